@@ -1,0 +1,42 @@
+# One word per habit. Bare `make` lists them.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+ARGS ?=
+
+.PHONY: help setup demo test check format lock browser screenshots clean
+
+help: ## List these commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
+
+setup: .venv/.ready ## Make .venv with the locked dependencies and the command tuneloop
+
+.venv/.ready: constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Tuneloop needs Python 3.11 or newer; name one with PYTHON=…")'
+	@echo "Setting up .venv (about a minute)"
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r constraints.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup ## Retrain a sample model three times on an emulated provider (ARGS="--exit --json out.json")
+	@$(BIN)/tuneloop demo $(ARGS)
+
+test: setup browser ## Run all tests (ARGS="tests/dataset -x")
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: setup ## Lint, types and formatting
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: setup ## Format the code
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+lock: setup ## Renew constraints.txt from pyproject.toml
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes --upgrade \
+		--no-emit-index-url --no-header --no-annotate pyproject.toml -o constraints.txt
+
+clean: ## Remove what setup, demo and tests have made
+	@rm -rf .venv .demo .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis

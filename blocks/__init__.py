@@ -1,0 +1,1 @@
+"""Stored configuration and secrets, and what they open."""

@@ -1,0 +1,80 @@
+"""Opens a block by its slug, such as `s3-bucket/artifacts`, and hands out what it stands for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError
+from prefect.blocks.core import Block
+from prefect.filesystems import LocalFileSystem
+from prefect_aws.s3 import S3Bucket
+
+from blocks.segmind_credentials import SegmindCredentials
+from tuneloop.errors import ConfigurationError
+from tuneloop.providers.provider import Provider
+from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.s3 import S3Store, client_config
+from tuneloop.storage.store import Store
+
+_STORES = "`s3-bucket/NAME` or `local-file-system/NAME`"
+_CREDENTIALS = "`segmind-credentials/NAME`"
+
+
+def open_store(slug: str) -> Store:
+    """Open an artifact store.
+
+    Args:
+        slug: Slug of an S3 Bucket or Local File System block.
+
+    Raises:
+        ConfigurationError: There is no such block, or it is of another kind.
+    """
+    block = _load(slug, _STORES)
+    if isinstance(block, LocalFileSystem):
+        if not block.basepath:
+            raise ConfigurationError(f"block {slug} has no basepath; set it to the folder for artifacts")
+        return LocalDirectory(Path(block.basepath).expanduser())
+    if isinstance(block, S3Bucket):
+        return S3Store(_s3_client(block, slug), block.bucket_name, block.bucket_folder.strip("/"))
+    raise ConfigurationError(f"block {slug} is no store; name one of {_STORES}")
+
+
+def _s3_client(block: S3Bucket, slug: str) -> Any:
+    """Build the client from the block's own credentials, with our time-outs and retries."""
+    credentials = block.credentials
+    try:
+        parameters = credentials.aws_client_parameters.get_params_override()
+        parameters["config"] = client_config().merge(parameters.get("config") or client_config())
+        return credentials.get_boto3_session().client("s3", **parameters)
+    except (BotoCoreError, ValueError) as error:
+        raise ConfigurationError(f"block {slug} gives no S3 client: {error}") from None
+
+
+def open_provider(slug: str) -> Provider:
+    """Open an account at a provider.
+
+    Args:
+        slug: Slug of a credentials block.
+
+    Raises:
+        ConfigurationError: There is no such block, or it is of another kind.
+    """
+    block = _load(slug, _CREDENTIALS)
+    if isinstance(block, SegmindCredentials):
+        return block.get_client()
+    raise ConfigurationError(f"block {slug} holds no provider's credentials; name one of {_CREDENTIALS}")
+
+
+def _load(slug: str, expected: str) -> Block:
+    kind, _, name = slug.partition("/")
+    if not kind or not name:
+        raise ConfigurationError(f"{slug!r} is no block's slug; write {expected}")
+    try:
+        return Block.load(slug, _sync=True)  # type: ignore[call-arg, return-value]
+    except ValueError as error:
+        if "Unable to find" not in str(error):
+            raise ConfigurationError(f"block {slug} cannot be read: {error}") from None
+        raise ConfigurationError(
+            f"there is no block {slug}; make it in the Prefect UI under Blocks, or name another ({expected})"
+        ) from None

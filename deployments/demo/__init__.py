@@ -1,0 +1,1 @@
+"""The demo: a whole installation on one machine, and three runs of one model."""

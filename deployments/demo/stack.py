@@ -1,0 +1,180 @@
+"""A whole installation on one machine: emulated provider, Prefect server, worker, blocks, deployments."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import psutil
+from prefect.filesystems import LocalFileSystem
+from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+from prefect_aws import AwsCredentials, S3Bucket
+from pydantic import SecretStr
+
+from blocks.segmind_credentials import SegmindCredentials
+from deployments.demo.processes import Processes, answers, clean_environment, free_port
+from deployments.server_ready import WORK_POOL, deploy_all, prepare_server
+from tuneloop.emulator import EmulatorControl
+from tuneloop.errors import ConfigurationError
+from tuneloop.settings import Settings
+
+StoreKind = Literal["local", "s3"]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running installation.
+
+    Attributes:
+        folder: Everything it keeps.
+        processes: Its programs.
+        server_url: Address of the Prefect UI.
+        emulator: Controls of the emulated provider.
+        store_slug: Slug of its store's block.
+    """
+
+    folder: Path
+    processes: Processes
+    server_url: str
+    emulator: EmulatorControl
+    store_slug: str
+
+    def start_server(self) -> None:
+        """Start the Prefect server and wait until it answers."""
+        port = self.server_url.rpartition(":")[2]
+        self.processes.start("server", "prefect", "server", "start", "--host", "127.0.0.1", "--port", port)
+        self.processes.wait_until("server", lambda: answers(f"{self.server_url}/api/health"))
+
+    def start_worker(self) -> None:
+        """Start the worker that runs the flows."""
+        self.processes.start(
+            "worker", "prefect", "worker", "start", "--pool", WORK_POOL, "--type", "process", "--name", "demo"
+        )
+
+
+def fresh_folder(folder: Path) -> Path:
+    """Empty the demo's own folder. Raises `ConfigurationError` while another demo runs there."""
+    lock = folder / "demo.pid"
+    if lock.is_file():
+        pid = int(lock.read_text() or 0)
+        if psutil.pid_exists(pid) and pid != os.getpid():
+            raise ConfigurationError(
+                f"another demo (process {pid}) uses {folder}; end it or name another folder with --folder"
+            )
+    elif folder.exists() and any(folder.iterdir()):
+        raise ConfigurationError(f"{folder} is no folder of a demo; name an empty one with --folder")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    lock.write_text(str(os.getpid()))
+    return folder.resolve()
+
+
+@contextmanager
+def running_stack(folder: Path, store: StoreKind) -> Iterator[Stack]:
+    """Start everything below one folder, and end it all afterwards.
+
+    Args:
+        folder: An empty folder for everything that is kept.
+        store: Which kind of artifact store.
+    """
+    server_port, emulator_port = free_port(), free_port()
+    server_url = f"http://127.0.0.1:{server_port}"
+    slug = "s3-bucket/tuneloop" if store == "s3" else "local-file-system/tuneloop"
+    environment = _environment(folder, server_url, slug)
+    processes = Processes(folder / "logs", environment)
+    emulator = EmulatorControl(f"http://127.0.0.1:{emulator_port}")
+    stack = Stack(folder, processes, server_url, emulator, slug)
+    settings = {PREFECT_API_URL: f"{server_url}/api", PREFECT_HOME: folder / "prefect"}
+    try:
+        processes.start(
+            "emulator", "deployments.command_line", "emulator", "--provider", "segmind",
+            "--port", str(emulator_port), "--folder", str(folder / "emulator"),
+        )  # fmt: skip
+        endpoint = _start_s3(processes) if store == "s3" else None
+        stack.start_server()
+        processes.wait_until("emulator", lambda: answers(f"{emulator.url}/_emulator/health"))
+        with temporary_settings(updates=settings), _environment_of(environment):
+            prepare_server()
+            _save_blocks(stack, endpoint)
+            stack.start_worker()
+            deploy_all()
+            yield stack
+    finally:
+        processes.end_all()
+
+
+def _environment(folder: Path, server_url: str, store_slug: str) -> dict[str, str]:
+    return clean_environment(
+        {
+            "PREFECT_HOME": str(folder / "prefect"),
+            "PREFECT_API_URL": f"{server_url}/api",
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+            "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": (
+                "prefect.server.concurrency.lease_storage.filesystem"
+            ),
+            "PREFECT_WORKER_QUERY_SECONDS": "1",
+            "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "0.5",
+            "TUNELOOP_STORE": store_slug,
+            "PYTHONUNBUFFERED": "1",
+        }
+    )
+
+
+@contextmanager
+def _environment_of(environment: dict[str, str]) -> Iterator[None]:
+    """Give this process the environment that its programs have: deploying reads it."""
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(environment)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _start_s3(processes: Processes) -> str:
+    """Take the S3 server that the settings name, else start one."""
+    endpoint = Settings().s3_endpoint
+    if endpoint:
+        return endpoint
+    try:
+        import moto  # noqa: F401, PLC0415 - an extra, asked for only here
+    except ImportError:
+        raise ConfigurationError(
+            "--store s3 needs moto[server], or an S3 server named by TUNELOOP_S3_ENDPOINT and its keys"
+        ) from None
+    port = free_port()
+    processes.start("s3", "moto.server", "-H", "127.0.0.1", "-p", str(port))
+    processes.wait_until("s3", lambda: answers(f"http://127.0.0.1:{port}/moto-api/data.json"))
+    return f"http://127.0.0.1:{port}"
+
+
+def _save_blocks(stack: Stack, endpoint: str | None) -> None:
+    """Save the blocks that the deployments name."""
+    key = SecretStr(stack.emulator.api_key)
+    SegmindCredentials(api_key=key, base_url=stack.emulator.url).save("default", overwrite=True)
+    if endpoint is None:
+        (stack.folder / "store").mkdir()
+        LocalFileSystem(basepath=str(stack.folder / "store")).save("tuneloop", overwrite=True)
+        return
+    settings = Settings()
+    credentials = AwsCredentials(
+        aws_access_key_id=settings.s3_access_key or "demo",
+        aws_secret_access_key=settings.s3_secret_key or SecretStr("demo-secret"),
+        region_name="us-east-1",
+        aws_client_parameters={"endpoint_url": endpoint},
+    )
+    client = credentials.get_s3_client()
+    present = {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
+    if settings.s3_bucket not in present:
+        client.create_bucket(Bucket=settings.s3_bucket)
+    S3Bucket(
+        bucket_name=settings.s3_bucket, credentials=credentials, bucket_folder=stack.folder.name
+    ).save("tuneloop", overwrite=True)

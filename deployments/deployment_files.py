@@ -1,0 +1,131 @@
+"""Reads the deployment files and refuses what Prefect would accept in silence.
+
+Prefect takes misspelt keys and unknown parameters without a word, and stops half-way at the first bad entry.
+So every file is checked whole before any is deployed.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+from prefect import Flow
+from prefect.exceptions import ParameterTypeError, SignatureMismatchError
+
+from tuneloop.errors import ConfigurationError
+
+OPERATOR_FILE = Path("prefect.yaml")
+MODEL_FILES = Path("deployments")
+
+_FILE_KEYS = {"name", "prefect-version", "build", "push", "pull", "definitions", "deployments"}
+_DEPLOYMENT_KEYS = {
+    "name",
+    "entrypoint",
+    "description",
+    "parameters",
+    "schedules",
+    "work_pool",
+    "tags",
+    "version",
+    "concurrency_limit",
+    "enforce_parameter_schema",
+}
+_SCHEDULE_KEYS = {"cron", "interval", "rrule", "timezone", "slug", "active", "parameters", "day_or", "anchor_date"}
+_VARIABLE = re.compile(r"\{\{\s*\$([A-Za-z_]\w*)\s*\}\}")
+
+
+def deployment_files() -> list[Path]:
+    """Every deployment file of this checkout. Raises `ConfigurationError` outside of one."""
+    if not OPERATOR_FILE.is_file():
+        raise ConfigurationError(f"there is no {OPERATOR_FILE} here; run this in the root of the checkout")
+    return [OPERATOR_FILE, *sorted(MODEL_FILES.glob("*.yaml"))]
+
+
+def check_file(path: Path) -> list[str]:
+    """Check one file.
+
+    Returns:
+        Problems, each naming the file, the place, the reason and the remedy; empty where there are none.
+    """
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        return [f"{path}: cannot be read as YAML: {error}"]
+    if not isinstance(document, dict) or not isinstance(document.get("deployments"), list):
+        return [f"{path}: has no list `deployments`"]
+    problems = _unknown(str(path), document, _FILE_KEYS)
+    for number, entry in enumerate(document["deployments"], 1):
+        place = f"{path}, deployment {number}"
+        if isinstance(entry, dict):
+            problems += _check_deployment(f"{place} ({entry.get('name', 'without a name')})", entry)
+        else:
+            problems.append(f"{place}: should be a mapping")
+    return problems
+
+
+def _check_deployment(place: str, entry: dict[str, Any]) -> list[str]:
+    problems = _unknown(place, entry, _DEPLOYMENT_KEYS)
+    problems += [f"{place}: `{key}` is missing" for key in ("name", "entrypoint", "work_pool") if key not in entry]
+    for schedule in entry.get("schedules") or []:
+        problems += _unknown(f"{place}, schedule", schedule, _SCHEDULE_KEYS)
+        if not {"cron", "interval", "rrule"} & set(schedule):
+            problems.append(f"{place}, schedule: needs one of cron, interval, rrule")
+        if "cron" in schedule and "timezone" not in schedule:
+            problems.append(f"{place}, schedule: a cron needs a `timezone`, such as Europe/Berlin")
+    if "entrypoint" in entry:
+        problems += _check_parameters(place, entry)
+    return problems
+
+
+def _check_parameters(place: str, entry: dict[str, Any]) -> list[str]:
+    """Validate every set of parameters against the flow's own signature."""
+    try:
+        flow = _flow(str(entry["entrypoint"]))
+    except (ImportError, AttributeError, ValueError) as error:
+        return [f"{place}: entrypoint {entry['entrypoint']} cannot be loaded: {error}"]
+    base = entry.get("parameters") or {}
+    sets = {"parameters": base}
+    for number, schedule in enumerate(entry.get("schedules") or [], 1):
+        sets[f"parameters of schedule {number}"] = {**base, **(schedule.get("parameters") or {})}
+    problems = []
+    for what, values in sets.items():
+        try:
+            flow.validate_parameters(_resolved(values))
+        except (ParameterTypeError, SignatureMismatchError, TypeError, ValueError) as error:
+            problems.append(f"{place}, {what}: {' '.join(str(error).split())}")
+    return list(dict.fromkeys(problems))
+
+
+def _resolved(value: Any) -> Any:
+    """Fill in `{{ $VARIABLE }}` as Prefect will."""
+    if isinstance(value, dict):
+        return {key: _resolved(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_resolved(item) for item in value]
+    if isinstance(value, str):
+        return _VARIABLE.sub(lambda match: os.environ.get(match.group(1), ""), value)
+    return value
+
+
+def _flow(entrypoint: str) -> Flow[..., Any]:
+    file, _, name = entrypoint.rpartition(":")
+    if not file.endswith(".py"):
+        raise ValueError("write it as folder/file.py:function")
+    flow = getattr(importlib.import_module(file.removesuffix(".py").replace("/", ".")), name)
+    if not isinstance(flow, Flow):
+        raise ValueError(f"{name} is no flow")
+    return flow
+
+
+def _unknown(place: str, mapping: Any, known: set[str]) -> list[str]:
+    if not isinstance(mapping, dict):
+        return [f"{place}: should be a mapping"]
+    return [
+        f"{place}: `{key}` is not known here; it would be ignored. Known: {', '.join(sorted(known))}"
+        for key in mapping
+        if key not in known
+    ]

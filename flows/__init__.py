@@ -1,0 +1,1 @@
+"""The stories: what happens, in which order. No HTTP, no parsing, no S3."""

@@ -1,0 +1,83 @@
+"""From weights in the store to a decision: render both models, report, decide, promote."""
+
+from __future__ import annotations
+
+from prefect.logging import get_run_logger
+
+from blocks.opening import open_provider
+from flows import steps
+from flows.desk import Desk
+from flows.waiting import wait_for
+from tuneloop.dataset.keep import load_manifest
+from tuneloop.errors import NotAtProvider, ProviderUnavailable
+from tuneloop.evaluation.render import Subject
+from tuneloop.evaluation.report import Evidence
+from tuneloop.promotion import is_of, judge, promote, standing_decision
+from tuneloop.values.evaluation import Evaluation
+from tuneloop.values.records import Collected, Decision, Promotion, RunFile
+from tuneloop.values.training import job_name
+
+
+def decide(desk: Desk, run: RunFile, collected: Collected) -> Decision:
+    """Judge the collected model against whoever is champion, until a decision stands."""
+    while True:
+        standing = standing_decision(desk.ledger, run)
+        if standing is None:
+            _wait_until_it_renders(desk, run, collected)
+            decision = _judge_against(desk, run, collected, desk.ledger.champion(run.model))
+            if decision is not None:
+                return decision
+        elif standing.verdict != "promote" or promote(
+            desk.ledger, run, collected, standing, desk.trigger_word(run)
+        ):
+            return standing
+
+
+def _wait_until_it_renders(desk: Desk, run: RunFile, collected: Collected) -> None:
+    """Wait for the provider to deploy the model; its weights are already safe."""
+    while True:
+        word = "not shown"
+        try:
+            status = desk.provider.status(collected.job_id)
+        except (NotAtProvider, ProviderUnavailable) as error:
+            get_run_logger().warning("%s", error)
+        else:
+            if status.phase == "ready":
+                return
+            word = status.word
+        desk.ledger.mark(run)
+        wait_for(
+            f"Waiting for {run.account.provider} to deploy {collected.name} for rendering "
+            f"(job {collected.job_id}, {word}); its weights are in the store",
+            desk.store_slug,
+        )
+
+
+def _judge_against(desk: Desk, run: RunFile, collected: Collected, reigning: Promotion | None) -> Decision | None:
+    """Render, report and decide; None where the champion has changed meanwhile."""
+    subject = Subject(collected.name, collected.job_id, desk.trigger_word(run))
+    challenger = steps.render_pictures(desk, desk.provider, subject, run, "challenger")
+    other = reigning if reigning is not None and not is_of(reigning, run) else None
+    champion = _render_champion(desk, run, other) if other else None
+    evidence = Evidence(
+        run=run,
+        manifest=load_manifest(run.dataset_digest, desk.store),
+        history=desk.ledger.history(run.key),
+        collected=collected,
+        challenger=challenger,
+        champion=champion,
+        reigning=other,
+        champion_manifest=load_manifest(other.dataset_digest, desk.store) if other else None,
+        verdict=judge(challenger, champion),
+    )
+    against = reigning.number if reigning else 0
+    report = steps.report(desk, evidence, against)
+    return steps.decide_and_promote(desk, evidence, against, report)
+
+
+def _render_champion(desk: Desk, run: RunFile, champion: Promotion) -> Evaluation:
+    """Render the champion on the same prompts and seeds, by its own account."""
+    same = champion.credentials == desk.credentials_slug
+    provider = desk.provider if same else open_provider(champion.credentials)
+    subject = Subject(job_name(champion.key, champion.generation), champion.job_id, champion.trigger_word or "")
+    return steps.render_pictures(desk, provider, subject, run, "champion")

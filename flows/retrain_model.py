@@ -1,0 +1,126 @@
+"""Retrain one model when its pictures, its recipe or its plan have changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.logging import get_run_logger
+from prefect.runtime import flow_run
+from prefect.states import Completed
+from pydantic import Field
+
+from flows import steps
+from flows.desk import Desk, open_desk
+from flows.judging_story import decide
+from flows.training_story import bring_home
+from tuneloop.clock import now
+from tuneloop.dataset.captions import CaptionRule
+from tuneloop.errors import ConfigurationError
+from tuneloop.promotion import finished_decision
+from tuneloop.submission import choose_generation
+from tuneloop.values.plan import EvaluationPlan
+from tuneloop.values.recipes import FluxLoraRecipe, Recipe
+from tuneloop.values.records import Decision, RunFile
+from tuneloop.values.training import ModelName, TrainingIdentity
+
+
+@flow(name="retrain-model", flow_run_name="{model}")
+def retrain_model(
+    model: Annotated[ModelName, Field(description="Name of the model: small letters, digits, hyphens.")],
+    dataset: Annotated[str, Field(description="Folder of jpg, png or webp pictures, captions as .txt beside.")],
+    recipe: Annotated[Recipe, Field(description="The trainer and its settings.")],
+    evaluation: Annotated[
+        EvaluationPlan, Field(description="What is rendered to judge the model.")
+    ] = EvaluationPlan(),  # noqa: B008 - frozen
+    store: Annotated[
+        str, Field(description="Where weights and records go: s3-bucket/NAME or local-file-system/NAME.")
+    ] = "local-file-system/tuneloop",
+    credentials: Annotated[
+        str, Field(description="The account that pays: segmind-credentials/NAME.")
+    ] = "segmind-credentials/default",
+    retrain_unchanged: Annotated[
+        str | None,
+        Field(description="A reason to train once more although nothing has changed. It is paid again."),
+    ] = None,
+) -> State[Any]:
+    """Retrain a model if its pictures or its recipe have changed, and promote the result if it passes.
+
+    Pictures and captions are read from the folder, which is never changed. A training that was paid for once is
+    never paid for again: a run on unchanged pictures, recipe and plan ends as "Unchanged". While the provider
+    trains, the run is suspended and holds nothing; the sensor (watch-trainings) wakes it. Cancel it and nothing
+    is lost: the next run carries on.
+
+    Needs: a store block, a credentials block, and a deployment of watch-trainings that names the store.
+    """
+    desk = open_desk(store, credentials)
+    run = desk.ledger.run(flow_run.id)
+    if run is None:
+        wish = _Wish(model, dataset, recipe, evaluation, retrain_unchanged)
+        run = desk.ledger.remember_run(_decide_what_to_do(desk, wish))
+        settled = finished_decision(desk.ledger, run)
+        if settled is not None:
+            return _unchanged(desk, run, settled)
+    collected = bring_home(desk, run)
+    decision = decide(desk, run, collected)
+    desk.ledger.unmark(run)
+    return Completed(message=f"{collected.name}: {decision.verdict}. {decision.why}")
+
+
+@dataclass(frozen=True)
+class _Wish:
+    """The parameters that say what is wanted."""
+
+    model: str
+    dataset: str
+    recipe: FluxLoraRecipe
+    evaluation: EvaluationPlan
+    retrain_unchanged: str | None
+
+
+def _decide_what_to_do(desk: Desk, wish: _Wish) -> RunFile:
+    """Scan the dataset, and choose the training and the generation that this run will work on."""
+    if wish.recipe.provider != desk.provider.name:
+        raise ConfigurationError(
+            f"recipe {wish.recipe.trainer} is trained by {wish.recipe.provider}, but {desk.credentials_slug} "
+            f"is an account at {desk.provider.name}; name credentials of {wish.recipe.provider}"
+        )
+    manifest = steps.scan_dataset(desk, wish.dataset, _caption_rule(wish.recipe))
+    identity = TrainingIdentity(
+        dataset_digest=manifest.digest, recipe=wish.recipe.canonical(), account=desk.provider.account
+    )
+    get_run_logger().info("training key %s", identity.key)
+    return RunFile(
+        at=now(),
+        flow_run=str(flow_run.id),
+        model=wish.model,
+        key=identity.key,
+        generation=choose_generation(desk.ledger, identity.key, wish.retrain_unchanged),
+        dataset_digest=manifest.digest,
+        recipe=wish.recipe.model_dump(mode="json"),
+        plan=wish.evaluation,
+        account=desk.provider.account,
+        credentials=desk.credentials_slug,
+        store=desk.store_slug,
+    )
+
+
+def _caption_rule(recipe: FluxLoraRecipe) -> CaptionRule:
+    return CaptionRule(
+        trigger_word=recipe.trigger_word,
+        instance_prompt=recipe.instance_prompt,
+        provider_captions=bool(recipe.advance_parameters.auto_caption),
+    )
+
+
+def _unchanged(desk: Desk, run: RunFile, decision: Decision) -> State[Any]:
+    """End a run that has nothing to do, with a sentence why."""
+    champion = desk.ledger.champion(run.model)
+    reigning = f"champion is no. {champion.number}" if champion else "there is no champion"
+    return Completed(
+        name="Unchanged",
+        message="Nothing to do and nothing paid: these pictures, captions, recipe and plan were trained "
+        f"and judged on {decision.at:%Y-%m-%d %H:%M} UTC ({decision.verdict}); {reigning}.",
+    )

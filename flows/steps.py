@@ -1,0 +1,143 @@
+"""The tasks of a run: a few lines each, then one call into the package."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+from uuid import UUID
+
+from prefect import task
+from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.logging import get_run_logger
+from prefect.tasks import Task
+
+from flows.desk import Desk
+from tuneloop.collection import collect_weights
+from tuneloop.dataset.captions import CaptionRule
+from tuneloop.dataset.keep import load_manifest, store_pictures
+from tuneloop.dataset.pack import DatasetArchive
+from tuneloop.dataset.scan import scan
+from tuneloop.errors import ProviderUnavailable, StoreUnavailable
+from tuneloop.evaluation.render import Subject, render
+from tuneloop.evaluation.report import Evidence, report_name, write_report
+from tuneloop.promotion import promote, settle
+from tuneloop.providers.provider import Provider
+from tuneloop.submission import submit_training
+from tuneloop.values.dataset import DatasetManifest
+from tuneloop.values.evaluation import Evaluation
+from tuneloop.values.recipes import RecipeFields
+from tuneloop.values.records import Collected, Decision, RunFile, Submitted
+from tuneloop.values.training import UploadedDataset
+
+_RETRY_DELAYS_S: list[float] = [10, 60, 300]
+
+
+def _may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    """Retry only what may go away by itself."""
+    try:
+        state.result()
+    except (ProviderUnavailable, StoreUnavailable):
+        return True
+    except Exception:  # noqa: BLE001 - any other error is for a person
+        return False
+    return False
+
+
+def _progress(key: str, what: str) -> Callable[[int, int | None], None]:
+    """A progress bar in the UI, moved at most once per percent."""
+    artifact = cast("UUID", create_progress_artifact(progress=0.0, key=key, description=what))
+    shown = 0
+
+    def show(done: int, total: int | None) -> None:
+        nonlocal shown
+        percent = int(100 * done / total) if total else 0
+        if percent > shown:
+            shown = percent
+            update_progress_artifact(artifact, progress=float(percent))
+
+    return show
+
+
+@task(name="scan-dataset", cache_policy=NO_CACHE)
+def scan_dataset(desk: Desk, folder: str, rule: CaptionRule) -> DatasetManifest:
+    """Decode every picture, read every caption, and bring both into the store under their digests."""
+    scanned = scan(Path(folder).expanduser(), rule)
+    manifest = scanned.manifest
+    get_run_logger().info(
+        "%d pictures, %d bytes, dataset %s", len(manifest.items), manifest.size_bytes, manifest.digest[:16]
+    )
+    store_pictures(scanned, desk.store)
+    return manifest
+
+
+@task(
+    name="upload-dataset",
+    cache_policy=NO_CACHE,
+    retries=len(_RETRY_DELAYS_S),
+    retry_delay_seconds=_RETRY_DELAYS_S,
+    retry_condition_fn=_may_pass,
+)
+def upload_dataset(desk: Desk, digest: str) -> UploadedDataset:
+    """Stream the dataset's zip from the store to the provider, and prove that it arrived."""
+    archive = DatasetArchive(load_manifest(digest, desk.store), desk.store)
+    uploaded = desk.provider.upload(archive)
+    get_run_logger().info("uploaded %d bytes, sha256 %s", uploaded.size_bytes, uploaded.sha256)
+    return uploaded
+
+
+@task(name="submit-training", cache_policy=NO_CACHE, retries=0)
+def submit(desk: Desk, run: RunFile, recipe: RecipeFields, uploaded: UploadedDataset) -> Submitted:
+    """Claim the training and send the one paid POST. Never retried: the ledger knows how it ended."""
+    submitted = submit_training(desk.ledger, desk.provider, run, recipe, uploaded)
+    get_run_logger().info("submitted %s: the provider's id is %s", submitted.name, submitted.job_id)
+    return submitted
+
+
+@task(
+    name="collect-weights",
+    cache_policy=NO_CACHE,
+    retries=len(_RETRY_DELAYS_S),
+    retry_delay_seconds=_RETRY_DELAYS_S,
+    retry_condition_fn=_may_pass,
+)
+def collect(desk: Desk, run: RunFile) -> Collected:
+    """Stream the trained weights into the store, check them, and record them last."""
+    show = _progress(f"weights-{run.model}", "Weights into the store")
+    collected = collect_weights(desk.ledger, desk.provider, run.key, run.generation, show)
+    get_run_logger().info("%s bytes of weights in %s", collected.size_bytes, collected.weights)
+    return collected
+
+
+@task(name="render", task_run_name="render-{role}", cache_policy=NO_CACHE)
+def render_pictures(desk: Desk, provider: Provider, subject: Subject, run: RunFile, role: str) -> Evaluation:
+    """Render what the plan asks for and is not in the store yet."""
+    show = _progress(f"pictures-{role}-{run.model}", f"Pictures of the {role}")
+    evaluation = render(desk.store, provider, subject, run.plan, show)
+    for picture in evaluation.findings:
+        get_run_logger().warning("%s, seed %d: %s", picture.prompt, picture.seed, picture.finding)
+    return evaluation
+
+
+@task(name="report", cache_policy=NO_CACHE)
+def report(desk: Desk, evidence: Evidence, against: int) -> str:
+    """Write the report into the store and onto the run page."""
+    name = report_name(evidence.run, against)
+    markdown = write_report(desk.store, evidence)
+    desk.store.create(name, markdown.encode())
+    create_markdown_artifact(
+        key=f"report-{evidence.run.model}", markdown=markdown, description=evidence.verdict.why
+    )
+    return name
+
+
+@task(name="decide-and-promote", cache_policy=NO_CACHE)
+def decide_and_promote(desk: Desk, evidence: Evidence, against: int, report_file: str) -> Decision | None:
+    """Write the decision and, where it says so, the promotion; None where the champion has changed meanwhile."""
+    decision = settle(desk.ledger, evidence.run, evidence.verdict, against, report_file)
+    if decision.verdict != "promote":
+        return decision
+    promotion = promote(desk.ledger, evidence.run, evidence.collected, decision, desk.trigger_word(evidence.run))
+    return decision if promotion else None

@@ -1,0 +1,114 @@
+"""How a run waits: suspended where a sensor will wake it, else in its own process."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import uuid4
+
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterId,
+    FlowFilter,
+    FlowFilterName,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import State, StateType
+from prefect.client.schemas.responses import DeploymentResponse, SetStateStatus
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.exceptions import Pause
+from prefect.logging import get_run_logger
+from prefect.runtime import flow_run
+from prefect.states import Suspended
+
+from tuneloop.settings import Settings
+
+SENSOR_FLOW = "watch-trainings"
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """What is known about the sensor of one store.
+
+    Attributes:
+        next_look: When it looks next, None where no look is scheduled yet.
+        missing: Why no sensor covers the store, None where one does.
+    """
+
+    next_look: datetime | None = None
+    missing: str | None = None
+
+
+def wait_for(what: str, store_slug: str) -> None:
+    """Wait until it is worth looking again.
+
+    Suspends the run, which ends this process: when it is woken, the flow starts from the top. Where nothing
+    would wake it, sleeps for one interval and returns.
+
+    Args:
+        what: What the run waits for, with the provider's job id.
+        store_slug: The store whose sensor would wake it.
+    """
+    logger = get_run_logger()
+    with get_client(sync_client=True) as client:
+        sensor = _sensor(client, store_slug)
+        if sensor.missing is None:
+            _suspend(client, f"{what}. {_next_look(sensor)}")
+    interval = Settings().poll_interval_s
+    logger.info("%s. Looking again in %.0f s, in this process: %s", what, interval, sensor.missing)
+    time.sleep(interval)
+
+
+def _next_look(sensor: Sensor) -> str:
+    if sensor.next_look is None:
+        return f"{SENSOR_FLOW} looks at its next scheduled run"
+    return f"{SENSOR_FLOW} looks next at {sensor.next_look:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _suspend(client: SyncPrefectClient, message: str) -> None:
+    """Suspend this run with a sentence that its page shows, and leave the process.
+
+    `suspend_flow_run` takes no message, and its default key lets a run that has been resumed once sleep no
+    second time.
+    """
+    state: State[None] = Suspended(message=message, pause_key=uuid4().hex)
+    answer = client.set_flow_run_state(flow_run.id, state)
+    if answer.status != SetStateStatus.ACCEPT:
+        reason = getattr(answer.details, "reason", None) or answer.status.value
+        raise RuntimeError(f"Prefect did not let the run suspend: {reason}; retry the run")
+    get_run_logger().info("Suspended. %s", message)
+    raise Pause(state=answer.state or state)
+
+
+def _sensor(client: SyncPrefectClient, store_slug: str) -> Sensor:
+    """Find an active schedule of the sensor that covers a store."""
+    if flow_run.deployment_id is None:
+        return Sensor(missing="this run has no deployment that could start it again")
+    flows = FlowFilter(name=FlowFilterName(any_=[SENSOR_FLOW]))
+    covering = [
+        deployment
+        for deployment in client.read_deployments(flow_filter=flows)
+        if store_slug in (deployment.parameters or {}).get("stores", [])
+    ]
+    if not covering:
+        return Sensor(missing=f"no deployment of {SENSOR_FLOW} names the store {store_slug}")
+    active = [item for item in covering if not item.paused and any(s.active for s in item.schedules)]
+    if not active:
+        return Sensor(missing=f"the schedule of {SENSOR_FLOW} for {store_slug} is paused")
+    return Sensor(next_look=_next_scheduled(client, active))
+
+
+def _next_scheduled(client: SyncPrefectClient, deployments: list[DeploymentResponse]) -> datetime | None:
+    runs = client.read_flow_runs(
+        deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[item.id for item in deployments])),
+        flow_run_filter=FlowRunFilter(
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED]))
+        ),
+        sort=FlowRunSort.EXPECTED_START_TIME_ASC,
+        limit=1,
+    )
+    return runs[0].expected_start_time if runs else None

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tuneloop.clock import now
+from tuneloop.dataset.captions import CaptionRule
+from tuneloop.dataset.keep import store_pictures
+from tuneloop.dataset.pack import DatasetArchive
+from tuneloop.dataset.scan import scan
+from tuneloop.emulator import EmulatorControl, Progress, running_emulator
+from tuneloop.ledger import Ledger
+from tuneloop.providers.segmind import SegmindProvider
+from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.values.dataset import DatasetManifest
+from tuneloop.values.plan import EvaluationPlan
+from tuneloop.values.recipes import FluxLoraRecipe
+from tuneloop.values.records import RunFile
+from tuneloop.values.training import TrainingIdentity
+
+
+@pytest.fixture
+def emulator(tmp_path: Path) -> Iterator[EmulatorControl]:
+    with running_emulator("segmind", tmp_path / "emulator", progress=Progress.at_once()) as control:
+        yield control
+
+
+@pytest.fixture
+def provider(emulator: EmulatorControl) -> SegmindProvider:
+    return SegmindProvider(emulator.api_key, base_url=emulator.url)
+
+
+@pytest.fixture
+def artifacts(tmp_path: Path) -> LocalDirectory:
+    folder = tmp_path / "artifacts"
+    folder.mkdir()
+    return LocalDirectory(folder)
+
+
+@pytest.fixture
+def ledger(artifacts: LocalDirectory) -> Ledger:
+    return Ledger(artifacts)
+
+
+@pytest.fixture
+def recipe() -> FluxLoraRecipe:
+    return FluxLoraRecipe(instance_prompt="a photo of ROBOX", trigger_word="ROBOX")
+
+
+def draw_pictures(folder: Path, count: int = 3, *, shade: int = 0) -> Path:
+    """Small pictures, each of its own, in a new folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(count):
+        picture = Image.new("RGB", (64, 48), (40 * number, 90, shade))
+        picture.paste((250, 200, 10 * number), (8, 8, 30 + number, 30))
+        buffer = io.BytesIO()
+        picture.save(buffer, "PNG")
+        (folder / f"{number}.png").write_bytes(buffer.getvalue())
+    return folder
+
+
+@pytest.fixture
+def manifest(tmp_path: Path, artifacts: LocalDirectory, recipe: FluxLoraRecipe) -> DatasetManifest:
+    rule = CaptionRule(
+        trigger_word=recipe.trigger_word, instance_prompt=recipe.instance_prompt, provider_captions=False
+    )
+    scanned = scan(draw_pictures(tmp_path / "pictures"), rule)
+    store_pictures(scanned, artifacts)
+    return scanned.manifest
+
+
+@pytest.fixture
+def archive(manifest: DatasetManifest, artifacts: LocalDirectory) -> DatasetArchive:
+    return DatasetArchive(manifest, artifacts)
+
+
+@pytest.fixture
+def run(provider: SegmindProvider, manifest: DatasetManifest, recipe: FluxLoraRecipe) -> RunFile:
+    digest = manifest.digest
+    identity = TrainingIdentity(dataset_digest=digest, recipe=recipe.canonical(), account=provider.account)
+    return RunFile(
+        at=now(),
+        flow_run="11111111-1111-1111-1111-111111111111",
+        model="robot",
+        key=identity.key,
+        generation=1,
+        dataset_digest=digest,
+        recipe=recipe.model_dump(mode="json"),
+        plan=EvaluationPlan(),
+        account=provider.account,
+        credentials="segmind-credentials/default",
+        store="local-file-system/test",
+    )

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tuneloop.dataset.captions import CaptionRule
+from tuneloop.storage.local_directory import LocalDirectory
+
+
+@pytest.fixture
+def rule() -> CaptionRule:
+    return CaptionRule(trigger_word="TEABOT", instance_prompt=None, provider_captions=True)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "pictures"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalDirectory:
+    made = tmp_path / "store"
+    made.mkdir()
+    return LocalDirectory(made)

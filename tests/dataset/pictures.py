@@ -1,0 +1,51 @@
+"""Pictures for the tests: three that never change, and as many more as wanted."""
+
+from __future__ import annotations
+
+import base64
+import io
+import struct
+import zlib
+
+from PIL import Image
+
+# Bytes as they are, not encoded anew: digests pinned for ever must not hang on an encoder's version.
+JPEG = base64.b64decode(
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABALDA4MChAODQ4SERATGCgaGBYWGDEjJR0oOjM9PDkzODdASFxOQERXRTc4UG1R"
+    "V19iZ2hnPk1xeXBkeFxlZ2P/wAALCAADAAQBAREA/8QAFAABAAAAAAAAAAAAAAAAAAAABP/EABkQAQACAwAAAAAAAAAAAAAA"
+    "AAECEQAhMf/aAAgBAQAAPwBkQiUX1dt5/9k="
+)
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAQAAAADCAIAAAA7ljmRAAAAHElEQVR4nGP80KTBAANMDAwMKstEEJw7UW8gHABf7ASg0p+B"
+    "+gAAAABJRU5ErkJggg=="
+)
+WEBP = base64.b64decode("UklGRiQAAABXRUJQVlA4TBcAAAAvA4AAAA9wFK1TcJ+Hff4DD294iOh/FAA=")
+
+
+def png_of(number: int) -> bytes:
+    """A small picture of its own for every number below 16 million."""
+    picture = Image.new("RGB", (5, 4), (number >> 16, number >> 8 & 255, number & 255))
+    return encoded(picture, "PNG")
+
+
+def noise(width_px: int, height_px: int) -> Image.Image:
+    """A picture that compresses badly, the same one every time."""
+    values = bytes(zlib.crc32(bytes([n & 255, n >> 8 & 255, n >> 16])) & 255 for n in range(width_px * height_px))
+    return Image.frombytes("L", (width_px, height_px), values)
+
+
+def encoded(picture: Image.Image, picture_format: str, **settings: object) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, picture_format, **settings)
+    return buffer.getvalue()
+
+
+def png_claiming(width_px: int, height_px: int) -> bytes:
+    """A PNG of a few bytes that claims a size."""
+
+    def part(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width_px, height_px, 8, 0, 0, 0, 0)
+    body = part(b"IDAT", zlib.compress(bytes(1000)))
+    return b"\x89PNG\r\n\x1a\n" + part(b"IHDR", header) + body + part(b"IEND", b"")

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import codecs
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tuneloop.dataset.captions import CaptionRule, read_caption
+from tuneloop.errors import DatasetError
+
+TEABOT = CaptionRule(trigger_word="TEABOT", instance_prompt="a photo of TEABOT", provider_captions=False)
+
+
+@pytest.mark.parametrize(
+    ("written", "sent"),
+    [
+        ("TEABOT on a hill", "TEABOT on a hill"),
+        ("a robot on a hill", "TEABOT, a robot on a hill"),
+        ("the TEABOT's lid", "the TEABOT's lid"),
+        ("two TEABOTS", "TEABOT, two TEABOTS"),
+        ("a teabot", "TEABOT, a teabot"),
+        ("  one\r\n\ttwo  \n", "TEABOT, one two"),
+        ("", "a photo of TEABOT"),
+        (" \n\t", "a photo of TEABOT"),
+    ],
+)
+def test_caption_is_sent_on_one_line_with_the_trigger_word(written: str, sent: str) -> None:
+    assert TEABOT.caption_as_sent(written) == sent
+
+
+def test_picture_without_caption_is_left_to_the_provider_that_captions() -> None:
+    rule = TEABOT.model_copy(update={"provider_captions": True})
+    assert rule.caption_as_sent("") is None
+    assert rule.caption_as_sent("a hill") == "TEABOT, a hill"
+
+
+def test_instance_prompt_without_the_trigger_word_gets_it() -> None:
+    rule = TEABOT.model_copy(update={"instance_prompt": " a robot "})
+    assert rule.caption_as_sent("") == "TEABOT, a robot"
+
+
+def test_nothing_to_say_sends_no_caption() -> None:
+    rule = CaptionRule(trigger_word="TEABOT", instance_prompt=None, provider_captions=False)
+    assert rule.caption_as_sent(" ") is None
+
+
+@pytest.mark.parametrize("trigger", [None, "", "  "])
+def test_without_trigger_word_the_caption_stays(trigger: str | None) -> None:
+    rule = CaptionRule(trigger_word=trigger, instance_prompt=None, provider_captions=False)
+    assert rule.caption_as_sent("a hill") == "a hill"
+
+
+@given(trigger=st.text(), written=st.text())
+@example(trigger="c++", written="c++ and more")
+@example(trigger="<tea|bot>", written="a <tea|bot>.")
+@example(trigger=".*", written="anything")
+@example(trigger="TÉ\u0301茶", written="ein TÉ\u0301茶 hier")
+@example(trigger="a  b", written="x a b")
+@example(trigger="\u0301", written="e\u0301")
+def test_rule_is_idempotent_and_keeps_the_text(trigger: str, written: str) -> None:
+    rule = CaptionRule(trigger_word=trigger, instance_prompt=None, provider_captions=True)
+    sent = rule.caption_as_sent(written)
+    if sent is None:
+        assert not written.split()
+        return
+    assert rule.caption_as_sent(sent) == sent
+    assert " ".join(trigger.split()) in sent
+    assert sent.endswith(" ".join(written.split()))
+    assert sent.split() == sent.split(" ")
+
+
+def test_byte_order_mark_is_dropped(tmp_path: Path) -> None:
+    file = tmp_path / "a.txt"
+    file.write_bytes(codecs.BOM_UTF8 + "Tee für zwei".encode())
+    assert read_caption(file) == "Tee für zwei"
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "utf-16-le"])
+def test_caption_that_is_not_utf8_is_refused_by_name(tmp_path: Path, encoding: str) -> None:
+    file = tmp_path / "a.txt"
+    file.write_bytes("Tee für zwei".encode(encoding))
+    with pytest.raises(DatasetError, match=r"^a\.txt: .*; save it again as UTF-8 text$"):
+        read_caption(file)
+
+
+def test_caption_that_cannot_be_read_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"^a\.txt: cannot be read"):
+        read_caption(tmp_path / "a.txt")

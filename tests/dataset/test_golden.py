@@ -1,0 +1,29 @@
+"""Digests that may never change: a changed one makes every user pay for a new training of an old dataset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tuneloop.dataset.captions import CaptionRule
+from tuneloop.dataset.keep import store_pictures
+from tuneloop.dataset.pack import DatasetArchive
+from tuneloop.dataset.scan import scan
+from tuneloop.storage.local_directory import LocalDirectory
+
+from .pictures import JPEG, PNG, WEBP
+
+
+def test_small_dataset_has_its_digest_and_its_archive_for_ever(folder: Path, store: LocalDirectory) -> None:
+    rule = CaptionRule(trigger_word="TEABOT", instance_prompt=None, provider_captions=True)
+    (folder / "a.jpg").write_bytes(JPEG)
+    (folder / "a.txt").write_bytes(b"\xef\xbb\xbfa  cup\r\n")
+    (folder / "b.PNG").write_bytes(PNG)
+    (folder / "b.txt").write_bytes("ein Täßchen für TEABOT".encode())
+    (folder / "c.webp").write_bytes(WEBP)
+    scanned = scan(folder, rule)
+    store_pictures(scanned, store)
+    archive = DatasetArchive(scanned.manifest, store)
+    size_bytes = sum(len(chunk) for chunk in archive.chunks())
+    assert scanned.manifest.digest == "01ff9cbdf47ed6ecc6c285e7b5bf81fb0f2c7ca144885f1ec2006c23583b27e5"
+    assert archive.sha256 == "3351b0ee013867bfe36c344cc8f019029299380fcf5667e8927626c6bd42abfe"
+    assert size_bytes == archive.size_bytes == 901

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tuneloop.dataset.captions import CaptionRule
+from tuneloop.dataset.keep import load_manifest, store_pictures
+from tuneloop.dataset.scan import ScannedDataset, scan
+from tuneloop.errors import DatasetError, NotInStore, RecordUnreadable
+from tuneloop.storage.local_directory import LocalDirectory
+
+from .pictures import JPEG, PNG
+
+
+class StaleListing(LocalDirectory):
+    """A store whose names were listed before another writer came."""
+
+    def names(self, prefix: str) -> Iterator[str]:  # noqa: ARG002
+        return iter(())
+
+
+@pytest.fixture
+def scanned(folder: Path, rule: CaptionRule) -> ScannedDataset:
+    """Three pictures, two of them equal, two captions."""
+    (folder / "a.jpg").write_bytes(JPEG)
+    (folder / "a.txt").write_text("a cup")
+    (folder / "b.png").write_bytes(PNG)
+    (folder / "c.png").write_bytes(PNG)
+    (folder / "c.txt").write_text("zwei Täßchen", encoding="utf-8")
+    return scan(folder, rule)
+
+
+def test_everything_is_kept_under_its_digest(scanned: ScannedDataset, store: LocalDirectory) -> None:
+    store_pictures(scanned, store)
+    kept = {name: store.read(name) for name in store.names("")}
+    manifest = kept.pop(f"datasets/{scanned.manifest.digest}.json")
+    captions = [text.encode() for text in ("TEABOT, a cup", "TEABOT, zwei Täßchen")]
+    assert kept == {f"pictures/{hashlib.sha256(data).hexdigest()}": data for data in (JPEG, PNG)} | {
+        f"captions/{hashlib.sha256(data).hexdigest()}.txt": data for data in captions
+    }
+    assert len(json.loads(manifest)["items"]) == 3
+
+
+def test_manifest_comes_back_as_it_was(scanned: ScannedDataset, store: LocalDirectory) -> None:
+    store_pictures(scanned, store)
+    assert load_manifest(scanned.manifest.digest, store) == scanned.manifest
+
+
+def test_progress_counts_equal_pictures_once(scanned: ScannedDataset, store: LocalDirectory) -> None:
+    told: list[tuple[int, int]] = []
+    store_pictures(scanned, store, lambda done, total: told.append((done, total)))
+    assert told == [(1, 2), (2, 2)]
+
+
+def test_pictures_in_the_store_are_not_read_again(
+    scanned: ScannedDataset, store: LocalDirectory, folder: Path
+) -> None:
+    store_pictures(scanned, store)
+    for path in folder.iterdir():
+        path.unlink()
+    store_pictures(scanned, store)
+
+
+def test_dataset_found_again_elsewhere_keeps_the_first_manifest(
+    scanned: ScannedDataset, store: LocalDirectory, folder: Path, rule: CaptionRule
+) -> None:
+    store_pictures(scanned, store)
+    moved = folder.rename(folder.parent / "elsewhere")
+    store_pictures(scan(moved, rule), store)
+    assert load_manifest(scanned.manifest.digest, store).source == str(folder)
+
+
+def test_picture_changed_since_the_scan_is_refused(
+    scanned: ScannedDataset, store: LocalDirectory, folder: Path
+) -> None:
+    (folder / "a.jpg").write_bytes(PNG)
+    with pytest.raises(DatasetError, match=r"a\.jpg: has changed since the scan; scan the folder again"):
+        store_pictures(scanned, store)
+    assert not store.exists(f"datasets/{scanned.manifest.digest}.json")
+
+
+def test_picture_gone_since_the_scan_is_refused(
+    scanned: ScannedDataset, store: LocalDirectory, folder: Path
+) -> None:
+    (folder / "a.jpg").unlink()
+    with pytest.raises(DatasetError, match=r"a\.jpg: cannot be read any more .*; put it back"):
+        store_pictures(scanned, store)
+
+
+def test_other_bytes_under_a_name_are_not_overwritten(scanned: ScannedDataset, store: LocalDirectory) -> None:
+    name = f"captions/{hashlib.sha256(b'TEABOT, a cup').hexdigest()}.txt"
+    stale = StaleListing(Path(store.uri.removeprefix("file://")))
+    store.create(name, b"TEABOT, a mug")
+    with pytest.raises(RecordUnreadable, match=rf"{name} holds other bytes than its name says; move it away"):
+        store_pictures(scanned, stale)
+    assert store.read(name) == b"TEABOT, a mug"
+
+
+def test_unknown_manifest_is_not_in_the_store(store: LocalDirectory) -> None:
+    with pytest.raises(NotInStore):
+        load_manifest("0" * 64, store)
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b'{"items": [', b"\xff\xfe"])
+def test_broken_manifest_is_unreadable_and_not_absent(store: LocalDirectory, content: bytes) -> None:
+    store.create(f"datasets/{'0' * 64}.json", content)
+    with pytest.raises(RecordUnreadable, match=r"datasets/0+\.json is no dataset manifest \(.+\); restore it"):
+        load_manifest("0" * 64, store)
+
+
+def test_manifest_of_another_dataset_is_unreadable(scanned: ScannedDataset, store: LocalDirectory) -> None:
+    store.create(f"datasets/{'0' * 64}.json", scanned.manifest.model_dump_json().encode())
+    with pytest.raises(RecordUnreadable, match=f"another dataset .{scanned.manifest.digest}"):
+        load_manifest("0" * 64, store)

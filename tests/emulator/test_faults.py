@@ -1,0 +1,84 @@
+"""Which requests a queued fault hits."""
+
+import pytest
+
+from tests.emulator.segmind_caller import SUBMIT, Caller
+from tuneloop.emulator import EmulatorControl, EmulatorControlError, Fault
+
+LIST = "/finetune/request/list"
+
+
+def _statuses(caller: Caller, count: int) -> list[int]:
+    return [caller.call("GET", LIST).status_code for _ in range(count)]
+
+
+def test_a_fault_hits_as_often_as_it_says_and_then_no_more(emulator: EmulatorControl, caller: Caller) -> None:
+    emulator.inject(Fault("refuse", LIST, times=2, status=502))
+    assert _statuses(caller, 4) == [502, 502, 200, 200]
+
+
+def test_faults_of_one_route_are_met_in_the_order_they_were_queued(
+    emulator: EmulatorControl, caller: Caller
+) -> None:
+    emulator.inject(Fault("refuse", LIST, status=429))
+    emulator.inject(Fault("refuse", "/finetune/", status=500))
+    assert _statuses(caller, 3) == [429, 500, 200]
+
+
+def test_a_fault_of_another_route_or_verb_waits(emulator: EmulatorControl, caller: Caller) -> None:
+    emulator.inject(Fault("refuse", SUBMIT))
+    emulator.inject(Fault("refuse", LIST, method="POST"))
+    assert _statuses(caller, 1) == [200]
+
+
+def test_a_seeded_fault_hits_the_same_requests_again(emulator: EmulatorControl, caller: Caller) -> None:
+    runs = []
+    for _ in range(2):
+        emulator.inject(Fault("refuse", LIST, times=100, chance=0.5, seed=4))
+        runs.append(_statuses(caller, 12))
+        emulator.clear_faults()
+    assert runs[0] == runs[1]
+    assert set(runs[0]) == {200, 500}
+
+
+def test_cleared_faults_hit_nothing(emulator: EmulatorControl, caller: Caller) -> None:
+    emulator.inject(Fault("refuse", LIST))
+    emulator.clear_faults()
+    assert _statuses(caller, 1) == [200]
+
+
+def test_too_many_requests_names_the_end_of_the_window_and_no_retry_after(
+    emulator: EmulatorControl, caller: Caller
+) -> None:
+    emulator.inject(Fault("refuse", LIST, status=429))
+    answer = caller.call("GET", LIST)
+    assert "x-rate-limit-reset-at-utc" in answer.headers
+    assert "Retry-After" not in answer.headers
+
+
+def test_a_refused_object_is_refused_in_the_words_of_the_store(emulator: EmulatorControl, caller: Caller) -> None:
+    emulator.inject(Fault("refuse", "/s3/", status=503))
+    answer = caller.session.put(caller.place()["presigned_url"], data=b"PK", timeout=5)
+    assert answer.status_code == 503
+    assert "<Code>ServiceUnavailable</Code>" in answer.text
+
+
+def test_control_routes_meet_no_fault(emulator: EmulatorControl) -> None:
+    emulator.inject(Fault("refuse", "/", times=100))
+    assert emulator.health()["status"] == "ok"
+    assert emulator.requests() == []
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"kind": "explode"}, {"kind": "slow", "times": 0}, {"kind": "refuse", "method": "get"}]
+)
+def test_a_fault_that_would_never_hit_is_refused_at_once(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="fault: "):
+        Fault(**wrong)  # type: ignore[arg-type]
+
+
+def test_a_control_that_cannot_be_used_says_why(emulator: EmulatorControl) -> None:
+    with pytest.raises(EmulatorControlError, match="unknown kind 'explode'"):
+        emulator._call("POST", "faults", {"kind": "explode"})
+    with pytest.raises(EmulatorControlError, match="only moves forward"):
+        emulator.advance(-1)

@@ -1,0 +1,106 @@
+"""What the models draw."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.emulator.segmind_caller import Caller, dataset
+from tuneloop.emulator.pictures import Model, Wish, draw, quality
+
+PROMPT = "HRBR figure in the city"
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("set") / "set.zip"
+    path.write_bytes(dataset(14))
+    return path
+
+
+def _drawn(
+    archive: Path, *, steps: int = 1000, rate: float = 0.0004, seed: int = 1, **wished: float
+) -> np.ndarray:
+    wish = Wish(PROMPT, seed, int(wished.get("sampling", 25)), wished.get("strength", 1.0), 320, 320)
+    content = draw(Model(archive, f"{steps:032x}{int(rate * 1e9):032x}", steps, rate), wish)
+    return np.asarray(Image.open(io.BytesIO(content)).convert("RGB"), np.float64)
+
+
+def _noise(picture: np.ndarray) -> float:
+    """Mean absolute second difference: high for grain, low for drawn shapes."""
+    return float(np.abs(np.diff(picture, 2, axis=0)).mean())
+
+
+def _colour(picture: np.ndarray) -> float:
+    """Mean distance from grey."""
+    return float(np.abs(picture - picture.mean(2, keepdims=True)).mean())
+
+
+def _subject(picture: np.ndarray) -> float:
+    """Share of the pixels in the firebrick of the training pictures."""
+    return float((np.abs(picture - [178, 34, 34]).max(2) < 45).mean())
+
+
+def test_the_same_wish_gives_the_same_bytes(caller: Caller) -> None:
+    model = caller.train()
+    caller.listed()
+    first, again, other = caller.picture(model), caller.picture(model), caller.picture(model, seed=12)
+    assert first.content == again.content != other.content
+    assert first.headers["x-request-id"] != again.headers["x-request-id"]
+
+
+def test_another_prompt_or_model_gives_another_picture(caller: Caller) -> None:
+    models = caller.train(), caller.train(steps=900)
+    caller.listed()
+    drawn = {caller.picture(model).content for model in models}
+    drawn |= {caller.picture(models[0], prompt="HRBR figure in a forest").content}
+    assert len(drawn) == 3
+
+
+@pytest.mark.parametrize(
+    ("ratio", "size"), [("1:1", (512, 512)), ("16:9", (512, 288)), ("9:21", (219, 512)), ("5:8", (320, 512))]
+)
+def test_the_aspect_ratio_gives_the_size(caller: Caller, ratio: str, size: tuple[int, int]) -> None:
+    model = caller.train()
+    caller.listed()
+    answer = caller.picture(model, aspect_ratio=ratio)
+    assert Image.open(io.BytesIO(answer.content)).size == size
+
+
+def test_credits_fall_with_every_picture(caller: Caller) -> None:
+    model = caller.train()
+    caller.listed()
+    left = [float(caller.picture(model).headers["x-remaining-credits"]) for _ in range(2)]
+    assert left[0] - left[1] == pytest.approx(0.034)
+
+
+def test_a_model_trained_too_little_is_paler_and_noisier(archive: Path) -> None:
+    for seed in range(4):
+        good, bad = _drawn(archive, seed=seed), _drawn(archive, steps=200, rate=0.0001, seed=seed)
+        assert _colour(bad) < 0.7 * _colour(good)
+        assert _noise(bad) > 2 * _noise(good)
+
+
+def test_a_model_trained_too_hard_is_noisier_and_glaring(archive: Path) -> None:
+    for seed in range(4):
+        good, bad = _drawn(archive, seed=seed), _drawn(archive, rate=0.02, seed=seed)
+        assert _noise(bad) > 2 * _noise(good)
+        assert _colour(bad) > 1.3 * _colour(good)
+
+
+def test_the_trained_model_shows_the_subject_and_the_base_model_does_not(archive: Path) -> None:
+    for seed in range(4):
+        without = _subject(_drawn(archive, seed=seed, strength=0.0))
+        assert _subject(_drawn(archive, seed=seed)) > without + 0.03
+
+
+def test_few_sampling_steps_leave_noise(archive: Path) -> None:
+    assert _noise(_drawn(archive, sampling=3)) > 3 * _noise(_drawn(archive))
+
+
+def test_quality_grows_with_dose_and_pictures_and_burns_past_four_doses() -> None:
+    assert quality(500, 0.0004, 12).fit < quality(1000, 0.0004, 12).fit
+    assert quality(1000, 0.0004, 4).breadth < quality(1000, 0.0004, 12).breadth
+    assert quality(1000, 0.0004, 12).burn == 0 < quality(8000, 0.0004, 12).burn

@@ -1,0 +1,132 @@
+"""How a training moves from REQUESTED to its end."""
+
+import pytest
+
+from tests.emulator.segmind_caller import Caller, dataset
+from tuneloop.emulator import EmulatorControl, EmulatorControlError, Progress
+
+STATES = [
+    "REQUESTED",
+    "QUEUED",
+    "DATA_PROCESSING",
+    "TRAINING_INITIATED",
+    "TRAINING_COMPLETED",
+    "INFERENCE_QUEUED",
+    "AVAILABLE",
+]
+
+
+def _status(caller: Caller, job_id: str) -> str:
+    return str(caller.details(job_id)["status"])
+
+
+def test_every_state_is_passed_poll_by_poll(emulator: EmulatorControl, caller: Caller) -> None:
+    emulator.progress(Progress.after_polls(2))
+    job_id = caller.train()
+    seen = [_status(caller, job_id) for _ in range(13)]
+    assert seen == ["REQUESTED"] + [state for state in STATES[1:-1] for _ in range(2)] + ["AVAILABLE"] * 2
+
+
+def test_a_list_is_a_poll_of_every_training(emulator: EmulatorControl, caller: Caller) -> None:
+    emulator.progress(Progress.after_polls())
+    for name in ("one", "two"):
+        caller.train(name=name)
+    assert [job["status"] for job in caller.listed()] == ["QUEUED", "QUEUED"]
+    assert [job["status"] for job in caller.listed()] == ["DATA_PROCESSING", "DATA_PROCESSING"]
+
+
+def test_the_tests_own_look_is_no_poll(emulator: EmulatorControl, caller: Caller) -> None:
+    emulator.progress(Progress.after_polls())
+    caller.train()
+    assert [emulator.jobs()[0].status for _ in range(3)] == ["REQUESTED"] * 3
+
+
+def test_seconds_pass_with_the_clock(emulator: EmulatorControl, caller: Caller) -> None:
+    emulator.progress(Progress.after_seconds(60))
+    job_id = caller.train()
+    seen = []
+    for _ in STATES:
+        seen.append(_status(caller, job_id))
+        emulator.advance(60)
+    assert seen == STATES
+
+
+def test_a_training_can_be_held_before_it_draws(emulator: EmulatorControl, caller: Caller) -> None:
+    emulator.progress(Progress.after_seconds(INFERENCE_QUEUED=3600))
+    job_id = caller.train()
+    assert _status(caller, job_id) == "INFERENCE_QUEUED"
+    assert caller.picture(job_id).status_code == 404
+    emulator.advance(3600)
+    assert caller.picture(job_id).status_code == 200
+
+
+def test_the_default_takes_eight_seconds_to_the_weights_and_three_to_the_first_picture(
+    emulator: EmulatorControl, caller: Caller
+) -> None:
+    emulator.progress(Progress.after_seconds(**_default_stays()))
+    job_id = caller.train()
+    emulator.advance(7.5)
+    assert _status(caller, job_id) == "TRAINING_INITIATED"
+    emulator.advance(0.6)
+    assert _status(caller, job_id) == "TRAINING_COMPLETED"
+    emulator.advance(3.0)
+    assert _status(caller, job_id) == "INFERENCE_QUEUED"
+
+
+def _default_stays() -> dict[str, float]:
+    from tuneloop.emulator.segmind import SEGMIND  # noqa: PLC0415
+
+    return dict(SEGMIND.progress.states_s)
+
+
+def test_another_policy_moves_no_training_back(emulator: EmulatorControl, caller: Caller) -> None:
+    job_id = caller.train()
+    emulator.progress(Progress.after_seconds(3600))
+    assert _status(caller, job_id) == "AVAILABLE"
+
+
+def test_weights_exist_from_the_end_of_training_on(emulator: EmulatorControl, caller: Caller) -> None:
+    emulator.progress(Progress.after_polls())
+    job_id = caller.train()
+    with_weights = {
+        str(job["status"]) for job in (caller.details(job_id) for _ in STATES) if job["cloud_storage_url"]
+    }
+    assert with_weights == {"TRAINING_COMPLETED", "INFERENCE_QUEUED", "AVAILABLE"}
+
+
+def test_a_training_can_be_failed_before_its_end_and_not_after(emulator: EmulatorControl, caller: Caller) -> None:
+    done = caller.train()
+    _status(caller, done)
+    emulator.progress(Progress.after_seconds(3600))
+    job_id = caller.train()
+    emulator.fail_job(job_id, "GPU overloaded, try with smaller dataset")
+    job = caller.details(job_id)
+    assert (job["status"], job["error_message"]) == ("FAILED", "GPU overloaded, try with smaller dataset")
+    with pytest.raises(EmulatorControlError, match="already ended"):
+        emulator.fail_job(done, "too late")
+
+
+@pytest.mark.parametrize(
+    ("archive", "message"),
+    [
+        (dataset(0), "Looks like empty dataset. Please do not create subfolders, only zip the images"),
+        (dataset(folder="set/"), "Looks like empty dataset. Please do not create subfolders, only zip the images"),
+        (b"no zip at all", "Internal Server Error"),
+        (dataset()[:-30], "Internal Server Error"),
+    ],
+    ids=["empty", "subfolder", "no zip", "torn zip"],
+)
+def test_a_bad_dataset_fails_after_its_processing(
+    emulator: EmulatorControl, caller: Caller, archive: bytes, message: str
+) -> None:
+    emulator.progress(Progress.after_polls())
+    job_id = caller.train(archive)
+    assert [_status(caller, job_id) for _ in range(4)] == ["QUEUED", "DATA_PROCESSING", "FAILED", "FAILED"]
+    job = caller.details(job_id)
+    assert job["error_message"] == message
+    assert job["cloud_storage_url"] is None
+
+
+def test_a_policy_with_a_state_the_provider_does_not_have_is_refused(emulator: EmulatorControl) -> None:
+    with pytest.raises(EmulatorControlError, match="unknown state DEPLOYING"):
+        emulator.progress(Progress.after_seconds(DEPLOYING=3))

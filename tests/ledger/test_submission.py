@@ -1,0 +1,267 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from threading import Barrier, Thread
+
+import pytest
+
+from tuneloop.clock import now
+from tuneloop.collection import collect_weights
+from tuneloop.dataset.pack import DatasetArchive
+from tuneloop.emulator import EmulatorControl, Fault
+from tuneloop.errors import (
+    ConfigurationError,
+    LedgerError,
+    RateLimited,
+    RecordTaken,
+    RecordUnreadable,
+    SubmissionUncertain,
+)
+from tuneloop.ledger import Ledger
+from tuneloop.providers.segmind import SegmindProvider
+from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.submission import (
+    choose_generation,
+    find_submitted,
+    may_claim_again,
+    read_training,
+    record_progress,
+    submit_training,
+)
+from tuneloop.values.recipes import FluxLoraRecipe
+from tuneloop.values.records import Claimed, Collected, Failed, Rejected, RunFile, Submitted, Trained
+
+SUBMIT = "/finetune/request/submit"
+
+
+def trainings(emulator: EmulatorControl) -> int:
+    return sum(entry.kind == "training" for entry in emulator.billing())
+
+
+def old_claim(run: RunFile, age: timedelta) -> Claimed:
+    until = now() - age
+    return Claimed(
+        at=until - timedelta(seconds=60),
+        generation=run.generation,
+        name=f"{run.key[:16]}-g{run.generation}",
+        nonce="another process",
+        flow_run=run.flow_run,
+        until=until,
+        take_over_after=until + timedelta(seconds=1080),
+        account=run.account,
+        credentials=run.credentials,
+        dataset_digest=run.dataset_digest,
+        recipe=run.recipe,
+    )
+
+
+def test_submit_leaves_claim_and_id(
+    ledger: Ledger, provider: SegmindProvider, run: RunFile, recipe: FluxLoraRecipe, archive: DatasetArchive
+) -> None:
+    submitted = submit_training(ledger, provider, run, recipe, provider.upload(archive))
+    assert [record.state for record in ledger.history(run.key)] == ["claimed", "submitted"]
+    assert submitted.name == f"{run.key[:16]}-g1"
+
+
+def test_lost_answer_is_found_in_the_list(
+    ledger: Ledger,
+    provider: SegmindProvider,
+    run: RunFile,
+    recipe: FluxLoraRecipe,
+    archive: DatasetArchive,
+    emulator: EmulatorControl,
+) -> None:
+    uploaded = provider.upload(archive)
+    emulator.inject(Fault("cut_after_effect", SUBMIT, "POST"))
+    submitted = submit_training(ledger, provider, run, recipe, uploaded)
+    assert submitted.found_by == "list"
+    assert trainings(emulator) == 1
+
+
+def test_no_answer_and_no_job_leaves_the_claim_standing(
+    ledger: Ledger,
+    provider: SegmindProvider,
+    run: RunFile,
+    recipe: FluxLoraRecipe,
+    archive: DatasetArchive,
+    emulator: EmulatorControl,
+) -> None:
+    uploaded = provider.upload(archive)
+    emulator.inject(Fault("cut_before_effect", SUBMIT, "POST"))
+    with pytest.raises(SubmissionUncertain):
+        submit_training(ledger, provider, run, recipe, uploaded)
+    assert isinstance(ledger.last(run.key), Claimed)
+    assert not may_claim_again(provider, read_training(ledger, run.key, 1))
+
+
+def test_rate_limited_submit_is_recorded_as_unpaid(
+    ledger: Ledger,
+    provider: SegmindProvider,
+    run: RunFile,
+    recipe: FluxLoraRecipe,
+    archive: DatasetArchive,
+    emulator: EmulatorControl,
+) -> None:
+    uploaded = provider.upload(archive)
+    emulator.inject(Fault("refuse", SUBMIT, "POST", status=429))
+    with pytest.raises(RateLimited):
+        submit_training(ledger, provider, run, recipe, uploaded)
+    assert isinstance(ledger.last(run.key), Rejected)
+    assert choose_generation(ledger, run.key, None) == 2
+
+
+def test_stale_claim_is_taken_over_only_after_every_margin(
+    ledger: Ledger,
+    provider: SegmindProvider,
+    run: RunFile,
+    recipe: FluxLoraRecipe,
+    archive: DatasetArchive,
+    emulator: EmulatorControl,
+) -> None:
+    ledger.append(run.key, None, old_claim(run, timedelta(minutes=17)))
+    assert not may_claim_again(provider, read_training(ledger, run.key, 1))
+    ledger.append(run.key, ledger.last(run.key), old_claim(run, timedelta(minutes=19)))
+    assert may_claim_again(provider, read_training(ledger, run.key, 1))
+    submit_training(ledger, provider, run, recipe, provider.upload(archive))
+    assert trainings(emulator) == 1
+    assert [record.state for record in ledger.history(run.key)] == ["claimed", "claimed", "claimed", "submitted"]
+
+
+def test_stale_claim_whose_job_exists_is_adopted_not_paid_again(
+    ledger: Ledger,
+    provider: SegmindProvider,
+    run: RunFile,
+    recipe: FluxLoraRecipe,
+    archive: DatasetArchive,
+    emulator: EmulatorControl,
+) -> None:
+    from tuneloop.clock import Deadline
+
+    provider.submit(f"{run.key[:16]}-g1", recipe, provider.upload(archive), Deadline(60))
+    ledger.append(run.key, None, old_claim(run, timedelta(days=1)))
+    assert not may_claim_again(provider, read_training(ledger, run.key, 1))
+    found = find_submitted(ledger, provider, run.key, 1)
+    assert isinstance(found, Submitted)
+    assert trainings(emulator) == 1
+
+
+def test_racing_runs_pay_once(
+    ledger: Ledger,
+    provider: SegmindProvider,
+    run: RunFile,
+    recipe: FluxLoraRecipe,
+    archive: DatasetArchive,
+    emulator: EmulatorControl,
+) -> None:
+    uploaded = provider.upload(archive)
+    start = Barrier(8)
+    ends: list[str] = []
+
+    def race() -> None:
+        start.wait()
+        try:
+            ends.append(submit_training(ledger, provider, run, recipe, uploaded).state)
+        except (RecordTaken, LedgerError):
+            ends.append("lost")
+
+    threads = [Thread(target=race) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(ends) == ["lost"] * 7 + ["submitted"]
+    assert trainings(emulator) == 1
+
+
+def test_collected_weights_have_the_recorded_sha256(
+    ledger: Ledger, provider: SegmindProvider, run: RunFile, recipe: FluxLoraRecipe, archive: DatasetArchive
+) -> None:
+    import hashlib
+
+    submitted = submit_training(ledger, provider, run, recipe, provider.upload(archive))
+    record_progress(ledger, run.key, 1, provider.status(submitted.job_id))
+    collected = collect_weights(ledger, provider, run.key, 1)
+    assert collected.weights is not None
+    data = ledger.store.read(collected.weights)
+    assert hashlib.sha256(data).hexdigest() == collected.sha256
+    assert len(data) == collected.size_bytes
+    assert collect_weights(ledger, provider, run.key, 1) == collected
+
+
+def test_failed_job_is_recorded_with_the_providers_reason(
+    ledger: Ledger,
+    provider: SegmindProvider,
+    run: RunFile,
+    recipe: FluxLoraRecipe,
+    archive: DatasetArchive,
+    emulator: EmulatorControl,
+) -> None:
+    from tuneloop.emulator import Progress
+
+    emulator.progress(Progress.after_polls(50))
+    submitted = submit_training(ledger, provider, run, recipe, provider.upload(archive))
+    emulator.fail_job(submitted.job_id, "GPU overloaded")
+    last = record_progress(ledger, run.key, 1, provider.status(submitted.job_id))
+    assert isinstance(last, Failed)
+    assert last.reason == "GPU overloaded"
+    assert choose_generation(ledger, run.key, None) == 2
+
+
+def test_after_three_bad_ends_in_a_row_a_person_must_give_a_reason(ledger: Ledger, run: RunFile) -> None:
+    last = None
+    for generation in (1, 2, 3):
+        numbered = run.model_copy(update={"generation": generation})
+        claim = old_claim(numbered, timedelta(days=1))
+        ledger.append(run.key, last, claim)
+        last = Rejected(at=now(), generation=generation, name=claim.name, reason="no such thing")
+        ledger.append(run.key, claim, last)
+    with pytest.raises(ConfigurationError, match="no such thing"):
+        choose_generation(ledger, run.key, None)
+    assert choose_generation(ledger, run.key, "the provider has mended it") == 4
+
+
+def test_unchanged_training_is_trained_again_only_on_request(ledger: Ledger, run: RunFile) -> None:
+    claim = old_claim(run, timedelta(days=1))
+    steps: list[Claimed | Submitted | Trained | Collected] = [
+        claim,
+        Submitted(at=now(), generation=1, name=claim.name, job_id="j", found_by="answer"),
+        Trained(at=now(), generation=1, name=claim.name, job_id="j", word="AVAILABLE"),
+        Collected(
+            at=now(), generation=1, name=claim.name, job_id="j", weights="w", sha256="0" * 64, size_bytes=1
+        ),
+    ]
+    before = None
+    for record in steps:
+        ledger.append(run.key, before, record)
+        before = record
+    assert choose_generation(ledger, run.key, None) == 1
+    assert choose_generation(ledger, run.key, "new base model") == 2
+
+
+def test_a_gap_stops_with_an_error(ledger: Ledger, artifacts: LocalDirectory, run: RunFile) -> None:
+    claim = old_claim(run, timedelta(days=1))
+    artifacts.create(f"trainings/{run.key}/0002.json", claim.model_dump_json().encode())
+    with pytest.raises(RecordUnreadable, match="gap at .*0001"):
+        ledger.last(run.key)
+
+
+def test_an_unreadable_record_is_not_an_absent_one(
+    ledger: Ledger, artifacts: LocalDirectory, run: RunFile
+) -> None:
+    artifacts.create(f"trainings/{run.key}/0001.json", b"{}")
+    with pytest.raises(RecordUnreadable, match="restore it"):
+        ledger.last(run.key)
+
+
+def test_illegal_steps_are_refused(ledger: Ledger, run: RunFile) -> None:
+    claim = old_claim(run, timedelta(days=1))
+    ledger.append(run.key, None, claim)
+    trained = Trained(at=now(), generation=1, name=claim.name, job_id="j", word="AVAILABLE")
+    with pytest.raises(LedgerError, match="trained .* cannot follow claimed"):
+        ledger.append(run.key, claim, trained)
+
+
+def test_first_run_file_wins(ledger: Ledger, run: RunFile) -> None:
+    ledger.remember_run(run)
+    other = run.model_copy(update={"generation": 2, "writer": "somebody else"})
+    assert ledger.remember_run(other).generation == 1

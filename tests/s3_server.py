@@ -1,0 +1,54 @@
+"""A real S3 server on a socket of this machine, for tests: `moto`, started within the process."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import boto3
+from moto.server import ThreadedMotoServer
+
+from tuneloop.storage.s3 import client_config
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from botocore.config import Config
+    from mypy_boto3_s3 import S3Client
+
+
+@contextmanager
+def s3_server() -> Iterator[str]:
+    """Run a server on a free port. Yields its endpoint, such as `http://127.0.0.1:40123`."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        yield f"http://{host}:{port}"
+    finally:
+        server.stop()
+
+
+def s3_client(endpoint: str, *, resend: bool = True) -> S3Client:
+    """A client as in production; `resend=False` shows each failure at once."""
+    config: Config = client_config()
+    if not resend:
+        config = config.merge(type(config)(retries={"mode": "standard", "total_max_attempts": 1}, read_timeout=5))
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        aws_access_key_id="test-access",
+        aws_secret_access_key="test-secret",
+        region_name="us-east-1",
+        config=config,
+    )
+
+
+def fresh_bucket(client: S3Client) -> str:
+    """Make an empty bucket. Returns its name."""
+    bucket = f"test-{uuid4().hex}"
+    client.create_bucket(Bucket=bucket)
+    return bucket

@@ -1,0 +1,114 @@
+"""A proxy between boto3 and an S3 server that fails on purpose, once per order."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+Failure = Literal["lose the answer", "lose the request", "answer 503", "cut the answer"]
+
+
+@dataclass
+class Orders:
+    """What the proxy does, and what it has seen."""
+
+    endpoint: str
+    """Address of the proxy itself."""
+    failures: list[tuple[str, Failure]] = field(default_factory=list)
+    """Which failure meets the next request of which kind (`PUT`, `GET`, `POST`, …); each happens once."""
+    drop_header: str = ""
+    """Header that does not reach the server."""
+    before: Callable[[str, str], None] | None = None
+    """Called with method and path before a request is handed on."""
+    seen: list[str] = field(default_factory=list)
+    """Method and path of every request, in order."""
+
+    def failure_of(self, method: str) -> Failure | None:
+        """Take the next failure that is ordered for this method."""
+        for order in self.failures:
+            if order[0] == method:
+                self.failures.remove(order)
+                return order[1]
+        return None
+
+
+@contextmanager
+def failing_proxy(upstream: str) -> Iterator[Orders]:
+    """Run a proxy on a free port in front of an S3 server."""
+    host = urlsplit(upstream).netloc
+
+    class Handler(_Forwarding):
+        """Forwards to this server."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    orders = Orders(f"http://127.0.0.1:{server.server_port}")
+    Handler.orders, Handler.upstream = orders, host
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield orders
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _Forwarding(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    orders: Orders
+    upstream: str
+
+    def log_message(self, *_: object) -> None:
+        """Stay silent."""
+
+    def forward(self) -> None:
+        """Hand on one request, or fail as ordered."""
+        self.orders.seen.append(f"{self.command} {self.path}")
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.orders.before:
+            self.orders.before(self.command, self.path)
+        failure = self.orders.failure_of(self.command)
+        self.close_connection = failure is not None
+        if failure == "lose the request":
+            return
+        if failure == "answer 503":
+            self._answer(503, [], b"")
+            return
+        status, headers, answer = self._ask(body)
+        if failure == "cut the answer":
+            self._answer(status, headers, answer[: len(answer) // 2])
+        elif failure is None:
+            self._answer(status, headers, answer)
+
+    # The names under which http.server looks for methods.
+    locals().update(dict.fromkeys(("do_GET", "do_HEAD", "do_PUT", "do_POST", "do_DELETE"), forward))
+
+    def _ask(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+        connection = HTTPConnection(self.upstream, timeout=30)
+        connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+        for name, value in self.headers.items():
+            if name.lower() not in {self.orders.drop_header.lower(), "expect", "connection"}:
+                connection.putheader(name, value)
+        connection.endheaders(body)
+        response = connection.getresponse()
+        found = response.status, response.getheaders(), response.read()
+        connection.close()
+        return found
+
+    def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        self.send_response(status)
+        for name, value in headers:
+            if name.lower() not in {"connection", "transfer-encoding", "server", "date"}:
+                self.send_header(name, value)
+        if "content-length" not in {name.lower() for name, _ in headers}:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)

@@ -1,0 +1,35 @@
+"""The two clocks behind every deadline."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+
+# CLOCK_BOOTTIME goes on while a laptop sleeps; where it is missing, CLOCK_MONOTONIC does so itself.
+_SINCE_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def now() -> datetime:
+    """Wall clock, UTC."""
+    return datetime.now(UTC)
+
+
+class Deadline:
+    """A moment after which nothing may be sent, held by two clocks.
+
+    The wall clock alone may be set back, the monotonic one alone says nothing to other hosts.
+
+    Args:
+        seconds: Time from now.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._boot_until = time.clock_gettime(_SINCE_BOOT) + seconds
+        self.started = now()
+        self.until = self.started + timedelta(seconds=seconds)
+
+    def passed(self) -> bool:
+        """Tell whether either clock is past the deadline, or the wall clock before its start."""
+        wall = now()
+        on_time = self.started <= wall < self.until and time.clock_gettime(_SINCE_BOOT) < self._boot_until
+        return not on_time

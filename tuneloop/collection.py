@@ -1,0 +1,77 @@
+"""Brings paid weights home: from the provider's stream into the store, checked, and only then recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from tuneloop.clock import now
+from tuneloop.errors import LedgerError, RecordTaken, WeightsUnreadable
+from tuneloop.ledger import Ledger
+from tuneloop.providers.provider import Provider
+from tuneloop.storage.safetensors_stream import SafetensorsCheck
+from tuneloop.storage.store import StoredObject
+from tuneloop.submission import read_training
+from tuneloop.values.records import Collected, Trained
+
+Progress = Callable[[int, int | None], None]
+
+
+def collect_weights(
+    ledger: Ledger, provider: Provider, key: str, generation: int, on_progress: Progress | None = None
+) -> Collected:
+    """Stream a trained job's weights into the store and write the `collected` record last.
+
+    Args:
+        ledger: The ledger.
+        provider: The account that trained.
+        key: Training key.
+        generation: Which attempt.
+        on_progress: Called with bytes so far and bytes in all (None where the provider does not say).
+
+    Raises:
+        WeightsUnreadable: What arrived is not one whole safetensors file; nothing is kept of it.
+    """
+    training = read_training(ledger, key, generation)
+    if isinstance(training.last, Collected):
+        return training.last
+    if not isinstance(training.last, Trained):
+        state = training.last.state if training.last else "not claimed"
+        raise LedgerError(f"{training.name} is {state}: its weights cannot be collected")
+    stored = _stream_weights(ledger, provider, training.last, on_progress)
+    record = Collected(
+        at=now(),
+        generation=generation,
+        name=training.name,
+        job_id=training.last.job_id,
+        weights=stored.name,
+        sha256=stored.sha256,
+        size_bytes=stored.size_bytes,
+    )
+    try:
+        ledger.append(key, training.last, record)
+    except RecordTaken:
+        latest = read_training(ledger, key, generation).last
+        if not isinstance(latest, Collected):
+            raise
+        return latest
+    return record
+
+
+def _stream_weights(
+    ledger: Ledger, provider: Provider, trained: Trained, on_progress: Progress | None
+) -> StoredObject:
+    with provider.weights(trained.job_id) as stream:
+        name = f"weights/{trained.name}/{stream.file_name}"
+        chunks = _counted(stream.chunks, stream.size_bytes, on_progress)
+        return ledger.store.write_stream(name, SafetensorsCheck(trained.name).chunks(chunks))
+
+
+def _counted(chunks: Iterator[bytes], size_bytes: int | None, on_progress: Progress | None) -> Iterator[bytes]:
+    done = 0
+    for chunk in chunks:
+        done += len(chunk)
+        if on_progress is not None:
+            on_progress(done, size_bytes)
+        yield chunk
+    if size_bytes is not None and done != size_bytes:
+        raise WeightsUnreadable(f"{done} of {size_bytes} bytes arrived; run again, the weights are still there")

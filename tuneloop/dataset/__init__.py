@@ -1,0 +1,1 @@
+"""Datasets: found in a folder, kept in the store, packed into one repeatable archive."""

@@ -1,0 +1,115 @@
+"""A dataset's way into the store, and its manifest's way back out.
+
+Everything lies under the digest of its content, so nothing is ever written twice or overwritten. Uploads,
+take-overs and reports read from here and never from the folder, which may have changed or be out of reach.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from tuneloop.errors import DatasetError, RecordUnreadable
+from tuneloop.values.canonical import canonical_json
+from tuneloop.values.dataset import DatasetManifest, Sha256
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tuneloop.dataset.scan import ScannedDataset
+    from tuneloop.storage.store import Store
+
+
+def picture_name(sha256: Sha256) -> str:
+    """Name of a picture in the store."""
+    return f"pictures/{sha256}"
+
+
+def caption_name(caption: str) -> str:
+    """Name of a caption in the store."""
+    return f"captions/{hashlib.sha256(caption.encode()).hexdigest()}.txt"
+
+
+def manifest_name(digest: Sha256) -> str:
+    """Name of a manifest in the store."""
+    return f"datasets/{digest}.json"
+
+
+def store_pictures(
+    scanned: ScannedDataset, store: Store, on_progress: Callable[[int, int], None] | None = None
+) -> None:
+    """Put a dataset's pictures, its captions and at last its manifest into the store.
+
+    What the store holds already is left alone. The manifest comes last: where it is, everything is.
+
+    Args:
+        scanned: The dataset and its files.
+        store: Where to put them.
+        on_progress: Told (pictures done, pictures in all) after each picture; equal pictures count once.
+
+    Raises:
+        DatasetError: A file is gone or has changed since the scan.
+        RecordUnreadable: The store holds something else under a picture's or caption's name.
+    """
+    kept = set(store.names("pictures/"))
+    for done, (sha256, path) in enumerate(scanned.files.items(), start=1):
+        if picture_name(sha256) not in kept:
+            _create(store, picture_name(sha256), _read_unchanged(path, sha256))
+        if on_progress is not None:
+            on_progress(done, len(scanned.files))
+    kept = set(store.names("captions/"))
+    captions = {item.caption for item in scanned.manifest.items if item.caption is not None}
+    for caption in sorted(captions):
+        if caption_name(caption) not in kept:
+            _create(store, caption_name(caption), caption.encode())
+    # A manifest that is there may name other files and another folder. It is the same dataset all the same.
+    store.create(
+        manifest_name(scanned.manifest.digest), canonical_json(scanned.manifest.model_dump(mode="json"))
+    )
+
+
+def load_manifest(digest: Sha256, store: Store) -> DatasetManifest:
+    """Read a manifest back and check that it is the one that was asked for.
+
+    Raises:
+        NotInStore: No dataset of this digest was stored.
+        RecordUnreadable: What is stored under this digest is not this dataset.
+    """
+    name = manifest_name(digest)
+    data = store.read(name)
+    try:
+        manifest = DatasetManifest.model_validate_json(data)
+    except ValidationError as error:
+        raise RecordUnreadable(
+            f"{store.uri_of(name)} is no dataset manifest ({error.errors()[0]['msg']}); "
+            "restore it from a backup, or move it away and scan the folder again"
+        ) from error
+    if manifest.digest != digest:
+        raise RecordUnreadable(
+            f"{store.uri_of(name)} describes another dataset ({manifest.digest}); restore it from a backup, "
+            "or move it away and scan the folder again"
+        )
+    return manifest
+
+
+def _read_unchanged(path: Path, sha256: Sha256) -> bytes:
+    """Read a picture, making sure that it still is the one that was scanned."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DatasetError(
+            f"{path}: cannot be read any more ({error.strerror}); put it back or scan the folder again"
+        ) from error
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise DatasetError(f"{path}: has changed since the scan; scan the folder again")
+    return data
+
+
+def _create(store: Store, name: str, data: bytes) -> None:
+    if not store.create(name, data):
+        raise RecordUnreadable(
+            f"{store.uri_of(name)} holds other bytes than its name says; move it away and start again"
+        )

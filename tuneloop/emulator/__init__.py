@@ -1,0 +1,26 @@
+"""The providers' HTTP APIs on a real socket, for tests and the demo.
+
+Built from the providers' documentation, not from our clients; shares no code with the rest of `tuneloop`.
+To add a provider: one file with a `Provider` (see `emulation.py`), and its name in `server.PROVIDERS`.
+"""
+
+from tuneloop.emulator.billing import BilledEntry
+from tuneloop.emulator.control import EmulatorControl, EmulatorControlError
+from tuneloop.emulator.faults import Fault
+from tuneloop.emulator.jobs import Job
+from tuneloop.emulator.progress import Progress
+from tuneloop.emulator.request_log import LoggedRequest
+from tuneloop.emulator.server import PortInUseError, running_emulator, serve
+
+__all__ = [
+    "BilledEntry",
+    "EmulatorControl",
+    "EmulatorControlError",
+    "Fault",
+    "Job",
+    "LoggedRequest",
+    "PortInUseError",
+    "Progress",
+    "running_emulator",
+    "serve",
+]

@@ -1,0 +1,43 @@
+"""The emulator's time: the wall clock plus an offset that only grows."""
+
+import time
+from datetime import UTC, datetime
+
+from tuneloop.emulator.state import State
+
+_OFFSET = "clock_offset_s"
+
+
+class Clock:
+    """A clock that can be moved forward; expiry of URLs and progress of jobs follow it.
+
+    Delays of faults do not: they are real seconds on a real socket.
+    """
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    @property
+    def offset_s(self) -> float:
+        """Seconds this clock is ahead of the wall clock."""
+        return float(self._state.setting(_OFFSET) or 0.0)
+
+    def now(self) -> float:
+        """Return seconds since the epoch."""
+        return time.time() + self.offset_s
+
+    def advance(self, seconds: float) -> None:
+        """Move forward.
+
+        Raises:
+            ValueError: for a negative number; time that went back would un-expire URLs.
+        """
+        if seconds < 0:
+            raise ValueError(f"clock: cannot go {seconds} s ahead, it only moves forward; give 0 or more")
+        with self._state.transaction():
+            self._state.set_setting(_OFFSET, self.offset_s + seconds)
+
+
+def iso_utc(seconds: float) -> str:
+    """Write epoch seconds as `2025-01-01T00:00:00Z`."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

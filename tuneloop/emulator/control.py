@@ -1,0 +1,87 @@
+"""Drive an emulator from a test or another process, over its control routes."""
+
+from dataclasses import asdict
+from typing import Any
+
+import requests
+
+from tuneloop.emulator.billing import BilledEntry
+from tuneloop.emulator.faults import Fault
+from tuneloop.emulator.jobs import Job
+from tuneloop.emulator.progress import Progress
+from tuneloop.emulator.request_log import LoggedRequest
+
+_TIMEOUT_S = 30
+
+
+class EmulatorControlError(RuntimeError):
+    """The emulator did not do what it was told; the text is its reason."""
+
+
+class EmulatorControl:
+    """The controls of one running emulator.
+
+    Args:
+        url: its origin, such as `http://127.0.0.1:8787`.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+
+    @property
+    def api_key(self) -> str:
+        """The one key the emulated provider takes."""
+        return str(self.health()["api_key"])
+
+    def health(self) -> dict[str, str]:
+        """Return `status`, `provider` and `api_key`."""
+        return dict(self._call("GET", "health"))
+
+    def billing(self) -> list[BilledEntry]:
+        """Return everything that was accepted and costs money, oldest first."""
+        return [BilledEntry(**entry) for entry in self._call("GET", "billing")["entries"]]
+
+    def requests(self) -> list[LoggedRequest]:
+        """Return every request that arrived, oldest first; control requests are not among them."""
+        return [LoggedRequest(**entry) for entry in self._call("GET", "requests")["requests"]]
+
+    def jobs(self) -> list[Job]:
+        """Return every training as it stands, oldest first; this look is no poll."""
+        return [Job(**job) for job in self._call("GET", "jobs")["jobs"]]
+
+    def fail_job(self, job_id: str, error_message: str) -> None:
+        """End a job badly, now.
+
+        Raises:
+            EmulatorControlError: where there is no such job, or it has already ended.
+        """
+        self._call("POST", f"jobs/{job_id}/fail", {"error_message": error_message})
+
+    def inject(self, fault: Fault) -> None:
+        """Queue a fault behind those already waiting."""
+        self._call("POST", "faults", asdict(fault))
+
+    def clear_faults(self) -> None:
+        """Drop every fault that is waiting."""
+        self._call("DELETE", "faults")
+
+    def advance(self, seconds: float) -> None:
+        """Move the emulator's clock forward: URLs expire, jobs make progress."""
+        self._call("POST", "clock", {"advance_s": seconds})
+
+    def now(self) -> float:
+        """Return the emulator's time, in epoch seconds."""
+        return float(self._call("GET", "clock")["now"])
+
+    def progress(self, policy: Progress) -> None:
+        """Put another progress policy in force, for open jobs too."""
+        self._call("POST", "progress", asdict(policy))
+
+    def _call(self, method: str, control: str, body: dict[str, Any] | None = None) -> Any:
+        # A session of its own for each call: a restarted emulator leaves no dead connection behind.
+        with requests.Session() as session:
+            session.trust_env = False  # no proxy between a test and its own machine
+            answer = session.request(method, f"{self.url}/_emulator/{control}", json=body, timeout=_TIMEOUT_S)
+        if not answer.ok:
+            raise EmulatorControlError(f"{method} {control}: {answer.json().get('error', answer.text)}")
+        return answer.json()

@@ -1,0 +1,99 @@
+"""The control routes under `/_emulator/`: what a test may see and do that a client may not."""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from tuneloop.emulator import billing, request_log
+from tuneloop.emulator.emulation import Emulation
+from tuneloop.emulator.faults import Fault
+from tuneloop.emulator.gate import CONTROL
+from tuneloop.emulator.progress import Progress
+
+
+class ControlRoutes:
+    """JSON in, JSON out; a body that cannot be used answers 400 with the reason."""
+
+    def __init__(self, emulation: Emulation) -> None:
+        self._emulation = emulation
+
+    def routes(self) -> list[BaseRoute]:
+        """Return the routes of every control."""
+        return [
+            Route(CONTROL + "health", self._health, methods=["GET"]),
+            Route(CONTROL + "billing", self._billing, methods=["GET"]),
+            Route(CONTROL + "requests", self._requests, methods=["GET"]),
+            Route(CONTROL + "jobs", self._jobs, methods=["GET"]),
+            Route(CONTROL + "jobs/{job_id}/fail", self._fail_job, methods=["POST"]),
+            Route(CONTROL + "faults", self._faults, methods=["GET", "POST", "DELETE"]),
+            Route(CONTROL + "clock", self._clock, methods=["GET", "POST"]),
+            Route(CONTROL + "progress", self._progress, methods=["GET", "POST"]),
+        ]
+
+    async def _health(self, _: Request) -> Response:
+        provider = self._emulation.provider
+        return JSONResponse({"status": "ok", "provider": provider.name, "api_key": provider.api_key})
+
+    async def _billing(self, _: Request) -> Response:
+        return JSONResponse(billing.as_json(self._emulation.billing.entries()))
+
+    async def _requests(self, _: Request) -> Response:
+        return JSONResponse(request_log.as_json(self._emulation.requests.entries()))
+
+    async def _jobs(self, _: Request) -> Response:
+        jobs = [asdict(job) for job in self._emulation.jobs.all(polled=False)]
+        return JSONResponse({"count": len(jobs), "jobs": jobs})
+
+    async def _fail_job(self, request: Request) -> Response:
+        job_id = request.path_params["job_id"]
+        body = await _body(request)
+        if not isinstance(body.get("error_message"), str):
+            return _unusable("give the text the job fails with as error_message")
+        if not self._emulation.jobs.fail(job_id, body["error_message"]):
+            return JSONResponse({"error": f"job {job_id}: there is none, or it has already ended"}, 409)
+        return JSONResponse({"failed": job_id})
+
+    async def _faults(self, request: Request) -> Response:
+        faults = self._emulation.faults
+        if request.method == "DELETE":
+            faults.clear()
+        if request.method == "POST":
+            try:
+                faults.add(Fault(**await _body(request)))
+            except (TypeError, ValueError) as error:
+                return _unusable(str(error))
+        return JSONResponse({"faults": faults.waiting()})
+
+    async def _clock(self, request: Request) -> Response:
+        clock = self._emulation.clock
+        if request.method == "POST":
+            try:
+                clock.advance(float((await _body(request))["advance_s"]))
+            except (KeyError, TypeError, ValueError) as error:
+                return _unusable(f"advance_s must be a number of seconds: {error}")
+        return JSONResponse({"now": clock.now(), "offset_s": clock.offset_s})
+
+    async def _progress(self, request: Request) -> Response:
+        jobs = self._emulation.jobs
+        if request.method == "POST":
+            try:
+                jobs.set_policy(Progress(**await _body(request)))
+            except (TypeError, ValueError) as error:
+                return _unusable(str(error))
+        return JSONResponse(asdict(jobs.policy))
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    try:
+        body = json.loads(await request.body())
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _unusable(reason: str) -> Response:
+    return JSONResponse({"error": f"{reason}; nothing was changed"}, 400)

@@ -1,0 +1,36 @@
+"""The uploaded archive, as the provider's worker reads it.
+
+Source: Segmind's open Flux fine-tuning worker, which takes a flat ZIP of pictures and fails the job with
+the messages below; captions lie beside the pictures as `.txt` of the same stem.
+"""
+
+import zipfile
+from pathlib import Path, PurePosixPath
+
+from PIL import Image, UnidentifiedImageError
+
+EMPTY = "Looks like empty dataset. Please do not create subfolders, only zip the images"
+UNREADABLE = "Internal Server Error"
+_PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
+
+
+def complaint(archive: Path) -> str | None:
+    """Return the error message a training on this archive ends with, None for a good one."""
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            names = opened.namelist()
+            pictures = picture_names(opened)
+            if not pictures or any("/" in name for name in names):
+                return EMPTY
+            for name in pictures:
+                with opened.open(name) as file, Image.open(file):
+                    pass  # the header decides; a worker would find the rest out while training
+    except (zipfile.BadZipFile, UnidentifiedImageError, OSError, EOFError):
+        return UNREADABLE
+    return None
+
+
+def picture_names(archive: zipfile.ZipFile) -> list[str]:
+    """Return the pictures at the root of an archive, sorted."""
+    names = (name for name in archive.namelist() if "/" not in name)
+    return sorted(name for name in names if PurePosixPath(name).suffix.lower() in _PICTURES)

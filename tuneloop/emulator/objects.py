@@ -1,0 +1,128 @@
+"""Uploaded archives and weights: files in a folder, each with a row that says what it is."""
+
+import hashlib
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from tuneloop.emulator.clock import Clock
+from tuneloop.emulator.state import State
+
+PREFIX = "/s3/"
+"""Where objects live on the emulator's own origin: `/s3/<bucket>/<key>`."""
+_TABLE = """CREATE TABLE IF NOT EXISTS objects (
+    key TEXT PRIMARY KEY, url TEXT, size INTEGER, etag TEXT, public INTEGER, changed REAL)"""
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """One object that is there."""
+
+    key: str
+    size: int
+    """Bytes."""
+    etag: str
+    """With its quotes."""
+    public: bool
+    """Readable without a signature."""
+    changed: float
+    """Epoch seconds."""
+
+
+class Objects:
+    """An object store of one folder; a key is `<bucket>/<path>`."""
+
+    def __init__(self, state: State, clock: Clock, folder: Path) -> None:
+        self._state = state
+        self._clock = clock
+        self._folder = folder
+        state.create(_TABLE)
+
+    def path(self, key: str) -> Path:
+        """Return the file of an object."""
+        return self._folder / key
+
+    def reserve(self, key: str, url: str) -> None:
+        """Announce an upload: `url` is one of ours from now on, though nothing is there yet."""
+        with self._state.transaction() as connection:
+            connection.execute("INSERT INTO objects (key, url) VALUES (?, ?)", (key, url))
+
+    def key_of(self, url: str) -> str | None:
+        """Return the key of a URL that was announced, None for a foreign one."""
+        with self._state.transaction() as connection:
+            row = connection.execute("SELECT key FROM objects WHERE url = ?", (url,)).fetchone()
+        return None if row is None else str(row["key"])
+
+    def find(self, key: str) -> StoredObject | None:
+        """Return an object, None if it is not there (announced alone does not count)."""
+        with self._state.transaction() as connection:
+            query = "SELECT * FROM objects WHERE key = ? AND size IS NOT NULL"
+            row = connection.execute(query, (key,)).fetchone()
+        if row is None:
+            return None
+        return StoredObject(row["key"], row["size"], row["etag"], bool(row["public"]), row["changed"])
+
+    def begin(self) -> "IncomingFile":
+        """Open a file for bytes that are still coming; nothing shows before `keep`."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return IncomingFile(self._folder / f"incoming-{uuid.uuid4().hex}")
+
+    def keep(self, incoming: "IncomingFile", key: str) -> StoredObject:
+        """Put a complete upload in place, under its MD5 as ETag like a plain PUT on S3."""
+        return self._keep(incoming, key, etag=f'"{incoming.md5}"', public=True)
+
+    def produce(self, key: str, chunks: Iterable[bytes], etag: str) -> StoredObject:
+        """Return a private object of ours, writing it first where it is not there yet."""
+        found = self.find(key)
+        if found is not None:
+            return found
+        incoming = self.begin()
+        for chunk in chunks:
+            incoming.write(chunk)
+        return self._keep(incoming, key, etag=etag, public=False)
+
+    def _keep(self, incoming: "IncomingFile", key: str, *, etag: str, public: bool) -> StoredObject:
+        incoming.place(self.path(key))
+        stored = StoredObject(key, incoming.size, etag, public, self._clock.now())
+        with self._state.transaction() as connection:
+            connection.execute(
+                "INSERT INTO objects (key, size, etag, public, changed) VALUES (?, ?, ?, ?, ?)"
+                " ON CONFLICT (key) DO UPDATE SET size = excluded.size, etag = excluded.etag,"
+                " public = excluded.public, changed = excluded.changed",
+                (key, stored.size, etag, public, stored.changed),
+            )
+        return stored
+
+
+class IncomingFile:
+    """A file on its way in."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: BinaryIO = path.open("wb")
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self.size = 0
+
+    @property
+    def md5(self) -> str:
+        """Hexadecimal MD5 of the bytes so far."""
+        return self._md5.hexdigest()
+
+    def write(self, chunk: bytes) -> None:
+        """Append some bytes."""
+        self._file.write(chunk)
+        self._md5.update(chunk)
+        self.size += len(chunk)
+
+    def place(self, target: Path) -> None:
+        """Give the complete file its name, over an earlier one."""
+        self._file.close()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        self._path.replace(target)
+
+    def drop(self) -> None:
+        """Forget the bytes: the sender went away."""
+        self._file.close()
+        self._path.unlink()

@@ -1,0 +1,106 @@
+"""What a "trained" model remembers of its pictures: their colours, and their subjects cut out."""
+
+import functools
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter, ImageOps
+
+from tuneloop.emulator.dataset_zip import picture_names
+
+Pixels = NDArray[np.floating[Any]]
+"""Values 0 to 1; `(h, w, 3)` colours, `(h, w)` masks."""
+
+_SIDE = 384
+"""Longest side of a remembered picture, in pixels."""
+_REMEMBERED = 8
+_COLOURS = 6
+
+
+@dataclass(frozen=True)
+class Cutout:
+    """A subject without its background."""
+
+    colours: Pixels
+    mask: Pixels
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What is left of a dataset."""
+
+    palette: Pixels
+    """`(6, 3)`, dark to light."""
+    subjects: tuple[Cutout, ...]
+    pictures: int
+    """Pictures in the dataset, remembered or not."""
+
+
+@functools.lru_cache(maxsize=16)
+def remember(archive: Path, mark: str) -> Memory:  # noqa: ARG001 - a new mark means new content under the path
+    """Study the archive of a dataset; quick from the second time on."""
+    with zipfile.ZipFile(archive) as opened:
+        names = picture_names(opened)
+        # Spread over the whole set, which often comes in the order it was taken.
+        chosen = names[:: max(1, len(names) // _REMEMBERED)][:_REMEMBERED]
+        thumbnails = []
+        for name in chosen:
+            with opened.open(name) as file, Image.open(file) as picture:
+                picture.draft("RGB", (_SIDE * 2, _SIDE * 2))
+                upright = ImageOps.exif_transpose(picture).convert("RGB")
+                upright.thumbnail((_SIDE, _SIDE))
+                thumbnails.append(upright)
+    return Memory(_palette(thumbnails), tuple(_cut_out(picture) for picture in thumbnails), len(names))
+
+
+def _palette(pictures: list[Image.Image]) -> Pixels:
+    sheet = Image.new("RGB", (64 * len(pictures), 64))
+    for position, picture in enumerate(pictures):
+        sheet.paste(picture.resize((64, 64)), (64 * position, 0))
+    flat = sheet.quantize(_COLOURS, kmeans=1).getpalette() or []
+    colours = np.asarray((flat + [128] * 3 * _COLOURS)[: 3 * _COLOURS], np.float32).reshape(_COLOURS, 3) / 255
+    return colours[np.argsort(colours @ _LUMA)]
+
+
+_LUMA = np.asarray([0.299, 0.587, 0.114], np.float32)
+
+
+def _cut_out(picture: Image.Image) -> Cutout:
+    colours = np.asarray(picture, np.float32) / 255
+    distance = np.linalg.norm(colours - _background(colours), axis=2)
+    far = distance > max(0.16, 0.5 * float(np.percentile(distance, 97)))
+    mask = _soften(far.astype(np.float32), 1.2)
+    mask = np.clip(mask * 2.6 - 1.0, 0, 1)  # drawn in a little, or a rim of the old background shows
+    share = float(mask.mean())
+    # A busy photograph has no background to speak of: then an oval of its middle is the subject.
+    if not 0.04 < share < 0.65:
+        mask = _oval(*mask.shape)
+    rows, columns = np.flatnonzero(mask.max(1) > 0.5), np.flatnonzero(mask.max(0) > 0.5)
+    window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return Cutout(colours[window], mask[window])
+
+
+def _background(colours: Pixels) -> Pixels:
+    """Return the plane of colour that fits the picture's rim: backgrounds are flat or one gradient."""
+    height, width, _ = colours.shape
+    down, across = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    terms = np.stack([np.ones_like(down), down, across], axis=2)
+    rim = np.ones((height, width), bool)
+    margin = max(2, min(height, width) // 24)
+    rim[margin:-margin, margin:-margin] = False
+    plane, *_ = np.linalg.lstsq(terms[rim], colours[rim], rcond=None)
+    return np.asarray(terms @ plane, np.float32)
+
+
+def _oval(height: int, width: int) -> Pixels:
+    down, across = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    return np.asarray(np.clip((0.86 - np.hypot(down, across)) * 12, 0, 1), np.float32)
+
+
+def _soften(mask: Pixels, radius: float) -> Pixels:
+    blurred = Image.fromarray((mask * 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(radius))
+    return np.asarray(blurred, np.float32) / 255

@@ -1,0 +1,57 @@
+"""What arrived on the socket: method, path, status, time. Never a body, a query or a header."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tuneloop.emulator.clock import Clock
+from tuneloop.emulator.state import State
+
+_TABLE = """CREATE TABLE IF NOT EXISTS requests (
+    position INTEGER PRIMARY KEY, method TEXT, path TEXT, status INTEGER, time REAL)"""
+
+
+@dataclass(frozen=True)
+class LoggedRequest:
+    """One request that reached the emulator; control requests are not logged."""
+
+    method: str
+    path: str
+    """Without the query, which may hold a signature."""
+    status: int | None
+    """Status that was sent; None while unanswered and for ever where the connection was cut."""
+    time: float
+    """Arrival of the headers, in epoch seconds of the emulator's clock."""
+
+
+class RequestLog:
+    """Append on arrival, fill in the status on answering."""
+
+    def __init__(self, state: State, clock: Clock) -> None:
+        self._state = state
+        self._clock = clock
+        state.create(_TABLE)
+
+    def arrived(self, method: str, path: str) -> int:
+        """Log a request whose headers are in; return its position."""
+        with self._state.transaction() as connection:
+            cursor = connection.execute(
+                "INSERT INTO requests (method, path, time) VALUES (?, ?, ?)",
+                (method, path, self._clock.now()),
+            )
+        return int(cursor.lastrowid or 0)
+
+    def answered(self, position: int, status: int) -> None:
+        """Fill in the status that goes out."""
+        with self._state.transaction() as connection:
+            connection.execute("UPDATE requests SET status = ? WHERE position = ?", (status, position))
+
+    def entries(self) -> list[LoggedRequest]:
+        """Return every request, oldest first."""
+        with self._state.transaction() as connection:
+            rows = connection.execute("SELECT * FROM requests ORDER BY position").fetchall()
+        return [LoggedRequest(row["method"], row["path"], row["status"], row["time"]) for row in rows]
+
+
+def as_json(entries: list[LoggedRequest]) -> dict[str, Any]:
+    """Write the log as the control route shows it."""
+    return {"count": len(entries), "requests": [asdict(entry) for entry in entries]}

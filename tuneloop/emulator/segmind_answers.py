@@ -1,0 +1,125 @@
+"""Segmind's answers: its error bodies, and the fields in which it shows a training.
+
+Sources: Segmind: Flux fine-tuning page, Flux Kontext fine-tuning page (field names of details and list
+differ, as there), Flux Dev Finetuned page; error catalogue of api-evangelist/segmind (auth variant,
+HTML page for 405, meanings of 406).
+"""
+
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from tuneloop.emulator.clock import iso_utc
+from tuneloop.emulator.emulation import Emulation
+from tuneloop.emulator.jobs import Job
+
+_WORDS = {
+    400: "Bad request",
+    401: "Invalid API key",
+    403: "Forbidden",
+    404: "Model or endpoint not found",
+    406: "Insufficient credits",
+    429: "Too many requests",
+    500: "Internal server error",
+    502: "Service temporarily unavailable",
+    504: "Request timed out",
+}
+_RATE_WINDOW_S = 60
+
+
+class RefusedError(Exception):
+    """A request the provider does not accept; it has had no effect."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+class UnauthorizedError(RefusedError):
+    """A key that is wrong, answered in the auth variant of the error body."""
+
+    def __init__(self) -> None:
+        super().__init__(401, "Unauthorized")
+
+
+async def refused(_: Request, error: Exception) -> Response:
+    """Answer a `RefusedError`."""
+    if not isinstance(error, RefusedError):
+        raise error
+    body: dict[str, Any] = {"error": error.message}
+    if isinstance(error, UnauthorizedError):
+        body |= {"error_description": "Invalid API key", "status_code": 401}
+    return JSONResponse(body, error.status)
+
+
+async def unknown_route(_: Request, __: Exception) -> Response:
+    """Answer a path that does not exist."""
+    return JSONResponse({"error": "Not Found"}, 404)
+
+
+async def wrong_verb(_: Request, error: Exception) -> Response:
+    """Answer a wrong verb, with the HTML page the gateway shows."""
+    headers = error.headers if isinstance(error, HTTPException) else None
+    page = "<!doctype html>\n<title>405 Method Not Allowed</title>\n<h1>Method Not Allowed</h1>\n"
+    return HTMLResponse(page, 405, headers)
+
+
+def injected(emulation: Emulation, status: int) -> Response:
+    """Answer an injected fault; a 429 names the end of its window and sends no Retry-After."""
+    headers = {}
+    if status == 429:
+        headers["x-rate-limit-reset-at-utc"] = iso_utc(emulation.clock.now() + _RATE_WINDOW_S)
+    return JSONResponse({"error": _WORDS.get(status, "Injected by the emulator")}, status, headers)
+
+
+def submitted(job_id: str, name: str) -> dict[str, Any]:
+    """Show a training as the submit answer does."""
+    return {"status": "REQUESTED", "finetune_id": job_id, "name": name}
+
+
+def details(job: Job, weights_url: str | None) -> dict[str, Any]:
+    """Show a training as details do: no theme, train type or parameters, but slug and times."""
+    return {
+        "finetune": {
+            "id": job.id,
+            "finetune_id": job.id,
+            "name": job.name,
+            "data_source_path": job.request["data_source_path"],
+            "instance_prompt": job.request["instance_prompt"],
+            "status": job.status,
+            "source_type": "AWS_S3",
+            "base_model": job.request["base_model"],
+            "slug": f"{job.id}-{job.name}",
+            "public_model": job.request["segmind_public"],
+            "error_message": job.error_message,
+            "cloud_storage_url": weights_url,
+            "created_ts": iso_utc(job.created),
+            "updated_ts": iso_utc(job.updated),
+        }
+    }
+
+
+def listed(job: Job, weights_url: str | None) -> dict[str, Any]:
+    """Show a training as the list does: theme and prompt repeated inside the parameters."""
+    request = job.request
+    repeated = {"theme": request["theme"], "prompt": request["instance_prompt"]}
+    return {
+        "id": job.id,
+        "data_source_path": request["data_source_path"],
+        "name": job.name,
+        "status": job.status,
+        "error_message": job.error_message,
+        "segmind_model_path": None,
+        "advance_parameters": repeated | request["advance_parameters"],
+        "segmind_public_model": request["segmind_public"],
+        "train_type": request["train_type"],
+        "source_type": "AWS_S3",
+        "base_model": request["base_model"],
+        "theme": request["theme"],
+        "cloud_storage_url": weights_url,
+        "finetune_id": job.id,
+        "model_information": {},
+    }

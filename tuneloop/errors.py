@@ -1,0 +1,150 @@
+"""Every error Tuneloop raises on purpose, as one tree.
+
+TuneloopError
+├── ConfigurationError (ValueError)      a block, a setting or a parameter is wrong
+├── DatasetError (ValueError)            a file or folder of the dataset is wrong
+├── StoreError (OSError)                 the artifact store refused or misbehaved
+│   ├── StoreUnavailable                 it may answer later
+│   ├── NotInStore                       nothing has this name
+│   └── RecordUnreadable                 something has this name, but it is not what it should be
+├── LedgerError                          the record of a training forbids this step
+│   └── RecordTaken                      somebody else wrote the next record first: read again
+├── TrainingError                        a training came to no usable model
+│   ├── TrainingFailed                   the provider says that the job failed
+│   ├── SubmissionUncertain              nobody can tell yet whether the submit was accepted
+│   └── WeightsUnreadable                the downloaded weights are not a whole safetensors file
+└── ProviderError                        a provider's answer, with status, request id and excerpt
+    ├── ProviderUnavailable              time-out, cut connection, 5xx: asking again may help
+    │   └── RateLimited                  429: not accepted, ask again later
+    ├── RequestRefused                   the provider said no, and why
+    │   ├── CredentialsRefused           401, 403
+    │   ├── OutOfCredits                 the account cannot pay
+    │   └── NotAtProvider                404: no such thing (or not yet)
+    └── UnexpectedAnswer                 not as documented
+
+An error names the thing, the reason and the remedy, in this order. It never holds a key or a signed URL.
+"""
+
+from __future__ import annotations
+
+
+class TuneloopError(Exception):
+    """Root of all errors that Tuneloop raises on purpose."""
+
+
+class ConfigurationError(TuneloopError, ValueError):
+    """A block, a setting or a parameter cannot be used."""
+
+
+class DatasetError(TuneloopError, ValueError):
+    """A dataset cannot be used; the message names each file, the reason and the remedy."""
+
+
+class StoreError(TuneloopError, OSError):
+    """The artifact store refused a request or broke its contract."""
+
+
+class StoreUnavailable(StoreError):
+    """The artifact store did not answer; it may do so later."""
+
+
+class NotInStore(StoreError):
+    """Nothing in the store has this name."""
+
+
+class RecordUnreadable(StoreError):
+    """A stored record exists but cannot be read as what it should be. Unreadable is never absent."""
+
+
+class LedgerError(TuneloopError):
+    """The record of a training does not allow this step."""
+
+
+class RecordTaken(LedgerError):
+    """Another writer created the next record first; read the ledger again and decide again."""
+
+
+class TrainingError(TuneloopError):
+    """A training came to no usable model."""
+
+
+class TrainingFailed(TrainingError):
+    """The provider reports that the training failed."""
+
+
+class SubmissionUncertain(TrainingError):
+    """A submit ended without a clear answer, and the job is not (yet) in the provider's list."""
+
+
+class WeightsUnreadable(TrainingError):
+    """Downloaded weights are not one whole safetensors file."""
+
+
+class ProviderError(TuneloopError):
+    """A provider answered with something other than success.
+
+    Args:
+        reason: One sentence: what failed and what to do.
+        provider: Name of the provider, such as `segmind`.
+        status: HTTP status, or None where no answer came.
+        request_id: The provider's own id of the exchange, for its support.
+        excerpt: Redacted beginning of the answer's body.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        provider: str,
+        status: int | None = None,
+        request_id: str | None = None,
+        excerpt: str = "",
+    ) -> None:
+        self.reason = reason
+        self.provider = provider
+        self.status = status
+        self.request_id = request_id
+        self.excerpt = excerpt
+        details = [f"provider {provider}", f"status {status if status is not None else 'none'}"]
+        details.append(f"request id {request_id or 'none given'}")
+        if excerpt:
+            details.append(f"answer: {excerpt}")
+        super().__init__(f"{reason} ({'; '.join(details)})")
+
+
+class ProviderUnavailable(ProviderError):
+    """The provider did not answer, or answered 5xx; asking again may help."""
+
+
+class RateLimited(ProviderUnavailable):
+    """Too many requests: this one was not accepted.
+
+    Args:
+        reason: One sentence: what failed and what to do.
+        retry_after_s: Seconds until the provider accepts requests again, where it says so.
+        **details: As for `ProviderError`.
+    """
+
+    def __init__(self, reason: str, *, retry_after_s: float | None = None, **details: object) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(reason, **details)  # type: ignore[arg-type]
+
+
+class RequestRefused(ProviderError):
+    """The provider refused the request and said why: nothing was accepted, nothing is paid."""
+
+
+class CredentialsRefused(RequestRefused):
+    """The API key is missing, wrong or not allowed to do this."""
+
+
+class OutOfCredits(RequestRefused):
+    """The account cannot pay for the request."""
+
+
+class NotAtProvider(RequestRefused):
+    """The provider has no such job, model or route (or does not show it yet)."""
+
+
+class UnexpectedAnswer(ProviderError):
+    """The answer is not as documented."""

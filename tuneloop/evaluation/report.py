@@ -1,0 +1,163 @@
+"""The report of one decision, as markdown: it is the run's artifact and a file in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tuneloop.errors import NotInStore
+from tuneloop.evaluation.thumbnail import thumbnail_address
+from tuneloop.storage.store import Store
+from tuneloop.values.dataset import DatasetManifest
+from tuneloop.values.evaluation import Evaluation, JudgedPicture, Verdict
+from tuneloop.values.records import AnyTrainingRecord, Collected, Promotion, RunFile
+
+_RENDER_SIDE_PX = 200
+_SAMPLE_SIDE_PX = 96
+_SAMPLES = 8
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything a report shows.
+
+    Attributes:
+        run: What the flow run worked on.
+        manifest: The challenger's dataset.
+        history: The training's records.
+        collected: The challenger's weights.
+        challenger: The challenger's pictures.
+        champion: The champion's pictures, None for a first model.
+        reigning: The champion's promotion, None for a first model.
+        champion_manifest: The champion's dataset, None for a first model.
+        verdict: What was decided.
+    """
+
+    run: RunFile
+    manifest: DatasetManifest
+    history: list[AnyTrainingRecord]
+    collected: Collected
+    challenger: Evaluation
+    champion: Evaluation | None
+    reigning: Promotion | None
+    champion_manifest: DatasetManifest | None
+    verdict: Verdict
+
+
+def report_name(run: RunFile, against: int) -> str:
+    """Name of the report within the store: one per model version, plan and champion it was judged against."""
+    return f"models/{run.model}/reports/{run.key[:16]}-g{run.generation}-{run.plan.digest}-vs{against:04d}.md"
+
+
+def write_report(store: Store, evidence: Evidence) -> str:
+    """Spell the whole report.
+
+    Args:
+        store: Where the pictures are.
+        evidence: What to show.
+
+    Returns:
+        Markdown with thumbnails inside.
+    """
+    outcome = "promoted" if evidence.verdict.verdict == "promote" else "not promoted"
+    parts = [
+        f"# {evidence.run.model}: {outcome}",
+        f"**{_cell(evidence.verdict.why)}**",
+        f"Rule: {evidence.verdict.rule}.",
+        "## Pictures",
+        _picture_grid(store, evidence),
+        "## Dataset",
+        _dataset_section(store, evidence),
+        "## Training",
+        _training_table(store, evidence),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _picture_grid(store: Store, evidence: Evidence) -> str:
+    """Champion and challenger side by side, one row per prompt and seed."""
+    new = f"challenger `{evidence.challenger.job}`"
+    if evidence.champion is None or evidence.reigning is None:
+        rows = [f"| prompt, seed | {new} |", "|---|---|"]
+        rows += [f"| {_label(item)} | {_shown(store, item)} |" for item in evidence.challenger.pictures]
+    else:
+        old = f"champion no. {evidence.reigning.number} `{evidence.champion.job}`"
+        rows = [f"| prompt, seed | {old} | {new} |", "|---|---|---|"]
+        pairs = zip(evidence.champion.pictures, evidence.challenger.pictures, strict=True)
+        rows += [f"| {_label(b)} | {_shown(store, a)} | {_shown(store, b)} |" for a, b in pairs]
+    again = evidence.challenger.asked_again
+    if again:
+        rows += ["", f"{again} pictures were asked for twice because an answer was lost; both may be billed."]
+    return "\n".join(rows)
+
+
+def _label(picture: JudgedPicture) -> str:
+    return f"{_cell(picture.prompt)}, seed {picture.seed}"
+
+
+def _shown(store: Store, picture: JudgedPicture) -> str:
+    note = f" {_cell(picture.finding)}" if picture.finding else ""
+    if picture.name is None:
+        return f"(no picture){note}"
+    return _thumbnail(store, picture.name, f"{picture.prompt}, seed {picture.seed}", _RENDER_SIDE_PX) + note
+
+
+def _dataset_section(store: Store, evidence: Evidence) -> str:
+    manifest = evidence.manifest
+    captioned = sum(item.caption is not None for item in manifest.items)
+    rows = [
+        ("source", f"`{manifest.source}`"),
+        ("pictures", f"{len(manifest.items)} ({captioned} with a caption), {manifest.size_bytes:,} bytes"),
+        ("digest", f"`{manifest.digest}`"),
+    ]
+    if evidence.champion_manifest is not None:
+        rows.append(("against the champion's", dataset_difference(evidence.champion_manifest, manifest)))
+    samples = [
+        _thumbnail(store, f"pictures/{item.sha256}", item.file_name, _SAMPLE_SIDE_PX)
+        for item in manifest.items[:_SAMPLES]
+    ]
+    return _two_columns(rows) + "\n\n" + " ".join(samples)
+
+
+def dataset_difference(old: DatasetManifest, new: DatasetManifest) -> str:
+    """Say in words what changed between two datasets."""
+    before = {item.sha256: item.caption for item in old.items}
+    after = {item.sha256: item.caption for item in new.items}
+    added, removed = len(after.keys() - before.keys()), len(before.keys() - after.keys())
+    edited = sum(before[sha] != after[sha] for sha in before.keys() & after.keys())
+    return f"{added} pictures added, {removed} removed, {edited} captions changed"
+
+
+def _training_table(store: Store, evidence: Evidence) -> str:
+    collected = evidence.collected
+    weights = store.uri_of(collected.weights) if collected.weights else "at the provider"
+    rows = [
+        ("account", f"{evidence.run.account.slug}"),
+        ("job", f"`{collected.name}`, provider's id `{collected.job_id}`"),
+        ("weights", f"`{weights}`"),
+        ("sha256", f"`{collected.sha256}`, {collected.size_bytes or 0:,} bytes"),
+    ]
+    rows += [(record.state, f"{record.at:%Y-%m-%d %H:%M:%S} UTC") for record in _steps(evidence)]
+    return _two_columns(rows)
+
+
+def _steps(evidence: Evidence) -> list[AnyTrainingRecord]:
+    return [item for item in evidence.history if item.generation == evidence.run.generation]
+
+
+def _two_columns(rows: Sequence[tuple[str, str]]) -> str:
+    return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])
+
+
+def _thumbnail(store: Store, name: str, alternative: str, side_px: int) -> str:
+    try:
+        address = thumbnail_address(store.read(name), side_px)
+    except NotInStore:
+        address = None
+    text = _cell(alternative).replace("[", "(").replace("]", ")")
+    return f"![{text}]({address})" if address else f"({text}: not readable)"
+
+
+def _cell(text: str) -> str:
+    """Make a text safe inside a table cell."""
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")

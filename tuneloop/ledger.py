@@ -1,0 +1,210 @@
+"""The append-only record of every training, in the artifact store.
+
+A training is a folder of numbered records; record n exists once, so writing it is a compare-and-set. The last
+record is the state. Nothing in here deletes anything but markers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from tuneloop.errors import LedgerError, NotInStore, RecordTaken, RecordUnreadable
+from tuneloop.storage.store import Store
+from tuneloop.values.records import (
+    NEXT_STATES,
+    AnyTrainingRecord,
+    Claimed,
+    Decision,
+    Promotion,
+    Record,
+    RunFile,
+    training_record,
+)
+from tuneloop.values.training import job_name
+
+_NUMBERED = re.compile(r"(\d{4,})\.json")
+AnyRecord = TypeVar("AnyRecord", bound=Record)
+
+
+@dataclass(frozen=True)
+class Marker:
+    """An open story: this flow run waits for this job of this account."""
+
+    account: str
+    job: str
+    flow_run: str
+
+    @property
+    def name(self) -> str:
+        """Its name within the store."""
+        return f"inflight/{self.account}/{self.job}/{self.flow_run}"
+
+
+class Ledger:
+    """Reads and writes records.
+
+    Args:
+        store: Where they live.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    # Trainings
+
+    def history(self, key: str) -> list[AnyTrainingRecord]:
+        """Every record of a training, oldest first. Raises `RecordUnreadable` on a gap or an odd record."""
+        records: list[AnyTrainingRecord] = []
+        for name in self._numbered(f"trainings/{key}/"):
+            try:
+                records.append(training_record.validate_json(self.store.read(name)))
+            except ValidationError as error:
+                raise _unreadable(name, self.store, error) from None
+        return records
+
+    def last(self, key: str) -> AnyTrainingRecord | None:
+        """The state of a training, None where it has no records."""
+        names = self._numbered(f"trainings/{key}/")
+        if not names:
+            return None
+        try:
+            return training_record.validate_json(self.store.read(names[-1]))
+        except ValidationError as error:
+            raise _unreadable(names[-1], self.store, error) from None
+
+    def append(self, key: str, after: AnyTrainingRecord | None, record: AnyTrainingRecord) -> None:
+        """Write the next record of a training.
+
+        Args:
+            key: The training key.
+            after: The last record, as it was read when this step was decided; None for none.
+            record: The next one.
+
+        Raises:
+            RecordTaken: Another writer was first: read again and decide again.
+            LedgerError: The step is not legal.
+        """
+        _check_step(after, record)
+        names = self._numbered(f"trainings/{key}/")
+        current = self.last(key)
+        if (current.writer if current else None) != (after.writer if after else None):
+            raise RecordTaken(f"training {key[:16]} has moved on to {current.state if current else 'nothing'}")
+        name = f"trainings/{key}/{len(names) + 1:04d}.json"
+        if not self.store.create(name, _spelled(record)):
+            raise RecordTaken(f"{name} was written by somebody else")
+
+    # Runs and markers
+
+    def remember_run(self, run: RunFile) -> RunFile:
+        """Write what a flow run works on. The first file wins for ever and is returned."""
+        name = f"runs/{run.flow_run}.json"
+        if self.store.create(name, _spelled(run)):
+            return run
+        return self._read(name, RunFile)
+
+    def run(self, flow_run: str) -> RunFile | None:
+        """What a flow run works on, None where it has not decided yet."""
+        try:
+            return self._read(f"runs/{flow_run}.json", RunFile)
+        except NotInStore:
+            return None
+
+    def mark(self, run: RunFile) -> Marker:
+        """Leave a marker, so that the sensor finds this story without reading history."""
+        marker = Marker(run.account.slug, job_name(run.key, run.generation), run.flow_run)
+        self.store.create(marker.name, b"")
+        return marker
+
+    def markers(self) -> Iterator[Marker]:
+        """Every open story, by names alone."""
+        for name in self.store.names("inflight/"):
+            parts = name.split("/")
+            if len(parts) == 4:  # noqa: PLR2004 - inflight/account/job/run
+                yield Marker(*parts[1:])
+
+    def unmark(self, run: RunFile) -> None:
+        """Delete a run's marker. Only after the end of its story has been read."""
+        self.store.delete_marker(Marker(run.account.slug, job_name(run.key, run.generation), run.flow_run).name)
+
+    # Decisions and promotions
+
+    def decision_folder(self, run: RunFile) -> str:
+        """Where the decisions on this run's model version and plan are."""
+        return f"models/{run.model}/decisions/{run.key}-g{run.generation}-{run.plan.digest}/"
+
+    def decisions(self, run: RunFile) -> list[Decision]:
+        """Every decision on this run's model version and plan, oldest first."""
+        return [self._read(name, Decision) for name in self._numbered(self.decision_folder(run))]
+
+    def decide(self, run: RunFile, number: int, decision: Decision) -> Decision:
+        """Write decision `number`; the first one written stands and is returned."""
+        name = f"{self.decision_folder(run)}{number:04d}.json"
+        if self.store.create(name, _spelled(decision)):
+            return decision
+        return self._read(name, Decision)
+
+    def promotions(self, model: str) -> list[Promotion]:
+        """The line of champions, oldest first; the last one is the champion."""
+        return [self._read(name, Promotion) for name in self._numbered(f"models/{model}/promotions/")]
+
+    def champion(self, model: str) -> Promotion | None:
+        """The model version in use."""
+        names = self._numbered(f"models/{model}/promotions/")
+        return self._read(names[-1], Promotion) if names else None
+
+    def promote(self, promotion: Promotion) -> bool:
+        """Write a promotion under its own number, never under the next free one.
+
+        Returns:
+            False where that number is taken: evaluate against the new champion.
+        """
+        name = f"models/{promotion.model}/promotions/{promotion.number:04d}.json"
+        return self.store.create(name, _spelled(promotion))
+
+    def _numbered(self, prefix: str) -> list[str]:
+        """The records below a prefix, in order. Raises `RecordUnreadable` on a gap."""
+        names = [name for name in self.store.names(prefix) if _NUMBERED.fullmatch(name[len(prefix) :])]
+        expected = [f"{prefix}{n:04d}.json" for n in range(1, len(names) + 1)]
+        if sorted(names) != sorted(expected):
+            missing = sorted(set(expected) - set(names))
+            raise RecordUnreadable(
+                f"{self.store.uri_of(prefix)} has a gap at {', '.join(missing)}: a record was deleted or is "
+                "hidden; restore it from a backup or an older object version, nothing is decided without it"
+            )
+        return expected
+
+    def _read(self, name: str, kind: type[AnyRecord]) -> AnyRecord:
+        try:
+            return kind.model_validate_json(self.store.read(name))
+        except ValidationError as error:
+            raise _unreadable(name, self.store, error) from None
+
+
+def _check_step(after: AnyTrainingRecord | None, record: AnyTrainingRecord) -> None:
+    """Refuse a step that the protocol does not know."""
+    if after is None:
+        legal = record.generation == 1 and record.state in {"claimed", "abandoned"}
+    elif record.generation == after.generation:
+        legal = record.state in NEXT_STATES[after.state]
+    else:
+        ended = not NEXT_STATES[after.state]
+        legal = ended and isinstance(record, Claimed) and record.generation == after.generation + 1
+    if not legal:
+        before = f"{after.state} (generation {after.generation})" if after else "nothing"
+        raise LedgerError(f"{record.state} (generation {record.generation}) cannot follow {before}")
+
+
+def _spelled(record: Record) -> bytes:
+    return record.model_dump_json(indent=1).encode()
+
+
+def _unreadable(name: str, store: Store, error: ValidationError) -> RecordUnreadable:
+    where = ", ".join(".".join(map(str, item["loc"])) or "the whole" for item in error.errors()[:3])
+    return RecordUnreadable(
+        f"{store.uri_of(name)} is not a record of this version ({where}); restore it or upgrade Tuneloop"
+    )

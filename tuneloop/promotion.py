@@ -1,0 +1,135 @@
+"""Decides whether a challenger becomes the champion, and writes both the decision and the promotion.
+
+The rule, for now: a model is promoted when every picture of its plan was rendered and none of them is blank or
+refused. A challenger that passes replaces the champion, because it was trained on the newer pictures.
+"""
+
+from __future__ import annotations
+
+from tuneloop.clock import now
+from tuneloop.errors import LedgerError
+from tuneloop.ledger import Ledger
+from tuneloop.values.evaluation import Evaluation, Verdict
+from tuneloop.values.records import Collected, Decision, Promotion, RunFile
+
+RULE = "every picture rendered, none blank or refused"
+WHO = "tuneloop: complete-evaluation rule"
+
+
+def judge(challenger: Evaluation, champion: Evaluation | None) -> Verdict:
+    """Apply the rule to a challenger.
+
+    Args:
+        challenger: Its pictures.
+        champion: The champion's pictures, None where there is no champion.
+    """
+    total, wrong = len(challenger.pictures), len(challenger.findings)
+    scores = {"pictures": float(total), "findings": float(wrong)}
+    if champion is not None:
+        scores["champion_findings"] = float(len(champion.findings))
+    if wrong:
+        first = challenger.findings[0]
+        what = f"{wrong} of {total} pictures cannot be used; the first: {first.finding}"
+        why = f"{what} (prompt {first.prompt!r}, seed {first.seed})"
+        return Verdict(verdict="reject", why=why, rule=RULE, scores=scores)
+    passed = f"all {total} pictures were rendered and none is blank or refused"
+    why = f"The challenger passes ({passed}) and was trained on the newer pictures."
+    if champion is None:
+        why = f"First model: {passed}."
+    return Verdict(verdict="promote", why=why, rule=RULE, scores=scores)
+
+
+def standing_decision(ledger: Ledger, run: RunFile) -> Decision | None:
+    """The decision on this run's model and plan that still holds, None where one has to be made.
+
+    A promotion that was decided but lost the race for its number does not hold: the champion has changed.
+    """
+    decisions = ledger.decisions(run)
+    if not decisions:
+        return None
+    last = decisions[-1]
+    promotions = ledger.promotions(run.model)
+    lost = (
+        last.verdict == "promote"
+        and len(promotions) > last.against
+        and not any(is_of(promotion, run) for promotion in promotions[max(0, last.against - 1) :])
+    )
+    return None if lost else last
+
+
+def finished_decision(ledger: Ledger, run: RunFile) -> Decision | None:
+    """The decision that holds and has been carried out, None where something is left to do."""
+    standing = standing_decision(ledger, run)
+    if standing is None or standing.verdict != "promote":
+        return standing
+    promotions = ledger.promotions(run.model)
+    return standing if any(is_of(p, run) for p in promotions[max(0, standing.against - 1) :]) else None
+
+
+def settle(ledger: Ledger, run: RunFile, verdict: Verdict, against: int, report: str) -> Decision:
+    """Write the decision; the first one written for this number stands.
+
+    Args:
+        ledger: The ledger.
+        run: What the flow run works on.
+        verdict: What was decided.
+        against: Number of the champion's promotion at that time, 0 for none.
+        report: Name of the report within the store.
+    """
+    decision = Decision(
+        at=now(),
+        verdict=verdict.verdict,
+        model=run.model,
+        key=run.key,
+        generation=run.generation,
+        plan_digest=run.plan.digest,
+        against=against,
+        scores=verdict.scores,
+        report=report,
+        who=WHO,
+        why=verdict.why,
+    )
+    return ledger.decide(run, len(ledger.decisions(run)) + 1, decision)
+
+
+def promote(
+    ledger: Ledger, run: RunFile, collected: Collected, decision: Decision, trigger_word: str | None
+) -> Promotion | None:
+    """Make the decided model the champion, under the number that follows the one it was judged against.
+
+    Returns:
+        The promotion, or None where another one has that number: judge against the new champion.
+    """
+    if decision.verdict != "promote":
+        raise LedgerError(f"{collected.name} was not decided to be promoted but: {decision.verdict}")
+    reigning = ledger.champion(run.model)
+    if reigning is not None and is_of(reigning, run):
+        return reigning
+    number = decision.against + 1
+    promotion = Promotion(
+        at=now(),
+        number=number,
+        model=run.model,
+        key=run.key,
+        generation=run.generation,
+        job_id=collected.job_id,
+        account=run.account,
+        credentials=run.credentials,
+        trigger_word=trigger_word,
+        weights=collected.weights,
+        sha256=collected.sha256,
+        dataset_digest=run.dataset_digest,
+        recipe=run.recipe,
+        decision=f"{ledger.decision_folder(run)}{len(ledger.decisions(run)):04d}.json",
+        who=decision.who,
+        why=decision.why,
+    )
+    if ledger.promote(promotion):
+        return promotion
+    taken = ledger.promotions(run.model)[number - 1]
+    return taken if is_of(taken, run) else None
+
+
+def is_of(promotion: Promotion, run: RunFile) -> bool:
+    """Tell whether a promotion is of the model version that a run works on."""
+    return (promotion.key, promotion.generation) == (run.key, run.generation)

@@ -1,0 +1,1 @@
+"""Clients of the hosted fine-tuning APIs, one file per provider."""

@@ -1,0 +1,126 @@
+"""What every provider looks like from the rest of Tuneloop."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import ClassVar, Protocol
+
+from tuneloop.clock import Deadline
+from tuneloop.values.frozen import Frozen
+from tuneloop.values.plan import RenderSettings
+from tuneloop.values.recipes import RecipeFields
+from tuneloop.values.training import Account, JobStatus, RenderedPicture, UploadedDataset
+
+
+class Margins(Frozen):
+    """How long a submit may stay in doubt. Seconds."""
+
+    claim_s: int = 60
+    """From the claim to the last byte of the POST."""
+    arrival_s: int = 120
+    """From the last byte leaving to its arrival, or the provider's own read time-out."""
+    late_acceptance_s: int = 600
+    """From arrival to the job's creation."""
+    list_lag_s: int = 300
+    """From the job's creation to its showing in the list."""
+    clock_skew_s: int = 60
+    """Between two hosts of ours."""
+
+    @property
+    def in_doubt(self) -> timedelta:
+        """From the claim's deadline until absence from the list means that nothing was submitted."""
+        return timedelta(seconds=self.arrival_s + self.late_acceptance_s + self.list_lag_s + self.clock_skew_s)
+
+
+class Capabilities(Frozen):
+    """What a provider can do."""
+
+    list_carries_status: bool
+    """One list call shows the state of every job."""
+    list_is_trusted: bool
+    """A job that is absent from the list long enough was never accepted."""
+    weights: bool
+    """The trained weights can be downloaded."""
+
+
+class Archive(Protocol):
+    """A zip that can be streamed again and again, with the same bytes each time."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Its size, known before it is written."""
+
+    @property
+    def sha256(self) -> str | None:
+        """Its sha256, None before the first whole pass."""
+
+    def chunks(self) -> Iterator[bytes]:
+        """Its bytes, from the start."""
+
+
+@dataclass(frozen=True)
+class WeightsStream:
+    """Weights on their way.
+
+    Attributes:
+        file_name: A file name for them.
+        size_bytes: Size, None where the provider does not say.
+        chunks: The bytes.
+    """
+
+    file_name: str
+    size_bytes: int | None
+    chunks: Iterator[bytes]
+
+
+class Provider(ABC):
+    """One account at one provider.
+
+    Every method raises a `ProviderError`: `ProviderUnavailable` where asking again may help,
+    `RequestRefused` where the provider said no, `UnexpectedAnswer` where it is not as documented.
+    """
+
+    name: ClassVar[str]
+    capabilities: ClassVar[Capabilities]
+    margins: ClassVar[Margins] = Margins()
+    account: Account
+
+    @abstractmethod
+    def upload(self, archive: Archive) -> UploadedDataset:
+        """Bring the zip to where the provider can fetch it, and prove that it is there. Costs nothing."""
+
+    @abstractmethod
+    def submit(self, name: str, recipe: RecipeFields, dataset: UploadedDataset, deadline: Deadline) -> str:
+        """Submit a paid training, exactly once.
+
+        Returns:
+            The provider's id of the job.
+
+        Raises:
+            RequestRefused, RateLimited, NotSent: Definitely not accepted.
+            ProviderError: Any other one leaves it open.
+        """
+
+    @abstractmethod
+    def jobs(self) -> list[JobStatus]:
+        """Every job of the account, complete: an error rather than a part."""
+
+    @abstractmethod
+    def status(self, job_id: str) -> JobStatus:
+        """State of one job."""
+
+    @abstractmethod
+    def weights(self, job_id: str) -> AbstractContextManager[WeightsStream]:
+        """Open the trained weights for reading, by an address asked for just now."""
+
+    @abstractmethod
+    def generate(self, job_id: str, prompt: str, seed: int, settings: RenderSettings) -> RenderedPicture:
+        """Render one picture with a trained model. Paid, and sent once."""
+
+    def find(self, name: str) -> list[JobStatus]:
+        """Every job of this name, exactly as we sent it."""
+        return [job for job in self.jobs() if job.name == name]

@@ -1,0 +1,64 @@
+"""Takes secrets out of text before anybody can read it."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+EXCERPT_LIMIT = 300
+
+_RULES = (
+    # Query strings hold the signatures of presigned URLs.
+    (re.compile(r"(https?://[^\s\"'<>?]+)\?[^\s\"'<>]+"), r"\1?…"),
+    (re.compile(r"(?i)\b(X-Amz-[A-Za-z-]+|Signature|AWSAccessKeyId|Expires)=[^&\s\"'<>]+"), r"\1=…"),
+    (re.compile(r"\bSG_[0-9A-Za-z]{8,}"), "SG_…"),
+    # Some providers echo a whole upload in their error body.
+    (re.compile(r"[A-Za-z0-9+/=_-]{200,}"), "…"),
+)
+
+
+def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
+    """Take keys, signed queries and echoed uploads out of a text.
+
+    Args:
+        text: Any text, such as an answer's body.
+        secrets: Values that must not be shown, whatever they look like.
+    """
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, "…")
+    for pattern, shown in _RULES:
+        text = pattern.sub(shown, text)
+    return text
+
+
+def excerpt(body: bytes, secrets: tuple[str, ...] = ()) -> str:
+    """The redacted beginning of an answer's body, on one line.
+
+    A piece of the body is decoded that is far longer than what is shown, so that a secret at the cut is seen
+    whole and taken out.
+    """
+    text = body[: EXCERPT_LIMIT * 40].decode("utf-8", "replace")
+    line = " ".join(redact(text, secrets).split())
+    return line if len(line) <= EXCERPT_LIMIT else line[:EXCERPT_LIMIT] + "…"
+
+
+class _RedactingFilter(logging.Filter):
+    """Redacts records in place: urllib3 logs whole addresses at DEBUG, signatures included."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg = redact(_unquestioned(record.getMessage()))
+        record.args = ()
+        return True
+
+
+def _unquestioned(message: str) -> str:
+    """Cut the query from a request line such as `"PUT /name?X-Amz-Signature=… HTTP/1.1"`."""
+    return re.sub(r"(\"[A-Z]+ [^\s?\"]+)\?[^\s\"]*", r"\1?…", message)
+
+
+def guard_http_logs() -> None:
+    """Keep signed addresses out of the HTTP library's own log lines."""
+    logger = logging.getLogger("urllib3.connectionpool")
+    if not any(isinstance(item, _RedactingFilter) for item in logger.filters):
+        logger.addFilter(_RedactingFilter())

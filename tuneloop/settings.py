@@ -1,0 +1,25 @@
+"""Settings of this installation: environment variables `TUNELOOP_…`, or the same lines in a `.env` file."""
+
+from __future__ import annotations
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What is set for a whole installation; everything about one model is a deployment's parameter."""
+
+    model_config = SettingsConfigDict(env_prefix="TUNELOOP_", env_file=".env", extra="ignore")
+
+    store: str = "local-file-system/tuneloop"
+    """Slug of the store's block that the deployments in this checkout use."""
+    poll_interval_s: float = Field(default=30, gt=0)
+    """Seconds between looks at a training, where a run waits in its own process."""
+    s3_endpoint: str | None = None
+    """S3 server for `tuneloop demo --store s3`; without it the demo starts one of its own."""
+    s3_access_key: str | None = None
+    """Access key for that server."""
+    s3_secret_key: SecretStr | None = None
+    """Secret key for that server."""
+    s3_bucket: str = "tuneloop-demo"
+    """Bucket on that server; made if it is missing."""

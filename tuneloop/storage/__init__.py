@@ -1,0 +1,1 @@
+"""Where artifacts and records live: one small interface, two implementations."""

@@ -1,0 +1,184 @@
+"""The artifact store on S3."""
+
+from __future__ import annotations
+
+import io
+import time
+from contextlib import closing, contextmanager
+from http import HTTPStatus
+from itertools import chain
+from typing import TYPE_CHECKING, BinaryIO, Literal
+
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from tuneloop.errors import ConfigurationError, NotInStore, StoreError, StoreUnavailable
+from tuneloop.storage.fingerprint import Fingerprint
+from tuneloop.storage.names import checked_marker, checked_name, checked_prefix, is_name
+from tuneloop.storage.s3_body import BodyStream
+from tuneloop.storage.s3_errors import s3_refusals
+from tuneloop.storage.s3_multipart import MultipartUpload, cut
+from tuneloop.storage.store import Store, StoredObject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
+
+    from mypy_boto3_s3 import S3Client
+
+PART_SIZE = 64 << 20
+"""Bytes per part of a large upload; S3 takes 5 MiB or more, and 10,000 parts."""
+
+_READ_AHEAD = 1 << 20
+# Before each attempt to write. boto3 has already asked several times within one.
+_PAUSES_S = (0.0, 0.2, 1.0)
+
+
+def client_config(checksums: Literal["when_supported", "when_required"] = "when_supported") -> Config:
+    """Settings of the boto3 client that an `S3Store` is given.
+
+    Resending is safe: every write here is either conditional, or part of an upload that is completed once.
+
+    Args:
+        checksums: `when_required` for servers that do not know boto3's checksums, such as older Ceph, which
+            answers 411 over TLS.
+    """
+    return Config(
+        retries={"mode": "standard", "total_max_attempts": 4},
+        connect_timeout=10,
+        read_timeout=60,
+        signature_version="s3v4",
+        request_checksum_calculation=checksums,
+        response_checksum_validation=checksums,
+    )
+
+
+class S3Store(Store):
+    """A store below a prefix of an S3 bucket.
+
+    Args:
+        client: boto3's S3 client, made with `client_config()`.
+        bucket: An existing bucket.
+        prefix: What all keys of the store start with, without slashes around it; empty for the whole bucket.
+        part_size: Bytes per part of a large upload; this is also the memory it takes.
+    """
+
+    def __init__(self, client: S3Client, bucket: str, prefix: str = "", *, part_size: int = PART_SIZE) -> None:
+        prefix = prefix.strip("/")
+        if prefix and not is_name(prefix):
+            raise ConfigurationError(
+                f"{prefix!r} cannot be the prefix of a store: use A-Z a-z 0-9 . _ - with / between parts."
+            )
+        self._client = client
+        self._bucket = bucket
+        self._prefix = f"{prefix}/" if prefix else ""
+        self._part_size = part_size
+        self.uri = f"s3://{bucket}/{prefix}".rstrip("/")
+
+    def create(self, name: str, data: bytes) -> bool:
+        """Create a name once, for exactly one content. See `Store.create`."""
+        key = self._key(name)
+        last: StoreError | None = None
+        for pause_s in _PAUSES_S:
+            time.sleep(pause_s)
+            try:
+                with self._refusals(name):
+                    self._client.put_object(Bucket=self._bucket, Key=key, Body=data, IfNoneMatch="*")
+            except StoreUnavailable as error:
+                last = error
+            else:
+                return True
+            try:
+                return self.read(name) == data
+            except NotInStore:
+                # The request has not arrived (yet). Sending it again cannot do harm: it is conditional.
+                continue
+            except StoreUnavailable as error:
+                last = error
+        raise StoreUnavailable(f"Nobody can tell whether it was written: {last}") from last
+
+    def read(self, name: str) -> bytes:
+        """Read a whole object. See `Store.read`."""
+        key = self._key(name)
+        with self._refusals(name):
+            return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+
+    @contextmanager
+    def open(self, name: str) -> Iterator[BinaryIO]:
+        """Open an object for reading. See `Store.open`."""
+        key = self._key(name)
+        with self._refusals(name):
+            body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"]
+        raw = BodyStream(body, self.uri_of(name), self._client.meta.endpoint_url)
+        with closing(io.BufferedReader(raw, _READ_AHEAD)) as stream:
+            yield stream
+
+    def size(self, name: str) -> int | None:
+        """Size in bytes, or None. See `Store.size`."""
+        key = self._key(name)
+        with self._refusals(name):
+            try:
+                return self._client.head_object(Bucket=self._bucket, Key=key)["ContentLength"]
+            except ClientError as error:
+                if error.response["ResponseMetadata"]["HTTPStatusCode"] != HTTPStatus.NOT_FOUND:
+                    raise
+            # An answer to HEAD has no body: a missing bucket looks like a missing object.
+            self._client.head_bucket(Bucket=self._bucket)
+        return None
+
+    def names(self, prefix: str) -> Iterator[str]:
+        """Every name that starts with `prefix`, sorted. See `Store.names`."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=self._prefix + checked_prefix(prefix)
+        )
+        with self._refusals(prefix):
+            keys = [item["Key"] for page in pages for item in page.get("Contents", ())]
+        return iter(sorted(filter(is_name, (key.removeprefix(self._prefix) for key in keys))))
+
+    def write_stream(self, name: str, chunks: Iterable[bytes]) -> StoredObject:
+        """Write a large object once, from a stream. See `Store.write_stream`."""
+        checked_name(name)
+        fingerprint = Fingerprint()
+        parts = cut(fingerprint.watch(chunks), self._part_size)
+        first = next(parts)
+        if first.getbuffer().nbytes < self._part_size:
+            won = self.create(name, first.getvalue())
+        else:
+            won = self._upload(name, chain((first,), parts))
+        return self.stored(name, fingerprint) if won else self.describe(name)
+
+    def delete_marker(self, name: str) -> None:
+        """Delete a marker. See `Store.delete_marker`."""
+        key = self._key(checked_marker(name))
+        with self._refusals(name):
+            self._client.delete_object(Bucket=self._bucket, Key=key)
+
+    def _upload(self, name: str, parts: Iterable[io.BytesIO]) -> bool:
+        with MultipartUpload(self._client, self._bucket, self._key(name)) as upload:
+            for part in parts:
+                upload.add(part)
+            # Not every server knows the condition on completion; asking before leaves only a short gap.
+            return not self.exists(name) and self._complete(upload, name)
+
+    def _complete(self, upload: MultipartUpload, name: str) -> bool:
+        last: StoreError | None = None
+        for pause_s in _PAUSES_S:
+            time.sleep(pause_s)
+            try:
+                upload.complete()
+            except StoreUnavailable as error:
+                last = error
+            else:
+                return True
+            try:
+                if self.exists(name):
+                    return False
+            except StoreUnavailable as error:
+                last = error
+        raise StoreUnavailable(f"Nobody can tell whether it was written: {last}") from last
+
+    def _key(self, name: str) -> str:
+        return self._prefix + checked_name(name)
+
+    def _refusals(self, name: str) -> AbstractContextManager[None]:
+        return s3_refusals(self.uri_of(name), self._client.meta.endpoint_url)

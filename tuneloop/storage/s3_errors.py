@@ -1,0 +1,110 @@
+"""What boto3's errors mean for a store on S3."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    FlexibleChecksumError,
+    HTTPClientError,
+    IncompleteReadError,
+    NoCredentialsError,
+    PartialCredentialsError,
+)
+from botocore.exceptions import ConnectionError as NoConnectionError
+from botocore.parsers import ResponseParserError
+from urllib3.exceptions import HTTPError
+
+from tuneloop.errors import NotInStore, StoreError, StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_NO_ANSWER = (
+    HTTPClientError,
+    NoConnectionError,
+    IncompleteReadError,
+    FlexibleChecksumError,
+    ResponseParserError,
+    HTTPError,
+)
+_NO_KEYS = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError)
+_KEYS = "Correct the access key and the secret key in the credentials block of the store."
+_RIGHTS = (
+    "Allow these credentials s3:ListBucket on the bucket and s3:GetObject, s3:PutObject, s3:DeleteObject and "
+    "s3:AbortMultipartUpload on its objects."
+)
+_REGION = "Set the region of the bucket in the credentials block of the store."
+_REMEDIES = {
+    "NoSuchBucket": "Create the bucket, or correct its name in the block of the store.",
+    "AccessDenied": _RIGHTS,
+    "AllAccessDisabled": _RIGHTS,
+    # An answer to HEAD has no body: its code is the bare status.
+    "403": f"{_KEYS} {_RIGHTS}",
+    "404": "Create the bucket, or correct its name in the block of the store.",
+    "400": _KEYS,
+    "301": _REGION,
+    "InvalidAccessKeyId": _KEYS,
+    "SignatureDoesNotMatch": _KEYS,
+    "InvalidToken": _KEYS,
+    "ExpiredToken": "Renew the session token in the credentials block of the store.",
+    "RequestTimeTooSkewed": "Set the clock of this machine.",
+    "PermanentRedirect": _REGION,
+    "AuthorizationHeaderMalformed": _REGION,
+    # Older Ceph over TLS, which does not read boto3's checksums behind the body.
+    "MissingContentLength": "Set the checksums of the store to when_required.",
+}
+_MAY_PASS = frozenset({"RequestTimeout", "SlowDown", "Throttling", "TooManyRequests", "OperationAborted"})
+_LOST = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchUpload"})
+_LONGEST_EXCERPT = 200
+
+
+class Conflict(StoreUnavailable):
+    """Somebody (or this very request, sent twice) was first: what is there now decides."""
+
+
+@contextmanager
+def s3_refusals(thing: str, endpoint: str) -> Iterator[None]:
+    """Turn errors of boto3 into the stores' own.
+
+    Args:
+        thing: Full address of what is read or written.
+        endpoint: Address of the S3 server.
+    """
+    try:
+        yield
+    except ClientError as error:
+        raise _of_answer(error, thing) from error
+    except _NO_ANSWER as error:
+        server = urlsplit(endpoint).netloc.rpartition("@")[2]
+        raise StoreUnavailable(
+            f"{thing}: no whole answer from the S3 server {server} ({type(error).__name__}). Check that it "
+            "runs and can be reached, then run again."
+        ) from error
+    except _NO_KEYS as error:
+        raise StoreError(f"{thing}: there are no credentials for S3. {_KEYS}") from error
+    except BotoCoreError as error:
+        raise StoreError(f"{thing}: {error}. Correct the block of the store.") from error
+
+
+def _of_answer(error: ClientError, thing: str) -> StoreError:
+    code = error.response.get("Error", {}).get("Code", "")
+    said = error.response.get("Error", {}).get("Message", "") or ""
+    details = error.response.get("ResponseMetadata", {})
+    status = details.get("HTTPStatusCode", 0)
+    reason = f"{thing}: S3 answered {code} (status {status}, request id {details.get('RequestId') or 'none given'}"
+    reason += f", {said[:_LONGEST_EXCERPT]!r})." if said else ")."
+    if code == "NoSuchKey":
+        return NotInStore(f"{thing} does not exist.")
+    if code in _LOST or status in {409, 412}:
+        return Conflict(f"{reason} Somebody else may be writing it; run again.")
+    if code in _MAY_PASS or status in {408, 429} or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return StoreUnavailable(f"{reason} Run again later.")
+    remedy = _REMEDIES.get(code, "See what the server says about it; nothing was written.")
+    return StoreError(f"{reason} {remedy}")

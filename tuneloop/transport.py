@@ -1,0 +1,274 @@
+"""HTTP to providers: the only file that imports requests.
+
+What is resent: GET and HEAD, up to three times, on cut connections and on 429, 500, 502, 503 and 504, honouring
+Retry-After up to half a minute. What is never resent by anything: POST and PUT. No redirect is followed: a
+redirected request would carry the key to another host.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError
+from urllib3.util import Retry
+
+from tuneloop.clock import Deadline
+from tuneloop.errors import ProviderError, ProviderUnavailable, TuneloopError, UnexpectedAnswer
+from tuneloop.redaction import excerpt, guard_http_logs
+
+CONNECT_TIMEOUT_S = 10.0
+READ_TIMEOUT_S = 60.0
+RETRY_AFTER_LIMIT_S = 30
+CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One HTTP answer, read whole.
+
+    Attributes:
+        provider: Who answered.
+        status: HTTP status.
+        headers: Header names in lower case.
+        body: The raw body.
+        secrets: What must not be shown of it.
+    """
+
+    provider: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    secrets: tuple[str, ...]
+
+    @property
+    def request_id(self) -> str | None:
+        """The provider's id of this exchange, where it sends one."""
+        return self.headers.get("x-request-id") or self.headers.get("x-amz-request-id")
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What every error about this answer says."""
+        return {
+            "provider": self.provider,
+            "status": self.status,
+            "request_id": self.request_id,
+            "excerpt": excerpt(self.body, self.secrets),
+        }
+
+    def json(self) -> Any:
+        """The body as JSON. Raises `UnexpectedAnswer` where it is none."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            raise UnexpectedAnswer(
+                "the answer should be JSON and is not; check the base URL", **self.details
+            ) from None
+
+
+class NotSent(ProviderUnavailable):
+    """The request did not reach the provider whole, so it had no effect."""
+
+
+class _BodyUntil:
+    """A request body whose last byte leaves only before a deadline.
+
+    Args:
+        data: The whole body, at least two bytes.
+        deadline: Checked just before the last byte.
+    """
+
+    def __init__(self, data: bytes, deadline: Deadline) -> None:
+        self._data = data
+        self._deadline = deadline
+        self.last_byte_released = False
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._data[:-1]
+        if self._deadline.passed():
+            raise _TooLate
+        self.last_byte_released = True
+        yield self._data[-1:]
+
+
+class _Source:
+    """Remembers an error of the body's own source, which the library would report as a cut connection."""
+
+    def __init__(self, chunks: Iterable[bytes], size_bytes: int) -> None:
+        self._chunks = chunks
+        self._size_bytes = size_bytes
+        self.error: TuneloopError | None = None
+
+    def __len__(self) -> int:
+        # Its length makes the library send a Content-Length, which presigned addresses need.
+        return self._size_bytes
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._chunks
+        except TuneloopError as error:
+            self.error = error
+            raise
+
+
+class _TooLate(Exception):
+    """The deadline passed before the last byte."""
+
+
+class Transport:
+    """Requests to one provider, with time-outs, retries where harmless, and errors of ours.
+
+    Args:
+        provider: Its name, for errors.
+        base_url: Where its API lives; the key is sent nowhere else.
+        key_header: Name and value of the header that carries the key.
+        error_for: Maps an answer that is no success to an error.
+    """
+
+    def __init__(
+        self,
+        provider: str,
+        base_url: str,
+        key_header: tuple[str, str],
+        error_for: Callable[[Answer], ProviderError],
+    ) -> None:
+        guard_http_logs()
+        self.provider = provider
+        self.base_url = base_url.rstrip("/")
+        self._key_header = key_header
+        self._error_for = error_for
+        self._session = _session(
+            Retry(
+                total=3,
+                allowed_methods={"GET", "HEAD"},
+                status_forcelist={429, 500, 502, 503, 504},
+                backoff_factor=0.3,
+                backoff_jitter=0.2,
+                redirect=0,
+                raise_on_status=False,
+                respect_retry_after_header=True,
+                retry_after_max=RETRY_AFTER_LIMIT_S,
+            )
+        )
+
+    def call(self, method: str, path: str, *, accept: tuple[int, ...] = (200,), **parts: Any) -> Answer:
+        """Ask the provider's API.
+
+        Args:
+            method: HTTP method.
+            path: Path below the base URL, starting with a slash.
+            accept: Statuses that are no error here.
+            **parts: `json`, `files`, `params` or `data` as requests knows them.
+
+        Raises:
+            ProviderError: The mapped error for every other answer.
+        """
+        headers = dict([self._key_header])
+        return self._exchange(self._session, method, self.base_url + path, accept, headers=headers, **parts)
+
+    def post_once(self, path: str, document: Any, deadline: Deadline) -> Answer:
+        """Send one paid POST, exactly once, on a fresh connection.
+
+        Raises:
+            NotSent: The request did not leave whole: no effect.
+            ProviderError: As mapped; what is neither `RequestRefused` nor `RateLimited` is ambiguous.
+        """
+        body = _BodyUntil(json.dumps(document).encode(), deadline)
+        headers = dict([self._key_header, ("Content-Type", "application/json"), ("Connection", "close")])
+        with _session(Retry(0, redirect=0, raise_on_status=False)) as session:
+            try:
+                return self._exchange(session, "POST", self.base_url + path, (200,), headers=headers, data=body)
+            except _TooLate:
+                raise NotSent("the submit was not sent: its deadline had passed", provider=self.provider) from None
+            except ProviderUnavailable as error:
+                if body.last_byte_released or error.status is not None:
+                    raise
+                raise NotSent(f"the submit was not sent: {error.reason}", provider=self.provider) from None
+
+    def put_stream(self, url: str, chunks: Iterable[bytes], size_bytes: int) -> Answer:
+        """PUT a stream of known size to a presigned address; the key is not sent."""
+        source = _Source(chunks, size_bytes)
+        with _session(Retry(0, redirect=0, raise_on_status=False)) as session:
+            try:
+                return self._exchange(session, "PUT", url, (200, 201, 204), data=source)
+            except ProviderUnavailable:
+                if source.error is not None:
+                    raise source.error from None
+                raise
+
+    def head(self, url: str, *, accept: tuple[int, ...] = (200,)) -> Answer:
+        """HEAD of a foreign address; the key is not sent."""
+        return self._exchange(self._session, "HEAD", url, accept)
+
+    @contextmanager
+    def open_stream(self, url: str) -> Iterator[tuple[int | None, Iterator[bytes]]]:
+        """GET a foreign address as a stream; the key is not sent.
+
+        Yields:
+            Size in bytes (None where the server does not say) and the chunks.
+        """
+        with self._mapped_errors():
+            answer = self._session.get(
+                url, stream=True, allow_redirects=False, timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
+            )
+        with answer:
+            if answer.status_code != 200:  # noqa: PLR2004
+                raise self._error_for(self._read(answer))
+            length = answer.headers.get("Content-Length")
+            yield (int(length) if length and length.isdigit() else None), self._chunks(answer)
+
+    def _chunks(self, answer: requests.Response) -> Iterator[bytes]:
+        with self._mapped_errors():
+            yield from answer.iter_content(CHUNK_BYTES)
+
+    def _exchange(
+        self, session: requests.Session, method: str, url: str, accept: tuple[int, ...], **parts: Any
+    ) -> Answer:
+        with self._mapped_errors():
+            response = session.request(
+                method, url, allow_redirects=False, timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S), **parts
+            )
+            answer = self._read(response)
+        if answer.status not in accept:
+            raise self._error_for(answer)
+        return answer
+
+    def _read(self, response: requests.Response) -> Answer:
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        secrets = (self._key_header[1],)
+        return Answer(self.provider, response.status_code, headers, response.content, secrets)
+
+    @contextmanager
+    def _mapped_errors(self) -> Iterator[None]:
+        """Turn the library's errors into ours; theirs hold whole addresses, so none is chained."""
+        try:
+            yield
+        except TuneloopError:
+            raise
+        except requests.Timeout:
+            raise self._unavailable("it did not answer in time") from None
+        except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError, HTTPError, OSError):
+            raise self._unavailable("the connection failed or was cut") from None
+        except requests.RequestException as error:
+            raise self._unavailable(f"the request failed ({type(error).__name__})") from None
+
+    def _unavailable(self, what: str) -> ProviderUnavailable:
+        host = urlsplit(self.base_url).netloc
+        return ProviderUnavailable(f"{what}; check the network and {host}, then run again", provider=self.provider)
+
+
+def _session(retry: Retry) -> requests.Session:
+    session = requests.Session()
+    adapter = HTTPAdapter(max_retries=retry)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session

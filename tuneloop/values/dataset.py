@@ -1,0 +1,76 @@
+"""What a dataset is: its pictures by content, their captions as sent, and one digest over both."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from tuneloop.values.canonical import digest_of
+from tuneloop.values.frozen import Frozen
+
+PictureFormat = Literal["jpeg", "png", "webp"]
+Sha256 = str
+
+
+class DatasetItem(Frozen):
+    """One picture with its caption."""
+
+    sha256: Sha256
+    """Sha256 of the source file's bytes, 64 hex digits."""
+    size_bytes: int = Field(gt=0)
+    """Size of the source file."""
+    width_px: int = Field(gt=0)
+    """Width as stored in the file, before any EXIF rotation."""
+    height_px: int = Field(gt=0)
+    """Height as stored in the file, before any EXIF rotation."""
+    format: PictureFormat
+    """Format by content, whatever the file is called."""
+    caption: str | None = None
+    """The caption as it is sent to the provider; None leaves captioning to the provider."""
+    role: Literal["single", "start", "end"] = "single"
+    """`start` and `end` are the two halves of an edit pair."""
+    pair: int | None = None
+    """Number of the edit pair, None for single pictures."""
+    file_name: str
+    """Name of the source file, for people only: it stays outside the digest."""
+
+
+class DatasetManifest(Frozen):
+    """A whole dataset, as found at one moment."""
+
+    items: tuple[DatasetItem, ...]
+    """In digest order, so that a folder's order and names make no difference."""
+    source: str
+    """Where the pictures were found, for people only: it stays outside the digest."""
+
+    @property
+    def digest(self) -> Sha256:
+        """Sha256 over the sorted contents; renaming keeps it, a caption edit or a re-saved picture changes it."""
+        contents = sorted(
+            [item.sha256, item.caption or "", item.caption is not None, item.role, item.pair or 0]
+            for item in self.items
+        )
+        return digest_of({"schema": 1, "items": contents})
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all pictures together."""
+        return sum(item.size_bytes for item in self.items)
+
+
+def in_digest_order(items: list[DatasetItem]) -> tuple[DatasetItem, ...]:
+    """Sort items by what the digest is made of, with the file name as the last tie-breaker."""
+    return tuple(
+        sorted(
+            items,
+            key=lambda item: (
+                item.pair or 0,
+                item.role,
+                item.sha256,
+                item.caption or "",
+                item.caption is not None,
+                item.file_name,
+            ),
+        )
+    )

@@ -1,0 +1,54 @@
+"""What the pictures of one model look like."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from tuneloop.values.frozen import Frozen
+
+
+class JudgedPicture(Frozen):
+    """One prompt and seed on one model."""
+
+    prompt: str
+    """The prompt as it was sent."""
+    seed: int
+    """The seed."""
+    name: str | None
+    """Name of the picture within the store; None where the provider refused to render it."""
+    finding: str | None = None
+    """What is wrong with it, in words; None where nothing is."""
+
+
+class Evaluation(Frozen):
+    """Every picture of a plan, for one model."""
+
+    job: str
+    """Name of the model's training job."""
+    pictures: tuple[JudgedPicture, ...]
+    """Prompts in the plan's order, all seeds of one prompt together."""
+    asked_again: int = 0
+    """Pictures that were asked for twice because the first answer was lost; both may be billed."""
+
+    @property
+    def findings(self) -> tuple[JudgedPicture, ...]:
+        """Pictures with something wrong."""
+        return tuple(picture for picture in self.pictures if picture.finding)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every picture was rendered."""
+        return all(picture.name for picture in self.pictures)
+
+
+class Verdict(Frozen):
+    """What a rule says about a challenger."""
+
+    verdict: Literal["promote", "reject"]
+    """Whether it becomes the champion."""
+    why: str
+    """The reason in one sentence."""
+    rule: str
+    """The rule, in words."""
+    scores: dict[str, float]
+    """What it rests on."""

@@ -1,0 +1,242 @@
+"""The ledger's records, in their final form: what is stored once stays readable for ever."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import uuid4
+
+from pydantic import Field, JsonValue, TypeAdapter
+
+from tuneloop.values.frozen import Frozen
+from tuneloop.values.plan import EvaluationPlan
+from tuneloop.values.training import Account, ModelName
+
+
+def new_writer() -> str:
+    """A random id for one record, by which its writer knows it again after a lost answer."""
+    return uuid4().hex
+
+
+class Record(Frozen):
+    """What every record carries."""
+
+    schema_number: Literal[1] = 1
+    """Form of the record."""
+    writer: str = Field(default_factory=new_writer)
+    """Random id of this one write."""
+    at: datetime
+    """When it was written, by the writer's clock (UTC)."""
+
+
+class TrainingRecord(Record):
+    """One step of a training."""
+
+    generation: int = Field(ge=1)
+    """Which attempt at this training it belongs to."""
+    name: str
+    """The job's name at the provider."""
+
+
+class Claimed(TrainingRecord):
+    """Somebody is about to submit, until a deadline."""
+
+    state: Literal["claimed"] = "claimed"
+    nonce: str
+    """Random id of the process that claimed: the same run restarted is another process."""
+    flow_run: str
+    """The flow run that claimed."""
+    until: datetime
+    """The last byte of the submit leaves before this moment, or never."""
+    take_over_after: datetime
+    """Nobody else may conclude that nothing was submitted before this moment."""
+    account: Account
+    """Who pays."""
+    credentials: str
+    """Slug of the credentials block, such as `segmind-credentials/default`."""
+    dataset_digest: str
+    """The dataset."""
+    recipe: JsonValue
+    """The recipe in full, as validated."""
+    budget_slot: int | None = None
+    """Number of the budget slot that was seen for this claim."""
+
+
+class Submitted(TrainingRecord):
+    """The provider has the job."""
+
+    state: Literal["submitted"] = "submitted"
+    job_id: str
+    """The provider's id of the job."""
+    found_by: Literal["answer", "list"]
+    """Whether the submit's answer or the provider's list named the job."""
+
+
+class Trained(TrainingRecord):
+    """The provider has finished training: the weights exist."""
+
+    state: Literal["trained"] = "trained"
+    job_id: str
+    """The provider's id of the job."""
+    word: str
+    """The provider's status word that was read."""
+
+
+class Collected(TrainingRecord):
+    """The weights are in the store (or stay at the provider, under an id). The log ends here."""
+
+    state: Literal["collected"] = "collected"
+    job_id: str
+    """The provider's id of the job."""
+    weights: str | None
+    """Name of the weights within the store; None where the provider hands out no file."""
+    sha256: str | None
+    """Sha256 of the weights, 64 hex digits."""
+    size_bytes: int | None
+    """Size of the weights."""
+
+
+class Failed(TrainingRecord):
+    """The provider says that the training failed."""
+
+    state: Literal["failed"] = "failed"
+    job_id: str
+    """The provider's id of the job."""
+    word: str
+    """The provider's status word that was read."""
+    reason: str
+    """The provider's reason, redacted."""
+
+
+class Rejected(TrainingRecord):
+    """The provider refused the submit: nothing was paid."""
+
+    state: Literal["rejected"] = "rejected"
+    reason: str
+    """Why, redacted."""
+
+
+class Held(TrainingRecord):
+    """A person must look."""
+
+    state: Literal["held"] = "held"
+    reason: str
+    """Why nobody may go on alone."""
+
+
+class Abandoned(TrainingRecord):
+    """Given up, by a person or before anything was claimed."""
+
+    state: Literal["abandoned"] = "abandoned"
+    reason: str
+    """Why."""
+    paid: bool
+    """Whether the provider had accepted the job."""
+
+
+AnyTrainingRecord = Annotated[
+    Claimed | Submitted | Trained | Collected | Failed | Rejected | Held | Abandoned,
+    Field(discriminator="state"),
+]
+
+training_record: TypeAdapter[AnyTrainingRecord] = TypeAdapter(AnyTrainingRecord)
+
+NEXT_STATES: dict[str, frozenset[str]] = {
+    "claimed": frozenset({"claimed", "submitted", "rejected", "held", "abandoned"}),
+    "held": frozenset({"submitted", "claimed", "abandoned"}),
+    "submitted": frozenset({"trained", "failed", "abandoned"}),
+    "trained": frozenset({"collected"}),
+    "collected": frozenset(),
+    "failed": frozenset(),
+    "rejected": frozenset(),
+    "abandoned": frozenset(),
+}
+"""Which state may follow which within one generation; an end is followed only by the next one's claim."""
+
+UNPAID_ENDS = frozenset({"failed", "rejected"})
+"""Ends without a model and without a bill (a failed job is not charged)."""
+
+
+class RunFile(Record):
+    """What a flow run has decided to work on; the first one written wins for ever."""
+
+    flow_run: str
+    """Id of the flow run."""
+    model: ModelName
+    """The model to retrain."""
+    key: str
+    """Training key, 64 hex digits."""
+    generation: int = Field(ge=1)
+    """The attempt that this run works on; it never wants another."""
+    dataset_digest: str
+    """The dataset."""
+    recipe: JsonValue
+    """The recipe in full, as validated."""
+    plan: EvaluationPlan
+    """How the model is judged."""
+    account: Account
+    """Who pays."""
+    credentials: str
+    """Slug of the credentials block."""
+    store: str
+    """Slug of the store's block."""
+
+
+class Decision(Record):
+    """The verdict on one model version under one plan."""
+
+    verdict: Literal["promote", "reject", "abandoned"]
+    """What was decided."""
+    model: ModelName
+    """The model."""
+    key: str
+    """Training key of the challenger."""
+    generation: int
+    """Generation of the challenger."""
+    plan_digest: str
+    """Digest of the evaluation plan."""
+    against: int
+    """Number of the promotion that was champion then; 0 for none."""
+    scores: dict[str, float]
+    """What was measured."""
+    report: str | None
+    """Name of the report within the store."""
+    who: str
+    """Who or what decided."""
+    why: str
+    """The reason in one sentence."""
+
+
+class Promotion(Record):
+    """A model version becomes the champion. The highest number is the champion."""
+
+    number: int = Field(ge=1)
+    """Its number, without gaps."""
+    model: ModelName
+    """The model."""
+    key: str
+    """Training key."""
+    generation: int
+    """Generation."""
+    job_id: str
+    """The provider's id of the job."""
+    account: Account
+    """Whose model it is."""
+    credentials: str
+    """Slug of the credentials block that reaches it."""
+    trigger_word: str | None
+    """The word that calls the subject."""
+    weights: str | None
+    """Name of the weights within the store."""
+    sha256: str | None
+    """Sha256 of the weights."""
+    dataset_digest: str
+    """The dataset it was trained on."""
+    recipe: JsonValue
+    """The recipe it was trained with."""
+    decision: str
+    """Name of the decision record within the store."""
+    who: str
+    """Who or what decided."""
+    why: str
+    """The reason in one sentence."""

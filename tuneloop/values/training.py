@@ -1,0 +1,111 @@
+"""Who a training is: its key, its account, its job at the provider."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, JsonValue
+
+from tuneloop.values.canonical import digest_of
+from tuneloop.values.frozen import Frozen
+
+_LABEL = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+
+
+def check_label(value: str) -> str:
+    """Accept a name that is safe in paths, addresses and job names."""
+    if not _LABEL.fullmatch(value):
+        raise ValueError(
+            f"{value!r} cannot be a name here: use 1 to 63 small letters, digits and hyphens, "
+            "starting with a letter or digit"
+        )
+    return value
+
+
+Label = Annotated[str, AfterValidator(check_label)]
+ModelName = Label
+
+
+class Account(Frozen):
+    """Whom the provider bills. Two keys of one account carry one label."""
+
+    provider: Label
+    """Name of the provider, such as `segmind`."""
+    label: Label = "default"
+    """The user's name for the account."""
+
+    @property
+    def slug(self) -> str:
+        """One word for paths, such as `segmind.default`."""
+        return f"{self.provider}.{self.label}"
+
+
+class TrainingIdentity(Frozen):
+    """Everything that decides what a training is. Same identity, same training: it is never paid twice."""
+
+    dataset_digest: str
+    """Digest of the dataset manifest, 64 hex digits."""
+    recipe: JsonValue
+    """The canonical recipe."""
+    account: Account
+    """Who pays."""
+
+    @property
+    def key(self) -> str:
+        """The training key, 64 hex digits."""
+        return digest_of(
+            {
+                "schema": 1,
+                "dataset": self.dataset_digest,
+                "recipe": self.recipe,
+                "provider": self.account.provider,
+                "account": self.account.label,
+            }
+        )
+
+
+def job_name(key: str, generation: int) -> str:
+    """Name of a training's job at the provider; the job is found again by it."""
+    return f"{key[:16]}-g{generation}"
+
+
+Phase = Literal["running", "trained", "ready", "failed"]
+"""`trained`: the weights exist. `ready`: the model can render as well."""
+
+
+class JobStatus(Frozen):
+    """What the provider says about one job."""
+
+    job_id: str
+    """The provider's id."""
+    name: str
+    """The job's name, as we sent it."""
+    phase: Phase
+    """What it means to us."""
+    word: str
+    """The provider's own status word."""
+    known: bool = True
+    """False where the word is not in the provider's documentation: then it counts as running."""
+    error_message: str | None = None
+    """The provider's reason, for failed jobs."""
+
+
+class UploadedDataset(Frozen):
+    """A dataset that the provider can fetch."""
+
+    address: str = Field(repr=False)
+    """Address to name in the submit, without any signature."""
+    sha256: str | None
+    """Sha256 of the zip, 64 hex digits."""
+    size_bytes: int
+    """Size of the zip."""
+
+
+class RenderedPicture(Frozen):
+    """One picture that a model rendered."""
+
+    data: bytes = Field(repr=False)
+    """The encoded picture."""
+    suffix: Literal[".jpg", ".png", ".webp"]
+    """File name suffix by content."""

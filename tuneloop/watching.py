@@ -1,0 +1,92 @@
+"""One look at every training in flight: a list call per account, whatever the number of jobs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tuneloop.clock import now
+from tuneloop.errors import ProviderError
+from tuneloop.ledger import Ledger, Marker
+from tuneloop.providers.provider import Provider
+from tuneloop.submission import read_training, record_found, record_progress
+from tuneloop.values.records import NEXT_STATES, Claimed, Collected, RunFile
+from tuneloop.values.training import JobStatus
+
+
+@dataclass
+class Tick:
+    """What one look found.
+
+    Attributes:
+        in_flight: Markers that were seen.
+        awake: Flow runs whose training has moved on: they are to be woken.
+        notes: Sentences worth a log line.
+    """
+
+    in_flight: int = 0
+    awake: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def look_at_all(ledger: Ledger, open_provider: Callable[[str], Provider]) -> Tick:
+    """Ask each account once, write down what has ended, and name the runs to wake.
+
+    Has no memory and may die anywhere: the next look finds the same again. Two at once do no harm.
+
+    Args:
+        ledger: The ledger of one store.
+        open_provider: Opens a credentials block by its slug.
+    """
+    tick = Tick()
+    by_account: dict[str, list[Marker]] = defaultdict(list)
+    for marker in ledger.markers():
+        by_account[marker.account].append(marker)
+        tick.in_flight += 1
+    for account, markers in by_account.items():
+        run = next(filter(None, (ledger.run(marker.flow_run) for marker in markers)), None)
+        if run is None:
+            tick.notes.append(f"{account}: {len(markers)} markers without a run file are left alone")
+            continue
+        try:
+            provider = open_provider(run.credentials)
+            started = now()
+            jobs = {job.name: job for job in provider.jobs()}
+        except (ProviderError, ValueError) as error:
+            tick.notes.append(f"{account}: not reached, the next tick asks again: {error}")
+            continue
+        for marker in markers:
+            job = jobs.get(marker.job)
+            if job is not None and not job.known:
+                tick.notes.append(f"{job.name}: unknown status {job.word!r} counts as still running")
+            if job is None or job.phase != "running":
+                _settle_marker(ledger, marker, job, tick)
+        tick.notes.append(f"{account}: one list call for {len(markers)} in flight at {started:%H:%M:%S} UTC")
+    return tick
+
+
+def _settle_marker(ledger: Ledger, marker: Marker, job: JobStatus | None, tick: Tick) -> None:
+    """Write down what happened to one job, and wake its run if that concerns it."""
+    run = ledger.run(marker.flow_run)
+    if run is None:
+        return
+    if job is not None:
+        claim = read_training(ledger, run.key, run.generation).last
+        if isinstance(claim, Claimed):
+            record_found(ledger, run.key, claim, job.job_id)
+        record_progress(ledger, run.key, run.generation, job)
+    if _concerns(ledger, run, job):
+        tick.awake.append(marker.flow_run)
+
+
+def _concerns(ledger: Ledger, run: RunFile, job: JobStatus | None) -> bool:
+    """Tell whether a run has something to do now."""
+    last = read_training(ledger, run.key, run.generation).last
+    if last is None:
+        return False
+    if isinstance(last, Claimed):
+        return now() > last.take_over_after
+    if isinstance(last, Collected):
+        return job is not None and job.phase == "ready"
+    return last.state == "trained" or not NEXT_STATES[last.state]
