@@ -22,7 +22,7 @@ from prefect.client.schemas.responses import DeploymentResponse, SetStateStatus
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import Pause
 from prefect.logging import get_run_logger
-from prefect.runtime import flow_run
+from prefect.runtime import deployment, flow_run
 from prefect.states import Suspended
 
 from tuneloop.settings import Settings
@@ -86,13 +86,13 @@ def _suspend(client: SyncPrefectClient, message: str) -> None:
 
 def _sensor(client: SyncPrefectClient, store_slug: str) -> Sensor:
     """Find an active schedule of the sensor that covers a store."""
-    if flow_run.deployment_id is None:
+    if deployment.id is None:
         return Sensor(missing="this run has no deployment that could start it again")
     flows = FlowFilter(name=FlowFilterName(any_=[SENSOR_FLOW]))
     covering = [
-        deployment
-        for deployment in client.read_deployments(flow_filter=flows)
-        if store_slug in (deployment.parameters or {}).get("stores", [])
+        item
+        for item in client.read_deployments(flow_filter=flows)
+        if store_slug in (item.parameters or {}).get("stores", [])
     ]
     if not covering:
         return Sensor(missing=f"no deployment of {SENSOR_FLOW} names the store {store_slug}")

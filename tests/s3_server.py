@@ -1,13 +1,19 @@
-"""A real S3 server on a socket of this machine, for tests: `moto`, started within the process."""
+"""A real S3 server on a socket, for tests.
+
+It is `moto`, started within the process, or the one that `TUNELOOP_TEST_S3` names, with its keys:
+`TUNELOOP_TEST_S3=http://127.0.0.1:9104 TUNELOOP_TEST_S3_KEYS=access:secret`.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import boto3
+from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
 from tuneloop.storage.s3 import client_config
@@ -15,13 +21,18 @@ from tuneloop.storage.s3 import client_config
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from botocore.config import Config
     from mypy_boto3_s3 import S3Client
+
+OTHER_SERVER = os.environ.get("TUNELOOP_TEST_S3")
+ACCESS_KEY, _, SECRET_KEY = os.environ.get("TUNELOOP_TEST_S3_KEYS", "test-access:test-secret").partition(":")
 
 
 @contextmanager
 def s3_server() -> Iterator[str]:
     """Run a server on a free port. Yields its endpoint, such as `http://127.0.0.1:40123`."""
+    if OTHER_SERVER:
+        yield OTHER_SERVER
+        return
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
@@ -34,14 +45,14 @@ def s3_server() -> Iterator[str]:
 
 def s3_client(endpoint: str, *, resend: bool = True) -> S3Client:
     """A client as in production; `resend=False` shows each failure at once."""
-    config: Config = client_config()
+    config = client_config()
     if not resend:
-        config = config.merge(type(config)(retries={"mode": "standard", "total_max_attempts": 1}, read_timeout=5))
+        config = config.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}, read_timeout=5))
     return boto3.client(
         "s3",
         endpoint_url=endpoint,
-        aws_access_key_id="test-access",
-        aws_secret_access_key="test-secret",
+        aws_access_key_id=ACCESS_KEY,
+        aws_secret_access_key=SECRET_KEY,
         region_name="us-east-1",
         config=config,
     )

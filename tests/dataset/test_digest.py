@@ -35,7 +35,7 @@ def scanned(files: Contents, names: list[str] | None = None) -> DatasetManifest:
         return scan(Path(made), RULE).manifest
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(files=contents, data=st.data())
 def test_order_names_and_folder_make_no_difference(files: Contents, data: st.DataObject) -> None:
     shuffled = data.draw(st.permutations(files))
@@ -47,7 +47,7 @@ def test_order_names_and_folder_make_no_difference(files: Contents, data: st.Dat
     ]
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(files=contents, data=st.data())
 def test_edited_caption_changes_the_digest(files: Contents, data: st.DataObject) -> None:
     position = data.draw(st.integers(0, len(files) - 1))
@@ -56,13 +56,13 @@ def test_edited_caption_changes_the_digest(files: Contents, data: st.DataObject)
     assert scanned(edited).digest != scanned(files).digest
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(files=contents, number=st.integers(0, 9))
 def test_added_or_removed_picture_changes_the_digest(files: Contents, number: int) -> None:
     assert scanned([*files, (number, "a cup")]).digest != scanned(files).digest
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(files=contents)
 def test_equal_pictures_count_each(files: Contents) -> None:
     twice = scanned([*files, files[0]])

@@ -53,7 +53,7 @@ def datasets(draw: st.DrawFn) -> tuple[list[DatasetItem], list[bytes]]:
 
 
 @given(dataset=datasets())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
 def test_any_manifest_gives_a_complete_flat_zip_twice_the_same(
     store: LocalDirectory, dataset: tuple[list[DatasetItem], list[bytes]]
 ) -> None:

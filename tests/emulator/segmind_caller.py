@@ -37,7 +37,8 @@ class Caller:
         self.origin = emulator.url
         self.session = requests.Session()
         self.session.trust_env = False
-        self.session.headers["x-api-key"] = emulator.api_key
+        self.api_key = emulator.api_key
+        self.session.headers["x-api-key"] = self.api_key
 
     def call(self, method: str, path: str, **arguments: Any) -> requests.Response:
         return self.session.request(method, self.origin + path, timeout=20, **arguments)
@@ -103,11 +104,14 @@ class Caller:
         """Send a request by hand, of its body only the first `send` bytes, and leave the socket open."""
         host = urlsplit(self.origin)
         head = (
-            f"{method} {target} HTTP/1.1\r\nHost: {host.netloc}\r\nx-api-key: {self.session.headers['x-api-key']!s}\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+            f"{method} {target} HTTP/1.1",
+            f"Host: {host.netloc}",
+            f"x-api-key: {self.api_key}",
+            "Content-Type: application/json",
+            f"Content-Length: {len(body)}",
         )
         connection = socket.create_connection((host.hostname or "", host.port or 0), timeout=20)
-        connection.sendall(head.encode() + body[:send])
+        connection.sendall("\r\n".join(head).encode() + b"\r\n\r\n" + body[:send])
         return connection
 
     def raw_submit(self, s3_url: str, *, missing: int) -> socket.socket:

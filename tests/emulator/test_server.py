@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from tests.emulator.segmind_caller import SUBMIT, Caller
-from tuneloop.emulator import EmulatorControl, Fault, PortInUseError, Progress, running_emulator, serve
+from tuneloop.emulator import EmulatorControl, Fault, PortInUse, Progress, running_emulator, serve
 
 
 def _free_port() -> int:
@@ -56,7 +56,7 @@ def test_a_port_in_use_is_named_before_anything_is_printed(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(PortInUseError, match=f"port {port} .* choose another port"):
+        with pytest.raises(PortInUse, match=f"port {port} .* choose another port"):
             serve("segmind", port, tmp_path)
         with pytest.raises(OSError, match=str(port)), running_emulator("segmind", tmp_path, port):
             pass

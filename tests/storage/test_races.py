@@ -33,7 +33,7 @@ def test_one_of_many_racing_threads_creates_a_name(store: Store) -> None:
         return store.create(name, b"%d" % racer)
 
     with ThreadPoolExecutor(RACERS) as pool:
-        for number in range(15):
+        for number in range(10):
             name = f"log/{number:04}.json"
             won = list(pool.map(race, range(RACERS), [name] * RACERS))
             assert won.count(True) == 1

@@ -96,8 +96,16 @@ def test_body_that_breaks_off_is_an_error_and_no_short_object(hasty: S3Store, pr
         hasty.describe("captions")
 
 
-@pytest.mark.parametrize("failure", ["lose the answer", "lose the request", "answer 503"])
-@pytest.mark.parametrize("step", ["begin", "part", "completion"])
+@pytest.mark.parametrize(
+    ("step", "failure"),
+    [
+        ("begin", "lose the answer"),
+        ("part", "lose the answer"),
+        ("part", "answer 503"),
+        ("completion", "lose the answer"),
+        ("completion", "lose the request"),
+    ],
+)
 def test_large_stream_survives_one_loss_at_any_step(
     patient: S3Store, proxy: Orders, client: S3Client, bucket: str, step: str, failure: Failure
 ) -> None:

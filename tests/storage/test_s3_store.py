@@ -13,7 +13,7 @@ import boto3
 import pytest
 import requests
 
-from tests.s3_server import s3_client
+from tests.s3_server import OTHER_SERVER, s3_client
 from tests.storage.failing_proxy import failing_proxy
 from tuneloop.errors import ConfigurationError, NotInStore, StoreError, StoreUnavailable
 from tuneloop.storage.s3 import S3Store, client_config
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 @contextmanager
 def checked_keys(endpoint: str) -> Iterator[None]:
     """Let moto check keys and rights, which it does not by default."""
+    if OTHER_SERVER:
+        pytest.skip("only moto can make users here")
     requests.post(f"{endpoint}/moto-api/reset-auth", data="0", timeout=10).raise_for_status()
     try:
         yield

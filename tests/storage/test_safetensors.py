@@ -64,7 +64,7 @@ def passes(data: bytes, piece: int = 7) -> bool:
 
 def library_reads(data: bytes) -> bool:
     try:
-        deserialize(data)
+        deserialize(data)  # type: ignore[no-untyped-call]
     except SafetensorError:
         return False
     return True
@@ -87,9 +87,11 @@ def test_whole_file_passes_byte_for_byte(data: bytes, piece: int) -> None:
 def test_check_knows_tensors_and_types_at_the_end() -> None:
     data = save({"a": np.ones((2, 3), np.float16), "b": np.ones(4, np.float32), "c": np.ones(1, np.float32)})
     check = SafetensorsCheck("the weights")
-    assert (check.tensor_count, check.dtypes) == (0, frozenset())
+    assert check.tensor_count == 0
+    assert check.dtypes == frozenset()
     assert b"".join(check.chunks([data])) == data
-    assert (check.tensor_count, check.dtypes) == (3, {"F16", "F32"})
+    assert check.tensor_count == 3
+    assert check.dtypes == {"F16", "F32"}
 
 
 @given(data=files(), piece=st.integers(1, 200), where=st.floats(0, 1, exclude_max=True))
@@ -102,7 +104,7 @@ def test_file_that_goes_on_never_passes(data: bytes, more: bytes, piece: int) ->
     assert not passes(data + more, piece)
 
 
-@settings(max_examples=400)
+@settings(max_examples=250)
 @given(data=files(), position=st.integers(0), bit=st.integers(0, 7))
 def test_file_with_a_flipped_bit_in_its_header_passes_only_if_the_library_reads_it(
     data: bytes, position: int, bit: int
@@ -114,7 +116,6 @@ def test_file_with_a_flipped_bit_in_its_header_passes_only_if_the_library_reads_
         assert library_reads(bytes(flipped))
 
 
-@settings(max_examples=200)
 @given(data=files(), position=st.integers(0), by=st.integers(-3, 3).filter(bool))
 def test_file_whose_sizes_were_changed_never_passes(data: bytes, position: int, by: int) -> None:
     header = int.from_bytes(data[:8], "little")
@@ -129,8 +130,8 @@ WHOLE = tensor("F32", [2], 0, 8)
 BROKEN = {
     "ends": b"",
     "within its header": with_header({"a": WHOLE}, b"12345678")[:20],
-    "ends after 71 of 72 bytes": with_header({"a": WHOLE}, b"1234567"),
-    "goes on after its 72 bytes": with_header({"a": WHOLE}, b"123456789"),
+    "ends after 76 of 77 bytes": with_header({"a": WHOLE}, b"1234567"),
+    "goes on after its 77 bytes": with_header({"a": WHOLE}, b"123456789"),
     "no length of a header": b"<!DOCTYPE html><html>Sign in</html>",
     "no tensor": with_header({}),
     "__metadata__": with_header({"__metadata__": {"a": 1}, "a": WHOLE}, b"12345678"),

@@ -7,8 +7,8 @@ request as documented, a client must send what is documented and understand the 
 address that answered.
 """
 
-import base64
 import json
+from base64 import b64decode
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -40,13 +40,13 @@ class DocumentedResponse:
     """A text answer; of an error page, the part that matters."""
     headers: dict[str, str] | None = None
     """Headers that must be there, with examples of their values."""
-    bytes: str | None = None
-    """Base64 of a binary answer, an example."""
+    base64: str | None = None
+    """A binary answer, an example."""
 
     def content(self, origin: str) -> bytes:
         """Return the example as it goes over the wire."""
-        if self.bytes is not None:
-            return base64.b64decode(self.bytes)
+        if self.base64 is not None:
+            return b64decode(self.base64)
         if self.text is not None:
             return Template(self.text).safe_substitute(origin=origin).encode()
         if self.content_type == "application/json":

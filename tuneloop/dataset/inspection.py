@@ -97,9 +97,7 @@ def _check_header(picture: Image.Image, name: str) -> PictureFormat:
     """Accept a picture's format and size before anything of it is decoded."""
     picture_format = _FORMATS.get(picture.format)
     if picture_format is None:
-        raise DatasetError(
-            f"{name}: is a {picture.format} file by its content; convert it to jpg, png or webp"
-        )
+        raise DatasetError(f"{name}: is a {picture.format} file by its content; convert it to jpg, png or webp")
     if picture.width * picture.height > LARGEST_PICTURE_PX:
         raise DatasetError(_too_large(name))
     return picture_format

@@ -66,9 +66,7 @@ def store_pictures(
         if caption_name(caption) not in kept:
             _create(store, caption_name(caption), caption.encode())
     # A manifest that is there may name other files and another folder. It is the same dataset all the same.
-    store.create(
-        manifest_name(scanned.manifest.digest), canonical_json(scanned.manifest.model_dump(mode="json"))
-    )
+    store.create(manifest_name(scanned.manifest.digest), canonical_json(scanned.manifest.model_dump(mode="json")))
 
 
 def load_manifest(digest: Sha256, store: Store) -> DatasetManifest:

@@ -30,9 +30,7 @@ class ScannedDataset(Frozen):
     """One file for every picture of the manifest."""
 
 
-def scan(
-    folder: Path, rule: CaptionRule, on_progress: Callable[[int, int], None] | None = None
-) -> ScannedDataset:
+def scan(folder: Path, rule: CaptionRule, on_progress: Callable[[int, int], None] | None = None) -> ScannedDataset:
     """Read and fully decode every picture directly in a folder. The folder itself is never changed.
 
     Args:

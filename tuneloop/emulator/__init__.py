@@ -10,7 +10,7 @@ from tuneloop.emulator.faults import Fault
 from tuneloop.emulator.jobs import Job
 from tuneloop.emulator.progress import Progress
 from tuneloop.emulator.request_log import LoggedRequest
-from tuneloop.emulator.server import PortInUseError, running_emulator, serve
+from tuneloop.emulator.server import PortInUse, running_emulator, serve
 
 __all__ = [
     "BilledEntry",
@@ -19,7 +19,7 @@ __all__ = [
     "Fault",
     "Job",
     "LoggedRequest",
-    "PortInUseError",
+    "PortInUse",
     "Progress",
     "running_emulator",
     "serve",

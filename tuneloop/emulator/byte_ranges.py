@@ -14,7 +14,7 @@ class ByteRange:
     last: int
 
 
-class UnsatisfiableRangeError(ValueError):
+class UnsatisfiableRange(ValueError):
     """The range begins past the end of the object."""
 
 
@@ -24,7 +24,7 @@ def wanted(header: str | None, size: int) -> ByteRange | None:
     A header with several ranges, or one that cannot be read, is ignored, as S3 does.
 
     Raises:
-        UnsatisfiableRangeError: for a range that holds no byte of the object.
+        UnsatisfiableRange: for a range that holds no byte of the object.
     """
     match = _ONE_RANGE.fullmatch(header or "")
     if match is None or match.groups() == ("", ""):
@@ -33,11 +33,11 @@ def wanted(header: str | None, size: int) -> ByteRange | None:
     if not first_text:
         suffix = int(last_text)
         if suffix == 0 or size == 0:
-            raise UnsatisfiableRangeError(header)
+            raise UnsatisfiableRange(header)
         return ByteRange(max(0, size - suffix), size - 1)
     first = int(first_text)
     last = min(int(last_text), size - 1) if last_text else size - 1
     if first >= size:
-        raise UnsatisfiableRangeError(header)
+        raise UnsatisfiableRange(header)
     # "bytes=9-3" is malformed, not unsatisfiable: the whole object is sent.
     return ByteRange(first, last) if first <= last else None

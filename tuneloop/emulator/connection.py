@@ -1,14 +1,15 @@
 """Connections that can be broken: by a request from inside, and all at once when the emulator stops."""
 
+import asyncio
+import contextlib
 import socket
-from typing import TYPE_CHECKING, Any
+import threading
+from asyncio import Transport
+from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn import Server
+from uvicorn import Config, Server
 from uvicorn.protocols.http.h11_impl import H11Protocol
-
-if TYPE_CHECKING:
-    from asyncio import Transport
 
 _TRANSPORT = "tuneloop.transport"
 
@@ -32,14 +33,33 @@ class BreakableProtocol(H11Protocol):
 
 
 class BreakingServer(Server):
-    """Stops as a crash would: whoever still waits for an answer gets none."""
+    """Stops at once, and as a crash would: whoever still waits for an answer gets none."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.running = threading.Event()
+        """Set as soon as requests are answered."""
+
+    async def main_loop(self) -> None:
+        """Tick until told to stop."""
+        self._loop = asyncio.get_running_loop()
+        self._ticking = self._loop.create_task(super().main_loop())
+        self.running.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._ticking
+
+    def stop(self) -> None:
+        """Tell a running server to stop, from another thread, without waiting for its next tick."""
+        self._loop.call_soon_threadsafe(self._ticking.cancel)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Break every connection, then stop."""
+        """Close the listeners and break every connection; the requests on them end with the event loop."""
+        for server in self.servers:
+            server.close()
+        for listener in sockets or []:
+            listener.close()
         for connection in list(self.server_state.connections):
-            if connection.transport is not None:
-                connection.transport.abort()
-        await super().shutdown(sockets)
+            connection.transport.abort()
 
 
 async def cut(scope: Scope, receive: Receive) -> None:

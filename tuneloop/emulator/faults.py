@@ -1,8 +1,8 @@
 """What can go wrong between a client and a provider, queued request by request.
 
-To add a fault: one word in `FaultKind`, one function in `gate.py`'s table of faults. Faults that belong
-to the provider's own bookkeeping (a late list, late acceptance, webhooks) are read by the provider's
-routes from the same queue.
+To add a fault of one request: one word in `FaultKind`, one function in `gate.py`'s table of faults. What
+would concern every request (a list that lags, jobs accepted late) is no fault but a policy, like `Progress`:
+a setting of its own, read by `jobs.py`.
 """
 
 import json

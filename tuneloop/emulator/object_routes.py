@@ -82,7 +82,7 @@ def _content(request: Request, stored: StoredObject, path: Path) -> Response:
     current = request.headers.get("if-range") in (None, stored.etag, headers["Last-Modified"])
     try:
         part = byte_ranges.wanted(request.headers.get("range"), stored.size) if current else None
-    except byte_ranges.UnsatisfiableRangeError:
+    except byte_ranges.UnsatisfiableRange:
         return xml_error(416, "InvalidRange", "The requested range is not satisfiable")
     if part is None:
         status, part = 200, byte_ranges.ByteRange(0, stored.size - 1)

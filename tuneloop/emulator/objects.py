@@ -71,27 +71,31 @@ class Objects:
 
     def keep(self, incoming: "IncomingFile", key: str) -> StoredObject:
         """Put a complete upload in place, under its MD5 as ETag like a plain PUT on S3."""
-        return self._keep(incoming, key, etag=f'"{incoming.md5}"', public=True)
+        incoming.place(self.path(key))
+        return self._record(StoredObject(key, incoming.size, f'"{incoming.md5}"', True, self._clock.now()))
 
-    def produce(self, key: str, chunks: Iterable[bytes], etag: str) -> StoredObject:
+    def produce(self, key: str, chunks: Iterable[bytes | memoryview], etag: str) -> StoredObject:
         """Return a private object of ours, writing it first where it is not there yet."""
         found = self.find(key)
         if found is not None:
             return found
-        incoming = self.begin()
-        for chunk in chunks:
-            incoming.write(chunk)
-        return self._keep(incoming, key, etag=etag, public=False)
+        target = self.path(key)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # Two who ask at once both write; either file is right, and each appears whole.
+        unfinished = target.with_name(f"incoming-{uuid.uuid4().hex}")
+        with unfinished.open("wb") as file:
+            file.writelines(chunks)
+        size = unfinished.stat().st_size
+        unfinished.replace(target)
+        return self._record(StoredObject(key, size, etag, False, self._clock.now()))
 
-    def _keep(self, incoming: "IncomingFile", key: str, *, etag: str, public: bool) -> StoredObject:
-        incoming.place(self.path(key))
-        stored = StoredObject(key, incoming.size, etag, public, self._clock.now())
+    def _record(self, stored: StoredObject) -> StoredObject:
         with self._state.transaction() as connection:
             connection.execute(
                 "INSERT INTO objects (key, size, etag, public, changed) VALUES (?, ?, ?, ?, ?)"
                 " ON CONFLICT (key) DO UPDATE SET size = excluded.size, etag = excluded.etag,"
                 " public = excluded.public, changed = excluded.changed",
-                (key, stored.size, etag, public, stored.changed),
+                (stored.key, stored.size, stored.etag, stored.public, stored.changed),
             )
         return stored
 

@@ -23,7 +23,7 @@ from tuneloop.emulator.emulation import Emulation, Provider
 from tuneloop.emulator.jobs import Job
 from tuneloop.emulator.objects import PREFIX
 from tuneloop.emulator.progress import Lifecycle, Progress
-from tuneloop.emulator.segmind_answers import RefusedError
+from tuneloop.emulator.segmind_answers import Refused
 
 API_KEY = "SG_0123456789abcdef"
 _UPLOADS = "finetune-pipeline/uploads/5f0c1c5e-2a55-4b0e-9d3c-6a3f5d1b7e42"
@@ -83,7 +83,7 @@ class SegmindRoutes:
     def _access_update(self, fields: Fields, _: str) -> Response:
         public = _text(fields, "segmind_public")
         if public.lower() not in ("true", "false"):
-            raise RefusedError(400, "segmind_public must be True or False")
+            raise Refused(400, "segmind_public must be True or False")
         job = self._job(_text(fields, "request_id"), polled=False)
         self._emulation.jobs.amend(job.id, segmind_public=public.lower() == "true")
         return JSONResponse(200)
@@ -93,7 +93,7 @@ class SegmindRoutes:
         match = re.fullmatch(f"{PREFIX}{_MODELS}/([^/]+)/[^/]+", path)
         job = self._job(match.group(1), polled=False) if match else None
         if job is None or urlsplit(self._weights_url(job, origin) or "").path != path:
-            raise RefusedError(404, "cloud_storage_url is not the file of one of your models")
+            raise Refused(404, "cloud_storage_url is not the file of one of your models")
         self._write_weights(job, path.removeprefix(PREFIX))
         query = signed_urls.sign_v2("GET", path, self._emulation.clock.now(), _DOWNLOAD_VALID_S)
         return PlainTextResponse(f"{origin}{path}?{query}")
@@ -104,7 +104,7 @@ class SegmindRoutes:
     def _job(self, job_id: str, *, polled: bool) -> Job:
         job = self._emulation.jobs.find(job_id, polled=polled)
         if job is None:
-            raise RefusedError(404, f"Finetune request {job_id} not found")
+            raise Refused(404, f"Finetune request {job_id} not found")
         return job
 
     def _weights_url(self, job: Job, origin: str) -> str | None:
@@ -137,20 +137,20 @@ def _endpoint(
 def _authenticate(request: Request) -> None:
     key = request.headers.get("x-api-key")
     if key is None and "authorization" not in request.headers:
-        raise RefusedError(401, "Missing Authorization or x-api-key in header")
+        raise Refused(401, "Missing Authorization or x-api-key in header")
     if key != API_KEY:  # a right key sent as a bearer token is refused as well
-        raise answers.UnauthorizedError
+        raise answers.Unauthorized
 
 
 async def _json(request: Request) -> Fields:
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-        raise RefusedError(406, "Content-Type must be application/json")
+        raise Refused(406, "Content-Type must be application/json")
     try:
         body = await request.json()
     except ValueError:
-        raise RefusedError(400, "The body is not JSON") from None
+        raise Refused(400, "The body is not JSON") from None
     if not isinstance(body, dict):
-        raise RefusedError(400, "The body must be a JSON object")
+        raise Refused(400, "The body must be a JSON object")
     return body
 
 
@@ -158,12 +158,12 @@ async def _form(request: Request) -> Fields:
     """Read a form in both encodings in use: multipart (the pages' curl) and urlencoded (the SDK)."""
     encoding = request.headers.get("content-type", "").partition(";")[0].strip()
     if encoding not in ("multipart/form-data", "application/x-www-form-urlencoded"):
-        raise RefusedError(406, "Content-Type must be that of a form, multipart or urlencoded")
+        raise Refused(406, "Content-Type must be that of a form, multipart or urlencoded")
     try:
         async with request.form() as form:
             return dict(form)
     except HTTPException:
-        raise RefusedError(400, "The body is not a form") from None
+        raise Refused(400, "The body is not a form") from None
 
 
 async def _no_body(_: Request) -> Fields:
@@ -173,7 +173,7 @@ async def _no_body(_: Request) -> Fields:
 def _text(fields: Fields, name: str) -> str:
     value = fields.get(name)
     if not isinstance(value, str) or not value.strip():
-        raise RefusedError(400, f"{name} is required")
+        raise Refused(400, f"{name} is required")
     return value
 
 
@@ -207,5 +207,5 @@ SEGMIND = Provider(
     ),
     routes=lambda emulation: SegmindRoutes(emulation).routes(),
     refusal=answers.injected,
-    error_pages={404: answers.unknown_route, 405: answers.wrong_verb, RefusedError: answers.refused},
+    error_pages={404: answers.unknown_route, 405: answers.wrong_verb, Refused: answers.refused},
 )

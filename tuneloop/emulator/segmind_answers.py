@@ -29,7 +29,7 @@ _WORDS = {
 _RATE_WINDOW_S = 60
 
 
-class RefusedError(Exception):
+class Refused(Exception):
     """A request the provider does not accept; it has had no effect."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -38,7 +38,7 @@ class RefusedError(Exception):
         self.message = message
 
 
-class UnauthorizedError(RefusedError):
+class Unauthorized(Refused):
     """A key that is wrong, answered in the auth variant of the error body."""
 
     def __init__(self) -> None:
@@ -46,11 +46,11 @@ class UnauthorizedError(RefusedError):
 
 
 async def refused(_: Request, error: Exception) -> Response:
-    """Answer a `RefusedError`."""
-    if not isinstance(error, RefusedError):
+    """Answer a `Refused`."""
+    if not isinstance(error, Refused):
         raise error
     body: dict[str, Any] = {"error": error.message}
-    if isinstance(error, UnauthorizedError):
+    if isinstance(error, Unauthorized):
         body |= {"error_description": "Invalid API key", "status_code": 401}
     return JSONResponse(body, error.status)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tuneloop.emulator.segmind_answers import RefusedError
+from tuneloop.emulator.segmind_answers import Refused
 
 
 @dataclass(frozen=True)
@@ -23,18 +23,18 @@ class Field:
         """Refuse a value of a wrong type (400) or outside the documented values (406).
 
         Raises:
-            RefusedError: with the name of the field, what is wrong and what would be right.
+            Refused: with the name of the field, what is wrong and what would be right.
         """
         # In Python True is an integer; in JSON it is not.
         mistyped = not isinstance(value, self.types) or (isinstance(value, bool) and bool not in self.types)
         if mistyped or (isinstance(value, str) and not self.choices and not value.strip()):
-            raise RefusedError(400, f"{name} must be {self.what}")
+            raise Refused(400, f"{name} must be {self.what}")
         if self.choices and value not in self.choices:
-            raise RefusedError(406, f"{name} must be one of {', '.join(self.choices)}")
+            raise Refused(406, f"{name} must be one of {', '.join(self.choices)}")
         if self.low is not None and value < self.low:
-            raise RefusedError(406, f"{name} must be at least {self.low:g}")
+            raise Refused(406, f"{name} must be at least {self.low:g}")
         if self.high is not None and value > self.high:
-            raise RefusedError(406, f"{name} must be at most {self.high:g}")
+            raise Refused(406, f"{name} must be at most {self.high:g}")
 
 
 def text(*, required: bool = True) -> Field:
@@ -71,13 +71,13 @@ def check(body: Mapping[str, Any], fields: Mapping[str, Field], *, where: str = 
         where: prefix of the names in messages.
 
     Raises:
-        RefusedError: 400 for an unknown, missing or mistyped field, 406 for a value out of bounds.
+        Refused: 400 for an unknown, missing or mistyped field, 406 for a value out of bounds.
     """
     for name in body:
         if name not in fields:
-            raise RefusedError(400, f"{where}{name} is not a field of this request")
+            raise Refused(400, f"{where}{name} is not a field of this request")
     for name, field in fields.items():
         if name in body:
             field.check(f"{where}{name}", body[name])
         elif field.required:
-            raise RefusedError(400, f"{where}{name} is required")
+            raise Refused(400, f"{where}{name} is required")

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from tuneloop.emulator import pictures, weights
 from tuneloop.emulator.emulation import Emulation
 from tuneloop.emulator.jobs import Job
-from tuneloop.emulator.segmind_answers import RefusedError
+from tuneloop.emulator.segmind_answers import Refused
 from tuneloop.emulator.segmind_fields import check, choice, integer, number, text
 
 ASPECT_RATIOS = (
@@ -45,12 +45,12 @@ def draw(emulation: Emulation, body: dict[str, Any]) -> Response:
     """Draw one picture, bill it, and answer with its bytes.
 
     Raises:
-        RefusedError: for a body the page does not allow (400, 406), or a model that is not there (404).
+        Refused: for a body the page does not allow (400, 406), or a model that is not there (404).
     """
     check(body, _FIELDS)
     job = emulation.jobs.find(body["finetune_id"], polled=False)
     if job is None or job.status != "AVAILABLE":
-        raise RefusedError(404, f"Model {body['finetune_id']} not found or not available")
+        raise Refused(404, f"Model {body['finetune_id']} not found or not available")
     begun = time.monotonic()
     content = pictures.draw(_model(emulation, job), _picture(body))
     request_id = str(uuid.uuid4())

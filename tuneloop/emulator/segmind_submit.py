@@ -12,7 +12,7 @@ from typing import Any
 
 from tuneloop.emulator import dataset_zip
 from tuneloop.emulator.emulation import Emulation
-from tuneloop.emulator.segmind_answers import RefusedError, submitted
+from tuneloop.emulator.segmind_answers import Refused, submitted
 from tuneloop.emulator.segmind_fields import Field, check, choice, flag, integer, number, text
 
 
@@ -73,14 +73,14 @@ def submit(emulation: Emulation, body: dict[str, Any]) -> dict[str, Any]:
     """Accept a training: one job and one entry in the billing ledger, together.
 
     Raises:
-        RefusedError: for a body the theme's page does not allow, or a dataset that is not there.
+        Refused: for a body the theme's page does not allow, or a dataset that is not there.
     """
     request = _checked(body)
     key = emulation.objects.key_of(request["data_source_path"])
     if key is None:
-        raise RefusedError(400, "data_source_path must be a URL given out for an upload")
+        raise Refused(400, "data_source_path must be a URL given out for an upload")
     if emulation.objects.find(key) is None:
-        raise RefusedError(400, "data_source_path has no file: nothing has been uploaded there")
+        raise Refused(400, "data_source_path has no file: nothing has been uploaded there")
     doom = dataset_zip.complaint(emulation.objects.path(key))
     job_id = str(uuid.uuid4())
     with emulation.state.transaction():
@@ -96,7 +96,7 @@ def _checked(body: dict[str, Any]) -> dict[str, Any]:
     check({field: body[field] for field in ("base_model", "theme") if field in body}, _PAIR)
     theme = THEMES.get((str(pair[0]), str(pair[1])))
     if theme is None:
-        raise RefusedError(406, f"base_model {pair[0]} has no theme {pair[1]}")
+        raise Refused(406, f"base_model {pair[0]} has no theme {pair[1]}")
     check(body, theme.fields | _PAIR | {"advance_parameters": _PARAMETERS})
     parameters = body.get("advance_parameters", {})
     check(parameters, theme.parameters, where="advance_parameters.")

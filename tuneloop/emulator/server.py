@@ -4,14 +4,13 @@ import functools
 import socket
 import sys
 import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from uvicorn import Config, Server
+from uvicorn import Config
 
 from tuneloop.emulator.connection import BreakableProtocol, BreakingServer
 from tuneloop.emulator.control import EmulatorControl
@@ -28,7 +27,7 @@ PROVIDERS: dict[str, Provider] = {provider.name: provider for provider in (SEGMI
 _START_S = 10.0
 
 
-class PortInUseError(OSError):
+class PortInUse(OSError):
     """Another program listens on the port."""
 
 
@@ -51,47 +50,41 @@ def running_emulator(
         progress: policy to put in force; None keeps the folder's, or else the provider's own.
 
     Raises:
-        PortInUseError: if the port is taken.
+        PortInUse: if the port is taken.
         ValueError: for a provider there is no file for.
     """
-    listener = _listen(port)
-    emulation = Emulation(_provider(provider), folder, weights_bytes)
-    if progress is not None:
-        emulation.jobs.set_policy(progress)
-    server = _server(emulation)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="emulator", daemon=True)
-    thread.start()
-    try:
-        _wait_until_started(server, thread)
-        yield EmulatorControl(f"http://{HOST}:{listener.getsockname()[1]}")
-    finally:
-        server.should_exit = server.force_exit = True
-        thread.join()
-        listener.close()
-        emulation.close()
+    known = _provider(provider)
+    with _listen(port) as listener, closing(Emulation(known, folder, weights_bytes)) as emulation:
+        if progress is not None:
+            emulation.jobs.set_policy(progress)
+        server = _server(emulation)
+        thread = threading.Thread(target=server.run, args=([listener],), name="emulator", daemon=True)
+        thread.start()
+        if not server.running.wait(_START_S):
+            raise RuntimeError(f"emulator: did not start within {_START_S} s; see the error above")
+        try:
+            yield EmulatorControl(f"http://{HOST}:{listener.getsockname()[1]}")
+        finally:
+            server.stop()
+            thread.join()
 
 
 def serve(provider: str, port: int, folder: Path, *, weights_bytes: int = WEIGHTS_BYTES) -> None:
     """Run an emulator until it is interrupted; print its address and its test key once it listens.
 
     Raises:
-        PortInUseError: if the port is taken; nothing has been printed then.
+        PortInUse: if the port is taken; nothing has been printed then.
         ValueError: for a provider there is no file for.
     """
     known = _provider(provider)
-    listener = _listen(port)
-    emulation = Emulation(known, folder, weights_bytes)
-    sys.stdout.write(
-        f"{known.name} emulator on http://{HOST}:{listener.getsockname()[1]}\n"
-        f"test key: {known.api_key}\nstate: {folder}\n"
-    )
-    sys.stdout.flush()
-    try:
-        _server(emulation).run(sockets=[listener])
-    except KeyboardInterrupt:
-        pass
-    finally:
-        emulation.close()
+    with _listen(port) as listener, closing(Emulation(known, folder, weights_bytes)) as emulation:
+        sys.stdout.write(
+            f"{known.name} emulator on http://{HOST}:{listener.getsockname()[1]}\n"
+            f"test key: {known.api_key}\nstate: {folder}\n"
+        )
+        sys.stdout.flush()
+        with suppress(KeyboardInterrupt):
+            _server(emulation).run([listener])
 
 
 def _provider(name: str) -> Provider:
@@ -104,12 +97,12 @@ def _listen(port: int) -> socket.socket:
     try:
         return socket.create_server((HOST, port), backlog=2048)
     except OSError as error:
-        raise PortInUseError(
+        raise PortInUse(
             error.errno, f"emulator: port {port} of {HOST} is in use ({error.strerror}); choose another port"
         ) from error
 
 
-def _server(emulation: Emulation) -> Server:
+def _server(emulation: Emulation) -> BreakingServer:
     refusal = functools.partial(emulation.provider.refusal, emulation)
     app = Starlette(
         routes=[
@@ -128,14 +121,5 @@ def _server(emulation: Emulation) -> Server:
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=1,
     )
     return BreakingServer(config)
-
-
-def _wait_until_started(server: Server, thread: threading.Thread) -> None:
-    deadline = time.monotonic() + _START_S
-    while not server.started:
-        if not thread.is_alive() or time.monotonic() > deadline:
-            raise RuntimeError(f"emulator: did not start within {_START_S} s; see the error above")
-        time.sleep(0.005)

@@ -33,7 +33,7 @@ def etag(mark: str, size: int) -> str:
     return f'"{hashlib.sha256(f"{mark}:{size}".encode()).hexdigest()[:32]}-2"'
 
 
-def chunks(mark: str, size: int, metadata: dict[str, str]) -> Iterator[bytes]:
+def chunks(mark: str, size: int, metadata: dict[str, str]) -> Iterator[bytes | memoryview]:
     """Yield the file piece by piece, so that gigabytes need no memory.
 
     Args:
@@ -51,7 +51,7 @@ def chunks(mark: str, size: int, metadata: dict[str, str]) -> Iterator[bytes]:
         # what small LoRA weights look like, and never a NaN.
         np.bitwise_and(bits, 0x83FF, out=bits)
         np.bitwise_or(bits, 0x2000, out=bits)
-        yield bits.tobytes()[:length]
+        yield bits.data.cast("B")[:length]
         left -= length
 
 

@@ -20,9 +20,9 @@ IDENTITY = "store.json"
 class StoreIdentity(Frozen):
     """Which store this is; the first one written wins for ever."""
 
-    schema_number: Literal[1] = 1
+    schema_number: Literal[1]
     """Form of everything in the store."""
-    store_id: str = Field(default_factory=lambda: uuid4().hex)
+    store_id: str = Field(min_length=1)
     """Random id of the store."""
 
 
@@ -36,7 +36,7 @@ def verify(store: Store) -> StoreIdentity:
         StoreError: The store cannot be used; the message says why and what to do.
         RecordUnreadable: `store.json` is of another version of Tuneloop, or no such file at all.
     """
-    first, second = StoreIdentity(), StoreIdentity()
+    first, second = (StoreIdentity(schema_number=1, store_id=uuid4().hex) for _ in range(2))
     if not store.create(IDENTITY, _bytes(first)):
         return _read(store)
     if store.create(IDENTITY, _bytes(second)):

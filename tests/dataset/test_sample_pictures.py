@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from deployments.sample_pictures import _painted, draw_sample_pictures, leave_one_out
+from deployments.sample_scenes import SCENES
+from tuneloop.dataset.captions import CaptionRule
+from tuneloop.dataset.scan import scan
+
+from .pictures import PNG
+
+RULE = CaptionRule(trigger_word="ROBOX", instance_prompt="a photo of ROBOX", provider_captions=False)
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("samples") / "pictures" / "robox"
+    draw_sample_pictures(folder)
+    return folder
+
+
+def test_samples_are_a_varied_dataset(samples: Path) -> None:
+    items = scan(samples, RULE).manifest.items
+    assert len({item.sha256 for item in items}) == 20
+    assert {item.format for item in items} == {"jpeg", "png", "webp"}
+    assert {item.width_px > item.height_px for item in items} == {True, False}
+    assert all(min(item.width_px, item.height_px) >= 480 for item in items)
+    assert all(item.width_px * item.height_px <= 1600 * 1200 for item in items)
+    assert sum(item.size_bytes for item in items) < 6_000_000
+    assert len(list(samples.glob("*.txt"))) == 13
+    assert sum(item.caption == "a photo of ROBOX" for item in items) == 7
+
+
+def test_samples_are_drawn_the_same_every_time(samples: Path, tmp_path: Path) -> None:
+    for scene in (SCENES[0], SCENES[2], SCENES[14]):
+        again = tmp_path / scene.file_name
+        _painted(scene).save(again, quality=88, method=2)
+        assert again.read_bytes() == (samples / scene.file_name).read_bytes()
+
+
+def test_leaving_one_out_makes_another_dataset_of_copies(samples: Path, tmp_path: Path) -> None:
+    leave_one_out(samples, tmp_path / "fewer")
+    whole, fewer = scan(samples, RULE).manifest, scan(tmp_path / "fewer", RULE).manifest
+    assert set(fewer.items) < set(whole.items)
+    assert len(fewer.items) == 19
+    assert fewer.digest != whole.digest
+    assert not any(path.is_symlink() for path in (tmp_path / "fewer").iterdir())
+
+
+def test_leaving_one_out_works_for_any_folder(folder: Path, tmp_path: Path) -> None:
+    for name in ("a.PNG", "b.jpg", "b.txt", "c.md"):
+        (folder / name).write_bytes(PNG)
+    (folder / "empty").mkdir()
+    leave_one_out(folder, tmp_path / "fewer")
+    assert sorted(path.name for path in (tmp_path / "fewer").iterdir()) == ["a.PNG", "c.md"]
+    with pytest.raises(FileExistsError):
+        leave_one_out(folder, tmp_path / "fewer")
