@@ -85,7 +85,7 @@ def _check_parameters(place: str, entry: dict[str, Any]) -> list[str]:
     """Validate every set of parameters against the flow's own signature."""
     try:
         flow = _flow(str(entry["entrypoint"]))
-    except (ImportError, AttributeError, ValueError) as error:
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
         return [f"{place}: entrypoint {entry['entrypoint']} cannot be loaded: {error}"]
     base = entry.get("parameters") or {}
     sets = {"parameters": base}
@@ -117,7 +117,7 @@ def _flow(entrypoint: str) -> Flow[..., Any]:
         raise ValueError("write it as folder/file.py:function")
     flow = getattr(importlib.import_module(file.removesuffix(".py").replace("/", ".")), name)
     if not isinstance(flow, Flow):
-        raise ValueError(f"{name} is no flow")
+        raise TypeError(f"{name} is no flow")
     return flow
 
 

@@ -21,6 +21,7 @@ from tuneloop.storage.s3 import client_config
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from botocore.awsrequest import AWSRequest
     from mypy_boto3_s3 import S3Client
 
 OTHER_SERVER = os.environ.get("TUNELOOP_TEST_S3")
@@ -56,6 +57,17 @@ def s3_client(endpoint: str, *, resend: bool = True) -> S3Client:
         region_name="us-east-1",
         config=config,
     )
+
+
+def without_condition(client: S3Client) -> S3Client:
+    """Let a client leave out `If-None-Match`: what is written is what a server does that ignores it."""
+
+    def leave_out(request: AWSRequest, **_: object) -> None:
+        del request.headers["If-None-Match"]
+
+    for operation in ("PutObject", "CompleteMultipartUpload"):
+        client.meta.events.register(f"before-sign.s3.{operation}", leave_out)
+    return client
 
 
 def fresh_bucket(client: S3Client) -> str:

@@ -11,7 +11,7 @@ _RULES = (
     # Query strings hold the signatures of presigned URLs.
     (re.compile(r"(https?://[^\s\"'<>?]+)\?[^\s\"'<>]+"), r"\1?…"),
     (re.compile(r"(?i)\b(X-Amz-[A-Za-z-]+|Signature|AWSAccessKeyId|Expires)=[^&\s\"'<>]+"), r"\1=…"),
-    (re.compile(r"\bSG_[0-9A-Za-z]{8,}"), "SG_…"),
+    (re.compile(r"SG_[0-9A-Za-z]{8,}"), "SG_…"),
     # Some providers echo a whole upload in their error body.
     (re.compile(r"[A-Za-z0-9+/=_-]{200,}"), "…"),
 )

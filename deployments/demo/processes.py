@@ -85,7 +85,7 @@ class Processes:
 
 
 def _end_tree(processes: list[subprocess.Popen[bytes]]) -> None:
-    """Ask the whole tree to end, then insist. Flow runs leave their worker's session, so the tree is read first."""
+    """Ask the whole tree to end, then insist. Flow runs leave their worker's session: read the tree first."""
     tree: list[psutil.Process] = []
     for process in processes:
         try:

@@ -22,9 +22,7 @@ from deployments.sample_pictures import draw_sample_pictures, leave_one_out
 _PRIVATE = {"message", "page"}
 
 
-def run_demo(
-    folder: Path, dataset: Path | None, store: StoreKind, json_file: Path | None, *, stay: bool
-) -> bool:
+def run_demo(folder: Path, dataset: Path | None, store: StoreKind, json_file: Path | None, *, stay: bool) -> bool:
     """Play the whole demo.
 
     Args:
@@ -94,9 +92,7 @@ def _write(file: Path | None, stack: Stack, outcomes: list[Outcome]) -> None:
     if file is None:
         return
     billed = [entry.kind for entry in stack.emulator.billing()]
-    runs = [
-        {key: value for key, value in asdict(item).items() if key not in _PRIVATE} for item in outcomes
-    ]
+    runs = [{key: value for key, value in asdict(item).items() if key not in _PRIVATE} for item in outcomes]
     document = {
         "runs": runs,
         "billing": {"trainings": billed.count("training"), "inferences": billed.count("inference")},

@@ -115,9 +115,7 @@ def _environment(folder: Path, server_url: str, store_slug: str) -> dict[str, st
             "PREFECT_API_URL": f"{server_url}/api",
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
-            "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": (
-                "prefect.server.concurrency.lease_storage.filesystem"
-            ),
+            "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": ("prefect.server.concurrency.lease_storage.filesystem"),
             "PREFECT_WORKER_QUERY_SECONDS": "1",
             "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "0.5",
             "TUNELOOP_STORE": store_slug,
@@ -175,6 +173,6 @@ def _save_blocks(stack: Stack, endpoint: str | None) -> None:
     present = {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
     if settings.s3_bucket not in present:
         client.create_bucket(Bucket=settings.s3_bucket)
-    S3Bucket(
-        bucket_name=settings.s3_bucket, credentials=credentials, bucket_folder=stack.folder.name
-    ).save("tuneloop", overwrite=True)
+    S3Bucket(bucket_name=settings.s3_bucket, credentials=credentials, bucket_folder=stack.folder.name).save(
+        "tuneloop", overwrite=True
+    )

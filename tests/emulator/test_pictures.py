@@ -1,6 +1,7 @@
 """What the models draw."""
 
 import io
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,19 @@ def test_the_trained_model_shows_the_subject_and_the_base_model_does_not(archive
     for seed in range(4):
         without = _subject(_drawn(archive, seed=seed, strength=0.0))
         assert _subject(_drawn(archive, seed=seed)) > without + 0.03
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (8, 8), (300, 2), (700, 500)])
+@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK"])
+def test_any_readable_picture_can_be_trained_on(tmp_path: Path, mode: str, size: tuple[int, int]) -> None:
+    stored = io.BytesIO()
+    Image.new(mode, size, 90 if mode in "LP" else (200, 40, 60, 255)).save(
+        stored, "JPEG" if mode == "CMYK" else "PNG"
+    )
+    path = tmp_path / "set.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("00.jpg" if mode == "CMYK" else "00.png", stored.getvalue())
+    assert _drawn(path).shape == (320, 320, 3)
 
 
 def test_few_sampling_steps_leave_noise(archive: Path) -> None:

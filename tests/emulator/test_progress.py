@@ -1,9 +1,14 @@
 """How a training moves from REQUESTED to its end."""
 
+import io
+import zipfile
+
 import pytest
+from PIL import Image
 
 from tests.emulator.segmind_caller import Caller, dataset
 from tuneloop.emulator import EmulatorControl, EmulatorControlError, Progress
+from tuneloop.emulator.segmind import SEGMIND
 
 STATES = [
     "REQUESTED",
@@ -14,6 +19,14 @@ STATES = [
     "INFERENCE_QUEUED",
     "AVAILABLE",
 ]
+
+
+def _torn_picture() -> bytes:
+    whole, file = io.BytesIO(), io.BytesIO()
+    Image.effect_noise((64, 64), 80).convert("RGB").save(whole, "JPEG")
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("00.jpg", whole.getvalue()[:-200])
+    return file.getvalue()
 
 
 def _status(caller: Caller, job_id: str) -> str:
@@ -63,7 +76,7 @@ def test_a_training_can_be_held_before_it_draws(emulator: EmulatorControl, calle
 def test_the_default_takes_eight_seconds_to_the_weights_and_three_to_the_first_picture(
     emulator: EmulatorControl, caller: Caller
 ) -> None:
-    emulator.progress(Progress.after_seconds(**_default_stays()))
+    emulator.progress(SEGMIND.progress)
     job_id = caller.train()
     emulator.advance(7.5)
     assert _status(caller, job_id) == "TRAINING_INITIATED"
@@ -71,12 +84,6 @@ def test_the_default_takes_eight_seconds_to_the_weights_and_three_to_the_first_p
     assert _status(caller, job_id) == "TRAINING_COMPLETED"
     emulator.advance(3.0)
     assert _status(caller, job_id) == "INFERENCE_QUEUED"
-
-
-def _default_stays() -> dict[str, float]:
-    from tuneloop.emulator.segmind import SEGMIND  # noqa: PLC0415
-
-    return dict(SEGMIND.progress.states_s)
 
 
 def test_another_policy_moves_no_training_back(emulator: EmulatorControl, caller: Caller) -> None:
@@ -113,8 +120,9 @@ def test_a_training_can_be_failed_before_its_end_and_not_after(emulator: Emulato
         (dataset(folder="set/"), "Looks like empty dataset. Please do not create subfolders, only zip the images"),
         (b"no zip at all", "Internal Server Error"),
         (dataset()[:-30], "Internal Server Error"),
+        (_torn_picture(), "Internal Server Error"),
     ],
-    ids=["empty", "subfolder", "no zip", "torn zip"],
+    ids=["empty", "subfolder", "no zip", "torn zip", "torn picture"],
 )
 def test_a_bad_dataset_fails_after_its_processing(
     emulator: EmulatorControl, caller: Caller, archive: bytes, message: str

@@ -97,6 +97,18 @@ def test_the_request_log_holds_no_key_no_query_and_no_body(emulator: EmulatorCon
     assert not [word for word in (emulator.api_key, "Signature", "confidential") if word in text]
 
 
+def test_the_request_log_tells_what_was_answered_and_when(emulator: EmulatorControl, caller: Caller) -> None:
+    before = emulator.now()
+    caller.listed()
+    caller.picture("no-such-model")
+    shown = emulator.requests()
+    assert [(request.method, request.path, request.status) for request in shown] == [
+        ("GET", "/finetune/request/list", 200),
+        ("POST", "/v1/flux-dev-finetuned", 404),
+    ]
+    assert before <= shown[0].time <= shown[1].time <= emulator.now()
+
+
 def test_the_billing_summary_holds_no_key(emulator: EmulatorControl, caller: Caller) -> None:
     caller.train(steps=700)
     (entry,) = emulator.billing()

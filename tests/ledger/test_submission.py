@@ -1,14 +1,15 @@
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
 from threading import Barrier, Thread
 
 import pytest
 
-from tuneloop.clock import now
+from tuneloop.clock import Deadline, now
 from tuneloop.collection import collect_weights
 from tuneloop.dataset.pack import DatasetArchive
-from tuneloop.emulator import EmulatorControl, Fault
+from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.errors import (
     ConfigurationError,
     LedgerError,
@@ -135,8 +136,6 @@ def test_stale_claim_whose_job_exists_is_adopted_not_paid_again(
     archive: DatasetArchive,
     emulator: EmulatorControl,
 ) -> None:
-    from tuneloop.clock import Deadline
-
     provider.submit(f"{run.key[:16]}-g1", recipe, provider.upload(archive), Deadline(60))
     ledger.append(run.key, None, old_claim(run, timedelta(days=1)))
     assert not may_claim_again(provider, read_training(ledger, run.key, 1))
@@ -176,8 +175,6 @@ def test_racing_runs_pay_once(
 def test_collected_weights_have_the_recorded_sha256(
     ledger: Ledger, provider: SegmindProvider, run: RunFile, recipe: FluxLoraRecipe, archive: DatasetArchive
 ) -> None:
-    import hashlib
-
     submitted = submit_training(ledger, provider, run, recipe, provider.upload(archive))
     record_progress(ledger, run.key, 1, provider.status(submitted.job_id))
     collected = collect_weights(ledger, provider, run.key, 1)
@@ -196,8 +193,6 @@ def test_failed_job_is_recorded_with_the_providers_reason(
     archive: DatasetArchive,
     emulator: EmulatorControl,
 ) -> None:
-    from tuneloop.emulator import Progress
-
     emulator.progress(Progress.after_polls(50))
     submitted = submit_training(ledger, provider, run, recipe, provider.upload(archive))
     emulator.fail_job(submitted.job_id, "GPU overloaded")
@@ -226,9 +221,7 @@ def test_unchanged_training_is_trained_again_only_on_request(ledger: Ledger, run
         claim,
         Submitted(at=now(), generation=1, name=claim.name, job_id="j", found_by="answer"),
         Trained(at=now(), generation=1, name=claim.name, job_id="j", word="AVAILABLE"),
-        Collected(
-            at=now(), generation=1, name=claim.name, job_id="j", weights="w", sha256="0" * 64, size_bytes=1
-        ),
+        Collected(at=now(), generation=1, name=claim.name, job_id="j", weights="w", sha256="0" * 64, size_bytes=1),
     ]
     before = None
     for record in steps:
@@ -241,7 +234,7 @@ def test_unchanged_training_is_trained_again_only_on_request(ledger: Ledger, run
 def test_a_gap_stops_with_an_error(ledger: Ledger, artifacts: LocalDirectory, run: RunFile) -> None:
     claim = old_claim(run, timedelta(days=1))
     artifacts.create(f"trainings/{run.key}/0002.json", claim.model_dump_json().encode())
-    with pytest.raises(RecordUnreadable, match="gap at .*0001"):
+    with pytest.raises(RecordUnreadable, match=r"gap at .*0001"):
         ledger.last(run.key)
 
 
@@ -257,7 +250,7 @@ def test_illegal_steps_are_refused(ledger: Ledger, run: RunFile) -> None:
     claim = old_claim(run, timedelta(days=1))
     ledger.append(run.key, None, claim)
     trained = Trained(at=now(), generation=1, name=claim.name, job_id="j", word="AVAILABLE")
-    with pytest.raises(LedgerError, match="trained .* cannot follow claimed"):
+    with pytest.raises(LedgerError, match=r"trained .* cannot follow claimed"):
         ledger.append(run.key, claim, trained)
 
 

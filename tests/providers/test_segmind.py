@@ -186,7 +186,9 @@ def test_unknown_job_is_not_at_the_provider(provider: SegmindProvider) -> None:
         provider.status("00000000-0000-0000-0000-000000000000")
 
 
-def test_another_service_at_the_base_url_is_named_as_such(archive: DatasetArchive, emulator: EmulatorControl) -> None:
+def test_another_service_at_the_base_url_is_named_as_such(
+    archive: DatasetArchive, emulator: EmulatorControl
+) -> None:
     lost = SegmindProvider(emulator.api_key, base_url=f"{emulator.url}/elsewhere")
     with pytest.raises(RequestRefused, match="base URL"):
         lost.upload(archive)

@@ -24,8 +24,6 @@ class Orders:
     """Address of the proxy itself."""
     failures: list[tuple[str, Failure]] = field(default_factory=list)
     """Which failure meets the next request of which kind (`PUT`, `GET`, `POST`, …); each happens once."""
-    drop_header: str = ""
-    """Header that does not reach the server."""
     before: Callable[[str, str], None] | None = None
     """Called with method and path before a request is handed on."""
     seen: list[str] = field(default_factory=list)
@@ -95,7 +93,7 @@ class _Forwarding(BaseHTTPRequestHandler):
         connection = HTTPConnection(self.upstream, timeout=30)
         connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
         for name, value in self.headers.items():
-            if name.lower() not in {self.orders.drop_header.lower(), "expect", "connection"}:
+            if name.lower() not in {"expect", "connection"}:
                 connection.putheader(name, value)
         connection.endheaders(body)
         response = connection.getresponse()

@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
+only_moto = pytest.mark.skipif(bool(OTHER_SERVER), reason="users are made with moto's means")
+
+
 @contextmanager
 def checked_keys(endpoint: str) -> Iterator[None]:
     """Let moto check keys and rights, which it does not by default."""
-    if OTHER_SERVER:
-        pytest.skip("only moto can make users here")
     requests.post(f"{endpoint}/moto-api/reset-auth", data="0", timeout=10).raise_for_status()
     try:
         yield
@@ -109,6 +110,7 @@ def test_impossible_bucket_name_is_refused_with_its_reason(client: S3Client) -> 
         S3Store(client, "no bucket").read("x")
 
 
+@only_moto
 def test_unknown_key_is_refused_without_being_shown(s3_endpoint: str, bucket: str) -> None:
     keys = {"aws_access_key_id": "AKIAUNKNOWN", "aws_secret_access_key": "very-secret"}
     store = store_with(s3_endpoint, bucket, keys)
@@ -119,6 +121,7 @@ def test_unknown_key_is_refused_without_being_shown(s3_endpoint: str, bucket: st
     assert "secret" not in str(caught.value).replace("secret key", "")
 
 
+@only_moto
 def test_wrong_secret_is_refused_without_being_shown(s3_endpoint: str, bucket: str) -> None:
     keys = keys_of_somebody(s3_endpoint, "s3:*") | {"aws_secret_access_key": "very-wrong"}
     store = store_with(s3_endpoint, bucket, keys)
@@ -129,6 +132,7 @@ def test_wrong_secret_is_refused_without_being_shown(s3_endpoint: str, bucket: s
     assert "very-wrong" not in str(caught.value)
 
 
+@only_moto
 def test_missing_right_is_named(s3_endpoint: str, bucket: str, client: S3Client) -> None:
     client.put_object(Bucket=bucket, Key="there", Body=b"x")
     store = store_with(s3_endpoint, bucket, keys_of_somebody(s3_endpoint, "s3:ListBucket"))
@@ -159,7 +163,7 @@ def test_server_that_is_down_is_unavailable_and_not_absent(bucket: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     store = S3Store(s3_client(f"http://127.0.0.1:{port}", resend=False), bucket)
-    asked = [store.read, store.size, lambda name: store.create(name, b""), store.names]
+    asked = [store.read, store.size, store.names, store.describe]
     for ask in asked:
         with pytest.raises(StoreUnavailable, match=rf"s3://{bucket}/x.*127\.0\.0\.1:{port}.*Check that it runs"):
             ask("x")

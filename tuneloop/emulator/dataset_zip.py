@@ -5,12 +5,15 @@ the messages below; captions lie beside the pictures as `.txt` of the same stem.
 """
 
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 EMPTY = "Looks like empty dataset. Please do not create subfolders, only zip the images"
 UNREADABLE = "Internal Server Error"
+# What zipfile, zlib and Pillow raise on damaged or locked files; Pillow's own errors are OSErrors, mostly.
+_UNREADABLE_ERRORS = (zipfile.BadZipFile, zlib.error, OSError, EOFError, SyntaxError, ValueError, RuntimeError)
 _PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
 
 
@@ -23,9 +26,10 @@ def complaint(archive: Path) -> str | None:
             if not pictures or any("/" in name for name in names):
                 return EMPTY
             for name in pictures:
-                with opened.open(name) as file, Image.open(file):
-                    pass  # the header decides; a worker would find the rest out while training
-    except (zipfile.BadZipFile, UnidentifiedImageError, OSError, EOFError):
+                with opened.open(name) as file, Image.open(file) as picture:
+                    picture.draft("RGB", (64, 64))  # a JPEG shows its damage at an eighth of its size too
+                    picture.load()
+    except _UNREADABLE_ERRORS:
         return UNREADABLE
     return None
 

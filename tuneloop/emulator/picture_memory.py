@@ -79,6 +79,8 @@ def _cut_out(picture: Image.Image) -> Cutout:
     # A busy photograph has no background to speak of: then an oval of its middle is the subject.
     if not 0.04 < share < 0.65:
         mask = _oval(*mask.shape)
+    if mask.max() <= 0.5:
+        mask = np.ones_like(mask)  # a picture of a few pixels is all subject
     rows, columns = np.flatnonzero(mask.max(1) > 0.5), np.flatnonzero(mask.max(0) > 0.5)
     window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     return Cutout(colours[window], mask[window])

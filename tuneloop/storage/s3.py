@@ -157,7 +157,8 @@ class S3Store(Store):
         with MultipartUpload(self._client, self._bucket, self._key(name)) as upload:
             for part in parts:
                 upload.add(part)
-            # Not every server knows the condition on completion; asking before leaves only a short gap.
+            # Ceph 16 for one ignores the condition of a completion: asking before it leaves a gap of one
+            # request, in which a second upload of the same weights may replace the first.
             return not self.exists(name) and self._complete(upload, name)
 
     def _complete(self, upload: MultipartUpload, name: str) -> bool:

@@ -42,8 +42,8 @@ def verify(store: Store) -> StoreIdentity:
     if store.create(IDENTITY, _bytes(second)):
         raise StoreError(
             f"{store.uri} cannot keep records: it wrote {IDENTITY} a second time. It ignores If-None-Match: "
-            "two runs could both pay for one training. Use Amazon S3, Cloudflare R2, MinIO, Ceph Reef or "
-            "later, or a local directory."
+            "two runs could both pay for one training. Use a server that honours it, such as Amazon S3, "
+            "Cloudflare R2, Ceph or a recent MinIO, or a local directory."
         )
     return first
 

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from PIL import Image
+
+from tests.s3_server import ACCESS_KEY, SECRET_KEY, s3_client, s3_server
+
+SIZES = ((5640, 3172), (3172, 5640), (1200, 900), (640, 640))
+FORMATS = ("jpg", "png", "webp", "JPEG")
+
+
+def photographs(folder: Path) -> Path:
+    """Pictures as a camera would leave them: mixed formats and sizes, rotated by EXIF, some captioned."""
+    folder.mkdir()
+    for number, ((width, height), suffix) in enumerate(zip(SIZES, FORMATS, strict=True)):
+        across = np.linspace(0, 255, width, dtype=np.float32)[None, :, None]
+        down = np.linspace(0, 255, height, dtype=np.float32)[:, None, None]
+        colours = np.array([1.0, 0.5, 0.2 * number], dtype=np.float32)
+        pixels = (across * colours + down * (1 - colours / 2)).clip(0, 255).astype(np.uint8)
+        picture = Image.fromarray(pixels)
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        picture.save(folder / f"IMG {number}.{suffix}", exif=exif)
+    (folder / "IMG 0.txt").write_text("a field in the evening")
+    return folder
+
+
+def digests(folder: Path) -> dict[str, tuple[str, float]]:
+    return {
+        file.name: (hashlib.sha256(file.read_bytes()).hexdigest(), file.stat().st_mtime)
+        for file in folder.iterdir()
+    }
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    with s3_server() as address:
+        yield address
+
+
+@pytest.mark.timeout(400)
+def test_demo_on_photographs_in_s3_pays_twice_for_three_runs_and_leaves_nothing_running(
+    tmp_path: Path, endpoint: str
+) -> None:
+    pictures = photographs(tmp_path / "my pictures")
+    before = digests(pictures)
+    report = tmp_path / "out.json"
+    command = ["demo", "--exit", "--store", "s3", "--dataset", str(pictures), "--json", str(report)]
+    keys = {
+        "TUNELOOP_S3_ENDPOINT": endpoint,
+        "TUNELOOP_S3_ACCESS_KEY": ACCESS_KEY,
+        "TUNELOOP_S3_SECRET_KEY": SECRET_KEY,
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "deployments.command_line", *command, "--folder", str(tmp_path / "demo")],
+        env={**os.environ, **keys},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    document = json.loads(report.read_text())
+    assert [run["state"] for run in document["runs"]] == ["Completed", "Unchanged", "Completed"]
+    assert [run["paid_trainings"] for run in document["runs"]] == [1, 0, 1]
+    assert document["billing"] == {"trainings": 2, "inferences": 8}
+    assert [run["decision"] for run in document["runs"]] == ["promote", None, "promote"]
+    assert document["runs"][0]["training_key"] == document["runs"][1]["training_key"]
+    for run in (document["runs"][0], document["runs"][2]):
+        assert_weights_are_in_s3(endpoint, run["weights"])
+    assert digests(pictures) == before
+    assert not processes_of(tmp_path)
+
+
+def assert_weights_are_in_s3(endpoint: str, weights: dict[str, object]) -> None:
+    bucket, _, key = str(weights["uri"]).removeprefix("s3://").partition("/")
+    data = s3_client(endpoint).get_object(Bucket=bucket, Key=key)["Body"].read()
+    assert hashlib.sha256(data).hexdigest() == weights["sha256"]
+    assert len(data) == weights["size_bytes"]
+
+
+def processes_of(folder: Path) -> list[str]:
+    found = []
+    for process in psutil.process_iter():
+        try:
+            environment = process.environ()
+        except (psutil.AccessDenied, psutil.NoSuchProcess, psutil.ZombieProcess):
+            continue
+        if environment.get("PREFECT_HOME", "").startswith(str(folder)):
+            found.append(" ".join(process.cmdline()))
+    return found
+
+
+def test_demo_leaves_a_folder_alone_that_is_not_its_own(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    done = subprocess.run(
+        [sys.executable, "-m", "deployments.command_line", "demo", "--exit", "--folder", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "is no folder of a demo" in done.stderr
+    assert (tmp_path / "thesis.txt").exists()

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+from PIL import Image
+
+from tuneloop.clock import Deadline
+from tuneloop.dataset.pack import DatasetArchive
+from tuneloop.emulator import EmulatorControl, Fault
+from tuneloop.errors import CredentialsRefused, ProviderUnavailable
+from tuneloop.evaluation.blank import blank_reason
+from tuneloop.evaluation.render import Subject, picture_stem, render
+from tuneloop.providers.segmind import SegmindProvider
+from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.values.plan import EvaluationPlan, RenderSettings
+from tuneloop.values.recipes import FluxLoraRecipe
+
+RENDER = "/v1/flux-dev-finetuned"
+PLAN = EvaluationPlan(prompts=("a photo of {trigger}",), seeds=(1, 2))
+
+
+def inferences(emulator: EmulatorControl) -> int:
+    return sum(entry.kind == "inference" for entry in emulator.billing())
+
+
+@pytest.fixture
+def subject(provider: SegmindProvider, archive: DatasetArchive, recipe: FluxLoraRecipe) -> Subject:
+    job_id = provider.submit("robot-1", recipe, provider.upload(archive), Deadline(60))
+    provider.status(job_id)
+    return Subject("robot-1", job_id, "ROBOX")
+
+
+def test_every_prompt_and_seed_is_rendered_once_in_its_life(
+    artifacts: LocalDirectory, provider: SegmindProvider, subject: Subject, emulator: EmulatorControl
+) -> None:
+    first = render(artifacts, provider, subject, PLAN)
+    second = render(artifacts, provider, subject, PLAN)
+    assert first.complete
+    assert first == second
+    assert [picture.prompt for picture in first.pictures] == ["a photo of ROBOX"] * 2
+    assert inferences(emulator) == 2
+
+
+def test_lost_answer_is_asked_for_once_more_and_counted(
+    artifacts: LocalDirectory, provider: SegmindProvider, subject: Subject, emulator: EmulatorControl
+) -> None:
+    emulator.inject(Fault("cut_after_effect", RENDER, "POST"))
+    assert render(artifacts, provider, subject, PLAN).asked_again == 1
+    assert inferences(emulator) == 3
+
+
+def test_answer_that_is_lost_twice_stops_the_rendering_and_keeps_what_is_there(
+    artifacts: LocalDirectory, provider: SegmindProvider, subject: Subject, emulator: EmulatorControl
+) -> None:
+    one = PLAN.model_copy(update={"seeds": (1,)})
+    render(artifacts, provider, subject, one)
+    emulator.inject(Fault("cut_after_effect", RENDER, "POST", times=2))
+    with pytest.raises(ProviderUnavailable):
+        render(artifacts, provider, subject, PLAN)
+    assert render(artifacts, provider, subject, PLAN).complete
+    assert inferences(emulator) == 4
+
+
+def test_full_queue_is_waited_for(
+    artifacts: LocalDirectory, provider: SegmindProvider, subject: Subject, emulator: EmulatorControl
+) -> None:
+    emulator.inject(Fault("refuse", RENDER, "POST", status=429))
+    evaluation = render(artifacts, provider, subject, PLAN)
+    assert evaluation.complete
+    assert evaluation.asked_again == 0
+    assert inferences(emulator) == 2
+
+
+def test_refused_picture_is_a_finding(
+    artifacts: LocalDirectory, provider: SegmindProvider, subject: Subject, emulator: EmulatorControl
+) -> None:
+    emulator.inject(Fault("refuse", RENDER, "POST", status=400))
+    evaluation = render(artifacts, provider, subject, PLAN)
+    assert not evaluation.complete
+    assert len(evaluation.findings) == 1
+
+
+def test_wrong_key_is_no_finding_but_an_error(
+    artifacts: LocalDirectory, subject: Subject, emulator: EmulatorControl
+) -> None:
+    stranger = SegmindProvider("SG_ffffffffffffffff", base_url=emulator.url)
+    with pytest.raises(CredentialsRefused):
+        render(artifacts, stranger, subject, PLAN)
+
+
+def test_hardware_makes_no_other_picture_but_a_setting_does() -> None:
+    stem = picture_stem("p", 1, RenderSettings())
+    assert stem == picture_stem("p", 1, RenderSettings(hardware="fast"))
+    assert stem != picture_stem("p", 1, RenderSettings(steps=26))
+    assert stem != picture_stem("p", 2, RenderSettings())
+
+
+@pytest.mark.parametrize("colour", [(120, 120, 120), (0, 0, 0)])
+def test_flat_picture_is_blank(colour: tuple[int, int, int]) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 64), colour).save(buffer, "JPEG")
+    assert blank_reason(buffer.getvalue()) == "blank: one flat tone"
+
+
+def test_bytes_that_are_no_picture_are_a_finding() -> None:
+    assert blank_reason(b"not a picture") == "not a readable picture"

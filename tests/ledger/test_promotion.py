@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from threading import Barrier, Thread
+
+import pytest
+
+from tuneloop.clock import now
+from tuneloop.errors import LedgerError
+from tuneloop.ledger import Ledger
+from tuneloop.promotion import finished_decision, judge, promote, settle, standing_decision
+from tuneloop.values.evaluation import Evaluation, JudgedPicture
+from tuneloop.values.records import Collected, RunFile
+
+GOOD = Evaluation(job="j", pictures=(JudgedPicture(prompt="p", seed=1, name="renders/j/1.jpg"),))
+BAD = Evaluation(job="j", pictures=(JudgedPicture(prompt="p", seed=1, name=None, finding="refused"),))
+
+
+def collected(run: RunFile) -> Collected:
+    return Collected(
+        at=now(),
+        generation=run.generation,
+        name="n",
+        job_id="j",
+        weights="weights/n/lora.safetensors",
+        sha256="0" * 64,
+        size_bytes=1,
+    )
+
+
+def of_key(run: RunFile, letter: str) -> RunFile:
+    return run.model_copy(update={"key": letter * 64})
+
+
+def test_complete_first_model_becomes_champion_number_one(ledger: Ledger, run: RunFile) -> None:
+    decision = settle(ledger, run, judge(GOOD, None), 0, "report")
+    assert finished_decision(ledger, run) is None
+    promotion = promote(ledger, run, collected(run), decision, "ROBOX")
+    assert promotion is not None
+    assert promotion.number == 1
+    assert ledger.champion(run.model) == promotion
+    assert finished_decision(ledger, run) == decision
+
+
+def test_promoting_twice_is_promoting_once(ledger: Ledger, run: RunFile) -> None:
+    decision = settle(ledger, run, judge(GOOD, None), 0, "report")
+    first = promote(ledger, run, collected(run), decision, None)
+    assert promote(ledger, run, collected(run), decision, None) == first
+    assert len(ledger.promotions(run.model)) == 1
+
+
+def test_incomplete_evaluation_is_rejected_with_the_picture_named(ledger: Ledger, run: RunFile) -> None:
+    verdict = judge(BAD, GOOD)
+    assert verdict.verdict == "reject"
+    assert "seed 1" in verdict.why
+    decision = settle(ledger, run, verdict, 1, "report")
+    assert finished_decision(ledger, run) == decision
+    with pytest.raises(LedgerError, match="not decided to be promoted"):
+        promote(ledger, run, collected(run), decision, None)
+
+
+def test_decision_that_lost_the_race_for_its_number_no_longer_stands(ledger: Ledger, run: RunFile) -> None:
+    slow, quick = of_key(run, "a"), of_key(run, "b")
+    late = settle(ledger, slow, judge(GOOD, None), 0, "report")
+    first = settle(ledger, quick, judge(GOOD, None), 0, "report")
+    assert promote(ledger, quick, collected(quick), first, None)
+    assert promote(ledger, slow, collected(slow), late, None) is None
+    assert standing_decision(ledger, slow) is None
+    again = settle(ledger, slow, judge(GOOD, GOOD), 1, "report")
+    second = promote(ledger, slow, collected(slow), again, None)
+    assert second is not None
+    assert second.number == 2
+    assert finished_decision(ledger, quick) == first
+
+
+def test_racing_promotions_leave_one_line_of_champions(ledger: Ledger, run: RunFile) -> None:
+    runs = [of_key(run, letter) for letter in "0123456789abcdef"]
+    start = Barrier(len(runs))
+
+    def race(mine: RunFile) -> None:
+        start.wait()
+        while True:
+            reigning = ledger.champion(mine.model)
+            decision = settle(ledger, mine, judge(GOOD, None), reigning.number if reigning else 0, "report")
+            if promote(ledger, mine, collected(mine), decision, None):
+                return
+
+    threads = [Thread(target=race, args=(mine,)) for mine in runs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    line = ledger.promotions(run.model)
+    assert [promotion.number for promotion in line] == list(range(1, 17))
+    assert len({promotion.key for promotion in line}) == 16
+
+
+def test_new_plan_on_the_reigning_model_promotes_nothing_anew(ledger: Ledger, run: RunFile) -> None:
+    first = settle(ledger, run, judge(GOOD, None), 0, "report")
+    promote(ledger, run, collected(run), first, None)
+    plan = run.plan.model_copy(update={"seeds": (9,)})
+    other = run.model_copy(update={"plan": plan})
+    assert standing_decision(ledger, other) is None
+    second = settle(ledger, other, judge(GOOD, None), 1, "report")
+    assert promote(ledger, other, collected(other), second, None)
+    assert len(ledger.promotions(run.model)) == 1
+    assert finished_decision(ledger, other) == second
