@@ -1,0 +1,173 @@
+"""Our client against the documented exchanges: it sends what is documented, and understands the answers."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.wire.exchanges import Exchange, exchange, exchanges
+from tests.wire.replay import Replay, replaying
+from tuneloop.clock import Deadline
+from tuneloop.errors import ProviderError, ProviderUnavailable, RequestRefused, UnexpectedAnswer
+from tuneloop.providers.segmind import PHASES, SegmindProvider
+from tuneloop.providers.segmind_errors import error_for
+from tuneloop.transport import Answer
+from tuneloop.values.plan import RenderSettings
+from tuneloop.values.recipes import FluxLoraAdvanced, FluxLoraRecipe
+from tuneloop.values.training import UploadedDataset
+
+KEY = "SG_0123456789abcdef"
+
+
+def client(replay: Replay) -> SegmindProvider:
+    return SegmindProvider(KEY, base_url=replay.url)
+
+
+def assert_sent_as_documented(replay: Replay, documented: Exchange, *, body: bool = True) -> dict[str, Any]:
+    received = replay.received[0]
+    assert (received.method, received.path) == (documented.request.method, documented.request.path)
+    assert received.headers["x-api-key"] == KEY
+    if not body:
+        return {}
+    assert received.headers["content-type"] == "application/json"
+    sent = json.loads(received.body)
+    assert isinstance(sent, dict)
+    assert sent.keys() == documented.request.body.keys()
+    return sent
+
+
+def test_submit_sends_every_documented_field_and_reads_the_id() -> None:
+    documented = exchange("segmind", "a training")
+    page = documented.request.body
+    recipe = FluxLoraRecipe(
+        instance_prompt=page["instance_prompt"],
+        trigger_word=page["trigger_word"],
+        machine_type=page["machine_type"],
+        advance_parameters=FluxLoraAdvanced(**page["advance_parameters"]),
+    )
+    dataset = UploadedDataset(address="https://example.invalid/d.zip", sha256=None, size_bytes=1)
+    with replaying(documented) as replay:
+        job_id = client(replay).submit("harbour", recipe, dataset, Deadline(60))
+    sent = assert_sent_as_documented(replay, documented)
+    assert {**sent, "data_source_path": page["data_source_path"]} == page
+    assert job_id == documented.response.body["finetune_id"]
+    assert len(replay.received) == 1
+
+
+def test_details_and_list_are_read_alike() -> None:
+    documented = exchange("segmind", "details of a finished training")
+    with replaying(documented) as replay:
+        status = client(replay).status("an id")
+    assert assert_sent_as_documented(replay, documented) == {"request_id": "an id"}
+    with replaying(exchange("segmind", "the list")) as replay:
+        jobs = client(replay).jobs()
+    assert jobs == [status]
+    assert status.phase == "ready"
+
+
+def test_weights_link_is_asked_for_with_a_multipart_form() -> None:
+    details = exchange("segmind", "details of a finished training")
+    with replaying(details) as replay, pytest.raises(UnexpectedAnswer), client(replay).weights("an id"):
+        pass
+    form = replay.received[1]
+    assert (form.method, form.path) == ("GET", "/finetune/request/file/download")
+    assert form.headers["content-type"].startswith("multipart/form-data")
+    assert re.search(rb'name="cloud_storage_url"\r\n\r\n\S+/harbour\.safetensors\r\n', form.body)
+
+
+def test_picture_is_asked_for_with_every_documented_field() -> None:
+    documented = exchange("segmind", "a picture")
+    page = documented.request.body
+    settings_ = {key: value for key, value in page.items() if key not in {"prompt", "seed", "finetune_id"}}
+    with replaying(documented) as replay:
+        picture = client(replay).generate("an id", page["prompt"], page["seed"], RenderSettings(**settings_))
+    sent = assert_sent_as_documented(replay, documented)
+    assert {**sent, "finetune_id": page["finetune_id"]} == page
+    assert picture.suffix == ".jpg"
+    assert picture.data == documented.response.content("")
+
+
+@pytest.mark.parametrize(
+    "documented",
+    [item for item in exchanges("segmind") if item.response.status >= 400 and item.response.status != 429],
+    ids=lambda item: item.name,
+)
+def test_every_documented_refusal_is_an_error_of_ours_that_says_who_and_what(documented: Exchange) -> None:
+    answer = Answer("segmind", documented.response.status, {}, documented.response.content(""), (KEY,))
+    error = error_for(answer)
+    expected = ProviderUnavailable if documented.response.status >= 500 else RequestRefused
+    if documented.response.status in {411, 416}:
+        expected = UnexpectedAnswer  # storage's own, which we never cause
+    assert isinstance(error, expected)
+    assert f"provider segmind; status {documented.response.status}" in str(error)
+
+
+@settings(max_examples=300)
+@given(status=st.integers(200, 599), body=st.binary(max_size=2000), header=st.text(max_size=40))
+def test_any_body_under_any_status_is_an_error_of_ours(status: int, body: bytes, header: str) -> None:
+    headers = {"x-rate-limit-reset-at-utc": header}
+    error = error_for(Answer("segmind", status, headers, body + KEY.encode(), (KEY,)))
+    assert isinstance(error, ProviderError)
+    assert KEY not in str(error)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=12), inner, max_size=3),
+    max_leaves=10,
+)
+fields = st.sampled_from(["id", "request_id", "finetune_id", "name", "status", "error_message", "finetune"])
+documents = json_values | st.dictionaries(fields, json_values) | st.lists(st.dictionaries(fields, json_values))
+
+
+@settings(max_examples=40, deadline=None)
+@given(document=documents)
+def test_any_json_in_place_of_an_answer_is_read_or_is_an_error_of_ours(document: Any) -> None:
+    odd = exchange("segmind", "the list")
+    odd = Exchange(
+        odd.name, odd.source, odd.request, type(odd.response)(200, "application/json", body=document), None
+    )
+    with replaying(odd) as replay:
+        provider = client(replay)
+        for ask in (provider.jobs, lambda: provider.status("an id")):
+            try:
+                ask()
+            except ProviderError as error:
+                assert "provider segmind; status 200" in str(error)
+
+
+def test_documented_words_and_no_others_are_known() -> None:
+    assert set(PHASES) >= {"REQUESTED", "TRAINING_COMPLETED", "INFERENCE_QUEUED", "AVAILABLE", "FAILED"}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://evil.example/finetune-pipeline.s3.amazonaws.com/a.zip",
+        "https://s3.amazonaws.com.evil.example/a.zip",
+        "http://finetune-pipeline.s3.amazonaws.com/a.zip",
+        "https://finetune-pipeline.s3.amazonaws.com@evil.example/a.zip",
+        "file:///etc/passwd",
+    ],
+)
+def test_address_on_another_host_is_not_followed(url: str) -> None:
+    documented = exchange("segmind", "a place to upload")
+    body = {"presigned_url": f"{url}?X-Amz-Signature=00", "s3_url": url}
+    response = type(documented.response)(200, "application/json", body=body)
+    lying = Exchange(documented.name, documented.source, documented.request, response)
+
+    class Nothing:
+        size_bytes = 1
+        sha256 = None
+
+        def chunks(self) -> Any:
+            yield b"x"
+
+    with replaying(lying) as replay, pytest.raises(UnexpectedAnswer, match="not Segmind's storage"):
+        client(replay).upload(Nothing())
+    assert len(replay.received) == 1
