@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 from prefect.states import Completed
-from pydantic import Field
 
 from flows import steps
 from flows.desk import Desk, open_desk
@@ -29,22 +28,13 @@ from tuneloop.values.training import ModelName, TrainingIdentity
 
 @flow(name="retrain-model", flow_run_name="{model}")
 def retrain_model(
-    model: Annotated[ModelName, Field(description="Name of the model: small letters, digits, hyphens.")],
-    dataset: Annotated[str, Field(description="Folder of jpg, png or webp pictures, captions as .txt beside.")],
-    recipe: Annotated[Recipe, Field(description="The trainer and its settings.")],
-    evaluation: Annotated[
-        EvaluationPlan, Field(description="What is rendered to judge the model.")
-    ] = EvaluationPlan(),  # noqa: B008 - frozen
-    store: Annotated[
-        str, Field(description="Where weights and records go: s3-bucket/NAME or local-file-system/NAME.")
-    ] = "local-file-system/tuneloop",
-    credentials: Annotated[
-        str, Field(description="The account that pays: segmind-credentials/NAME.")
-    ] = "segmind-credentials/default",
-    retrain_unchanged: Annotated[
-        str | None,
-        Field(description="A reason to train once more although nothing has changed. It is paid again."),
-    ] = None,
+    model: ModelName,
+    dataset: str,
+    recipe: Recipe,
+    evaluation: EvaluationPlan = EvaluationPlan(),  # noqa: B008 - frozen
+    store: str = "local-file-system/tuneloop",
+    credentials: str = "segmind-credentials/default",
+    retrain_unchanged: str | None = None,
 ) -> State[Any]:
     """Retrain a model if its pictures or its recipe have changed, and promote the result if it passes.
 
@@ -54,6 +44,15 @@ def retrain_model(
     is lost: the next run carries on.
 
     Needs: a store block, a credentials block, and a deployment of watch-trainings that names the store.
+
+    Args:
+        model: Name of the model: small letters, digits and hyphens.
+        dataset: Folder of jpg, png or webp pictures, as the worker sees it. Captions are .txt files of the same name.
+        recipe: The trainer and its settings.
+        evaluation: What is rendered to judge the model.
+        store: Where weights and records go: s3-bucket/NAME or local-file-system/NAME.
+        credentials: The account that pays: segmind-credentials/NAME.
+        retrain_unchanged: A reason to train once more although nothing has changed. It is paid again.
     """
     desk = open_desk(store, credentials)
     run = desk.ledger.run(flow_run.id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -13,7 +13,6 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.client.schemas.responses import SetStateStatus
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
-from pydantic import Field
 
 from blocks.opening import open_provider, open_store
 from tuneloop.errors import TuneloopError
@@ -24,13 +23,14 @@ _PAGE = 200
 
 
 @flow(name="watch-trainings")
-def watch_trainings(
-    stores: Annotated[list[str], Field(description="Stores to watch: s3-bucket/NAME or local-file-system/NAME.")],
-) -> State[Any]:
+def watch_trainings(stores: list[str]) -> State[Any]:
     """Look at every training in flight and wake the runs whose training has moved on.
 
     Asks each account once, whatever the number of trainings, and keeps no memory: a tick that dies or fails is
     made good by the next one. Give this deployment a schedule; it is what suspended runs rely on.
+
+    Args:
+        stores: Stores to watch: s3-bucket/NAME or local-file-system/NAME.
     """
     logger = get_run_logger()
     in_flight, woken, problems = 0, 0, []

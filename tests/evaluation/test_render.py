@@ -13,7 +13,7 @@ from tuneloop.evaluation.blank import blank_reason
 from tuneloop.evaluation.render import Subject, picture_stem, render
 from tuneloop.providers.segmind import SegmindProvider
 from tuneloop.storage.local_directory import LocalDirectory
-from tuneloop.values.plan import EvaluationPlan, RenderSettings
+from tuneloop.values.plan import EvaluationPlan, FluxDevRender
 from tuneloop.values.recipes import FluxLoraRecipe
 
 RENDER = "/v1/flux-dev-finetuned"
@@ -90,10 +90,10 @@ def test_wrong_key_is_no_finding_but_an_error(
 
 
 def test_hardware_makes_no_other_picture_but_a_setting_does() -> None:
-    stem = picture_stem("p", 1, RenderSettings())
-    assert stem == picture_stem("p", 1, RenderSettings(hardware="fast"))
-    assert stem != picture_stem("p", 1, RenderSettings(steps=26))
-    assert stem != picture_stem("p", 2, RenderSettings())
+    stem = picture_stem("p", 1, FluxDevRender())
+    assert stem == picture_stem("p", 1, FluxDevRender(hardware="fast"))
+    assert stem != picture_stem("p", 1, FluxDevRender(steps=26))
+    assert stem != picture_stem("p", 2, FluxDevRender())
 
 
 @pytest.mark.parametrize("colour", [(120, 120, 120), (0, 0, 0)])

@@ -14,7 +14,7 @@ from tuneloop.errors import (
 )
 from tuneloop.providers.segmind import SegmindProvider
 from tuneloop.transport import NotSent
-from tuneloop.values.plan import RenderSettings
+from tuneloop.values.plan import FluxDevRender
 from tuneloop.values.recipes import FluxLoraAdvanced, FluxLoraRecipe
 
 SUBMIT = "/finetune/request/submit"
@@ -176,7 +176,7 @@ def test_picture_is_rendered_and_billed_once(
     provider: SegmindProvider, emulator: EmulatorControl, job: str
 ) -> None:
     provider.status(job)
-    picture = provider.generate(job, "ROBOX in the rain", 7, RenderSettings())
+    picture = provider.generate(job, "ROBOX in the rain", 7, FluxDevRender())
     assert picture.suffix == ".jpg"
     assert sum(entry.kind == "inference" for entry in emulator.billing()) == 1
 

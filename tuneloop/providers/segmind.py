@@ -183,7 +183,7 @@ class SegmindProvider(Provider):
             "finetune_id": job_id,
             "prompt": prompt,
             "seed": seed,
-            **settings.model_dump(mode="json"),
+            **settings.model_dump(mode="json", exclude={"endpoint"}),
         }
         answer = self._transport.call("POST", "/v1/flux-dev-finetuned", json=document)
         kind = answer.headers.get("content-type", "").split(";")[0].strip()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from tuneloop.values.canonical import digest_of, without_empty
+from tuneloop.values.form import ShownAsAnyOf, require_discriminator
 from tuneloop.values.frozen import Frozen
 
 AspectRatio = Literal[
@@ -29,9 +30,15 @@ NAMED_SAMPLERS = (
 """Samplers that the page names; it counts sixteen more, so any other text is passed on."""
 
 
-class RenderSettings(Frozen):
-    """How pictures are rendered. Source: Segmind, Flux Dev Finetuned page."""
+class FluxDevRender(Frozen):
+    """Render with Segmind's flux-dev-finetuned. Source: Segmind, Flux Dev Finetuned page."""
 
+    model_config = ConfigDict(
+        title="Flux Dev Finetuned (Segmind)", json_schema_extra=require_discriminator("endpoint")
+    )
+
+    endpoint: Literal["flux-dev-finetuned"] = "flux-dev-finetuned"
+    """Which service renders."""
     aspect_ratio: AspectRatio = "1:1"
     """Width to height."""
     scheduler: Literal["normal", "karras", "exponential", "sgm_uniform", "simple", "ddim_uniform", "beta"] = (
@@ -46,6 +53,10 @@ class RenderSettings(Frozen):
     """Strength of the LoRA, -10 to 10."""
     hardware: Literal["fast", "cost"] = "cost"
     """Changes latency and price, not the picture."""
+
+
+RenderSettings = Annotated[FluxDevRender, Field(discriminator="endpoint"), ShownAsAnyOf()]
+"""How any service renders. The endpoint's name decides which."""
 
 
 def _all_different(values: tuple[object, ...]) -> tuple[object, ...]:
@@ -63,7 +74,7 @@ class EvaluationPlan(Frozen):
     """What to render; {trigger} stands for the recipe's trigger word."""
     seeds: Annotated[tuple[int, ...], AfterValidator(_all_different)] = Field(default=(1, 2), min_length=1)
     """Every prompt is rendered once with each seed."""
-    settings: RenderSettings = RenderSettings()
+    settings: RenderSettings = FluxDevRender()
     """How to render."""
 
     @property

@@ -2,39 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import ConfigDict, Field, GetJsonSchemaHandler, JsonValue
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic import ConfigDict, Field, JsonValue
 
 from tuneloop.values.canonical import without_empty
+from tuneloop.values.form import ShownAsAnyOf, require_discriminator
 from tuneloop.values.frozen import Frozen
-
-
-class ShownAsAnyOf:
-    """Shows a discriminated union as a plain `anyOf` of titled members.
-
-    Prefect's form cannot switch between members of a schema that has a `discriminator`; pydantic goes on
-    validating by it.
-    """
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        shown = handler(schema)
-        members = shown.pop("oneOf", None)
-        shown.pop("discriminator", None)
-        if members is not None:
-            shown["anyOf"] = members
-        return shown
-
-
-def _require_discriminator(name: str) -> Any:
-    """Put the discriminator among the required fields, so that each form member sends its own."""
-
-    def require(schema: dict[str, Any]) -> None:
-        schema["required"] = sorted({*schema.get("required", []), name})
-
-    return require
 
 
 class RecipeFields(Frozen):
@@ -104,7 +78,7 @@ class FluxLoraAdvanced(Frozen):
 class FluxLoraRecipe(RecipeFields):
     """Train a Flux LoRA on Segmind."""
 
-    model_config = ConfigDict(title="Flux LoRA (Segmind)", json_schema_extra=_require_discriminator("trainer"))
+    model_config = ConfigDict(title="Flux LoRA (Segmind)", json_schema_extra=require_discriminator("trainer"))
     provider: ClassVar[str] = "segmind"
     outside_the_key: ClassVar[frozenset[str]] = frozenset({"machine_type", "segmind_public"})
 
