@@ -47,7 +47,7 @@ def retrain_model(
 
     Args:
         model: Name of the model: small letters, digits and hyphens.
-        dataset: Folder of jpg, png or webp pictures, as the worker sees it. Captions are .txt files of the same name.
+        dataset: Folder of jpg, png or webp pictures, as the worker sees it; captions are .txt files beside them.
         recipe: The trainer and its settings.
         evaluation: What is rendered to judge the model.
         store: Where weights and records go: s3-bucket/NAME or local-file-system/NAME.

@@ -61,7 +61,7 @@ def _progress(key: str, what: str) -> Callable[[int, int | None], None]:
     return show
 
 
-@task(name="scan-dataset", cache_policy=NO_CACHE)
+@task(name="scan-dataset", task_run_name="scan-dataset", cache_policy=NO_CACHE)
 def scan_dataset(desk: Desk, folder: str, rule: CaptionRule) -> DatasetManifest:
     """Decode every picture, read every caption, and bring both into the store under their digests."""
     scanned = scan(Path(folder).expanduser(), rule)
@@ -75,6 +75,7 @@ def scan_dataset(desk: Desk, folder: str, rule: CaptionRule) -> DatasetManifest:
 
 @task(
     name="upload-dataset",
+    task_run_name="upload-dataset",
     cache_policy=NO_CACHE,
     retries=len(_RETRY_DELAYS_S),
     retry_delay_seconds=_RETRY_DELAYS_S,
@@ -88,7 +89,7 @@ def upload_dataset(desk: Desk, digest: str) -> UploadedDataset:
     return uploaded
 
 
-@task(name="submit-training", cache_policy=NO_CACHE, retries=0)
+@task(name="submit-training", task_run_name="submit-training", cache_policy=NO_CACHE, retries=0)
 def submit(desk: Desk, run: RunFile, recipe: RecipeFields, uploaded: UploadedDataset) -> Submitted:
     """Claim the training and send the one paid POST. Never retried: the ledger knows how it ended."""
     submitted = submit_training(desk.ledger, desk.provider, run, recipe, uploaded)
@@ -98,6 +99,7 @@ def submit(desk: Desk, run: RunFile, recipe: RecipeFields, uploaded: UploadedDat
 
 @task(
     name="collect-weights",
+    task_run_name="collect-weights",
     cache_policy=NO_CACHE,
     retries=len(_RETRY_DELAYS_S),
     retry_delay_seconds=_RETRY_DELAYS_S,
@@ -121,7 +123,7 @@ def render_pictures(desk: Desk, provider: Provider, subject: Subject, run: RunFi
     return evaluation
 
 
-@task(name="report", cache_policy=NO_CACHE)
+@task(name="report", task_run_name="report", cache_policy=NO_CACHE)
 def report(desk: Desk, evidence: Evidence, against: int) -> str:
     """Write the report into the store and onto the run page."""
     name = report_name(evidence.run, against)
@@ -133,7 +135,7 @@ def report(desk: Desk, evidence: Evidence, against: int) -> str:
     return name
 
 
-@task(name="decide-and-promote", cache_policy=NO_CACHE)
+@task(name="decide-and-promote", task_run_name="decide-and-promote", cache_policy=NO_CACHE)
 def decide_and_promote(desk: Desk, evidence: Evidence, against: int, report_file: str) -> Decision | None:
     """Write the decision and, where it says so, the promotion; None where the champion has changed meanwhile."""
     decision = settle(desk.ledger, evidence.run, evidence.verdict, against, report_file)

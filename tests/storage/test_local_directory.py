@@ -204,6 +204,15 @@ def test_folder_that_cannot_be_read_does_not_shorten_a_list(open_path: Path) -> 
             store.exists("a/b")
 
 
+def test_folder_that_is_not_ours_may_be_closed(open_path: Path) -> None:
+    store = LocalDirectory(open_path)
+    store.create("a/b", b"x")
+    (open_path / "lost+found").mkdir(0)
+    (open_path / ".tmp").chmod(0)
+    with ordinary_user():
+        assert list(store.names("")) == ["a/b"]
+
+
 def test_name_that_is_a_folder_of_others_is_refused(local_store: LocalDirectory) -> None:
     local_store.create("a/b", b"x")
     for name in ("a", "a/b/c", "a/b/c/d"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tuneloop.dataset.keep import picture_name
 from tuneloop.errors import NotInStore
 from tuneloop.evaluation.thumbnail import thumbnail_address
 from tuneloop.storage.store import Store
@@ -14,7 +15,7 @@ from tuneloop.values.records import AnyTrainingRecord, Collected, Promotion, Run
 
 _RENDER_SIDE_PX = 200
 _SAMPLE_SIDE_PX = 96
-_SAMPLES = 8
+_SAMPLES = 6
 
 
 @dataclass(frozen=True)
@@ -107,16 +108,20 @@ def _dataset_section(store: Store, evidence: Evidence) -> str:
     captioned = sum(item.caption is not None for item in manifest.items)
     rows = [
         ("source", f"`{manifest.source}`"),
-        ("pictures", f"{len(manifest.items)} ({captioned} with a caption), {manifest.size_bytes:,} bytes"),
+        ("pictures", f"{len(manifest.items)} ({captioned} sent with a caption), {manifest.size_bytes:,} bytes"),
         ("digest", f"`{manifest.digest}`"),
     ]
     if evidence.champion_manifest is not None:
         rows.append(("against the champion's", dataset_difference(evidence.champion_manifest, manifest)))
-    samples = [
-        _thumbnail(store, f"pictures/{item.sha256}", item.file_name, _SAMPLE_SIDE_PX)
-        for item in manifest.items[:_SAMPLES]
-    ]
-    return _two_columns(rows) + "\n\n" + " ".join(samples)
+    return _two_columns(rows) + "\n\n" + _samples(store, manifest)
+
+
+def _samples(store: Store, manifest: DatasetManifest) -> str:
+    """Some training pictures in one row, evenly picked."""
+    step = max(1, len(manifest.items) // _SAMPLES)
+    picked = manifest.items[::step][:_SAMPLES]
+    shown = [_thumbnail(store, picture_name(item.sha256), item.file_name, _SAMPLE_SIDE_PX) for item in picked]
+    return f"|{' |' * len(shown)}\n|{'---|' * len(shown)}\n| {' | '.join(shown)} |"
 
 
 def dataset_difference(old: DatasetManifest, new: DatasetManifest) -> str:

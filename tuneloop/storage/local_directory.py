@@ -110,7 +110,8 @@ class LocalDirectory(Store):
 
     def _below(self, start: Path) -> Iterator[str]:
         for folder, folders, files in os.walk(start, onerror=_raise):
-            folders[:] = [each for each in folders if not each.startswith(".")]
+            # Not ours, and perhaps closed to us: drafts, or `lost+found` at the root of a volume.
+            folders[:] = [each for each in folders if is_name(each)]
             inside = Path(folder).relative_to(self._folder)
             yield from ((inside / file).as_posix() for file in files)
 
