@@ -25,6 +25,12 @@ demo: setup ## Retrain a sample model three times on an emulated provider (ARGS=
 test: setup browser ## Run all tests (ARGS="tests/dataset -x")
 	@$(BIN)/python -m pytest $(ARGS)
 
+browser: setup ## Get Chromium for the browser tests, where there is none
+	@$(BIN)/python tests/browser/find_browser.py
+
+screenshots: setup browser ## Keep pictures of the UI in screenshots/
+	@$(BIN)/python -m tests.browser.screenshots
+
 check: setup ## Lint, types and formatting
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .

@@ -14,7 +14,9 @@ from typing import Any
 
 import yaml
 from prefect import Flow
+from prefect.client.schemas.schedules import CronSchedule
 from prefect.exceptions import ParameterTypeError, SignatureMismatchError
+from pydantic import ValidationError
 
 from tuneloop.errors import ConfigurationError
 
@@ -35,6 +37,8 @@ _DEPLOYMENT_KEYS = {
     "enforce_parameter_schema",
 }
 _SCHEDULE_KEYS = {"cron", "interval", "rrule", "timezone", "slug", "active", "parameters", "day_or", "anchor_date"}
+_SET_BY_DEPLOY = {"TUNELOOP_STORE"}
+"""Variables that `tuneloop deploy` fills in where nobody has set them."""
 _VARIABLE = re.compile(r"\{\{\s*\$([A-Za-z_]\w*)\s*\}\}")
 
 
@@ -53,7 +57,7 @@ def check_file(path: Path) -> list[str]:
     """
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeError, yaml.YAMLError) as error:
         return [f"{path}: cannot be read as YAML: {error}"]
     if not isinstance(document, dict) or not isinstance(document.get("deployments"), list):
         return [f"{path}: has no list `deployments`"]
@@ -70,34 +74,57 @@ def check_file(path: Path) -> list[str]:
 def _check_deployment(place: str, entry: dict[str, Any]) -> list[str]:
     problems = _unknown(place, entry, _DEPLOYMENT_KEYS)
     problems += [f"{place}: `{key}` is missing" for key in ("name", "entrypoint", "work_pool") if key not in entry]
-    for schedule in entry.get("schedules") or []:
-        problems += _unknown(f"{place}, schedule", schedule, _SCHEDULE_KEYS)
-        if not {"cron", "interval", "rrule"} & set(schedule):
-            problems.append(f"{place}, schedule: needs one of cron, interval, rrule")
-        if "cron" in schedule and "timezone" not in schedule:
-            problems.append(f"{place}, schedule: a cron needs a `timezone`, such as Europe/Berlin")
+    schedules, base = entry.get("schedules") or [], entry.get("parameters") or {}
+    if not isinstance(schedules, list):
+        return [*problems, f"{place}: `schedules` should be a list; put a - before each schedule"]
+    for schedule in schedules:
+        problems += _check_schedule(f"{place}, schedule", schedule)
+    sets = {"parameters": base}
+    for number, schedule in enumerate(schedules, 1):
+        own = schedule.get("parameters") if isinstance(schedule, dict) else None
+        if own and isinstance(base, dict):
+            sets[f"parameters of schedule {number}"] = {**base, **own} if isinstance(own, dict) else own
     if "entrypoint" in entry:
-        problems += _check_parameters(place, entry)
+        problems += _check_parameters(place, str(entry["entrypoint"]), sets)
     return problems
 
 
-def _check_parameters(place: str, entry: dict[str, Any]) -> list[str]:
+def _check_schedule(place: str, schedule: Any) -> list[str]:
+    problems = _unknown(place, schedule, _SCHEDULE_KEYS)
+    if not isinstance(schedule, dict):
+        return problems
+    if not {"cron", "interval", "rrule"} & set(schedule):
+        problems.append(f"{place}: needs one of cron, interval, rrule")
+    if "cron" in schedule and not schedule.get("timezone"):
+        problems.append(f"{place}: a cron needs a `timezone`, such as Europe/Berlin")
+    elif "cron" in schedule:
+        try:
+            CronSchedule(cron=schedule["cron"], timezone=schedule["timezone"])
+        except ValidationError as error:
+            problems += [f"{place}: {item['loc'][0]}: {item['msg']}" for item in error.errors()]
+    return problems
+
+
+def _check_parameters(place: str, entrypoint: str, sets: dict[str, Any]) -> list[str]:
     """Validate every set of parameters against the flow's own signature."""
     try:
-        flow = _flow(str(entry["entrypoint"]))
+        flow = _flow(entrypoint)
     except (ImportError, AttributeError, TypeError, ValueError) as error:
-        return [f"{place}: entrypoint {entry['entrypoint']} cannot be loaded: {error}"]
-    base = entry.get("parameters") or {}
-    sets = {"parameters": base}
-    for number, schedule in enumerate(entry.get("schedules") or [], 1):
-        sets[f"parameters of schedule {number}"] = {**base, **(schedule.get("parameters") or {})}
+        return [f"{place}: entrypoint {entrypoint} cannot be loaded: {error}"]
     problems = []
     for what, values in sets.items():
+        if not isinstance(values, dict):
+            problems.append(f"{place}, {what}: should be a mapping")
+            continue
+        problems += [
+            f"{place}, {what}: the environment variable {name} is not set; set it, or write the value itself"
+            for name in sorted({*_VARIABLE.findall(str(values))} - _SET_BY_DEPLOY - {*os.environ})
+        ]
         try:
             flow.validate_parameters(_resolved(values))
         except (ParameterTypeError, SignatureMismatchError, TypeError, ValueError) as error:
             problems.append(f"{place}, {what}: {' '.join(str(error).split())}")
-    return list(dict.fromkeys(problems))
+    return problems
 
 
 def _resolved(value: Any) -> Any:

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.filesystems import LocalFileSystem
@@ -23,10 +23,11 @@ BLOCK_TYPES = (SegmindCredentials, LocalFileSystem, AwsCredentials, MinIOCredent
 
 
 def prepare_server() -> None:
-    """Register the block types and make the work pool."""
+    """Register the block types and make the work pool. Raises `ConfigurationError` where no server is named."""
+    _api_url()
     for block_type in BLOCK_TYPES:
         block_type.register_type_and_schema()
-    with _client() as client:
+    with get_client(sync_client=True) as client:
         try:
             client.create_work_pool(WorkPoolCreate(name=WORK_POOL, type="process"))
         except ObjectAlreadyExists:
@@ -62,13 +63,8 @@ def deploy_all() -> list[str]:
     return [str(file) for file in files]
 
 
-def _client() -> SyncPrefectClient:
-    _api_url()
-    return get_client(sync_client=True)
-
-
 def _api_url() -> str:
-    """Address of the server. Without one, Prefect would deploy into a temporary server and say nothing."""
+    """Address of the server. Without one, Prefect would start a temporary server, deploy there and say nothing."""
     url = get_current_settings().api.url
     if not url:
         raise ConfigurationError(

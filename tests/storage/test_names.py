@@ -71,7 +71,7 @@ def test_accepted_names_have_only_plain_parts(text: str) -> None:
 
 
 @settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
 )
 @given(content=st.dictionaries(names, st.binary(max_size=2000), max_size=5))
 def test_every_name_keeps_its_own_bytes(store: Store, content: dict[str, bytes]) -> None:

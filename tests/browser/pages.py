@@ -1,0 +1,141 @@
+"""The pages of Prefect's V2 UI that show something of ours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Locator,
+    Page,
+    Playwright,
+    Response,
+    expect,
+)
+
+_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    # The UI asks addresses out in the world; whether they answer must make no difference here.
+    "--no-proxy-server",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+)
+_ECHOES = ("Failed to load resource", "Unknown error while creating flow run")
+"""Console errors that only repeat an answer of the server; the answer itself is judged."""
+_TIMELINE = "/flow-run-graph-"
+_BUSY = 503
+_SUBMITS = 5
+PATIENCE_MS = 20_000
+
+
+def launch(playwright: Playwright, executable: Path) -> Browser:
+    """Start a browser without a window, on an empty profile."""
+    expect.set_options(timeout=PATIENCE_MS)
+    return playwright.chromium.launch(executable_path=executable, headless=True, args=_FLAGS)
+
+
+def new_context(browser: Browser, **options: Any) -> BrowserContext:
+    """A window's size, and patience with a server that shares its machine."""
+    context = browser.new_context(viewport={"width": 1400, "height": 1000}, **options)
+    context.set_default_timeout(PATIENCE_MS)
+    return context
+
+
+def listen(page: Page) -> list[str]:
+    """Gather what goes wrong on a page.
+
+    Left out is what is Prefect's: icons that it lacks, addresses out in the world, a busy SQLite, and the drawing
+    of a run's timeline, which stumbles when its page is left.
+    """
+    complaints: list[str] = []
+
+    def console(message: ConsoleMessage) -> None:
+        if message.type == "error" and not message.text.startswith(_ECHOES):
+            complaints.append(f"console: {message.text}")
+
+    def response(answer: Response) -> None:
+        if answer.status >= 400 and answer.status != _BUSY and "/api/" in answer.url:
+            complaints.append(f"{answer.status} from {answer.request.method} {answer.url}")
+
+    def error(raised: Error) -> None:
+        if _TIMELINE not in (raised.stack or ""):
+            complaints.append(f"{page.url}: {raised.stack or raised}")
+
+    page.on("console", console)
+    page.on("response", response)
+    page.on("pageerror", error)
+    return complaints
+
+
+@dataclass(frozen=True)
+class Ui:
+    """Prefect's UI in a browser.
+
+    Attributes:
+        page: The browser's page.
+        server: Address of the server.
+    """
+
+    page: Page
+    server: str
+
+    def open(self, path: str) -> Page:
+        """Open a page of the UI by its path."""
+        self.page.goto(f"{self.server}/v2/{path}")
+        return self.page
+
+    def run_form(self, deployment: UUID) -> RunForm:
+        """Open the form that starts a run of a deployment."""
+        self.open(f"deployments/deployment/{deployment}/run")
+        expect(self.page.locator("form").get_by_role("button", name="Open menu").first).to_be_visible()
+        return RunForm(self.page)
+
+    def run_page(self, run: UUID, tab: str) -> Page:
+        """Open the page of a run on one of its tabs."""
+        self.open(f"runs/flow-run/{run}?tab={tab}")
+        expect(self.page.get_by_role("tab", name=tab, selected=True)).to_be_visible()
+        return self.page
+
+
+@dataclass(frozen=True)
+class RunForm:
+    """The form that starts a run."""
+
+    page: Page
+
+    def members(self) -> list[str]:
+        """Titles of what the recipe may be."""
+        return self.page.locator("form").get_by_role("tablist").first.get_by_role("tab").all_inner_texts()
+
+    def choose(self, member: str) -> None:
+        """Choose what the recipe is."""
+        self.page.get_by_role("tab", name=member, exact=True).click()
+        expect(self.page.get_by_role("tabpanel", name=member, exact=True)).to_be_visible()
+
+    def field(self, label: str) -> Locator:
+        """The input of a field, by its whole label."""
+        return self.page.locator("form").get_by_label(label, exact=True)
+
+    def submit(self) -> UUID:
+        """Send the form; once more where the server's SQLite was busy, which the UI leaves to the user.
+
+        Returns:
+            The run that the server has made of it.
+        """
+        for _ in range(_SUBMITS):
+            with self.page.expect_response(lambda answer: answer.url.endswith("/create_flow_run")) as sent:
+                self.page.get_by_role("button", name="Submit", exact=True).click()
+            if sent.value.status != _BUSY:
+                break
+        assert sent.value.status == 201, sent.value.text()
+        return UUID(sent.value.json()["id"])

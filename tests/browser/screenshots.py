@@ -1,0 +1,119 @@
+"""Keeps pictures of the UI in `screenshots/`: `make screenshots`."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from playwright.sync_api import Page, sync_playwright
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    ArtifactFilterType,
+)
+
+from deployments.demo.scenario import MODEL_DEPLOYMENT, SENSOR_DEPLOYMENT
+from deployments.demo.stack import Stack, running_stack
+from deployments.sample_pictures import draw_sample_pictures, leave_one_out
+from tests.browser.find_browser import NEEDED, browser_path
+from tests.browser.pages import Ui, launch, new_context
+from tests.browser.runs import Runs
+from tuneloop.emulator import Progress
+
+_KEPT = Path("screenshots")
+_SETTLED_MS = 2500
+"""Until lists, pictures and the timeline stand still."""
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Keeps pictures of pages, each in light and in dark.
+
+    Attributes:
+        pages: A page for each of the two.
+        server: Address of the server.
+    """
+
+    pages: dict[str, Page]
+    server: str
+
+    def keep(self, name: str, path: str) -> None:
+        """Keep the page of this path as `name-light.png` and `name-dark.png`."""
+        for scheme, page in self.pages.items():
+            Ui(page, self.server).open(path)
+            page.wait_for_load_state("networkidle")
+            page.wait_for_timeout(_SETTLED_MS)
+            file = _KEPT / f"{name}-{scheme}.png"
+            page.screenshot(path=file, full_page=True)
+            sys.stdout.write(f"{file}\n")
+
+
+def _retrain(stack: Stack, runs: Runs, pictures: Path, camera: Camera | None) -> UUID:
+    """One training from its start to its report; with a camera, it is watched on the way."""
+    stack.emulator.progress(Progress.after_seconds(3600))
+    run = runs.start(MODEL_DEPLOYMENT, dataset=str(pictures))
+    runs.wait_until(run, "Suspended")
+    if camera:
+        camera.keep("suspended-run", f"runs/flow-run/{run}")
+        camera.keep("suspended-run-details", f"runs/flow-run/{run}?tab=Details")
+    stack.emulator.progress(Progress.at_once())
+    runs.start(SENSOR_DEPLOYMENT)
+    runs.wait_until(run, "Completed")
+    return run
+
+
+def _keep_all(stack: Stack, runs: Runs, camera: Camera) -> None:
+    pictures, changed = stack.folder / "pictures", stack.folder / "pictures-changed"
+    draw_sample_pictures(pictures)
+    leave_one_out(pictures, changed)
+    deployment = runs.client.read_deployment_by_name(MODEL_DEPLOYMENT).id
+    camera.keep("deployments", "deployments")
+    camera.keep("deployment", f"deployments/deployment/{deployment}")
+    camera.keep("run-form", f"deployments/deployment/{deployment}/run")
+    camera.keep("blocks", "blocks")
+    camera.keep("block-form", "blocks/catalog/segmind-credentials/create")
+    _retrain(stack, runs, pictures, None)
+    run = _retrain(stack, runs, changed, camera)
+    camera.keep("completed-run", f"runs/flow-run/{run}")
+    camera.keep("completed-run-artifacts", f"runs/flow-run/{run}?tab=Artifacts")
+    camera.keep("report", f"artifacts/artifact/{_report(runs, run)}")
+    unchanged = runs.start(MODEL_DEPLOYMENT, dataset=str(changed))
+    runs.wait_until(unchanged, "Unchanged")
+    camera.keep("unchanged-run-details", f"runs/flow-run/{unchanged}?tab=Details")
+    camera.keep("runs", "runs")
+
+
+def _report(runs: Runs, run: UUID) -> UUID:
+    found = runs.client.read_artifacts(
+        artifact_filter=ArtifactFilter(
+            flow_run_id=ArtifactFilterFlowRunId(any_=[run]), type=ArtifactFilterType(any_=["markdown"])
+        )
+    )
+    return found[0].id
+
+
+def main() -> None:
+    """Start an installation, retrain twice, and keep pictures on the way."""
+    executable = browser_path()
+    if executable is None:
+        sys.exit(NEEDED)
+    shutil.rmtree(_KEPT, ignore_errors=True)
+    _KEPT.mkdir()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_stack(Path(folder), "local") as stack,
+        get_client(sync_client=True) as client,
+        sync_playwright() as playwright,
+        launch(playwright, executable) as browser,
+    ):
+        pages = {scheme: new_context(browser, color_scheme=scheme).new_page() for scheme in ("light", "dark")}
+        _keep_all(stack, Runs(client), Camera(pages, stack.server_url))
+
+
+if __name__ == "__main__":
+    main()

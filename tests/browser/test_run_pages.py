@@ -1,0 +1,50 @@
+"""The pages of a run: what it waits for, and what came of it."""
+
+from __future__ import annotations
+
+import re
+from uuid import UUID
+
+from playwright.sync_api import Page, expect
+
+from deployments.demo.stack import Stack
+from tests.browser.pages import Ui
+from tests.browser.runs import Runs
+from tuneloop.emulator import Progress
+
+_WIDTHS = "pictures => pictures.map(picture => picture.complete ? picture.naturalWidth : 0)"
+
+
+def test_a_run_shows_what_it_waits_for_and_after_a_resume_its_report(
+    ui: Ui, runs: Runs, file_run: UUID, stack: Stack
+) -> None:
+    runs.wait_until(file_run, "Suspended")
+    page = ui.run_page(file_run, "Details")
+    job = stack.emulator.jobs()[0].id
+    expect(page.get_by_text("Suspended", exact=True).first).to_be_visible()
+    expect(page.get_by_text(re.compile(rf"job {job}, .*\b\d\d:\d\d:\d\d UTC"))).to_be_visible()
+
+    stack.emulator.progress(Progress.at_once())
+    _resume(page)
+    runs.wait_until(file_run, "Completed")
+
+    page = ui.run_page(file_run, "Artifacts")
+    page.get_by_text("report-sample-robot", exact=True).click()
+    page.get_by_role("main").get_by_role("link", name=re.compile("^[0-9a-f]{8}$")).click()
+    expect(page.get_by_role("heading", name="sample-robot: promoted")).to_be_visible()
+    rendered, sample = 200, 64
+    assert _picture_widths(page) == [rendered] * 4 + [sample] * 3
+
+
+def _resume(page: Page) -> None:
+    """Resume the run by hand, as one may who does not want to wait for the sensor."""
+    page.get_by_role("button", name="Open menu").click()
+    page.get_by_role("menuitem", name="Resume").click()
+    page.get_by_role("dialog").get_by_role("button", name="Resume").click()
+
+
+def _picture_widths(page: Page) -> list[int]:
+    """How wide the pictures of an artifact really are, 0 for those that could not be shown."""
+    pictures = page.get_by_role("main").locator("img[src^='data:image/']")
+    expect(pictures.first).to_be_visible()
+    return [int(width) for width in pictures.evaluate_all(_WIDTHS)]

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import itertools
+import os
+import re
+from collections.abc import Iterator
+from contextlib import chdir
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+from blocks.opening import open_store
+from deployments.demo.stack import Stack, running_stack
+from tests.conftest import draw_pictures
+from tests.flows.bill import Bill
+from tests.flows.runs import wish_for
+from tuneloop.emulator import EmulatorControl, Progress
+from tuneloop.ledger import Ledger
+
+_NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="package")
+def stack(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One installation for the whole folder: every test has a model and pictures of its own."""
+    folder = tmp_path_factory.mktemp("installation")
+    # A heartbeat would keep every run that is started in this process for a second more.
+    quick = temporary_settings(updates={PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None})
+    with chdir(pytestconfig.rootpath), running_stack(folder, "local") as running, quick:
+        os.environ["TUNELOOP_POLL_INTERVAL_S"] = "0.2"
+        yield running
+
+
+@pytest.fixture
+def emulator(stack: Stack) -> EmulatorControl:
+    """The installation's provider, in good order: a training is at its end when it is first looked at."""
+    stack.emulator.clear_faults()
+    stack.emulator.progress(Progress.at_once())
+    return stack.emulator
+
+
+@pytest.fixture
+def bill(emulator: EmulatorControl) -> Bill:
+    return Bill(emulator)
+
+
+@pytest.fixture
+def ledger(stack: Stack) -> Ledger:
+    return Ledger(open_store(stack.store_slug))
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    return draw_pictures(tmp_path / "pictures", shade=next(_NUMBERS))
+
+
+@pytest.fixture
+def wish(pictures: Path, request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Parameters of a run on pictures that no other test has."""
+    words = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower())
+    return wish_for(words[:50].strip("-"), pictures)

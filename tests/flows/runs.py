@@ -1,0 +1,135 @@
+"""Runs as an operator starts and sees them: through the API and a worker, or in this process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psutil
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
+from prefect.client.schemas.objects import Log, State
+from prefect.states import Scheduled
+
+from flows.retrain_model import retrain_model
+from flows.watch_trainings import watch_trainings
+
+RETRAIN = "retrain-model/sample-robot"
+SENSOR = "watch-trainings/every-minute"
+LOOK = "/finetune/request/details"
+SUBMIT = "/finetune/request/submit"
+RENDER = "/v1/flux-dev-finetuned"
+
+_PATIENCE_S = 120
+_PAUSE_S = 0.2
+_PAGE = 200
+
+
+def wish_for(model: str, pictures: Path) -> dict[str, Any]:
+    """Parameters of a run that renders one picture."""
+    return {
+        "model": model,
+        "dataset": str(pictures),
+        "recipe": {"trainer": "flux-lora", "instance_prompt": "a photo of ROBOX", "trigger_word": "ROBOX"},
+        "evaluation": {"prompts": ["a photo of {trigger}"], "seeds": [1]},
+    }
+
+
+def start(wish: dict[str, Any], deployment: str = RETRAIN, environment: dict[str, str] | None = None) -> UUID:
+    """Start a run of a deployment as the UI would; the worker takes it."""
+    with get_client(sync_client=True) as client:
+        found = client.read_deployment_by_name(deployment)
+        variables = {"env": environment} if environment else None
+        run = client.create_flow_run_from_deployment(
+            found.id, parameters={**found.parameters, **wish}, state=Scheduled(), job_variables=variables
+        )
+    return run.id
+
+
+def look(run: UUID) -> State[Any]:
+    """The state of a run."""
+    with get_client(sync_client=True) as client:
+        return _state(client, run)
+
+
+def _state(client: SyncPrefectClient, run: UUID) -> State[Any]:
+    state = client.read_flow_run(run).state
+    assert state is not None
+    return state
+
+
+def wait_for(run: UUID, name: str) -> State[Any]:
+    """Wait until a run is in a state, by its name. Fails at once where the run has ended in another one."""
+    until = time.monotonic() + _PATIENCE_S
+    with get_client(sync_client=True) as client:
+        while (state := _state(client, run)).name != name:
+            assert not state.is_final(), f"{state.name} instead of {name}: {state.message}"
+            assert time.monotonic() < until, f"still {state.name} instead of {name}: {state.message}"
+            time.sleep(_PAUSE_S)
+    return state
+
+
+def wait_until(what: str, condition: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    until = time.monotonic() + _PATIENCE_S
+    while not condition():
+        assert time.monotonic() < until, f"waited in vain until {what}"
+        time.sleep(_PAUSE_S)
+
+
+def nudge_sensor() -> State[Any]:
+    """Start a run of the sensor's deployment, and wait for its end."""
+    run = start({}, SENSOR)
+    wait_until("the sensor has looked", lambda: look(run).is_final())
+    return look(run)
+
+
+def tick(*stores: str) -> State[Any]:
+    """Let the sensor look once, in this process."""
+    state: State[Any] = watch_trainings(stores=list(stores), return_state=True)
+    return state
+
+
+def here(wish: dict[str, Any]) -> State[Any]:
+    """Run the flow in this process, without a deployment."""
+    state: State[Any] = retrain_model(**wish, return_state=True)
+    return state
+
+
+def run_of(state: State[Any]) -> UUID:
+    """The run that a state belongs to."""
+    run = state.state_details.flow_run_id
+    assert run is not None
+    return run
+
+
+def process_of(run: UUID) -> psutil.Process:
+    """The process in which the worker has started a run."""
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            if process.environ().get("PREFECT__FLOW_RUN_ID") == str(run):
+                return process
+    raise AssertionError(f"no process of run {run}")
+
+
+def log_of(run: UUID) -> str:
+    """The whole log of a run that has ended, as its page shows it."""
+    wait_until("the log has its last line", lambda: any(_is_last(line) for line in _log(run)))
+    return "\n".join(line.message for line in _log(run))
+
+
+def _is_last(line: Log) -> bool:
+    return line.name == "prefect.flow_runs" and line.message.startswith("Finished in state")
+
+
+def _log(run: UUID) -> list[Log]:
+    of_run = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run]))
+    lines: list[Log] = []
+    with get_client(sync_client=True) as client:
+        while page := client.read_logs(of_run, offset=len(lines), limit=_PAGE):
+            lines += page
+    return lines

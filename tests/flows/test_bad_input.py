@@ -1,0 +1,160 @@
+"""What cannot work is refused with a sentence that helps, before anything is paid or recorded."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.exceptions import PrefectHTTPStatusError
+from prefect.filesystems import LocalFileSystem
+
+from blocks.segmind_credentials import SegmindCredentials
+from tests.conftest import draw_pictures
+from tests.dataset.pictures import JPEG
+from tests.flows.bill import Bill
+from tests.flows.runs import here, start
+from tuneloop.emulator import EmulatorControl
+from tuneloop.ledger import Ledger
+
+RECORDS = ("runs/", "trainings/", "inflight/", "models/")
+WRONG_KEY = "SG_fedcba9876543210"
+
+
+def records(ledger: Ledger, *prefixes: str) -> set[str]:
+    return {name for prefix in prefixes for name in ledger.store.names(prefix)}
+
+
+def refusal(wish: dict[str, Any], bill: Bill) -> str:
+    """Why a run has failed. It has ordered nothing."""
+    state = here(wish)
+    assert state.name == "Failed"
+    assert bill.orders == []
+    return state.message or ""
+
+
+def empty(folder: Path) -> None:
+    folder.mkdir()
+
+
+def absent(folder: Path) -> None:
+    assert not folder.exists()
+
+
+def with_text_named_jpg(folder: Path) -> None:
+    (draw_pictures(folder) / "note.jpg").write_text("not a picture")
+
+
+def with_cut_jpg(folder: Path) -> None:
+    (draw_pictures(folder) / "cut.jpg").write_bytes(JPEG[: len(JPEG) // 2])
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (empty, "holds no pictures; put jpg, png or webp files directly into it"),
+        (absent, "there is no such folder; check the path"),
+        (with_text_named_jpg, "note.jpg: is not a picture; replace or remove it"),
+        (with_cut_jpg, "cut.jpg: is broken or cut short"),
+    ],
+)
+def test_unusable_folder_is_named_with_the_remedy(
+    make: Callable[[Path], None], said: str, wish: dict[str, Any], bill: Bill, ledger: Ledger, tmp_path: Path
+) -> None:
+    folder = tmp_path / "unusable"
+    make(folder)
+    before = records(ledger, *RECORDS)
+    message = refusal({**wish, "dataset": str(folder)}, bill)
+    assert "DatasetError" in message
+    assert str(folder) in message
+    assert said in message
+    assert records(ledger, *RECORDS) == before
+
+
+@pytest.mark.parametrize(
+    ("parameter", "slug", "said"),
+    [
+        ("store", "local-file-system/nowhere", "there is no block local-file-system/nowhere; make it in the"),
+        ("store", "nonsense/tuneloop", "there is no block nonsense/tuneloop; make it in the Prefect UI"),
+        ("store", "segmind-credentials/default", "is no store; name one of `s3-bucket/NAME` or `local-file-"),
+        ("store", "tuneloop", "'tuneloop' is no block's slug; write `s3-bucket/NAME` or `local-file-system/NAME`"),
+        ("credentials", "segmind-credentials/nowhere", "there is no block segmind-credentials/nowhere; make it"),
+        ("credentials", "local-file-system/tuneloop", "holds no provider's credentials; name one of `segmind-"),
+    ],
+)
+def test_block_that_is_missing_or_of_another_kind_is_named_with_the_remedy(
+    parameter: str, slug: str, said: str, wish: dict[str, Any], bill: Bill, ledger: Ledger
+) -> None:
+    before = records(ledger, *RECORDS)
+    message = refusal({**wish, parameter: slug}, bill)
+    assert "ConfigurationError" in message
+    assert said in message
+    assert records(ledger, *RECORDS) == before
+
+
+def test_store_that_cannot_be_written_is_found_before_the_pictures_are_read(
+    wish: dict[str, Any], bill: Bill, tmp_path: Path
+) -> None:
+    file = tmp_path / "a-file"
+    file.write_text("in the way")
+    LocalFileSystem(basepath=str(file / "store")).save("below-a-file", overwrite=True)
+    message = refusal({**wish, "store": "local-file-system/below-a-file", "dataset": "/nowhere"}, bill)
+    assert f"StoreError: The folder {file}/store of the artifact store cannot be used" in message
+    assert file.read_text() == "in the way"
+
+
+def test_wrong_key_is_refused_before_anything_is_claimed(
+    wish: dict[str, Any], bill: Bill, ledger: Ledger, emulator: EmulatorControl
+) -> None:
+    SegmindCredentials(api_key=WRONG_KEY, base_url=emulator.url).save("wrong-key", overwrite=True)
+    before = records(ledger, "trainings/", "inflight/", "models/")
+    message = refusal({**wish, "credentials": "segmind-credentials/wrong-key"}, bill)
+    assert "the API key is missing or wrong; put the right one into the credentials block" in message
+    assert "status 401" in message
+    assert WRONG_KEY not in message
+    assert records(ledger, "trainings/", "inflight/", "models/") == before
+
+
+WRONG_RECIPES = [
+    ({"machine_type": "NVIDIA_B200"}, "machine_type", "NVIDIA_H100"),
+    ({"advance_parameters": {"steps": 0}}, "advance_parameters.steps", "0"),
+    ({"advance_parameters": {"learning_rate": 0}}, "advance_parameters.learning_rate", "0"),
+    ({"advance_parameters": {"rank": 16}}, "advance_parameters", "rank"),
+]
+
+
+@pytest.mark.parametrize(("change", "field", "said"), WRONG_RECIPES)
+def test_wrong_recipe_is_refused_when_the_run_is_created(
+    change: dict[str, Any], field: str, said: str, wish: dict[str, Any], bill: Bill
+) -> None:
+    with pytest.raises(PrefectHTTPStatusError, match=rf"recipe\.{field}'.*{said}"):
+        start({**wish, "recipe": {**wish["recipe"], **change}})
+    assert bill.orders == []
+
+
+@pytest.mark.parametrize(("change", "field", "said"), WRONG_RECIPES)
+def test_wrong_recipe_that_got_past_the_server_is_refused_by_the_flow(
+    change: dict[str, Any], field: str, said: str, wish: dict[str, Any], bill: Bill, ledger: Ledger
+) -> None:
+    before = records(ledger, *RECORDS)
+    message = refusal({**wish, "recipe": {**wish["recipe"], **change}}, bill)
+    assert field in message
+    assert said in message
+    assert records(ledger, *RECORDS) == before
+
+
+def test_emulator_names_the_port_in_use_in_one_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        command = [sys.executable, "-m", "deployments.command_line", "emulator", "--port", str(port)]
+        done = subprocess.run(
+            [*command, "--folder", str(tmp_path / "emulator")], capture_output=True, text=True, check=False
+        )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    assert f"port {port} of 127.0.0.1 is in use" in done.stderr
+    assert "choose another port" in done.stderr

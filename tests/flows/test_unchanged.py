@@ -1,0 +1,106 @@
+"""What makes a run train again, and what does not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.flows.bill import Bill
+from tests.flows.runs import RENDER, SUBMIT, here, run_of
+from tuneloop.ledger import Ledger
+from tuneloop.values.records import Decision, RunFile
+
+pytestmark = pytest.mark.usefixtures("emulator")
+
+
+def trained(wish: dict[str, Any], ledger: Ledger) -> RunFile:
+    """Run to the end, and tell what was worked on."""
+    state = here(wish)
+    assert state.name == "Completed", state.message
+    return remembered(state, ledger)
+
+
+def remembered(state: Any, ledger: Ledger) -> RunFile:
+    run = ledger.run(str(run_of(state)))
+    assert run is not None
+    return run
+
+
+def decision(ledger: Ledger, run: RunFile) -> Decision:
+    (only,) = ledger.decisions(run)
+    return only
+
+
+def rename_all(pictures: Path) -> None:
+    for path in sorted(pictures.iterdir()):
+        path.rename(path.with_name(f"renamed-{path.name}"))
+
+
+def test_second_run_on_the_same_pictures_ends_unchanged_and_orders_nothing(
+    wish: dict[str, Any], bill: Bill, ledger: Ledger
+) -> None:
+    first = trained(wish, ledger)
+    assert (len(bill.trainings), bill.pictures) == (1, 1)
+    bill.clear()
+    state = here(wish)
+    assert state.name == "Unchanged"
+    assert "champion is no. 1" in (state.message or "")
+    assert (bill.trainings, bill.pictures, bill.orders) == ([], 0, [])
+    assert ledger.history(first.key)[-1].state == "collected"
+
+
+def test_renamed_pictures_are_unchanged(wish: dict[str, Any], bill: Bill, pictures: Path, ledger: Ledger) -> None:
+    trained(wish, ledger)
+    bill.clear()
+    rename_all(pictures)
+    assert here(wish).name == "Unchanged"
+    assert bill.orders == []
+
+
+def test_another_machine_is_no_reason_to_train_again(wish: dict[str, Any], bill: Bill, ledger: Ledger) -> None:
+    trained(wish, ledger)
+    bill.clear()
+    assert here({**wish, "recipe": {**wish["recipe"], "machine_type": "NVIDIA_H100"}}).name == "Unchanged"
+    assert bill.orders == []
+
+
+def test_changed_plan_renders_and_decides_again_without_a_training(
+    wish: dict[str, Any], bill: Bill, ledger: Ledger
+) -> None:
+    first = trained(wish, ledger)
+    bill.clear()
+    again = trained({**wish, "evaluation": {**wish["evaluation"], "seeds": [7, 8]}}, ledger)
+    assert (bill.trainings, bill.pictures) == ([], 2)
+    assert (again.key, again.generation) == (first.key, 1)
+    assert decision(ledger, again).plan_digest != decision(ledger, first).plan_digest
+    assert here(wish).name == "Unchanged"
+
+
+def test_changed_caption_trains_again_and_is_rendered_beside_the_champion(
+    wish: dict[str, Any], bill: Bill, pictures: Path, ledger: Ledger
+) -> None:
+    old = trained(wish, ledger)
+    (pictures / "0.txt").write_text("ROBOX waves at the sea")
+    bill.clear()
+    new = trained(wish, ledger)
+    assert bill.trainings == [f"{new.key[:16]}-g1"]
+    assert bill.pictures == 1
+    report = ledger.store.read(str(decision(ledger, new).report)).decode()
+    assert f"champion no. 1 `{old.key[:16]}-g1`" in report
+    assert f"challenger `{new.key[:16]}-g1`" in report
+    assert "0 pictures added, 0 removed, 1 captions changed" in report
+    champion = ledger.champion(new.model)
+    assert champion is not None
+    assert (champion.number, champion.key) == (2, new.key)
+
+
+def test_a_reason_trains_unchanged_pictures_once_more(wish: dict[str, Any], bill: Bill, ledger: Ledger) -> None:
+    first = trained(wish, ledger)
+    bill.clear()
+    again = trained({**wish, "retrain_unchanged": "the first one has six fingers"}, ledger)
+    assert (again.key, again.generation) == (first.key, 2)
+    assert bill.trainings == [f"{first.key[:16]}-g2"]
+    assert here(wish).name == "Unchanged"
+    assert bill.orders == [SUBMIT, RENDER]
