@@ -11,6 +11,7 @@ from playwright.sync_api import (
     Browser,
     BrowserContext,
     ConsoleMessage,
+    Error,
     Locator,
     Page,
     Playwright,
@@ -34,7 +35,7 @@ _ECHOES = ("Failed to load resource", "Unknown error while creating flow run")
 """Console errors that only repeat an answer of the server; the answer itself is judged."""
 _TIMELINE = "/flow-run-graph-"
 _BUSY = 503
-_SUBMITS = 5
+_PRESSES = 5
 PATIENCE_MS = 20_000
 
 
@@ -106,6 +107,14 @@ class Ui:
         expect(self.page.get_by_role("tab", name=tab, selected=True)).to_be_visible()
         return self.page
 
+    def resume(self) -> None:
+        """Resume the suspended run whose page is open, and leave it: drawing its timeline costs a processor."""
+        self.page.get_by_role("button", name="Open menu").click()
+        self.page.get_by_role("menuitem", name="Resume").click()
+        answer = _press(self.page, self.page.get_by_role("dialog").get_by_role("button", name="Resume"), "/resume")
+        assert answer.status == 201, answer.text()
+        self.page.goto("about:blank")
+
 
 @dataclass(frozen=True)
 class RunForm:
@@ -127,15 +136,26 @@ class RunForm:
         return self.page.locator("form").get_by_label(label, exact=True)
 
     def submit(self) -> UUID:
-        """Send the form; once more where the server's SQLite was busy, which the UI leaves to the user.
+        """Send the form.
 
         Returns:
             The run that the server has made of it.
         """
-        for _ in range(_SUBMITS):
-            with self.page.expect_response(lambda answer: answer.url.endswith("/create_flow_run")) as sent:
-                self.page.get_by_role("button", name="Submit", exact=True).click()
-            if sent.value.status != _BUSY:
-                break
-        assert sent.value.status == 201, sent.value.text()
-        return UUID(sent.value.json()["id"])
+        button = self.page.get_by_role("button", name="Submit", exact=True)
+        answer = _press(self.page, button, "/create_flow_run")
+        assert answer.status == 201, answer.text()
+        return UUID(answer.json()["id"])
+
+
+def _press(page: Page, button: Locator, route: str) -> Response:
+    """Press a button, again where the server's SQLite was busy: the UI leaves that to its user.
+
+    Returns:
+        What the server answered.
+    """
+    for _ in range(_PRESSES):
+        with page.expect_response(lambda answer: answer.url.endswith(route)) as sent:
+            button.click()
+        if sent.value.status != _BUSY:
+            break
+    return sent.value

@@ -26,7 +26,7 @@ from tests.browser.runs import Runs
 from tuneloop.emulator import Progress
 
 _KEPT = Path("screenshots")
-_SETTLED_MS = 2500
+_SETTLED_MS = 1500
 """Until lists, pictures and the timeline stand still."""
 
 

@@ -25,7 +25,7 @@ def test_a_run_shows_what_it_waits_for_and_after_a_resume_its_report(
     expect(page.get_by_text(re.compile(rf"job {job}, .*\b\d\d:\d\d:\d\d UTC"))).to_be_visible()
 
     stack.emulator.progress(Progress.at_once())
-    _resume(page)
+    ui.resume()
     runs.wait_until(file_run, "Completed")
 
     page = ui.run_page(file_run, "Artifacts")
@@ -34,13 +34,6 @@ def test_a_run_shows_what_it_waits_for_and_after_a_resume_its_report(
     expect(page.get_by_role("heading", name="sample-robot: promoted")).to_be_visible()
     rendered, sample = 200, 64
     assert _picture_widths(page) == [rendered] * 4 + [sample] * 3
-
-
-def _resume(page: Page) -> None:
-    """Resume the run by hand, as one may who does not want to wait for the sensor."""
-    page.get_by_role("button", name="Open menu").click()
-    page.get_by_role("menuitem", name="Resume").click()
-    page.get_by_role("dialog").get_by_role("button", name="Resume").click()
 
 
 def _picture_widths(page: Page) -> list[int]:

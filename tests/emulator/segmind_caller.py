@@ -30,6 +30,44 @@ def dataset(pictures: int = 6, *, folder: str = "", colour: str = "firebrick") -
     return file.getvalue()
 
 
+def pairs(count: int = 4, *, named: str = "{:02}_{}.png") -> bytes:
+    """A zip of pictures before and after the same edit: a red hat appears."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for number in range(count):
+            for part in ("start", "end"):
+                archive.writestr(named.format(number, part), portrait(number, hat=part == "end"))
+    return file.getvalue()
+
+
+def portrait(number: int = 0, *, hat: bool = False) -> bytes:
+    """A picture of a head, on a background that depends on the number."""
+    picture = Image.new("RGB", (96, 96), (200, 215 - 9 * number, 170 + 12 * (number % 6)))
+    draw = ImageDraw.Draw(picture)
+    draw.ellipse((30, 34, 66, 78), fill="goldenrod")
+    if hat:
+        draw.polygon([(26, 36), (70, 36), (48, 4)], fill="firebrick")
+    stored = io.BytesIO()
+    picture.save(stored, "PNG")
+    return stored.getvalue()
+
+
+THEMES = {
+    "FLUX": {"base_model": "FLUX", "theme": "FLUX", "machine_type": "NVIDIA_L40S", "trigger_word": "HRBR"},
+    "KONTEXT": {"base_model": "FLUX", "theme": "KONTEXT", "machine_type": "NVIDIA_H100"},
+    "QWEN": {"base_model": "QWEN", "theme": "QWEN", "machine_type": "NVIDIA_H100", "trigger_word": "HRBR"},
+}
+PICTURE = {
+    "prompt": "HRBR figure on the beach",
+    "steps": 25,
+    "seed": 11,
+    "scheduler": "simple",
+    "sampler_name": "euler",
+    "aspect_ratio": "1:1",
+    "lora_strength": 1,
+}
+
+
 class Caller:
     """One session with the right key."""
 
@@ -54,27 +92,32 @@ class Caller:
         assert requests.put(place["presigned_url"], data=content, timeout=20).status_code == 200
         return place["s3_url"]
 
-    def order(self, s3_url: str, name: str = "harbour", **parameters: Any) -> dict[str, Any]:
+    def order(
+        self, s3_url: str, name: str = "harbour", *, theme: str = "FLUX", **parameters: Any
+    ) -> dict[str, Any]:
         """The body of a submit."""
         return {
             "name": name,
             "data_source_path": s3_url,
             "instance_prompt": "HRBR figure",
-            "trigger_word": "HRBR",
-            "base_model": "FLUX",
             "train_type": "LORA",
-            "machine_type": "NVIDIA_L40S",
-            "theme": "FLUX",
             "segmind_public": False,
+            **THEMES[theme],
             "advance_parameters": parameters,
         }
 
-    def submit(self, s3_url: str, name: str = "harbour", **parameters: Any) -> requests.Response:
-        return self.call("POST", SUBMIT, json=self.order(s3_url, name, **parameters))
+    def submit(
+        self, s3_url: str, name: str = "harbour", *, theme: str = "FLUX", **parameters: Any
+    ) -> requests.Response:
+        return self.call("POST", SUBMIT, json=self.order(s3_url, name, theme=theme, **parameters))
 
-    def train(self, archive: bytes | None = None, name: str = "harbour", **parameters: Any) -> str:
+    def train(
+        self, archive: bytes | None = None, name: str = "harbour", *, theme: str = "FLUX", **parameters: Any
+    ) -> str:
         """The id of an accepted training."""
-        return str(self.submit(self.upload(archive), name, **parameters).json()["finetune_id"])
+        content = pairs() if archive is None and theme == "KONTEXT" else archive
+        accepted = self.submit(self.upload(content), name, theme=theme, **parameters).json()
+        return str(accepted["request_id" if theme == "QWEN" else "finetune_id"])
 
     def details(self, job_id: str) -> dict[str, Any]:
         answer = self.call("GET", "/finetune/request/details", json={"request_id": job_id})
@@ -88,17 +131,17 @@ class Caller:
         return self.call("GET", "/finetune/request/file/download", data=form).text
 
     def picture(self, model_id: str, **changed: Any) -> requests.Response:
-        body = {
-            "prompt": "HRBR figure on the beach",
-            "finetune_id": model_id,
-            "steps": 25,
-            "seed": 11,
-            "scheduler": "simple",
-            "sampler_name": "euler",
-            "aspect_ratio": "1:1",
-            "lora_strength": 1,
-        }
-        return self.call("POST", "/v1/flux-dev-finetuned", json={**body, **changed})
+        body = {**PICTURE, "finetune_id": model_id, **changed}
+        return self.call("POST", "/v1/flux-dev-finetuned", json=body)
+
+    def own_picture(self, model_id: str, version: str = "v1", **changed: Any) -> requests.Response:
+        """A picture by the model's own endpoint."""
+        slug = self.details(model_id)["slug"]
+        return self.call("POST", f"/{version}/{slug}", json={**PICTURE, **changed})
+
+    def queued(self, model_id: str, **changed: Any) -> dict[str, Any]:
+        """The addresses of a picture in the queue."""
+        return dict(self.own_picture(model_id, "v2", **changed).json())
 
     def raw(self, method: str, target: str, body: bytes, *, send: int) -> socket.socket:
         """Send a request by hand, of its body only the first `send` bytes, and leave the socket open."""

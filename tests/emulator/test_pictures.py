@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from tests.emulator.segmind_caller import Caller, dataset
-from tuneloop.emulator.pictures import Model, Wish, draw, quality
+from tuneloop.emulator.picture_values import Model, Wish, quality
+from tuneloop.emulator.pictures import draw
 
 PROMPT = "HRBR figure in the city"
 
@@ -115,6 +116,7 @@ def test_few_sampling_steps_leave_noise(archive: Path) -> None:
 
 
 def test_quality_grows_with_dose_and_pictures_and_burns_past_four_doses() -> None:
-    assert quality(500, 0.0004, 12).fit < quality(1000, 0.0004, 12).fit
-    assert quality(1000, 0.0004, 4).breadth < quality(1000, 0.0004, 12).breadth
-    assert quality(1000, 0.0004, 12).burn == 0 < quality(8000, 0.0004, 12).burn
+    few, right, many = (Model(Path("set.zip"), "00", steps, 0.0004) for steps in (500, 1000, 8000))
+    assert quality(few, 12).fit < quality(right, 12).fit
+    assert quality(right, 4).breadth < quality(right, 12).breadth
+    assert quality(right, 12).burn == 0 < quality(many, 12).burn

@@ -11,6 +11,7 @@ from tuneloop.emulator.jobs import Job
 from tuneloop.emulator.progress import Progress
 from tuneloop.emulator.request_log import LoggedRequest
 from tuneloop.emulator.server import PortInUse, running_emulator, serve
+from tuneloop.emulator.switches import Switches
 
 __all__ = [
     "BilledEntry",
@@ -21,6 +22,7 @@ __all__ = [
     "LoggedRequest",
     "PortInUse",
     "Progress",
+    "Switches",
     "running_emulator",
     "serve",
 ]

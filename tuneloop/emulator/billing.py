@@ -1,6 +1,7 @@
 """The billing ledger: what the provider would charge for. The oracle of the tests."""
 
 import json
+from collections.abc import Container
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -24,6 +25,8 @@ class BilledEntry:
     """The fields of the request that matter; never a key."""
     time: float
     """Acceptance, in epoch seconds of the emulator's clock."""
+    refunded: bool = False
+    """Whether it has come to a bad end since: neither provider charges for those."""
 
 
 class Billing:
@@ -44,12 +47,19 @@ class Billing:
                 (entry_id, kind, name, json.dumps(summary), self._clock.now()),
             )
 
-    def entries(self) -> list[BilledEntry]:
-        """Return every entry, oldest first."""
+    def entries(self, ended_badly: Container[str] = ()) -> list[BilledEntry]:
+        """Return every entry, oldest first; those of the given ids as refunded."""
         with self._state.transaction() as connection:
             rows = connection.execute("SELECT * FROM billing ORDER BY position").fetchall()
         return [
-            BilledEntry(row["id"], row["kind"], row["name"], json.loads(row["summary"]), row["time"])
+            BilledEntry(
+                id=row["id"],
+                kind=row["kind"],
+                name=row["name"],
+                summary=json.loads(row["summary"]),
+                time=row["time"],
+                refunded=row["id"] in ended_badly,
+            )
             for row in rows
         ]
 

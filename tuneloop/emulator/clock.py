@@ -1,11 +1,15 @@
 """The emulator's time: the wall clock plus an offset that only grows."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 
 from tuneloop.emulator.state import State
 
 _OFFSET = "clock_offset_s"
+_STANDING: ContextVar[float | None] = ContextVar("standing", default=None)
 
 
 class Clock:
@@ -24,7 +28,17 @@ class Clock:
 
     def now(self) -> float:
         """Return seconds since the epoch."""
-        return time.time() + self.offset_s
+        standing = _STANDING.get()
+        return time.time() + self.offset_s if standing is None else standing
+
+    @contextmanager
+    def standing_at(self, moment: float) -> Iterator[None]:
+        """Show one moment to everything this block does, for what should have been done then."""
+        token = _STANDING.set(moment)
+        try:
+            yield
+        finally:
+            _STANDING.reset(token)
 
     def advance(self, seconds: float) -> None:
         """Move forward.

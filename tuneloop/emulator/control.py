@@ -10,6 +10,7 @@ from tuneloop.emulator.faults import Fault
 from tuneloop.emulator.jobs import Job
 from tuneloop.emulator.progress import Progress
 from tuneloop.emulator.request_log import LoggedRequest
+from tuneloop.emulator.switches import Switches
 
 _TIMEOUT_S = 30
 
@@ -50,12 +51,28 @@ class EmulatorControl:
         return [Job(**job) for job in self._call("GET", "jobs")["jobs"]]
 
     def fail_job(self, job_id: str, error_message: str) -> None:
-        """End a job badly, now.
+        """End a job badly, now; of BFL, a text that is the name of a bad end leads to that one.
 
         Raises:
             EmulatorControlError: where there is no such job, or it has already ended.
         """
         self._call("POST", f"jobs/{job_id}/fail", {"error_message": error_message})
+
+    def unlist_job(self, job_id: str) -> None:
+        """Let lists leave out one job from now on; whoever knows its id still finds it.
+
+        Raises:
+            EmulatorControlError: where there is no such job.
+        """
+        self._call("POST", f"jobs/{job_id}/mark", {"mark": "unlisted"})
+
+    def need_queue(self, job_id: str) -> None:
+        """Let the model of one job draw on Segmind's v2 queue alone; v1 refuses it from now on.
+
+        Raises:
+            EmulatorControlError: where there is no such job.
+        """
+        self._call("POST", f"jobs/{job_id}/mark", {"mark": "v2 only"})
 
     def inject(self, fault: Fault) -> None:
         """Queue a fault behind those already waiting."""
@@ -76,6 +93,22 @@ class EmulatorControl:
     def progress(self, policy: Progress) -> None:
         """Put another progress policy in force, for open jobs too."""
         self._call("POST", "progress", asdict(policy))
+
+    def switches(self) -> Switches:
+        """Return the switches in force."""
+        return Switches(**self._call("GET", "switches"))
+
+    def switch(self, **changed: Any) -> Switches:
+        """Set some of `Switches`, such as `list_lag_s=30`, and leave the others; return all of them.
+
+        Raises:
+            EmulatorControlError: for a switch or a value that there is none of.
+        """
+        return Switches(**self._call("POST", "switches", changed))
+
+    def reset_switches(self) -> None:
+        """Set every switch back to how the provider behaves by itself."""
+        self._call("DELETE", "switches")
 
     def _call(self, method: str, control: str, body: dict[str, Any] | None = None) -> Any:
         # A session of its own for each call: a restarted emulator leaves no dead connection behind.

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict
-from typing import Any
+from typing import Any, get_args
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -12,6 +12,7 @@ from tuneloop.emulator import billing, request_log
 from tuneloop.emulator.emulation import Emulation
 from tuneloop.emulator.faults import Fault
 from tuneloop.emulator.gate import CONTROL
+from tuneloop.emulator.job_marks import Mark
 from tuneloop.emulator.progress import Progress
 
 
@@ -29,9 +30,11 @@ class ControlRoutes:
             Route(CONTROL + "requests", self._requests, methods=["GET"]),
             Route(CONTROL + "jobs", self._jobs, methods=["GET"]),
             Route(CONTROL + "jobs/{job_id}/fail", self._fail_job, methods=["POST"]),
+            Route(CONTROL + "jobs/{job_id}/mark", self._mark_job, methods=["POST"]),
             Route(CONTROL + "faults", self._faults, methods=["GET", "POST", "DELETE"]),
             Route(CONTROL + "clock", self._clock, methods=["GET", "POST"]),
             Route(CONTROL + "progress", self._progress, methods=["GET", "POST"]),
+            Route(CONTROL + "switches", self._switches, methods=["GET", "POST", "DELETE"]),
         ]
 
     async def _health(self, _: Request) -> Response:
@@ -39,7 +42,7 @@ class ControlRoutes:
         return JSONResponse({"status": "ok", "provider": provider.name, "api_key": provider.api_key})
 
     async def _billing(self, _: Request) -> Response:
-        return JSONResponse(billing.as_json(self._emulation.billing.entries()))
+        return JSONResponse(billing.as_json(self._emulation.billed()))
 
     async def _requests(self, _: Request) -> Response:
         return JSONResponse(request_log.as_json(self._emulation.requests.entries()))
@@ -56,6 +59,16 @@ class ControlRoutes:
         if not self._emulation.jobs.fail(job_id, body["error_message"]):
             return JSONResponse({"error": f"job {job_id}: there is none, or it has already ended"}, 409)
         return JSONResponse({"failed": job_id})
+
+    async def _mark_job(self, request: Request) -> Response:
+        job_id = request.path_params["job_id"]
+        mark: Mark | None = (await _body(request)).get("mark")
+        if mark is None or mark not in get_args(Mark):
+            return _unusable(f"mark must be one of {', '.join(get_args(Mark))}")
+        if self._emulation.jobs.find(job_id, polled=False) is None:
+            return JSONResponse({"error": f"job {job_id}: there is none"}, 404)
+        self._emulation.marks.add(job_id, mark)
+        return JSONResponse({"marked": job_id})
 
     async def _faults(self, request: Request) -> Response:
         faults = self._emulation.faults
@@ -85,6 +98,17 @@ class ControlRoutes:
             except (TypeError, ValueError) as error:
                 return _unusable(str(error))
         return JSONResponse(asdict(jobs.policy))
+
+    async def _switches(self, request: Request) -> Response:
+        board = self._emulation.switches
+        if request.method == "DELETE":
+            board.reset()
+        if request.method == "POST":
+            try:
+                board.turn(**await _body(request))
+            except (TypeError, ValueError) as error:
+                return _unusable(str(error))
+        return JSONResponse(asdict(board.now))
 
 
 async def _body(request: Request) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from PIL import Image
 EMPTY = "Looks like empty dataset. Please do not create subfolders, only zip the images"
 UNREADABLE = "Internal Server Error"
 # What zipfile, zlib and Pillow raise on damaged or locked files; Pillow's own errors are OSErrors, mostly.
-_UNREADABLE_ERRORS = (zipfile.BadZipFile, zlib.error, OSError, EOFError, SyntaxError, ValueError, RuntimeError)
+UNREADABLE_ERRORS = (zipfile.BadZipFile, zlib.error, OSError, EOFError, SyntaxError, ValueError, RuntimeError)
 _PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
 
 
@@ -25,13 +25,23 @@ def complaint(archive: Path) -> str | None:
             pictures = picture_names(opened)
             if not pictures or any("/" in name for name in names):
                 return EMPTY
-            for name in pictures:
-                with opened.open(name) as file, Image.open(file) as picture:
-                    picture.draft("RGB", (64, 64))  # a JPEG shows its damage at an eighth of its size too
-                    picture.load()
-    except _UNREADABLE_ERRORS:
+            if damaged(opened, pictures):
+                return UNREADABLE
+    except UNREADABLE_ERRORS:
         return UNREADABLE
     return None
+
+
+def damaged(archive: zipfile.ZipFile, names: list[str]) -> bool:
+    """Tell whether a picture of the archive cannot be read."""
+    try:
+        for name in names:
+            with archive.open(name) as file, Image.open(file) as picture:
+                picture.draft("RGB", (64, 64))  # a JPEG shows its damage at an eighth of its size too
+                picture.load()
+    except UNREADABLE_ERRORS:
+        return True
+    return False
 
 
 def picture_names(archive: zipfile.ZipFile) -> list[str]:

@@ -3,19 +3,23 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ExceptionHandler
 
-from tuneloop.emulator.billing import Billing
+from tuneloop.emulator.billing import BilledEntry, Billing
 from tuneloop.emulator.clock import Clock
-from tuneloop.emulator.faults import FaultQueue
+from tuneloop.emulator.faults import Fault, FaultQueue
+from tuneloop.emulator.job_marks import JobMarks
 from tuneloop.emulator.jobs import Jobs
 from tuneloop.emulator.objects import Objects
 from tuneloop.emulator.progress import Lifecycle, Progress
 from tuneloop.emulator.request_log import RequestLog
 from tuneloop.emulator.state import State
+from tuneloop.emulator.switches import SwitchBoard
+from tuneloop.emulator.tasks import Tasks
 
 WEIGHTS_BYTES = 1_500_000
 """Size of a weights file, where nothing else is asked for."""
@@ -32,8 +36,8 @@ class Provider:
     progress: Progress
     """Policy until another is set."""
     routes: Callable[["Emulation"], list[BaseRoute]]
-    refusal: Callable[["Emulation", int], Response]
-    """The provider's own answer of a status that a fault asks for."""
+    refusal: Callable[["Emulation", Fault], Response]
+    """The provider's own answer with the status that a fault asks for."""
     error_pages: dict[int | type[Exception], ExceptionHandler]
     """Handlers of unknown routes (404), wrong verbs (405) and the provider's own refusals."""
 
@@ -56,8 +60,25 @@ class Emulation:
         self.billing = Billing(self.state, self.clock)
         self.requests = RequestLog(self.state, self.clock)
         self.faults = FaultQueue(self.state)
+        self.switches = SwitchBoard(self.state)
         self.jobs = Jobs(self.state, self.clock, provider.lifecycle, provider.progress)
+        self.marks = JobMarks(self.state)
+        self.tasks = Tasks(self.state, self.clock)
         self.objects = Objects(self.state, self.clock, folder / f"{provider.name}-objects")
+
+    def accept(self, job_id: str, name: str, request: dict[str, Any], dataset: str, doom: str | None) -> None:
+        """Accept a training; see `Jobs.add`. Lists never show it where a switch says so."""
+        with self.state.transaction():
+            self.jobs.add(job_id, name, request, dataset, doom)
+            if self.switches.now.accepts_unlisted:
+                self.marks.add(job_id, "unlisted")
+
+    def billed(self) -> list[BilledEntry]:
+        """Return the billing ledger, with what has come to a bad end by now as refunded."""
+        with self.state.transaction():
+            jobs = self.jobs.all(polled=False)
+            failed = {job.id for job in jobs if self.jobs.lifecycle.is_bad(job.status)}
+            return self.billing.entries(failed | self.tasks.failed())
 
     def close(self) -> None:
         """Close the database; a later emulation of the same folder goes on from here."""

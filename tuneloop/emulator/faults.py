@@ -1,8 +1,7 @@
 """What can go wrong between a client and a provider, queued request by request.
 
 To add a fault of one request: one word in `FaultKind`, one function in `gate.py`'s table of faults. What
-would concern every request (a list that lags, jobs accepted late) is no fault but a policy, like `Progress`:
-a setting of its own, read by `jobs.py`.
+would concern every request (a list that lags, a word that differs) is no fault but a switch: `switches.py`.
 """
 
 import json
@@ -15,11 +14,22 @@ from tuneloop.emulator.state import State
 _TABLE = """CREATE TABLE IF NOT EXISTS faults (
     position INTEGER PRIMARY KEY, fault TEXT NOT NULL, hits INTEGER NOT NULL, matched INTEGER NOT NULL)"""
 
-FaultKind = Literal["refuse", "fail_after_effect", "cut_before_effect", "cut_after_effect", "slow", "truncate"]
+FaultKind = Literal[
+    "refuse",
+    "fail_after_effect",
+    "fail_before_late_effect",
+    "cut_before_effect",
+    "cut_after_effect",
+    "cut_before_late_effect",
+    "slow",
+    "truncate",
+]
 """
 refuse: answer `status` in the provider's own words; the request has no effect.
 fail_after_effect: the request takes effect, then `status` is answered in place of the real answer.
 cut_before_effect, cut_after_effect: the connection breaks without a byte of an answer.
+fail_before_late_effect, cut_before_late_effect: `status` is answered, or the connection breaks; the request
+takes effect `delay_s` seconds later, on the emulator's clock.
 slow: the request takes effect at once, its answer begins `delay_s` real seconds later.
 truncate: the connection breaks after `after_bytes` bytes of the answer's body.
 """
@@ -36,14 +46,17 @@ class Fault:
     """Such as `POST`; None matches any."""
     times: int = 1
     status: int = 500
-    """For `refuse` and `fail_after_effect`."""
+    """For `refuse`, `fail_after_effect` and `fail_before_late_effect`."""
     delay_s: float = 0.0
-    """For `slow`: real seconds, not the emulator's clock."""
+    """For `slow`, real seconds; for late effects, seconds of the emulator's clock."""
     after_bytes: int = 0
     """For `truncate`: bytes of the body that still go out."""
     chance: float = 1.0
     """Share of the matching requests that are hit, drawn from `seed`; the others pass and are not counted."""
     seed: int = 0
+    reason: str = ""
+    """Which of its meanings the status has, in the provider's terms (Segmind's 406: `credits`,
+    `content type`, `parameter`, `spend limit`); any other text is answered as it stands."""
 
     def __post_init__(self) -> None:
         """Refuse what would never hit.

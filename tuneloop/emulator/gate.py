@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -9,9 +10,11 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tuneloop.emulator import connection, object_routes
-from tuneloop.emulator.faults import Fault, FaultKind, FaultQueue
+from tuneloop.emulator.emulation import Emulation
+from tuneloop.emulator.faults import Fault, FaultKind
+from tuneloop.emulator.late_effects import LateEffects
 from tuneloop.emulator.objects import PREFIX as OBJECTS
-from tuneloop.emulator.request_log import RequestLog
+from tuneloop.emulator.request_body import held_back, patient
 
 CONTROL = "/_emulator/"
 """Prefix of the control routes; they are neither logged nor hit by faults."""
@@ -24,8 +27,12 @@ class _Call:
     app: ASGIApp
     scope: Scope
     receive: Receive
+    """Of the body that was held back."""
+    connection: Receive
+    """Of the connection itself."""
     send: Send
-    refusal: Callable[[int], Response]
+    refusal: Callable[[Fault], Response]
+    late: LateEffects
 
     async def pass_on(self, send: Send | None = None) -> None:
         await self.app(self.scope, self.receive, send or self.send)
@@ -36,8 +43,8 @@ class _Call:
 
         await self.pass_on(nowhere)
 
-    async def refuse(self, status: int) -> None:
-        await self.refusal(status)(self.scope, self.receive, self.send)
+    async def refuse(self, fault: Fault) -> None:
+        await self.refusal(fault)(self.scope, self.receive, self.send)
 
 
 class Gate:
@@ -45,79 +52,75 @@ class Gate:
 
     Args:
         app: the provider's routes.
-        log: where arrivals are noted.
-        faults: what the requests meet.
-        refusal: the provider's own answer for a status that a fault asks for.
+        emulation: its request log, faults and switches.
     """
 
-    def __init__(
-        self, app: ASGIApp, log: RequestLog, faults: FaultQueue, refusal: Callable[[int], Response]
-    ) -> None:
+    def __init__(self, app: ASGIApp, emulation: Emulation) -> None:
         self._app = app
-        self._log = log
-        self._faults = faults
-        self._refusal = refusal
+        self._emulation = emulation
+        self._late = LateEffects(emulation.clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let one request through, or do to it what the queue says."""
         if scope["type"] != "http" or scope["path"].startswith(CONTROL):
+            await self._late.settle()
             await self._app(scope, receive, send)
             return
-        position = self._log.arrived(scope["method"], scope["path"])
+        log = self._emulation.requests
+        position = log.arrived(scope["method"], scope["path"])
 
         async def logged(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._log.answered(position, message["status"])
+                log.answered(position, message["status"])
             await send(message)
 
         stored = scope["path"].startswith(OBJECTS)
+        hurried = patient(receive, self._emulation.switches.now.read_timeout_s)
         # Archives are streamed to disk by their route; everything else is held back until its last
         # byte is in, so that a request that was only half sent has no effect and meets no fault.
-        whole = receive if stored else await _whole_request(receive)
+        whole = hurried if stored else await held_back(hurried)
         if whole is None:
+            await connection.cut(scope, receive)
             return
-        refusal = object_routes.refusal if stored else self._refusal
-        call = _Call(self._app, scope, whole, logged, refusal)
-        fault = self._faults.take(scope["method"], scope["path"])
+        await self._late.settle()
+        call = _Call(self._app, scope, whole, receive, logged, self._refusal_of(stored=stored), self._late)
+        fault = self._emulation.faults.take(scope["method"], scope["path"])
         # A stopping emulator cancels what is still slow; its connection is broken already.
         with contextlib.suppress(asyncio.CancelledError):
             await (_FAULTS[fault.kind](call, fault) if fault else call.pass_on())
 
-
-async def _whole_request(receive: Receive) -> Receive | None:
-    """Read the body to its end; None if the sender went away before."""
-    body = bytearray()
-    more = True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        body += message.get("body", b"")
-        more = message.get("more_body", False)
-    waiting: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
-
-    async def replayed() -> Message:
-        return waiting.pop() if waiting else await receive()
-
-    return replayed
+    def _refusal_of(self, *, stored: bool) -> Callable[[Fault], Response]:
+        if stored:
+            return object_routes.refusal
+        return functools.partial(self._emulation.provider.refusal, self._emulation)
 
 
 async def _refuse(call: _Call, fault: Fault) -> None:
-    await call.refuse(fault.status)
+    await call.refuse(fault)
 
 
 async def _fail_after_effect(call: _Call, fault: Fault) -> None:
     await call.take_effect_silently()
-    await call.refuse(fault.status)
+    await call.refuse(fault)
+
+
+async def _fail_before_late_effect(call: _Call, fault: Fault) -> None:
+    call.late.add(fault.delay_s, call.take_effect_silently)
+    await call.refuse(fault)
 
 
 async def _cut_before_effect(call: _Call, _: Fault) -> None:
-    await connection.cut(call.scope, call.receive)
+    await connection.cut(call.scope, call.connection)
 
 
 async def _cut_after_effect(call: _Call, _: Fault) -> None:
     await call.take_effect_silently()
-    await connection.cut(call.scope, call.receive)
+    await connection.cut(call.scope, call.connection)
+
+
+async def _cut_before_late_effect(call: _Call, fault: Fault) -> None:
+    call.late.add(fault.delay_s, call.take_effect_silently)
+    await connection.cut(call.scope, call.connection)
 
 
 async def _slow(call: _Call, fault: Fault) -> None:
@@ -150,8 +153,10 @@ async def _truncate(call: _Call, fault: Fault) -> None:
 _FAULTS: dict[FaultKind, Callable[[_Call, Fault], Awaitable[None]]] = {
     "refuse": _refuse,
     "fail_after_effect": _fail_after_effect,
+    "fail_before_late_effect": _fail_before_late_effect,
     "cut_before_effect": _cut_before_effect,
     "cut_after_effect": _cut_after_effect,
+    "cut_before_late_effect": _cut_before_late_effect,
     "slow": _slow,
     "truncate": _truncate,
 }

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -82,10 +82,11 @@ class Jobs:
                 (job_id, name, json.dumps(request), dataset, doom, first, now, now, now),
             )
 
-    def all(self, *, polled: bool) -> list[Job]:
-        """Return every job, oldest first; `polled` if the client asked."""
+    def all(self, *, polled: bool, only: Container[str] | None = None) -> list[Job]:
+        """Return every job, or `only` those of some ids, oldest first; `polled` if the client asked."""
         with self._state.transaction():
-            return self._look_at(self._rows(), polled=polled)
+            rows = [row for row in self._rows() if only is None or row["id"] in only]
+            return self._look_at(rows, polled=polled)
 
     def find(self, job_id: str, *, polled: bool) -> Job | None:
         """Return one job, None if there is none of this id."""
@@ -111,7 +112,7 @@ class Jobs:
                 return False
             connection.execute(
                 "UPDATE jobs SET status = ?, error_message = ?, updated = ? WHERE id = ?",
-                (self.lifecycle.failed, error_message, self._clock.now(), job_id),
+                (self.lifecycle.bad_end(error_message), error_message, self._clock.now(), job_id),
             )
         return True
 
@@ -125,12 +126,11 @@ class Jobs:
         jobs, changes = [], []
         for row in rows:
             before = Position(row["status"], row["since"], row["polls"])
-            doomed = row["doom"] is not None
-            after = moved(before, self.lifecycle, policy, now, polled=polled, doomed=doomed)
+            after = moved(before, self.lifecycle, policy, now, polled=polled, doom=row["doom"])
             error, updated = row["error_message"], row["updated"]
             if after.status != before.status:
                 updated = after.since
-                error = row["doom"] if after.status == self.lifecycle.failed else None
+                error = row["doom"] if self.lifecycle.is_bad(after.status) else None
             if after != before:
                 changes.append((after.status, after.since, after.polls, error, updated, row["id"]))
             request = json.loads(row["request"])

@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from tuneloop.emulator import byte_ranges, signed_urls
 from tuneloop.emulator.clock import Clock
+from tuneloop.emulator.faults import Fault
 from tuneloop.emulator.objects import PREFIX, Objects, StoredObject
 
 _CHUNK = 1 << 20
@@ -114,6 +115,7 @@ def xml_error(status: int, code: str, message: str) -> Response:
     return Response(body, status, media_type="application/xml")
 
 
-def refusal(status: int) -> Response:
-    """Return the store's answer to an injected fault of this status."""
-    return xml_error(status, _CODES.get(status, "AccessDenied"), "Injected by the emulator.")
+def refusal(fault: Fault) -> Response:
+    """Return the store's answer to an injected fault."""
+    code = _CODES.get(fault.status, "AccessDenied")
+    return xml_error(fault.status, code, fault.reason or "Injected by the emulator.")

@@ -5,86 +5,24 @@ trained shows as it would in earnest: too little training gives pale, blurred an
 burns them, few training pictures blur the subject. Same arguments, same bytes.
 """
 
-import io
-import math
-from dataclasses import dataclass
-from pathlib import Path
-
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image
 
+from tuneloop.emulator.picture_flaws import developed
 from tuneloop.emulator.picture_memory import Cutout, Memory, Pixels, remember
 from tuneloop.emulator.picture_scenes import chance_of, scene
-
-_EXAMPLE_DOSE = 1000 * 0.0004
-"""Steps times learning rate of the example on Segmind's Flux fine-tuning page: taken as about right."""
-
-
-@dataclass(frozen=True)
-class Model:
-    """What a training left behind."""
-
-    archive: Path
-    mark: str
-    """Fingerprint of dataset and recipe."""
-    steps: int
-    learning_rate: float
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What is asked of a model."""
-
-    prompt: str
-    seed: int
-    steps: int
-    """Of sampling; below about 12 some noise is left."""
-    strength: float
-    """0 is the base model, which does not know the subject; 1 is the trained one; past 1.5 it burns."""
-    width: int
-    height: int
-    """Pixels, like `width`."""
-
-
-@dataclass(frozen=True)
-class Quality:
-    """How well a model was trained. Every value is 0 to 1."""
-
-    fit: float
-    """1 is fully trained."""
-    breadth: float
-    """1 is a dataset large enough to tell the subject from its surroundings."""
-    burn: float
-    """1 is trained to pieces."""
-
-
-def quality(steps: int, learning_rate: float, pictures: int) -> Quality:
-    """Judge a training by its dose (steps times learning rate) and the number of its pictures."""
-    dose = steps * learning_rate / _EXAMPLE_DOSE
-    burn = math.log10(dose / 4) if dose > 4 else 0.0
-    return Quality(1 - math.exp(-2.6 * dose), 1 - math.exp(-pictures / 4), min(1.0, burn))
+from tuneloop.emulator.picture_values import Model, Wish, quality
 
 
 def draw(model: Model, wish: Wish) -> bytes:
-    """Return a JPEG of the wished size."""
+    """Return a picture file of the wished size."""
     memory = remember(model.archive, model.mark)
-    trained = quality(model.steps, model.learning_rate, memory.pictures)
-    part = min(abs(wish.strength), 1.0)
-    burn = min(1.0, trained.burn * part + max(0.0, abs(wish.strength) - 1.5) / 2)
-    flaw = part * (1 - trained.fit * (0.5 + 0.5 * trained.breadth))
-    unfinished = max(0.0, 1 - wish.steps / 12)
-
+    trained = quality(model, memory.pictures)
     image = scene(wish.prompt, wish.seed, memory.palette, wish.width, wish.height)
     if wish.strength > 0:
+        part = min(abs(wish.strength), 1.0)
         image = _with_subject(image, memory, model.mark, wish, shown=part * (0.4 + 0.6 * trained.fit))
-    image = _blurred(image, 5.0 * flaw**1.5 + 2.0 * unfinished)
-    image = _faded(image, 0.75 * flaw)
-    image = _burnt(image, burn)
-    noise = 0.004 + 0.20 * flaw**1.5 + 0.16 * burn + 0.30 * unfinished
-    image = _finished(image, chance_of("grain", model.mark, wish.prompt, wish.seed), noise)
-    file = io.BytesIO()
-    Image.fromarray((np.clip(image, 0, 1) * 255).astype(np.uint8)).save(file, "JPEG", quality=90)
-    return file.getvalue()
+    return developed(image, trained, wish, chance_of("grain", model.mark, wish.prompt, wish.seed))
 
 
 def _with_subject(image: Pixels, memory: Memory, mark: str, wish: Wish, *, shown: float) -> Pixels:
@@ -124,34 +62,3 @@ def _with_shadow(image: Pixels, across: float, down: float, wide: float) -> Pixe
     rows, columns = np.ogrid[:height, :width]
     far = ((columns - across) / (0.52 * wide)) ** 2 + ((rows - down) / (0.09 * wide)) ** 2
     return np.asarray(image * (1 - 0.42 * np.exp(-far))[..., None], np.float32)
-
-
-def _blurred(image: Pixels, radius: float) -> Pixels:
-    if radius < 0.2:
-        return image
-    flat = Image.fromarray((np.clip(image, 0, 1) * 255).astype(np.uint8))
-    return np.asarray(flat.filter(ImageFilter.GaussianBlur(radius)), np.float32) / 255
-
-
-def _faded(image: Pixels, amount: float) -> Pixels:
-    """Wash the colours out towards a pale grey."""
-    grey = image.mean(2, keepdims=True) * 0.35 + 0.48
-    return np.asarray(image + amount * (grey - image), np.float32)
-
-
-def _burnt(image: Pixels, amount: float) -> Pixels:
-    """Drive contrast and colour over the top."""
-    if amount <= 0:
-        return image
-    grey = image.mean(2, keepdims=True)
-    vivid = grey + (image - grey) * (1 + 2.2 * amount)
-    return np.asarray(np.clip(0.5 + (vivid - 0.5) * (1 + 2.5 * amount), 0, 1), np.float32)
-
-
-def _finished(image: Pixels, chance: np.random.Generator, noise: float) -> Pixels:
-    """Add grain and a soft darkening of the corners."""
-    height, width, _ = image.shape
-    down, across = np.ogrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
-    corners = (1 - 0.16 * (down**2 + across**2) ** 1.5 / 2)[..., None]
-    grain = chance.standard_normal(image.shape, dtype=np.float32) * noise
-    return np.asarray(image * corners + grain, np.float32)

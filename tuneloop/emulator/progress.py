@@ -19,14 +19,24 @@ class Lifecycle:
     """State in which a bad dataset is noticed: such a job leaves it for `failed`."""
     trained: str
     """First state in which the weights can be downloaded."""
+    also_failed: tuple[str, ...] = ()
+    """Further states of a bad end; an error message that is one of these words leads there."""
+
+    def bad_end(self, error_message: str) -> str:
+        """Return the state in which a job with this error ends."""
+        return error_message if error_message in self.also_failed else self.failed
+
+    def is_bad(self, status: str) -> bool:
+        """Tell whether a job in `status` has ended badly."""
+        return status == self.failed or status in self.also_failed
 
     def reached(self, status: str, target: str) -> bool:
         """Tell whether a job in `status` is at `target` or past it; a failed one never is."""
-        return status != self.failed and self.states.index(status) >= self.states.index(target)
+        return not self.is_bad(status) and self.states.index(status) >= self.states.index(target)
 
     def ended(self, status: str) -> bool:
         """Tell whether a job in `status` moves no more."""
-        return status in (self.failed, self.states[-1])
+        return self.is_bad(status) or status == self.states[-1]
 
 
 @dataclass(frozen=True)
@@ -81,7 +91,7 @@ class Position:
 
 
 def moved(
-    position: Position, lifecycle: Lifecycle, policy: Progress, now: float, *, polled: bool, doomed: bool
+    position: Position, lifecycle: Lifecycle, policy: Progress, now: float, *, polled: bool, doom: str | None
 ) -> Position:
     """Return where a job stands now, never further back than before.
 
@@ -91,7 +101,7 @@ def moved(
         policy: when a state is left.
         now: epoch seconds.
         polled: whether this look is one of the client's.
-        doomed: whether its dataset is bad, so that it fails where the lifecycle says.
+        doom: error of its bad dataset, with which it fails where the lifecycle says; None for a good one.
     """
     if polled and policy.mode == "polls":
         position = replace(position, polls=position.polls + 1)
@@ -99,7 +109,7 @@ def moved(
         left_at = _leaves_at(position, policy, now)
         if left_at is None:
             break
-        position = Position(_next_status(position.status, lifecycle, doomed=doomed), left_at)
+        position = Position(_next_status(position.status, lifecycle, doom), left_at)
     return position
 
 
@@ -113,7 +123,7 @@ def _leaves_at(position: Position, policy: Progress, now: float) -> float | None
     return left_at if left_at <= now else None
 
 
-def _next_status(status: str, lifecycle: Lifecycle, *, doomed: bool) -> str:
-    if doomed and status == lifecycle.fails_after:
-        return lifecycle.failed
+def _next_status(status: str, lifecycle: Lifecycle, doom: str | None) -> str:
+    if doom is not None and status == lifecycle.fails_after:
+        return lifecycle.bad_end(doom)
     return lifecycle.states[lifecycle.states.index(status) + 1]

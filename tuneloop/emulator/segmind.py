@@ -1,41 +1,49 @@
-"""Segmind's fine-tuning API: routes, authentication, and the states of a training.
+"""Segmind's fine-tuning API: its routes, and the states of a training.
 
-Sources: Segmind: Flux fine-tuning page, Flux Kontext fine-tuning page (answers, and details, which the
-Flux page leaves out), Flux Dev Finetuned page, webhooks page (the states DATA_PROCESSING and
-TRAINING_INITIATED), its open training worker (QUEUED, FAILED). Some GETs carry a body, as documented.
+Sources: Segmind: Flux, Flux Kontext and Qwen fine-tuning pages (answers, and details, which the Flux page
+leaves out), Flux Dev Finetuned page, webhooks page (the states DATA_PROCESSING and TRAINING_INITIATED), its
+open training worker (QUEUED, FAILED). Some GETs carry a body, as documented.
 """
 
 import re
 import uuid
-from collections.abc import Awaitable, Callable
-from typing import Any
 from urllib.parse import urlsplit
 
-from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from tuneloop.emulator import segmind_answers as answers
-from tuneloop.emulator import segmind_inference, segmind_submit, signed_urls, weights
+from tuneloop.emulator import (
+    segmind_inference,
+    segmind_models,
+    segmind_queue,
+    segmind_submit,
+    signed_urls,
+    weights,
+)
 from tuneloop.emulator.emulation import Emulation, Provider
 from tuneloop.emulator.jobs import Job
+from tuneloop.emulator.listing import listed
 from tuneloop.emulator.objects import PREFIX
 from tuneloop.emulator.progress import Lifecycle, Progress
-from tuneloop.emulator.segmind_answers import Refused
+from tuneloop.emulator.segmind_refusals import Refused
+from tuneloop.emulator.segmind_requests import (
+    API_KEY,
+    Fields,
+    endpoint,
+    form_fields,
+    json_fields,
+    no_fields,
+    text_field,
+)
 
-API_KEY = "SG_0123456789abcdef"
 _UPLOADS = "finetune-pipeline/uploads/5f0c1c5e-2a55-4b0e-9d3c-6a3f5d1b7e42"
 """Bucket and folder of the one account."""
 _MODELS = "segmind-sd-models/finetune/finetuned_models"
 _UPLOAD_VALID_S = 3600
 """Segmind does not say; an hour is what it grants for downloads."""
 _DOWNLOAD_VALID_S = 3600
-
-Fields = dict[str, Any]
-Handler = Callable[[Fields, str], Response]
-"""Takes the fields of a request and the origin it came to."""
 
 
 class SegmindRoutes:
@@ -48,17 +56,22 @@ class SegmindRoutes:
         """Return every documented route."""
         request = "/finetune/request/"
         return [
-            Route(request + "upload/pre-signed-url", _endpoint(self._upload_url, _json), methods=["GET"]),
-            Route(request + "submit", _endpoint(self._submit, _json), methods=["POST"]),
-            Route(request + "details", _endpoint(self._details, _json), methods=["GET"]),
-            Route(request + "list", _endpoint(self._list, _no_body), methods=["GET"]),
-            Route(request + "access-update", _endpoint(self._access_update, _form), methods=["PUT"]),
-            Route(request + "file/download", _endpoint(self._file_download, _form), methods=["GET"]),
-            Route("/v1/flux-dev-finetuned", _endpoint(self._infer, _json), methods=["POST"]),
+            Route(request + "upload/pre-signed-url", endpoint(self._upload_url, json_fields), methods=["GET"]),
+            Route(request + "submit", endpoint(self._submit, json_fields), methods=["POST"]),
+            Route(request + "details", endpoint(self._details, json_fields), methods=["GET"]),
+            Route(request + "list", endpoint(self._list, no_fields), methods=["GET"]),
+            Route(request + "access-update", endpoint(self._access_update, form_fields), methods=["PUT"]),
+            Route(request + "file/download", endpoint(self._file_download, form_fields), methods=["GET"]),
+            Route("/v1/{slug}", self._picture, methods=["POST"]),
+            Route("/v2/{slug}", self._queue, methods=["POST"]),
+            Route("/v2/requests/{id}/status", self._queue_status, methods=["GET"]),
+            Route("/v2/requests/{id}", self._queue_result, methods=["GET"]),
+            Route("/v1/requests/{id}", self._queue_result, methods=["GET"]),
+            Route(segmind_queue.OUTPUTS + "{file}", self._output, methods=["GET"]),
         ]
 
     def _upload_url(self, fields: Fields, origin: str) -> Response:
-        name = _text(fields, "name")
+        name = text_field(fields, "name")
         # Whether Segmind doubles a .zip that is already there is not known; one is shown in its example.
         file = re.sub(r"[^A-Za-z0-9._-]", "-", name.removesuffix(".zip")) + ".zip"
         key = f"{_UPLOADS}/{uuid.uuid4()}-{file}"
@@ -73,33 +86,59 @@ class SegmindRoutes:
     def _details(self, fields: Fields, origin: str) -> Response:
         # The Kontext page sends a FINETUNE_ID as request_id; one value is known by both names.
         name = "finetune_id" if "finetune_id" in fields else "request_id"
-        job = self._job(_text(fields, name), polled=True)
-        return JSONResponse(answers.details(job, self._weights_url(job, origin)))
+        job = self._job(text_field(fields, name), polled=True)
+        word = self._emulation.switches.now.deploying_word
+        return JSONResponse(answers.details(job, self._weights_url(job, origin), word))
 
     def _list(self, _: Fields, origin: str) -> Response:
-        jobs = self._emulation.jobs.all(polled=True)
-        return JSONResponse([answers.listed(job, self._weights_url(job, origin)) for job in jobs])
+        jobs, word = listed(self._emulation), self._emulation.switches.now.deploying_word
+        return JSONResponse([answers.listed(job, self._weights_url(job, origin), word) for job in jobs])
 
     def _access_update(self, fields: Fields, _: str) -> Response:
-        public = _text(fields, "segmind_public")
+        public = text_field(fields, "segmind_public")
         if public.lower() not in ("true", "false"):
             raise Refused(400, "segmind_public must be True or False")
-        job = self._job(_text(fields, "request_id"), polled=False)
+        job = self._job(text_field(fields, "request_id"), polled=False)
         self._emulation.jobs.amend(job.id, segmind_public=public.lower() == "true")
         return JSONResponse(200)
 
     def _file_download(self, fields: Fields, origin: str) -> Response:
-        path = urlsplit(_text(fields, "cloud_storage_url")).path
+        path = urlsplit(text_field(fields, "cloud_storage_url")).path
         match = re.fullmatch(f"{PREFIX}{_MODELS}/([^/]+)/[^/]+", path)
         job = self._job(match.group(1), polled=False) if match else None
         if job is None or urlsplit(self._weights_url(job, origin) or "").path != path:
             raise Refused(404, "cloud_storage_url is not the file of one of your models")
         self._write_weights(job, path.removeprefix(PREFIX))
         query = signed_urls.sign_v2("GET", path, self._emulation.clock.now(), _DOWNLOAD_VALID_S)
-        return PlainTextResponse(f"{origin}{path}?{query}")
+        url = f"{origin}{path}?{query}"
+        quoted = self._emulation.switches.now.download_url == "quoted"
+        return JSONResponse(url) if quoted else PlainTextResponse(url)
 
-    def _infer(self, fields: Fields, _: str) -> Response:
-        return segmind_inference.draw(self._emulation, fields)
+    async def _picture(self, request: Request) -> Response:
+        slug = request.path_params["slug"]
+        answer = endpoint(lambda fields, _: segmind_inference.draw(self._emulation, slug, fields), json_fields)
+        return await answer(request)
+
+    async def _queue(self, request: Request) -> Response:
+        slug = request.path_params["slug"]
+        answer = endpoint(
+            lambda fields, origin: segmind_queue.submit(self._emulation, slug, fields, origin), json_fields
+        )
+        return await answer(request)
+
+    async def _queue_status(self, request: Request) -> Response:
+        task = request.path_params["id"]
+        return await endpoint(lambda *_: segmind_queue.status(self._emulation, task), no_fields)(request)
+
+    async def _queue_result(self, request: Request) -> Response:
+        task = request.path_params["id"]
+        answer = endpoint(lambda _, origin: segmind_queue.result(self._emulation, task, origin), no_fields)
+        return await answer(request)
+
+    async def _output(self, request: Request) -> Response:
+        file = request.path_params["file"]
+        answer = endpoint(lambda *_: segmind_queue.output(self._emulation, file), no_fields, key=False)
+        return await answer(request)
 
     def _job(self, job_id: str, *, polled: bool) -> Job:
         job = self._emulation.jobs.find(job_id, polled=polled)
@@ -117,64 +156,9 @@ class SegmindRoutes:
     def _write_weights(self, job: Job, key: str) -> None:
         """Put the file in place when it is first asked for: nobody waits for gigabytes nobody wants."""
         size = self._emulation.weights_bytes
-        mark = segmind_inference.weights_mark(self._emulation, job)
+        mark = segmind_models.weights_mark(self._emulation, job)
         metadata = {"format": "pt", "base_model": job.request["base_model"], "fingerprint": mark}
         self._emulation.objects.produce(key, weights.chunks(mark, size, metadata), weights.etag(mark, size))
-
-
-def _endpoint(
-    handler: Handler, read: Callable[[Request], Awaitable[Fields]]
-) -> Callable[[Request], Awaitable[Response]]:
-    async def endpoint(request: Request) -> Response:
-        _authenticate(request)
-        fields = await read(request)
-        origin = str(request.base_url).rstrip("/")
-        return await run_in_threadpool(handler, fields, origin)
-
-    return endpoint
-
-
-def _authenticate(request: Request) -> None:
-    key = request.headers.get("x-api-key")
-    if key is None and "authorization" not in request.headers:
-        raise Refused(401, "Missing Authorization or x-api-key in header")
-    if key != API_KEY:  # a right key sent as a bearer token is refused as well
-        raise answers.Unauthorized
-
-
-async def _json(request: Request) -> Fields:
-    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-        raise Refused(406, "Content-Type must be application/json")
-    try:
-        body = await request.json()
-    except ValueError:
-        raise Refused(400, "The body is not JSON") from None
-    if not isinstance(body, dict):
-        raise Refused(400, "The body must be a JSON object")
-    return body
-
-
-async def _form(request: Request) -> Fields:
-    """Read a form in both encodings in use: multipart (the pages' curl) and urlencoded (the SDK)."""
-    encoding = request.headers.get("content-type", "").partition(";")[0].strip()
-    if encoding not in ("multipart/form-data", "application/x-www-form-urlencoded"):
-        raise Refused(406, "Content-Type must be that of a form, multipart or urlencoded")
-    try:
-        async with request.form() as form:
-            return dict(form)
-    except HTTPException:
-        raise Refused(400, "The body is not a form") from None
-
-
-async def _no_body(_: Request) -> Fields:
-    return {}
-
-
-def _text(fields: Fields, name: str) -> str:
-    value = fields.get(name)
-    if not isinstance(value, str) or not value.strip():
-        raise Refused(400, f"{name} is required")
-    return value
 
 
 LIFECYCLE = Lifecycle(

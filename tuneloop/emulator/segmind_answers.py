@@ -5,6 +5,7 @@ differ, as there), Flux Dev Finetuned page; error catalogue of api-evangelist/se
 HTML page for 405, meanings of 406).
 """
 
+import re
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -13,7 +14,10 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from tuneloop.emulator.clock import iso_utc
 from tuneloop.emulator.emulation import Emulation
+from tuneloop.emulator.faults import Fault
 from tuneloop.emulator.jobs import Job
+from tuneloop.emulator.segmind_refusals import Refused, Unauthorized
+from tuneloop.emulator.segmind_themes import theme_of
 
 _WORDS = {
     400: "Bad request",
@@ -21,28 +25,20 @@ _WORDS = {
     403: "Forbidden",
     404: "Model or endpoint not found",
     406: "Insufficient credits",
+    410: "This service is retired and takes no new training jobs",
     429: "Too many requests",
     500: "Internal server error",
     502: "Service temporarily unavailable",
     504: "Request timed out",
 }
+_MEANINGS_OF_406 = {
+    "credits": "Insufficient credits",
+    "content type": "Content-Type must be application/json",
+    "parameter": "Invalid value for parameter",
+    "spend limit": "Team spend limit exceeded",
+}
+"""One status for four different refusals; only the message tells which."""
 _RATE_WINDOW_S = 60
-
-
-class Refused(Exception):
-    """A request the provider does not accept; it has had no effect."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
-
-
-class Unauthorized(Refused):
-    """A key that is wrong, answered in the auth variant of the error body."""
-
-    def __init__(self) -> None:
-        super().__init__(401, "Unauthorized")
 
 
 async def refused(_: Request, error: Exception) -> Response:
@@ -67,32 +63,34 @@ async def wrong_verb(_: Request, error: Exception) -> Response:
     return HTMLResponse(page, 405, headers)
 
 
-def injected(emulation: Emulation, status: int) -> Response:
+def injected(emulation: Emulation, fault: Fault) -> Response:
     """Answer an injected fault; a 429 names the end of its window and sends no Retry-After."""
     headers = {}
-    if status == 429:
+    if fault.status == 429:
         headers["x-rate-limit-reset-at-utc"] = iso_utc(emulation.clock.now() + _RATE_WINDOW_S)
-    return JSONResponse({"error": _WORDS.get(status, "Injected by the emulator")}, status, headers)
+    usual = _WORDS.get(fault.status, "Injected by the emulator")
+    message = (_MEANINGS_OF_406.get(fault.reason) or fault.reason) if fault.reason else usual
+    return JSONResponse({"error": message}, fault.status, headers)
 
 
-def submitted(job_id: str, name: str) -> dict[str, Any]:
-    """Show a training as the submit answer does."""
-    return {"status": "REQUESTED", "finetune_id": job_id, "name": name}
+def submitted(job_id: str, request: dict[str, Any]) -> dict[str, Any]:
+    """Show a training as the submit answer of its theme does."""
+    return {"status": "REQUESTED", theme_of(request).submit_id: job_id, "name": request["name"]}
 
 
-def details(job: Job, weights_url: str | None) -> dict[str, Any]:
+def details(job: Job, weights_url: str | None, deploying_word: str) -> dict[str, Any]:
     """Show a training as details do: no theme, train type or parameters, but slug and times."""
     return {
         "finetune": {
-            "id": job.id,
+            theme_of(job.request).first_id: job.id,
             "finetune_id": job.id,
             "name": job.name,
             "data_source_path": job.request["data_source_path"],
             "instance_prompt": job.request["instance_prompt"],
-            "status": job.status,
+            "status": _word(job, deploying_word),
             "source_type": "AWS_S3",
             "base_model": job.request["base_model"],
-            "slug": f"{job.id}-{job.name}",
+            "slug": slug(job),
             "public_model": job.request["segmind_public"],
             "error_message": job.error_message,
             "cloud_storage_url": weights_url,
@@ -102,15 +100,15 @@ def details(job: Job, weights_url: str | None) -> dict[str, Any]:
     }
 
 
-def listed(job: Job, weights_url: str | None) -> dict[str, Any]:
+def listed(job: Job, weights_url: str | None, deploying_word: str) -> dict[str, Any]:
     """Show a training as the list does: theme and prompt repeated inside the parameters."""
     request = job.request
     repeated = {"theme": request["theme"], "prompt": request["instance_prompt"]}
     return {
-        "id": job.id,
+        theme_of(request).first_id: job.id,
         "data_source_path": request["data_source_path"],
         "name": job.name,
-        "status": job.status,
+        "status": _word(job, deploying_word),
         "error_message": job.error_message,
         "segmind_model_path": None,
         "advance_parameters": repeated | request["advance_parameters"],
@@ -123,3 +121,12 @@ def listed(job: Job, weights_url: str | None) -> dict[str, Any]:
         "finetune_id": job.id,
         "model_information": {},
     }
+
+
+def slug(job: Job) -> str:
+    """Return the name of a model's own endpoint: an id and the name, as on the page of a public model."""
+    return f"{job.id}-{re.sub('[^A-Za-z0-9_-]+', '-', job.name).strip('-').lower()}"
+
+
+def _word(job: Job, deploying_word: str) -> str:
+    return deploying_word if job.status == "INFERENCE_QUEUED" else job.status

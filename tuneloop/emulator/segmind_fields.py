@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tuneloop.emulator.segmind_answers import Refused
+from tuneloop.emulator.segmind_refusals import Refused
 
 
 @dataclass(frozen=True)
@@ -62,20 +62,23 @@ def choice(*choices: str, required: bool = True) -> Field:
     return Field((str,), "a string", choices=choices, required=required)
 
 
-def check(body: Mapping[str, Any], fields: Mapping[str, Field], *, where: str = "") -> None:
+def check(body: Mapping[str, Any], fields: Mapping[str, Field], *, where: str = "", others: bool = False) -> None:
     """Check a JSON object field by field.
 
     Args:
         body: the object.
         fields: the fields it may have.
         where: prefix of the names in messages.
+        others: whether it may have further fields, each a single value.
 
     Raises:
         Refused: 400 for an unknown, missing or mistyped field, 406 for a value out of bounds.
     """
-    for name in body:
-        if name not in fields:
+    for name, value in body.items():
+        if name not in fields and not others:
             raise Refused(400, f"{where}{name} is not a field of this request")
+        if name not in fields and not isinstance(value, str | int | float):
+            raise Refused(400, f"{where}{name} must be a single value")
     for name, field in fields.items():
         if name in body:
             field.check(f"{where}{name}", body[name])

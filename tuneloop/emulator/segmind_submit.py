@@ -1,72 +1,26 @@
-"""POST /finetune/request/submit: what each theme takes, and the acceptance of a training.
+"""POST /finetune/request/submit: the acceptance of a training.
 
-Source: Segmind: Flux fine-tuning page. The page marks no field as required; the older SDK's OpenAPI does
-(name, data_source_path, instance_prompt, trigger_word, base_model, train_type, machine_type) and gives
-segmind_public a default. Ranges of the parameters are published nowhere: only their types are held here,
-and signs where a negative number could mean nothing.
+Sources: Segmind: Flux, Flux Kontext and Qwen fine-tuning pages. A dataset lies at a URL that was given out
+for an upload, or at a public one that answers HEAD and GET with Content-Length. The public file is read at
+once, though the provider may well read it later.
 """
 
 import uuid
-from dataclasses import dataclass
 from typing import Any
 
-from tuneloop.emulator import dataset_zip
+from tuneloop.emulator import dataset_pairs, dataset_zip
 from tuneloop.emulator.emulation import Emulation
-from tuneloop.emulator.segmind_answers import Refused, submitted
-from tuneloop.emulator.segmind_fields import Field, check, choice, flag, integer, number, text
-
-
-@dataclass(frozen=True)
-class Theme:
-    """The request body of one pair of base_model and theme."""
-
-    fields: dict[str, Field]
-    """Top-level fields, but for base_model, theme and advance_parameters."""
-    parameters: dict[str, Field]
-    """Fields of advance_parameters; all of them may be left out."""
-
-
-def _common(*machine_types: str) -> dict[str, Field]:
-    return {
-        "name": text(),
-        "data_source_path": text(),
-        "instance_prompt": text(),
-        "train_type": choice("LORA"),
-        "machine_type": choice(*machine_types),
-        "segmind_public": flag(required=False),
-    }
-
-
-_FLUX_PARAMETERS = {
-    **dict.fromkeys(("auto_caption", "center_crop", "relative_step"), flag(required=False)),
-    **dict.fromkeys(("content_or_style", "lr_scheduler", "optimizer_type", "prompt"), text(required=False)),
-    **dict.fromkeys(
-        (
-            "batch_size",
-            "bucket_steps",
-            "gradient_accumulation_steps",
-            "linear",
-            "linear_alpha",
-            "lora_rank",
-            "num_train_epochs",
-            "repeats",
-            "resolution",
-            "steps",
-        ),
-        integer(1, required=False),
-    ),
-    **dict.fromkeys(("learning_rate", "max_grad_norm", "noise_offset", "weight_decay"), number(0, required=False)),
-}
-
-THEMES = {
-    ("FLUX", "FLUX"): Theme(
-        fields=_common("NVIDIA_A100_40GB", "NVIDIA_H100", "NVIDIA_L40S") | {"trigger_word": text()},
-        parameters=_FLUX_PARAMETERS,
-    ),
-}
-"""One row for each pair of base_model and theme."""
+from tuneloop.emulator.public_file import NotPublic, fetch
+from tuneloop.emulator.segmind_answers import submitted
+from tuneloop.emulator.segmind_fields import Field, check, text
+from tuneloop.emulator.segmind_refusals import Refused
+from tuneloop.emulator.segmind_themes import THEMES, theme_of
 
 _BILLED = ("base_model", "theme", "machine_type", "data_source_path", "advance_parameters")
+_PUBLIC = "public-datasets"
+"""Bucket of what was read from public URLs."""
+_PAIR = {"base_model": text(), "theme": text()}
+_PARAMETERS = Field((dict,), "an object", required=False)
 
 
 def submit(emulation: Emulation, body: dict[str, Any]) -> dict[str, Any]:
@@ -76,18 +30,16 @@ def submit(emulation: Emulation, body: dict[str, Any]) -> dict[str, Any]:
         Refused: for a body the theme's page does not allow, or a dataset that is not there.
     """
     request = _checked(body)
-    key = emulation.objects.key_of(request["data_source_path"])
-    if key is None:
-        raise Refused(400, "data_source_path must be a URL given out for an upload")
-    if emulation.objects.find(key) is None:
-        raise Refused(400, "data_source_path has no file: nothing has been uploaded there")
-    doom = dataset_zip.complaint(emulation.objects.path(key))
+    key = _dataset(emulation, request["data_source_path"])
+    archive = emulation.objects.path(key)
+    pairs = theme_of(request).learns_edits
+    doom = dataset_pairs.complaint(archive) if pairs else dataset_zip.complaint(archive)
     job_id = str(uuid.uuid4())
     with emulation.state.transaction():
-        emulation.jobs.add(job_id, request["name"], request, key, doom)
+        emulation.accept(job_id, request["name"], request, key, doom)
         summary = {field: request[field] for field in _BILLED}
         emulation.billing.record(job_id, "training", request["name"], summary)
-    return submitted(job_id, request["name"])
+    return submitted(job_id, request)
 
 
 def _checked(body: dict[str, Any]) -> dict[str, Any]:
@@ -99,9 +51,31 @@ def _checked(body: dict[str, Any]) -> dict[str, Any]:
         raise Refused(406, f"base_model {pair[0]} has no theme {pair[1]}")
     check(body, theme.fields | _PAIR | {"advance_parameters": _PARAMETERS})
     parameters = body.get("advance_parameters", {})
-    check(parameters, theme.parameters, where="advance_parameters.")
+    check(parameters, theme.parameters, where="advance_parameters.", others=theme.any_parameters)
     return {"segmind_public": False, **body, "advance_parameters": parameters}
 
 
-_PAIR = {"base_model": text(), "theme": text()}
-_PARAMETERS = Field((dict,), "an object", required=False)
+def _dataset(emulation: Emulation, url: str) -> str:
+    """Return the key of a dataset in the object store, where a public one is put first."""
+    key = emulation.objects.key_of(url)
+    if key is None:
+        return _fetched(emulation, url)
+    if emulation.objects.find(key) is None:
+        raise Refused(400, "data_source_path has no file: nothing has been uploaded there")
+    return key
+
+
+def _fetched(emulation: Emulation, url: str) -> str:
+    incoming = emulation.objects.begin()
+    try:
+        fetch(url, incoming.write)
+    except NotPublic as reason:
+        incoming.drop()
+        raise Refused(
+            400,
+            f"data_source_path {reason}: it must be a URL given out for an upload, or a public one that answers"
+            " HEAD and GET with Content-Length",
+        ) from None
+    key = f"{_PUBLIC}/{uuid.uuid4()}.zip"
+    emulation.objects.keep(incoming, key)
+    return key

@@ -1,6 +1,5 @@
 """Start an emulator on a real socket: in a thread for tests and the demo, or blocking for the shell."""
 
-import functools
 import socket
 import sys
 import threading
@@ -12,6 +11,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from uvicorn import Config
 
+from tuneloop.emulator.bfl import BFL
 from tuneloop.emulator.connection import BreakableProtocol, BreakingServer
 from tuneloop.emulator.control import EmulatorControl
 from tuneloop.emulator.control_routes import ControlRoutes
@@ -22,7 +22,7 @@ from tuneloop.emulator.progress import Progress
 from tuneloop.emulator.segmind import SEGMIND
 
 HOST = "127.0.0.1"
-PROVIDERS: dict[str, Provider] = {provider.name: provider for provider in (SEGMIND,)}
+PROVIDERS: dict[str, Provider] = {provider.name: provider for provider in (SEGMIND, BFL)}
 """One row for each provider's file."""
 _START_S = 10.0
 
@@ -103,14 +103,13 @@ def _listen(port: int) -> socket.socket:
 
 
 def _server(emulation: Emulation) -> BreakingServer:
-    refusal = functools.partial(emulation.provider.refusal, emulation)
     app = Starlette(
         routes=[
             *ControlRoutes(emulation).routes(),
             *ObjectRoutes(emulation.objects, emulation.clock).routes(),
             *emulation.provider.routes(emulation),
         ],
-        middleware=[Middleware(Gate, log=emulation.requests, faults=emulation.faults, refusal=refusal)],
+        middleware=[Middleware(Gate, emulation=emulation)],
         exception_handlers=emulation.provider.error_pages,
     )
     app.router.redirect_slashes = False

@@ -1,4 +1,4 @@
-"""Presigned URLs in the two query styles of S3, signed with the emulator's own secret.
+"""Presigned URLs in the two query styles of S3 and in that of Azure, signed with the emulator's own secret.
 
 Signatures cover method, path and expiry, so a URL made for a PUT does not GET, and one made for another
 object opens nothing. They are not Amazon's algorithm: no client computes them, clients only carry them.
@@ -6,10 +6,12 @@ object opens nothing. They are not Amazon's algorithm: no client computes them, 
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Literal
 from urllib.parse import urlencode
+
+from tuneloop.emulator.clock import iso_utc
 
 _ACCESS_KEY = "TUNELOOPEMULATOR"
 _SECRET = b"not a secret: the emulator signs for itself"
@@ -40,25 +42,37 @@ def sign_v2(method: str, path: str, now: float, valid_s: int) -> str:
     return urlencode({"AWSAccessKeyId": _ACCESS_KEY, "Signature": signature, "Expires": expires})
 
 
+def sign_blob(method: str, path: str, until: float) -> str:
+    """Return the query string of an Azure-style URL (`se`, `sp`, `sig`), valid until a time."""
+    end = iso_utc(until)
+    return urlencode({"se": end, "sp": "r", "sig": _signature(method, path, end)})
+
+
 def check(method: str, path: str, query: Mapping[str, str], now: float) -> Verdict:
-    """Judge the query of a request, in either style."""
+    """Judge the query of a request, in any style."""
     if "X-Amz-Signature" in query:
         stamp, valid_s = query.get("X-Amz-Date", ""), query.get("X-Amz-Expires", "")
-        if not _same(_signature(method, path, stamp, valid_s), query["X-Amz-Signature"]):
-            return "wrong signature"
-        begun = datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC).timestamp()
-        return "valid" if now < begun + int(valid_s) else "expired"
+        ours = _signature(method, path, stamp, valid_s)
+        return _judged(ours, query["X-Amz-Signature"], lambda: now < _epoch(stamp) + int(valid_s))
     if "Signature" in query:
         expires = query.get("Expires", "")
-        if not _same(_signature(method, path, expires), query["Signature"]):
-            return "wrong signature"
-        return "valid" if now < int(expires) else "expired"
+        return _judged(_signature(method, path, expires), query["Signature"], lambda: now < int(expires))
+    if "sig" in query:
+        end = query.get("se", "")
+        return _judged(_signature(method, path, end), query["sig"], lambda: iso_utc(now) <= end)
     return "unsigned"
+
+
+def _judged(ours: str, theirs: str, is_fresh: Callable[[], bool]) -> Verdict:
+    """Judge a signature before what it signs: only ours is known to hold a time that can be read."""
+    if not hmac.compare_digest(ours.encode(), theirs.encode()):
+        return "wrong signature"
+    return "valid" if is_fresh() else "expired"
+
+
+def _epoch(stamp: str) -> float:
+    return datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC).timestamp()
 
 
 def _signature(*signed: str) -> str:
     return hmac.new(_SECRET, "\n".join(signed).encode(), hashlib.sha256).hexdigest()
-
-
-def _same(ours: str, theirs: str) -> bool:
-    return hmac.compare_digest(ours.encode(), theirs.encode())

@@ -1,0 +1,91 @@
+"""Accounts to play the documented exchanges against: what the placeholders of the requests stand for."""
+
+import base64
+from collections.abc import Callable
+
+from tests.emulator.bfl_caller import BflCaller, folder_zip
+from tests.emulator.segmind_caller import PICTURE, Caller, pairs, portrait
+from tuneloop.emulator import EmulatorControl, Progress
+
+NEVER = Progress.after_seconds(1e9)
+
+
+def segmind(emulator: EmulatorControl, theme: str, public: str) -> dict[str, str]:
+    """An account with trainings of one theme; `public` is the origin of the customer's web server."""
+    caller = Caller(emulator)
+    available = caller.train(theme=theme)
+    queue_only = caller.train(theme=theme)
+    emulator.need_queue(queue_only)
+    values = {
+        "available_id": available,
+        "queue_only_id": queue_only,
+        "slug": caller.details(available)["slug"],
+        "weights_url": caller.details(available)["cloud_storage_url"],
+        "expired_download_url": caller.weights_link(available),
+        "expired_put_url": caller.place()["presigned_url"],
+    }
+    emulator.advance(3601)
+    values |= _segmind_tasks(emulator, caller, available) if theme != "KONTEXT" else {}
+    emulator.progress(Progress.after_seconds(INFERENCE_QUEUED=1e9))
+    deploying = caller.train(theme=theme)
+    caller.details(deploying)
+    emulator.progress(NEVER)
+    fresh, empty = caller.place(), caller.place()
+    return values | {
+        "api_key": emulator.api_key,
+        "deploying_id": deploying,
+        "young_id": caller.train(name="young", theme=theme),
+        "uploaded_url": caller.upload(pairs() if theme == "KONTEXT" else None),
+        "put_url": fresh["presigned_url"],
+        "unsigned_put_url": fresh["s3_url"],
+        "forged_put_url": empty["s3_url"] + "?" + fresh["presigned_url"].partition("?")[2],
+        "empty_url": empty["s3_url"],
+        "download_url": caller.weights_link(available),
+        "public_url": f"{public}/set.zip",
+        "public_url_without_head": f"{public}/no-head.zip",
+        "picture": base64.b64encode(portrait()).decode(),
+        "picture_url": f"{public}/before.png",
+    }
+
+
+def _segmind_tasks(emulator: EmulatorControl, caller: Caller, model: str) -> dict[str, str]:
+    body = {key: value for key, value in PICTURE.items() if key != "finetune_id"}
+    return _tasks(emulator, "CUDA out of memory", lambda: str(caller.queued(model, **body)["request_id"]))
+
+
+def bfl(emulator: EmulatorControl) -> dict[str, str]:
+    """An account of BFL with trainings and pictures in every state."""
+    caller = BflCaller(emulator)
+    available, deleted, unlucky = caller.train(), caller.train(), caller.train(pictures=21)
+    emulator.switch(picture_s=0)
+    expired = caller.sample(available)
+    emulator.advance(601)
+    values = _tasks(emulator, "Content Moderated", lambda: caller.picture(available))
+    values["sample_url"] = caller.sample(available)
+    emulator.reset_switches()
+    emulator.progress(NEVER)
+    young, broken = caller.train(), caller.train()
+    emulator.fail_job(broken, "Internal error")
+    return values | {
+        "api_key": emulator.api_key,
+        "available_id": available,
+        "delete_id": deleted,
+        "moderated_id": unlucky,
+        "young_id": young,
+        "broken_id": broken,
+        "expired_sample_url": expired,
+        "file_data": base64.b64encode(caller.archive()).decode(),
+        "folder_data": base64.b64encode(folder_zip()).decode(),
+    }
+
+
+def _tasks(emulator: EmulatorControl, failure: str, accept: Callable[[], str]) -> dict[str, str]:
+    emulator.switch(picture_s=0)
+    finished = accept()
+    emulator.switch(pictures_fail=failure)
+    failed = accept()
+    emulator.switch(picture_s=1e9, pictures_fail="")
+    waiting = accept()
+    emulator.reset_switches()
+    emulator.switch(picture_s=0)
+    return {"finished_task": finished, "failed_task": failed, "waiting_task": waiting}

@@ -1,0 +1,125 @@
+"""BFL's answers to what it does not accept: FastAPI's, whose `detail` is a text or a list of field errors.
+
+Sources: BFL: OpenAPI, spring 2025 (422); logs in issues 4, 10 and 15 of ComfyUI_Flux_1.1_RAW_API (403, a model
+that is not ready, a 422 that echoes the whole request with the archive in it); a client's error table of 2026
+(400 and 404 for unknown finetunes, 402).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+
+from tuneloop.emulator.emulation import Emulation
+from tuneloop.emulator.faults import Fault
+from tuneloop.emulator.json_upload import JsonUpload, written
+
+_URL = "https://errors.pydantic.dev/2.10/v/"
+_WORDS = {
+    400: "Bad Request",
+    401: "Not authenticated",
+    402: "Insufficient credits",
+    403: "Not authenticated - Invalid Authentication",
+    404: "Not Found",
+    410: "This endpoint has been discontinued",
+    429: "Too many active tasks",
+    503: "Service Unavailable",
+}
+_RETRY_AFTER_S = 5
+
+
+class Refused(Exception):
+    """A request that is not accepted, and the text that says why; it has had no effect."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+
+
+class Invalid(Exception):
+    """A request whose fields are not as they should be.
+
+    Args:
+        errors: one object for each, as pydantic writes it; `loc` without the place.
+        place: `body` or `query`.
+        upload: what the errors' inputs are taken from, where it is too long to hold.
+    """
+
+    def __init__(
+        self, errors: Sequence[Mapping[str, Any]], place: str = "body", upload: JsonUpload | None = None
+    ) -> None:
+        super().__init__(place)
+        self.detail = [_as_seen({**error, "loc": [place, *error["loc"]]}) for error in errors]
+        self.upload = upload
+
+
+def _as_seen(error: dict[str, Any]) -> dict[str, Any]:
+    """Put the version that BFL ran into the link of an error, in place of the one that is installed here."""
+    return {**error, "url": _URL + error["type"]} if "url" in error else error
+
+
+def missing(name: str) -> dict[str, Any]:
+    """Return the error of a query without one of its fields."""
+    kind = "missing"
+    return {"type": kind, "loc": [name], "msg": "Field required", "input": None, "url": _URL + kind}
+
+
+def value_error(reason: str, received: Any) -> dict[str, Any]:
+    """Return the error of a body that is wrong as a whole."""
+    kind = "value_error"
+    return {
+        "type": kind,
+        "loc": [],
+        "msg": f"Value error, {reason}",
+        "input": received,
+        "ctx": {"error": {}},
+        "url": _URL + kind,
+    }
+
+
+def broken_json(position: int, reason: str) -> dict[str, Any]:
+    """Return the error of a body that is no JSON."""
+    context = {"error": reason}
+    return {"type": "json_invalid", "loc": [position], "msg": "JSON decode error", "input": {}, "ctx": context}
+
+
+async def refused(_: Request, error: Exception) -> Response:
+    """Answer a `Refused`."""
+    if not isinstance(error, Refused):
+        raise error
+    return JSONResponse({"detail": error.detail}, error.status)
+
+
+async def invalid(_: Request, error: Exception) -> Response:
+    """Answer an `Invalid`; an echoed archive is read from disk as it goes out."""
+    if not isinstance(error, Invalid):
+        raise error
+    document = {"detail": error.detail}
+    if error.upload is None:
+        content = written(document).encode(errors="backslashreplace")
+        return Response(content, 422, media_type="application/json")
+    size, pieces = error.upload.echoed(document)
+    headers = {"Content-Length": str(size)}
+    return StreamingResponse(pieces, 422, headers, media_type="application/json")
+
+
+async def unknown_route(_: Request, __: Exception) -> Response:
+    """Answer a path that does not exist."""
+    return JSONResponse({"detail": "Not Found"}, 404)
+
+
+async def wrong_verb(_: Request, __: Exception) -> Response:
+    """Answer a wrong verb."""
+    return JSONResponse({"detail": "Method Not Allowed"}, 405)
+
+
+def injected(_: Emulation, fault: Fault) -> Response:
+    """Answer an injected fault; a 429 for the reason `retry after` says in a header when to come back."""
+    if fault.status == 500 and not fault.reason:
+        return PlainTextResponse("Internal Server Error", 500)
+    usual = _WORDS.get(fault.status, "Injected by the emulator")
+    if fault.reason == "retry after":
+        return JSONResponse({"detail": usual}, fault.status, {"Retry-After": str(_RETRY_AFTER_S)})
+    return JSONResponse({"detail": fault.reason or usual}, fault.status)

@@ -1,0 +1,91 @@
+"""The bodies BFL takes, field by field.
+
+Source: BFL: OpenAPI, spring 2025. It was made by FastAPI, so these are pydantic models like those behind it:
+fields that they do not know are ignored, and errors come out in its words. The older page of POST /v1/finetune
+lacks `high_res_only` and the webhook fields.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, Field, HttpUrl
+
+_WIDEST = 21 / 9
+
+
+class OutputFormat(StrEnum):
+    """File format of a picture."""
+
+    jpeg = "jpeg"
+    png = "png"
+
+
+class Webhook(BaseModel):
+    """Whom to tell of the end; every request may have it."""
+
+    webhook_url: HttpUrl | None = None
+    webhook_secret: str | None = None
+
+
+class Finetune(Webhook):
+    """POST /v1/finetune."""
+
+    file_data: str
+    finetune_comment: str
+    trigger_word: str = "TOK"
+    mode: Literal["general", "character", "style", "product"]
+    iterations: Annotated[int, Field(ge=100, le=1000)] = 300
+    learning_rate: Annotated[float, Field(ge=0.000001, le=0.005)] | None = None
+    captioning: bool = True
+    priority: Literal["speed", "quality", "high_res_only"] = "quality"
+    finetune_type: Literal["lora", "full"] = "full"
+    lora_rank: Literal[16, 32] = 32
+
+
+class Deletion(BaseModel):
+    """POST /v1/delete_finetune."""
+
+    finetune_id: str
+
+
+def _between_the_widest(ratio: str) -> str:
+    across, _, down = ratio.partition(":")
+    if not (across.isdigit() and down.isdigit() and int(across) and int(down)):
+        raise ValueError("Aspect ratio must be two whole numbers, such as 16:9")
+    if not 1 / _WIDEST <= int(across) / int(down) <= _WIDEST:
+        raise ValueError("Aspect ratio must be between 21:9 and 9:21")
+    return ratio
+
+
+class Picture(Webhook):
+    """What both endpoints of finetuned models take."""
+
+    finetune_id: str
+    image_prompt: str | None = None
+    prompt_upsampling: bool = False
+    safety_tolerance: Annotated[int, Field(ge=0, le=6)] = 2
+
+
+class ProPicture(Picture):
+    """POST /v1/flux-pro-finetuned."""
+
+    finetune_strength: Annotated[float, Field(ge=0, le=2)] = 1.1
+    prompt: str = ""
+    steps: Annotated[int, Field(ge=1, le=50)] = 40
+    guidance: Annotated[float, Field(ge=1.5, le=5)] = 2.5
+    width: Annotated[int, Field(ge=256, le=1440, multiple_of=32)] = 1024
+    height: Annotated[int, Field(ge=256, le=1440, multiple_of=32)] = 768
+    # The document allows no null here, but a seed that is left out has no other value.
+    seed: int | None = None
+    output_format: OutputFormat = OutputFormat.jpeg
+
+
+class UltraPicture(Picture):
+    """POST /v1/flux-pro-1.1-ultra-finetuned."""
+
+    finetune_strength: Annotated[float, Field(ge=0, le=2)] = 1.2
+    prompt: str | None = ""
+    aspect_ratio: Annotated[str, AfterValidator(_between_the_widest)] = "16:9"
+    image_prompt_strength: Annotated[float, Field(ge=0, le=1)] = 0.1
+    seed: int | None = None
+    output_format: OutputFormat | None = OutputFormat.jpeg

@@ -1,0 +1,128 @@
+"""Pictures by finetuned models of BFL, and GET /v1/get_result, which shows trainings as well.
+
+Sources: BFL: OpenAPI, spring 2025 (fields, states, both shapes of the answer), pricing page, its official
+fine-tuning script; clients' types (fields of a ready picture, an address valid for ten minutes).
+`image_prompt` is taken and leaves no trace in the picture.
+"""
+
+from typing import Any
+
+from starlette.responses import JSONResponse, Response
+
+from tuneloop.emulator import pictures, signed_urls
+from tuneloop.emulator.bfl_fields import Picture, ProPicture, UltraPicture
+from tuneloop.emulator.bfl_finetunes import model_of, ready
+from tuneloop.emulator.emulation import Emulation
+from tuneloop.emulator.object_routes import xml_error
+from tuneloop.emulator.picture_values import Wish
+from tuneloop.emulator.tasks import Task
+
+ENDPOINTS: dict[str, tuple[type[Picture], float]] = {
+    "flux-pro-finetuned": (ProPicture, 0.06),
+    "flux-pro-1.1-ultra-finetuned": (UltraPicture, 0.07),
+}
+"""What each endpoint takes, and the price of a picture in dollars."""
+SAMPLES = "/results/"
+"""Where finished pictures lie on the emulator's own origin."""
+_SAMPLE_KEPT_S = 600
+_ULTRA_SIDE = 768
+"""Longest side of an ultra picture, in pixels; a quarter of the real one, so that tests are quick."""
+_NOT_KEPT = {"webhook_secret"}
+
+
+def submit(emulation: Emulation, endpoint: str, body: Picture, origin: str) -> dict[str, Any]:
+    """Accept a picture and bill it.
+
+    Raises:
+        Refused: if the model is not there, or not yet.
+    """
+    job = ready(emulation, body.finetune_id)
+    request = {**body.model_dump(mode="json", exclude=_NOT_KEPT), "endpoint": endpoint}
+    switches = emulation.switches.now
+    with emulation.state.transaction():
+        task = emulation.tasks.add(job.id, request, switches.picture_s, switches.pictures_fail)
+        price = ENDPOINTS[endpoint][1]
+        summary = {**request, "image_prompt": bool(request["image_prompt"])}
+        summary |= {"seed": _seed(task), "model_name": job.name, "price_usd": price}
+        emulation.billing.record(task.id, "inference", job.id, summary)
+    if body.webhook_url is not None:
+        return {"id": task.id, "status": "Pending", "webhook_url": str(body.webhook_url)}
+    return {"id": task.id, "polling_url": f"{origin}/v1/get_result?id={task.id}"}
+
+
+def result(emulation: Emulation, task_id: str, origin: str) -> Response:
+    """Say how far a picture or a training is; what is not known here is a state of its own."""
+    task, job = emulation.tasks.find(task_id), emulation.jobs.find(task_id, polled=True)
+    if task is not None:
+        status, found = _state(emulation, task), None
+        if status == "Ready":
+            found = _ready(task, origin)
+        return _answer(task_id, status, found, task.doom if status == "Error" else None)
+    if job is not None:
+        return _answer(task_id, job.status, None, job.error_message if job.status == "Error" else None)
+    return _answer(task_id, "Task not found", None, None, emulation.switches.now.unknown_task_status)
+
+
+def sample(emulation: Emulation, path: str, query: dict[str, str], task_id: str) -> Response:
+    """Answer with a finished picture, while its address is valid."""
+    verdict = signed_urls.check("GET", path, query, emulation.clock.now())
+    task = emulation.tasks.find(task_id)
+    job = emulation.jobs.find(task.model, polled=False) if task else None
+    if verdict != "valid" or task is None or job is None:
+        return xml_error(403, "AuthenticationFailed", "Server failed to authenticate the request.")
+    wish = _wish(task)
+    content = pictures.draw(model_of(emulation, job), wish)
+    return Response(content, media_type=f"image/{wish.format.lower()}")
+
+
+def _answer(task_id: str, status: str, found: Any, error: str | None, code: int = 200) -> Response:
+    details = None if error is None else {"error": error}
+    return JSONResponse(
+        {"id": task_id, "status": status, "result": found, "progress": None, "details": details}, code
+    )
+
+
+def _state(emulation: Emulation, task: Task) -> str:
+    if task.share(emulation.clock.now()) < 1:
+        return "Pending"
+    return emulation.jobs.lifecycle.bad_end(task.doom) if task.doom else "Ready"
+
+
+def _ready(task: Task, origin: str) -> dict[str, Any]:
+    path = f"{SAMPLES}{task.id}/sample.{_wish(task).format.lower()}"
+    query = signed_urls.sign_blob("GET", path, task.ends + _SAMPLE_KEPT_S)
+    return {
+        "sample": f"{origin}{path}?{query}",
+        "prompt": task.request["prompt"] or "",
+        "seed": _seed(task),
+        "start_time": task.created,
+        "end_time": task.ends,
+        "duration": task.ends - task.created,
+    }
+
+
+def _seed(task: Task) -> int:
+    """Return the seed that was asked for, or the one the provider took."""
+    asked = task.request["seed"]
+    return int(task.id[:8], 16) if asked is None else int(asked)
+
+
+def _wish(task: Task) -> Wish:
+    request = task.request
+    if "width" in request:
+        # Multiples of 32, so that half of them are whole pixels.
+        width, height, enlarged = request["width"] // 2, request["height"] // 2, 2
+    else:
+        across, down = (int(side) for side in request["aspect_ratio"].split(":"))
+        scale, enlarged = _ULTRA_SIDE / max(across, down), 1
+        width, height = round(across * scale), round(down * scale)
+    return Wish(
+        prompt=request["prompt"] or "",
+        seed=_seed(task),
+        steps=request.get("steps", 40),
+        strength=request["finetune_strength"],
+        width=width,
+        height=height,
+        format="PNG" if request["output_format"] == "png" else "JPEG",
+        enlarged=enlarged,
+    )

@@ -1,0 +1,86 @@
+"""How a request reaches a handler of BFL: the key, then a body that pydantic has checked."""
+
+import json
+import tempfile
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from starlette.requests import Request
+
+from tuneloop.emulator.bfl_answers import Invalid, Refused, broken_json, missing
+from tuneloop.emulator.json_upload import JsonUpload
+
+API_KEY = "bfl-test-key-0123456789abcdef"
+
+Body = TypeVar("Body", bound=BaseModel)
+
+
+def authenticate(request: Request) -> None:
+    """Let only the one key pass.
+
+    Raises:
+        Refused: for another one, or none.
+    """
+    key = request.headers.get("x-key")
+    if key is None:
+        raise Refused(403, "Not authenticated")
+    if key != API_KEY:
+        raise Refused(403, "Not authenticated - Invalid Authentication")
+
+
+def query_field(request: Request, name: str) -> str:
+    """Return a field of the query.
+
+    Raises:
+        Invalid: if it is not there.
+    """
+    if name not in request.query_params:
+        raise Invalid([missing(name)], "query")
+    return request.query_params[name]
+
+
+async def small_body(request: Request, model: type[Body]) -> Body:
+    """Read a body that fits into memory.
+
+    Raises:
+        Invalid: if it is no JSON, or not what the model says.
+    """
+    try:
+        received = json.loads(await request.body())
+    except ValueError as error:
+        raise _no_json(error) from None
+    return checked(model, received)
+
+
+async def large_body(request: Request, long_field: str) -> JsonUpload:
+    """Read a body with one long text in it to disk; nothing of it is checked yet.
+
+    Raises:
+        Invalid: if it is no JSON.
+    """
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the body is read from it
+    async for chunk in request.stream():
+        file.write(chunk)
+    file.flush()
+    try:
+        return JsonUpload(file, long_field)
+    except ValueError as error:
+        raise _no_json(error) from None
+
+
+def checked(model: type[Body], received: Any, upload: JsonUpload | None = None) -> Body:
+    """Return a body as its model.
+
+    Raises:
+        Invalid: if it is not what the model says.
+    """
+    try:
+        return model.model_validate(received)
+    except ValidationError as error:
+        raise Invalid([dict(found) for found in error.errors()], upload=upload) from None
+
+
+def _no_json(error: ValueError) -> Invalid:
+    if isinstance(error, json.JSONDecodeError):
+        return Invalid([broken_json(error.pos, error.msg)])
+    return Invalid([broken_json(0, "Expecting value")])

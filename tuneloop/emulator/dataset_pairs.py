@@ -1,0 +1,43 @@
+"""An archive of picture pairs, as the provider's worker reads it: what the model is to make of what.
+
+Source: the README of segmind/kontext-finetune-datasets: `INDEX_start.EXT` before the edit, `INDEX_end.EXT`
+after it, and perhaps `INDEX.txt`, which says what was done; all in one folder. What the worker says to a
+picture without its partner is not published.
+"""
+
+import re
+import zipfile
+from pathlib import Path
+
+from tuneloop.emulator.dataset_zip import EMPTY, UNREADABLE, UNREADABLE_ERRORS, damaged, picture_names
+
+_NAME = re.compile(r"(?P<index>.+)_(?P<part>start|end)\.(jpe?g|png)", re.IGNORECASE)
+
+
+def complaint(archive: Path) -> str | None:
+    """Return the error message a training on this archive ends with, None for a good one."""
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            pictures = picture_names(opened)
+            if not pictures or any("/" in name for name in opened.namelist()):
+                return EMPTY
+            pairs = pair_names(opened)
+            paired = {name for pair in pairs for name in pair}
+            alone = [name for name in pictures if name not in paired]
+            if alone:
+                return f"{alone[0]} has no partner: name pictures INDEX_start and INDEX_end"
+            if damaged(opened, pictures):
+                return UNREADABLE
+    except UNREADABLE_ERRORS:
+        return UNREADABLE
+    return None
+
+
+def pair_names(archive: zipfile.ZipFile) -> list[tuple[str, str]]:
+    """Return the start and the end of every whole pair, sorted."""
+    parts: dict[str, dict[str, str]] = {}
+    for name in picture_names(archive):
+        match = _NAME.fullmatch(name)
+        if match:
+            parts.setdefault(match["index"], {})[match["part"].lower()] = name
+    return [(parts[index]["start"], parts[index]["end"]) for index in sorted(parts) if len(parts[index]) == 2]

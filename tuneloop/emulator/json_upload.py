@@ -1,0 +1,101 @@
+"""A JSON body with one very long text in it, read without holding that text in memory."""
+
+import binascii
+import json
+import mmap
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO
+
+_CHUNK = 1 << 20
+"""Bytes; a multiple of 4, which is what base64 comes in."""
+_STAND_IN = "\N{REPLACEMENT CHARACTER} the long text \N{REPLACEMENT CHARACTER}"
+_ESCAPES = re.compile(rb"\\(/|[nrt])")
+
+
+class NotBase64(ValueError):
+    """The long text holds something else."""
+
+
+class JsonUpload:
+    """A body whose `name`, if it is a text, stays in the file.
+
+    Args:
+        file: the whole body.
+        name: key of the long text.
+
+    Raises:
+        ValueError: if the body is no JSON.
+    """
+
+    def __init__(self, file: BinaryIO, name: str) -> None:
+        file.seek(0, 2)
+        self._bytes: Any = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if file.tell() else b""
+        # A quote inside a JSON text has a backslash before it, so this finds keys only.
+        key = re.compile(rb'(?<!\\)"%b"\s*:\s*"' % re.escape(name.encode()))
+        match = key.search(self._bytes)
+        self._begin = match.end() if match else 0
+        self._end = self._closing_quote() if match else 0
+        shortened = json.dumps(_STAND_IN).encode()[1:-1] if match else b""
+        self.fields: Any = json.loads(self._bytes[: self._begin] + shortened + self._bytes[self._end :])
+        """The parsed body, with a stand-in for the long text."""
+
+    def decode(self, keep: Callable[[bytes], object]) -> None:
+        """Give the long text, decoded from base64, piece by piece.
+
+        Raises:
+            NotBase64: if it is something else; some pieces may have been given by then.
+        """
+        left = b""
+        for piece in self._pieces():
+            text = left + piece
+            if b"\\" in text:
+                # Some writers escape the slash, some break lines; both are fine in JSON.
+                text = _ESCAPES.sub(lambda match: b"/" if match[1] == b"/" else b"", text)
+            whole = len(text) - len(text) % 4 if not text.endswith(b"\\") else 0
+            left = text[whole:]
+            keep(_decoded(text[:whole]))
+        if left:
+            raise NotBase64
+
+    def echoed(self, document: Any) -> tuple[int, Iterator[bytes]]:
+        """Write a JSON document with the long text in place of each stand-in; return its size and its pieces."""
+        # Half a surrogate pair has no UTF-8, but an escape.
+        shown = written(document)
+        parts = [part.encode(errors="backslashreplace") for part in shown.split(_STAND_IN)]
+        size = sum(map(len, parts)) + (len(parts) - 1) * (self._end - self._begin)
+        return size, self._joined(parts)
+
+    def _joined(self, parts: list[bytes]) -> Iterator[bytes]:
+        yield parts[0]
+        for part in parts[1:]:
+            yield from self._pieces()
+            yield part
+
+    def _pieces(self) -> Iterator[bytes]:
+        for begin in range(self._begin, self._end, _CHUNK):
+            yield self._bytes[begin : min(begin + _CHUNK, self._end)]
+
+    def _closing_quote(self) -> int:
+        end = self._bytes.find(b'"', self._begin)
+        while end > 0 and self._is_escaped(end):
+            end = self._bytes.find(b'"', end + 1)
+        return int(end) if end > 0 else len(self._bytes)
+
+    def _is_escaped(self, position: int) -> bool:
+        backslashes = 0
+        while self._bytes[position - 1 - backslashes : position - backslashes] == b"\\":
+            backslashes += 1
+        return backslashes % 2 == 1
+
+
+def written(document: Any) -> str:
+    """Write JSON as FastAPI does: compact, and what is no JSON (an exception) as an empty object."""
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=lambda _: {})
+
+
+def _decoded(text: bytes) -> bytes:
+    try:
+        return binascii.a2b_base64(text, strict_mode=True)
+    except binascii.Error:
+        raise NotBase64 from None

@@ -1,0 +1,96 @@
+"""How a provider behaves where its sources disagree, are silent, or have been caught misbehaving.
+
+A switch holds for every request until it is set again; what should hit single requests is a fault. To add
+one: a field here, read where it matters.
+"""
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+from tuneloop.emulator.state import State
+
+_SETTING = "switches"
+_WORDS: dict[str, tuple[Any, ...]] = {
+    "deploying_word": ("INFERENCE_QUEUED", "DEPLOYING"),
+    "download_url": ("bare", "quoted"),
+    "picture_answer": ("bytes", "json"),
+    "queue_output": ("list", "url"),
+    "unknown_task_status": (200, 404),
+}
+_SECONDS = ("list_lag_s", "picture_s")
+
+
+@dataclass(frozen=True)
+class Switches:
+    """The behaviour in force; seconds are those of the emulator's clock, but for `read_timeout_s`."""
+
+    list_lag_s: float = 0.0
+    """A job shows in lists only this long after it was accepted; details know it at once."""
+    list_short_by: int = 0
+    """Lists leave out this many of the newest jobs that they would show."""
+    accepts_unlisted: bool = False
+    """Jobs accepted while this is on never show in a list (reported of BFL)."""
+    read_timeout_s: float | None = None
+    """Real seconds without a byte after which a half-sent request is cut; None waits for ever."""
+    picture_s: float = 0.4
+    """How long a queued picture takes: of Segmind's v2 and of BFL."""
+    pictures_fail: str = ""
+    """Text with which queued pictures accepted from now on end badly; empty lets them succeed. Of BFL,
+    `Request Moderated` and `Content Moderated` are states of their own, any other text ends as `Error`."""
+    deploying_word: Literal["INFERENCE_QUEUED", "DEPLOYING"] = "INFERENCE_QUEUED"
+    """Segmind: fine-tuning pages and webhook page name one stage differently."""
+    download_url: Literal["bare", "quoted"] = "bare"
+    """Segmind: the link to the weights as plain text, or as a JSON text with its quotes."""
+    picture_answer: Literal["bytes", "json"] = "bytes"
+    """Segmind v1: a picture as its bytes, or as base64 inside JSON."""
+    queue_output: Literal["list", "url"] = "list"
+    """Segmind v2: `output` as a list of one URL, or as the URL."""
+    unknown_task_status: Literal[200, 404] = 200
+    """BFL: HTTP status under which get_result says `Task not found`; the global host answered 404 in 2026."""
+
+    def __post_init__(self) -> None:
+        """Refuse what no provider does.
+
+        Raises:
+            ValueError: for a word that is not one of the switch's, or a number below nothing.
+        """
+        for name, words in _WORDS.items():
+            if getattr(self, name) not in words:
+                known = ", ".join(map(str, words))
+                raise ValueError(f"switch {name}: no {getattr(self, name)!r}; choose one of {known}")
+        low = [name for name in _SECONDS if getattr(self, name) < 0]
+        if self.list_short_by < 0:
+            low.append("list_short_by")
+        if self.read_timeout_s is not None and self.read_timeout_s <= 0:
+            low.append("read_timeout_s")
+        if low:
+            raise ValueError(f"switch {low[0]}: {getattr(self, low[0])!r} is too small; seconds count up from 0")
+
+
+class SwitchBoard:
+    """The switches of one emulation, kept over a restart."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    @property
+    def now(self) -> Switches:
+        """The switches in force."""
+        return Switches(**(self._state.setting(_SETTING) or {}))
+
+    def turn(self, **changed: Any) -> Switches:
+        """Set some switches, leave the others.
+
+        Raises:
+            TypeError: for a switch there is none of.
+            ValueError: for a value it does not take.
+        """
+        with self._state.transaction():
+            switches = replace(self.now, **changed)
+            self._state.set_setting(_SETTING, asdict(switches))
+        return switches
+
+    def reset(self) -> Switches:
+        """Set every switch back."""
+        self._state.set_setting(_SETTING, {})
+        return self.now
