@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup demo test check format lock browser screenshots clean
+.PHONY: help setup demo test test-live check format lock browser screenshots clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
@@ -30,6 +30,9 @@ browser: setup ## Get Chromium for the browser tests, where there is none
 
 screenshots: setup browser ## Keep pictures of the UI in screenshots/
 	@$(BIN)/python -m tests.browser.screenshots
+
+test-live: setup ## Run the provider contract on a real service (LIVE=segmind SEGMIND_API_KEY=…)
+	@$(BIN)/python -m pytest tests/contract -rs $(ARGS)
 
 check: setup ## Lint, types and formatting
 	@$(BIN)/ruff check .

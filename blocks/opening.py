@@ -10,6 +10,7 @@ from prefect.blocks.core import Block
 from prefect.filesystems import LocalFileSystem
 from prefect_aws.s3 import S3Bucket
 
+from blocks.bfl_credentials import BflCredentials
 from blocks.segmind_credentials import SegmindCredentials
 from tuneloop.errors import ConfigurationError
 from tuneloop.providers.provider import Provider
@@ -18,7 +19,7 @@ from tuneloop.storage.s3 import S3Store, client_config
 from tuneloop.storage.store import Store
 
 _STORES = "`s3-bucket/NAME` or `local-file-system/NAME`"
-_CREDENTIALS = "`segmind-credentials/NAME`"
+_CREDENTIALS = "`segmind-credentials/NAME` or `bfl-credentials/NAME`"
 
 
 def open_store(slug: str) -> Store:
@@ -61,7 +62,7 @@ def open_provider(slug: str) -> Provider:
         ConfigurationError: There is no such block, or it is of another kind.
     """
     block = _load(slug, _CREDENTIALS)
-    if isinstance(block, SegmindCredentials):
+    if isinstance(block, SegmindCredentials | BflCredentials):
         return block.get_client()
     raise ConfigurationError(f"block {slug} holds no provider's credentials; name one of {_CREDENTIALS}")
 

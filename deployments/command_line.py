@@ -24,22 +24,26 @@ def tuneloop() -> None:
 def demo(
     folder: Annotated[Path, typer.Option(help="The demo's own folder; it is emptied first.")] = Path(".demo"),
     dataset: Annotated[Path | None, typer.Option(help="Folder of pictures to use; never changed.")] = None,
+    recipe: Annotated[
+        Literal["flux-lora", "kontext-lora", "qwen-lora", "bfl-finetune"],
+        typer.Option(help="Which trainer to use."),
+    ] = "flux-lora",
     store: Annotated[Literal["local", "s3"], typer.Option(help="Where artifacts go.")] = "local",
     json_file: Annotated[Path | None, typer.Option("--json", help="Write what happened to this file.")] = None,
     *,
     leave: Annotated[bool, typer.Option("--exit", help="End when done, and leave nothing running.")] = False,
 ) -> None:
     """Retrain a sample model three times, on an emulated provider and a Prefect server of its own."""
-    from deployments.demo.show import run_demo  # noqa: PLC0415 - importing Prefect takes a second
+    from deployments.demo.show import Wanted, run_demo  # noqa: PLC0415 - importing Prefect takes a second
 
     stay = not leave and sys.stdout.isatty()
-    if not run_demo(folder, dataset, store, json_file, stay=stay):
+    if not run_demo(Wanted(folder, dataset, store, recipe, json_file, stay)):
         sys.exit(1)
 
 
 @app.command()
 def emulator(
-    provider: Annotated[str, typer.Option(help="Which provider to emulate: segmind.")] = "segmind",
+    provider: Annotated[str, typer.Option(help="Which provider to emulate: segmind or bfl.")] = "segmind",
     port: Annotated[int, typer.Option(help="Port of 127.0.0.1; 0 takes a free one.")] = 8787,
     folder: Annotated[Path, typer.Option(help="Where its state lives.")] = Path(".emulator"),
 ) -> None:

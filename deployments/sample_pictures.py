@@ -12,10 +12,12 @@ from deployments.sample_robot import draw_robot
 from deployments.sample_scenery import draw_thing
 from deployments.sample_scenes import SCENES, Scene
 from tuneloop.dataset.listing import PICTURE_SUFFIXES
+from tuneloop.dataset.pairs import half_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+_PAIRS, _PAIRS_WITH_INSTRUCTION = 8, 3
 _FINER = 2
 """Pictures are drawn this much larger and then reduced, which smooths every edge."""
 
@@ -30,15 +32,28 @@ def draw_sample_pictures(folder: Path) -> None:
             path.with_suffix(".txt").write_text(scene.caption + "\n", encoding="utf-8")
 
 
+def draw_sample_pairs(folder: Path) -> None:
+    """Draw eight edit pairs into a folder, the robot without and with a hat; three have an instruction beside."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, scene in enumerate(SCENES[:_PAIRS], 1):
+        for half, prop in (("start", ""), ("end", "hat")):
+            posed = scene._replace(pose=scene.pose._replace(prop=prop))
+            _painted(posed).save(folder / f"{number:02d}_{half}.jpg", quality=88)
+        if number <= _PAIRS_WITH_INSTRUCTION:
+            (folder / f"{number:02d}.txt").write_text("give the robot a hat\n", encoding="utf-8")
+
+
 def leave_one_out(source: Path, target: Path) -> None:
-    """Copy any folder of pictures, with their captions, but for its last picture by name.
+    """Copy any folder of pictures, with their captions, but for its last picture or pair by name.
 
     Raises:
         FileExistsError: The target is there already; a mixture of two datasets would go unnoticed.
     """
     target.mkdir(parents=True)
     files = [path for path in sorted(source.iterdir()) if path.is_file()]
-    left_out = [path.stem for path in files if path.suffix.lower() in PICTURE_SUFFIXES][-1:]
+    stems = [path.stem for path in files if path.suffix.lower() in PICTURE_SUFFIXES]
+    half = half_of(stems[-1]) if stems else None
+    left_out = {f"{half.pair}_start", f"{half.pair}_end", half.pair} if half else set(stems[-1:])
     for path in files:
         if path.stem not in left_out:
             shutil.copyfile(path, target / path.name)

@@ -13,13 +13,14 @@ from prefect.filesystems import LocalFileSystem
 from prefect.settings import get_current_settings
 from prefect_aws import AwsCredentials, MinIOCredentials, S3Bucket
 
+from blocks.bfl_credentials import BflCredentials
 from blocks.segmind_credentials import SegmindCredentials
 from deployments.deployment_files import check_file, deployment_files
 from tuneloop.errors import ConfigurationError
 from tuneloop.settings import Settings
 
 WORK_POOL = "tuneloop"
-BLOCK_TYPES = (SegmindCredentials, LocalFileSystem, AwsCredentials, MinIOCredentials, S3Bucket)
+BLOCK_TYPES = (SegmindCredentials, BflCredentials, LocalFileSystem, AwsCredentials, MinIOCredentials, S3Bucket)
 
 
 def prepare_server() -> None:

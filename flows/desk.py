@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pydantic import TypeAdapter
+from pydantic import JsonValue, TypeAdapter
 
 from blocks.opening import open_provider, open_store
+from tuneloop.dataset.keep import load_manifest
+from tuneloop.dataset.pack import DatasetArchive
 from tuneloop.ledger import Ledger
 from tuneloop.providers.provider import Provider
 from tuneloop.storage.store import Store
 from tuneloop.storage.verification import verify
-from tuneloop.values.recipes import FluxLoraRecipe, Recipe
+from tuneloop.values.recipe_fields import RecipeFields
+from tuneloop.values.recipes import Recipe
 from tuneloop.values.records import RunFile
 
-_RECIPE: TypeAdapter[FluxLoraRecipe] = TypeAdapter(Recipe)
+_RECIPE: TypeAdapter[RecipeFields] = TypeAdapter(Recipe)
 
 
 @dataclass(frozen=True)
@@ -35,13 +38,22 @@ class Desk:
     store_slug: str
     credentials_slug: str
 
-    def recipe(self, run: RunFile) -> FluxLoraRecipe:
+    def recipe(self, run: RunFile) -> RecipeFields:
         """The recipe that a run has decided on."""
-        return _RECIPE.validate_python(run.recipe)
+        return recipe_of(run.recipe)
 
-    def trigger_word(self, run: RunFile) -> str:
+    def archive(self, run: RunFile) -> DatasetArchive:
+        """The zip of a run's dataset, made from the store."""
+        return DatasetArchive(load_manifest(run.dataset_digest, self.store), self.store)
+
+    def trigger_word(self, run: RunFile) -> str | None:
         """What {trigger} stands for in this run's prompts."""
-        return self.recipe(run).trigger_word
+        return self.recipe(run).trigger
+
+
+def recipe_of(document: JsonValue) -> RecipeFields:
+    """Read a recipe from a record."""
+    return _RECIPE.validate_python(document)
 
 
 def open_desk(store: str, credentials: str) -> Desk:

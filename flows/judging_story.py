@@ -6,7 +6,7 @@ from prefect.logging import get_run_logger
 
 from blocks.opening import open_provider
 from flows import steps
-from flows.desk import Desk
+from flows.desk import Desk, recipe_of
 from flows.waiting import wait_for
 from tuneloop.dataset.keep import load_manifest
 from tuneloop.errors import NotAtProvider, ProviderUnavailable
@@ -55,13 +55,16 @@ def _wait_until_it_renders(desk: Desk, run: RunFile, collected: Collected) -> No
 
 def _judge_against(desk: Desk, run: RunFile, collected: Collected, reigning: Promotion | None) -> Decision | None:
     """Render, report and decide; None where the champion has changed meanwhile."""
-    subject = Subject(collected.name, collected.job_id, desk.trigger_word(run))
-    challenger = steps.render_pictures(desk, desk.provider, subject, run, "challenger")
+    manifest = load_manifest(run.dataset_digest, desk.store)
+    # Edit models are judged on the pictures before the edit; both models are given the same ones.
+    inputs = tuple(item.sha256 for item in manifest.items if item.role == "start")
+    subject = Subject(collected.name, collected.job_id, desk.trigger_word(run), inputs)
+    challenger = steps.render_pictures(desk, desk.provider, subject, run.plan, run.model, "challenger")
     other = reigning if reigning is not None and not is_of(reigning, run) else None
-    champion = _render_champion(desk, run, other) if other else None
+    champion = _render_champion(desk, run, other, inputs) if other else None
     evidence = Evidence(
         run=run,
-        manifest=load_manifest(run.dataset_digest, desk.store),
+        manifest=manifest,
         history=desk.ledger.history(run.key),
         collected=collected,
         challenger=challenger,
@@ -75,9 +78,20 @@ def _judge_against(desk: Desk, run: RunFile, collected: Collected, reigning: Pro
     return steps.decide_and_promote(desk, evidence, against, report)
 
 
-def _render_champion(desk: Desk, run: RunFile, champion: Promotion) -> Evaluation:
-    """Render the champion on the same prompts and seeds, by its own account."""
+def _render_champion(desk: Desk, run: RunFile, champion: Promotion, inputs: tuple[str, ...]) -> Evaluation:
+    """Render the champion on the same prompts and seeds, by its own account.
+
+    A champion of another trainer may need another service; it then renders with that one's defaults.
+    """
     same = champion.credentials == desk.credentials_slug
     provider = desk.provider if same else open_provider(champion.credentials)
-    subject = Subject(job_name(champion.key, champion.generation), champion.job_id, champion.trigger_word or "")
-    return steps.render_pictures(desk, provider, subject, run, "champion")
+    recipe = recipe_of(champion.recipe)
+    fits = isinstance(run.plan.settings, recipe.services)
+    plan = run.plan if fits else run.plan.model_copy(update={"settings": recipe.services[0]()})
+    subject = Subject(
+        job=job_name(champion.key, champion.generation),
+        job_id=champion.job_id,
+        trigger_word=champion.trigger_word,
+        inputs=inputs if recipe.edit_pairs else (),
+    )
+    return steps.render_pictures(desk, provider, subject, plan, run.model, "champion")

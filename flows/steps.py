@@ -17,8 +17,8 @@ from prefect.tasks import Task
 from flows.desk import Desk
 from tuneloop.collection import collect_weights
 from tuneloop.dataset.captions import CaptionRule
-from tuneloop.dataset.keep import load_manifest, store_pictures
-from tuneloop.dataset.pack import DatasetArchive
+from tuneloop.dataset.keep import store_pictures
+from tuneloop.dataset.public_zip import check_still_there, fetched, is_address
 from tuneloop.dataset.scan import scan
 from tuneloop.errors import ProviderUnavailable, StoreUnavailable
 from tuneloop.evaluation.render import Subject, render
@@ -26,9 +26,10 @@ from tuneloop.evaluation.report import Evidence, report_name, write_report
 from tuneloop.promotion import promote, settle
 from tuneloop.providers.provider import Provider
 from tuneloop.submission import submit_training
-from tuneloop.values.dataset import DatasetManifest
+from tuneloop.values.dataset import DatasetManifest, PublicDataset
 from tuneloop.values.evaluation import Evaluation
-from tuneloop.values.recipes import RecipeFields
+from tuneloop.values.plan import EvaluationPlan
+from tuneloop.values.recipe_fields import RecipeFields
 from tuneloop.values.records import Collected, Decision, RunFile, Submitted
 from tuneloop.values.training import UploadedDataset
 
@@ -62,9 +63,24 @@ def _progress(key: str, what: str) -> Callable[[int, int | None], None]:
 
 
 @task(name="scan-dataset", task_run_name="scan-dataset", cache_policy=NO_CACHE)
-def scan_dataset(desk: Desk, folder: str, rule: CaptionRule) -> DatasetManifest:
+def scan_dataset(desk: Desk, dataset: str, recipe: RecipeFields) -> tuple[DatasetManifest, PublicDataset | None]:
     """Decode every picture, read every caption, and bring both into the store under their digests."""
-    scanned = scan(Path(folder).expanduser(), rule)
+    if not is_address(dataset):
+        return _scan_folder(desk, Path(dataset).expanduser(), recipe, as_they_are=False), None
+    with fetched(dataset) as (public, folder):
+        as_they_are = desk.provider.capabilities.public_url
+        manifest = _scan_folder(desk, folder, recipe, as_they_are=as_they_are)
+        return manifest, public if as_they_are else None
+
+
+def _scan_folder(desk: Desk, folder: Path, recipe: RecipeFields, *, as_they_are: bool) -> DatasetManifest:
+    """Scan and store. Captions of a zip that the provider fetches by itself cannot be mended, only read."""
+    rule = CaptionRule(
+        trigger_word=None if as_they_are else recipe.trigger,
+        instance_prompt=None if as_they_are else recipe.fallback_caption,
+        provider_captions=as_they_are or recipe.provider_captions,
+    )
+    scanned = scan(folder, rule, pairs=recipe.edit_pairs)
     manifest = scanned.manifest
     get_run_logger().info(
         "%d pictures, %d bytes, dataset %s", len(manifest.items), manifest.size_bytes, manifest.digest[:16]
@@ -81,9 +97,13 @@ def scan_dataset(desk: Desk, folder: str, rule: CaptionRule) -> DatasetManifest:
     retry_delay_seconds=_RETRY_DELAYS_S,
     retry_condition_fn=_may_pass,
 )
-def upload_dataset(desk: Desk, digest: str) -> UploadedDataset:
+def upload_dataset(desk: Desk, run: RunFile) -> UploadedDataset:
     """Stream the dataset's zip from the store to the provider, and prove that it arrived."""
-    archive = DatasetArchive(load_manifest(digest, desk.store), desk.store)
+    if run.public_dataset is not None:
+        public = run.public_dataset
+        check_still_there(public)
+        return UploadedDataset(address=public.url, sha256=public.sha256, size_bytes=public.size_bytes)
+    archive = desk.archive(run)
     uploaded = desk.provider.upload(archive)
     get_run_logger().info("uploaded %d bytes, sha256 %s", uploaded.size_bytes, uploaded.sha256)
     return uploaded
@@ -92,7 +112,7 @@ def upload_dataset(desk: Desk, digest: str) -> UploadedDataset:
 @task(name="submit-training", task_run_name="submit-training", cache_policy=NO_CACHE, retries=0)
 def submit(desk: Desk, run: RunFile, recipe: RecipeFields, uploaded: UploadedDataset) -> Submitted:
     """Claim the training and send the one paid POST. Never retried: the ledger knows how it ended."""
-    submitted = submit_training(desk.ledger, desk.provider, run, recipe, uploaded)
+    submitted = submit_training(desk.ledger, desk.provider, run, recipe, uploaded, desk.archive(run))
     get_run_logger().info("submitted %s: the provider's id is %s", submitted.name, submitted.job_id)
     return submitted
 
@@ -114,13 +134,29 @@ def collect(desk: Desk, run: RunFile) -> Collected:
 
 
 @task(name="render", task_run_name="render-{role}", cache_policy=NO_CACHE)
-def render_pictures(desk: Desk, provider: Provider, subject: Subject, run: RunFile, role: str) -> Evaluation:
+def render_pictures(
+    desk: Desk, provider: Provider, subject: Subject, plan: EvaluationPlan, model: str, role: str
+) -> Evaluation:
     """Render what the plan asks for and is not in the store yet."""
-    show = _progress(f"pictures-{role}-{run.model}", f"Pictures of the {role}")
-    evaluation = render(desk.store, provider, subject, run.plan, show)
+    show = _progress(f"pictures-{role}-{model}", f"Pictures of the {role}")
+    evaluation = render(desk.store, provider, subject, plan, show)
     for picture in evaluation.findings:
         get_run_logger().warning("%s, seed %d: %s", picture.prompt, picture.seed, picture.finding)
     return evaluation
+
+
+@task(
+    name="set-visibility",
+    task_run_name="set-visibility",
+    cache_policy=NO_CACHE,
+    retries=len(_RETRY_DELAYS_S),
+    retry_delay_seconds=_RETRY_DELAYS_S,
+    retry_condition_fn=_may_pass,
+)
+def set_visibility(desk: Desk, job_id: str, *, public: bool) -> None:
+    """Make the promoted model public or private at the provider."""
+    desk.provider.set_visibility(job_id, public=public)
+    get_run_logger().info("the model is %s at %s", "public" if public else "private", desk.provider.name)
 
 
 @task(name="report", task_run_name="report", cache_policy=NO_CACHE)

@@ -14,7 +14,13 @@ from tuneloop.errors import (
     SubmissionUncertain,
     TrainingFailed,
 )
-from tuneloop.submission import find_submitted, may_claim_again, read_training, record_progress
+from tuneloop.submission import (
+    find_submitted,
+    hold_if_unsearchable,
+    may_claim_again,
+    read_training,
+    record_progress,
+)
 from tuneloop.values.records import Claimed, Collected, RunFile, Submitted, Trained
 
 
@@ -44,7 +50,7 @@ def bring_home(desk: Desk, run: RunFile) -> Collected:
 
 def _submit(desk: Desk, run: RunFile) -> None:
     """Upload, which is free, and then claim and pay."""
-    uploaded = steps.upload_dataset(desk, run.dataset_digest)
+    uploaded = steps.upload_dataset(desk, run)
     desk.ledger.mark(run)
     try:
         steps.submit(desk, run, desk.recipe(run), uploaded)
@@ -58,6 +64,8 @@ def _find_out_what_became_of(desk: Desk, run: RunFile, claim: Claimed) -> None:
     """Look for a claimed job by its name; claim again only after every margin has passed."""
     try:
         if find_submitted(desk.ledger, desk.provider, run.key, run.generation) is not None:
+            return
+        if hold_if_unsearchable(desk.ledger, desk.provider, read_training(desk.ledger, run.key, run.generation)):
             return
         if may_claim_again(desk.provider, read_training(desk.ledger, run.key, run.generation)):
             _submit(desk, run)

@@ -18,8 +18,8 @@ from tuneloop.providers.segmind import SegmindProvider
 from tuneloop.storage.local_directory import LocalDirectory
 from tuneloop.values.dataset import DatasetManifest
 from tuneloop.values.plan import EvaluationPlan
-from tuneloop.values.recipes import FluxLoraRecipe
 from tuneloop.values.records import RunFile
+from tuneloop.values.segmind_recipes import FluxLoraRecipe
 from tuneloop.values.training import TrainingIdentity
 
 

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from deployments.deployment_files import check_file, deployment_files
+from tuneloop.providers.capability_table import capability_table
 from tuneloop.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -101,3 +102,7 @@ def test_constraints_hold_versions_and_hashes_and_no_address() -> None:
     for entry in entries:
         assert re.match(r"[A-Za-z0-9._-]+==\S+", entry), entry[:60]
         assert "--hash=sha256:" in entry, entry[:60]
+
+
+def test_capability_table_is_the_one_the_code_gives() -> None:
+    assert capability_table() in (ROOT / "docs" / "providers.md").read_text()

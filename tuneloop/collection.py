@@ -21,6 +21,8 @@ def collect_weights(
 ) -> Collected:
     """Stream a trained job's weights into the store and write the `collected` record last.
 
+    Where the provider hands out no weights, the trained model is its id there, and only that is recorded.
+
     Args:
         ledger: The ledger.
         provider: The account that trained.
@@ -37,15 +39,17 @@ def collect_weights(
     if not isinstance(training.last, Trained):
         state = training.last.state if training.last else "not claimed"
         raise LedgerError(f"{training.name} is {state}: its weights cannot be collected")
-    stored = _stream_weights(ledger, provider, training.last, on_progress)
+    stored = None
+    if provider.capabilities.weights:
+        stored = _stream_weights(ledger, provider, training.last, on_progress)
     record = Collected(
         at=now(),
         generation=generation,
         name=training.name,
         job_id=training.last.job_id,
-        weights=stored.name,
-        sha256=stored.sha256,
-        size_bytes=stored.size_bytes,
+        weights=stored.name if stored else None,
+        sha256=stored.sha256 if stored else None,
+        size_bytes=stored.size_bytes if stored else None,
     )
     try:
         ledger.append(key, training.last, record)

@@ -16,9 +16,9 @@ from tuneloop.errors import (
     SubmissionUncertain,
 )
 from tuneloop.ledger import Ledger
-from tuneloop.providers.provider import Provider
+from tuneloop.providers.provider import Archive, Provider
 from tuneloop.transport import NotSent
-from tuneloop.values.recipes import RecipeFields
+from tuneloop.values.recipe_fields import RecipeFields
 from tuneloop.values.records import (
     UNPAID_ENDS,
     Abandoned,
@@ -26,6 +26,7 @@ from tuneloop.values.records import (
     Claimed,
     Collected,
     Failed,
+    Held,
     Rejected,
     RunFile,
     Submitted,
@@ -107,7 +108,12 @@ def choose_generation(ledger: Ledger, key: str, on_request: str | None) -> int:
 
 
 def submit_training(
-    ledger: Ledger, provider: Provider, run: RunFile, recipe: RecipeFields, dataset: UploadedDataset
+    ledger: Ledger,
+    provider: Provider,
+    run: RunFile,
+    recipe: RecipeFields,
+    dataset: UploadedDataset,
+    archive: Archive,
 ) -> Submitted:
     """Claim the training and submit it with one POST.
 
@@ -117,6 +123,7 @@ def submit_training(
         run: What the flow run works on.
         recipe: The recipe, as validated.
         dataset: The uploaded zip.
+        archive: The zip itself, for providers that take it within the submit.
 
     Raises:
         RecordTaken: Another run has claimed it first; read the ledger again.
@@ -125,27 +132,15 @@ def submit_training(
     """
     training = read_training(ledger, run.key, run.generation)
     deadline = Deadline(provider.margins.claim_s)
-    claim = Claimed(
-        at=deadline.started,
-        generation=run.generation,
-        name=training.name,
-        nonce=PROCESS,
-        flow_run=run.flow_run,
-        until=deadline.until,
-        take_over_after=deadline.until + provider.margins.in_doubt,
-        account=run.account,
-        credentials=run.credentials,
-        dataset_digest=run.dataset_digest,
-        recipe=run.recipe,
-    )
+    claim = _claim(run, training.name, deadline, provider)
     ledger.append(run.key, training.last or training.previous, claim)
     try:
-        job_id = provider.submit(claim.name, recipe, dataset, deadline)
+        job_id = provider.submit(claim.name, recipe, dataset, archive, deadline)
     except (RequestRefused, RateLimited, NotSent) as error:
         ledger.append(run.key, claim, _rejected(claim, error))
         raise
     except ProviderError as error:
-        found = find_submitted(ledger, provider, run.key, run.generation)
+        found = _look_once(ledger, provider, run)
         if found is not None:
             return found
         raise SubmissionUncertain(
@@ -155,6 +150,30 @@ def submit_training(
     return _record_submitted(ledger, run.key, claim, job_id, found_by_list=False)
 
 
+def _claim(run: RunFile, name: str, deadline: Deadline, provider: Provider) -> Claimed:
+    return Claimed(
+        at=deadline.started,
+        generation=run.generation,
+        name=name,
+        nonce=PROCESS,
+        flow_run=run.flow_run,
+        until=deadline.until,
+        take_over_after=deadline.until + provider.margins.in_doubt,
+        account=run.account,
+        credentials=run.credentials,
+        dataset_digest=run.dataset_digest,
+        recipe=run.recipe,
+    )
+
+
+def _look_once(ledger: Ledger, provider: Provider, run: RunFile) -> Submitted | None:
+    """Look a job up just after its submit; a list that fails says nothing."""
+    try:
+        return find_submitted(ledger, provider, run.key, run.generation)
+    except ProviderError:
+        return None
+
+
 def find_submitted(ledger: Ledger, provider: Provider, key: str, generation: int) -> Submitted | None:
     """Look a claimed training up by its name. Presence counts at once, absence is for `may_claim_again`."""
     training = read_training(ledger, key, generation)
@@ -162,13 +181,31 @@ def find_submitted(ledger: Ledger, provider: Provider, key: str, generation: int
         return training.last
     if not isinstance(training.last, Claimed):
         return None
-    jobs = _of_this_name(provider, training)
+    jobs = provider.find(training.name)
     return record_found(ledger, key, training.last, jobs[0].job_id) if jobs else None
 
 
 def record_found(ledger: Ledger, key: str, claim: Claimed, job_id: str) -> Submitted:
     """Write down a job that the provider's list shows under a claimed name."""
     return _record_submitted(ledger, key, claim, job_id, found_by_list=True)
+
+
+def hold_if_unsearchable(ledger: Ledger, provider: Provider, training: Training) -> bool:
+    """Hand a claim that came to nothing over to a person, where absence from the list proves nothing.
+
+    Returns:
+        Whether the training is held now.
+    """
+    claim = training.last
+    if not isinstance(claim, Claimed) or provider.capabilities.list_is_trusted or now() <= claim.take_over_after:
+        return False
+    reason = (
+        f"the submit of {claim.name} had no clear answer, and {provider.name}'s list may lack accepted jobs: "
+        f"look for the comment {claim.name} in its console before anything is submitted again"
+    )
+    held = Held(at=now(), generation=claim.generation, name=claim.name, reason=reason)
+    ledger.append(training.key, claim, held)
+    return True
 
 
 def may_claim_again(provider: Provider, training: Training) -> bool:
@@ -180,11 +217,7 @@ def may_claim_again(provider: Provider, training: Training) -> bool:
         return False
     if not provider.capabilities.list_is_trusted:
         return False
-    return not _of_this_name(provider, training)
-
-
-def _of_this_name(provider: Provider, training: Training) -> list[JobStatus]:
-    return [job for job in provider.jobs() if job.name == training.name]
+    return not provider.find(training.name)
 
 
 def _record_submitted(ledger: Ledger, key: str, claim: Claimed, job_id: str, *, found_by_list: bool) -> Submitted:

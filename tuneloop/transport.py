@@ -22,6 +22,7 @@ from urllib3.util import Retry
 from tuneloop.clock import Deadline
 from tuneloop.errors import ProviderError, ProviderUnavailable, TuneloopError, UnexpectedAnswer
 from tuneloop.redaction import excerpt, guard_http_logs
+from tuneloop.request_body import BodyUntil, PaidBody, StreamedBody, TooLate
 
 CONNECT_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 60.0
@@ -76,54 +77,6 @@ class NotSent(ProviderUnavailable):
     """The request did not reach the provider whole, so it had no effect."""
 
 
-class _BodyUntil:
-    """A request body whose last byte leaves only before a deadline.
-
-    Args:
-        data: The whole body, at least two bytes.
-        deadline: Checked just before the last byte.
-    """
-
-    def __init__(self, data: bytes, deadline: Deadline) -> None:
-        self._data = data
-        self._deadline = deadline
-        self.last_byte_released = False
-
-    def __len__(self) -> int:
-        return len(self._data)
-
-    def __iter__(self) -> Iterator[bytes]:
-        yield self._data[:-1]
-        if self._deadline.passed():
-            raise _TooLate
-        self.last_byte_released = True
-        yield self._data[-1:]
-
-
-class _Source:
-    """Remembers an error of the body's own source, which the library would report as a cut connection."""
-
-    def __init__(self, chunks: Iterable[bytes], size_bytes: int) -> None:
-        self._chunks = chunks
-        self._size_bytes = size_bytes
-        self.error: TuneloopError | None = None
-
-    def __len__(self) -> int:
-        # Its length makes the library send a Content-Length, which presigned addresses need.
-        return self._size_bytes
-
-    def __iter__(self) -> Iterator[bytes]:
-        try:
-            yield from self._chunks
-        except TuneloopError as error:
-            self.error = error
-            raise
-
-
-class _TooLate(Exception):
-    """The deadline passed before the last byte."""
-
-
 class Transport:
     """Requests to one provider, with time-outs, retries where harmless, and errors of ours.
 
@@ -175,28 +128,30 @@ class Transport:
         headers = dict([self._key_header])
         return self._exchange(self._session, method, self.base_url + path, accept, headers=headers, **parts)
 
-    def post_once(self, path: str, document: Any, deadline: Deadline) -> Answer:
+    def post_once(self, path: str, body: PaidBody, deadline: Deadline) -> Answer:
         """Send one paid POST, exactly once, on a fresh connection.
 
         Raises:
             NotSent: The request did not leave whole: no effect.
             ProviderError: As mapped; what is neither `RequestRefused` nor `RateLimited` is ambiguous.
         """
-        body = _BodyUntil(json.dumps(document).encode(), deadline)
+        guarded = BodyUntil(body, deadline)
         headers = dict([self._key_header, ("Content-Type", "application/json"), ("Connection", "close")])
         with _session(Retry(0, redirect=0, raise_on_status=False)) as session:
             try:
-                return self._exchange(session, "POST", self.base_url + path, (200,), headers=headers, data=body)
-            except _TooLate:
+                return self._exchange(session, "POST", self.base_url + path, (200,), headers=headers, data=guarded)
+            except TooLate:
                 raise NotSent("the submit was not sent: its deadline had passed", provider=self.provider) from None
             except ProviderUnavailable as error:
-                if body.last_byte_released or error.status is not None:
+                if guarded.error is not None:
+                    raise guarded.error from None
+                if guarded.last_byte_released or error.status is not None:
                     raise
                 raise NotSent(f"the submit was not sent: {error.reason}", provider=self.provider) from None
 
     def put_stream(self, url: str, chunks: Iterable[bytes], size_bytes: int) -> Answer:
         """PUT a stream of known size to a presigned address; the key is not sent."""
-        source = _Source(chunks, size_bytes)
+        source = StreamedBody(chunks, size_bytes)
         with _session(Retry(0, redirect=0, raise_on_status=False)) as session:
             try:
                 return self._exchange(session, "PUT", url, (200, 201, 204), data=source)
@@ -204,6 +159,10 @@ class Transport:
                 if source.error is not None:
                     raise source.error from None
                 raise
+
+    def get(self, url: str) -> Answer:
+        """GET of a foreign address; the key is not sent."""
+        return self._exchange(self._session, "GET", url, (200,))
 
     def head(self, url: str, *, accept: tuple[int, ...] = (200,)) -> Answer:
         """HEAD of a foreign address; the key is not sent."""

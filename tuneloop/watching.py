@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tuneloop.clock import now
-from tuneloop.errors import ProviderError
+from tuneloop.errors import NotAtProvider, ProviderError
 from tuneloop.ledger import Ledger, Marker
 from tuneloop.providers.provider import Provider
 from tuneloop.submission import read_training, record_found, record_progress
@@ -52,7 +52,7 @@ def look_at_all(ledger: Ledger, open_provider: Callable[[str], Provider]) -> Tic
         try:
             provider = open_provider(run.credentials)
             started = now()
-            jobs = {job.name: job for job in provider.jobs()}
+            jobs = _ask(ledger, provider, markers)
         except (ProviderError, ValueError) as error:
             tick.notes.append(f"{account}: not reached, the next tick asks again: {error}")
             continue
@@ -62,8 +62,39 @@ def look_at_all(ledger: Ledger, open_provider: Callable[[str], Provider]) -> Tic
                 tick.notes.append(f"{job.name}: unknown status {job.word!r} counts as still running")
             if job is None or job.phase != "running":
                 _settle_marker(ledger, marker, job, tick)
-        tick.notes.append(f"{account}: one list call for {len(markers)} in flight at {started:%H:%M:%S} UTC")
+        tick.notes.append(f"{account}: asked about {len(markers)} in flight at {started:%H:%M:%S} UTC")
     return tick
+
+
+def _ask(ledger: Ledger, provider: Provider, markers: list[Marker]) -> dict[str, JobStatus]:
+    """Ask one account: by one list call where the list carries status, else for each job by itself.
+
+    Returns:
+        Jobs by the name that we gave them.
+    """
+    if provider.capabilities.list_carries_status:
+        return {job.name: job for job in provider.jobs()}
+    found = {}
+    for marker in markers:
+        if marker.job not in found and (job := _ask_for(ledger, provider, marker)) is not None:
+            found[marker.job] = job
+    return found
+
+
+def _ask_for(ledger: Ledger, provider: Provider, marker: Marker) -> JobStatus | None:
+    """Ask for one job, by its id where that is known, else by its name."""
+    run = ledger.run(marker.flow_run)
+    if run is None:
+        return None
+    training = read_training(ledger, run.key, run.generation)
+    if training.job_id is not None:
+        try:
+            return provider.status(training.job_id)
+        except NotAtProvider:
+            return None  # no evidence of anything
+    if isinstance(training.last, Claimed):
+        return next(iter(provider.find(marker.job)), None)
+    return None
 
 
 def _settle_marker(ledger: Ledger, marker: Marker, job: JobStatus | None, tick: Tick) -> None:

@@ -136,19 +136,29 @@ def _weights(ledger: Ledger, run: RunFile) -> dict[str, Any] | None:
     }
 
 
-def parameters_for(dataset: Path, stack: Stack, *, own_pictures: bool) -> dict[str, Any]:
+def parameters_for(dataset: Path, stack: Stack, trainer: str, *, own_pictures: bool) -> dict[str, Any]:
     """Parameters of one run.
 
     Args:
         dataset: Folder of pictures.
         stack: The installation.
-        own_pictures: Whether the pictures are the user's, to which the sample's captions would not fit.
+        trainer: Which recipe to use.
+        own_pictures: Whether the pictures are the user's, to which the sample's words would not fit.
     """
-    parameters: dict[str, Any] = {"dataset": str(dataset), "store": stack.store_slug}
-    if own_pictures:
-        parameters["recipe"] = {
-            "trainer": "flux-lora",
-            "instance_prompt": "a photo of TOK",
-            "trigger_word": "TOK",
-        }
+    word = "TOK" if own_pictures else "ROBOX"
+    subject = f"a photo of {word}"
+    recipes: dict[str, dict[str, Any]] = {
+        "flux-lora": {"instance_prompt": subject, "trigger_word": word},
+        "kontext-lora": {"instance_prompt": "give the robot a hat"},
+        "qwen-lora": {"instance_prompt": subject, "trigger_word": word},
+        "bfl-finetune": {"mode": "character", "trigger_word": word},
+    }
+    parameters: dict[str, Any] = {
+        "dataset": str(dataset),
+        "store": stack.store_slug,
+        "credentials": stack.credentials_slug,
+        "recipe": {"trainer": trainer, **recipes[trainer]},
+    }
+    if trainer == "kontext-lora":
+        parameters["evaluation"] = {"prompts": ["give the robot a hat", "a red hat"], "seeds": [1, 2]}
     return parameters

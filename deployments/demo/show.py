@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 import threading
-from dataclasses import asdict
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -17,57 +18,77 @@ from rich.table import Table
 from blocks.opening import open_store
 from deployments.demo.scenario import Outcome, parameters_for, play
 from deployments.demo.stack import Stack, StoreKind, fresh_folder, running_stack
-from deployments.sample_pictures import draw_sample_pictures, leave_one_out
+from deployments.sample_pictures import draw_sample_pairs, draw_sample_pictures, leave_one_out
 
+PROVIDER_OF = {
+    "flux-lora": "segmind",
+    "kontext-lora": "segmind",
+    "qwen-lora": "segmind",
+    "bfl-finetune": "bfl",
+}
+"""Which provider trains each recipe."""
 _PRIVATE = {"message", "page"}
 
 
-def run_demo(folder: Path, dataset: Path | None, store: StoreKind, json_file: Path | None, *, stay: bool) -> bool:
-    """Play the whole demo.
+@dataclass(frozen=True)
+class Wanted:
+    """What a demo is to show.
 
-    Args:
+    Attributes:
         folder: The demo's own folder; emptied first.
         dataset: Pictures to use, None for the drawn samples. Never changed.
         store: Which kind of artifact store.
-        json_file: Where to write what happened.
+        trainer: Which recipe.
+        json_file: Where to write what happened, None for nowhere.
         stay: Keep everything running until Ctrl-C.
+    """
+
+    folder: Path
+    dataset: Path | None
+    store: StoreKind
+    trainer: str
+    json_file: Path | None
+    stay: bool
+
+
+def run_demo(wanted: Wanted) -> bool:
+    """Play the whole demo.
 
     Returns:
         Whether everything came out as it should.
     """
     signal.signal(signal.SIGTERM, _as_interrupt)
     console = Console()
-    home = fresh_folder(folder)
-    first, second = _datasets(home, dataset)
-    with _progress(console) as progress:
+    home = fresh_folder(wanted.folder)
+    first, second = _datasets(home, wanted)
+    plan = (("first training", first), ("unchanged", first), ("pictures changed", second))
+    with ExitStack() as ends:
+        ends.callback(console.print, "Everything that the demo has started is ended.")
+        progress = ends.enter_context(_progress(console))
         task = progress.add_task("Emulated provider, Prefect server, worker, deployments", total=1)
-        context = running_stack(home, store)
-        stack = context.__enter__()
-        try:
-            progress.update(task, completed=1, description=f"Everything runs; the UI is {stack.server_url}")
-            plan = (("first training", first), ("unchanged", first), ("pictures changed", second))
-            outcomes = [
-                _play_one(stack, progress, name, pictures, own_pictures=dataset is not None)
-                for name, pictures in plan
-            ]
-            progress.stop()
-            _write(json_file, stack, outcomes)
-            _summary(console, stack, outcomes)
-            if stay:
-                _stay(console)
-        finally:
-            progress.stop()
-            console.print("Ending every program that the demo has started …")
-            context.__exit__(None, None, None)
-    shutil.rmtree(home / "prefect" / "storage", ignore_errors=True)
+        stack = ends.enter_context(running_stack(home, wanted.store, PROVIDER_OF[wanted.trainer]))
+        progress.update(task, completed=1, description=f"Everything runs; the UI is {stack.server_url}")
+        outcomes = [
+            _play_one(stack, progress, name, _parameters(pictures, stack, wanted)) for name, pictures in plan
+        ]
+        progress.stop()
+        _write(wanted.json_file, stack, outcomes)
+        _summary(console, stack, outcomes)
+        if wanted.stay:
+            _stay(console)
     return [outcome.state for outcome in outcomes] == ["Completed", "Unchanged", "Completed"]
 
 
-def _datasets(home: Path, dataset: Path | None) -> tuple[Path, Path]:
+def _parameters(pictures: Path, stack: Stack, wanted: Wanted) -> dict[str, Any]:
+    return parameters_for(pictures, stack, wanted.trainer, own_pictures=wanted.dataset is not None)
+
+
+def _datasets(home: Path, wanted: Wanted) -> tuple[Path, Path]:
     """The pictures of the first two runs, and of the third, where one is left out."""
-    source = dataset.expanduser().resolve() if dataset else home / "pictures"
-    if dataset is None:
-        draw_sample_pictures(source)
+    source = wanted.dataset.expanduser().resolve() if wanted.dataset else home / "pictures"
+    if wanted.dataset is None:
+        draw = draw_sample_pairs if wanted.trainer == "kontext-lora" else draw_sample_pictures
+        draw(source)
     changed = home / "pictures-changed"
     leave_one_out(source, changed)
     return source, changed
@@ -77,13 +98,13 @@ def _progress(console: Console) -> Progress:
     return Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console)
 
 
-def _play_one(stack: Stack, progress: Progress, name: str, pictures: Path, *, own_pictures: bool) -> Outcome:
+def _play_one(stack: Stack, progress: Progress, name: str, parameters: dict[str, Any]) -> Outcome:
     task = progress.add_task(f"[bold]{name}[/]", total=1)
 
     def tell(line: str) -> None:
         progress.update(task, description=f"[bold]{name}[/]: {line}")
 
-    outcome = play(stack, name, parameters_for(pictures, stack, own_pictures=own_pictures), tell)
+    outcome = play(stack, name, parameters, tell)
     progress.update(task, completed=1)
     return outcome
 

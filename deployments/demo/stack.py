@@ -16,6 +16,7 @@ from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 from prefect_aws import AwsCredentials, S3Bucket
 from pydantic import SecretStr
 
+from blocks.bfl_credentials import BflCredentials
 from blocks.segmind_credentials import SegmindCredentials
 from deployments.demo.processes import Processes, answers, clean_environment, free_port
 from deployments.server_ready import WORK_POOL, deploy_all, prepare_server
@@ -36,6 +37,7 @@ class Stack:
         server_url: Address of the Prefect UI.
         emulator: Controls of the emulated provider.
         store_slug: Slug of its store's block.
+        credentials_slug: Slug of its account's block.
     """
 
     folder: Path
@@ -43,6 +45,7 @@ class Stack:
     server_url: str
     emulator: EmulatorControl
     store_slug: str
+    credentials_slug: str
 
     def start_server(self) -> None:
         """Start the Prefect server and wait until it answers."""
@@ -75,12 +78,13 @@ def fresh_folder(folder: Path) -> Path:
 
 
 @contextmanager
-def running_stack(folder: Path, store: StoreKind) -> Iterator[Stack]:
+def running_stack(folder: Path, store: StoreKind, provider: str = "segmind") -> Iterator[Stack]:
     """Start everything below one folder, and end it all afterwards.
 
     Args:
         folder: An empty folder for everything that is kept.
         store: Which kind of artifact store.
+        provider: Which provider is emulated.
     """
     server_port, emulator_port = free_port(), free_port()
     server_url = f"http://127.0.0.1:{server_port}"
@@ -88,11 +92,11 @@ def running_stack(folder: Path, store: StoreKind) -> Iterator[Stack]:
     environment = _environment(folder, server_url, slug)
     processes = Processes(folder / "logs", environment)
     emulator = EmulatorControl(f"http://127.0.0.1:{emulator_port}")
-    stack = Stack(folder, processes, server_url, emulator, slug)
+    stack = Stack(folder, processes, server_url, emulator, slug, f"{provider}-credentials/default")
     settings = {PREFECT_API_URL: f"{server_url}/api", PREFECT_HOME: folder / "prefect"}
     try:
         processes.start(
-            "emulator", "deployments.command_line", "emulator", "--provider", "segmind",
+            "emulator", "deployments.command_line", "emulator", "--provider", provider,
             "--port", str(emulator_port), "--folder", str(folder / "emulator"),
         )  # fmt: skip
         endpoint = _start_s3(processes) if store == "s3" else None
@@ -157,7 +161,8 @@ def _start_s3(processes: Processes) -> str:
 def _save_blocks(stack: Stack, endpoint: str | None) -> None:
     """Save the blocks that the deployments name."""
     key = SecretStr(stack.emulator.api_key)
-    SegmindCredentials(api_key=key, base_url=stack.emulator.url).save("default", overwrite=True)
+    block = BflCredentials if stack.credentials_slug.startswith("bfl") else SegmindCredentials
+    block(api_key=key, base_url=stack.emulator.url).save("default", overwrite=True)
     if endpoint is None:
         (stack.folder / "store").mkdir()
         LocalFileSystem(basepath=str(stack.folder / "store")).save("tuneloop", overwrite=True)

@@ -13,11 +13,12 @@ from tuneloop.evaluation.blank import blank_reason
 from tuneloop.evaluation.render import Subject, picture_stem, render
 from tuneloop.providers.segmind import SegmindProvider
 from tuneloop.storage.local_directory import LocalDirectory
-from tuneloop.values.plan import EvaluationPlan, FluxDevRender
-from tuneloop.values.recipes import FluxLoraRecipe
+from tuneloop.values.plan import EvaluationPlan
+from tuneloop.values.render_settings import FluxDevRender
+from tuneloop.values.segmind_recipes import FluxLoraRecipe
 
 RENDER = "/v1/flux-dev-finetuned"
-PLAN = EvaluationPlan(prompts=("a photo of {trigger}",), seeds=(1, 2))
+PLAN = EvaluationPlan(prompts=("a photo of {trigger}",), seeds=(1, 2), settings=FluxDevRender())
 
 
 def inferences(emulator: EmulatorControl) -> int:
@@ -26,7 +27,7 @@ def inferences(emulator: EmulatorControl) -> int:
 
 @pytest.fixture
 def subject(provider: SegmindProvider, archive: DatasetArchive, recipe: FluxLoraRecipe) -> Subject:
-    job_id = provider.submit("robot-1", recipe, provider.upload(archive), Deadline(60))
+    job_id = provider.submit("robot-1", recipe, provider.upload(archive), archive, Deadline(60))
     provider.status(job_id)
     return Subject("robot-1", job_id, "ROBOX")
 

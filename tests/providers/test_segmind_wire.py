@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,11 +18,21 @@ from tuneloop.errors import ProviderError, ProviderUnavailable, RequestRefused, 
 from tuneloop.providers.segmind import PHASES, SegmindProvider
 from tuneloop.providers.segmind_errors import error_for
 from tuneloop.transport import Answer
-from tuneloop.values.plan import FluxDevRender
-from tuneloop.values.recipes import FluxLoraAdvanced, FluxLoraRecipe
+from tuneloop.values.render_settings import FluxDevRender
+from tuneloop.values.segmind_recipes import FluxLoraAdvanced, FluxLoraRecipe
 from tuneloop.values.training import UploadedDataset
 
 KEY = "SG_0123456789abcdef"
+
+
+class Nothing:
+    """An archive of one byte."""
+
+    size_bytes = 1
+    sha256 = None
+
+    def chunks(self) -> Iterator[bytes]:
+        yield b"x"
 
 
 def client(replay: Replay) -> SegmindProvider:
@@ -52,7 +63,7 @@ def test_submit_sends_every_documented_field_and_reads_the_id() -> None:
     )
     dataset = UploadedDataset(address="https://example.invalid/d.zip", sha256=None, size_bytes=1)
     with replaying(documented) as replay:
-        job_id = client(replay).submit("harbour", recipe, dataset, Deadline(60))
+        job_id = client(replay).submit("harbour", recipe, dataset, Nothing(), Deadline(60))
     sent = assert_sent_as_documented(replay, documented)
     assert {**sent, "data_source_path": page["data_source_path"]} == page
     assert job_id == documented.response.body["finetune_id"]
@@ -160,13 +171,6 @@ def test_address_on_another_host_is_not_followed(url: str) -> None:
     body = {"presigned_url": f"{url}?X-Amz-Signature=00", "s3_url": url}
     response = type(documented.response)(200, "application/json", body=body)
     lying = Exchange(documented.name, documented.source, documented.request, response)
-
-    class Nothing:
-        size_bytes = 1
-        sha256 = None
-
-        def chunks(self) -> Any:
-            yield b"x"
 
     with replaying(lying) as replay, pytest.raises(UnexpectedAnswer, match="not Segmind's storage"):
         client(replay).upload(Nothing())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
+from tuneloop.dataset.pairs import half_of, pair_problems
 from tuneloop.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -35,8 +36,12 @@ class Listing(NamedTuple):
     """One sentence each: file, reason, remedy."""
 
 
-def list_folder(folder: Path) -> Listing:
+def list_folder(folder: Path, *, pairs: bool = False) -> Listing:
     """List the pictures directly in a folder, each with its caption file.
+
+    Args:
+        folder: Where to look.
+        pairs: The pictures are edit pairs; a pair's caption is listed with its first picture.
 
     Raises:
         DatasetError: There is no such folder, or it cannot be listed.
@@ -58,16 +63,25 @@ def list_folder(folder: Path) -> Listing:
             pictures[entry.stem].append(entry)
         elif entry.suffix.lower() == CAPTION_SUFFIX:
             captions[entry.stem].append(entry)
-    problems += _pairing_problems(pictures, captions)
+    problems += _pairing_problems(pictures, captions, pairs=pairs)
     if not pictures and not problems:
         problems.append(f"{folder}: holds no pictures; put jpg, png or webp files directly into it")
     found = [
-        PictureFile(picture, next((text for text in captions[stem] if text not in refused), None))
+        PictureFile(
+            picture,
+            next((text for text in captions[_caption_stem(stem, pairs=pairs)] if text not in refused), None),
+        )
         for stem, group in pictures.items()
         for picture in group
         if picture not in refused
     ]
     return Listing(found, problems)
+
+
+def _caption_stem(stem: str, *, pairs: bool) -> str:
+    """Name of a picture's caption file; of a pair, the first picture has it."""
+    half = half_of(stem) if pairs else None
+    return half.pair if half is not None and half.role == "start" else stem
 
 
 def _entries_of(folder: Path) -> tuple[Path, list[Path]]:
@@ -109,13 +123,18 @@ def _problem_with_subfolder(subfolder: Path) -> str | None:
     return None
 
 
-def _pairing_problems(pictures: dict[str, list[Path]], captions: dict[str, list[Path]]) -> list[str]:
-    """Find captions without a picture, and names that two files share."""
-    problems = [
-        f"{group[0].name}: is a caption without a picture; rename it after its picture or remove it"
-        for stem, group in captions.items()
-        if stem not in pictures
-    ]
+def _pairing_problems(
+    pictures: dict[str, list[Path]], captions: dict[str, list[Path]], *, pairs: bool
+) -> list[str]:
+    """Find captions without a picture, pictures without their pair, and names that two files share."""
+    if pairs:
+        problems = pair_problems(list(pictures), list(captions))
+    else:
+        problems = [
+            f"{group[0].name}: is a caption without a picture; rename it after its picture or remove it"
+            for stem, group in captions.items()
+            if stem not in pictures
+        ]
     for kind, by_stem in (("pictures", pictures), ("captions", captions)):
         for stem, group in by_stem.items():
             if len(group) > 1:

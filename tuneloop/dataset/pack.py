@@ -63,10 +63,11 @@ class DatasetArchive:
     def _stream(self) -> ZipStream:
         stream = _TracelessZip(sized=True)
         for number, item in enumerate(self._items, start=1):
-            stream.add(self._picture(item), f"{number:04d}.{_SUFFIXES[item.format]}", size=item.size_bytes)
+            name, caption_name = _entry_names(number, item)
+            stream.add(self._picture(item), f"{name}.{_SUFFIXES[item.format]}", size=item.size_bytes)
             if item.caption is not None:
                 caption = item.caption.encode()
-                stream.add([caption], f"{number:04d}.txt", size=len(caption))
+                stream.add([caption], f"{caption_name}.txt", size=len(caption))
         return stream
 
     def _picture(self, item: DatasetItem) -> Iterator[bytes]:
@@ -88,6 +89,13 @@ class DatasetArchive:
                 f"{self._store.uri_of(name)}: holds other bytes than its name says ({item.file_name}); "
                 "restore it from a backup, or move it away and run again from the folder"
             )
+
+
+def _entry_names(number: int, item: DatasetItem) -> tuple[str, str]:
+    """Names of a picture and of its caption, without suffix; a pair has one caption for both pictures."""
+    if item.pair is None:
+        return f"{number:04d}", f"{number:04d}"
+    return f"{item.pair:02d}_{item.role}", f"{item.pair:02d}"
 
 
 class _TracelessZip(ZipStream):  # type: ignore[misc]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tuneloop.dataset.captions import CaptionRule, read_caption
 from tuneloop.dataset.inspection import PictureFacts, inspect_picture, strict_decoding
 from tuneloop.dataset.listing import PictureFile, list_folder
+from tuneloop.dataset.pairs import half_of, numbered
 from tuneloop.errors import DatasetError
 from tuneloop.values.dataset import DatasetItem, DatasetManifest, Sha256, in_digest_order
 from tuneloop.values.frozen import Frozen
@@ -30,20 +31,27 @@ class ScannedDataset(Frozen):
     """One file for every picture of the manifest."""
 
 
-def scan(folder: Path, rule: CaptionRule, on_progress: Callable[[int, int], None] | None = None) -> ScannedDataset:
+def scan(
+    folder: Path,
+    rule: CaptionRule,
+    on_progress: Callable[[int, int], None] | None = None,
+    *,
+    pairs: bool = False,
+) -> ScannedDataset:
     """Read and fully decode every picture directly in a folder. The folder itself is never changed.
 
     Args:
         folder: Holds jpg, png and webp files, and a `.txt` of the same name beside those with a caption.
         rule: Turns what is written beside a picture into the caption that is sent.
         on_progress: Told (pictures done, pictures in all) after each picture.
+        pairs: The pictures are edit pairs, `NN_start` and `NN_end`.
 
     Raises:
         DatasetError: Names everything that is wrong with the folder, up to ten files by name.
     """
-    listing = list_folder(folder)
+    listing = list_folder(folder, pairs=pairs)
     problems = list(listing.problems)
-    items: list[DatasetItem] = []
+    items: list[tuple[str, DatasetItem]] = []
     files: dict[Sha256, Path] = {}
     with strict_decoding(), ThreadPoolExecutor(_PICTURES_AT_A_TIME, "scan") as pool:
         try:
@@ -53,7 +61,7 @@ def scan(folder: Path, rule: CaptionRule, on_progress: Callable[[int, int], None
             ):
                 problems += wrong
                 if facts is not None:
-                    items.append(_item(found, facts, rule.caption_as_sent(caption)))
+                    items.append(_item(found, facts, rule, caption, pairs=pairs))
                     files.setdefault(facts.sha256, found.picture)
                 if on_progress is not None:
                     on_progress(done, len(listing.pictures))
@@ -61,9 +69,9 @@ def scan(folder: Path, rule: CaptionRule, on_progress: Callable[[int, int], None
             pool.shutdown(cancel_futures=True)
     if problems:
         raise DatasetError(_report(folder, problems))
-    return ScannedDataset(
-        manifest=DatasetManifest(items=in_digest_order(items), source=str(folder.resolve())), files=files
-    )
+    found_items = numbered(items) if pairs else [item for _, item in items]
+    manifest = DatasetManifest(items=in_digest_order(found_items), source=str(folder.resolve()))
+    return ScannedDataset(manifest=manifest, files=files)
 
 
 def _inspect(found: PictureFile) -> tuple[PictureFacts | None, str, list[str]]:
@@ -80,8 +88,20 @@ def _inspect(found: PictureFile) -> tuple[PictureFacts | None, str, list[str]]:
     return facts, caption, wrong
 
 
-def _item(found: PictureFile, facts: PictureFacts, caption: str | None) -> DatasetItem:
-    return DatasetItem(**facts._asdict(), caption=caption, file_name=found.picture.name)
+def _item(
+    found: PictureFile, facts: PictureFacts, rule: CaptionRule, caption: str, *, pairs: bool
+) -> tuple[str, DatasetItem]:
+    """One picture, with the name of its pair (its own where there are no pairs)."""
+    half = half_of(found.picture.stem) if pairs else None
+    if half is None:
+        sent = rule.caption_as_sent(caption)
+        return found.picture.stem, DatasetItem(**facts._asdict(), caption=sent, file_name=found.picture.name)
+    # One instruction for the pair: it stands with the first picture.
+    sent = rule.caption_as_sent(caption) if half.role == "start" else None
+    item = DatasetItem.model_validate(
+        {**facts._asdict(), "caption": sent, "file_name": found.picture.name, "role": half.role}
+    )
+    return half.pair, item
 
 
 def _report(folder: Path, problems: list[str]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from tuneloop.dataset.keep import picture_name
 from tuneloop.errors import (
     CredentialsRefused,
     NotAtProvider,
@@ -20,7 +21,8 @@ from tuneloop.providers.provider import Provider
 from tuneloop.storage.store import Store
 from tuneloop.values.canonical import digest_of
 from tuneloop.values.evaluation import Evaluation, JudgedPicture
-from tuneloop.values.plan import EvaluationPlan, RenderSettings
+from tuneloop.values.plan import EvaluationPlan
+from tuneloop.values.render_settings import ServiceSettings
 from tuneloop.values.training import RenderedPicture
 
 _ACCOUNT_PROBLEMS = (CredentialsRefused, OutOfCredits, NotAtProvider)
@@ -35,12 +37,14 @@ class Subject:
     Attributes:
         job: Name of its training job.
         job_id: The provider's id of it.
-        trigger_word: What {trigger} stands for in prompts.
+        trigger_word: What {trigger} stands for in prompts, None where the trainer knows none.
+        inputs: Sha256 of the stored pictures that an edit model is given, one after the other; empty for others.
     """
 
     job: str
     job_id: str
-    trigger_word: str
+    trigger_word: str | None
+    inputs: tuple[str, ...] = ()
 
 
 def render(
@@ -66,53 +70,79 @@ def render(
     present = {PurePosixPath(name).stem: name for name in store.names(folder)}
     judged: list[JudgedPicture] = []
     asked_again = 0
-    for prompt, seed in _wanted(plan, subject.trigger_word):
-        stem = picture_stem(prompt, seed, plan.settings)
-        name, finding = present.get(stem), None
+    for wish in _wishes(plan, subject):
+        name, finding = present.get(wish.stem), None
         if name is None:
             try:
-                picture, tries = _ask(provider, subject, prompt, seed, plan.settings)
+                picture, tries = _ask(store, provider, subject, wish)
             except _ACCOUNT_PROBLEMS:
                 raise
             except RequestRefused as error:
                 finding = f"refused by the provider: {error.reason}"
             else:
                 asked_again += tries - 1
-                name = f"{folder}{stem}{picture.suffix}"
+                name = f"{folder}{wish.stem}{picture.suffix}"
                 store.create(name, picture.data)
         if name is not None:
             finding = blank_reason(store.read(name))
-        judged.append(JudgedPicture(prompt=prompt, seed=seed, name=name, finding=finding))
+        judged.append(
+            JudgedPicture(prompt=wish.prompt, seed=wish.seed, name=name, finding=finding, edited=wish.image)
+        )
         if on_progress is not None:
             on_progress(len(judged), plan.picture_count)
     return Evaluation(job=subject.job, pictures=tuple(judged), asked_again=asked_again)
 
 
-def picture_stem(prompt: str, seed: int, settings: RenderSettings) -> str:
+@dataclass(frozen=True)
+class _Wish:
+    """One picture that a plan asks for.
+
+    Attributes:
+        prompt: As it is sent.
+        seed: As it is sent.
+        settings: Which service, and how.
+        image: Sha256 of the stored picture to edit, None for models that do not edit.
+    """
+
+    prompt: str
+    seed: int
+    settings: ServiceSettings
+    image: str | None
+
+    @property
+    def stem(self) -> str:
+        return picture_stem(self.prompt, self.seed, self.settings, self.image)
+
+
+def picture_stem(prompt: str, seed: int, settings: ServiceSettings, image: str | None = None) -> str:
     """Name of a picture within its model's folder: 32 hex digits. The hardware does not change it."""
     parameters = settings.model_dump(mode="json", exclude={"hardware"})
-    return digest_of({"schema": 1, "prompt": prompt, "seed": seed, "settings": parameters})[:32]
+    document = {"schema": 1, "prompt": prompt, "seed": seed, "settings": parameters}
+    return digest_of(document if image is None else {**document, "image": image})[:32]
 
 
-def _wanted(plan: EvaluationPlan, trigger_word: str) -> Iterator[tuple[str, int]]:
-    for prompt in plan.prompts_for(trigger_word):
+def _wishes(plan: EvaluationPlan, subject: Subject) -> Iterator[_Wish]:
+    """Every prompt with every seed; an edit model is given one input after the other."""
+    number = 0
+    for prompt in plan.prompts_for(subject.trigger_word):
         for seed in plan.seeds:
-            yield prompt, seed
+            image = subject.inputs[number % len(subject.inputs)] if subject.inputs else None
+            number += 1
+            yield _Wish(prompt, seed, plan.service, image)
 
 
-def _ask(
-    provider: Provider, subject: Subject, prompt: str, seed: int, settings: RenderSettings
-) -> tuple[RenderedPicture, int]:
+def _ask(store: Store, provider: Provider, subject: Subject, wish: _Wish) -> tuple[RenderedPicture, int]:
     """Ask for one picture. A lost answer is asked for once more, a full queue is waited for.
 
     Returns:
         The picture, and how often it was asked for without a refusal.
     """
+    image = store.read(picture_name(wish.image)) if wish.image else None
     pauses = 0
     tries = 1
     while True:
         try:
-            return provider.generate(subject.job_id, prompt, seed, settings), tries
+            return provider.generate(subject.job_id, wish.prompt, wish.seed, wish.settings, image), tries
         except RateLimited as error:
             pauses += 1
             if pauses > _RATE_LIMIT_PAUSES:

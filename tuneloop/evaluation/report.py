@@ -78,18 +78,40 @@ def write_report(store: Store, evidence: Evidence) -> str:
 def _picture_grid(store: Store, evidence: Evidence) -> str:
     """Champion and challenger side by side, one row per prompt and seed."""
     new = f"challenger `{evidence.challenger.job}`"
+    before = any(item.edited for item in evidence.challenger.pictures)
     if evidence.champion is None or evidence.reigning is None:
-        rows = [f"| prompt, seed | {new} |", "|---|---|"]
-        rows += [f"| {_label(item)} | {_shown(store, item)} |" for item in evidence.challenger.pictures]
+        columns = ["prompt, seed", *(["before"] if before else []), new]
+        rows = [_row(columns), _row(["---"] * len(columns))]
+        rows += [
+            _row([_label(item), *_before(store, item, wanted=before), _shown(store, item)])
+            for item in evidence.challenger.pictures
+        ]
     else:
         old = f"champion no. {evidence.reigning.number} `{evidence.champion.job}`"
-        rows = [f"| prompt, seed | {old} | {new} |", "|---|---|---|"]
+        columns = ["prompt, seed", *(["before"] if before else []), old, new]
+        rows = [_row(columns), _row(["---"] * len(columns))]
         pairs = zip(evidence.champion.pictures, evidence.challenger.pictures, strict=True)
-        rows += [f"| {_label(b)} | {_shown(store, a)} | {_shown(store, b)} |" for a, b in pairs]
+        rows += [
+            _row([_label(b), *_before(store, b, wanted=before), _shown(store, a), _shown(store, b)])
+            for a, b in pairs
+        ]
     again = evidence.challenger.asked_again
     if again:
         rows += ["", f"{again} pictures were asked for twice because an answer was lost; both may be billed."]
     return "\n".join(rows)
+
+
+def _row(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _before(store: Store, picture: JudgedPicture, *, wanted: bool) -> list[str]:
+    """The picture that was edited, in a column of its own."""
+    if not wanted:
+        return []
+    if picture.edited is None:
+        return ["none"]
+    return [_thumbnail(store, picture_name(picture.edited), "before the edit", _RENDER_SIDE_PX)]
 
 
 def _label(picture: JudgedPicture) -> str:
@@ -135,13 +157,14 @@ def dataset_difference(old: DatasetManifest, new: DatasetManifest) -> str:
 
 def _training_table(store: Store, evidence: Evidence) -> str:
     collected = evidence.collected
-    weights = store.uri_of(collected.weights) if collected.weights else "at the provider"
+    weights = store.uri_of(collected.weights) if collected.weights else "stay at the provider, under its id"
     rows = [
         ("account", f"{evidence.run.account.slug}"),
         ("job", f"`{collected.name}`, provider's id `{collected.job_id}`"),
         ("weights", f"`{weights}`"),
-        ("sha256", f"`{collected.sha256}`, {collected.size_bytes or 0:,} bytes"),
     ]
+    if collected.sha256:
+        rows.append(("sha256", f"`{collected.sha256}`, {collected.size_bytes or 0:,} bytes"))
     rows += [(record.state, f"{record.at:%Y-%m-%d %H:%M:%S} UTC") for record in _steps(evidence)]
     return _two_columns(rows)
 

@@ -10,9 +10,10 @@ from datetime import timedelta
 from typing import ClassVar, Protocol
 
 from tuneloop.clock import Deadline
+from tuneloop.errors import ConfigurationError
 from tuneloop.values.frozen import Frozen
-from tuneloop.values.plan import RenderSettings
-from tuneloop.values.recipes import RecipeFields
+from tuneloop.values.recipe_fields import RecipeFields
+from tuneloop.values.render_settings import ServiceSettings
 from tuneloop.values.training import Account, JobStatus, RenderedPicture, UploadedDataset
 
 
@@ -39,12 +40,24 @@ class Margins(Frozen):
 class Capabilities(Frozen):
     """What a provider can do."""
 
+    upload: bool
+    """The dataset is uploaded before the submit; else it travels within it."""
+    public_url: bool
+    """The provider fetches a dataset from a public address."""
     list_carries_status: bool
-    """One list call shows the state of every job."""
+    """One list call shows the state of every job; else each job is asked for by itself."""
     list_is_trusted: bool
     """A job that is absent from the list long enough was never accepted."""
     weights: bool
-    """The trained weights can be downloaded."""
+    """The trained weights can be downloaded; else the model is used by its id."""
+    cancel: bool
+    """A running job can be stopped."""
+    visibility: bool
+    """A model can be made public or private."""
+    webhook: bool
+    """The provider can tell of changes by itself."""
+    takes_trainings: str
+    """What the provider's own notices say about new trainings."""
 
 
 class Archive(Protocol):
@@ -94,8 +107,22 @@ class Provider(ABC):
         """Bring the zip to where the provider can fetch it, and prove that it is there. Costs nothing."""
 
     @abstractmethod
-    def submit(self, name: str, recipe: RecipeFields, dataset: UploadedDataset, deadline: Deadline) -> str:
+    def submit(
+        self,
+        name: str,
+        recipe: RecipeFields,
+        dataset: UploadedDataset,
+        archive: Archive,
+        deadline: Deadline,
+    ) -> str:
         """Submit a paid training, exactly once.
+
+        Args:
+            name: The job's name, by which it is found again.
+            recipe: The recipe, as validated.
+            dataset: What `upload` has returned.
+            archive: The zip itself, for providers that take it within the submit.
+            deadline: Past it, nothing leaves.
 
         Returns:
             The provider's id of the job.
@@ -118,8 +145,25 @@ class Provider(ABC):
         """Open the trained weights for reading, by an address asked for just now."""
 
     @abstractmethod
-    def generate(self, job_id: str, prompt: str, seed: int, settings: RenderSettings) -> RenderedPicture:
-        """Render one picture with a trained model. Paid, and sent once."""
+    def generate(
+        self, job_id: str, prompt: str, seed: int, settings: ServiceSettings, image: bytes | None = None
+    ) -> RenderedPicture:
+        """Render one picture with a trained model. Paid, and sent once.
+
+        Args:
+            job_id: The provider's id of the model's job.
+            prompt: The prompt as it is sent.
+            seed: The seed.
+            settings: Which service renders, and how.
+            image: The encoded picture to edit, for models that edit.
+        """
+
+    def set_visibility(self, job_id: str, *, public: bool) -> None:
+        """Make a model public or private. Raises `ConfigurationError` where there is no such thing."""
+        wanted = "public" if public else "private"
+        raise ConfigurationError(
+            f"{self.name} cannot make model {job_id} {wanted}; leave its visibility unchanged"
+        )
 
     def find(self, name: str) -> list[JobStatus]:
         """Every job of this name, exactly as we sent it."""

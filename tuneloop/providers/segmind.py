@@ -18,11 +18,14 @@ from tuneloop.clock import Deadline
 from tuneloop.errors import ConfigurationError, ProviderUnavailable, UnexpectedAnswer
 from tuneloop.providers.provider import Archive, Capabilities, Provider, WeightsStream
 from tuneloop.providers.segmind_errors import error_for
+from tuneloop.providers.segmind_inference import SegmindInference
 from tuneloop.redaction import redact
+from tuneloop.request_body import PaidBody
 from tuneloop.transport import Answer, Transport
 from tuneloop.values.canonical import without_empty
-from tuneloop.values.plan import RenderSettings
-from tuneloop.values.recipes import FluxLoraRecipe, RecipeFields
+from tuneloop.values.recipe_fields import RecipeFields
+from tuneloop.values.render_settings import ServiceSettings
+from tuneloop.values.segmind_recipes import FluxLoraRecipe, KontextLoraRecipe, QwenLoraRecipe
 from tuneloop.values.training import Account, JobStatus, Phase, RenderedPicture, UploadedDataset
 
 BASE_URL = "https://api.segmind.com"
@@ -41,11 +44,14 @@ PHASES: dict[str, Phase] = {
 }
 """Status words. The pages say INFERENCE_QUEUED where the webhook page says DEPLOYING: one stage, two names."""
 
-_FIXED_FIELDS = {"flux-lora": {"base_model": "FLUX", "theme": "FLUX", "train_type": "LORA"}}
+_FIXED_FIELDS = {
+    "flux-lora": {"base_model": "FLUX", "theme": "FLUX", "train_type": "LORA"},
+    "kontext-lora": {"base_model": "FLUX", "theme": "KONTEXT", "train_type": "LORA"},
+    "qwen-lora": {"base_model": "QWEN", "theme": "QWEN", "train_type": "LORA"},
+}
 """What each trainer's page sends beside the recipe."""
 
 _STORAGE_HOST = re.compile(r"[a-z0-9.-]+\.s3(\.[a-z0-9-]+)?\.amazonaws\.com")
-_PICTURE_SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp"}
 _UPLOAD_TRIES = 3
 
 
@@ -61,6 +67,7 @@ class _Job(BaseModel):
     status: str
     error_message: str | None = None
     cloud_storage_url: str | None = None
+    slug: str | None = None
 
     @property
     def job_id(self) -> str | None:
@@ -79,12 +86,23 @@ class SegmindProvider(Provider):
 
     name: ClassVar[str] = "segmind"
     capabilities: ClassVar[Capabilities] = Capabilities(
-        list_carries_status=True, list_is_trusted=True, weights=True
+        upload=True,
+        public_url=True,
+        list_carries_status=True,
+        list_is_trusted=True,
+        weights=True,
+        cancel=False,
+        visibility=True,
+        webhook=True,
+        takes_trainings="no: its documentation calls fine-tuning deprecated; models trained before still render",
     )
 
     def __init__(self, api_key: str, account: str = "default", base_url: str = BASE_URL) -> None:
         self.account = Account(provider=self.name, label=account)
         self._transport = Transport(self.name, base_url, ("x-api-key", api_key), error_for)
+        self._inference = SegmindInference(
+            self._transport, lambda job_id: self._details(job_id)[0].slug, self._expect_host
+        )
 
     def upload(self, archive: Archive) -> UploadedDataset:
         """Ask for a presigned URL, PUT the zip there, and read its size back.
@@ -123,9 +141,16 @@ class SegmindProvider(Provider):
                 **answer.details,
             )
 
-    def submit(self, name: str, recipe: RecipeFields, dataset: UploadedDataset, deadline: Deadline) -> str:
+    def submit(
+        self,
+        name: str,
+        recipe: RecipeFields,
+        dataset: UploadedDataset,
+        archive: Archive,  # noqa: ARG002 - it was uploaded before
+        deadline: Deadline,
+    ) -> str:
         """POST the training once; see `Provider.submit`."""
-        if not isinstance(recipe, FluxLoraRecipe):
+        if not isinstance(recipe, FluxLoraRecipe | KontextLoraRecipe | QwenLoraRecipe):
             raise ConfigurationError(f"Segmind does not train {type(recipe).__name__}; choose another recipe")
         fields = without_empty(recipe.model_dump(mode="json", exclude={"trainer"}))
         document = {
@@ -134,7 +159,7 @@ class SegmindProvider(Provider):
             "name": name,
             "data_source_path": dataset.address,
         }
-        answer = self._transport.post_once("/finetune/request/submit", document, deadline)
+        answer = self._transport.post_once("/finetune/request/submit", PaidBody.of(document), deadline)
         accepted = answer.json()
         for key in ("finetune_id", "request_id", "id"):
             if isinstance(accepted, dict) and isinstance(accepted.get(key), str) and accepted[key]:
@@ -177,19 +202,17 @@ class SegmindProvider(Provider):
         with self._transport.open_stream(url) as (size_bytes, chunks):
             yield WeightsStream("lora.safetensors", size_bytes, chunks)
 
-    def generate(self, job_id: str, prompt: str, seed: int, settings: RenderSettings) -> RenderedPicture:
-        """POST /v1/flux-dev-finetuned, once."""
-        document = {
-            "finetune_id": job_id,
-            "prompt": prompt,
-            "seed": seed,
-            **settings.model_dump(mode="json", exclude={"endpoint"}),
-        }
-        answer = self._transport.call("POST", "/v1/flux-dev-finetuned", json=document)
-        kind = answer.headers.get("content-type", "").split(";")[0].strip()
-        if kind not in _PICTURE_SUFFIXES:
-            raise UnexpectedAnswer(f"a picture was expected, not {kind or 'an unnamed type'}", **answer.details)
-        return RenderedPicture.model_validate({"data": answer.body, "suffix": _PICTURE_SUFFIXES[kind]})
+    def generate(
+        self, job_id: str, prompt: str, seed: int, settings: ServiceSettings, image: bytes | None = None
+    ) -> RenderedPicture:
+        """Render by the id or by the model's own address; see `segmind_inference`."""
+        return self._inference.generate(job_id, prompt, seed, settings, image)
+
+    def set_visibility(self, job_id: str, *, public: bool) -> None:
+        """PUT the access with a multipart form, as the pages do; the answer is a bare 200."""
+        # Python's spelling of a boolean is what the pages show.
+        fields = {"request_id": (None, job_id), "segmind_public": (None, str(public))}
+        self._transport.call("PUT", "/finetune/request/access-update", files=fields)
 
     def _expect_host(self, url: str, answer: Answer) -> None:
         """Follow an address that the server handed back only to Segmind's storage or to the API itself."""

@@ -59,6 +59,19 @@ class DatasetManifest(Frozen):
         return sum(item.size_bytes for item in self.items)
 
 
+class PublicDataset(Frozen):
+    """A zip at a public address, as it was when it was fetched."""
+
+    url: str
+    """Where it lies; holds no secret."""
+    sha256: Sha256
+    """Sha256 of the zip."""
+    size_bytes: int
+    """Size of the zip."""
+    etag: str | None
+    """What the server calls this version, where it does."""
+
+
 def in_digest_order(items: list[DatasetItem]) -> tuple[DatasetItem, ...]:
     """Sort items by what the digest is made of, with the file name as the last tie-breaker."""
     return tuple(

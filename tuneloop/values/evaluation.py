@@ -16,6 +16,8 @@ class JudgedPicture(Frozen):
     """The seed."""
     name: str | None
     """Name of the picture within the store; None where the provider refused to render it."""
+    edited: str | None = None
+    """Sha256 of the stored picture that was edited; None for models that do not edit."""
     finding: str | None = None
     """What is wrong with it, in words; None where nothing is."""
 

@@ -2,61 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
+from tuneloop.errors import ConfigurationError
 from tuneloop.values.canonical import digest_of, without_empty
-from tuneloop.values.form import ShownAsAnyOf, require_discriminator
 from tuneloop.values.frozen import Frozen
-
-AspectRatio = Literal[
-    "1:1", "2:3", "3:4", "5:8", "9:16", "9:19", "9:21", "3:2", "4:3", "8:5", "16:9", "19:9", "21:9"
-]
-"""The 13 values of Segmind's Flux Dev Finetuned page; it shows ten and counts three more."""
-
-NAMED_SAMPLERS = (
-    "euler",
-    "euler_pp",
-    "euler_ancestral",
-    "euler_ancestral_pp",
-    "heun",
-    "heunpp2",
-    "dpm_2",
-    "dpm_2_ancestral",
-    "lms",
-    "dpm_fast",
-)
-"""Samplers that the page names; it counts sixteen more, so any other text is passed on."""
-
-
-class FluxDevRender(Frozen):
-    """Render with Segmind's flux-dev-finetuned. Source: Segmind, Flux Dev Finetuned page."""
-
-    model_config = ConfigDict(
-        title="Flux Dev Finetuned (Segmind)", json_schema_extra=require_discriminator("endpoint")
-    )
-
-    endpoint: Literal["flux-dev-finetuned"] = "flux-dev-finetuned"
-    """Which service renders."""
-    aspect_ratio: AspectRatio = "1:1"
-    """Width to height."""
-    scheduler: Literal["normal", "karras", "exponential", "sgm_uniform", "simple", "ddim_uniform", "beta"] = (
-        "simple"
-    )
-    """Noise schedule."""
-    sampler_name: str = Field(default="euler", min_length=1, examples=list(NAMED_SAMPLERS))
-    """Sampler, such as euler, euler_ancestral, heun, heunpp2, dpm_2, lms or dpm_fast; others are passed on."""
-    steps: int = Field(default=25, ge=1, le=100)
-    """Denoising steps, 1 to 100."""
-    lora_strength: float = Field(default=1, ge=-10, le=10)
-    """Strength of the LoRA, -10 to 10."""
-    hardware: Literal["fast", "cost"] = "cost"
-    """Changes latency and price, not the picture."""
-
-
-RenderSettings = Annotated[FluxDevRender, Field(discriminator="endpoint"), ShownAsAnyOf()]
-"""How any service renders. The endpoint's name decides which."""
+from tuneloop.values.render_settings import DefaultRender, RenderSettings, ServiceSettings
 
 
 def _all_different(values: tuple[object, ...]) -> tuple[object, ...]:
@@ -74,8 +27,21 @@ class EvaluationPlan(Frozen):
     """What to render; {trigger} stands for the recipe's trigger word."""
     seeds: Annotated[tuple[int, ...], AfterValidator(_all_different)] = Field(default=(1, 2), min_length=1)
     """Every prompt is rendered once with each seed."""
-    settings: RenderSettings = FluxDevRender()
+    settings: RenderSettings = DefaultRender()
     """How to render."""
+
+    def rendered_by(self, default: ServiceSettings) -> EvaluationPlan:
+        """The same plan with the service named, before it is remembered or compared."""
+        if isinstance(self.settings, DefaultRender):
+            return self.model_copy(update={"settings": default})
+        return self
+
+    @property
+    def service(self) -> ServiceSettings:
+        """Settings of the service that renders. Raises `ConfigurationError` before one is chosen."""
+        if isinstance(self.settings, DefaultRender):
+            raise ConfigurationError("the plan does not say yet which service renders")
+        return self.settings
 
     @property
     def digest(self) -> str:
@@ -87,6 +53,6 @@ class EvaluationPlan(Frozen):
         """Pictures per model."""
         return len(self.prompts) * len(self.seeds)
 
-    def prompts_for(self, trigger_word: str) -> tuple[str, ...]:
+    def prompts_for(self, trigger_word: str | None) -> tuple[str, ...]:
         """The prompts as they are sent."""
-        return tuple(prompt.replace("{trigger}", trigger_word) for prompt in self.prompts)
+        return tuple(prompt.replace("{trigger}", trigger_word or "").strip() for prompt in self.prompts)

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from pydantic import Field, JsonValue, TypeAdapter
 
+from tuneloop.values.dataset import PublicDataset
 from tuneloop.values.frozen import Frozen
 from tuneloop.values.plan import EvaluationPlan
 from tuneloop.values.training import Account, ModelName
@@ -180,6 +181,8 @@ class RunFile(Record):
     """Slug of the credentials block."""
     store: str
     """Slug of the store's block."""
+    public_dataset: PublicDataset | None = None
+    """The zip that the provider fetches by itself; None where the dataset is sent to it."""
 
 
 class Decision(Record):

@@ -94,8 +94,8 @@ class JobStatus(Frozen):
 class UploadedDataset(Frozen):
     """A dataset that the provider can fetch."""
 
-    address: str = Field(repr=False)
-    """Address to name in the submit, without any signature."""
+    address: str | None = Field(repr=False)
+    """Address to name in the submit, without any signature; None where the zip travels within the submit."""
     sha256: str | None
     """Sha256 of the zip, 64 hex digits."""
     size_bytes: int

@@ -1,0 +1,60 @@
+"""The key of one BFL account, and the region where its fine-tunes live."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from prefect.blocks.core import Block
+from pydantic import Field, SecretStr, field_validator
+
+from tuneloop.providers.bfl import BflProvider
+from tuneloop.values.training import check_label
+
+
+class BflCredentials(Block):
+    """API key of one BFL account, for fine-tuning FLUX.1 pro and rendering with it."""
+
+    _block_type_name: ClassVar[str | None] = "BFL Credentials"
+    _block_type_slug: ClassVar[str | None] = "bfl-credentials"
+    _description: ClassVar[str | None] = (
+        "API key of one BFL account, for fine-tuning FLUX.1 pro and rendering with it."
+    )
+
+    api_key: SecretStr = Field(description="The key from BFL's dashboard.")
+    region: Literal["us1", "eu1"] = Field(
+        default="us1",
+        description="Where fine-tunes are made and used; a fine-tune lives in one region only. "
+        "Part of every training's identity.",
+    )
+    base_url: str | None = Field(
+        default=None, description="Another address of the API. Set it only for the emulator or a proxy."
+    )
+    account: str = Field(
+        default="default",
+        description="Your name for the account that pays. Two keys of one account carry the same name: "
+        "it is part of every training's identity.",
+    )
+    webhook_url: str | None = Field(
+        default=None, description="Address that BFL calls when a fine-tune has changed; left out, it calls nobody."
+    )
+    webhook_secret: SecretStr | None = Field(
+        default=None, description="Secret that BFL shows with each call, so that it can be told from a forged one."
+    )
+
+    @field_validator("base_url", "webhook_url")
+    @classmethod
+    def _is_an_address(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("https://", "http://")):
+            raise ValueError(f"an address must start with https:// or http://, not {value[:20]!r}")
+        return value.rstrip("/") if value else None
+
+    @field_validator("account")
+    @classmethod
+    def _is_a_label(cls, value: str) -> str:
+        return check_label(value)
+
+    def get_client(self) -> BflProvider:
+        """A client of this account in this region."""
+        secret = self.webhook_secret.get_secret_value() if self.webhook_secret else None
+        webhook = (self.webhook_url, secret) if self.webhook_url else None
+        return BflProvider(self.api_key.get_secret_value(), self.account, self.region, self.base_url, webhook)

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import TypeAdapter
+
+from tests.conftest import draw_pictures
+from tests.contract.rig import CLIENTS, KEY_VARIABLES, Rig
+from tuneloop.dataset.captions import CaptionRule
+from tuneloop.dataset.keep import store_pictures
+from tuneloop.dataset.pack import DatasetArchive
+from tuneloop.dataset.scan import scan
+from tuneloop.emulator import Progress, running_emulator
+from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.values.recipe_fields import RecipeFields
+from tuneloop.values.recipes import Recipe
+
+RECIPES = {
+    "flux-lora": {"instance_prompt": "a photo of ROBOX", "trigger_word": "ROBOX"},
+    "kontext-lora": {"instance_prompt": "give the robot a hat"},
+    "qwen-lora": {"instance_prompt": "a photo of ROBOX", "trigger_word": "ROBOX"},
+    "bfl-finetune": {"mode": "character", "trigger_word": "ROBOX"},
+}
+LIVE = os.environ.get("LIVE")
+
+
+def recipe_named(name: str) -> RecipeFields:
+    adapter: TypeAdapter[RecipeFields] = TypeAdapter(Recipe)
+    return adapter.validate_python({"trainer": name, **RECIPES[name]})
+
+
+@pytest.fixture(params=list(RECIPES))
+def rig(request: pytest.FixtureRequest, tmp_path: Path, artifacts: LocalDirectory) -> Iterator[Rig]:
+    recipe = recipe_named(request.param)
+    folder = draw_pairs(tmp_path) if recipe.edit_pairs else draw_pictures(tmp_path / "pictures")
+    rule = CaptionRule(
+        trigger_word=recipe.trigger,
+        instance_prompt=recipe.fallback_caption,
+        provider_captions=recipe.provider_captions,
+    )
+    scanned = scan(folder, rule, pairs=recipe.edit_pairs)
+    store_pictures(scanned, artifacts)
+    archive = DatasetArchive(scanned.manifest, artifacts)
+    image = next(folder.glob("*_start.png")).read_bytes() if recipe.edit_pairs else None
+    client = CLIENTS[recipe.provider]
+    if LIVE:
+        if recipe.provider != LIVE:
+            pytest.skip(f"LIVE={LIVE} asks for another provider than {recipe.provider}")
+        if request.node.get_closest_marker("pays") and os.environ.get("LIVE_PAYS") != "yes":
+            pytest.skip("costs money; set LIVE_PAYS=yes to pay for it")
+        key = os.environ.get(KEY_VARIABLES[LIVE])
+        if not key:
+            pytest.skip(f"LIVE={LIVE} needs an API key in {KEY_VARIABLES[LIVE]}")
+        yield Rig(request.param, client(key), client("no-key"), recipe, archive, image, None)
+        return
+    with running_emulator(recipe.provider, tmp_path / "emulator", progress=Progress.at_once()) as control:
+        yield Rig(
+            request.param,
+            client(control.api_key, base_url=control.url),
+            client("no-key", base_url=control.url),
+            recipe,
+            archive,
+            image,
+            control,
+        )
+
+
+def draw_pairs(tmp_path: Path) -> Path:
+    folder = tmp_path / "pairs"
+    for half, shade in (("start", 30), ("end", 200)):
+        for number, file in enumerate(sorted(draw_pictures(tmp_path / half, shade=shade).iterdir())):
+            folder.mkdir(exist_ok=True)
+            (folder / f"{number + 1:02d}_{half}.png").write_bytes(file.read_bytes())
+    (folder / "01.txt").write_text("a hat")
+    return folder

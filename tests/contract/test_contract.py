@@ -1,0 +1,147 @@
+"""What every provider must do, whoever it is. `LIVE=segmind make test-live` asks the real one."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+
+from tests.contract.rig import PAID_PATHS, Rig
+from tuneloop.clock import Deadline
+from tuneloop.emulator import Fault
+from tuneloop.errors import (
+    ConfigurationError,
+    CredentialsRefused,
+    NotAtProvider,
+    OutOfCredits,
+    ProviderUnavailable,
+    RateLimited,
+)
+from tuneloop.transport import NotSent
+from tuneloop.values.training import JobStatus
+
+pays = pytest.mark.pays
+
+
+def submit(rig: Rig, name: str) -> str:
+    dataset = rig.provider.upload(rig.archive)
+    return rig.provider.submit(name, rig.recipe, dataset, rig.archive, Deadline(60))
+
+
+def ended(rig: Rig, job_id: str) -> JobStatus:
+    status = rig.provider.status(job_id)
+    for _ in range(10):
+        if status.phase in {"ready", "failed"}:
+            break
+        status = rig.provider.status(job_id)
+    return status
+
+
+def test_upload_costs_nothing_and_is_of_the_known_size(rig: Rig) -> None:
+    uploaded = rig.provider.upload(rig.archive)
+    assert uploaded.size_bytes == rig.archive.size_bytes
+    assert (uploaded.address is not None) is rig.provider.capabilities.upload
+
+
+def test_a_name_that_nobody_used_is_not_found(rig: Rig) -> None:
+    assert rig.provider.find(f"nobody-{uuid4().hex}") == []
+
+
+def test_an_unknown_job_is_no_evidence_of_anything(rig: Rig) -> None:
+    try:
+        status = rig.provider.status(str(uuid4()))
+    except NotAtProvider:
+        return
+    assert status.phase == "running"
+
+
+def test_a_wrong_key_is_refused_without_showing_it(rig: Rig) -> None:
+    with pytest.raises(CredentialsRefused) as caught:
+        rig.stranger.jobs()
+    assert "no-key" not in str(caught.value)
+
+
+@pays
+def test_job_is_found_by_its_name_and_becomes_ready(rig: Rig) -> None:
+    job_id = submit(rig, "0123456789abcdef-g1")
+    assert [job.job_id for job in rig.provider.find("0123456789abcdef-g1")] == [job_id]
+    assert ended(rig, job_id).phase == "ready"
+
+
+@pays
+def test_weights_are_handed_out_exactly_where_the_provider_says_so(rig: Rig) -> None:
+    job_id = submit(rig, "0123456789abcdef-g1")
+    ended(rig, job_id)
+    if rig.provider.capabilities.weights:
+        with rig.provider.weights(job_id) as stream:
+            assert sum(map(len, stream.chunks)) == stream.size_bytes
+    else:
+        with pytest.raises(ConfigurationError, match="no weights"), rig.provider.weights(job_id):
+            pass
+
+
+@pays
+def test_every_service_of_the_recipe_renders(rig: Rig) -> None:
+    job_id = submit(rig, "0123456789abcdef-g1")
+    ended(rig, job_id)
+    for service in rig.recipe.services:
+        picture = rig.provider.generate(job_id, "ROBOX in the rain", 7, service(), rig.image)
+        assert len(picture.data) > 500
+
+
+@pays
+def test_visibility_is_set_exactly_where_the_provider_says_so(rig: Rig) -> None:
+    job_id = submit(rig, "0123456789abcdef-g1")
+    if rig.provider.capabilities.visibility:
+        rig.provider.set_visibility(job_id, public=True)
+        rig.provider.set_visibility(job_id, public=False)
+    else:
+        with pytest.raises(ConfigurationError, match="leave its visibility unchanged"):
+            rig.provider.set_visibility(job_id, public=True)
+
+
+@pytest.fixture
+def emulated(rig: Rig) -> Rig:
+    if rig.emulator is None:
+        pytest.skip("faults are made by the emulator only")
+    return rig
+
+
+def break_submit(rig: Rig, fault: str, status: int = 500) -> None:
+    assert rig.emulator is not None
+    path = PAID_PATHS[rig.recipe.provider]
+    rig.emulator.inject(Fault(fault, path, "POST", status=status))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("fault", ["cut_after_effect", "fail_after_effect"])
+def test_paid_post_is_not_resent_when_its_answer_is_lost(emulated: Rig, fault: str) -> None:
+    dataset = emulated.provider.upload(emulated.archive)
+    break_submit(emulated, fault)
+    with pytest.raises(ProviderUnavailable) as caught:
+        emulated.provider.submit("n-g1", emulated.recipe, dataset, emulated.archive, Deadline(60))
+    assert not isinstance(caught.value, NotSent | RateLimited)
+    assert emulated.trainings() == 1
+    assert len(emulated.provider.find("n-g1")) == 1
+
+
+def test_past_the_deadline_nothing_is_submitted(emulated: Rig) -> None:
+    dataset = emulated.provider.upload(emulated.archive)
+    with pytest.raises(NotSent, match="deadline"):
+        emulated.provider.submit("n-g1", emulated.recipe, dataset, emulated.archive, Deadline(0))
+    assert emulated.trainings() == 0
+
+
+def test_too_many_requests_are_told_apart_from_an_outage(emulated: Rig) -> None:
+    dataset = emulated.provider.upload(emulated.archive)
+    break_submit(emulated, "refuse", 429)
+    with pytest.raises(RateLimited):
+        emulated.provider.submit("n-g1", emulated.recipe, dataset, emulated.archive, Deadline(60))
+    assert emulated.trainings() == 0
+
+
+def test_no_credits_is_said_as_such(emulated: Rig) -> None:
+    dataset = emulated.provider.upload(emulated.archive)
+    break_submit(emulated, "refuse", 402 if emulated.recipe.provider == "bfl" else 406)
+    with pytest.raises(OutOfCredits, match="credits"):
+        emulated.provider.submit("n-g1", emulated.recipe, dataset, emulated.archive, Deadline(60))
+    assert emulated.trainings() == 0

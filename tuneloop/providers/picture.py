@@ -1,0 +1,63 @@
+"""Finds the picture in whatever a rendering service answers."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any, Literal
+
+from tuneloop.errors import UnexpectedAnswer
+from tuneloop.transport import Answer
+from tuneloop.values.training import RenderedPicture
+
+Suffix = Literal[".jpg", ".png", ".webp"]
+_PLACES = ("image", "images", "output", "outputs", "result", "data", "url")
+"""Keys under which services are known to put their pictures, the likeliest first."""
+_DEPTH = 4
+
+
+def suffix_of(data: bytes) -> Suffix | None:
+    """Tell a picture's format by its first bytes, None where it is no picture that we know."""
+    if data.startswith(b"\xff\xd8\xff"):
+        return ".jpg"
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return ".png"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return ".webp"
+    return None
+
+
+def picture_of(data: bytes, answer: Answer) -> RenderedPicture:
+    """Take bytes as a picture. Raises `UnexpectedAnswer` where they are none."""
+    suffix = suffix_of(data)
+    if suffix is None:
+        raise UnexpectedAnswer("a jpeg, png or webp picture was expected", **answer.details)
+    return RenderedPicture(data=data, suffix=suffix)
+
+
+def find_picture(document: Any, depth: int = _DEPTH) -> bytes | str | None:
+    """Look for a picture in a JSON answer.
+
+    Returns:
+        Its bytes where it is spelled in base64, its address where it is named by one, None where there is none.
+    """
+    if isinstance(document, str):
+        return _from_text(document)
+    if depth == 0:
+        return None
+    inner = document if isinstance(document, list) else []
+    if isinstance(document, dict):
+        inner = [document[key] for key in _PLACES if key in document]
+    return next((found for item in inner if (found := find_picture(item, depth - 1)) is not None), None)
+
+
+def _from_text(text: str) -> bytes | str | None:
+    if text.startswith(("https://", "http://")):
+        return text
+    if text.startswith("data:image/"):
+        text = text.partition(",")[2]
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return data if suffix_of(data) else None

@@ -1,0 +1,115 @@
+"""Rendering with a model that was fine-tuned at Segmind.
+
+Sources: Segmind, Flux Dev Finetuned page (`/v1`, fields); Segmind, page of a user's model (its own address, the
+same body without the id); Segmind, asynchronous inference page (`/v2`, states, FAILED under 422).
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+from tuneloop.errors import ConfigurationError, ProviderUnavailable, RequestRefused, UnexpectedAnswer
+from tuneloop.providers.picture import find_picture, picture_of
+from tuneloop.transport import Answer, Transport
+from tuneloop.values.render_settings import FluxDevRender, ServiceSettings, SlugRender
+from tuneloop.values.training import RenderedPicture
+
+_SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_POLL_PAUSE_S = 1.0
+_LONGEST_WAIT_S = 600.0
+
+
+class SegmindInference:
+    """Asks for pictures.
+
+    Args:
+        transport: Requests to Segmind.
+        slug_of: Finds a model's own slug by its job's id.
+        expect_host: Refuses an address of a foreign host.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        slug_of: Callable[[str], str | None],
+        expect_host: Callable[[str, Answer], None],
+    ) -> None:
+        self._transport = transport
+        self._slug_of = slug_of
+        self._expect_host = expect_host
+
+    def generate(
+        self, job_id: str, prompt: str, seed: int, settings: ServiceSettings, image: bytes | None
+    ) -> RenderedPicture:
+        """Ask for one picture; see `Provider.generate`."""
+        document: dict[str, Any] = {
+            "prompt": prompt,
+            "seed": seed,
+            **settings.model_dump(mode="json", exclude={"endpoint"}),
+        }
+        if image is not None:
+            document["image"] = base64.b64encode(image).decode()
+        if isinstance(settings, FluxDevRender):
+            route = "flux-dev-finetuned"
+            document["finetune_id"] = job_id
+        elif isinstance(settings, SlugRender):
+            route = self._slug(job_id)
+        else:
+            raise ConfigurationError(f"Segmind does not render with {settings.endpoint}; choose another endpoint")
+        return self._picture(self._ask(route, document))
+
+    def _slug(self, job_id: str) -> str:
+        slug = self._slug_of(job_id)
+        if slug is None or not _SLUG.fullmatch(slug):
+            raise UnexpectedAnswer(f"the details of job {job_id} name no usable slug", provider="segmind")
+        return slug
+
+    def _ask(self, route: str, document: dict[str, Any]) -> Answer:
+        """POST once. A model that only the queue serves refuses `/v1` and names `/v2`: nothing is paid yet."""
+        try:
+            return self._transport.call("POST", f"/v1/{route}", json=document)
+        except RequestRefused as error:
+            if "/v2" not in error.excerpt:
+                raise
+        return self._queued(route, document)
+
+    def _queued(self, route: str, document: dict[str, Any]) -> Answer:
+        accepted = self._transport.call("POST", f"/v2/{route}", json=document)
+        names = accepted.json()
+        until = time.monotonic() + _LONGEST_WAIT_S
+        while time.monotonic() < until:
+            answer = self._transport.call("GET", self._path(names, "status_url", accepted), accept=(200, 422))
+            state = answer.json()
+            word = state.get("status") if isinstance(state, dict) else None
+            if word == "COMPLETED":
+                return self._transport.call("GET", self._path(names, "response_url", accepted))
+            if word == "FAILED" or answer.status != 200:  # noqa: PLR2004
+                raise RequestRefused("the rendering failed", **answer.details)
+            time.sleep(_POLL_PAUSE_S)
+        raise ProviderUnavailable("the rendering is still queued after ten minutes", **accepted.details)
+
+    def _path(self, names: Any, key: str, answer: Answer) -> str:
+        """The path of an address that must be on the API's own origin: the key goes along."""
+        url = names.get(key) if isinstance(names, dict) else None
+        base = self._transport.base_url + "/"
+        if not isinstance(url, str) or not url.startswith(base):
+            raise UnexpectedAnswer(f"the answer names no {key} on the API's own host", **answer.details)
+        return url[len(base) - 1 :]
+
+    def _picture(self, answer: Answer) -> RenderedPicture:
+        """The page says JSON, the service sends pictures: the content decides."""
+        kind = answer.headers.get("content-type", "").split(";")[0].strip()
+        if kind != "application/json":
+            return picture_of(answer.body, answer)
+        found = find_picture(answer.json())
+        if found is None:
+            raise UnexpectedAnswer("the answer holds no picture", **answer.details)
+        if isinstance(found, bytes):
+            return picture_of(found, answer)
+        self._expect_host(found, answer)
+        with self._transport.open_stream(found) as (_, chunks):
+            return picture_of(b"".join(chunks), answer)

@@ -1,0 +1,58 @@
+"""Files at public addresses."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from tuneloop.errors import DatasetError, ProviderError, ProviderUnavailable, RequestRefused
+from tuneloop.transport import Answer, Transport
+
+
+class PublicFile:
+    """A file at a public address: no key, no redirect.
+
+    Args:
+        url: Where it lies.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._transport = Transport("the dataset's server", url, ("x-none", ""), self._refused)
+
+    def head(self) -> tuple[int, str | None]:
+        """Size in bytes and ETag. Raises `DatasetError` where HEAD is not answered as a provider needs it."""
+        answer = self._transport.head(self.url)
+        length = answer.headers.get("content-length", "")
+        if not length.isdigit():
+            raise DatasetError(f"{self.url} answers HEAD without a Content-Length; put it on a server that does")
+        return int(length), answer.headers.get("etag")
+
+    def save(self, target: Path, size_bytes: int) -> str:
+        """GET the file into `target`, which must not exist.
+
+        Returns:
+            Its sha256.
+
+        Raises:
+            DatasetError: GET says another size than HEAD.
+        """
+        hasher, done = hashlib.sha256(), 0
+        with self._transport.open_stream(self.url) as (announced, chunks), target.open("xb") as file:
+            if announced != size_bytes:
+                raise DatasetError(f"{self.url} answers GET and HEAD with different lengths; use another server")
+            for chunk in chunks:
+                done += len(chunk)
+                if done > size_bytes:
+                    break
+                hasher.update(chunk)
+                file.write(chunk)
+        if done != size_bytes:
+            raise DatasetError(f"{self.url}: {done} of {size_bytes} bytes arrived; run again")
+        return hasher.hexdigest()
+
+    def _refused(self, answer: Answer) -> ProviderError:
+        reason = f"{self.url} answers {answer.status}; name the final address of a public zip, without redirects"
+        if answer.status >= 500:  # noqa: PLR2004
+            return ProviderUnavailable(reason, **answer.details)
+        return RequestRefused(reason, **answer.details)

@@ -1,0 +1,44 @@
+"""What every recipe has in common."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import JsonValue
+
+from tuneloop.values.canonical import without_empty
+from tuneloop.values.frozen import Frozen
+from tuneloop.values.render_settings import ServiceSettings
+
+
+class RecipeFields(Frozen):
+    """The part of a recipe that the pipeline itself needs to know."""
+
+    provider: ClassVar[str]
+    """Name of the provider that documents this trainer."""
+    outside_the_key: ClassVar[frozenset[str]] = frozenset()
+    """Fields that do not change the weights: changing one is no reason to pay for a new training."""
+    services: ClassVar[tuple[type[ServiceSettings], ...]]
+    """Services that can render with the trained model; the first one is the default."""
+    edit_pairs: ClassVar[bool] = False
+    """The dataset is made of pairs, before and after, and the model edits pictures."""
+
+    def canonical(self) -> JsonValue:
+        """The recipe as it enters the training key: set fields only, with a schema number."""
+        fields = self.model_dump(mode="json", exclude=set(self.outside_the_key))
+        return {"schema": 1, "recipe": without_empty(fields)}
+
+    @property
+    def trigger(self) -> str | None:
+        """The word that calls the subject, None where the trainer knows none."""
+        return None
+
+    @property
+    def fallback_caption(self) -> str | None:
+        """Caption of pictures without one, None where they stay without."""
+        return None
+
+    @property
+    def provider_captions(self) -> bool:
+        """Whether the provider captions the pictures that have no caption."""
+        return False
