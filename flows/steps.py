@@ -25,7 +25,7 @@ from tuneloop.evaluation.render import Subject, render
 from tuneloop.evaluation.report import Evidence, report_name, write_report
 from tuneloop.promotion import promote, settle
 from tuneloop.providers.provider import Provider
-from tuneloop.submission import submit_training
+from tuneloop.submission import Training, submit_training
 from tuneloop.values.dataset import DatasetManifest, PublicDataset
 from tuneloop.values.evaluation import Evaluation
 from tuneloop.values.plan import EvaluationPlan
@@ -110,9 +110,10 @@ def upload_dataset(desk: Desk, run: RunFile) -> UploadedDataset:
 
 
 @task(name="submit-training", task_run_name="submit-training", cache_policy=NO_CACHE, retries=0)
-def submit(desk: Desk, run: RunFile, recipe: RecipeFields, uploaded: UploadedDataset) -> Submitted:
+def submit(desk: Desk, run: RunFile, training: Training, uploaded: UploadedDataset) -> Submitted:
     """Claim the training and send the one paid POST. Never retried: the ledger knows how it ended."""
-    submitted = submit_training(desk.ledger, desk.provider, run, recipe, uploaded, desk.archive(run))
+    recipe, archive = desk.recipe(run), desk.archive(run)
+    submitted = submit_training(desk.ledger, desk.provider, run, training, recipe, uploaded, archive)
     get_run_logger().info("submitted %s: the provider's id is %s", submitted.name, submitted.job_id)
     return submitted
 

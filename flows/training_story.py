@@ -15,6 +15,7 @@ from tuneloop.errors import (
     TrainingFailed,
 )
 from tuneloop.submission import (
+    Training,
     find_submitted,
     hold_if_unsearchable,
     may_claim_again,
@@ -31,11 +32,12 @@ def bring_home(desk: Desk, run: RunFile) -> Collected:
         TrainingFailed: The training has come to an end without weights.
     """
     while True:
-        last = read_training(desk.ledger, run.key, run.generation).last
+        training = read_training(desk.ledger, run.key, run.generation)
+        last = training.last
         if last is None:
-            _submit(desk, run)
+            _submit(desk, run, training)
         elif isinstance(last, Claimed):
-            _find_out_what_became_of(desk, run, last)
+            _find_out_what_became_of(desk, run, training, last)
         elif isinstance(last, Submitted):
             _look_at(desk, run, last)
         elif isinstance(last, Trained):
@@ -48,27 +50,27 @@ def bring_home(desk: Desk, run: RunFile) -> Collected:
             raise TrainingFailed(f"training {last.name} is {last.state}: {last.reason}")
 
 
-def _submit(desk: Desk, run: RunFile) -> None:
+def _submit(desk: Desk, run: RunFile, training: Training) -> None:
     """Upload, which is free, and then claim and pay."""
     uploaded = steps.upload_dataset(desk, run)
     desk.ledger.mark(run)
     try:
-        steps.submit(desk, run, desk.recipe(run), uploaded)
+        steps.submit(desk, run, training, uploaded)
     except RecordTaken:
         get_run_logger().info("another run has claimed this training first; nothing was submitted here")
     except SubmissionUncertain as error:
         get_run_logger().warning("%s", error)
 
 
-def _find_out_what_became_of(desk: Desk, run: RunFile, claim: Claimed) -> None:
+def _find_out_what_became_of(desk: Desk, run: RunFile, training: Training, claim: Claimed) -> None:
     """Look for a claimed job by its name; claim again only after every margin has passed."""
     try:
         if find_submitted(desk.ledger, desk.provider, run.key, run.generation) is not None:
             return
-        if hold_if_unsearchable(desk.ledger, desk.provider, read_training(desk.ledger, run.key, run.generation)):
+        if hold_if_unsearchable(desk.ledger, desk.provider, training):
             return
-        if may_claim_again(desk.provider, read_training(desk.ledger, run.key, run.generation)):
-            _submit(desk, run)
+        if may_claim_again(desk.provider, training):
+            _submit(desk, run, training)
             return
     except ProviderUnavailable as error:
         get_run_logger().warning("%s", error)

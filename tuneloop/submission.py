@@ -111,6 +111,7 @@ def submit_training(
     ledger: Ledger,
     provider: Provider,
     run: RunFile,
+    training: Training,
     recipe: RecipeFields,
     dataset: UploadedDataset,
     archive: Archive,
@@ -121,6 +122,7 @@ def submit_training(
         ledger: The ledger.
         provider: The account that pays.
         run: What the flow run works on.
+        training: Where it stood when the submit was decided. Whatever was written since then forbids it.
         recipe: The recipe, as validated.
         dataset: The uploaded zip.
         archive: The zip itself, for providers that take it within the submit.
@@ -130,7 +132,6 @@ def submit_training(
         ProviderError: Nothing was accepted (recorded as rejected).
         SubmissionUncertain: Nobody can tell yet; the claim stands.
     """
-    training = read_training(ledger, run.key, run.generation)
     deadline = Deadline(provider.margins.claim_s)
     claim = _claim(run, training.name, deadline, provider)
     ledger.append(run.key, training.last or training.previous, claim)

@@ -59,7 +59,9 @@ def old_claim(run: RunFile, age: timedelta) -> Claimed:
 def test_submit_leaves_claim_and_id(
     ledger: Ledger, provider: SegmindProvider, run: RunFile, recipe: FluxLoraRecipe, archive: DatasetArchive
 ) -> None:
-    submitted = submit_training(ledger, provider, run, recipe, provider.upload(archive), archive)
+    submitted = submit_training(
+        ledger, provider, run, read_training(ledger, run.key, 1), recipe, provider.upload(archive), archive
+    )
     assert [record.state for record in ledger.history(run.key)] == ["claimed", "submitted"]
     assert submitted.name == f"{run.key[:16]}-g1"
 
@@ -74,7 +76,9 @@ def test_lost_answer_is_found_in_the_list(
 ) -> None:
     uploaded = provider.upload(archive)
     emulator.inject(Fault("cut_after_effect", SUBMIT, "POST"))
-    submitted = submit_training(ledger, provider, run, recipe, uploaded, archive)
+    submitted = submit_training(
+        ledger, provider, run, read_training(ledger, run.key, 1), recipe, uploaded, archive
+    )
     assert submitted.found_by == "list"
     assert trainings(emulator) == 1
 
@@ -90,7 +94,7 @@ def test_no_answer_and_no_job_leaves_the_claim_standing(
     uploaded = provider.upload(archive)
     emulator.inject(Fault("cut_before_effect", SUBMIT, "POST"))
     with pytest.raises(SubmissionUncertain):
-        submit_training(ledger, provider, run, recipe, uploaded, archive)
+        submit_training(ledger, provider, run, read_training(ledger, run.key, 1), recipe, uploaded, archive)
     assert isinstance(ledger.last(run.key), Claimed)
     assert not may_claim_again(provider, read_training(ledger, run.key, 1))
 
@@ -106,7 +110,7 @@ def test_rate_limited_submit_is_recorded_as_unpaid(
     uploaded = provider.upload(archive)
     emulator.inject(Fault("refuse", SUBMIT, "POST", status=429))
     with pytest.raises(RateLimited):
-        submit_training(ledger, provider, run, recipe, uploaded, archive)
+        submit_training(ledger, provider, run, read_training(ledger, run.key, 1), recipe, uploaded, archive)
     assert isinstance(ledger.last(run.key), Rejected)
     assert choose_generation(ledger, run.key, None) == 2
 
@@ -123,7 +127,9 @@ def test_stale_claim_is_taken_over_only_after_every_margin(
     assert not may_claim_again(provider, read_training(ledger, run.key, 1))
     ledger.append(run.key, ledger.last(run.key), old_claim(run, timedelta(minutes=19)))
     assert may_claim_again(provider, read_training(ledger, run.key, 1))
-    submit_training(ledger, provider, run, recipe, provider.upload(archive), archive)
+    submit_training(
+        ledger, provider, run, read_training(ledger, run.key, 1), recipe, provider.upload(archive), archive
+    )
     assert trainings(emulator) == 1
     assert [record.state for record in ledger.history(run.key)] == ["claimed", "claimed", "claimed", "submitted"]
 
@@ -153,13 +159,14 @@ def test_racing_runs_pay_once(
     emulator: EmulatorControl,
 ) -> None:
     uploaded = provider.upload(archive)
+    nothing_yet = read_training(ledger, run.key, 1)
     start = Barrier(8)
     ends: list[str] = []
 
     def race() -> None:
         start.wait()
         try:
-            ends.append(submit_training(ledger, provider, run, recipe, uploaded, archive).state)
+            ends.append(submit_training(ledger, provider, run, nothing_yet, recipe, uploaded, archive).state)
         except (RecordTaken, LedgerError):
             ends.append("lost")
 
@@ -172,10 +179,28 @@ def test_racing_runs_pay_once(
     assert trainings(emulator) == 1
 
 
+def test_submit_decided_before_somebody_elses_claim_is_refused(
+    ledger: Ledger,
+    provider: SegmindProvider,
+    run: RunFile,
+    recipe: FluxLoraRecipe,
+    archive: DatasetArchive,
+    emulator: EmulatorControl,
+) -> None:
+    nothing_yet = read_training(ledger, run.key, 1)
+    uploaded = provider.upload(archive)
+    ledger.append(run.key, None, old_claim(run, timedelta(seconds=-60)))
+    with pytest.raises(RecordTaken):
+        submit_training(ledger, provider, run, nothing_yet, recipe, uploaded, archive)
+    assert trainings(emulator) == 0
+
+
 def test_collected_weights_have_the_recorded_sha256(
     ledger: Ledger, provider: SegmindProvider, run: RunFile, recipe: FluxLoraRecipe, archive: DatasetArchive
 ) -> None:
-    submitted = submit_training(ledger, provider, run, recipe, provider.upload(archive), archive)
+    submitted = submit_training(
+        ledger, provider, run, read_training(ledger, run.key, 1), recipe, provider.upload(archive), archive
+    )
     record_progress(ledger, run.key, 1, provider.status(submitted.job_id))
     collected = collect_weights(ledger, provider, run.key, 1)
     assert collected.weights is not None
@@ -194,7 +219,9 @@ def test_failed_job_is_recorded_with_the_providers_reason(
     emulator: EmulatorControl,
 ) -> None:
     emulator.progress(Progress.after_polls(50))
-    submitted = submit_training(ledger, provider, run, recipe, provider.upload(archive), archive)
+    submitted = submit_training(
+        ledger, provider, run, read_training(ledger, run.key, 1), recipe, provider.upload(archive), archive
+    )
     emulator.fail_job(submitted.job_id, "GPU overloaded")
     last = record_progress(ledger, run.key, 1, provider.status(submitted.job_id))
     assert isinstance(last, Failed)
