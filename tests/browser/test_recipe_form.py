@@ -13,7 +13,7 @@ from deployments.server_ready import WORK_POOL
 from tests.browser.pages import Ui
 from tests.browser.runs import Runs
 from tests.browser.two_recipes import SmallTestRecipe, TwoRecipes, choose_recipe
-from tuneloop.values.recipes import FluxLoraRecipe
+from tuneloop.values.segmind_recipes import FluxLoraRecipe
 
 FLUX, SMALL = "Flux LoRA (Segmind)", "Small test (nowhere)"
 

@@ -10,7 +10,8 @@ from prefect.states import Completed
 from pydantic import ConfigDict, Field
 
 from tuneloop.values.form import ShownAsAnyOf, require_discriminator
-from tuneloop.values.recipes import FluxLoraRecipe, RecipeFields
+from tuneloop.values.recipe_fields import RecipeFields
+from tuneloop.values.segmind_recipes import FluxLoraRecipe
 
 
 class SmallTestRecipe(RecipeFields):

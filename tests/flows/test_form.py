@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 import yaml
 
-from flows.retrain_model import _caption_rule, retrain_model
+from flows.retrain_model import retrain_model
 from tests.dataset.pictures import JPEG, PNG
+from tuneloop.dataset.captions import CaptionRule
 from tuneloop.dataset.scan import scan
 from tuneloop.values.plan import EvaluationPlan
-from tuneloop.values.recipes import FluxLoraRecipe
+from tuneloop.values.render_settings import FluxDevRender
+from tuneloop.values.segmind_recipes import FluxLoraRecipe
 from tuneloop.values.training import Account, TrainingIdentity
 
 MINIMAL = """
@@ -69,15 +71,25 @@ def key_of(values: dict[str, Any], dataset_digest: str = "0" * 64) -> str:
     return TrainingIdentity(dataset_digest=dataset_digest, recipe=recipe, account=account).key
 
 
+def plan_of(values: dict[str, Any]) -> str:
+    """Digest of the plan as the run file keeps it: with its service named."""
+    service = values["recipe"].services[0]()
+    return str(values["evaluation"].rendered_by(service).digest)
+
+
 @pytest.mark.parametrize("text", [MINIMAL, MINIMAL + ADVANCED])
 def test_form_that_posts_every_default_means_the_same_training_and_plan(text: str) -> None:
     written = yaml.safe_load(text)
     posted = clicked(written)
     assert posted["recipe"]["machine_type"] == "NVIDIA_A100_40GB"
     assert posted["recipe"]["advance_parameters"]["lora_rank"] is None
-    assert posted["evaluation"]["settings"]["steps"] == 25
+    assert posted["evaluation"]["settings"] == {"endpoint": "default"}
     assert key_of(validated(posted)) == key_of(validated(written))
-    assert validated(posted)["evaluation"].digest == EvaluationPlan().digest
+    assert (
+        plan_of(validated(posted))
+        == plan_of(validated(written))
+        == EvaluationPlan(settings=FluxDevRender()).digest
+    )
 
 
 def test_number_may_be_spelled_in_any_way() -> None:
@@ -89,11 +101,16 @@ def test_number_may_be_spelled_in_any_way() -> None:
 def test_training_and_plan_have_these_digests_for_ever(text: str, key: str, tmp_path: Path) -> None:
     values = validated(clicked(yaml.safe_load(text)))
     digest = dataset_digest(tmp_path, values["recipe"])
-    assert (digest, key_of(values, digest), values["evaluation"].digest) == (DATASET, key, PLAN)
+    assert (digest, key_of(values, digest), plan_of(values)) == (DATASET, key, PLAN)
 
 
 def dataset_digest(folder: Path, recipe: FluxLoraRecipe) -> str:
     (folder / "a.jpg").write_bytes(JPEG)
     (folder / "a.txt").write_text("waves at the sea")
     (folder / "b.png").write_bytes(PNG)
-    return scan(folder, _caption_rule(recipe)).manifest.digest
+    rule = CaptionRule(
+        trigger_word=recipe.trigger,
+        instance_prompt=recipe.fallback_caption,
+        provider_captions=recipe.provider_captions,
+    )
+    return scan(folder, rule).manifest.digest

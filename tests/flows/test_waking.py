@@ -20,9 +20,9 @@ from tuneloop.dataset.pack import DatasetArchive
 from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.ledger import Ledger
 from tuneloop.providers.segmind import SegmindProvider
-from tuneloop.submission import submit_training
-from tuneloop.values.recipes import FluxLoraRecipe
+from tuneloop.submission import read_training, submit_training
 from tuneloop.values.records import RunFile, Submitted
+from tuneloop.values.segmind_recipes import FluxLoraRecipe
 from tuneloop.values.training import job_name
 
 
@@ -83,7 +83,10 @@ def story(
     ledger = Ledger(open_store(Story.store))
     mine = run.model_copy(update={"credentials": "segmind-credentials/of-a-story"})
     ledger.mark(ledger.remember_run(mine))
-    return Story(ledger, submit_training(ledger, provider, mine, recipe, provider.upload(archive)), run.key)
+    nothing_yet = read_training(ledger, run.key, 1)
+    uploaded = provider.upload(archive)
+    submitted = submit_training(ledger, provider, mine, nothing_yet, recipe, uploaded, archive)
+    return Story(ledger, submitted, run.key)
 
 
 def lives_at(url: str) -> None:

@@ -140,9 +140,7 @@ documents = json_values | st.dictionaries(fields, json_values) | st.lists(st.dic
 @given(document=documents)
 def test_any_json_in_place_of_an_answer_is_read_or_is_an_error_of_ours(document: Any) -> None:
     odd = exchange("segmind", "the list")
-    odd = Exchange(
-        odd.name, odd.source, odd.request, type(odd.response)(200, "application/json", body=document), None
-    )
+    odd = Exchange(odd.name, odd.source, odd.request, type(odd.response)(200, "application/json", body=document))
     with replaying(odd) as replay:
         provider = client(replay)
         for ask in (provider.jobs, lambda: provider.status("an id")):
