@@ -54,6 +54,12 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return draw_pictures(tmp_path_factory.mktemp("dataset"))
 
 
+@pytest.fixture(scope="package")
+def model(runs: Runs) -> UUID:
+    """The deployment of the sample model."""
+    return runs.client.read_deployment_by_name(MODEL_DEPLOYMENT).id
+
+
 @pytest.fixture(scope="package", autouse=True)
 def file_run(runs: Runs, pictures: Path) -> UUID:
     """A run with the parameters of the deployment file, which waits for its training.

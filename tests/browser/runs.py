@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,8 @@ from uuid import UUID
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Scheduled
+
+from deployments.demo.stack import Stack
 
 _LIMIT_S = 90.0
 
@@ -46,6 +49,13 @@ class Runs:
 
         wait_until(arrived, f"run {run} is {state}")
         return self.read(run)
+
+
+def run_record(stack: Stack, run: UUID) -> dict[str, Any]:
+    """What the store says a run works on, once the run has decided."""
+    file = stack.folder / "store" / "runs" / f"{run}.json"
+    wait_until(file.is_file, f"{file} is there")
+    return dict(json.loads(file.read_bytes()))
 
 
 def wait_until(true: Callable[[], bool], what: str) -> None:

@@ -1,0 +1,99 @@
+"""One look at every training in flight, for each kind of provider."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from tests.contract.rig import Rig
+from tests.ledger.test_submission import old_claim
+from tuneloop.clock import Deadline, now
+from tuneloop.emulator import Progress
+from tuneloop.ledger import Ledger
+from tuneloop.submission import (
+    choose_generation,
+    hold_if_unsearchable,
+    may_claim_again,
+    read_training,
+    submit_training,
+)
+from tuneloop.values.plan import EvaluationPlan
+from tuneloop.values.records import RunFile
+from tuneloop.values.training import TrainingIdentity
+from tuneloop.watching import Tick, look_at_all
+
+
+@pytest.fixture
+def mine(rig: Rig, ledger: Ledger) -> RunFile:
+    identity = TrainingIdentity(
+        dataset_digest="d" * 64, recipe=rig.recipe.canonical(), account=rig.provider.account
+    )
+    run = RunFile(
+        at=now(),
+        flow_run="22222222-2222-2222-2222-222222222222",
+        model="robot",
+        key=identity.key,
+        generation=1,
+        dataset_digest="d" * 64,
+        recipe=rig.recipe.model_dump(mode="json"),
+        plan=EvaluationPlan(),
+        account=rig.provider.account,
+        credentials="any-credentials/default",
+        store="local-file-system/test",
+    )
+    ledger.mark(ledger.remember_run(run))
+    return run
+
+
+def look(rig: Rig, ledger: Ledger) -> Tick:
+    return look_at_all(ledger, lambda _: rig.provider)
+
+
+def test_running_trainings_are_left_asleep_and_ended_ones_woken_at_every_look(
+    rig: Rig,
+    ledger: Ledger,
+    mine: RunFile,
+) -> None:
+    assert rig.emulator is not None
+    rig.emulator.progress(Progress.after_seconds(3600))
+    uploaded = rig.provider.upload(rig.archive)
+    nothing_yet = read_training(ledger, mine.key, 1)
+    submit_training(ledger, rig.provider, mine, nothing_yet, rig.recipe, uploaded, rig.archive)
+    assert look(rig, ledger).awake == []
+    rig.emulator.progress(Progress.at_once())
+    for _ in range(2):
+        assert look(rig, ledger).awake == [mine.flow_run]
+    assert read_training(ledger, mine.key, 1).last.state == "trained"  # type: ignore[union-attr]
+
+
+def test_claimed_job_that_the_provider_shows_is_adopted(
+    rig: Rig,
+    ledger: Ledger,
+    mine: RunFile,
+) -> None:
+    claim = old_claim(mine, timedelta(seconds=-60))
+    ledger.append(mine.key, None, claim)
+    uploaded = rig.provider.upload(rig.archive)
+    rig.provider.submit(claim.name, rig.recipe, uploaded, rig.archive, Deadline(60))
+    look(rig, ledger)
+    states = [record.state for record in ledger.history(mine.key)]
+    assert states[:2] == ["claimed", "submitted"]
+    assert rig.trainings() == 1
+
+
+def test_claim_that_came_to_nothing_is_taken_over_only_where_absence_proves_something(
+    rig: Rig,
+    ledger: Ledger,
+    mine: RunFile,
+) -> None:
+    ledger.append(mine.key, None, old_claim(mine, timedelta(days=1)))
+    training = read_training(ledger, mine.key, 1)
+    trusted = rig.provider.capabilities.list_is_trusted
+    assert may_claim_again(rig.provider, training) is trusted
+    assert hold_if_unsearchable(ledger, rig.provider, training) is not trusted
+    last = ledger.last(mine.key)
+    assert last is not None
+    assert last.state == ("claimed" if trusted else "held")
+    assert choose_generation(ledger, mine.key, None) == 1
+    assert rig.trainings() == 0

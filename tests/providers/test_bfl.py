@@ -1,0 +1,172 @@
+"""BFL's client: its body, its errors, and what the documented exchanges say."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.wire.exchanges import Exchange, exchanges
+from tuneloop.clock import now
+from tuneloop.errors import (
+    CredentialsRefused,
+    NotAtProvider,
+    OutOfCredits,
+    ProviderError,
+    ProviderUnavailable,
+    RateLimited,
+    RequestRefused,
+    UnexpectedAnswer,
+)
+from tuneloop.providers.bfl import BflProvider
+from tuneloop.providers.bfl_body import finetune_body
+from tuneloop.providers.bfl_errors import error_for
+from tuneloop.transport import Answer
+
+KEY = "bfl-key-of-a-test"
+
+
+def answer(status: int, body: Any, **headers: str) -> Answer:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return Answer("bfl", status, headers, data, (KEY,))
+
+
+@given(pieces=st.lists(st.binary(max_size=50), max_size=20), comment=st.text(max_size=30))
+def test_body_is_the_json_it_should_be_and_as_long_as_it_said(pieces: list[bytes], comment: str) -> None:
+    body = finetune_body({"finetune_comment": comment}, pieces, sum(map(len, pieces)))
+    data = b"".join(body.chunks)
+    assert len(data) == body.size_bytes
+    document = json.loads(data)
+    assert document["finetune_comment"] == comment
+    assert base64.b64decode(document["file_data"], validate=True) == b"".join(pieces)
+
+
+def test_body_of_a_large_zip_takes_no_more_memory_than_a_chunk() -> None:
+    chunk, count = bytes(1 << 20), 100
+
+    def zeros() -> Iterator[bytes]:
+        for _ in range(count):
+            yield chunk
+
+    tracemalloc.start()
+    body = finetune_body({"mode": "style"}, zeros(), count << 20)
+    sent = sum(map(len, body.chunks))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert sent == body.size_bytes
+    assert peak < 12 << 20
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (400, {"detail": "bad"}, RequestRefused),
+        (401, {"detail": "no key"}, CredentialsRefused),
+        (402, {"detail": "Insufficient credits"}, OutOfCredits),
+        (403, {"detail": "Not authenticated"}, CredentialsRefused),
+        (404, {"detail": "Not Found"}, NotAtProvider),
+        (410, {"error": "Gone", "message": "retired", "details": {}}, RequestRefused),
+        (422, {"detail": "Finetune not found or not ready"}, NotAtProvider),
+        (400, {"detail": "Finetune not found or not ready"}, NotAtProvider),
+        (422, {"detail": [{"loc": ["body", "mode"], "msg": "Field required"}]}, RequestRefused),
+        (429, {"detail": "Too many active tasks"}, RateLimited),
+        (500, b"Internal Server Error", ProviderUnavailable),
+        (503, b"", ProviderUnavailable),
+        (302, b"", UnexpectedAnswer),
+    ],
+)
+def test_every_documented_status_is_the_error_it_means(status: int, body: Any, kind: type[ProviderError]) -> None:
+    assert type(error_for(answer(status, body))) is kind
+
+
+def test_echoed_zip_is_cut_out_and_the_field_stays() -> None:
+    echo = {
+        "loc": ["body", "file_data"],
+        "msg": "Suspicious file attributes",
+        "input": {"file_data": "QUJD" * 9000},
+    }
+    shown = str(error_for(answer(422, {"detail": [echo]})))
+    assert "body.file_data: Suspicious file attributes" in shown
+    assert "QUJDQUJD" not in shown
+    assert len(shown) < 1000
+
+
+def test_retry_after_is_read() -> None:
+    error = error_for(answer(429, {}, **{"retry-after": "5"}))
+    assert isinstance(error, RateLimited)
+    assert error.retry_after_s == 5
+
+
+@settings(max_examples=300)
+@given(status=st.integers(200, 599), body=st.binary(max_size=2000))
+def test_any_body_under_any_status_is_an_error_of_ours(status: int, body: bytes) -> None:
+    error = error_for(answer(status, body + KEY.encode()))
+    assert isinstance(error, ProviderError)
+    assert KEY not in str(error)
+
+
+details = st.recursive(
+    st.none() | st.integers() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["loc", "msg", "input"]), inner),
+    max_leaves=12,
+)
+
+
+@given(detail=details)
+def test_any_detail_is_an_error_of_ours(detail: Any) -> None:
+    assert isinstance(error_for(answer(422, {"detail": detail})), RequestRefused)
+
+
+@pytest.mark.parametrize(
+    "documented",
+    [item for item in exchanges("bfl") if item.response.status >= 400],
+    ids=lambda item: item.name,
+)
+def test_every_documented_refusal_is_an_error_of_ours_that_says_who_and_what(documented: Exchange) -> None:
+    error = error_for(answer(documented.response.status, documented.response.content("")))
+    assert isinstance(error, RequestRefused | ProviderUnavailable)
+    assert f"provider bfl; status {documented.response.status}" in str(error)
+
+
+@contextmanager
+def answering(timestamp: str) -> Iterator[str]:
+    """BFL as it is when a result has expired: the fine-tune is known, its result is not."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            known = {"finetune_details": {"finetune_comment": "n-g1", "timestamp": timestamp}}
+            expired = {"id": "an id", "status": "Task not found", "result": None}
+            body = json.dumps(known if "finetune_details" in self.path else expired).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.mark.parametrize(("age", "phase"), [(timedelta(days=2), "ready"), (timedelta(0), "running")])
+def test_only_an_old_finetune_without_a_result_counts_as_ready(age: timedelta, phase: str) -> None:
+    with answering((now() - age).isoformat()) as url:
+        assert BflProvider(KEY, base_url=url).status("an id").phase == phase
