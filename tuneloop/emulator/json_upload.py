@@ -10,7 +10,8 @@ from typing import Any, BinaryIO
 _CHUNK = 1 << 20
 """Bytes; a multiple of 4, which is what base64 comes in."""
 _STAND_IN = "\N{REPLACEMENT CHARACTER} the long text \N{REPLACEMENT CHARACTER}"
-_ESCAPES = re.compile(rb"\\(/|[nrt])")
+_ESCAPE = re.compile(rb"\\(?:u00([0-7][0-9a-fA-F])|(.))", re.DOTALL)
+_CUT_ESCAPE = re.compile(rb"\\(?:u[0-9a-fA-F]{0,3})?\Z")
 
 
 class NotBase64(ValueError):
@@ -46,16 +47,14 @@ class JsonUpload:
         Raises:
             NotBase64: if it is something else; some pieces may have been given by then.
         """
-        left = b""
+        left = cut = b""
         for piece in self._pieces():
-            text = left + piece
-            if b"\\" in text:
-                # Some writers escape the slash, some break lines; both are fine in JSON.
-                text = _ESCAPES.sub(lambda match: b"/" if match[1] == b"/" else b"", text)
-            whole = len(text) - len(text) % 4 if not text.endswith(b"\\") else 0
+            plain, cut = _unescaped(cut + piece)
+            text = left + plain
+            whole = len(text) - len(text) % 4
             left = text[whole:]
             keep(_decoded(text[:whole]))
-        if left:
+        if left or cut:
             raise NotBase64
 
     def echoed(self, document: Any) -> tuple[int, Iterator[bytes]]:
@@ -87,6 +86,21 @@ class JsonUpload:
         while self._bytes[position - 1 - backslashes : position - backslashes] == b"\\":
             backslashes += 1
         return backslashes % 2 == 1
+
+
+def _unescaped(text: bytes) -> tuple[bytes, bytes]:
+    """Return a piece of a JSON text as it is meant, and the beginning of an escape at its end."""
+    cut = _CUT_ESCAPE.search(text)
+    end = cut.start() if cut else len(text)
+    return _ESCAPE.sub(_meaning, text[:end]), text[end:]
+
+
+def _meaning(escape: re.Match[bytes]) -> bytes:
+    """Writers break lines, which base64 allows, and some escape the slash or the plus; nothing else is in it."""
+    code, sign = escape.groups()
+    if code is not None:
+        return bytes([int(code, 16)])
+    return b"" if sign in b"nr" else sign
 
 
 def written(document: Any) -> str:

@@ -104,7 +104,7 @@ def _compared(before: Pixels, after: Pixels) -> _Edit:
 
 
 def _soft(mask: np.ndarray) -> Pixels:
-    grown = Image.fromarray(mask.astype(np.uint8) * 255).filter(ImageFilter.MaxFilter(5))
+    grown = Image.fromarray(mask.astype(np.uint8) * 255).filter(ImageFilter.MaxFilter(3))
     return np.asarray(grown.filter(ImageFilter.GaussianBlur(2)), np.float32) / 255
 
 

@@ -24,7 +24,10 @@ def fetch(url: str, keep: Callable[[bytes], object]) -> None:
         NotPublic: if it is another kind of URL, or its server does not answer HEAD and GET with the same
             Content-Length and as many bytes.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise NotPublic("is no URL") from None
     if parts.scheme != "http" or parts.hostname not in _HOSTS:
         raise NotPublic("is not reachable from here")
     try:

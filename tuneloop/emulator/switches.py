@@ -17,7 +17,14 @@ _WORDS: dict[str, tuple[Any, ...]] = {
     "queue_output": ("list", "url"),
     "unknown_task_status": (200, 404),
 }
-_SECONDS = ("list_lag_s", "picture_s")
+_TYPES: dict[str, tuple[type, ...]] = {
+    "list_lag_s": (int, float),
+    "list_short_by": (int,),
+    "accepts_unlisted": (bool,),
+    "read_timeout_s": (int, float, type(None)),
+    "picture_s": (int, float),
+    "pictures_fail": (str,),
+}
 
 
 @dataclass(frozen=True)
@@ -58,13 +65,16 @@ class Switches:
             if getattr(self, name) not in words:
                 known = ", ".join(map(str, words))
                 raise ValueError(f"switch {name}: no {getattr(self, name)!r}; choose one of {known}")
-        low = [name for name in _SECONDS if getattr(self, name) < 0]
-        if self.list_short_by < 0:
-            low.append("list_short_by")
-        if self.read_timeout_s is not None and self.read_timeout_s <= 0:
-            low.append("read_timeout_s")
-        if low:
-            raise ValueError(f"switch {low[0]}: {getattr(self, low[0])!r} is too small; seconds count up from 0")
+        for name, types in _TYPES.items():
+            value = getattr(self, name)
+            if type(value) not in types:
+                raise ValueError(f"switch {name}: {value!r} is not of its type; see Switches for an example")
+            if isinstance(value, int | float) and value < 0:
+                raise ValueError(f"switch {name}: {value!r} is too small; give 0 or more")
+        if self.read_timeout_s == 0:
+            raise ValueError(
+                "switch read_timeout_s: 0 is too small, nobody could send anything; give more, or null"
+            )
 
 
 class SwitchBoard:

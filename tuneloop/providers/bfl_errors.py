@@ -31,6 +31,7 @@ _BY_STATUS: dict[int, tuple[type[ProviderError], str]] = {
         NotAtProvider,
         "there is no such fine-tune or route; a fine-tune lives only in the region it was made in",
     ),
+    405: (RequestRefused, "this method is not served here; check the base URL"),
     410: (RequestRefused, "this service has been retired and takes no new requests"),
     422: (RequestRefused, "the request was refused as invalid"),
 }

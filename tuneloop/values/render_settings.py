@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from tuneloop.values.form import ShownAsAnyOf, require_discriminator
 from tuneloop.values.frozen import Frozen
@@ -110,6 +111,13 @@ class BflProRender(Frozen):
     """File format of the picture."""
 
 
+def _within_ultra(ratio: str) -> str:
+    found = re.fullmatch(r"([1-9]\d?):([1-9]\d?)", ratio)
+    if found is None or not 9 / 21 <= int(found[1]) / int(found[2]) <= 21 / 9:
+        raise ValueError(f"{ratio!r} is no ratio between 21:9 and 9:21, such as 16:9")
+    return ratio
+
+
 class BflUltraRender(Frozen):
     """Render with BFL's flux-pro-1.1-ultra-finetuned. Source: BFL, OpenAPI."""
 
@@ -121,7 +129,7 @@ class BflUltraRender(Frozen):
     """Which service renders."""
     finetune_strength: float = Field(default=1.2, ge=0, le=2)
     """Strength of the fine-tune, 0 to 2."""
-    aspect_ratio: str = Field(default="16:9", pattern=r"^\d{1,2}:\d{1,2}$")
+    aspect_ratio: Annotated[str, AfterValidator(_within_ultra)] = "16:9"
     """Width to height, between 21:9 and 9:21."""
     prompt_upsampling: bool = False
     """Let BFL rewrite the prompt; pictures are then harder to compare."""
