@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun
-from prefect.states import Scheduled
+from prefect.states import Cancelled, Scheduled
 
 from deployments.demo.stack import Stack
 
@@ -37,30 +36,23 @@ class Runs:
         """The run as it is now."""
         return self.client.read_flow_run(run)
 
-    def wait_until(self, run: UUID, state: str) -> FlowRun:
-        """Wait for a state by its name; ending in another one is an error."""
+    def wait_until(self, run: UUID, *states: str) -> FlowRun:
+        """Wait for one of these states; ending in another one is an error."""
+        until = time.monotonic() + _LIMIT_S
+        while time.monotonic() < until:
+            found = self.read(run)
+            now = found.state
+            if now is not None and now.name in states:
+                return found
+            assert now is None or not now.is_final(), f"the run is {now.name}: {now.message}"
+            time.sleep(0.2)
+        raise AssertionError(f"after {_LIMIT_S:.0f} s the run is not {' or '.join(states)}: {now}")
 
-        def arrived() -> bool:
-            now = self.read(run).state
-            if now is None or now.name == state:
-                return now is not None
-            assert not now.is_final(), f"the run is {now.name}: {now.message}"
-            return False
-
-        wait_until(arrived, f"run {run} is {state}")
-        return self.read(run)
+    def cancel(self, run: UUID) -> None:
+        """Cancel a run that has shown what it was started for: nothing of it goes on behind the next test."""
+        self.client.set_flow_run_state(run, Cancelled(), force=True)
 
 
 def run_record(stack: Stack, run: UUID) -> dict[str, Any]:
-    """What the store says a run works on, once the run has decided."""
-    file = stack.folder / "store" / "runs" / f"{run}.json"
-    wait_until(file.is_file, f"{file} is there")
-    return dict(json.loads(file.read_bytes()))
-
-
-def wait_until(true: Callable[[], bool], what: str) -> None:
-    """Wait until something holds."""
-    until = time.monotonic() + _LIMIT_S
-    while not true():
-        assert time.monotonic() < until, f"not within {_LIMIT_S:.0f} s: {what}"
-        time.sleep(0.2)
+    """What the store says a run works on."""
+    return dict(json.loads((stack.folder / "store" / "runs" / f"{run}.json").read_bytes()))

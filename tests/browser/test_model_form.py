@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 from deployments.demo.stack import Stack
 from tests.browser.pages import RunForm, Ui
 from tests.browser.runs import Runs, run_record
+from tuneloop.values.training import job_name
 
 
 def test_the_form_says_of_every_field_what_it_is(ui: Ui, model: UUID, runs: Runs) -> None:
@@ -51,4 +52,9 @@ def test_a_run_from_the_form_trains_what_the_deployment_file_says(
     assert (parameters["model"], parameters["dataset"]) == ("typed-robot", str(pictures))
     # The form sends each default and the file does not: still it is one training, which is paid once.
     assert parameters["recipe"] != runs.read(file_run).parameters["recipe"]
-    assert run_record(stack, typed)["key"] == run_record(stack, file_run)["key"]
+    for run in (typed, file_run):
+        runs.wait_until(run, "Suspended", "Completed")
+    key = run_record(stack, typed)["key"]
+    assert key == run_record(stack, file_run)["key"]
+    assert [entry.name for entry in stack.emulator.billing()].count(job_name(key, 1)) == 1
+    runs.cancel(typed)

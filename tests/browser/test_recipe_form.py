@@ -31,19 +31,20 @@ def test_a_run_works_on_the_recipe_that_was_chosen(
 
     chosen = {"trainer": "qwen-lora", "instance_prompt": "a photo of a teapot", "trigger_word": "TEAPOX"}
     assert chosen.items() <= runs.read(run).parameters["recipe"].items()
-    # The worker has validated it, and remembers what it works on.
+    runs.wait_until(run, "Suspended", "Completed")
     assert chosen.items() <= run_record(stack, run)["recipe"].items()
+    runs.cancel(run)
 
 
 def test_a_run_gets_the_first_recipe_after_switching_away_and_back(ui: Ui, model: UUID, runs: Runs) -> None:
     form = ui.run_form(model)
-    form.field("dataset").fill("there-is-no-such-folder")
     form.choose(QWEN)
     form.field("Trigger Word").fill("TEAPOX")
     form.choose(FLUX)
     form.field("Instance Prompt").fill("a photo of a robot")
 
     run = form.submit()
+    runs.cancel(run)
 
     recipe = runs.read(run).parameters["recipe"]
     assert (recipe["trainer"], recipe["instance_prompt"]) == ("flux-lora", "a photo of a robot")

@@ -148,8 +148,8 @@ def test_the_rate_of_a_training_that_named_none_depends_on_its_type(caller: BflC
     [
         (PRO, {}, (1024, 768), "JPEG"),
         (PRO, {"width": 256, "height": 1440, "output_format": "png"}, (256, 1440), "PNG"),
-        (ULTRA, {}, (768, 432), "JPEG"),
-        (ULTRA, {"aspect_ratio": "9:21", "output_format": "png"}, (329, 768), "PNG"),
+        (ULTRA, {}, (1024, 576), "JPEG"),
+        (ULTRA, {"aspect_ratio": "9:21", "output_format": "png"}, (438, 1024), "PNG"),
     ],
 )
 def test_a_picture_has_the_size_and_format_that_were_asked_for(

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.emulator.segmind_caller import SUBMIT, Caller
-from tuneloop.emulator import EmulatorControl, EmulatorControlError, Fault
+from tests.emulator.segmind_caller import SUBMIT, Caller, dataset
+from tuneloop.emulator import EmulatorControl, EmulatorControlError, Fault, Progress
 
 LIST = "/finetune/request/list"
 
@@ -82,3 +82,38 @@ def test_a_control_that_cannot_be_used_says_why(emulator: EmulatorControl) -> No
         emulator._call("POST", "faults", {"kind": "explode"})
     with pytest.raises(EmulatorControlError, match="only moves forward"):
         emulator.advance(-1)
+
+
+@pytest.mark.parametrize(
+    ("reason", "message"),
+    [
+        ("", "Insufficient credits"),
+        ("credits", "Insufficient credits"),
+        ("spend limit", "Team spend limit exceeded"),
+        ("The moon is full", "The moon is full"),
+    ],
+)
+def test_only_the_message_tells_the_meanings_of_406_apart(
+    emulator: EmulatorControl, caller: Caller, reason: str, message: str
+) -> None:
+    emulator.inject(Fault("refuse", SUBMIT, status=406, reason=reason))
+    answer = caller.submit(caller.upload())
+    assert (answer.status_code, answer.json()) == (406, {"error": message})
+
+
+def test_a_retired_service_takes_no_training_and_still_draws(emulator: EmulatorControl, caller: Caller) -> None:
+    model, s3_url = caller.train(), caller.upload()
+    caller.listed()
+    emulator.inject(Fault("refuse", SUBMIT, status=410, times=10**6))
+    assert [caller.submit(s3_url).status_code for _ in range(3)] == [410] * 3
+    assert caller.picture(model).status_code == 200
+
+
+def test_a_failed_training_stays_on_the_bill_as_refunded(emulator: EmulatorControl, caller: Caller) -> None:
+    emulator.progress(Progress.after_seconds(60))
+    good, bad, stopped = caller.train(name="good"), caller.train(dataset(0), name="bad"), caller.train(name="stop")
+    assert [entry.refunded for entry in emulator.billing()] == [False] * 3
+    emulator.fail_job(stopped, "Internal Server Error")
+    emulator.advance(3600)
+    assert [entry.id for entry in emulator.billing() if entry.refunded] == [bad, stopped]
+    assert caller.details(good)["status"] == "AVAILABLE"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.emulator.bfl_caller import BflCaller
 from tests.emulator.segmind_caller import SUBMIT, Caller
 from tuneloop.emulator import EmulatorControl, Fault, PortInUse, Progress, running_emulator, serve
 
@@ -63,8 +64,25 @@ def test_a_port_in_use_is_named_before_anything_is_printed(
     assert capsys.readouterr().out == ""
 
 
+def test_addresses_behind_a_proxy_are_those_the_client_knows(tmp_path: Path) -> None:
+    headers = {"Host": "api.segmind.com", "X-Forwarded-Proto": "https"}
+    with running_emulator("segmind", tmp_path) as emulator:
+        path, name = "/finetune/request/upload/pre-signed-url", {"name": "set.zip"}
+        place = Caller(emulator).call("GET", path, json=name, headers=headers).json()
+    assert all(url.startswith("https://api.segmind.com/s3/") for url in place.values())
+
+
+def test_each_provider_keeps_its_own_state_in_one_folder(tmp_path: Path) -> None:
+    with running_emulator("segmind", tmp_path, progress=Progress.at_once()) as segmind:
+        Caller(segmind).train()
+        with running_emulator("bfl", tmp_path) as bfl:
+            BflCaller(bfl).train()
+            assert len(bfl.billing()) == len(segmind.billing()) == 1
+            assert bfl.api_key != segmind.api_key
+
+
 def test_an_unknown_provider_is_refused_with_those_there_are(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no provider 'acme'; choose one of segmind"):
+    with pytest.raises(ValueError, match="no provider 'acme'; choose one of segmind, bfl"):
         serve("acme", 0, tmp_path)
 
 

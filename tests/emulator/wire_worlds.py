@@ -4,7 +4,7 @@ import base64
 from collections.abc import Callable
 
 from tests.emulator.bfl_caller import BflCaller, folder_zip
-from tests.emulator.segmind_caller import PICTURE, Caller, pairs, portrait
+from tests.emulator.segmind_caller import Caller, pairs, portrait
 from tuneloop.emulator import EmulatorControl, Progress
 
 NEVER = Progress.after_seconds(1e9)
@@ -25,7 +25,8 @@ def segmind(emulator: EmulatorControl, theme: str, public: str) -> dict[str, str
         "expired_put_url": caller.place()["presigned_url"],
     }
     emulator.advance(3601)
-    values |= _segmind_tasks(emulator, caller, available) if theme != "KONTEXT" else {}
+    if theme != "KONTEXT":
+        values |= _tasks(emulator, "CUDA out of memory", lambda: str(caller.queued(available)["request_id"]))
     emulator.progress(Progress.after_seconds(INFERENCE_QUEUED=1e9))
     deploying = caller.train(theme=theme)
     caller.details(deploying)
@@ -46,11 +47,6 @@ def segmind(emulator: EmulatorControl, theme: str, public: str) -> dict[str, str
         "picture": base64.b64encode(portrait()).decode(),
         "picture_url": f"{public}/before.png",
     }
-
-
-def _segmind_tasks(emulator: EmulatorControl, caller: Caller, model: str) -> dict[str, str]:
-    body = {key: value for key, value in PICTURE.items() if key != "finetune_id"}
-    return _tasks(emulator, "CUDA out of memory", lambda: str(caller.queued(model, **body)["request_id"]))
 
 
 def bfl(emulator: EmulatorControl) -> dict[str, str]:
@@ -86,6 +82,5 @@ def _tasks(emulator: EmulatorControl, failure: str, accept: Callable[[], str]) -
     failed = accept()
     emulator.switch(picture_s=1e9, pictures_fail="")
     waiting = accept()
-    emulator.reset_switches()
     emulator.switch(picture_s=0)
     return {"finished_task": finished, "failed_task": failed, "waiting_task": waiting}
