@@ -53,12 +53,13 @@ class _RedactingFilter(logging.Filter):
 
 
 def _unquestioned(message: str) -> str:
-    """Cut the query from a request line such as `"PUT /name?X-Amz-Signature=… HTTP/1.1"`."""
-    return re.sub(r"(\"[A-Z]+ [^\s?\"]+)\?[^\s\"]*", r"\1?…", message)
+    """Cut every query: the library logs paths without their host, which no other rule knows as addresses."""
+    return re.sub(r"\?[^\s\"'<>)]+", "?…", message)
 
 
 def guard_http_logs() -> None:
-    """Keep signed addresses out of the HTTP library's own log lines."""
-    logger = logging.getLogger("urllib3.connectionpool")
-    if not any(isinstance(item, _RedactingFilter) for item in logger.filters):
-        logger.addFilter(_RedactingFilter())
+    """Keep signed addresses out of the HTTP library's own log lines. A filter does not reach child loggers."""
+    for name in ("urllib3.connectionpool", "urllib3.util.retry", "urllib3.response"):
+        logger = logging.getLogger(name)
+        if not any(isinstance(item, _RedactingFilter) for item in logger.filters):
+            logger.addFilter(_RedactingFilter())

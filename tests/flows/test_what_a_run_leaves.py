@@ -87,7 +87,6 @@ def test_run_that_failed_at_a_signed_address_shows_no_key_and_no_signature(
     assert secrets_in(shown) == []
 
 
-@pytest.mark.xfail(strict=True, reason="redaction.guard_http_logs leaves out the logger urllib3.util.retry")
 def test_retried_download_logs_no_signature(
     emulator: EmulatorControl, wish: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
