@@ -160,9 +160,9 @@ class Transport:
                     raise source.error from None
                 raise
 
-    def get(self, url: str) -> Answer:
+    def get(self, url: str, *, accept: tuple[int, ...] = (200,)) -> Answer:
         """GET of a foreign address; the key is not sent."""
-        return self._exchange(self._session, "GET", url, (200,))
+        return self._exchange(self._session, "GET", url, accept)
 
     def head(self, url: str, *, accept: tuple[int, ...] = (200,)) -> Answer:
         """HEAD of a foreign address; the key is not sent."""

@@ -9,8 +9,9 @@ from playwright.sync_api import Page, expect
 
 from deployments.demo.stack import Stack
 from tests.browser.pages import Ui
-from tests.browser.runs import Runs
+from tests.browser.runs import Runs, run_record
 from tuneloop.emulator import Progress
+from tuneloop.values.training import job_name
 
 _WIDTHS = "pictures => pictures.map(picture => picture.complete ? picture.naturalWidth : 0)"
 
@@ -20,7 +21,8 @@ def test_a_run_shows_what_it_waits_for_and_after_a_resume_its_report(
 ) -> None:
     runs.wait_until(file_run, "Suspended")
     page = ui.run_page(file_run, "Details")
-    job = stack.emulator.jobs()[0].id
+    training = job_name(run_record(stack, file_run)["key"], 1)
+    job = next(job.id for job in stack.emulator.jobs() if job.name == training)
     expect(page.get_by_text("Suspended", exact=True).first).to_be_visible()
     expect(page.get_by_text(re.compile(rf"job {job}, .*\b\d\d:\d\d:\d\d UTC"))).to_be_visible()
 

@@ -139,15 +139,16 @@ def test_every_documented_refusal_is_an_error_of_ours_that_says_who_and_what(doc
 
 
 @contextmanager
-def answering(timestamp: str) -> Iterator[str]:
-    """BFL as it is when a result has expired: the fine-tune is known, its result is not."""
+def answering(timestamp: str, word: str = "Task not found", status: int = 200) -> Iterator[str]:
+    """BFL as it is when a fine-tune is known, and its result shows a word under a status."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             known = {"finetune_details": {"finetune_comment": "n-g1", "timestamp": timestamp}}
-            expired = {"id": "an id", "status": "Task not found", "result": None}
-            body = json.dumps(known if "finetune_details" in self.path else expired).encode()
-            self.send_response(200)
+            result = {"id": "an id", "status": word, "result": None}
+            details = "finetune_details" in self.path
+            body = json.dumps(known if details else result).encode()
+            self.send_response(200 if details else status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -170,3 +171,10 @@ def answering(timestamp: str) -> Iterator[str]:
 def test_only_an_old_finetune_without_a_result_counts_as_ready(age: timedelta, phase: str) -> None:
     with answering((now() - age).isoformat()) as url:
         assert BflProvider(KEY, base_url=url).status("an id").phase == phase
+
+
+@pytest.mark.parametrize("status", [200, 404, 422])
+def test_state_counts_under_whichever_status_it_comes(status: int) -> None:
+    with answering(now().isoformat(), "Error", status) as url:
+        found = BflProvider(KEY, base_url=url).status("an id")
+    assert (found.phase, found.error_message) == ("failed", "BFL says Error")

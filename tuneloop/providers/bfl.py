@@ -44,6 +44,8 @@ PHASES: dict[str, Phase] = {
 """State words of `get_result`. "Task not found" is looked at more closely."""
 
 _NOT_FOUND = "Task not found"
+_WITH_STATE = (200, 404, 422)
+"""Statuses under which `get_result` shows a state: 200 by its page; 404 and 422 have been seen with one."""
 _RESULT_LIVES = timedelta(days=1)
 _DELIVERY_HOST = re.compile(r"[a-z0-9.-]+\.bfl\.(ai|ml)")
 _POLL_PAUSE_S = 1.0
@@ -157,11 +159,8 @@ class BflProvider(Provider):
         return details
 
     def _job(self, job_id: str, comment: str | None) -> JobStatus:
-        answer = self._transport.call("GET", "/v1/get_result", params={"id": job_id})
-        document = answer.json()
-        word = document.get("status") if isinstance(document, dict) else None
-        if not isinstance(word, str):
-            raise UnexpectedAnswer("the result should hold a status", **answer.details)
+        answer = self._transport.call("GET", "/v1/get_result", accept=_WITH_STATE, params={"id": job_id})
+        word = _state_word(answer)
         phase = self._phase_without_result(job_id) if word == _NOT_FOUND else PHASES.get(word, "running")
         known = word in PHASES or word == _NOT_FOUND
         reason = f"BFL says {word}" if phase == "failed" else None
@@ -212,18 +211,17 @@ class BflProvider(Provider):
         until = time.monotonic() + _LONGEST_WAIT_S
         while time.monotonic() < until:
             # Polling needs no key, and the address may be on another host than the key's.
-            answer = self._transport.get(polling_url)
-            document = answer.json()
-            word = document.get("status") if isinstance(document, dict) else None
+            answer = self._transport.get(polling_url, accept=_WITH_STATE)
+            word = _state_word(answer)
             if word == "Ready":
-                return self._download(document, answer)
+                return self._download(answer)
             if word != "Pending" and word in {*PHASES, _NOT_FOUND}:
                 raise RequestRefused(f"the picture was not rendered: {word}", **answer.details)
             time.sleep(_POLL_PAUSE_S)
         raise ProviderUnavailable("the picture is still pending after five minutes", provider=self.name)
 
-    def _download(self, document: dict[str, Any], answer: Answer) -> RenderedPicture:
-        result = document.get("result")
+    def _download(self, answer: Answer) -> RenderedPicture:
+        result = answer.json().get("result")
         sample = result.get("sample") if isinstance(result, dict) else None
         if not isinstance(sample, str):
             raise UnexpectedAnswer("the result names no sample", **answer.details)
@@ -240,3 +238,14 @@ class BflProvider(Provider):
             return
         details = {**answer.details, "excerpt": f"{parts.scheme}://{parts.hostname}/…"}
         raise UnexpectedAnswer("the answer points to a host that is not BFL's", **details)
+
+
+def _state_word(answer: Answer) -> str:
+    """The state that a result shows. Raises the mapped error where it shows none."""
+    document = answer.json()
+    word = document.get("status") if isinstance(document, dict) else None
+    if isinstance(word, str):
+        return word
+    if answer.status != 200:  # noqa: PLR2004
+        raise error_for(answer)
+    raise UnexpectedAnswer("the result should hold a status", **answer.details)
