@@ -32,7 +32,7 @@ screenshots: setup browser ## Keep pictures of the UI in screenshots/
 	@$(BIN)/python -m tests.browser.screenshots
 
 test-live: setup ## Run the provider contract on a real service (LIVE=segmind SEGMIND_API_KEY=…)
-	@$(BIN)/python -m pytest tests/contract -rs $(ARGS)
+	@LIVE=$${LIVE:-nobody} $(BIN)/python -m pytest tests/contract -rs $(ARGS)
 
 check: setup ## Lint, types and formatting
 	@$(BIN)/ruff check .

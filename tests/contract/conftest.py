@@ -47,6 +47,8 @@ def rig(request: pytest.FixtureRequest, tmp_path: Path, artifacts: LocalDirector
     image = next(folder.glob("*_start.png")).read_bytes() if recipe.edit_pairs else None
     client = CLIENTS[recipe.provider]
     if LIVE:
+        if LIVE not in KEY_VARIABLES:
+            pytest.skip(f"name a real provider: LIVE={' or LIVE='.join(KEY_VARIABLES)}, with its API key")
         if recipe.provider != LIVE:
             pytest.skip(f"LIVE={LIVE} asks for another provider than {recipe.provider}")
         if request.node.get_closest_marker("pays") and os.environ.get("LIVE_PAYS") != "yes":

@@ -26,6 +26,8 @@ from tuneloop.watching import Tick, look_at_all
 
 @pytest.fixture
 def mine(rig: Rig, ledger: Ledger) -> RunFile:
+    if rig.emulator is None:
+        pytest.skip("these trainings would cost money and show nothing more than the emulated ones")
     identity = TrainingIdentity(
         dataset_digest="d" * 64, recipe=rig.recipe.canonical(), account=rig.provider.account
     )
