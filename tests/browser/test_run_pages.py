@@ -24,8 +24,8 @@ def test_a_run_shows_what_it_waits_for_and_after_a_resume_its_report(
     expect(page.get_by_text("Suspended", exact=True).first).to_be_visible()
     expect(page.get_by_text(re.compile(rf"job {job}, .*\b\d\d:\d\d:\d\d UTC"))).to_be_visible()
 
-    stack.emulator.progress(Progress.at_once())
     ui.resume()
+    stack.emulator.progress(Progress.at_once())  # not before: the sensor would wake the run too
     runs.wait_until(file_run, "Completed")
 
     page = ui.run_page(file_run, "Artifacts")
