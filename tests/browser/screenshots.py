@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
     ArtifactFilter,
@@ -42,11 +42,11 @@ class Camera:
     pages: dict[str, Page]
     server: str
 
-    def keep(self, name: str, path: str) -> None:
-        """Keep the page of this path as `name-light.png` and `name-dark.png`."""
+    def keep(self, name: str, path: str, shows: str) -> None:
+        """Keep the page of this path, once it shows this text, as `name-light.png` and `name-dark.png`."""
         for scheme, page in self.pages.items():
             Ui(page, self.server).open(path)
-            page.wait_for_load_state("networkidle")
+            expect(page.get_by_text(shows).first).to_be_visible()
             page.wait_for_timeout(_SETTLED_MS)
             file = _KEPT / f"{name}-{scheme}.png"
             page.screenshot(path=file, full_page=True)
@@ -59,8 +59,8 @@ def _retrain(stack: Stack, runs: Runs, pictures: Path, camera: Camera | None) ->
     run = runs.start(MODEL_DEPLOYMENT, dataset=str(pictures))
     runs.wait_until(run, "Suspended")
     if camera:
-        camera.keep("suspended-run", f"runs/flow-run/{run}")
-        camera.keep("suspended-run-details", f"runs/flow-run/{run}?tab=Details")
+        camera.keep("suspended-run", f"runs/flow-run/{run}", "Waiting for")
+        camera.keep("suspended-run-details", f"runs/flow-run/{run}?tab=Details", "Waiting for")
     stack.emulator.progress(Progress.at_once())
     runs.start(SENSOR_DEPLOYMENT)
     runs.wait_until(run, "Completed")
@@ -72,20 +72,20 @@ def _keep_all(stack: Stack, runs: Runs, camera: Camera) -> None:
     draw_sample_pictures(pictures)
     leave_one_out(pictures, changed)
     deployment = runs.client.read_deployment_by_name(MODEL_DEPLOYMENT).id
-    camera.keep("deployments", "deployments")
-    camera.keep("deployment", f"deployments/deployment/{deployment}")
-    camera.keep("run-form", f"deployments/deployment/{deployment}/run")
-    camera.keep("blocks", "blocks")
-    camera.keep("block-form", "blocks/catalog/segmind-credentials/create")
+    camera.keep("deployments", "deployments", "every-minute")
+    camera.keep("deployment", f"deployments/deployment/{deployment}", "Next Run")
+    camera.keep("run-form", f"deployments/deployment/{deployment}/run", "Trigger Word")
+    camera.keep("blocks", "blocks", "Segmind Credentials")
+    camera.keep("block-form", "blocks/catalog/segmind-credentials/create", "Api Key")
     _retrain(stack, runs, pictures, None)
     run = _retrain(stack, runs, changed, camera)
-    camera.keep("completed-run", f"runs/flow-run/{run}")
-    camera.keep("completed-run-artifacts", f"runs/flow-run/{run}?tab=Artifacts")
-    camera.keep("report", f"artifacts/artifact/{_report(runs, run)}")
+    camera.keep("completed-run", f"runs/flow-run/{run}", "Finished in state")
+    camera.keep("completed-run-artifacts", f"runs/flow-run/{run}?tab=Artifacts", "report-sample-robot")
+    camera.keep("report", f"artifacts/artifact/{_report(runs, run)}", "sample-robot: promoted")
     unchanged = runs.start(MODEL_DEPLOYMENT, dataset=str(changed))
     runs.wait_until(unchanged, "Unchanged")
-    camera.keep("unchanged-run-details", f"runs/flow-run/{unchanged}?tab=Details")
-    camera.keep("runs", "runs")
+    camera.keep("unchanged-run-details", f"runs/flow-run/{unchanged}?tab=Details", "Nothing to do")
+    camera.keep("runs", "runs", "retrain-model")
 
 
 def _report(runs: Runs, run: UUID) -> UUID:

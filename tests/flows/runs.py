@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -86,6 +86,18 @@ def nudge_sensor() -> State[Any]:
     run = start({}, SENSOR)
     wait_until("the sensor has looked", lambda: look(run).is_final())
     return look(run)
+
+
+@contextmanager
+def sensor_paused() -> Iterator[None]:
+    """Start no tick meanwhile; without this there is one every minute."""
+    with get_client(sync_client=True) as client:
+        sensor = client.read_deployment_by_name(SENSOR)
+        client.pause_deployment(sensor.id)
+        try:
+            yield
+        finally:
+            client.resume_deployment(sensor.id)
 
 
 def tick(*stores: str) -> State[Any]:

@@ -14,7 +14,7 @@ from prefect.filesystems import LocalFileSystem
 
 from blocks.segmind_credentials import SegmindCredentials
 from tests.conftest import draw_pictures
-from tests.dataset.pictures import JPEG
+from tests.dataset.pictures import encoded, noise
 from tests.flows.bill import Bill
 from tests.flows.runs import here, start, wait_for
 from tuneloop.emulator import EmulatorControl
@@ -49,7 +49,8 @@ def with_text_named_jpg(folder: Path) -> None:
 
 
 def with_cut_jpg(folder: Path) -> None:
-    (draw_pictures(folder) / "cut.jpg").write_bytes(JPEG[: len(JPEG) // 2])
+    whole = encoded(noise(64, 64), "JPEG")
+    (draw_pictures(folder) / "cut.jpg").write_bytes(whole[: -len(whole) // 3])
 
 
 @pytest.mark.parametrize(

@@ -15,17 +15,12 @@ from tuneloop.errors import ConfigurationError
 
 
 def test_folder_in_use_by_another_demo_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "demo.pid").write_text(str(os.getpid()))
+    another = os.getppid()
+    (tmp_path / "demo.pid").write_text(str(another))
     (tmp_path / "weights").write_text("being written")
-    done = subprocess.run(
-        [sys.executable, "-m", "deployments.command_line", "demo", "--exit", "--folder", str(tmp_path)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 2
-    assert f"another demo (process {os.getpid()}) uses {tmp_path}" in done.stderr
-    assert "name another folder with --folder" in done.stderr
+    with pytest.raises(ConfigurationError) as refused:
+        fresh_folder(tmp_path)
+    assert f"another demo (process {another}) uses {tmp_path}; end it or name another" in str(refused.value)
     assert (tmp_path / "weights").exists()
 
 

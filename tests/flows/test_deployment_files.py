@@ -119,3 +119,8 @@ def test_deploy_without_a_server_refuses_and_starts_none(pytestconfig: pytest.Co
     assert done.returncode == 2
     assert "PREFECT_API_URL is not set, so there is no server to deploy to. Start one with" in done.stderr
     assert not (tmp_path / "prefect.db").exists(), "a temporary server was started"
+
+
+def test_reason_to_train_again_belongs_to_one_run_and_not_to_a_schedule(tmp_path: Path) -> None:
+    (problem,) = problems_of(tmp_path, parameters=with_parameters(retrain_unchanged="always"))
+    assert "`retrain_unchanged` pays again at every run; set it for one run, in the UI" in problem

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +17,7 @@ from prefect.client.schemas.filters import (
 
 from deployments.demo.stack import Stack
 from tests.conftest import draw_pictures
-from tests.flows.runs import SENSOR, here, log_of, run_of, start, wait_for, wish_for
+from tests.flows.runs import here, log_of, run_of, sensor_paused, start, wait_for, wish_for
 from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.emulator.objects import PREFIX as OBJECTS
 
@@ -32,17 +30,6 @@ TALKATIVE = {
 }
 # An ellipsis is what stands in the place of a secret.
 SECRETS = re.compile(r"SG_[0-9A-Za-z]{8,}|(Signature|AWSAccessKeyId|X-Amz-\w+)=(?!…)", re.IGNORECASE)
-
-
-@contextmanager
-def sensor_paused() -> Iterator[None]:
-    with get_client(sync_client=True) as client:
-        sensor = client.read_deployment_by_name(SENSOR)
-        client.pause_deployment(sensor.id)
-        try:
-            yield
-        finally:
-            client.resume_deployment(sensor.id)
 
 
 @pytest.fixture(scope="module")
