@@ -25,7 +25,7 @@ def test_weights_are_a_lora_that_loads(caller: Caller) -> None:
 
 
 def test_same_dataset_and_recipe_give_the_same_weights(caller: Caller) -> None:
-    assert _weights(caller, steps=800) == _weights(caller, steps=800)
+    assert len({_weights(caller, steps=800) for _ in range(2)}) == 1
 
 
 def test_another_recipe_or_dataset_gives_other_weights(caller: Caller) -> None:
