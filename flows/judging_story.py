@@ -71,7 +71,7 @@ def _judge_against(desk: Desk, run: RunFile, collected: Collected, reigning: Pro
         champion=champion,
         reigning=other,
         champion_manifest=load_manifest(other.dataset_digest, desk.store) if other else None,
-        verdict=judge(challenger, champion),
+        verdict=judge(challenger, champion, reigns=reigning is not None and other is None),
     )
     against = reigning.number if reigning else 0
     report = steps.report(desk, evidence, against)

@@ -70,7 +70,8 @@ def retrain_model(
     if decision.verdict == "promote" and visibility != "unchanged":
         steps.set_visibility(desk, collected.job_id, public=visibility == "public")
     desk.ledger.unmark(run)
-    return Completed(message=f"{collected.name}: {decision.verdict}. {decision.why}")
+    outcome = "promoted" if decision.verdict == "promote" else "not promoted"
+    return Completed(message=f"{collected.name}: {outcome}. {decision.why}")
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ def watch_trainings(stores: list[str]) -> State[Any]:
             continue
         for note in tick.notes:
             logger.info("%s", note)
+        problems += [f"{slug}: {problem}" for problem in tick.problems]
         in_flight += tick.in_flight
         woken += _wake(tick.awake)
     if problems:

@@ -1,7 +1,7 @@
 """Decides whether a challenger becomes the champion, and writes both the decision and the promotion.
 
 The rule, for now: a model is promoted when every picture of its plan was rendered and none of them is blank or
-refused. A challenger that passes replaces the champion, because it was trained on the newer pictures.
+refused. A challenger that passes replaces the champion, because it is the newer training.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ RULE = "every picture rendered, none blank or refused"
 WHO = "tuneloop: complete-evaluation rule"
 
 
-def judge(challenger: Evaluation, champion: Evaluation | None) -> Verdict:
+def judge(challenger: Evaluation, champion: Evaluation | None, *, reigns: bool = False) -> Verdict:
     """Apply the rule to a challenger.
 
     Args:
         challenger: Its pictures.
-        champion: The champion's pictures, None where there is no champion.
+        champion: The champion's pictures, None where there is no other champion.
+        reigns: The challenger is the champion itself, judged on another plan.
     """
     total, wrong = len(challenger.pictures), len(challenger.findings)
     scores = {"pictures": float(total), "findings": float(wrong)}
@@ -33,9 +34,12 @@ def judge(challenger: Evaluation, champion: Evaluation | None) -> Verdict:
         why = f"{what} (prompt {first.prompt!r}, seed {first.seed})"
         return Verdict(verdict="reject", why=why, rule=RULE, scores=scores)
     passed = f"all {total} pictures were rendered and none is blank or refused"
-    why = f"The challenger passes ({passed}) and was trained on the newer pictures."
-    if champion is None:
+    if reigns:
+        why = f"The champion itself, judged on another plan: {passed}."
+    elif champion is None:
         why = f"First model: {passed}."
+    else:
+        why = f"The challenger passes ({passed}) and is the newer training."
     return Verdict(verdict="promote", why=why, rule=RULE, scores=scores)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tuneloop.clock import now
-from tuneloop.errors import NotAtProvider, ProviderError
+from tuneloop.errors import NotAtProvider, ProviderUnavailable, RecordUnreadable, TuneloopError
 from tuneloop.ledger import Ledger, Marker
 from tuneloop.providers.provider import Provider
 from tuneloop.submission import read_training, record_found, record_progress
@@ -23,11 +23,13 @@ class Tick:
         in_flight: Markers that were seen.
         awake: Flow runs whose training has moved on: they are to be woken.
         notes: Sentences worth a log line.
+        problems: What a person has to mend; everything else was looked at all the same.
     """
 
     in_flight: int = 0
     awake: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
 
 
 def look_at_all(ledger: Ledger, open_provider: Callable[[str], Provider]) -> Tick:
@@ -45,16 +47,19 @@ def look_at_all(ledger: Ledger, open_provider: Callable[[str], Provider]) -> Tic
         by_account[marker.account].append(marker)
         tick.in_flight += 1
     for account, markers in by_account.items():
-        run = next(filter(None, (ledger.run(marker.flow_run) for marker in markers)), None)
-        if run is None:
-            tick.notes.append(f"{account}: {len(markers)} markers without a run file are left alone")
-            continue
         try:
+            run = next(filter(None, (ledger.run(marker.flow_run) for marker in markers)), None)
+            if run is None:
+                tick.notes.append(f"{account}: {len(markers)} markers without a run file are left alone")
+                continue
             provider = open_provider(run.credentials)
             started = now()
             jobs = _ask(ledger, provider, markers)
-        except (ProviderError, ValueError) as error:
+        except ProviderUnavailable as error:
             tick.notes.append(f"{account}: not reached, the next tick asks again: {error}")
+            continue
+        except TuneloopError as error:
+            tick.problems.append(f"{account}: {error}")
             continue
         for marker in markers:
             job = jobs.get(marker.job)
@@ -83,10 +88,13 @@ def _ask(ledger: Ledger, provider: Provider, markers: list[Marker]) -> dict[str,
 
 def _ask_for(ledger: Ledger, provider: Provider, marker: Marker) -> JobStatus | None:
     """Ask for one job, by its id where that is known, else by its name."""
-    run = ledger.run(marker.flow_run)
-    if run is None:
-        return None
-    training = read_training(ledger, run.key, run.generation)
+    try:
+        run = ledger.run(marker.flow_run)
+        if run is None:
+            return None
+        training = read_training(ledger, run.key, run.generation)
+    except RecordUnreadable:
+        return None  # it is named where the marker is settled
     if training.job_id is not None:
         try:
             return provider.status(training.job_id)
@@ -99,16 +107,20 @@ def _ask_for(ledger: Ledger, provider: Provider, marker: Marker) -> JobStatus | 
 
 def _settle_marker(ledger: Ledger, marker: Marker, job: JobStatus | None, tick: Tick) -> None:
     """Write down what happened to one job, and wake its run if that concerns it."""
-    run = ledger.run(marker.flow_run)
-    if run is None:
-        return
-    if job is not None:
-        claim = read_training(ledger, run.key, run.generation).last
-        if isinstance(claim, Claimed):
-            record_found(ledger, run.key, claim, job.job_id)
-        record_progress(ledger, run.key, run.generation, job)
-    if _concerns(ledger, run, job):
-        tick.awake.append(marker.flow_run)
+    try:
+        run = ledger.run(marker.flow_run)
+        if run is None:
+            return
+        if job is not None:
+            claim = read_training(ledger, run.key, run.generation).last
+            if isinstance(claim, Claimed):
+                record_found(ledger, run.key, claim, job.job_id)
+            record_progress(ledger, run.key, run.generation, job)
+        if _concerns(ledger, run, job):
+            tick.awake.append(marker.flow_run)
+    except TuneloopError as error:
+        # One record that cannot be read must not keep the others asleep.
+        tick.problems.append(f"{marker.job}: {error}")
 
 
 def _concerns(ledger: Ledger, run: RunFile, job: JobStatus | None) -> bool:

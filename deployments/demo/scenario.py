@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import DeploymentUpdate
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Scheduled
 
@@ -58,6 +59,14 @@ def play(stack: Stack, name: str, parameters: dict[str, Any], tell: Tell) -> Out
     with get_client(sync_client=True) as client:
         run = _watch(client, _start(client, MODEL_DEPLOYMENT, parameters), tell)
     return _outcome(stack, name, run, _paid(stack) - paid, time.monotonic() - started)
+
+
+def set_parameters(parameters: dict[str, Any]) -> None:
+    """Make these the deployment's own parameters, so that a click on Run in the UI works as well."""
+    with get_client(sync_client=True) as client:
+        found = client.read_deployment_by_name(MODEL_DEPLOYMENT)
+        merged = {**(found.parameters or {}), **parameters}
+        client.update_deployment(found.id, DeploymentUpdate(parameters=merged))
 
 
 def _start(client: SyncPrefectClient, deployment: str, parameters: dict[str, Any]) -> FlowRun:
@@ -121,7 +130,7 @@ def _outcome(stack: Stack, name: str, run: FlowRun, paid: int, seconds: float) -
         report_uri=store.uri_of(report) if report else None,
         seconds=round(seconds, 1),
         message=(run.state.message or "") if run.state else "",
-        page=f"{stack.server_url}/runs/flow-run/{run.id}",
+        page=f"{stack.server_url}/v2/runs/flow-run/{run.id}?tab=Details",
     )
 
 

@@ -99,3 +99,27 @@ def test_claim_that_came_to_nothing_is_taken_over_only_where_absence_proves_some
     assert last.state == ("claimed" if trusted else "held")
     assert choose_generation(ledger, mine.key, None) == 1
     assert rig.trainings() == 0
+
+
+def test_one_unreadable_record_is_named_and_keeps_no_other_run_asleep(
+    rig: Rig, ledger: Ledger, mine: RunFile
+) -> None:
+    other = mine.model_copy(update={"flow_run": "33333333-3333-3333-3333-333333333333", "key": "e" * 64})
+    ledger.mark(ledger.remember_run(other))
+    ledger.store.create(f"trainings/{other.key}/0001.json", b"{}")
+    uploaded = rig.provider.upload(rig.archive)
+    nothing_yet = read_training(ledger, mine.key, 1)
+    submit_training(ledger, rig.provider, mine, nothing_yet, rig.recipe, uploaded, rig.archive)
+    tick = look(rig, ledger)
+    assert tick.awake == [mine.flow_run]
+    assert "is not a record of this version" in " ".join(tick.problems)
+
+
+def test_account_whose_key_is_refused_is_a_problem_and_not_an_idle_tick(
+    rig: Rig, ledger: Ledger, mine: RunFile
+) -> None:
+    claim = old_claim(mine, timedelta(seconds=-60))
+    ledger.append(mine.key, None, claim)
+    tick = look_at_all(ledger, lambda _: rig.stranger)
+    assert tick.awake == []
+    assert "the API key" in " ".join(tick.problems)

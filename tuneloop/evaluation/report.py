@@ -76,46 +76,41 @@ def write_report(store: Store, evidence: Evidence) -> str:
 
 
 def _picture_grid(store: Store, evidence: Evidence) -> str:
-    """Champion and challenger side by side, one row per prompt and seed."""
-    new = f"challenger `{evidence.challenger.job}`"
-    before = any(item.edited for item in evidence.challenger.pictures)
-    if evidence.champion is None or evidence.reigning is None:
-        columns = ["prompt, seed", *(["before"] if before else []), new]
-        rows = [_row(columns), _row(["---"] * len(columns))]
-        rows += [
-            _row([_label(item), *_before(store, item, wanted=before), _shown(store, item)])
-            for item in evidence.challenger.pictures
+    """Champion and challenger side by side: a table for each prompt, a row for each seed."""
+    new, old = evidence.challenger.pictures, evidence.champion.pictures if evidence.champion else ()
+    columns = ["seed"]
+    if any(picture.edited for picture in new):
+        columns.append("before")
+    if evidence.champion is not None and evidence.reigning is not None:
+        columns.append(f"champion no. {evidence.reigning.number} `{evidence.champion.job}`")
+    columns.append(f"challenger `{evidence.challenger.job}`")
+    lines: list[str] = []
+    for number, picture in enumerate(new):
+        if number == 0 or picture.prompt != new[number - 1].prompt:
+            lines += ["", f"### {_cell(picture.prompt)}", "", _row(columns), _row([":-:"] * len(columns))]
+        cells = [str(picture.seed)]
+        if "before" in columns:
+            cells.append(_before(store, picture))
+        if old:
+            cells.append(_shown(store, old[number]))
+        lines.append(_row([*cells, _shown(store, picture)]))
+    if evidence.challenger.asked_again:
+        lines += [
+            "",
+            f"Asked for twice, because an answer was lost: {evidence.challenger.asked_again}. Both may be billed.",
         ]
-    else:
-        old = f"champion no. {evidence.reigning.number} `{evidence.champion.job}`"
-        columns = ["prompt, seed", *(["before"] if before else []), old, new]
-        rows = [_row(columns), _row(["---"] * len(columns))]
-        pairs = zip(evidence.champion.pictures, evidence.challenger.pictures, strict=True)
-        rows += [
-            _row([_label(b), *_before(store, b, wanted=before), _shown(store, a), _shown(store, b)])
-            for a, b in pairs
-        ]
-    again = evidence.challenger.asked_again
-    if again:
-        rows += ["", f"{again} pictures were asked for twice because an answer was lost; both may be billed."]
-    return "\n".join(rows)
+    return "\n".join(lines).strip()
 
 
 def _row(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _before(store: Store, picture: JudgedPicture, *, wanted: bool) -> list[str]:
-    """The picture that was edited, in a column of its own."""
-    if not wanted:
-        return []
+def _before(store: Store, picture: JudgedPicture) -> str:
+    """The picture that was edited."""
     if picture.edited is None:
-        return ["none"]
-    return [_thumbnail(store, picture_name(picture.edited), "before the edit", _RENDER_SIDE_PX)]
-
-
-def _label(picture: JudgedPicture) -> str:
-    return f"{_cell(picture.prompt)}, seed {picture.seed}"
+        return "none"
+    return _thumbnail(store, picture_name(picture.edited), "before the edit", _RENDER_SIDE_PX)
 
 
 def _shown(store: Store, picture: JudgedPicture) -> str:
@@ -134,7 +129,7 @@ def _dataset_section(store: Store, evidence: Evidence) -> str:
         ("digest", f"`{manifest.digest}`"),
     ]
     if evidence.champion_manifest is not None:
-        rows.append(("against the champion's", dataset_difference(evidence.champion_manifest, manifest)))
+        rows.append(("compared with the champion's", dataset_difference(evidence.champion_manifest, manifest)))
     return _two_columns(rows) + "\n\n" + _samples(store, manifest)
 
 

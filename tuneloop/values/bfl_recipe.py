@@ -21,7 +21,7 @@ class BflFinetuneRecipe(RecipeFields):
     provider: ClassVar[str] = "bfl"
     services: ClassVar[tuple[type[ServiceSettings], ...]] = (BflProRender, BflUltraRender)
     trainer: Literal["bfl-finetune"] = "bfl-finetune"
-    """Which trainer this is."""
+    """Which trainer this is; the tab above sets it."""
     mode: Literal["general", "character", "style", "product"]
     """What the pictures are of; it decides how they are captioned. general describes the whole picture."""
     trigger_word: str = Field(default="TOK", min_length=1)

@@ -36,7 +36,7 @@ class DefaultRender(Frozen):
     model_config = ConfigDict(title="Default of the recipe", json_schema_extra=require_discriminator("endpoint"))
 
     endpoint: Literal["default"] = "default"
-    """Which service renders: the one that belongs to the recipe, with its default settings."""
+    """Which service renders: the recipe's own; the tab above sets it."""
 
 
 class _FluxDevFields(Frozen):
@@ -66,7 +66,7 @@ class FluxDevRender(_FluxDevFields):
     )
 
     endpoint: Literal["flux-dev-finetuned"] = "flux-dev-finetuned"
-    """Which service renders."""
+    """Which service renders; the tab above sets it."""
 
 
 class SlugRender(_FluxDevFields):
@@ -81,7 +81,7 @@ class SlugRender(_FluxDevFields):
     )
 
     endpoint: Literal["model-slug"] = "model-slug"
-    """Which service renders."""
+    """Which service renders; the tab above sets it."""
 
 
 class BflProRender(Frozen):
@@ -92,7 +92,7 @@ class BflProRender(Frozen):
     )
 
     endpoint: Literal["flux-pro-finetuned"] = "flux-pro-finetuned"
-    """Which service renders."""
+    """Which service renders; the tab above sets it."""
     finetune_strength: float = Field(default=1.1, ge=0, le=2)
     """Strength of the fine-tune, 0 to 2."""
     steps: int = Field(default=40, ge=1, le=50)
@@ -126,7 +126,7 @@ class BflUltraRender(Frozen):
     )
 
     endpoint: Literal["flux-pro-1.1-ultra-finetuned"] = "flux-pro-1.1-ultra-finetuned"
-    """Which service renders."""
+    """Which service renders; the tab above sets it."""
     finetune_strength: float = Field(default=1.2, ge=0, le=2)
     """Strength of the fine-tune, 0 to 2."""
     aspect_ratio: Annotated[str, AfterValidator(_within_ultra)] = "16:9"

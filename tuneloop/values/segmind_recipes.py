@@ -18,6 +18,8 @@ class FluxLoraAdvanced(Frozen):
     Source: Segmind, Flux fine-tuning page. It shows one example value each, and no ranges or defaults.
     """
 
+    model_config = ConfigDict(title="Advanced parameters")
+
     auto_caption: bool | None = None
     """Let Segmind caption the pictures that have no caption. Page example: true."""
     batch_size: int | None = None
@@ -71,7 +73,7 @@ class FluxLoraRecipe(RecipeFields):
     outside_the_key: ClassVar[frozenset[str]] = frozenset({"machine_type", "segmind_public"})
 
     trainer: Literal["flux-lora"] = "flux-lora"
-    """Which trainer this is."""
+    """Which trainer this is; the tab above sets it."""
     instance_prompt: str = Field(min_length=1)
     """What the pictures show. Also the caption of pictures without one, unless auto_caption is on."""
     trigger_word: str = Field(min_length=1)
@@ -102,6 +104,8 @@ class FluxLoraRecipe(RecipeFields):
 class KontextLoraAdvanced(Frozen):
     """Segmind's advance_parameters for Kontext. Source: Segmind, Flux Kontext fine-tuning page; no ranges."""
 
+    model_config = ConfigDict(title="Advanced parameters")
+
     learning_rate: float | None = Field(default=None, gt=0)
     """Learning rate, above 0; its range is undocumented. Page example: 0.0004."""
     steps: int | None = Field(default=None, gt=0)
@@ -120,7 +124,7 @@ class KontextLoraRecipe(RecipeFields):
     edit_pairs: ClassVar[bool] = True
 
     trainer: Literal["kontext-lora"] = "kontext-lora"
-    """Which trainer this is. The dataset holds NN_start, NN_end and, if wanted, NN.txt."""
+    """Which trainer this is; the tab above sets it. The dataset holds NN_start, NN_end and, if wanted, NN.txt."""
     instance_prompt: str = Field(min_length=1)
     """The edit, as an instruction. Also the caption of pairs without an NN.txt."""
     machine_type: Literal["NVIDIA_H100"] = "NVIDIA_H100"
@@ -139,6 +143,8 @@ class KontextLoraRecipe(RecipeFields):
 class QwenLoraAdvanced(Frozen):
     """Segmind's advance_parameters for Qwen. Source: Segmind, Qwen fine-tuning page; no ranges."""
 
+    model_config = ConfigDict(title="Advanced parameters")
+
     steps: int | None = Field(default=None, gt=0)
     """Training steps, above 0; their range is undocumented. Page example: 1000."""
     auto_caption: bool | None = None
@@ -156,7 +162,7 @@ class QwenLoraRecipe(RecipeFields):
     outside_the_key: ClassVar[frozenset[str]] = frozenset({"machine_type", "segmind_public"})
 
     trainer: Literal["qwen-lora"] = "qwen-lora"
-    """Which trainer this is."""
+    """Which trainer this is; the tab above sets it."""
     instance_prompt: str = Field(min_length=1)
     """What the pictures show. Also the caption of pictures without one, unless auto_caption is on."""
     trigger_word: str = Field(min_length=1)
