@@ -16,8 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.wire.exchanges import Exchange, exchanges
-from tuneloop.clock import now
+from tests.wire.exchanges import Exchange, exchange, exchanges
+from tests.wire.replay import replaying
+from tuneloop.clock import Deadline, now
 from tuneloop.errors import (
     CredentialsRefused,
     NotAtProvider,
@@ -32,6 +33,8 @@ from tuneloop.providers.bfl import BflProvider
 from tuneloop.providers.bfl_body import finetune_body
 from tuneloop.providers.bfl_errors import error_for
 from tuneloop.transport import Answer
+from tuneloop.values.bfl_recipe import BflFinetuneRecipe
+from tuneloop.values.training import UploadedDataset
 
 KEY = "bfl-key-of-a-test"
 
@@ -178,3 +181,49 @@ def test_state_counts_under_whichever_status_it_comes(status: int) -> None:
     with answering(now().isoformat(), "Error", status) as url:
         found = BflProvider(KEY, base_url=url).status("an id")
     assert (found.phase, found.error_message) == ("failed", "BFL says Error")
+
+
+def test_submit_sends_the_documented_fields_and_the_webhook_of_the_credentials() -> None:
+    documented = exchange("bfl", "a training with a webhook and a third priority")
+    page = documented.request.body
+    recipe = BflFinetuneRecipe(mode=page["mode"], priority=page["priority"])
+    dataset = UploadedDataset(address=None, sha256=None, size_bytes=3)
+    with replaying(documented) as replay:
+        client = BflProvider(KEY, base_url=replay.url, webhook=("https://example.invalid/hook", "a secret"))
+        job_id = client.submit("0123456789abcdef-g1", recipe, dataset, ThreeBytes(), Deadline(60))
+    assert job_id == documented.response.body["finetune_id"]
+    (received,) = replay.received
+    assert received.headers["x-key"] == KEY
+    sent = json.loads(received.body)
+    assert sent == {
+        "finetune_comment": "0123456789abcdef-g1",
+        "mode": page["mode"],
+        "trigger_word": "TOK",
+        "iterations": 300,
+        "captioning": True,
+        "priority": page["priority"],
+        "finetune_type": "full",
+        "lora_rank": 32,
+        "webhook_url": "https://example.invalid/hook",
+        "webhook_secret": "a secret",
+        "file_data": base64.b64encode(b"zip").decode(),
+    }
+
+
+class ThreeBytes:
+    """An archive of three bytes."""
+
+    size_bytes = 3
+    sha256 = None
+
+    def chunks(self) -> Iterator[bytes]:
+        yield b"zip"
+
+
+def test_deletion_asks_for_the_finetune_by_its_id() -> None:
+    documented = exchange("bfl", "a deletion")
+    with replaying(documented) as replay:
+        BflProvider(KEY, base_url=replay.url).delete("an id")
+    (received,) = replay.received
+    assert (received.method, received.path) == ("POST", "/v1/delete_finetune")
+    assert json.loads(received.body) == {"finetune_id": "an id"}
