@@ -47,6 +47,15 @@ def _may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     return False
 
 
+_TRIED_AGAIN: dict[str, Any] = {
+    "cache_policy": NO_CACHE,
+    "retries": len(_RETRY_DELAYS_S),
+    "retry_delay_seconds": _RETRY_DELAYS_S,
+    "retry_condition_fn": _may_pass,
+}
+"""For steps that cost nothing: minutes of patience, where the transport has seconds. Never for a paid one."""
+
+
 def _progress(key: str, what: str) -> Callable[[int, int | None], None]:
     """A progress bar in the UI, moved at most once per percent."""
     artifact = cast("UUID", create_progress_artifact(progress=0.0, key=key, description=what))
@@ -92,10 +101,7 @@ def _scan_folder(desk: Desk, folder: Path, recipe: RecipeFields, *, as_they_are:
 @task(
     name="upload-dataset",
     task_run_name="upload-dataset",
-    cache_policy=NO_CACHE,
-    retries=len(_RETRY_DELAYS_S),
-    retry_delay_seconds=_RETRY_DELAYS_S,
-    retry_condition_fn=_may_pass,
+    **_TRIED_AGAIN,
 )
 def upload_dataset(desk: Desk, run: RunFile) -> UploadedDataset:
     """Stream the dataset's zip from the store to the provider, and prove that it arrived."""
@@ -121,10 +127,7 @@ def submit(desk: Desk, run: RunFile, training: Training, uploaded: UploadedDatas
 @task(
     name="collect-weights",
     task_run_name="collect-weights",
-    cache_policy=NO_CACHE,
-    retries=len(_RETRY_DELAYS_S),
-    retry_delay_seconds=_RETRY_DELAYS_S,
-    retry_condition_fn=_may_pass,
+    **_TRIED_AGAIN,
 )
 def collect(desk: Desk, run: RunFile) -> Collected:
     """Stream the trained weights into the store, check them, and record them last."""
@@ -149,10 +152,7 @@ def render_pictures(
 @task(
     name="set-visibility",
     task_run_name="set-visibility",
-    cache_policy=NO_CACHE,
-    retries=len(_RETRY_DELAYS_S),
-    retry_delay_seconds=_RETRY_DELAYS_S,
-    retry_condition_fn=_may_pass,
+    **_TRIED_AGAIN,
 )
 def set_visibility(desk: Desk, job_id: str, *, public: bool) -> None:
     """Make the promoted model public or private at the provider."""
