@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from prefect.blocks.core import Block
 from pydantic import Field, SecretStr, field_validator
 
+from blocks.spending_guard import SpendingGuard
 from tuneloop.providers.bfl import BflProvider
 from tuneloop.values.training import check_label
 
@@ -39,6 +40,11 @@ class BflCredentials(Block):
     )
     webhook_secret: SecretStr | None = Field(
         default=None, description="Secret that BFL shows with each call, so that it can be told from a forged one."
+    )
+
+    spending: SpendingGuard = Field(
+        default=SpendingGuard(),
+        description="What this account may spend. Beyond it a training is held until a person approves it.",
     )
 
     @field_validator("base_url", "webhook_url")

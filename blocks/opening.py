@@ -17,6 +17,7 @@ from tuneloop.providers.provider import Provider
 from tuneloop.storage.local_directory import LocalDirectory
 from tuneloop.storage.s3 import S3Store, client_config
 from tuneloop.storage.store import Store
+from tuneloop.values.spending import Limits
 
 _STORES = "`s3-bucket/NAME` or `local-file-system/NAME`"
 _CREDENTIALS = "`segmind-credentials/NAME` or `bfl-credentials/NAME`"
@@ -61,9 +62,14 @@ def open_provider(slug: str) -> Provider:
     Raises:
         ConfigurationError: There is no such block, or it is of another kind.
     """
+    return open_account(slug)[0]
+
+
+def open_account(slug: str) -> tuple[Provider, Limits]:
+    """Open an account at a provider, with what it may spend. Raises `ConfigurationError` as `open_provider`."""
     block = _load(slug, _CREDENTIALS)
     if isinstance(block, SegmindCredentials | BflCredentials):
-        return block.get_client()
+        return block.get_client(), block.spending.limits
     raise ConfigurationError(f"block {slug} holds no provider's credentials; name one of {_CREDENTIALS}")
 
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 from prefect.blocks.core import Block
 from pydantic import Field, SecretStr, field_validator
 
+from blocks.spending_guard import SpendingGuard
 from tuneloop.providers.segmind import BASE_URL, SegmindProvider
 from tuneloop.values.training import check_label
 
@@ -28,6 +29,11 @@ class SegmindCredentials(Block):
         default="default",
         description="Your name for the account that pays. Two keys of one account carry the same name: "
         "it is part of every training's identity.",
+    )
+
+    spending: SpendingGuard = Field(
+        default=SpendingGuard(),
+        description="What this account may spend. Beyond it a training is held until a person approves it.",
     )
 
     @field_validator("base_url")

@@ -79,7 +79,8 @@ def _check_deployment(place: str, entry: dict[str, Any]) -> list[str]:
         return [*problems, f"{place}: `schedules` should be a list; put a - before each schedule"]
     for schedule in schedules:
         problems += _check_schedule(f"{place}, schedule", schedule)
-    sets = {"parameters": base}
+    # Without schedules and parameters it is started by hand, and its form asks for everything.
+    sets = {"parameters": base} if base or schedules else {}
     for number, schedule in enumerate(schedules, 1):
         own = schedule.get("parameters") if isinstance(schedule, dict) else None
         if own and isinstance(base, dict):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue, TypeAdapter
 
-from blocks.opening import open_provider, open_store
+from blocks.opening import open_account, open_store
 from tuneloop.dataset.keep import load_manifest
 from tuneloop.dataset.pack import DatasetArchive
 from tuneloop.ledger import Ledger
@@ -16,6 +16,7 @@ from tuneloop.storage.verification import verify
 from tuneloop.values.recipe_fields import RecipeFields
 from tuneloop.values.recipes import Recipe
 from tuneloop.values.records import RunFile
+from tuneloop.values.spending import Limits
 
 _RECIPE: TypeAdapter[RecipeFields] = TypeAdapter(Recipe)
 
@@ -28,6 +29,7 @@ class Desk:
         store: The artifact store.
         ledger: Its records.
         provider: The account that pays.
+        limits: What it may spend.
         store_slug: The store's block.
         credentials_slug: The account's block.
     """
@@ -35,6 +37,7 @@ class Desk:
     store: Store
     ledger: Ledger
     provider: Provider
+    limits: Limits
     store_slug: str
     credentials_slug: str
 
@@ -56,18 +59,20 @@ def recipe_of(document: JsonValue) -> RecipeFields:
     return _RECIPE.validate_python(document)
 
 
-def open_desk(store: str, credentials: str) -> Desk:
+def open_desk(store: str, credentials: str, *, only_look: bool = False) -> Desk:
     """Open the blocks, and show before anything is paid that the store keeps its promises.
 
     Args:
         store: Slug of the store's block.
         credentials: Slug of the credentials block.
+        only_look: Write nothing, not even to try the store.
 
     Raises:
         ConfigurationError: A block is missing or of another kind.
         StoreError: The store cannot be written, or does not create once.
     """
-    provider = open_provider(credentials)
+    provider, limits = open_account(credentials)
     opened = open_store(store)
-    verify(opened)
-    return Desk(opened, Ledger(opened), provider, store, credentials)
+    if not only_look:
+        verify(opened)
+    return Desk(opened, Ledger(opened), provider, limits, store, credentials)

@@ -45,7 +45,6 @@ def _wait_until_it_renders(desk: Desk, run: RunFile, collected: Collected) -> No
             if status.phase == "ready":
                 return
             word = status.word
-        desk.ledger.mark(run)
         wait_for(
             f"Waiting for {run.account.provider} to deploy {collected.name} for rendering "
             f"(job {collected.job_id}, {word}); its weights are in the store",

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from prefect import flow
 from prefect.client.schemas.objects import State
@@ -13,29 +12,27 @@ from prefect.states import Completed
 
 from flows import steps
 from flows.desk import Desk, open_desk
-from flows.judging_story import decide
-from flows.training_story import bring_home
-from tuneloop.clock import now
-from tuneloop.errors import ConfigurationError
+from flows.planning_story import plan_only
+from flows.whole_story import carry_on
+from flows.wish import Wish, check_it_fits, run_file
 from tuneloop.promotion import finished_decision
-from tuneloop.submission import choose_generation
 from tuneloop.values.plan import EvaluationPlan
-from tuneloop.values.recipe_fields import RecipeFields
 from tuneloop.values.recipes import Recipe
-from tuneloop.values.records import Decision, RunFile
-from tuneloop.values.training import ModelName, TrainingIdentity
+from tuneloop.values.records import Decision, RunFile, Visibility
+from tuneloop.values.training import ModelName
 
 
 @flow(name="retrain-model", flow_run_name="{model}")
-def retrain_model(
+def retrain_model(  # noqa: PLR0913, PLR0917 - each one is a field of the form
     model: ModelName,
     dataset: str,
     recipe: Recipe,
     evaluation: EvaluationPlan = EvaluationPlan(),  # noqa: B008 - frozen
     store: str = "local-file-system/tuneloop",
     credentials: str = "segmind-credentials/default",
-    visibility: Literal["unchanged", "public", "private"] = "unchanged",
+    visibility: Visibility = "unchanged",
     retrain_unchanged: str | None = None,
+    dry_run: bool = False,
 ) -> State[Any]:
     """Retrain a model if its pictures or its recipe have changed, and promote the result if it passes.
 
@@ -56,77 +53,22 @@ def retrain_model(
         credentials: The account that pays: segmind-credentials/NAME or bfl-credentials/NAME.
         visibility: Make the promoted model public or private at the provider, where there is such a thing.
         retrain_unchanged: A reason to train once more although nothing has changed. It is paid again.
+        dry_run: Only tell what would be submitted, why, and at what price. Nothing is written or sent.
     """
-    desk = open_desk(store, credentials)
+    desk = open_desk(store, credentials, only_look=dry_run)
+    wish = Wish(model, dataset, recipe, evaluation, visibility, retrain_unchanged)
+    if dry_run:
+        return plan_only(desk, wish)
     run = desk.ledger.run(flow_run.id)
     if run is None:
-        wish = _Wish(model, dataset, recipe, evaluation, visibility, retrain_unchanged)
-        run = desk.ledger.remember_run(_decide_what_to_do(desk, wish))
+        check_it_fits(desk, wish)
+        manifest, public = steps.scan_dataset(desk, wish)
+        run = desk.ledger.remember_run(run_file(desk, wish, manifest, public, str(flow_run.id)))
+        get_run_logger().info("training key %s, generation %d", run.key, run.generation)
         settled = finished_decision(desk.ledger, run)
         if settled is not None:
             return _unchanged(desk, run, settled)
-    collected = bring_home(desk, run)
-    decision = decide(desk, run, collected)
-    if decision.verdict == "promote" and visibility != "unchanged":
-        steps.set_visibility(desk, collected.job_id, public=visibility == "public")
-    desk.ledger.unmark(run)
-    outcome = "promoted" if decision.verdict == "promote" else "not promoted"
-    return Completed(message=f"{collected.name}: {outcome}. {decision.why}")
-
-
-@dataclass(frozen=True)
-class _Wish:
-    """The parameters that say what is wanted."""
-
-    model: str
-    dataset: str
-    recipe: RecipeFields
-    evaluation: EvaluationPlan
-    visibility: str
-    retrain_unchanged: str | None
-
-
-def _decide_what_to_do(desk: Desk, wish: _Wish) -> RunFile:
-    """Scan the dataset, and choose the training and the generation that this run will work on."""
-    recipe = wish.recipe
-    plan = wish.evaluation.rendered_by(recipe.services[0]())
-    _check_they_fit(desk, wish, plan)
-    manifest, public = steps.scan_dataset(desk, wish.dataset, recipe)
-    account = desk.provider.account
-    identity = TrainingIdentity(dataset_digest=manifest.digest, recipe=recipe.canonical(), account=account)
-    get_run_logger().info("training key %s", identity.key)
-    return RunFile(
-        at=now(),
-        flow_run=str(flow_run.id),
-        model=wish.model,
-        key=identity.key,
-        generation=choose_generation(desk.ledger, identity.key, wish.retrain_unchanged),
-        dataset_digest=manifest.digest,
-        recipe=recipe.model_dump(mode="json"),
-        plan=plan,
-        account=account,
-        credentials=desk.credentials_slug,
-        store=desk.store_slug,
-        public_dataset=public,
-    )
-
-
-def _check_they_fit(desk: Desk, wish: _Wish, plan: EvaluationPlan) -> None:
-    """Refuse, before anything is sent, what the recipe's provider cannot do."""
-    recipe, provider = wish.recipe, desk.provider
-    if recipe.provider != provider.name:
-        raise ConfigurationError(
-            f"recipe {type(recipe).__name__} is trained by {recipe.provider}, but {desk.credentials_slug} "
-            f"is an account at {provider.name}; name credentials of {recipe.provider}"
-        )
-    if not isinstance(plan.settings, recipe.services):
-        able = ", ".join(service().endpoint for service in recipe.services)
-        raise ConfigurationError(
-            f"evaluation.settings: a model of {type(recipe).__name__} is not rendered by "
-            f"{plan.service.endpoint}; choose {able}, or default"
-        )
-    if wish.visibility != "unchanged" and not provider.capabilities.visibility:
-        raise ConfigurationError(f"visibility: {provider.name} has no such thing; leave it unchanged")
+    return carry_on(desk, run)
 
 
 def _unchanged(desk: Desk, run: RunFile, decision: Decision) -> State[Any]:

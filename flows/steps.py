@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
 
@@ -15,21 +14,20 @@ from prefect.logging import get_run_logger
 from prefect.tasks import Task
 
 from flows.desk import Desk
+from flows.wish import Wish, scanned
 from tuneloop.collection import collect_weights
-from tuneloop.dataset.captions import CaptionRule
 from tuneloop.dataset.keep import store_pictures
-from tuneloop.dataset.public_zip import check_still_there, fetched, is_address
-from tuneloop.dataset.scan import scan
+from tuneloop.dataset.public_zip import check_still_there
 from tuneloop.errors import ProviderUnavailable, StoreUnavailable
 from tuneloop.evaluation.render import Subject, render
 from tuneloop.evaluation.report import Evidence, report_name, write_report
 from tuneloop.promotion import promote, settle
 from tuneloop.providers.provider import Provider
-from tuneloop.submission import Training, submit_training
+from tuneloop.submission import Order, submit_training
+from tuneloop.training_state import Training
 from tuneloop.values.dataset import DatasetManifest, PublicDataset
 from tuneloop.values.evaluation import Evaluation
 from tuneloop.values.plan import EvaluationPlan
-from tuneloop.values.recipe_fields import RecipeFields
 from tuneloop.values.records import Collected, Decision, RunFile, Submitted
 from tuneloop.values.training import UploadedDataset
 
@@ -72,30 +70,15 @@ def _progress(key: str, what: str) -> Callable[[int, int | None], None]:
 
 
 @task(name="scan-dataset", task_run_name="scan-dataset", cache_policy=NO_CACHE)
-def scan_dataset(desk: Desk, dataset: str, recipe: RecipeFields) -> tuple[DatasetManifest, PublicDataset | None]:
+def scan_dataset(desk: Desk, wish: Wish) -> tuple[DatasetManifest, PublicDataset | None]:
     """Decode every picture, read every caption, and bring both into the store under their digests."""
-    if not is_address(dataset):
-        return _scan_folder(desk, Path(dataset).expanduser(), recipe, as_they_are=False), None
-    with fetched(dataset) as (public, folder):
-        as_they_are = desk.provider.capabilities.public_url
-        manifest = _scan_folder(desk, folder, recipe, as_they_are=as_they_are)
-        return manifest, public if as_they_are else None
-
-
-def _scan_folder(desk: Desk, folder: Path, recipe: RecipeFields, *, as_they_are: bool) -> DatasetManifest:
-    """Scan and store. Captions of a zip that the provider fetches by itself cannot be mended, only read."""
-    rule = CaptionRule(
-        trigger_word=None if as_they_are else recipe.trigger,
-        instance_prompt=None if as_they_are else recipe.fallback_caption,
-        provider_captions=as_they_are or recipe.provider_captions,
-    )
-    scanned = scan(folder, rule, pairs=recipe.edit_pairs)
-    manifest = scanned.manifest
-    get_run_logger().info(
-        "%d pictures, %d bytes, dataset %s", len(manifest.items), manifest.size_bytes, manifest.digest[:16]
-    )
-    store_pictures(scanned, desk.store)
-    return manifest
+    with scanned(desk, wish) as (dataset, public):
+        manifest = dataset.manifest
+        get_run_logger().info(
+            "%d pictures, %d bytes, dataset %s", len(manifest.items), manifest.size_bytes, manifest.digest[:16]
+        )
+        store_pictures(dataset, desk.store)
+    return manifest, public
 
 
 @task(
@@ -116,10 +99,12 @@ def upload_dataset(desk: Desk, run: RunFile) -> UploadedDataset:
 
 
 @task(name="submit-training", task_run_name="submit-training", cache_policy=NO_CACHE, retries=0)
-def submit(desk: Desk, run: RunFile, training: Training, uploaded: UploadedDataset) -> Submitted:
+def submit(
+    desk: Desk, run: RunFile, training: Training, uploaded: UploadedDataset, approval: str | None
+) -> Submitted:
     """Claim the training and send the one paid POST. Never retried: the ledger knows how it ended."""
-    recipe, archive = desk.recipe(run), desk.archive(run)
-    submitted = submit_training(desk.ledger, desk.provider, run, training, recipe, uploaded, archive)
+    order = Order(run, desk.recipe(run), uploaded, desk.archive(run), desk.limits, approval)
+    submitted = submit_training(desk.ledger, desk.provider, training, order)
     get_run_logger().info("submitted %s: the provider's id is %s", submitted.name, submitted.job_id)
     return submitted
 

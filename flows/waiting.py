@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NoReturn
 from uuid import uuid4
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -21,6 +22,7 @@ from prefect.client.schemas.objects import State, StateType
 from prefect.client.schemas.responses import DeploymentResponse, SetStateStatus
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import Pause
+from prefect.input.run_input import Keyset
 from prefect.logging import get_run_logger
 from prefect.runtime import deployment, flow_run
 from prefect.states import Suspended
@@ -57,7 +59,7 @@ def wait_for(what: str, store_slug: str) -> None:
     with get_client(sync_client=True) as client:
         sensor = _sensor(client, store_slug)
         if sensor.missing is None:
-            _suspend(client, f"{what}. {_next_look(sensor)}")
+            suspend(client, f"{what}. {_next_look(sensor)}")
     interval = Settings().poll_interval_s
     logger.info("%s. Looking again in %.0f s, in this process: %s", what, interval, sensor.missing)
     time.sleep(interval)
@@ -69,13 +71,20 @@ def _next_look(sensor: Sensor) -> str:
     return f"{SENSOR_FLOW} looks next at {sensor.next_look:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _suspend(client: SyncPrefectClient, message: str) -> None:
+def suspend(client: SyncPrefectClient, message: str, form: Keyset | None = None) -> NoReturn:
     """Suspend this run with a sentence that its page shows, and leave the process.
 
     `suspend_flow_run` takes no message, and its default key lets a run that has been resumed once sleep no
     second time.
+
+    Args:
+        client: The server.
+        message: What the run waits for.
+        form: Where a saved form is that a person fills in to resume the run; None where nobody is asked.
     """
     state: State[None] = Suspended(message=message, pause_key=uuid4().hex)
+    if form is not None:
+        state.state_details.run_input_keyset = {str(key): value for key, value in form.items()}
     answer = client.set_flow_run_state(flow_run.id, state)
     if answer.status != SetStateStatus.ACCEPT:
         reason = getattr(answer.details, "reason", None) or answer.status.value

@@ -10,7 +10,7 @@ from tuneloop.ledger import Ledger
 from tuneloop.providers.provider import Provider
 from tuneloop.storage.safetensors_stream import SafetensorsCheck
 from tuneloop.storage.store import StoredObject
-from tuneloop.submission import read_training
+from tuneloop.training_state import read_training
 from tuneloop.values.records import Collected, Trained
 
 Progress = Callable[[int, int | None], None]

@@ -8,9 +8,12 @@ TuneloopError
 │   ├── NotInStore                       nothing has this name
 │   └── RecordUnreadable                 something has this name, but it is not what it should be
 ├── LedgerError                          the record of a training forbids this step
-│   └── RecordTaken                      somebody else wrote the next record first: read again
+│   ├── RecordTaken                      somebody else wrote the next record first: read again
+│   ├── OverBudget                       the account has spent what it may
+│   └── PaidTwice                        the provider has two jobs of one name
 ├── TrainingError                        a training came to no usable model
-│   ├── TrainingFailed                   the provider says that the job failed
+│   ├── TrainingFailed                   the training has ended without weights
+│   ├── TrainingHeld                     a person must let it through
 │   ├── SubmissionUncertain              nobody can tell yet whether the submit was accepted
 │   └── WeightsUnreadable                the downloaded weights are not a whole safetensors file
 └── ProviderError                        a provider's answer, with status, request id and excerpt
@@ -64,12 +67,24 @@ class RecordTaken(LedgerError):
     """Another writer created the next record first; read the ledger again and decide again."""
 
 
+class OverBudget(LedgerError):
+    """The account has no place left for another training."""
+
+
+class PaidTwice(LedgerError):
+    """The provider has accepted two jobs under one name; both are recorded."""
+
+
 class TrainingError(TuneloopError):
     """A training came to no usable model."""
 
 
 class TrainingFailed(TrainingError):
-    """The provider reports that the training failed."""
+    """The training has ended without weights, at the provider or before."""
+
+
+class TrainingHeld(TrainingError):
+    """A training waits for a person, and this run cannot ask one."""
 
 
 class SubmissionUncertain(TrainingError):

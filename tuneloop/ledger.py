@@ -18,7 +18,6 @@ from tuneloop.storage.store import Store
 from tuneloop.values.records import (
     NEXT_STATES,
     AnyTrainingRecord,
-    Claimed,
     Decision,
     Promotion,
     Record,
@@ -27,6 +26,8 @@ from tuneloop.values.records import (
 )
 from tuneloop.values.training import job_name
 
+_FIRST_STATES = frozenset({"claimed", "abandoned"})
+"""How a generation begins: abandoned where it was never claimed, which fences a starter that stands still."""
 _NUMBERED = re.compile(r"(\d{4,})\.json")
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
@@ -60,7 +61,7 @@ class Ledger:
     def history(self, key: str) -> list[AnyTrainingRecord]:
         """Every record of a training, oldest first. Raises `RecordUnreadable` on a gap or an odd record."""
         records: list[AnyTrainingRecord] = []
-        for name in self._numbered(f"trainings/{key}/"):
+        for name in self.numbered(f"trainings/{key}/"):
             try:
                 records.append(training_record.validate_json(self.store.read(name)))
             except ValidationError as error:
@@ -69,7 +70,7 @@ class Ledger:
 
     def last(self, key: str) -> AnyTrainingRecord | None:
         """The state of a training, None where it has no records."""
-        names = self._numbered(f"trainings/{key}/")
+        names = self.numbered(f"trainings/{key}/")
         if not names:
             return None
         try:
@@ -90,12 +91,12 @@ class Ledger:
             LedgerError: The step is not legal.
         """
         _check_step(after, record)
-        names = self._numbered(f"trainings/{key}/")
+        names = self.numbered(f"trainings/{key}/")
         current = self.last(key)
         if (current.writer if current else None) != (after.writer if after else None):
             raise RecordTaken(f"training {key[:16]} has moved on to {current.state if current else 'nothing'}")
         name = f"trainings/{key}/{len(names) + 1:04d}.json"
-        if not self.store.create(name, _spelled(record)):
+        if not self.create_record(name, record):
             raise RecordTaken(f"{name} was written by somebody else")
 
     # Runs and markers
@@ -103,22 +104,24 @@ class Ledger:
     def remember_run(self, run: RunFile) -> RunFile:
         """Write what a flow run works on. The first file wins for ever and is returned."""
         name = f"runs/{run.flow_run}.json"
-        if self.store.create(name, _spelled(run)):
+        if self.create_record(name, run):
             return run
-        return self._read(name, RunFile)
+        return self.read_record(name, RunFile)
 
     def run(self, flow_run: str) -> RunFile | None:
         """What a flow run works on, None where it has not decided yet."""
         try:
-            return self._read(f"runs/{flow_run}.json", RunFile)
+            return self.read_record(f"runs/{flow_run}.json", RunFile)
         except NotInStore:
             return None
 
-    def mark(self, run: RunFile) -> Marker:
+    def mark(self, run: RunFile) -> None:
         """Leave a marker, so that the sensor finds this story without reading history."""
-        marker = Marker(run.account.slug, job_name(run.key, run.generation), run.flow_run)
-        self.store.create(marker.name, b"")
-        return marker
+        self.store.create(_marker(run).name, b"")
+
+    def is_marked(self, run: RunFile) -> bool:
+        """Tell whether a run's story is open."""
+        return self.store.exists(_marker(run).name)
 
     def markers(self) -> Iterator[Marker]:
         """Every open story, by names alone."""
@@ -129,7 +132,7 @@ class Ledger:
 
     def unmark(self, run: RunFile) -> None:
         """Delete a run's marker. Only after the end of its story has been read."""
-        self.store.delete_marker(Marker(run.account.slug, job_name(run.key, run.generation), run.flow_run).name)
+        self.store.delete_marker(_marker(run).name)
 
     # Decisions and promotions
 
@@ -139,23 +142,23 @@ class Ledger:
 
     def decisions(self, run: RunFile) -> list[Decision]:
         """Every decision on this run's model version and plan, oldest first."""
-        return [self._read(name, Decision) for name in self._numbered(self.decision_folder(run))]
+        return [self.read_record(name, Decision) for name in self.numbered(self.decision_folder(run))]
 
     def decide(self, run: RunFile, number: int, decision: Decision) -> Decision:
         """Write decision `number`; the first one written stands and is returned."""
         name = f"{self.decision_folder(run)}{number:04d}.json"
-        if self.store.create(name, _spelled(decision)):
+        if self.create_record(name, decision):
             return decision
-        return self._read(name, Decision)
+        return self.read_record(name, Decision)
 
     def promotions(self, model: str) -> list[Promotion]:
         """The line of champions, oldest first; the last one is the champion."""
-        return [self._read(name, Promotion) for name in self._numbered(f"models/{model}/promotions/")]
+        return [self.read_record(name, Promotion) for name in self.numbered(f"models/{model}/promotions/")]
 
     def champion(self, model: str) -> Promotion | None:
         """The model version in use."""
-        names = self._numbered(f"models/{model}/promotions/")
-        return self._read(names[-1], Promotion) if names else None
+        names = self.numbered(f"models/{model}/promotions/")
+        return self.read_record(names[-1], Promotion) if names else None
 
     def promote(self, promotion: Promotion) -> bool:
         """Write a promotion under its own number, never under the next free one.
@@ -164,9 +167,19 @@ class Ledger:
             False where that number is taken: evaluate against the new champion.
         """
         name = f"models/{promotion.model}/promotions/{promotion.number:04d}.json"
-        return self.store.create(name, _spelled(promotion))
+        return self.create_record(name, promotion)
 
-    def _numbered(self, prefix: str) -> list[str]:
+    # Records of any kind
+
+    def create_record(self, name: str, record: Record) -> bool:
+        """Write a record once.
+
+        Returns:
+            False where another one has this name.
+        """
+        return self.store.create(name, _spelled(record))
+
+    def numbered(self, prefix: str) -> list[str]:
         """The records below a prefix, in order. Raises `RecordUnreadable` on a gap."""
         names = [name for name in self.store.names(prefix) if _NUMBERED.fullmatch(name[len(prefix) :])]
         expected = [f"{prefix}{n:04d}.json" for n in range(1, len(names) + 1)]
@@ -178,7 +191,8 @@ class Ledger:
             )
         return expected
 
-    def _read(self, name: str, kind: type[AnyRecord]) -> AnyRecord:
+    def read_record(self, name: str, kind: type[AnyRecord]) -> AnyRecord:
+        """Read one record. Raises `NotInStore`, or `RecordUnreadable` where it is not of this kind."""
         try:
             return kind.model_validate_json(self.store.read(name))
         except ValidationError as error:
@@ -188,15 +202,19 @@ class Ledger:
 def _check_step(after: AnyTrainingRecord | None, record: AnyTrainingRecord) -> None:
     """Refuse a step that the protocol does not know."""
     if after is None:
-        legal = record.generation == 1 and record.state in {"claimed", "abandoned"}
+        legal = record.generation == 1 and record.state in _FIRST_STATES
     elif record.generation == after.generation:
         legal = record.state in NEXT_STATES[after.state]
     else:
         ended = not NEXT_STATES[after.state]
-        legal = ended and isinstance(record, Claimed) and record.generation == after.generation + 1
+        legal = ended and record.state in _FIRST_STATES and record.generation == after.generation + 1
     if not legal:
         before = f"{after.state} (generation {after.generation})" if after else "nothing"
         raise LedgerError(f"{record.state} (generation {record.generation}) cannot follow {before}")
+
+
+def _marker(run: RunFile) -> Marker:
+    return Marker(run.account.slug, job_name(run.key, run.generation), run.flow_run)
 
 
 def _spelled(record: Record) -> bytes:

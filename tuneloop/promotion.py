@@ -10,7 +10,14 @@ from tuneloop.clock import now
 from tuneloop.errors import LedgerError
 from tuneloop.ledger import Ledger
 from tuneloop.values.evaluation import Evaluation, Verdict
-from tuneloop.values.records import Collected, Decision, Promotion, RunFile
+from tuneloop.values.records import (
+    NEXT_STATES,
+    AnyTrainingRecord,
+    Collected,
+    Decision,
+    Promotion,
+    RunFile,
+)
 
 RULE = "every picture rendered, none blank or refused"
 WHO = "tuneloop: complete-evaluation rule"
@@ -48,7 +55,8 @@ def standing_decision(ledger: Ledger, run: RunFile) -> Decision | None:
 
     A promotion that was decided but lost the race for its number does not hold: the champion has changed.
     """
-    decisions = ledger.decisions(run)
+    # That some run was abandoned is no verdict on the model: another run still wants one.
+    decisions = [decision for decision in ledger.decisions(run) if decision.verdict != "abandoned"]
     if not decisions:
         return None
     last = decisions[-1]
@@ -68,6 +76,45 @@ def finished_decision(ledger: Ledger, run: RunFile) -> Decision | None:
         return standing
     promotions = ledger.promotions(run.model)
     return standing if any(is_of(p, run) for p in promotions[max(0, standing.against - 1) :]) else None
+
+
+def story_has_ended(ledger: Ledger, run: RunFile, last: AnyTrainingRecord | None) -> bool:
+    """Tell whether a run has nothing left to do, by reading the end of its story.
+
+    Args:
+        ledger: The ledger.
+        run: What the flow run works on.
+        last: The last record of its training's generation.
+    """
+    if last is None or NEXT_STATES[last.state]:
+        return False
+    if not isinstance(last, Collected):
+        return True
+    return finished_decision(ledger, run) is not None or any(
+        decision.flow_run == run.flow_run for decision in ledger.decisions(run)
+    )
+
+
+def abandon(ledger: Ledger, run: RunFile, why: str) -> Decision:
+    """Write that a run's model is not judged, because a person has cancelled the run."""
+    while True:
+        number = len(ledger.decisions(run)) + 1
+        decision = Decision(
+            at=now(),
+            verdict="abandoned",
+            model=run.model,
+            key=run.key,
+            generation=run.generation,
+            plan_digest=run.plan.digest,
+            against=champion.number if (champion := ledger.champion(run.model)) else 0,
+            scores={},
+            report=None,
+            who="a person, in Prefect",
+            why=why,
+            flow_run=run.flow_run,
+        )
+        if ledger.decide(run, number, decision) == decision:
+            return decision
 
 
 def settle(ledger: Ledger, run: RunFile, verdict: Verdict, against: int, report: str) -> Decision:
@@ -93,7 +140,10 @@ def settle(ledger: Ledger, run: RunFile, verdict: Verdict, against: int, report:
         who=WHO,
         why=verdict.why,
     )
-    return ledger.decide(run, len(ledger.decisions(run)) + 1, decision)
+    while True:
+        written = ledger.decide(run, len(ledger.decisions(run)) + 1, decision)
+        if written.verdict != "abandoned":  # that would be another run's end, and says nothing of the model
+            return written
 
 
 def promote(
@@ -124,7 +174,7 @@ def promote(
         sha256=collected.sha256,
         dataset_digest=run.dataset_digest,
         recipe=run.recipe,
-        decision=f"{ledger.decision_folder(run)}{len(ledger.decisions(run)):04d}.json",
+        decision=f"{ledger.decision_folder(run)}{ledger.decisions(run).index(decision) + 1:04d}.json",
         who=decision.who,
         why=decision.why,
     )

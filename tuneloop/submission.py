@@ -1,161 +1,111 @@
-"""One payment per training: claim, one POST bound to a deadline, and ambiguity resolved by finding the name."""
+"""One payment per training: claim, reserve, and one POST bound to a deadline."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from uuid import uuid4
 
+from tuneloop.budget import Budget
 from tuneloop.clock import Deadline, now
+from tuneloop.doubt import find_submitted, record_id
 from tuneloop.errors import (
-    ConfigurationError,
-    LedgerError,
+    OverBudget,
     ProviderError,
     RateLimited,
-    RecordTaken,
     RequestRefused,
     SubmissionUncertain,
+    TrainingHeld,
 )
+from tuneloop.generations import too_many_attempts
 from tuneloop.ledger import Ledger
 from tuneloop.providers.provider import Archive, Provider
+from tuneloop.training_state import Training, read_training
 from tuneloop.transport import NotSent
 from tuneloop.values.recipe_fields import RecipeFields
-from tuneloop.values.records import (
-    UNPAID_ENDS,
-    Abandoned,
-    AnyTrainingRecord,
-    Claimed,
-    Collected,
-    Failed,
-    Held,
-    Rejected,
-    RunFile,
-    Submitted,
-    Trained,
-)
-from tuneloop.values.training import JobStatus, UploadedDataset, job_name
+from tuneloop.values.records import Claimed, Held, HeldKind, Rejected, RunFile, Submitted
+from tuneloop.values.spending import Limits
+from tuneloop.values.training import UploadedDataset
 
 PROCESS = uuid4().hex
 """Nonce of this process: the same flow run, started again, is another process."""
 
-_GENERATIONS_IN_A_ROW = 3
-
 
 @dataclass(frozen=True)
-class Training:
-    """One generation of one training, as the ledger has it.
+class Order:
+    """What is to be paid for.
 
     Attributes:
-        key: Training key.
-        generation: Which attempt.
-        last: Its last record; None where nothing is claimed yet.
-        previous: The last record of the generation before, where `last` is None.
+        run: What the flow run works on.
+        recipe: The recipe, as validated.
+        dataset: The uploaded zip.
+        archive: The zip itself, for providers that take it within the submit.
+        limits: What the account may spend.
+        approval: The reason with which a person lets a held training through, None where nobody was asked.
     """
 
-    key: str
-    generation: int
-    last: AnyTrainingRecord | None
-    previous: AnyTrainingRecord | None
+    run: RunFile
+    recipe: RecipeFields
+    dataset: UploadedDataset
+    archive: Archive
+    limits: Limits
+    approval: str | None = None
 
     @property
-    def name(self) -> str:
-        """The job's name at the provider."""
-        return job_name(self.key, self.generation)
-
-    @property
-    def job_id(self) -> str | None:
-        """The provider's id of the job, once it is known."""
-        return self.last.job_id if isinstance(self.last, Submitted | Trained | Collected) else None
+    def cents(self) -> int | None:
+        """Price in US cents, None where nobody knows it."""
+        return price_of(self.recipe, self.limits)
 
 
-def read_training(ledger: Ledger, key: str, generation: int) -> Training:
-    """Read where one generation stands."""
-    history = ledger.history(key)
-    own = [record for record in history if record.generation == generation]
-    before = [record for record in history if record.generation < generation]
-    if any(record.generation > generation for record in history) and not own:
-        raise LedgerError(f"generation {generation} of training {key[:16]} was skipped")
-    return Training(key, generation, own[-1] if own else None, before[-1] if before else None)
+def price_of(recipe: RecipeFields, limits: Limits) -> int | None:
+    """What a training costs in US cents: as the user has set it, else as the provider publishes it."""
+    return recipe.cents if limits.cents_per_training is None else limits.cents_per_training
 
 
-def choose_generation(ledger: Ledger, key: str, on_request: str | None) -> int:
-    """Decide which generation a new run works on; see docs/ledger.md.
-
-    Args:
-        ledger: The ledger.
-        key: Training key.
-        on_request: Why an unchanged dataset should be trained again, None for no such wish.
-
-    Raises:
-        ConfigurationError: Three attempts in a row have come to nothing: a person must look first.
-    """
-    history = ledger.history(key)
-    if not history:
-        return 1
-    last = history[-1]
-    unpaid = last.state in UNPAID_ENDS or (isinstance(last, Abandoned) and not last.paid)
-    if not unpaid:
-        wanted = bool(on_request) and isinstance(last, Collected)
-        return last.generation + 1 if wanted else last.generation
-    ends = {record.generation: record for record in history}
-    recent = [ends[g] for g in sorted(ends)[-_GENERATIONS_IN_A_ROW:]]
-    if len(recent) == _GENERATIONS_IN_A_ROW and all(r.state in UNPAID_ENDS for r in recent) and not on_request:
-        reason = recent[-1].reason if isinstance(recent[-1], Failed | Rejected) else recent[-1].state
-        raise ConfigurationError(
-            f"this training has come to nothing {_GENERATIONS_IN_A_ROW} times in a row, last: {reason}. "
-            "Change the dataset or the recipe, or set retrain_unchanged to a reason to try once more"
-        )
-    return last.generation + 1
-
-
-def submit_training(
-    ledger: Ledger,
-    provider: Provider,
-    run: RunFile,
-    training: Training,
-    recipe: RecipeFields,
-    dataset: UploadedDataset,
-    archive: Archive,
-) -> Submitted:
-    """Claim the training and submit it with one POST.
+def submit_training(ledger: Ledger, provider: Provider, training: Training, order: Order) -> Submitted:
+    """Claim the training, reserve its price and submit it with one POST.
 
     Args:
         ledger: The ledger.
         provider: The account that pays.
-        run: What the flow run works on.
         training: Where it stood when the submit was decided. Whatever was written since then forbids it.
-        recipe: The recipe, as validated.
-        dataset: The uploaded zip.
-        archive: The zip itself, for providers that take it within the submit.
+        order: What is to be paid for.
 
     Raises:
         RecordTaken: Another run has claimed it first; read the ledger again.
+        TrainingHeld: A person must let it through; nothing was sent.
         ProviderError: Nothing was accepted (recorded as rejected).
         SubmissionUncertain: Nobody can tell yet; the claim stands.
     """
+    budget = Budget(ledger, provider.account, order.limits)
+    budget.check_price(order.cents)
     deadline = Deadline(provider.margins.claim_s)
-    claim = _claim(run, training.name, deadline, provider)
-    ledger.append(run.key, training.last or training.previous, claim)
+    claim = _claim(ledger, training, order, deadline, provider)
+    ledger.append(training.key, training.last or training.previous, claim)
+    _reserve_or_hold(ledger, budget, training, claim, order)
     try:
-        job_id = provider.submit(claim.name, recipe, dataset, archive, deadline)
+        job_id = provider.submit(claim.name, order.recipe, order.dataset, order.archive, deadline)
     except (RequestRefused, RateLimited, NotSent) as error:
-        ledger.append(run.key, claim, _rejected(claim, error))
+        ledger.append(training.key, claim, _rejected(claim, error))
         raise
     except ProviderError as error:
-        found = _look_once(ledger, provider, run)
+        found = _look_once(ledger, provider, training)
         if found is not None:
             return found
         raise SubmissionUncertain(
             f"the submit of {claim.name} had no clear answer: {error}. It is looked for in the provider's "
             f"list; nobody submits it again before {claim.take_over_after:%Y-%m-%d %H:%M:%S} UTC"
         ) from None
-    return _record_submitted(ledger, run.key, claim, job_id, found_by_list=False)
+    return record_id(ledger, read_training(ledger, training.key, training.generation), job_id, "answer")
 
 
-def _claim(run: RunFile, name: str, deadline: Deadline, provider: Provider) -> Claimed:
+def _claim(ledger: Ledger, training: Training, order: Order, deadline: Deadline, provider: Provider) -> Claimed:
+    run, before = order.run, training.last
+    budget = Budget(ledger, provider.account, order.limits)
+    first = training.first
     return Claimed(
         at=deadline.started,
         generation=run.generation,
-        name=name,
+        name=training.name,
         nonce=PROCESS,
         flow_run=run.flow_run,
         until=deadline.until,
@@ -164,124 +114,35 @@ def _claim(run: RunFile, name: str, deadline: Deadline, provider: Provider) -> C
         credentials=run.credentials,
         dataset_digest=run.dataset_digest,
         recipe=run.recipe,
+        budget_slot=first.budget_slot if first else budget.last_slot(deadline.started.date()),
+        # Who takes over a claim that a person has approved need not ask again.
+        approval=order.approval or (before.approval if isinstance(before, Claimed) else None),
     )
 
 
-def _look_once(ledger: Ledger, provider: Provider, run: RunFile) -> Submitted | None:
+def _reserve_or_hold(ledger: Ledger, budget: Budget, training: Training, claim: Claimed, order: Order) -> None:
+    """Let a claim through to its POST, or hand it to a person."""
+    reason = None if claim.approval else too_many_attempts(ledger.history(training.key), claim.generation)
+    kind: HeldKind = "attempts"
+    if reason is None:
+        try:
+            budget.reserve(order.run, order.cents, claim, training.first or claim)
+        except OverBudget as error:
+            reason, kind = str(error), "budget"
+        else:
+            return
+    held = Held(at=now(), generation=claim.generation, name=claim.name, reason=reason, kind=kind)
+    ledger.append(training.key, claim, held)
+    raise TrainingHeld(f"{claim.name} is held: {reason}")
+
+
+def _look_once(ledger: Ledger, provider: Provider, training: Training) -> Submitted | None:
     """Look a job up just after its submit; a list that fails says nothing."""
     try:
-        return find_submitted(ledger, provider, run.key, run.generation)
+        return find_submitted(ledger, provider, training.key, training.generation)
     except ProviderError:
         return None
 
 
-def find_submitted(ledger: Ledger, provider: Provider, key: str, generation: int) -> Submitted | None:
-    """Look a claimed training up by its name. Presence counts at once, absence is for `may_claim_again`."""
-    training = read_training(ledger, key, generation)
-    if isinstance(training.last, Submitted):
-        return training.last
-    if not isinstance(training.last, Claimed):
-        return None
-    jobs = provider.find(training.name)
-    return record_found(ledger, key, training.last, jobs[0].job_id) if jobs else None
-
-
-def record_found(ledger: Ledger, key: str, claim: Claimed, job_id: str) -> Submitted:
-    """Write down a job that the provider's list shows under a claimed name."""
-    return _record_submitted(ledger, key, claim, job_id, found_by_list=True)
-
-
-def hold_if_unsearchable(ledger: Ledger, provider: Provider, training: Training) -> bool:
-    """Hand a claim that came to nothing over to a person, where absence from the list proves nothing.
-
-    Returns:
-        Whether the training is held now.
-    """
-    claim = training.last
-    if not isinstance(claim, Claimed) or provider.capabilities.list_is_trusted or now() <= claim.take_over_after:
-        return False
-    reason = (
-        f"the submit of {claim.name} had no clear answer, and {provider.name}'s list may lack accepted jobs: "
-        f"look for the comment {claim.name} in its console before anything is submitted again"
-    )
-    held = Held(at=now(), generation=claim.generation, name=claim.name, reason=reason)
-    ledger.append(training.key, claim, held)
-    return True
-
-
-def may_claim_again(provider: Provider, training: Training) -> bool:
-    """Tell whether a claim that came to nothing may be taken over, by a list that is started only now.
-
-    The list must be started after every margin has passed, and be complete; an error in it is no evidence.
-    """
-    if not isinstance(training.last, Claimed) or now() <= training.last.take_over_after:
-        return False
-    if not provider.capabilities.list_is_trusted:
-        return False
-    return not provider.find(training.name)
-
-
-def _record_submitted(ledger: Ledger, key: str, claim: Claimed, job_id: str, *, found_by_list: bool) -> Submitted:
-    """Write the job's id over the claim. Another process may have found the same job meanwhile."""
-    record = Submitted(
-        at=now(),
-        generation=claim.generation,
-        name=claim.name,
-        job_id=job_id,
-        found_by="list" if found_by_list else "answer",
-    )
-    after: AnyTrainingRecord = claim
-    while True:
-        try:
-            ledger.append(key, after, record)
-        except RecordTaken:
-            latest = ledger.last(key)
-            if isinstance(latest, Claimed) and latest.generation == claim.generation:
-                after = latest
-                continue
-            training = read_training(ledger, key, claim.generation)
-            if isinstance(training.last, Submitted) and training.job_id == job_id:
-                return training.last
-            if training.job_id == job_id:
-                return record
-            raise LedgerError(
-                f"job {job_id} was accepted for {claim.name}, but the ledger has "
-                f"{training.job_id or (training.last.state if training.last else 'nothing')}: "
-                "look at both in the provider's console and cancel the one that is not needed"
-            ) from None
-        else:
-            return record
-
-
 def _rejected(claim: Claimed, error: ProviderError) -> Rejected:
     return Rejected(at=now(), generation=claim.generation, name=claim.name, reason=str(error))
-
-
-def record_progress(ledger: Ledger, key: str, generation: int, status: JobStatus) -> AnyTrainingRecord | None:
-    """Write down that a submitted job has ended, where it has.
-
-    Returns:
-        The training's last record after that.
-    """
-    training = read_training(ledger, key, generation)
-    last = training.last
-    if not isinstance(last, Submitted) or status.phase == "running":
-        return last
-    record: Trained | Failed
-    if status.phase == "failed":
-        reason = status.error_message or "the provider gives no reason"
-        record = Failed(
-            at=now(),
-            generation=generation,
-            name=last.name,
-            job_id=last.job_id,
-            word=status.word,
-            reason=reason,
-        )
-    else:
-        record = Trained(at=now(), generation=generation, name=last.name, job_id=last.job_id, word=status.word)
-    try:
-        ledger.append(key, last, record)
-    except RecordTaken:
-        return read_training(ledger, key, generation).last
-    return record

@@ -9,17 +9,15 @@ import pytest
 from tests.contract.rig import Rig
 from tests.ledger.test_submission import old_claim
 from tuneloop.clock import Deadline, now
+from tuneloop.doubt import hold_if_unsearchable, may_claim_again
 from tuneloop.emulator import Progress
+from tuneloop.generations import choose_generation
 from tuneloop.ledger import Ledger
-from tuneloop.submission import (
-    choose_generation,
-    hold_if_unsearchable,
-    may_claim_again,
-    read_training,
-    submit_training,
-)
+from tuneloop.submission import Order, submit_training
+from tuneloop.training_state import read_training
 from tuneloop.values.plan import EvaluationPlan
 from tuneloop.values.records import RunFile
+from tuneloop.values.spending import Limits
 from tuneloop.values.training import TrainingIdentity
 from tuneloop.watching import Tick, look_at_all
 
@@ -48,6 +46,10 @@ def mine(rig: Rig, ledger: Ledger) -> RunFile:
     return run
 
 
+def moved(tick: Tick) -> list[str]:
+    return [story.run.flow_run for story in tick.stories]
+
+
 def look(rig: Rig, ledger: Ledger) -> Tick:
     return look_at_all(ledger, lambda _: rig.provider)
 
@@ -61,11 +63,11 @@ def test_running_trainings_are_left_asleep_and_ended_ones_woken_at_every_look(
     rig.emulator.progress(Progress.after_seconds(3600))
     uploaded = rig.provider.upload(rig.archive)
     nothing_yet = read_training(ledger, mine.key, 1)
-    submit_training(ledger, rig.provider, mine, nothing_yet, rig.recipe, uploaded, rig.archive)
-    assert look(rig, ledger).awake == []
+    submit_training(ledger, rig.provider, nothing_yet, Order(mine, rig.recipe, uploaded, rig.archive, Limits()))
+    assert moved(look(rig, ledger)) == []
     rig.emulator.progress(Progress.at_once())
     for _ in range(2):
-        assert look(rig, ledger).awake == [mine.flow_run]
+        assert moved(look(rig, ledger)) == [mine.flow_run]
     assert read_training(ledger, mine.key, 1).last.state == "trained"  # type: ignore[union-attr]
 
 
@@ -109,9 +111,9 @@ def test_one_unreadable_record_is_named_and_keeps_no_other_run_asleep(
     ledger.store.create(f"trainings/{other.key}/0001.json", b"{}")
     uploaded = rig.provider.upload(rig.archive)
     nothing_yet = read_training(ledger, mine.key, 1)
-    submit_training(ledger, rig.provider, mine, nothing_yet, rig.recipe, uploaded, rig.archive)
+    submit_training(ledger, rig.provider, nothing_yet, Order(mine, rig.recipe, uploaded, rig.archive, Limits()))
     tick = look(rig, ledger)
-    assert tick.awake == [mine.flow_run]
+    assert moved(tick) == [mine.flow_run]
     assert "is not a record of this version" in " ".join(tick.problems)
 
 
@@ -121,5 +123,5 @@ def test_account_whose_key_is_refused_is_a_problem_and_not_an_idle_tick(
     claim = old_claim(mine, timedelta(seconds=-60))
     ledger.append(mine.key, None, claim)
     tick = look_at_all(ledger, lambda _: rig.stranger)
-    assert tick.awake == []
+    assert moved(tick) == []
     assert "the API key" in " ".join(tick.problems)

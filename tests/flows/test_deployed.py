@@ -29,7 +29,7 @@ from tests.flows.runs import RETRAIN, SENSOR, wait_until
 )
 @pytest.mark.usefixtures("stack")
 def test_runs_are_planned_as_the_file_says(deployment: str, file: str, pytestconfig: pytest.Config) -> None:
-    (written,) = schedules_in(pytestconfig.rootpath / file)
+    (written,) = schedules_in(pytestconfig.rootpath / file, deployment)
     with get_client(sync_client=True) as client:
         found = client.read_deployment_by_name(deployment)
     (schedule,) = [item.schedule for item in found.schedules]
@@ -43,9 +43,10 @@ def test_runs_are_planned_as_the_file_says(deployment: str, file: str, pytestcon
         assert minute in ("*", str(local.minute))
 
 
-def schedules_in(file: Path) -> list[dict[str, Any]]:
-    (deployment,) = yaml.safe_load(file.read_text())["deployments"]
-    return list(deployment["schedules"])
+def schedules_in(file: Path, deployment: str) -> list[dict[str, Any]]:
+    entries = yaml.safe_load(file.read_text())["deployments"]
+    (entry,) = [entry for entry in entries if deployment.endswith(f"/{entry['name']}")]
+    return list(entry["schedules"])
 
 
 def planned(deployment: DeploymentResponse) -> list[datetime]:

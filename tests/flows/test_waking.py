@@ -20,9 +20,11 @@ from tuneloop.dataset.pack import DatasetArchive
 from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.ledger import Ledger
 from tuneloop.providers.segmind import SegmindProvider
-from tuneloop.submission import read_training, submit_training
+from tuneloop.submission import Order, submit_training
+from tuneloop.training_state import read_training
 from tuneloop.values.records import RunFile, Submitted
 from tuneloop.values.segmind_recipes import FluxLoraRecipe
+from tuneloop.values.spending import Limits
 from tuneloop.values.training import job_name
 
 
@@ -85,7 +87,7 @@ def story(
     ledger.mark(ledger.remember_run(mine))
     nothing_yet = read_training(ledger, run.key, 1)
     uploaded = provider.upload(archive)
-    submitted = submit_training(ledger, provider, mine, nothing_yet, recipe, uploaded, archive)
+    submitted = submit_training(ledger, provider, nothing_yet, Order(mine, recipe, uploaded, archive, Limits()))
     return Story(ledger, submitted, run.key)
 
 
@@ -117,7 +119,7 @@ def test_status_word_that_nobody_has_documented_counts_as_still_running(
     with replaying(replace(documented, response=replace(documented.response, body=[job]))) as replay:
         lives_at(replay.url)
         state = tick(story.store)
-    assert state.name == "Idle"
+    assert state.is_completed()
     log = log_of(run_of(state))
     assert ("unknown status 'MIXING' counts as still running" in log) == (word == "MIXING")
     assert story.last == last

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import timedelta
 from threading import Barrier, Thread
 
@@ -9,28 +10,25 @@ import pytest
 from tuneloop.clock import Deadline, now
 from tuneloop.collection import collect_weights
 from tuneloop.dataset.pack import DatasetArchive
+from tuneloop.doubt import find_submitted, may_claim_again
 from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.errors import (
-    ConfigurationError,
     LedgerError,
     RateLimited,
     RecordTaken,
     RecordUnreadable,
     SubmissionUncertain,
+    TrainingHeld,
 )
+from tuneloop.generations import choose_generation
 from tuneloop.ledger import Ledger
 from tuneloop.providers.segmind import SegmindProvider
 from tuneloop.storage.local_directory import LocalDirectory
-from tuneloop.submission import (
-    choose_generation,
-    find_submitted,
-    may_claim_again,
-    read_training,
-    record_progress,
-    submit_training,
-)
-from tuneloop.values.records import Claimed, Collected, Failed, Rejected, RunFile, Submitted, Trained
+from tuneloop.submission import Order, submit_training
+from tuneloop.training_state import read_training, record_progress
+from tuneloop.values.records import Claimed, Collected, Failed, Held, Rejected, RunFile, Submitted, Trained
 from tuneloop.values.segmind_recipes import FluxLoraRecipe
+from tuneloop.values.spending import Limits
 
 SUBMIT = "/finetune/request/submit"
 
@@ -60,7 +58,10 @@ def test_submit_leaves_claim_and_id(
     ledger: Ledger, provider: SegmindProvider, run: RunFile, recipe: FluxLoraRecipe, archive: DatasetArchive
 ) -> None:
     submitted = submit_training(
-        ledger, provider, run, read_training(ledger, run.key, 1), recipe, provider.upload(archive), archive
+        ledger,
+        provider,
+        read_training(ledger, run.key, 1),
+        Order(run, recipe, provider.upload(archive), archive, Limits()),
     )
     assert [record.state for record in ledger.history(run.key)] == ["claimed", "submitted"]
     assert submitted.name == f"{run.key[:16]}-g1"
@@ -77,7 +78,7 @@ def test_lost_answer_is_found_in_the_list(
     uploaded = provider.upload(archive)
     emulator.inject(Fault("cut_after_effect", SUBMIT, "POST"))
     submitted = submit_training(
-        ledger, provider, run, read_training(ledger, run.key, 1), recipe, uploaded, archive
+        ledger, provider, read_training(ledger, run.key, 1), Order(run, recipe, uploaded, archive, Limits())
     )
     assert submitted.found_by == "list"
     assert trainings(emulator) == 1
@@ -94,7 +95,9 @@ def test_no_answer_and_no_job_leaves_the_claim_standing(
     uploaded = provider.upload(archive)
     emulator.inject(Fault("cut_before_effect", SUBMIT, "POST"))
     with pytest.raises(SubmissionUncertain):
-        submit_training(ledger, provider, run, read_training(ledger, run.key, 1), recipe, uploaded, archive)
+        submit_training(
+            ledger, provider, read_training(ledger, run.key, 1), Order(run, recipe, uploaded, archive, Limits())
+        )
     assert isinstance(ledger.last(run.key), Claimed)
     assert not may_claim_again(provider, read_training(ledger, run.key, 1))
 
@@ -110,7 +113,9 @@ def test_rate_limited_submit_is_recorded_as_unpaid(
     uploaded = provider.upload(archive)
     emulator.inject(Fault("refuse", SUBMIT, "POST", status=429))
     with pytest.raises(RateLimited):
-        submit_training(ledger, provider, run, read_training(ledger, run.key, 1), recipe, uploaded, archive)
+        submit_training(
+            ledger, provider, read_training(ledger, run.key, 1), Order(run, recipe, uploaded, archive, Limits())
+        )
     assert isinstance(ledger.last(run.key), Rejected)
     assert choose_generation(ledger, run.key, None) == 2
 
@@ -128,7 +133,10 @@ def test_stale_claim_is_taken_over_only_after_every_margin(
     ledger.append(run.key, ledger.last(run.key), old_claim(run, timedelta(minutes=19)))
     assert may_claim_again(provider, read_training(ledger, run.key, 1))
     submit_training(
-        ledger, provider, run, read_training(ledger, run.key, 1), recipe, provider.upload(archive), archive
+        ledger,
+        provider,
+        read_training(ledger, run.key, 1),
+        Order(run, recipe, provider.upload(archive), archive, Limits()),
     )
     assert trainings(emulator) == 1
     assert [record.state for record in ledger.history(run.key)] == ["claimed", "claimed", "claimed", "submitted"]
@@ -166,7 +174,11 @@ def test_racing_runs_pay_once(
     def race() -> None:
         start.wait()
         try:
-            ends.append(submit_training(ledger, provider, run, nothing_yet, recipe, uploaded, archive).state)
+            ends.append(
+                submit_training(
+                    ledger, provider, nothing_yet, Order(run, recipe, uploaded, archive, Limits())
+                ).state
+            )
         except (RecordTaken, LedgerError):
             ends.append("lost")
 
@@ -191,7 +203,7 @@ def test_submit_decided_before_somebody_elses_claim_is_refused(
     uploaded = provider.upload(archive)
     ledger.append(run.key, None, old_claim(run, timedelta(seconds=-60)))
     with pytest.raises(RecordTaken):
-        submit_training(ledger, provider, run, nothing_yet, recipe, uploaded, archive)
+        submit_training(ledger, provider, nothing_yet, Order(run, recipe, uploaded, archive, Limits()))
     assert trainings(emulator) == 0
 
 
@@ -199,7 +211,10 @@ def test_collected_weights_have_the_recorded_sha256(
     ledger: Ledger, provider: SegmindProvider, run: RunFile, recipe: FluxLoraRecipe, archive: DatasetArchive
 ) -> None:
     submitted = submit_training(
-        ledger, provider, run, read_training(ledger, run.key, 1), recipe, provider.upload(archive), archive
+        ledger,
+        provider,
+        read_training(ledger, run.key, 1),
+        Order(run, recipe, provider.upload(archive), archive, Limits()),
     )
     record_progress(ledger, run.key, 1, provider.status(submitted.job_id))
     collected = collect_weights(ledger, provider, run.key, 1)
@@ -220,7 +235,10 @@ def test_failed_job_is_recorded_with_the_providers_reason(
 ) -> None:
     emulator.progress(Progress.after_polls(50))
     submitted = submit_training(
-        ledger, provider, run, read_training(ledger, run.key, 1), recipe, provider.upload(archive), archive
+        ledger,
+        provider,
+        read_training(ledger, run.key, 1),
+        Order(run, recipe, provider.upload(archive), archive, Limits()),
     )
     emulator.fail_job(submitted.job_id, "GPU overloaded")
     last = record_progress(ledger, run.key, 1, provider.status(submitted.job_id))
@@ -229,7 +247,14 @@ def test_failed_job_is_recorded_with_the_providers_reason(
     assert choose_generation(ledger, run.key, None) == 2
 
 
-def test_after_three_bad_ends_in_a_row_a_person_must_give_a_reason(ledger: Ledger, run: RunFile) -> None:
+def test_after_three_bad_ends_in_a_row_the_fourth_is_held_and_sends_nothing(
+    ledger: Ledger,
+    provider: SegmindProvider,
+    run: RunFile,
+    recipe: FluxLoraRecipe,
+    archive: DatasetArchive,
+    emulator: EmulatorControl,
+) -> None:
     last = None
     for generation in (1, 2, 3):
         numbered = run.model_copy(update={"generation": generation})
@@ -237,9 +262,18 @@ def test_after_three_bad_ends_in_a_row_a_person_must_give_a_reason(ledger: Ledge
         ledger.append(run.key, last, claim)
         last = Rejected(at=now(), generation=generation, name=claim.name, reason="no such thing")
         ledger.append(run.key, claim, last)
-    with pytest.raises(ConfigurationError, match="no such thing"):
-        choose_generation(ledger, run.key, None)
-    assert choose_generation(ledger, run.key, "the provider has mended it") == 4
+    assert choose_generation(ledger, run.key, None) == 4
+    fourth = run.model_copy(update={"generation": 4})
+    order = Order(fourth, recipe, provider.upload(archive), archive, Limits())
+    with pytest.raises(TrainingHeld, match="3 times in a row, the last time: no such thing"):
+        submit_training(ledger, provider, read_training(ledger, run.key, 4), order)
+    assert trainings(emulator) == 0
+    held = read_training(ledger, run.key, 4)
+    assert isinstance(held.last, Held)
+    assert held.last.kind == "attempts"
+    approved = replace(order, approval="the provider has mended it")
+    assert submit_training(ledger, provider, held, approved).name.endswith("-g4")
+    assert trainings(emulator) == 1
 
 
 def test_unchanged_training_is_trained_again_only_on_request(ledger: Ledger, run: RunFile) -> None:

@@ -9,7 +9,7 @@ from tuneloop.dataset.keep import picture_name
 from tuneloop.errors import NotInStore
 from tuneloop.evaluation.thumbnail import thumbnail_address
 from tuneloop.storage.store import Store
-from tuneloop.values.dataset import DatasetManifest
+from tuneloop.values.dataset import DatasetDifference, DatasetManifest
 from tuneloop.values.evaluation import Evaluation, JudgedPicture, Verdict
 from tuneloop.values.records import AnyTrainingRecord, Collected, Promotion, RunFile
 
@@ -129,7 +129,12 @@ def _dataset_section(store: Store, evidence: Evidence) -> str:
         ("digest", f"`{manifest.digest}`"),
     ]
     if evidence.champion_manifest is not None:
-        rows.append(("compared with the champion's", dataset_difference(evidence.champion_manifest, manifest)))
+        rows.append(
+            (
+                "compared with the champion's",
+                DatasetDifference.between(evidence.champion_manifest, manifest).in_words,
+            )
+        )
     return _two_columns(rows) + "\n\n" + _samples(store, manifest)
 
 
@@ -139,15 +144,6 @@ def _samples(store: Store, manifest: DatasetManifest) -> str:
     picked = manifest.items[::step][:_SAMPLES]
     shown = [_thumbnail(store, picture_name(item.sha256), item.file_name, _SAMPLE_SIDE_PX) for item in picked]
     return f"|{' |' * len(shown)}\n|{'---|' * len(shown)}\n| {' | '.join(shown)} |"
-
-
-def dataset_difference(old: DatasetManifest, new: DatasetManifest) -> str:
-    """Say in words what changed between two datasets."""
-    before = {item.sha256: item.caption for item in old.items}
-    after = {item.sha256: item.caption for item in new.items}
-    added, removed = len(after.keys() - before.keys()), len(before.keys() - after.keys())
-    edited = sum(before[sha] != after[sha] for sha in before.keys() & after.keys())
-    return f"{added} pictures added, {removed} removed, {edited} captions changed"
 
 
 def _training_table(store: Store, evidence: Evidence) -> str:

@@ -10,6 +10,9 @@ from tuneloop.values.form import require_discriminator
 from tuneloop.values.recipe_fields import RecipeFields
 from tuneloop.values.render_settings import BflProRender, BflUltraRender, ServiceSettings
 
+_CENTS_BY_ITERATIONS = ((150, 200), (500, 400))
+_CENTS_BEYOND = 600
+
 
 class BflFinetuneRecipe(RecipeFields):
     """Fine-tune FLUX.1 pro at BFL. The weights stay there; the model is used by its id.
@@ -48,3 +51,9 @@ class BflFinetuneRecipe(RecipeFields):
     def provider_captions(self) -> bool:
         """BFL captions unless told not to."""
         return self.captioning
+
+    @property
+    def cents(self) -> int:
+        """Source: BFL, pricing. It leaves 150 and 500 iterations themselves open: the higher price is assumed."""
+        below = (cents for limit, cents in _CENTS_BY_ITERATIONS if self.iterations < limit)
+        return next(below, _CENTS_BEYOND)

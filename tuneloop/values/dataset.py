@@ -59,6 +59,47 @@ class DatasetManifest(Frozen):
         return sum(item.size_bytes for item in self.items)
 
 
+class DatasetDifference(Frozen):
+    """What has changed between two datasets, by file names."""
+
+    added: tuple[str, ...]
+    """Pictures that only the new one has."""
+    removed: tuple[str, ...]
+    """Pictures that only the old one has."""
+    recaptioned: tuple[str, ...]
+    """Pictures that both have, with another caption."""
+
+    @classmethod
+    def between(cls, old: DatasetManifest, new: DatasetManifest) -> DatasetDifference:
+        """Compare by content; a renamed picture is the same picture."""
+        before = {item.sha256: item for item in old.items}
+        after = {item.sha256: item for item in new.items}
+        return cls(
+            added=tuple(sorted(after[sha].file_name for sha in after.keys() - before.keys())),
+            removed=tuple(sorted(before[sha].file_name for sha in before.keys() - after.keys())),
+            recaptioned=tuple(
+                sorted(
+                    after[sha].file_name
+                    for sha in before.keys() & after.keys()
+                    if before[sha].caption != after[sha].caption
+                )
+            ),
+        )
+
+    @property
+    def any(self) -> bool:
+        """Whether there is one."""
+        return bool(self.added or self.removed or self.recaptioned)
+
+    @property
+    def in_words(self) -> str:
+        """The numbers as a sentence."""
+        return (
+            f"{len(self.added)} pictures added, {len(self.removed)} removed, "
+            f"{len(self.recaptioned)} captions changed"
+        )
+
+
 class PublicDataset(Frozen):
     """A zip at a public address, as it was when it was fetched."""
 

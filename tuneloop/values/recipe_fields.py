@@ -42,3 +42,8 @@ class RecipeFields(Frozen):
     def provider_captions(self) -> bool:
         """Whether the provider captions the pictures that have no caption."""
         return False
+
+    @property
+    def cents(self) -> int | None:
+        """What one training costs in US cents by the provider's own price list, None where it publishes none."""
+        return None

@@ -39,6 +39,9 @@ class TrainingRecord(Record):
     """The job's name at the provider."""
 
 
+HeldKind = Literal["uncertain", "budget", "attempts"]
+
+
 class Claimed(TrainingRecord):
     """Somebody is about to submit, until a deadline."""
 
@@ -60,7 +63,9 @@ class Claimed(TrainingRecord):
     recipe: JsonValue
     """The recipe in full, as validated."""
     budget_slot: int | None = None
-    """Number of the budget slot that was seen for this claim."""
+    """Number of the last budget slot at the first claim of this generation: its own one comes after that."""
+    approval: str | None = None
+    """The reason with which a person let it through after it was held; None where nobody was asked."""
 
 
 class Submitted(TrainingRecord):
@@ -69,8 +74,8 @@ class Submitted(TrainingRecord):
     state: Literal["submitted"] = "submitted"
     job_id: str
     """The provider's id of the job."""
-    found_by: Literal["answer", "list"]
-    """Whether the submit's answer or the provider's list named the job."""
+    found_by: Literal["answer", "list", "person"]
+    """Whether the submit's answer, the provider's list or a person named the job."""
 
 
 class Trained(TrainingRecord):
@@ -123,6 +128,9 @@ class Held(TrainingRecord):
     state: Literal["held"] = "held"
     reason: str
     """Why nobody may go on alone."""
+    kind: HeldKind = "uncertain"
+    """`uncertain`: a submit may have been accepted. `budget`: over a limit. `attempts`: too many bad ends.
+    The last two have sent nothing."""
 
 
 class Abandoned(TrainingRecord):
@@ -132,7 +140,7 @@ class Abandoned(TrainingRecord):
     reason: str
     """Why."""
     paid: bool
-    """Whether the provider had accepted the job."""
+    """Whether the provider has accepted the job, or may have."""
 
 
 AnyTrainingRecord = Annotated[
@@ -154,8 +162,16 @@ NEXT_STATES: dict[str, frozenset[str]] = {
 }
 """Which state may follow which within one generation; an end is followed only by the next one's claim."""
 
-UNPAID_ENDS = frozenset({"failed", "rejected"})
+BAD_ENDS = frozenset({"failed", "rejected"})
 """Ends without a model and without a bill (a failed job is not charged)."""
+
+
+def ended_unpaid(record: AnyTrainingRecord | None) -> bool:
+    """Tell whether a generation has come to its end and nothing is to be paid for it."""
+    return record is not None and (record.state in BAD_ENDS or (isinstance(record, Abandoned) and not record.paid))
+
+
+Visibility = Literal["unchanged", "public", "private"]
 
 
 class RunFile(Record):
@@ -183,6 +199,12 @@ class RunFile(Record):
     """Slug of the store's block."""
     public_dataset: PublicDataset | None = None
     """The zip that the provider fetches by itself; None where the dataset is sent to it."""
+    visibility: Visibility = "unchanged"
+    """Who may use the promoted model at the provider."""
+    deployment: str | None = None
+    """Name of the deployment that the run belongs to; None for a run without one."""
+    retrain_reason: str | None = None
+    """Why an unchanged dataset is trained once more; None where it has changed."""
 
 
 class Decision(Record):
@@ -208,6 +230,8 @@ class Decision(Record):
     """Who or what decided."""
     why: str
     """The reason in one sentence."""
+    flow_run: str | None = None
+    """The run that was abandoned; None for a verdict, which holds for every run."""
 
 
 class Promotion(Record):

@@ -1,0 +1,43 @@
+"""The part of every credentials block that says what its account may spend on trainings."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+from tuneloop.values.spending import Limits
+
+
+class SpendingGuard(BaseModel):
+    """What an account may spend. Beyond it a training is held until a person approves it."""
+
+    trainings_per_day: int | None = Field(
+        default=20,
+        ge=0,
+        description="Trainings that may be submitted in one day (UTC). One more is held until a person approves "
+        "it. Empty: no limit.",
+    )
+    dollars_per_30_days: float | None = Field(
+        default=None,
+        ge=0,
+        description="US dollars that trainings may cost within 30 days. One more is held until a person approves "
+        "it. Empty: no limit.",
+    )
+    dollars_per_training: float | None = Field(
+        default=None,
+        ge=0,
+        description="What one training costs you, where the provider publishes no price or bills you another one. "
+        "Empty: the published price, if there is one.",
+    )
+
+    @property
+    def limits(self) -> Limits:
+        """The limits, in US cents."""
+        return Limits(
+            trainings_per_day=self.trainings_per_day,
+            cents_per_window=_cents(self.dollars_per_30_days),
+            cents_per_training=_cents(self.dollars_per_training),
+        )
+
+
+def _cents(amount: float | None) -> int | None:
+    return None if amount is None else round(amount * 100)

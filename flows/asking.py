@@ -1,0 +1,141 @@
+"""A training that is held: a person is asked on the run's page, and the answer is carried out."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from itertools import count
+from typing import Literal
+from uuid import UUID
+
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.exceptions import PrefectHTTPStatusError
+from prefect.input import RunInput
+from prefect.input.run_input import Keyset, keyset_from_base_key
+from prefect.logging import get_run_logger
+from prefect.runtime import deployment, flow_run
+from pydantic import Field, TypeAdapter
+
+from flows.desk import Desk
+from flows.waiting import suspend
+from tuneloop.clock import now
+from tuneloop.doubt import record_id
+from tuneloop.errors import RequestRefused, TrainingHeld
+from tuneloop.training_state import Training
+from tuneloop.values.records import Abandoned, Held
+
+_REJECT = "reject: give it up"
+_THERE = "it is there: this is its id"
+
+
+class LetThrough(RunInput):
+    """Asked where nothing was sent: over a limit, or after too many bad ends."""
+
+    decision: Literal["approve: submit it", "reject: give it up"]
+    reason: str = Field(min_length=1, description="Why. It is kept in the training's record.")
+
+
+class WhatBecameOfIt(RunInput):
+    """Asked where nobody can tell whether the provider has accepted the submit."""
+
+    decision: Literal["it is there: this is its id", "it is not there: submit it again", "reject: give it up"]
+    job_id: str = Field(default="", description="The provider's id of the job, if it is there.")
+    reason: str = Field(min_length=1, description="Why. It is kept in the training's record.")
+
+
+Answer = LetThrough | WhatBecameOfIt
+
+
+def approval_for(desk: Desk, training: Training, held: Held) -> str | None:
+    """Ask a person about a held training, and carry the answer out as far as it sends nothing.
+
+    Suspends the run with a form, which ends this process; when the form was filled in, the flow starts from the
+    top and comes here again.
+
+    Returns:
+        The reason with which the training is to be submitted now, None where the ledger has moved on.
+
+    Raises:
+        TrainingHeld: This run cannot ask anybody.
+    """
+    form: type[Answer] = WhatBecameOfIt if held.kind == "uncertain" else LetThrough
+    with get_client(sync_client=True) as client:
+        for attempt in count(1):
+            # The name tells this hold from another one of the same training, and a second answer from the first.
+            keys = keyset_from_base_key(f"held-{training.name}-{training.records}-{attempt}")
+            answer = _answer(client, keys, form)
+            if answer is None:
+                _ask(client, keys, form, training, held)
+            elif (wrong := _what_is_wrong(desk, training, answer)) is None:
+                return _carried_out(desk, training, held, answer)
+            else:
+                get_run_logger().warning("%s; you are asked once more", wrong)
+    raise AssertionError("count() has no end")
+
+
+def _what_is_wrong(desk: Desk, training: Training, answer: Answer) -> str | None:
+    """Say why an answer cannot be carried out."""
+    if not isinstance(answer, WhatBecameOfIt) or answer.decision != _THERE:
+        return None
+    try:
+        status = desk.provider.status(answer.job_id.strip())
+    except RequestRefused as error:
+        return f"the provider shows no job of the id {answer.job_id!r}: {error.reason}"
+    if status.name != training.name:
+        return f"job {answer.job_id} is named {status.name!r} and not {training.name}"
+    return None
+
+
+def _carried_out(desk: Desk, training: Training, held: Held, answer: Answer) -> str | None:
+    get_run_logger().info("a person has decided about %s: %s (%s)", held.name, answer.decision, answer.reason)
+    if answer.decision == _REJECT:
+        _give_up(desk, training, held, f"rejected by a person: {answer.reason}")
+        return None
+    if isinstance(answer, WhatBecameOfIt) and answer.decision == _THERE:
+        record_id(desk.ledger, training, answer.job_id.strip(), "person")
+        return None
+    return answer.reason
+
+
+def _give_up(desk: Desk, training: Training, held: Held, reason: str) -> None:
+    # What may have been accepted counts as paid: it keeps its place in the budget, and nothing submits it again.
+    record = Abandoned(
+        at=now(), generation=held.generation, name=held.name, reason=reason, paid=held.kind == "uncertain"
+    )
+    desk.ledger.append(training.key, held, record)
+
+
+def _answer(client: SyncPrefectClient, keys: Keyset, form: type[Answer]) -> Answer | None:
+    text = _stored(client, keys["response"])
+    return None if text is None else TypeAdapter(form).validate_json(text)
+
+
+def _stored(client: SyncPrefectClient, key: str) -> str | None:
+    """What the server keeps under one of this run's input keys."""
+    try:
+        return client.read_flow_run_input(UUID(str(flow_run.id)), key)
+    except PrefectHTTPStatusError as error:
+        if error.response.status_code != HTTPStatus.NOT_FOUND:
+            raise
+        return None
+
+
+def _ask(client: SyncPrefectClient, keys: Keyset, form: type[Answer], training: Training, held: Held) -> None:
+    if deployment.id is None:
+        raise TrainingHeld(
+            f"{held.name} is held: {held.reason}. This run has no deployment, so it cannot ask anybody: raise the "
+            "limit in the credentials block, or start the run from a deployment and answer there"
+        )
+    described = form.with_initial_data(description=_question(training, held))
+    # The form first: a run that stands still for an answer must have something to be answered.
+    if _stored(client, keys["schema"]) is None:
+        described.save(keys, UUID(str(flow_run.id)))
+    suspend(client, f"Held, a person decides: {held.reason}. Press Resume", keys)
+
+
+def _question(training: Training, held: Held) -> str:
+    sent = (
+        "Its submit was sent and had no clear answer."
+        if held.kind == "uncertain"
+        else "Nothing was sent and nothing is paid."
+    )
+    return f"**{training.name} is held: {held.reason}.**\n\n{sent} It stays held until you decide."

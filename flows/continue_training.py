@@ -1,0 +1,39 @@
+"""Carry on for a run that is gone: the sensor starts this where a training was paid and nobody waits for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+
+from blocks.opening import open_store
+from flows.desk import open_desk
+from flows.whole_story import carry_on, wind_up
+from tuneloop.errors import ConfigurationError
+from tuneloop.ledger import Ledger
+from tuneloop.promotion import story_has_ended
+from tuneloop.training_state import read_training
+
+
+@flow(name="continue-training", flow_run_name="continue-{flow_run}")
+def continue_training(flow_run: str, store: str, cancelled: bool = False) -> State[Any]:
+    """Continue the work of a run that was killed, deleted or forgotten, from what the store knows of it.
+
+    It works on the same training and under the same marker, so that it may be started twice and be killed itself.
+
+    Args:
+        flow_run: Id of the run to continue.
+        store: The store that has its records: s3-bucket/NAME or local-file-system/NAME.
+        cancelled: A person has cancelled that run: collect what was paid, and judge nothing.
+    """
+    ledger = Ledger(open_store(store))
+    run = ledger.run(flow_run)
+    if run is None:
+        raise ConfigurationError(f"{store} knows nothing of a run {flow_run}; copy its id from `tuneloop status`")
+    if story_has_ended(ledger, run, read_training(ledger, run.key, run.generation).last):
+        ledger.unmark(run)
+        return Completed(name="Unchanged", message="Nothing is left to do for this run.")
+    desk = open_desk(store, run.credentials)
+    return wind_up(desk, run) if cancelled else carry_on(desk, run)

@@ -1,0 +1,62 @@
+"""A dry run: what a run would submit, why, and at what price."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect.artifacts import create_markdown_artifact
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+
+from flows.desk import Desk
+from flows.wish import Wish, check_it_fits, run_file, scanned
+from tuneloop.planning import RunPlan, plan_run
+from tuneloop.submission import price_of
+
+_NAMES_SHOWN = 20
+
+
+def plan_of(desk: Desk, wish: Wish) -> RunPlan:
+    """Look at everything a run would look at, without a write or a request to the provider.
+
+    Raises:
+        ConfigurationError, DatasetError: What the run itself would be refused for.
+    """
+    check_it_fits(desk, wish)
+    with scanned(desk, wish) as (dataset, public):
+        manifest = dataset.manifest
+    run = run_file(desk, wish, manifest, public, "dry-run")
+    return plan_run(desk.ledger, run, manifest, desk.limits, price_of(wish.recipe, desk.limits))
+
+
+def plan_only(desk: Desk, wish: Wish) -> State[Any]:
+    """Show the plan on the run's page, and end."""
+    plan = plan_of(desk, wish)
+    create_markdown_artifact(key=f"plan-{plan.model}", markdown=spelled(plan), description=plan.what)
+    return Completed(name="Planned", message=f"Dry run, nothing was written or sent. {plan.action}: {plan.what}")
+
+
+def spelled(plan: RunPlan) -> str:
+    """The plan as markdown, for the run page and the terminal."""
+    rows = [
+        ("training", plan.what),
+        ("why", "; ".join(plan.why) or "nothing has changed"),
+        ("price", plan.price),
+        ("budget", plan.budget),
+        ("pictures", f"{plan.pictures} in the dataset, {plan.renders} rendered to judge a model"),
+        ("training key", f"`{plan.key}`"),
+    ]
+    lines = [f"# {plan.model}: {plan.action}", "", "| | |", "|---|---|"]
+    lines += [f"| {name} | {value} |" for name, value in rows]
+    if plan.difference is not None:
+        lines += _names("Added", plan.difference.added)
+        lines += _names("Removed", plan.difference.removed)
+        lines += _names("Caption changed", plan.difference.recaptioned)
+    return "\n".join(lines) + "\n"
+
+
+def _names(title: str, names: tuple[str, ...]) -> list[str]:
+    if not names:
+        return []
+    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+    return ["", f"**{title}:** {', '.join(f'`{name}`' for name in names[:_NAMES_SHOWN])}{more}"]

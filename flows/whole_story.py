@@ -1,0 +1,39 @@
+"""What a run does once it knows its training, and what whoever continues it does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect.client.schemas.objects import State
+from prefect.states import Cancelled, Completed
+
+from flows import steps
+from flows.desk import Desk
+from flows.judging_story import decide
+from flows.training_story import bring_home
+from tuneloop.errors import TrainingFailed
+from tuneloop.promotion import abandon
+from tuneloop.values.records import RunFile
+
+
+def carry_on(desk: Desk, run: RunFile) -> State[Any]:
+    """Go from wherever a run's training stands to a decision."""
+    collected = bring_home(desk, run, cancelled=False)
+    decision = decide(desk, run, collected)
+    if decision.verdict == "promote" and run.visibility != "unchanged":
+        steps.set_visibility(desk, collected.job_id, public=run.visibility == "public")
+    desk.ledger.unmark(run)
+    outcome = "promoted" if decision.verdict == "promote" else "not promoted"
+    return Completed(message=f"{collected.name}: {outcome}. {decision.why}")
+
+
+def wind_up(desk: Desk, run: RunFile) -> State[Any]:
+    """End the story of a run that a person has cancelled: paid weights are collected, nothing is judged."""
+    try:
+        collected = bring_home(desk, run, cancelled=True)
+    except TrainingFailed as error:
+        return Cancelled(message=f"The run was cancelled, and nothing is left to collect: {error}")
+    abandon(desk.ledger, run, f"run {run.flow_run} was cancelled by a person")
+    desk.ledger.unmark(run)
+    where = f"its weights are in the store ({collected.weights})" if collected.weights else "its id is recorded"
+    return Completed(message=f"{collected.name} was paid, so {where}; its run was cancelled, so it is not judged.")

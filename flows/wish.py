@@ -1,0 +1,111 @@
+"""What the parameters of a run ask for, and which training that is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from prefect.runtime import deployment
+
+from flows.desk import Desk
+from tuneloop.budget import Budget
+from tuneloop.clock import now
+from tuneloop.dataset.captions import CaptionRule
+from tuneloop.dataset.public_zip import fetched, is_address
+from tuneloop.dataset.scan import ScannedDataset, scan
+from tuneloop.errors import ConfigurationError
+from tuneloop.generations import choose_generation
+from tuneloop.submission import price_of
+from tuneloop.values.dataset import DatasetManifest, PublicDataset
+from tuneloop.values.plan import EvaluationPlan
+from tuneloop.values.recipe_fields import RecipeFields
+from tuneloop.values.records import RunFile, Visibility
+from tuneloop.values.training import TrainingIdentity
+
+
+@dataclass(frozen=True)
+class Wish:
+    """The parameters that say what is wanted; see `retrain_model`."""
+
+    model: str
+    dataset: str
+    recipe: RecipeFields
+    evaluation: EvaluationPlan
+    visibility: Visibility
+    retrain_unchanged: str | None
+
+    @property
+    def plan(self) -> EvaluationPlan:
+        """How the model is judged, with the service named."""
+        return self.evaluation.rendered_by(self.recipe.services[0]())
+
+
+def check_it_fits(desk: Desk, wish: Wish) -> None:
+    """Refuse, before anything is sent, what the recipe's provider cannot do. Raises `ConfigurationError`."""
+    recipe, provider, plan = wish.recipe, desk.provider, wish.plan
+    if recipe.provider != provider.name:
+        raise ConfigurationError(
+            f"recipe {type(recipe).__name__} is trained by {recipe.provider}, but {desk.credentials_slug} "
+            f"is an account at {provider.name}; name credentials of {recipe.provider}"
+        )
+    if not isinstance(plan.settings, recipe.services):
+        able = ", ".join(service().endpoint for service in recipe.services)
+        raise ConfigurationError(
+            f"evaluation.settings: a model of {type(recipe).__name__} is not rendered by "
+            f"{plan.service.endpoint}; choose {able}, or default"
+        )
+    if wish.visibility != "unchanged" and not provider.capabilities.visibility:
+        raise ConfigurationError(f"visibility: {provider.name} has no such thing; leave it unchanged")
+    Budget(desk.ledger, provider.account, desk.limits).check_price(price_of(recipe, desk.limits))
+
+
+@contextmanager
+def scanned(desk: Desk, wish: Wish) -> Iterator[tuple[ScannedDataset, PublicDataset | None]]:
+    """Decode every picture and read every caption; the files are there while the block lasts.
+
+    Raises:
+        DatasetError: Names each file that cannot be used, the reason and the remedy.
+    """
+    if not is_address(wish.dataset):
+        yield _scan(Path(wish.dataset).expanduser(), wish.recipe, as_they_are=False), None
+        return
+    with fetched(wish.dataset) as (public, folder):
+        # Captions of a zip that the provider fetches by itself cannot be mended, only read.
+        as_they_are = desk.provider.capabilities.public_url
+        yield _scan(folder, wish.recipe, as_they_are=as_they_are), public if as_they_are else None
+
+
+def _scan(folder: Path, recipe: RecipeFields, *, as_they_are: bool) -> ScannedDataset:
+    rule = CaptionRule(
+        trigger_word=None if as_they_are else recipe.trigger,
+        instance_prompt=None if as_they_are else recipe.fallback_caption,
+        provider_captions=as_they_are or recipe.provider_captions,
+    )
+    return scan(folder, rule, pairs=recipe.edit_pairs)
+
+
+def run_file(
+    desk: Desk, wish: Wish, manifest: DatasetManifest, public: PublicDataset | None, flow_run: str
+) -> RunFile:
+    """Choose the training and the generation that a run works on; nothing is written here."""
+    account = desk.provider.account
+    identity = TrainingIdentity(dataset_digest=manifest.digest, recipe=wish.recipe.canonical(), account=account)
+    return RunFile(
+        at=now(),
+        flow_run=flow_run,
+        model=wish.model,
+        key=identity.key,
+        generation=choose_generation(desk.ledger, identity.key, wish.retrain_unchanged),
+        dataset_digest=manifest.digest,
+        recipe=wish.recipe.model_dump(mode="json"),
+        plan=wish.plan,
+        account=account,
+        credentials=desk.credentials_slug,
+        store=desk.store_slug,
+        public_dataset=public,
+        visibility=wish.visibility,
+        deployment=deployment.name,
+        retrain_reason=wish.retrain_unchanged,
+    )

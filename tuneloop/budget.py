@@ -1,0 +1,204 @@
+"""The spending guard: a slot is reserved before each paid submit, or nothing is submitted.
+
+The slots of one account and window are numbered records, like a training's: slot n can be created once, so two
+runs never take the same place. A slot is given back only when its training's record says that nothing was paid.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from tuneloop.clock import now
+from tuneloop.errors import ConfigurationError, OverBudget
+from tuneloop.ledger import Ledger
+from tuneloop.training_state import read_training
+from tuneloop.values.records import Claimed, RunFile, ended_unpaid
+from tuneloop.values.spending import WINDOW_DAYS, BudgetSlot, Limits, dollars, window_of
+from tuneloop.values.training import Account
+
+_RELEASED = re.compile(r"(\d{4,})\.released")
+
+
+@dataclass(frozen=True)
+class Spending:
+    """What is reserved and not given back.
+
+    Attributes:
+        window: First day of the 30 days.
+        trainings_today: Trainings of the day that was asked about.
+        cents: Price of the window's trainings, as far as it is known.
+        slots: Number of the last slot.
+        live: The slots that count.
+    """
+
+    window: date
+    trainings_today: int
+    cents: int
+    slots: int
+    live: tuple[BudgetSlot, ...] = ()
+
+    @property
+    def ends(self) -> date:
+        """First day of the next window."""
+        return self.window + timedelta(days=WINDOW_DAYS)
+
+
+class Budget:
+    """The slots of one account.
+
+    Args:
+        ledger: Where they are kept.
+        account: Who pays.
+        limits: What it may spend.
+    """
+
+    def __init__(self, ledger: Ledger, account: Account, limits: Limits) -> None:
+        self._ledger = ledger
+        self._account = account
+        self._limits = limits
+
+    def last_slot(self, day: date) -> int:
+        """Number of the last slot in a day's window, 0 for none."""
+        return len(self._ledger.numbered(self._folder(window_of(day))))
+
+    def reserve(self, run: RunFile, cents: int | None, claim: Claimed, first: Claimed) -> BudgetSlot:
+        """Reserve a place for a claimed training, or find the one that it has.
+
+        Args:
+            run: What the flow run works on.
+            cents: The training's price, None where nobody knows it.
+            claim: Its claim. One that a person has approved is let over the limits.
+            first: The first claim of its generation: a place of its own comes after the slot seen there.
+
+        Raises:
+            OverBudget: There is no place left.
+        """
+        audited = False
+        while True:
+            own = self._own(run, first, claim)
+            if own is not None:
+                return own
+            day = claim.at.date()
+            spending = self._sums(day)
+            over = None if claim.approval else self._over(spending, cents)
+            if over is None:
+                slot = self._next(run, cents, day, spending)
+                if self._ledger.create_record(self._name(spending.window, slot.number), slot):
+                    return slot
+            elif audited:
+                raise OverBudget(over)
+            else:
+                self._audit(spending.window)
+                audited = True
+
+    def check_price(self, cents: int | None) -> None:
+        """Refuse to guard money without knowing a price. Raises `ConfigurationError`."""
+        if self._limits.cents_per_window is not None and cents is None:
+            raise ConfigurationError(
+                f"the account {self._account.slug} has a limit in money, but {self._account.provider} publishes "
+                "no price of this training: set dollars_per_training in its credentials block"
+            )
+
+    def would_hold(self, cents: int | None) -> str | None:
+        """Say why a training submitted now would be held, None where it would not. Writes nothing."""
+        return self._over(self.spending(now().date()), cents)
+
+    def spending(self, day: date) -> Spending:
+        """What counts now, by the trainings' own records; reads every slot of the window and writes nothing."""
+        window = window_of(day)
+        folder = self._folder(window)
+        released = self._released(folder)
+        slots = [self._read(name) for name in self._ledger.numbered(folder)]
+        live = tuple(
+            slot
+            for slot in slots
+            if slot.number not in released
+            and not ended_unpaid(read_training(self._ledger, slot.key, slot.generation).last)
+        )
+        today = sum(slot.day == day for slot in live)
+        return Spending(window, today, sum(slot.cents or 0 for slot in live), len(slots), live)
+
+    def _over(self, spending: Spending, cents: int | None) -> str | None:
+        limits = self._limits
+        if limits.trainings_per_day is not None and spending.trainings_today >= limits.trainings_per_day:
+            return (
+                f"{spending.trainings_today} of {limits.trainings_per_day} trainings of {self._account.slug} are "
+                "used today (UTC)"
+            )
+        if limits.cents_per_window is not None and spending.cents + (cents or 0) > limits.cents_per_window:
+            return (
+                f"{dollars(spending.cents)} of {dollars(limits.cents_per_window)} of {self._account.slug} are "
+                f"used in the 30 days to {spending.ends}, and this training costs {dollars(cents or 0)}"
+            )
+        return None
+
+    def _own(self, run: RunFile, first: Claimed, claim: Claimed) -> BudgetSlot | None:
+        """Find the slot of this training among those that came after its first claim."""
+        window, seen = window_of(first.at.date()), first.budget_slot or 0
+        while window <= window_of(claim.at.date()):
+            for name in self._ledger.numbered(self._folder(window))[seen:]:
+                slot = self._read(name)
+                if (slot.key, slot.generation) == (run.key, run.generation):
+                    return slot
+            window, seen = window + timedelta(days=WINDOW_DAYS), 0
+        return None
+
+    def _sums(self, day: date) -> Spending:
+        """What counts, by the last slot's sums and the slots that were given back."""
+        window = window_of(day)
+        folder = self._folder(window)
+        names = self._ledger.numbered(folder)
+        if not names:
+            return Spending(window, 0, 0, 0)
+        last = self._read(names[-1])
+        back = [self._read(names[number - 1]) for number in self._released(folder) if number <= len(names)]
+        today = last.trainings_by_day.get(day, 0) - sum(slot.day == day for slot in back)
+        cents = last.cents_so_far - sum(slot.cents or 0 for slot in back)
+        return Spending(window, today, cents, len(names))
+
+    def _next(self, run: RunFile, cents: int | None, day: date, spending: Spending) -> BudgetSlot:
+        by_day: dict[date, int] = {}
+        so_far = 0
+        if spending.slots:
+            last = self._read(self._name(spending.window, spending.slots))
+            by_day, so_far = dict(last.trainings_by_day), last.cents_so_far
+        by_day[day] = by_day.get(day, 0) + 1
+        return BudgetSlot(
+            at=now(),
+            number=spending.slots + 1,
+            key=run.key,
+            generation=run.generation,
+            model=run.model,
+            flow_run=run.flow_run,
+            deployment=run.deployment,
+            cents=cents,
+            day=day,
+            trainings_by_day=by_day,
+            cents_so_far=so_far + (cents or 0),
+        )
+
+    def _audit(self, window: date) -> None:
+        """Give back the slots whose training has ended unpaid."""
+        folder = self._folder(window)
+        released = self._released(folder)
+        for name in self._ledger.numbered(folder):
+            slot = self._read(name)
+            if slot.number in released:
+                continue
+            if ended_unpaid(read_training(self._ledger, slot.key, slot.generation).last):
+                self._ledger.store.create(f"{folder}{slot.number:04d}.released", b"")
+
+    def _released(self, folder: str) -> set[int]:
+        found = (_RELEASED.fullmatch(name[len(folder) :]) for name in self._ledger.store.names(folder))
+        return {int(match.group(1)) for match in found if match}
+
+    def _folder(self, window: date) -> str:
+        return f"budget/{self._account.slug}/{window:%Y-%m-%d}/"
+
+    def _name(self, window: date, number: int) -> str:
+        return f"{self._folder(window)}{number:04d}.json"
+
+    def _read(self, name: str) -> BudgetSlot:
+        return self._ledger.read_record(name, BudgetSlot)

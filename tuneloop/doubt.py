@@ -1,0 +1,107 @@
+"""A submit without a clear answer: the job is found by its name, or every margin passes, or a person looks."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from tuneloop.clock import now
+from tuneloop.errors import LedgerError, PaidTwice, RecordTaken
+from tuneloop.ledger import Ledger
+from tuneloop.providers.provider import Provider
+from tuneloop.training_state import Training, read_training
+from tuneloop.values.records import Claimed, Held, Submitted
+from tuneloop.values.spending import DoublePayment, double_name
+
+FoundBy = Literal["answer", "list", "person"]
+
+
+def find_submitted(ledger: Ledger, provider: Provider, key: str, generation: int) -> Submitted | None:
+    """Look a claimed or held training up by its name.
+
+    Presence counts at once, absence is for `may_claim_again`.
+    """
+    training = read_training(ledger, key, generation)
+    if isinstance(training.last, Submitted):
+        return training.last
+    if not isinstance(training.last, Claimed | Held):
+        return None
+    jobs = provider.find(training.name)
+    if not jobs:
+        return None
+    record = record_id(ledger, training, jobs[0].job_id, "list")
+    for other in jobs[1:]:
+        record_double(ledger, training.name, other.job_id, jobs[0].job_id)
+    return record
+
+
+def hold_if_unsearchable(ledger: Ledger, provider: Provider, training: Training) -> bool:
+    """Hand a claim that came to nothing over to a person, where absence from the list proves nothing.
+
+    Returns:
+        Whether the training is held now.
+    """
+    claim = training.last
+    if not isinstance(claim, Claimed) or provider.capabilities.list_is_trusted or now() <= claim.take_over_after:
+        return False
+    reason = (
+        f"the submit of {claim.name} had no clear answer, and {provider.name}'s list may lack accepted jobs: "
+        f"look for the comment {claim.name} in its console before anything is submitted again"
+    )
+    held = Held(at=now(), generation=claim.generation, name=claim.name, reason=reason, kind="uncertain")
+    ledger.append(training.key, claim, held)
+    return True
+
+
+def may_claim_again(provider: Provider, training: Training) -> bool:
+    """Tell whether a claim that came to nothing may be taken over, by a list that is started only now.
+
+    The list must be started after every margin has passed, and be complete; an error in it is no evidence.
+    """
+    if not isinstance(training.last, Claimed) or now() <= training.last.take_over_after:
+        return False
+    if not provider.capabilities.list_is_trusted:
+        return False
+    return not provider.find(training.name)
+
+
+def record_id(ledger: Ledger, training: Training, job_id: str, found_by: FoundBy) -> Submitted:
+    """Write the job's id over a claim or over a hold, whoever has written that.
+
+    Raises:
+        PaidTwice: The ledger follows another job of this name; both are recorded.
+        LedgerError: The training has come to another end meanwhile.
+    """
+    while True:
+        last = training.last
+        if training.job_id == job_id:
+            return last if isinstance(last, Submitted) else _submitted(training, job_id, found_by)
+        if training.job_id is not None:
+            record_double(ledger, training.name, job_id, training.job_id)
+            raise PaidTwice(
+                f"the provider has accepted two jobs named {training.name}: {training.job_id}, which is followed, "
+                f"and {job_id}; look at both in its console and cancel the second"
+            )
+        if not isinstance(last, Claimed | Held):
+            raise LedgerError(
+                f"job {job_id} was accepted for {training.name}, but the ledger has "
+                f"{last.state if last else 'nothing'}: look at it in the provider's console"
+            )
+        record = _submitted(training, job_id, found_by)
+        try:
+            ledger.append(training.key, last, record)
+        except RecordTaken:
+            training = read_training(ledger, training.key, training.generation)
+        else:
+            return record
+
+
+def record_double(ledger: Ledger, name: str, job_id: str, followed: str) -> None:
+    """Leave a record of a job that should not exist; `tuneloop status` shows it."""
+    payment = DoublePayment(at=now(), name=name, job_id=job_id, followed=followed)
+    ledger.create_record(double_name(payment), payment)
+
+
+def _submitted(training: Training, job_id: str, found_by: FoundBy) -> Submitted:
+    return Submitted(
+        at=now(), generation=training.generation, name=training.name, job_id=job_id, found_by=found_by
+    )
