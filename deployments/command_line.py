@@ -63,6 +63,86 @@ def deploy() -> None:
         typer.echo(f"deployed {file}")
 
 
+@app.command()
+def plan(
+    file: Annotated[Path, typer.Argument(help="A deployment file, such as deployments/sample-robot.yaml.")],
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the plans to this file.")] = None,
+) -> None:
+    """Tell what a deployment would submit if it ran now, why, and at what price. Nothing is written or sent."""
+    import json  # noqa: PLC0415 - as above
+
+    from rich.console import Console  # noqa: PLC0415 - as above
+    from rich.markdown import Markdown  # noqa: PLC0415 - as above
+
+    from deployments.plan_files import plan_file  # noqa: PLC0415 - as above
+    from flows.planning_story import spelled  # noqa: PLC0415 - as above
+
+    plans = plan_file(file)
+    for item in plans:
+        Console().print(Markdown(spelled(item)))
+    if json_file is not None:
+        json_file.write_text(json.dumps([item.model_dump(mode="json") for item in plans], indent=1) + "\n")
+
+
+@app.command()
+def status(
+    store: Annotated[str | None, typer.Option(help="The store's block; TUNELOOP_STORE without it.")] = None,
+    credentials: Annotated[
+        list[str] | None, typer.Option(help="An account's block; all of the server's without it.")
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write what is open to this file.")] = None,
+) -> None:
+    """List what is in flight, held, or paid and followed by nobody, and what each model has spent.
+
+    Ends with 1 where a person has something to look at.
+    """
+    import json  # noqa: PLC0415 - as above
+
+    from rich.console import Console  # noqa: PLC0415 - as above
+
+    from deployments.show_status import show_status, status_document  # noqa: PLC0415 - as above
+    from tuneloop.settings import Settings  # noqa: PLC0415 - as above
+
+    slug = store or Settings().store
+    if json_file is not None:
+        json_file.write_text(json.dumps(status_document(slug), indent=1) + "\n")
+    if show_status(slug, credentials or [], Console()):
+        sys.exit(1)
+
+
+@app.command()
+def adopt(
+    model: Annotated[str, typer.Argument(help="Name of the model here.")],
+    job_id: Annotated[str, typer.Option("--id", help="The provider's id of the fine-tune.")],
+    provider: Annotated[Literal["segmind", "bfl"], typer.Option(help="Who has it.")] = "segmind",
+    trainer: Annotated[
+        Literal["flux-lora", "kontext-lora", "qwen-lora", "bfl-finetune"] | None,
+        typer.Option(help="What made it; flux-lora at Segmind, bfl-finetune at BFL, without it."),
+    ] = None,
+    trigger_word: Annotated[str | None, typer.Option(help="The word that calls the subject.")] = None,
+    dataset: Annotated[Path | None, typer.Option(help="Pictures it was trained on, if you have them.")] = None,
+    credentials: Annotated[str | None, typer.Option(help="The account's block.")] = None,
+    store: Annotated[str | None, typer.Option(help="The store's block; TUNELOOP_STORE without it.")] = None,
+) -> None:
+    """Take in a fine-tune that was made elsewhere: its weights, an evaluation, a champion. Nothing is trained."""
+    from flows.adopt_model import adopt_model  # noqa: PLC0415 - as above
+    from tuneloop.settings import Settings  # noqa: PLC0415 - as above
+
+    state = adopt_model(
+        model=model,
+        job_id=job_id,
+        trainer=trainer or ("flux-lora" if provider == "segmind" else "bfl-finetune"),
+        trigger_word=trigger_word,
+        dataset=str(dataset) if dataset else None,
+        store=store or Settings().store,
+        credentials=credentials or f"{provider}-credentials/default",
+        return_state=True,
+    )
+    typer.echo(state.message)
+    if not state.is_completed():
+        sys.exit(1)
+
+
 def main() -> None:
     """Run a command; errors of ours are one readable paragraph, not a traceback."""
     try:

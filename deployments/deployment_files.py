@@ -126,18 +126,18 @@ def _check_parameters(place: str, entrypoint: str, sets: dict[str, Any]) -> list
                 f"{place}, {what}: `retrain_unchanged` pays again at every run; set it for one run, in the UI"
             )
         try:
-            flow.validate_parameters(_resolved(values))
+            flow.validate_parameters(resolved(values))
         except (ParameterTypeError, SignatureMismatchError, TypeError, ValueError) as error:
             problems.append(f"{place}, {what}: {' '.join(str(error).split())}")
     return problems
 
 
-def _resolved(value: Any) -> Any:
+def resolved(value: Any) -> Any:
     """Fill in `{{ $VARIABLE }}` as Prefect will."""
     if isinstance(value, dict):
-        return {key: _resolved(item) for key, item in value.items()}
+        return {key: resolved(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_resolved(item) for item in value]
+        return [resolved(item) for item in value]
     if isinstance(value, str):
         return _VARIABLE.sub(lambda match: os.environ.get(match.group(1), ""), value)
     return value

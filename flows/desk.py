@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pydantic import JsonValue, TypeAdapter
+from pydantic import JsonValue
 
 from blocks.opening import open_account, open_store
 from tuneloop.dataset.keep import load_manifest
@@ -13,12 +13,10 @@ from tuneloop.ledger import Ledger
 from tuneloop.providers.provider import Provider
 from tuneloop.storage.store import Store
 from tuneloop.storage.verification import verify
+from tuneloop.values.adopted_recipes import recorded_recipe
 from tuneloop.values.recipe_fields import RecipeFields
-from tuneloop.values.recipes import Recipe
 from tuneloop.values.records import RunFile
 from tuneloop.values.spending import Limits
-
-_RECIPE: TypeAdapter[RecipeFields] = TypeAdapter(Recipe)
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ class Desk:
 
 def recipe_of(document: JsonValue) -> RecipeFields:
     """Read a recipe from a record."""
-    return _RECIPE.validate_python(document)
+    return recorded_recipe.validate_python(document)
 
 
 def open_desk(store: str, credentials: str, *, only_look: bool = False) -> Desk:

@@ -12,7 +12,7 @@ from tuneloop.dataset.keep import load_manifest
 from tuneloop.errors import NotAtProvider, ProviderUnavailable
 from tuneloop.evaluation.render import Subject
 from tuneloop.evaluation.report import Evidence
-from tuneloop.promotion import is_of, judge, promote, standing_decision
+from tuneloop.promotion import Place, is_of, judge, promote, standing_decision
 from tuneloop.values.evaluation import Evaluation
 from tuneloop.values.records import Collected, Decision, Promotion, RunFile
 from tuneloop.values.training import job_name
@@ -21,10 +21,12 @@ from tuneloop.values.training import job_name
 def decide(desk: Desk, run: RunFile, collected: Collected) -> Decision:
     """Judge the collected model against whoever is champion, until a decision stands."""
     while True:
+        # Before anything else is read: a decision that is written meanwhile takes this number, not the next one.
+        number = len(desk.ledger.decisions(run)) + 1
         standing = standing_decision(desk.ledger, run)
         if standing is None:
             _wait_until_it_renders(desk, run, collected)
-            decision = _judge_against(desk, run, collected, desk.ledger.champion(run.model))
+            decision = _judge_against(desk, run, collected, desk.ledger.champion(run.model), number)
             if decision is not None:
                 return decision
         elif standing.verdict != "promote" or promote(
@@ -52,7 +54,9 @@ def _wait_until_it_renders(desk: Desk, run: RunFile, collected: Collected) -> No
         )
 
 
-def _judge_against(desk: Desk, run: RunFile, collected: Collected, reigning: Promotion | None) -> Decision | None:
+def _judge_against(
+    desk: Desk, run: RunFile, collected: Collected, reigning: Promotion | None, number: int
+) -> Decision | None:
     """Render, report and decide; None where the champion has changed meanwhile."""
     manifest = load_manifest(run.dataset_digest, desk.store)
     # Edit models are judged on the pictures before the edit; both models are given the same ones.
@@ -72,9 +76,9 @@ def _judge_against(desk: Desk, run: RunFile, collected: Collected, reigning: Pro
         champion_manifest=load_manifest(other.dataset_digest, desk.store) if other else None,
         verdict=judge(challenger, champion, reigns=reigning is not None and other is None),
     )
-    against = reigning.number if reigning else 0
-    report = steps.report(desk, evidence, against)
-    return steps.decide_and_promote(desk, evidence, against, report)
+    place = Place(number, reigning.number if reigning else 0)
+    report = steps.report(desk, evidence, place.against)
+    return steps.decide_and_promote(desk, evidence, place, report)
 
 
 def _render_champion(desk: Desk, run: RunFile, champion: Promotion, inputs: tuple[str, ...]) -> Evaluation:

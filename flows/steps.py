@@ -21,7 +21,7 @@ from tuneloop.dataset.public_zip import check_still_there
 from tuneloop.errors import ProviderUnavailable, StoreUnavailable
 from tuneloop.evaluation.render import Subject, render
 from tuneloop.evaluation.report import Evidence, report_name, write_report
-from tuneloop.promotion import promote, settle
+from tuneloop.promotion import Place, promote, settle
 from tuneloop.providers.provider import Provider
 from tuneloop.submission import Order, submit_training
 from tuneloop.training_state import Training
@@ -158,10 +158,10 @@ def report(desk: Desk, evidence: Evidence, against: int) -> str:
 
 
 @task(name="decide-and-promote", task_run_name="decide-and-promote", cache_policy=NO_CACHE)
-def decide_and_promote(desk: Desk, evidence: Evidence, against: int, report_file: str) -> Decision | None:
+def decide_and_promote(desk: Desk, evidence: Evidence, place: Place, report_file: str) -> Decision | None:
     """Write the decision and, where it says so, the promotion; None where the champion has changed meanwhile."""
-    decision = settle(desk.ledger, evidence.run, evidence.verdict, against, report_file)
-    if decision.verdict != "promote":
+    decision = settle(desk.ledger, evidence.run, evidence.verdict, place, report_file)
+    if decision is None or decision.verdict != "promote":
         return decision
     promotion = promote(desk.ledger, evidence.run, evidence.collected, decision, desk.trigger_word(evidence.run))
     return decision if promotion else None

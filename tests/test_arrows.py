@@ -52,6 +52,8 @@ INNER: dict[str, set[str]] = {
     },
     "evaluation": {"errors", "values", "storage", "providers", "dataset"},
     "promotion": {"errors", "values", "clock", "ledger"},
+    "adoption": {"errors", "values", "clock", "ledger", "providers", "training_state"},
+    "status": {"errors", "values", "ledger", "providers", "training_state", "budget"},
     "planning": {
         "errors",
         "values",

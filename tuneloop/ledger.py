@@ -22,6 +22,7 @@ from tuneloop.values.records import (
     Promotion,
     Record,
     RunFile,
+    Submitted,
     training_record,
 )
 from tuneloop.values.training import job_name
@@ -202,7 +203,8 @@ class Ledger:
 def _check_step(after: AnyTrainingRecord | None, record: AnyTrainingRecord) -> None:
     """Refuse a step that the protocol does not know."""
     if after is None:
-        legal = record.generation == 1 and record.state in _FIRST_STATES
+        adopted = isinstance(record, Submitted) and record.found_by == "person"
+        legal = record.generation == 1 and (record.state in _FIRST_STATES or adopted)
     elif record.generation == after.generation:
         legal = record.state in NEXT_STATES[after.state]
     else:

@@ -6,6 +6,8 @@ refused. A challenger that passes replaces the champion, because it is the newer
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from tuneloop.clock import now
 from tuneloop.errors import LedgerError
 from tuneloop.ledger import Ledger
@@ -21,6 +23,19 @@ from tuneloop.values.records import (
 
 RULE = "every picture rendered, none blank or refused"
 WHO = "tuneloop: complete-evaluation rule"
+
+
+@dataclass(frozen=True)
+class Place:
+    """What was read before a model was judged: a verdict may be written here and nowhere else.
+
+    Attributes:
+        number: Number of the decision to be written.
+        against: Number of the champion's promotion, 0 for none.
+    """
+
+    number: int
+    against: int
 
 
 def judge(challenger: Evaluation, champion: Evaluation | None, *, reigns: bool = False) -> Verdict:
@@ -117,15 +132,18 @@ def abandon(ledger: Ledger, run: RunFile, why: str) -> Decision:
             return decision
 
 
-def settle(ledger: Ledger, run: RunFile, verdict: Verdict, against: int, report: str) -> Decision:
+def settle(ledger: Ledger, run: RunFile, verdict: Verdict, place: Place, report: str) -> Decision | None:
     """Write the decision; the first one written for this number stands.
 
     Args:
         ledger: The ledger.
         run: What the flow run works on.
         verdict: What was decided.
-        against: Number of the champion's promotion at that time, 0 for none.
+        place: What was read before judging.
         report: Name of the report within the store.
+
+    Returns:
+        The decision that has the number, or None where that is no verdict: read again and judge again.
     """
     decision = Decision(
         at=now(),
@@ -134,16 +152,14 @@ def settle(ledger: Ledger, run: RunFile, verdict: Verdict, against: int, report:
         key=run.key,
         generation=run.generation,
         plan_digest=run.plan.digest,
-        against=against,
+        against=place.against,
         scores=verdict.scores,
         report=report,
         who=WHO,
         why=verdict.why,
     )
-    while True:
-        written = ledger.decide(run, len(ledger.decisions(run)) + 1, decision)
-        if written.verdict != "abandoned":  # that would be another run's end, and says nothing of the model
-            return written
+    written = ledger.decide(run, place.number, decision)
+    return None if written.verdict == "abandoned" else written
 
 
 def promote(

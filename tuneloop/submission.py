@@ -85,7 +85,7 @@ def submit_training(ledger: Ledger, provider: Provider, training: Training, orde
     try:
         job_id = provider.submit(claim.name, order.recipe, order.dataset, order.archive, deadline)
     except (RequestRefused, RateLimited, NotSent) as error:
-        ledger.append(training.key, claim, _rejected(claim, error))
+        ledger.append(training.key, claim, _refused(claim, error, training))
         raise
     except ProviderError as error:
         found = _look_once(ledger, provider, training)
@@ -144,5 +144,13 @@ def _look_once(ledger: Ledger, provider: Provider, training: Training) -> Submit
         return None
 
 
-def _rejected(claim: Claimed, error: ProviderError) -> Rejected:
-    return Rejected(at=now(), generation=claim.generation, name=claim.name, reason=str(error))
+def _refused(claim: Claimed, error: ProviderError, training: Training) -> Rejected | Held:
+    """The end of a submit that was refused.
+
+    Where an earlier one of the same generation may have been accepted, its refusal says nothing about that one:
+    a person goes on deciding.
+    """
+    if not training.doubted:
+        return Rejected(at=now(), generation=claim.generation, name=claim.name, reason=str(error))
+    reason = f"the submit that a person has approved was refused, and the one before it stays in doubt: {error}"
+    return Held(at=now(), generation=claim.generation, name=claim.name, reason=reason, kind="uncertain")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tuneloop.clock import now
 from tuneloop.errors import LedgerError, RecordTaken
 from tuneloop.ledger import Ledger
-from tuneloop.values.records import AnyTrainingRecord, Claimed, Collected, Failed, Submitted, Trained
+from tuneloop.values.records import AnyTrainingRecord, Claimed, Failed, Held, Submitted, Trained, WithId
 from tuneloop.values.training import JobStatus, job_name
 
 
@@ -22,6 +22,7 @@ class Training:
         previous: The last record of the generation before, where `last` is None.
         first: Its first claim, None where there is none yet.
         claim: Its last claim.
+        doubted: It was held once because nobody could tell whether its submit was accepted.
         records: How many records the training has, of all generations.
     """
 
@@ -31,6 +32,7 @@ class Training:
     previous: AnyTrainingRecord | None
     first: Claimed | None = None
     claim: Claimed | None = None
+    doubted: bool = False
     records: int = 0
 
     @property
@@ -41,7 +43,7 @@ class Training:
     @property
     def job_id(self) -> str | None:
         """The provider's id of the job, once it is known."""
-        return self.last.job_id if isinstance(self.last, Submitted | Trained | Collected | Failed) else None
+        return self.last.job_id if isinstance(self.last, WithId) else None
 
 
 def read_training(ledger: Ledger, key: str, generation: int) -> Training:
@@ -55,7 +57,8 @@ def read_training(ledger: Ledger, key: str, generation: int) -> Training:
     previous = before[-1] if before and not own else None
     claims = [record for record in own if isinstance(record, Claimed)]
     first, claim = (claims[0], claims[-1]) if claims else (None, None)
-    return Training(key, generation, last, previous, first, claim, len(history))
+    doubted = any(isinstance(record, Held) and record.kind == "uncertain" for record in own)
+    return Training(key, generation, last, previous, first, claim, doubted, len(history))
 
 
 def record_progress(ledger: Ledger, key: str, generation: int, status: JobStatus) -> AnyTrainingRecord | None:

@@ -7,9 +7,9 @@ import pytest
 from tuneloop.clock import now
 from tuneloop.errors import LedgerError
 from tuneloop.ledger import Ledger
-from tuneloop.promotion import finished_decision, judge, promote, settle, standing_decision
-from tuneloop.values.evaluation import Evaluation, JudgedPicture
-from tuneloop.values.records import Collected, RunFile
+from tuneloop.promotion import Place, abandon, finished_decision, judge, promote, settle, standing_decision
+from tuneloop.values.evaluation import Evaluation, JudgedPicture, Verdict
+from tuneloop.values.records import Collected, Decision, RunFile
 
 GOOD = Evaluation(job="j", pictures=(JudgedPicture(prompt="p", seed=1, name="renders/j/1.jpg"),))
 BAD = Evaluation(job="j", pictures=(JudgedPicture(prompt="p", seed=1, name=None, finding="refused"),))
@@ -31,8 +31,14 @@ def of_key(run: RunFile, letter: str) -> RunFile:
     return run.model_copy(update={"key": letter * 64})
 
 
+def settled(ledger: Ledger, run: RunFile, verdict: Verdict, against: int) -> Decision:
+    decision = settle(ledger, run, verdict, Place(len(ledger.decisions(run)) + 1, against), "report")
+    assert decision is not None
+    return decision
+
+
 def test_complete_first_model_becomes_champion_number_one(ledger: Ledger, run: RunFile) -> None:
-    decision = settle(ledger, run, judge(GOOD, None), 0, "report")
+    decision = settled(ledger, run, judge(GOOD, None), 0)
     assert finished_decision(ledger, run) is None
     promotion = promote(ledger, run, collected(run), decision, "ROBOX")
     assert promotion is not None
@@ -42,7 +48,7 @@ def test_complete_first_model_becomes_champion_number_one(ledger: Ledger, run: R
 
 
 def test_promoting_twice_is_promoting_once(ledger: Ledger, run: RunFile) -> None:
-    decision = settle(ledger, run, judge(GOOD, None), 0, "report")
+    decision = settled(ledger, run, judge(GOOD, None), 0)
     first = promote(ledger, run, collected(run), decision, None)
     assert promote(ledger, run, collected(run), decision, None) == first
     assert len(ledger.promotions(run.model)) == 1
@@ -52,7 +58,7 @@ def test_incomplete_evaluation_is_rejected_with_the_picture_named(ledger: Ledger
     verdict = judge(BAD, GOOD)
     assert verdict.verdict == "reject"
     assert "seed 1" in verdict.why
-    decision = settle(ledger, run, verdict, 1, "report")
+    decision = settled(ledger, run, verdict, 1)
     assert finished_decision(ledger, run) == decision
     with pytest.raises(LedgerError, match="not decided to be promoted"):
         promote(ledger, run, collected(run), decision, None)
@@ -60,12 +66,12 @@ def test_incomplete_evaluation_is_rejected_with_the_picture_named(ledger: Ledger
 
 def test_decision_that_lost_the_race_for_its_number_no_longer_stands(ledger: Ledger, run: RunFile) -> None:
     slow, quick = of_key(run, "a"), of_key(run, "b")
-    late = settle(ledger, slow, judge(GOOD, None), 0, "report")
-    first = settle(ledger, quick, judge(GOOD, None), 0, "report")
+    late = settled(ledger, slow, judge(GOOD, None), 0)
+    first = settled(ledger, quick, judge(GOOD, None), 0)
     assert promote(ledger, quick, collected(quick), first, None)
     assert promote(ledger, slow, collected(slow), late, None) is None
     assert standing_decision(ledger, slow) is None
-    again = settle(ledger, slow, judge(GOOD, GOOD), 1, "report")
+    again = settled(ledger, slow, judge(GOOD, GOOD), 1)
     second = promote(ledger, slow, collected(slow), again, None)
     assert second is not None
     assert second.number == 2
@@ -80,7 +86,7 @@ def test_racing_promotions_leave_one_line_of_champions(ledger: Ledger, run: RunF
         start.wait()
         while True:
             reigning = ledger.champion(mine.model)
-            decision = settle(ledger, mine, judge(GOOD, None), reigning.number if reigning else 0, "report")
+            decision = settled(ledger, mine, judge(GOOD, None), reigning.number if reigning else 0)
             if promote(ledger, mine, collected(mine), decision, None):
                 return
 
@@ -95,12 +101,32 @@ def test_racing_promotions_leave_one_line_of_champions(ledger: Ledger, run: RunF
 
 
 def test_new_plan_on_the_reigning_model_promotes_nothing_anew(ledger: Ledger, run: RunFile) -> None:
-    first = settle(ledger, run, judge(GOOD, None), 0, "report")
+    first = settled(ledger, run, judge(GOOD, None), 0)
     promote(ledger, run, collected(run), first, None)
     plan = run.plan.model_copy(update={"seeds": (9,)})
     other = run.model_copy(update={"plan": plan})
     assert standing_decision(ledger, other) is None
-    second = settle(ledger, other, judge(GOOD, None), 1, "report")
+    second = settled(ledger, other, judge(GOOD, None), 1)
     assert promote(ledger, other, collected(other), second, None)
     assert len(ledger.promotions(run.model)) == 1
     assert finished_decision(ledger, other) == second
+
+
+def test_decision_that_was_judged_before_another_one_was_written_is_not_written_after_it(
+    ledger: Ledger, run: RunFile
+) -> None:
+    place = Place(1, 0)
+    first = settle(ledger, run, judge(GOOD, None), place, "report")
+    second = settle(ledger, run, judge(BAD, None), place, "report")
+    assert second == first
+    assert len(ledger.decisions(run)) == 1
+
+
+def test_run_that_was_abandoned_decides_nothing_for_another_run_of_the_same_model(
+    ledger: Ledger, run: RunFile
+) -> None:
+    other = run.model_copy(update={"flow_run": "99999999-9999-9999-9999-999999999999"})
+    abandon(ledger, run, "cancelled")
+    assert standing_decision(ledger, other) is None
+    assert settle(ledger, other, judge(GOOD, None), Place(1, 0), "report") is None
+    assert settled(ledger, other, judge(GOOD, None), 0).verdict == "promote"

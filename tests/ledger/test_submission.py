@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from threading import Barrier, Thread
@@ -10,19 +11,22 @@ import pytest
 from tuneloop.clock import Deadline, now
 from tuneloop.collection import collect_weights
 from tuneloop.dataset.pack import DatasetArchive
-from tuneloop.doubt import find_submitted, may_claim_again
+from tuneloop.doubt import find_submitted, may_claim_again, record_id
 from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.errors import (
     LedgerError,
+    PaidTwice,
     RateLimited,
     RecordTaken,
     RecordUnreadable,
+    RequestRefused,
     SubmissionUncertain,
     TrainingHeld,
 )
 from tuneloop.generations import choose_generation
 from tuneloop.ledger import Ledger
 from tuneloop.providers.segmind import SegmindProvider
+from tuneloop.status import doubles
 from tuneloop.storage.local_directory import LocalDirectory
 from tuneloop.submission import Order, submit_training
 from tuneloop.training_state import read_training, record_progress
@@ -319,3 +323,76 @@ def test_first_run_file_wins(ledger: Ledger, run: RunFile) -> None:
     ledger.remember_run(run)
     other = run.model_copy(update={"generation": 2, "writer": "somebody else"})
     assert ledger.remember_run(other).generation == 1
+
+
+def test_refusal_after_an_approval_says_nothing_about_the_submit_that_was_in_doubt(
+    ledger: Ledger,
+    provider: SegmindProvider,
+    run: RunFile,
+    recipe: FluxLoraRecipe,
+    archive: DatasetArchive,
+    emulator: EmulatorControl,
+) -> None:
+    claim = old_claim(run, timedelta(days=1))
+    ledger.append(run.key, None, claim)
+    ledger.append(run.key, claim, Held(at=now(), generation=1, name=claim.name, reason="nobody can tell"))
+    order = Order(run, recipe, provider.upload(archive), archive, Limits(), approval="it is not in the console")
+    emulator.inject(Fault("refuse", SUBMIT, "POST", status=400))
+    with pytest.raises(RequestRefused):
+        submit_training(ledger, provider, read_training(ledger, run.key, 1), order)
+    last = ledger.last(run.key)
+    assert isinstance(last, Held)
+    assert "stays in doubt" in last.reason
+    assert choose_generation(ledger, run.key, None) == 1
+
+
+def test_job_that_shows_up_under_a_held_training_is_followed(
+    ledger: Ledger, provider: SegmindProvider, run: RunFile, recipe: FluxLoraRecipe, archive: DatasetArchive
+) -> None:
+    claim = old_claim(run, timedelta(days=1))
+    ledger.append(run.key, None, claim)
+    ledger.append(run.key, claim, Held(at=now(), generation=1, name=claim.name, reason="nobody can tell"))
+    job_id = provider.submit(claim.name, recipe, provider.upload(archive), archive, Deadline(60))
+    found = find_submitted(ledger, provider, run.key, 1)
+    assert found is not None
+    assert (found.job_id, found.found_by) == (job_id, "list")
+
+
+def test_second_job_of_one_name_is_recorded_and_named(
+    ledger: Ledger, provider: SegmindProvider, run: RunFile, recipe: FluxLoraRecipe, archive: DatasetArchive
+) -> None:
+    uploaded = provider.upload(archive)
+    order = Order(run, recipe, uploaded, archive, Limits())
+    submitted = submit_training(ledger, provider, read_training(ledger, run.key, 1), order)
+    second = provider.submit(submitted.name, recipe, uploaded, archive, Deadline(60))
+    with pytest.raises(PaidTwice, match=second):
+        record_id(ledger, read_training(ledger, run.key, 1), second, "answer")
+    (double,) = doubles(ledger)
+    assert (double.job_id, double.followed) == (second, submitted.job_id)
+
+
+def test_thirty_two_racing_runs_on_one_key_pay_once(
+    ledger: Ledger,
+    provider: SegmindProvider,
+    run: RunFile,
+    recipe: FluxLoraRecipe,
+    archive: DatasetArchive,
+    emulator: EmulatorControl,
+) -> None:
+    uploaded, start = provider.upload(archive), Barrier(32)
+
+    def race(number: int) -> None:
+        mine = run.model_copy(update={"flow_run": f"00000000-0000-0000-0000-{number:012d}"})
+        client = SegmindProvider(emulator.api_key, base_url=emulator.url)
+        order = Order(mine, recipe, uploaded, archive, Limits())
+        start.wait()
+        with suppress(RecordTaken):
+            submit_training(ledger, client, read_training(ledger, run.key, 1), order)
+
+    threads = [Thread(target=race, args=(number,)) for number in range(32)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert trainings(emulator) == 1
+    assert [record.state for record in ledger.history(run.key)] == ["claimed", "submitted"]

@@ -140,6 +140,8 @@ def _dataset_section(store: Store, evidence: Evidence) -> str:
 
 def _samples(store: Store, manifest: DatasetManifest) -> str:
     """Some training pictures in one row, evenly picked."""
+    if not manifest.items:
+        return ""
     step = max(1, len(manifest.items) // _SAMPLES)
     picked = manifest.items[::step][:_SAMPLES]
     shown = [_thumbnail(store, picture_name(item.sha256), item.file_name, _SAMPLE_SIDE_PX) for item in picked]

@@ -148,6 +148,9 @@ AnyTrainingRecord = Annotated[
     Field(discriminator="state"),
 ]
 
+WithId = Submitted | Trained | Collected | Failed
+"""Records that know the provider's id of the job."""
+
 training_record: TypeAdapter[AnyTrainingRecord] = TypeAdapter(AnyTrainingRecord)
 
 NEXT_STATES: dict[str, frozenset[str]] = {

@@ -1,0 +1,117 @@
+"""`tuneloop status`: what is open, what is held, what nobody follows, and what was spent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect.client.orchestration import get_client
+from prefect.exceptions import ObjectNotFound
+from rich.console import Console
+from rich.table import Table
+
+from blocks.opening import open_account, open_store
+from tuneloop.budget import Budget, Spending
+from tuneloop.clock import now
+from tuneloop.errors import TuneloopError
+from tuneloop.ledger import Ledger
+from tuneloop.providers.provider import Provider
+from tuneloop.status import OpenTraining, doubles, open_trainings, spending_by_model, unowned_jobs
+from tuneloop.values.spending import Limits, dollars
+from tuneloop.values.training import JobStatus
+
+_KINDS = ("segmind-credentials", "bfl-credentials")
+
+
+def show_status(store: str, credentials: list[str], console: Console) -> bool:
+    """Print the status of a store and of the accounts that train into it.
+
+    Args:
+        store: Slug of the store's block.
+        credentials: Slugs of the accounts' blocks; all of the server's where none is named.
+        console: Where to print.
+
+    Returns:
+        Whether a person has something to look at.
+    """
+    ledger = Ledger(open_store(store))
+    stories = open_trainings(ledger)
+    console.print(_stories_table(stories) if stories else f"Nothing is in flight in {store}.")
+    lost = [f"{item.name}: job {item.job_id} beside {item.followed}" for item in doubles(ledger)]
+    for line in lost:
+        console.print(f"[red]Paid twice:[/] {line}")
+    attention = bool(lost) or any(story.state in {"held", "unreadable"} for story in stories)
+    for slug in credentials or _all_credentials():
+        try:
+            provider, limits = open_account(slug)
+            console.print(_spending_table(slug, ledger, provider, limits))
+            attention |= _show_unowned(slug, unowned_jobs(ledger, provider), console)
+        except TuneloopError as error:
+            console.print(f"[red]{slug}:[/] {error}")
+            attention = True
+    return attention
+
+
+def _all_credentials() -> list[str]:
+    found = []
+    with get_client(sync_client=True) as client:
+        for kind in _KINDS:
+            try:
+                documents = client.read_block_documents_by_type(kind)
+            except ObjectNotFound:
+                continue
+            found += [f"{kind}/{document.name}" for document in documents if document.name]
+    return found
+
+
+def _stories_table(stories: list[OpenTraining]) -> Table:
+    table = Table("model", "job", "account", "state", "since (UTC)", "run", "note", title="In flight")
+    for story in stories:
+        colour = {"held": "yellow", "unreadable": "red"}.get(story.state, "")
+        state = f"[{colour}]{story.state}[/]" if colour else story.state
+        table.add_row(
+            story.model,
+            story.job,
+            story.account,
+            state,
+            f"{story.since:%Y-%m-%d %H:%M}",
+            story.flow_run,
+            story.note,
+        )
+    return table
+
+
+def _spending_table(slug: str, ledger: Ledger, provider: Provider, limits: Limits) -> Table:
+    spending = Budget(ledger, provider.account, limits).spending(now().date())
+    table = Table("model", "trainings", "reserved", title=_title(slug, spending, limits))
+    for row in spending_by_model(spending):
+        money = dollars(row.cents) + (f" and {row.unpriced} without a known price" if row.unpriced else "")
+        table.add_row(row.model, str(row.trainings), money)
+    return table
+
+
+def _title(slug: str, spending: Spending, limits: Limits) -> str:
+    day = "no limit" if limits.trainings_per_day is None else f"limit {limits.trainings_per_day}"
+    money = "no limit" if limits.cents_per_window is None else f"limit {dollars(limits.cents_per_window)}"
+    return (
+        f"{slug}: {spending.trainings_today} trainings today ({day}), {dollars(spending.cents)} ({money}) "
+        f"from {spending.window} to {spending.ends}"
+    )
+
+
+def _show_unowned(slug: str, jobs: list[JobStatus], console: Console) -> bool:
+    for job in jobs:
+        console.print(
+            f"[yellow]Followed by nobody:[/] {slug} has {job.name} ({job.word}), which no record knows. Take "
+            f"it in with: tuneloop adopt MODEL --credentials {slug} --id {job.job_id}"
+        )
+    return bool(jobs)
+
+
+def status_document(store: str) -> dict[str, Any]:
+    """What is open in a store, for programs."""
+    ledger = Ledger(open_store(store))
+    return {
+        "store": store,
+        "open": [story.model_dump(mode="json") for story in open_trainings(ledger)],
+        "doubles": [item.model_dump(mode="json", exclude={"writer", "schema_number"}) for item in doubles(ledger)],
+    }

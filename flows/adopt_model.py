@@ -1,0 +1,109 @@
+"""Take in a model that was fine-tuned elsewhere: weights, evaluation, and a place in the line of champions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.runtime import deployment, flow_run
+from prefect.states import Completed
+
+from flows import steps
+from flows.desk import Desk, open_desk
+from flows.judging_story import decide
+from tuneloop.adoption import adopt
+from tuneloop.clock import now
+from tuneloop.dataset.captions import CaptionRule
+from tuneloop.dataset.keep import store_pictures
+from tuneloop.dataset.scan import ScannedDataset, scan
+from tuneloop.errors import ConfigurationError
+from tuneloop.values.adopted_recipes import ADOPTED, Adopted, Trainer
+from tuneloop.values.dataset import DatasetManifest
+from tuneloop.values.plan import EvaluationPlan
+from tuneloop.values.records import RunFile
+from tuneloop.values.training import ModelName, TrainingIdentity
+
+
+@flow(name="adopt-model", flow_run_name="adopt-{model}")
+def adopt_model(
+    model: ModelName,
+    job_id: str,
+    trainer: Trainer = "flux-lora",
+    trigger_word: str | None = None,
+    dataset: str | None = None,
+    evaluation: EvaluationPlan = EvaluationPlan(),  # noqa: B008 - frozen
+    store: str = "local-file-system/tuneloop",
+    credentials: str = "segmind-credentials/default",
+) -> State[Any]:
+    """Take in a fine-tune that was made elsewhere; nothing is trained, and only its pictures are paid.
+
+    The weights go into the store where the provider hands them out, the plan is rendered, and the model becomes
+    the first champion, or is judged against the champion there is. Run it again after a crash: it carries on.
+
+    Args:
+        model: Name of the model here: small letters, digits and hyphens.
+        job_id: The provider's id of the fine-tune.
+        trainer: What made it; decides which service renders it.
+        trigger_word: The word that calls the subject.
+        dataset: Folder of the pictures it was trained on, if you have them. Edit models are judged on them.
+        evaluation: What is rendered to judge the model.
+        store: Where weights and records go: s3-bucket/NAME or local-file-system/NAME.
+        credentials: The account that has the fine-tune.
+    """
+    desk = open_desk(store, credentials)
+    recipe = ADOPTED[trainer](job_id=job_id, trigger_word=trigger_word)
+    _check(desk, recipe, dataset)
+    manifest = _dataset(desk, recipe, dataset)
+    run = _run_file(desk, model, recipe, manifest, evaluation)
+    adopt(desk.ledger, desk.provider, run, job_id)
+    collected = steps.collect(desk, run)
+    decision = decide(desk, run, collected)
+    outcome = "promoted" if decision.verdict == "promote" else "not promoted"
+    return Completed(message=f"{job_id} was adopted as {collected.name}: {outcome}. {decision.why}")
+
+
+def _check(desk: Desk, recipe: Adopted, dataset: str | None) -> None:
+    if recipe.provider != desk.provider.name:
+        raise ConfigurationError(
+            f"trainer: such models are at {recipe.provider}, but {desk.credentials_slug} is an account at "
+            f"{desk.provider.name}; name credentials of {recipe.provider}"
+        )
+    if recipe.edit_pairs and dataset is None:
+        raise ConfigurationError("dataset: this model edits pictures; name a folder of pairs to judge it on")
+
+
+def _dataset(desk: Desk, recipe: Adopted, dataset: str | None) -> DatasetManifest:
+    """What the model was trained on, as far as it is known."""
+    if dataset is None:
+        scanned = ScannedDataset(
+            manifest=DatasetManifest(items=(), source="not known: the model was adopted"), files={}
+        )
+    else:
+        as_it_is = CaptionRule(trigger_word=None, instance_prompt=None, provider_captions=True)
+        scanned = scan(Path(dataset).expanduser(), as_it_is, pairs=recipe.edit_pairs)
+    store_pictures(scanned, desk.store)
+    return scanned.manifest
+
+
+def _run_file(
+    desk: Desk, model: str, recipe: Adopted, manifest: DatasetManifest, evaluation: EvaluationPlan
+) -> RunFile:
+    account = desk.provider.account
+    identity = TrainingIdentity(dataset_digest=manifest.digest, recipe=recipe.canonical(), account=account)
+    run = RunFile(
+        at=now(),
+        flow_run=str(flow_run.id),
+        model=model,
+        key=identity.key,
+        generation=1,
+        dataset_digest=manifest.digest,
+        recipe=recipe.model_dump(mode="json"),
+        plan=evaluation.rendered_by(recipe.services[0]()),
+        account=account,
+        credentials=desk.credentials_slug,
+        store=desk.store_slug,
+        deployment=deployment.name,
+    )
+    return desk.ledger.remember_run(run)
