@@ -20,8 +20,10 @@ from flows.waiting import suspend
 from tuneloop.clock import now
 from tuneloop.doubt import record_id
 from tuneloop.errors import RequestRefused, TrainingHeld
+from tuneloop.submission import price_of
 from tuneloop.training_state import Training
-from tuneloop.values.records import Abandoned, Held
+from tuneloop.values.records import Abandoned, Held, RunFile
+from tuneloop.values.spending import dollars
 
 _REJECT = "reject: give it up"
 _THERE = "it is there: this is its id"
@@ -45,7 +47,7 @@ class WhatBecameOfIt(RunInput):
 Answer = LetThrough | WhatBecameOfIt
 
 
-def approval_for(desk: Desk, training: Training, held: Held) -> str | None:
+def approval_for(desk: Desk, run: RunFile, training: Training, held: Held) -> str | None:
     """Ask a person about a held training, and carry the answer out as far as it sends nothing.
 
     Suspends the run with a form, which ends this process; when the form was filled in, the flow starts from the
@@ -64,7 +66,7 @@ def approval_for(desk: Desk, training: Training, held: Held) -> str | None:
             keys = keyset_from_base_key(f"held-{training.name}-{training.records}-{attempt}")
             answer = _answer(client, keys, form)
             if answer is None:
-                _ask(client, keys, form, training, held)
+                _ask(client, keys, form, _question(desk, run, training, held), held)
             elif (wrong := _what_is_wrong(desk, training, answer)) is None:
                 return _carried_out(desk, training, held, answer)
             else:
@@ -119,23 +121,28 @@ def _stored(client: SyncPrefectClient, key: str) -> str | None:
         return None
 
 
-def _ask(client: SyncPrefectClient, keys: Keyset, form: type[Answer], training: Training, held: Held) -> None:
+def _ask(client: SyncPrefectClient, keys: Keyset, form: type[Answer], question: str, held: Held) -> None:
     if deployment.id is None:
         raise TrainingHeld(
             f"{held.name} is held: {held.reason}. This run has no deployment, so it cannot ask anybody: raise the "
             "limit in the credentials block, or start the run from a deployment and answer there"
         )
-    described = form.with_initial_data(description=_question(training, held))
+    described = form.with_initial_data(description=question)
     # The form first: a run that stands still for an answer must have something to be answered.
     if _stored(client, keys["schema"]) is None:
         described.save(keys, UUID(str(flow_run.id)))
     suspend(client, f"Held, a person decides: {held.reason}. Press Resume", keys)
 
 
-def _question(training: Training, held: Held) -> str:
+def _question(desk: Desk, run: RunFile, training: Training, held: Held) -> str:
     sent = (
         "Its submit was sent and had no clear answer."
         if held.kind == "uncertain"
         else "Nothing was sent and nothing is paid."
     )
-    return f"**{training.name} is held: {held.reason}.**\n\n{sent} It stays held until you decide."
+    cents = price_of(desk.recipe(run), desk.limits)
+    price = "a price that the provider does not publish" if cents is None else dollars(cents)
+    return (
+        f"**{run.model}: training {training.name} is held. {held.reason[:1].upper()}{held.reason[1:]}.**\n\n"
+        f"{sent} It would cost {price} at {run.account.slug}, and stays held until you decide."
+    )

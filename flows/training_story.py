@@ -105,7 +105,7 @@ def _go_on_from_hold(desk: Desk, run: RunFile, training: Training, held: Held) -
         wait_for(what, desk.store_slug)
         return
     try:
-        approval = approval_for(desk, training, held)
+        approval = approval_for(desk, run, training, held)
         if approval is not None:
             _submit(desk, run, training, approval)
     except RecordTaken:

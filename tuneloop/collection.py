@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from tuneloop.clock import now
-from tuneloop.errors import LedgerError, RecordTaken, WeightsUnreadable
+from tuneloop.errors import LedgerError, LinkExpired, RecordTaken, WeightsUnreadable
 from tuneloop.ledger import Ledger
 from tuneloop.providers.provider import Provider
 from tuneloop.storage.safetensors_stream import SafetensorsCheck
@@ -13,6 +13,8 @@ from tuneloop.storage.store import StoredObject
 from tuneloop.training_state import read_training
 from tuneloop.values.records import Collected, Trained
 
+_LINKS = 3
+"""How many links are asked for, one after the other, where they are refused at once."""
 Progress = Callable[[int, int | None], None]
 
 
@@ -64,10 +66,16 @@ def collect_weights(
 def _stream_weights(
     ledger: Ledger, provider: Provider, trained: Trained, on_progress: Progress | None
 ) -> StoredObject:
-    with provider.weights(trained.job_id) as stream:
-        name = f"weights/{trained.name}/{stream.file_name}"
-        chunks = _counted(stream.chunks, stream.size_bytes, on_progress)
-        return ledger.store.write_stream(name, SafetensorsCheck(trained.name).chunks(chunks))
+    for tries_left in reversed(range(_LINKS)):
+        try:
+            with provider.weights(trained.job_id) as stream:
+                name = f"weights/{trained.name}/{stream.file_name}"
+                chunks = _counted(stream.chunks, stream.size_bytes, on_progress)
+                return ledger.store.write_stream(name, SafetensorsCheck(trained.name).chunks(chunks))
+        except LinkExpired:
+            if not tries_left:
+                raise
+    raise AssertionError("the last try returns or raises")
 
 
 def _counted(chunks: Iterator[bytes], size_bytes: int | None, on_progress: Progress | None) -> Iterator[bytes]:

@@ -18,7 +18,8 @@ TuneloopError
 │   └── WeightsUnreadable                the downloaded weights are not a whole safetensors file
 └── ProviderError                        a provider's answer, with status, request id and excerpt
     ├── ProviderUnavailable              time-out, cut connection, 5xx: asking again may help
-    │   └── RateLimited                  429: not accepted, ask again later
+    │   ├── RateLimited                  429: not accepted, ask again later
+    │   └── LinkExpired                  a signed address is refused: ask for a new one
     ├── RequestRefused                   the provider said no, and why
     │   ├── CredentialsRefused           401, 403
     │   ├── OutOfCredits                 the account cannot pay
@@ -143,6 +144,10 @@ class RateLimited(ProviderUnavailable):
     def __init__(self, reason: str, *, retry_after_s: float | None = None, **details: object) -> None:
         self.retry_after_s = retry_after_s
         super().__init__(reason, **details)  # type: ignore[arg-type]
+
+
+class LinkExpired(ProviderUnavailable):
+    """A signed address is refused, most likely because its time is over; a new one may be asked for."""
 
 
 class RequestRefused(ProviderError):

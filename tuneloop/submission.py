@@ -12,6 +12,7 @@ from tuneloop.errors import (
     OverBudget,
     ProviderError,
     RateLimited,
+    RecordTaken,
     RequestRefused,
     SubmissionUncertain,
     TrainingHeld,
@@ -76,6 +77,7 @@ def submit_training(ledger: Ledger, provider: Provider, training: Training, orde
         ProviderError: Nothing was accepted (recorded as rejected).
         SubmissionUncertain: Nobody can tell yet; the claim stands.
     """
+    _check_nobody_else_is_at_it(training, order)
     budget = Budget(ledger, provider.account, order.limits)
     budget.check_price(order.cents)
     deadline = Deadline(provider.margins.claim_s)
@@ -96,6 +98,15 @@ def submit_training(ledger: Ledger, provider: Provider, training: Training, orde
             f"list; nobody submits it again before {claim.take_over_after:%Y-%m-%d %H:%M:%S} UTC"
         ) from None
     return record_id(ledger, read_training(ledger, training.key, training.generation), job_id, "answer")
+
+
+def _check_nobody_else_is_at_it(training: Training, order: Order) -> None:
+    """Refuse to claim over a claim that may still end in a payment, and over a hold without a person's word."""
+    last = training.last
+    if isinstance(last, Claimed) and now() <= last.take_over_after:
+        raise RecordTaken(f"{training.name} is claimed by run {last.flow_run}; nobody else submits it yet")
+    if isinstance(last, Held) and not order.approval:
+        raise TrainingHeld(f"{training.name} is held: {last.reason}")
 
 
 def _claim(ledger: Ledger, training: Training, order: Order, deadline: Deadline, provider: Provider) -> Claimed:

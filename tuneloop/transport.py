@@ -20,7 +20,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import Retry
 
 from tuneloop.clock import Deadline
-from tuneloop.errors import ProviderError, ProviderUnavailable, TuneloopError, UnexpectedAnswer
+from tuneloop.errors import LinkExpired, ProviderError, ProviderUnavailable, TuneloopError, UnexpectedAnswer
 from tuneloop.redaction import excerpt, guard_http_logs
 from tuneloop.request_body import BodyUntil, PaidBody, StreamedBody, TooLate
 
@@ -71,6 +71,10 @@ class Answer:
             raise UnexpectedAnswer(
                 "the answer should be JSON and is not; check the base URL", **self.details
             ) from None
+
+
+_SIGNATURE_REFUSED = 403
+"""What S3 and its like answer to a signed address whose time is over."""
 
 
 class NotSent(ProviderUnavailable):
@@ -154,11 +158,14 @@ class Transport:
         source = StreamedBody(chunks, size_bytes)
         with _session(Retry(0, redirect=0, raise_on_status=False)) as session:
             try:
-                return self._exchange(session, "PUT", url, (200, 201, 204), data=source)
+                answer = self._exchange(session, "PUT", url, (200, 201, 204, _SIGNATURE_REFUSED), data=source)
             except ProviderUnavailable:
                 if source.error is not None:
                     raise source.error from None
                 raise
+        if answer.status == _SIGNATURE_REFUSED:
+            raise self._expired(answer)
+        return answer
 
     def get(self, url: str, *, accept: tuple[int, ...] = (200,)) -> Answer:
         """GET of a foreign address; the key is not sent."""
@@ -180,6 +187,8 @@ class Transport:
                 url, stream=True, allow_redirects=False, timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
             )
         with answer:
+            if answer.status_code == _SIGNATURE_REFUSED:
+                raise self._expired(self._read(answer))
             if answer.status_code != 200:  # noqa: PLR2004
                 raise self._error_for(self._read(answer))
             length = answer.headers.get("Content-Length")
@@ -219,6 +228,9 @@ class Transport:
             raise self._unavailable("the connection failed or was cut") from None
         except requests.RequestException as error:
             raise self._unavailable(f"the request failed ({type(error).__name__})") from None
+
+    def _expired(self, answer: Answer) -> LinkExpired:
+        return LinkExpired("the signed address was refused, most likely because it has expired", **answer.details)
 
     def _unavailable(self, what: str) -> ProviderUnavailable:
         host = urlsplit(self.base_url).netloc

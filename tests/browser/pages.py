@@ -108,9 +108,18 @@ class Ui:
         return self.page
 
     def resume(self) -> None:
-        """Resume the suspended run whose page is open, and leave it: drawing its timeline costs a processor."""
-        self.page.get_by_role("button", name="Open menu").click()
+        """Resume the suspended run whose page is open."""
+        self.ask_to_resume()
+        self.press_resume()
+
+    def ask_to_resume(self) -> Locator:
+        """Open the dialog that resumes the suspended run whose page is open, with its form where it has one."""
+        self.page.get_by_role("button", name="Open menu").first.click()
         self.page.get_by_role("menuitem", name="Resume").click()
+        return self.page.get_by_role("dialog")
+
+    def press_resume(self) -> None:
+        """Send the dialog, and leave the page: drawing its timeline costs a processor."""
         answer = _press(self.page, self.page.get_by_role("dialog").get_by_role("button", name="Resume"), "/resume")
         assert answer.status == 201, answer.text()
         self.page.goto("about:blank")
