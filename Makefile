@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup demo test test-live check format lock browser screenshots clean
+.PHONY: help setup demo test test-live crash-test check format lock browser screenshots clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
@@ -33,6 +33,9 @@ screenshots: setup browser ## Keep pictures of the UI in screenshots/
 
 test-live: setup ## Run the provider contract on a real service (LIVE=segmind SEGMIND_API_KEY=…)
 	@LIVE=$${LIVE:-nobody} $(BIN)/python -m pytest tests/contract -rs $(ARGS)
+
+crash-test: setup ## Kill the pipeline at every point of I/O and judge the bills (ARGS="--full --json out.json")
+	@$(BIN)/python -m tests.crash $(ARGS)
 
 check: setup ## Lint, types and formatting
 	@$(BIN)/ruff check .

@@ -41,7 +41,7 @@ def test_paths_exist(document: Path) -> None:
     for path in re.findall(r"`((?:[a-z_]+/)+[a-z_./-]*|[a-z-]+\.(?:yaml|toml|txt))`", document.read_text()):
         store_names = path.split("/")[0] in {
             "pictures", "captions", "datasets", "trainings", "weights", "renders", "models", "runs", "inflight",
-            "promotions",
+            "promotions", "budget", "doubles",
         }  # fmt: skip
         if path not in made_later and not store_names:
             assert (ROOT / path).exists(), f"{document.name} names {path}"
@@ -91,7 +91,7 @@ def test_shipped_deployments_pass_the_check_and_have_a_cron_with_time_zone(
     for file in deployment_files():
         assert check_file(file) == []
         for deployment in yaml.safe_load(file.read_text())["deployments"]:
-            assert all(schedule["cron"] and schedule["timezone"] for schedule in deployment["schedules"])
+            assert all(schedule["cron"] and schedule["timezone"] for schedule in deployment.get("schedules", []))
 
 
 def test_constraints_hold_versions_and_hashes_and_no_address() -> None:

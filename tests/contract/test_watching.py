@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from tests.ledger.test_submission import old_claim
 from tuneloop.clock import Deadline, now
 from tuneloop.doubt import hold_if_unsearchable, may_claim_again
 from tuneloop.emulator import Progress
+from tuneloop.errors import RecordTaken
 from tuneloop.generations import choose_generation
 from tuneloop.ledger import Ledger
 from tuneloop.submission import Order, submit_training
@@ -125,3 +127,27 @@ def test_account_whose_key_is_refused_is_a_problem_and_not_an_idle_tick(
     tick = look_at_all(ledger, lambda _: rig.stranger)
     assert moved(tick) == []
     assert "the API key" in " ".join(tick.problems)
+
+
+def test_marker_that_nobody_claimed_for_is_left_alone_for_a_day_and_then_fenced(
+    rig: Rig, ledger: Ledger, mine: RunFile
+) -> None:
+    yesterday = mine.model_copy(
+        update={
+            "flow_run": "44444444-4444-4444-4444-444444444444",
+            "key": "f" * 64,
+            "at": now() - timedelta(hours=25),
+        }
+    )
+    ledger.mark(ledger.remember_run(yesterday))
+    (story,) = look(rig, ledger).stories
+    assert story.run == yesterday
+    assert story.ended
+    assert ledger.history(mine.key) == []
+    # The starter stood still all the time, and goes on now: nothing can be claimed any more.
+    frozen = read_training(ledger, mine.key, 1)
+    order = Order(yesterday, rig.recipe, rig.provider.upload(rig.archive), rig.archive, Limits())
+    with pytest.raises(RecordTaken):
+        submit_training(ledger, rig.provider, replace(frozen, key=yesterday.key), order)
+    assert rig.trainings() == 0
+    assert choose_generation(ledger, yesterday.key, None) == 2

@@ -1,0 +1,213 @@
+"""The cases: made from what the recording of each story has shown, never typed by hand."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from tests.crash.flow_files import deployable_flows
+from tests.crash.points import Kill, Point
+from tests.crash.stories import LOST_ANSWER, SLEEPING, STRAIGHT, Story
+from tuneloop.emulator import Fault, Progress
+
+Way = Literal["restart", "next", "sensor"]
+SENSOR_CONTINUES = any(flow.name == "continue-training" for flow in deployable_flows().values())
+"""Whether the sensor starts something for a dead run, and clears the markers that dead runs leave."""
+WAYS: tuple[Way, ...] = ("restart", "next", "sensor") if SENSOR_CONTINUES else ("restart", "next")
+"""How a dead run is continued: it is started again, its schedule comes round, or the sensor sees to it."""
+
+Recording = dict[str, list[Point]]
+"""The points of one story, by the process that passed them."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One way in which things can go wrong.
+
+    Attributes:
+        id: Stable name, by which it is replayed.
+        kind: What kind of trouble it is, for the table.
+        story: What happens beside.
+        kills: Where processes die, by their role and number.
+        second: Where the first process after a death dies, None for nowhere.
+        way: How dead runs are continued.
+        racers: How many runs start at once.
+        ticks: How many looks of the sensor start at once.
+        sabotage: A rule that every process breaks, None for none.
+    """
+
+    id: str
+    kind: str
+    story: Story
+    kills: dict[str, Kill] = field(default_factory=dict)
+    second: Kill | None = None
+    way: Way = "restart"
+    racers: int = 1
+    ticks: int = 1
+    sabotage: str | None = None
+
+
+def make_cases(recordings: dict[str, Recording], stories: Sequence[Story], seed: int, *, full: bool) -> list[Case]:
+    """Every case of a session.
+
+    Args:
+        recordings: What each story's processes do, by the story's name.
+        stories: The stories.
+        seed: Draws what is left to chance.
+        full: Every point with every way, instead of each state of the outside once.
+    """
+    lot = random.Random(seed)  # noqa: S311 - it need not be secret
+    cases = [
+        *_kills(recordings, stories, lot, full=full),
+        *_faults(recordings),
+        *_lists(),
+        *_twice(recordings, stories, lot, seed, 400 if full else 24),
+        *_races(lot, seed),
+    ]
+    return list({case.id: case for case in cases}.values())
+
+
+def _kills(
+    recordings: dict[str, Recording], stories: Sequence[Story], lot: random.Random, *, full: bool
+) -> Iterator[Case]:
+    """A kill at each point. What an earlier story has had under the same process and name is not repeated."""
+    had: set[tuple[str, str]] = set()  # by process and point; what nobody reads is the same from every process
+    for story in stories:
+        for role, points in recordings[story.name].items():
+            kind_of_process = role.split()[0]
+            for point in points if full else worth_dying_at(points):
+                place = (kind_of_process if point.trace == "seen" else "", point.name)
+                if place in had and not full:
+                    continue
+                had.add(place)
+                drawn = lot.choice(WAYS)
+                for way in WAYS if full and point.trace != "none" else (drawn,):
+                    yield Case(
+                        id=_slug("kill", story.name, role, point.name, way),
+                        kind=f"killed: {story.name}",
+                        story=story,
+                        kills={role: Kill(name=point.name)},
+                        way=way,
+                    )
+
+
+def worth_dying_at(points: list[Point]) -> list[Point]:
+    """Leave out the points at which the outside is as it was at another one that is kept.
+
+    Kept is the side after each step that others see, and the side before where something else has been done
+    since the last one: a pure read changes nothing, so that to die before it is to die after the step before
+    it. Of what is left and read by nobody (a draft, an empty folder, half an upload), the first of a kind.
+    """
+    kept: list[Point] = []
+    kinds: set[str] = set()
+    unchanged = False
+    for point in points:
+        if point.trace == "seen":
+            if not (unchanged and point.when == "before"):
+                kept.append(point)
+            unchanged = True
+        elif point.trace == "left" and point.when == "after":
+            unchanged = False
+            if _remains(point) not in kinds:
+                kinds.add(_remains(point))
+                kept.append(point)
+                unchanged = True
+    return kept
+
+
+def _remains(point: Point) -> str:
+    """The kind of what a step leaves: of folders within folders, the first."""
+    return point.what.partition("/")[0] if point.what.startswith("store") else point.what
+
+
+def _faults(recordings: dict[str, Recording]) -> Iterator[Case]:
+    """Lost requests, lost answers, errors after the effect and late effects, for each kind of request."""
+    for method, path in _requests(recordings):
+        # What only reads has no effect that could come or not.
+        kinds = ["cut_after_effect", "fail_after_effect"]
+        if method not in {"GET", "HEAD"}:
+            kinds.append("cut_before_effect")
+        if method == "POST":
+            kinds += ["cut_before_late_effect", "fail_before_late_effect"]
+        for kind in kinds:
+            fault = Fault(kind, path, method, delay_s=590.0 if "late" in kind else 0.0)  # type: ignore[arg-type]
+            # The list is asked only where a submit is in doubt.
+            story = LOST_ANSWER if path.endswith("/list") else STRAIGHT
+            yield Case(
+                id=_slug("fault", kind, method, path),
+                kind="lost and late answers",
+                story=replace(story, faults=(*story.faults, fault)),
+                way="next",
+            )
+
+
+def _requests(recordings: dict[str, Recording]) -> list[tuple[str, str]]:
+    """Every kind of request to the provider: method, and path up to what differs from run to run."""
+    found: dict[tuple[str, str], None] = {}
+    for story in recordings.values():
+        for point in (point for points in story.values() for point in points):
+            if point.what.startswith("provider "):
+                _, method, path = point.what.split(" ", 2)
+                found[method, path.partition("<")[0]] = None
+    return list(found)
+
+
+def _lists() -> Iterator[Case]:
+    """A job that the list does not show yet, or whose submit is accepted late, after its run has died or not."""
+    sent = Kill(name="before piece of provider POST /finetune/request/submit #2")
+    late = Fault("cut_before_late_effect", "/finetune/request/submit", "POST", delay_s=590.0)
+    worlds: dict[str, tuple[Kill | None, tuple[Fault, ...], dict[str, float]]] = {
+        "late-list": (sent, (), {"list_lag_s": 290.0}),
+        "short-list": (sent, (), {"list_short_by": 1}),
+        "late-submit": (None, (late,), {}),
+        "late-submit-late-list": (None, (late,), {"list_lag_s": 290.0}),
+        "late-submit-short-list": (None, (late,), {"list_short_by": 1}),
+    }
+    for name, (kill, faults, switches) in worlds.items():
+        story = Story(name, Progress.at_once(), faults=faults, switches=switches, steps_s=(400.0, 500.0, 3700.0))
+        for way in WAYS if kill else WAYS[:1]:
+            kills = {"run 1": kill} if kill else {}
+            yield Case(_slug("list", name, way), "late and short lists", story, kills, way=way)
+
+
+def _twice(
+    recordings: dict[str, Recording], stories: Sequence[Story], lot: random.Random, seed: int, count: int
+) -> Iterator[Case]:
+    """A second death, of whatever comes to continue after the first."""
+    for number in range(count):
+        story = lot.choice([story for story in stories if not story.kills])
+        role = lot.choice(list(recordings[story.name]))
+        first = lot.choice([point for point in recordings[story.name][role] if point.trace != "none"])
+        yield Case(
+            id=_slug("twice", str(seed), str(number)),
+            kind="killed twice",
+            story=story,
+            kills={role: Kill(name=first.name)},
+            second=Kill(nth=int(2 ** lot.uniform(1, 9.2))),
+            way=lot.choice(WAYS),
+        )
+
+
+def _races(lot: random.Random, seed: int) -> Iterator[Case]:
+    """Runs on the same key at once; of half of them some die on the way."""
+    for racers in (2, 4, 8, 16, 32):
+        yield Case(_slug("race", str(racers)), "races", STRAIGHT, racers=racers, way="next")
+    for racers in (2, 4, 8):
+        kills = {f"run {n}": Kill(nth=lot.randrange(100, 620)) for n in range(1, racers + 1, 2)}
+        for story in (STRAIGHT, SLEEPING):
+            yield Case(
+                id=_slug("race", story.name, str(racers), "deaths", str(seed)),
+                kind="races",
+                story=story,
+                kills=kills,
+                racers=racers,
+                ticks=2,
+                way=lot.choice(WAYS),
+            )
+
+
+def _slug(*parts: str) -> str:
+    return ":".join(re.sub(r"[^a-z0-9.]+", "-", part.lower()).strip("-") for part in parts)

@@ -1,0 +1,66 @@
+"""Rules of the protocol, broken on purpose: a harness that finds nothing wrong with these finds nothing at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from flows import training_story
+from tuneloop.errors import ProviderError, RateLimited, RequestRefused
+from tuneloop.providers.provider import Margins
+from tuneloop.providers.segmind import SegmindProvider
+from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.transport import NotSent
+
+
+def _resend() -> None:
+    """Send the paid POST again where its answer is not clear."""
+    providers: Any = SegmindProvider
+    submit = providers.submit
+
+    def twice(provider: SegmindProvider, *arguments: Any) -> str:
+        try:
+            return str(submit(provider, *arguments))
+        except (RequestRefused, RateLimited, NotSent):
+            raise
+        except ProviderError:
+            return str(submit(provider, *arguments))
+
+    providers.submit = twice
+
+
+def _take_over_at_once() -> None:
+    """Take absence from the list for evidence without waiting for the margins."""
+    margins: Any = Margins
+    margins.in_doubt = property(lambda _: timedelta(seconds=-60))
+
+
+def _drop_weights() -> None:
+    """Record weights as collected that the store does not have."""
+    stores: Any = LocalDirectory
+    write_stream = stores.write_stream
+
+    def drop(store: LocalDirectory, name: str, chunks: Any) -> Any:
+        stored = write_stream(store, name, chunks)
+        (store._folder / name).unlink()
+        return stored
+
+    stores.write_stream = drop
+
+
+def _never_look() -> None:
+    """Never find a job by its name, and never claim again: a lost answer leaves the training in doubt."""
+    story: Any = training_story
+    story.may_claim_again = lambda *_: False
+    providers: Any = SegmindProvider
+    providers.find = lambda *_: []
+
+
+SABOTAGES: dict[str, Callable[[], None]] = {
+    "resend": _resend,
+    "take-over-at-once": _take_over_at_once,
+    "drop-weights": _drop_weights,
+    "never-look": _never_look,
+}
+"""By name."""

@@ -1,0 +1,91 @@
+"""A short part of the crash harness, and proof that it can find something."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import pytest
+
+from tests.crash.cases import Case, make_cases
+from tests.crash.drive import Outcome
+from tests.crash.installation import Installation, running_installation
+from tests.crash.points import Kill
+from tests.crash.session import Session
+from tests.crash.show import failure
+from tests.crash.stories import LOST_ANSWER, SALVAGED, SLEEPING, STRAIGHT, Story
+from tuneloop.emulator import Fault
+
+_SEED = 7
+_KILLS = 9
+_SUBMIT = "/finetune/request/submit"
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    # The path of a socket may have a hundred characters.
+    with running_installation(tmp_path_factory.mktemp("crash"), lanes=2) as running:
+        yield running
+
+
+def played(installation: Installation, *cases: Case) -> list[Outcome]:
+    session = Session(installation)
+    session.play(list(cases), lambda _: None)
+    return session.outcomes
+
+
+def test_what_is_killed_anywhere_pays_once_and_loses_nothing(installation: Installation) -> None:
+    stories = [STRAIGHT, SLEEPING]
+    session = Session(installation)
+    cases = make_cases(session.record(stories), stories, _SEED, full=False)
+    kills = random.Random(_SEED).sample([case for case in cases if case.kills and case.racers == 1], _KILLS)  # noqa: S311
+    named = [case for case in cases if case.id in {"race:4", "list:late-submit-late-list:restart"}]
+    session.play([*kills, *named], lambda _: None)
+    assert not "\n".join(failure(outcome, _SEED) for outcome in session.outcomes if outcome.findings)
+    assert len(session.outcomes) == _KILLS + 2
+
+
+def test_every_kind_of_io_is_a_point_to_die_at(installation: Installation) -> None:
+    points = Session(installation).record([STRAIGHT])[STRAIGHT.name]["run 1"]
+    seen = {point.what for point in points if point.trace == "seen"}
+    for what in (
+        f"provider POST {_SUBMIT}",
+        "prefect POST /flow_runs/<id>/set_state Running",
+        "store link trainings/<hash>/0001.json claimed",
+        "store link models/<model>/promotions/0001.json",
+    ):
+        assert what in seen
+    claimed, submitted, paid = (
+        next(place for place, point in enumerate(points) if point.name == name)
+        for name in (
+            "after store link trainings/<hash>/0001.json claimed #1",
+            "before store link trainings/<hash>/0002.json submitted #1",
+            f"before provider POST {_SUBMIT} #1",
+        )
+    )
+    assert claimed < paid < submitted
+
+
+@pytest.mark.parametrize(
+    ("sabotage", "story", "kill", "found"),
+    [
+        ("resend", Story("s1", faults=(Fault("cut_after_effect", _SUBMIT),)), None, "double payment"),
+        ("take-over-at-once", LOST_ANSWER, None, "double payment"),
+        ("drop-weights", STRAIGHT, None, "lost weights"),
+        ("never-look", STRAIGHT, f"before piece of provider POST {_SUBMIT} #2", "stuck"),
+    ],
+)
+def test_broken_rule_is_found(
+    sabotage: str, story: Story, kill: str | None, found: str, installation: Installation
+) -> None:
+    kills = {"run 1": Kill(name=kill)} if kill else {}
+    (outcome,) = played(installation, Case("sabotage", "sabotage", story, kills, sabotage=sabotage))
+    assert found in {finding.kind for finding in outcome.findings}
+    assert "again: make crash-test ARGS=" in failure(outcome, _SEED)
+
+
+def test_run_that_died_is_continued_by_the_sensor(installation: Installation) -> None:
+    (outcome,) = played(installation, Case("salvaged", "salvaged", SALVAGED, way="sensor"))
+    assert not outcome.findings
+    assert outcome.deaths == 1
+    assert "salvage 1" in [ending.label for ending in outcome.endings]
