@@ -8,6 +8,7 @@ from prefect.blocks.core import Block
 from pydantic import Field, SecretStr, field_validator
 
 from blocks.spending_guard import SpendingGuard
+from tuneloop.hints.address import check_path
 from tuneloop.providers.bfl import BflProvider
 from tuneloop.values.training import check_label
 
@@ -41,6 +42,11 @@ class BflCredentials(Block):
     webhook_secret: SecretStr | None = Field(
         default=None, description="Secret that BFL shows with each call, so that it can be told from a forged one."
     )
+    webhook_path: SecretStr | None = Field(
+        default=None,
+        description="Last part of the address at which BFL calls us; nobody must be able to guess it. "
+        "Left empty, `tuneloop webhooks --show` makes one, and prints what to put into webhook_url.",
+    )
 
     spending: SpendingGuard = Field(
         default=SpendingGuard(),
@@ -53,6 +59,11 @@ class BflCredentials(Block):
         if value is not None and not value.startswith(("https://", "http://")):
             raise ValueError(f"an address must start with https:// or http://, not {value[:20]!r}")
         return value.rstrip("/") if value else None
+
+    @field_validator("webhook_path")
+    @classmethod
+    def _cannot_be_guessed(cls, value: SecretStr | None) -> SecretStr | None:
+        return check_path(value)
 
     @field_validator("account")
     @classmethod

@@ -8,6 +8,7 @@ from prefect.blocks.core import Block
 from pydantic import Field, SecretStr, field_validator
 
 from blocks.spending_guard import SpendingGuard
+from tuneloop.hints.address import check_path
 from tuneloop.providers.segmind import BASE_URL, SegmindProvider
 from tuneloop.values.training import check_label
 
@@ -30,6 +31,11 @@ class SegmindCredentials(Block):
         description="Your name for the account that pays. Two keys of one account carry the same name: "
         "it is part of every training's identity.",
     )
+    webhook_path: SecretStr | None = Field(
+        default=None,
+        description="Last part of the address at which Segmind calls us; nobody must be able to guess it. "
+        "Left empty, `tuneloop webhooks --show` makes one.",
+    )
 
     spending: SpendingGuard = Field(
         default=SpendingGuard(),
@@ -42,6 +48,11 @@ class SegmindCredentials(Block):
         if not value.startswith(("https://", "http://")):
             raise ValueError(f"base_url must start with https:// or http://, not {value!r}")
         return value.rstrip("/")
+
+    @field_validator("webhook_path")
+    @classmethod
+    def _cannot_be_guessed(cls, value: SecretStr | None) -> SecretStr | None:
+        return check_path(value)
 
     @field_validator("account")
     @classmethod

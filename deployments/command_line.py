@@ -64,6 +64,19 @@ def deploy() -> None:
 
 
 @app.command()
+def automations(
+    notify: Annotated[
+        str | None, typer.Option(help="A notification block that is told, such as slack-webhook/alerts.")
+    ] = None,
+) -> None:
+    """Create or renew Prefect automations: notices of failed, held and overdue trainings, help for dead runs."""
+    from deployments.automations import create_automations  # noqa: PLC0415 - as above
+
+    for name in create_automations(notify):
+        typer.echo(name)
+
+
+@app.command()
 def plan(
     file: Annotated[Path, typer.Argument(help="A deployment file, such as deployments/sample-robot.yaml.")],
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the plans to this file.")] = None,

@@ -90,7 +90,7 @@ def _what_is_wrong(desk: Desk, training: Training, answer: Answer) -> str | None
 def _carried_out(desk: Desk, training: Training, held: Held, answer: Answer) -> str | None:
     get_run_logger().info("a person has decided about %s: %s (%s)", held.name, answer.decision, answer.reason)
     if answer.decision == _REJECT:
-        _give_up(desk, training, held, f"rejected by a person: {answer.reason}")
+        give_up(desk, training, held, f"rejected by a person: {answer.reason}")
         return None
     if isinstance(answer, WhatBecameOfIt) and answer.decision == _THERE:
         record_id(desk.ledger, training, answer.job_id.strip(), "person")
@@ -98,7 +98,8 @@ def _carried_out(desk: Desk, training: Training, held: Held, answer: Answer) -> 
     return answer.reason
 
 
-def _give_up(desk: Desk, training: Training, held: Held, reason: str) -> None:
+def give_up(desk: Desk, training: Training, held: Held, reason: str) -> None:
+    """Close a held training, as a person wishes. Raises `RecordTaken` where it has moved on."""
     # What may have been accepted counts as paid: it keeps its place in the budget, and nothing submits it again.
     record = Abandoned(
         at=now(), generation=held.generation, name=held.name, reason=reason, paid=held.kind == "uncertain"

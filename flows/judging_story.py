@@ -7,6 +7,7 @@ from prefect.logging import get_run_logger
 from blocks.opening import open_provider
 from flows import steps
 from flows.desk import Desk, recipe_of
+from flows.telling import tell_model
 from flows.waiting import wait_for
 from tuneloop.dataset.keep import load_manifest
 from tuneloop.errors import NotAtProvider, ProviderUnavailable
@@ -28,11 +29,16 @@ def decide(desk: Desk, run: RunFile, collected: Collected) -> Decision:
             _wait_until_it_renders(desk, run, collected)
             decision = _judge_against(desk, run, collected, desk.ledger.champion(run.model), number)
             if decision is not None:
-                return decision
+                return _told(run, decision)
         elif standing.verdict != "promote" or promote(
             desk.ledger, run, collected, standing, desk.trigger_word(run)
         ):
-            return standing
+            return _told(run, standing)
+
+
+def _told(run: RunFile, decision: Decision) -> Decision:
+    tell_model("promoted" if decision.verdict == "promote" else "rejected", run, decision)
+    return decision
 
 
 def _wait_until_it_renders(desk: Desk, run: RunFile, collected: Collected) -> None:

@@ -14,6 +14,7 @@ from prefect.logging import get_run_logger
 from prefect.tasks import Task
 
 from flows.desk import Desk
+from flows.telling import tell_training
 from flows.wish import Wish, scanned
 from tuneloop.collection import collect_weights
 from tuneloop.dataset.keep import store_pictures
@@ -105,6 +106,7 @@ def submit(
     """Claim the training and send the one paid POST. Never retried: the ledger knows how it ended."""
     order = Order(run, desk.recipe(run), uploaded, desk.archive(run), desk.limits, approval)
     submitted = submit_training(desk.ledger, desk.provider, training, order)
+    tell_training("submitted", run, submitted)
     get_run_logger().info("submitted %s: the provider's id is %s", submitted.name, submitted.job_id)
     return submitted
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from prefect.logging import get_run_logger
 
 from flows import steps
-from flows.asking import approval_for
+from flows.asking import approval_for, give_up
 from flows.desk import Desk
+from flows.telling import tell_training
 from flows.waiting import wait_for
 from tuneloop.clock import now
 from tuneloop.doubt import find_submitted, hold_if_unsearchable, may_claim_again
 from tuneloop.errors import (
     NotAtProvider,
+    ProviderError,
     ProviderUnavailable,
     RecordTaken,
     SubmissionUncertain,
@@ -53,7 +55,7 @@ def bring_home(desk: Desk, run: RunFile, *, cancelled: bool) -> Collected:
         elif last is None:
             _submit(desk, run, training, approval=None)
         elif isinstance(last, Held):
-            _go_on_from_hold(desk, run, training, last)
+            _go_on_from_hold(desk, run, training, last, cancelled=cancelled)
         else:
             desk.ledger.unmark(run)
             raise TrainingFailed(f"training {last.name} is {last.state}: {last.reason}")
@@ -69,6 +71,10 @@ def _submit(desk: Desk, run: RunFile, training: Training, approval: str | None) 
         get_run_logger().info("another run has claimed this training first; nothing was submitted here")
     except (SubmissionUncertain, TrainingHeld) as error:
         get_run_logger().warning("%s", error)
+    except ProviderError as error:
+        if not isinstance(read_training(desk.ledger, run.key, run.generation).last, Held):
+            raise
+        get_run_logger().warning("%s", error)  # a person goes on deciding
 
 
 def _find_out_what_became_of(
@@ -97,8 +103,9 @@ def _find_out_what_became_of(
     )
 
 
-def _go_on_from_hold(desk: Desk, run: RunFile, training: Training, held: Held) -> None:
+def _go_on_from_hold(desk: Desk, run: RunFile, training: Training, held: Held, *, cancelled: bool) -> None:
     """Ask a person, in the run that claimed; others wait for that answer."""
+    tell_training("held", run, held)
     asking = training.claim.flow_run if training.claim else run.flow_run
     if asking != run.flow_run and desk.ledger.is_marked(run.model_copy(update={"flow_run": asking})):
         what = f"Waiting for a person to decide about {held.name} in run {asking}: {held.reason}"
@@ -106,7 +113,9 @@ def _go_on_from_hold(desk: Desk, run: RunFile, training: Training, held: Held) -
         return
     try:
         approval = approval_for(desk, run, training, held)
-        if approval is not None:
+        if approval is not None and cancelled:
+            give_up(desk, training, held, f"its run was cancelled; a person says: {approval}")
+        elif approval is not None:
             _submit(desk, run, training, approval)
     except RecordTaken:
         get_run_logger().info("somebody else has decided about %s meanwhile", held.name)
@@ -124,7 +133,8 @@ def _look_at(desk: Desk, run: RunFile, submitted: Submitted) -> None:
     else:
         word = status.word
         if status.phase != "running":
-            record_progress(desk.ledger, run.key, run.generation, status)
+            record = record_progress(desk.ledger, run.key, run.generation, status)
+            tell_training("failed" if status.phase == "failed" else "trained", run, record)
             return
     wait_for(
         f"Waiting for {run.account.provider} to train {submitted.name} (job {submitted.job_id}, {word})",

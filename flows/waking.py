@@ -18,7 +18,7 @@ from prefect.states import Scheduled
 
 from tuneloop.clock import now
 from tuneloop.ledger import Ledger
-from tuneloop.watching import Story
+from tuneloop.settling import Story
 
 CONTINUING = "continue-training/by-the-sensor"
 """The deployment whose runs continue what others have left."""

@@ -5,16 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from prefect import flow
-from prefect.client.orchestration import get_client
+from prefect.artifacts import create_table_artifact
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
 from blocks.opening import open_provider, open_store
+from flows.telling import tell_training
+from flows.tidying import IDLE, delete_idle_ticks, younger_tick
 from flows.waking import Woken, wake
+from tuneloop.clock import now
 from tuneloop.errors import TuneloopError
 from tuneloop.ledger import Ledger
-from tuneloop.watching import look_at_all
+from tuneloop.settling import Change
+from tuneloop.values.training import job_name
+from tuneloop.watching import Tick, look_at_all, told_overdue
 
 
 @flow(name="watch-trainings")
@@ -28,26 +34,79 @@ def watch_trainings(stores: list[str]) -> State[Any]:
     Args:
         stores: Stores to watch: s3-bucket/NAME or local-file-system/NAME.
     """
-    in_flight, total = 0, Woken()
     with get_client(sync_client=True) as client:
-        for slug in stores:
-            try:
-                ledger = Ledger(open_store(slug))
-                tick = look_at_all(ledger, open_provider)
-            except TuneloopError as error:
-                total.problems.append(f"{slug}: {error}")
-                continue
-            for note in tick.notes:
-                get_run_logger().info("%s", note)
-            woken = wake(client, ledger, slug, tick.stories)
-            in_flight += tick.in_flight
-            total.problems += [f"{slug}: {problem}" for problem in [*tick.problems, *woken.problems]]
-            total.resumed += woken.resumed
-            total.continued += woken.continued
-            total.closed += woken.closed
-    if total.problems:
-        return Failed(message="; ".join(total.problems))
-    if not total.any:
-        return Completed(name="Idle", message=f"{in_flight} in flight, none has moved on.")
-    done = f"{total.resumed} woken, {total.continued} continued by another run, {total.closed} closed"
+        younger = younger_tick(client)
+        if younger is not None:
+            return Completed(name=IDLE, message=f"Started late; {younger} looks instead.")
+        looks = [_look_at_store(client, slug) for slug in stores]
+        delete_idle_ticks(client)
+    problems = [problem for tick, _ in looks for problem in tick.problems]
+    if problems:
+        return Failed(message="; ".join(problems))
+    in_flight = sum(tick.in_flight for tick, _ in looks)
+    if not any(woken.any or tick.changes or tick.overdue for tick, woken in looks):
+        return Completed(name=IDLE, message=f"{in_flight} in flight, none has moved on.")
+    _show(stores, looks)
+    done = ", ".join(
+        f"{sum(numbers)} {word}"
+        for word, numbers in (
+            ("written down", [len(tick.changes) for tick, _ in looks]),
+            ("woken", [woken.resumed for _, woken in looks]),
+            ("continued by another run", [woken.continued for _, woken in looks]),
+            ("closed", [woken.closed for _, woken in looks]),
+        )
+    )
     return Completed(message=f"{in_flight} in flight: {done}.")
+
+
+def _look_at_store(client: SyncPrefectClient, slug: str) -> tuple[Tick, Woken]:
+    """Look at one store; what a person has to mend is among the tick's problems."""
+    try:
+        ledger = Ledger(open_store(slug))
+        tick = look_at_all(ledger, open_provider)
+    except TuneloopError as error:
+        return Tick(problems=[f"{slug}: {error}"]), Woken()
+    for note in tick.notes:
+        get_run_logger().info("%s", note)
+    for change in tick.changes:
+        get_run_logger().info("%s is %s", change.record.name, change.record.state)
+        if change.record.state in {"trained", "failed"}:
+            tell_training("trained" if change.record.state == "trained" else "failed", change.run, change.record)
+    for run in tick.overdue:
+        job = job_name(run.key, run.generation)
+        get_run_logger().warning("%s of model %s takes unusually long; look at it", job, run.model)
+        tell_training("overdue", run)
+        told_overdue(ledger, run, job)
+    woken = wake(client, ledger, slug, tick.stories)
+    tick.problems = [f"{slug}: {problem}" for problem in [*tick.problems, *woken.problems]]
+    return tick, woken
+
+
+def _show(stores: list[str], looks: list[tuple[Tick, Woken]]) -> None:
+    """Publish what this tick saw and did, as a table."""
+    table = []
+    for store, (tick, woken) in zip(stores, looks, strict=True):
+        age = f"{(now() - tick.oldest).total_seconds() / 3600:.1f} h" if tick.oldest else ""
+        table += [
+            {"store": store, "what": f"{account}: {word}", "value": str(count)}
+            for (account, word), count in sorted(tick.states.items())
+        ]
+        table += [
+            {"store": store, "what": what, "value": value}
+            for what, value in (
+                ("oldest", age),
+                ("requests to providers", str(tick.requests)),
+                ("written down", str(len(tick.changes))),
+                ("longest from the provider's change to our record", _lag(tick.changes)),
+                ("runs woken", str(woken.resumed)),
+                ("runs continued by another one", str(woken.continued)),
+            )
+        ]
+    create_table_artifact(key="trainings-in-flight", table=table, description="What the sensor saw and did")
+
+
+def _lag(changes: list[Change]) -> str:
+    lags = [
+        (change.record.at - change.job.changed_at).total_seconds() for change in changes if change.job.changed_at
+    ]
+    return f"{max(lags):.0f} s" if lags else "the provider tells no time"

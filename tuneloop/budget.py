@@ -14,7 +14,7 @@ from tuneloop.clock import now
 from tuneloop.errors import ConfigurationError, OverBudget
 from tuneloop.ledger import Ledger
 from tuneloop.training_state import read_training
-from tuneloop.values.records import Claimed, RunFile, ended_unpaid
+from tuneloop.values.records import Claimed, RunFile
 from tuneloop.values.spending import WINDOW_DAYS, BudgetSlot, Limits, dollars, window_of
 from tuneloop.values.training import Account
 
@@ -115,7 +115,7 @@ class Budget:
             slot
             for slot in slots
             if slot.number not in released
-            and not ended_unpaid(read_training(self._ledger, slot.key, slot.generation).last)
+            and not read_training(self._ledger, slot.key, slot.generation).ended_unpaid
         )
         today = sum(slot.day == day for slot in live)
         return Spending(window, today, sum(slot.cents or 0 for slot in live), len(slots), live)
@@ -187,7 +187,7 @@ class Budget:
             slot = self._read(name)
             if slot.number in released:
                 continue
-            if ended_unpaid(read_training(self._ledger, slot.key, slot.generation).last):
+            if read_training(self._ledger, slot.key, slot.generation).ended_unpaid:
                 self._ledger.store.create(f"{folder}{slot.number:04d}.released", b"")
 
     def _released(self, folder: str) -> set[int]:

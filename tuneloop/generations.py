@@ -3,15 +3,8 @@
 from __future__ import annotations
 
 from tuneloop.ledger import Ledger
-from tuneloop.values.records import (
-    BAD_ENDS,
-    Abandoned,
-    AnyTrainingRecord,
-    Collected,
-    Failed,
-    Rejected,
-    ended_unpaid,
-)
+from tuneloop.training_state import read_training
+from tuneloop.values.records import BAD_ENDS, NEXT_STATES, AnyTrainingRecord, Failed, Rejected
 
 ATTEMPTS_IN_A_ROW = 3
 
@@ -27,8 +20,9 @@ def choose_generation(ledger: Ledger, key: str, on_request: str | None) -> int:
     last = ledger.last(key)
     if last is None:
         return 1
-    wanted = bool(on_request) and isinstance(last, Collected | Abandoned)
-    return last.generation + 1 if ended_unpaid(last) or wanted else last.generation
+    ended = not NEXT_STATES[last.state]
+    unpaid = ended and read_training(ledger, key, last.generation).ended_unpaid
+    return last.generation + 1 if unpaid or (ended and on_request) else last.generation
 
 
 def too_many_attempts(history: list[AnyTrainingRecord], generation: int) -> str | None:

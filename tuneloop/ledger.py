@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from pydantic import ValidationError
@@ -29,6 +30,7 @@ from tuneloop.values.training import job_name
 
 _FIRST_STATES = frozenset({"claimed", "abandoned"})
 """How a generation begins: abandoned where it was never claimed, which fences a starter that stands still."""
+_PAUSE = "paused-until"
 _NUMBERED = re.compile(r"(\d{4,})\.json")
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
@@ -40,6 +42,8 @@ class Marker:
     account: str
     job: str
     flow_run: str
+    since: datetime
+    """When it was left, by the store's clock."""
 
     @property
     def name(self) -> str:
@@ -118,22 +122,37 @@ class Ledger:
 
     def mark(self, run: RunFile) -> None:
         """Leave a marker, so that the sensor finds this story without reading history."""
-        self.store.create(_marker(run).name, b"")
+        self.store.create(_marker_name(run), b"")
 
     def is_marked(self, run: RunFile) -> bool:
         """Tell whether a run's story is open."""
-        return self.store.exists(_marker(run).name)
+        return self.store.exists(_marker_name(run))
 
     def markers(self) -> Iterator[Marker]:
         """Every open story, by names alone."""
-        for name in self.store.names("inflight/"):
+        for name, since in self.store.written("inflight/"):
             parts = name.split("/")
-            if len(parts) == 4:  # noqa: PLR2004 - inflight/account/job/run
-                yield Marker(*parts[1:])
+            if len(parts) == 4 and parts[2] != _PAUSE:  # noqa: PLR2004 - inflight/account/job/run
+                yield Marker(parts[1], parts[2], parts[3], since)
+
+    def pause(self, account: str, until: datetime) -> None:
+        """Remember that an account is not to be asked before a moment, because its provider said so."""
+        self.store.create(f"inflight/{account}/{_PAUSE}/{int(until.timestamp())}", b"")
+
+    def paused_until(self, account: str, at: datetime) -> datetime | None:
+        """Until when an account is not to be asked, None where it may be. Forgets what is over."""
+        latest = None
+        for name in self.store.names(f"inflight/{account}/{_PAUSE}/"):
+            until = datetime.fromtimestamp(int(name.rpartition("/")[2]), UTC)
+            if until <= at:
+                self.store.delete_marker(name)
+            else:
+                latest = until
+        return latest
 
     def unmark(self, run: RunFile) -> None:
         """Delete a run's marker. Only after the end of its story has been read."""
-        self.store.delete_marker(_marker(run).name)
+        self.store.delete_marker(_marker_name(run))
 
     # Decisions and promotions
 
@@ -215,8 +234,8 @@ def _check_step(after: AnyTrainingRecord | None, record: AnyTrainingRecord) -> N
         raise LedgerError(f"{record.state} (generation {record.generation}) cannot follow {before}")
 
 
-def _marker(run: RunFile) -> Marker:
-    return Marker(run.account.slug, job_name(run.key, run.generation), run.flow_run)
+def _marker_name(run: RunFile) -> str:
+    return f"inflight/{run.account.slug}/{job_name(run.key, run.generation)}/{run.flow_run}"
 
 
 def _spelled(record: Record) -> bytes:

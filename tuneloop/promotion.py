@@ -75,12 +75,9 @@ def standing_decision(ledger: Ledger, run: RunFile) -> Decision | None:
     if not decisions:
         return None
     last = decisions[-1]
-    promotions = ledger.promotions(run.model)
-    lost = (
-        last.verdict == "promote"
-        and len(promotions) > last.against
-        and not any(is_of(promotion, run) for promotion in promotions[max(0, last.against - 1) :])
-    )
+    champion = ledger.champion(run.model)
+    moved_on = champion is not None and champion.number > last.against
+    lost = last.verdict == "promote" and moved_on and _carried_out(ledger, run, last) is None
     return None if lost else last
 
 
@@ -89,8 +86,7 @@ def finished_decision(ledger: Ledger, run: RunFile) -> Decision | None:
     standing = standing_decision(ledger, run)
     if standing is None or standing.verdict != "promote":
         return standing
-    promotions = ledger.promotions(run.model)
-    return standing if any(is_of(p, run) for p in promotions[max(0, standing.against - 1) :]) else None
+    return standing if _carried_out(ledger, run, standing) else None
 
 
 def story_has_ended(ledger: Ledger, run: RunFile, last: AnyTrainingRecord | None) -> bool:
@@ -172,9 +168,9 @@ def promote(
     """
     if decision.verdict != "promote":
         raise LedgerError(f"{collected.name} was not decided to be promoted but: {decision.verdict}")
-    reigning = ledger.champion(run.model)
-    if reigning is not None and is_of(reigning, run):
-        return reigning
+    carried_out = _carried_out(ledger, run, decision)
+    if carried_out is not None:
+        return carried_out
     number = decision.against + 1
     promotion = Promotion(
         at=now(),
@@ -196,8 +192,13 @@ def promote(
     )
     if ledger.promote(promotion):
         return promotion
-    taken = ledger.promotions(run.model)[number - 1]
-    return taken if is_of(taken, run) else None
+    return _carried_out(ledger, run, decision)
+
+
+def _carried_out(ledger: Ledger, run: RunFile, decision: Decision) -> Promotion | None:
+    """The promotion that a decision has led to, or that made it needless: the champion it was judged against."""
+    since = ledger.promotions(run.model)[max(0, decision.against - 1) :]
+    return next((promotion for promotion in since if is_of(promotion, run)), None)
 
 
 def is_of(promotion: Promotion, run: RunFile) -> bool:

@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from tuneloop.clock import now
 from tuneloop.errors import LedgerError, RecordTaken
 from tuneloop.ledger import Ledger
-from tuneloop.values.records import AnyTrainingRecord, Claimed, Failed, Held, Submitted, Trained, WithId
+from tuneloop.values.records import (
+    BAD_ENDS,
+    Abandoned,
+    AnyTrainingRecord,
+    Claimed,
+    Failed,
+    Held,
+    Submitted,
+    Trained,
+    WithId,
+)
 from tuneloop.values.training import JobStatus, job_name
 
 
@@ -39,6 +49,15 @@ class Training:
     def name(self) -> str:
         """The job's name at the provider."""
         return job_name(self.key, self.generation)
+
+    @property
+    def ended_unpaid(self) -> bool:
+        """It has come to its end, and nothing is to be paid for it.
+
+        Where its submit was once in doubt, a bad end of the job that is followed says nothing about the other one.
+        """
+        bad = self.last is not None and self.last.state in BAD_ENDS
+        return not self.doubted and (bad or (isinstance(self.last, Abandoned) and not self.last.paid))
 
     @property
     def job_id(self) -> str | None:

@@ -103,11 +103,14 @@ class Transport:
         self.base_url = base_url.rstrip("/")
         self._key_header = key_header
         self._error_for = error_for
+        self.exchanges = 0
+        """Requests that were made, without the library's own repetitions."""
         self._session = _session(
             Retry(
                 total=3,
                 allowed_methods={"GET", "HEAD"},
-                status_forcelist={429, 500, 502, 503, 504},
+                # 429 only with a Retry-After: without one, asking at once makes it worse.
+                status_forcelist={500, 502, 503, 504},
                 backoff_factor=0.3,
                 backoff_jitter=0.2,
                 redirect=0,
@@ -201,6 +204,7 @@ class Transport:
     def _exchange(
         self, session: requests.Session, method: str, url: str, accept: tuple[int, ...], **parts: Any
     ) -> Answer:
+        self.exchanges += 1
         with self._mapped_errors():
             response = session.request(
                 method, url, allow_redirects=False, timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S), **parts

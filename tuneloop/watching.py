@@ -2,40 +2,27 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from tuneloop.asking import Asked, ask, cadence_of
 from tuneloop.clock import now
-from tuneloop.doubt import record_double, record_id
-from tuneloop.errors import NotAtProvider, ProviderUnavailable, RecordTaken, RecordUnreadable, TuneloopError
+from tuneloop.errors import ProviderUnavailable, RateLimited, TuneloopError
+from tuneloop.known_names import StoredNames
 from tuneloop.ledger import Ledger, Marker
-from tuneloop.promotion import story_has_ended
 from tuneloop.providers.provider import Provider
-from tuneloop.training_state import Training, read_training, record_progress
-from tuneloop.values.records import Abandoned, Claimed, Collected, Held, RunFile
+from tuneloop.settling import Change, Story, story_of, write_down
+from tuneloop.values.cadence import Cadence
+from tuneloop.values.canonical import digest_of
+from tuneloop.values.records import RunFile
 from tuneloop.values.training import JobStatus
 
-NEVER_CLAIMED_AFTER = timedelta(hours=24)
-"""A marker whose run has claimed nothing for so long was left by a starter that died."""
-
-
-@dataclass(frozen=True)
-class Story:
-    """A run that has something to do.
-
-    Attributes:
-        run: What it works on.
-        records: How many records its training has: part of what tells one salvage from another.
-        asks: A person is asked. Whoever sleeps over that is left asleep.
-        ended: Nothing is left to do but to take its marker away.
-    """
-
-    run: RunFile
-    records: int
-    asks: bool
-    ended: bool
+_AT_ONCE = 8
+_PAUSE_S = 60.0
+"""For how long an account is left alone that is asked too often and does not say for how long."""
 
 
 @dataclass
@@ -44,19 +31,29 @@ class Tick:
 
     Attributes:
         in_flight: Markers that were seen.
+        states: How many jobs have which state, by account and the provider's word for it.
+        oldest: When the oldest marker was left.
+        requests: Requests that were made to providers.
         stories: Runs that have something to do, be it only to end.
+        changes: What was written down.
+        overdue: Runs whose training takes unusually long, told of once.
         notes: Sentences worth a log line.
         problems: What a person has to mend; everything else was looked at all the same.
     """
 
     in_flight: int = 0
+    states: Counter[tuple[str, str]] = field(default_factory=Counter)
+    oldest: datetime | None = None
+    requests: int = 0
     stories: list[Story] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    overdue: list[RunFile] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
 
 def look_at_all(ledger: Ledger, open_provider: Callable[[str], Provider]) -> Tick:
-    """Ask each account once, write down what has ended, and name the runs that have something to do.
+    """Ask each account that is due, write down what has ended, and name the runs that have something to do.
 
     Has no memory and may die anywhere: the next look finds the same again. Two at once do no harm.
 
@@ -68,136 +65,93 @@ def look_at_all(ledger: Ledger, open_provider: Callable[[str], Provider]) -> Tic
     by_account: dict[str, list[Marker]] = defaultdict(list)
     for marker in ledger.markers():
         by_account[marker.account].append(marker)
-        tick.in_flight += 1
     for account, markers in by_account.items():
-        try:
-            run = next(filter(None, (ledger.run(marker.flow_run) for marker in markers)), None)
-            if run is None:
-                tick.notes.append(f"{account}: {len(markers)} markers without a run file are left alone")
-                continue
-            provider = open_provider(run.credentials)
-            started = now()
-            jobs = _ask(ledger, provider, markers)
-        except ProviderUnavailable as error:
-            tick.notes.append(f"{account}: not reached, the next tick asks again: {error}")
-            continue
-        except TuneloopError as error:
-            tick.problems.append(f"{account}: {error}")
-            continue
-        for marker in markers:
-            _look_at_one(ledger, marker, jobs.get(marker.job, []), tick)
-        tick.notes.append(f"{account}: asked about {len(markers)} in flight at {started:%H:%M:%S} UTC")
+        tick.in_flight += len(markers)
+        oldest = min(marker.since for marker in markers)
+        tick.oldest = oldest if tick.oldest is None else min(oldest, tick.oldest)
+        _look_at_account(ledger, account, markers, open_provider, tick)
     return tick
 
 
-def _ask(ledger: Ledger, provider: Provider, markers: list[Marker]) -> dict[str, list[JobStatus]]:
-    """Ask one account: by one list call where the list carries status, else for each job by itself.
+def _look_at_account(
+    ledger: Ledger, account: str, markers: list[Marker], open_provider: Callable[[str], Provider], tick: Tick
+) -> None:
+    at, asked, provider = now(), Asked(), None
+    try:
+        run = next(filter(None, (ledger.run(marker.flow_run) for marker in markers)), None)
+        if run is None:
+            tick.notes.append(f"{account}: {len(markers)} markers without a run file are left alone")
+            return
+        if (until := ledger.paused_until(account, at)) is None:
+            provider = open_provider(run.credentials)
+            provider.names_known = StoredNames(ledger.store, account)
+            asked = ask(ledger, provider, markers, at)
+        else:
+            tick.notes.append(f"{account}: not asked before {until:%H:%M:%S} UTC, as its provider wishes")
+    except RateLimited as error:
+        until = at + timedelta(seconds=error.retry_after_s or _PAUSE_S)
+        ledger.pause(account, until)
+        tick.notes.append(f"{account}: too many requests, asked again after {until:%H:%M:%S} UTC")
+    except ProviderUnavailable as error:
+        tick.notes.append(f"{account}: not reached, the next tick asks again: {error}")
+    except TuneloopError as error:
+        tick.problems.append(f"{account}: {error}")
+        return
+    tick.requests += provider.requests_made if provider else 0
+    _note_unknown_words(ledger, account, asked, tick)
+    _look_at_markers(ledger, markers, asked, at, tick)
 
-    Returns:
-        Jobs by the name that we gave them; more than one of a name should not be.
-    """
-    found: dict[str, list[JobStatus]] = defaultdict(list)
-    if provider.capabilities.list_carries_status:
-        for job in provider.jobs():
-            found[job.name].append(job)
-        return found
+
+def _look_at_markers(ledger: Ledger, markers: list[Marker], asked: Asked, at: datetime, tick: Tick) -> None:
+    """Settle every marker that needs it, several at once: each is some round trips to the store."""
+    unsettled = []
     for marker in markers:
-        if marker.job not in found:
-            found[marker.job] = _ask_for(ledger, provider, marker)
-    return found
+        jobs = asked.jobs.get(marker.job, [])
+        word = jobs[0].word if jobs else "not shown" if asked.complete else "not asked"
+        tick.states[marker.account, word] += 1
+        if jobs and all(job.phase == "running" for job in jobs):
+            if at - marker.since > timedelta(seconds=Cadence().overdue_s):
+                _tell_if_overdue(ledger, marker, at, tick)
+        else:
+            unsettled.append((marker, jobs))
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        list(threads.map(lambda item: _settle(ledger, item[0], item[1], tick), unsettled))
 
 
-def _ask_for(ledger: Ledger, provider: Provider, marker: Marker) -> list[JobStatus]:
-    """Ask for one job, by its id where that is known, else by its name."""
+def _settle(ledger: Ledger, marker: Marker, jobs: list[JobStatus], tick: Tick) -> None:
+    """Write down what happened to one job, and whether its run has something to do."""
     try:
         run = ledger.run(marker.flow_run)
         if run is None:
-            return []
-        training = read_training(ledger, run.key, run.generation)
-    except RecordUnreadable:
-        return []  # it is named where the marker is settled
-    if training.job_id is not None:
-        try:
-            return [provider.status(training.job_id)]
-        except NotAtProvider:
-            return []  # no evidence of anything
-    if isinstance(training.last, Claimed | Held):
-        return provider.find(marker.job)
-    return []
-
-
-def _look_at_one(ledger: Ledger, marker: Marker, jobs: list[JobStatus], tick: Tick) -> None:
-    """Write down what happened to one job, and whether its run has something to do."""
-    for job in jobs:
-        if not job.known:
-            tick.notes.append(f"{job.name}: unknown status {job.word!r} counts as still running")
-    if jobs and all(job.phase == "running" for job in jobs):
-        return
-    try:
-        run = ledger.run(marker.flow_run)
-        if run is not None:
-            story = _story(ledger, run, _write_down(ledger, run, jobs))
-            tick.stories += [story] if story else []
+            return
+        job, change = write_down(ledger, run, jobs)
+        story = story_of(ledger, run, job)
+        tick.changes += [change] if change else []
+        tick.stories += [story] if story else []
     except TuneloopError as error:
         # One record that cannot be read must not keep the others asleep.
         tick.problems.append(f"{marker.job}: {error}")
 
 
-def _write_down(ledger: Ledger, run: RunFile, jobs: list[JobStatus]) -> JobStatus | None:
-    """Bring the ledger up to what the provider shows.
-
-    Returns:
-        The job that the ledger follows.
-    """
-    if not jobs:
-        return None
-    training = read_training(ledger, run.key, run.generation)
-    job = next((job for job in jobs if job.job_id == training.job_id), jobs[0])
-    if isinstance(training.last, Claimed | Held):
-        record_id(ledger, training, job.job_id, "list")
-    for other in jobs:
-        if other is not job:
-            record_double(ledger, training.name, other.job_id, job.job_id)
-    record_progress(ledger, run.key, run.generation, job)
-    return job
+def _tell_if_overdue(ledger: Ledger, marker: Marker, at: datetime, tick: Tick) -> None:
+    """Tell of a training once that takes unusually long."""
+    if ledger.store.exists(f"overdue/{marker.job}"):
+        return
+    run = ledger.run(marker.flow_run)
+    if run is not None and at - marker.since > timedelta(seconds=cadence_of(run).overdue_s):
+        tick.overdue.append(run)
 
 
-def _story(ledger: Ledger, run: RunFile, job: JobStatus | None) -> Story | None:
-    """Tell what a run has to do now, None for nothing."""
-    training = read_training(ledger, run.key, run.generation)
-    last = training.last
-    if last is None:
-        if not _fenced(ledger, run, training):
-            return None
-        training = read_training(ledger, run.key, run.generation)
-    ended = story_has_ended(ledger, run, training.last)
-    if not ended:
-        if last is None or last.state == "submitted":
-            return None
-        if isinstance(last, Claimed) and now() <= last.take_over_after:
-            return None
-        if isinstance(last, Collected) and (job is None or job.phase != "ready"):
-            return None
-    return Story(run, training.records, asks=isinstance(last, Held), ended=ended)
+def told_overdue(ledger: Ledger, run: RunFile, job: str) -> None:
+    """Remember that somebody was told. Only after telling: twice is better than never."""
+    ledger.store.create(f"overdue/{job}", run.flow_run.encode())
 
 
-def _fenced(ledger: Ledger, run: RunFile, training: Training) -> bool:
-    """Close a training that was marked long ago and never claimed, so that a starter that stands still cannot.
-
-    Returns:
-        Whether it is closed now, by whomever.
-    """
-    if now() - run.at < NEVER_CLAIMED_AFTER:
-        return False
-    record = Abandoned(
-        at=now(),
-        generation=run.generation,
-        name=training.name,
-        reason=f"never claimed: its run {run.flow_run} has done nothing for a day",
-        paid=False,
-    )
-    try:
-        ledger.append(run.key, training.previous, record)
-    except RecordTaken:
-        return False
-    return True
+def _note_unknown_words(ledger: Ledger, account: str, asked: Asked, tick: Tick) -> None:
+    """Log a status word that is not documented, once."""
+    ours = {job.word: job for jobs in asked.jobs.values() for job in jobs if not job.known}
+    for word, job in ours.items():
+        name = f"words/{account}/{digest_of(word)[:16]}.txt"
+        if not ledger.store.exists(name):
+            tick.notes.append(f"{job.name}: unknown status {word!r} counts as still running")
+            ledger.store.create(name, word.encode())

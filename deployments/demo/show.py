@@ -16,6 +16,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from blocks.opening import open_store
+from deployments.automations import create_automations
 from deployments.demo.scenario import Outcome, parameters_for, play, set_parameters
 from deployments.demo.stack import Stack, StoreKind, fresh_folder, running_stack
 from deployments.sample_pictures import draw_sample_pairs, draw_sample_pictures, leave_one_out
@@ -68,6 +69,7 @@ def run_demo(wanted: Wanted) -> bool:
         task = progress.add_task("Emulated provider, Prefect server, worker, deployments", total=1)
         stack = ends.enter_context(running_stack(home, wanted.store, PROVIDER_OF[wanted.trainer]))
         progress.update(task, completed=1, description=f"Everything runs; the UI is {stack.server_url}")
+        create_automations()
         set_parameters(_parameters(first, stack, wanted))
         outcomes = [
             _play_one(stack, progress, name, _parameters(pictures, stack, wanted)) for name, pictures in plan

@@ -14,12 +14,13 @@ from tuneloop.clock import now
 from tuneloop.dataset.pack import DatasetArchive
 from tuneloop.emulator import EmulatorControl, Fault
 from tuneloop.errors import ConfigurationError, OverBudget, RequestRefused, TrainingHeld
+from tuneloop.generations import choose_generation
 from tuneloop.ledger import Ledger
 from tuneloop.providers.segmind import SegmindProvider
 from tuneloop.submission import Order, submit_training
 from tuneloop.training_state import read_training
 from tuneloop.values.bfl_recipe import BflFinetuneRecipe
-from tuneloop.values.records import Abandoned, Claimed, Held, RunFile
+from tuneloop.values.records import Abandoned, Claimed, Failed, Held, RunFile, Submitted
 from tuneloop.values.segmind_recipes import FluxLoraRecipe
 from tuneloop.values.spending import WINDOW_DAYS, Limits, window_of
 
@@ -213,3 +214,24 @@ def test_sixty_four_racing_runs_against_a_budget_for_three_pay_exactly_three(
     assert trainings(emulator) == 3
     assert len(held) == 61
     assert Budget(ledger, run.account, THREE_A_DAY).spending(now().date()).trainings_today == 3
+
+
+def test_bad_end_of_a_training_that_was_in_doubt_keeps_its_place_and_starts_no_new_generation(
+    ledger: Ledger, run: RunFile
+) -> None:
+    budget = Budget(ledger, run.account, Limits(trainings_per_day=1))
+    first = claimed(ledger, run)
+    budget.reserve(run, None, first, first)
+    held = Held(at=now(), generation=1, name=first.name, reason="nobody can tell")
+    ledger.append(run.key, first, held)
+    approved = claimed(ledger, run, approval="it is not in the console")
+    submitted = Submitted(at=now(), generation=1, name=first.name, job_id="second", found_by="answer")
+    ledger.append(run.key, approved, submitted)
+    failed = Failed(at=now(), generation=1, name=first.name, job_id="second", word="FAILED", reason="no GPU")
+    ledger.append(run.key, submitted, failed)
+    other = other_key(run, 9)
+    claim = claimed(ledger, other)
+    with pytest.raises(OverBudget):
+        budget.reserve(other, None, claim, claim)
+    assert choose_generation(ledger, run.key, None) == 1
+    assert choose_generation(ledger, run.key, "the console shows no other job") == 2

@@ -9,6 +9,7 @@ from tuneloop.errors import LedgerError
 from tuneloop.ledger import Ledger
 from tuneloop.promotion import Place, abandon, finished_decision, judge, promote, settle, standing_decision
 from tuneloop.values.evaluation import Evaluation, JudgedPicture, Verdict
+from tuneloop.values.plan import EvaluationPlan
 from tuneloop.values.records import Collected, Decision, RunFile
 
 GOOD = Evaluation(job="j", pictures=(JudgedPicture(prompt="p", seed=1, name="renders/j/1.jpg"),))
@@ -130,3 +131,18 @@ def test_run_that_was_abandoned_decides_nothing_for_another_run_of_the_same_mode
     assert standing_decision(ledger, other) is None
     assert settle(ledger, other, judge(GOOD, None), Place(1, 0), "report") is None
     assert settled(ledger, other, judge(GOOD, None), 0).verdict == "promote"
+
+
+def test_champion_that_was_replaced_while_it_was_judged_again_is_done(ledger: Ledger, run: RunFile) -> None:
+    first = settled(ledger, run, judge(GOOD, None), 0)
+    assert promote(ledger, run, collected(run), first, None)
+    on_another_plan = run.model_copy(update={"plan": EvaluationPlan(seeds=(7,))})
+    again = settled(ledger, on_another_plan, judge(GOOD, None, reigns=True), 1)
+    other = of_key(run, "b")
+    newer = settled(ledger, other, judge(GOOD, GOOD), 1)
+    assert promote(ledger, other, collected(other), newer, None)
+    # It was promoted before, and a later one has replaced it: nothing is left to be carried out.
+    done = promote(ledger, on_another_plan, collected(run), again, None)
+    assert done is not None
+    assert done.number == 1
+    assert finished_decision(ledger, on_another_plan) == again

@@ -95,6 +95,11 @@ class BflProvider(Provider):
         self._transport = Transport(self.name, base_url or region_url(region), ("x-key", api_key), error_for)
         self._webhook = webhook
 
+    @property
+    def requests_made(self) -> int:
+        """Requests that this client has made."""
+        return self._transport.exchanges
+
     def upload(self, archive: Archive) -> UploadedDataset:
         """Nothing to do: the zip travels within the submit."""
         return UploadedDataset(address=None, sha256=archive.sha256, size_bytes=archive.size_bytes)
@@ -147,8 +152,14 @@ class BflProvider(Provider):
         if not isinstance(ids, list) or not all(isinstance(item, str) for item in ids):
             raise UnexpectedAnswer("the list of fine-tunes should be a list of ids", **answer.details)
         for job_id in reversed(ids):
-            details = self._details(job_id)
-            yield job_id, str(details.get("finetune_comment", ""))
+            known = self.names_known.get(job_id) if self.names_known else None
+            yield job_id, self._comment(job_id) if known is None else known
+
+    def _comment(self, job_id: str) -> str:
+        comment = str(self._details(job_id).get("finetune_comment", ""))
+        if self.names_known is not None:
+            self.names_known.keep(job_id, comment)
+        return comment
 
     def _details(self, job_id: str) -> dict[str, Any]:
         answer = self._transport.call("GET", "/v1/finetune_details", params={"finetune_id": job_id})

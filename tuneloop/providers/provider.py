@@ -75,6 +75,16 @@ class Archive(Protocol):
         """Its bytes, from the start."""
 
 
+class NamesKnown(Protocol):
+    """Where the names of jobs are kept that a provider tells only one by one."""
+
+    def get(self, job_id: str) -> str | None:
+        """The name of a job, None where nobody has asked yet."""
+
+    def keep(self, job_id: str, name: str) -> None:
+        """Keep a name; it never changes."""
+
+
 @dataclass(frozen=True)
 class WeightsStream:
     """Weights on their way.
@@ -101,6 +111,13 @@ class Provider(ABC):
     capabilities: ClassVar[Capabilities]
     margins: ClassVar[Margins] = Margins()
     account: Account
+    names_known: NamesKnown | None = None
+    """Where to look for names before the provider is asked; None asks each time."""
+
+    @property
+    @abstractmethod
+    def requests_made(self) -> int:
+        """Requests that this client has made."""
 
     @abstractmethod
     def upload(self, archive: Archive) -> UploadedDataset:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -68,6 +69,7 @@ class _Job(BaseModel):
     error_message: str | None = None
     cloud_storage_url: str | None = None
     slug: str | None = None
+    updated_ts: object = None
 
     @property
     def job_id(self) -> str | None:
@@ -103,6 +105,11 @@ class SegmindProvider(Provider):
         self._inference = SegmindInference(
             self._transport, lambda job_id: self._details(job_id)[0].slug, self._expect_host
         )
+
+    @property
+    def requests_made(self) -> int:
+        """Requests that this client has made."""
+        return self._transport.exchanges
 
     def upload(self, archive: Archive) -> UploadedDataset:
         """Ask for a presigned URL, PUT the zip there, and read its size back.
@@ -244,4 +251,14 @@ def _job_status(job: _Job, answer: Answer) -> JobStatus:
         word=job.status,
         known=job.status in PHASES,
         error_message=redact(job.error_message, answer.secrets) if job.error_message else None,
+        changed_at=_moment(job.updated_ts),
     )
+
+
+def _moment(text: object) -> datetime | None:
+    """Read a time that is only shown to people: an odd one is no reason to stop."""
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

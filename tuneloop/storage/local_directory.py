@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
@@ -84,6 +85,12 @@ class LocalDirectory(Store):
         with refusals(self._folder, prefix):
             found = [name for name in self._below(start) if name.startswith(prefix) and is_name(name)]
         return iter(sorted(found))
+
+    def written(self, prefix: str) -> Iterator[tuple[str, datetime]]:
+        """Every name that starts with `prefix`, with its time of writing. See `Store.written`."""
+        for name in self.names(prefix):
+            with suppress(FileNotFoundError):  # deleted since it was listed
+                yield name, datetime.fromtimestamp((self._folder / name).stat().st_mtime, UTC)
 
     def write_stream(self, name: str, chunks: Iterable[bytes]) -> StoredObject:
         """Write a large object once, from a stream. See `Store.write_stream`."""

@@ -23,6 +23,7 @@ from tuneloop.storage.store import Store, StoredObject
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from contextlib import AbstractContextManager
+    from datetime import datetime
 
     from mypy_boto3_s3 import S3Client
 
@@ -128,12 +129,20 @@ class S3Store(Store):
 
     def names(self, prefix: str) -> Iterator[str]:
         """Every name that starts with `prefix`, sorted. See `Store.names`."""
+        return (name for name, _ in self.written(prefix))
+
+    def written(self, prefix: str) -> Iterator[tuple[str, datetime]]:
+        """Every name that starts with `prefix`, with its time of writing. See `Store.written`."""
         pages = self._client.get_paginator("list_objects_v2").paginate(
             Bucket=self._bucket, Prefix=self._prefix + checked_prefix(prefix)
         )
         with self._refusals(prefix):
-            keys = [item["Key"] for page in pages for item in page.get("Contents", ())]
-        return iter(sorted(filter(is_name, (key.removeprefix(self._prefix) for key in keys))))
+            listed = [
+                (item["Key"].removeprefix(self._prefix), item["LastModified"])
+                for page in pages
+                for item in page.get("Contents", ())
+            ]
+        return iter(sorted(item for item in listed if is_name(item[0])))
 
     def write_stream(self, name: str, chunks: Iterable[bytes]) -> StoredObject:
         """Write a large object once, from a stream. See `Store.write_stream`."""

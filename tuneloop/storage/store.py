@@ -11,6 +11,7 @@ from tuneloop.values.frozen import Frozen
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from contextlib import AbstractContextManager
+    from datetime import datetime
 
 _READ_BYTES = 1 << 20
 
@@ -65,6 +66,13 @@ class Store(ABC):
     @abstractmethod
     def names(self, prefix: str) -> Iterator[str]:
         """Every name that starts with `prefix`, sorted."""
+
+    @abstractmethod
+    def written(self, prefix: str) -> Iterator[tuple[str, datetime]]:
+        """Every name that starts with `prefix`, with the store's own time (UTC) of its writing.
+
+        A hint for how often to look at something, and never a proof: clocks differ, and copies are younger.
+        """
 
     @abstractmethod
     def write_stream(self, name: str, chunks: Iterable[bytes]) -> StoredObject:

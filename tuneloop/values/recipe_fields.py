@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from pydantic import JsonValue
 
+from tuneloop.values.cadence import Cadence
 from tuneloop.values.canonical import without_empty
 from tuneloop.values.frozen import Frozen
 from tuneloop.values.render_settings import ServiceSettings
@@ -20,6 +21,8 @@ class RecipeFields(Frozen):
     """Fields that do not change the weights: changing one is no reason to pay for a new training."""
     services: ClassVar[tuple[type[ServiceSettings], ...]]
     """Services that can render with the trained model; the first one is the default."""
+    cadence: ClassVar[Cadence] = Cadence()
+    """How often its trainings are asked about, and when one is overdue."""
     edit_pairs: ClassVar[bool] = False
     """The dataset is made of pairs, before and after, and the model edits pictures."""
 

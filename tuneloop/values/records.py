@@ -169,11 +169,6 @@ BAD_ENDS = frozenset({"failed", "rejected"})
 """Ends without a model and without a bill (a failed job is not charged)."""
 
 
-def ended_unpaid(record: AnyTrainingRecord | None) -> bool:
-    """Tell whether a generation has come to its end and nothing is to be paid for it."""
-    return record is not None and (record.state in BAD_ENDS or (isinstance(record, Abandoned) and not record.paid))
-
-
 Visibility = Literal["unchanged", "public", "private"]
 
 

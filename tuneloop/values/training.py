@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, JsonValue
@@ -89,6 +90,8 @@ class JobStatus(Frozen):
     """False where the word is not in the provider's documentation: then it counts as running."""
     error_message: str | None = None
     """The provider's reason, for failed jobs."""
+    changed_at: datetime | None = None
+    """When the job came to this state, by the provider's clock; None where it does not say."""
 
 
 class UploadedDataset(Frozen):

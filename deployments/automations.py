@@ -1,0 +1,137 @@
+"""`tuneloop automations`: what Prefect does by itself about our events. May be repeated."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.objects import StateType
+from prefect.events.actions import ActionTypes, ChangeFlowRunState, DoNothing, SendNotification
+from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+from prefect.exceptions import ObjectNotFound
+
+from tuneloop.errors import ConfigurationError
+
+_NOTICED = {
+    "failed": "a training has failed",
+    "held": "a training is held and asks a person",
+    "overdue": "a training takes unusually long",
+}
+_ZOMBIE_AFTER = timedelta(minutes=10)
+"""More than three heartbeats: a shorter window has called living runs dead."""
+_OUR_FLOWS = {"prefect.resource.role": "flow", "prefect.resource.name": ["retrain-model", "continue-training"]}
+_SIGNS_OF_LIFE = {
+    f"prefect.flow-run.{name}"
+    for name in (
+        "heartbeat", "Completed", "Failed", "Crashed", "Cancelling", "Cancelled", "Suspended", "Paused",
+        "Resuming", "AwaitingRetry", "Unchanged", "Planned",
+    )
+}  # fmt: skip
+
+
+def create_automations(notify: str | None = None) -> list[str]:
+    """Create or renew the automations that belong to every installation.
+
+    Args:
+        notify: Slug of a notification block, such as `slack-webhook/alerts`; without one nobody is told, and the
+            automations can be given an action in the UI.
+
+    Returns:
+        Their names.
+
+    Raises:
+        ConfigurationError: There is no such block.
+    """
+    with get_client(sync_client=True) as client:
+        block = _notification_block(client, notify) if notify else None
+        wanted = [*(_notice(event, what, block) for event, what in _NOTICED.items()), _zombies(), _crashed()]
+        for automation in wanted:
+            _create_or_renew(client, automation, keep_actions=notify is None)
+    return [automation.name for automation in wanted]
+
+
+def _notice(event: str, what: str, block: UUID | None) -> AutomationCore:
+    action: ActionTypes = DoNothing()
+    if block is not None:
+        action = SendNotification(
+            block_document_id=block,
+            subject=f"Tuneloop: {what}: {{{{ event.payload.model }}}}",
+            body=(
+                "{{ event.payload.job }} of model {{ event.payload.model }} ({{ event.payload.account }}): "
+                "{{ event.payload.reason }}\nRun {{ event.payload.flow_run }}"
+            ),
+        )
+    return AutomationCore(
+        name=f"tuneloop: notify on {event}",
+        description=f"Tells somebody that {what}. Made by `tuneloop automations`.",
+        trigger=EventTrigger(expect={f"tuneloop.training.{event}"}, posture=Posture.Reactive, threshold=1),
+        actions=[action],
+    )
+
+
+def _zombies() -> AutomationCore:
+    """A run whose process went away with its worker stays Running for ever, unless its heartbeat is missed."""
+    return AutomationCore(
+        name="tuneloop: call runs without heartbeat crashed",
+        description="A run of ours that gives no sign of life is marked Crashed. Made by `tuneloop automations`.",
+        trigger=EventTrigger(
+            after={"prefect.flow-run.heartbeat"},
+            expect=_SIGNS_OF_LIFE,
+            match={"prefect.resource.id": ["prefect.flow-run.*"]},
+            match_related=_OUR_FLOWS,
+            for_each={"prefect.resource.id"},
+            posture=Posture.Proactive,
+            threshold=1,
+            within=_ZOMBIE_AFTER,
+        ),
+        # Never by force: that has turned completed runs into crashed ones.
+        actions=[ChangeFlowRunState(state=StateType.CRASHED, message="No heartbeat for ten minutes.")],
+    )
+
+
+def _crashed() -> AutomationCore:
+    return AutomationCore(
+        name="tuneloop: start crashed runs again",
+        description="A crashed run of ours is started again, at most once in ten minutes; it carries on where the "
+        "ledger stands. Made by `tuneloop automations`.",
+        trigger=EventTrigger(
+            expect={"prefect.flow-run.Crashed"},
+            match={"prefect.resource.id": ["prefect.flow-run.*"]},
+            match_related=_OUR_FLOWS,
+            for_each={"prefect.resource.id"},
+            posture=Posture.Reactive,
+            threshold=1,
+            within=_ZOMBIE_AFTER,
+        ),
+        actions=[
+            ChangeFlowRunState(
+                state=StateType.SCHEDULED, name="AwaitingRetry", message="Started again after a crash."
+            )
+        ],
+    )
+
+
+def _create_or_renew(client: SyncPrefectClient, wanted: AutomationCore, *, keep_actions: bool) -> None:
+    """Create an automation, or renew the one of its name; what a user has hung on a notice stays."""
+    present = client.read_automations_by_name(wanted.name)
+    if not present:
+        client.create_automation(wanted)
+        return
+    notices = any(isinstance(action, DoNothing) for action in wanted.actions)
+    if keep_actions and notices:
+        wanted = wanted.model_copy(update={"actions": present[0].actions})
+    client.update_automation(present[0].id, wanted.model_copy(update={"enabled": present[0].enabled}))
+    for double in present[1:]:
+        client.delete_automation(double.id)
+
+
+def _notification_block(client: SyncPrefectClient, slug: str) -> UUID:
+    kind, _, name = slug.partition("/")
+    try:
+        return client.read_block_document_by_name(name, kind).id
+    except ObjectNotFound:
+        raise ConfigurationError(
+            f"there is no block {slug}; make a notification block in the Prefect UI under Blocks, such as Slack "
+            "Webhook, and name it as slack-webhook/NAME"
+        ) from None

@@ -1,0 +1,69 @@
+"""Tells Prefect what has happened to a training or a model, as events that automations can hang on."""
+
+from __future__ import annotations
+
+from typing import Literal
+from uuid import UUID, uuid5
+
+from prefect.events import emit_event
+
+from tuneloop.values.records import AnyTrainingRecord, Decision, Failed, Held, RunFile, WithId
+from tuneloop.values.training import job_name
+
+TrainingEvent = Literal["submitted", "trained", "failed", "held", "overdue"]
+ModelEvent = Literal["promoted", "rejected"]
+
+_SPACE = UUID("6f0c4b0e-7a0c-4d6b-9a55-3a1c0f9c8e11")
+"""Name space of our events' ids: whoever tells the same thing twice has told it once."""
+
+
+def tell_training(event: TrainingEvent, run: RunFile, record: AnyTrainingRecord | None = None) -> None:
+    """Tell what has happened to a training: `tuneloop.training.<event>`.
+
+    Args:
+        event: What has happened.
+        run: A run that waits for the training.
+        record: What was written, where something was; its writer's id makes one event of many tellers.
+    """
+    job = job_name(run.key, run.generation)
+    payload = {"model": run.model, "job": job, "account": run.account.slug, "flow_run": run.flow_run}
+    if isinstance(record, WithId):
+        payload["job_id"] = record.job_id
+    if isinstance(record, Failed | Held):
+        payload["reason"] = record.reason
+    what = f"tuneloop.training.{event}"
+    emit_event(
+        what,
+        resource={"prefect.resource.id": f"tuneloop.training.{job}", "prefect.resource.name": job},
+        related=[_model(run), *_flow_run(run)],
+        payload=payload,
+        id=uuid5(_SPACE, f"{what}/{job}/{record.writer if record else ''}"),
+    )
+
+
+def tell_model(event: ModelEvent, run: RunFile, decision: Decision) -> None:
+    """Tell what was decided about a model: `tuneloop.model.<event>`."""
+    what = f"tuneloop.model.{event}"
+    job = job_name(run.key, run.generation)
+    emit_event(
+        what,
+        resource={"prefect.resource.id": f"tuneloop.model.{run.model}", "prefect.resource.name": run.model},
+        related=[
+            {"prefect.resource.id": f"tuneloop.training.{job}", "prefect.resource.role": "training"},
+            *_flow_run(run),
+        ],
+        payload={"model": run.model, "job": job, "why": decision.why, "who": decision.who},
+        id=uuid5(_SPACE, f"{what}/{decision.writer}"),
+    )
+
+
+def _model(run: RunFile) -> dict[str, str]:
+    return {
+        "prefect.resource.id": f"tuneloop.model.{run.model}",
+        "prefect.resource.name": run.model,
+        "prefect.resource.role": "model",
+    }
+
+
+def _flow_run(run: RunFile) -> list[dict[str, str]]:
+    return [{"prefect.resource.id": f"prefect.flow-run.{run.flow_run}", "prefect.resource.role": "flow-run"}]

@@ -1,0 +1,1 @@
+"""A model checker of the ledger's protocol: every interleaving of a few small worlds, in plain Python."""

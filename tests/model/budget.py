@@ -1,0 +1,59 @@
+"""The budget of one account, for which two trainings compete: one may be paid.
+
+How a lost answer is resolved is the business of the other world. Here the list shows every job at once, or, where
+it is not trusted, any job or none. A claim passes three ages: the last byte may leave, what was sent may be
+accepted, all margins have passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tests.model import budget_steps
+from tests.model.budget_state import SETTLED, State, Training
+from tests.model.rules import EVERY_RULE, Rules
+
+LIMIT = 1
+
+
+@dataclass(frozen=True)
+class Budget:
+    """One account with a limit of one training.
+
+    Attributes:
+        trainings: How many training keys compete.
+        generations: How many generations each may have.
+        processes: How many processes may be alive at once.
+        each: How many of them may work on the same training.
+        trusted: Whether the provider's list shows every accepted job.
+        decides: Whether a person may give up what is held, or approve another submit of what is in doubt.
+        rules: What every process keeps to.
+    """
+
+    trainings: int = 2
+    generations: int = 2
+    processes: int = 2
+    each: int = 2
+    trusted: bool = True
+    decides: bool = False
+    rules: Rules = EVERY_RULE
+
+    def first(self) -> State:
+        return State((Training(),) * self.trainings)
+
+    def steps(self, state: State) -> Iterator[tuple[str, State, bool]]:
+        yield from budget_steps.steps(self, state)
+
+    def wrong(self, state: State) -> str | None:
+        # Beside a failed job may be the other one of an approval, which is left over: see `whereabouts`.
+        followed = [t for t in state.trainings if not (t.approved and t.record == "failed")]
+        if sum(training.job in {"accepted", "trained"} for training in followed) > LIMIT:
+            return "more was paid than the limit allows"
+        slots = [(slot.training, slot.generation) for slot in state.slots]
+        if len(slots) != len(set(slots)):
+            return "one training has two slots"
+        return None
+
+    def finished(self, state: State) -> bool:
+        return not state.processes and all(training.record in SETTLED for training in state.trainings)

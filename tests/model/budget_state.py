@@ -1,0 +1,74 @@
+"""Two trainings and the slots of their account, at one moment."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+HELD, IN_DOUBT = "held", "held in doubt"
+GIVEN_UP, GIVEN_UP_IN_DOUBT = "abandoned", "abandoned in doubt"
+UNPAID = frozenset({"failed", "rejected", GIVEN_UP})
+SETTLED = UNPAID | {"", HELD, IN_DOUBT, GIVEN_UP_IN_DOUBT, "collected"}
+MAY_SEND, IN_TRANSIT, RIPE = 2, 1, 0
+
+
+class Training(NamedTuple):
+    """One training key; its generations follow each other."""
+
+    generation: int = 1
+    record: str = ""
+    """State of the last record; empty for none."""
+    age: int = RIPE
+    """What has not yet passed of a claim's margins."""
+    job: str = ""
+    """What the provider has of this generation: nothing, sent, accepted, trained or failed. One that an approval
+    adds to it is not told apart: it is a person's own, and has no slot of its own."""
+    approved: bool = False
+    """Whether a person has let it be submitted again after it was in doubt."""
+
+
+class Slot(NamedTuple):
+    """A reserved place."""
+
+    training: int
+    generation: int
+    released: bool = False
+
+
+class Process(NamedTuple):
+    """A living process that works on one training."""
+
+    training: int
+    step: str
+    generation: int = 0
+    writes: str = ""
+    current: bool = False
+    """Whether the training's records are still those on which it decided."""
+    may_send: bool = False
+    """Whether its claim's deadline is still to come."""
+    slot: int = 0
+    """How many slots it has counted; or the one that it is about to release."""
+    audited: bool = False
+
+
+class State(NamedTuple):
+    """Everything there is."""
+
+    trainings: tuple[Training, ...]
+    slots: tuple[Slot, ...] = ()
+    processes: tuple[Process, ...] = ()
+
+
+def become(state: State, before: Process, *after: Process) -> State:
+    processes = list(state.processes)
+    processes.remove(before)
+    return state._replace(processes=tuple(sorted([*processes, *after])))
+
+
+def with_training(state: State, number: int, training: Training) -> State:
+    return state._replace(trainings=(*state.trainings[:number], training, *state.trainings[number + 1 :]))
+
+
+def append(state: State, number: int, training: Training) -> State:
+    """Create the next record. Whoever has read the records before is no longer up to date."""
+    processes = [p._replace(current=False) if p.training == number else p for p in state.processes]
+    return with_training(state, number, training)._replace(processes=tuple(sorted(processes)))

@@ -1,0 +1,81 @@
+"""What nobody may rely on: starts, kills, and what a person clicks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from tests.model.state import NOBODY, Post, Process, State, become, with_job, with_run
+
+if TYPE_CHECKING:
+    from tests.model.training import Training
+
+Steps = Iterator[tuple[str, State, bool]]
+LETTERS = "ABC"
+
+
+def steps(world: Training, state: State) -> Steps:
+    room = len(state.processes) < world.processes
+    for number, run in enumerate(state.runs):
+        name = f"run {LETTERS[number]}"
+        if room:
+            yield f"{name}: a process starts", _with(state, newborn(world, state, number)), False
+        if world.cancels and run.generation and not run.cancelled:
+            yield f"person: cancels {name}", with_run(state, number, run._replace(cancelled=True)), False
+        if world.decides and room and run.marked:
+            for label, after in _decisions(state, number):
+                yield label, after, False
+    for process in dict.fromkeys(state.processes):
+        for label, after in _killed(state, process):
+            yield f"{described(process)}: {label}", after, False
+
+
+def newborn(world: Training, state: State, number: int) -> Process:
+    """A new process of a run: it goes by the run file, where there is one."""
+    run = state.runs[number]
+    if run.generation and world.rules.run_file_once:
+        first = "leaves its marker" if world.rules.marker_before_claim else "reads"
+        return Process("run", number, first, run.generation, only_collects=run.cancelled)
+    return Process("run", number, "chooses", only_collects=run.cancelled)
+
+
+def described(process: Process) -> str:
+    letter = LETTERS[process.run]
+    return {"run": f"run {letter}", "tick": f"tick at {letter}", "person": "person"}[process.kind]
+
+
+def _with(state: State, process: Process) -> State:
+    return state._replace(processes=tuple(sorted((*state.processes, process))))
+
+
+def _decisions(state: State, number: int) -> Iterator[tuple[str, State]]:
+    """Approve or reject a held training, or name its job. All are decided on what was read, and written later.
+
+    A person approves only while a single submit is in doubt: jobs that are never shown would go on for ever.
+    """
+    generation = state.runs[number].generation
+    record = state.log[generation - 1]
+    if record is None or record.state != "held":
+        return
+    if not state.runs[number].cancelled and not record.approved:
+        again = Process("run", number, "writes", generation, writes="claimed", current=True)
+        yield "person: approves another submit", _with(state, again)
+    given_up = Process("person", number, "writes", generation, writes="abandoned", current=True)
+    yield "person: rejects the held training", _with(state, given_up)
+    for job in range(len(state.jobs)):
+        if state.jobs[job].generation == generation:
+            # The provider's console may show what its list lacks.
+            named = Process("person", number, "has the id", generation, job=job)
+            yield f"person: names job {job}", _with(state, named)
+
+
+def _killed(state: State, process: Process) -> Iterator[tuple[str, State]]:
+    after = become(state, process)
+    if process.step == "awaits the answer":
+        post = Post(process.generation, process.run, process.left)
+        yield "killed; what it has sent is lost", after
+        yield "killed; what it has sent is on its way", after._replace(posts=tuple(sorted((*after.posts, post))))
+        return
+    if process.job != NOBODY and not any(other.job == process.job for other in after.processes):
+        after = with_job(after, process.job, after.jobs[process.job]._replace(told=False))
+    yield "killed", after

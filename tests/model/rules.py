@@ -1,0 +1,75 @@
+"""The rules of the protocol, each of which can be taken away to see what it is good for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What every process keeps to. All hold, unless a test asks what happens without one."""
+
+    compare_and_set: bool = True
+    """A record is created only under the number that follows the records on which it was decided."""
+    run_file_once: bool = True
+    """The first run file wins for ever: the same run never moves on to another generation."""
+    marker_before_claim: bool = True
+    """The marker is there before the claim."""
+    marker_until_the_end: bool = True
+    """The marker is deleted only after the end of the training was read from the ledger."""
+    fence_before_unmarking: bool = True
+    """Before a marker without a claim is deleted, a record fences its run off."""
+    claim_of_one_process: bool = True
+    """A claim allows the process that wrote it to submit, not the same run started again."""
+    last_byte_before_deadline: bool = True
+    """The last byte of the submit leaves before the claim's deadline, or never."""
+    silence_is_looked_up: bool = True
+    """A submit without a clear answer is looked up by its name, never sent again."""
+    wait_for_arrival: bool = True
+    """A take-over waits until what was sent has arrived."""
+    wait_for_late_acceptance: bool = True
+    """A take-over waits until what has arrived is accepted, however late."""
+    wait_for_the_list: bool = True
+    """A take-over waits until what was accepted is shown in the provider's list."""
+    wait_for_the_clocks: bool = True
+    """A take-over allows for clocks that differ."""
+    list_after_the_margins: bool = True
+    """Absence counts only in a list that was started after every margin had passed."""
+    evidence_of_one_generation: bool = True
+    """A job is evidence only for the generation that it is named for."""
+    missing_is_no_evidence: bool = True
+    """A job that the provider does not know yet has not failed."""
+    id_over_claim_and_held: bool = True
+    """Who has a job's id writes it over another claim or a held training."""
+    held_where_untrusted: bool = True
+    """Where the list may lack accepted jobs, absence lets a person decide."""
+    refusal_keeps_the_doubt: bool = True
+    """That an approved submit came to nothing says nothing about the one before: the training is held again."""
+    doubt_counts_as_paid: bool = True
+    """A training given up in doubt counts as paid: it keeps its budget slot, and nobody submits it by itself."""
+    cancelled_only_collects: bool = True
+    """A cancelled run is continued to collect what was paid; it submits nothing."""
+    slot_before_submit: bool = True
+    """Nothing is submitted without a budget slot."""
+    slot_reused: bool = True
+    """A training that has a budget slot never takes a second one."""
+    slot_of_one_generation: bool = True
+    """The slot of one generation is none for the next."""
+    slot_after_the_last: bool = True
+    """A budget slot is created only under the number that follows the slots that were counted."""
+    release_after_unpaid_end: bool = True
+    """A budget slot is released only after an unpaid end was read."""
+    promotion_after_its_judge: bool = True
+    """A promotion takes exactly the number that follows the champion it was judged against."""
+    decision_before_promotion: bool = True
+    """The decision is written before the promotion."""
+    decision_after_those_read: bool = True
+    """A decision is created only under the number that was fixed before anything else was read to judge."""
+
+    def without(self, name: str) -> Rules:
+        """These rules, but for one."""
+        return replace(self, **{name: False})
+
+
+EVERY_RULE = Rules()
+NAMES = tuple(field.name for field in fields(Rules))

@@ -1,0 +1,158 @@
+"""The steps of a run's process, from its run file to the deletion of its marker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from tests.model.provider_steps import accept, seen_jobs
+from tests.model.state import NOBODY, SHOWN, Post, Process, Record, State, become, chosen_generation, with_run
+from tests.model.writing import at_rest, going_to_write, reads_again
+
+if TYPE_CHECKING:
+    from tests.model.training import Training
+
+Steps = Iterator[tuple[str, State]]
+
+
+def choose(world: Training, state: State, me: Process) -> Steps:
+    generation = chosen_generation(state.log)
+    if generation > world.generations:
+        yield "sees too many bad ends and gives up", become(state, me)
+    else:
+        then = me._replace(step="writes its run file", generation=generation)
+        yield f"chooses generation {generation}", become(state, me, then)
+
+
+def write_run_file(world: Training, state: State, me: Process) -> Steps:
+    run = state.runs[me.run]
+    first_wins = run.generation and world.rules.run_file_once
+    generation = run.generation if first_wins else me.generation
+    state = with_run(state, me.run, run._replace(generation=generation))
+    first = "leaves its marker" if world.rules.marker_before_claim else "reads"
+    yield f"works on generation {generation}", become(state, me, me._replace(step=first, generation=generation))
+
+
+def leave_marker(_: Training, state: State, me: Process) -> Steps:
+    marked = with_run(state, me.run, state.runs[me.run]._replace(marked=True))
+    yield "leaves its marker", become(marked, me, me._replace(step="reads"))
+
+
+def read(world: Training, state: State, me: Process) -> Steps:
+    record = state.log[me.generation - 1]
+    label = f"reads {record.state if record else 'that nothing is claimed'}"
+    me_now = me._replace(current=True)
+    here = become(state, me, me_now)
+    if record is None:
+        yield label, _claim(world, here, me_now)
+    elif record.state == "claimed":
+        if record.run == me.run and record.left and not world.rules.claim_of_one_process:
+            left = max(0, record.left - world.take_over_after + world.may_send)
+            yield f"{label}, by this run", become(here, me_now, me_now._replace(step="submits", left=left))
+        yield label, become(here, me_now, me_now._replace(step="lists"))
+    elif record.state == "submitted":
+        yield from _ask_for_the_job(world, here, me_now, record)
+    elif record.state == "trained":
+        yield f"{label}, collects the weights", going_to_write(world, here, me_now, "collected")
+    elif record.state == "held":
+        yield f"{label}, leaves it to a person and the sensor", _leave(world, here, me_now)
+    else:
+        yield label, become(here, me_now, at_rest(me, "deletes the marker"))
+
+
+def _claim(world: Training, state: State, me: Process) -> State:
+    if me.only_collects and world.rules.cancelled_only_collects:
+        return _leave(world, state, me)
+    return going_to_write(world, state, me, "claimed")
+
+
+def _leave(world: Training, state: State, me: Process) -> State:
+    """Suspend: the sensor finds the run by its marker."""
+    if not world.rules.marker_before_claim:
+        state = with_run(state, me.run, state.runs[me.run]._replace(marked=True))
+    return become(state, me)
+
+
+def _ask_for_the_job(world: Training, state: State, me: Process, record: Record) -> Steps:
+    """Ask for the job by its id, which a list that lacks the job does not prevent."""
+    job = state.jobs[record.job]
+    if job.hidden != SHOWN:
+        yield "reads submitted; the provider does not know the job yet", _leave(world, state, me)
+        if not world.rules.missing_is_no_evidence:
+            yield "takes the missing job for failed", going_to_write(world, state, me, "failed")
+    if job.phase == "running":
+        yield "reads submitted; the job still runs", _leave(world, state, me)
+    else:
+        yield f"reads submitted; the job has {job.phase}", going_to_write(world, state, me, job.phase)
+
+
+def start_list(world: Training, state: State, me: Process) -> Steps:
+    """Start a list call: it shows what there is now, and is judged later."""
+    record = state.log[me.generation - 1]
+    ripe = me.current and record is not None and record.state == "claimed" and record.left == 0
+    for seen in seen_jobs(world, state, me.generation):
+        yield "asks for the list", become(state, me, me._replace(step="judges", seen=seen, ripe=ripe))
+
+
+def judge_list(world: Training, state: State, me: Process) -> Steps:
+    record = state.log[me.generation - 1]
+    ripe = me.ripe
+    if not world.rules.list_after_the_margins:
+        ripe = me.current and record is not None and record.state == "claimed" and record.left == 0
+    if me.seen != NOBODY:
+        then = me._replace(step="has the id", job=me.seen, seen=NOBODY, ripe=False)
+        yield f"finds job {me.seen} in the list", become(state, me, then)
+    elif not ripe:
+        yield "does not find the job, and leaves", _leave(world, state, me)
+    elif not world.trusted and world.rules.held_where_untrusted:
+        yield "does not find the job, and holds", going_to_write(world, state, me, "held")
+    elif me.only_collects and world.rules.cancelled_only_collects:
+        yield "does not find the cancelled run's job", going_to_write(world, state, me, "abandoned")
+    else:
+        yield "does not find the job after all margins", going_to_write(world, state, me, "claimed")
+
+
+def submit(world: Training, state: State, me: Process) -> Steps:
+    """Look at the clocks and send the last byte, or not."""
+    if me.only_collects:
+        yield "submits for a cancelled run", state._replace(fault="a cancelled run has submitted")
+    elif me.left or not world.rules.last_byte_before_deadline:
+        sent = me._replace(step="awaits the answer", left=world.in_transit)
+        yield "sends the last byte", become(state, me, sent)
+        if not world.rules.silence_is_looked_up:
+            again = become(state, me, sent)
+            yield "sends the last byte, hears nothing and sends again", _with_post(again, sent)
+    else:
+        yield "is too late to send the last byte", going_to_write(world, state, me, "rejected")
+
+
+def await_answer(world: Training, state: State, me: Process) -> Steps:
+    accepted, number = accept(world, state, me.generation, me.run, told=True)
+    has_it = me._replace(step="has the id", left=0, job=number)
+    yield f"is told that job {number} is accepted", become(accepted, me, has_it)
+    if world.refuses:
+        yield "is refused", going_to_write(world, state, me, "rejected")
+    yield "hears nothing, and nothing has arrived", reads_again(state, me)
+    yield "hears nothing, what it has sent is on its way", reads_again(_with_post(state, me), me)
+
+
+def _with_post(state: State, me: Process) -> State:
+    post = Post(me.generation, me.run, me.left)
+    return state._replace(posts=tuple(sorted((*state.posts, post))))
+
+
+def delete_marker(_: Training, state: State, me: Process) -> Steps:
+    yield "deletes its marker", become(with_run(state, me.run, state.runs[me.run]._replace(marked=False)), me)
+
+
+STEPS: dict[str, Callable[[Training, State, Process], Steps]] = {
+    "chooses": choose,
+    "writes its run file": write_run_file,
+    "leaves its marker": leave_marker,
+    "reads": read,
+    "lists": start_list,
+    "judges": judge_list,
+    "submits": submit,
+    "awaits the answer": await_answer,
+    "deletes the marker": delete_marker,
+}

@@ -1,0 +1,157 @@
+"""One training key, its runs and the provider, at one moment.
+
+Time is kept as time left, so that the states are finite without a bound on time, claims or kills. For the same
+reason a generation is its last record, and a process remembers not a record's number but whether the records are
+still those it has read: creating the next number succeeds exactly then.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from tuneloop.values.records import NEXT_STATES
+
+ENDS = frozenset(state for state, following in NEXT_STATES.items() if not following)
+FIRST_STATES = frozenset({"claimed", "abandoned"})
+"""What a generation may begin with: a claim, or the fence before a marker that no claim followed."""
+BAD_ENDS = frozenset({"failed", "rejected"})
+"""Ends without a bill."""
+NOBODY = -1
+SHOWN = -1
+
+
+class Record(NamedTuple):
+    """The last record of a generation."""
+
+    state: str
+    run: int = NOBODY
+    """Whose claim it is."""
+    left: int = 0
+    """Time until a claim may be taken over."""
+    job: int = NOBODY
+    paid: bool = False
+    """Whether an abandoned training may have been accepted."""
+    approved: bool = False
+    """Whether a person has let a second submit through that may have been accepted as well as the first."""
+
+
+class Run(NamedTuple):
+    """A flow run: what survives its processes."""
+
+    generation: int = 0
+    """As chosen in the run file; 0 for no file."""
+    marked: bool = False
+    cancelled: bool = False
+
+
+class Process(NamedTuple):
+    """A living process: of a run, of a sensor tick that looks at one marker, or a person's click."""
+
+    kind: str
+    run: int
+    step: str
+    generation: int = 0
+    writes: str = ""
+    """State of the record that it is about to create."""
+    current: bool = False
+    """Whether the records are still those on which it decided."""
+    left: int = 0
+    """Time left for the last byte; once that is sent, time left until it is accepted."""
+    job: int = NOBODY
+    """The job whose id it has in hand."""
+    seen: int = NOBODY
+    """The job that its list showed."""
+    ripe: bool = False
+    """Whether the claim could be taken over when its list was started."""
+    only_collects: bool = False
+    """Whether its run was cancelled before it began."""
+
+
+class Job(NamedTuple):
+    """A training that the provider has accepted: it is paid, unless it fails."""
+
+    generation: int
+    run: int
+    """Whose process had submitted it."""
+    hidden: int
+    """Time left until the list shows it; SHOWN where it does."""
+    phase: str = "running"
+    told: bool = False
+    """Whether its id was given to a process that was not killed with it."""
+    reported: bool = False
+    """Whether it was reported as a double payment."""
+
+
+class Post(NamedTuple):
+    """A submit whose last byte has been sent, and whose answer nobody waits for any more."""
+
+    generation: int
+    run: int
+    left: int
+
+
+class State(NamedTuple):
+    """Everything there is."""
+
+    log: tuple[Record | None, ...]
+    """The last record of each generation."""
+    runs: tuple[Run, ...]
+    processes: tuple[Process, ...] = ()
+    """Sorted: it does not matter which one came first."""
+    jobs: tuple[Job, ...] = ()
+    posts: tuple[Post, ...] = ()
+    fault: str = ""
+    """What a process did that is never allowed."""
+
+
+def become(state: State, before: Process, *after: Process) -> State:
+    """Put a process's next moment in the place of this one; nothing, where it ends."""
+    processes = list(state.processes)
+    processes.remove(before)
+    processes += after
+    processes.sort()
+    return state._replace(processes=tuple(processes))
+
+
+def with_run(state: State, number: int, run: Run) -> State:
+    return state._replace(runs=(*state.runs[:number], run, *state.runs[number + 1 :]))
+
+
+def with_job(state: State, number: int, job: Job) -> State:
+    return state._replace(jobs=(*state.jobs[:number], job, *state.jobs[number + 1 :]))
+
+
+def append(state: State, generation: int, record: Record) -> State:
+    """Create the next record. Whoever has read the records before is no longer up to date."""
+    log = [*state.log[: generation - 1], record, *state.log[generation:]]
+    fault = state.fault or illegal_step(state.log, generation, record.state)
+    processes = [p._replace(current=False, ripe=False) for p in state.processes]
+    return state._replace(log=tuple(log), processes=tuple(sorted(processes)), fault=fault)
+
+
+def illegal_step(log: tuple[Record | None, ...], generation: int, state: str) -> str:
+    """What is wrong with a step, as the real ledger would say; empty where it is legal."""
+    before = log[generation - 1]
+    if before is not None:
+        legal = state in NEXT_STATES[before.state]
+        newer = any(log[generation:])
+    else:
+        legal = state in FIRST_STATES and all(r is not None and r.state in ENDS for r in log[: generation - 1])
+        newer = False
+    if legal and not newer:
+        return ""
+    return f"{state} of generation {generation} was written after {before.state if before else 'nothing'}"
+
+
+def chosen_generation(log: tuple[Record | None, ...]) -> int:
+    """The generation that a new run works on."""
+    history = [record for record in log if record is not None]
+    if not history:
+        return 1
+    last = history[-1]
+    return len(history) + ended_unpaid(last)
+
+
+def ended_unpaid(record: Record) -> bool:
+    """Tell whether an end leaves nothing to pay, so that a new run may begin the next generation."""
+    return record.state in BAD_ENDS or (record.state == "abandoned" and not record.paid)

@@ -1,0 +1,65 @@
+"""Where an accepted job has gone: who follows it, who knows of it, and what an approval cannot help.
+
+What is left over is this. A person is asked about a submit that nobody can account for, and says that the job is
+not there. That may be wrong, and no list can tell. So the approved submit may be accepted too, and then there are
+two jobs of one name. The ledger follows the one that is named first, to its end; nobody follows the other.
+If the one that is followed fails, the generation has ended unpaid: its budget slot is given back and a new run may
+begin the next generation beside the other job. None of this happens without an approval, or where only one of the
+two was accepted. A process that holds the other job's id reports it as a double payment. Whoever asks for the
+status is told of it once the list shows it. As long as neither happens nobody can know of it.
+"""
+
+from __future__ import annotations
+
+from tests.model.state import NOBODY, SHOWN, Job, Record, State
+
+OPEN = frozenset({"claimed", "held"})
+"""Records that do not name a job yet, and can still come to."""
+
+
+def record_of(state: State, job: Job) -> Record:
+    """The last record of a job's generation."""
+    return state.log[job.generation - 1] or Record("")
+
+
+def is_astray(state: State, number: int) -> bool:
+    """Tell whether a job is paid for, and neither followed nor, as far as that can be, known to a person."""
+    job = state.jobs[number]
+    record = record_of(state, job)
+    if job.phase == "failed" or job.reported:
+        return False
+    if record.job == number:
+        return record.state == "failed"
+    if record.state in OPEN:
+        # It is found by its name, as long as something leads to the record.
+        awake = any(process.generation == job.generation for process in state.processes)
+        return not awake and not any(run.marked and run.generation == job.generation for run in state.runs)
+    return not record.paid and not is_left_over(state, number)
+
+
+def is_left_over(state: State, number: int) -> bool:
+    """Tell whether a job is the other one of two, after an approval: see above."""
+    record = record_of(state, state.jobs[number])
+    return record.approved and record.job not in {NOBODY, number}
+
+
+def is_home(state: State, number: int, *, trusted: bool) -> bool:
+    """Tell whether nothing is left to do about a job, which is more than that it is not astray."""
+    job = state.jobs[number]
+    record = record_of(state, job)
+    if job.reported or (record.state == "abandoned" and record.paid):
+        return True
+    if record.job == number:
+        return record.state == {"trained": "collected", "failed": "failed"}.get(job.phase)
+    if is_left_over(state, number):
+        seen = job.hidden == SHOWN and job.phase != "failed"
+        return not job.told and (not seen or is_shown_by_the_status(state, number))
+    return record.state == "held" and not trusted and not job.told and job.hidden != SHOWN
+
+
+def is_shown_by_the_status(state: State, number: int) -> bool:
+    """Tell whether `tuneloop status` names a job as followed by nobody."""
+    job = state.jobs[number]
+    record = record_of(state, job)
+    followed = record.job == number or (record.job == NOBODY and record.state in OPEN)
+    return job.hidden == SHOWN and job.phase != "failed" and not followed

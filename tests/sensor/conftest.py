@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tuneloop.clock import Deadline, now
+from tuneloop.dataset.pack import DatasetArchive
+from tuneloop.doubt import record_id
+from tuneloop.ledger import Ledger
+from tuneloop.providers.segmind import SegmindProvider
+from tuneloop.training_state import read_training
+from tuneloop.values.records import Claimed, RunFile
+from tuneloop.values.segmind_recipes import FluxLoraRecipe
+from tuneloop.values.training import job_name
+from tuneloop.watching import Tick, look_at_all
+
+PutInFlight = Callable[[int], list[RunFile]]
+
+
+@pytest.fixture
+def put_in_flight(
+    ledger: Ledger, run: RunFile, provider: SegmindProvider, recipe: FluxLoraRecipe, archive: DatasetArchive
+) -> PutInFlight:
+    """Puts so many trainings of one account in flight, at the provider and in the ledger."""
+    uploaded = provider.upload(archive)
+
+    def put(count: int) -> list[RunFile]:
+        runs = []
+        for number in range(1, count + 1):
+            flow_run = f"00000000-0000-0000-0000-{number:012d}"
+            mine = run.model_copy(update={"key": f"{number:016x}" + "0" * 48, "flow_run": flow_run})
+            ledger.mark(ledger.remember_run(mine))
+            name = job_name(mine.key, 1)
+            claim = Claimed(
+                at=now(),
+                generation=1,
+                name=name,
+                nonce="n",
+                flow_run=flow_run,
+                until=now(),
+                take_over_after=now(),
+                account=mine.account,
+                credentials=mine.credentials,
+                dataset_digest=mine.dataset_digest,
+                recipe=mine.recipe,
+            )
+            ledger.append(mine.key, None, claim)
+            job_id = provider.submit(name, recipe, uploaded, archive, Deadline(60))
+            record_id(ledger, read_training(ledger, mine.key, 1), job_id, "answer")
+            runs.append(mine)
+        return runs
+
+    return put
+
+
+def look(ledger: Ledger, provider: SegmindProvider) -> Tick:
+    return look_at_all(ledger, lambda _: provider)
+
+
+def moved(tick: Tick) -> list[str]:
+    return sorted(story.run.flow_run for story in tick.stories)

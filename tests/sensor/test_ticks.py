@@ -1,0 +1,160 @@
+"""What a tick asks, writes down and remembers."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from tests.sensor.conftest import PutInFlight, look, moved
+from tests.wire.exchanges import exchange
+from tests.wire.replay import replaying
+from tuneloop.emulator import EmulatorControl, Fault, Progress
+from tuneloop.ledger import Ledger
+from tuneloop.providers.segmind import SegmindProvider
+from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.training_state import read_training
+from tuneloop.values.adopted_recipes import ADOPTED
+from tuneloop.values.cadence import Cadence
+from tuneloop.values.records import RunFile, Submitted
+from tuneloop.watching import told_overdue
+
+LIST = "/finetune/request/list"
+
+
+def lists(emulator: EmulatorControl) -> int:
+    return sum(request.path == LIST for request in emulator.requests())
+
+
+def age(ledger: Ledger, run: RunFile, by: timedelta) -> None:
+    """Let a marker look as if it had been left long ago."""
+    (marker,) = [marker for marker in ledger.markers() if marker.flow_run == run.flow_run]
+    assert isinstance(ledger.store, LocalDirectory)
+    moment = time.time() - by.total_seconds()
+    os.utime(ledger.store.uri.removeprefix("file://") + f"/{marker.name}", (moment, moment))
+
+
+@pytest.mark.parametrize("count", [1, 30])
+def test_one_list_call_asks_about_any_number_of_trainings(
+    count: int, put_in_flight: PutInFlight, ledger: Ledger, provider: SegmindProvider, emulator: EmulatorControl
+) -> None:
+    emulator.progress(Progress.after_seconds(3600))
+    put_in_flight(count)
+    before = len(emulator.requests())
+    tick = look(ledger, provider)
+    assert [request.path for request in emulator.requests()[before:]] == [LIST]
+    assert (tick.in_flight, moved(tick), sum(tick.states.values())) == (count, [], count)
+
+
+def test_burst_of_endings_is_written_down_in_one_tick_and_told_once(
+    put_in_flight: PutInFlight, ledger: Ledger, provider: SegmindProvider, emulator: EmulatorControl
+) -> None:
+    emulator.progress(Progress.after_seconds(3600))
+    runs = put_in_flight(40)
+    emulator.progress(Progress.at_once())
+    first = look(ledger, provider)
+    assert {read_training(ledger, run.key, 1).last.state for run in runs} == {"trained"}  # type: ignore[union-attr]
+    assert len(first.changes) == 40
+    second = look(ledger, provider)
+    assert second.changes == []
+    assert moved(second) == moved(first) == sorted(run.flow_run for run in runs)
+
+
+def test_account_that_asks_to_be_left_alone_is_left_alone_until_its_time_is_over(
+    put_in_flight: PutInFlight, ledger: Ledger, provider: SegmindProvider, emulator: EmulatorControl
+) -> None:
+    put_in_flight(1)
+    emulator.inject(Fault("refuse", LIST, status=429))
+    assert "too many requests" in " ".join(look(ledger, provider).notes)
+    asked = lists(emulator)
+    assert "not asked before" in " ".join(look(ledger, provider).notes)
+    assert lists(emulator) == asked
+    (pause,) = [name for name in ledger.store.names("inflight/") if "paused-until" in name]
+    ledger.store.delete_marker(pause)
+    ledger.store.create(pause.rpartition("/")[0] + "/1", b"")
+    assert len(look(ledger, provider).changes) == 1
+    assert not [name for name in ledger.store.names("inflight/") if "paused-until" in name]
+
+
+def test_old_training_is_asked_about_less_often_than_a_young_one(
+    put_in_flight: PutInFlight,
+    ledger: Ledger,
+    provider: SegmindProvider,
+    emulator: EmulatorControl,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    emulator.progress(Progress.after_seconds(3600))
+    (run,) = put_in_flight(1)
+    start = 1_800_000_000
+
+    def asked_within_an_hour() -> int:
+        before = lists(emulator)
+        for minute in range(60):
+            monkeypatch.setattr("tuneloop.watching.now", lambda at=minute: moment(start + 60 * at))
+            look(ledger, provider)
+        return lists(emulator) - before
+
+    def moment(seconds: float) -> object:
+        from datetime import UTC, datetime  # noqa: PLC0415
+
+        return datetime.fromtimestamp(seconds, UTC)
+
+    path = f"{ledger.store.uri.removeprefix('file://')}/{next(iter(ledger.store.names('inflight/')))}"
+    os.utime(path, (start, start))
+    assert asked_within_an_hour() >= 40
+    os.utime(path, (start - 8 * 3600, start - 8 * 3600))
+    assert 5 <= asked_within_an_hour() <= 12
+    del run
+
+
+def test_overdue_training_is_told_once(
+    put_in_flight: PutInFlight, ledger: Ledger, provider: SegmindProvider, emulator: EmulatorControl
+) -> None:
+    emulator.progress(Progress.after_seconds(1e9))
+    first, _second = put_in_flight(2)
+    age(ledger, first, timedelta(hours=25))
+    for _ in range(2):
+        # Told again until somebody has: a tick may die before it tells.
+        tick = look(ledger, provider)
+        assert [run.flow_run for run in tick.overdue] == [first.flow_run]
+    told_overdue(ledger, first, f"{first.key[:16]}-g1")
+    assert look(ledger, provider).overdue == []
+
+
+def test_no_recipe_is_overdue_sooner_than_ticks_look_for() -> None:
+    for recipe in ADOPTED.values():
+        assert recipe.cadence.overdue_s >= Cadence().overdue_s
+
+
+def test_fifty_invented_status_words_count_as_running_and_are_each_logged_once(
+    put_in_flight: PutInFlight, ledger: Ledger, emulator: EmulatorControl
+) -> None:
+    emulator.progress(Progress.after_seconds(3600))
+    runs = put_in_flight(50)
+    documented = exchange("segmind", "the list")
+    jobs = []
+    for number, run in enumerate(runs):
+        last = read_training(ledger, run.key, 1).last
+        assert isinstance(last, Submitted)
+        jobs.append(
+            {
+                **documented.response.body[0],
+                "name": last.name,
+                "finetune_id": last.job_id,
+                "status": f"STATE_{number}",
+            }
+        )
+    answer = replace(documented, response=replace(documented.response, body=jobs))
+    notes = []
+    for _ in range(2):
+        with replaying(answer) as replay:
+            tick = look(ledger, SegmindProvider("SG_0123456789abcdef", base_url=replay.url))
+        notes += [note for note in tick.notes if "unknown status" in note]
+        assert moved(tick) == []
+    assert len(notes) == 50
+    emulator.progress(Progress.at_once())
+    after = look(ledger, SegmindProvider(emulator.api_key, base_url=emulator.url))
+    assert len(after.changes) == 50
