@@ -11,7 +11,6 @@ from prefect.client.schemas.filters import (
     DeploymentFilter,
     DeploymentFilterId,
     FlowRunFilter,
-    FlowRunFilterEndTime,
     FlowRunFilterExpectedStartTime,
     FlowRunFilterState,
     FlowRunFilterStateName,
@@ -65,7 +64,7 @@ def delete_idle_ticks(client: SyncPrefectClient) -> int:
         deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[UUID(str(deployment.id))])),
         flow_run_filter=FlowRunFilter(
             state=FlowRunFilterState(name=FlowRunFilterStateName(any_=[IDLE])),
-            end_time=FlowRunFilterEndTime(before_=now() - _KEPT),
+            expected_start_time=FlowRunFilterExpectedStartTime(before_=now() - _KEPT),
         ),
         limit=_DELETED_AT_ONCE,
     )

@@ -65,7 +65,7 @@ def test_parameters_tasks_and_artifacts_show_no_key_and_no_signature(finished: U
 def test_run_that_failed_at_a_signed_address_shows_no_key_and_no_signature(
     emulator: EmulatorControl, wish: dict[str, Any]
 ) -> None:
-    emulator.inject(Fault("refuse", OBJECTS, "PUT", status=403))
+    emulator.inject(Fault("refuse", OBJECTS, "PUT", status=400))
     state = here(wish)
     assert state.name == "Failed"
     assert "status 403" in (state.message or "")

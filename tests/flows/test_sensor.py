@@ -1,0 +1,131 @@
+"""The sensor as a deployment: its own runs, what it tells, and what Prefect does about it."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+from prefect.client.schemas.objects import StateType
+from prefect.events.filters import EventFilter, EventNameFilter, EventRelatedFilter
+from prefect.states import Completed, Crashed, Scheduled
+
+from deployments.automations import create_automations
+from deployments.demo.stack import Stack
+from tests.flows.bill import Bill
+from tests.flows.runs import SENSOR, here, look, sensor_paused, start, tick, wait_for, wait_until
+from tuneloop.clock import now
+from tuneloop.emulator import EmulatorControl, Progress
+from tuneloop.ledger import Ledger
+
+
+def events_of(model: str) -> list[tuple[str, str]]:
+    """Our events that concern a model, with their ids, oldest first."""
+    about = EventRelatedFilter(id=[f"tuneloop.model.{model}"])
+    which = EventFilter(event=EventNameFilter(prefix=["tuneloop."]), related=about)
+    of_model = EventFilter(event=EventNameFilter(prefix=["tuneloop.model."]))
+    with get_client(sync_client=True) as client:
+        found = [*client.read_events(which, limit=50).events, *client.read_events(of_model, limit=50).events]
+    mine = [event for event in found if (event.payload or {}).get("model") == model]
+    return [(event.event, str(event.id)) for event in sorted(mine, key=lambda event: event.occurred)]
+
+
+def test_story_of_a_training_is_told_once_as_events(
+    stack: Stack, emulator: EmulatorControl, wish: dict[str, Any]
+) -> None:
+    emulator.progress(Progress.after_seconds(3600))
+    run = start(wish)
+    wait_for(run, "Suspended")
+    emulator.progress(Progress.at_once())
+    for _ in range(2):
+        tick(stack.store_slug)
+    wait_for(run, "Completed")
+    names = ["tuneloop.training.submitted", "tuneloop.training.trained", "tuneloop.model.promoted"]
+    wait_until("the events are there", lambda: len(events_of(wish["model"])) >= len(names))
+    told = events_of(wish["model"])
+    assert sorted(name for name, _ in told) == sorted(names)
+    assert len({event_id for _, event_id in told}) == len(told)
+
+
+def test_tick_that_did_something_shows_a_table_of_it(
+    stack: Stack, emulator: EmulatorControl, wish: dict[str, Any]
+) -> None:
+    emulator.progress(Progress.after_seconds(3600))
+    run = start(wish)
+    wait_for(run, "Suspended")
+    emulator.progress(Progress.at_once())
+    tick(stack.store_slug)
+    with get_client(sync_client=True) as client:
+        shown = client.read_artifacts(
+            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=["trainings-in-flight"])), limit=1
+        )
+    assert "requests to providers" in str(shown[0].data)
+    wait_for(run, "Completed")
+
+
+def made_sensor_run(state: Any, due: timedelta) -> UUID:
+    """A run of the sensor's deployment that was due some time ago and never started."""
+    with get_client(sync_client=True) as client:
+        sensor = client.read_deployment_by_name(SENSOR)
+        run = client.create_flow_run_from_deployment(
+            sensor.id, state=Scheduled(scheduled_time=now() - due), idempotency_key=None
+        )
+        if state is not None:
+            client.set_flow_run_state(run.id, state, force=True)
+    return run.id
+
+
+def test_late_ticks_leave_to_the_youngest_one(stack: Stack) -> None:
+    del stack
+    with sensor_paused():
+        late = [made_sensor_run(None, timedelta(minutes=minutes)) for minutes in range(6, 0, -1)]
+        wait_until("all have ended", lambda: all(look(run).is_final() for run in late))
+    messages = [look(run).message or "" for run in late]
+    assert all("Started late" in message for message in messages[:3])
+    assert "Started late" not in messages[-1]
+
+
+def test_idle_ticks_of_yesterday_are_deleted_and_others_stay(stack: Stack, ledger: Ledger) -> None:
+    del ledger
+    old_idle = made_sensor_run(Completed(name="Idle"), timedelta(hours=25))
+    old_busy = made_sensor_run(Completed(name="Completed"), timedelta(hours=25))
+    young_idle = made_sensor_run(Completed(name="Idle"), timedelta(minutes=1))
+    run = start({}, SENSOR)
+    wait_until("the sensor has looked", lambda: look(run).is_final())
+    with get_client(sync_client=True) as client:
+        left = {item.id for item in client.read_flow_runs(limit=200)}
+    assert old_idle not in left
+    assert {old_busy, young_idle} <= left
+    del stack
+
+
+def test_automations_are_made_once_and_start_a_crashed_run_again(
+    emulator: EmulatorControl, wish: dict[str, Any], bill: Bill
+) -> None:
+    try:
+        assert create_automations() == create_automations()
+        with get_client(sync_client=True) as client:
+            ours = [item for item in client.read_automations() if item.name.startswith("tuneloop: ")]
+        assert len(ours) == 5
+        emulator.progress(Progress.after_seconds(3600))
+        run = start(wish)
+        wait_for(run, "Suspended")
+        time.sleep(2)  # the server reads new automations now and then
+        with get_client(sync_client=True) as client:
+            client.set_flow_run_state(run, Crashed(), force=True)
+        wait_until("it is started again", lambda: look(run).type != StateType.CRASHED)
+        emulator.progress(Progress.at_once())
+        wait_until("it has ended well", lambda: look(run).type == StateType.COMPLETED)
+        assert len(bill.trainings) == 1
+    finally:
+        with get_client(sync_client=True) as client:
+            for item in client.read_automations():
+                client.delete_automation(item.id)
+
+
+def test_dry_run_tells_nothing(wish: dict[str, Any]) -> None:
+    assert here({**wish, "dry_run": True}).name == "Planned"
+    assert events_of(wish["model"]) == []
