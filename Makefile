@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup demo test test-live crash-test check format lock browser screenshots clean
+.PHONY: help setup demo test test-live crash-test bench-sensor check format lock browser screenshots clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
@@ -36,6 +36,9 @@ test-live: setup ## Run the provider contract on a real service (LIVE=segmind SE
 
 crash-test: setup ## Kill the pipeline at every point of I/O and judge the bills (ARGS="--full --json out.json")
 	@$(BIN)/python -m tests.crash $(ARGS)
+
+bench-sensor: setup ## Measure a tick of the sensor beside a polling task per job (ARGS="--json out.json")
+	@$(BIN)/python -m benchmarks.sensor $(ARGS)
 
 check: setup ## Lint, types and formatting
 	@$(BIN)/ruff check .

@@ -77,6 +77,35 @@ def automations(
 
 
 @app.command()
+def webhooks(
+    store: Annotated[
+        list[str] | None, typer.Option(help="A store's block, again for each; TUNELOOP_STORE without it.")
+    ] = None,
+    credentials: Annotated[
+        list[str] | None, typer.Option(help="An account's block, again for each; all of the server's without it.")
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8788,
+    public_url: Annotated[
+        str | None, typer.Option(help="Where providers reach this receiver, https://…; for --show.")
+    ] = None,
+    *,
+    show: Annotated[bool, typer.Option("--show", help="Print what to paste where, and end.")] = False,
+) -> None:
+    """Take providers' webhooks as hints: what is recorded is what their API says."""
+    if show:
+        from rich.console import Console  # noqa: PLC0415 - as above
+
+        from deployments.webhooks.show import show_addresses  # noqa: PLC0415 - as above
+
+        show_addresses(credentials or [], public_url or f"http://{host}:{port}", Console())
+        return
+    from deployments.webhooks.serving import serve_webhooks  # noqa: PLC0415 - as above
+
+    serve_webhooks(store or [], credentials or [], host, port)
+
+
+@app.command()
 def plan(
     file: Annotated[Path, typer.Argument(help="A deployment file, such as deployments/sample-robot.yaml.")],
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the plans to this file.")] = None,

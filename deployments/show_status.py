@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect.client.orchestration import get_client
-from prefect.exceptions import ObjectNotFound
 from rich.console import Console
 from rich.table import Table
 
 from blocks.opening import open_account, open_store
+from deployments.webhooks.accounts import all_credentials
 from tuneloop.budget import Budget, Spending
 from tuneloop.clock import now
 from tuneloop.errors import TuneloopError
@@ -18,8 +17,6 @@ from tuneloop.providers.provider import Provider
 from tuneloop.status import OpenTraining, doubles, open_trainings, spending_by_model, unowned_jobs
 from tuneloop.values.spending import Limits, dollars
 from tuneloop.values.training import JobStatus
-
-_KINDS = ("segmind-credentials", "bfl-credentials")
 
 
 def show_status(store: str, credentials: list[str], console: Console) -> bool:
@@ -40,7 +37,7 @@ def show_status(store: str, credentials: list[str], console: Console) -> bool:
     for line in lost:
         console.print(f"[red]Paid twice:[/] {line}")
     attention = bool(lost) or any(story.state in {"held", "unreadable"} for story in stories)
-    for slug in credentials or _all_credentials():
+    for slug in credentials or all_credentials():
         try:
             provider, limits = open_account(slug)
             console.print(_spending_table(slug, ledger, provider, limits))
@@ -49,18 +46,6 @@ def show_status(store: str, credentials: list[str], console: Console) -> bool:
             console.print(f"[red]{slug}:[/] {error}")
             attention = True
     return attention
-
-
-def _all_credentials() -> list[str]:
-    found = []
-    with get_client(sync_client=True) as client:
-        for kind in _KINDS:
-            try:
-                documents = client.read_block_documents_by_type(kind)
-            except ObjectNotFound:
-                continue
-            found += [f"{kind}/{document.name}" for document in documents if document.name]
-    return found
 
 
 def _stories_table(stories: list[OpenTraining]) -> Table:

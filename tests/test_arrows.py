@@ -56,6 +56,17 @@ INNER: dict[str, set[str]] = {
     },
     "evaluation": {"errors", "values", "storage", "providers", "dataset"},
     "promotion": {"errors", "values", "clock", "ledger"},
+    "hints": {
+        "errors",
+        "values",
+        "clock",
+        "ledger",
+        "providers",
+        "training_state",
+        "known_names",
+        "asking",
+        "watching",
+    },
     "adoption": {"errors", "values", "clock", "ledger", "providers", "training_state"},
     "status": {"errors", "values", "ledger", "providers", "training_state", "budget"},
     "planning": {

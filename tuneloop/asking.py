@@ -57,7 +57,7 @@ def ask(ledger: Ledger, provider: Provider, markers: list[Marker], at: datetime)
     # No order is kept between ticks: chance gives everyone a turn.
     for marker in random.sample(due, min(len(due), JOBS_A_TICK)):
         if marker.job not in asked.jobs:
-            asked.jobs[marker.job] = _ask_for(ledger, provider, marker)
+            asked.jobs[marker.job] = ask_for(ledger, provider, marker)
     return asked
 
 
@@ -74,7 +74,7 @@ def _ask_for_the_list(ledger: Ledger, provider: Provider, markers: list[Marker],
     return asked
 
 
-def _ask_for(ledger: Ledger, provider: Provider, marker: Marker) -> list[JobStatus]:
+def ask_for(ledger: Ledger, provider: Provider, marker: Marker) -> list[JobStatus]:
     """Ask for one job, by its id where that is known, else by its name."""
     try:
         run = ledger.run(marker.flow_run)

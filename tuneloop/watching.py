@@ -21,7 +21,7 @@ from tuneloop.values.records import RunFile
 from tuneloop.values.training import JobStatus
 
 _AT_ONCE = 8
-_PAUSE_S = 60.0
+PAUSE_S = 60.0
 """For how long an account is left alone that is asked too often and does not say for how long."""
 
 
@@ -89,7 +89,7 @@ def _look_at_account(
         else:
             tick.notes.append(f"{account}: not asked before {until:%H:%M:%S} UTC, as its provider wishes")
     except RateLimited as error:
-        until = at + timedelta(seconds=error.retry_after_s or _PAUSE_S)
+        until = at + timedelta(seconds=error.retry_after_s or PAUSE_S)
         ledger.pause(account, until)
         tick.notes.append(f"{account}: too many requests, asked again after {until:%H:%M:%S} UTC")
     except ProviderUnavailable as error:
@@ -99,10 +99,10 @@ def _look_at_account(
         return
     tick.requests += provider.requests_made if provider else 0
     _note_unknown_words(ledger, account, asked, tick)
-    _look_at_markers(ledger, markers, asked, at, tick)
+    look_at_markers(ledger, markers, asked, at, tick)
 
 
-def _look_at_markers(ledger: Ledger, markers: list[Marker], asked: Asked, at: datetime, tick: Tick) -> None:
+def look_at_markers(ledger: Ledger, markers: list[Marker], asked: Asked, at: datetime, tick: Tick) -> None:
     """Settle every marker that needs it, several at once: each is some round trips to the store."""
     unsettled = []
     for marker in markers:

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from tests.emulator.segmind_caller import Caller
+from tests.emulator.webhook_receiver import Receiver, receiving
 from tuneloop.emulator import EmulatorControl, Progress, running_emulator
 
 
@@ -16,3 +17,9 @@ def emulator(tmp_path: Path) -> Iterator[EmulatorControl]:
 @pytest.fixture
 def caller(emulator: EmulatorControl) -> Caller:
     return Caller(emulator)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as found:
+        yield found

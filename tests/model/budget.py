@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tests.model import budget_steps
-from tests.model.budget_state import SETTLED, State, Training
+from tests.model.budget_state import PAID, SETTLED, State, Training
 from tests.model.rules import EVERY_RULE, Rules
 
 LIMIT = 1
@@ -46,9 +46,9 @@ class Budget:
         yield from budget_steps.steps(self, state)
 
     def wrong(self, state: State) -> str | None:
-        # Beside a failed job may be the other one of an approval, which is left over: see `whereabouts`.
-        followed = [t for t in state.trainings if not (t.approved and t.record == "failed")]
-        if sum(training.job in {"accepted", "trained"} for training in followed) > LIMIT:
+        # Both jobs of an approval count as one: the second is the person's own.
+        paid = [any(job in PAID for job in training.jobs) + training.left_behind for training in state.trainings]
+        if sum(paid) > LIMIT:
             return "more was paid than the limit allows"
         slots = [(slot.training, slot.generation) for slot in state.slots]
         if len(slots) != len(set(slots)):

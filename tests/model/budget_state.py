@@ -6,8 +6,10 @@ from typing import NamedTuple
 
 HELD, IN_DOUBT = "held", "held in doubt"
 GIVEN_UP, GIVEN_UP_IN_DOUBT = "abandoned", "abandoned in doubt"
+FAILED_IN_DOUBT = "failed in doubt"
 UNPAID = frozenset({"failed", "rejected", GIVEN_UP})
-SETTLED = UNPAID | {"", HELD, IN_DOUBT, GIVEN_UP_IN_DOUBT, "collected"}
+SETTLED = UNPAID | {"", HELD, IN_DOUBT, GIVEN_UP_IN_DOUBT, FAILED_IN_DOUBT, "collected"}
+PAID = frozenset({"accepted", "trained"})
 MAY_SEND, IN_TRANSIT, RIPE = 2, 1, 0
 
 
@@ -19,11 +21,15 @@ class Training(NamedTuple):
     """State of the last record; empty for none."""
     age: int = RIPE
     """What has not yet passed of a claim's margins."""
-    job: str = ""
-    """What the provider has of this generation: nothing, sent, accepted, trained or failed. One that an approval
-    adds to it is not told apart: it is a person's own, and has no slot of its own."""
-    approved: bool = False
-    """Whether a person has let it be submitted again after it was in doubt."""
+    jobs: tuple[str, str] = ("", "")
+    """What the provider has of this generation: nothing, sent, accepted, trained or failed. The second is one that
+    an approval adds: it is a person's own, and has no slot of its own."""
+    followed: int = 0
+    """Which of the two the record is about, once a job is named."""
+    doubted: bool = False
+    """Whether it was held in doubt once. Whoever claims it after that has a person's approval."""
+    left_behind: bool = False
+    """Whether an earlier generation has a job that may be paid."""
 
 
 class Slot(NamedTuple):
@@ -45,6 +51,8 @@ class Process(NamedTuple):
     """Whether the training's records are still those on which it decided."""
     may_send: bool = False
     """Whether its claim's deadline is still to come."""
+    job: int = 0
+    """Which of the jobs it is about to name."""
     slot: int = 0
     """How many slots it has counted; or the one that it is about to release."""
     audited: bool = False
@@ -66,6 +74,11 @@ def become(state: State, before: Process, *after: Process) -> State:
 
 def with_training(state: State, number: int, training: Training) -> State:
     return state._replace(trainings=(*state.trainings[:number], training, *state.trainings[number + 1 :]))
+
+
+def with_job(training: Training, which: int, job: str) -> Training:
+    first, second = training.jobs
+    return training._replace(jobs=(first, job) if which else (job, second))
 
 
 def append(state: State, number: int, training: Training) -> State:

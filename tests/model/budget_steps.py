@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from tests.model.budget_state import (
+    FAILED_IN_DOUBT,
     GIVEN_UP,
     GIVEN_UP_IN_DOUBT,
     HELD,
     IN_DOUBT,
     IN_TRANSIT,
     MAY_SEND,
+    PAID,
     RIPE,
     UNPAID,
     Process,
@@ -20,6 +22,7 @@ from tests.model.budget_state import (
     Training,
     append,
     become,
+    with_job,
     with_training,
 )
 
@@ -45,11 +48,17 @@ def steps(world: Budget, state: State) -> Iterator[tuple[str, State, bool]]:
             yield f"a process of {LETTERS[number]} starts", state._replace(processes=begun), woken
             for label, after in _decisions(world, state, number):
                 yield f"a person {label} {LETTERS[number]}", after, False
-        for job in {"sent": ("accepted",), "accepted": ("trained", "failed")}.get(training.job, ()):
-            after = with_training(state, number, training._replace(job=job))
-            yield f"provider: job of {LETTERS[number]} is {job}", after, True
-        if training.age != RIPE and not (training.age == IN_TRANSIT and training.job == "sent"):
-            yield f"time passes for {LETTERS[number]}", _aged(state, number), True
+        yield from _without_a_process(state, number)
+
+
+def _without_a_process(state: State, number: int) -> Iterator[tuple[str, State, bool]]:
+    training = state.trainings[number]
+    for which, job in enumerate(training.jobs):
+        for then in {"sent": ("accepted",), "accepted": ("trained", "failed")}.get(job, ()):
+            after = with_training(state, number, with_job(training, which, then))
+            yield f"provider: job {which + 1} of {LETTERS[number]} is {then}", after, True
+    if training.age != RIPE and not (training.age == IN_TRANSIT and "sent" in training.jobs):
+        yield f"time passes for {LETTERS[number]}", _aged(state, number), True
 
 
 def _decisions(world: Budget, state: State, number: int) -> Steps:
@@ -59,8 +68,9 @@ def _decisions(world: Budget, state: State, number: int) -> Steps:
         return
     counts = training.record == IN_DOUBT and world.rules.doubt_counts_as_paid
     choices = {"gives up": GIVEN_UP_IN_DOUBT if counts else GIVEN_UP}
-    if training.record == IN_DOUBT:
-        # What an approval of the other kind lets over the limit is the person's own.
+    if training.record == IN_DOUBT and not training.jobs[1]:
+        # As in the other world, only while a single submit is in doubt. What an approval of the other kind lets
+        # over the limit is the person's own.
         choices["approves another submit of"] = "claimed"
     for label, record in choices.items():
         click = Process(number, "writes", training.generation, writes=record, current=True)
@@ -85,9 +95,11 @@ def read(world: Budget, state: State, me: Process) -> Steps:
         yield label, become(state, me, next_one)
     elif training.record in {"claimed", IN_DOUBT}:
         yield from _look_for_the_job(world, state, me, now)
-    elif training.record == "submitted" and training.job in {"trained", "failed"}:
-        end = "collected" if training.job == "trained" else "failed"
-        yield f"{label}, the job has {training.job}", become(state, me, now._replace(writes=end))
+    elif training.record == "submitted" and (job := training.jobs[training.followed]) in {"trained", "failed"}:
+        keeps_doubt = training.doubted and world.rules.failure_keeps_the_doubt
+        failed = FAILED_IN_DOUBT if keeps_doubt else "failed"
+        end = "collected" if job == "trained" else failed
+        yield f"{label}, the job has {job}", become(state, me, now._replace(writes=end))
     else:
         yield f"{label}, and leaves", become(state, me)
 
@@ -95,11 +107,11 @@ def read(world: Budget, state: State, me: Process) -> Steps:
 def _look_for_the_job(world: Budget, state: State, me: Process, now: Process) -> Steps:
     training = state.trainings[me.training]
     label = f"reads {training.record}"
-    there = training.job in {"accepted", "trained", "failed"}
-    if there:
-        yield f"{label}, finds the job", become(state, me, now._replace(writes="submitted"))
-        if world.trusted:
-            return
+    there = [which for which, job in enumerate(training.jobs) if job in {"accepted", "trained", "failed"}]
+    for which in there:
+        yield f"{label}, finds job {which + 1}", become(state, me, now._replace(writes="submitted", job=which))
+    if there and world.trusted:
+        return
     if training.record == "claimed" and training.age == RIPE:
         then = "claimed" if world.trusted else IN_DOUBT
         yield f"{label}, finds no job", become(state, me, now._replace(writes=then))
@@ -113,16 +125,23 @@ def write(world: Budget, state: State, me: Process) -> Steps:
         return
     before = state.trainings[me.training]
     if me.writes != "claimed":
-        written = append(state, me.training, before._replace(record=me.writes, age=RIPE))
+        followed = me.job if me.writes == "submitted" else before.followed
+        doubted = before.doubted or me.writes == IN_DOUBT
+        after = before._replace(record=me.writes, age=RIPE, followed=followed, doubted=doubted)
+        written = append(state, me.training, after)
         yield f"writes {me.writes}", become(written, me._replace(current=False))
         return
-    claim = Training(me.generation, "claimed", MAY_SEND)
-    if before.generation == me.generation:
-        claim = claim._replace(job=before.job, approved=before.approved or before.record == IN_DOUBT)
-    claimed = append(state, me.training, claim)
+    claimed = append(state, me.training, _claim(before, me.generation))
     first = "reserves" if world.rules.slot_before_submit else "submits"
     then = me._replace(step=first, writes="", may_send=True)
     yield f"claims generation {me.generation}", become(claimed, me._replace(current=False), then)
+
+
+def _claim(before: Training, generation: int) -> Training:
+    if before.generation == generation:
+        return before._replace(record="claimed", age=MAY_SEND)
+    may_be_paid = any(job == "sent" or job in PAID for job in before.jobs)
+    return Training(generation, "claimed", MAY_SEND, left_behind=before.left_behind or may_be_paid)
 
 
 def reserve(world: Budget, state: State, me: Process) -> Steps:
@@ -179,12 +198,11 @@ def submit(world: Budget, state: State, me: Process) -> Steps:
         yield "is too late to submit", _refused(world, state, me)
         return
     training = state.trainings[me.training]
-    there = training.job in {"accepted", "trained"}
+    which = int(training.doubted)
     at_provider = {
-        job: state if there else with_training(state, me.training, training._replace(job=job))
-        for job in ("accepted", "sent")
+        job: with_training(state, me.training, with_job(training, which, job)) for job in ("accepted", "sent")
     }
-    told = me._replace(step="writes", writes="submitted")
+    told = me._replace(step="writes", writes="submitted", job=which)
     yield "submits, and is told the job's id", become(at_provider["accepted"], me, told)
     yield "submits, and hears nothing", become(at_provider["sent"], me)
     yield "submits, and nothing arrives", become(state, me)
@@ -193,7 +211,7 @@ def submit(world: Budget, state: State, me: Process) -> Steps:
 
 def _refused(world: Budget, state: State, me: Process) -> State:
     """Decide on the end of a submit that came to nothing; the one before an approval may have been accepted."""
-    in_doubt = state.trainings[me.training].approved and world.rules.refusal_keeps_the_doubt
+    in_doubt = state.trainings[me.training].doubted and world.rules.refusal_keeps_the_doubt
     return become(state, me, me._replace(step="writes", writes=IN_DOUBT if in_doubt else "rejected"))
 
 

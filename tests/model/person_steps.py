@@ -23,7 +23,7 @@ def steps(world: Training, state: State) -> Steps:
         if world.cancels and run.generation and not run.cancelled:
             yield f"person: cancels {name}", with_run(state, number, run._replace(cancelled=True)), False
         if world.decides and room and run.marked:
-            for label, after in _decisions(state, number):
+            for label, after in _decisions(world, state, number):
                 yield label, after, False
     for process in dict.fromkeys(state.processes):
         for label, after in _killed(state, process):
@@ -48,18 +48,22 @@ def _with(state: State, process: Process) -> State:
     return state._replace(processes=tuple(sorted((*state.processes, process))))
 
 
-def _decisions(state: State, number: int) -> Iterator[tuple[str, State]]:
+def _decisions(world: Training, state: State, number: int) -> Iterator[tuple[str, State]]:
     """Approve or reject a held training, or name its job. All are decided on what was read, and written later.
 
     A person approves only while a single submit is in doubt: jobs that are never shown would go on for ever.
+    Where the run is cancelled meanwhile, it takes the approval for the end of its training, and sends nothing.
     """
-    generation = state.runs[number].generation
+    run = state.runs[number]
+    generation = run.generation
     record = state.log[generation - 1]
     if record is None or record.state != "held":
         return
-    if not state.runs[number].cancelled and not record.approved:
-        again = Process("run", number, "writes", generation, writes="claimed", current=True)
-        yield "person: approves another submit", _with(state, again)
+    answered = Process("run", number, "writes", generation, current=True, only_collects=run.cancelled)
+    if run.cancelled and world.rules.cancelled_only_collects:
+        yield "person: approves another submit, in vain", _with(state, answered._replace(writes="abandoned"))
+    elif not record.approved:
+        yield "person: approves another submit", _with(state, answered._replace(writes="claimed"))
     given_up = Process("person", number, "writes", generation, writes="abandoned", current=True)
     yield "person: rejects the held training", _with(state, given_up)
     for job in range(len(state.jobs)):

@@ -47,6 +47,8 @@ class Rules:
     """That an approved submit came to nothing says nothing about the one before: the training is held again."""
     doubt_counts_as_paid: bool = True
     """A training given up in doubt counts as paid: it keeps its budget slot, and nobody submits it by itself."""
+    failure_keeps_the_doubt: bool = True
+    """That the followed job failed says nothing about another one: what was once in doubt counts as paid."""
     cancelled_only_collects: bool = True
     """A cancelled run is continued to collect what was paid; it submits nothing."""
     slot_before_submit: bool = True

@@ -30,9 +30,11 @@ class Record(NamedTuple):
     """Time until a claim may be taken over."""
     job: int = NOBODY
     paid: bool = False
-    """Whether an abandoned training may have been accepted."""
+    """Whether an abandoned or failed training counts as paid, since another submit may have been accepted."""
     approved: bool = False
     """Whether a person has let a second submit through that may have been accepted as well as the first."""
+    doubted: bool = False
+    """Whether it was held once because nobody could tell what had become of its submit."""
 
 
 class Run(NamedTuple):
@@ -154,4 +156,4 @@ def chosen_generation(log: tuple[Record | None, ...]) -> int:
 
 def ended_unpaid(record: Record) -> bool:
     """Tell whether an end leaves nothing to pay, so that a new run may begin the next generation."""
-    return record.state in BAD_ENDS or (record.state == "abandoned" and not record.paid)
+    return record.state in BAD_ENDS | {"abandoned"} and not record.paid

@@ -84,7 +84,7 @@ class Training:
             paid = sum(job.generation == generation for job in state.jobs)
             if paid > 1 + (record is not None and record.approved):
                 return f"generation {generation} was paid {paid} times"
-            if record is not None and any(state.log[generation:]) and not ended_unpaid(record):
+            if record is not None and any(state.log[generation:]) and (record.doubted or not ended_unpaid(record)):
                 return f"generation {generation + 1} was begun, and generation {generation} may be paid"
         if len({(job.run, job.generation) for job in state.jobs}) > len({job.run for job in state.jobs}):
             return "one run has paid for two generations"

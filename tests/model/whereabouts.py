@@ -3,15 +3,16 @@
 What is left over is this. A person is asked about a submit that nobody can account for, and says that the job is
 not there. That may be wrong, and no list can tell. So the approved submit may be accepted too, and then there are
 two jobs of one name. The ledger follows the one that is named first, to its end; nobody follows the other.
-If the one that is followed fails, the generation has ended unpaid: its budget slot is given back and a new run may
-begin the next generation beside the other job. None of this happens without an approval, or where only one of the
-two was accepted. A process that holds the other job's id reports it as a double payment. Whoever asks for the
+Even if the one that is followed fails, the generation counts as paid, because it was in doubt once: it keeps its
+budget slot, and no run begins the next generation beside the other job by itself. So a wrong approval costs the
+one job that it adds, and nothing follows from that. None of this happens without an approval, or where only one of
+the two was accepted. A process that holds the other job's id reports it as a double payment. Whoever asks for the
 status is told of it once the list shows it. As long as neither happens nobody can know of it.
 """
 
 from __future__ import annotations
 
-from tests.model.state import NOBODY, SHOWN, Job, Record, State
+from tests.model.state import NOBODY, SHOWN, Job, Record, State, ended_unpaid
 
 OPEN = frozenset({"claimed", "held"})
 """Records that do not name a job yet, and can still come to."""
@@ -34,20 +35,25 @@ def is_astray(state: State, number: int) -> bool:
         # It is found by its name, as long as something leads to the record.
         awake = any(process.generation == job.generation for process in state.processes)
         return not awake and not any(run.marked and run.generation == job.generation for run in state.runs)
-    return not record.paid and not is_left_over(state, number)
+    return not is_given_up(record) and not is_left_over(state, number)
+
+
+def is_given_up(record: Record) -> bool:
+    """Tell whether a person has given a training up, knowing that it may be paid."""
+    return record.state == "abandoned" and record.paid
 
 
 def is_left_over(state: State, number: int) -> bool:
-    """Tell whether a job is the other one of two, after an approval: see above."""
+    """Tell whether a job is the other one of two, after an approval, and nothing is begun beside it: see above."""
     record = record_of(state, state.jobs[number])
-    return record.approved and record.job not in {NOBODY, number}
+    return record.approved and record.job not in {NOBODY, number} and not ended_unpaid(record)
 
 
 def is_home(state: State, number: int, *, trusted: bool) -> bool:
     """Tell whether nothing is left to do about a job, which is more than that it is not astray."""
     job = state.jobs[number]
     record = record_of(state, job)
-    if job.reported or (record.state == "abandoned" and record.paid):
+    if job.reported or is_given_up(record):
         return True
     if record.job == number:
         return record.state == {"trained": "collected", "failed": "failed"}.get(job.phase)

@@ -72,19 +72,19 @@ def write_record(world: Training, state: State, me: Process) -> Steps:
 
 def _records(world: Training, state: State, me: Process) -> list[Record]:
     before = state.log[me.generation - 1] or Record("")
-    in_doubt = before.state == "held"
+    rules = world.rules
     if me.writes == "claimed":
-        approved = before.approved or in_doubt
+        claim = Record("claimed", me.run, approved=before.doubted, doubted=before.doubted)
         # The clocks are read before the claim is created: just before, or too long ago.
-        return [Record("claimed", me.run, left, approved=approved) for left in (world.take_over_after, 0)]
-    if me.writes == "abandoned":
-        paid = in_doubt and world.rules.doubt_counts_as_paid
-        return [Record("abandoned", paid=paid, approved=before.approved)]
-    if me.writes == "rejected" and before.approved and world.rules.refusal_keeps_the_doubt:
+        return [claim._replace(left=left) for left in (world.take_over_after, 0)]
+    if me.writes == "rejected" and before.doubted and rules.refusal_keeps_the_doubt:
         # All is as it was before the approval: one submit may have been accepted, and a person may approve again.
-        return [Record("held")]
+        return [Record("held", doubted=True)]
     job = me.job if me.writes == "submitted" else before.job
-    return [Record(me.writes, job=job, approved=before.approved)]
+    doubted = before.doubted or me.writes == "held"
+    keeps_doubt = {"abandoned": rules.doubt_counts_as_paid, "failed": rules.failure_keeps_the_doubt}
+    paid = doubted and keeps_doubt.get(me.writes, False)
+    return [Record(me.writes, job=job, paid=paid, approved=before.approved, doubted=doubted)]
 
 
 def _claim_label(record: Record) -> str:

@@ -7,13 +7,14 @@ state of its own: a job is Pending until it is Ready. There is no download of we
 from collections.abc import Callable
 from typing import Any
 
+from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from tuneloop.emulator import bfl_answers as answers
-from tuneloop.emulator import bfl_finetunes, bfl_pictures
+from tuneloop.emulator import bfl_finetunes, bfl_pictures, bfl_webhooks
 from tuneloop.emulator.bfl_fields import Deletion
 from tuneloop.emulator.bfl_requests import API_KEY, authenticate, large_body, query_field, small_body
 from tuneloop.emulator.emulation import Emulation, Provider
@@ -42,7 +43,10 @@ class BflRoutes:
     async def _finetune(self, request: Request) -> Response:
         authenticate(request)
         upload = await large_body(request, bfl_finetunes.LONG_FIELD)
-        return await self._shown(bfl_finetunes.submit, upload)
+        accepted = await run_in_threadpool(bfl_finetunes.submit, self._emulation, upload)
+        # No webhook tells of a training before its client knows the id.
+        answered = BackgroundTask(self._emulation.webhooks.answered, accepted["finetune_id"])
+        return JSONResponse(accepted, background=answered)
 
     async def _mine(self, request: Request) -> Response:
         authenticate(request)
@@ -90,6 +94,7 @@ BFL = Provider(
     ),
     progress=Progress.after_seconds(Pending=8.0),
     routes=lambda emulation: BflRoutes(emulation).routes(),
+    webhooks=bfl_webhooks.STYLE,
     refusal=answers.injected,
     error_pages={
         404: answers.unknown_route,

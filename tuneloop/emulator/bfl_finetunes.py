@@ -45,7 +45,8 @@ def submit(emulation: Emulation, upload: JsonUpload) -> dict[str, Any]:
     Raises:
         Invalid: for wrong fields or an archive that is not even looked at; the answer echoes all of it.
     """
-    request = _recipe(checked(Finetune, upload.fields, upload))
+    body = checked(Finetune, upload.fields, upload)
+    request = _recipe(body)
     job_id = str(uuid.uuid4())
     key = f"{_ARCHIVES}/{job_id}.zip"
     incoming = emulation.objects.begin()
@@ -64,11 +65,14 @@ def submit(emulation: Emulation, upload: JsonUpload) -> dict[str, Any]:
         emulation.accept(job_id, name, request, key, doom)
         summary = {**request, "price_usd": price_usd(request["iterations"])}
         emulation.billing.record(job_id, "training", name, summary)
+        webhook = None if body.webhook_url is None else str(body.webhook_url)
+        emulation.webhooks.follow(job_id, url=webhook, secret=body.webhook_secret)
+    emulation.webhooks.before_answer(job_id)
     return {"finetune_id": job_id}
 
 
 def _recipe(body: Finetune) -> dict[str, Any]:
-    """Return what is kept of a request: neither the archive nor a webhook, whose secret is nobody's business."""
+    """Return what is shown of a request: neither the archive nor a webhook, whose secret is nobody's business."""
     request = body.model_dump(mode="json", include=set(_SHOWN))
     if request["learning_rate"] is None:
         request["learning_rate"] = _DEFAULT_RATES[body.finetune_type]

@@ -11,6 +11,7 @@ from tuneloop.emulator.jobs import Job
 from tuneloop.emulator.progress import Progress
 from tuneloop.emulator.request_log import LoggedRequest
 from tuneloop.emulator.switches import Switches
+from tuneloop.emulator.webhook_log import Delivery
 
 _TIMEOUT_S = 30
 
@@ -109,6 +110,30 @@ class EmulatorControl:
     def reset_switches(self) -> None:
         """Set every switch back to how the provider behaves by itself."""
         self._call("DELETE", "switches")
+
+    def webhook(self, url: str | None) -> None:
+        """Register Segmind's one webhook, as its console does; None removes it. BFL's come with each submit.
+
+        Raises:
+            EmulatorControlError: while another is registered, for an address that is not on this machine, and
+                of BFL.
+        """
+        if url is None:
+            self._call("DELETE", "webhook")
+        else:
+            self._call("POST", "webhook", {"url": url})
+
+    def send_sample(self) -> Delivery:
+        """Let the console send a sample to the registered webhook; return what came of it.
+
+        Raises:
+            EmulatorControlError: if none is registered.
+        """
+        return Delivery(**self._call("POST", "webhook/sample"))
+
+    def deliveries(self) -> list[Delivery]:
+        """Return every attempt to tell a webhook something, oldest first."""
+        return [Delivery(**entry) for entry in self._call("GET", "deliveries")["deliveries"]]
 
     def _call(self, method: str, control: str, body: dict[str, Any] | None = None) -> Any:
         # A session of its own for each call: a restarted emulator leaves no dead connection behind.

@@ -1,4 +1,7 @@
-"""The control routes under `/_emulator/`: what a test may see and do that a client may not."""
+"""The control routes under `/_emulator/`: what a test may see and do that a client may not.
+
+Those of the webhooks are in `webhook_routes.py`.
+"""
 
 import json
 from dataclasses import asdict
@@ -53,18 +56,18 @@ class ControlRoutes:
 
     async def _fail_job(self, request: Request) -> Response:
         job_id = request.path_params["job_id"]
-        body = await _body(request)
+        body = await json_body(request)
         if not isinstance(body.get("error_message"), str):
-            return _unusable("give the text the job fails with as error_message")
+            return unusable("give the text the job fails with as error_message")
         if not self._emulation.jobs.fail(job_id, body["error_message"]):
             return JSONResponse({"error": f"job {job_id}: there is none, or it has already ended"}, 409)
         return JSONResponse({"failed": job_id})
 
     async def _mark_job(self, request: Request) -> Response:
         job_id = request.path_params["job_id"]
-        mark: Mark | None = (await _body(request)).get("mark")
+        mark: Mark | None = (await json_body(request)).get("mark")
         if mark is None or mark not in get_args(Mark):
-            return _unusable(f"mark must be one of {', '.join(get_args(Mark))}")
+            return unusable(f"mark must be one of {', '.join(get_args(Mark))}")
         if self._emulation.jobs.find(job_id, polled=False) is None:
             return JSONResponse({"error": f"job {job_id}: there is none"}, 404)
         self._emulation.marks.add(job_id, mark)
@@ -76,27 +79,27 @@ class ControlRoutes:
             faults.clear()
         if request.method == "POST":
             try:
-                faults.add(Fault(**await _body(request)))
+                faults.add(Fault(**await json_body(request)))
             except (TypeError, ValueError) as error:
-                return _unusable(str(error))
+                return unusable(str(error))
         return JSONResponse({"faults": faults.waiting()})
 
     async def _clock(self, request: Request) -> Response:
         clock = self._emulation.clock
         if request.method == "POST":
             try:
-                clock.advance(float((await _body(request))["advance_s"]))
+                clock.advance(float((await json_body(request))["advance_s"]))
             except (KeyError, TypeError, ValueError) as error:
-                return _unusable(f"advance_s must be a number of seconds: {error}")
+                return unusable(f"advance_s must be a number of seconds: {error}")
         return JSONResponse({"now": clock.now(), "offset_s": clock.offset_s})
 
     async def _progress(self, request: Request) -> Response:
         jobs = self._emulation.jobs
         if request.method == "POST":
             try:
-                jobs.set_policy(Progress(**await _body(request)))
+                jobs.set_policy(Progress(**await json_body(request)))
             except (TypeError, ValueError) as error:
-                return _unusable(str(error))
+                return unusable(str(error))
         return JSONResponse(asdict(jobs.policy))
 
     async def _switches(self, request: Request) -> Response:
@@ -105,13 +108,14 @@ class ControlRoutes:
             board.reset()
         if request.method == "POST":
             try:
-                board.turn(**await _body(request))
+                board.turn(**await json_body(request))
             except (TypeError, ValueError) as error:
-                return _unusable(str(error))
+                return unusable(str(error))
         return JSONResponse(asdict(board.now))
 
 
-async def _body(request: Request) -> dict[str, Any]:
+async def json_body(request: Request) -> dict[str, Any]:
+    """Return the JSON object of a control request, an empty one where there is none."""
     try:
         body = json.loads(await request.body())
     except ValueError:
@@ -119,5 +123,6 @@ async def _body(request: Request) -> dict[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
-def _unusable(reason: str) -> Response:
+def unusable(reason: str) -> Response:
+    """Answer a control request that has been refused."""
     return JSONResponse({"error": f"{reason}; nothing was changed"}, 400)

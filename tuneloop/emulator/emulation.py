@@ -20,6 +20,8 @@ from tuneloop.emulator.request_log import RequestLog
 from tuneloop.emulator.state import State
 from tuneloop.emulator.switches import SwitchBoard
 from tuneloop.emulator.tasks import Tasks
+from tuneloop.emulator.webhook_style import WebhookStyle
+from tuneloop.emulator.webhooks import Webhooks
 
 WEIGHTS_BYTES = 1_500_000
 """Size of a weights file, where nothing else is asked for."""
@@ -35,6 +37,7 @@ class Provider:
     lifecycle: Lifecycle
     progress: Progress
     """Policy until another is set."""
+    webhooks: WebhookStyle
     routes: Callable[["Emulation"], list[BaseRoute]]
     refusal: Callable[["Emulation", Fault], Response]
     """The provider's own answer with the status that a fault asks for."""
@@ -62,6 +65,7 @@ class Emulation:
         self.faults = FaultQueue(self.state)
         self.switches = SwitchBoard(self.state)
         self.jobs = Jobs(self.state, self.clock, provider.lifecycle, provider.progress)
+        self.webhooks = Webhooks(self.state, self.clock, self.jobs, self.switches, provider.webhooks)
         self.marks = JobMarks(self.state)
         self.tasks = Tasks(self.state, self.clock)
         self.objects = Objects(self.state, self.clock, folder / f"{provider.name}-objects")

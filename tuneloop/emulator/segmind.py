@@ -19,6 +19,7 @@ from tuneloop.emulator import (
     segmind_models,
     segmind_queue,
     segmind_submit,
+    segmind_webhooks,
     signed_urls,
     weights,
 )
@@ -40,7 +41,6 @@ from tuneloop.emulator.segmind_requests import (
 
 _UPLOADS = "finetune-pipeline/uploads/5f0c1c5e-2a55-4b0e-9d3c-6a3f5d1b7e42"
 """Bucket and folder of the one account."""
-_MODELS = "segmind-sd-models/finetune/finetuned_models"
 _UPLOAD_VALID_S = 3600
 """Segmind does not say; an hour is what it grants for downloads."""
 _DOWNLOAD_VALID_S = 3600
@@ -80,8 +80,8 @@ class SegmindRoutes:
         query = signed_urls.sign_v4("PUT", PREFIX + key, self._emulation.clock.now(), _UPLOAD_VALID_S)
         return JSONResponse({"presigned_url": f"{url}?{query}", "s3_url": url})
 
-    def _submit(self, fields: Fields, _: str) -> Response:
-        return JSONResponse(segmind_submit.submit(self._emulation, fields))
+    def _submit(self, fields: Fields, origin: str) -> Response:
+        return segmind_submit.submit(self._emulation, fields, origin)
 
     def _details(self, fields: Fields, origin: str) -> Response:
         # The Kontext page sends a FINETUNE_ID as request_id; one value is known by both names.
@@ -104,7 +104,7 @@ class SegmindRoutes:
 
     def _file_download(self, fields: Fields, origin: str) -> Response:
         path = urlsplit(text_field(fields, "cloud_storage_url")).path
-        match = re.fullmatch(f"{PREFIX}{_MODELS}/([^/]+)/[^/]+", path)
+        match = re.fullmatch(f"{PREFIX}{segmind_models.WEIGHTS}/([^/]+)/[^/]+", path)
         job = self._job(match.group(1), polled=False) if match else None
         if job is None or urlsplit(self._weights_url(job, origin) or "").path != path:
             raise Refused(404, "cloud_storage_url is not the file of one of your models")
@@ -150,8 +150,7 @@ class SegmindRoutes:
         """Return where the weights lie, None before they exist."""
         if not LIFECYCLE.reached(job.status, LIFECYCLE.trained):
             return None
-        file = re.sub(r"[^A-Za-z0-9._-]", "-", job.name)
-        return f"{origin}{PREFIX}{_MODELS}/{job.id}/{file}.safetensors"
+        return segmind_models.weights_url(job, origin)
 
     def _write_weights(self, job: Job, key: str) -> None:
         """Put the file in place when it is first asked for: nobody waits for gigabytes nobody wants."""
@@ -190,6 +189,7 @@ SEGMIND = Provider(
         INFERENCE_QUEUED=3.0,
     ),
     routes=lambda emulation: SegmindRoutes(emulation).routes(),
+    webhooks=segmind_webhooks.STYLE,
     refusal=answers.injected,
     error_pages={404: answers.unknown_route, 405: answers.wrong_verb, Refused: answers.refused},
 )

@@ -87,7 +87,7 @@ def details(job: Job, weights_url: str | None, deploying_word: str) -> dict[str,
             "name": job.name,
             "data_source_path": job.request["data_source_path"],
             "instance_prompt": job.request["instance_prompt"],
-            "status": _word(job, deploying_word),
+            "status": shown_status(job.status, deploying_word),
             "source_type": "AWS_S3",
             "base_model": job.request["base_model"],
             "slug": slug(job),
@@ -108,7 +108,7 @@ def listed(job: Job, weights_url: str | None, deploying_word: str) -> dict[str, 
         theme_of(request).first_id: job.id,
         "data_source_path": request["data_source_path"],
         "name": job.name,
-        "status": _word(job, deploying_word),
+        "status": shown_status(job.status, deploying_word),
         "error_message": job.error_message,
         "segmind_model_path": None,
         "advance_parameters": repeated | request["advance_parameters"],
@@ -128,5 +128,6 @@ def slug(job: Job) -> str:
     return f"{job.id}-{re.sub('[^A-Za-z0-9_-]+', '-', job.name).strip('-').lower()}"
 
 
-def _word(job: Job, deploying_word: str) -> str:
-    return deploying_word if job.status == "INFERENCE_QUEUED" else job.status
+def shown_status(status: str, deploying_word: str) -> str:
+    """Return the word that Segmind shows for a state."""
+    return deploying_word if status == "INFERENCE_QUEUED" else status

@@ -17,6 +17,7 @@ from typing import Any
 from tuneloop.emulator import picture_edits, pictures, weights
 from tuneloop.emulator.emulation import Emulation
 from tuneloop.emulator.jobs import Job
+from tuneloop.emulator.objects import PREFIX
 from tuneloop.emulator.picture_values import Model, Wish
 from tuneloop.emulator.public_file import NotPublic, fetch
 from tuneloop.emulator.segmind_answers import slug
@@ -26,6 +27,8 @@ from tuneloop.emulator.segmind_themes import theme_of
 
 SHARED_SLUG = "flux-dev-finetuned"
 """The endpoint of all Flux models, which takes the id of one."""
+WEIGHTS = "segmind-sd-models/finetune/finetuned_models"
+"""Bucket and folder of all weights files."""
 ASPECT_RATIOS = (
     "1:1", "2:3", "3:4", "5:8", "9:16", "9:19", "9:21", "3:2", "4:3", "8:5", "16:9", "19:9", "21:9",
 )  # fmt: skip
@@ -126,6 +129,12 @@ def billed(job: Job, body: Mapping[str, Any]) -> dict[str, Any]:
     if "image" in summary:
         summary["image"] = "sha256:" + hashlib.sha256(base64.b64decode(body["image"])).hexdigest()
     return summary
+
+
+def weights_url(job: Job, origin: str) -> str:
+    """Return where the weights of a job lie once it is trained; nobody may read there without a signature."""
+    file = re.sub(r"[^A-Za-z0-9._-]", "-", job.name)
+    return f"{origin}{PREFIX}{WEIGHTS}/{job.id}/{file}.safetensors"
 
 
 def weights_mark(emulation: Emulation, job: Job) -> str:

@@ -8,6 +8,9 @@ once, though the provider may well read it later.
 import uuid
 from typing import Any
 
+from starlette.background import BackgroundTask
+from starlette.responses import JSONResponse, Response
+
 from tuneloop.emulator import dataset_pairs, dataset_zip
 from tuneloop.emulator.emulation import Emulation
 from tuneloop.emulator.public_file import NotPublic, fetch
@@ -23,8 +26,10 @@ _PAIR = {"base_model": text(), "theme": text()}
 _PARAMETERS = Field((dict,), "an object", required=False)
 
 
-def submit(emulation: Emulation, body: dict[str, Any]) -> dict[str, Any]:
+def submit(emulation: Emulation, body: dict[str, Any], origin: str) -> Response:
     """Accept a training: one job and one entry in the billing ledger, together.
+
+    Webhooks tell of it under `origin`, and not before the answer is out.
 
     Raises:
         Refused: for a body the theme's page does not allow, or a dataset that is not there.
@@ -39,7 +44,9 @@ def submit(emulation: Emulation, body: dict[str, Any]) -> dict[str, Any]:
         emulation.accept(job_id, request["name"], request, key, doom)
         summary = {field: request[field] for field in _BILLED}
         emulation.billing.record(job_id, "training", request["name"], summary)
-    return submitted(job_id, request)
+        emulation.webhooks.follow(job_id, origin=origin)
+    emulation.webhooks.before_answer(job_id)
+    return JSONResponse(submitted(job_id, request), background=BackgroundTask(emulation.webhooks.answered, job_id))
 
 
 def _checked(body: dict[str, Any]) -> dict[str, Any]:

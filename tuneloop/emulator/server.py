@@ -20,6 +20,7 @@ from tuneloop.emulator.gate import Gate
 from tuneloop.emulator.object_routes import ObjectRoutes
 from tuneloop.emulator.progress import Progress
 from tuneloop.emulator.segmind import SEGMIND
+from tuneloop.emulator.webhook_routes import WebhookRoutes
 
 HOST = "127.0.0.1"
 PROVIDERS: dict[str, Provider] = {provider.name: provider for provider in (SEGMIND, BFL)}
@@ -63,7 +64,9 @@ def running_emulator(
         if not server.running.wait(_START_S):
             raise RuntimeError(f"emulator: did not start within {_START_S} s; see the error above")
         try:
-            yield EmulatorControl(f"http://{HOST}:{listener.getsockname()[1]}")
+            # Ends before the server: an early delivery that was under way would keep its request open.
+            with emulation.webhooks.going_out():
+                yield EmulatorControl(f"http://{HOST}:{listener.getsockname()[1]}")
         finally:
             server.stop()
             thread.join()
@@ -83,7 +86,7 @@ def serve(provider: str, port: int, folder: Path, *, weights_bytes: int = WEIGHT
             f"test key: {known.api_key}\nstate: {folder}\n"
         )
         sys.stdout.flush()
-        with suppress(KeyboardInterrupt):
+        with suppress(KeyboardInterrupt), emulation.webhooks.going_out():
             _server(emulation).run([listener])
 
 
@@ -106,6 +109,7 @@ def _server(emulation: Emulation) -> BreakingServer:
     app = Starlette(
         routes=[
             *ControlRoutes(emulation).routes(),
+            *WebhookRoutes(emulation.webhooks).routes(),
             *ObjectRoutes(emulation.objects, emulation.clock).routes(),
             *emulation.provider.routes(emulation),
         ],

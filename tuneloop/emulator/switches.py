@@ -16,6 +16,7 @@ _WORDS: dict[str, tuple[Any, ...]] = {
     "picture_answer": ("bytes", "json"),
     "queue_output": ("list", "url"),
     "unknown_task_status": (200, 404),
+    "webhook_proof": ("secret", "signature"),
 }
 _TYPES: dict[str, tuple[type, ...]] = {
     "list_lag_s": (int, float),
@@ -24,12 +25,20 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "read_timeout_s": (int, float, type(None)),
     "picture_s": (int, float),
     "pictures_fail": (str,),
+    "webhook_names_job": (bool,),
+    "webhook_timeout_s": (int, float),
+    "webhook_retry_scale": (int, float),
+    "webhook_copies": (int,),
+    "webhook_delay_s": (int, float),
+    "webhook_reverse_s": (int, float),
+    "webhook_forged": (bool,),
+    "webhook_early": (bool,),
 }
 
 
 @dataclass(frozen=True)
 class Switches:
-    """The behaviour in force; seconds are those of the emulator's clock, but for `read_timeout_s`."""
+    """The behaviour in force; seconds are those of the emulator's clock, but for the two time-outs."""
 
     list_lag_s: float = 0.0
     """A job shows in lists only this long after it was accepted; details know it at once."""
@@ -54,6 +63,27 @@ class Switches:
     """Segmind v2: `output` as a list of one URL, or as the URL."""
     unknown_task_status: Literal[200, 404] = 200
     """BFL: HTTP status under which get_result says `Task not found`; the global host answered 404 in 2026."""
+    webhook_names_job: bool = True
+    """Segmind: deliveries carry the id and the name of their training; no page says whether they do. The URLs in
+    them, whose paths have the id in them, stay."""
+    webhook_proof: Literal["secret", "signature"] = "secret"
+    """BFL: the training's secret itself in `X-Webhook-Secret` (its SDK), or a signature of the body in
+    `X-BFL-Signature` (its skills text)."""
+    webhook_timeout_s: float = 30.0
+    """Real seconds a receiver may be silent before a delivery counts as failed; 30 are documented of BFL."""
+    webhook_retry_scale: float = 1.0
+    """BFL: factor to the pauses of 1, 5 and 30 seconds before the further attempts."""
+    webhook_copies: int = 1
+    """How often each delivery is sent; with 0 all are dropped, and logged as such."""
+    webhook_delay_s: float = 0.0
+    """Each delivery goes out so much later."""
+    webhook_reverse_s: float = 0.0
+    """Deliveries are gathered for so long from the first one, then sent with the last one first; 0 keeps order."""
+    webhook_forged: bool = False
+    """Each open training gets one more delivery, with a wrong proof (of BFL), which says that it has reached its
+    good end; one that has reached it by then is said to have failed."""
+    webhook_early: bool = False
+    """The first delivery of a training goes out before its submit is answered, whether it is true yet or not."""
 
     def __post_init__(self) -> None:
         """Refuse what no provider does.
@@ -75,6 +105,8 @@ class Switches:
             raise ValueError(
                 "switch read_timeout_s: 0 is too small, nobody could send anything; give more, or null"
             )
+        if self.webhook_timeout_s == 0:
+            raise ValueError("switch webhook_timeout_s: 0 is too small, nobody could answer; give more")
 
 
 class SwitchBoard:

@@ -1,0 +1,1 @@
+"""Figures: ours and a peer in turn, in one run."""

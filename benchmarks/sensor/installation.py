@@ -1,0 +1,196 @@
+"""A Prefect server and an emulated provider, with any number of trainings in flight, and no worker."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateName
+from prefect.client.schemas.objects import State
+from prefect.filesystems import LocalFileSystem
+from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+from prefect.states import Suspended
+from pydantic import SecretStr
+
+from blocks.segmind_credentials import SegmindCredentials
+from deployments.demo.processes import Processes, answers, clean_environment, free_port
+from deployments.server_ready import deploy_all, prepare_server
+from tuneloop.clock import Deadline, now
+from tuneloop.dataset.captions import CaptionRule
+from tuneloop.dataset.keep import store_pictures
+from tuneloop.dataset.pack import DatasetArchive
+from tuneloop.dataset.scan import scan
+from tuneloop.emulator import EmulatorControl
+from tuneloop.emulator.emulation import Emulation
+from tuneloop.emulator.jobs import Job
+from tuneloop.emulator.segmind import SEGMIND
+from tuneloop.ledger import Ledger
+from tuneloop.providers.segmind import SegmindProvider
+from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.values.plan import EvaluationPlan
+from tuneloop.values.records import Claimed, Record, RunFile, Submitted
+from tuneloop.values.segmind_recipes import FluxLoraRecipe
+from tuneloop.values.training import Account, job_name
+
+STORE = "local-file-system/tuneloop"
+CREDENTIALS = "segmind-credentials/default"
+_RECIPE = FluxLoraRecipe(instance_prompt="a photo of ROBOX", trigger_word="ROBOX")
+
+
+@dataclass(frozen=True)
+class Installation:
+    """What is measured.
+
+    Attributes:
+        folder: Everything it keeps.
+        environment: Environment of its programs.
+        emulator: Controls of the provider.
+        ledger: The records.
+        template: A training that was submitted as usual; the others are made in its image.
+    """
+
+    folder: Path
+    environment: dict[str, str]
+    emulator: EmulatorControl
+    ledger: Ledger
+    template: Job
+
+    def put_in_flight(self, count: int, flow_runs: list[str] | None = None) -> list[RunFile]:
+        """Leave so many more trainings as suspended runs leave them, at the provider and in the ledger.
+
+        Records are written without waiting for the disk: what is measured is reading them.
+        """
+        ids = flow_runs or [str(uuid.uuid4()) for _ in range(count)]
+        runs = [_run_file(flow_run) for flow_run in ids]
+        jobs = {run.flow_run: str(uuid.uuid4()) for run in runs}
+        for run in runs:
+            self._write_records(run, jobs[run.flow_run])
+        emulation = Emulation(SEGMIND, self.folder / "emulator")
+        with emulation.state.transaction():
+            for run in runs:
+                name = job_name(run.key, 1)
+                request = {**self.template.request, "name": name}
+                emulation.jobs.add(jobs[run.flow_run], name, request, self.template.dataset, None)
+        emulation.state.close()
+        return runs
+
+    def _write_records(self, run: RunFile, job_id: str) -> None:
+        at, name = now(), job_name(run.key, 1)
+        claim = Claimed(
+            at=at, generation=1, name=name, nonce="n", flow_run=run.flow_run, until=at, take_over_after=at,
+            account=run.account, credentials=run.credentials, dataset_digest=run.dataset_digest, recipe=run.recipe,
+        )  # fmt: skip
+        submitted = Submitted(at=at, generation=1, name=name, job_id=job_id, found_by="answer")
+        records: dict[str, Record] = {
+            f"runs/{run.flow_run}.json": run,
+            f"trainings/{run.key}/0001.json": claim,
+            f"trainings/{run.key}/0002.json": submitted,
+        }
+        for path, record in records.items():
+            self._write(path, record.model_dump_json(indent=1).encode())
+        self._write(f"inflight/{run.account.slug}/{name}/{run.flow_run}", b"")
+
+    def _write(self, name: str, data: bytes) -> None:
+        path = self.folder / "store" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+    def suspended_runs(self, count: int) -> list[str]:
+        """Runs of the sample's deployment that sleep, at the Prefect server."""
+        with get_client(sync_client=True) as client:
+            deployment = client.read_deployment_by_name("retrain-model/sample-robot").id
+
+            def make(_: int) -> str:
+                state: State[None] = Suspended(pause_key=uuid.uuid4().hex)
+                return str(client.create_flow_run_from_deployment(deployment, state=state).id)
+
+            with ThreadPoolExecutor(4) as threads:
+                return list(threads.map(make, range(count)))
+
+    def awake(self) -> int:
+        """How many runs have been resumed; without a worker they go no further."""
+        resumed = FlowRunFilter(state=FlowRunFilterState(name=FlowRunFilterStateName(any_=["Resuming"])))
+        found = 0
+        with get_client(sync_client=True) as client:
+            while page := client.read_flow_runs(flow_run_filter=resumed, limit=200, offset=found):
+                found += len(page)
+        return found
+
+
+def _submitted(control: EmulatorControl, folder: Path) -> Job:
+    """Submit one training on three drawn pictures."""
+    pictures, store = folder / "pictures", folder / "elsewhere"
+    for made in (pictures, store):
+        made.mkdir()
+    for shade in (60, 120, 180):
+        Image.new("RGB", (64, 64), (shade, shade, 90)).save(pictures / f"{shade}.png")
+    scanned = scan(pictures, CaptionRule(trigger_word=None, instance_prompt=None, provider_captions=True))
+    kept = LocalDirectory(store)
+    store_pictures(scanned, kept)
+    archive = DatasetArchive(scanned.manifest, kept)
+    provider = SegmindProvider(control.api_key, base_url=control.url)
+    provider.submit("template", _RECIPE, provider.upload(archive), archive, Deadline(60))
+    (job,) = control.jobs()
+    return job
+
+
+def _run_file(flow_run: str) -> RunFile:
+    return RunFile(
+        at=now(),
+        flow_run=flow_run,
+        model="robot",
+        key=uuid.uuid4().hex * 2,
+        generation=1,
+        dataset_digest="ab" * 32,
+        recipe=_RECIPE.model_dump(mode="json"),
+        plan=EvaluationPlan().rendered_by(_RECIPE.services[0]()),
+        account=Account(provider="segmind"),
+        credentials=CREDENTIALS,
+        store=STORE,
+    )
+
+
+@contextmanager
+def running_installation(folder: Path) -> Iterator[Installation]:
+    """Start a server and a provider below a folder, and end both afterwards."""
+    server, provider = free_port(), free_port()
+    environment = clean_environment(
+        {
+            "PREFECT_HOME": str(folder / "prefect"),
+            "PREFECT_API_URL": f"http://127.0.0.1:{server}/api",
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "180",
+            "TUNELOOP_STORE": STORE,
+        }
+    )
+    processes = Processes(folder / "logs", environment)
+    control = EmulatorControl(f"http://127.0.0.1:{provider}")
+    (folder / "store").mkdir()
+    try:
+        processes.start("server", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(server))
+        processes.start(
+            "emulator", "deployments.command_line", "emulator", "--port", str(provider),
+            "--folder", str(folder / "emulator"),
+        )  # fmt: skip
+        processes.wait_until("server", lambda: answers(f"http://127.0.0.1:{server}/api/health"))
+        processes.wait_until("emulator", lambda: answers(f"{control.url}/_emulator/health"))
+        os.environ["TUNELOOP_STORE"] = STORE
+        settings = {PREFECT_API_URL: f"http://127.0.0.1:{server}/api", PREFECT_HOME: folder / "prefect"}
+        with temporary_settings(updates=settings):
+            prepare_server()
+            SegmindCredentials(api_key=SecretStr(control.api_key), base_url=control.url).save(
+                "default", overwrite=True
+            )
+            LocalFileSystem(basepath=str(folder / "store")).save("tuneloop", overwrite=True)
+            deploy_all()
+            ledger = Ledger(LocalDirectory(folder / "store"))
+            yield Installation(folder, environment, control, ledger, _submitted(control, folder))
+    finally:
+        processes.end_all()

@@ -1,0 +1,1 @@
+"""The webhook receiver: takes providers' calls as hints, and looks for itself."""

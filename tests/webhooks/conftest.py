@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import draw_pictures
+from tests.contract.conftest import recipe_named
+from tests.webhooks.world import World
+from tuneloop.dataset.captions import CaptionRule
+from tuneloop.dataset.keep import store_pictures
+from tuneloop.dataset.pack import DatasetArchive
+from tuneloop.dataset.scan import scan
+from tuneloop.emulator import Progress, running_emulator
+from tuneloop.ledger import Ledger
+from tuneloop.storage.local_directory import LocalDirectory
+
+
+@pytest.fixture(params=["flux-lora", "bfl-finetune"])
+def world(request: pytest.FixtureRequest, tmp_path: Path, artifacts: LocalDirectory) -> Iterator[World]:
+    """A world of each provider, in which trainings go on until they are told to end."""
+    recipe = recipe_named(request.param)
+    rule = CaptionRule(
+        trigger_word=recipe.trigger,
+        instance_prompt=recipe.fallback_caption,
+        provider_captions=recipe.provider_captions,
+    )
+    scanned = scan(draw_pictures(tmp_path / "pictures"), rule)
+    store_pictures(scanned, artifacts)
+    endless = Progress.after_seconds(3600)
+    with running_emulator(recipe.provider, tmp_path / "emulator", progress=endless) as control:
+        yield World(control, recipe, DatasetArchive(scanned.manifest, artifacts), Ledger(artifacts))
+
+
+only_segmind = pytest.mark.parametrize("world", ["flux-lora"], indirect=True)
+only_bfl = pytest.mark.parametrize("world", ["bfl-finetune"], indirect=True)
