@@ -27,7 +27,7 @@ def main() -> int:
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="crash-", dir=_quick_folder()) as home:
         console.print("Starting a Prefect server and an emulated provider for each lane")
-        with running_installation(Path(home), wanted.lanes) as installation:
+        with running_installation(Path(home), wanted.lanes, wordy=bool(wanted.only)) as installation:
             session = Session(installation)
             console.print("Recording what the pipeline does when nothing goes wrong")
             recordings = session.record(list(STORIES))

@@ -61,14 +61,12 @@ class _Play:
         self._runs: list[UUID] = []
         self._open: list[FlowRun] = []
         self._second = case.second
-        self._billed_before = 0
 
     def to_its_end(self) -> Outcome:
         case, lane = self._case, self._lane
         self._outcome.log = lane.begin_case(case.id)
         lane.sabotage = case.sabotage
-        lane.tidy(case.story.progress)
-        self._billed_before = len(lane.emulator.billing())
+        lane.emulator.progress(case.story.progress)
         try:
             if case.story.after_champion:
                 self._crown()
@@ -76,7 +74,7 @@ class _Play:
             self._drive()
         except Hung as hung:
             self._outcome.findings.append(Finding("stuck", str(hung)))
-        self._outcome.findings += judge(lane, self._outcome.deaths, case, self._billed_before)
+        self._outcome.findings += judge(lane, self._outcome.deaths, case)
         return self._outcome
 
     def _crown(self) -> None:

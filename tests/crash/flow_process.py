@@ -6,6 +6,7 @@ import importlib
 import os
 import socket
 import sys
+import time
 import traceback
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
@@ -17,14 +18,16 @@ from prefect import Task
 from prefect.engine import handle_engine_signals
 from prefect.events import utilities as event_utilities
 from prefect.flow_engine import load_flow_run, run_flow
-from prefect.logging.configuration import setup_logging
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 import flows.steps
 import tuneloop.clock
 import tuneloop.submission
+from tests.crash.impatience import retry_soon
 from tests.crash.instruments import install
 from tests.crash.points import Kill, Trail
 from tests.crash.sabotage import SABOTAGES
+from tuneloop.values.cadence import Cadence
 from tuneloop.values.records import new_writer
 
 
@@ -33,6 +36,7 @@ class Order:
     """What a process is to do.
 
     Attributes:
+        api_url: Where Prefect's API is.
         flow_run: Id of the flow run.
         entrypoint: Module and flow, as its deployment names them.
         store: Folder of the artifact store.
@@ -42,6 +46,7 @@ class Order:
         sabotage: Name of a rule that it breaks, None for none.
     """
 
+    api_url: str
     flow_run: str
     entrypoint: str
     store: str
@@ -75,7 +80,7 @@ def _as_the_engine_would(order: Order) -> int:
     module, _, name = order.entrypoint.partition(":")
     flow = getattr(importlib.import_module(module.removesuffix(".py").replace("/", ".")), name)
     try:
-        with handle_engine_signals(flow_run_id):
+        with temporary_settings(updates={PREFECT_API_URL: order.api_url}), handle_engine_signals(flow_run_id):
             run_flow(flow, flow_run=load_flow_run(flow_run_id))
     except SystemExit as leave:
         return int(leave.code or 0)
@@ -83,17 +88,21 @@ def _as_the_engine_would(order: Order) -> int:
 
 
 def _prepare(order: Order) -> None:
-    """Make this process its own, set its clock, and let it wait for nothing that only takes time."""
+    """Make this process its own: set its clock, and let it wait for nothing that only takes time."""
     tuneloop.submission.PROCESS = new_writer()
     # Task runs and logs are sent to Prefect in the background and decide nothing: they would be most of the work.
     events: Any = event_utilities
     events.should_emit_events = lambda: False
-    setup_logging()
+    retry_soon()
     clock: Any = tuneloop.clock
     clock.datetime = _ahead_by(order.clock_s)
+    _date_new_files(order.clock_s)
     for task in vars(flows.steps).values():
         if isinstance(task, Task) and task.retries:
             task.retry_delay_seconds = [0.0] * task.retries
+    # Hours lie between two looks of the sensor here; the minutes at which it would ask are not to be hit by luck.
+    cadence: Any = Cadence
+    cadence.pause_s = lambda *_: 0.0
     if order.sabotage:
         SABOTAGES[order.sabotage]()
 
@@ -107,6 +116,19 @@ def _ahead_by(seconds: float) -> type[datetime]:
             return datetime.now(tz) + timedelta(seconds=seconds)
 
     return Ahead
+
+
+def _date_new_files(seconds: float) -> None:
+    """Let what appears in a store be as far ahead: the sensor tells a marker's age by it."""
+    system: Any = os
+    link = system.link
+
+    def dated(source: Any, target: Any, **options: Any) -> None:
+        moment = time.time() + seconds
+        os.utime(source, (moment, moment))
+        link(source, target, **options)
+
+    system.link = dated
 
 
 def _send_output_to(log: str) -> None:

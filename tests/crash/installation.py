@@ -1,4 +1,4 @@
-"""What all cases share: one Prefect server, a forge, and for each lane an emulated provider and a store."""
+"""What all cases share: a forge, and for each lane a Prefect server, an emulated provider and a store."""
 
 from __future__ import annotations
 
@@ -24,10 +24,9 @@ from blocks.segmind_credentials import SegmindCredentials
 from deployments.demo.processes import Processes, answers, clean_environment, free_port
 from deployments.server_ready import WORK_POOL, prepare_server
 from tests.crash.flow_files import deployable_flows
+from tests.crash.impatience import retry_soon
 from tests.crash.lane import Lane
-from tuneloop.emulator import Progress, running_emulator
 
-_WEIGHTS_BYTES = 200_000
 _ONCE_A_YEAR = "0 0 1 1 *"
 
 
@@ -45,36 +44,54 @@ class Installation:
 
 
 @contextmanager
-def running_installation(folder: Path, lanes: int) -> Iterator[Installation]:
+def running_installation(folder: Path, lanes: int, *, wordy: bool = False) -> Iterator[Installation]:
     """Start everything below one folder, and end it all afterwards.
 
     Args:
         folder: An empty folder.
         lanes: How many cases are played at a time.
+        wordy: Keep all log lines of flow runs, not only what is wrong.
     """
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    environment = _environment(folder, f"{url}/api")
-    processes = Processes(folder / "logs", environment)
-    settings = {PREFECT_API_URL: f"{url}/api", PREFECT_HOME: folder / "prefect"}
+    retry_soon()
+    level = "INFO" if wordy else "WARNING"
     forge = folder / "forge.socket"
     with ExitStack() as ends:
+        servers = [_Server.begin(ends, folder / f"lane-{number}", level) for number in range(1, lanes + 1)]
+        forging = Processes(folder / "logs", _environment(folder, "", level))
+        ends.callback(forging.end_all)
+        _start(forging, "forge", "tests.crash.forge", str(forge))
+        forging.wait_until("forge", forge.exists)
+        yield Installation(folder, [_lane(ends, server, forge) for server in servers])
+
+
+@dataclass(frozen=True)
+class _Server:
+    """The Prefect server of one lane: with one for all, cases side by side would wait for SQLite's one writer."""
+
+    home: Path
+    url: str
+    processes: Processes
+
+    @classmethod
+    def begin(cls, ends: ExitStack, home: Path, level: str) -> _Server:
+        """Start one, and do not wait for it."""
+        port = free_port()
+        url = f"http://127.0.0.1:{port}"
+        processes = Processes(home / "logs", _environment(home, f"{url}/api", level))
         ends.callback(processes.end_all)
         _start(processes, "server", "prefect", "server", "start", "--no-services", "--port", str(port))
-        _start(processes, "forge", "tests.crash.forge", str(forge))
-        processes.wait_until("forge", forge.exists)
-        processes.wait_until("server", lambda: answers(f"{url}/api/health"))
-        ends.enter_context(temporary_settings(updates=settings))
-        prepare_server()
-        made = [_lane(ends, folder, number, forge) for number in range(1, lanes + 1)]
-        yield Installation(folder, made)
+        return cls(home, url, processes)
+
+    def ready(self) -> None:
+        """Wait until it answers."""
+        self.processes.wait_until("server", lambda: answers(f"{self.url}/api/health"))
 
 
 def _start(processes: Processes, name: str, *module_and_arguments: str) -> None:
     processes.start(name, "tests.crash.bound", str(os.getpid()), *module_and_arguments)
 
 
-def _environment(folder: Path, api_url: str) -> dict[str, str]:
+def _environment(folder: Path, api_url: str, log_level: str) -> dict[str, str]:
     """Prefect's settings for the server and all flow runs: no waiting, and nothing in the background."""
     return clean_environment(
         {
@@ -82,6 +99,7 @@ def _environment(folder: Path, api_url: str) -> dict[str, str]:
             "PREFECT_API_URL": api_url,
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "PREFECT_LOGGING_TO_API_ENABLED": "false",
+            "PREFECT_LOGGING_LEVEL": log_level,
             "PREFECT_LOGGING_COLORS": "false",
             "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false",
             "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false",
@@ -95,23 +113,21 @@ def _environment(folder: Path, api_url: str) -> dict[str, str]:
     )
 
 
-def _lane(ends: ExitStack, folder: Path, number: int, forge: Path) -> Lane:
-    """An account, a store and the deployments of one lane."""
-    name = f"lane-{number}"
-    home = folder / name
-    store = home / "store"
-    home.mkdir()
-    emulator = ends.enter_context(
-        running_emulator("segmind", home / "emulator", weights_bytes=_WEIGHTS_BYTES, progress=Progress.at_once())
-    )
-    LocalFileSystem(basepath=str(store)).save(name, overwrite=True)
-    SegmindCredentials(api_key=SecretStr(emulator.api_key), base_url=emulator.url, account=name).save(
-        name, overwrite=True
-    )
-    client = ends.enter_context(get_client(sync_client=True))
-    lane = Lane(name=name, home=home, store=store, emulator=emulator, client=client, forge=forge)
-    for entrypoint, flow in deployable_flows().items():
-        _deploy(flow, entrypoint, lane)
+def _lane(ends: ExitStack, server: _Server, forge: Path) -> Lane:
+    """An account, a store and the deployments of one lane, on its server."""
+    server.ready()
+    name, home, api_url = server.home.name, server.home, f"{server.url}/api"
+    with temporary_settings(updates={PREFECT_API_URL: api_url, PREFECT_HOME: home / "prefect"}):
+        prepare_server()
+        client = ends.enter_context(get_client(sync_client=True))
+        lane = Lane(name, home, home / "store", free_port(), api_url, client, forge)
+        ends.callback(lane.end_case)
+        lane.begin_case("none yet")
+        LocalFileSystem(basepath=str(lane.store)).save(name, overwrite=True)
+        key = SecretStr(lane.emulator.api_key)
+        SegmindCredentials(api_key=key, base_url=lane.emulator.url, account=name).save(name, overwrite=True)
+        for entrypoint, flow in deployable_flows().items():
+            _deploy(flow, entrypoint, lane)
     return lane
 
 

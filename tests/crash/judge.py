@@ -56,17 +56,16 @@ def run_files(lane: Lane) -> list[RunFile]:
     return [run for run in map(ledger.run, names) if run is not None]
 
 
-def judge(lane: Lane, deaths: int, case: Case, billed_before: int) -> list[Finding]:
+def judge(lane: Lane, deaths: int, case: Case) -> list[Finding]:
     """Look at everything that a case has left.
 
     Args:
         lane: Where it was played; its store is still the case's.
         deaths: How many processes were killed.
         case: The case.
-        billed_before: How many entries the provider's books had at its start.
     """
-    findings = list(_payments(lane, billed_before))
-    findings += _pictures(lane, deaths, case, billed_before)
+    findings = list(_payments(lane))
+    findings += _pictures(lane, deaths, case)
     try:
         runs = run_files(lane)
         for key in sorted({run.key for run in runs}):
@@ -80,9 +79,9 @@ def judge(lane: Lane, deaths: int, case: Case, billed_before: int) -> list[Findi
     return findings
 
 
-def _payments(lane: Lane, billed_before: int) -> Iterator[Finding]:
+def _payments(lane: Lane) -> Iterator[Finding]:
     """At most one paid training for each key and generation, and one that was not refunded for each key."""
-    paid = [entry for entry in lane.emulator.billing()[billed_before:] if entry.kind == "training"]
+    paid = [entry for entry in lane.emulator.billing() if entry.kind == "training"]
     for name, times in Counter(entry.name for entry in paid).items():
         if times > 1:
             yield Finding("double payment", f"{name} was paid for {times} times")
@@ -92,9 +91,9 @@ def _payments(lane: Lane, billed_before: int) -> Iterator[Finding]:
             yield Finding("double payment", f"training {key} was paid for in {times} generations")
 
 
-def _pictures(lane: Lane, deaths: int, case: Case, billed_before: int) -> Iterator[Finding]:
+def _pictures(lane: Lane, deaths: int, case: Case) -> Iterator[Finding]:
     """A picture is asked for again only where an answer was lost."""
-    paid = sum(entry.kind == "inference" for entry in lane.emulator.billing()[billed_before:])
+    paid = sum(entry.kind == "inference" for entry in lane.emulator.billing())
     rendered = sum(1 for _ in lane.ledger.store.names("renders/"))
     lost = deaths + len(case.story.faults)
     allowed = rendered + lost + (case.racers - 1) * _PICTURES

@@ -6,6 +6,7 @@ import itertools
 import json
 import socket
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,12 +21,13 @@ from prefect.states import AwaitingRetry, Cancelled, Crashed, Pending, Scheduled
 
 from tests.crash.flow_process import Order
 from tests.crash.points import Kill, Point
-from tuneloop.emulator import EmulatorControl, Progress
+from tuneloop.emulator import EmulatorControl, running_emulator
 from tuneloop.ledger import Ledger
 from tuneloop.storage.local_directory import LocalDirectory
 
 RETRAIN = "retrain-model"
 SENSOR = "watch-trainings"
+_WEIGHTS_BYTES = 200_000
 _LONGEST_RUN_S = 120.0
 _OPEN = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.PAUSED, StateType.CANCELLING]
 
@@ -59,20 +61,22 @@ class Lane:
         name: Name of its blocks and deployments.
         home: Its folder.
         store: Where its store block points to: a link to the store of the case that is played.
-        emulator: Its provider.
+        port: Where its provider listens.
+        api_url: Where Prefect's API is.
         client: Its connection to Prefect.
         forge: Socket of the forge.
         deployments: Ids by flow name.
         entrypoints: Entrypoints by deployment.
         parameters: Parameters of the deployments, by flow name.
-        ahead_s: How far its world's clocks are ahead of the real ones.
+        ahead_s: How far the clocks of the case are ahead of the real ones.
         sabotage: A rule that its processes break, None for none.
     """
 
     name: str
     home: Path
     store: Path
-    emulator: EmulatorControl
+    port: int
+    api_url: str
     client: SyncPrefectClient
     forge: Path
     deployments: dict[str, UUID] = field(default_factory=dict)
@@ -82,6 +86,7 @@ class Lane:
     sabotage: str | None = None
     case_home: Path = Path("/dev/null")
     log: Path = Path("/dev/null")
+    _provider: ExitStack = field(default_factory=ExitStack)
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     @property
@@ -101,8 +106,13 @@ class Lane:
 
     # Its world
 
+    @property
+    def emulator(self) -> EmulatorControl:
+        """The provider of the case that is played."""
+        return EmulatorControl(f"http://127.0.0.1:{self.port}")
+
     def begin_case(self, name: str) -> Path:
-        """Make a fresh store for a case, and leave no flow run of an earlier one behind.
+        """Make a fresh store and a fresh provider for a case, and leave no flow run of an earlier one behind.
 
         Returns:
             The file that gets the output of its processes.
@@ -114,14 +124,17 @@ class Lane:
         (self.case_home / "case.txt").write_text(name + "\n")
         self.store.unlink(missing_ok=True)
         self.store.symlink_to(self.case_home / "store", target_is_directory=True)
+        self.end_case()
+        self._provider.enter_context(
+            running_emulator("segmind", self.case_home / "emulator", self.port, weights_bytes=_WEIGHTS_BYTES)
+        )
+        self.ahead_s = 0.0
         self.log = self.case_home / "processes.log"
         return self.log
 
-    def tidy(self, progress: Progress) -> None:
-        """Set the provider back to good order."""
-        self.emulator.clear_faults()
-        self.emulator.reset_switches()
-        self.emulator.progress(progress)
+    def end_case(self) -> None:
+        """End the provider, if there is one."""
+        self._provider.close()
 
     def advance(self, seconds: float) -> None:
         """Let time pass for the provider and for every process that is started from now on."""
@@ -174,6 +187,7 @@ class Lane:
             return None
         entrypoint = self.entrypoints[run.deployment_id] if run.deployment_id else ""
         order = Order(
+            api_url=self.api_url,
             flow_run=str(run.id),
             entrypoint=entrypoint,
             store=str(self.store),

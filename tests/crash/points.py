@@ -21,6 +21,7 @@ Trace = Literal["seen", "left", "none"]
 _CHANGING = (
     (re.compile(r"crash-[0-9a-z-]+"), "<model>"),
     (re.compile(r"lane-\d+"), "<lane>"),
+    (re.compile(r"\d{4}-\d{2}-\d{2}"), "<day>"),
     (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "<id>"),
     (re.compile(r"[0-9a-f]{16,}-g\d+"), "<job>"),
     (re.compile(r"[0-9a-f]{16,}"), "<hash>"),

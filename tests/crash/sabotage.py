@@ -50,11 +50,11 @@ def _drop_weights() -> None:
 
 
 def _never_look() -> None:
-    """Never find a job by its name, and never claim again: a lost answer leaves the training in doubt."""
+    """Never see a job in the list, and never claim again: a lost answer leaves the training in doubt."""
     story: Any = training_story
     story.may_claim_again = lambda *_: False
     providers: Any = SegmindProvider
-    providers.find = lambda *_: []
+    providers.jobs = lambda *_: []
 
 
 SABOTAGES: dict[str, Callable[[], None]] = {
