@@ -1,0 +1,39 @@
+"""Names that BFL tells only one by one are asked for once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tuneloop.clock import Deadline
+from tuneloop.dataset.pack import DatasetArchive
+from tuneloop.emulator import Progress, running_emulator
+from tuneloop.known_names import StoredNames
+from tuneloop.providers.bfl import BflProvider
+from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.values.bfl_recipe import BflFinetuneRecipe
+
+DETAILS = "/v1/finetune_details"
+
+
+def test_name_of_a_job_is_asked_for_once_and_then_read_from_the_store(
+    tmp_path: Path, archive: DatasetArchive, artifacts: LocalDirectory
+) -> None:
+    with running_emulator("bfl", tmp_path / "bfl", progress=Progress.after_seconds(3600)) as control:
+
+        def found(name: str) -> int:
+            provider = BflProvider(control.api_key, base_url=control.url)
+            provider.names_known = StoredNames(artifacts, "bfl.default")
+            return len(provider.find(name))
+
+        def details() -> int:
+            return sum(request.path == DETAILS for request in control.requests())
+
+        provider = BflProvider(control.api_key, base_url=control.url)
+        recipe = BflFinetuneRecipe(mode="product")
+        for name in ("first", "second", "third"):
+            provider.submit(name, recipe, provider.upload(archive), archive, Deadline(60))
+        assert (found("second"), found("third"), found("fourth")) == (1, 1, 0)
+        assert details() == 3
+        provider.submit("fourth", recipe, provider.upload(archive), archive, Deadline(60))
+        assert found("fourth") == 1
+        assert details() == 4
