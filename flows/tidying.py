@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import httpx
@@ -16,12 +16,15 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStateName,
 )
 from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.logging import get_run_logger
 from prefect.runtime import deployment, flow_run
 
 from tuneloop.clock import now
 
 IDLE = "Idle"
+LATE = "Late"
+"""A tick that left its work to a younger one, and has looked at nothing."""
 _KEPT = timedelta(days=1)
 _DELETED_AT_ONCE = 50
 _WAITING_AT_MOST = 2
@@ -52,6 +55,23 @@ def younger_tick(client: SyncPrefectClient) -> str | None:
     return younger[0].name if waiting >= _WAITING_AT_MOST else None
 
 
+def previous_tick(client: SyncPrefectClient) -> datetime | None:
+    """When the tick before this one was due that has looked at everything, None where there was none."""
+    due = flow_run.scheduled_start_time
+    if deployment.id is None or due is None:
+        return None
+    before = client.read_flow_runs(
+        deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[UUID(str(deployment.id))])),
+        flow_run_filter=FlowRunFilter(
+            state=FlowRunFilterState(name=FlowRunFilterStateName(any_=[IDLE, "Completed", "Failed"])),
+            expected_start_time=FlowRunFilterExpectedStartTime(before_=due - timedelta(milliseconds=1)),
+        ),
+        sort=FlowRunSort.EXPECTED_START_TIME_DESC,
+        limit=1,
+    )
+    return before[0].expected_start_time if before else None
+
+
 def delete_idle_ticks(client: SyncPrefectClient) -> int:
     """Delete some of this deployment's ticks that found nothing to do a day ago or longer.
 
@@ -63,7 +83,7 @@ def delete_idle_ticks(client: SyncPrefectClient) -> int:
     old = client.read_flow_runs(
         deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[UUID(str(deployment.id))])),
         flow_run_filter=FlowRunFilter(
-            state=FlowRunFilterState(name=FlowRunFilterStateName(any_=[IDLE])),
+            state=FlowRunFilterState(name=FlowRunFilterStateName(any_=[IDLE, LATE])),
             expected_start_time=FlowRunFilterExpectedStartTime(before_=now() - _KEPT),
         ),
         limit=_DELETED_AT_ONCE,

@@ -82,26 +82,23 @@ def _attend_to_the_gone(
     gone: list[tuple[Story, FlowRun | None]],
     woken: Woken,
 ) -> None:
-    """Close stories that have ended; for the others see whether somebody continues them, and else start one."""
-    open_stories = []
-    for story, run in gone:
-        if story.ended:
-            ledger.unmark(story.run)
-            woken.closed += 1
-        else:
-            open_stories.append((story, run))
-    if not open_stories:
+    """See whether somebody continues them; else close the stories that have ended, and continue the others."""
+    if not gone:
         return
     others: dict[str, list[FlowRun]] = {}
-    tags = [_tag(story) for story, _ in open_stories]
+    tags = [_tag(story) for story, _ in gone]
     for other in _read(client, FlowRunFilter(tags=FlowRunFilterTags(any_=tags))):
         for tag in other.tags:
             others.setdefault(tag, []).append(other)
-    for story, run in open_stories:
+    for story, run in gone:
         continuing = others.get(_tag(story), [])
         alive = [other for other in continuing if not _is_gone(other)]
         if alive:
+            # Also at the end of a story: whoever sleeps over it takes the marker away, or would never wake.
             woken.resumed += sum(_resume(client, other, story) for other in alive)
+        elif story.ended:
+            ledger.unmark(story.run)
+            woken.closed += 1
         elif woken.continued < _AT_ONCE:
             cancelled = any(_was_cancelled(other) for other in [run, *continuing])
             woken.continued += _continue(client, store_slug, story, woken, cancelled=cancelled)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from prefect import flow
@@ -13,7 +14,7 @@ from prefect.states import Completed, Failed
 
 from blocks.opening import open_provider, open_store
 from flows.telling import tell_training
-from flows.tidying import IDLE, delete_idle_ticks, younger_tick
+from flows.tidying import IDLE, LATE, delete_idle_ticks, previous_tick, younger_tick
 from flows.waking import Woken, wake
 from tuneloop.clock import now
 from tuneloop.errors import TuneloopError
@@ -37,8 +38,9 @@ def watch_trainings(stores: list[str]) -> State[Any]:
     with get_client(sync_client=True) as client:
         younger = younger_tick(client)
         if younger is not None:
-            return Completed(name=IDLE, message=f"Started late; {younger} looks instead.")
-        looks = [_look_at_store(client, slug) for slug in stores]
+            return Completed(name=LATE, message=f"Started late; {younger} looks instead.")
+        previous = previous_tick(client)
+        looks = [_look_at_store(client, slug, previous) for slug in stores]
         delete_idle_ticks(client)
     problems = [problem for tick, _ in looks for problem in tick.problems]
     if problems:
@@ -59,11 +61,11 @@ def watch_trainings(stores: list[str]) -> State[Any]:
     return Completed(message=f"{in_flight} in flight: {done}.")
 
 
-def _look_at_store(client: SyncPrefectClient, slug: str) -> tuple[Tick, Woken]:
+def _look_at_store(client: SyncPrefectClient, slug: str, previous: datetime | None) -> tuple[Tick, Woken]:
     """Look at one store; what a person has to mend is among the tick's problems."""
     try:
         ledger = Ledger(open_store(slug))
-        tick = look_at_all(ledger, open_provider)
+        tick = look_at_all(ledger, open_provider, previous)
     except TuneloopError as error:
         return Tick(problems=[f"{slug}: {error}"]), Woken()
     for note in tick.notes:

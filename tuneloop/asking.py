@@ -41,7 +41,9 @@ def cadence_of(run: RunFile) -> Cadence:
     return recorded_recipe.validate_python(run.recipe).cadence
 
 
-def ask(ledger: Ledger, provider: Provider, markers: list[Marker], at: datetime) -> Asked:
+def ask(
+    ledger: Ledger, provider: Provider, markers: list[Marker], at: datetime, previous: datetime | None
+) -> Asked:
     """Ask one account, if it is time.
 
     Args:
@@ -49,11 +51,16 @@ def ask(ledger: Ledger, provider: Provider, markers: list[Marker], at: datetime)
         provider: The account.
         markers: Its open stories.
         at: When the tick looks.
+        previous: When the tick before looked, None where nobody knows.
     """
     if provider.capabilities.list_carries_status:
-        return _ask_for_the_list(ledger, provider, markers, at)
+        return _ask_for_the_list(ledger, provider, markers, at, previous)
     asked = Asked()
-    due = [marker for marker in markers if is_due(marker.job, _age_s(marker, at), at, _cadence(ledger, marker))]
+    due = [
+        marker
+        for marker in markers
+        if is_due(marker.job, _age_s(marker, at), at, previous, _cadence(ledger, marker))
+    ]
     # No order is kept between ticks: chance gives everyone a turn.
     for marker in random.sample(due, min(len(due), JOBS_A_TICK)):
         if marker.job not in asked.jobs:
@@ -61,12 +68,14 @@ def ask(ledger: Ledger, provider: Provider, markers: list[Marker], at: datetime)
     return asked
 
 
-def _ask_for_the_list(ledger: Ledger, provider: Provider, markers: list[Marker], at: datetime) -> Asked:
+def _ask_for_the_list(
+    ledger: Ledger, provider: Provider, markers: list[Marker], at: datetime, previous: datetime | None
+) -> Asked:
     asked = Asked()
     youngest = max(markers, key=lambda marker: marker.since)
     if len(markers) < ALWAYS_ASKED_FROM:
         cadence = _cadence(ledger, youngest)
-        if not is_due(youngest.account, _age_s(youngest, at), at, cadence):
+        if not is_due(youngest.account, _age_s(youngest, at), at, previous, cadence):
             return asked
     for job in provider.jobs():
         asked.jobs[job.name].append(job)

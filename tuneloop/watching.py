@@ -31,6 +31,7 @@ class Tick:
 
     Attributes:
         in_flight: Markers that were seen.
+        previous: When the tick before looked.
         states: How many jobs have which state, by account and the provider's word for it.
         oldest: When the oldest marker was left.
         requests: Requests that were made to providers.
@@ -42,6 +43,7 @@ class Tick:
     """
 
     in_flight: int = 0
+    previous: datetime | None = None
     states: Counter[tuple[str, str]] = field(default_factory=Counter)
     oldest: datetime | None = None
     requests: int = 0
@@ -52,7 +54,9 @@ class Tick:
     problems: list[str] = field(default_factory=list)
 
 
-def look_at_all(ledger: Ledger, open_provider: Callable[[str], Provider]) -> Tick:
+def look_at_all(
+    ledger: Ledger, open_provider: Callable[[str], Provider], previous: datetime | None = None
+) -> Tick:
     """Ask each account that is due, write down what has ended, and name the runs that have something to do.
 
     Has no memory and may die anywhere: the next look finds the same again. Two at once do no harm.
@@ -60,8 +64,9 @@ def look_at_all(ledger: Ledger, open_provider: Callable[[str], Provider]) -> Tic
     Args:
         ledger: The ledger of one store.
         open_provider: Opens a credentials block by its slug.
+        previous: When the tick before looked, None where nobody knows; it only decides who is asked.
     """
-    tick = Tick()
+    tick = Tick(previous=previous)
     by_account: dict[str, list[Marker]] = defaultdict(list)
     for marker in ledger.markers():
         by_account[marker.account].append(marker)
@@ -85,7 +90,7 @@ def _look_at_account(
         if (until := ledger.paused_until(account, at)) is None:
             provider = open_provider(run.credentials)
             provider.names_known = StoredNames(ledger.store, account)
-            asked = ask(ledger, provider, markers, at)
+            asked = ask(ledger, provider, markers, at, tick.previous)
         else:
             tick.notes.append(f"{account}: not asked before {until:%H:%M:%S} UTC, as its provider wishes")
     except RateLimited as error:

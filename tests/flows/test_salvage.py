@@ -13,7 +13,7 @@ from prefect.states import Cancelled, Crashed
 
 from deployments.demo.stack import Stack
 from tests.flows.bill import Bill
-from tests.flows.runs import here, process_of, start, tick, wait_for, wait_until
+from tests.flows.runs import here, look, process_of, start, tick, wait_for, wait_until
 from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.ledger import Ledger
 from tuneloop.values.records import RunFile
@@ -136,3 +136,19 @@ def test_provider_that_is_down_for_a_while_only_delays(
     tick(stack.store_slug)
     wait_for(run, "Completed")
     assert len(bill.trainings) == 1
+
+
+def test_continuing_run_that_sleeps_at_the_end_of_its_story_is_woken_to_end_it(
+    stack: Stack, emulator: EmulatorControl, wish: dict[str, Any], ledger: Ledger
+) -> None:
+    run, work = sleeping(wish, emulator, ledger)
+    end_as(run, "deleted")
+    emulator.progress(Progress.after_seconds(INFERENCE_QUEUED=3600))
+    tick(stack.store_slug)
+    (other,) = continuing(run)
+    wait_for(other, "Suspended")
+    emulator.progress(Progress.at_once())
+    assert here(wish).name == "Completed"
+    tick(stack.store_slug)
+    wait_until("it has ended", lambda: look(other).is_completed())
+    assert not is_marked(ledger, work)

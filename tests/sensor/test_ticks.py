@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
 from tests.sensor.conftest import PutInFlight, look, moved
 from tests.wire.exchanges import exchange
 from tests.wire.replay import replaying
+from tuneloop.cadence import is_due
+from tuneloop.clock import now
 from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.ledger import Ledger
 from tuneloop.providers.segmind import SegmindProvider
@@ -20,7 +23,7 @@ from tuneloop.training_state import read_training
 from tuneloop.values.adopted_recipes import ADOPTED
 from tuneloop.values.cadence import Cadence
 from tuneloop.values.records import RunFile, Submitted
-from tuneloop.watching import told_overdue
+from tuneloop.watching import look_at_all, told_overdue
 
 LIST = "/finetune/request/list"
 
@@ -79,35 +82,42 @@ def test_account_that_asks_to_be_left_alone_is_left_alone_until_its_time_is_over
     assert not [name for name in ledger.store.names("inflight/") if "paused-until" in name]
 
 
+@pytest.mark.parametrize("minutes", [1, 2, 5, 10, 15])
+def test_every_rhythm_of_the_sensor_asks_about_every_training_within_a_pause_or_a_tick(minutes: int) -> None:
+    start = datetime(2026, 11, 21, tzinfo=UTC)
+    for number in range(200):
+        asked = [
+            tick
+            for tick in range(1, 24 * 60 // minutes)
+            if is_due(
+                f"account-{number}",
+                12 * 3600,
+                start + timedelta(minutes=minutes * tick),
+                start + timedelta(minutes=minutes * (tick - 1)),
+                Cadence(),
+            )
+        ]
+        gaps = [after - before for before, after in pairwise([0, *asked])]
+        assert max(gaps) * minutes <= 10 + minutes
+        assert len(asked) <= 24 * 60 / 10 + 1
+
+
 def test_old_training_is_asked_about_less_often_than_a_young_one(
-    put_in_flight: PutInFlight,
-    ledger: Ledger,
-    provider: SegmindProvider,
-    emulator: EmulatorControl,
-    monkeypatch: pytest.MonkeyPatch,
+    put_in_flight: PutInFlight, ledger: Ledger, provider: SegmindProvider, emulator: EmulatorControl
 ) -> None:
     emulator.progress(Progress.after_seconds(3600))
     (run,) = put_in_flight(1)
-    start = 1_800_000_000
 
-    def asked_within_an_hour() -> int:
+    def look_of(tick: timedelta) -> int:
         before = lists(emulator)
-        for minute in range(60):
-            monkeypatch.setattr("tuneloop.watching.now", lambda at=minute: moment(start + 60 * at))
-            look(ledger, provider)
+        look_at_all(ledger, lambda _: provider, now() - tick)
         return lists(emulator) - before
 
-    def moment(seconds: float) -> object:
-        from datetime import UTC, datetime  # noqa: PLC0415
-
-        return datetime.fromtimestamp(seconds, UTC)
-
-    path = f"{ledger.store.uri.removeprefix('file://')}/{next(iter(ledger.store.names('inflight/')))}"
-    os.utime(path, (start, start))
-    assert asked_within_an_hour() >= 40
-    os.utime(path, (start - 8 * 3600, start - 8 * 3600))
-    assert 5 <= asked_within_an_hour() <= 12
-    del run
+    assert look_of(timedelta(seconds=61)) == 1
+    age(ledger, run, timedelta(hours=8))
+    assert look_of(timedelta(seconds=601)) == 1
+    # Ten looks of a second each: a pause of ten minutes ends at most in one of them.
+    assert sum(look_of(timedelta(seconds=1)) for _ in range(10)) <= 1
 
 
 def test_overdue_training_is_told_once(

@@ -195,7 +195,7 @@ def _ask_for_all(ledger: Ledger, provider: Provider, markers: list[Marker]) -> A
             asked.jobs[job.name].append(job)
         asked.complete = True
         return asked
-    for marker in markers[: JOBS_A_TICK]:
+    for marker in markers[:JOBS_A_TICK]:
         if marker.job not in asked.jobs:
             asked.jobs[marker.job] = ask_for(ledger, provider, marker)
     return asked
