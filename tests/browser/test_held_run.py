@@ -15,10 +15,11 @@ from deployments.demo.stack import Stack
 from tests.browser.pages import Ui
 from tests.browser.runs import Runs, run_record
 from tests.conftest import draw_pictures
-from tuneloop.emulator import Progress
+from tests.flows.runs import wait_until
 from tuneloop.ledger import Ledger
 from tuneloop.storage.local_directory import LocalDirectory
 from tuneloop.values.records import Claimed
+from tuneloop.values.training import job_name
 
 REASON = "agreed with the studio"
 
@@ -52,7 +53,6 @@ def held_run(runs: Runs, stack: Stack, tmp_path: Path) -> UUID:
 def test_run_over_the_limit_is_approved_with_a_reason_on_its_own_page(
     ui: Ui, runs: Runs, held_run: UUID, stack: Stack
 ) -> None:
-    stack.emulator.progress(Progress.at_once())
     page = ui.run_page(held_run, "Details")
     expect(page.get_by_text("0 of 0 trainings of segmind.nothing-left").first).to_be_visible()
     dialog = ui.ask_to_resume()
@@ -61,8 +61,11 @@ def test_run_over_the_limit_is_approved_with_a_reason_on_its_own_page(
     page.get_by_role("option", name="approve: submit it").click()
     dialog.get_by_label("Reason").fill(REASON)
     ui.press_resume()
-    runs.wait_until(held_run, "Completed")
+    job = job_name(run_record(stack, held_run)["key"], 1)
+    wait_until("it is paid", lambda: any(entry.name == job for entry in stack.emulator.billing()))
+    runs.wait_until(held_run, "Suspended")
     ledger = Ledger(LocalDirectory(stack.folder / "store"))
     claims = [r for r in ledger.history(run_record(stack, held_run)["key"]) if isinstance(r, Claimed)]
     assert [claim.approval for claim in claims] == [None, REASON]
-    assert sum(entry.name == claims[0].name for entry in stack.emulator.billing()) == 1
+    assert sum(entry.name == job for entry in stack.emulator.billing()) == 1
+    runs.cancel(held_run)

@@ -102,7 +102,7 @@ def _prepare(order: Order) -> None:
             task.retry_delay_seconds = [0.0] * task.retries
     # Hours lie between two looks of the sensor here; the minutes at which it would ask are not to be hit by luck.
     cadence: Any = Cadence
-    cadence.pause_s = lambda *_: 0.0
+    cadence.pause_s = lambda *_: 0.001
     if order.sabotage:
         SABOTAGES[order.sabotage]()
 

@@ -68,9 +68,9 @@ def test_run_that_failed_at_a_signed_address_shows_no_key_and_no_signature(
     emulator.inject(Fault("refuse", OBJECTS, "PUT", status=400))
     state = here(wish)
     assert state.name == "Failed"
-    assert "status 403" in (state.message or "")
+    assert "status 400" in (state.message or "")
     shown = log_of(run_of(state)) + shown_of(run_of(state))
-    assert "status 403" in shown
+    assert "status 400" in shown
     assert secrets_in(shown) == []
 
 
