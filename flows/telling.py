@@ -7,7 +7,8 @@ from uuid import UUID, uuid5
 
 from prefect.events import emit_event
 
-from tuneloop.values.records import AnyTrainingRecord, Decision, Failed, Held, RunFile, WithId
+from tuneloop.settling import Change
+from tuneloop.values.records import AnyTrainingRecord, Decision, Failed, Held, RunFile, Trained, WithId
 from tuneloop.values.training import job_name
 
 TrainingEvent = Literal["submitted", "trained", "failed", "held", "overdue"]
@@ -39,6 +40,15 @@ def tell_training(event: TrainingEvent, run: RunFile, record: AnyTrainingRecord 
         payload=payload,
         id=uuid5(_SPACE, f"{what}/{job}/{record.writer if record else ''}"),
     )
+
+
+def tell_changes(changes: list[Change]) -> None:
+    """Tell of what a look at the provider has written down."""
+    for change in changes:
+        if isinstance(change.record, Trained):
+            tell_training("trained", change.run, change.record)
+        elif isinstance(change.record, Failed):
+            tell_training("failed", change.run, change.record)
 
 
 def tell_model(event: ModelEvent, run: RunFile, decision: Decision) -> None:

@@ -13,7 +13,7 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
 from blocks.opening import open_provider, open_store
-from flows.telling import tell_training
+from flows.telling import tell_changes, tell_training
 from flows.tidying import IDLE, LATE, delete_idle_ticks, previous_tick, younger_tick
 from flows.waking import Woken, wake
 from tuneloop.clock import now
@@ -72,8 +72,7 @@ def _look_at_store(client: SyncPrefectClient, slug: str, previous: datetime | No
         get_run_logger().info("%s", note)
     for change in tick.changes:
         get_run_logger().info("%s is %s", change.record.name, change.record.state)
-        if change.record.state in {"trained", "failed"}:
-            tell_training("trained" if change.record.state == "trained" else "failed", change.run, change.record)
+    tell_changes(tick.changes)
     for run in tick.overdue:
         job = job_name(run.key, run.generation)
         get_run_logger().warning("%s of model %s takes unusually long; look at it", job, run.model)

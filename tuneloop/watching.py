@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from tuneloop.asking import Asked, ask, cadence_of
 from tuneloop.clock import now
-from tuneloop.errors import ProviderUnavailable, RateLimited, TuneloopError
+from tuneloop.errors import ProviderUnavailable, RateLimited, RecordUnreadable, TuneloopError
 from tuneloop.known_names import StoredNames
 from tuneloop.ledger import Ledger, Marker
 from tuneloop.providers.provider import Provider
@@ -83,7 +84,7 @@ def _look_at_account(
 ) -> None:
     at, asked, provider = now(), Asked(), None
     try:
-        run = next(filter(None, (ledger.run(marker.flow_run) for marker in markers)), None)
+        run = _any_run(ledger, markers)
         if run is None:
             tick.notes.append(f"{account}: {len(markers)} markers without a run file are left alone")
             return
@@ -105,6 +106,16 @@ def _look_at_account(
     tick.requests += provider.requests_made if provider else 0
     _note_unknown_words(ledger, account, asked, tick)
     look_at_markers(ledger, markers, asked, at, tick)
+
+
+def _any_run(ledger: Ledger, markers: list[Marker]) -> RunFile | None:
+    """A run of the account that can be read; what cannot is named where its marker is settled."""
+    for marker in markers:
+        with suppress(RecordUnreadable):
+            run = ledger.run(marker.flow_run)
+            if run is not None:
+                return run
+    return None
 
 
 def look_at_markers(ledger: Ledger, markers: list[Marker], asked: Asked, at: datetime, tick: Tick) -> None:
@@ -142,7 +153,11 @@ def _tell_if_overdue(ledger: Ledger, marker: Marker, at: datetime, tick: Tick) -
     """Tell of a training once that takes unusually long."""
     if ledger.store.exists(f"overdue/{marker.job}"):
         return
-    run = ledger.run(marker.flow_run)
+    try:
+        run = ledger.run(marker.flow_run)
+    except RecordUnreadable as error:
+        tick.problems.append(f"{marker.job}: {error}")
+        return
     if run is not None and at - marker.since > timedelta(seconds=cadence_of(run).overdue_s):
         tick.overdue.append(run)
 

@@ -12,7 +12,7 @@ from prefect.logging import disable_run_logger
 from blocks.opening import open_provider, open_store
 from deployments.webhooks.accounts import hook_accounts
 from deployments.webhooks.server import Installation, webhook_app
-from flows.telling import tell_training
+from flows.telling import tell_changes
 from flows.waking import wake
 from tuneloop.errors import ConfigurationError
 from tuneloop.ledger import Ledger
@@ -65,8 +65,7 @@ def tell_and_wake(ledger: Ledger, store: str, tick: Tick) -> None:
     """Tell of what was written down, and wake the runs that wait for it, as the sensor does."""
     for change in tick.changes:
         _LOG.info("%s is %s", change.record.name, change.record.state)
-        if change.record.state in {"trained", "failed"}:
-            tell_training("trained" if change.record.state == "trained" else "failed", change.run, change.record)
+    tell_changes(tick.changes)
     if not tick.stories:
         return
     with get_client(sync_client=True) as client:

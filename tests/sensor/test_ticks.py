@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -132,6 +133,18 @@ def test_overdue_training_is_told_once(
         assert [run.flow_run for run in tick.overdue] == [first.flow_run]
     told_overdue(ledger, first, f"{first.key[:16]}-g1")
     assert look(ledger, provider).overdue == []
+
+
+def test_unreadable_run_file_keeps_no_other_run_asleep(
+    put_in_flight: PutInFlight, ledger: Ledger, provider: SegmindProvider
+) -> None:
+    runs = put_in_flight(3)
+    assert isinstance(ledger.store, LocalDirectory)
+    for run in runs[:1]:
+        Path(ledger.store.uri.removeprefix("file://"), "runs", f"{run.flow_run}.json").write_text("{}")
+    tick = look(ledger, provider)
+    assert moved(tick) == [run.flow_run for run in runs[1:]]
+    assert runs[0].flow_run in " ".join(tick.problems)
 
 
 def test_no_recipe_is_overdue_sooner_than_ticks_look_for() -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Lock
 
-from tuneloop.asking import JOBS_A_TICK, Asked, ask_for
+from tuneloop.asking import Asked, ask, ask_for
 from tuneloop.clock import now
 from tuneloop.errors import (
     CredentialsRefused,
@@ -167,7 +167,7 @@ class HintFollower:
         try:
             for store, ledger in self._ledgers.items():
                 if markers := _open_markers(ledger, account):
-                    tick, asked = Tick(), _ask_for_all(ledger, provider, markers)
+                    tick, asked = Tick(), ask(ledger, provider, markers, now(), previous=None)
                     look_at_markers(ledger, markers, asked, now(), tick)
                     look.add(store, tick, look.outcome)
         except TuneloopError:
@@ -186,19 +186,6 @@ def _look_at_job(store: str, ledger: Ledger, provider: Provider, markers: list[M
         look.add(store, tick, "settled")
     else:
         look.add(store, tick, "moving")
-
-
-def _ask_for_all(ledger: Ledger, provider: Provider, markers: list[Marker]) -> Asked:
-    asked = Asked()
-    if provider.capabilities.list_carries_status:
-        for job in provider.jobs():
-            asked.jobs[job.name].append(job)
-        asked.complete = True
-        return asked
-    for marker in markers[:JOBS_A_TICK]:
-        if marker.job not in asked.jobs:
-            asked.jobs[marker.job] = ask_for(ledger, provider, marker)
-    return asked
 
 
 def _name_of(provider: Provider, job_id: str) -> str | None:

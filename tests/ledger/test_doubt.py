@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from tests.ledger.test_submission import SUBMIT, old_claim, trainings
+from tuneloop.clock import Deadline, now
+from tuneloop.dataset.pack import DatasetArchive
+from tuneloop.doubt import find_submitted, may_claim_again, record_id
+from tuneloop.emulator import EmulatorControl, Fault
+from tuneloop.errors import (
+    PaidTwice,
+    RequestRefused,
+    SubmissionUncertain,
+)
+from tuneloop.generations import choose_generation
+from tuneloop.ledger import Ledger
+from tuneloop.providers.segmind import SegmindProvider
+from tuneloop.status import doubles
+from tuneloop.submission import Order, submit_training
+from tuneloop.training_state import read_training
+from tuneloop.values.records import Claimed, Held, RunFile, Submitted
+from tuneloop.values.segmind_recipes import FluxLoraRecipe
+from tuneloop.values.spending import Limits
+
+
+def test_no_answer_and_no_job_leaves_the_claim_standing(
+    ledger: Ledger,
+    provider: SegmindProvider,
+    run: RunFile,
+    recipe: FluxLoraRecipe,
+    archive: DatasetArchive,
+    emulator: EmulatorControl,
+) -> None:
+    uploaded = provider.upload(archive)
+    emulator.inject(Fault("cut_before_effect", SUBMIT, "POST"))
+    with pytest.raises(SubmissionUncertain):
+        submit_training(
+            ledger, provider, read_training(ledger, run.key, 1), Order(run, recipe, uploaded, archive, Limits())
+        )
+    assert isinstance(ledger.last(run.key), Claimed)
+    assert not may_claim_again(provider, read_training(ledger, run.key, 1))
+
+
+def test_stale_claim_is_taken_over_only_after_every_margin(
+    ledger: Ledger,
+    provider: SegmindProvider,
+    run: RunFile,
+    recipe: FluxLoraRecipe,
+    archive: DatasetArchive,
+    emulator: EmulatorControl,
+) -> None:
+    ledger.append(run.key, None, old_claim(run, timedelta(minutes=17)))
+    assert not may_claim_again(provider, read_training(ledger, run.key, 1))
+    ledger.append(run.key, ledger.last(run.key), old_claim(run, timedelta(minutes=19)))
+    assert may_claim_again(provider, read_training(ledger, run.key, 1))
+    submit_training(
+        ledger,
+        provider,
+        read_training(ledger, run.key, 1),
+        Order(run, recipe, provider.upload(archive), archive, Limits()),
+    )
+    assert trainings(emulator) == 1
+    assert [record.state for record in ledger.history(run.key)] == ["claimed", "claimed", "claimed", "submitted"]
+
+
+def test_stale_claim_whose_job_exists_is_adopted_not_paid_again(
+    ledger: Ledger,
+    provider: SegmindProvider,
+    run: RunFile,
+    recipe: FluxLoraRecipe,
+    archive: DatasetArchive,
+    emulator: EmulatorControl,
+) -> None:
+    provider.submit(f"{run.key[:16]}-g1", recipe, provider.upload(archive), archive, Deadline(60))
+    ledger.append(run.key, None, old_claim(run, timedelta(days=1)))
+    assert not may_claim_again(provider, read_training(ledger, run.key, 1))
+    found = find_submitted(ledger, provider, run.key, 1)
+    assert isinstance(found, Submitted)
+    assert trainings(emulator) == 1
+
+
+def test_refusal_after_an_approval_says_nothing_about_the_submit_that_was_in_doubt(
+    ledger: Ledger,
+    provider: SegmindProvider,
+    run: RunFile,
+    recipe: FluxLoraRecipe,
+    archive: DatasetArchive,
+    emulator: EmulatorControl,
+) -> None:
+    claim = old_claim(run, timedelta(days=1))
+    ledger.append(run.key, None, claim)
+    ledger.append(run.key, claim, Held(at=now(), generation=1, name=claim.name, reason="nobody can tell"))
+    order = Order(run, recipe, provider.upload(archive), archive, Limits(), approval="it is not in the console")
+    emulator.inject(Fault("refuse", SUBMIT, "POST", status=400))
+    with pytest.raises(RequestRefused):
+        submit_training(ledger, provider, read_training(ledger, run.key, 1), order)
+    last = ledger.last(run.key)
+    assert isinstance(last, Held)
+    assert "stays in doubt" in last.reason
+    assert choose_generation(ledger, run.key, None) == 1
+
+
+def test_job_that_shows_up_under_a_held_training_is_followed(
+    ledger: Ledger, provider: SegmindProvider, run: RunFile, recipe: FluxLoraRecipe, archive: DatasetArchive
+) -> None:
+    claim = old_claim(run, timedelta(days=1))
+    ledger.append(run.key, None, claim)
+    ledger.append(run.key, claim, Held(at=now(), generation=1, name=claim.name, reason="nobody can tell"))
+    job_id = provider.submit(claim.name, recipe, provider.upload(archive), archive, Deadline(60))
+    found = find_submitted(ledger, provider, run.key, 1)
+    assert found is not None
+    assert (found.job_id, found.found_by) == (job_id, "list")
+
+
+def test_second_job_of_one_name_is_recorded_and_named(
+    ledger: Ledger, provider: SegmindProvider, run: RunFile, recipe: FluxLoraRecipe, archive: DatasetArchive
+) -> None:
+    uploaded = provider.upload(archive)
+    order = Order(run, recipe, uploaded, archive, Limits())
+    submitted = submit_training(ledger, provider, read_training(ledger, run.key, 1), order)
+    second = provider.submit(submitted.name, recipe, uploaded, archive, Deadline(60))
+    with pytest.raises(PaidTwice, match=second):
+        record_id(ledger, read_training(ledger, run.key, 1), second, "answer")
+    (double,) = doubles(ledger)
+    assert (double.job_id, double.followed) == (second, submitted.job_id)

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from tests.ledger.test_submission import old_claim
+from tuneloop.clock import now
+from tuneloop.errors import (
+    LedgerError,
+    RecordUnreadable,
+)
+from tuneloop.generations import choose_generation
+from tuneloop.ledger import Ledger
+from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.values.records import Claimed, Collected, RunFile, Submitted, Trained
+
+
+def test_unchanged_training_is_trained_again_only_on_request(ledger: Ledger, run: RunFile) -> None:
+    claim = old_claim(run, timedelta(days=1))
+    steps: list[Claimed | Submitted | Trained | Collected] = [
+        claim,
+        Submitted(at=now(), generation=1, name=claim.name, job_id="j", found_by="answer"),
+        Trained(at=now(), generation=1, name=claim.name, job_id="j", word="AVAILABLE"),
+        Collected(at=now(), generation=1, name=claim.name, job_id="j", weights="w", sha256="0" * 64, size_bytes=1),
+    ]
+    before = None
+    for record in steps:
+        ledger.append(run.key, before, record)
+        before = record
+    assert choose_generation(ledger, run.key, None) == 1
+    assert choose_generation(ledger, run.key, "new base model") == 2
+
+
+def test_a_gap_stops_with_an_error(ledger: Ledger, artifacts: LocalDirectory, run: RunFile) -> None:
+    claim = old_claim(run, timedelta(days=1))
+    artifacts.create(f"trainings/{run.key}/0002.json", claim.model_dump_json().encode())
+    with pytest.raises(RecordUnreadable, match=r"gap at .*0001"):
+        ledger.last(run.key)
+
+
+def test_an_unreadable_record_is_not_an_absent_one(
+    ledger: Ledger, artifacts: LocalDirectory, run: RunFile
+) -> None:
+    artifacts.create(f"trainings/{run.key}/0001.json", b"{}")
+    with pytest.raises(RecordUnreadable, match="restore it"):
+        ledger.last(run.key)
+
+
+def test_illegal_steps_are_refused(ledger: Ledger, run: RunFile) -> None:
+    claim = old_claim(run, timedelta(days=1))
+    ledger.append(run.key, None, claim)
+    trained = Trained(at=now(), generation=1, name=claim.name, job_id="j", word="AVAILABLE")
+    with pytest.raises(LedgerError, match=r"trained .* cannot follow claimed"):
+        ledger.append(run.key, claim, trained)
+
+
+def test_first_run_file_wins(ledger: Ledger, run: RunFile) -> None:
+    ledger.remember_run(run)
+    other = run.model_copy(update={"generation": 2, "writer": "somebody else"})
+    assert ledger.remember_run(other).generation == 1
