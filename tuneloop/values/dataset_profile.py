@@ -14,6 +14,8 @@ class DatasetProfile(Frozen):
 
     formats: frozenset[PictureFormat] = frozenset({"jpeg", "png", "webp"})
     """Picture formats that are taken."""
+    advised_formats: frozenset[PictureFormat] | None = None
+    """Pictures of another format are a warning, though nobody refuses them."""
     fewest_pictures: int = 1
     """Fewer are refused. Pairs count as two pictures."""
     most_pictures: int | None = None
@@ -24,6 +26,8 @@ class DatasetProfile(Frozen):
     """More are a warning."""
     largest_zip_bytes: int | None = None
     """A larger zip is refused."""
+    advised_zip_bytes: int | None = None
+    """A larger zip is a warning."""
     shortest_side_px: int = 256
     """A picture with a shorter side is a warning: every trainer here enlarges it, and learns the blur."""
     scaled_to_px: int | None = None
