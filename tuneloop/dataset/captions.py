@@ -68,7 +68,7 @@ def read_caption(path: Path, name: str) -> str | Finding:
 def text_of(data: bytes, name: str) -> str | Finding:
     """Decode UTF-8, a byte order mark dropped; the other encodings of text editors are told by name."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return error("caption-utf16", name, "is UTF-16", "save it again as UTF-8 text")
+        return error("caption-utf16", name, "is UTF-16 or UTF-32", "save it again as UTF-8 text")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as caught:

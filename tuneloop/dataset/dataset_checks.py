@@ -87,11 +87,11 @@ def likeness_findings(taken: list[Taken]) -> list[Finding]:
     for group in alike.values():
         if len(group) > 1:
             others = some_names([one.picture.name for one in group[1:]])
+            check = "duplicate"
+            reason = f"is the same picture as {others}"
             if len({one.caption for one in group}) > 1:
-                reason = f"is the same picture as {others}, with another caption"
                 check = "duplicate-other-caption"
-            else:
-                check, reason = "duplicate", f"is the same picture as {others}"
+                reason += ", with another caption"
             findings.append(warning(check, group[0].picture.name, reason, "remove all but one"))
     firsts = [group[0] for group in alike.values()]
     return findings + [_near([one.picture.name for one in group]) for group in _near_groups(firsts)]

@@ -125,6 +125,8 @@ def _caption_column(table: Found, rows: list[dict[str, Any]]) -> tuple[str | Non
     found = [name for name in _CAPTION_COLUMNS if name in columns]
     if found[:1] == ["text"] and len(found) == 1:
         return "text", []
+    if not rows:
+        return None, []
     if found:
         others = f", and not from {' or '.join(found[1:])}" if len(found) > 1 else ""
         reason = f"has its captions read from the column {found[0]}{others}"

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections import deque
+from collections import ChainMap, deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
-from tuneloop.dataset.inspection import PictureUnusable, file_sha256, inspect_picture, strict_decoding
-from tuneloop.values.findings import Finding, error
+from tuneloop.dataset.inspection import inspect_picture, strict_decoding
+from tuneloop.dataset.unusable import PictureUnusable
+from tuneloop.values.findings import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Generator, Iterable, Mapping
 
     from tuneloop.dataset.listing import PictureFile
     from tuneloop.values.dataset import Sha256
@@ -29,7 +30,7 @@ class Looked(NamedTuple):
     """What it is, or why it cannot be used."""
 
 
-def look_at(pictures: Iterable[PictureFile], known: Mapping[Sha256, PictureFacts]) -> Iterator[Looked]:
+def look_at(pictures: Iterable[PictureFile], known: Mapping[Sha256, PictureFacts]) -> Generator[Looked, None, None]:
     """Hash every picture file, and decode those whose content is not known.
 
     As many are under way at once as the machine has cores, and never more than four; only what was found is
@@ -43,28 +44,31 @@ def look_at(pictures: Iterable[PictureFile], known: Mapping[Sha256, PictureFacts
         One look per picture, in their order.
     """
     seen: dict[Sha256, PictureFacts] = {}
-    at_a_time = min(_MOST_AT_A_TIME, max(2, len(os.sched_getaffinity(0))))
+    either = ChainMap(seen, dict(known))
+    at_a_time = min(_MOST_AT_A_TIME, max(2, os.cpu_count() or 2))
     under_way: deque[Future[Looked]] = deque()
     with strict_decoding(), ThreadPoolExecutor(at_a_time, "look") as pool:
         try:
             for picture in pictures:
-                under_way.append(pool.submit(_look, picture, known, seen))
+                under_way.append(pool.submit(_look, picture, either))
                 if len(under_way) >= 2 * at_a_time:
-                    yield under_way.popleft().result()
+                    yield _result(under_way, seen)
             while under_way:
-                yield under_way.popleft().result()
+                yield _result(under_way, seen)
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _look(picture: PictureFile, known: Mapping[Sha256, PictureFacts], seen: dict[Sha256, PictureFacts]) -> Looked:
+def _result(under_way: deque[Future[Looked]], seen: dict[Sha256, PictureFacts]) -> Looked:
+    """Wait for the eldest look, and remember what it found for equal files."""
+    looked = under_way.popleft().result()
+    if not isinstance(looked.found, Finding):
+        seen[looked.found.sha256] = looked.found
+    return looked
+
+
+def _look(picture: PictureFile, known: Mapping[Sha256, PictureFacts]) -> Looked:
     try:
-        sha256, _ = file_sha256(picture.path)
-        facts = known.get(sha256) or seen.get(sha256) or inspect_picture(picture.path, picture.name)
+        return Looked(picture, inspect_picture(picture.path, picture.name, known))
     except PictureUnusable as caught:
         return Looked(picture, caught.finding)
-    except OSError as caught:
-        reason = f"cannot be read ({caught.strerror})"
-        return Looked(picture, error("unreadable", picture.name, reason, "make it readable or remove it"))
-    seen[facts.sha256] = facts
-    return Looked(picture, facts)

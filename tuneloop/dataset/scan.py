@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 
 from pydantic import Field
 
 from tuneloop.dataset.archive_size import archive_size
 from tuneloop.dataset.caption_checks import caption_findings
-from tuneloop.dataset.caption_sources import gather_captions
+from tuneloop.dataset.caption_sources import Captions, gather_captions
 from tuneloop.dataset.captions import CaptionRule
 from tuneloop.dataset.dataset_checks import (
     Taken,
@@ -115,16 +116,9 @@ def preflight(
     captions = gather_captions(listing)
     findings = [*listing.findings, *number_findings(len(listing.pictures), profile)]
     findings += [*captions.findings, *caption_findings(listing.pictures, captions, rule, profile)]
-    taken: list[Taken] = []
-    for done, (picture, found) in enumerate(look_at(listing.pictures, known), start=1):
-        if isinstance(found, Finding):
-            findings.append(found)
-        else:
-            findings += picture_findings(found, picture.name, profile)
-            written = captions.by_owner.get(picture.owner)
-            taken.append(Taken(picture, found, rule.caption_as_sent(written.text if written else "")))
-        if on_progress is not None:
-            on_progress(done, len(listing.pictures))
+    taken, unusable = _look_at_all(listing, captions, rule, known, on_progress)
+    findings += unusable
+    findings += [one for kept in taken for one in picture_findings(kept.facts, kept.picture.name, profile)]
     findings += format_findings(taken, profile)
     findings += pair_likeness_findings(taken) if pairs else likeness_findings(taken)
     manifest = _manifest(listing, taken, pairs=pairs)
@@ -144,6 +138,28 @@ def preflight(
         size_bytes=manifest.size_bytes,
         zip_bytes=zip_bytes,
     )
+
+
+def _look_at_all(
+    listing: Listing,
+    captions: Captions,
+    rule: CaptionRule,
+    known: Mapping[Sha256, PictureFacts],
+    on_progress: Callable[[int, int], None] | None,
+) -> tuple[list[Taken], list[Finding]]:
+    """Decode every picture. Returns those that can be used, and why the others cannot."""
+    taken, unusable = [], []
+    # Closed even if the progress report raises: threads end, and Pillow is as tolerant as it was.
+    with closing(look_at(listing.pictures, known)) as looks:
+        for done, (picture, found) in enumerate(looks, start=1):
+            if isinstance(found, Finding):
+                unusable.append(found)
+            else:
+                written = captions.by_owner.get(picture.owner)
+                taken.append(Taken(picture, found, rule.caption_as_sent(written.text if written else "")))
+            if on_progress is not None:
+                on_progress(done, len(listing.pictures))
+    return taken, unusable
 
 
 def _manifest(listing: Listing, taken: list[Taken], *, pairs: bool) -> DatasetManifest:

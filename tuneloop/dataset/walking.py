@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from tuneloop.errors import DatasetError
@@ -29,12 +30,12 @@ class Found(NamedTuple):
     @property
     def stem(self) -> str:
         """Its name without subfolder and suffix."""
-        return self.path.stem
+        return PurePosixPath(self.name).stem
 
     @property
     def suffix(self) -> str:
         """Its suffix in small letters, with the dot."""
-        return self.path.suffix.lower()
+        return PurePosixPath(self.name).suffix.lower()
 
 
 class Walk(NamedTuple):
@@ -105,16 +106,16 @@ def _list_one(found: Walk, inner: str) -> list[str]:
         elif entry.is_dir(follow_symlinks=False):
             folders.append(name)
         else:
-            _take(found, Found(Path(entry.path), name), entry)
+            _take(found, Found(Path(entry.path), _spelled(name)), entry, is_text=name == _spelled(name))
     return folders
 
 
-def _take(found: Walk, file: Found, entry: os.DirEntry[str]) -> None:
+def _take(found: Walk, file: Found, entry: os.DirEntry[str], *, is_text: bool) -> None:
     finding = _link_problem(file, found.root) if entry.is_symlink() else None
     if finding is None and not entry.is_file():
         finding = error("special-file", file.name, "is not a regular file", "remove it")
-    if _spelled(file.name) != file.name:
-        finding = error("name", _spelled(file.name), "has a name that is not UTF-8", "rename it")
+    if not is_text:
+        finding = error("name", file.name, "has a name that is not UTF-8", "rename it")
     if finding is None:
         found.files.append(file)
     else:
@@ -126,7 +127,8 @@ def _link_problem(file: Found, root: Path) -> Finding | None:
     try:
         target = file.path.resolve(strict=True)
     except (OSError, RuntimeError) as caught:
-        why = caught.strerror if isinstance(caught, OSError) else "it leads to itself"
+        endless = isinstance(caught, RuntimeError) or caught.errno == errno.ELOOP
+        why = "it leads to itself" if endless else caught.strerror
         return error("broken-link", file.name, f"is a link that cannot be read ({why})", "put a copy in its place")
     if not target.is_relative_to(root):
         return error(
