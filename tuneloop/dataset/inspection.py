@@ -1,42 +1,28 @@
-"""One picture file, looked at closely: what it is, and whether all of it can be decoded."""
+"""One picture file, looked at once and closely: what it is, and whether all of it can be decoded."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 import warnings
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING
 
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import Image, ImageFile
 
-from tuneloop.errors import DatasetError
+from tuneloop.dataset.perceptual_hash import perceptual_hash
+from tuneloop.dataset.picture_decoding import decode
+from tuneloop.dataset.picture_measures import at_measuring_size, measured
+from tuneloop.dataset.unusable import unusable
+from tuneloop.values.dataset import Sha256
+from tuneloop.values.picture_facts import PictureFacts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from tuneloop.values.dataset import PictureFormat, Sha256
-
-LARGEST_PICTURE_PX = 100_000_000
-"""Pixels per picture. Above it a small file can be made to fill the memory."""
-
-_FORMATS: dict[str | None, PictureFormat] = {
-    "JPEG": "jpeg",
-    # What Pillow calls a JPEG with a second picture behind it, as phones write them.
-    "MPO": "jpeg",
-    "PNG": "png",
-    "WEBP": "webp",
-}
-
-
-class PictureFacts(NamedTuple):
-    """What a picture file is, by its content."""
-
-    sha256: Sha256
-    size_bytes: int
-    width_px: int
-    height_px: int
-    format: PictureFormat
+LARGEST_FILE_BYTES = 512 * 1024 * 1024
+"""A file is held in memory while it is looked at. Whole pictures of 100 megapixels stay below."""
 
 
 @contextmanager
@@ -57,51 +43,63 @@ def strict_decoding() -> Iterator[None]:
         ImageFile.LOAD_TRUNCATED_IMAGES = tolerant
 
 
-def inspect_picture(path: Path) -> PictureFacts:
-    """Hash and fully decode one picture file. Call it within `strict_decoding()`.
+def file_sha256(path: Path, name: str) -> tuple[Sha256, int]:
+    """Hash a file and measure its size, with little memory.
 
     Raises:
-        DatasetError: The file cannot be read, is no picture, is of another format, too large or broken.
+        PictureUnusable: It cannot be read.
     """
     try:
         with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-            size_bytes = file.tell()
-            file.seek(0)
-            width_px, height_px, picture_format = _decode(file, path.name)
+            return hashlib.file_digest(file, "sha256").hexdigest(), file.tell()
     except OSError as error:
-        raise DatasetError(
-            f"{path.name}: cannot be read ({error.strerror}); make it readable or remove it"
+        raise unusable(
+            "unreadable", name, f"cannot be read ({error.strerror})", "make it readable or remove it"
         ) from error
-    return PictureFacts(sha256, size_bytes, width_px, height_px, picture_format)
 
 
-def _decode(file: BinaryIO, name: str) -> tuple[int, int, PictureFormat]:
-    """Decode every pixel. Returns width, height and format."""
+def inspect_picture(path: Path, name: str, known: Mapping[Sha256, PictureFacts] | None = None) -> PictureFacts:
+    """Hash and fully decode one picture file. Call it within `strict_decoding()`.
+
+    The file is read once, so the bytes that are decoded are the bytes that were hashed, whatever happens to the
+    file meanwhile. One call holds one file and one decoded picture, and nothing when it returns. Decoders release the GIL, so
+    as many threads as there are cores help.
+
+    Args:
+        path: The file.
+        name: What it is called in messages.
+        known: Facts of pictures that were looked at before. They are not decoded again.
+
+    Raises:
+        PictureUnusable: The file cannot be read, is no picture, is of another format, too large or broken.
+    """
+    data = _read(path, name)
+    sha256 = hashlib.sha256(data).hexdigest()
+    if known is not None and sha256 in known:
+        return known[sha256]
+    decoded = decode(data, name)
+    grey = at_measuring_size(decoded.grey)
+    seen = {key: value for key, value in decoded._asdict().items() if key != "grey"}
+    return PictureFacts(
+        sha256=sha256,
+        size_bytes=len(data),
+        perceptual_hash=perceptual_hash(grey, decoded.orientation),
+        **seen,
+        **measured(grey)._asdict(),
+    )
+
+
+def _read(path: Path, name: str) -> bytes:
     try:
-        with Image.open(file) as picture:
-            picture_format = _check_header(picture, name)
-            picture.load()
-            return *picture.size, picture_format
-    except DatasetError:
-        raise
-    except UnidentifiedImageError as error:
-        raise DatasetError(f"{name}: is not a picture; replace or remove it") from error
-    except Image.DecompressionBombError as error:
-        raise DatasetError(_too_large(name)) from error
-    except Exception as error:  # Broken bytes make decoders raise anything, SyntaxError included.
-        raise DatasetError(f"{name}: is broken or cut short ({error}); save or copy it again") from error
-
-
-def _check_header(picture: Image.Image, name: str) -> PictureFormat:
-    """Accept a picture's format and size before anything of it is decoded."""
-    picture_format = _FORMATS.get(picture.format)
-    if picture_format is None:
-        raise DatasetError(f"{name}: is a {picture.format} file by its content; convert it to jpg, png or webp")
-    if picture.width * picture.height > LARGEST_PICTURE_PX:
-        raise DatasetError(_too_large(name))
-    return picture_format
-
-
-def _too_large(name: str) -> str:
-    return f"{name}: has more than {LARGEST_PICTURE_PX // 1_000_000} megapixels; scale it down"
+        with path.open("rb") as file:
+            too_large = os.fstat(file.fileno()).st_size > LARGEST_FILE_BYTES
+            data = b"" if too_large else file.read()
+    except OSError as error:
+        raise unusable(
+            "unreadable", name, f"cannot be read ({error.strerror})", "make it readable or remove it"
+        ) from error
+    if too_large:
+        raise unusable(
+            "too-large", name, f"is larger than {LARGEST_FILE_BYTES >> 20} MiB", "scale it down or compress it"
+        )
+    return data

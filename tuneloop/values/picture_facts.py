@@ -26,17 +26,19 @@ class PictureFacts(Frozen):
     mode: str
     """Pillow's mode, such as RGB, L, P, RGBA, CMYK or I;16."""
     alpha: bool
-    """Whether any transparency can be in it, palette and tRNS included."""
+    """Whether any pixel is transparent, wholly or in part; an alpha channel that is opaque everywhere is not."""
     bits: int
-    """Bits per channel."""
+    """Bits per channel (of a palette, per index)."""
     frames: int = Field(default=1, ge=1)
     """More than one: it is animated."""
     profile: str | None = None
-    """Name of the embedded colour profile where it is not sRGB, None otherwise."""
+    """Name of the embedded colour profile where it looks otherwise than sRGB, None where it does not."""
+    trailing_bytes: int = Field(default=0, ge=0)
+    """Bytes behind the picture's end, such as a film that a phone put there."""
     perceptual_hash: int = Field(ge=0, lt=1 << 64)
-    """64 bits over brightness, EXIF rotation applied; near pictures differ in few bits."""
+    """64 bits over brightness, EXIF rotation applied; near pictures differ in few bits. A flat one has 0."""
     sharpness: float
-    """Variance of the Laplacian of the brightness, on the picture scaled to a common size; low is blurred."""
+    """How sharp the sharpest edges are, against the picture's contrast, scaled to a common size: 1 is sharp."""
     mean: float
     """Mean brightness, 0 to 255."""
     spread: float

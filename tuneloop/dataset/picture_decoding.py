@@ -1,0 +1,195 @@
+"""The bytes of one picture file, decoded in full."""
+
+from __future__ import annotations
+
+import io
+from typing import NamedTuple
+
+import simplejpeg  # type: ignore[import-untyped]
+from PIL import Image, UnidentifiedImageError
+
+from tuneloop.dataset.colour_profile import other_profile
+from tuneloop.dataset.picture_brightness import Brightness, brightness_of
+from tuneloop.dataset.picture_measures import LONGEST_SIDE_PX
+from tuneloop.dataset.picture_structure import (
+    JpegUncommon,
+    check_jpeg_kind,
+    is_jpeg,
+    is_png,
+    is_webp,
+    jpeg_end,
+    walk_png,
+    walk_webp,
+)
+from tuneloop.dataset.unusable import PictureUnusable, unusable
+from tuneloop.values.dataset import PictureFormat
+
+LARGEST_PICTURE_PX = 100_000_000
+"""Pixels per picture. Above it a small file can be made to fill the memory."""
+_EXIF_ORIENTATION = 0x0112
+_ORIENTATIONS = range(1, 9)
+_JPEG_ENDING = b"\xff\xd9"
+_HARMLESS = (
+    "Invalid SOS parameters",
+    "Warning: unknown JFIF revision",
+    "Unknown Adobe color transform",
+    "Inconsistent progression sequence",
+    "tjDecompressHeader",
+    "Unsupported color conversion",
+)
+"""What simplejpeg says of files that viewers show whole, and some phones write. Pillow has to judge them."""
+_OTHER_BRANDS = {b"heic": "HEIC", b"heix": "HEIC", b"hevc": "HEIC", b"mif1": "HEIF", b"msf1": "HEIF"}
+"""Formats that Pillow does not know, by what stands at byte 8."""
+
+
+class Decoded(NamedTuple):
+    """What was seen of a picture; the names are those of `PictureFacts`."""
+
+    width_px: int
+    height_px: int
+    format: PictureFormat
+    orientation: int
+    mode: str
+    alpha: bool
+    bits: int
+    frames: int
+    profile: str | None
+    trailing_bytes: int
+    grey: Image.Image
+    """Brightness in mode L as stored, at most twice as long as what is measured."""
+
+
+class _Pixels(NamedTuple):
+    brightness: Brightness
+    bits: int
+    frames: int
+    trailing_bytes: int
+
+
+def decode(data: bytes, name: str) -> Decoded:
+    """Decode every pixel of a picture, whatever its file is called. Call it within `strict_decoding()`.
+
+    In JPEG, faults show where the codes no longer fit; there is no checksum. Changed bytes that happen to form
+    valid codes again pass, most likely single ones. In PNG every changed byte is found, for chunks have
+    checksums. Lossy WebP has none, and its decoder takes nearly any bytes: only missing ones are found for sure.
+
+    Raises:
+        PictureUnusable: It is no picture, of another format, too large or broken.
+    """
+    try:
+        _check_kind(data, name)
+        with Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP")) as picture:
+            _check_size(picture, name)
+            return _decoded(picture, data)
+    except PictureUnusable:
+        raise
+    except JpegUncommon as error:
+        reason = f"is a {error} JPEG, which the trainers' libraries cannot read"
+        raise unusable("other-format", name, reason, "save it as a plain 8-bit JPEG") from error
+    except Image.DecompressionBombError as error:
+        raise _too_many_pixels(name) from error
+    except UnidentifiedImageError as error:
+        raise _broken(name, "its header cannot be read") from error
+    except Exception as error:  # Broken bytes make decoders raise anything, SyntaxError included.
+        raise _broken(name, str(error)) from error
+
+
+def _check_kind(data: bytes, name: str) -> None:
+    """Accept the three formats, and name any other one."""
+    if is_jpeg(data):
+        check_jpeg_kind(data)
+        return
+    if is_png(data) or is_webp(data):
+        return
+    other = _OTHER_BRANDS.get(data[8:12]) if data[4:8] == b"ftyp" else None
+    if other is None:
+        try:
+            with Image.open(io.BytesIO(data)) as picture:
+                other = picture.format
+        except Image.DecompressionBombError:
+            raise
+        except Exception:  # noqa: BLE001  Whatever a plugin raises: it is none of the formats that can be named.
+            other = None
+    if other is None:
+        raise unusable("not-a-picture", name, "is not a picture", "replace or remove it")
+    raise unusable("other-format", name, f"is a {other} file by its content", "convert it to jpg, png or webp")
+
+
+def _check_size(picture: Image.Image, name: str) -> None:
+    """Refuse by the header, before anything is decoded."""
+    if picture.width * picture.height > LARGEST_PICTURE_PX:
+        raise _too_many_pixels(name)
+
+
+def _decoded(picture: Image.Image, data: bytes) -> Decoded:
+    mode = picture.mode
+    profile = picture.info.get("icc_profile")
+    if is_jpeg(data):
+        picture_format: PictureFormat = "jpeg"
+        pixels = _jpeg(picture, data)
+    elif is_png(data):
+        picture_format, pixels = "png", _png(picture, data)
+    else:
+        picture_format, pixels = "webp", _webp(picture, data)
+    return Decoded(
+        width_px=picture.width,
+        height_px=picture.height,
+        format=picture_format,
+        orientation=_orientation(picture),
+        mode=mode,
+        alpha=pixels.brightness.alpha,
+        bits=pixels.bits,
+        frames=pixels.frames,
+        profile=other_profile(profile, mode) if profile else None,
+        trailing_bytes=pixels.trailing_bytes,
+        grey=pixels.brightness.grey,
+    )
+
+
+def _jpeg(picture: Image.Image, data: bytes) -> _Pixels:
+    """Decode to grey at a size near the one that is measured: the codes of all colours are read all the same."""
+    shortest = "min_width" if picture.width >= picture.height else "min_height"
+    try:
+        levels = simplejpeg.decode_jpeg(data, "GRAY", **{shortest: LONGEST_SIDE_PX})
+        brightness = Brightness(Image.fromarray(levels[:, :, 0]), alpha=False)
+    except ValueError as error:
+        if not str(error).startswith(_HARMLESS):
+            raise
+        jpeg_end(data)
+        picture.load()
+        brightness = brightness_of(picture)
+    # Phones put a second picture behind the first, and say so: that is part of the file.
+    whole = picture.format == "MPO" or data.endswith(_JPEG_ENDING)
+    return _Pixels(brightness, bits=8, frames=1, trailing_bytes=0 if whole else len(data) - jpeg_end(data))
+
+
+def _png(picture: Image.Image, data: bytes) -> _Pixels:
+    bits, trailing_bytes = walk_png(data)
+    frames = getattr(picture, "n_frames", 1)
+    picture.load()
+    return _Pixels(brightness_of(picture), bits, frames, trailing_bytes)
+
+
+def _webp(picture: Image.Image, data: bytes) -> _Pixels:
+    trailing_bytes = walk_webp(data)
+    frames = getattr(picture, "n_frames", 1)
+    picture.load()
+    return _Pixels(brightness_of(picture), bits=8, frames=frames, trailing_bytes=trailing_bytes)
+
+
+def _orientation(picture: Image.Image) -> int:
+    """What EXIF says, once everything is read: a PNG may hold it behind its pixels."""
+    try:
+        orientation = picture.getexif().get(_EXIF_ORIENTATION, 1)
+    except Exception:  # noqa: BLE001  Viewers show a picture with broken EXIF data as it is stored.
+        return 1
+    return orientation if orientation in _ORIENTATIONS else 1
+
+
+def _too_many_pixels(name: str) -> PictureUnusable:
+    reason = f"has more than {LARGEST_PICTURE_PX // 1_000_000} megapixels"
+    return unusable("too-many-pixels", name, reason, "scale it down")
+
+
+def _broken(name: str, how: str) -> PictureUnusable:
+    return unusable("broken", name, f"is broken or cut short ({how})", "save or copy it again")
