@@ -55,7 +55,7 @@ def png_claiming(width_px: int, height_px: int) -> bytes:
 
 def distinct(number: int, width_px: int = 320, height_px: int = 300, picture_format: str = "PNG") -> bytes:
     """A large enough picture that looks like no other: coarse blocks of random colours."""
-    blocks = random.Random(number).randbytes(9 * 8 * 3)
+    blocks = random.Random(number).randbytes(9 * 8 * 3)  # noqa: S311 - repeatable is the point
     picture = Image.frombytes("RGB", (9, 8), blocks).resize((width_px, height_px), Image.Resampling.NEAREST)
     return encoded(picture, picture_format)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import json
 import os
 from collections.abc import Callable
@@ -28,7 +29,7 @@ from tuneloop.dataset.scan import Preflight, preflight
 from tuneloop.values.dataset_profile import DatasetProfile
 from tuneloop.values.findings import Severity
 
-from .pictures import distinct, encoded, fill_cleanly, fill_cleanly_with_pairs, noise
+from .pictures import distinct, fill_cleanly, fill_cleanly_with_pairs
 
 MODULES = (
     caption_checks, caption_sources, captions, dataset_checks, imagefolder, listing, looking, pairs, scan, walking,
@@ -62,6 +63,11 @@ def write(name: str, content: str | bytes) -> Callable[[Path], object]:
 
 def link(name: str, target: str) -> Callable[[Path], object]:
     return lambda folder: (folder / name).symlink_to(target)
+
+
+def add(name: str, picture: bytes, caption: str) -> Callable[[Path], object]:
+    """One more picture with its caption."""
+    return all_of(write(name, picture), write(f"{Path(name).with_suffix('.txt')}", caption))
 
 
 def nothing(folder: Path) -> None:
@@ -111,7 +117,7 @@ def too_deep_to_list(folder: Path) -> None:
     """A path longer than the system's limit, which not even root can list."""
     handle = os.open(folder, os.O_RDONLY)
     for _ in range(18):
-        os.mkdir("d" * 250, dir_fd=handle)  # noqa: PTH102 - Path knows no dir_fd
+        os.mkdir("d" * 250, dir_fd=handle)
         inner = os.open("d" * 250, os.O_RDONLY, dir_fd=handle)
         os.close(handle)
         handle = inner
@@ -149,12 +155,12 @@ FAULTS = [
     Fault("name", "error", "\\udcff.png", lambda folder: (folder / "\udcff.png").write_bytes(b"")),
     Fault("unsupported-picture", "error", "a.HEIC", write("a.HEIC", "")),
     Fault("shared-name", "error", "00.jpg", write("00.jpg", distinct(50, picture_format="JPEG"))),
-    Fault("same-file-name", "warning", None, all_of(write("b/00.png", distinct(50)), write("b/00.txt", "ROBOX b"))),
+    Fault("same-file-name", "warning", None, add("b/00.png", distinct(50), "ROBOX b")),
     Fault("no-pictures", "error", None, remove("*")),
     Fault("orphaned-caption", "error", "lonely.txt", write("lonely.txt", "ROBOX")),
     Fault("orphaned-caption", "error", "lonely.caption", write("lonely.caption", "ROBOX")),
     Fault("orphaned-caption", "error", "9.txt", write("9.txt", "a hat"), rule=PAIR_RULE, pairs=True),
-    Fault("no-pair", "error", "9.png", all_of(write("9.png", distinct(50)), write("9.txt", "a hat")), rule=PAIR_RULE, pairs=True),
+    Fault("no-pair", "error", "9.png", add("9.png", distinct(50), "a hat"), rule=PAIR_RULE, pairs=True),
     Fault("half-a-pair", "error", "01_start.png", remove("01_end.png"), rule=PAIR_RULE, pairs=True),
     Fault("caption-encoding", "error", "01.txt", write("01.txt", b"ROBOX gr\xfcn")),
     Fault("caption-utf16", "error", "01.txt", write("01.txt", "ROBOX".encode("utf-16"))),
@@ -165,14 +171,27 @@ FAULTS = [
     Fault("empty-caption", "warning", "01.txt", write("01.txt", " \n")),
     Fault("missing-caption", "warning", "01.png", remove("01.txt")),
     Fault("missing-caption", "warning", None, remove("01.txt", "02.txt")),
-    Fault("caption-needed", "error", "01.png", remove("01.txt"), DatasetProfile(captions_needed=True), NOTHING_TO_SAY),
+    Fault(
+        "caption-needed", "error", "01.png", remove("01.txt"), DatasetProfile(captions_needed=True), NOTHING_TO_SAY
+    ),
     Fault("no-captions", "error", None, remove("*.txt"), rule=NOTHING_TO_SAY),
     Fault("same-captions", "warning", None, caption_all("a photo of ROBOX")),
     Fault("trigger-absent", "warning", "01.txt", write("01.txt", "a robot")),
     Fault("trigger-twice", "warning", "01.txt", write("01.txt", "ROBOX and ROBOX")),
-    Fault("long-caption", "warning", "01.txt", write("01.txt", "ROBOX " + "a" * 50), DatasetProfile(longest_caption=40)),
+    Fault(
+        "long-caption",
+        "warning",
+        "01.txt",
+        write("01.txt", "ROBOX " + "a" * 50),
+        DatasetProfile(longest_caption=40),
+    ),
     Fault("table-format", "error", "metadata.parquet", write("metadata.parquet", "PAR1")),
-    Fault("two-tables", "error", "metadata.csv", all_of(table(), write("metadata.csv", "file_name,text\n00.png,ROBOX in scene 0\n"))),
+    Fault(
+        "two-tables",
+        "error",
+        "metadata.csv",
+        all_of(table(), write("metadata.csv", "file_name,text\n00.png,ROBOX in scene 0\n")),
+    ),
     Fault("table-line", "error", "metadata.jsonl", table("{broken")),
     Fault("table-line", "error", "metadata.jsonl", table({"file_name": "../00.png", "text": "ROBOX"})),
     Fault("table-orphan", "error", "metadata.jsonl", table({"file_name": "gone.png", "text": "ROBOX"})),
@@ -186,23 +205,32 @@ FAULTS = [
     Fault("zip-too-large", "error", None, nothing, DatasetProfile(largest_zip_bytes=1000)),
     Fault("large-zip", "warning", None, nothing, DatasetProfile(advised_zip_bytes=1000)),
     Fault(
-        "unusual-format", "warning", None, write("01.png", encoded(noise(300, 300), "WEBP")),
+        "unusual-format",
+        "warning",
+        None,
+        add("x.webp", distinct(50, picture_format="WEBP"), "ROBOX x"),
         DatasetProfile(advised_formats=frozenset({"jpeg", "png"})),
     ),
-    Fault("duplicate", "warning", "01.png", all_of(write("x.png", distinct(1)), write("x.txt", "ROBOX in scene 1"))),
+    Fault("duplicate", "warning", "01.png", add("x.png", distinct(1), "ROBOX in scene 1")),
     Fault(
-        "duplicate-other-caption", "warning", "01.png",
-        all_of(write("x.png", distinct(1)), write("x.txt", "ROBOX otherwise")),
+        "duplicate-other-caption",
+        "warning",
+        "01.png",
+        add("x.png", distinct(1), "ROBOX otherwise"),
     ),
     Fault("near-duplicate", "warning", "03.png", nearly),
     Fault("near-duplicate", "warning", "01_end.png", nearly_a_pair_again, rule=PAIR_RULE, pairs=True),
     Fault("duplicate-pair", "warning", "01_start.png", pair_again, rule=PAIR_RULE, pairs=True),
     Fault("same-halves", "warning", "01_start.png", write("01_end.png", distinct(1)), rule=PAIR_RULE, pairs=True),
     Fault(
-        "halves-differ-in-size", "warning", "01_start.png", write("01_end.png", distinct(1001, 300, 320)),
-        rule=PAIR_RULE, pairs=True,
+        "halves-differ-in-size",
+        "warning",
+        "01_start.png",
+        write("01_end.png", distinct(1001, 300, 320)),
+        rule=PAIR_RULE,
+        pairs=True,
     ),
-]  # fmt: skip
+]
 
 
 def looked_at(fault: Fault, folder: Path) -> Preflight:
@@ -250,11 +278,11 @@ def checks_in_the_code() -> set[str]:
     """First arguments of everything that makes a finding."""
     found = set()
     for module in MODULES:
-        for node in ast.walk(ast.parse(Path(module.__file__).read_text())):
+        for node in ast.walk(ast.parse(inspect.getsource(module))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 if node.func.id in {"error", "warning", "_told"} and isinstance(node.args[0], ast.Constant):
-                    found.add(node.args[0].value)
+                    found.add(str(node.args[0].value))
             elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "check":
                 assert isinstance(node.value, ast.Constant)
-                found.add(node.value.value)
+                found.add(str(node.value.value))
     return found

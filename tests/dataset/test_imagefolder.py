@@ -15,7 +15,7 @@ from tuneloop.dataset.scan import preflight, scan
 from tuneloop.dataset.walking import Found
 from tuneloop.values.dataset_profile import DatasetProfile
 
-from .pictures import png_of
+from .pictures import distinct
 
 RULE = CaptionRule(trigger_word=None, instance_prompt=None, provider_captions=False)
 
@@ -32,7 +32,7 @@ def errors_of(folder: Path) -> list[str]:
 def put_pictures(folder: Path, *names: str) -> None:
     for number, name in enumerate(names):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(png_of(number))
+        (folder / name).write_bytes(distinct(number))
 
 
 def rows(*values: dict[str, object]) -> str:
@@ -68,7 +68,9 @@ def test_caption_file_and_table_may_say_the_same(folder: Path) -> None:
 
 def test_line_end_of_unicode_within_a_text_is_no_end_of_the_line(folder: Path) -> None:
     put_pictures(folder, "1.png")
-    (folder / "metadata.jsonl").write_text('{"file_name": "1.png", "text": "a\u2028cup\u0085"}\n', encoding="utf-8")
+    (folder / "metadata.jsonl").write_text(
+        '{"file_name": "1.png", "text": "a\u2028cup\u0085"}\n', encoding="utf-8"
+    )
     assert captions_of(folder) == {"1.png": "a cup"}
 
 
@@ -76,10 +78,11 @@ def test_text_wins_over_other_columns_and_that_is_told(folder: Path) -> None:
     put_pictures(folder, "1.png")
     (folder / "metadata.jsonl").write_text(rows({"file_name": "1.png", "prompt": "draw it", "text": "a cup"}))
     found = preflight(folder, RULE, DatasetProfile(), known={}).findings
-    assert [finding.sentence for finding in found] == [
+    (finding,) = found
+    assert finding.sentence == (
         "metadata.jsonl: has its captions read from the column text, and not from prompt; nothing if that is "
         "right, or rename the right column to text"
-    ]
+    )
     assert captions_of(folder) == {"1.png": "a cup"}
 
 
@@ -97,7 +100,10 @@ def test_text_wins_over_other_columns_and_that_is_told(folder: Path) -> None:
         ('{"file_name": "1.png", "text": "\\ud800"}', "line 2 holds characters that are no text"),
         ('{"file_name": "1.png", "text": "a\\u0000"}', "line 2 holds characters that are no text"),
         ('{"file_name": "2.png", "text": "a jug"}', "line 2 names 2.png, which is not there"),
-        ('{"file_name": "1.png", "text": "a jug"}', "line 2 has another caption for 1 than metadata.jsonl, line 1"),
+        (
+            '{"file_name": "1.png", "text": "a jug"}',
+            "line 2 has another caption for 1 than metadata.jsonl, line 1",
+        ),
     ],
 )
 def test_broken_line_is_named_by_its_number(folder: Path, line: str, said: str) -> None:

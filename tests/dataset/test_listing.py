@@ -57,8 +57,12 @@ def test_everything_left_out_is_one_warning_and_everything_unread_another(folder
     put(folder, "a.png", ".a", ".b", ".git/c.png", "__MACOSX/._a.png", "a/.DS_Store")
     put(folder, "metadata.json", "clip.mp4", "sub/classes.xml")
     left_out, unread = list_folder(folder).findings
-    assert left_out.sentence.startswith(".a, .b, .git and 2 more are hidden or left behind by a system, and left out")
-    assert unread.sentence.startswith("clip.mp4, metadata.json and sub/classes.xml are neither picture nor caption")
+    assert left_out.sentence.startswith(
+        ".a, .b, .git and 2 more are hidden or left behind by a system, and left out"
+    )
+    assert unread.sentence.startswith(
+        "clip.mp4, metadata.json and sub/classes.xml are neither picture nor caption"
+    )
 
 
 def test_names_that_only_differ_in_capital_letters_are_two_pictures(folder: Path, rule: CaptionRule) -> None:

@@ -95,7 +95,9 @@ def test_pair_is_looked_for_in_one_subfolder(folder: Path) -> None:
     told = {item.file_name: item.caption for item in manifest.items}
     assert (told["one/01_start.png"], told["two/01_start.png"]) == ("a hat from one", "a hat from two")
     (folder / "two" / "01_end.png").rename(folder / "one" / "02_end.png")
-    with pytest.raises(DatasetError, match=r"one/02_end\.png: has no 02_start(.|\n)*two/01_start\.png: has no 01_end"):
+    with pytest.raises(
+        DatasetError, match=r"one/02_end\.png: has no 02_start(.|\n)*two/01_start\.png: has no 01_end"
+    ):
         scan(folder, RULE, pairs=True)
 
 

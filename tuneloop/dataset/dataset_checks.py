@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from tuneloop.dataset.likeness import near_duplicates
+from tuneloop.dataset.near_duplicates import near_duplicates
 from tuneloop.dataset.pairs import half_of
 from tuneloop.values.findings import Finding, error, some_names, warning
 
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from tuneloop.values.dataset_profile import DatasetProfile
     from tuneloop.values.picture_facts import PictureFacts
 
-_NEAR_BITS = 6
-"""Of the 64 bits of the perceptual hash: pictures that differ in no more are called near."""
 _TURNED = 5
 """From this EXIF orientation on, width and height change places."""
 
@@ -152,7 +150,7 @@ def _upright_size(facts: PictureFacts) -> tuple[int, int]:
 
 
 def _near_groups(taken: list[Taken]) -> list[list[Taken]]:
-    found = near_duplicates([one.facts.perceptual_hash for one in taken], _NEAR_BITS)
+    found = near_duplicates([one.facts.perceptual_hash for one in taken])
     return [[taken[index] for index in cluster] for cluster in found]
 
 

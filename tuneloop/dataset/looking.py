@@ -30,7 +30,9 @@ class Looked(NamedTuple):
     """What it is, or why it cannot be used."""
 
 
-def look_at(pictures: Iterable[PictureFile], known: Mapping[Sha256, PictureFacts]) -> Generator[Looked, None, None]:
+def look_at(
+    pictures: Iterable[PictureFile], known: Mapping[Sha256, PictureFacts]
+) -> Generator[Looked, None, None]:
     """Hash every picture file, and decode those whose content is not known.
 
     As many are under way at once as the machine has cores, and never more than four; only what was found is

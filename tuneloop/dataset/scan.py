@@ -26,13 +26,12 @@ from tuneloop.dataset.pairs import half_of, numbered
 from tuneloop.dataset.picture_checks import picture_findings
 from tuneloop.errors import DatasetError
 from tuneloop.values.dataset import DatasetItem, DatasetManifest, Sha256, in_digest_order
-from tuneloop.values.dataset_profile import DatasetProfile
+from tuneloop.values.dataset_profile import NO_LIMITS, DatasetProfile
 from tuneloop.values.findings import Finding, errors_in, warnings_in
 from tuneloop.values.frozen import Frozen
 from tuneloop.values.picture_facts import PictureFacts
 
 _ERRORS_NAMED = 10
-_NO_LIMITS = DatasetProfile()
 
 
 class ScannedDataset(Frozen):
@@ -73,7 +72,7 @@ def scan(
     on_progress: Callable[[int, int], None] | None = None,
     *,
     pairs: bool = False,
-    profile: DatasetProfile = _NO_LIMITS,
+    profile: DatasetProfile = NO_LIMITS,
     known: Mapping[Sha256, PictureFacts] | None = None,
 ) -> ScannedDataset:
     """Run the preflight and refuse a dataset that cannot be used; see `preflight` for the arguments.
@@ -114,29 +113,38 @@ def preflight(
     """
     listing = list_folder(folder, pairs=pairs)
     captions = gather_captions(listing)
-    findings = [*listing.findings, *number_findings(len(listing.pictures), profile)]
-    findings += [*captions.findings, *caption_findings(listing.pictures, captions, rule, profile)]
     taken, unusable = _look_at_all(listing, captions, rule, known, on_progress)
-    findings += unusable
-    findings += [one for kept in taken for one in picture_findings(kept.facts, kept.picture.name, profile)]
-    findings += format_findings(taken, profile)
-    findings += pair_likeness_findings(taken) if pairs else likeness_findings(taken)
     manifest = _manifest(listing, taken, pairs=pairs)
     zip_bytes = archive_size(manifest.items)
-    findings += size_findings(zip_bytes, profile)
-    facts = {one.facts.sha256: one.facts for one in taken}
-    usable = not errors_in(findings)
-    files = {one.facts.sha256: one.picture.path for one in reversed(taken)}
+    findings = [
+        *listing.findings,
+        *number_findings(len(listing.pictures), profile),
+        *captions.findings,
+        *caption_findings(listing.pictures, captions, rule, profile),
+        *unusable,
+        *(one for kept in taken for one in picture_findings(kept.facts, kept.picture.name, profile)),
+        *format_findings(taken, profile),
+        *(pair_likeness_findings(taken) if pairs else likeness_findings(taken)),
+        *size_findings(zip_bytes, profile),
+    ]
     return Preflight(
         findings=(*errors_in(findings), *warnings_in(findings)),
-        dataset=ScannedDataset(manifest=manifest, files=files, findings=tuple(findings), facts=facts)
-        if usable
-        else None,
-        facts=facts,
+        dataset=None if errors_in(findings) else _dataset(manifest, taken, findings),
+        facts={one.facts.sha256: one.facts for one in taken},
         pictures=len(listing.pictures),
         captions=sum(bool(caption.text.strip()) for caption in captions.by_owner.values()),
         size_bytes=manifest.size_bytes,
         zip_bytes=zip_bytes,
+    )
+
+
+def _dataset(manifest: DatasetManifest, taken: list[Taken], findings: list[Finding]) -> ScannedDataset:
+    return ScannedDataset(
+        manifest=manifest,
+        # Of equal files the first one.
+        files={one.facts.sha256: one.picture.path for one in reversed(taken)},
+        findings=tuple(findings),
+        facts={one.facts.sha256: one.facts for one in taken},
     )
 
 

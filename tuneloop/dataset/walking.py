@@ -127,8 +127,8 @@ def _link_problem(file: Found, root: Path) -> Finding | None:
     try:
         target = file.path.resolve(strict=True)
     except (OSError, RuntimeError) as caught:
-        endless = isinstance(caught, RuntimeError) or caught.errno == errno.ELOOP
-        why = "it leads to itself" if endless else caught.strerror
+        number = caught.errno if isinstance(caught, OSError) else errno.ELOOP
+        why = os.strerror(number or errno.EIO)
         return error("broken-link", file.name, f"is a link that cannot be read ({why})", "put a copy in its place")
     if not target.is_relative_to(root):
         return error(

@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from tuneloop.values.cadence import Cadence
 from tuneloop.values.canonical import without_empty
-from tuneloop.values.dataset_profile import DatasetProfile
+from tuneloop.values.dataset_profile import NO_LIMITS, DatasetProfile
 from tuneloop.values.frozen import Frozen
 from tuneloop.values.render_settings import ServiceSettings
 
@@ -26,7 +26,7 @@ class RecipeFields(Frozen):
     """How often its trainings are asked about, and when one is overdue."""
     edit_pairs: ClassVar[bool] = False
     """The dataset is made of pairs, before and after, and the model edits pictures."""
-    profile: ClassVar[DatasetProfile] = DatasetProfile()
+    profile: ClassVar[DatasetProfile] = NO_LIMITS
     """What the trainer's pages say about datasets."""
 
     def canonical(self) -> JsonValue:
