@@ -99,7 +99,7 @@ def test_text_wins_over_other_columns_and_that_is_told(folder: Path) -> None:
         ('{"file_name": "1.png", "text": ["a"]}', "line 2 has a caption in text that is no text"),
         ('{"file_name": "1.png", "text": "\\ud800"}', "line 2 holds characters that are no text"),
         ('{"file_name": "1.png", "text": "a\\u0000"}', "line 2 holds characters that are no text"),
-        ('{"file_name": "2.png", "text": "a jug"}', "line 2 names 2.png, which is not there"),
+        ('{"file_name": "2.png", "text": "a jug"}', "line 2 names 2.png, and there is no such picture"),
         (
             '{"file_name": "1.png", "text": "a jug"}',
             "line 2 has another caption for 1 than metadata.jsonl, line 1",
@@ -143,6 +143,15 @@ def test_picture_that_is_refused_is_not_called_missing_as_well(folder: Path) -> 
     )
     (told,) = errors_of(folder)
     assert told.startswith("2.heic: is a .heic file")
+
+
+def test_line_for_a_file_that_is_no_picture_is_told(folder: Path) -> None:
+    put_pictures(folder, "1.png", "clip.mp4")
+    (folder / "metadata.jsonl").write_text(
+        rows({"file_name": "1.png", "text": "a cup"}, {"file_name": "clip.mp4", "text": "a jug"})
+    )
+    (told,) = errors_of(folder)
+    assert told.startswith("metadata.jsonl: line 2 names clip.mp4, and there is no such picture")
 
 
 @given(content=st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "replace")))

@@ -90,7 +90,7 @@ def _read_rows(listing: Listing, table: Found, sources: dict[str, list[Written]]
         if row.picture in owners:
             sources[owners[row.picture]].append(Written(row.caption, table.name, row.line))
         elif not _is_told(listing, row):
-            reason = f"line {row.line} names {some_names([row.picture])}, which is not there"
+            reason = f"line {row.line} names {some_names([row.picture])}, and there is no such picture"
             findings.append(error("table-orphan", table.name, reason, "add the picture, or remove the line"))
     return findings
 
