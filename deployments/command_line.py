@@ -106,6 +106,42 @@ def webhooks(
 
 
 @app.command()
+def check(
+    dataset: Annotated[str, typer.Argument(help="Folder of pictures, with captions beside them.")],
+    provider: Annotated[str, typer.Option(help="Whose limits count: segmind or bfl.")],
+    trainer: Annotated[
+        str | None, typer.Option(help="Which of its trainers, such as kontext-lora; its first one without it.")
+    ] = None,
+    trigger_word: Annotated[str | None, typer.Option(help="The word that calls the subject.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write what was found to this file.")] = None,
+    *,
+    strict: Annotated[bool, typer.Option("--strict", help="Let warnings end with 1.")] = False,
+) -> None:
+    """Tell everything that is wrong with a dataset: which file, why, and what to do. Nothing is sent.
+
+    Ends with 2 where a run would refuse it.
+    """
+    import json  # noqa: PLC0415 - as above
+
+    from rich.console import Console  # noqa: PLC0415 - as above
+
+    from deployments.check_dataset import (  # noqa: PLC0415 - as above
+        check_document,
+        check_folder,
+        exit_code,
+        recipe_of,
+        show_check,
+    )
+
+    recipe = recipe_of(provider, trainer)
+    found = check_folder(Path(dataset).expanduser(), recipe, trigger_word)
+    if json_file is not None:
+        json_file.write_text(json.dumps(check_document(found, dataset, recipe), indent=1) + "\n")
+    show_check(found, recipe, Console())
+    sys.exit(exit_code(found, strict=strict))
+
+
+@app.command()
 def plan(
     file: Annotated[Path, typer.Argument(help="A deployment file, such as deployments/sample-robot.yaml.")],
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the plans to this file.")] = None,

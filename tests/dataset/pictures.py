@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import io
+import random
 import struct
 import zlib
+from pathlib import Path
 
 from PIL import Image
 
@@ -49,3 +51,25 @@ def png_claiming(width_px: int, height_px: int) -> bytes:
     header = struct.pack(">IIBBBBB", width_px, height_px, 8, 0, 0, 0, 0)
     body = part(b"IDAT", zlib.compress(bytes(1000)))
     return b"\x89PNG\r\n\x1a\n" + part(b"IHDR", header) + body + part(b"IEND", b"")
+
+
+def distinct(number: int, width_px: int = 320, height_px: int = 300, picture_format: str = "PNG") -> bytes:
+    """A large enough picture that looks like no other: coarse blocks of random colours."""
+    blocks = random.Random(number).randbytes(9 * 8 * 3)  # noqa: S311 - repeatable is the point
+    picture = Image.frombytes("RGB", (9, 8), blocks).resize((width_px, height_px), Image.Resampling.NEAREST)
+    return encoded(picture, picture_format)
+
+
+def fill_cleanly(folder: Path, number: int = 12) -> None:
+    """Put pictures and captions with which nothing is wrong into a folder."""
+    for index in range(number):
+        (folder / f"{index:02d}.png").write_bytes(distinct(index))
+        (folder / f"{index:02d}.txt").write_text(f"ROBOX in scene {index}\n")
+
+
+def fill_cleanly_with_pairs(folder: Path, number: int = 3) -> None:
+    """Put edit pairs with which nothing is wrong into a folder."""
+    for index in range(number):
+        (folder / f"{index:02d}_start.png").write_bytes(distinct(index))
+        (folder / f"{index:02d}_end.png").write_bytes(distinct(index + 1000))
+        (folder / f"{index:02d}.txt").write_text(f"put hat {index} on it\n")

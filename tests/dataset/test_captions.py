@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tuneloop.dataset.captions import CaptionRule, read_caption
-from tuneloop.errors import DatasetError
+from tuneloop.dataset.captions import CaptionRule, read_caption, times_said
+from tuneloop.values.findings import Finding
 
 TEABOT = CaptionRule(trigger_word="TEABOT", instance_prompt="a photo of TEABOT", provider_captions=False)
 
@@ -74,17 +74,33 @@ def test_rule_is_idempotent_and_keeps_the_text(trigger: str, written: str) -> No
 def test_byte_order_mark_is_dropped(tmp_path: Path) -> None:
     file = tmp_path / "a.txt"
     file.write_bytes(codecs.BOM_UTF8 + "Tee für zwei".encode())
-    assert read_caption(file) == "Tee für zwei"
+    assert read_caption(file, "a.txt") == "Tee für zwei"
 
 
-@pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "utf-16-le"])
-def test_caption_that_is_not_utf8_is_refused_by_name(tmp_path: Path, encoding: str) -> None:
-    file = tmp_path / "a.txt"
-    file.write_bytes("Tee für zwei".encode(encoding))
-    with pytest.raises(DatasetError, match=r"^a\.txt: .*; save it again as UTF-8 text$"):
-        read_caption(file)
+@pytest.mark.parametrize(
+    ("encoding", "said"),
+    [
+        ("latin-1", "is not UTF-8 (byte 6)"),
+        ("utf-16", "is UTF-16 or UTF-32"),
+        ("utf-16-be", "is not UTF-8 (byte 12)"),
+        ("utf-32", "is UTF-16 or UTF-32"),
+    ],
+)
+def test_caption_that_is_not_utf8_is_refused_by_name(tmp_path: Path, encoding: str, said: str) -> None:
+    (tmp_path / "a.txt").write_bytes("Tee für zwei".encode(encoding))
+    found = read_caption(tmp_path / "a.txt", "tea/a.txt")
+    assert isinstance(found, Finding)
+    assert found.sentence == f"tea/a.txt: {said}; save it again as UTF-8 text"
 
 
 def test_caption_that_cannot_be_read_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=r"^a\.txt: cannot be read"):
-        read_caption(tmp_path / "a.txt")
+    found = read_caption(tmp_path / "a.txt", "a.txt")
+    assert isinstance(found, Finding)
+    assert found.sentence == "a.txt: cannot be read (No such file or directory); make it readable or remove it"
+
+
+@pytest.mark.parametrize(
+    ("word", "times"), [("ROBOX", 2), ("robox", 0), ("<tea>", 1), ("ROBOX and", 1), ("ROBO", 0)]
+)
+def test_trigger_words_are_counted_where_they_stand_alone(word: str, times: int) -> None:
+    assert times_said(word, "ROBOX and two ROBOXES <tea> ROBOX.") == times

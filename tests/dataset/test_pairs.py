@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from pathlib import Path
 
@@ -64,9 +65,9 @@ def test_renaming_pairs_keeps_the_digest_and_swapping_their_halves_does_not(tmp_
 @pytest.mark.parametrize(
     ("extra", "said"),
     [
-        ("05_start.png", "05_start: has no 05_end"),
-        ("05_end.png", "05_end: has no 05_start"),
-        ("05.png", "05: is of no pair"),
+        ("05_start.png", r"05_start\.png: has no 05_end; add it"),
+        ("05_end.png", r"05_end\.png: has no 05_start"),
+        ("05.png", r"05\.png: is of no pair"),
     ],
 )
 def test_unpaired_pictures_are_named(folder: Path, extra: str, said: str) -> None:
@@ -81,3 +82,29 @@ def test_caption_without_a_pair_is_named(folder: Path) -> None:
     (folder / "05.txt").write_text("a hat")
     with pytest.raises(DatasetError, match=r"05\.txt: is a caption without a pair"):
         scan(folder, RULE, pairs=True)
+
+
+def test_pair_is_looked_for_in_one_subfolder(folder: Path) -> None:
+    for name in ("one", "two"):
+        (folder / name).mkdir()
+        pair(folder / name, "01", ord(name[0]), f"a hat from {name}")
+    manifest = scan(folder, RULE, pairs=True).manifest
+    assert {(item.pair, item.role) for item in manifest.items} == {
+        (1, "start"), (1, "end"), (2, "start"), (2, "end"),
+    }  # fmt: skip
+    told = {item.file_name: item.caption for item in manifest.items}
+    assert (told["one/01_start.png"], told["two/01_start.png"]) == ("a hat from one", "a hat from two")
+    (folder / "two" / "01_end.png").rename(folder / "one" / "02_end.png")
+    with pytest.raises(
+        DatasetError, match=r"one/02_end\.png: has no 02_start(.|\n)*two/01_start\.png: has no 01_end"
+    ):
+        scan(folder, RULE, pairs=True)
+
+
+def test_table_may_caption_either_half_of_a_pair(folder: Path) -> None:
+    pair(folder, "01", 1)
+    pair(folder, "02", 2)
+    rows = ({"file_name": "01_start.png", "text": "a hat"}, {"file_name": "02_end.png", "text": "a red hat"})
+    (folder / "metadata.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    told = {item.file_name: item.caption for item in scan(folder, RULE, pairs=True).manifest.items}
+    assert told == {"01_start.png": "a hat", "01_end.png": None, "02_start.png": "a red hat", "02_end.png": None}

@@ -55,7 +55,7 @@ def test_kontext_without_the_other_half_of_a_pair_costs_nothing(
     pairs = draw_pairs(tmp_path)
     (pairs / "02_end.png").unlink()
     state = here(with_recipe(wish, "kontext-lora", dataset=str(pairs)))
-    assert "02_start: has no 02_end" in (state.message or "")
+    assert "02_start.png: has no 02_end" in (state.message or "")
     assert bill.orders == []
 
 

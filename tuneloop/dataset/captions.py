@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from typing import TYPE_CHECKING
 
-from tuneloop.errors import DatasetError
+from tuneloop.values.findings import Finding, error
 from tuneloop.values.frozen import Frozen
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+LARGEST_CAPTION_BYTES = 1 << 20
+"""Of one file. What is larger is no caption, and is not read."""
 
 
 class CaptionRule(Frozen):
@@ -30,43 +34,58 @@ class CaptionRule(Frozen):
         Returns:
             One line holding the trigger word, or None where the provider is to find a caption.
         """
-        caption = _one_line(written)
+        caption = one_line(written)
         if not caption and not self.provider_captions:
-            caption = _one_line(self.instance_prompt or "")
+            caption = one_line(self.instance_prompt or "")
         if not caption:
             return None
-        trigger = _one_line(self.trigger_word or "")
-        if not trigger or _occurs_as_word(trigger, caption):
+        trigger = one_line(self.trigger_word or "")
+        if not trigger or times_said(trigger, caption):
             return caption
         return f"{trigger}, {caption}"
 
 
-def read_caption(path: Path) -> str:
+def read_caption(path: Path, name: str) -> str | Finding:
     """Read a caption file, a byte order mark dropped.
 
-    Raises:
-        DatasetError: It cannot be read, or is not UTF-8 text.
+    Args:
+        path: Where it is.
+        name: What it is called in findings.
+
+    Returns:
+        The text as written, or why it cannot be used.
     """
     try:
-        written = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise DatasetError(
-            f"{path.name}: cannot be read ({error.strerror}); make it readable or remove it"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise DatasetError(
-            f"{path.name}: is not UTF-8 (byte {error.start + 1}); save it again as UTF-8 text"
-        ) from error
+        with path.open("rb") as file:
+            data = file.read(LARGEST_CAPTION_BYTES + 1)
+    except OSError as caught:
+        return error("unreadable", name, f"cannot be read ({caught.strerror})", "make it readable or remove it")
+    if len(data) > LARGEST_CAPTION_BYTES:
+        return error("caption-huge", name, "is larger than 1 MiB, and so no caption", "rename or remove it")
+    return text_of(data, name)
+
+
+def text_of(data: bytes, name: str) -> str | Finding:
+    """Decode UTF-8, a byte order mark dropped; the other encodings of text editors are told by name."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return error("caption-utf16", name, "is UTF-16 or UTF-32", "save it again as UTF-8 text")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as caught:
+        reason = f"is not UTF-8 (byte {caught.start + 1})"
+        return error("caption-encoding", name, reason, "save it again as UTF-8 text")
     # UTF-16 without a byte order mark passes as UTF-8 with a NUL after every letter.
-    if "\0" in written:
-        raise DatasetError(f"{path.name}: holds NUL characters; save it again as UTF-8 text")
-    return written
+    if "\0" in text:
+        return error("caption-nul", name, "holds NUL characters", "save it again as UTF-8 text")
+    return text
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """A caption without line ends and double spaces."""
     return " ".join(text.split())
 
 
-def _occurs_as_word(word: str, text: str) -> bool:
+def times_said(word: str, text: str) -> int:
+    """How often a word stands in a text by itself."""
     # Not \b: it finds no boundary beside a trigger that starts or ends with punctuation, such as <tea>.
-    return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) is not None
+    return len(re.findall(rf"(?<!\w){re.escape(word)}(?!\w)", text))

@@ -5,139 +5,204 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from tuneloop.dataset.pairs import half_of, pair_problems
-from tuneloop.errors import DatasetError
+from tuneloop.dataset.pairs import half_of, pair_findings
+from tuneloop.dataset.walking import Found, Walk, walk
+from tuneloop.values.findings import Finding, error, some_names, warning
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
-CAPTION_SUFFIX = ".txt"
+CAPTION_SUFFIXES = frozenset({".txt", ".caption"})
+TABLE_NAMES = frozenset({"metadata.jsonl", "metadata.csv", "metadata.parquet"})
+"""Caption tables of a Hugging Face imagefolder."""
 _OTHER_PICTURE_SUFFIXES = frozenset(
     {".avif", ".bmp", ".dng", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jxl", ".tif", ".tiff"}
 )
-# What operating systems leave behind, beside hidden files: it once broke a training (kohya-trainer#300).
-_LEFT_BEHIND = frozenset({"__macosx", "thumbs.db"})
 
 
 class PictureFile(NamedTuple):
-    """A picture file and the caption file beside it."""
+    """A picture file."""
 
-    picture: Path
-    caption: Path | None
+    path: Path
+    """Where it is."""
+    name: str
+    """Its path within the folder."""
+    owner: str
+    """Whose caption it takes: its name without the suffix; of both halves of a pair, the pair's name."""
+
+
+class CaptionFile(NamedTuple):
+    """A caption file."""
+
+    path: Path
+    """Where it is."""
+    name: str
+    """Its path within the folder."""
+    owner: str
+    """Whose caption it is; see `PictureFile.owner`."""
 
 
 class Listing(NamedTuple):
     """What was found in a folder, by name, without opening any file."""
 
+    root: Path
+    """The folder's true path."""
     pictures: list[PictureFile]
     """Those that can be opened, in the order of their names, also where there are problems with others."""
-    problems: list[str]
-    """One sentence each: file, reason, remedy."""
+    captions: list[CaptionFile]
+    """Caption files that belong to a picture."""
+    tables: list[Found]
+    """Caption tables."""
+    findings: list[Finding]
+    """What is wrong, and what was left out."""
 
 
 def list_folder(folder: Path, *, pairs: bool = False) -> Listing:
-    """List the pictures directly in a folder, each with its caption file.
+    """List the pictures in a folder and its subfolders, and what may hold their captions.
+
+    Subfolders are flattened, for trainers skip them without a word (SimpleTuner#484: 45 of 612 pictures); a
+    caption file belongs to the picture of its name in its own subfolder.
 
     Args:
         folder: Where to look.
-        pairs: The pictures are edit pairs; a pair's caption is listed with its first picture.
+        pairs: The pictures are edit pairs; a pair has one caption.
 
     Raises:
         DatasetError: There is no such folder, or it cannot be listed.
     """
-    root, entries = _entries_of(folder)
-    problems: list[str] = []
-    refused: set[Path] = set()
-    pictures: dict[str, list[Path]] = defaultdict(list)
-    captions: dict[str, list[Path]] = defaultdict(list)
-    for entry in entries:
-        if entry.name.startswith(".") or entry.name.lower() in _LEFT_BEHIND:
-            continue
-        problem = _problem_with(entry, root)
-        if problem is not None:
-            problems.append(f"{entry.name}: {problem}")
-            refused.add(entry)
-        # Refused pictures too, so that their captions are not called orphans.
-        if entry.suffix.lower() in PICTURE_SUFFIXES | _OTHER_PICTURE_SUFFIXES:
-            pictures[entry.stem].append(entry)
-        elif entry.suffix.lower() == CAPTION_SUFFIX:
-            captions[entry.stem].append(entry)
-    problems += _pairing_problems(pictures, captions, pairs=pairs)
-    if not pictures and not problems:
-        problems.append(f"{folder}: holds no pictures; put jpg, png or webp files directly into it")
-    found = [
-        PictureFile(
-            picture,
-            next((text for text in captions[_caption_stem(stem, pairs=pairs)] if text not in refused), None),
+    found = walk(folder)
+    findings = list(found.findings)
+    pictures = [file for file in found.files if file.suffix in PICTURE_SUFFIXES]
+    unsupported = [file for file in found.files if file.suffix in _OTHER_PICTURE_SUFFIXES]
+    findings += [_unsupported(file) for file in unsupported]
+    # What is refused has a caption all the same, so that it is not called an orphan.
+    refused = [file for file in found.refused if file.suffix in PICTURE_SUFFIXES | _OTHER_PICTURE_SUFFIXES]
+    named = [*pictures, *unsupported, *refused]
+    captions = _captions_among(found.files, {file.folder for file in named})
+    findings += _name_findings(named, captions, pairs=pairs)
+    tables = [file for file in found.files if file.path.name in TABLE_NAMES]
+    findings += _what_is_not_read(found, {*pictures, *unsupported, *captions, *tables})
+    findings += _same_names(pictures)
+    if not named and not any(finding.severity == "error" for finding in findings):
+        findings.append(
+            error("no-pictures", None, "the folder holds no pictures", "put jpg, png or webp files into it")
         )
-        for stem, group in pictures.items()
-        for picture in group
-        if picture not in refused
+    owners = {_owner(file, pairs=pairs) for file in pictures}
+    return Listing(
+        root=found.root,
+        pictures=[PictureFile(file.path, file.name, _owner(file, pairs=pairs)) for file in pictures],
+        captions=[CaptionFile(file.path, file.name, _bare(file)) for file in captions if _bare(file) in owners],
+        tables=tables,
+        findings=findings,
+    )
+
+
+def _captions_among(files: Iterable[Found], folders: set[str]) -> list[Found]:
+    """Caption files; a text in a folder without pictures is a text."""
+    return [file for file in files if file.suffix in CAPTION_SUFFIXES and file.folder in folders]
+
+
+def _unsupported(file: Found) -> Finding:
+    return error(
+        "unsupported-picture",
+        file.name,
+        f"is a {file.suffix} file, which no trainer takes",
+        "convert it to jpg, png or webp or remove it",
+    )
+
+
+def _bare(file: Found) -> str:
+    """A file's path within the folder, without its suffix."""
+    return _within(file.folder, file.stem)
+
+
+def _within(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name
+
+
+def _owner(picture: Found, *, pairs: bool) -> str:
+    half = half_of(picture.stem) if pairs else None
+    return _bare(picture) if half is None else _within(picture.folder, half.pair)
+
+
+def _name_findings(pictures: list[Found], captions: list[Found], *, pairs: bool) -> list[Finding]:
+    """Find captions without a picture, pictures without their pair, and names that two pictures share."""
+    by_name: dict[str, list[Found]] = defaultdict(list)
+    for picture in pictures:
+        by_name[_bare(picture)].append(picture)
+    findings = [
+        error(
+            "shared-name",
+            group[0].name,
+            f"has the same name as {some_names([other.name for other in group[1:]])}, so that a caption would "
+            "belong to both",
+            "rename all but one",
+        )
+        for group in by_name.values()
+        if len(group) > 1
     ]
-    return Listing(found, problems)
-
-
-def _caption_stem(stem: str, *, pairs: bool) -> str:
-    """Name of a picture's caption file; of a pair, the first picture has it."""
-    half = half_of(stem) if pairs else None
-    return half.pair if half is not None and half.role == "start" else stem
-
-
-def _entries_of(folder: Path) -> tuple[Path, list[Path]]:
-    """The folder's true path and what is directly in it, by name."""
-    try:
-        root = folder.resolve(strict=True)
-        return root, sorted(root.iterdir())
-    except FileNotFoundError as error:
-        raise DatasetError(f"{folder}: there is no such folder; check the path") from error
-    except NotADirectoryError as error:
-        raise DatasetError(f"{folder}: is not a folder; name the folder that holds the pictures") from error
-    except (OSError, RuntimeError) as error:
-        raise DatasetError(f"{folder}: cannot be listed ({error}); make the folder readable") from error
-
-
-def _problem_with(entry: Path, root: Path) -> str | None:
-    """Say why one entry of the folder cannot be used, None if it can (or does not matter)."""
-    suffix = entry.suffix.lower()
-    try:
-        target = entry.resolve(strict=True)
-        if not target.is_relative_to(root):
-            return "is a link that points out of the folder; put a copy in its place"
-        if target.is_dir():
-            return _problem_with_subfolder(target)
-    except (OSError, RuntimeError) as error:
-        return f"cannot be read ({error}); make it readable or remove it"
-    if suffix in _OTHER_PICTURE_SUFFIXES:
-        return f"is a {suffix} file, which no trainer takes; convert it to jpg, png or webp or remove it"
-    if suffix in PICTURE_SUFFIXES | {CAPTION_SUFFIX} and not target.is_file():
-        return "is not a regular file; remove it"
-    return None
-
-
-def _problem_with_subfolder(subfolder: Path) -> str | None:
-    # Trainers skip subfolders without a word, so 45 of 612 pictures can go missing (SimpleTuner#484).
-    inside = (path for path in subfolder.rglob("*") if not path.name.startswith("."))
-    if any(path.suffix.lower() in PICTURE_SUFFIXES for path in inside):
-        return "is a subfolder with pictures, which trainers skip; move them up, or move it elsewhere"
-    return None
-
-
-def _pairing_problems(
-    pictures: dict[str, list[Path]], captions: dict[str, list[Path]], *, pairs: bool
-) -> list[str]:
-    """Find captions without a picture, pictures without their pair, and names that two files share."""
+    owners = {_owner(picture, pairs=pairs) for picture in pictures}
     if pairs:
-        problems = pair_problems(list(pictures), list(captions))
-    else:
-        problems = [
-            f"{group[0].name}: is a caption without a picture; rename it after its picture or remove it"
-            for stem, group in captions.items()
-            if stem not in pictures
-        ]
-    for kind, by_stem in (("pictures", pictures), ("captions", captions)):
-        for stem, group in by_stem.items():
-            if len(group) > 1:
-                names = " and ".join(path.name for path in group)
-                problems.append(f"{names}: {kind} that share one name, {stem}; rename all but one")
-    return problems
+        findings += pair_findings(pictures)
+    whom = "its pair, such as 01.txt," if pairs else "its picture"
+    findings += [
+        error(
+            "orphaned-caption",
+            caption.name,
+            f"is a caption without a {'pair' if pairs else 'picture'}",
+            f"rename it after {whom} or remove it",
+        )
+        for caption in captions
+        if _bare(caption) not in owners
+    ]
+    return findings
+
+
+def _what_is_not_read(found: Walk, read: set[Found]) -> list[Finding]:
+    """Say in one finding each what was left out and what nothing reads."""
+    findings = []
+    if found.left_out:
+        findings.append(
+            warning(
+                "left-out",
+                None,
+                f"{_files(found.left_out)} hidden or left behind by a system, and left out",
+                "nothing, or unhide what belongs to the dataset",
+            )
+        )
+    others = [file.name for file in found.files if file not in read]
+    if others:
+        findings.append(
+            warning(
+                "not-read",
+                None,
+                f"{_files(others)} neither picture nor caption, and read by nothing",
+                "nothing, or remove what does not belong to the dataset",
+            )
+        )
+    return findings
+
+
+def _files(names: list[str]) -> str:
+    return f"{some_names(names)} {'is' if len(names) == 1 else 'are'}"
+
+
+def _same_names(pictures: list[Found]) -> list[Finding]:
+    """Say which file names occur in more than one subfolder: flattened, they collide."""
+    by_file_name: dict[str, list[str]] = defaultdict(list)
+    for picture in pictures:
+        by_file_name[picture.path.name].append(picture.name)
+    several = [group for group in by_file_name.values() if len(group) > 1]
+    if not several:
+        return []
+    more = f", and {len(several) - 1} more names like it" if len(several) > 1 else ""
+    return [
+        warning(
+            "same-file-name",
+            None,
+            f"{some_names(several[0])} have one file name{more}; all of them are sent, under numbers",
+            "nothing, if they are different pictures",
+        )
+    ]

@@ -7,11 +7,17 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from tuneloop.values.dataset import DatasetItem
+from tuneloop.values.findings import Finding, error
 
-_HALF = re.compile(r"(?P<pair>.+)_(?P<role>start|end)")
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tuneloop.dataset.walking import Found
+
+_HALF = re.compile(r"(?P<pair>(?s:.+))_(?P<role>start|end)")
 
 
 class Half(NamedTuple):
@@ -27,30 +33,24 @@ def half_of(stem: str) -> Half | None:
     return Half(found["pair"], found["role"]) if found else None
 
 
-def pair_problems(picture_stems: list[str], caption_stems: list[str]) -> list[str]:
-    """Find pictures without their other half, and captions without a pair.
-
-    Returns:
-        One sentence each: file, reason, remedy.
-    """
-    halves: dict[str, set[str]] = defaultdict(set)
-    problems = []
-    for stem in picture_stems:
-        half = half_of(stem)
+def pair_findings(pictures: Iterable[Found]) -> list[Finding]:
+    """Find pictures without their other half; both halves are in one subfolder."""
+    halves: dict[tuple[str, str], dict[str, Found]] = defaultdict(dict)
+    findings = []
+    for picture in pictures:
+        half = half_of(picture.stem)
         if half is None:
-            problems.append(f"{stem}: is of no pair; name the two pictures NN_start and NN_end, such as 01_start")
+            remedy = "name the two pictures NN_start and NN_end, such as 01_start"
+            findings.append(error("no-pair", picture.name, "is of no pair", remedy))
         else:
-            halves[half.pair].add(half.role)
-    for pair, roles in sorted(halves.items()):
-        for missing in {"start", "end"} - roles:
-            there = "end" if missing == "start" else "start"
-            problems.append(f"{pair}_{there}: has no {pair}_{missing}; add it, or remove this one")
-    problems += [
-        f"{stem}.txt: is a caption without a pair; name it after its pair, such as 01.txt, or remove it"
-        for stem in caption_stems
-        if stem not in halves
-    ]
-    return problems
+            halves[picture.folder, half.pair][half.role] = picture
+    for (_, pair), there in halves.items():
+        for missing in sorted({"start", "end"} - there.keys()):
+            (alone,) = there.values()
+            findings.append(
+                error("half-a-pair", alone.name, f"has no {pair}_{missing}", "add it, or remove this one")
+            )
+    return findings
 
 
 def numbered(items: list[tuple[str, DatasetItem]]) -> list[DatasetItem]:

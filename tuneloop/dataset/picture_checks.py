@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from tuneloop.values.dataset_profile import DatasetProfile
     from tuneloop.values.picture_facts import PictureFacts
 
-SMALLEST_SIDE_PX = 64
-"""Below it a picture is an icon: enlarged sixteen times and more, nothing of it is left to learn."""
 WIDEST_RATIO = 3.0
 """Trainers cut or squeeze pictures into frames of at most about 2:1; of a wider one a third and more is lost."""
 BLURRED_BELOW = 0.08
@@ -80,7 +78,7 @@ def _of_file(facts: PictureFacts, name: str, profile: DatasetProfile) -> Iterato
 def _of_size(facts: PictureFacts, profile: DatasetProfile) -> Iterator[Finding]:
     short, long = sorted((facts.width_px, facts.height_px))
     size = f"{facts.width_px}x{facts.height_px} pixels"
-    if short < SMALLEST_SIDE_PX:
+    if short < profile.smallest_side_px:
         yield _error("too-small", f"has {size}, too few to learn from", "replace it by a larger one or remove it")
     elif short < profile.shortest_side_px:
         yield _warning(

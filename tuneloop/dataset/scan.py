@@ -1,25 +1,37 @@
-"""A folder of pictures, turned into a manifest."""
+"""A folder of pictures, looked at before anything is uploaded, and turned into a manifest."""
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from tuneloop.dataset.captions import CaptionRule, read_caption
-from tuneloop.dataset.inspection import PictureFacts, inspect_picture, strict_decoding
-from tuneloop.dataset.listing import PictureFile, list_folder
+from pydantic import Field
+
+from tuneloop.dataset.archive_size import archive_size
+from tuneloop.dataset.caption_checks import caption_findings
+from tuneloop.dataset.caption_sources import Captions, gather_captions
+from tuneloop.dataset.captions import CaptionRule
+from tuneloop.dataset.dataset_checks import (
+    Taken,
+    format_findings,
+    likeness_findings,
+    number_findings,
+    pair_likeness_findings,
+    size_findings,
+)
+from tuneloop.dataset.listing import Listing, list_folder
+from tuneloop.dataset.looking import look_at
 from tuneloop.dataset.pairs import half_of, numbered
+from tuneloop.dataset.picture_checks import picture_findings
 from tuneloop.errors import DatasetError
 from tuneloop.values.dataset import DatasetItem, DatasetManifest, Sha256, in_digest_order
+from tuneloop.values.dataset_profile import NO_LIMITS, DatasetProfile
+from tuneloop.values.findings import Finding, errors_in, warnings_in
 from tuneloop.values.frozen import Frozen
+from tuneloop.values.picture_facts import PictureFacts
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-_PICTURES_AT_A_TIME = 4
-"""Decoders release the GIL, so threads help; few of them keep the memory at a few pictures."""
-_PROBLEMS_NAMED = 10
+_ERRORS_NAMED = 10
 
 
 class ScannedDataset(Frozen):
@@ -29,6 +41,29 @@ class ScannedDataset(Frozen):
     """What the dataset is."""
     files: dict[Sha256, Path]
     """One file for every picture of the manifest."""
+    findings: tuple[Finding, ...] = ()
+    """What a person should know about it; nothing that stops a run."""
+    facts: dict[Sha256, PictureFacts] = Field(default_factory=dict)
+    """What is known of every picture of the manifest."""
+
+
+class Preflight(Frozen):
+    """Everything that can be told of a folder before anything is uploaded or paid."""
+
+    findings: tuple[Finding, ...]
+    """What is wrong, errors first."""
+    dataset: ScannedDataset | None
+    """The dataset, None where there are errors."""
+    facts: dict[Sha256, PictureFacts]
+    """What is known of every picture that can be decoded, errors elsewhere or not."""
+    pictures: int
+    """Picture files."""
+    captions: int
+    """Pictures, or pairs, that somebody has written a caption for."""
+    size_bytes: int
+    """Size of all usable picture files."""
+    zip_bytes: int
+    """Size of the zip that would be sent if every picture went as it is."""
 
 
 def scan(
@@ -37,76 +72,132 @@ def scan(
     on_progress: Callable[[int, int], None] | None = None,
     *,
     pairs: bool = False,
+    profile: DatasetProfile = NO_LIMITS,
+    known: Mapping[Sha256, PictureFacts] | None = None,
 ) -> ScannedDataset:
-    """Read and fully decode every picture directly in a folder. The folder itself is never changed.
-
-    Args:
-        folder: Holds jpg, png and webp files, and a `.txt` of the same name beside those with a caption.
-        rule: Turns what is written beside a picture into the caption that is sent.
-        on_progress: Told (pictures done, pictures in all) after each picture.
-        pairs: The pictures are edit pairs, `NN_start` and `NN_end`.
+    """Run the preflight and refuse a dataset that cannot be used; see `preflight` for the arguments.
 
     Raises:
         DatasetError: Names everything that is wrong with the folder, up to ten files by name.
     """
+    found = preflight(folder, rule, profile, pairs=pairs, known=known or {}, on_progress=on_progress)
+    if found.dataset is None:
+        raise DatasetError(_report(folder, errors_in(found.findings)))
+    return found.dataset
+
+
+def preflight(
+    folder: Path,
+    rule: CaptionRule,
+    profile: DatasetProfile,
+    *,
+    pairs: bool = False,
+    known: Mapping[Sha256, PictureFacts],
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Preflight:
+    """Find everything that is wrong with a folder of pictures. The folder itself is never changed.
+
+    Every picture is hashed, and decoded in full unless its content is known.
+
+    Args:
+        folder: Holds jpg, png and webp files, also in subfolders, and their captions: a `.txt` or `.caption`
+            of the same name beside those that have one, or a `metadata.jsonl` or `metadata.csv`.
+        rule: Turns what is written beside a picture into the caption that is sent.
+        profile: What the trainer takes.
+        pairs: The pictures are edit pairs, `NN_start` and `NN_end`.
+        known: What earlier looks have found, by sha256.
+        on_progress: Told (pictures done, pictures in all) after each picture.
+
+    Raises:
+        DatasetError: There is no such folder, or it cannot be listed.
+    """
     listing = list_folder(folder, pairs=pairs)
-    problems = list(listing.problems)
-    items: list[tuple[str, DatasetItem]] = []
-    files: dict[Sha256, Path] = {}
-    with strict_decoding(), ThreadPoolExecutor(_PICTURES_AT_A_TIME, "scan") as pool:
-        try:
-            inspections = pool.map(_inspect, listing.pictures)
-            for done, (found, (facts, caption, wrong)) in enumerate(
-                zip(listing.pictures, inspections, strict=True), start=1
-            ):
-                problems += wrong
-                if facts is not None:
-                    items.append(_item(found, facts, rule, caption, pairs=pairs))
-                    files.setdefault(facts.sha256, found.picture)
-                if on_progress is not None:
-                    on_progress(done, len(listing.pictures))
-        finally:
-            pool.shutdown(cancel_futures=True)
-    if problems:
-        raise DatasetError(_report(folder, problems))
-    found_items = numbered(items) if pairs else [item for _, item in items]
-    manifest = DatasetManifest(items=in_digest_order(found_items), source=str(folder.resolve()))
-    return ScannedDataset(manifest=manifest, files=files)
-
-
-def _inspect(found: PictureFile) -> tuple[PictureFacts | None, str, list[str]]:
-    """Look at one picture and its caption. Returns facts, caption as written, and what is wrong."""
-    facts, caption, wrong = None, "", []
-    try:
-        facts = inspect_picture(found.picture)
-    except DatasetError as error:
-        wrong.append(str(error))
-    try:
-        caption = "" if found.caption is None else read_caption(found.caption)
-    except DatasetError as error:
-        wrong.append(str(error))
-    return facts, caption, wrong
-
-
-def _item(
-    found: PictureFile, facts: PictureFacts, rule: CaptionRule, caption: str, *, pairs: bool
-) -> tuple[str, DatasetItem]:
-    """One picture, with the name of its pair (its own where there are no pairs)."""
-    half = half_of(found.picture.stem) if pairs else None
-    if half is None:
-        sent = rule.caption_as_sent(caption)
-        return found.picture.stem, DatasetItem(**facts._asdict(), caption=sent, file_name=found.picture.name)
-    # One instruction for the pair: it stands with the first picture.
-    sent = rule.caption_as_sent(caption) if half.role == "start" else None
-    item = DatasetItem.model_validate(
-        {**facts._asdict(), "caption": sent, "file_name": found.picture.name, "role": half.role}
+    captions = gather_captions(listing)
+    taken, unusable = _look_at_all(listing, captions, rule, known, on_progress)
+    manifest = _manifest(listing, taken, pairs=pairs)
+    zip_bytes = archive_size(manifest.items)
+    findings = [
+        *listing.findings,
+        *number_findings(len(listing.pictures), profile),
+        *captions.findings,
+        *caption_findings(listing.pictures, captions, rule, profile),
+        *unusable,
+        *(one for kept in taken for one in picture_findings(kept.facts, kept.picture.name, profile)),
+        *format_findings(taken, profile),
+        *(pair_likeness_findings(taken) if pairs else likeness_findings(taken)),
+        *size_findings(zip_bytes, profile),
+    ]
+    return Preflight(
+        findings=(*errors_in(findings), *warnings_in(findings)),
+        dataset=None if errors_in(findings) else _dataset(manifest, taken, findings),
+        facts={one.facts.sha256: one.facts for one in taken},
+        pictures=len(listing.pictures),
+        captions=sum(bool(caption.text.strip()) for caption in captions.by_owner.values()),
+        size_bytes=manifest.size_bytes,
+        zip_bytes=zip_bytes,
     )
-    return half.pair, item
 
 
-def _report(folder: Path, problems: list[str]) -> str:
-    """Name the first problems, one a line, and count the others."""
-    lines = [f"The dataset in {folder} cannot be used:", *problems[:_PROBLEMS_NAMED]]
-    if len(problems) > _PROBLEMS_NAMED:
-        lines.append(f"and {len(problems) - _PROBLEMS_NAMED} more")
+def _dataset(manifest: DatasetManifest, taken: list[Taken], findings: list[Finding]) -> ScannedDataset:
+    return ScannedDataset(
+        manifest=manifest,
+        # Of equal files the first one.
+        files={one.facts.sha256: one.picture.path for one in reversed(taken)},
+        findings=tuple(findings),
+        facts={one.facts.sha256: one.facts for one in taken},
+    )
+
+
+def _look_at_all(
+    listing: Listing,
+    captions: Captions,
+    rule: CaptionRule,
+    known: Mapping[Sha256, PictureFacts],
+    on_progress: Callable[[int, int], None] | None,
+) -> tuple[list[Taken], list[Finding]]:
+    """Decode every picture. Returns those that can be used, and why the others cannot."""
+    taken, unusable = [], []
+    # Closed even if the progress report raises: threads end, and Pillow is as tolerant as it was.
+    with closing(look_at(listing.pictures, known)) as looks:
+        for done, (picture, found) in enumerate(looks, start=1):
+            if isinstance(found, Finding):
+                unusable.append(found)
+            else:
+                written = captions.by_owner.get(picture.owner)
+                taken.append(Taken(picture, found, rule.caption_as_sent(written.text if written else "")))
+            if on_progress is not None:
+                on_progress(done, len(listing.pictures))
+    return taken, unusable
+
+
+def _manifest(listing: Listing, taken: list[Taken], *, pairs: bool) -> DatasetManifest:
+    items = [_item(one, pairs=pairs) for one in taken]
+    found = numbered(items) if pairs else [item for _, item in items]
+    return DatasetManifest(items=in_digest_order(found), source=str(listing.root))
+
+
+def _item(one: Taken, *, pairs: bool) -> tuple[str, DatasetItem]:
+    """One picture, with the name of its pair (its own where there are no pairs)."""
+    half = half_of(one.picture.path.stem) if pairs else None
+    facts = one.facts
+    item = DatasetItem(
+        sha256=facts.sha256,
+        size_bytes=facts.size_bytes,
+        width_px=facts.width_px,
+        height_px=facts.height_px,
+        format=facts.format,
+        # One instruction for the pair: it stands with the first picture.
+        caption=None if half is not None and half.role == "end" else one.caption,
+        file_name=one.picture.name,
+    )
+    if half is None:
+        return one.picture.owner, item
+    return one.picture.owner, item.model_copy(update={"role": half.role})
+
+
+def _report(folder: Path, errors: tuple[Finding, ...]) -> str:
+    """Name the first errors, one a line, and count the others."""
+    lines = [f"The dataset in {folder} cannot be used:", *(error.sentence for error in errors[:_ERRORS_NAMED])]
+    if len(errors) > _ERRORS_NAMED:
+        lines.append(f"and {len(errors) - _ERRORS_NAMED} more")
     return "\n".join(lines)

@@ -16,7 +16,10 @@ Trainer = Literal["flux-lora", "kontext-lora", "qwen-lora", "bfl-finetune"]
 
 
 class Adopted(RecipeFields):
-    """What is known of an adopted model; the job's id tells it from every other one."""
+    """What is known of an adopted model; the job's id tells it from every other one.
+
+    Its dataset has been trained on, whatever it is: nothing of it is uploaded, and no limit refuses it.
+    """
 
     job_id: str
     """The provider's id of the job."""

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
+from tuneloop.values.dataset_profile import DatasetProfile
 from tuneloop.values.form import require_discriminator
 from tuneloop.values.recipe_fields import RecipeFields
 from tuneloop.values.render_settings import BflProRender, BflUltraRender, ServiceSettings
@@ -23,6 +24,14 @@ class BflFinetuneRecipe(RecipeFields):
     model_config = ConfigDict(title="FLUX pro fine-tune (BFL)", json_schema_extra=require_discriminator("trainer"))
     provider: ClassVar[str] = "bfl"
     services: ClassVar[tuple[type[ServiceSettings], ...]] = (BflProRender, BflUltraRender)
+    profile: ClassVar[DatasetProfile] = DatasetProfile(
+        fewest_pictures=1, most_pictures=20, advised_fewest=6, scaled_to_px=1_000_000
+    )
+    """Source: BFL, finetuning guide: 1 to 20 pictures, more than 5 advised, JPG, PNG and WebP, capped at 1 MP.
+
+    More than 20 are taken, and end as "Request Moderated" once the training is submitted (BFL, flux issue 417),
+    so they are refused here. No page says how large the zip may be.
+    """
     trainer: Literal["bfl-finetune"] = "bfl-finetune"
     """Which trainer this is; the tab above sets it."""
     mode: Literal["general", "character", "style", "product"]

@@ -14,6 +14,8 @@ class DatasetProfile(Frozen):
 
     formats: frozenset[PictureFormat] = frozenset({"jpeg", "png", "webp"})
     """Picture formats that are taken."""
+    advised_formats: frozenset[PictureFormat] | None = None
+    """Pictures of another format are a warning, though nobody refuses them."""
     fewest_pictures: int = 1
     """Fewer are refused. Pairs count as two pictures."""
     most_pictures: int | None = None
@@ -24,6 +26,10 @@ class DatasetProfile(Frozen):
     """More are a warning."""
     largest_zip_bytes: int | None = None
     """A larger zip is refused."""
+    advised_zip_bytes: int | None = None
+    """A larger zip is a warning."""
+    smallest_side_px: int = 64
+    """A picture with a shorter side is refused: enlarged sixteen times and more, nothing of an icon is left."""
     shortest_side_px: int = 256
     """A picture with a shorter side is a warning: every trainer here enlarges it, and learns the blur."""
     scaled_to_px: int | None = None
@@ -32,3 +38,7 @@ class DatasetProfile(Frozen):
     """Characters in a caption; longer ones are a warning."""
     captions_needed: bool = False
     """Pictures without a caption are refused."""
+
+
+NO_LIMITS = DatasetProfile(smallest_side_px=1)
+"""Refuses nothing that can be decoded: for datasets that somebody has trained on already."""

@@ -8,6 +8,7 @@ from pydantic import JsonValue
 
 from tuneloop.values.cadence import Cadence
 from tuneloop.values.canonical import without_empty
+from tuneloop.values.dataset_profile import NO_LIMITS, DatasetProfile
 from tuneloop.values.frozen import Frozen
 from tuneloop.values.render_settings import ServiceSettings
 
@@ -25,6 +26,8 @@ class RecipeFields(Frozen):
     """How often its trainings are asked about, and when one is overdue."""
     edit_pairs: ClassVar[bool] = False
     """The dataset is made of pairs, before and after, and the model edits pictures."""
+    profile: ClassVar[DatasetProfile] = NO_LIMITS
+    """What the trainer's pages say about datasets."""
 
     def canonical(self) -> JsonValue:
         """The recipe as it enters the training key: set fields only, with a schema number."""

@@ -6,10 +6,17 @@ from typing import ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
+from tuneloop.values.dataset import PictureFormat
+from tuneloop.values.dataset_profile import DatasetProfile
 from tuneloop.values.form import require_discriminator
 from tuneloop.values.frozen import Frozen
 from tuneloop.values.recipe_fields import RecipeFields
 from tuneloop.values.render_settings import FluxDevRender, ServiceSettings, SlugRender
+
+_ZIP_LIMIT_ELSEWHERE = 100_000_000
+"""The pages of FLUX_PRO and FAST_FLUX demand less than 100 MB; those of the trainers here say nothing."""
+_USUAL_FORMATS: frozenset[PictureFormat] = frozenset({"jpeg", "png"})
+"""What ai-toolkit reads, whose settings the FLUX page has. No page of Segmind's says so, so webp is a warning."""
 
 
 class FluxLoraAdvanced(Frozen):
@@ -70,6 +77,10 @@ class FluxLoraRecipe(RecipeFields):
     model_config = ConfigDict(title="Flux LoRA (Segmind)", json_schema_extra=require_discriminator("trainer"))
     provider: ClassVar[str] = "segmind"
     services: ClassVar[tuple[type[ServiceSettings], ...]] = (FluxDevRender, SlugRender)
+    profile: ClassVar[DatasetProfile] = DatasetProfile(
+        advised_formats=_USUAL_FORMATS, advised_fewest=12, advised_most=25, advised_zip_bytes=_ZIP_LIMIT_ELSEWHERE
+    )
+    """Source: Segmind, blog on custom FLUX pictures: 12 to 25 are advised. The API's pages name no limits."""
     outside_the_key: ClassVar[frozenset[str]] = frozenset({"machine_type", "segmind_public"})
 
     trainer: Literal["flux-lora"] = "flux-lora"
@@ -122,6 +133,10 @@ class KontextLoraRecipe(RecipeFields):
     services: ClassVar[tuple[type[ServiceSettings], ...]] = (SlugRender,)
     outside_the_key: ClassVar[frozenset[str]] = frozenset({"machine_type", "segmind_public"})
     edit_pairs: ClassVar[bool] = True
+    profile: ClassVar[DatasetProfile] = DatasetProfile(
+        formats=frozenset({"jpeg", "png"}), fewest_pictures=2, advised_zip_bytes=_ZIP_LIMIT_ELSEWHERE
+    )
+    """Source: Segmind, its repository of Kontext sample datasets: pairs of jpg, jpeg or png."""
 
     trainer: Literal["kontext-lora"] = "kontext-lora"
     """Which trainer this is; the tab above sets it. The dataset holds NN_start, NN_end and, if wanted, NN.txt."""
@@ -160,6 +175,10 @@ class QwenLoraRecipe(RecipeFields):
     provider: ClassVar[str] = "segmind"
     services: ClassVar[tuple[type[ServiceSettings], ...]] = (SlugRender,)
     outside_the_key: ClassVar[frozenset[str]] = frozenset({"machine_type", "segmind_public"})
+    profile: ClassVar[DatasetProfile] = DatasetProfile(
+        advised_formats=_USUAL_FORMATS, advised_zip_bytes=_ZIP_LIMIT_ELSEWHERE
+    )
+    """Segmind's Qwen page says nothing about datasets."""
 
     trainer: Literal["qwen-lora"] = "qwen-lora"
     """Which trainer this is; the tab above sets it."""

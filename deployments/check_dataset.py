@@ -1,0 +1,155 @@
+"""`tuneloop check`: what is wrong with a dataset, before anything is uploaded or paid."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, get_args
+
+from rich.console import Console, Group, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from tuneloop.dataset.captions import CaptionRule
+from tuneloop.dataset.dataset_checks import megabytes
+from tuneloop.dataset.scan import Preflight, preflight
+from tuneloop.errors import ConfigurationError
+from tuneloop.values.findings import Finding, condensed, errors_in, printable, warnings_in
+from tuneloop.values.recipe_fields import RecipeFields
+from tuneloop.values.recipes import Recipe
+
+_OF_EACH_CHECK = 10
+_CLEAN, _WARNINGS, _ERRORS = 0, 1, 2
+
+
+def recipe_of(provider: str, trainer: str | None) -> type[RecipeFields]:
+    """Find the recipe of a provider's trainer, or of its first one where none is named.
+
+    Raises:
+        ConfigurationError: There is no such provider or trainer.
+    """
+    recipes: list[type[RecipeFields]] = list(get_args(get_args(Recipe)[0]))
+    at_provider = {trainer_of(recipe): recipe for recipe in recipes if recipe.provider == provider}
+    if not at_provider:
+        known = ", ".join(dict.fromkeys(recipe.provider for recipe in recipes))
+        raise ConfigurationError(f"--provider: {provider} is not known; choose one of {known}")
+    if trainer is None:
+        return next(iter(at_provider.values()))
+    if trainer not in at_provider:
+        raise ConfigurationError(f"--trainer: {provider} has no {trainer}; choose one of {', '.join(at_provider)}")
+    return at_provider[trainer]
+
+
+def trainer_of(recipe: type[RecipeFields]) -> str:
+    """What a recipe's trainer is called."""
+    return str(recipe.model_fields["trainer"].default)
+
+
+def check_folder(folder: Path, recipe: type[RecipeFields], trigger_word: str | None) -> Preflight:
+    """Look at a folder as a training of this recipe would, with its other settings left at their defaults.
+
+    Args:
+        folder: Holds the pictures; it is never changed.
+        recipe: Whose limits count.
+        trigger_word: The word that calls the subject; without it, captions are not searched for it.
+
+    Raises:
+        DatasetError: There is no such folder, or it cannot be listed.
+        ConfigurationError: The trainer knows no trigger word.
+    """
+    if trigger_word and "trigger_word" not in recipe.model_fields:
+        raise ConfigurationError(f"--trigger-word: {trainer_of(recipe)} has none; leave it out")
+    # A recipe demands an instance prompt where it has one, so that it stands in for missing captions.
+    given: dict[str, Any] = {"instance_prompt": "what the pictures show", "trigger_word": trigger_word}
+    defaults = recipe.model_construct(None, **given)
+    rule = CaptionRule(
+        trigger_word=trigger_word,
+        instance_prompt=defaults.fallback_caption,
+        provider_captions=defaults.provider_captions,
+    )
+    columns = (TextColumn("Looking at pictures"), BarColumn(), MofNCompleteColumn(), _Rate())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=None)
+        return preflight(
+            folder,
+            rule,
+            recipe.profile,
+            pairs=recipe.edit_pairs,
+            known={},
+            on_progress=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+
+
+def show_check(found: Preflight, recipe: type[RecipeFields], console: Console) -> None:
+    """Print what was found, errors first, and a line that sums it up."""
+    for title, colour, findings in (
+        ("error", "red", errors_in(found.findings)),
+        ("warning", "yellow", warnings_in(found.findings)),
+    ):
+        if findings:
+            console.print(_table(f"{_number(len(findings), title)}", colour, findings))
+    console.print(_summary(found, recipe), highlight=False)
+
+
+def exit_code(found: Preflight, *, strict: bool) -> int:
+    """What the command ends with: 2 where there are errors, 1 where `strict` minds warnings, else 0."""
+    if errors_in(found.findings):
+        return _ERRORS
+    return _WARNINGS if strict and found.findings else _CLEAN
+
+
+def check_document(found: Preflight, folder: str, recipe: type[RecipeFields]) -> dict[str, Any]:
+    """What was found, for programs."""
+    return {
+        "dataset": folder,
+        "provider": recipe.provider,
+        "trainer": trainer_of(recipe),
+        "usable": found.dataset is not None,
+        "digest": found.dataset.manifest.digest if found.dataset else None,
+        "pictures": found.pictures,
+        "captions": found.captions,
+        "size_bytes": found.size_bytes,
+        "zip_bytes": found.zip_bytes,
+        "findings": [finding.model_dump(mode="json") for finding in found.findings],
+    }
+
+
+class _Rate(ProgressColumn):
+    """Pictures per second."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:.0f} pictures/s" if task.speed else "")
+
+
+def _table(title: str, colour: str, findings: tuple[Finding, ...]) -> RenderableType:
+    table = Table(expand=True, show_lines=True)
+    table.add_column("file", ratio=3, overflow="fold")
+    table.add_column("reason", ratio=5, overflow="fold")
+    table.add_column("remedy", ratio=4, overflow="fold")
+    for finding, more in condensed(findings, _OF_EACH_CHECK):
+        file = Text("(dataset)", "dim") if finding.file is None else Text(printable(finding.file))
+        table.add_row(file, Text(printable(finding.reason)), Text(printable(finding.remedy)))
+        if more:
+            table.add_row(Text(""), Text(f"and {more} more like it"), Text(""))
+    return Group(Text(title, f"bold {colour}"), table)
+
+
+def _summary(found: Preflight, recipe: type[RecipeFields]) -> str:
+    errors, warnings = len(errors_in(found.findings)), len(warnings_in(found.findings))
+    if errors:
+        verdict = (
+            "Cannot be used: "
+            + _number(errors, "error")
+            + (f", {_number(warnings, 'warning')}" if warnings else "")
+        )
+    else:
+        verdict = "Can be used" + (f", with {_number(warnings, 'warning')}" if warnings else ": nothing to mend")
+    return (
+        f"{verdict}. {_number(found.pictures, 'picture')}, {_number(found.captions, 'caption')}, "
+        f"{megabytes(found.size_bytes)}; as a zip for {recipe.provider} ({trainer_of(recipe)}) about "
+        f"{megabytes(found.zip_bytes)}."
+    )
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"

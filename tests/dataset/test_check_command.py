@@ -1,0 +1,129 @@
+"""`tuneloop check`, as it is typed: no server, no store, no network."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .pictures import distinct, fill_cleanly, fill_cleanly_with_pairs
+
+
+def check(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "deployments.command_line", "check", str(folder), *arguments],
+        env={**os.environ, "COLUMNS": "80", "PREFECT_API_URL": "http://127.0.0.1:9/nobody"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def test_clean_folder_ends_with_0_and_says_so(folder: Path) -> None:
+    fill_cleanly(folder)
+    done = check(folder, "--provider", "segmind", "--trigger-word", "ROBOX", "--strict")
+    assert done.returncode == 0, done.stderr
+    assert " ".join(done.stdout.split()).startswith(
+        "Can be used: nothing to mend. 12 pictures, 12 captions, 0.0 MB; as a zip for segmind (flux-lora) about"
+    )
+
+
+def test_warnings_end_with_0_and_with_1_where_they_are_minded(folder: Path) -> None:
+    fill_cleanly(folder, 13)
+    (folder / "01.txt").write_text("a robot")
+    arguments = ("--provider", "segmind", "--trigger-word", "ROBOX")
+    relaxed, strict = check(folder, *arguments), check(folder, *arguments, "--strict")
+    assert (relaxed.returncode, strict.returncode) == (0, 1)
+    assert "1 warning" in relaxed.stdout
+    assert "01.txt" in relaxed.stdout
+
+
+def test_errors_end_with_2_and_come_before_warnings(folder: Path) -> None:
+    fill_cleanly(folder, 21)
+    (folder / "lonely.txt").write_text("ROBOX")
+    (folder / ".DS_Store").write_bytes(b"")
+    out = folder.parent / "found.json"
+    done = check(folder, "--provider", "bfl", "--json", str(out))
+    assert done.returncode == 2
+    assert done.stdout.index("2 errors") < done.stdout.index("lonely.txt") < done.stdout.index("1 warning")
+    found = json.loads(out.read_text())
+    assert [(one["severity"], one["check"]) for one in found["findings"]] == [
+        ("error", "orphaned-caption"),
+        ("error", "too-many"),
+        ("warning", "left-out"),
+    ]
+    assert (found["usable"], found["digest"], found["pictures"], found["trainer"]) == (
+        False,
+        None,
+        21,
+        "bfl-finetune",
+    )
+
+
+def test_output_in_a_pipe_is_plain_and_80_wide_whatever_files_are_called(folder: Path) -> None:
+    fill_cleanly(folder, 12)
+    for name in ("\x1b[31mred\x1b[0m", "[bold]b", "a\nb", "x" * 200):
+        (folder / f"{name}.png").write_bytes(b"no picture")
+    done = check(folder, "--provider", "segmind")
+    assert done.returncode == 2
+    assert "\x1b" not in done.stdout
+    assert "│ [bold]b.png" in done.stdout
+    assert max(len(line) for line in done.stdout.splitlines()) <= 80
+
+
+def test_pairs_are_checked_as_pairs_and_the_trainers_formats_count(folder: Path) -> None:
+    fill_cleanly_with_pairs(folder)
+    arguments = ("--provider", "segmind", "--trainer", "kontext-lora")
+    assert check(folder, *arguments, "--strict").returncode == 0
+    (folder / "00_end.png").unlink()
+    (folder / "00_end.webp").write_bytes(distinct(1000, picture_format="WEBP"))
+    done = check(folder, *arguments)
+    assert done.returncode == 2
+    assert "00_end.webp" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--provider", "nobody"), "--provider: nobody is not known; choose one of segmind, bfl"),
+        (("--provider", "bfl", "--trainer", "flux-lora"), "--trainer: bfl has no flux-lora; choose one of bfl-"),
+        (
+            ("--provider", "segmind", "--trainer", "kontext-lora", "--trigger-word", "x"),
+            "--trigger-word: kontext-lora has none; leave it out",
+        ),
+    ],
+)
+def test_what_does_not_exist_is_told(folder: Path, arguments: tuple[str, ...], said: str) -> None:
+    done = check(folder, *arguments)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"tuneloop: {said}")
+    assert done.stdout == ""
+
+
+def test_folder_that_is_not_there_is_told(folder: Path) -> None:
+    done = check(folder / "no", "--provider", "bfl")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "there is no such folder; check the path" in done.stderr
+
+
+def test_nothing_is_written(folder: Path) -> None:
+    fill_cleanly(folder)
+    before = sorted(folder.parent.rglob("*"))
+    check(folder, "--provider", "segmind")
+    assert sorted(folder.parent.rglob("*")) == before
+
+
+def test_it_starts_without_prefect(folder: Path) -> None:
+    fill_cleanly(folder)
+    code = (
+        "import sys; from deployments.check_dataset import *; from pathlib import Path; "
+        "check_folder(Path(sys.argv[1]), recipe_of('segmind', None), None); "
+        "sys.exit(any(name.split('.')[0] in {'prefect', 'boto3', 'requests'} for name in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(folder)], capture_output=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr

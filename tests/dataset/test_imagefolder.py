@@ -1,0 +1,167 @@
+"""Caption tables as Hugging Face's imagefolder documents them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tuneloop.dataset.captions import CaptionRule
+from tuneloop.dataset.imagefolder import Row, read_table
+from tuneloop.dataset.scan import preflight, scan
+from tuneloop.dataset.walking import Found
+from tuneloop.values.dataset_profile import DatasetProfile
+
+from .pictures import distinct
+
+RULE = CaptionRule(trigger_word=None, instance_prompt=None, provider_captions=False)
+
+
+def captions_of(folder: Path) -> dict[str, str | None]:
+    return {item.file_name: item.caption for item in scan(folder, RULE).manifest.items}
+
+
+def errors_of(folder: Path) -> list[str]:
+    found = preflight(folder, RULE, DatasetProfile(), known={}).findings
+    return [finding.sentence for finding in found if finding.severity == "error"]
+
+
+def put_pictures(folder: Path, *names: str) -> None:
+    for number, name in enumerate(names):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(distinct(number))
+
+
+def rows(*values: dict[str, object]) -> str:
+    return "\n".join(json.dumps(value) for value in values)
+
+
+def test_each_table_speaks_for_its_own_folder_and_the_folders_in_it(folder: Path) -> None:
+    put_pictures(folder, "train/dog/1.png", "train/2.png", "test/1.png")
+    (folder / "train" / "metadata.jsonl").write_text(
+        rows({"file_name": "dog/1.png", "text": "a dog"}, {"file_name": "./2.png", "text": "a cat"})
+    )
+    (folder / "test" / "metadata.jsonl").write_text(rows({"file_name": "1.png", "text": "a bird"}))
+    assert captions_of(folder) == {"train/dog/1.png": "a dog", "train/2.png": "a cat", "test/1.png": "a bird"}
+
+
+def test_csv_is_read_with_quotes_line_ends_and_byte_order_mark(folder: Path) -> None:
+    put_pictures(folder, "1.png", "2.png", "3.png")
+    (folder / "metadata.csv").write_bytes(
+        b'\xef\xbb\xbffile_name,text\r\n1.png,"a ""red"", big\r\ncup"\r\n2.png,\r\n3.png,a jug\r\n'
+    )
+    assert captions_of(folder) == {"1.png": 'a "red", big cup', "2.png": None, "3.png": "a jug"}
+
+
+def test_caption_file_and_table_may_say_the_same(folder: Path) -> None:
+    put_pictures(folder, "1.png", "2.png")
+    (folder / "1.txt").write_text("a  cup\n")
+    (folder / "1.caption").write_text("")
+    (folder / "metadata.jsonl").write_text(
+        rows({"file_name": "1.png", "text": "a cup"}, {"file_name": "2.png", "text": "a jug"})
+    )
+    assert captions_of(folder) == {"1.png": "a cup", "2.png": "a jug"}
+
+
+def test_line_end_of_unicode_within_a_text_is_no_end_of_the_line(folder: Path) -> None:
+    put_pictures(folder, "1.png")
+    (folder / "metadata.jsonl").write_text(
+        '{"file_name": "1.png", "text": "a\u2028cup\u0085"}\n', encoding="utf-8"
+    )
+    assert captions_of(folder) == {"1.png": "a cup"}
+
+
+def test_text_wins_over_other_columns_and_that_is_told(folder: Path) -> None:
+    put_pictures(folder, "1.png")
+    (folder / "metadata.jsonl").write_text(rows({"file_name": "1.png", "prompt": "draw it", "text": "a cup"}))
+    found = preflight(folder, RULE, DatasetProfile(), known={}).findings
+    (finding,) = found
+    assert finding.sentence == (
+        "metadata.jsonl: has its captions read from the column text, and not from prompt; nothing if that is "
+        "right, or rename the right column to text"
+    )
+    assert captions_of(folder) == {"1.png": "a cup"}
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("{", "line 2 is no JSON (Expecting property name"),
+        ("[1]", "line 2 is no JSON object"),
+        ("[" * 100_000, "line 2 is no JSON ("),
+        ('{"text": "a cup"}', "line 2 names no picture in file_name"),
+        ('{"file_name": 3}', "line 2 names no picture in file_name"),
+        ('{"file_name": "../1.png"}', "line 2 names a file out of the folder (../1.png)"),
+        ('{"file_name": "/1.png"}', "line 2 names a file out of the folder (/1.png)"),
+        ('{"file_name": "1.png", "text": ["a"]}', "line 2 has a caption in text that is no text"),
+        ('{"file_name": "1.png", "text": "\\ud800"}', "line 2 holds characters that are no text"),
+        ('{"file_name": "1.png", "text": "a\\u0000"}', "line 2 holds characters that are no text"),
+        ('{"file_name": "2.png", "text": "a jug"}', "line 2 names 2.png, and there is no such picture"),
+        (
+            '{"file_name": "1.png", "text": "a jug"}',
+            "line 2 has another caption for 1 than metadata.jsonl, line 1",
+        ),
+    ],
+)
+def test_broken_line_is_named_by_its_number(folder: Path, line: str, said: str) -> None:
+    put_pictures(folder, "1.png")
+    (folder / "metadata.jsonl").write_text(rows({"file_name": "1.png", "text": "a cup"}) + "\n" + line)
+    (told,) = errors_of(folder)
+    assert told.startswith(f"metadata.jsonl: {said}")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("file_name,text\n1.png,a cup,more\n", "line 2 has more fields than the first line"),
+        ('file_name,text\n1.png,"a cup\n', "is no CSV (unexpected end of data)"),
+        ("name,text\n1.png,a cup\n", "line 2 names no picture in file_name"),
+    ],
+)
+def test_broken_csv_is_told(folder: Path, text: str, said: str) -> None:
+    put_pictures(folder, "1.png")
+    (folder / "1.txt").write_text("a cup")
+    (folder / "metadata.csv").write_text(text)
+    (told,) = errors_of(folder)
+    assert said in told
+
+
+def test_table_of_garbage_is_given_up_after_twenty_lines(folder: Path) -> None:
+    put_pictures(folder, "1.png")
+    (folder / "1.txt").write_text("a cup")
+    (folder / "metadata.jsonl").write_text("no\n" * 5000)
+    assert len(errors_of(folder)) == 20
+
+
+def test_picture_that_is_refused_is_not_called_missing_as_well(folder: Path) -> None:
+    put_pictures(folder, "1.png", "2.heic")
+    (folder / "metadata.jsonl").write_text(
+        rows({"file_name": "1.png", "text": "a cup"}, {"file_name": "2.heic", "text": "a jug"})
+    )
+    (told,) = errors_of(folder)
+    assert told.startswith("2.heic: is a .heic file")
+
+
+def test_line_for_a_file_that_is_no_picture_is_told(folder: Path) -> None:
+    put_pictures(folder, "1.png", "clip.mp4")
+    (folder / "metadata.jsonl").write_text(
+        rows({"file_name": "1.png", "text": "a cup"}, {"file_name": "clip.mp4", "text": "a jug"})
+    )
+    (told,) = errors_of(folder)
+    assert told.startswith("metadata.jsonl: line 2 names clip.mp4, and there is no such picture")
+
+
+@given(content=st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "replace")))
+def test_any_bytes_are_rows_or_findings(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    folder = tmp_path_factory.mktemp("table")
+    for name in ("metadata.jsonl", "metadata.csv"):
+        (folder / name).write_bytes(content)
+        table = read_table(Found(folder / name, name))
+        assert all(isinstance(row, Row) for row in table.rows)
+        assert all(finding.file == name for finding in table.findings)
+        for row in table.rows:
+            row.caption.encode()
+            row.picture.encode()

@@ -1,0 +1,115 @@
+"""Large datasets: memory that does not grow with them, several pictures at a time, and none looked at twice."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from tuneloop.dataset import looking
+from tuneloop.dataset.captions import CaptionRule
+from tuneloop.dataset.inspection import inspect_picture
+from tuneloop.dataset.scan import preflight
+from tuneloop.values.dataset import Sha256
+from tuneloop.values.dataset_profile import NO_LIMITS
+from tuneloop.values.picture_facts import PictureFacts
+
+from .pictures import distinct, encoded, noise
+
+RULE = CaptionRule(trigger_word="ROBOX", instance_prompt="a photo of ROBOX", provider_captions=False)
+MOST_GROWTH_KB = 30_000
+"""1,800 more pictures of 2 MB each once they are decoded: 3.6 GB if they were kept."""
+LOOK = """
+import resource, sys
+from pathlib import Path
+from tuneloop.dataset.captions import CaptionRule
+from tuneloop.dataset.inspection import inspect_picture
+from tuneloop.dataset.scan import preflight
+from tuneloop.values.dataset_profile import NO_LIMITS
+rule = CaptionRule(trigger_word="ROBOX", instance_prompt="a photo of ROBOX", provider_captions=False)
+found = preflight(Path(sys.argv[1]), rule, NO_LIMITS, known={})
+assert found.dataset is not None, found.findings[:3]
+print(len(found.facts), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def fill(folder: Path, number: int) -> Path:
+    """Write pictures that all differ: one JPEG with another comment in each."""
+    folder.mkdir()
+    picture = encoded(noise(200, 160).resize((1000, 700)), "JPEG", quality=60)
+    for index in range(number):
+        comment = f"{index:06d}".encode()
+        marked = picture[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment + picture[2:]
+        (folder / f"{index}.jpg").write_bytes(marked)
+    return folder
+
+
+def look_in_a_process(folder: Path) -> tuple[int, int]:
+    done = subprocess.run(
+        [sys.executable, "-c", LOOK, str(folder)], capture_output=True, text=True, check=True, timeout=200
+    )
+    pictures, kilobytes = done.stdout.split()
+    return int(pictures), int(kilobytes)
+
+
+def test_memory_does_not_grow_with_the_number_of_pictures(tmp_path: Path) -> None:
+    few, many = fill(tmp_path / "few", 200), fill(tmp_path / "many", 2000)
+    few_seen, few_kb = look_in_a_process(few)
+    many_seen, many_kb = look_in_a_process(many)
+    assert (few_seen, many_seen) == (200, 2000)
+    assert many_kb - few_kb < MOST_GROWTH_KB
+
+
+def test_two_pictures_are_looked_at_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for index in range(4):
+        (folder / f"{index}.png").write_bytes(distinct(index))
+    # Nobody passes before two are there; alone, the first one would wait in vain.
+    both = threading.Barrier(2, timeout=60)
+
+    def wait_for_another(path: Path, name: str, known: dict[Sha256, PictureFacts]) -> PictureFacts:
+        both.wait()
+        return inspect_picture(path, name, known)
+
+    monkeypatch.setattr(looking, "inspect_picture", wait_for_another)
+    assert len(preflight(folder, RULE, NO_LIMITS, known={}).facts) == 4
+
+
+def test_no_more_pictures_are_taken_up_than_can_be_looked_at(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for index in range(40):
+        (folder / f"{index:02d}.png").write_bytes(distinct(index, 64, 64))
+    started: list[str] = []
+    ahead: list[int] = []
+
+    def note(path: Path, name: str, known: dict[Sha256, PictureFacts]) -> PictureFacts:
+        started.append(name)
+        return inspect_picture(path, name, known)
+
+    monkeypatch.setattr(looking, "inspect_picture", note)
+    preflight(folder, RULE, NO_LIMITS, known={}, on_progress=lambda done, _: ahead.append(len(started) - done))
+    assert len(started) == 40
+    assert max(ahead) <= 8
+
+
+def test_known_pictures_are_not_decoded_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for index in range(4):
+        (folder / f"{index}.png").write_bytes(distinct(index))
+    first = preflight(folder, RULE, NO_LIMITS, known={})
+    (folder / "new.png").write_bytes(distinct(50))
+    decoded: list[str] = []
+    decode = sys.modules["tuneloop.dataset.inspection"].decode
+
+    def note(data: bytes, name: str) -> object:
+        decoded.append(name)
+        return decode(data, name)
+
+    monkeypatch.setattr("tuneloop.dataset.inspection.decode", note)
+    second = preflight(folder, RULE, NO_LIMITS, known=first.facts)
+    assert decoded == ["new.png"]
+    assert first.dataset is not None
+    assert second.dataset is not None
+    assert set(first.dataset.manifest.items) < set(second.dataset.manifest.items)

@@ -1,0 +1,162 @@
+"""Caption tables of a Hugging Face imagefolder: `metadata.jsonl` and `metadata.csv`.
+
+Source: Hugging Face, datasets, "Create an image dataset": `file_name` is the picture's path from the table's
+folder, and `text` its caption. Other names of the caption's column are in use; they are read, and told.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tuneloop.dataset.captions import text_of
+from tuneloop.values.findings import Finding, error, printable, warning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tuneloop.dataset.walking import Found
+
+_CAPTION_COLUMNS = ("text", "caption", "prompt")
+_FILE_COLUMN = "file_name"
+_LARGEST_TABLE_BYTES = 64 << 20
+_BROKEN_LINES_TOLD = 20
+_MEND = "mend the line, or remove it"
+
+
+class Row(NamedTuple):
+    """One line of a table."""
+
+    line: int
+    """Its number, from 1."""
+    picture: str
+    """The picture's path within the dataset."""
+    caption: str
+    """The caption as written; empty where there is none."""
+
+
+class Table(NamedTuple):
+    """What one table says."""
+
+    rows: list[Row]
+    """In the order of their lines."""
+    findings: list[Finding]
+    """What is wrong with the table itself."""
+
+
+class _BrokenLine(Exception):
+    """What is wrong with one line, as the second half of a sentence."""
+
+
+def read_table(table: Found) -> Table:
+    """Read a caption table. What cannot be read is told with the number of its line."""
+    text = _text_of(table)
+    if isinstance(text, Finding):
+        return Table([], [text])
+    lines = _csv_lines(text) if table.suffix == ".csv" else _json_lines(text)
+    read: list[tuple[int, dict[str, Any]]] = []
+    findings: list[Finding] = []
+    for number, values in lines:
+        if isinstance(values, dict):
+            read.append((number, values))
+        else:
+            findings.append(error("table-line", table.name, f"line {number} {values}", _MEND))
+        if len(findings) == _BROKEN_LINES_TOLD:
+            break
+    column, column_findings = _caption_column(table, [values for _, values in read])
+    findings += column_findings
+    rows = []
+    for number, values in read:
+        try:
+            rows.append(_row(table, number, values, column))
+        except _BrokenLine as caught:
+            findings.append(error("table-line", table.name, f"line {number} {caught}", _MEND))
+    return Table(rows, findings)
+
+
+def _text_of(table: Found) -> str | Finding:
+    if table.suffix == ".parquet":
+        remedy = "write it again as metadata.jsonl, or remove it"
+        return error("table-format", table.name, "is a caption table in a format that is not read", remedy)
+    try:
+        with table.path.open("rb") as file:
+            data = file.read(_LARGEST_TABLE_BYTES + 1)
+    except OSError as caught:
+        reason = f"cannot be read ({caught.strerror})"
+        return error("unreadable", table.name, reason, "make it readable or remove it")
+    if len(data) > _LARGEST_TABLE_BYTES:
+        return error("caption-huge", table.name, "is larger than 64 MiB", "make it smaller, or remove it")
+    return text_of(data, table.name)
+
+
+def _json_lines(text: str) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    """Each line's number with its values, or with what is wrong with it."""
+    # Not splitlines(): JSON allows other line ends, such as U+2028, within a text.
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            values = json.loads(line)
+        except (ValueError, RecursionError) as caught:
+            yield number, f"is no JSON ({caught})"
+            continue
+        yield number, values if isinstance(values, dict) else "is no JSON object"
+
+
+def _csv_lines(text: str) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    """As `_json_lines`; an empty field is a value that is not there."""
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    try:
+        for values in reader:
+            if None in values:
+                yield reader.line_num, "has more fields than the first line"
+            else:
+                yield reader.line_num, {name: value or None for name, value in values.items()}
+    except csv.Error as caught:
+        yield reader.line_num, f"is no CSV ({caught})"
+
+
+def _caption_column(table: Found, rows: list[dict[str, Any]]) -> tuple[str | None, list[Finding]]:
+    """Choose the column that holds the captions."""
+    columns = {name for values in rows for name in values}
+    found = [name for name in _CAPTION_COLUMNS if name in columns]
+    if found[:1] == ["text"] and len(found) == 1:
+        return "text", []
+    if not rows:
+        return None, []
+    if found:
+        others = f", and not from {' or '.join(found[1:])}" if len(found) > 1 else ""
+        reason = f"has its captions read from the column {found[0]}{others}"
+        remedy = "nothing if that is right, or rename the right column to text"
+        return found[0], [warning("table-column", table.name, reason, remedy)]
+    there = ", ".join(sorted(printable(name) for name in columns - {_FILE_COLUMN}))[:200] or "none"
+    reason = f"has no column text, so it holds no captions (its other columns: {there})"
+    return None, [warning("table-without-captions", table.name, reason, "rename the captions' column to text")]
+
+
+def _row(table: Found, number: int, values: dict[str, Any], column: str | None) -> Row:
+    name = values.get(_FILE_COLUMN)
+    if not isinstance(name, str) or not name:
+        raise _BrokenLine("names no picture in file_name")
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts:
+        raise _BrokenLine(f"names a file out of the folder ({printable(name)})")
+    caption = values.get(column) if column else None
+    if caption is not None and not isinstance(caption, str):
+        raise _BrokenLine(f"has a caption in {column} that is no text")
+    for text in (name, caption or ""):
+        if "\0" in text or not _can_be_written(text):
+            raise _BrokenLine("holds characters that are no text")
+    return Row(number, str(PurePosixPath(table.folder) / path), caption or "")
+
+
+def _can_be_written(text: str) -> bool:
+    """Tell text from halves of characters, which JSON can spell and UTF-8 cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
