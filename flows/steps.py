@@ -18,12 +18,12 @@ from flows.telling import tell_training
 from flows.wish import Wish, scanned
 from tuneloop.collection import collect_weights
 from tuneloop.dataset.keep import store_pictures
-from tuneloop.dataset.public_zip import check_still_there
 from tuneloop.errors import ProviderUnavailable, StoreUnavailable
 from tuneloop.evaluation.render import Subject, render
 from tuneloop.evaluation.report import Evidence, report_name, write_report
 from tuneloop.promotion import Place, promote, settle
 from tuneloop.providers.provider import Provider
+from tuneloop.sources.public_zip import check_still_there
 from tuneloop.submission import Order, submit_training
 from tuneloop.training_state import Training
 from tuneloop.values.dataset import DatasetManifest, PublicDataset

@@ -13,10 +13,10 @@ from flows.desk import Desk
 from tuneloop.budget import Budget
 from tuneloop.clock import now
 from tuneloop.dataset.captions import CaptionRule
-from tuneloop.dataset.public_zip import fetched, is_address
 from tuneloop.dataset.scan import ScannedDataset, scan
 from tuneloop.errors import ConfigurationError
 from tuneloop.generations import choose_generation
+from tuneloop.sources.opening import opened
 from tuneloop.submission import price_of
 from tuneloop.values.dataset import DatasetManifest, PublicDataset
 from tuneloop.values.plan import EvaluationPlan
@@ -68,13 +68,9 @@ def scanned(desk: Desk, wish: Wish) -> Iterator[tuple[ScannedDataset, PublicData
     Raises:
         DatasetError: Names each file that cannot be used, the reason and the remedy.
     """
-    if not is_address(wish.dataset):
-        yield _scan(Path(wish.dataset).expanduser(), wish.recipe, as_they_are=False), None
-        return
-    with fetched(wish.dataset) as (public, folder):
+    with opened(wish.dataset, provider_fetches=desk.provider.capabilities.public_url) as source:
         # Captions of a zip that the provider fetches by itself cannot be mended, only read.
-        as_they_are = desk.provider.capabilities.public_url
-        yield _scan(folder, wish.recipe, as_they_are=as_they_are), public if as_they_are else None
+        yield _scan(source.folder, wish.recipe, as_they_are=source.public is not None), source.public
 
 
 def _scan(folder: Path, recipe: RecipeFields, *, as_they_are: bool) -> ScannedDataset:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 from tuneloop.errors import DatasetError, ProviderError, ProviderUnavailable, RequestRefused
@@ -28,8 +29,15 @@ class PublicFile:
             raise DatasetError(f"{self.url} answers HEAD without a Content-Length; put it on a server that does")
         return int(length), answer.headers.get("etag")
 
-    def save(self, target: Path, size_bytes: int) -> str:
+    def save(
+        self, target: Path, size_bytes: int, on_progress: Callable[[int, int | None], None] | None = None
+    ) -> str:
         """GET the file into `target`, which must not exist.
+
+        Args:
+            target: Where to write it.
+            size_bytes: Its size, as HEAD tells it.
+            on_progress: Told (bytes so far, bytes in all).
 
         Returns:
             Its sha256.
@@ -47,6 +55,8 @@ class PublicFile:
                     break
                 hasher.update(chunk)
                 file.write(chunk)
+                if on_progress is not None:
+                    on_progress(done, size_bytes)
         if done != size_bytes:
             raise DatasetError(f"{self.url}: {done} of {size_bytes} bytes arrived; run again")
         return hasher.hexdigest()

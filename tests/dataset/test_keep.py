@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,10 +12,10 @@ import pytest
 from tuneloop.dataset.captions import CaptionRule
 from tuneloop.dataset.keep import load_manifest, store_pictures
 from tuneloop.dataset.scan import ScannedDataset, scan
-from tuneloop.errors import DatasetError, NotInStore, RecordUnreadable
+from tuneloop.errors import DatasetError, NotInStore, RecordUnreadable, StoreError
 from tuneloop.storage.local_directory import LocalDirectory
 
-from .pictures import JPEG, PNG
+from .pictures import JPEG, PNG, png_of
 
 
 class StaleListing(LocalDirectory):
@@ -116,3 +118,58 @@ def test_manifest_of_another_dataset_is_unreadable(scanned: ScannedDataset, stor
     store.create(f"datasets/{'0' * 64}.json", scanned.manifest.model_dump_json().encode())
     with pytest.raises(RecordUnreadable, match=f"another dataset .{scanned.manifest.digest}"):
         load_manifest("0" * 64, store)
+
+
+class SlowStore(LocalDirectory):
+    """A store with round trips that wait until several of them are under way."""
+
+    def __init__(self, folder: Path, parties: int) -> None:
+        super().__init__(folder)
+        self._together = threading.Barrier(parties)
+        self.order: list[str] = []
+
+    def create(self, name: str, data: bytes) -> bool:
+        if name.startswith("pictures/"):
+            self._together.wait(timeout=30)
+        won = super().create(name, data)
+        self.order.append(name)
+        return won
+
+
+def test_several_pictures_are_on_their_way_at_once_and_the_manifest_comes_last(
+    folder: Path, rule: CaptionRule, store: LocalDirectory
+) -> None:
+    for number in range(8):
+        (folder / f"{number}.png").write_bytes(png_of(number))
+        (folder / f"{number}.txt").write_text(f"cup {number}")
+    scanned = scan(folder, rule)
+    slow = SlowStore(Path(store.uri.removeprefix("file://")), 4)
+    store_pictures(scanned, slow)
+    assert len(slow.order) == 17
+    assert slow.order[-1] == f"datasets/{scanned.manifest.digest}.json"
+    assert all(name.startswith("pictures/") for name in slow.order[:8])
+
+
+class FullStore(LocalDirectory):
+    """A store that does not take one picture, and is slow with every other one."""
+
+    refused = ""
+    asked = 0
+
+    def create(self, name: str, data: bytes) -> bool:
+        self.asked += 1
+        if name == self.refused:
+            raise StoreError(f"{name} of {len(data)} bytes does not fit")
+        time.sleep(0.2)
+        return super().create(name, data)
+
+
+def test_nothing_more_is_stored_after_an_error(folder: Path, rule: CaptionRule, store: LocalDirectory) -> None:
+    for number in range(200):
+        (folder / f"{number}.png").write_bytes(png_of(number))
+    scanned = scan(folder, rule)
+    full = FullStore(Path(store.uri.removeprefix("file://")))
+    full.refused = f"pictures/{next(iter(scanned.files))}"
+    with pytest.raises(StoreError, match="does not fit"):
+        store_pictures(scanned, full)
+    assert full.asked < 100

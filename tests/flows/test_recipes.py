@@ -14,9 +14,9 @@ from blocks.bfl_credentials import BflCredentials
 from deployments.demo.stack import Stack
 from tests.conftest import draw_pictures
 from tests.contract.conftest import RECIPES, draw_pairs
-from tests.dataset.test_public_zip import Shelf, serving
 from tests.flows.bill import Bill
 from tests.flows.runs import here
+from tests.sources.public_server import Shelf, serving
 from tuneloop.emulator import EmulatorControl, Progress, running_emulator
 from tuneloop.ledger import Ledger
 

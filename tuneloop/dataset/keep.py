@@ -7,6 +7,7 @@ take-overs and reports read from here and never from the folder, which may have 
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -16,11 +17,14 @@ from tuneloop.values.canonical import canonical_json
 from tuneloop.values.dataset import DatasetManifest, Sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from tuneloop.dataset.scan import ScannedDataset
     from tuneloop.storage.store import Store
+
+_STORED_AT_A_TIME = 8
+"""Round trips to the store that are open at once. Each holds one picture in memory."""
 
 
 def picture_name(sha256: Sha256) -> str:
@@ -54,17 +58,16 @@ def store_pictures(
         DatasetError: A file is gone or has changed since the scan.
         RecordUnreadable: The store holds something else under a picture's or caption's name.
     """
-    kept = set(store.names("pictures/"))
-    for done, (sha256, path) in enumerate(scanned.files.items(), start=1):
-        if picture_name(sha256) not in kept:
-            _create(store, picture_name(sha256), _read_unchanged(path, sha256))
-        if on_progress is not None:
-            on_progress(done, len(scanned.files))
+    _store_files(scanned.files, store, on_progress)
     kept = set(store.names("captions/"))
     captions = {item.caption for item in scanned.manifest.items if item.caption is not None}
-    for caption in sorted(captions):
-        if caption_name(caption) not in kept:
-            _create(store, caption_name(caption), caption.encode())
+    named = {caption_name(caption): caption.encode() for caption in sorted(captions)}
+    missing = [name for name in named if name not in kept]
+    with ThreadPoolExecutor(_STORED_AT_A_TIME, "captions") as pool:
+        try:
+            list(pool.map(lambda name: create_or_find(store, name, named[name]), missing))
+        finally:
+            pool.shutdown(cancel_futures=True)
     # A manifest that is there may name other files and another folder. It is the same dataset all the same.
     store.create(manifest_name(scanned.manifest.digest), canonical_json(scanned.manifest.model_dump(mode="json")))
 
@@ -93,8 +96,8 @@ def load_manifest(digest: Sha256, store: Store) -> DatasetManifest:
     return manifest
 
 
-def _read_unchanged(path: Path, sha256: Sha256) -> bytes:
-    """Read a picture, making sure that it still is the one that was scanned."""
+def read_unchanged(path: Path, sha256: Sha256) -> bytes:
+    """Read a picture, making sure that it still is the one that was scanned. Raises `DatasetError`."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -106,8 +109,29 @@ def _read_unchanged(path: Path, sha256: Sha256) -> bytes:
     return data
 
 
-def _create(store: Store, name: str, data: bytes) -> None:
+def create_or_find(store: Store, name: str, data: bytes) -> None:
+    """Let a name that is a digest hold its content. Raises `RecordUnreadable` where it holds something else."""
     if not store.create(name, data):
         raise RecordUnreadable(
             f"{store.uri_of(name)} holds other bytes than its name says; move it away and start again"
         )
+
+
+def _store_files(
+    files: Mapping[Sha256, Path], store: Store, on_progress: Callable[[int, int], None] | None
+) -> None:
+    """Store those pictures that the store does not hold yet, a few at a time."""
+    kept = set(store.names("pictures/"))
+
+    def keep(sha256: Sha256) -> None:
+        if picture_name(sha256) not in kept:
+            create_or_find(store, picture_name(sha256), read_unchanged(files[sha256], sha256))
+
+    with ThreadPoolExecutor(_STORED_AT_A_TIME, "pictures") as pool:
+        try:
+            for done, _ in enumerate(pool.map(keep, files), start=1):
+                if on_progress is not None:
+                    on_progress(done, len(files))
+        finally:
+            # After an error, nothing more is started: a dataset that cannot be stored may be large.
+            pool.shutdown(cancel_futures=True)

@@ -115,10 +115,7 @@ class BflProvider(Provider):
         """POST /v1/finetune once, with the name as its comment; see `Provider.submit`."""
         if not isinstance(recipe, BflFinetuneRecipe):
             raise ConfigurationError(f"BFL does not train {type(recipe).__name__}; choose another recipe")
-        document: dict[str, Any] = {
-            "finetune_comment": name,
-            **recipe.model_dump(mode="json", exclude={"trainer"}, exclude_none=True),
-        }
+        document: dict[str, Any] = {"finetune_comment": name, **recipe.sent_fields()}
         if self._webhook is not None:
             address, secret = self._webhook
             document["webhook_url"] = address

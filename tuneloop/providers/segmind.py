@@ -23,7 +23,6 @@ from tuneloop.providers.segmind_inference import SegmindInference
 from tuneloop.redaction import redact
 from tuneloop.request_body import PaidBody
 from tuneloop.transport import Answer, Transport
-from tuneloop.values.canonical import without_empty
 from tuneloop.values.recipe_fields import RecipeFields
 from tuneloop.values.render_settings import ServiceSettings
 from tuneloop.values.segmind_recipes import FluxLoraRecipe, KontextLoraRecipe, QwenLoraRecipe
@@ -159,10 +158,9 @@ class SegmindProvider(Provider):
         """POST the training once; see `Provider.submit`."""
         if not isinstance(recipe, FluxLoraRecipe | KontextLoraRecipe | QwenLoraRecipe):
             raise ConfigurationError(f"Segmind does not train {type(recipe).__name__}; choose another recipe")
-        fields = without_empty(recipe.model_dump(mode="json", exclude={"trainer"}))
         document = {
             **_FIXED_FIELDS[recipe.trainer],
-            **(fields if isinstance(fields, dict) else {}),
+            **recipe.sent_fields(),
             "name": name,
             "data_source_path": dataset.address,
         }

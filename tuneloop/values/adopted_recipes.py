@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, TypeAdapter
 
 from tuneloop.values.bfl_recipe import BflFinetuneRecipe
+from tuneloop.values.copies import Normalise
 from tuneloop.values.recipe_fields import RecipeFields
 from tuneloop.values.recipes import Recipe
 from tuneloop.values.render_settings import ServiceSettings
@@ -25,6 +26,8 @@ class Adopted(RecipeFields):
     """The provider's id of the job."""
     trigger_word: str | None = None
     """The word that calls the subject."""
+    normalise: Normalise | None = None
+    """Always left out: nothing is sent for a model that is trained already."""
 
     @property
     def trigger(self) -> str | None:

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
+from tuneloop.values.copies import Normalise
 from tuneloop.values.dataset_profile import DatasetProfile
 from tuneloop.values.form import require_discriminator
 from tuneloop.values.recipe_fields import RecipeFields
@@ -50,6 +51,8 @@ class BflFinetuneRecipe(RecipeFields):
     """A LoRA, or a full fine-tune from which a LoRA is taken afterwards."""
     lora_rank: Literal[16, 32] = 32
     """Rank of the LoRA."""
+    normalise: Normalise | None = None
+    """Send changed copies in place of the pictures. Left out: copies only of those that EXIF data rotates."""
 
     @property
     def trigger(self) -> str:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from tuneloop.values.canonical import digest_of
+from tuneloop.values.canonical import digest_of, without_empty
 from tuneloop.values.dataset import PictureFormat, Sha256
 from tuneloop.values.frozen import Frozen
 
@@ -24,7 +24,7 @@ class Normalise(Frozen):
     longest_side_px: int | None = Field(default=None, ge=64, le=16384)
     """Scale pictures down to this many pixels on their longer side; smaller ones are left alone."""
     reencode: Literal["keep", "jpeg", "png"] = "keep"
-    """Format of every copy. keep copies only what has to change, in its own format."""
+    """Format of the pictures that are sent; those that have it and need no other change are sent as they are."""
     jpeg_quality: int = Field(default=95, ge=70, le=100)
     """Quality of copies in JPEG, 70 to 100."""
 
@@ -53,5 +53,5 @@ class CopyList(Frozen):
 
 def copies_name(dataset_digest: Sha256, normalise: Normalise | None) -> str:
     """Name of a dataset's copy list in the store."""
-    way = digest_of(normalise.model_dump(mode="json"))[:16] if normalise else "as-they-are"
+    way = digest_of(without_empty(normalise.model_dump(mode="json")))[:16] if normalise else "as-they-are"
     return f"datasets/{dataset_digest}-{way}.copies.json"

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import JsonValue
 
 from tuneloop.values.cadence import Cadence
 from tuneloop.values.canonical import without_empty
+from tuneloop.values.copies import Normalise
 from tuneloop.values.dataset_profile import NO_LIMITS, DatasetProfile
 from tuneloop.values.frozen import Frozen
 from tuneloop.values.render_settings import ServiceSettings
+
+_OUR_OWN = frozenset({"trainer", "normalise"})
+"""Fields that say which trainer is meant and how pictures are prepared for it; no provider knows them."""
 
 
 class RecipeFields(Frozen):
@@ -29,10 +33,19 @@ class RecipeFields(Frozen):
     profile: ClassVar[DatasetProfile] = NO_LIMITS
     """What the trainer's pages say about datasets."""
 
+    if TYPE_CHECKING:
+        normalise: Normalise | None
+        """Every recipe has it, as its own last field: a field of this class would be the first one of the form."""
+
     def canonical(self) -> JsonValue:
         """The recipe as it enters the training key: set fields only, with a schema number."""
         fields = self.model_dump(mode="json", exclude=set(self.outside_the_key))
         return {"schema": 1, "recipe": without_empty(fields)}
+
+    def sent_fields(self) -> dict[str, JsonValue]:
+        """The fields that are sent to the provider: those that are set, and none of our own."""
+        fields = without_empty(self.model_dump(mode="json", exclude=set(_OUR_OWN)))
+        return fields if isinstance(fields, dict) else {}
 
     @property
     def trigger(self) -> str | None:

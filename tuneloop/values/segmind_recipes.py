@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
+from tuneloop.values.copies import Normalise
 from tuneloop.values.dataset import PictureFormat
 from tuneloop.values.dataset_profile import DatasetProfile
 from tuneloop.values.form import require_discriminator
@@ -95,6 +96,8 @@ class FluxLoraRecipe(RecipeFields):
     """Make the trained model public at Segmind. Not part of the training's identity."""
     advance_parameters: FluxLoraAdvanced = FluxLoraAdvanced()
     """Trainer settings; what is left out is Segmind's choice."""
+    normalise: Normalise | None = None
+    """Send changed copies in place of the pictures. Left out: copies only of those that EXIF data rotates."""
 
     @property
     def trigger(self) -> str:
@@ -148,6 +151,8 @@ class KontextLoraRecipe(RecipeFields):
     """Make the trained model public at Segmind. Not part of the training's identity."""
     advance_parameters: KontextLoraAdvanced = KontextLoraAdvanced()
     """Trainer settings; what is left out is Segmind's choice."""
+    normalise: Normalise | None = None
+    """Send changed copies in place of the pictures. Left out: copies only of those that EXIF data rotates."""
 
     @property
     def fallback_caption(self) -> str:
@@ -192,6 +197,8 @@ class QwenLoraRecipe(RecipeFields):
     """Make the trained model public at Segmind. Not part of the training's identity."""
     advance_parameters: QwenLoraAdvanced = QwenLoraAdvanced()
     """Trainer settings; what is left out is Segmind's choice."""
+    normalise: Normalise | None = None
+    """Send changed copies in place of the pictures. Left out: copies only of those that EXIF data rotates."""
 
     @property
     def trigger(self) -> str:

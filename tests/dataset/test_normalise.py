@@ -1,0 +1,306 @@
+"""Copies of pictures: what they look like, and that they are the same every time."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from tests.dataset.picture_facts import facts_of
+from tests.dataset.pictures import encoded, noise
+from tests.dataset.profiles import gray_profile, linear_to_srgb, wide_profile, wide_to_srgb
+from tuneloop.dataset.inspection import strict_decoding
+from tuneloop.dataset.normalise import normalised
+from tuneloop.values.copies import Normalise
+
+PLAIN = Normalise()
+ORIENTATION = 0x0112
+# What is stored for an upright picture. Source: EXIF 2.32, which says where row 0 and column 0 are.
+STORED = {
+    1: lambda upright: upright,
+    2: lambda upright: upright[:, ::-1],
+    3: lambda upright: upright[::-1, ::-1],
+    4: lambda upright: upright[::-1],
+    5: lambda upright: upright.swapaxes(0, 1),
+    6: lambda upright: upright.swapaxes(0, 1)[::-1],
+    7: lambda upright: upright[::-1, ::-1].swapaxes(0, 1),
+    8: lambda upright: upright.swapaxes(0, 1)[:, ::-1],
+}
+
+
+def made(data: bytes, way: Normalise | None = PLAIN) -> Image.Image:
+    """The copy, decoded; it must be one."""
+    with strict_decoding():
+        copy = normalised(data, facts_of(data), way)
+    assert copy is not None
+    picture = Image.open(io.BytesIO(copy))
+    picture.load()
+    return picture
+
+
+def pixels(picture: Image.Image) -> NDArray[np.int64]:
+    return np.asarray(picture).astype(np.int64)
+
+
+def colourful(width_px: int = 24, height_px: int = 16) -> Image.Image:
+    """A smooth picture that no rotation and no mirror maps onto itself."""
+    across, down = np.meshgrid(np.linspace(0, 255, width_px), np.linspace(0, 255, height_px))
+    return Image.fromarray(np.stack([across, down, (across * 0.7 + down * 0.3) / 2], axis=2).astype(np.uint8))
+
+
+def lying(upright: Image.Image, orientation: int, kind: str, **settings: object) -> bytes:
+    """A picture as a camera stores it that was held in some way."""
+    stored = Image.fromarray(np.ascontiguousarray(STORED[orientation](np.asarray(upright))))
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    exif[0x010F] = "a maker of cameras"
+    return encoded(stored, kind, exif=exif.tobytes(), **settings)
+
+
+@pytest.mark.parametrize("way", [None, PLAIN], ids=["as they are", "plain"])
+@pytest.mark.parametrize("orientation", range(2, 9))
+@pytest.mark.parametrize(
+    ("kind", "settings", "near"),
+    [("PNG", {}, 0), ("WEBP", {"lossless": True}, 0), ("JPEG", {"quality": 97, "subsampling": "4:4:4"}, 6)],
+)
+def test_picture_that_lies_on_its_side_is_put_upright(
+    orientation: int, kind: str, settings: dict[str, Any], near: int, way: Normalise | None
+) -> None:
+    upright = colourful()
+    copy = made(lying(upright, orientation, kind, **settings), way)
+    assert copy.format == kind
+    assert copy.size == upright.size
+    assert abs(pixels(copy) - pixels(upright)).max() <= near
+    assert len(copy.getexif()) == 0
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "JPEG"])
+def test_plain_picture_that_lies_right_is_sent_as_it_is(kind: str) -> None:
+    data = lying(colourful(), 1, kind)
+    for way in (None, PLAIN, Normalise(longest_side_px=64), Normalise(convert_to_rgb=False)):
+        assert normalised(data, facts_of(data), way) is None
+
+
+def test_odd_pictures_are_left_alone_where_nothing_is_asked_for() -> None:
+    for picture in (colourful().convert("CMYK"), colourful().convert("L")):
+        data = encoded(picture, "JPEG")
+        assert normalised(data, facts_of(data), None) is None
+
+
+def test_rotation_keeps_mode_profile_and_transparency() -> None:
+    half = colourful().convert("RGBA")
+    half.putalpha(Image.linear_gradient("L").resize(half.size))
+    copy = made(lying(half, 6, "PNG", icc_profile=wide_profile()), None)
+    assert np.array_equal(pixels(copy), pixels(half))
+    assert copy.info["icc_profile"] == wide_profile()
+    palette = colourful().quantize(7)
+    exif = Image.Exif()
+    exif[ORIENTATION] = 3
+    data = encoded(palette, "PNG", exif=exif.tobytes(), transparency=2)
+    copy = made(data, None)
+    assert copy.mode == "P"
+    turned = Image.open(io.BytesIO(data)).convert("RGBA").transpose(Image.Transpose.ROTATE_180)
+    assert np.array_equal(pixels(copy.convert("RGBA")), pixels(turned))
+
+
+def test_cmyk_becomes_the_colours_that_pillow_knows() -> None:
+    cmyk = colourful().convert("CMYK")
+    copy = made(encoded(cmyk, "JPEG", quality=97, subsampling="4:4:4"))
+    assert (copy.mode, copy.format) == ("RGB", "JPEG")
+    assert abs(pixels(copy) - pixels(colourful())).max() <= 8
+
+
+WHITE = (255, 255, 255)
+TRANSPARENT: dict[str, tuple[Image.Image, dict[str, Any], list[tuple[int, int, int]]]] = {
+    "RGBA": (
+        Image.fromarray(np.array([[[200, 0, 0, 255], [200, 0, 0, 0], [0, 0, 0, 51]]], np.uint8), "RGBA"),
+        {},
+        [(200, 0, 0), WHITE, (204, 204, 204)],
+    ),
+    "LA": (
+        Image.fromarray(np.array([[[90, 255], [90, 0], [0, 51]]], np.uint8), "LA"),
+        {},
+        [(90, 90, 90), WHITE, (204, 204, 204)],
+    ),
+    "L": (Image.fromarray(np.array([[90, 7, 0]], np.uint8)), {"transparency": 7}, [(90,) * 3, WHITE, (0,) * 3]),
+    "RGB": (
+        Image.fromarray(np.array([[[9, 8, 7], [1, 2, 3], [1, 2, 4]]], np.uint8)),
+        {"transparency": (1, 2, 3)},
+        [(9, 8, 7), WHITE, (1, 2, 4)],
+    ),
+    "1": (Image.fromarray(np.array([[255, 0, 255]], np.uint8)).convert("1"), {}, [WHITE, (0, 0, 0), WHITE]),
+    "I;16": (Image.fromarray(np.array([[0, 0x8080, 0xFFFF]], np.uint16)), {}, [(0, 0, 0), (128,) * 3, WHITE]),
+    "I;16 with a transparent value": (
+        Image.fromarray(np.array([[0, 0x8080, 257]], np.uint16)),
+        {"transparency": 0x8080},
+        [(0, 0, 0), WHITE, (1, 1, 1)],
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", TRANSPARENT)
+def test_every_kind_of_png_becomes_rgb_on_white(kind: str) -> None:
+    picture, settings, expected = TRANSPARENT[kind]
+    copy = made(encoded(picture, "PNG", **settings))
+    assert (copy.mode, copy.format) == ("RGB", "PNG")
+    assert pixels(copy)[0].tolist() == [list(colour) for colour in expected]
+    assert not copy.info
+
+
+@pytest.mark.parametrize("through", [1, bytes([255, 0, 51])])
+def test_palette_with_transparency_becomes_rgb_on_white(through: int | bytes) -> None:
+    picture = Image.new("P", (3, 1))
+    picture.putpalette([200, 0, 0, 0, 200, 0, 0, 0, 0])
+    picture.putdata([0, 1, 2])
+    copy = made(encoded(picture, "PNG", transparency=through))
+    last = [0, 0, 0] if through == 1 else [204, 204, 204]
+    assert pixels(copy)[0].tolist() == [[200, 0, 0], [255, 255, 255], last]
+
+
+def test_transparent_webp_becomes_rgb_on_white() -> None:
+    picture = Image.new("RGBA", (4, 4), (200, 10, 10, 0))
+    copy = made(encoded(picture, "WEBP", lossless=True))
+    assert (copy.mode, copy.format) == ("RGB", "WEBP")
+    assert (pixels(copy) == 255).all()
+
+
+@pytest.mark.parametrize("colour", [(128, 160, 100), (10, 10, 10), (250, 128, 200), (0, 255, 0), (255, 255, 255)])
+def test_wide_colours_become_srgb(colour: tuple[int, int, int]) -> None:
+    copy = made(encoded(Image.new("RGB", (4, 4), colour), "PNG", icc_profile=wide_profile()))
+    assert abs(pixels(copy)[0, 0] - wide_to_srgb(colour)).max() <= 2
+    assert "icc_profile" not in copy.info
+
+
+def test_profile_of_brightness_is_applied_too() -> None:
+    picture = Image.fromarray(np.array([[[40, 255]]], np.uint8), "LA")
+    copy = made(encoded(picture, "PNG", icc_profile=gray_profile()))
+    assert abs(pixels(copy)[0, 0] - linear_to_srgb(40)).max() <= 2
+    assert pixels(copy)[0, 0, 0] > 100
+
+
+@pytest.mark.parametrize("profile", [b"no profile", gray_profile(), wide_profile()[:150]])
+def test_profile_that_does_not_fit_is_passed_over(profile: bytes) -> None:
+    copy = made(encoded(colourful(), "PNG", icc_profile=profile))
+    assert np.array_equal(pixels(copy), pixels(colourful()))
+    assert "icc_profile" not in copy.info
+
+
+@pytest.mark.parametrize(
+    ("size", "longest", "expected"),
+    [
+        ((400, 200), 100, (100, 50)),
+        ((200, 400), 100, (50, 100)),
+        ((1000, 1), 64, (64, 1)),
+        ((101, 67), 100, (100, 66)),
+    ],
+)
+def test_large_pictures_are_scaled_down(size: tuple[int, int], longest: int, expected: tuple[int, int]) -> None:
+    copy = made(encoded(colourful(*size), "PNG"), Normalise(longest_side_px=longest))
+    assert copy.size == expected
+
+
+def test_scaling_is_by_area_and_not_by_dropping_pixels() -> None:
+    board = np.indices((256, 256)).sum(axis=0) % 2 * 255
+    copy = made(encoded(Image.fromarray(board.astype(np.uint8)), "PNG"), Normalise(longest_side_px=64))
+    assert abs(pixels(copy)[4:-4, 4:-4] - 127.5).max() <= 3
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16", "CMYK"])
+@pytest.mark.parametrize("reencode", ["keep", "jpeg", "png"])
+@pytest.mark.parametrize("convert", [True, False])
+def test_every_mode_can_be_scaled_and_put_into_every_format(mode: str, reencode: str, convert: bool) -> None:
+    picture = colourful(128, 64)
+    if mode == "I;16":
+        picture = Image.fromarray((np.asarray(picture.convert("L")).astype(np.uint16)) * 257)
+    else:
+        picture = picture.convert(mode)
+    data = encoded(picture, "JPEG" if mode == "CMYK" else "PNG")
+    way = Normalise.model_validate(
+        {"longest_side_px": 64, "reencode": reencode, "convert_to_rgb": convert, "jpeg_quality": 100}
+    )
+    copy = made(data, way)
+    assert copy.size == (64, 32)
+    assert copy.format == {"keep": "JPEG" if mode == "CMYK" else "PNG", "jpeg": "JPEG", "png": "PNG"}[reencode]
+    if convert:
+        assert copy.mode == "RGB"
+    if mode not in {"1", "I;16"}:
+        wanted = picture.convert("RGB").resize((64, 32), Image.Resampling.BOX)
+        assert abs(pixels(copy.convert("RGB")) - pixels(wanted)).mean() < 6
+
+
+def test_quality_is_the_one_that_was_asked_for() -> None:
+    data = encoded(noise(200, 200).convert("RGB"), "PNG")
+    sizes = []
+    for quality in (70, 95, 100):
+        copy = normalised(data, facts_of(data), Normalise(reencode="jpeg", jpeg_quality=quality))
+        assert copy is not None
+        sizes.append(len(copy))
+    assert sizes == sorted(sizes)
+    assert sizes[0] < sizes[1] < sizes[2]
+
+
+def test_comments_and_resolutions_do_not_get_into_a_copy() -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION] = 3
+    with_traces = encoded(colourful(), "JPEG", exif=exif.tobytes(), comment=b"at home", dpi=(300, 300))
+    without = encoded(colourful(), "JPEG", exif=exif.tobytes())
+    copy = normalised(with_traces, facts_of(with_traces), None)
+    assert copy == normalised(without, facts_of(without), None)
+    assert copy is not None
+    assert b"at home" not in copy
+
+
+WAYS = [None, PLAIN, Normalise(longest_side_px=64, reencode="jpeg"), Normalise(reencode="png", longest_side_px=64)]
+
+
+def samples() -> list[bytes]:
+    big = colourful(200, 150)
+    return [
+        lying(big, 6, "JPEG"),
+        lying(big.convert("RGBA"), 5, "PNG"),
+        lying(big, 8, "WEBP"),
+        encoded(big.convert("CMYK"), "JPEG"),
+        encoded(big, "PNG", icc_profile=wide_profile()),
+        encoded(big.quantize(16), "PNG", transparency=3),
+        encoded(Image.fromarray(np.asarray(big.convert("L")).astype(np.uint16) * 250), "PNG"),
+    ]
+
+
+def digests(samples_: list[bytes]) -> list[str]:
+    """Of every copy of every sample, and `None` where there is none."""
+    made_ = [normalised(data, facts_of(data), way) for data in samples_ for way in WAYS]
+    return ["" if data is None else hashlib.sha256(data).hexdigest() for data in made_]
+
+
+def test_copies_are_the_same_in_every_process_and_in_any_number_of_threads() -> None:
+    own = samples()
+    expected = digests(own)
+    assert sum(map(bool, expected)) > 20
+    with ThreadPoolExecutor(8) as pool:
+        assert all(found == expected for found in pool.map(digests, [own] * 8))
+    script = (
+        "import base64, sys\n"
+        "from tests.dataset.test_normalise import digests\n"
+        "print(*map(repr, digests([base64.b64decode(line) for line in sys.stdin.read().split()])))"
+    )
+    for seed in ("1", "77"):
+        ended = subprocess.run(
+            [sys.executable, "-c", script],
+            input=b"\n".join(base64.b64encode(data) for data in own),
+            capture_output=True,
+            check=True,
+            cwd=Path(__file__).parents[2],
+            env={**os.environ, "PYTHONHASHSEED": seed, "TZ": "Asia/Tokyo", "PYTHONPATH": "."},
+        )
+        assert ended.stdout.decode().split() == [repr(digest) for digest in expected]

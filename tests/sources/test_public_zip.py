@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.dataset.pictures import png_of
+from tests.sources.public_server import Shelf, serving
+from tests.sources.zips import contents_of, open_and_close, zipped
+from tuneloop.errors import DatasetError, RequestRefused
+from tuneloop.sources import limits
+from tuneloop.sources.opening import opened
+from tuneloop.sources.public_zip import check_address, check_still_there
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    return Shelf()
+
+
+@pytest.fixture
+def url(shelf: Shelf) -> Iterator[str]:
+    with serving(shelf) as address:
+        yield address
+
+
+def test_flat_zip_is_fetched_and_unpacked_without_what_systems_leave_behind(shelf: Shelf, url: str) -> None:
+    shelf.body = zipped({"a.png": png_of(1), "a.txt": b"a cat", "__MACOSX/._a.png": b"x", ".DS_Store": b"x"})
+    with opened(url, provider_fetches=True) as source:
+        assert contents_of(source.folder) == {"a.png": png_of(1), "a.txt": b"a cat"}
+        assert source.public is not None
+        assert source.public.size_bytes == len(shelf.body)
+        assert source.label == url
+    assert not source.folder.parent.exists()
+
+
+def test_changed_bytes_behind_the_same_address_are_noticed(shelf: Shelf, url: str) -> None:
+    shelf.body = zipped({"a.png": png_of(1)})
+    with opened(url, provider_fetches=True) as source:
+        public = source.public
+    assert public is not None
+    check_still_there(public)
+    shelf.body = zipped({"a.png": png_of(1), "b.png": png_of(2)})
+    with pytest.raises(DatasetError, match="has changed since it was fetched"):
+        check_still_there(public)
+
+
+def test_zip_that_the_provider_fetches_must_be_flat(shelf: Shelf, url: str) -> None:
+    shelf.body = zipped({"cats/a.png": png_of(1)})
+    with pytest.raises(DatasetError, match=r"'cats/a.png' is in a folder; zip the pictures flat"):
+        open_and_close(url, provider_fetches=True)
+
+
+def test_zip_that_we_pack_anew_may_have_folders_and_is_not_the_providers(shelf: Shelf, url: str) -> None:
+    shelf.body = zipped({"cats/a.png": png_of(1), "cats/b/c.txt": b"x"})
+    with opened(url) as source:
+        assert contents_of(source.folder) == {"cats/a.png": png_of(1), "cats/b/c.txt": b"x"}
+        assert source.public is None
+
+
+def test_progress_of_a_fetch_ends_at_its_size(shelf: Shelf, url: str) -> None:
+    shelf.body = zipped({"a.png": bytes(3 << 20)})
+    told: list[tuple[int, int | None]] = []
+    with opened(url, on_progress=lambda done, total: told.append((done, total))):
+        pass
+    assert told[-1] == (len(shelf.body), len(shelf.body))
+    assert len(told) > 2
+
+
+def test_zip_larger_than_what_is_fetched_is_not_fetched(
+    shelf: Shelf, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf.body = zipped({"a.png": png_of(1)})
+    monkeypatch.setattr(limits, "LARGEST_ZIP_BYTES", len(shelf.body) - 1)
+    with pytest.raises(DatasetError, match="is the most that is fetched"):
+        open_and_close(url)
+
+
+def test_what_is_no_zip_is_said_to_be_none(shelf: Shelf, url: str) -> None:
+    shelf.body = b"<html>please sign in</html>"
+    with pytest.raises(DatasetError, match="is no zip"):
+        open_and_close(url)
+
+
+def test_head_and_get_must_agree_on_the_length(shelf: Shelf, url: str) -> None:
+    shelf.body = zipped({"a.png": png_of(1)})
+    shelf.head_length = 5
+    with pytest.raises(DatasetError, match="different lengths"):
+        open_and_close(url)
+
+
+def test_redirect_is_not_followed(shelf: Shelf, url: str) -> None:
+    shelf.redirect = "http://127.0.0.1:9/elsewhere"
+    with pytest.raises(RequestRefused, match="final address"):
+        open_and_close(url)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://user:hunter2@example.invalid/a.zip",
+        "https://example.invalid/a.zip?X-Amz-Signature=hunter2",
+        "https://example.invalid/a.zip?token=hunter2",
+        "https://example.invalid/a.zip#token=hunter2",
+    ],
+)
+def test_address_with_a_secret_is_refused_without_showing_it(address: str) -> None:
+    with pytest.raises(DatasetError, match="holds a secret") as caught:
+        check_address(address)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_address_that_cannot_be_read_is_an_error_of_ours() -> None:
+    with pytest.raises(DatasetError, match="is none; write it as"):
+        open_and_close("https://[::/a.zip")
