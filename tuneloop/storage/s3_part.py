@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from botocore.awsrequest import AWSPreparedRequest, HeadersDict
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from tuneloop.errors import StoreUnavailable
 from tuneloop.redaction import guard_http_logs
@@ -109,7 +109,7 @@ def _sent(client: S3Client, request: AWSPreparedRequest) -> tuple[str, Any]:
     session: Any = client._endpoint.http_session  # type: ignore[attr-defined]  # noqa: SLF001
     try:
         return "", session.send(request)
-    except (BotoCoreError, HTTPClientError) as error:
+    except BotoCoreError as error:
         return type(error).__name__, None
 
 
