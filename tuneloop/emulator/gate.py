@@ -22,7 +22,7 @@ CONTROL = "/_emulator/"
 
 
 class _Sent:
-    """Counts what goes out of one answer's body, and tells the log once: before the last piece, or when it breaks."""
+    """Counts what goes out of one answer's body, and tells the log once: before the last piece, or at a break."""
 
     def __init__(self, send: Send, tell: Callable[[int, str | None], None] | None) -> None:
         self._send = send

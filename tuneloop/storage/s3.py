@@ -7,7 +7,7 @@ import time
 from contextlib import closing, contextmanager
 from http import HTTPStatus
 from itertools import chain
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from typing import TYPE_CHECKING, BinaryIO
 
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -34,22 +34,17 @@ if TYPE_CHECKING:
 _READ_AHEAD = 1 << 20
 
 
-def client_config(checksums: Literal["when_supported", "when_required"] = "when_supported") -> Config:
+def client_config() -> Config:
     """Settings of the boto3 client that an `S3Store` is given.
 
-    Resending is safe: every write here is either conditional, or part of an upload that is completed once.
-
-    Args:
-        checksums: `when_required` for servers that do not know boto3's checksums, such as older Ceph, which
-            answers 411 over TLS.
+    Resending is safe: every write here is either conditional, or part of an upload that is completed once. Nothing
+    is said of checksums: that is the user's, in the block or in boto3's own environment variables.
     """
     return Config(
         retries={"mode": "standard", "total_max_attempts": 4},
         connect_timeout=10,
         read_timeout=60,
         signature_version="s3v4",
-        request_checksum_calculation=checksums,
-        response_checksum_validation=checksums,
     )
 
 

@@ -59,7 +59,7 @@ _REMEDIES = {
     "PermanentRedirect": _REGION,
     "AuthorizationHeaderMalformed": _REGION,
     # Older Ceph over TLS, which does not read boto3's checksums behind the body.
-    "MissingContentLength": "Set the checksums of the store to when_required.",
+    "MissingContentLength": "Set request_checksum_calculation to when_required in the block of the store.",
 }
 _MAY_PASS = frozenset({"RequestTimeout", "SlowDown", "Throttling", "TooManyRequests", "OperationAborted"})
 # A part that was sent twice at once has another ETag than it was listed with a moment ago.
