@@ -99,15 +99,19 @@ class Upload(ABC):
 
 
 def _exactly(part: Part, chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Hand on a part, and an error in place of an end that comes too early or too late."""
+    """Hand on a part, its last piece only when it is known to be the last: nothing else looks like a whole part."""
     left = part.size
+    held = b""
     for chunk in chunks:
         left -= len(chunk)
         if left < 0:
             break
-        yield chunk
+        if held:
+            yield held
+        held = chunk
     if left:
         raise WeightsUnreadable(
             f"bytes {part.start:,} to {part.stop:,} did not arrive as such: {part.size - left:,} of "
             f"{part.size:,} came. Nothing of them was kept; run again, the weights are still there."
         )
+    yield held
