@@ -14,7 +14,7 @@ from tuneloop.storage.s3 import S3Store
 
 REQUEST, RESPONSE = "AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM_VALIDATION"
 REQUIRED = {"request_checksum_calculation": "when_required", "response_checksum_validation": "when_required"}
-SUPPORTED = {key: "when_supported" for key in REQUIRED}
+SUPPORTED = dict.fromkeys(REQUIRED, "when_supported")
 
 
 @pytest.mark.parametrize(

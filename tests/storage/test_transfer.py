@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import cast
 
 import pytest
@@ -91,9 +92,7 @@ def test_killed_transfer_goes_on_after_its_last_whole_part(small_parts: Store, k
     file.reads.clear()
     file.killed_after = None
     told: list[int] = []
-    stored = transfer(
-        again(small_parts), NAME, file.source, "the weights", lambda done, _: told.append(done)
-    )
+    stored = transfer(again(small_parts), NAME, file.source, "the weights", lambda done, _: told.append(done))
     assert stored.sha256 == sha256(file.data)
     assert small_parts.read(NAME) == file.data
     finished = max(0, killed_after - HEADER) // PART_SIZE * PART_SIZE
@@ -201,7 +200,7 @@ def test_parts_cover_a_file_and_are_never_too_many() -> None:
         parts = parts_of(size, 100)
         assert [part.number for part in parts] == list(range(1, len(parts) + 1))
         assert (parts[0].start, parts[-1].stop) == (0, size)
-        assert all(one.stop == two.start for one, two in zip(parts, parts[1:], strict=False))
+        assert all(one.stop == two.start for one, two in pairwise(parts))
     huge = 5 << 40
     assert len(parts_of(huge, fitting_part_size(huge, 64 << 20))) <= MOST_PARTS
     assert fitting_part_size(10_000 * (64 << 20), 64 << 20) == 64 << 20

@@ -99,7 +99,7 @@ class Upload(ABC):
 
 
 def _exactly(part: Part, chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Hand on a part, its last piece only when it is known to be the last: nothing else looks like a whole part."""
+    """Hand on a part, its last piece only once it is known to be the last: so nothing else looks whole."""
     left = part.size
     held = b""
     for chunk in chunks:
