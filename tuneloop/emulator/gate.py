@@ -22,9 +22,9 @@ CONTROL = "/_emulator/"
 
 
 class _Sent:
-    """Counts what goes out of one answer's body, and tells the log once: before the last piece, or at a break."""
+    """Counts what goes out of one answer's body, before it does: whoever has it may look at the log at once."""
 
-    def __init__(self, send: Send, tell: Callable[[int, str | None], None] | None) -> None:
+    def __init__(self, send: Send, tell: Callable[[int, str | None], None]) -> None:
         self._send = send
         self._tell = tell
         self._body_bytes = 0
@@ -34,17 +34,10 @@ class _Sent:
         if message["type"] == "http.response.start":
             found = dict(message.get("headers", ())).get(b"content-range")
             self._content_range = found.decode() if found else None
-        else:
-            self._body_bytes += len(message.get("body", b""))
-            if not message.get("more_body", False):
-                self.ended()
-        await self._send(message)
-
-    def ended(self) -> None:
-        """Tell the log, if nobody has."""
-        if self._tell is not None and self._body_bytes:
+        elif message.get("body"):
+            self._body_bytes += len(message["body"])
             self._tell(self._body_bytes, self._content_range)
-        self._tell = None
+        await self._send(message)
 
 
 @dataclass(frozen=True)
@@ -97,17 +90,15 @@ class Gate:
         position = log.arrived(scope["method"], scope["path"])
 
         stored = scope["path"].startswith(OBJECTS)
-        sent = _Sent(send, functools.partial(log.sent, position) if stored else None)
+        # The bodies of API calls are small and not worth a line.
+        out = _Sent(send, functools.partial(log.sent, position)) if stored else send
 
         async def logged(message: Message) -> None:
             if message["type"] == "http.response.start":
                 log.answered(position, message["status"])
-            await sent(message)
+            await out(message)
 
-        try:
-            await self._answer(scope, receive, logged, position)
-        finally:
-            sent.ended()
+        await self._answer(scope, receive, logged, position)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, position: int) -> None:
         stored = scope["path"].startswith(OBJECTS)

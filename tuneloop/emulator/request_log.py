@@ -28,7 +28,7 @@ class LoggedRequest:
     time: float
     """Arrival of the headers, in epoch seconds of the emulator's clock."""
     sent_bytes: int = 0
-    """Bytes of the answer's body that were handed to the connection, once the answer has ended or broken."""
+    """Bytes of an object that were handed to the connection; 0 for every other answer."""
     content_range: str | None = None
     """`Content-Range` of the answer."""
 
@@ -57,9 +57,11 @@ class RequestLog:
             connection.execute("UPDATE requests SET status = ? WHERE position = ?", (status, position))
 
     def sent(self, position: int, size_bytes: int, content_range: str | None) -> None:
-        """Fill in what went out of the answer's body."""
+        """Fill in what has gone out of the answer's body so far."""
         with self._state.transaction() as connection:
-            connection.execute("INSERT INTO sent VALUES (?, ?, ?)", (position, size_bytes, content_range))
+            connection.execute(
+                "INSERT OR REPLACE INTO sent VALUES (?, ?, ?)", (position, size_bytes, content_range)
+            )
 
     def entries(self) -> list[LoggedRequest]:
         """Return every request, oldest first."""
