@@ -43,7 +43,10 @@ def open_store(slug: str) -> Store:
 
 
 def _s3_client(block: S3Bucket, slug: str) -> Any:
-    """Build the client from the block's own credentials, with our time-outs and retries."""
+    """Build the client from the block's own credentials, with our time-outs and retries.
+
+    What the block's own `config` says wins, such as `request_checksum_calculation`.
+    """
     credentials = block.credentials
     try:
         parameters = credentials.aws_client_parameters.get_params_override()

@@ -19,7 +19,7 @@ INNER: dict[str, set[str]] = {
     "request_body": {"errors", "clock"},
     "transport": {"errors", "redaction", "clock", "request_body"},
     "public_file": {"errors", "transport"},
-    "storage": {"errors", "values", "clock"},
+    "storage": {"errors", "redaction", "values", "clock"},
     "sources": {"errors", "values", "storage", "public_file"},
     "dataset": {"errors", "values", "storage"},
     "providers": {"errors", "values", "clock", "redaction", "request_body", "transport"},

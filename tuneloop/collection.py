@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import timedelta
 
 from tuneloop.clock import now
-from tuneloop.errors import LedgerError, LinkExpired, RecordTaken, WeightsUnreadable
+from tuneloop.errors import LedgerError, RecordTaken, StoreError, WeightsUnreadable
 from tuneloop.ledger import Ledger
-from tuneloop.providers.provider import Provider
+from tuneloop.providers.provider import Provider, SourceChanged
 from tuneloop.storage.safetensors_stream import SafetensorsCheck
-from tuneloop.storage.store import StoredObject
+from tuneloop.storage.store import Store, StoredObject
+from tuneloop.storage.transfer import RangedSource, transfer
 from tuneloop.training_state import read_training
 from tuneloop.values.records import Collected, Trained
 
-_LINKS = 3
-"""How many links are asked for, one after the other, where they are refused at once."""
+_CHANGES = 3
+"""How often a download begins anew because the provider's file has changed."""
+_SWEPT_AFTER = timedelta(days=7)
+"""How long unfinished uploads and drafts are kept for whoever may go on with them."""
 Progress = Callable[[int, int | None], None]
 
 
@@ -23,14 +28,16 @@ def collect_weights(
 ) -> Collected:
     """Stream a trained job's weights into the store and write the `collected` record last.
 
-    Where the provider hands out no weights, the trained model is its id there, and only that is recorded.
+    A download that was cut or killed goes on where it stopped, in this process or another one. Where the provider
+    hands out no weights, the trained model is its id there, and only that is recorded.
 
     Args:
         ledger: The ledger.
         provider: The account that trained.
         key: Training key.
         generation: Which attempt.
-        on_progress: Called with bytes so far and bytes in all (None where the provider does not say).
+        on_progress: Called with bytes so far and bytes in all (None where the provider does not say); after a
+            resumption it starts at the bytes that are already there.
 
     Raises:
         WeightsUnreadable: What arrived is not one whole safetensors file; nothing is kept of it.
@@ -43,7 +50,7 @@ def collect_weights(
         raise LedgerError(f"{training.name} is {state}: its weights cannot be collected")
     stored = None
     if provider.capabilities.weights:
-        stored = _stream_weights(ledger, provider, training.last, on_progress)
+        stored = _bring_home(ledger.store, provider, training.last, on_progress)
     record = Collected(
         at=now(),
         generation=generation,
@@ -60,20 +67,27 @@ def collect_weights(
         if not isinstance(latest, Collected):
             raise
         return latest
+    # Weights are home: what cannot be tidied up now is tidied up after the next ones.
+    with suppress(StoreError):
+        ledger.store.sweep("weights/", _SWEPT_AFTER)
     return record
 
 
-def _stream_weights(
-    ledger: Ledger, provider: Provider, trained: Trained, on_progress: Progress | None
-) -> StoredObject:
-    for tries_left in reversed(range(_LINKS)):
+def _bring_home(store: Store, provider: Provider, trained: Trained, on_progress: Progress | None) -> StoredObject:
+    for changes_left in reversed(range(_CHANGES)):
+        source = provider.weights(trained.job_id)
+        name = f"weights/{trained.name}/{source.file_name}"
+        if store.exists(name):
+            return store.describe(name)
         try:
-            with provider.weights(trained.job_id) as stream:
-                name = f"weights/{trained.name}/{stream.file_name}"
-                chunks = _counted(stream.chunks, stream.size_bytes, on_progress)
-                return ledger.store.write_stream(name, SafetensorsCheck(trained.name).chunks(chunks))
-        except LinkExpired:
-            if not tries_left:
+            if source.size_bytes is not None and source.etag is not None:
+                ranged = RangedSource(source.size_bytes, source.etag, source.read)
+                return transfer(store, name, ranged, trained.name, on_progress)
+            with source.read(0, None) as chunks:
+                counted = _counted(chunks, source.size_bytes, on_progress)
+                return store.write_stream(name, SafetensorsCheck(trained.name).chunks(counted))
+        except SourceChanged:
+            if not changes_left:
                 raise
     raise AssertionError("the last try returns or raises")
 

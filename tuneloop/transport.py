@@ -73,6 +73,21 @@ class Answer:
             ) from None
 
 
+@dataclass(frozen=True)
+class StreamedAnswer:
+    """One HTTP answer whose body is still to be read.
+
+    Attributes:
+        status: HTTP status.
+        headers: Header names in lower case.
+        chunks: The raw body; it raises where the body ends too early.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    chunks: Iterator[bytes]
+
+
 _SIGNATURE_REFUSED = 403
 """What S3 and its like answer to a signed address whose time is over."""
 
@@ -185,21 +200,45 @@ class Transport:
         Yields:
             Size in bytes (None where the server does not say) and the chunks.
         """
+        with self.open_answer(url, {}) as answer:
+            length = answer.headers.get("content-length", "")
+            yield (int(length) if length.isdigit() else None), answer.chunks
+
+    @contextmanager
+    def open_answer(
+        self, url: str, headers: Mapping[str, str], *, accept: tuple[int, ...] = (200,)
+    ) -> Iterator[StreamedAnswer]:
+        """GET a foreign address and read its answer as it comes in; the key is not sent.
+
+        Args:
+            url: The address.
+            headers: Headers of the request.
+            accept: Statuses that are no error here.
+
+        Raises:
+            LinkExpired: The address is signed, and its signature is not taken any more.
+        """
+        # Bytes as they lie there: sizes and ranges are those of the file.
+        sent = {"Accept-Encoding": "identity", **headers}
         with self._mapped_errors():
             answer = self._session.get(
-                url, stream=True, allow_redirects=False, timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
+                url,
+                headers=sent,
+                stream=True,
+                allow_redirects=False,
+                timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
             )
         with answer:
             if answer.status_code == _SIGNATURE_REFUSED:
                 raise self._expired(self._read(answer))
-            if answer.status_code != 200:  # noqa: PLR2004
+            if answer.status_code not in accept:
                 raise self._error_for(self._read(answer))
-            length = answer.headers.get("Content-Length")
-            yield (int(length) if length and length.isdigit() else None), self._chunks(answer)
+            found = {name.lower(): value for name, value in answer.headers.items()}
+            yield StreamedAnswer(answer.status_code, found, self._chunks(answer))
 
     def _chunks(self, answer: requests.Response) -> Iterator[bytes]:
         with self._mapped_errors():
-            yield from answer.iter_content(CHUNK_BYTES)
+            yield from answer.raw.stream(CHUNK_BYTES, decode_content=False)
 
     def _exchange(
         self, session: requests.Session, method: str, url: str, accept: tuple[int, ...], **parts: Any

@@ -110,7 +110,14 @@ def test_the_request_log_holds_no_key_no_query_and_no_body(emulator: EmulatorCon
     with requests.get(f"{emulator.url}/_emulator/requests", timeout=5) as answer:
         shown = answer.json()
     assert shown["count"] == len(shown["requests"]) == 3
-    assert set(shown["requests"][0]) == {"method", "path", "status", "time"}
+    assert set(shown["requests"][0]) == {
+        "method",
+        "path",
+        "status",
+        "time",
+        "sent_bytes",
+        "content_range",
+    }
     text = json.dumps(shown)
     assert not [word for word in (emulator.api_key, "Signature", "confidential") if word in text]
 

@@ -105,3 +105,71 @@ def test_a_made_public_model_shows_so_in_both_fields(caller: Caller) -> None:
     assert caller.call("PUT", "/finetune/request/access-update", files=form).text == "200"
     assert caller.details(job_id)["public_model"] is True
     assert caller.listed()[0]["segmind_public_model"] is True
+
+
+def test_the_log_counts_what_went_out_of_a_download(emulator: EmulatorControl, caller: Caller) -> None:
+    link = caller.weights_link(caller.train())
+    whole = requests.get(link, timeout=10)
+    requests.get(link, headers={"Range": "bytes=10-19"}, timeout=10)
+    emulator.inject(Fault("truncate", "/s3/", method="GET", after_bytes=1_000))
+    with pytest.raises(requests.exceptions.ChunkedEncodingError):
+        requests.get(link, timeout=10)
+    size = len(whole.content)
+    counted = [(entry.sent_bytes, entry.content_range) for entry in emulator.requests() if "/s3/" in entry.path]
+    assert counted[-3:] == [(size, None), (10, f"bytes 10-19/{size}"), (1_000, None)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "headers"),
+    [
+        ("by range", 206, {"ETag", "Content-Length", "Content-Range"}),
+        ("whole", 200, {"ETag", "Content-Length"}),
+        ("without ETag", 206, {"Content-Length", "Content-Range"}),
+        ("without length", 200, {"ETag", "Transfer-Encoding"}),
+    ],
+)
+def test_downloads_are_those_of_servers_of_many_kinds(
+    emulator: EmulatorControl, caller: Caller, kind: str, status: int, headers: set[str]
+) -> None:
+    link = caller.weights_link(caller.train())
+    whole = requests.get(link, timeout=10).content
+    emulator.switch(downloads=kind)
+    answer = requests.get(link, headers={"Range": "bytes=10-19"}, timeout=10)
+    assert answer.status_code == status
+    assert answer.content == (whole[10:20] if status == 206 else whole)
+    known = {"ETag", "Content-Length", "Content-Range", "Transfer-Encoding"}
+    assert {name for name in known if name in answer.headers} == headers
+
+
+def _lengths(link: str, count: int) -> list[int]:
+    lengths = []
+    for _ in range(count):
+        with requests.get(link, stream=True, timeout=10) as answer:
+            try:
+                lengths.append(sum(map(len, answer.iter_content(1 << 16))))
+            except requests.exceptions.ChunkedEncodingError:
+                lengths.append(-1)
+    return lengths
+
+
+def test_downloads_are_cut_at_random_places_which_a_seed_repeats(tmp_path: Path) -> None:
+    counted = []
+    for run in ("one", "two"):
+        with running_emulator("segmind", tmp_path / run, progress=Progress.at_once()) as emulator:
+            link = Caller(emulator).weights_link(Caller(emulator).train())
+            emulator.switch(download_cut=1_000_000, download_seed=4)
+            assert _lengths(link, 5) == [-1] * 5
+            emulator.switch(download_cut=0)
+            assert _lengths(link, 1)[0] > 1_000_000
+            counted.append([entry.sent_bytes for entry in emulator.requests() if entry.method == "GET"])
+    assert counted[0] == counted[1]
+    assert len(set(counted[0])) > 5
+
+
+def test_a_link_is_good_for_as_long_as_a_switch_says(emulator: EmulatorControl, caller: Caller) -> None:
+    emulator.switch(download_valid_s=0)
+    assert requests.get(caller.weights_link(caller.train()), timeout=10).status_code == 403
+    emulator.switch(download_valid_s=7200)
+    link = caller.weights_link(caller.train())
+    emulator.advance(7_000)
+    assert requests.get(link, timeout=10).status_code == 200

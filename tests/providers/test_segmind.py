@@ -158,18 +158,20 @@ def test_upload_that_is_cut_starts_again_with_a_new_address_and_the_same_bytes(
 
 def test_weights_arrive_whole(provider: SegmindProvider, job: str) -> None:
     provider.status(job)
-    with provider.weights(job) as stream:
-        data = b"".join(stream.chunks)
-    assert len(data) == stream.size_bytes
+    source = provider.weights(job)
+    with source.read(0, None) as chunks:
+        data = b"".join(chunks)
+    assert len(data) == source.size_bytes
 
 
 def test_cut_download_is_unavailable_not_the_end_of_the_file(
     provider: SegmindProvider, emulator: EmulatorControl, job: str
 ) -> None:
     provider.status(job)
+    source = provider.weights(job)
     emulator.inject(Fault("truncate", "/s3/", "GET", after_bytes=1000))
-    with pytest.raises(ProviderUnavailable), provider.weights(job) as stream:
-        list(stream.chunks)
+    with pytest.raises(ProviderUnavailable), source.read(0, None) as chunks:
+        list(chunks)
 
 
 def test_picture_is_rendered_and_billed_once(

@@ -50,8 +50,8 @@ def test_all_six_calls_of_the_sdk_agree_with_ours(
     assert sdk.finetune.access_update(job_id, segmind_public=True) == 200
     assert sdk.finetune.details(job_id)["finetune"]["public_model"] is True
     link = sdk.finetune.file_download(details["cloud_storage_url"]).strip('"')
-    with provider.weights(job_id) as stream:
-        assert requests.get(link, timeout=10).content == b"".join(stream.chunks)
+    with provider.weights(job_id).read(0, None) as chunks:
+        assert requests.get(link, timeout=10).content == b"".join(chunks)
     assert sum(entry.kind == "training" for entry in emulator.billing()) == 1
 
 

@@ -85,8 +85,8 @@ def test_details_and_list_are_read_alike() -> None:
 
 def test_weights_link_is_asked_for_with_a_multipart_form() -> None:
     details = exchange("segmind", "details of a finished training")
-    with replaying(details) as replay, pytest.raises(UnexpectedAnswer), client(replay).weights("an id"):
-        pass
+    with replaying(details) as replay, pytest.raises(UnexpectedAnswer):
+        client(replay).weights("an id")
     form = replay.received[1]
     assert (form.method, form.path) == ("GET", "/finetune/request/file/download")
     assert form.headers["content-type"].startswith("multipart/form-data")

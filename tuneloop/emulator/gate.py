@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -18,6 +19,25 @@ from tuneloop.emulator.request_body import held_back, patient
 
 CONTROL = "/_emulator/"
 """Prefix of the control routes; they are neither logged nor hit by faults."""
+
+
+class _Sent:
+    """Counts what goes out of one answer's body, before it does: whoever has it may look at the log at once."""
+
+    def __init__(self, send: Send, tell: Callable[[int, str | None], None]) -> None:
+        self._send = send
+        self._tell = tell
+        self._body_bytes = 0
+        self._content_range: str | None = None
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            found = dict(message.get("headers", ())).get(b"content-range")
+            self._content_range = found.decode() if found else None
+        elif message.get("body"):
+            self._body_bytes += len(message["body"])
+            self._tell(self._body_bytes, self._content_range)
+        await self._send(message)
 
 
 @dataclass(frozen=True)
@@ -69,11 +89,18 @@ class Gate:
         log = self._emulation.requests
         position = log.arrived(scope["method"], scope["path"])
 
+        stored = scope["path"].startswith(OBJECTS)
+        # The bodies of API calls are small and not worth a line.
+        out = _Sent(send, functools.partial(log.sent, position)) if stored else send
+
         async def logged(message: Message) -> None:
             if message["type"] == "http.response.start":
                 log.answered(position, message["status"])
-            await send(message)
+            await out(message)
 
+        await self._answer(scope, receive, logged, position)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, position: int) -> None:
         stored = scope["path"].startswith(OBJECTS)
         hurried = patient(receive, self._emulation.switches.now.read_timeout_s)
         # Archives are streamed to disk by their route; everything else is held back until its last
@@ -83,11 +110,21 @@ class Gate:
             await connection.cut(scope, receive)
             return
         await self._late.settle()
-        call = _Call(self._app, scope, whole, receive, logged, self._refusal_of(stored=stored), self._late)
+        call = _Call(self._app, scope, whole, receive, send, self._refusal_of(stored=stored), self._late)
         fault = self._emulation.faults.take(scope["method"], scope["path"])
+        if fault is None and stored and scope["method"] == "GET":
+            fault = self._cut(position)
         # A stopping emulator cancels what is still slow; its connection is broken already.
         with contextlib.suppress(asyncio.CancelledError):
             await (_FAULTS[fault.kind](call, fault) if fault else call.pass_on())
+
+    def _cut(self, position: int) -> Fault | None:
+        """Where a download breaks, if a switch says that they do."""
+        switches = self._emulation.switches.now
+        if not switches.download_cut:
+            return None
+        drawn = random.Random(f"{switches.download_seed}:{position}").randint(0, switches.download_cut)
+        return Fault("truncate", after_bytes=drawn)
 
     def _refusal_of(self, *, stored: bool) -> Callable[[Fault], Response]:
         if stored:

@@ -14,6 +14,7 @@ from tuneloop.emulator import byte_ranges, signed_urls
 from tuneloop.emulator.clock import Clock
 from tuneloop.emulator.faults import Fault
 from tuneloop.emulator.objects import PREFIX, Objects, StoredObject
+from tuneloop.emulator.switches import SwitchBoard
 
 _CHUNK = 1 << 20
 _METHODS = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]
@@ -23,9 +24,10 @@ _CODES = {429: "SlowDown", 500: "InternalError", 503: "ServiceUnavailable"}
 class ObjectRoutes:
     """The HTTP face of `Objects`. Source of the error codes: Amazon S3, list of error codes."""
 
-    def __init__(self, objects: Objects, clock: Clock) -> None:
+    def __init__(self, objects: Objects, clock: Clock, switches: SwitchBoard) -> None:
         self._objects = objects
         self._clock = clock
+        self._switches = switches
 
     def routes(self) -> list[Route]:
         """Return the one route that takes every verb."""
@@ -70,10 +72,12 @@ class ObjectRoutes:
             return xml_error(404, "NoSuchKey", "The specified key does not exist.")
         if not signed and not stored.public:
             return xml_error(403, "AccessDenied", "Access Denied")
-        return _content(request, stored, self._objects.path(key))
+        # What is public was uploaded; the switch is about what is handed out.
+        style = "by range" if stored.public else self._switches.now.downloads
+        return _content(request, stored, self._objects.path(key), style)
 
 
-def _content(request: Request, stored: StoredObject, path: Path) -> Response:
+def _content(request: Request, stored: StoredObject, path: Path, style: str) -> Response:
     headers = {
         "ETag": stored.etag,
         "Accept-Ranges": "bytes",
@@ -81,6 +85,11 @@ def _content(request: Request, stored: StoredObject, path: Path) -> Response:
         "Content-Type": "application/octet-stream",
     }
     current = request.headers.get("if-range") in (None, stored.etag, headers["Last-Modified"])
+    if style in ("whole", "without length"):
+        current = False
+        headers["Accept-Ranges"] = "none"
+    if style == "without ETag":
+        del headers["ETag"]
     try:
         part = byte_ranges.wanted(request.headers.get("range"), stored.size) if current else None
     except byte_ranges.UnsatisfiableRange:
@@ -90,7 +99,8 @@ def _content(request: Request, stored: StoredObject, path: Path) -> Response:
     else:
         status = 206
         headers["Content-Range"] = f"bytes {part.first}-{part.last}/{stored.size}"
-    headers["Content-Length"] = str(part.last - part.first + 1)
+    if style != "without length":
+        headers["Content-Length"] = str(part.last - part.first + 1)
     if request.method == "HEAD":
         return Response(status_code=status, headers=headers)
     return StreamingResponse(_chunks(path, part), status_code=status, headers=headers)

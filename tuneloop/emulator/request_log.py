@@ -1,4 +1,7 @@
-"""What arrived on the socket: method, path, status, time. Never a body, a query or a header."""
+"""What arrived on the socket: method, path, status, time, and how much of a body went out.
+
+Never a body, a query or a header of the request.
+"""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -8,6 +11,9 @@ from tuneloop.emulator.state import State
 
 _TABLE = """CREATE TABLE IF NOT EXISTS requests (
     position INTEGER PRIMARY KEY, method TEXT, path TEXT, status INTEGER, time REAL)"""
+# A table of its own: folders of earlier emulators go on as they are.
+_SENT = """CREATE TABLE IF NOT EXISTS sent (
+    position INTEGER PRIMARY KEY, bytes INTEGER NOT NULL, content_range TEXT)"""
 
 
 @dataclass(frozen=True)
@@ -21,6 +27,10 @@ class LoggedRequest:
     """Status that was sent; None while unanswered and for ever where the connection was cut."""
     time: float
     """Arrival of the headers, in epoch seconds of the emulator's clock."""
+    sent_bytes: int = 0
+    """Bytes of an object that were handed to the connection; 0 for every other answer."""
+    content_range: str | None = None
+    """`Content-Range` of the answer."""
 
 
 class RequestLog:
@@ -30,6 +40,7 @@ class RequestLog:
         self._state = state
         self._clock = clock
         state.create(_TABLE)
+        state.create(_SENT)
 
     def arrived(self, method: str, path: str) -> int:
         """Log a request whose headers are in; return its position."""
@@ -45,11 +56,26 @@ class RequestLog:
         with self._state.transaction() as connection:
             connection.execute("UPDATE requests SET status = ? WHERE position = ?", (status, position))
 
+    def sent(self, position: int, size_bytes: int, content_range: str | None) -> None:
+        """Fill in what has gone out of the answer's body so far."""
+        with self._state.transaction() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO sent VALUES (?, ?, ?)", (position, size_bytes, content_range)
+            )
+
     def entries(self) -> list[LoggedRequest]:
         """Return every request, oldest first."""
         with self._state.transaction() as connection:
-            rows = connection.execute("SELECT * FROM requests ORDER BY position").fetchall()
-        return [LoggedRequest(row["method"], row["path"], row["status"], row["time"]) for row in rows]
+            rows = connection.execute(
+                "SELECT requests.*, COALESCE(bytes, 0) AS bytes, content_range FROM requests"
+                " LEFT JOIN sent USING (position) ORDER BY position"
+            ).fetchall()
+        return [
+            LoggedRequest(
+                row["method"], row["path"], row["status"], row["time"], row["bytes"], row["content_range"]
+            )
+            for row in rows
+        ]
 
 
 def as_json(entries: list[LoggedRequest]) -> dict[str, Any]:

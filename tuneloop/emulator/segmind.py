@@ -43,7 +43,6 @@ _UPLOADS = "finetune-pipeline/uploads/5f0c1c5e-2a55-4b0e-9d3c-6a3f5d1b7e42"
 """Bucket and folder of the one account."""
 _UPLOAD_VALID_S = 3600
 """Segmind does not say; an hour is what it grants for downloads."""
-_DOWNLOAD_VALID_S = 3600
 
 
 class SegmindRoutes:
@@ -109,10 +108,10 @@ class SegmindRoutes:
         if job is None or urlsplit(self._weights_url(job, origin) or "").path != path:
             raise Refused(404, "cloud_storage_url is not the file of one of your models")
         self._write_weights(job, path.removeprefix(PREFIX))
-        query = signed_urls.sign_v2("GET", path, self._emulation.clock.now(), _DOWNLOAD_VALID_S)
+        switches = self._emulation.switches.now
+        query = signed_urls.sign_v2("GET", path, self._emulation.clock.now(), switches.download_valid_s)
         url = f"{origin}{path}?{query}"
-        quoted = self._emulation.switches.now.download_url == "quoted"
-        return JSONResponse(url) if quoted else PlainTextResponse(url)
+        return JSONResponse(url) if switches.download_url == "quoted" else PlainTextResponse(url)
 
     async def _picture(self, request: Request) -> Response:
         slug = request.path_params["slug"]

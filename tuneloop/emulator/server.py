@@ -110,7 +110,7 @@ def _server(emulation: Emulation) -> BreakingServer:
         routes=[
             *ControlRoutes(emulation).routes(),
             *WebhookRoutes(emulation.webhooks).routes(),
-            *ObjectRoutes(emulation.objects, emulation.clock).routes(),
+            *ObjectRoutes(emulation.objects, emulation.clock, emulation.switches).routes(),
             *emulation.provider.routes(emulation),
         ],
         middleware=[Middleware(Gate, emulation=emulation)],

@@ -13,6 +13,7 @@ _SETTING = "switches"
 _WORDS: dict[str, tuple[Any, ...]] = {
     "deploying_word": ("INFERENCE_QUEUED", "DEPLOYING"),
     "download_url": ("bare", "quoted"),
+    "downloads": ("by range", "whole", "without ETag", "without length"),
     "picture_answer": ("bytes", "json"),
     "queue_output": ("list", "url"),
     "unknown_task_status": (200, 404),
@@ -23,6 +24,9 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "list_short_by": (int,),
     "accepts_unlisted": (bool,),
     "read_timeout_s": (int, float, type(None)),
+    "download_valid_s": (int,),
+    "download_cut": (int,),
+    "download_seed": (int,),
     "picture_s": (int, float),
     "pictures_fail": (str,),
     "webhook_names_job": (bool,),
@@ -57,6 +61,15 @@ class Switches:
     """Segmind: fine-tuning pages and webhook page name one stage differently."""
     download_url: Literal["bare", "quoted"] = "bare"
     """Segmind: the link to the weights as plain text, or as a JSON text with its quotes."""
+    download_valid_s: int = 3600
+    """Segmind: seconds for which a link to the weights is good; with 0 none ever is."""
+    downloads: Literal["by range", "whole", "without ETag", "without length"] = "by range"
+    """Weights as Amazon S3 hands them out, or as servers do that know no ranges, tell no ETag, or neither know
+    ranges nor tell a length."""
+    download_cut: int = 0
+    """Every download of weights breaks after a random number of bytes, at most so many; with 0 none does."""
+    download_seed: int = 0
+    """What `download_cut` draws from, together with the number of the request."""
     picture_answer: Literal["bytes", "json"] = "bytes"
     """Segmind v1: a picture as its bytes, or as base64 inside JSON."""
     queue_output: Literal["list", "url"] = "list"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
@@ -25,7 +24,7 @@ from tuneloop.errors import (
 from tuneloop.providers.bfl_body import finetune_body
 from tuneloop.providers.bfl_errors import error_for
 from tuneloop.providers.picture import picture_of
-from tuneloop.providers.provider import Archive, Capabilities, Margins, Provider, WeightsStream
+from tuneloop.providers.provider import Archive, Capabilities, Margins, Provider, WeightsSource
 from tuneloop.transport import Answer, Transport
 from tuneloop.values.bfl_recipe import BflFinetuneRecipe
 from tuneloop.values.recipe_fields import RecipeFields
@@ -185,11 +184,9 @@ class BflProvider(Provider):
         moment = now() if made.tzinfo else now().replace(tzinfo=None)
         return "ready" if moment - made > _RESULT_LIVES else "running"
 
-    @contextmanager
-    def weights(self, job_id: str) -> Iterator[WeightsStream]:
+    def weights(self, job_id: str) -> WeightsSource:
         """BFL hands out no weights. Raises `ConfigurationError`."""
         raise ConfigurationError(f"BFL hands out no weights; fine-tune {job_id} is used by its id")
-        yield
 
     def delete(self, job_id: str) -> None:
         """Delete a fine-tune at BFL, for good."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar, Protocol
 
 from tuneloop.clock import Deadline
-from tuneloop.errors import ConfigurationError
+from tuneloop.errors import ConfigurationError, ProviderUnavailable
 from tuneloop.values.frozen import Frozen
 from tuneloop.values.recipe_fields import RecipeFields
 from tuneloop.values.render_settings import ServiceSettings
@@ -86,18 +86,26 @@ class NamesKnown(Protocol):
 
 
 @dataclass(frozen=True)
-class WeightsStream:
-    """Weights on their way.
+class WeightsSource:
+    """Where trained weights can be fetched.
 
     Attributes:
         file_name: A file name for them.
         size_bytes: Size, None where the provider does not say.
-        chunks: The bytes.
+        etag: What changes when the file does; None where it cannot be read by range, or not safely.
+        read: Opens the bytes from a first one up to (not including) a last one, None for the end of the file. Cut
+            connections and expired addresses are met by going on at the same byte. Without an ETag, only the
+            whole file can be read, and a cut is an error. Raises `SourceChanged`.
     """
 
     file_name: str
     size_bytes: int | None
-    chunks: Iterator[bytes]
+    etag: str | None
+    read: Callable[[int, int | None], AbstractContextManager[Iterator[bytes]]]
+
+
+class SourceChanged(ProviderUnavailable):
+    """The file is another one than a moment ago: ask for it anew, and begin again."""
 
 
 class Provider(ABC):
@@ -158,8 +166,8 @@ class Provider(ABC):
         """State of one job."""
 
     @abstractmethod
-    def weights(self, job_id: str) -> AbstractContextManager[WeightsStream]:
-        """Open the trained weights for reading, by an address asked for just now."""
+    def weights(self, job_id: str) -> WeightsSource:
+        """Find the trained weights, by an address asked for just now."""
 
     @abstractmethod
     def generate(

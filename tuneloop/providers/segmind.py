@@ -7,8 +7,6 @@ page (inference). Where the pages differ (`id`, `request_id` or `finetune_id`), 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -17,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tuneloop.clock import Deadline
 from tuneloop.errors import ConfigurationError, ProviderUnavailable, UnexpectedAnswer
-from tuneloop.providers.provider import Archive, Capabilities, Provider, WeightsStream
+from tuneloop.providers.linked_file import LinkedFile
+from tuneloop.providers.provider import Archive, Capabilities, Provider, WeightsSource
 from tuneloop.providers.segmind_errors import error_for
 from tuneloop.providers.segmind_inference import SegmindInference
 from tuneloop.redaction import redact
@@ -190,22 +189,22 @@ class SegmindProvider(Provider):
             raise UnexpectedAnswer("the details should hold a finetune", **answer.details)
         return _job(document["finetune"], answer), answer
 
-    @contextmanager
-    def weights(self, job_id: str) -> Iterator[WeightsStream]:
-        """Ask for a fresh download address (they last an hour) and open it."""
+    def weights(self, job_id: str) -> WeightsSource:
+        """Ask for a download address (they last an hour), and for another one whenever it has expired."""
         job, details = self._details(job_id)
         if not job.cloud_storage_url:
             raise UnexpectedAnswer("the details name no cloud_storage_url yet", **details.details)
+        address = job.cloud_storage_url
+        return LinkedFile(self._transport, lambda: self._download_link(address)).source("lora.safetensors")
+
+    def _download_link(self, cloud_storage_url: str) -> str:
         # The page shows a multipart form on a GET.
         answer = self._transport.call(
-            "GET",
-            "/finetune/request/file/download",
-            files={"cloud_storage_url": (None, job.cloud_storage_url)},
+            "GET", "/finetune/request/file/download", files={"cloud_storage_url": (None, cloud_storage_url)}
         )
         url = answer.body.decode("utf-8", "replace").strip().strip('"')
         self._expect_host(url, answer)
-        with self._transport.open_stream(url) as (size_bytes, chunks):
-            yield WeightsStream("lora.safetensors", size_bytes, chunks)
+        return url
 
     def generate(
         self, job_id: str, prompt: str, seed: int, settings: ServiceSettings, image: bytes | None = None

@@ -62,24 +62,29 @@ class Draft:
         Returns:
             False if the name is taken. What has it is durable too after this.
         """
-        target = self._folder / self._name
         with refusals(self._folder, self._name):
             self._file.flush()
             os.fsync(self._file.fileno())
-            target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                os.link(self._path, target)
-            except FileExistsError:
-                won = False
-            else:
-                won = True
-            # All folders up to the root, whoever made them: another writer may be killed between making one
-            # and syncing it. A loser syncs too: the winner may be this run, killed before its own sync.
-            for folder in target.parents:
-                sync_folder(folder)
-                if folder == self._folder:
-                    break
-        return won
+            return publish(self._path, self._folder, self._name)
+
+
+def publish(draft: Path, folder: Path, name: str) -> bool:
+    """Let a durable file appear under a name as well. Returns False if the name is taken; see `Draft.publish`."""
+    target = folder / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(draft, target)
+    except FileExistsError:
+        won = False
+    else:
+        won = True
+    # All folders up to the root, whoever made them: another writer may be killed between making one
+    # and syncing it. A loser syncs too: the winner may be this run, killed before its own sync.
+    for each in target.parents:
+        sync_folder(each)
+        if each == folder:
+            break
+    return won
 
 
 def sync_folder(folder: Path) -> None:

@@ -26,6 +26,12 @@ class Fingerprint:
         self._digest.update(chunk)
         self.size_bytes += len(chunk)
 
+    def copy(self) -> Fingerprint:
+        """One that goes on from here, apart from this one."""
+        other = Fingerprint()
+        other._digest, other.size_bytes = self._digest.copy(), self.size_bytes
+        return other
+
     def watch(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         """Hand on a stream, seeing it."""
         for chunk in chunks:

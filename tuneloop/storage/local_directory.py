@@ -13,11 +13,14 @@ from tuneloop.errors import NotInStore
 from tuneloop.storage.drafts import Draft, sync_folder
 from tuneloop.storage.fingerprint import Fingerprint
 from tuneloop.storage.local_errors import reading, refusals
+from tuneloop.storage.local_upload import LocalUpload, drop, new_id, sweep
 from tuneloop.storage.names import checked_marker, checked_name, checked_prefix, is_name
 from tuneloop.storage.store import Store
+from tuneloop.storage.upload import PART_SIZE, Part
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import timedelta
 
     from tuneloop.storage.store import StoredObject
 
@@ -30,10 +33,12 @@ class LocalDirectory(Store):
     Args:
         folder: Root folder. It must exist when the store is used: made silently, a volume that is not mounted
             would look like an empty ledger, and everything in it would be trained and paid again.
+        part_size: Bytes per part of a large upload: at most so much is fetched again after a kill.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, part_size: int = PART_SIZE) -> None:
         self._folder = folder.absolute()
+        self.part_size = part_size
         self.uri = self._folder.as_uri()
 
     def create(self, name: str, data: bytes) -> bool:
@@ -101,6 +106,25 @@ class LocalDirectory(Store):
                 draft.write(chunk)
             won = draft.publish()
         return self.stored(name, fingerprint) if won else self.describe(name)
+
+    def begin_upload(self, name: str) -> str:
+        """Choose a draft for an upload in parts. See `Store.begin_upload`."""
+        checked_name(name)
+        return new_id()
+
+    def open_upload(self, name: str, upload: str, parts: Sequence[Part]) -> LocalUpload:
+        """Open the draft of an upload. See `Store.open_upload`."""
+        return LocalUpload(self._folder, checked_name(name), upload, parts)
+
+    def drop_upload(self, name: str, upload: str) -> None:
+        """Delete the draft of an upload. See `Store.drop_upload`."""
+        with refusals(self._folder, name):
+            drop(self._folder, upload)
+
+    def sweep(self, prefix: str, older_than: timedelta) -> int:
+        """Delete the drafts that nobody writes. See `Store.sweep`; a draft does not tell its name."""
+        with refusals(self._folder, prefix):
+            return sweep(self._folder, older_than)
 
     def delete_marker(self, name: str) -> None:
         """Delete a marker. See `Store.delete_marker`."""

@@ -7,50 +7,44 @@ import time
 from contextlib import closing, contextmanager
 from http import HTTPStatus
 from itertools import chain
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from typing import TYPE_CHECKING, BinaryIO
 
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from tuneloop.clock import now
 from tuneloop.errors import ConfigurationError, NotInStore, StoreError, StoreUnavailable
 from tuneloop.storage.fingerprint import Fingerprint
 from tuneloop.storage.names import checked_marker, checked_name, checked_prefix, is_name
 from tuneloop.storage.s3_body import BodyStream
 from tuneloop.storage.s3_errors import s3_refusals
 from tuneloop.storage.s3_multipart import MultipartUpload, cut
+from tuneloop.storage.s3_part import Place
+from tuneloop.storage.s3_upload import PAUSES_S, S3Upload, abort, begin, completed
 from tuneloop.storage.store import Store, StoredObject
+from tuneloop.storage.upload import PART_SIZE, Part
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from mypy_boto3_s3 import S3Client
 
-PART_SIZE = 64 << 20
-"""Bytes per part of a large upload; S3 takes 5 MiB or more, and 10,000 parts."""
-
 _READ_AHEAD = 1 << 20
-# Before each attempt to write. boto3 has already asked several times within one.
-_PAUSES_S = (0.0, 0.2, 1.0)
 
 
-def client_config(checksums: Literal["when_supported", "when_required"] = "when_supported") -> Config:
+def client_config() -> Config:
     """Settings of the boto3 client that an `S3Store` is given.
 
-    Resending is safe: every write here is either conditional, or part of an upload that is completed once.
-
-    Args:
-        checksums: `when_required` for servers that do not know boto3's checksums, such as older Ceph, which
-            answers 411 over TLS.
+    Resending is safe: every write here is either conditional, or part of an upload that is completed once. Nothing
+    is said of checksums: that is the user's, in the block or in boto3's own environment variables.
     """
     return Config(
         retries={"mode": "standard", "total_max_attempts": 4},
         connect_timeout=10,
         read_timeout=60,
         signature_version="s3v4",
-        request_checksum_calculation=checksums,
-        response_checksum_validation=checksums,
     )
 
 
@@ -61,7 +55,8 @@ class S3Store(Store):
         client: boto3's S3 client, made with `client_config()`.
         bucket: An existing bucket.
         prefix: What all keys of the store start with, without slashes around it; empty for the whole bucket.
-        part_size: Bytes per part of a large upload; this is also the memory it takes.
+        part_size: Bytes per part of a large upload; `write_stream` takes as much memory, uploads that are
+            opened by their id take none for it.
     """
 
     def __init__(self, client: S3Client, bucket: str, prefix: str = "", *, part_size: int = PART_SIZE) -> None:
@@ -73,14 +68,14 @@ class S3Store(Store):
         self._client = client
         self._bucket = bucket
         self._prefix = f"{prefix}/" if prefix else ""
-        self._part_size = part_size
+        self.part_size = part_size
         self.uri = f"s3://{bucket}/{prefix}".rstrip("/")
 
     def create(self, name: str, data: bytes) -> bool:
         """Create a name once, for exactly one content. See `Store.create`."""
         key = self._key(name)
         last: StoreError | None = None
-        for pause_s in _PAUSES_S:
+        for pause_s in PAUSES_S:
             time.sleep(pause_s)
             try:
                 with self._refusals(name):
@@ -148,13 +143,35 @@ class S3Store(Store):
         """Write a large object once, from a stream. See `Store.write_stream`."""
         checked_name(name)
         fingerprint = Fingerprint()
-        parts = cut(fingerprint.watch(chunks), self._part_size)
+        parts = cut(fingerprint.watch(chunks), self.part_size)
         first = next(parts)
-        if first.getbuffer().nbytes < self._part_size:
+        if first.getbuffer().nbytes < self.part_size:
             won = self.create(name, first.getvalue())
         else:
             won = self._upload(name, chain((first,), parts))
         return self.stored(name, fingerprint) if won else self.describe(name)
+
+    def begin_upload(self, name: str) -> str:
+        """Begin an upload in parts. See `Store.begin_upload`."""
+        return begin(self._client, self._bucket, self._key(name))
+
+    def open_upload(self, name: str, upload: str, parts: Sequence[Part]) -> S3Upload:
+        """Open an upload. See `Store.open_upload`."""
+        return S3Upload(self._client, self._place(name, upload), parts, lambda: self.exists(name))
+
+    def drop_upload(self, name: str, upload: str) -> None:
+        """Give an upload up. See `Store.drop_upload`."""
+        abort(self._client, self._place(name, upload))
+
+    def sweep(self, prefix: str, older_than: timedelta) -> int:
+        """Abort uploads that nobody has completed. See `Store.sweep`."""
+        before = now() - older_than
+        dropped = 0
+        for name, upload in self._unfinished(prefix, before):
+            if self.exists(name) or not self._is_named_since(name, upload, before):
+                self.drop_upload(name, upload)
+                dropped += 1
+        return dropped
 
     def delete_marker(self, name: str) -> None:
         """Delete a marker. See `Store.delete_marker`."""
@@ -166,26 +183,32 @@ class S3Store(Store):
         with MultipartUpload(self._client, self._bucket, self._key(name)) as upload:
             for part in parts:
                 upload.add(part)
-            # Ceph 16 for one ignores the condition of a completion: asking before it leaves a gap of one
-            # request, in which a second upload of the same weights may replace the first.
-            return not self.exists(name) and self._complete(upload, name)
+            # As in `S3Upload.complete`: asked before it, because not every server honours the condition.
+            return not self.exists(name) and completed(upload.complete, lambda: self.exists(name))
 
-    def _complete(self, upload: MultipartUpload, name: str) -> bool:
-        last: StoreError | None = None
-        for pause_s in _PAUSES_S:
-            time.sleep(pause_s)
-            try:
-                upload.complete()
-            except StoreUnavailable as error:
-                last = error
-            else:
-                return True
-            try:
-                if self.exists(name):
-                    return False
-            except StoreUnavailable as error:
-                last = error
-        raise StoreUnavailable(f"Nobody can tell whether it was written: {last}") from last
+    def _unfinished(self, prefix: str, before: datetime) -> list[tuple[str, str]]:
+        pages = self._client.get_paginator("list_multipart_uploads").paginate(
+            Bucket=self._bucket, Prefix=self._prefix + checked_prefix(prefix)
+        )
+        with self._refusals(prefix):
+            found = [
+                (item["Key"].removeprefix(self._prefix), item["UploadId"])
+                for page in pages
+                for item in page.get("Uploads", ())
+                if item["Initiated"] < before
+            ]
+        return [item for item in found if is_name(item[0])]
+
+    def _is_named_since(self, name: str, upload: str, before: datetime) -> bool:
+        """Tell whether a young record of a transfer names the upload: somebody means to go on with it."""
+        return any(
+            upload.encode() in self.read(record)
+            for record, written in self.written(f"transfers/{name}/")
+            if written >= before
+        )
+
+    def _place(self, name: str, upload: str) -> Place:
+        return Place(self._bucket, self._key(name), upload)
 
     def _key(self, name: str) -> str:
         return self._prefix + checked_name(name)

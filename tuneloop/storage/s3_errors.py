@@ -22,6 +22,7 @@ from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError
 
 from tuneloop.errors import NotInStore, StoreError, StoreUnavailable
+from tuneloop.storage.upload import UploadGone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,8 +38,8 @@ _NO_ANSWER = (
 _NO_KEYS = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError)
 _KEYS = "Correct the access key and the secret key in the credentials block of the store."
 _RIGHTS = (
-    "Allow these credentials s3:ListBucket on the bucket and s3:GetObject, s3:PutObject, s3:DeleteObject and "
-    "s3:AbortMultipartUpload on its objects."
+    "Allow these credentials s3:ListBucket and s3:ListBucketMultipartUploads on the bucket, and s3:GetObject, "
+    "s3:PutObject, s3:DeleteObject, s3:ListMultipartUploadParts and s3:AbortMultipartUpload on its objects."
 )
 _REGION = "Set the region of the bucket in the credentials block of the store."
 _REMEDIES = {
@@ -58,10 +59,11 @@ _REMEDIES = {
     "PermanentRedirect": _REGION,
     "AuthorizationHeaderMalformed": _REGION,
     # Older Ceph over TLS, which does not read boto3's checksums behind the body.
-    "MissingContentLength": "Set the checksums of the store to when_required.",
+    "MissingContentLength": "Set request_checksum_calculation to when_required in the block of the store.",
 }
 _MAY_PASS = frozenset({"RequestTimeout", "SlowDown", "Throttling", "TooManyRequests", "OperationAborted"})
-_LOST = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchUpload"})
+# A part that was sent twice at once has another ETag than it was listed with a moment ago.
+_LOST = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "InvalidPart"})
 _LONGEST_EXCERPT = 200
 
 
@@ -102,6 +104,8 @@ def _of_answer(error: ClientError, thing: str) -> StoreError:
     reason += f", {said[:_LONGEST_EXCERPT]!r})." if said else ")."
     if code == "NoSuchKey":
         return NotInStore(f"{thing} does not exist.")
+    if code == "NoSuchUpload":
+        return UploadGone(f"{reason} Somebody has completed or aborted the upload; run again.")
     if code in _LOST or status in {409, 412}:
         return Conflict(f"{reason} Somebody else may be writing it; run again.")
     if code in _MAY_PASS or status in {408, 429} or status >= HTTPStatus.INTERNAL_SERVER_ERROR:

@@ -1,4 +1,4 @@
-"""A check of weights while they stream into the store: are they one whole safetensors file?"""
+"""A check of weights before or while they go into the store: are they one whole safetensors file?"""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from tuneloop.errors import WeightsUnreadable
 from tuneloop.storage.safetensors_header import LONGEST_HEADER, Header, read_header
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from contextlib import AbstractContextManager
 
 _LENGTH_BYTES = 8
 # A broken header may name its tensors at any length.
@@ -70,21 +71,64 @@ class SafetensorsCheck:
     def _read_head(self) -> None:
         if len(self._head) < _LENGTH_BYTES:
             return
-        length = int.from_bytes(self._head[:_LENGTH_BYTES], "little")
-        if length > LONGEST_HEADER:
-            self._refuse(f"it starts with {bytes(self._head[:_LENGTH_BYTES])!r}, which is no length of a header")
+        length = _header_length(self._name, bytes(self._head[:_LENGTH_BYTES]))
         data_start = _LENGTH_BYTES + length
         if len(self._head) < data_start:
             return
-        try:
-            self._header = read_header(bytes(self._head[_LENGTH_BYTES:data_start]))
-        except ValueError as error:
-            self._refuse(str(error))
+        self._header = _header(self._name, bytes(self._head[_LENGTH_BYTES:data_start]))
         self._whole_size = data_start + self._header.data_size
         self._head.clear()
 
     def _refuse(self, reason: str) -> NoReturn:
-        raise WeightsUnreadable(
-            f"{self._name} is not one whole safetensors file: {reason[:_LONGEST_REASON]}. Nothing was stored. "
-            "Fetch it again; if that ends the same way, ask the provider for the file."
-        )
+        _refuse(self._name, reason)
+
+
+def promised_size(
+    name: str, size_bytes: int, read: Callable[[int, int], AbstractContextManager[Iterator[bytes]]]
+) -> int:
+    """Read the header of a file and nothing else of it, and hold the file's size against it.
+
+    Args:
+        name: What the weights are called in messages.
+        size_bytes: Size of the file, as its server says.
+        read: Opens the bytes from one up to another.
+
+    Raises:
+        WeightsUnreadable: It is no safetensors file, or not as long as its header says.
+    """
+    if size_bytes < _LENGTH_BYTES:
+        _refuse(name, f"it ends after {size_bytes:,} bytes, within its header")
+    with read(0, _LENGTH_BYTES) as chunks:
+        length = _header_length(name, b"".join(chunks))
+    data_start = _LENGTH_BYTES + length
+    if size_bytes < data_start:
+        _refuse(name, f"it ends after {size_bytes:,} bytes, within its header")
+    with read(_LENGTH_BYTES, data_start) as chunks:
+        header = _header(name, b"".join(chunks))
+    promised = data_start + header.data_size
+    if size_bytes < promised:
+        _refuse(name, f"it ends after {size_bytes:,} of {promised:,} bytes")
+    if size_bytes > promised:
+        _refuse(name, f"it goes on after its {promised:,} bytes")
+    return promised
+
+
+def _header_length(name: str, start: bytes) -> int:
+    length = int.from_bytes(start, "little")
+    if length > LONGEST_HEADER:
+        _refuse(name, f"it starts with {start!r}, which is no length of a header")
+    return length
+
+
+def _header(name: str, text: bytes) -> Header:
+    try:
+        return read_header(text)
+    except ValueError as error:
+        _refuse(name, str(error))
+
+
+def _refuse(name: str, reason: str) -> NoReturn:
+    raise WeightsUnreadable(
+        f"{name} is not one whole safetensors file: {reason[:_LONGEST_REASON]}. Nothing was stored. "
+        "Fetch it again; if that ends the same way, ask the provider for the file."
+    )

@@ -6,12 +6,13 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, BinaryIO
 
 from tuneloop.storage.fingerprint import Fingerprint
+from tuneloop.storage.upload import PART_SIZE, Part, Upload
 from tuneloop.values.frozen import Frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
 _READ_BYTES = 1 << 20
 
@@ -39,6 +40,8 @@ class Store(ABC):
 
     uri: str
     """Address of the store, `s3://bucket/prefix` or `file:///folder`, without a trailing slash."""
+    part_size: int = PART_SIZE
+    """Bytes per part of a large upload."""
 
     @abstractmethod
     def create(self, name: str, data: bytes) -> bool:
@@ -81,6 +84,41 @@ class Store(ABC):
         The object appears under its name only when `chunks` is exhausted; an error or a kill before that
         leaves nothing under the name. If the name is taken meanwhile, the object that is there is hashed
         and returned instead: the first one wins.
+        """
+
+    @abstractmethod
+    def begin_upload(self, name: str) -> str:
+        """Begin an upload in parts that outlives this process. Returns the store's id of it."""
+
+    @abstractmethod
+    def open_upload(self, name: str, upload: str, parts: Sequence[Part]) -> Upload:
+        """Open an upload to write parts of it, or to complete it.
+
+        Args:
+            name: Name that the file shall get.
+            upload: What `begin_upload` has returned, here or in an earlier process.
+            parts: Every part of the file, in order.
+
+        Raises:
+            UploadGone: There is no such upload any more; it may have been completed.
+        """
+
+    @abstractmethod
+    def drop_upload(self, name: str, upload: str) -> None:
+        """Give an upload up, with all its parts. Absent is fine."""
+
+    @abstractmethod
+    def sweep(self, prefix: str, older_than: timedelta) -> int:
+        """Drop what killed writers have left behind: uploads that nobody has completed, and drafts.
+
+        An upload stays that a transfer record names which is younger, while nothing has its name.
+
+        Args:
+            prefix: Beginning of the names whose uploads are meant.
+            older_than: What is younger stays.
+
+        Returns:
+            How many were dropped.
         """
 
     @abstractmethod

@@ -1,0 +1,235 @@
+"""Weights behind links that expire, from servers of every kind."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from tuneloop.clock import Deadline
+from tuneloop.dataset.pack import DatasetArchive
+from tuneloop.emulator import EmulatorControl, Fault
+from tuneloop.emulator.objects import PREFIX
+from tuneloop.errors import LinkExpired, ProviderError, ProviderUnavailable, UnexpectedAnswer
+from tuneloop.providers.linked_file import LinkedFile
+from tuneloop.providers.provider import SourceChanged, WeightsSource
+from tuneloop.providers.segmind import SegmindProvider
+from tuneloop.providers.segmind_errors import error_for
+from tuneloop.transport import Transport
+from tuneloop.values.segmind_recipes import FluxLoraRecipe
+
+LINKS = "/finetune/request/file/download"
+
+
+@pytest.fixture
+def job(provider: SegmindProvider, archive: DatasetArchive, recipe: FluxLoraRecipe) -> str:
+    job_id = provider.submit("robot-1", recipe, provider.upload(archive), archive, Deadline(60))
+    provider.status(job_id)
+    return job_id
+
+
+def whole(source: WeightsSource) -> bytes:
+    with source.read(0, None) as chunks:
+        return b"".join(chunks)
+
+
+def part(source: WeightsSource, start: int, stop: int) -> bytes:
+    with source.read(start, stop) as chunks:
+        return b"".join(chunks)
+
+
+def sent(emulator: EmulatorControl) -> list[int]:
+    return [
+        entry.sent_bytes
+        for entry in emulator.requests()
+        if entry.path.startswith(PREFIX) and entry.method == "GET"
+    ]
+
+
+def links(emulator: EmulatorControl) -> int:
+    return sum(entry.path == LINKS for entry in emulator.requests())
+
+
+def test_size_and_etag_cost_one_byte(provider: SegmindProvider, emulator: EmulatorControl, job: str) -> None:
+    source = provider.weights(job)
+    assert sent(emulator) == [1]
+    assert source.etag is not None
+    data = whole(source)
+    assert len(data) == source.size_bytes
+    assert part(source, 1_000, 70_000) == data[1_000:70_000]
+    assert sent(emulator)[-1] == 69_000
+
+
+def test_cut_range_goes_on_at_that_very_byte(
+    provider: SegmindProvider, emulator: EmulatorControl, job: str
+) -> None:
+    source = provider.weights(job)
+    data = whole(source)
+    for cut in (0, 1, 60_000, 200_000):
+        emulator.inject(Fault("truncate", PREFIX, "GET", after_bytes=cut))
+    assert part(source, 500, 900_000) == data[500:900_000]
+    ranges = [entry.content_range or "" for entry in emulator.requests() if entry.path.startswith(PREFIX)]
+    assert [found.partition("-")[0] for found in ranges[-4:]] == [
+        "bytes 500",
+        "bytes 501",
+        "bytes 60501",
+        "bytes 260501",
+    ]
+
+
+def test_link_that_expires_in_the_middle_is_asked_for_anew_and_reading_goes_on(
+    provider: SegmindProvider, emulator: EmulatorControl, job: str
+) -> None:
+    source = provider.weights(job)
+    data = whole(source)
+    emulator.inject(Fault("truncate", PREFIX, "GET", after_bytes=300_000))
+    got = b""
+    before = links(emulator)
+    with source.read(0, len(data)) as chunks:
+        for chunk in chunks:
+            if not got:
+                emulator.advance(3_601)
+            got += chunk
+    assert got == data
+    assert links(emulator) == before + 1
+
+
+def test_links_that_are_all_refused_are_asked_for_three_times(
+    provider: SegmindProvider, emulator: EmulatorControl, job: str
+) -> None:
+    emulator.switch(download_valid_s=0)
+    with pytest.raises(LinkExpired, match="expired"):
+        provider.weights(job)
+    assert links(emulator) == 3
+
+
+def test_connections_that_always_break_at_once_are_given_up(
+    provider: SegmindProvider, emulator: EmulatorControl, job: str
+) -> None:
+    source = provider.weights(job)
+    emulator.inject(Fault("truncate", PREFIX, "GET", after_bytes=0, times=100))
+    with pytest.raises(ProviderUnavailable, match="cut"):
+        part(source, 0, 1_000)
+    assert len(sent(emulator)) < 10
+
+
+Answer = tuple[int, dict[str, str], bytes]
+LOOK: Answer = (206, {"ETag": '"a"', "Content-Range": "bytes 0-0/100"}, b"x")
+
+
+@contextmanager
+def answering(*answers: Answer) -> Iterator[LinkedFile]:
+    """A file on a server that gives these answers, one after the other."""
+    waiting = list(answers)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *_: object) -> None:
+            """Stay silent."""
+
+        def do_GET(self) -> None:
+            status, headers, body = waiting.pop(0)
+            self.send_response(status)
+            for name, value in {"Content-Length": str(len(body)), **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        url = f"http://127.0.0.1:{server.server_port}"
+        yield LinkedFile(Transport("segmind", url, ("x-api-key", "key"), error_for), lambda: f"{url}/file")
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (200, {"ETag": '"b"'}, b"y" * 100),
+        (206, {"ETag": '"b"', "Content-Range": "bytes 10-19/100"}, b"y" * 10),
+        (206, {"ETag": '"a"', "Content-Range": "bytes 10-19/101"}, b"y" * 10),
+        (416, {"Content-Range": "bytes */5"}, b""),
+    ],
+    ids=["whole file", "other ETag", "other size", "no such range"],
+)
+def test_file_that_changed_is_said_to_have_changed(answer: Answer) -> None:
+    with answering(LOOK, answer) as file, pytest.raises(SourceChanged, match="fetched anew"):
+        part(file.source("x"), 10, 20)
+
+
+@pytest.mark.parametrize(
+    "content_range", [{}, {"Content-Range": "bytes 11-19/100"}, {"Content-Range": "bytes 10-20/100"}]
+)
+def test_bytes_that_were_not_asked_for_are_refused(content_range: dict[str, str]) -> None:
+    answer = (206, {"ETag": '"a"', **content_range}, b"y" * 10)
+    with answering(LOOK, answer) as file, pytest.raises(UnexpectedAnswer, match="10 to 19 were asked for"):
+        part(file.source("x"), 10, 20)
+
+
+def test_less_than_was_asked_for_is_taken_and_the_rest_asked_for() -> None:
+    first = (206, {"ETag": '"a"', "Content-Range": "bytes 10-14/100"}, b"01234")
+    second = (206, {"Content-Range": "bytes 15-19/100"}, b"56789")
+    with answering(LOOK, first, second) as file:
+        assert part(file.source("x"), 10, 20) == b"0123456789"
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        (206, {"ETag": 'W/"a"', "Content-Range": "bytes 0-0/3"}, b"x"),
+        (206, {"ETag": '"a"', "Content-Range": "bytes 0-0/*"}, b"x"),
+        (200, {"ETag": '"a"'}, b"xyz"),
+        (416, {"Content-Range": "bytes */0"}, b""),
+    ],
+    ids=["weak ETag", "unknown size", "no ranges", "empty"],
+)
+def test_what_is_not_sure_to_be_one_file_is_not_read_by_range(look: Answer) -> None:
+    with answering(look, (200, {}, b"xyz")) as file:
+        source = file.source("x")
+        assert source.etag is None
+        assert whole(source) == b"xyz"
+
+
+@pytest.mark.parametrize("kind", ["whole", "without ETag", "without length"])
+def test_file_that_cannot_be_read_by_range_safely_is_read_whole(
+    provider: SegmindProvider, emulator: EmulatorControl, job: str, kind: str
+) -> None:
+    data = whole(provider.weights(job))
+    emulator.switch(downloads=kind)
+    source = provider.weights(job)
+    assert source.etag is None
+    assert source.size_bytes == (None if kind == "without length" else len(data))
+    assert whole(source) == data
+
+
+@pytest.mark.parametrize("kind", ["whole", "without length"])
+def test_whole_file_that_is_cut_is_an_error_and_never_a_short_file(
+    provider: SegmindProvider, emulator: EmulatorControl, job: str, kind: str
+) -> None:
+    emulator.switch(downloads=kind)
+    source = provider.weights(job)
+    emulator.inject(Fault("truncate", PREFIX, "GET", after_bytes=1_000))
+    with pytest.raises(ProviderUnavailable):
+        whole(source)
+
+
+def test_no_link_is_in_a_log_or_an_error(
+    provider: SegmindProvider, emulator: EmulatorControl, job: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    source = provider.weights(job)
+    emulator.inject(Fault("refuse", PREFIX, "GET", status=404))
+    with pytest.raises(ProviderError) as caught:
+        part(source, 0, 1_000)
+    for text in (caplog.text, str(caught.value), repr(caught.value)):
+        assert "Signature=" not in text.replace("Signature=…", "")

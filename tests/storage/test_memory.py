@@ -1,0 +1,57 @@
+"""How much memory a process takes that brings large weights home."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.emulator.segmind_caller import Caller
+from tuneloop.emulator import EmulatorControl, Progress, running_emulator
+
+WEIGHTS = 300_000_000
+GROWTH_KIB = 12 << 10
+"""A chunk here and there, and the connections; a part would be 64 MiB."""
+
+PROCESS = """
+import json, resource, sys
+from pathlib import Path
+from tests.s3_server import s3_client
+from tuneloop.providers.segmind import SegmindProvider
+from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.s3 import S3Store
+from tuneloop.storage.transfer import RangedSource, transfer
+
+kind, where, bucket, url, key, job = sys.argv[1:]
+store = S3Store(s3_client(where), bucket) if kind == "s3_store" else LocalDirectory(Path(where))
+store.create("first", b"so that connections are there")
+source = SegmindProvider(key, base_url=url).weights(job)
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak()
+stored = transfer(store, "weights", RangedSource(source.size_bytes, source.etag, source.read), "w")
+print(json.dumps([stored.size_bytes, before, peak()]))
+"""
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorControl]:
+    folder = tmp_path_factory.mktemp("large")
+    with running_emulator("segmind", folder, progress=Progress.at_once(), weights_bytes=WEIGHTS) as control:
+        yield control
+
+
+@pytest.mark.parametrize("kind", ["local_store", "s3_store"])
+def test_memory_does_not_grow_with_the_weights(
+    emulator: EmulatorControl, s3_endpoint: str, bucket: str, tmp_path: Path, kind: str
+) -> None:
+    job = Caller(emulator).train()
+    where = s3_endpoint if kind == "s3_store" else str(tmp_path)
+    command = [sys.executable, "-c", PROCESS, kind, where, bucket, emulator.url, emulator.api_key, job]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    size_bytes, before, after = json.loads(done.stdout)
+    assert size_bytes > WEIGHTS - 200_000
+    assert after - before < GROWTH_KIB

@@ -1,0 +1,115 @@
+"""A file behind signed addresses that expire, read by range where its server allows that.
+
+Sources: RFC 9110 (Range, If-Range, Content-Range, strong and weak ETags); Amazon S3, GetObject (an address that is
+signed for GET refuses HEAD, so that size and ETag are read off a GET of one byte).
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from typing import Any
+
+from tuneloop.errors import LinkExpired, ProviderUnavailable, RateLimited, UnexpectedAnswer
+from tuneloop.providers.provider import SourceChanged, WeightsSource
+from tuneloop.transport import StreamedAnswer, Transport
+
+_PART = 206
+_NO_SUCH_RANGE = 416
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+_TRIES = 3
+"""How many answers in a row may bring no byte: links that are refused at once, connections that break."""
+_PAUSE_S = 0.5
+
+
+class LinkedFile:
+    """One file. Making it asks for a link and for the first byte.
+
+    Args:
+        transport: HTTP to the provider.
+        link: Asks the provider for an address that is good for now.
+    """
+
+    def __init__(self, transport: Transport, link: Callable[[], str]) -> None:
+        self._transport = transport
+        self._fresh_link = link
+        self._link = link()
+        self._size_bytes: int | None = None
+        self._etag: str | None = None
+        self._look()
+
+    def source(self, file_name: str) -> WeightsSource:
+        """What the rest of Tuneloop sees of it."""
+        return WeightsSource(file_name, self._size_bytes, self._etag, self.read)
+
+    def read(self, start: int, stop: int | None) -> AbstractContextManager[Iterator[bytes]]:
+        """Open some bytes, or all; see `WeightsSource`."""
+        if self._etag is None or stop is None:
+            return self._whole()
+        return closing(self._range(start, stop, self._etag))
+
+    def _look(self) -> None:
+        """Find out size and ETag, and whether there are ranges."""
+        accepted = (200, _PART, _NO_SUCH_RANGE)
+        with self._opened({"Range": "bytes=0-0"}, accepted) as answer:
+            etag = answer.headers.get("etag", "")
+            found = _CONTENT_RANGE.fullmatch(answer.headers.get("content-range", ""))
+            if answer.status == _PART and found:
+                self._size_bytes = int(found[3])
+                # A weak ETag may stay while bytes change, and no server takes it in If-Range.
+                self._etag = etag if etag.startswith('"') else None
+                for _ in answer.chunks:
+                    """Read to its end, so that the connection is used again."""
+            elif answer.status == 200 and answer.headers.get("content-length", "").isdigit():  # noqa: PLR2004
+                self._size_bytes = int(answer.headers["content-length"])
+
+    @contextmanager
+    def _whole(self) -> Iterator[Iterator[bytes]]:
+        with self._opened({}, (200,)) as answer:
+            yield answer.chunks
+
+    def _range(self, start: int, stop: int, etag: str) -> Generator[bytes, None, None]:
+        position, fruitless = start, 0
+        while position < stop:
+            before = position
+            try:
+                headers = {"Range": f"bytes={position}-{stop - 1}", "If-Range": etag}
+                with self._opened(headers, (200, _PART, _NO_SUCH_RANGE)) as answer:
+                    self._expect_part(answer, position, stop, etag)
+                    for chunk in answer.chunks:
+                        position += len(chunk)
+                        yield chunk
+            except (LinkExpired, RateLimited, SourceChanged):
+                raise
+            except ProviderUnavailable:
+                fruitless = 0 if position > before else fruitless + 1
+                if fruitless == _TRIES:
+                    raise
+                time.sleep(_PAUSE_S * fruitless)
+
+    @contextmanager
+    def _opened(self, headers: Mapping[str, str], accept: tuple[int, ...]) -> Iterator[StreamedAnswer]:
+        """GET by the link at hand, and by a fresh one where it has expired."""
+        with ExitStack() as stack:
+            for tries_left in reversed(range(_TRIES)):
+                try:
+                    opened = self._transport.open_answer(self._link, headers, accept=accept)
+                    answer = stack.enter_context(opened)
+                    break
+                except LinkExpired:
+                    if not tries_left:
+                        raise
+                    self._link = self._fresh_link()
+            yield answer
+
+    def _expect_part(self, answer: StreamedAnswer, start: int, stop: int, etag: str) -> None:
+        """Refuse whatever is not the bytes that were asked for, of the same file."""
+        found = _CONTENT_RANGE.fullmatch(answer.headers.get("content-range", ""))
+        details: dict[str, Any] = {"provider": self._transport.provider, "status": answer.status}
+        same = answer.headers.get("etag", etag) == etag and (found is None or int(found[3]) == self._size_bytes)
+        if answer.status != _PART or not same:
+            raise SourceChanged("the file has changed while it was fetched; it is fetched anew", **details)
+        if found is None or int(found[1]) != start or not start <= int(found[2]) < stop:
+            raise UnexpectedAnswer(f"bytes {start} to {stop - 1} were asked for, and others came", **details)
