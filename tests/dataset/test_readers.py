@@ -50,7 +50,7 @@ ODD_NAMES = st.text(min_size=1, max_size=40) | st.sampled_from(
 LONG_CAPTION = st.integers(100, 70_000).map(lambda size: "ein Täßchen, " * (size // 13))
 CAPTIONS = st.none() | st.just("") | st.text(st.characters(codec="utf-8")) | LONG_CAPTION
 # Sizes around those at which pieces are joined and read, and many that no one thought of.
-SIZES = st.integers(1, 3000) | st.sampled_from([1, 16_383, 16_384, 16_385, 1_048_575, 1_048_576, 1_048_577])
+SIZES = st.integers(1, 3000) | st.sampled_from([1, 16_383, 16_384, 16_385, 262_143, 262_144, 262_145, 600_000])
 
 
 @dataclass(frozen=True)
