@@ -95,7 +95,7 @@ def upload_dataset(desk: Desk, run: RunFile) -> UploadedDataset:
         return UploadedDataset(address=public.url, sha256=public.sha256, size_bytes=public.size_bytes)
     archive = desk.archive(run)
     uploaded = desk.provider.upload(archive)
-    get_run_logger().info("uploaded %d bytes, sha256 %s", uploaded.size_bytes, uploaded.sha256)
+    get_run_logger().info("uploaded %d bytes, dataset %s", uploaded.size_bytes, run.dataset_digest[:16])
     return uploaded
 
 

@@ -101,7 +101,7 @@ class BflProvider(Provider):
 
     def upload(self, archive: Archive) -> UploadedDataset:
         """Nothing to do: the zip travels within the submit."""
-        return UploadedDataset(address=None, sha256=archive.sha256, size_bytes=archive.size_bytes)
+        return UploadedDataset(address=None, sha256=None, size_bytes=archive.size_bytes)
 
     def submit(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import base64
+import binascii
 import json
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -10,6 +10,9 @@ from typing import Any
 from tuneloop.request_body import PaidBody
 
 _FIELD = "file_data"
+_ENCODED_AT_ONCE = 48 * 1024
+"""A multiple of three, 64 KiB when encoded. Above 128 KiB every encoded piece would be fresh memory from the
+kernel, which halves the speed; http.client sends each piece with one call, so smaller ones gain nothing."""
 
 
 def finetune_body(document: dict[str, Any], zip_chunks: Iterable[bytes], zip_size_bytes: int) -> PaidBody:
@@ -33,13 +36,19 @@ def finetune_body(document: dict[str, Any], zip_chunks: Iterable[bytes], zip_siz
 
 
 def _base64(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Encode a stream; only whole groups of three bytes may be encoded before its end."""
+    """Encode a stream in equal pieces of whole groups; only its end may be encoded with a filling."""
     rest = b""
     for chunk in chunks:
-        data = rest + chunk
-        whole = len(data) - len(data) % 3
-        rest = data[whole:]
-        if whole:
-            yield base64.b64encode(data[:whole])
+        taken = _ENCODED_AT_ONCE - len(rest) if rest else 0
+        rest += chunk[:taken]
+        if rest and len(rest) < _ENCODED_AT_ONCE:
+            continue
+        if rest:
+            yield binascii.b2a_base64(rest, newline=False)
+        end = len(chunk) - (len(chunk) - taken) % _ENCODED_AT_ONCE
+        whole = memoryview(chunk)
+        for start in range(taken, end, _ENCODED_AT_ONCE):
+            yield binascii.b2a_base64(whole[start : start + _ENCODED_AT_ONCE], newline=False)
+        rest = chunk[end:]
     if rest:
-        yield base64.b64encode(rest)
+        yield binascii.b2a_base64(rest, newline=False)

@@ -67,10 +67,6 @@ class Archive(Protocol):
     def size_bytes(self) -> int:
         """Its size, known before it is written."""
 
-    @property
-    def sha256(self) -> str | None:
-        """Its sha256, None before the first whole pass."""
-
     def chunks(self) -> Iterator[bytes]:
         """Its bytes, from the start."""
 

@@ -134,7 +134,7 @@ class SegmindProvider(Provider):
         self._expect_host(address, answer)
         self._transport.put_stream(presigned, archive.chunks(), archive.size_bytes)
         self._prove_uploaded(address, archive.size_bytes)
-        return UploadedDataset(address=address, sha256=archive.sha256, size_bytes=archive.size_bytes)
+        return UploadedDataset(address=address, sha256=None, size_bytes=archive.size_bytes)
 
     def _prove_uploaded(self, address: str, size_bytes: int) -> None:
         """Compare the stored size. A private bucket answers 403: then the PUT's own answer is the proof."""

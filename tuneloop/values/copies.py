@@ -42,6 +42,8 @@ class PictureCopy(Frozen):
     """Height of the copy."""
     format: PictureFormat
     """Format of the copy."""
+    crc32: int | None = Field(default=None, ge=0, lt=1 << 32)
+    """CRC-32 of the copy's bytes: packing compares it, and computes the sha256 where it is None."""
 
 
 class CopyList(Frozen):

@@ -34,6 +34,8 @@ class DatasetItem(Frozen):
     """Number of the edit pair, None for single pictures."""
     file_name: str
     """Name of the source file, for people only: it stays outside the digest."""
+    crc32: int | None = Field(default=None, ge=0, lt=1 << 32)
+    """CRC-32 of the source file's bytes, None in old manifests: packing compares it. Outside the digest."""
 
 
 class DatasetManifest(Frozen):

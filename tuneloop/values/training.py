@@ -100,7 +100,7 @@ class UploadedDataset(Frozen):
     address: str | None = Field(repr=False)
     """Address to name in the submit, without any signature; None where the zip travels within the submit."""
     sha256: str | None
-    """Sha256 of the zip, 64 hex digits."""
+    """Sha256 of a zip at a public address, 64 hex digits; None for our own, whose pictures are checked instead."""
     size_bytes: int
     """Size of the zip."""
 

@@ -1,0 +1,1 @@
+"""What moving data costs, beside what others would use and what the machine allows."""
