@@ -107,7 +107,9 @@ def webhooks(
 
 @app.command()
 def check(
-    dataset: Annotated[str, typer.Argument(help="Folder of pictures, with captions beside them.")],
+    dataset: Annotated[
+        str, typer.Argument(help="Folder of pictures with captions, a zip, or s3://bucket/prefix.")
+    ],
     provider: Annotated[str, typer.Option(help="Whose limits count: segmind or bfl.")],
     trainer: Annotated[
         str | None, typer.Option(help="Which of its trainers, such as kontext-lora; its first one without it.")
@@ -132,9 +134,11 @@ def check(
         recipe_of,
         show_check,
     )
+    from tuneloop.sources.opening import opened  # noqa: PLC0415 - as above
 
     recipe = recipe_of(provider, trainer)
-    found = check_folder(Path(dataset).expanduser(), recipe, trigger_word)
+    with opened(dataset) as source:
+        found = check_folder(source.folder, recipe, trigger_word)
     if json_file is not None:
         json_file.write_text(json.dumps(check_document(found, dataset, recipe), indent=1) + "\n")
     show_check(found, recipe, Console())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from prefect import flow
@@ -11,13 +10,14 @@ from prefect.runtime import deployment, flow_run
 from prefect.states import Completed
 
 from flows import steps
+from flows.bar import Bar
+from flows.dataset_story import brought_in, looked_at
 from flows.desk import Desk, open_desk
 from flows.judging_story import decide
 from tuneloop.adoption import adopt
 from tuneloop.clock import now
-from tuneloop.dataset.captions import CaptionRule
 from tuneloop.dataset.keep import store_pictures
-from tuneloop.dataset.scan import ScannedDataset, scan
+from tuneloop.dataset.scan import ScannedDataset
 from tuneloop.errors import ConfigurationError
 from tuneloop.values.adopted_recipes import ADOPTED, Adopted, Trainer
 from tuneloop.values.dataset import DatasetManifest
@@ -55,7 +55,7 @@ def adopt_model(
     desk = open_desk(store, credentials)
     recipe = ADOPTED[trainer](job_id=job_id, trigger_word=trigger_word)
     _check(desk, recipe, dataset)
-    manifest = _dataset(desk, recipe, dataset)
+    manifest = _dataset(desk, model, recipe, dataset)
     run = _run_file(desk, model, recipe, manifest, evaluation)
     adopt(desk.ledger, desk.provider, run, job_id)
     collected = steps.collect(desk, run)
@@ -74,17 +74,16 @@ def _check(desk: Desk, recipe: Adopted, dataset: str | None) -> None:
         raise ConfigurationError("dataset: this model edits pictures; name a folder of pairs to judge it on")
 
 
-def _dataset(desk: Desk, recipe: Adopted, dataset: str | None) -> DatasetManifest:
+def _dataset(desk: Desk, model: str, recipe: Adopted, dataset: str | None) -> DatasetManifest:
     """What the model was trained on, as far as it is known."""
     if dataset is None:
-        scanned = ScannedDataset(
-            manifest=DatasetManifest(items=(), source="not known: the model was adopted"), files={}
-        )
-    else:
-        as_it_is = CaptionRule(trigger_word=None, instance_prompt=None, provider_captions=True)
-        scanned = scan(Path(dataset).expanduser(), as_it_is, pairs=recipe.edit_pairs)
-    store_pictures(scanned, desk.store)
-    return scanned.manifest
+        unknown = DatasetManifest(items=(), source="not known: the model was adopted")
+        store_pictures(ScannedDataset(manifest=unknown, files={}), desk.store)
+        return unknown
+    bar = Bar(f"stored-{model}", "Pictures into the store", "pictures")
+    with looked_at(desk, dataset, recipe, adopted=True) as looked:
+        brought_in(desk, looked, model, recipe, bar.show)
+        return looked.dataset.manifest
 
 
 def _run_file(

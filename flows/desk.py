@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
 from blocks.opening import open_account, open_store
+from tuneloop.dataset.copies import load_copies
 from tuneloop.dataset.keep import load_manifest
 from tuneloop.dataset.pack import DatasetArchive
 from tuneloop.ledger import Ledger
 from tuneloop.providers.provider import Provider
+from tuneloop.sources.bucket import default_client
+from tuneloop.storage.s3 import S3Store
 from tuneloop.storage.store import Store
 from tuneloop.storage.verification import verify
 from tuneloop.values.adopted_recipes import recorded_recipe
 from tuneloop.values.recipe_fields import RecipeFields
 from tuneloop.values.records import RunFile
 from tuneloop.values.spending import Limits
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,12 @@ class Desk:
 
     def archive(self, run: RunFile) -> DatasetArchive:
         """The zip of a run's dataset, made from the store."""
-        return DatasetArchive(load_manifest(run.dataset_digest, self.store), self.store)
+        copies = load_copies(run.dataset_digest, self.recipe(run).normalise, self.store).copies
+        return DatasetArchive(load_manifest(run.dataset_digest, self.store), self.store, copies)
+
+    def bucket_client(self, bucket: str) -> S3Client:
+        """What reads a dataset's bucket: the store's own client, where the store is on S3; else boto3's own."""
+        return self.store.client if isinstance(self.store, S3Store) else default_client(bucket)
 
     def trigger_word(self, run: RunFile) -> str | None:
         """What {trigger} stands for in this run's prompts."""

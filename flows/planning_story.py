@@ -8,8 +8,9 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
+from flows.dataset_story import looked_at
 from flows.desk import Desk
-from flows.wish import Wish, check_it_fits, run_file, scanned
+from flows.wish import Wish, check_it_fits, run_file
 from tuneloop.planning import RunPlan, plan_run
 from tuneloop.submission import price_of
 
@@ -23,9 +24,9 @@ def plan_of(desk: Desk, wish: Wish) -> RunPlan:
         ConfigurationError, DatasetError: What the run itself would be refused for.
     """
     check_it_fits(desk, wish)
-    with scanned(desk, wish) as (dataset, public):
-        manifest = dataset.manifest
-    run = run_file(desk, wish, manifest, public, "dry-run")
+    with looked_at(desk, wish.dataset, wish.recipe) as looked:
+        manifest = looked.dataset.manifest
+    run = run_file(desk, wish, manifest, looked.public, "dry-run")
     return plan_run(desk.ledger, run, manifest, desk.limits, price_of(wish.recipe, desk.limits))
 
 

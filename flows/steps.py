@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, cast
-from uuid import UUID
+from typing import Any
 
 from prefect import task
-from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
+from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.logging import get_run_logger
 from prefect.tasks import Task
 
+from flows.bar import Bar, WatchedArchive
+from flows.dataset_story import brought_in, looked_at
 from flows.desk import Desk
 from flows.telling import tell_training
-from flows.wish import Wish, scanned
+from flows.wish import Wish
 from tuneloop.collection import collect_weights
-from tuneloop.dataset.keep import store_pictures
 from tuneloop.errors import ProviderUnavailable, StoreUnavailable
 from tuneloop.evaluation.render import Subject, render
 from tuneloop.evaluation.report import Evidence, report_name, write_report
@@ -55,31 +54,18 @@ _TRIED_AGAIN: dict[str, Any] = {
 """For steps that cost nothing: minutes of patience, where the transport has seconds. Never for a paid one."""
 
 
-def _progress(key: str, what: str) -> Callable[[int, int | None], None]:
-    """A progress bar in the UI, moved at most once per percent."""
-    artifact = cast("UUID", create_progress_artifact(progress=0.0, key=key, description=what))
-    shown = 0
-
-    def show(done: int, total: int | None) -> None:
-        nonlocal shown
-        percent = int(100 * done / total) if total else 0
-        if percent > shown:
-            shown = percent
-            update_progress_artifact(artifact, progress=float(percent))
-
-    return show
-
-
 @task(name="scan-dataset", task_run_name="scan-dataset", cache_policy=NO_CACHE)
 def scan_dataset(desk: Desk, wish: Wish) -> tuple[DatasetManifest, PublicDataset | None]:
-    """Decode every picture, read every caption, and bring both into the store under their digests."""
-    with scanned(desk, wish) as (dataset, public):
-        manifest = dataset.manifest
-        get_run_logger().info(
-            "%d pictures, %d bytes, dataset %s", len(manifest.items), manifest.size_bytes, manifest.digest[:16]
-        )
-        store_pictures(dataset, desk.store)
-    return manifest, public
+    """Check every picture and caption, and bring all of it into the store under its digests."""
+    checking = Bar(f"checked-{wish.model}", "Pictures checked", "pictures")
+    storing = Bar(f"stored-{wish.model}", "Pictures into the store", "pictures")
+    with looked_at(desk, wish.dataset, wish.recipe, checking.show) as looked:
+        brought_in(desk, looked, wish.model, wish.recipe, storing.show)
+        manifest = looked.dataset.manifest
+    get_run_logger().info(
+        "%d pictures, %d bytes, dataset %s", len(manifest.items), manifest.size_bytes, manifest.digest[:16]
+    )
+    return manifest, looked.public
 
 
 @task(
@@ -93,8 +79,8 @@ def upload_dataset(desk: Desk, run: RunFile) -> UploadedDataset:
         public = run.public_dataset
         check_still_there(public)
         return UploadedDataset(address=public.url, sha256=public.sha256, size_bytes=public.size_bytes)
-    archive = desk.archive(run)
-    uploaded = desk.provider.upload(archive)
+    bar = Bar(f"upload-{run.model}", "Dataset to the provider", "bytes")
+    uploaded = desk.provider.upload(WatchedArchive(desk.archive(run), bar.show))
     get_run_logger().info("uploaded %d bytes, dataset %s", uploaded.size_bytes, run.dataset_digest[:16])
     return uploaded
 
@@ -118,8 +104,8 @@ def submit(
 )
 def collect(desk: Desk, run: RunFile) -> Collected:
     """Stream the trained weights into the store, check them, and record them last."""
-    show = _progress(f"weights-{run.model}", "Weights into the store")
-    collected = collect_weights(desk.ledger, desk.provider, run.key, run.generation, show)
+    bar = Bar(f"weights-{run.model}", "Weights into the store", "bytes")
+    collected = collect_weights(desk.ledger, desk.provider, run.key, run.generation, bar.show)
     get_run_logger().info("%s bytes of weights in %s", collected.size_bytes, collected.weights)
     return collected
 
@@ -129,8 +115,8 @@ def render_pictures(
     desk: Desk, provider: Provider, subject: Subject, plan: EvaluationPlan, model: str, role: str
 ) -> Evaluation:
     """Render what the plan asks for and is not in the store yet."""
-    show = _progress(f"pictures-{role}-{model}", f"Pictures of the {role}")
-    evaluation = render(desk.store, provider, subject, plan, show)
+    bar = Bar(f"pictures-{role}-{model}", f"Pictures of the {role}", "pictures")
+    evaluation = render(desk.store, provider, subject, plan, bar.show)
     for picture in evaluation.findings:
         get_run_logger().warning("%s, seed %d: %s", picture.prompt, picture.seed, picture.finding)
     return evaluation

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from prefect.runtime import deployment
 
 from flows.desk import Desk
 from tuneloop.budget import Budget
 from tuneloop.clock import now
-from tuneloop.dataset.captions import CaptionRule
-from tuneloop.dataset.scan import ScannedDataset, scan
 from tuneloop.errors import ConfigurationError
 from tuneloop.generations import choose_generation
-from tuneloop.sources.opening import opened
 from tuneloop.submission import price_of
 from tuneloop.values.dataset import DatasetManifest, PublicDataset
 from tuneloop.values.plan import EvaluationPlan
@@ -59,27 +53,6 @@ def check_it_fits(desk: Desk, wish: Wish) -> None:
     if wish.visibility != "unchanged" and not provider.capabilities.visibility:
         raise ConfigurationError(f"visibility: {provider.name} has no such thing; leave it unchanged")
     Budget(desk.ledger, provider.account, desk.limits).check_price(price_of(recipe, desk.limits))
-
-
-@contextmanager
-def scanned(desk: Desk, wish: Wish) -> Iterator[tuple[ScannedDataset, PublicDataset | None]]:
-    """Decode every picture and read every caption; the files are there while the block lasts.
-
-    Raises:
-        DatasetError: Names each file that cannot be used, the reason and the remedy.
-    """
-    with opened(wish.dataset, provider_fetches=desk.provider.capabilities.public_url) as source:
-        # Captions of a zip that the provider fetches by itself cannot be mended, only read.
-        yield _scan(source.folder, wish.recipe, as_they_are=source.public is not None), source.public
-
-
-def _scan(folder: Path, recipe: RecipeFields, *, as_they_are: bool) -> ScannedDataset:
-    rule = CaptionRule(
-        trigger_word=None if as_they_are else recipe.trigger,
-        instance_prompt=None if as_they_are else recipe.fallback_caption,
-        provider_captions=as_they_are or recipe.provider_captions,
-    )
-    return scan(folder, rule, pairs=recipe.edit_pairs)
 
 
 def run_file(

@@ -134,7 +134,7 @@ def test_upload_completed_by_somebody_else_is_described(s3_store: S3Store) -> No
     def complete(done: int, _: int | None) -> None:
         if done > 2 * PART_SIZE and not completed:
             completed.append(done)
-            stored = transfer(S3Store(s3_store._client, s3_store._bucket, PREFIX), NAME, File(FILE).source, "w")
+            stored = transfer(S3Store(s3_store.client, s3_store._bucket, PREFIX), NAME, File(FILE).source, "w")
             assert stored.sha256 == sha256(FILE)
 
     assert transfer(s3_store, NAME, file.source, "w", complete).sha256 == sha256(FILE)
@@ -184,7 +184,7 @@ def test_part_of_another_size_on_the_server_is_never_completed(s3_store: S3Store
 
 def test_lists_of_parts_go_on_over_pages(watched: S3Store, proxy: Orders) -> None:
     killed_at(watched, File(FILE), 2 * PART_SIZE + 5_000)
-    watched._client.meta.events.register(
+    watched.client.meta.events.register(
         "before-parameter-build.s3.ListParts", lambda params, **_: params.update(MaxParts=1)
     )
     file = File(FILE)

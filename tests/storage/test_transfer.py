@@ -27,7 +27,7 @@ def again(store: Store) -> Store:
     if isinstance(store, LocalDirectory):
         return LocalDirectory(store._folder, part_size=store.part_size)
     mine = cast(S3Store, store)
-    return S3Store(mine._client, mine._bucket, mine._prefix, part_size=mine.part_size)
+    return S3Store(mine.client, mine._bucket, mine._prefix, part_size=mine.part_size)
 
 
 @pytest.fixture

@@ -82,7 +82,7 @@ def scan(
     """
     found = preflight(folder, rule, profile, pairs=pairs, known=known or {}, on_progress=on_progress)
     if found.dataset is None:
-        raise DatasetError(_report(folder, errors_in(found.findings)))
+        raise DatasetError(refusal(str(folder), errors_in(found.findings)))
     return found.dataset
 
 
@@ -195,9 +195,9 @@ def _item(one: Taken, *, pairs: bool) -> tuple[str, DatasetItem]:
     return one.picture.owner, item.model_copy(update={"role": half.role})
 
 
-def _report(folder: Path, errors: tuple[Finding, ...]) -> str:
+def refusal(source: str, errors: tuple[Finding, ...]) -> str:
     """Name the first errors, one a line, and count the others."""
-    lines = [f"The dataset in {folder} cannot be used:", *(error.sentence for error in errors[:_ERRORS_NAMED])]
+    lines = [f"The dataset in {source} cannot be used:", *(error.sentence for error in errors[:_ERRORS_NAMED])]
     if len(errors) > _ERRORS_NAMED:
         lines.append(f"and {len(errors) - _ERRORS_NAMED} more")
     return "\n".join(lines)

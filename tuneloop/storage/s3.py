@@ -65,7 +65,8 @@ class S3Store(Store):
             raise ConfigurationError(
                 f"{prefix!r} cannot be the prefix of a store: use A-Z a-z 0-9 . _ - with / between parts."
             )
-        self._client = client
+        self.client = client
+        """What reaches the server. Datasets in other buckets of it are read with it too."""
         self._bucket = bucket
         self._prefix = f"{prefix}/" if prefix else ""
         self.part_size = part_size
@@ -79,7 +80,7 @@ class S3Store(Store):
             time.sleep(pause_s)
             try:
                 with self._refusals(name):
-                    self._client.put_object(Bucket=self._bucket, Key=key, Body=data, IfNoneMatch="*")
+                    self.client.put_object(Bucket=self._bucket, Key=key, Body=data, IfNoneMatch="*")
             except StoreUnavailable as error:
                 last = error
             else:
@@ -97,15 +98,15 @@ class S3Store(Store):
         """Read a whole object. See `Store.read`."""
         key = self._key(name)
         with self._refusals(name):
-            return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+            return self.client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
 
     @contextmanager
     def open(self, name: str) -> Iterator[BinaryIO]:
         """Open an object for reading. See `Store.open`."""
         key = self._key(name)
         with self._refusals(name):
-            body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"]
-        raw = BodyStream(body, self.uri_of(name), self._client.meta.endpoint_url)
+            body = self.client.get_object(Bucket=self._bucket, Key=key)["Body"]
+        raw = BodyStream(body, self.uri_of(name), self.client.meta.endpoint_url)
         with closing(io.BufferedReader(raw, _READ_AHEAD)) as stream:
             yield stream
 
@@ -114,12 +115,12 @@ class S3Store(Store):
         key = self._key(name)
         with self._refusals(name):
             try:
-                return self._client.head_object(Bucket=self._bucket, Key=key)["ContentLength"]
+                return self.client.head_object(Bucket=self._bucket, Key=key)["ContentLength"]
             except ClientError as error:
                 if error.response["ResponseMetadata"]["HTTPStatusCode"] != HTTPStatus.NOT_FOUND:
                     raise
             # An answer to HEAD has no body: a missing bucket looks like a missing object.
-            self._client.head_bucket(Bucket=self._bucket)
+            self.client.head_bucket(Bucket=self._bucket)
         return None
 
     def names(self, prefix: str) -> Iterator[str]:
@@ -128,7 +129,7 @@ class S3Store(Store):
 
     def written(self, prefix: str) -> Iterator[tuple[str, datetime]]:
         """Every name that starts with `prefix`, with its time of writing. See `Store.written`."""
-        pages = self._client.get_paginator("list_objects_v2").paginate(
+        pages = self.client.get_paginator("list_objects_v2").paginate(
             Bucket=self._bucket, Prefix=self._prefix + checked_prefix(prefix)
         )
         with self._refusals(prefix):
@@ -153,15 +154,15 @@ class S3Store(Store):
 
     def begin_upload(self, name: str) -> str:
         """Begin an upload in parts. See `Store.begin_upload`."""
-        return begin(self._client, self._bucket, self._key(name))
+        return begin(self.client, self._bucket, self._key(name))
 
     def open_upload(self, name: str, upload: str, parts: Sequence[Part]) -> S3Upload:
         """Open an upload. See `Store.open_upload`."""
-        return S3Upload(self._client, self._place(name, upload), parts, lambda: self.exists(name))
+        return S3Upload(self.client, self._place(name, upload), parts, lambda: self.exists(name))
 
     def drop_upload(self, name: str, upload: str) -> None:
         """Give an upload up. See `Store.drop_upload`."""
-        abort(self._client, self._place(name, upload))
+        abort(self.client, self._place(name, upload))
 
     def sweep(self, prefix: str, older_than: timedelta) -> int:
         """Abort uploads that nobody has completed. See `Store.sweep`."""
@@ -177,17 +178,17 @@ class S3Store(Store):
         """Delete a marker. See `Store.delete_marker`."""
         key = self._key(checked_marker(name))
         with self._refusals(name):
-            self._client.delete_object(Bucket=self._bucket, Key=key)
+            self.client.delete_object(Bucket=self._bucket, Key=key)
 
     def _upload(self, name: str, parts: Iterable[io.BytesIO]) -> bool:
-        with MultipartUpload(self._client, self._bucket, self._key(name)) as upload:
+        with MultipartUpload(self.client, self._bucket, self._key(name)) as upload:
             for part in parts:
                 upload.add(part)
             # As in `S3Upload.complete`: asked before it, because not every server honours the condition.
             return not self.exists(name) and completed(upload.complete, lambda: self.exists(name))
 
     def _unfinished(self, prefix: str, before: datetime) -> list[tuple[str, str]]:
-        pages = self._client.get_paginator("list_multipart_uploads").paginate(
+        pages = self.client.get_paginator("list_multipart_uploads").paginate(
             Bucket=self._bucket, Prefix=self._prefix + checked_prefix(prefix)
         )
         with self._refusals(prefix):
@@ -214,4 +215,4 @@ class S3Store(Store):
         return self._prefix + checked_name(name)
 
     def _refusals(self, name: str) -> AbstractContextManager[None]:
-        return s3_refusals(self.uri_of(name), self._client.meta.endpoint_url)
+        return s3_refusals(self.uri_of(name), self.client.meta.endpoint_url)

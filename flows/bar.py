@@ -1,0 +1,87 @@
+"""Progress of long work: a bar on the run's page, and a line in the log now and then."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Literal, cast
+from uuid import UUID
+
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.logging import get_run_logger
+
+from tuneloop.providers.provider import Archive
+
+_SHOWN_EVERY_S = 1.0
+_LOGGED_EVERY_S = 15.0
+
+
+class Bar:
+    """One progress bar. It is made at the first news: work that was done before shows none.
+
+    Args:
+        key: Key of the artifact.
+        what: What is going on.
+        unit: What is counted.
+    """
+
+    def __init__(self, key: str, what: str, unit: Literal["bytes", "pictures"]) -> None:
+        self._key, self._what, self._unit = key, what, unit
+        self._artifact: UUID | None = None
+        self._started = self._shown = self._logged = time.monotonic()
+        self._first = 0
+
+    def show(self, done: int, total: int | None) -> None:
+        """Tell how far it is; `total` is None where nobody knows."""
+        now = time.monotonic()
+        if self._artifact is None:
+            made = create_progress_artifact(progress=0.0, key=self._key, description=self._what)
+            self._artifact = cast("UUID", made)
+            self._first, self._started = done, now
+        if now - self._shown < _SHOWN_EVERY_S and done != total:
+            return
+        self._shown = now
+        line = f"{self._what}: {self._amount(done, total)}{self._rate(done, now)}"
+        percent = 100 * done / total if total else 0.0
+        update_progress_artifact(self._artifact, progress=percent, description=line)
+        if now - self._logged >= _LOGGED_EVERY_S:
+            self._logged = now
+            get_run_logger().info("%s", line)
+
+    def _amount(self, done: int, total: int | None) -> str:
+        if self._unit == "pictures":
+            return f"{done} of {total}" if total else str(done)
+        return f"{done / 1e6:,.1f} of {total / 1e6:,.1f} MB" if total else f"{done / 1e6:,.1f} MB"
+
+    def _rate(self, done: int, now: float) -> str:
+        seconds = now - self._started
+        if seconds < _SHOWN_EVERY_S:
+            return ""
+        rate = (done - self._first) / seconds
+        return f", {rate:,.1f} pictures/s" if self._unit == "pictures" else f", {rate / 1e6:,.1f} MB/s"
+
+
+class WatchedArchive:
+    """An archive that tells how much of it has been read.
+
+    Args:
+        archive: The archive.
+        on_progress: Told (bytes so far, bytes in all); begins again with every new pass.
+    """
+
+    def __init__(self, archive: Archive, on_progress: Callable[[int, int | None], None]) -> None:
+        self._archive = archive
+        self._on_progress = on_progress
+
+    @property
+    def size_bytes(self) -> int:
+        """Its size."""
+        return self._archive.size_bytes
+
+    def chunks(self) -> Iterator[bytes]:
+        """Its bytes, from the start."""
+        done = 0
+        for chunk in self._archive.chunks():
+            done += len(chunk)
+            self._on_progress(done, self.size_bytes)
+            yield chunk

@@ -1,0 +1,118 @@
+"""From whatever a dataset is named by to a checked manifest in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from prefect.artifacts import create_markdown_artifact
+from prefect.logging import get_run_logger
+
+from flows.desk import Desk
+from tuneloop.dataset import inspection_cache
+from tuneloop.dataset.captions import CaptionRule
+from tuneloop.dataset.copies import make_copies
+from tuneloop.dataset.keep import load_manifest, store_pictures
+from tuneloop.dataset.scan import Preflight, ScannedDataset, preflight, refusal
+from tuneloop.errors import ConfigurationError, DatasetError
+from tuneloop.evaluation.dataset_page import write_dataset_page
+from tuneloop.sources.opening import opened
+from tuneloop.values.dataset import DatasetManifest, PublicDataset
+from tuneloop.values.findings import errors_in
+from tuneloop.values.recipe_fields import RecipeFields
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A dataset that was looked at; its files are there while the block lasts that opened it.
+
+    Attributes:
+        found: What the preflight found.
+        source: What people call it.
+        public: The zip that the provider fetches by itself, None where it is sent what we pack.
+    """
+
+    found: Preflight
+    source: str
+    public: PublicDataset | None
+
+    @property
+    def dataset(self) -> ScannedDataset:
+        """The dataset. Raises `DatasetError` where it cannot be used, naming each file."""
+        if self.found.dataset is None:
+            raise DatasetError(refusal(self.source, errors_in(self.found.findings)))
+        # A zip or a bucket was unpacked to a folder that is soon gone.
+        manifest = self.found.dataset.manifest.model_copy(update={"source": self.source})
+        return self.found.dataset.model_copy(update={"manifest": manifest})
+
+
+@contextmanager
+def looked_at(
+    desk: Desk, dataset: str, recipe: RecipeFields, on_progress: Progress | None = None, *, adopted: bool = False
+) -> Iterator[Looked]:
+    """Open a dataset and find everything that is wrong with it; nothing is written.
+
+    Args:
+        desk: Opened blocks.
+        dataset: A folder, a zip, a public address or `s3://…`.
+        recipe: Whose limits and caption rules count.
+        on_progress: Told (pictures done, pictures in all).
+        adopted: The model was trained elsewhere: captions are taken as they are.
+    """
+    fetches = desk.provider.capabilities.public_url and not adopted
+    with opened(dataset, client_for=desk.bucket_client, provider_fetches=fetches) as source:
+        if source.public is not None and recipe.normalise is not None:
+            raise ConfigurationError(
+                f"recipe.normalise: {desk.provider.name} fetches {source.label} by itself, so nothing in it can "
+                "be changed; name a folder, or leave normalise empty"
+            )
+        # Captions of a zip that the provider fetches by itself cannot be mended, only read.
+        as_they_are = adopted or source.public is not None
+        rule = CaptionRule(
+            trigger_word=None if as_they_are else recipe.trigger,
+            instance_prompt=None if as_they_are else recipe.fallback_caption,
+            provider_captions=as_they_are or recipe.provider_captions,
+        )
+        known = inspection_cache.load(desk.store, source.label)
+        found = preflight(
+            source.folder, rule, recipe.profile, pairs=recipe.edit_pairs, known=known, on_progress=on_progress
+        )
+        yield Looked(found, source.label, source.public)
+
+
+def brought_in(desk: Desk, looked: Looked, model: str, recipe: RecipeFields, on_progress: Progress) -> None:
+    """Put a dataset into the store with the copies that are sent in its place, and show it on the run's page.
+
+    Args:
+        desk: Opened blocks.
+        looked: The dataset.
+        model: For whose champion it is compared with.
+        recipe: Says how pictures are prepared.
+        on_progress: Told (pictures stored, pictures in all).
+
+    Raises:
+        DatasetError: It cannot be used. The page names every finding all the same.
+    """
+    inspection_cache.keep(desk.store, looked.source, looked.found.facts.values())
+    for finding in looked.found.findings:
+        get_run_logger().warning("%s: %s", finding.severity, finding.sentence)
+    if looked.found.dataset is None:
+        _show(desk, looked, model, None)
+    dataset = looked.dataset
+    store_pictures(dataset, desk.store, on_progress)
+    if looked.public is None:
+        made = make_copies(dataset.manifest, dataset.files, dataset.facts, recipe.normalise, desk.store)
+        if made.copies:
+            get_run_logger().info("%d pictures are sent as changed copies", len(made.copies))
+    _show(desk, looked, model, dataset.manifest)
+
+
+def _show(desk: Desk, looked: Looked, model: str, manifest: DatasetManifest | None) -> None:
+    champion = desk.ledger.champion(model)
+    before = load_manifest(champion.dataset_digest, desk.store) if champion else None
+    page = write_dataset_page(desk.store, manifest, looked.found.findings, before)
+    counts = f"{looked.found.pictures} pictures, {len(looked.found.findings)} findings"
+    create_markdown_artifact(key=f"dataset-{model}", markdown=page, description=counts)
