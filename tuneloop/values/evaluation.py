@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from tuneloop.values.frozen import Frozen
 from tuneloop.values.gate import ScoreDifference
 
@@ -21,7 +23,7 @@ class JudgedPicture(Frozen):
     """Sha256 of the stored picture that was edited; None for models that do not edit."""
     finding: str | None = None
     """What is wrong with it, in words; None where nothing is."""
-    scores: dict[str, float] = {}
+    scores: dict[str, float] = Field(default_factory=dict)
     """What was measured of it, each 0 to 1; empty where there is nothing to measure."""
     nearest: str | None = None
     """Sha256 of the training picture that explains most of it."""
