@@ -54,7 +54,9 @@ INNER: dict[str, set[str]] = {
         "settling",
         "known_names",
     },
-    "evaluation": {"errors", "values", "storage", "providers", "dataset"},
+    "scoring": {"errors", "values"},
+    "gate": {"values", "scoring"},
+    "evaluation": {"errors", "values", "storage", "providers", "dataset", "scoring"},
     "promotion": {"errors", "values", "clock", "ledger"},
     "hints": {
         "errors",

@@ -6,14 +6,20 @@ import pytest
 
 from tuneloop.clock import now
 from tuneloop.errors import LedgerError
+from tuneloop.gate import decide
 from tuneloop.ledger import Ledger
-from tuneloop.promotion import Place, abandon, finished_decision, judge, promote, settle, standing_decision
+from tuneloop.promotion import Place, abandon, finished_decision, promote, settle, standing_decision
 from tuneloop.values.evaluation import Evaluation, JudgedPicture, Verdict
+from tuneloop.values.gate import GatePolicy
 from tuneloop.values.plan import EvaluationPlan
 from tuneloop.values.records import Collected, Decision, RunFile
 
 GOOD = Evaluation(job="j", pictures=(JudgedPicture(prompt="p", seed=1, name="renders/j/1.jpg"),))
 BAD = Evaluation(job="j", pictures=(JudgedPicture(prompt="p", seed=1, name=None, finding="refused"),))
+
+
+def judge(challenger: Evaluation, champion: Evaluation | None) -> Verdict:
+    return decide(challenger, champion, GatePolicy(undecided="promote"))
 
 
 def collected(run: RunFile) -> Collected:

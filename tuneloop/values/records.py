@@ -230,7 +230,7 @@ class Decision(Record):
     why: str
     """The reason in one sentence."""
     flow_run: str | None = None
-    """The run that was abandoned; None for a verdict, which holds for every run."""
+    """The run that was abandoned, or that asks a person; None for a verdict, which holds for every run."""
     differences: tuple[ScoreDifference, ...] = ()
     """Every score of both models, with intervals."""
     rule: str | None = None
