@@ -143,7 +143,7 @@ def test_champion_that_was_replaced_while_it_was_judged_again_is_done(ledger: Le
     first = settled(ledger, run, judge(GOOD, None), 0)
     assert promote(ledger, run, collected(run), first, None)
     on_another_plan = run.model_copy(update={"plan": EvaluationPlan(seeds=(7,))})
-    again = settled(ledger, on_another_plan, judge(GOOD, None, reigns=True), 1)
+    again = settled(ledger, on_another_plan, judge(GOOD, None), 1)
     other = of_key(run, "b")
     newer = settled(ledger, other, judge(GOOD, GOOD), 1)
     assert promote(ledger, other, collected(other), newer, None)
