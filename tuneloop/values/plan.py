@@ -23,11 +23,13 @@ class EvaluationPlan(Frozen):
     """Prompts times seeds, rendered on every model that is judged."""
 
     prompts: Annotated[tuple[str, ...], AfterValidator(_all_different)] = Field(
-        default=("a photo of {trigger}", "{trigger} on a beach at sunset"), min_length=1
+        default=("a photo of {trigger}", "{trigger} on a beach at sunset", "{trigger} in a city street"),
+        min_length=1,
     )
     """What to render; {trigger} stands for the recipe's trigger word."""
-    seeds: Annotated[tuple[int, ...], AfterValidator(_all_different)] = Field(default=(1, 2), min_length=1)
-    """Every prompt is rendered once with each seed."""
+    seeds: Annotated[tuple[int, ...], AfterValidator(_all_different)] = Field(default=(1, 2, 3, 4), min_length=1)
+    """Every prompt is rendered once with each seed. With fewer than about a dozen pictures a model, only great
+    differences are told apart."""
     settings: RenderSettings = DefaultRender()
     """How to render."""
     gate: GatePolicy = GatePolicy()
