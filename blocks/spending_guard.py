@@ -28,6 +28,12 @@ class SpendingGuard(BaseModel):
         description="What one training costs you, where the provider publishes no price or bills you another one. "
         "Empty: the published price, if there is one.",
     )
+    dollars_per_picture: float | None = Field(
+        default=None,
+        ge=0,
+        description="What one picture costs you that is rendered to judge a model, where the provider publishes "
+        "no price or bills you another one. Empty: the published price, if there is one.",
+    )
 
     @property
     def limits(self) -> Limits:
@@ -36,6 +42,7 @@ class SpendingGuard(BaseModel):
             trainings_per_day=self.trainings_per_day,
             cents_per_window=_cents(self.dollars_per_30_days),
             cents_per_training=_cents(self.dollars_per_training),
+            cents_per_picture=None if self.dollars_per_picture is None else self.dollars_per_picture * 100,
         )
 
 

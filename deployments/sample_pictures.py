@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _PAIRS, _PAIRS_WITH_INSTRUCTION = 8, 3
+_ONE_OF = 4
 _FINER = 2
 """Pictures are drawn this much larger and then reduced, which smooths every edge."""
 
@@ -43,20 +44,25 @@ def draw_sample_pairs(folder: Path) -> None:
             (folder / f"{number:02d}.txt").write_text("give the robot a hat\n", encoding="utf-8")
 
 
-def leave_one_out(source: Path, target: Path) -> None:
-    """Copy any folder of pictures, with their captions, but for its last picture or pair by name.
+def take_some(source: Path, target: Path) -> None:
+    """Copy a quarter of any folder's pictures or pairs, two at least, with their captions.
 
     Raises:
         FileExistsError: The target is there already; a mixture of two datasets would go unnoticed.
     """
     target.mkdir(parents=True)
     files = [path for path in sorted(source.iterdir()) if path.is_file()]
-    stems = [path.stem for path in files if path.suffix.lower() in PICTURE_SUFFIXES]
-    half = half_of(stems[-1]) if stems else None
-    left_out = {f"{half.pair}_start", f"{half.pair}_end", half.pair} if half else set(stems[-1:])
+    names = list(dict.fromkeys(_name_of(path) for path in files if path.suffix.lower() in PICTURE_SUFFIXES))
+    taken = set(names[:: max(1, min(_ONE_OF, len(names) // 2))])
     for path in files:
-        if path.stem not in left_out:
+        if _name_of(path) in taken:
             shutil.copyfile(path, target / path.name)
+
+
+def _name_of(path: Path) -> str:
+    """What a picture, its caption and the other half of its pair have in common."""
+    half = half_of(path.stem)
+    return half.pair if half else path.stem
 
 
 def _painted(scene: Scene) -> Image.Image:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from itertools import count
 from typing import Literal
-from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.exceptions import PrefectHTTPStatusError
 from prefect.input import RunInput
 from prefect.input.run_input import Keyset, keyset_from_base_key
 from prefect.logging import get_run_logger
-from prefect.runtime import deployment, flow_run
-from pydantic import Field, TypeAdapter
+from prefect.runtime import deployment
+from pydantic import Field
 
 from flows.desk import Desk
-from flows.waiting import suspend
+from flows.forms import answer_to, ask
 from tuneloop.clock import now
 from tuneloop.doubt import record_id
 from tuneloop.errors import RequestRefused, TrainingHeld
@@ -64,7 +61,7 @@ def approval_for(desk: Desk, run: RunFile, training: Training, held: Held) -> st
         for attempt in count(1):
             # The name tells this hold from another one of the same training, and a second answer from the first.
             keys = keyset_from_base_key(f"held-{training.name}-{training.records}-{attempt}")
-            answer = _answer(client, keys, form)
+            answer = answer_to(client, keys, form)
             if answer is None:
                 _ask(client, keys, form, _question(desk, run, training, held), held)
             elif (wrong := _what_is_wrong(desk, training, answer)) is None:
@@ -107,32 +104,13 @@ def give_up(desk: Desk, training: Training, held: Held, reason: str) -> None:
     desk.ledger.append(training.key, held, record)
 
 
-def _answer(client: SyncPrefectClient, keys: Keyset, form: type[Answer]) -> Answer | None:
-    text = _stored(client, keys["response"])
-    return None if text is None else TypeAdapter(form).validate_json(text)
-
-
-def _stored(client: SyncPrefectClient, key: str) -> str | None:
-    """What the server keeps under one of this run's input keys."""
-    try:
-        return client.read_flow_run_input(UUID(str(flow_run.id)), key)
-    except PrefectHTTPStatusError as error:
-        if error.response.status_code != HTTPStatus.NOT_FOUND:
-            raise
-        return None
-
-
 def _ask(client: SyncPrefectClient, keys: Keyset, form: type[Answer], question: str, held: Held) -> None:
     if deployment.id is None:
         raise TrainingHeld(
             f"{held.name} is held: {held.reason}. This run has no deployment, so it cannot ask anybody: raise the "
             "limit in the credentials block, or start the run from a deployment and answer there"
         )
-    described = form.with_initial_data(description=question)
-    # The form first: a run that stands still for an answer must have something to be answered.
-    if _stored(client, keys["schema"]) is None:
-        described.save(keys, UUID(str(flow_run.id)))
-    suspend(client, f"Held, a person decides: {held.reason}. Press Resume", keys)
+    ask(client, keys, form, question, f"Held, a person decides: {held.reason}. Press Resume")
 
 
 def _question(desk: Desk, run: RunFile, training: Training, held: Held) -> str:

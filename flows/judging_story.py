@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from prefect.logging import get_run_logger
 
-from blocks.opening import open_provider
+from blocks.opening import open_account
 from flows import steps
+from flows.deciding import asked_elsewhere, decided_by_a_person
 from flows.desk import Desk, recipe_of
 from flows.telling import tell_model
 from flows.waiting import wait_for
+from tuneloop import gate
 from tuneloop.dataset.keep import load_manifest
 from tuneloop.errors import NotAtProvider, ProviderUnavailable
 from tuneloop.evaluation.render import Subject
 from tuneloop.evaluation.report import Evidence
-from tuneloop.promotion import Place, is_of, judge, promote, standing_decision
+from tuneloop.promotion import Place, is_of, promote, standing_decision
 from tuneloop.values.evaluation import Evaluation
 from tuneloop.values.records import Collected, Decision, Promotion, RunFile
 from tuneloop.values.training import job_name
@@ -27,10 +29,11 @@ def decide(desk: Desk, run: RunFile, collected: Collected) -> Decision:
         standing = standing_decision(desk.ledger, run)
         if standing is None:
             _wait_until_it_renders(desk, run, collected)
-            decision = _judge_against(desk, run, collected, desk.ledger.champion(run.model), number)
-            if decision is not None:
-                return _told(run, decision)
-        elif standing.verdict != "promote" or promote(
+            _judge_against(desk, run, collected, desk.ledger.champion(run.model), number)
+        elif standing.verdict == "undecided":
+            if asked_elsewhere(desk, run, standing) or decided_by_a_person(desk, run, standing) is None:
+                return standing
+        elif standing.verdict == "reject" or promote(
             desk.ledger, run, collected, standing, desk.trigger_word(run)
         ):
             return _told(run, standing)
@@ -62,15 +65,16 @@ def _wait_until_it_renders(desk: Desk, run: RunFile, collected: Collected) -> No
 
 def _judge_against(
     desk: Desk, run: RunFile, collected: Collected, reigning: Promotion | None, number: int
-) -> Decision | None:
-    """Render, report and decide; None where the champion has changed meanwhile."""
+) -> None:
+    """Render, score, report, and write what the gate says; nothing where somebody has written it meanwhile."""
     manifest = load_manifest(run.dataset_digest, desk.store)
     # Edit models are judged on the pictures before the edit; both models are given the same ones.
     inputs = tuple(item.sha256 for item in manifest.items if item.role == "start")
     subject = Subject(collected.name, collected.job_id, desk.trigger_word(run), inputs)
-    challenger = steps.render_pictures(desk, desk.provider, subject, run.plan, run.model, "challenger")
+    rendered = steps.render_pictures(desk, (desk.provider, desk.limits), subject, run.plan, run, "challenger")
     other = reigning if reigning is not None and not is_of(reigning, run) else None
     champion = _render_champion(desk, run, other, inputs) if other else None
+    challenger, champion = steps.score(desk, manifest, rendered, champion)
     evidence = Evidence(
         run=run,
         manifest=manifest,
@@ -80,11 +84,11 @@ def _judge_against(
         champion=champion,
         reigning=other,
         champion_manifest=load_manifest(other.dataset_digest, desk.store) if other else None,
-        verdict=judge(challenger, champion, reigns=reigning is not None and other is None),
+        verdict=gate.decide(challenger, champion, run.plan.gate, reigns=reigning is not None and other is None),
     )
     place = Place(number, reigning.number if reigning else 0)
     report = steps.report(desk, evidence, place.against)
-    return steps.decide_and_promote(desk, evidence, place, report)
+    steps.decide(desk, evidence, place, report)
 
 
 def _render_champion(desk: Desk, run: RunFile, champion: Promotion, inputs: tuple[str, ...]) -> Evaluation:
@@ -93,7 +97,7 @@ def _render_champion(desk: Desk, run: RunFile, champion: Promotion, inputs: tupl
     A champion of another trainer may need another service; it then renders with that one's defaults.
     """
     same = champion.credentials == desk.credentials_slug
-    provider = desk.provider if same else open_provider(champion.credentials)
+    account = (desk.provider, desk.limits) if same else open_account(champion.credentials)
     recipe = recipe_of(champion.recipe)
     fits = isinstance(run.plan.settings, recipe.services)
     plan = run.plan if fits else run.plan.model_copy(update={"settings": recipe.services[0]()})
@@ -103,4 +107,4 @@ def _render_champion(desk: Desk, run: RunFile, champion: Promotion, inputs: tupl
         trigger_word=champion.trigger_word,
         inputs=inputs if recipe.edit_pairs else (),
     )
-    return steps.render_pictures(desk, provider, subject, plan, run.model, "champion")
+    return steps.render_pictures(desk, account, subject, plan, run, "champion")

@@ -16,11 +16,13 @@ from flows.dataset_story import brought_in, looked_at
 from flows.desk import Desk
 from flows.telling import tell_training
 from flows.wish import Wish
+from tuneloop.budget import Budget
 from tuneloop.collection import collect_weights
 from tuneloop.errors import ProviderUnavailable, StoreUnavailable
 from tuneloop.evaluation.render import Subject, render
 from tuneloop.evaluation.report import Evidence, report_name, write_report
-from tuneloop.promotion import Place, promote, settle
+from tuneloop.evaluation.scores import score_models
+from tuneloop.promotion import Place, settle
 from tuneloop.providers.provider import Provider
 from tuneloop.sources.public_zip import check_still_there
 from tuneloop.submission import Order, submit_training
@@ -28,7 +30,8 @@ from tuneloop.training_state import Training
 from tuneloop.values.dataset import DatasetManifest, PublicDataset
 from tuneloop.values.evaluation import Evaluation
 from tuneloop.values.plan import EvaluationPlan
-from tuneloop.values.records import Collected, Decision, RunFile, Submitted
+from tuneloop.values.records import Collected, RunFile, Submitted
+from tuneloop.values.spending import Limits
 from tuneloop.values.training import UploadedDataset
 
 _RETRY_DELAYS_S: list[float] = [10, 60, 300]
@@ -112,14 +115,36 @@ def collect(desk: Desk, run: RunFile) -> Collected:
 
 @task(name="render", task_run_name="render-{role}", cache_policy=NO_CACHE)
 def render_pictures(
-    desk: Desk, provider: Provider, subject: Subject, plan: EvaluationPlan, model: str, role: str
+    desk: Desk,
+    account: tuple[Provider, Limits],
+    subject: Subject,
+    plan: EvaluationPlan,
+    run: RunFile,
+    role: str,
 ) -> Evaluation:
     """Render what the plan asks for and is not in the store yet."""
-    bar = Bar(f"pictures-{role}-{model}", f"Pictures of the {role}", "pictures")
-    evaluation = render(desk.store, provider, subject, plan, bar.show)
+    bar = Bar(f"pictures-{role}-{run.model}", f"Pictures of the {role}", "pictures")
+    provider, limits = account
+    budget = Budget(desk.ledger, provider.account, limits)
+    evaluation = render(
+        desk.store,
+        provider,
+        subject,
+        plan,
+        bar.show,
+        reserve=lambda missing: budget.reserve_pictures(run, missing, plan.service),
+    )
     for picture in evaluation.findings:
         get_run_logger().warning("%s, seed %d: %s", picture.prompt, picture.seed, picture.finding)
     return evaluation
+
+
+@task(name="score", task_run_name="score", cache_policy=NO_CACHE)
+def score(
+    desk: Desk, manifest: DatasetManifest, challenger: Evaluation, champion: Evaluation | None
+) -> tuple[Evaluation, Evaluation | None]:
+    """Measure the pictures of both models, and look for copies of training pictures."""
+    return score_models(desk.store, manifest, challenger, champion)
 
 
 @task(
@@ -145,11 +170,9 @@ def report(desk: Desk, evidence: Evidence, against: int) -> str:
     return name
 
 
-@task(name="decide-and-promote", task_run_name="decide-and-promote", cache_policy=NO_CACHE)
-def decide_and_promote(desk: Desk, evidence: Evidence, place: Place, report_file: str) -> Decision | None:
-    """Write the decision and, where it says so, the promotion; None where the champion has changed meanwhile."""
-    decision = settle(desk.ledger, evidence.run, evidence.verdict, place, report_file)
-    if decision is None or decision.verdict != "promote":
-        return decision
-    promotion = promote(desk.ledger, evidence.run, evidence.collected, decision, desk.trigger_word(evidence.run))
-    return decision if promotion else None
+@task(name="decide", task_run_name="decide", cache_policy=NO_CACHE)
+def decide(desk: Desk, evidence: Evidence, place: Place, report_file: str) -> None:
+    """Write down what the gate says."""
+    verdict = evidence.verdict
+    get_run_logger().info("%s: %s", verdict.verdict, verdict.why)
+    settle(desk.ledger, evidence.run, verdict, place, report_file)

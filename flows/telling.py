@@ -12,7 +12,7 @@ from tuneloop.values.records import AnyTrainingRecord, Decision, Failed, Held, R
 from tuneloop.values.training import job_name
 
 TrainingEvent = Literal["submitted", "trained", "failed", "held", "overdue"]
-ModelEvent = Literal["promoted", "rejected"]
+ModelEvent = Literal["promoted", "rejected", "undecided"]
 
 _SPACE = UUID("6f0c4b0e-7a0c-4d6b-9a55-3a1c0f9c8e11")
 """Name space of our events' ids: whoever tells the same thing twice has told it once."""

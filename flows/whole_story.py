@@ -23,6 +23,13 @@ def carry_on(desk: Desk, run: RunFile) -> State[Any]:
     if decision.verdict == "promote" and run.visibility != "unchanged":
         steps.set_visibility(desk, collected.job_id, public=run.visibility == "public")
     desk.ledger.unmark(run)
+    if decision.verdict == "undecided":
+        asked = f"run {decision.flow_run} asks" if decision.flow_run != run.flow_run else "nobody could be asked"
+        return Completed(
+            name="Undecided",
+            message=f"{collected.name}: {decision.why} A person decides ({asked}): answer there, or with "
+            f"`tuneloop decide {run.model}`.",
+        )
     outcome = "promoted" if decision.verdict == "promote" else "not promoted"
     return Completed(message=f"{collected.name}: {outcome}. {decision.why}")
 

@@ -55,7 +55,9 @@ INNER: dict[str, set[str]] = {
         "settling",
         "known_names",
     },
-    "evaluation": {"errors", "values", "storage", "providers", "dataset"},
+    "scoring": {"errors", "values"},
+    "gate": {"values", "scoring"},
+    "evaluation": {"errors", "values", "storage", "providers", "dataset", "scoring"},
     "promotion": {"errors", "values", "clock", "ledger"},
     "hints": {
         "errors",

@@ -1,4 +1,4 @@
-"""The spending guard: a slot is reserved before each paid submit, or nothing is submitted.
+"""The spending guard: a slot is reserved before each paid submit and each batch of pictures, or nothing is sent.
 
 The slots of one account and window are numbered records, like a training's: slot n can be created once, so two
 runs never take the same place. A slot is given back only when its training's record says that nothing was paid.
@@ -6,6 +6,7 @@ runs never take the same place. A slot is given back only when its training's re
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -15,7 +16,8 @@ from tuneloop.errors import ConfigurationError, OverBudget
 from tuneloop.ledger import Ledger
 from tuneloop.training_state import read_training
 from tuneloop.values.records import Claimed, RunFile
-from tuneloop.values.spending import WINDOW_DAYS, BudgetSlot, Limits, dollars, window_of
+from tuneloop.values.render_settings import ServiceSettings
+from tuneloop.values.spending import WINDOW_DAYS, BudgetSlot, Limits, SlotKind, dollars, window_of
 from tuneloop.values.training import Account
 
 _RELEASED = re.compile(r"(\d{4,})\.released")
@@ -93,6 +95,32 @@ class Budget:
                 self._audit(spending.window)
                 audited = True
 
+    def reserve_pictures(self, run: RunFile, pictures: int, service: ServiceSettings) -> None:
+        """Reserve the price of pictures that are about to be rendered.
+
+        They are never given back, and a run that dies after this reserves again: the sums may be too high by some
+        cents, never too low.
+
+        Raises:
+            OverBudget: They do not fit any more. Nothing is rendered; the weights are safe.
+        """
+        price = self._limits.cents_per_picture
+        cents = math.ceil(pictures * ((service.cents_per_picture if price is None else price) or 0))
+        while cents:
+            day = now().date()
+            spending = self._sums(day)
+            limit = self._limits.cents_per_window
+            if limit is not None and spending.cents + cents > limit:
+                raise OverBudget(
+                    f"{pictures} pictures to judge {run.model} would cost {dollars(cents)}, and "
+                    f"{dollars(spending.cents)} of {dollars(limit)} of {self._account.slug} are used in the 30 "
+                    f"days to {spending.ends}. Raise dollars_per_30_days in its credentials block and run again: "
+                    "the weights are in the store, and nothing is trained twice"
+                )
+            slot = self._next(run, cents, day, spending, kind="pictures")
+            if self._ledger.create_record(self._name(spending.window, slot.number), slot):
+                return
+
     def check_price(self, cents: int | None) -> None:
         """Refuse to guard money without knowing a price. Raises `ConfigurationError`."""
         if self._limits.cents_per_window is not None and cents is None:
@@ -111,13 +139,8 @@ class Budget:
         folder = self._folder(window)
         released = self._released(folder)
         slots = [self._read(name) for name in self._ledger.numbered(folder)]
-        live = tuple(
-            slot
-            for slot in slots
-            if slot.number not in released
-            and not read_training(self._ledger, slot.key, slot.generation).ended_unpaid
-        )
-        today = sum(slot.day == day for slot in live)
+        live = tuple(slot for slot in slots if slot.number not in released and not self._ended_unpaid(slot))
+        today = sum(slot.day == day and slot.kind == "training" for slot in live)
         return Spending(window, today, sum(slot.cents or 0 for slot in live), len(slots), live)
 
     def _over(self, spending: Spending, cents: int | None) -> str | None:
@@ -140,7 +163,7 @@ class Budget:
         while window <= window_of(claim.at.date()):
             for name in self._ledger.numbered(self._folder(window))[seen:]:
                 slot = self._read(name)
-                if (slot.key, slot.generation) == (run.key, run.generation):
+                if slot.kind == "training" and (slot.key, slot.generation) == (run.key, run.generation):
                     return slot
             window, seen = window + timedelta(days=WINDOW_DAYS), 0
         return None
@@ -158,15 +181,18 @@ class Budget:
         cents = last.cents_so_far - sum(slot.cents or 0 for slot in back)
         return Spending(window, today, cents, len(names))
 
-    def _next(self, run: RunFile, cents: int | None, day: date, spending: Spending) -> BudgetSlot:
+    def _next(
+        self, run: RunFile, cents: int | None, day: date, spending: Spending, kind: SlotKind = "training"
+    ) -> BudgetSlot:
         by_day: dict[date, int] = {}
         so_far = 0
         if spending.slots:
             last = self._read(self._name(spending.window, spending.slots))
             by_day, so_far = dict(last.trainings_by_day), last.cents_so_far
-        by_day[day] = by_day.get(day, 0) + 1
+        by_day[day] = by_day.get(day, 0) + (kind == "training")
         return BudgetSlot(
             at=now(),
+            kind=kind,
             number=spending.slots + 1,
             key=run.key,
             generation=run.generation,
@@ -187,8 +213,11 @@ class Budget:
             slot = self._read(name)
             if slot.number in released:
                 continue
-            if read_training(self._ledger, slot.key, slot.generation).ended_unpaid:
+            if self._ended_unpaid(slot):
                 self._ledger.store.create(f"{folder}{slot.number:04d}.released", b"")
+
+    def _ended_unpaid(self, slot: BudgetSlot) -> bool:
+        return slot.kind == "training" and read_training(self._ledger, slot.key, slot.generation).ended_unpaid
 
     def _released(self, folder: str) -> set[int]:
         found = (_RELEASED.fullmatch(name[len(folder) :]) for name in self._ledger.store.names(folder))

@@ -1,7 +1,7 @@
-"""Decides whether a challenger becomes the champion, and writes both the decision and the promotion.
+"""Writes what was decided about a model version, and carries it out: the line of champions.
 
-The rule, for now: a model is promoted when every picture of its plan was rendered and none of them is blank or
-refused. A challenger that passes replaces the champion, because it is the newer training.
+The verdict comes from the gate, or from a person where the gate is undecided. Each is a numbered record; the first
+one written for a number stands.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from tuneloop.clock import now
 from tuneloop.errors import LedgerError
 from tuneloop.ledger import Ledger
-from tuneloop.values.evaluation import Evaluation, Verdict
+from tuneloop.values.evaluation import Verdict
 from tuneloop.values.records import (
     NEXT_STATES,
     AnyTrainingRecord,
@@ -19,10 +19,10 @@ from tuneloop.values.records import (
     Decision,
     Promotion,
     RunFile,
+    new_writer,
 )
 
-RULE = "every picture rendered, none blank or refused"
-WHO = "tuneloop: complete-evaluation rule"
+WHO = "tuneloop: gate"
 
 
 @dataclass(frozen=True)
@@ -38,33 +38,6 @@ class Place:
     against: int
 
 
-def judge(challenger: Evaluation, champion: Evaluation | None, *, reigns: bool = False) -> Verdict:
-    """Apply the rule to a challenger.
-
-    Args:
-        challenger: Its pictures.
-        champion: The champion's pictures, None where there is no other champion.
-        reigns: The challenger is the champion itself, judged on another plan.
-    """
-    total, wrong = len(challenger.pictures), len(challenger.findings)
-    scores = {"pictures": float(total), "findings": float(wrong)}
-    if champion is not None:
-        scores["champion_findings"] = float(len(champion.findings))
-    if wrong:
-        first = challenger.findings[0]
-        what = f"{wrong} of {total} pictures cannot be used; the first: {first.finding}"
-        why = f"{what} (prompt {first.prompt!r}, seed {first.seed})"
-        return Verdict(verdict="reject", why=why, rule=RULE, scores=scores)
-    passed = f"all {total} pictures were rendered and none is blank or refused"
-    if reigns:
-        why = f"The champion itself, judged on another plan: {passed}."
-    elif champion is None:
-        why = f"First model: {passed}."
-    else:
-        why = f"The challenger passes ({passed}) and is the newer training."
-    return Verdict(verdict="promote", why=why, rule=RULE, scores=scores)
-
-
 def standing_decision(ledger: Ledger, run: RunFile) -> Decision | None:
     """The decision on this run's model and plan that still holds, None where one has to be made.
 
@@ -77,14 +50,18 @@ def standing_decision(ledger: Ledger, run: RunFile) -> Decision | None:
     last = decisions[-1]
     champion = ledger.champion(run.model)
     moved_on = champion is not None and champion.number > last.against
-    lost = last.verdict == "promote" and moved_on and _carried_out(ledger, run, last) is None
-    return None if lost else last
+    if not moved_on or last.verdict == "reject":
+        return last
+    # An open question about a champion that is none any more has no answer.
+    return last if last.verdict == "promote" and _carried_out(ledger, run, last) else None
 
 
 def finished_decision(ledger: Ledger, run: RunFile) -> Decision | None:
     """The decision that holds and has been carried out, None where something is left to do."""
     standing = standing_decision(ledger, run)
-    if standing is None or standing.verdict != "promote":
+    if standing is None or standing.verdict == "undecided":
+        return None
+    if standing.verdict != "promote":
         return standing
     return standing if _carried_out(ledger, run, standing) else None
 
@@ -102,8 +79,34 @@ def story_has_ended(ledger: Ledger, run: RunFile, last: AnyTrainingRecord | None
     if not isinstance(last, Collected):
         return True
     return finished_decision(ledger, run) is not None or any(
-        decision.flow_run == run.flow_run for decision in ledger.decisions(run)
+        decision.verdict == "abandoned" and decision.flow_run == run.flow_run for decision in ledger.decisions(run)
     )
+
+
+def open_question(ledger: Ledger, run: RunFile) -> Decision | None:
+    """The undecided verdict that waits for a person's answer, None where nobody is asked."""
+    standing = standing_decision(ledger, run)
+    return standing if standing is not None and standing.verdict == "undecided" else None
+
+
+def answer(ledger: Ledger, run: RunFile, question: Decision, *, approve: bool, who: str, why: str) -> Decision:
+    """Write a person's answer to an undecided verdict, as the decision that follows it.
+
+    Returns:
+        The decision that has the number: somebody else's, where two have answered.
+    """
+    decisions = ledger.decisions(run)
+    number = next(at for at, item in enumerate(decisions, 1) if item.writer == question.writer) + 1
+    decision = question.model_copy(
+        update={
+            "at": now(),
+            "writer": new_writer(),
+            "verdict": "promote" if approve else "reject",
+            "who": who,
+            "why": why,
+        }
+    )
+    return ledger.decide(run, number, decision)
 
 
 def abandon(ledger: Ledger, run: RunFile, why: str) -> Decision:
@@ -150,9 +153,12 @@ def settle(ledger: Ledger, run: RunFile, verdict: Verdict, place: Place, report:
         plan_digest=run.plan.digest,
         against=place.against,
         scores=verdict.scores,
+        differences=verdict.differences,
+        rule=verdict.rule,
         report=report,
         who=WHO,
         why=verdict.why,
+        flow_run=run.flow_run if verdict.verdict == "undecided" else None,
     )
     written = ledger.decide(run, place.number, decision)
     return None if written.verdict == "abandoned" else written
@@ -187,6 +193,7 @@ def promote(
         dataset_digest=run.dataset_digest,
         recipe=run.recipe,
         decision=f"{ledger.decision_folder(run)}{ledger.decisions(run).index(decision) + 1:04d}.json",
+        report=decision.report,
         who=decision.who,
         why=decision.why,
     )

@@ -9,7 +9,7 @@ from tuneloop.clock import now
 from tuneloop.doubt import record_double, record_id
 from tuneloop.errors import RecordTaken
 from tuneloop.ledger import Ledger
-from tuneloop.promotion import story_has_ended
+from tuneloop.promotion import open_question, story_has_ended
 from tuneloop.training_state import Training, read_training, record_progress
 from tuneloop.values.records import Abandoned, AnyTrainingRecord, Claimed, Collected, Held, RunFile
 from tuneloop.values.training import JobStatus
@@ -98,7 +98,14 @@ def story_of(ledger: Ledger, run: RunFile, job: JobStatus | None) -> Story | Non
             return None
         if isinstance(last, Collected) and (job is None or job.phase != "ready"):
             return None
-    return Story(run, training.records, asks=isinstance(last, Held), ended=ended)
+    asks = isinstance(last, Held) or (not ended and isinstance(last, Collected) and _is_asked(ledger, run))
+    return Story(run, training.records, asks=asks, ended=ended)
+
+
+def _is_asked(ledger: Ledger, run: RunFile) -> bool:
+    """Tell whether a person is asked by this very run: whoever else waits may be woken and see."""
+    question = open_question(ledger, run)
+    return question is not None and question.flow_run == run.flow_run
 
 
 def _fenced(ledger: Ledger, run: RunFile, training: Training) -> bool:

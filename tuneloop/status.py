@@ -123,7 +123,7 @@ def spending_by_model(spending: Spending) -> Iterator[ModelSpending]:
         slots = [slot for slot in spending.live if slot.model == model]
         yield ModelSpending(
             model=model,
-            trainings=len(slots),
+            trainings=sum(slot.kind == "training" for slot in slots),
             cents=sum(slot.cents or 0 for slot in slots),
             unpriced=sum(slot.cents is None for slot in slots),
         )

@@ -19,7 +19,7 @@ from blocks.opening import open_store
 from deployments.automations import create_automations
 from deployments.demo.scenario import Outcome, parameters_for, play, set_parameters
 from deployments.demo.stack import Stack, StoreKind, fresh_folder, running_stack
-from deployments.sample_pictures import draw_sample_pairs, draw_sample_pictures, leave_one_out
+from deployments.sample_pictures import draw_sample_pairs, draw_sample_pictures, take_some
 
 PROVIDER_OF = {
     "flux-lora": "segmind",
@@ -62,7 +62,7 @@ def run_demo(wanted: Wanted) -> bool:
     console = Console()
     home = fresh_folder(wanted.folder)
     first, second = _datasets(home, wanted)
-    plan = (("first training", first), ("unchanged", first), ("pictures changed", second))
+    plan = (("first training", first), ("unchanged", first), ("pictures added", second))
     with ExitStack() as ends:
         ends.callback(console.print, "Everything that the demo has started is ended.")
         progress = ends.enter_context(_progress(console))
@@ -87,14 +87,14 @@ def _parameters(pictures: Path, stack: Stack, wanted: Wanted) -> dict[str, Any]:
 
 
 def _datasets(home: Path, wanted: Wanted) -> tuple[Path, Path]:
-    """The pictures of the first two runs, and of the third, where one is left out."""
+    """The pictures of the first two runs, a quarter of them, and of the third, all of them."""
     source = wanted.dataset.expanduser().resolve() if wanted.dataset else home / "pictures"
     if wanted.dataset is None:
         draw = draw_sample_pairs if wanted.trainer == "kontext-lora" else draw_sample_pictures
         draw(source)
-    changed = home / "pictures-changed"
-    leave_one_out(source, changed)
-    return source, changed
+    some = home / "some-pictures"
+    take_some(source, some)
+    return some, source
 
 
 def _progress(console: Console) -> Progress:

@@ -19,7 +19,7 @@ from prefect.client.schemas.filters import (
 
 from deployments.demo.scenario import MODEL_DEPLOYMENT, SENSOR_DEPLOYMENT
 from deployments.demo.stack import Stack, running_stack
-from deployments.sample_pictures import draw_sample_pictures, leave_one_out
+from deployments.sample_pictures import draw_sample_pictures, take_some
 from tests.browser.find_browser import NEEDED, browser_path
 from tests.browser.pages import Ui, launch, new_context
 from tests.browser.runs import Runs
@@ -68,9 +68,9 @@ def _retrain(stack: Stack, runs: Runs, pictures: Path, camera: Camera | None) ->
 
 
 def _keep_all(stack: Stack, runs: Runs, camera: Camera) -> None:
-    pictures, changed = stack.folder / "pictures", stack.folder / "pictures-changed"
-    draw_sample_pictures(pictures)
-    leave_one_out(pictures, changed)
+    changed, pictures = stack.folder / "pictures", stack.folder / "some-pictures"
+    draw_sample_pictures(changed)
+    take_some(changed, pictures)
     deployment = runs.client.read_deployment_by_name(MODEL_DEPLOYMENT).id
     camera.keep("deployments", "deployments", "every-minute")
     camera.keep("deployment", f"deployments/deployment/{deployment}", "Next Run")

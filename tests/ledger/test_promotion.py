@@ -6,14 +6,20 @@ import pytest
 
 from tuneloop.clock import now
 from tuneloop.errors import LedgerError
+from tuneloop.gate import decide
 from tuneloop.ledger import Ledger
-from tuneloop.promotion import Place, abandon, finished_decision, judge, promote, settle, standing_decision
+from tuneloop.promotion import Place, abandon, finished_decision, promote, settle, standing_decision
 from tuneloop.values.evaluation import Evaluation, JudgedPicture, Verdict
+from tuneloop.values.gate import GatePolicy
 from tuneloop.values.plan import EvaluationPlan
 from tuneloop.values.records import Collected, Decision, RunFile
 
 GOOD = Evaluation(job="j", pictures=(JudgedPicture(prompt="p", seed=1, name="renders/j/1.jpg"),))
 BAD = Evaluation(job="j", pictures=(JudgedPicture(prompt="p", seed=1, name=None, finding="refused"),))
+
+
+def judge(challenger: Evaluation, champion: Evaluation | None) -> Verdict:
+    return decide(challenger, champion, GatePolicy(undecided="promote"))
 
 
 def collected(run: RunFile) -> Collected:
@@ -137,7 +143,7 @@ def test_champion_that_was_replaced_while_it_was_judged_again_is_done(ledger: Le
     first = settled(ledger, run, judge(GOOD, None), 0)
     assert promote(ledger, run, collected(run), first, None)
     on_another_plan = run.model_copy(update={"plan": EvaluationPlan(seeds=(7,))})
-    again = settled(ledger, on_another_plan, judge(GOOD, None, reigns=True), 1)
+    again = settled(ledger, on_another_plan, judge(GOOD, None), 1)
     other = of_key(run, "b")
     newer = settled(ledger, other, judge(GOOD, GOOD), 1)
     assert promote(ledger, other, collected(other), newer, None)

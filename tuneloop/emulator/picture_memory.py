@@ -36,6 +36,8 @@ class Memory:
     palette: Pixels
     """`(6, 3)`, dark to light."""
     subjects: tuple[Cutout, ...]
+    wholes: tuple[Pixels, ...]
+    """`(h, w, 3)`, the remembered pictures themselves."""
     pictures: int
     """Pictures in the dataset, remembered or not."""
 
@@ -54,7 +56,9 @@ def remember(archive: Path, mark: str) -> Memory:  # noqa: ARG001 - a new mark m
                 upright = ImageOps.exif_transpose(picture).convert("RGB")
                 upright.thumbnail((_SIDE, _SIDE))
                 thumbnails.append(upright)
-    return Memory(_palette(thumbnails), tuple(_cut_out(picture) for picture in thumbnails), len(names))
+    subjects = tuple(_cut_out(picture) for picture in thumbnails)
+    wholes = tuple(np.asarray(picture, np.float32) / 255 for picture in thumbnails)
+    return Memory(_palette(thumbnails), subjects, wholes, len(names))
 
 
 def _palette(pictures: list[Image.Image]) -> Pixels:

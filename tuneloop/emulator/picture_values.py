@@ -50,10 +50,13 @@ class Quality:
     """1 is a dataset large enough to tell the subject from its surroundings."""
     burn: float
     """1 is trained to pieces."""
+    recall: float
+    """Share of pictures that are training pictures again: too long a training on too few of them."""
 
 
 def quality(model: Model, pictures: int) -> Quality:
     """Judge a training by its dose (steps times learning rate) and the number of its pictures."""
     dose = model.steps * model.learning_rate / model.right_dose
     burn = math.log10(dose / 4) if dose > 4 else 0.0
-    return Quality(1 - math.exp(-2.6 * dose), 1 - math.exp(-pictures / 4), min(1.0, burn))
+    recall = min(1.0, math.log2(dose / 6)) * math.exp(-pictures / 8) if dose > 6 else 0.0
+    return Quality(1 - math.exp(-2.6 * dose), 1 - math.exp(-pictures / 4), min(1.0, burn), recall)

@@ -2,7 +2,8 @@
 
 A subject cut out of the training pictures stands in a scene made of their colours. How well a model was
 trained shows as it would in earnest: too little training gives pale, blurred and noisy pictures, too much
-burns them, few training pictures blur the subject. Same arguments, same bytes.
+burns them, few training pictures blur the subject, and both together draw the training pictures themselves. Same
+arguments, same bytes.
 """
 
 import numpy as np
@@ -19,10 +20,25 @@ def draw(model: Model, wish: Wish) -> bytes:
     memory = remember(model.archive, model.mark)
     trained = quality(model, memory.pictures)
     image = scene(wish.prompt, wish.seed, memory.palette, wish.width, wish.height)
-    if wish.strength > 0:
+    if wish.strength >= 1 and chance_of("recall", wish.prompt, wish.seed).random() < trained.recall:
+        image = _recalled(memory, wish)
+    elif wish.strength > 0:
         part = min(abs(wish.strength), 1.0)
         image = _with_subject(image, memory, model.mark, wish, shown=part * (0.4 + 0.6 * trained.fit))
     return developed(image, trained, wish, chance_of("grain", model.mark, wish.prompt, wish.seed))
+
+
+def _recalled(memory: Memory, wish: Wish) -> Pixels:
+    """A training picture again: cropped a little, mirrored half of the time."""
+    chance = chance_of("recalled", wish.prompt, wish.seed)
+    whole = memory.wholes[int(chance.integers(len(memory.wholes)))]
+    height, width, _ = whole.shape
+    kept = chance.uniform(0.7, 1.0)
+    tall, wide = max(1, int(height * kept)), max(1, int(width * kept))
+    top, left = int(chance.integers(height - tall + 1)), int(chance.integers(width - wide + 1))
+    cut = whole[top : top + tall, left : left + wide, :][:, :: -1 if chance.integers(2) else 1]
+    picture = Image.fromarray((cut * 255).astype(np.uint8)).resize((wish.width, wish.height))
+    return np.asarray(picture, np.float32) / 255
 
 
 def _with_subject(image: Pixels, memory: Memory, mark: str, wish: Wish, *, shown: float) -> Pixels:

@@ -16,6 +16,7 @@ from tuneloop.errors import (
     RateLimited,
     RequestRefused,
 )
+from tuneloop.evaluation.asked import Asked
 from tuneloop.evaluation.blank import blank_reason
 from tuneloop.providers.provider import Provider
 from tuneloop.storage.store import Store
@@ -53,6 +54,7 @@ def render(
     subject: Subject,
     plan: EvaluationPlan,
     on_progress: Callable[[int, int], None] | None = None,
+    reserve: Callable[[int], None] | None = None,
 ) -> Evaluation:
     """Render every picture of a plan that is not in the store yet, and look at all of them.
 
@@ -62,25 +64,29 @@ def render(
         subject: The model.
         plan: Prompts, seeds and settings.
         on_progress: Called with pictures done and pictures in all.
+        reserve: Called with the number of pictures that have to be paid, before the first is asked for.
 
     Raises:
         ProviderError: The account or the service has a problem; what is rendered stays.
     """
     folder = f"renders/{subject.job}/"
     present = {PurePosixPath(name).stem: name for name in store.names(folder)}
+    asked = Asked(store, subject.job)
+    wishes = list(_wishes(plan, subject))
+    missing = sum(wish.stem not in present for wish in wishes)
+    if missing and reserve is not None:
+        reserve(missing)
     judged: list[JudgedPicture] = []
-    asked_again = 0
-    for wish in _wishes(plan, subject):
+    for wish in wishes:
         name, finding = present.get(wish.stem), None
         if name is None:
             try:
-                picture, tries = _ask(store, provider, subject, wish)
+                picture = _ask(store, provider, subject, wish, asked)
             except _ACCOUNT_PROBLEMS:
                 raise
             except RequestRefused as error:
                 finding = f"refused by the provider: {error.reason}"
             else:
-                asked_again += tries - 1
                 name = f"{folder}{wish.stem}{picture.suffix}"
                 store.create(name, picture.data)
         if name is not None:
@@ -90,6 +96,7 @@ def render(
         )
         if on_progress is not None:
             on_progress(len(judged), plan.picture_count)
+    asked_again = sum(asked.unclear(wish.stem) for wish in wishes)
     return Evaluation(job=subject.job, pictures=tuple(judged), asked_again=asked_again)
 
 
@@ -131,24 +138,24 @@ def _wishes(plan: EvaluationPlan, subject: Subject) -> Iterator[_Wish]:
             yield _Wish(prompt, seed, plan.service, image)
 
 
-def _ask(store: Store, provider: Provider, subject: Subject, wish: _Wish) -> tuple[RenderedPicture, int]:
-    """Ask for one picture. A lost answer is asked for once more, a full queue is waited for.
-
-    Returns:
-        The picture, and how often it was asked for without a refusal.
-    """
+def _ask(store: Store, provider: Provider, subject: Subject, wish: _Wish, asked: Asked) -> RenderedPicture:
+    """Ask for one picture. A lost answer is asked for once more, a full queue is waited for."""
     image = store.read(picture_name(wish.image)) if wish.image else None
-    pauses = 0
-    tries = 1
+    pauses = lost = 0
     while True:
+        ask = asked.ask(wish.stem)
         try:
-            return provider.generate(subject.job_id, wish.prompt, wish.seed, wish.settings, image), tries
+            return provider.generate(subject.job_id, wish.prompt, wish.seed, wish.settings, image)
         except RateLimited as error:
+            asked.refused(wish.stem, ask)
             pauses += 1
             if pauses > _RATE_LIMIT_PAUSES:
                 raise
             time.sleep(min(error.retry_after_s or 2.0 * pauses, _LONGEST_PAUSE_S))
+        except RequestRefused:
+            asked.refused(wish.stem, ask)
+            raise
         except ProviderUnavailable:
-            if tries > 1:
+            if lost:
                 raise
-            tries += 1
+            lost += 1

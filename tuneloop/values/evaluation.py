@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from tuneloop.values.frozen import Frozen
+from tuneloop.values.gate import ScoreDifference
 
 
 class JudgedPicture(Frozen):
@@ -20,6 +23,12 @@ class JudgedPicture(Frozen):
     """Sha256 of the stored picture that was edited; None for models that do not edit."""
     finding: str | None = None
     """What is wrong with it, in words; None where nothing is."""
+    scores: dict[str, float] = Field(default_factory=dict)
+    """What was measured of it, each 0 to 1; empty where there is nothing to measure."""
+    nearest: str | None = None
+    """Sha256 of the training picture that explains most of it."""
+    copied: float = 0.0
+    """Share of it that is the same as in that training picture."""
 
 
 class Evaluation(Frozen):
@@ -46,11 +55,13 @@ class Evaluation(Frozen):
 class Verdict(Frozen):
     """What a rule says about a challenger."""
 
-    verdict: Literal["promote", "reject"]
-    """Whether it becomes the champion."""
+    verdict: Literal["promote", "reject", "undecided"]
+    """Whether it becomes the champion; undecided asks a person."""
     why: str
     """The reason in one sentence."""
     rule: str
     """The rule, in words."""
     scores: dict[str, float]
     """What it rests on."""
+    differences: tuple[ScoreDifference, ...] = ()
+    """Every score of both models, with intervals."""

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field
 from tuneloop.errors import ConfigurationError
 from tuneloop.values.canonical import digest_of, without_empty
 from tuneloop.values.frozen import Frozen
+from tuneloop.values.gate import GatePolicy
 from tuneloop.values.render_settings import DefaultRender, RenderSettings, ServiceSettings
 
 
@@ -22,13 +23,17 @@ class EvaluationPlan(Frozen):
     """Prompts times seeds, rendered on every model that is judged."""
 
     prompts: Annotated[tuple[str, ...], AfterValidator(_all_different)] = Field(
-        default=("a photo of {trigger}", "{trigger} on a beach at sunset"), min_length=1
+        default=("a photo of {trigger}", "{trigger} on a beach at sunset", "{trigger} in a city street"),
+        min_length=1,
     )
     """What to render; {trigger} stands for the recipe's trigger word."""
-    seeds: Annotated[tuple[int, ...], AfterValidator(_all_different)] = Field(default=(1, 2), min_length=1)
-    """Every prompt is rendered once with each seed."""
+    seeds: Annotated[tuple[int, ...], AfterValidator(_all_different)] = Field(default=(1, 2, 3, 4), min_length=1)
+    """Every prompt is rendered once with each seed. With fewer than about a dozen pictures a model, only great
+    differences are told apart."""
     settings: RenderSettings = DefaultRender()
     """How to render."""
+    gate: GatePolicy = GatePolicy()
+    """When the challenger replaces the champion. Changing it decides again and renders nothing again."""
 
     def rendered_by(self, default: ServiceSettings) -> EvaluationPlan:
         """The same plan with the service named, before it is remembered or compared."""
@@ -46,7 +51,10 @@ class EvaluationPlan(Frozen):
     @property
     def digest(self) -> str:
         """First 16 hex digits of the plan's sha256: a changed plan is a new judgement, never a new training."""
-        return digest_of({"schema": 1, "plan": without_empty(self.model_dump(mode="json"))})[:16]
+        document = self.model_dump(mode="json", exclude={"gate"})
+        # Only what differs from the defaults: plans of before there was a gate keep their digest.
+        document["gate"] = self.gate.model_dump(mode="json", exclude_defaults=True)
+        return digest_of({"schema": 1, "plan": without_empty(document)})[:16]
 
     @property
     def picture_count(self) -> int:

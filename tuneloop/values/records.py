@@ -10,6 +10,7 @@ from pydantic import Field, JsonValue, TypeAdapter
 
 from tuneloop.values.dataset import PublicDataset
 from tuneloop.values.frozen import Frozen
+from tuneloop.values.gate import ScoreDifference
 from tuneloop.values.plan import EvaluationPlan
 from tuneloop.values.training import Account, ModelName
 
@@ -208,8 +209,8 @@ class RunFile(Record):
 class Decision(Record):
     """The verdict on one model version under one plan."""
 
-    verdict: Literal["promote", "reject", "abandoned"]
-    """What was decided."""
+    verdict: Literal["promote", "reject", "undecided", "abandoned"]
+    """What was decided. `undecided` asks a person, whose answer is the next decision."""
     model: ModelName
     """The model."""
     key: str
@@ -229,7 +230,11 @@ class Decision(Record):
     why: str
     """The reason in one sentence."""
     flow_run: str | None = None
-    """The run that was abandoned; None for a verdict, which holds for every run."""
+    """The run that was abandoned, or that asks a person; None for a verdict, which holds for every run."""
+    differences: tuple[ScoreDifference, ...] = ()
+    """Every score of both models, with intervals."""
+    rule: str | None = None
+    """The rule, in words; None in records of before there was more than one."""
 
 
 class Promotion(Record):
@@ -261,6 +266,10 @@ class Promotion(Record):
     """The recipe it was trained with."""
     decision: str
     """Name of the decision record within the store."""
+    report: str | None = None
+    """Name of the report within the store; None in records of before it was named here."""
+    rolled_back_to: int | None = None
+    """Number of the earlier promotion that a rollback has put back; None for a challenger that won."""
     who: str
     """Who or what decided."""
     why: str

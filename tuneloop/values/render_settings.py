@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
 
@@ -39,7 +39,14 @@ class DefaultRender(Frozen):
     """Which service renders: the recipe's own; the tab above sets it."""
 
 
-class _FluxDevFields(Frozen):
+class _Priced(Frozen):
+    """What every service has in common."""
+
+    cents_per_picture: ClassVar[float | None] = None
+    """Price of a picture in US cents by the provider's own list, None where it publishes none."""
+
+
+class _FluxDevFields(_Priced):
     """Source: Segmind, Flux Dev Finetuned page."""
 
     aspect_ratio: AspectRatio = "1:1"
@@ -84,12 +91,14 @@ class SlugRender(_FluxDevFields):
     """Which service renders; the tab above sets it."""
 
 
-class BflProRender(Frozen):
+class BflProRender(_Priced):
     """Render with BFL's flux-pro-finetuned. Source: BFL, OpenAPI."""
 
     model_config = ConfigDict(
         title="FLUX pro finetuned (BFL)", json_schema_extra=require_discriminator("endpoint")
     )
+    cents_per_picture: ClassVar[float | None] = 6
+    """Source: BFL, pricing."""
 
     endpoint: Literal["flux-pro-finetuned"] = "flux-pro-finetuned"
     """Which service renders; the tab above sets it."""
@@ -118,12 +127,14 @@ def _within_ultra(ratio: str) -> str:
     return ratio
 
 
-class BflUltraRender(Frozen):
+class BflUltraRender(_Priced):
     """Render with BFL's flux-pro-1.1-ultra-finetuned. Source: BFL, OpenAPI."""
 
     model_config = ConfigDict(
         title="FLUX 1.1 ultra finetuned (BFL)", json_schema_extra=require_discriminator("endpoint")
     )
+    cents_per_picture: ClassVar[float | None] = 7
+    """Source: BFL, pricing."""
 
     endpoint: Literal["flux-pro-1.1-ultra-finetuned"] = "flux-pro-1.1-ultra-finetuned"
     """Which service renders; the tab above sets it."""

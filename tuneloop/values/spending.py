@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import date, timedelta
+from typing import Literal
 
 from pydantic import Field
 
@@ -13,6 +14,7 @@ from tuneloop.values.training import ModelName
 
 WINDOW_DAYS = 30
 _FIRST_WINDOW = date(1970, 1, 1)
+SlotKind = Literal["training", "pictures"]
 
 
 class Limits(Frozen):
@@ -24,10 +26,15 @@ class Limits(Frozen):
     """US cents that trainings may cost within 30 days; None for no limit."""
     cents_per_training: int | None = None
     """What one training costs, where the provider publishes no price or bills another one."""
+    cents_per_picture: float | None = None
+    """What one rendered picture costs, where the provider publishes no price or bills another one."""
 
 
 class BudgetSlot(Record):
-    """Money reserved for one training. The sums make the last slot tell of all."""
+    """Money reserved for one training or for rendering pictures. The sums make the last slot tell of all."""
+
+    kind: SlotKind = "training"
+    """What is paid for. Pictures do not count as a training of the day, and are never given back."""
 
     number: int = Field(ge=1)
     """Its number within the account's window, without gaps."""

@@ -1,0 +1,62 @@
+"""Simulated gates: a plan is drawn by lot, and the gate decides between two models on it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from benchmarks.gate.models import PROMPTS, SEEDS, Trained
+from benchmarks.gate.pool import Pairing
+from tuneloop.gate import decide
+from tuneloop.values.evaluation import Evaluation, Verdict
+from tuneloop.values.gate import GatePolicy
+
+
+@dataclass
+class Tally:
+    """What the gates of one kind came to.
+
+    Attributes:
+        verdicts: How often each verdict was given.
+        blocked: Gates that were rejected for copies.
+    """
+
+    verdicts: Counter[str] = field(default_factory=Counter)
+    blocked: int = 0
+
+    @property
+    def gates(self) -> int:
+        """How many there were."""
+        return sum(self.verdicts.values())
+
+    def add(self, verdict: Verdict) -> None:
+        """Count one."""
+        self.verdicts[verdict.verdict] += 1
+        self.blocked += "copy a training picture" in verdict.why
+
+    def share(self, verdict: str) -> float:
+        """Share of one verdict."""
+        return self.verdicts[verdict] / self.gates if self.gates else 0.0
+
+
+def plan_by_lot(chance: np.random.Generator) -> set[tuple[str, int]]:
+    """A small plan: two to four prompts, three to six seeds."""
+    prompts = chance.choice(PROMPTS, int(chance.integers(2, len(PROMPTS) + 1)), replace=False)
+    seeds = chance.choice(SEEDS, int(chance.integers(3, 7)), replace=False)
+    return {(str(prompt), int(seed)) for prompt in prompts for seed in seeds}
+
+
+def judged(
+    pool: dict[Pairing, Evaluation], challenger: Trained, champion: Trained, plan: set[tuple[str, int]]
+) -> Verdict:
+    """Let the gate decide, with its default policy, as the pipeline would."""
+    new = _part(pool[challenger, challenger], plan)
+    old = _part(pool[champion, challenger], plan)
+    return decide(new, old, GatePolicy())
+
+
+def _part(evaluation: Evaluation, plan: set[tuple[str, int]]) -> Evaluation:
+    kept = tuple(picture for picture in evaluation.pictures if (picture.prompt, picture.seed) in plan)
+    return evaluation.model_copy(update={"pictures": kept})

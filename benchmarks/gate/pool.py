@@ -1,0 +1,57 @@
+"""Every picture of every model, drawn and scored once; gates are then drawn from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+from benchmarks.gate.models import PROMPTS, SEEDS, Trained
+from tuneloop.scoring.look import Look
+from tuneloop.scoring.scored import scored
+from tuneloop.scoring.training_set import TrainingSet, study
+from tuneloop.values.evaluation import Evaluation, JudgedPicture
+
+Pairing = tuple[Trained, Trained]
+"""A model, and the one whose training pictures it is scored against."""
+
+_looks: dict[tuple[Trained, str], Look] = {}
+"""Inherited by the workers, which are forked after it is filled."""
+
+
+def drawn_and_scored(pairings: Iterable[Pairing]) -> dict[Pairing, Evaluation]:
+    """Draw every model's pictures, and score them for every pairing, on all cores."""
+    pairings = list(dict.fromkeys(pairings))
+    models = list(dict.fromkeys(model for model, _ in pairings))
+    fork = get_context("fork")
+    for model in models:
+        _ = model.model  # writes the zip before anybody reads it
+    with ProcessPoolExecutor(mp_context=fork) as workers:
+        for model, looks in zip(models, workers.map(_draw, models), strict=True):
+            _looks.update({(model, name): look for name, look in looks.items()})
+    with ProcessPoolExecutor(mp_context=fork) as workers:
+        return dict(zip(pairings, workers.map(_score, pairings), strict=True))
+
+
+def _name(prompt: str, seed: int) -> str:
+    return f"{prompt}/{seed}"
+
+
+def _draw(model: Trained) -> dict[str, Look]:
+    return {_name(prompt, seed): model.drawn(prompt, seed) for prompt in PROMPTS for seed in SEEDS}
+
+
+def _score(pairing: Pairing) -> Evaluation:
+    model, other = pairing
+    pictures = tuple(
+        JudgedPicture(prompt=prompt, seed=seed, name=_name(prompt, seed)) for prompt in PROMPTS for seed in SEEDS
+    )
+    evaluation = Evaluation(job=model.kind, pictures=pictures)
+    # Copies are sought where a model is judged on its own pictures; a champion is only compared.
+    return scored(evaluation, _studied(other.files), lambda name: _looks[model, name], edits=model is not other)
+
+
+def _studied(files: tuple[Path, ...]) -> TrainingSet:
+    looks = {file.name: Look.at(file.read_bytes()) for file in files}
+    return study(list(looks), looks.__getitem__)

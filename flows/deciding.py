@@ -1,0 +1,73 @@
+"""An undecided gate: a person looks at the report and decides, on the run's page."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from prefect.client.orchestration import get_client
+from prefect.input import RunInput
+from prefect.input.run_input import keyset_from_base_key
+from prefect.logging import get_run_logger
+from prefect.runtime import deployment
+from pydantic import Field
+
+from flows.desk import Desk
+from flows.forms import answer_to, ask
+from flows.telling import tell_model
+from tuneloop.promotion import answer
+from tuneloop.values.records import Decision, RunFile
+
+_APPROVE = "approve: promote the challenger"
+WHO = "a person, in Prefect"
+
+
+class Judgement(RunInput):
+    """Asked where neither model is surely better."""
+
+    decision: Literal["approve: promote the challenger", "reject: keep the champion"]
+    reason: str = Field(min_length=1, description="Why. It is kept in the record of the decision.")
+
+
+def decided_by_a_person(desk: Desk, run: RunFile, question: Decision) -> Decision | None:
+    """Ask a person, and write the answer down as the next decision.
+
+    Suspends the run with a form, which ends this process; when it is filled in, the flow comes here again.
+
+    Returns:
+        The decision, or None where this run has no page that could ask: `tuneloop decide` answers then.
+    """
+    tell_model("undecided", run, question)
+    if deployment.id is None:
+        get_run_logger().warning("%s Decide with: tuneloop decide %s", question.why, run.model)
+        return None
+    with get_client(sync_client=True) as client:
+        keys = keyset_from_base_key(f"undecided-{question.writer}")
+        judgement = answer_to(client, keys, Judgement)
+        if judgement is None:
+            ask(
+                client,
+                keys,
+                Judgement,
+                _question(desk, run, question),
+                f"Undecided, a person decides: {question.why} Press Resume",
+            )
+    get_run_logger().info("a person has decided: %s (%s)", judgement.decision, judgement.reason)
+    return answer(
+        desk.ledger, run, question, approve=judgement.decision == _APPROVE, who=WHO, why=judgement.reason
+    )
+
+
+def asked_elsewhere(desk: Desk, run: RunFile, question: Decision) -> bool:
+    """Tell whether another run asks this very question and is still there to hear the answer."""
+    asker = question.flow_run or run.flow_run
+    return asker != run.flow_run and desk.ledger.is_marked(run.model_copy(update={"flow_run": asker}))
+
+
+def _question(desk: Desk, run: RunFile, question: Decision) -> str:
+    champion = f"champion no. {question.against}" if question.against else "no champion"
+    report = desk.store.uri_of(question.report) if question.report else "the run's artifacts"
+    return (
+        f"**{run.model}: the challenger and {champion} are too close to tell.** {question.why}\n\n"
+        f"Look at both, picture by picture: `{report}`, or this run's artifacts. Nothing changes until you "
+        "decide, and neither answer is paid."
+    )

@@ -1,0 +1,56 @@
+"""Forms on a run's page: the run sleeps until a person has filled one in, and reads the answer from the top."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import NoReturn, TypeVar
+from uuid import UUID
+
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.exceptions import PrefectHTTPStatusError
+from prefect.input import RunInput
+from prefect.input.run_input import Keyset
+from prefect.runtime import flow_run
+
+from flows.waiting import suspend
+
+_Form = TypeVar("_Form", bound=RunInput)
+
+
+def answer_to(client: SyncPrefectClient, keys: Keyset, form: type[_Form]) -> _Form | None:
+    """What a person has filled in, None where nobody has yet.
+
+    Args:
+        client: The server.
+        keys: Where the form and its answer are kept.
+        form: The form.
+    """
+    text = _stored(client, keys["response"])
+    return None if text is None else form.model_validate_json(text)
+
+
+def ask(client: SyncPrefectClient, keys: Keyset, form: type[RunInput], question: str, sentence: str) -> NoReturn:
+    """Suspend this run with a form, which ends this process.
+
+    Args:
+        client: The server.
+        keys: Where the form and its answer are kept; other keys ask another time.
+        form: The form.
+        question: What stands above it, as markdown.
+        sentence: What the run's state says meanwhile.
+    """
+    described = form.with_initial_data(description=question)
+    # The form first: a run that stands still for an answer must have something to be answered.
+    if _stored(client, keys["schema"]) is None:
+        described.save(keys, UUID(str(flow_run.id)))
+    suspend(client, sentence, keys)
+
+
+def _stored(client: SyncPrefectClient, key: str) -> str | None:
+    """What the server keeps under one of this run's input keys."""
+    try:
+        return client.read_flow_run_input(UUID(str(flow_run.id)), key)
+    except PrefectHTTPStatusError as error:
+        if error.response.status_code != HTTPStatus.NOT_FOUND:
+            raise
+        return None

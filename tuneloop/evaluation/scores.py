@@ -1,0 +1,36 @@
+"""Scores both models against the challenger's training pictures, and keeps what was measured."""
+
+from __future__ import annotations
+
+from tuneloop.dataset.keep import picture_name
+from tuneloop.scoring.look import Look
+from tuneloop.scoring.scored import scored
+from tuneloop.scoring.training_set import study
+from tuneloop.storage.store import Store
+from tuneloop.values.dataset import DatasetManifest
+from tuneloop.values.evaluation import Evaluation
+
+
+def score_models(
+    store: Store, manifest: DatasetManifest, challenger: Evaluation, champion: Evaluation | None
+) -> tuple[Evaluation, Evaluation | None]:
+    """Measure the pictures of both models by one measure: likeness is to what the challenger was trained on.
+
+    Args:
+        store: Where all pictures are.
+        manifest: The challenger's dataset.
+        challenger: Its pictures.
+        champion: The champion's, None for a first model.
+    """
+    edits = any(item.role == "start" for item in manifest.items)
+    names = list(dict.fromkeys(item.sha256 for item in manifest.items if item.role != "start"))
+    if not names:  # adopted without its pictures: there is nothing to compare with
+        return challenger, champion
+    training = study(names, lambda sha256: Look.at(store.read(picture_name(sha256))))
+
+    def read(name: str) -> Look:
+        return Look.at(store.read(name))
+
+    new = scored(challenger, training, read, edits=edits)
+    # Only the challenger is searched for copies: the champion has passed.
+    return new, scored(champion, training, read, edits=True) if champion else None

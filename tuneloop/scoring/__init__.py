@@ -1,0 +1,1 @@
+"""What can be measured of a picture without a model: one file and one function for each score."""

@@ -1,0 +1,56 @@
+"""A picture as the scorers see it: upright, small, and always measured the same way."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+Array = NDArray[np.floating[Any]]
+
+SIDE_PX = 256
+"""Longest side at which pictures are measured: enough to see blur and grain, little enough for hundreds."""
+_LUMA = np.asarray([0.299, 0.587, 0.114], np.float32)
+
+
+@dataclass(frozen=True)
+class Look:
+    """One decoded picture.
+
+    Attributes:
+        pixels: `(h, w, 3)` 8-bit sRGB, at most 256 on the longer side.
+    """
+
+    pixels: NDArray[np.uint8]
+
+    @classmethod
+    def at(cls, data: bytes) -> Look:
+        """Decode a picture file. Raises `OSError` where it is none."""
+        with Image.open(io.BytesIO(data)) as opened:
+            opened.draft("RGB", (SIDE_PX * 2, SIDE_PX * 2))
+            upright = (ImageOps.exif_transpose(opened) or opened).convert("RGB")
+        # Up as well as down: sharpness is only comparable between pictures of one size.
+        scale = SIDE_PX / max(upright.size)
+        size = (max(8, round(upright.width * scale)), max(8, round(upright.height * scale)))
+        return cls(
+            np.asarray(upright.resize(size, Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC))
+        )
+
+    @cached_property
+    def colours(self) -> Array:
+        """`(h, w, 3)`, 0 to 1."""
+        return np.asarray(self.pixels, np.float32) / 255
+
+    @cached_property
+    def grey(self) -> Array:
+        """`(h, w)`, 0 to 1."""
+        return np.asarray(self.colours @ _LUMA, np.float32)
+
+    def mirrored(self) -> Look:
+        """The same picture, left and right exchanged."""
+        return Look(np.ascontiguousarray(self.pixels[:, ::-1]))

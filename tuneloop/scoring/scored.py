@@ -1,0 +1,45 @@
+"""Scores the pictures of one model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import groupby
+
+from tuneloop.scoring.copying import nearest
+from tuneloop.scoring.look import Look
+from tuneloop.scoring.scorers import SCORERS
+from tuneloop.scoring.training_set import TrainingSet
+from tuneloop.values.evaluation import Evaluation, JudgedPicture
+
+
+def scored(
+    evaluation: Evaluation, training: TrainingSet, read: Callable[[str], Look], *, edits: bool
+) -> Evaluation:
+    """Measure every usable picture.
+
+    Args:
+        evaluation: The pictures.
+        training: What the challenger was trained on.
+        read: Opens a rendered picture by its name in the store.
+        edits: The model edits training pictures, so what it draws is like them by right: no copies are sought.
+    """
+    judged: list[JudgedPicture] = []
+    for _, group in groupby(evaluation.pictures, key=lambda picture: picture.prompt):
+        judged += _prompt(list(group), training, read, edits=edits)
+    return evaluation.model_copy(update={"pictures": tuple(judged)})
+
+
+def _prompt(
+    pictures: list[JudgedPicture], training: TrainingSet, read: Callable[[str], Look], *, edits: bool
+) -> list[JudgedPicture]:
+    usable = [picture for picture in pictures if picture.name and not picture.finding]
+    looks = [read(picture.name) for picture in usable if picture.name]
+    columns = {scorer.name: scorer.score(looks, training) for scorer in SCORERS} if looks else {}
+    found = {}
+    for at, (picture, look) in enumerate(zip(usable, looks, strict=True)):
+        update: dict[str, object] = {"scores": {name: round(values[at], 6) for name, values in columns.items()}}
+        if not edits:
+            origin = nearest(look, training)
+            update |= {"nearest": origin.name, "copied": round(origin.share, 4)}
+        found[picture.seed] = picture.model_copy(update=update)
+    return [found.get(picture.seed, picture) for picture in pictures]

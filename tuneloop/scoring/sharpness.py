@@ -1,0 +1,17 @@
+"""Sharpness: are edges as crisp as in the training pictures?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tuneloop.scoring.look import Look
+from tuneloop.scoring.measures import edge_sharpness
+from tuneloop.scoring.training_set import TrainingSet
+
+
+def sharpness(looks: Sequence[Look], training: TrainingSet) -> list[float]:
+    """1 where the edges are as steep as in all but the softest tenth of the training pictures, 0 for none."""
+    enough = float(np.percentile(training.sharpness, 10))
+    return [min(1.0, edge_sharpness(look) / enough) for look in looks]
