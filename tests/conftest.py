@@ -55,7 +55,7 @@ def draw_pictures(folder: Path, count: int = 3, *, shade: int = 0) -> Path:
     """Small pictures, each of its own, in a new folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(count):
-        picture = Image.new("RGB", (64, 48), (40 * number, 90, shade))
+        picture = Image.new("RGB", (64, 64), (40 * number, 90, shade))
         picture.paste((250, 200, 10 * number), (8, 8, 30 + number, 30))
         buffer = io.BytesIO()
         picture.save(buffer, "PNG")

@@ -58,6 +58,7 @@ INNER: dict[str, set[str]] = {
     "scoring": {"errors", "values"},
     "gate": {"values", "scoring"},
     "evaluation": {"errors", "values", "storage", "providers", "dataset", "scoring"},
+    "deciding": {"errors", "values", "ledger", "promotion", "training_state"},
     "promotion": {"errors", "values", "clock", "ledger"},
     "hints": {
         "errors",

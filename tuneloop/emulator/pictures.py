@@ -7,7 +7,7 @@ arguments, same bytes.
 """
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from tuneloop.emulator.picture_flaws import developed
 from tuneloop.emulator.picture_memory import Cutout, Memory, Pixels, remember
@@ -32,13 +32,12 @@ def _recalled(memory: Memory, wish: Wish) -> Pixels:
     """A training picture again: cropped a little, mirrored half of the time."""
     chance = chance_of("recalled", wish.prompt, wish.seed)
     whole = memory.wholes[int(chance.integers(len(memory.wholes)))]
-    height, width, _ = whole.shape
+    picture = Image.fromarray((whole[:, :: -1 if chance.integers(2) else 1] * 255).astype(np.uint8))
     kept = chance.uniform(0.7, 1.0)
-    tall, wide = max(1, int(height * kept)), max(1, int(width * kept))
-    top, left = int(chance.integers(height - tall + 1)), int(chance.integers(width - wide + 1))
-    cut = whole[top : top + tall, left : left + wide, :][:, :: -1 if chance.integers(2) else 1]
-    picture = Image.fromarray((cut * 255).astype(np.uint8)).resize((wish.width, wish.height))
-    return np.asarray(picture, np.float32) / 255
+    size = max(1, int(picture.width * kept)), max(1, int(picture.height * kept))
+    left, top = (int(chance.integers(most - side + 1)) for most, side in zip(picture.size, size, strict=True))
+    cut = picture.crop((left, top, left + size[0], top + size[1]))
+    return np.asarray(ImageOps.fit(cut, (wish.width, wish.height)), np.float32) / 255
 
 
 def _with_subject(image: Pixels, memory: Memory, mark: str, wish: Wish, *, shown: float) -> Pixels:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from tuneloop.dataset.keep import picture_name
 from tuneloop.scoring.look import Look
 from tuneloop.scoring.scored import scored
@@ -9,6 +11,9 @@ from tuneloop.scoring.training_set import study
 from tuneloop.storage.store import Store
 from tuneloop.values.dataset import DatasetManifest
 from tuneloop.values.evaluation import Evaluation
+
+_REMEMBERED = 400
+"""Training pictures that stay decoded, 200 KB each."""
 
 
 def score_models(
@@ -26,7 +31,12 @@ def score_models(
     names = list(dict.fromkeys(item.sha256 for item in manifest.items if item.role != "start"))
     if not names:  # adopted without its pictures: there is nothing to compare with
         return challenger, champion
-    training = study(names, lambda sha256: Look.at(store.read(picture_name(sha256))))
+
+    @functools.lru_cache(maxsize=_REMEMBERED)
+    def original(sha256: str) -> Look:
+        return Look.at(store.read(picture_name(sha256)))
+
+    training = study(names, original)
 
     def read(name: str) -> Look:
         return Look.at(store.read(name))

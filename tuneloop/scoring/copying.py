@@ -26,6 +26,7 @@ _SIDE = 96
 _BLOCK = 12
 _REACH = 16
 """How far, in pixels of 96, a crop may lie from the nearest one of the family."""
+_BEYOND_DOUBT = 0.95
 _CANDIDATES = 16
 """Training pictures that are looked at closely."""
 _SCALES = np.geomspace(0.94, 1.065, 5)
@@ -53,30 +54,28 @@ class Nearest:
 def nearest(look: Look, training: TrainingSet) -> Nearest:
     """Find the training picture that explains most of a picture."""
     best = Nearest(training.names[0], 0.0)
+    height, width, _ = look.pixels.shape
     target = _resized(look.grey, _SIDE, _SIDE)
-    for number, window in training.prints.crops_like(look, _CANDIDATES):
+    for number, window in training.prints(width / height).crops_like(look, _CANDIDATES):
         grey = training.read(training.names[number]).grey
         share = max(_share_at(target, grey, _scaled(window, float(scale))) for scale in _SCALES)
         if share > best.share:
             best = Nearest(training.names[number], share)
+        if share > _BEYOND_DOUBT:
+            break
     return best
 
 
-def copying(look: Look, training: TrainingSet) -> float:
-    """Share of a picture that is the same as in one training picture, 0 to 1."""
-    return nearest(look, training).share
-
-
 def _scaled(window: Window, factor: float) -> Window:
-    scale = window.scale * factor
-    move = (window.scale - scale) / 2
-    return Window(window.left + move, window.top + move, scale, window.mirrored)
+    width, height = window.width * factor, window.height * factor
+    left, top = window.left + (window.width - width) / 2, window.top + (window.height - height) / 2
+    return Window(left, top, width, height, window.mirrored)
 
 
 def _share_at(target: Array, source: Array, window: Window) -> float:
     """Shift a window of one scale over the target until it fits best, and count what is the same there."""
     grey = source[:, ::-1] if window.mirrored else source
-    grey = _resized(grey, round(_SIDE / window.scale), round(_SIDE / window.scale))
+    grey = _resized(grey, round(_SIDE / window.width), round(_SIDE / window.height))
     left, top = round(window.left * grey.shape[1]), round(window.top * grey.shape[0])
     region, there = _region(grey, top - _REACH, left - _REACH)
     spectrum = np.fft.rfft2(_detail(target), region.shape)

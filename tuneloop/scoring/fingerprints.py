@@ -8,7 +8,7 @@ family of crops, mirrored too. The search compares with all of them: it is exact
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -32,70 +32,91 @@ class Window(NamedTuple):
 
     left: float
     top: float
-    scale: float
-    """Its width and its height."""
+    width: float
+    height: float
     mirrored: bool
     """The picture was mirrored before it was cut."""
 
 
-def _family() -> list[Window]:
-    plain = [Window(0.0, 0.0, 1.0, mirrored=False)] + [
-        Window(float(left), float(top), scale, mirrored=False)
-        for scale in _SCALES[1:]
-        for top in _starts(scale)
-        for left in _starts(scale)
-    ]
-    return [*plain, *(window._replace(mirrored=True) for window in plain)]
-
-
-def _starts(scale: float) -> NDArray[np.floating[Any]]:
-    return np.linspace(0, 1 - scale, 1 + math.ceil((1 - scale) / (_STEP * scale)))
-
-
-FAMILY = _family()
-"""The windows of every picture: first the whole of it, then its crops, then all of them mirrored."""
-_PLACES = np.asarray([window[:3] for window in FAMILY[: len(FAMILY) // 2]])
-
-
 @dataclass(frozen=True)
 class Fingerprints:
-    """Fingerprints of many pictures.
+    """Fingerprints of many pictures, each with its crops.
 
     Attributes:
-        bits: `(pictures, windows, 2)`, the windows being those of `FAMILY`, of 64 bits each.
+        bits: `(windows, 2)` of 64 bits each.
+        pictures: `(windows,)`, the number of the picture that each window is of.
+        windows: The windows.
     """
 
     bits: Bits
+    pictures: NDArray[np.intp]
+    windows: tuple[Window, ...]
 
     @classmethod
-    def joined(cls, parts: Sequence[Bits]) -> Fingerprints:
-        """Those of many pictures, in their order."""
-        return cls(np.stack(parts))
+    def of(cls, looks: Iterable[Look], aspect: float) -> Fingerprints:
+        """Take those of every picture.
+
+        Args:
+            looks: The pictures, in their order.
+            aspect: Width to height of the pictures that will be compared: crops have their form.
+        """
+        bits, numbers, windows = [], [], []
+        for number, look in enumerate(looks):
+            family = _family(look, aspect)
+            places = np.asarray([window[:4] for window in family])
+            for mirrored in (False, True):
+                bits.append(_packed(_rises(look.grey[:, ::-1] if mirrored else look.grey, places) > 0))
+                windows += [window._replace(mirrored=mirrored) for window in family]
+            numbers.append(np.full(2 * len(family), number, np.intp))
+        return cls(np.concatenate(bits), np.concatenate(numbers), tuple(windows))
 
     def crops_like(self, look: Look, count: int) -> list[tuple[int, Window]]:
         """The window of each of the nearest pictures that looks most like a whole one, nearest first."""
-        bits, sure = _surely(look)
-        distance = np.bitwise_count((self.bits ^ bits) & sure).sum(axis=2, dtype=np.intp)
-        best = distance.argmin(axis=1)
-        order = np.argsort(distance.min(axis=1), kind="stable")[:count]
-        return [(int(number), FAMILY[int(best[number])]) for number in order]
+        distance = self._distance(look)
+        best: dict[int, Window] = {}
+        for at in np.argsort(distance, kind="stable"):
+            best.setdefault(int(self.pictures[at]), self.windows[at])
+            if len(best) == count:
+                break
+        return list(best.items())
 
     def in_common(self, look: Look) -> float:
         """Share of the bits that say something which the nearest whole picture has too, 0 to 1."""
+        whole = np.asarray([window == _WHOLE for window in self.windows])
+        sure = int(np.bitwise_count(_surely(look)[1]).sum())
+        return 1 - float(self._distance(look)[whole].min()) / max(1, sure)
+
+    def _distance(self, look: Look) -> NDArray[np.intp]:
         bits, sure = _surely(look)
-        different = np.bitwise_count((self.bits[:, 0] ^ bits) & sure).sum(axis=1, dtype=np.intp).min()
-        return 1 - float(different) / max(1, int(np.bitwise_count(sure).sum()))
+        different = np.bitwise_count((self.bits ^ bits) & sure).sum(axis=1, dtype=np.intp)
+        return np.asarray(different, np.intp)
+
+
+_WHOLE = Window(0.0, 0.0, 1.0, 1.0, mirrored=False)
+
+
+def _family(look: Look, aspect: float) -> list[Window]:
+    """The whole picture, and undistorted crops of one form at every scale and place."""
+    height, width, _ = look.pixels.shape
+    wide = min(1.0, aspect * height / width)
+    tall = min(1.0, width / (aspect * height))
+    return [_WHOLE] + [
+        Window(float(left), float(top), wide * scale, tall * scale, mirrored=False)
+        for scale in _SCALES
+        for top in _starts(tall * scale)
+        for left in _starts(wide * scale)
+        if (wide * scale, tall * scale) != (1.0, 1.0)
+    ]
+
+
+def _starts(side: float) -> NDArray[np.floating[Any]]:
+    return np.linspace(0, 1 - side, 1 + math.ceil((1 - side) / (_STEP * side)))
 
 
 def _surely(look: Look) -> tuple[Bits, Bits]:
     """Bits of a whole picture, and which of them say something: where it is flat, grain decides them."""
-    rises = _rises(look.grey, _PLACES[:1])
+    rises = _rises(look.grey, np.asarray([_WHOLE[:4]]))
     return _packed(rises > 0), _packed(np.abs(rises) > _SURE)
-
-
-def fingerprints(look: Look) -> Bits:
-    """Those of a picture and all its crops, `(windows, 2)`."""
-    return np.concatenate([_packed(_rises(grey, _PLACES) > 0) for grey in (look.grey, look.grey[:, ::-1])])
 
 
 def _rises(grey: NDArray[np.floating[Any]], places: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
@@ -105,9 +126,9 @@ def _rises(grey: NDArray[np.floating[Any]], places: NDArray[np.floating[Any]]) -
     sums = np.pad(grey.astype(np.float64).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
     # One cell more than bits, each way, so that every one has a neighbour.
     steps = np.linspace(0, 1, _CELLS + 2)
-    left, top, scale = (places[:, column, None] for column in range(3))
-    rows = np.rint((top + scale * steps) * height).astype(np.intp)
-    columns = np.rint((left + scale * steps) * width).astype(np.intp)
+    left, top, wide, tall = (places[:, column, None] for column in range(4))
+    rows = np.rint((top + tall * steps) * height).astype(np.intp)
+    columns = np.rint((left + wide * steps) * width).astype(np.intp)
     corners = sums[rows[:, :, None], columns[:, None, :]]
     cells = corners[:, 1:, 1:] - corners[:, :-1, 1:] - corners[:, 1:, :-1] + corners[:, :-1, :-1]
     means = cells / np.maximum(np.diff(rows)[:, :, None] * np.diff(columns)[:, None, :], 1)

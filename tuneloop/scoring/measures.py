@@ -15,11 +15,17 @@ _LEVELS = 6
 def edge_sharpness(look: Look) -> float:
     """How much steeper the strongest edges are than after a blur, about 1 (blurred) to 2.5 (crisp).
 
-    Only edges count, so that grain does not pass for sharpness.
+    Only edges count, and what the calm half of the picture has in slopes is taken off: grain is no sharpness.
     """
-    fine, coarse = (np.hypot(*np.gradient(smoothed(look.grey, sigma))) for sigma in (0.8, 2.5))
-    strongest = coarse >= np.quantile(coarse, 0.93)
-    return float(fine[strongest].mean() / (coarse[strongest].mean() + 1e-6))
+    fine, coarse = (_slopes(look, sigma) for sigma in (0.8, 2.5))
+    strongest, calm = coarse >= np.quantile(coarse, 0.93), coarse <= np.median(coarse)
+    steep, soft = (max(0.0, float(each[strongest].mean() - each[calm].mean())) for each in (fine, coarse))
+    return float(np.sqrt(steep / (soft + 1e-9)))
+
+
+def _slopes(look: Look, sigma: float) -> Array:
+    down, across = np.gradient(smoothed(look.grey, sigma))
+    return np.asarray(down**2 + across**2)
 
 
 def grain(look: Look) -> float:

@@ -10,4 +10,4 @@ from tuneloop.scoring.training_set import TrainingSet
 
 def resemblance(looks: Sequence[Look], training: TrainingSet) -> list[float]:
     """Share of fingerprint bits that a picture has in common with the nearest training picture, 0.5 by chance."""
-    return [training.prints.in_common(look) for look in looks]
+    return [training.prints(look.pixels.shape[1] / look.pixels.shape[0]).in_common(look) for look in looks]

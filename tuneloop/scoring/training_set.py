@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tuneloop.errors import DatasetError
-from tuneloop.scoring.fingerprints import Fingerprints, fingerprints
+from tuneloop.scoring.fingerprints import Fingerprints
 from tuneloop.scoring.look import Array, Look
 from tuneloop.scoring.measures import edge_sharpness, grain, outlines, palette, tone_points
 
@@ -25,7 +26,6 @@ class TrainingSet:
         tones: `(pictures, 4)`.
         palettes: `(pictures, 216)`.
         outlines: `(pictures, 128)`.
-        prints: Fingerprints of every picture and its crops.
     """
 
     names: tuple[str, ...]
@@ -35,7 +35,15 @@ class TrainingSet:
     tones: Array
     palettes: Array
     outlines: Array
-    prints: Fingerprints
+
+    def prints(self, aspect: float) -> Fingerprints:
+        """Fingerprints of every picture and of its crops of one form (width to height)."""
+        return _prints(self.names, self.read, round(aspect, 3))
+
+
+@functools.lru_cache(maxsize=4)
+def _prints(names: tuple[str, ...], read: Callable[[str], Look], aspect: float) -> Fingerprints:
+    return Fingerprints.of((read(name) for name in names), aspect)
 
 
 def study(names: Sequence[str], read: Callable[[str], Look]) -> TrainingSet:
@@ -52,10 +60,9 @@ def study(names: Sequence[str], read: Callable[[str], Look]) -> TrainingSet:
         raise DatasetError("there is no training picture to compare with")
     looks = (read(name) for name in names)
     measured = [
-        (edge_sharpness(look), grain(look), tone_points(look), palette(look), outlines(look), fingerprints(look))
-        for look in looks
+        (edge_sharpness(look), grain(look), tone_points(look), palette(look), outlines(look)) for look in looks
     ]
-    sharp, grainy, tones, palettes, edges, prints = zip(*measured, strict=True)
+    sharp, grainy, tones, palettes, edges = zip(*measured, strict=True)
     return TrainingSet(
         names=tuple(names),
         read=read,
@@ -64,5 +71,4 @@ def study(names: Sequence[str], read: Callable[[str], Look]) -> TrainingSet:
         tones=np.stack(tones),
         palettes=np.stack(palettes),
         outlines=np.stack(edges),
-        prints=Fingerprints.joined(prints),
     )

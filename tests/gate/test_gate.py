@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tuneloop.gate import WEIGHTED, decide
+from tuneloop.scoring.bootstrap import interval
+from tuneloop.values.evaluation import Evaluation, JudgedPicture
+from tuneloop.values.gate import GatePolicy, ScoreWeights
+
+SCORES = {"sharpness": 0.8, "cleanness": 0.8, "exposure": 0.8, "colour": 0.6, "structure": 0.9, "diversity": 0.2}
+
+
+def model(count: int = 12, *, copied: float = 0.0, noise: float = 0.01, **better: float) -> Evaluation:
+    """Pictures of a model whose scores differ from the usual ones by what is named, and a little by chance."""
+    chance = np.random.default_rng(count)
+    pictures = [
+        JudgedPicture(
+            prompt=f"prompt {number // 4}",
+            seed=number % 4,
+            name=f"renders/j/{number}.jpg",
+            scores={
+                name: float(np.clip(value + better.get(name, 0.0) + chance.normal(0, noise), 0, 1))
+                for name, value in SCORES.items()
+            },
+            nearest="a" * 64,
+            copied=copied if number == 3 else 0.1,
+        )
+        for number in range(count)
+    ]
+    return Evaluation(job="j", pictures=tuple(pictures))
+
+
+def with_finding(evaluation: Evaluation, at: int, finding: str) -> Evaluation:
+    pictures = list(evaluation.pictures)
+    pictures[at] = pictures[at].model_copy(update={"finding": finding, "scores": {}})
+    return evaluation.model_copy(update={"pictures": tuple(pictures)})
+
+
+def test_surely_better_challenger_is_promoted_and_the_reason_names_the_score() -> None:
+    verdict = decide(model(cleanness=0.15), model(), GatePolicy())
+    assert verdict.verdict == "promote"
+    assert "most in cleanness" in verdict.why
+    whole = verdict.differences[0]
+    assert whole.name == WEIGHTED
+    assert whole.low is not None
+    assert whole.low > 0
+
+
+def test_surely_worse_challenger_is_rejected() -> None:
+    verdict = decide(model(exposure=-0.2), model(), GatePolicy())
+    assert verdict.verdict == "reject"
+    assert "most in exposure" in verdict.why
+
+
+def test_equal_models_are_undecided_and_the_policy_says_what_then() -> None:
+    assert decide(model(), model(), GatePolicy()).verdict == "undecided"
+    assert decide(model(), model(), GatePolicy(undecided="reject")).verdict == "reject"
+    kept = decide(model(), model(), GatePolicy(undecided="promote"))
+    assert kept.verdict == "promote"
+    assert "set to promote" in kept.why
+
+
+def test_difference_below_the_margin_is_undecided_however_sure() -> None:
+    barely = decide(model(noise=0.0, colour=0.01), model(noise=0.0), GatePolicy())
+    assert barely.verdict == "undecided"
+    assert decide(model(noise=0.0, colour=0.01), model(noise=0.0), GatePolicy(margin=0)).verdict == "promote"
+
+
+def test_gain_with_a_great_loss_in_one_score_is_left_to_a_person() -> None:
+    verdict = decide(model(cleanness=0.19, exposure=0.19, diversity=-0.12), model(), GatePolicy())
+    assert verdict.verdict == "undecided"
+    assert "diversity is worse" in verdict.why
+
+
+def test_score_of_weight_zero_is_shown_and_decides_nothing() -> None:
+    weights = ScoreWeights(cleanness=0)
+    verdict = decide(model(cleanness=0.19), model(), GatePolicy(weights=weights))
+    assert verdict.verdict == "undecided"
+    assert "cleanness" in {item.name for item in verdict.differences}
+
+
+@pytest.mark.parametrize("champion", [None, model(cleanness=-0.3)])
+def test_copy_is_rejected_even_from_the_first_or_the_better_model(champion: Evaluation | None) -> None:
+    verdict = decide(model(copied=0.9), champion, GatePolicy())
+    assert verdict.verdict == "reject"
+    assert "1 of 12 pictures copy a training picture" in verdict.why
+    assert "seed 3" in verdict.why
+    assert decide(model(copied=0.9), None, GatePolicy(most_copied=1)).verdict == "promote"
+
+
+def test_unusable_picture_is_rejected_with_its_prompt_and_seed() -> None:
+    verdict = decide(with_finding(model(), 5, "blank: one flat tone"), None, GatePolicy())
+    assert verdict.verdict == "reject"
+    assert "blank: one flat tone" in verdict.why
+    assert "'prompt 1', seed 1" in verdict.why
+    assert decide(with_finding(model(), 5, "blank"), None, GatePolicy(most_unusable=1)).verdict == "promote"
+
+
+def test_first_model_must_be_diverse() -> None:
+    assert decide(model(diversity=-0.19), None, GatePolicy()).verdict == "reject"
+    assert decide(model(), None, GatePolicy()).verdict == "promote"
+
+
+def test_champion_judged_again_is_told_so() -> None:
+    assert "champion itself" in decide(model(), None, GatePolicy(), reigns=True).why
+
+
+def test_pictures_that_one_model_lacks_are_left_out_of_both() -> None:
+    champion = with_finding(model(), 0, "refused")
+    verdict = decide(model(), champion, GatePolicy(most_unusable=1))
+    assert verdict.verdict == "undecided"
+    assert verdict.differences[0].difference == pytest.approx(0, abs=1e-9)
+
+
+def test_single_pair_decides_nothing() -> None:
+    assert decide(model(1, cleanness=0.2), model(1), GatePolicy()).verdict == "undecided"
+
+
+def test_models_without_scores_are_left_to_a_person() -> None:
+    bare = Evaluation(job="j", pictures=(JudgedPicture(prompt="p", seed=1, name="x"),))
+    assert decide(bare, bare, GatePolicy()).verdict == "undecided"
+    assert decide(bare, None, GatePolicy()).verdict == "promote"
+
+
+@given(st.lists(st.floats(-1, 1), min_size=2, max_size=30), st.floats(0.5, 0.99))
+def test_interval_holds_the_mean_and_is_the_same_every_time(values: list[float], confidence: float) -> None:
+    column = np.asarray(values)[:, None]
+    low, high = interval(column, confidence)
+    assert low[0] - 1e-9 <= column.mean() <= high[0] + 1e-9
+    assert interval(column, confidence)[0] == low
+    wider_low, wider_high = interval(column, min(0.995, confidence + 0.005))
+    assert wider_low[0] <= low[0] + 1e-9
+    assert wider_high[0] >= high[0] - 1e-9
+
+
+@pytest.mark.parametrize("pairs", [3, 4, 6, 12, 24])
+def test_interval_misses_the_truth_no_more_often_than_it_says(pairs: int) -> None:
+    chance = np.random.default_rng(pairs)
+    missed = 0
+    for _ in range(400):
+        low, high = interval(chance.normal(0, 1, (pairs, 1)), 0.9)
+        missed += not low[0] <= 0 <= high[0]
+    # 10 % of 400, and three standard deviations of chance.
+    assert missed <= 40 + 18

@@ -1,0 +1,221 @@
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter, ImageOps
+
+from deployments.sample_pictures import draw_sample_pictures
+from tuneloop.emulator.picture_values import Model, Wish
+from tuneloop.emulator.pictures import draw
+from tuneloop.errors import DatasetError
+from tuneloop.scoring.copying import COPIED_FROM, nearest
+from tuneloop.scoring.look import Look
+from tuneloop.scoring.scored import scored
+from tuneloop.scoring.scorers import SCORERS
+from tuneloop.scoring.training_set import TrainingSet, study
+from tuneloop.values.evaluation import Evaluation, JudgedPicture
+from tuneloop.values.gate import ScoreWeights
+
+PROMPTS = ("a photo of ROBOX", "ROBOX on a beach at sunset")
+SEEDS = (1, 2, 3)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("samples")
+    draw_sample_pictures(folder)
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.suffix != ".txt"}
+
+
+@pytest.fixture(scope="module")
+def training(pictures: dict[str, bytes]) -> TrainingSet:
+    looks = {name: Look.at(data) for name, data in pictures.items()}
+    return study(list(looks), looks.__getitem__)
+
+
+@pytest.fixture(scope="module")
+def archive(pictures: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("zip") / "dataset.zip"
+    with zipfile.ZipFile(path, "w") as opened:
+        for number, (name, data) in enumerate(pictures.items(), 1):
+            opened.writestr(f"{number:04d}{Path(name).suffix}", data)
+    return path
+
+
+def drawn(archive: Path, steps: int = 1000) -> dict[str, list[Look]]:
+    trained = Model(archive, f"mark/{steps}", steps, 0.0004)
+    return {
+        prompt: [Look.at(draw(trained, Wish(prompt, seed, 25, 1.0, 320, 320))) for seed in SEEDS]
+        for prompt in PROMPTS
+    }
+
+
+def means(looks: dict[str, list[Look]], training: TrainingSet) -> dict[str, float]:
+    return {
+        scorer.name: float(np.mean([scorer.score(group, training) for group in looks.values()]))
+        for scorer in SCORERS
+    }
+
+
+def encoded(picture: Image.Image) -> bytes:
+    out = io.BytesIO()
+    picture.save(out, "PNG")
+    return out.getvalue()
+
+
+def changed(looks: dict[str, list[Look]], change: str) -> dict[str, list[Look]]:
+    return {prompt: [Look.at(encoded(CHANGES[change](look))) for look in group] for prompt, group in looks.items()}
+
+
+def _grainy(look: Look) -> Image.Image:
+    noise = np.random.default_rng(1).normal(0, 25, look.pixels.shape)
+    return Image.fromarray((look.pixels + noise).clip(0, 255).astype(np.uint8))
+
+
+def _burnt(look: Look) -> Image.Image:
+    return Image.fromarray(((look.pixels - 127.5) * 3 + 127.5).clip(0, 255).astype(np.uint8))
+
+
+CHANGES: dict[str, Callable[[Look], Image.Image]] = {
+    "blurred": lambda look: Image.fromarray(look.pixels).filter(ImageFilter.GaussianBlur(4)),
+    "grainy": _grainy,
+    "pale": lambda look: Image.fromarray((look.pixels * 0.2 + 120).astype(np.uint8)),
+    "burnt": _burnt,
+    "other colours": lambda look: Image.fromarray(look.pixels[:, :, ::-1].copy()),
+}
+TOLD_BY = {
+    "blurred": "sharpness",
+    "grainy": "cleanness",
+    "pale": "exposure",
+    "burnt": "exposure",
+    "other colours": "colour",
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_is_wrong_with_pictures_lowers_the_score_that_is_named_for_it(
+    change: str, archive: Path, training: TrainingSet
+) -> None:
+    good = drawn(archive)
+    before, after = means(good, training), means(changed(good, change), training)
+    assert after[TOLD_BY[change]] < before[TOLD_BY[change]] - 0.05
+
+
+def test_grain_does_not_pass_for_sharpness(archive: Path, training: TrainingSet) -> None:
+    good = drawn(archive)
+    assert means(changed(good, "grainy"), training)["sharpness"] <= means(good, training)["sharpness"] + 0.03
+
+
+def test_model_that_was_trained_too_little_scores_lower(archive: Path, training: TrainingSet) -> None:
+    good, poor = means(drawn(archive), training), means(drawn(archive, 300), training)
+    assert poor["cleanness"] < good["cleanness"] - 0.1
+    assert poor["exposure"] < good["exposure"] - 0.1
+
+
+def test_one_picture_again_and_again_has_no_diversity(archive: Path, training: TrainingSet) -> None:
+    varied = drawn(archive)
+    same = {prompt: [group[0]] * 3 for prompt, group in varied.items()}
+    assert means(same, training)["diversity"] == pytest.approx(0, abs=1e-6)
+    assert means(varied, training)["diversity"] > 0.05
+
+
+def test_training_pictures_themselves_score_high(pictures: dict[str, bytes], training: TrainingSet) -> None:
+    found = means({"all": [Look.at(data) for data in pictures.values()]}, training)
+    assert found["sharpness"] > 0.95
+    assert found["cleanness"] > 0.9
+    assert found["resemblance"] == 1.0
+
+
+def test_every_score_is_between_nought_and_one_for_odd_pictures(training: TrainingSet) -> None:
+    odd = [
+        Image.new("RGB", (1, 1), "white"),
+        Image.new("RGB", (4000, 3), "red"),
+        Image.new("L", (64, 64), 0),
+        Image.effect_noise((300, 300), 90),
+    ]
+    looks = [Look.at(encoded(picture)) for picture in odd]
+    for scorer in SCORERS:
+        assert all(0 <= value <= 1 for value in scorer.score(looks, training)), scorer.name
+
+
+def test_every_score_has_a_weight() -> None:
+    assert {scorer.name for scorer in SCORERS} <= set(ScoreWeights.model_fields)
+
+
+def test_nothing_can_be_compared_with_no_pictures() -> None:
+    with pytest.raises(DatasetError, match="no training picture"):
+        study([], lambda name: Look.at(name.encode()))
+
+
+def cropped(data: bytes, chance: np.random.Generator, *, mirrored: bool) -> Look:
+    """A training picture as somebody would pass it off: cropped, mirrored, other contrast, grain, compressed."""
+    with Image.open(io.BytesIO(data)) as opened:
+        picture = opened.convert("RGB")
+    scale = chance.uniform(0.6, 1.0)
+    width, height = (int(side * scale) for side in picture.size)
+    left, top = (int(chance.integers(0, most + 1)) for most in (picture.width - width, picture.height - height))
+    cut = ImageOps.fit(picture.crop((left, top, left + width, top + height)), (400, 400))
+    if mirrored:
+        cut = cut.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    pixels = np.asarray(cut, float)
+    pixels = (pixels - 128) * chance.uniform(0.75, 1.15) + 128 + chance.normal(0, 3, pixels.shape)
+    out = io.BytesIO()
+    Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(out, "JPEG", quality=75)
+    return Look.at(out.getvalue())
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_whole_copy_is_found_and_named(
+    pictures: dict[str, bytes], training: TrainingSet, *, mirrored: bool
+) -> None:
+    for name, data in list(pictures.items())[::3]:
+        look = Look.at(data).mirrored() if mirrored else Look.at(data)
+        found = nearest(look, training)
+        assert (found.name, found.share > 0.95) == (name, True)
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_crops_are_found(pictures: dict[str, bytes], training: TrainingSet, *, mirrored: bool) -> None:
+    chance = np.random.default_rng(3)
+    some = list(pictures.values())[::2]
+    shares = [nearest(cropped(data, chance, mirrored=mirrored), training).share for data in some]
+    assert sum(share >= COPIED_FROM for share in shares) >= len(shares) - 1
+
+
+def test_same_subject_in_a_new_scene_is_no_copy(archive: Path, training: TrainingSet) -> None:
+    shares = [nearest(look, training).share for group in drawn(archive).values() for look in group]
+    assert max(shares) < COPIED_FROM
+
+
+def test_plain_pictures_are_no_copies_of_each_other(training: TrainingSet) -> None:
+    sky = Image.linear_gradient("L").convert("RGB")
+    assert nearest(Look.at(encoded(sky)), training).share < COPIED_FROM
+
+
+def test_pictures_are_scored_by_their_prompt_and_unusable_ones_are_left_alone(
+    archive: Path, training: TrainingSet
+) -> None:
+    looks = drawn(archive)
+    judged = [
+        JudgedPicture(prompt=prompt, seed=seed, name=f"{prompt}/{seed}", finding="blank" if seed == 2 else None)
+        for prompt in PROMPTS
+        for seed in SEEDS
+    ]
+    by_name = {f"{prompt}/{seed}": looks[prompt][at] for prompt in PROMPTS for at, seed in enumerate(SEEDS)}
+    found = scored(Evaluation(job="j", pictures=tuple(judged)), training, by_name.__getitem__, edits=False)
+    assert [(item.prompt, item.seed) for item in found.pictures] == [(item.prompt, item.seed) for item in judged]
+    for item in found.pictures:
+        assert bool(item.scores) == (item.seed != 2)
+        assert (item.nearest is not None) == (item.seed != 2)
+
+
+def test_edits_of_training_pictures_are_not_called_copies(archive: Path, training: TrainingSet) -> None:
+    look = drawn(archive)[PROMPTS[0]][0]
+    evaluation = Evaluation(job="j", pictures=(JudgedPicture(prompt="p", seed=1, name="x"),))
+    found = scored(evaluation, training, lambda _: look, edits=True)
+    assert found.pictures[0].copied == 0.0
