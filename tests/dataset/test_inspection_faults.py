@@ -169,8 +169,10 @@ def test_wrong_checksum_of_a_chunk_that_pillow_does_not_check(kind: bytes) -> No
 def test_png_with_too_few_rows_under_right_checksums(kind: str) -> None:
     chunks = dict(chunks_of(saved(scene(2, 64, 64).convert({"palette": "P", "grey": "L"}.get(kind, kind)), "PNG")))
     rows = zlib.decompress(chunks[b"IDAT"])
-    chunks[b"IDAT"] = zlib.compress(rows[:-1])
-    assert found(png_from(chunks.items()))
+    for there in (0, len(rows) // 2, len(rows) - 1):
+        chunks[b"IDAT"] = zlib.compress(rows[:there])
+        with pytest.raises(PictureUnusable, match=rf"only {there} of {len(rows)} bytes of its pixels are there"):
+            looked_at(png_from(chunks.items()))
     chunks[b"IDAT"] = zlib.compress(rows)
     assert not found(png_from(chunks.items()))
 
@@ -193,6 +195,8 @@ def test_webp_whose_lengths_do_not_fit() -> None:
     data = bytearray(webp("lossy"))
     data[4:8] = (len(data) - 10).to_bytes(4, "little")
     assert found(bytes(data))
+    with pytest.raises(PictureUnusable, match=r"\(7 bytes are missing at its end\)"):
+        looked_at(webp("lossy")[:-7])
 
 
 WHOLE = st.one_of(

@@ -100,7 +100,10 @@ def _check_kind(data: bytes, name: str) -> None:
     if is_jpeg(data):
         check_jpeg_kind(data)
         return
-    if data.startswith(PNG_SIGNATURE) or is_webp(data):
+    if is_webp(data):
+        walk_webp(data)
+        return
+    if data.startswith(PNG_SIGNATURE):
         return
     other = _OTHER_BRANDS.get(data[8:12]) if data[4:8] == b"ftyp" else None
     if other is None:
@@ -156,7 +159,6 @@ def _jpeg(picture: Image.Image, data: bytes) -> _Pixels:
     except ValueError as error:
         if not str(error).startswith(_HARMLESS):
             raise
-        jpeg_end(data)
         picture.load()
         brightness = brightness_of(picture)
     # Phones put a second picture behind the first, and say so: that is part of the file.
