@@ -43,27 +43,12 @@ def strict_decoding() -> Iterator[None]:
         ImageFile.LOAD_TRUNCATED_IMAGES = tolerant
 
 
-def file_sha256(path: Path, name: str) -> tuple[Sha256, int]:
-    """Hash a file and measure its size, with little memory.
-
-    Raises:
-        PictureUnusable: It cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest(), file.tell()
-    except OSError as error:
-        raise unusable(
-            "unreadable", name, f"cannot be read ({error.strerror})", "make it readable or remove it"
-        ) from error
-
-
 def inspect_picture(path: Path, name: str, known: Mapping[Sha256, PictureFacts] | None = None) -> PictureFacts:
     """Hash and fully decode one picture file. Call it within `strict_decoding()`.
 
     The file is read once, so the bytes that are decoded are the bytes that were hashed, whatever happens to the
-    file meanwhile. One call holds one file and one decoded picture, and nothing when it returns. Decoders release the GIL, so
-    as many threads as there are cores help.
+    file meanwhile. One call holds one file and one decoded picture, and nothing when it returns.
+    Decoders release the GIL, so as many threads as there are cores help.
 
     Args:
         path: The file.

@@ -27,7 +27,7 @@ FLAT_BELOW = 2.0
 """Spread of the brightness, in levels. The dullest real picture measured, of grey tissue, has 9.9; fog has 50."""
 BLACK_BELOW = 12.0
 """Mean brightness plus twice its spread. A photograph of stars on black has 70."""
-WHITE_ABOVE = 248.0
+WHITE_ABOVE = 245.0
 """Mean brightness minus twice its spread. A page of text has 58, a small thing before white about 200."""
 _SIXTEEN_BITS = 16
 _SUFFIXES: dict[PictureFormat, frozenset[str]] = {

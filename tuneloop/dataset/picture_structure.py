@@ -1,19 +1,9 @@
-"""How picture files are built up: their chunks and markers, read without decoding a pixel.
-
-Decoders forgive here. Pillow passes a JPEG without its last byte, a PNG without its last chunk, and never looks
-at the checksums of a PNG's pixel data.
-"""
+"""How JPEG and WebP files are built up: their markers and chunks, read without decoding a pixel."""
 
 from __future__ import annotations
 
 import re
-import struct
-import zlib
-from typing import NamedTuple
 
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_PNG_AROUND_CHUNK = 12
-"""Length, kind and checksum around the data of a PNG chunk."""
 _WEBP_HEADER = 12
 _JPEG_MARKER = re.compile(rb"\xff([^\x00\xff])")
 _JPEG_STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})
@@ -35,20 +25,6 @@ class JpegUncommon(Exception):
     """A whole JPEG of a kind that the usual libraries cannot read; says which."""
 
 
-class PngFacts(NamedTuple):
-    """What the chunks of a PNG tell."""
-
-    bits: int
-    """Bits per channel as stored."""
-    trailing_bytes: int
-    """Bytes behind its end."""
-
-
-def is_png(data: bytes) -> bool:
-    """Tell by the first bytes."""
-    return data.startswith(_PNG_SIGNATURE)
-
-
 def is_webp(data: bytes) -> bool:
     """Tell by the first bytes."""
     return data[:4] == b"RIFF" and data[8:12] == b"WEBP"
@@ -57,31 +33,6 @@ def is_webp(data: bytes) -> bool:
 def is_jpeg(data: bytes) -> bool:
     """Tell by the first bytes."""
     return data.startswith(b"\xff\xd8\xff")
-
-
-def walk_png(data: bytes) -> PngFacts:
-    """Check the checksum of every chunk, up to the last one.
-
-    Raises:
-        StructureBroken: A checksum is wrong, or the file ends too early.
-    """
-    view = memoryview(data)
-    position, bits = len(_PNG_SIGNATURE), 0
-    while True:
-        if position + _PNG_AROUND_CHUNK > len(data):
-            raise StructureBroken("it ends before its last chunk")
-        length, kind = struct.unpack_from(">I4s", data, position)
-        end = position + _PNG_AROUND_CHUNK + length
-        if end > len(data):
-            raise StructureBroken("it ends within a chunk")
-        (checksum,) = struct.unpack_from(">I", data, end - 4)
-        if zlib.crc32(view[position + 4 : end - 4]) != checksum:
-            raise StructureBroken(f"the checksum of the chunk at byte {position} is wrong")
-        if kind == b"IHDR" and length:
-            bits = data[position + 16] if length > 8 else 0  # noqa: PLR2004
-        position = end
-        if kind == b"IEND":
-            return PngFacts(bits, len(data) - position)
 
 
 def walk_webp(data: bytes) -> int:

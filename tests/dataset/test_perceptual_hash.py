@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from itertools import combinations
+
+import numpy as np
+import pytest
+from PIL import Image, ImageEnhance
+
+from tuneloop.dataset.near_duplicates import WITHIN_BITS, near_duplicates
+from tuneloop.dataset.perceptual_hash import perceptual_hash
+from tuneloop.dataset.picture_measures import at_measuring_size
+
+from .planted.scenes import saved, scene
+
+NUMBERS = range(25)
+
+
+def hash_of(picture: Image.Image) -> int:
+    return perceptual_hash(at_measuring_size(picture.convert("L")), 1)
+
+
+def encoded_again(picture: Image.Image, picture_format: str, **settings: object) -> Image.Image:
+    return Image.open(io.BytesIO(saved(picture, picture_format, **settings)))
+
+
+def scaled(picture: Image.Image, factor: float) -> Image.Image:
+    return picture.resize((round(picture.width * factor), round(picture.height * factor)))
+
+
+COPIES: dict[str, Callable[[Image.Image], Image.Image]] = {
+    "JPEG 95": lambda picture: encoded_again(picture, "JPEG", quality=95),
+    "JPEG 30": lambda picture: encoded_again(picture, "JPEG", quality=30),
+    "WebP": lambda picture: encoded_again(picture, "WEBP", quality=60, method=0),
+    "half": lambda picture: scaled(picture, 0.5),
+    "a third": lambda picture: scaled(picture, 0.33),
+    "one and a half": lambda picture: scaled(picture, 1.5),
+    "small JPEG": lambda picture: encoded_again(scaled(picture, 0.4), "JPEG", quality=60),
+    "brighter": lambda picture: ImageEnhance.Brightness(picture).enhance(1.05),
+    "squeezed": lambda picture: picture.resize((300, 300)),
+    "palette": lambda picture: picture.quantize(128, Image.Quantize.FASTOCTREE),
+}
+
+
+@pytest.mark.parametrize("copy", COPIES)
+def test_copies_stay_within_the_distance(copy: str) -> None:
+    for number in NUMBERS:
+        picture = scene(number, 640, 480)
+        assert (hash_of(picture) ^ hash_of(COPIES[copy](picture))).bit_count() <= WITHIN_BITS, number
+
+
+def test_different_pictures_are_beyond_it() -> None:
+    hashes = [hash_of(scene(number)) for number in range(300)]
+    assert min((one ^ other).bit_count() for one, other in combinations(hashes, 2)) > WITHIN_BITS
+    assert near_duplicates(hashes) == []
+
+
+def test_flat_pictures_hash_to_nothing_whatever_their_grain() -> None:
+    random = np.random.default_rng(2)
+    hashes = [
+        hash_of(Image.fromarray(random.normal(level, 2, (480, 640)).clip(0, 255).astype(np.uint8)))
+        for level in (0, 20, 128, 240, 255)
+    ]
+    assert hashes == [0] * 5
+
+
+def test_no_scene_is_taken_for_a_flat_picture() -> None:
+    assert all(hash_of(scene(number)).bit_count() > WITHIN_BITS for number in range(300))
