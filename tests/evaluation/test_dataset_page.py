@@ -113,7 +113,8 @@ def test_difference_to_the_champions_dataset_is_told_by_name(folder: Path, artif
 
 
 def test_refused_dataset_has_a_page_of_what_to_mend(artifacts: LocalDirectory) -> None:
-    findings = [error("format", "a|b.gif", "is <b>odd</b>", "`mend` it"), warning("flat", None, "some", "look")]
+    wrong = error("format", "a|b.gif", "is <b>odd</b>", "`mend` it")
+    findings = [wrong, warning("flat", None, "some", "look")]
     page = write_dataset_page(artifacts, None, findings, None)
     assert page.startswith(
         "# Dataset: cannot be used\n\n**Nothing was uploaded or paid: there is 1 error to mend first, and there is "
