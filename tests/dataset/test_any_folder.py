@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
 from tuneloop.dataset.captions import CaptionRule
@@ -15,7 +15,7 @@ from tuneloop.dataset.listing import PICTURE_SUFFIXES
 from tuneloop.dataset.scan import Preflight, preflight
 from tuneloop.evaluation.dataset_page import write_dataset_page
 from tuneloop.storage.local_directory import LocalDirectory
-from tuneloop.values.dataset_profile import DatasetProfile
+from tuneloop.values.dataset_profile import NO_LIMITS, DatasetProfile
 from tuneloop.values.findings import errors_in
 
 from .pictures import JPEG, PNG, WEBP, encoded, noise, png_of
@@ -51,11 +51,14 @@ profiles = st.builds(
     longest_caption=st.none() | st.integers(0, 10),
     captions_needed=st.booleans(),
 )
+NO_RULE = CaptionRule(trigger_word=None, instance_prompt=None, provider_captions=False)
 Files = list[tuple[list[str], str, bytes]]
 files = st.lists(st.tuples(folders, names, contents), max_size=8)
 
 
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@example(files=[([], "\udcff.png", PNG)], rule=NO_RULE, profile=NO_LIMITS, pairs=True, links=[])
+@example(files=[(["\udcff"], "1_start.png", PNG)], rule=NO_RULE, profile=NO_LIMITS, pairs=True, links=[])
 @given(
     files=files,
     rule=rules,

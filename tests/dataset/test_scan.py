@@ -69,6 +69,16 @@ def test_link_within_the_folder_is_a_picture_like_any_other(folder: Path, rule: 
     assert len(scan(folder, rule).manifest.items) == 2
 
 
+def test_of_equal_pictures_the_first_file_is_read(folder: Path, rule: CaptionRule) -> None:
+    for name in ("b.png", "c.png", "a.png"):
+        (folder / name).write_bytes(PNG)
+    scanned = scan(folder, rule)
+    assert [path.name for path in scanned.files.values()] == ["a.png"]
+    assert [finding.check for finding in scanned.findings if finding.check.startswith("duplicate")] == [
+        "duplicate"
+    ]
+
+
 def test_folder_may_be_a_link_itself(folder: Path, rule: CaptionRule) -> None:
     (folder / "a.png").write_bytes(PNG)
     link = folder.parent / "link"

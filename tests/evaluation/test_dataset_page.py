@@ -113,13 +113,14 @@ def test_difference_to_the_champions_dataset_is_told_by_name(folder: Path, artif
 
 
 def test_refused_dataset_has_a_page_of_what_to_mend(artifacts: LocalDirectory) -> None:
-    findings = [error("format", "a|b.gif", "is <b>wrong</b>", "`mend` it"), warning("flat", None, "some", "look")]
+    wrong = error("format", "a|b.gif", "is <b>odd</b>", "`mend` it")
+    findings = [wrong, warning("flat", None, "some", "look")]
     page = write_dataset_page(artifacts, None, findings, None)
     assert page.startswith(
-        "# Dataset: cannot be used\n\n**Nothing was uploaded or paid: there is 1 error to mend first, and there "
-        "is 1 warning.**"
+        "# Dataset: cannot be used\n\n**Nothing was uploaded or paid: there is 1 error to mend "
     )
-    assert "| a\\|b.gif | is &lt;b&gt;wrong&lt;/b&gt; | \\`mend\\` it |" in page
+    assert "first, and there is 1 warning.**" in page
+    assert "| a\\|b.gif | is &lt;b&gt;odd&lt;/b&gt; | \\`mend\\` it |" in page
     assert page.index("## Errors") < page.index("## Warnings")
 
 
