@@ -1,6 +1,6 @@
-"""Runs one entrant in a process of its own.
+"""Runs one entrant in a process of its own: `python -m benchmarks.data.child MODULE:FUNCTION ARGUMENT…`.
 
-`python -m benchmarks.data.child MODULE:FUNCTION ARGUMENT…` prints its seconds, without the interpreter's start, imports and preparation, and the peak of its memory. That
+Prints its seconds, without the interpreter's start, imports and preparation, and the peak of its memory. That
 is read from the kernel's high-water mark: `ru_maxrss` of a fresh process can still show its parent's.
 """
 
