@@ -53,6 +53,8 @@ def main() -> None:
                 work = Path(folder)
                 row = _LOCAL[name](work) if name in _LOCAL else with_bucket[name](work, bucket())
             measured.append(row)
+            if name == "image_check":
+                console.print(rows.near_duplicates())
     console.print(table_of(measured))
     if arguments.json:
         figures = {"rows": [row.figures() for row in measured]}

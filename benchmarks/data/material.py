@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,7 @@ from tuneloop.values.dataset import DatasetItem, DatasetManifest, in_digest_orde
 PICTURES = 1000
 _MEAN_BYTES = 566_000
 _PIECE = 1 << 20
+_HEADER_BYTES = 256
 
 
 def make_dataset(folder: Path) -> DatasetManifest:
@@ -60,13 +62,22 @@ def as_large_as(manifest: DatasetManifest, size_bytes: int) -> DatasetManifest:
     return DatasetManifest(items=in_digest_order(items), source=manifest.source)
 
 
-def make_weights(path: Path, size_bytes: int) -> None:
-    """One file of incompressible bytes."""
+def make_weights(path: Path, size_bytes: int, *, hollow: bool = False) -> None:
+    """A safetensors file of one tensor; where it is hollow, its numbers are zeros that no disk holds."""
     drawn = np.random.default_rng(2)
     with path.open("wb") as file:
-        for start in range(0, size_bytes, _PIECE):
-            file.write(drawn.bytes(min(_PIECE, size_bytes - start)))
+        file.write(_weights_header(size_bytes))
+        while not hollow and (left := size_bytes - file.tell()):
+            file.write(drawn.bytes(min(_PIECE, left)))
+        file.truncate(size_bytes)
     os.sync()
+
+
+def _weights_header(size_bytes: int) -> bytes:
+    # Filled up with spaces to a fixed length, as the format allows.
+    tensor_bytes = size_bytes - 8 - _HEADER_BYTES
+    header = {"weights": {"dtype": "U8", "shape": [tensor_bytes], "data_offsets": [0, tensor_bytes]}}
+    return _HEADER_BYTES.to_bytes(8, "little") + json.dumps(header).encode().ljust(_HEADER_BYTES)
 
 
 def make_pictures(folder: Path, count: int) -> None:

@@ -75,10 +75,10 @@ class Row:
         for goal in self.goals:
             if goal.against == "peak_rss_mb":
                 reached = self.results[OURS].peak_rss_mb or 0.0
-                words = f"{reached:.0f} MB of memory, goal {goal.at_most:g}"
+                words = f"{reached:.0f} MB of memory, goal {goal.at_most:.3g}"
             else:
                 reached = self.ratio_to(goal.against)
-                words = f"{reached:.2f} x {goal.against}, goal {goal.at_most:g}"
+                words = f"{reached:.2f} x {goal.against}, goal {goal.at_most:.3g}"
             told.append((words, reached <= goal.at_most))
         return told
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shlex
 from pathlib import Path
 
@@ -15,6 +16,9 @@ _PICTURES = 120
 _WEIGHTS_BYTES = 512 << 20
 _FULL_WEIGHTS_BYTES = 5_000_000_000
 _JSON_BYTES = 2000 << 20
+_HASHES = 10_000
+_LOOPED_HASHES = 400
+_NEAR_GOAL = 0.15
 _NAIVE_PART = 4
 """The naive way holds four times the zip in memory: it gets a quarter of it, and its seconds count fourfold."""
 
@@ -23,8 +27,8 @@ def zip_to_disk(folder: Path) -> Row:
     """1,000 pictures and captions of 566 MB into a file."""
     make_dataset(folder)
     files, target, ready = folder / "files", folder / "out.zip", folder / "ready.zip"
-    pack = python(OURS, "zip_ours:to_disk", folder, target)
-    in_turns([python(OURS, "zip_ours:to_disk", folder, ready)], 1)
+    pack = python(OURS, "packing:to_disk", folder, target)
+    in_turns([python(OURS, "packing:to_disk", folder, ready)], 1)
     zip_0 = shlex.join([*command("zip", "zip"), "-0qr", str(target), "."])
     results = in_turns(
         [
@@ -44,7 +48,7 @@ def zip_to_presigned_put(folder: Path, bucket: Bucket) -> Row:
     """The same dataset into one presigned PUT."""
     make_dataset(folder)
     target, ready = folder / "out.zip", folder / "ready.zip"
-    in_turns([python(OURS, "zip_ours:to_disk", folder, ready)], 1)
+    in_turns([python(OURS, "packing:to_disk", folder, ready)], 1)
 
     def clear_away() -> None:
         target.unlink(missing_ok=True)
@@ -52,7 +56,7 @@ def zip_to_presigned_put(folder: Path, bucket: Bucket) -> Row:
 
     results = in_turns(
         [
-            python(OURS, "zip_ours:into_put", folder, bucket.put_url),
+            python(OURS, "put_ours:into_put", folder, bucket.put_url),
             python("zip, then PUT", "zip_peers:zip_then_put", folder / "files", target, bucket.put_url),
             program("curl PUT of a ready file", *_curl(), "-T", ready, bucket.put_url),
         ],
@@ -76,6 +80,27 @@ def image_check(folder: Path) -> Row:
         3,
     )
     return Row("image_check", results, "simplejpeg decode", (Goal("simplejpeg decode", 1 / 0.9),))
+
+
+def near_duplicates() -> str:
+    """Pictures that look alike among 10,000, as a sentence; imagehash is measured on some and extrapolated."""
+    if importlib.util.find_spec("tuneloop.dataset.near_duplicates") is None:
+        return "near duplicates: nothing here looks for them yet"
+    pairs = _HASHES * (_HASHES - 1)
+    times = pairs // (_LOOPED_HASHES * (_LOOPED_HASHES - 1))
+    results = in_turns(
+        [
+            python(OURS, "near:ours", _HASHES),
+            python("numpy brute force", "near:brute_force", _HASHES),
+            python("imagehash", "near:imagehash_loop", _LOOPED_HASHES, times=times),
+        ],
+        3,
+    )
+    ours, brute = results[OURS].seconds, results["numpy brute force"].seconds
+    return (
+        f"near duplicates among {_HASHES:,}: ours {ours:.3f} s, numpy brute force {brute:.3f} s "
+        f"({ours / brute:.2f} x, goal {_NEAR_GOAL}), imagehash {results['imagehash'].seconds:.0f} s (extrapolated)"
+    )
 
 
 def url_to_s3(folder: Path, bucket: Bucket) -> Row:
@@ -106,10 +131,9 @@ def url_to_s3(folder: Path, bucket: Bucket) -> Row:
 
 
 def large_url_to_s3(folder: Path, bucket: Bucket) -> Row:
-    """The same with 5 GB, once. The source is a hole in a file: nothing of it lies on the disk."""
+    """The same with 5 GB, once. The source is hollow: it takes no room on the disk."""
     weights = folder / "weights"
-    with weights.open("wb") as file:
-        file.truncate(_FULL_WEIGHTS_BYTES)
+    make_weights(weights, _FULL_WEIGHTS_BYTES, hollow=True)
     limit = "curl PUT of a local file"
     with served(weights) as url:
         results = in_turns(
@@ -129,7 +153,7 @@ def base64_json(folder: Path) -> Row:
     manifest = make_dataset(folder)
     part = folder / "part.zip"
     part_bytes = _JSON_BYTES // _NAIVE_PART
-    in_turns([python(OURS, "zip_ours:to_disk", folder, part)], 1)
+    in_turns([python(OURS, "packing:to_disk", folder, part)], 1)
     write_manifest(as_large_as(manifest, _JSON_BYTES), folder / "manifest.json")
     results = in_turns(
         [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.data.entrants.zip_ours import packing
+from benchmarks.data.entrants.packing import packing
 from tuneloop.clock import Deadline
 from tuneloop.providers.bfl_body import finetune_body
 from tuneloop.request_body import BodyUntil
