@@ -15,21 +15,25 @@ import simplejpeg  # type: ignore[import-untyped]
 from tuneloop.dataset.keep import picture_name
 from tuneloop.values.dataset import DatasetItem, DatasetManifest, in_digest_order
 
-PICTURES = 1000
-_MEAN_BYTES = 566_000
 _PIECE = 1 << 20
 _HEADER_BYTES = 256
 
 
-def make_dataset(folder: Path) -> DatasetManifest:
-    """1,000 incompressible files of 566 MB with captions in `files`, the same in `store`, and the manifest."""
+def make_dataset(folder: Path, count: int, mean_bytes: int) -> DatasetManifest:
+    """Incompressible files with captions in `files`, the same ones in `store`, and their manifest.
+
+    Args:
+        folder: An empty folder.
+        count: How many.
+        mean_bytes: Their mean size; none is smaller than half of it or larger than one and a half.
+    """
     files, store = folder / "files", folder / "store"
     files.mkdir()
     (store / "pictures").mkdir(parents=True)
     drawn = np.random.default_rng(1)
     items = []
-    for number in range(PICTURES):
-        data = drawn.bytes(int(_MEAN_BYTES * drawn.uniform(0.5, 1.5)))
+    for number in range(count):
+        data = drawn.bytes(int(mean_bytes * drawn.uniform(0.5, 1.5)))
         caption, file = f"a photo of ROBOX, number {number}", files / f"{number:04d}.jpg"
         item = DatasetItem(
             sha256=hashlib.sha256(data).hexdigest(), size_bytes=len(data), width_px=1024, height_px=1024,
@@ -50,16 +54,9 @@ def write_manifest(manifest: DatasetManifest, path: Path) -> None:
     path.write_text(manifest.model_dump_json())
 
 
-def as_large_as(manifest: DatasetManifest, size_bytes: int) -> DatasetManifest:
-    """A dataset of about this size, made of the same pictures again and again."""
-    items = list(manifest.items) * (1 + size_bytes // manifest.size_bytes)
-    total = 0
-    for count, item in enumerate(items):
-        total += item.size_bytes
-        if total > size_bytes:
-            del items[count:]
-            break
-    return DatasetManifest(items=in_digest_order(items), source=manifest.source)
+def repeated(manifest: DatasetManifest, times: int) -> DatasetManifest:
+    """A larger dataset of the same pictures."""
+    return DatasetManifest(items=in_digest_order(list(manifest.items) * times), source=manifest.source)
 
 
 def make_weights(path: Path, size_bytes: int, *, hollow: bool = False) -> None:

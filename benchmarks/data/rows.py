@@ -7,15 +7,16 @@ import shlex
 from pathlib import Path
 
 from benchmarks.data.bucket import NAME, Bucket, s5cmd_program, served
-from benchmarks.data.material import as_large_as, make_dataset, make_pictures, make_weights, write_manifest
+from benchmarks.data.material import make_dataset, make_pictures, make_weights, repeated, write_manifest
 from benchmarks.data.report import OURS, Goal, Row
 from benchmarks.data.turns import in_turns, program, python
 from benchmarks.debian_packages import command
 
+_DATASET = (1000, 566_000)
+_LARGE_DATASET_PART = (250, 2 << 20)
 _PICTURES = 120
 _WEIGHTS_BYTES = 512 << 20
 _FULL_WEIGHTS_BYTES = 5_000_000_000
-_JSON_BYTES = 2000 << 20
 _HASHES = 10_000
 _LOOPED_HASHES = 400
 _NEAR_GOAL = 0.15
@@ -25,7 +26,7 @@ _NAIVE_PART = 4
 
 def zip_to_disk(folder: Path) -> Row:
     """1,000 pictures and captions of 566 MB into a file."""
-    make_dataset(folder)
+    make_dataset(folder, *_DATASET)
     files, target, ready = folder / "files", folder / "out.zip", folder / "ready.zip"
     pack = python(OURS, "packing:to_disk", folder, target)
     in_turns([python(OURS, "packing:to_disk", folder, ready)], 1)
@@ -46,7 +47,7 @@ def zip_to_disk(folder: Path) -> Row:
 
 def zip_to_presigned_put(folder: Path, bucket: Bucket) -> Row:
     """The same dataset into one presigned PUT."""
-    make_dataset(folder)
+    make_dataset(folder, *_DATASET)
     target, ready = folder / "out.zip", folder / "ready.zip"
     in_turns([python(OURS, "packing:to_disk", folder, ready)], 1)
 
@@ -149,17 +150,17 @@ def large_url_to_s3(folder: Path, bucket: Bucket) -> Row:
 
 
 def base64_json(folder: Path) -> Row:
-    """A zip of 2,000 MiB as base64 within JSON."""
-    manifest = make_dataset(folder)
+    """A zip of 2,000 MiB, 1,000 pictures of 2 MiB, as base64 within JSON."""
+    manifest = make_dataset(folder, *_LARGE_DATASET_PART)
     part = folder / "part.zip"
-    part_bytes = _JSON_BYTES // _NAIVE_PART
     in_turns([python(OURS, "packing:to_disk", folder, part)], 1)
-    write_manifest(as_large_as(manifest, _JSON_BYTES), folder / "manifest.json")
+    whole = repeated(manifest, _NAIVE_PART)
+    write_manifest(whole, folder / "manifest.json")
     results = in_turns(
         [
             python(OURS, "base64_ours:to_nowhere", folder),
-            python("naive", "base64_peers:naive", part, part_bytes, times=_NAIVE_PART),
-            python("encode only", "base64_peers:encode_only", _JSON_BYTES),
+            python("naive", "base64_peers:naive", part, times=_NAIVE_PART),
+            python("encode only", "base64_peers:encode_only", whole.size_bytes),
         ],
         3,
     )

@@ -11,12 +11,12 @@ from pathlib import Path
 _PIECE = 3 << 18
 
 
-def naive(archive: str, size_bytes: str) -> Callable[[], None]:
+def naive(archive: str) -> Callable[[], None]:
     """Read everything, encode everything, spell everything, as a tutorial would."""
 
     def work() -> None:
         with Path(archive).open("rb") as file:
-            encoded = base64.b64encode(file.read(int(size_bytes))).decode()
+            encoded = base64.b64encode(file.read()).decode()
         body = json.dumps({"mode": "general", "file_data": encoded}).encode()
         with Path("/dev/null").open("wb", buffering=0) as nowhere:
             nowhere.write(body)
