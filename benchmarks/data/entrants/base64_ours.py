@@ -1,0 +1,24 @@
+"""Our body of a submit with its zip."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.data.entrants.packing import packing
+from tuneloop.clock import Deadline
+from tuneloop.providers.bfl_body import finetune_body
+from tuneloop.request_body import BodyUntil
+
+
+def to_nowhere(folder: str) -> Callable[[], None]:
+    """Pack and spell the body, handed on piece by piece as http.client does."""
+    pack = packing(Path(folder))
+
+    def work() -> None:
+        archive = pack()
+        body = BodyUntil(finetune_body({"mode": "general"}, archive.chunks(), archive.size_bytes), Deadline(600))
+        with Path("/dev/null").open("wb", buffering=0) as nowhere:
+            nowhere.writelines(body)
+
+    return work
