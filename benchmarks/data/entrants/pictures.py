@@ -19,7 +19,7 @@ def full_check(folder: str) -> Callable[[], None]:
 
     def work() -> None:
         with strict_decoding():
-            _each(folder, inspect_picture)
+            _each(folder, lambda path: inspect_picture(path, path.name))
 
     return work
 
