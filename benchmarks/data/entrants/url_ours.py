@@ -8,8 +8,10 @@ from collections.abc import Callable
 import boto3
 
 from tuneloop.errors import ProviderError, RequestRefused
+from tuneloop.providers.linked_file import LinkedFile
 from tuneloop.storage.s3 import S3Store, client_config
 from tuneloop.storage.store import Store
+from tuneloop.storage.transfer import RangedSource, transfer
 from tuneloop.transport import Answer, Transport
 
 
@@ -23,8 +25,11 @@ def into_store(url: str, access: str, bucket: str) -> Callable[[], None]:
 def ours(url: str, store: Store) -> None:
     """What collecting weights does."""
     transport = Transport("bench", "http://127.0.0.1", ("x-key", "none"), _refused)
-    with transport.open_stream(url) as (_, chunks):
-        store.write_stream("weights.safetensors", chunks)
+    file = LinkedFile(transport, lambda: url).source("weights.safetensors")
+    if file.size_bytes is None or file.etag is None:
+        raise RuntimeError("the origin should answer to ranges, with an ETag")
+    source = RangedSource(file.size_bytes, file.etag, file.read)
+    transfer(store, "weights/bench/weights.safetensors", source, "the weights")
 
 
 def _refused(answer: Answer) -> ProviderError:
