@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup demo test test-live crash-test bench-sensor check format lock browser screenshots clean
+.PHONY: help setup demo test test-live crash-test bench-sensor bench-data bench-gate check format lock browser screenshots clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
@@ -39,6 +39,12 @@ crash-test: setup ## Kill the pipeline at every point of I/O and judge the bills
 
 bench-sensor: setup ## Measure a tick of the sensor beside a polling task per job (ARGS="--json out.json")
 	@$(BIN)/python -m benchmarks.sensor $(ARGS)
+
+bench-data: setup ## Measure zip, upload, image check and download beside other tools (ARGS="--full --json out.json")
+	@$(BIN)/python -m benchmarks.data $(ARGS)
+
+bench-gate: setup ## Count how often the gate is wrong (ARGS="--json out.json")
+	@$(BIN)/python -m benchmarks.gate $(ARGS)
 
 check: setup ## Lint, types and formatting
 	@$(BIN)/ruff check .

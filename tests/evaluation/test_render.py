@@ -106,3 +106,44 @@ def test_flat_picture_is_blank(colour: tuple[int, int, int]) -> None:
 
 def test_bytes_that_are_no_picture_are_a_finding() -> None:
     assert blank_reason(b"not a picture") == "not a readable picture"
+
+
+def test_answer_that_was_lost_with_its_process_is_counted_by_the_next_one(
+    artifacts: LocalDirectory, provider: SegmindProvider, subject: Subject, emulator: EmulatorControl
+) -> None:
+    one = PLAN.model_copy(update={"seeds": (1,)})
+
+    def killed(done: int, total: int) -> None:
+        raise KeyboardInterrupt(f"{done} of {total}")
+
+    emulator.inject(Fault("cut_after_effect", RENDER, "POST", times=2))
+    with pytest.raises(ProviderUnavailable):
+        render(artifacts, provider, subject, one)
+    with pytest.raises(KeyboardInterrupt):
+        render(artifacts, provider, subject, one, killed)
+    assert render(artifacts, provider, subject, one).asked_again == 2
+    assert inferences(emulator) == 3
+
+
+def test_refused_and_queued_requests_are_not_called_asked_again(
+    artifacts: LocalDirectory, provider: SegmindProvider, subject: Subject, emulator: EmulatorControl
+) -> None:
+    one = PLAN.model_copy(update={"seeds": (1,)})
+    emulator.inject(Fault("refuse", RENDER, "POST", status=400))
+    assert render(artifacts, provider, subject, one).findings
+    emulator.inject(Fault("refuse", RENDER, "POST", status=429))
+    assert render(artifacts, provider, subject, one).asked_again == 0
+
+
+def test_price_is_reserved_before_the_first_picture_and_only_for_those_that_are_missing(
+    artifacts: LocalDirectory, provider: SegmindProvider, subject: Subject, emulator: EmulatorControl
+) -> None:
+    told: list[tuple[int, int]] = []
+
+    def reserve(pictures: int) -> None:
+        told.append((pictures, inferences(emulator)))
+
+    render(artifacts, provider, subject, PLAN.model_copy(update={"seeds": (1,)}), reserve=reserve)
+    render(artifacts, provider, subject, PLAN, reserve=reserve)
+    render(artifacts, provider, subject, PLAN, reserve=reserve)
+    assert told == [(1, 0), (1, 1)]

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from threading import Barrier, Thread
+
+import pytest
+
+from tests.ledger.test_budget import claimed, other_key
+from tuneloop.budget import Budget
+from tuneloop.clock import now
+from tuneloop.errors import OverBudget
+from tuneloop.ledger import Ledger
+from tuneloop.status import spending_by_model
+from tuneloop.values.records import RunFile
+from tuneloop.values.render_settings import BflProRender, FluxDevRender
+from tuneloop.values.spending import Limits
+
+
+def test_pictures_count_into_the_money_and_not_into_the_trainings_of_the_day(ledger: Ledger, run: RunFile) -> None:
+    budget = Budget(ledger, run.account, Limits(trainings_per_day=1, cents_per_window=500))
+    budget.reserve_pictures(run, 12, BflProRender())
+    spending = budget.spending(now().date())
+    assert (spending.cents, spending.trainings_today) == (72, 0)
+    claim = claimed(ledger, run)
+    assert budget.reserve(run, 400, claim, claim).number == 2
+    other = other_key(run, 7)
+    claim = claimed(ledger, other)
+    with pytest.raises(OverBudget, match="1 of 1 trainings"):
+        budget.reserve(other, 20, claim, claim)
+
+
+def test_slot_of_its_pictures_is_not_taken_for_the_slot_of_a_training(ledger: Ledger, run: RunFile) -> None:
+    budget = Budget(ledger, run.account, Limits())
+    budget.reserve_pictures(run, 1, BflProRender())
+    claim = claimed(ledger, run)
+    assert budget.reserve(run, 400, claim, claim).kind == "training"
+    assert budget.spending(now().date()).cents == 406
+
+
+def test_pictures_over_the_limit_are_refused_before_any_is_rendered(ledger: Ledger, run: RunFile) -> None:
+    budget = Budget(ledger, run.account, Limits(cents_per_window=100))
+    budget.reserve_pictures(run, 10, BflProRender())
+    with pytest.raises(OverBudget, match=r"\$0.60 of \$1.00") as error:
+        budget.reserve_pictures(run, 10, BflProRender())
+    assert "dollars_per_30_days" in str(error.value)
+    assert budget.spending(now().date()).cents == 60
+
+
+def test_price_of_the_block_comes_before_the_published_one(ledger: Ledger, run: RunFile) -> None:
+    Budget(ledger, run.account, Limits(cents_per_picture=0.5)).reserve_pictures(run, 3, BflProRender())
+    assert Budget(ledger, run.account, Limits()).spending(now().date()).cents == 2
+
+
+def test_pictures_without_a_known_price_take_no_slot(ledger: Ledger, run: RunFile) -> None:
+    budget = Budget(ledger, run.account, Limits())
+    budget.reserve_pictures(run, 3, FluxDevRender())
+    assert budget.last_slot(now().date()) == 0
+
+
+def test_pictures_are_shown_with_the_model_and_not_as_a_training(ledger: Ledger, run: RunFile) -> None:
+    budget = Budget(ledger, run.account, Limits())
+    budget.reserve_pictures(run, 5, BflProRender())
+    (spent,) = spending_by_model(budget.spending(now().date()))
+    assert (spent.model, spent.trainings, spent.cents) == (run.model, 0, 30)
+
+
+def test_racing_reservations_never_go_over_the_limit(ledger: Ledger, run: RunFile) -> None:
+    start, refused = Barrier(12), []
+
+    def race() -> None:
+        budget = Budget(ledger, run.account, Limits(cents_per_window=36))
+        start.wait()
+        try:
+            budget.reserve_pictures(run, 1, BflProRender())
+        except OverBudget as error:
+            refused.append(error)
+
+    threads = [Thread(target=race) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(refused) == 6
+    assert Budget(ledger, run.account, Limits()).spending(now().date()).cents == 36
