@@ -191,7 +191,8 @@ def test_lists_of_parts_go_on_over_pages(watched: S3Store, proxy: Orders) -> Non
     proxy.seen.clear()
     assert transfer(watched, NAME, file.source, "w").sha256 == sha256(FILE)
     assert file.bytes_read == len(FILE) - 2 * PART_SIZE
-    assert sum(seen.startswith("PUT") for seen in proxy.seen) == 1
+    pages = [seen for seen in proxy.seen if seen.startswith("GET") and "uploadId=" in seen]
+    assert len(pages) >= 2 + 3
 
 
 def shown(error: BaseException | None) -> str:
