@@ -95,6 +95,8 @@ def test_upload_that_vanished_between_two_attempts_is_begun_anew(
     (first,) = records(s3_store, NAME)
     s3_store.drop_upload(NAME, first.upload)
     assert transfer(s3_store, NAME, file.source, "w").sha256 == sha256(FILE)
+    # Its header was found good before, and it is the same file.
+    assert file.bytes_read == len(FILE)
     first_again, second = records(s3_store, NAME)
     assert first_again == first
     assert second.upload != first.upload
@@ -191,7 +193,8 @@ def test_lists_of_parts_go_on_over_pages(watched: S3Store, proxy: Orders) -> Non
     proxy.seen.clear()
     assert transfer(watched, NAME, file.source, "w").sha256 == sha256(FILE)
     assert file.bytes_read == len(FILE) - 2 * PART_SIZE
-    assert sum(seen.startswith("PUT") for seen in proxy.seen) == 1
+    pages = [seen for seen in proxy.seen if seen.startswith("GET") and "uploadId=" in seen]
+    assert len(pages) >= 2 + 3
 
 
 def shown(error: BaseException | None) -> str:

@@ -95,6 +95,17 @@ def s3_refusals(thing: str, endpoint: str) -> Iterator[None]:
         raise StoreError(f"{thing}: {error}. Correct the block of the store.") from error
 
 
+@contextmanager
+def upload_refusals(thing: str, endpoint: str) -> Iterator[None]:
+    """As `s3_refusals`, for requests about an upload in parts: there, nothing of this name is `UploadGone`."""
+    try:
+        with s3_refusals(thing, endpoint):
+            yield
+    except NotInStore as error:
+        # Ceph 16 speaks of the key where Amazon speaks of the upload.
+        raise UploadGone(f"{thing}: there is no such upload. Somebody has completed or aborted it.") from error
+
+
 def _of_answer(error: ClientError, thing: str) -> StoreError:
     code = error.response.get("Error", {}).get("Code", "")
     said = error.response.get("Error", {}).get("Message", "") or ""

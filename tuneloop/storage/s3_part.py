@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tuneloop.errors import StoreUnavailable
 from tuneloop.redaction import guard_http_logs
-from tuneloop.storage.s3_errors import s3_refusals
+from tuneloop.storage.s3_errors import upload_refusals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -99,7 +99,7 @@ def send_part(client: S3Client, place: Place, number: int, size_bytes: int, chun
             "reached, then run again."
         )
     if answer.status_code != 200:  # noqa: PLR2004
-        with s3_refusals(thing, client.meta.endpoint_url):
+        with upload_refusals(thing, client.meta.endpoint_url):
             raise _refusal(answer)
 
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tuneloop.errors import StoreError, StoreUnavailable
-from tuneloop.storage.s3_errors import s3_refusals
+from tuneloop.storage.s3_errors import s3_refusals, upload_refusals
 from tuneloop.storage.s3_part import Place, send_part
 from tuneloop.storage.upload import Part, Upload, UploadGone
 
@@ -91,7 +91,7 @@ class S3Upload(Upload):
         return f"s3://{self._place.bucket}/{self._place.key}"
 
     def _refusals(self) -> AbstractContextManager[None]:
-        return s3_refusals(self._thing, self._client.meta.endpoint_url)
+        return upload_refusals(self._thing, self._client.meta.endpoint_url)
 
 
 def begin(client: S3Client, bucket: str, key: str) -> str:
@@ -104,7 +104,7 @@ def abort(client: S3Client, place: Place) -> None:
     """Give an upload up, with its parts. Absent is fine."""
     with (
         suppress(UploadGone),
-        s3_refusals(f"s3://{place.bucket}/{place.key}", client.meta.endpoint_url),
+        upload_refusals(f"s3://{place.bucket}/{place.key}", client.meta.endpoint_url),
     ):
         client.abort_multipart_upload(Bucket=place.bucket, Key=place.key, UploadId=place.upload_id)
 
