@@ -56,6 +56,11 @@ INNER: dict[str, set[str]] = {
     },
     "evaluation": {"errors", "values", "storage", "providers", "dataset"},
     "promotion": {"errors", "values", "clock", "ledger"},
+    "champion": {"errors", "values", "ledger"},
+    "rollback": {"errors", "values", "clock", "ledger", "champion"},
+    "whole_file": {"errors", "storage"},
+    "pulling": {"errors", "values", "ledger", "storage", "whole_file"},
+    "picture_order": {"errors", "values", "dataset", "providers", "whole_file"},
     "hints": {
         "errors",
         "values",
