@@ -2,8 +2,8 @@
 
 The stable address of a champion: the highest number below `models/<model>/promotions/`, such as
 `models/robot/promotions/0003.json`. Numbers have no gaps and a record never changes, so another program may list
-that folder, read the last file and take `weights`, `sha256` and `job_id` from it. A rollback is the next number too:
-nothing is ever taken back, and no name means anything else than before.
+that folder, read the last file and take `weights`, `sha256` and `job_id` from it. A rollback is the next number
+too: nothing is ever taken back, and no name ever means anything else than before.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from threading import Barrier, Thread
 
@@ -213,7 +214,7 @@ def assert_one_line(ledger: Ledger) -> None:
             original = line[item.rolled_back_to - 1]
             assert item.rolled_back_to < item.number
             assert item.model_dump(exclude=OURS) == original.model_dump(exclude=OURS)
-    for before, after in zip(line, line[1:], strict=False):
+    for before, after in pairwise(line):
         assert before.key != after.key, f"no. {after.number} promotes the champion once more"
 
 
