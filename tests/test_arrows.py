@@ -59,7 +59,7 @@ INNER: dict[str, set[str]] = {
     "champion": {"errors", "values", "ledger"},
     "rollback": {"errors", "values", "clock", "ledger", "champion"},
     "whole_file": {"errors", "storage"},
-    "pulling": {"errors", "values", "ledger", "storage", "whole_file"},
+    "pulling": {"errors", "values", "storage", "whole_file"},
     "picture_order": {"errors", "values", "dataset", "providers", "whole_file"},
     "hints": {
         "errors",

@@ -30,7 +30,9 @@ from tuneloop.picture_order import carry_out, picture_order
 from tuneloop.providers.segmind import SegmindProvider
 from tuneloop.values.adopted_recipes import AdoptedFluxLora, AdoptedKontextLora
 from tuneloop.values.records import Promotion
+from tuneloop.values.render_settings import ServiceSettings, SlugRender
 from tuneloop.values.segmind_recipes import FluxLoraRecipe
+from tuneloop.values.training import RenderedPicture
 
 RENDER = "/v1/flux-dev-finetuned"
 
@@ -92,6 +94,29 @@ def test_suffix_follows_what_arrives_and_other_suffixes_stay(
     assert made.suffix == ".jpg"
     assert picture_order(reigning, "x", seed=1, out=Path("v1.2")).stem == Path("v1.2")
     assert picture_order(reigning, "x", seed=1, out=folder).stem == folder / "robot-0001-seed1"
+
+
+class Edits(SegmindProvider):
+    """An account that hands back the picture it was given."""
+
+    def generate(
+        self, job_id: str, prompt: str, seed: int, settings: ServiceSettings, image: bytes | None = None
+    ) -> RenderedPicture:
+        assert (job_id, prompt, seed) == ("job-a", "make ROBOX red", 4)
+        assert settings == SlugRender()
+        assert image is not None
+        return RenderedPicture(data=image, suffix=".png")
+
+
+def test_model_that_edits_is_given_the_picture(emulator: EmulatorControl, tmp_path: Path) -> None:
+    image = draw_pictures(tmp_path / "inputs", 1) / "0.png"
+    screen, account = io.StringIO(), Edits(emulator.api_key, base_url=emulator.url)
+    made = generate_picture(
+        editing(promotion_of("a", "robot", 1)), "make {trigger} red", 4, None, image, lambda _: account,
+        Console(file=screen),
+    )  # fmt: skip
+    assert made.read_bytes() == image.read_bytes()
+    assert "for an edit of the picture by robot no. 1" in " ".join(screen.getvalue().split())
 
 
 class Stopped(SegmindProvider):
