@@ -34,7 +34,7 @@ def pull_model(store: Store, promotion: Promotion, to: Path | None, console: Con
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
-        bar = progress.add_task(target.name)
+        bar = progress.add_task(target.name, total=None)
         made = pull_weights(
             store,
             promotion,
