@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from deployments import model_commands
 from tuneloop.errors import TuneloopError
 
 app = typer.Typer(
@@ -223,6 +224,9 @@ def adopt(
     typer.echo(state.message)
     if not state.is_completed():
         sys.exit(1)
+
+
+app.add_typer(model_commands.app)
 
 
 def main() -> None:

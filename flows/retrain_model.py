@@ -75,6 +75,8 @@ def _unchanged(desk: Desk, run: RunFile, decision: Decision) -> State[Any]:
     """End a run that has nothing to do, with a sentence why."""
     champion = desk.ledger.champion(run.model)
     reigning = f"champion is no. {champion.number}" if champion else "there is no champion"
+    if champion is not None and champion.rolled_back_to is not None:
+        reigning += f" (rolled back to no. {champion.rolled_back_to} by a person: {champion.why})"
     return Completed(
         name="Unchanged",
         message="Nothing to do and nothing paid: these pictures, captions, recipe and plan were trained "

@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 from prefect.events import emit_event
 
 from tuneloop.settling import Change
-from tuneloop.values.records import AnyTrainingRecord, Decision, Failed, Held, RunFile, Trained, WithId
+from tuneloop.values.records import AnyTrainingRecord, Decision, Failed, Held, Promotion, RunFile, Trained, WithId
 from tuneloop.values.training import job_name
 
 TrainingEvent = Literal["submitted", "trained", "failed", "held", "overdue"]
@@ -67,6 +67,37 @@ def tell_model(event: ModelEvent, run: RunFile, decision: Decision) -> None:
     )
 
 
+def tell_rolled_back(promotion: Promotion, flow_run: str | None = None) -> None:
+    """Tell that a person has put an earlier champion back: `tuneloop.model.rolled-back`.
+
+    Args:
+        promotion: What the rollback has written; its writer's id makes one event of many tellers.
+        flow_run: Id of the run that did it, None where it was done without one.
+    """
+    what = "tuneloop.model.rolled-back"
+    job = job_name(promotion.key, promotion.generation)
+    emit_event(
+        what,
+        resource={
+            "prefect.resource.id": f"tuneloop.model.{promotion.model}",
+            "prefect.resource.name": promotion.model,
+        },
+        related=[
+            {"prefect.resource.id": f"tuneloop.training.{job}", "prefect.resource.role": "training"},
+            *(_of_run(flow_run) if flow_run else []),
+        ],
+        payload={
+            "model": promotion.model,
+            "job": job,
+            "number": promotion.number,
+            "to": promotion.rolled_back_to,
+            "why": promotion.why,
+            "who": promotion.who,
+        },
+        id=uuid5(_SPACE, f"{what}/{promotion.writer}"),
+    )
+
+
 def _model(run: RunFile) -> dict[str, str]:
     return {
         "prefect.resource.id": f"tuneloop.model.{run.model}",
@@ -76,4 +107,8 @@ def _model(run: RunFile) -> dict[str, str]:
 
 
 def _flow_run(run: RunFile) -> list[dict[str, str]]:
-    return [{"prefect.resource.id": f"prefect.flow-run.{run.flow_run}", "prefect.resource.role": "flow-run"}]
+    return _of_run(run.flow_run)
+
+
+def _of_run(flow_run: str) -> list[dict[str, str]]:
+    return [{"prefect.resource.id": f"prefect.flow-run.{flow_run}", "prefect.resource.role": "flow-run"}]

@@ -60,6 +60,11 @@ INNER: dict[str, set[str]] = {
     "evaluation": {"errors", "values", "storage", "providers", "dataset", "scoring"},
     "deciding": {"errors", "values", "ledger", "promotion", "training_state"},
     "promotion": {"errors", "values", "clock", "ledger"},
+    "champion": {"errors", "values", "ledger"},
+    "rollback": {"errors", "values", "clock", "ledger", "champion"},
+    "whole_file": {"errors", "storage"},
+    "pulling": {"errors", "values", "storage", "whole_file"},
+    "picture_order": {"errors", "values", "dataset", "providers", "whole_file"},
     "hints": {
         "errors",
         "values",

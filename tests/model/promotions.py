@@ -94,6 +94,8 @@ class Promotions:
         for number, promotion in enumerate(state.line):
             if promotion.against != number:
                 return f"champion {number + 1} was judged against champion {promotion.against}"
+            if promotion.judged and any(one.judged and one.who == promotion.who for one in state.line[:number]):
+                return f"champion {number + 1} was promoted before, and is not put back by a person"
             if promotion.judged and Decision("promote", number) not in state.decisions[promotion.who]:
                 return f"champion {number + 1} was promoted without a decision"
         for who, decisions in enumerate(state.decisions):
@@ -189,7 +191,12 @@ def promote(world: Promotions, state: State, me: Process) -> Steps:
 
 def roll_back(world: Promotions, state: State, me: Process) -> Steps:
     if world.rules.promotion_after_its_judge and len(state.line) != me.against:
-        yield "is not put back: there is another champion", become(state, me)
+        # The person wants this model, whoever was promoted meanwhile.
+        if state.line[-1].who == me.who:
+            yield "is champion already", become(state, me)
+        else:
+            after = me._replace(against=len(state.line))
+            yield f"finds number {me.against + 1} taken and reads again", become(state, me, after)
         return
     line = (*state.line, Promotion(me.who, judged=False, against=me.against))
     yield f"is put back as champion {len(line)}", become(state._replace(line=line), me)

@@ -1,0 +1,111 @@
+"""The commands that look at models and use them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from tuneloop.ledger import Ledger
+
+app = typer.Typer()
+
+Model = Annotated[str, typer.Argument(help="Name of the model.")]
+Store = Annotated[str | None, typer.Option(help="The store's block; TUNELOOP_STORE without it.")]
+Number = Annotated[int | None, typer.Option(help="Number of an earlier champion; the champion without it.")]
+
+
+def _ledger(store: str | None) -> Ledger:
+    from blocks.opening import open_store  # noqa: PLC0415 - importing Prefect takes a second
+    from tuneloop.ledger import Ledger  # noqa: PLC0415 - as above
+    from tuneloop.settings import Settings  # noqa: PLC0415 - as above
+
+    return Ledger(open_store(store or Settings().store))
+
+
+@app.command()
+def models(
+    model: Annotated[str | None, typer.Argument(help="A model's name: its champions, newest first.")] = None,
+    store: Store = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the same to this file.")] = None,
+) -> None:
+    """List every model with its champion: number, since when, why; or all champions of one model.
+
+    Ends with 1 where a record cannot be read.
+    """
+    import json  # noqa: PLC0415 - as above
+
+    from rich.console import Console  # noqa: PLC0415 - as above
+
+    from deployments.show_models import show_models  # noqa: PLC0415 - as above
+
+    document, readable = show_models(_ledger(store), model, Console())
+    if json_file is not None:
+        json_file.write_text(json.dumps(document, indent=1) + "\n")
+    if not readable:
+        sys.exit(1)
+
+
+@app.command()
+def rollback(
+    model: Model,
+    to: Annotated[int, typer.Option(help="Number of the champion to put back; see `tuneloop models MODEL`.")],
+    reason: Annotated[str, typer.Option(help="Why. It is kept in the model's record.")],
+    store: Store = None,
+) -> None:
+    """Put an earlier champion back, under the next number. Nothing is trained, rendered or deleted."""
+    from flows.telling import tell_rolled_back  # noqa: PLC0415 - as above
+    from tuneloop.rollback import roll_back  # noqa: PLC0415 - as above
+
+    done = roll_back(_ledger(store), model, to, reason, "a person, at the command line")
+    typer.echo(done.in_words)
+    if done.champion.rolled_back_to is not None:
+        # Told again where a crash came between record and event: one id, one event.
+        tell_rolled_back(done.champion)
+
+
+@app.command()
+def pull(
+    model: Model,
+    to: Annotated[Path | None, typer.Option(help="File or folder; the current folder without it.")] = None,
+    number: Number = None,
+    store: Store = None,
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Replace another file of this name.")] = False,
+) -> None:
+    """Copy a champion's weights into a file, which appears only when its sha256 is right."""
+    from rich.console import Console  # noqa: PLC0415 - as above
+
+    from deployments.pull_model import pull_model  # noqa: PLC0415 - as above
+    from tuneloop.champion import champion_of  # noqa: PLC0415 - as above
+
+    ledger = _ledger(store)
+    promotion = champion_of(ledger, model, number)
+    typer.echo(pull_model(ledger.store, promotion, to, Console(stderr=True), overwrite=force))
+
+
+@app.command()
+def generate(
+    model: Model,
+    prompt: Annotated[str, typer.Argument(help="What to render; {trigger} stands for the trigger word.")],
+    seed: Annotated[int | None, typer.Option(help="The seed; one at random without it.", min=0)] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File to make, its suffix by the picture's format; or a folder.")
+    ] = None,
+    image: Annotated[Path | None, typer.Option(help="The picture to edit, for models that edit.")] = None,
+    number: Number = None,
+    store: Store = None,
+) -> None:
+    """Render one picture with the champion. The provider bills it; it is asked for once."""
+    from rich.console import Console  # noqa: PLC0415 - as above
+
+    from blocks.opening import open_provider  # noqa: PLC0415 - as above
+    from deployments.generate_picture import generate_picture  # noqa: PLC0415 - as above
+    from tuneloop.champion import champion_of  # noqa: PLC0415 - as above
+
+    promotion = champion_of(_ledger(store), model, number)
+    console = Console(stderr=True)
+    typer.echo(generate_picture(promotion, prompt, seed, out, image, open_provider, console))

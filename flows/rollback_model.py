@@ -1,0 +1,67 @@
+"""Put an earlier champion of a model back."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from prefect import flow
+from prefect.artifacts import create_markdown_artifact
+from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
+from prefect.states import Completed
+from pydantic import Field
+
+from blocks.opening import open_store
+from flows.telling import tell_rolled_back
+from tuneloop.ledger import Ledger
+from tuneloop.rollback import Rollback, roll_back
+from tuneloop.values.records import Promotion
+from tuneloop.values.training import ModelName, job_name
+
+_WHO = "a person, in Prefect"
+
+
+@flow(name="rollback-model", flow_run_name="rollback-{model}-to-{to}")
+def rollback_model(
+    model: ModelName,
+    to: Annotated[int, Field(ge=1)],
+    reason: Annotated[str, Field(min_length=1)],
+    store: str = "local-file-system/tuneloop",
+) -> State[Any]:
+    """Put an earlier champion back. Nothing is trained or rendered, and nothing is deleted.
+
+    The earlier champion becomes the next one in the line, with your reason. Runs on unchanged pictures leave it
+    there; a new training is judged against it. Run it again after a crash: it does not do it twice.
+
+    Args:
+        model: Name of the model.
+        to: Number of the champion to put back; `tuneloop models MODEL` lists them.
+        reason: Why. It is kept in the model's record.
+        store: The store that has the model: s3-bucket/NAME or local-file-system/NAME.
+    """
+    done = roll_back(Ledger(open_store(store)), model, to, reason, _WHO)
+    if done.champion.rolled_back_to is not None:
+        # Told again where a crash came between record and event: one id, one event.
+        tell_rolled_back(done.champion, flow_run.id)
+    create_markdown_artifact(
+        key=f"rollback-{model}", markdown=_spelled(done), description=f"Rolled back to no. {to}: {reason}"
+    )
+    return Completed(name=None if done.replaced else "Unchanged", message=done.in_words)
+
+
+def _spelled(done: Rollback) -> str:
+    """What was done, as markdown for the run page."""
+    lines = [f"# {done.champion.model}: rolled back to no. {done.to}", "", done.in_words, ""]
+    lines += ["| | champion | job | dataset | since (UTC) | why |", "|---|---|---|---|---|---|"]
+    if done.replaced is not None:
+        lines.append(_row("from", done.replaced))
+    lines.append(_row("to", done.champion))
+    return "\n".join(lines) + "\n"
+
+
+def _row(word: str, promotion: Promotion) -> str:
+    why = " ".join(promotion.why.split()).replace("|", "\\|").replace("<", "&lt;")
+    return (
+        f"| {word} | no. {promotion.number} | `{job_name(promotion.key, promotion.generation)}` | "
+        f"`{promotion.dataset_digest[:12]}` | {promotion.at:%Y-%m-%d %H:%M} | {why} |"
+    )

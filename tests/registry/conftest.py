@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.s3_server import fresh_bucket, s3_client, s3_server
+from tuneloop.clock import now
+from tuneloop.ledger import Ledger
+from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.s3 import S3Store
+from tuneloop.values.plan import EvaluationPlan
+from tuneloop.values.records import Collected, Promotion, RunFile
+from tuneloop.values.segmind_recipes import FluxLoraRecipe
+from tuneloop.values.training import Account
+
+Champion = Callable[..., Promotion]
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    with s3_server() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def s3_store(s3_endpoint: str) -> S3Store:
+    client = s3_client(s3_endpoint)
+    return S3Store(client, fresh_bucket(client), "team/loras")
+
+
+@pytest.fixture(params=["artifacts", "s3_store"])
+def store(request: pytest.FixtureRequest) -> LocalDirectory | S3Store:
+    """Every kind of store: what is promised of one is promised of all."""
+    made: LocalDirectory | S3Store = request.getfixturevalue(request.param)
+    return made
+
+
+@pytest.fixture
+def ledger(store: LocalDirectory | S3Store) -> Ledger:
+    return Ledger(store)
+
+
+def run_of(letter: str, model: str = "robot") -> RunFile:
+    """What a run of one model version works on."""
+    return RunFile(
+        at=now(),
+        flow_run=f"{letter * 8}-0000-0000-0000-000000000000",
+        model=model,
+        key=letter * 64,
+        generation=1,
+        dataset_digest=letter * 64,
+        recipe=FluxLoraRecipe(instance_prompt="a photo of ROBOX", trigger_word="ROBOX").model_dump(mode="json"),
+        plan=EvaluationPlan(),
+        account=Account(provider="segmind"),
+        credentials="segmind-credentials/default",
+        store="local-file-system/test",
+    )
+
+
+def collected(run: RunFile, weights: str | None = None, sha256: str | None = None) -> Collected:
+    return Collected(
+        at=now(),
+        generation=1,
+        name=f"{run.key[:16]}-g1",
+        job_id=f"job-{run.key[0]}",
+        weights=weights,
+        sha256=sha256,
+        size_bytes=None,
+    )
+
+
+@pytest.fixture
+def champion(ledger: Ledger) -> Champion:
+    """Writes the next promotion of a model, as a judged challenger's would be."""
+
+    def make(letter: str, model: str = "robot", **changes: object) -> Promotion:
+        promotion = promotion_of(letter, model, len(ledger.promotions(model)) + 1).model_copy(update=changes)
+        assert ledger.promote(promotion)
+        return promotion
+
+    return make
+
+
+def promotion_of(letter: str, model: str, number: int) -> Promotion:
+    run = run_of(letter, model)
+    return Promotion(
+        at=now(),
+        number=number,
+        model=model,
+        key=run.key,
+        generation=1,
+        job_id=f"job-{letter}",
+        account=run.account,
+        credentials=run.credentials,
+        trigger_word="ROBOX",
+        weights=None,
+        sha256=None,
+        dataset_digest=run.dataset_digest,
+        recipe=run.recipe,
+        decision=f"models/{model}/decisions/{run.key}-g1-plan/0001.json",
+        report=f"models/{model}/reports/{letter}.md",
+        who="tuneloop: a rule",
+        why=f"{letter} is better",
+    )

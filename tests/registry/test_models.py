@@ -1,0 +1,110 @@
+"""What `tuneloop models` shows."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from deployments.show_models import show_models
+from tests.registry.conftest import Champion, promotion_of, run_of
+from tests.registry.test_rollback import win
+from tuneloop.champion import champion_of, champions, summaries
+from tuneloop.errors import ConfigurationError, RecordUnreadable
+from tuneloop.ledger import Ledger
+from tuneloop.rollback import roll_back
+
+WHO = "a person"
+
+
+def shown(ledger: Ledger, model: str | None = None, width: int = 80) -> str:
+    screen = io.StringIO()
+    show_models(ledger, model, Console(file=screen, width=width))
+    return screen.getvalue()
+
+
+def test_every_model_is_listed_with_its_champion(ledger: Ledger, champion: Champion) -> None:
+    win(ledger, run_of("a")), win(ledger, run_of("b"))
+    champion("c", "hare", sha256="5" * 64, weights="weights/c/lora.safetensors")
+    roll_back(ledger, "robot", 1, "six fingers", WHO)
+    hare, robot = summaries(ledger)
+    assert (hare.model, hare.number, hare.sha256, hare.versions_judged) == ("hare", 1, "5" * 64, 0)
+    assert (robot.number, robot.rolled_back_to, robot.why, robot.versions_judged) == (3, 1, "six fingers", 2)
+    assert robot.job == f"{'a' * 16}-g1"
+    text = shown(ledger, width=200)
+    assert "rolled back to no. 1: six fingers" in text
+    assert "versions judged: 2" in text
+    assert "555555555555" in text
+    assert "at the provider" in text
+
+
+def test_model_without_a_champion_is_listed_too(ledger: Ledger) -> None:
+    ledger.store.create("models/hare/reports/r.md", b"report")
+    (hare,) = summaries(ledger)
+    assert (hare.number, hare.why) == (None, "no champion yet")
+    with pytest.raises(ConfigurationError, match="hare has no champion yet"):
+        champions(ledger, "hare")
+
+
+def test_model_that_cannot_be_read_does_not_hide_the_others(ledger: Ledger, champion: Champion) -> None:
+    champion("a", "hare")
+    assert ledger.promote(promotion_of("b", "robot", 2))
+    document, readable = show_models(ledger, None, Console(file=io.StringIO()))
+    assert not readable
+    hare, robot = document["models"]
+    assert (hare["readable"], robot["readable"]) == (True, False)
+    assert "has a gap at models/robot/promotions/0001.json" in robot["why"]
+    with pytest.raises(RecordUnreadable):
+        show_models(ledger, "robot", Console(file=io.StringIO()))
+
+
+def test_line_of_champions_is_shown_newest_first_with_what_one_asks_of_it(
+    ledger: Ledger, champion: Champion
+) -> None:
+    champion("a", why="[bold]first[/bold]"), champion("b")
+    roll_back(ledger, "robot", 1, "six fingers", WHO)
+    document, _ = show_models(ledger, "robot", Console(file=io.StringIO()))
+    assert [item["number"] for item in document["champions"]] == [3, 2, 1]
+    text = shown(ledger, "robot", width=200)
+    assert text.index("rolled back to no. 1") < text.index("b is better") < text.index("[bold]first[/bold]")
+    for wanted in (
+        "why: six fingers",
+        f"who: {WHO}",
+        "report: models/robot/reports/a.md",
+        "decision: m",
+    ):
+        assert wanted in text
+
+
+@pytest.mark.parametrize("model", [None, "robot"])
+def test_tables_fit_into_eighty_columns_and_lose_nothing(
+    ledger: Ledger, champion: Champion, model: str | None
+) -> None:
+    champion("a", why="because " * 40 + "END", sha256="5" * 64)
+    long = "a-name-of-sixty-three-characters-is-what-fits-and-is-the-longest"[:63]
+    champion("b", long)
+    text = shown(ledger, model)
+    assert max(len(line) for line in text.splitlines()) <= 80
+    squeezed = "".join(word for word in text.split() if word not in "│┃")
+    for wanted in (
+        "END",
+        "a" * 12,
+        "5" * 12,
+        *([long[:20], long[20:40], long[40:60]] if model is None else ["reports/a.md"]),
+    ):
+        assert wanted in squeezed, wanted
+
+
+def test_store_without_models_says_so(ledger: Ledger) -> None:
+    assert "There are no models in" in shown(ledger)
+    with pytest.raises(ConfigurationError, match="has no model robot: it has no models; check the name"):
+        champion_of(ledger, "robot")
+
+
+def test_champion_is_the_highest_number(ledger: Ledger, champion: Champion) -> None:
+    for letter in "abcabcabcab":
+        champion(letter)
+    assert champion_of(ledger, "robot").number == 11
+    assert champion_of(ledger, "robot", 3).key[0] == "c"
+    assert len(champions(ledger, "robot")) == 11

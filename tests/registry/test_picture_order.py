@@ -1,0 +1,259 @@
+"""One picture by a champion: checked before it is paid, asked for once."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from PIL import Image
+from rich.console import Console
+
+from deployments.generate_picture import generate_picture
+from tests.conftest import draw_pictures
+from tests.registry.conftest import promotion_of
+from tuneloop.clock import Deadline
+from tuneloop.dataset.pack import DatasetArchive
+from tuneloop.emulator import EmulatorControl, Fault
+from tuneloop.errors import (
+    ConfigurationError,
+    DatasetError,
+    ProviderUnavailable,
+    RateLimited,
+    RequestRefused,
+    TuneloopError,
+    UnexpectedAnswer,
+)
+from tuneloop.picture_order import carry_out, picture_order
+from tuneloop.providers.segmind import SegmindProvider
+from tuneloop.values.adopted_recipes import AdoptedFluxLora, AdoptedKontextLora
+from tuneloop.values.records import Promotion
+from tuneloop.values.render_settings import ServiceSettings, SlugRender
+from tuneloop.values.segmind_recipes import FluxLoraRecipe
+from tuneloop.values.training import RenderedPicture
+
+RENDER = "/v1/flux-dev-finetuned"
+
+
+@pytest.fixture
+def reigning(provider: SegmindProvider, archive: DatasetArchive, recipe: FluxLoraRecipe) -> Promotion:
+    job_id = provider.submit("robot-1", recipe, provider.upload(archive), archive, Deadline(60))
+    provider.status(job_id)
+    return promotion_of("a", "robot", 1).model_copy(update={"job_id": job_id})
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder of whoever orders."""
+    made = tmp_path / "pictures-made"
+    made.mkdir()
+    monkeypatch.chdir(made)
+    return made
+
+
+def asked(emulator: EmulatorControl) -> int:
+    return sum(request.method == "POST" and request.path == RENDER for request in emulator.requests())
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def paid(emulator: EmulatorControl) -> int:
+    return sum(entry.kind == "inference" for entry in emulator.billing())
+
+
+def test_picture_is_told_of_asked_for_once_and_kept(
+    reigning: Promotion, provider: SegmindProvider, emulator: EmulatorControl, folder: Path
+) -> None:
+    screen = io.StringIO()
+
+    def opened(slug: str) -> SegmindProvider:
+        assert slug == reigning.credentials
+        return provider
+
+    file = generate_picture(
+        reigning, "a photo of {trigger}", 7, None, None, opened, Console(file=screen, width=500)
+    )
+    assert "Asking segmind.default for a picture by robot no. 1" in screen.getvalue()
+    assert "with flux-dev-finetuned, seed 7: 'a photo of ROBOX'. segmind bills it" in screen.getvalue()
+    assert (asked(emulator), paid(emulator)) == (1, 1)
+    with Image.open(file) as picture:
+        assert {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp"}[str(picture.format)] == file.suffix
+    assert names_in(folder) == [file.name] == [f"robot-0001-seed7{file.suffix}"]
+    assert provider._transport._key_header[1] not in screen.getvalue()
+
+
+def test_suffix_follows_what_arrives_and_other_suffixes_stay(
+    reigning: Promotion, provider: SegmindProvider, folder: Path
+) -> None:
+    made = carry_out(picture_order(reigning, "x", seed=1, out=folder / "a.webp"), provider)
+    assert made == folder / f"a{made.suffix}"
+    assert made.suffix == ".jpg"
+    assert picture_order(reigning, "x", seed=1, out=Path("v1.2")).stem == Path("v1.2")
+    assert picture_order(reigning, "x", seed=1, out=folder).stem == folder / "robot-0001-seed1"
+
+
+class Edits(SegmindProvider):
+    """An account that hands back the picture it was given."""
+
+    def generate(
+        self, job_id: str, prompt: str, seed: int, settings: ServiceSettings, image: bytes | None = None
+    ) -> RenderedPicture:
+        assert (job_id, prompt, seed) == ("job-a", "make ROBOX red", 4)
+        assert settings == SlugRender()
+        assert image is not None
+        return RenderedPicture(data=image, suffix=".png")
+
+
+def test_model_that_edits_is_given_the_picture(emulator: EmulatorControl, tmp_path: Path) -> None:
+    image = draw_pictures(tmp_path / "inputs", 1) / "0.png"
+    screen, account = io.StringIO(), Edits(emulator.api_key, base_url=emulator.url)
+    made = generate_picture(
+        editing(promotion_of("a", "robot", 1)), "make {trigger} red", 4, None, image, lambda _: account,
+        Console(file=screen),
+    )  # fmt: skip
+    assert made.read_bytes() == image.read_bytes()
+    assert "for an edit of the picture by robot no. 1" in " ".join(screen.getvalue().split())
+
+
+class Stopped(SegmindProvider):
+    """An account that a person has lost patience with."""
+
+    def generate(self, *_: object, **__: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+
+def test_control_c_while_it_renders_is_told_what_it_does_not_stop(
+    reigning: Promotion, emulator: EmulatorControl, folder: Path
+) -> None:
+    screen, account = io.StringIO(), Stopped(emulator.api_key, base_url=emulator.url)
+    with pytest.raises(KeyboardInterrupt):
+        generate_picture(reigning, "x", 1, None, None, lambda _: account, Console(file=screen, width=200))
+    asking, stopped = screen.getvalue().splitlines()
+    assert asking.startswith("Asking segmind.default")
+    assert stopped.startswith("Stopped. The picture may be rendered and billed all the same")
+    assert names_in(folder) == []
+
+
+def test_seed_at_random_is_told(reigning: Promotion, provider: SegmindProvider) -> None:
+    first, second = (
+        generate_picture(reigning, "x", None, None, None, lambda _: provider, Console(file=io.StringIO()))
+        for _ in range(2)
+    )
+    assert first != second
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(500, ProviderUnavailable), (503, ProviderUnavailable), (418, UnexpectedAnswer)]
+)
+def test_odd_answer_is_told_and_nothing_is_asked_again(
+    reigning: Promotion,
+    provider: SegmindProvider,
+    emulator: EmulatorControl,
+    folder: Path,
+    status: int,
+    kind: type[TuneloopError],
+) -> None:
+    emulator.inject(Fault("fail_after_effect", RENDER, "POST", status=status))
+    with pytest.raises(kind, match="may have been rendered and billed; it is not asked for again unless you do"):
+        carry_out(picture_order(reigning, "x", seed=1), provider)
+    assert (asked(emulator), paid(emulator)) == (1, 1)
+    assert names_in(folder) == []
+
+
+def test_lost_answer_is_told_and_nothing_is_asked_again(
+    reigning: Promotion, provider: SegmindProvider, emulator: EmulatorControl, folder: Path
+) -> None:
+    emulator.inject(Fault("cut_after_effect", RENDER, "POST"))
+    with pytest.raises(ProviderUnavailable, match="may have been rendered and billed"):
+        carry_out(picture_order(reigning, "x", seed=1), provider)
+    assert (asked(emulator), paid(emulator)) == (1, 1)
+    assert names_in(folder) == []
+
+
+@pytest.mark.parametrize(("status", "kind"), [(429, RateLimited), (422, RequestRefused), (401, RequestRefused)])
+def test_refusal_is_no_bill_and_says_so_by_saying_nothing_of_one(
+    reigning: Promotion,
+    provider: SegmindProvider,
+    emulator: EmulatorControl,
+    status: int,
+    kind: type[TuneloopError],
+) -> None:
+    emulator.inject(Fault("refuse", RENDER, "POST", status=status))
+    with pytest.raises(kind) as caught:
+        carry_out(picture_order(reigning, "x", seed=1), provider)
+    assert "billed" not in str(caught.value)
+    assert (asked(emulator), paid(emulator)) == (1, 0)
+
+
+def no_trigger(promotion: Promotion) -> Promotion:
+    recipe = AdoptedFluxLora(job_id="j").model_dump(mode="json")
+    return promotion.model_copy(update={"trigger_word": None, "recipe": recipe})
+
+
+def editing(promotion: Promotion) -> Promotion:
+    recipe = AdoptedKontextLora(job_id="j").model_dump(mode="json")
+    return promotion.model_copy(update={"recipe": recipe})
+
+
+@pytest.mark.parametrize(
+    ("change", "prompt", "said"),
+    [
+        (no_trigger, "a photo of {trigger}", "PROMPT: {trigger} stands for nothing"),
+        (no_trigger, "  ", "PROMPT: it is empty"),
+        (editing, "x", "--image: robot edits pictures; name the one to edit"),
+    ],
+)
+def test_what_cannot_be_asked_is_said_before(
+    change: Callable[[Promotion], Promotion], prompt: str, said: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=said.replace("{", r"\{")):
+        picture_order(change(promotion_of("a", "robot", 1)), prompt, seed=1)
+
+
+def test_picture_for_a_model_that_does_not_edit_is_refused(tmp_path: Path) -> None:
+    image = draw_pictures(tmp_path / "inputs", 1) / "0.png"
+    with pytest.raises(ConfigurationError, match="does not edit pictures; leave it out"):
+        picture_order(promotion_of("a", "robot", 1), "x", seed=1, image=image)
+
+
+def test_picture_to_edit_must_be_whole(tmp_path: Path) -> None:
+    edits = editing(promotion_of("a", "robot", 1))
+    image = draw_pictures(tmp_path / "inputs", 1) / "0.png"
+    data = image.read_bytes()
+    assert picture_order(edits, "x", seed=1, image=image).image == data
+    image.write_bytes(data[: len(data) // 2])
+    with pytest.raises(DatasetError, match=r"0\.png: is broken or cut short"):
+        picture_order(edits, "x", seed=1, image=image)
+    with pytest.raises(DatasetError, match=r"1\.png: cannot be read"):
+        picture_order(edits, "x", seed=1, image=image.with_name("1.png"))
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
+def test_picture_of_any_format_that_is_there_is_not_overwritten(folder: Path, suffix: str) -> None:
+    (folder / f"a{suffix}").write_bytes(b"precious")
+    with pytest.raises(ConfigurationError, match=r"is there already; name another file with --out"):
+        picture_order(promotion_of("a", "robot", 1), "x", seed=1, out=folder / "a.jpg")
+
+
+def test_folder_that_cannot_be_written_is_found_before_anything_is_paid(
+    reigning: Promotion, provider: SegmindProvider, emulator: EmulatorControl, folder: Path
+) -> None:
+    order = picture_order(reigning, "x", seed=1, out=folder / "missing" / "a")
+    with pytest.raises(ConfigurationError, match="missing cannot be written"):
+        carry_out(order, provider)
+    assert asked(emulator) == 0
+
+
+def test_file_that_is_made_meanwhile_stays_and_so_does_the_paid_picture(
+    reigning: Promotion, provider: SegmindProvider, folder: Path
+) -> None:
+    order = picture_order(reigning, "x", seed=1, out=folder / "a")
+    (folder / "a.jpg").write_bytes(b"precious")
+    made = carry_out(order, provider)
+    assert (folder / "a.jpg").read_bytes() == b"precious"
+    assert made.parent == folder
+    assert names_in(folder) == sorted(["a.jpg", made.name])

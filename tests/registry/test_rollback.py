@@ -1,0 +1,297 @@
+"""A person puts an earlier champion back."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from threading import Barrier, Thread
+
+import pytest
+
+from tests.registry.conftest import Champion, collected, promotion_of, run_of
+from tuneloop.errors import ConfigurationError, RecordTaken, RecordUnreadable
+from tuneloop.ledger import Ledger
+from tuneloop.promotion import Place, finished_decision, promote, settle, standing_decision
+from tuneloop.rollback import roll_back
+from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.values.evaluation import Verdict
+from tuneloop.values.plan import EvaluationPlan
+from tuneloop.values.records import Decision, Promotion, RunFile
+
+WHO = "a person"
+OURS = {"at", "writer", "number", "rolled_back_to", "who", "why"}
+BETTER = Verdict(verdict="promote", why="better", rule="a rule", scores={})
+
+
+def win(ledger: Ledger, run: RunFile) -> Promotion:
+    """Judge a challenger until it is champion, as its run would."""
+    while True:
+        number = len(ledger.decisions(run)) + 1
+        reigning = ledger.champion(run.model)
+        decision = settle(ledger, run, BETTER, Place(number, reigning.number if reigning else 0), "report")
+        assert decision is not None
+        promotion = promote(ledger, run, collected(run), decision, "ROBOX")
+        if promotion:
+            return promotion
+
+
+def decisions(ledger: Ledger, run: RunFile) -> list[Decision]:
+    return ledger.decisions(run)
+
+
+def test_rollback_is_the_next_number_with_the_content_of_the_earlier_one(
+    ledger: Ledger, champion: Champion
+) -> None:
+    first, second = champion("a", weights="weights/a/lora.safetensors", sha256="1" * 64), champion("b")
+    done = roll_back(ledger, "robot", 1, "six fingers\n on the left hand", WHO)
+    assert (done.champion.number, done.replaced) == (3, second)
+    assert done.champion.model_dump(exclude=OURS) == first.model_dump(exclude=OURS)
+    assert (done.champion.rolled_back_to, done.champion.who) == (1, WHO)
+    assert done.champion.why == "six fingers on the left hand"
+    assert done.champion.writer != first.writer
+    assert ledger.promotions("robot") == [first, second, done.champion]
+
+
+def test_model_that_is_champion_already_is_not_written_again(ledger: Ledger, champion: Champion) -> None:
+    champion("a"), champion("b")
+    assert "nothing was written: champion is no. 2" in roll_back(ledger, "robot", 2, "why", WHO).in_words
+    third = roll_back(ledger, "robot", 1, "why", WHO).champion
+    again = roll_back(ledger, "robot", 1, "why", WHO)
+    assert (again.champion, again.replaced) == (third, None)
+    assert "champion is no. 3" in again.in_words
+    assert "the same model version as no. 1" in again.in_words
+    assert len(ledger.promotions("robot")) == 3
+
+
+def test_rollback_is_undone_by_another_one(ledger: Ledger, champion: Champion) -> None:
+    champion("a"), champion("b")
+    roll_back(ledger, "robot", 1, "worse", WHO)
+    undone = roll_back(ledger, "robot", 2, "it was the light", WHO).champion
+    assert (undone.number, undone.key[0], undone.rolled_back_to) == (4, "b", 2)
+    from_a_rollback = roll_back(ledger, "robot", 3, "no, it was not", WHO).champion
+    assert (from_a_rollback.number, from_a_rollback.key[0], from_a_rollback.rolled_back_to) == (5, "a", 3)
+
+
+@pytest.mark.parametrize(
+    ("model", "to", "reason", "said"),
+    [
+        ("robot", 3, "why", r"no champion no\. 3: the numbers go from 1 to 2"),
+        ("robot", 0, "why", r"no champion no\. 0"),
+        ("robot", -1, "why", r"no champion no\. -1"),
+        ("robot", 1, " \n", "reason: say why robot is rolled back"),
+        ("rabbit", 1, "why", "has no model rabbit: it has robot"),
+        ("../robot", 1, "why", "cannot be a name here"),
+    ],
+)
+def test_what_cannot_be_rolled_back_to_is_said_and_nothing_is_written(
+    ledger: Ledger, champion: Champion, model: str, to: int, reason: str, said: str
+) -> None:
+    champion("a"), champion("b")
+    before = list(ledger.store.names(""))
+    with pytest.raises((ConfigurationError, ValueError), match=said):
+        roll_back(ledger, model, to, reason, WHO)
+    assert list(ledger.store.names("")) == before
+
+
+def test_line_with_a_gap_is_not_continued(ledger: Ledger, champion: Champion) -> None:
+    champion("a")
+    assert ledger.promote(promotion_of("b", "robot", 3))
+    with pytest.raises(RecordUnreadable, match="gap"):
+        roll_back(ledger, "robot", 1, "why", WHO)
+    assert len(list(ledger.store.names("models/robot/promotions/"))) == 2
+
+
+class Overtaken(Ledger):
+    """A ledger in which somebody else is always promoted first."""
+
+    left: int
+
+    def promote(self, promotion: Promotion) -> bool:
+        if self.left:
+            self.left -= 1
+            assert super().promote(promotion_of("cd"[promotion.number % 2], promotion.model, promotion.number))
+        return super().promote(promotion)
+
+
+def overtaken(ledger: Ledger, times: int) -> Overtaken:
+    made = Overtaken(ledger.store)
+    made.left = times
+    return made
+
+
+def test_whoever_is_promoted_meanwhile_is_replaced_too(ledger: Ledger, champion: Champion) -> None:
+    champion("a"), champion("b")
+    done = roll_back(overtaken(ledger, 2), "robot", 1, "why", WHO)
+    assert (done.champion.number, done.champion.key[0]) == (5, "a")
+    assert done.replaced is not None
+    assert done.replaced.number == 4
+    assert [item.key[0] for item in ledger.promotions("robot")] == ["a", "b", "d", "c", "a"]
+
+
+def test_rollback_that_is_overtaken_for_ever_gives_up_and_says_so(
+    artifacts: LocalDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Ledger(artifacts)
+    assert ledger.promote(promotion_of("a", "robot", 1))
+    assert ledger.promote(promotion_of("b", "robot", 2))
+    monkeypatch.setattr("tuneloop.rollback._TRIES", 5)
+    with pytest.raises(RecordTaken, match=r"not rolled back: 5 promotions came in between"):
+        roll_back(overtaken(ledger, 99), "robot", 1, "why", WHO)
+    assert not any(item.rolled_back_to for item in ledger.promotions("robot"))
+
+
+# After a rollback
+
+
+def test_unchanged_run_of_the_model_that_was_rolled_back_from_has_nothing_to_do(ledger: Ledger) -> None:
+    old, bad = run_of("a"), run_of("b")
+    win(ledger, old), win(ledger, bad)
+    roll_back(ledger, "robot", 1, "six fingers", WHO)
+    (decided,) = decisions(ledger, bad)
+    assert finished_decision(ledger, bad) == standing_decision(ledger, bad) == decided
+    carried_out = promote(ledger, bad, collected(bad), decided, "ROBOX")
+    assert carried_out is not None
+    assert carried_out.number == 2
+    reigning = ledger.champion("robot")
+    assert reigning is not None
+    assert (reigning.number, reigning.key[0]) == (3, "a")
+    assert finished_decision(ledger, old) is not None
+
+
+def test_model_that_was_judged_again_while_it_was_rolled_back_stays_rolled_back(ledger: Ledger) -> None:
+    old, bad = run_of("a"), run_of("b")
+    win(ledger, old), win(ledger, bad)
+    on_another_plan = bad.model_copy(update={"plan": EvaluationPlan(seeds=(7,))})
+    # Its pictures were judged while it was champion no. 2; the person was quicker than its decision.
+    roll_back(ledger, "robot", 1, "six fingers", WHO)
+    decided = settle(ledger, on_another_plan, BETTER, Place(1, 2), "report")
+    assert decided is not None
+    assert promote(ledger, on_another_plan, collected(bad), decided, "ROBOX")
+    assert finished_decision(ledger, on_another_plan) == decided
+    assert [item.key[0] for item in ledger.promotions("robot")] == ["a", "b", "a"]
+
+
+def test_challenger_that_was_judged_against_the_model_rolled_back_from_is_judged_again(ledger: Ledger) -> None:
+    old, bad, new = run_of("a"), run_of("b"), run_of("c")
+    win(ledger, old), win(ledger, bad)
+    late = settle(ledger, new, BETTER, Place(1, 2), "report")
+    assert late is not None
+    roll_back(ledger, "robot", 1, "six fingers", WHO)
+    assert promote(ledger, new, collected(new), late, None) is None
+    assert standing_decision(ledger, new) is None
+    fourth = win(ledger, new)
+    assert (fourth.number, fourth.rolled_back_to) == (4, None)
+    assert decisions(ledger, new)[-1].against == 3
+    assert finished_decision(ledger, new) is not None
+
+
+def test_challenger_that_a_person_put_back_before_its_decision_was_carried_out_is_done(ledger: Ledger) -> None:
+    old, bad = run_of("a"), run_of("b")
+    win(ledger, old), win(ledger, bad)
+    again = old.model_copy(update={"plan": EvaluationPlan(seeds=(7,))})
+    decided = settle(ledger, again, BETTER, Place(1, 2), "report")
+    assert decided is not None
+    third = roll_back(ledger, "robot", 1, "six fingers", WHO).champion
+    assert promote(ledger, again, collected(old), decided, "ROBOX") == third
+    assert len(ledger.promotions("robot")) == 3
+
+
+# Races
+
+RACERS = 20
+
+
+def assert_one_line(ledger: Ledger) -> None:
+    """No gap, no fork, and every rollback has the content of the number that it names."""
+    line = ledger.promotions("robot")
+    assert [item.number for item in line] == list(range(1, len(line) + 1))
+    assert len({item.writer for item in line}) == len(line)
+    for item in line:
+        if item.rolled_back_to is not None:
+            original = line[item.rolled_back_to - 1]
+            assert item.rolled_back_to < item.number
+            assert item.model_dump(exclude=OURS) == original.model_dump(exclude=OURS)
+    for before, after in pairwise(line):
+        assert before.key != after.key, f"no. {after.number} promotes the champion once more"
+
+
+def test_twenty_racing_promotions_and_rollbacks_leave_one_line(ledger: Ledger) -> None:
+    for letter in "abc":
+        win(ledger, run_of(letter))
+    challengers = [run_of(letter) for letter in "0123456789"]
+    start, asked = Barrier(RACERS), []
+
+    def challenge(run: RunFile) -> None:
+        start.wait()
+        win(ledger, run)
+
+    def put_back(number: int) -> None:
+        start.wait()
+        asked.append(roll_back(ledger, "robot", 1 + number % 3, f"person {number}", WHO))
+
+    jobs: list[Callable[[], None]] = [lambda run=run: challenge(run) for run in challengers]  # type: ignore[misc]
+    jobs += [lambda number=number: put_back(number) for number in range(10)]  # type: ignore[misc]
+    threads = [Thread(target=job) for job in jobs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert_one_line(ledger)
+    line = ledger.promotions("robot")
+    assert {run.key for run in challengers} <= {item.key for item in line if item.rolled_back_to is None}
+    assert len(asked) == 10
+    written = [item.champion for item in asked if item.replaced is not None]
+    assert sorted(item.number for item in written) == [item.number for item in line if item.rolled_back_to]
+
+
+PROCESS = """
+import sys
+from pathlib import Path
+from tests.registry.conftest import run_of
+from tests.registry.test_rollback import win
+from tuneloop.ledger import Ledger
+from tuneloop.rollback import roll_back
+from tuneloop.storage.local_directory import LocalDirectory
+
+ledger = Ledger(LocalDirectory(Path(sys.argv[1])))
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(5):
+    if sys.argv[2] == "person":
+        roll_back(ledger, "robot", 1 + number % 3, "why", "a person")
+    else:
+        win(ledger, run_of(sys.argv[2][number]))
+print("done", flush=True)
+"""
+
+
+def test_racing_processes_leave_one_line(artifacts: LocalDirectory, pytestconfig: pytest.Config) -> None:
+    ledger = Ledger(artifacts)
+    for letter in "abc":
+        win(ledger, run_of(letter))
+    folder = Path(artifacts.uri.removeprefix("file://"))
+    racers = [
+        subprocess.Popen(
+            [sys.executable, "-c", PROCESS, str(folder), what],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=pytestconfig.rootpath,
+        )
+        for what in ("01234", "56789", "person", "person")
+    ]
+    for racer in racers:
+        assert racer.stdout
+        assert racer.stdout.readline() == "ready\n"
+    # All are up before the first may start.
+    for racer in racers:
+        assert racer.stdin
+        racer.stdin.write("go\n")
+        racer.stdin.flush()
+    assert [racer.communicate()[0] for racer in racers] == ["done\n"] * 4
+    assert_one_line(ledger)
+    judged = {item.key[0] for item in ledger.promotions("robot") if item.rolled_back_to is None}
+    assert judged == set("abc0123456789")
