@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from deployments.sample_pictures import draw_sample_pictures
 from tuneloop.dataset.captions import CaptionRule
 from tuneloop.dataset.keep import store_pictures
 from tuneloop.dataset.scan import scan
@@ -53,10 +52,11 @@ ACCOUNT = Account(provider="segmind")
 
 @dataclass(frozen=True)
 class World:
-    """A store with two datasets, of which the second lacks some pictures of the first.
+    """A store with two datasets, of which the second lacks one picture of the first.
 
     Attributes:
         store: The store.
+        root: Its folder.
         folder: Where the samples lie.
         old: The first dataset.
         new: The second one.
@@ -64,30 +64,32 @@ class World:
     """
 
     store: LocalDirectory
+    root: Path
     folder: Path
     old: DatasetManifest
     new: DatasetManifest
     side_px: int
 
     @classmethod
-    def made(cls, folder: Path, side_px: int = 512) -> World:
-        """Make one in an empty folder."""
-        (folder / "store").mkdir(parents=True)
-        store, samples = LocalDirectory(folder / "store"), folder / "samples"
-        draw_sample_pictures(samples)
+    def made(cls, folder: Path, samples: Path, side_px: int) -> World:
+        """Make one in an empty folder, of pictures that may be changed."""
+        root = folder / "store"
+        root.mkdir(parents=True)
+        store = LocalDirectory(root)
         old = _scanned(samples, store)
-        for path in sorted(samples.glob("*.*"))[-3:]:
-            path.unlink()
-        next(iter(sorted(samples.glob("*.txt")))).write_text("ROBOX, seen from the front")
+        first, *_, last = sorted(path for path in samples.iterdir() if path.suffix != ".txt")
+        last.unlink()
+        last.with_suffix(".txt").unlink(missing_ok=True)
+        first.with_suffix(".txt").write_text("ROBOX, seen from the front")
         new = _scanned(samples, store)
-        return cls(store, samples, old, new, side_px)
+        return cls(store, root, samples, old, new, side_px)
 
     def rendered(
         self, mark: str, steps: int, prompts: tuple[str, ...] = PROMPTS, seeds: tuple[int, ...] = SEEDS
     ) -> Evaluation:
         """What a model trained for so many steps draws."""
         job = job_name(key_of(mark), 1)
-        archive = self.folder.parent / "pictures.zip"
+        archive = self.folder.with_suffix(".zip")
         if not archive.exists():
             with zipfile.ZipFile(archive, "w") as opened:
                 for path in sorted(self.folder.glob("*.*")):

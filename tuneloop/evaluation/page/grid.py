@@ -24,7 +24,8 @@ class Shown:
 
     Attributes:
         role: `champion`, `challenger`, `training` or `before`.
-        label: What it is, in a word or two.
+        label: What it is.
+        caption: What it is, in a word.
         alternative: What it is, for those who cannot see it.
         picture: The picture, None where there is none or it cannot be read.
         full: Where it lies in full, None where it does not exist.
@@ -34,6 +35,7 @@ class Shown:
 
     role: str
     label: str
+    caption: str
     alternative: str
     picture: Embedded | None
     full: Stored | None
@@ -114,6 +116,7 @@ class _Want:
 
     role: str
     label: str
+    caption: str
     alternative: str
     name: str | None
     note: str | None
@@ -125,7 +128,9 @@ def _wanted(evidence: Evidence, challenger: JudgedPicture, champion: JudgedPictu
     wants = []
     if challenger.edited:
         name = picture_name(challenger.edited)
-        wants.append(_Want("before", "Before the edit", f"Before the edit: {what}", name, None, wrong=False))
+        wants.append(
+            _Want("before", "Before the edit", "Before", f"Before the edit: {what}", name, None, wrong=False)
+        )
     if champion is not None:
         wants.append(_rendered("champion", champion_label(evidence), what, champion))
     wants.append(_rendered("challenger", "Challenger", what, challenger))
@@ -133,19 +138,22 @@ def _wanted(evidence: Evidence, challenger: JudgedPicture, champion: JudgedPictu
         share = f"{challenger.copied:.0%} the same"
         label = "Nearest training picture"
         name = picture_name(challenger.nearest)
-        wants.append(_Want("training", label, f"{label} to: {what}", name, share, wrong=is_copy(challenger)))
+        wants.append(
+            _Want("training", label, "Training", f"{label} to: {what}", name, share, wrong=is_copy(challenger))
+        )
     return wants
 
 
 def _rendered(role: str, label: str, what: str, picture: JudgedPicture) -> _Want:
     wrong = noticed(picture)
-    return _Want(role, label, f"{label}: {what}", picture.name, wrong, wrong=wrong is not None)
+    return _Want(role, label, label, f"{label}: {what}", picture.name, wrong, wrong=wrong is not None)
 
 
 def _shown(store: Store, want: _Want, embedded: dict[str, Embedded]) -> Shown:
     return Shown(
         role=want.role,
         label=want.label,
+        caption=want.caption,
         alternative=want.alternative,
         picture=embedded.get(want.name) if want.name else None,
         full=stored(store, want.name) if want.name else None,

@@ -5,9 +5,12 @@ from __future__ import annotations
 from tuneloop.evaluation.page import facts
 from tuneloop.evaluation.page.grid import scenes
 from tuneloop.evaluation.page.scores import scores
+from tuneloop.evaluation.page.shortening import shortened, whole_if_cut
 from tuneloop.evaluation.page.templates import fill
 from tuneloop.evaluation.report import OUTCOMES, Evidence
 from tuneloop.storage.store import Store
+
+_WHY = 400
 
 
 def write_page(store: Store, evidence: Evidence) -> str:
@@ -28,7 +31,10 @@ def write_page(store: Store, evidence: Evidence) -> str:
         outcome=OUTCOMES[evidence.verdict.verdict],
         about=_about(evidence),
         verdict=evidence.verdict,
+        why=shortened(evidence.verdict.why, _WHY),
+        whole_why=whole_if_cut(evidence.verdict.why, _WHY),
         champion=evidence.champion is not None,
+        nearest=any(picture.nearest for picture in evidence.challenger.pictures),
         scenes=scenes(store, evidence),
         scores=scores(evidence),
         confidence=f"{evidence.run.plan.gate.confidence:.0%}",

@@ -111,7 +111,7 @@ def _row(item: ScoreDifference, weights: dict[str, float], margin: float, limit:
 
 def _meaning(name: str) -> str:
     field = ScoreWeights.model_fields.get(name)
-    return (field.description if field else None) or ""
+    return ((field.description if field else None) or "").replace("`", "")
 
 
 def _counts(name: str, weights: dict[str, float]) -> str:
