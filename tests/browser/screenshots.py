@@ -22,6 +22,7 @@ from deployments.demo.stack import Stack, running_stack
 from deployments.sample_pictures import draw_sample_pictures, take_some
 from tests.browser.find_browser import NEEDED, browser_path
 from tests.browser.pages import Ui, launch, new_context
+from tests.browser.report_pages import keep_report_pages
 from tests.browser.runs import Runs
 from tuneloop.emulator import Progress
 
@@ -113,6 +114,7 @@ def main() -> None:
     ):
         pages = {scheme: new_context(browser, color_scheme=scheme).new_page() for scheme in ("light", "dark")}
         _keep_all(stack, Runs(client), Camera(pages, stack.server_url))
+        keep_report_pages(browser, _KEPT)
 
 
 if __name__ == "__main__":

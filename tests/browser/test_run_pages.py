@@ -33,7 +33,7 @@ def test_a_run_shows_what_it_waits_for_and_after_a_resume_its_report(
     page.get_by_role("main").get_by_role("link", name=re.compile("^[0-9a-f]{8}$")).click()
     expect(page.get_by_role("heading", name="sample-robot: promoted")).to_be_visible()
     shown = page.get_by_role("main").locator("img[src^='data:image/']")
-    widths = [200] * 4 + [64] * 3  # two prompts times two seeds, and the dataset's three small pictures
+    widths = [200] * 4  # two prompts times two seeds
     expect(shown).to_have_count(len(widths))
     for number, width in enumerate(widths):
         expect(shown.nth(number)).to_have_js_property("naturalWidth", width)

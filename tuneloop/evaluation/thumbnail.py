@@ -5,7 +5,10 @@ from __future__ import annotations
 import base64
 import io
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
+
+_UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+"""What Pillow raises for files that are broken, no pictures, or too large to be one."""
 
 
 def thumbnail_address(data: bytes, side_px: int) -> str | None:
@@ -15,13 +18,31 @@ def thumbnail_address(data: bytes, side_px: int) -> str | None:
         data: The encoded picture.
         side_px: Longest side of the thumbnail. 200 px come to about 8 KB.
     """
+    small = shrunk(data, side_px)
+    if small is None:
+        return None
+    out = io.BytesIO()
+    small.save(out, "JPEG", quality=72)
+    return data_address("jpeg", out.getvalue())
+
+
+def shrunk(data: bytes, side_px: int) -> Image.Image | None:
+    """Read a picture upright and no larger than needed; None where it cannot be read.
+
+    Args:
+        data: The encoded picture.
+        side_px: Its longest side at most.
+    """
     try:
         with Image.open(io.BytesIO(data)) as source:
             source.draft("RGB", (side_px * 2, side_px * 2))
             small = ImageOps.exif_transpose(source).convert("RGB")
-    except (UnidentifiedImageError, OSError):
+    except _UNREADABLE:
         return None
     small.thumbnail((side_px, side_px), Image.Resampling.LANCZOS)
-    out = io.BytesIO()
-    small.save(out, "JPEG", quality=72)
-    return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode()
+    return small
+
+
+def data_address(kind: str, data: bytes) -> str:
+    """Spell an encoded picture as an address that holds it."""
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"

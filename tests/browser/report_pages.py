@@ -1,0 +1,106 @@
+"""Keeps pictures of the report's pages: part of `make screenshots`, or by itself with a folder as argument."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from deployments.sample_pictures import draw_sample_pictures
+from tests.browser.find_browser import NEEDED, browser_path
+from tests.browser.pages import launch
+from tests.evaluation.evidence import PROMPTS, World, promotions
+from tuneloop.evaluation.page.model_page import Reign, write_model_page
+from tuneloop.evaluation.page.promotion_page import write_page
+from tuneloop.values.evaluation import Evaluation
+from tuneloop.values.plan import EvaluationPlan
+
+_PLAN = EvaluationPlan(prompts=PROMPTS[:4], seeds=(1, 2))
+_SIZES = {"wide": {"width": 1280, "height": 900}, "phone": {"width": 360, "height": 740}}
+_SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+
+
+def keep_report_pages(browser: Browser, kept: Path) -> None:
+    """Draw decisions of every kind, and keep their pages: light and dark, wide and on a phone, dialog open."""
+    with tempfile.TemporaryDirectory() as folder:
+        pages = _written(Path(folder))
+        for scheme in _SCHEMES:
+            for size, viewport in _SIZES.items():
+                context = browser.new_context(
+                    color_scheme=scheme,
+                    viewport={"width": viewport["width"], "height": viewport["height"]},
+                    device_scale_factor=2 if size == "phone" else 1,
+                )
+                page = context.new_page()
+                for name, address in pages.items():
+                    page.goto(address)
+                    _keep(page, kept / f"{name}-{size}-{scheme}.png")
+                context.close()
+
+
+def _keep(page: Page, file: Path) -> None:
+    page.screenshot(path=file, full_page=True)
+    sys.stdout.write(f"{file}\n")
+    button = page.get_by_role("button", name="Challenger: ").nth(1)
+    if button.is_visible():
+        button.click()
+        dialog = file.with_name(f"{file.stem}-dialog.png")
+        page.screenshot(path=dialog)
+        sys.stdout.write(f"{dialog}\n")
+
+
+def _written(folder: Path) -> dict[str, str]:
+    """Write the pages where they would lie. Returns their addresses."""
+    samples = folder / "samples"
+    draw_sample_pictures(samples)
+    world = World.made(folder / "world", samples, side_px=768)
+    good, other, short, burnt = (
+        world.rendered(mark, steps, _PLAN.prompts, _PLAN.seeds)
+        for mark, steps in (("champion", 1000), ("third", 1000), ("second", 400), ("burnt", 14000))
+    )
+    decisions = {
+        "report-promoted": world.evidence(good, short, _PLAN),
+        "report-not-promoted": world.evidence(_with_copies(burnt), good, _PLAN),
+        "report-undecided": world.evidence(other, good, _PLAN),
+        "report-first": world.evidence(good, None, _PLAN),
+    }
+    texts = {f"reports/{name}": write_page(world.store, found) for name, found in decisions.items()}
+    reigns = [
+        Reign(each, drawn) for each, drawn in zip(promotions(world.old.digest), (good, short, good), strict=True)
+    ]
+    texts["pages/model"] = write_model_page(world.store, "robot", reigns)
+    addresses = {}
+    for name, text in texts.items():
+        file = world.root / "models" / "robot" / f"{name}.html"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+        addresses[file.stem] = file.as_uri()
+    return addresses
+
+
+def _with_copies(evaluation: Evaluation) -> Evaluation:
+    """Two copies, one refusal, and a picture that was asked for twice."""
+    pictures = list(evaluation.pictures)
+    for number in (1, 4):
+        pictures[number] = pictures[number].model_copy(update={"copied": 0.81})
+    refused = {"name": None, "finding": "refused by the provider: moderated", "scores": {}, "nearest": None}
+    pictures[3] = pictures[3].model_copy(update={**refused, "copied": 0.0})
+    return evaluation.model_copy(update={"pictures": tuple(pictures), "asked_again": 1})
+
+
+def main() -> None:
+    """Keep them in the folder that is named."""
+    executable = browser_path()
+    if executable is None:
+        sys.exit(NEEDED)
+    kept = Path(sys.argv[1])
+    kept.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright, launch(playwright, executable) as browser:
+        keep_report_pages(browser, kept)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,205 @@
+"""The page of a decision, opened from a folder as a person would: it asks nobody, and the keyboard is enough."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.conftest import draw_pictures
+from tests.evaluation.evidence import PROMPTS, World, promotions
+from tests.evaluation.hostile import HOSTILE
+from tuneloop.evaluation.page.model_page import Reign, model_page_name, write_model_page
+from tuneloop.evaluation.page.promotion_page import write_page
+from tuneloop.evaluation.report import Evidence, page_name
+from tuneloop.values.evaluation import JudgedPicture
+from tuneloop.values.plan import EvaluationPlan
+
+PLAN = EvaluationPlan(prompts=PROMPTS[:2], seeds=(1, 2))
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    folder = tmp_path_factory.mktemp("page")
+    return World.made(folder / "world", draw_pictures(folder / "samples", 4), side_px=256)
+
+
+@pytest.fixture(scope="module")
+def evidence(world: World) -> Evidence:
+    champion = world.rendered("champion", 300, PLAN.prompts, PLAN.seeds)
+    found = world.evidence(world.rendered("challenger", 1000, PLAN.prompts, PLAN.seeds), champion, PLAN)
+    copied = found.challenger.pictures[1].model_copy(update={"copied": 0.8})
+    refused = found.challenger.pictures[3].model_copy(update={"name": None, "finding": "refused"})
+    pictures = (found.challenger.pictures[0], copied, found.challenger.pictures[2], refused)
+    challenger = found.challenger.model_copy(update={"pictures": pictures, "asked_again": 1})
+    return dataclasses.replace(found, challenger=challenger)
+
+
+@pytest.fixture
+def page(browser: BrowserContext) -> Iterator[Page]:
+    """A page that may ask for nothing but its own file, and may not complain."""
+    page = browser.new_page()
+    asked: list[str] = []
+    said: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    yield page
+    opened = page.url
+    page.close()
+    assert {url.partition("#")[0] for url in asked if not url.startswith("data:")} == {opened.partition("#")[0]}
+    assert not said
+
+
+def kept(world: World, name: str, text: str) -> str:
+    """Put a page where it belongs in the store."""
+    file = world.root / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+    return file.as_uri()
+
+
+@pytest.fixture(scope="module")
+def report(world: World, evidence: Evidence) -> str:
+    return kept(world, page_name(evidence.run, 3), write_page(world.store, evidence))
+
+
+@pytest.fixture(scope="module")
+def model(world: World, evidence: Evidence) -> str:
+    first, second, third = promotions(world.old.digest)
+    reigns = [Reign(first, evidence.champion), Reign(second, evidence.challenger), Reign(third, evidence.champion)]
+    return kept(world, model_page_name("robot", 3), write_model_page(world.store, "robot", reigns))
+
+
+def serious(page: Page) -> list[str]:
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{item['id']}: {item['nodes'][0]['html'][:200]}"
+        for item in found
+        if item["impact"] in ("serious", "critical")
+    ]
+
+
+def test_page_opens_with_every_picture_and_asks_nobody(page: Page, report: str) -> None:
+    page.goto(report)
+    expect(page).to_have_title("robot: promoted")
+    pictures = page.locator("main img")
+    expect(pictures).to_have_count(11)
+    for number in range(11):
+        expect(pictures.nth(number)).to_have_js_property("complete", value=True)
+        assert pictures.nth(number).evaluate("picture => picture.naturalWidth") > 0
+    expect(page.get_by_text("no picture", exact=True)).to_be_visible()
+
+
+def test_keyboard_flips_at_one_place_and_gives_the_focus_back(page: Page, report: str) -> None:
+    page.goto(report)
+    button = page.get_by_role("button", name="Challenger: a photo of ROBOX, seed 1")
+    button.focus()
+    page.keyboard.press("Enter")
+    dialog, label = page.get_by_role("dialog"), page.locator("#viewer-label")
+    expect(label).to_have_text("Challenger")
+    where = page.locator("#viewer-stage .shown").bounding_box()
+    first = page.locator("#viewer-stage .shown").get_attribute("src")
+    for key, shown in (("ArrowRight", "Champion no. 3"), (" ", "Challenger"), ("ArrowLeft", "Champion no. 3")):
+        page.keyboard.press(key)
+        expect(label).to_have_text(shown)
+        assert (page.locator("#viewer-stage .shown").get_attribute("src") == first) == (shown == "Challenger")
+        assert page.locator("#viewer-stage .shown").bounding_box() == where
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("#viewer-seed")).to_have_text("seed 2")
+    expect(label).to_have_text("Champion no. 3")
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(button).to_be_focused()
+
+
+def test_every_picture_of_a_pair_can_be_chosen_and_the_finding_is_said(page: Page, report: str) -> None:
+    page.goto(report)
+    page.get_by_role("button", name="Champion no. 3: a photo of ROBOX, seed 2").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Challenger", exact=True).click()
+    expect(dialog.get_by_text("copies a training picture: 80% of it is the same")).to_be_visible()
+    dialog.get_by_role("button", name="Nearest training picture").click()
+    expect(page.locator("#viewer-label")).to_have_text("Nearest training picture")
+    expect(dialog.get_by_role("button", name="Nearest training picture")).to_have_attribute("aria-pressed", "true")
+    dialog.get_by_role("button", name="Close").click()
+    expect(dialog).to_be_hidden()
+
+
+def test_focus_stays_in_the_dialog_at_the_first_and_last_pair(page: Page, report: str) -> None:
+    page.goto(report)
+    page.get_by_role("button", name="Challenger: a photo of ROBOX, seed 1").click()
+    for key in ("ArrowUp", "ArrowDown", "ArrowDown", "ArrowDown", "ArrowDown"):
+        page.keyboard.press(key)
+        assert page.evaluate("document.getElementById('viewer').contains(document.activeElement)")
+    expect(page.get_by_role("button", name="Next pair")).to_be_disabled()
+    # The challenger's picture was refused there: what is left to flip to is the training picture.
+    expect(page.locator("#viewer-label")).to_have_text("Champion no. 3")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#viewer-label")).to_have_text("Nearest training picture")
+
+
+def test_full_picture_opens_from_the_store(page: Page, report: str, world: World) -> None:
+    page.goto(report)
+    page.get_by_role("button", name="Challenger: a photo of ROBOX, seed 1").click()
+    link = page.get_by_role("link", name="Full picture").evaluate("link => link.href")
+    assert Path(link.removeprefix("file://")).read_bytes().startswith(b"\xff\xd8")
+    assert link.startswith(world.store.uri)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 360])
+@pytest.mark.parametrize("which", ["report", "model"])
+def test_page_is_accessible(
+    page: Page, scheme: str, width: int, which: str, request: pytest.FixtureRequest
+) -> None:
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(request.getfixturevalue(which))
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert not serious(page)
+    if which == "report":
+        page.locator(".pair button").first.click()
+        assert not serious(page)
+        assert page.evaluate("document.getElementById('viewer').scrollWidth") <= width
+
+
+def test_hostile_texts_do_nothing_but_show(page: Page, world: World, evidence: Evidence) -> None:
+    def hostile(picture: JudgedPicture, number: int) -> JudgedPicture:
+        return picture.model_copy(update={"prompt": HOSTILE[number], "finding": HOSTILE[number + 4]})
+
+    pictures = tuple(hostile(picture, number) for number, picture in enumerate(evidence.challenger.pictures))
+    said = "\n".join(HOSTILE)
+    worst = dataclasses.replace(
+        evidence,
+        challenger=evidence.challenger.model_copy(update={"pictures": pictures}),
+        verdict=evidence.verdict.model_copy(update={"why": said, "rule": said}),
+        collected=evidence.collected.model_copy(update={"job_id": said}),
+        decided_by=said,
+    )
+    page.set_viewport_size({"width": 360, "height": 800})
+    page.goto(kept(world, "models/robot/reports/hostile.html", write_page(world.store, worst)))
+    page.locator(".pair button").nth(1).click()
+    for _ in HOSTILE:
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("ArrowDown")
+    expect(page.locator("#viewer-title")).to_contain_text("onmouseover")
+    assert page.evaluate("window.hacked") is None
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+
+
+def test_policy_stops_what_is_not_the_pages_own(browser: BrowserContext, world: World, evidence: Evidence) -> None:
+    """Were anything ever put in unescaped, the page's policy still would not run or fetch it."""
+    foreign = '<script>window.hacked = 1</script><img src="http://127.0.0.1:9/x.png" onerror="window.hacked = 1">'
+    text = write_page(world.store, evidence).replace("<main id=", f"{foreign}<main id=")
+    page = browser.new_page()
+    failed: list[str] = []
+    page.on("console", lambda message: failed.append(message.text))
+    page.goto(kept(world, "models/robot/reports/foreign.html", text))
+    assert page.evaluate("window.hacked") is None
+    assert sum("Content Security Policy" in words for words in failed) >= 2
+    page.close()

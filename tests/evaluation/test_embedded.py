@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tuneloop.evaluation.page.embedded import Embedded, embed
+from tuneloop.storage.local_directory import LocalDirectory
+
+
+def png(pixels: np.ndarray) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(pixels.astype(np.uint8)).save(out, "PNG")
+    return out.getvalue()
+
+
+@pytest.fixture
+def store(artifacts: LocalDirectory) -> LocalDirectory:
+    artifacts.create("noise", png(np.random.default_rng(1).integers(0, 256, (600, 600, 3))))
+    artifacts.create("flat", png(np.full((600, 600, 3), 90)))
+    artifacts.create("broken", b"\x89PNG\r\n\x1a\n and then nothing of the kind")
+    return artifacts
+
+
+def size(made: Embedded) -> int:
+    return len(made.address) * 3 // 4
+
+
+def test_noisy_and_plain_picture_are_made_alike(store: LocalDirectory) -> None:
+    made = embed(store, ["noise", "flat"], budget_bytes=40_000)
+    assert made["noise"].width == made["flat"].width < 600
+
+
+def test_pictures_keep_to_the_budget_as_often_as_they_are_shown(store: LocalDirectory) -> None:
+    once = embed(store, ["noise"], budget_bytes=60_000)
+    often = embed(store, ["noise"] * 5, budget_bytes=60_000)
+    assert size(once["noise"]) <= 60_100
+    assert 5 * size(often["noise"]) <= 60_500
+    assert often["noise"].width < once["noise"].width
+
+
+def test_few_pictures_keep_their_size(store: LocalDirectory) -> None:
+    assert embed(store, ["noise", "flat"])["flat"].width == 600
+
+
+def test_budget_that_cannot_be_kept_gives_the_smallest_pictures(store: LocalDirectory) -> None:
+    assert embed(store, ["noise"], budget_bytes=10)["noise"].width == 96
+
+
+def test_what_is_gone_or_broken_is_left_out(store: LocalDirectory) -> None:
+    assert set(embed(store, ["flat", "broken", "gone"])) == {"flat"}
+
+
+def test_no_pictures_are_no_trouble(store: LocalDirectory) -> None:
+    assert embed(store, []) == {}

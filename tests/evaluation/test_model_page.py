@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from tests.evaluation.evidence import World, promotions
+from tests.evaluation.hostile import HOSTILE
+from tests.evaluation.test_promotion_page import FEW, Outline
+from tuneloop.evaluation.page.model_page import Reign, model_page_name, write_model_page
+
+
+def test_line_of_champions_is_told_newest_first(world: World) -> None:
+    page = write_model_page(world.store, "robot", [Reign(each) for each in promotions(world.old.digest)])
+    text = Outline(page).text
+    assert (
+        text.index("No. 2 draws the antenna") < text.index("The challenger is better") < text.index("First model")
+    )
+    assert "Rolled back to no. 1" in text
+    assert "by Mira Lang" in text
+    assert world.old.digest[:12] in text
+
+
+def test_same_pictures_of_all_champions_stand_side_by_side(world: World) -> None:
+    first, second, third = promotions(world.old.digest)
+    one, two = (world.rendered(mark, 1000, FEW.prompts, FEW.seeds) for mark in ("one", "two"))
+    two = two.model_copy(update={"pictures": two.pictures[:1]})
+    page = write_model_page(world.store, "robot", [Reign(first, two), Reign(second), Reign(third, one)])
+    outline = Outline(page)
+    assert len(outline.named("src")) == 4 + 1
+    assert page.count("not rendered") == 4 + 3
+    assert "Champion no. 1: a photo of ROBOX, seed 1" in outline.named("alt")
+    assert not any(tag[0] == "script" for tag in outline.tags)
+    assert "script-src" not in page
+
+
+def test_page_is_linked_where_there_is_one_and_else_the_report(world: World) -> None:
+    first, second, _ = promotions(world.old.digest)
+    world.store.create("models/robot/reports/2.html", b"a page")
+    outline = Outline(write_model_page(world.store, "robot", [Reign(first), Reign(second)]))
+    assert outline.named("href")[1:] == [
+        "../../../models/robot/reports/2.html",
+        "../../../models/robot/reports/1.md",
+    ]
+
+
+def test_model_without_a_champion_has_a_page(world: World) -> None:
+    assert "There is none yet." in write_model_page(world.store, "robot", [])
+
+
+def test_many_champions_keep_the_page_small(world: World) -> None:
+    evaluation = world.rendered("one", 1000, FEW.prompts, FEW.seeds)
+    line = [
+        Reign(promotions("0" * 64)[0].model_copy(update={"number": number}), evaluation)
+        for number in range(1, 101)
+    ]
+    page = write_model_page(world.store, "robot", line)
+    assert len(page) < 1_000_000
+    assert "The 88 oldest are left out." in page
+
+
+def test_text_of_data_stays_text_on_a_model_page(world: World) -> None:
+    promotion = promotions(world.old.digest)[0]
+    plain = Outline(write_model_page(world.store, "robot", [Reign(promotion)]))
+    for text in HOSTILE:
+        hostile = promotion.model_copy(update={"why": text[:200], "who": text})
+        assert Outline(write_model_page(world.store, "robot", [Reign(hostile)])).tags == plain.tags
+
+
+def test_pages_are_numbered_as_their_champions() -> None:
+    assert model_page_name("robot", 12) == "models/robot/pages/0012.html"

@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+import dataclasses
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from deployments.sample_pictures import draw_sample_pictures
+from tests.evaluation.evidence import PROMPTS, SEEDS, World
+from tests.evaluation.hostile import HOSTILE
+from tuneloop.evaluation.page.promotion_page import write_page
+from tuneloop.evaluation.report import Evidence, page_name
+from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.values.evaluation import Evaluation
+from tuneloop.values.plan import EvaluationPlan
+
+FEW = EvaluationPlan(prompts=PROMPTS[:2], seeds=(1, 2))
+
+
+class Outline(HTMLParser):
+    """Every tag with its attributes' names, every address, and the text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, ...]] = []
+        self.attributes: list[tuple[str, str]] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, *(name for name, _ in attrs)))
+        self.attributes += [(name, value or "") for name, value in attrs]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def named(self, name: str) -> list[str]:
+        return [value for attribute, value in self.attributes if attribute == name]
+
+
+@pytest.fixture
+def evidence(world: World) -> Evidence:
+    challenger = world.rendered("challenger", 1000, FEW.prompts, FEW.seeds)
+    return world.evidence(challenger, world.rendered("champion", 300, FEW.prompts, FEW.seeds), FEW)
+
+
+def changed(evaluation: Evaluation, number: int, **update: object) -> Evaluation:
+    pictures = list(evaluation.pictures)
+    pictures[number] = pictures[number].model_copy(update=update)
+    return evaluation.model_copy(update={"pictures": tuple(pictures)})
+
+
+def saying(evidence: Evidence, text: str) -> Evidence:
+    """The same decision with one text wherever a text comes from outside."""
+    challenger = evidence.challenger.model_copy(
+        update={
+            "pictures": tuple(
+                picture.model_copy(update={"prompt": text + str(number), "finding": text})
+                for number, picture in enumerate(evidence.challenger.pictures)
+            )
+        }
+    )
+    items = tuple(item.model_copy(update={"file_name": text, "caption": text}) for item in evidence.manifest.items)
+    return dataclasses.replace(
+        evidence,
+        challenger=challenger,
+        manifest=evidence.manifest.model_copy(update={"items": items, "source": text}),
+        run=evidence.run.model_copy(update={"recipe": {"prompt": text}}),
+        collected=evidence.collected.model_copy(update={"job_id": text}),
+        verdict=evidence.verdict.model_copy(update={"why": text, "rule": text}),
+        line=[promotion.model_copy(update={"why": text}) for promotion in evidence.line],
+        decided_by=text,
+    )
+
+
+def test_page_of_24_pairs_stays_below_two_megabytes(tmp_path: Path) -> None:
+    draw_sample_pictures(tmp_path / "samples")
+    world = World.made(tmp_path / "world", tmp_path / "samples", side_px=512)
+    challenger, champion = world.rendered("challenger", 300), world.rendered("champion", 1000)
+    assert len(challenger.pictures) == 24
+    plan = EvaluationPlan(prompts=PROMPTS, seeds=SEEDS)
+    page = write_page(world.store, world.evidence(challenger, champion, plan))
+    assert len(page.encode()) < 2_000_000
+    outline = Outline(page)
+    assert all(src.startswith("data:image/webp;") for src in outline.named("src"))
+    assert len(outline.named("src")) == 3 * 24
+    assert min(int(width) for width in outline.named("width") if width.isdigit()) >= 256
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_text_of_data_stays_text(world: World, evidence: Evidence, text: str) -> None:
+    harmless = Outline(write_page(world.store, saying(evidence, "plain")))
+    outline = Outline(write_page(world.store, saying(evidence, text)))
+    assert {tag for tag, *_ in outline.tags} <= {tag for tag, *_ in harmless.tags} | {"details", "summary"}
+    assert not any(attribute.startswith("on") for tag in outline.tags for attribute in tag[1:])
+    assert sum(tag[0] == "script" for tag in outline.tags) == 1
+    assert not any(href.lower().startswith("javascript") for href in outline.named("href"))
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    text=st.text(st.characters(codec=None) | st.sampled_from("<>&\"'`={}%\\\x00\ud800"), min_size=1, max_size=60)
+)
+def test_no_text_makes_a_tag(world: World, evidence: Evidence, text: str) -> None:
+    page = write_page(world.store, saying(evidence, text))
+    page.encode()
+    tags = Outline(page).tags
+    assert tags == Outline(write_page(world.store, saying(evidence, "plain"))).tags
+
+
+def test_long_prompt_is_shown_whole_but_not_in_a_heading(world: World, evidence: Evidence) -> None:
+    page = write_page(world.store, saying(evidence, "word " * 2_000))
+    headings = re.findall(r"<h3>(.*?)</h3>", page, re.DOTALL)
+    assert max(map(len, headings)) < 400
+    assert "The whole prompt" in page
+
+
+def test_links_lead_from_the_page_to_what_the_store_has(world: World, evidence: Evidence) -> None:
+    page = world.root / page_name(evidence.run, 3)
+    page.parent.mkdir(parents=True)
+    outline = Outline(write_page(world.store, evidence))
+    hrefs = outline.named("data-href")
+    assert len(hrefs) == 12
+    for href in hrefs:
+        assert (page.parent / unquote(href)).is_file(), href
+
+
+def test_store_that_no_browser_reads_is_named_and_not_linked(world: World, evidence: Evidence) -> None:
+    far = LocalDirectory(world.root)
+    far.uri = "s3://bucket/prefix"
+    outline = Outline(write_page(far, evidence))
+    assert not outline.named("data-href")
+    assert all(href.startswith("#") for href in outline.named("href"))
+    assert "s3://bucket/prefix/weights/" in outline.text
+    assert any(uri.startswith("s3://bucket/prefix/renders/") for uri in outline.named("data-uri"))
+
+
+@pytest.mark.parametrize(
+    ("steps", "word", "sign"), [(1000, "promoted", "promote"), (100, "not promoted", "reject")]
+)
+def test_verdict_is_told_by_word_sign_and_colour(world: World, steps: int, word: str, sign: str) -> None:
+    champion = world.rendered("champion", 300, FEW.prompts, FEW.seeds)
+    found = world.evidence(world.rendered("challenger", steps, FEW.prompts, FEW.seeds), champion, FEW)
+    page = write_page(world.store, found)
+    assert f"<strong>{word}</strong>" in page
+    assert f'<header class="verdict {sign}">' in page
+    assert found.verdict.why.replace("'", "&#39;") in page
+
+
+def test_undecided_says_that_a_person_is_asked(world: World, evidence: Evidence) -> None:
+    open_ = dataclasses.replace(evidence, verdict=evidence.verdict.model_copy(update={"verdict": "undecided"}))
+    page = write_page(world.store, open_)
+    assert "<strong>undecided</strong>" in page
+    assert "A person is asked." in page
+
+
+def test_first_model_has_no_champion_column(world: World) -> None:
+    found = world.evidence(world.rendered("challenger", 1000, FEW.prompts, FEW.seeds), None, FEW)
+    page = write_page(world.store, found)
+    assert "there is no champion to compare with" in page
+    assert 'class="champion"' not in page
+    assert "challenger better" not in page
+
+
+def test_missing_blank_and_copied_pictures_are_found_and_led_to(world: World, evidence: Evidence) -> None:
+    challenger = changed(evidence.challenger, 0, name=None, finding="refused by the provider: no", scores={})
+    challenger = changed(challenger, 1, finding="blank: one flat tone", scores={})
+    challenger = changed(challenger, 2, copied=0.83).model_copy(update={"asked_again": 2})
+    outline = Outline(write_page(world.store, dataclasses.replace(evidence, challenger=challenger)))
+    for words in ("no picture", "refused by the provider: no", "blank: one flat tone", "83% of it is the same"):
+        assert words in outline.text
+    assert {f"#pair-{number}" for number in (1, 2, 3)} <= set(outline.named("href"))
+    assert "2 asked for twice" in outline.text
+
+
+def test_picture_that_is_gone_or_broken_is_said_and_stops_nothing(world: World, evidence: Evidence) -> None:
+    world.store.create("renders/broken.jpg", b"no picture at all")
+    challenger = changed(evidence.challenger, 0, name="renders/broken.jpg")
+    challenger = changed(challenger, 1, name="renders/gone.jpg")
+    page = write_page(world.store, dataclasses.replace(evidence, challenger=challenger))
+    assert page.count("cannot be read") == 2
+
+
+def test_page_says_what_changed_what_it_cost_and_where_it_comes_from(world: World, evidence: Evidence) -> None:
+    text = Outline(write_page(world.store, evidence)).text
+    for words in (
+        "1 removed, 1 captions changed",
+        "3.png",
+        "$4.00",
+        evidence.manifest.digest,
+        evidence.run.key,
+        str(evidence.collected.sha256),
+        "job-77",
+        "advance_parameters.steps",
+        "No. 2 draws the antenna on the wrong side.",
+        "clip text",
+    ):
+        assert words in text
+
+
+def test_unknown_price_is_said(world: World, evidence: Evidence) -> None:
+    assert "not known to Tuneloop" in write_page(world.store, dataclasses.replace(evidence, cents=None))
+
+
+def test_names_of_changed_pictures_are_bounded(world: World, evidence: Evidence) -> None:
+    old = evidence.manifest.model_copy(
+        update={
+            "items": tuple(
+                evidence.manifest.items[0].model_copy(
+                    update={"sha256": f"{number:064x}", "file_name": f"{number}.png"}
+                )
+                for number in range(1000)
+            )
+        }
+    )
+    page = write_page(world.store, dataclasses.replace(evidence, champion_manifest=old))
+    assert "and 988 more" in page

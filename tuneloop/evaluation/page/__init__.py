@@ -1,0 +1,1 @@
+"""Reports and models as pages: one HTML file each, with everything inside."""

@@ -1,0 +1,68 @@
+"""The templates of the pages, and what they may not do.
+
+A page asks nobody for anything: its policy allows pictures that lie within it, the one style and the one script
+that are named by their hashes, and nothing else. What comes from data is escaped in one place, here.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+_FOLDER = Path(__file__).parent / "templates"
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+def fill(template: str, *, script: str | None = None, **values: object) -> str:
+    """Fill a template.
+
+    Args:
+        template: File name of the template.
+        script: File name of the page's script, None for a page without one.
+        values: What the template shows.
+    """
+    style, code = _text("style.css"), _text(script) if script else None
+    return _ENVIRONMENT.get_template(template).render(
+        policy=_policy(style, code),
+        # Our own files, and nothing of anybody's data: all that is ever put in unescaped.
+        style=Markup(style),  # noqa: S704
+        script=Markup(code) if code else None,  # noqa: S704
+        **values,
+    )
+
+
+def _text(file_name: str) -> str:
+    return (_FOLDER / file_name).read_text(encoding="utf-8")
+
+
+def _policy(style: str, script: str | None) -> str:
+    rules = ["default-src 'none'", "img-src data:", f"style-src {_hash(style)}"]
+    if script:
+        rules.append(f"script-src {_hash(script)}")
+    return "; ".join([*rules, "base-uri 'none'", "form-action 'none'"])
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _cleaned(value: object) -> object:
+    """Take out of a text what no page can hold: control characters and halves of characters."""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", value).encode("utf-8", "replace").decode()
+    return value
+
+
+_ENVIRONMENT = Environment(
+    loader=FileSystemLoader(_FOLDER),
+    autoescape=True,
+    undefined=StrictUndefined,
+    finalize=_cleaned,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
