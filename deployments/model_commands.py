@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
+_WHO = "a person, at the command line"
+
 Model = Annotated[str, typer.Argument(help="Name of the model.")]
 Store = Annotated[str | None, typer.Option(help="The store's block; TUNELOOP_STORE without it.")]
 Number = Annotated[int | None, typer.Option(help="Number of an earlier champion; the champion without it.")]
@@ -58,13 +60,39 @@ def rollback(
 ) -> None:
     """Put an earlier champion back, under the next number. Nothing is trained, rendered or deleted."""
     from flows.telling import tell_rolled_back  # noqa: PLC0415 - as above
+    from tuneloop.model_pages import keep_model_page  # noqa: PLC0415 - as above
     from tuneloop.rollback import roll_back  # noqa: PLC0415 - as above
 
-    done = roll_back(_ledger(store), model, to, reason, "a person, at the command line")
+    ledger = _ledger(store)
+    done = roll_back(ledger, model, to, reason, _WHO)
     typer.echo(done.in_words)
+    typer.echo(f"Page: {ledger.store.uri_of(keep_model_page(ledger, model))}")
     if done.champion.rolled_back_to is not None:
         # Told again where a crash came between record and event: one id, one event.
         tell_rolled_back(done.champion)
+
+
+@app.command()
+def decide(
+    model: Model,
+    reason: Annotated[str, typer.Option(help="Why. It is kept in the record of the decision.")],
+    *,
+    approve: Annotated[
+        bool, typer.Option("--approve/--reject", help="Promote the challenger, or keep the champion.")
+    ],
+    store: Store = None,
+) -> None:
+    """Answer an undecided gate. The run that asks ends by the same answer."""
+    from tuneloop.deciding import decide_by_hand  # noqa: PLC0415 - as above
+    from tuneloop.model_pages import keep_model_page  # noqa: PLC0415 - as above
+
+    ledger = _ledger(store)
+    decision, promotion = decide_by_hand(ledger, model, approve=approve, why=reason, who=_WHO)
+    if promotion is None:
+        typer.echo(f"{model}: the champion stays. Report: {ledger.store.uri_of(decision.report or '')}")
+        return
+    typer.echo(f"{model}: the challenger is champion no. {promotion.number}.")
+    typer.echo(f"Page: {ledger.store.uri_of(keep_model_page(ledger, model))}")
 
 
 @app.command()

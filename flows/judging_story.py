@@ -15,7 +15,8 @@ from tuneloop.dataset.keep import load_manifest
 from tuneloop.errors import NotAtProvider, ProviderUnavailable
 from tuneloop.evaluation.render import Subject
 from tuneloop.evaluation.report import Evidence
-from tuneloop.promotion import Place, is_of, promote, standing_decision
+from tuneloop.promotion import WHO, Place, is_of, promote, standing_decision
+from tuneloop.submission import price_of
 from tuneloop.values.evaluation import Evaluation
 from tuneloop.values.records import Collected, Decision, Promotion, RunFile
 from tuneloop.values.training import job_name
@@ -36,10 +37,12 @@ def decide(desk: Desk, run: RunFile, collected: Collected) -> Decision:
         elif standing.verdict == "reject" or promote(
             desk.ledger, run, collected, standing, desk.trigger_word(run)
         ):
-            return _told(run, standing)
+            return _told(desk, run, standing)
 
 
-def _told(run: RunFile, decision: Decision) -> Decision:
+def _told(desk: Desk, run: RunFile, decision: Decision) -> Decision:
+    if decision.verdict == "promote":
+        steps.model_page(desk, run.model)
     tell_model("promoted" if decision.verdict == "promote" else "rejected", run, decision)
     return decision
 
@@ -75,6 +78,7 @@ def _judge_against(
     other = reigning if reigning is not None and not is_of(reigning, run) else None
     champion = _render_champion(desk, run, other, inputs) if other else None
     challenger, champion = steps.score(desk, manifest, rendered, champion)
+    place = Place(number, reigning.number if reigning else 0)
     evidence = Evidence(
         run=run,
         manifest=manifest,
@@ -84,9 +88,12 @@ def _judge_against(
         champion=champion,
         reigning=other,
         champion_manifest=load_manifest(other.dataset_digest, desk.store) if other else None,
+        line=desk.ledger.promotions(run.model),
+        cents=price_of(desk.recipe(run), desk.limits),
+        decision=f"{desk.ledger.decision_folder(run)}{number:04d}.json",
+        decided_by=WHO,
         verdict=gate.decide(challenger, champion, run.plan.gate, reigns=reigning is not None and other is None),
     )
-    place = Place(number, reigning.number if reigning else 0)
     report = steps.report(desk, evidence, place.against)
     steps.decide(desk, evidence, place, report)
 

@@ -14,6 +14,7 @@ from pydantic import Field
 from blocks.opening import open_store
 from flows.telling import tell_rolled_back
 from tuneloop.ledger import Ledger
+from tuneloop.model_pages import keep_model_page
 from tuneloop.rollback import Rollback, roll_back
 from tuneloop.values.records import Promotion
 from tuneloop.values.training import ModelName, job_name
@@ -39,7 +40,9 @@ def rollback_model(
         reason: Why. It is kept in the model's record.
         store: The store that has the model: s3-bucket/NAME or local-file-system/NAME.
     """
-    done = roll_back(Ledger(open_store(store)), model, to, reason, _WHO)
+    ledger = Ledger(open_store(store))
+    done = roll_back(ledger, model, to, reason, _WHO)
+    keep_model_page(ledger, model)
     if done.champion.rolled_back_to is not None:
         # Told again where a crash came between record and event: one id, one event.
         tell_rolled_back(done.champion, flow_run.id)

@@ -19,9 +19,11 @@ from flows.wish import Wish
 from tuneloop.budget import Budget
 from tuneloop.collection import collect_weights
 from tuneloop.errors import ProviderUnavailable, StoreUnavailable
+from tuneloop.evaluation.page.promotion_page import write_page
 from tuneloop.evaluation.render import Subject, render
-from tuneloop.evaluation.report import Evidence, report_name, write_report
+from tuneloop.evaluation.report import Evidence, page_name, report_name, write_report
 from tuneloop.evaluation.scores import score_models
+from tuneloop.model_pages import keep_model_page
 from tuneloop.promotion import Place, settle
 from tuneloop.providers.provider import Provider
 from tuneloop.sources.public_zip import check_still_there
@@ -160,14 +162,21 @@ def set_visibility(desk: Desk, job_id: str, *, public: bool) -> None:
 
 @task(name="report", task_run_name="report", cache_policy=NO_CACHE)
 def report(desk: Desk, evidence: Evidence, against: int) -> str:
-    """Write the report into the store and onto the run page."""
-    name = report_name(evidence.run, against)
+    """Write the report into the store, as a page and in short, and show it on the run's page."""
+    name = page_name(evidence.run, against)
+    desk.store.create(name, write_page(desk.store, evidence).encode())
     markdown = write_report(desk.store, evidence)
-    desk.store.create(name, markdown.encode())
+    desk.store.create(report_name(evidence.run, against), markdown.encode())
     create_markdown_artifact(
         key=f"report-{evidence.run.model}", markdown=markdown, description=evidence.verdict.why
     )
     return name
+
+
+@task(name="model-page", task_run_name="model-page", cache_policy=NO_CACHE)
+def model_page(desk: Desk, model: str) -> None:
+    """Write the page of the model's champions."""
+    get_run_logger().info("champions of %s: %s", model, desk.store.uri_of(keep_model_page(desk.ledger, model)))
 
 
 @task(name="decide", task_run_name="decide", cache_policy=NO_CACHE)

@@ -58,6 +58,7 @@ INNER: dict[str, set[str]] = {
     "scoring": {"errors", "values"},
     "gate": {"values", "scoring"},
     "evaluation": {"errors", "values", "storage", "providers", "dataset", "scoring"},
+    "model_pages": {"errors", "values", "ledger", "dataset", "evaluation"},
     "deciding": {"errors", "values", "ledger", "promotion", "training_state"},
     "promotion": {"errors", "values", "clock", "ledger"},
     "champion": {"errors", "values", "ledger"},

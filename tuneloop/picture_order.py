@@ -146,5 +146,5 @@ def _stem(out: Path | None, name: str) -> Path:
 
 def _whole_picture(path: Path) -> bytes:
     with strict_decoding():
-        inspect_picture(path)
+        inspect_picture(path, path.name)
     return path.read_bytes()

@@ -194,6 +194,7 @@ def promote(
         recipe=run.recipe,
         decision=f"{ledger.decision_folder(run)}{ledger.decisions(run).index(decision) + 1:04d}.json",
         report=decision.report,
+        plan=run.plan,
         who=decision.who,
         why=decision.why,
     )

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from flows import training_story
+from tuneloop import collection
 from tuneloop.errors import ProviderError, RateLimited, RequestRefused
 from tuneloop.providers.provider import Margins
 from tuneloop.providers.segmind import SegmindProvider
@@ -38,15 +39,15 @@ def _take_over_at_once() -> None:
 
 def _drop_weights() -> None:
     """Record weights as collected that the store does not have."""
-    stores: Any = LocalDirectory
-    write_stream = stores.write_stream
+    collecting: Any = collection
+    transfer = collecting.transfer
 
-    def drop(store: LocalDirectory, name: str, chunks: Any) -> Any:
-        stored = write_stream(store, name, chunks)
+    def drop(store: LocalDirectory, name: str, *rest: Any) -> Any:
+        stored = transfer(store, name, *rest)
         (store._folder / name).unlink()
         return stored
 
-    stores.write_stream = drop
+    collecting.transfer = drop
 
 
 def _never_look() -> None:

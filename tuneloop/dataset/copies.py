@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import zlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -124,7 +125,12 @@ class _Maker:
             width_px, height_px = picture.size
             made = _FORMATS[picture.format]
         return PictureCopy(
-            sha256=sha256, size_bytes=len(data), width_px=width_px, height_px=height_px, format=made
+            sha256=sha256,
+            crc32=zlib.crc32(data),
+            size_bytes=len(data),
+            width_px=width_px,
+            height_px=height_px,
+            format=made,
         )
 
     def _made(self, path: Path, facts: PictureFacts) -> bytes:

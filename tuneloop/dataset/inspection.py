@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import warnings
+import zlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -67,6 +68,7 @@ def inspect_picture(path: Path, name: str, known: Mapping[Sha256, PictureFacts] 
     seen = {key: value for key, value in decoded._asdict().items() if key != "grey"}
     return PictureFacts(
         sha256=sha256,
+        crc32=zlib.crc32(data),
         size_bytes=len(data),
         perceptual_hash=perceptual_hash(grey, decoded.orientation),
         **seen,

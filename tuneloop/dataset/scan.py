@@ -182,6 +182,7 @@ def _item(one: Taken, *, pairs: bool) -> tuple[str, DatasetItem]:
     facts = one.facts
     item = DatasetItem(
         sha256=facts.sha256,
+        crc32=facts.crc32,
         size_bytes=facts.size_bytes,
         width_px=facts.width_px,
         height_px=facts.height_px,

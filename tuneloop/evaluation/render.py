@@ -100,6 +100,16 @@ def render(
     return Evaluation(job=subject.job, pictures=tuple(judged), asked_again=asked_again)
 
 
+def rendered_before(store: Store, subject: Subject, plan: EvaluationPlan) -> Evaluation:
+    """What the store has of a plan's pictures; nothing is asked for."""
+    present = {PurePosixPath(name).stem: name for name in store.names(f"renders/{subject.job}/")}
+    pictures = tuple(
+        JudgedPicture(prompt=wish.prompt, seed=wish.seed, name=present.get(wish.stem), edited=wish.image)
+        for wish in _wishes(plan, subject)
+    )
+    return Evaluation(job=subject.job, pictures=pictures)
+
+
 @dataclass(frozen=True)
 class _Wish:
     """One picture that a plan asks for.

@@ -13,6 +13,8 @@ class PictureFacts(Frozen):
 
     sha256: Sha256
     """Sha256 of the file's bytes."""
+    crc32: int | None = None
+    """CRC-32 of the file's bytes, which the zip needs."""
     size_bytes: int
     """Size of the file."""
     width_px: int = Field(gt=0)

@@ -268,6 +268,8 @@ class Promotion(Record):
     """Name of the decision record within the store."""
     report: str | None = None
     """Name of the report within the store; None in records of before it was named here."""
+    plan: EvaluationPlan | None = None
+    """The plan it was judged on; None in records of before it was named here."""
     rolled_back_to: int | None = None
     """Number of the earlier promotion that a rollback has put back; None for a challenger that won."""
     who: str
