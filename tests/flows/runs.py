@@ -30,12 +30,16 @@ _PAGE = 200
 
 
 def wish_for(model: str, pictures: Path) -> dict[str, Any]:
-    """Parameters of a run that renders one picture."""
+    """Parameters of a run that renders one picture, of which no gate can be sure: the newer model wins."""
     return {
         "model": model,
         "dataset": str(pictures),
         "recipe": {"trainer": "flux-lora", "instance_prompt": "a photo of ROBOX", "trigger_word": "ROBOX"},
-        "evaluation": {"prompts": ["a photo of {trigger}"], "seeds": [1]},
+        "evaluation": {
+            "prompts": ["a photo of {trigger}"],
+            "seeds": [1],
+            "gate": {"undecided": "promote", "most_copied": 1},
+        },
     }
 
 

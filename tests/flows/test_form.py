@@ -13,6 +13,7 @@ from flows.retrain_model import retrain_model
 from tests.dataset.pictures import JPEG, PNG
 from tuneloop.dataset.captions import CaptionRule
 from tuneloop.dataset.scan import scan
+from tuneloop.values.gate import GatePolicy
 from tuneloop.values.plan import EvaluationPlan
 from tuneloop.values.render_settings import FluxDevRender
 from tuneloop.values.segmind_recipes import FluxLoraRecipe
@@ -98,10 +99,17 @@ def test_number_may_be_spelled_in_any_way() -> None:
 
 
 @pytest.mark.parametrize(("text", "key"), [(MINIMAL, KEY), (MINIMAL + ADVANCED, KEY_WITH_STEPS)])
-def test_training_and_plan_have_these_digests_for_ever(text: str, key: str, tmp_path: Path) -> None:
+def test_training_has_this_key_for_ever(text: str, key: str, tmp_path: Path) -> None:
     values = validated(clicked(yaml.safe_load(text)))
     digest = dataset_digest(tmp_path, values["recipe"])
-    assert (digest, key_of(values, digest), plan_of(values)) == (DATASET, key, PLAN)
+    assert (digest, key_of(values, digest)) == (DATASET, key)
+
+
+def test_plan_of_before_there_was_a_gate_keeps_its_digest() -> None:
+    prompts = ("a photo of {trigger}", "{trigger} on a beach at sunset")
+    plan = EvaluationPlan(prompts=prompts, seeds=(1, 2), settings=FluxDevRender())
+    assert plan.digest == PLAN
+    assert plan.model_copy(update={"gate": GatePolicy(margin=0.02)}).digest != PLAN
 
 
 def dataset_digest(folder: Path, recipe: FluxLoraRecipe) -> str:

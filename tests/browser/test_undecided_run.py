@@ -1,0 +1,71 @@
+"""Two models too close to tell, decided where a person would do it: in Prefect's UI."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from playwright.sync_api import expect
+
+from deployments.demo.scenario import MODEL_DEPLOYMENT, SENSOR_DEPLOYMENT
+from deployments.demo.stack import Stack
+from tests.browser.pages import Ui
+from tests.browser.runs import Runs
+from tests.conftest import draw_pictures
+from tests.flows.runs import wait_until
+from tuneloop.ledger import Ledger
+from tuneloop.storage.local_directory import LocalDirectory
+
+MODEL = "close-robot"
+REASON = "the hands are better"
+NEVER_SURE = {"prompts": ["a photo of {trigger}"], "seeds": [1, 2], "gate": {"margin": 1.0}}
+
+
+def _begin(runs: Runs, pictures: Path) -> UUID:
+    run = runs.start(MODEL_DEPLOYMENT, model=MODEL, dataset=str(pictures), evaluation=NEVER_SURE)
+    runs.wait_until(run, "Suspended")
+    runs.start(SENSOR_DEPLOYMENT)
+    return run
+
+
+@pytest.fixture
+def undecided_run(runs: Runs, ledger: Ledger, tmp_path: Path) -> UUID:
+    """The second run of a model, whose gate finds every difference too small."""
+    first = _begin(runs, draw_pictures(tmp_path / "first", 3, shade=31))
+    runs.wait_until(first, "Completed")
+    second = _begin(runs, draw_pictures(tmp_path / "second", 4, shade=32))
+    wait_until("the gate has spoken", lambda: _verdicts(ledger, second) == ["undecided"])
+    runs.wait_until(second, "Suspended")
+    return second
+
+
+@pytest.fixture
+def ledger(stack: Stack) -> Ledger:
+    return Ledger(LocalDirectory(stack.folder / "store"))
+
+
+def _verdicts(ledger: Ledger, run: UUID) -> list[str]:
+    work = ledger.run(str(run))
+    return [decision.verdict for decision in ledger.decisions(work)] if work else []
+
+
+def test_undecided_run_is_approved_with_a_reason_on_its_own_page_and_promoted(
+    ui: Ui, runs: Runs, ledger: Ledger, undecided_run: UUID
+) -> None:
+    page = ui.run_page(undecided_run, "Details")
+    expect(page.get_by_text("Undecided, a person decides").first).to_be_visible()
+    dialog = ui.ask_to_resume()
+    expect(dialog.get_by_text("too close to tell")).to_be_visible()
+    dialog.get_by_label("Select Decision").click()
+    page.get_by_role("option", name="approve: promote the challenger").click()
+    dialog.get_by_label("Reason").fill(REASON)
+    ui.press_resume()
+    runs.wait_until(undecided_run, "Completed")
+    assert _verdicts(ledger, undecided_run) == ["undecided", "promote"]
+    champion = ledger.champion(MODEL)
+    assert champion is not None
+    assert (champion.number, champion.who, champion.why) == (2, "a person, in Prefect", REASON)
+    work = ledger.run(str(undecided_run))
+    assert work is not None
+    assert not ledger.is_marked(work)

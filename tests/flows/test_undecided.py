@@ -1,0 +1,105 @@
+"""A gate that is not sure, answered in Prefect, at the command line, or by nobody yet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from typer.testing import CliRunner
+
+from deployments.command_line import app
+from deployments.demo.stack import Stack
+from tests.conftest import draw_pictures
+from tests.flows.bill import Bill
+from tests.flows.runs import here, look, run_of, start, tick, wait_for
+from tests.flows.test_held import answer, question_of
+from tuneloop.ledger import Ledger
+from tuneloop.values.records import RunFile
+
+
+@pytest.fixture
+def wish(wish: dict[str, Any]) -> dict[str, Any]:
+    """Parameters under which every difference is too small, so that a person is asked."""
+    gate = {"margin": 1.0, "most_copied": 1}
+    return {**wish, "evaluation": {**wish["evaluation"], "gate": gate}}
+
+
+@pytest.fixture
+def asking(stack: Stack, wish: dict[str, Any], tmp_path: Path, bill: Bill) -> tuple[UUID, dict[str, Any]]:
+    """A run that asks a person whether its model shall follow the first one."""
+    del stack, bill
+    first = here(wish)
+    assert first.name == "Completed", first.message
+    again = {**wish, "dataset": str(draw_pictures(tmp_path / "more", 4, shade=91))}
+    run = start(again)
+    wait_for(run, "Suspended")
+    return run, again
+
+
+def work_of(ledger: Ledger, run: UUID) -> RunFile:
+    work = ledger.run(str(run))
+    assert work is not None
+    return work
+
+
+def verdicts(ledger: Ledger, run: UUID) -> list[str]:
+    return [decision.verdict for decision in ledger.decisions(work_of(ledger, run))]
+
+
+def test_undecided_run_sleeps_on_is_asked_about_once_and_promotes_by_a_persons_word(
+    stack: Stack, asking: tuple[UUID, dict[str, Any]], ledger: Ledger, bill: Bill
+) -> None:
+    run, again = asking
+    state, form = question_of(run)
+    assert "Undecided, a person decides" in (state.message or "")
+    assert form["properties"]["decision"]["enum"] == [
+        "approve: promote the challenger",
+        "reject: keep the champion",
+    ]
+    tick(stack.store_slug)
+    assert look(run).name == "Suspended"
+    paid = len(bill.trainings)
+    nightly = here(again)
+    assert nightly.name == "Undecided"
+    assert f"run {run} asks" in (nightly.message or "")
+    answer(run, "approve: promote the challenger", "nicer eyes")
+    wait_for(run, "Completed")
+    assert verdicts(ledger, run) == ["undecided", "promote"]
+    champion = ledger.champion(again["model"])
+    assert champion is not None
+    assert (champion.number, champion.who, champion.why) == (2, "a person, in Prefect", "nicer eyes")
+    assert here(again).name == "Unchanged"
+    assert len(bill.trainings) == paid
+
+
+def test_answer_at_the_command_line_ends_the_run_that_asks(
+    stack: Stack, asking: tuple[UUID, dict[str, Any]], ledger: Ledger
+) -> None:
+    run, again = asking
+    arguments = ["decide", again["model"], "--reject", "--reason", "odd eyes", "--store", stack.store_slug]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    tick(stack.store_slug)
+    state = wait_for(run, "Completed")
+    assert "not promoted" in (state.message or "")
+    assert verdicts(ledger, run) == ["undecided", "reject"]
+    champion = ledger.champion(again["model"])
+    assert champion is not None
+    assert champion.number == 1
+    assert not ledger.is_marked(work_of(ledger, run))
+
+
+def test_run_that_can_ask_nobody_says_how_to_answer(
+    stack: Stack, wish: dict[str, Any], tmp_path: Path, ledger: Ledger
+) -> None:
+    assert here(wish).name == "Completed"
+    again = {**wish, "dataset": str(draw_pictures(tmp_path / "more", 4, shade=92))}
+    state = here(again)
+    assert state.name == "Undecided"
+    assert f"`tuneloop decide {wish['model']}`" in (state.message or "")
+    arguments = ["decide", wish["model"], "--approve", "--reason", "better", "--store", stack.store_slug]
+    assert CliRunner().invoke(app, arguments).exit_code == 0
+    assert verdicts(ledger, run_of(state)) == ["undecided", "promote"]
+    assert here(again).name == "Unchanged"
