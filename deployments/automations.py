@@ -14,9 +14,10 @@ from prefect.exceptions import ObjectNotFound
 from tuneloop.errors import ConfigurationError
 
 _NOTICED = {
-    "failed": "a training has failed",
-    "held": "a training is held and asks a person",
-    "overdue": "a training takes unusually long",
+    "tuneloop.training.failed": "a training has failed",
+    "tuneloop.training.held": "a training is held and asks a person",
+    "tuneloop.training.overdue": "a training takes unusually long",
+    "tuneloop.model.undecided": "a model is undecided and asks a person",
 }
 _ZOMBIE_AFTER = timedelta(minutes=10)
 """More than three heartbeats: a shorter window has called living runs dead."""
@@ -25,7 +26,7 @@ _SIGNS_OF_LIFE = {
     f"prefect.flow-run.{name}"
     for name in (
         "heartbeat", "Completed", "Failed", "Crashed", "Cancelling", "Cancelled", "Suspended", "Paused",
-        "Resuming", "AwaitingRetry", "Unchanged", "Planned",
+        "Resuming", "AwaitingRetry", "Unchanged", "Undecided", "Planned",
     )
 }  # fmt: skip
 
@@ -59,13 +60,13 @@ def _notice(event: str, what: str, block: UUID | None) -> AutomationCore:
             subject=f"Tuneloop: {what}: {{{{ event.payload.model }}}}",
             body=(
                 "{{ event.payload.job }} of model {{ event.payload.model }} ({{ event.payload.account }}): "
-                "{{ event.payload.reason }}\nRun {{ event.payload.flow_run }}"
+                "{{ event.payload.reason }}{{ event.payload.why }}\nRun {{ event.payload.flow_run }}"
             ),
         )
     return AutomationCore(
-        name=f"tuneloop: notify on {event}",
+        name=f"tuneloop: notify on {event.rpartition('.')[2]}",
         description=f"Tells somebody that {what}. Made by `tuneloop automations`.",
-        trigger=EventTrigger(expect={f"tuneloop.training.{event}"}, posture=Posture.Reactive, threshold=1),
+        trigger=EventTrigger(expect={event}, posture=Posture.Reactive, threshold=1),
         actions=[action],
     )
 

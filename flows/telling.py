@@ -62,7 +62,14 @@ def tell_model(event: ModelEvent, run: RunFile, decision: Decision) -> None:
             {"prefect.resource.id": f"tuneloop.training.{job}", "prefect.resource.role": "training"},
             *_flow_run(run),
         ],
-        payload={"model": run.model, "job": job, "why": decision.why, "who": decision.who},
+        payload={
+            "model": run.model,
+            "job": job,
+            "account": run.account.slug,
+            "flow_run": run.flow_run,
+            "why": decision.why,
+            "who": decision.who,
+        },
         id=uuid5(_SPACE, f"{what}/{decision.writer}"),
     )
 
