@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -43,11 +44,21 @@ class Camera:
     pages: dict[str, Page]
     server: str
 
-    def keep(self, name: str, path: str, shows: str) -> None:
-        """Keep the page of this path, once it shows this text, as `name-light.png` and `name-dark.png`."""
+    def keep(self, name: str, path: str, shows: str, then: Callable[[Ui], object] | None = None) -> None:
+        """Keep the page of this path, once it shows this text, as `name-light.png` and `name-dark.png`.
+
+        Args:
+            name: What the pictures are called.
+            path: The page.
+            shows: A text on it.
+            then: What is done on the page before.
+        """
         for scheme, page in self.pages.items():
-            Ui(page, self.server).open(path)
+            ui = Ui(page, self.server)
+            ui.open(path)
             expect(page.get_by_text(shows).first).to_be_visible()
+            if then is not None:
+                then(ui)
             page.wait_for_timeout(_SETTLED_MS)
             file = _KEPT / f"{name}-{scheme}.png"
             page.screenshot(path=file, full_page=True)
@@ -82,20 +93,28 @@ def _keep_all(stack: Stack, runs: Runs, camera: Camera) -> None:
     run = _retrain(stack, runs, changed, camera)
     camera.keep("completed-run", f"runs/flow-run/{run}", "Finished in state")
     camera.keep("completed-run-artifacts", f"runs/flow-run/{run}?tab=Artifacts", "report-sample-robot")
-    camera.keep("report", f"artifacts/artifact/{_report(runs, run)}", "sample-robot: promoted")
+    camera.keep("report", f"artifacts/artifact/{_artifact(runs, run, 'report-')}", "sample-robot: promoted")
+    camera.keep("dataset", f"artifacts/artifact/{_artifact(runs, run, 'dataset-')}", "Dataset")
     unchanged = runs.start(MODEL_DEPLOYMENT, dataset=str(changed))
     runs.wait_until(unchanged, "Unchanged")
     camera.keep("unchanged-run-details", f"runs/flow-run/{unchanged}?tab=Details", "Nothing to do")
+    # The first model again, under a gate that is never sure: it is asked about, and trained no second time.
+    plan = {"seeds": [1, 2, 3, 4], "gate": {"margin": 1.0}}
+    undecided = runs.start(MODEL_DEPLOYMENT, dataset=str(pictures), evaluation=plan)
+    runs.wait_until(undecided, "Suspended")
+    page = f"runs/flow-run/{undecided}?tab=Details"
+    camera.keep("undecided-run", page, "Undecided, a person decides")
+    camera.keep("approval", page, "Undecided, a person decides", Ui.ask_to_resume)
     camera.keep("runs", "runs", "retrain-model")
 
 
-def _report(runs: Runs, run: UUID) -> UUID:
+def _artifact(runs: Runs, run: UUID, key: str) -> UUID:
     found = runs.client.read_artifacts(
         artifact_filter=ArtifactFilter(
             flow_run_id=ArtifactFilterFlowRunId(any_=[run]), type=ArtifactFilterType(any_=["markdown"])
         )
     )
-    return found[0].id
+    return next(item.id for item in found if (item.key or "").startswith(key))
 
 
 def main() -> None:
