@@ -131,11 +131,16 @@ def _compared(
             challenger=float(new[at]),
             champion=float(old[at]),
             difference=float(mean[at]),
-            low=float(low[at]),
-            high=float(high[at]),
+            low=_finite(low[at]),
+            high=_finite(high[at]),
         )
         for at, name in enumerate(table.names)
     )
+
+
+def _finite(end: float) -> float | None:
+    """An end of an interval, None where one pair of pictures gives none."""
+    return float(end) if np.isfinite(end) else None
 
 
 def _against(differences: tuple[ScoreDifference, ...], policy: GatePolicy) -> tuple[str, str]:
@@ -143,7 +148,9 @@ def _against(differences: tuple[ScoreDifference, ...], policy: GatePolicy) -> tu
     if not differences:
         return "undecided", "No picture of both models can be compared."
     whole, *parts = differences
-    low, high, mean = whole.low or 0.0, whole.high or 0.0, whole.difference or 0.0
+    if whole.low is None or whole.high is None or whole.difference is None:
+        return "undecided", "One picture of each model is too few to tell."
+    low, high, mean = whole.low, whole.high, whole.difference
     measured = f"{mean:+.3f} (between {low:+.3f} and {high:+.3f})"
     if high < 0 and mean <= -policy.margin:
         return "reject", f"The challenger is worse: its score differs by {measured}{_mostly(parts, worse=True)}."

@@ -33,7 +33,8 @@ def with_recipe(wish: dict[str, Any], name: str, **changes: Any) -> dict[str, An
 
 
 def report_of(ledger: Ledger, model: str) -> str:
-    (name,) = ledger.store.names(f"models/{model}/reports/")
+    (page, name) = ledger.store.names(f"models/{model}/reports/")
+    assert page == name.replace(".md", ".html")
     return ledger.store.read(name).decode()
 
 

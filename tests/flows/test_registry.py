@@ -81,7 +81,7 @@ def test_model_that_a_person_rolls_back_stays_back_until_a_new_one_beats_it(
     assert decision(ledger, new).against == 3
     assert bill.trainings == [f"{new.key[:16]}-g1"]
     assert (reigning(ledger, model).number, reigning(ledger, model).key) == (4, new.key)
-    report = ledger.store.read(str(decision(ledger, new).report)).decode()
+    report = ledger.store.read(str(decision(ledger, new).report).replace(".html", ".md")).decode()
     assert f"champion no. 3 `{first.key[:16]}-g1`" in report
 
 

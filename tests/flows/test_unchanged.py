@@ -87,7 +87,9 @@ def test_changed_caption_trains_again_and_is_rendered_beside_the_champion(
     new = trained(wish, ledger)
     assert bill.trainings == [f"{new.key[:16]}-g1"]
     assert bill.pictures == 1
-    report = ledger.store.read(str(decision(ledger, new).report)).decode()
+    page = str(decision(ledger, new).report)
+    assert f"{old.key[:16]}-g1" in ledger.store.read(page).decode()
+    report = ledger.store.read(page.replace(".html", ".md")).decode()
     assert f"champion no. 1 `{old.key[:16]}-g1`" in report
     assert f"challenger `{new.key[:16]}-g1`" in report
     assert "0 pictures added, 0 removed, 1 captions changed" in report
