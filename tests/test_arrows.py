@@ -54,7 +54,7 @@ INNER: dict[str, set[str]] = {
         "settling",
         "known_names",
     },
-    "evaluation": {"errors", "values", "storage", "providers", "dataset"},
+    "evaluation": {"errors", "values", "storage", "providers", "dataset", "scoring", "gate"},
     "promotion": {"errors", "values", "clock", "ledger"},
     "hints": {
         "errors",

@@ -220,3 +220,9 @@ def test_names_of_changed_pictures_are_bounded(world: World, evidence: Evidence)
     )
     page = write_page(world.store, dataclasses.replace(evidence, champion_manifest=old))
     assert "and 988 more" in page
+
+
+def test_characters_that_no_page_can_hold_are_replaced(world: World, evidence: Evidence) -> None:
+    page = write_page(world.store, saying(evidence, "a\x00b\x1bc\ud800d"))
+    assert not set(page) & {"\x00", "\x1b", "\ud800"}
+    assert "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}c?d" in page
