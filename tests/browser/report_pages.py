@@ -86,7 +86,12 @@ def _with_copies(evaluation: Evaluation) -> Evaluation:
     pictures = list(evaluation.pictures)
     for number in (1, 4):
         pictures[number] = pictures[number].model_copy(update={"copied": 0.81})
-    refused = {"name": None, "finding": "refused by the provider: moderated", "scores": {}, "nearest": None}
+    refused: dict[str, object] = {
+        "name": None,
+        "finding": "refused by the provider: moderated",
+        "scores": {},
+        "nearest": None,
+    }
     pictures[3] = pictures[3].model_copy(update={**refused, "copied": 0.0})
     return evaluation.model_copy(update={"pictures": tuple(pictures), "asked_again": 1})
 
