@@ -57,7 +57,7 @@ INNER: dict[str, set[str]] = {
     },
     "scoring": {"errors", "values"},
     "gate": {"values", "scoring"},
-    "evaluation": {"errors", "values", "storage", "providers", "dataset", "scoring"},
+    "evaluation": {"errors", "values", "storage", "providers", "dataset", "scoring", "gate"},
     "model_pages": {"errors", "values", "ledger", "dataset", "evaluation"},
     "deciding": {"errors", "values", "ledger", "promotion", "training_state"},
     "promotion": {"errors", "values", "clock", "ledger"},

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey, FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import StateType
 from prefect.events.filters import EventFilter, EventNameFilter, EventRelatedFilter
 from prefect.states import Completed, Crashed, Scheduled
@@ -97,7 +97,8 @@ def test_idle_ticks_of_yesterday_are_deleted_and_others_stay(stack: Stack, ledge
     run = start({}, SENSOR)
     wait_until("the sensor has looked", lambda: look(run).is_final())
     with get_client(sync_client=True) as client:
-        left = {item.id for item in client.read_flow_runs(limit=200)}
+        ours = FlowRunFilter(id=FlowRunFilterId(any_=[old_idle, old_busy, young_idle]))
+        left = {item.id for item in client.read_flow_runs(flow_run_filter=ours)}
     assert old_idle not in left
     assert {old_busy, young_idle} <= left
     del stack

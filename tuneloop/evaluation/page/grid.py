@@ -59,6 +59,11 @@ class Pair:
     shown: tuple[Shown, ...]
     changed: str
 
+    @property
+    def has_nearest(self) -> bool:
+        """Whether a training picture is shown; where it is not, its room is left free."""
+        return any(shown.role == "training" for shown in self.shown)
+
 
 @dataclass(frozen=True)
 class Scene:

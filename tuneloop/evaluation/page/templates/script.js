@@ -74,6 +74,7 @@
     lay(button.closest(".pair"), button.closest("figure").classList[0]);
     viewer.showModal();
     part("choices").children[at].focus();
+    // A dialog gives back what had the focus, but Safari gives none to a button that is clicked.
     viewer.addEventListener("close", () => button.focus(), { once: true });
   }
 
