@@ -219,3 +219,20 @@ def test_edits_of_training_pictures_are_not_called_copies(archive: Path, trainin
     evaluation = Evaluation(job="j", pictures=(JudgedPicture(prompt="p", seed=1, name="x"),))
     found = scored(evaluation, training, lambda _: look, edits=True)
     assert found.pictures[0].copied == 0.0
+
+
+def test_model_that_has_learned_its_pictures_by_heart_is_caught(
+    pictures: dict[str, bytes], tmp_path: Path
+) -> None:
+    few = dict(list(pictures.items())[-4:])
+    with zipfile.ZipFile(tmp_path / "few.zip", "w") as opened:
+        for number, (name, data) in enumerate(few.items(), 1):
+            opened.writestr(f"{number:04d}{Path(name).suffix}", data)
+    looks = {name: Look.at(data) for name, data in few.items()}
+    training = study(list(looks), looks.__getitem__)
+    by_heart = Model(tmp_path / "few.zip", "by heart", 12000, 0.0004)
+    shares = [
+        nearest(Look.at(draw(by_heart, Wish(PROMPTS[0], seed, 25, 1.0, 320, 320))), training).share
+        for seed in range(12)
+    ]
+    assert sum(share >= COPIED_FROM for share in shares) >= 4

@@ -29,7 +29,9 @@ _REACH = 16
 _BEYOND_DOUBT = 0.95
 _CANDIDATES = 16
 """Training pictures that are looked at closely."""
-_SCALES = np.geomspace(0.94, 1.065, 5)
+_REFINED = 4
+"""Of these, those that are tried at other scales too."""
+_SCALES = (0.94, 0.97, 1.03, 1.065)
 _TEXTURE = 0.012
 """Standard deviation of the detail in a block below which it has none to compare."""
 _SAME_DETAIL = 0.55
@@ -53,15 +55,18 @@ class Nearest:
 
 def nearest(look: Look, training: TrainingSet) -> Nearest:
     """Find the training picture that explains most of a picture."""
-    best = Nearest(training.names[0], 0.0)
     height, width, _ = look.pixels.shape
     target = _resized(look.grey, _SIDE, _SIDE)
+    found = []
     for number, window in training.prints(width / height).crops_like(look, _CANDIDATES):
-        grey = training.read(training.names[number]).grey
-        share = max(_share_at(target, grey, _scaled(window, float(scale))) for scale in _SCALES)
-        if share > best.share:
-            best = Nearest(training.names[number], share)
-        if share > _BEYOND_DOUBT:
+        name = training.names[number]
+        found.append((_share_at(target, training.read(name).grey, window), name, window))
+    best = Nearest(training.names[0], 0.0)
+    for share, name, window in sorted(found, reverse=True)[:_REFINED]:
+        grey = training.read(name).grey
+        shares = (_share_at(target, grey, _scaled(window, scale)) for scale in _SCALES)
+        best = max(best, Nearest(name, max(share, *shares)), key=lambda one: one.share)
+        if best.share > _BEYOND_DOUBT:
             break
     return best
 
