@@ -36,7 +36,7 @@ def show_status(store: str, credentials: list[str], console: Console) -> bool:
     lost = [f"{item.name}: job {item.job_id} beside {item.followed}" for item in doubles(ledger)]
     for line in lost:
         console.print(f"[red]Paid twice:[/] {line}")
-    attention = bool(lost) or any(story.state in {"held", "unreadable"} for story in stories)
+    attention = bool(lost) or any(story.state in {"held", "undecided", "unreadable"} for story in stories)
     for slug in credentials or all_credentials():
         try:
             provider, limits = open_account(slug)
@@ -51,7 +51,7 @@ def show_status(store: str, credentials: list[str], console: Console) -> bool:
 def _stories_table(stories: list[OpenTraining]) -> Table:
     table = Table("model", "job", "account", "state", "since (UTC)", "run", "note", title="In flight")
     for story in stories:
-        colour = {"held": "yellow", "unreadable": "red"}.get(story.state, "")
+        colour = {"held": "yellow", "undecided": "yellow", "unreadable": "red"}.get(story.state, "")
         state = f"[{colour}]{story.state}[/]" if colour else story.state
         table.add_row(
             story.model,

@@ -78,7 +78,7 @@ INNER: dict[str, set[str]] = {
         "watching",
     },
     "adoption": {"errors", "values", "clock", "ledger", "providers", "training_state"},
-    "status": {"errors", "values", "ledger", "providers", "training_state", "budget"},
+    "status": {"errors", "values", "ledger", "promotion", "providers", "training_state", "budget"},
     "planning": {
         "errors",
         "values",

@@ -11,10 +11,11 @@ from datetime import datetime
 from tuneloop.budget import Spending
 from tuneloop.errors import TuneloopError
 from tuneloop.ledger import Ledger, Marker
+from tuneloop.promotion import open_question
 from tuneloop.providers.provider import Provider
 from tuneloop.training_state import read_training
 from tuneloop.values.frozen import Frozen
-from tuneloop.values.records import Held, WithId
+from tuneloop.values.records import Collected, Held, WithId
 from tuneloop.values.spending import DoublePayment
 from tuneloop.values.training import JobStatus
 
@@ -38,7 +39,7 @@ class OpenTraining(Frozen):
     flow_run: str
     """The run that waits."""
     note: str
-    """Why it is held, or why it cannot be read."""
+    """Why it is held or undecided, or why it cannot be read."""
 
 
 class ModelSpending(Frozen):
@@ -68,12 +69,15 @@ def _open_training(ledger: Ledger, marker: Marker) -> OpenTraining | None:
     state, since, note = "marked", run.at, ""
     try:
         last = read_training(ledger, run.key, run.generation).last
+        question = open_question(ledger, run) if isinstance(last, Collected) else None
     except TuneloopError as error:
         state, note = "unreadable", str(error)
     else:
         if last is not None:
             state, since = last.state, last.at
             note = last.reason if isinstance(last, Held) else ""
+            if question is not None:
+                state, since, note = "undecided", question.at, question.why
     return OpenTraining(
         model=run.model,
         job=marker.job,

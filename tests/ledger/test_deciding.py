@@ -9,6 +9,7 @@ from tuneloop.errors import LedgerError
 from tuneloop.ledger import Ledger
 from tuneloop.promotion import Place, answer, finished_decision, open_question, promote, settle, story_has_ended
 from tuneloop.settling import story_of
+from tuneloop.status import open_trainings
 from tuneloop.values.evaluation import Verdict
 from tuneloop.values.records import Collected, Decision, RunFile, Submitted, Trained
 from tuneloop.values.training import JobStatus, job_name
@@ -45,6 +46,12 @@ def test_undecided_verdict_is_no_end_and_its_asker_is_left_asleep(ledger: Ledger
     story = story_of(ledger, run, READY)
     assert story is not None
     assert story.asks
+
+
+def test_status_says_that_a_person_is_asked(ledger: Ledger, run: RunFile) -> None:
+    asked(ledger, run)
+    (story,) = open_trainings(ledger)
+    assert (story.state, story.note) == ("undecided", "too close")
 
 
 def test_whoever_waits_beside_the_asker_is_not_left_asleep(ledger: Ledger, run: RunFile) -> None:
