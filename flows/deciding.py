@@ -57,12 +57,6 @@ def decided_by_a_person(desk: Desk, run: RunFile, question: Decision) -> Decisio
     )
 
 
-def asked_elsewhere(desk: Desk, run: RunFile, question: Decision) -> bool:
-    """Tell whether another run asks this very question and is still there to hear the answer."""
-    asker = question.flow_run or run.flow_run
-    return asker != run.flow_run and desk.ledger.is_marked(run.model_copy(update={"flow_run": asker}))
-
-
 def _question(desk: Desk, run: RunFile, question: Decision) -> str:
     champion = f"champion no. {question.against}" if question.against else "no champion"
     report = desk.store.uri_of(question.report) if question.report else "the run's artifacts"

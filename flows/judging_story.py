@@ -6,7 +6,7 @@ from prefect.logging import get_run_logger
 
 from blocks.opening import open_account
 from flows import steps
-from flows.deciding import asked_elsewhere, decided_by_a_person
+from flows.deciding import decided_by_a_person
 from flows.desk import Desk, recipe_of
 from flows.telling import tell_model
 from flows.waiting import wait_for
@@ -15,7 +15,7 @@ from tuneloop.dataset.keep import load_manifest
 from tuneloop.errors import NotAtProvider, ProviderUnavailable
 from tuneloop.evaluation.render import Subject
 from tuneloop.evaluation.report import Evidence
-from tuneloop.promotion import WHO, Place, is_of, promote, standing_decision
+from tuneloop.promotion import WHO, Place, is_of, is_the_asker, promote, standing_decision
 from tuneloop.submission import price_of
 from tuneloop.values.evaluation import Evaluation
 from tuneloop.values.records import Collected, Decision, Promotion, RunFile
@@ -32,7 +32,8 @@ def decide(desk: Desk, run: RunFile, collected: Collected) -> Decision:
             _wait_until_it_renders(desk, run, collected)
             _judge_against(desk, run, collected, desk.ledger.champion(run.model), number)
         elif standing.verdict == "undecided":
-            if asked_elsewhere(desk, run, standing) or decided_by_a_person(desk, run, standing) is None:
+            mine = is_the_asker(desk.ledger, run, standing)
+            if not mine or decided_by_a_person(desk, run, standing) is None:
                 return standing
         elif standing.verdict == "reject" or promote(
             desk.ledger, run, collected, standing, desk.trigger_word(run)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from prefect.client.schemas.objects import State
-from prefect.states import Cancelled, Completed
+from prefect.states import Cancelled, Completed, Failed
 
 from flows import steps
 from flows.desk import Desk
 from flows.judging_story import decide
 from flows.training_story import bring_home
-from tuneloop.errors import TrainingFailed
+from tuneloop.errors import OverBudget, TrainingFailed
 from tuneloop.promotion import abandon
 from tuneloop.values.records import RunFile
 
@@ -19,7 +19,12 @@ from tuneloop.values.records import RunFile
 def carry_on(desk: Desk, run: RunFile) -> State[Any]:
     """Go from wherever a run's training stands to a decision."""
     collected = bring_home(desk, run, cancelled=False)
-    decision = decide(desk, run, collected)
+    try:
+        decision = decide(desk, run, collected)
+    except OverBudget as error:
+        # Nobody goes on with this by the hour: the next run does, once there is room again.
+        desk.ledger.unmark(run)
+        return Failed(message=str(error))
     if decision.verdict == "promote" and run.visibility != "unchanged":
         steps.set_visibility(desk, collected.job_id, public=run.visibility == "public")
     desk.ledger.unmark(run)

@@ -89,6 +89,13 @@ def open_question(ledger: Ledger, run: RunFile) -> Decision | None:
     return standing if standing is not None and standing.verdict == "undecided" else None
 
 
+def is_the_asker(ledger: Ledger, run: RunFile, question: Decision) -> bool:
+    """Tell whether this run is to ask: the one that found no answer or, once that one is gone, whoever comes."""
+    if question.flow_run is None or question.flow_run == run.flow_run:
+        return True
+    return not ledger.is_marked(run.model_copy(update={"flow_run": question.flow_run}))
+
+
 def answer(ledger: Ledger, run: RunFile, question: Decision, *, approve: bool, who: str, why: str) -> Decision:
     """Write a person's answer to an undecided verdict, as the decision that follows it.
 

@@ -9,7 +9,7 @@ from tuneloop.clock import now
 from tuneloop.doubt import record_double, record_id
 from tuneloop.errors import RecordTaken
 from tuneloop.ledger import Ledger
-from tuneloop.promotion import open_question, story_has_ended
+from tuneloop.promotion import is_the_asker, open_question, story_has_ended
 from tuneloop.training_state import Training, read_training, record_progress
 from tuneloop.values.records import Abandoned, AnyTrainingRecord, Claimed, Collected, Held, RunFile
 from tuneloop.values.training import JobStatus
@@ -105,7 +105,7 @@ def story_of(ledger: Ledger, run: RunFile, job: JobStatus | None) -> Story | Non
 def _is_asked(ledger: Ledger, run: RunFile) -> bool:
     """Tell whether a person is asked by this very run: whoever else waits may be woken and see."""
     question = open_question(ledger, run)
-    return question is not None and question.flow_run == run.flow_run
+    return question is not None and is_the_asker(ledger, run, question)
 
 
 def _fenced(ledger: Ledger, run: RunFile, training: Training) -> bool:

@@ -62,6 +62,15 @@ def test_whoever_waits_beside_the_asker_is_not_left_asleep(ledger: Ledger, run: 
     assert not story.asks
 
 
+def test_whoever_comes_asks_once_the_asker_is_gone(ledger: Ledger, run: RunFile) -> None:
+    asked(ledger, run)
+    ledger.unmark(run)
+    beside = run.model_copy(update={"flow_run": "00000000-0000-0000-0000-0000000000bb"})
+    story = story_of(ledger, beside, READY)
+    assert story is not None
+    assert story.asks
+
+
 def test_approval_by_hand_promotes_with_the_reason_and_wakes_the_asker(ledger: Ledger, run: RunFile) -> None:
     asked(ledger, run)
     decision, promotion = decide_by_hand(ledger, run.model, approve=True, why="nicer hands", who="ann")
