@@ -26,7 +26,7 @@ def test_pictures_over_the_limit_are_not_rendered_and_the_next_run_goes_on_from_
     tight = {**wish, "credentials": "segmind-credentials/tight"}
     state = here(tight)
     assert state.name == "Failed"
-    assert "1 pictures to judge" in (state.message or "")
+    assert "1 picture to judge" in (state.message or "")
     assert "dollars_per_30_days" in (state.message or "")
     assert (len(bill.trainings), bill.pictures) == (1, 0)
     work = ledger.run(str(run_of(state)))
