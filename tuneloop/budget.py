@@ -112,7 +112,8 @@ class Budget:
             limit = self._limits.cents_per_window
             if limit is not None and spending.cents + cents > limit:
                 raise OverBudget(
-                    f"{pictures} {'picture' if pictures == 1 else 'pictures'} to judge {run.model} would cost {dollars(cents)}, and "
+                    f"{pictures} {'picture' if pictures == 1 else 'pictures'} to judge {run.model} would cost "
+                    f"{dollars(cents)}, and "
                     f"{dollars(spending.cents)} of {dollars(limit)} of {self._account.slug} are used in the 30 "
                     f"days to {spending.ends}. Raise dollars_per_30_days in its credentials block and run again: "
                     "the weights are in the store, and nothing is trained twice"
