@@ -23,7 +23,7 @@ demo: setup ## Retrain a sample model three times on an emulated provider (ARGS=
 	@$(BIN)/tuneloop demo $(ARGS)
 
 test: setup browser ## Run all tests (ARGS="tests/dataset -x")
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 browser: setup ## Get Chromium for the browser tests, where there is none
 	@$(BIN)/python tests/browser/find_browser.py

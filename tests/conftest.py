@@ -22,6 +22,17 @@ from tuneloop.values.records import RunFile
 from tuneloop.values.segmind_recipes import FluxLoraRecipe
 from tuneloop.values.training import TrainingIdentity
 
+WITH_INSTALLATION = {"browser", "crash", "demo", "flows", "webhooks"}
+"""Folders whose tests share a Prefect server and a worker, which take long to start."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep what shares an installation in one worker, where tests run in more than one process."""
+    for item in items:
+        parts = item.path.relative_to(Path(__file__).parent).parts
+        group = parts[0] if parts[0] in WITH_INSTALLATION else "/".join(parts)
+        item.add_marker(pytest.mark.xdist_group(group))
+
 
 @pytest.fixture
 def emulator(tmp_path: Path) -> Iterator[EmulatorControl]:

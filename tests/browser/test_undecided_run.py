@@ -14,6 +14,7 @@ from tests.browser.pages import Ui
 from tests.browser.runs import Runs
 from tests.conftest import draw_pictures
 from tests.flows.runs import wait_until
+from tuneloop.emulator import Progress
 from tuneloop.ledger import Ledger
 from tuneloop.storage.local_directory import LocalDirectory
 
@@ -30,8 +31,12 @@ def _begin(runs: Runs, pictures: Path) -> UUID:
 
 
 @pytest.fixture
-def undecided_run(runs: Runs, ledger: Ledger, tmp_path: Path) -> UUID:
-    """The second run of a model, whose gate finds every difference too small."""
+def undecided_run(stack: Stack, runs: Runs, ledger: Ledger, tmp_path: Path) -> UUID:
+    """The second run of a model, whose gate finds every difference too small.
+
+    Trainings end at once from here on: this file is the last of its folder.
+    """
+    stack.emulator.progress(Progress.at_once())
     first = _begin(runs, draw_pictures(tmp_path / "first", 3, shade=31))
     runs.wait_until(first, "Completed")
     second = _begin(runs, draw_pictures(tmp_path / "second", 4, shade=32))
