@@ -8,12 +8,11 @@ from uuid import UUID
 import pytest
 from playwright.sync_api import expect
 
-from deployments.demo.scenario import MODEL_DEPLOYMENT, SENSOR_DEPLOYMENT
+from deployments.demo.scenario import MODEL_DEPLOYMENT
 from deployments.demo.stack import Stack
 from tests.browser.pages import Ui
 from tests.browser.runs import Runs
 from tests.conftest import draw_pictures
-from tests.flows.runs import wait_until
 from tuneloop.emulator import Progress
 from tuneloop.ledger import Ledger
 from tuneloop.storage.local_directory import LocalDirectory
@@ -24,10 +23,7 @@ NEVER_SURE = {"prompts": ["a photo of {trigger}"], "seeds": [1, 2], "gate": {"ma
 
 
 def _begin(runs: Runs, pictures: Path) -> UUID:
-    run = runs.start(MODEL_DEPLOYMENT, model=MODEL, dataset=str(pictures), evaluation=NEVER_SURE)
-    runs.wait_until(run, "Suspended")
-    runs.start(SENSOR_DEPLOYMENT)
-    return run
+    return runs.start(MODEL_DEPLOYMENT, model=MODEL, dataset=str(pictures), evaluation=NEVER_SURE)
 
 
 @pytest.fixture
@@ -40,8 +36,8 @@ def undecided_run(stack: Stack, runs: Runs, ledger: Ledger, tmp_path: Path) -> U
     first = _begin(runs, draw_pictures(tmp_path / "first", 3, shade=31))
     runs.wait_until(first, "Completed")
     second = _begin(runs, draw_pictures(tmp_path / "second", 4, shade=32))
-    wait_until("the gate has spoken", lambda: _verdicts(ledger, second) == ["undecided"])
     runs.wait_until(second, "Suspended")
+    assert _verdicts(ledger, second) == ["undecided"]
     return second
 
 

@@ -72,7 +72,7 @@ def test_demo_on_photographs_in_s3_pays_twice_for_three_runs_and_leaves_nothing_
     document = json.loads(report.read_text())
     assert [run["state"] for run in document["runs"]] == ["Completed", "Unchanged", "Completed"]
     assert [run["paid_trainings"] for run in document["runs"]] == [1, 0, 1]
-    assert document["billing"] == {"trainings": 2, "inferences": 8}
+    assert document["billing"] == {"trainings": 2, "inferences": 24}
     assert [run["decision"] for run in document["runs"]] == ["promote", None, "promote"]
     assert document["runs"][0]["training_key"] == document["runs"][1]["training_key"]
     for run in (document["runs"][0], document["runs"][2]):
