@@ -15,6 +15,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from tuneloop.errors import ConfigurationError
+from tuneloop.scoring.clip.clip_scores import ClipScores
 from tuneloop.scoring.clip.encoder import Encoder
 from tuneloop.scoring.clip.open_clip_model import load
 
@@ -36,9 +37,9 @@ PROMPT = "a photo on a beach at sunset"
 
 @pytest.fixture(autouse=True)
 def nothing_loaded() -> Iterator[None]:
-    load.cache_clear()  # type: ignore[attr-defined]
+    load.cache_clear()
     yield
-    load.cache_clear()  # type: ignore[attr-defined]
+    load.cache_clear()
 
 
 @pytest.fixture(scope="module")
@@ -187,3 +188,13 @@ def test_hub_out_of_reach_is_told_with_the_remedy(monkeypatch: pytest.MonkeyPatc
         with pytest.raises(ConfigurationError, match="whether the hub has it and can be reached") as refused:
             load(setting)
         assert refused.value.__suppress_context__
+
+
+def test_training_picture_itself_is_as_like_as_can_be_and_every_score_is_a_number(folder: Path) -> None:
+    encoder = load(str(folder))
+    clip = ClipScores(encoder, encoder.pictures(PICTURES[:1]), ("ROBOX",), lambda name: PICTURES[int(name)])
+    found = clip.of("ROBOX on a beach", [str(number) for number in range(20)])
+    assert found["clip_image"][0] == pytest.approx(1, abs=1e-5)
+    assert max(found["clip_image"][1:]) < found["clip_image"][0]
+    assert all(0 <= value <= 1 for values in found.values() for value in values)
+    assert len(found["clip_text"]) == 20
