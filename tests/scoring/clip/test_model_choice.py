@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
 
@@ -91,3 +92,12 @@ def test_torch_and_torchvision_that_do_not_fit_are_told_from_a_missing_extra(
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ConfigurationError, match=r"nms does not exist.*torch and a torchvision that fit"):
         load(str(folder))
+
+
+@pytest.mark.parametrize("logger", ["root", "httpx"])
+def test_signed_addresses_of_the_hub_are_not_logged(logger: str, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(ConfigurationError):
+        load("nonsense")
+    logging.getLogger(logger).error("refused: %s", "https://hub.test/weights?X-Amz-Signature=0123abcd")
+    assert "https://hub.test/weights?…" in caplog.text
+    assert "0123abcd" not in caplog.text

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from tuneloop.errors import ConfigurationError
-from tuneloop.redaction import excerpt
+from tuneloop.redaction import excerpt, guard_http_logs
 from tuneloop.scoring.clip.encoder import Encoder
 from tuneloop.scoring.clip.model_choice import ModelChoice, refusal
 from tuneloop.scoring.look import Array
@@ -71,6 +71,7 @@ def load(setting: str) -> Encoder:
     Raises:
         ConfigurationError: It cannot be used; the message says why and what to do.
     """
+    guard_http_logs()
     choice = ModelChoice.read(setting)
     open_clip = _open_clip(choice)
     _check_known(open_clip, choice)
