@@ -3,8 +3,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
+CLIP_TORCH ?= torch==2.13.0 torchvision==0.28.0
 
-.PHONY: help setup demo test test-live crash-test bench-sensor bench-data bench-gate check format lock browser screenshots clean
+.PHONY: help setup demo test test-clip test-live crash-test bench-sensor bench-data bench-gate check format lock browser screenshots clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
@@ -34,6 +35,16 @@ screenshots: setup browser ## Keep pictures of the UI in screenshots/
 test-live: setup ## Run the provider contract on a real service (LIVE=segmind SEGMIND_API_KEY=…)
 	@LIVE=$${LIVE:-nobody} $(BIN)/python -m pytest tests/contract -rs $(ARGS)
 
+test-clip: .venv-clip/.ready ## Test the scores with a CLIP model, beside a torch of their own
+	@.venv-clip/bin/python -m pytest tests/scoring/clip $(ARGS)
+
+.venv-clip/.ready: constraints.txt pyproject.toml
+	@echo "Setting up .venv-clip (torch is large; its CPU build will do)"
+	@$(PYTHON) -m venv --clear .venv-clip
+	@.venv-clip/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r constraints.txt
+	@.venv-clip/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -e '.[clip]' $(CLIP_TORCH)
+	@touch $@
+
 crash-test: setup ## Kill the pipeline at every point of I/O and judge the bills (ARGS="--full --json out.json")
 	@$(BIN)/python -m tests.crash $(ARGS)
 
@@ -60,4 +71,4 @@ lock: setup ## Renew constraints.txt from pyproject.toml
 		--no-emit-index-url --no-header --no-annotate pyproject.toml -o constraints.txt
 
 clean: ## Remove what setup, demo and tests have made
-	@rm -rf .venv .demo .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf .venv .venv-clip .demo .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis

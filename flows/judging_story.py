@@ -6,6 +6,7 @@ from prefect.logging import get_run_logger
 
 from blocks.opening import open_account
 from flows import steps
+from flows.clip_choice import chosen_encoder
 from flows.deciding import decided_by_a_person
 from flows.desk import Desk, recipe_of
 from flows.telling import tell_model
@@ -71,6 +72,7 @@ def _judge_against(
     desk: Desk, run: RunFile, collected: Collected, reigning: Promotion | None, number: int
 ) -> None:
     """Render, score, report, and write what the gate says; nothing where somebody has written it meanwhile."""
+    chosen_encoder()  # a setting that cannot be used is told before pictures are paid
     manifest = load_manifest(run.dataset_digest, desk.store)
     # Edit models are judged on the pictures before the edit; both models are given the same ones.
     inputs = tuple(item.sha256 for item in manifest.items if item.role == "start")
@@ -78,7 +80,8 @@ def _judge_against(
     rendered = steps.render_pictures(desk, (desk.provider, desk.limits), subject, run.plan, run, "challenger")
     other = reigning if reigning is not None and not is_of(reigning, run) else None
     champion = _render_champion(desk, run, other, inputs) if other else None
-    challenger, champion = steps.score(desk, manifest, rendered, champion)
+    words = (desk.trigger_word(run), other.trigger_word if other else None)
+    challenger, champion = steps.score(desk, manifest, rendered, champion, tuple(filter(None, words)))
     place = Place(number, reigning.number if reigning else 0)
     evidence = Evidence(
         run=run,

@@ -12,6 +12,7 @@ from prefect.logging import get_run_logger
 from prefect.tasks import Task
 
 from flows.bar import Bar, WatchedArchive
+from flows.clip_choice import chosen_encoder
 from flows.dataset_story import brought_in, looked_at
 from flows.desk import Desk
 from flows.telling import tell_training
@@ -143,10 +144,17 @@ def render_pictures(
 
 @task(name="score", task_run_name="score", cache_policy=NO_CACHE)
 def score(
-    desk: Desk, manifest: DatasetManifest, challenger: Evaluation, champion: Evaluation | None
+    desk: Desk,
+    manifest: DatasetManifest,
+    challenger: Evaluation,
+    champion: Evaluation | None,
+    trigger_words: tuple[str, ...],
 ) -> tuple[Evaluation, Evaluation | None]:
     """Measure the pictures of both models, and look for copies of training pictures."""
-    return score_models(desk.store, manifest, challenger, champion)
+    encoder = chosen_encoder()
+    if encoder is not None:
+        get_run_logger().info("CLIP scores by %s", encoder.name)
+    return score_models(desk.store, manifest, challenger, champion, encoder=encoder, trigger_words=trigger_words)
 
 
 @task(

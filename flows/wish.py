@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from prefect.runtime import deployment
 
+from flows.clip_choice import chosen_encoder
 from flows.desk import Desk
 from tuneloop.budget import Budget
 from tuneloop.clock import now
@@ -37,7 +38,11 @@ class Wish:
 
 
 def check_it_fits(desk: Desk, wish: Wish) -> None:
-    """Refuse, before anything is sent, what the recipe's provider cannot do. Raises `ConfigurationError`."""
+    """Refuse, before anything is sent, what the recipe's provider or this installation cannot do.
+
+    Raises:
+        ConfigurationError: A parameter or a setting has to be changed.
+    """
     recipe, provider, plan = wish.recipe, desk.provider, wish.plan
     if recipe.provider != provider.name:
         raise ConfigurationError(
@@ -52,6 +57,7 @@ def check_it_fits(desk: Desk, wish: Wish) -> None:
         )
     if wish.visibility != "unchanged" and not provider.capabilities.visibility:
         raise ConfigurationError(f"visibility: {provider.name} has no such thing; leave it unchanged")
+    chosen_encoder()
     Budget(desk.ledger, provider.account, desk.limits).check_price(price_of(recipe, desk.limits))
 
 

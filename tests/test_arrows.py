@@ -55,7 +55,7 @@ INNER: dict[str, set[str]] = {
         "settling",
         "known_names",
     },
-    "scoring": {"errors", "values"},
+    "scoring": {"errors", "values", "redaction"},
     "gate": {"values", "scoring"},
     "evaluation": {"errors", "values", "storage", "providers", "dataset", "scoring", "gate"},
     "model_pages": {"errors", "values", "ledger", "dataset", "evaluation"},

@@ -58,8 +58,11 @@ def _unquestioned(message: str) -> str:
 
 
 def guard_http_logs() -> None:
-    """Keep signed addresses out of the HTTP library's own log lines. A filter does not reach child loggers."""
-    for name in ("urllib3.connectionpool", "urllib3.util.retry", "urllib3.response"):
+    """Keep signed addresses out of libraries' own log lines. A filter does not reach child loggers.
+
+    Open_clip logs what the hub says straight to the root logger, and the hub's client speaks through httpx.
+    """
+    for name in ("urllib3.connectionpool", "urllib3.util.retry", "urllib3.response", "httpx", "root"):
         logger = logging.getLogger(name)
         if not any(isinstance(item, _RedactingFilter) for item in logger.filters):
             logger.addFilter(_RedactingFilter())

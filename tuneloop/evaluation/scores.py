@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 
 from tuneloop.dataset.keep import picture_name
-from tuneloop.scoring.look import Look
+from tuneloop.scoring.clip.clip_scores import ClipScores
+from tuneloop.scoring.clip.encoder import Encoder
+from tuneloop.scoring.look import Look, upright
 from tuneloop.scoring.scored import scored
 from tuneloop.scoring.training_set import study
 from tuneloop.storage.store import Store
@@ -17,7 +19,13 @@ _REMEMBERED = 400
 
 
 def score_models(
-    store: Store, manifest: DatasetManifest, challenger: Evaluation, champion: Evaluation | None
+    store: Store,
+    manifest: DatasetManifest,
+    challenger: Evaluation,
+    champion: Evaluation | None,
+    *,
+    encoder: Encoder | None = None,
+    trigger_words: tuple[str, ...] = (),
 ) -> tuple[Evaluation, Evaluation | None]:
     """Measure the pictures of both models by one measure: likeness is to what the challenger was trained on.
 
@@ -26,6 +34,8 @@ def score_models(
         manifest: The challenger's dataset.
         challenger: Its pictures.
         champion: The champion's, None for a first model.
+        encoder: A CLIP model, None for no CLIP scores.
+        trigger_words: Of both models; they mean nothing to CLIP.
     """
     edits = any(item.role == "start" for item in manifest.items)
     names = list(dict.fromkeys(item.sha256 for item in manifest.items if item.role != "start"))
@@ -37,10 +47,14 @@ def score_models(
         return Look.at(store.read(picture_name(sha256)))
 
     training = study(names, original)
+    clip = None
+    if encoder is not None:
+        seen = encoder.pictures(upright(store.read(picture_name(sha256))) for sha256 in names)
+        clip = ClipScores(encoder, seen, trigger_words, lambda name: upright(store.read(name)))
 
     def read(name: str) -> Look:
         return Look.at(store.read(name))
 
-    new = scored(challenger, training, read, edits=edits)
+    new = scored(challenger, training, read, edits=edits, clip=clip)
     # Only the challenger is searched for copies: the champion has passed.
-    return new, scored(champion, training, read, edits=True) if champion else None
+    return new, scored(champion, training, read, edits=True, clip=clip) if champion else None

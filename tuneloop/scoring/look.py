@@ -18,6 +18,16 @@ SIDE_PX = 256
 _LUMA = np.asarray([0.299, 0.587, 0.114], np.float32)
 
 
+def upright(data: bytes) -> Image.Image:
+    """Decode a picture file as RGB, turned as its EXIF data say. Raises `OSError` where it is none.
+
+    A JPEG may come smaller than it is, but no side below 512 pixels that was not so before.
+    """
+    with Image.open(io.BytesIO(data)) as opened:
+        opened.draft("RGB", (SIDE_PX * 2, SIDE_PX * 2))
+        return (ImageOps.exif_transpose(opened) or opened).convert("RGB")
+
+
 @dataclass(frozen=True)
 class Look:
     """One decoded picture.
@@ -31,14 +41,12 @@ class Look:
     @classmethod
     def at(cls, data: bytes) -> Look:
         """Decode a picture file. Raises `OSError` where it is none."""
-        with Image.open(io.BytesIO(data)) as opened:
-            opened.draft("RGB", (SIDE_PX * 2, SIDE_PX * 2))
-            upright = (ImageOps.exif_transpose(opened) or opened).convert("RGB")
+        picture = upright(data)
         # Up as well as down: sharpness is only comparable between pictures of one size.
-        scale = SIDE_PX / max(upright.size)
-        size = (max(8, round(upright.width * scale)), max(8, round(upright.height * scale)))
+        scale = SIDE_PX / max(picture.size)
+        size = (max(8, round(picture.width * scale)), max(8, round(picture.height * scale)))
         return cls(
-            np.asarray(upright.resize(size, Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC))
+            np.asarray(picture.resize(size, Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC))
         )
 
     @cached_property

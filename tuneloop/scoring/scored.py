@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import groupby
 
+from tuneloop.scoring.clip.clip_scores import ClipScores
 from tuneloop.scoring.copying import nearest
 from tuneloop.scoring.look import Look
 from tuneloop.scoring.scorers import SCORERS
@@ -13,7 +14,12 @@ from tuneloop.values.evaluation import Evaluation, JudgedPicture
 
 
 def scored(
-    evaluation: Evaluation, training: TrainingSet, read: Callable[[str], Look], *, edits: bool
+    evaluation: Evaluation,
+    training: TrainingSet,
+    read: Callable[[str], Look],
+    *,
+    edits: bool,
+    clip: ClipScores | None = None,
 ) -> Evaluation:
     """Measure every usable picture.
 
@@ -22,19 +28,29 @@ def scored(
         training: What the challenger was trained on.
         read: Opens a rendered picture by its name in the store.
         edits: The model edits training pictures, so what it draws is like them by right: no copies are sought.
+        clip: A CLIP model; None for no scores by one.
     """
     judged: list[JudgedPicture] = []
     for _, group in groupby(evaluation.pictures, key=lambda picture: picture.prompt):
-        judged += _prompt(list(group), training, read, edits=edits)
-    return evaluation.model_copy(update={"pictures": tuple(judged)})
+        judged += _prompt(list(group), training, read, edits=edits, clip=clip)
+    update = {"pictures": tuple(judged), "clip_model": clip.encoder.name if clip else None}
+    return evaluation.model_copy(update=update)
 
 
 def _prompt(
-    pictures: list[JudgedPicture], training: TrainingSet, read: Callable[[str], Look], *, edits: bool
+    pictures: list[JudgedPicture],
+    training: TrainingSet,
+    read: Callable[[str], Look],
+    *,
+    edits: bool,
+    clip: ClipScores | None,
 ) -> list[JudgedPicture]:
     usable = [picture for picture in pictures if picture.name and not picture.finding]
-    looks = [read(picture.name) for picture in usable if picture.name]
+    names = [picture.name for picture in usable if picture.name]
+    looks = [read(name) for name in names]
     columns = {scorer.name: scorer.score(looks, training) for scorer in SCORERS} if looks else {}
+    if clip and looks:
+        columns |= clip.of(usable[0].prompt, names)
     found = {}
     for at, (picture, look) in enumerate(zip(usable, looks, strict=True)):
         update: dict[str, object] = {"scores": {name: round(values[at], 6) for name, values in columns.items()}}

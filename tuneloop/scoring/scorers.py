@@ -1,4 +1,7 @@
-"""Every score there is, and what it says."""
+"""Every score of a picture's pixels, and what it says.
+
+Two more need a model, see `tuneloop.scoring.clip`.
+"""
 
 from __future__ import annotations
 

@@ -40,6 +40,8 @@ class Evaluation(Frozen):
     """Prompts in the plan's order, all seeds of one prompt together."""
     asked_again: int = 0
     """Pictures that were asked for twice because the first answer was lost; both may be billed."""
+    clip_model: str | None = None
+    """The CLIP model that scored them; None where there was none."""
 
     @property
     def findings(self) -> tuple[JudgedPicture, ...]:

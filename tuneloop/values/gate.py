@@ -29,9 +29,9 @@ class ScoreWeights(Frozen):
     diversity: float = Field(default=1, ge=0)
     """Different seeds give different pictures."""
     clip_text: float = Field(default=2, ge=0)
-    """CLIP-T, how well pictures fit their prompts; only where the extra `clip` is installed."""
+    """CLIP-T, how well pictures fit their prompts; only where `TUNELOOP_CLIP_MODEL` names a model."""
     clip_image: float = Field(default=1, ge=0)
-    """CLIP-I, likeness to the training pictures; only where the extra `clip` is installed."""
+    """CLIP-I, likeness to the training pictures; only where `TUNELOOP_CLIP_MODEL` names a model."""
 
 
 class GatePolicy(Frozen):

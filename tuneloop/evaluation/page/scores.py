@@ -59,6 +59,7 @@ class Scores:
         band_width: Its width.
         ran: Names of the scores that were measured.
         idle: Names and meanings of those that were not.
+        clip_model: What measured the CLIP scores, None where nothing did.
     """
 
     rows: tuple[Row, ...]
@@ -68,6 +69,7 @@ class Scores:
     band_width: str
     ran: tuple[str, ...]
     idle: tuple[tuple[str, str], ...]
+    clip_model: str | None
 
 
 def scores(evidence: Evidence) -> Scores:
@@ -85,6 +87,7 @@ def scores(evidence: Evidence) -> Scores:
         band_width=_share(policy.margin / limit),
         ran=names,
         idle=tuple((name, _meaning(name)) for name in ScoreWeights.model_fields if name not in names),
+        clip_model=evidence.challenger.clip_model,
     )
 
 

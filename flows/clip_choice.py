@@ -1,0 +1,17 @@
+"""The CLIP model of this installation."""
+
+from __future__ import annotations
+
+from tuneloop.scoring.clip.encoder import Encoder
+from tuneloop.scoring.clip.open_clip_model import load
+from tuneloop.settings import Settings
+
+
+def chosen_encoder() -> Encoder | None:
+    """The model that `TUNELOOP_CLIP_MODEL` names, loaded once in a process; None where it names none.
+
+    Raises:
+        ConfigurationError: It cannot be used. Ask before anything is paid.
+    """
+    setting = Settings().clip_model
+    return load(setting) if setting else None

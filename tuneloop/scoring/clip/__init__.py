@@ -1,0 +1,1 @@
+"""Scores with a CLIP model: an optional extra, which nothing else needs."""
