@@ -40,6 +40,10 @@ _TEXTURED_BLOCKS = 6
 """Fewer blocks with detail prove nothing: two plain skies are not copies of each other."""
 
 
+_RIM = np.pad(np.zeros((_SIDE // _BLOCK - 2,) * 2, bool), 1, constant_values=True).ravel()
+"""The blocks along the edges."""
+
+
 @dataclass(frozen=True)
 class Nearest:
     """The training picture that explains most of a picture.
@@ -113,7 +117,9 @@ def _same(target: Array, placed: Array, there: NDArray[np.bool_]) -> float:
     tone, other_tone = _blocks(target).mean(axis=1), _blocks(placed).mean(axis=1)
     slope, base = np.polyfit(other_tone[same_detail], tone[same_detail], 1)
     same_tone = inside & ~textured & (np.abs(other_tone * slope + base - tone) < _SAME_TONE)
-    return float((same_detail | same_tone).mean())
+    same = same_detail | same_tone
+    # A subject in a new scene is the same in the middle; only a copy is so at the rim as well.
+    return float(min(same.mean(), (same.mean() + same[_RIM].mean()) / 2))
 
 
 def _blocks(square: NDArray[Any]) -> NDArray[Any]:
