@@ -62,11 +62,16 @@ def model(runs: Runs) -> UUID:
 
 @pytest.fixture(scope="package", autouse=True)
 def file_run(runs: Runs, pictures: Path) -> UUID:
-    """A run with the parameters of the deployment file, which waits for its training.
+    """A run with the recipe of the deployment file, which waits for its training.
 
-    Started before anything else: it takes its time while the first tests go on.
+    The rectangles that it learns may well be called copies of each other, which is not looked at here. Started before anything else: it takes its time while the first tests go on.
     """
-    return runs.start(MODEL_DEPLOYMENT, dataset=str(pictures))
+    plan = {
+        "prompts": ["a photo of {trigger}", "{trigger} on a beach at sunset"],
+        "seeds": [1, 2],
+        "gate": {"most_copied": 4},
+    }
+    return runs.start(MODEL_DEPLOYMENT, dataset=str(pictures), evaluation=plan)
 
 
 @pytest.fixture(scope="package")
