@@ -64,7 +64,8 @@ def model(runs: Runs) -> UUID:
 def file_run(runs: Runs, pictures: Path) -> UUID:
     """A run with the recipe of the deployment file, which waits for its training.
 
-    The rectangles that it learns may well be called copies of each other, which is not looked at here. Started before anything else: it takes its time while the first tests go on.
+    The rectangles that it learns may well be called copies of each other, which is not looked at here.
+    Started before anything else: it takes its time while the first tests go on.
     """
     plan = {
         "prompts": ["a photo of {trigger}", "{trigger} on a beach at sunset"],
