@@ -162,7 +162,9 @@ def _against(differences: tuple[ScoreDifference, ...], policy: GatePolicy) -> tu
         return "undecided", (
             f"The challenger's score is better ({measured}), but {worst.name} is worse ({worst.difference:+.3f})."
         )
-    return "undecided", f"Neither model is surely better: the score differs by {measured}."
+    too_small = f"The difference is too small to count: {measured}, the margin is {policy.margin:g}."
+    unsure = f"Neither model is surely better: the score differs by {measured}."
+    return "undecided", too_small if low > 0 or high < 0 else unsure
 
 
 def _mostly(parts: list[ScoreDifference], *, worse: bool = False) -> str:

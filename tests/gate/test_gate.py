@@ -66,6 +66,7 @@ def test_equal_models_are_undecided_and_the_policy_says_what_then() -> None:
 def test_difference_below_the_margin_is_undecided_however_sure() -> None:
     barely = decide(model(noise=0.0, colour=0.01), model(noise=0.0), GatePolicy())
     assert barely.verdict == "undecided"
+    assert "too small to count" in barely.why
     assert decide(model(noise=0.0, colour=0.01), model(noise=0.0), GatePolicy(margin=0)).verdict == "promote"
 
 
