@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import WorkPoolUpdate
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey, FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import StateType
 from prefect.events.filters import EventFilter, EventNameFilter, EventRelatedFilter
@@ -91,9 +92,13 @@ def test_late_ticks_leave_to_the_youngest_one(stack: Stack) -> None:
 
 def test_idle_ticks_of_yesterday_are_deleted_and_others_stay(stack: Stack, ledger: Ledger) -> None:
     del ledger
-    old_idle = made_sensor_run(Completed(name="Idle"), timedelta(hours=25))
-    old_busy = made_sensor_run(Completed(name="Completed"), timedelta(hours=25))
-    young_idle = made_sensor_run(Completed(name="Idle"), timedelta(minutes=1))
+    with get_client(sync_client=True) as client:
+        # The worker would take them, being late, before they are called ended.
+        client.update_work_pool("tuneloop", WorkPoolUpdate(is_paused=True))
+        old_idle = made_sensor_run(Completed(name="Idle"), timedelta(hours=25))
+        old_busy = made_sensor_run(Completed(name="Completed"), timedelta(hours=25))
+        young_idle = made_sensor_run(Completed(name="Idle"), timedelta(minutes=1))
+        client.update_work_pool("tuneloop", WorkPoolUpdate(is_paused=False))
     run = start({}, SENSOR)
     wait_until("the sensor has looked", lambda: look(run).is_final())
     with get_client(sync_client=True) as client:
