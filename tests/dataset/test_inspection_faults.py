@@ -86,7 +86,11 @@ def every_try_is_found(data: bytes, fault: Fault) -> None:
 @pytest.mark.parametrize("kind", JPEG_KINDS)
 def test_faults_in_jpeg(kind: str, fault: Fault) -> None:
     if kind in {"progressive", "restarts"} and fault is faults.sector_zeroed:
-        pytest.skip("zeros can be valid codes there: 8 of 10 tries are found")
+        # Not every one: zeros can be valid codes there, and a JPEG has no checksum. This is what is promised.
+        data, chance = jpeg(kind), random.Random(7)  # noqa: S311
+        looked_at(data)
+        assert sum(found(fault(data, chance)) for _ in range(TRIES)) >= 0.7 * TRIES
+        return
     every_try_is_found(jpeg(kind), fault)
 
 
