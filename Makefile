@@ -27,7 +27,7 @@ test: setup browser ## Run all tests (ARGS="tests/dataset -x")
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 browser: setup ## Get Chromium for the browser tests, where there is none
-	@$(BIN)/python tests/browser/find_browser.py
+	@$(BIN)/python -m tests.browser.find_browser
 
 screenshots: setup browser ## Keep pictures of the UI in screenshots/
 	@$(BIN)/python -m tests.browser.screenshots

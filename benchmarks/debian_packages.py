@@ -22,6 +22,8 @@ _OPTIONS = (
     "-o", "Acquire::Retries=2",
     "-o", "Acquire::http::Timeout=30",
     "-o", "Debug::NoLocking=true",
+    # As root, apt-get would fetch as a user of its own, which a container need not have.
+    "-o", "APT::Sandbox::User=root",
 )  # fmt: skip
 
 
@@ -87,18 +89,22 @@ def _fetch(kept: Path, packages: tuple[str, ...]) -> None:
             "-o", f"Dir::Cache={partial / 'cache'}",
         ]  # fmt: skip
         # One broken source does not matter if the packages are found.
-        _run("apt-get", *options, "update", may_fail=True)
-        _run("apt-get", *options, "install", "--download-only", *packages)
+        lists = _said("apt-get", *options, "update")
+        if refusal := _said("apt-get", *options, "install", "--reinstall", "--download-only", *packages):
+            raise NotToBeHad(f"apt-get says: {lists} {refusal}")
         for archive in sorted((partial / "cache" / "archives").glob("*.deb")):
-            _run("dpkg", "-x", str(archive), str(partial / "root"))
+            if refusal := _said("dpkg", "-x", str(archive), str(partial / "root")):
+                raise NotToBeHad(f"dpkg says: {refusal}")
         if not kept.is_dir():  # another process may have been faster
             (partial / "root").rename(kept)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _run(*words: str, may_fail: bool = False) -> None:
+def _said(*words: str) -> str:
+    """Run a command; the end of what it complained of where it failed, nothing where it did not."""
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
     done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
-    if done.returncode and not may_fail:
-        raise NotToBeHad(f"{words[0]} says: {' '.join(done.stderr.split())[-300:]}")
+    if not done.returncode:
+        return ""
+    return " ".join(done.stderr.split())[-300:] or f"it ended with {done.returncode}"

@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -113,16 +114,14 @@ def with_zipfile(archive: Path) -> dict[str, bytes]:
         return {name: opened.read(name) for name in opened.namelist()}
 
 
-def with_unzip(archive: Path) -> dict[str, bytes]:
-    unzip = command("unzip", "unzip")
+def with_unzip(unzip: list[str], archive: Path) -> dict[str, bytes]:
     assert "No errors detected" in said([*unzip, "-t", str(archive)])
     with tempfile.TemporaryDirectory() as folder:
         said([*unzip, "-q", str(archive), "-d", folder])
         return unpacked_into(Path(folder))
 
 
-def with_bsdtar(archive: Path) -> dict[str, bytes]:
-    bsdtar = command("bsdtar", "libarchive-tools")
+def with_bsdtar(bsdtar: list[str], archive: Path) -> dict[str, bytes]:
     listed = said([*bsdtar, "-tf", str(archive)]).splitlines()
     with tempfile.TemporaryDirectory() as folder:
         said([*bsdtar, "-xf", str(archive), "-C", folder])
@@ -143,10 +142,16 @@ def said(words: list[str]) -> str:
     return done.stdout
 
 
-READERS = [with_zipfile, with_unzip, with_bsdtar]
+@pytest.fixture(scope="module", params=["zipfile", "unzip", "bsdtar"])
+def read(request: pytest.FixtureRequest) -> Callable[[Path], dict[str, bytes]]:
+    """What takes an archive apart: programs of three makers."""
+    if request.param == "unzip":
+        return partial(with_unzip, command("unzip", "unzip"))
+    if request.param == "bsdtar":
+        return partial(with_bsdtar, command("bsdtar", "libarchive-tools"))
+    return with_zipfile
 
 
-@pytest.mark.parametrize("read", READERS)
 @given(dataset=singles() | pairs(), order=st.randoms(use_true_random=False))
 @settings(suppress_health_check=list(HealthCheck), deadline=None, max_examples=40)
 def test_archive_opens_flat_and_complete_and_is_repeatable(
