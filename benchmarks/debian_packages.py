@@ -22,7 +22,7 @@ _OPTIONS = (
     "-o", "Acquire::Retries=2",
     "-o", "Acquire::http::Timeout=30",
     "-o", "Debug::NoLocking=true",
-    # As root, apt-get would fetch as a user of its own, which a container need not have.
+    # As root, apt-get would fetch as a user of its own, who need not exist nor be let into our folders.
     "-o", "APT::Sandbox::User=root",
 )  # fmt: skip
 
@@ -89,11 +89,11 @@ def _fetch(kept: Path, packages: tuple[str, ...]) -> None:
             "-o", f"Dir::Cache={partial / 'cache'}",
         ]  # fmt: skip
         # One broken source does not matter if the packages are found.
-        lists = _said("apt-get", *options, "update")
-        if refusal := _said("apt-get", *options, "install", "--reinstall", "--download-only", *packages):
+        lists = _said(partial, "apt-get", *options, "update")
+        if refusal := _said(partial, "apt-get", *options, "install", "--reinstall", "--download-only", *packages):
             raise NotToBeHad(f"apt-get says: {lists} {refusal}")
         for archive in sorted((partial / "cache" / "archives").glob("*.deb")):
-            if refusal := _said("dpkg", "-x", str(archive), str(partial / "root")):
+            if refusal := _said(partial, "dpkg", "-x", str(archive), str(partial / "root")):
                 raise NotToBeHad(f"dpkg says: {refusal}")
         if not kept.is_dir():  # another process may have been faster
             (partial / "root").rename(kept)
@@ -101,9 +101,10 @@ def _fetch(kept: Path, packages: tuple[str, ...]) -> None:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _said(*words: str) -> str:
+def _said(scratch: Path, *words: str) -> str:
     """Run a command; the end of what it complained of where it failed, nothing where it did not."""
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
+    # What checks the signatures needs a folder that it may write to, which /tmp need not be.
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C", "TMPDIR": str(scratch)}
     done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
     if not done.returncode:
         return ""
