@@ -17,7 +17,6 @@ from tuneloop.promotion import finished_decision
 from tuneloop.values.records import (
     NEXT_STATES,
     AnyTrainingRecord,
-    Claimed,
     Collected,
     Failed,
     RunFile,
@@ -116,14 +115,13 @@ def _history(ledger: Ledger, key: str) -> Iterator[Finding]:
 
 
 def _may_follow(before: AnyTrainingRecord | None, record: AnyTrainingRecord) -> bool:
-    if before is None:
-        return record.generation == 1 and record.state in {"claimed", "abandoned"}
-    if record.generation == before.generation:
+    if before is not None and record.generation == before.generation:
         return record.state in NEXT_STATES[before.state]
-    return (
-        not NEXT_STATES[before.state]
-        and isinstance(record, Claimed)
-        and record.generation == before.generation + 1
+    if before is not None and NEXT_STATES[before.state]:
+        return False
+    # A generation that was marked and never claimed is closed by its first record.
+    return record.state in {"claimed", "abandoned"} and record.generation == (
+        before.generation + 1 if before else 1
     )
 
 

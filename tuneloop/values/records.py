@@ -164,7 +164,7 @@ NEXT_STATES: dict[str, frozenset[str]] = {
     "rejected": frozenset(),
     "abandoned": frozenset(),
 }
-"""Which state may follow which within one generation; an end is followed only by the next one's claim."""
+"""Which state may follow which within one generation; an end is followed only by the beginning of the next one."""
 
 BAD_ENDS = frozenset({"failed", "rejected"})
 """Ends without a model and without a bill (a failed job is not charged)."""
