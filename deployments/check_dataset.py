@@ -13,6 +13,7 @@ from rich.text import Text
 from tuneloop.dataset.captions import CaptionRule
 from tuneloop.dataset.dataset_checks import megabytes
 from tuneloop.dataset.scan import Preflight, preflight
+from tuneloop.dataset.sending import Sending
 from tuneloop.errors import ConfigurationError
 from tuneloop.values.findings import Finding, condensed, errors_in, printable, warnings_in
 from tuneloop.values.recipe_fields import RecipeFields
@@ -45,13 +46,16 @@ def trainer_of(recipe: type[RecipeFields]) -> str:
     return str(recipe.model_fields["trainer"].default)
 
 
-def check_folder(folder: Path, recipe: type[RecipeFields], trigger_word: str | None) -> Preflight:
+def check_folder(
+    folder: Path, recipe: type[RecipeFields], trigger_word: str | None, *, by_provider: bool = False
+) -> Preflight:
     """Look at a folder as a training of this recipe would, with its other settings left at their defaults.
 
     Args:
         folder: Holds the pictures; it is never changed.
         recipe: Whose limits count.
         trigger_word: The word that calls the subject; without it, captions are not searched for it.
+        by_provider: The provider fetches the same zip by itself, so that captions stay as they are.
 
     Raises:
         DatasetError: There is no such folder, or it cannot be listed.
@@ -63,9 +67,9 @@ def check_folder(folder: Path, recipe: type[RecipeFields], trigger_word: str | N
     given: dict[str, Any] = {"instance_prompt": "what the pictures show", "trigger_word": trigger_word}
     defaults = recipe.model_construct(None, **given)
     rule = CaptionRule(
-        trigger_word=trigger_word,
-        instance_prompt=defaults.fallback_caption,
-        provider_captions=defaults.provider_captions,
+        trigger_word=None if by_provider else trigger_word,
+        instance_prompt=None if by_provider else defaults.fallback_caption,
+        provider_captions=by_provider or defaults.provider_captions,
     )
     columns = (TextColumn("Looking at pictures"), BarColumn(), MofNCompleteColumn(), _Rate())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
@@ -77,6 +81,7 @@ def check_folder(folder: Path, recipe: type[RecipeFields], trigger_word: str | N
             pairs=recipe.edit_pairs,
             known={},
             on_progress=lambda done, total: progress.update(task, completed=done, total=total),
+            sending=Sending(by_provider=by_provider, trigger_word=trigger_word if by_provider else None),
         )
 
 

@@ -109,7 +109,7 @@ def webhooks(
 @app.command()
 def check(
     dataset: Annotated[
-        str, typer.Argument(help="Folder of pictures with captions, a zip, or s3://bucket/prefix.")
+        str, typer.Argument(help="Folder of pictures with captions, a zip or its address, or s3://bucket/prefix.")
     ],
     provider: Annotated[str, typer.Option(help="Whose limits count: segmind or bfl.")],
     trainer: Annotated[
@@ -135,14 +135,16 @@ def check(
         recipe_of,
         show_check,
     )
+    from tuneloop.providers.capability_table import PROVIDERS  # noqa: PLC0415 - as above
     from tuneloop.sources.opening import opened  # noqa: PLC0415 - as above
 
     recipe = recipe_of(provider, trainer)
-    with opened(dataset) as source:
-        found = check_folder(source.folder, recipe, trigger_word)
+    fetching = {client.name for client in PROVIDERS if client.capabilities.public_url}
+    with opened(dataset, provider_fetches=recipe.provider in fetching) as source:
+        found = check_folder(source.folder, recipe, trigger_word, by_provider=source.public is not None)
+    show_check(found, recipe, Console())
     if json_file is not None:
         json_file.write_text(json.dumps(check_document(found, dataset, recipe), indent=1) + "\n")
-    show_check(found, recipe, Console())
     sys.exit(exit_code(found, strict=strict))
 
 

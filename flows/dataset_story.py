@@ -15,6 +15,7 @@ from tuneloop.dataset.captions import CaptionRule
 from tuneloop.dataset.copies import make_copies
 from tuneloop.dataset.keep import load_manifest, store_pictures
 from tuneloop.dataset.scan import Preflight, ScannedDataset, preflight, refusal
+from tuneloop.dataset.sending import Sending
 from tuneloop.errors import ConfigurationError, DatasetError
 from tuneloop.evaluation.dataset_page import write_dataset_page
 from tuneloop.sources.opening import opened
@@ -70,15 +71,21 @@ def looked_at(
                 "be changed; name a folder, or leave normalise empty"
             )
         # Captions of a zip that the provider fetches by itself cannot be mended, only read.
-        as_they_are = adopted or source.public is not None
+        by_provider = source.public is not None
+        as_they_are = adopted or by_provider
         rule = CaptionRule(
             trigger_word=None if as_they_are else recipe.trigger,
             instance_prompt=None if as_they_are else recipe.fallback_caption,
             provider_captions=as_they_are or recipe.provider_captions,
         )
-        known = inspection_cache.load(desk.store, source.label)
         found = preflight(
-            source.folder, rule, recipe.profile, pairs=recipe.edit_pairs, known=known, on_progress=on_progress
+            source.folder,
+            rule,
+            recipe.profile,
+            pairs=recipe.edit_pairs,
+            known=inspection_cache.load(desk.store, source.label),
+            on_progress=on_progress,
+            sending=Sending(recipe.normalise, by_provider, recipe.trigger if by_provider else None),
         )
         yield Looked(found, source.label, source.public)
 
