@@ -202,6 +202,7 @@ FAULTS = [
         write("01.txt", "ROBOX " + "a" * 50),
         DatasetProfile(longest_caption=40),
     ),
+    Fault("long-caption", "warning", "01.txt", write("01.txt", "ROBOX " + "a" * 2000)),
     Fault("table-format", "error", "metadata.parquet", write("metadata.parquet", "PAR1")),
     Fault(
         "two-tables",
@@ -214,6 +215,7 @@ FAULTS = [
     Fault("table-orphan", "error", "metadata.jsonl", table({"file_name": "gone.png", "text": "ROBOX"})),
     Fault("table-without-picture", "warning", "metadata.jsonl", all_of(table(), write("x.png", distinct(50)))),
     Fault("table-column", "warning", "metadata.jsonl", renamed_column("text", "prompt")),
+    Fault("table-columns", "error", "metadata.jsonl", renamed_column("file_name", "image")),
     Fault("table-without-captions", "warning", "metadata.jsonl", column_gone),
     Fault("too-few", "error", None, nothing, DatasetProfile(fewest_pictures=13)),
     Fault("too-many", "error", None, nothing, DatasetProfile(most_pictures=11)),

@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from tuneloop.dataset.pairs import half_of, pair_findings
-from tuneloop.dataset.walking import Found, Walk, walk
+from tuneloop.dataset.walking import Found, Walk, composed, walk
 from tuneloop.values.findings import Finding, error, some_names, warning
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def _bare(file: Found) -> str:
 
 
 def _within(folder: str, name: str) -> str:
-    return f"{folder}/{name}" if folder else name
+    return composed(f"{folder}/{name}" if folder else name)
 
 
 def _owner(picture: Found, *, pairs: bool) -> str:
