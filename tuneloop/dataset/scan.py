@@ -99,15 +99,13 @@ def preflight(
 ) -> Preflight:
     """Find everything that is wrong with a folder of pictures. The folder itself is never changed.
 
-    Every picture is hashed, and decoded in full unless its content is known.
-
     Args:
         folder: Holds jpg, png and webp files, also in subfolders, and their captions: a `.txt` or `.caption`
             of the same name beside those that have one, or a `metadata.jsonl` or `metadata.csv`.
         rule: Turns what is written beside a picture into the caption that is sent.
         profile: What the trainer takes.
         pairs: The pictures are edit pairs, `NN_start` and `NN_end`.
-        known: What earlier looks have found, by sha256.
+        known: What earlier looks have found, by sha256: such pictures are hashed, and not decoded again.
         on_progress: Told (pictures done, pictures in all) after each picture.
         sending: What is done to pictures and captions before the trainer sees them.
 
@@ -118,8 +116,7 @@ def preflight(
     captions = gather_captions(listing)
     taken, unusable = _look_at_all(listing, captions, rule, known, on_progress)
     manifest = _manifest(listing, taken, pairs=pairs)
-    zip_bytes = archive_size(manifest.items)
-    found = [
+    found = (
         *listing.findings,
         *number_findings(len(listing.pictures), profile),
         *captions.findings,
@@ -128,8 +125,8 @@ def preflight(
         *(one for kept in taken for one in picture_findings(kept.facts, kept.picture.name, profile)),
         *format_findings(taken, profile),
         *(pair_likeness_findings(taken) if pairs else likeness_findings(taken)),
-        *size_findings(zip_bytes, profile),
-    ]
+        *size_findings(archive_size(manifest.items), profile),
+    )
     findings = list(as_sent(found, profile, sending))
     return Preflight(
         findings=(*errors_in(findings), *warnings_in(findings)),
@@ -138,7 +135,7 @@ def preflight(
         pictures=len(listing.pictures),
         captions=sum(bool(caption.text.strip()) for caption in captions.by_owner.values()),
         size_bytes=manifest.size_bytes,
-        zip_bytes=zip_bytes,
+        zip_bytes=archive_size(manifest.items),
     )
 
 
