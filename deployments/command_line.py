@@ -132,15 +132,13 @@ def check(
         check_document,
         check_folder,
         exit_code,
+        opened_in_sight,
         recipe_of,
         show_check,
     )
-    from tuneloop.providers.capability_table import PROVIDERS  # noqa: PLC0415 - as above
-    from tuneloop.sources.opening import opened  # noqa: PLC0415 - as above
 
     recipe = recipe_of(provider, trainer)
-    fetching = {client.name for client in PROVIDERS if client.capabilities.public_url}
-    with opened(dataset, provider_fetches=recipe.provider in fetching) as source:
+    with opened_in_sight(dataset, recipe) as source:
         found = check_folder(source.folder, recipe, trigger_word, by_provider=source.public is not None)
     show_check(found, recipe, Console())
     if json_file is not None:

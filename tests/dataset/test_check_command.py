@@ -135,6 +135,28 @@ def test_folder_that_is_not_there_is_told(folder: Path) -> None:
     assert "there is no such folder; check the path" in done.stderr
 
 
+def test_what_many_files_share_is_said_once_in_the_table_and_for_each_file_in_the_json(folder: Path) -> None:
+    for number in range(40):
+        (folder / f"{number:02d}.jpg").write_bytes(b"no picture")
+    done = check(folder, "--provider", "segmind", "--json", str(folder / "found"))
+    lines = done.stdout.splitlines()
+    assert sum("is not a picture" in line for line in lines) == 1
+    assert sum(".jpg" in line for line in lines) == 10
+    assert any("and 30 more like it" in line for line in lines)
+    assert len(lines) < 40
+    reasons = [one["reason"] for one in json.loads((folder / "found").read_text())["findings"]]
+    assert reasons.count("is not a picture") == 40
+    assert done.stderr == ""
+
+
+def test_findings_are_shown_though_the_json_cannot_be_written(folder: Path) -> None:
+    fill_cleanly(folder)
+    done = check(folder, "--provider", "segmind", "--json", str(folder / "nowhere" / "found"))
+    assert done.returncode == 2
+    assert "Can be used" in done.stdout
+    assert "No such file or directory" in done.stderr
+
+
 def test_nothing_is_written(folder: Path) -> None:
     fill_cleanly(folder)
     before = sorted(folder.parent.rglob("*"))
