@@ -52,7 +52,13 @@ class Looked:
 
 @contextmanager
 def looked_at(
-    desk: Desk, dataset: str, recipe: RecipeFields, on_progress: Progress | None = None, *, adopted: bool = False
+    desk: Desk,
+    dataset: str,
+    recipe: RecipeFields,
+    on_progress: Progress | None = None,
+    *,
+    on_fetch: Callable[[int, int | None], None] | None = None,
+    adopted: bool = False,
 ) -> Iterator[Looked]:
     """Open a dataset and find everything that is wrong with it; nothing is written.
 
@@ -61,10 +67,11 @@ def looked_at(
         dataset: A folder, a zip, a public address or `s3://…`.
         recipe: Whose limits and caption rules count.
         on_progress: Told (pictures done, pictures in all).
+        on_fetch: Told (bytes done, bytes in all) while something is fetched or unpacked.
         adopted: The model was trained elsewhere: captions are taken as they are.
     """
     fetches = desk.provider.capabilities.public_url and not adopted
-    with opened(dataset, client_for=desk.bucket_client, provider_fetches=fetches) as source:
+    with opened(dataset, client_for=desk.bucket_client, provider_fetches=fetches, on_progress=on_fetch) as source:
         if source.public is not None and recipe.normalise is not None:
             raise ConfigurationError(
                 f"recipe.normalise: {desk.provider.name} fetches {source.label} by itself, so nothing in it can "

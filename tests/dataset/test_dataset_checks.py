@@ -161,6 +161,7 @@ FAULTS = [
     Fault("special-file", "error", "pipe", lambda folder: os.mkfifo(folder / "pipe")),
     Fault("name", "error", "\\udcff.png", lambda folder: (folder / "\udcff.png").write_bytes(b"")),
     Fault("unsupported-picture", "error", "a.HEIC", write("a.HEIC", "")),
+    Fault("unsupported-picture", "error", "a.jpe", write("a.jpe", "")),
     Fault("shared-name", "error", "00.jpg", write("00.jpg", distinct(50, picture_format="JPEG"))),
     Fault("same-file-name", "warning", None, add("b/00.png", distinct(50), "ROBOX b")),
     Fault("no-pictures", "error", None, remove("*")),

@@ -17,9 +17,10 @@ PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 CAPTION_SUFFIXES = frozenset({".txt", ".caption"})
 TABLE_NAMES = frozenset({"metadata.jsonl", "metadata.csv", "metadata.parquet"})
 """Caption tables of a Hugging Face imagefolder."""
-_OTHER_PICTURE_SUFFIXES = frozenset(
-    {".avif", ".bmp", ".dng", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jxl", ".tif", ".tiff"}
-)
+_OTHER_PICTURE_SUFFIXES = frozenset({
+    ".apng", ".avif", ".bmp", ".dng", ".gif", ".heic", ".heif", ".jfi", ".jfif", ".jif", ".jp2", ".jpe", ".jxl",
+    ".tif", ".tiff",
+})  # fmt: skip
 
 
 class PictureFile(NamedTuple):

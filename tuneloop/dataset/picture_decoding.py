@@ -37,6 +37,8 @@ _HARMLESS = (
     "Unsupported color conversion",
 )
 """What simplejpeg says of files that viewers show whole, and some phones write. Pillow has to judge them."""
+_LONG_TEXT = ("Decompressed data too large", "Too much memory used in text chunks")
+"""What Pillow says of a PNG whose texts are longer than it unpacks. Copying it would not help."""
 _OTHER_BRANDS = {b"heic": "HEIC", b"heix": "HEIC", b"hevc": "HEIC", b"mif1": "HEIF", b"msf1": "HEIF"}
 """Formats that Pillow does not know, by what stands at byte 8."""
 
@@ -92,6 +94,9 @@ def decode(data: bytes, name: str) -> Decoded:
     except UnidentifiedImageError as error:
         raise _broken(name, "its header cannot be read") from error
     except Exception as error:  # Broken bytes make decoders raise anything, SyntaxError included.
+        if str(error).startswith(_LONG_TEXT):
+            reason = "holds a text, such as a workflow, that is longer than the trainers' libraries read"
+            raise unusable("long-text", name, reason, "save it again without comments") from error
         raise _broken(name, str(error)) from error
 
 
