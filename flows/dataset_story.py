@@ -20,10 +20,11 @@ from tuneloop.errors import ConfigurationError, DatasetError
 from tuneloop.evaluation.dataset_page import write_dataset_page
 from tuneloop.sources.opening import opened
 from tuneloop.values.dataset import DatasetManifest, PublicDataset
-from tuneloop.values.findings import errors_in
+from tuneloop.values.findings import condensed, errors_in
 from tuneloop.values.recipe_fields import RecipeFields
 
 Progress = Callable[[int, int], None]
+_OF_EACH_LOGGED = 10
 
 
 @dataclass(frozen=True)
@@ -111,8 +112,9 @@ def brought_in(desk: Desk, looked: Looked, model: str, recipe: RecipeFields, on_
         DatasetError: It cannot be used. The page names every finding all the same.
     """
     inspection_cache.keep(desk.store, looked.source, looked.found.facts.values())
-    for finding in looked.found.findings:
-        get_run_logger().warning("%s: %s", finding.severity, finding.sentence)
+    for finding, more in condensed(looked.found.findings, _OF_EACH_LOGGED):
+        rest = f" (and {more:,} more like it)" if more else ""
+        get_run_logger().warning("%s: %s%s", finding.severity, finding.sentence, rest)
     if looked.found.dataset is None:
         _show(desk, looked, model, None)
     dataset = looked.dataset

@@ -144,7 +144,7 @@ def test_table_without_names_is_told_in_one_error_however_long_it_is(folder: Pat
     (told,) = errors_of(folder)
     assert told == (
         "metadata.jsonl: has no column file_name, so that its lines name no picture (its columns: image, text); "
-        "rename the pictures' column to file_name"
+        "rename the pictures' column to file_name, or remove the table"
     )
 
 

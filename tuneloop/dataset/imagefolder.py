@@ -74,13 +74,8 @@ def read_table(table: Found) -> Table:
     if read and all(_FILE_COLUMN not in values for _, values in read):
         there = _spelled({name for _, values in read for name in values})
         reason = f"has no column {_FILE_COLUMN}, so that its lines name no picture (its columns: {there})"
-        return Table(
-            [],
-            [
-                *findings,
-                error("table-columns", table.name, reason, f"rename the pictures' column to {_FILE_COLUMN}"),
-            ],
-        )
+        remedy = f"rename the pictures' column to {_FILE_COLUMN}, or remove the table"
+        return Table([], [*findings, error("table-columns", table.name, reason, remedy)])
     column, column_findings = _caption_column(table, [values for _, values in read])
     findings += column_findings
     rows = []
