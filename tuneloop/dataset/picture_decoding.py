@@ -21,12 +21,11 @@ from tuneloop.dataset.picture_structure import (
 )
 from tuneloop.dataset.png_structure import PNG_SIGNATURE, walk_png
 from tuneloop.dataset.unusable import PictureUnusable, unusable
+from tuneloop.turning import orientation_of
 from tuneloop.values.dataset import PictureFormat
 
 LARGEST_PICTURE_PX = 100_000_000
 """Pixels per picture. Above it a small file can be made to fill the memory."""
-_EXIF_ORIENTATION = 0x0112
-_ORIENTATIONS = range(1, 9)
 _JPEG_ENDING = b"\xff\xd9"
 _HARMLESS = (
     "Invalid SOS parameters",
@@ -144,7 +143,8 @@ def _decoded(picture: Image.Image, data: bytes) -> Decoded:
         width_px=picture.width,
         height_px=picture.height,
         format=picture_format,
-        orientation=_orientation(picture),
+        # Once everything is read: a PNG may hold it behind its pixels.
+        orientation=orientation_of(picture),
         mode=mode,
         alpha=pixels.brightness.alpha,
         bits=pixels.bits,
@@ -183,15 +183,6 @@ def _webp(picture: Image.Image, data: bytes) -> _Pixels:
     frames = getattr(picture, "n_frames", 1)
     picture.load()
     return _Pixels(brightness_of(picture), bits=8, frames=frames, trailing_bytes=trailing_bytes)
-
-
-def _orientation(picture: Image.Image) -> int:
-    """What EXIF says, once everything is read: a PNG may hold it behind its pixels."""
-    try:
-        orientation = picture.getexif().get(_EXIF_ORIENTATION, 1)
-    except Exception:  # noqa: BLE001  Viewers show a picture with broken EXIF data as it is stored.
-        return 1
-    return orientation if orientation in _ORIENTATIONS else 1
 
 
 def _too_many_pixels(name: str) -> PictureUnusable:
