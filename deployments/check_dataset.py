@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from rich.console import Console, Group, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TransferSpeedColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
 from tuneloop.dataset.captions import CaptionRule
 from tuneloop.dataset.dataset_checks import megabytes
 from tuneloop.dataset.scan import Preflight, preflight
+from tuneloop.dataset.sending import Sending
 from tuneloop.errors import ConfigurationError
 from tuneloop.values.findings import Finding, condensed, errors_in, printable, warnings_in
 from tuneloop.values.recipe_fields import RecipeFields
 from tuneloop.values.recipes import Recipe
+
+if TYPE_CHECKING:
+    from tuneloop.sources.opening import Opened
 
 _OF_EACH_CHECK = 10
 _CLEAN, _WARNINGS, _ERRORS = 0, 1, 2
@@ -45,13 +60,40 @@ def trainer_of(recipe: type[RecipeFields]) -> str:
     return str(recipe.model_fields["trainer"].default)
 
 
-def check_folder(folder: Path, recipe: type[RecipeFields], trigger_word: str | None) -> Preflight:
+@contextmanager
+def opened_in_sight(dataset: str, recipe: type[RecipeFields]) -> Iterator[Opened]:
+    """Open a dataset as a run would, with a bar while it is fetched. See `tuneloop.sources.opening.opened`."""
+    # Both take a second to import, and a folder that is looked at by a program needs neither.
+    from tuneloop.providers.capability_table import PROVIDERS  # noqa: PLC0415
+    from tuneloop.sources.opening import opened  # noqa: PLC0415
+
+    fetching = {client.name for client in PROVIDERS if client.capabilities.public_url}
+    columns = (TextColumn("Fetching"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with ExitStack() as stack:
+        with _bar(*columns) as progress:
+            task = progress.add_task("", total=None, visible=False)
+            source = stack.enter_context(
+                opened(
+                    dataset,
+                    provider_fetches=recipe.provider in fetching,
+                    on_progress=lambda done, total: progress.update(
+                        task, completed=done, total=total, visible=True
+                    ),
+                )
+            )
+        yield source
+
+
+def check_folder(
+    folder: Path, recipe: type[RecipeFields], trigger_word: str | None, *, by_provider: bool = False
+) -> Preflight:
     """Look at a folder as a training of this recipe would, with its other settings left at their defaults.
 
     Args:
         folder: Holds the pictures; it is never changed.
         recipe: Whose limits count.
         trigger_word: The word that calls the subject; without it, captions are not searched for it.
+        by_provider: The provider fetches the same zip by itself, so that captions stay as they are.
 
     Raises:
         DatasetError: There is no such folder, or it cannot be listed.
@@ -63,12 +105,12 @@ def check_folder(folder: Path, recipe: type[RecipeFields], trigger_word: str | N
     given: dict[str, Any] = {"instance_prompt": "what the pictures show", "trigger_word": trigger_word}
     defaults = recipe.model_construct(None, **given)
     rule = CaptionRule(
-        trigger_word=trigger_word,
-        instance_prompt=defaults.fallback_caption,
-        provider_captions=defaults.provider_captions,
+        trigger_word=None if by_provider else trigger_word,
+        instance_prompt=None if by_provider else defaults.fallback_caption,
+        provider_captions=by_provider or defaults.provider_captions,
     )
     columns = (TextColumn("Looking at pictures"), BarColumn(), MofNCompleteColumn(), _Rate())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with _bar(*columns) as progress:
         task = progress.add_task("", total=None)
         return preflight(
             folder,
@@ -77,6 +119,7 @@ def check_folder(folder: Path, recipe: type[RecipeFields], trigger_word: str | N
             pairs=recipe.edit_pairs,
             known={},
             on_progress=lambda done, total: progress.update(task, completed=done, total=total),
+            sending=Sending(by_provider=by_provider, trigger_word=trigger_word if by_provider else None),
         )
 
 
@@ -114,6 +157,12 @@ def check_document(found: Preflight, folder: str, recipe: type[RecipeFields]) ->
     }
 
 
+def _bar(*columns: ProgressColumn) -> Progress:
+    """A bar that is gone afterwards. Where nobody watches, there is none."""
+    console = Console(stderr=True)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
 class _Rate(ProgressColumn):
     """Pictures per second."""
 
@@ -122,13 +171,21 @@ class _Rate(ProgressColumn):
 
 
 def _table(title: str, colour: str, findings: tuple[Finding, ...]) -> RenderableType:
-    table = Table(expand=True, show_lines=True)
+    """One part for each check; what stands in the row above already is not said again."""
+    table = Table(expand=True)
     table.add_column("file", ratio=3, overflow="fold")
     table.add_column("reason", ratio=5, overflow="fold")
     table.add_column("remedy", ratio=4, overflow="fold")
+    above = ("", "", "")
     for finding, more in condensed(findings, _OF_EACH_CHECK):
+        row = (finding.check, finding.reason, finding.remedy)
+        if row[0] != above[0]:
+            table.add_section()
+            above = (row[0], "", "")
         file = Text("(dataset)", "dim") if finding.file is None else Text(printable(finding.file))
-        table.add_row(file, Text(printable(finding.reason)), Text(printable(finding.remedy)))
+        said = ("" if new == old else printable(new) for new, old in zip(row[1:], above[1:], strict=True))
+        table.add_row(file, *(Text(text) for text in said))
+        above = row
         if more:
             table.add_row(Text(""), Text(f"and {more} more like it"), Text(""))
     return Group(Text(title, f"bold {colour}"), table)

@@ -109,7 +109,7 @@ def webhooks(
 @app.command()
 def check(
     dataset: Annotated[
-        str, typer.Argument(help="Folder of pictures with captions, a zip, or s3://bucket/prefix.")
+        str, typer.Argument(help="Folder of pictures with captions, a zip or its address, or s3://bucket/prefix.")
     ],
     provider: Annotated[str, typer.Option(help="Whose limits count: segmind or bfl.")],
     trainer: Annotated[
@@ -132,17 +132,17 @@ def check(
         check_document,
         check_folder,
         exit_code,
+        opened_in_sight,
         recipe_of,
         show_check,
     )
-    from tuneloop.sources.opening import opened  # noqa: PLC0415 - as above
 
     recipe = recipe_of(provider, trainer)
-    with opened(dataset) as source:
-        found = check_folder(source.folder, recipe, trigger_word)
+    with opened_in_sight(dataset, recipe) as source:
+        found = check_folder(source.folder, recipe, trigger_word, by_provider=source.public is not None)
+    show_check(found, recipe, Console())
     if json_file is not None:
         json_file.write_text(json.dumps(check_document(found, dataset, recipe), indent=1) + "\n")
-    show_check(found, recipe, Console())
     sys.exit(exit_code(found, strict=strict))
 
 

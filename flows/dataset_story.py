@@ -15,14 +15,16 @@ from tuneloop.dataset.captions import CaptionRule
 from tuneloop.dataset.copies import make_copies
 from tuneloop.dataset.keep import load_manifest, store_pictures
 from tuneloop.dataset.scan import Preflight, ScannedDataset, preflight, refusal
+from tuneloop.dataset.sending import Sending
 from tuneloop.errors import ConfigurationError, DatasetError
 from tuneloop.evaluation.dataset_page import write_dataset_page
 from tuneloop.sources.opening import opened
 from tuneloop.values.dataset import DatasetManifest, PublicDataset
-from tuneloop.values.findings import errors_in
+from tuneloop.values.findings import condensed, errors_in
 from tuneloop.values.recipe_fields import RecipeFields
 
 Progress = Callable[[int, int], None]
+_OF_EACH_LOGGED = 10
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,13 @@ class Looked:
 
 @contextmanager
 def looked_at(
-    desk: Desk, dataset: str, recipe: RecipeFields, on_progress: Progress | None = None, *, adopted: bool = False
+    desk: Desk,
+    dataset: str,
+    recipe: RecipeFields,
+    on_progress: Progress | None = None,
+    *,
+    on_fetch: Callable[[int, int | None], None] | None = None,
+    adopted: bool = False,
 ) -> Iterator[Looked]:
     """Open a dataset and find everything that is wrong with it; nothing is written.
 
@@ -60,25 +68,32 @@ def looked_at(
         dataset: A folder, a zip, a public address or `s3://…`.
         recipe: Whose limits and caption rules count.
         on_progress: Told (pictures done, pictures in all).
+        on_fetch: Told (bytes done, bytes in all) while something is fetched or unpacked.
         adopted: The model was trained elsewhere: captions are taken as they are.
     """
     fetches = desk.provider.capabilities.public_url and not adopted
-    with opened(dataset, client_for=desk.bucket_client, provider_fetches=fetches) as source:
+    with opened(dataset, client_for=desk.bucket_client, provider_fetches=fetches, on_progress=on_fetch) as source:
         if source.public is not None and recipe.normalise is not None:
             raise ConfigurationError(
                 f"recipe.normalise: {desk.provider.name} fetches {source.label} by itself, so nothing in it can "
                 "be changed; name a folder, or leave normalise empty"
             )
         # Captions of a zip that the provider fetches by itself cannot be mended, only read.
-        as_they_are = adopted or source.public is not None
+        by_provider = source.public is not None
+        as_they_are = adopted or by_provider
         rule = CaptionRule(
             trigger_word=None if as_they_are else recipe.trigger,
             instance_prompt=None if as_they_are else recipe.fallback_caption,
             provider_captions=as_they_are or recipe.provider_captions,
         )
-        known = inspection_cache.load(desk.store, source.label)
         found = preflight(
-            source.folder, rule, recipe.profile, pairs=recipe.edit_pairs, known=known, on_progress=on_progress
+            source.folder,
+            rule,
+            recipe.profile,
+            pairs=recipe.edit_pairs,
+            known=inspection_cache.load(desk.store, source.label),
+            on_progress=on_progress,
+            sending=Sending(recipe.normalise, by_provider, recipe.trigger if by_provider else None),
         )
         yield Looked(found, source.label, source.public)
 
@@ -97,8 +112,9 @@ def brought_in(desk: Desk, looked: Looked, model: str, recipe: RecipeFields, on_
         DatasetError: It cannot be used. The page names every finding all the same.
     """
     inspection_cache.keep(desk.store, looked.source, looked.found.facts.values())
-    for finding in looked.found.findings:
-        get_run_logger().warning("%s: %s", finding.severity, finding.sentence)
+    for finding, more in condensed(looked.found.findings, _OF_EACH_LOGGED):
+        rest = f" (and {more:,} more like it)" if more else ""
+        get_run_logger().warning("%s: %s%s", finding.severity, finding.sentence, rest)
     if looked.found.dataset is None:
         _show(desk, looked, model, None)
     dataset = looked.dataset

@@ -63,9 +63,10 @@ _TRIED_AGAIN: dict[str, Any] = {
 @task(name="scan-dataset", task_run_name="scan-dataset", cache_policy=NO_CACHE)
 def scan_dataset(desk: Desk, wish: Wish) -> tuple[DatasetManifest, PublicDataset | None]:
     """Check every picture and caption, and bring all of it into the store under its digests."""
+    fetching = Bar(f"fetched-{wish.model}", "Dataset fetched", "bytes")
     checking = Bar(f"checked-{wish.model}", "Pictures checked", "pictures")
     storing = Bar(f"stored-{wish.model}", "Pictures into the store", "pictures")
-    with looked_at(desk, wish.dataset, wish.recipe, checking.show) as looked:
+    with looked_at(desk, wish.dataset, wish.recipe, checking.show, on_fetch=fetching.show) as looked:
         brought_in(desk, looked, wish.model, wish.recipe, storing.show)
         manifest = looked.dataset.manifest
     get_run_logger().info(

@@ -10,10 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.sources.public_server import Shelf, serving
+from tests.sources.zips import zipped
+
 from .pictures import distinct, fill_cleanly, fill_cleanly_with_pairs
+from .planted.scenes import saved, scene, turned
 
 
-def check(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def check(folder: Path | str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "deployments.command_line", "check", str(folder), *arguments],
         env={**os.environ, "COLUMNS": "80", "PREFECT_API_URL": "http://127.0.0.1:9/nobody"},
@@ -105,10 +109,52 @@ def test_what_does_not_exist_is_told(folder: Path, arguments: tuple[str, ...], s
     assert done.stdout == ""
 
 
+def test_zip_that_the_provider_would_fetch_by_itself_is_judged_as_it_is(folder: Path) -> None:
+    fill_cleanly(folder)
+    (folder / "00.png").write_bytes(saved(scene(1, 300, 400), "PNG", exif=turned(6)))
+    shelf = Shelf()
+    files = {file.name: file.read_bytes() for file in folder.iterdir()}
+    with serving(shelf) as url:
+        shelf.body = zipped(files)
+        there = check(url, "--provider", "segmind", "--trigger-word", "TEABOT", "--json", str(folder / "found"))
+        here = check(url, "--provider", "bfl", "--trigger-word", "TEABOT")
+        shelf.body = zipped({f"pictures/{name}": data for name, data in files.items()})
+        in_a_folder = check(url, "--provider", "segmind")
+    findings = {one["check"]: one for one in json.loads((folder / "found").read_text())["findings"]}
+    assert findings.keys() == {"exif-rotation", "trigger-absent"}
+    assert "zip anew" in findings["exif-rotation"]["remedy"]
+    assert "put in front" not in findings["trigger-absent"]["reason"]
+    assert (there.returncode, here.returncode, in_a_folder.returncode) == (0, 0, 2)
+    assert "turned copy" in " ".join(here.stdout.split())
+    assert "is in a folder; zip the pictures flat" in in_a_folder.stderr
+
+
 def test_folder_that_is_not_there_is_told(folder: Path) -> None:
     done = check(folder / "no", "--provider", "bfl")
     assert (done.returncode, done.stdout) == (2, "")
     assert "there is no such folder; check the path" in done.stderr
+
+
+def test_what_many_files_share_is_said_once_in_the_table_and_for_each_file_in_the_json(folder: Path) -> None:
+    for number in range(40):
+        (folder / f"{number:02d}.jpg").write_bytes(b"no picture")
+    done = check(folder, "--provider", "segmind", "--json", str(folder / "found"))
+    lines = done.stdout.splitlines()
+    assert sum("is not a picture" in line for line in lines) == 1
+    assert sum(".jpg" in line for line in lines) == 10
+    assert any("and 30 more like it" in line for line in lines)
+    assert len(lines) < 40
+    reasons = [one["reason"] for one in json.loads((folder / "found").read_text())["findings"]]
+    assert reasons.count("is not a picture") == 40
+    assert done.stderr == ""
+
+
+def test_findings_are_shown_though_the_json_cannot_be_written(folder: Path) -> None:
+    fill_cleanly(folder)
+    done = check(folder, "--provider", "segmind", "--json", str(folder / "nowhere" / "found"))
+    assert done.returncode == 2
+    assert "Can be used" in done.stdout
+    assert "No such file or directory" in done.stderr
 
 
 def test_nothing_is_written(folder: Path) -> None:

@@ -26,6 +26,7 @@ from tuneloop.dataset import (
 )
 from tuneloop.dataset.captions import LARGEST_CAPTION_BYTES, CaptionRule
 from tuneloop.dataset.scan import Preflight, preflight
+from tuneloop.dataset.sending import PACKED_HERE, Sending
 from tuneloop.values.dataset_profile import DatasetProfile
 from tuneloop.values.findings import Severity
 
@@ -38,6 +39,8 @@ RULE = CaptionRule(trigger_word="ROBOX", instance_prompt="a photo of ROBOX", pro
 NOTHING_TO_SAY = RULE.model_copy(update={"instance_prompt": None})
 PAIR_RULE = CaptionRule(trigger_word=None, instance_prompt="a hat", provider_captions=False)
 ANY = DatasetProfile()
+AS_IT_IS = CaptionRule(trigger_word=None, instance_prompt=None, provider_captions=True)
+BY_PROVIDER = Sending(by_provider=True, trigger_word="ROBOX")
 
 
 class Fault(NamedTuple):
@@ -50,6 +53,7 @@ class Fault(NamedTuple):
     profile: DatasetProfile = ANY
     rule: CaptionRule = RULE
     pairs: bool = False
+    sending: Sending = PACKED_HERE
 
 
 def write(name: str, content: str | bytes) -> Callable[[Path], object]:
@@ -102,10 +106,13 @@ def table(*rows: object, name: str = "metadata.jsonl") -> Callable[[Path], objec
     return all_of(remove("*.txt"), write(name, "\n".join(lines)))
 
 
-def renamed_column(folder: Path) -> None:
-    table()(folder)
-    path = folder / "metadata.jsonl"
-    path.write_text(path.read_text().replace('"text"', '"prompt"'))
+def renamed_column(name: str, other: str) -> Callable[[Path], object]:
+    def plant(folder: Path) -> None:
+        table()(folder)
+        path = folder / "metadata.jsonl"
+        path.write_text(path.read_text().replace(f'"{name}"', f'"{other}"'))
+
+    return plant
 
 
 def column_gone(folder: Path) -> None:
@@ -154,6 +161,7 @@ FAULTS = [
     Fault("special-file", "error", "pipe", lambda folder: os.mkfifo(folder / "pipe")),
     Fault("name", "error", "\\udcff.png", lambda folder: (folder / "\udcff.png").write_bytes(b"")),
     Fault("unsupported-picture", "error", "a.HEIC", write("a.HEIC", "")),
+    Fault("unsupported-picture", "error", "a.jpe", write("a.jpe", "")),
     Fault("shared-name", "error", "00.jpg", write("00.jpg", distinct(50, picture_format="JPEG"))),
     Fault("same-file-name", "warning", None, add("b/00.png", distinct(50), "ROBOX b")),
     Fault("no-pictures", "error", None, remove("*")),
@@ -178,6 +186,16 @@ FAULTS = [
     Fault("same-captions", "warning", None, caption_all("a photo of ROBOX")),
     Fault("trigger-absent", "warning", "01.txt", write("01.txt", "a robot")),
     Fault("trigger-twice", "warning", "01.txt", write("01.txt", "ROBOX and ROBOX")),
+    Fault("trigger-absent", "warning", "01.txt", write("01.txt", "a robot"), rule=AS_IT_IS, sending=BY_PROVIDER),
+    Fault(
+        "caption-unread",
+        "warning",
+        "01.caption",
+        lambda folder: (folder / "01.txt").rename(folder / "01.caption"),
+        rule=AS_IT_IS,
+        sending=BY_PROVIDER,
+    ),
+    Fault("caption-unread", "warning", None, table(), rule=AS_IT_IS, sending=BY_PROVIDER),
     Fault(
         "long-caption",
         "warning",
@@ -185,6 +203,7 @@ FAULTS = [
         write("01.txt", "ROBOX " + "a" * 50),
         DatasetProfile(longest_caption=40),
     ),
+    Fault("long-caption", "warning", "01.txt", write("01.txt", "ROBOX " + "a" * 2000)),
     Fault("table-format", "error", "metadata.parquet", write("metadata.parquet", "PAR1")),
     Fault(
         "two-tables",
@@ -196,7 +215,8 @@ FAULTS = [
     Fault("table-line", "error", "metadata.jsonl", table({"file_name": "../00.png", "text": "ROBOX"})),
     Fault("table-orphan", "error", "metadata.jsonl", table({"file_name": "gone.png", "text": "ROBOX"})),
     Fault("table-without-picture", "warning", "metadata.jsonl", all_of(table(), write("x.png", distinct(50)))),
-    Fault("table-column", "warning", "metadata.jsonl", renamed_column),
+    Fault("table-column", "warning", "metadata.jsonl", renamed_column("text", "prompt")),
+    Fault("table-columns", "error", "metadata.jsonl", renamed_column("file_name", "image")),
     Fault("table-without-captions", "warning", "metadata.jsonl", column_gone),
     Fault("too-few", "error", None, nothing, DatasetProfile(fewest_pictures=13)),
     Fault("too-many", "error", None, nothing, DatasetProfile(most_pictures=11)),
@@ -236,7 +256,7 @@ FAULTS = [
 def looked_at(fault: Fault, folder: Path) -> Preflight:
     (fill_cleanly_with_pairs if fault.pairs else fill_cleanly)(folder)
     fault.plant(folder)
-    return preflight(folder, fault.rule, fault.profile, pairs=fault.pairs, known={})
+    return preflight(folder, fault.rule, fault.profile, pairs=fault.pairs, known={}, sending=fault.sending)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=[f"{number}-{fault.check}" for number, fault in enumerate(FAULTS)])

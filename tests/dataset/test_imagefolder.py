@@ -118,7 +118,14 @@ def test_broken_line_is_named_by_its_number(folder: Path, line: str, said: str) 
     [
         ("file_name,text\n1.png,a cup,more\n", "line 2 has more fields than the first line"),
         ('file_name,text\n1.png,"a cup\n', "is no CSV (unexpected end of data)"),
-        ("name,text\n1.png,a cup\n", "line 2 names no picture in file_name"),
+        (
+            "name,text\n1.png,a cup\n",
+            "has no column file_name, so that its lines name no picture (its columns: name, text",
+        ),
+        (
+            "file_name;text\n1.png;a cup\n",
+            "has no column file_name, so that its lines name no picture (its columns: file_n",
+        ),
     ],
 )
 def test_broken_csv_is_told(folder: Path, text: str, said: str) -> None:
@@ -127,6 +134,39 @@ def test_broken_csv_is_told(folder: Path, text: str, said: str) -> None:
     (folder / "metadata.csv").write_text(text)
     (told,) = errors_of(folder)
     assert said in told
+
+
+def test_table_without_names_is_told_in_one_error_however_long_it_is(folder: Path) -> None:
+    put_pictures(folder, "1.png")
+    (folder / "metadata.jsonl").write_text(
+        rows({"image": "1.png", "text": "a cup"}) + "\n" + '{"text": "a"}\n' * 5000
+    )
+    (told,) = errors_of(folder)
+    assert told == (
+        "metadata.jsonl: has no column file_name, so that its lines name no picture (its columns: image, text); "
+        "rename the pictures' column to file_name, or remove the table"
+    )
+
+
+def test_table_of_more_lines_than_there_may_be_files_is_not_read(folder: Path) -> None:
+    put_pictures(folder, "1.png")
+    (folder / "metadata.jsonl").write_text('{"file_name": "1.png"}\n' * 100_001)
+    (told,) = errors_of(folder)
+    assert told == "metadata.jsonl: has more than 100,000 lines; leave out those of other pictures"
+
+
+def test_caption_in_a_table_may_be_as_long_as_one_in_a_file(folder: Path) -> None:
+    put_pictures(folder, "1.png", "2.png")
+    (folder / "metadata.jsonl").write_text(
+        rows(
+            {"file_name": "1.png", "text": "a" * (1 << 20)}, {"file_name": "2.png", "text": "a" * ((1 << 20) + 1)}
+        )
+    )
+    (told,) = errors_of(folder)
+    assert (
+        told
+        == "metadata.jsonl: line 2 has in text more than 1 MiB, which is no caption; mend the line, or remove it"
+    )
 
 
 def test_table_of_garbage_is_given_up_after_twenty_lines(folder: Path) -> None:

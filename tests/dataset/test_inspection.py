@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from tuneloop.values.picture_facts import PictureFacts
 
 from .pictures import encoded, noise, png_claiming
 from .planted.clean import ALL, clean_pictures
-from .planted.png_writer import png
+from .planted.png_writer import chunks_of, png, png_from
 from .planted.scenes import saved, scene, turned, two_in_one
 
 
@@ -177,6 +178,19 @@ def test_phone_picture_by_content(folder: Path) -> None:
 @pytest.mark.parametrize("data", [b"", b"\xff", b"\xff\xd8", b"<svg/>", b"This is no picture.\n", bytes(5000)])
 def test_no_picture(folder: Path, data: bytes) -> None:
     assert refusal(folder, data) == "a.jpg: is not a picture; replace or remove it"
+
+
+@pytest.mark.parametrize("length", [900_000, 1_100_000])
+def test_png_with_a_longer_text_than_pillow_unpacks_is_not_called_broken(folder: Path, length: int) -> None:
+    header, *rest = chunks_of(saved(scene(1), "PNG"))
+    data = png_from([header, (b"zTXt", b"workflow\0\0" + zlib.compress(bytes(length))), *rest])
+    if length < 1 << 20:
+        assert inspected(folder, data).format == "png"
+    else:
+        assert refusal(folder, data) == (
+            "a.jpg: holds a text, such as a workflow, that is longer than the trainers' libraries read; "
+            "save it again without comments"
+        )
 
 
 def test_file_that_is_not_there(folder: Path) -> None:

@@ -137,6 +137,18 @@ def test_jpeg_in_jpeg_ends_where_the_outer_one_does() -> None:
     assert looked_at(data + b"xyz").trailing_bytes == 3
 
 
+def test_jpeg_of_endless_scans_is_refused_before_it_is_decoded() -> None:
+    """At the largest size each costs a tenth of a second: ten megabytes of them would take hours."""
+    whole = jpeg("progressive")
+    last = whole[whole.rindex(b"\xff\xda") : -2]
+    plain = looked_at(whole)
+    assert looked_at(whole[:-2] + 80 * last + whole[-2:])._replace(grey=plain.grey) == plain
+    with pytest.raises(PictureUnusable, match="it has more than 100 scans"):
+        looked_at(whole[:-2] + 100 * last + whole[-2:])
+    behind = 200 * b"\xff\xda"
+    assert looked_at(whole + behind).trailing_bytes == len(behind)
+
+
 def test_phone_writes_what_the_standard_forbids_but_everybody_reads() -> None:
     data = bytearray(jpeg("4:2:0"))
     scan = data.index(b"\xff\xda")

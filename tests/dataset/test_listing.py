@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from tuneloop.dataset.captions import CaptionRule
@@ -63,6 +64,28 @@ def test_everything_left_out_is_one_warning_and_everything_unread_another(folder
     assert unread.sentence.startswith(
         "clip.mp4, metadata.json and sub/classes.xml are neither picture nor caption"
     )
+
+
+def test_accents_apart_and_in_their_letters_are_one_name(folder: Path, rule: CaptionRule) -> None:
+    apart, together = "u\u0308ber", "\u00fcber"
+    (folder / apart).mkdir()
+    (folder / apart / f"{apart}.png").write_bytes(PNG)
+    (folder / apart / f"{together}.txt").write_text("TEABOT, a cup")
+    (folder / f"{apart}2.png").write_bytes(png_of(2))
+    table = {"file_name": f"{together}2.png", "text": "TEABOT, a jug"}
+    (folder / "metadata.jsonl").write_text(json.dumps(table, ensure_ascii=False))
+    found = scan(folder, rule)
+    assert {finding.check for finding in found.findings} == {"too-small", "black"}
+    assert {item.file_name: item.caption for item in found.manifest.items} == {
+        f"{apart}/{apart}.png": "TEABOT, a cup",
+        f"{apart}2.png": "TEABOT, a jug",
+    }
+
+
+def test_two_names_that_only_differ_in_how_accents_are_written_share_their_captions(folder: Path) -> None:
+    put(folder, "u\u0308.png", "\u00fc.png", "\u00fc.txt")
+    (finding,) = list_folder(folder).findings
+    assert finding.check == "shared-name"
 
 
 def test_names_that_only_differ_in_capital_letters_are_two_pictures(folder: Path, rule: CaptionRule) -> None:

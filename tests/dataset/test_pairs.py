@@ -46,6 +46,13 @@ def test_pairs_are_packed_as_the_trainer_wants_them(folder: Path, store: LocalDi
     assert packed[f"{start}_end.png"] == png_of(1001)
 
 
+def test_halves_whose_accents_are_written_otherwise_are_one_pair(folder: Path) -> None:
+    (folder / "u\u0308_start.png").write_bytes(png_of(1))
+    (folder / "\u00fc_end.png").write_bytes(png_of(2))
+    items = scan(folder, RULE, pairs=True).manifest.items
+    assert [(item.role, item.pair) for item in items] == [("end", 1), ("start", 1)]
+
+
 def test_renaming_pairs_keeps_the_digest_and_swapping_their_halves_does_not(tmp_path: Path) -> None:
     first, second, third = (tmp_path / name for name in "abc")
     for folder in (first, second, third):

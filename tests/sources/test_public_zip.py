@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.dataset.pictures import png_of
 from tests.sources.public_server import Shelf, serving
 from tests.sources.zips import contents_of, open_and_close, zipped
+from tuneloop.emulator.dataset_zip import complaint
 from tuneloop.errors import DatasetError, RequestRefused
 from tuneloop.sources import limits
 from tuneloop.sources.opening import opened
@@ -25,7 +28,7 @@ def url(shelf: Shelf) -> Iterator[str]:
 
 
 def test_flat_zip_is_fetched_and_unpacked_without_what_systems_leave_behind(shelf: Shelf, url: str) -> None:
-    shelf.body = zipped({"a.png": png_of(1), "a.txt": b"a cat", "__MACOSX/._a.png": b"x", ".DS_Store": b"x"})
+    shelf.body = zipped({"a.png": png_of(1), "a.txt": b"a cat", "Thumbs.db": b"x", ".DS_Store": b"x"})
     with opened(url, provider_fetches=True) as source:
         assert contents_of(source.folder) == {"a.png": png_of(1), "a.txt": b"a cat"}
         assert source.public is not None
@@ -49,6 +52,21 @@ def test_zip_that_the_provider_fetches_must_be_flat(shelf: Shelf, url: str) -> N
     shelf.body = zipped({"cats/a.png": png_of(1)})
     with pytest.raises(DatasetError, match=r"'cats/a.png' is in a folder; zip the pictures flat"):
         open_and_close(url, provider_fetches=True)
+
+
+@pytest.mark.parametrize("name", ["__MACOSX/._a.png", "__MACOSX/", "._a.png", ".hidden.jpg"])
+def test_zip_that_a_paid_training_would_fail_on_is_not_taken_for_a_clean_one(
+    tmp_path: Path, shelf: Shelf, url: str, name: str
+) -> None:
+    shelf.body = zipped({"a.png": png_of(1), name: b""})
+    (tmp_path / "a.zip").write_bytes(shelf.body)
+    assert complaint(tmp_path / "a.zip") is not None
+    with pytest.raises(
+        DatasetError, match=rf"{re.escape(repr(name))} is hidden or left behind .*zip the pictures"
+    ):
+        open_and_close(url, provider_fetches=True)
+    with opened(url) as source:
+        assert contents_of(source.folder) == {"a.png": png_of(1)}
 
 
 def test_zip_that_we_pack_anew_may_have_folders_and_is_not_the_providers(shelf: Shelf, url: str) -> None:

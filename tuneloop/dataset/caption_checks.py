@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tuneloop.dataset.captions import CaptionRule, one_line, times_said
+from tuneloop.dataset.sending import PACKED_HERE, Sending
 from tuneloop.values.findings import Finding, error, some_names, warning
 
 if TYPE_CHECKING:
@@ -19,7 +20,11 @@ _FEW_CAPTIONS = 3
 
 
 def caption_findings(
-    pictures: Iterable[PictureFile], captions: Captions, rule: CaptionRule, profile: DatasetProfile
+    pictures: Iterable[PictureFile],
+    captions: Captions,
+    rule: CaptionRule,
+    profile: DatasetProfile,
+    sending: Sending = PACKED_HERE,
 ) -> list[Finding]:
     """Check captions against what they are for.
 
@@ -28,6 +33,7 @@ def caption_findings(
         captions: What was written for them.
         rule: Turns it into what is sent.
         profile: What the trainer's pages say.
+        sending: Whether what is sent is written here.
     """
     owners: dict[str, str] = {}
     for picture in pictures:
@@ -40,9 +46,13 @@ def caption_findings(
         {**missing, **{owner: owners[owner] for owner in empty}}, captions, rule, profile, len(owners)
     )
     if not findings:
-        findings += _empty(list(empty.values()), rule)
-        findings += _missing([name for owner, name in missing.items() if owner not in captions.told], said, rule)
-    return findings + _same(said) + _trigger(said, rule) + _long(said, rule, profile)
+        instead = _instead(rule, sending)
+        findings += _empty(list(empty.values()), instead)
+        untold = [name for owner, name in missing.items() if owner not in captions.told]
+        findings += _missing(untold, said, instead)
+    if sending.by_provider:
+        findings += _unread(said)
+    return findings + _same(said) + _trigger(said, rule, sending) + _long(said, rule, profile)
 
 
 def _refusals(
@@ -62,26 +72,35 @@ def _refusals(
     return [error("no-captions", None, reason, "write captions beside the pictures, or set an instance prompt")]
 
 
-def _empty(empty: list[Written], rule: CaptionRule) -> list[Finding]:
-    return _told("empty-caption", empty, f"without words; {_instead(rule)}", "write it, or remove the file")
+def _empty(empty: list[Written], instead: str) -> list[Finding]:
+    return _told("empty-caption", empty, f"without words; {instead}", "write it, or remove the file")
 
 
-def _missing(names: list[str], said: list[Written], rule: CaptionRule) -> list[Finding]:
+def _missing(names: list[str], said: list[Written], instead: str) -> list[Finding]:
     """Some pictures without a caption are told; where all are, that is how the recipe wants it."""
     if not names or not said:
         return []
     many = f"{len(names)} pictures have no caption ({some_names(names)})"
     one = len(names) == 1
-    reason = f"{'has no caption' if one else many}; {_instead(rule)}"
+    reason = f"{'has no caption' if one else many}; {instead}"
     remedy = "write captions for all pictures or for none"
     return [warning("missing-caption", names[0] if one else None, reason, remedy)]
 
 
-def _instead(rule: CaptionRule) -> str:
+def _instead(rule: CaptionRule, sending: Sending) -> str:
     """What is sent in place of a caption that nobody wrote."""
+    if sending.by_provider:
+        return "none is sent"
     if rule.caption_as_sent("") is not None:
         return "the instance prompt is sent in its place"
     return "the provider writes it" if rule.provider_captions else "none is sent"
+
+
+def _unread(said: list[Written]) -> list[Finding]:
+    """Find captions that are read here only. Source: Segmind's open Flux worker, which knows .txt files alone."""
+    unread = [caption for caption in said if not caption.file.lower().endswith(".txt")]
+    fault = "that the provider does not read: it fetches this zip by itself, and takes .txt files alone"
+    return _told("caption-unread", unread, fault, "write it into a .txt of the picture's name, and zip anew")
 
 
 def _same(said: list[Written]) -> list[Finding]:
@@ -91,14 +110,14 @@ def _same(said: list[Written]) -> list[Finding]:
     return [warning("same-captions", None, reason, "tell what differs between the pictures")]
 
 
-def _trigger(said: list[Written], rule: CaptionRule) -> list[Finding]:
-    word = one_line(rule.trigger_word or "")
+def _trigger(said: list[Written], rule: CaptionRule, sending: Sending) -> list[Finding]:
+    word = one_line(rule.trigger_word or sending.trigger_word or "")
     if not word:
         return []
     lacking = [caption for caption in said if times_said(word, one_line(caption.text)) == 0]
     twice = [caption for caption in said if times_said(word, one_line(caption.text)) > 1]
     shown = some_names([word])
-    absent = f"without the trigger word {shown}, which is put in front"
+    absent = f"without the trigger word {shown}{'' if sending.by_provider else ', which is put in front'}"
     return [
         *_told("trigger-absent", lacking, absent, "nothing, or write it where it reads best"),
         *_told("trigger-twice", twice, f"with the trigger word {shown} more than once", "name it once"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tuneloop.dataset.captions import one_line, read_caption
 from tuneloop.dataset.imagefolder import Row, read_table
 from tuneloop.dataset.listing import PICTURE_SUFFIXES
+from tuneloop.dataset.walking import composed
 from tuneloop.values.findings import Finding, error, some_names, warning
 
 if TYPE_CHECKING:
@@ -56,9 +57,13 @@ def gather_captions(listing: Listing) -> Captions:
         else:
             sources[file.owner].append(Written(text, file.name))
     findings += _two_tables(listing.tables)
+    unread = set()
     for table in listing.tables:
-        findings += _read_rows(listing, table, sources)
-    findings += _without_a_row(listing, sources, told)
+        rows, broken = read_table(table)
+        findings += [*broken, *_use_rows(listing, table, rows, sources)]
+        if broken and not rows:
+            unread.add(table.name)
+    findings += _without_a_row(listing, sources, told, unread)
     by_owner = {}
     for owner, written in sources.items():
         findings += _disagreements(owner, written)
@@ -82,13 +87,14 @@ def _two_tables(tables: list[Found]) -> list[Finding]:
     ]
 
 
-def _read_rows(listing: Listing, table: Found, sources: dict[str, list[Written]]) -> list[Finding]:
+def _use_rows(listing: Listing, table: Found, rows: list[Row], sources: dict[str, list[Written]]) -> list[Finding]:
     """Add the captions of one table to the sources."""
-    owners = {picture.name: picture.owner for picture in listing.pictures}
-    rows, findings = read_table(table)
+    owners = {composed(picture.name): picture.owner for picture in listing.pictures}
+    findings = []
     for row in rows:
-        if row.picture in owners:
-            sources[owners[row.picture]].append(Written(row.caption, table.name, row.line))
+        owner = owners.get(composed(row.picture))
+        if owner is not None:
+            sources[owner].append(Written(row.caption, table.name, row.line))
         elif not _is_told(listing, row):
             reason = f"line {row.line} names {some_names([row.picture])}, and there is no such picture"
             findings.append(error("table-orphan", table.name, reason, "add the picture, or remove the line"))
@@ -102,7 +108,9 @@ def _is_told(listing: Listing, row: Row) -> bool:
     return row.picture in known or (path.suffix.lower() in PICTURE_SUFFIXES and os.path.lexists(path))
 
 
-def _without_a_row(listing: Listing, sources: dict[str, list[Written]], told: set[str]) -> list[Finding]:
+def _without_a_row(
+    listing: Listing, sources: dict[str, list[Written]], told: set[str], unread: set[str]
+) -> list[Finding]:
     """Find pictures that a table should name and does not, and that have no caption elsewhere."""
     findings = []
     for table in listing.tables:
@@ -112,8 +120,8 @@ def _without_a_row(listing: Listing, sources: dict[str, list[Written]], told: se
             for picture in listing.pictures
             if picture.name.startswith(inside) and picture.owner not in sources and picture.owner not in told
         ]
-        if without:
-            told |= {picture.owner for picture in without}
+        told |= {picture.owner for picture in without}
+        if without and table.name not in unread:
             reason = f"has no line for {some_names([picture.name for picture in without])}"
             findings.append(warning("table-without-picture", table.name, reason, "add lines for them"))
     return findings

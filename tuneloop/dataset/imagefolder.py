@@ -12,7 +12,7 @@ import json
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tuneloop.dataset.captions import text_of
+from tuneloop.dataset.captions import LARGEST_CAPTION_BYTES, text_of
 from tuneloop.values.findings import Finding, error, printable, warning
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _CAPTION_COLUMNS = ("text", "caption", "prompt")
 _FILE_COLUMN = "file_name"
 _LARGEST_TABLE_BYTES = 64 << 20
+_MOST_LINES = 100_000
+"""More than a source may hold files."""
 _BROKEN_LINES_TOLD = 20
 _MEND = "mend the line, or remove it"
 
@@ -60,12 +62,20 @@ def read_table(table: Found) -> Table:
     read: list[tuple[int, dict[str, Any]]] = []
     findings: list[Finding] = []
     for number, values in lines:
+        if len(read) == _MOST_LINES:
+            reason = f"has more than {_MOST_LINES:,} lines"
+            return Table([], [error("caption-huge", table.name, reason, "leave out those of other pictures")])
         if isinstance(values, dict):
             read.append((number, values))
         else:
             findings.append(error("table-line", table.name, f"line {number} {values}", _MEND))
         if len(findings) == _BROKEN_LINES_TOLD:
             break
+    if read and all(_FILE_COLUMN not in values for _, values in read):
+        there = _spelled({name for _, values in read for name in values})
+        reason = f"has no column {_FILE_COLUMN}, so that its lines name no picture (its columns: {there})"
+        remedy = f"rename the pictures' column to {_FILE_COLUMN}, or remove the table"
+        return Table([], [*findings, error("table-columns", table.name, reason, remedy)])
     column, column_findings = _caption_column(table, [values for _, values in read])
     findings += column_findings
     rows = []
@@ -95,7 +105,7 @@ def _text_of(table: Found) -> str | Finding:
 def _json_lines(text: str) -> Iterator[tuple[int, dict[str, Any] | str]]:
     """Each line's number with its values, or with what is wrong with it."""
     # Not splitlines(): JSON allows other line ends, such as U+2028, within a text.
-    for number, line in enumerate(text.split("\n"), start=1):
+    for number, line in enumerate(io.StringIO(text, newline="\n"), start=1):
         if not line.strip():
             continue
         try:
@@ -132,9 +142,14 @@ def _caption_column(table: Found, rows: list[dict[str, Any]]) -> tuple[str | Non
         reason = f"has its captions read from the column {found[0]}{others}"
         remedy = "nothing if that is right, or rename the right column to text"
         return found[0], [warning("table-column", table.name, reason, remedy)]
-    there = ", ".join(sorted(printable(name) for name in columns - {_FILE_COLUMN}))[:200] or "none"
-    reason = f"has no column text, so it holds no captions (its other columns: {there})"
+    reason = (
+        f"has no column text, so it holds no captions (its other columns: {_spelled(columns - {_FILE_COLUMN})})"
+    )
     return None, [warning("table-without-captions", table.name, reason, "rename the captions' column to text")]
+
+
+def _spelled(columns: set[str]) -> str:
+    return ", ".join(sorted(printable(name) for name in columns))[:200] or "none"
 
 
 def _row(table: Found, number: int, values: dict[str, Any], column: str | None) -> Row:
@@ -147,6 +162,8 @@ def _row(table: Found, number: int, values: dict[str, Any], column: str | None) 
     caption = values.get(column) if column else None
     if caption is not None and not isinstance(caption, str):
         raise _BrokenLine(f"has a caption in {column} that is no text")
+    if len(caption or "") > LARGEST_CAPTION_BYTES:
+        raise _BrokenLine(f"has in {column} more than 1 MiB, which is no caption")
     for text in (name, caption or ""):
         if "\0" in text or not _can_be_written(text):
             raise _BrokenLine("holds characters that are no text")

@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from tuneloop.dataset.pairs import half_of, pair_findings
-from tuneloop.dataset.walking import Found, Walk, walk
+from tuneloop.dataset.walking import Found, Walk, composed, walk
 from tuneloop.values.findings import Finding, error, some_names, warning
 
 if TYPE_CHECKING:
@@ -17,9 +17,10 @@ PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 CAPTION_SUFFIXES = frozenset({".txt", ".caption"})
 TABLE_NAMES = frozenset({"metadata.jsonl", "metadata.csv", "metadata.parquet"})
 """Caption tables of a Hugging Face imagefolder."""
-_OTHER_PICTURE_SUFFIXES = frozenset(
-    {".avif", ".bmp", ".dng", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jxl", ".tif", ".tiff"}
-)
+_OTHER_PICTURE_SUFFIXES = frozenset({
+    ".apng", ".avif", ".bmp", ".dng", ".gif", ".heic", ".heif", ".jfi", ".jfif", ".jif", ".jp2", ".jpe", ".jxl",
+    ".tif", ".tiff",
+})  # fmt: skip
 
 
 class PictureFile(NamedTuple):
@@ -119,7 +120,7 @@ def _bare(file: Found) -> str:
 
 
 def _within(folder: str, name: str) -> str:
-    return f"{folder}/{name}" if folder else name
+    return composed(f"{folder}/{name}" if folder else name)
 
 
 def _owner(picture: Found, *, pairs: bool) -> str:

@@ -12,22 +12,13 @@ from typing import Literal
 import numpy as np
 from PIL import Image, ImageCms
 
+from tuneloop.turning import turned
 from tuneloop.values.copies import Normalise
 from tuneloop.values.dataset import PictureFormat
 from tuneloop.values.picture_facts import PictureFacts
 
 _AS_THEY_ARE = Normalise(convert_to_rgb=False)
 """What is done where nothing is asked for: pictures that lie on their side are put upright."""
-_TO_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""By EXIF orientation. Source: the tag's values in the EXIF standard, 2.32."""
 _MODES: dict[PictureFormat, frozenset[str]] = {
     "jpeg": frozenset({"L", "RGB", "CMYK"}),
     "png": frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I", "I;16"}),
@@ -81,8 +72,7 @@ def normalised(data: bytes, facts: PictureFacts, way: Normalise | None) -> bytes
     picture: Image.Image = Image.open(io.BytesIO(data))
     picture.load()
     profile = picture.info.get("icc_profile")
-    if facts.orientation != 1:
-        picture = picture.transpose(_TO_UPRIGHT[facts.orientation])
+    picture = turned(picture, facts.orientation)
     smaller = way.longest_side_px is not None and max(picture.size) > way.longest_side_px
     # A palette cannot be scaled, and JPEG has no place for transparency.
     unfit = picture.mode not in _MODES[made] or (made == "jpeg" and facts.alpha)

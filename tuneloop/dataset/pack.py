@@ -11,14 +11,19 @@ from zipstream import ZipStream  # type: ignore[import-untyped]
 from zipstream.ng import ZipStreamInfo  # type: ignore[import-untyped]
 
 from tuneloop.dataset.keep import picture_name
+from tuneloop.dataset.read_ahead import ReadAhead, Wanted
 from tuneloop.errors import NotInStore, RecordUnreadable
 from tuneloop.values.dataset import DatasetItem, DatasetManifest, PictureFormat, Sha256, in_digest_order
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from contextlib import AbstractContextManager
+    from typing import BinaryIO
 
     from tuneloop.storage.store import Store
     from tuneloop.values.copies import PictureCopy
+
+    Opener = Callable[[str], AbstractContextManager[BinaryIO]]
 
 _SUFFIXES: dict[PictureFormat, str] = {"jpeg": "jpg", "png": "png", "webp": "webp"}
 _READ_BYTES = 256 * 1024
@@ -57,7 +62,7 @@ class DatasetArchive:
         self._items = in_digest_order(list(manifest.items))
         self._store = store
         self._copies = copies
-        self.size_bytes: int = len(self._stream())
+        self.size_bytes: int = len(self._stream(store.open))
         """Exact size of the archive."""
 
     def chunks(self) -> Iterator[bytes]:
@@ -67,13 +72,24 @@ class DatasetArchive:
             NotInStore: A picture is missing in the store.
             RecordUnreadable: A picture in the store is not the one its name says.
         """
-        return _small_ones_joined(self._stream())
+        if not self._store.distant:
+            return _small_ones_joined(self._stream(self._store.open))
+        return self._chunks_read_ahead()
 
-    def _stream(self) -> ZipStream:
+    def _chunks_read_ahead(self) -> Iterator[bytes]:
+        sent = [self._sent(item) for item in self._items]
+        wanted = [Wanted(picture_name(one.sha256), one.size_bytes) for one in sent]
+        with ReadAhead(self._store, wanted) as ahead:
+            yield from _small_ones_joined(self._stream(ahead.open))
+
+    def _sent(self, item: DatasetItem) -> DatasetItem | PictureCopy:
+        return self._copies.get(item.sha256, item)
+
+    def _stream(self, opener: Opener) -> ZipStream:
         stream = _TracelessZip(sized=True)
         for number, item in enumerate(self._items, start=1):
             name, caption_name = _entry_names(number, item)
-            picture = _Picture(self._copies.get(item.sha256, item), item.file_name, self._store)
+            picture = _Picture(self._sent(item), item.file_name, self._store, opener)
             stream.add(picture, f"{name}.{picture.suffix}", size=picture.size_bytes)
             if item.caption is not None:
                 caption = item.caption.encode()
@@ -88,19 +104,20 @@ class _Picture:
     the store is guarded against accidents here and not against forgery; elsewhere the sha256 is computed too.
     """
 
-    def __init__(self, sent: DatasetItem | PictureCopy, file_name: str, store: Store) -> None:
+    def __init__(self, sent: DatasetItem | PictureCopy, file_name: str, store: Store, opener: Opener) -> None:
         self.size_bytes = sent.size_bytes
         self.suffix = _SUFFIXES[sent.format]
         self._sent = sent
         self._file_name = file_name
         self._store = store
+        self._open = opener
         self._name = picture_name(sent.sha256)
 
     def __iter__(self) -> Iterator[bytes]:
         hasher = hashlib.sha256() if self._sent.crc32 is None else None
         left = self.size_bytes
         try:
-            with self._store.open(self._name) as file:
+            with self._open(self._name) as file:
                 while piece := file.read(_READ_BYTES):
                     left -= len(piece)
                     if left < 0:  # never a byte more than was announced to whoever receives it

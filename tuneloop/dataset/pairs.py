@@ -9,6 +9,7 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
+from tuneloop.dataset.walking import composed
 from tuneloop.values.dataset import DatasetItem
 from tuneloop.values.findings import Finding, error
 
@@ -30,7 +31,7 @@ class Half(NamedTuple):
 def half_of(stem: str) -> Half | None:
     """Read a picture's half from its file name without the suffix, None where it is of no pair."""
     found = _HALF.fullmatch(stem)
-    return Half(found["pair"], found["role"]) if found else None
+    return Half(composed(found["pair"]), found["role"]) if found else None
 
 
 def pair_findings(pictures: Iterable[Found]) -> list[Finding]:

@@ -21,12 +21,11 @@ from tuneloop.dataset.picture_structure import (
 )
 from tuneloop.dataset.png_structure import PNG_SIGNATURE, walk_png
 from tuneloop.dataset.unusable import PictureUnusable, unusable
+from tuneloop.turning import orientation_of
 from tuneloop.values.dataset import PictureFormat
 
 LARGEST_PICTURE_PX = 100_000_000
 """Pixels per picture. Above it a small file can be made to fill the memory."""
-_EXIF_ORIENTATION = 0x0112
-_ORIENTATIONS = range(1, 9)
 _JPEG_ENDING = b"\xff\xd9"
 _HARMLESS = (
     "Invalid SOS parameters",
@@ -37,6 +36,8 @@ _HARMLESS = (
     "Unsupported color conversion",
 )
 """What simplejpeg says of files that viewers show whole, and some phones write. Pillow has to judge them."""
+_LONG_TEXT = ("Decompressed data too large", "Too much memory used in text chunks")
+"""What Pillow says of a PNG whose texts are longer than it unpacks. Copying it would not help."""
 _OTHER_BRANDS = {b"heic": "HEIC", b"heix": "HEIC", b"hevc": "HEIC", b"mif1": "HEIF", b"msf1": "HEIF"}
 """Formats that Pillow does not know, by what stands at byte 8."""
 
@@ -92,6 +93,9 @@ def decode(data: bytes, name: str) -> Decoded:
     except UnidentifiedImageError as error:
         raise _broken(name, "its header cannot be read") from error
     except Exception as error:  # Broken bytes make decoders raise anything, SyntaxError included.
+        if str(error).startswith(_LONG_TEXT):
+            reason = "holds a text, such as a workflow, that is longer than the trainers' libraries read"
+            raise unusable("long-text", name, reason, "save it again without comments") from error
         raise _broken(name, str(error)) from error
 
 
@@ -139,7 +143,8 @@ def _decoded(picture: Image.Image, data: bytes) -> Decoded:
         width_px=picture.width,
         height_px=picture.height,
         format=picture_format,
-        orientation=_orientation(picture),
+        # Once everything is read: a PNG may hold it behind its pixels.
+        orientation=orientation_of(picture),
         mode=mode,
         alpha=pixels.brightness.alpha,
         bits=pixels.bits,
@@ -178,15 +183,6 @@ def _webp(picture: Image.Image, data: bytes) -> _Pixels:
     frames = getattr(picture, "n_frames", 1)
     picture.load()
     return _Pixels(brightness_of(picture), bits=8, frames=frames, trailing_bytes=trailing_bytes)
-
-
-def _orientation(picture: Image.Image) -> int:
-    """What EXIF says, once everything is read: a PNG may hold it behind its pixels."""
-    try:
-        orientation = picture.getexif().get(_EXIF_ORIENTATION, 1)
-    except Exception:  # noqa: BLE001  Viewers show a picture with broken EXIF data as it is stored.
-        return 1
-    return orientation if orientation in _ORIENTATIONS else 1
 
 
 def _too_many_pixels(name: str) -> PictureUnusable:

@@ -14,7 +14,10 @@ _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 """Markers of a frame; the three in between define tables."""
 _JPEG_READ_EVERYWHERE = frozenset({0xC0, 0xC1, 0xC2})
 """Baseline, extended and progressive, all with Huffman codes. Lossless and arithmetic ones are rare."""
+_JPEG_PROGRESSIVE = 0xC2
 _JPEG_BITS = 8
+_MOST_SCANS = 100
+"""Programs write about ten. Each one is a pass over all pixels, and may be had for a hundred bytes."""
 
 
 class StructureBroken(Exception):
@@ -59,7 +62,7 @@ def check_jpeg_kind(data: bytes) -> None:
 
     Raises:
         JpegUncommon: They cannot read it.
-        StructureBroken: It has no frame.
+        StructureBroken: It has no frame, or so many scans that nobody would see the end of them.
     """
     position = 2
     while (found := _JPEG_MARKER.search(data, position)) is not None:
@@ -69,11 +72,24 @@ def check_jpeg_kind(data: bytes) -> None:
                 raise JpegUncommon("lossless, hierarchical or arithmetic")
             if data[found.end() + 2 : found.end() + 3] != bytes([_JPEG_BITS]):
                 raise JpegUncommon("12-bit")
+            if marker == _JPEG_PROGRESSIVE:
+                _check_scans(data)
             return
         if marker in {_JPEG_SCAN, _JPEG_END}:
             break
         position = _after(data, found)
     raise StructureBroken("it has no frame")
+
+
+def _check_scans(data: bytes) -> None:
+    scans, position = 0, 2
+    # Most files need no closer look; thumbnails, and films behind the picture, hold such bytes too.
+    many = data.count(bytes([0xFF, _JPEG_SCAN])) > _MOST_SCANS
+    while many and (found := _JPEG_MARKER.search(data, position)) and found[1][0] != _JPEG_END:
+        scans += found[1][0] == _JPEG_SCAN
+        if scans > _MOST_SCANS:
+            raise StructureBroken(f"it has more than {_MOST_SCANS} scans")
+        position = _after(data, found)
 
 
 def jpeg_end(data: bytes) -> int:

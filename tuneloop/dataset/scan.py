@@ -24,6 +24,7 @@ from tuneloop.dataset.listing import Listing, list_folder
 from tuneloop.dataset.looking import look_at
 from tuneloop.dataset.pairs import half_of, numbered
 from tuneloop.dataset.picture_checks import picture_findings
+from tuneloop.dataset.sending import PACKED_HERE, Sending, as_sent
 from tuneloop.errors import DatasetError
 from tuneloop.values.dataset import DatasetItem, DatasetManifest, Sha256, in_digest_order
 from tuneloop.values.dataset_profile import NO_LIMITS, DatasetProfile
@@ -94,10 +95,9 @@ def preflight(
     pairs: bool = False,
     known: Mapping[Sha256, PictureFacts],
     on_progress: Callable[[int, int], None] | None = None,
+    sending: Sending = PACKED_HERE,
 ) -> Preflight:
     """Find everything that is wrong with a folder of pictures. The folder itself is never changed.
-
-    Every picture is hashed, and decoded in full unless its content is known.
 
     Args:
         folder: Holds jpg, png and webp files, also in subfolders, and their captions: a `.txt` or `.caption`
@@ -105,8 +105,9 @@ def preflight(
         rule: Turns what is written beside a picture into the caption that is sent.
         profile: What the trainer takes.
         pairs: The pictures are edit pairs, `NN_start` and `NN_end`.
-        known: What earlier looks have found, by sha256.
+        known: What earlier looks have found, by sha256: such pictures are hashed, and not decoded again.
         on_progress: Told (pictures done, pictures in all) after each picture.
+        sending: What is done to pictures and captions before the trainer sees them.
 
     Raises:
         DatasetError: There is no such folder, or it cannot be listed.
@@ -115,18 +116,18 @@ def preflight(
     captions = gather_captions(listing)
     taken, unusable = _look_at_all(listing, captions, rule, known, on_progress)
     manifest = _manifest(listing, taken, pairs=pairs)
-    zip_bytes = archive_size(manifest.items)
-    findings = [
+    found = (
         *listing.findings,
         *number_findings(len(listing.pictures), profile),
         *captions.findings,
-        *caption_findings(listing.pictures, captions, rule, profile),
+        *caption_findings(listing.pictures, captions, rule, profile, sending),
         *unusable,
         *(one for kept in taken for one in picture_findings(kept.facts, kept.picture.name, profile)),
         *format_findings(taken, profile),
         *(pair_likeness_findings(taken) if pairs else likeness_findings(taken)),
-        *size_findings(zip_bytes, profile),
-    ]
+        *size_findings(archive_size(manifest.items), profile),
+    )
+    findings = list(as_sent(found, profile, sending))
     return Preflight(
         findings=(*errors_in(findings), *warnings_in(findings)),
         dataset=None if errors_in(findings) else _dataset(manifest, taken, findings),
@@ -134,7 +135,7 @@ def preflight(
         pictures=len(listing.pictures),
         captions=sum(bool(caption.text.strip()) for caption in captions.by_owner.values()),
         size_bytes=manifest.size_bytes,
-        zip_bytes=zip_bytes,
+        zip_bytes=archive_size(manifest.items),
     )
 
 

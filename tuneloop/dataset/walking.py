@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import unicodedata
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -68,6 +69,11 @@ def walk(folder: Path) -> Walk:
     found.left_out.sort()
     found.findings.sort(key=lambda finding: finding.file or "")
     return found
+
+
+def composed(name: str) -> str:
+    """A name with each accent in its letter: macOS takes them apart, so that equal names differ in their bytes."""
+    return unicodedata.normalize("NFC", name)
 
 
 def _root_of(folder: Path) -> Path:

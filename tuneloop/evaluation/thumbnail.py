@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import io
 
-from PIL import Image, ImageOps
+from PIL import Image
+
+from tuneloop.turning import orientation_of, turned
 
 _UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 """What Pillow raises for files that are broken, no pictures, or too large to be one."""
@@ -36,7 +38,7 @@ def shrunk(data: bytes, side_px: int) -> Image.Image | None:
     try:
         with Image.open(io.BytesIO(data)) as source:
             source.draft("RGB", (side_px * 2, side_px * 2))
-            small = ImageOps.exif_transpose(source).convert("RGB")
+            small = turned(source, orientation_of(source)).convert("RGB")
     except _UNREADABLE:
         return None
     small.thumbnail((side_px, side_px), Image.Resampling.LANCZOS)

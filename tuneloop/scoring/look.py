@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
+
+from tuneloop.turning import orientation_of, turned
 
 Array = NDArray[np.floating[Any]]
 
@@ -25,7 +27,7 @@ def upright(data: bytes) -> Image.Image:
     """
     with Image.open(io.BytesIO(data)) as opened:
         opened.draft("RGB", (SIDE_PX * 2, SIDE_PX * 2))
-        return (ImageOps.exif_transpose(opened) or opened).convert("RGB")
+        return turned(opened, orientation_of(opened)).convert("RGB")
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ _LOCAL_BYTES = 30
 _ENCRYPTED = 0x0001 | 0x0040 | 0x2000
 _PATCHED = 0x0020
 _UTF_8 = 0x0800
+_OVERLOOKED = frozenset({".ds_store", "thumbs.db", "desktop.ini", "icon\r"})
+"""Of what is left behind, these do no harm in a zip that a provider fetches by itself: trainers overlook them."""
 _NO_ZIP = (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, EOFError, struct.error)
 
 
@@ -44,7 +46,7 @@ def entries_of(file: BinaryIO, label: str, *, flat: bool) -> list[Entry]:
     Args:
         file: The zip.
         label: What people call it.
-        flat: Refuse folders.
+        flat: Refuse folders, and what is left behind but would disturb a training.
 
     Raises:
         DatasetError: Names the entry, the reason and the remedy.
@@ -61,7 +63,7 @@ def entries_of(file: BinaryIO, label: str, *, flat: bool) -> list[Entry]:
     entries = []
     for item, start in zip(listed, starts, strict=True):
         name = _name(item)
-        if left_behind(name):
+        if left_behind(name) and (not flat or name.lower() in _OVERLOOKED):
             continue
         problem = _problem_with(item, name, flat=flat)
         if problem is not None:
@@ -99,6 +101,10 @@ def _problem_with(item: zipfile.ZipInfo, name: str, *, flat: bool) -> str | None
     plain = kind in {0, stat.S_IFREG} or (kind == stat.S_IFDIR and is_folder)
     usual = item.compress_type in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED} and not item.flag_bits & _PATCHED
     problems = (
+        (
+            flat and left_behind(name),
+            "is hidden or left behind by a system, and the provider would get it; zip the pictures alone (zip -X)",
+        ),
         (
             flat and "/" in name,
             "is in a folder; zip the pictures flat, for the provider fetches this zip by itself",

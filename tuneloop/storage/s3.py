@@ -59,6 +59,8 @@ class S3Store(Store):
             opened by their id take none for it.
     """
 
+    distant = True
+
     def __init__(self, client: S3Client, bucket: str, prefix: str = "", *, part_size: int = PART_SIZE) -> None:
         prefix = prefix.strip("/")
         if prefix and not is_name(prefix):

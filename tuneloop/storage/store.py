@@ -42,6 +42,8 @@ class Store(ABC):
     """Address of the store, `s3://bucket/prefix` or `file:///folder`, without a trailing slash."""
     part_size: int = PART_SIZE
     """Bytes per part of a large upload."""
+    distant: bool = False
+    """Whether opening an object costs a round trip over a network, so that it pays to ask early."""
 
     @abstractmethod
     def create(self, name: str, data: bytes) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from typing import Literal
 
 from pydantic import Field
@@ -70,36 +71,67 @@ class DatasetDifference(Frozen):
     """Pictures that only the old one has."""
     recaptioned: tuple[str, ...]
     """Pictures that both have, with another caption."""
+    paired_otherwise: bool = False
+    """Whether the same pictures make other pairs."""
 
     @classmethod
     def between(cls, old: DatasetManifest, new: DatasetManifest) -> DatasetDifference:
-        """Compare by content; a renamed picture is the same picture."""
-        before = {item.sha256: item for item in old.items}
-        after = {item.sha256: item for item in new.items}
+        """Compare by content; a renamed picture is the same picture, and one that is there twice counts twice."""
+        before, after = _by_content(old), _by_content(new)
+        added, removed, recaptioned = [], [], []
+        for sha in before.keys() | after.keys():
+            gone, come = _unmatched(before[sha], after[sha]), _unmatched(after[sha], before[sha])
+            both = min(len(gone), len(come))
+            recaptioned += [item.file_name for item in come[:both]]
+            added += [item.file_name for item in come[both:]]
+            removed += [item.file_name for item in gone[both:]]
         return cls(
-            added=tuple(sorted(after[sha].file_name for sha in after.keys() - before.keys())),
-            removed=tuple(sorted(before[sha].file_name for sha in before.keys() - after.keys())),
-            recaptioned=tuple(
-                sorted(
-                    after[sha].file_name
-                    for sha in before.keys() & after.keys()
-                    if before[sha].caption != after[sha].caption
-                )
-            ),
+            added=tuple(sorted(added)),
+            removed=tuple(sorted(removed)),
+            recaptioned=tuple(sorted(recaptioned)),
+            paired_otherwise=not added and not removed and _pairs(old) != _pairs(new),
         )
 
     @property
     def any(self) -> bool:
         """Whether there is one."""
-        return bool(self.added or self.removed or self.recaptioned)
+        return bool(self.added or self.removed or self.recaptioned or self.paired_otherwise)
 
     @property
     def in_words(self) -> str:
         """The numbers as a sentence."""
         return (
             f"{len(self.added)} pictures added, {len(self.removed)} removed, "
-            f"{len(self.recaptioned)} captions changed"
+            f"{len(self.recaptioned)} captions changed{', paired otherwise' if self.paired_otherwise else ''}"
         )
+
+
+def _by_content(manifest: DatasetManifest) -> dict[Sha256, list[DatasetItem]]:
+    found: dict[Sha256, list[DatasetItem]] = defaultdict(list)
+    for item in manifest.items:
+        found[item.sha256].append(item)
+    return found
+
+
+def _unmatched(items: list[DatasetItem], others: list[DatasetItem]) -> list[DatasetItem]:
+    """Those of equal pictures whose caption and role none of the others has, each other one taken once."""
+    left = Counter((other.caption, other.role) for other in others)
+    unmatched = []
+    for item in items:
+        if left[item.caption, item.role]:
+            left[item.caption, item.role] -= 1
+        else:
+            unmatched.append(item)
+    return unmatched
+
+
+def _pairs(manifest: DatasetManifest) -> Counter[tuple[Sha256, ...]]:
+    """How often each pair of pictures is there, whatever its number."""
+    pairs: dict[int, list[tuple[str, Sha256]]] = defaultdict(list)
+    for item in manifest.items:
+        if item.pair is not None:
+            pairs[item.pair].append((item.role, item.sha256))
+    return Counter(tuple(sha for _, sha in sorted(pair)) for pair in pairs.values())
 
 
 class PublicDataset(Frozen):

@@ -34,11 +34,11 @@ class DatasetProfile(Frozen):
     """A picture with a shorter side is a warning: every trainer here enlarges it, and learns the blur."""
     scaled_to_px: int | None = None
     """Pixels (width times height) to which the provider scales larger pictures down; for the report only."""
-    longest_caption: int | None = None
-    """Characters in a caption; longer ones are a warning."""
+    longest_caption: int | None = 2_000
+    """Characters in a caption; longer ones are a warning. T5, which FLUX reads with, takes 512 tokens."""
     captions_needed: bool = False
     """Pictures without a caption are refused."""
 
 
-NO_LIMITS = DatasetProfile(smallest_side_px=1)
+NO_LIMITS = DatasetProfile(smallest_side_px=1, longest_caption=None)
 """Refuses nothing that can be decoded: for datasets that somebody has trained on already."""

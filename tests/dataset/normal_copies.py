@@ -1,0 +1,36 @@
+"""Copies of pictures as the recipe asks for them, decoded."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from tests.dataset.picture_facts import facts_of
+from tuneloop.dataset.inspection import strict_decoding
+from tuneloop.dataset.normalise import normalised
+from tuneloop.values.copies import Normalise
+
+PLAIN = Normalise()
+
+
+def made(data: bytes, way: Normalise | None = PLAIN) -> Image.Image:
+    """The copy, decoded; it must be one."""
+    with strict_decoding():
+        copy = normalised(data, facts_of(data), way)
+    assert copy is not None
+    picture = Image.open(io.BytesIO(copy))
+    picture.load()
+    return picture
+
+
+def pixels(picture: Image.Image) -> NDArray[np.int64]:
+    return np.asarray(picture).astype(np.int64)
+
+
+def colourful(width_px: int = 24, height_px: int = 16) -> Image.Image:
+    """A smooth picture that no rotation and no mirror maps onto itself."""
+    across, down = np.meshgrid(np.linspace(0, 255, width_px), np.linspace(0, 255, height_px))
+    return Image.fromarray(np.stack([across, down, (across * 0.7 + down * 0.3) / 2], axis=2).astype(np.uint8))

@@ -1,0 +1,100 @@
+"""What is told of pictures that change on their way to the trainer, and of those that cannot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tuneloop.dataset.captions import CaptionRule
+from tuneloop.dataset.copies import make_copies
+from tuneloop.dataset.scan import Preflight, preflight
+from tuneloop.dataset.sending import PACKED_HERE, Sending
+from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.values.copies import Normalise
+from tuneloop.values.dataset_profile import DatasetProfile
+from tuneloop.values.findings import errors_in
+
+from .pictures import distinct, encoded, fill_cleanly
+from .planted.scenes import saved, scene, turned
+
+RULE = CaptionRule(trigger_word=None, instance_prompt=None, provider_captions=True)
+NO_WEBP = DatasetProfile(formats=frozenset({"jpeg", "png"}))
+BY_PROVIDER = Sending(by_provider=True)
+
+
+def looked(folder: Path, profile: DatasetProfile, sending: Sending) -> Preflight:
+    return preflight(folder, RULE, profile, known={}, sending=sending)
+
+
+def remedies(folder: Path, sending: Sending) -> dict[str, str]:
+    """The remedy of each check that says something."""
+    return {one.check: one.remedy for one in looked(folder, DatasetProfile(), sending).findings}
+
+
+def put_odd_pictures(folder: Path) -> None:
+    """One that lies on its side, one under another format's name, and four that are no plain RGB."""
+    (folder / "side.jpg").write_bytes(saved(scene(1, 300, 400), "JPEG", exif=turned(6)))
+    (folder / "disguised.png").write_bytes(distinct(2, picture_format="JPEG"))
+    (folder / "cmyk.jpg").write_bytes(encoded(scene(3, 300, 400).convert("CMYK"), "JPEG"))
+    (folder / "deep.png").write_bytes(
+        encoded(Image.fromarray(np.asarray(scene(4, 300, 400).convert("L")).astype(np.uint16) * 257), "PNG")
+    )
+    clear = scene(5, 300, 400).convert("RGBA")
+    clear.putpixel((0, 0), (0, 0, 0, 0))
+    (folder / "clear.png").write_bytes(encoded(clear, "PNG"))
+
+
+def test_nothing_is_promised_of_a_zip_that_the_provider_fetches_by_itself(folder: Path) -> None:
+    put_odd_pictures(folder)
+    here, there = remedies(folder, PACKED_HERE), remedies(folder, BY_PROVIDER)
+    assert here.keys() == there.keys() == {"exif-rotation", "misnamed", "cmyk", "sixteen-bit", "transparency"}
+    assert "a turned copy is sent" in here["exif-rotation"]
+    for remedy in there.values():
+        assert "zip anew" in remedy
+        assert "is sent" not in remedy
+        assert "normalise" not in remedy
+
+
+def test_pictures_that_the_recipe_converts_need_nothing_done(folder: Path) -> None:
+    put_odd_pictures(folder)
+    told = remedies(folder, Sending(Normalise()))
+    for check in ("cmyk", "sixteen-bit", "transparency"):
+        assert told[check].startswith("nothing needs to be done: a plain copy is sent")
+    kept = remedies(folder, Sending(Normalise(convert_to_rgb=False, longest_side_px=300)))
+    assert kept["cmyk"] == remedies(folder, PACKED_HERE)["cmyk"]
+
+
+@pytest.mark.parametrize("reencode", ["jpeg", "png"])
+def test_format_that_the_recipe_changes_is_no_reason_to_refuse(
+    folder: Path, store: LocalDirectory, reencode: str
+) -> None:
+    fill_cleanly(folder)
+    (folder / "x.webp").write_bytes(distinct(50, picture_format="WEBP"))
+    way = Normalise.model_validate({"reencode": reencode})
+    for sending in (PACKED_HERE, Sending(Normalise())):
+        assert [one.check for one in errors_in(looked(folder, NO_WEBP, sending).findings)] == ["format"]
+    dataset = looked(folder, NO_WEBP, Sending(way)).dataset
+    assert dataset is not None
+    copies = make_copies(dataset.manifest, dataset.files, dataset.facts, way, store).copies
+    sent = {
+        copies[item.sha256].format if item.sha256 in copies else item.format for item in dataset.manifest.items
+    }
+    assert sent == {reencode}
+
+
+def test_size_of_a_zip_of_copies_is_not_told_before_they_are_made(folder: Path) -> None:
+    fill_cleanly(folder)
+    small = DatasetProfile(advised_zip_bytes=1000)
+    for way, told in ((None, True), (Normalise(), True), (Normalise(longest_side_px=64), False)):
+        assert any(one.check == "large-zip" for one in looked(folder, small, Sending(way)).findings) is told
+
+
+def test_format_that_is_only_advised_against_is_not_told_where_it_is_not_sent(folder: Path) -> None:
+    fill_cleanly(folder)
+    (folder / "x.webp").write_bytes(distinct(50, picture_format="WEBP"))
+    profile = DatasetProfile(advised_formats=frozenset({"jpeg", "png"}))
+    for way, told in ((None, True), (Normalise(reencode="png"), False)):
+        assert any(one.check == "unusual-format" for one in looked(folder, profile, Sending(way)).findings) is told

@@ -1,0 +1,57 @@
+"""Pictures whose EXIF data hold fields of odd kinds: turned like all others, from the first look to the score."""
+
+from __future__ import annotations
+
+import base64
+import io
+import struct
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tuneloop.dataset.inspection import inspect_picture, strict_decoding
+from tuneloop.dataset.normalise import normalised
+from tuneloop.evaluation.thumbnail import thumbnail_address
+from tuneloop.scoring.look import Look
+from tuneloop.turning import orientation_of
+
+from .pictures import encoded
+from .planted.scenes import scene
+
+FIELD = struct.Struct("<HHL4s")
+
+
+def exif_with(tag: int, kind: int) -> bytes:
+    """EXIF data that turn a picture, and hold one more field, of the kind that is asked for."""
+    fields = sorted([(0x0112, 3, 1, b"\6\0\0\0"), (tag, kind, 1, b"\1\0\0\0")])
+    body = b"".join(FIELD.pack(*field) for field in fields)
+    return b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", len(fields)) + body + bytes(4)
+
+
+@pytest.mark.parametrize("picture_format", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize(
+    ("tag", "kind"),
+    [(0x010F, 5), (0x011A, 2), (0x0128, 2), (0x0132, 12)],
+    ids=["maker as a fraction", "resolution as text", "unit as text", "time as a float"],
+)
+def test_picture_with_an_odd_exif_field_is_turned_like_any_other(
+    folder: Path, picture_format: str, tag: int, kind: int
+) -> None:
+    data = encoded(scene(1, 400, 300), picture_format, exif=exif_with(tag, kind))
+    (folder / "a").write_bytes(data)
+    with strict_decoding():
+        facts = inspect_picture(folder / "a", "a")
+        copy = normalised(data, facts, None)
+    assert facts.orientation == 6
+    assert copy is not None
+    assert Image.open(io.BytesIO(copy)).size == (300, 400)
+    address = thumbnail_address(data, 80)
+    assert address is not None
+    assert Image.open(io.BytesIO(base64.b64decode(address.split(",")[1]))).size == (60, 80)
+    assert Look.at(data).pixels.shape == (256, 192, 3)
+
+
+def test_exif_data_that_cannot_be_read_turn_nothing() -> None:
+    with Image.open(io.BytesIO(encoded(scene(1, 400, 300), "JPEG", exif=exif_with(0x0128, 2)[:20]))) as picture:
+        assert orientation_of(picture) == 1

@@ -1,0 +1,35 @@
+"""Pictures turned as their EXIF data say, whatever else stands in those.
+
+Pillow's own `exif_transpose` writes all of them again, and fails where one field is of an odd kind. Cameras and
+editors write such fields, and viewers show the pictures all the same.
+"""
+
+from __future__ import annotations
+
+from PIL import Image
+
+_ORIENTATION = 0x0112
+_TO_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""By EXIF orientation. Source: the tag's values in the EXIF standard, 2.32."""
+
+
+def orientation_of(picture: Image.Image) -> int:
+    """What EXIF says, 1 to 8; 1 where it says nothing readable: so viewers show it."""
+    try:
+        orientation = picture.getexif().get(_ORIENTATION, 1)
+        return int(orientation) if orientation in _TO_UPRIGHT else 1
+    except Exception:  # noqa: BLE001  Broken EXIF data make the library raise anything.
+        return 1
+
+
+def turned(picture: Image.Image, orientation: int) -> Image.Image:
+    """The picture as it is shown; itself where that is as it is stored."""
+    return picture if orientation == 1 else picture.transpose(_TO_UPRIGHT[orientation])
