@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-Failure = Literal["lose the answer", "lose the request", "answer 503", "cut the answer"]
+Failure = Literal["lose the answer", "lose the request", "answer 503", "cut the answer", "say NoSuchKey"]
 
 
 @dataclass
@@ -79,6 +79,9 @@ class _Forwarding(BaseHTTPRequestHandler):
             return
         if failure == "answer 503":
             self._answer(503, [], b"")
+            return
+        if failure == "say NoSuchKey":
+            self._answer(404, [], b"<Error><Code>NoSuchKey</Code></Error>")
             return
         status, headers, answer = self._ask(body)
         if failure == "cut the answer":

@@ -85,6 +85,37 @@ def test_any_file_arrives_whole_through_any_kills(size: int, part_size: int, pie
         assert min(start for start, _ in file.reads) == (finished if records(store, NAME) and begun else 0)
 
 
+@pytest.mark.parametrize("way", ["in parts", "created", "streamed"])
+def test_file_outlives_a_power_cut_before_it_appears_and_its_name_after(
+    store: LocalDirectory, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    done: list[tuple[str, int]] = []
+    sync, link = os.fsync, os.link
+
+    def watched_sync(descriptor: int) -> None:
+        sync(descriptor)
+        done.append(("synced", os.fstat(descriptor).st_ino))
+
+    def watched_link(source: Path, target: Path) -> None:
+        link(source, target)
+        done.append(("linked", target.stat().st_ino))
+
+    monkeypatch.setattr(os, "fsync", watched_sync)
+    monkeypatch.setattr(os, "link", watched_link)
+    if way == "in parts":
+        transfer(store, NAME, File(FILE).source, "w")
+    elif way == "created":
+        store.create(NAME, FILE)
+    else:
+        store.write_stream(NAME, [FILE])
+    path = store._folder / NAME
+    file = path.stat().st_ino
+    appeared = done.index(("linked", file))
+    assert ("synced", file) in done[:appeared]
+    folders = [path.parent, path.parent.parent, store._folder]
+    assert {("synced", each.stat().st_ino) for each in folders} <= set(done[appeared:])
+
+
 def test_finished_transfer_leaves_no_draft(store: LocalDirectory) -> None:
     transfer(store, NAME, File(FILE).source, "w")
     assert drafts(store) == []
@@ -113,6 +144,23 @@ def test_draft_that_was_damaged_is_believed_as_far_as_it_goes(store: LocalDirect
         victim.unlink()
     assert transfer(store, NAME, file.source, "w").sha256 == sha256(FILE)
     assert file.bytes_read == len(FILE) - (PART if damage.endswith("cut") else 0)
+
+
+def test_torn_journal_is_mended_for_whoever_goes_on_next(store: LocalDirectory) -> None:
+    file = File(FILE)
+    draft = killed_at(store, file, 4 * PART)
+    journal = draft.with_name(draft.name + ".parts")
+    os.truncate(journal, journal.stat().st_size // 2)
+    killed_at(store, file, 2 * PART - 1)
+    assert transfer(store, NAME, file.source, "w").sha256 == sha256(FILE)
+    assert file.bytes_read == len(FILE) - 2 * PART
+
+
+def test_draft_that_is_longer_than_it_should_be_is_cut(store: LocalDirectory) -> None:
+    draft = killed_at(store, File(FILE), 4 * PART)
+    os.truncate(draft, 2 * len(FILE))
+    assert transfer(store, NAME, File(FILE).source, "w").sha256 == sha256(FILE)
+    assert store.read(NAME) == FILE
 
 
 def test_draft_that_was_published_by_a_killed_writer_is_never_written_to_again(store: LocalDirectory) -> None:
