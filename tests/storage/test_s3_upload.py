@@ -275,6 +275,16 @@ def test_presigned_address_of_a_part_is_in_no_log_and_no_error(
         assert "X-Amz-Signature" not in text
 
 
+def test_bucket_that_wants_checksums_ahead_is_told_with_its_remedy(watched: S3Store, proxy: Orders) -> None:
+    proxy.failures = [("PUT", "say Object Lock")]
+    upload = watched.begin_upload(NAME)
+    with (
+        watched.open_upload(NAME, upload, [Part(1, 0, 3)]) as opened,
+        pytest.raises(StoreError, match=r"required with Object Lock.*default retention off this bucket"),
+    ):
+        opened.put(Part(1, 0, 3), [b"abc"])
+
+
 def test_error_of_the_source_passes_unchanged_and_leaves_the_parts(s3_store: S3Store) -> None:
     file = File(FILE)
     file.killed_after = PART_SIZE * 3 // 2
