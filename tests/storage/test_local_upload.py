@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from tests.storage.ranged import File, Killed, safetensors, sha256
 from tuneloop.storage.local_directory import LocalDirectory
 from tuneloop.storage.transfer import records, transfer
+from tuneloop.storage.upload import parts_of
 
 NAME = "weights/job/lora.safetensors"
 PART = 10_000
@@ -235,10 +237,13 @@ def test_old_drafts_are_swept_and_young_ones_stay(store: LocalDirectory) -> None
     (store._folder / ".tmp" / "not ours").write_bytes(b"x")
     for name in ("0" * 32, draft.name, "not ours"):
         age(store._folder / ".tmp" / name, timedelta(days=8))
-    # The journal is young: somebody has written a part.
+    # The journal is young: somebody has written a part. Then the draft is: somebody is about to.
     assert store.sweep("weights/", timedelta(days=7)) == 1
-    assert drafts(store) == sorted(["1" * 32, draft.name, f"{draft.name}.parts", "not ours"])
     age(draft.with_name(f"{draft.name}.parts"), timedelta(days=8))
+    os.utime(draft)
+    assert store.sweep("weights/", timedelta(days=7)) == 0
+    assert drafts(store) == sorted(["1" * 32, draft.name, f"{draft.name}.parts", "not ours"])
+    age(draft, timedelta(days=8))
     assert store.sweep("weights/", timedelta(days=7)) == 1
     assert drafts(store) == sorted(["1" * 32, "not ours"])
     assert len(records(store, NAME)) == 1
@@ -258,6 +263,32 @@ def test_old_draft_that_a_living_process_holds_is_not_swept(store: LocalDirector
             assert draft.exists()
         finally:
             holder.kill()
+
+
+def test_draft_that_vanishes_during_a_sweep_is_passed_over(store: LocalDirectory) -> None:
+    killed_at(store, File(FILE), 4 * PART)
+    (store._folder / ".tmp" / ("2" * 32)).symlink_to("nowhere")
+    assert store.sweep("weights/", timedelta(0)) == 1
+
+
+def test_lock_on_a_journal_that_was_deleted_meanwhile_is_no_lock(
+    store: LocalDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draft = killed_at(store, File(FILE), 4 * PART)
+    journal, lock = draft.with_name(f"{draft.name}.parts"), fcntl.flock
+    waiting = [journal]
+
+    def overtaken(descriptor: int, operation: int) -> None:
+        while waiting:
+            waiting.pop().unlink()
+        lock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", overtaken)
+    (record,) = records(store, NAME)
+    parts = parts_of(record.size_bytes, record.part_size)
+    with store.open_upload(NAME, record.upload, parts), store.open_upload(NAME, record.upload, parts):
+        # The second one had to take a draft of its own.
+        assert len(drafts(store)) == 4
 
 
 def test_swept_draft_is_begun_anew(store: LocalDirectory) -> None:

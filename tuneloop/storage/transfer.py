@@ -187,7 +187,7 @@ def _send_part(upload: Upload, part: Part, source: RangedSource) -> None:
             last = error
         else:
             return
-        # Raises `UploadGone`: some servers answer 500 to a part of it. A lost answer may hide a part that is there.
+        # Raises `UploadGone`, where some servers answer 500; and a lost answer may hide a part that is there.
         if upload.done().get(part.number) == part.size:
             return
     raise last or StoreUnavailable(f"part {part.number} was never sent")
