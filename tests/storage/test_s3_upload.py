@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import traceback
 from collections.abc import Iterator
 from datetime import timedelta
@@ -15,6 +16,7 @@ from tests.storage.conftest import PART_SIZE
 from tests.storage.failing_proxy import Failure, Orders, failing_proxy
 from tests.storage.ranged import File, Killed, safetensors, sha256
 from tuneloop.errors import StoreError, StoreUnavailable
+from tuneloop.storage import s3_part
 from tuneloop.storage.s3 import S3Store
 from tuneloop.storage.transfer import records, transfer
 from tuneloop.storage.upload import Part
@@ -273,6 +275,13 @@ def test_presigned_address_of_a_part_is_in_no_log_and_no_error(
     for text in (caplog.text, shown(caught.value)):
         assert signature not in text
         assert "X-Amz-Signature" not in text
+
+
+def test_part_leaves_in_small_pieces_for_lines_that_are_slow() -> None:
+    chunk = random.Random(3).randbytes(1_000_001)  # noqa: S311 - the same bytes each time
+    pieces = list(s3_part._Body([chunk, b"end"], len(chunk) + 3))
+    assert b"".join(pieces) == chunk + b"end"
+    assert max(map(len, pieces)) <= 128 << 10
 
 
 def test_bucket_that_wants_checksums_ahead_is_told_with_its_remedy(watched: S3Store, proxy: Orders) -> None:
