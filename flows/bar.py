@@ -7,13 +7,17 @@ from collections.abc import Callable, Iterator
 from typing import Literal, cast
 from uuid import UUID
 
+import httpx
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.exceptions import PrefectException
 from prefect.logging import get_run_logger
 
 from tuneloop.providers.provider import Archive
 
 _SHOWN_EVERY_S = 1.0
 _LOGGED_EVERY_S = 15.0
+_RESTS_S = 60.0
+"""After Prefect's server did not take it: its client asks for as long before it gives up, and the work waits."""
 
 
 class Bar:
@@ -30,10 +34,18 @@ class Bar:
         self._artifact: UUID | None = None
         self._started = self._shown = self._logged = time.monotonic()
         self._first = 0
+        self._rests_until = self._started
 
     def show(self, done: int, total: int | None) -> None:
-        """Tell how far it is; `total` is None where nobody knows."""
-        now = time.monotonic()
+        """Tell how far it is; `total` is None where nobody knows. What cannot be shown stops no work."""
+        if time.monotonic() < self._rests_until:
+            return
+        try:
+            self._show(done, total, time.monotonic())
+        except (httpx.HTTPError, PrefectException):
+            self._rests_until = time.monotonic() + _RESTS_S
+
+    def _show(self, done: int, total: int | None, now: float) -> None:
         if self._artifact is None:
             made = create_progress_artifact(progress=0.0, key=self._key, description=self._what)
             self._artifact = cast("UUID", made)

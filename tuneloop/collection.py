@@ -16,8 +16,8 @@ from tuneloop.storage.transfer import RangedSource, transfer
 from tuneloop.training_state import read_training
 from tuneloop.values.records import Collected, Trained
 
-_CHANGES = 3
-"""How often a download begins anew because the provider's file has changed."""
+_CHANGES = 2
+"""How often a download begins anew because the provider's file has changed, before it is read in one go."""
 _SWEPT_AFTER = timedelta(days=7)
 """How long unfinished uploads and drafts are kept for whoever may go on with them."""
 Progress = Callable[[int, int | None], None]
@@ -74,22 +74,24 @@ def collect_weights(
 
 
 def _bring_home(store: Store, provider: Provider, trained: Trained, on_progress: Progress | None) -> StoredObject:
-    for changes_left in reversed(range(_CHANGES)):
-        source = provider.weights(trained.job_id)
-        name = f"weights/{trained.name}/{source.file_name}"
-        if store.exists(name):
-            return store.describe(name)
+    folder = f"weights/{trained.name}/"
+    # Before the provider is asked: it need not have them any more.
+    for name in store.names(folder):
+        return store.describe(name)
+    source = provider.weights(trained.job_id)
+    for _ in range(_CHANGES):
+        if source.size_bytes is None or source.etag is None:
+            break
+        ranged = RangedSource(source.size_bytes, source.etag, source.read)
         try:
-            if source.size_bytes is not None and source.etag is not None:
-                ranged = RangedSource(source.size_bytes, source.etag, source.read)
-                return transfer(store, name, ranged, trained.name, on_progress)
-            with source.read(0, None) as chunks:
-                counted = _counted(chunks, source.size_bytes, on_progress)
-                return store.write_stream(name, SafetensorsCheck(trained.name).chunks(counted))
+            return transfer(store, folder + source.file_name, ranged, trained.name, on_progress)
         except SourceChanged:
-            if not changes_left:
-                raise
-    raise AssertionError("the last try returns or raises")
+            source = provider.weights(trained.job_id)
+    # There are no ranges, or none of the same file twice: all of it in one go.
+    with source.read(0, None) as chunks:
+        counted = _counted(chunks, source.size_bytes, on_progress)
+        checked = SafetensorsCheck(trained.name).chunks(counted)
+        return store.write_stream(folder + source.file_name, checked)
 
 
 def _counted(chunks: Iterator[bytes], size_bytes: int | None, on_progress: Progress | None) -> Iterator[bytes]:

@@ -88,8 +88,9 @@ class StreamedAnswer:
     chunks: Iterator[bytes]
 
 
-_SIGNATURE_REFUSED = 403
-"""What S3 and its like answer to a signed address whose time is over."""
+_DONE = (200, 201, 204)
+_REFUSED_BY_A_STORE = (400, 403)
+"""What S3 and its like answer to a signed address whose time is over, or to an upload that stood still."""
 
 
 class NotSent(ProviderUnavailable):
@@ -176,13 +177,13 @@ class Transport:
         source = StreamedBody(chunks, size_bytes)
         with _session(Retry(0, redirect=0, raise_on_status=False)) as session:
             try:
-                answer = self._exchange(session, "PUT", url, (200, 201, 204, _SIGNATURE_REFUSED), data=source)
+                answer = self._exchange(session, "PUT", url, (*_DONE, *_REFUSED_BY_A_STORE), data=source)
             except ProviderUnavailable:
                 if source.error is not None:
                     raise source.error from None
                 raise
-        if answer.status == _SIGNATURE_REFUSED:
-            raise self._expired(answer)
+        if answer.status not in _DONE:
+            raise self._refused_by_a_store(answer)
         return answer
 
     def get(self, url: str, *, accept: tuple[int, ...] = (200,)) -> Answer:
@@ -220,7 +221,7 @@ class Transport:
         """
         # Bytes as they lie there: sizes and ranges are those of the file.
         sent = {"Accept-Encoding": "identity", **headers}
-        with self._mapped_errors():
+        with self._mapped_errors(url):
             answer = self._session.get(
                 url,
                 headers=sent,
@@ -229,24 +230,24 @@ class Transport:
                 timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
             )
         with answer:
-            if answer.status_code == _SIGNATURE_REFUSED:
-                raise self._expired(self._read(answer))
             if answer.status_code not in accept:
-                raise self._error_for(self._read(answer))
+                raise self._refused_by_a_store(self._read(answer))
             found = {name.lower(): value for name, value in answer.headers.items()}
             yield StreamedAnswer(answer.status_code, found, self._chunks(answer))
 
     def _chunks(self, answer: requests.Response) -> Iterator[bytes]:
-        with self._mapped_errors():
+        with self._mapped_errors(answer.url):
             yield from answer.raw.stream(CHUNK_BYTES, decode_content=False)
 
     def _exchange(
         self, session: requests.Session, method: str, url: str, accept: tuple[int, ...], **parts: Any
     ) -> Answer:
         self.exchanges += 1
-        with self._mapped_errors():
+        # The library takes the time-out for connecting for every piece of a body too, and lines stand still.
+        connect_s = READ_TIMEOUT_S if "data" in parts else CONNECT_TIMEOUT_S
+        with self._mapped_errors(url):
             response = session.request(
-                method, url, allow_redirects=False, timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S), **parts
+                method, url, allow_redirects=False, timeout=(connect_s, READ_TIMEOUT_S), **parts
             )
             answer = self._read(response)
         if answer.status not in accept:
@@ -256,27 +257,35 @@ class Transport:
     def _read(self, response: requests.Response) -> Answer:
         headers = {name.lower(): value for name, value in response.headers.items()}
         secrets = (self._key_header[1],)
-        return Answer(self.provider, response.status_code, headers, response.content, secrets)
+        with self._mapped_errors(response.url):
+            return Answer(self.provider, response.status_code, headers, response.content, secrets)
 
     @contextmanager
-    def _mapped_errors(self) -> Iterator[None]:
+    def _mapped_errors(self, url: str) -> Iterator[None]:
         """Turn the library's errors into ours; theirs hold whole addresses, so none is chained."""
         try:
             yield
         except TuneloopError:
             raise
         except requests.Timeout:
-            raise self._unavailable("it did not answer in time") from None
+            raise self._unavailable("it did not answer in time", url) from None
         except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError, HTTPError, OSError):
-            raise self._unavailable("the connection failed or was cut") from None
+            raise self._unavailable("the connection failed or was cut", url) from None
         except requests.RequestException as error:
-            raise self._unavailable(f"the request failed ({type(error).__name__})") from None
+            raise self._unavailable(f"the request failed ({type(error).__name__})", url) from None
 
-    def _expired(self, answer: Answer) -> LinkExpired:
-        return LinkExpired("the signed address was refused, most likely because it has expired", **answer.details)
+    def _refused_by_a_store(self, answer: Answer) -> ProviderError:
+        """The error of an answer from a signed address. Source: Amazon S3, list of error codes."""
+        # An address that was signed with keys for some hours ends with them, by another status.
+        if answer.status == 403 or (answer.status == 400 and b"<Code>ExpiredToken<" in answer.body):  # noqa: PLR2004
+            reason = "the signed address was refused, most likely because it has expired"
+            return LinkExpired(reason, **answer.details)
+        if answer.status == 400 and b"<Code>RequestTimeout<" in answer.body:  # noqa: PLR2004
+            return ProviderUnavailable("too few bytes arrived for too long; run again", **answer.details)
+        return self._error_for(answer)
 
-    def _unavailable(self, what: str) -> ProviderUnavailable:
-        host = urlsplit(self.base_url).netloc
+    def _unavailable(self, what: str, url: str) -> ProviderUnavailable:
+        host = urlsplit(url).netloc.rpartition("@")[2]
         return ProviderUnavailable(f"{what}; check the network and {host}, then run again", provider=self.provider)
 
 

@@ -119,6 +119,7 @@ def test_connections_that_always_break_at_once_are_given_up(
 
 Answer = tuple[int, dict[str, str], bytes]
 LOOK: Answer = (206, {"ETag": '"a"', "Content-Range": "bytes 0-0/100"}, b"x")
+FOUND: Answer = (206, {"ETag": '"a"', "Content-Range": "bytes 10-19/100"}, b"0123456789")
 
 
 @contextmanager
@@ -180,6 +181,27 @@ def test_less_than_was_asked_for_is_taken_and_the_rest_asked_for() -> None:
     first = (206, {"ETag": '"a"', "Content-Range": "bytes 10-14/100"}, b"01234")
     second = (206, {"Content-Range": "bytes 15-19/100"}, b"56789")
     with answering(LOOK, first, second) as file:
+        assert part(file.source("x"), 10, 20) == b"0123456789"
+
+
+def test_answers_without_a_byte_are_not_asked_for_without_end() -> None:
+    nothing = (206, {"ETag": '"a"', "Content-Range": "bytes 10-19/100"}, b"")
+    with (
+        answering(LOOK, *[nothing] * 3) as file,
+        pytest.raises(ProviderUnavailable, match="none of the bytes"),
+    ):
+        part(file.source("x"), 10, 20)
+
+
+def test_refusal_that_is_cut_is_no_other_error() -> None:
+    cut: Answer = (500, {"Content-Length": "99", "Connection": "close"}, b"<Error>")
+    with answering(LOOK, *[cut] * 4, FOUND) as file:
+        assert part(file.source("x"), 10, 20) == b"0123456789"
+
+
+def test_link_that_ends_with_the_keys_that_signed_it_is_asked_for_anew() -> None:
+    over: Answer = (400, {}, b"<Error><Code>ExpiredToken</Code><Message>It has expired.</Message></Error>")
+    with answering(LOOK, over, FOUND) as file:
         assert part(file.source("x"), 10, 20) == b"0123456789"
 
 

@@ -13,7 +13,18 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-Failure = Literal["lose the answer", "lose the request", "answer 503", "cut the answer"]
+Failure = Literal[
+    "lose the answer", "lose the request", "answer 503", "cut the answer", "say NoSuchKey", "say Object Lock"
+]
+
+_SAID: dict[str, tuple[int, list[tuple[str, str]], bytes]] = {
+    "say NoSuchKey": (404, [], b"<Error><Code>NoSuchKey</Code></Error>"),
+    "say Object Lock": (
+        400,
+        [],
+        b"<Error><Code>InvalidRequest</Code><Message>A checksum is required with Object Lock.</Message></Error>",
+    ),
+}
 
 
 @dataclass
@@ -79,6 +90,9 @@ class _Forwarding(BaseHTTPRequestHandler):
             return
         if failure == "answer 503":
             self._answer(503, [], b"")
+            return
+        if failure in _SAID:
+            self._answer(*_SAID[failure])
             return
         status, headers, answer = self._ask(body)
         if failure == "cut the answer":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from tests.storage.ranged import File, Killed, safetensors, sha256
 from tuneloop.storage.local_directory import LocalDirectory
 from tuneloop.storage.transfer import records, transfer
+from tuneloop.storage.upload import parts_of
 
 NAME = "weights/job/lora.safetensors"
 PART = 10_000
@@ -85,6 +87,37 @@ def test_any_file_arrives_whole_through_any_kills(size: int, part_size: int, pie
         assert min(start for start, _ in file.reads) == (finished if records(store, NAME) and begun else 0)
 
 
+@pytest.mark.parametrize("way", ["in parts", "created", "streamed"])
+def test_file_outlives_a_power_cut_before_it_appears_and_its_name_after(
+    store: LocalDirectory, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    done: list[tuple[str, int]] = []
+    sync, link = os.fsync, os.link
+
+    def watched_sync(descriptor: int) -> None:
+        sync(descriptor)
+        done.append(("synced", os.fstat(descriptor).st_ino))
+
+    def watched_link(source: Path, target: Path) -> None:
+        link(source, target)
+        done.append(("linked", target.stat().st_ino))
+
+    monkeypatch.setattr(os, "fsync", watched_sync)
+    monkeypatch.setattr(os, "link", watched_link)
+    if way == "in parts":
+        transfer(store, NAME, File(FILE).source, "w")
+    elif way == "created":
+        store.create(NAME, FILE)
+    else:
+        store.write_stream(NAME, [FILE])
+    path = store._folder / NAME
+    file = path.stat().st_ino
+    appeared = done.index(("linked", file))
+    assert ("synced", file) in done[:appeared]
+    folders = [path.parent, path.parent.parent, store._folder]
+    assert {("synced", each.stat().st_ino) for each in folders} <= set(done[appeared:])
+
+
 def test_finished_transfer_leaves_no_draft(store: LocalDirectory) -> None:
     transfer(store, NAME, File(FILE).source, "w")
     assert drafts(store) == []
@@ -113,6 +146,23 @@ def test_draft_that_was_damaged_is_believed_as_far_as_it_goes(store: LocalDirect
         victim.unlink()
     assert transfer(store, NAME, file.source, "w").sha256 == sha256(FILE)
     assert file.bytes_read == len(FILE) - (PART if damage.endswith("cut") else 0)
+
+
+def test_torn_journal_is_mended_for_whoever_goes_on_next(store: LocalDirectory) -> None:
+    file = File(FILE)
+    draft = killed_at(store, file, 4 * PART)
+    journal = draft.with_name(draft.name + ".parts")
+    os.truncate(journal, journal.stat().st_size // 2)
+    killed_at(store, file, 2 * PART - 1)
+    assert transfer(store, NAME, file.source, "w").sha256 == sha256(FILE)
+    assert file.bytes_read == len(FILE) - 2 * PART
+
+
+def test_draft_that_is_longer_than_it_should_be_is_cut(store: LocalDirectory) -> None:
+    draft = killed_at(store, File(FILE), 4 * PART)
+    os.truncate(draft, 2 * len(FILE))
+    assert transfer(store, NAME, File(FILE).source, "w").sha256 == sha256(FILE)
+    assert store.read(NAME) == FILE
 
 
 def test_draft_that_was_published_by_a_killed_writer_is_never_written_to_again(store: LocalDirectory) -> None:
@@ -187,10 +237,13 @@ def test_old_drafts_are_swept_and_young_ones_stay(store: LocalDirectory) -> None
     (store._folder / ".tmp" / "not ours").write_bytes(b"x")
     for name in ("0" * 32, draft.name, "not ours"):
         age(store._folder / ".tmp" / name, timedelta(days=8))
-    # The journal is young: somebody has written a part.
+    # The journal is young: somebody has written a part. Then the draft is: somebody is about to.
     assert store.sweep("weights/", timedelta(days=7)) == 1
-    assert drafts(store) == sorted(["1" * 32, draft.name, f"{draft.name}.parts", "not ours"])
     age(draft.with_name(f"{draft.name}.parts"), timedelta(days=8))
+    os.utime(draft)
+    assert store.sweep("weights/", timedelta(days=7)) == 0
+    assert drafts(store) == sorted(["1" * 32, draft.name, f"{draft.name}.parts", "not ours"])
+    age(draft, timedelta(days=8))
     assert store.sweep("weights/", timedelta(days=7)) == 1
     assert drafts(store) == sorted(["1" * 32, "not ours"])
     assert len(records(store, NAME)) == 1
@@ -210,6 +263,32 @@ def test_old_draft_that_a_living_process_holds_is_not_swept(store: LocalDirector
             assert draft.exists()
         finally:
             holder.kill()
+
+
+def test_draft_that_vanishes_during_a_sweep_is_passed_over(store: LocalDirectory) -> None:
+    killed_at(store, File(FILE), 4 * PART)
+    (store._folder / ".tmp" / ("2" * 32)).symlink_to("nowhere")
+    assert store.sweep("weights/", timedelta(0)) == 1
+
+
+def test_lock_on_a_journal_that_was_deleted_meanwhile_is_no_lock(
+    store: LocalDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draft = killed_at(store, File(FILE), 4 * PART)
+    journal, lock = draft.with_name(f"{draft.name}.parts"), fcntl.flock
+    waiting = [journal]
+
+    def overtaken(descriptor: int, operation: int) -> None:
+        while waiting:
+            waiting.pop().unlink()
+        lock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", overtaken)
+    (record,) = records(store, NAME)
+    parts = parts_of(record.size_bytes, record.part_size)
+    with store.open_upload(NAME, record.upload, parts), store.open_upload(NAME, record.upload, parts):
+        # The second one had to take a draft of its own.
+        assert len(drafts(store)) == 4
 
 
 def test_swept_draft_is_begun_anew(store: LocalDirectory) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import traceback
 from collections.abc import Iterator
 from datetime import timedelta
@@ -15,6 +16,7 @@ from tests.storage.conftest import PART_SIZE
 from tests.storage.failing_proxy import Failure, Orders, failing_proxy
 from tests.storage.ranged import File, Killed, safetensors, sha256
 from tuneloop.errors import StoreError, StoreUnavailable
+from tuneloop.storage import s3_part
 from tuneloop.storage.s3 import S3Store
 from tuneloop.storage.transfer import records, transfer
 from tuneloop.storage.upload import Part
@@ -119,6 +121,35 @@ def test_upload_that_vanishes_under_our_hands_is_begun_anew(
     assert unfinished(client, bucket) == []
 
 
+def test_upload_of_which_the_server_says_that_there_is_no_such_key_is_begun_anew(
+    watched: S3Store, proxy: Orders
+) -> None:
+    killed_at(watched, File(FILE), PART_SIZE * 3 // 2)
+
+    def only_of_the_upload(_: str, path: str) -> None:
+        proxy.failures = [("GET", "say NoSuchKey")] if "?uploadId=" in path and first in path else []
+
+    (record,) = records(watched, NAME)
+    first = record.upload
+    proxy.before = only_of_the_upload
+    assert transfer(watched, NAME, File(FILE).source, "w").sha256 == sha256(FILE)
+    assert len(records(watched, NAME)) == 2
+
+
+def test_upload_that_vanishes_before_its_completion_is_begun_anew(
+    watched: S3Store, s3_store: S3Store, proxy: Orders
+) -> None:
+    def drop(method: str, _: str) -> None:
+        # Whether the name is taken is asked just before the completion.
+        if method == "HEAD":
+            proxy.before = None
+            s3_store.drop_upload(NAME, records(s3_store, NAME)[0].upload)
+
+    proxy.before = drop
+    assert transfer(watched, NAME, File(FILE).source, "w").sha256 == sha256(FILE)
+    assert len(records(s3_store, NAME)) == 2
+
+
 def test_uploads_that_always_vanish_are_an_error_with_its_reason(s3_store: S3Store) -> None:
     def drop(*_: object) -> None:
         s3_store.drop_upload(NAME, records(s3_store, NAME)[-1].upload)
@@ -160,6 +191,20 @@ def test_first_file_wins_on_a_server_that_ignores_the_condition_of_a_completion(
             s3_store.create(NAME, b"first")
 
     assert transfer(lax, NAME, File(FILE).source, "w", overtake).sha256 == sha256(b"first")
+    assert s3_store.read(NAME) == b"first"
+    assert unfinished(client, bucket) == []
+
+
+@pytest.mark.skipif(bool(OTHER_SERVER), reason="not every server knows the condition of a completion")
+def test_completion_that_is_overtaken_on_its_way_yields_to_the_first(
+    watched: S3Store, s3_store: S3Store, proxy: Orders, client: S3Client, bucket: str
+) -> None:
+    def overtake(method: str, path: str) -> None:
+        if method == "POST" and "?uploadId=" in path:
+            s3_store.create(NAME, b"first")
+
+    proxy.before = overtake
+    assert transfer(watched, NAME, File(FILE).source, "w").sha256 == sha256(b"first")
     assert s3_store.read(NAME) == b"first"
     assert unfinished(client, bucket) == []
 
@@ -232,6 +277,23 @@ def test_presigned_address_of_a_part_is_in_no_log_and_no_error(
         assert "X-Amz-Signature" not in text
 
 
+def test_part_leaves_in_small_pieces_for_lines_that_are_slow() -> None:
+    chunk = random.Random(3).randbytes(1_000_001)  # noqa: S311 - the same bytes each time
+    pieces = list(s3_part._Body([chunk, b"end"], len(chunk) + 3))
+    assert b"".join(pieces) == chunk + b"end"
+    assert max(map(len, pieces)) <= 128 << 10
+
+
+def test_bucket_that_wants_checksums_ahead_is_told_with_its_remedy(watched: S3Store, proxy: Orders) -> None:
+    proxy.failures = [("PUT", "say Object Lock")]
+    upload = watched.begin_upload(NAME)
+    with (
+        watched.open_upload(NAME, upload, [Part(1, 0, 3)]) as opened,
+        pytest.raises(StoreError, match=r"required with Object Lock.*default retention off this bucket"),
+    ):
+        opened.put(Part(1, 0, 3), [b"abc"])
+
+
 def test_error_of_the_source_passes_unchanged_and_leaves_the_parts(s3_store: S3Store) -> None:
     file = File(FILE)
     file.killed_after = PART_SIZE * 3 // 2
@@ -274,3 +336,11 @@ def test_upload_that_a_young_record_names_is_never_swept_until_the_file_is_there
     s3_store.begin_upload(NAME)
     assert s3_store.sweep("weights/", WEEK) == 1
     assert unfinished(client, bucket) == []
+
+
+@pytest.mark.skipif(bool(OTHER_SERVER), reason="only moto's uploads are old from the start")
+def test_upload_that_only_an_old_record_names_is_swept(s3_store: S3Store, client: S3Client, bucket: str) -> None:
+    killed_at(s3_store, File(FILE), PART_SIZE * 3 // 2)
+    assert s3_store.sweep("weights/", timedelta(0)) == 1
+    assert unfinished(client, bucket) == []
+    assert transfer(s3_store, NAME, File(FILE).source, "w").sha256 == sha256(FILE)

@@ -10,12 +10,13 @@ import pytest
 
 from tests.storage.conftest import PART_SIZE
 from tests.storage.ranged import File, Killed, safetensors, sha256
-from tuneloop.errors import WeightsUnreadable
+from tuneloop.errors import StoreError, StoreUnavailable, WeightsUnreadable
+from tuneloop.storage import upload
 from tuneloop.storage.local_directory import LocalDirectory
 from tuneloop.storage.s3 import S3Store
 from tuneloop.storage.store import Store
-from tuneloop.storage.transfer import records, transfer
-from tuneloop.storage.upload import MOST_PARTS, fitting_part_size, parts_of
+from tuneloop.storage.transfer import Transfer, records, transfer
+from tuneloop.storage.upload import MOST_PARTS, Part, UploadGone, fitting_part_size, parts_of
 
 NAME = "weights/job/lora.safetensors"
 BIG = 3 * PART_SIZE + 54_321
@@ -168,6 +169,58 @@ def test_two_transfers_of_one_file_at_once_end_alike(small_parts: Store) -> None
     assert stored.sha256 == told[0] == sha256(mine.data)
     assert small_parts.read(NAME) == mine.data
     assert len(records(small_parts, NAME)) == 1
+
+
+@pytest.mark.parametrize("etag", ['"one"', '"two"'])
+def test_transfer_that_is_begun_by_two_at_once_is_one_or_said_to_be_of_another_file(
+    small_parts: Store, monkeypatch: pytest.MonkeyPatch, etag: str
+) -> None:
+    theirs = File(safetensors(BIG), etag=etag)
+    theirs.killed_after = HEADER + PART_SIZE + 1
+    create, begun = small_parts.create, []
+
+    def overtaken(name: str, data: bytes) -> bool:
+        begun.append(Transfer.model_validate_json(data).upload)
+        with pytest.raises(Killed):
+            transfer(again(small_parts), NAME, theirs.source, "the weights")
+        return create(name, data)
+
+    monkeypatch.setattr(small_parts, "create", overtaken)
+    mine = File(safetensors(BIG))
+    if etag == mine.etag:
+        assert transfer(small_parts, NAME, mine.source, "the weights").sha256 == sha256(mine.data)
+        assert mine.bytes_read == len(mine.data) + HEADER - PART_SIZE
+    else:
+        with pytest.raises(StoreUnavailable, match="begun by somebody else for another file"):
+            transfer(small_parts, NAME, mine.source, "the weights")
+    (record,) = records(small_parts, NAME)
+    assert record.upload != begun[0]
+    if isinstance(small_parts, S3Store):
+        with pytest.raises(UploadGone), small_parts.open_upload(NAME, begun[0], []) as mine_alone:
+            mine_alone.done()
+
+
+def test_file_of_too_many_parts_gets_larger_ones(small_parts: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upload, "MOST_PARTS", 2)
+    file = File(safetensors(BIG))
+    assert transfer(small_parts, NAME, file.source, "the weights").sha256 == sha256(file.data)
+    assert records(small_parts, NAME)[0].part_size == -(-len(file.data) // 2)
+
+
+def test_upload_that_lacks_a_part_is_never_completed(small_parts: Store) -> None:
+    begun = small_parts.begin_upload(NAME)
+    parts = [Part(1, 0, PART_SIZE), Part(2, PART_SIZE, PART_SIZE + 3)]
+    with small_parts.open_upload(NAME, begun, parts) as opened:
+        opened.put(parts[0], [bytes(PART_SIZE)])
+        with pytest.raises(StoreError, match="nothing was stored"):
+            opened.complete()
+    assert not small_parts.exists(NAME)
+
+
+def test_upload_can_be_given_up_twice_and_before_anything_was_sent(small_parts: Store) -> None:
+    begun = small_parts.begin_upload(NAME)
+    for _ in range(2):
+        small_parts.drop_upload(NAME, begun)
 
 
 @pytest.mark.parametrize("by", [-1, 1])

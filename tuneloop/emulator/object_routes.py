@@ -85,6 +85,8 @@ def _content(request: Request, stored: StoredObject, path: Path, style: str) -> 
         "Content-Type": "application/octet-stream",
     }
     current = request.headers.get("if-range") in (None, stored.etag, headers["Last-Modified"])
+    if style == "without If-Range":
+        current = "if-range" not in request.headers
     if style in ("whole", "without length"):
         current = False
         headers["Accept-Ranges"] = "none"

@@ -13,7 +13,7 @@ _SETTING = "switches"
 _WORDS: dict[str, tuple[Any, ...]] = {
     "deploying_word": ("INFERENCE_QUEUED", "DEPLOYING"),
     "download_url": ("bare", "quoted"),
-    "downloads": ("by range", "whole", "without ETag", "without length"),
+    "downloads": ("by range", "whole", "without ETag", "without length", "without If-Range"),
     "picture_answer": ("bytes", "json"),
     "queue_output": ("list", "url"),
     "unknown_task_status": (200, 404),
@@ -63,9 +63,9 @@ class Switches:
     """Segmind: the link to the weights as plain text, or as a JSON text with its quotes."""
     download_valid_s: int = 3600
     """Segmind: seconds for which a link to the weights is good; with 0 none ever is."""
-    downloads: Literal["by range", "whole", "without ETag", "without length"] = "by range"
-    """Weights as Amazon S3 hands them out, or as servers do that know no ranges, tell no ETag, or neither know
-    ranges nor tell a length."""
+    downloads: Literal["by range", "whole", "without ETag", "without length", "without If-Range"] = "by range"
+    """Weights as Amazon S3 hands them out, or as servers do that know no ranges, tell no ETag, neither know
+    ranges nor tell a length, or send the whole file to whoever asks for a range of one version."""
     download_cut: int = 0
     """Every download of weights breaks after a random number of bytes, at most so many; with 0 none does."""
     download_seed: int = 0

@@ -74,6 +74,7 @@ class LinkedFile:
         position, fruitless = start, 0
         while position < stop:
             before = position
+            failure = ProviderUnavailable("none of the bytes came", provider=self._transport.provider)
             try:
                 headers = {"Range": f"bytes={position}-{stop - 1}", "If-Range": etag}
                 with self._opened(headers, (200, _PART, _NO_SUCH_RANGE)) as answer:
@@ -83,11 +84,12 @@ class LinkedFile:
                         yield chunk
             except (LinkExpired, RateLimited, SourceChanged):
                 raise
-            except ProviderUnavailable:
-                fruitless = 0 if position > before else fruitless + 1
-                if fruitless == _TRIES:
-                    raise
-                time.sleep(_PAUSE_S * fruitless)
+            except ProviderUnavailable as error:
+                failure = error
+            fruitless = 0 if position > before else fruitless + 1
+            if fruitless == _TRIES:
+                raise failure
+            time.sleep(_PAUSE_S * fruitless)
 
     @contextmanager
     def _opened(self, headers: Mapping[str, str], accept: tuple[int, ...]) -> Iterator[StreamedAnswer]:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tuneloop.clock import Deadline
-from tuneloop.errors import ConfigurationError, ProviderUnavailable, UnexpectedAnswer
+from tuneloop.errors import ConfigurationError, ProviderUnavailable, RateLimited, UnexpectedAnswer
 from tuneloop.providers.linked_file import LinkedFile
 from tuneloop.providers.provider import Archive, Capabilities, Provider, WeightsSource
 from tuneloop.providers.segmind_errors import error_for
@@ -117,6 +117,8 @@ class SegmindProvider(Provider):
         for _ in range(_UPLOAD_TRIES - 1):
             try:
                 return self._upload_once(archive)
+            except RateLimited:
+                raise
             except ProviderUnavailable:
                 continue
         return self._upload_once(archive)

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _READ_AHEAD = 1 << 20
+_HELD = 8 << 20
+"""Most bytes per part of a stream, which are held in memory; 10,000 parts of them are 78 GiB."""
 
 
 def client_config() -> Config:
@@ -55,8 +57,7 @@ class S3Store(Store):
         client: boto3's S3 client, made with `client_config()`.
         bucket: An existing bucket.
         prefix: What all keys of the store start with, without slashes around it; empty for the whole bucket.
-        part_size: Bytes per part of a large upload; `write_stream` takes as much memory, uploads that are
-            opened by their id take none for it.
+        part_size: Bytes per part of an upload that is opened by its id, which takes no memory for it.
     """
 
     distant = True
@@ -146,9 +147,10 @@ class S3Store(Store):
         """Write a large object once, from a stream. See `Store.write_stream`."""
         checked_name(name)
         fingerprint = Fingerprint()
-        parts = cut(fingerprint.watch(chunks), self.part_size)
+        part_size = min(self.part_size, _HELD)
+        parts = cut(fingerprint.watch(chunks), part_size)
         first = next(parts)
-        if first.getbuffer().nbytes < self.part_size:
+        if first.getbuffer().nbytes < part_size:
             won = self.create(name, first.getvalue())
         else:
             won = self._upload(name, chain((first,), parts))

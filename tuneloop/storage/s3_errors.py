@@ -58,6 +58,10 @@ _REMEDIES = {
     "RequestTimeTooSkewed": "Set the clock of this machine.",
     "PermanentRedirect": _REGION,
     "AuthorizationHeaderMalformed": _REGION,
+    "InvalidRequest": (
+        "If it speaks of Object Lock: take the rule of default retention off this bucket and run again. With it a "
+        "checksum is wanted ahead of each part, and parts are streamed."
+    ),
     # Older Ceph over TLS, which does not read boto3's checksums behind the body.
     "MissingContentLength": "Set request_checksum_calculation to when_required in the block of the store.",
 }

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _VALID_S = 3600
 """How long a part may wait before its first byte; an upload that is under way is not cut off."""
+_PIECE_BYTES = 128 << 10
+"""Sent at once. The library takes the time-out for connecting for every piece, and a line may be slow."""
 _CODE = re.compile(rb"<Code>([^<]{1,100})</Code>")
 _MESSAGE = re.compile(rb"<Message>([^<]{1,300})</Message>")
 
@@ -48,9 +50,12 @@ class _Body:
     def __len__(self) -> int:
         return self._size_bytes
 
-    def __iter__(self) -> Iterator[bytes]:
+    def __iter__(self) -> Iterator[memoryview]:
         try:
-            yield from self._chunks
+            for chunk in self._chunks:
+                whole = memoryview(chunk)
+                for start in range(0, len(whole), _PIECE_BYTES):
+                    yield whole[start : start + _PIECE_BYTES]
         except Exception as error:
             self.error = error
             raise

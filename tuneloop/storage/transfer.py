@@ -183,13 +183,11 @@ def _send_part(upload: Upload, part: Part, source: RangedSource) -> None:
         try:
             with source.read(part.start, part.stop) as chunks:
                 upload.put(part, chunks)
-        except UploadGone:
-            raise
         except StoreUnavailable as error:
             last = error
         else:
             return
-        # Some servers answer 500 where the upload is gone; and a lost answer may hide a part that is there.
+        # Raises `UploadGone`, where some servers answer 500; and a lost answer may hide a part that is there.
         if upload.done().get(part.number) == part.size:
             return
     raise last or StoreUnavailable(f"part {part.number} was never sent")
