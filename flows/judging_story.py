@@ -14,7 +14,7 @@ from flows.waiting import wait_for
 from tuneloop import gate
 from tuneloop.dataset.keep import load_manifest
 from tuneloop.errors import NotAtProvider, ProviderUnavailable
-from tuneloop.evaluation.render import Subject
+from tuneloop.evaluation.render import Subject, rendered_before
 from tuneloop.evaluation.report import Evidence
 from tuneloop.promotion import WHO, Place, is_of, is_the_asker, promote, standing_decision
 from tuneloop.submission import price_of
@@ -105,7 +105,8 @@ def _judge_against(
 def _render_champion(desk: Desk, run: RunFile, champion: Promotion, inputs: tuple[str, ...]) -> Evaluation:
     """Render the champion on the same prompts and seeds, by its own account.
 
-    A champion of another trainer may need another service; it then renders with that one's defaults.
+    A champion of another trainer may need another service; it then renders with that one's defaults. One that its
+    provider has no more is judged by the pictures that are there.
     """
     same = champion.credentials == desk.credentials_slug
     account = (desk.provider, desk.limits) if same else open_account(champion.credentials)
@@ -118,4 +119,8 @@ def _render_champion(desk: Desk, run: RunFile, champion: Promotion, inputs: tupl
         trigger_word=champion.trigger_word,
         inputs=inputs if recipe.edit_pairs else (),
     )
-    return steps.render_pictures(desk, account, subject, plan, run, "champion")
+    try:
+        return steps.render_pictures(desk, account, subject, plan, run, "champion")
+    except NotAtProvider as error:
+        get_run_logger().warning("champion no. %d is not rendered any more: %s", champion.number, error)
+        return rendered_before(desk.store, subject, plan, absent=f"{champion.account.provider} has no such model")

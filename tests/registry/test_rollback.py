@@ -45,6 +45,7 @@ def decisions(ledger: Ledger, run: RunFile) -> list[Decision]:
 def test_rollback_is_the_next_number_with_the_content_of_the_earlier_one(
     ledger: Ledger, champion: Champion
 ) -> None:
+    ledger.store.create("weights/a/lora.safetensors", b"weights")
     first, second = champion("a", weights="weights/a/lora.safetensors", sha256="1" * 64), champion("b")
     done = roll_back(ledger, "robot", 1, "six fingers\n on the left hand", WHO)
     assert (done.champion.number, done.replaced) == (3, second)
@@ -81,7 +82,7 @@ def test_rollback_is_undone_by_another_one(ledger: Ledger, champion: Champion) -
         ("robot", 3, "why", r"no champion no\. 3: the numbers go from 1 to 2"),
         ("robot", 0, "why", r"no champion no\. 0"),
         ("robot", -1, "why", r"no champion no\. -1"),
-        ("robot", 1, " \n", "reason: say why robot is rolled back"),
+        ("robot", 1, " \n", "the reason is empty"),
         ("rabbit", 1, "why", "has no model rabbit: it has robot"),
         ("../robot", 1, "why", "cannot be a name here"),
     ],
@@ -94,6 +95,15 @@ def test_what_cannot_be_rolled_back_to_is_said_and_nothing_is_written(
     with pytest.raises((ConfigurationError, ValueError), match=said):
         roll_back(ledger, model, to, reason, WHO)
     assert list(ledger.store.names("")) == before
+
+
+def test_champion_whose_weights_are_gone_is_not_put_back(ledger: Ledger, champion: Champion) -> None:
+    champion("a", weights="weights/a/lora.safetensors", sha256="1" * 64), champion("b")
+    with pytest.raises(
+        ConfigurationError, match=r"no\. 1 cannot be put back: its weights .*lora\.safetensors are gone"
+    ):
+        roll_back(ledger, "robot", 1, "why", WHO)
+    assert len(ledger.promotions("robot")) == 2
 
 
 def test_line_with_a_gap_is_not_continued(ledger: Ledger, champion: Champion) -> None:
