@@ -81,7 +81,8 @@ def decide_by_hand(
     promotion = promote(ledger, run, collected, decision, trigger)
     if promotion is None:
         raise LedgerError(
-            f"{model} has got another champion meanwhile, so this answer is void; the next run compares with that one"
+            f"{model} has got another champion meanwhile, so this answer is void: the next run compares with that "
+            "one"
         )
     return Answered(run, decision, promotion)
 

@@ -36,7 +36,7 @@ def picture_of(data: bytes, answer: Answer) -> RenderedPicture:
 
 
 def refused_after_acceptance(error: RequestRefused) -> UnexpectedAnswer:
-    """Tell that a picture is billed although it is not handed out: no refusal of the order, which is not billed."""
+    """Make of it what it is after the order was taken: the picture is billed, and is not handed out."""
     return UnexpectedAnswer(
         f"the picture was accepted, and asking for it was refused: {error.reason}",
         provider=error.provider,
