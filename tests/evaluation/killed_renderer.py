@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
 from pathlib import Path
 
+from tests.deadly import make_deadly
 from tuneloop.budget import Budget
 from tuneloop.evaluation.render import Subject, render
 from tuneloop.ledger import Ledger
@@ -35,30 +34,6 @@ class Scene(Frozen):
     plan: EvaluationPlan
 
 
-class Deadly(LocalDirectory):
-    """A store that kills its process just before or after a name is created.
-
-    Args:
-        folder: Where the store is.
-        point: Such as `before renders/ 2`: the second time that something below `renders/` is created.
-    """
-
-    def __init__(self, folder: Path, point: str) -> None:
-        super().__init__(folder)
-        self._when, self._what, number = point.split()
-        self._left = int(number)
-
-    def create(self, name: str, data: bytes) -> bool:
-        hit = self._what in name
-        self._left -= hit
-        if hit and not self._left and self._when == "before":
-            os.kill(os.getpid(), signal.SIGKILL)
-        done = super().create(name, data)
-        if hit and not self._left and self._when == "after":
-            os.kill(os.getpid(), signal.SIGKILL)
-        return done
-
-
 def rendered(scene: Scene, store: LocalDirectory) -> Evaluation:
     """Render the scene, and count its price into the budget."""
     provider = CLIENTS[scene.provider](scene.key, base_url=scene.url)
@@ -74,4 +49,6 @@ def rendered(scene: Scene, store: LocalDirectory) -> Evaluation:
 
 if __name__ == "__main__":
     told = Scene.model_validate_json(sys.stdin.read())
-    rendered(told, Deadly(told.folder, sys.argv[1]))
+    artifacts = LocalDirectory(told.folder)
+    make_deadly(artifacts, sys.argv[1])
+    rendered(told, artifacts)
