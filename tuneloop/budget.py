@@ -95,8 +95,11 @@ class Budget:
                 self._audit(spending.window)
                 audited = True
 
-    def reserve_pictures(self, run: RunFile, pictures: int, service: ServiceSettings) -> None:
+    def reserve_pictures(self, run: RunFile, pictures: int, service: ServiceSettings) -> bool:
         """Reserve the price of pictures that are about to be asked for. They are never given back.
+
+        Returns:
+            Whether something was reserved: not where pictures have no known price.
 
         Raises:
             OverBudget: They do not fit any more. Nothing is rendered; the weights are safe.
@@ -111,7 +114,7 @@ class Budget:
             if limit is None or spending.cents + cents <= limit:
                 slot = self._next(run, cents, day, spending, kind="pictures")
                 if self._ledger.create_record(self._name(spending.window, slot.number), slot):
-                    return
+                    return True
             elif audited:
                 raise OverBudget(
                     f"{pictures} {'picture' if pictures == 1 else 'pictures'} to judge {run.model} would cost "
@@ -123,6 +126,7 @@ class Budget:
             else:
                 self._audit(spending.window)
                 audited = True
+        return False
 
     def check_price(self, cents: int | None) -> None:
         """Refuse to guard money without knowing a price. Raises `ConfigurationError`."""

@@ -142,8 +142,9 @@ def test_price_is_reserved_before_the_first_picture_and_only_for_those_that_are_
 ) -> None:
     told: list[tuple[int, int]] = []
 
-    def reserve(pictures: int) -> None:
+    def reserve(pictures: int) -> bool:
         told.append((pictures, inferences(emulator)))
+        return True
 
     render(artifacts, provider, subject, PLAN.model_copy(update={"seeds": (1,)}), reserve=reserve)
     render(artifacts, provider, subject, PLAN, reserve=reserve)
@@ -155,11 +156,16 @@ def test_money_that_was_reserved_in_vain_is_not_reserved_again_by_every_try(
     artifacts: LocalDirectory, provider: SegmindProvider, subject: Subject, emulator: EmulatorControl
 ) -> None:
     told: list[int] = []
+
+    def reserve(pictures: int) -> bool:
+        told.append(pictures)
+        return True
+
     emulator.inject(Fault("refuse", RENDER, "POST", status=406, reason="credits", times=5))
     for _ in range(5):
         with pytest.raises(OutOfCredits):
-            render(artifacts, provider, subject, PLAN, reserve=told.append)
-    evaluation = render(artifacts, provider, subject, PLAN, reserve=told.append)
+            render(artifacts, provider, subject, PLAN, reserve=reserve)
+    evaluation = render(artifacts, provider, subject, PLAN, reserve=reserve)
     assert (evaluation.complete, evaluation.asked_again, told) == (True, 0, [2])
 
 
@@ -167,8 +173,13 @@ def test_lost_answer_is_reserved_once_more_before_it_is_asked_for_again(
     artifacts: LocalDirectory, provider: SegmindProvider, subject: Subject, emulator: EmulatorControl
 ) -> None:
     told: list[tuple[int, int]] = []
+
+    def reserve(pictures: int) -> bool:
+        told.append((pictures, inferences(emulator)))
+        return True
+
     emulator.inject(Fault("cut_after_effect", RENDER, "POST"))
-    render(artifacts, provider, subject, PLAN, reserve=lambda count: told.append((count, inferences(emulator))))
+    render(artifacts, provider, subject, PLAN, reserve=reserve)
     assert told == [(2, 0), (1, 1)]
     assert inferences(emulator) == 3
 

@@ -159,8 +159,23 @@ def test_model_at_bfl_renders_one_picture_that_is_billed_once_whatever_becomes_o
         True,
     )
 
+    # Without the pictures it was trained on nothing can be measured: a person decides.
+    other = provider.submit("robot-2", recipe, provider.upload(archive), archive, Deadline(60))
+    words = ("--provider", "bfl", "--id", other, "--trigger-word", "ROBOX", "--credentials", BFL)
+    adopted = tuneloop(stack, "adopt", "bfl-robot", *words, "--store", slug)
+    assert adopted.returncode == 0, adopted.stdout + adopted.stderr
+    assert (
+        "undecided. No picture of both models can be compared. A person decides: `tuneloop decide"
+        in adopted.stdout
+    )
+    decided = tuneloop(stack, "decide", "bfl-robot", "--reject", "--reason", "older is better", "--store", slug)
+    assert decided.returncode == 0, decided.stderr
+    assert "bfl-robot: the champion stays. Report: s3://" in decided.stdout
+    assert reigning(ledger, "bfl-robot").number == 1
+
+    bill.clear()
     provider.delete(job_id)  # type: ignore[attr-defined]
     code, _, said = generate("--seed", "7")
-    assert (code, bill.pictures) == (2, 2)
+    assert (code, bill.pictures) == (2, 0)
     assert "there is no such fine-tune" in said or "not ready" in said
     assert "Traceback" not in said

@@ -125,6 +125,23 @@ def test_question_of_a_run_that_a_person_has_cancelled_is_asked_and_answered_by_
     assert (champion.number, champion.why) == (2, "nicer eyes")
 
 
+def test_question_of_a_run_that_was_deleted_is_asked_again_on_another_page(
+    stack: Stack, asking: tuple[UUID, dict[str, Any]], ledger: Ledger, bill: Bill
+) -> None:
+    run, again = asking
+    end_as(run, "deleted")
+    tick(stack.store_slug)
+    (other,) = continuing(run)
+    wait_for(other, "Suspended")
+    orders = bill.orders
+    answer(other, "approve: promote the challenger", "nicer eyes")
+    wait_for(other, "Completed")
+    assert verdicts(ledger, run) == ["undecided", "promote"]
+    champion = ledger.champion(again["model"])
+    assert champion is not None
+    assert (champion.number, bill.orders) == (2, orders)
+
+
 def test_form_takes_no_reason_that_says_nothing_or_far_too_much(asking: tuple[UUID, dict[str, Any]]) -> None:
     run, _ = asking
     for reason in ("", " \n", "word " * 20_000):

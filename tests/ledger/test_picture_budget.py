@@ -52,7 +52,7 @@ def test_price_of_the_block_comes_before_the_published_one(ledger: Ledger, run: 
 
 def test_pictures_without_a_known_price_take_no_slot(ledger: Ledger, run: RunFile) -> None:
     budget = Budget(ledger, run.account, Limits())
-    budget.reserve_pictures(run, 3, FluxDevRender())
+    assert not budget.reserve_pictures(run, 3, FluxDevRender())
     assert budget.last_slot(now().date()) == 0
 
 

@@ -54,7 +54,7 @@ def render(
     subject: Subject,
     plan: EvaluationPlan,
     on_progress: Callable[[int, int], None] | None = None,
-    reserve: Callable[[int], None] | None = None,
+    reserve: Callable[[int], bool] | None = None,
 ) -> Evaluation:
     """Render every picture of a plan that is not in the store yet, and look at all of them.
 
@@ -67,7 +67,7 @@ def render(
         plan: Prompts, seeds and settings.
         on_progress: Called with pictures done and pictures in all.
         reserve: Called with the number of pictures that have to be paid and are not reserved yet, before the first
-            of them is asked for.
+            of them is asked for; tells whether it has reserved something.
 
     Raises:
         ProviderError: The account or the service has a problem; what is rendered stays.
@@ -179,11 +179,10 @@ def _looked_at(store: Store, picture: JudgedPicture, refusal: str | None) -> Jud
     return picture.model_copy(update={"finding": finding})
 
 
-def _afford(asked: Asked, wishes: list[_Wish], reserve: Callable[[int], None] | None) -> None:
+def _afford(asked: Asked, wishes: list[_Wish], reserve: Callable[[int], bool] | None) -> None:
     """Reserve the price of the pictures that nobody has reserved it for: not again after each crash."""
     stems = asked.unreserved(wish.stem for wish in wishes)
-    if stems and reserve is not None:
-        reserve(len(stems))
+    if stems and reserve is not None and reserve(len(stems)):
         asked.reserved(stems)
 
 
@@ -193,7 +192,7 @@ def _ask(
     subject: Subject,
     wish: _Wish,
     asked: Asked,
-    reserve: Callable[[int], None] | None,
+    reserve: Callable[[int], bool] | None,
 ) -> RenderedPicture | None:
     """Ask for one picture. A lost answer is asked for once more, a full queue is waited for.
 
