@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from prefect.logging import get_run_logger
 
 from blocks.opening import open_account
@@ -12,8 +14,9 @@ from flows.desk import Desk, recipe_of
 from flows.telling import tell_model
 from flows.waiting import wait_for
 from tuneloop import gate
+from tuneloop.clock import now
 from tuneloop.dataset.keep import load_manifest
-from tuneloop.errors import NotAtProvider, ProviderUnavailable
+from tuneloop.errors import NotAtProvider, ProviderUnavailable, TrainingFailed
 from tuneloop.evaluation.render import Subject, rendered_before
 from tuneloop.evaluation.report import Evidence
 from tuneloop.promotion import WHO, Place, is_of, is_the_asker, promote, standing_decision
@@ -21,6 +24,9 @@ from tuneloop.submission import price_of
 from tuneloop.values.evaluation import Evaluation
 from tuneloop.values.records import Collected, Decision, Promotion, RunFile
 from tuneloop.values.training import job_name
+
+_DEPLOYED_AFTER = timedelta(days=1)
+"""A model that its provider does not render so long after its training waits for nothing."""
 
 
 def decide(desk: Desk, run: RunFile, collected: Collected) -> Decision:
@@ -50,21 +56,39 @@ def _told(desk: Desk, run: RunFile, decision: Decision) -> Decision:
 
 
 def _wait_until_it_renders(desk: Desk, run: RunFile, collected: Collected) -> None:
-    """Wait for the provider to deploy the model; its weights are already safe."""
+    """Wait for the provider to deploy the model; its weights are already safe.
+
+    Raises:
+        TrainingFailed: The provider has had a day, or has deleted the model since.
+    """
     while True:
         word = "not shown"
         try:
             status = desk.provider.status(collected.job_id)
-        except (NotAtProvider, ProviderUnavailable) as error:
+        except ProviderUnavailable as error:
             get_run_logger().warning("%s", error)
+        except NotAtProvider as error:
+            get_run_logger().warning("%s", error)
+            _give_up_after_a_day(run, collected, word)
         else:
             if status.phase == "ready":
                 return
             word = status.word
+            _give_up_after_a_day(run, collected, word)
         wait_for(
             f"Waiting for {run.account.provider} to deploy {collected.name} for rendering "
             f"(job {collected.job_id}, {word}); its weights are in the store",
             desk.store_slug,
+        )
+
+
+def _give_up_after_a_day(run: RunFile, collected: Collected, word: str) -> None:
+    if now() - collected.at > _DEPLOYED_AFTER:
+        raise TrainingFailed(
+            f"{collected.name} was collected on {collected.at:%Y-%m-%d}, and cannot be judged by this plan: "
+            f"{run.account.provider} does not render it (job {collected.job_id}, {word}). What was decided before "
+            "stands. Run again when it renders; if it was deleted there, start a run with a reason in "
+            "retrain_unchanged, which is paid"
         )
 
 

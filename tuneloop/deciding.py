@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from tuneloop.champion import check_known
@@ -12,6 +13,8 @@ from tuneloop.training_state import read_training
 from tuneloop.values.adopted_recipes import recorded_recipe
 from tuneloop.values.records import Collected, Decision, Promotion, RunFile
 from tuneloop.values.training import job_name
+
+_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -36,9 +39,10 @@ def open_questions(ledger: Ledger, model: str) -> list[tuple[RunFile, Decision]]
     """
     folder = f"models/{model}/decisions/"
     last = {name.rpartition("/")[0]: name for name in ledger.store.names(folder)}
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        decisions = list(threads.map(lambda name: ledger.read_record(name, Decision), last.values()))
     found = []
-    for name in last.values():
-        decision = ledger.read_record(name, Decision)
+    for decision in decisions:
         run = ledger.run(decision.flow_run) if decision.flow_run else None
         standing = standing_decision(ledger, run) if run else None
         if run is not None and standing is not None and standing.flow_run and not finished_decision(ledger, run):
