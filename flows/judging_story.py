@@ -101,7 +101,11 @@ def _judge_against(
     # Edit models are judged on the pictures before the edit; both models are given the same ones.
     inputs = tuple(item.sha256 for item in manifest.items if item.role == "start")
     subject = Subject(collected.name, collected.job_id, desk.trigger_word(run), inputs)
-    rendered = steps.render_pictures(desk, (desk.provider, desk.limits), subject, run.plan, run, "challenger")
+    try:
+        rendered = steps.render_pictures(desk, (desk.provider, desk.limits), subject, run.plan, run, "challenger")
+    except NotAtProvider:
+        _give_up_after_a_day(run, collected, "not found")
+        raise
     other = reigning if reigning is not None and not is_of(reigning, run) else None
     champion = _render_champion(desk, run, other, inputs) if other else None
     words = (desk.trigger_word(run), other.trigger_word if other else None)
