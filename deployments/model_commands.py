@@ -80,19 +80,26 @@ def decide(
     approve: Annotated[
         bool, typer.Option("--approve/--reject", help="Promote the challenger, or keep the champion.")
     ],
+    run: Annotated[
+        str | None, typer.Option(help="Id of the run that asks, or its beginning, where there is more than one.")
+    ] = None,
     store: Store = None,
 ) -> None:
     """Answer an undecided gate. The run that asks ends by the same answer."""
+    from flows.telling import tell_model  # noqa: PLC0415 - as above
     from tuneloop.deciding import decide_by_hand  # noqa: PLC0415 - as above
     from tuneloop.model_pages import keep_model_page  # noqa: PLC0415 - as above
 
     ledger = _ledger(store)
-    decision, promotion = decide_by_hand(ledger, model, approve=approve, why=reason, who=_WHO)
-    if promotion is None:
-        typer.echo(f"{model}: the champion stays. Report: {ledger.store.uri_of(decision.report or '')}")
-        return
-    typer.echo(f"{model}: the challenger is champion no. {promotion.number}.")
-    typer.echo(f"Page: {ledger.store.uri_of(keep_model_page(ledger, model))}")
+    done = decide_by_hand(ledger, model, approve=approve, why=reason, who=_WHO, asker=run)
+    report = done.decision.report
+    if done.promotion is None:
+        typer.echo(f"{model}: the champion stays.{f' Report: {ledger.store.uri_of(report)}' if report else ''}")
+    else:
+        typer.echo(f"{model}: the challenger is champion no. {done.promotion.number} ({done.decision.why}).")
+        typer.echo(f"Page: {ledger.store.uri_of(keep_model_page(ledger, model))}")
+    # Its run tells the same, if it still is there: one id, one event.
+    tell_model("promoted" if done.promotion else "rejected", done.run, done.decision)
 
 
 @app.command()

@@ -9,8 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from tuneloop.champion import ModelSummary, champions, summaries
+from tuneloop.deciding import open_questions
 from tuneloop.ledger import Ledger
-from tuneloop.values.records import Promotion
+from tuneloop.values.records import Decision, Promotion, RunFile
 from tuneloop.values.training import job_name
 
 _SHORT = 12
@@ -35,6 +36,8 @@ def show_models(ledger: Ledger, model: str | None, console: Console) -> tuple[An
     if model is not None:
         line = champions(ledger, model)[::-1]
         console.print(_line_table(model, line))
+        for run, question in open_questions(ledger, model):
+            console.print(Text(_asked(run, question)))
         return {
             "store": store,
             "model": model,
@@ -75,6 +78,14 @@ def _glance(item: ModelSummary) -> list[str]:
     if item.readable:
         lines.append(f"versions judged: {item.versions_judged}")
     return lines
+
+
+def _asked(run: RunFile, question: Decision) -> str:
+    job = job_name(run.key, run.generation)
+    return (
+        f"Undecided: {job} (run {run.flow_run}). {question.why} Look at {question.report}, and answer with "
+        f"`tuneloop decide {run.model}`."
+    )
 
 
 def _line_table(model: str, line: list[Promotion]) -> Table:

@@ -60,8 +60,12 @@ def adopt_model(
     adopt(desk.ledger, desk.provider, run, job_id)
     collected = steps.collect(desk, run)
     decision = decide(desk, run, collected)
+    adopted = f"{job_id} was adopted as {collected.name}"
+    if decision.verdict == "undecided":
+        asks = f"A person decides: `tuneloop decide {model}`."
+        return Completed(name="Undecided", message=f"{adopted}: undecided. {decision.why} {asks}")
     outcome = "promoted" if decision.verdict == "promote" else "not promoted"
-    return Completed(message=f"{job_id} was adopted as {collected.name}: {outcome}. {decision.why}")
+    return Completed(message=f"{adopted}: {outcome}. {decision.why}")
 
 
 def _check(desk: Desk, recipe: Adopted, dataset: str | None) -> None:

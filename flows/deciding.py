@@ -15,6 +15,7 @@ from flows.desk import Desk
 from flows.forms import answer_to, ask
 from flows.telling import tell_model
 from tuneloop.promotion import answer
+from tuneloop.reasons import LONGEST_REASON
 from tuneloop.values.records import Decision, RunFile
 
 _APPROVE = "approve: promote the challenger"
@@ -25,7 +26,9 @@ class Judgement(RunInput):
     """Asked where neither model is surely better."""
 
     decision: Literal["approve: promote the challenger", "reject: keep the champion"]
-    reason: str = Field(min_length=1, description="Why. It is kept in the record of the decision.")
+    reason: str = Field(
+        pattern=r"\S", max_length=LONGEST_REASON, description="Why. It is kept in the record of the decision."
+    )
 
 
 def decided_by_a_person(desk: Desk, run: RunFile, question: Decision) -> Decision | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from prefect.logging import get_run_logger
 
 from blocks.opening import open_account
@@ -12,15 +14,19 @@ from flows.desk import Desk, recipe_of
 from flows.telling import tell_model
 from flows.waiting import wait_for
 from tuneloop import gate
+from tuneloop.clock import now
 from tuneloop.dataset.keep import load_manifest
-from tuneloop.errors import NotAtProvider, ProviderUnavailable
-from tuneloop.evaluation.render import Subject
+from tuneloop.errors import NotAtProvider, ProviderUnavailable, TrainingFailed
+from tuneloop.evaluation.render import Subject, rendered_before
 from tuneloop.evaluation.report import Evidence
 from tuneloop.promotion import WHO, Place, is_of, is_the_asker, promote, standing_decision
 from tuneloop.submission import price_of
 from tuneloop.values.evaluation import Evaluation
 from tuneloop.values.records import Collected, Decision, Promotion, RunFile
 from tuneloop.values.training import job_name
+
+_DEPLOYED_AFTER = timedelta(days=1)
+"""A model that its provider does not render so long after its training waits for nothing."""
 
 
 def decide(desk: Desk, run: RunFile, collected: Collected) -> Decision:
@@ -50,21 +56,39 @@ def _told(desk: Desk, run: RunFile, decision: Decision) -> Decision:
 
 
 def _wait_until_it_renders(desk: Desk, run: RunFile, collected: Collected) -> None:
-    """Wait for the provider to deploy the model; its weights are already safe."""
+    """Wait for the provider to deploy the model; its weights are already safe.
+
+    Raises:
+        TrainingFailed: The provider has had a day, or has deleted the model since.
+    """
     while True:
         word = "not shown"
         try:
             status = desk.provider.status(collected.job_id)
-        except (NotAtProvider, ProviderUnavailable) as error:
+        except ProviderUnavailable as error:
             get_run_logger().warning("%s", error)
+        except NotAtProvider as error:
+            get_run_logger().warning("%s", error)
+            _give_up_after_a_day(run, collected, word)
         else:
             if status.phase == "ready":
                 return
             word = status.word
+            _give_up_after_a_day(run, collected, word)
         wait_for(
             f"Waiting for {run.account.provider} to deploy {collected.name} for rendering "
             f"(job {collected.job_id}, {word}); its weights are in the store",
             desk.store_slug,
+        )
+
+
+def _give_up_after_a_day(run: RunFile, collected: Collected, word: str) -> None:
+    if now() - collected.at > _DEPLOYED_AFTER:
+        raise TrainingFailed(
+            f"{collected.name} was collected on {collected.at:%Y-%m-%d}, and cannot be judged by this plan: "
+            f"{run.account.provider} does not render it (job {collected.job_id}, {word}). What was decided before "
+            "stands. Run again when it renders; if it was deleted there, start a run with a reason in "
+            "retrain_unchanged, which is paid"
         )
 
 
@@ -77,7 +101,11 @@ def _judge_against(
     # Edit models are judged on the pictures before the edit; both models are given the same ones.
     inputs = tuple(item.sha256 for item in manifest.items if item.role == "start")
     subject = Subject(collected.name, collected.job_id, desk.trigger_word(run), inputs)
-    rendered = steps.render_pictures(desk, (desk.provider, desk.limits), subject, run.plan, run, "challenger")
+    try:
+        rendered = steps.render_pictures(desk, (desk.provider, desk.limits), subject, run.plan, run, "challenger")
+    except NotAtProvider:
+        _give_up_after_a_day(run, collected, "not found")
+        raise
     other = reigning if reigning is not None and not is_of(reigning, run) else None
     champion = _render_champion(desk, run, other, inputs) if other else None
     words = (desk.trigger_word(run), other.trigger_word if other else None)
@@ -105,7 +133,8 @@ def _judge_against(
 def _render_champion(desk: Desk, run: RunFile, champion: Promotion, inputs: tuple[str, ...]) -> Evaluation:
     """Render the champion on the same prompts and seeds, by its own account.
 
-    A champion of another trainer may need another service; it then renders with that one's defaults.
+    A champion of another trainer may need another service; it then renders with that one's defaults. One that its
+    provider has no more is judged by the pictures that are there.
     """
     same = champion.credentials == desk.credentials_slug
     account = (desk.provider, desk.limits) if same else open_account(champion.credentials)
@@ -118,4 +147,8 @@ def _render_champion(desk: Desk, run: RunFile, champion: Promotion, inputs: tupl
         trigger_word=champion.trigger_word,
         inputs=inputs if recipe.edit_pairs else (),
     )
-    return steps.render_pictures(desk, account, subject, plan, run, "champion")
+    try:
+        return steps.render_pictures(desk, account, subject, plan, run, "champion")
+    except NotAtProvider as error:
+        get_run_logger().warning("champion no. %d is not rendered any more: %s", champion.number, error)
+        return rendered_before(desk.store, subject, plan, absent=f"{champion.account.provider} has no such model")

@@ -15,6 +15,7 @@ from blocks.opening import open_store
 from flows.telling import tell_rolled_back
 from tuneloop.ledger import Ledger
 from tuneloop.model_pages import keep_model_page
+from tuneloop.reasons import LONGEST_REASON
 from tuneloop.rollback import Rollback, roll_back
 from tuneloop.values.records import Promotion
 from tuneloop.values.training import ModelName, job_name
@@ -26,7 +27,7 @@ _WHO = "a person, in Prefect"
 def rollback_model(
     model: ModelName,
     to: Annotated[int, Field(ge=1)],
-    reason: Annotated[str, Field(min_length=1)],
+    reason: Annotated[str, Field(min_length=1, max_length=LONGEST_REASON)],
     store: str = "local-file-system/tuneloop",
 ) -> State[Any]:
     """Put an earlier champion back. Nothing is trained or rendered, and nothing is deleted.
@@ -46,9 +47,7 @@ def rollback_model(
     if done.champion.rolled_back_to is not None:
         # Told again where a crash came between record and event: one id, one event.
         tell_rolled_back(done.champion, flow_run.id)
-    create_markdown_artifact(
-        key=f"rollback-{model}", markdown=_spelled(done), description=f"Rolled back to no. {to}: {reason}"
-    )
+    create_markdown_artifact(key=f"rollback-{model}", markdown=_spelled(done), description=done.in_words)
     return Completed(name=None if done.replaced else "Unchanged", message=done.in_words)
 
 

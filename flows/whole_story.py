@@ -21,8 +21,8 @@ def carry_on(desk: Desk, run: RunFile) -> State[Any]:
     collected = bring_home(desk, run, cancelled=False)
     try:
         decision = decide(desk, run, collected)
-    except OverBudget as error:
-        # Nobody goes on with this by the hour: the next run does, once there is room again.
+    except (OverBudget, TrainingFailed) as error:
+        # Nobody goes on with this by the hour: the next run does, once there is room again or the model is there.
         desk.ledger.unmark(run)
         return Failed(message=str(error))
     if decision.verdict == "promote" and run.visibility != "unchanged":

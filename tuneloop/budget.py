@@ -95,22 +95,27 @@ class Budget:
                 self._audit(spending.window)
                 audited = True
 
-    def reserve_pictures(self, run: RunFile, pictures: int, service: ServiceSettings) -> None:
-        """Reserve the price of pictures that are about to be rendered.
+    def reserve_pictures(self, run: RunFile, pictures: int, service: ServiceSettings) -> bool:
+        """Reserve the price of pictures that are about to be asked for. They are never given back.
 
-        They are never given back, and a run that dies after this reserves again: the sums may be too high by some
-        cents, never too low.
+        Returns:
+            Whether something was reserved: not where pictures have no known price.
 
         Raises:
             OverBudget: They do not fit any more. Nothing is rendered; the weights are safe.
         """
         price = self._limits.cents_per_picture
         cents = math.ceil(pictures * ((service.cents_per_picture if price is None else price) or 0))
+        limit = self._limits.cents_per_window
+        audited = False
         while cents:
             day = now().date()
             spending = self._sums(day)
-            limit = self._limits.cents_per_window
-            if limit is not None and spending.cents + cents > limit:
+            if limit is None or spending.cents + cents <= limit:
+                slot = self._next(run, cents, day, spending, kind="pictures")
+                if self._ledger.create_record(self._name(spending.window, slot.number), slot):
+                    return True
+            elif audited:
                 raise OverBudget(
                     f"{pictures} {'picture' if pictures == 1 else 'pictures'} to judge {run.model} would cost "
                     f"{dollars(cents)}, and "
@@ -118,9 +123,10 @@ class Budget:
                     f"days to {spending.ends}. Raise dollars_per_30_days in its credentials block and run again: "
                     "the weights are in the store, and nothing is trained twice"
                 )
-            slot = self._next(run, cents, day, spending, kind="pictures")
-            if self._ledger.create_record(self._name(spending.window, slot.number), slot):
-                return
+            else:
+                self._audit(spending.window)
+                audited = True
+        return False
 
     def check_price(self, cents: int | None) -> None:
         """Refuse to guard money without knowing a price. Raises `ConfigurationError`."""

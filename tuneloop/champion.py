@@ -110,6 +110,13 @@ def champion_of(ledger: Ledger, model: str, number: int | None = None) -> Promot
     return ledger.read_record(names[number - 1], Promotion)
 
 
+def check_known(ledger: Ledger, model: str) -> None:
+    """Raise `ConfigurationError` where the store has nothing of this name."""
+    check_label(model)
+    if not any(True for _ in ledger.store.names(f"models/{model}/")):
+        _no_champion(ledger, model)
+
+
 def is_same_version(one: Promotion, other: Promotion) -> bool:
     """Tell whether two promotions are of one model version, whatever their numbers."""
     return (one.key, one.generation) == (other.key, other.generation)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from tuneloop.clock import now
 from tuneloop.errors import LedgerError
 from tuneloop.ledger import Ledger
+from tuneloop.reasons import kept_reason
 from tuneloop.values.evaluation import Verdict
 from tuneloop.values.records import (
     NEXT_STATES,
@@ -43,8 +44,7 @@ def standing_decision(ledger: Ledger, run: RunFile) -> Decision | None:
 
     A promotion that was decided but lost the race for its number does not hold: the champion has changed.
     """
-    # That some run was abandoned is no verdict on the model: another run still wants one.
-    decisions = [decision for decision in ledger.decisions(run) if decision.verdict != "abandoned"]
+    decisions = _verdicts(ledger.decisions(run))
     if not decisions:
         return None
     last = decisions[-1]
@@ -54,6 +54,11 @@ def standing_decision(ledger: Ledger, run: RunFile) -> Decision | None:
         return last
     # An open question about a champion that is none any more has no answer.
     return last if last.verdict == "promote" and _carried_out(ledger, run, last) else None
+
+
+def _verdicts(decisions: list[Decision]) -> list[Decision]:
+    """Leave out that some run was abandoned: it is no verdict on the model, another run still wants one."""
+    return [decision for decision in decisions if decision.verdict != "abandoned"]
 
 
 def finished_decision(ledger: Ledger, run: RunFile) -> Decision | None:
@@ -97,23 +102,32 @@ def is_the_asker(ledger: Ledger, run: RunFile, question: Decision) -> bool:
 
 
 def answer(ledger: Ledger, run: RunFile, question: Decision, *, approve: bool, who: str, why: str) -> Decision:
-    """Write a person's answer to an undecided verdict, as the decision that follows it.
+    """Write a person's answer to an undecided verdict, as the next decision.
 
     Returns:
-        The decision that has the number: somebody else's, where two have answered.
+        The decision that stands: somebody else's, where two have answered or the model was judged again.
+
+    Raises:
+        ConfigurationError: The reason cannot be kept.
     """
-    decisions = ledger.decisions(run)
-    number = next(at for at, item in enumerate(decisions, 1) if item.writer == question.writer) + 1
     decision = question.model_copy(
         update={
             "at": now(),
             "writer": new_writer(),
             "verdict": "promote" if approve else "reject",
             "who": who,
-            "why": why,
+            "why": kept_reason(why),
         }
     )
-    return ledger.decide(run, number, decision)
+    while True:
+        decisions = ledger.decisions(run)
+        standing = _verdicts(decisions)[-1]
+        if standing.writer != question.writer:
+            return standing
+        # That some run was cancelled takes a number too, and answers nothing.
+        written = ledger.decide(run, len(decisions) + 1, decision)
+        if written.verdict != "abandoned":
+            return written
 
 
 def abandon(ledger: Ledger, run: RunFile, why: str) -> Decision:

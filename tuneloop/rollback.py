@@ -8,6 +8,7 @@ from tuneloop.champion import champion_of, is_same_version
 from tuneloop.clock import now
 from tuneloop.errors import ConfigurationError, RecordTaken
 from tuneloop.ledger import Ledger
+from tuneloop.reasons import kept_reason
 from tuneloop.values.records import Promotion, new_writer
 from tuneloop.values.training import job_name
 
@@ -60,13 +61,16 @@ def roll_back(ledger: Ledger, model: str, to: int, reason: str, who: str) -> Rol
         who: Who wants it.
 
     Raises:
-        ConfigurationError: There is no such model or number, or no reason is given.
+        ConfigurationError: There is no such model or number, its weights are gone, or the reason cannot be kept.
         RecordTaken: Others have taken one number after the other.
     """
-    why = " ".join(reason.split())
-    if not why:
-        raise ConfigurationError(f"reason: say why {model} is rolled back; it is kept in the record")
+    why = kept_reason(reason)
     wanted = champion_of(ledger, model, to)
+    if wanted.weights is not None and not ledger.store.exists(wanted.weights):
+        raise ConfigurationError(
+            f"{model} no. {to} cannot be put back: its weights {ledger.store.uri_of(wanted.weights)} are gone; "
+            "restore them from a backup or an older object version, or choose another number"
+        )
     for _ in range(_TRIES):
         reigning = champion_of(ledger, model)
         if is_same_version(reigning, wanted):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
 from types import TracebackType
@@ -12,6 +14,10 @@ from typing import Self
 
 from tuneloop.errors import ConfigurationError
 from tuneloop.storage.drafts import sync_folder
+
+_PART = re.compile(r"\.tuneloop-[0-9a-f]{16}\.part")
+_LEFT_BEHIND_S = 24 * 3600
+"""Whoever has not written to its file for so long is no more."""
 
 
 class WholeFile:
@@ -29,6 +35,7 @@ class WholeFile:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._path = folder / f".tuneloop-{token_hex(8)}.part"
+        _sweep(folder)
         with _refusals(folder):
             self._file = self._path.open("xb")
 
@@ -59,6 +66,14 @@ class WholeFile:
             os.fsync(self._file.fileno())
             self._path.replace(target)
             sync_folder(self._folder)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed processes have left here: nobody sees it, and it may be as large as a model."""
+    for path in folder.glob(".tuneloop-*.part"):
+        with suppress(OSError):  # somebody else clears up, or it is somebody else's
+            if _PART.fullmatch(path.name) and time.time() - path.stat().st_mtime > _LEFT_BEHIND_S:
+                path.unlink()
 
 
 @contextmanager

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
+from threading import Barrier, Thread
 
 import pytest
 from PIL import Image
@@ -8,7 +10,7 @@ from PIL import Image
 from tuneloop.clock import Deadline
 from tuneloop.dataset.pack import DatasetArchive
 from tuneloop.emulator import EmulatorControl, Fault
-from tuneloop.errors import CredentialsRefused, ProviderUnavailable
+from tuneloop.errors import CredentialsRefused, OutOfCredits, ProviderUnavailable
 from tuneloop.evaluation.blank import blank_reason
 from tuneloop.evaluation.render import Subject, picture_stem, render
 from tuneloop.providers.segmind import SegmindProvider
@@ -140,10 +142,75 @@ def test_price_is_reserved_before_the_first_picture_and_only_for_those_that_are_
 ) -> None:
     told: list[tuple[int, int]] = []
 
-    def reserve(pictures: int) -> None:
+    def reserve(pictures: int) -> bool:
         told.append((pictures, inferences(emulator)))
+        return True
 
     render(artifacts, provider, subject, PLAN.model_copy(update={"seeds": (1,)}), reserve=reserve)
     render(artifacts, provider, subject, PLAN, reserve=reserve)
     render(artifacts, provider, subject, PLAN, reserve=reserve)
     assert told == [(1, 0), (1, 1)]
+
+
+def test_money_that_was_reserved_in_vain_is_not_reserved_again_by_every_try(
+    artifacts: LocalDirectory, provider: SegmindProvider, subject: Subject, emulator: EmulatorControl
+) -> None:
+    told: list[int] = []
+
+    def reserve(pictures: int) -> bool:
+        told.append(pictures)
+        return True
+
+    emulator.inject(Fault("refuse", RENDER, "POST", status=406, reason="credits", times=5))
+    for _ in range(5):
+        with pytest.raises(OutOfCredits):
+            render(artifacts, provider, subject, PLAN, reserve=reserve)
+    evaluation = render(artifacts, provider, subject, PLAN, reserve=reserve)
+    assert (evaluation.complete, evaluation.asked_again, told) == (True, 0, [2])
+
+
+def test_lost_answer_is_reserved_once_more_before_it_is_asked_for_again(
+    artifacts: LocalDirectory, provider: SegmindProvider, subject: Subject, emulator: EmulatorControl
+) -> None:
+    told: list[tuple[int, int]] = []
+
+    def reserve(pictures: int) -> bool:
+        told.append((pictures, inferences(emulator)))
+        return True
+
+    emulator.inject(Fault("cut_after_effect", RENDER, "POST"))
+    render(artifacts, provider, subject, PLAN, reserve=reserve)
+    assert told == [(2, 0), (1, 1)]
+    assert inferences(emulator) == 3
+
+
+def test_two_runs_that_render_the_same_model_at_once_share_the_work(
+    artifacts: LocalDirectory, subject: Subject, emulator: EmulatorControl
+) -> None:
+    plan = PLAN.model_copy(update={"seeds": tuple(range(12))})
+    start, told = Barrier(2), []
+
+    def race() -> None:
+        mine = SegmindProvider(emulator.api_key, base_url=emulator.url)
+        start.wait()
+        told.append(render(artifacts, mine, subject, plan))
+
+    threads = [Thread(target=race) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    first, second = told
+    assert first.complete
+    assert first.pictures == second.pictures
+    assert inferences(emulator) <= 12 + 1
+    assert max(first.asked_again, second.asked_again) == inferences(emulator) - 12
+
+
+def test_prompts_that_are_the_same_without_the_trigger_word_are_paid_once(
+    artifacts: LocalDirectory, provider: SegmindProvider, subject: Subject, emulator: EmulatorControl
+) -> None:
+    plan = PLAN.model_copy(update={"prompts": ("{trigger} at sea", "at sea"), "seeds": (1,)})
+    wordless = replace(subject, trigger_word=None)
+    assert render(artifacts, provider, wordless, plan).complete
+    assert inferences(emulator) == 1

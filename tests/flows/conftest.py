@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
+from blocks.bfl_credentials import BflCredentials
 from blocks.opening import open_store
 from blocks.segmind_credentials import SegmindCredentials
 from blocks.spending_guard import SpendingGuard
@@ -18,7 +19,7 @@ from deployments.demo.stack import Stack, running_stack
 from tests.conftest import draw_pictures
 from tests.flows.bill import Bill
 from tests.flows.runs import wish_for
-from tuneloop.emulator import EmulatorControl, Progress
+from tuneloop.emulator import EmulatorControl, Progress, running_emulator
 from tuneloop.ledger import Ledger
 
 _NUMBERS = itertools.count(1)
@@ -72,3 +73,13 @@ def wish(pictures: Path, request: pytest.FixtureRequest) -> dict[str, Any]:
     """Parameters of a run on pictures that no other test has."""
     words = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower())
     return wish_for(words[:50].strip("-"), pictures)
+
+
+@pytest.fixture
+def bfl(tmp_path: Path, stack: Stack) -> Iterator[EmulatorControl]:
+    """Another provider, with a credentials block `bfl-credentials/elsewhere`."""
+    del stack
+    with running_emulator("bfl", tmp_path / "bfl", progress=Progress.at_once()) as control:
+        control.switch(picture_s=0)
+        BflCredentials(api_key=control.api_key, base_url=control.url).save("elsewhere", overwrite=True)
+        yield control

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
@@ -15,6 +16,7 @@ from tests.conftest import draw_pictures
 from tests.flows.bill import Bill
 from tests.flows.runs import here, look, run_of, start, tick, wait_for
 from tests.flows.test_held import answer, question_of
+from tests.flows.test_salvage import continuing, end_as
 from tuneloop.ledger import Ledger
 from tuneloop.values.records import RunFile
 
@@ -103,3 +105,65 @@ def test_run_that_can_ask_nobody_says_how_to_answer(
     assert CliRunner().invoke(app, arguments).exit_code == 0
     assert verdicts(ledger, run_of(state)) == ["undecided", "promote"]
     assert here(again).name == "Unchanged"
+
+
+def test_question_of_a_run_that_a_person_has_cancelled_is_asked_and_answered_by_the_next_one(
+    stack: Stack, asking: tuple[UUID, dict[str, Any]], ledger: Ledger
+) -> None:
+    run, again = asking
+    end_as(run, "cancelled")
+    tick(stack.store_slug)
+    (winding_up,) = continuing(run)
+    wait_for(winding_up, "Completed")
+    nightly = start(again)
+    wait_for(nightly, "Suspended")
+    answer(nightly, "approve: promote the challenger", "nicer eyes")
+    wait_for(nightly, "Completed")
+    assert verdicts(ledger, run) == ["undecided", "abandoned", "promote"]
+    champion = ledger.champion(again["model"])
+    assert champion is not None
+    assert (champion.number, champion.why) == (2, "nicer eyes")
+
+
+def test_question_of_a_run_that_was_deleted_is_asked_again_on_another_page(
+    stack: Stack, asking: tuple[UUID, dict[str, Any]], ledger: Ledger, bill: Bill
+) -> None:
+    run, again = asking
+    end_as(run, "deleted")
+    tick(stack.store_slug)
+    (other,) = continuing(run)
+    wait_for(other, "Suspended")
+    orders = bill.orders
+    answer(other, "approve: promote the challenger", "nicer eyes")
+    wait_for(other, "Completed")
+    assert verdicts(ledger, run) == ["undecided", "promote"]
+    champion = ledger.champion(again["model"])
+    assert champion is not None
+    assert (champion.number, bill.orders) == (2, orders)
+
+
+def test_form_takes_no_reason_that_says_nothing_or_far_too_much(asking: tuple[UUID, dict[str, Any]]) -> None:
+    run, _ = asking
+    for reason in ("", " \n", "word " * 20_000):
+        with pytest.raises((AssertionError, httpx.HTTPStatusError)):
+            answer(run, "reject: keep the champion", reason)
+    assert look(run).name == "Suspended"
+
+
+def test_champion_that_its_provider_has_no_more_leaves_the_decision_to_a_person(
+    stack: Stack, wish: dict[str, Any], tmp_path: Path, ledger: Ledger, bill: Bill
+) -> None:
+    del stack
+    assert here(wish).name == "Completed"
+    champion = ledger.champion(wish["model"])
+    assert champion is not None
+    # Another version, as after its deletion at the provider.
+    gone = {"number": 2, "key": "f" * 64, "job_id": "deleted-by-somebody", "writer": "w"}
+    assert ledger.promote(champion.model_copy(update=gone))
+    state = here({**wish, "dataset": str(draw_pictures(tmp_path / "more", 4, shade=93))})
+    assert state.name == "Undecided"
+    assert "No picture of both models can be compared." in (state.message or "")
+    assert bill.pictures == 2
+    report = ledger.decisions(work_of(ledger, run_of(state)))[0].report
+    assert report is not None
+    assert b"segmind has no such model" in ledger.store.read(report)

@@ -1,13 +1,25 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.ledger.test_promotion import collected, of_key
 from tuneloop.clock import now
 from tuneloop.deciding import decide_by_hand, open_questions
-from tuneloop.errors import LedgerError
+from tuneloop.errors import ConfigurationError, LedgerError
 from tuneloop.ledger import Ledger
-from tuneloop.promotion import Place, answer, finished_decision, open_question, promote, settle, story_has_ended
+from tuneloop.promotion import (
+    Place,
+    abandon,
+    answer,
+    finished_decision,
+    open_question,
+    promote,
+    settle,
+    standing_decision,
+    story_has_ended,
+)
 from tuneloop.settling import story_of
 from tuneloop.status import open_trainings
 from tuneloop.values.evaluation import Verdict
@@ -73,10 +85,10 @@ def test_whoever_comes_asks_once_the_asker_is_gone(ledger: Ledger, run: RunFile)
 
 def test_approval_by_hand_promotes_with_the_reason_and_wakes_the_asker(ledger: Ledger, run: RunFile) -> None:
     asked(ledger, run)
-    decision, promotion = decide_by_hand(ledger, run.model, approve=True, why="nicer hands", who="ann")
-    assert promotion is not None
-    assert (promotion.number, promotion.who, promotion.why) == (1, "ann", "nicer hands")
-    assert ledger.decisions(run)[-1] == decision
+    done = decide_by_hand(ledger, run.model, approve=True, why="nicer hands", who="ann")
+    assert done.promotion is not None
+    assert (done.promotion.number, done.promotion.who, done.promotion.why) == (1, "ann", "nicer hands")
+    assert (done.run, ledger.decisions(run)[-1]) == (run, done.decision)
     assert [item.verdict for item in ledger.decisions(run)] == ["undecided", "promote"]
     story = story_of(ledger, run, READY)
     assert story is not None
@@ -85,11 +97,11 @@ def test_approval_by_hand_promotes_with_the_reason_and_wakes_the_asker(ledger: L
 
 def test_rejection_by_hand_keeps_the_champion(ledger: Ledger, run: RunFile) -> None:
     asked(ledger, run)
-    decision, promotion = decide_by_hand(ledger, run.model, approve=False, why="odd eyes", who="ann")
-    assert promotion is None
-    assert decision.verdict == "reject"
+    done = decide_by_hand(ledger, run.model, approve=False, why="odd eyes", who="ann")
+    assert done.promotion is None
+    assert done.decision.verdict == "reject"
     assert ledger.champion(run.model) is None
-    assert finished_decision(ledger, run) == decision
+    assert finished_decision(ledger, run) == done.decision
 
 
 def test_second_answer_is_told_who_was_first(ledger: Ledger, run: RunFile) -> None:
@@ -111,12 +123,127 @@ def test_question_about_a_champion_that_is_none_any_more_is_closed(ledger: Ledge
     assert open_questions(ledger, run.model) == []
 
 
-def test_empty_reason_and_two_questions_are_refused(ledger: Ledger, run: RunFile) -> None:
+@pytest.mark.parametrize("approve", [True, False])
+def test_opposite_answer_in_the_same_words_is_told_that_the_other_was_first(
+    ledger: Ledger, run: RunFile, approve: bool
+) -> None:
+    question = asked(ledger, run)
+    racing = Racing(ledger.store)
+    racing.first = lambda: answer(ledger, run, question, approve=not approve, who="ann", why="hands")
+    with pytest.raises(LedgerError, match=f"ann has answered first: {'reject' if approve else 'promote'}, hands"):
+        decide_by_hand(racing, run.model, approve=approve, why="hands", who="ann")
+    assert [item.verdict for item in ledger.decisions(run)] == ["undecided", "reject" if approve else "promote"]
+
+
+class Racing(Ledger):
+    """A ledger in which something happens just before a decision is written."""
+
+    first: Callable[[], object] | None = None
+
+    def decide(self, run: RunFile, number: int, decision: Decision) -> Decision:
+        if self.first is not None:
+            first, self.first = self.first, None
+            first()
+        return super().decide(run, number, decision)
+
+
+@pytest.mark.parametrize("approve", [True, False])
+def test_question_of_a_cancelled_run_can_still_be_answered(ledger: Ledger, run: RunFile, approve: bool) -> None:
+    question = asked(ledger, run)
+    abandon(ledger, run, "its run was cancelled")
+    ledger.unmark(run)
+    assert open_question(ledger, run) == question
+    done = decide_by_hand(ledger, run.model, approve=approve, why="hands", who="ann")
+    assert done.decision.why == "hands"
+    assert finished_decision(ledger, run) == done.decision
+    assert [item.verdict for item in ledger.decisions(run)][:2] == ["undecided", "abandoned"]
+
+
+def test_cancelling_at_the_moment_of_an_answer_takes_only_a_number(ledger: Ledger, run: RunFile) -> None:
+    question = asked(ledger, run)
+    racing = Racing(ledger.store)
+    racing.first = lambda: abandon(ledger, run, "its run was cancelled")
+    written = answer(racing, run, question, approve=True, who="ann", why="hands")
+    assert (written.verdict, written.who) == ("promote", "ann")
+    assert [item.verdict for item in ledger.decisions(run)] == ["undecided", "abandoned", "promote"]
+
+
+def test_answer_after_the_model_was_judged_again_is_not_written(ledger: Ledger, run: RunFile) -> None:
+    question = asked(ledger, run)
+    again = settle(ledger, run, PROMOTE, Place(2, 0), "report")
+    assert answer(ledger, run, question, approve=False, who="ann", why="hands") == again
+    assert len(ledger.decisions(run)) == 2
+
+
+def test_champion_that_comes_between_question_and_answer_makes_the_answer_void(
+    ledger: Ledger, run: RunFile
+) -> None:
+    mine, quick = of_key(run, "a"), of_key(run, "b")
+    asked(ledger, mine)
+    won = settle(ledger, quick, PROMOTE, Place(1, 0), "report")
+    assert won is not None
+    racing = Racing(ledger.store)
+    racing.first = lambda: promote(ledger, quick, collected(quick), won, None)
+    with pytest.raises(LedgerError, match="has got another champion meanwhile, so this answer is void"):
+        decide_by_hand(racing, run.model, approve=True, why="hands", who="ann")
+    assert [item.key[0] for item in ledger.promotions(run.model)] == ["b"]
+    assert standing_decision(ledger, mine) is None
+
+
+def test_approval_whose_process_was_killed_before_the_promotion_is_carried_out_by_the_same_command(
+    ledger: Ledger, run: RunFile
+) -> None:
+    question = asked(ledger, run)
+    ledger.unmark(run)  # nobody else goes on with it
+    answer(ledger, run, question, approve=True, who="ann", why="nicer hands")
+    with pytest.raises(LedgerError, match="ann has answered first: promote, nicer hands"):
+        decide_by_hand(ledger, run.model, approve=False, why="no", who="bob")
+    done = decide_by_hand(ledger, run.model, approve=True, why="nicer hands", who="ann")
+    assert done.promotion is not None
+    assert (done.promotion.number, done.promotion.why) == (1, "nicer hands")
+    assert len(ledger.decisions(run)) == 2
+    with pytest.raises(LedgerError, match="nothing is undecided"):
+        decide_by_hand(ledger, run.model, approve=True, why="nicer hands", who="ann")
+
+
+def test_model_that_is_not_there_is_named_with_those_that_are(ledger: Ledger, run: RunFile) -> None:
+    asked(ledger, run)
+    with pytest.raises(ConfigurationError, match="has no model rabbit: it has robot"):
+        decide_by_hand(ledger, "rabbit", approve=True, why="x", who="ann")
+    with pytest.raises(ValueError, match="cannot be a name here"):
+        decide_by_hand(ledger, "../robot", approve=True, why="x", who="ann")
+
+
+def test_one_of_several_questions_is_named_by_its_run(ledger: Ledger, run: RunFile) -> None:
     first = of_key(run, "a")
     second = of_key(run, "b").model_copy(update={"flow_run": "00000000-0000-0000-0000-0000000000bb"})
-    asked(ledger, first)
-    with pytest.raises(LedgerError, match="--reason"):
-        decide_by_hand(ledger, run.model, approve=True, why=" ", who="ann")
-    asked(ledger, second)
-    with pytest.raises(LedgerError, match="more than one open question"):
+    asked(ledger, first), asked(ledger, second)
+    with pytest.raises(LedgerError, match="robot has 2 open questions; name one of these with --run: ") as caught:
         decide_by_hand(ledger, run.model, approve=True, why="x", who="ann")
+    assert f"{second.flow_run} ({'b' * 16}-g1)" in str(caught.value)
+    with pytest.raises(LedgerError, match="no open question of robot is of run 77"):
+        decide_by_hand(ledger, run.model, approve=True, why="x", who="ann", asker="77")
+    done = decide_by_hand(ledger, run.model, approve=False, why="x", who="ann", asker="00000000")
+    assert done.run == second
+    assert decide_by_hand(ledger, run.model, approve=True, why="x", who="ann").run == first
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [(" ", "the reason is empty"), ("\x1b\x00\u202e", "the reason is empty"), ("word " * 20_000, "99,999 char")],
+)
+def test_reason_that_says_nothing_or_too_much_is_refused_and_nothing_is_written(
+    ledger: Ledger, run: RunFile, reason: str, said: str
+) -> None:
+    asked(ledger, run)
+    with pytest.raises(ConfigurationError, match=said):
+        decide_by_hand(ledger, run.model, approve=True, why=reason, who="ann")
+    assert len(ledger.decisions(run)) == 1
+
+
+def test_reason_is_kept_on_one_line_without_control_characters_and_keys(ledger: Ledger, run: RunFile) -> None:
+    asked(ledger, run)
+    odd = "nicer\n\x1b[31mhands\x07 \u202eSG_0123456789abcdef\ud800 <b>&amp; | é\t"
+    done = decide_by_hand(ledger, run.model, approve=True, why=odd, who="ann")
+    assert done.decision.why == "nicer [31mhands SG_… <b>&amp; | é"
+    assert [promotion.why for promotion in ledger.promotions(run.model)] == [done.decision.why]

@@ -10,7 +10,7 @@ from tuneloop.clock import now
 from tuneloop.errors import OverBudget
 from tuneloop.ledger import Ledger
 from tuneloop.status import spending_by_model
-from tuneloop.values.records import RunFile
+from tuneloop.values.records import Rejected, RunFile
 from tuneloop.values.render_settings import BflProRender, FluxDevRender
 from tuneloop.values.spending import Limits
 
@@ -52,7 +52,7 @@ def test_price_of_the_block_comes_before_the_published_one(ledger: Ledger, run: 
 
 def test_pictures_without_a_known_price_take_no_slot(ledger: Ledger, run: RunFile) -> None:
     budget = Budget(ledger, run.account, Limits())
-    budget.reserve_pictures(run, 3, FluxDevRender())
+    assert not budget.reserve_pictures(run, 3, FluxDevRender())
     assert budget.last_slot(now().date()) == 0
 
 
@@ -81,3 +81,15 @@ def test_racing_reservations_never_go_over_the_limit(ledger: Ledger, run: RunFil
         thread.join()
     assert len(refused) == 6
     assert Budget(ledger, run.account, Limits()).spending(now().date()).cents == 36
+
+
+def test_place_of_a_training_that_was_not_paid_is_free_for_pictures(ledger: Ledger, run: RunFile) -> None:
+    budget = Budget(ledger, run.account, Limits(cents_per_window=400))
+    claim = claimed(ledger, run)
+    budget.reserve(run, 400, claim, claim)
+    rejected = Rejected(at=now(), generation=1, name=claim.name, reason="no")
+    with pytest.raises(OverBudget):
+        budget.reserve_pictures(run, 10, BflProRender())
+    ledger.append(run.key, claim, rejected)
+    budget.reserve_pictures(run, 10, BflProRender())
+    assert budget.spending(now().date()).cents == 60

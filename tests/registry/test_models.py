@@ -13,7 +13,9 @@ from tests.registry.test_rollback import win
 from tuneloop.champion import champion_of, champions, summaries
 from tuneloop.errors import ConfigurationError, RecordUnreadable
 from tuneloop.ledger import Ledger
+from tuneloop.promotion import Place, settle
 from tuneloop.rollback import roll_back
+from tuneloop.values.evaluation import Verdict
 
 WHO = "a person"
 
@@ -45,6 +47,16 @@ def test_model_without_a_champion_is_listed_too(ledger: Ledger) -> None:
     assert (hare.number, hare.why) == (None, "no champion yet")
     with pytest.raises(ConfigurationError, match="hare has no champion yet"):
         champions(ledger, "hare")
+
+
+def test_open_question_stands_below_the_champions_with_the_command_that_answers_it(ledger: Ledger) -> None:
+    win(ledger, run_of("a"))
+    run, unsure = run_of("b"), Verdict(verdict="undecided", why="Too close.", rule="a rule", scores={})
+    ledger.remember_run(run)
+    assert settle(ledger, run, unsure, Place(1, 1), "models/robot/reports/b.html")
+    text = " ".join(shown(ledger, "robot").split())
+    assert f"Undecided: {'b' * 16}-g1 (run {run.flow_run}). Too close. Look at models/robot/reports/b.html" in text
+    assert text.endswith("answer with `tuneloop decide robot`.")
 
 
 def test_model_that_cannot_be_read_does_not_hide_the_others(ledger: Ledger, champion: Champion) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +17,7 @@ import pytest
 from rich.console import Console
 
 from deployments.pull_model import pull_model
-from tests.registry.conftest import Champion
+from tests.registry.conftest import Champion, promotion_of
 from tuneloop.errors import ConfigurationError, NotInStore, RecordUnreadable, StoreUnavailable
 from tuneloop.ledger import Ledger
 from tuneloop.pulling import pull_weights, target_of
@@ -151,6 +154,42 @@ def test_control_c_leaves_nothing_behind(store: Store, trained: Promotion, folde
     with pytest.raises(KeyboardInterrupt):
         pull_weights(store, trained, folder / "mine", on_progress=stop)
     assert everything_in(folder) == []
+
+
+PULL = """
+import os, signal, sys
+from pathlib import Path
+from tuneloop.champion import champion_of
+from tuneloop.ledger import Ledger
+from tuneloop.pulling import pull_weights
+from tuneloop.storage.local_directory import LocalDirectory
+
+store, target = LocalDirectory(Path(sys.argv[1])), Path(sys.argv[2])
+die = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+pull_weights(store, champion_of(Ledger(store), "robot"), target, overwrite=True, on_progress=die)
+"""
+
+
+def test_killed_process_leaves_the_file_as_it_was_and_the_next_one_clears_up_after_a_day(
+    artifacts: LocalDirectory, folder: Path
+) -> None:
+    weights = {"weights": NAME, "sha256": artifacts.write_stream(NAME, [WEIGHTS]).sha256}
+    trained = promotion_of("a", "robot", 1).model_copy(update=weights)
+    assert Ledger(artifacts).promote(trained)
+    (folder / "mine").write_bytes(b"precious")
+    root = artifacts.uri.removeprefix("file://")
+    done = subprocess.run([sys.executable, "-c", PULL, root, str(folder / "mine")], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert (folder / "mine").read_bytes() == b"precious"
+    (left,) = set(everything_in(folder)) - {"mine"}
+    precious = folder / ".tuneloop-mine.part"
+    precious.write_bytes(b"nobody's but mine")
+    pull_weights(artifacts, trained, folder / "mine", overwrite=True)
+    assert left in everything_in(folder), "it may still be written"
+    for path in (folder / left, precious):
+        os.utime(path, (0, 0))
+    pull_weights(artifacts, trained, folder / "other")
+    assert everything_in(folder) == sorted([precious.name, "mine", "other"])
 
 
 def test_folder_that_is_not_there_is_named(store: Store, trained: Promotion, folder: Path) -> None:

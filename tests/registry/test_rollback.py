@@ -2,13 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Callable
-from itertools import pairwise
-from pathlib import Path
-from threading import Barrier, Thread
-
 import pytest
 
 from tests.registry.conftest import Champion, collected, promotion_of, run_of
@@ -45,6 +38,7 @@ def decisions(ledger: Ledger, run: RunFile) -> list[Decision]:
 def test_rollback_is_the_next_number_with_the_content_of_the_earlier_one(
     ledger: Ledger, champion: Champion
 ) -> None:
+    ledger.store.create("weights/a/lora.safetensors", b"weights")
     first, second = champion("a", weights="weights/a/lora.safetensors", sha256="1" * 64), champion("b")
     done = roll_back(ledger, "robot", 1, "six fingers\n on the left hand", WHO)
     assert (done.champion.number, done.replaced) == (3, second)
@@ -81,7 +75,7 @@ def test_rollback_is_undone_by_another_one(ledger: Ledger, champion: Champion) -
         ("robot", 3, "why", r"no champion no\. 3: the numbers go from 1 to 2"),
         ("robot", 0, "why", r"no champion no\. 0"),
         ("robot", -1, "why", r"no champion no\. -1"),
-        ("robot", 1, " \n", "reason: say why robot is rolled back"),
+        ("robot", 1, " \n", "the reason is empty"),
         ("rabbit", 1, "why", "has no model rabbit: it has robot"),
         ("../robot", 1, "why", "cannot be a name here"),
     ],
@@ -94,6 +88,15 @@ def test_what_cannot_be_rolled_back_to_is_said_and_nothing_is_written(
     with pytest.raises((ConfigurationError, ValueError), match=said):
         roll_back(ledger, model, to, reason, WHO)
     assert list(ledger.store.names("")) == before
+
+
+def test_champion_whose_weights_are_gone_is_not_put_back(ledger: Ledger, champion: Champion) -> None:
+    champion("a", weights="weights/a/lora.safetensors", sha256="1" * 64), champion("b")
+    with pytest.raises(
+        ConfigurationError, match=r"no\. 1 cannot be put back: its weights .*lora\.safetensors are gone"
+    ):
+        roll_back(ledger, "robot", 1, "why", WHO)
+    assert len(ledger.promotions("robot")) == 2
 
 
 def test_line_with_a_gap_is_not_continued(ledger: Ledger, champion: Champion) -> None:
@@ -197,101 +200,3 @@ def test_challenger_that_a_person_put_back_before_its_decision_was_carried_out_i
     third = roll_back(ledger, "robot", 1, "six fingers", WHO).champion
     assert promote(ledger, again, collected(old), decided, "ROBOX") == third
     assert len(ledger.promotions("robot")) == 3
-
-
-# Races
-
-RACERS = 20
-
-
-def assert_one_line(ledger: Ledger) -> None:
-    """No gap, no fork, and every rollback has the content of the number that it names."""
-    line = ledger.promotions("robot")
-    assert [item.number for item in line] == list(range(1, len(line) + 1))
-    assert len({item.writer for item in line}) == len(line)
-    for item in line:
-        if item.rolled_back_to is not None:
-            original = line[item.rolled_back_to - 1]
-            assert item.rolled_back_to < item.number
-            assert item.model_dump(exclude=OURS) == original.model_dump(exclude=OURS)
-    for before, after in pairwise(line):
-        assert before.key != after.key, f"no. {after.number} promotes the champion once more"
-
-
-def test_twenty_racing_promotions_and_rollbacks_leave_one_line(ledger: Ledger) -> None:
-    for letter in "abc":
-        win(ledger, run_of(letter))
-    challengers = [run_of(letter) for letter in "0123456789"]
-    start, asked = Barrier(RACERS), []
-
-    def challenge(run: RunFile) -> None:
-        start.wait()
-        win(ledger, run)
-
-    def put_back(number: int) -> None:
-        start.wait()
-        asked.append(roll_back(ledger, "robot", 1 + number % 3, f"person {number}", WHO))
-
-    jobs: list[Callable[[], None]] = [lambda run=run: challenge(run) for run in challengers]  # type: ignore[misc]
-    jobs += [lambda number=number: put_back(number) for number in range(10)]  # type: ignore[misc]
-    threads = [Thread(target=job) for job in jobs]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert_one_line(ledger)
-    line = ledger.promotions("robot")
-    assert {run.key for run in challengers} <= {item.key for item in line if item.rolled_back_to is None}
-    assert len(asked) == 10
-    written = [item.champion for item in asked if item.replaced is not None]
-    assert sorted(item.number for item in written) == [item.number for item in line if item.rolled_back_to]
-
-
-PROCESS = """
-import sys
-from pathlib import Path
-from tests.registry.conftest import run_of
-from tests.registry.test_rollback import win
-from tuneloop.ledger import Ledger
-from tuneloop.rollback import roll_back
-from tuneloop.storage.local_directory import LocalDirectory
-
-ledger = Ledger(LocalDirectory(Path(sys.argv[1])))
-print("ready", flush=True)
-sys.stdin.readline()
-for number in range(5):
-    if sys.argv[2] == "person":
-        roll_back(ledger, "robot", 1 + number % 3, "why", "a person")
-    else:
-        win(ledger, run_of(sys.argv[2][number]))
-print("done", flush=True)
-"""
-
-
-def test_racing_processes_leave_one_line(artifacts: LocalDirectory, pytestconfig: pytest.Config) -> None:
-    ledger = Ledger(artifacts)
-    for letter in "abc":
-        win(ledger, run_of(letter))
-    folder = Path(artifacts.uri.removeprefix("file://"))
-    racers = [
-        subprocess.Popen(
-            [sys.executable, "-c", PROCESS, str(folder), what],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=pytestconfig.rootpath,
-        )
-        for what in ("01234", "56789", "person", "person")
-    ]
-    for racer in racers:
-        assert racer.stdout
-        assert racer.stdout.readline() == "ready\n"
-    # All are up before the first may start.
-    for racer in racers:
-        assert racer.stdin
-        racer.stdin.write("go\n")
-        racer.stdin.flush()
-    assert [racer.communicate()[0] for racer in racers] == ["done\n"] * 4
-    assert_one_line(ledger)
-    judged = {item.key[0] for item in ledger.promotions("robot") if item.rolled_back_to is None}
-    assert judged == set("abc0123456789")

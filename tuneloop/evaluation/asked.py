@@ -1,21 +1,23 @@
 """What was asked of a provider that bills pictures: written before each POST, so that a lost answer is counted.
 
-An ask without a picture and without a refusal has an unknown end: the provider may have billed it.
+An ask without a picture and without a refusal has an unknown end: the provider may have billed it, or somebody
+waits for it just now.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from uuid import uuid4
 
 from tuneloop.storage.store import Store
 
-_ASK = re.compile(r"(?P<stem>[0-9a-f]{32})-(?P<number>\d{4})(?P<refused>\.refused)?")
+_ASK = re.compile(r"(?P<stem>[0-9a-f]{32})-(?P<number>\d{4})(?P<what>\.refused|\.reserved|)")
 
 
 class Asked:
-    """The asks of one model's pictures.
+    """The asks of one model's pictures, and which of them have a place in the budget.
 
     Args:
         store: Where they are kept.
@@ -25,24 +27,50 @@ class Asked:
     def __init__(self, store: Store, job: str) -> None:
         self._store = store
         self._folder = f"asked/{job}/"
-        found = [_ASK.fullmatch(name[len(self._folder) :]) for name in store.names(self._folder)]
-        self._asks = Counter(match["stem"] for match in found if match and not match["refused"])
-        self._refused = Counter(match["stem"] for match in found if match and match["refused"])
+        self.look()
+
+    def look(self) -> None:
+        """Read what everybody has asked by now."""
+        self._asks: Counter[str] = Counter()
+        self._refused: Counter[str] = Counter()
+        self._reserved: Counter[str] = Counter()
+        for name in self._store.names(self._folder):
+            if match := _ASK.fullmatch(name[len(self._folder) :]):
+                stem = match["stem"]
+                if match["what"] == ".reserved":
+                    self._reserved[stem] = max(self._reserved[stem], int(match["number"]))
+                else:
+                    (self._refused if match["what"] else self._asks)[stem] += 1
+
+    def open(self, stem: str) -> int:
+        """How often a picture was asked for, refusals left out."""
+        return max(0, self._asks[stem] - self._refused[stem])
 
     def unclear(self, stem: str) -> int:
         """How often a picture was asked for beyond the one time that has to be, refusals left out."""
-        return max(0, self._asks[stem] - self._refused[stem] - 1)
+        return max(0, self.open(stem) - 1)
 
-    def ask(self, stem: str) -> str:
-        """Write down that a picture is asked for now. Returns the name of this ask."""
-        while True:
-            self._asks[stem] += 1
-            name = f"{self._folder}{stem}-{self._asks[stem]:04d}"
-            # Another run may ask for the same picture at the same time: then each has a name of its own.
-            if self._store.create(name, uuid4().hex.encode()):
-                return name
+    def ask(self, stem: str) -> str | None:
+        """Write down that a picture is asked for now.
+
+        Returns:
+            The name of this ask, None where another run asks for the same picture at this very moment.
+        """
+        self._asks[stem] += 1
+        name = f"{self._folder}{stem}-{self._asks[stem]:04d}"
+        return name if self._store.create(name, uuid4().hex.encode()) else None
 
     def refused(self, stem: str, ask: str) -> None:
         """Write down that an ask was refused: it is not billed."""
         self._refused[stem] += 1
         self._store.create(f"{ask}.refused", b"")
+
+    def unreserved(self, stems: Iterable[str]) -> list[str]:
+        """Those pictures for whose next ask nobody has reserved money."""
+        return [stem for stem in stems if self._reserved[stem] <= self.open(stem)]
+
+    def reserved(self, stems: Iterable[str]) -> None:
+        """Write down that money is reserved for the next ask of each: whoever comes after a crash need not."""
+        for stem in stems:
+            self._reserved[stem] = self.open(stem) + 1
+            self._store.create(f"{self._folder}{stem}-{self._reserved[stem]:04d}.reserved", b"")

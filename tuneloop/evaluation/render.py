@@ -54,9 +54,11 @@ def render(
     subject: Subject,
     plan: EvaluationPlan,
     on_progress: Callable[[int, int], None] | None = None,
-    reserve: Callable[[int], None] | None = None,
+    reserve: Callable[[int], bool] | None = None,
 ) -> Evaluation:
     """Render every picture of a plan that is not in the store yet, and look at all of them.
+
+    Two runs that render the same at the same time share the work: only the last picture may be paid by both.
 
     Args:
         store: Where pictures live, one per model, prompt, seed and settings.
@@ -64,47 +66,55 @@ def render(
         subject: The model.
         plan: Prompts, seeds and settings.
         on_progress: Called with pictures done and pictures in all.
-        reserve: Called with the number of pictures that have to be paid, before the first is asked for.
+        reserve: Called with the number of pictures that have to be paid and are not reserved yet, before the first
+            of them is asked for; tells whether it has reserved something.
 
     Raises:
         ProviderError: The account or the service has a problem; what is rendered stays.
     """
-    folder = f"renders/{subject.job}/"
-    present = {PurePosixPath(name).stem: name for name in store.names(folder)}
     asked = Asked(store, subject.job)
     wishes = list(_wishes(plan, subject))
-    missing = sum(wish.stem not in present for wish in wishes)
-    if missing and reserve is not None:
-        reserve(missing)
-    judged: list[JudgedPicture] = []
-    for wish in wishes:
-        name, finding = present.get(wish.stem), None
-        if name is None:
-            try:
-                picture = _ask(store, provider, subject, wish, asked)
-            except _ACCOUNT_PROBLEMS:
-                raise
-            except RequestRefused as error:
-                finding = f"refused by the provider: {error.reason}"
-            else:
-                name = f"{folder}{wish.stem}{picture.suffix}"
-                store.create(name, picture.data)
-        if name is not None:
-            finding = blank_reason(store.read(name))
-        judged.append(
-            JudgedPicture(prompt=wish.prompt, seed=wish.seed, name=name, finding=finding, edited=wish.image)
-        )
+    refusals: dict[str, str] = {}
+    while missing := [wish for wish in _missing(store, subject, wishes, asked) if wish.stem not in refusals]:
+        wish = missing[0]
+        try:
+            _afford(asked, missing, reserve)
+            picture = _ask(store, provider, subject, wish, asked, reserve)
+        except _ACCOUNT_PROBLEMS:
+            raise
+        except RequestRefused as error:
+            refusals[wish.stem] = f"refused by the provider: {error.reason}"
+        else:
+            if picture is not None:
+                store.create(f"{_folder(subject)}{wish.stem}{picture.suffix}", picture.data)
         if on_progress is not None:
-            on_progress(len(judged), plan.picture_count)
+            on_progress(len(wishes) - len(missing) + 1, len(wishes))
+    pictures = rendered_before(store, subject, plan).pictures
+    judged = tuple(
+        _looked_at(store, picture, refusals.get(wish.stem)) for picture, wish in zip(pictures, wishes, strict=True)
+    )
     asked_again = sum(asked.unclear(wish.stem) for wish in wishes)
-    return Evaluation(job=subject.job, pictures=tuple(judged), asked_again=asked_again)
+    return Evaluation(job=subject.job, pictures=judged, asked_again=asked_again)
 
 
-def rendered_before(store: Store, subject: Subject, plan: EvaluationPlan) -> Evaluation:
-    """What the store has of a plan's pictures; nothing is asked for."""
-    present = {PurePosixPath(name).stem: name for name in store.names(f"renders/{subject.job}/")}
+def rendered_before(store: Store, subject: Subject, plan: EvaluationPlan, absent: str | None = None) -> Evaluation:
+    """What the store has of a plan's pictures; nothing is asked for.
+
+    Args:
+        store: Where pictures live.
+        subject: The model.
+        plan: Prompts, seeds and settings.
+        absent: What is to be found of pictures that are not there.
+    """
+    present = _present(store, subject)
     pictures = tuple(
-        JudgedPicture(prompt=wish.prompt, seed=wish.seed, name=present.get(wish.stem), edited=wish.image)
+        JudgedPicture(
+            prompt=wish.prompt,
+            seed=wish.seed,
+            name=present.get(wish.stem),
+            edited=wish.image,
+            finding=None if wish.stem in present else absent,
+        )
         for wish in _wishes(plan, subject)
     )
     return Evaluation(job=subject.job, pictures=pictures)
@@ -148,12 +158,54 @@ def _wishes(plan: EvaluationPlan, subject: Subject) -> Iterator[_Wish]:
             yield _Wish(prompt, seed, plan.service, image)
 
 
-def _ask(store: Store, provider: Provider, subject: Subject, wish: _Wish, asked: Asked) -> RenderedPicture:
-    """Ask for one picture. A lost answer is asked for once more, a full queue is waited for."""
+def _folder(subject: Subject) -> str:
+    return f"renders/{subject.job}/"
+
+
+def _present(store: Store, subject: Subject) -> dict[str, str]:
+    """Names of the model's pictures within the store, by their stems."""
+    return {PurePosixPath(name).stem: name for name in store.names(_folder(subject))}
+
+
+def _missing(store: Store, subject: Subject, wishes: list[_Wish], asked: Asked) -> list[_Wish]:
+    """The pictures that are not there by now; last those that another run may be waiting for just now."""
+    asked.look()
+    present = _present(store, subject)
+    return sorted((wish for wish in wishes if wish.stem not in present), key=lambda wish: asked.open(wish.stem))
+
+
+def _looked_at(store: Store, picture: JudgedPicture, refusal: str | None) -> JudgedPicture:
+    finding = refusal if picture.name is None else blank_reason(store.read(picture.name))
+    return picture.model_copy(update={"finding": finding})
+
+
+def _afford(asked: Asked, wishes: list[_Wish], reserve: Callable[[int], bool] | None) -> None:
+    """Reserve the price of the pictures that nobody has reserved it for: not again after each crash."""
+    stems = asked.unreserved(wish.stem for wish in wishes)
+    if stems and reserve is not None and reserve(len(stems)):
+        asked.reserved(stems)
+
+
+def _ask(
+    store: Store,
+    provider: Provider,
+    subject: Subject,
+    wish: _Wish,
+    asked: Asked,
+    reserve: Callable[[int], bool] | None,
+) -> RenderedPicture | None:
+    """Ask for one picture. A lost answer is asked for once more, a full queue is waited for.
+
+    Returns:
+        The picture, None where another run asks for it at this very moment.
+    """
     image = store.read(picture_name(wish.image)) if wish.image else None
     pauses = lost = 0
     while True:
+        _afford(asked, [wish], reserve)
         ask = asked.ask(wish.stem)
+        if ask is None:
+            return None
         try:
             return provider.generate(subject.job_id, wish.prompt, wish.seed, wish.settings, image)
         except RateLimited as error:

@@ -23,7 +23,7 @@ from tuneloop.errors import (
 )
 from tuneloop.providers.bfl_body import finetune_body
 from tuneloop.providers.bfl_errors import error_for
-from tuneloop.providers.picture import picture_of
+from tuneloop.providers.picture import picture_of, refused_after_acceptance
 from tuneloop.providers.provider import Archive, Capabilities, Margins, Provider, WeightsSource
 from tuneloop.transport import Answer, Transport
 from tuneloop.values.bfl_recipe import BflFinetuneRecipe
@@ -213,17 +213,27 @@ class BflProvider(Provider):
         return self._sample(url)
 
     def _sample(self, polling_url: str) -> RenderedPicture:
+        """Poll until the picture is there, and fetch it. It is billed by now: what may pass is waited for."""
         until = time.monotonic() + _LONGEST_WAIT_S
-        while time.monotonic() < until:
-            # Polling needs no key, and the address may be on another host than the key's.
-            answer = self._transport.get(polling_url, accept=_WITH_STATE)
-            word = _state_word(answer)
-            if word == "Ready":
-                return self._download(answer)
-            if word != "Pending" and word in {*PHASES, _NOT_FOUND}:
-                raise RequestRefused(f"the picture was not rendered: {word}", **answer.details)
+        trouble = "the picture is still pending after five minutes"
+        while True:
+            try:
+                # Polling needs no key, and the address may be on another host than the key's.
+                answer = self._transport.get(polling_url, accept=_WITH_STATE)
+                word = _state_word(answer)
+                if word == "Ready":
+                    return self._download(answer)
+            except ProviderUnavailable as error:
+                trouble = f"the picture was accepted and cannot be fetched: {error.reason}"
+            except RequestRefused as error:
+                raise refused_after_acceptance(error) from None
+            else:
+                # Not found says nothing just after the order.
+                if PHASES.get(word) == "failed":
+                    raise RequestRefused(f"the picture was not rendered: {word}", **answer.details)
+            if time.monotonic() > until:
+                raise ProviderUnavailable(trouble, provider=self.name)
             time.sleep(_POLL_PAUSE_S)
-        raise ProviderUnavailable("the picture is still pending after five minutes", provider=self.name)
 
     def _download(self, answer: Answer) -> RenderedPicture:
         result = answer.json().get("result")

@@ -6,7 +6,7 @@ import base64
 import binascii
 from typing import Any, Literal
 
-from tuneloop.errors import UnexpectedAnswer
+from tuneloop.errors import RequestRefused, UnexpectedAnswer
 from tuneloop.transport import Answer
 from tuneloop.values.training import RenderedPicture
 
@@ -33,6 +33,17 @@ def picture_of(data: bytes, answer: Answer) -> RenderedPicture:
     if suffix is None:
         raise UnexpectedAnswer("a jpeg, png or webp picture was expected", **answer.details)
     return RenderedPicture(data=data, suffix=suffix)
+
+
+def refused_after_acceptance(error: RequestRefused) -> UnexpectedAnswer:
+    """Make of it what it is after the order was taken: the picture is billed, and is not handed out."""
+    return UnexpectedAnswer(
+        f"the picture was accepted, and asking for it was refused: {error.reason}",
+        provider=error.provider,
+        status=error.status,
+        request_id=error.request_id,
+        excerpt=error.excerpt,
+    )
 
 
 def find_picture(document: Any, depth: int = _DEPTH) -> bytes | str | None:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tuneloop.errors import ConfigurationError, ProviderUnavailable, RequestRefused, UnexpectedAnswer
-from tuneloop.providers.picture import find_picture, picture_of
+from tuneloop.providers.picture import find_picture, picture_of, refused_after_acceptance
 from tuneloop.transport import Answer, Transport
 from tuneloop.values.render_settings import FluxDevRender, ServiceSettings, SlugRender
 from tuneloop.values.training import RenderedPicture
@@ -21,6 +21,7 @@ from tuneloop.values.training import RenderedPicture
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _POLL_PAUSE_S = 1.0
 _LONGEST_WAIT_S = 600.0
+_FETCHES = 4
 
 
 class SegmindInference:
@@ -81,16 +82,25 @@ class SegmindInference:
         accepted = self._transport.call("POST", f"/v2/{route}", json=document)
         names = accepted.json()
         until = time.monotonic() + _LONGEST_WAIT_S
-        while time.monotonic() < until:
-            answer = self._transport.call("GET", self._path(names, "status_url", accepted), accept=(200, 422))
-            state = answer.json()
-            word = state.get("status") if isinstance(state, dict) else None
-            if word == "COMPLETED":
-                return self._transport.call("GET", self._path(names, "response_url", accepted))
-            if word == "FAILED" or answer.status != 200:  # noqa: PLR2004
-                raise RequestRefused("the rendering failed", **answer.details)
+        trouble = "the rendering is still queued after ten minutes"
+        while True:
+            # It is billed by now: what may pass is waited for.
+            try:
+                answer = self._transport.call("GET", self._path(names, "status_url", accepted), accept=(200, 422))
+                state = answer.json()
+                word = state.get("status") if isinstance(state, dict) else None
+                if word == "COMPLETED":
+                    return self._transport.call("GET", self._path(names, "response_url", accepted))
+            except ProviderUnavailable as error:
+                trouble = f"the rendering was accepted and cannot be fetched: {error.reason}"
+            except RequestRefused as error:
+                raise refused_after_acceptance(error) from None
+            else:
+                if word == "FAILED" or answer.status != 200:  # noqa: PLR2004
+                    raise RequestRefused("the rendering failed", **answer.details)
+            if time.monotonic() > until:
+                raise ProviderUnavailable(trouble, **accepted.details)
             time.sleep(_POLL_PAUSE_S)
-        raise ProviderUnavailable("the rendering is still queued after ten minutes", **accepted.details)
 
     def _path(self, names: Any, key: str, answer: Answer) -> str:
         """The path of an address that must be on the API's own origin: the key goes along."""
@@ -111,5 +121,18 @@ class SegmindInference:
         if isinstance(found, bytes):
             return picture_of(found, answer)
         self._expect_host(found, answer)
-        with self._transport.open_stream(found) as (_, chunks):
-            return picture_of(b"".join(chunks), answer)
+        return picture_of(self._fetched(found), answer)
+
+    def _fetched(self, url: str) -> bytes:
+        """Fetch a picture that is billed by now. A connection that is cut is no reason to pay for it again."""
+        for tries_left in reversed(range(_FETCHES)):
+            try:
+                with self._transport.open_stream(url) as (_, chunks):
+                    return b"".join(chunks)
+            except ProviderUnavailable:
+                if not tries_left:
+                    raise
+                time.sleep(_POLL_PAUSE_S)
+            except RequestRefused as error:
+                raise refused_after_acceptance(error) from None
+        raise AssertionError("the last try returns or raises")

@@ -1,0 +1,43 @@
+"""A model that was judged long ago and that its provider has no more, when the plan changes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows import judging_story
+from tests.flows.bill import Bill
+from tests.flows.runs import here, run_of
+from tuneloop.emulator import EmulatorControl
+from tuneloop.ledger import Ledger
+from tuneloop.providers.bfl import BflProvider
+
+
+def test_model_that_cannot_be_judged_by_a_new_plan_fails_with_a_sentence_and_waits_for_nothing(
+    bfl: EmulatorControl, pictures: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan: dict[str, Any] = {"prompts": ["a photo of {trigger}"], "seeds": [1], "gate": {"most_copied": 1}}
+    wish = {
+        "model": "deleted-at-bfl",
+        "dataset": str(pictures),
+        "recipe": {"trainer": "bfl-finetune", "mode": "character", "trigger_word": "ROBOX"},
+        "evaluation": plan,
+        "credentials": "bfl-credentials/elsewhere",
+    }
+    assert here(wish).name == "Completed"
+    champion = ledger.champion("deleted-at-bfl")
+    assert champion is not None
+    BflProvider(bfl.api_key, base_url=bfl.url).delete(champion.job_id)
+    monkeypatch.setattr(judging_story, "_DEPLOYED_AFTER", timedelta(0))
+    bill = Bill(bfl)
+    state = here({**wish, "evaluation": {**plan, "seeds": [2]}})
+    assert state.name == "Failed"
+    assert "bfl does not render it" in (state.message or "")
+    assert "start a run with a reason in retrain_unchanged" in (state.message or "")
+    work = ledger.run(str(run_of(state)))
+    assert work is not None
+    assert not ledger.is_marked(work)
+    assert (bill.trainings, bill.pictures, ledger.champion("deleted-at-bfl")) == ([], 0, champion)

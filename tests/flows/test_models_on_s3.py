@@ -1,0 +1,171 @@
+"""Every command about models on a store in S3, from an undecided gate to a picture; models of both providers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from prefect_aws import AwsCredentials, S3Bucket
+from pydantic import SecretStr
+
+from blocks.opening import open_provider, open_store
+from deployments.demo.stack import Stack
+from tests.conftest import draw_pictures
+from tests.flows.bill import Bill
+from tests.flows.runs import here
+from tests.flows.test_commands import tuneloop
+from tests.flows.test_registry import reigning
+from tests.flows.test_what_a_run_leaves import secrets_in
+from tests.s3_server import ACCESS_KEY, SECRET_KEY, fresh_bucket, s3_client, s3_server
+from tuneloop.clock import Deadline
+from tuneloop.dataset.pack import DatasetArchive
+from tuneloop.emulator import EmulatorControl, Fault
+from tuneloop.ledger import Ledger
+from tuneloop.values.bfl_recipe import BflFinetuneRecipe
+
+BFL = "bfl-credentials/elsewhere"
+
+
+@pytest.fixture(scope="module")
+def slug(stack: Stack) -> Iterator[str]:
+    """A store's block in S3, beside the installation's own."""
+    del stack
+    with s3_server() as endpoint:
+        credentials = AwsCredentials(
+            aws_access_key_id=ACCESS_KEY,
+            aws_secret_access_key=SecretStr(SECRET_KEY),
+            region_name="us-east-1",
+            aws_client_parameters={"endpoint_url": endpoint},
+        )
+        bucket = fresh_bucket(s3_client(endpoint))
+        S3Bucket(bucket_name=bucket, credentials=credentials, bucket_folder="team").save(
+            "elsewhere", overwrite=True
+        )
+        yield "s3-bucket/elsewhere"
+
+
+@pytest.fixture
+def ledger(slug: str) -> Ledger:
+    return Ledger(open_store(slug))
+
+
+@pytest.fixture
+def asked(wish: dict[str, Any], slug: str, tmp_path: Path, ledger: Ledger, emulator: EmulatorControl) -> str:
+    """A model with a champion and an open question."""
+    del emulator
+    gate = {"margin": 1.0, "most_copied": 1}
+    wish = {**wish, "store": slug, "evaluation": {**wish["evaluation"], "gate": gate}}
+    assert here(wish).name == "Completed"
+    assert here({**wish, "dataset": str(draw_pictures(tmp_path / "more", 4, shade=87))}).name == "Undecided"
+    assert reigning(ledger, wish["model"]).number == 1
+    return str(wish["model"])
+
+
+def test_model_is_decided_on_rolled_back_looked_at_pulled_and_asked_for_a_picture(
+    stack: Stack, asked: str, slug: str, ledger: Ledger, bill: Bill, tmp_path: Path
+) -> None:
+    said = []
+
+    def command(*words: str) -> str:
+        done = tuneloop(stack, *words, "--store", slug)
+        assert done.returncode == 0, done.stderr
+        said.append(done.stdout + done.stderr)
+        return done.stdout
+
+    decided = command("decide", asked, "--approve", "--reason", "nicer  \x1b[31meyes")
+    assert f"{asked}: the challenger is champion no. 2 (nicer [31meyes)." in decided
+    assert (reigning(ledger, asked).number, reigning(ledger, asked).why) == (2, "nicer [31meyes")
+    refused = tuneloop(stack, "decide", asked, "--reject", "--reason", "x", "--store", slug)
+    assert (refused.returncode, "nothing is undecided" in refused.stderr) == (2, True)
+
+    page = command("rollback", asked, "--to", "1", "--reason", "six fingers").split("Page: ")[1].strip()
+    assert page == ledger.store.uri_of(f"models/{asked}/pages/0003.html")
+    assert b"six fingers" in ledger.store.read(f"models/{asked}/pages/0003.html")
+
+    out = tmp_path / "models.json"
+    assert "six fingers" in command("models", "--json", str(out))
+    (row,) = [item for item in json.loads(out.read_text())["models"] if item["model"] == asked]
+    assert (row["number"], row["rolled_back_to"], row["versions_judged"]) == (3, 1, 2)
+    assert command("models", asked).index("six fingers") < command("models", asked).index("nicer [31meyes")
+
+    for number in (1, 2):
+        file = tmp_path / f"{number}.safetensors"
+        command("pull", asked, "--to", str(file), "--number", str(number))
+        assert hashlib.sha256(file.read_bytes()).hexdigest() == ledger.promotions(asked)[number - 1].sha256
+    assert "left alone" in command("pull", asked, "--to", str(tmp_path / "1.safetensors"))
+    assert bill.orders == []
+
+    made = command("generate", asked, "{trigger} at dawn", "--seed", "5", "--out", str(tmp_path / "dawn"))
+    with Image.open(made.strip()) as picture:
+        assert picture.width
+    assert bill.pictures == 1
+    assert secrets_in("".join(said)) == []
+    assert SECRET_KEY not in "".join(said)
+
+
+def test_model_at_bfl_renders_one_picture_that_is_billed_once_whatever_becomes_of_it(
+    stack: Stack, bfl: EmulatorControl, slug: str, archive: DatasetArchive, ledger: Ledger, tmp_path: Path
+) -> None:
+    provider, recipe = open_provider(BFL), BflFinetuneRecipe(mode="character", trigger_word="ROBOX")
+    job_id = provider.submit("robot-1", recipe, provider.upload(archive), archive, Deadline(60))
+    words = ("--provider", "bfl", "--id", job_id, "--trigger-word", "ROBOX", "--credentials", BFL)
+    adopted = tuneloop(stack, "adopt", "bfl-robot", *words, "--store", slug)
+    assert adopted.returncode == 0, adopted.stdout + adopted.stderr
+    assert (reigning(ledger, "bfl-robot").job_id, reigning(ledger, "bfl-robot").weights) == (job_id, None)
+    bill = Bill(bfl)
+
+    def generate(*words: str) -> tuple[int, str, str]:
+        arguments = ("bfl-robot", "{trigger} at dawn", "--seed", "5", "--store", slug, "--out", str(tmp_path))
+        done = tuneloop(stack, "generate", *arguments, *words)
+        assert bfl.api_key not in done.stdout + done.stderr
+        return done.returncode, done.stdout, done.stderr
+
+    bfl.inject(Fault("refuse", "/v1/get_result", "GET", status=429))
+    bfl.inject(Fault("truncate", "/results/", "GET", after_bytes=100))
+    code, out, said = generate()
+    assert code == 0, said
+    assert "Asking bfl.default-us1 for a picture by bfl-robot no. 1" in said
+    assert "seed 5: 'ROBOX at dawn'. bfl bills it" in said
+    with Image.open(out.strip()) as picture:
+        assert (picture.width, Path(out.strip()).name) == (1024, "bfl-robot-0001-seed5.jpg")
+    assert bill.pictures == 1
+
+    code, _, said = generate()
+    assert (code, "is there already; name another file with --out" in said, bill.pictures) == (2, True, 1)
+
+    bfl.inject(Fault("cut_after_effect", "/v1/flux-pro-finetuned", "POST"))
+    code, _, said = generate("--seed", "6")
+    assert (code, "may have been rendered and billed; it is not asked for again" in said) == (2, True)
+    assert bill.pictures == 2
+
+    pulled = tuneloop(stack, "pull", "bfl-robot", "--store", slug)
+    assert (pulled.returncode, f"bfl keeps them, and the model is its id there, {job_id}" in pulled.stderr) == (
+        2,
+        True,
+    )
+
+    # Without the pictures it was trained on nothing can be measured: a person decides.
+    other = provider.submit("robot-2", recipe, provider.upload(archive), archive, Deadline(60))
+    words = ("--provider", "bfl", "--id", other, "--trigger-word", "ROBOX", "--credentials", BFL)
+    adopted = tuneloop(stack, "adopt", "bfl-robot", *words, "--store", slug)
+    assert adopted.returncode == 0, adopted.stdout + adopted.stderr
+    assert (
+        "undecided. No picture of both models can be compared. A person decides: `tuneloop decide"
+        in adopted.stdout
+    )
+    decided = tuneloop(stack, "decide", "bfl-robot", "--reject", "--reason", "older is better", "--store", slug)
+    assert decided.returncode == 0, decided.stderr
+    assert "bfl-robot: the champion stays. Report: s3://" in decided.stdout
+    assert reigning(ledger, "bfl-robot").number == 1
+
+    bill.clear()
+    provider.delete(job_id)  # type: ignore[attr-defined]
+    code, _, said = generate("--seed", "7")
+    assert (code, bill.pictures) == (2, 0)
+    assert "there is no such fine-tune" in said or "not ready" in said
+    assert "Traceback" not in said
