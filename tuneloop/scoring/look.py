@@ -28,6 +28,12 @@ def upright(data: bytes) -> Image.Image:
         return (ImageOps.exif_transpose(opened) or opened).convert("RGB")
 
 
+def brightness(colours: Array) -> Array:
+    """`(h, w)` of `(h, w, 3)`, both 0 to 1."""
+    red, green, blue = (colours[..., channel] * weight for channel, weight in enumerate(_LUMA))
+    return np.asarray(red + green + blue, np.float32)
+
+
 @dataclass(frozen=True)
 class Look:
     """One decoded picture.
@@ -49,15 +55,15 @@ class Look:
             np.asarray(picture.resize(size, Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC))
         )
 
-    @cached_property
+    @property
     def colours(self) -> Array:
-        """`(h, w, 3)`, 0 to 1."""
+        """`(h, w, 3)`, 0 to 1; made anew each time, for hundreds of pictures stay decoded."""
         return np.asarray(self.pixels, np.float32) / 255
 
     @cached_property
     def grey(self) -> Array:
         """`(h, w)`, 0 to 1."""
-        return np.asarray(self.colours @ _LUMA, np.float32)
+        return brightness(self.colours)
 
     def mirrored(self) -> Look:
         """The same picture, left and right exchanged."""
