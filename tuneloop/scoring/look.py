@@ -25,7 +25,10 @@ def upright(data: bytes) -> Image.Image:
     """
     with Image.open(io.BytesIO(data)) as opened:
         opened.draft("RGB", (SIDE_PX * 2, SIDE_PX * 2))
-        return (ImageOps.exif_transpose(opened) or opened).convert("RGB")
+        picture = ImageOps.exif_transpose(opened) or opened
+        if picture.mode.startswith("I;16"):  # Pillow would call everything from 255 of 65,535 on white
+            picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+        return picture.convert("RGB")
 
 
 def brightness(colours: Array) -> Array:
