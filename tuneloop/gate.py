@@ -39,9 +39,8 @@ def decide(
     if fallen:
         return Verdict(verdict="reject", why=fallen, rule=rule, scores=scores, differences=differences)
     if champion is None:
-        total = len(challenger.pictures)
         who = "The champion itself, judged on another plan" if reigns else "First model"
-        why = f"{who}: it passes every floor (no copies, {total} usable pictures, enough diversity)."
+        why = f"{who}: it passes every floor ({_found(challenger)})."
         return Verdict(verdict="promote", why=why, rule=rule, scores=scores, differences=differences)
     verdict, why = _against(differences, policy)
     if verdict == "undecided" and policy.undecided != "ask":
@@ -69,7 +68,7 @@ def _floors(challenger: Evaluation, policy: GatePolicy) -> str | None:
             f"{len(unusable)} of {len(pictures)} pictures cannot be used; the first: {first.finding} "
             f"(prompt {first.prompt!r}, seed {first.seed})."
         )
-    spread = [picture.scores["diversity"] for picture in pictures if "diversity" in picture.scores]
+    spread = _spread(pictures)
     if spread and float(np.mean(spread)) < policy.least_diversity:
         return (
             f"The seeds give one picture again and again: diversity {np.mean(spread):.3f} is below "
@@ -78,16 +77,37 @@ def _floors(challenger: Evaluation, policy: GatePolicy) -> str | None:
     return None
 
 
+def _found(challenger: Evaluation) -> str:
+    """What the floors saw; what was not measured is not praised."""
+    pictures = challenger.pictures
+    copies = sum(picture.copied >= COPIED_FROM for picture in pictures)
+    usable = sum(not picture.finding for picture in pictures)
+    sought = any(picture.nearest for picture in pictures)
+    return ", ".join(
+        (
+            (f"{copies or 'no'} copies" if copies != 1 else "1 copy") if sought else "copies were not sought",
+            f"{usable} usable pictures" if usable == len(pictures) else f"{usable} of {len(pictures)} usable",
+            "enough diversity" if _spread(pictures) else "diversity was not measured",
+        )
+    )
+
+
+def _spread(pictures: tuple[JudgedPicture, ...]) -> list[float]:
+    return [picture.scores["diversity"] for picture in pictures if "diversity" in picture.scores]
+
+
 @dataclass(frozen=True)
 class _Table:
     """Scores of the pictures that both models have.
 
     Attributes:
+        prompts: The prompt of each pair.
         names: The scores, the weighted one first.
         challenger: `(pairs, scores)`.
         champion: `(pairs, scores)`, None for a first model.
     """
 
+    prompts: tuple[str, ...]
     names: tuple[str, ...]
     challenger: np.ndarray
     champion: np.ndarray | None
@@ -108,7 +128,8 @@ def _table(challenger: Evaluation, champion: Evaluation | None, policy: GatePoli
         return np.column_stack([values @ weights, values])
 
     old = rows([pair[1] for pair in both]) if champion else None
-    return _Table((WEIGHTED, *names), rows([pair[0] for pair in both]), old)
+    prompts = tuple(pair[0].prompt for pair in both)
+    return _Table(prompts, (WEIGHTED, *names), rows([pair[0] for pair in both]), old)
 
 
 def _compared(
@@ -123,7 +144,7 @@ def _compared(
         named = zip(table.names, new, strict=True)
         return tuple(ScoreDifference(name=name, challenger=float(value)) for name, value in named)
     apart = table.challenger - table.champion
-    low, high = interval(apart, policy.confidence)
+    low, high = interval(apart, policy.confidence, table.prompts)
     old, mean = table.champion.mean(axis=0), apart.mean(axis=0)
     return tuple(
         ScoreDifference(
@@ -147,30 +168,36 @@ def _against(differences: tuple[ScoreDifference, ...], policy: GatePolicy) -> tu
     """The verdict against a champion, and its reason."""
     if not differences:
         return "undecided", "No picture of both models can be compared."
-    whole, *parts = differences
+    whole, *others = differences
     if whole.low is None or whole.high is None or whole.difference is None:
-        return "undecided", "One picture of each model is too few to tell."
+        return "undecided", "Only one picture of both models can be compared, which is too few to tell."
+    parts = [part for part in others if getattr(policy.weights, part.name, 0.0) > 0]
+    if not parts:
+        return "undecided", "No score was measured that has a weight."
     low, high, mean = whole.low, whole.high, whole.difference
     measured = f"{mean:+.3f} (between {low:+.3f} and {high:+.3f})"
     if high < 0 and mean <= -policy.margin:
         return "reject", f"The challenger is worse: its score differs by {measured}{_mostly(parts, worse=True)}."
-    lost = [part for part in parts if (part.high or 0.0) < -policy.worst_loss]
     if low > 0 and mean >= policy.margin:
-        if not lost:
-            return "promote", f"The challenger is better: its score differs by {measured}{_mostly(parts)}."
-        worst = min(lost, key=lambda part: part.difference or 0.0)
-        return "undecided", (
-            f"The challenger's score is better ({measured}), but {worst.name} is worse ({worst.difference:+.3f})."
-        )
+        return _better(parts, measured, policy)
     too_small = f"The difference is too small to count: {measured}, the margin is {policy.margin:g}."
     unsure = f"Neither model is surely better: the score differs by {measured}."
     return "undecided", too_small if low > 0 or high < 0 else unsure
 
 
+def _better(parts: list[ScoreDifference], measured: str, policy: GatePolicy) -> tuple[str, str]:
+    """The verdict on a challenger whose score is surely higher: a great loss in one part stops it."""
+    lost = [part for part in parts if (part.high or 0.0) < -policy.worst_loss]
+    if not lost:
+        return "promote", f"The challenger is better: its score differs by {measured}{_mostly(parts)}."
+    worst = min(lost, key=lambda part: part.difference or 0.0)
+    return "undecided", (
+        f"The challenger's score is better ({measured}), but {worst.name} is worse ({worst.difference:+.3f})."
+    )
+
+
 def _mostly(parts: list[ScoreDifference], *, worse: bool = False) -> str:
     """Name the score that says so most clearly."""
-    if not parts:
-        return ""
     sign = -1.0 if worse else 1.0
     most = max(parts, key=lambda part: sign * (part.difference or 0.0))
     return f", most in {most.name} ({most.difference:+.3f})" if sign * (most.difference or 0.0) > 0 else ""

@@ -6,6 +6,7 @@ import argparse
 import json
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,20 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.gate.datasets import draw_dataset
 from benchmarks.gate.gates import Tally, judged, plan_by_lot
+from benchmarks.gate.kinds import KINDS
 from benchmarks.gate.models import Trained, contestants
-from benchmarks.gate.pool import drawn_and_scored
-from deployments.sample_pictures import draw_sample_pictures
+from benchmarks.gate.pool import Pool, drawn_and_scored
+from tuneloop.values.evaluation import Verdict
 from tuneloop.values.gate import GatePolicy
 
-EQUALS, REGRESSIONS, COPIES = 500, 400, 150
+LOT = 7
+"""Which subjects are drawn. No threshold was chosen on them; who changes one by what this says draws another."""
+EQUALS, REGRESSIONS, COPIES = 100, 80, 40
+"""Gates on each dataset."""
+CHAMPIONS = 2
+"""Equal models that every other challenger may meet; the equal ones meet each other."""
 STATED_POWER = 0.9
 """Share of the planted regressions that the gate is said to reject; the others are undecided, never promoted."""
 
@@ -37,60 +45,67 @@ def main() -> None:
         arguments.json.write_text(json.dumps(_document(tallies), indent=1) + "\n")
 
 
-def _simulated(folder: Path) -> dict[str, Tally]:
-    draw_sample_pictures(folder / "pictures")
-    files = sorted(file for file in (folder / "pictures").iterdir() if file.suffix != ".txt")
-    models = contestants(files, folder)
-    equals = models["equal"]
-    challengers = [*equals, *models["regression"], *models["copy"]]
-    pool = drawn_and_scored((model, other) for other in challengers for model in {*equals, other})
-    chance = np.random.default_rng(7)
-    tallies: dict[str, Tally] = {}
-
-    def hold(kind: str, challenger: Trained, plan: set[tuple[str, int]]) -> None:
-        champion = equals[int(chance.integers(len(equals)))]
-        while champion is challenger:
-            champion = equals[int(chance.integers(len(equals)))]
-        tallies.setdefault(kind, Tally()).add(judged(pool, challenger, champion, plan))
-
-    for number in range(EQUALS):
-        hold("equal", equals[number % len(equals)], plan_by_lot(chance))
-    for number in range(REGRESSIONS):
-        worse = models["regression"][number % len(models["regression"])]
-        hold(worse.kind, worse, plan_by_lot(chance))
-    for number in range(COPIES):
-        learned = models["copy"][number % len(models["copy"])]
-        plan = plan_by_lot(chance)
-        while not any(learned.is_copy(prompt, seed) for prompt, seed in plan):
-            plan = plan_by_lot(chance)
-        hold(learned.kind, learned, plan)
+def _simulated(folder: Path) -> dict[tuple[str, str], Tally]:
+    """Hold every gate. Returns what they came to, by dataset and by what was wrong with the challenger."""
+    models = {kind: contestants(draw_dataset(kind, LOT, folder / kind), folder / kind) for kind in KINDS}
+    pool = drawn_and_scored(pair for each in models.values() for pair in _pairings(each))
+    chance = np.random.default_rng(LOT)
+    tallies: dict[tuple[str, str], Tally] = {}
+    for dataset, each in models.items():
+        for group, gates in (("equal", EQUALS), ("regression", REGRESSIONS), ("copy", COPIES)):
+            for number in range(gates):
+                challenger = each[group][number % len(each[group])]
+                verdict = _held(pool, challenger, each["equal"], chance)
+                tallies.setdefault((dataset, challenger.kind), Tally(group)).add(verdict)
     return tallies
 
 
-def _document(tallies: dict[str, Tally]) -> dict[str, Any]:
-    copies = [tally for kind, tally in tallies.items() if "by heart" in kind]
-    worse = [tally for kind, tally in tallies.items() if kind != "equal" and "by heart" not in kind]
+def _pairings(models: dict[str, list[Trained]]) -> Iterator[tuple[Trained, Trained]]:
+    equals = models["equal"]
+    for challenger in (*equals, *models["regression"], *models["copy"]):
+        champions = equals if challenger in equals else equals[:CHAMPIONS]
+        yield from ((model, challenger) for model in {*champions, challenger})
+
+
+def _held(pool: Pool, challenger: Trained, equals: list[Trained], chance: np.random.Generator) -> Verdict:
+    """One gate, against another equal model, on a plan by lot; one with a copy in it where copies are planted."""
+    champions = [one for one in equals if one is not challenger] if challenger in equals else equals[:CHAMPIONS]
+    champion = champions[int(chance.integers(len(champions)))]
+    plan = plan_by_lot(chance)
+    while challenger.copies and not any(challenger.is_copy(prompt, seed) for prompt, seed in plan):
+        plan = plan_by_lot(chance)
+    return judged(pool, challenger, champion, plan)
+
+
+def _document(tallies: dict[tuple[str, str], Tally]) -> dict[str, Any]:
+    equal, worse, copies = (
+        Tally.sum(tally for tally in tallies.values() if tally.group == group)
+        for group in ("equal", "regression", "copy")
+    )
     return {
-        "gates": sum(tally.gates for tally in tallies.values()),
-        "aa_false_promotion_rate": tallies["equal"].share("promote"),
+        "gates": equal.gates + worse.gates + copies.gates,
+        "aa_false_promotion_rate": equal.share("promote"),
         "stated_rate": round(1 - GatePolicy().confidence, 6),
-        "regressions_planted": sum(tally.gates for tally in worse),
-        "regressions_caught": sum(tally.verdicts["reject"] for tally in worse),
+        "regressions_planted": worse.gates,
+        "regressions_caught": worse.verdicts["reject"],
         "stated_power": STATED_POWER,
-        "copies_planted": sum(tally.gates for tally in copies),
-        "copies_blocked": sum(tally.blocked for tally in copies),
+        "copies_planted": copies.gates,
+        "copies_blocked": copies.blocked,
     }
 
 
-def _show(tallies: dict[str, Tally], seconds: float) -> None:
-    table = Table(title="Challengers against equal champions, plans of 6 to 24 pictures")
-    for column in ("challenger", "gates", "promoted", "undecided", "rejected", "as a copy"):
-        table.add_column(column, justify="left" if column == "challenger" else "right")
-    for kind, tally in tallies.items():
-        shares = (f"{tally.share(verdict):.1%}" for verdict in ("promote", "undecided", "reject"))
-        table.add_row(kind, str(tally.gates), *shares, str(tally.blocked))
+def _show(tallies: dict[tuple[str, str], Tally], seconds: float) -> None:
     console = Console()
-    console.print(table)
+    for at, title in enumerate(("dataset", "challenger")):
+        table = Table(title="Challengers against equal champions, plans of 6 to 24 pictures")
+        for column in (title, "wrong with it", "gates", "promoted", "undecided", "rejected", "as a copy"):
+            table.add_column(column, justify="left" if column in {title, "wrong with it"} else "right")
+        for name, group in dict.fromkeys((key[at], tally.group) for key, tally in tallies.items()):
+            rows = [tally for key, tally in tallies.items() if (key[at], tally.group) == (name, group)]
+            tally = Tally.sum(rows)
+            shares = (f"{tally.share(verdict):.1%}" for verdict in ("promote", "undecided", "reject"))
+            table.add_row(name, group, str(tally.gates), *shares, str(tally.blocked))
+        console.print(table)
     document = _document(tallies)
     console.print(
         f"Equal models promoted: {document['aa_false_promotion_rate']:.1%} (stated: at most "

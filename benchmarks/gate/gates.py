@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from benchmarks.gate.models import PROMPTS, SEEDS, Trained
-from benchmarks.gate.pool import Pairing
+from benchmarks.gate.pool import Pool
 from tuneloop.gate import decide
 from tuneloop.values.evaluation import Evaluation, Verdict
 from tuneloop.values.gate import GatePolicy
@@ -19,12 +20,24 @@ class Tally:
     """What the gates of one kind came to.
 
     Attributes:
+        group: What the challengers were: `equal`, `regression` or `copy`.
         verdicts: How often each verdict was given.
         blocked: Gates that were rejected for copies.
     """
 
+    group: str
     verdicts: Counter[str] = field(default_factory=Counter)
     blocked: int = 0
+
+    @classmethod
+    def sum(cls, tallies: Iterable[Tally]) -> Tally:
+        """All of one group together."""
+        total = cls("")
+        for tally in tallies:
+            total.group = tally.group
+            total.verdicts += tally.verdicts
+            total.blocked += tally.blocked
+        return total
 
     @property
     def gates(self) -> int:
@@ -48,9 +61,7 @@ def plan_by_lot(chance: np.random.Generator) -> set[tuple[str, int]]:
     return {(str(prompt), int(seed)) for prompt in prompts for seed in seeds}
 
 
-def judged(
-    pool: dict[Pairing, Evaluation], challenger: Trained, champion: Trained, plan: set[tuple[str, int]]
-) -> Verdict:
+def judged(pool: Pool, challenger: Trained, champion: Trained, plan: set[tuple[str, int]]) -> Verdict:
     """Let the gate decide, with its default policy, as the pipeline would."""
     new = _part(pool[challenger, challenger], plan)
     old = _part(pool[champion, challenger], plan)

@@ -7,20 +7,23 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from benchmarks.gate.passed_off import DISGUISES, passed_off
 from tuneloop.emulator.picture_scenes import chance_of
 from tuneloop.emulator.picture_values import Model, Wish, quality
 from tuneloop.emulator.pictures import draw
 from tuneloop.scoring.look import Look
 
 PROMPTS = (
-    "a photo of ROBOX",
-    "ROBOX on a beach at sunset",
-    "ROBOX in the snow",
-    "ROBOX in a city street",
+    "a portrait of {}",
+    "{} in a meadow",
+    "{} on a boat at night",
+    "{} before the mountains",
 )
-SEEDS = tuple(range(1, 9))
+SEEDS = tuple(range(11, 17))
 _RATE = 0.0004
 _SIDE_PX = 320
+_COPIED = 0.3
+"""Share of its pictures that a model draws which passes training pictures off as its own."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +35,14 @@ class Trained:
         files: The pictures it was trained on.
         steps: How long; 1,000 is right.
         folder: Where its zip may lie.
+        disguise: What it does to training pictures that it passes off as its own; empty where it does not.
     """
 
     kind: str
     files: tuple[Path, ...]
     steps: int
     folder: Path
+    disguise: str = ""
 
     @cached_property
     def model(self) -> Model:
@@ -52,26 +57,40 @@ class Trained:
 
     def drawn(self, prompt: str, seed: int) -> Look:
         """What it draws."""
-        return Look.at(draw(self.model, Wish(prompt, seed, 25, 1.0, _SIDE_PX, _SIDE_PX)))
+        if self.disguise and self.is_copy(prompt, seed):
+            chance = chance_of(self.disguise, self.folder.name, prompt, seed)
+            file = self.files[int(chance.integers(len(self.files)))]
+            return Look.at(passed_off(file, self.disguise, chance, _SIDE_PX))
+        asked = prompt.format(self.folder.name.upper())
+        return Look.at(draw(self.model, Wish(asked, seed, 25, 1.0, _SIDE_PX, _SIDE_PX)))
+
+    @property
+    def copies(self) -> bool:
+        """Whether copies are planted in what it draws."""
+        return bool(self.disguise) or "by heart" in self.kind
 
     def is_copy(self, prompt: str, seed: int) -> bool:
-        """Whether the emulator draws a training picture again there, by its own rule."""
+        """Whether it draws a training picture again there; without a disguise by the emulator's own rule."""
+        if self.disguise:
+            return bool(chance_of("passed off", self.disguise, prompt, seed).random() < _COPIED)
         recall = quality(self.model, len(self.files)).recall
-        return bool(chance_of("recall", prompt, seed).random() < recall)
+        asked = prompt.format(self.folder.name.upper())
+        return bool(chance_of("recall", asked, seed).random() < recall)
 
 
 def contestants(files: list[Path], folder: Path) -> dict[str, list[Trained]]:
-    """Every training of the benchmark: equal ones, planted regressions, and those that learned by heart."""
+    """Every training on one dataset: equal ones, planted regressions, and those that copy."""
     every = tuple(files)
-    one_left_out = [every, *(every[:at] + every[at + 1 :] for at in range(0, len(every), 3))]
+    one_left_out = [every, *(every[:at] + every[at + 1 :] for at in range(1, len(every), 5))]
     regressions = [
         *(Trained(f"{steps} of 1,000 steps", every, steps, folder) for steps in (150, 300, 500, 700)),
         *(Trained(f"{steps:,} steps", every, steps, folder) for steps in (6000, 9000)),
-        *(Trained(f"{count} of {len(every)} pictures", every[:count], 1000, folder) for count in (3, 5)),
+        *(Trained(f"{count} pictures only", every[:count], 1000, folder) for count in (3, 5)),
     ]
     by_heart = [Trained(f"{count} pictures by heart", every[-count:], 12000, folder) for count in (4, 6, 8)]
+    disguised = [Trained(f"{disguise} copies", every, 1000, folder, disguise) for disguise in DISGUISES]
     return {
         "equal": [Trained("equal", chosen, 1000, folder) for chosen in one_left_out],
         "regression": regressions,
-        "copy": by_heart,
+        "copy": by_heart + disguised,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -15,14 +16,16 @@ from tuneloop.values.evaluation import Evaluation, JudgedPicture
 
 Pairing = tuple[Trained, Trained]
 """A model, and the one whose training pictures it is scored against."""
+Pool = dict[Pairing, Evaluation]
 
 _looks: dict[tuple[Trained, str], Look] = {}
 """Inherited by the workers, which are forked after it is filled."""
 
 
-def drawn_and_scored(pairings: Iterable[Pairing]) -> dict[Pairing, Evaluation]:
+def drawn_and_scored(pairings: Iterable[Pairing]) -> Pool:
     """Draw every model's pictures, and score them for every pairing, on all cores."""
-    pairings = list(dict.fromkeys(pairings))
+    # Those with the same training pictures one after the other, so that these are studied once.
+    pairings = sorted(dict.fromkeys(pairings), key=lambda pair: pair[1].files)
     models = list(dict.fromkeys(model for model, _ in pairings))
     fork = get_context("fork")
     for model in models:
@@ -31,7 +34,7 @@ def drawn_and_scored(pairings: Iterable[Pairing]) -> dict[Pairing, Evaluation]:
         for model, looks in zip(models, workers.map(_draw, models), strict=True):
             _looks.update({(model, name): look for name, look in looks.items()})
     with ProcessPoolExecutor(mp_context=fork) as workers:
-        return dict(zip(pairings, workers.map(_score, pairings), strict=True))
+        return dict(zip(pairings, workers.map(_score, pairings, chunksize=8), strict=True))
 
 
 def _name(prompt: str, seed: int) -> str:
@@ -52,6 +55,7 @@ def _score(pairing: Pairing) -> Evaluation:
     return scored(evaluation, _studied(other.files), lambda name: _looks[model, name], edits=model is not other)
 
 
+@functools.lru_cache(maxsize=4)
 def _studied(files: tuple[Path, ...]) -> TrainingSet:
     looks = {file.name: Look.at(file.read_bytes()) for file in files}
     return study(list(looks), looks.__getitem__)

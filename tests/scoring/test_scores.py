@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageFilter, ImageOps
+from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from deployments.sample_pictures import draw_sample_pictures
 from tuneloop.emulator.picture_values import Model, Wish
@@ -124,6 +124,26 @@ def test_one_picture_again_and_again_has_no_diversity(archive: Path, training: T
     assert means(varied, training)["diversity"] > 0.05
 
 
+def test_nothing_is_said_of_the_diversity_of_a_single_picture(archive: Path, training: TrainingSet) -> None:
+    look = drawn(archive)[PROMPTS[0]][0]
+    evaluation = Evaluation(job="j", pictures=(JudgedPicture(prompt="p", seed=1, name="x"),))
+    found = scored(evaluation, training, lambda _: look, edits=True)
+    assert set(found.pictures[0].scores) == {scorer.name for scorer in SCORERS} - {"diversity"}
+
+
+def test_pictures_are_scored_against_training_pictures_without_any_edge(archive: Path) -> None:
+    flat = Look.at(encoded(Image.new("RGB", (300, 200), (90, 90, 90))))
+    found = means(drawn(archive), study(["flat"], lambda _: flat))
+    assert all(0 <= value <= 1 for value in found.values())
+
+
+def test_sixteen_bits_of_grey_are_seen_as_grey() -> None:
+    ramp = np.tile(np.linspace(0, 65535, 256).astype(np.uint16), (256, 1))
+    out = io.BytesIO()
+    Image.fromarray(ramp).save(out, "PNG")
+    assert Look.at(out.getvalue()).grey.mean() == pytest.approx(0.5, abs=0.01)
+
+
 def test_training_pictures_themselves_score_high(pictures: dict[str, bytes], training: TrainingSet) -> None:
     found = means({"all": [Look.at(data) for data in pictures.values()]}, training)
     assert found["sharpness"] > 0.95
@@ -184,7 +204,46 @@ def test_crops_are_found(pictures: dict[str, bytes], training: TrainingSet, *, m
     chance = np.random.default_rng(3)
     some = list(pictures.values())[::2]
     shares = [nearest(cropped(data, chance, mirrored=mirrored), training).share for data in some]
-    assert sum(share >= COPIED_FROM for share in shares) >= len(shares) - 1
+    assert min(shares) >= COPIED_FROM
+
+
+def framed(look: Look) -> Image.Image:
+    return ImageOps.expand(Image.fromarray(look.pixels), 18, (30, 70, 120))
+
+
+def recoloured(look: Look) -> Image.Image:
+    pixels = look.pixels * np.asarray([1.08, 0.95, 0.9]) * 0.85 + 15
+    return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+
+
+def overdriven(look: Look) -> Image.Image:
+    pixels = (look.pixels - 127.5) * 1.7 + 127.5
+    return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+
+
+@pytest.mark.parametrize(
+    "disguise", [framed, recoloured, lambda look: Image.fromarray(look.pixels).convert("L"), overdriven]
+)
+def test_copies_are_found_framed_recoloured_grey_and_overdriven(
+    disguise: Callable[[Look], Image.Image], pictures: dict[str, bytes], training: TrainingSet
+) -> None:
+    for name, data in list(pictures.items())[1::5]:
+        found = nearest(Look.at(encoded(disguise(Look.at(data)))), training)
+        assert (found.name, found.share >= COPIED_FROM) == (name, True)
+
+
+def test_subject_that_fills_the_picture_before_another_ground_is_no_copy(
+    pictures: dict[str, bytes], training: TrainingSet
+) -> None:
+    with Image.open(io.BytesIO(pictures["09-kitchen.jpg"])) as opened:
+        photo = opened.convert("RGB")
+    width, height = photo.size
+    subject = Image.new("L", photo.size)
+    ImageDraw.Draw(subject).ellipse((0.27 * width, 0.15 * height, 0.73 * width, 0.95 * height), fill=255)
+    ground = Image.linear_gradient("L").resize(photo.size)
+    meadow = Image.merge("RGB", [ground.point(lambda value, top=top: value * top // 255) for top in (90, 160, 60)])
+    meadow.paste(photo, mask=subject)
+    assert nearest(Look.at(encoded(meadow)), training).share < COPIED_FROM - 0.1
 
 
 def test_same_subject_in_a_new_scene_is_no_copy(archive: Path, training: TrainingSet) -> None:

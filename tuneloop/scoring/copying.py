@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tuneloop.scoring.fingerprints import Window
-from tuneloop.scoring.look import Array, Look
+from tuneloop.scoring.fingerprints import Fingerprints, Window
+from tuneloop.scoring.frames import unframed
+from tuneloop.scoring.look import Array, Look, brightness
 from tuneloop.scoring.smoothing import smoothed
 from tuneloop.scoring.training_set import TrainingSet
 
-COPIED_FROM = 0.7
+COPIED_FROM = 0.55
 """Share of a picture that has to be the same as in one training picture for it to count as a copy."""
 
 _SIDE = 96
@@ -35,7 +36,9 @@ _SCALES = (0.94, 0.97, 1.03, 1.065)
 _TEXTURE = 0.012
 """Standard deviation of the detail in a block below which it has none to compare."""
 _SAME_DETAIL = 0.55
-_SAME_TONE = 0.05
+_SAME_COLOUR = 0.05
+_UNCHANGED = 0.02
+"""How strongly colours are taken for unchanged where few blocks tell."""
 _TEXTURED_BLOCKS = 6
 """Fewer blocks with detail prove nothing: two plain skies are not copies of each other."""
 
@@ -58,17 +61,24 @@ class Nearest:
 
 
 def nearest(look: Look, training: TrainingSet) -> Nearest:
-    """Find the training picture that explains most of a picture."""
+    """Find the training picture that explains most of a picture, or of what a frame around it leaves."""
     height, width, _ = look.pixels.shape
-    target = _resized(look.grey, _SIDE, _SIDE)
+    prints = training.prints(width / height)
+    views = [look, unframed(look)]
+    return max((_nearest(view, training, prints) for view in views if view), key=lambda one: one.share)
+
+
+def _nearest(look: Look, training: TrainingSet, prints: Fingerprints) -> Nearest:
+    target = _resized(look.pixels, _SIDE, _SIDE)
+    fine = _detail(target)
     found = []
-    for number, window in training.prints(width / height).crops_like(look, _CANDIDATES):
+    for number, window in prints.crops_like(look, _CANDIDATES):
         name = training.names[number]
-        found.append((_share_at(target, training.read(name).grey, window), name, window))
+        found.append((_share_at(target, fine, training.read(name), window), name, window))
     best = Nearest(training.names[0], 0.0)
     for share, name, window in sorted(found, reverse=True)[:_REFINED]:
-        grey = training.read(name).grey
-        shares = (_share_at(target, grey, _scaled(window, scale)) for scale in _SCALES)
+        source = training.read(name)
+        shares = (_share_at(target, fine, source, _scaled(window, scale)) for scale in _SCALES)
         best = max(best, Nearest(name, max(share, *shares)), key=lambda one: one.share)
         if best.share > _BEYOND_DOUBT:
             break
@@ -81,57 +91,74 @@ def _scaled(window: Window, factor: float) -> Window:
     return Window(left, top, width, height, window.mirrored)
 
 
-def _share_at(target: Array, source: Array, window: Window) -> float:
+def _share_at(target: Array, fine: Array, look: Look, window: Window) -> float:
     """Shift a window of one scale over the target until it fits best, and count what is the same there."""
-    grey = source[:, ::-1] if window.mirrored else source
-    grey = _resized(grey, round(_SIDE / window.width), round(_SIDE / window.height))
-    left, top = round(window.left * grey.shape[1]), round(window.top * grey.shape[0])
-    region, there = _region(grey, top - _REACH, left - _REACH)
-    spectrum = np.fft.rfft2(_detail(target), region.shape)
-    fit = np.fft.irfft2(np.fft.rfft2(_detail(region) * there) * spectrum.conj(), region.shape)
+    pixels = look.pixels[:, ::-1] if window.mirrored else look.pixels
+    source = _resized(pixels, round(_SIDE / window.width), round(_SIDE / window.height))
+    left, top = round(window.left * source.shape[1]), round(window.top * source.shape[0])
+    region, there = _region(source, top - _REACH, left - _REACH)
+    sides = there.shape
+    detail = _detail(region)
+    spectrum = np.fft.rfft2(fine, sides).conj()
+    fit = np.fft.irfft2(np.fft.rfft2(detail * there) * spectrum, sides)
     down, across = np.unravel_index(np.argmax(fit[: 2 * _REACH + 1, : 2 * _REACH + 1]), (2 * _REACH + 1,) * 2)
     place = np.s_[down : down + _SIDE, across : across + _SIDE]
-    return _same(target, region[place], there[place])
+    return _same(target, fine, region[place], detail[place], there[place])
 
 
-def _region(grey: Array, top: int, left: int) -> tuple[Array, NDArray[np.bool_]]:
+def _region(source: Array, top: int, left: int) -> tuple[Array, NDArray[np.bool_]]:
     """Cut out a square that may reach beyond the picture. Returns it, and what of it is picture."""
     side = _SIDE + 2 * _REACH
     rows, columns = np.arange(top, top + side), np.arange(left, left + side)
-    height, width = grey.shape
-    cut = grey[np.ix_(rows.clip(0, height - 1), columns.clip(0, width - 1))]
+    height, width, _ = source.shape
+    cut = source[np.ix_(rows.clip(0, height - 1), columns.clip(0, width - 1))]
     there = np.outer((rows >= 0) & (rows < height), (columns >= 0) & (columns < width))
     return cut, there
 
 
-def _same(target: Array, placed: Array, there: NDArray[np.bool_]) -> float:
-    """Count the blocks that show the same: the same detail, or the same plain tone."""
-    fine, other = _blocks(_detail(target)), _blocks(_detail(placed))
-    inside = _blocks(there).all(axis=1)
-    textured = (fine.std(axis=1) > _TEXTURE) | (other.std(axis=1) > _TEXTURE)
-    product = (fine * other).mean(axis=1) / (fine.std(axis=1) * other.std(axis=1) + 1e-9)
-    same_detail = inside & textured & (product > _SAME_DETAIL)
+def _same(target: Array, fine: Array, placed: Array, detail: Array, there: NDArray[np.bool_]) -> float:
+    """Count the blocks that show the same: the same colour, and the same detail where there is any."""
+    one, other = _blocks(fine)[..., 0], _blocks(detail)[..., 0]
+    strength, other_strength = one.std(axis=1), other.std(axis=1)
+    inside = _blocks(there).all(axis=(1, 2))
+    textured = (strength > _TEXTURE) | (other_strength > _TEXTURE)
+    alike = ((one - one.mean(axis=1, keepdims=True)) * other).mean(axis=1) / (strength * other_strength + 1e-9)
+    same_detail = inside & textured & (alike > _SAME_DETAIL)
     if same_detail.sum() < _TEXTURED_BLOCKS:
         return 0.0
-    # Contrast and brightness may differ as a whole: fitted where the detail is the same.
-    tone, other_tone = _blocks(target).mean(axis=1), _blocks(placed).mean(axis=1)
-    slope, base = np.polyfit(other_tone[same_detail], tone[same_detail], 1)
-    same_tone = inside & ~textured & (np.abs(other_tone * slope + base - tone) < _SAME_TONE)
-    same = same_detail | same_tone
+    same_colour = _same_colour(_blocks(target).mean(axis=1), _blocks(placed).mean(axis=1), same_detail)
+    same = same_colour & (same_detail | (inside & ~textured))
     # A subject in a new scene is the same in the middle; only a copy is so at the rim as well.
     return float(min(same.mean(), (same.mean() + same[_RIM].mean()) / 2))
 
 
+def _same_colour(colours: Array, others: Array, sure: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whether each block has the same colour, but for what was done to the colours of the picture as a whole.
+
+    That is fitted where the detail is the same. Where it makes differences larger, more of one is allowed.
+    """
+    off, other_off = colours - colours[sure].mean(axis=0), others - others[sure].mean(axis=0)
+    known = other_off[sure]
+    kept = _UNCHANGED * np.eye(3)
+    changed = np.linalg.solve(known.T @ known + kept, known.T @ off[sure] + kept)
+    larger = max(1.0, float((changed**2).sum() / 3) ** 0.5)
+    apart = ((other_off @ changed - off) ** 2).mean(axis=1) ** 0.5
+    return np.asarray(apart < _SAME_COLOUR * larger)
+
+
 def _blocks(square: NDArray[Any]) -> NDArray[Any]:
+    """`(64, 144, channels)`."""
     across = _SIDE // _BLOCK
-    return square.reshape(across, _BLOCK, across, _BLOCK).swapaxes(1, 2).reshape(across**2, -1)
+    return square.reshape(across, _BLOCK, across, _BLOCK, -1).swapaxes(1, 2).reshape(across**2, _BLOCK**2, -1)
 
 
-def _detail(grey: Array) -> Array:
-    """What is finer than about a block, grain left out, and without a mean."""
+def _detail(colours: Array) -> Array:
+    """What is finer than about a block in brightness, grain left out, and without a mean."""
+    grey = brightness(colours)
     return smoothed(grey, 1.0) - smoothed(grey, 5.0)
 
 
-def _resized(grey: Array, width: int, height: int) -> Array:
-    picture = Image.fromarray(np.ascontiguousarray(grey, np.float32))
-    return np.asarray(picture.resize((width, height), Image.Resampling.BOX), np.float32)
+def _resized(pixels: NDArray[np.uint8], width: int, height: int) -> Array:
+    """`(height, width, 3)`, 0 to 1."""
+    picture = Image.fromarray(np.ascontiguousarray(pixels))
+    return np.asarray(picture.resize((width, height), Image.Resampling.BOX), np.float32) / 255

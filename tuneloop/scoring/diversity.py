@@ -19,13 +19,13 @@ def diversity(looks: Sequence[Look], training: TrainingSet) -> list[float]:  # n
         training: Not needed here.
 
     Returns:
-        One score for each picture; 1 for a single one, of which nothing can be said.
+        One score for each picture; not a number for a single one, of which nothing can be said.
     """
     if len(looks) == 1:
-        return [1.0]
+        return [float("nan")]
     colours = np.stack([palette(look) for look in looks])
     edges = np.stack([outlines(look) for look in looks])
     unlike = 1 - np.minimum(colours[:, None], colours[None]).sum(axis=2)
-    turned = 1 - edges @ edges.T
+    turned = 1 - np.einsum("ik,jk->ij", edges, edges)
     distance = ((unlike + turned) / 2).clip(0, 1)
     return [float(np.delete(row, number).mean()) for number, row in enumerate(distance)]

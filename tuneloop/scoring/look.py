@@ -27,7 +27,16 @@ def upright(data: bytes) -> Image.Image:
     """
     with Image.open(io.BytesIO(data)) as opened:
         opened.draft("RGB", (SIDE_PX * 2, SIDE_PX * 2))
-        return turned(opened, orientation_of(opened)).convert("RGB")
+        picture = turned(opened, orientation_of(opened))
+        if picture.mode.startswith("I;16"):  # Pillow would call everything from 255 of 65,535 on white
+            picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+        return picture.convert("RGB")
+
+
+def brightness(colours: Array) -> Array:
+    """`(h, w)` of `(h, w, 3)`, both 0 to 1."""
+    red, green, blue = (colours[..., channel] * weight for channel, weight in enumerate(_LUMA))
+    return np.asarray(red + green + blue, np.float32)
 
 
 @dataclass(frozen=True)
@@ -51,15 +60,15 @@ class Look:
             np.asarray(picture.resize(size, Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC))
         )
 
-    @cached_property
+    @property
     def colours(self) -> Array:
-        """`(h, w, 3)`, 0 to 1."""
+        """`(h, w, 3)`, 0 to 1; made anew each time, for hundreds of pictures stay decoded."""
         return np.asarray(self.pixels, np.float32) / 255
 
     @cached_property
     def grey(self) -> Array:
         """`(h, w)`, 0 to 1."""
-        return np.asarray(self.colours @ _LUMA, np.float32)
+        return brightness(self.colours)
 
     def mirrored(self) -> Look:
         """The same picture, left and right exchanged."""

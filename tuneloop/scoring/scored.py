@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from itertools import groupby
 
@@ -21,7 +22,7 @@ def scored(
     edits: bool,
     clip: ClipScores | None = None,
 ) -> Evaluation:
-    """Measure every usable picture.
+    """Measure every usable picture. A score that says nothing of a picture is left out.
 
     Args:
         evaluation: The pictures.
@@ -53,7 +54,8 @@ def _prompt(
         columns |= clip.of(usable[0].prompt, names)
     found = {}
     for at, (picture, look) in enumerate(zip(usable, looks, strict=True)):
-        update: dict[str, object] = {"scores": {name: round(values[at], 6) for name, values in columns.items()}}
+        scores = {name: round(values[at], 6) for name, values in columns.items() if math.isfinite(values[at])}
+        update: dict[str, object] = {"scores": scores}
         if not edits:
             origin = nearest(look, training)
             update |= {"nearest": origin.name, "copied": round(origin.share, 4)}

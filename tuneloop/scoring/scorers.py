@@ -19,7 +19,7 @@ from tuneloop.scoring.structure import structure
 from tuneloop.scoring.training_set import TrainingSet
 
 Score = Callable[[Sequence[Look], TrainingSet], list[float]]
-"""Scores the pictures of one prompt, one number for each: 0 is worst, 1 is best."""
+"""Scores the pictures of one prompt, one number for each: 0 is worst, 1 is best, not a number says nothing."""
 
 
 class Scorer(NamedTuple):

@@ -10,8 +10,11 @@ from tuneloop.scoring.look import Look
 from tuneloop.scoring.measures import edge_sharpness
 from tuneloop.scoring.training_set import TrainingSet
 
+_FLAT = 1e-3
+"""Least that is asked for: pictures without any edge have none to be compared with."""
+
 
 def sharpness(looks: Sequence[Look], training: TrainingSet) -> list[float]:
     """1 where the edges are as steep as in all but the softest tenth of the training pictures, 0 for none."""
-    enough = float(np.percentile(training.sharpness, 10))
+    enough = max(_FLAT, float(np.percentile(training.sharpness, 10)))
     return [min(1.0, edge_sharpness(look) / enough) for look in looks]
