@@ -9,6 +9,7 @@ true below zero; anything between is undecided.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -19,6 +20,8 @@ from tuneloop.values.gate import GatePolicy, ScoreDifference
 
 WEIGHTED = "score"
 """Name of the weighted mean of all scores."""
+_LONGEST_PROMPT = 120
+"""Characters of a prompt within a reason."""
 
 
 def decide(
@@ -37,12 +40,11 @@ def decide(
     scores = {item.name: item.challenger for item in differences}
     rule = _rule(policy)
     if fallen:
-        return Verdict(verdict="reject", why=fallen, rule=rule, scores=scores, differences=differences)
+        return _by_floors("reject", fallen, rule, differences)
     if champion is None:
-        total = len(challenger.pictures)
         who = "The champion itself, judged on another plan" if reigns else "First model"
-        why = f"{who}: it passes every floor (no copies, {total} usable pictures, enough diversity)."
-        return Verdict(verdict="promote", why=why, rule=rule, scores=scores, differences=differences)
+        why = f"{who}: it passes every floor ({_passed(challenger)})."
+        return _by_floors("promote", why, rule, differences)
     verdict, why = _against(differences, policy)
     if verdict == "undecided" and policy.undecided != "ask":
         verdict = "promote" if policy.undecided == "promote" else "reject"
@@ -50,6 +52,13 @@ def decide(
     return Verdict.model_validate(
         {"verdict": verdict, "why": why, "rule": rule, "scores": scores, "differences": differences}
     )
+
+
+def _by_floors(
+    verdict: Literal["promote", "reject"], why: str, rule: str, differences: tuple[ScoreDifference, ...]
+) -> Verdict:
+    scores = {item.name: item.challenger for item in differences}
+    return Verdict(verdict=verdict, why=why, rule=rule, scores=scores, differences=differences, by_floors=True)
 
 
 def _floors(challenger: Evaluation, policy: GatePolicy) -> str | None:
@@ -60,14 +69,14 @@ def _floors(challenger: Evaluation, policy: GatePolicy) -> str | None:
         worst = max(copies, key=lambda picture: picture.copied)
         return (
             f"{len(copies)} of {len(pictures)} pictures copy a training picture; the clearest one by "
-            f"{worst.copied:.0%} (prompt {worst.prompt!r}, seed {worst.seed})."
+            f"{worst.copied:.0%} ({_place(worst)})."
         )
     unusable = [picture for picture in pictures if picture.finding]
     if len(unusable) > policy.most_unusable:
         first = unusable[0]
         return (
             f"{len(unusable)} of {len(pictures)} pictures cannot be used; the first: {first.finding} "
-            f"(prompt {first.prompt!r}, seed {first.seed})."
+            f"({_place(first)})."
         )
     spread = [picture.scores["diversity"] for picture in pictures if "diversity" in picture.scores]
     if spread and float(np.mean(spread)) < policy.least_diversity:
@@ -76,6 +85,32 @@ def _floors(challenger: Evaluation, policy: GatePolicy) -> str | None:
             f"{policy.least_diversity:.3f}."
         )
     return None
+
+
+def _place(picture: JudgedPicture) -> str:
+    """Prompt and seed, in a sentence that a run's state can hold."""
+    prompt = picture.prompt
+    if len(prompt) > _LONGEST_PROMPT:
+        prompt = prompt[: _LONGEST_PROMPT - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    return f"prompt {prompt!r}, seed {picture.seed}"
+
+
+def _passed(challenger: Evaluation) -> str:
+    """Say what the floors have seen of a model, and nothing that was not looked at."""
+    pictures = challenger.pictures
+    total, usable = len(pictures), sum(not picture.finding for picture in pictures)
+    copies = sum(picture.copied >= COPIED_FROM for picture in pictures)
+    searched = any(picture.nearest for picture in pictures)
+    spread = any("diversity" in picture.scores for picture in pictures)
+    several = len({picture.seed for picture in pictures}) > 1
+    if not searched:
+        copying = "copies not looked for"
+    else:
+        copying = f"{copies} of {total} are copies, as allowed" if copies else "no copies"
+    all_usable = f"{total} usable picture{'s' if total > 1 else ''}"
+    use = all_usable if usable == total else f"{usable} of {total} pictures usable"
+    diversity = "enough diversity" if spread and several else "diversity not measured"
+    return f"{copying}, {use}, {diversity}"
 
 
 @dataclass(frozen=True)
@@ -151,7 +186,7 @@ def _against(differences: tuple[ScoreDifference, ...], policy: GatePolicy) -> tu
     if whole.low is None or whole.high is None or whole.difference is None:
         return "undecided", "One picture of each model is too few to tell."
     low, high, mean = whole.low, whole.high, whole.difference
-    measured = f"{mean:+.3f} (between {low:+.3f} and {high:+.3f})"
+    measured = f"{_signed(mean)} (between {_signed(low)} and {_signed(high)})"
     if high < 0 and mean <= -policy.margin:
         return "reject", f"The challenger is worse: its score differs by {measured}{_mostly(parts, worse=True)}."
     lost = [part for part in parts if (part.high or 0.0) < -policy.worst_loss]
@@ -160,7 +195,8 @@ def _against(differences: tuple[ScoreDifference, ...], policy: GatePolicy) -> tu
             return "promote", f"The challenger is better: its score differs by {measured}{_mostly(parts)}."
         worst = min(lost, key=lambda part: part.difference or 0.0)
         return "undecided", (
-            f"The challenger's score is better ({measured}), but {worst.name} is worse ({worst.difference:+.3f})."
+            f"The challenger's score is better ({measured}), but {worst.name} is worse "
+            f"({_signed(worst.difference or 0.0)})."
         )
     too_small = f"The difference is too small to count: {measured}, the margin is {policy.margin:g}."
     unsure = f"Neither model is surely better: the score differs by {measured}."
@@ -173,12 +209,19 @@ def _mostly(parts: list[ScoreDifference], *, worse: bool = False) -> str:
         return ""
     sign = -1.0 if worse else 1.0
     most = max(parts, key=lambda part: sign * (part.difference or 0.0))
-    return f", most in {most.name} ({most.difference:+.3f})" if sign * (most.difference or 0.0) > 0 else ""
+    change = most.difference or 0.0
+    return f", most in {most.name} ({_signed(change)})" if sign * change > 0 else ""
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3f}" if round(value, 3) else "0.000"
 
 
 def _rule(policy: GatePolicy) -> str:
+    otherwise = {"ask": "a person is asked", "reject": "the champion stays", "promote": "the challenger is taken"}
     return (
-        f"at most {policy.most_copied} copies and {policy.most_unusable} unusable pictures, diversity from "
-        f"{policy.least_diversity:g}; then the paired score at {policy.confidence:.0%} confidence, "
-        f"differences from {policy.margin:g}, undecided: {policy.undecided}"
+        f"at most {policy.most_copied} copies and {policy.most_unusable} unusable pictures, diversity of at least "
+        f"{policy.least_diversity:g}; then the score: the {policy.confidence:.0%} interval of its difference has "
+        f"to leave zero out, and the difference to be at least {policy.margin:g}; "
+        f"where it does not, {otherwise[policy.undecided]}"
     )
