@@ -74,7 +74,7 @@ def test_plan_tells_what_would_be_paid_and_leaves_no_trace_anywhere(
     (plan,) = json.loads(out.read_text())
     assert plan["action"] == "train"
     assert plan["difference"] == {"added": [], "removed": ["1.png"], "recaptioned": ["0.png"]}
-    assert "dataset: 0 pictures added, 1 removed, 1 captions changed, compared with champion no. 1" in plan["why"]
+    assert "dataset: 1 picture removed, 1 caption changed, compared with champion no. 1" in plan["why"]
     assert "1.png" in shown
     assert (bill.paths, records(ledger, *EVERYTHING)) == ([], before)
 

@@ -96,10 +96,13 @@ class DatasetDifference(Frozen):
     @property
     def in_words(self) -> str:
         """The numbers as a sentence."""
-        return (
-            f"{len(self.added)} pictures added, {len(self.removed)} removed, "
-            f"{len(self.recaptioned)} captions changed"
+        counted = (
+            (len(self.added), "picture", "added"),
+            (len(self.removed), "picture", "removed"),
+            (len(self.recaptioned), "caption", "changed"),
         )
+        told = [f"{count} {what}{'s' if count > 1 else ''} {how}" for count, what, how in counted if count]
+        return ", ".join(told) or "the same pictures with the same captions"
 
 
 class PublicDataset(Frozen):
