@@ -127,7 +127,8 @@ def _table(title: str, colour: str, findings: tuple[Finding, ...]) -> Renderable
     table.add_column("reason", ratio=5, overflow="fold")
     table.add_column("remedy", ratio=4, overflow="fold")
     for finding, more in condensed(findings, _OF_EACH_CHECK):
-        file = Text("(dataset)", "dim") if finding.file is None else Text(printable(finding.file))
+        where = "(dataset)" if finding.file is None else printable(finding.file)
+        file = Text.assemble((where, "dim" if finding.file is None else ""), "\n", (finding.check, "dim"))
         table.add_row(file, Text(printable(finding.reason)), Text(printable(finding.remedy)))
         if more:
             table.add_row(Text(""), Text(f"and {more} more like it"), Text(""))
