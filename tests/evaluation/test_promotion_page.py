@@ -214,7 +214,14 @@ def test_page_says_what_changed_what_it_cost_and_where_it_comes_from(world: Worl
 
 
 def test_unknown_price_is_said(world: World, evidence: Evidence) -> None:
-    assert "not known to Tuneloop" in write_page(world.store, dataclasses.replace(evidence, cents=None))
+    assert "not known to Tuneloop, billed" in write_page(world.store, dataclasses.replace(evidence, cents=None))
+    assert "What one costs is not known" in write_page(world.store, evidence)
+
+
+@pytest.mark.parametrize(("cents", "words"), [(6, "$0.06"), (100, "$1.00"), (0.25, "$0.0025"), (1.5, "$0.015")])
+def test_price_of_a_picture_is_said(world: World, evidence: Evidence, cents: float, words: str) -> None:
+    priced = dataclasses.replace(evidence, cents_per_picture=cents)
+    assert f"A new one costs {words}<" in write_page(world.store, priced)
 
 
 def test_names_of_changed_pictures_are_bounded(world: World, evidence: Evidence) -> None:

@@ -65,6 +65,7 @@ def test_plan_tells_what_would_be_paid_and_leaves_no_trace_anywhere(
     tuneloop(stack, "plan", str(file), "--json", str(out))
     (plan,) = json.loads(out.read_text())
     assert (plan["action"], plan["cents"]) == ("nothing", 0)
+    assert plan["cents_per_picture"] is None  # Segmind publishes none
 
     (pictures / "0.txt").write_text("a robot from the left")
     (pictures / "1.png").unlink()
