@@ -179,12 +179,13 @@ def _table(title: str, colour: str, findings: tuple[Finding, ...]) -> Renderable
     above = ("", "", "")
     for finding, more in condensed(findings, _OF_EACH_CHECK):
         row = (finding.check, finding.reason, finding.remedy)
+        where = Text("(dataset)", "dim") if finding.file is None else Text(printable(finding.file))
         if row[0] != above[0]:
             table.add_section()
             above = (row[0], "", "")
-        file = Text("(dataset)", "dim") if finding.file is None else Text(printable(finding.file))
+            where.append(f"\n{finding.check}", "dim")
         said = ("" if new == old else printable(new) for new, old in zip(row[1:], above[1:], strict=True))
-        table.add_row(file, *(Text(text) for text in said))
+        table.add_row(where, *(Text(text) for text in said))
         above = row
         if more:
             table.add_row(Text(""), Text(f"and {more} more like it"), Text(""))

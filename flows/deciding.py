@@ -41,7 +41,7 @@ def decided_by_a_person(desk: Desk, run: RunFile, question: Decision) -> Decisio
     """
     tell_model("undecided", run, question)
     if deployment.id is None:
-        get_run_logger().warning("%s Decide with: tuneloop decide %s", question.why, run.model)
+        get_run_logger().warning("%s Decide with: %s (or --reject)", question.why, run.answer_command)
         return None
     with get_client(sync_client=True) as client:
         keys = keyset_from_base_key(f"undecided-{question.writer}")

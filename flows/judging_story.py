@@ -122,6 +122,7 @@ def _judge_against(
         champion_manifest=load_manifest(other.dataset_digest, desk.store) if other else None,
         line=desk.ledger.promotions(run.model),
         cents=price_of(desk.recipe(run), desk.limits),
+        cents_per_picture=desk.limits.price_of_picture(run.plan.service),
         decision=f"{desk.ledger.decision_folder(run)}{number:04d}.json",
         decided_by=WHO,
         verdict=gate.decide(challenger, champion, run.plan.gate, reigns=reigning is not None and other is None),

@@ -42,9 +42,10 @@ def spelled(plan: RunPlan) -> str:
     rows = [
         ("training", plan.what),
         ("why", "; ".join(plan.why) or "nothing has changed"),
-        ("price", plan.price),
+        ("price of the training", plan.price),
+        ("judging", plan.judging),
         ("budget", plan.budget),
-        ("pictures", f"{plan.pictures} in the dataset, {plan.renders} rendered to judge a model"),
+        ("dataset", f"{plan.pictures} pictures"),
         ("training key", f"`{plan.key}`"),
     ]
     lines = [f"# {plan.model}: {plan.action}", "", "| | |", "|---|---|"]

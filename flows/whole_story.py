@@ -33,7 +33,7 @@ def carry_on(desk: Desk, run: RunFile) -> State[Any]:
         return Completed(
             name="Undecided",
             message=f"{collected.name}: {decision.why} A person decides ({asked}): answer there, or with "
-            f"`tuneloop decide {run.model}`.",
+            f"`{run.answer_command}` (or `--reject`).",
         )
     outcome = "promoted" if decision.verdict == "promote" else "not promoted"
     return Completed(message=f"{collected.name}: {outcome}. {decision.why}")

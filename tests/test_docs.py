@@ -14,6 +14,8 @@ import yaml
 from deployments.deployment_files import check_file, deployment_files
 from tuneloop.providers.capability_table import capability_table
 from tuneloop.settings import Settings
+from tuneloop.values.gate import GatePolicy, ScoreWeights
+from tuneloop.values.plan import EvaluationPlan
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -82,6 +84,34 @@ def test_every_setting_is_documented() -> None:
     text = (ROOT / "docs" / "operating.md").read_text()
     for name in Settings.model_fields:
         assert f"`TUNELOOP_{name.upper()}`" in text
+
+
+def test_every_check_of_a_dataset_is_explained_with_its_severity() -> None:
+    code = "\n".join(path.read_text() for path in (ROOT / "tuneloop" / "dataset").glob("*.py"))
+    errors = set(re.findall(r'(?:\b_?error|\bunusable)\(\s*"([a-z0-9-]+)"', code))
+    warnings = set(re.findall(r'(?:\b_?warning|\b_told)\(\s*"([a-z0-9-]+)"|\bcheck = "([a-z-]+)"', code))
+    told = dict.fromkeys(errors, "error") | {"".join(names): "warning" for names in warnings}
+    told |= dict.fromkeys(errors & {"".join(names) for names in warnings}, "error, warning")
+    text = (ROOT / "docs" / "checks.md").read_text()
+    rows = re.findall(r"^\| (`[^|]+`) \| ((?:error|warning)[a-z, ]*) \|", text, re.MULTILINE)
+    assert {name: severity for names, severity in rows for name in re.findall(r"`([a-z0-9-]+)`", names)} == told
+
+
+def test_scores_and_settings_of_the_gate_are_explained_with_their_defaults() -> None:
+    text = (ROOT / "docs" / "judging.md").read_text()
+    scores = dict(re.findall(r"^\| `(\w+)` \| .* \| ([\d.]+) \|$", text, re.MULTILINE))
+    assert {name: float(weight) for name, weight in scores.items()} == ScoreWeights().model_dump()
+    settings = dict(re.findall(r"^\| `(\w+)` \| `?([\w.]+)`? \| [^|]+ \|$", text, re.MULTILINE))
+    defaults = {name: f"{value}" for name, value in GatePolicy().model_dump(exclude={"weights"}).items()}
+    assert {name: settings.get(name) for name in GatePolicy.model_fields} == {**defaults, "weights": "above"}
+
+
+def test_example_of_an_evaluation_can_be_used() -> None:
+    text = (ROOT / "docs" / "judging.md").read_text()
+    (block,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    plan = EvaluationPlan.model_validate(yaml.safe_load(block)["evaluation"])
+    assert plan.picture_count == 12
+    assert (plan.gate.margin, plan.gate.undecided, plan.gate.weights.colour) == (0.02, "reject", 0)
 
 
 def test_shipped_deployments_pass_the_check_and_have_a_cron_with_time_zone(

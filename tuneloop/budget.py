@@ -104,8 +104,7 @@ class Budget:
         Raises:
             OverBudget: They do not fit any more. Nothing is rendered; the weights are safe.
         """
-        price = self._limits.cents_per_picture
-        cents = math.ceil(pictures * ((service.cents_per_picture if price is None else price) or 0))
+        cents = math.ceil(pictures * (self._limits.price_of_picture(service) or 0))
         limit = self._limits.cents_per_window
         audited = False
         while cents:

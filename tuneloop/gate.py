@@ -9,6 +9,7 @@ true below zero; anything between is undecided.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -19,6 +20,8 @@ from tuneloop.values.gate import GatePolicy, ScoreDifference
 
 WEIGHTED = "score"
 """Name of the weighted mean of all scores."""
+_LONGEST_PROMPT = 120
+"""Characters of a prompt within a reason."""
 
 
 def decide(
@@ -37,11 +40,11 @@ def decide(
     scores = {item.name: item.challenger for item in differences}
     rule = _rule(policy)
     if fallen:
-        return Verdict(verdict="reject", why=fallen, rule=rule, scores=scores, differences=differences)
+        return _by_floors("reject", fallen, rule, differences)
     if champion is None:
         who = "The champion itself, judged on another plan" if reigns else "First model"
-        why = f"{who}: it passes every floor ({_found(challenger)})."
-        return Verdict(verdict="promote", why=why, rule=rule, scores=scores, differences=differences)
+        why = f"{who}: it passes every floor ({_passed(challenger)})."
+        return _by_floors("promote", why, rule, differences)
     verdict, why = _against(differences, policy)
     if verdict == "undecided" and policy.undecided != "ask":
         verdict = "promote" if policy.undecided == "promote" else "reject"
@@ -49,6 +52,13 @@ def decide(
     return Verdict.model_validate(
         {"verdict": verdict, "why": why, "rule": rule, "scores": scores, "differences": differences}
     )
+
+
+def _by_floors(
+    verdict: Literal["promote", "reject"], why: str, rule: str, differences: tuple[ScoreDifference, ...]
+) -> Verdict:
+    scores = {item.name: item.challenger for item in differences}
+    return Verdict(verdict=verdict, why=why, rule=rule, scores=scores, differences=differences, by_floors=True)
 
 
 def _floors(challenger: Evaluation, policy: GatePolicy) -> str | None:
@@ -59,14 +69,14 @@ def _floors(challenger: Evaluation, policy: GatePolicy) -> str | None:
         worst = max(copies, key=lambda picture: picture.copied)
         return (
             f"{len(copies)} of {len(pictures)} pictures copy a training picture; the clearest one by "
-            f"{worst.copied:.0%} (prompt {worst.prompt!r}, seed {worst.seed})."
+            f"{worst.copied:.0%} ({_place(worst)})."
         )
     unusable = [picture for picture in pictures if picture.finding]
     if len(unusable) > policy.most_unusable:
         first = unusable[0]
         return (
             f"{len(unusable)} of {len(pictures)} pictures cannot be used; the first: {first.finding} "
-            f"(prompt {first.prompt!r}, seed {first.seed})."
+            f"({_place(first)})."
         )
     spread = _spread(pictures)
     if spread and float(np.mean(spread)) < policy.least_diversity:
@@ -77,23 +87,34 @@ def _floors(challenger: Evaluation, policy: GatePolicy) -> str | None:
     return None
 
 
-def _found(challenger: Evaluation) -> str:
-    """What the floors saw; what was not measured is not praised."""
-    pictures = challenger.pictures
-    copies = sum(picture.copied >= COPIED_FROM for picture in pictures)
-    usable = sum(not picture.finding for picture in pictures)
-    sought = any(picture.nearest for picture in pictures)
-    return ", ".join(
-        (
-            (f"{copies or 'no'} copies" if copies != 1 else "1 copy") if sought else "copies were not sought",
-            f"{usable} usable pictures" if usable == len(pictures) else f"{usable} of {len(pictures)} usable",
-            "enough diversity" if _spread(pictures) else "diversity was not measured",
-        )
-    )
-
-
 def _spread(pictures: tuple[JudgedPicture, ...]) -> list[float]:
     return [picture.scores["diversity"] for picture in pictures if "diversity" in picture.scores]
+
+
+def _place(picture: JudgedPicture) -> str:
+    """Prompt and seed, in a sentence that a run's state can hold."""
+    prompt = picture.prompt
+    if len(prompt) > _LONGEST_PROMPT:
+        prompt = prompt[: _LONGEST_PROMPT - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    return f"prompt {prompt!r}, seed {picture.seed}"
+
+
+def _passed(challenger: Evaluation) -> str:
+    """Say what the floors have seen of a model, and nothing that was not looked at."""
+    pictures = challenger.pictures
+    total, usable = len(pictures), sum(not picture.finding for picture in pictures)
+    copies = sum(picture.copied >= COPIED_FROM for picture in pictures)
+    searched = any(picture.nearest for picture in pictures)
+    spread = bool(_spread(pictures))
+    several = len({picture.seed for picture in pictures}) > 1
+    if not searched:
+        copying = "copies not looked for"
+    else:
+        copying = f"{copies} of {total} are copies, as allowed" if copies else "no copies"
+    all_usable = f"{total} usable picture{'s' if total > 1 else ''}"
+    use = all_usable if usable == total else f"{usable} of {total} pictures usable"
+    diversity = "enough diversity" if spread and several else "diversity not measured"
+    return f"{copying}, {use}, {diversity}"
 
 
 @dataclass(frozen=True)
@@ -175,7 +196,7 @@ def _against(differences: tuple[ScoreDifference, ...], policy: GatePolicy) -> tu
     if not parts:
         return "undecided", "No score was measured that has a weight."
     low, high, mean = whole.low, whole.high, whole.difference
-    measured = f"{mean:+.3f} (between {low:+.3f} and {high:+.3f})"
+    measured = f"{_signed(mean)} (between {_signed(low)} and {_signed(high)})"
     if high < 0 and mean <= -policy.margin:
         return "reject", f"The challenger is worse: its score differs by {measured}{_mostly(parts, worse=True)}."
     if low > 0 and mean >= policy.margin:
@@ -192,7 +213,7 @@ def _better(parts: list[ScoreDifference], measured: str, policy: GatePolicy) -> 
         return "promote", f"The challenger is better: its score differs by {measured}{_mostly(parts)}."
     worst = min(lost, key=lambda part: part.difference or 0.0)
     return "undecided", (
-        f"The challenger's score is better ({measured}), but {worst.name} is worse ({worst.difference:+.3f})."
+        f"The challenger's score is better ({measured}), but {worst.name} is worse ({_signed(worst.difference or 0.0)})."
     )
 
 
@@ -200,12 +221,19 @@ def _mostly(parts: list[ScoreDifference], *, worse: bool = False) -> str:
     """Name the score that says so most clearly."""
     sign = -1.0 if worse else 1.0
     most = max(parts, key=lambda part: sign * (part.difference or 0.0))
-    return f", most in {most.name} ({most.difference:+.3f})" if sign * (most.difference or 0.0) > 0 else ""
+    change = most.difference or 0.0
+    return f", most in {most.name} ({_signed(change)})" if sign * change > 0 else ""
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3f}" if round(value, 3) else "0.000"
 
 
 def _rule(policy: GatePolicy) -> str:
+    otherwise = {"ask": "a person is asked", "reject": "the champion stays", "promote": "the challenger is taken"}
     return (
-        f"at most {policy.most_copied} copies and {policy.most_unusable} unusable pictures, diversity from "
-        f"{policy.least_diversity:g}; then the paired score at {policy.confidence:.0%} confidence, "
-        f"differences from {policy.margin:g}, undecided: {policy.undecided}"
+        f"at most {policy.most_copied} copies and {policy.most_unusable} unusable pictures, diversity of at least "
+        f"{policy.least_diversity:g}; then the score: the {policy.confidence:.0%} interval of its difference has "
+        f"to leave zero out, and the difference to be at least {policy.margin:g}; "
+        f"where it does not, {otherwise[policy.undecided]}"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from tuneloop.budget import Budget, Spending
@@ -15,6 +16,8 @@ from tuneloop.values.dataset import DatasetDifference, DatasetManifest
 from tuneloop.values.frozen import Frozen
 from tuneloop.values.records import Claimed, Collected, Held, Promotion, RunFile, Submitted, Trained
 from tuneloop.values.spending import Limits, dollars
+
+_UNKNOWN = "not known: the provider publishes none"
 
 Action = Literal["train", "ask a person", "go on", "judge", "nothing"]
 
@@ -42,13 +45,24 @@ class RunPlan(Frozen):
     """Price of the training that would be submitted: 0 for none, None where nobody knows it."""
     renders: int
     """Pictures that the plan asks of each model."""
+    cents_per_picture: float | None
+    """Price of one of them, None where nobody knows it."""
     budget: str
     """What is used and left."""
 
     @property
     def price(self) -> str:
         """The price as people write it."""
-        return "not known: the provider publishes none" if self.cents is None else dollars(self.cents)
+        return _UNKNOWN if self.cents is None else dollars(self.cents)
+
+    @property
+    def judging(self) -> str:
+        """What is rendered, and its price as people write it."""
+        if self.action == "nothing":
+            return "nothing is rendered"
+        price = self.cents_per_picture
+        cost = f"price {_UNKNOWN}" if price is None else f"{dollars(math.ceil(self.renders * price))} at most"
+        return f"{self.renders} pictures of each model, {cost}; those that were rendered before cost nothing"
 
 
 def plan_run(
@@ -84,6 +98,7 @@ def plan_run(
         difference=difference,
         cents=cents if pays else 0,
         renders=run.plan.picture_count,
+        cents_per_picture=limits.price_of_picture(run.plan.service),
         budget=_left(budget.spending(now().date()), limits),
     )
 

@@ -38,7 +38,7 @@ def test_scorers_that_did_not_run_are_named_with_the_setting_that_makes_them(wor
 
 def test_scorers_that_ran_are_rows_and_their_model_is_named(world: World) -> None:
     shown = evidence(world, clip=True)
-    assert {"clip_text", "clip_image"} <= set(scores(shown).ran)
+    assert {"clip text", "clip image"} <= {row.name for row in scores(shown).rows}
     page = write_page(world.store, shown)
     assert "Did not run:" not in page
     assert "The CLIP scores are by <bdi>ViT-&lt;B&gt;/tag</bdi>" in page

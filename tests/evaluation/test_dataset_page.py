@@ -105,7 +105,7 @@ def test_difference_to_the_champions_dataset_is_told_by_name(folder: Path, artif
     (folder / "1.txt").write_text("said now")
     scanned = stored(folder, artifacts)
     page = write_dataset_page(artifacts, scanned.manifest, (), before)
-    assert "1 pictures added, 1 removed, 1 captions changed." in page
+    assert "1 picture added, 1 picture removed, 1 caption changed." in page
     assert "- Added: new.png\n- Removed: 0.png\n- Captions changed: 1.png" in page
     assert "The same pictures with the same captions." in write_dataset_page(
         artifacts, scanned.manifest, (), scanned.manifest

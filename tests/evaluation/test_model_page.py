@@ -30,6 +30,15 @@ def test_same_pictures_of_all_champions_stand_side_by_side(world: World) -> None
     assert "script-src" not in page
 
 
+def test_champion_with_another_trigger_word_shows_its_pictures_of_the_same_prompts(world: World) -> None:
+    first, second, _ = promotions(world.old.digest)
+    old = world.rendered("one", 1000, ("a photo of OLDBOT", "OLDBOT on a beach"), FEW.seeds)
+    new = world.rendered("two", 1000, ("a photo of ROBOX", "ROBOX on a beach"), FEW.seeds)
+    page = write_model_page(world.store, "robot", [Reign(first, old), Reign(second, new)])
+    assert "not rendered" not in page
+    assert "Champion no. 1: OLDBOT on a beach, seed 1" in Outline(page).named("alt")
+
+
 def test_page_is_linked_where_there_is_one_and_else_the_report(world: World) -> None:
     first, second, _ = promotions(world.old.digest)
     world.store.create("models/robot/reports/2.html", b"a page")

@@ -158,7 +158,15 @@ def test_undecided_says_that_a_person_is_asked(world: World, evidence: Evidence)
     open_ = dataclasses.replace(evidence, verdict=evidence.verdict.model_copy(update={"verdict": "undecided"}))
     page = write_page(world.store, open_)
     assert "<strong>undecided</strong>" in page
-    assert "A person is asked." in page
+    assert "A person is asked" in page
+    text = Outline(page).text
+    assert f'tuneloop decide robot --store {evidence.run.store} --approve --reason "…"' in text
+
+
+def test_scores_that_had_no_say_are_told_so(world: World, evidence: Evidence) -> None:
+    assert "The scores had no say" not in write_page(world.store, evidence)
+    fallen = dataclasses.replace(evidence, verdict=evidence.verdict.model_copy(update={"by_floors": True}))
+    assert "The scores had no say" in write_page(world.store, fallen)
 
 
 def test_first_model_has_no_champion_column(world: World) -> None:
@@ -191,7 +199,7 @@ def test_picture_that_is_gone_or_broken_is_said_and_stops_nothing(world: World, 
 def test_page_says_what_changed_what_it_cost_and_where_it_comes_from(world: World, evidence: Evidence) -> None:
     text = Outline(write_page(world.store, evidence)).text
     for words in (
-        "1 removed, 1 captions changed",
+        "Since the champion: 1 picture removed, 1 caption changed.",
         "3.png",
         "$4.00",
         evidence.manifest.digest,
@@ -206,7 +214,14 @@ def test_page_says_what_changed_what_it_cost_and_where_it_comes_from(world: Worl
 
 
 def test_unknown_price_is_said(world: World, evidence: Evidence) -> None:
-    assert "not known to Tuneloop" in write_page(world.store, dataclasses.replace(evidence, cents=None))
+    assert "not known to Tuneloop, billed" in write_page(world.store, dataclasses.replace(evidence, cents=None))
+    assert "What one costs is not known" in write_page(world.store, evidence)
+
+
+@pytest.mark.parametrize(("cents", "words"), [(6, "$0.06"), (100, "$1.00"), (0.25, "$0.0025"), (1.5, "$0.015")])
+def test_price_of_a_picture_is_said(world: World, evidence: Evidence, cents: float, words: str) -> None:
+    priced = dataclasses.replace(evidence, cents_per_picture=cents)
+    assert f"A new one costs {words}<" in write_page(world.store, priced)
 
 
 def test_names_of_changed_pictures_are_bounded(world: World, evidence: Evidence) -> None:

@@ -45,7 +45,9 @@ def test_short_report_has_every_score_with_its_interval(world: World) -> None:
 def test_undecided_is_a_word_of_the_short_report(world: World) -> None:
     found = world.evidence(world.rendered("challenger", 1000, FEW.prompts, (1,)), None, FEW)
     undecided = dataclasses.replace(found, verdict=found.verdict.model_copy(update={"verdict": "undecided"}))
-    assert write_report(world.store, undecided).startswith("# robot: undecided\n")
+    report = write_report(world.store, undecided)
+    assert report.startswith("# robot: undecided\n")
+    assert f"`{found.run.answer_command}`" in report
 
 
 def test_text_of_data_is_no_markdown(world: World) -> None:

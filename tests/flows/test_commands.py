@@ -65,6 +65,7 @@ def test_plan_tells_what_would_be_paid_and_leaves_no_trace_anywhere(
     tuneloop(stack, "plan", str(file), "--json", str(out))
     (plan,) = json.loads(out.read_text())
     assert (plan["action"], plan["cents"]) == ("nothing", 0)
+    assert plan["cents_per_picture"] is None  # Segmind publishes none
 
     (pictures / "0.txt").write_text("a robot from the left")
     (pictures / "1.png").unlink()
@@ -79,7 +80,7 @@ def test_plan_tells_what_would_be_paid_and_leaves_no_trace_anywhere(
         "recaptioned": ["0.png"],
         "paired_otherwise": False,
     }
-    assert "dataset: 0 pictures added, 1 removed, 1 captions changed, compared with champion no. 1" in plan["why"]
+    assert "dataset: 1 picture removed, 1 caption changed, compared with champion no. 1" in plan["why"]
     assert "1.png" in shown
     assert (bill.paths, records(ledger, *EVERYTHING)) == ([], before)
 

@@ -122,3 +122,15 @@ def dataset_digest(folder: Path, recipe: FluxLoraRecipe) -> str:
         provider_captions=recipe.provider_captions,
     )
     return scan(folder, rule).manifest.digest
+
+
+def test_every_field_of_the_form_has_a_name() -> None:
+    """Prefect calls a field without a title of its own, or of what it refers to, just "Field"."""
+    schema = retrain_model.parameters.model_dump()
+    nameless = [
+        name
+        for shape in (schema, *schema["definitions"].values())
+        for name, field in shape.get("properties", {}).items()
+        if not field.keys() & {"title", "$ref"}
+    ]
+    assert not nameless

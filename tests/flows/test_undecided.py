@@ -100,7 +100,8 @@ def test_run_that_can_ask_nobody_says_how_to_answer(
     again = {**wish, "dataset": str(draw_pictures(tmp_path / "more", 4, shade=92))}
     state = here(again)
     assert state.name == "Undecided"
-    assert f"`tuneloop decide {wish['model']}`" in (state.message or "")
+    command = f'tuneloop decide {wish["model"]} --store {stack.store_slug} --approve --reason "…"'
+    assert f"`{command}` (or `--reject`)" in (state.message or "")
     arguments = ["decide", wish["model"], "--approve", "--reason", "better", "--store", stack.store_slug]
     assert CliRunner().invoke(app, arguments).exit_code == 0
     assert verdicts(ledger, run_of(state)) == ["undecided", "promote"]

@@ -105,6 +105,33 @@ def test_first_model_must_be_diverse() -> None:
     assert decide(model(), None, GatePolicy()).verdict == "promote"
 
 
+def test_reason_of_a_first_model_says_only_what_was_looked_at() -> None:
+    assert "(no copies, 12 usable pictures, enough diversity)" in decide(model(), None, GatePolicy()).why
+    allowed = decide(with_finding(model(copied=0.9), 5, "blank"), None, GatePolicy(most_copied=1, most_unusable=1))
+    assert "(1 of 12 are copies, as allowed, 11 of 12 pictures usable, enough diversity)" in allowed.why
+    edits = model(1).pictures[0].model_copy(update={"nearest": None})
+    alone = decide(Evaluation(job="j", pictures=(edits,)), None, GatePolicy())
+    assert "(copies not looked for, 1 usable picture, diversity not measured)" in alone.why
+
+
+def test_interval_that_ends_at_nothing_is_said_without_a_sign() -> None:
+    close = decide(model(noise=0.0), model(noise=0.0), GatePolicy())
+    assert "differs by 0.000 (between 0.000 and 0.000)" in close.why
+
+
+def test_verdict_says_whether_floors_or_scores_decided() -> None:
+    assert decide(model(), None, GatePolicy()).by_floors
+    assert decide(model(copied=0.9, cleanness=0.15), model(), GatePolicy()).by_floors
+    assert not decide(model(cleanness=0.15), model(), GatePolicy()).by_floors
+
+
+def test_reason_stays_short_however_long_the_prompt_is() -> None:
+    pictures = tuple(one.model_copy(update={"prompt": "x" * 10_000}) for one in model(copied=0.9).pictures)
+    found = Evaluation(job="j", pictures=pictures)
+    assert len(decide(found, None, GatePolicy()).why) < 300
+    assert len(decide(with_finding(found, 3, "blank"), None, GatePolicy(most_copied=1)).why) < 300
+
+
 def test_champion_judged_again_is_told_so() -> None:
     assert "champion itself" in decide(model(), None, GatePolicy(), reigns=True).why
 

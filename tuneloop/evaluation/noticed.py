@@ -51,4 +51,6 @@ def telling(new: Sequence[JudgedPicture], old: Sequence[JudgedPicture], most: in
 
 def signed(value: float, digits: int) -> str:
     """A number with its sign; the minus is as wide as the plus."""
+    if not round(value, digits):
+        return f"{0:.{digits}f}"
     return f"{value:+.{digits}f}".replace("-", "\N{MINUS SIGN}")

@@ -45,6 +45,7 @@ class Evidence:
         verdict: What was decided.
         line: Every champion until now, oldest first.
         cents: Price of the training in US cents, None where nobody knows it.
+        cents_per_picture: Price of one of the challenger's pictures in US cents, None where nobody knows it.
         decision: Name of the decision record within the store, None where it is not known yet.
         decided_by: Who or what decides.
     """
@@ -60,6 +61,7 @@ class Evidence:
     verdict: Verdict
     line: Sequence[Promotion] = ()
     cents: int | None = None
+    cents_per_picture: float | None = None
     decision: str | None = None
     decided_by: str = "the gate"
 
@@ -100,6 +102,7 @@ def write_report(store: Store, evidence: Evidence) -> str:
     parts = [
         f"# {evidence.run.model}: {OUTCOMES[evidence.verdict.verdict]}",
         f"**{_cell(evidence.verdict.why)}**",
+        *_asked(evidence),
         f"Rule: {_cell(evidence.verdict.rule)}.",
         f"Everything, and pictures to enlarge: `{store.uri_of(page_name(evidence.run, against))}`",
         "## Scores",
@@ -114,6 +117,15 @@ def write_report(store: Store, evidence: Evidence) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def _asked(evidence: Evidence) -> list[str]:
+    if evidence.verdict.verdict != "undecided":
+        return []
+    command = evidence.run.answer_command
+    return [
+        f"A person is asked: press *Resume* on the run's page, or `{command}` (`--reject` keeps the champion)."
+    ]
+
+
 def _score_table(evidence: Evidence) -> str:
     differences = evidence.verdict.differences
     if not differences:
@@ -122,7 +134,10 @@ def _score_table(evidence: Evidence) -> str:
         return "\n".join(["| | score |", "|---|--:|", *(_level(item) for item in differences)])
     confidence = f"{evidence.run.plan.gate.confidence:.0%} interval"
     lines = [_row(["", "champion", "challenger", "difference", confidence]), "|---|--:|--:|--:|:-:|"]
-    return "\n".join([*lines, *(_compared(item) for item in differences)])
+    legend = "▲ the challenger is surely better, ▼ the champion; no sign: nobody can tell."
+    if evidence.verdict.by_floors:
+        legend += " The scores had no say in this decision."
+    return "\n".join([*lines, *(_compared(item) for item in differences), "", legend])
 
 
 def _level(item: ScoreDifference) -> str:

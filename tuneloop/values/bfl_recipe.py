@@ -51,7 +51,7 @@ class BflFinetuneRecipe(RecipeFields):
     """A LoRA, or a full fine-tune from which a LoRA is taken afterwards."""
     lora_rank: Literal[16, 32] = 32
     """Rank of the LoRA."""
-    normalise: Normalise | None = None
+    normalise: Normalise | None = Field(default=None, title="Normalise")
     """Send changed copies in place of the pictures. Left out: copies only of those that EXIF data rotates."""
 
     @property

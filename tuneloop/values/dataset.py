@@ -100,10 +100,14 @@ class DatasetDifference(Frozen):
     @property
     def in_words(self) -> str:
         """The numbers as a sentence."""
-        return (
-            f"{len(self.added)} pictures added, {len(self.removed)} removed, "
-            f"{len(self.recaptioned)} captions changed{', paired otherwise' if self.paired_otherwise else ''}"
+        counted = (
+            (len(self.added), "picture", "added"),
+            (len(self.removed), "picture", "removed"),
+            (len(self.recaptioned), "caption", "changed"),
         )
+        told = [f"{count} {what}{'s' if count > 1 else ''} {how}" for count, what, how in counted if count]
+        told += ["paired otherwise"] * self.paired_otherwise
+        return ", ".join(told) or "the same pictures with the same captions"
 
 
 def _by_content(manifest: DatasetManifest) -> dict[Sha256, list[DatasetItem]]:

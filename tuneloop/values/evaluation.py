@@ -67,3 +67,5 @@ class Verdict(Frozen):
     """What it rests on."""
     differences: tuple[ScoreDifference, ...] = ()
     """Every score of both models, with intervals."""
+    by_floors: bool = False
+    """The floors decided; the scores are shown and had no say."""

@@ -25,7 +25,8 @@ class ScoreWeights(Frozen):
     structure: float = Field(default=1, ge=0)
     """Edges that lie where those of training pictures lie."""
     resemblance: float = Field(default=0.5, ge=0)
-    """Perceptual hash near that of a training picture. Little, for a copy has the most of it."""
+    """Perceptual hash, a fingerprint of what is seen, near that of a training picture. Counts little: a copy has
+    the most of it."""
     diversity: float = Field(default=1, ge=0)
     """Different seeds give different pictures."""
     clip_text: float = Field(default=2, ge=0)

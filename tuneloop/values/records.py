@@ -205,6 +205,11 @@ class RunFile(Record):
     retrain_reason: str | None = None
     """Why an unchanged dataset is trained once more; None where it has changed."""
 
+    @property
+    def answer_command(self) -> str:
+        """What a person types to answer an undecided verdict on it."""
+        return f'tuneloop decide {self.model} --store {self.store} --approve --reason "…"'
+
 
 class Decision(Record):
     """The verdict on one model version under one plan."""

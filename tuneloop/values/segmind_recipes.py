@@ -96,7 +96,7 @@ class FluxLoraRecipe(RecipeFields):
     """Make the trained model public at Segmind. Not part of the training's identity."""
     advance_parameters: FluxLoraAdvanced = FluxLoraAdvanced()
     """Trainer settings; what is left out is Segmind's choice."""
-    normalise: Normalise | None = None
+    normalise: Normalise | None = Field(default=None, title="Normalise")
     """Send changed copies in place of the pictures. Left out: copies only of those that EXIF data rotates."""
 
     @property
@@ -151,7 +151,7 @@ class KontextLoraRecipe(RecipeFields):
     """Make the trained model public at Segmind. Not part of the training's identity."""
     advance_parameters: KontextLoraAdvanced = KontextLoraAdvanced()
     """Trainer settings; what is left out is Segmind's choice."""
-    normalise: Normalise | None = None
+    normalise: Normalise | None = Field(default=None, title="Normalise")
     """Send changed copies in place of the pictures. Left out: copies only of those that EXIF data rotates."""
 
     @property
@@ -197,7 +197,7 @@ class QwenLoraRecipe(RecipeFields):
     """Make the trained model public at Segmind. Not part of the training's identity."""
     advance_parameters: QwenLoraAdvanced = QwenLoraAdvanced()
     """Trainer settings; what is left out is Segmind's choice."""
-    normalise: Normalise | None = None
+    normalise: Normalise | None = Field(default=None, title="Normalise")
     """Send changed copies in place of the pictures. Left out: copies only of those that EXIF data rotates."""
 
     @property

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from tuneloop.values.frozen import Frozen
 from tuneloop.values.records import Record
+from tuneloop.values.render_settings import ServiceSettings
 from tuneloop.values.training import ModelName
 
 WINDOW_DAYS = 30
@@ -28,6 +29,10 @@ class Limits(Frozen):
     """What one training costs, where the provider publishes no price or bills another one."""
     cents_per_picture: float | None = None
     """What one rendered picture costs, where the provider publishes no price or bills another one."""
+
+    def price_of_picture(self, service: ServiceSettings) -> float | None:
+        """What one rendered picture costs in US cents, None where nobody knows it."""
+        return service.cents_per_picture if self.cents_per_picture is None else self.cents_per_picture
 
 
 class BudgetSlot(Record):

@@ -122,11 +122,23 @@ def cost(evidence: Evidence) -> tuple[Fact, ...]:
     price = "not known to Tuneloop" if evidence.cents is None else dollars(evidence.cents)
     facts = [
         Fact("Training", f"{price}, billed to {evidence.run.account.slug}"),
-        Fact("Pictures of the challenger", _rendered(evidence.challenger)),
+        Fact(
+            "Pictures of the challenger", f"{_rendered(evidence.challenger)}. {_each(evidence.cents_per_picture)}"
+        ),
     ]
     if evidence.champion is not None:
         facts.append(Fact("Pictures of the champion", _rendered(evidence.champion)))
     return tuple(facts)
+
+
+def _each(cents: float | None) -> str:
+    if cents is None:
+        return "What one costs is not known to Tuneloop"
+    return (
+        f"A new one costs ${cents / 100:.4f}".rstrip("0")
+        if cents % 1
+        else f"A new one costs {dollars(int(cents))}"
+    )
 
 
 def _rendered(evaluation: Evaluation) -> str:

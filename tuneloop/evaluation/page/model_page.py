@@ -111,31 +111,29 @@ def _rows(store: Store, reigns: tuple[Reign, ...]) -> list[_Row]:
     if shown is None:
         return []
     first = _first(shown.pictures)
-    found = [[_same(reign, picture) for reign in reigns] for picture in first]
+    found = [[_same(reign, place, shown.pictures[place].seed) for reign in reigns] for place in first]
     names = [picture.name for row in found for picture in row if picture and picture.name]
     embedded = embed(store, names, most_side_px=_SIDE_PX, budget_bytes=_BUDGET_BYTES)
     return [
         _Row(
-            shortened(picture.prompt, _PROMPT) or "(empty prompt)",
-            picture.seed,
+            shortened(shown.pictures[place].prompt, _PROMPT) or "(empty prompt)",
+            shown.pictures[place].seed,
             tuple(_cell(store, reign, there, embedded) for reign, there in zip(reigns, row, strict=True)),
         )
-        for picture, row in zip(first, found, strict=True)
+        for place, row in zip(first, found, strict=True)
     ]
 
 
-def _first(pictures: tuple[JudgedPicture, ...]) -> list[JudgedPicture]:
-    """A few pictures, of as many prompts as there are."""
-    once = {picture.prompt: picture for picture in reversed(pictures)}
-    one_each = [picture for picture in pictures if once[picture.prompt] is picture]
-    others = [picture for picture in pictures if once[picture.prompt] is not picture]
-    return (one_each + others)[:_ROWS]
+def _first(pictures: tuple[JudgedPicture, ...]) -> list[int]:
+    """Places in the plan of a few pictures, of as many prompts as there are."""
+    firsts = sorted({picture.prompt: place for place, picture in reversed(list(enumerate(pictures)))}.values())
+    return [*firsts, *(place for place in range(len(pictures)) if place not in firsts)][:_ROWS]
 
 
-def _same(reign: Reign, picture: JudgedPicture) -> JudgedPicture | None:
+def _same(reign: Reign, place: int, seed: int) -> JudgedPicture | None:
+    """The picture at a place of the plan. Not by its prompt: that one holds the champion's own trigger word."""
     pictures = reign.evaluation.pictures if reign.evaluation else ()
-    wanted = (picture.prompt, picture.seed)
-    return next((other for other in pictures if (other.prompt, other.seed) == wanted), None)
+    return pictures[place] if place < len(pictures) and pictures[place].seed == seed else None
 
 
 def _cell(store: Store, reign: Reign, picture: JudgedPicture | None, embedded: dict[str, Embedded]) -> _Cell:

@@ -8,6 +8,7 @@ from tuneloop.evaluation.page.scores import scores
 from tuneloop.evaluation.page.shortening import shortened, whole_if_cut
 from tuneloop.evaluation.page.templates import fill
 from tuneloop.evaluation.report import OUTCOMES, Evidence
+from tuneloop.scoring.copying import COPIED_FROM
 from tuneloop.storage.store import Store
 
 _WHY = 400
@@ -30,11 +31,14 @@ def write_page(store: Store, evidence: Evidence) -> str:
         model=evidence.run.model,
         outcome=OUTCOMES[evidence.verdict.verdict],
         about=_about(evidence),
+        answer_command=evidence.run.answer_command,
         verdict=evidence.verdict,
         why=shortened(evidence.verdict.why, _WHY),
         whole_why=whole_if_cut(evidence.verdict.why, _WHY),
         champion=evidence.champion is not None,
         nearest=any(picture.nearest for picture in evidence.challenger.pictures),
+        copied_from=f"{COPIED_FROM:.0%}",
+        edits=any(picture.edited for picture in evidence.challenger.pictures),
         scenes=scenes(store, evidence),
         scores=scores(evidence),
         confidence=f"{evidence.run.plan.gate.confidence:.0%}",
@@ -52,6 +56,6 @@ def write_page(store: Store, evidence: Evidence) -> str:
 
 def _about(evidence: Evidence) -> str:
     against = f"against champion no. {evidence.reigning.number}" if evidence.reigning else "first of its model"
-    count = len(evidence.challenger.pictures)
+    count = f"{len(evidence.challenger.pictures)} pictures" + (" each" if evidence.reigning else "")
     trained = f"weights of {evidence.collected.at:%Y-%m-%d}"
-    return f"Challenger {evidence.collected.name}, {against}, {count} pictures each, {trained}"
+    return f"Challenger {evidence.collected.name}, {against}, {count}, {trained}"

@@ -57,7 +57,7 @@ class Scores:
         limit: Where the plots end, to the right and, negative, to the left.
         band_at: Left end of the band of differences that are too small to count.
         band_width: Its width.
-        ran: Names of the scores that were measured.
+        by_floors: Whether the floors decided and the scores had no say.
         idle: Names and meanings of those that were not.
         clip_model: What measured the CLIP scores, None where nothing did.
     """
@@ -67,7 +67,7 @@ class Scores:
     limit: str
     band_at: str
     band_width: str
-    ran: tuple[str, ...]
+    by_floors: bool
     idle: tuple[tuple[str, str], ...]
     clip_model: str | None
 
@@ -85,7 +85,7 @@ def scores(evidence: Evidence) -> Scores:
         limit=f"{limit:.2f}",
         band_at=_place(-policy.margin, limit),
         band_width=_share(policy.margin / limit),
-        ran=names,
+        by_floors=evidence.verdict.by_floors,
         idle=tuple((name, _meaning(name)) for name in ScoreWeights.model_fields if name not in names),
         clip_model=evidence.challenger.clip_model,
     )
@@ -100,7 +100,7 @@ def _row(item: ScoreDifference, weights: dict[str, float], margin: float, limit:
     whole = item.name == WEIGHTED
     return Row(
         name="All scores, weighted" if whole else item.name.replace("_", " "),
-        means="The weighted mean of the scores below. It decides." if whole else _meaning(item.name),
+        means="The weighted mean of the scores below." if whole else _meaning(item.name),
         share="" if whole else _counts(item.name, weights),
         whole=whole,
         plot=_plot(item, limit) if compared else Plot(at=_share(min(max(item.challenger, 0.0), 1.0))),

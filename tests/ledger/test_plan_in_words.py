@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import pytest
+
+from tuneloop.planning import Action, RunPlan
+from tuneloop.values.render_settings import BflProRender, FluxDevRender
+from tuneloop.values.spending import Limits
+
+
+def plan(action: Action, cents_per_picture: float | None) -> RunPlan:
+    return RunPlan(
+        model="robot",
+        action=action,
+        what="",
+        why=(),
+        job="j",
+        key="k",
+        pictures=20,
+        difference=None,
+        cents=0,
+        renders=12,
+        cents_per_picture=cents_per_picture,
+        budget="",
+    )
+
+
+@pytest.mark.parametrize(
+    ("action", "cents", "words"),
+    [
+        ("train", 6.0, "12 pictures of each model, $0.72 at most; those that were rendered before cost nothing"),
+        ("judge", 0.3, "12 pictures of each model, $0.04 at most; those that were rendered before cost nothing"),
+        ("judge", None, "price not known: the provider publishes none"),
+        ("nothing", 6.0, "nothing is rendered"),
+    ],
+)
+def test_plan_says_what_judging_would_cost(action: Action, cents: float | None, words: str) -> None:
+    assert words in plan(action, cents).judging
+
+
+def test_own_price_of_a_picture_goes_before_the_published_one() -> None:
+    assert Limits().price_of_picture(BflProRender()) == 6
+    assert Limits(cents_per_picture=0.5).price_of_picture(BflProRender()) == 0.5
+    assert Limits().price_of_picture(FluxDevRender()) is None
