@@ -213,7 +213,8 @@ def _better(parts: list[ScoreDifference], measured: str, policy: GatePolicy) -> 
         return "promote", f"The challenger is better: its score differs by {measured}{_mostly(parts)}."
     worst = min(lost, key=lambda part: part.difference or 0.0)
     return "undecided", (
-        f"The challenger's score is better ({measured}), but {worst.name} is worse ({_signed(worst.difference or 0.0)})."
+        f"The challenger's score is better ({measured}), but {worst.name} is worse "
+        f"({_signed(worst.difference or 0.0)})."
     )
 
 
