@@ -123,8 +123,8 @@ FOUND: Answer = (206, {"ETag": '"a"', "Content-Range": "bytes 10-19/100"}, b"012
 
 
 @contextmanager
-def answering(*answers: Answer) -> Iterator[LinkedFile]:
-    """A file on a server that gives these answers, one after the other."""
+def answering(*answers: Answer, versions: list[str | None] | None = None) -> Iterator[LinkedFile]:
+    """A file on a server that gives these answers, one after the other, and notes the versions asked for."""
     waiting = list(answers)
 
     class Handler(BaseHTTPRequestHandler):
@@ -134,6 +134,8 @@ def answering(*answers: Answer) -> Iterator[LinkedFile]:
             """Stay silent."""
 
         def do_GET(self) -> None:
+            if versions is not None:
+                versions.append(self.headers.get("If-Range"))
             status, headers, body = waiting.pop(0)
             self.send_response(status)
             for name, value in {"Content-Length": str(len(body)), **headers}.items():
@@ -182,6 +184,13 @@ def test_less_than_was_asked_for_is_taken_and_the_rest_asked_for() -> None:
     second = (206, {"Content-Range": "bytes 15-19/100"}, b"56789")
     with answering(LOOK, first, second) as file:
         assert part(file.source("x"), 10, 20) == b"0123456789"
+
+
+def test_every_range_is_asked_of_the_version_that_was_seen_first() -> None:
+    versions: list[str | None] = []
+    with answering(LOOK, FOUND, versions=versions) as file:
+        part(file.source("x"), 10, 20)
+    assert versions == [None, '"a"']
 
 
 def test_answers_without_a_byte_are_not_asked_for_without_end() -> None:

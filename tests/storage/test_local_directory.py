@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.storage.ranged import File, safetensors
 from tuneloop.errors import NotInStore, StoreError, StoreUnavailable
 from tuneloop.storage.local_directory import LocalDirectory
 from tuneloop.storage.store import Store
+from tuneloop.storage.transfer import transfer
 
 BEGIN = """
 import resource, signal, sys, time
@@ -237,3 +239,35 @@ def test_relative_folder_stays_where_it_was(tmp_path: Path, monkeypatch: pytest.
     assert store.create("a", b"x")
     assert store.uri == (tmp_path / "store").as_uri()
     assert (tmp_path / "store/a").read_bytes() == b"x"
+
+
+@pytest.mark.parametrize("way", ["in parts", "created", "streamed"])
+def test_file_outlives_a_power_cut_before_it_appears_and_its_name_after(
+    local_store: LocalDirectory, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    done: list[tuple[str, int]] = []
+    data = safetensors(50_000)
+    sync, link = os.fsync, os.link
+
+    def watched_sync(descriptor: int) -> None:
+        sync(descriptor)
+        done.append(("synced", os.fstat(descriptor).st_ino))
+
+    def watched_link(source: Path, target: Path) -> None:
+        link(source, target)
+        done.append(("linked", target.stat().st_ino))
+
+    monkeypatch.setattr(os, "fsync", watched_sync)
+    monkeypatch.setattr(os, "link", watched_link)
+    if way == "in parts":
+        transfer(local_store, "weights/job/w", File(data).source, "w")
+    elif way == "created":
+        local_store.create("weights/job/w", data)
+    else:
+        local_store.write_stream("weights/job/w", [data])
+    path = local_store._folder / "weights/job/w"
+    file = path.stat().st_ino
+    appeared = done.index(("linked", file))
+    assert ("synced", file) in done[:appeared]
+    folders = [path.parent, path.parent.parent, local_store._folder]
+    assert {("synced", each.stat().st_ino) for each in folders} <= set(done[appeared:])

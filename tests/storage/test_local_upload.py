@@ -87,37 +87,6 @@ def test_any_file_arrives_whole_through_any_kills(size: int, part_size: int, pie
         assert min(start for start, _ in file.reads) == (finished if records(store, NAME) and begun else 0)
 
 
-@pytest.mark.parametrize("way", ["in parts", "created", "streamed"])
-def test_file_outlives_a_power_cut_before_it_appears_and_its_name_after(
-    store: LocalDirectory, monkeypatch: pytest.MonkeyPatch, way: str
-) -> None:
-    done: list[tuple[str, int]] = []
-    sync, link = os.fsync, os.link
-
-    def watched_sync(descriptor: int) -> None:
-        sync(descriptor)
-        done.append(("synced", os.fstat(descriptor).st_ino))
-
-    def watched_link(source: Path, target: Path) -> None:
-        link(source, target)
-        done.append(("linked", target.stat().st_ino))
-
-    monkeypatch.setattr(os, "fsync", watched_sync)
-    monkeypatch.setattr(os, "link", watched_link)
-    if way == "in parts":
-        transfer(store, NAME, File(FILE).source, "w")
-    elif way == "created":
-        store.create(NAME, FILE)
-    else:
-        store.write_stream(NAME, [FILE])
-    path = store._folder / NAME
-    file = path.stat().st_ino
-    appeared = done.index(("linked", file))
-    assert ("synced", file) in done[:appeared]
-    folders = [path.parent, path.parent.parent, store._folder]
-    assert {("synced", each.stat().st_ino) for each in folders} <= set(done[appeared:])
-
-
 def test_finished_transfer_leaves_no_draft(store: LocalDirectory) -> None:
     transfer(store, NAME, File(FILE).source, "w")
     assert drafts(store) == []
