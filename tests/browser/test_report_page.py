@@ -152,7 +152,7 @@ def test_full_picture_opens_from_the_store(page: Page, report: str, world: World
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 360])
+@pytest.mark.parametrize("width", [1280, 320])
 @pytest.mark.parametrize("which", ["report", "model"])
 def test_page_is_accessible(
     page: Page, scheme: str, width: int, which: str, request: pytest.FixtureRequest
