@@ -18,17 +18,17 @@ from benchmarks.gate.datasets import draw_dataset
 from benchmarks.gate.gates import Tally, judged, plan_by_lot
 from benchmarks.gate.kinds import KINDS
 from benchmarks.gate.models import Trained, contestants
-from benchmarks.gate.pool import Pool, drawn_and_scored
+from benchmarks.gate.pool import Pairing, Pool, drawn_and_scored
 from tuneloop.values.evaluation import Verdict
 from tuneloop.values.gate import GatePolicy
 
-LOT = 7
+LOT = 11
 """Which subjects are drawn. No threshold was chosen on them; who changes one by what this says draws another."""
 EQUALS, REGRESSIONS, COPIES = 100, 80, 40
 """Gates on each dataset."""
-CHAMPIONS = 2
+CHAMPIONS = 1
 """Equal models that every other challenger may meet; the equal ones meet each other."""
-STATED_POWER = 0.9
+STATED_POWER = 0.85
 """Share of the planted regressions that the gate is said to reject; the others are undecided, never promoted."""
 
 
@@ -60,11 +60,11 @@ def _simulated(folder: Path) -> dict[tuple[str, str], Tally]:
     return tallies
 
 
-def _pairings(models: dict[str, list[Trained]]) -> Iterator[tuple[Trained, Trained]]:
+def _pairings(models: dict[str, list[Trained]]) -> Iterator[Pairing]:
     equals = models["equal"]
     for challenger in (*equals, *models["regression"], *models["copy"]):
         champions = equals if challenger in equals else equals[:CHAMPIONS]
-        yield from ((model, challenger) for model in {*champions, challenger})
+        yield from ((model, challenger.files) for model in (*champions, challenger))
 
 
 def _held(pool: Pool, challenger: Trained, equals: list[Trained], chance: np.random.Generator) -> Verdict:
@@ -97,9 +97,9 @@ def _document(tallies: dict[tuple[str, str], Tally]) -> dict[str, Any]:
 def _show(tallies: dict[tuple[str, str], Tally], seconds: float) -> None:
     console = Console()
     for at, title in enumerate(("dataset", "challenger")):
-        table = Table(title="Challengers against equal champions, plans of 6 to 24 pictures")
-        for column in (title, "wrong with it", "gates", "promoted", "undecided", "rejected", "as a copy"):
-            table.add_column(column, justify="left" if column in {title, "wrong with it"} else "right")
+        table = Table(title="Challengers against equal champions, plans of 12 to 24 pictures")
+        for column in (title, "group", "gates", "promoted", "undecided", "rejected", "as a copy"):
+            table.add_column(column, justify="left" if column in {title, "group"} else "right")
         for name, group in dict.fromkeys((key[at], tally.group) for key, tally in tallies.items()):
             rows = [tally for key, tally in tallies.items() if (key[at], tally.group) == (name, group)]
             tally = Tally.sum(rows)

@@ -55,16 +55,16 @@ class Tally:
 
 
 def plan_by_lot(chance: np.random.Generator) -> set[tuple[str, int]]:
-    """A small plan: two to four prompts, three to six seeds."""
-    prompts = chance.choice(PROMPTS, int(chance.integers(2, len(PROMPTS) + 1)), replace=False)
-    seeds = chance.choice(SEEDS, int(chance.integers(3, 7)), replace=False)
+    """A plan of the default size or a larger one: three or four prompts, four to six seeds."""
+    prompts = chance.choice(PROMPTS, int(chance.integers(3, len(PROMPTS) + 1)), replace=False)
+    seeds = chance.choice(SEEDS, int(chance.integers(4, len(SEEDS) + 1)), replace=False)
     return {(str(prompt), int(seed)) for prompt in prompts for seed in seeds}
 
 
 def judged(pool: Pool, challenger: Trained, champion: Trained, plan: set[tuple[str, int]]) -> Verdict:
     """Let the gate decide, with its default policy, as the pipeline would."""
-    new = _part(pool[challenger, challenger], plan)
-    old = _part(pool[champion, challenger], plan)
+    new = _part(pool[challenger, challenger.files], plan)
+    old = _part(pool[champion, challenger.files], plan)
     return decide(new, old, GatePolicy())
 
 

@@ -31,11 +31,12 @@ class Trained:
     """One emulated training.
 
     Attributes:
-        kind: What is wrong with it, `equal` for nothing.
+        kind: What is wrong with it, or in what it may differ from its equals.
         files: The pictures it was trained on.
         steps: How long; 1,000 is right.
         folder: Where its zip may lie.
         disguise: What it does to training pictures that it passes off as its own; empty where it does not.
+        number: Which of several such trainings; each comes out a little different.
     """
 
     kind: str
@@ -43,6 +44,7 @@ class Trained:
     steps: int
     folder: Path
     disguise: str = ""
+    number: int = 1
 
     @cached_property
     def model(self) -> Model:
@@ -53,7 +55,7 @@ class Trained:
             with zipfile.ZipFile(archive, "w") as opened:
                 for number, file in enumerate(self.files, 1):
                     opened.write(file, f"{number:04d}{file.suffix}")
-        return Model(archive, f"{names}/{self.steps}", self.steps, _RATE)
+        return Model(archive, f"{names}/{self.steps}/{self.number}", self.steps, _RATE)
 
     def drawn(self, prompt: str, seed: int) -> Look:
         """What it draws."""
@@ -81,7 +83,8 @@ class Trained:
 def contestants(files: list[Path], folder: Path) -> dict[str, list[Trained]]:
     """Every training on one dataset: equal ones, planted regressions, and those that copy."""
     every = tuple(files)
-    one_left_out = [every, *(every[:at] + every[at + 1 :] for at in range(1, len(every), 5))]
+    equals = [Trained("trained again", every, 1000, folder, number=number) for number in (1, 2, 3)]
+    equals += [Trained("one picture fewer", every[:at] + every[at + 1 :], 1000, folder) for at in (1, 9)]
     regressions = [
         *(Trained(f"{steps} of 1,000 steps", every, steps, folder) for steps in (150, 300, 500, 700)),
         *(Trained(f"{steps:,} steps", every, steps, folder) for steps in (6000, 9000)),
@@ -90,7 +93,7 @@ def contestants(files: list[Path], folder: Path) -> dict[str, list[Trained]]:
     by_heart = [Trained(f"{count} pictures by heart", every[-count:], 12000, folder) for count in (4, 6, 8)]
     disguised = [Trained(f"{disguise} copies", every, 1000, folder, disguise) for disguise in DISGUISES]
     return {
-        "equal": [Trained("equal", chosen, 1000, folder) for chosen in one_left_out],
+        "equal": equals,
         "regression": regressions,
         "copy": by_heart + disguised,
     }

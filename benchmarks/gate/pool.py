@@ -14,8 +14,8 @@ from tuneloop.scoring.scored import scored
 from tuneloop.scoring.training_set import TrainingSet, study
 from tuneloop.values.evaluation import Evaluation, JudgedPicture
 
-Pairing = tuple[Trained, Trained]
-"""A model, and the one whose training pictures it is scored against."""
+Pairing = tuple[Trained, tuple[Path, ...]]
+"""A model, and the training pictures against which it is scored."""
 Pool = dict[Pairing, Evaluation]
 
 _looks: dict[tuple[Trained, str], Look] = {}
@@ -25,7 +25,7 @@ _looks: dict[tuple[Trained, str], Look] = {}
 def drawn_and_scored(pairings: Iterable[Pairing]) -> Pool:
     """Draw every model's pictures, and score them for every pairing, on all cores."""
     # Those with the same training pictures one after the other, so that these are studied once.
-    pairings = sorted(dict.fromkeys(pairings), key=lambda pair: pair[1].files)
+    pairings = sorted(dict.fromkeys(pairings), key=lambda pair: pair[1])
     models = list(dict.fromkeys(model for model, _ in pairings))
     fork = get_context("fork")
     for model in models:
@@ -46,13 +46,13 @@ def _draw(model: Trained) -> dict[str, Look]:
 
 
 def _score(pairing: Pairing) -> Evaluation:
-    model, other = pairing
+    model, files = pairing
     pictures = tuple(
         JudgedPicture(prompt=prompt, seed=seed, name=_name(prompt, seed)) for prompt in PROMPTS for seed in SEEDS
     )
     evaluation = Evaluation(job=model.kind, pictures=pictures)
     # Copies are sought where a model is judged on its own pictures; a champion is only compared.
-    return scored(evaluation, _studied(other.files), lambda name: _looks[model, name], edits=model is not other)
+    return scored(evaluation, _studied(files), lambda name: _looks[model, name], edits=model.files != files)
 
 
 @functools.lru_cache(maxsize=4)

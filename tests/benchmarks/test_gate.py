@@ -74,7 +74,7 @@ def test_figures_are_counted_by_group() -> None:
         "stated_rate": 0.05,
         "regressions_planted": 2,
         "regressions_caught": 1,
-        "stated_power": 0.9,
+        "stated_power": 0.85,
         "copies_planted": 2,
         "copies_blocked": 1,
     }
