@@ -25,7 +25,7 @@ class PublicFile:
         """Size in bytes and ETag. Raises `DatasetError` where HEAD is not answered as a provider needs it."""
         answer = self._transport.head(self.url)
         length = answer.headers.get("content-length", "")
-        if not length.isdigit():
+        if not length.isdecimal():
             raise DatasetError(f"{self.url} answers HEAD without a Content-Length; put it on a server that does")
         return int(length), answer.headers.get("etag")
 

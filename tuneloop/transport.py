@@ -203,7 +203,7 @@ class Transport:
         """
         with self.open_answer(url, {}) as answer:
             length = answer.headers.get("content-length", "")
-            yield (int(length) if length.isdigit() else None), answer.chunks
+            yield (int(length) if length.isdecimal() else None), answer.chunks
 
     @contextmanager
     def open_answer(

@@ -79,4 +79,4 @@ def _field(item: dict[str, Any]) -> str:
 
 def _retry_after(answer: Answer) -> float | None:
     text = answer.headers.get("retry-after", "")
-    return float(text) if text.isdigit() else None
+    return float(text) if text.isdecimal() else None

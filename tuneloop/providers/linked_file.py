@@ -62,7 +62,7 @@ class LinkedFile:
                 self._etag = etag if etag.startswith('"') else None
                 for _ in answer.chunks:
                     """Read to its end, so that the connection is used again."""
-            elif answer.status == 200 and answer.headers.get("content-length", "").isdigit():  # noqa: PLR2004
+            elif answer.status == 200 and answer.headers.get("content-length", "").isdecimal():  # noqa: PLR2004
                 self._size_bytes = int(answer.headers["content-length"])
 
     @contextmanager
