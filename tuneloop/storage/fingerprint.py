@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,9 +33,7 @@ class Fingerprint:
         return other
 
     def watch(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        """Hand on a stream, seeing each piece while its receiver works on it: hashing holds no other thread up."""
-        with ThreadPoolExecutor(1) as beside:
-            for chunk in chunks:
-                seen = beside.submit(self.update, chunk)
-                yield chunk
-                seen.result()
+        """Hand on a stream, seeing it."""
+        for chunk in chunks:
+            self.update(chunk)
+            yield chunk
