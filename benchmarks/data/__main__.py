@@ -36,7 +36,8 @@ _ONLY_FULL: dict[str, Callable[[Path, Bucket], Row]] = {"url_to_s3_5_gb": rows.l
 def main() -> None:
     """Measure, print a table, and write the figures down."""
     arguments = _arguments()
-    with_bucket = _WITH_BUCKET | (_ONLY_FULL if arguments.full else {})
+    full = arguments.full or arguments.only in _ONLY_FULL
+    with_bucket = _WITH_BUCKET | (_ONLY_FULL if full else {})
     names = [name for name in (*_LOCAL, *with_bucket) if arguments.only in {None, name}]
     measured = []
     with ExitStack() as stack:
@@ -45,7 +46,7 @@ def main() -> None:
         @cache
         def bucket() -> Bucket:
             console.print("starting a Ceph gateway")
-            return stack.enter_context(_bucket(8 << 30 if arguments.full else 3 << 30))
+            return stack.enter_context(_bucket(8 << 30 if full else 3 << 30))
 
         for name in names:
             console.print(name)
@@ -66,7 +67,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--full", action="store_true", help="add weights of 5 GB (8 GB of disk, some minutes more)"
     )
-    parser.add_argument("--only", choices=[*_LOCAL, *_WITH_BUCKET], help="measure one row")
+    parser.add_argument("--only", choices=[*_LOCAL, *_WITH_BUCKET, *_ONLY_FULL], help="measure one row")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     return parser.parse_args()
 
