@@ -181,24 +181,9 @@ def line_art(own: Chance, this: Chance, size: tuple[int, int]) -> Image.Image:
     return image
 
 
-def night(own: Chance, this: Chance, size: tuple[int, int]) -> Image.Image:
-    """A lit vehicle in the dark: most of the picture is nearly black."""
-    image = rough(this, size, (6, 8, 16), (22, 24, 40))
-    paint, glow = colour_by_lot(own, 60, 200), colour_by_lot(own, 190, 255)
-    roof, long, wheels = own.uniform(0.45, 0.75), own.uniform(0.5, 0.75), own.uniform(0.09, 0.14)
-    world, wide = Pen(image, (0, 0), size[1]), size[0] / size[1]
-    for _ in range(int(this.integers(4, 22))):
-        at = (this.uniform(0, wide), this.uniform(0.05, 0.75))
-        radius, colour = this.uniform(0.004, 0.014), colour_by_lot(this, 150, 255)
-        world.blob(at, (radius * 3, radius * 3), colour, 40)
-        world.blob(at, (radius, radius), colour, 200)
-    pen = Pen(
-        image,
-        (this.uniform(0.42, 0.58) * size[0], this.uniform(0.86, 0.96) * size[1]),
-        this.uniform(0.55, 0.85) * size[1],
-        this.uniform(-4, 4),
-    )
-    dim = _lit(paint, this.uniform(0.3, 0.6))
+def _vehicle(pen: Pen, shape: tuple[float, float, float], dim: Colour, glow: Colour) -> None:
+    """From the side: body, two lit windows, wheels and a lamp."""
+    long, roof, wheels = shape
     pen.area(
         [
             (-long, -0.1),
@@ -226,6 +211,27 @@ def night(own: Chance, this: Chance, size: tuple[int, int]) -> Image.Image:
         pen.blob((side * long * 0.6, -wheels), (wheels, wheels), (10, 10, 14))
         pen.blob((side * long * 0.6, -wheels), (wheels * 0.5, wheels * 0.5), (90, 90, 100))
     pen.blob((long * 0.95, -0.24), (0.045, 0.05), glow)
+
+
+def night(own: Chance, this: Chance, size: tuple[int, int]) -> Image.Image:
+    """A lit vehicle in the dark: most of the picture is nearly black."""
+    image = rough(this, size, (6, 8, 16), (22, 24, 40))
+    paint, glow = colour_by_lot(own, 60, 200), colour_by_lot(own, 190, 255)
+    roof, long, wheels = own.uniform(0.45, 0.75), own.uniform(0.5, 0.75), own.uniform(0.09, 0.14)
+    world, wide = Pen(image, (0, 0), size[1]), size[0] / size[1]
+    for _ in range(int(this.integers(4, 22))):
+        at = (this.uniform(0, wide), this.uniform(0.05, 0.75))
+        radius, colour = this.uniform(0.004, 0.014), colour_by_lot(this, 150, 255)
+        world.blob(at, (radius * 3, radius * 3), colour, 40)
+        world.blob(at, (radius, radius), colour, 200)
+    pen = Pen(
+        image,
+        (this.uniform(0.42, 0.58) * size[0], this.uniform(0.86, 0.96) * size[1]),
+        this.uniform(0.55, 0.85) * size[1],
+        this.uniform(-4, 4),
+    )
+    dim = _lit(paint, this.uniform(0.3, 0.6))
+    _vehicle(pen, (long, roof, wheels), dim, glow)
     pen.area(
         [(long, -0.26), (long + 0.7, -0.42), (long + 0.7, -0.02), (long, -0.2)], glow, int(this.integers(30, 90))
     )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from dataclasses import replace
 from threading import Barrier, Thread
 
@@ -137,15 +138,21 @@ def test_refused_and_queued_requests_are_not_called_asked_again(
     assert render(artifacts, provider, subject, one).asked_again == 0
 
 
-def test_price_is_reserved_before_the_first_picture_and_only_for_those_that_are_missing(
-    artifacts: LocalDirectory, provider: SegmindProvider, subject: Subject, emulator: EmulatorControl
-) -> None:
+def noting(emulator: EmulatorControl) -> tuple[list[tuple[int, int]], Callable[[int], bool]]:
+    """A reserve, and what it is told: pictures, and how many were rendered until then."""
     told: list[tuple[int, int]] = []
 
     def reserve(pictures: int) -> bool:
         told.append((pictures, inferences(emulator)))
         return True
 
+    return told, reserve
+
+
+def test_price_is_reserved_before_the_first_picture_and_only_for_those_that_are_missing(
+    artifacts: LocalDirectory, provider: SegmindProvider, subject: Subject, emulator: EmulatorControl
+) -> None:
+    told, reserve = noting(emulator)
     render(artifacts, provider, subject, PLAN.model_copy(update={"seeds": (1,)}), reserve=reserve)
     render(artifacts, provider, subject, PLAN, reserve=reserve)
     render(artifacts, provider, subject, PLAN, reserve=reserve)
@@ -155,29 +162,19 @@ def test_price_is_reserved_before_the_first_picture_and_only_for_those_that_are_
 def test_money_that_was_reserved_in_vain_is_not_reserved_again_by_every_try(
     artifacts: LocalDirectory, provider: SegmindProvider, subject: Subject, emulator: EmulatorControl
 ) -> None:
-    told: list[int] = []
-
-    def reserve(pictures: int) -> bool:
-        told.append(pictures)
-        return True
-
+    told, reserve = noting(emulator)
     emulator.inject(Fault("refuse", RENDER, "POST", status=406, reason="credits", times=5))
     for _ in range(5):
         with pytest.raises(OutOfCredits):
             render(artifacts, provider, subject, PLAN, reserve=reserve)
     evaluation = render(artifacts, provider, subject, PLAN, reserve=reserve)
-    assert (evaluation.complete, evaluation.asked_again, told) == (True, 0, [2])
+    assert (evaluation.complete, evaluation.asked_again, told) == (True, 0, [(2, 0)])
 
 
 def test_lost_answer_is_reserved_once_more_before_it_is_asked_for_again(
     artifacts: LocalDirectory, provider: SegmindProvider, subject: Subject, emulator: EmulatorControl
 ) -> None:
-    told: list[tuple[int, int]] = []
-
-    def reserve(pictures: int) -> bool:
-        told.append((pictures, inferences(emulator)))
-        return True
-
+    told, reserve = noting(emulator)
     emulator.inject(Fault("cut_after_effect", RENDER, "POST"))
     render(artifacts, provider, subject, PLAN, reserve=reserve)
     assert told == [(2, 0), (1, 1)]

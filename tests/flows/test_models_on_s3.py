@@ -108,14 +108,20 @@ def test_model_is_decided_on_rolled_back_looked_at_pulled_and_asked_for_a_pictur
     assert SECRET_KEY not in "".join(said)
 
 
+def adopt_from_bfl(stack: Stack, slug: str, job_id: str) -> str:
+    """Take in a fine-tune. Returns what the command says."""
+    words = ("--provider", "bfl", "--id", job_id, "--trigger-word", "ROBOX", "--credentials", BFL)
+    adopted = tuneloop(stack, "adopt", "bfl-robot", *words, "--store", slug)
+    assert adopted.returncode == 0, adopted.stdout + adopted.stderr
+    return adopted.stdout
+
+
 def test_model_at_bfl_renders_one_picture_that_is_billed_once_whatever_becomes_of_it(
     stack: Stack, bfl: EmulatorControl, slug: str, archive: DatasetArchive, ledger: Ledger, tmp_path: Path
 ) -> None:
     provider, recipe = open_provider(BFL), BflFinetuneRecipe(mode="character", trigger_word="ROBOX")
     job_id = provider.submit("robot-1", recipe, provider.upload(archive), archive, Deadline(60))
-    words = ("--provider", "bfl", "--id", job_id, "--trigger-word", "ROBOX", "--credentials", BFL)
-    adopted = tuneloop(stack, "adopt", "bfl-robot", *words, "--store", slug)
-    assert adopted.returncode == 0, adopted.stdout + adopted.stderr
+    adopt_from_bfl(stack, slug, job_id)
     assert (reigning(ledger, "bfl-robot").job_id, reigning(ledger, "bfl-robot").weights) == (job_id, None)
     bill = Bill(bfl)
 
@@ -144,20 +150,13 @@ def test_model_at_bfl_renders_one_picture_that_is_billed_once_whatever_becomes_o
     assert bill.pictures == 2
 
     pulled = tuneloop(stack, "pull", "bfl-robot", "--store", slug)
-    assert (pulled.returncode, f"bfl keeps them, and the model is its id there, {job_id}" in pulled.stderr) == (
-        2,
-        True,
-    )
+    assert pulled.returncode == 2
+    assert f"bfl keeps them, and the model is its id there, {job_id}" in pulled.stderr
 
     # Without the pictures it was trained on nothing can be measured: a person decides.
     other = provider.submit("robot-2", recipe, provider.upload(archive), archive, Deadline(60))
-    words = ("--provider", "bfl", "--id", other, "--trigger-word", "ROBOX", "--credentials", BFL)
-    adopted = tuneloop(stack, "adopt", "bfl-robot", *words, "--store", slug)
-    assert adopted.returncode == 0, adopted.stdout + adopted.stderr
-    assert (
-        "undecided. No picture of both models can be compared. A person decides: `tuneloop decide"
-        in adopted.stdout
-    )
+    said = adopt_from_bfl(stack, slug, other)
+    assert "undecided. No picture of both models can be compared. A person decides: `tuneloop decide" in said
     decided = tuneloop(stack, "decide", "bfl-robot", "--reject", "--reason", "older is better", "--store", slug)
     assert decided.returncode == 0, decided.stderr
     assert "bfl-robot: the champion stays. Report: s3://" in decided.stdout

@@ -89,9 +89,8 @@ def running() -> Iterator[Storage]:
 
         def do_PUT(self) -> None:
             ending = storage.endings.pop(0) if storage.endings else None
-            wanted = int(self.headers["Content-Length"])
-            if ending is not None:
-                wanted = ending if isinstance(ending, int) else MIDDLE
+            whole = int(self.headers["Content-Length"])
+            wanted = whole if ending is None else ending if isinstance(ending, int) else MIDDLE
             begun = self.rfile.read(min(wanted, MIDDLE))
             time.sleep(storage.stands_still_s)
             storage.bodies.append(begun + self.rfile.read(wanted - len(begun)))
