@@ -77,7 +77,7 @@ def _ask_for_the_list(
         cadence = _cadence(ledger, youngest)
         if not is_due(youngest.account, _age_s(youngest, at), at, previous, cadence):
             return asked
-    for job in provider.jobs():
+    for job in provider.jobs().jobs:
         asked.jobs[job.name].append(job)
     asked.complete = True
     return asked
@@ -98,7 +98,7 @@ def ask_for(ledger: Ledger, provider: Provider, marker: Marker) -> list[JobStatu
         except NotAtProvider:
             return []  # no evidence of anything
     if isinstance(training.last, Claimed | Held):
-        return provider.find(marker.job)
+        return list(provider.find(training.stem).named(training.name))
     return []
 
 

@@ -25,7 +25,7 @@ def find_submitted(ledger: Ledger, provider: Provider, key: str, generation: int
         return training.last
     if not isinstance(training.last, Claimed | Held):
         return None
-    jobs = provider.find(training.name)
+    jobs = provider.find(training.stem).named(training.name)
     if not jobs:
         return None
     record = record_id(ledger, training, jobs[0].job_id, "list")
@@ -61,7 +61,7 @@ def may_claim_again(provider: Provider, training: Training) -> bool:
         return False
     if not provider.capabilities.list_is_trusted:
         return False
-    return not provider.find(training.name)
+    return not provider.find(training.stem).named(training.name)
 
 
 def record_id(ledger: Ledger, training: Training, job_id: str, found_by: FoundBy) -> Submitted:

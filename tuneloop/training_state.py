@@ -51,6 +51,11 @@ class Training:
         return job_name(self.key, self.generation)
 
     @property
+    def stem(self) -> str:
+        """What the names of all attempts at this training begin with."""
+        return self.key[:16]
+
+    @property
     def ended_unpaid(self) -> bool:
         """It has come to its end, and nothing is to be paid for it.
 

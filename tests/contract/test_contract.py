@@ -44,7 +44,7 @@ def test_upload_costs_nothing_and_is_of_the_known_size(rig: Rig) -> None:
 
 
 def test_a_name_that_nobody_used_is_not_found(rig: Rig) -> None:
-    assert rig.provider.find(f"nobody-{uuid4().hex}") == []
+    assert rig.provider.find(f"nobody-{uuid4().hex}").jobs == ()
 
 
 def test_an_unknown_job_is_no_evidence_of_anything(rig: Rig) -> None:
@@ -64,7 +64,7 @@ def test_a_wrong_key_is_refused_without_showing_it(rig: Rig) -> None:
 @pays
 def test_job_is_found_by_its_name_and_becomes_ready(rig: Rig) -> None:
     job_id = submit(rig, "0123456789abcdef-g1")
-    assert [job.job_id for job in rig.provider.find("0123456789abcdef-g1")] == [job_id]
+    assert [job.job_id for job in rig.provider.find("0123456789abcdef").jobs] == [job_id]
     assert ended(rig, job_id).phase == "ready"
 
 
@@ -122,7 +122,7 @@ def test_paid_post_is_not_resent_when_its_answer_is_lost(emulated: Rig, fault: s
         emulated.provider.submit("n-g1", emulated.recipe, dataset, emulated.archive, Deadline(60))
     assert not isinstance(caught.value, NotSent | RateLimited)
     assert emulated.trainings() == 1
-    assert len(emulated.provider.find("n-g1")) == 1
+    assert len(emulated.provider.find("n").jobs) == 1
 
 
 def test_past_the_deadline_nothing_is_submitted(emulated: Rig) -> None:

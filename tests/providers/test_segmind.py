@@ -27,15 +27,15 @@ def trainings(emulator: EmulatorControl) -> int:
 
 @pytest.fixture
 def job(provider: SegmindProvider, archive: DatasetArchive, recipe: FluxLoraRecipe) -> str:
-    return provider.submit("robot-1", recipe, provider.upload(archive), archive, Deadline(60))
+    return provider.submit("robot-g1", recipe, provider.upload(archive), archive, Deadline(60))
 
 
 def test_job_is_found_by_its_name_and_goes_through_to_available(
     provider: SegmindProvider, emulator: EmulatorControl, archive: DatasetArchive, recipe: FluxLoraRecipe
 ) -> None:
     emulator.progress(Progress.after_polls(1))
-    job = provider.submit("robot-1", recipe, provider.upload(archive), archive, Deadline(60))
-    assert [found.job_id for found in provider.find("robot-1")] == [job]
+    job = provider.submit("robot-g1", recipe, provider.upload(archive), archive, Deadline(60))
+    assert [found.job_id for found in provider.find("robot").jobs] == [job]
     seen = []
     for _ in range(20):
         status = provider.status(job)
@@ -77,7 +77,7 @@ def test_every_advance_parameter_of_the_page_is_taken(
     assert all(value is not None for value in page.model_dump().values())
     assert len(page.model_dump()) == 21
     full = recipe.model_copy(update={"advance_parameters": page})
-    provider.submit("robot-1", full, provider.upload(archive), archive, Deadline(60))
+    provider.submit("robot-g1", full, provider.upload(archive), archive, Deadline(60))
     assert trainings(emulator) == 1
 
 
@@ -87,7 +87,7 @@ def test_post_is_not_resent_after_the_connection_is_cut(
     uploaded = provider.upload(archive)
     emulator.inject(Fault("cut_after_effect", SUBMIT, "POST"))
     with pytest.raises(ProviderUnavailable) as caught:
-        provider.submit("robot-1", recipe, uploaded, archive, Deadline(60))
+        provider.submit("robot-g1", recipe, uploaded, archive, Deadline(60))
     assert not isinstance(caught.value, NotSent)
     assert trainings(emulator) == 1
 
@@ -98,7 +98,7 @@ def test_post_is_not_resent_after_500(
     uploaded = provider.upload(archive)
     emulator.inject(Fault("fail_after_effect", SUBMIT, "POST", status=500))
     with pytest.raises(ProviderUnavailable):
-        provider.submit("robot-1", recipe, uploaded, archive, Deadline(60))
+        provider.submit("robot-g1", recipe, uploaded, archive, Deadline(60))
     assert trainings(emulator) == 1
 
 
@@ -107,9 +107,9 @@ def test_past_its_deadline_a_submit_has_no_effect(
 ) -> None:
     uploaded = provider.upload(archive)
     with pytest.raises(NotSent, match="deadline"):
-        provider.submit("robot-1", recipe, uploaded, archive, Deadline(0))
+        provider.submit("robot-g1", recipe, uploaded, archive, Deadline(0))
     assert trainings(emulator) == 0
-    assert provider.find("robot-1") == []
+    assert provider.find("robot").jobs == ()
 
 
 def test_a_refused_connection_is_known_to_have_sent_nothing(
@@ -118,12 +118,12 @@ def test_a_refused_connection_is_known_to_have_sent_nothing(
     uploaded = provider.upload(archive)
     nobody = SegmindProvider("SG_0123456789abcdef", base_url="http://127.0.0.1:9")
     with pytest.raises(NotSent):
-        nobody.submit("robot-1", recipe, uploaded, archive, Deadline(60))
+        nobody.submit("robot-g1", recipe, uploaded, archive, Deadline(60))
 
 
 def test_get_is_asked_again_after_500(provider: SegmindProvider, emulator: EmulatorControl, job: str) -> None:
     emulator.inject(Fault("refuse", "/finetune/request/details", "GET", times=2, status=500))
-    assert provider.status(job).name == "robot-1"
+    assert provider.status(job).name == "robot-g1"
 
 
 def test_wrong_key_is_refused_before_anything_is_uploaded(
@@ -142,7 +142,7 @@ def test_rate_limit_says_when_to_come_back(
     uploaded = provider.upload(archive)
     emulator.inject(Fault("refuse", SUBMIT, "POST", status=429))
     with pytest.raises(RateLimited) as caught:
-        provider.submit("robot-1", recipe, uploaded, archive, Deadline(60))
+        provider.submit("robot-g1", recipe, uploaded, archive, Deadline(60))
     assert caught.value.retry_after_s is not None
     assert trainings(emulator) == 0
 

@@ -31,7 +31,7 @@ def test_all_six_calls_of_the_sdk_agree_with_ours(
     body = b"".join(archive.chunks())
     assert requests.put(place["presigned_url"], data=body, timeout=10).status_code == 200
     submitted = sdk.finetune.submit(
-        name="by-the-sdk",
+        name="by-the-sdk-g1",
         data_source_path=place["s3_url"],
         instance_prompt=recipe.instance_prompt,
         trigger_word=recipe.trigger_word,
@@ -42,11 +42,11 @@ def test_all_six_calls_of_the_sdk_agree_with_ours(
         advance_parameters={"steps": 1000},
     )
     job_id = submitted["finetune_id"]
-    assert [job.job_id for job in provider.find("by-the-sdk")] == [job_id]
+    assert [job.job_id for job in provider.find("by-the-sdk").jobs] == [job_id]
     details = sdk.finetune.details(job_id)["finetune"]
     ours = provider.status(job_id)
     assert (details["status"], details["name"]) == (ours.word, ours.name)
-    assert {item["name"] for item in sdk.finetune.list()} == {job.name for job in provider.jobs()}
+    assert {item["name"] for item in sdk.finetune.list()} == {job.name for job in provider.jobs().jobs}
     assert sdk.finetune.access_update(job_id, segmind_public=True) == 200
     assert sdk.finetune.details(job_id)["finetune"]["public_model"] is True
     link = sdk.finetune.file_download(details["cloud_storage_url"]).strip('"')

@@ -78,7 +78,7 @@ def test_details_and_list_are_read_alike() -> None:
     with replaying(exchange("segmind", "the list")) as replay:
         jobs = client(replay).jobs()
     # Only the details tell when the state was reached.
-    assert jobs == [status.model_copy(update={"changed_at": None})]
+    assert jobs.jobs == (status.model_copy(update={"changed_at": None}),)
     assert status.changed_at is not None
     assert status.phase == "ready"
 

@@ -29,7 +29,7 @@ from tuneloop.transport import Answer, Transport
 from tuneloop.values.bfl_recipe import BflFinetuneRecipe
 from tuneloop.values.recipe_fields import RecipeFields
 from tuneloop.values.render_settings import BflProRender, BflUltraRender, ServiceSettings
-from tuneloop.values.training import Account, JobStatus, Phase, RenderedPicture, UploadedDataset
+from tuneloop.values.training import Account, JobList, JobStatus, Phase, RenderedPicture, UploadedDataset
 
 Region = Literal["us1", "eu1"]
 
@@ -129,13 +129,17 @@ class BflProvider(Provider):
                 return str(accepted[key])
         raise UnexpectedAnswer("the submit was answered without an id", **answer.details)
 
-    def jobs(self) -> list[JobStatus]:
+    def jobs(self) -> JobList:
         """Every fine-tune with its comment: one request for the list, one for each fine-tune and its state."""
-        return [self._job(job_id, comment) for job_id, comment in self._comments()]
+        jobs = tuple(self._job(job_id, comment) for job_id, comment in self._comments())
+        return JobList(jobs=jobs, shown=frozenset(job.job_id for job in jobs))
 
-    def find(self, name: str) -> list[JobStatus]:
-        """Every fine-tune with this comment."""
-        return [self._job(job_id, comment) for job_id, comment in self._comments() if comment == name]
+    def find(self, stem: str) -> JobList:
+        """Every fine-tune of one training; only those are asked for their state."""
+        comments = list(self._comments())
+        ours = (item for item in comments if item[1].rpartition("-g")[0] == stem)
+        jobs = tuple(self._job(job_id, comment) for job_id, comment in ours)
+        return JobList(jobs=jobs, shown=frozenset(job_id for job_id, _ in comments))
 
     def status(self, job_id: str) -> JobStatus:
         """State of one fine-tune."""

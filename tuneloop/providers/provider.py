@@ -14,7 +14,7 @@ from tuneloop.errors import ConfigurationError, ProviderUnavailable
 from tuneloop.values.frozen import Frozen
 from tuneloop.values.recipe_fields import RecipeFields
 from tuneloop.values.render_settings import ServiceSettings
-from tuneloop.values.training import Account, JobStatus, RenderedPicture, UploadedDataset
+from tuneloop.values.training import Account, JobList, JobStatus, RenderedPicture, UploadedDataset
 
 
 class Margins(Frozen):
@@ -154,8 +154,8 @@ class Provider(ABC):
         """
 
     @abstractmethod
-    def jobs(self) -> list[JobStatus]:
-        """Every job of the account, complete: an error rather than a part."""
+    def jobs(self) -> JobList:
+        """Every job of the account, from one list."""
 
     @abstractmethod
     def status(self, job_id: str) -> JobStatus:
@@ -186,6 +186,12 @@ class Provider(ABC):
             f"{self.name} cannot make model {job_id} {wanted}; leave its visibility unchanged"
         )
 
-    def find(self, name: str) -> list[JobStatus]:
-        """Every job of this name, exactly as we sent it."""
-        return [job for job in self.jobs() if job.name == name]
+    def find(self, stem: str) -> JobList:
+        """Every job of one training, all of its attempts.
+
+        Args:
+            stem: What comes before `-g<attempt>` in the jobs' names.
+        """
+        listed = self.jobs()
+        ours = tuple(job for job in listed.jobs if job.name.rpartition("-g")[0] == stem)
+        return listed.model_copy(update={"jobs": ours})

@@ -25,7 +25,7 @@ from tuneloop.transport import Answer, Transport
 from tuneloop.values.recipe_fields import RecipeFields
 from tuneloop.values.render_settings import ServiceSettings
 from tuneloop.values.segmind_recipes import FluxLoraRecipe, KontextLoraRecipe, QwenLoraRecipe
-from tuneloop.values.training import Account, JobStatus, Phase, RenderedPicture, UploadedDataset
+from tuneloop.values.training import Account, JobList, JobStatus, Phase, RenderedPicture, UploadedDataset
 
 BASE_URL = "https://api.segmind.com"
 
@@ -172,13 +172,14 @@ class SegmindProvider(Provider):
                 return str(accepted[key])
         raise UnexpectedAnswer("the submit was answered without an id", **answer.details)
 
-    def jobs(self) -> list[JobStatus]:
+    def jobs(self) -> JobList:
         """The whole list: it has no pages."""
         answer = self._transport.call("GET", "/finetune/request/list")
         document = answer.json()
         if not isinstance(document, list):
             raise UnexpectedAnswer("the list of fine-tunes should be a JSON array", **answer.details)
-        return [_job_status(_job(item, answer), answer) for item in document]
+        jobs = tuple(_job_status(_job(item, answer), answer) for item in document)
+        return JobList(jobs=jobs, shown=frozenset(job.job_id for job in jobs))
 
     def status(self, job_id: str) -> JobStatus:
         """Details of one job."""

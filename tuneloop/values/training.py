@@ -94,6 +94,25 @@ class JobStatus(Frozen):
     """When the job came to this state, by the provider's clock; None where it does not say."""
 
 
+class JobList(Frozen):
+    """Jobs of one account, from one list that was read to its end."""
+
+    jobs: tuple[JobStatus, ...] = ()
+    """The jobs that were asked for."""
+    shown: frozenset[str] = frozenset()
+    """Ids of every job in the list, also of those that were not asked for."""
+    unreadable: dict[str, str] = Field(default_factory=dict)
+    """Rows that carry a job's name and cannot be read otherwise: why not, by name. Such a job was accepted."""
+    notes: tuple[str, ...] = ()
+    """Rows that were skipped because they are nobody's that we know, a sentence each."""
+    may_be_cut: bool = False
+    """The list may go on: it names a further page, or has a length at which lists are cut."""
+
+    def named(self, name: str) -> tuple[JobStatus, ...]:
+        """The jobs of exactly this name."""
+        return tuple(job for job in self.jobs if job.name == name)
+
+
 class UploadedDataset(Frozen):
     """A dataset that the provider can fetch."""
 
