@@ -8,9 +8,11 @@ redirected request would carry the key to another host.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -121,6 +123,8 @@ class Transport:
         self._error_for = error_for
         self.exchanges = 0
         """Requests that were made, without the library's own repetitions."""
+        self.clock_offset_s: float | None = None
+        """Seconds by which the API's clock is ahead of ours, to the second; None before it was heard."""
         self._session = _session(
             Retry(
                 total=3,
@@ -149,7 +153,9 @@ class Transport:
             ProviderError: The mapped error for every other answer.
         """
         headers = dict([self._key_header])
-        return self._exchange(self._session, method, self.base_url + path, accept, headers=headers, **parts)
+        answer = self._exchange(self._session, method, self.base_url + path, accept, headers=headers, **parts)
+        self.clock_offset_s = _clock_offset(answer)
+        return answer
 
     def post_once(self, path: str, body: PaidBody, deadline: Deadline) -> Answer:
         """Send one paid POST, exactly once, on a fresh connection.
@@ -287,6 +293,14 @@ class Transport:
     def _unavailable(self, what: str, url: str) -> ProviderUnavailable:
         host = urlsplit(url).netloc.rpartition("@")[2]
         return ProviderUnavailable(f"{what}; check the network and {host}, then run again", provider=self.provider)
+
+
+def _clock_offset(answer: Answer) -> float | None:
+    """How far the answer's `Date` (RFC 9110, 6.6.1) is ahead of our clock; None where it has none."""
+    try:
+        return parsedate_to_datetime(answer.headers.get("date", "")).timestamp() - time.time()
+    except ValueError:
+        return None
 
 
 def _session(retry: Retry) -> requests.Session:

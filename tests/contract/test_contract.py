@@ -47,6 +47,12 @@ def test_a_name_that_nobody_used_is_not_found(rig: Rig) -> None:
     assert rig.provider.find(f"nobody-{uuid4().hex}").jobs == ()
 
 
+def test_clock_is_compared_with_the_providers_own(rig: Rig) -> None:
+    rig.provider.jobs()
+    assert rig.provider.clock_offset_s is not None
+    assert abs(rig.provider.clock_offset_s) < 30
+
+
 def test_an_unknown_job_is_no_evidence_of_anything(rig: Rig) -> None:
     try:
         status = rig.provider.status(str(uuid4()))

@@ -99,6 +99,11 @@ class BflProvider(Provider):
         """Requests that this client has made."""
         return self._transport.exchanges
 
+    @property
+    def clock_offset_s(self) -> float | None:
+        """By the `Date` of the last answer."""
+        return self._transport.clock_offset_s
+
     def upload(self, archive: Archive) -> UploadedDataset:
         """Nothing to do: the zip travels within the submit."""
         return UploadedDataset(address=None, sha256=None, size_bytes=archive.size_bytes)

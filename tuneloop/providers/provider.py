@@ -123,6 +123,11 @@ class Provider(ABC):
     def requests_made(self) -> int:
         """Requests that this client has made."""
 
+    @property
+    @abstractmethod
+    def clock_offset_s(self) -> float | None:
+        """Seconds by which the provider's clock is ahead of ours; None before it was heard."""
+
     @abstractmethod
     def upload(self, archive: Archive) -> UploadedDataset:
         """Bring the zip to where the provider can fetch it, and prove that it is there. Costs nothing."""

@@ -109,6 +109,11 @@ class SegmindProvider(Provider):
         """Requests that this client has made."""
         return self._transport.exchanges
 
+    @property
+    def clock_offset_s(self) -> float | None:
+        """By the `Date` of the last answer."""
+        return self._transport.clock_offset_s
+
     def upload(self, archive: Archive) -> UploadedDataset:
         """Ask for a presigned URL, PUT the zip there, and read its size back.
 
