@@ -48,7 +48,8 @@ class Budget:
         yield from budget_steps.steps(self, state)
 
     def wrong(self, state: State) -> str | None:
-        # Both jobs of an approval count as one: the second is the person's own. So is what one lets over the limit.
+        # Both jobs of an approval count as one: the second is the person's own.
+        # So is what a person lets over the limit.
         paid = [
             any(job in PAID for job in training.jobs) + training.left_behind
             for training in state.trainings

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def shown(world: Training, state: State, me: Process) -> Iterator[tuple[str, int, bool]]:
-    """What may come first in a list that is started now, and whether the list may prove that nothing else is there.
+    """What may come first in a list that is started now, and whether the list may prove an absence.
 
     Yields:
         A label, the number of a job or NOBODY, and whether its absence is evidence.
@@ -89,7 +89,7 @@ def _is_ripe(world: Training, state: State, me: Process) -> bool:
 
 
 def _may_still_show(world: Training, state: State, generation: int) -> bool:
-    """Tell whether the generation before was refused so lately that its job, if there is one, is not listed yet."""
+    """Tell whether the generation before was refused so lately that its job might not be listed yet."""
     before: Record | None = state.log[generation - 2] if generation > 1 else None
     rules = world.rules
     return (

@@ -108,7 +108,7 @@ class Rules:
     reason_counts_once: bool = True
     """A reason to train again counts once for a dataset and recipe: the same words are no new wish."""
     reasons_after_the_log: bool = True
-    """The reasons that were given are read after the log: whoever has trained for one has written it down before."""
+    """The reasons that were given are read after the log: who has trained for one wrote it down before."""
     wish_outlives_the_run: bool = True
     """That a person has cancelled a run is written into the store: the run may be deleted."""
     prefect_cancels_are_no_wish: bool = True

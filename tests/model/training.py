@@ -142,7 +142,7 @@ class Training:
         return "a paid job is followed by nobody" if astray else None
 
     def finished(self, state: State) -> bool:
-        """Tell whether nothing is left to do but what a held training, or a store that is away, asks of a person."""
+        """Tell whether nothing is left to do but what a hold or a store that is away asks of a person."""
         if state.processes or state.posts or state.away:
             return not state.processes and not state.posts
         held = any(record is not None and record.state == "held" for record in state.log)
