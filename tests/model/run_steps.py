@@ -158,12 +158,12 @@ def judge_list(world: Training, state: State, me: Process) -> Steps:
         yield "finds nothing", going_to_write(world, state, me, me.writes)
     elif not claimed:
         yield "finds nothing", become(state, me, at_rest(me, "deletes the marker"))
-    elif _was_doubted_before(world, record):
-        yield "does not find the job for the second time, and holds", going_to_write(world, state, me, "held")
     elif not world.trusted and world.rules.held_where_untrusted:
         yield "does not find the job, and holds", going_to_write(world, state, me, "held")
     elif me.only_collects and world.rules.cancelled_only_collects:
         yield "does not find the cancelled run's job", going_to_write(world, state, me, "abandoned")
+    elif _was_doubted_before(world, record):
+        yield "does not find the job for the second time, and holds", going_to_write(world, state, me, "held")
     else:
         yield "does not find the job after all margins", going_to_write(world, state, me, "claimed")
 
