@@ -69,6 +69,8 @@ class Rules:
     """A job of another attempt is written down only if nobody has claimed since it was looked for."""
     bad_end_revives: bool = True
     """A job that is alive after all is written over the bad end of its attempt."""
+    marked_when_it_revives: bool = True
+    """Who writes a job over a bad end creates the marker again; who deletes a marker reads the end again after."""
     refusal_is_looked_up: bool = True
     """A refusal is believed only after a look that was started after it."""
     refusal_outlasts_its_margins: bool = True

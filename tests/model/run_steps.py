@@ -215,7 +215,12 @@ def _with_post(state: State, me: Process) -> State:
     return state._replace(posts=tuple(sorted((*state.posts, post))))
 
 
-def delete_marker(_: Training, state: State, me: Process) -> Steps:
+def delete_marker(world: Training, state: State, me: Process) -> Steps:
+    """Delete the marker, read once more, and create it again where the training has come to life meanwhile."""
+    record = state.log[me.generation - 1]
+    if world.rules.marked_when_it_revives and record is not None and record.state not in ENDS:
+        yield "deletes its marker, and creates it again", become(state, me)
+        return
     yield "deletes its marker", become(with_run(state, me.run, state.runs[me.run]._replace(marked=False)), me)
 
 

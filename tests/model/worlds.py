@@ -36,6 +36,7 @@ SMALL: dict[str, AnyWorld] = {
     "clocks that are wrong": Training(drift=2, processes=1),
     "part of the list": Training(cuts=True, processes=1),
     "refused and yet accepted": Training(lies=True, nightly=True, generations=2, processes=1),
+    "refused and two processes": Training(lies=True, arrive=0, accept=0),
     "failed job that runs on": Training(revives=True, nightly=True, generations=2, processes=1),
     "failed job and two runs": Training(
         revives=True, runs=2, generations=2, processes=1, refuses=False, arrive=0, accept=0, show=0
@@ -145,6 +146,7 @@ WITHOUT = (
     Missed("no_fence_after_a_bill", "failed job and two runs", BEGUN),
     Missed("found_before_it_is_claimed", "failed job and two processes", ASTRAY),
     Missed("bad_end_revives", "refused and yet accepted", LOST),
+    Missed("marked_when_it_revives", "refused and two processes", LOST),
     Missed("refusal_is_looked_up", "refused and yet accepted", ASTRAY),
     Missed("refusal_outlasts_its_margins", "refused and yet accepted", ASTRAY),
     Missed("second_doubt_is_held", "one run", "an attempt was claimed a third time without a person"),

@@ -69,7 +69,7 @@ def write_record(world: Training, state: State, me: Process) -> Steps:
         yield "compares the clocks, and claims nothing", become(state, me)
         return
     for record, may_send in _records(world, state, me):
-        written = append(state, me.generation, record)
+        written = append(_marked_again(world, state, me), me.generation, record)
         # Whoever has read before is out of date now, this process as it was included.
         it = me._replace(current=False, ripe=False)
         if record.state == "claimed":
@@ -80,6 +80,18 @@ def write_record(world: Training, state: State, me: Process) -> Steps:
             yield "writes abandoned (never claimed)", become(written, it, then)
         else:
             yield f"writes {record.state}", reads_again(written, it)
+
+
+def _marked_again(world: Training, state: State, me: Process) -> State:
+    """Create the marker just after the record that brings a training back to life.
+
+    What is left over is a kill between the two, while the run deletes its marker in the same moment.
+    """
+    before = state.log[me.generation - 1]
+    revives = me.writes == "submitted" and before is not None and before.state in REVIVES
+    if not revives or not world.rules.marked_when_it_revives:
+        return state
+    return with_run(state, me.run, state.runs[me.run]._replace(marked=True))
 
 
 def _records(world: Training, state: State, me: Process) -> list[tuple[Record, int]]:
