@@ -1,4 +1,4 @@
-"""The part of every credentials block that says what its account may spend on trainings."""
+"""The part of every credentials block that says what its account may spend."""
 
 from __future__ import annotations
 
@@ -35,6 +35,14 @@ class SpendingGuard(BaseModel):
         "no price or bills you another one. Empty: the published price, if there is one.",
     )
 
+    images_per_model: int | None = Field(
+        default=100,
+        ge=0,
+        description="Images that may be rendered to judge one model: those of the evaluation plan, and those of "
+        "the champion that are not rendered yet. A plan beyond it is refused before anything is paid. Empty: no "
+        "limit.",
+    )
+
     @property
     def limits(self) -> Limits:
         """The limits, in US cents."""
@@ -43,6 +51,7 @@ class SpendingGuard(BaseModel):
             cents_per_window=_cents(self.dollars_per_30_days),
             cents_per_training=_cents(self.dollars_per_training),
             cents_per_picture=None if self.dollars_per_picture is None else self.dollars_per_picture * 100,
+            images_per_model=self.images_per_model,
         )
 
 

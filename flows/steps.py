@@ -15,7 +15,7 @@ from flows.bar import Bar, WatchedArchive
 from flows.clip_choice import chosen_encoder
 from flows.dataset_story import brought_in, looked_at
 from flows.desk import Desk
-from flows.telling import tell_training
+from flows.telling import tell_training, tell_unanswered
 from flows.wish import Wish
 from tuneloop.budget import Budget
 from tuneloop.collection import collect_weights
@@ -117,7 +117,7 @@ def collect(desk: Desk, run: RunFile) -> Collected:
     return collected
 
 
-@task(name="render", task_run_name="render-{role}", cache_policy=NO_CACHE)
+@task(name="render", task_run_name="render-{role}", cache_policy=NO_CACHE, retries=0)
 def render_pictures(
     desk: Desk,
     account: tuple[Provider, Limits],
@@ -126,7 +126,7 @@ def render_pictures(
     run: RunFile,
     role: str,
 ) -> Evaluation:
-    """Render what the plan asks for and is not in the store yet."""
+    """Render what the plan asks for and is not in the store yet. Never retried: each picture is paid."""
     bar = Bar(f"pictures-{role}-{run.model}", f"Pictures of the {role}", "pictures")
     provider, limits = account
     budget = Budget(desk.ledger, provider.account, limits)
@@ -138,6 +138,8 @@ def render_pictures(
         bar.show,
         reserve=lambda missing: budget.reserve_pictures(run, missing, plan.service),
     )
+    if evaluation.unanswered:
+        tell_unanswered(run, evaluation)
     for picture in evaluation.findings:
         get_run_logger().warning("%s, seed %d: %s", picture.prompt, picture.seed, picture.finding)
     return evaluation

@@ -58,7 +58,9 @@ def check_it_fits(desk: Desk, wish: Wish) -> None:
     if wish.visibility != "unchanged" and not provider.capabilities.visibility:
         raise ConfigurationError(f"visibility: {provider.name} has no such thing; leave it unchanged")
     chosen_encoder()
-    Budget(desk.ledger, provider.account, desk.limits).check_price(price_of(recipe, desk.limits))
+    budget = Budget(desk.ledger, provider.account, desk.limits)
+    budget.check_price(price_of(recipe, desk.limits))
+    budget.check_price_of_images(plan.service)
 
 
 def run_file(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -17,7 +18,7 @@ from tuneloop.ledger import Ledger
 from tuneloop.training_state import read_training
 from tuneloop.values.records import Claimed, RunFile
 from tuneloop.values.render_settings import ServiceSettings
-from tuneloop.values.spending import WINDOW_DAYS, BudgetSlot, Limits, SlotKind, dollars, window_of
+from tuneloop.values.spending import WINDOW_DAYS, BudgetSlot, Limits, Purpose, SlotKind, dollars, window_of
 from tuneloop.values.training import Account
 
 _RELEASED = re.compile(r"(\d{4,})\.released")
@@ -95,15 +96,17 @@ class Budget:
                 self._audit(spending.window)
                 audited = True
 
-    def reserve_pictures(self, run: RunFile, pictures: int, service: ServiceSettings) -> bool:
+    def reserve_pictures(self, purpose: Purpose, pictures: int, service: ServiceSettings) -> bool:
         """Reserve the price of pictures that are about to be asked for. They are never given back.
 
         Returns:
             Whether something was reserved: not where pictures have no known price.
 
         Raises:
-            OverBudget: They do not fit any more. Nothing is rendered; the weights are safe.
+            OverBudget: They do not fit any more, and are not to be rendered.
+            ConfigurationError: There is a limit in money, and no known price.
         """
+        self.check_price_of_images(service)
         cents = math.ceil(pictures * (self._limits.price_of_picture(service) or 0))
         limit = self._limits.cents_per_window
         audited = False
@@ -111,21 +114,70 @@ class Budget:
             day = now().date()
             spending = self._sums(day)
             if limit is None or spending.cents + cents <= limit:
-                slot = self._next(run, cents, day, spending, kind="pictures")
+                slot = self._next(purpose, cents, day, spending, kind="pictures")
                 if self._ledger.create_record(self._name(spending.window, slot.number), slot):
                     return True
             elif audited:
-                raise OverBudget(
-                    f"{pictures} {'picture' if pictures == 1 else 'pictures'} to judge {run.model} would cost "
-                    f"{dollars(cents)}, and "
-                    f"{dollars(spending.cents)} of {dollars(limit)} of {self._account.slug} are used in the 30 "
-                    f"days to {spending.ends}. Raise dollars_per_30_days in its credentials block and run again: "
-                    "the weights are in the store, and nothing is trained twice"
-                )
+                raise OverBudget(self._images_do_not_fit(purpose.model, pictures, cents, spending))
             else:
                 self._audit(spending.window)
                 audited = True
         return False
+
+    def check_images(
+        self, model: str, wanted: Sequence[tuple[int, ServiceSettings]], training_cents: int | None = None
+    ) -> None:
+        """Refuse what judging a model would cost, before any of it is paid. Writes nothing.
+
+        Args:
+            model: The model to be judged.
+            wanted: How many images, and which service renders them.
+            training_cents: Price of the training that is paid first; None where none is, and the money is counted
+                when images are reserved.
+
+        Raises:
+            OverBudget: There are too many, or they cost too much.
+            ConfigurationError: There is a limit in money, and no known price.
+        """
+        count, most = sum(images for images, _ in wanted), self._limits.images_per_model
+        if most is not None and count > most:
+            raise OverBudget(
+                f"{count} images would be rendered to judge {model}, and {self._account.slug} allows {most}. Name "
+                "fewer prompts or seeds in the evaluation, or raise images_per_model in the account's credentials "
+                "block, and run again. None of them was rendered"
+            )
+        cents = 0.0
+        for images, service in wanted:
+            if images:
+                self.check_price_of_images(service)
+                cents += images * (self._limits.price_of_picture(service) or 0)
+        limit = self._limits.cents_per_window
+        if training_cents is None or limit is None:
+            return
+        spending = self.spending(now().date())
+        left = limit - spending.cents - training_cents
+        # A training that is over the limit by itself is held, and a person decides.
+        if math.ceil(cents) > left and not (training_cents and left < 0):
+            raise OverBudget(
+                f"{self._images_do_not_fit(model, count, math.ceil(cents), spending)}. The training before costs "
+                f"{dollars(training_cents)} and was not submitted"
+            )
+
+    def _images_do_not_fit(self, model: str, images: int, cents: int, spending: Spending) -> str:
+        return (
+            f"{images} {'picture' if images == 1 else 'pictures'} of {model} would cost {dollars(cents)}, and "
+            f"{dollars(spending.cents)} of {dollars(self._limits.cents_per_window or 0)} of {self._account.slug} "
+            f"are used in the 30 days to {spending.ends}. Raise dollars_per_30_days in its credentials block and "
+            "run again; what is in the store is not paid again"
+        )
+
+    def check_price_of_images(self, service: ServiceSettings) -> None:
+        """Refuse to guard money without knowing a price. Raises `ConfigurationError`."""
+        if self._limits.cents_per_window is not None and self._limits.price_of_picture(service) is None:
+            raise ConfigurationError(
+                f"the account {self._account.slug} has a limit in money, but {self._account.provider} publishes "
+                "no price of an image: set dollars_per_picture in its credentials block"
+            )
 
     def check_price(self, cents: int | None) -> None:
         """Refuse to guard money without knowing a price. Raises `ConfigurationError`."""
@@ -188,7 +240,7 @@ class Budget:
         return Spending(window, today, cents, len(names))
 
     def _next(
-        self, run: RunFile, cents: int | None, day: date, spending: Spending, kind: SlotKind = "training"
+        self, run: Purpose, cents: int | None, day: date, spending: Spending, kind: SlotKind = "training"
     ) -> BudgetSlot:
         by_day: dict[date, int] = {}
         so_far = 0

@@ -4,12 +4,14 @@ from threading import Barrier, Thread
 
 import pytest
 
+from blocks.spending_guard import SpendingGuard
 from tests.ledger.test_budget import claimed, other_key
 from tuneloop.budget import Budget
 from tuneloop.clock import now
-from tuneloop.errors import OverBudget
+from tuneloop.errors import ConfigurationError, OverBudget
 from tuneloop.ledger import Ledger
 from tuneloop.status import spending_by_model
+from tuneloop.values.plan import EvaluationPlan
 from tuneloop.values.records import Rejected, RunFile
 from tuneloop.values.render_settings import BflProRender, FluxDevRender
 from tuneloop.values.spending import Limits
@@ -54,6 +56,46 @@ def test_pictures_without_a_known_price_take_no_slot(ledger: Ledger, run: RunFil
     budget = Budget(ledger, run.account, Limits())
     assert not budget.reserve_pictures(run, 3, FluxDevRender())
     assert budget.last_slot(now().date()) == 0
+
+
+def test_limit_in_money_without_a_price_of_images_is_refused(ledger: Ledger, run: RunFile) -> None:
+    budget = Budget(ledger, run.account, Limits(cents_per_window=100))
+    for refused in (
+        lambda: budget.reserve_pictures(run, 100_000, FluxDevRender()),
+        lambda: budget.check_images("robot", [(1, FluxDevRender())]),
+    ):
+        with pytest.raises(ConfigurationError, match="set dollars_per_picture in its credentials block"):
+            refused()
+    budget.check_images("robot", [(0, FluxDevRender())])
+
+
+def test_images_over_the_cap_are_refused_before_any_is_rendered(ledger: Ledger, run: RunFile) -> None:
+    budget = Budget(ledger, run.account, Limits(images_per_model=100))
+    budget.check_images("robot", [(60, FluxDevRender()), (40, FluxDevRender())])
+    with pytest.raises(OverBudget, match=r"101 images .* allows 100.* raise images_per_model"):
+        budget.check_images("robot", [(60, FluxDevRender()), (41, FluxDevRender())])
+
+
+def test_images_that_would_not_fit_beside_their_training_are_refused_before_it(
+    ledger: Ledger, run: RunFile
+) -> None:
+    budget = Budget(ledger, run.account, Limits(cents_per_window=500))
+    budget.check_images("robot", [(12, BflProRender())], training_cents=428)
+    with pytest.raises(OverBudget, match=r"\$0.72, and \$0.00 of \$5.00"):
+        budget.check_images("robot", [(12, BflProRender())], training_cents=429)
+    # Over the limit by itself: the training is held, with a form.
+    budget.check_images("robot", [(12, BflProRender())], training_cents=501)
+
+
+def test_cap_is_a_hundred_images_unless_a_block_says_otherwise() -> None:
+    assert SpendingGuard().limits.images_per_model == 100
+    assert SpendingGuard(images_per_model=None).limits.images_per_model is None
+
+
+def test_plan_of_more_than_a_thousand_images_is_refused() -> None:
+    EvaluationPlan(prompts=("a", "b"), seeds=tuple(range(500)))
+    with pytest.raises(ValueError, match="2 prompts with 501 seeds each are 1,002 images"):
+        EvaluationPlan(prompts=("a", "b"), seeds=tuple(range(501)))
 
 
 def test_pictures_are_shown_with_the_model_and_not_as_a_training(ledger: Ledger, run: RunFile) -> None:
