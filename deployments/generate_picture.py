@@ -9,8 +9,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from tuneloop.budget import Budget
 from tuneloop.errors import ConfigurationError
+from tuneloop.image_budget import ImageBudget
 from tuneloop.ledger import Ledger
 from tuneloop.picture_order import carry_out, picture_order
 from tuneloop.providers.provider import Provider
@@ -58,7 +58,7 @@ def generate_picture(
             f"{promotion.credentials} are of {provider.account.slug} now; give them a key and the label of that "
             "account again"
         )
-    budget = Budget(ledger, provider.account, limits)
+    budget = ImageBudget(ledger, provider.account, limits)
     budget.check_price_of_images(order.settings)
     console.print(Text(order.in_words(limits.price_of_picture(order.settings))), soft_wrap=True)
     try:

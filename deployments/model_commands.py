@@ -36,7 +36,7 @@ def models(
 ) -> None:
     """List every model with its champion: number, since when, why; or all champions of one model.
 
-    Ends with 1 where a record cannot be read.
+    Ends with 1 where a record cannot be read or a champion's weights are gone.
     """
     import json  # noqa: PLC0415 - as above
 

@@ -6,9 +6,9 @@ from prefect.logging import get_run_logger
 
 from blocks.opening import open_account
 from flows.desk import Desk, recipe_of
-from tuneloop.budget import Budget
 from tuneloop.errors import ConfigurationError, CredentialsRefused, ProviderError
 from tuneloop.evaluation.render import Subject, count_missing
+from tuneloop.image_budget import ImageBudget
 from tuneloop.promotion import is_of
 from tuneloop.providers.provider import Provider
 from tuneloop.values.dataset import DatasetManifest
@@ -41,7 +41,7 @@ def check_judging(
     """
     inputs = edited_by(manifest)
     own = (count_missing(desk.store, challenger_subject(desk, run, inputs), run.plan), run.plan.service)
-    budget = Budget(desk.ledger, desk.provider.account, desk.limits)
+    budget = ImageBudget(desk.ledger, desk.provider.account, desk.limits)
     champion = desk.ledger.champion(run.model)
     if champion is None or is_of(champion, run):
         budget.check_images(run.model, [own], training_cents)
@@ -55,7 +55,7 @@ def check_judging(
     provider, limits = account_of(desk, champion)
     # The training is not paid by this account: what is left there is for images alone.
     no_training = None if training_cents is None else 0
-    Budget(desk.ledger, champion.account, limits).check_images(run.model, [others], no_training)
+    ImageBudget(desk.ledger, champion.account, limits).check_images(run.model, [others], no_training)
     if not only_look:
         _try_key(provider, champion)
 
@@ -66,7 +66,7 @@ def _try_key(provider: Provider, champion: Promotion) -> None:
         provider.status(champion.job_id)
     except CredentialsRefused as error:
         raise ConfigurationError(
-            f"{_renders(champion)}, and the provider refuses its key: {error.reason}"
+            f"{_reached(champion)}, and the provider refuses its key: {error.reason}"
         ) from None
     except ProviderError as error:
         get_run_logger().info("champion no. %d cannot be looked at just now: %s", champion.number, error)
@@ -84,21 +84,21 @@ def account_of(desk: Desk, champion: Promotion) -> tuple[Provider, Limits]:
         provider, limits = open_account(champion.credentials)
     except ConfigurationError as error:
         raise ConfigurationError(
-            f"{_renders(champion)}, and {error}. Make it again with a key of that account, or put a champion "
+            f"{_reached(champion)}, and {error}. Make it again with a key of that account, or put a champion "
             "of an account that is there back with `tuneloop rollback`"
         ) from None
     if provider.account != champion.account:
         raise ConfigurationError(
-            f"{_renders(champion)}, which are of {provider.account.slug} now: give them the label and a key of "
+            f"{_reached(champion)}, which are of {provider.account.slug} now: give them the label and a key of "
             "that account again, or put a champion of another account back with `tuneloop rollback`"
         )
     return provider, limits
 
 
-def _renders(champion: Promotion) -> str:
+def _reached(champion: Promotion) -> str:
     return (
-        f"champion no. {champion.number} of {champion.model} is rendered by {champion.account.slug} to be "
-        f"compared, with the credentials {champion.credentials}"
+        f"champion no. {champion.number} of {champion.model} is at {champion.account.slug}, and is reached with "
+        f"the credentials {champion.credentials}"
     )
 
 

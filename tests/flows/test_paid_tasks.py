@@ -11,6 +11,7 @@ FREE = {
     "scan-dataset",
     "upload-dataset",
     "collect-weights",
+    "restore-weights",
     "set-visibility",
     "score",
     "report",
