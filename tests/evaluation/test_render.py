@@ -4,6 +4,7 @@ import io
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from threading import Barrier, Thread
 
 import pytest
@@ -142,6 +143,19 @@ def test_runs_at_once_ask_for_no_image_more_than_three_times(
     for thread in threads:
         thread.join()
     assert inferences(emulator) == 6
+
+
+def test_ask_whose_record_was_deleted_is_counted_all_the_same(
+    artifacts: LocalDirectory, provider: SegmindProvider, subject: Subject, emulator: EmulatorControl
+) -> None:
+    one = PLAN.model_copy(update={"seeds": (1,)})
+    emulator.inject(Fault("fail_after_effect", RENDER, "POST", status=502, times=2))
+    assert attempt(artifacts, provider, subject, one) is None
+    (first,) = (name for name in artifacts.names("asked/") if name.endswith("-0001"))
+    Path(artifacts.uri_of(first).removeprefix("file://")).unlink()
+    last = attempt(artifacts, provider, subject, one)
+    assert last is not None
+    assert (last.complete, last.asked_again, inferences(emulator)) == (True, 2, 3)
 
 
 @pytest.mark.parametrize(("status", "reason"), [(401, ""), (406, "credits"), (404, "")])

@@ -16,7 +16,7 @@ from tuneloop.storage.store import Store
 
 MOST_ASKS = 3
 """How often one image is asked for in its life, by all runs together, refusals left out. Each may be billed."""
-_ASK = re.compile(r"(?P<stem>[0-9a-f]{32})-(?P<number>\d{4})(?P<what>\.refused|\.reserved|)")
+_ASK = re.compile(r"(?P<stem>[0-9a-f]{32})-(?P<number>\d{4,})(?P<what>\.refused|\.reserved|)")
 
 
 class Asked:
@@ -39,11 +39,13 @@ class Asked:
         self._reserved: Counter[str] = Counter()
         for name in self._store.names(self._folder):
             if match := _ASK.fullmatch(name[len(self._folder) :]):
-                stem = match["stem"]
-                if match["what"] == ".reserved":
-                    self._reserved[stem] = max(self._reserved[stem], int(match["number"]))
-                else:
-                    (self._refused if match["what"] else self._asks)[stem] += 1
+                stem, number = match["stem"], int(match["number"])
+                if match["what"] == ".refused":
+                    self._refused[stem] += 1
+                    continue
+                # The highest number, not how many there are: one that was deleted was paid all the same.
+                latest = self._reserved if match["what"] else self._asks
+                latest[stem] = max(latest[stem], number)
 
     def open(self, stem: str) -> int:
         """How often a picture was asked for, refusals left out."""
