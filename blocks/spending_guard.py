@@ -19,18 +19,21 @@ class SpendingGuard(BaseModel):
     dollars_per_30_days: float | None = Field(
         default=None,
         ge=0,
+        allow_inf_nan=False,
         description="US dollars that trainings may cost within 30 days. One more is held until a person approves "
         "it. Empty: no limit.",
     )
     dollars_per_training: float | None = Field(
         default=None,
         ge=0,
+        allow_inf_nan=False,
         description="What one training costs you, where the provider publishes no price or bills you another one. "
         "Empty: the published price, if there is one.",
     )
     dollars_per_picture: float | None = Field(
         default=None,
         ge=0,
+        allow_inf_nan=False,
         description="What one picture costs you that is rendered to judge a model, where the provider publishes "
         "no price or bills you another one. Empty: the published price, if there is one.",
     )

@@ -92,6 +92,13 @@ def test_cap_is_a_hundred_images_unless_a_block_says_otherwise() -> None:
     assert SpendingGuard(images_per_model=None).limits.images_per_model is None
 
 
+@pytest.mark.parametrize("field", ["dollars_per_30_days", "dollars_per_training", "dollars_per_picture"])
+@pytest.mark.parametrize("amount", [float("inf"), float("nan"), -1])
+def test_amount_that_is_none_is_refused_by_the_block(field: str, amount: float) -> None:
+    with pytest.raises(ValueError, match=field):
+        SpendingGuard.model_validate({field: amount})
+
+
 def test_plan_of_more_than_a_thousand_images_is_refused() -> None:
     EvaluationPlan(prompts=("a", "b"), seeds=tuple(range(500)))
     with pytest.raises(ValueError, match="2 prompts with 501 seeds each are 1,002 images"):
