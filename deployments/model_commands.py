@@ -36,7 +36,7 @@ def models(
 ) -> None:
     """List every model with its champion: number, since when, why; or all champions of one model.
 
-    Ends with 1 where a record cannot be read.
+    Ends with 1 where a record cannot be read or a champion's weights are gone.
     """
     import json  # noqa: PLC0415 - as above
 
@@ -137,10 +137,11 @@ def generate(
     """Render one picture with the champion. The provider bills it; it is asked for once."""
     from rich.console import Console  # noqa: PLC0415 - as above
 
-    from blocks.opening import open_provider  # noqa: PLC0415 - as above
+    from blocks.opening import open_account  # noqa: PLC0415 - as above
     from deployments.generate_picture import generate_picture  # noqa: PLC0415 - as above
     from tuneloop.champion import champion_of  # noqa: PLC0415 - as above
 
-    promotion = champion_of(_ledger(store), model, number)
+    ledger = _ledger(store)
+    promotion = champion_of(ledger, model, number)
     console = Console(stderr=True)
-    typer.echo(generate_picture(promotion, prompt, seed, out, image, open_provider, console))
+    typer.echo(generate_picture(ledger, promotion, prompt, seed, out, image, open_account, console))

@@ -27,7 +27,7 @@ def show_models(ledger: Ledger, model: str | None, console: Console) -> tuple[An
         console: Where to print.
 
     Returns:
-        The same for programs, and whether everything could be read.
+        The same for programs, and whether everything could be read and all weights are there.
 
     Raises:
         ConfigurationError: There is no such model.
@@ -46,7 +46,7 @@ def show_models(ledger: Ledger, model: str | None, console: Console) -> tuple[An
     found = summaries(ledger)
     console.print(_overview(found) if found else Text(f"There are no models in {store}."))
     document = {"store": store, "models": [item.model_dump(mode="json") for item in found]}
-    return document, all(item.readable for item in found)
+    return document, all(item.readable and not item.weights_problem for item in found)
 
 
 def _overview(found: list[ModelSummary]) -> Table:
@@ -60,7 +60,7 @@ def _overview(found: list[ModelSummary]) -> Table:
             Text(item.model),
             str(item.number or ""),
             f"{item.since:%Y-%m-%d %H:%M}" if item.since else "",
-            Text("\n".join(_glance(item)), style="" if item.readable else "red"),
+            Text("\n".join(_glance(item)), style="red" if item.weights_problem or not item.readable else ""),
         )
     return table
 
@@ -75,6 +75,8 @@ def _glance(item: ModelSummary) -> list[str]:
     if item.dataset_digest is not None:
         lines.append(f"dataset {item.dataset_digest[:_SHORT]}")
         lines.append(f"weights {_weights(item.sha256)}")
+    if item.weights_problem:
+        lines.append(f"{item.weights_problem}; the next run of the model tries to fetch them again")
     if item.readable:
         lines.append(f"versions judged: {item.versions_judged}")
     return lines

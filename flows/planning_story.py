@@ -10,6 +10,7 @@ from prefect.states import Completed
 
 from flows.dataset_story import looked_at
 from flows.desk import Desk
+from flows.judging_costs import check_judging
 from flows.wish import Wish, check_it_fits, run_file
 from tuneloop.planning import RunPlan, plan_run
 from tuneloop.submission import price_of
@@ -21,13 +22,17 @@ def plan_of(desk: Desk, wish: Wish) -> RunPlan:
     """Look at everything a run would look at, without a write or a request to the provider.
 
     Raises:
-        ConfigurationError, DatasetError: What the run itself would be refused for.
+        ConfigurationError, DatasetError, OverBudget: What the run itself would be refused for.
     """
     check_it_fits(desk, wish)
     with looked_at(desk, wish.dataset, wish.recipe) as looked:
         manifest = looked.dataset.manifest
     run = run_file(desk, wish, manifest, looked.public, "dry-run")
-    return plan_run(desk.ledger, run, manifest, desk.limits, price_of(wish.recipe, desk.limits))
+    cents = price_of(wish.recipe, desk.limits)
+    plan = plan_run(desk.ledger, run, manifest, desk.limits, cents)
+    if plan.action in {"train", "judge"}:
+        check_judging(desk, run, manifest, (cents or 0) if plan.action == "train" else None, only_look=True)
+    return plan
 
 
 def plan_only(desk: Desk, wish: Wish) -> State[Any]:

@@ -8,13 +8,16 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
-from prefect.states import Completed
+from prefect.states import Completed, Failed
 
 from flows import steps
 from flows.desk import Desk, open_desk
+from flows.judging_costs import account_of
 from flows.planning_story import plan_only
 from flows.whole_story import carry_on
 from flows.wish import Wish, check_it_fits, run_file
+from tuneloop.errors import TuneloopError
+from tuneloop.kept_weights import weights_problem
 from tuneloop.promotion import finished_decision
 from tuneloop.values.plan import EvaluationPlan
 from tuneloop.values.recipes import Recipe
@@ -74,11 +77,23 @@ def retrain_model(  # noqa: PLR0913, PLR0917 - each one is a field of the form
 def _unchanged(desk: Desk, run: RunFile, decision: Decision) -> State[Any]:
     """End a run that has nothing to do, with a sentence why."""
     champion = desk.ledger.champion(run.model)
+    back = ""
+    if champion is not None and (problem := weights_problem(desk.ledger, champion)) is not None:
+        get_run_logger().warning("champion no. %d: %s", champion.number, problem)
+        try:
+            steps.restore(desk, account_of(desk, champion)[0], champion)
+        except TuneloopError as error:
+            return Failed(
+                message=f"Champion no. {champion.number} of {run.model}: {problem}, and they could not be fetched "
+                f"again: {error}. Restore them from a backup or an older object version, or put another champion "
+                "back with `tuneloop rollback`."
+            )
+        back = " Its weights were gone from the store, and were fetched again."
     reigning = f"champion is no. {champion.number}" if champion else "there is no champion"
     if champion is not None and champion.rolled_back_to is not None:
         reigning += f" (rolled back to no. {champion.rolled_back_to} by a person: {champion.why})"
     return Completed(
         name="Unchanged",
         message="Nothing to do and nothing paid: these pictures, captions, recipe and plan were trained "
-        f"and judged on {decision.at:%Y-%m-%d %H:%M} UTC ({decision.verdict}); {reigning}.",
+        f"and judged on {decision.at:%Y-%m-%d %H:%M} UTC ({decision.verdict}); {reigning}.{back}",
     )

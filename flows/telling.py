@@ -8,6 +8,7 @@ from uuid import UUID, uuid5
 from prefect.events import emit_event
 
 from tuneloop.settling import Change
+from tuneloop.values.evaluation import Evaluation
 from tuneloop.values.records import AnyTrainingRecord, Decision, Failed, Held, Promotion, RunFile, Trained, WithId
 from tuneloop.values.training import job_name
 
@@ -71,6 +72,32 @@ def tell_model(event: ModelEvent, run: RunFile, decision: Decision) -> None:
             "who": decision.who,
         },
         id=uuid5(_SPACE, f"{what}/{decision.writer}"),
+    )
+
+
+def tell_unanswered(run: RunFile, evaluation: Evaluation) -> None:
+    """Tell that images were paid, perhaps, and never came: `tuneloop.images.unanswered`.
+
+    Args:
+        run: The run that wanted them.
+        evaluation: The images of one model; the same ones are told of once.
+    """
+    what = "tuneloop.images.unanswered"
+    emit_event(
+        what,
+        resource={
+            "prefect.resource.id": f"tuneloop.images.{evaluation.job}",
+            "prefect.resource.name": evaluation.job,
+        },
+        related=[_model(run), *_flow_run(run)],
+        payload={
+            "model": run.model,
+            "job": evaluation.job,
+            "flow_run": run.flow_run,
+            "unanswered": evaluation.unanswered,
+            "images": len(evaluation.pictures),
+        },
+        id=uuid5(_SPACE, f"{what}/{evaluation.job}/{run.plan.digest}/{evaluation.unanswered}"),
     )
 
 

@@ -7,9 +7,11 @@ from prefect.logging import get_run_logger
 from flows import steps
 from flows.asking import approval_for, give_up
 from flows.desk import Desk
+from flows.judging_costs import check_judging
 from flows.telling import tell_training
 from flows.waiting import wait_for
 from tuneloop.clock import now
+from tuneloop.dataset.keep import load_manifest
 from tuneloop.doubt import find_submitted, hold_if_unsearchable, may_claim_again
 from tuneloop.errors import (
     NotAtProvider,
@@ -20,6 +22,7 @@ from tuneloop.errors import (
     TrainingFailed,
     TrainingHeld,
 )
+from tuneloop.submission import price_of
 from tuneloop.training_state import Training, read_training, record_progress
 from tuneloop.values.records import Abandoned, Claimed, Collected, Held, RunFile, Submitted, Trained
 
@@ -62,7 +65,9 @@ def bring_home(desk: Desk, run: RunFile, *, cancelled: bool) -> Collected:
 
 
 def _submit(desk: Desk, run: RunFile, training: Training, approval: str | None) -> None:
-    """Upload, which is free, and then claim and pay."""
+    """Look whether all of it can be paid, upload, which is free, and then claim and pay."""
+    cents = (price_of(desk.recipe(run), desk.limits) or 0) if training.first is None else None
+    check_judging(desk, run, load_manifest(run.dataset_digest, desk.store), cents)
     uploaded = steps.upload_dataset(desk, run)
     desk.ledger.mark(run)
     try:

@@ -8,10 +8,10 @@ from prefect.runtime import deployment
 
 from flows.clip_choice import chosen_encoder
 from flows.desk import Desk
-from tuneloop.budget import Budget
 from tuneloop.clock import now
 from tuneloop.errors import ConfigurationError
 from tuneloop.generations import choose_generation
+from tuneloop.image_budget import ImageBudget
 from tuneloop.submission import price_of
 from tuneloop.values.dataset import DatasetManifest, PublicDataset
 from tuneloop.values.plan import EvaluationPlan
@@ -58,7 +58,9 @@ def check_it_fits(desk: Desk, wish: Wish) -> None:
     if wish.visibility != "unchanged" and not provider.capabilities.visibility:
         raise ConfigurationError(f"visibility: {provider.name} has no such thing; leave it unchanged")
     chosen_encoder()
-    Budget(desk.ledger, provider.account, desk.limits).check_price(price_of(recipe, desk.limits))
+    budget = ImageBudget(desk.ledger, provider.account, desk.limits)
+    budget.check_price(price_of(recipe, desk.limits))
+    budget.check_price_of_images(plan.service)
 
 
 def run_file(

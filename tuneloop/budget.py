@@ -1,4 +1,4 @@
-"""The spending guard: a slot is reserved before each paid submit and each batch of pictures, or nothing is sent.
+"""The spending guard: a slot is reserved before each paid submit, or nothing is sent.
 
 The slots of one account and window are numbered records, like a training's: slot n can be created once, so two
 runs never take the same place. A slot is given back only when its training's record says that nothing was paid.
@@ -6,7 +6,6 @@ runs never take the same place. A slot is given back only when its training's re
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -16,8 +15,7 @@ from tuneloop.errors import ConfigurationError, OverBudget
 from tuneloop.ledger import Ledger
 from tuneloop.training_state import read_training
 from tuneloop.values.records import Claimed, RunFile
-from tuneloop.values.render_settings import ServiceSettings
-from tuneloop.values.spending import WINDOW_DAYS, BudgetSlot, Limits, SlotKind, dollars, window_of
+from tuneloop.values.spending import WINDOW_DAYS, BudgetSlot, Limits, Purpose, SlotKind, dollars, window_of
 from tuneloop.values.training import Account
 
 _RELEASED = re.compile(r"(\d{4,})\.released")
@@ -95,38 +93,6 @@ class Budget:
                 self._audit(spending.window)
                 audited = True
 
-    def reserve_pictures(self, run: RunFile, pictures: int, service: ServiceSettings) -> bool:
-        """Reserve the price of pictures that are about to be asked for. They are never given back.
-
-        Returns:
-            Whether something was reserved: not where pictures have no known price.
-
-        Raises:
-            OverBudget: They do not fit any more. Nothing is rendered; the weights are safe.
-        """
-        cents = math.ceil(pictures * (self._limits.price_of_picture(service) or 0))
-        limit = self._limits.cents_per_window
-        audited = False
-        while cents:
-            day = now().date()
-            spending = self._sums(day)
-            if limit is None or spending.cents + cents <= limit:
-                slot = self._next(run, cents, day, spending, kind="pictures")
-                if self._ledger.create_record(self._name(spending.window, slot.number), slot):
-                    return True
-            elif audited:
-                raise OverBudget(
-                    f"{pictures} {'picture' if pictures == 1 else 'pictures'} to judge {run.model} would cost "
-                    f"{dollars(cents)}, and "
-                    f"{dollars(spending.cents)} of {dollars(limit)} of {self._account.slug} are used in the 30 "
-                    f"days to {spending.ends}. Raise dollars_per_30_days in its credentials block and run again: "
-                    "the weights are in the store, and nothing is trained twice"
-                )
-            else:
-                self._audit(spending.window)
-                audited = True
-        return False
-
     def check_price(self, cents: int | None) -> None:
         """Refuse to guard money without knowing a price. Raises `ConfigurationError`."""
         if self._limits.cents_per_window is not None and cents is None:
@@ -150,18 +116,19 @@ class Budget:
         return Spending(window, today, sum(slot.cents or 0 for slot in live), len(slots), live)
 
     def _over(self, spending: Spending, cents: int | None) -> str | None:
-        limits = self._limits
+        """Say which limits a training would go over, all of them: whoever approves it approves that."""
+        limits, over = self._limits, []
         if limits.trainings_per_day is not None and spending.trainings_today >= limits.trainings_per_day:
-            return (
+            over.append(
                 f"{spending.trainings_today} of {limits.trainings_per_day} trainings of {self._account.slug} are "
                 "used today (UTC)"
             )
         if limits.cents_per_window is not None and spending.cents + (cents or 0) > limits.cents_per_window:
-            return (
+            over.append(
                 f"{dollars(spending.cents)} of {dollars(limits.cents_per_window)} of {self._account.slug} are "
                 f"used in the 30 days to {spending.ends}, and this training costs {dollars(cents or 0)}"
             )
-        return None
+        return "; ".join(over) or None
 
     def _own(self, run: RunFile, first: Claimed, claim: Claimed) -> BudgetSlot | None:
         """Find the slot of this training among those that came after its first claim."""
@@ -188,7 +155,7 @@ class Budget:
         return Spending(window, today, cents, len(names))
 
     def _next(
-        self, run: RunFile, cents: int | None, day: date, spending: Spending, kind: SlotKind = "training"
+        self, run: Purpose, cents: int | None, day: date, spending: Spending, kind: SlotKind = "training"
     ) -> BudgetSlot:
         by_day: dict[date, int] = {}
         so_far = 0

@@ -180,7 +180,7 @@ def _picture_grid(store: Store, evidence: Evidence) -> str:
         lines += ["", f"The {len(chosen)} of {len(new)} that tell most; the page has all of them."]
     if evidence.challenger.asked_again:
         again = evidence.challenger.asked_again
-        lines += ["", f"Asked for twice, because an answer was lost: {again}. Both may be billed."]
+        lines += ["", f"Asked for once more, because an answer was lost: {again}. Each may be billed."]
     return "\n".join(lines)
 
 
