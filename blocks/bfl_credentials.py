@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from blocks.spending_guard import SpendingGuard
 from tuneloop.hints.address import check_path
+from tuneloop.http.patience import RUN, Patience
 from tuneloop.providers.bfl import BflProvider
 from tuneloop.values.training import check_label
 
@@ -70,8 +71,9 @@ class BflCredentials(Block):
     def _is_a_label(cls, value: str) -> str:
         return check_label(value)
 
-    def get_client(self) -> BflProvider:
+    def get_client(self, patience: Patience = RUN) -> BflProvider:
         """A client of this account in this region."""
         secret = self.webhook_secret.get_secret_value() if self.webhook_secret else None
         webhook = (self.webhook_url, secret) if self.webhook_url else None
-        return BflProvider(self.api_key.get_secret_value(), self.account, self.region, self.base_url, webhook)
+        key = self.api_key.get_secret_value()
+        return BflProvider(key, self.account, self.region, self.base_url, webhook, patience)

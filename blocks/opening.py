@@ -13,6 +13,7 @@ from prefect_aws.s3 import S3Bucket
 from blocks.bfl_credentials import BflCredentials
 from blocks.segmind_credentials import SegmindCredentials
 from tuneloop.errors import ConfigurationError
+from tuneloop.http.patience import RUN, Patience
 from tuneloop.providers.provider import Provider
 from tuneloop.storage.local_directory import LocalDirectory
 from tuneloop.storage.s3 import S3Store, client_config
@@ -56,23 +57,24 @@ def _s3_client(block: S3Bucket, slug: str) -> Any:
         raise ConfigurationError(f"block {slug} gives no S3 client: {error}") from None
 
 
-def open_provider(slug: str) -> Provider:
+def open_provider(slug: str, patience: Patience = RUN) -> Provider:
     """Open an account at a provider.
 
     Args:
         slug: Slug of a credentials block.
+        patience: How long the provider is waited for.
 
     Raises:
         ConfigurationError: There is no such block, or it is of another kind.
     """
-    return open_account(slug)[0]
+    return open_account(slug, patience)[0]
 
 
-def open_account(slug: str) -> tuple[Provider, Limits]:
+def open_account(slug: str, patience: Patience = RUN) -> tuple[Provider, Limits]:
     """Open an account at a provider, with what it may spend. Raises `ConfigurationError` as `open_provider`."""
     block = _load(slug, _CREDENTIALS)
     if isinstance(block, SegmindCredentials | BflCredentials):
-        return block.get_client(), block.spending.limits
+        return block.get_client(patience), block.spending.limits
     raise ConfigurationError(f"block {slug} holds no provider's credentials; name one of {_CREDENTIALS}")
 
 

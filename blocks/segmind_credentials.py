@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from blocks.spending_guard import SpendingGuard
 from tuneloop.hints.address import check_path
+from tuneloop.http.patience import RUN, Patience
 from tuneloop.providers.segmind import BASE_URL, SegmindProvider
 from tuneloop.values.training import check_label
 
@@ -59,6 +60,6 @@ class SegmindCredentials(Block):
     def _is_a_label(cls, value: str) -> str:
         return check_label(value)
 
-    def get_client(self) -> SegmindProvider:
+    def get_client(self, patience: Patience = RUN) -> SegmindProvider:
         """A client of this account."""
-        return SegmindProvider(self.api_key.get_secret_value(), self.account, self.base_url)
+        return SegmindProvider(self.api_key.get_secret_value(), self.account, self.base_url, patience)

@@ -23,11 +23,10 @@ from urllib3.util import Retry
 
 from tuneloop.clock import Deadline
 from tuneloop.errors import LinkExpired, ProviderError, ProviderUnavailable, TuneloopError, UnexpectedAnswer
+from tuneloop.http.patience import RUN, Patience
 from tuneloop.redaction import excerpt, guard_http_logs
 from tuneloop.request_body import BodyUntil, PaidBody, StreamedBody, TooLate
 
-CONNECT_TIMEOUT_S = 10.0
-READ_TIMEOUT_S = 60.0
 RETRY_AFTER_LIMIT_S = 30
 CHUNK_BYTES = 1 << 20
 
@@ -107,6 +106,7 @@ class Transport:
         base_url: Where its API lives; the key is sent nowhere else.
         key_header: Name and value of the header that carries the key.
         error_for: Maps an answer that is no success to an error.
+        patience: How long it is waited for.
     """
 
     def __init__(
@@ -115,19 +115,21 @@ class Transport:
         base_url: str,
         key_header: tuple[str, str],
         error_for: Callable[[Answer], ProviderError],
+        patience: Patience = RUN,
     ) -> None:
         guard_http_logs()
         self.provider = provider
         self.base_url = base_url.rstrip("/")
         self._key_header = key_header
         self._error_for = error_for
+        self._patience = patience
         self.exchanges = 0
         """Requests that were made, without the library's own repetitions."""
         self.clock_offset_s: float | None = None
         """Seconds by which the API's clock is ahead of ours, to the second; None before it was heard."""
         self._session = _session(
             Retry(
-                total=3,
+                total=patience.tries - 1,
                 allowed_methods={"GET", "HEAD"},
                 # 429 only with a Retry-After: without one, asking at once makes it worse.
                 status_forcelist={500, 502, 503, 504},
@@ -233,7 +235,7 @@ class Transport:
                 headers=sent,
                 stream=True,
                 allow_redirects=False,
-                timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
+                timeout=(self._patience.connect_s, self._patience.read_s),
             )
         with answer:
             if answer.status_code not in accept:
@@ -250,10 +252,10 @@ class Transport:
     ) -> Answer:
         self.exchanges += 1
         # The library takes the time-out for connecting for every piece of a body too, and lines stand still.
-        connect_s = READ_TIMEOUT_S if "data" in parts else CONNECT_TIMEOUT_S
+        connect_s = self._patience.read_s if "data" in parts else self._patience.connect_s
         with self._mapped_errors(url):
             response = session.request(
-                method, url, allow_redirects=False, timeout=(connect_s, READ_TIMEOUT_S), **parts
+                method, url, allow_redirects=False, timeout=(connect_s, self._patience.read_s), **parts
             )
             answer = self._read(response)
         if answer.status not in accept:

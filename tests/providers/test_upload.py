@@ -22,6 +22,7 @@ from tuneloop.errors import (
     RequestRefused,
     UnexpectedAnswer,
 )
+from tuneloop.http.patience import Patience
 from tuneloop.providers.segmind import SegmindProvider
 from tuneloop.providers.segmind_errors import error_for
 
@@ -197,12 +198,9 @@ def test_storage_that_cannot_be_reached_is_named_and_not_the_api_nor_the_address
     assert SECRET not in str(caught.value)
 
 
-def test_line_that_stands_still_for_longer_than_connecting_may_take_is_waited_for(
-    storage: Storage, upload: Callable[[], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(transport, "CONNECT_TIMEOUT_S", 0.2)
+def test_line_that_stands_still_for_longer_than_connecting_may_take_is_waited_for(storage: Storage) -> None:
     storage.stands_still_s = 1.0
-    upload()
+    SegmindProvider(KEY, base_url=storage.url, patience=Patience(connect_s=0.2)).upload(Zip())
     assert len(storage.bodies) == 1
 
 

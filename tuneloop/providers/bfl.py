@@ -21,6 +21,7 @@ from tuneloop.errors import (
     RequestRefused,
     UnexpectedAnswer,
 )
+from tuneloop.http.patience import RUN, Patience
 from tuneloop.providers.bfl_body import finetune_body
 from tuneloop.providers.bfl_errors import error_for
 from tuneloop.providers.picture import picture_of, refused_after_acceptance
@@ -65,6 +66,7 @@ class BflProvider(Provider):
         region: Where its fine-tunes live; part of the account's identity.
         base_url: Another address of the API, for the emulator or a proxy.
         webhook: Address and secret that BFL is told to call, None for none.
+        patience: How long it is waited for.
     """
 
     name: ClassVar[str] = "bfl"
@@ -89,9 +91,12 @@ class BflProvider(Provider):
         region: Region = "us1",
         base_url: str | None = None,
         webhook: tuple[str, str | None] | None = None,
+        patience: Patience = RUN,
     ) -> None:
         self.account = Account(provider=self.name, label=f"{account}-{region}")
-        self._transport = Transport(self.name, base_url or region_url(region), ("x-key", api_key), error_for)
+        self._transport = Transport(
+            self.name, base_url or region_url(region), ("x-key", api_key), error_for, patience
+        )
         self._webhook = webhook
 
     @property

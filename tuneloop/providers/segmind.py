@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tuneloop.clock import Deadline
 from tuneloop.errors import ConfigurationError, ProviderUnavailable, RateLimited, UnexpectedAnswer
+from tuneloop.http.patience import RUN, Patience
 from tuneloop.providers.linked_file import LinkedFile
 from tuneloop.providers.provider import Archive, Capabilities, Provider, WeightsSource
 from tuneloop.providers.segmind_errors import error_for
@@ -82,6 +83,7 @@ class SegmindProvider(Provider):
         api_key: The account's key.
         account: The user's label for the account.
         base_url: Where the API lives; another address is for the emulator or a proxy.
+        patience: How long it is waited for.
     """
 
     name: ClassVar[str] = "segmind"
@@ -97,9 +99,15 @@ class SegmindProvider(Provider):
         takes_trainings="no: its documentation calls fine-tuning deprecated; models trained before still render",
     )
 
-    def __init__(self, api_key: str, account: str = "default", base_url: str = BASE_URL) -> None:
+    def __init__(
+        self,
+        api_key: str,
+        account: str = "default",
+        base_url: str = BASE_URL,
+        patience: Patience = RUN,
+    ) -> None:
         self.account = Account(provider=self.name, label=account)
-        self._transport = Transport(self.name, base_url, ("x-api-key", api_key), error_for)
+        self._transport = Transport(self.name, base_url, ("x-api-key", api_key), error_for, patience)
         self._inference = SegmindInference(
             self._transport, lambda job_id: self._details(job_id)[0].slug, self._expect_host
         )
