@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from prefect.blocks.core import Block
-from pydantic import Field, SecretStr, field_validator
+from pydantic import ConfigDict, Field, SecretStr, field_validator
 
+from blocks.checked_fields import ApiAddress, ApiKey, HostName
 from blocks.spending_guard import SpendingGuard
 from tuneloop.hints.address import check_path
 from tuneloop.http.patience import RUN, Patience
@@ -17,20 +18,30 @@ from tuneloop.values.training import check_label
 class BflCredentials(Block):
     """API key of one BFL account, for fine-tuning FLUX.1 pro and rendering with it."""
 
+    # A key that is refused is not shown.
+    model_config = ConfigDict(hide_input_in_errors=True)
+
     _block_type_name: ClassVar[str | None] = "BFL Credentials"
     _block_type_slug: ClassVar[str | None] = "bfl-credentials"
     _description: ClassVar[str | None] = (
         "API key of one BFL account, for fine-tuning FLUX.1 pro and rendering with it."
     )
 
-    api_key: SecretStr = Field(description="The key from BFL's dashboard.")
+    api_key: ApiKey = Field(description="The key from BFL's dashboard.")
     region: Literal["us1", "eu1"] = Field(
         default="us1",
         description="Where fine-tunes are made and used; a fine-tune lives in one region only. "
         "Part of every training's identity.",
     )
-    base_url: str | None = Field(
-        default=None, description="Another address of the API. Set it only for the emulator or a proxy."
+    base_url: ApiAddress | None = Field(
+        default=None,
+        description="Another address of the API. Set it only for the emulator or a proxy. "
+        "Plain http is taken for this machine only.",
+    )
+    storage_hosts: list[HostName] = Field(
+        default=[],
+        description="Hosts at which the provider hands out files, such as cdn.example.com, beside those that are "
+        "known. The key is not sent there. Add one when an error names it.",
     )
     account: str = Field(
         default="default",
@@ -54,7 +65,7 @@ class BflCredentials(Block):
         description="What this account may spend. Beyond it a training is held until a person approves it.",
     )
 
-    @field_validator("base_url", "webhook_url")
+    @field_validator("webhook_url")
     @classmethod
     def _is_an_address(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("https://", "http://")):
@@ -76,4 +87,5 @@ class BflCredentials(Block):
         secret = self.webhook_secret.get_secret_value() if self.webhook_secret else None
         webhook = (self.webhook_url, secret) if self.webhook_url else None
         key = self.api_key.get_secret_value()
-        return BflProvider(key, self.account, self.region, self.base_url, webhook, patience)
+        hosts = tuple(self.storage_hosts)
+        return BflProvider(key, self.account, self.region, self.base_url, webhook, patience, hosts)

@@ -9,6 +9,7 @@ from botocore.exceptions import BotoCoreError
 from prefect.blocks.core import Block
 from prefect.filesystems import LocalFileSystem
 from prefect_aws.s3 import S3Bucket
+from pydantic import ValidationError
 
 from blocks.bfl_credentials import BflCredentials
 from blocks.segmind_credentials import SegmindCredentials
@@ -84,9 +85,25 @@ def _load(slug: str, expected: str) -> Block:
         raise ConfigurationError(f"{slug!r} is no block's slug; write {expected}")
     try:
         return Block.load(slug, _sync=True)  # type: ignore[call-arg, return-value]
+    except RuntimeError as error:
+        # Prefect's own error says only that it is invalid; what it was raised from shows what was put in.
+        if not isinstance(error.__cause__, ValidationError):
+            raise
+        raise ConfigurationError(f"block {slug} cannot be used: {_faults(error.__cause__)}") from None
+    except ValidationError as error:
+        raise ConfigurationError(f"block {slug} cannot be used: {_faults(error)}") from None
     except ValueError as error:
         if "Unable to find" not in str(error):
             raise ConfigurationError(f"block {slug} cannot be read: {error}") from None
         raise ConfigurationError(
             f"there is no block {slug}; make it in the Prefect UI under Blocks, or name another ({expected})"
         ) from None
+
+
+def _faults(error: ValidationError) -> str:
+    """Which fields are wrong and why, never what they hold."""
+    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    return "; ".join(
+        f"{'.'.join(map(str, fault['loc'])) or 'the block'}: {fault['msg'].removeprefix('Value error, ')}"
+        for fault in faults
+    )

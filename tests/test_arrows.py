@@ -20,7 +20,7 @@ INNER: dict[str, set[str]] = {
     "http": {"errors", "redaction"},
     "request_body": {"errors", "clock"},
     "transport": {"errors", "redaction", "clock", "request_body", "http"},
-    "public_file": {"errors", "transport"},
+    "public_file": {"errors", "http", "transport"},
     "storage": {"errors", "redaction", "values", "clock"},
     "sources": {"errors", "values", "storage", "public_file"},
     "dataset": {"errors", "values", "storage", "turning"},
@@ -160,7 +160,8 @@ def test_only_transport_and_the_emulators_control_import_requests() -> None:
         for file in files("tuneloop")
         if any(name.split(".")[0] in {"requests", "httpx"} for name in imports(file))
     }
-    assert users == {"tuneloop/transport.py", "tuneloop/emulator/control.py"}
+    http = {f"tuneloop/http/{name}.py" for name in ("answer", "bodies", "failures", "sessions")}
+    assert users == {"tuneloop/transport.py", "tuneloop/emulator/control.py", *http}
 
 
 def test_evaluation_knows_the_interface_only_and_nothing_knows_the_emulator() -> None:

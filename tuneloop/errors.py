@@ -129,11 +129,7 @@ class ProviderError(TuneloopError):
 
 
 class ProviderUnavailable(ProviderError):
-    """The provider did not answer, or answered 5xx; asking again may help."""
-
-
-class RateLimited(ProviderUnavailable):
-    """Too many requests: this one was not accepted.
+    """The provider did not answer, or answered 5xx; asking again may help.
 
     Args:
         reason: One sentence: what failed and what to do.
@@ -144,6 +140,10 @@ class RateLimited(ProviderUnavailable):
     def __init__(self, reason: str, *, retry_after_s: float | None = None, **details: object) -> None:
         self.retry_after_s = retry_after_s
         super().__init__(reason, **details)  # type: ignore[arg-type]
+
+
+class RateLimited(ProviderUnavailable):
+    """Too many requests: this one was not accepted."""
 
 
 class LinkExpired(ProviderUnavailable):

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tuneloop.errors import DatasetError, ProviderError, ProviderUnavailable, RequestRefused
-from tuneloop.transport import Answer, Transport
+from tuneloop.http.answer import Answer
+from tuneloop.transport import Transport
 
 
 class PublicFile:

@@ -13,8 +13,9 @@ from contextlib import AbstractContextManager, ExitStack, closing, contextmanage
 from typing import Any
 
 from tuneloop.errors import LinkExpired, ProviderUnavailable, RateLimited, UnexpectedAnswer
+from tuneloop.http.answer import StreamedAnswer
 from tuneloop.providers.provider import SourceChanged, WeightsSource
-from tuneloop.transport import StreamedAnswer, Transport
+from tuneloop.transport import Transport
 
 _PART = 206
 _NO_SUCH_RANGE = 416
