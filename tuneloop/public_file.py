@@ -20,7 +20,7 @@ class PublicFile:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._transport = Transport("the dataset's server", url, ("x-none", ""), self._refused)
+        self._transport = Transport("the dataset's server", url, None, self._refused)
 
     def head(self) -> tuple[int, str | None]:
         """Size in bytes and ETag. Raises `DatasetError` where HEAD is not answered as a provider needs it."""

@@ -46,7 +46,7 @@ class Transport:
     Args:
         provider: Its name, for errors.
         base_url: Where its API lives; the key is sent nowhere else, and in clear to this machine only.
-        key_header: Name and value of the header that carries the key; an empty value for no key.
+        key_header: Name and value of the header that carries the key; None where there is no key.
         error_for: Maps an answer that is no success to an error.
         patience: How long it is waited for.
         secrets: What must not be shown of an answer, beside the key.
@@ -59,7 +59,7 @@ class Transport:
         self,
         provider: str,
         base_url: str,
-        key_header: tuple[str, str],
+        key_header: tuple[str, str] | None,
         error_for: Callable[[Answer], ProviderError],
         patience: Patience = RUN,
         secrets: tuple[str, ...] = (),
@@ -67,12 +67,11 @@ class Transport:
         guard_http_logs()
         self.provider = provider
         self.base_url = base_url.rstrip("/")
-        name, key = key_header
-        if key:
+        self._key_header: dict[str, str] = {}
+        if key_header is not None:
             self.base_url = _checked(check_api_address, base_url, f"the base URL of {provider}")
-            key = _checked(check_key, key, f"the API key of {provider}")
-        self._key_header = (name, key)
-        self._secrets = (key, *secrets)
+            self._key_header[key_header[0]] = _checked(check_key, key_header[1], f"the API key of {provider}")
+        self._secrets = (*self._key_header.values(), *secrets)
         self._error_for = error_for
         self._patience = patience
         self.exchanges = 0
@@ -102,7 +101,7 @@ class Transport:
         Raises:
             ProviderError: The mapped error for every other answer.
         """
-        url, parts = self.base_url + path, {"headers": dict([self._key_header]), **parts}
+        url, parts = self.base_url + path, {"headers": self._key_header, **parts}
         if method in {"GET", "HEAD"}:
             answer = self._asked(method, url, accept, limit_bytes, **parts)
         else:
@@ -119,7 +118,7 @@ class Transport:
             ProviderError: As mapped; what is neither `RequestRefused` nor `RateLimited` is ambiguous.
         """
         guarded = BodyUntil(body, deadline)
-        headers = dict([self._key_header, ("Content-Type", "application/json"), ("Connection", "close")])
+        headers = {**self._key_header, "Content-Type": "application/json", "Connection": "close"}
         url = self.base_url + path
         with new_session() as session:
             try:

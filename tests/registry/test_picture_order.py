@@ -92,7 +92,7 @@ def test_picture_is_told_of_asked_for_once_and_kept(
     with Image.open(file) as picture:
         assert {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp"}[str(picture.format)] == file.suffix
     assert names_in(folder) == [file.name] == [f"robot-0001-seed7{file.suffix}"]
-    assert provider._transport._key_header[1] not in screen.getvalue()
+    assert emulator.api_key not in screen.getvalue()
 
 
 def test_suffix_follows_what_arrives_and_other_suffixes_stay(
