@@ -13,7 +13,7 @@ import pytest
 
 from tests.http.speaking import Reply, saying, speaking
 from tuneloop.clock import Deadline
-from tuneloop.errors import NotAtProvider, ProviderUnavailable, UnexpectedAnswer
+from tuneloop.errors import ProviderUnavailable, RequestRefused, UnexpectedAnswer
 from tuneloop.http.patience import Patience
 from tuneloop.providers.segmind import SegmindProvider
 from tuneloop.providers.segmind_errors import error_for
@@ -60,23 +60,26 @@ def dripping(start: bytes, piece: bytes) -> Reply:
     return reply
 
 
+REFUSALS = ["404 No\r\nX-None: 0", "302 There\r\nLocation: /there", "400 No\r\nContent-Type: application/json"]
+
+
 @pytest.mark.usefixtures("memory")
-def test_refusal_that_unpacks_to_much_is_a_refusal_and_takes_no_memory() -> None:
-    with speaking(saying("404 No", BOMB, "Content-Encoding: gzip")) as server:
+@pytest.mark.parametrize("status", REFUSALS)
+def test_refusal_that_unpacks_to_much_is_a_refusal_and_takes_no_memory(status: str) -> None:
+    with speaking(saying(status, BOMB, "Content-Encoding: gzip")) as server:
         transport = Transport("the dataset's server", server.url, None, error_for)
-        with pytest.raises(NotAtProvider):
+        with pytest.raises(RequestRefused):
             transport.get(server.url)
-        with pytest.raises(NotAtProvider), transport.open_answer(server.url, {}):
+        with pytest.raises(RequestRefused), transport.open_answer(server.url, {}):
             pytest.fail("it was refused")
 
 
 @pytest.mark.usefixtures("memory")
+@pytest.mark.parametrize("status", REFUSALS)
 @pytest.mark.parametrize("head", ["Content-Length: 999999999999", "X-None: 0"])
-def test_refusal_without_an_end_is_a_refusal(head: str) -> None:
-    with (
-        speaking(endless(f"HTTP/1.1 404 No\r\n{head}\r\n\r\n", bytes(65536))) as server,
-        pytest.raises(NotAtProvider),
-    ):
+def test_refusal_without_an_end_is_a_refusal(status: str, head: str) -> None:
+    reply = endless(f"HTTP/1.1 {status}\r\n{head}\r\n\r\n", bytes(65536))
+    with speaking(reply) as server, pytest.raises(RequestRefused):
         provider(server.url).jobs()
 
 

@@ -122,9 +122,16 @@ class _NoNetrc(AuthBase):
         return request
 
 
+class _Session(requests.Session):
+    """Knows no redirects. Even where it may not follow one, the library reads its whole body into memory."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002
+        return None
+
+
 def new_session() -> requests.Session:
     """A session that honours proxies and certificate bundles of the environment, and no ~/.netrc."""
-    session = requests.Session()
+    session = _Session()
     session.auth = _NoNetrc()
     session.headers["Accept-Encoding"] = "gzip"
     adapter = _Once()
