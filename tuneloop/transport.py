@@ -16,9 +16,17 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from tuneloop.clock import Deadline
-from tuneloop.errors import ConfigurationError, LinkExpired, ProviderError, ProviderUnavailable, TuneloopError
+from tuneloop.errors import (
+    ConfigurationError,
+    LinkExpired,
+    ProviderError,
+    ProviderUnavailable,
+    TuneloopError,
+    UnexpectedAnswer,
+)
 from tuneloop.http.addresses import check_api_address, check_key
-from tuneloop.http.answer import Answer, StreamedAnswer, read_answer
+from tuneloop.http.answer import Answer, StreamedAnswer, read_answer, size_in
+from tuneloop.http.bodies import is_packed
 from tuneloop.http.failures import configuration_fault, is_proxied, outage, proxy_of
 from tuneloop.http.patience import RUN, Patience
 from tuneloop.http.repeating import repeated
@@ -166,8 +174,7 @@ class Transport:
             Size in bytes (None where the server does not say) and the chunks.
         """
         with self.open_answer(url, {}) as answer:
-            length = answer.headers.get("content-length", "")
-            yield (int(length) if length.isdecimal() else None), answer.chunks
+            yield size_in(answer.headers), answer.chunks
 
     @contextmanager
     def open_answer(
@@ -201,7 +208,15 @@ class Transport:
 
     def _chunks(self, response: requests.Response) -> Iterator[bytes]:
         with self._mapped_errors(response.url):
-            yield from response.raw.stream(CHUNK_BYTES, decode_content=False)
+            for number, chunk in enumerate(response.raw.stream(CHUNK_BYTES, decode_content=False)):
+                if number == 0 and is_packed(chunk, response.headers.get("content-encoding", "")):
+                    raise UnexpectedAnswer(
+                        "the file came packed as gzip (Content-Encoding), though it was asked for as it is; "
+                        "a server or proxy on the way packs it",
+                        provider=self.provider,
+                        status=response.status_code,
+                    )
+                yield chunk
 
     def _asked(self, *request: Any, **parts: Any) -> Answer:
         """Send a GET or HEAD, again where trouble may pass."""

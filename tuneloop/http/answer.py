@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from tuneloop.errors import UnexpectedAnswer
 from tuneloop.http.bodies import BodyRefused, read_up_to, unpacked
 from tuneloop.redaction import excerpt
 
+_SIZE = re.compile(r"[0-9]{1,18}")
 REFUSAL_BYTES = 64 << 10
 """What is read of an answer that is no success: enough to say why."""
 
@@ -68,6 +70,12 @@ class Answer:
             raise UnexpectedAnswer(
                 "the answer should be JSON and is not; check the base URL", **self.details
             ) from None
+
+
+def size_in(headers: Mapping[str, str]) -> int | None:
+    """The Content-Length, None where there is none that can be one."""
+    text = headers.get("content-length", "")
+    return int(text) if _SIZE.fullmatch(text) else None
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import requests
 
 _PIECE_BYTES = 1 << 16
 _GZIP = b"\x1f\x8b"
+_SPELLINGS = ("gzip", "x-gzip")
 
 
 class BodyRefused(Exception):
@@ -35,6 +36,11 @@ def read_up_to(response: requests.Response, limit_bytes: int, *, cut: bool = Fal
     return b"".join(pieces)[:limit_bytes]
 
 
+def is_packed(data: bytes, encoding: str) -> bool:
+    """Tell whether a body is said to be gzip and is: some proxies unpack it and keep the header."""
+    return encoding.strip().lower() in _SPELLINGS and data.startswith(_GZIP)
+
+
 def unpacked(data: bytes, encoding: str, limit_bytes: int, *, cut: bool = False) -> bytes:
     """Undo a body's Content-Encoding.
 
@@ -47,12 +53,10 @@ def unpacked(data: bytes, encoding: str, limit_bytes: int, *, cut: bool = False)
     Raises:
         BodyRefused: It is packed in another way, is broken, or is larger than the limit.
     """
-    encoding = encoding.strip().lower()
-    # Some proxies unpack a body and keep the header.
-    if encoding in {"", "identity"} or (encoding in {"gzip", "x-gzip"} and not data.startswith(_GZIP)):
-        return data
-    if encoding not in {"gzip", "x-gzip"}:
+    if encoding.strip().lower() not in {"", "identity", *_SPELLINGS}:
         raise BodyRefused(f"it is packed as {encoding[:40]!r} (Content-Encoding), which was not asked for")
+    if not is_packed(data, encoding):
+        return data
     unpacker = zlib.decompressobj(wbits=31)
     try:
         found = unpacker.decompress(data, limit_bytes + 1)
