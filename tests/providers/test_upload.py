@@ -61,6 +61,8 @@ class Storage:
     """The API key that came with each PUT."""
     stands_still_s: float = 0.0
     """How long a PUT that succeeds is not read on, once `MIDDLE` bytes of it have come."""
+    head: int = 200
+    """Status of the answer to whoever asks how large the zip is."""
     refuses: int | None = None
     """Status of the answer to whoever asks for an address."""
 
@@ -83,7 +85,7 @@ def running() -> Iterator[Storage]:
             self.answer(storage.refuses or 200, json.dumps({"presigned_url": signed, "s3_url": address}))
 
         def do_HEAD(self) -> None:
-            self.send_response(200)
+            self.send_response(storage.head)
             self.send_header("Content-Length", str(len(storage.bodies[-1])))
             self.end_headers()
 
@@ -201,6 +203,15 @@ def test_line_that_stands_still_for_longer_than_connecting_may_take_is_waited_fo
     storage.stands_still_s = 1.0
     SegmindProvider(KEY, base_url=storage.url, patience=Patience(connect_s=0.2)).upload(Zip())
     assert len(storage.bodies) == 1
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 500, 501])
+def test_storage_that_does_not_tell_the_size_has_taken_the_zip(
+    storage: Storage, upload: Callable[[], None], status: int
+) -> None:
+    storage.head = status
+    upload()
+    assert storage.addresses == 1
 
 
 def test_key_never_leaves_for_the_storage(storage: Storage, upload: Callable[[], None]) -> None:
