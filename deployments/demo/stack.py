@@ -113,9 +113,13 @@ def running_stack(folder: Path, store: StoreKind, provider: str = "segmind") -> 
 
 
 def _environment(folder: Path, server_url: str, store_slug: str) -> dict[str, str]:
+    temporary = folder / "tmp"
+    temporary.mkdir(exist_ok=True)
     return clean_environment(
         {
             "PREFECT_HOME": str(folder / "prefect"),
+            # Prefect's worker keeps its copies in one folder of the temporary folder, whoever else has made it.
+            "TMPDIR": str(temporary),
             "PREFECT_API_URL": f"{server_url}/api",
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",

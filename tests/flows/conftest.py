@@ -18,7 +18,7 @@ from blocks.spending_guard import SpendingGuard
 from deployments.demo.stack import Stack, running_stack
 from tests.conftest import draw_pictures
 from tests.flows.bill import Bill
-from tests.flows.runs import wish_for
+from tests.flows.runs import PROGRAMS, wish_for
 from tuneloop.emulator import EmulatorControl, Progress, running_emulator
 from tuneloop.ledger import Ledger
 
@@ -34,7 +34,9 @@ def stack(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory)
     with chdir(pytestconfig.rootpath), running_stack(folder, "local") as running, quick:
         os.environ["TUNELOOP_POLL_INTERVAL_S"] = "0.2"
         spend_freely("default")
+        PROGRAMS.append(running.processes)
         yield running
+        PROGRAMS.remove(running.processes)
 
 
 def spend_freely(name: str) -> None:
