@@ -40,8 +40,13 @@ class Processes:
         self._started: dict[str, subprocess.Popen[bytes]] = {}
         self._watcher: subprocess.Popen[str] | None = None
 
-    def start(self, name: str, *module_and_arguments: str) -> int:
+    def start(self, name: str, *module_and_arguments: str, python: str = sys.executable) -> int:
         """Start `python -m …` in the background, with its output in `<name>.log`.
+
+        Args:
+            name: What to call it.
+            *module_and_arguments: What follows `-m`.
+            python: The interpreter.
 
         Returns:
             Its process id.
@@ -49,7 +54,7 @@ class Processes:
         with (self._logs / f"{name}.log").open("ab") as log, interrupts_deferred():
             # The arguments are our own.
             process = subprocess.Popen(  # noqa: S603
-                [sys.executable, "-m", *module_and_arguments],
+                [python, "-m", *module_and_arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
