@@ -3,9 +3,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
+BOTH_MINORS := tests/flows/test_held.py tests/flows/test_undecided.py tests/browser/test_held_run.py tests/browser/test_undecided_run.py
 CLIP_TORCH ?= torch==2.13.0 torchvision==0.28.0
 
-.PHONY: help setup demo test test-clip test-live crash-test bench-sensor bench-data bench-gate check format lock browser screenshots clean
+.PHONY: help setup demo test test-prefect38 test-clip test-live crash-test bench-sensor bench-data bench-gate check format lock browser screenshots clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
@@ -34,6 +35,19 @@ screenshots: setup browser ## Keep pictures of the UI in screenshots/
 
 test-live: setup ## Run the provider contract on a real service (LIVE=segmind SEGMIND_API_KEY=…)
 	@LIVE=$${LIVE:-nobody} $(BIN)/python -m pytest tests/contract -rs $(ARGS)
+
+test-prefect38: setup browser .venv-prefect38/.ready ## Test forms and waiting runs on Prefect 3.8, and on 3.8 beside 3.9
+	@echo "Prefect 3.8" && .venv-prefect38/bin/python -m pytest $(BOTH_MINORS) $(ARGS)
+	@echo "Server 3.8, client 3.9" && SERVER_PYTHON=.venv-prefect38/bin/python $(BIN)/python -m pytest $(BOTH_MINORS) $(ARGS)
+	@echo "Server 3.9, client 3.8" && SERVER_PYTHON=$(BIN)/python .venv-prefect38/bin/python -m pytest $(BOTH_MINORS) $(ARGS)
+
+.venv-prefect38/.ready: constraints.txt constraints-prefect38.txt pyproject.toml
+	@echo "Setting up .venv-prefect38"
+	@$(PYTHON) -m venv --clear .venv-prefect38
+	@for file in constraints.txt constraints-prefect38.txt; do \
+		.venv-prefect38/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $$file || exit 1; done
+	@.venv-prefect38/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
 
 test-clip: .venv-clip/.ready ## Test the scores with a CLIP model, beside a torch of their own
 	@.venv-clip/bin/python -m pytest tests/scoring/clip $(ARGS)
@@ -71,4 +85,4 @@ lock: setup ## Renew constraints.txt from pyproject.toml
 		--no-emit-index-url --no-header --no-annotate pyproject.toml -o constraints.txt
 
 clean: ## Remove what setup, demo and tests have made
-	@rm -rf .venv .venv-clip .demo .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf .venv .venv-prefect38 .venv-clip .demo .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -9,11 +9,11 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.input import RunInput
 from prefect.input.run_input import Keyset, keyset_from_base_key
 from prefect.logging import get_run_logger
-from prefect.runtime import deployment
 from pydantic import Field
 
 from flows.desk import Desk
 from flows.forms import answer_to, ask
+from flows.waiting import cannot_suspend
 from tuneloop.clock import now
 from tuneloop.doubt import record_id
 from tuneloop.errors import RequestRefused, TrainingHeld
@@ -105,10 +105,10 @@ def give_up(desk: Desk, training: Training, held: Held, reason: str) -> None:
 
 
 def _ask(client: SyncPrefectClient, keys: Keyset, form: type[Answer], question: str, held: Held) -> None:
-    if deployment.id is None:
+    if (why_not := cannot_suspend()) is not None:
         raise TrainingHeld(
-            f"{held.name} is held: {held.reason}. This run has no deployment, so it cannot ask anybody: raise the "
-            "limit in the credentials block, or start the run from a deployment and answer there"
+            f"{held.name} is held: {held.reason}. This run cannot ask anybody, for {why_not}: raise the limit in "
+            "the credentials block, or start the model's own deployment and answer there"
         )
     ask(client, keys, form, question, f"Held, a person decides: {held.reason}. Press Resume")
 

@@ -8,12 +8,12 @@ from prefect.client.orchestration import get_client
 from prefect.input import RunInput
 from prefect.input.run_input import keyset_from_base_key
 from prefect.logging import get_run_logger
-from prefect.runtime import deployment
 from pydantic import Field
 
 from flows.desk import Desk
 from flows.forms import answer_to, ask
 from flows.telling import tell_model
+from flows.waiting import cannot_suspend
 from tuneloop.promotion import answer
 from tuneloop.reasons import LONGEST_REASON
 from tuneloop.values.records import Decision, RunFile
@@ -40,7 +40,7 @@ def decided_by_a_person(desk: Desk, run: RunFile, question: Decision) -> Decisio
         The decision, or None where this run has no page that could ask: `tuneloop decide` answers then.
     """
     tell_model("undecided", run, question)
-    if deployment.id is None:
+    if cannot_suspend() is not None:
         get_run_logger().warning("%s Decide with: %s (or --reject)", question.why, run.answer_command)
         return None
     with get_client(sync_client=True) as client:

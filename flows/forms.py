@@ -40,10 +40,15 @@ def ask(client: SyncPrefectClient, keys: Keyset, form: type[RunInput], question:
         sentence: What the run's state says meanwhile.
     """
     described = form.with_initial_data(description=question)
-    # The form first: a run that stands still for an answer must have something to be answered.
-    if _stored(client, keys["schema"]) is None:
-        described.save(keys, UUID(str(flow_run.id)))
-    suspend(client, sentence, keys)
+
+    def save() -> None:
+        if _stored(client, keys["schema"]) is None:
+            described.save(keys, UUID(str(flow_run.id)))
+
+    # Before: a run that stands still for an answer must have something to be answered. And after: a server of
+    # Prefect 3.9 deletes the inputs of a run that it suspends.
+    save()
+    suspend(client, sentence, keys, once_suspended=save)
 
 
 def _stored(client: SyncPrefectClient, key: str) -> str | None:

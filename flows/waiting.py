@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NoReturn
@@ -71,7 +72,21 @@ def _next_look(sensor: Sensor) -> str:
     return f"{SENSOR_FLOW} looks next at {sensor.next_look:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def suspend(client: SyncPrefectClient, message: str, form: Keyset | None = None) -> NoReturn:
+def cannot_suspend() -> str | None:
+    """Say why Prefect cannot suspend this run, None where it can."""
+    if flow_run.parent_flow_run_id is not None:
+        return "Prefect does not suspend a run that another flow has called"
+    if deployment.id is None:
+        return "this run has no deployment that could start it again"
+    return None
+
+
+def suspend(
+    client: SyncPrefectClient,
+    message: str,
+    form: Keyset | None = None,
+    once_suspended: Callable[[], None] | None = None,
+) -> NoReturn:
     """Suspend this run with a sentence that its page shows, and leave the process.
 
     `suspend_flow_run` takes no message, and its default key lets a run that has been resumed once sleep no
@@ -81,6 +96,7 @@ def suspend(client: SyncPrefectClient, message: str, form: Keyset | None = None)
         client: The server.
         message: What the run waits for.
         form: Where a saved form is that a person fills in to resume the run; None where nobody is asked.
+        once_suspended: Called when the server has suspended the run, before this process ends.
     """
     state: State[None] = Suspended(message=message, pause_key=uuid4().hex)
     if form is not None:
@@ -89,14 +105,16 @@ def suspend(client: SyncPrefectClient, message: str, form: Keyset | None = None)
     if answer.status != SetStateStatus.ACCEPT:
         reason = getattr(answer.details, "reason", None) or answer.status.value
         raise RuntimeError(f"Prefect did not let the run suspend: {reason}; retry the run")
+    if once_suspended is not None:
+        once_suspended()
     get_run_logger().info("Suspended. %s", message)
     raise Pause(state=answer.state or state)
 
 
 def _sensor(client: SyncPrefectClient, store_slug: str) -> Sensor:
     """Find an active schedule of the sensor that covers a store."""
-    if deployment.id is None:
-        return Sensor(missing="this run has no deployment that could start it again")
+    if (reason := cannot_suspend()) is not None:
+        return Sensor(missing=reason)
     flows = FlowFilter(name=FlowFilterName(any_=[SENSOR_FLOW]))
     covering = [
         item

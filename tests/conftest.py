@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import io
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +24,8 @@ from tuneloop.values.records import RunFile
 from tuneloop.values.segmind_recipes import FluxLoraRecipe
 from tuneloop.values.training import TrainingIdentity
 
+SERVER_PYTHON = os.environ.get("SERVER_PYTHON", sys.executable)
+"""Interpreter of the Prefect server: `make test-prefect38` tries a server of another minor version."""
 WITH_INSTALLATION = {"browser", "crash", "demo", "flows", "webhooks"}
 """Folders whose tests share a Prefect server and a worker, which take long to start."""
 

@@ -57,7 +57,7 @@ def play(stack: Stack, name: str, parameters: dict[str, Any], tell: Tell) -> Out
     paid = _paid(stack)
     started = time.monotonic()
     with get_client(sync_client=True) as client:
-        run = _watch(client, _start(client, MODEL_DEPLOYMENT, parameters), tell)
+        run = _watch(client, stack, _start(client, MODEL_DEPLOYMENT, parameters), tell)
     return _outcome(stack, name, run, _paid(stack) - paid, time.monotonic() - started)
 
 
@@ -76,7 +76,7 @@ def _start(client: SyncPrefectClient, deployment: str, parameters: dict[str, Any
     )
 
 
-def _watch(client: SyncPrefectClient, run: FlowRun, tell: Tell) -> FlowRun:
+def _watch(client: SyncPrefectClient, stack: Stack, run: FlowRun, tell: Tell) -> FlowRun:
     """Follow a run to its end. Asks the sensor to look now, so that nobody waits for its next minute."""
     until = time.monotonic() + _RUN_LIMIT_S
     told, asked_at = "", 0.0
@@ -94,6 +94,7 @@ def _watch(client: SyncPrefectClient, run: FlowRun, tell: Tell) -> FlowRun:
                 tick = _start(client, SENSOR_DEPLOYMENT, {})
                 _until_ended(client, tick)
                 asked_at = time.monotonic()
+        stack.processes.check()
         time.sleep(0.3)
     raise ProgramFailed(f"run {run.name} has not ended after {_RUN_LIMIT_S} s; it says: {told}")
 

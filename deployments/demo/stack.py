@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ class Stack:
         emulator: Controls of the emulated provider.
         store_slug: Slug of its store's block.
         credentials_slug: Slug of its account's block.
+        server_python: Interpreter of the Prefect server, which may have another Prefect.
     """
 
     folder: Path
@@ -46,11 +48,13 @@ class Stack:
     emulator: EmulatorControl
     store_slug: str
     credentials_slug: str
+    server_python: str = sys.executable
 
     def start_server(self) -> None:
         """Start the Prefect server and wait until it answers."""
         port = self.server_url.rpartition(":")[2]
-        self.processes.start("server", "prefect", "server", "start", "--host", "127.0.0.1", "--port", port)
+        command = ("prefect", "server", "start", "--host", "127.0.0.1", "--port", port)
+        self.processes.start("server", *command, python=self.server_python)
         self.processes.wait_until("server", lambda: answers(f"{self.server_url}/api/health"))
 
     def start_worker(self) -> None:
@@ -78,13 +82,16 @@ def fresh_folder(folder: Path) -> Path:
 
 
 @contextmanager
-def running_stack(folder: Path, store: StoreKind, provider: str = "segmind") -> Iterator[Stack]:
+def running_stack(
+    folder: Path, store: StoreKind, provider: str = "segmind", server_python: str = sys.executable
+) -> Iterator[Stack]:
     """Start everything below one folder, and end it all afterwards.
 
     Args:
         folder: An empty folder for everything that is kept.
         store: Which kind of artifact store.
         provider: Which provider is emulated.
+        server_python: Interpreter of the Prefect server.
     """
     server_port, emulator_port = free_port(), free_port()
     server_url = f"http://127.0.0.1:{server_port}"
@@ -92,7 +99,7 @@ def running_stack(folder: Path, store: StoreKind, provider: str = "segmind") -> 
     environment = _environment(folder, server_url, slug)
     processes = Processes(folder / "logs", environment)
     emulator = EmulatorControl(f"http://127.0.0.1:{emulator_port}")
-    stack = Stack(folder, processes, server_url, emulator, slug, f"{provider}-credentials/default")
+    stack = Stack(folder, processes, server_url, emulator, slug, f"{provider}-credentials/default", server_python)
     settings = {PREFECT_API_URL: f"{server_url}/api", PREFECT_HOME: folder / "prefect"}
     try:
         processes.start(
@@ -113,9 +120,13 @@ def running_stack(folder: Path, store: StoreKind, provider: str = "segmind") -> 
 
 
 def _environment(folder: Path, server_url: str, store_slug: str) -> dict[str, str]:
+    temporary = folder / "tmp"
+    temporary.mkdir(exist_ok=True)
     return clean_environment(
         {
             "PREFECT_HOME": str(folder / "prefect"),
+            # Prefect's worker keeps its copies in one folder of the temporary folder, whoever else has made it.
+            "TMPDIR": str(temporary),
             "PREFECT_API_URL": f"{server_url}/api",
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",

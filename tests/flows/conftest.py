@@ -16,9 +16,9 @@ from blocks.opening import open_store
 from blocks.segmind_credentials import SegmindCredentials
 from blocks.spending_guard import SpendingGuard
 from deployments.demo.stack import Stack, running_stack
-from tests.conftest import draw_pictures
+from tests.conftest import SERVER_PYTHON, draw_pictures
 from tests.flows.bill import Bill
-from tests.flows.runs import wish_for
+from tests.flows.runs import PROGRAMS, wish_for
 from tuneloop.emulator import EmulatorControl, Progress, running_emulator
 from tuneloop.ledger import Ledger
 
@@ -31,10 +31,16 @@ def stack(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory)
     folder = tmp_path_factory.mktemp("installation")
     # A heartbeat would keep every run that is started in this process for a second more.
     quick = temporary_settings(updates={PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None})
-    with chdir(pytestconfig.rootpath), running_stack(folder, "local") as running, quick:
+    with (
+        chdir(pytestconfig.rootpath),
+        running_stack(folder, "local", server_python=SERVER_PYTHON) as running,
+        quick,
+    ):
         os.environ["TUNELOOP_POLL_INTERVAL_S"] = "0.2"
         spend_freely("default")
+        PROGRAMS.append(running.processes)
         yield running
+        PROGRAMS.remove(running.processes)
 
 
 def spend_freely(name: str) -> None:

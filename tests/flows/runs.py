@@ -15,6 +15,7 @@ from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
 from prefect.client.schemas.objects import Log, State
 from prefect.states import Scheduled
 
+from deployments.demo.processes import Processes
 from flows.retrain_model import retrain_model
 from flows.watch_trainings import watch_trainings
 
@@ -23,6 +24,9 @@ SENSOR = "watch-trainings/every-minute"
 LOOK = "/finetune/request/details"
 SUBMIT = "/finetune/request/submit"
 RENDER = "/v1/flux-dev-finetuned"
+
+PROGRAMS: list[Processes] = []
+"""What the runs rely on; a program of it that has died is named instead of waited for."""
 
 _PATIENCE_S = 120
 _PAUSE_S = 0.2
@@ -73,7 +77,7 @@ def wait_for(run: UUID, name: str) -> State[Any]:
         while (state := _state(client, run)).name != name:
             assert not state.is_final(), f"{state.name} instead of {name}: {state.message}"
             assert time.monotonic() < until, f"still {state.name} instead of {name}: {state.message}"
-            time.sleep(_PAUSE_S)
+            _pause()
     return state
 
 
@@ -82,7 +86,13 @@ def wait_until(what: str, condition: Callable[[], bool]) -> None:
     until = time.monotonic() + _PATIENCE_S
     while not condition():
         assert time.monotonic() < until, f"waited in vain until {what}"
-        time.sleep(_PAUSE_S)
+        _pause()
+
+
+def _pause() -> None:
+    for programs in PROGRAMS:
+        programs.check()
+    time.sleep(_PAUSE_S)
 
 
 def nudge_sensor() -> State[Any]:
