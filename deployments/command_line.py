@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 import typer
 
 from deployments import model_commands
-from tuneloop.errors import TuneloopError
+from deployments.server_address import is_address, send_events, trouble_with_server, use_server
+from tuneloop.errors import ConfigurationError, TuneloopError
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown"
@@ -57,6 +58,7 @@ def emulator(
 @app.command()
 def deploy() -> None:
     """Check every deployment file, then deploy prefect.yaml and deployments/*.yaml."""
+    use_server()
     from deployments.server_ready import deploy_all, prepare_server  # noqa: PLC0415 - as above
 
     prepare_server()
@@ -71,6 +73,7 @@ def automations(
     ] = None,
 ) -> None:
     """Create or renew Prefect automations: notices of failed, held and overdue trainings, help for dead runs."""
+    use_server()
     from deployments.automations import create_automations  # noqa: PLC0415 - as above
 
     for name in create_automations(notify):
@@ -94,6 +97,7 @@ def webhooks(
     show: Annotated[bool, typer.Option("--show", help="Print what to paste where, and end.")] = False,
 ) -> None:
     """Take providers' webhooks as hints: what is recorded is what their API says."""
+    use_server(emits=not show)
     if show:
         from rich.console import Console  # noqa: PLC0415 - as above
 
@@ -152,6 +156,9 @@ def plan(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the plans to this file.")] = None,
 ) -> None:
     """Tell what a deployment would submit if it ran now, why, and at what price. Nothing is written or sent."""
+    if not file.is_file():
+        raise ConfigurationError(f"there is no file {file}")
+    use_server()
     import json  # noqa: PLC0415 - as above
 
     from rich.console import Console  # noqa: PLC0415 - as above
@@ -169,7 +176,7 @@ def plan(
 
 @app.command()
 def status(
-    store: Annotated[str | None, typer.Option(help="The store's block; TUNELOOP_STORE without it.")] = None,
+    store: model_commands.StoreOrAddress = None,
     credentials: Annotated[
         list[str] | None, typer.Option(help="An account's block; all of the server's without it.")
     ] = None,
@@ -177,8 +184,13 @@ def status(
 ) -> None:
     """List what is in flight, held, or paid and followed by nobody, and what each model has spent.
 
-    Ends with 1 where a person has something to look at.
+    Ends with 1 where a person has something to look at. With an address, only what the store knows is told.
     """
+    if store and is_address(store):
+        from deployments.show_store import show_store  # noqa: PLC0415 - as above
+
+        sys.exit(show_store(store, json_file))
+    use_server()
     import json  # noqa: PLC0415 - as above
 
     from rich.console import Console  # noqa: PLC0415 - as above
@@ -208,6 +220,7 @@ def adopt(
     store: Annotated[str | None, typer.Option(help="The store's block; TUNELOOP_STORE without it.")] = None,
 ) -> None:
     """Take in a fine-tune that was made elsewhere: its weights, an evaluation, a champion. Nothing is trained."""
+    use_server(emits=True)
     from flows.adopt_model import adopt_model  # noqa: PLC0415 - as above
     from tuneloop.settings import Settings  # noqa: PLC0415 - as above
 
@@ -238,6 +251,14 @@ def main() -> None:
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        trouble = trouble_with_server(error)
+        if trouble is None:
+            raise
+        typer.echo(f"tuneloop: {trouble}", err=True)
+        sys.exit(2)
+    finally:
+        send_events()
 
 
 if __name__ == "__main__":

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deployments.server_address import is_address, use_server
+from tuneloop.errors import ConfigurationError
+
 if TYPE_CHECKING:
     from tuneloop.ledger import Ledger
 
@@ -17,10 +20,19 @@ _WHO = "a person, at the command line"
 
 Model = Annotated[str, typer.Argument(help="Name of the model.")]
 Store = Annotated[str | None, typer.Option(help="The store's block; TUNELOOP_STORE without it.")]
+StoreOrAddress = Annotated[
+    str | None,
+    typer.Option(help="The store's block, or its address: file:///… or s3://…; TUNELOOP_STORE without it."),
+]
 Number = Annotated[int | None, typer.Option(help="Number of an earlier champion; the champion without it.")]
 
 
-def _ledger(store: str | None) -> Ledger:
+def _ledger(store: str | None, *, emits: bool = False) -> Ledger:
+    if store and is_address(store):
+        raise ConfigurationError(
+            f"{store}: this command needs the store's block; an address will do for models, pull and status"
+        )
+    use_server(emits=emits)
     from blocks.opening import open_store  # noqa: PLC0415 - importing Prefect takes a second
     from tuneloop.ledger import Ledger  # noqa: PLC0415 - as above
     from tuneloop.settings import Settings  # noqa: PLC0415 - as above
@@ -28,23 +40,34 @@ def _ledger(store: str | None) -> Ledger:
     return Ledger(open_store(store or Settings().store))
 
 
+def _ledger_to_look_at(store: str | None) -> Ledger:
+    """The ledger of a store; one that is named by its address needs no Prefect."""
+    if not store or not is_address(store):
+        return _ledger(store)
+    from deployments.store_address import store_at  # noqa: PLC0415 - as above
+    from tuneloop.ledger import Ledger  # noqa: PLC0415 - as above
+
+    return Ledger(store_at(store))
+
+
 @app.command()
 def models(
     model: Annotated[str | None, typer.Argument(help="A model's name: its champions, newest first.")] = None,
-    store: Store = None,
+    store: StoreOrAddress = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the same to this file.")] = None,
 ) -> None:
     """List every model with its champion: number, since when, why; or all champions of one model.
 
     Ends with 1 where a record cannot be read or a champion's weights are gone.
     """
+    ledger = _ledger_to_look_at(store)
     import json  # noqa: PLC0415 - as above
 
     from rich.console import Console  # noqa: PLC0415 - as above
 
     from deployments.show_models import show_models  # noqa: PLC0415 - as above
 
-    document, readable = show_models(_ledger(store), model, Console())
+    document, readable = show_models(ledger, model, Console())
     if json_file is not None:
         json_file.write_text(json.dumps(document, indent=1) + "\n")
     if not readable:
@@ -59,11 +82,11 @@ def rollback(
     store: Store = None,
 ) -> None:
     """Put an earlier champion back, under the next number. Nothing is trained, rendered or deleted."""
+    ledger = _ledger(store, emits=True)
     from flows.telling import tell_rolled_back  # noqa: PLC0415 - as above
     from tuneloop.model_pages import keep_model_page  # noqa: PLC0415 - as above
     from tuneloop.rollback import roll_back  # noqa: PLC0415 - as above
 
-    ledger = _ledger(store)
     done = roll_back(ledger, model, to, reason, _WHO)
     typer.echo(done.in_words)
     typer.echo(f"Page: {ledger.store.uri_of(keep_model_page(ledger, model))}")
@@ -86,11 +109,11 @@ def decide(
     store: Store = None,
 ) -> None:
     """Answer an undecided gate. The run that asks ends by the same answer."""
+    ledger = _ledger(store, emits=True)
     from flows.telling import tell_model  # noqa: PLC0415 - as above
     from tuneloop.deciding import decide_by_hand  # noqa: PLC0415 - as above
     from tuneloop.model_pages import keep_model_page  # noqa: PLC0415 - as above
 
-    ledger = _ledger(store)
     done = decide_by_hand(ledger, model, approve=approve, why=reason, who=_WHO, asker=run)
     report = done.decision.report
     if done.promotion is None:
@@ -107,17 +130,17 @@ def pull(
     model: Model,
     to: Annotated[Path | None, typer.Option(help="File or folder; the current folder without it.")] = None,
     number: Number = None,
-    store: Store = None,
+    store: StoreOrAddress = None,
     *,
     force: Annotated[bool, typer.Option("--force", help="Replace another file of this name.")] = False,
 ) -> None:
     """Copy a champion's weights into a file, which appears only when its sha256 is right."""
+    ledger = _ledger_to_look_at(store)
     from rich.console import Console  # noqa: PLC0415 - as above
 
     from deployments.pull_model import pull_model  # noqa: PLC0415 - as above
     from tuneloop.champion import champion_of  # noqa: PLC0415 - as above
 
-    ledger = _ledger(store)
     promotion = champion_of(ledger, model, number)
     typer.echo(pull_model(ledger.store, promotion, to, Console(stderr=True), overwrite=force))
 
@@ -135,13 +158,13 @@ def generate(
     store: Store = None,
 ) -> None:
     """Render one picture with the champion. The provider bills it; it is asked for once."""
+    ledger = _ledger(store)
     from rich.console import Console  # noqa: PLC0415 - as above
 
     from blocks.opening import open_account  # noqa: PLC0415 - as above
     from deployments.generate_picture import generate_picture  # noqa: PLC0415 - as above
     from tuneloop.champion import champion_of  # noqa: PLC0415 - as above
 
-    ledger = _ledger(store)
     promotion = champion_of(ledger, model, number)
     console = Console(stderr=True)
     typer.echo(generate_picture(ledger, promotion, prompt, seed, out, image, open_account, console))

@@ -1,0 +1,87 @@
+"""The Prefect server that the commands speak to. None of them starts a temporary one."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from tuneloop.errors import ConfigurationError
+
+_NAME = "PREFECT_API_URL"
+_LONGEST_SENDING_S = 15
+
+
+def use_server(*, emits: bool = False) -> None:
+    """Refuse to go on without a Prefect server, before Prefect is imported or anything is written.
+
+    Args:
+        emits: Whether the command has events of its own to send. Without, none are sent: Prefect would tell its
+            server of each block that is opened, and keep every command waiting for that.
+
+    Raises:
+        ConfigurationError: No server is named.
+    """
+    # Where a place may name a server, Prefect itself says whether it does; that takes a second.
+    if not any(_may_name_a_server()) or server_url() is None:
+        raise ConfigurationError(
+            f"{_NAME} is not set, so there is no Prefect server to speak to. "
+            f"Start one with `prefect server start`, then `prefect config set {_NAME}=http://127.0.0.1:4200/api`"
+        )
+    if not emits:
+        from prefect.events.clients import NullEventsClient  # noqa: PLC0415 - importing Prefect takes a second
+        from prefect.events.worker import EventsWorker  # noqa: PLC0415 - as above
+
+        EventsWorker.set_client_override(NullEventsClient)
+
+
+def send_events() -> None:
+    """Let a command's events go out. Prefect does so too while Python ends, but complains that it has to."""
+    if "prefect.events.worker" not in sys.modules:
+        return
+    from prefect.events.worker import EventsWorker  # noqa: PLC0415 - as above
+
+    # Prefect's own way to look whether there is one; its `instance()` would make it.
+    if EventsWorker._instances:  # noqa: SLF001
+        sending = threading.Thread(target=EventsWorker.instance().wait_until_empty, daemon=True)
+        sending.start()
+        sending.join(_LONGEST_SENDING_S)
+
+
+def server_url() -> str | None:
+    """Address of the server's API, None where none is named."""
+    from prefect.settings import get_current_settings  # noqa: PLC0415 - as above
+
+    return get_current_settings().api.url or None
+
+
+def trouble_with_server(error: Exception) -> str | None:
+    """Say in one line that the server does not answer or refuses; None for an error that says something else."""
+    import httpx  # noqa: PLC0415 - only where something has gone wrong
+
+    if not isinstance(error, httpx.HTTPError):
+        return None
+    place = urlsplit(server_url() or "")
+    server = f"the Prefect server at {place.hostname}:{place.port or place.scheme}"
+    if isinstance(error, httpx.HTTPStatusError):
+        return f"{server} answers {error.response.status_code} to {error.request.url.path}; see its log"
+    return f"{server} does not answer ({error or type(error).__name__}); start it, or correct {_NAME}"
+
+
+def is_address(store: str) -> bool:
+    """Tell an address from a block's slug."""
+    return "://" in store
+
+
+def _may_name_a_server() -> Iterator[bool]:
+    """Go through the places where Prefect looks for its server, without importing Prefect."""
+    yield any(name.upper() in {_NAME, "PREFECT_PROFILE", "PREFECT_PROFILES_PATH"} for name in os.environ)
+    yield Path(os.environ.get("PREFECT_HOME") or "~/.prefect", "profiles.toml").expanduser().is_file()
+    yield Path("prefect.toml").is_file()
+    for file, sign in ((".env", "PREFECT_"), ("pyproject.toml", "[TOOL.PREFECT")):
+        with suppress(OSError, UnicodeError):
+            yield sign in Path(file).read_text(encoding="utf-8").upper()
