@@ -11,6 +11,7 @@ from prefect.logging import disable_run_logger
 
 from blocks.opening import open_provider, open_store
 from deployments.webhooks.accounts import hook_accounts
+from deployments.webhooks.connections import receiver_config
 from deployments.webhooks.server import Installation, webhook_app
 from flows.telling import tell_changes
 from flows.waking import wake
@@ -21,7 +22,6 @@ from tuneloop.storage.store import Store
 from tuneloop.watching import Tick
 
 _LOG = logging.getLogger("tuneloop.webhooks")
-_CONNECTIONS = 200
 
 
 def serve_webhooks(stores: list[str], credentials: list[str], host: str, port: int) -> None:
@@ -46,16 +46,7 @@ def serve_webhooks(stores: list[str], credentials: list[str], host: str, port: i
     _LOG.info(
         "listening on http://%s:%d for %s; `tuneloop webhooks --show` prints the addresses", host, port, names
     )
-    # The access log would hold the paths, and they are secrets.
-    config = uvicorn.Config(
-        webhook_app(installation),
-        host=host,
-        port=port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        limit_concurrency=_CONNECTIONS,
-    )
+    config = receiver_config(webhook_app(installation), host, port)
     # What the sensor says in its run's log has no run here.
     with disable_run_logger():
         uvicorn.Server(config).run()

@@ -5,8 +5,10 @@ from __future__ import annotations
 from rich.console import Console
 
 from deployments.webhooks.accounts import HookAccount, hook_accounts
+from deployments.webhooks.patience import Patience
 from tuneloop.errors import ConfigurationError
 from tuneloop.hints.address import address_of
+from tuneloop.hints.keeping import KEPT_FOR
 
 
 def show_addresses(credentials: list[str], public_url: str, console: Console) -> None:
@@ -28,7 +30,9 @@ def show_addresses(credentials: list[str], public_url: str, console: Console) ->
         lines += [f"  {line}" for line in _STEPS[account.account.provider](account, address)]
         console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
     console.print(
-        "Keep an address secret: whoever knows it can make the receiver look and take notes, and nothing else.",
+        "Keep an address secret: whoever knows it can make the receiver look, up to "
+        f"{Patience().questions_per_minute} times a minute, and take notes that are deleted after "
+        f"{KEPT_FOR.days} days, and nothing else.",
         soft_wrap=True,
     )
     if not public_url.startswith("https://"):
