@@ -17,6 +17,8 @@ class OneAnswer:
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
+    status_of_head: int | None = None
+    """What HEAD is answered with, where that is something else."""
     seen: list[str] = field(default_factory=list)
     """Method and path of every request."""
 
@@ -37,7 +39,8 @@ def one_answer() -> Iterator[OneAnswer]:
                 self.send_response_only(100)
                 self.end_headers()
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            self.send_response(found.status)
+            other = found.status_of_head if self.command == "HEAD" else None
+            self.send_response(other or found.status)
             for name, value in found.headers.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(found.body)))

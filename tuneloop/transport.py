@@ -23,6 +23,7 @@ from urllib3.util import Retry
 
 from tuneloop.clock import Deadline
 from tuneloop.errors import LinkExpired, ProviderError, ProviderUnavailable, TuneloopError, UnexpectedAnswer
+from tuneloop.public_peer import check_peers
 from tuneloop.redaction import excerpt, guard_http_logs
 from tuneloop.request_body import BodyUntil, PaidBody, StreamedBody, TooLate
 
@@ -195,6 +196,10 @@ class Transport:
     def get(self, url: str, *, accept: tuple[int, ...] = (200,)) -> Answer:
         """GET of a foreign address; the key is not sent."""
         return self._exchange(self._session, "GET", url, accept)
+
+    def only_public_peers(self) -> None:
+        """Refuse to connect to an address that is not public, from now on."""
+        check_peers(self._session)
 
     def head(self, url: str, *, accept: tuple[int, ...] = (200,)) -> Answer:
         """HEAD of a foreign address; the key is not sent."""

@@ -123,6 +123,8 @@ def _environment(folder: Path, server_url: str, store_slug: str) -> dict[str, st
             "PREFECT_WORKER_QUERY_SECONDS": "1",
             "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "0.5",
             "TUNELOOP_STORE": store_slug,
+            # A dataset may be tried that lies on this machine.
+            "TUNELOOP_ALLOW_PRIVATE_ADDRESSES": "true",
             "PYTHONUNBUFFERED": "1",
         }
     )
