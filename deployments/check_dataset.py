@@ -21,6 +21,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from deployments.terminal import shown
 from tuneloop.dataset.captions import CaptionRule
 from tuneloop.dataset.dataset_checks import megabytes
 from tuneloop.dataset.scan import Preflight, preflight
@@ -131,7 +132,7 @@ def show_check(found: Preflight, recipe: type[RecipeFields], console: Console) -
     ):
         if findings:
             console.print(_table(f"{_number(len(findings), title)}", colour, findings))
-    console.print(_summary(found, recipe), highlight=False)
+    console.print(shown(_summary(found, recipe)))
 
 
 def exit_code(found: Preflight, *, strict: bool) -> int:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
-from rich.text import Text
 
+from deployments.terminal import shown
 from tuneloop.picture_order import carry_out, picture_order
 from tuneloop.providers.provider import Provider
 from tuneloop.values.records import Promotion
@@ -42,7 +42,7 @@ def generate_picture(
     chosen = secrets.randbelow(_SEEDS) if seed is None else seed
     order = picture_order(promotion, prompt, seed=chosen, out=out, image=image)
     provider = provider_for(promotion.credentials)
-    console.print(Text(order.in_words), soft_wrap=True)
+    console.print(shown(order.in_words), soft_wrap=True)
     try:
         return carry_out(order, provider)
     except KeyboardInterrupt:

@@ -19,6 +19,7 @@ from tuneloop.storage.names import checked_marker, checked_name, checked_prefix,
 from tuneloop.storage.s3_answers import listed, of_an_object
 from tuneloop.storage.s3_body import BodyStream
 from tuneloop.storage.s3_errors import s3_refusals
+from tuneloop.storage.s3_logs import guard_s3_logs
 from tuneloop.storage.s3_multipart import MultipartUpload, cut
 from tuneloop.storage.s3_part import Place
 from tuneloop.storage.s3_upload import PAUSES_S, S3Upload, abort, begin, completed
@@ -38,11 +39,12 @@ _HELD = 8 << 20
 
 
 def client_config() -> Config:
-    """Settings of the boto3 client that an `S3Store` is given.
+    """Settings of the boto3 client that an `S3Store` is given. From here on boto3's log lines are guarded.
 
     Resending is safe: every write here is either conditional, or part of an upload that is completed once. Nothing
     is said of checksums: that is the user's, in the block or in boto3's own environment variables.
     """
+    guard_s3_logs()
     return Config(
         retries={"mode": "standard", "total_max_attempts": 4},
         connect_timeout=10,
