@@ -91,7 +91,7 @@ def test_bfl_is_told_by_the_block_and_its_secret_is_asked_for() -> None:
     )
     path = address.rpartition("/")[2]
     with get_client(sync_client=True) as client:
-        kept = client.read_block_documents_by_type("bfl-credentials")
+        kept = client.read_block_documents_by_type("bfl-credentials", include_secrets=False)
     assert not any(path in document.model_dump_json() for document in kept)
     page = shown("bfl-credentials/studio")
     assert "tells BFL this address" in page
