@@ -51,7 +51,7 @@ def check_peers(session: Any) -> None:
 
 
 def _checking(pool: Any) -> Any:
-    class Connection(pool.ConnectionCls):  # type: ignore[misc] - a class of the library, as the session has it
+    class Connection(pool.ConnectionCls):  # type: ignore[misc]  # the library's class that the session has
         def _new_conn(self) -> socket.socket:
             connected: socket.socket = super()._new_conn()
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from prefect_aws import AwsCredentials
 from pydantic import SecretStr
 
 from deployments.demo.s3_place import S3Place, store_block, wished_place
@@ -21,6 +22,7 @@ def test_server_keys_and_bucket_are_those_that_were_given(monkeypatch: pytest.Mo
         buckets = s3_client(endpoint, keys=(access_key, secret_key)).list_buckets()["Buckets"]
     assert "my-own-bucket" in [bucket["Name"] for bucket in buckets]
     assert first.bucket_name == "my-own-bucket"
+    assert isinstance(first.credentials, AwsCredentials)
     assert first.credentials.aws_access_key_id == access_key
     assert first.bucket_folder.startswith("demo-")
     assert first.bucket_folder != second.bucket_folder

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -67,14 +68,13 @@ def test_status_shows_states_reasons_and_a_providers_word_as_they_are(text: str)
 @pytest.mark.parametrize("text", HOSTILE)
 def test_models_and_errors_are_shown_as_they_are(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     summary = ModelSummary.model_construct(
-        model=text, number=1, since=None, why=text, dataset_digest=None, sha256=None, rolled_back_to=None,
+        model=text, job=None, number=1, since=None, why=text, dataset_digest=None, sha256=None, rolled_back_to=None,
         readable=False, versions_judged=0,
     )  # fmt: skip
-    promotion = Promotion.model_construct(
-        number=1, at=datetime.now(UTC), rolled_back_to=None, why=text, who=text, key="0" * 64, generation=1,
-        account=Account(provider="segmind", label="default"), job_id=text, dataset_digest="0" * 64, sha256=None,
-        report=text, decision=text,
-    )  # fmt: skip
+    known: dict[str, Any] = {"number": 1, "at": datetime.now(UTC), "rolled_back_to": None, "generation": 1}
+    known |= dict.fromkeys(("key", "dataset_digest"), "0" * 64) | {"sha256": None}
+    known |= dict.fromkeys(("why", "who", "job_id", "report", "decision"), text)
+    promotion = Promotion.model_construct(account=Account(provider="segmind", label="default"), **known)
     sent = printed(_overview([summary]), _line_table(text, [promotion]), shown(text))
     assert not _OBEYED.search(sent)
     say(f"tuneloop: {text}\nand more", err=True)
