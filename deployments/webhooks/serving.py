@@ -19,6 +19,7 @@ from tuneloop.errors import ConfigurationError
 from tuneloop.ledger import Ledger
 from tuneloop.settings import Settings
 from tuneloop.storage.store import Store
+from tuneloop.values.shown_text import visible
 from tuneloop.watching import Tick
 
 _LOG = logging.getLogger("tuneloop.webhooks")
@@ -86,9 +87,16 @@ def _check(installation: Installation) -> None:
             )
 
 
+class _Visible(logging.Formatter):
+    """Shows what callers and providers have written, and lets a terminal obey none of it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(super().format(record))
+
+
 def _log_to_stderr() -> None:
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(_Visible("%(asctime)s %(levelname)s %(message)s"))
     _LOG.addHandler(handler)
     _LOG.setLevel(logging.INFO)
     _LOG.propagate = False

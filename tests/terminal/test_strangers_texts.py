@@ -68,8 +68,8 @@ def test_status_shows_states_reasons_and_a_providers_word_as_they_are(text: str)
 @pytest.mark.parametrize("text", HOSTILE)
 def test_models_and_errors_are_shown_as_they_are(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     summary = ModelSummary.model_construct(
-        model=text, job=None, number=1, since=None, why=text, dataset_digest=None, sha256=None, rolled_back_to=None,
-        readable=False, versions_judged=0,
+        model=text, job=None, number=1, since=None, why=text, dataset_digest=None, sha256=None,
+        rolled_back_to=None, readable=False, versions_judged=0,
     )  # fmt: skip
     known: dict[str, Any] = {"number": 1, "at": datetime.now(UTC), "rolled_back_to": None, "generation": 1}
     known |= dict.fromkeys(("key", "dataset_digest"), "0" * 64) | {"sha256": None}
