@@ -27,9 +27,10 @@ from tuneloop.dataset.dataset_checks import megabytes
 from tuneloop.dataset.scan import Preflight, preflight
 from tuneloop.dataset.sending import Sending
 from tuneloop.errors import ConfigurationError
-from tuneloop.values.findings import Finding, condensed, errors_in, printable, warnings_in
+from tuneloop.values.findings import Finding, condensed, errors_in, warnings_in
 from tuneloop.values.recipe_fields import RecipeFields
 from tuneloop.values.recipes import Recipe
+from tuneloop.values.shown_text import printable
 
 if TYPE_CHECKING:
     from tuneloop.sources.opening import Opened

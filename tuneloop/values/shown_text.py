@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 
-from tuneloop.values.findings import printable
-
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#|~!])")
 
 
+def printable(text: str) -> str:
+    """Spell what a terminal would obey, such as an escape character in a file's name, as a backslash escape."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii") for sign in text)
+
+
 def visible(text: str) -> str:
-    """Spell what a terminal would obey, such as an escape character in a provider's answer. Lines stay lines."""
+    """Spell a text so that it is printable, and let its lines be lines."""
     return "\n".join(printable(line) for line in text.split("\n"))
 
 
