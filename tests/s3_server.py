@@ -47,7 +47,10 @@ def s3_server() -> Iterator[str]:
 
 @contextmanager
 def server_that_checks_keys() -> Iterator[tuple[str, str, str]]:
-    """Run a server that knows one pair of keys and refuses all others. Yields endpoint, access key, secret key."""
+    """Run a server that knows one pair of keys and refuses all others. Yields endpoint, access key, secret key.
+
+    It knows no presigned addresses.
+    """
     with s3_server() as endpoint:
         reset = f"{endpoint}/moto-api/reset-auth"
         client = boto3.client(

@@ -13,7 +13,8 @@ import psutil
 import pytest
 from PIL import Image
 
-from tests.s3_server import s3_client, server_that_checks_keys
+from tests.s3_server import s3_client, s3_server
+from tests.storage.failing_proxy import failing_proxy
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -50,15 +51,14 @@ def test_demo_on_photographs_in_s3_pays_twice_for_three_runs_and_leaves_nothing_
     pictures = photographs(tmp_path / "my pictures")
     before = digests(pictures)
     report = tmp_path / "out.json"
-    with server_that_checks_keys() as (endpoint, access_key, secret_key):
-        done = demo_on_s3(
-            tmp_path, endpoint, access_key, secret_key, "--dataset", str(pictures), "--json", str(report)
-        )
+    with s3_server() as server, failing_proxy(server) as checking:
+        checking.access_key = "the-users-own-key"
+        options = ("--dataset", str(pictures), "--json", str(report))
+        done = demo_on_s3(tmp_path, checking.endpoint, *options)
         assert done.returncode == 0, done.stdout + done.stderr
         document = json.loads(report.read_text())
-        client = s3_client(endpoint, keys=(access_key, secret_key))
         for run in (document["runs"][0], document["runs"][2]):
-            assert_weights_are_in_s3(client, run["weights"])
+            assert_weights_are_in_s3(s3_client(server), run["weights"])
     assert document["store"].startswith("s3://my-own-bucket/demo-")
     assert [run["state"] for run in document["runs"]] == ["Completed", "Unchanged", "Completed"]
     assert [run["paid_trainings"] for run in document["runs"]] == [1, 0, 1]
@@ -69,13 +69,11 @@ def test_demo_on_photographs_in_s3_pays_twice_for_three_runs_and_leaves_nothing_
     assert not processes_of(tmp_path)
 
 
-def demo_on_s3(
-    folder: Path, endpoint: str, access_key: str, secret_key: str, *options: str
-) -> subprocess.CompletedProcess[str]:
+def demo_on_s3(folder: Path, endpoint: str, *options: str) -> subprocess.CompletedProcess[str]:
     keys = {
         "TUNELOOP_S3_ENDPOINT": endpoint,
-        "TUNELOOP_S3_ACCESS_KEY": access_key,
-        "TUNELOOP_S3_SECRET_KEY": secret_key,
+        "TUNELOOP_S3_ACCESS_KEY": "the-users-own-key",
+        "TUNELOOP_S3_SECRET_KEY": "the-users-own-secret",
         "TUNELOOP_S3_BUCKET": "my-own-bucket",
     }
     command = ["demo", "--exit", "--store", "s3", "--folder", str(folder / "demo"), *options]
