@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from deployments import model_commands
+from deployments.terminal import say
 from tuneloop.errors import TuneloopError
 
 app = typer.Typer(
@@ -221,7 +222,7 @@ def adopt(
         credentials=credentials or f"{provider}-credentials/default",
         return_state=True,
     )
-    typer.echo(state.message)
+    say(state.message)
     if not state.is_completed():
         sys.exit(1)
 
@@ -234,7 +235,7 @@ def main() -> None:
     try:
         app()
     except (TuneloopError, OSError, ValueError, RuntimeError) as error:
-        typer.echo(f"tuneloop: {error}", err=True)
+        say(f"tuneloop: {error}", err=True)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
