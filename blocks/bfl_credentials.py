@@ -48,8 +48,10 @@ class BflCredentials(Block):
         description="Your name for the account that pays. Two keys of one account carry the same name: "
         "it is part of every training's identity.",
     )
-    webhook_url: str | None = Field(
-        default=None, description="Address that BFL calls when a fine-tune has changed; left out, it calls nobody."
+    webhook_url: SecretStr | None = Field(
+        default=None,
+        description="Address that BFL calls when a fine-tune has changed; left out, it calls nobody. "
+        "It ends with webhook_path, so it is as secret.",
     )
     webhook_secret: SecretStr | None = Field(
         default=None, description="Secret that BFL shows with each call, so that it can be told from a forged one."
@@ -67,10 +69,13 @@ class BflCredentials(Block):
 
     @field_validator("webhook_url")
     @classmethod
-    def _is_an_address(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("https://", "http://")):
-            raise ValueError(f"an address must start with https:// or http://, not {value[:20]!r}")
-        return value.rstrip("/") if value else None
+    def _can_be_called(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        address = value.get_secret_value()
+        if not address.startswith(("https://", "http://")):
+            raise ValueError("webhook_url must start with https:// or http://")
+        return SecretStr(address.rstrip("/"))
 
     @field_validator("webhook_path")
     @classmethod
@@ -85,7 +90,7 @@ class BflCredentials(Block):
     def get_client(self, patience: Patience = RUN) -> BflProvider:
         """A client of this account in this region."""
         secret = self.webhook_secret.get_secret_value() if self.webhook_secret else None
-        webhook = (self.webhook_url, secret) if self.webhook_url else None
+        webhook = (self.webhook_url.get_secret_value(), secret) if self.webhook_url else None
         key = self.api_key.get_secret_value()
         hosts = tuple(self.storage_hosts)
         return BflProvider(key, self.account, self.region, self.base_url, webhook, patience, hosts)

@@ -10,6 +10,7 @@ import typer
 
 from deployments import model_commands
 from deployments.server_address import is_address, send_events, trouble_with_server, use_server
+from deployments.terminal import say
 from tuneloop.errors import ConfigurationError, TuneloopError
 
 app = typer.Typer(
@@ -234,7 +235,7 @@ def adopt(
         credentials=credentials or f"{provider}-credentials/default",
         return_state=True,
     )
-    typer.echo(state.message)
+    say(state.message)
     if not state.is_completed():
         sys.exit(1)
 
@@ -247,7 +248,7 @@ def main() -> None:
     try:
         app()
     except (TuneloopError, OSError, ValueError, RuntimeError) as error:
-        typer.echo(f"tuneloop: {error}", err=True)
+        say(f"tuneloop: {error}", err=True)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -255,7 +256,7 @@ def main() -> None:
         trouble = trouble_with_server(error)
         if trouble is None:
             raise
-        typer.echo(f"tuneloop: {trouble}", err=True)
+        say(f"tuneloop: {trouble}", err=True)
         sys.exit(2)
     finally:
         send_events()

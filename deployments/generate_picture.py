@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
-from rich.text import Text
 
+from deployments.terminal import shown
 from tuneloop.errors import ConfigurationError
 from tuneloop.image_budget import ImageBudget
 from tuneloop.ledger import Ledger
@@ -60,7 +60,7 @@ def generate_picture(
         )
     budget = ImageBudget(ledger, provider.account, limits)
     budget.check_price_of_images(order.settings)
-    console.print(Text(order.in_words(limits.price_of_picture(order.settings))), soft_wrap=True)
+    console.print(shown(order.in_words(limits.price_of_picture(order.settings))), soft_wrap=True)
     try:
         return carry_out(order, provider, lambda: budget.reserve_pictures(order.purpose, 1, order.settings))
     except KeyboardInterrupt:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deployments.server_address import is_address, use_server
+from deployments.terminal import say
 from tuneloop.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -88,8 +89,8 @@ def rollback(
     from tuneloop.rollback import roll_back  # noqa: PLC0415 - as above
 
     done = roll_back(ledger, model, to, reason, _WHO)
-    typer.echo(done.in_words)
-    typer.echo(f"Page: {ledger.store.uri_of(keep_model_page(ledger, model))}")
+    say(done.in_words)
+    say(f"Page: {ledger.store.uri_of(keep_model_page(ledger, model))}")
     if done.champion.rolled_back_to is not None:
         # Told again where a crash came between record and event: one id, one event.
         tell_rolled_back(done.champion)
@@ -117,10 +118,10 @@ def decide(
     done = decide_by_hand(ledger, model, approve=approve, why=reason, who=_WHO, asker=run)
     report = done.decision.report
     if done.promotion is None:
-        typer.echo(f"{model}: the champion stays.{f' Report: {ledger.store.uri_of(report)}' if report else ''}")
+        say(f"{model}: the champion stays.{f' Report: {ledger.store.uri_of(report)}' if report else ''}")
     else:
-        typer.echo(f"{model}: the challenger is champion no. {done.promotion.number} ({done.decision.why}).")
-        typer.echo(f"Page: {ledger.store.uri_of(keep_model_page(ledger, model))}")
+        say(f"{model}: the challenger is champion no. {done.promotion.number} ({done.decision.why}).")
+        say(f"Page: {ledger.store.uri_of(keep_model_page(ledger, model))}")
     # Its run tells the same, if it still is there: one id, one event.
     tell_model("promoted" if done.promotion else "rejected", done.run, done.decision)
 
@@ -142,7 +143,7 @@ def pull(
     from tuneloop.champion import champion_of  # noqa: PLC0415 - as above
 
     promotion = champion_of(ledger, model, number)
-    typer.echo(pull_model(ledger.store, promotion, to, Console(stderr=True), overwrite=force))
+    say(pull_model(ledger.store, promotion, to, Console(stderr=True), overwrite=force))
 
 
 @app.command()
@@ -167,4 +168,4 @@ def generate(
 
     promotion = champion_of(ledger, model, number)
     console = Console(stderr=True)
-    typer.echo(generate_picture(ledger, promotion, prompt, seed, out, image, open_account, console))
+    say(generate_picture(ledger, promotion, prompt, seed, out, image, open_account, console))

@@ -6,8 +6,8 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
+from deployments.terminal import shown
 from tuneloop.champion import ModelSummary, champions, summaries
 from tuneloop.deciding import open_questions
 from tuneloop.ledger import Ledger
@@ -37,14 +37,14 @@ def show_models(ledger: Ledger, model: str | None, console: Console) -> tuple[An
         line = champions(ledger, model)[::-1]
         console.print(_line_table(model, line))
         for run, question in open_questions(ledger, model):
-            console.print(Text(_asked(run, question)))
+            console.print(shown(_asked(run, question)))
         return {
             "store": store,
             "model": model,
             "champions": [item.model_dump(mode="json", exclude={"writer", "schema_number"}) for item in line],
         }, True
     found = summaries(ledger)
-    console.print(_overview(found) if found else Text(f"There are no models in {store}."))
+    console.print(_overview(found) if found else shown(f"There are no models in {store}."))
     document = {"store": store, "models": [item.model_dump(mode="json") for item in found]}
     return document, all(item.readable and not item.weights_problem for item in found)
 
@@ -57,10 +57,10 @@ def _overview(found: list[ModelSummary]) -> Table:
     number.no_wrap = since.no_wrap = True
     for item in found:
         table.add_row(
-            Text(item.model),
+            shown(item.model),
             str(item.number or ""),
             f"{item.since:%Y-%m-%d %H:%M}" if item.since else "",
-            Text("\n".join(_glance(item)), style="red" if item.weights_problem or not item.readable else ""),
+            shown("\n".join(_glance(item)), "red" if item.weights_problem or not item.readable else ""),
         )
     return table
 
@@ -91,11 +91,11 @@ def _asked(run: RunFile, question: Decision) -> str:
 
 
 def _line_table(model: str, line: list[Promotion]) -> Table:
-    table = Table("no.", "since (UTC)", "champion", title=f"Champions of {model}", show_lines=True)
+    table = Table("no.", "since (UTC)", "champion", title=shown(f"Champions of {model}"), show_lines=True)
     table.columns[1].no_wrap = True
     table.columns[2].overflow = "fold"
     for item in line:
-        table.add_row(str(item.number), f"{item.at:%Y-%m-%d %H:%M}", Text("\n".join(_lines(item))))
+        table.add_row(str(item.number), f"{item.at:%Y-%m-%d %H:%M}", shown("\n".join(_lines(item))))
     return table
 
 

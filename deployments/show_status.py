@@ -6,8 +6,10 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from blocks.opening import open_account, open_store
+from deployments.terminal import shown
 from deployments.webhooks.accounts import all_credentials
 from tuneloop.budget import Budget, Spending
 from tuneloop.clock import now
@@ -32,10 +34,10 @@ def show_status(store: str, credentials: list[str], console: Console) -> bool:
     """
     ledger = Ledger(open_store(store))
     stories = open_trainings(ledger)
-    console.print(_stories_table(stories) if stories else f"Nothing is in flight in {store}.")
+    console.print(_stories_table(stories) if stories else shown(f"Nothing is in flight in {store}."))
     lost = [f"{item.name}: job {item.job_id} beside {item.followed}" for item in doubles(ledger)]
     for line in lost:
-        console.print(f"[red]Paid twice:[/] {line}")
+        console.print(Text.assemble(("Paid twice: ", "red"), shown(line)))
     attention = bool(lost) or any(story.state in {"held", "undecided", "unreadable"} for story in stories)
     for slug in credentials or all_credentials():
         try:
@@ -43,7 +45,7 @@ def show_status(store: str, credentials: list[str], console: Console) -> bool:
             console.print(_spending_table(slug, ledger, provider, limits))
             attention |= _show_unowned(slug, unowned_jobs(ledger, provider), console)
         except TuneloopError as error:
-            console.print(f"[red]{slug}:[/] {error}")
+            console.print(Text.assemble(shown(f"{slug}: ", "red"), shown(str(error))))
             attention = True
     return attention
 
@@ -52,25 +54,24 @@ def _stories_table(stories: list[OpenTraining]) -> Table:
     table = Table("model", "job", "account", "state", "since (UTC)", "run", "note", title="In flight")
     for story in stories:
         colour = {"held": "yellow", "undecided": "yellow", "unreadable": "red"}.get(story.state, "")
-        state = f"[{colour}]{story.state}[/]" if colour else story.state
         table.add_row(
-            story.model,
-            story.job,
-            story.account,
-            state,
+            shown(story.model),
+            shown(story.job),
+            shown(story.account),
+            shown(story.state, colour),
             f"{story.since:%Y-%m-%d %H:%M}",
-            story.flow_run,
-            story.note,
+            shown(story.flow_run),
+            shown(story.note),
         )
     return table
 
 
 def _spending_table(slug: str, ledger: Ledger, provider: Provider, limits: Limits) -> Table:
     spending = Budget(ledger, provider.account, limits).spending(now().date())
-    table = Table("model", "trainings", "reserved", title=_title(slug, spending, limits))
+    table = Table("model", "trainings", "reserved", title=shown(_title(slug, spending, limits)))
     for row in spending_by_model(spending):
         money = dollars(row.cents) + (f" and {row.unpriced} without a known price" if row.unpriced else "")
-        table.add_row(row.model, str(row.trainings), money)
+        table.add_row(shown(row.model), str(row.trainings), money)
     return table
 
 
@@ -85,10 +86,11 @@ def _title(slug: str, spending: Spending, limits: Limits) -> str:
 
 def _show_unowned(slug: str, jobs: list[JobStatus], console: Console) -> bool:
     for job in jobs:
-        console.print(
-            f"[yellow]Followed by nobody:[/] {slug} has {job.name} ({job.word}), which no record knows. Take "
-            f"it in with: tuneloop adopt MODEL --credentials {slug} --id {job.job_id}"
+        told = (
+            f"{slug} has {job.name} ({job.word}), which no record knows. Take it in with: tuneloop adopt MODEL "
+            f"--credentials {slug} --id {job.job_id}"
         )
+        console.print(Text.assemble(("Followed by nobody: ", "yellow"), shown(told)))
     return bool(jobs)
 
 

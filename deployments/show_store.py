@@ -7,9 +7,9 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from deployments.store_address import store_at
+from deployments.terminal import shown
 from tuneloop.champion import ModelSummary, summaries
 from tuneloop.ledger import Ledger
 from tuneloop.status import OpenTraining, doubles, open_trainings
@@ -30,11 +30,11 @@ def show_store(address: str, json_file: Path | None) -> bool:
     ledger, console = Ledger(store_at(address)), Console()
     stories, paid_twice = open_trainings(ledger), doubles(ledger)
     lost = [f"{item.model}: {_problem(item)}" for item in summaries(ledger) if _problem(item)]
-    console.print(_table(stories) if stories else Text(f"Nothing is in flight in {address}."))
+    console.print(_table(stories) if stories else shown(f"Nothing is in flight in {address}."))
     for item in paid_twice:
-        console.print(Text(f"Paid twice: {item.name}: job {item.job_id} beside {item.followed}", "red"))
+        console.print(shown(f"Paid twice: {item.name}: job {item.job_id} beside {item.followed}", "red"))
     for line in lost:
-        console.print(Text(line, "red"), soft_wrap=True)
+        console.print(shown(line, "red"), soft_wrap=True)
     console.print("Spending, and jobs that nobody follows, need a Prefect server and its blocks: not looked at.")
     if json_file is not None:
         document = {
@@ -56,5 +56,5 @@ def _table(stories: list[OpenTraining]) -> Table:
     for item in stories:
         since = f"{item.since:%Y-%m-%d %H:%M}"
         cells = (item.model, item.job, item.account, item.state, since, item.flow_run, item.note)
-        table.add_row(*(Text(cell) for cell in cells))
+        table.add_row(*(shown(cell) for cell in cells))
     return table

@@ -20,6 +20,7 @@ from tuneloop.errors import RequestRefused, TrainingHeld
 from tuneloop.submission import price_of
 from tuneloop.training_state import Training
 from tuneloop.values.records import Abandoned, Held, RunFile
+from tuneloop.values.shown_text import in_markdown
 from tuneloop.values.spending import dollars
 
 _REJECT = "reject: give it up"
@@ -119,9 +120,10 @@ def _question(desk: Desk, run: RunFile, training: Training, held: Held) -> str:
         if held.kind == "uncertain"
         else "Nothing was sent and nothing is paid."
     )
+    reason = f"{held.reason[:1].upper()}{held.reason[1:]}"
     cents = price_of(desk.recipe(run), desk.limits)
     price = "a price that the provider does not publish" if cents is None else dollars(cents)
     return (
-        f"**{run.model}: training {training.name} is held. {held.reason[:1].upper()}{held.reason[1:]}.**\n\n"
+        f"**{run.model}: training {training.name} is held. {in_markdown(reason)}.**\n\n"
         f"{sent} It would cost {price} at {run.account.slug}, and stays held until you decide."
     )

@@ -31,6 +31,7 @@ from tuneloop.http.failures import configuration_fault, is_proxied, outage, prox
 from tuneloop.http.patience import RUN, Patience
 from tuneloop.http.repeating import repeated
 from tuneloop.http.sessions import Watch, new_session
+from tuneloop.public_peer import check_peers
 from tuneloop.redaction import guard_http_logs
 from tuneloop.request_body import BodyUntil, PaidBody, StreamedBody, TooLate
 
@@ -157,6 +158,10 @@ class Transport:
     def get(self, url: str, *, accept: tuple[int, ...] = (200,)) -> Answer:
         """GET of a foreign address; the key is not sent."""
         return self._asked("GET", url, accept)
+
+    def only_public_peers(self) -> None:
+        """Refuse to connect to an address that is not public, from now on."""
+        check_peers(self._session)
 
     def head(self, url: str, *, accept: tuple[int, ...] = (200,)) -> Answer:
         """HEAD of a foreign address; the key is not sent."""

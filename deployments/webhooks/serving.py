@@ -11,6 +11,7 @@ from prefect.logging import disable_run_logger
 
 from blocks.opening import open_provider, open_store
 from deployments.webhooks.accounts import hook_accounts
+from deployments.webhooks.connections import receiver_config
 from deployments.webhooks.server import Installation, webhook_app
 from flows.telling import tell_changes
 from flows.waking import wake
@@ -18,10 +19,10 @@ from tuneloop.errors import ConfigurationError
 from tuneloop.ledger import Ledger
 from tuneloop.settings import Settings
 from tuneloop.storage.store import Store
+from tuneloop.values.shown_text import visible
 from tuneloop.watching import Tick
 
 _LOG = logging.getLogger("tuneloop.webhooks")
-_CONNECTIONS = 200
 
 
 def serve_webhooks(stores: list[str], credentials: list[str], host: str, port: int) -> None:
@@ -46,16 +47,7 @@ def serve_webhooks(stores: list[str], credentials: list[str], host: str, port: i
     _LOG.info(
         "listening on http://%s:%d for %s; `tuneloop webhooks --show` prints the addresses", host, port, names
     )
-    # The access log would hold the paths, and they are secrets.
-    config = uvicorn.Config(
-        webhook_app(installation),
-        host=host,
-        port=port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        limit_concurrency=_CONNECTIONS,
-    )
+    config = receiver_config(webhook_app(installation), host, port)
     # What the sensor says in its run's log has no run here.
     with disable_run_logger():
         uvicorn.Server(config).run()
@@ -95,9 +87,16 @@ def _check(installation: Installation) -> None:
             )
 
 
+class _Visible(logging.Formatter):
+    """Shows what callers and providers have written, and lets a terminal obey none of it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(super().format(record))
+
+
 def _log_to_stderr() -> None:
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(_Visible("%(asctime)s %(levelname)s %(message)s"))
     _LOG.addHandler(handler)
     _LOG.setLevel(logging.INFO)
     _LOG.propagate = False

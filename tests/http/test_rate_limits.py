@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -13,26 +14,23 @@ from tuneloop.http.answer import Answer
 from tuneloop.http.rate_limits import seconds_until_allowed
 from tuneloop.providers import bfl_errors, segmind_errors
 
-IN_TEN_MINUTES = datetime.now(UTC) + timedelta(minutes=10)
-EPOCH = IN_TEN_MINUTES.timestamp()
+SPELLINGS: dict[str, Callable[[datetime], str]] = {
+    "seconds": lambda _: "600",
+    "seconds with a point": lambda _: "600.0",
+    "epoch": lambda at: f"{at.timestamp():.0f}",
+    "epoch in ms": lambda at: f"{at.timestamp() * 1e3:.0f}",
+    "epoch in us": lambda at: f"{at.timestamp() * 1e6:.0f}",
+    "epoch in ns": lambda at: f"{at.timestamp() * 1e9:.0f}",
+    "ISO 8601": lambda at: at.isoformat(),
+    "ISO 8601 without a zone": lambda at: at.strftime("%Y-%m-%d %H:%M:%S"),
+    "HTTP date": lambda at: format_datetime(at, usegmt=True),
+}
 
 
 @pytest.mark.parametrize("name", ["retry-after", "x-rate-limit-reset", "x-rate-limit-reset-at-utc"])
-@pytest.mark.parametrize(
-    "text",
-    [
-        "600",
-        "600.0",
-        f"{EPOCH:.0f}",
-        f"{EPOCH * 1e3:.0f}",
-        f"{EPOCH * 1e6:.0f}",
-        f"{EPOCH * 1e9:.0f}",
-        IN_TEN_MINUTES.isoformat(),
-        IN_TEN_MINUTES.strftime("%Y-%m-%d %H:%M:%S"),
-        format_datetime(IN_TEN_MINUTES, usegmt=True),
-    ],
-)
-def test_reset_is_read_in_any_unit(name: str, text: str) -> None:
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_reset_is_read_in_any_unit(name: str, spelling: str) -> None:
+    text = SPELLINGS[spelling](datetime.now(UTC) + timedelta(minutes=10))
     assert seconds_until_allowed({name: text}) == pytest.approx(600, abs=60)
 
 

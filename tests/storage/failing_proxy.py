@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,6 +37,8 @@ class Orders:
     """Which failure meets the next request of which kind (`PUT`, `GET`, `POST`, …); each happens once."""
     before: Callable[[str, str], None] | None = None
     """Called with method and path before a request is handed on."""
+    access_key: str | None = None
+    """Requests with another access key are refused, where there is one."""
     seen: list[str] = field(default_factory=list)
     """Method and path of every request, in order."""
 
@@ -84,6 +86,10 @@ class _Forwarding(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if self.orders.before:
             self.orders.before(self.command, self.path)
+        wanted = self.orders.access_key
+        if wanted and f"{wanted}/" not in self.headers.get("Authorization", "") + unquote(self.path):
+            self._answer(403, [], b"<Error><Code>InvalidAccessKeyId</Code></Error>")
+            return
         failure = self.orders.failure_of(self.command)
         self.close_connection = failure is not None
         if failure == "lose the request":

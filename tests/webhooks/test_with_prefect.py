@@ -81,7 +81,7 @@ def test_bfl_is_told_by_the_block_and_its_secret_is_asked_for() -> None:
     assert "webhook_secret" in page
     block = BflCredentials.load("studio")
     assert isinstance(block, BflCredentials)
-    block.webhook_url, block.webhook_secret = address, SecretStr("a long random word")
+    block.webhook_url, block.webhook_secret = SecretStr(address), SecretStr("a long random word")
     block.save("studio", overwrite=True)
     (account,) = hook_accounts(["bfl-credentials/studio"])
     assert (account.secret, account.told, account.account.slug) == (
@@ -89,6 +89,10 @@ def test_bfl_is_told_by_the_block_and_its_secret_is_asked_for() -> None:
         address,
         "bfl.studio-us1",
     )
+    path = address.rpartition("/")[2]
+    with get_client(sync_client=True) as client:
+        kept = client.read_block_documents_by_type("bfl-credentials", include_secrets=False)
+    assert not any(path in document.model_dump_json() for document in kept)
     page = shown("bfl-credentials/studio")
     assert "tells BFL this address" in page
     assert "a long random word" not in page + repr(account)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NoReturn
@@ -94,8 +94,12 @@ class LocalDirectory(Store):
     def written(self, prefix: str) -> Iterator[tuple[str, datetime]]:
         """Every name that starts with `prefix`, with its time of writing. See `Store.written`."""
         for name in self.names(prefix):
-            with suppress(FileNotFoundError):  # deleted since it was listed
-                yield name, datetime.fromtimestamp((self._folder / name).stat().st_mtime, UTC)
+            try:
+                with reading(self._folder, name):
+                    written = (self._folder / name).stat().st_mtime
+            except NotInStore:  # deleted since it was listed
+                continue
+            yield name, datetime.fromtimestamp(written, UTC)
 
     def write_stream(self, name: str, chunks: Iterable[bytes]) -> StoredObject:
         """Write a large object once, from a stream. See `Store.write_stream`."""

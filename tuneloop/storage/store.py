@@ -125,7 +125,10 @@ class Store(ABC):
 
     @abstractmethod
     def delete_marker(self, name: str) -> None:
-        """Delete a marker below `inflight/`; nothing else in a store is ever deleted. Absent is fine."""
+        """Delete a marker below `inflight/` or a hint below `hints/`. Absent is fine.
+
+        Nothing else in a store is ever deleted: no payment hangs on these two.
+        """
 
     def describe(self, name: str) -> StoredObject:
         """Hash what has this name, reading all of it. Raises `NotInStore`."""
