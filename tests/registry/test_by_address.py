@@ -1,0 +1,114 @@
+"""What only the store knows is shown by the store's address: no block, no Prefect, no key of a provider."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.registry.conftest import Champion, promotion_of
+from tests.s3_server import ACCESS_KEY, SECRET_KEY, fresh_bucket, s3_client, server_that_checks_keys
+from tests.terminal.commands import in_an_empty_home
+from tuneloop.ledger import Ledger
+from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.s3 import S3Store
+
+WEIGHTS = b"weights " * 100
+SHA256 = hashlib.sha256(WEIGHTS).hexdigest()
+NAME = f"weights/{'a' * 64}/{SHA256}.safetensors"
+
+
+@pytest.fixture
+def keys(s3_endpoint: str) -> dict[str, str]:
+    return {
+        "TUNELOOP_S3_ENDPOINT": s3_endpoint,
+        "TUNELOOP_S3_ACCESS_KEY": ACCESS_KEY,
+        "TUNELOOP_S3_SECRET_KEY": SECRET_KEY,
+    }
+
+
+def test_models_pull_and_status_need_no_prefect(
+    store: LocalDirectory | S3Store, ledger: Ledger, champion: Champion, keys: dict[str, str], tmp_path: Path
+) -> None:
+    store.create(NAME, WEIGHTS)
+    champion("a", weights=NAME, sha256=SHA256)
+    home = tmp_path / "home"
+    home.mkdir()
+    shown = in_an_empty_home(home, "models", "--store", store.uri, **keys)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "a is better" in shown.stdout
+    status = in_an_empty_home(home, "status", "--store", store.uri, **keys)
+    assert (status.returncode, status.stderr) == (0, "")
+    assert f"Nothing is in flight in {store.uri}." in status.stdout
+    assert list(home.iterdir()) == []
+    pulled = in_an_empty_home(home, "pull", "robot", "--store", store.uri, "--to", "robot.safetensors", **keys)
+    assert (pulled.returncode, pulled.stderr) == (0, "")
+    assert (home / "robot.safetensors").read_bytes() == WEIGHTS
+    for done in (shown, status, pulled):
+        assert done.stdout.endswith("prefect imported: False\n")
+    assert len(ledger.promotions("robot")) == 1
+
+
+def test_status_shows_champions_whose_weights_are_gone(
+    store: LocalDirectory | S3Store, champion: Champion, keys: dict[str, str], tmp_path: Path
+) -> None:
+    champion("a", weights=NAME, sha256=SHA256)
+    done = in_an_empty_home(tmp_path, "status", "--store", store.uri, "--json", "out.json", **keys)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "robot: its weights" in done.stdout
+    document = json.loads((tmp_path / "out.json").read_text())
+    assert (document["open"], document["doubles"], len(document["champions"])) == ([], [], 1)
+
+
+def test_keys_that_are_set_are_those_that_are_used(tmp_path: Path) -> None:
+    with server_that_checks_keys() as (endpoint, access, secret):
+        client = s3_client(endpoint, keys=(access, secret))
+        bucket = fresh_bucket(client)
+        Ledger(S3Store(client, bucket, "loras")).promote(promotion_of("a", "robot", 1))
+        own = {"AWS_ACCESS_KEY_ID": access, "AWS_SECRET_ACCESS_KEY": secret, "AWS_ENDPOINT_URL_S3": endpoint}
+        set_here = {
+            "TUNELOOP_S3_ENDPOINT": endpoint,
+            "TUNELOOP_S3_ACCESS_KEY": access,
+            "TUNELOOP_S3_SECRET_KEY": secret,
+        }
+        for keys in (own, set_here):
+            done = in_an_empty_home(tmp_path, "models", "--store", f"s3://{bucket}/loras", **keys)
+            assert (done.returncode, done.stderr) == (0, "")
+            assert "a is better" in done.stdout
+        wrong = {**set_here, "TUNELOOP_S3_SECRET_KEY": "wrong"}
+        done = in_an_empty_home(tmp_path, "models", "--store", f"s3://{bucket}/loras", **wrong)
+        assert done.returncode == 2
+        assert "wrong" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("file:///nowhere/to/be/found", "there is no folder /nowhere/to/be/found"),
+        ("file://host/folder", "is no address of a store; write file:///folder or s3://bucket/prefix"),
+        ("ftp://bucket/folder", "is no address of a store"),
+        ("s3:///folder", "is no address of a store"),
+        ("s3://bucket/a b", "'a b' cannot be the prefix of a store"),
+    ],
+)
+def test_address_that_leads_nowhere_is_named(address: str, said: str, tmp_path: Path) -> None:
+    done = in_an_empty_home(tmp_path, "models", "--store", address, AWS_DEFAULT_REGION="us-east-1")
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
+def test_address_with_keys_in_it_is_refused_without_showing_them(tmp_path: Path) -> None:
+    done = in_an_empty_home(tmp_path, "models", "--store", "s3://key:secret@bucket/loras")
+    assert done.returncode == 2
+    assert "holds no keys" in done.stderr
+    assert "secret" not in done.stderr
+
+
+def test_commands_that_write_take_no_address(tmp_path: Path) -> None:
+    done = in_an_empty_home(
+        tmp_path, "rollback", "robot", "--to", "1", "--reason", "worse", "--store", tmp_path.as_uri()
+    )
+    assert done.returncode == 2
+    assert "this command needs the store's block" in done.stderr

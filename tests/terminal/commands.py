@@ -1,0 +1,39 @@
+"""Runs `tuneloop` as a program of its own, in a home and a folder where there is nothing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+TELLS_OF_PREFECT = """
+import sys
+from deployments.command_line import main
+try:
+    main()
+finally:
+    print("prefect imported:", "prefect" in sys.modules)
+"""
+
+
+def in_an_empty_home(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command; its last line says whether Prefect was imported.
+
+    Args:
+        folder: Home and current folder.
+        *arguments: The command.
+        **environment: What is set beside.
+    """
+    theirs = ("PREFECT_", "TUNELOOP_", "AWS_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(theirs)}
+    root = str(Path(__file__).parent.parent.parent)
+    return subprocess.run(
+        [sys.executable, "-c", TELLS_OF_PREFECT, *arguments],
+        env={**kept, "HOME": str(folder), "PYTHONPATH": root, "COLUMNS": "200", **environment},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )

@@ -1,0 +1,78 @@
+"""No Prefect server is named: commands that need one say so at once, and nothing is started or written."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.terminal.commands import in_an_empty_home
+
+NEEDING_PREFECT = {
+    "deploy": ["deploy"],
+    "automations": ["automations"],
+    "webhooks": ["webhooks"],
+    "webhooks --show": ["webhooks", "--show"],
+    "plan": ["plan", "model.yaml"],
+    "status": ["status"],
+    "adopt": ["adopt", "robot", "--id", "3"],
+    "models": ["models"],
+    "rollback": ["rollback", "robot", "--to", "1", "--reason", "worse"],
+    "decide": ["decide", "robot", "--approve", "--reason", "better"],
+    "pull": ["pull", "robot"],
+    "generate": ["generate", "robot", "a photo"],
+}
+
+
+@pytest.mark.parametrize("command", NEEDING_PREFECT)
+def test_command_says_in_one_line_that_no_server_is_named_and_writes_nothing(command: str, tmp_path: Path) -> None:
+    (tmp_path / "model.yaml").touch()
+    done = in_an_empty_home(tmp_path, *NEEDING_PREFECT[command])
+    assert done.returncode == 2
+    assert done.stderr == (
+        "tuneloop: PREFECT_API_URL is not set, so there is no Prefect server to speak to. Start one with `prefect "
+        "server start`, then `prefect config set PREFECT_API_URL=http://127.0.0.1:4200/api`\n"
+    )
+    # Importing Prefect alone takes a second, and makes a folder.
+    assert done.stdout == "prefect imported: False\n"
+    assert list(tmp_path.iterdir()) == [tmp_path / "model.yaml"]
+
+
+def test_profile_without_a_server_counts_as_none(tmp_path: Path) -> None:
+    home = tmp_path / ".prefect"
+    home.mkdir()
+    (home / "profiles.toml").write_text('active = "mine"\n[profiles.mine]\nPREFECT_LOGGING_LEVEL = "INFO"\n')
+    done = in_an_empty_home(tmp_path, "status")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "PREFECT_API_URL is not set" in done.stderr
+    assert not (home / "prefect.db").exists(), "a temporary server was started"
+
+
+@pytest.mark.parametrize("place", ["environment", "profile", ".env", "prefect.toml", "pyproject.toml"])
+def test_server_is_found_wherever_prefect_finds_it(place: str, tmp_path: Path) -> None:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))  # nobody listens there
+        server = f"http://127.0.0.1:{held.getsockname()[1]}/api"
+        (tmp_path / ".prefect").mkdir()
+        profile = f'active = "mine"\n[profiles.mine]\nPREFECT_API_URL = "{server}"\n'
+        files = {
+            "profile": (".prefect/profiles.toml", profile),
+            ".env": (".env", f"PREFECT_API_URL={server}\n"),
+            "prefect.toml": ("prefect.toml", f'[api]\nurl = "{server}"\n'),
+            "pyproject.toml": ("pyproject.toml", f'[tool.prefect.api]\nurl = "{server}"\n'),
+        }
+        if place in files:
+            name, text = files[place]
+            (tmp_path / name).write_text(text)
+        named = {"PREFECT_API_URL": server} if place == "environment" else {}
+        done = in_an_empty_home(tmp_path, "automations", PREFECT_CLIENT_MAX_RETRIES="0", **named)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"tuneloop: the Prefect server at 127.0.0.1:{server[17:-4]} does not answer (")
+    assert done.stderr.endswith("; start it, or correct PREFECT_API_URL\n")
+    assert done.stderr.count("\n") == 1
+
+
+def test_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    done = in_an_empty_home(tmp_path, "plan", "nope.yaml")
+    assert (done.returncode, done.stderr) == (2, "tuneloop: there is no file nope.yaml\n")
