@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
-from blocks.opening import open_account, open_store
+from blocks.opening import drive_store, open_account
+from blocks.store_checks import check_account
 from tuneloop.dataset.copies import load_copies
 from tuneloop.dataset.keep import load_manifest
 from tuneloop.dataset.pack import DatasetArchive
@@ -78,11 +79,12 @@ def open_desk(store: str, credentials: str, *, only_look: bool = False) -> Desk:
         only_look: Write nothing, not even to try the store.
 
     Raises:
-        ConfigurationError: A block is missing or of another kind.
-        StoreError: The store cannot be written, or does not create once.
+        ConfigurationError: A block is missing or of another kind, or the account is not the one the store knows.
+        StoreError: It is no store or not the one it should be, cannot be written, or does not create once.
     """
     provider, limits = open_account(credentials)
-    opened = open_store(store)
+    opened = drive_store(store)
     if not only_look:
         verify(opened)
+    check_account(store, opened, provider, only_look=only_look)
     return Desk(opened, Ledger(opened), provider, limits, store, credentials)

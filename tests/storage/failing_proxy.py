@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
@@ -37,6 +38,8 @@ class Orders:
     """Which failure meets the next request of which kind (`PUT`, `GET`, `POST`, …); each happens once."""
     before: Callable[[str, str], None] | None = None
     """Called with method and path before a request is handed on."""
+    ahead_s: float = 0
+    """How far the clock of the server is ahead of the real one."""
     seen: list[str] = field(default_factory=list)
     """Method and path of every request, in order."""
 
@@ -77,6 +80,10 @@ class _Forwarding(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Stay silent."""
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """What stands in the header `Date`."""
+        return super().date_time_string((timestamp or time.time()) + self.orders.ahead_s)
 
     def forward(self) -> None:
         """Hand on one request, or fail as ordered."""

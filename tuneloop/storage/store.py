@@ -127,6 +127,10 @@ class Store(ABC):
     def delete_marker(self, name: str) -> None:
         """Delete a marker below `inflight/`; nothing else in a store is ever deleted. Absent is fine."""
 
+    @abstractmethod
+    def clock_offset_s(self) -> float | None:
+        """Seconds by which the store's clock is ahead of ours, None where it does not say. Asks it, each time."""
+
     def describe(self, name: str) -> StoredObject:
         """Hash what has this name, reading all of it. Raises `NotInStore`."""
         fingerprint = Fingerprint()
