@@ -13,6 +13,7 @@ from tuneloop.values.training import Account
 
 SERVER_ID = "tuneloop_server_id"
 """Random id of the server: two servers that drive one store would each take the other's runs for gone."""
+_PAGE = 200
 OF_ACCOUNTS = "tuneloop_account_"
 """What the names of variables about accounts begin with."""
 
@@ -53,9 +54,16 @@ def replace(name: str, value: str) -> None:
 
 def accounts_of(store_id: str) -> list[str]:
     """Names of the variables of every account that trains into a store."""
+    found: list[str] = []
+    which = {"name": {"like_": OF_ACCOUNTS}}
     with get_client(sync_client=True) as client:
-        found = client.read_variables()
-    return [item.name for item in found if item.name.startswith(OF_ACCOUNTS) and item.value == store_id]
+        offset = 0
+        while page := client.request(
+            "POST", "/variables/filter", json={"variables": which, "limit": _PAGE, "offset": offset}
+        ).json():
+            found += [item["name"] for item in page if item["value"] == store_id]
+            offset += len(page)
+    return found
 
 
 def server_address() -> str:

@@ -16,7 +16,9 @@ def init(
     slug: Slug,
     account: Annotated[
         str | None,
-        typer.Option(help="A credentials block, whose account trains into this store from now on."),
+        typer.Option(
+            help="A credentials block, whose account trains into this store from now on, at the address it names."
+        ),
     ] = None,
     *,
     replace: Annotated[

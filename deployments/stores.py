@@ -11,6 +11,7 @@ from blocks import server_memory
 from blocks.opening import open_provider, store_of
 from blocks.store_checks import check_account, check_driver, check_identity
 from deployments.labels import shared_labels
+from tuneloop.accounts import move_origin
 from tuneloop.drivers import current_driver, hand_over
 from tuneloop.errors import ConfigurationError, NoStore, StoreError
 from tuneloop.ledger import Ledger
@@ -25,13 +26,14 @@ def init_store(slug: str, *, replace: bool = False, account: str | None = None) 
     Args:
         slug: Slug of the store's block.
         replace: It takes the place of the store that the server knows by this slug, which is lost or given up.
-        account: Slug of a credentials block whose account trains into this store from now on.
+        account: Slug of a credentials block whose account trains into this store from now on, at its address.
 
     Returns:
         What was done, in a sentence.
 
     Raises:
         StoreError: It is another store than the server knows, another server drives it, or it cannot be used.
+        ConfigurationError: A block is missing, or the account was an emulator's before.
     """
     store = store_of(slug)
     identity, done = _made_or_found(slug, store, replace=replace)
@@ -44,7 +46,9 @@ def init_store(slug: str, *, replace: bool = False, account: str | None = None) 
             server_memory.replace(variable, identity.store_id)
         server_memory.replace(server_memory.of_store(slug), identity.store_id)
     if account is not None:
-        server_memory.replace(server_memory.of_account(open_provider(account).account), identity.store_id)
+        provider = open_provider(account)
+        move_origin(Ledger(store), provider.account, provider.base_url)
+        server_memory.replace(server_memory.of_account(provider.account), identity.store_id)
     return f"{slug}: {done} store {identity.store_id} in {store.uri}"
 
 

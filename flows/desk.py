@@ -12,12 +12,14 @@ from blocks.store_checks import check_account
 from tuneloop.dataset.copies import load_copies
 from tuneloop.dataset.keep import load_manifest
 from tuneloop.dataset.pack import DatasetArchive
+from tuneloop.errors import StoreError
 from tuneloop.ledger import Ledger
 from tuneloop.providers.provider import Provider
 from tuneloop.sources.bucket import default_client
+from tuneloop.storage.identity import identity_of
 from tuneloop.storage.s3 import S3Store
 from tuneloop.storage.store import Store
-from tuneloop.storage.verification import verify
+from tuneloop.storage.verification import check_clock, verify
 from tuneloop.values.adopted_recipes import recorded_recipe
 from tuneloop.values.recipe_fields import RecipeFields
 from tuneloop.values.records import RunFile
@@ -38,6 +40,7 @@ class Desk:
         limits: What it may spend.
         store_slug: The store's block.
         credentials_slug: The account's block.
+        store_id: Id of the store.
     """
 
     store: Store
@@ -46,6 +49,21 @@ class Desk:
     limits: Limits
     store_slug: str
     credentials_slug: str
+    store_id: str
+
+    def check_store(self) -> None:
+        """Show, just before a payment, that the store is still the one that was opened, and keeps our time.
+
+        Raises:
+            StoreError: It is not: a run may have waited for days since.
+        """
+        found = identity_of(self.store).store_id
+        if found != self.store_id:
+            raise StoreError(
+                f"{self.store_slug}: {self.store.uri} was store {self.store_id} when this run began and is store "
+                f"{found} now; put the first one back, then run again"
+            )
+        check_clock(self.store)
 
     def recipe(self, run: RunFile) -> RecipeFields:
         """The recipe that a run has decided on."""
@@ -87,4 +105,4 @@ def open_desk(store: str, credentials: str, *, only_look: bool = False) -> Desk:
     if not only_look:
         verify(opened)
     check_account(store, opened, provider, only_look=only_look)
-    return Desk(opened, Ledger(opened), provider, limits, store, credentials)
+    return Desk(opened, Ledger(opened), provider, limits, store, credentials, identity_of(opened).store_id)

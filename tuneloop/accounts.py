@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from tuneloop.clock import now
-from tuneloop.errors import ConfigurationError, NotInStore
+from tuneloop.errors import ConfigurationError
 from tuneloop.ledger import Ledger
 from tuneloop.values.ties import AccountOrigin
 from tuneloop.values.training import Account
@@ -37,10 +37,8 @@ def _is_loopback(host: str) -> bool:
 
 def kept_origin(ledger: Ledger, account: Account) -> str | None:
     """The origin that a store knows an account by, None where it has never paid for it."""
-    try:
-        return ledger.read_record(_name(account), AccountOrigin).origin
-    except NotInStore:
-        return None
+    names = ledger.numbered(_folder(account))
+    return ledger.read_record(names[-1], AccountOrigin).origin if names else None
 
 
 def check_origin(ledger: Ledger, account: Account, base_url: str) -> None:
@@ -61,10 +59,28 @@ def check_origin(ledger: Ledger, account: Account, base_url: str) -> None:
 def remember_origin(ledger: Ledger, account: Account, base_url: str) -> None:
     """Write down where an account is, once. Raises `ConfigurationError` as `check_origin`."""
     if kept_origin(ledger, account) is None:
-        record = AccountOrigin(at=now(), account=account, origin=origin_of(base_url))
-        ledger.create_record(_name(account), record)
+        _write(ledger, account, 1, origin_of(base_url))
     check_origin(ledger, account, base_url)
 
 
-def _name(account: Account) -> str:
-    return f"accounts/{account.slug}.json"
+def move_origin(ledger: Ledger, account: Account, base_url: str) -> None:
+    """Write down that an account is reached at another address now, because a person says so.
+
+    Raises:
+        ConfigurationError: One of the two is on this machine: an emulator never is the account itself.
+    """
+    kept, given = kept_origin(ledger, account), origin_of(base_url)
+    if kept is not None and kept != given and LOOPBACK in {kept, given}:
+        check_origin(ledger, account, base_url)
+    if kept != given:
+        _write(ledger, account, len(ledger.numbered(_folder(account))) + 1, given)
+    check_origin(ledger, account, base_url)
+
+
+def _write(ledger: Ledger, account: Account, number: int, origin: str) -> None:
+    record = AccountOrigin(at=now(), number=number, account=account, origin=origin)
+    ledger.create_record(f"{_folder(account)}{number:04d}.json", record)
+
+
+def _folder(account: Account) -> str:
+    return f"accounts/{account.slug}/"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tuneloop.accounts import check_origin, origin_of, remember_origin
+from tuneloop.accounts import check_origin, move_origin, origin_of, remember_origin
 from tuneloop.drivers import current_driver, hand_over
 from tuneloop.errors import ConfigurationError
 from tuneloop.ledger import Ledger
@@ -39,11 +39,23 @@ def test_first_address_of_a_label_stands_and_another_one_is_refused(ledger: Ledg
     assert list(ledger.store.names("")) == [], "looking writes nothing"
     remember_origin(ledger, ACCOUNT, "https://api.segmind.com")
     remember_origin(ledger, ACCOUNT, "https://api.segmind.com/")
-    assert list(ledger.store.names("")) == ["accounts/segmind.studio.json"]
+    assert list(ledger.store.names("")) == ["accounts/segmind.studio/0001.json"]
     for refuse in (check_origin, remember_origin):
         with pytest.raises(ConfigurationError, match=r"segmind\.studio is at http://proxy.*another account label"):
             refuse(ledger, ACCOUNT, "http://proxy.example")
     remember_origin(ledger, ACCOUNT.model_copy(update={"label": "other"}), "http://proxy.example")
+
+
+def test_person_says_that_an_account_is_reached_in_another_way_now_but_never_that_it_was_an_emulator(
+    ledger: Ledger,
+) -> None:
+    for base_url in ("https://api.segmind.com", "https://proxy.example", "https://api.segmind.com"):
+        move_origin(ledger, ACCOUNT, base_url)
+        check_origin(ledger, ACCOUNT, base_url)
+    with pytest.raises(ConfigurationError, match="another account label"):
+        move_origin(ledger, ACCOUNT, "http://localhost:1")
+    check_origin(ledger, ACCOUNT, "https://api.segmind.com")
+    assert len(list(ledger.store.names("accounts/"))) == 3
 
 
 def test_store_is_driven_by_the_last_server_that_a_person_has_named(ledger: Ledger) -> None:

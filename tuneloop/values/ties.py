@@ -22,8 +22,10 @@ class Driver(Record):
 
 
 class AccountOrigin(Record):
-    """Where an account is, so that its label is never taken for another account."""
+    """Where an account is from here on, so that its label is never taken for another account."""
 
+    number: int = Field(ge=1)
+    """Its number, without gaps; the highest one counts."""
     account: Account
     """The account."""
     origin: str
