@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,13 +22,13 @@ from deployments.labels import shared_labels
 from deployments.stores import init_store, move_store, prepare_stores
 from tests.conftest import draw_pictures
 from tests.flows.bill import Bill
-from tests.flows.runs import here, tick
+from tests.flows.runs import here, tick, wait_until
 from tests.flows.test_commands import tuneloop
 from tuneloop.accounts import kept_origin
-from tuneloop.emulator import EmulatorControl, Progress, running_emulator
+from tuneloop.emulator import EmulatorControl, Fault, Progress, running_emulator
 from tuneloop.errors import ConfigurationError, StoreError
 from tuneloop.ledger import Ledger
-from tuneloop.storage.identity import identity_of
+from tuneloop.storage.identity import create_store, identity_of
 from tuneloop.storage.local_directory import LocalDirectory
 from tuneloop.values.training import Account
 
@@ -289,3 +290,25 @@ def test_two_blocks_that_say_they_are_one_account_are_named(stack: Stack, emulat
         assert (done.returncode, f"{both}, at different addresses" in " ".join(done.stdout.split())) == (1, True)
     finally:
         SegmindCredentials.delete("two-of-two")
+
+
+def test_store_that_is_swapped_while_a_run_uploads_stops_it_before_it_pays(
+    shop: Shop, emulator: EmulatorControl, bill: Bill
+) -> None:
+    upload = "/finetune/request/upload/pre-signed-url"
+    emulator.inject(Fault("slow", upload, "GET", delay_s=3))
+    before = identity_of(LocalDirectory(shop.folder)).store_id
+
+    def swap() -> None:
+        wait_until("the run uploads", lambda: upload in bill.paths)
+        away = shop.folder.rename(shop.folder.with_name("away"))
+        shutil.copytree(away, shop.folder, ignore=shutil.ignore_patterns("store.json"))
+        create_store(LocalDirectory(shop.folder), "somebody")
+
+    person = threading.Thread(target=swap)
+    person.start()
+    state = here(shop.wish)
+    person.join()
+    assert state.name == "Failed"
+    assert f"was store {before} when this run began" in (state.message or "")
+    assert bill.trainings == []
