@@ -8,7 +8,7 @@ from tuneloop.drivers import current_driver
 from tuneloop.errors import ConfigurationError, NoStore, StoreError
 from tuneloop.ledger import Ledger
 from tuneloop.providers.provider import Provider
-from tuneloop.storage.identity import StoreIdentity, identity_of
+from tuneloop.storage.identity import IDENTITY, StoreIdentity, identity_of
 from tuneloop.storage.store import Store
 
 
@@ -28,6 +28,12 @@ def check_identity(slug: str, store: Store) -> StoreIdentity:
             f"{slug}: {store.uri} is store {identity.store_id}, but this Prefect server knows {slug} as store "
             f"{known}. Is another volume mounted, was the block's folder, bucket or prefix changed? Put it back. "
             f"Only if this store shall take its place: `tuneloop store init {slug} --replace`"
+        )
+    if known is not None and current_driver(Ledger(store)) is None:
+        # Whoever empties a store by hand or by a rule may spare its youngest or its topmost files.
+        raise StoreError(
+            f"{slug}: {store.uri} has lost its records: it has {IDENTITY} and nothing in drivers/. "
+            f"{_how_to_get_it(slug, known)}"
         )
     return identity
 

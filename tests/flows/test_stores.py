@@ -91,6 +91,12 @@ def is_mistyped(shop: Shop) -> None:
     shop.is_at(shop.folder.parent / "stroe")
 
 
+def is_emptied_but_for_its_name(shop: Shop) -> None:
+    name = (shop.folder / "store.json").read_bytes()
+    is_emptied(shop)
+    (shop.folder / "store.json").write_bytes(name)
+
+
 def refusals(shop: Shop, stack: Stack) -> list[str]:
     """What a run, a dry run, a tick, `status` and a rollback say; all of them refuse."""
     said = []
@@ -122,6 +128,20 @@ def test_store_that_is_gone_between_two_runs_stops_the_second_one_before_it_pays
     assert bill.paths == []
     place = shop.folder.parent / "stroe" if how is is_mistyped else shop.folder
     assert not list(place.iterdir()), "nothing is written where there is no store"
+
+
+def test_store_that_has_lost_all_but_its_name_stops_a_run_before_it_pays(
+    shop: Shop, stack: Stack, bill: Bill
+) -> None:
+    assert here(shop.wish).name == "Completed"
+    is_emptied_but_for_its_name(shop)
+    bill.clear()
+    for said in refusals(shop, stack):
+        assert "has lost its records" in said
+        assert f"`tuneloop store init {shop.store} --replace`" in said
+    with pytest.raises(StoreError, match="has lost its records"):
+        init_store(shop.store)
+    assert bill.paths == []
 
 
 def test_store_that_is_lost_for_good_is_replaced_by_a_person_only(shop: Shop, bill: Bill) -> None:
