@@ -1,4 +1,4 @@
-"""Is this the store that it should be, driven by this Prefect server, with the accounts it knows? Only looks."""
+"""Is this the store that it should be, driven by this Prefect server, with the accounts it knows?"""
 
 from __future__ import annotations
 
