@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from deployments import model_commands
+from deployments import model_commands, store_commands
 from deployments.terminal import say
 from tuneloop.errors import TuneloopError
 
@@ -57,12 +57,15 @@ def emulator(
 
 @app.command()
 def deploy() -> None:
-    """Check every deployment file, then deploy prefect.yaml and deployments/*.yaml."""
+    """Check every deployment file, then deploy prefect.yaml and deployments/*.yaml.
+
+    Makes the stores that they name where there are none yet, and refuses those that are not what they were.
+    """
     from deployments.server_ready import deploy_all, prepare_server  # noqa: PLC0415 - as above
 
     prepare_server()
-    for file in deploy_all():
-        typer.echo(f"deployed {file}")
+    for line in deploy_all():
+        typer.echo(line)
 
 
 @app.command()
@@ -228,6 +231,7 @@ def adopt(
 
 
 app.add_typer(model_commands.app)
+app.add_typer(store_commands.app, name="store")
 
 
 def main() -> None:
