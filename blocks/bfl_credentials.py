@@ -7,12 +7,12 @@ from typing import ClassVar, Literal
 from prefect.blocks.core import Block
 from pydantic import ConfigDict, Field, SecretStr, field_validator
 
+from blocks.account_label import label_of, label_or_none
 from blocks.checked_fields import ApiAddress, ApiKey, HostName
 from blocks.spending_guard import SpendingGuard
 from tuneloop.hints.address import check_path
 from tuneloop.http.patience import RUN, Patience
 from tuneloop.providers.bfl import BflProvider
-from tuneloop.values.training import check_label
 
 
 class BflCredentials(Block):
@@ -43,10 +43,10 @@ class BflCredentials(Block):
         description="Hosts at which the provider hands out files, such as cdn.example.com, beside those that are "
         "known. The key is not sent there. Add one when an error names it.",
     )
-    account: str = Field(
-        default="default",
-        description="Your name for the account that pays. Two keys of one account carry the same name: "
-        "it is part of every training's identity.",
+    account: str | None = Field(
+        default=None,
+        description="Your name for the account that pays; left empty, the name of this block. It is part of every "
+        "training's identity: two keys of one account carry the same name, two accounts never do.",
     )
     webhook_url: SecretStr | None = Field(
         default=None,
@@ -84,8 +84,8 @@ class BflCredentials(Block):
 
     @field_validator("account")
     @classmethod
-    def _is_a_label(cls, value: str) -> str:
-        return check_label(value)
+    def _is_a_label(cls, value: str | None) -> str | None:
+        return label_or_none(value)
 
     def get_client(self, patience: Patience = RUN) -> BflProvider:
         """A client of this account in this region."""
@@ -93,4 +93,4 @@ class BflCredentials(Block):
         webhook = (self.webhook_url.get_secret_value(), secret) if self.webhook_url else None
         key = self.api_key.get_secret_value()
         hosts = tuple(self.storage_hosts)
-        return BflProvider(key, self.account, self.region, self.base_url, webhook, patience, hosts)
+        return BflProvider(key, label_of(self, self.account), self.region, self.base_url, webhook, patience, hosts)

@@ -13,7 +13,8 @@ from pydantic import ValidationError
 
 from blocks.bfl_credentials import BflCredentials
 from blocks.segmind_credentials import SegmindCredentials
-from tuneloop.errors import ConfigurationError
+from blocks.store_checks import check_driver, check_identity
+from tuneloop.errors import ConfigurationError, TuneloopError
 from tuneloop.http.patience import RUN, Patience
 from tuneloop.providers.provider import Provider
 from tuneloop.storage.local_directory import LocalDirectory
@@ -26,14 +27,42 @@ _CREDENTIALS = "`segmind-credentials/NAME` or `bfl-credentials/NAME`"
 
 
 def open_store(slug: str) -> Store:
-    """Open an artifact store.
+    """Open an artifact store, to look at it or for what a person does.
 
     Args:
         slug: Slug of an S3 Bucket or Local File System block.
 
     Raises:
         ConfigurationError: There is no such block, or it is of another kind.
+        StoreError: It is no store, or another one than the Prefect server knows.
     """
+    store = store_of(slug)
+    check_identity(slug, store)
+    return store
+
+
+def drive_store(slug: str) -> Store:
+    """Open an artifact store to act on its trainings.
+
+    Raises:
+        ConfigurationError, StoreError: As `open_store`, or another Prefect server drives it.
+    """
+    store = store_of(slug)
+    check_driver(slug, store)
+    return store
+
+
+def store_problem(slug: str) -> str | None:
+    """Say what is wrong with a store and what to do, None where runs can work with it."""
+    try:
+        drive_store(slug)
+    except TuneloopError as error:
+        return str(error)
+    return None
+
+
+def store_of(slug: str) -> Store:
+    """What a block stands for, whether there is a store or not. Raises `ConfigurationError` as `open_store`."""
     block = _load(slug, _STORES)
     if isinstance(block, LocalFileSystem):
         if not block.basepath:

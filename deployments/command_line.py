@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from deployments import model_commands
+from deployments import model_commands, store_commands
 from deployments.server_address import is_address, send_events, trouble_with_server, use_server
 from deployments.terminal import say
 from tuneloop.errors import ConfigurationError, TuneloopError
@@ -58,13 +58,16 @@ def emulator(
 
 @app.command()
 def deploy() -> None:
-    """Check every deployment file, then deploy prefect.yaml and deployments/*.yaml."""
+    """Check every deployment file, then deploy prefect.yaml and deployments/*.yaml.
+
+    Makes the stores that they name where there are none yet, and refuses those that are not what they were.
+    """
     use_server()
     from deployments.server_ready import deploy_all, prepare_server  # noqa: PLC0415 - as above
 
     prepare_server()
-    for file in deploy_all():
-        typer.echo(f"deployed {file}")
+    for line in deploy_all():
+        typer.echo(line)
 
 
 @app.command()
@@ -241,6 +244,7 @@ def adopt(
 
 
 app.add_typer(model_commands.app)
+app.add_typer(store_commands.app, name="store")
 
 
 def main() -> None:

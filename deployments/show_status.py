@@ -8,9 +8,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from blocks.opening import open_account, open_store
+from blocks.opening import open_account, open_store, store_problem
+from deployments.labels import shared_labels
 from deployments.terminal import shown
 from deployments.webhooks.accounts import all_credentials
+from tuneloop.accounts import check_origin
 from tuneloop.budget import Budget, Spending
 from tuneloop.clock import now
 from tuneloop.errors import TuneloopError
@@ -32,6 +34,10 @@ def show_status(store: str, credentials: list[str], console: Console) -> bool:
     Returns:
         Whether a person has something to look at.
     """
+    problem = store_problem(store)
+    if problem is not None:
+        console.print(problem, style="red", markup=False)
+        return True
     ledger = Ledger(open_store(store))
     stories = open_trainings(ledger)
     console.print(_stories_table(stories) if stories else shown(f"Nothing is in flight in {store}."))
@@ -39,15 +45,26 @@ def show_status(store: str, credentials: list[str], console: Console) -> bool:
     for line in lost:
         console.print(Text.assemble(("Paid twice: ", "red"), shown(line)))
     attention = bool(lost) or any(story.state in {"held", "undecided", "unreadable"} for story in stories)
+    attention |= _show_shared_labels(console)
     for slug in credentials or all_credentials():
         try:
             provider, limits = open_account(slug)
+            check_origin(ledger, provider.account, provider.base_url)
             console.print(_spending_table(slug, ledger, provider, limits))
             attention |= _show_unowned(slug, unowned_jobs(ledger, provider), console)
         except TuneloopError as error:
             console.print(Text.assemble(shown(f"{slug}: ", "red"), shown(str(error))))
             attention = True
     return attention
+
+
+def _show_shared_labels(console: Console) -> bool:
+    labels = shared_labels()
+    for line in labels.refused:
+        console.print(line, style="red", markup=False)
+    for line in labels.notes:
+        console.print(line, markup=False)
+    return bool(labels.refused)
 
 
 def _stories_table(stories: list[OpenTraining]) -> Table:
@@ -96,9 +113,13 @@ def _show_unowned(slug: str, jobs: list[JobStatus], console: Console) -> bool:
 
 def status_document(store: str) -> dict[str, Any]:
     """What is open in a store, for programs."""
+    problem = store_problem(store)
+    if problem is not None:
+        return {"store": store, "problem": problem, "open": [], "doubles": []}
     ledger = Ledger(open_store(store))
     return {
         "store": store,
+        "problem": None,
         "open": [story.model_dump(mode="json") for story in open_trainings(ledger)],
         "doubles": [item.model_dump(mode="json", exclude={"writer", "schema_number"}) for item in doubles(ledger)],
     }

@@ -69,6 +69,7 @@ def _submit(desk: Desk, run: RunFile, training: Training, approval: str | None) 
     cents = (price_of(desk.recipe(run), desk.limits) or 0) if training.first is None else None
     check_judging(desk, run, load_manifest(run.dataset_digest, desk.store), cents)
     uploaded = steps.upload_dataset(desk, run)
+    desk.check_store()
     desk.ledger.mark(run)
     try:
         steps.submit(desk, run, training, uploaded, approval)

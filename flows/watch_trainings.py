@@ -12,7 +12,7 @@ from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
-from blocks.opening import open_provider, open_store
+from blocks.opening import drive_store, open_provider
 from flows.telling import tell_changes, tell_training
 from flows.tidying import IDLE, LATE, delete_idle_ticks, previous_tick, younger_tick
 from flows.waking import Woken, wake
@@ -64,7 +64,7 @@ def watch_trainings(stores: list[str]) -> State[Any]:
 def _look_at_store(client: SyncPrefectClient, slug: str, previous: datetime | None) -> tuple[Tick, Woken]:
     """Look at one store; what a person has to mend is among the tick's problems."""
     try:
-        ledger = Ledger(open_store(slug))
+        ledger = Ledger(drive_store(slug))
         tick = look_at_all(ledger, open_provider, previous)
     except TuneloopError as error:
         return Tick(problems=[f"{slug}: {error}"]), Woken()

@@ -13,6 +13,7 @@ from tuneloop.errors import ConfigurationError
 from tuneloop.generations import choose_generation
 from tuneloop.image_budget import ImageBudget
 from tuneloop.submission import price_of
+from tuneloop.unmeant import check_meant
 from tuneloop.values.dataset import DatasetManifest, PublicDataset
 from tuneloop.values.plan import EvaluationPlan
 from tuneloop.values.recipe_fields import RecipeFields
@@ -66,10 +67,14 @@ def check_it_fits(desk: Desk, wish: Wish) -> None:
 def run_file(
     desk: Desk, wish: Wish, manifest: DatasetManifest, public: PublicDataset | None, flow_run: str
 ) -> RunFile:
-    """Choose the training and the generation that a run works on; nothing is written here."""
+    """Choose the training and the generation that a run works on; nothing is written here.
+
+    Raises:
+        ConfigurationError: It would be paid again for nothing that a person has changed.
+    """
     account = desk.provider.account
     identity = TrainingIdentity(dataset_digest=manifest.digest, recipe=wish.recipe.canonical(), account=account)
-    return RunFile(
+    run = RunFile(
         at=now(),
         flow_run=flow_run,
         model=wish.model,
@@ -86,3 +91,5 @@ def run_file(
         deployment=deployment.name,
         retrain_reason=wish.retrain_unchanged,
     )
+    check_meant(desk.ledger, run, wish.recipe, desk.provider.base_url)
+    return run

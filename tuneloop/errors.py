@@ -6,6 +6,7 @@ TuneloopError
 ├── StoreError (OSError)                 the artifact store refused or misbehaved
 │   ├── StoreUnavailable                 it may answer later
 │   ├── NotInStore                       nothing has this name
+│   ├── NoStore                          nobody has made a store here
 │   └── RecordUnreadable                 something has this name, but it is not what it should be
 ├── LedgerError                          the record of a training forbids this step
 │   ├── RecordTaken                      somebody else wrote the next record first: read again
@@ -54,6 +55,10 @@ class StoreUnavailable(StoreError):
 
 class NotInStore(StoreError):
     """Nothing in the store has this name."""
+
+
+class NoStore(StoreError):
+    """Nobody has made a store here, or it is not the place where one was made."""
 
 
 class RecordUnreadable(StoreError):

@@ -9,7 +9,7 @@ import uvicorn
 from prefect.client.orchestration import get_client
 from prefect.logging import disable_run_logger
 
-from blocks.opening import open_provider, open_store
+from blocks.opening import drive_store, open_provider
 from deployments.webhooks.accounts import hook_accounts
 from deployments.webhooks.connections import receiver_config
 from deployments.webhooks.server import Installation, webhook_app
@@ -69,7 +69,7 @@ def tell_and_wake(ledger: Ledger, store: str, tick: Tick) -> None:
 
 
 def _open(slugs: list[str]) -> dict[str, Store]:
-    stores = {slug: open_store(slug) for slug in slugs}
+    stores = {slug: drive_store(slug) for slug in slugs}
     for store in stores.values():
         # A store that is not there is noticed now, not when a provider calls.
         store.exists("hints/none")

@@ -12,6 +12,7 @@ from prefect.filesystems import LocalFileSystem
 from blocks.opening import open_store
 from blocks.segmind_credentials import SegmindCredentials
 from deployments.demo.stack import Stack
+from deployments.stores import init_store
 from tests.flows.bill import Bill
 from tests.flows.runs import LOOK, here, log_of, look, process_of, run_of, start, tick, wait_for, wait_until
 from tests.wire.exchanges import exchange
@@ -82,6 +83,7 @@ def story(
     tmp_path: Path, provider: SegmindProvider, run: RunFile, recipe: FluxLoraRecipe, archive: DatasetArchive
 ) -> Story:
     LocalFileSystem(basepath=str(tmp_path / "artifacts")).save("of-a-story", overwrite=True)
+    init_store(Story.store, replace=True)
     ledger = Ledger(open_store(Story.store))
     mine = run.model_copy(update={"credentials": "segmind-credentials/of-a-story"})
     ledger.mark(ledger.remember_run(mine))
@@ -93,7 +95,8 @@ def story(
 
 def lives_at(url: str) -> None:
     """Say where the account of the story is asked."""
-    SegmindCredentials(api_key="SG_0123456789abcdef", base_url=url).save("of-a-story", overwrite=True)
+    block = SegmindCredentials(api_key="SG_0123456789abcdef", base_url=url, account="default")
+    block.save("of-a-story", overwrite=True)
 
 
 def test_broken_store_is_named_and_does_not_keep_the_sensor_from_the_others(

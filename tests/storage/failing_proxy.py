@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
@@ -39,6 +40,8 @@ class Orders:
     """Called with method and path before a request is handed on."""
     access_key: str | None = None
     """Requests with another access key are refused, where there is one."""
+    ahead_s: float = 0
+    """How far the clock of the server is ahead of the real one."""
     seen: list[str] = field(default_factory=list)
     """Method and path of every request, in order."""
 
@@ -79,6 +82,10 @@ class _Forwarding(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Stay silent."""
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """What stands in the header `Date`."""
+        return super().date_time_string((timestamp or time.time()) + self.orders.ahead_s)
 
     def forward(self) -> None:
         """Hand on one request, or fail as ordered."""

@@ -107,6 +107,11 @@ class BflProvider(Provider):
         self._webhook = webhook
 
     @property
+    def base_url(self) -> str:
+        """Where the account's API lives."""
+        return self._transport.base_url
+
+    @property
     def requests_made(self) -> int:
         """Requests that this client has made."""
         return self._transport.exchanges

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
+from tuneloop.clock import now, offset_s
 from tuneloop.errors import NotInStore
 from tuneloop.storage.drafts import Draft, sync_folder
 from tuneloop.storage.fingerprint import Fingerprint
@@ -139,6 +140,13 @@ class LocalDirectory(Store):
                 sync_folder(path.parent)
         except NotInStore:
             return
+
+    def clock_offset_s(self) -> float:
+        """By a draft. See `Store.clock_offset_s`."""
+        before = now()
+        with Draft(self._folder, "clock") as draft:
+            draft.write(b"what time is it?")
+            return offset_s(draft.written_at(), before)
 
     def _path(self, name: str) -> Path:
         return self._folder / checked_name(name)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import time
 from contextlib import closing, contextmanager
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tuneloop.clock import now
+from tuneloop.clock import now, offset_s
 from tuneloop.errors import ConfigurationError, NotInStore, StoreError, StoreUnavailable
 from tuneloop.storage.fingerprint import Fingerprint
 from tuneloop.storage.names import checked_marker, checked_name, checked_prefix, is_name
@@ -184,6 +186,17 @@ class S3Store(Store):
         key = self._key(checked_marker(name))
         with self._refusals(name):
             self.client.delete_object(Bucket=self._bucket, Key=key)
+
+    def clock_offset_s(self) -> float | None:
+        """By the `Date` of an answer (RFC 9110, 6.6.1). See `Store.clock_offset_s`."""
+        before = now()
+        with self._refusals(""):
+            answer = self.client.head_bucket(Bucket=self._bucket)["ResponseMetadata"]
+        try:
+            theirs = parsedate_to_datetime(answer["HTTPHeaders"].get("date", ""))
+        except ValueError:
+            return None
+        return offset_s(theirs.astimezone(UTC), before)
 
     def _upload(self, name: str, parts: Iterable[io.BytesIO]) -> bool:
         with MultipartUpload(self.client, self._bucket, self._key(name)) as upload:

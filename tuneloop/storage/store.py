@@ -130,6 +130,10 @@ class Store(ABC):
         Nothing else in a store is ever deleted: no payment hangs on these two.
         """
 
+    @abstractmethod
+    def clock_offset_s(self) -> float | None:
+        """Seconds by which the store's clock is ahead of ours, None where it does not say. Asks it, each time."""
+
     def describe(self, name: str) -> StoredObject:
         """Hash what has this name, reading all of it. Raises `NotInStore`."""
         fingerprint = Fingerprint()
