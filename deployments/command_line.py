@@ -57,17 +57,24 @@ def emulator(
 
 
 @app.command()
-def deploy() -> None:
+def deploy(
+    *,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Delete nothing that is in no file any more; only tell of it.")
+    ] = False,
+) -> None:
     """Check every deployment file, then deploy prefect.yaml and deployments/*.yaml.
 
-    Makes the stores that they name where there are none yet, and refuses those that are not what they were.
+    Makes the stores that they name where there are none yet, and refuses those that are not what they were. What
+    was paused in the UI stays paused. Deployments and schedules that were deployed from this folder and are in no
+    file any more are deleted.
     """
     use_server()
     from deployments.server_ready import deploy_all, prepare_server  # noqa: PLC0415 - as above
 
     prepare_server()
-    for line in deploy_all():
-        typer.echo(line)
+    for line in deploy_all(keep=keep):
+        say(line)
 
 
 @app.command()

@@ -20,8 +20,12 @@ from pydantic import ValidationError
 
 from tuneloop.errors import ConfigurationError
 
+Key = tuple[str, str]
+"""Entrypoint and name of a deployment."""
 OPERATOR_FILE = Path("prefect.yaml")
 MODEL_FILES = Path("deployments")
+SAMPLE = MODEL_FILES / "examples" / "sample-robot.yaml"
+"""An example to copy; only the demo and tests deploy it."""
 
 _FILE_KEYS = {"name", "prefect-version", "build", "push", "pull", "definitions", "deployments"}
 _DEPLOYMENT_KEYS = {
@@ -96,19 +100,37 @@ def _parameter_sets(entry: dict[str, Any]) -> dict[str, Any]:
     return sets
 
 
-def named_blocks(path: Path) -> set[tuple[str, str | None]]:
-    """Every store that the deployments of a file name, each with an account that trains into it, if any.
+def entries_of(path: Path) -> dict[Key, dict[str, Any]]:
+    """The deployments of a file without problems."""
+    entries = yaml.safe_load(path.read_text(encoding="utf-8"))["deployments"]
+    return {(str(entry["entrypoint"]), str(entry["name"])): entry for entry in entries}
+
+
+def named_blocks(entry: dict[str, Any]) -> set[tuple[str, str | None]]:
+    """Every store that a deployment names, each with an account that trains into it, if any."""
+    named: set[tuple[str, str | None]] = set()
+    for values in _parameter_sets(entry).values():
+        filled = _flow(entry["entrypoint"]).validate_parameters(resolved(values))
+        stores = [*filled.get("stores", ()), *filter(None, [filled.get("store")])]
+        named |= {(slug, filled.get("credentials")) for slug in stores}
+    return named
+
+
+def named_twice(files: list[Path]) -> list[str]:
+    """Problems of deployments with one name: the last one would replace the others without a word.
 
     Args:
-        path: A file without problems.
+        files: Files without other problems.
     """
-    named: set[tuple[str, str | None]] = set()
-    for entry in yaml.safe_load(path.read_text(encoding="utf-8"))["deployments"]:
-        for values in _parameter_sets(entry).values():
-            filled = _flow(entry["entrypoint"]).validate_parameters(resolved(values))
-            stores = [*filled.get("stores", ()), *filter(None, [filled.get("store")])]
-            named |= {(slug, filled.get("credentials")) for slug in stores}
-    return named
+    first: dict[Key, Path] = {}
+    problems = []
+    for file in files:
+        for entry in yaml.safe_load(file.read_text(encoding="utf-8"))["deployments"]:
+            key = str(entry["entrypoint"]), str(entry["name"])
+            if key in first:
+                problems.append(f"{file}: {key[1]} is in {first[key]} already; give one of them another name")
+            first.setdefault(key, file)
+    return problems
 
 
 def _check_schedule(place: str, schedule: Any) -> list[str]:

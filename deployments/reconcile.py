@@ -10,26 +10,51 @@ from pathlib import Path
 from typing import Any
 
 from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import DeploymentUpdate
 from prefect.client.schemas.objects import DeploymentSchedule
 from prefect.client.schemas.responses import DeploymentResponse
 
+from deployments.deployment_files import Key
+
 _PAGE = 200
-Key = tuple[str, str]
-"""Entrypoint and name of a deployment."""
+
+
+def deployments(client: SyncPrefectClient) -> dict[Key, DeploymentResponse]:
+    """Every deployment of the server."""
+    return {(found.entrypoint or "", found.name): found for found in _all(client)}
 
 
 def deployed_from(client: SyncPrefectClient, folder: Path) -> dict[Key, DeploymentResponse]:
-    """The deployments whose flows run in a folder: those that were deployed from there.
+    """The deployments that `tuneloop deploy` has made from a folder, and not those that people made there.
 
     Args:
         client: The server.
         folder: Root of a checkout.
     """
-    return {
-        (found.entrypoint or "", found.name): found
-        for found in _all(client)
-        if any(_directory(step) == str(folder) for step in found.pull_steps or [])
-    }
+    found = deployments(client)
+    return {key: one for key, one in found.items() if _is_from(one, folder) and _mark(one) in one.tags}
+
+
+def mark(client: SyncPrefectClient, folder: Path, files: dict[Key, Any]) -> None:
+    """Mark deployments as made by `tuneloop deploy`, for `deployed_from`.
+
+    Args:
+        client: The server.
+        folder: Root of a checkout.
+        files: The deployments as the files have them.
+    """
+    for key, found in deployments(client).items():
+        if key in files and _is_from(found, folder) and _mark(found) not in found.tags:
+            client.update_deployment(found.id, DeploymentUpdate(tags=[*found.tags, _mark(found)]))
+
+
+def _mark(deployment: DeploymentResponse) -> str:
+    """A tag that a copy made in the UI, under another name, does not answer to."""
+    return f"tuneloop:{deployment.name}"
+
+
+def _is_from(deployment: DeploymentResponse, folder: Path) -> bool:
+    return any(_directory(step) == str(folder) for step in deployment.pull_steps or [])
 
 
 def pause_again(
@@ -100,7 +125,12 @@ def _inactive(old: DeploymentResponse, entry: dict[str, Any]) -> Iterator[Deploy
 
 
 def _is_same(one: DeploymentSchedule, other: DeploymentSchedule) -> bool:
-    return one.slug == other.slug if one.slug or other.slug else one.schedule == other.schedule
+    return one.slug == other.slug if one.slug or other.slug else _times(one) == _times(other)
+
+
+def _times(item: DeploymentSchedule) -> dict[str, Any]:
+    """When a schedule starts runs. Prefect counts an interval from each deploy anew."""
+    return item.schedule.model_dump(exclude={"anchor_date"})
 
 
 def _directory(step: dict[str, Any]) -> str | None:

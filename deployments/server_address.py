@@ -46,7 +46,7 @@ def send_events() -> None:
     from prefect.events.worker import EventsWorker  # noqa: PLC0415 - as above
 
     # Prefect's own way to look whether there is one; its `instance()` would make it.
-    if EventsWorker._instances:  # noqa: SLF001
+    if EventsWorker._instances:  # type: ignore[misc]  # noqa: SLF001
         sending = threading.Thread(target=EventsWorker.instance().wait_until_empty, daemon=True)
         sending.start()
         sending.join(_LONGEST_SENDING_S)

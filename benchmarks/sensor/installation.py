@@ -21,6 +21,7 @@ from pydantic import SecretStr
 
 from blocks.segmind_credentials import SegmindCredentials
 from deployments.demo.processes import Processes, answers, clean_environment, free_port
+from deployments.deployment_files import SAMPLE
 from deployments.server_ready import deploy_all, prepare_server
 from tuneloop.clock import Deadline, now
 from tuneloop.dataset.captions import CaptionRule
@@ -189,7 +190,7 @@ def running_installation(folder: Path) -> Iterator[Installation]:
                 "default", overwrite=True
             )
             LocalFileSystem(basepath=str(folder / "store")).save("tuneloop", overwrite=True)
-            deploy_all()
+            deploy_all(SAMPLE)
             ledger = Ledger(LocalDirectory(folder / "store"))
             yield Installation(folder, environment, control, ledger, _submitted(control, folder))
     finally:

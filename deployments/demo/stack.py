@@ -20,6 +20,7 @@ from blocks.bfl_credentials import BflCredentials
 from blocks.segmind_credentials import SegmindCredentials
 from deployments.demo.processes import Processes, answers, clean_environment, free_port
 from deployments.demo.s3_place import S3Place, store_block, wished_place
+from deployments.deployment_files import SAMPLE
 from deployments.server_ready import WORK_POOL, deploy_all, prepare_server
 from tuneloop.emulator import EmulatorControl
 from tuneloop.errors import ConfigurationError
@@ -116,10 +117,17 @@ def running_stack(
             prepare_server()
             _save_blocks(stack, place)
             stack.start_worker()
-            deploy_all()
+            deploy_all(_sample_for(stack))
             yield stack
     finally:
         processes.end_all()
+
+
+def _sample_for(stack: Stack) -> Path:
+    """The sample's file, with the account of this installation."""
+    file = stack.folder / SAMPLE.name
+    file.write_text(SAMPLE.read_text().replace("segmind-credentials/default", stack.credentials_slug))
+    return file
 
 
 def _environment(folder: Path, server_url: str, store_slug: str) -> dict[str, str]:

@@ -42,6 +42,7 @@ def test_deployed_parent_flow_pays_each_of_its_retrainings_once_and_completes(
     deployed = prefect_flow.from_source(
         source=pytestconfig.rootpath, entrypoint="tests/flows/parent_flow.py:retrain_two"
     )
+    assert isinstance(deployed, Flow)
     deployed.deploy(name="parent", work_pool_name=WORK_POOL, print_next_steps=False, ignore_warnings=True)
     run = start(wishes, PARENT, ENVIRONMENT)
     wait_for(run, "Completed")
