@@ -138,7 +138,7 @@ def _look_at(desk: Desk, run: RunFile, submitted: Submitted) -> None:
     else:
         word = status.word
         if status.phase != "running":
-            record = record_progress(desk.ledger, run.key, run.generation, status)
+            record = record_progress(desk.ledger, run, status)
             tell_training("failed" if status.phase == "failed" else "trained", run, record)
             return
     wait_for(

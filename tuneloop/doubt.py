@@ -6,11 +6,12 @@ from typing import Literal
 
 from tuneloop.clock import now
 from tuneloop.errors import LedgerError, PaidTwice, RecordTaken
-from tuneloop.ledger import Ledger
+from tuneloop.ledger import BadEnd, Ledger
 from tuneloop.providers.provider import Provider
-from tuneloop.training_state import Training, read_training
-from tuneloop.values.records import Claimed, Held, Submitted
+from tuneloop.training_state import Training, followed_ids, is_revivable, read_training
+from tuneloop.values.records import Claimed, Held, Submitted, Trained, WithId
 from tuneloop.values.spending import DoublePayment, double_name
+from tuneloop.values.training import JobStatus, job_name
 
 FoundBy = Literal["answer", "list", "person"]
 
@@ -95,10 +96,59 @@ def record_id(ledger: Ledger, training: Training, job_id: str, found_by: FoundBy
             return record
 
 
-def record_double(ledger: Ledger, name: str, job_id: str, followed: str) -> None:
-    """Leave a record of a job that should not exist; `tuneloop status` shows it."""
+def revive(ledger: Ledger, end: BadEnd, job: JobStatus) -> Submitted | DoublePayment | None:
+    """Follow a job that lives on although the ledger has it as failed, rejected or abandoned unpaid.
+
+    Its training's newest attempt takes it up, whichever attempt it was made for, so that nothing is paid for this
+    key meanwhile; its run is marked again, and the sensor carries it on. Where the newest attempt has a job of its
+    own, this one is a duplicate. It may be repeated and may die anywhere: whoever reads `Ledger.bad_ends` next
+    comes here again.
+
+    Args:
+        ledger: The ledger.
+        end: The bad end of the job's name, from `Ledger.bad_ends`.
+        job: What the provider's list shows: a job of that name that is not failed.
+
+    Returns:
+        What was written: the attempt goes on, or a duplicate job. None where everything is known already.
+    """
+    history = ledger.history(end.key)
+    if not history:
+        return None
+    last = history[-1]
+    record: Submitted | DoublePayment | None = None
+    if job.job_id not in followed_ids(history):
+        if is_revivable(last) or (isinstance(last, Held) and last.kind != "lost"):
+            record = _found(last.generation, job)
+            try:
+                ledger.append(end.key, last, record)
+            except RecordTaken:
+                return None
+            last = record
+        elif isinstance(last, WithId):
+            return record_double(ledger, job.name, job.job_id, last.job_id)
+    if isinstance(last, Submitted | Trained) and last.job_id == job.job_id:
+        run = ledger.run_of(BadEnd(end.account, job_name(end.key, last.generation), end.key))
+        if run is not None:
+            ledger.mark(run)
+    return record
+
+
+def record_double(ledger: Ledger, name: str, job_id: str, followed: str) -> DoublePayment | None:
+    """Leave a record of a job that should not exist; `tuneloop status` shows it.
+
+    Returns:
+        The record, None where it was there before. A job is no duplicate of itself.
+    """
+    if job_id == followed:
+        return None
     payment = DoublePayment(at=now(), name=name, job_id=job_id, followed=followed)
-    ledger.create_record(double_name(payment), payment)
+    return payment if ledger.create_record(double_name(payment), payment) else None
+
+
+def _found(generation: int, job: JobStatus) -> Submitted:
+    """The record of a job that the provider's list has shown, under the name that it has there."""
+    return Submitted(at=now(), generation=generation, name=job.name, job_id=job.job_id, found_by="list")
 
 
 def _submitted(training: Training, job_id: str, found_by: FoundBy) -> Submitted:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tuneloop.ledger import Ledger
 from tuneloop.training_state import read_training
-from tuneloop.values.records import BAD_ENDS, NEXT_STATES, AnyTrainingRecord, Failed, Rejected
+from tuneloop.values.records import BAD_ENDS, ENDS, AnyTrainingRecord, Failed, Rejected
 
 ATTEMPTS_IN_A_ROW = 3
 
@@ -20,7 +20,7 @@ def choose_generation(ledger: Ledger, key: str, on_request: str | None) -> int:
     last = ledger.last(key)
     if last is None:
         return 1
-    ended = not NEXT_STATES[last.state]
+    ended = last.state in ENDS
     unpaid = ended and read_training(ledger, key, last.generation).ended_unpaid
     return last.generation + 1 if unpaid or (ended and on_request) else last.generation
 

@@ -10,7 +10,7 @@ from tuneloop.doubt import record_double, record_id
 from tuneloop.errors import RecordTaken
 from tuneloop.ledger import Ledger
 from tuneloop.promotion import is_the_asker, open_question, story_has_ended
-from tuneloop.training_state import Training, read_training, record_progress
+from tuneloop.training_state import Training, read_training, record_bad_end, record_progress
 from tuneloop.values.records import Abandoned, AnyTrainingRecord, Claimed, Collected, Held, RunFile
 from tuneloop.values.training import JobStatus
 
@@ -71,7 +71,7 @@ def write_down(ledger: Ledger, run: RunFile, jobs: list[JobStatus]) -> tuple[Job
     for other in jobs:
         if other is not job:
             record_double(ledger, training.name, other.job_id, job.job_id)
-    after = record_progress(ledger, run.key, run.generation, job)
+    after = record_progress(ledger, run, job)
     changed = after is not None and after != before
     return job, Change(run, after, job) if after is not None and changed else None
 
@@ -124,7 +124,7 @@ def _fenced(ledger: Ledger, run: RunFile, training: Training) -> bool:
         paid=False,
     )
     try:
-        ledger.append(run.key, training.previous, record)
+        record_bad_end(ledger, run, training.previous, record)
     except RecordTaken:
         return False
     return True

@@ -14,11 +14,15 @@ from tuneloop.values.records import (
     Claimed,
     Failed,
     Held,
+    Rejected,
+    RunFile,
     Submitted,
     Trained,
     WithId,
 )
 from tuneloop.values.training import JobStatus, job_name
+
+BadEndRecord = Failed | Rejected | Abandoned
 
 
 @dataclass(frozen=True)
@@ -61,8 +65,7 @@ class Training:
 
         Where its submit was once in doubt, a bad end of the job that is followed says nothing about the other one.
         """
-        bad = self.last is not None and self.last.state in BAD_ENDS
-        return not self.doubted and (bad or (isinstance(self.last, Abandoned) and not self.last.paid))
+        return not self.doubted and self.last is not None and is_revivable(self.last)
 
     @property
     def job_id(self) -> str | None:
@@ -85,23 +88,61 @@ def read_training(ledger: Ledger, key: str, generation: int) -> Training:
     return Training(key, generation, last, previous, first, claim, doubted, len(history))
 
 
-def record_progress(ledger: Ledger, key: str, generation: int, status: JobStatus) -> AnyTrainingRecord | None:
+def is_revivable(record: AnyTrainingRecord) -> bool:
+    """Tell whether a record is an end without a bill, which may be wrong: its job may live on all the same."""
+    return record.state in BAD_ENDS or (isinstance(record, Abandoned) and not record.paid)
+
+
+def followed_ids(history: list[AnyTrainingRecord]) -> frozenset[str]:
+    """Ids of a training's jobs that are followed, collected, or given up by a person although they are paid."""
+    ends = {record.generation: record for record in history}
+    return frozenset(
+        record.job_id
+        for record in history
+        if isinstance(record, WithId) and not is_revivable(ends[record.generation])
+    )
+
+
+def record_bad_end(ledger: Ledger, run: RunFile, after: AnyTrainingRecord | None, record: BadEndRecord) -> None:
+    """Write down that an attempt has come to a bad end, after its job's name: see `Ledger.note_bad_end`.
+
+    Raises:
+        RecordTaken: As `Ledger.append`.
+    """
+    ledger.note_bad_end(run, record.name)
+    ledger.append(run.key, after, record)
+
+
+def record_progress(ledger: Ledger, run: RunFile, status: JobStatus) -> AnyTrainingRecord | None:
     """Write down that a submitted job has ended, where it has.
+
+    Args:
+        ledger: The ledger.
+        run: A run of the attempt.
+        status: What the provider says about its job.
 
     Returns:
         The training's last record after that.
     """
-    last = read_training(ledger, key, generation).last
+    last = read_training(ledger, run.key, run.generation).last
     if not isinstance(last, Submitted) or status.phase == "running":
         return last
     record: Trained | Failed
-    base = {"at": now(), "generation": generation, "name": last.name, "job_id": last.job_id, "word": status.word}
-    if status.phase == "failed":
-        record = Failed.model_validate({**base, "reason": status.error_message or "the provider gives no reason"})
-    else:
-        record = Trained.model_validate(base)
+    base = {
+        "at": now(),
+        "generation": run.generation,
+        "name": last.name,
+        "job_id": last.job_id,
+        "word": status.word,
+    }
     try:
-        ledger.append(key, last, record)
+        if status.phase == "failed":
+            reason = status.error_message or "the provider gives no reason"
+            record = Failed.model_validate({**base, "reason": reason})
+            record_bad_end(ledger, run, last, record)
+        else:
+            record = Trained.model_validate(base)
+            ledger.append(run.key, last, record)
     except RecordTaken:
-        return read_training(ledger, key, generation).last
+        return read_training(ledger, run.key, run.generation).last
     return record
