@@ -10,7 +10,7 @@ from flows.clip_choice import chosen_encoder
 from flows.desk import Desk
 from tuneloop.clock import now
 from tuneloop.errors import ConfigurationError
-from tuneloop.generations import choose_generation
+from tuneloop.generations import wished_attempt
 from tuneloop.image_budget import ImageBudget
 from tuneloop.submission import price_of
 from tuneloop.values.dataset import DatasetManifest, PublicDataset
@@ -69,12 +69,13 @@ def run_file(
     """Choose the training and the generation that a run works on; nothing is written here."""
     account = desk.provider.account
     identity = TrainingIdentity(dataset_digest=manifest.digest, recipe=wish.recipe.canonical(), account=account)
+    generation, reason = wished_attempt(desk.ledger, identity.key, wish.retrain_unchanged, flow_run)
     return RunFile(
         at=now(),
         flow_run=flow_run,
         model=wish.model,
         key=identity.key,
-        generation=choose_generation(desk.ledger, identity.key, wish.retrain_unchanged),
+        generation=generation,
         dataset_digest=manifest.digest,
         recipe=wish.recipe.model_dump(mode="json"),
         plan=wish.plan,
@@ -84,5 +85,5 @@ def run_file(
         public_dataset=public,
         visibility=wish.visibility,
         deployment=deployment.name,
-        retrain_reason=wish.retrain_unchanged,
+        retrain_reason=reason,
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
 
 from tuneloop.clock import now
 from tuneloop.errors import LedgerError, RecordTaken
@@ -12,6 +14,7 @@ from tuneloop.values.records import (
     Abandoned,
     AnyTrainingRecord,
     Claimed,
+    Collected,
     Failed,
     Held,
     Rejected,
@@ -36,7 +39,10 @@ class Training:
         previous: The last record of the generation before, where `last` is None.
         first: Its first claim, None where there is none yet.
         claim: Its last claim.
+        known: Its last record that names a job, None where none does.
         doubted: It was held once because nobody could tell whether its submit was accepted.
+        doubts: How many of its claims may have been submitted.
+        followed: The training's jobs that are followed, of all generations; see `followed_jobs`.
         records: How many records the training has, of all generations.
     """
 
@@ -46,7 +52,10 @@ class Training:
     previous: AnyTrainingRecord | None
     first: Claimed | None = None
     claim: Claimed | None = None
+    known: Submitted | Trained | Collected | Failed | None = None
     doubted: bool = False
+    doubts: int = 0
+    followed: Mapping[str, str] = field(default_factory=dict)
     records: int = 0
 
     @property
@@ -60,6 +69,11 @@ class Training:
         return self.key[:16]
 
     @property
+    def before(self) -> AnyTrainingRecord | None:
+        """The record after which its next one comes, None where there is none at all."""
+        return self.last or self.previous
+
+    @property
     def ended_unpaid(self) -> bool:
         """It has come to its end, and nothing is to be paid for it.
 
@@ -70,7 +84,7 @@ class Training:
     @property
     def job_id(self) -> str | None:
         """The provider's id of the job, once it is known."""
-        return self.last.job_id if isinstance(self.last, WithId) else None
+        return self.known.job_id if self.known else None
 
 
 def read_training(ledger: Ledger, key: str, generation: int) -> Training:
@@ -83,9 +97,25 @@ def read_training(ledger: Ledger, key: str, generation: int) -> Training:
     last = own[-1] if own else None
     previous = before[-1] if before and not own else None
     claims = [record for record in own if isinstance(record, Claimed)]
-    first, claim = (claims[0], claims[-1]) if claims else (None, None)
-    doubted = any(isinstance(record, Held) and record.kind == "uncertain" for record in own)
-    return Training(key, generation, last, previous, first, claim, doubted, len(history))
+    return Training(
+        key=key,
+        generation=generation,
+        last=last,
+        previous=previous,
+        first=claims[0] if claims else None,
+        claim=claims[-1] if claims else None,
+        known=next((record for record in reversed(own) if isinstance(record, WithId)), None),
+        doubted=any(isinstance(record, Held) and record.kind == "uncertain" for record in own),
+        doubts=len(claims) - sum(_sent_nothing(*pair) for pair in pairwise(own)),
+        followed=followed_jobs(history),
+        records=len(history),
+    )
+
+
+def _sent_nothing(record: AnyTrainingRecord, following: AnyTrainingRecord) -> bool:
+    """Tell by the record that follows a claim whether its submit was held back."""
+    held_back = isinstance(following, Held) and following.kind in {"budget", "attempts"}
+    return isinstance(record, Claimed) and held_back
 
 
 def is_revivable(record: AnyTrainingRecord) -> bool:
@@ -93,14 +123,14 @@ def is_revivable(record: AnyTrainingRecord) -> bool:
     return record.state in BAD_ENDS or (isinstance(record, Abandoned) and not record.paid)
 
 
-def followed_ids(history: list[AnyTrainingRecord]) -> frozenset[str]:
-    """Ids of a training's jobs that are followed, collected, or given up by a person although they are paid."""
+def followed_jobs(history: list[AnyTrainingRecord]) -> dict[str, str]:
+    """A training's jobs that are followed, collected, or given up although they are paid: their names by id."""
     ends = {record.generation: record for record in history}
-    return frozenset(
-        record.job_id
+    return {
+        record.job_id: record.name
         for record in history
         if isinstance(record, WithId) and not is_revivable(ends[record.generation])
-    )
+    }
 
 
 def record_bad_end(ledger: Ledger, run: RunFile, after: AnyTrainingRecord | None, record: BadEndRecord) -> None:

@@ -67,6 +67,8 @@ class Claimed(TrainingRecord):
     """Number of the last budget slot at the first claim of this generation: its own one comes after that."""
     approval: str | None = None
     """The reason with which a person let it through after it was held; None where nobody was asked."""
+    waived: tuple[HeldKind, ...] = ()
+    """What persons have let it through for. An approval waives what it was asked for and nothing else."""
 
 
 class Submitted(TrainingRecord):
