@@ -46,6 +46,7 @@ INNER: dict[str, set[str]] = {
         "doubt",
         "absence",
         "earlier_jobs",
+        "known_names",
     },
     "kept_weights": {"errors", "values", "ledger", "storage"},
     "collection": {

@@ -23,6 +23,7 @@ from tuneloop.errors import (
     UnexpectedAnswer,
 )
 from tuneloop.generations import too_many_attempts
+from tuneloop.known_names import StoredNames
 from tuneloop.ledger import Ledger
 from tuneloop.providers.provider import Archive, Provider
 from tuneloop.training_state import Training, read_training, record_bad_end
@@ -87,6 +88,8 @@ def submit_training(ledger: Ledger, provider: Provider, training: Training, orde
     budget = Budget(ledger, provider.account, order.limits)
     budget.check_price(order.cents)
     budget.check_readable(order.run, order.cents, training.first)
+    if provider.names_known is None:
+        provider.names_known = StoredNames(ledger.store, provider.account.slug)
     shown = provider.find(training.stem)
     earlier = follow_earlier_job(ledger, training, shown)
     if earlier is not None:

@@ -11,6 +11,7 @@ import pytest
 from tests.ledger.bent import BentProvider
 from tests.ledger.test_submission import old_claim, trainings
 from tuneloop.clock import Deadline
+from tuneloop.doubt import record_double
 from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.errors import (
     ClockWrong,
@@ -118,6 +119,11 @@ def test_same_row_twice_is_no_duplicate(ledger: Ledger, bent: BentProvider, orde
     assert doubles(ledger) == []
 
 
+def test_job_is_no_duplicate_of_itself(ledger: Ledger) -> None:
+    assert record_double(ledger, "robot-g1", "job", "job") is None
+    assert doubles(ledger) == []
+
+
 def test_collected_training_is_no_earlier_job_where_one_more_is_asked_for(
     ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl
 ) -> None:
@@ -144,7 +150,7 @@ def test_list_that_is_not_answered_leaves_nothing_claimed(
     assert trainings(emulator) == 0
 
 
-@pytest.mark.parametrize(("ahead_s", "way"), [(1500, "behind"), (-1500, "ahead of"), (31, "behind")])
+@pytest.mark.parametrize(("ahead_s", "way"), [(1500, "behind"), (-1500, "ahead of"), (45, "behind")])
 def test_wrong_clock_claims_nothing_and_says_what_to_do(
     ahead_s: float, way: str, ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl
 ) -> None:
