@@ -75,13 +75,11 @@ def retrain_model(  # noqa: PLR0913, PLR0917 - each one is a field of the form
         manifest, public = steps.scan_dataset(desk, wish)
         run = run_file(desk, wish, manifest, public, str(flow_run.id))
         run = desk.ledger.remember_run(count_reason(desk.ledger, run))
-        get_run_logger().info("training key %s, generation %d", run.key, run.generation)
-        repeated = wish.retrain_unchanged is not None and run.retrain_reason is None
-        if repeated:
-            get_run_logger().warning("%s", _REPEATED)
+        repeated = _REPEATED if wish.retrain_unchanged and run.retrain_reason is None else ""
+        get_run_logger().info("training key %s, generation %d.%s", run.key, run.generation, repeated)
         settled = finished_decision(desk.ledger, run)
         if settled is not None:
-            return _unchanged(desk, run, settled, _REPEATED if repeated else "")
+            return _unchanged(desk, run, settled, repeated)
     return carry_on(desk, run)
 
 

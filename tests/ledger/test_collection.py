@@ -46,7 +46,7 @@ def trained(
     """A training whose weights are still at the provider; the folder they go into."""
     order = Order(run, recipe, provider.upload(archive), archive, Limits())
     submitted = submit_training(ledger, provider, read_training(ledger, run.key, 1), order)
-    record_progress(ledger, run.key, 1, provider.status(submitted.job_id))
+    record_progress(ledger, run, provider.status(submitted.job_id))
     return f"weights/{submitted.name}/"
 
 
