@@ -12,7 +12,7 @@ from tuneloop.values.evaluation import Evaluation
 from tuneloop.values.records import AnyTrainingRecord, Decision, Failed, Held, Promotion, RunFile, Trained, WithId
 from tuneloop.values.training import job_name
 
-TrainingEvent = Literal["submitted", "trained", "failed", "held", "overdue"]
+TrainingEvent = Literal["submitted", "trained", "failed", "held", "lost", "overdue"]
 ModelEvent = Literal["promoted", "rejected", "undecided"]
 
 _SPACE = UUID("6f0c4b0e-7a0c-4d6b-9a55-3a1c0f9c8e11")

@@ -10,8 +10,9 @@ from tuneloop.doubt import record_double, record_id
 from tuneloop.errors import RecordTaken
 from tuneloop.ledger import Ledger
 from tuneloop.promotion import is_the_asker, open_question, story_has_ended
-from tuneloop.training_state import Training, read_training, record_progress
-from tuneloop.values.records import Abandoned, AnyTrainingRecord, Claimed, Collected, Held, RunFile
+from tuneloop.training_state import Training, read_training, record_bad_end, record_progress
+from tuneloop.uncollected import next_try
+from tuneloop.values.records import Abandoned, AnyTrainingRecord, Claimed, Collected, Held, RunFile, Trained
 from tuneloop.values.training import JobStatus
 
 NEVER_CLAIMED_AFTER = timedelta(hours=24)
@@ -71,8 +72,8 @@ def write_down(ledger: Ledger, run: RunFile, jobs: list[JobStatus]) -> tuple[Job
     for other in jobs:
         if other is not job:
             record_double(ledger, training.name, other.job_id, job.job_id)
-    after = record_progress(ledger, run.key, run.generation, job)
-    changed = after is not None and after != before
+    after = record_progress(ledger, run, job)
+    changed = after not in (before, training.last)
     return job, Change(run, after, job) if after is not None and changed else None
 
 
@@ -95,6 +96,8 @@ def story_of(ledger: Ledger, run: RunFile, job: JobStatus | None) -> Story | Non
         if last is None or last.state == "submitted":
             return None
         if isinstance(last, Claimed) and now() <= last.take_over_after:
+            return None
+        if isinstance(last, Trained) and now() < next_try(ledger, last):
             return None
         if isinstance(last, Collected) and (job is None or job.phase != "ready"):
             return None
@@ -124,7 +127,7 @@ def _fenced(ledger: Ledger, run: RunFile, training: Training) -> bool:
         paid=False,
     )
     try:
-        ledger.append(run.key, training.previous, record)
+        record_bad_end(ledger, run, training.previous, record)
     except RecordTaken:
         return False
     return True
