@@ -62,10 +62,13 @@ def deploy() -> None:
     Makes the stores that they name where there are none yet, and refuses those that are not what they were.
     """
     from deployments.server_ready import deploy_all, prepare_server  # noqa: PLC0415 - as above
+    from deployments.show_standstill import missing_for_the_sensor  # noqa: PLC0415 - as above
 
     prepare_server()
     for line in deploy_all():
         typer.echo(line)
+    for line in missing_for_the_sensor():
+        say(f"still missing: {line}")
 
 
 @app.command()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypeVar
 
 from pydantic import ValidationError
@@ -32,7 +32,8 @@ from tuneloop.values.training import job_name
 _FIRST_STATES = frozenset({"claimed", "abandoned", "submitted"})
 """How a generation begins: abandoned where it was never claimed, which fences a starter that stands still, and
 submitted where a job was there before anything was claimed."""
-_PAUSE = "paused-until"
+PAUSES, TROUBLES = "paused-until", "trouble"
+"""What lies beside the markers of an account, see `account_marks`."""
 _NUMBERED = re.compile(r"(\d{4,})\.json")
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
@@ -53,7 +54,7 @@ class Marker:
         return f"inflight/{self.account}/{self.job}/{self.flow_run}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class BadEnd:
     """A job that has come to a bad end, or was about to: `ended/<account>/<job's name>/<training key>`.
 
@@ -151,23 +152,8 @@ class Ledger:
         """Every open story, by names alone."""
         for name, since in self.store.written("inflight/"):
             parts = name.split("/")
-            if len(parts) == 4 and parts[2] != _PAUSE:  # noqa: PLR2004 - inflight/account/job/run
+            if len(parts) == 4 and parts[2] not in {PAUSES, TROUBLES}:  # noqa: PLR2004 - inflight/account/job/run
                 yield Marker(parts[1], parts[2], parts[3], since)
-
-    def pause(self, account: str, until: datetime) -> None:
-        """Remember that an account is not to be asked before a moment, because its provider said so."""
-        self.store.create(f"inflight/{account}/{_PAUSE}/{int(until.timestamp())}", b"")
-
-    def paused_until(self, account: str, at: datetime) -> datetime | None:
-        """Until when an account is not to be asked, None where it may be. Forgets what is over."""
-        latest = None
-        for name in self.store.names(f"inflight/{account}/{_PAUSE}/"):
-            until = datetime.fromtimestamp(int(name.rpartition("/")[2]), UTC)
-            if until <= at:
-                self.store.delete_marker(name)
-            else:
-                latest = until
-        return latest
 
     def note_bad_end(self, run: RunFile, job: str) -> None:
         """Leave the name of a job that is about to be recorded as failed, rejected or abandoned unpaid.

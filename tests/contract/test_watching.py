@@ -16,12 +16,13 @@ from tuneloop.errors import RecordTaken
 from tuneloop.generations import choose_generation
 from tuneloop.ledger import Ledger
 from tuneloop.submission import Order, submit_training
+from tuneloop.tick import Tick
 from tuneloop.training_state import read_training
 from tuneloop.values.plan import EvaluationPlan
 from tuneloop.values.records import RunFile
 from tuneloop.values.spending import Limits
 from tuneloop.values.training import TrainingIdentity
-from tuneloop.watching import Tick, look_at_all
+from tuneloop.watching import look_at_all
 
 
 @pytest.fixture
