@@ -13,6 +13,7 @@ from deployments.webhooks.patience import Patience
 from tests.ledger.test_submission import old_claim
 from tests.webhooks.conftest import only_segmind
 from tests.webhooks.world import QUICK, Receiver, World, eventually, receiving, truth
+from tuneloop.account_marks import AccountMarks
 from tuneloop.clock import Deadline, now
 from tuneloop.emulator import Fault, Progress
 from tuneloop.hints.hint import SAME_CALL
