@@ -71,10 +71,13 @@ def deploy(
     """
     use_server()
     from deployments.server_ready import deploy_all, prepare_server  # noqa: PLC0415 - as above
+    from deployments.show_standstill import missing_for_the_sensor  # noqa: PLC0415 - as above
 
     prepare_server()
     for line in deploy_all(keep=keep):
         say(line)
+    for line in missing_for_the_sensor():
+        say(f"still missing: {line}")
 
 
 @app.command()

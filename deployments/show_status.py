@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
@@ -10,6 +11,7 @@ from rich.text import Text
 
 from blocks.opening import open_account, open_store, store_problem
 from deployments.labels import shared_labels
+from deployments.show_standstill import Standing
 from deployments.terminal import shown
 from deployments.webhooks.accounts import all_credentials
 from tuneloop.accounts import check_origin
@@ -21,6 +23,9 @@ from tuneloop.providers.provider import Provider
 from tuneloop.status import OpenTraining, doubles, open_trainings, spending_by_model, unowned_jobs
 from tuneloop.values.spending import Limits, dollars
 from tuneloop.values.training import JobStatus
+
+_COLOURS = {"held": "yellow", "undecided": "yellow", "unreadable": "red", "given up": "red"}
+"""States that a person has to look at."""
 
 
 def show_status(store: str, credentials: list[str], console: Console) -> bool:
@@ -40,11 +45,18 @@ def show_status(store: str, credentials: list[str], console: Console) -> bool:
         return True
     ledger = Ledger(open_store(store))
     stories = open_trainings(ledger)
-    console.print(_stories_table(stories) if stories else shown(f"Nothing is in flight in {store}."))
+    standing = Standing(ledger, store, stories)
+    console.print(
+        _stories_table(stories, standing.states) if stories else shown(f"Nothing is in flight in {store}.")
+    )
+    for line in standing.attention:
+        console.print(shown(line, "red"), soft_wrap=True)
     lost = [f"{item.name}: job {item.job_id} beside {item.followed}" for item in doubles(ledger)]
     for line in lost:
         console.print(Text.assemble(("Paid twice: ", "red"), shown(line)))
-    attention = bool(lost) or any(story.state in {"held", "undecided", "unreadable"} for story in stories)
+    attention = bool(lost or standing.attention) or any(
+        story.state in {"held", "undecided", "unreadable"} for story in stories
+    )
     attention |= _show_shared_labels(console)
     for slug in credentials or all_credentials():
         try:
@@ -67,10 +79,10 @@ def _show_shared_labels(console: Console) -> bool:
     return bool(labels.refused)
 
 
-def _stories_table(stories: list[OpenTraining]) -> Table:
-    table = Table("model", "job", "account", "state", "since (UTC)", "run", "note", title="In flight")
+def _stories_table(stories: list[OpenTraining], states: Mapping[str, str]) -> Table:
+    table = Table("model", "job", "account", "state", "since (UTC)", "run", "Prefect", "note", title="In flight")
     for story in stories:
-        colour = {"held": "yellow", "undecided": "yellow", "unreadable": "red"}.get(story.state, "")
+        colour = _COLOURS.get(story.state, "")
         table.add_row(
             shown(story.model),
             shown(story.job),
@@ -78,6 +90,7 @@ def _stories_table(stories: list[OpenTraining]) -> Table:
             shown(story.state, colour),
             f"{story.since:%Y-%m-%d %H:%M}",
             shown(story.flow_run),
+            shown(states[story.flow_run]),
             shown(story.note),
         )
     return table
@@ -117,9 +130,14 @@ def status_document(store: str) -> dict[str, Any]:
     if problem is not None:
         return {"store": store, "problem": problem, "open": [], "doubles": []}
     ledger = Ledger(open_store(store))
+    stories = open_trainings(ledger)
+    standing = Standing(ledger, store, stories)
     return {
         "store": store,
         "problem": None,
-        "open": [story.model_dump(mode="json") for story in open_trainings(ledger)],
+        "attention": standing.attention,
+        "open": [
+            {**story.model_dump(mode="json"), "prefect": standing.states[story.flow_run]} for story in stories
+        ],
         "doubles": [item.model_dump(mode="json", exclude={"writer", "schema_number"}) for item in doubles(ledger)],
     }

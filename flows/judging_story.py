@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from prefect.logging import get_run_logger
 
 from flows import steps
@@ -20,12 +18,10 @@ from tuneloop.errors import NotAtProvider, ProviderUnavailable, TrainingFailed
 from tuneloop.evaluation.render import count_missing, rendered_before
 from tuneloop.evaluation.report import Evidence
 from tuneloop.promotion import WHO, Place, is_of, is_the_asker, promote, standing_decision
+from tuneloop.settling import DEPLOYED_AFTER
 from tuneloop.submission import price_of
 from tuneloop.values.evaluation import Evaluation
 from tuneloop.values.records import Collected, Decision, Promotion, RunFile
-
-_DEPLOYED_AFTER = timedelta(days=1)
-"""A model that its provider does not render so long after its training waits for nothing."""
 
 
 def decide(desk: Desk, run: RunFile, collected: Collected) -> Decision:
@@ -82,7 +78,7 @@ def _wait_until_it_renders(desk: Desk, run: RunFile, collected: Collected) -> No
 
 
 def _give_up_after_a_day(run: RunFile, collected: Collected, word: str) -> None:
-    if now() - collected.at > _DEPLOYED_AFTER:
+    if now() - collected.at > DEPLOYED_AFTER:
         raise TrainingFailed(
             f"{collected.name} was collected on {collected.at:%Y-%m-%d}, and cannot be judged by this plan: "
             f"{run.account.provider} does not render it (job {collected.job_id}, {word}). What was decided before "

@@ -37,7 +37,7 @@ from tuneloop.values.records import Collected, Promotion, RunFile, Submitted
 from tuneloop.values.spending import Limits
 from tuneloop.values.training import UploadedDataset
 
-_RETRY_DELAYS_S: list[float] = [10, 60, 300]
+RETRY_DELAYS_S: list[float] = [10, 60, 300]
 
 
 def _may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
@@ -53,8 +53,8 @@ def _may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
 
 _TRIED_AGAIN: dict[str, Any] = {
     "cache_policy": NO_CACHE,
-    "retries": len(_RETRY_DELAYS_S),
-    "retry_delay_seconds": _RETRY_DELAYS_S,
+    "retries": len(RETRY_DELAYS_S),
+    "retry_delay_seconds": RETRY_DELAYS_S,
     "retry_condition_fn": _may_pass,
 }
 """For steps that cost nothing: minutes of patience, where the transport has seconds. Never for a paid one."""

@@ -10,7 +10,7 @@ from flows.clip_choice import chosen_encoder
 from flows.desk import Desk
 from tuneloop.clock import now
 from tuneloop.errors import ConfigurationError
-from tuneloop.generations import choose_generation
+from tuneloop.generations import wished_attempt
 from tuneloop.image_budget import ImageBudget
 from tuneloop.submission import price_of
 from tuneloop.unmeant import check_meant
@@ -74,12 +74,13 @@ def run_file(
     """
     account = desk.provider.account
     identity = TrainingIdentity(dataset_digest=manifest.digest, recipe=wish.recipe.canonical(), account=account)
+    generation, reason = wished_attempt(desk.ledger, identity.key, wish.retrain_unchanged, flow_run)
     run = RunFile(
         at=now(),
         flow_run=flow_run,
         model=wish.model,
         key=identity.key,
-        generation=choose_generation(desk.ledger, identity.key, wish.retrain_unchanged),
+        generation=generation,
         dataset_digest=manifest.digest,
         recipe=wish.recipe.model_dump(mode="json"),
         plan=wish.plan,
@@ -89,7 +90,7 @@ def run_file(
         public_dataset=public,
         visibility=wish.visibility,
         deployment=deployment.name,
-        retrain_reason=wish.retrain_unchanged,
+        retrain_reason=reason,
     )
     check_meant(desk.ledger, run, wish.recipe, desk.provider.base_url)
     return run

@@ -69,7 +69,7 @@ class Budget:
         Args:
             run: What the flow run works on.
             cents: The training's price, None where nobody knows it.
-            claim: Its claim. One that a person has approved is let over the limits.
+            claim: Its claim. One that a person has let over the limits is not held to them.
             first: The first claim of its generation: a place of its own comes after the slot seen there.
 
         Raises:
@@ -77,12 +77,12 @@ class Budget:
         """
         audited = False
         while True:
-            own = self._own(run, first, claim)
+            own = self._own(run, first, claim.at.date())
             if own is not None:
                 return own
             day = claim.at.date()
             spending = self._sums(day)
-            over = None if claim.approval else self._over(spending, cents)
+            over = None if "budget" in claim.waived else self._over(spending, cents)
             if over is None:
                 slot = self._next(run, cents, day, spending)
                 if self._ledger.create_record(self._name(spending.window, slot.number), slot):
@@ -92,6 +92,26 @@ class Budget:
             else:
                 self._audit(spending.window)
                 audited = True
+
+    def check_readable(self, run: RunFile, cents: int | None, first: Claimed | None) -> None:
+        """Read what `reserve` will read, before anything is claimed. Gives back what is found to be free.
+
+        Raises:
+            RecordUnreadable: A slot is damaged or missing.
+        """
+        at = now()
+        if first is not None:
+            self._own(run, first, at.date())
+        spending = self._sums(at.date())
+        if self._over(spending, cents) is not None:
+            self._audit(spending.window)
+
+    def newest_slots(self, count: int) -> list[BudgetSlot]:
+        """The last slots of this window and the one before, newest first."""
+        window = window_of(now().date())
+        windows = (window - timedelta(days=WINDOW_DAYS), window)
+        names = [name for start in windows for name in self._ledger.numbered(self._folder(start))]
+        return [self._read(name) for name in reversed(names[-count:])]
 
     def check_price(self, cents: int | None) -> None:
         """Refuse to guard money without knowing a price. Raises `ConfigurationError`."""
@@ -130,10 +150,10 @@ class Budget:
             )
         return "; ".join(over) or None
 
-    def _own(self, run: RunFile, first: Claimed, claim: Claimed) -> BudgetSlot | None:
-        """Find the slot of this training among those that came after its first claim."""
+    def _own(self, run: RunFile, first: Claimed, day: date) -> BudgetSlot | None:
+        """Find the slot of this training among those that came after its first claim, up to a day."""
         window, seen = window_of(first.at.date()), first.budget_slot or 0
-        while window <= window_of(claim.at.date()):
+        while window <= window_of(day):
             for name in self._ledger.numbered(self._folder(window))[seen:]:
                 slot = self._read(name)
                 if slot.kind == "training" and (slot.key, slot.generation) == (run.key, run.generation):

@@ -2,6 +2,7 @@
 
 TuneloopError
 ├── ConfigurationError (ValueError)      a block, a setting or a parameter is wrong
+│   └── ClockWrong                       this host's clock is not the provider's
 ├── DatasetError (ValueError)            a file or folder of the dataset is wrong
 ├── StoreError (OSError)                 the artifact store refused or misbehaved
 │   ├── StoreUnavailable                 it may answer later
@@ -39,6 +40,10 @@ class TuneloopError(Exception):
 
 class ConfigurationError(TuneloopError, ValueError):
     """A block, a setting or a parameter cannot be used."""
+
+
+class ClockWrong(ConfigurationError):
+    """This host's clock is too far from the provider's for anything to be claimed by it."""
 
 
 class DatasetError(TuneloopError, ValueError):

@@ -18,7 +18,7 @@ from tuneloop.hints.hint import Hint, Outcome
 from tuneloop.hints.keeping import finish_hint, open_hints, sweep_hints
 from tuneloop.ledger import Ledger
 from tuneloop.redaction import redact
-from tuneloop.watching import Tick
+from tuneloop.tick import Tick
 
 Act = Callable[[Ledger, str, Tick], None]
 """Does what is to be done about what was found: the ledger, the slug of its store's block, and what was found.

@@ -15,12 +15,13 @@ from deployments.webhooks.connections import receiver_config
 from deployments.webhooks.server import Installation, webhook_app
 from flows.telling import tell_changes
 from flows.waking import wake
+from tuneloop.clock import now
 from tuneloop.errors import ConfigurationError
 from tuneloop.ledger import Ledger
 from tuneloop.settings import Settings
 from tuneloop.storage.store import Store
+from tuneloop.tick import Tick
 from tuneloop.values.shown_text import visible
-from tuneloop.watching import Tick
 
 _LOG = logging.getLogger("tuneloop.webhooks")
 
@@ -61,7 +62,7 @@ def tell_and_wake(ledger: Ledger, store: str, tick: Tick) -> None:
     if not tick.stories:
         return
     with get_client(sync_client=True) as client:
-        woken = wake(client, ledger, store, tick.stories)
+        woken = wake(client, ledger, store, tick.stories, now())
     if woken.any:
         _LOG.info("%s: %d woken, %d continued, %d closed", store, woken.resumed, woken.continued, woken.closed)
     for problem in woken.problems:

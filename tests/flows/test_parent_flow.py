@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentFlowRunId
+from prefect.flows import Flow
 from prefect.flows import flow as prefect_flow
 
 from deployments.demo.stack import Stack

@@ -30,7 +30,7 @@ def test_collected_weights_have_the_recorded_sha256(
         read_training(ledger, run.key, 1),
         Order(run, recipe, provider.upload(archive), archive, Limits()),
     )
-    record_progress(ledger, run.key, 1, provider.status(submitted.job_id))
+    record_progress(ledger, run, provider.status(submitted.job_id))
     collected = collect_weights(ledger, provider, run.key, 1)
     assert collected.weights is not None
     data = ledger.store.read(collected.weights)
@@ -46,7 +46,7 @@ def trained(
     """A training whose weights are still at the provider; the folder they go into."""
     order = Order(run, recipe, provider.upload(archive), archive, Limits())
     submitted = submit_training(ledger, provider, read_training(ledger, run.key, 1), order)
-    record_progress(ledger, run.key, 1, provider.status(submitted.job_id))
+    record_progress(ledger, run, provider.status(submitted.job_id))
     return f"weights/{submitted.name}/"
 
 
@@ -138,7 +138,7 @@ def test_link_to_the_weights_that_has_expired_is_asked_for_again(
 ) -> None:
     order = Order(run, recipe, provider.upload(archive), archive, Limits())
     submitted = submit_training(ledger, provider, read_training(ledger, run.key, 1), order)
-    record_progress(ledger, run.key, 1, provider.status(submitted.job_id))
+    record_progress(ledger, run, provider.status(submitted.job_id))
     emulator.inject(Fault("refuse", "/s3/", "GET", status=403, times=2))
     assert collect_weights(ledger, provider, run.key, 1).sha256
     links = [request for request in emulator.requests() if request.path == "/finetune/request/file/download"]
@@ -168,7 +168,7 @@ def test_failed_job_is_recorded_with_the_providers_reason(
         Order(run, recipe, provider.upload(archive), archive, Limits()),
     )
     emulator.fail_job(submitted.job_id, "GPU overloaded")
-    last = record_progress(ledger, run.key, 1, provider.status(submitted.job_id))
+    last = record_progress(ledger, run, provider.status(submitted.job_id))
     assert isinstance(last, Failed)
     assert last.reason == "GPU overloaded"
     assert choose_generation(ledger, run.key, None) == 2

@@ -60,7 +60,7 @@ def test_status_shows_states_reasons_and_a_providers_word_as_they_are(text: str)
     job = JobStatus(job_id=text, name="0123456789abcdef-g1", word=text, phase="running")
     assert _show_unowned("segmind-credentials/x", [job], console)
     assert isinstance(console.file, io.StringIO)
-    for sent in (printed(_stories_table([story])), console.file.getvalue()):
+    for sent in (printed(_stories_table([story], {text: text})), console.file.getvalue()):
         assert not _OBEYED.search(sent)
         assert visible(text)[:4] in sent
 

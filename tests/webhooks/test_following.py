@@ -13,6 +13,7 @@ from deployments.webhooks.patience import Patience
 from tests.ledger.test_submission import old_claim
 from tests.webhooks.conftest import only_segmind
 from tests.webhooks.world import QUICK, Receiver, World, eventually, receiving, truth
+from tuneloop.account_marks import AccountMarks
 from tuneloop.clock import Deadline, now
 from tuneloop.emulator import Fault, Progress
 from tuneloop.hints.hint import SAME_CALL
@@ -223,7 +224,7 @@ def test_hints_leave_a_provider_alone_that_asks_for_it_and_the_sensor_goes_on(wo
 
 def test_hints_wait_while_the_sensor_leaves_an_account_alone(world: World) -> None:
     run, job_id = world.submitted()
-    world.ledger.pause(run.account.slug, now() + timedelta(hours=1))
+    AccountMarks(world.ledger, run.account.slug).pause(now(), 3600)
     before = len(world.emulator.requests())
     with receiving(world, replace(QUICK, unknown_s=0)) as receiver:
         receiver.post(truth(world, job_id, GOOD[world.name]))

@@ -26,13 +26,13 @@ from tuneloop.emulator import EmulatorControl
 from tuneloop.ledger import Ledger
 from tuneloop.providers.provider import Provider
 from tuneloop.submission import Order, submit_training
+from tuneloop.tick import Tick
 from tuneloop.training_state import read_training
 from tuneloop.values.plan import EvaluationPlan
 from tuneloop.values.recipe_fields import RecipeFields
 from tuneloop.values.records import RunFile
 from tuneloop.values.spending import Limits
 from tuneloop.values.training import TrainingIdentity
-from tuneloop.watching import Tick
 
 PATH = "the-path-that-nobody-can-guess"
 SECRET = "the-secret-of-the-block"

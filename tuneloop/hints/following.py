@@ -15,6 +15,7 @@ from functools import partial
 from threading import Lock
 from typing import TypeVar
 
+from tuneloop.account_marks import AccountMarks
 from tuneloop.asking import Asked, ask, ask_for
 from tuneloop.clock import now
 from tuneloop.errors import (
@@ -30,9 +31,11 @@ from tuneloop.hints.hint import OUR_NAME, Hint, Outcome
 from tuneloop.hints.questions import AskedEnough, Questions
 from tuneloop.known_names import StoredNames
 from tuneloop.ledger import Ledger, Marker
+from tuneloop.looking import AccountLook, look_at_markers
 from tuneloop.providers.provider import Provider
+from tuneloop.tick import Tick
 from tuneloop.training_state import read_training
-from tuneloop.watching import PAUSE_S, Tick, look_at_markers
+from tuneloop.watching import PAUSE_S
 
 AnswerT = TypeVar("AnswerT")
 _WORST_FIRST: tuple[Outcome, ...] = ("unreached", "unknown", "moving", "settled")
@@ -110,7 +113,7 @@ class HintFollower:
         return look
 
     def _may_not_ask(self, account: str, at: datetime) -> bool:
-        paused = any(ledger.paused_until(account, at) for ledger in self._ledgers.values())
+        paused = any(AccountMarks(ledger, account).paused_until(at) for ledger in self._ledgers.values())
         return paused or not self._questions.room(account)
 
     def _ask(self, provider: Provider, question: Callable[[], AnswerT]) -> AnswerT:
@@ -192,7 +195,7 @@ class HintFollower:
                 if markers := self._asked_about(ledger, provider):
                     tick = Tick()
                     asked = self._ask(provider, partial(ask, ledger, provider, markers, now(), previous=None))
-                    look_at_markers(ledger, markers, asked, now(), tick)
+                    look_at_markers(AccountLook(ledger, asked, now()), markers, tick)
                     look.add(store, tick, look.outcome)
         except (TuneloopError, AskedEnough):
             del self._looked_at[account]
@@ -210,8 +213,9 @@ class HintFollower:
     ) -> None:
         """Ask for one job, and settle each story that waits for it."""
         tick, asked = Tick(), Asked()
-        jobs = asked.jobs[markers[0].job] = self._ask(provider, partial(ask_for, ledger, provider, markers[0]))
-        look_at_markers(ledger, markers, asked, now(), tick)
+        self._ask(provider, partial(ask_for, ledger, provider, markers[0], asked))
+        jobs = list(asked.by_id.values())
+        look_at_markers(AccountLook(ledger, asked, now()), markers, tick)
         if not jobs:
             look.add(store, tick, "unknown")
         elif all(job.phase in {"ready", "failed"} for job in jobs):
