@@ -166,7 +166,7 @@ def check(
 
 @app.command()
 def plan(
-    file: Annotated[Path, typer.Argument(help="A deployment file, such as deployments/sample-robot.yaml.")],
+    file: Annotated[Path, typer.Argument(help="A deployment file, such as deployments/my-model.yaml.")],
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the plans to this file.")] = None,
 ) -> None:
     """Tell what a deployment would submit if it ran now, why, and at what price. Nothing is written or sent."""

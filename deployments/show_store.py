@@ -10,15 +10,14 @@ from rich.table import Table
 
 from deployments.store_address import store_at
 from deployments.terminal import shown
-from tuneloop.champion import ModelSummary, summaries
 from tuneloop.ledger import Ledger
-from tuneloop.status import OpenTraining, doubles, open_trainings
+from tuneloop.status import OpenTraining, doubles, lost_weights, open_trainings, troubles
 
 _ASKS = {"held", "undecided", "unreadable"}
 
 
 def show_store(address: str, json_file: Path | None) -> bool:
-    """Print what is open, what was paid twice and which champions have lost their weights.
+    """Print what is open, what was paid twice, and what else a person has to look at.
 
     Args:
         address: Address of the store.
@@ -29,26 +28,22 @@ def show_store(address: str, json_file: Path | None) -> bool:
     """
     ledger, console = Ledger(store_at(address)), Console()
     stories, paid_twice = open_trainings(ledger), doubles(ledger)
-    lost = [f"{item.model}: {_problem(item)}" for item in summaries(ledger) if _problem(item)]
+    attention = [*troubles(ledger), *lost_weights(ledger)]
     console.print(_table(stories) if stories else shown(f"Nothing is in flight in {address}."))
     for item in paid_twice:
         console.print(shown(f"Paid twice: {item.name}: job {item.job_id} beside {item.followed}", "red"))
-    for line in lost:
+    for line in attention:
         console.print(shown(line, "red"), soft_wrap=True)
     console.print("Spending, and jobs that nobody follows, need a Prefect server and its blocks: not looked at.")
     if json_file is not None:
         document = {
             "store": address,
+            "attention": attention,
             "open": [story.model_dump(mode="json") for story in stories],
             "doubles": [item.model_dump(mode="json", exclude={"writer", "schema_number"}) for item in paid_twice],
-            "champions": lost,
         }
         json_file.write_text(json.dumps(document, indent=1) + "\n")
-    return bool(paid_twice or lost) or any(story.state in _ASKS for story in stories)
-
-
-def _problem(item: ModelSummary) -> str | None:
-    return item.weights_problem if item.readable else item.why
+    return bool(paid_twice or attention) or any(story.state in _ASKS for story in stories)
 
 
 def _table(stories: list[OpenTraining]) -> Table:

@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError
 
 from tuneloop.errors import ConfigurationError
 from tuneloop.settings import Settings
+from tuneloop.storage.identity import identity_of
 from tuneloop.storage.local_directory import LocalDirectory
 from tuneloop.storage.s3 import S3Store, client_config
 from tuneloop.storage.store import Store
@@ -22,14 +23,21 @@ _FORMS = "write file:///folder or s3://bucket/prefix"
 
 
 def store_at(address: str) -> Store:
-    """Open the store at an address; on S3 with the keys that the settings or boto3 have.
+    """Open the store at an address, to look at it; on S3 with the keys that the settings or boto3 have.
 
     Args:
         address: file:///folder or s3://bucket/prefix.
 
     Raises:
         ConfigurationError: It is no such address, or there is nothing to open it with.
+        StoreError: There is no store.
     """
+    store = _opened(address)
+    identity_of(store)
+    return store
+
+
+def _opened(address: str) -> Store:
     parts = urlsplit(address)
     if "@" in parts.netloc:
         raise ConfigurationError(f"an address of a store holds no keys; {_FORMS}")

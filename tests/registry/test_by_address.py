@@ -12,6 +12,7 @@ from tests.registry.conftest import Champion, promotion_of
 from tests.s3_server import ACCESS_KEY, SECRET_KEY, fresh_bucket, s3_client, server_that_checks_keys
 from tests.terminal.commands import in_an_empty_home
 from tuneloop.ledger import Ledger
+from tuneloop.storage.identity import create_store
 from tuneloop.storage.local_directory import LocalDirectory
 from tuneloop.storage.s3 import S3Store
 
@@ -32,6 +33,7 @@ def keys(s3_endpoint: str) -> dict[str, str]:
 def test_models_pull_and_status_need_no_prefect(
     store: LocalDirectory | S3Store, ledger: Ledger, champion: Champion, keys: dict[str, str], tmp_path: Path
 ) -> None:
+    create_store(store, "a test")
     store.create(NAME, WEIGHTS)
     champion("a", weights=NAME, sha256=SHA256)
     home = tmp_path / "home"
@@ -54,19 +56,22 @@ def test_models_pull_and_status_need_no_prefect(
 def test_status_shows_champions_whose_weights_are_gone(
     store: LocalDirectory | S3Store, champion: Champion, keys: dict[str, str], tmp_path: Path
 ) -> None:
+    create_store(store, "a test")
     champion("a", weights=NAME, sha256=SHA256)
     done = in_an_empty_home(tmp_path, "status", "--store", store.uri, "--json", "out.json", **keys)
     assert (done.returncode, done.stderr) == (1, "")
-    assert "robot: its weights" in done.stdout
+    assert "the champion of robot: its weights" in done.stdout
     document = json.loads((tmp_path / "out.json").read_text())
-    assert (document["open"], document["doubles"], len(document["champions"])) == ([], [], 1)
+    assert (document["open"], document["doubles"], len(document["attention"])) == ([], [], 1)
 
 
 def test_keys_that_are_set_are_those_that_are_used(tmp_path: Path) -> None:
     with server_that_checks_keys() as (endpoint, access, secret):
         client = s3_client(endpoint, keys=(access, secret))
         bucket = fresh_bucket(client)
-        Ledger(S3Store(client, bucket, "loras")).promote(promotion_of("a", "robot", 1))
+        store = S3Store(client, bucket, "loras")
+        create_store(store, "a test")
+        Ledger(store).promote(promotion_of("a", "robot", 1))
         own = {"AWS_ACCESS_KEY_ID": access, "AWS_SECRET_ACCESS_KEY": secret, "AWS_ENDPOINT_URL_S3": endpoint}
         set_here = {
             "TUNELOOP_S3_ENDPOINT": endpoint,
@@ -97,6 +102,13 @@ def test_address_that_leads_nowhere_is_named(address: str, said: str, tmp_path: 
     done = in_an_empty_home(tmp_path, "models", "--store", address, AWS_DEFAULT_REGION="us-east-1")
     assert done.returncode == 2
     assert said in done.stderr
+
+
+def test_folder_that_is_no_store_is_not_taken_for_an_empty_one(tmp_path: Path) -> None:
+    for command in ("models", "status"):
+        done = in_an_empty_home(tmp_path, command, "--store", tmp_path.as_uri())
+        assert done.returncode == 2
+        assert f"{tmp_path.as_uri()} is no Tuneloop store" in done.stderr
 
 
 def test_address_with_keys_in_it_is_refused_without_showing_them(tmp_path: Path) -> None:
