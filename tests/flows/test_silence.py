@@ -1,0 +1,65 @@
+"""A command says what it has to say: nothing of Prefect's own follows it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deployments.demo.stack import Stack
+from tests.flows.runs import here
+from tests.flows.test_commands import file_for, tuneloop
+from tuneloop.clock import now
+from tuneloop.emulator import EmulatorControl
+from tuneloop.ledger import Ledger
+
+RUN_LOG = re.compile(r"\d\d:\d\d:\d\d\.\d{3} \| INFO    \| (Flow|Task) run ")
+
+
+@pytest.mark.usefixtures("emulator")
+def test_commands_leave_nothing_but_their_own_words(
+    stack: Stack, wish: dict[str, Any], ledger: Ledger, tmp_path: Path
+) -> None:
+    assert here(wish).name == "Completed"
+    model = wish["model"]
+    first = ledger.champion(model)
+    assert first is not None
+    ledger.promote(first.model_copy(update={"number": 2, "at": now()}))
+    commands = {
+        "models": ["models"],
+        "models of one": ["models", model],
+        "status": ["status", "--credentials", stack.credentials_slug],
+        "plan": ["plan", str(file_for(wish, tmp_path, stack.credentials_slug))],
+        "pull": ["pull", model, "--to", str(tmp_path)],
+        "rollback": ["rollback", model, "--to", "1", "--reason", "it was better"],
+        "automations": ["automations"],
+        "webhooks": ["webhooks", "--show"],
+        "store init": ["store", "init", stack.store_slug],
+    }
+    said = {name: tuneloop(stack, *words) for name, words in commands.items()}
+    assert {name: done.stderr for name, done in said.items()} == dict.fromkeys(commands, "")
+    assert {name for name, done in said.items() if done.returncode} <= {"status", "models"}
+    generated = tuneloop(stack, "generate", model, "a photo of {trigger}", "--out", str(tmp_path))
+    assert generated.returncode == 0
+    assert generated.stderr.count("\n") == 1, generated.stderr
+
+
+def test_refused_command_says_one_line(stack: Stack) -> None:
+    for words in (
+        ["decide", "nobodys-model", "--approve", "--reason", "better"],
+        ["rollback", "nobodys-model", "--to", "1", "--reason", "better"],
+        ["generate", "nobodys-model", "a photo"],
+        ["models", "--store", "local-file-system/nobodys"],
+    ):
+        done = tuneloop(stack, *words)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert re.fullmatch(r"tuneloop: [^\n]+\n", done.stderr), done.stderr
+
+
+def test_command_that_runs_a_flow_leaves_nothing_but_the_runs_log(stack: Stack, emulator: EmulatorControl) -> None:
+    del emulator
+    done = tuneloop(stack, "adopt", "taken-in-silence", "--id", "nobody")
+    assert done.returncode == 1
+    assert [line for line in done.stderr.splitlines() if not RUN_LOG.match(line)] == []
