@@ -19,6 +19,8 @@ setup: .venv/.ready ## Make .venv with the locked dependencies and the command t
 	@$(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@# Some Pythons put an old one into every venv. Nothing here needs it.
+	@$(BIN)/python -m pip uninstall --quiet --yes --disable-pip-version-check setuptools 2>/dev/null || true
 	@touch $@
 
 demo: setup ## Retrain a sample model three times on an emulated provider (ARGS="--exit --json out.json")
@@ -52,11 +54,14 @@ test-prefect38: setup browser .venv-prefect38/.ready ## Test forms and waiting r
 test-clip: .venv-clip/.ready ## Test the scores with a CLIP model, beside a torch of their own
 	@.venv-clip/bin/python -m pytest tests/scoring/clip $(ARGS)
 
-.venv-clip/.ready: constraints.txt pyproject.toml
+# Torch alone comes without hashes: which build of it is right, and from which index, is the machine's business.
+.venv-clip/.ready: constraints.txt constraints-clip.txt pyproject.toml
 	@echo "Setting up .venv-clip (torch is large; its CPU build will do)"
 	@$(PYTHON) -m venv --clear .venv-clip
 	@.venv-clip/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r constraints.txt
-	@.venv-clip/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -e '.[clip]' $(CLIP_TORCH)
+	@.venv-clip/bin/python -m pip install --quiet --disable-pip-version-check $(CLIP_TORCH)
+	@.venv-clip/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r constraints-clip.txt
+	@.venv-clip/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 crash-test: setup ## Kill the pipeline at every point of I/O and judge the bills (ARGS="--full --json out.json")
@@ -80,9 +85,13 @@ format: setup ## Format the code
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 
-lock: setup ## Renew constraints.txt from pyproject.toml
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes --upgrade \
-		--no-emit-index-url --no-header --no-annotate pyproject.toml -o constraints.txt
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+	--no-emit-index-url --no-header --no-annotate
+
+lock: setup ## Renew constraints.txt and constraints-clip.txt
+	@$(LOCK) --extra dev pyproject.toml -o constraints.txt
+	@echo 'open-clip-torch>=3,<4' | $(LOCK) --override .ci/without-torch.txt --constraint constraints.txt \
+		--no-emit-package torch --no-emit-package torchvision --no-emit-package setuptools - -o constraints-clip.txt
 
 clean: ## Remove what setup, demo and tests have made
 	@rm -rf .venv .venv-prefect38 .venv-clip .demo .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -5,16 +5,21 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from prefect.blocks.core import Block
-from pydantic import Field, SecretStr, field_validator
+from pydantic import ConfigDict, Field, SecretStr, field_validator
 
+from blocks.account_label import label_of, label_or_none
+from blocks.checked_fields import ApiAddress, ApiKey, HostName
 from blocks.spending_guard import SpendingGuard
 from tuneloop.hints.address import check_path
+from tuneloop.http.patience import RUN, Patience
 from tuneloop.providers.bfl import BflProvider
-from tuneloop.values.training import check_label
 
 
 class BflCredentials(Block):
     """API key of one BFL account, for fine-tuning FLUX.1 pro and rendering with it."""
+
+    # A key that is refused is not shown.
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     _block_type_name: ClassVar[str | None] = "BFL Credentials"
     _block_type_slug: ClassVar[str | None] = "bfl-credentials"
@@ -22,22 +27,31 @@ class BflCredentials(Block):
         "API key of one BFL account, for fine-tuning FLUX.1 pro and rendering with it."
     )
 
-    api_key: SecretStr = Field(description="The key from BFL's dashboard.")
+    api_key: ApiKey = Field(description="The key from BFL's dashboard.")
     region: Literal["us1", "eu1"] = Field(
         default="us1",
         description="Where fine-tunes are made and used; a fine-tune lives in one region only. "
         "Part of every training's identity.",
     )
-    base_url: str | None = Field(
-        default=None, description="Another address of the API. Set it only for the emulator or a proxy."
+    base_url: ApiAddress | None = Field(
+        default=None,
+        description="Another address of the API. Set it only for the emulator or a proxy. "
+        "Plain http is taken for this machine only.",
     )
-    account: str = Field(
-        default="default",
-        description="Your name for the account that pays. Two keys of one account carry the same name: "
-        "it is part of every training's identity.",
+    storage_hosts: list[HostName] = Field(
+        default=[],
+        description="Hosts at which the provider hands out files, such as cdn.example.com, beside those that are "
+        "known. The key is not sent there. Add one when an error names it.",
     )
-    webhook_url: str | None = Field(
-        default=None, description="Address that BFL calls when a fine-tune has changed; left out, it calls nobody."
+    account: str | None = Field(
+        default=None,
+        description="Your name for the account that pays; left empty, the name of this block. It is part of every "
+        "training's identity: two keys of one account carry the same name, two accounts never do.",
+    )
+    webhook_url: SecretStr | None = Field(
+        default=None,
+        description="Address that BFL calls when a fine-tune has changed; left out, it calls nobody. "
+        "It ends with webhook_path, so it is as secret.",
     )
     webhook_secret: SecretStr | None = Field(
         default=None, description="Secret that BFL shows with each call, so that it can be told from a forged one."
@@ -53,12 +67,15 @@ class BflCredentials(Block):
         description="What this account may spend. Beyond it a training is held until a person approves it.",
     )
 
-    @field_validator("base_url", "webhook_url")
+    @field_validator("webhook_url")
     @classmethod
-    def _is_an_address(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("https://", "http://")):
-            raise ValueError(f"an address must start with https:// or http://, not {value[:20]!r}")
-        return value.rstrip("/") if value else None
+    def _can_be_called(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        address = value.get_secret_value()
+        if not address.startswith(("https://", "http://")):
+            raise ValueError("webhook_url must start with https:// or http://")
+        return SecretStr(address.rstrip("/"))
 
     @field_validator("webhook_path")
     @classmethod
@@ -67,11 +84,13 @@ class BflCredentials(Block):
 
     @field_validator("account")
     @classmethod
-    def _is_a_label(cls, value: str) -> str:
-        return check_label(value)
+    def _is_a_label(cls, value: str | None) -> str | None:
+        return label_or_none(value)
 
-    def get_client(self) -> BflProvider:
+    def get_client(self, patience: Patience = RUN) -> BflProvider:
         """A client of this account in this region."""
         secret = self.webhook_secret.get_secret_value() if self.webhook_secret else None
-        webhook = (self.webhook_url, secret) if self.webhook_url else None
-        return BflProvider(self.api_key.get_secret_value(), self.account, self.region, self.base_url, webhook)
+        webhook = (self.webhook_url.get_secret_value(), secret) if self.webhook_url else None
+        key = self.api_key.get_secret_value()
+        hosts = tuple(self.storage_hosts)
+        return BflProvider(key, label_of(self, self.account), self.region, self.base_url, webhook, patience, hosts)

@@ -9,10 +9,13 @@ from botocore.exceptions import BotoCoreError
 from prefect.blocks.core import Block
 from prefect.filesystems import LocalFileSystem
 from prefect_aws.s3 import S3Bucket
+from pydantic import ValidationError
 
 from blocks.bfl_credentials import BflCredentials
 from blocks.segmind_credentials import SegmindCredentials
-from tuneloop.errors import ConfigurationError
+from blocks.store_checks import check_driver, check_identity
+from tuneloop.errors import ConfigurationError, TuneloopError
+from tuneloop.http.patience import RUN, Patience
 from tuneloop.providers.provider import Provider
 from tuneloop.storage.local_directory import LocalDirectory
 from tuneloop.storage.s3 import S3Store, client_config
@@ -24,14 +27,42 @@ _CREDENTIALS = "`segmind-credentials/NAME` or `bfl-credentials/NAME`"
 
 
 def open_store(slug: str) -> Store:
-    """Open an artifact store.
+    """Open an artifact store, to look at it or for what a person does.
 
     Args:
         slug: Slug of an S3 Bucket or Local File System block.
 
     Raises:
         ConfigurationError: There is no such block, or it is of another kind.
+        StoreError: It is no store, or another one than the Prefect server knows.
     """
+    store = store_of(slug)
+    check_identity(slug, store)
+    return store
+
+
+def drive_store(slug: str) -> Store:
+    """Open an artifact store to act on its trainings.
+
+    Raises:
+        ConfigurationError, StoreError: As `open_store`, or another Prefect server drives it.
+    """
+    store = store_of(slug)
+    check_driver(slug, store)
+    return store
+
+
+def store_problem(slug: str) -> str | None:
+    """Say what is wrong with a store and what to do, None where runs can work with it."""
+    try:
+        drive_store(slug)
+    except TuneloopError as error:
+        return str(error)
+    return None
+
+
+def store_of(slug: str) -> Store:
+    """What a block stands for, whether there is a store or not. Raises `ConfigurationError` as `open_store`."""
     block = _load(slug, _STORES)
     if isinstance(block, LocalFileSystem):
         if not block.basepath:
@@ -56,23 +87,24 @@ def _s3_client(block: S3Bucket, slug: str) -> Any:
         raise ConfigurationError(f"block {slug} gives no S3 client: {error}") from None
 
 
-def open_provider(slug: str) -> Provider:
+def open_provider(slug: str, patience: Patience = RUN) -> Provider:
     """Open an account at a provider.
 
     Args:
         slug: Slug of a credentials block.
+        patience: How long the provider is waited for.
 
     Raises:
         ConfigurationError: There is no such block, or it is of another kind.
     """
-    return open_account(slug)[0]
+    return open_account(slug, patience)[0]
 
 
-def open_account(slug: str) -> tuple[Provider, Limits]:
+def open_account(slug: str, patience: Patience = RUN) -> tuple[Provider, Limits]:
     """Open an account at a provider, with what it may spend. Raises `ConfigurationError` as `open_provider`."""
     block = _load(slug, _CREDENTIALS)
     if isinstance(block, SegmindCredentials | BflCredentials):
-        return block.get_client(), block.spending.limits
+        return block.get_client(patience), block.spending.limits
     raise ConfigurationError(f"block {slug} holds no provider's credentials; name one of {_CREDENTIALS}")
 
 
@@ -82,9 +114,25 @@ def _load(slug: str, expected: str) -> Block:
         raise ConfigurationError(f"{slug!r} is no block's slug; write {expected}")
     try:
         return Block.load(slug, _sync=True)  # type: ignore[call-arg, return-value]
+    except RuntimeError as error:
+        # Prefect's own error says only that it is invalid; what it was raised from shows what was put in.
+        if not isinstance(error.__cause__, ValidationError):
+            raise
+        raise ConfigurationError(f"block {slug} cannot be used: {_faults(error.__cause__)}") from None
+    except ValidationError as error:
+        raise ConfigurationError(f"block {slug} cannot be used: {_faults(error)}") from None
     except ValueError as error:
         if "Unable to find" not in str(error):
             raise ConfigurationError(f"block {slug} cannot be read: {error}") from None
         raise ConfigurationError(
             f"there is no block {slug}; make it in the Prefect UI under Blocks, or name another ({expected})"
         ) from None
+
+
+def _faults(error: ValidationError) -> str:
+    """Which fields are wrong and why, never what they hold."""
+    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    return "; ".join(
+        f"{'.'.join(map(str, fault['loc'])) or 'the block'}: {fault['msg'].removeprefix('Value error, ')}"
+        for fault in faults
+    )

@@ -11,16 +11,23 @@ from prefect.events.actions import ActionTypes, ChangeFlowRunState, DoNothing, S
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.exceptions import ObjectNotFound
 
+from flows.waiting import SENSOR_FLOW
 from tuneloop.errors import ConfigurationError
 
 _NOTICED = {
     "tuneloop.training.failed": "a training has failed",
     "tuneloop.training.held": "a training is held and asks a person",
     "tuneloop.training.overdue": "a training takes unusually long",
+    "tuneloop.training.lost": "a job or its weights cannot be had and a person is asked",
+    "tuneloop.training.revived": "a job lives on that had come to a bad end",
+    "tuneloop.training.odd-word": "a provider says something that is not documented",
+    "tuneloop.run.stuck": "a run does not go on by itself",
+    "tuneloop.account.unreached": "an account could not be asked for an hour",
     "tuneloop.model.undecided": "a model is undecided and asks a person",
 }
 _ZOMBIE_AFTER = timedelta(minutes=10)
 """More than three heartbeats: a shorter window has called living runs dead."""
+_NO_LOOK_FOR = timedelta(minutes=15)
 _OUR_FLOWS = {"prefect.resource.role": "flow", "prefect.resource.name": ["retrain-model", "continue-training"]}
 _SIGNS_OF_LIFE = {
     f"prefect.flow-run.{name}"
@@ -46,7 +53,8 @@ def create_automations(notify: str | None = None) -> list[str]:
     """
     with get_client(sync_client=True) as client:
         block = _notification_block(client, notify) if notify else None
-        wanted = [*(_notice(event, what, block) for event, what in _NOTICED.items()), _zombies(), _crashed()]
+        notices = [_notice(event, what, block) for event, what in _NOTICED.items()]
+        wanted = [*notices, _no_look(block), _zombies(), _crashed()]
         for automation in wanted:
             _create_or_renew(client, automation, keep_actions=notify is None)
     return [automation.name for automation in wanted]
@@ -67,6 +75,34 @@ def _notice(event: str, what: str, block: UUID | None) -> AutomationCore:
         name=f"tuneloop: notify on {event.rpartition('.')[2]}",
         description=f"Tells somebody that {what}. Made by `tuneloop automations`.",
         trigger=EventTrigger(expect={event}, posture=Posture.Reactive, threshold=1),
+        actions=[action],
+    )
+
+
+def _no_look(block: UUID | None) -> AutomationCore:
+    """Whoever runs on a worker cannot tell that none is up: this one is told by the server itself."""
+    minutes = _NO_LOOK_FOR.total_seconds() / 60
+    action: ActionTypes = DoNothing()
+    if block is not None:
+        action = SendNotification(
+            block_document_id=block,
+            subject="Tuneloop: nobody looks at the trainings",
+            body=f"{SENSOR_FLOW} has not looked for {minutes:.0f} minutes, so suspended runs sleep on: is a "
+            "worker up, and its schedule switched on? `tuneloop status` says which.",
+        )
+    return AutomationCore(
+        name="tuneloop: notify when the sensor does not look",
+        description=f"Tells somebody that {SENSOR_FLOW} has not ended for {minutes:.0f} minutes. Made by "
+        "`tuneloop automations`.",
+        # Not "Late": that is also what Prefect calls a run that no worker takes.
+        trigger=EventTrigger(
+            expect={f"prefect.flow-run.{name}" for name in ("Idle", "Completed", "Failed")},
+            match={"prefect.resource.id": ["prefect.flow-run.*"]},
+            match_related={"prefect.resource.role": "flow", "prefect.resource.name": [SENSOR_FLOW]},
+            posture=Posture.Proactive,
+            threshold=1,
+            within=_NO_LOOK_FOR,
+        ),
         actions=[action],
     )
 

@@ -21,14 +21,16 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from deployments.terminal import shown
 from tuneloop.dataset.captions import CaptionRule
 from tuneloop.dataset.dataset_checks import megabytes
 from tuneloop.dataset.scan import Preflight, preflight
 from tuneloop.dataset.sending import Sending
 from tuneloop.errors import ConfigurationError
-from tuneloop.values.findings import Finding, condensed, errors_in, printable, warnings_in
+from tuneloop.values.findings import Finding, condensed, errors_in, warnings_in
 from tuneloop.values.recipe_fields import RecipeFields
 from tuneloop.values.recipes import Recipe
+from tuneloop.values.shown_text import printable
 
 if TYPE_CHECKING:
     from tuneloop.sources.opening import Opened
@@ -131,7 +133,7 @@ def show_check(found: Preflight, recipe: type[RecipeFields], console: Console) -
     ):
         if findings:
             console.print(_table(f"{_number(len(findings), title)}", colour, findings))
-    console.print(_summary(found, recipe), highlight=False)
+    console.print(shown(_summary(found, recipe)))
 
 
 def exit_code(found: Preflight, *, strict: bool) -> int:

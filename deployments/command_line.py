@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from deployments import model_commands
+from deployments import model_commands, store_commands
+from deployments.terminal import say
 from tuneloop.errors import TuneloopError
 
 app = typer.Typer(
@@ -56,12 +57,18 @@ def emulator(
 
 @app.command()
 def deploy() -> None:
-    """Check every deployment file, then deploy prefect.yaml and deployments/*.yaml."""
+    """Check every deployment file, then deploy prefect.yaml and deployments/*.yaml.
+
+    Makes the stores that they name where there are none yet, and refuses those that are not what they were.
+    """
     from deployments.server_ready import deploy_all, prepare_server  # noqa: PLC0415 - as above
+    from deployments.show_standstill import missing_for_the_sensor  # noqa: PLC0415 - as above
 
     prepare_server()
-    for file in deploy_all():
-        typer.echo(f"deployed {file}")
+    for line in deploy_all():
+        typer.echo(line)
+    for line in missing_for_the_sensor():
+        say(f"still missing: {line}")
 
 
 @app.command()
@@ -221,12 +228,13 @@ def adopt(
         credentials=credentials or f"{provider}-credentials/default",
         return_state=True,
     )
-    typer.echo(state.message)
+    say(state.message)
     if not state.is_completed():
         sys.exit(1)
 
 
 app.add_typer(model_commands.app)
+app.add_typer(store_commands.app, name="store")
 
 
 def main() -> None:
@@ -234,7 +242,7 @@ def main() -> None:
     try:
         app()
     except (TuneloopError, OSError, ValueError, RuntimeError) as error:
-        typer.echo(f"tuneloop: {error}", err=True)
+        say(f"tuneloop: {error}", err=True)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -74,20 +74,41 @@ def check_file(path: Path) -> list[str]:
 def _check_deployment(place: str, entry: dict[str, Any]) -> list[str]:
     problems = _unknown(place, entry, _DEPLOYMENT_KEYS)
     problems += [f"{place}: `{key}` is missing" for key in ("name", "entrypoint", "work_pool") if key not in entry]
-    schedules, base = entry.get("schedules") or [], entry.get("parameters") or {}
+    schedules = entry.get("schedules") or []
     if not isinstance(schedules, list):
         return [*problems, f"{place}: `schedules` should be a list; put a - before each schedule"]
     for schedule in schedules:
         problems += _check_schedule(f"{place}, schedule", schedule)
+    if "entrypoint" in entry:
+        problems += _check_parameters(place, str(entry["entrypoint"]), _parameter_sets(entry))
+    return problems
+
+
+def _parameter_sets(entry: dict[str, Any]) -> dict[str, Any]:
+    """The parameters that a deployment may be started with by itself, under words for them."""
+    schedules, base = entry.get("schedules") or [], entry.get("parameters") or {}
     # Without schedules and parameters it is started by hand, and its form asks for everything.
     sets = {"parameters": base} if base or schedules else {}
     for number, schedule in enumerate(schedules, 1):
         own = schedule.get("parameters") if isinstance(schedule, dict) else None
         if own and isinstance(base, dict):
             sets[f"parameters of schedule {number}"] = {**base, **own} if isinstance(own, dict) else own
-    if "entrypoint" in entry:
-        problems += _check_parameters(place, str(entry["entrypoint"]), sets)
-    return problems
+    return sets
+
+
+def named_blocks(path: Path) -> set[tuple[str, str | None]]:
+    """Every store that the deployments of a file name, each with an account that trains into it, if any.
+
+    Args:
+        path: A file without problems.
+    """
+    named: set[tuple[str, str | None]] = set()
+    for entry in yaml.safe_load(path.read_text(encoding="utf-8"))["deployments"]:
+        for values in _parameter_sets(entry).values():
+            filled = _flow(entry["entrypoint"]).validate_parameters(resolved(values))
+            stores = [*filled.get("stores", ()), *filter(None, [filled.get("store")])]
+            named |= {(slug, filled.get("credentials")) for slug in stores}
+    return named
 
 
 def _check_schedule(place: str, schedule: Any) -> list[str]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deployments.terminal import say
+
 if TYPE_CHECKING:
     from tuneloop.ledger import Ledger
 
@@ -36,7 +38,7 @@ def models(
 ) -> None:
     """List every model with its champion: number, since when, why; or all champions of one model.
 
-    Ends with 1 where a record cannot be read.
+    Ends with 1 where a record cannot be read or a champion's weights are gone.
     """
     import json  # noqa: PLC0415 - as above
 
@@ -65,8 +67,8 @@ def rollback(
 
     ledger = _ledger(store)
     done = roll_back(ledger, model, to, reason, _WHO)
-    typer.echo(done.in_words)
-    typer.echo(f"Page: {ledger.store.uri_of(keep_model_page(ledger, model))}")
+    say(done.in_words)
+    say(f"Page: {ledger.store.uri_of(keep_model_page(ledger, model))}")
     if done.champion.rolled_back_to is not None:
         # Told again where a crash came between record and event: one id, one event.
         tell_rolled_back(done.champion)
@@ -94,10 +96,10 @@ def decide(
     done = decide_by_hand(ledger, model, approve=approve, why=reason, who=_WHO, asker=run)
     report = done.decision.report
     if done.promotion is None:
-        typer.echo(f"{model}: the champion stays.{f' Report: {ledger.store.uri_of(report)}' if report else ''}")
+        say(f"{model}: the champion stays.{f' Report: {ledger.store.uri_of(report)}' if report else ''}")
     else:
-        typer.echo(f"{model}: the challenger is champion no. {done.promotion.number} ({done.decision.why}).")
-        typer.echo(f"Page: {ledger.store.uri_of(keep_model_page(ledger, model))}")
+        say(f"{model}: the challenger is champion no. {done.promotion.number} ({done.decision.why}).")
+        say(f"Page: {ledger.store.uri_of(keep_model_page(ledger, model))}")
     # Its run tells the same, if it still is there: one id, one event.
     tell_model("promoted" if done.promotion else "rejected", done.run, done.decision)
 
@@ -119,7 +121,7 @@ def pull(
 
     ledger = _ledger(store)
     promotion = champion_of(ledger, model, number)
-    typer.echo(pull_model(ledger.store, promotion, to, Console(stderr=True), overwrite=force))
+    say(pull_model(ledger.store, promotion, to, Console(stderr=True), overwrite=force))
 
 
 @app.command()
@@ -137,10 +139,11 @@ def generate(
     """Render one picture with the champion. The provider bills it; it is asked for once."""
     from rich.console import Console  # noqa: PLC0415 - as above
 
-    from blocks.opening import open_provider  # noqa: PLC0415 - as above
+    from blocks.opening import open_account  # noqa: PLC0415 - as above
     from deployments.generate_picture import generate_picture  # noqa: PLC0415 - as above
     from tuneloop.champion import champion_of  # noqa: PLC0415 - as above
 
-    promotion = champion_of(_ledger(store), model, number)
+    ledger = _ledger(store)
+    promotion = champion_of(ledger, model, number)
     console = Console(stderr=True)
-    typer.echo(generate_picture(promotion, prompt, seed, out, image, open_provider, console))
+    say(generate_picture(ledger, promotion, prompt, seed, out, image, open_account, console))

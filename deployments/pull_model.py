@@ -10,6 +10,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from tuneloop.pulling import pull_weights, target_of
 from tuneloop.storage.store import Store
 from tuneloop.values.records import Promotion
+from tuneloop.values.shown_text import visible
 
 
 def pull_model(store: Store, promotion: Promotion, to: Path | None, console: Console, *, overwrite: bool) -> str:
@@ -27,14 +28,14 @@ def pull_model(store: Store, promotion: Promotion, to: Path | None, console: Con
     """
     target = target_of(promotion, to)
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
-        bar = progress.add_task(target.name, total=None)
+        bar = progress.add_task(visible(target.name), total=None)
         made = pull_weights(
             store,
             promotion,

@@ -15,7 +15,8 @@ from prefect_aws import AwsCredentials, MinIOCredentials, S3Bucket
 
 from blocks.bfl_credentials import BflCredentials
 from blocks.segmind_credentials import SegmindCredentials
-from deployments.deployment_files import check_file, deployment_files
+from deployments.deployment_files import check_file, deployment_files, named_blocks
+from deployments.stores import prepare_stores
 from tuneloop.errors import ConfigurationError
 from tuneloop.settings import Settings
 
@@ -36,13 +37,14 @@ def prepare_server() -> None:
 
 
 def deploy_all() -> list[str]:
-    """Check every deployment file, then deploy them all.
+    """Check every deployment file and the stores that they name, then deploy them all.
 
     Returns:
-        The files that were deployed.
+        What was done, a line each.
 
     Raises:
         ConfigurationError: A file has a problem (nothing is deployed then), or no server is named.
+        StoreError: A store is not the one that the server knows; nothing is deployed then.
     """
     os.environ.setdefault("TUNELOOP_STORE", Settings().store)
     files = deployment_files()
@@ -50,6 +52,7 @@ def deploy_all() -> list[str]:
     if problems:
         raise ConfigurationError("nothing was deployed:\n" + "\n".join(f"- {item}" for item in problems))
     api = _api_url()
+    lines = prepare_stores(set().union(*(named_blocks(file) for file in files)))
     for file in files:
         # The file name comes from this checkout's own folder.
         done = subprocess.run(  # noqa: S603
@@ -61,7 +64,7 @@ def deploy_all() -> list[str]:
         )
         if done.returncode:
             raise ConfigurationError(f"{file} was not deployed: {(done.stdout + done.stderr).strip()[-2000:]}")
-    return [str(file) for file in files]
+    return [*lines, *(f"deployed {file}" for file in files)]
 
 
 def _api_url() -> str:

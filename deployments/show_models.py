@@ -6,8 +6,8 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
+from deployments.terminal import shown
 from tuneloop.champion import ModelSummary, champions, summaries
 from tuneloop.deciding import open_questions
 from tuneloop.ledger import Ledger
@@ -27,7 +27,7 @@ def show_models(ledger: Ledger, model: str | None, console: Console) -> tuple[An
         console: Where to print.
 
     Returns:
-        The same for programs, and whether everything could be read.
+        The same for programs, and whether everything could be read and all weights are there.
 
     Raises:
         ConfigurationError: There is no such model.
@@ -37,16 +37,16 @@ def show_models(ledger: Ledger, model: str | None, console: Console) -> tuple[An
         line = champions(ledger, model)[::-1]
         console.print(_line_table(model, line))
         for run, question in open_questions(ledger, model):
-            console.print(Text(_asked(run, question)))
+            console.print(shown(_asked(run, question)))
         return {
             "store": store,
             "model": model,
             "champions": [item.model_dump(mode="json", exclude={"writer", "schema_number"}) for item in line],
         }, True
     found = summaries(ledger)
-    console.print(_overview(found) if found else Text(f"There are no models in {store}."))
+    console.print(_overview(found) if found else shown(f"There are no models in {store}."))
     document = {"store": store, "models": [item.model_dump(mode="json") for item in found]}
-    return document, all(item.readable for item in found)
+    return document, all(item.readable and not item.weights_problem for item in found)
 
 
 def _overview(found: list[ModelSummary]) -> Table:
@@ -57,10 +57,10 @@ def _overview(found: list[ModelSummary]) -> Table:
     number.no_wrap = since.no_wrap = True
     for item in found:
         table.add_row(
-            Text(item.model),
+            shown(item.model),
             str(item.number or ""),
             f"{item.since:%Y-%m-%d %H:%M}" if item.since else "",
-            Text("\n".join(_glance(item)), style="" if item.readable else "red"),
+            shown("\n".join(_glance(item)), "red" if item.weights_problem or not item.readable else ""),
         )
     return table
 
@@ -75,6 +75,8 @@ def _glance(item: ModelSummary) -> list[str]:
     if item.dataset_digest is not None:
         lines.append(f"dataset {item.dataset_digest[:_SHORT]}")
         lines.append(f"weights {_weights(item.sha256)}")
+    if item.weights_problem:
+        lines.append(f"{item.weights_problem}; the next run of the model tries to fetch them again")
     if item.readable:
         lines.append(f"versions judged: {item.versions_judged}")
     return lines
@@ -89,11 +91,11 @@ def _asked(run: RunFile, question: Decision) -> str:
 
 
 def _line_table(model: str, line: list[Promotion]) -> Table:
-    table = Table("no.", "since (UTC)", "champion", title=f"Champions of {model}", show_lines=True)
+    table = Table("no.", "since (UTC)", "champion", title=shown(f"Champions of {model}"), show_lines=True)
     table.columns[1].no_wrap = True
     table.columns[2].overflow = "fold"
     for item in line:
-        table.add_row(str(item.number), f"{item.at:%Y-%m-%d %H:%M}", Text("\n".join(_lines(item))))
+        table.add_row(str(item.number), f"{item.at:%Y-%m-%d %H:%M}", shown("\n".join(_lines(item))))
     return table
 
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from blocks.opening import open_account, open_store
+from blocks.opening import open_account, open_store, store_problem
+from deployments.labels import shared_labels
+from deployments.show_standstill import Standing
+from deployments.terminal import shown
 from deployments.webhooks.accounts import all_credentials
+from tuneloop.accounts import check_origin
 from tuneloop.budget import Budget, Spending
 from tuneloop.clock import now
 from tuneloop.errors import TuneloopError
@@ -17,6 +23,9 @@ from tuneloop.providers.provider import Provider
 from tuneloop.status import OpenTraining, doubles, open_trainings, spending_by_model, unowned_jobs
 from tuneloop.values.spending import Limits, dollars
 from tuneloop.values.training import JobStatus
+
+_COLOURS = {"held": "yellow", "undecided": "yellow", "unreadable": "red", "given up": "red"}
+"""States that a person has to look at."""
 
 
 def show_status(store: str, credentials: list[str], console: Console) -> bool:
@@ -30,47 +39,69 @@ def show_status(store: str, credentials: list[str], console: Console) -> bool:
     Returns:
         Whether a person has something to look at.
     """
+    problem = store_problem(store)
+    if problem is not None:
+        console.print(problem, style="red", markup=False)
+        return True
     ledger = Ledger(open_store(store))
     stories = open_trainings(ledger)
-    console.print(_stories_table(stories) if stories else f"Nothing is in flight in {store}.")
+    standing = Standing(ledger, store, stories)
+    console.print(
+        _stories_table(stories, standing.states) if stories else shown(f"Nothing is in flight in {store}.")
+    )
+    for line in standing.attention:
+        console.print(shown(line, "red"), soft_wrap=True)
     lost = [f"{item.name}: job {item.job_id} beside {item.followed}" for item in doubles(ledger)]
     for line in lost:
-        console.print(f"[red]Paid twice:[/] {line}")
-    attention = bool(lost) or any(story.state in {"held", "undecided", "unreadable"} for story in stories)
+        console.print(Text.assemble(("Paid twice: ", "red"), shown(line)))
+    attention = bool(lost or standing.attention) or any(
+        story.state in {"held", "undecided", "unreadable"} for story in stories
+    )
+    attention |= _show_shared_labels(console)
     for slug in credentials or all_credentials():
         try:
             provider, limits = open_account(slug)
+            check_origin(ledger, provider.account, provider.base_url)
             console.print(_spending_table(slug, ledger, provider, limits))
             attention |= _show_unowned(slug, unowned_jobs(ledger, provider), console)
         except TuneloopError as error:
-            console.print(f"[red]{slug}:[/] {error}")
+            console.print(Text.assemble(shown(f"{slug}: ", "red"), shown(str(error))))
             attention = True
     return attention
 
 
-def _stories_table(stories: list[OpenTraining]) -> Table:
-    table = Table("model", "job", "account", "state", "since (UTC)", "run", "note", title="In flight")
+def _show_shared_labels(console: Console) -> bool:
+    labels = shared_labels()
+    for line in labels.refused:
+        console.print(line, style="red", markup=False)
+    for line in labels.notes:
+        console.print(line, markup=False)
+    return bool(labels.refused)
+
+
+def _stories_table(stories: list[OpenTraining], states: Mapping[str, str]) -> Table:
+    table = Table("model", "job", "account", "state", "since (UTC)", "run", "Prefect", "note", title="In flight")
     for story in stories:
-        colour = {"held": "yellow", "undecided": "yellow", "unreadable": "red"}.get(story.state, "")
-        state = f"[{colour}]{story.state}[/]" if colour else story.state
+        colour = _COLOURS.get(story.state, "")
         table.add_row(
-            story.model,
-            story.job,
-            story.account,
-            state,
+            shown(story.model),
+            shown(story.job),
+            shown(story.account),
+            shown(story.state, colour),
             f"{story.since:%Y-%m-%d %H:%M}",
-            story.flow_run,
-            story.note,
+            shown(story.flow_run),
+            shown(states[story.flow_run]),
+            shown(story.note),
         )
     return table
 
 
 def _spending_table(slug: str, ledger: Ledger, provider: Provider, limits: Limits) -> Table:
     spending = Budget(ledger, provider.account, limits).spending(now().date())
-    table = Table("model", "trainings", "reserved", title=_title(slug, spending, limits))
+    table = Table("model", "trainings", "reserved", title=shown(_title(slug, spending, limits)))
     for row in spending_by_model(spending):
         money = dollars(row.cents) + (f" and {row.unpriced} without a known price" if row.unpriced else "")
-        table.add_row(row.model, str(row.trainings), money)
+        table.add_row(shown(row.model), str(row.trainings), money)
     return table
 
 
@@ -85,18 +116,28 @@ def _title(slug: str, spending: Spending, limits: Limits) -> str:
 
 def _show_unowned(slug: str, jobs: list[JobStatus], console: Console) -> bool:
     for job in jobs:
-        console.print(
-            f"[yellow]Followed by nobody:[/] {slug} has {job.name} ({job.word}), which no record knows. Take "
-            f"it in with: tuneloop adopt MODEL --credentials {slug} --id {job.job_id}"
+        told = (
+            f"{slug} has {job.name} ({job.word}), which no record knows. Take it in with: tuneloop adopt MODEL "
+            f"--credentials {slug} --id {job.job_id}"
         )
+        console.print(Text.assemble(("Followed by nobody: ", "yellow"), shown(told)))
     return bool(jobs)
 
 
 def status_document(store: str) -> dict[str, Any]:
     """What is open in a store, for programs."""
+    problem = store_problem(store)
+    if problem is not None:
+        return {"store": store, "problem": problem, "open": [], "doubles": []}
     ledger = Ledger(open_store(store))
+    stories = open_trainings(ledger)
+    standing = Standing(ledger, store, stories)
     return {
         "store": store,
-        "open": [story.model_dump(mode="json") for story in open_trainings(ledger)],
+        "problem": None,
+        "attention": standing.attention,
+        "open": [
+            {**story.model_dump(mode="json"), "prefect": standing.states[story.flow_run]} for story in stories
+        ],
         "doubles": [item.model_dump(mode="json", exclude={"writer", "schema_number"}) for item in doubles(ledger)],
     }

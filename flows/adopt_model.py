@@ -7,7 +7,7 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.runtime import deployment, flow_run
-from prefect.states import Completed
+from prefect.states import Completed, Failed
 
 from flows import steps
 from flows.bar import Bar
@@ -18,7 +18,7 @@ from tuneloop.adoption import adopt
 from tuneloop.clock import now
 from tuneloop.dataset.keep import store_pictures
 from tuneloop.dataset.scan import ScannedDataset
-from tuneloop.errors import ConfigurationError
+from tuneloop.errors import ConfigurationError, OverBudget, TrainingFailed
 from tuneloop.values.adopted_recipes import ADOPTED, Adopted, Trainer
 from tuneloop.values.dataset import DatasetManifest
 from tuneloop.values.plan import EvaluationPlan
@@ -58,8 +58,15 @@ def adopt_model(
     manifest = _dataset(desk, model, recipe, dataset)
     run = _run_file(desk, model, recipe, manifest, evaluation)
     adopt(desk.ledger, desk.provider, run, job_id)
+    # From here on it may wait, and the sensor wakes by markers.
+    desk.ledger.mark(run)
     collected = steps.collect(desk, run)
-    decision = decide(desk, run, collected)
+    try:
+        decision = decide(desk, run, collected)
+    except (OverBudget, TrainingFailed) as error:
+        desk.ledger.unmark(run)  # nobody goes on with this by itself
+        return Failed(message=str(error))
+    desk.ledger.unmark(run)
     adopted = f"{job_id} was adopted as {collected.name}"
     if decision.verdict == "undecided":
         asks = f"A person decides: `tuneloop decide {model}`."

@@ -18,12 +18,16 @@ from tuneloop.clock import now
 from tuneloop.doubt import record_id
 from tuneloop.errors import RequestRefused, TrainingHeld
 from tuneloop.submission import price_of
-from tuneloop.training_state import Training
-from tuneloop.values.records import Abandoned, Held, RunFile
+from tuneloop.training_state import Training, record_bad_end
+from tuneloop.uncollected import try_again
+from tuneloop.values.records import Abandoned, Held, HeldKind, RunFile
+from tuneloop.values.shown_text import in_markdown
 from tuneloop.values.spending import dollars
 
 _REJECT = "reject: give it up"
 _THERE = "it is there: this is its id"
+_FETCH = "try again: look for it once more"
+_TRAIN = "train again: the next run pays for a new attempt"
 
 
 class LetThrough(RunInput):
@@ -41,7 +45,30 @@ class WhatBecameOfIt(RunInput):
     reason: str = Field(min_length=1, description="Why. It is kept in the training's record.")
 
 
-Answer = LetThrough | WhatBecameOfIt
+class WhereItIs(RunInput):
+    """Asked where the provider has the job, and it or its weights could not be had for days."""
+
+    decision: Literal[
+        "try again: look for it once more",
+        "reject: give it up",
+        "train again: the next run pays for a new attempt",
+    ]
+    reason: str = Field(min_length=1, description="Why. It is kept in the training's record.")
+
+
+Answer = LetThrough | WhatBecameOfIt | WhereItIs
+_FORMS: dict[HeldKind, type[Answer]] = {
+    "uncertain": WhatBecameOfIt,
+    "budget": LetThrough,
+    "attempts": LetThrough,
+    "lost": WhereItIs,
+}
+_SO_FAR: dict[HeldKind, str] = {
+    "uncertain": "Its submit was sent and had no clear answer.",
+    "budget": "Nothing was sent and nothing is paid.",
+    "attempts": "Nothing was sent and nothing is paid.",
+    "lost": "It is paid, and stays so if you give it up.",
+}
 
 
 def approval_for(desk: Desk, run: RunFile, training: Training, held: Held) -> str | None:
@@ -56,7 +83,7 @@ def approval_for(desk: Desk, run: RunFile, training: Training, held: Held) -> st
     Raises:
         TrainingHeld: This run cannot ask anybody.
     """
-    form: type[Answer] = WhatBecameOfIt if held.kind == "uncertain" else LetThrough
+    form = _FORMS[held.kind]
     with get_client(sync_client=True) as client:
         for attempt in count(1):
             # The name tells this hold from another one of the same training, and a second answer from the first.
@@ -65,7 +92,7 @@ def approval_for(desk: Desk, run: RunFile, training: Training, held: Held) -> st
             if answer is None:
                 _ask(client, keys, form, _question(desk, run, training, held), held)
             elif (wrong := _what_is_wrong(desk, training, answer)) is None:
-                return _carried_out(desk, training, held, answer)
+                return _carried_out(desk, run, training, held, answer)
             else:
                 get_run_logger().warning("%s; you are asked once more", wrong)
     raise AssertionError("count() has no end")
@@ -84,10 +111,17 @@ def _what_is_wrong(desk: Desk, training: Training, answer: Answer) -> str | None
     return None
 
 
-def _carried_out(desk: Desk, training: Training, held: Held, answer: Answer) -> str | None:
+def _carried_out(desk: Desk, run: RunFile, training: Training, held: Held, answer: Answer) -> str | None:
     get_run_logger().info("a person has decided about %s: %s (%s)", held.name, answer.decision, answer.reason)
     if answer.decision == _REJECT:
-        give_up(desk, training, held, f"rejected by a person: {answer.reason}")
+        give_up(desk, run, training, held, f"rejected by a person: {answer.reason}")
+        return None
+    if isinstance(answer, WhereItIs):
+        if answer.decision == _FETCH:
+            try_again(desk.ledger, training)
+        else:
+            reason = f"a person wants it trained again: {answer.reason}"
+            give_up(desk, run, training, held, reason, again=answer.decision == _TRAIN)
         return None
     if isinstance(answer, WhatBecameOfIt) and answer.decision == _THERE:
         record_id(desk.ledger, training, answer.job_id.strip(), "person")
@@ -95,13 +129,15 @@ def _carried_out(desk: Desk, training: Training, held: Held, answer: Answer) -> 
     return answer.reason
 
 
-def give_up(desk: Desk, training: Training, held: Held, reason: str) -> None:
+def give_up(desk: Desk, run: RunFile, training: Training, held: Held, reason: str, *, again: bool = False) -> None:
     """Close a held training, as a person wishes. Raises `RecordTaken` where it has moved on."""
     # What may have been accepted counts as paid: it keeps its place in the budget, and nothing submits it again.
-    record = Abandoned(
-        at=now(), generation=held.generation, name=held.name, reason=reason, paid=held.kind == "uncertain"
-    )
-    desk.ledger.append(training.key, held, record)
+    paid = held.kind in {"uncertain", "lost"}
+    record = Abandoned(at=now(), generation=held.generation, name=held.name, reason=reason, paid=paid, again=again)
+    if paid:
+        desk.ledger.append(training.key, held, record)
+    else:
+        record_bad_end(desk.ledger, run, held, record)
 
 
 def _ask(client: SyncPrefectClient, keys: Keyset, form: type[Answer], question: str, held: Held) -> None:
@@ -114,14 +150,10 @@ def _ask(client: SyncPrefectClient, keys: Keyset, form: type[Answer], question: 
 
 
 def _question(desk: Desk, run: RunFile, training: Training, held: Held) -> str:
-    sent = (
-        "Its submit was sent and had no clear answer."
-        if held.kind == "uncertain"
-        else "Nothing was sent and nothing is paid."
-    )
+    reason = f"{held.reason[:1].upper()}{held.reason[1:]}"
     cents = price_of(desk.recipe(run), desk.limits)
     price = "a price that the provider does not publish" if cents is None else dollars(cents)
     return (
-        f"**{run.model}: training {training.name} is held. {held.reason[:1].upper()}{held.reason[1:]}.**\n\n"
-        f"{sent} It would cost {price} at {run.account.slug}, and stays held until you decide."
+        f"**{run.model}: training {training.name} is held. {in_markdown(reason)}.**\n\n"
+        f"{_SO_FAR[held.kind]} Each submit costs {price} at {run.account.slug}. It stays held until you decide."
     )

@@ -11,6 +11,7 @@ from prefect.states import Completed
 from blocks.opening import open_store
 from flows.desk import open_desk
 from flows.whole_story import carry_on, wind_up
+from tuneloop.cancelling import is_cancelled
 from tuneloop.errors import ConfigurationError
 from tuneloop.ledger import Ledger
 from tuneloop.promotion import story_has_ended
@@ -36,4 +37,4 @@ def continue_training(flow_run: str, store: str, cancelled: bool = False) -> Sta
         ledger.unmark(run)
         return Completed(name="Unchanged", message="Nothing is left to do for this run.")
     desk = open_desk(store, run.credentials)
-    return wind_up(desk, run) if cancelled else carry_on(desk, run)
+    return wind_up(desk, run) if cancelled or is_cancelled(ledger, flow_run) else carry_on(desk, run)

@@ -17,6 +17,7 @@ from flows.waiting import cannot_suspend
 from tuneloop.promotion import answer
 from tuneloop.reasons import LONGEST_REASON
 from tuneloop.values.records import Decision, RunFile
+from tuneloop.values.shown_text import in_markdown
 
 _APPROVE = "approve: promote the challenger"
 WHO = "a person, in Prefect"
@@ -64,7 +65,7 @@ def _question(desk: Desk, run: RunFile, question: Decision) -> str:
     champion = f"champion no. {question.against}" if question.against else "no champion"
     report = desk.store.uri_of(question.report) if question.report else "the run's artifacts"
     return (
-        f"**{run.model}: the challenger and {champion} are too close to tell.** {question.why}\n\n"
+        f"**{run.model}: the challenger and {champion} are too close to tell.** {in_markdown(question.why)}\n\n"
         f"Look at both, picture by picture: `{report}`, or this run's artifacts. Nothing changes until you "
         "decide, and neither answer is paid."
     )

@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
-from blocks.opening import open_account, open_store
+from blocks.opening import drive_store, open_account
+from blocks.store_checks import check_account
 from tuneloop.dataset.copies import load_copies
 from tuneloop.dataset.keep import load_manifest
 from tuneloop.dataset.pack import DatasetArchive
+from tuneloop.errors import StoreError
 from tuneloop.ledger import Ledger
 from tuneloop.providers.provider import Provider
 from tuneloop.sources.bucket import default_client
+from tuneloop.storage.identity import identity_of
 from tuneloop.storage.s3 import S3Store
 from tuneloop.storage.store import Store
-from tuneloop.storage.verification import verify
+from tuneloop.storage.verification import check_clock, verify
 from tuneloop.values.adopted_recipes import recorded_recipe
 from tuneloop.values.recipe_fields import RecipeFields
 from tuneloop.values.records import RunFile
@@ -37,6 +40,7 @@ class Desk:
         limits: What it may spend.
         store_slug: The store's block.
         credentials_slug: The account's block.
+        store_id: Id of the store.
     """
 
     store: Store
@@ -45,6 +49,21 @@ class Desk:
     limits: Limits
     store_slug: str
     credentials_slug: str
+    store_id: str
+
+    def check_store(self) -> None:
+        """Show, just before a payment, that the store is still the one that was opened, and keeps our time.
+
+        Raises:
+            StoreError: It is not: a run may have waited for days since.
+        """
+        found = identity_of(self.store).store_id
+        if found != self.store_id:
+            raise StoreError(
+                f"{self.store_slug}: {self.store.uri} was store {self.store_id} when this run began and is store "
+                f"{found} now; put the first one back, then run again"
+            )
+        check_clock(self.store)
 
     def recipe(self, run: RunFile) -> RecipeFields:
         """The recipe that a run has decided on."""
@@ -78,11 +97,12 @@ def open_desk(store: str, credentials: str, *, only_look: bool = False) -> Desk:
         only_look: Write nothing, not even to try the store.
 
     Raises:
-        ConfigurationError: A block is missing or of another kind.
-        StoreError: The store cannot be written, or does not create once.
+        ConfigurationError: A block is missing or of another kind, or the account is not the one the store knows.
+        StoreError: It is no store or not the one it should be, cannot be written, or does not create once.
     """
     provider, limits = open_account(credentials)
-    opened = open_store(store)
+    opened = drive_store(store)
     if not only_look:
         verify(opened)
-    return Desk(opened, Ledger(opened), provider, limits, store, credentials)
+    check_account(store, opened, provider, only_look=only_look)
+    return Desk(opened, Ledger(opened), provider, limits, store, credentials, identity_of(opened).store_id)

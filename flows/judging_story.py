@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from prefect.logging import get_run_logger
 
-from blocks.opening import open_account
 from flows import steps
 from flows.clip_choice import chosen_encoder
 from flows.deciding import decided_by_a_person
-from flows.desk import Desk, recipe_of
+from flows.desk import Desk
+from flows.judging_costs import account_of, challenger_subject, champion_turn, check_judging, edited_by
 from flows.telling import tell_model
 from flows.waiting import wait_for
 from tuneloop import gate
 from tuneloop.clock import now
 from tuneloop.dataset.keep import load_manifest
 from tuneloop.errors import NotAtProvider, ProviderUnavailable, TrainingFailed
-from tuneloop.evaluation.render import Subject, rendered_before
+from tuneloop.evaluation.render import count_missing, rendered_before
 from tuneloop.evaluation.report import Evidence
 from tuneloop.promotion import WHO, Place, is_of, is_the_asker, promote, standing_decision
+from tuneloop.settling import DEPLOYED_AFTER
 from tuneloop.submission import price_of
 from tuneloop.values.evaluation import Evaluation
 from tuneloop.values.records import Collected, Decision, Promotion, RunFile
-from tuneloop.values.training import job_name
-
-_DEPLOYED_AFTER = timedelta(days=1)
-"""A model that its provider does not render so long after its training waits for nothing."""
 
 
 def decide(desk: Desk, run: RunFile, collected: Collected) -> Decision:
@@ -83,7 +78,7 @@ def _wait_until_it_renders(desk: Desk, run: RunFile, collected: Collected) -> No
 
 
 def _give_up_after_a_day(run: RunFile, collected: Collected, word: str) -> None:
-    if now() - collected.at > _DEPLOYED_AFTER:
+    if now() - collected.at > DEPLOYED_AFTER:
         raise TrainingFailed(
             f"{collected.name} was collected on {collected.at:%Y-%m-%d}, and cannot be judged by this plan: "
             f"{run.account.provider} does not render it (job {collected.job_id}, {word}). What was decided before "
@@ -98,9 +93,9 @@ def _judge_against(
     """Render, score, report, and write what the gate says; nothing where somebody has written it meanwhile."""
     chosen_encoder()  # a setting that cannot be used is told before pictures are paid
     manifest = load_manifest(run.dataset_digest, desk.store)
-    # Edit models are judged on the pictures before the edit; both models are given the same ones.
-    inputs = tuple(item.sha256 for item in manifest.items if item.role == "start")
-    subject = Subject(collected.name, collected.job_id, desk.trigger_word(run), inputs)
+    check_judging(desk, run, manifest)
+    inputs = edited_by(manifest)
+    subject = challenger_subject(desk, run, inputs, collected.job_id)
     try:
         rendered = steps.render_pictures(desk, (desk.provider, desk.limits), subject, run.plan, run, "challenger")
     except NotAtProvider:
@@ -134,20 +129,12 @@ def _judge_against(
 def _render_champion(desk: Desk, run: RunFile, champion: Promotion, inputs: tuple[str, ...]) -> Evaluation:
     """Render the champion on the same prompts and seeds, by its own account.
 
-    A champion of another trainer may need another service; it then renders with that one's defaults. One that its
-    provider has no more is judged by the pictures that are there.
+    One that its provider has no more is judged by the pictures that are there.
     """
-    same = champion.credentials == desk.credentials_slug
-    account = (desk.provider, desk.limits) if same else open_account(champion.credentials)
-    recipe = recipe_of(champion.recipe)
-    fits = isinstance(run.plan.settings, recipe.services)
-    plan = run.plan if fits else run.plan.model_copy(update={"settings": recipe.services[0]()})
-    subject = Subject(
-        job=job_name(champion.key, champion.generation),
-        job_id=champion.job_id,
-        trigger_word=champion.trigger_word,
-        inputs=inputs if recipe.edit_pairs else (),
-    )
+    subject, plan = champion_turn(run, champion, inputs)
+    # Where nothing is missing nobody is asked, and its account need not be there any more.
+    missing = count_missing(desk.store, subject, plan)
+    account = account_of(desk, champion) if missing else (desk.provider, desk.limits)
     try:
         return steps.render_pictures(desk, account, subject, plan, run, "champion")
     except NotAtProvider as error:

@@ -10,9 +10,11 @@ from prefect.states import Completed
 
 from flows.dataset_story import looked_at
 from flows.desk import Desk
+from flows.judging_costs import check_judging
 from flows.wish import Wish, check_it_fits, run_file
 from tuneloop.planning import RunPlan, plan_run
 from tuneloop.submission import price_of
+from tuneloop.values.shown_text import in_markdown, visible
 
 _NAMES_SHOWN = 20
 
@@ -21,19 +23,23 @@ def plan_of(desk: Desk, wish: Wish) -> RunPlan:
     """Look at everything a run would look at, without a write or a request to the provider.
 
     Raises:
-        ConfigurationError, DatasetError: What the run itself would be refused for.
+        ConfigurationError, DatasetError, OverBudget: What the run itself would be refused for.
     """
     check_it_fits(desk, wish)
     with looked_at(desk, wish.dataset, wish.recipe) as looked:
         manifest = looked.dataset.manifest
     run = run_file(desk, wish, manifest, looked.public, "dry-run")
-    return plan_run(desk.ledger, run, manifest, desk.limits, price_of(wish.recipe, desk.limits))
+    cents = price_of(wish.recipe, desk.limits)
+    plan = plan_run(desk.ledger, run, manifest, desk.limits, cents)
+    if plan.action in {"train", "judge"}:
+        check_judging(desk, run, manifest, (cents or 0) if plan.action == "train" else None, only_look=True)
+    return plan
 
 
 def plan_only(desk: Desk, wish: Wish) -> State[Any]:
     """Show the plan on the run's page, and end."""
     plan = plan_of(desk, wish)
-    create_markdown_artifact(key=f"plan-{plan.model}", markdown=spelled(plan), description=plan.what)
+    create_markdown_artifact(key=f"plan-{plan.model}", markdown=spelled(plan), description=visible(plan.what))
     return Completed(name="Planned", message=f"Dry run, nothing was written or sent. {plan.action}: {plan.what}")
 
 
@@ -46,10 +52,10 @@ def spelled(plan: RunPlan) -> str:
         ("judging", plan.judging),
         ("budget", plan.budget),
         ("dataset", f"{plan.pictures} pictures"),
-        ("training key", f"`{plan.key}`"),
+        ("training key", plan.key),
     ]
-    lines = [f"# {plan.model}: {plan.action}", "", "| | |", "|---|---|"]
-    lines += [f"| {name} | {value} |" for name, value in rows]
+    lines = [f"# {in_markdown(f'{plan.model}: {plan.action}')}", "", "| | |", "|---|---|"]
+    lines += [f"| {name} | {in_markdown(value)} |" for name, value in rows]
     if plan.difference is not None:
         lines += _names("Added", plan.difference.added)
         lines += _names("Removed", plan.difference.removed)
@@ -61,4 +67,4 @@ def _names(title: str, names: tuple[str, ...]) -> list[str]:
     if not names:
         return []
     more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
-    return ["", f"**{title}:** {', '.join(f'`{name}`' for name in names[:_NAMES_SHOWN])}{more}"]
+    return ["", f"**{title}:** {', '.join(in_markdown(name) for name in names[:_NAMES_SHOWN])}{more}"]

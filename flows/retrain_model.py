@@ -8,18 +8,27 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
-from prefect.states import Completed
+from prefect.states import Completed, Failed
 
 from flows import steps
 from flows.desk import Desk, open_desk
+from flows.judging_costs import account_of
 from flows.planning_story import plan_only
 from flows.whole_story import carry_on
 from flows.wish import Wish, check_it_fits, run_file
+from tuneloop.errors import TuneloopError
+from tuneloop.generations import count_reason
+from tuneloop.kept_weights import weights_problem
 from tuneloop.promotion import finished_decision
 from tuneloop.values.plan import EvaluationPlan
 from tuneloop.values.recipes import Recipe
 from tuneloop.values.records import Decision, RunFile, Visibility
 from tuneloop.values.training import ModelName
+
+_REPEATED = (
+    " The reason in retrain_unchanged has been carried out before, and the same words count once: say in other "
+    "words why it should be trained and paid once more."
+)
 
 
 @flow(name="retrain-model", flow_run_name="{model}")
@@ -52,7 +61,8 @@ def retrain_model(  # noqa: PLR0913, PLR0917 - each one is a field of the form
         store: Where weights and records go: s3-bucket/NAME or local-file-system/NAME.
         credentials: The account that pays: segmind-credentials/NAME or bfl-credentials/NAME.
         visibility: Make the promoted model public or private at the provider, where there is such a thing.
-        retrain_unchanged: A reason to train once more although nothing has changed. It is paid again.
+        retrain_unchanged: A reason to train once more although nothing has changed. It is paid again; the same
+            words count once.
         dry_run: Only tell what would be submitted, why, and at what price. Nothing is written or sent.
     """
     desk = open_desk(store, credentials, only_look=dry_run)
@@ -63,22 +73,36 @@ def retrain_model(  # noqa: PLR0913, PLR0917 - each one is a field of the form
     if run is None:
         check_it_fits(desk, wish)
         manifest, public = steps.scan_dataset(desk, wish)
-        run = desk.ledger.remember_run(run_file(desk, wish, manifest, public, str(flow_run.id)))
-        get_run_logger().info("training key %s, generation %d", run.key, run.generation)
+        run = run_file(desk, wish, manifest, public, str(flow_run.id))
+        run = desk.ledger.remember_run(count_reason(desk.ledger, run))
+        repeated = _REPEATED if wish.retrain_unchanged and run.retrain_reason is None else ""
+        get_run_logger().info("training key %s, generation %d.%s", run.key, run.generation, repeated)
         settled = finished_decision(desk.ledger, run)
         if settled is not None:
-            return _unchanged(desk, run, settled)
+            return _unchanged(desk, run, settled, repeated)
     return carry_on(desk, run)
 
 
-def _unchanged(desk: Desk, run: RunFile, decision: Decision) -> State[Any]:
+def _unchanged(desk: Desk, run: RunFile, decision: Decision, repeated: str) -> State[Any]:
     """End a run that has nothing to do, with a sentence why."""
     champion = desk.ledger.champion(run.model)
+    back = ""
+    if champion is not None and (problem := weights_problem(desk.ledger, champion)) is not None:
+        get_run_logger().warning("champion no. %d: %s", champion.number, problem)
+        try:
+            steps.restore(desk, account_of(desk, champion)[0], champion)
+        except TuneloopError as error:
+            return Failed(
+                message=f"Champion no. {champion.number} of {run.model}: {problem}, and they could not be fetched "
+                f"again: {error}. Restore them from a backup or an older object version, or put another champion "
+                "back with `tuneloop rollback`."
+            )
+        back = " Its weights were gone from the store, and were fetched again."
     reigning = f"champion is no. {champion.number}" if champion else "there is no champion"
     if champion is not None and champion.rolled_back_to is not None:
         reigning += f" (rolled back to no. {champion.rolled_back_to} by a person: {champion.why})"
     return Completed(
         name="Unchanged",
         message="Nothing to do and nothing paid: these pictures, captions, recipe and plan were trained "
-        f"and judged on {decision.at:%Y-%m-%d %H:%M} UTC ({decision.verdict}); {reigning}.",
+        f"and judged on {decision.at:%Y-%m-%d %H:%M} UTC ({decision.verdict}); {reigning}.{back}{repeated}",
     )

@@ -18,6 +18,7 @@ from tuneloop.model_pages import keep_model_page
 from tuneloop.reasons import LONGEST_REASON
 from tuneloop.rollback import Rollback, roll_back
 from tuneloop.values.records import Promotion
+from tuneloop.values.shown_text import in_markdown, visible
 from tuneloop.values.training import ModelName, job_name
 
 _WHO = "a person, in Prefect"
@@ -47,13 +48,13 @@ def rollback_model(
     if done.champion.rolled_back_to is not None:
         # Told again where a crash came between record and event: one id, one event.
         tell_rolled_back(done.champion, flow_run.id)
-    create_markdown_artifact(key=f"rollback-{model}", markdown=_spelled(done), description=done.in_words)
+    create_markdown_artifact(key=f"rollback-{model}", markdown=_spelled(done), description=visible(done.in_words))
     return Completed(name=None if done.replaced else "Unchanged", message=done.in_words)
 
 
 def _spelled(done: Rollback) -> str:
     """What was done, as markdown for the run page."""
-    lines = [f"# {done.champion.model}: rolled back to no. {done.to}", "", done.in_words, ""]
+    lines = [f"# {done.champion.model}: rolled back to no. {done.to}", "", in_markdown(done.in_words), ""]
     lines += ["| | champion | job | dataset | since (UTC) | why |", "|---|---|---|---|---|---|"]
     if done.replaced is not None:
         lines.append(_row("from", done.replaced))
@@ -62,7 +63,7 @@ def _spelled(done: Rollback) -> str:
 
 
 def _row(word: str, promotion: Promotion) -> str:
-    why = " ".join(promotion.why.split()).replace("|", "\\|").replace("<", "&lt;")
+    why = in_markdown(promotion.why)
     return (
         f"| {word} | no. {promotion.number} | `{job_name(promotion.key, promotion.generation)}` | "
         f"`{promotion.dataset_digest[:12]}` | {promotion.at:%Y-%m-%d %H:%M} | {why} |"

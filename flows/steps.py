@@ -15,15 +15,15 @@ from flows.bar import Bar, WatchedArchive
 from flows.clip_choice import chosen_encoder
 from flows.dataset_story import brought_in, looked_at
 from flows.desk import Desk
-from flows.telling import tell_training
+from flows.telling import tell_training, tell_unanswered
 from flows.wish import Wish
-from tuneloop.budget import Budget
-from tuneloop.collection import collect_weights
+from tuneloop.collection import collect_weights, restore_weights
 from tuneloop.errors import ProviderUnavailable, StoreUnavailable
 from tuneloop.evaluation.page.promotion_page import write_page
 from tuneloop.evaluation.render import Subject, render
 from tuneloop.evaluation.report import Evidence, page_name, report_name, write_report
 from tuneloop.evaluation.scores import score_models
+from tuneloop.image_budget import ImageBudget
 from tuneloop.model_pages import keep_model_page
 from tuneloop.promotion import Place, settle
 from tuneloop.providers.provider import Provider
@@ -33,11 +33,11 @@ from tuneloop.training_state import Training
 from tuneloop.values.dataset import DatasetManifest, PublicDataset
 from tuneloop.values.evaluation import Evaluation
 from tuneloop.values.plan import EvaluationPlan
-from tuneloop.values.records import Collected, RunFile, Submitted
+from tuneloop.values.records import Collected, Promotion, RunFile, Submitted
 from tuneloop.values.spending import Limits
 from tuneloop.values.training import UploadedDataset
 
-_RETRY_DELAYS_S: list[float] = [10, 60, 300]
+RETRY_DELAYS_S: list[float] = [10, 60, 300]
 
 
 def _may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
@@ -53,8 +53,8 @@ def _may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
 
 _TRIED_AGAIN: dict[str, Any] = {
     "cache_policy": NO_CACHE,
-    "retries": len(_RETRY_DELAYS_S),
-    "retry_delay_seconds": _RETRY_DELAYS_S,
+    "retries": len(RETRY_DELAYS_S),
+    "retry_delay_seconds": RETRY_DELAYS_S,
     "retry_condition_fn": _may_pass,
 }
 """For steps that cost nothing: minutes of patience, where the transport has seconds. Never for a paid one."""
@@ -117,7 +117,19 @@ def collect(desk: Desk, run: RunFile) -> Collected:
     return collected
 
 
-@task(name="render", task_run_name="render-{role}", cache_policy=NO_CACHE)
+@task(
+    name="restore-weights",
+    task_run_name="restore-weights",
+    **_TRIED_AGAIN,
+)
+def restore(desk: Desk, provider: Provider, champion: Promotion) -> None:
+    """Fetch the champion's weights from the provider once more, after they were lost."""
+    bar = Bar(f"weights-{champion.model}", "Weights into the store", "bytes")
+    restore_weights(desk.store, provider, champion, bar.show)
+    get_run_logger().warning("the weights of champion no. %d were gone, and are back", champion.number)
+
+
+@task(name="render", task_run_name="render-{role}", cache_policy=NO_CACHE, retries=0)
 def render_pictures(
     desk: Desk,
     account: tuple[Provider, Limits],
@@ -126,10 +138,10 @@ def render_pictures(
     run: RunFile,
     role: str,
 ) -> Evaluation:
-    """Render what the plan asks for and is not in the store yet."""
+    """Render what the plan asks for and is not in the store yet. Never retried: each picture is paid."""
     bar = Bar(f"pictures-{role}-{run.model}", f"Pictures of the {role}", "pictures")
     provider, limits = account
-    budget = Budget(desk.ledger, provider.account, limits)
+    budget = ImageBudget(desk.ledger, provider.account, limits)
     evaluation = render(
         desk.store,
         provider,
@@ -138,6 +150,8 @@ def render_pictures(
         bar.show,
         reserve=lambda missing: budget.reserve_pictures(run, missing, plan.service),
     )
+    if evaluation.unanswered:
+        tell_unanswered(run, evaluation)
     for picture in evaluation.findings:
         get_run_logger().warning("%s, seed %d: %s", picture.prompt, picture.seed, picture.finding)
     return evaluation

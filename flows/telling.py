@@ -8,10 +8,12 @@ from uuid import UUID, uuid5
 from prefect.events import emit_event
 
 from tuneloop.settling import Change
+from tuneloop.tick import OddWord, Unreached
+from tuneloop.values.evaluation import Evaluation
 from tuneloop.values.records import AnyTrainingRecord, Decision, Failed, Held, Promotion, RunFile, Trained, WithId
 from tuneloop.values.training import job_name
 
-TrainingEvent = Literal["submitted", "trained", "failed", "held", "overdue"]
+TrainingEvent = Literal["submitted", "trained", "failed", "held", "overdue", "lost", "revived"]
 ModelEvent = Literal["promoted", "rejected", "undecided"]
 
 _SPACE = UUID("6f0c4b0e-7a0c-4d6b-9a55-3a1c0f9c8e11")
@@ -49,6 +51,67 @@ def tell_changes(changes: list[Change]) -> None:
             tell_training("trained", change.run, change.record)
         elif isinstance(change.record, Failed):
             tell_training("failed", change.run, change.record)
+        elif isinstance(change.record, Held):
+            tell_training("lost", change.run, change.record)
+
+
+def tell_odd_word(odd: OddWord) -> None:
+    """Tell that a provider says something that is not documented: `tuneloop.training.odd-word`."""
+    job = job_name(odd.run.key, odd.run.generation)
+    emit_event(
+        "tuneloop.training.odd-word",
+        resource={"prefect.resource.id": f"tuneloop.training.{job}", "prefect.resource.name": job},
+        related=[_model(odd.run), *_flow_run(odd.run)],
+        payload={
+            "model": odd.run.model,
+            "job": job,
+            "account": odd.run.account.slug,
+            "flow_run": odd.run.flow_run,
+            "reason": f"status {odd.word!r} is not documented and counts as still running",
+        },
+        id=uuid5(_SPACE, f"tuneloop.training.odd-word/{odd.run.account.slug}/{odd.word}"),
+    )
+
+
+def tell_stuck(run: RunFile, reason: str, once: str) -> None:
+    """Tell that a run has something to do and does not go on: `tuneloop.run.stuck`.
+
+    Args:
+        run: What the run works on.
+        reason: What is to be seen and what to do.
+        once: What tells this standstill from another one of the run.
+    """
+    job = job_name(run.key, run.generation)
+    emit_event(
+        "tuneloop.run.stuck",
+        resource={"prefect.resource.id": f"prefect.flow-run.{run.flow_run}"},
+        related=[_model(run), _training(job)],
+        payload={
+            "model": run.model,
+            "job": job,
+            "account": run.account.slug,
+            "flow_run": run.flow_run,
+            "reason": reason,
+        },
+        id=uuid5(_SPACE, f"tuneloop.run.stuck/{run.flow_run}/{once}"),
+    )
+
+
+def tell_unreached(unreached: Unreached) -> None:
+    """Tell that an account could not be asked for an hour: `tuneloop.account.unreached`."""
+    emit_event(
+        "tuneloop.account.unreached",
+        resource={
+            "prefect.resource.id": f"tuneloop.account.{unreached.account}",
+            "prefect.resource.name": unreached.account,
+        },
+        payload={
+            "account": unreached.account,
+            "since": f"{unreached.since:%Y-%m-%d %H:%M} UTC",
+            "reason": unreached.why,
+        },
+        id=uuid5(_SPACE, f"tuneloop.account.unreached/{unreached.account}/{unreached.since.isoformat()}"),
+    )
 
 
 def tell_model(event: ModelEvent, run: RunFile, decision: Decision) -> None:
@@ -59,7 +122,7 @@ def tell_model(event: ModelEvent, run: RunFile, decision: Decision) -> None:
         what,
         resource={"prefect.resource.id": f"tuneloop.model.{run.model}", "prefect.resource.name": run.model},
         related=[
-            {"prefect.resource.id": f"tuneloop.training.{job}", "prefect.resource.role": "training"},
+            _training(job),
             *_flow_run(run),
         ],
         payload={
@@ -71,6 +134,32 @@ def tell_model(event: ModelEvent, run: RunFile, decision: Decision) -> None:
             "who": decision.who,
         },
         id=uuid5(_SPACE, f"{what}/{decision.writer}"),
+    )
+
+
+def tell_unanswered(run: RunFile, evaluation: Evaluation) -> None:
+    """Tell that images were paid, perhaps, and never came: `tuneloop.images.unanswered`.
+
+    Args:
+        run: The run that wanted them.
+        evaluation: The images of one model; the same ones are told of once.
+    """
+    what = "tuneloop.images.unanswered"
+    emit_event(
+        what,
+        resource={
+            "prefect.resource.id": f"tuneloop.images.{evaluation.job}",
+            "prefect.resource.name": evaluation.job,
+        },
+        related=[_model(run), *_flow_run(run)],
+        payload={
+            "model": run.model,
+            "job": evaluation.job,
+            "flow_run": run.flow_run,
+            "unanswered": evaluation.unanswered,
+            "images": len(evaluation.pictures),
+        },
+        id=uuid5(_SPACE, f"{what}/{evaluation.job}/{run.plan.digest}/{evaluation.unanswered}"),
     )
 
 
@@ -90,7 +179,7 @@ def tell_rolled_back(promotion: Promotion, flow_run: str | None = None) -> None:
             "prefect.resource.name": promotion.model,
         },
         related=[
-            {"prefect.resource.id": f"tuneloop.training.{job}", "prefect.resource.role": "training"},
+            _training(job),
             *(_of_run(flow_run) if flow_run else []),
         ],
         payload={
@@ -111,6 +200,10 @@ def _model(run: RunFile) -> dict[str, str]:
         "prefect.resource.name": run.model,
         "prefect.resource.role": "model",
     }
+
+
+def _training(job: str) -> dict[str, str]:
+    return {"prefect.resource.id": f"tuneloop.training.{job}", "prefect.resource.role": "training"}
 
 
 def _flow_run(run: RunFile) -> list[dict[str, str]]:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import time
+from datetime import timedelta
+
 from prefect.logging import get_run_logger
 
 from flows import steps
 from flows.asking import approval_for, give_up
 from flows.desk import Desk
+from flows.judging_costs import check_judging
 from flows.telling import tell_training
 from flows.waiting import wait_for
+from tuneloop.absence import why_not_again
 from tuneloop.clock import now
-from tuneloop.doubt import find_submitted, hold_if_unsearchable, may_claim_again
+from tuneloop.dataset.keep import load_manifest
+from tuneloop.doubt import find_submitted, hold
 from tuneloop.errors import (
+    CredentialsRefused,
+    LinkExpired,
     NotAtProvider,
     ProviderError,
     ProviderUnavailable,
@@ -19,9 +27,26 @@ from tuneloop.errors import (
     SubmissionUncertain,
     TrainingFailed,
     TrainingHeld,
+    WeightsUnreadable,
 )
-from tuneloop.training_state import Training, read_training, record_progress
-from tuneloop.values.records import Abandoned, Claimed, Collected, Held, RunFile, Submitted, Trained
+from tuneloop.submission import price_of
+from tuneloop.training_state import Training, read_training, record_bad_end, record_progress
+from tuneloop.uncollected import hold_if_lost, next_try, note_failed_try
+from tuneloop.values.records import (
+    ENDS,
+    Abandoned,
+    Claimed,
+    Collected,
+    Failed,
+    Held,
+    Rejected,
+    RunFile,
+    Submitted,
+    Trained,
+)
+
+_PASSING = timedelta(hours=1)
+"""How long after a training's end a provider that is down is no reason to try less often."""
 
 
 def bring_home(desk: Desk, run: RunFile, *, cancelled: bool) -> Collected:
@@ -43,38 +68,68 @@ def bring_home(desk: Desk, run: RunFile, *, cancelled: bool) -> Collected:
             desk.ledger.mark(run)
             marked = True
         if isinstance(last, Submitted):
-            _look_at(desk, run, last)
+            _look_at(desk, run, training, last)
         elif isinstance(last, Trained):
-            _collect(desk, run, last)
+            _collect(desk, run, training, last)
         elif isinstance(last, Collected):
             return last
         elif isinstance(last, Claimed):
             _find_out_what_became_of(desk, run, training, last, cancelled=cancelled)
-        elif cancelled and (last is None or (isinstance(last, Held) and last.kind != "uncertain")):
-            _abandon(desk, training)
+        elif cancelled and (last is None or (isinstance(last, Held) and last.kind in {"budget", "attempts"})):
+            _abandon(desk, run, training)
         elif last is None:
-            _submit(desk, run, training, approval=None)
+            _begin(desk, run, training)
         elif isinstance(last, Held):
             _go_on_from_hold(desk, run, training, last, cancelled=cancelled)
         else:
             desk.ledger.unmark(run)
-            raise TrainingFailed(f"training {last.name} is {last.state}: {last.reason}")
+            raise TrainingFailed(
+                f"training {last.name} is {last.state}: {last.reason}. {_what_next(training, last)}"
+            )
+
+
+def _what_next(training: Training, last: Rejected | Failed | Abandoned) -> str:
+    """Say how to go on: a run's attempt never changes, so to repeat the run repeats its end."""
+    if not training.ended_unpaid and not (isinstance(last, Abandoned) and last.again):
+        return "It counts as paid and is not trained again, but by a new run with a reason in retrain_unchanged"
+    return "Start a new run to try again: Retry repeats this one, whose attempt has ended"
+
+
+def _begin(desk: Desk, run: RunFile, training: Training) -> None:
+    """Submit the attempt, unless the one before it has come to life again."""
+    before = training.previous
+    if before is not None and before.state not in ENDS:
+        desk.ledger.unmark(run)
+        raise TrainingFailed(
+            f"{before.name} had ended and is {before.state} again, so nothing is paid for {training.name}: start "
+            "a new run, which goes on with that one"
+        )
+    _submit(desk, run, training, approval=None)
 
 
 def _submit(desk: Desk, run: RunFile, training: Training, approval: str | None) -> None:
-    """Upload, which is free, and then claim and pay."""
+    """Look whether all of it can be paid, upload, which is free, and then look, claim and pay."""
+    cents = (price_of(desk.recipe(run), desk.limits) or 0) if training.first is None else None
+    check_judging(desk, run, load_manifest(run.dataset_digest, desk.store), cents)
     uploaded = steps.upload_dataset(desk, run)
+    desk.check_store()
     desk.ledger.mark(run)
-    try:
-        steps.submit(desk, run, training, uploaded, approval)
-    except RecordTaken:
-        get_run_logger().info("another run has claimed this training first; nothing was submitted here")
-    except (SubmissionUncertain, TrainingHeld) as error:
-        get_run_logger().warning("%s", error)
-    except ProviderError as error:
-        if not isinstance(read_training(desk.ledger, run.key, run.generation).last, Held):
-            raise
-        get_run_logger().warning("%s", error)  # a person goes on deciding
+    for pause_s in (*steps.RETRY_DELAYS_S, None):
+        try:
+            steps.submit(desk, run, training, uploaded, approval)
+        except RecordTaken:
+            get_run_logger().info("another run has claimed this training first; nothing was submitted here")
+        except (SubmissionUncertain, TrainingHeld) as error:
+            get_run_logger().warning("%s", error)
+        except ProviderError as error:
+            get_run_logger().warning("%s", error)
+            if read_training(desk.ledger, run.key, run.generation).last == training.last:
+                # Nothing was claimed: it was the look before the claim that failed, and that may be repeated.
+                if pause_s is None or not isinstance(error, ProviderUnavailable):
+                    raise
+                time.sleep(pause_s)
+                continue
+        return
 
 
 def _find_out_what_became_of(
@@ -82,15 +137,10 @@ def _find_out_what_became_of(
 ) -> None:
     """Look for a claimed job by its name; claim again only after every margin has passed."""
     try:
-        if find_submitted(desk.ledger, desk.provider, run.key, run.generation) is not None:
+        if find_submitted(desk.ledger, desk.provider, training) is not None:
             return
-        if hold_if_unsearchable(desk.ledger, desk.provider, training):
-            return
-        if may_claim_again(desk.provider, training):
-            if cancelled:
-                _abandon(desk, training)
-            else:
-                _submit(desk, run, training, approval=None)
+        if now() > claim.take_over_after:
+            _take_over(desk, run, training, cancelled=cancelled)
             return
     except RecordTaken:
         return
@@ -103,9 +153,21 @@ def _find_out_what_became_of(
     )
 
 
+def _take_over(desk: Desk, run: RunFile, training: Training, *, cancelled: bool) -> None:
+    """Go on with a claim after every margin: submit it again where a list proves that it came to nothing."""
+    shown = desk.provider.find(training.stem)
+    reason = why_not_again(desk.ledger, desk.provider, training, desk.credentials_slug, shown)
+    if reason is not None:
+        hold(desk.ledger, training, "uncertain", reason)
+    elif cancelled:
+        _abandon(desk, run, training)
+    else:
+        _submit(desk, run, training, approval=None)
+
+
 def _go_on_from_hold(desk: Desk, run: RunFile, training: Training, held: Held, *, cancelled: bool) -> None:
     """Ask a person, in the run that claimed; others wait for that answer."""
-    tell_training("held", run, held)
+    tell_training("lost" if held.kind == "lost" else "held", run, held)
     asking = training.claim.flow_run if training.claim else run.flow_run
     if asking != run.flow_run and desk.ledger.is_marked(run.model_copy(update={"flow_run": asking})):
         what = f"Waiting for a person to decide about {held.name} in run {asking}: {held.reason}"
@@ -114,26 +176,28 @@ def _go_on_from_hold(desk: Desk, run: RunFile, training: Training, held: Held, *
     try:
         approval = approval_for(desk, run, training, held)
         if approval is not None and cancelled:
-            give_up(desk, training, held, f"its run was cancelled; a person says: {approval}")
+            give_up(desk, run, training, held, f"its run was cancelled; a person says: {approval}")
         elif approval is not None:
             _submit(desk, run, training, approval)
     except RecordTaken:
         get_run_logger().info("somebody else has decided about %s meanwhile", held.name)
 
 
-def _look_at(desk: Desk, run: RunFile, submitted: Submitted) -> None:
+def _look_at(desk: Desk, run: RunFile, training: Training, submitted: Submitted) -> None:
     """Ask for the job's state; wait where it still runs."""
     word = "not shown yet"
     try:
         status = desk.provider.status(submitted.job_id)
-    except NotAtProvider:
-        pass  # some jobs are not shown just after their submit: no evidence of anything
+    except NotAtProvider as error:
+        # Some jobs are not shown just after their submit: no evidence of anything, for days.
+        if _is_lost(desk, training, error):
+            return
     except ProviderUnavailable as error:
         get_run_logger().warning("%s", error)
     else:
         word = status.word
         if status.phase != "running":
-            record = record_progress(desk.ledger, run.key, run.generation, status)
+            record = record_progress(desk.ledger, run, status)
             tell_training("failed" if status.phase == "failed" else "trained", run, record)
             return
     wait_for(
@@ -142,16 +206,38 @@ def _look_at(desk: Desk, run: RunFile, submitted: Submitted) -> None:
     )
 
 
-def _collect(desk: Desk, run: RunFile, trained: Trained) -> None:
-    """Bring the weights home; a provider that is down only delays that."""
+def _collect(desk: Desk, run: RunFile, training: Training, trained: Trained) -> None:
+    """Bring the weights home. What cannot be had now is tried again later, and after days it is for a person."""
+    why = "they could not be fetched the last time"
+    if now() >= next_try(desk.ledger, trained):
+        try:
+            steps.collect(desk, run)
+        except CredentialsRefused:
+            raise
+        except (ProviderError, WeightsUnreadable) as error:
+            get_run_logger().warning("%s", error)
+            why = str(error)
+            passing = isinstance(error, ProviderUnavailable) and not isinstance(error, LinkExpired)
+            if not passing or now() - trained.at > _PASSING:
+                note_failed_try(desk.ledger, trained)
+            if _is_lost(desk, training, error):
+                return
+        else:
+            return
+    wait_for(
+        f"Waiting for {run.account.provider} to hand out the weights of {trained.name}: {why}", desk.store_slug
+    )
+
+
+def _is_lost(desk: Desk, training: Training, error: Exception) -> bool:
+    """Tell whether a person has to look for the job or its weights now, or somebody has written something else."""
     try:
-        steps.collect(desk, run)
-    except ProviderUnavailable as error:
-        get_run_logger().warning("%s", error)
-        wait_for(f"Waiting for {run.account.provider} to hand out the weights of {trained.name}", desk.store_slug)
+        return hold_if_lost(desk.ledger, training, str(error)) is not None
+    except RecordTaken:
+        return True
 
 
-def _abandon(desk: Desk, training: Training) -> None:
+def _abandon(desk: Desk, run: RunFile, training: Training) -> None:
     """Close a training that nobody wants any more and nothing was accepted of."""
     record = Abandoned(
         at=now(),
@@ -161,6 +247,6 @@ def _abandon(desk: Desk, training: Training) -> None:
         paid=False,
     )
     try:
-        desk.ledger.append(training.key, training.last or training.previous, record)
+        record_bad_end(desk.ledger, run, training.before, record)
     except RecordTaken:
         return

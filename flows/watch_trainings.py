@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from prefect import flow
@@ -12,16 +13,20 @@ from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
-from blocks.opening import open_provider, open_store
-from flows.telling import tell_changes, tell_training
+from blocks.opening import drive_store, open_provider
+from flows.cancelled_runs import note_cancelled
+from flows.resuming import Woken
+from flows.telling import tell_changes, tell_odd_word, tell_training, tell_unreached
 from flows.tidying import IDLE, LATE, delete_idle_ticks, previous_tick, younger_tick
-from flows.waking import Woken, wake
+from flows.waking import wake
 from tuneloop.clock import now
-from tuneloop.errors import TuneloopError
+from tuneloop.http.patience import TICK
 from tuneloop.ledger import Ledger
+from tuneloop.looking import told_odd_word, told_overdue
 from tuneloop.settling import Change
+from tuneloop.tick import Tick
 from tuneloop.values.training import job_name
-from tuneloop.watching import Tick, look_at_all, told_overdue
+from tuneloop.watching import look_at_all
 
 
 @flow(name="watch-trainings")
@@ -43,12 +48,14 @@ def watch_trainings(stores: list[str]) -> State[Any]:
         looks = [_look_at_store(client, slug, previous) for slug in stores]
         delete_idle_ticks(client)
     problems = [problem for tick, _ in looks for problem in tick.problems]
+    in_flight = sum(tick.in_flight for tick, _ in looks)
+    idle = not any(woken.any or tick.changes or tick.overdue for tick, woken in looks)
+    if not idle:
+        _show(stores, looks)
     if problems:
         return Failed(message="; ".join(problems))
-    in_flight = sum(tick.in_flight for tick, _ in looks)
-    if not any(woken.any or tick.changes or tick.overdue for tick, woken in looks):
+    if idle:
         return Completed(name=IDLE, message=f"{in_flight} in flight, none has moved on.")
-    _show(stores, looks)
     done = ", ".join(
         f"{sum(numbers)} {word}"
         for word, numbers in (
@@ -63,24 +70,41 @@ def watch_trainings(stores: list[str]) -> State[Any]:
 
 def _look_at_store(client: SyncPrefectClient, slug: str, previous: datetime | None) -> tuple[Tick, Woken]:
     """Look at one store; what a person has to mend is among the tick's problems."""
+    tick, woken = Tick(), Woken()
     try:
-        ledger = Ledger(open_store(slug))
-        tick = look_at_all(ledger, open_provider, previous)
-    except TuneloopError as error:
-        return Tick(problems=[f"{slug}: {error}"]), Woken()
+        ledger = Ledger(drive_store(slug))
+        tick = look_at_all(ledger, partial(open_provider, patience=TICK), previous)
+        _tell(ledger, tick)
+        # Of all runs, be there anything to do or not: one that was cancelled may be deleted at any time.
+        note_cancelled(client, ledger, tick.flow_runs)
+        woken = wake(client, ledger, slug, [*tick.stories, *tick.submitting], now())
+    except Exception as error:  # noqa: BLE001 - the other stores are looked at, whatever is wrong with this one
+        tick.problems.append(str(error) or type(error).__name__)
+    problems = dict.fromkeys([*tick.problems, *woken.problems])
+    tick.problems = [f"{slug}: {problem}" for problem in problems]
+    return tick, woken
+
+
+def _tell(ledger: Ledger, tick: Tick) -> None:
+    """Log what a look has found, and tell it as events; what is told once is remembered only then."""
+    logger = get_run_logger()
     for note in tick.notes:
-        get_run_logger().info("%s", note)
+        logger.info("%s", note)
     for change in tick.changes:
-        get_run_logger().info("%s is %s", change.record.name, change.record.state)
+        logger.info("%s is %s", change.record.name, change.record.state)
     tell_changes(tick.changes)
     for run in tick.overdue:
         job = job_name(run.key, run.generation)
-        get_run_logger().warning("%s of model %s takes unusually long; look at it", job, run.model)
+        logger.warning("%s of model %s takes unusually long; look at it", job, run.model)
         tell_training("overdue", run)
         told_overdue(ledger, run, job)
-    woken = wake(client, ledger, slug, tick.stories)
-    tick.problems = [f"{slug}: {problem}" for problem in [*tick.problems, *woken.problems]]
-    return tick, woken
+    for odd in tick.odd_words:
+        tell_odd_word(odd)
+        told_odd_word(ledger, odd)
+    for revived in tick.revived:
+        tell_training("revived", revived.run, revived.record)
+    for unreached in tick.unreached:
+        tell_unreached(unreached)
 
 
 def _show(stores: list[str], looks: list[tuple[Tick, Woken]]) -> None:
@@ -108,6 +132,8 @@ def _show(stores: list[str], looks: list[tuple[Tick, Woken]]) -> None:
 
 def _lag(changes: list[Change]) -> str:
     lags = [
-        (change.record.at - change.job.changed_at).total_seconds() for change in changes if change.job.changed_at
+        (change.record.at - change.job.changed_at).total_seconds()
+        for change in changes
+        if change.job is not None and change.job.changed_at is not None
     ]
     return f"{max(lags):.0f} s" if lags else "the provider tells no time"

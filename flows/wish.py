@@ -8,11 +8,12 @@ from prefect.runtime import deployment
 
 from flows.clip_choice import chosen_encoder
 from flows.desk import Desk
-from tuneloop.budget import Budget
 from tuneloop.clock import now
 from tuneloop.errors import ConfigurationError
-from tuneloop.generations import choose_generation
+from tuneloop.generations import wished_attempt
+from tuneloop.image_budget import ImageBudget
 from tuneloop.submission import price_of
+from tuneloop.unmeant import check_meant
 from tuneloop.values.dataset import DatasetManifest, PublicDataset
 from tuneloop.values.plan import EvaluationPlan
 from tuneloop.values.recipe_fields import RecipeFields
@@ -58,21 +59,28 @@ def check_it_fits(desk: Desk, wish: Wish) -> None:
     if wish.visibility != "unchanged" and not provider.capabilities.visibility:
         raise ConfigurationError(f"visibility: {provider.name} has no such thing; leave it unchanged")
     chosen_encoder()
-    Budget(desk.ledger, provider.account, desk.limits).check_price(price_of(recipe, desk.limits))
+    budget = ImageBudget(desk.ledger, provider.account, desk.limits)
+    budget.check_price(price_of(recipe, desk.limits))
+    budget.check_price_of_images(plan.service)
 
 
 def run_file(
     desk: Desk, wish: Wish, manifest: DatasetManifest, public: PublicDataset | None, flow_run: str
 ) -> RunFile:
-    """Choose the training and the generation that a run works on; nothing is written here."""
+    """Choose the training and the generation that a run works on; nothing is written here.
+
+    Raises:
+        ConfigurationError: It would be paid again for nothing that a person has changed.
+    """
     account = desk.provider.account
     identity = TrainingIdentity(dataset_digest=manifest.digest, recipe=wish.recipe.canonical(), account=account)
-    return RunFile(
+    generation, reason = wished_attempt(desk.ledger, identity.key, wish.retrain_unchanged, flow_run)
+    run = RunFile(
         at=now(),
         flow_run=flow_run,
         model=wish.model,
         key=identity.key,
-        generation=choose_generation(desk.ledger, identity.key, wish.retrain_unchanged),
+        generation=generation,
         dataset_digest=manifest.digest,
         recipe=wish.recipe.model_dump(mode="json"),
         plan=wish.plan,
@@ -82,5 +90,7 @@ def run_file(
         public_dataset=public,
         visibility=wish.visibility,
         deployment=deployment.name,
-        retrain_reason=wish.retrain_unchanged,
+        retrain_reason=reason,
     )
+    check_meant(desk.ledger, run, wish.recipe, desk.provider.base_url)
+    return run

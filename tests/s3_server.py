@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import boto3
+import requests
 from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
@@ -44,7 +45,34 @@ def s3_server() -> Iterator[str]:
         server.stop()
 
 
-def s3_client(endpoint: str, *, resend: bool = True) -> S3Client:
+@contextmanager
+def server_that_checks_keys() -> Iterator[tuple[str, str, str]]:
+    """Run a server that knows one pair of keys and refuses all others. Yields endpoint, access key, secret key.
+
+    It knows no presigned addresses.
+    """
+    with s3_server() as endpoint:
+        reset = f"{endpoint}/moto-api/reset-auth"
+        client = boto3.client(
+            "iam",
+            endpoint_url=endpoint,
+            aws_access_key_id="anybody",
+            aws_secret_access_key="anything",
+            region_name="us-east-1",
+        )
+        user = uuid4().hex
+        client.create_user(UserName=user)
+        everything = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}'
+        client.put_user_policy(UserName=user, PolicyName="all", PolicyDocument=everything)
+        keys = client.create_access_key(UserName=user)["AccessKey"]
+        requests.post(reset, data=b"0", timeout=10)
+        try:
+            yield endpoint, keys["AccessKeyId"], keys["SecretAccessKey"]
+        finally:
+            requests.post(reset, data=b"inf", timeout=10)
+
+
+def s3_client(endpoint: str, *, resend: bool = True, keys: tuple[str, str] = (ACCESS_KEY, SECRET_KEY)) -> S3Client:
     """A client as in production; `resend=False` shows each failure at once."""
     config = client_config()
     if not resend:
@@ -52,8 +80,8 @@ def s3_client(endpoint: str, *, resend: bool = True) -> S3Client:
     return boto3.client(
         "s3",
         endpoint_url=endpoint,
-        aws_access_key_id=ACCESS_KEY,
-        aws_secret_access_key=SECRET_KEY,
+        aws_access_key_id=keys[0],
+        aws_secret_access_key=keys[1],
         region_name="us-east-1",
         config=config,
     )

@@ -42,4 +42,4 @@ def adopt(ledger: Ledger, provider: Provider, run: RunFile, job_id: str) -> None
         )
         with suppress(RecordTaken):  # two adopt the same job: they write the same
             ledger.append(run.key, None, record)
-    record_progress(ledger, run.key, run.generation, status)
+    record_progress(ledger, run, status)

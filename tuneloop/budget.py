@@ -1,4 +1,4 @@
-"""The spending guard: a slot is reserved before each paid submit and each batch of pictures, or nothing is sent.
+"""The spending guard: a slot is reserved before each paid submit, or nothing is sent.
 
 The slots of one account and window are numbered records, like a training's: slot n can be created once, so two
 runs never take the same place. A slot is given back only when its training's record says that nothing was paid.
@@ -6,7 +6,6 @@ runs never take the same place. A slot is given back only when its training's re
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -16,8 +15,7 @@ from tuneloop.errors import ConfigurationError, OverBudget
 from tuneloop.ledger import Ledger
 from tuneloop.training_state import read_training
 from tuneloop.values.records import Claimed, RunFile
-from tuneloop.values.render_settings import ServiceSettings
-from tuneloop.values.spending import WINDOW_DAYS, BudgetSlot, Limits, SlotKind, dollars, window_of
+from tuneloop.values.spending import WINDOW_DAYS, BudgetSlot, Limits, Purpose, SlotKind, dollars, window_of
 from tuneloop.values.training import Account
 
 _RELEASED = re.compile(r"(\d{4,})\.released")
@@ -71,7 +69,7 @@ class Budget:
         Args:
             run: What the flow run works on.
             cents: The training's price, None where nobody knows it.
-            claim: Its claim. One that a person has approved is let over the limits.
+            claim: Its claim. One that a person has let over the limits is not held to them.
             first: The first claim of its generation: a place of its own comes after the slot seen there.
 
         Raises:
@@ -79,12 +77,12 @@ class Budget:
         """
         audited = False
         while True:
-            own = self._own(run, first, claim)
+            own = self._own(run, first, claim.at.date())
             if own is not None:
                 return own
             day = claim.at.date()
             spending = self._sums(day)
-            over = None if claim.approval else self._over(spending, cents)
+            over = None if "budget" in claim.waived else self._over(spending, cents)
             if over is None:
                 slot = self._next(run, cents, day, spending)
                 if self._ledger.create_record(self._name(spending.window, slot.number), slot):
@@ -95,37 +93,25 @@ class Budget:
                 self._audit(spending.window)
                 audited = True
 
-    def reserve_pictures(self, run: RunFile, pictures: int, service: ServiceSettings) -> bool:
-        """Reserve the price of pictures that are about to be asked for. They are never given back.
-
-        Returns:
-            Whether something was reserved: not where pictures have no known price.
+    def check_readable(self, run: RunFile, cents: int | None, first: Claimed | None) -> None:
+        """Read what `reserve` will read, before anything is claimed. Gives back what is found to be free.
 
         Raises:
-            OverBudget: They do not fit any more. Nothing is rendered; the weights are safe.
+            RecordUnreadable: A slot is damaged or missing.
         """
-        cents = math.ceil(pictures * (self._limits.price_of_picture(service) or 0))
-        limit = self._limits.cents_per_window
-        audited = False
-        while cents:
-            day = now().date()
-            spending = self._sums(day)
-            if limit is None or spending.cents + cents <= limit:
-                slot = self._next(run, cents, day, spending, kind="pictures")
-                if self._ledger.create_record(self._name(spending.window, slot.number), slot):
-                    return True
-            elif audited:
-                raise OverBudget(
-                    f"{pictures} {'picture' if pictures == 1 else 'pictures'} to judge {run.model} would cost "
-                    f"{dollars(cents)}, and "
-                    f"{dollars(spending.cents)} of {dollars(limit)} of {self._account.slug} are used in the 30 "
-                    f"days to {spending.ends}. Raise dollars_per_30_days in its credentials block and run again: "
-                    "the weights are in the store, and nothing is trained twice"
-                )
-            else:
-                self._audit(spending.window)
-                audited = True
-        return False
+        at = now()
+        if first is not None:
+            self._own(run, first, at.date())
+        spending = self._sums(at.date())
+        if self._over(spending, cents) is not None:
+            self._audit(spending.window)
+
+    def newest_slots(self, count: int) -> list[BudgetSlot]:
+        """The last slots of this window and the one before, newest first."""
+        window = window_of(now().date())
+        windows = (window - timedelta(days=WINDOW_DAYS), window)
+        names = [name for start in windows for name in self._ledger.numbered(self._folder(start))]
+        return [self._read(name) for name in reversed(names[-count:])]
 
     def check_price(self, cents: int | None) -> None:
         """Refuse to guard money without knowing a price. Raises `ConfigurationError`."""
@@ -150,23 +136,24 @@ class Budget:
         return Spending(window, today, sum(slot.cents or 0 for slot in live), len(slots), live)
 
     def _over(self, spending: Spending, cents: int | None) -> str | None:
-        limits = self._limits
+        """Say which limits a training would go over, all of them: whoever approves it approves that."""
+        limits, over = self._limits, []
         if limits.trainings_per_day is not None and spending.trainings_today >= limits.trainings_per_day:
-            return (
+            over.append(
                 f"{spending.trainings_today} of {limits.trainings_per_day} trainings of {self._account.slug} are "
                 "used today (UTC)"
             )
         if limits.cents_per_window is not None and spending.cents + (cents or 0) > limits.cents_per_window:
-            return (
+            over.append(
                 f"{dollars(spending.cents)} of {dollars(limits.cents_per_window)} of {self._account.slug} are "
                 f"used in the 30 days to {spending.ends}, and this training costs {dollars(cents or 0)}"
             )
-        return None
+        return "; ".join(over) or None
 
-    def _own(self, run: RunFile, first: Claimed, claim: Claimed) -> BudgetSlot | None:
-        """Find the slot of this training among those that came after its first claim."""
+    def _own(self, run: RunFile, first: Claimed, day: date) -> BudgetSlot | None:
+        """Find the slot of this training among those that came after its first claim, up to a day."""
         window, seen = window_of(first.at.date()), first.budget_slot or 0
-        while window <= window_of(claim.at.date()):
+        while window <= window_of(day):
             for name in self._ledger.numbered(self._folder(window))[seen:]:
                 slot = self._read(name)
                 if slot.kind == "training" and (slot.key, slot.generation) == (run.key, run.generation):
@@ -188,7 +175,7 @@ class Budget:
         return Spending(window, today, cents, len(names))
 
     def _next(
-        self, run: RunFile, cents: int | None, day: date, spending: Spending, kind: SlotKind = "training"
+        self, run: Purpose, cents: int | None, day: date, spending: Spending, kind: SlotKind = "training"
     ) -> BudgetSlot:
         by_day: dict[date, int] = {}
         so_far = 0

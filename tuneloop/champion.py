@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 from tuneloop.errors import ConfigurationError, TuneloopError
+from tuneloop.kept_weights import weights_problem
 from tuneloop.ledger import Ledger
 from tuneloop.values.frozen import Frozen
 from tuneloop.values.records import Promotion
@@ -44,6 +45,8 @@ class ModelSummary(Frozen):
     """Why it is champion, or why that cannot be told."""
     versions_judged: int
     """How many model versions were judged for this model."""
+    weights_problem: str | None = None
+    """What is wrong with its weights in the store, None where nothing is to be seen."""
     readable: bool = True
     """False where its line of champions has a gap or an odd record."""
 
@@ -60,9 +63,10 @@ def summaries(ledger: Ledger) -> list[ModelSummary]:
 
 
 def _summary(ledger: Ledger, model: str, judged: int) -> ModelSummary:
-    champion, why, readable = None, "no champion yet", True
+    champion, why, readable, problem = None, "no champion yet", True, None
     try:
         champion = ledger.champion(model)
+        problem = weights_problem(ledger, champion) if champion else None
     except TuneloopError as error:
         why, readable = str(error), False
     return ModelSummary(
@@ -73,8 +77,9 @@ def _summary(ledger: Ledger, model: str, judged: int) -> ModelSummary:
         dataset_digest=champion.dataset_digest if champion else None,
         sha256=champion.sha256 if champion else None,
         rolled_back_to=champion.rolled_back_to if champion else None,
-        why=champion.why if champion else why,
+        why=champion.why if champion and readable else why,
         versions_judged=judged,
+        weights_problem=problem,
         readable=readable,
     )
 

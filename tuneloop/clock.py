@@ -14,6 +14,17 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def offset_s(theirs: datetime, before: datetime) -> float:
+    """Seconds by which another clock is ahead of ours, 0 where it may be in step.
+
+    Args:
+        theirs: Its time, to the second.
+        before: Our time before it was asked; it answered between then and now.
+    """
+    ahead, behind = (theirs - now()).total_seconds(), (before - theirs).total_seconds() - 1
+    return max(ahead, 0.0) or -max(behind, 0.0)
+
+
 class Deadline:
     """A moment after which nothing may be sent, held by two clocks.
 

@@ -6,66 +6,62 @@ from typing import Literal
 
 from tuneloop.clock import now
 from tuneloop.errors import LedgerError, PaidTwice, RecordTaken
-from tuneloop.ledger import Ledger
+from tuneloop.ledger import BadEnd, Ledger
 from tuneloop.providers.provider import Provider
-from tuneloop.training_state import Training, read_training
-from tuneloop.values.records import Claimed, Held, Submitted
+from tuneloop.training_state import Training, followed_jobs, is_revivable, read_training
+from tuneloop.values.records import Claimed, Held, HeldKind, Submitted, Trained, WithId
 from tuneloop.values.spending import DoublePayment, double_name
+from tuneloop.values.training import JobList, JobStatus, job_name
 
 FoundBy = Literal["answer", "list", "person"]
 
 
-def find_submitted(ledger: Ledger, provider: Provider, key: str, generation: int) -> Submitted | None:
+def find_submitted(ledger: Ledger, provider: Provider, training: Training) -> Submitted | Held | None:
     """Look a claimed or held training up by its name.
 
-    Presence counts at once, absence is for `may_claim_again`.
+    Presence counts at once, also of a job whose row cannot be read; absence is for `why_not_again`.
+
+    Returns:
+        What is written now: the job, or that a person must look at one that cannot be read. None where the list
+        shows no such job.
     """
-    training = read_training(ledger, key, generation)
-    if isinstance(training.last, Submitted):
-        return training.last
-    if not isinstance(training.last, Claimed | Held):
+    training = read_training(ledger, training.key, training.generation)
+    last = training.last
+    if isinstance(last, Submitted):
+        return last
+    if not isinstance(last, Claimed | Held) or training.job_id is not None:
         return None
-    jobs = provider.find(training.stem).named(training.name)
-    if not jobs:
-        return None
-    record = record_id(ledger, training, jobs[0].job_id, "list")
-    for other in jobs[1:]:
-        record_double(ledger, training.name, other.job_id, jobs[0].job_id)
+    shown = provider.find(training.stem)
+    ids = list(dict.fromkeys(job.job_id for job in shown.named(training.name)))
+    if not ids:
+        return _unreadable(ledger, training, shown)
+    record = record_id(ledger, training, ids[0], "list")
+    for other in ids[1:]:
+        record_double(ledger, training.name, other, ids[0])
     return record
 
 
-def hold_if_unsearchable(ledger: Ledger, provider: Provider, training: Training) -> bool:
-    """Hand a claim that came to nothing over to a person, where absence from the list proves nothing.
-
-    Returns:
-        Whether the training is held now.
-    """
-    claim = training.last
-    if not isinstance(claim, Claimed) or provider.capabilities.list_is_trusted or now() <= claim.take_over_after:
-        return False
-    reason = (
-        f"the submit of {claim.name} had no clear answer, and {provider.name}'s list may lack accepted jobs: "
-        f"look for the comment {claim.name} in its console before anything is submitted again"
-    )
-    held = Held(at=now(), generation=claim.generation, name=claim.name, reason=reason, kind="uncertain")
-    ledger.append(training.key, claim, held)
-    return True
+def _unreadable(ledger: Ledger, training: Training, shown: JobList) -> Held | None:
+    """Hold a claim whose job is there and cannot be read."""
+    why = shown.unreadable.get(training.name)
+    if why is None or not isinstance(training.last, Claimed):
+        return None
+    reason = f"the provider's list has a job named {training.name} that cannot be read: {why}"
+    return hold(ledger, training, "uncertain", reason)
 
 
-def may_claim_again(provider: Provider, training: Training) -> bool:
-    """Tell whether a claim that came to nothing may be taken over, by a list that is started only now.
-
-    The list must be started after every margin has passed, and be complete; an error in it is no evidence.
-    """
-    if not isinstance(training.last, Claimed) or now() <= training.last.take_over_after:
-        return False
-    if not provider.capabilities.list_is_trusted:
-        return False
-    return not provider.find(training.stem).named(training.name)
+def hold(ledger: Ledger, training: Training, kind: HeldKind, reason: str) -> Held:
+    """Hand a training over to a person. Raises `RecordTaken` where it has moved on."""
+    held = Held(at=now(), generation=training.generation, name=training.name, reason=reason, kind=kind)
+    ledger.append(training.key, training.last, held)
+    return held
 
 
 def record_id(ledger: Ledger, training: Training, job_id: str, found_by: FoundBy) -> Submitted:
     """Write the job's id over a claim or over a hold, whoever has written that.
+
+    A job that was lost sight of and shows up again goes on; one whose weights are lost is left to the person who
+    is asked.
 
     Raises:
         PaidTwice: The ledger follows another job of this name; both are recorded.
@@ -73,9 +69,10 @@ def record_id(ledger: Ledger, training: Training, job_id: str, found_by: FoundBy
     """
     while True:
         last = training.last
-        if training.job_id == job_id:
+        lost = isinstance(last, Held) and isinstance(training.known, Submitted)
+        if training.job_id == job_id and not lost:
             return last if isinstance(last, Submitted) else _submitted(training, job_id, found_by)
-        if training.job_id is not None:
+        if training.job_id not in {None, job_id}:
             record_double(ledger, training.name, job_id, training.job_id)
             raise PaidTwice(
                 f"the provider has accepted two jobs named {training.name}: {training.job_id}, which is followed, "
@@ -95,10 +92,59 @@ def record_id(ledger: Ledger, training: Training, job_id: str, found_by: FoundBy
             return record
 
 
-def record_double(ledger: Ledger, name: str, job_id: str, followed: str) -> None:
-    """Leave a record of a job that should not exist; `tuneloop status` shows it."""
+def revive(ledger: Ledger, end: BadEnd, job: JobStatus) -> Submitted | DoublePayment | None:
+    """Follow a job that lives on although the ledger has it as failed, rejected or abandoned unpaid.
+
+    Its training's newest attempt takes it up, whichever attempt it was made for, so that nothing is paid for this
+    key meanwhile; its run is marked again, and the sensor carries it on. Where the newest attempt has a job of its
+    own, this one is a duplicate. It may be repeated and may die anywhere: whoever reads `Ledger.bad_ends` next
+    comes here again.
+
+    Args:
+        ledger: The ledger.
+        end: The bad end of the job's name, from `Ledger.bad_ends`.
+        job: What the provider's list shows: a job of that name that is not failed.
+
+    Returns:
+        What was written: the attempt goes on, or a duplicate job. None where everything is known already.
+    """
+    history = ledger.history(end.key)
+    if not history:
+        return None
+    last = history[-1]
+    record: Submitted | DoublePayment | None = None
+    if job.job_id not in followed_jobs(history):
+        if is_revivable(last) or (isinstance(last, Held) and last.kind != "lost"):
+            record = found(last.generation, job)
+            try:
+                ledger.append(end.key, last, record)
+            except RecordTaken:
+                return None
+            last = record
+        elif isinstance(last, WithId):
+            return record_double(ledger, job.name, job.job_id, last.job_id)
+    if isinstance(last, Submitted | Trained) and last.job_id == job.job_id:
+        run = ledger.run_of(BadEnd(end.account, job_name(end.key, last.generation), end.key))
+        if run is not None:
+            ledger.mark(run)
+    return record
+
+
+def record_double(ledger: Ledger, name: str, job_id: str, followed: str) -> DoublePayment | None:
+    """Leave a record of a job that should not exist; `tuneloop status` shows it.
+
+    Returns:
+        The record, None where it was there before. A job is no duplicate of itself.
+    """
+    if job_id == followed:
+        return None
     payment = DoublePayment(at=now(), name=name, job_id=job_id, followed=followed)
-    ledger.create_record(double_name(payment), payment)
+    return payment if ledger.create_record(double_name(payment), payment) else None
+
+
+def found(generation: int, job: JobStatus) -> Submitted:
+    """The record of a job that the provider's list has shown, under the name that it has there."""
+    return Submitted(at=now(), generation=generation, name=job.name, job_id=job.job_id, found_by="list")
 
 
 def _submitted(training: Training, job_id: str, found_by: FoundBy) -> Submitted:

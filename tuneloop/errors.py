@@ -2,10 +2,12 @@
 
 TuneloopError
 ├── ConfigurationError (ValueError)      a block, a setting or a parameter is wrong
+│   └── ClockWrong                       this host's clock is not the provider's
 ├── DatasetError (ValueError)            a file or folder of the dataset is wrong
 ├── StoreError (OSError)                 the artifact store refused or misbehaved
 │   ├── StoreUnavailable                 it may answer later
 │   ├── NotInStore                       nothing has this name
+│   ├── NoStore                          nobody has made a store here
 │   └── RecordUnreadable                 something has this name, but it is not what it should be
 ├── LedgerError                          the record of a training forbids this step
 │   ├── RecordTaken                      somebody else wrote the next record first: read again
@@ -40,6 +42,10 @@ class ConfigurationError(TuneloopError, ValueError):
     """A block, a setting or a parameter cannot be used."""
 
 
+class ClockWrong(ConfigurationError):
+    """This host's clock is too far from the provider's for anything to be claimed by it."""
+
+
 class DatasetError(TuneloopError, ValueError):
     """A dataset cannot be used; the message names each file, the reason and the remedy."""
 
@@ -54,6 +60,10 @@ class StoreUnavailable(StoreError):
 
 class NotInStore(StoreError):
     """Nothing in the store has this name."""
+
+
+class NoStore(StoreError):
+    """Nobody has made a store here, or it is not the place where one was made."""
 
 
 class RecordUnreadable(StoreError):
@@ -129,11 +139,7 @@ class ProviderError(TuneloopError):
 
 
 class ProviderUnavailable(ProviderError):
-    """The provider did not answer, or answered 5xx; asking again may help."""
-
-
-class RateLimited(ProviderUnavailable):
-    """Too many requests: this one was not accepted.
+    """The provider did not answer, or answered 5xx; asking again may help.
 
     Args:
         reason: One sentence: what failed and what to do.
@@ -144,6 +150,10 @@ class RateLimited(ProviderUnavailable):
     def __init__(self, reason: str, *, retry_after_s: float | None = None, **details: object) -> None:
         self.retry_after_s = retry_after_s
         super().__init__(reason, **details)  # type: ignore[arg-type]
+
+
+class RateLimited(ProviderUnavailable):
+    """Too many requests: this one was not accepted."""
 
 
 class LinkExpired(ProviderUnavailable):

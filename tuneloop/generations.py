@@ -2,11 +2,61 @@
 
 from __future__ import annotations
 
+import hashlib
+
+from tuneloop.clock import now
+from tuneloop.errors import NotInStore
 from tuneloop.ledger import Ledger
 from tuneloop.training_state import read_training
-from tuneloop.values.records import BAD_ENDS, NEXT_STATES, AnyTrainingRecord, Failed, Rejected
+from tuneloop.values.records import BAD_ENDS, ENDS, Abandoned, AnyTrainingRecord, Failed, Record, Rejected, RunFile
 
 ATTEMPTS_IN_A_ROW = 3
+
+
+class CountedReason(Record):
+    """A reason to retrain that was carried out: the same words are no new wish, whoever says them."""
+
+    reason: str
+    """The words."""
+    flow_run: str
+    """The run that carried it out."""
+    generation: int
+    """The attempt that it was carried out by."""
+
+
+def wished_attempt(ledger: Ledger, key: str, reason: str | None, flow_run: str) -> tuple[int, str | None]:
+    """Decide which attempt a new run works on; nothing is written.
+
+    Args:
+        ledger: The ledger.
+        key: Training key.
+        reason: Why an unchanged dataset should be trained again, None for no such wish.
+        flow_run: The run.
+
+    Returns:
+        The attempt, and the reason where it counts: not where another run has carried it out.
+    """
+    words = " ".join((reason or "").split())
+    counted = _counted(ledger, key, words) if words else None
+    if counted is None:
+        return choose_generation(ledger, key, words or None), words or None
+    if counted.flow_run == flow_run:
+        return counted.generation, words
+    return max(counted.generation, choose_generation(ledger, key, None)), None
+
+
+def count_reason(ledger: Ledger, run: RunFile) -> RunFile:
+    """Let a run's reason to retrain count, once per training for ever; where another run was first, it does not.
+
+    Returns:
+        The run, on the attempt that it is to work on.
+    """
+    if run.retrain_reason is None:
+        return run
+    record = CountedReason(at=now(), reason=run.retrain_reason, flow_run=run.flow_run, generation=run.generation)
+    ledger.create_record(_reason_name(run.key, run.retrain_reason), record)
+    generation, reason = wished_attempt(ledger, run.key, run.retrain_reason, run.flow_run)
+    return run.model_copy(update={"generation": generation, "retrain_reason": reason})
 
 
 def choose_generation(ledger: Ledger, key: str, on_request: str | None) -> int:
@@ -20,9 +70,10 @@ def choose_generation(ledger: Ledger, key: str, on_request: str | None) -> int:
     last = ledger.last(key)
     if last is None:
         return 1
-    ended = not NEXT_STATES[last.state]
+    ended = last.state in ENDS
     unpaid = ended and read_training(ledger, key, last.generation).ended_unpaid
-    return last.generation + 1 if unpaid or (ended and on_request) else last.generation
+    again = on_request or (isinstance(last, Abandoned) and last.again)
+    return last.generation + 1 if unpaid or (ended and again) else last.generation
 
 
 def too_many_attempts(history: list[AnyTrainingRecord], generation: int) -> str | None:
@@ -34,3 +85,14 @@ def too_many_attempts(history: list[AnyTrainingRecord], generation: int) -> str 
     last = recent[-1]
     reason = last.reason if isinstance(last, Failed | Rejected) else last.state
     return f"this training has come to nothing {ATTEMPTS_IN_A_ROW} times in a row, the last time: {reason}"
+
+
+def _counted(ledger: Ledger, key: str, words: str) -> CountedReason | None:
+    try:
+        return ledger.read_record(_reason_name(key, words), CountedReason)
+    except NotInStore:
+        return None
+
+
+def _reason_name(key: str, words: str) -> str:
+    return f"retrain-reasons/{key}/{hashlib.sha256(words.encode()).hexdigest()}.json"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypeVar
 
 from pydantic import ValidationError
@@ -17,20 +17,23 @@ from pydantic import ValidationError
 from tuneloop.errors import LedgerError, NotInStore, RecordTaken, RecordUnreadable
 from tuneloop.storage.store import Store
 from tuneloop.values.records import (
-    NEXT_STATES,
+    ENDS,
     AnyTrainingRecord,
     Decision,
     Promotion,
     Record,
     RunFile,
     Submitted,
+    follows,
     training_record,
 )
 from tuneloop.values.training import job_name
 
-_FIRST_STATES = frozenset({"claimed", "abandoned"})
-"""How a generation begins: abandoned where it was never claimed, which fences a starter that stands still."""
-_PAUSE = "paused-until"
+_FIRST_STATES = frozenset({"claimed", "abandoned", "submitted"})
+"""How a generation begins: abandoned where it was never claimed, which fences a starter that stands still, and
+submitted where a job was there before anything was claimed."""
+PAUSES, TROUBLES = "paused-until", "trouble"
+"""What lies beside the markers of an account, see `account_marks`."""
 _NUMBERED = re.compile(r"(\d{4,})\.json")
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
@@ -49,6 +52,23 @@ class Marker:
     def name(self) -> str:
         """Its name within the store."""
         return f"inflight/{self.account}/{self.job}/{self.flow_run}"
+
+
+@dataclass(frozen=True, order=True)
+class BadEnd:
+    """A job that has come to a bad end, or was about to: `ended/<account>/<job's name>/<training key>`.
+
+    What the file holds is the id of the flow run that found it.
+    """
+
+    account: str
+    job: str
+    key: str
+
+    @property
+    def name(self) -> str:
+        """Its name within the store."""
+        return f"ended/{self.account}/{self.job}/{self.key}"
 
 
 class Ledger:
@@ -132,23 +152,32 @@ class Ledger:
         """Every open story, by names alone."""
         for name, since in self.store.written("inflight/"):
             parts = name.split("/")
-            if len(parts) == 4 and parts[2] != _PAUSE:  # noqa: PLR2004 - inflight/account/job/run
+            if len(parts) == 4 and parts[2] not in {PAUSES, TROUBLES}:  # noqa: PLR2004 - inflight/account/job/run
                 yield Marker(parts[1], parts[2], parts[3], since)
 
-    def pause(self, account: str, until: datetime) -> None:
-        """Remember that an account is not to be asked before a moment, because its provider said so."""
-        self.store.create(f"inflight/{account}/{_PAUSE}/{int(until.timestamp())}", b"")
+    def note_bad_end(self, run: RunFile, job: str) -> None:
+        """Leave the name of a job that is about to be recorded as failed, rejected or abandoned unpaid.
 
-    def paused_until(self, account: str, at: datetime) -> datetime | None:
-        """Until when an account is not to be asked, None where it may be. Forgets what is over."""
-        latest = None
-        for name in self.store.names(f"inflight/{account}/{_PAUSE}/"):
-            until = datetime.fromtimestamp(int(name.rpartition("/")[2]), UTC)
-            if until <= at:
-                self.store.delete_marker(name)
-            else:
-                latest = until
-        return latest
+        It is never taken away, and says nothing by itself: by it a job is known again that lives on in spite of
+        such a record, see `bad_ends`.
+
+        Args:
+            run: A run of the attempt.
+            job: The job's name at the provider, which may be the one of an earlier attempt.
+        """
+        for name in {job, job_name(run.key, run.generation)}:
+            self.store.create(BadEnd(run.account.slug, name, run.key).name, run.flow_run.encode())
+
+    def bad_ends(self, account: str) -> Iterator[BadEnd]:
+        """Every job of an account that was noted by `note_bad_end`, by names alone."""
+        for name in self.store.names(f"ended/{account}/"):
+            parts = name.split("/")
+            if len(parts) == 4:  # noqa: PLR2004 - ended/account/job/key
+                yield BadEnd(parts[1], parts[2], parts[3])
+
+    def run_of(self, end: BadEnd) -> RunFile | None:
+        """The run that found a bad end."""
+        return self.run(self.store.read(end.name).decode())
 
     def unmark(self, run: RunFile) -> None:
         """Delete a run's marker. Only after the end of its story has been read."""
@@ -221,14 +250,14 @@ class Ledger:
 
 def _check_step(after: AnyTrainingRecord | None, record: AnyTrainingRecord) -> None:
     """Refuse a step that the protocol does not know."""
+    answered = isinstance(record, Submitted) and record.found_by == "answer"
+    first = record.state in _FIRST_STATES and not answered
     if after is None:
-        adopted = isinstance(record, Submitted) and record.found_by == "person"
-        legal = record.generation == 1 and (record.state in _FIRST_STATES or adopted)
+        legal = first and record.generation == 1
     elif record.generation == after.generation:
-        legal = record.state in NEXT_STATES[after.state]
+        legal = follows(after, record)
     else:
-        ended = not NEXT_STATES[after.state]
-        legal = ended and record.state in _FIRST_STATES and record.generation == after.generation + 1
+        legal = first and after.state in ENDS and record.generation == after.generation + 1
     if not legal:
         before = f"{after.state} (generation {after.generation})" if after else "nothing"
         raise LedgerError(f"{record.state} (generation {record.generation}) cannot follow {before}")

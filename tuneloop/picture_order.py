@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
@@ -16,6 +17,17 @@ from tuneloop.whole_file import WholeFile
 
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 TRIGGER = "{trigger}"
+
+
+@dataclass(frozen=True)
+class ByHand:
+    """What the budget counts a picture for that a person orders."""
+
+    model: str
+    key: str
+    generation: int
+    flow_run: str = "none, tuneloop generate"
+    deployment: str | None = None
 
 
 @dataclass(frozen=True)
@@ -39,14 +51,23 @@ class PictureOrder:
     image: bytes | None = None
 
     @property
-    def in_words(self) -> str:
-        """What will be asked, and that it costs money."""
+    def purpose(self) -> ByHand:
+        """What the budget counts it for."""
+        return ByHand(self.promotion.model, self.promotion.key, self.promotion.generation)
+
+    def in_words(self, cents: float | None) -> str:
+        """What will be asked, and that it costs money.
+
+        Args:
+            cents: The price, None where it is not known.
+        """
         promotion = self.promotion
         edited = " an edit of the picture" if self.image is not None else " a picture"
+        price = "the price of a picture is not known here" if cents is None else f"${cents / 100:.4g}"
         return (
             f"Asking {promotion.account.slug} for{edited} by {promotion.model} no. {promotion.number} "
             f"(its id {promotion.job_id}) with {self.settings.endpoint}, seed {self.seed}: {self.prompt!r}. "
-            f"{promotion.account.provider} bills it; the price of a picture is not known here."
+            f"{promotion.account.provider} bills it; {price}."
         )
 
 
@@ -85,22 +106,25 @@ def picture_order(
     return order
 
 
-def carry_out(order: PictureOrder, provider: Provider) -> Path:
+def carry_out(order: PictureOrder, provider: Provider, reserve: Callable[[], object]) -> Path:
     """Ask for the picture, once, and keep it.
 
     Args:
         order: What to ask for.
         provider: The account that has the model.
+        reserve: Reserves the price, just before the picture is asked for.
 
     Returns:
         The file.
 
     Raises:
+        OverBudget: It does not fit into the account's limit, and was not asked for.
         ProviderError: No picture; the message tells where it may have been billed all the same.
     """
     folder = order.stem.absolute().parent
     # The file first: a folder that cannot be written is found before the picture is paid.
     with WholeFile(folder) as file:
+        reserve()
         try:
             picture = provider.generate(
                 order.promotion.job_id, order.prompt, order.seed, order.settings, order.image

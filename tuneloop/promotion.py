@@ -14,7 +14,7 @@ from tuneloop.ledger import Ledger
 from tuneloop.reasons import kept_reason
 from tuneloop.values.evaluation import Verdict
 from tuneloop.values.records import (
-    NEXT_STATES,
+    ENDS,
     AnyTrainingRecord,
     Collected,
     Decision,
@@ -79,7 +79,7 @@ def story_has_ended(ledger: Ledger, run: RunFile, last: AnyTrainingRecord | None
         run: What the flow run works on.
         last: The last record of its training's generation.
     """
-    if last is None or NEXT_STATES[last.state]:
+    if last is None or last.state not in ENDS:
         return False
     if not isinstance(last, Collected):
         return True

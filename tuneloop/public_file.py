@@ -1,13 +1,21 @@
-"""Files at public addresses."""
+"""Files at public addresses. What such a server says in its own words is not read: it may be anybody's."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tuneloop.errors import DatasetError, ProviderError, ProviderUnavailable, RequestRefused
-from tuneloop.transport import Answer, Transport
+from tuneloop.http.answer import Answer
+from tuneloop.public_peer import check_host
+from tuneloop.settings import Settings
+from tuneloop.transport import Transport
+
+_PROVIDER = "the dataset's server"
+_ANY = tuple(range(200, 600))
 
 
 class PublicFile:
@@ -15,11 +23,17 @@ class PublicFile:
 
     Args:
         url: Where it lies.
+
+    Raises:
+        DatasetError: The address leads into a private network, and the settings do not allow it.
     """
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._transport = Transport("the dataset's server", url, ("x-none", ""), self._refused)
+        self._transport = Transport(_PROVIDER, url, None, self._refused)
+        if not Settings().allow_private_addresses:
+            check_host(urlsplit(url).hostname or "")
+            self._transport.only_public_peers()
 
     def head(self) -> tuple[int, str | None]:
         """Size in bytes and ETag. Raises `DatasetError` where HEAD is not answered as a provider needs it."""
@@ -46,10 +60,12 @@ class PublicFile:
             DatasetError: GET says another size than HEAD.
         """
         hasher, done = hashlib.sha256(), 0
-        with self._transport.open_stream(self.url) as (announced, chunks), target.open("xb") as file:
-            if announced != size_bytes:
+        with self._transport.open_answer(self.url, {}, accept=_ANY) as answer, target.open("xb") as file:
+            if answer.status != HTTPStatus.OK:
+                raise self._refusal(answer.status)
+            if answer.headers.get("content-length") != str(size_bytes):
                 raise DatasetError(f"{self.url} answers GET and HEAD with different lengths; use another server")
-            for chunk in chunks:
+            for chunk in answer.chunks:
                 done += len(chunk)
                 if done > size_bytes:
                     break
@@ -62,7 +78,10 @@ class PublicFile:
         return hasher.hexdigest()
 
     def _refused(self, answer: Answer) -> ProviderError:
-        reason = f"{self.url} answers {answer.status}; name the final address of a public zip, without redirects"
-        if answer.status >= 500:  # noqa: PLR2004
-            return ProviderUnavailable(reason, **answer.details)
-        return RequestRefused(reason, **answer.details)
+        return self._refusal(answer.status)
+
+    def _refusal(self, status: int) -> ProviderError:
+        reason = f"{self.url} answers {status}; name the final address of a public zip, without redirects"
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            return ProviderUnavailable(reason, provider=_PROVIDER, status=status)
+        return RequestRefused(reason, provider=_PROVIDER, status=status)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from tuneloop.champion import champion_of, is_same_version
 from tuneloop.clock import now
 from tuneloop.errors import ConfigurationError, RecordTaken
+from tuneloop.kept_weights import weights_problem
 from tuneloop.ledger import Ledger
 from tuneloop.reasons import kept_reason
 from tuneloop.values.records import Promotion, new_writer
@@ -66,9 +67,9 @@ def roll_back(ledger: Ledger, model: str, to: int, reason: str, who: str) -> Rol
     """
     why = kept_reason(reason)
     wanted = champion_of(ledger, model, to)
-    if wanted.weights is not None and not ledger.store.exists(wanted.weights):
+    if (problem := weights_problem(ledger, wanted)) is not None:
         raise ConfigurationError(
-            f"{model} no. {to} cannot be put back: its weights {ledger.store.uri_of(wanted.weights)} are gone; "
+            f"{model} no. {to} cannot be put back: {problem}; "
             "restore them from a backup or an older object version, or choose another number"
         )
     for _ in range(_TRIES):

@@ -10,12 +10,16 @@ from tuneloop.doubt import record_double, record_id
 from tuneloop.errors import RecordTaken
 from tuneloop.ledger import Ledger
 from tuneloop.promotion import is_the_asker, open_question, story_has_ended
-from tuneloop.training_state import Training, read_training, record_progress
-from tuneloop.values.records import Abandoned, AnyTrainingRecord, Claimed, Collected, Held, RunFile
-from tuneloop.values.training import JobStatus
+from tuneloop.training_state import Training, read_training, record_bad_end, record_progress
+from tuneloop.uncollected import next_try
+from tuneloop.values.records import Abandoned, AnyTrainingRecord, Claimed, Collected, Held, RunFile, Trained
+from tuneloop.values.training import JobStatus, job_name
 
 NEVER_CLAIMED_AFTER = timedelta(hours=24)
 """A marker whose run has claimed nothing for so long was left by a starter that died."""
+
+DEPLOYED_AFTER = timedelta(days=1)
+"""A model that its provider does not render so long after its weights were collected is waited for no longer."""
 
 
 @dataclass(frozen=True)
@@ -24,15 +28,24 @@ class Story:
 
     Attributes:
         run: What it works on.
-        records: How many records its training has: part of what tells one salvage from another.
+        records: How many records its training has: with each one the counting of attempts begins anew.
         asks: A person is asked. Whoever sleeps over that is left asleep.
         ended: Nothing is left to do but to take its marker away.
+        asker: The run in which a person is asked, where one is.
+        submitting: It has begun to submit: nothing is to be done but to see that it does not stand still.
     """
 
     run: RunFile
     records: int
     asks: bool
     ended: bool
+    asker: str | None = None
+    submitting: bool = False
+
+    @property
+    def work(self) -> str:
+        """What has to be done, see `work_of`."""
+        return work_of(self.run)
 
 
 @dataclass(frozen=True)
@@ -42,12 +55,17 @@ class Change:
     Attributes:
         run: One of the runs that wait for the training.
         record: The record.
-        job: What the provider showed.
+        job: What the provider showed; None where it showed nothing for too long.
     """
 
     run: RunFile
     record: AnyTrainingRecord
-    job: JobStatus
+    job: JobStatus | None
+
+
+def work_of(run: RunFile) -> str:
+    """What a run wants, in one word for paths: all runs of a model's training and plan want the same."""
+    return f"{run.model}/{job_name(run.key, run.generation)}/{run.plan.digest[:16]}"
 
 
 def write_down(ledger: Ledger, run: RunFile, jobs: list[JobStatus]) -> tuple[JobStatus | None, Change | None]:
@@ -64,15 +82,19 @@ def write_down(ledger: Ledger, run: RunFile, jobs: list[JobStatus]) -> tuple[Job
     if not jobs:
         return None, None
     training = read_training(ledger, run.key, run.generation)
-    job = next((job for job in jobs if job.job_id == training.job_id), jobs[0])
     before = training.last
-    if isinstance(before, Claimed | Held):
-        before = record_id(ledger, training, job.job_id, "list")
-    for other in jobs:
-        if other is not job:
-            record_double(ledger, training.name, other.job_id, job.job_id)
-    after = record_progress(ledger, run.key, run.generation, job)
-    changed = after is not None and after != before
+    # Once its id is known, another job of this name tells nothing about the one that is followed.
+    followed = training.job_id or jobs[0].job_id
+    for other in {job.job_id for job in jobs} - {followed}:
+        record_double(ledger, training.name, other, followed)
+    job = next((job for job in jobs if job.job_id == followed), None)
+    if job is None:
+        return None, None
+    # A lost job is there again only when it says something that is known.
+    if isinstance(before, Claimed) or (isinstance(before, Held) and (before.kind != "lost" or job.known)):
+        before = record_id(ledger, training, followed, "list")
+    after = record_progress(ledger, run, job)
+    changed = after not in (before, training.last)
     return job, Change(run, after, job) if after is not None and changed else None
 
 
@@ -87,25 +109,38 @@ def story_of(ledger: Ledger, run: RunFile, job: JobStatus | None) -> Story | Non
     training = read_training(ledger, run.key, run.generation)
     if training.last is None:
         if not _fenced(ledger, run, training):
-            return None
+            return Story(run, training.records, asks=False, ended=False, submitting=True)
         training = read_training(ledger, run.key, run.generation)
     last = training.last
     ended = story_has_ended(ledger, run, last)
-    if not ended:
-        if last is None or last.state == "submitted":
-            return None
-        if isinstance(last, Claimed) and now() <= last.take_over_after:
-            return None
-        if isinstance(last, Collected) and (job is None or job.phase != "ready"):
-            return None
-    asks = isinstance(last, Held) or (not ended and isinstance(last, Collected) and _is_asked(ledger, run))
-    return Story(run, training.records, asks=asks, ended=ended)
+    if not ended and _waits_for_the_provider(ledger, last, job):
+        begun = Story(run, training.records, asks=False, ended=False, submitting=True)
+        return begun if isinstance(last, Claimed) else None
+    if ended or last is None:
+        return Story(run, training.records, asks=False, ended=ended)
+    if isinstance(last, Held):
+        asker = training.claim.flow_run if training.claim else None
+        return Story(run, training.records, asks=True, ended=False, asker=asker)
+    question = open_question(ledger, run) if isinstance(last, Collected) else None
+    if question is None:
+        return Story(run, training.records, asks=False, ended=False)
+    # Whoever else waits may be woken and see.
+    asks = is_the_asker(ledger, run, question)
+    return Story(run, training.records, asks=asks, ended=False, asker=question.flow_run)
 
 
-def _is_asked(ledger: Ledger, run: RunFile) -> bool:
-    """Tell whether a person is asked by this very run: whoever else waits may be woken and see."""
-    question = open_question(ledger, run)
-    return question is not None and is_the_asker(ledger, run, question)
+def _waits_for_the_provider(ledger: Ledger, last: AnyTrainingRecord | None, job: JobStatus | None) -> bool:
+    """Tell whether there is nothing to do before the provider has moved on."""
+    if last is None or last.state == "submitted":
+        return True
+    if isinstance(last, Claimed):
+        return now() <= last.take_over_after
+    if isinstance(last, Trained):
+        return now() < next_try(ledger, last)
+    if isinstance(last, Collected) and (job is None or job.phase != "ready"):
+        # After that a run does not wait any longer, and says so.
+        return now() - last.at <= DEPLOYED_AFTER
+    return False
 
 
 def _fenced(ledger: Ledger, run: RunFile, training: Training) -> bool:
@@ -124,7 +159,7 @@ def _fenced(ledger: Ledger, run: RunFile, training: Training) -> bool:
         paid=False,
     )
     try:
-        ledger.append(run.key, training.previous, record)
+        record_bad_end(ledger, run, training.previous, record)
     except RecordTaken:
         return False
     return True

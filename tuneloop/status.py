@@ -6,14 +6,19 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime
 
+from tuneloop.account_marks import TOLD_AFTER, UNREACHED, AccountMarks
 from tuneloop.budget import Spending
-from tuneloop.errors import TuneloopError
+from tuneloop.clock import now
+from tuneloop.continuing import is_given_up
+from tuneloop.errors import RecordUnreadable, TuneloopError
+from tuneloop.kept_weights import weights_problem
 from tuneloop.ledger import Ledger, Marker
 from tuneloop.promotion import open_question
 from tuneloop.providers.provider import Provider
-from tuneloop.training_state import read_training
+from tuneloop.training_state import is_revivable, read_training
 from tuneloop.values.frozen import Frozen
 from tuneloop.values.records import Collected, Held, WithId
 from tuneloop.values.spending import DoublePayment
@@ -21,6 +26,10 @@ from tuneloop.values.training import JobStatus
 
 _OUR_NAME = re.compile(r"([0-9a-f]{16})-g([1-9][0-9]*)")
 _AT_ONCE = 16
+_GIVEN_UP = (
+    "no further run is started by itself, because some in a row have come to nothing: read the last one's log, "
+    "mend the cause, and start the model's run again"
+)
 
 
 class OpenTraining(Frozen):
@@ -33,13 +42,13 @@ class OpenTraining(Frozen):
     account: str
     """Who pays."""
     state: str
-    """State of its last record; `marked` before the first one."""
+    """State of its last record; `marked` before the first one, `given up` where nothing goes on by itself."""
     since: datetime
     """When that was written."""
     flow_run: str
     """The run that waits."""
     note: str
-    """Why it is held or undecided, or why it cannot be read."""
+    """Why it is held, undecided or given up, or why it cannot be read."""
 
 
 class ModelSpending(Frozen):
@@ -63,12 +72,25 @@ def open_trainings(ledger: Ledger) -> list[OpenTraining]:
 
 
 def _open_training(ledger: Ledger, marker: Marker) -> OpenTraining | None:
-    run = ledger.run(marker.flow_run)
+    try:
+        run = ledger.run(marker.flow_run)
+    except TuneloopError as error:
+        return OpenTraining(
+            model="",
+            job=marker.job,
+            account=marker.account,
+            state="unreadable",
+            since=marker.since,
+            flow_run=marker.flow_run,
+            note=str(error),
+        )
     if run is None:
         return None
     state, since, note = "marked", run.at, ""
     try:
-        last = read_training(ledger, run.key, run.generation).last
+        training = read_training(ledger, run.key, run.generation)
+        last = training.last
+        given_up = is_given_up(ledger, run, training.records)
         question = open_question(ledger, run) if isinstance(last, Collected) else None
     except TuneloopError as error:
         state, note = "unreadable", str(error)
@@ -78,6 +100,8 @@ def _open_training(ledger: Ledger, marker: Marker) -> OpenTraining | None:
             note = last.reason if isinstance(last, Held) else ""
             if question is not None:
                 state, since, note = "undecided", question.at, question.why
+            if given_up:
+                state, note = "given up", _GIVEN_UP
     return OpenTraining(
         model=run.model,
         job=marker.job,
@@ -99,17 +123,22 @@ def unowned_jobs(ledger: Ledger, provider: Provider) -> list[JobStatus]:
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         lasts = threads.map(ledger.last, [key for same in keys.values() for key in same])
         # An adopted job is followed under another name than the one it has at the provider.
-        ids = {record.job_id for record in lasts if isinstance(record, WithId)}
+        # Only a list that carries states proves that a job lives on after a bad end.
+        may_live = provider.capabilities.list_carries_status
+        known = [record for record in lasts if isinstance(record, WithId)]
+        ids = {record.job_id for record in known if not (may_live and is_revivable(record))}
         rest = [job for job in ours if job.job_id not in ids]
-        followed = threads.map(lambda job: _is_followed(ledger, keys, job), rest)
+        followed = threads.map(lambda job: _is_followed(ledger, keys, job, may_live=may_live), rest)
         return [job for job, known in zip(rest, followed, strict=True) if not known]
 
 
-def _is_followed(ledger: Ledger, keys: dict[str, set[str]], job: JobStatus) -> bool:
+def _is_followed(ledger: Ledger, keys: dict[str, set[str]], job: JobStatus, *, may_live: bool) -> bool:
     """Tell whether a record of the job's own name knows it, or is about to."""
     match = _OUR_NAME.fullmatch(job.name)
     for key in keys.get(match.group(1), ()) if match else ():
         records = [r for r in ledger.history(key) if match and r.generation == int(match.group(2))]
+        if records and may_live and is_revivable(records[-1]):
+            continue  # it had come to a bad end, and lives
         ids = {record.job_id for record in records if isinstance(record, WithId)}
         if job.job_id in ids or (records and not ids and records[-1].state in {"claimed", "held"}):
             return True
@@ -118,7 +147,42 @@ def _is_followed(ledger: Ledger, keys: dict[str, set[str]], job: JobStatus) -> b
 
 def doubles(ledger: Ledger) -> list[DoublePayment]:
     """Jobs that the provider has accepted under a name that was taken."""
-    return [ledger.read_record(name, DoublePayment) for name in ledger.store.names("doubles/")]
+    found = []
+    for name in ledger.store.names("doubles/"):
+        with suppress(RecordUnreadable):  # `troubles` names it
+            found.append(ledger.read_record(name, DoublePayment))
+    # Lists that show a row twice have once left records of a job beside itself.
+    return [double for double in found if double.job_id != double.followed]
+
+
+def troubles(ledger: Ledger) -> Iterator[str]:
+    """What the sensor could not make out, and files of strangers beside its own."""
+    for account in sorted({name.split("/")[1] for name in ledger.store.names("inflight/")}):
+        marks = AccountMarks(ledger, account)
+        for what, since in marks.troubles().items():
+            if what != UNREACHED:
+                yield f"{what}: nobody can tell its state since {since:%Y-%m-%d %H:%M} UTC; look into the console"
+            elif now() - since >= TOLD_AFTER:
+                yield f"{account} could not be asked since {since:%Y-%m-%d %H:%M} UTC; read the sensor's log"
+        for name in marks.strays():
+            yield f"{ledger.store.uri_of(name)} was not written by Tuneloop; delete it"
+    for name in ledger.store.names("doubles/"):
+        try:
+            ledger.read_record(name, DoublePayment)
+        except RecordUnreadable as error:
+            yield str(error)
+
+
+def lost_weights(ledger: Ledger) -> Iterator[str]:
+    """Champions whose weights are not in the store any more, or not all of them."""
+    for model in sorted({name.split("/")[1] for name in ledger.store.names("models/")}):
+        try:
+            champion = ledger.champion(model)
+            problem = weights_problem(ledger, champion) if champion else None
+        except TuneloopError as error:
+            problem = str(error)
+        if problem is not None:
+            yield f"the champion of {model}: {problem}"
 
 
 def spending_by_model(spending: Spending) -> Iterator[ModelSpending]:

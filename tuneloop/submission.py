@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from uuid import uuid4
 
+from tuneloop.absence import why_not_again
 from tuneloop.budget import Budget
 from tuneloop.clock import Deadline, now
-from tuneloop.doubt import find_submitted, record_id
+from tuneloop.doubt import find_submitted, hold, record_id
+from tuneloop.earlier_jobs import check_clock, follow_earlier_job, unreadable_job
 from tuneloop.errors import (
+    CredentialsRefused,
     OverBudget,
     ProviderError,
     RateLimited,
@@ -16,16 +20,18 @@ from tuneloop.errors import (
     RequestRefused,
     SubmissionUncertain,
     TrainingHeld,
+    UnexpectedAnswer,
 )
 from tuneloop.generations import too_many_attempts
+from tuneloop.known_names import StoredNames
 from tuneloop.ledger import Ledger
 from tuneloop.providers.provider import Archive, Provider
-from tuneloop.training_state import Training, read_training
+from tuneloop.training_state import Training, read_training, record_bad_end
 from tuneloop.transport import NotSent
 from tuneloop.values.recipe_fields import RecipeFields
 from tuneloop.values.records import Claimed, Held, HeldKind, Rejected, RunFile, Submitted
 from tuneloop.values.spending import Limits
-from tuneloop.values.training import UploadedDataset
+from tuneloop.values.training import JobList, UploadedDataset
 
 PROCESS = uuid4().hex
 """Nonce of this process: the same flow run, started again, is another process."""
@@ -63,7 +69,7 @@ def price_of(recipe: RecipeFields, limits: Limits) -> int | None:
 
 
 def submit_training(ledger: Ledger, provider: Provider, training: Training, order: Order) -> Submitted:
-    """Claim the training, reserve its price and submit it with one POST.
+    """Look for a job that is there already, claim the training, reserve its price and submit it with one POST.
 
     Args:
         ledger: The ledger.
@@ -73,31 +79,30 @@ def submit_training(ledger: Ledger, provider: Provider, training: Training, orde
 
     Raises:
         RecordTaken: Another run has claimed it first; read the ledger again.
-        TrainingHeld: A person must let it through; nothing was sent.
-        ProviderError: Nothing was accepted (recorded as rejected).
+        TrainingHeld: A person must let it through.
+        ConfigurationError: A price, a limit or this host's clock is wrong; nothing was claimed.
+        ProviderError: Nothing was accepted: recorded as rejected where it was claimed.
         SubmissionUncertain: Nobody can tell yet; the claim stands.
     """
     _check_nobody_else_is_at_it(training, order)
     budget = Budget(ledger, provider.account, order.limits)
     budget.check_price(order.cents)
+    budget.check_readable(order.run, order.cents, training.first)
+    if provider.names_known is None:
+        provider.names_known = StoredNames(ledger.store, provider.account.slug)
+    shown = provider.find(training.stem)
+    earlier = follow_earlier_job(ledger, training, shown)
+    if earlier is not None:
+        return earlier
+    check_clock(provider)
+    _hold_if_it_may_be_there(ledger, provider, training, order, shown)
     deadline = Deadline(provider.margins.claim_s)
-    claim = _claim(ledger, training, order, deadline, provider)
-    ledger.append(training.key, training.last or training.previous, claim)
-    _reserve_or_hold(ledger, budget, training, claim, order)
-    try:
-        job_id = provider.submit(claim.name, order.recipe, order.dataset, order.archive, deadline)
-    except (RequestRefused, RateLimited, NotSent) as error:
-        ledger.append(training.key, claim, _refused(claim, error, training))
-        raise
-    except ProviderError as error:
-        found = _look_once(ledger, provider, training)
-        if found is not None:
-            return found
-        raise SubmissionUncertain(
-            f"the submit of {claim.name} had no clear answer: {error}. It is looked for in the provider's "
-            f"list; nobody submits it again before {claim.take_over_after:%Y-%m-%d %H:%M:%S} UTC"
-        ) from None
-    return record_id(ledger, read_training(ledger, training.key, training.generation), job_id, "answer")
+    claim = _claim(budget, training, order, deadline, provider)
+    ledger.append(training.key, training.before, claim)
+    claimed = _claimed(ledger, training, claim)
+    _hold_if_unreadable(ledger, training, claimed, shown)
+    _reserve_or_hold(ledger, budget, claimed, claim, order)
+    return _post(ledger, provider, claimed, order, deadline)
 
 
 def _check_nobody_else_is_at_it(training: Training, order: Order) -> None:
@@ -106,13 +111,17 @@ def _check_nobody_else_is_at_it(training: Training, order: Order) -> None:
     if isinstance(last, Claimed) and now() <= last.take_over_after:
         raise RecordTaken(f"{training.name} is claimed by run {last.flow_run}; nobody else submits it yet")
     if isinstance(last, Held) and not order.approval:
-        raise TrainingHeld(f"{training.name} is held: {last.reason}")
+        raise _held(last)
 
 
-def _claim(ledger: Ledger, training: Training, order: Order, deadline: Deadline, provider: Provider) -> Claimed:
-    run, before = order.run, training.last
-    budget = Budget(ledger, provider.account, order.limits)
-    first = training.first
+def _claim(budget: Budget, training: Training, order: Order, deadline: Deadline, provider: Provider) -> Claimed:
+    run, before, first = order.run, training.last, training.first
+    # Who takes over a claim that a person has approved need not ask again.
+    approval, waived = order.approval, set(training.claim.waived if training.claim else ())
+    if isinstance(before, Claimed):
+        approval = approval or before.approval
+    elif isinstance(before, Held):
+        waived.add(before.kind)
     return Claimed(
         at=deadline.started,
         generation=run.generation,
@@ -126,15 +135,42 @@ def _claim(ledger: Ledger, training: Training, order: Order, deadline: Deadline,
         dataset_digest=run.dataset_digest,
         recipe=run.recipe,
         budget_slot=first.budget_slot if first else budget.last_slot(deadline.started.date()),
-        # Who takes over a claim that a person has approved need not ask again.
-        approval=order.approval or (before.approval if isinstance(before, Claimed) else None),
+        approval=approval,
+        waived=tuple(sorted(waived)),
     )
+
+
+def _claimed(ledger: Ledger, training: Training, claim: Claimed) -> Training:
+    """Read the claimed training. Raises `RecordTaken` where somebody has found a job of its name meanwhile."""
+    claimed = read_training(ledger, training.key, training.generation)
+    if claimed.last is None or claimed.last.writer != claim.writer:
+        raise RecordTaken(f"{training.name} has moved on since it was claimed; nothing was sent")
+    return claimed
+
+
+def _hold_if_it_may_be_there(
+    ledger: Ledger, provider: Provider, training: Training, order: Order, shown: JobList
+) -> None:
+    """Hand a claim that came to nothing to a person, unless the list proves that it did."""
+    if isinstance(training.last, Claimed):
+        reason = why_not_again(ledger, provider, training, order.run.credentials, shown)
+        if reason is not None:
+            raise _held(hold(ledger, training, "uncertain", reason))
+
+
+def _hold_if_unreadable(ledger: Ledger, before: Training, claimed: Training, shown: JobList) -> None:
+    """Hand a claim to a person whose job is there and cannot be read, unless that person has just answered."""
+    answered = isinstance(before.last, Held) and before.last.kind == "uncertain"
+    reason = None if answered else unreadable_job(before, shown)
+    if reason is not None:
+        raise _held(hold(ledger, claimed, "uncertain", reason))
 
 
 def _reserve_or_hold(ledger: Ledger, budget: Budget, training: Training, claim: Claimed, order: Order) -> None:
     """Let a claim through to its POST, or hand it to a person."""
-    reason = None if claim.approval else too_many_attempts(ledger.history(training.key), claim.generation)
     kind: HeldKind = "attempts"
+    waived = kind in claim.waived
+    reason = None if waived else too_many_attempts(ledger.history(training.key), claim.generation)
     if reason is None:
         try:
             budget.reserve(order.run, order.cents, claim, training.first or claim)
@@ -142,26 +178,102 @@ def _reserve_or_hold(ledger: Ledger, budget: Budget, training: Training, claim: 
             reason, kind = str(error), "budget"
         else:
             return
-    held = Held(at=now(), generation=claim.generation, name=claim.name, reason=reason, kind=kind)
-    ledger.append(training.key, claim, held)
-    raise TrainingHeld(f"{claim.name} is held: {reason}")
+    raise _held(hold(ledger, training, kind, reason))
 
 
-def _look_once(ledger: Ledger, provider: Provider, training: Training) -> Submitted | None:
-    """Look a job up just after its submit; a list that fails says nothing."""
+def _post(ledger: Ledger, provider: Provider, claimed: Training, order: Order, deadline: Deadline) -> Submitted:
+    """Send the one POST, and write down what became of it."""
     try:
-        return find_submitted(ledger, provider, training.key, training.generation)
+        job_id = provider.submit(claimed.name, order.recipe, order.dataset, order.archive, deadline)
+    except NotSent as error:
+        _refused(ledger, claimed, order, error)
+        raise
+    except (RequestRefused, RateLimited) as error:
+        return _found_in_spite_of(ledger, provider, claimed, order, error)
+    except ProviderError as error:
+        return _found_or_in_doubt(ledger, provider, claimed, error)
+    return record_id(ledger, read_training(ledger, claimed.key, claimed.generation), job_id, "answer")
+
+
+def _found_in_spite_of(
+    ledger: Ledger, provider: Provider, claimed: Training, order: Order, error: ProviderError
+) -> Submitted:
+    """Look for a job whose submit was refused: only a list that lacks it makes the refusal definite.
+
+    Raises:
+        ProviderError: The refusal, recorded.
+        SubmissionUncertain: There is no list; the claim stands.
+    """
+    try:
+        found = find_submitted(ledger, provider, claimed)
+    except ProviderError as second:
+        # Whose key is refused for both was let in for neither.
+        if not (isinstance(error, CredentialsRefused) and isinstance(second, CredentialsRefused)):
+            raise SubmissionUncertain(
+                f"the submit of {claimed.name} was refused ({error}), and the list that could show that it had no "
+                f"effect was not answered: {second}"
+            ) from None
+        found = None
+    if found is None:
+        _refused(ledger, claimed, order, error)
+        raise error
+    return _submitted_or_held(found)
+
+
+def _found_or_in_doubt(ledger: Ledger, provider: Provider, claimed: Training, error: ProviderError) -> Submitted:
+    """Look for a job whose submit had no clear answer.
+
+    Raises:
+        TrainingHeld: Waiting would not make it clearer, or it is the second time.
+        SubmissionUncertain: The claim stands until every margin has passed.
+    """
+    try:
+        found = find_submitted(ledger, provider, claimed)
     except ProviderError:
-        return None
+        found = None  # a list that fails says nothing
+    if found is None:
+        reason = _why_a_person_looks(claimed, error)
+        if reason is None:
+            raise SubmissionUncertain(_in_doubt(claimed, error)) from None
+        found = hold(ledger, claimed, "uncertain", reason)
+    return _submitted_or_held(found)
 
 
-def _refused(claim: Claimed, error: ProviderError, training: Training) -> Rejected | Held:
-    """The end of a submit that was refused.
+def _why_a_person_looks(claimed: Training, error: ProviderError) -> str | None:
+    if isinstance(error, UnexpectedAnswer) and HTTPStatus(200) <= (error.status or 0) < HTTPStatus(300):
+        return f"the submit of {claimed.name} was answered, but not with a job's id: {error}"
+    if claimed.doubts > 1:
+        return f"{claimed.doubts} submits of {claimed.name} had no clear answer, the last one: {error}"
+    return None
+
+
+def _in_doubt(claimed: Training, error: ProviderError) -> str:
+    until = f"{claimed.claim.take_over_after:%Y-%m-%d %H:%M:%S} UTC" if claimed.claim else "then"
+    return (
+        f"the submit of {claimed.name} had no clear answer: {error}. It is looked for in the provider's list; "
+        f"nobody submits it again before {until}"
+    )
+
+
+def _submitted_or_held(found: Submitted | Held) -> Submitted:
+    if isinstance(found, Held):
+        raise _held(found) from None
+    return found
+
+
+def _held(held: Held) -> TrainingHeld:
+    return TrainingHeld(f"{held.name} is held: {held.reason}")
+
+
+def _refused(ledger: Ledger, claimed: Training, order: Order, error: ProviderError) -> None:
+    """Write down the end of a submit that was refused.
 
     Where an earlier one of the same generation may have been accepted, its refusal says nothing about that one:
     a person goes on deciding.
     """
-    if not training.doubted:
-        return Rejected(at=now(), generation=claim.generation, name=claim.name, reason=str(error))
-    reason = f"the submit that a person has approved was refused, and the one before it stays in doubt: {error}"
-    return Held(at=now(), generation=claim.generation, name=claim.name, reason=reason, kind="uncertain")
+    if claimed.doubted:
+        reason = f"the submit that was approved was refused, and the one before it stays in doubt: {error}"
+        hold(ledger, claimed, "uncertain", reason)
+        return
+    rejected = Rejected(at=now(), generation=claimed.generation, name=claimed.name, reason=str(error))
+    record_bad_end(ledger, order.run, claimed.last, rejected)

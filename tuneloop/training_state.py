@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
 
 from tuneloop.clock import now
 from tuneloop.errors import LedgerError, RecordTaken
@@ -12,13 +14,18 @@ from tuneloop.values.records import (
     Abandoned,
     AnyTrainingRecord,
     Claimed,
+    Collected,
     Failed,
     Held,
+    Rejected,
+    RunFile,
     Submitted,
     Trained,
     WithId,
 )
 from tuneloop.values.training import JobStatus, job_name
+
+BadEndRecord = Failed | Rejected | Abandoned
 
 
 @dataclass(frozen=True)
@@ -32,7 +39,10 @@ class Training:
         previous: The last record of the generation before, where `last` is None.
         first: Its first claim, None where there is none yet.
         claim: Its last claim.
+        known: Its last record that names a job, None where none does.
         doubted: It was held once because nobody could tell whether its submit was accepted.
+        doubts: How many of its claims may have been submitted.
+        followed: The training's jobs that are followed, of all generations; see `followed_jobs`.
         records: How many records the training has, of all generations.
     """
 
@@ -42,7 +52,10 @@ class Training:
     previous: AnyTrainingRecord | None
     first: Claimed | None = None
     claim: Claimed | None = None
+    known: Submitted | Trained | Collected | Failed | None = None
     doubted: bool = False
+    doubts: int = 0
+    followed: Mapping[str, str] = field(default_factory=dict)
     records: int = 0
 
     @property
@@ -56,18 +69,22 @@ class Training:
         return self.key[:16]
 
     @property
+    def before(self) -> AnyTrainingRecord | None:
+        """The record after which its next one comes, None where there is none at all."""
+        return self.last or self.previous
+
+    @property
     def ended_unpaid(self) -> bool:
         """It has come to its end, and nothing is to be paid for it.
 
         Where its submit was once in doubt, a bad end of the job that is followed says nothing about the other one.
         """
-        bad = self.last is not None and self.last.state in BAD_ENDS
-        return not self.doubted and (bad or (isinstance(self.last, Abandoned) and not self.last.paid))
+        return not self.doubted and self.last is not None and is_revivable(self.last)
 
     @property
     def job_id(self) -> str | None:
         """The provider's id of the job, once it is known."""
-        return self.last.job_id if isinstance(self.last, WithId) else None
+        return self.known.job_id if self.known else None
 
 
 def read_training(ledger: Ledger, key: str, generation: int) -> Training:
@@ -80,28 +97,82 @@ def read_training(ledger: Ledger, key: str, generation: int) -> Training:
     last = own[-1] if own else None
     previous = before[-1] if before and not own else None
     claims = [record for record in own if isinstance(record, Claimed)]
-    first, claim = (claims[0], claims[-1]) if claims else (None, None)
-    doubted = any(isinstance(record, Held) and record.kind == "uncertain" for record in own)
-    return Training(key, generation, last, previous, first, claim, doubted, len(history))
+    return Training(
+        key=key,
+        generation=generation,
+        last=last,
+        previous=previous,
+        first=claims[0] if claims else None,
+        claim=claims[-1] if claims else None,
+        known=next((record for record in reversed(own) if isinstance(record, WithId)), None),
+        doubted=any(isinstance(record, Held) and record.kind == "uncertain" for record in own),
+        doubts=len(claims) - sum(_sent_nothing(*pair) for pair in pairwise(own)),
+        followed=followed_jobs(history),
+        records=len(history),
+    )
 
 
-def record_progress(ledger: Ledger, key: str, generation: int, status: JobStatus) -> AnyTrainingRecord | None:
+def _sent_nothing(record: AnyTrainingRecord, following: AnyTrainingRecord) -> bool:
+    """Tell by the record that follows a claim whether its submit was held back."""
+    held_back = isinstance(following, Held) and following.kind in {"budget", "attempts"}
+    return isinstance(record, Claimed) and held_back
+
+
+def is_revivable(record: AnyTrainingRecord) -> bool:
+    """Tell whether a record is an end without a bill, which may be wrong: its job may live on all the same."""
+    return record.state in BAD_ENDS or (isinstance(record, Abandoned) and not record.paid)
+
+
+def followed_jobs(history: list[AnyTrainingRecord]) -> dict[str, str]:
+    """A training's jobs that are followed, collected, or given up although they are paid: their names by id."""
+    ends = {record.generation: record for record in history}
+    return {
+        record.job_id: record.name
+        for record in history
+        if isinstance(record, WithId) and not is_revivable(ends[record.generation])
+    }
+
+
+def record_bad_end(ledger: Ledger, run: RunFile, after: AnyTrainingRecord | None, record: BadEndRecord) -> None:
+    """Write down that an attempt has come to a bad end, after its job's name: see `Ledger.note_bad_end`.
+
+    Raises:
+        RecordTaken: As `Ledger.append`.
+    """
+    ledger.note_bad_end(run, record.name)
+    ledger.append(run.key, after, record)
+
+
+def record_progress(ledger: Ledger, run: RunFile, status: JobStatus) -> AnyTrainingRecord | None:
     """Write down that a submitted job has ended, where it has.
+
+    Args:
+        ledger: The ledger.
+        run: A run of the attempt.
+        status: What the provider says about its job.
 
     Returns:
         The training's last record after that.
     """
-    last = read_training(ledger, key, generation).last
+    last = read_training(ledger, run.key, run.generation).last
     if not isinstance(last, Submitted) or status.phase == "running":
         return last
     record: Trained | Failed
-    base = {"at": now(), "generation": generation, "name": last.name, "job_id": last.job_id, "word": status.word}
-    if status.phase == "failed":
-        record = Failed.model_validate({**base, "reason": status.error_message or "the provider gives no reason"})
-    else:
-        record = Trained.model_validate(base)
+    base = {
+        "at": now(),
+        "generation": run.generation,
+        "name": last.name,
+        "job_id": last.job_id,
+        "word": status.word,
+    }
     try:
-        ledger.append(key, last, record)
+        if status.phase == "failed":
+            reason = status.error_message or "the provider gives no reason"
+            record = Failed.model_validate({**base, "reason": reason})
+            record_bad_end(ledger, run, last, record)
+        else:
+            record = Trained.model_validate(base)
+            ledger.append(run.key, last, record)
     except RecordTaken:
-        return read_training(ledger, key, generation).last
+        return read_training(ledger, run.key, run.generation).last
     return record

@@ -12,14 +12,18 @@ from types import FrameType
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from blocks.opening import open_store
 from deployments.automations import create_automations
 from deployments.demo.scenario import Outcome, parameters_for, play, set_parameters
 from deployments.demo.stack import Stack, StoreKind, fresh_folder, running_stack
 from deployments.sample_pictures import draw_sample_pairs, draw_sample_pictures, take_some
+from deployments.terminal import shown
+from tuneloop.values.shown_text import visible
 
 PROVIDER_OF = {
     "flux-lora": "segmind",
@@ -105,7 +109,7 @@ def _play_one(stack: Stack, progress: Progress, name: str, parameters: dict[str,
     task = progress.add_task(f"[bold]{name}[/]", total=1)
 
     def tell(line: str) -> None:
-        progress.update(task, description=f"[bold]{name}[/]: {line}")
+        progress.update(task, description=f"[bold]{name}[/]: {escape(visible(line))}")
 
     outcome = play(stack, name, parameters, tell)
     progress.update(task, completed=1)
@@ -132,15 +136,15 @@ def _summary(console: Console, stack: Stack, outcomes: list[Outcome]) -> None:
     for item in outcomes:
         weights = f"{item.weights['size_bytes']:,} bytes" if item.weights else "none new"
         table.add_row(
-            item.name, item.state, str(item.paid_trainings), weights, item.decision or "none needed",
+            item.name, item.state, str(item.paid_trainings), weights, shown(item.decision or "none needed"),
             f"{item.seconds:.0f}",
         )  # fmt: skip
     console.print(table)
     for item in outcomes:
-        console.print(f"[bold]{item.name}[/]: {item.message}", soft_wrap=True)
-        console.print(f"  run    {item.page}", soft_wrap=True)
+        console.print(Text.assemble((item.name, "bold"), shown(f": {item.message}")), soft_wrap=True)
+        console.print(shown(f"  run    {item.page}"), soft_wrap=True)
         if item.report_uri:
-            console.print(f"  report {item.report_uri}", soft_wrap=True)
+            console.print(shown(f"  report {item.report_uri}"), soft_wrap=True)
     console.print(f"Prefect UI {stack.server_url}   store {open_store(stack.store_slug).uri}", soft_wrap=True)
 
 

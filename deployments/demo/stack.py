@@ -7,19 +7,19 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import psutil
 from prefect.filesystems import LocalFileSystem
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
-from prefect_aws import AwsCredentials, S3Bucket
 from pydantic import SecretStr
 
 from blocks.bfl_credentials import BflCredentials
 from blocks.segmind_credentials import SegmindCredentials
 from deployments.demo.processes import Processes, answers, clean_environment, free_port
+from deployments.demo.s3_place import S3Place, store_block, wished_place
 from deployments.server_ready import WORK_POOL, deploy_all, prepare_server
 from tuneloop.emulator import EmulatorControl
 from tuneloop.errors import ConfigurationError
@@ -93,6 +93,8 @@ def running_stack(
         provider: Which provider is emulated.
         server_python: Interpreter of the Prefect server.
     """
+    # Read here, before this process takes on the environment of its programs.
+    place = wished_place(Settings()) if store == "s3" else None
     server_port, emulator_port = free_port(), free_port()
     server_url = f"http://127.0.0.1:{server_port}"
     slug = "s3-bucket/tuneloop" if store == "s3" else "local-file-system/tuneloop"
@@ -106,12 +108,13 @@ def running_stack(
             "emulator", "deployments.command_line", "emulator", "--provider", provider,
             "--port", str(emulator_port), "--folder", str(folder / "emulator"),
         )  # fmt: skip
-        endpoint = _start_s3(processes) if store == "s3" else None
+        if place is not None:
+            place = _start_s3(processes, place)
         stack.start_server()
         processes.wait_until("emulator", lambda: answers(f"{emulator.url}/_emulator/health"))
         with temporary_settings(updates=settings), _environment_of(environment):
             prepare_server()
-            _save_blocks(stack, endpoint)
+            _save_blocks(stack, place)
             stack.start_worker()
             deploy_all()
             yield stack
@@ -134,6 +137,8 @@ def _environment(folder: Path, server_url: str, store_slug: str) -> dict[str, st
             "PREFECT_WORKER_QUERY_SECONDS": "1",
             "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "0.5",
             "TUNELOOP_STORE": store_slug,
+            # A dataset may be tried that lies on this machine.
+            "TUNELOOP_ALLOW_PRIVATE_ADDRESSES": "true",
             "PYTHONUNBUFFERED": "1",
         }
     )
@@ -152,11 +157,10 @@ def _environment_of(environment: dict[str, str]) -> Iterator[None]:
         os.environ.update(before)
 
 
-def _start_s3(processes: Processes) -> str:
-    """Take the S3 server that the settings name, else start one."""
-    endpoint = Settings().s3_endpoint
-    if endpoint:
-        return endpoint
+def _start_s3(processes: Processes, place: S3Place) -> S3Place:
+    """Start a server, where the settings name none."""
+    if place.endpoint:
+        return place
     try:
         import moto  # noqa: F401, PLC0415 - an extra, asked for only here
     except ImportError:
@@ -166,29 +170,16 @@ def _start_s3(processes: Processes) -> str:
     port = free_port()
     processes.start("s3", "moto.server", "-H", "127.0.0.1", "-p", str(port))
     processes.wait_until("s3", lambda: answers(f"http://127.0.0.1:{port}/moto-api/data.json"))
-    return f"http://127.0.0.1:{port}"
+    return replace(place, endpoint=f"http://127.0.0.1:{port}")
 
 
-def _save_blocks(stack: Stack, endpoint: str | None) -> None:
+def _save_blocks(stack: Stack, place: S3Place | None) -> None:
     """Save the blocks that the deployments name."""
     key = SecretStr(stack.emulator.api_key)
     block = BflCredentials if stack.credentials_slug.startswith("bfl") else SegmindCredentials
     block(api_key=key, base_url=stack.emulator.url).save("default", overwrite=True)
-    if endpoint is None:
+    if place is None:
         (stack.folder / "store").mkdir()
         LocalFileSystem(basepath=str(stack.folder / "store")).save("tuneloop", overwrite=True)
         return
-    settings = Settings()
-    credentials = AwsCredentials(
-        aws_access_key_id=settings.s3_access_key or "demo",
-        aws_secret_access_key=settings.s3_secret_key or SecretStr("demo-secret"),
-        region_name="us-east-1",
-        aws_client_parameters={"endpoint_url": endpoint},
-    )
-    client = credentials.get_s3_client()
-    present = {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
-    if settings.s3_bucket not in present:
-        client.create_bucket(Bucket=settings.s3_bucket)
-    S3Bucket(bucket_name=settings.s3_bucket, credentials=credentials, bucket_folder=stack.folder.name).save(
-        "tuneloop", overwrite=True
-    )
+    store_block(place, stack.folder.name).save("tuneloop", overwrite=True)

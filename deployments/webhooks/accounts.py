@@ -85,4 +85,5 @@ def _hook_account(slug: str) -> HookAccount:
     if isinstance(block, SegmindCredentials):
         return HookAccount(slug, account, path)
     secret = block.webhook_secret.get_secret_value() if block.webhook_secret else None
-    return HookAccount(slug, account, path, secret, block.webhook_url)
+    told = block.webhook_url.get_secret_value() if block.webhook_url else None
+    return HookAccount(slug, account, path, secret, told)

@@ -15,10 +15,10 @@ from tuneloop.clock import now
 from tuneloop.errors import TuneloopError
 from tuneloop.hints.following import HintFollower
 from tuneloop.hints.hint import Hint, Outcome
-from tuneloop.hints.keeping import finish_hint, open_hints
+from tuneloop.hints.keeping import finish_hint, open_hints, sweep_hints
 from tuneloop.ledger import Ledger
 from tuneloop.redaction import redact
-from tuneloop.watching import Tick
+from tuneloop.tick import Tick
 
 Act = Callable[[Ledger, str, Tick], None]
 """Does what is to be done about what was found: the ledger, the slug of its store's block, and what was found.
@@ -40,6 +40,8 @@ class Patience:
             answers show what it is about.
         unknown_s: How long a job is looked for that nobody knows; nor is an answer waited for any longer.
         look_every_s: From one look at all of an account's jobs to the next.
+        questions_per_minute: Requests to a provider's API, for each account.
+        sweep_every_s: From one time to the next that old hints are deleted.
         most_open: Hints that are followed at the same time; a call beyond them is not taken in.
     """
 
@@ -48,6 +50,8 @@ class Patience:
     moving_s: float = 60
     unknown_s: float = 3600
     look_every_s: float = 30
+    questions_per_minute: int = 30
+    sweep_every_s: float = 86_400
     most_open: int = 10_000
 
     def pause_s(self, looks: int) -> float:
@@ -89,6 +93,7 @@ class Following:
             accounts: Slugs of the accounts whose hints are taken up.
         """
         self._start(self._take_up(list(accounts)))
+        self._start(self._sweep())
         try:
             yield
         finally:
@@ -118,6 +123,16 @@ class Following:
                     self.follow(store, hint)
             except TuneloopError as error:
                 _LOG.warning("%s: what is left in it is not taken up, the sensor finds it: %s", store, error)
+
+    async def _sweep(self) -> None:
+        while True:
+            for store, ledger in self._ledgers.items():
+                try:
+                    swept = await asyncio.to_thread(sweep_hints, ledger)
+                    _LOG.info("%s: %d files of old hints deleted", store, swept)
+                except TuneloopError as error:
+                    _LOG.warning("%s: old hints stay until tomorrow: %s", store, error)
+            await asyncio.sleep(self._patience.sweep_every_s)
 
     async def _follow(self, store: str, hint: Hint) -> None:
         self._open += 1

@@ -24,6 +24,7 @@ from tuneloop.hints.address import ROUTE
 from tuneloop.hints.following import HintFollower
 from tuneloop.hints.hint import read_hint
 from tuneloop.hints.keeping import keep_hint
+from tuneloop.hints.questions import Questions
 from tuneloop.ledger import Ledger
 from tuneloop.providers.provider import Provider
 from tuneloop.storage.store import Store
@@ -69,7 +70,8 @@ def webhook_app(installation: Installation, patience: Patience | None = None) ->
     ledgers = {slug: Ledger(store) for slug, store in installation.stores.items()}
     credentials = {item.account.slug: item.credentials for item in installation.accounts}
     look_every = timedelta(seconds=patience.look_every_s)
-    follower = HintFollower(ledgers, credentials, installation.open_provider, look_every)
+    questions = Questions(patience.questions_per_minute)
+    follower = HintFollower(ledgers, credentials, installation.open_provider, look_every, questions)
     following = Following(follower, ledgers, installation.act, patience)
     receiver = _Receiver(installation.accounts, ledgers, following)
 

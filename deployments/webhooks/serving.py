@@ -9,19 +9,21 @@ import uvicorn
 from prefect.client.orchestration import get_client
 from prefect.logging import disable_run_logger
 
-from blocks.opening import open_provider, open_store
+from blocks.opening import drive_store, open_provider
 from deployments.webhooks.accounts import hook_accounts
+from deployments.webhooks.connections import receiver_config
 from deployments.webhooks.server import Installation, webhook_app
 from flows.telling import tell_changes
 from flows.waking import wake
+from tuneloop.clock import now
 from tuneloop.errors import ConfigurationError
 from tuneloop.ledger import Ledger
 from tuneloop.settings import Settings
 from tuneloop.storage.store import Store
-from tuneloop.watching import Tick
+from tuneloop.tick import Tick
+from tuneloop.values.shown_text import visible
 
 _LOG = logging.getLogger("tuneloop.webhooks")
-_CONNECTIONS = 200
 
 
 def serve_webhooks(stores: list[str], credentials: list[str], host: str, port: int) -> None:
@@ -46,16 +48,7 @@ def serve_webhooks(stores: list[str], credentials: list[str], host: str, port: i
     _LOG.info(
         "listening on http://%s:%d for %s; `tuneloop webhooks --show` prints the addresses", host, port, names
     )
-    # The access log would hold the paths, and they are secrets.
-    config = uvicorn.Config(
-        webhook_app(installation),
-        host=host,
-        port=port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        limit_concurrency=_CONNECTIONS,
-    )
+    config = receiver_config(webhook_app(installation), host, port)
     # What the sensor says in its run's log has no run here.
     with disable_run_logger():
         uvicorn.Server(config).run()
@@ -69,7 +62,7 @@ def tell_and_wake(ledger: Ledger, store: str, tick: Tick) -> None:
     if not tick.stories:
         return
     with get_client(sync_client=True) as client:
-        woken = wake(client, ledger, store, tick.stories)
+        woken = wake(client, ledger, store, tick.stories, now())
     if woken.any:
         _LOG.info("%s: %d woken, %d continued, %d closed", store, woken.resumed, woken.continued, woken.closed)
     for problem in woken.problems:
@@ -77,7 +70,7 @@ def tell_and_wake(ledger: Ledger, store: str, tick: Tick) -> None:
 
 
 def _open(slugs: list[str]) -> dict[str, Store]:
-    stores = {slug: open_store(slug) for slug in slugs}
+    stores = {slug: drive_store(slug) for slug in slugs}
     for store in stores.values():
         # A store that is not there is noticed now, not when a provider calls.
         store.exists("hints/none")
@@ -95,9 +88,16 @@ def _check(installation: Installation) -> None:
             )
 
 
+class _Visible(logging.Formatter):
+    """Shows what callers and providers have written, and lets a terminal obey none of it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(super().format(record))
+
+
 def _log_to_stderr() -> None:
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(_Visible("%(asctime)s %(levelname)s %(message)s"))
     _LOG.addHandler(handler)
     _LOG.setLevel(logging.INFO)
     _LOG.propagate = False

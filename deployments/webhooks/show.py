@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from rich.console import Console
 
+from deployments.terminal import shown
 from deployments.webhooks.accounts import HookAccount, hook_accounts
+from deployments.webhooks.patience import Patience
 from tuneloop.errors import ConfigurationError
 from tuneloop.hints.address import address_of
+from tuneloop.hints.keeping import KEPT_FOR
 
 
 def show_addresses(credentials: list[str], public_url: str, console: Console) -> None:
@@ -26,15 +29,19 @@ def show_addresses(credentials: list[str], public_url: str, console: Console) ->
         address = address_of(public_url, account.account.provider, account.path)
         lines = [f"{account.credentials} ({account.account.slug})", f"  {address}"]
         lines += [f"  {line}" for line in _STEPS[account.account.provider](account, address)]
-        console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+        console.print(shown("\n".join(lines)), soft_wrap=True)
     console.print(
-        "Keep an address secret: whoever knows it can make the receiver look and take notes, and nothing else.",
+        "Keep an address secret: whoever knows it can make the receiver look, up to "
+        f"{Patience().questions_per_minute} times a minute, and take notes that are deleted after "
+        f"{KEPT_FOR.days} days, and nothing else.",
         soft_wrap=True,
     )
     if not public_url.startswith("https://"):
         console.print(
-            f"{public_url} cannot be reached from outside or is not encrypted: name the https address that "
-            "providers reach with --public-url.",
+            shown(
+                f"{public_url} cannot be reached from outside or is not encrypted: name the https address that "
+                "providers reach with --public-url."
+            ),
             soft_wrap=True,
         )
 

@@ -9,19 +9,20 @@ import pytest
 
 from tests.contract.rig import Rig
 from tests.ledger.test_submission import old_claim
+from tuneloop.absence import why_not_again
 from tuneloop.clock import Deadline, now
-from tuneloop.doubt import hold_if_unsearchable, may_claim_again
 from tuneloop.emulator import Progress
 from tuneloop.errors import RecordTaken
 from tuneloop.generations import choose_generation
 from tuneloop.ledger import Ledger
 from tuneloop.submission import Order, submit_training
+from tuneloop.tick import Tick
 from tuneloop.training_state import read_training
 from tuneloop.values.plan import EvaluationPlan
 from tuneloop.values.records import RunFile
 from tuneloop.values.spending import Limits
 from tuneloop.values.training import TrainingIdentity
-from tuneloop.watching import Tick, look_at_all
+from tuneloop.watching import look_at_all
 
 
 @pytest.fixture
@@ -96,11 +97,8 @@ def test_claim_that_came_to_nothing_is_taken_over_only_where_absence_proves_some
     ledger.append(mine.key, None, old_claim(mine, timedelta(days=1)))
     training = read_training(ledger, mine.key, 1)
     trusted = rig.provider.capabilities.list_is_trusted
-    assert may_claim_again(rig.provider, training) is trusted
-    assert hold_if_unsearchable(ledger, rig.provider, training) is not trusted
-    last = ledger.last(mine.key)
-    assert last is not None
-    assert last.state == ("claimed" if trusted else "held")
+    reason = why_not_again(ledger, rig.provider, training, mine.credentials, rig.provider.find(training.stem))
+    assert (reason is None) is trusted
     assert choose_generation(ledger, mine.key, None) == 1
     assert rig.trainings() == 0
 

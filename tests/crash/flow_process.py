@@ -27,6 +27,7 @@ from tests.crash.impatience import retry_soon
 from tests.crash.instruments import install
 from tests.crash.points import Kill, Trail
 from tests.crash.sabotage import SABOTAGES
+from tuneloop.storage.drafts import Draft
 from tuneloop.values.cadence import Cadence
 from tuneloop.values.records import new_writer
 
@@ -97,6 +98,8 @@ def _prepare(order: Order) -> None:
     clock: Any = tuneloop.clock
     clock.datetime = _ahead_by(order.clock_s)
     _date_new_files(order.clock_s)
+    draft: Any = Draft
+    draft.written_at = lambda _: tuneloop.clock.now()
     for task in vars(flows.steps).values():
         if isinstance(task, Task) and task.retries:
             task.retry_delay_seconds = [0.0] * task.retries

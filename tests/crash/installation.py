@@ -23,6 +23,7 @@ from pydantic import SecretStr
 from blocks.segmind_credentials import SegmindCredentials
 from deployments.demo.processes import Processes, answers, clean_environment, free_port
 from deployments.server_ready import WORK_POOL, prepare_server
+from deployments.stores import init_store
 from tests.crash.flow_files import deployable_flows
 from tests.crash.impatience import retry_soon
 from tests.crash.lane import Lane
@@ -124,6 +125,8 @@ def _lane(ends: ExitStack, server: _Server, forge: Path) -> Lane:
         ends.callback(lane.end_case)
         lane.begin_case("none yet")
         LocalFileSystem(basepath=str(lane.store)).save(name, overwrite=True)
+        init_store(lane.store_slug)
+        lane.keep_store()
         key = SecretStr(lane.emulator.api_key)
         SegmindCredentials(api_key=key, base_url=lane.emulator.url, account=name).save(name, overwrite=True)
         for entrypoint, flow in deployable_flows().items():

@@ -15,12 +15,13 @@ from tuneloop.errors import TuneloopError
 from tuneloop.ledger import Ledger
 from tuneloop.promotion import finished_decision
 from tuneloop.values.records import (
-    NEXT_STATES,
+    ENDS,
     AnyTrainingRecord,
     Collected,
     Failed,
     RunFile,
     Submitted,
+    follows,
 )
 from tuneloop.values.training import job_name
 
@@ -116,11 +117,11 @@ def _history(ledger: Ledger, key: str) -> Iterator[Finding]:
 
 def _may_follow(before: AnyTrainingRecord | None, record: AnyTrainingRecord) -> bool:
     if before is not None and record.generation == before.generation:
-        return record.state in NEXT_STATES[before.state]
-    if before is not None and NEXT_STATES[before.state]:
+        return follows(before, record)
+    if before is not None and before.state not in ENDS:
         return False
-    # A generation that was marked and never claimed is closed by its first record.
-    return record.state in {"claimed", "abandoned"} and record.generation == (
+    # A generation that was marked and never claimed is closed by its first record; a job may be there before that.
+    return record.state in {"claimed", "abandoned", "submitted"} and record.generation == (
         before.generation + 1 if before else 1
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -120,7 +121,11 @@ class Lane:
         for run in self.open_runs():
             self.client.delete_flow_run(run.id)
         self.case_home = self.home / f"{next(self._numbers):04d}"
-        (self.case_home / "store").mkdir(parents=True)
+        self.case_home.mkdir(parents=True)
+        if self._made_store.is_dir():
+            shutil.copytree(self._made_store, self.case_home / "store")
+        else:
+            (self.case_home / "store").mkdir()
         (self.case_home / "case.txt").write_text(name + "\n")
         self.store.unlink(missing_ok=True)
         self.store.symlink_to(self.case_home / "store", target_is_directory=True)
@@ -131,6 +136,14 @@ class Lane:
         self.ahead_s = 0.0
         self.log = self.case_home / "processes.log"
         return self.log
+
+    def keep_store(self) -> None:
+        """Begin every later case with the store as it is now: made by a person, and known to Prefect."""
+        shutil.copytree(self.store, self._made_store)
+
+    @property
+    def _made_store(self) -> Path:
+        return self.home / "made-store"
 
     def end_case(self) -> None:
         """End the provider, if there is one."""

@@ -13,6 +13,7 @@ from tuneloop.providers.provider import Margins
 from tuneloop.providers.segmind import SegmindProvider
 from tuneloop.storage.local_directory import LocalDirectory
 from tuneloop.transport import NotSent
+from tuneloop.values.training import JobList
 
 
 def _resend() -> None:
@@ -53,9 +54,9 @@ def _drop_weights() -> None:
 def _never_look() -> None:
     """Never see a job in the list, and never claim again: a lost answer leaves the training in doubt."""
     story: Any = training_story
-    story.may_claim_again = lambda *_: False
+    story.why_not_again = lambda *_: "nobody has looked"
     providers: Any = SegmindProvider
-    providers.jobs = lambda *_: []
+    providers.jobs = lambda *_: JobList()
 
 
 SABOTAGES: dict[str, Callable[[], None]] = {

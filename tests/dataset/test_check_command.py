@@ -20,7 +20,12 @@ from .planted.scenes import saved, scene, turned
 def check(folder: Path | str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "deployments.command_line", "check", str(folder), *arguments],
-        env={**os.environ, "COLUMNS": "80", "PREFECT_API_URL": "http://127.0.0.1:9/nobody"},
+        env={
+            **os.environ,
+            "COLUMNS": "80",
+            "PREFECT_API_URL": "http://127.0.0.1:9/nobody",
+            "TUNELOOP_ALLOW_PRIVATE_ADDRESSES": "true",
+        },
         capture_output=True,
         text=True,
         check=False,

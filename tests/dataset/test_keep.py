@@ -4,25 +4,21 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from tests.s3_server import fresh_bucket, s3_client, s3_server
+from tests.storage.failing_proxy import failing_proxy
 from tuneloop.dataset.captions import CaptionRule
 from tuneloop.dataset.keep import load_manifest, store_pictures
 from tuneloop.dataset.scan import ScannedDataset, scan
 from tuneloop.errors import DatasetError, NotInStore, RecordUnreadable, StoreError
 from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.s3 import S3Store
 
 from .pictures import JPEG, PNG, png_of
-
-
-class StaleListing(LocalDirectory):
-    """A store whose names were listed before another writer came."""
-
-    def names(self, prefix: str) -> Iterator[str]:  # noqa: ARG002
-        return iter(())
 
 
 @pytest.fixture
@@ -95,11 +91,42 @@ def test_picture_gone_since_the_scan_is_refused(
 
 def test_other_bytes_under_a_name_are_not_overwritten(scanned: ScannedDataset, store: LocalDirectory) -> None:
     name = f"captions/{hashlib.sha256(b'TEABOT, a cup').hexdigest()}.txt"
-    stale = StaleListing(Path(store.uri.removeprefix("file://")))
     store.create(name, b"TEABOT, a mug")
     with pytest.raises(RecordUnreadable, match=rf"{name} holds other bytes than its name says; move it away"):
-        store_pictures(scanned, stale)
+        store_pictures(scanned, store)
     assert store.read(name) == b"TEABOT, a mug"
+
+
+def test_picture_that_was_lost_in_the_store_is_put_back(scanned: ScannedDataset, store: LocalDirectory) -> None:
+    store_pictures(scanned, store)
+    lost = Path(store.uri.removeprefix("file://")) / "pictures" / hashlib.sha256(JPEG).hexdigest()
+    lost.unlink()
+    store_pictures(scanned, store)
+    assert lost.read_bytes() == JPEG
+
+
+def test_a_run_asks_for_its_own_pictures_and_lists_nothing(scanned: ScannedDataset) -> None:
+    with s3_server() as endpoint, failing_proxy(endpoint) as proxy:
+        bucket = fresh_bucket(s3_client(endpoint))
+        store = S3Store(s3_client(proxy.endpoint), bucket)
+        store_pictures(scanned, store)
+        first = requests_of(proxy.seen)
+        proxy.seen.clear()
+        store_pictures(scanned, store)
+        second = requests_of(proxy.seen)
+    # Two pictures, two captions and the manifest are written; what is not there costs a second question.
+    assert first == {"HEAD object": 3, "HEAD bucket": 3, "PUT object": 5}
+    assert second == {"HEAD object": 3}
+
+
+def requests_of(seen: list[str]) -> dict[str, int]:
+    kinds: dict[str, int] = {}
+    for request in seen:
+        method, address = request.split(" ", 1)
+        parts = urlsplit(address)
+        kind = "list" if "list-type" in parse_qs(parts.query) else "object" if "/" in parts.path[1:] else "bucket"
+        kinds[f"{method} {kind}"] = kinds.get(f"{method} {kind}", 0) + 1
+    return kinds
 
 
 def test_unknown_manifest_is_not_in_the_store(store: LocalDirectory) -> None:

@@ -5,15 +5,19 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import psutil
 import pytest
 from PIL import Image
 
-from tests.s3_server import ACCESS_KEY, SECRET_KEY, s3_client, s3_server
+from tests.s3_server import s3_client, s3_server
+from tests.storage.failing_proxy import failing_proxy
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 SIZES = ((5640, 3172), (3172, 5640), (1200, 900), (640, 640))
 FORMATS = ("jpg", "png", "webp", "JPEG")
@@ -42,48 +46,49 @@ def digests(folder: Path) -> dict[str, tuple[str, float]]:
     }
 
 
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    with s3_server() as address:
-        yield address
-
-
 @pytest.mark.timeout(400)
-def test_demo_on_photographs_in_s3_pays_twice_for_three_runs_and_leaves_nothing_running(
-    tmp_path: Path, endpoint: str
-) -> None:
+def test_demo_on_photographs_in_s3_pays_twice_for_three_runs_and_leaves_nothing_running(tmp_path: Path) -> None:
     pictures = photographs(tmp_path / "my pictures")
     before = digests(pictures)
     report = tmp_path / "out.json"
-    command = ["demo", "--exit", "--store", "s3", "--dataset", str(pictures), "--json", str(report)]
-    keys = {
-        "TUNELOOP_S3_ENDPOINT": endpoint,
-        "TUNELOOP_S3_ACCESS_KEY": ACCESS_KEY,
-        "TUNELOOP_S3_SECRET_KEY": SECRET_KEY,
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "deployments.command_line", *command, "--folder", str(tmp_path / "demo")],
-        env={**os.environ, **keys},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    document = json.loads(report.read_text())
+    with s3_server() as server, failing_proxy(server) as checking:
+        checking.access_key = "the-users-own-key"
+        options = ("--dataset", str(pictures), "--json", str(report))
+        done = demo_on_s3(tmp_path, checking.endpoint, *options)
+        assert done.returncode == 0, done.stdout + done.stderr
+        document = json.loads(report.read_text())
+        for run in (document["runs"][0], document["runs"][2]):
+            assert_weights_are_in_s3(s3_client(server), run["weights"])
+    assert document["store"].startswith("s3://my-own-bucket/demo-")
     assert [run["state"] for run in document["runs"]] == ["Completed", "Unchanged", "Completed"]
     assert [run["paid_trainings"] for run in document["runs"]] == [1, 0, 1]
     assert document["billing"] == {"trainings": 2, "inferences": 24}
     assert [run["decision"] for run in document["runs"]] == ["promote", None, "promote"]
     assert document["runs"][0]["training_key"] == document["runs"][1]["training_key"]
-    for run in (document["runs"][0], document["runs"][2]):
-        assert_weights_are_in_s3(endpoint, run["weights"])
     assert digests(pictures) == before
     assert not processes_of(tmp_path)
 
 
-def assert_weights_are_in_s3(endpoint: str, weights: dict[str, object]) -> None:
+def demo_on_s3(folder: Path, endpoint: str, *options: str) -> subprocess.CompletedProcess[str]:
+    keys = {
+        "TUNELOOP_S3_ENDPOINT": endpoint,
+        "TUNELOOP_S3_ACCESS_KEY": "the-users-own-key",
+        "TUNELOOP_S3_SECRET_KEY": "the-users-own-secret",
+        "TUNELOOP_S3_BUCKET": "my-own-bucket",
+    }
+    command = ["demo", "--exit", "--store", "s3", "--folder", str(folder / "demo"), *options]
+    return subprocess.run(
+        [sys.executable, "-m", "deployments.command_line", *command],
+        env={**os.environ, **keys},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def assert_weights_are_in_s3(client: S3Client, weights: dict[str, object]) -> None:
     bucket, _, key = str(weights["uri"]).removeprefix("s3://").partition("/")
-    data = s3_client(endpoint).get_object(Bucket=bucket, Key=key)["Body"].read()
+    data = client.get_object(Bucket=bucket, Key=key)["Body"].read()
     assert hashlib.sha256(data).hexdigest() == weights["sha256"]
     assert len(data) == weights["size_bytes"]
 

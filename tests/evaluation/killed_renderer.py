@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from tests.deadly import make_deadly
-from tuneloop.budget import Budget
 from tuneloop.evaluation.render import Subject, render
+from tuneloop.image_budget import ImageBudget
 from tuneloop.ledger import Ledger
 from tuneloop.providers.bfl import BflProvider
 from tuneloop.providers.segmind import SegmindProvider
@@ -37,7 +37,7 @@ class Scene(Frozen):
 def rendered(scene: Scene, store: LocalDirectory) -> Evaluation:
     """Render the scene, and count its price into the budget."""
     provider = CLIENTS[scene.provider](scene.key, base_url=scene.url)
-    budget = Budget(Ledger(store), provider.account, Limits(cents_per_picture=CENTS))
+    budget = ImageBudget(Ledger(store), provider.account, Limits(cents_per_picture=CENTS))
     return render(
         store,
         provider,

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from threading import Barrier, Thread
 
 import pytest
@@ -11,11 +13,18 @@ from PIL import Image
 from tuneloop.clock import Deadline
 from tuneloop.dataset.pack import DatasetArchive
 from tuneloop.emulator import EmulatorControl, Fault
-from tuneloop.errors import CredentialsRefused, OutOfCredits, ProviderUnavailable
+from tuneloop.errors import (
+    CredentialsRefused,
+    OutOfCredits,
+    ProviderUnavailable,
+    RequestRefused,
+    UnexpectedAnswer,
+)
 from tuneloop.evaluation.blank import blank_reason
 from tuneloop.evaluation.render import Subject, picture_stem, render
 from tuneloop.providers.segmind import SegmindProvider
 from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.values.evaluation import Evaluation
 from tuneloop.values.plan import EvaluationPlan
 from tuneloop.values.render_settings import FluxDevRender
 from tuneloop.values.segmind_recipes import FluxLoraRecipe
@@ -64,6 +73,117 @@ def test_answer_that_is_lost_twice_stops_the_rendering_and_keeps_what_is_there(
         render(artifacts, provider, subject, PLAN)
     assert render(artifacts, provider, subject, PLAN).complete
     assert inferences(emulator) == 4
+
+
+TWELVE = PLAN.model_copy(update={"seeds": tuple(range(12))})
+
+
+def attempt(
+    artifacts: LocalDirectory, provider: SegmindProvider, subject: Subject, plan: EvaluationPlan
+) -> Evaluation | None:
+    """One run's rendering, None where it stopped because nothing was answered."""
+    with suppress(ProviderUnavailable):
+        return render(artifacts, provider, subject, plan)
+    return None
+
+
+def test_provider_that_bills_and_never_answers_is_paid_three_times_for_each_image_and_no_more(
+    artifacts: LocalDirectory, provider: SegmindProvider, subject: Subject, emulator: EmulatorControl
+) -> None:
+    emulator.inject(Fault("fail_after_effect", RENDER, "POST", status=502, times=1000))
+    attempts = [attempt(artifacts, provider, subject, TWELVE) for _ in range(40)]
+    assert inferences(emulator) == 36
+    assert attempts[:17] == [None] * 17, "a run stops after two asks in a row, and waits"
+    last = attempts[-1]
+    assert last is not None
+    assert (last.unanswered, last.complete) == (12, False)
+    assert {picture.finding for picture in last.pictures} == {"asked 3 times, no answer"}
+
+
+def test_run_stops_after_two_asks_in_a_row_without_an_answer(
+    artifacts: LocalDirectory, provider: SegmindProvider, subject: Subject, emulator: EmulatorControl
+) -> None:
+    emulator.inject(Fault("refuse", RENDER, "POST", status=503, times=1000))
+    assert attempt(artifacts, provider, subject, TWELVE) is None
+    asked = [request for request in emulator.requests() if request.path == RENDER]
+    assert len(asked) == 2
+
+
+def test_image_that_is_given_up_hides_no_other_and_is_asked_for_by_no_later_run(
+    artifacts: LocalDirectory, provider: SegmindProvider, subject: Subject, emulator: EmulatorControl
+) -> None:
+    one = PLAN.model_copy(update={"seeds": (1,)})
+    emulator.inject(Fault("cut_after_effect", RENDER, "POST", times=3))
+    assert attempt(artifacts, provider, subject, one) is None
+    given_up = attempt(artifacts, provider, subject, one)
+    assert given_up is not None
+    assert [picture.finding for picture in given_up.findings] == ["asked 3 times, no answer"]
+    both = render(artifacts, provider, subject, PLAN)
+    assert [picture.name is not None for picture in both.pictures] == [False, True]
+    assert both.unanswered == 1
+    assert inferences(emulator) == 4
+
+
+def test_runs_at_once_ask_for_no_image_more_than_three_times(
+    artifacts: LocalDirectory, subject: Subject, emulator: EmulatorControl
+) -> None:
+    emulator.inject(Fault("fail_after_effect", RENDER, "POST", status=502, times=1000))
+    plan = PLAN.model_copy(update={"seeds": (1, 2)})
+    start = Barrier(6)
+
+    def race() -> None:
+        mine = SegmindProvider(emulator.api_key, base_url=emulator.url)
+        start.wait()
+        for _ in range(5):
+            attempt(artifacts, mine, subject, plan)
+
+    threads = [Thread(target=race) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert inferences(emulator) == 6
+
+
+def test_ask_whose_record_was_deleted_is_counted_all_the_same(
+    artifacts: LocalDirectory, provider: SegmindProvider, subject: Subject, emulator: EmulatorControl
+) -> None:
+    one = PLAN.model_copy(update={"seeds": (1,)})
+    emulator.inject(Fault("fail_after_effect", RENDER, "POST", status=502, times=2))
+    assert attempt(artifacts, provider, subject, one) is None
+    (first,) = (name for name in artifacts.names("asked/") if name.endswith("-0001"))
+    Path(artifacts.uri_of(first).removeprefix("file://")).unlink()
+    last = attempt(artifacts, provider, subject, one)
+    assert last is not None
+    assert (last.complete, last.asked_again, inferences(emulator)) == (True, 2, 3)
+
+
+@pytest.mark.parametrize(("status", "reason"), [(401, ""), (406, "credits"), (404, "")])
+def test_trouble_with_the_account_is_answered_and_uses_up_no_ask(
+    artifacts: LocalDirectory,
+    provider: SegmindProvider,
+    subject: Subject,
+    emulator: EmulatorControl,
+    status: int,
+    reason: str,
+) -> None:
+    emulator.inject(Fault("refuse", RENDER, "POST", status=status, reason=reason, times=5))
+    for _ in range(5):
+        with pytest.raises(RequestRefused):
+            render(artifacts, provider, subject, PLAN)
+    assert render(artifacts, provider, subject, PLAN).complete
+
+
+def test_answer_that_cannot_be_read_is_paid_three_times_at_most(
+    artifacts: LocalDirectory, provider: SegmindProvider, subject: Subject, emulator: EmulatorControl
+) -> None:
+    one = PLAN.model_copy(update={"seeds": (1,)})
+    emulator.inject(Fault("fail_after_effect", RENDER, "POST", status=418, times=1000))
+    for _ in range(3):
+        with pytest.raises(UnexpectedAnswer):
+            render(artifacts, provider, subject, one)
+    assert render(artifacts, provider, subject, one).unanswered == 1
+    assert inferences(emulator) == 3
 
 
 def test_full_queue_is_waited_for(

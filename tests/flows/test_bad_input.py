@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from prefect.filesystems import LocalFileSystem
+from pydantic import SecretStr
 
 from blocks.segmind_credentials import SegmindCredentials
 from tests.conftest import draw_pictures
@@ -117,6 +118,19 @@ def test_wrong_key_is_refused_before_anything_is_claimed(
     assert "status 401" in message
     assert WRONG_KEY not in message
     assert records(ledger, "trainings/", "inflight/", "models/") == before
+
+
+def test_block_that_holds_what_cannot_be_used_is_named_with_its_field_and_not_its_key(
+    wish: dict[str, Any], bill: Bill, emulator: EmulatorControl
+) -> None:
+    block = SegmindCredentials(api_key=WRONG_KEY, base_url=emulator.url)
+    # The form of the Prefect UI takes it: it is checked where it is loaded.
+    block.api_key = SecretStr(f"{WRONG_KEY}\u200b")
+    block.save("pasted-key", overwrite=True)
+    message = refusal({**wish, "credentials": "segmind-credentials/pasted-key"}, bill)
+    assert "ConfigurationError: block segmind-credentials/pasted-key cannot be used: api_key: character" in message
+    assert "U+200B" in message
+    assert WRONG_KEY not in message
 
 
 WRONG_RECIPES = [

@@ -14,10 +14,13 @@ from blocks.segmind_credentials import SegmindCredentials
 from blocks.spending_guard import SpendingGuard
 from deployments.demo.stack import Stack
 from tests.flows.bill import Bill
-from tests.flows.runs import here, look, run_of, start, tick, wait_for
-from tuneloop.emulator import EmulatorControl
+from tests.flows.runs import SUBMIT, here, look, run_of, start, tick, wait_for, wait_until
+from tuneloop.clock import now
+from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.ledger import Ledger
-from tuneloop.values.records import AnyTrainingRecord
+from tuneloop.training_state import read_training
+from tuneloop.uncollected import LOST_AFTER, hold_if_lost, note_failed_try
+from tuneloop.values.records import Abandoned, AnyTrainingRecord, Submitted, Trained
 
 NOTHING_LEFT = "segmind-credentials/nothing-left"
 
@@ -118,3 +121,74 @@ def test_run_that_cannot_ask_says_what_to_do(wish: dict[str, Any], bill: Bill) -
     assert "raise the limit in the credentials block" in (state.message or "")
     assert bill.trainings == []
     assert run_of(state)
+
+
+def test_retry_of_a_refused_run_says_that_a_new_run_tries_again(
+    wish: dict[str, Any], emulator: EmulatorControl, bill: Bill, ledger: Ledger
+) -> None:
+    wish["credentials"] = "segmind-credentials/default"
+    emulator.inject(Fault("refuse", SUBMIT, "POST", status=429))
+    refused = here(wish)
+    assert refused.is_failed()
+    message = refused.message or ""
+    assert "too many requests" in message
+    assert "Start a new run to try again: Retry repeats this one" in message
+    assert bill.trainings == []
+    assert here(wish).name == "Completed"
+    assert history(ledger, run_of(refused))[-1].generation == 2
+    assert len(bill.trainings) == 1
+
+
+def lost_weights(wish: dict[str, Any], emulator: EmulatorControl, ledger: Ledger) -> UUID:
+    """A run that was suspended for days while its weights could not be fetched, and asks now."""
+    wish["credentials"] = "segmind-credentials/default"
+    emulator.progress(Progress.after_seconds(3600))
+    run = start(wish)
+    wait_for(run, "Suspended")
+    work = ledger.run(str(run))
+    assert work is not None
+    emulator.progress(Progress.at_once())
+    last = ledger.history(work.key)[-1]
+    assert isinstance(last, Submitted)
+    days_ago = now() - LOST_AFTER
+    trained = Trained(at=days_ago, generation=1, name=last.name, job_id=last.job_id, word="AVAILABLE")
+    ledger.append(work.key, last, trained)
+    training = read_training(ledger, work.key, 1)
+    for _ in range(3):
+        note_failed_try(ledger, trained)
+    assert hold_if_lost(ledger, training, "there is no such file") is not None
+    with get_client(sync_client=True) as client:
+        client.resume_flow_run(run)
+    wait_until("it asks", lambda: look(run).state_details.run_input_keyset is not None)
+    return run
+
+
+def test_lost_weights_are_asked_about_and_fetched_when_a_person_says_try_again(
+    wish: dict[str, Any], emulator: EmulatorControl, bill: Bill, ledger: Ledger
+) -> None:
+    run = lost_weights(wish, emulator, ledger)
+    _, form = question_of(run)
+    assert form["properties"]["decision"]["enum"] == [
+        "try again: look for it once more",
+        "reject: give it up",
+        "train again: the next run pays for a new attempt",
+    ]
+    answer(run, "try again: look for it once more", "their storage is mended")
+    wait_for(run, "Completed")
+    assert [record.state for record in history(ledger, run)][-4:] == ["trained", "held", "trained", "collected"]
+    assert len(bill.trainings) == 1
+
+
+def test_lost_weights_are_trained_again_by_the_next_run_when_a_person_says_so(
+    wish: dict[str, Any], emulator: EmulatorControl, bill: Bill, ledger: Ledger
+) -> None:
+    run = lost_weights(wish, emulator, ledger)
+    answer(run, "train again: the next run pays for a new attempt", "they are gone")
+    wait_for(run, "Failed")
+    assert "Start a new run" in (look(run).message or "")
+    last = history(ledger, run)[-1]
+    assert isinstance(last, Abandoned)
+    assert (last.paid, last.again) == (True, True)
+    assert here(wish).name == "Completed"
+    assert history(ledger, run)[-1].generation == 2
+    assert len(bill.trainings) == 2

@@ -13,8 +13,11 @@ from PIL import Image
 from prefect_aws import AwsCredentials, S3Bucket
 from pydantic import SecretStr
 
+from blocks.bfl_credentials import BflCredentials
 from blocks.opening import open_provider, open_store
+from blocks.segmind_credentials import SegmindCredentials
 from deployments.demo.stack import Stack
+from deployments.stores import init_store
 from tests.conftest import draw_pictures
 from tests.flows.bill import Bill
 from tests.flows.runs import here
@@ -28,7 +31,7 @@ from tuneloop.emulator import EmulatorControl, Fault
 from tuneloop.ledger import Ledger
 from tuneloop.values.bfl_recipe import BflFinetuneRecipe
 
-BFL = "bfl-credentials/elsewhere"
+BFL = "bfl-credentials/on-s3"
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +49,7 @@ def slug(stack: Stack) -> Iterator[str]:
         S3Bucket(bucket_name=bucket, credentials=credentials, bucket_folder="team").save(
             "elsewhere", overwrite=True
         )
+        init_store("s3-bucket/elsewhere")
         yield "s3-bucket/elsewhere"
 
 
@@ -55,11 +59,23 @@ def ledger(slug: str) -> Ledger:
 
 
 @pytest.fixture
+def bfl(bfl: EmulatorControl) -> EmulatorControl:
+    """An account that trains into this store only."""
+    BflCredentials(api_key=SecretStr(bfl.api_key), base_url=bfl.url).save("on-s3", overwrite=True)
+    return bfl
+
+
+@pytest.fixture
 def asked(wish: dict[str, Any], slug: str, tmp_path: Path, ledger: Ledger, emulator: EmulatorControl) -> str:
     """A model with a champion and an open question."""
-    del emulator
+    SegmindCredentials(api_key=SecretStr(emulator.api_key), base_url=emulator.url).save("on-s3", overwrite=True)
     gate = {"margin": 1.0, "most_copied": 1}
-    wish = {**wish, "store": slug, "evaluation": {**wish["evaluation"], "gate": gate}}
+    wish = {
+        **wish,
+        "store": slug,
+        "credentials": "segmind-credentials/on-s3",
+        "evaluation": {**wish["evaluation"], "gate": gate},
+    }
     assert here(wish).name == "Completed"
     assert here({**wish, "dataset": str(draw_pictures(tmp_path / "more", 4, shade=87))}).name == "Undecided"
     assert reigning(ledger, wish["model"]).number == 1
@@ -135,7 +151,7 @@ def test_model_at_bfl_renders_one_picture_that_is_billed_once_whatever_becomes_o
     bfl.inject(Fault("truncate", "/results/", "GET", after_bytes=100))
     code, out, said = generate()
     assert code == 0, said
-    assert "Asking bfl.default-us1 for a picture by bfl-robot no. 1" in said
+    assert "Asking bfl.on-s3-us1 for a picture by bfl-robot no. 1" in said
     assert "seed 5: 'ROBOX at dawn'. bfl bills it" in said
     with Image.open(out.strip()) as picture:
         assert (picture.width, Path(out.strip()).name) == (1024, "bfl-robot-0001-seed5.jpg")

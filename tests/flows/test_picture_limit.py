@@ -1,4 +1,4 @@
-"""Pictures that would go over an account's limit."""
+"""Images that would go over what an account allows: refused before the training is paid."""
 
 from __future__ import annotations
 
@@ -12,26 +12,63 @@ from tuneloop.emulator import EmulatorControl
 from tuneloop.ledger import Ledger
 
 
-def test_pictures_over_the_limit_are_not_rendered_and_the_next_run_goes_on_from_there(
+def account(emulator: EmulatorControl, name: str, guard: SpendingGuard) -> dict[str, Any]:
+    """Save a block of an account of its own, and name it in parameters."""
+    block = SegmindCredentials(api_key=emulator.api_key, base_url=emulator.url, account=name, spending=guard)
+    block.save(name, overwrite=True)
+    return {"credentials": f"segmind-credentials/{name}"}
+
+
+def test_images_that_do_not_fit_beside_their_training_are_told_before_it_is_paid(
     wish: dict[str, Any], emulator: EmulatorControl, bill: Bill, ledger: Ledger
 ) -> None:
-    def allow(dollars: float) -> None:
+    def allow(dollars: float) -> dict[str, Any]:
         guard = SpendingGuard(dollars_per_30_days=dollars, dollars_per_training=1, dollars_per_picture=1)
-        block = SegmindCredentials(
-            api_key=emulator.api_key, base_url=emulator.url, account="tight", spending=guard
-        )
-        block.save("tight", overwrite=True)
+        return {**wish, **account(emulator, "tight", guard)}
 
-    allow(1)
-    tight = {**wish, "credentials": "segmind-credentials/tight"}
-    state = here(tight)
+    state = here(allow(1))
     assert state.name == "Failed"
-    assert "1 picture to judge" in (state.message or "")
+    assert "1 picture of" in (state.message or "")
     assert "dollars_per_30_days" in (state.message or "")
-    assert (len(bill.trainings), bill.pictures) == (1, 0)
+    assert (bill.trainings, bill.pictures) == ([], 0)
     work = ledger.run(str(run_of(state)))
     assert work is not None
     assert not ledger.is_marked(work)
-    allow(2)
-    assert here(tight).name == "Completed"
+    assert here(allow(2)).name == "Completed"
     assert (len(bill.trainings), bill.pictures) == (1, 1)
+
+
+def test_plan_beyond_the_cap_is_told_before_its_training_is_paid(
+    wish: dict[str, Any], emulator: EmulatorControl, bill: Bill
+) -> None:
+    large = {**wish, "evaluation": {**wish["evaluation"], "seeds": list(range(4))}}
+    capped = account(emulator, "capped", SpendingGuard(images_per_model=3))
+    state = here({**large, **capped})
+    assert state.name == "Failed"
+    assert "4 images would be rendered" in (state.message or "")
+    assert "raise images_per_model" in (state.message or "")
+    assert bill.orders == []
+
+
+def test_plan_that_grew_beyond_the_cap_renders_nothing_and_is_not_tried_by_the_hour(
+    wish: dict[str, Any], emulator: EmulatorControl, bill: Bill, ledger: Ledger
+) -> None:
+    capped = {**wish, **account(emulator, "capped-later", SpendingGuard(images_per_model=3))}
+    assert here(capped).name == "Completed"
+    state = here({**capped, "evaluation": {**wish["evaluation"], "seeds": list(range(1, 6))}})
+    assert state.name == "Failed"
+    assert "raise images_per_model" in (state.message or "")
+    assert (len(bill.trainings), bill.pictures) == (1, 1)
+    work = ledger.run(str(run_of(state)))
+    assert work is not None
+    assert not ledger.is_marked(work)
+
+
+def test_limit_in_money_without_a_price_of_images_is_refused_before_anything_is_sent(
+    wish: dict[str, Any], emulator: EmulatorControl, bill: Bill
+) -> None:
+    guard = SpendingGuard(dollars_per_30_days=100, dollars_per_training=1)
+    state = here({**wish, **account(emulator, "unpriced", guard)})
+    assert state.name == "Failed"
+    assert "set dollars_per_picture" in (state.message or "")
+    assert bill.orders == []

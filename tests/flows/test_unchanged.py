@@ -105,4 +105,7 @@ def test_a_reason_trains_unchanged_pictures_once_more(wish: dict[str, Any], bill
     assert (again.key, again.generation) == (first.key, 2)
     assert bill.trainings == [f"{first.key[:16]}-g2"]
     assert here(wish).name == "Unchanged"
+    same_words = here({**wish, "retrain_unchanged": " the first one  has six fingers"})
+    assert same_words.name == "Unchanged"
+    assert "say in other words why" in (same_words.message or "")
     assert bill.orders == [SUBMIT, RENDER]

@@ -13,14 +13,20 @@ from tuneloop.budget import Budget
 from tuneloop.clock import now
 from tuneloop.dataset.pack import DatasetArchive
 from tuneloop.emulator import EmulatorControl, Fault
-from tuneloop.errors import ConfigurationError, OverBudget, RequestRefused, TrainingHeld
+from tuneloop.errors import (
+    ConfigurationError,
+    OverBudget,
+    ProviderUnavailable,
+    RequestRefused,
+    TrainingHeld,
+)
 from tuneloop.generations import choose_generation
 from tuneloop.ledger import Ledger
 from tuneloop.providers.segmind import SegmindProvider
 from tuneloop.submission import Order, submit_training
 from tuneloop.training_state import read_training
 from tuneloop.values.bfl_recipe import BflFinetuneRecipe
-from tuneloop.values.records import Abandoned, Claimed, Failed, Held, RunFile, Submitted
+from tuneloop.values.records import Abandoned, Claimed, Failed, Held, HeldKind, RunFile, Submitted
 from tuneloop.values.segmind_recipes import FluxLoraRecipe
 from tuneloop.values.spending import WINDOW_DAYS, Limits, window_of
 
@@ -31,8 +37,10 @@ def other_key(run: RunFile, number: int) -> RunFile:
     return run.model_copy(update={"key": f"{number:064x}", "flow_run": f"00000000-0000-0000-0000-{number:012d}"})
 
 
-def claimed(ledger: Ledger, run: RunFile, at: datetime | None = None, approval: str | None = None) -> Claimed:
-    claim = old_claim(run, timedelta(0)).model_copy(update={"approval": approval, "at": at or now()})
+def claimed(
+    ledger: Ledger, run: RunFile, at: datetime | None = None, waived: tuple[HeldKind, ...] = ()
+) -> Claimed:
+    claim = old_claim(run, timedelta(0)).model_copy(update={"waived": waived, "at": at or now()})
     ledger.append(run.key, ledger.last(run.key), claim)
     return claim
 
@@ -92,7 +100,7 @@ def test_place_of_a_training_that_ended_unpaid_is_given_to_the_next_one(ledger: 
 
 def test_approved_training_is_let_over_the_limit_and_counts(ledger: Ledger, run: RunFile) -> None:
     budget = Budget(ledger, run.account, Limits(trainings_per_day=0))
-    claim = claimed(ledger, run, approval="the demo is tomorrow")
+    claim = claimed(ledger, run, waived=("budget",))
     budget.reserve(run, None, claim, claim)
     assert budget.spending(now().date()).trainings_today == 1
 
@@ -201,10 +209,14 @@ def test_sixty_four_racing_runs_against_a_budget_for_three_pay_exactly_three(
         order = Order(mine, recipe, uploaded, archive, THREE_A_DAY)
         client = SegmindProvider(emulator.api_key, base_url=emulator.url)
         start.wait()
-        try:
-            submit_training(ledger, client, read_training(ledger, mine.key, 1), order)
-        except TrainingHeld:
-            held.append(number)
+        for _ in range(20):
+            try:
+                submit_training(ledger, client, read_training(ledger, mine.key, 1), order)
+            except ProviderUnavailable:
+                continue  # sixty-four looks at once are many; nothing was claimed
+            except TrainingHeld:
+                held.append(number)
+            return
 
     threads = [Thread(target=race, args=(number,)) for number in range(1, 65)]
     for thread in threads:
@@ -224,7 +236,7 @@ def test_bad_end_of_a_training_that_was_in_doubt_keeps_its_place_and_starts_no_n
     budget.reserve(run, None, first, first)
     held = Held(at=now(), generation=1, name=first.name, reason="nobody can tell")
     ledger.append(run.key, first, held)
-    approved = claimed(ledger, run, approval="it is not in the console")
+    approved = claimed(ledger, run)
     submitted = Submitted(at=now(), generation=1, name=first.name, job_id="second", found_by="answer")
     ledger.append(run.key, approved, submitted)
     failed = Failed(at=now(), generation=1, name=first.name, job_id="second", word="FAILED", reason="no GPU")

@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 
 from tests.ledger.test_submission import SUBMIT, old_claim, trainings
+from tuneloop.absence import why_not_again
 from tuneloop.clock import Deadline, now
 from tuneloop.dataset.pack import DatasetArchive
-from tuneloop.doubt import find_submitted, may_claim_again, record_id
+from tuneloop.doubt import find_submitted, record_id
 from tuneloop.emulator import EmulatorControl, Fault
 from tuneloop.errors import (
     PaidTwice,
@@ -25,6 +26,12 @@ from tuneloop.values.segmind_recipes import FluxLoraRecipe
 from tuneloop.values.spending import Limits
 
 
+def may_claim_again(ledger: Ledger, provider: SegmindProvider, run: RunFile) -> bool:
+    training = read_training(ledger, run.key, 1)
+    shown = provider.find(training.stem)
+    return why_not_again(ledger, provider, training, run.credentials, shown) is None
+
+
 def test_no_answer_and_no_job_leaves_the_claim_standing(
     ledger: Ledger,
     provider: SegmindProvider,
@@ -40,7 +47,7 @@ def test_no_answer_and_no_job_leaves_the_claim_standing(
             ledger, provider, read_training(ledger, run.key, 1), Order(run, recipe, uploaded, archive, Limits())
         )
     assert isinstance(ledger.last(run.key), Claimed)
-    assert not may_claim_again(provider, read_training(ledger, run.key, 1))
+    assert not may_claim_again(ledger, provider, run)
 
 
 def test_stale_claim_is_taken_over_only_after_every_margin(
@@ -51,10 +58,11 @@ def test_stale_claim_is_taken_over_only_after_every_margin(
     archive: DatasetArchive,
     emulator: EmulatorControl,
 ) -> None:
-    ledger.append(run.key, None, old_claim(run, timedelta(minutes=17)))
-    assert not may_claim_again(provider, read_training(ledger, run.key, 1))
-    ledger.append(run.key, ledger.last(run.key), old_claim(run, timedelta(minutes=19)))
-    assert may_claim_again(provider, read_training(ledger, run.key, 1))
+    early = run.model_copy(update={"key": "e" * 64})
+    ledger.append(early.key, None, old_claim(early, timedelta(minutes=17)))
+    assert not may_claim_again(ledger, provider, early)
+    ledger.append(run.key, None, old_claim(run, timedelta(minutes=19)))
+    assert may_claim_again(ledger, provider, run)
     submit_training(
         ledger,
         provider,
@@ -62,7 +70,7 @@ def test_stale_claim_is_taken_over_only_after_every_margin(
         Order(run, recipe, provider.upload(archive), archive, Limits()),
     )
     assert trainings(emulator) == 1
-    assert [record.state for record in ledger.history(run.key)] == ["claimed", "claimed", "claimed", "submitted"]
+    assert [record.state for record in ledger.history(run.key)] == ["claimed", "claimed", "submitted"]
 
 
 def test_stale_claim_whose_job_exists_is_adopted_not_paid_again(
@@ -75,8 +83,8 @@ def test_stale_claim_whose_job_exists_is_adopted_not_paid_again(
 ) -> None:
     provider.submit(f"{run.key[:16]}-g1", recipe, provider.upload(archive), archive, Deadline(60))
     ledger.append(run.key, None, old_claim(run, timedelta(days=1)))
-    assert not may_claim_again(provider, read_training(ledger, run.key, 1))
-    found = find_submitted(ledger, provider, run.key, 1)
+    assert not may_claim_again(ledger, provider, run)
+    found = find_submitted(ledger, provider, read_training(ledger, run.key, 1))
     assert isinstance(found, Submitted)
     assert trainings(emulator) == 1
 
@@ -109,8 +117,8 @@ def test_job_that_shows_up_under_a_held_training_is_followed(
     ledger.append(run.key, None, claim)
     ledger.append(run.key, claim, Held(at=now(), generation=1, name=claim.name, reason="nobody can tell"))
     job_id = provider.submit(claim.name, recipe, provider.upload(archive), archive, Deadline(60))
-    found = find_submitted(ledger, provider, run.key, 1)
-    assert found is not None
+    found = find_submitted(ledger, provider, read_training(ledger, run.key, 1))
+    assert isinstance(found, Submitted)
     assert (found.job_id, found.found_by) == (job_id, "list")
 
 

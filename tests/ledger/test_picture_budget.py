@@ -4,19 +4,21 @@ from threading import Barrier, Thread
 
 import pytest
 
+from blocks.spending_guard import SpendingGuard
 from tests.ledger.test_budget import claimed, other_key
-from tuneloop.budget import Budget
 from tuneloop.clock import now
-from tuneloop.errors import OverBudget
+from tuneloop.errors import ConfigurationError, OverBudget
+from tuneloop.image_budget import ImageBudget
 from tuneloop.ledger import Ledger
 from tuneloop.status import spending_by_model
+from tuneloop.values.plan import EvaluationPlan
 from tuneloop.values.records import Rejected, RunFile
 from tuneloop.values.render_settings import BflProRender, FluxDevRender
 from tuneloop.values.spending import Limits
 
 
 def test_pictures_count_into_the_money_and_not_into_the_trainings_of_the_day(ledger: Ledger, run: RunFile) -> None:
-    budget = Budget(ledger, run.account, Limits(trainings_per_day=1, cents_per_window=500))
+    budget = ImageBudget(ledger, run.account, Limits(trainings_per_day=1, cents_per_window=500))
     budget.reserve_pictures(run, 12, BflProRender())
     spending = budget.spending(now().date())
     assert (spending.cents, spending.trainings_today) == (72, 0)
@@ -29,7 +31,7 @@ def test_pictures_count_into_the_money_and_not_into_the_trainings_of_the_day(led
 
 
 def test_slot_of_its_pictures_is_not_taken_for_the_slot_of_a_training(ledger: Ledger, run: RunFile) -> None:
-    budget = Budget(ledger, run.account, Limits())
+    budget = ImageBudget(ledger, run.account, Limits())
     budget.reserve_pictures(run, 1, BflProRender())
     claim = claimed(ledger, run)
     assert budget.reserve(run, 400, claim, claim).kind == "training"
@@ -37,7 +39,7 @@ def test_slot_of_its_pictures_is_not_taken_for_the_slot_of_a_training(ledger: Le
 
 
 def test_pictures_over_the_limit_are_refused_before_any_is_rendered(ledger: Ledger, run: RunFile) -> None:
-    budget = Budget(ledger, run.account, Limits(cents_per_window=100))
+    budget = ImageBudget(ledger, run.account, Limits(cents_per_window=100))
     budget.reserve_pictures(run, 10, BflProRender())
     with pytest.raises(OverBudget, match=r"\$0.60 of \$1.00") as error:
         budget.reserve_pictures(run, 10, BflProRender())
@@ -46,18 +48,65 @@ def test_pictures_over_the_limit_are_refused_before_any_is_rendered(ledger: Ledg
 
 
 def test_price_of_the_block_comes_before_the_published_one(ledger: Ledger, run: RunFile) -> None:
-    Budget(ledger, run.account, Limits(cents_per_picture=0.5)).reserve_pictures(run, 3, BflProRender())
-    assert Budget(ledger, run.account, Limits()).spending(now().date()).cents == 2
+    ImageBudget(ledger, run.account, Limits(cents_per_picture=0.5)).reserve_pictures(run, 3, BflProRender())
+    assert ImageBudget(ledger, run.account, Limits()).spending(now().date()).cents == 2
 
 
 def test_pictures_without_a_known_price_take_no_slot(ledger: Ledger, run: RunFile) -> None:
-    budget = Budget(ledger, run.account, Limits())
+    budget = ImageBudget(ledger, run.account, Limits())
     assert not budget.reserve_pictures(run, 3, FluxDevRender())
     assert budget.last_slot(now().date()) == 0
 
 
+def test_limit_in_money_without_a_price_of_images_is_refused(ledger: Ledger, run: RunFile) -> None:
+    budget = ImageBudget(ledger, run.account, Limits(cents_per_window=100))
+    for refused in (
+        lambda: budget.reserve_pictures(run, 100_000, FluxDevRender()),
+        lambda: budget.check_images("robot", [(1, FluxDevRender())]),
+    ):
+        with pytest.raises(ConfigurationError, match="set dollars_per_picture in its credentials block"):
+            refused()
+    budget.check_images("robot", [(0, FluxDevRender())])
+
+
+def test_images_over_the_cap_are_refused_before_any_is_rendered(ledger: Ledger, run: RunFile) -> None:
+    budget = ImageBudget(ledger, run.account, Limits(images_per_model=100))
+    budget.check_images("robot", [(60, FluxDevRender()), (40, FluxDevRender())])
+    with pytest.raises(OverBudget, match=r"101 images .* allows 100.* raise images_per_model"):
+        budget.check_images("robot", [(60, FluxDevRender()), (41, FluxDevRender())])
+
+
+def test_images_that_would_not_fit_beside_their_training_are_refused_before_it(
+    ledger: Ledger, run: RunFile
+) -> None:
+    budget = ImageBudget(ledger, run.account, Limits(cents_per_window=500))
+    budget.check_images("robot", [(12, BflProRender())], training_cents=428)
+    with pytest.raises(OverBudget, match=r"\$0.72, and \$0.00 of \$5.00"):
+        budget.check_images("robot", [(12, BflProRender())], training_cents=429)
+    # Over the limit by itself: the training is held, with a form.
+    budget.check_images("robot", [(12, BflProRender())], training_cents=501)
+
+
+def test_cap_is_a_hundred_images_unless_a_block_says_otherwise() -> None:
+    assert SpendingGuard().limits.images_per_model == 100
+    assert SpendingGuard(images_per_model=None).limits.images_per_model is None
+
+
+@pytest.mark.parametrize("field", ["dollars_per_30_days", "dollars_per_training", "dollars_per_picture"])
+@pytest.mark.parametrize("amount", [float("inf"), float("nan"), -1])
+def test_amount_that_is_none_is_refused_by_the_block(field: str, amount: float) -> None:
+    with pytest.raises(ValueError, match=field):
+        SpendingGuard.model_validate({field: amount})
+
+
+def test_plan_of_more_than_a_thousand_images_is_refused() -> None:
+    EvaluationPlan(prompts=("a", "b"), seeds=tuple(range(500)))
+    with pytest.raises(ValueError, match="2 prompts with 501 seeds each are 1,002 images"):
+        EvaluationPlan(prompts=("a", "b"), seeds=tuple(range(501)))
+
+
 def test_pictures_are_shown_with_the_model_and_not_as_a_training(ledger: Ledger, run: RunFile) -> None:
-    budget = Budget(ledger, run.account, Limits())
+    budget = ImageBudget(ledger, run.account, Limits())
     budget.reserve_pictures(run, 5, BflProRender())
     (spent,) = spending_by_model(budget.spending(now().date()))
     assert (spent.model, spent.trainings, spent.cents) == (run.model, 0, 30)
@@ -67,7 +116,7 @@ def test_racing_reservations_never_go_over_the_limit(ledger: Ledger, run: RunFil
     start, refused = Barrier(12), []
 
     def race() -> None:
-        budget = Budget(ledger, run.account, Limits(cents_per_window=36))
+        budget = ImageBudget(ledger, run.account, Limits(cents_per_window=36))
         start.wait()
         try:
             budget.reserve_pictures(run, 1, BflProRender())
@@ -80,11 +129,11 @@ def test_racing_reservations_never_go_over_the_limit(ledger: Ledger, run: RunFil
     for thread in threads:
         thread.join()
     assert len(refused) == 6
-    assert Budget(ledger, run.account, Limits()).spending(now().date()).cents == 36
+    assert ImageBudget(ledger, run.account, Limits()).spending(now().date()).cents == 36
 
 
 def test_place_of_a_training_that_was_not_paid_is_free_for_pictures(ledger: Ledger, run: RunFile) -> None:
-    budget = Budget(ledger, run.account, Limits(cents_per_window=400))
+    budget = ImageBudget(ledger, run.account, Limits(cents_per_window=400))
     claim = claimed(ledger, run)
     budget.reserve(run, 400, claim, claim)
     rejected = Rejected(at=now(), generation=1, name=claim.name, reason="no")

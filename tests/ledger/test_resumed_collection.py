@@ -80,7 +80,7 @@ def trained(
     ledger, provider = process()
     order = Order(run, recipe, provider.upload(archive), archive, Limits())
     submitted = submit_training(ledger, provider, read_training(ledger, run.key, 1), order)
-    record_progress(ledger, run.key, 1, provider.status(submitted.job_id))
+    record_progress(ledger, run, provider.status(submitted.job_id))
     return run
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.model.rules import NAMES
 from tests.model.search import World, search
-from tests.model.worlds import LARGE, SMALL, WITHOUT, lawless
+from tests.model.worlds import ATTENDED_WITHOUT, LARGE, SMALL, WITHOUT, attended, lawless
 
 LIMIT = 3_000_000
 """States of one world; a state takes about 500 bytes of memory."""
@@ -25,6 +25,10 @@ def main(arguments: list[str]) -> int:
         if missed.rule == rule:
             world: World[Any] = lawless(missed)
             _say(f"Without {rule}, in the world {missed.world!r}: {search(world)}")
+    for missed in ATTENDED_WITHOUT:
+        if missed.rule == rule:
+            world = attended(lawless(missed))
+            _say(f"Without {rule}, in the world {missed.world!r} with a person who answers: {search(world)}")
     return 0
 
 

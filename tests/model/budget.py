@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tests.model import budget_steps
-from tests.model.budget_state import PAID, SETTLED, State, Training
+from tests.model.budget_state import HELD, PAID, SETTLED, State, Training
 from tests.model.rules import EVERY_RULE, Rules
 
 LIMIT = 1
@@ -28,6 +28,7 @@ class Budget:
         each: How many of them may work on the same training.
         trusted: Whether the provider's list shows every accepted job.
         decides: Whether a person may give up what is held, or approve another submit of what is in doubt.
+        approves: Whether each training is held for its attempts first, and a person lets through what is held.
         rules: What every process keeps to.
     """
 
@@ -37,6 +38,7 @@ class Budget:
     each: int = 2
     trusted: bool = True
     decides: bool = False
+    approves: bool = False
     rules: Rules = EVERY_RULE
 
     def first(self) -> State:
@@ -47,7 +49,12 @@ class Budget:
 
     def wrong(self, state: State) -> str | None:
         # Both jobs of an approval count as one: the second is the person's own.
-        paid = [any(job in PAID for job in training.jobs) + training.left_behind for training in state.trainings]
+        # So is what a person lets over the limit.
+        paid = [
+            any(job in PAID for job in training.jobs) + training.left_behind
+            for training in state.trainings
+            if HELD not in training.waived
+        ]
         if sum(paid) > LIMIT:
             return "more was paid than the limit allows"
         slots = [(slot.training, slot.generation) for slot in state.slots]

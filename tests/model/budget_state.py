@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-HELD, IN_DOUBT = "held", "held in doubt"
+HELD, IN_DOUBT, HELD_FOR_ATTEMPTS = "held", "held in doubt", "held for its attempts"
+WAITING = frozenset({HELD, IN_DOUBT, HELD_FOR_ATTEMPTS})
 GIVEN_UP, GIVEN_UP_IN_DOUBT = "abandoned", "abandoned in doubt"
 FAILED_IN_DOUBT = "failed in doubt"
 UNPAID = frozenset({"failed", "rejected", GIVEN_UP})
-SETTLED = UNPAID | {"", HELD, IN_DOUBT, GIVEN_UP_IN_DOUBT, FAILED_IN_DOUBT, "collected"}
+SETTLED = UNPAID | WAITING | {"", GIVEN_UP_IN_DOUBT, FAILED_IN_DOUBT, "collected"}
 PAID = frozenset({"accepted", "trained"})
 MAY_SEND, IN_TRANSIT, RIPE = 2, 1, 0
 
@@ -28,6 +29,8 @@ class Training(NamedTuple):
     """Which of the two the record is about, once a job is named."""
     doubted: bool = False
     """Whether it was held in doubt once. Whoever claims it after that has a person's approval."""
+    waived: tuple[str, ...] = ()
+    """The holds that a person has let its claim through."""
     left_behind: bool = False
     """Whether an earlier generation has a job that may be paid."""
 

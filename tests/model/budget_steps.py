@@ -10,12 +10,14 @@ from tests.model.budget_state import (
     GIVEN_UP,
     GIVEN_UP_IN_DOUBT,
     HELD,
+    HELD_FOR_ATTEMPTS,
     IN_DOUBT,
     IN_TRANSIT,
     MAY_SEND,
     PAID,
     RIPE,
     UNPAID,
+    WAITING,
     Process,
     Slot,
     State,
@@ -64,14 +66,15 @@ def _without_a_process(state: State, number: int) -> Iterator[tuple[str, State, 
 def _decisions(world: Budget, state: State, number: int) -> Steps:
     """Decide on what was read; it is written later."""
     training = state.trainings[number]
-    if not world.decides or training.record not in {HELD, IN_DOUBT}:
+    if training.record not in WAITING:
         return
     counts = training.record == IN_DOUBT and world.rules.doubt_counts_as_paid
-    choices = {"gives up": GIVEN_UP_IN_DOUBT if counts else GIVEN_UP}
-    if training.record == IN_DOUBT and not training.jobs[1]:
-        # As in the other world, only while a single submit is in doubt. What an approval of the other kind lets
-        # over the limit is the person's own.
+    choices = {"gives up": GIVEN_UP_IN_DOUBT if counts else GIVEN_UP} if world.decides else {}
+    if world.decides and training.record == IN_DOUBT and not training.jobs[1]:
+        # As in the other world, only while a single submit is in doubt.
         choices["approves another submit of"] = "claimed"
+    elif world.approves and training.record != IN_DOUBT:
+        choices[f"approves, as it is {training.record},"] = "claimed"
     for label, record in choices.items():
         click = Process(number, "writes", training.generation, writes=record, current=True)
         yield label, state._replace(processes=tuple(sorted((*state.processes, click))))
@@ -131,17 +134,25 @@ def write(world: Budget, state: State, me: Process) -> Steps:
         written = append(state, me.training, after)
         yield f"writes {me.writes}", become(written, me._replace(current=False))
         return
-    claimed = append(state, me.training, _claim(before, me.generation))
+    claimed = append(state, me.training, _claim(world, before, me.generation))
     first = "reserves" if world.rules.slot_before_submit else "submits"
     then = me._replace(step=first, writes="", may_send=True)
     yield f"claims generation {me.generation}", become(claimed, me._replace(current=False), then)
 
 
-def _claim(before: Training, generation: int) -> Training:
+def _claim(world: Budget, before: Training, generation: int) -> Training:
     if before.generation == generation:
-        return before._replace(record="claimed", age=MAY_SEND)
+        return before._replace(record="claimed", age=MAY_SEND, waived=_waived(world, before))
     may_be_paid = any(job == "sent" or job in PAID for job in before.jobs)
     return Training(generation, "claimed", MAY_SEND, left_behind=before.left_behind or may_be_paid)
+
+
+def _waived(world: Budget, before: Training) -> tuple[str, ...]:
+    """What a claim is let through: an approval adds to those before it in the same attempt."""
+    if before.record not in WAITING:
+        return before.waived
+    earlier = before.waived if world.rules.approvals_add_up else ()
+    return tuple(sorted({*earlier, before.record}))
 
 
 def reserve(world: Budget, state: State, me: Process) -> Steps:
@@ -152,9 +163,14 @@ def reserve(world: Budget, state: State, me: Process) -> Steps:
         and (slot.generation == me.generation or not world.rules.slot_of_one_generation)
         for slot in state.slots
     )
-    if mine and world.rules.slot_reused:
+    waived = state.trainings[me.training].waived
+    names = HELD in waived or (bool(waived) and not world.rules.approval_waives_what_it_names)
+    if world.approves and HELD_FOR_ATTEMPTS not in waived and not mine:
+        held = me._replace(step="writes", writes=HELD_FOR_ATTEMPTS, audited=False)
+        yield "sees too many bad ends", become(state, me, held)
+    elif mine and world.rules.slot_reused:
         yield "finds its slot", become(state, me, me._replace(step="submits", audited=False))
-    elif live < 1:
+    elif live < 1 or names:
         then = me._replace(step="takes a slot", slot=len(state.slots), audited=False)
         yield f"counts {live} of 1", become(state, me, then)
     elif me.audited:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from tests.model.state import NOBODY, Post, Process, State, become, with_job, with_run
+from tests.model.state import NOBODY, Post, Process, Record, Run, State, become, with_job, with_run
 
 if TYPE_CHECKING:
     from tests.model.training import Training
@@ -19,15 +19,33 @@ def steps(world: Training, state: State) -> Steps:
     for number, run in enumerate(state.runs):
         name = f"run {LETTERS[number]}"
         if room:
-            yield f"{name}: a process starts", _with(state, newborn(world, state, number)), False
+            for what, process in newborns(world, state, number):
+                yield f"{name}: a process starts{what}", _with(state, process), world.nightly
+        if world.nightly and run.generation and not run.marked and not _has_a_process(state, number):
+            yield f"{name} is over, and another run takes its letter", with_run(state, number, Run()), True
         if world.cancels and run.generation and not run.cancelled:
             yield f"person: cancels {name}", with_run(state, number, run._replace(cancelled=True)), False
         if world.decides and room and run.marked:
             for label, after in _decisions(world, state, number):
                 yield label, after, False
     for process in dict.fromkeys(state.processes):
-        for label, after in _killed(state, process):
+        for label, after in killed(state, process):
             yield f"{described(process)}: {label}", after, False
+
+
+def newborns(world: Training, state: State, number: int) -> Iterator[tuple[str, Process]]:
+    """The new processes that a run can have: on this or that host, with this or that account's key."""
+    process = newborn(world, state, number)
+    yield "", process
+    if world.accounts:
+        yield " with another account's key", process._replace(stranger=True)
+    if world.drift:
+        yield " where the clock is behind", process._replace(off=-world.drift)
+        yield " where the clock is ahead", process._replace(off=world.drift)
+
+
+def _has_a_process(state: State, number: int) -> bool:
+    return any(process.run == number for process in state.processes) or any(p.run == number for p in state.posts)
 
 
 def newborn(world: Training, state: State, number: int) -> Process:
@@ -59,11 +77,15 @@ def _decisions(world: Training, state: State, number: int) -> Iterator[tuple[str
     record = state.log[generation - 1]
     if record is None or record.state != "held":
         return
+    if record.job != NOBODY:
+        yield from _decisions_on_what_is_lost(state, number, record)
+        return
     answered = Process("run", number, "writes", generation, current=True, only_collects=run.cancelled)
     if run.cancelled and world.rules.cancelled_only_collects:
         yield "person: approves another submit, in vain", _with(state, answered._replace(writes="abandoned"))
     elif not record.approved:
-        yield "person: approves another submit", _with(state, answered._replace(writes="claimed"))
+        first = "lists" if world.rules.look_before_claim else "writes"
+        yield "person: approves another submit", _with(state, answered._replace(step=first, writes="claimed"))
     given_up = Process("person", number, "writes", generation, writes="abandoned", current=True)
     yield "person: rejects the held training", _with(state, given_up)
     for job in range(len(state.jobs)):
@@ -73,10 +95,19 @@ def _decisions(world: Training, state: State, number: int) -> Iterator[tuple[str
             yield f"person: names job {job}", _with(state, named)
 
 
-def _killed(state: State, process: Process) -> Iterator[tuple[str, State]]:
+def _decisions_on_what_is_lost(state: State, number: int, record: Record) -> Iterator[tuple[str, State]]:
+    """Try once more to get the weights, or give them up; a new run may then be asked to train again."""
+    generation = state.runs[number].generation
+    again = Process("person", number, "has the id", generation, job=record.job)
+    yield "person: tries again", _with(state, again)
+    given_up = Process("person", number, "writes", generation, writes="abandoned", current=True)
+    yield "person: gives the lost job up", _with(state, given_up)
+
+
+def killed(state: State, process: Process) -> Iterator[tuple[str, State]]:
     after = become(state, process)
     if process.step == "awaits the answer":
-        post = Post(process.generation, process.run, process.left)
+        post = Post(process.generation, process.run, process.left, process.stranger)
         yield "killed; what it has sent is lost", after
         yield "killed; what it has sent is on its way", after._replace(posts=tuple(sorted((*after.posts, post))))
         return

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from tests.model import run_steps, tick_steps
-from tests.model.person_steps import LETTERS, described, newborn
+from tests.model.person_steps import LETTERS, described, killed, newborns
 from tests.model.state import Process, State
 from tests.model.writing import write_id, write_record
 
@@ -22,9 +22,16 @@ DOES: dict[tuple[str, str], Does] = {
     **{(kind, "has the id"): write_id for kind in ("run", "tick", "person")},
 }
 
+AT_THE_PROVIDER = frozenset({"lists", "submits", "awaits the answer"})
+"""Steps that need no store."""
+
 
 def steps(world: Training, state: State) -> Iterator[tuple[str, State, bool]]:
     for process in dict.fromkeys(state.processes):
+        if state.away and world.rules.run_makes_no_store and process.step not in AT_THE_PROVIDER:
+            for _, after in killed(state, process):
+                yield f"{described(process)}: stops, for this is no store", after, True
+            continue
         for label, after in DOES[process.kind, process.step](world, state, process):
             yield f"{described(process)}: {label}", after, True
     if len(state.processes) < world.processes:
@@ -36,8 +43,9 @@ def _sensor(world: Training, state: State) -> Iterator[tuple[str, State, bool]]:
     for number, run in enumerate(state.runs):
         if not run.marked:
             continue
-        woken = tuple(sorted((*state.processes, newborn(world, state, number))))
-        yield f"sensor: wakes run {LETTERS[number]}", state._replace(processes=woken), True
+        for what, process in newborns(world, state, number):
+            woken = tuple(sorted((*state.processes, process)))
+            yield f"sensor: wakes run {LETTERS[number]}{what}", state._replace(processes=woken), True
         if world.ticks:
             tick = Process("tick", number, "lists", run.generation)
             ticking = tuple(sorted((*state.processes, tick)))

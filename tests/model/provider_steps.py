@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from tests.model.state import NOBODY, SHOWN, Job, Post, Process, Record, State, with_job
+from tests.model.state import SHOWN, Job, Process, Record, State, with_job
 
 if TYPE_CHECKING:
     from tests.model.training import Training
@@ -17,7 +17,9 @@ def steps(world: Training, state: State) -> Steps:
     for post in dict.fromkeys(state.posts):
         waiting = list(state.posts)
         waiting.remove(post)
-        after, number = accept(world, state._replace(posts=tuple(waiting)), post.generation, post.run)
+        after, number = accept(
+            world, state._replace(posts=tuple(waiting)), post.generation, post.run, stranger=post.stranger
+        )
         yield f"provider: accepts job {number} late, nobody hears of it", after, True
     for number, job in enumerate(state.jobs):
         if job.hidden != SHOWN:
@@ -36,21 +38,12 @@ def steps(world: Training, state: State) -> Steps:
         yield "time passes", later, True
 
 
-def accept(world: Training, state: State, generation: int, run: int, *, told: bool = False) -> tuple[State, int]:
+def accept(
+    world: Training, state: State, generation: int, run: int, *, told: bool = False, stranger: bool = False
+) -> tuple[State, int]:
     """Accept a submit: from now on it is paid."""
-    job = Job(generation, run, hidden=world.show if world.trusted else 0, told=told)
+    job = Job(generation, run, hidden=world.show if world.trusted else 0, told=told, stranger=stranger)
     return state._replace(jobs=(*state.jobs, job)), len(state.jobs)
-
-
-def seen_jobs(world: Training, state: State, generation: int) -> list[int]:
-    """What may come first among the jobs that the provider's list shows under the name of a generation."""
-    bound = world.rules.evidence_of_one_generation
-    shown = [
-        number
-        for number, job in enumerate(state.jobs)
-        if job.hidden == SHOWN and (job.generation == generation or not bound)
-    ]
-    return shown or [NOBODY]
 
 
 def _a_moment_later(world: Training, state: State) -> State:
@@ -63,7 +56,7 @@ def _a_moment_later(world: Training, state: State) -> State:
     return state._replace(
         log=tuple(record and _aged_record(record) for record in state.log),
         processes=tuple(sorted(_aged_process(process) for process in state.processes)),
-        posts=tuple(Post(post.generation, post.run, post.left - 1) for post in state.posts),
+        posts=tuple(post._replace(left=post.left - 1) for post in state.posts),
         jobs=tuple(job._replace(hidden=job.hidden - 1) if job.hidden > 0 else job for job in state.jobs),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -84,6 +84,28 @@ def search(world: World[State], limit: int | None = None) -> Finding:
         return Finding(len(states))
     trace = _trace(world, states, parents, stuck)
     return Finding(len(states), "nothing leads to the end any more", trace, states[stuck])
+
+
+@dataclass(frozen=True)
+class Attended(World[State]):
+    """A world in which a person answers, so that nothing may be left for one to do."""
+
+    world: World[State]
+    waits: Callable[[State], bool]
+    """Whether something waits for a person."""
+
+    def first(self) -> State:
+        return self.world.first()
+
+    def steps(self, state: State) -> Iterator[tuple[str, State, bool]]:
+        for label, after, _ in self.world.steps(state):
+            yield label, after, True
+
+    def wrong(self, state: State) -> str | None:
+        return self.world.wrong(state)
+
+    def finished(self, state: State) -> bool:
+        return self.world.finished(state) and not self.waits(state)
 
 
 def reachable(world: World[State]) -> Iterator[State]:

@@ -11,9 +11,18 @@ from typing import NamedTuple
 
 from tuneloop.values.records import NEXT_STATES
 
-ENDS = frozenset(state for state, following in NEXT_STATES.items() if not following)
-FIRST_STATES = frozenset({"claimed", "abandoned"})
-"""What a generation may begin with: a claim, or the fence before a marker that no claim followed."""
+ENDS = frozenset({"collected", "failed", "rejected", "abandoned"})
+"""Ends of a generation. All but the first may turn out to be none, if the provider shows a job after all."""
+REVIVES = ENDS - {"collected"}
+LOST = {"submitted": {"held"}, "trained": {"held", "abandoned"}}
+LEGAL = {
+    state: following | LOST.get(state, set()) | ({"submitted"} if state in REVIVES else set())
+    for state, following in NEXT_STATES.items()
+}
+"""Which state may follow which within one generation."""
+FIRST_STATES = frozenset({"claimed", "submitted", "abandoned"})
+"""What a generation may begin with: a claim, a job that was found by the look before it, or the fence before a
+marker that no claim followed."""
 BAD_ENDS = frozenset({"failed", "rejected"})
 """Ends without a bill."""
 NOBODY = -1
@@ -27,7 +36,7 @@ class Record(NamedTuple):
     run: int = NOBODY
     """Whose claim it is."""
     left: int = 0
-    """Time until a claim may be taken over."""
+    """Time until a claim may be taken over; of a refused one, until its job would be listed after all."""
     job: int = NOBODY
     paid: bool = False
     """Whether an abandoned or failed training counts as paid, since another submit may have been accepted."""
@@ -35,6 +44,10 @@ class Record(NamedTuple):
     """Whether a person has let a second submit through that may have been accepted as well as the first."""
     doubted: bool = False
     """Whether it was held once because nobody could tell what had become of its submit."""
+    claims: int = 0
+    """How often it was claimed without a person."""
+    wished: bool = False
+    """Whether a person has asked for this generation, whatever became of the one before."""
 
 
 class Run(NamedTuple):
@@ -44,6 +57,8 @@ class Run(NamedTuple):
     """As chosen in the run file; 0 for no file."""
     marked: bool = False
     cancelled: bool = False
+    wished: bool = False
+    """Whether it gives a reason to train again."""
 
 
 class Process(NamedTuple):
@@ -54,7 +69,7 @@ class Process(NamedTuple):
     step: str
     generation: int = 0
     writes: str = ""
-    """State of the record that it is about to create."""
+    """State of the record that it is about to create; while it looks, what it writes if it finds nothing."""
     current: bool = False
     """Whether the records are still those on which it decided."""
     left: int = 0
@@ -67,6 +82,10 @@ class Process(NamedTuple):
     """Whether the claim could be taken over when its list was started."""
     only_collects: bool = False
     """Whether its run was cancelled before it began."""
+    stranger: bool = False
+    """Whether its credentials block leads to another account of the same label."""
+    off: int = 0
+    """How far its clock is ahead of the others."""
 
 
 class Job(NamedTuple):
@@ -82,6 +101,12 @@ class Job(NamedTuple):
     """Whether its id was given to a process that was not killed with it."""
     reported: bool = False
     """Whether it was reported as a double payment."""
+    orphan: bool = False
+    """Whether the record that followed it is gone, or said that it had failed before it ran on."""
+    stranger: bool = False
+    """Whether it runs in the other account of the label."""
+    named: bool = True
+    """Whether the list still shows its name."""
 
 
 class Post(NamedTuple):
@@ -90,6 +115,14 @@ class Post(NamedTuple):
     generation: int
     run: int
     left: int
+    stranger: bool = False
+
+
+class Ledger(NamedTuple):
+    """What a store has of the training."""
+
+    log: tuple[Record | None, ...]
+    runs: tuple[Run, ...]
 
 
 class State(NamedTuple):
@@ -104,6 +137,12 @@ class State(NamedTuple):
     posts: tuple[Post, ...] = ()
     fault: str = ""
     """What a process did that is never allowed."""
+    away: Ledger | None = None
+    """What is in the store while another folder, an empty one at first, is in its place."""
+    lost: bool = False
+    """Whether that, or worse, has happened before."""
+    origin: int = NOBODY
+    """Which of two accounts the label leads to, once the store has it."""
 
 
 def become(state: State, before: Process, *after: Process) -> State:
@@ -135,7 +174,7 @@ def illegal_step(log: tuple[Record | None, ...], generation: int, state: str) ->
     """What is wrong with a step, as the real ledger would say; empty where it is legal."""
     before = log[generation - 1]
     if before is not None:
-        legal = state in NEXT_STATES[before.state]
+        legal = state in LEGAL[before.state]
         newer = any(log[generation:])
     else:
         legal = state in FIRST_STATES and all(r is not None and r.state in ENDS for r in log[: generation - 1])

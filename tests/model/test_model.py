@@ -7,11 +7,10 @@ import pytest
 
 from tests.model.rules import NAMES
 from tests.model.search import Finding, World, reachable, search
-from tests.model.state import SHOWN, State, chosen_generation
+from tests.model.state import LEGAL, SHOWN, State, chosen_generation
 from tests.model.training import Training
 from tests.model.whereabouts import is_left_over, is_shown_by_the_status, record_of
-from tests.model.worlds import SMALL, WITHOUT, Missed, lawless
-from tuneloop.values.records import NEXT_STATES
+from tests.model.worlds import ATTENDED_WITHOUT, SMALL, WITHOUT, Missed, attended, lawless
 
 
 def search_any(world: World[Any]) -> Finding:
@@ -32,15 +31,24 @@ def test_each_rule_is_missed_when_it_is_taken_away(missed: Missed) -> None:
 
 
 def test_no_rule_is_idle() -> None:
-    assert {missed.rule for missed in WITHOUT} == set(NAMES)
+    assert {missed.rule for missed in WITHOUT + ATTENDED_WITHOUT} == set(NAMES)
+
+
+@pytest.mark.parametrize("missed", ATTENDED_WITHOUT, ids=lambda missed: f"{missed.rule}, {missed.world}")
+def test_a_person_can_bring_everything_to_an_end(missed: Missed) -> None:
+    finding = search_any(attended(SMALL[missed.world]))
+    assert finding.wrong is None, str(finding)
+    finding = search_any(attended(lawless(missed)))
+    assert finding.wrong == missed.wrong, f"without {missed.rule}: {finding}"
 
 
 def test_every_step_that_the_ledger_allows_is_taken_and_no_other() -> None:
-    worlds = (SMALL["one run"], SMALL["untrusted list and a person"], SMALL["cancelled run"])
+    names = ("untrusted list and a person", "cancelled run", "refused and yet accepted", "weights that are lost")
+    worlds = (SMALL[name] for name in names)
     taken = {pair for world in worlds if isinstance(world, Training) for pair in steps_taken(world)}
-    allowed = {(before, after) for before, following in NEXT_STATES.items() for after in following}
-    # Nobody in the model gives up a job that the provider still trains.
-    unused = {("submitted", "abandoned")}
+    allowed = {(before, after) for before, following in LEGAL.items() for after in following}
+    # Nobody in the model gives up a job before it was held.
+    unused = {("submitted", "abandoned"), ("trained", "abandoned")}
     assert taken == allowed - unused
 
 
@@ -51,7 +59,7 @@ def test_only_the_other_job_of_an_approval_is_left_over_and_it_is_reported_when_
     for state in reachable(world):
         for number, job in enumerate(state.jobs):
             if not job.reported and job.phase != "failed" and is_left_over(state, number):
-                left_over.add((record_of(state, job).state, job.hidden == SHOWN))
+                left_over.add((record_of(state, number).state, job.hidden == SHOWN))
                 assert len(state.jobs) == 2
                 assert chosen_generation(state.log) == 1, "a new run goes on beside it"
                 assert is_shown_by_the_status(state, number) == (job.hidden == SHOWN)
@@ -77,5 +85,5 @@ def claimed_again(state: State, after: State) -> bool:
 
 def test_counterexample_reads_as_numbered_steps() -> None:
     text = str(search_any(lawless(next(missed for missed in WITHOUT if missed.rule == "silence_is_looked_up"))))
-    assert text.startswith("generation 1 was paid 2 times, after 9 steps:\n   1. run A: a process starts\n")
+    assert text.startswith("generation 1 was paid 2 times, after 11 steps:\n   1. run A: a process starts\n")
     assert "sends the last byte, hears nothing and sends again" in text

@@ -12,29 +12,40 @@ status is told of it once the list shows it. As long as neither happens nobody c
 
 from __future__ import annotations
 
-from tests.model.state import NOBODY, SHOWN, Job, Record, State, ended_unpaid
+from tests.model.state import BAD_ENDS, ENDS, NOBODY, SHOWN, Record, State, ended_unpaid
 
 OPEN = frozenset({"claimed", "held"})
 """Records that do not name a job yet, and can still come to."""
+HOME = {
+    "trained": {"collected"},
+    "failed": {"failed"},
+    "gone": {"collected", "held"},
+}
+"""What the record that follows a job may say in the end, by the job's phase."""
 
 
-def record_of(state: State, job: Job) -> Record:
-    """The last record of a job's generation."""
-    return state.log[job.generation - 1] or Record("")
+def is_followed(state: State, number: int) -> bool:
+    """Tell whether a record names a job, and does not say that it came to nothing."""
+    return any(r is not None and r.job == number and r.state not in BAD_ENDS for r in state.log)
+
+
+def record_of(state: State, number: int) -> Record:
+    """The last record that follows a job, or else that of its generation."""
+    followers = [r for r in state.log if r is not None and r.job == number and r.state not in BAD_ENDS]
+    return followers[-1] if followers else state.log[state.jobs[number].generation - 1] or Record("")
 
 
 def is_astray(state: State, number: int) -> bool:
     """Tell whether a job is paid for, and neither followed nor, as far as that can be, known to a person."""
     job = state.jobs[number]
-    record = record_of(state, job)
-    if job.phase == "failed" or job.reported:
+    record = record_of(state, number)
+    if job.phase == "failed" or job.reported or job.orphan or is_followed(state, number):
         return False
-    if record.job == number:
-        return record.state == "failed"
-    if record.state in OPEN:
-        # It is found by its name, as long as something leads to the record.
-        awake = any(process.generation == job.generation for process in state.processes)
-        return not awake and not any(run.marked and run.generation == job.generation for run in state.runs)
+    # It is found by its name, as long as something leads to the record.
+    awake = any(process.generation == job.generation for process in state.processes)
+    awake = awake or any(run.marked and run.generation == job.generation for run in state.runs)
+    if record.state in OPEN | BAD_ENDS and awake:
+        return False
     return not is_given_up(record) and not is_left_over(state, number)
 
 
@@ -45,27 +56,29 @@ def is_given_up(record: Record) -> bool:
 
 def is_left_over(state: State, number: int) -> bool:
     """Tell whether a job is the other one of two, after an approval, and nothing is begun beside it: see above."""
-    record = record_of(state, state.jobs[number])
+    record = record_of(state, number)
     return record.approved and record.job not in {NOBODY, number} and not ended_unpaid(record)
 
 
 def is_home(state: State, number: int, *, trusted: bool) -> bool:
     """Tell whether nothing is left to do about a job, which is more than that it is not astray."""
     job = state.jobs[number]
-    record = record_of(state, job)
+    record = record_of(state, number)
     if job.reported or is_given_up(record):
         return True
     if record.job == number:
-        return record.state == {"trained": "collected", "failed": "failed"}.get(job.phase)
+        return record.state in HOME.get(job.phase, ())
+    if job.phase == "failed" and (job.orphan or record.state in ENDS):
+        return True
     if is_left_over(state, number):
-        seen = job.hidden == SHOWN and job.phase != "failed"
-        return not job.told and (not seen or is_shown_by_the_status(state, number))
+        unseen = job.hidden != SHOWN
+        return job.phase == "failed" or (not job.told and (unseen or is_shown_by_the_status(state, number)))
     return record.state == "held" and not trusted and not job.told and job.hidden != SHOWN
 
 
 def is_shown_by_the_status(state: State, number: int) -> bool:
     """Tell whether `tuneloop status` names a job as followed by nobody."""
     job = state.jobs[number]
-    record = record_of(state, job)
+    record = record_of(state, number)
     followed = record.job == number or (record.job == NOBODY and record.state in OPEN)
     return job.hidden == SHOWN and job.phase != "failed" and not followed

@@ -12,7 +12,7 @@ from tuneloop.clock import Deadline
 from tuneloop.dataset.pack import DatasetArchive
 from tuneloop.emulator import EmulatorControl, Fault, Progress, running_emulator
 from tuneloop.errors import ProviderUnavailable, RateLimited, RequestRefused, UnexpectedAnswer
-from tuneloop.providers import bfl, segmind_inference
+from tuneloop.providers import bfl_inference, segmind_inference
 from tuneloop.providers.bfl import BflProvider
 from tuneloop.providers.provider import Provider
 from tuneloop.providers.segmind import SegmindProvider
@@ -80,7 +80,7 @@ def booth(
     request: pytest.FixtureRequest, tmp_path: Path, archive: DatasetArchive, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Booth]:
     client, recipe, settings, paths = KINDS[request.param]
-    for module in (bfl, segmind_inference):
+    for module in (bfl_inference, segmind_inference):
         monkeypatch.setattr(module, "_POLL_PAUSE_S", 0.01)
     with running_emulator(request.param, tmp_path / "booth", progress=Progress.at_once()) as emulator:
         provider = client(emulator.api_key, base_url=emulator.url)
@@ -139,7 +139,7 @@ def test_picture_that_ends_badly_is_a_refusal_and_not_paid(booth: Booth) -> None
 
 
 def test_picture_that_never_comes_is_given_up_as_accepted(booth: Booth, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (bfl, segmind_inference):
+    for module in (bfl_inference, segmind_inference):
         monkeypatch.setattr(module, "_LONGEST_WAIT_S", 0.1)
     booth.emulator.inject(Fault("refuse", booth.state, "GET", status=429, times=10_000))
     with pytest.raises(ProviderUnavailable, match="was accepted and cannot be fetched") as caught:

@@ -29,10 +29,10 @@ from tuneloop.errors import (
     RequestRefused,
     UnexpectedAnswer,
 )
+from tuneloop.http.answer import Answer
 from tuneloop.providers.bfl import BflProvider
 from tuneloop.providers.bfl_body import finetune_body
 from tuneloop.providers.bfl_errors import error_for
-from tuneloop.transport import Answer
 from tuneloop.values.bfl_recipe import BflFinetuneRecipe
 from tuneloop.values.training import UploadedDataset
 
@@ -85,7 +85,10 @@ def test_body_of_a_large_zip_takes_no_more_memory_than_a_chunk() -> None:
         (429, {"detail": "Too many active tasks"}, RateLimited),
         (500, b"Internal Server Error", ProviderUnavailable),
         (503, b"", ProviderUnavailable),
-        (302, b"", UnexpectedAnswer),
+        (302, b"", RequestRefused),
+        (303, b"", UnexpectedAnswer),
+        (408, b"", UnexpectedAnswer),
+        (413, b"", RequestRefused),
     ],
 )
 def test_every_documented_status_is_the_error_it_means(status: int, body: Any, kind: type[ProviderError]) -> None:

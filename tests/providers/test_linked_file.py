@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
 import threading
 from collections.abc import Iterator
@@ -229,6 +230,24 @@ def test_what_is_not_sure_to_be_one_file_is_not_read_by_range(look: Answer) -> N
         source = file.source("x")
         assert source.etag is None
         assert whole(source) == b"xyz"
+
+
+def test_file_that_comes_packed_is_refused_by_the_name_of_its_packing() -> None:
+    packed = (200, {"Content-Encoding": "gzip"}, gzip.compress(b"weights"))
+    with answering(packed, packed) as file, pytest.raises(UnexpectedAnswer, match="packed as gzip"):
+        whole(file.source("x"))
+    unpacked_on_the_way = (200, {"Content-Encoding": "gzip"}, b"weights")
+    with answering(unpacked_on_the_way, unpacked_on_the_way) as file:
+        assert whole(file.source("x")) == b"weights"
+
+
+@pytest.mark.parametrize("size", ["9" * 5000, "7, 7", "-1", "seven"])
+def test_length_that_is_no_length_is_none(size: str) -> None:
+    with answering((200, {"Content-Length": size, "Connection": "close"}, b"weights")) as file:
+        assert file.source("x").size_bytes is None
+    odd_range = (206, {"ETag": '"a"', "Content-Range": f"bytes 0-0/{size}"}, b"x")
+    with answering(odd_range) as file:
+        assert file.source("x").size_bytes is None
 
 
 @pytest.mark.parametrize("kind", ["whole", "without ETag", "without length"])

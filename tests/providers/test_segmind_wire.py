@@ -15,9 +15,10 @@ from tests.wire.exchanges import Exchange, exchange, exchanges
 from tests.wire.replay import Replay, replaying
 from tuneloop.clock import Deadline
 from tuneloop.errors import ProviderError, ProviderUnavailable, RequestRefused, UnexpectedAnswer
-from tuneloop.providers.segmind import PHASES, SegmindProvider
+from tuneloop.http.answer import Answer
+from tuneloop.providers.segmind import SegmindProvider
 from tuneloop.providers.segmind_errors import error_for
-from tuneloop.transport import Answer
+from tuneloop.providers.segmind_jobs import PHASES
 from tuneloop.values.render_settings import FluxDevRender
 from tuneloop.values.segmind_recipes import FluxLoraAdvanced, FluxLoraRecipe
 from tuneloop.values.training import UploadedDataset
@@ -114,7 +115,7 @@ def test_every_documented_refusal_is_an_error_of_ours_that_says_who_and_what(doc
     answer = Answer("segmind", documented.response.status, {}, documented.response.content(""), (KEY,))
     error = error_for(answer)
     expected: type[ProviderError] = ProviderUnavailable if documented.response.status >= 500 else RequestRefused
-    if documented.response.status in {411, 416}:
+    if documented.response.status == 416:
         expected = UnexpectedAnswer  # storage's own, which we never cause
     assert isinstance(error, expected)
     assert f"provider segmind; status {documented.response.status}" in str(error)

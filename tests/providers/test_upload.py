@@ -20,8 +20,8 @@ from tuneloop.errors import (
     ProviderUnavailable,
     RateLimited,
     RequestRefused,
-    UnexpectedAnswer,
 )
+from tuneloop.http.patience import Patience
 from tuneloop.providers.segmind import SegmindProvider
 from tuneloop.providers.segmind_errors import error_for
 
@@ -61,6 +61,8 @@ class Storage:
     """The API key that came with each PUT."""
     stands_still_s: float = 0.0
     """How long a PUT that succeeds is not read on, once `MIDDLE` bytes of it have come."""
+    head: int = 200
+    """Status of the answer to whoever asks how large the zip is."""
     refuses: int | None = None
     """Status of the answer to whoever asks for an address."""
 
@@ -83,7 +85,7 @@ def running() -> Iterator[Storage]:
             self.answer(storage.refuses or 200, json.dumps({"presigned_url": signed, "s3_url": address}))
 
         def do_HEAD(self) -> None:
-            self.send_response(200)
+            self.send_response(storage.head)
             self.send_header("Content-Length", str(len(storage.bodies[-1])))
             self.end_headers()
 
@@ -169,9 +171,9 @@ def test_refusal_in_the_middle_that_may_pass_is_followed_by_identical_bytes(
         ((403, "AccessDenied"), LinkExpired, 3),
         ((400, "RequestTimeout"), ProviderUnavailable, 3),
         ((400, "EntityTooLarge"), RequestRefused, 1),
-        ((411, "MissingContentLength"), UnexpectedAnswer, 1),
+        ((411, "MissingContentLength"), RequestRefused, 1),
         ((501, "NotImplemented"), ProviderUnavailable, 3),
-        ((307, "TemporaryRedirect"), UnexpectedAnswer, 1),
+        ((307, "TemporaryRedirect"), RequestRefused, 1),
     ],
 )
 def test_refusal_is_told_with_its_reason_and_without_a_secret(
@@ -197,13 +199,19 @@ def test_storage_that_cannot_be_reached_is_named_and_not_the_api_nor_the_address
     assert SECRET not in str(caught.value)
 
 
-def test_line_that_stands_still_for_longer_than_connecting_may_take_is_waited_for(
-    storage: Storage, upload: Callable[[], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(transport, "CONNECT_TIMEOUT_S", 0.2)
+def test_line_that_stands_still_for_longer_than_connecting_may_take_is_waited_for(storage: Storage) -> None:
     storage.stands_still_s = 1.0
-    upload()
+    SegmindProvider(KEY, base_url=storage.url, patience=Patience(connect_s=0.2)).upload(Zip())
     assert len(storage.bodies) == 1
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 500, 501])
+def test_storage_that_does_not_tell_the_size_has_taken_the_zip(
+    storage: Storage, upload: Callable[[], None], status: int
+) -> None:
+    storage.head = status
+    upload()
+    assert storage.addresses == 1
 
 
 def test_key_never_leaves_for_the_storage(storage: Storage, upload: Callable[[], None]) -> None:

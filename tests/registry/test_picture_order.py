@@ -14,25 +14,29 @@ from rich.console import Console
 from deployments.generate_picture import generate_picture
 from tests.conftest import draw_pictures
 from tests.registry.conftest import promotion_of
-from tuneloop.clock import Deadline
+from tuneloop.budget import Budget
+from tuneloop.clock import Deadline, now
 from tuneloop.dataset.pack import DatasetArchive
 from tuneloop.emulator import EmulatorControl, Fault
 from tuneloop.errors import (
     ConfigurationError,
     DatasetError,
+    OverBudget,
     ProviderUnavailable,
     RateLimited,
     RequestRefused,
     TuneloopError,
     UnexpectedAnswer,
 )
+from tuneloop.ledger import Ledger
 from tuneloop.picture_order import carry_out, picture_order
 from tuneloop.providers.segmind import SegmindProvider
 from tuneloop.values.adopted_recipes import AdoptedFluxLora, AdoptedKontextLora
 from tuneloop.values.records import Promotion
 from tuneloop.values.render_settings import ServiceSettings, SlugRender
 from tuneloop.values.segmind_recipes import FluxLoraRecipe
-from tuneloop.values.training import RenderedPicture
+from tuneloop.values.spending import Limits
+from tuneloop.values.training import Account, RenderedPicture
 
 RENDER = "/v1/flux-dev-finetuned"
 
@@ -57,6 +61,11 @@ def asked(emulator: EmulatorControl) -> int:
     return sum(request.method == "POST" and request.path == RENDER for request in emulator.requests())
 
 
+def unlimited(provider: SegmindProvider) -> Callable[[str], tuple[SegmindProvider, Limits]]:
+    """Opens one account by any slug."""
+    return lambda _: (provider, Limits())
+
+
 def names_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
@@ -66,16 +75,16 @@ def paid(emulator: EmulatorControl) -> int:
 
 
 def test_picture_is_told_of_asked_for_once_and_kept(
-    reigning: Promotion, provider: SegmindProvider, emulator: EmulatorControl, folder: Path
+    reigning: Promotion, provider: SegmindProvider, emulator: EmulatorControl, folder: Path, ledger: Ledger
 ) -> None:
     screen = io.StringIO()
 
-    def opened(slug: str) -> SegmindProvider:
+    def opened(slug: str) -> tuple[SegmindProvider, Limits]:
         assert slug == reigning.credentials
-        return provider
+        return provider, Limits()
 
     file = generate_picture(
-        reigning, "a photo of {trigger}", 7, None, None, opened, Console(file=screen, width=500)
+        ledger, reigning, "a photo of {trigger}", 7, None, None, opened, Console(file=screen, width=500)
     )
     assert "Asking segmind.default for a picture by robot no. 1" in screen.getvalue()
     assert "with flux-dev-finetuned, seed 7: 'a photo of ROBOX'. segmind bills it" in screen.getvalue()
@@ -83,17 +92,64 @@ def test_picture_is_told_of_asked_for_once_and_kept(
     with Image.open(file) as picture:
         assert {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp"}[str(picture.format)] == file.suffix
     assert names_in(folder) == [file.name] == [f"robot-0001-seed7{file.suffix}"]
-    assert provider._transport._key_header[1] not in screen.getvalue()
+    assert emulator.api_key not in screen.getvalue()
 
 
 def test_suffix_follows_what_arrives_and_other_suffixes_stay(
     reigning: Promotion, provider: SegmindProvider, folder: Path
 ) -> None:
-    made = carry_out(picture_order(reigning, "x", seed=1, out=folder / "a.webp"), provider)
+    made = carry_out(picture_order(reigning, "x", seed=1, out=folder / "a.webp"), provider, list)
     assert made == folder / f"a{made.suffix}"
     assert made.suffix == ".jpg"
     assert picture_order(reigning, "x", seed=1, out=Path("v1.2")).stem == Path("v1.2")
     assert picture_order(reigning, "x", seed=1, out=folder).stem == folder / "robot-0001-seed1"
+
+
+def test_picture_by_hand_counts_into_the_limit_of_its_account(
+    reigning: Promotion, provider: SegmindProvider, emulator: EmulatorControl, ledger: Ledger
+) -> None:
+    limits = Limits(cents_per_window=5, cents_per_picture=3)
+    screen = io.StringIO()
+    order = (
+        ledger,
+        reigning,
+        "x",
+        None,
+        None,
+        None,
+        lambda _: (provider, limits),
+        Console(file=screen, width=500),
+    )
+    generate_picture(*order)
+    assert "segmind bills it; $0.03." in screen.getvalue()
+    assert Budget(ledger, provider.account, limits).spending(now().date()).cents == 3
+    with pytest.raises(OverBudget, match="1 picture of robot would cost"):
+        generate_picture(*order)
+    assert (asked(emulator), paid(emulator)) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "limits", "said"),
+    [
+        ({}, Limits(cents_per_window=5), "set dollars_per_picture"),
+        ({"account": Account(provider="segmind", label="other")}, Limits(), "are of segmind.default now"),
+    ],
+)
+def test_picture_by_hand_that_cannot_be_counted_is_refused_before_it_is_asked_for(
+    reigning: Promotion,
+    provider: SegmindProvider,
+    emulator: EmulatorControl,
+    ledger: Ledger,
+    changes: dict[str, Account],
+    limits: Limits,
+    said: str,
+) -> None:
+    champion = reigning.model_copy(update=changes)
+    with pytest.raises(ConfigurationError, match=said):
+        generate_picture(
+            ledger, champion, "x", 1, None, None, lambda _: (provider, limits), Console(file=io.StringIO())
+        )
+    assert asked(emulator) == 0
 
 
 class Edits(SegmindProvider):
@@ -108,13 +164,19 @@ class Edits(SegmindProvider):
         return RenderedPicture(data=image, suffix=".png")
 
 
-def test_model_that_edits_is_given_the_picture(emulator: EmulatorControl, tmp_path: Path) -> None:
+def test_model_that_edits_is_given_the_picture(emulator: EmulatorControl, tmp_path: Path, ledger: Ledger) -> None:
     image = draw_pictures(tmp_path / "inputs", 1) / "0.png"
     screen, account = io.StringIO(), Edits(emulator.api_key, base_url=emulator.url)
     made = generate_picture(
-        editing(promotion_of("a", "robot", 1)), "make {trigger} red", 4, None, image, lambda _: account,
+        ledger,
+        editing(promotion_of("a", "robot", 1)),
+        "make {trigger} red",
+        4,
+        None,
+        image,
+        unlimited(account),
         Console(file=screen),
-    )  # fmt: skip
+    )
     assert made.read_bytes() == image.read_bytes()
     assert "for an edit of the picture by robot no. 1" in " ".join(screen.getvalue().split())
 
@@ -127,20 +189,20 @@ class Stopped(SegmindProvider):
 
 
 def test_control_c_while_it_renders_is_told_what_it_does_not_stop(
-    reigning: Promotion, emulator: EmulatorControl, folder: Path
+    reigning: Promotion, emulator: EmulatorControl, folder: Path, ledger: Ledger
 ) -> None:
     screen, account = io.StringIO(), Stopped(emulator.api_key, base_url=emulator.url)
     with pytest.raises(KeyboardInterrupt):
-        generate_picture(reigning, "x", 1, None, None, lambda _: account, Console(file=screen, width=200))
+        generate_picture(ledger, reigning, "x", 1, None, None, unlimited(account), Console(file=screen, width=200))
     asking, stopped = screen.getvalue().splitlines()
     assert asking.startswith("Asking segmind.default")
     assert stopped.startswith("Stopped. The picture may be rendered and billed all the same")
     assert names_in(folder) == []
 
 
-def test_seed_at_random_is_told(reigning: Promotion, provider: SegmindProvider) -> None:
+def test_seed_at_random_is_told(reigning: Promotion, provider: SegmindProvider, ledger: Ledger) -> None:
     first, second = (
-        generate_picture(reigning, "x", None, None, None, lambda _: provider, Console(file=io.StringIO()))
+        generate_picture(ledger, reigning, "x", None, None, None, unlimited(provider), Console(file=io.StringIO()))
         for _ in range(2)
     )
     assert first != second
@@ -159,7 +221,7 @@ def test_odd_answer_is_told_and_nothing_is_asked_again(
 ) -> None:
     emulator.inject(Fault("fail_after_effect", RENDER, "POST", status=status))
     with pytest.raises(kind, match="may have been rendered and billed; it is not asked for again unless you do"):
-        carry_out(picture_order(reigning, "x", seed=1), provider)
+        carry_out(picture_order(reigning, "x", seed=1), provider, list)
     assert (asked(emulator), paid(emulator)) == (1, 1)
     assert names_in(folder) == []
 
@@ -169,7 +231,7 @@ def test_lost_answer_is_told_and_nothing_is_asked_again(
 ) -> None:
     emulator.inject(Fault("cut_after_effect", RENDER, "POST"))
     with pytest.raises(ProviderUnavailable, match="may have been rendered and billed"):
-        carry_out(picture_order(reigning, "x", seed=1), provider)
+        carry_out(picture_order(reigning, "x", seed=1), provider, list)
     assert (asked(emulator), paid(emulator)) == (1, 1)
     assert names_in(folder) == []
 
@@ -184,7 +246,7 @@ def test_refusal_is_no_bill_and_says_so_by_saying_nothing_of_one(
 ) -> None:
     emulator.inject(Fault("refuse", RENDER, "POST", status=status))
     with pytest.raises(kind) as caught:
-        carry_out(picture_order(reigning, "x", seed=1), provider)
+        carry_out(picture_order(reigning, "x", seed=1), provider, list)
     assert "billed" not in str(caught.value)
     assert (asked(emulator), paid(emulator)) == (1, 0)
 
@@ -244,7 +306,7 @@ def test_folder_that_cannot_be_written_is_found_before_anything_is_paid(
 ) -> None:
     order = picture_order(reigning, "x", seed=1, out=folder / "missing" / "a")
     with pytest.raises(ConfigurationError, match="missing cannot be written"):
-        carry_out(order, provider)
+        carry_out(order, provider, list)
     assert asked(emulator) == 0
 
 
@@ -253,7 +315,7 @@ def test_file_that_is_made_meanwhile_stays_and_so_does_the_paid_picture(
 ) -> None:
     order = picture_order(reigning, "x", seed=1, out=folder / "a")
     (folder / "a.jpg").write_bytes(b"precious")
-    made = carry_out(order, provider)
+    made = carry_out(order, provider, list)
     assert (folder / "a.jpg").read_bytes() == b"precious"
     assert made.parent == folder
     assert names_in(folder) == sorted(["a.jpg", made.name])

@@ -9,11 +9,12 @@ from tuneloop.dataset.pack import DatasetArchive
 from tuneloop.doubt import record_id
 from tuneloop.ledger import Ledger
 from tuneloop.providers.segmind import SegmindProvider
+from tuneloop.tick import Tick
 from tuneloop.training_state import read_training
 from tuneloop.values.records import Claimed, RunFile
 from tuneloop.values.segmind_recipes import FluxLoraRecipe
 from tuneloop.values.training import job_name
-from tuneloop.watching import Tick, look_at_all
+from tuneloop.watching import look_at_all
 
 PutInFlight = Callable[[int], list[RunFile]]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -11,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.sensor.aging import age_marker
 from tests.sensor.conftest import PutInFlight, look, moved
 from tests.wire.exchanges import exchange
 from tests.wire.replay import replaying
@@ -18,27 +17,20 @@ from tuneloop.cadence import is_due
 from tuneloop.clock import now
 from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.ledger import Ledger
+from tuneloop.looking import told_odd_word, told_overdue
 from tuneloop.providers.segmind import SegmindProvider
 from tuneloop.storage.local_directory import LocalDirectory
 from tuneloop.training_state import read_training
 from tuneloop.values.adopted_recipes import ADOPTED
 from tuneloop.values.cadence import Cadence
 from tuneloop.values.records import RunFile, Submitted
-from tuneloop.watching import look_at_all, told_overdue
+from tuneloop.watching import look_at_all
 
 LIST = "/finetune/request/list"
 
 
 def lists(emulator: EmulatorControl) -> int:
     return sum(request.path == LIST for request in emulator.requests())
-
-
-def age(ledger: Ledger, run: RunFile, by: timedelta) -> None:
-    """Let a marker look as if it had been left long ago."""
-    (marker,) = [marker for marker in ledger.markers() if marker.flow_run == run.flow_run]
-    assert isinstance(ledger.store, LocalDirectory)
-    moment = time.time() - by.total_seconds()
-    os.utime(ledger.store.uri.removeprefix("file://") + f"/{marker.name}", (moment, moment))
 
 
 @pytest.mark.parametrize("count", [1, 30])
@@ -115,7 +107,7 @@ def test_old_training_is_asked_about_less_often_than_a_young_one(
         return lists(emulator) - before
 
     assert look_of(timedelta(seconds=61)) == 1
-    age(ledger, run, timedelta(hours=8))
+    age_marker(ledger, run, timedelta(hours=8))
     assert look_of(timedelta(seconds=601)) == 1
     # Ten looks of a second each: a pause of ten minutes ends at most in one of them.
     assert sum(look_of(timedelta(seconds=1)) for _ in range(10)) <= 1
@@ -126,7 +118,7 @@ def test_overdue_training_is_told_once(
 ) -> None:
     emulator.progress(Progress.after_seconds(1e9))
     first, _second = put_in_flight(2)
-    age(ledger, first, timedelta(hours=25))
+    age_marker(ledger, first, timedelta(hours=25))
     for _ in range(2):
         # Told again until somebody has: a tick may die before it tells.
         tick = look(ledger, provider)
@@ -147,12 +139,21 @@ def test_unreadable_run_file_keeps_no_other_run_asleep(
     assert runs[0].flow_run in " ".join(tick.problems)
 
 
+def test_run_that_has_marked_and_not_claimed_is_only_looked_after(
+    ledger: Ledger, provider: SegmindProvider, run: RunFile
+) -> None:
+    ledger.mark(ledger.remember_run(run))
+    tick = look(ledger, provider)
+    assert [story.run.flow_run for story in tick.submitting] == [run.flow_run]
+    assert tick.stories == []
+
+
 def test_no_recipe_is_overdue_sooner_than_ticks_look_for() -> None:
     for recipe in ADOPTED.values():
         assert recipe.cadence.overdue_s >= Cadence().overdue_s
 
 
-def test_fifty_invented_status_words_count_as_running_and_are_each_logged_once(
+def test_fifty_invented_status_words_count_as_running_and_are_each_told_once(
     put_in_flight: PutInFlight, ledger: Ledger, emulator: EmulatorControl
 ) -> None:
     emulator.progress(Progress.after_seconds(3600))
@@ -171,13 +172,15 @@ def test_fifty_invented_status_words_count_as_running_and_are_each_logged_once(
             }
         )
     answer = replace(documented, response=replace(documented.response, body=jobs))
-    notes = []
+    told = []
     for _ in range(2):
         with replaying(answer) as replay:
             tick = look(ledger, SegmindProvider("SG_0123456789abcdef", base_url=replay.url))
-        notes += [note for note in tick.notes if "unknown status" in note]
+        told += [problem for problem in tick.problems if "unknown status" in problem]
         assert moved(tick) == []
-    assert len(notes) == 50
+        for odd in tick.odd_words:
+            told_odd_word(ledger, odd)
+    assert len(told) == 50
     emulator.progress(Progress.at_once())
     after = look(ledger, SegmindProvider(emulator.api_key, base_url=emulator.url))
     assert len(after.changes) == 50

@@ -16,6 +16,11 @@ from tuneloop.sources.opening import opened
 from tuneloop.sources.public_zip import check_address, check_still_there
 
 
+@pytest.fixture(autouse=True)
+def _own_network_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TUNELOOP_ALLOW_PRIVATE_ADDRESSES", "true")
+
+
 @pytest.fixture
 def shelf() -> Shelf:
     return Shelf()
@@ -126,6 +131,7 @@ def test_address_with_a_secret_is_refused_without_showing_it(address: str) -> No
     with pytest.raises(DatasetError, match="holds a secret") as caught:
         check_address(address)
     assert "hunter2" not in str(caught.value)
+    assert "Prefect keeps a run's parameters" in str(caught.value)
 
 
 def test_address_that_cannot_be_read_is_an_error_of_ours() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,6 +38,10 @@ class Orders:
     """Which failure meets the next request of which kind (`PUT`, `GET`, `POST`, …); each happens once."""
     before: Callable[[str, str], None] | None = None
     """Called with method and path before a request is handed on."""
+    access_key: str | None = None
+    """Requests with another access key are refused, where there is one."""
+    ahead_s: float = 0
+    """How far the clock of the server is ahead of the real one."""
     seen: list[str] = field(default_factory=list)
     """Method and path of every request, in order."""
 
@@ -78,12 +83,20 @@ class _Forwarding(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         """Stay silent."""
 
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """What stands in the header `Date`."""
+        return super().date_time_string((timestamp or time.time()) + self.orders.ahead_s)
+
     def forward(self) -> None:
         """Hand on one request, or fail as ordered."""
         self.orders.seen.append(f"{self.command} {self.path}")
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if self.orders.before:
             self.orders.before(self.command, self.path)
+        wanted = self.orders.access_key
+        if wanted and f"{wanted}/" not in self.headers.get("Authorization", "") + unquote(self.path):
+            self._answer(403, [], b"<Error><Code>InvalidAccessKeyId</Code></Error>")
+            return
         failure = self.orders.failure_of(self.command)
         self.close_connection = failure is not None
         if failure == "lose the request":

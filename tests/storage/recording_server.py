@@ -38,6 +38,7 @@ def recording() -> Iterator[Recording]:
                 self.end_headers()
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
             self.send_response(200)
+            self.send_header("ETag", '"yes"')
             self.send_header("Content-Length", "0")
             self.end_headers()
 

@@ -13,6 +13,7 @@ from deployments.webhooks.patience import Patience
 from tests.ledger.test_submission import old_claim
 from tests.webhooks.conftest import only_segmind
 from tests.webhooks.world import QUICK, Receiver, World, eventually, receiving, truth
+from tuneloop.account_marks import AccountMarks
 from tuneloop.clock import Deadline, now
 from tuneloop.emulator import Fault, Progress
 from tuneloop.hints.hint import SAME_CALL
@@ -204,19 +205,42 @@ def test_run_is_woken_later_where_the_prefect_server_does_not_answer(world: Worl
     assert world.states(run)[-1] == "trained"
 
 
-def test_provider_that_is_asked_too_often_is_left_alone_by_everybody(world: World) -> None:
+def test_hints_leave_a_provider_alone_that_asks_for_it_and_the_sensor_goes_on(world: World) -> None:
     run, job_id = world.submitted()
-    world.emulator.inject(Fault("refuse", "/", "GET", status=429, times=100))
+    world.emulator.inject(Fault("refuse", "/", "GET", status=429, times=1))
+    before = len(world.emulator.requests())
     with receiving(world) as receiver:
         receiver.post(truth(world, job_id, GOOD[world.name]))
-        eventually("the account is paused", lambda: world.ledger.paused_until(run.account.slug, now()))
+        eventually("it was looked at", lambda: world.opened == 1 and len(world.emulator.requests()) > before)
         asked = len(world.emulator.requests())
         for number in range(5):
             receiver.post(truth(world, f"job-{number}", GOOD[world.name]))
         eventually("all have been followed", lambda: len(world.hints()) == 6)
     assert len(world.emulator.requests()) == asked
-    look_at_all(world.ledger, lambda _: world.provider)
-    assert len(world.emulator.requests()) == asked
+    end(world, job_id, "trained")
+    assert look_at_all(world.ledger, lambda _: world.provider).changes
+    assert world.states(run)[-1] == "trained"
+
+
+def test_hints_wait_while_the_sensor_leaves_an_account_alone(world: World) -> None:
+    run, job_id = world.submitted()
+    AccountMarks(world.ledger, run.account.slug).pause(now(), 3600)
+    before = len(world.emulator.requests())
+    with receiving(world, replace(QUICK, unknown_s=0)) as receiver:
+        receiver.post(truth(world, job_id, GOOD[world.name]))
+    assert len(world.emulator.requests()) == before
+
+
+def test_flood_of_calls_asks_the_provider_so_many_times_a_minute_and_no_more(world: World) -> None:
+    for _ in range(3):
+        world.submitted()
+    before = len(world.emulator.requests())
+    with receiving(world, replace(QUICK, questions_per_minute=10)) as receiver:
+        for number in range(60):
+            receiver.post(truth(world, f"job-{number}", GOOD[world.name]))
+        eventually("all are kept", lambda: len(world.hints()) == 60)
+    # A question that is under way in another thread may take a page more than was counted for it.
+    assert 0 < len(world.emulator.requests()) - before <= 10 + 3
 
 
 def test_equal_bodies_are_taken_for_one_call_only_while_the_first_is_followed() -> None:

@@ -12,7 +12,7 @@ from tests.webhooks.world import PATH, Receiver, World, eventually, receiving, t
 from tuneloop.clock import now
 from tuneloop.emulator import Progress
 from tuneloop.hints.hint import read_hint
-from tuneloop.hints.keeping import finish_hint, keep_hint, open_hints
+from tuneloop.hints.keeping import KEPT_FOR, finish_hint, keep_hint, open_hints
 
 
 def test_call_that_was_answered_before_a_kill_is_taken_up_at_the_next_start(world: World) -> None:
@@ -64,3 +64,16 @@ def test_hint_that_cannot_be_read_keeps_no_other_from_being_taken_up(world: Worl
     world.ledger.store.create(f"{hint.stem[:-4]}0000.json", b"{}")
     with receiving(world):
         eventually("the end is recorded", lambda: world.states(run)[-1] == "trained")
+
+
+def test_old_hints_are_deleted_and_young_and_strange_files_stay(world: World) -> None:
+    day = now() - KEPT_FOR
+    old, young = f"{day - timedelta(days=1):%Y-%m-%d}", f"{day + timedelta(days=1):%Y-%m-%d}"
+    folder = f"hints/{world.account.account.slug}"
+    stay = [f"{folder}/{young}/a.json", f"{folder}/notes", f"{folder}/{now():%Y-%m-%d}/stray"]
+    for name in [*stay, f"{folder}/{old}/a.json", f"{folder}/{old}/a.done"]:
+        world.ledger.store.create(name, b"{}")
+    with receiving(world) as receiver:
+        eventually("the old ones are gone", lambda: world.hints("") == sorted(stay))
+        # What is taken up at the start was not disturbed by a name that is none of ours.
+        assert receiver.post({}) == 200

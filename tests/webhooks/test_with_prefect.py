@@ -23,6 +23,7 @@ from rich.console import Console
 from blocks.bfl_credentials import BflCredentials
 from blocks.segmind_credentials import SegmindCredentials
 from deployments.demo.processes import answers, clean_environment, free_port
+from deployments.stores import init_store
 from deployments.webhooks.accounts import hook_accounts
 from deployments.webhooks.show import show_addresses
 from tests.webhooks.conftest import only_segmind
@@ -53,7 +54,7 @@ def addresses(page: str) -> list[str]:
 def save_segmind(name: str, world: World | None = None) -> str:
     url = world.emulator.url if world else "http://127.0.0.1:9"
     key = world.emulator.api_key if world else "SG_0123456789"
-    SegmindCredentials(api_key=SecretStr(key), base_url=url).save(name, overwrite=True)
+    SegmindCredentials(api_key=SecretStr(key), base_url=url, account="default").save(name, overwrite=True)
     return f"segmind-credentials/{name}"
 
 
@@ -81,7 +82,7 @@ def test_bfl_is_told_by_the_block_and_its_secret_is_asked_for() -> None:
     assert "webhook_secret" in page
     block = BflCredentials.load("studio")
     assert isinstance(block, BflCredentials)
-    block.webhook_url, block.webhook_secret = address, SecretStr("a long random word")
+    block.webhook_url, block.webhook_secret = SecretStr(address), SecretStr("a long random word")
     block.save("studio", overwrite=True)
     (account,) = hook_accounts(["bfl-credentials/studio"])
     assert (account.secret, account.told, account.account.slug) == (
@@ -89,6 +90,10 @@ def test_bfl_is_told_by_the_block_and_its_secret_is_asked_for() -> None:
         address,
         "bfl.studio-us1",
     )
+    path = address.rpartition("/")[2]
+    with get_client(sync_client=True) as client:
+        kept = client.read_block_documents_by_type("bfl-credentials", include_secrets=False)
+    assert not any(path in document.model_dump_json() for document in kept)
     page = shown("bfl-credentials/studio")
     assert "tells BFL this address" in page
     assert "a long random word" not in page + repr(account)
@@ -129,6 +134,7 @@ def test_command_wakes_the_run_whose_training_has_ended_and_logs_no_path(world: 
     gone, gone_id = world.submitted()
     folder = unquote(urlsplit(world.ledger.store.uri).path)
     LocalFileSystem(basepath=folder).save("webhooks", overwrite=True)
+    init_store("local-file-system/webhooks")
     slug, port = save_segmind("default", world), free_port()
     (account,) = hook_accounts([slug])
     assert state_of(sleeper) == "Suspended"
@@ -159,6 +165,8 @@ def test_command_wakes_the_run_whose_training_has_ended_and_logs_no_path(world: 
 
 def failed_start(store: Path, *credentials: str) -> str:
     LocalFileSystem(basepath=str(store)).save("start", overwrite=True)
+    if store.is_dir():
+        init_store("local-file-system/start")
     command = [sys.executable, "-c", SERVE.format(["local-file-system/start"], list(credentials), 0)]
     environment = clean_environment({"PREFECT_API_URL": PREFECT_API_URL.value() or ""})
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)

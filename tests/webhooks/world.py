@@ -16,6 +16,7 @@ import requests
 import uvicorn
 
 from deployments.webhooks.accounts import HookAccount
+from deployments.webhooks.connections import Caller, receiver_config
 from deployments.webhooks.patience import Patience
 from deployments.webhooks.server import Installation, webhook_app
 from tests.contract.rig import CLIENTS
@@ -25,18 +26,25 @@ from tuneloop.emulator import EmulatorControl
 from tuneloop.ledger import Ledger
 from tuneloop.providers.provider import Provider
 from tuneloop.submission import Order, submit_training
+from tuneloop.tick import Tick
 from tuneloop.training_state import read_training
 from tuneloop.values.plan import EvaluationPlan
 from tuneloop.values.recipe_fields import RecipeFields
 from tuneloop.values.records import RunFile
 from tuneloop.values.spending import Limits
 from tuneloop.values.training import TrainingIdentity
-from tuneloop.watching import Tick
 
 PATH = "the-path-that-nobody-can-guess"
 SECRET = "the-secret-of-the-block"
 STORE = "local-file-system/test"
-QUICK = Patience(first_pause_s=0.05, longest_pause_s=0.2, moving_s=0.4, unknown_s=0.4, look_every_s=0.1)
+QUICK = Patience(
+    first_pause_s=0.05,
+    longest_pause_s=0.2,
+    moving_s=0.4,
+    unknown_s=0.4,
+    look_every_s=0.1,
+    questions_per_minute=100_000,
+)
 """For tests that wait until every hint is done with."""
 _DEADLINE_S = 20.0
 
@@ -169,10 +177,12 @@ class Receiver:
 
 
 @contextmanager
-def receiving(world: World, patience: Patience | None = QUICK) -> Iterator[Receiver]:
+def receiving(
+    world: World, patience: Patience | None = QUICK, caller: type[Caller] = Caller
+) -> Iterator[Receiver]:
     """Run a receiver in a thread while the block lasts."""
     app = webhook_app(world.installation(), patience)
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
+    server = uvicorn.Server(receiver_config(app, "127.0.0.1", 0, caller))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)

@@ -13,7 +13,8 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tuneloop.dataset.captions import LARGEST_CAPTION_BYTES, text_of
-from tuneloop.values.findings import Finding, error, printable, warning
+from tuneloop.values.findings import Finding, error, warning
+from tuneloop.values.shown_text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -47,7 +47,8 @@ def store_pictures(
 ) -> None:
     """Put a dataset's pictures, its captions and at last its manifest into the store.
 
-    What the store holds already is left alone. The manifest comes last: where it is, everything is.
+    What the store holds already is left alone. The manifest comes last: where it is, everything was. Each picture
+    is asked for by its name all the same, so that one that is gone is put back; a list would be of every dataset.
 
     Args:
         scanned: The dataset and its files.
@@ -59,17 +60,11 @@ def store_pictures(
         RecordUnreadable: The store holds something else under a picture's or caption's name.
     """
     _store_files(scanned.files, store, on_progress)
-    kept = set(store.names("captions/"))
-    captions = {item.caption for item in scanned.manifest.items if item.caption is not None}
-    named = {caption_name(caption): caption.encode() for caption in sorted(captions)}
-    missing = [name for name in named if name not in kept]
-    with ThreadPoolExecutor(_STORED_AT_A_TIME, "captions") as pool:
-        try:
-            list(pool.map(lambda name: create_or_find(store, name, named[name]), missing))
-        finally:
-            pool.shutdown(cancel_futures=True)
     # A manifest that is there may name other files and another folder. It is the same dataset all the same.
-    store.create(manifest_name(scanned.manifest.digest), canonical_json(scanned.manifest.model_dump(mode="json")))
+    name = manifest_name(scanned.manifest.digest)
+    if not store.exists(name):
+        _store_captions(scanned.manifest, store)
+        store.create(name, canonical_json(scanned.manifest.model_dump(mode="json")))
 
 
 def load_manifest(digest: Sha256, store: Store) -> DatasetManifest:
@@ -121,10 +116,9 @@ def _store_files(
     files: Mapping[Sha256, Path], store: Store, on_progress: Callable[[int, int], None] | None
 ) -> None:
     """Store those pictures that the store does not hold yet, a few at a time."""
-    kept = set(store.names("pictures/"))
 
     def keep(sha256: Sha256) -> None:
-        if picture_name(sha256) not in kept:
+        if not store.exists(picture_name(sha256)):
             create_or_find(store, picture_name(sha256), read_unchanged(files[sha256], sha256))
 
     with ThreadPoolExecutor(_STORED_AT_A_TIME, "pictures") as pool:
@@ -134,4 +128,14 @@ def _store_files(
                     on_progress(done, len(files))
         finally:
             # After an error, nothing more is started: a dataset that cannot be stored may be large.
+            pool.shutdown(cancel_futures=True)
+
+
+def _store_captions(manifest: DatasetManifest, store: Store) -> None:
+    captions = {item.caption for item in manifest.items if item.caption is not None}
+    named = {caption_name(caption): caption.encode() for caption in sorted(captions)}
+    with ThreadPoolExecutor(_STORED_AT_A_TIME, "captions") as pool:
+        try:
+            list(pool.map(lambda name: create_or_find(store, name, named[name]), named))
+        finally:
             pool.shutdown(cancel_futures=True)

@@ -1,7 +1,8 @@
 """What was asked of a provider that bills pictures: written before each POST, so that a lost answer is counted.
 
 An ask without a picture and without a refusal has an unknown end: the provider may have billed it, or somebody
-waits for it just now.
+waits for it just now. A definite refusal closes an ask by a second name, created once; where a process dies before
+that, the ask stays open, which is never too few. So what one image costs has a bound, over all runs together.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from uuid import uuid4
 
 from tuneloop.storage.store import Store
 
-_ASK = re.compile(r"(?P<stem>[0-9a-f]{32})-(?P<number>\d{4})(?P<what>\.refused|\.reserved|)")
+MOST_ASKS = 3
+"""How often one image is asked for in its life, by all runs together, refusals left out. Each may be billed."""
+_ASK = re.compile(r"(?P<stem>[0-9a-f]{32})-(?P<number>\d{4,})(?P<what>\.refused|\.reserved|)")
 
 
 class Asked:
@@ -36,11 +39,13 @@ class Asked:
         self._reserved: Counter[str] = Counter()
         for name in self._store.names(self._folder):
             if match := _ASK.fullmatch(name[len(self._folder) :]):
-                stem = match["stem"]
-                if match["what"] == ".reserved":
-                    self._reserved[stem] = max(self._reserved[stem], int(match["number"]))
-                else:
-                    (self._refused if match["what"] else self._asks)[stem] += 1
+                stem, number = match["stem"], int(match["number"])
+                if match["what"] == ".refused":
+                    self._refused[stem] += 1
+                    continue
+                # The highest number, not how many there are: one that was deleted was paid all the same.
+                latest = self._reserved if match["what"] else self._asks
+                latest[stem] = max(latest[stem], number)
 
     def open(self, stem: str) -> int:
         """How often a picture was asked for, refusals left out."""
@@ -50,12 +55,19 @@ class Asked:
         """How often a picture was asked for beyond the one time that has to be, refusals left out."""
         return max(0, self.open(stem) - 1)
 
+    def given_up(self, stem: str) -> bool:
+        """Whether an image was asked for as often as it may be."""
+        return self.open(stem) >= MOST_ASKS
+
     def ask(self, stem: str) -> str | None:
         """Write down that a picture is asked for now.
 
         Returns:
-            The name of this ask, None where another run asks for the same picture at this very moment.
+            The name of this ask, None where another run asks for the same picture at this very moment, or where
+            it must not be asked for any more.
         """
+        if self.given_up(stem):
+            return None
         self._asks[stem] += 1
         name = f"{self._folder}{stem}-{self._asks[stem]:04d}"
         return name if self._store.create(name, uuid4().hex.encode()) else None

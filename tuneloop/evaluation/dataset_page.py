@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from tuneloop.dataset.keep import picture_name
@@ -10,7 +9,8 @@ from tuneloop.errors import NotInStore
 from tuneloop.evaluation.thumbnail import thumbnail_address
 from tuneloop.storage.store import Store
 from tuneloop.values.dataset import DatasetDifference, DatasetItem, DatasetManifest
-from tuneloop.values.findings import Finding, condensed, errors_in, printable, warnings_in
+from tuneloop.values.findings import Finding, condensed, errors_in, warnings_in
+from tuneloop.values.shown_text import in_markdown
 
 _PICTURES_SHOWN = 48
 _COLUMNS = 4
@@ -24,7 +24,6 @@ _TEXT_CHARACTERS = 200
 _FINDINGS_SHOWN = 14
 _OF_EACH_CHECK = 6
 _NAMES_SHOWN = 12
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#|~!])")
 
 
 def write_dataset_page(
@@ -172,8 +171,4 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _text(text: str, most: int = _TEXT_CHARACTERS) -> str:
-    """Spell any text so that it is shown as it is, within one table cell."""
-    shown = printable(" ".join(text.split()))
-    if len(shown) > most:
-        shown = shown[: most - 1] + "…"
-    return _MARKDOWN.sub(r"\\\1", shown).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return in_markdown(text, most)

@@ -16,7 +16,7 @@ from tuneloop.errors import (
     RateLimited,
     RequestRefused,
 )
-from tuneloop.evaluation.asked import Asked
+from tuneloop.evaluation.asked import MOST_ASKS, Asked
 from tuneloop.evaluation.blank import blank_reason
 from tuneloop.providers.provider import Provider
 from tuneloop.storage.store import Store
@@ -27,6 +27,8 @@ from tuneloop.values.render_settings import ServiceSettings
 from tuneloop.values.training import RenderedPicture
 
 _ACCOUNT_PROBLEMS = (CredentialsRefused, OutOfCredits, NotAtProvider)
+_UNANSWERED_IN_A_ROW = 2
+"""After so many a run stops, and a later one goes on: what passes by itself is not asked for again at once."""
 _RATE_LIMIT_PAUSES = 10
 _LONGEST_PAUSE_S = 60.0
 
@@ -58,7 +60,8 @@ def render(
 ) -> Evaluation:
     """Render every picture of a plan that is not in the store yet, and look at all of them.
 
-    Two runs that render the same at the same time share the work: only the last picture may be paid by both.
+    Two runs that render the same at the same time share the work: only the last picture may be paid by both. An
+    image that was asked for three times without an answer, by all runs together, is a finding.
 
     Args:
         store: Where pictures live, one per model, prompt, seed and settings.
@@ -75,26 +78,52 @@ def render(
     asked = Asked(store, subject.job)
     wishes = list(_wishes(plan, subject))
     refusals: dict[str, str] = {}
+    lost: list[ProviderUnavailable] = []
     while missing := [wish for wish in _missing(store, subject, wishes, asked) if wish.stem not in refusals]:
+        if len(lost) >= _UNANSWERED_IN_A_ROW:
+            raise lost[-1]
         wish = missing[0]
         try:
             _afford(asked, missing, reserve)
             picture = _ask(store, provider, subject, wish, asked, reserve)
-        except _ACCOUNT_PROBLEMS:
+        except (*_ACCOUNT_PROBLEMS, RateLimited):
             raise
+        except ProviderUnavailable as error:
+            lost.append(error)
+            continue
         except RequestRefused as error:
             refusals[wish.stem] = f"refused by the provider: {error.reason}"
         else:
             if picture is not None:
                 store.create(f"{_folder(subject)}{wish.stem}{picture.suffix}", picture.data)
+        lost.clear()
         if on_progress is not None:
             on_progress(len(wishes) - len(missing) + 1, len(wishes))
-    pictures = rendered_before(store, subject, plan).pictures
-    judged = tuple(
-        _looked_at(store, picture, refusals.get(wish.stem)) for picture, wish in zip(pictures, wishes, strict=True)
+    return _evaluation(store, subject, plan, asked, refusals)
+
+
+def _evaluation(
+    store: Store, subject: Subject, plan: EvaluationPlan, asked: Asked, refusals: dict[str, str]
+) -> Evaluation:
+    """Look at every picture; say of those that are not there why."""
+    pictures, unanswered = [], 0
+    wishes = list(_wishes(plan, subject))
+    for picture, wish in zip(rendered_before(store, subject, plan).pictures, wishes, strict=True):
+        given_up = picture.name is None and asked.given_up(wish.stem)
+        unanswered += given_up
+        why = f"asked {MOST_ASKS} times, no answer" if given_up else refusals.get(wish.stem)
+        pictures.append(_looked_at(store, picture, why))
+    return Evaluation(
+        job=subject.job,
+        pictures=tuple(pictures),
+        asked_again=sum(asked.unclear(wish.stem) for wish in wishes),
+        unanswered=unanswered,
     )
-    asked_again = sum(asked.unclear(wish.stem) for wish in wishes)
-    return Evaluation(job=subject.job, pictures=judged, asked_again=asked_again)
+
+
+def count_missing(store: Store, subject: Subject, plan: EvaluationPlan) -> int:
+    """How many images of a plan the store does not have. Nothing is asked for, and the job's id is not needed."""
+    return len({wish.stem for wish in _wishes(plan, subject)} - _present(store, subject).keys())
 
 
 def rendered_before(store: Store, subject: Subject, plan: EvaluationPlan, absent: str | None = None) -> Evaluation:
@@ -168,10 +197,11 @@ def _present(store: Store, subject: Subject) -> dict[str, str]:
 
 
 def _missing(store: Store, subject: Subject, wishes: list[_Wish], asked: Asked) -> list[_Wish]:
-    """The pictures that are not there by now; last those that another run may be waiting for just now."""
+    """The pictures that are to be asked for; last those that another run may be waiting for just now."""
     asked.look()
     present = _present(store, subject)
-    return sorted((wish for wish in wishes if wish.stem not in present), key=lambda wish: asked.open(wish.stem))
+    missing = [wish for wish in wishes if wish.stem not in present and not asked.given_up(wish.stem)]
+    return sorted(missing, key=lambda wish: asked.open(wish.stem))
 
 
 def _looked_at(store: Store, picture: JudgedPicture, refusal: str | None) -> JudgedPicture:
@@ -194,13 +224,13 @@ def _ask(
     asked: Asked,
     reserve: Callable[[int], bool] | None,
 ) -> RenderedPicture | None:
-    """Ask for one picture. A lost answer is asked for once more, a full queue is waited for.
+    """Ask for one picture. A full queue is waited for.
 
     Returns:
         The picture, None where another run asks for it at this very moment.
     """
     image = store.read(picture_name(wish.image)) if wish.image else None
-    pauses = lost = 0
+    pauses = 0
     while True:
         _afford(asked, [wish], reserve)
         ask = asked.ask(wish.stem)
@@ -217,7 +247,3 @@ def _ask(
         except RequestRefused:
             asked.refused(wish.stem, ask)
             raise
-        except ProviderUnavailable:
-            if lost:
-                raise
-            lost += 1

@@ -5,7 +5,6 @@ The whole of it is a page, see `tuneloop.evaluation.page`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,6 +18,7 @@ from tuneloop.values.dataset import DatasetDifference, DatasetManifest
 from tuneloop.values.evaluation import Evaluation, JudgedPicture, Verdict
 from tuneloop.values.gate import ScoreDifference
 from tuneloop.values.records import AnyTrainingRecord, Collected, Promotion, RunFile
+from tuneloop.values.shown_text import in_markdown
 
 OUTCOMES = {"promote": "promoted", "reject": "not promoted", "undecided": "undecided"}
 """What people call the verdicts."""
@@ -26,7 +26,6 @@ OUTCOMES = {"promote": "promoted", "reject": "not promoted", "undecided": "undec
 _RENDER_SIDE_PX = 200
 _MOST_PAIRS = 12
 _LONGEST_PROMPT = 300
-_MARKS = re.compile(r"([\\`*_\[\]|])")
 
 
 @dataclass(frozen=True)
@@ -101,9 +100,9 @@ def write_report(store: Store, evidence: Evidence) -> str:
     against = evidence.reigning.number if evidence.reigning else 0
     parts = [
         f"# {evidence.run.model}: {OUTCOMES[evidence.verdict.verdict]}",
-        f"**{_cell(evidence.verdict.why)}**",
+        f"**{in_markdown(evidence.verdict.why)}**",
         *_asked(evidence),
-        f"Rule: {_cell(evidence.verdict.rule)}.",
+        f"Rule: {in_markdown(evidence.verdict.rule)}.",
         f"Everything, and pictures to enlarge: `{store.uri_of(page_name(evidence.run, against))}`",
         "## Scores",
         _score_table(evidence),
@@ -154,7 +153,7 @@ def _compared(item: ScoreDifference) -> str:
 
 
 def _score_name(item: ScoreDifference) -> str:
-    return "**score**, all weighted" if item.name == WEIGHTED else _cell(item.name)
+    return "**score**, all weighted" if item.name == WEIGHTED else in_markdown(item.name)
 
 
 def _picture_grid(store: Store, evidence: Evidence) -> str:
@@ -170,7 +169,7 @@ def _picture_grid(store: Store, evidence: Evidence) -> str:
     lines = [_row(columns), _row(["---", *[":-:"] * (len(columns) - 1)])]
     for number in chosen:
         picture = new[number]
-        cells = [f"{_cell(picture.prompt[:_LONGEST_PROMPT])}, seed {picture.seed}"]
+        cells = [f"{in_markdown(picture.prompt[:_LONGEST_PROMPT])}, seed {picture.seed}"]
         if "before" in columns:
             cells.append(_before(store, picture))
         if old:
@@ -180,7 +179,7 @@ def _picture_grid(store: Store, evidence: Evidence) -> str:
         lines += ["", f"The {len(chosen)} of {len(new)} that tell most; the page has all of them."]
     if evidence.challenger.asked_again:
         again = evidence.challenger.asked_again
-        lines += ["", f"Asked for twice, because an answer was lost: {again}. Both may be billed."]
+        lines += ["", f"Asked for once more, because an answer was lost: {again}. Each may be billed."]
     return "\n".join(lines)
 
 
@@ -197,7 +196,7 @@ def _before(store: Store, picture: JudgedPicture) -> str:
 
 def _shown(store: Store, picture: JudgedPicture) -> str:
     wrong = noticed(picture)
-    note = f" {_cell(wrong)}" if wrong else ""
+    note = f" {in_markdown(wrong)}" if wrong else ""
     if picture.name is None:
         return f"(no picture){note}"
     return _thumbnail(store, picture.name, f"seed {picture.seed}") + note
@@ -240,11 +239,6 @@ def _thumbnail(store: Store, name: str, alternative: str) -> str:
     except NotInStore:
         address = None
     return f"![{alternative}]({address})" if address else f"({alternative}: not readable)"
-
-
-def _cell(text: str) -> str:
-    """Make a text safe inside a table cell: it is shown as it is, and neither markdown nor HTML."""
-    return _MARKS.sub(r"\\\1", " ".join(text.split())).replace("<", "&lt;")
 
 
 def _code(text: str) -> str:

@@ -7,11 +7,15 @@ made-up call can cost a question, and cannot write anything that a tick would no
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from threading import Lock
+from typing import TypeVar
 
+from tuneloop.account_marks import AccountMarks
 from tuneloop.asking import Asked, ask, ask_for
 from tuneloop.clock import now
 from tuneloop.errors import (
@@ -24,12 +28,16 @@ from tuneloop.errors import (
     UnexpectedAnswer,
 )
 from tuneloop.hints.hint import OUR_NAME, Hint, Outcome
+from tuneloop.hints.questions import AskedEnough, Questions
 from tuneloop.known_names import StoredNames
 from tuneloop.ledger import Ledger, Marker
+from tuneloop.looking import AccountLook, look_at_markers
 from tuneloop.providers.provider import Provider
+from tuneloop.tick import Tick
 from tuneloop.training_state import read_training
-from tuneloop.watching import PAUSE_S, Tick, look_at_markers
+from tuneloop.watching import PAUSE_S
 
+AnswerT = TypeVar("AnswerT")
 _WORST_FIRST: tuple[Outcome, ...] = ("unreached", "unknown", "moving", "settled")
 
 
@@ -66,6 +74,7 @@ class HintFollower:
         credentials: The credentials block of each account, both by slug.
         open_provider: Opens a credentials block by its slug.
         look_every: Time between two looks at all of an account's jobs.
+        questions: How much may be asked of each account.
     """
 
     def __init__(
@@ -74,11 +83,13 @@ class HintFollower:
         credentials: Mapping[str, str],
         open_provider: Callable[[str], Provider],
         look_every: timedelta,
+        questions: Questions,
     ) -> None:
         self._ledgers = ledgers
         self._credentials = credentials
         self._open_provider = open_provider
         self._look_every = look_every
+        self._questions = questions
         self._looked_at: dict[str, datetime] = {}
         self._deciding = Lock()
         self._job_ids: dict[tuple[str, str], str] = {}
@@ -87,18 +98,33 @@ class HintFollower:
         """Look once at what a hint may be about, and write down what has ended."""
         look, account, at = Look(), hint.account.slug, now()
         try:
-            if any(ledger.paused_until(account, at) for ledger in self._ledgers.values()):
+            if self._may_not_ask(account, at):
                 look.outcome = "unreached"
             else:
                 self._look_at_what_is_meant(hint, self._open(account), look)
+        except AskedEnough:
+            look.outcome = "unreached"
         except RateLimited as error:
             look.outcome = "unreached"
-            for ledger in self._ledgers.values():
-                ledger.pause(account, at + timedelta(seconds=error.retry_after_s or PAUSE_S))
+            self._questions.leave_alone(account, error.retry_after_s or PAUSE_S)
         except TuneloopError as error:
             look.outcome = "unreached"
             look.problems.append(str(error))
         return look
+
+    def _may_not_ask(self, account: str, at: datetime) -> bool:
+        paused = any(AccountMarks(ledger, account).paused_until(at) for ledger in self._ledgers.values())
+        return paused or not self._questions.room(account)
+
+    def _ask(self, provider: Provider, question: Callable[[], AnswerT]) -> AnswerT:
+        """Ask the provider something, if it may be asked. Raises `AskedEnough`."""
+        account = provider.account.slug
+        self._questions.take(account)
+        before = provider.requests_made
+        try:
+            return question()
+        finally:
+            self._questions.note(account, provider.requests_made - before - 1)
 
     def _open(self, account: str) -> Provider:
         provider = self._open_provider(self._credentials[account])
@@ -114,7 +140,7 @@ class HintFollower:
             return
         if self._look_at_names(account, provider, hint.names, look):
             return
-        shown = [name for name in (_name_of(provider, job_id) for job_id in hint.ids) if name]
+        shown = [name for name in (self._name_of(provider, job_id) for job_id in hint.ids) if name]
         if self._look_at_names(account, provider, shown, look) or self._look_at_ids(hint, provider, look):
             return
         # A marker is there before its job is submitted: for a job that is shown and has none, nobody waits.
@@ -130,7 +156,7 @@ class HintFollower:
             for markers in [list(_markers_of(ledger, account, name)) for name in ours]:
                 if markers:
                     found = True
-                    _look_at_job(store, ledger, provider, markers, look)
+                    self._look_at_job(store, ledger, provider, markers, look)
         return found
 
     def _look_at_ids(self, hint: Hint, provider: Provider, look: Look) -> bool:
@@ -140,7 +166,7 @@ class HintFollower:
             for marker in _open_markers(ledger, hint.account.slug):
                 if self._job_id(store, ledger, marker) in hint.ids:
                     found = True
-                    _look_at_job(store, ledger, provider, [marker], look)
+                    self._look_at_job(store, ledger, provider, [marker], look)
         return found
 
     def _job_id(self, store: str, ledger: Ledger, marker: Marker) -> str | None:
@@ -166,36 +192,45 @@ class HintFollower:
             self._looked_at[account] = moment
         try:
             for store, ledger in self._ledgers.items():
-                if markers := _open_markers(ledger, account):
-                    tick, asked = Tick(), ask(ledger, provider, markers, now(), previous=None)
-                    look_at_markers(ledger, markers, asked, now(), tick)
+                if markers := self._asked_about(ledger, provider):
+                    tick = Tick()
+                    asked = self._ask(provider, partial(ask, ledger, provider, markers, now(), previous=None))
+                    look_at_markers(AccountLook(ledger, asked, now()), markers, tick)
                     look.add(store, tick, look.outcome)
-        except TuneloopError:
+        except (TuneloopError, AskedEnough):
             del self._looked_at[account]
             raise
 
+    def _asked_about(self, ledger: Ledger, provider: Provider) -> list[Marker]:
+        """Open stories of an account: where each of them is a question, as many as may be asked."""
+        markers = _open_markers(ledger, provider.account.slug)
+        if provider.capabilities.list_carries_status:
+            return markers
+        return random.sample(markers, min(len(markers), self._questions.room(provider.account.slug)))
 
-def _look_at_job(store: str, ledger: Ledger, provider: Provider, markers: list[Marker], look: Look) -> None:
-    """Ask for one job, and settle each story that waits for it."""
-    tick, asked = Tick(), Asked()
-    jobs = asked.jobs[markers[0].job] = ask_for(ledger, provider, markers[0])
-    look_at_markers(ledger, markers, asked, now(), tick)
-    if not jobs:
-        look.add(store, tick, "unknown")
-    elif all(job.phase in {"ready", "failed"} for job in jobs):
-        look.add(store, tick, "settled")
-    else:
-        look.add(store, tick, "moving")
+    def _look_at_job(
+        self, store: str, ledger: Ledger, provider: Provider, markers: list[Marker], look: Look
+    ) -> None:
+        """Ask for one job, and settle each story that waits for it."""
+        tick, asked = Tick(), Asked()
+        self._ask(provider, partial(ask_for, ledger, provider, markers[0], asked))
+        jobs = list(asked.by_id.values())
+        look_at_markers(AccountLook(ledger, asked, now()), markers, tick)
+        if not jobs:
+            look.add(store, tick, "unknown")
+        elif all(job.phase in {"ready", "failed"} for job in jobs):
+            look.add(store, tick, "settled")
+        else:
+            look.add(store, tick, "moving")
 
-
-def _name_of(provider: Provider, job_id: str) -> str | None:
-    """A job's name as the provider shows it, None where it shows none. An id from a call may be anything."""
-    try:
-        return provider.status(job_id).name or None
-    except (CredentialsRefused, OutOfCredits):
-        raise
-    except (RequestRefused, UnexpectedAnswer):
-        return None
+    def _name_of(self, provider: Provider, job_id: str) -> str | None:
+        """A job's name as the provider shows it, None where it shows none. An id from a call may be anything."""
+        try:
+            return self._ask(provider, partial(provider.status, job_id)).name or None
+        except (CredentialsRefused, OutOfCredits):
+            raise
+        except (RequestRefused, UnexpectedAnswer):
+            return None
 
 
 def _open_markers(ledger: Ledger, account: str) -> list[Marker]:

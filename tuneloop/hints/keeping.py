@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import timedelta
@@ -13,6 +14,10 @@ from tuneloop.ledger import Ledger
 
 TAKEN_UP_FOR = timedelta(days=1)
 """How long a hint that was not followed is taken up again at a start. The sensor has found it long before."""
+
+KEPT_FOR = timedelta(days=7)
+"""How long hints stay: long enough to see what came of a call, and to know the same one again."""
+_OF_A_DAY = re.compile(r"hints/[^/]+/(\d{4}-\d\d-\d\d)/[^/]+")
 
 
 def keep_hint(ledger: Ledger, hint: Hint) -> bool:
@@ -43,7 +48,17 @@ def open_hints(ledger: Ledger, accounts: Iterable[str]) -> list[Hint]:
 def _open_in(ledger: Ledger, folder: str) -> Iterator[Hint]:
     names = set(ledger.store.names(folder))
     for name in sorted(names):
-        stem, ending = name.rsplit(".", 1)
+        stem, _, ending = name.rpartition(".")
         if ending == "json" and f"{stem}.done" not in names:
             with suppress(RecordUnreadable):
                 yield ledger.read_record(name, Hint)
+
+
+def sweep_hints(ledger: Ledger) -> int:
+    """Delete the hints of days that are over for `KEPT_FOR`, and how they ended. Returns how many files went."""
+    oldest = f"{now() - KEPT_FOR:%Y-%m-%d}"
+    found = (_OF_A_DAY.fullmatch(name) for name in ledger.store.names("hints/"))
+    old = [match[0] for match in found if match and match[1] < oldest]
+    for name in old:
+        ledger.store.delete_marker(name)
+    return len(old)

@@ -9,23 +9,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tuneloop.errors import (
-    CredentialsRefused,
-    NotAtProvider,
-    OutOfCredits,
-    ProviderError,
-    ProviderUnavailable,
-    RateLimited,
-    RequestRefused,
-    UnexpectedAnswer,
-)
-from tuneloop.redaction import redact
-from tuneloop.transport import Answer
+from tuneloop.errors import CredentialsRefused, NotAtProvider, ProviderError, RequestRefused
+from tuneloop.http.answer import Answer
+from tuneloop.providers.refusals import Meaning, error_by_status
+from tuneloop.redaction import excerpt, redact
 
-_BY_STATUS: dict[int, tuple[type[ProviderError], str]] = {
+_BY_STATUS: dict[int, Meaning] = {
     400: (RequestRefused, "the request was refused as invalid"),
     401: (CredentialsRefused, "the API key is missing or wrong; put the right one into the credentials block"),
-    402: (OutOfCredits, "the account has not enough credits; top it up and run again"),
     403: (CredentialsRefused, "the API key may not do this; check the key and the region"),
     404: (
         NotAtProvider,
@@ -44,18 +35,7 @@ def error_for(answer: Answer) -> ProviderError:
     details = {**answer.details, "excerpt": _without_echo(answer)}
     if _NOT_READY in details["excerpt"] and answer.status < 500:  # noqa: PLR2004
         return NotAtProvider("the fine-tune is not ready, or lives in another region", **details)
-    if answer.status == 429:  # noqa: PLR2004
-        return RateLimited(
-            "too many requests or active tasks for this account; the next try waits",
-            retry_after_s=_retry_after(answer),
-            **details,
-        )
-    if answer.status in _BY_STATUS:
-        kind, reason = _BY_STATUS[answer.status]
-        return kind(reason, **details)
-    if answer.status >= 500:  # noqa: PLR2004
-        return ProviderUnavailable("the service has a problem of its own; run again later", **details)
-    return UnexpectedAnswer("the answer is not as documented", **details)
+    return error_by_status(answer, _BY_STATUS, details)
 
 
 def _without_echo(answer: Answer) -> str:
@@ -63,7 +43,8 @@ def _without_echo(answer: Answer) -> str:
     try:
         document = json.loads(answer.body)
     except (ValueError, RecursionError):
-        return str(answer.details["excerpt"])
+        # Of a long one only the beginning was read. A field and the reason stand before what it echoes.
+        return excerpt(answer.body.partition(b'"input"')[0], answer.secrets)
     detail = document.get("detail") if isinstance(document, dict) else None
     if not isinstance(detail, list):
         return str(answer.details["excerpt"])
@@ -75,8 +56,3 @@ def _field(item: dict[str, Any]) -> str:
     place = item.get("loc")
     where = ".".join(str(part)[:40] for part in place) if isinstance(place, list) else "the request"
     return f"{where}: {str(item.get('msg', 'no reason given'))[:200]}"
-
-
-def _retry_after(answer: Answer) -> float | None:
-    text = answer.headers.get("retry-after", "")
-    return float(text) if text.isdecimal() else None

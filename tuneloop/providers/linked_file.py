@@ -13,12 +13,13 @@ from contextlib import AbstractContextManager, ExitStack, closing, contextmanage
 from typing import Any
 
 from tuneloop.errors import LinkExpired, ProviderUnavailable, RateLimited, UnexpectedAnswer
+from tuneloop.http.answer import StreamedAnswer, size_in
 from tuneloop.providers.provider import SourceChanged, WeightsSource
-from tuneloop.transport import StreamedAnswer, Transport
+from tuneloop.transport import Transport
 
 _PART = 206
 _NO_SUCH_RANGE = 416
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})")
 _TRIES = 3
 """How many answers in a row may bring no byte: links that are refused at once, connections that break."""
 _PAUSE_S = 0.5
@@ -62,8 +63,8 @@ class LinkedFile:
                 self._etag = etag if etag.startswith('"') else None
                 for _ in answer.chunks:
                     """Read to its end, so that the connection is used again."""
-            elif answer.status == 200 and answer.headers.get("content-length", "").isdecimal():  # noqa: PLR2004
-                self._size_bytes = int(answer.headers["content-length"])
+            elif answer.status == 200:  # noqa: PLR2004
+                self._size_bytes = size_in(answer.headers)
 
     @contextmanager
     def _whole(self) -> Iterator[Iterator[bytes]]:

@@ -7,11 +7,23 @@ import binascii
 from typing import Any, Literal
 
 from tuneloop.errors import RequestRefused, UnexpectedAnswer
-from tuneloop.transport import Answer
+from tuneloop.http.answer import Answer
 from tuneloop.values.training import RenderedPicture
 
 Suffix = Literal[".jpg", ".png", ".webp"]
-_PLACES = ("image", "images", "output", "outputs", "result", "data", "url")
+_PLACES = (
+    "image",
+    "images",
+    "output",
+    "outputs",
+    "result",
+    "data",
+    "url",
+    "image_url",
+    "output_url",
+    "media_url",
+    "b64_json",
+)
 """Keys under which services are known to put their pictures, the likeliest first."""
 _DEPTH = 4
 
@@ -68,7 +80,7 @@ def _from_text(text: str) -> bytes | str | None:
     if text.startswith("data:image/"):
         text = text.partition(",")[2]
     try:
-        data = base64.b64decode(text, validate=True)
+        data = base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError):
         return None
     return data if suffix_of(data) else None

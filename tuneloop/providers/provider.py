@@ -120,6 +120,11 @@ class Provider(ABC):
 
     @property
     @abstractmethod
+    def base_url(self) -> str:
+        """Where the account's API lives."""
+
+    @property
+    @abstractmethod
     def requests_made(self) -> int:
         """Requests that this client has made."""
 

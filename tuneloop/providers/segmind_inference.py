@@ -7,14 +7,18 @@ same body without the id); Segmind, asynchronous inference page (`/v2`, states, 
 from __future__ import annotations
 
 import base64
+import json
 import re
 import time
 from collections.abc import Callable
 from typing import Any
 
 from tuneloop.errors import ConfigurationError, ProviderUnavailable, RequestRefused, UnexpectedAnswer
-from tuneloop.providers.picture import find_picture, picture_of, refused_after_acceptance
-from tuneloop.transport import Answer, Transport
+from tuneloop.http.answer import Answer
+from tuneloop.providers.expected_hosts import ExpectedHosts
+from tuneloop.providers.picture import find_picture, picture_of, refused_after_acceptance, suffix_of
+from tuneloop.providers.status_words import same_word
+from tuneloop.transport import PICTURE_BYTES, Transport
 from tuneloop.values.render_settings import FluxDevRender, ServiceSettings, SlugRender
 from tuneloop.values.training import RenderedPicture
 
@@ -30,18 +34,18 @@ class SegmindInference:
     Args:
         transport: Requests to Segmind.
         slug_of: Finds a model's own slug by its job's id.
-        expect_host: Refuses an address of a foreign host.
+        hosts: Where pictures may lie.
     """
 
     def __init__(
         self,
         transport: Transport,
         slug_of: Callable[[str], str | None],
-        expect_host: Callable[[str, Answer], None],
+        hosts: ExpectedHosts,
     ) -> None:
         self._transport = transport
         self._slug_of = slug_of
-        self._expect_host = expect_host
+        self._hosts = hosts
 
     def generate(
         self, job_id: str, prompt: str, seed: int, settings: ServiceSettings, image: bytes | None
@@ -72,7 +76,7 @@ class SegmindInference:
     def _ask(self, route: str, document: dict[str, Any]) -> Answer:
         """POST once. A model that only the queue serves refuses `/v1` and names `/v2`: nothing is paid yet."""
         try:
-            return self._transport.call("POST", f"/v1/{route}", json=document)
+            return self._transport.call("POST", f"/v1/{route}", limit_bytes=PICTURE_BYTES, json=document)
         except RequestRefused as error:
             if "/v2" not in error.excerpt:
                 raise
@@ -88,15 +92,16 @@ class SegmindInference:
             try:
                 answer = self._transport.call("GET", self._path(names, "status_url", accepted), accept=(200, 422))
                 state = answer.json()
-                word = state.get("status") if isinstance(state, dict) else None
-                if word == "COMPLETED":
-                    return self._transport.call("GET", self._path(names, "response_url", accepted))
+                word = str(state.get("status")) if isinstance(state, dict) else ""
+                if same_word(word, "COMPLETED"):
+                    path = self._path(names, "response_url", accepted)
+                    return self._transport.call("GET", path, limit_bytes=PICTURE_BYTES)
             except ProviderUnavailable as error:
                 trouble = f"the rendering was accepted and cannot be fetched: {error.reason}"
             except RequestRefused as error:
                 raise refused_after_acceptance(error) from None
             else:
-                if word == "FAILED" or answer.status != 200:  # noqa: PLR2004
+                if same_word(word, "FAILED") or answer.status != 200:  # noqa: PLR2004
                     raise RequestRefused("the rendering failed", **answer.details)
             if time.monotonic() > until:
                 raise ProviderUnavailable(trouble, **accepted.details)
@@ -111,24 +116,22 @@ class SegmindInference:
         return url[len(base) - 1 :]
 
     def _picture(self, answer: Answer) -> RenderedPicture:
-        """The page says JSON, the service sends pictures: the content decides."""
-        kind = answer.headers.get("content-type", "").split(";")[0].strip()
-        if kind != "application/json":
+        """The page says JSON, the service sends pictures: the content decides, whatever type it says it is."""
+        if suffix_of(answer.body) is not None:
             return picture_of(answer.body, answer)
-        found = find_picture(answer.json())
+        found = find_picture(_json_or_text(answer.body))
         if found is None:
             raise UnexpectedAnswer("the answer holds no picture", **answer.details)
         if isinstance(found, bytes):
             return picture_of(found, answer)
-        self._expect_host(found, answer)
+        self._hosts.check(found, "the picture's address", answer)
         return picture_of(self._fetched(found), answer)
 
     def _fetched(self, url: str) -> bytes:
         """Fetch a picture that is billed by now. A connection that is cut is no reason to pay for it again."""
         for tries_left in reversed(range(_FETCHES)):
             try:
-                with self._transport.open_stream(url) as (_, chunks):
-                    return b"".join(chunks)
+                return self._transport.picture(url)
             except ProviderUnavailable:
                 if not tries_left:
                     raise
@@ -136,3 +139,10 @@ class SegmindInference:
             except RequestRefused as error:
                 raise refused_after_acceptance(error) from None
         raise AssertionError("the last try returns or raises")
+
+
+def _json_or_text(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return body.decode("utf-8", "replace").strip()

@@ -17,6 +17,7 @@ from tuneloop.sources.names import check_together, left_behind, problem_with
 from tuneloop.sources.s3_objects import Fetching, Found
 from tuneloop.sources.s3_refusals import s3_refusals
 from tuneloop.storage.s3 import client_config
+from tuneloop.storage.s3_answers import listed
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -62,16 +63,17 @@ def fetch_zip(
 ) -> None:
     """Fetch one object into `archive`, which must not exist. Raises `DatasetError`."""
     with s3_refusals(place.label):
-        pages = client.list_objects_v2(Bucket=place.bucket, Prefix=place.key, MaxKeys=1)
-    listed = [item for item in pages.get("Contents", ()) if item["Key"] == place.key]
-    if not listed:
+        # Asked for by a list: an answer to HEAD has no body, and a missing bucket looks like a missing object.
+        first = next(listed(client, place.bucket, place.key, most=1))
+    items = [item for item in first.get("Contents", ()) if item["Key"] == place.key]
+    if not items:
         raise DatasetError(f"{place.label}: there is no such object; check the address")
-    size_bytes = listed[0]["Size"]
+    size_bytes = items[0]["Size"]
     if size_bytes > limits.LARGEST_ZIP_BYTES:
         raise DatasetError(
             f"{place.label} has {size_bytes:,} bytes; {limits.LARGEST_ZIP_BYTES:,} is the most that is fetched"
         )
-    found = Found(place.key, archive.name, listed[0]["ETag"], size_bytes)
+    found = Found(place.key, archive.name, items[0]["ETag"], size_bytes)
     Fetching(client, place.bucket, archive.parent).fetch(found, on_progress)
 
 
@@ -112,7 +114,7 @@ def _listed(place: Place, client: S3Client) -> list[Found]:
     found: list[Found] = []
     objects = total = 0
     with s3_refusals(place.label):
-        for page in client.get_paginator("list_objects_v2").paginate(Bucket=place.bucket, Prefix=prefix):
+        for page in listed(client, place.bucket, prefix):
             for item in page.get("Contents", ()):
                 objects += 1
                 name = item["Key"].removeprefix(prefix)

@@ -35,7 +35,8 @@ def check_address(url: str) -> None:
     if parts.username or parts.password or secret:
         raise DatasetError(
             f"the dataset's address on {parts.hostname} holds a secret ({', '.join(secret) or 'a password'}); "
-            "use an address that is public, a folder, or s3://"
+            "use an address that is public, a folder, or s3://. Prefect keeps a run's parameters: delete a run "
+            "that was given this address, and make the secret useless where it was issued"
         )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tuneloop.errors import DatasetError
 from tuneloop.sources.s3_refusals import CutOff, s3_refusals
+from tuneloop.storage.s3_answers import of_an_object
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -89,7 +90,8 @@ class Fetching:
 
     def _pieces(self, item: Found, thing: str) -> Iterator[bytes]:
         with s3_refusals(thing):
-            body = self._client.get_object(Bucket=self._bucket, Key=item.key, IfMatch=item.etag)["Body"]
+            answer = self._client.get_object(Bucket=self._bucket, Key=item.key, IfMatch=item.etag)
+            body = of_an_object(answer)["Body"]
             with body:
                 while piece := body.read(_PIECE_BYTES):
                     yield piece

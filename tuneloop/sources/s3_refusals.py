@@ -20,6 +20,7 @@ from botocore.exceptions import ConnectionError as NoConnectionError
 from urllib3.exceptions import HTTPError
 
 from tuneloop.errors import DatasetError
+from tuneloop.storage.s3_errors import UNREADABLE
 
 _NO_KEYS = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError)
 _NO_ANSWER = (HTTPClientError, NoConnectionError, IncompleteReadError, FlexibleChecksumError, HTTPError)
@@ -69,6 +70,8 @@ def s3_refusals(thing: str) -> Iterator[None]:
     """
     try:
         yield
+    except DatasetError:
+        raise
     except ClientError as error:
         raise DatasetError(f"{thing}: {_meaning(error)}") from error
     except _NO_KEYS as error:
@@ -82,6 +85,14 @@ def s3_refusals(thing: str) -> Iterator[None]:
         raise DatasetError(f"{thing}: {_MISSING}") from error
     except BotoCoreError as error:
         raise DatasetError(f"{thing}: {error}; correct the S3 settings of the worker") from error
+    except RecursionError as error:
+        # boto3 asks for the region of a bucket that it is sent elsewhere for, is sent elsewhere, and asks again.
+        raise DatasetError(f"{thing}: {_REGION} (S3 sends requests elsewhere and does not say where)") from error
+    except UNREADABLE as error:
+        raise DatasetError(
+            f"{thing}: what answers is not S3; check the S3 settings of the worker, and whether a proxy "
+            "answers in its place"
+        ) from error
 
 
 def _meaning(error: ClientError) -> str:

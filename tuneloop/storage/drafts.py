@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from secrets import token_hex
 from typing import TYPE_CHECKING, Self
 
@@ -55,6 +56,13 @@ class Draft:
         """Append bytes."""
         with refusals(self._folder, self._name):
             self._file.write(data)
+
+    def written_at(self) -> datetime:
+        """When it was last written, by the file system's clock, which on a network share is its server's."""
+        with refusals(self._folder, self._name):
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            return datetime.fromtimestamp(os.fstat(self._file.fileno()).st_mtime, UTC)
 
     def publish(self) -> bool:
         """Let the file appear under its name, whole and durable.

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
+from tuneloop.clock import now, offset_s
 from tuneloop.errors import NotInStore
 from tuneloop.storage.drafts import Draft, sync_folder
 from tuneloop.storage.fingerprint import Fingerprint
@@ -94,8 +95,12 @@ class LocalDirectory(Store):
     def written(self, prefix: str) -> Iterator[tuple[str, datetime]]:
         """Every name that starts with `prefix`, with its time of writing. See `Store.written`."""
         for name in self.names(prefix):
-            with suppress(FileNotFoundError):  # deleted since it was listed
-                yield name, datetime.fromtimestamp((self._folder / name).stat().st_mtime, UTC)
+            try:
+                with reading(self._folder, name):
+                    written = (self._folder / name).stat().st_mtime
+            except NotInStore:  # deleted since it was listed
+                continue
+            yield name, datetime.fromtimestamp(written, UTC)
 
     def write_stream(self, name: str, chunks: Iterable[bytes]) -> StoredObject:
         """Write a large object once, from a stream. See `Store.write_stream`."""
@@ -135,6 +140,13 @@ class LocalDirectory(Store):
                 sync_folder(path.parent)
         except NotInStore:
             return
+
+    def clock_offset_s(self) -> float:
+        """By a draft. See `Store.clock_offset_s`."""
+        before = now()
+        with Draft(self._folder, "clock") as draft:
+            draft.write(b"what time is it?")
+            return offset_s(draft.written_at(), before)
 
     def _path(self, name: str) -> Path:
         return self._folder / checked_name(name)

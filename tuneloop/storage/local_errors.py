@@ -26,6 +26,8 @@ _REMEDIES = {
     errno.EFBIG: "Raise the limit on file sizes (ulimit -f) and run again; nothing was stored.",
     errno.EMLINK: _LINKS,
     errno.ENOTSUP: _LINKS,
+    # File systems in user space, without a link of their own.
+    errno.ENOSYS: _LINKS,
     errno.EXDEV: "Keep the whole folder on one file system.",
     errno.ENAMETOOLONG: "Choose a folder with a shorter path.",
     errno.EEXIST: _TWO_USES,

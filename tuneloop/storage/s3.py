@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import time
 from contextlib import closing, contextmanager
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO
@@ -12,12 +14,14 @@ from typing import TYPE_CHECKING, BinaryIO
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tuneloop.clock import now
+from tuneloop.clock import now, offset_s
 from tuneloop.errors import ConfigurationError, NotInStore, StoreError, StoreUnavailable
 from tuneloop.storage.fingerprint import Fingerprint
 from tuneloop.storage.names import checked_marker, checked_name, checked_prefix, is_name
+from tuneloop.storage.s3_answers import listed, of_an_object
 from tuneloop.storage.s3_body import BodyStream
 from tuneloop.storage.s3_errors import s3_refusals
+from tuneloop.storage.s3_logs import guard_s3_logs
 from tuneloop.storage.s3_multipart import MultipartUpload, cut
 from tuneloop.storage.s3_part import Place
 from tuneloop.storage.s3_upload import PAUSES_S, S3Upload, abort, begin, completed
@@ -37,11 +41,12 @@ _HELD = 8 << 20
 
 
 def client_config() -> Config:
-    """Settings of the boto3 client that an `S3Store` is given.
+    """Settings of the boto3 client that an `S3Store` is given. From here on boto3's log lines are guarded.
 
     Resending is safe: every write here is either conditional, or part of an upload that is completed once. Nothing
     is said of checksums: that is the user's, in the block or in boto3's own environment variables.
     """
+    guard_s3_logs()
     return Config(
         retries={"mode": "standard", "total_max_attempts": 4},
         connect_timeout=10,
@@ -83,7 +88,7 @@ class S3Store(Store):
             time.sleep(pause_s)
             try:
                 with self._refusals(name):
-                    self.client.put_object(Bucket=self._bucket, Key=key, Body=data, IfNoneMatch="*")
+                    of_an_object(self.client.put_object(Bucket=self._bucket, Key=key, Body=data, IfNoneMatch="*"))
             except StoreUnavailable as error:
                 last = error
             else:
@@ -101,14 +106,14 @@ class S3Store(Store):
         """Read a whole object. See `Store.read`."""
         key = self._key(name)
         with self._refusals(name):
-            return self.client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+            return of_an_object(self.client.get_object(Bucket=self._bucket, Key=key))["Body"].read()
 
     @contextmanager
     def open(self, name: str) -> Iterator[BinaryIO]:
         """Open an object for reading. See `Store.open`."""
         key = self._key(name)
         with self._refusals(name):
-            body = self.client.get_object(Bucket=self._bucket, Key=key)["Body"]
+            body = of_an_object(self.client.get_object(Bucket=self._bucket, Key=key))["Body"]
         raw = BodyStream(body, self.uri_of(name), self.client.meta.endpoint_url)
         with closing(io.BufferedReader(raw, _READ_AHEAD)) as stream:
             yield stream
@@ -118,7 +123,7 @@ class S3Store(Store):
         key = self._key(name)
         with self._refusals(name):
             try:
-                return self.client.head_object(Bucket=self._bucket, Key=key)["ContentLength"]
+                return of_an_object(self.client.head_object(Bucket=self._bucket, Key=key))["ContentLength"]
             except ClientError as error:
                 if error.response["ResponseMetadata"]["HTTPStatusCode"] != HTTPStatus.NOT_FOUND:
                     raise
@@ -132,16 +137,14 @@ class S3Store(Store):
 
     def written(self, prefix: str) -> Iterator[tuple[str, datetime]]:
         """Every name that starts with `prefix`, with its time of writing. See `Store.written`."""
-        pages = self.client.get_paginator("list_objects_v2").paginate(
-            Bucket=self._bucket, Prefix=self._prefix + checked_prefix(prefix)
-        )
+        start = self._prefix + checked_prefix(prefix)
         with self._refusals(prefix):
-            listed = [
+            found = [
                 (item["Key"].removeprefix(self._prefix), item["LastModified"])
-                for page in pages
+                for page in listed(self.client, self._bucket, start)
                 for item in page.get("Contents", ())
             ]
-        return iter(sorted(item for item in listed if is_name(item[0])))
+        return iter(sorted(item for item in found if is_name(item[0])))
 
     def write_stream(self, name: str, chunks: Iterable[bytes]) -> StoredObject:
         """Write a large object once, from a stream. See `Store.write_stream`."""
@@ -183,6 +186,17 @@ class S3Store(Store):
         key = self._key(checked_marker(name))
         with self._refusals(name):
             self.client.delete_object(Bucket=self._bucket, Key=key)
+
+    def clock_offset_s(self) -> float | None:
+        """By the `Date` of an answer (RFC 9110, 6.6.1). See `Store.clock_offset_s`."""
+        before = now()
+        with self._refusals(""):
+            answer = self.client.head_bucket(Bucket=self._bucket)["ResponseMetadata"]
+        try:
+            theirs = parsedate_to_datetime(answer["HTTPHeaders"].get("date", ""))
+        except ValueError:
+            return None
+        return offset_s(theirs.astimezone(UTC), before)
 
     def _upload(self, name: str, parts: Iterable[io.BytesIO]) -> bool:
         with MultipartUpload(self.client, self._bucket, self._key(name)) as upload:

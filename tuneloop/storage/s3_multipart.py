@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 from tuneloop.errors import StoreError
+from tuneloop.storage.s3_answers import of_an_object
 from tuneloop.storage.s3_errors import s3_refusals
 
 if TYPE_CHECKING:
@@ -93,12 +94,14 @@ class MultipartUpload:
     def complete(self) -> None:
         """Let the object appear, if nothing has its key. Raises `Conflict` where something may have it."""
         with self._refusals():
-            self._client.complete_multipart_upload(
-                Bucket=self._bucket,
-                Key=self._key,
-                UploadId=self._id,
-                MultipartUpload={"Parts": self._parts},
-                IfNoneMatch="*",
+            of_an_object(
+                self._client.complete_multipart_upload(
+                    Bucket=self._bucket,
+                    Key=self._key,
+                    UploadId=self._id,
+                    MultipartUpload={"Parts": self._parts},
+                    IfNoneMatch="*",
+                )
             )
         self._completed = True
 

@@ -6,7 +6,6 @@ presigned address leaves the body out of the signature, so that a part of any si
 
 from __future__ import annotations
 
-import logging
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
@@ -15,8 +14,8 @@ from botocore.awsrequest import AWSPreparedRequest, HeadersDict
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tuneloop.errors import StoreUnavailable
-from tuneloop.redaction import guard_http_logs
 from tuneloop.storage.s3_errors import upload_refusals
+from tuneloop.storage.s3_logs import guard_s3_logs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -61,13 +60,6 @@ class _Body:
             raise
 
 
-class _NoSignature(logging.Filter):
-    """Drops the line in which botocore tells a signature: with the rest of its log it opens the upload."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return not str(record.msg).startswith("Signature")
-
-
 def send_part(client: S3Client, place: Place, number: int, size_bytes: int, chunks: Iterable[bytes]) -> None:
     """Send one part, once.
 
@@ -77,7 +69,7 @@ def send_part(client: S3Client, place: Place, number: int, size_bytes: int, chun
     Raises:
         StoreError: As everywhere in this store; the source's own errors pass unchanged.
     """
-    _guard_logs()
+    guard_s3_logs()
     url = client.generate_presigned_url(
         "upload_part",
         Params={
@@ -128,10 +120,3 @@ def _refusal(answer: Any) -> ClientError:
         "RequestId": answer.headers.get("x-amz-request-id"),
     }
     return ClientError({"Error": {"Code": code, "Message": message}, "ResponseMetadata": metadata}, "UploadPart")
-
-
-def _guard_logs() -> None:
-    guard_http_logs()
-    logger = logging.getLogger("botocore.auth")
-    if not any(isinstance(item, _NoSignature) for item in logger.filters):
-        logger.addFilter(_NoSignature())

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tuneloop.errors import StoreError, StoreUnavailable
+from tuneloop.storage.s3_answers import of_an_object
 from tuneloop.storage.s3_errors import s3_refusals, upload_refusals
 from tuneloop.storage.s3_part import Place, send_part
 from tuneloop.storage.upload import Part, Upload, UploadGone
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import PartTypeDef
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef, PartTypeDef
 
 # Before each attempt to write. boto3 has already asked several times within one.
 PAUSES_S = (0.0, 0.2, 1.0)
@@ -68,15 +69,18 @@ class S3Upload(Upload):
                 f"{self._thing}: the S3 server lists parts of other sizes than were sent, and nothing was stored. "
                 "Run again; if that ends the same way, use another server."
             )
+        parts: list[CompletedPartTypeDef] = [
+            {"PartNumber": number, "ETag": listed[number]["ETag"]} for number in sorted(listed)
+        ]
         with self._refusals():
-            self._client.complete_multipart_upload(
-                Bucket=self._place.bucket,
-                Key=self._place.key,
-                UploadId=self._place.upload_id,
-                MultipartUpload={
-                    "Parts": [{"PartNumber": number, "ETag": listed[number]["ETag"]} for number in sorted(listed)]
-                },
-                IfNoneMatch="*",
+            of_an_object(
+                self._client.complete_multipart_upload(
+                    Bucket=self._place.bucket,
+                    Key=self._place.key,
+                    UploadId=self._place.upload_id,
+                    MultipartUpload={"Parts": parts},
+                    IfNoneMatch="*",
+                )
             )
 
     def _listed(self) -> list[PartTypeDef]:

@@ -125,7 +125,14 @@ class Store(ABC):
 
     @abstractmethod
     def delete_marker(self, name: str) -> None:
-        """Delete a marker below `inflight/`; nothing else in a store is ever deleted. Absent is fine."""
+        """Delete a marker below `inflight/` or a hint below `hints/`. Absent is fine.
+
+        Nothing else in a store is ever deleted: no payment hangs on these two.
+        """
+
+    @abstractmethod
+    def clock_offset_s(self) -> float | None:
+        """Seconds by which the store's clock is ahead of ours, None where it does not say. Asks it, each time."""
 
     def describe(self, name: str) -> StoredObject:
         """Hash what has this name, reading all of it. Raises `NotInStore`."""

@@ -1,62 +1,54 @@
-"""A look at a store before anything is paid for: can it be written, and is a name written once?"""
+"""A look at a store before anything is paid for: is a name written once, and does its clock agree with ours?"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
-from uuid import uuid4
+from typing import TYPE_CHECKING
 
-from pydantic import Field, ValidationError
-
-from tuneloop.errors import RecordUnreadable, StoreError
-from tuneloop.values.frozen import Frozen
+from tuneloop.errors import StoreError
+from tuneloop.storage.identity import IDENTITY, identity_of, spelled
+from tuneloop.values.records import new_writer
 
 if TYPE_CHECKING:
+    from tuneloop.storage.identity import StoreIdentity
     from tuneloop.storage.store import Store
 
-IDENTITY = "store.json"
-"""Name of the file that says which store this is."""
-
-
-class StoreIdentity(Frozen):
-    """Which store this is; the first one written wins for ever."""
-
-    schema_number: Literal[1]
-    """Form of everything in the store."""
-    store_id: str = Field(min_length=1)
-    """Random id of the store."""
+_MOST_APART_S = 30
+"""Deadlines are told to other hosts by the wall clock; their margins allow for a minute between two of them."""
 
 
 def verify(store: Store) -> StoreIdentity:
-    """Show that a store can be written and writes a name once, in two or three small requests.
+    """Show that a store can be written, writes a name once and keeps our time, in a few small requests.
 
     It shows that the condition is honoured, not that it holds among racing writers: that no single writer
     can see.
 
     Raises:
+        NoStore: There is no store; it is never made here.
         StoreError: The store cannot be used; the message says why and what to do.
         RecordUnreadable: `store.json` is of another version of Tuneloop, or no such file at all.
     """
-    first, second = (StoreIdentity(schema_number=1, store_id=uuid4().hex) for _ in range(2))
-    if not store.create(IDENTITY, _bytes(first)):
-        return _read(store)
-    if store.create(IDENTITY, _bytes(second)):
+    identity = identity_of(store)
+    # Whoever ignores the condition writes the same identity over itself: the store stays the one it was.
+    if store.create(IDENTITY, spelled(identity.model_copy(update={"writer": new_writer()}))):
         raise StoreError(
             f"{store.uri} cannot keep records: it wrote {IDENTITY} a second time. It ignores If-None-Match: "
             "two runs could both pay for one training. Use a server that honours it, such as Amazon S3, "
             "Cloudflare R2, Ceph or a recent MinIO, or a local directory."
         )
-    return first
+    check_clock(store)
+    return identity
 
 
-def _bytes(identity: StoreIdentity) -> bytes:
-    return identity.model_dump_json().encode()
+def check_clock(store: Store) -> None:
+    """Compare the store's clock with ours.
 
-
-def _read(store: Store) -> StoreIdentity:
-    try:
-        return StoreIdentity.model_validate_json(store.read(IDENTITY))
-    except ValidationError as error:
-        raise RecordUnreadable(
-            f"{store.uri_of(IDENTITY)} is not what this version of Tuneloop writes there. Update Tuneloop, "
-            "or choose another folder or prefix for the store."
-        ) from error
+    Raises:
+        StoreError: They are too far apart for deadlines that one host writes and another one reads.
+    """
+    offset_s = store.clock_offset_s()
+    if offset_s is not None and abs(offset_s) > _MOST_APART_S:
+        ahead = "ahead of" if offset_s > 0 else "behind"
+        raise StoreError(
+            f"The clock of {store.uri} is {abs(offset_s):.0f} s {ahead} the clock of this machine. More than "
+            f"{_MOST_APART_S} s, and two machines could both pay for one training. Set both by NTP, and run again."
+        )

@@ -39,7 +39,9 @@ class Evaluation(Frozen):
     pictures: tuple[JudgedPicture, ...]
     """Prompts in the plan's order, all seeds of one prompt together."""
     asked_again: int = 0
-    """Pictures that were asked for twice because the first answer was lost; both may be billed."""
+    """How often a picture was asked for once more because an answer was lost; each may be billed."""
+    unanswered: int = 0
+    """Images that were given up after three asks without an answer."""
     clip_model: str | None = None
     """The CLIP model that scored them; None where there was none."""
 

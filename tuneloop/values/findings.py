@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from tuneloop.values.frozen import Frozen
+from tuneloop.values.shown_text import printable
 
 Severity = Literal["error", "warning"]
 """An error stops the run before anything is uploaded; a warning is shown in the report."""
@@ -81,8 +82,3 @@ def some_names(names: Sequence[str]) -> str:
     if len(names) > _NAMES_TOLD:
         return f"{', '.join(told)} and {len(names) - _NAMES_TOLD} more"
     return " and ".join([", ".join(told[:-1]), told[-1]]) if len(told) > 1 else told[0]
-
-
-def printable(text: str) -> str:
-    """Spell what a terminal would obey, such as an escape character in a file's name, as a backslash escape."""
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii") for sign in text)

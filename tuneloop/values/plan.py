@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from tuneloop.errors import ConfigurationError
 from tuneloop.values.canonical import digest_of, without_empty
 from tuneloop.values.frozen import Frozen
 from tuneloop.values.gate import GatePolicy
 from tuneloop.values.render_settings import DefaultRender, RenderSettings, ServiceSettings
+
+MOST_IMAGES = 1000
+"""Images of one plan. What an account may spend on them is the spending guard's."""
 
 
 def _all_different(values: tuple[object, ...]) -> tuple[object, ...]:
@@ -34,6 +37,15 @@ class EvaluationPlan(Frozen):
     """How to render."""
     gate: GatePolicy = GatePolicy()
     """When the challenger replaces the champion. Changing it decides again and renders nothing again."""
+
+    @model_validator(mode="after")
+    def _of_a_size_that_can_be_meant(self) -> EvaluationPlan:
+        if self.picture_count > MOST_IMAGES:
+            raise ValueError(
+                f"{len(self.prompts):,} prompts with {len(self.seeds):,} seeds each are {self.picture_count:,} "
+                f"images of every model, and a plan has at most {MOST_IMAGES:,}: name fewer"
+            )
+        return self
 
     def rendered_by(self, default: ServiceSettings) -> EvaluationPlan:
         """The same plan with the service named, before it is remembered or compared."""

@@ -40,7 +40,7 @@ class TrainingRecord(Record):
     """The job's name at the provider."""
 
 
-HeldKind = Literal["uncertain", "budget", "attempts"]
+HeldKind = Literal["uncertain", "budget", "attempts", "lost"]
 
 
 class Claimed(TrainingRecord):
@@ -67,6 +67,8 @@ class Claimed(TrainingRecord):
     """Number of the last budget slot at the first claim of this generation: its own one comes after that."""
     approval: str | None = None
     """The reason with which a person let it through after it was held; None where nobody was asked."""
+    waived: tuple[HeldKind, ...] = ()
+    """What persons have let it through for. An approval waives what it was asked for and nothing else."""
 
 
 class Submitted(TrainingRecord):
@@ -130,8 +132,8 @@ class Held(TrainingRecord):
     reason: str
     """Why nobody may go on alone."""
     kind: HeldKind = "uncertain"
-    """`uncertain`: a submit may have been accepted. `budget`: over a limit. `attempts`: too many bad ends.
-    The last two have sent nothing."""
+    """`uncertain`: a submit may have been accepted. `budget`: over a limit. `attempts`: too many bad ends. `lost`:
+    the provider has the job, and it or its weights cannot be had. The two in the middle have sent nothing."""
 
 
 class Abandoned(TrainingRecord):
@@ -142,6 +144,8 @@ class Abandoned(TrainingRecord):
     """Why."""
     paid: bool
     """Whether the provider has accepted the job, or may have."""
+    again: bool = False
+    """A person wants it trained once more: the next run makes a new attempt, which is paid."""
 
 
 AnyTrainingRecord = Annotated[
@@ -156,18 +160,31 @@ training_record: TypeAdapter[AnyTrainingRecord] = TypeAdapter(AnyTrainingRecord)
 
 NEXT_STATES: dict[str, frozenset[str]] = {
     "claimed": frozenset({"claimed", "submitted", "rejected", "held", "abandoned"}),
-    "held": frozenset({"submitted", "claimed", "abandoned"}),
-    "submitted": frozenset({"trained", "failed", "abandoned"}),
-    "trained": frozenset({"collected"}),
+    "held": frozenset({"submitted", "trained", "claimed", "abandoned"}),
+    "submitted": frozenset({"trained", "failed", "held", "abandoned"}),
+    "trained": frozenset({"collected", "held", "abandoned"}),
     "collected": frozenset(),
-    "failed": frozenset(),
-    "rejected": frozenset(),
-    "abandoned": frozenset(),
+    "failed": frozenset({"submitted"}),
+    "rejected": frozenset({"submitted"}),
+    "abandoned": frozenset({"submitted"}),
 }
-"""Which state may follow which within one generation; an end is followed only by the beginning of the next one."""
+"""Which state may follow which within one generation. Two of them depend on more than the state, see `follows`."""
+
+ENDS = frozenset({"collected", "failed", "rejected", "abandoned"})
+"""What ends an attempt; only after one of them may the next one begin."""
 
 BAD_ENDS = frozenset({"failed", "rejected"})
 """Ends without a model and without a bill (a failed job is not charged)."""
+
+
+def follows(before: AnyTrainingRecord, record: AnyTrainingRecord) -> bool:
+    """Tell whether a record may follow another one of the same generation."""
+    if isinstance(before, Abandoned) and before.paid:
+        return False
+    if isinstance(before, Held) and (record.state in {"claimed", "trained"}):
+        # What is lost was paid: it is never claimed again, and only it was trained before.
+        return (before.kind == "lost") is (record.state == "trained")
+    return record.state in NEXT_STATES[before.state]
 
 
 Visibility = Literal["unchanged", "public", "private"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import date, timedelta
-from typing import Literal
+from typing import Literal, Protocol
 
 from pydantic import Field
 
@@ -30,9 +30,36 @@ class Limits(Frozen):
     cents_per_picture: float | None = None
     """What one rendered picture costs, where the provider publishes no price or bills another one."""
 
+    images_per_model: int | None = None
+    """Images that may be rendered to judge one model; None for no limit."""
+
     def price_of_picture(self, service: ServiceSettings) -> float | None:
         """What one rendered picture costs in US cents, None where nobody knows it."""
         return service.cents_per_picture if self.cents_per_picture is None else self.cents_per_picture
+
+
+class Purpose(Protocol):
+    """What a slot is for; a run file says it."""
+
+    @property
+    def model(self) -> str:
+        """The model."""
+
+    @property
+    def key(self) -> str:
+        """Training key."""
+
+    @property
+    def generation(self) -> int:
+        """Generation."""
+
+    @property
+    def flow_run(self) -> str:
+        """The flow run that pays."""
+
+    @property
+    def deployment(self) -> str | None:
+        """Name of its deployment."""
 
 
 class BudgetSlot(Record):

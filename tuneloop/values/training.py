@@ -12,6 +12,7 @@ from tuneloop.values.canonical import digest_of
 from tuneloop.values.frozen import Frozen
 
 _LABEL = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_JOB_NAME = re.compile(r"[0-9a-f]{16}-g[1-9][0-9]*")
 
 
 def check_label(value: str) -> str:
@@ -71,6 +72,11 @@ def job_name(key: str, generation: int) -> str:
     return f"{key[:16]}-g{generation}"
 
 
+def is_job_name(name: str) -> bool:
+    """Tell whether a name is of the form that `job_name` gives."""
+    return _JOB_NAME.fullmatch(name) is not None
+
+
 Phase = Literal["running", "trained", "ready", "failed"]
 """`trained`: the weights exist. `ready`: the model can render as well."""
 
@@ -87,7 +93,8 @@ class JobStatus(Frozen):
     word: str
     """The provider's own status word."""
     known: bool = True
-    """False where the word is not in the provider's documentation: then it counts as running."""
+    """False where the word is not in the provider's documentation: then it counts as running, or as failed where
+    it can mean nothing else."""
     error_message: str | None = None
     """The provider's reason, for failed jobs."""
     changed_at: datetime | None = None
@@ -106,7 +113,8 @@ class JobList(Frozen):
     notes: tuple[str, ...] = ()
     """Rows that were skipped because they are nobody's that we know, a sentence each."""
     may_be_cut: bool = False
-    """The list may go on: it names a further page, or has a length at which lists are cut."""
+    """Absence from the list proves nothing: it names a further page, has a length at which lists are cut, or shows
+    jobs without a name."""
 
     def named(self, name: str) -> tuple[JobStatus, ...]:
         """The jobs of exactly this name."""

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from benchmarks.data.entrants.packing import packing
 from tuneloop.errors import ProviderError, RequestRefused
-from tuneloop.transport import Answer, Transport
+from tuneloop.http.answer import Answer
+from tuneloop.transport import Transport
 
 
 def into_put(folder: str, url: str) -> Callable[[], None]:

@@ -145,7 +145,7 @@ def _rendered(evaluation: Evaluation) -> str:
     there = sum(picture.name is not None for picture in evaluation.pictures)
     text = f"{there} of {len(evaluation.pictures)}; those of earlier decisions are used again and cost nothing"
     if evaluation.asked_again:
-        text += f". {evaluation.asked_again} asked for twice, because an answer was lost: both may be billed"
+        text += f". {evaluation.asked_again} asked for once more, because an answer was lost: each may be billed"
     return text
 
 

@@ -1,0 +1,99 @@
+"""Is this the store that it should be, driven by this Prefect server, with the accounts it knows?"""
+
+from __future__ import annotations
+
+from blocks import server_memory
+from tuneloop.accounts import check_origin, remember_origin
+from tuneloop.drivers import current_driver
+from tuneloop.errors import ConfigurationError, NoStore, StoreError
+from tuneloop.ledger import Ledger
+from tuneloop.providers.provider import Provider
+from tuneloop.storage.identity import IDENTITY, StoreIdentity, identity_of
+from tuneloop.storage.store import Store
+
+
+def check_identity(slug: str, store: Store) -> StoreIdentity:
+    """Refuse what is no store, or another one than the server knows by this slug.
+
+    Raises:
+        StoreError: The message names what is there, what should be, and the remedy.
+    """
+    known = server_memory.recall(server_memory.of_store(slug))
+    try:
+        identity = identity_of(store)
+    except NoStore as error:
+        raise NoStore(f"{slug}: {error} {_how_to_get_it(slug, known)}") from None
+    if known not in {None, identity.store_id}:
+        raise StoreError(
+            f"{slug}: {store.uri} is store {identity.store_id}, but this Prefect server knows {slug} as store "
+            f"{known}. Is another volume mounted, was the block's folder, bucket or prefix changed? Put it back. "
+            f"Only if this store shall take its place: `tuneloop store init {slug} --replace`"
+        )
+    if known is not None and current_driver(Ledger(store)) is None:
+        # Whoever empties a store by hand or by a rule may spare its youngest or its topmost files.
+        raise StoreError(
+            f"{slug}: {store.uri} has lost its records: it has {IDENTITY} and nothing in drivers/. "
+            f"{_how_to_get_it(slug, known)}"
+        )
+    return identity
+
+
+def _how_to_get_it(slug: str, known: str | None) -> str:
+    if known is None:
+        return f"If it shall become one: `tuneloop store init {slug}` makes it."
+    return (
+        f"This Prefect server knows {slug} as store {known}: mount it, or restore it. Only if all of it is lost "
+        f"for good, and what it knows may be paid again: `tuneloop store init {slug} --replace`"
+    )
+
+
+def check_driver(slug: str, store: Store) -> StoreIdentity:
+    """Refuse to act on a store that this server does not drive: its runs would look as if they were gone.
+
+    Raises:
+        StoreError: As `check_identity`, or another server drives it, or none yet.
+    """
+    identity = check_identity(slug, store)
+    driver = current_driver(Ledger(store))
+    server_id = server_memory.recall(server_memory.SERVER_ID)
+    if driver is not None and driver.server_id != server_id:
+        raise StoreError(
+            f"{slug}: {store.uri} is driven by the Prefect server at {driver.address} (id {driver.server_id}, "
+            f"since {driver.at:%Y-%m-%d %H:%M} UTC), and this one is another. Two would take each other's runs "
+            "for gone, and pay again. To let this one drive it, stop that one's worker and run "
+            f"`tuneloop store move {slug}`"
+        )
+    if driver is None or server_memory.recall(server_memory.of_store(slug)) is None:
+        raise StoreError(
+            f"{slug}: {store.uri} is store {identity.store_id}, which this Prefect server does not know yet. "
+            f"Run `tuneloop deploy`, or `tuneloop store init {slug}`"
+        )
+    return identity
+
+
+def check_account(slug: str, store: Store, provider: Provider, *, only_look: bool = False) -> None:
+    """Refuse an account that the store knows at another address, or whose trainings are in another store.
+
+    Args:
+        slug: Slug of the store's block.
+        store: The store.
+        provider: The account.
+        only_look: Write nothing. Else both is written down, once, before anything is paid.
+
+    Raises:
+        ConfigurationError: The message names the account, both places and the remedy.
+    """
+    account, ledger = provider.account, Ledger(store)
+    identity, variable = identity_of(store), server_memory.of_account(account)
+    if only_look:
+        check_origin(ledger, account, provider.base_url)
+        bound = server_memory.recall(variable)
+    else:
+        remember_origin(ledger, account, provider.base_url)
+        bound = server_memory.remember(variable, identity.store_id)
+    if bound not in {None, identity.store_id}:
+        raise ConfigurationError(
+            f"account {account.slug} trains into store {bound}, and {slug} ({store.uri}) is store "
+            f"{identity.store_id}: what one knows, the other would pay again. Name that store, or an account of "
+            f"its own. To go on with this store instead: `tuneloop store init {slug} --account CREDENTIALS`"
+        )

@@ -1,0 +1,126 @@
+"""What judging a model asks of its accounts, and a look at all of it before anything is paid."""
+
+from __future__ import annotations
+
+from prefect.logging import get_run_logger
+
+from blocks.opening import open_account
+from flows.desk import Desk, recipe_of
+from tuneloop.errors import ConfigurationError, CredentialsRefused, ProviderError
+from tuneloop.evaluation.render import Subject, count_missing
+from tuneloop.image_budget import ImageBudget
+from tuneloop.promotion import is_of
+from tuneloop.providers.provider import Provider
+from tuneloop.values.dataset import DatasetManifest
+from tuneloop.values.plan import EvaluationPlan
+from tuneloop.values.records import Promotion, RunFile
+from tuneloop.values.spending import Limits
+from tuneloop.values.training import job_name
+
+
+def check_judging(
+    desk: Desk,
+    run: RunFile,
+    manifest: DatasetManifest,
+    training_cents: int | None = None,
+    *,
+    only_look: bool = False,
+) -> None:
+    """Refuse a run whose images cannot be rendered or paid, before any of it is paid.
+
+    Args:
+        desk: Opened blocks.
+        run: What the flow run works on.
+        manifest: Its dataset.
+        training_cents: Price of the training that is paid first; None where none is.
+        only_look: Ask no provider.
+
+    Raises:
+        ConfigurationError: The champion's account cannot be used, or a price is not known.
+        OverBudget: There are too many images, or they cost too much.
+    """
+    inputs = edited_by(manifest)
+    own = (count_missing(desk.store, challenger_subject(desk, run, inputs), run.plan), run.plan.service)
+    budget = ImageBudget(desk.ledger, desk.provider.account, desk.limits)
+    champion = desk.ledger.champion(run.model)
+    if champion is None or is_of(champion, run):
+        budget.check_images(run.model, [own], training_cents)
+        return
+    subject, plan = champion_turn(run, champion, inputs)
+    others = (count_missing(desk.store, subject, plan), plan.service)
+    if not others[0] or champion.account == desk.provider.account:
+        budget.check_images(run.model, [own, others], training_cents)
+        return
+    budget.check_images(run.model, [own], training_cents)
+    provider, limits = account_of(desk, champion)
+    # The training is not paid by this account: what is left there is for images alone.
+    no_training = None if training_cents is None else 0
+    ImageBudget(desk.ledger, champion.account, limits).check_images(run.model, [others], no_training)
+    if not only_look:
+        _try_key(provider, champion)
+
+
+def _try_key(provider: Provider, champion: Promotion) -> None:
+    """Try a champion's key where that costs nothing. A model that is gone is judged by what is in the store."""
+    try:
+        provider.status(champion.job_id)
+    except CredentialsRefused as error:
+        raise ConfigurationError(
+            f"{_reached(champion)}, and the provider refuses its key: {error.reason}"
+        ) from None
+    except ProviderError as error:
+        get_run_logger().info("champion no. %d cannot be looked at just now: %s", champion.number, error)
+
+
+def account_of(desk: Desk, champion: Promotion) -> tuple[Provider, Limits]:
+    """Open a champion's account: the run's own, whatever its block is called, or the one of its records.
+
+    Raises:
+        ConfigurationError: There is no block for it any more.
+    """
+    if champion.account == desk.provider.account:
+        return desk.provider, desk.limits
+    try:
+        provider, limits = open_account(champion.credentials)
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            f"{_reached(champion)}, and {error}. Make it again with a key of that account, or put a champion "
+            "of an account that is there back with `tuneloop rollback`"
+        ) from None
+    if provider.account != champion.account:
+        raise ConfigurationError(
+            f"{_reached(champion)}, which are of {provider.account.slug} now: give them the label and a key of "
+            "that account again, or put a champion of another account back with `tuneloop rollback`"
+        )
+    return provider, limits
+
+
+def _reached(champion: Promotion) -> str:
+    return (
+        f"champion no. {champion.number} of {champion.model} is at {champion.account.slug}, and is reached with "
+        f"the credentials {champion.credentials}"
+    )
+
+
+def edited_by(manifest: DatasetManifest) -> tuple[str, ...]:
+    """The pictures before the edit, on which edit models are judged; both models are given the same ones."""
+    return tuple(item.sha256 for item in manifest.items if item.role == "start")
+
+
+def challenger_subject(desk: Desk, run: RunFile, inputs: tuple[str, ...], job_id: str = "") -> Subject:
+    """The model that a run trains. Its id is known once it is trained."""
+    return Subject(job_name(run.key, run.generation), job_id, desk.trigger_word(run), inputs)
+
+
+def champion_turn(run: RunFile, champion: Promotion, inputs: tuple[str, ...]) -> tuple[Subject, EvaluationPlan]:
+    """What a champion renders. One of another trainer may need another service, with that one's defaults."""
+    recipe = recipe_of(champion.recipe)
+    fits = isinstance(run.plan.settings, recipe.services)
+    plan = run.plan if fits else run.plan.model_copy(update={"settings": recipe.services[0]()})
+    subject = Subject(
+        job=job_name(champion.key, champion.generation),
+        job_id=champion.job_id,
+        trigger_word=champion.trigger_word,
+        inputs=inputs if recipe.edit_pairs else (),
+    )
+    return subject, plan

@@ -1,0 +1,46 @@
+"""Which S3 server, keys and bucket the demo uses."""
+
+from __future__ import annotations
+
+import pytest
+from prefect_aws import AwsCredentials
+from pydantic import SecretStr
+
+from deployments.demo.s3_place import S3Place, store_block, wished_place
+from tests.s3_server import s3_client, server_that_checks_keys
+from tuneloop.errors import ConfigurationError, StoreError
+from tuneloop.settings import Settings
+
+
+def test_server_keys_and_bucket_are_those_that_were_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    with server_that_checks_keys() as (endpoint, access_key, secret_key):
+        monkeypatch.setenv("TUNELOOP_S3_ENDPOINT", endpoint)
+        monkeypatch.setenv("TUNELOOP_S3_ACCESS_KEY", access_key)
+        monkeypatch.setenv("TUNELOOP_S3_SECRET_KEY", secret_key)
+        monkeypatch.setenv("TUNELOOP_S3_BUCKET", "my-own-bucket")
+        first, second = (store_block(wished_place(Settings()), ".demo") for _ in range(2))
+        buckets = s3_client(endpoint, keys=(access_key, secret_key)).list_buckets()["Buckets"]
+    assert "my-own-bucket" in [bucket["Name"] for bucket in buckets]
+    assert first.bucket_name == "my-own-bucket"
+    assert isinstance(first.credentials, AwsCredentials)
+    assert first.credentials.aws_access_key_id == access_key
+    assert first.bucket_folder.startswith("demo-")
+    assert first.bucket_folder != second.bucket_folder
+
+
+def test_wrong_keys_are_an_error_that_names_the_bucket() -> None:
+    with server_that_checks_keys() as (endpoint, access_key, _):
+        for keys in ((access_key, "wrong"), ("demo", "demo-secret")):
+            place = S3Place(endpoint, keys[0], SecretStr(keys[1]), "my-own-bucket")
+            with pytest.raises(StoreError, match=r"s3://my-own-bucket.*Correct the access key") as raised:
+                store_block(place, ".demo")
+            assert keys[1] not in str(raised.value)
+
+
+def test_server_without_keys_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="set TUNELOOP_S3_ACCESS_KEY and TUNELOOP_S3_SECRET_KEY"):
+        wished_place(Settings(s3_endpoint="http://127.0.0.1:9", s3_access_key=None, s3_secret_key=None))
+
+
+def test_without_a_server_the_demo_has_one_of_its_own() -> None:
+    assert wished_place(Settings(s3_endpoint=None)).endpoint == ""

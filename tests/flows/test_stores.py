@@ -1,0 +1,334 @@
+"""The store is not the one it was: nothing is paid, and everybody is told what to do."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.filesystems import LocalFileSystem
+from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+
+from blocks.segmind_credentials import SegmindCredentials
+from deployments.demo.processes import Processes, answers, clean_environment, free_port
+from deployments.demo.stack import Stack
+from deployments.labels import shared_labels
+from deployments.stores import init_store, move_store, prepare_stores
+from tests.conftest import draw_pictures
+from tests.flows.bill import Bill
+from tests.flows.runs import here, tick, wait_until
+from tests.flows.test_commands import tuneloop
+from tuneloop.accounts import kept_origin
+from tuneloop.emulator import EmulatorControl, Fault, Progress, running_emulator
+from tuneloop.errors import ConfigurationError, StoreError
+from tuneloop.ledger import Ledger
+from tuneloop.storage.identity import create_store, identity_of
+from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.values.training import Account
+
+_NUMBERS = itertools.count(1)
+REAL = "https://api.provider.invalid"
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A store and an account of one test's own."""
+
+    name: str
+    folder: Path
+    wish: dict[str, Any]
+
+    @property
+    def store(self) -> str:
+        return f"local-file-system/{self.name}"
+
+    @property
+    def credentials(self) -> str:
+        return f"segmind-credentials/{self.name}"
+
+    @property
+    def ledger(self) -> Ledger:
+        return Ledger(LocalDirectory(self.folder))
+
+    def is_at(self, folder: Path) -> None:
+        LocalFileSystem(basepath=str(folder)).save(self.name, overwrite=True)
+
+    def account_is_at(self, url: str, key: str, account: str | None = None) -> None:
+        SegmindCredentials(api_key=key, base_url=url, account=account).save(self.name, overwrite=True)
+
+
+@pytest.fixture
+def shop(tmp_path: Path, emulator: EmulatorControl, wish: dict[str, Any]) -> Shop:
+    """One that was made as it should be, and has trained nothing yet."""
+    name = f"shop-{next(_NUMBERS)}"
+    made = Shop(name, tmp_path / "store", {**wish, "store": f"local-file-system/{name}"})
+    made.wish["credentials"] = made.credentials
+    made.folder.mkdir()
+    made.is_at(made.folder)
+    made.account_is_at(emulator.url, emulator.api_key)
+    assert f"{made.store}: made store" in init_store(made.store)
+    return made
+
+
+def is_emptied(shop: Shop) -> None:
+    for each in shop.folder.iterdir():
+        shutil.rmtree(each) if each.is_dir() else each.unlink()
+
+
+def is_not_mounted(shop: Shop) -> None:
+    shop.folder.rename(shop.folder.with_name("elsewhere"))
+    shop.folder.mkdir()
+
+
+def is_mistyped(shop: Shop) -> None:
+    (shop.folder.parent / "stroe").mkdir()
+    shop.is_at(shop.folder.parent / "stroe")
+
+
+def is_emptied_but_for_its_name(shop: Shop) -> None:
+    name = (shop.folder / "store.json").read_bytes()
+    is_emptied(shop)
+    (shop.folder / "store.json").write_bytes(name)
+
+
+def refusals(shop: Shop, stack: Stack) -> list[str]:
+    """What a run, a dry run, a tick, `status` and a rollback say; all of them refuse."""
+    said = []
+    for state in (here(shop.wish), here({**shop.wish, "dry_run": True}), tick(shop.store)):
+        assert state.name == "Failed"
+        said.append(state.message or "")
+    for command, code in ((["status"], 1), (["rollback", shop.wish["model"], "--to", "1", "--reason", "x"], 2)):
+        done = tuneloop(stack, *command, "--store", shop.store)
+        assert done.returncode == code, done.stderr
+        said.append(" ".join((done.stdout + done.stderr).split()))
+    return said
+
+
+@pytest.mark.parametrize("how", [is_emptied, is_not_mounted, is_mistyped])
+def test_store_that_is_gone_between_two_runs_stops_the_second_one_before_it_pays(
+    how: Callable[[Shop], None], shop: Shop, stack: Stack, bill: Bill
+) -> None:
+    assert here(shop.wish).name == "Completed"
+    known = identity_of(LocalDirectory(shop.folder)).store_id
+    how(shop)
+    bill.clear()
+    for said in refusals(shop, stack):
+        assert "is no Tuneloop store" in said
+        assert "volume mounted" in said
+        assert known in said
+        assert f"`tuneloop store init {shop.store} --replace`" in said
+    with pytest.raises(StoreError, match=f"knows {shop.store} as store {known}"):
+        prepare_stores({(shop.store, shop.credentials)})
+    assert bill.paths == []
+    place = shop.folder.parent / "stroe" if how is is_mistyped else shop.folder
+    assert not list(place.iterdir()), "nothing is written where there is no store"
+
+
+def test_store_that_has_lost_all_but_its_name_stops_a_run_before_it_pays(
+    shop: Shop, stack: Stack, bill: Bill
+) -> None:
+    assert here(shop.wish).name == "Completed"
+    is_emptied_but_for_its_name(shop)
+    bill.clear()
+    for said in refusals(shop, stack):
+        assert "has lost its records" in said
+        assert f"`tuneloop store init {shop.store} --replace`" in said
+    with pytest.raises(StoreError, match="has lost its records"):
+        init_store(shop.store)
+    assert bill.paths == []
+
+
+def test_store_that_is_lost_for_good_is_replaced_by_a_person_only(shop: Shop, bill: Bill) -> None:
+    before = identity_of(LocalDirectory(shop.folder)).store_id
+    assert here(shop.wish).name == "Completed"
+    is_emptied(shop)
+    with pytest.raises(StoreError):
+        init_store(shop.store)
+    init_store(shop.store, replace=True)
+    assert identity_of(LocalDirectory(shop.folder)).store_id != before
+    assert here({**shop.wish, "dry_run": True}).name == "Planned"
+    assert len(bill.trainings) == 1
+
+
+def test_another_store_behind_the_same_block_is_named_with_both_ids(shop: Shop, stack: Stack, bill: Bill) -> None:
+    other = shop.folder.parent / "other"
+    other.mkdir()
+    LocalFileSystem(basepath=str(other)).save("other-store", overwrite=True)
+    init_store("local-file-system/other-store", replace=True)
+    shop.is_at(other)
+    for said in refusals(shop, stack):
+        for folder in (shop.folder, other):
+            assert identity_of(LocalDirectory(folder)).store_id in said
+        assert f"`tuneloop store init {shop.store} --replace`" in said
+    assert bill.paths == []
+
+
+def test_second_store_for_an_account_is_refused_until_a_person_says_so(shop: Shop, bill: Bill) -> None:
+    assert here(shop.wish).name == "Completed"
+    second = f"{shop.name}-second"
+    folder = shop.folder.parent / "second"
+    folder.mkdir()
+    LocalFileSystem(basepath=str(folder)).save(second, overwrite=True)
+    slug = f"local-file-system/{second}"
+    init_store(slug)
+    bill.clear()
+    for dry_run in (False, True):
+        said = here({**shop.wish, "store": slug, "dry_run": dry_run}).message or ""
+        assert f"account segmind.{shop.name} trains into store" in said
+        assert f"`tuneloop store init {slug} --account CREDENTIALS`" in said
+    assert bill.paths == []
+    init_store(slug, account=shop.credentials)
+    assert here({**shop.wish, "store": slug, "dry_run": True}).name == "Planned"
+    assert "trains into store" in (here(shop.wish).message or "")
+
+
+def test_store_that_nobody_has_made_known_stops_a_run(shop: Shop, bill: Bill, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(shop.folder, copy)
+    LocalFileSystem(basepath=str(copy)).save(f"{shop.name}-new", overwrite=True)
+    said = here({**shop.wish, "store": f"local-file-system/{shop.name}-new"}).message or ""
+    assert "does not know yet. Run `tuneloop deploy`, or `tuneloop store init" in said
+    assert bill.paths == []
+
+
+@contextmanager
+def second_server(folder: Path) -> Iterator[None]:
+    """Another Prefect server, which this process speaks to meanwhile."""
+    port = free_port()
+    environment = clean_environment(
+        {"PREFECT_HOME": str(folder / "prefect"), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+    )
+    processes = Processes(folder / "logs", environment)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        processes.start("server", "prefect", "server", "start", "--no-services", "--port", str(port))
+        processes.wait_until("server", lambda: answers(f"{url}/api/health"))
+        with temporary_settings(updates={PREFECT_API_URL: f"{url}/api", PREFECT_HOME: folder / "prefect"}):
+            yield
+    finally:
+        processes.end_all()
+
+
+def test_second_prefect_server_acts_on_nothing_until_a_person_moves_the_store(
+    shop: Shop, emulator: EmulatorControl, bill: Bill, tmp_path: Path
+) -> None:
+    assert here(shop.wish).name == "Completed"
+    bill.clear()
+    before = set(shop.ledger.store.names(""))
+    changed = {**shop.wish, "dataset": str(draw_pictures(tmp_path / "more", 4, shade=99))}
+    with second_server(tmp_path / "second"):
+        shop.is_at(shop.folder)
+        shop.account_is_at(emulator.url, emulator.api_key)
+        for said in (here(changed).message or "", tick(shop.store).message or ""):
+            assert "is driven by the Prefect server at http://127.0.0.1" in said
+            assert f"`tuneloop store move {shop.store}`" in said
+        with pytest.raises(StoreError, match="tuneloop store move"):
+            prepare_stores({(shop.store, shop.credentials)})
+        assert set(shop.ledger.store.names("")) == before
+        assert bill.paths == []
+        move_store(shop.store)
+        assert tick(shop.store).is_completed()
+        assert here(changed).name == "Completed"
+    assert f"tuneloop store move {shop.store}" in (here(shop.wish).message or "")
+    assert f"tuneloop store move {shop.store}" in (tick(shop.store).message or "")
+
+
+def test_emulator_first_and_the_real_address_later_is_refused(shop: Shop, stack: Stack, bill: Bill) -> None:
+    assert here(shop.wish).name == "Completed"
+    bill.clear()
+    shop.account_is_at(REAL, "SG_0123456789abcdef")
+    for dry_run in (False, True):
+        said = here({**shop.wish, "dry_run": dry_run}).message or ""
+        assert f"account segmind.{shop.name} is at {REAL}" in said
+        assert "made at loopback" in said
+        assert "Choose another account label" in said
+    done = tuneloop(stack, "status", "--store", shop.store, "--credentials", shop.credentials)
+    assert (done.returncode, "Choose another account label" in " ".join(done.stdout.split())) == (1, True)
+    with pytest.raises(ConfigurationError, match="Choose another account label"):
+        prepare_stores({(shop.store, shop.credentials)})
+    assert bill.paths == []
+    # With a label of its own it is another account: what the emulator trained counts for nothing there.
+    shop.account_is_at(REAL, "SG_0123456789abcdef", "live")
+    plan = here({**shop.wish, "dry_run": True})
+    assert (plan.name, "train:" in (plan.message or "")) == ("Planned", True)
+
+
+def test_emulator_on_another_port_is_the_same_account(shop: Shop, bill: Bill, tmp_path: Path) -> None:
+    assert here(shop.wish).name == "Completed"
+    assert kept_origin(shop.ledger, Account(provider="segmind", label=shop.name)) == "loopback"
+    with running_emulator("segmind", tmp_path / "another", progress=Progress.at_once()) as another:
+        shop.account_is_at(another.url, another.api_key)
+        assert here(shop.wish).name == "Unchanged"
+    assert len(bill.trainings) == 1
+
+
+def test_changed_account_label_does_not_train_everything_again(
+    shop: Shop, emulator: EmulatorControl, bill: Bill
+) -> None:
+    assert here(shop.wish).name == "Completed"
+    bill.clear()
+    shop.account_is_at(emulator.url, emulator.api_key, "renamed")
+    for dry_run in (False, True):
+        said = here({**shop.wish, "dry_run": dry_run}).message or ""
+        assert "you have changed nothing since: the account label was" in said
+        assert "retrain_unchanged" in said
+    assert bill.orders == []
+    assert here({**shop.wish, "retrain_unchanged": "another account"}).name == "Completed"
+    assert len(bill.trainings) == 1
+
+
+def test_block_left_alone_is_an_account_of_its_own(emulator: EmulatorControl) -> None:
+    names = []
+    for name in ("left-alone", "left-alone-too"):
+        SegmindCredentials(api_key=emulator.api_key, base_url=emulator.url).save(name, overwrite=True)
+        block = SegmindCredentials.load(name)
+        assert isinstance(block, SegmindCredentials)
+        names.append(block.get_client().account.slug)
+    assert names == ["segmind.left-alone", "segmind.left-alone-too"]
+
+
+@pytest.mark.usefixtures("stack")
+def test_two_blocks_that_say_they_are_one_account_are_named(stack: Stack, emulator: EmulatorControl) -> None:
+    for name, url in (("one-of-two", emulator.url), ("two-of-two", emulator.url)):
+        SegmindCredentials(api_key=emulator.api_key, base_url=url, account="of-two").save(name, overwrite=True)
+    both = "segmind-credentials/one-of-two and segmind-credentials/two-of-two are both account segmind.of-two"
+    try:
+        assert any(both in note for note in shared_labels().notes)
+        assert both in " ".join(tuneloop(stack, "status").stdout.split())
+        SegmindCredentials(api_key="SG_0123456789abcdef", base_url=REAL, account="of-two").save(
+            "two-of-two", overwrite=True
+        )
+        with pytest.raises(ConfigurationError, match=f"{both}, at different addresses"):
+            prepare_stores(set())
+        done = tuneloop(stack, "status")
+        assert (done.returncode, f"{both}, at different addresses" in " ".join(done.stdout.split())) == (1, True)
+    finally:
+        SegmindCredentials.delete("two-of-two")
+
+
+def test_store_that_is_swapped_while_a_run_uploads_stops_it_before_it_pays(
+    shop: Shop, emulator: EmulatorControl, bill: Bill
+) -> None:
+    upload = "/finetune/request/upload/pre-signed-url"
+    emulator.inject(Fault("slow", upload, "GET", delay_s=3))
+    before = identity_of(LocalDirectory(shop.folder)).store_id
+
+    def swap() -> None:
+        wait_until("the run uploads", lambda: upload in bill.paths)
+        away = shop.folder.rename(shop.folder.with_name("away"))
+        shutil.copytree(away, shop.folder, ignore=shutil.ignore_patterns("store.json"))
+        create_store(LocalDirectory(shop.folder), "somebody")
+
+    person = threading.Thread(target=swap)
+    person.start()
+    state = here(shop.wish)
+    person.join()
+    assert state.name == "Failed"
+    assert f"was store {before} when this run began" in (state.message or "")
+    assert bill.trainings == []

@@ -1,0 +1,37 @@
+"""A provider whose answers are bent on their way, where the emulated one is too well behaved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tuneloop.clock import Deadline
+from tuneloop.errors import ProviderError
+from tuneloop.providers.provider import Archive
+from tuneloop.providers.segmind import SegmindProvider
+from tuneloop.values.recipe_fields import RecipeFields
+from tuneloop.values.training import JobList, UploadedDataset
+
+
+class BentProvider(SegmindProvider):
+    """Everything goes over the wire as ever; what is set here is done to what comes back."""
+
+    bend_list: Callable[[JobList], JobList] = staticmethod(lambda shown: shown)
+    lost_answer: ProviderError | None = None
+    """Raised in place of every submit's answer, after its effect."""
+    ahead_s: float = 0.0
+    """What the provider's clock seems to be ahead."""
+
+    @property
+    def clock_offset_s(self) -> float | None:
+        return (super().clock_offset_s or 0.0) + self.ahead_s
+
+    def jobs(self) -> JobList:
+        return self.bend_list(super().jobs())
+
+    def submit(
+        self, name: str, recipe: RecipeFields, dataset: UploadedDataset, archive: Archive, deadline: Deadline
+    ) -> str:
+        job_id = super().submit(name, recipe, dataset, archive, deadline)
+        if self.lost_answer is not None:
+            raise self.lost_answer
+        return job_id

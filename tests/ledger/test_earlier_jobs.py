@@ -1,0 +1,231 @@
+"""The look before every claim."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.ledger.bent import BentProvider
+from tests.ledger.test_submission import old_claim, trainings
+from tuneloop.clock import Deadline
+from tuneloop.doubt import record_double
+from tuneloop.emulator import EmulatorControl, Fault, Progress
+from tuneloop.errors import (
+    ClockWrong,
+    ProviderUnavailable,
+    RateLimited,
+    RecordTaken,
+    RecordUnreadable,
+    SubmissionUncertain,
+    TrainingHeld,
+)
+from tuneloop.ledger import Ledger
+from tuneloop.status import doubles
+from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.submission import Order, submit_training
+from tuneloop.training_state import read_training, record_progress
+from tuneloop.values.records import Failed, Held, Rejected, training_record
+from tuneloop.values.training import JobList
+
+LIST = "/finetune/request/list"
+
+
+def submit(ledger: Ledger, provider: BentProvider, order: Order) -> None:
+    training = read_training(ledger, order.run.key, order.run.generation)
+    submit_training(ledger, provider, training, order)
+
+
+def next_attempt(order: Order, generation: int = 2) -> Order:
+    return replace(order, run=order.run.model_copy(update={"generation": generation}))
+
+
+def post(provider: BentProvider, order: Order, name: str) -> str:
+    """A submit that no ledger knows of."""
+    return provider.submit(name, order.recipe, order.dataset, order.archive, Deadline(60))
+
+
+def states(ledger: Ledger, order: Order) -> list[str]:
+    return [record.state for record in ledger.history(order.run.key)]
+
+
+def test_lost_store_follows_the_job_that_is_there_and_pays_nothing(
+    ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl, tmp_path: Path
+) -> None:
+    submit(ledger, bent, order)
+    (tmp_path / "mounted elsewhere").mkdir()
+    other = Ledger(LocalDirectory(tmp_path / "mounted elsewhere"))
+    found = submit_training(other, bent, read_training(other, order.run.key, 1), order)
+    assert found.found_by == "list"
+    assert states(other, order) == ["submitted"]
+    assert trainings(emulator) == 1
+
+
+def test_look_before_a_claim_costs_one_get(
+    ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl
+) -> None:
+    before = len(emulator.requests())
+    submit(ledger, bent, order)
+    asked = [(entry.method, entry.path) for entry in emulator.requests()[before:]]
+    assert asked == [("GET", LIST), ("POST", "/finetune/request/submit")]
+
+
+def test_job_that_was_refused_after_its_effect_is_found_before_the_next_attempt_pays(
+    ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl
+) -> None:
+    emulator.switch(list_lag_s=60)
+    emulator.inject(Fault("fail_after_effect", "/finetune/request/submit", "POST", status=429))
+    with pytest.raises(RateLimited):
+        submit(ledger, bent, order)
+    assert isinstance(ledger.last(order.run.key), Rejected)
+    emulator.advance(61)
+    submit(ledger, bent, next_attempt(order))
+    last = ledger.last(order.run.key)
+    assert last is not None
+    assert (last.state, last.generation, last.name) == ("submitted", 2, f"{order.run.key[:16]}-g1")
+    assert trainings(emulator) == 1
+
+
+def test_failed_job_that_runs_again_is_followed_by_the_next_attempt(
+    ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl
+) -> None:
+    emulator.progress(Progress.after_seconds(3600))
+    submit(ledger, bent, order)
+    submitted = read_training(ledger, order.run.key, 1).known
+    assert submitted is not None
+    seen = bent.status(submitted.job_id).model_copy(update={"phase": "failed", "word": "FAILED"})
+    assert isinstance(record_progress(ledger, order.run, seen), Failed)
+    submit(ledger, bent, next_attempt(order))
+    assert states(ledger, order) == ["claimed", "submitted", "failed", "submitted"]
+    assert trainings(emulator) == 1
+
+
+def test_of_several_unknown_jobs_the_highest_attempt_is_followed_and_the_others_are_duplicates(
+    ledger: Ledger, bent: BentProvider, order: Order
+) -> None:
+    stem = order.run.key[:16]
+    first, tenth, second = (post(bent, order, f"{stem}-g{attempt}") for attempt in (1, 10, 2))
+    submit(ledger, bent, order)
+    assert read_training(ledger, order.run.key, 1).job_id == tenth
+    assert {double.job_id for double in doubles(ledger)} == {first, second}
+
+
+def test_same_row_twice_is_no_duplicate(ledger: Ledger, bent: BentProvider, order: Order) -> None:
+    post(bent, order, f"{order.run.key[:16]}-g1")
+    bent.bend_list = lambda shown: shown.model_copy(update={"jobs": shown.jobs * 2})
+    submit(ledger, bent, order)
+    assert doubles(ledger) == []
+
+
+def test_job_is_no_duplicate_of_itself(ledger: Ledger) -> None:
+    assert record_double(ledger, "robot-g1", "job", "job") is None
+    assert doubles(ledger) == []
+
+
+def test_collected_training_is_no_earlier_job_where_one_more_is_asked_for(
+    ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl
+) -> None:
+    submit(ledger, bent, order)
+    training = read_training(ledger, order.run.key, 1)
+    assert training.known is not None
+    trained = record_progress(ledger, order.run, bent.status(training.known.job_id))
+    assert trained is not None
+    collected = {"state": "collected", "weights": None, "sha256": None, "size_bytes": None}
+    fields = trained.model_dump(include={"at", "generation", "name", "job_id"}) | collected
+    ledger.append(order.run.key, trained, training_record.validate_python(fields))
+    submit(ledger, bent, next_attempt(order))
+    assert trainings(emulator) == 2
+    assert doubles(ledger) == []
+
+
+def test_list_that_is_not_answered_leaves_nothing_claimed(
+    ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl
+) -> None:
+    emulator.inject(Fault("refuse", LIST, "GET", times=9, status=503))
+    with pytest.raises(ProviderUnavailable):
+        submit(ledger, bent, order)
+    assert ledger.history(order.run.key) == []
+    assert trainings(emulator) == 0
+
+
+@pytest.mark.parametrize(("ahead_s", "way"), [(1500, "behind"), (-1500, "ahead of"), (45, "behind")])
+def test_wrong_clock_claims_nothing_and_says_what_to_do(
+    ahead_s: float, way: str, ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl
+) -> None:
+    bent.ahead_s = ahead_s
+    with pytest.raises(ClockWrong, match=rf"s {way} the clock of segmind: nothing was claimed.*Set the clock"):
+        submit(ledger, bent, order)
+    assert ledger.history(order.run.key) == []
+    assert trainings(emulator) == 0
+
+
+def test_job_whose_row_cannot_be_read_holds_the_training_until_a_person_has_looked(
+    ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl
+) -> None:
+    name = f"{order.run.key[:16]}-g3"
+    bent.bend_list = lambda shown: shown.model_copy(update={"unreadable": {name: "its status is null"}})
+    with pytest.raises(TrainingHeld, match=f"{name} that cannot be read: its status is null"):
+        submit(ledger, bent, order)
+    held = ledger.last(order.run.key)
+    assert isinstance(held, Held)
+    assert held.kind == "uncertain"
+    assert trainings(emulator) == 0
+    submit(ledger, bent, replace(order, approval="it is another account's"))
+    assert trainings(emulator) == 1
+
+
+def test_strangers_row_that_cannot_be_read_is_nobodys(ledger: Ledger, bent: BentProvider, order: Order) -> None:
+    bent.bend_list = lambda shown: shown.model_copy(update={"unreadable": {"0123456789abcdef-g1": "no status"}})
+    submit(ledger, bent, order)
+    assert states(ledger, order) == ["claimed", "submitted"]
+
+
+def test_claim_that_is_fresh_is_refused_without_a_look(
+    ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl
+) -> None:
+    ledger.append(order.run.key, None, old_claim(order.run, timedelta(seconds=-60)))
+    before = len(emulator.requests())
+    with pytest.raises(RecordTaken):
+        submit(ledger, bent, order)
+    assert len(emulator.requests()) == before
+
+
+@pytest.mark.parametrize("status", [400, 404, 422, 403])
+def test_refusal_after_the_effect_is_found_out_by_one_look(
+    status: int, ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl
+) -> None:
+    emulator.inject(Fault("fail_after_effect", "/finetune/request/submit", "POST", status=status))
+    submit(ledger, bent, order)
+    assert states(ledger, order) == ["claimed", "submitted"]
+    assert trainings(emulator) == 1
+
+
+def test_refusal_whose_look_fails_leaves_the_claim_standing(
+    ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl
+) -> None:
+    emulator.inject(Fault("refuse", "/finetune/request/submit", "POST", status=400))
+    looks = iter([None])
+
+    def only_once(shown: JobList) -> JobList:
+        if next(looks, "spent") == "spent":
+            raise ProviderUnavailable("it did not answer in time", provider="segmind")
+        return shown
+
+    bent.bend_list = only_once
+    with pytest.raises(SubmissionUncertain, match="was refused"):
+        submit(ledger, bent, order)
+    assert states(ledger, order) == ["claimed"]
+
+
+def test_broken_budget_is_told_before_anything_is_claimed(
+    ledger: Ledger, bent: BentProvider, order: Order
+) -> None:
+    submit(ledger, bent, order)
+    (slot,) = ledger.store.names("budget/")
+    other = order.run.model_copy(update={"key": "e" * 64})
+    ledger.store.create(slot.replace("0001.json", "0002.json"), b"{}")
+    with pytest.raises(RecordUnreadable):
+        submit(ledger, bent, replace(order, run=other))
+    assert ledger.history(other.key) == []

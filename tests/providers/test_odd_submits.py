@@ -1,0 +1,109 @@
+"""Which answers to a submit say that nothing was accepted, and which say nothing."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.http.speaking import saying, speaking
+from tests.providers.test_segmind_wire import Nothing
+from tuneloop.clock import Deadline
+from tuneloop.errors import OutOfCredits, ProviderError, ProviderUnavailable, RequestRefused, UnexpectedAnswer
+from tuneloop.providers.bfl import BflProvider
+from tuneloop.providers.provider import Provider
+from tuneloop.providers.segmind import SegmindProvider
+from tuneloop.values.bfl_recipe import BflFinetuneRecipe
+from tuneloop.values.recipe_fields import RecipeFields
+from tuneloop.values.segmind_recipes import FluxLoraRecipe
+from tuneloop.values.training import UploadedDataset
+
+KEY = "SG_0123456789abcdef"
+RECIPES: dict[type[Provider], RecipeFields] = {
+    SegmindProvider: FluxLoraRecipe(instance_prompt="a photo of ROBOX", trigger_word="ROBOX"),
+    BflProvider: BflFinetuneRecipe(mode="product"),
+}
+each_provider = pytest.mark.parametrize("client", [SegmindProvider, BflProvider])
+
+
+def submit(client: type[SegmindProvider | BflProvider], status: str, body: Any, *headers: str) -> str:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    dataset = UploadedDataset(address="https://example.invalid/d.zip", sha256=None, size_bytes=1)
+    with speaking(saying(status, data, *headers)) as server:
+        provider = client(KEY, base_url=server.url)
+        return provider.submit("n-g1", RECIPES[client], dataset, Nothing(), Deadline(60))
+
+
+@each_provider
+@pytest.mark.parametrize(
+    ("status", "kind", "remedy"),
+    [
+        (402, OutOfCredits, "top it up"),
+        (407, RequestRefused, "proxy"),
+        (409, RequestRefused, "job of this name"),
+        (411, RequestRefused, "proxy"),
+        (413, RequestRefused, "smaller pictures"),
+        (414, RequestRefused, "base URL"),
+        (415, RequestRefused, "base URL"),
+        (431, RequestRefused, "headers"),
+        (301, RequestRefused, "points to moved.example.com instead.*base URL"),
+        (302, RequestRefused, "base URL"),
+        (307, RequestRefused, "base URL"),
+        (308, RequestRefused, "base URL"),
+    ],
+)
+def test_refusal_of_a_submit_says_what_to_do(
+    client: type[SegmindProvider | BflProvider], status: int, kind: type[ProviderError], remedy: str
+) -> None:
+    with pytest.raises(kind, match=f"(?s){remedy}.*status {status}.*too much") as caught:
+        submit(client, f"{status} No", {"error": "too much"}, "Location: https://moved.example.com/v1?key=1")
+    assert type(caught.value) is kind
+
+
+@each_provider
+@pytest.mark.parametrize("status", [408, 418, 425, 303, 500, 502, 503, 504])
+def test_answer_that_may_come_from_in_between_refuses_nothing(
+    client: type[SegmindProvider | BflProvider], status: int
+) -> None:
+    with pytest.raises(UnexpectedAnswer if status < 500 else ProviderUnavailable):
+        submit(client, f"{status} No", b"<html>")
+
+
+@each_provider
+@pytest.mark.parametrize("status", ["200 OK", "201 Created", "202 Accepted"])
+@pytest.mark.parametrize(
+    "body", [{"id": "j"}, {"id": 4711}, {"data": {"finetune_id": "j"}}, {"error": None, "finetune": {"id": "j"}}]
+)
+def test_id_of_what_was_paid_is_found(
+    client: type[SegmindProvider | BflProvider], status: str, body: dict[str, Any]
+) -> None:
+    assert submit(client, status, body) in {"j", "4711"}
+
+
+@each_provider
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": "Insufficient credits"},
+        {"detail": "Insufficient credits", "id": None},
+        {"message": "Insufficient credits", "finetune_id": ""},
+        {"error": "Insufficient credits", "data": {}},
+        "Insufficient credits",
+        b"Insufficient credits",
+    ],
+)
+def test_success_without_an_id_is_unexpected_and_shows_what_came(
+    client: type[SegmindProvider | BflProvider], body: Any
+) -> None:
+    with pytest.raises(UnexpectedAnswer, match="Insufficient credits") as caught:
+        submit(client, "200 OK", body)
+    assert caught.value.status == 200
+    assert "Insufficient credits" in caught.value.excerpt
+
+
+def test_long_refusal_that_echoes_the_request_names_the_field_only() -> None:
+    detail = {"type": "value_error", "loc": ["body", "file_data"], "msg": "Suspicious", "input": "UEsDB " * 50_000}
+    with pytest.raises(RequestRefused, match=r"file_data.*Suspicious") as caught:
+        submit(BflProvider, "422 No", {"detail": [detail]})
+    assert "UEsDB" not in str(caught.value)

@@ -1,0 +1,38 @@
+"""Lets what is in a store look as if it had been written long ago."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import timedelta
+from pathlib import Path
+
+from tuneloop.clock import now
+from tuneloop.ledger import Ledger
+from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.values.records import RunFile, training_record
+
+
+def folder_of(ledger: Ledger) -> Path:
+    assert isinstance(ledger.store, LocalDirectory)
+    return Path(ledger.store.uri.removeprefix("file://"))
+
+
+def age(ledger: Ledger, name: str, by: timedelta) -> None:
+    """Let one file look as old as this, by the store's clock."""
+    moment = time.time() - by.total_seconds()
+    os.utime(folder_of(ledger) / name, (moment, moment))
+
+
+def age_marker(ledger: Ledger, run: RunFile, by: timedelta) -> None:
+    """Let a marker look as old as this."""
+    (marker,) = [marker for marker in ledger.markers() if marker.flow_run == run.flow_run]
+    age(ledger, marker.name, by)
+
+
+def age_records(ledger: Ledger, run: RunFile, by: timedelta) -> None:
+    """Let the records of a training say that they were written so long ago."""
+    for name in ledger.numbered(f"trainings/{run.key}/"):
+        record = training_record.validate_json(ledger.store.read(name))
+        older = record.model_copy(update={"at": now() - by})
+        (folder_of(ledger) / name).write_text(older.model_dump_json())

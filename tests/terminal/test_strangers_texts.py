@@ -1,0 +1,105 @@
+"""Texts of providers, files and people in a terminal and on a run's page: shown, and never obeyed."""
+
+from __future__ import annotations
+
+import io
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from rich.console import Console
+from rich.markdown import Markdown
+
+from deployments.show_models import _line_table, _overview
+from deployments.show_status import _show_unowned, _stories_table
+from deployments.terminal import say, shown
+from flows.planning_story import spelled
+from tuneloop.champion import ModelSummary
+from tuneloop.planning import RunPlan
+from tuneloop.status import OpenTraining
+from tuneloop.values.dataset import DatasetDifference
+from tuneloop.values.records import Promotion
+from tuneloop.values.shown_text import in_markdown, visible
+from tuneloop.values.training import Account, JobStatus
+
+HOSTILE = (
+    "[/]",
+    "[/x]",
+    "[bold",
+    "[link=https://evil.example]AVAILABLE[/link]",
+    "\x1b]52;c;ZXZpbA==\x07",
+    "\x1b[2J\x1b[H",
+    "\x9b31m",
+    "\x08\x08\x08 no",
+    "\u202ereversed",
+    "a\rb",
+    ":smile: [red]x[/red]",
+    "![p](http://127.0.0.1:1/p.png) `c` | d <img src=x onerror=x>",
+)
+_OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def printed(*things: object) -> str:
+    """What a terminal would be sent, without the console's own colours."""
+    console = Console(file=io.StringIO(), force_terminal=True, color_system="truecolor", width=300)
+    for thing in things:
+        console.print(thing)
+    assert isinstance(console.file, io.StringIO)
+    sent = console.file.getvalue()
+    assert "]8;" not in sent, "a link"
+    return re.sub(r"\x1b\[[0-9;]*m", "", sent)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_status_shows_states_reasons_and_a_providers_word_as_they_are(text: str) -> None:
+    story = OpenTraining(
+        model="robot", job=text, account=text, state="held", since=datetime.now(UTC), flow_run=text, note=text
+    )
+    console = Console(file=io.StringIO(), width=300)
+    job = JobStatus(job_id=text, name="0123456789abcdef-g1", word=text, phase="running")
+    assert _show_unowned("segmind-credentials/x", [job], console)
+    assert isinstance(console.file, io.StringIO)
+    for sent in (printed(_stories_table([story], {text: text})), console.file.getvalue()):
+        assert not _OBEYED.search(sent)
+        assert visible(text)[:4] in sent
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_models_and_errors_are_shown_as_they_are(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    summary = ModelSummary.model_construct(
+        model=text, job=None, number=1, since=None, why=text, dataset_digest=None, sha256=None,
+        rolled_back_to=None, readable=False, versions_judged=0,
+    )  # fmt: skip
+    known: dict[str, Any] = {"number": 1, "at": datetime.now(UTC), "rolled_back_to": None, "generation": 1}
+    known |= dict.fromkeys(("key", "dataset_digest"), "0" * 64) | {"sha256": None}
+    known |= dict.fromkeys(("why", "who", "job_id", "report", "decision"), text)
+    promotion = Promotion.model_construct(account=Account(provider="segmind", label="default"), **known)
+    sent = printed(_overview([summary]), _line_table(text, [promotion]), shown(text))
+    assert not _OBEYED.search(sent)
+    say(f"tuneloop: {text}\nand more", err=True)
+    said = capsys.readouterr().err
+    assert not _OBEYED.search(said)
+    assert said.endswith("\nand more\n")
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_plan_is_neither_markup_nor_html_nor_obeyed(text: str) -> None:
+    plan = RunPlan(
+        model="robot", action="train", what=text, why=(text,), job="j", key="0" * 64, pictures=1,
+        difference=DatasetDifference.model_construct(added=(text,), removed=(text,), recaptioned=(text,)),
+        cents=None, renders=1, cents_per_picture=None, budget=text,
+    )  # fmt: skip
+    page = spelled(plan)
+    assert not _OBEYED.search(page.replace("\n", ""))
+    assert "<img" not in page
+    assert not re.search(r"(?<!\\)!\[|(?<!\\)\]\(|(?<!\\)`", page)
+    assert not _OBEYED.search(printed(Markdown(page)))
+
+
+@pytest.mark.parametrize("text", [*HOSTILE, "plain", "R&D <3", "&lt;b&gt;"])
+def test_escaped_text_reads_the_same_once_it_is_shown(text: str) -> None:
+    console = Console(file=io.StringIO(), width=300)
+    console.print(Markdown(in_markdown(text)))
+    assert isinstance(console.file, io.StringIO)
+    assert " ".join(console.file.getvalue().split()) == " ".join(visible(" ".join(text.split())).split())

@@ -1,0 +1,1 @@
+"""HTTP to providers, in parts: sessions, limits, failures, addresses. `tuneloop.transport` puts them together."""

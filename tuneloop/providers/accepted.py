@@ -1,0 +1,35 @@
+"""The id in the answer to a submit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tuneloop.errors import UnexpectedAnswer
+from tuneloop.http.answer import Answer
+from tuneloop.providers.list_rows import id_of
+
+_WRAPPERS = ("data", "finetune", "result")
+
+
+def accepted_id(answer: Answer, fields: tuple[str, ...]) -> str:
+    """Read the id of what was just submitted: it is paid for, so that every usual place is looked into.
+
+    Args:
+        answer: The answer to the submit.
+        fields: What the id may be called, the likeliest first.
+
+    Raises:
+        UnexpectedAnswer: There is none. The error shows the answer, which may say why.
+    """
+    document = answer.json()
+    for place in _places(document):
+        for field in fields:
+            if (found := id_of(place.get(field))) is not None:
+                return found
+    raise UnexpectedAnswer("the submit was answered without an id", **answer.details)
+
+
+def _places(document: Any) -> list[dict[str, Any]]:
+    if not isinstance(document, dict):
+        return []
+    return [item for item in (document, *map(document.get, _WRAPPERS)) if isinstance(item, dict)]

@@ -1,0 +1,63 @@
+"""Where an address may lie that a provider hands out. The key is sent to none of them."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import SplitResult, urlsplit
+
+from tuneloop.errors import UnexpectedAnswer
+from tuneloop.http.answer import Answer
+from tuneloop.redaction import redact
+
+
+class ExpectedHosts:
+    """Hosts whose addresses are followed: the API itself, the provider's known ones, and those that a user adds.
+
+    Args:
+        base_url: Address of the API.
+        known: Hosts that are known to be the provider's.
+        whose: What they are, such as `Segmind's storage`.
+        further: Host names that the user trusts as well.
+    """
+
+    def __init__(self, base_url: str, known: re.Pattern[str], whose: str, further: tuple[str, ...]) -> None:
+        self._base = urlsplit(base_url)
+        self._known = known
+        self._whose = whose
+        self._further = further
+
+    def check(self, url: str, field: str, answer: Answer) -> None:
+        """Refuse an address of any other host.
+
+        Args:
+            url: The address.
+            field: Where the answer has it, for the error.
+            answer: The answer that holds it.
+
+        Raises:
+            UnexpectedAnswer: It is no https address, or one of another host.
+        """
+        parts = _split(url)
+        if parts is None:
+            raise UnexpectedAnswer(f"{field} is no address, and so not {self._whose}", **answer.details)
+        if (parts.scheme, parts.netloc) == (self._base.scheme, self._base.netloc):
+            return
+        host = parts.netloc.removesuffix(":443")
+        if parts.scheme == "https" and (self._known.fullmatch(host) or host in self._further):
+            return
+        details = {**answer.details, "excerpt": redact(f"{parts.scheme}://{parts.netloc}/…", answer.secrets)}
+        way = "" if parts.scheme == "https" else f" over {parts.scheme}"
+        raise UnexpectedAnswer(
+            f"{field} points to {parts.hostname}{way}, which is not {self._whose}; if the provider has moved "
+            "there, add that host to storage_hosts of the credentials block, else tell its support",
+            **details,
+        )
+
+
+def _split(url: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme and parts.hostname and not any(letter < " " for letter in url)
+    except ValueError:
+        return None
+    return parts if usable else None

@@ -1,0 +1,84 @@
+"""Lists of jobs, read row by row: one odd row is no reason to be blind for the others."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from tuneloop.redaction import redact
+from tuneloop.values.training import JobStatus, Phase
+
+_FURTHEST: tuple[Phase, ...] = ("failed", "running", "trained", "ready")
+_NEXT_PAGE = re.compile(r"""rel\s*=\s*["']?next\b""", re.IGNORECASE)
+_MARKERS = (
+    "next",
+    "next_page",
+    "next_cursor",
+    "next_token",
+    "next_page_token",
+    "nextPageToken",
+    "cursor",
+    "has_more",
+)
+_TOTALS = ("x-total-count", "x-total", "total-count")
+_SMALLEST_PAGE = 10
+_SHOWN = 200
+
+
+class RowUnreadable(Exception):
+    """One row of a list is not as documented; the text says what of it."""
+
+
+def id_of(value: Any) -> str | None:
+    """An id as text; some services spell theirs as numbers. None where it is none."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return text_of(value)
+
+
+def text_of(value: Any) -> str | None:
+    """A text that says something, None for everything else."""
+    return value if isinstance(value, str) and value.strip() else None
+
+
+def shown_text(value: Any, secrets: tuple[str, ...]) -> str | None:
+    """Any JSON as text for people, None for nothing."""
+    if value in (None, "", [], {}):
+        return None
+    return redact(value if isinstance(value, str) else json.dumps(value), secrets)
+
+
+def note_on(job_id: str | None, name: str | None, reason: object) -> str:
+    """Say that a row was skipped, and why."""
+    called = f" named {redact(name)[:_SHOWN]!r}" if name else ""
+    return f"the list's row of job {redact(job_id or 'without an id')[:_SHOWN]}{called} was skipped: {reason}"
+
+
+def further_one(one: JobStatus | None, other: JobStatus) -> JobStatus:
+    """Of two rows of one job, the one that is further: jobs do not go back."""
+    if one is None:
+        return other
+    return max(one, other, key=lambda job: _FURTHEST.index(job.phase))
+
+
+def may_be_cut(rows: int, headers: Mapping[str, str], document: Any) -> bool:
+    """Tell whether a list may be the first page of a longer one.
+
+    No provider documents pages. So a mark of a further page counts, and a length that pages usually have: a whole
+    list of just that length costs a look by a person, a cut one that is believed costs a training.
+
+    Args:
+        rows: How many there are.
+        headers: Of the answer, with names in lower case.
+        document: The whole answer; what stands beside the list in an object may mark a page.
+    """
+    if _NEXT_PAGE.search(headers.get("link", "")) or headers.get("x-next-page", "").strip():
+        return True
+    if any(headers.get(name, "").strip() not in {"", str(rows)} for name in _TOTALS):
+        return True
+    if isinstance(document, dict) and any(document.get(marker) for marker in _MARKERS):
+        return True
+    is_power_of_two = rows & (rows - 1) == 0
+    return rows >= _SMALLEST_PAGE and (rows % 10 == 0 or rows % 25 == 0 or is_power_of_two)

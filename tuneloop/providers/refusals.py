@@ -1,0 +1,88 @@
+"""What an HTTP status says where a provider's own pages say nothing else.
+
+Source: RFC 9110, 15 (what each status means), and RFC 6585 (428, 429, 431).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from tuneloop.errors import (
+    OutOfCredits,
+    ProviderError,
+    ProviderUnavailable,
+    RateLimited,
+    RequestRefused,
+    UnexpectedAnswer,
+)
+from tuneloop.http.answer import Answer
+from tuneloop.http.rate_limits import seconds_until_allowed
+
+Meaning = tuple[type[ProviderError], str]
+
+_ON_THE_WAY = "a server or proxy on the way does not take such a request; check the base URL and the proxy"
+_USUAL: dict[int, Meaning] = {
+    402: (OutOfCredits, "the account has not enough credits; top it up and run again"),
+    407: (RequestRefused, "a proxy on the way asks for a password; put user and password into its variable"),
+    409: (
+        RequestRefused,
+        "it conflicts with what the account already has, such as a job of this name; look into its console",
+    ),
+    411: (RequestRefused, _ON_THE_WAY),
+    412: (RequestRefused, _ON_THE_WAY),
+    413: (RequestRefused, "the request is too large for the provider; take fewer or smaller pictures"),
+    414: (RequestRefused, "the request's address is too long; check the base URL"),
+    415: (RequestRefused, "the type of the request's body is not taken here; check the base URL"),
+    417: (RequestRefused, _ON_THE_WAY),
+    421: (RequestRefused, _ON_THE_WAY),
+    426: (RequestRefused, _ON_THE_WAY),
+    428: (RequestRefused, _ON_THE_WAY),
+    431: (RequestRefused, "the request's headers are too large; check the API key and the proxy"),
+    451: (RequestRefused, "the provider may not serve this for legal reasons; ask its support"),
+}
+"""Refusals that say that nothing was accepted. 408 and 425 are none: a server in between may answer so."""
+
+
+def error_by_status(
+    answer: Answer, documented: Mapping[int, Meaning], details: Mapping[str, Any] | None = None
+) -> ProviderError:
+    """Map an answer that is no success.
+
+    Args:
+        answer: Any answer.
+        documented: What the provider's own pages say; it wins.
+        details: What the error says of the answer, None for what every answer says of itself.
+    """
+    details, status = details or answer.details, answer.status
+    if status == 429:  # noqa: PLR2004
+        return RateLimited(
+            "too many requests or active tasks for this account; the next try waits",
+            retry_after_s=seconds_until_allowed(answer.headers),
+            **details,
+        )
+    meaning = documented.get(status) or _USUAL.get(status)
+    if meaning is not None:
+        return meaning[0](meaning[1], **details)
+    # 303 says that a POST has been carried out, and where its result is.
+    if 300 <= status < 400 and status != 303:  # noqa: PLR2004
+        return RequestRefused(_redirected(answer), **details)
+    if status >= 500:  # noqa: PLR2004
+        return ProviderUnavailable(
+            "the service has a problem of its own; run again later",
+            retry_after_s=seconds_until_allowed(answer.headers),
+            **details,
+        )
+    return UnexpectedAnswer("the answer is not as documented", **details)
+
+
+def _redirected(answer: Answer) -> str:
+    try:
+        host = urlsplit(answer.headers.get("location", "")).hostname
+    except ValueError:
+        host = None
+    return (
+        f"the server points to {host or 'another address'} instead, and the key is not sent after it; "
+        "check the base URL"
+    )

@@ -1,0 +1,66 @@
+"""Which store this is: made once, by a person, and never by a run."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+from uuid import uuid4
+
+from pydantic import Field, ValidationError
+
+from tuneloop.clock import now
+from tuneloop.errors import NoStore, NotInStore, RecordUnreadable
+from tuneloop.values.frozen import Frozen
+from tuneloop.values.records import new_writer
+
+if TYPE_CHECKING:
+    from tuneloop.storage.store import Store
+
+IDENTITY = "store.json"
+"""Name of the file that says which store this is."""
+
+
+class StoreIdentity(Frozen):
+    """Which store this is; the first one written wins for ever."""
+
+    schema_number: Literal[1] = 1
+    """Form of everything in the store."""
+    writer: str = Field(default_factory=new_writer)
+    """Random id of this one write."""
+    store_id: str = Field(min_length=1)
+    """Random id of the store."""
+    created_at: datetime | None = None
+    """When it was made, by the maker's clock (UTC); None in stores of before this was written."""
+    created_by: str | None = None
+    """Who made it; None as above."""
+
+
+def create_store(store: Store, created_by: str) -> StoreIdentity:
+    """Make a store where there is none yet. Where one is, it stays as it is, and is returned."""
+    made = StoreIdentity(store_id=uuid4().hex, created_at=now(), created_by=created_by)
+    return made if store.create(IDENTITY, spelled(made)) else identity_of(store)
+
+
+def identity_of(store: Store) -> StoreIdentity:
+    """Tell which store this is.
+
+    Raises:
+        NoStore: Nobody has made a store here, or what was here is not there now.
+        RecordUnreadable: `store.json` is of another version of Tuneloop, or no such file at all.
+    """
+    try:
+        return StoreIdentity.model_validate_json(store.read(IDENTITY))
+    except NotInStore:
+        raise NoStore(
+            f"{store.uri} is no Tuneloop store: it has no {IDENTITY}. Is the volume mounted, is the prefix right?"
+        ) from None
+    except ValidationError as error:
+        raise RecordUnreadable(
+            f"{store.uri_of(IDENTITY)} is not what this version of Tuneloop writes there. Update Tuneloop, "
+            "or choose another folder or prefix for the store."
+        ) from error
+
+
+def spelled(identity: StoreIdentity) -> bytes:
+    """The bytes of `store.json`."""
+    return identity.model_dump_json(indent=1).encode()
