@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deployments.deployment_files import check_file, deployment_files
+from deployments.deployment_files import SAMPLE, check_file, deployment_files
 from tuneloop.providers.capability_table import capability_table
 from tuneloop.settings import Settings
 from tuneloop.values.gate import GatePolicy, ScoreWeights
@@ -120,7 +120,7 @@ def test_shipped_deployments_pass_the_check_and_have_a_cron_with_time_zone(
 ) -> None:
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("TUNELOOP_STORE", "local-file-system/tuneloop")
-    for file in deployment_files():
+    for file in (*deployment_files(), SAMPLE):
         assert check_file(file) == []
         for deployment in yaml.safe_load(file.read_text())["deployments"]:
             assert all(schedule["cron"] and schedule["timezone"] for schedule in deployment.get("schedules", []))

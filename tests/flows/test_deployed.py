@@ -21,12 +21,11 @@ from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule
 
+from deployments.deployment_files import SAMPLE
 from tests.flows.runs import RETRAIN, SENSOR, wait_until
 
 
-@pytest.mark.parametrize(
-    ("deployment", "file"), [(RETRAIN, "deployments/sample-robot.yaml"), (SENSOR, "prefect.yaml")]
-)
+@pytest.mark.parametrize(("deployment", "file"), [(RETRAIN, str(SAMPLE)), (SENSOR, "prefect.yaml")])
 @pytest.mark.usefixtures("stack")
 def test_runs_are_planned_as_the_file_says(deployment: str, file: str, pytestconfig: pytest.Config) -> None:
     (written,) = schedules_in(pytestconfig.rootpath / file, deployment)
