@@ -6,6 +6,7 @@ HTML page for 405, meanings of 406).
 """
 
 import re
+from http import HTTPStatus
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -68,7 +69,7 @@ def injected(emulation: Emulation, fault: Fault) -> Response:
     headers = {}
     if fault.status == 429:
         headers["x-rate-limit-reset-at-utc"] = iso_utc(emulation.clock.now() + _RATE_WINDOW_S)
-    usual = _WORDS.get(fault.status, "Injected by the emulator")
+    usual = _WORDS.get(fault.status) or HTTPStatus(fault.status).phrase
     message = (_MEANINGS_OF_406.get(fault.reason) or fault.reason) if fault.reason else usual
     return JSONResponse({"error": message}, fault.status, headers)
 
