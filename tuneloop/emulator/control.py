@@ -59,6 +59,14 @@ class EmulatorControl:
         """
         self._call("POST", f"jobs/{job_id}/fail", {"error_message": error_message})
 
+    def revive_job(self, job_id: str, status: str) -> None:
+        """Let a job that has ended badly go on from a state, such as Segmind's `RETRIED`; it is billed again.
+
+        Raises:
+            EmulatorControlError: for a state there is none of, or where no such job has ended badly.
+        """
+        self._call("POST", f"jobs/{job_id}/revive", {"status": status})
+
     def unlist_job(self, job_id: str) -> None:
         """Let lists leave out one job from now on; whoever knows its id still finds it.
 

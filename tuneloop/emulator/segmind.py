@@ -2,7 +2,7 @@
 
 Sources: Segmind: Flux, Flux Kontext and Qwen fine-tuning pages (answers, and details, which the Flux page
 leaves out), Flux Dev Finetuned page, webhooks page (the states DATA_PROCESSING and TRAINING_INITIATED), its
-open training worker (QUEUED, FAILED). Some GETs carry a body, as documented.
+open training worker (QUEUED, FAILED, RETRIED). Some GETs carry a body, as documented.
 """
 
 import re
@@ -172,6 +172,7 @@ LIFECYCLE = Lifecycle(
     failed="FAILED",
     fails_after="DATA_PROCESSING",
     trained="TRAINING_COMPLETED",
+    tried_again="RETRIED",
 )
 
 SEGMIND = Provider(
