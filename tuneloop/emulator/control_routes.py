@@ -34,6 +34,7 @@ class ControlRoutes:
             Route(CONTROL + "jobs", self._jobs, methods=["GET"]),
             Route(CONTROL + "jobs/{job_id}/fail", self._fail_job, methods=["POST"]),
             Route(CONTROL + "jobs/{job_id}/revive", self._revive_job, methods=["POST"]),
+            Route(CONTROL + "jobs/{job_id}/look", self._change_look, methods=["POST"]),
             Route(CONTROL + "jobs/{job_id}/mark", self._mark_job, methods=["POST"]),
             Route(CONTROL + "faults", self._faults, methods=["GET", "POST", "DELETE"]),
             Route(CONTROL + "clock", self._clock, methods=["GET", "POST"]),
@@ -73,6 +74,16 @@ class ControlRoutes:
         if not revived:
             return JSONResponse({"error": f"job {job_id}: there is none, or it has not ended badly"}, 409)
         return JSONResponse({"revived": job_id})
+
+    async def _change_look(self, request: Request) -> Response:
+        job_id, body = request.path_params["job_id"], await json_body(request)
+        fields, without = body.get("fields", {}), body.get("without", [])
+        if not isinstance(fields, dict) or not isinstance(without, list):
+            return unusable("give an object as fields and a list of names as without")
+        if self._emulation.jobs.find(job_id, polled=False) is None:
+            return JSONResponse({"error": f"job {job_id}: there is none"}, 404)
+        self._emulation.looks.change(job_id, fields, without)
+        return JSONResponse({"changed": job_id})
 
     async def _mark_job(self, request: Request) -> Response:
         job_id = request.path_params["job_id"]

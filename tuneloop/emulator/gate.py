@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import functools
 import random
+import time
 from collections.abc import Callable
+from email.utils import formatdate
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -69,6 +71,7 @@ class Gate:
         async def logged(message: Message) -> None:
             if message["type"] == "http.response.start":
                 log.answered(position, message["status"])
+                message = {**message, "headers": [*message["headers"], (b"date", self._date())]}
             await out(message)
 
         await self._answer(scope, receive, logged, position)
@@ -90,6 +93,10 @@ class Gate:
         # A stopping emulator cancels what is still slow; its connection is broken already.
         with contextlib.suppress(asyncio.CancelledError):
             await (meet(call, fault) if fault else call.pass_on())
+
+    def _date(self) -> bytes:
+        """The true time, which the emulator's clock need not show, or what a switch makes of it."""
+        return formatdate(time.time() + self._emulation.switches.now.date_off_s, usegmt=True).encode()
 
     def _cut(self, position: int) -> Fault | None:
         """Where a download breaks, if a switch says that they do."""

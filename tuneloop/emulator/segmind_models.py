@@ -76,8 +76,10 @@ def asked_for(emulation: Emulation, endpoint: str, body: Mapping[str, Any]) -> J
 
 def _available(emulation: Emulation, endpoint: str, called: str) -> Job | None:
     """Return the model that an endpoint knows by this name, if it can draw."""
-    # A slug begins with the id of its model, a UUID of 36 characters.
-    job = emulation.jobs.find(called if endpoint == SHARED_SLUG else called[:36], polled=False)
+    # A slug begins with the id of its model, a UUID of 36 characters or a number.
+    number = re.match(r"\d+(?=-|$)", called)
+    job_id = number.group() if number else called[:36]
+    job = emulation.jobs.find(called if endpoint == SHARED_SLUG else job_id, polled=False)
     if job is None or job.status != "AVAILABLE":
         return None
     known = job.request["theme"] == "FLUX" if endpoint == SHARED_SLUG else slug(job) == called
