@@ -131,7 +131,7 @@ def test_a_training_of_bfl_may_have_a_number_for_an_id(bfl: EmulatorControl) -> 
     bfl.switch(integer_ids=True)
     job_id = caller.submit(caller.archive()).json()["finetune_id"]
     assert type(job_id) is int
-    assert caller.listed() == [job_id]
+    assert [job_id] == list[object](caller.listed())
     assert caller.result(str(job_id))["status"] == "Ready"
     assert caller.draw(str(job_id)).status_code == 200
 

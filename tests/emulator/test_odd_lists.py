@@ -106,7 +106,7 @@ def test_strangers_of_bfl_are_odd_in_the_list_or_when_asked_for(bfl: EmulatorCon
     caller = BflCaller(bfl)
     ours = caller.train(1)
     bfl.switch(strangers="integer id, no id, no object, null name, null status, error list, nulls")
-    *strangers, shown = caller.listed()
+    *strangers, shown = list[Any](caller.listed())
     assert shown == ours
     assert strangers[:3] == [4711, None, {"id": "deleted"}]
     details = [
