@@ -5,12 +5,13 @@ one: a field here, read where it matters.
 """
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from tuneloop.emulator import strangers
 from tuneloop.emulator.state import State
 from tuneloop.emulator.status_words import STYLES, StatusWords
 
+ShownName = Literal["as sent", "null", "empty", "missing", "upper case", "cut short", "with id", "spaced"]
 _SETTING = "switches"
 _WORDS: dict[str, tuple[Any, ...]] = {
     "deploying_word": ("INFERENCE_QUEUED", "DEPLOYING"),
@@ -18,7 +19,7 @@ _WORDS: dict[str, tuple[Any, ...]] = {
     "downloads": ("by range", "whole", "without ETag", "without length", "without If-Range"),
     "picture_answer": ("bytes", "json"),
     "queue_output": ("list", "url"),
-    "shown_name": ("as sent", "null", "empty", "missing", "upper case", "cut short", "with id", "spaced"),
+    "shown_name": get_args(ShownName),
     "status_words": STYLES,
     "unknown_task_status": (200, 404),
     "webhook_proof": ("secret", "signature"),
