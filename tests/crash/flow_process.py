@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from uuid import UUID
 
 from prefect import Task
+from prefect.client.schemas.objects import FlowRun
 from prefect.engine import handle_engine_signals
 from prefect.flow_engine import load_flow_run, run_flow
 from prefect.settings import PREFECT_API_URL, temporary_settings
@@ -22,6 +23,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 import flows.steps
 import tuneloop.clock
 import tuneloop.submission
+from flows.standing_still import Standstill, Watcher
 from tests.crash.impatience import emit_no_events, retry_soon
 from tests.crash.instruments import install
 from tests.crash.points import Kill, Trail
@@ -103,6 +105,7 @@ def _prepare(order: Order) -> None:
     clock: Any = tuneloop.clock
     clock.datetime = _ahead_by(order.clock_s)
     _date_new_files(order.store_clock_s)
+    _date_runs(order.clock_s)
     for task in vars(flows.steps).values():
         if isinstance(task, Task) and task.retries:
             task.retry_delay_seconds = [0.0] * task.retries
@@ -138,6 +141,22 @@ def _date_new_files(seconds: float) -> None:
     drafts: Any = Draft
     written_at = drafts.written_at
     drafts.written_at = lambda draft: written_at(draft) + timedelta(seconds=seconds)
+
+
+def _date_runs(seconds: float) -> None:
+    """Tell how long a run stands still by the server's clock, which is not ahead."""
+    watcher: Any = Watcher
+    standstill = watcher.standstill
+
+    def by_the_servers_clock(self: Watcher, run: FlowRun | None) -> Standstill | None:
+        at, self.at = self.at, self.at - timedelta(seconds=seconds)
+        try:
+            found: Standstill | None = standstill(self, run)
+        finally:
+            self.at = at
+        return found
+
+    watcher.standstill = by_the_servers_clock
 
 
 def _send_output_to(log: str) -> None:
