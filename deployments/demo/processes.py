@@ -149,8 +149,8 @@ def interrupts_deferred() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        for caught in came[:1]:
-            signal.raise_signal(caught)
+        for late in came[:1]:
+            signal.raise_signal(late)
 
 
 def free_port() -> int:

@@ -40,7 +40,7 @@ def test_deployed_parent_flow_pays_each_of_its_retrainings_once_and_completes(
     stack: Stack, wishes: dict[str, Any], bill: Bill, pytestconfig: pytest.Config
 ) -> None:
     del stack
-    deployed = prefect_flow.from_source(
+    deployed: Any = prefect_flow.from_source(
         source=pytestconfig.rootpath, entrypoint="tests/flows/parent_flow.py:retrain_two"
     )
     assert isinstance(deployed, Flow)
