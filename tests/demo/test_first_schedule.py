@@ -111,7 +111,7 @@ def test_every_command_works_in_the_printed_order_and_the_first_night_goes_well(
         reader.follow(3)
         write_model(reader.clone)
         planned, deployed = reader.follow(4)
-        assert "my-robot: would be submitted" in planned
+        assert "my-robot: train" in planned
         assert "deployed deployments/my-model.yaml: my-robot" in deployed
         with get_client(sync_client=True) as client:
             the_first_night(client, reader)
