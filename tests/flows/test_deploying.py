@@ -15,6 +15,7 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound
 from prefect.filesystems import LocalFileSystem
 
+from blocks.segmind_credentials import SegmindCredentials
 from deployments.demo.stack import Stack
 from deployments.deployment_files import SAMPLE, deployment_files
 
@@ -154,17 +155,19 @@ def test_pause_that_was_made_in_the_ui_stays_unless_the_file_says_otherwise(chec
 
 def test_deployment_waits_until_its_blocks_are_there(checkout: Checkout) -> None:
     store = f"later-{checkout.number}"
-    checkout.has("robot", NIGHTLY, store=f"local-file-system/{store}", credentials="segmind-credentials/nobody")
+    blocks = {"store": f"local-file-system/{store}", "credentials": f"segmind-credentials/{store}"}
+    checkout.has("robot", NIGHTLY, **blocks)
     said = checkout.deploy()
     assert f"{checkout.name_of('robot')} is not deployed yet: there is no block local-file-system/{store}" in said
-    assert "there is no block segmind-credentials/nobody" in said
+    assert f"there is no block segmind-credentials/{store}" in said
     assert "Then run `tuneloop deploy` again" in said
     assert checkout.deployed("robot") is None
 
     folder = checkout.folder / "store"
     folder.mkdir()
     LocalFileSystem(basepath=str(folder)).save(store)
-    checkout.has("robot", NIGHTLY, store=f"local-file-system/{store}")
+    emulator = checkout.stack.emulator
+    SegmindCredentials(api_key=emulator.api_key, base_url=emulator.url).save(store)
     said = checkout.deploy()
     assert f"deployed deployments/robot.yaml: {checkout.name_of('robot')}" in said
     assert active(checkout.deployed("robot")) == {"nightly": True}

@@ -15,7 +15,8 @@ from tuneloop.clock import now
 from tuneloop.emulator import EmulatorControl
 from tuneloop.ledger import Ledger
 
-RUN_LOG = re.compile(r"\d\d:\d\d:\d\d\.\d{3} \| INFO    \| (Flow|Task) run ")
+STAMP = re.compile(r"\d\d:\d\d:\d\d\.\d{3} \| ")
+OF_THE_RUN = re.compile(rf"{STAMP.pattern}(INFO|ERROR) +\| (Flow|Task) run ")
 
 
 @pytest.mark.usefixtures("emulator")
@@ -62,4 +63,6 @@ def test_command_that_runs_a_flow_leaves_nothing_but_the_runs_log(stack: Stack, 
     del emulator
     done = tuneloop(stack, "adopt", "taken-in-silence", "--id", "nobody")
     assert done.returncode == 1
-    assert [line for line in done.stderr.splitlines() if not RUN_LOG.match(line)] == []
+    log = [line for line in done.stderr.splitlines() if STAMP.match(line)]
+    assert log
+    assert all(OF_THE_RUN.match(line) for line in log), done.stderr
