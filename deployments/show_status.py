@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console, Group
 from rich.padding import Padding
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from blocks.opening import open_account, open_store, store_problem
@@ -101,7 +101,7 @@ def _story(story: OpenTraining, in_prefect: str) -> Group:
 
 def _spending(slug: str, ledger: Ledger, provider: Provider, limits: Limits) -> Group:
     spending = Budget(ledger, provider.account, limits).spending(now().date())
-    table = Table("model", "trainings", "reserved")
+    table = Table(Column("model", overflow="fold"), "trainings", "reserved")
     for row in spending_by_model(spending):
         money = dollars(row.cents) + (f" and {row.unpriced} without a known price" if row.unpriced else "")
         table.add_row(shown(row.model), str(row.trainings), money)
