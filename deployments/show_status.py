@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
+from rich.console import Console, Group
+from rich.padding import Padding
+from rich.table import Column, Table
 from rich.text import Text
 
 from blocks.opening import open_account, open_store, store_problem
@@ -46,9 +47,7 @@ def show_status(store: str, credentials: list[str], console: Console) -> bool:
     ledger = Ledger(open_store(store))
     stories = open_trainings(ledger)
     standing = Standing(ledger, store, stories)
-    console.print(
-        _stories_table(stories, standing.states) if stories else shown(f"Nothing is in flight in {store}.")
-    )
+    console.print(_in_flight(stories, standing.states) if stories else shown(f"Nothing is in flight in {store}."))
     for line in standing.attention:
         console.print(shown(line, "red"), soft_wrap=True)
     lost = [f"{item.name}: job {item.job_id} beside {item.followed}" for item in doubles(ledger)]
@@ -62,7 +61,7 @@ def show_status(store: str, credentials: list[str], console: Console) -> bool:
         try:
             provider, limits = open_account(slug)
             check_origin(ledger, provider.account, provider.base_url)
-            console.print(_spending_table(slug, ledger, provider, limits))
+            console.print(_spending(slug, ledger, provider, limits))
             attention |= _show_unowned(slug, unowned_jobs(ledger, provider), console)
         except TuneloopError as error:
             console.print(Text.assemble(shown(f"{slug}: ", "red"), shown(str(error))))
@@ -79,30 +78,34 @@ def _show_shared_labels(console: Console) -> bool:
     return bool(labels.refused)
 
 
-def _stories_table(stories: list[OpenTraining], states: Mapping[str, str]) -> Table:
-    table = Table("model", "job", "account", "state", "since (UTC)", "run", "Prefect", "note", title="In flight")
-    for story in stories:
-        colour = _COLOURS.get(story.state, "")
-        table.add_row(
-            shown(story.model),
-            shown(story.job),
-            shown(story.account),
-            shown(story.state, colour),
-            f"{story.since:%Y-%m-%d %H:%M}",
-            shown(story.flow_run),
-            shown(states[story.flow_run]),
-            shown(story.note),
-        )
-    return table
+def _in_flight(stories: list[OpenTraining], states: Mapping[str, str]) -> Group:
+    # A block each: names, ids and a note side by side fit no terminal.
+    return Group(Text("In flight", "bold"), *(_story(story, states[story.flow_run]) for story in stories))
 
 
-def _spending_table(slug: str, ledger: Ledger, provider: Provider, limits: Limits) -> Table:
+def _story(story: OpenTraining, in_prefect: str) -> Group:
+    state = shown(story.state, _COLOURS.get(story.state, ""))
+    lines = [
+        Text.assemble("job ", shown(story.job), " of ", shown(story.account)),
+        Text.assemble("run ", shown(story.flow_run), ", in Prefect: ", shown(in_prefect)),
+    ]
+    if story.note:
+        lines.append(shown(story.note))
+    return Group(
+        Text.assemble(
+            shown(story.model or "unknown model", "bold"), ": ", state, f" since {story.since:%Y-%m-%d %H:%M} UTC"
+        ),
+        *(Padding.indent(line, 2) for line in lines),
+    )
+
+
+def _spending(slug: str, ledger: Ledger, provider: Provider, limits: Limits) -> Group:
     spending = Budget(ledger, provider.account, limits).spending(now().date())
-    table = Table("model", "trainings", "reserved", title=shown(_title(slug, spending, limits)))
+    table = Table(Column("model", overflow="fold"), "trainings", "reserved")
     for row in spending_by_model(spending):
         money = dollars(row.cents) + (f" and {row.unpriced} without a known price" if row.unpriced else "")
         table.add_row(shown(row.model), str(row.trainings), money)
-    return table
+    return Group(shown(_title(slug, spending, limits)), table)
 
 
 def _title(slug: str, spending: Spending, limits: Limits) -> str:

@@ -18,7 +18,7 @@ from blocks.spending_guard import SpendingGuard
 from deployments.demo.stack import Stack, running_stack
 from tests.conftest import SERVER_PYTHON, draw_pictures
 from tests.flows.bill import Bill
-from tests.flows.runs import PROGRAMS, wish_for
+from tests.flows.runs import PROGRAMS, sensor_paused, wish_for
 from tuneloop.emulator import EmulatorControl, Progress, running_emulator
 from tuneloop.ledger import Ledger
 
@@ -62,6 +62,14 @@ def emulator(stack: Stack) -> EmulatorControl:
 @pytest.fixture
 def bill(emulator: EmulatorControl) -> Bill:
     return Bill(emulator)
+
+
+@pytest.fixture
+def alone(stack: Stack) -> Iterator[None]:
+    """Nobody else asks the provider: no tick looks after what other tests have left behind."""
+    del stack
+    with sensor_paused():
+        yield
 
 
 @pytest.fixture

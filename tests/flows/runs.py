@@ -11,8 +11,16 @@ from uuid import UUID
 
 import psutil
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
-from prefect.client.schemas.objects import Log, State
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterId,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    LogFilter,
+    LogFilterFlowRunId,
+)
+from prefect.client.schemas.objects import FlowRun, Log, State, StateType
 from prefect.states import Scheduled
 
 from deployments.demo.processes import Processes
@@ -104,14 +112,23 @@ def nudge_sensor() -> State[Any]:
 
 @contextmanager
 def sensor_paused() -> Iterator[None]:
-    """Start no tick meanwhile; without this there is one every minute."""
+    """Let no tick look meanwhile; without this there is one every minute."""
     with get_client(sync_client=True) as client:
         sensor = client.read_deployment_by_name(SENSOR)
         client.pause_deployment(sensor.id)
         try:
+            wait_until("no tick is under way", lambda: not _under_way(client, sensor.id))
             yield
         finally:
             client.resume_deployment(sensor.id)
+
+
+def _under_way(client: SyncPrefectClient, deployment: UUID) -> list[FlowRun]:
+    begun = FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING])
+    return client.read_flow_runs(
+        deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment])),
+        flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=begun)),
+    )
 
 
 def tick(*stores: str) -> State[Any]:

@@ -49,6 +49,7 @@ def file_for(wish: dict[str, Any], folder: Path, credentials: str) -> Path:
     return path
 
 
+@pytest.mark.usefixtures("alone")
 def test_plan_tells_what_would_be_paid_and_leaves_no_trace_anywhere(
     stack: Stack, wish: dict[str, Any], bill: Bill, ledger: Ledger, tmp_path: Path, pictures: Path
 ) -> None:
@@ -85,6 +86,7 @@ def test_plan_tells_what_would_be_paid_and_leaves_no_trace_anywhere(
     assert (bill.paths, records(ledger, *EVERYTHING)) == ([], before)
 
 
+@pytest.mark.usefixtures("alone")
 def test_dry_run_ends_planned_and_leaves_no_trace_in_store_or_at_the_provider(
     wish: dict[str, Any], bill: Bill, ledger: Ledger
 ) -> None:

@@ -31,7 +31,7 @@ def test_model_that_cannot_be_judged_by_a_new_plan_fails_with_a_sentence_and_wai
     champion = ledger.champion("deleted-at-bfl")
     assert champion is not None
     BflProvider(bfl.api_key, base_url=bfl.url).delete(champion.job_id)
-    monkeypatch.setattr(judging_story, "_DEPLOYED_AFTER", timedelta(0))
+    monkeypatch.setattr(judging_story, "DEPLOYED_AFTER", timedelta(0))
     bill = Bill(bfl)
     state = here({**wish, "evaluation": {**plan, "seeds": [2]}})
     assert state.name == "Failed"

@@ -80,12 +80,14 @@ def test_bfl_model_is_its_remote_id_and_is_collected_rendered_and_promoted(
     assert (kinds.count("training"), kinds.count("inference")) == (1, 1)
 
 
+@pytest.mark.usefixtures("alone")
 def test_recipe_of_another_provider_than_the_credentials_is_refused(wish: dict[str, Any], bill: Bill) -> None:
     state = here(with_recipe(wish, "bfl-finetune"))
     assert "name credentials of bfl" in (state.message or "")
     assert bill.paths == []
 
 
+@pytest.mark.usefixtures("alone")
 def test_settings_of_a_service_that_cannot_render_the_model_are_refused(wish: dict[str, Any], bill: Bill) -> None:
     plan = {**wish["evaluation"], "settings": {"endpoint": "flux-pro-finetuned"}}
     state = here({**wish, "evaluation": plan})

@@ -32,6 +32,8 @@ from tuneloop.storage.identity import create_store, identity_of
 from tuneloop.storage.local_directory import LocalDirectory
 from tuneloop.values.training import Account
 
+pytestmark = pytest.mark.usefixtures("alone")
+
 _NUMBERS = itertools.count(1)
 REAL = "https://api.provider.invalid"
 

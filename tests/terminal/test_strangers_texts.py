@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from deployments.show_models import _line_table, _overview
-from deployments.show_status import _show_unowned, _stories_table
+from deployments.show_status import _in_flight, _show_unowned
 from deployments.terminal import say, shown
 from flows.planning_story import spelled
 from tuneloop.champion import ModelSummary
@@ -60,9 +60,26 @@ def test_status_shows_states_reasons_and_a_providers_word_as_they_are(text: str)
     job = JobStatus(job_id=text, name="0123456789abcdef-g1", word=text, phase="running")
     assert _show_unowned("segmind-credentials/x", [job], console)
     assert isinstance(console.file, io.StringIO)
-    for sent in (printed(_stories_table([story], {text: text})), console.file.getvalue()):
+    for sent in (printed(_in_flight([story], {text: text})), console.file.getvalue()):
         assert not _OBEYED.search(sent)
         assert visible(text)[:4] in sent
+
+
+def test_status_names_runs_and_jobs_whole_in_eighty_columns() -> None:
+    run, job = "fda50e0c-d9b7-4d36-8a92-35f28eea936c", "0123456789abcdef-g1"
+    story = OpenTraining(
+        model="sample-robot", job=job, account="segmind.default", state="held",
+        since=datetime(2026, 11, 28, tzinfo=UTC), flow_run=run, note="the limit has been reached, and " * 5,
+    )  # fmt: skip
+    console = Console(file=io.StringIO(), width=80)
+    console.print(_in_flight([story], {run: "AwaitingConcurrencySlot"}))
+    assert isinstance(console.file, io.StringIO)
+    assert [line.rstrip() for line in console.file.getvalue().splitlines()][:4] == [
+        "In flight",
+        "sample-robot: held since 2026-11-28 00:00 UTC",
+        f"  job {job} of segmind.default",
+        f"  run {run}, in Prefect: AwaitingConcurrencySlot",
+    ]
 
 
 @pytest.mark.parametrize("text", HOSTILE)
