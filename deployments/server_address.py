@@ -20,8 +20,7 @@ def use_server(*, emits: bool = False) -> None:
     """Refuse to go on without a Prefect server, before Prefect is imported or anything is written.
 
     Args:
-        emits: Whether the command has events of its own to send. Without, none are sent: Prefect would tell its
-            server of each block that is opened, and keep every command waiting for that.
+        emits: Whether the command has events of its own to send.
 
     Raises:
         ConfigurationError: No server is named.
@@ -33,10 +32,15 @@ def use_server(*, emits: bool = False) -> None:
             f"Start one with `prefect server start`, then `prefect config set {_NAME}=http://127.0.0.1:4200/api`"
         )
     if not emits:
-        from prefect.events.clients import NullEventsClient  # noqa: PLC0415 - importing Prefect takes a second
-        from prefect.events.worker import EventsWorker  # noqa: PLC0415 - as above
+        send_no_events()
 
-        EventsWorker.set_client_override(NullEventsClient)
+
+def send_no_events() -> None:
+    """Send no events: Prefect would tell its server of each block that is opened, and keep every command waiting."""
+    from prefect.events.clients import NullEventsClient  # noqa: PLC0415 - importing Prefect takes a second
+    from prefect.events.worker import EventsWorker  # noqa: PLC0415 - as above
+
+    EventsWorker.set_client_override(NullEventsClient)
 
 
 def send_events() -> None:
@@ -45,9 +49,9 @@ def send_events() -> None:
         return
     from prefect.events.worker import EventsWorker  # noqa: PLC0415 - as above
 
-    # Prefect's own way to look whether there is one; its `instance()` would make it.
-    if EventsWorker._instances:  # type: ignore[misc]  # noqa: SLF001
-        sending = threading.Thread(target=EventsWorker.instance().wait_until_empty, daemon=True)
+    # Prefect's own way to look which there are; its `instance()` would make one, and a server for it.
+    for worker in list(EventsWorker._instances.values()):  # type: ignore[misc]  # noqa: SLF001
+        sending = threading.Thread(target=worker.wait_until_empty, daemon=True)
         sending.start()
         sending.join(_LONGEST_SENDING_S)
 

@@ -22,6 +22,7 @@ from deployments.automations import create_automations
 from deployments.demo.scenario import Outcome, parameters_for, play, set_parameters
 from deployments.demo.stack import Stack, StoreKind, fresh_folder, running_stack
 from deployments.sample_pictures import draw_sample_pairs, draw_sample_pictures, take_some
+from deployments.server_address import send_no_events
 from deployments.terminal import shown
 from tuneloop.values.shown_text import visible
 
@@ -63,6 +64,7 @@ def run_demo(wanted: Wanted) -> bool:
         Whether everything came out as it should.
     """
     signal.signal(signal.SIGTERM, _as_interrupt)
+    send_no_events()
     console = Console()
     home = fresh_folder(wanted.folder)
     first, second = _datasets(home, wanted)

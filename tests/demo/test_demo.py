@@ -56,6 +56,7 @@ def test_demo_on_photographs_in_s3_pays_twice_for_three_runs_and_leaves_nothing_
         options = ("--dataset", str(pictures), "--json", str(report))
         done = demo_on_s3(tmp_path, checking.endpoint, *options)
         assert done.returncode == 0, done.stdout + done.stderr
+        assert done.stderr == ""
         document = json.loads(report.read_text())
         for run in (document["runs"][0], document["runs"][2]):
             assert_weights_are_in_s3(s3_client(server), run["weights"])
