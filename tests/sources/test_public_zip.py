@@ -101,7 +101,7 @@ def test_zip_larger_than_what_is_fetched_is_not_fetched(
 
 def test_what_is_no_zip_is_said_to_be_none(shelf: Shelf, url: str) -> None:
     shelf.body = b"<html>please sign in</html>"
-    with pytest.raises(DatasetError, match="is no zip"):
+    with pytest.raises(DatasetError, match="is a web page and no zip"):
         open_and_close(url)
 
 
