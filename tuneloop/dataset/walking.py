@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import unicodedata
-from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from tuneloop.dataset.links import link_problem
 from tuneloop.errors import DatasetError
 from tuneloop.system_files import is_system_file
 from tuneloop.values.findings import Finding, error
-
-_FETCHED_BY = {
-    "annex": "fetch it with git annex get",
-    "blobs": "download the dataset again (hf download)",
-    "cache": "fetch it with dvc pull, or put a copy in its place",
-}
-"""By a folder on the way to the file: git-annex has `.git/annex/objects`, the Hugging Face cache `blobs`."""
 
 
 class Found(NamedTuple):
@@ -124,7 +116,7 @@ def _list_one(found: Walk, inner: str) -> list[str]:
 
 
 def _take(found: Walk, file: Found, entry: os.DirEntry[str], *, is_text: bool) -> None:
-    finding = _link_problem(file, found.root) if entry.is_symlink() else None
+    finding = link_problem(file.path, file.name, found.root) if entry.is_symlink() else None
     if finding is None and not entry.is_file():
         finding = error("special-file", file.name, "is not a regular file", "remove it")
     if not is_text:
@@ -134,30 +126,6 @@ def _take(found: Walk, file: Found, entry: os.DirEntry[str], *, is_text: bool) -
     else:
         found.refused.append(file)
         found.findings.append(finding)
-
-
-def _link_problem(file: Found, root: Path) -> Finding | None:
-    try:
-        target = file.path.resolve(strict=True)
-    except (OSError, RuntimeError) as caught:
-        number = caught.errno if isinstance(caught, OSError) else errno.ELOOP
-        why = os.strerror(number or errno.EIO)
-        return error("broken-link", file.name, f"is a link that cannot be read ({why})", _how_to_fetch(file.path))
-    if not target.is_dir():
-        return None
-    if target.is_relative_to(root):
-        reason, remedy = "is a link to a folder, whose pictures would count twice", "remove it"
-    else:
-        reason, remedy = "is a link to a folder elsewhere, which is not followed", "put a copy in its place"
-    return error("link-to-folder", file.name, reason, remedy)
-
-
-def _how_to_fetch(link: Path) -> str:
-    """What brings the file that a tool's link leads to."""
-    with suppress(OSError):
-        target = link.readlink().parts
-        return next((how for part, how in _FETCHED_BY.items() if part in target), "put a copy in its place")
-    return "put a copy in its place"
 
 
 def _spelled(name: str) -> str:
