@@ -22,7 +22,7 @@ def left_behind(name: str) -> bool:
     Such a file is passed over: it is never written, so its name cannot do harm.
     """
     parts = name.split("/")
-    return ".." not in parts and any(map(is_system_file, parts))
+    return not any(part.startswith("..") for part in parts) and any(map(is_system_file, parts))
 
 
 def problem_with(name: str) -> str | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tuneloop.errors import DatasetError
 from tuneloop.sources.bucket import default_client, fetch_folder, fetch_zip, place_of
-from tuneloop.sources.public_zip import fetch, is_address
+from tuneloop.sources.public_zip import fetch, fetch_as_provider, is_address
 from tuneloop.sources.unpacking import unpack
 from tuneloop.values.dataset import PublicDataset
 
@@ -71,7 +71,9 @@ def opened(
         archive, folder = Path(temporary) / "dataset.zip", Path(temporary) / "dataset"
         folder.mkdir()
         if is_address(source):
-            public = fetch(source, archive, on_progress)
+            public = fetch_as_provider(source, archive, on_progress) if provider_fetches else None
+            if public is None:
+                fetch(source, archive, on_progress)
             unpack(archive, folder, source, flat=provider_fetches)
             label = source
         else:
@@ -79,7 +81,7 @@ def opened(
             label = _brought(source, archive, folder, client_for, on_progress)
         # A zip may be as large as what is in it: one copy is enough from here on.
         archive.unlink(missing_ok=True)
-        yield Opened(folder, label, public if provider_fetches else None)
+        yield Opened(folder, label, public)
 
 
 def _brought(
