@@ -24,7 +24,7 @@ INNER: dict[str, set[str]] = {
     "transport": {"errors", "redaction", "clock", "request_body", "http", "public_peer"},
     "public_file": {"errors", "http", "transport", "public_peer", "settings"},
     "storage": {"errors", "redaction", "values", "clock"},
-    "sources": {"errors", "values", "storage", "public_file", "system_files"},
+    "sources": {"errors", "values", "storage", "public_file", "system_files", "http", "dataset"},
     "dataset": {"errors", "values", "storage", "turning", "system_files"},
     "providers": {"errors", "values", "clock", "redaction", "request_body", "transport", "http"},
     "ledger": {"errors", "values", "storage"},

@@ -82,7 +82,7 @@ def test_error_while_the_source_is_open_takes_it_away_too(tmp_path: Path, tempor
     [
         ("gs://bucket/cats", r"not read from gs:// addresses; copy it to S3"),
         ("ftp://host/cats.zip", r"not read from ftp:// addresses; download it first"),
-        ("hf://datasets/cats", r"hf download"),
+        ("hf://datasets/cats", r"names no dataset; write it as hf://datasets/OWNER/NAME"),
         ("file:///cats", r"write the path alone"),
         ("ssh+git://host/cats", r"not read from ssh\+git:// addresses; name a folder, a \.zip file"),
         ("", r"is not named; name a folder"),
