@@ -235,5 +235,6 @@ def test_parquet_table_is_named_where_pyarrow_is_missing(folder: Path, monkeypat
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     (told,) = errors_of(folder)
     assert told == (
-        "metadata.parquet: is read with pyarrow, which is not installed; install it (pip install 'tuneloop[hub]')"
+        "metadata.parquet: is read with pyarrow, which is not installed; install it with "
+        "`.venv/bin/python -m pip install -e '.[hub]'`"
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tuneloop.dataset.walking import Found
 
+_EXTRA = ".venv/bin/python -m pip install -e '.[hub]'"
 _ROWS_AT_A_TIME = 1000
 _MOST_TEXT_BYTES = 1 << 30
 """All columns together as they would be in memory, before one of them is read for its text."""
@@ -29,7 +30,7 @@ def opened_table(table: Found) -> Any:
         parquet = import_module("pyarrow.parquet")
     except ImportError:
         raise UnreadableTable(
-            "is read with pyarrow, which is not installed", "install it (pip install 'tuneloop[hub]')"
+            "is read with pyarrow, which is not installed", f"install it with `{_EXTRA}`"
         ) from None
     try:
         return parquet.ParquetFile(table.path, pre_buffer=False, buffer_size=1 << 20)
