@@ -22,12 +22,19 @@ RULE = CaptionRule(trigger_word=None, instance_prompt=None, provider_captions=Fa
 Row = tuple[str | None, bytes | None, str | None]
 
 
-def table(path: Path, rows: list[Row], column: str = "image", text: str = "text", **more: list[Any]) -> None:
+def table(
+    path: Path,
+    rows: list[Row],
+    column: str = "image",
+    text: str = "text",
+    row_group_size: int = 3,
+    **more: list[Any],
+) -> None:
     images = [{"bytes": data, "path": name} for name, data, _ in rows]
     kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     columns = {column: pa.array(images, kind), text: [caption for *_, caption in rows], **more}
     path.parent.mkdir(parents=True, exist_ok=True)
-    parquet.write_table(pa.table(columns), path, row_group_size=3)
+    parquet.write_table(pa.table(columns), path, row_group_size=row_group_size)
 
 
 ROWS: list[Row] = [(f"{number}.png", distinct(number), f"cat {number}") for number in range(20)]
@@ -148,6 +155,16 @@ def test_too_much_is_refused(
     table(tmp_path / "a.parquet", ROWS)
     monkeypatch.setattr(limits, limit, value)
     with pytest.raises(DatasetError, match=reason):
+        open_and_close(str(tmp_path))
+
+
+def test_one_picture_in_many_rows_counts_as_often_as_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table(tmp_path / "a.parquet", [(None, distinct(1) + bytes(50_000), "a cat")] * 30, row_group_size=30)
+    assert (tmp_path / "a.parquet").stat().st_size < 100_000
+    monkeypatch.setattr(limits, "LARGEST_DATASET_BYTES", 500_000)
+    with pytest.raises(DatasetError, match="holds too many bytes; make it smaller"):
         open_and_close(str(tmp_path))
 
 

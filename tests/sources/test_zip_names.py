@@ -115,6 +115,11 @@ def test_names_that_no_code_page_explains_stay_apart_and_pair_with_their_caption
     assert sorted(item.caption or "" for item in items) == ["cat 0", "cat 1", "cat 2"]
 
 
+def test_two_names_that_a_code_page_reads_as_one_stay_two_files(tmp_path: Path) -> None:
+    assert b"\xed\x40".decode("cp932") == b"\xfa\x5c".decode("cp932")
+    assert len(read(tmp_path, [Made(b"\xed\x40.jpg", b"1"), Made(b"\xfa\x5c.jpg", b"2")])) == 2
+
+
 def test_unicode_path_is_the_name_and_finds_its_line_in_a_table(tmp_path: Path) -> None:
     old = "表.png".encode("cp932")
     entries = [

@@ -21,7 +21,7 @@ _FETCHED_BY = {
 }
 """By a folder on the way to the file: git-annex has `.git/annex/objects`, the Hugging Face cache `blobs`."""
 _OF_THE_SYSTEM = ("/proc", "/sys", "/dev", "/etc", "/run", "/var/run", "/boot")
-_BY_CONTENT = re.compile(r"[0-9a-f]{30,128}|[A-Z0-9_]+-s[0-9]+(-[A-Za-z][0-9]+)*--.+")
+_BY_CONTENT = re.compile(r"[0-9a-f]{30,128}|[A-Z0-9_]+(-[A-Za-z][0-9]+)*--.+")
 """Names that the Hugging Face cache and DVC (a hash) and git-annex (backend, size and hash) give to files."""
 _TEXTS = frozenset({".txt", ".caption", ".jsonl", ".csv"})
 
@@ -55,8 +55,9 @@ def link_problem(link: Path, name: str, root: Path) -> Finding | None:
 
 def _foreign(link: Path, target: Path, root: Path) -> str | None:
     """Say why a file outside of the folder is nothing that a dataset's owner would have meant."""
-    system = next((place for place in _OF_THE_SYSTEM if target.is_relative_to(place)), None)
-    if system is not None and not root.is_relative_to(system):
+    # On macOS some of these places are links themselves.
+    system = next((place for place in _OF_THE_SYSTEM if target.is_relative_to(Path(place).resolve())), None)
+    if system is not None and not root.is_relative_to(Path(system).resolve()):
         return f"is a link into {system}, which holds files of the system"
     if _BY_CONTENT.fullmatch(target.name):
         return None
