@@ -30,6 +30,13 @@ def test_folder_is_used_in_place(tmp_path: Path) -> None:
     assert contents_of(tmp_path) == {"a.png": png_of(1)}
 
 
+def test_folder_needs_no_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.png").write_bytes(png_of(1))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    with opened(str(tmp_path)) as source:
+        assert source.folder == tmp_path
+
+
 def test_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "cats").mkdir()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tuneloop.errors import DatasetError
 from tuneloop.sources.bucket import default_client, fetch_folder, fetch_zip, place_of
 from tuneloop.sources.hub import fetch_from_hub, hub_place, is_hub_address
-from tuneloop.sources.picture_tables import unpacked_tables
+from tuneloop.sources.picture_tables import picture_tables, unpacked_tables
 from tuneloop.sources.public_zip import fetch, fetch_as_provider, is_address
 from tuneloop.sources.unpacking import unpack
 from tuneloop.values.dataset import PublicDataset
@@ -64,6 +64,9 @@ def opened(
         DatasetError: Names the source or the file within it, the reason and the remedy.
         ProviderError: A public address does not answer as it should.
     """
+    if not _is_elsewhere(source) and (own := _local(source)).is_dir() and not picture_tables(own, str(own)):
+        yield Opened(own, str(own), None)
+        return
     with tempfile.TemporaryDirectory(prefix="tuneloop-") as temporary:
         place = Path(temporary)
         if is_address(source) and provider_fetches:
@@ -72,6 +75,10 @@ def opened(
         else:
             folder, label = _brought(source, place, client_for, on_progress)
             yield Opened(unpacked_tables(folder, place / "tables", label), label, None)
+
+
+def _is_elsewhere(source: str) -> bool:
+    return is_address(source) or is_hub_address(source) or source.startswith("s3://")
 
 
 def _brought(

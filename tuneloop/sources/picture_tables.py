@@ -29,7 +29,7 @@ _STARTS = {
 }
 
 
-class _Table(NamedTuple):
+class PictureTable(NamedTuple):
     """A table that holds pictures."""
 
     found: Found
@@ -40,11 +40,24 @@ class _Table(NamedTuple):
     """Those that may hold captions."""
 
 
+def picture_tables(folder: Path, label: str) -> list[PictureTable]:
+    """Find a folder's tables of pictures; where a picture lies in the folder, its tables are left alone.
+
+    Raises:
+        DatasetError: Names the table, the reason and the remedy.
+    """
+    files = walk(folder).files
+    found = [file for file in files if file.suffix == ".parquet" and file.path.name != "metadata.parquet"]
+    if any(file.suffix in PICTURE_SUFFIXES for file in files):
+        return []
+    return [table for file in found if (table := _table(file, label)) is not None]
+
+
 def unpacked_tables(folder: Path, target: Path, label: str) -> Path:
     """Write the pictures of a folder's tables as files, with a `metadata.jsonl` of what the tables say of them.
 
     Args:
-        folder: Any folder. Where a picture lies in it, its tables are left alone.
+        folder: Any folder.
         target: A folder that does not exist, for the files.
         label: What people call the folder.
 
@@ -54,11 +67,7 @@ def unpacked_tables(folder: Path, target: Path, label: str) -> Path:
     Raises:
         DatasetError: Names the table, the reason and the remedy.
     """
-    files = walk(folder).files
-    found = [file for file in files if file.suffix == ".parquet" and file.path.name != "metadata.parquet"]
-    if not found or any(file.suffix in PICTURE_SUFFIXES for file in files):
-        return folder
-    tables = [table for file in found if (table := _table(file, label)) is not None]
+    tables = picture_tables(folder, label)
     if not tables:
         return folder
     _check_sizes(tables, label)
@@ -71,7 +80,7 @@ def unpacked_tables(folder: Path, target: Path, label: str) -> Path:
     return target
 
 
-def _write(tables: list[_Table], target: Path, label: str) -> None:
+def _write(tables: list[PictureTable], target: Path, label: str) -> None:
     left_bytes = limits.LARGEST_DATASET_BYTES
     for table in tables:
         # A folder for each: rows of several tables may have pictures of one name.
@@ -86,7 +95,7 @@ def _write(tables: list[_Table], target: Path, label: str) -> None:
                 told.write(json.dumps({"file_name": name, **texts}) + "\n")
 
 
-def _table(found: Found, label: str) -> _Table | None:
+def _table(found: Found, label: str) -> PictureTable | None:
     """Open a table; None where it has no column of images."""
     try:
         file = opened_table(found)
@@ -99,7 +108,7 @@ def _table(found: Found, label: str) -> _Table | None:
         raise DatasetError(
             f"{label}: {found.name} has several columns of images ({', '.join(images)}); call the right one image"
         )
-    return _Table(found, file, "image" if "image" in images else images[0], text_columns(file))
+    return PictureTable(found, file, "image" if "image" in images else images[0], text_columns(file))
 
 
 def _holds_images(field: Any) -> bool:
@@ -109,7 +118,7 @@ def _holds_images(field: Any) -> bool:
     return field.name == "image" and kind in {"binary", "large_binary"}
 
 
-def _check_sizes(tables: list[_Table], label: str) -> None:
+def _check_sizes(tables: list[PictureTable], label: str) -> None:
     rows = sum(table.file.metadata.num_rows for table in tables)
     if rows > limits.MOST_FILES:
         raise DatasetError(
@@ -125,7 +134,7 @@ def _check_sizes(tables: list[_Table], label: str) -> None:
         )
 
 
-def _rows(table: _Table, label: str) -> Iterator[tuple[str, bytes, dict[str, str | None]]]:
+def _rows(table: PictureTable, label: str) -> Iterator[tuple[str, bytes, dict[str, str | None]]]:
     """Each row's file name, picture and texts."""
     used: set[str] = set()
     for number, row in enumerate(_read(table, label), start=1):
@@ -139,7 +148,7 @@ def _rows(table: _Table, label: str) -> Iterator[tuple[str, bytes, dict[str, str
         yield _name(number, name or "", data, used), data, row
 
 
-def _read(table: _Table, label: str) -> Iterator[dict[str, Any]]:
+def _read(table: PictureTable, label: str) -> Iterator[dict[str, Any]]:
     """Read a few rows at a time: they may be large."""
     done = 0
     try:
