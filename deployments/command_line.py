@@ -127,7 +127,8 @@ def webhooks(
 @app.command()
 def check(
     dataset: Annotated[
-        str, typer.Argument(help="Folder of pictures with captions, a zip or its address, or s3://bucket/prefix.")
+        str,
+        typer.Argument(help="Folder of pictures with captions, a zip or its address, s3://… or hf://datasets/…."),
     ],
     provider: Annotated[str, typer.Option(help="Whose limits count: segmind or bfl.")],
     trainer: Annotated[

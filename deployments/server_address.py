@@ -36,7 +36,7 @@ def use_server(*, emits: bool = False) -> None:
 
 
 def send_no_events() -> None:
-    """Send no events: Prefect would tell its server of each block that is opened, and keep every command waiting."""
+    """Send none of the events with which Prefect tells of each opened block, and keeps every command waiting."""
     from prefect.events.clients import NullEventsClient  # noqa: PLC0415 - importing Prefect takes a second
     from prefect.events.worker import EventsWorker  # noqa: PLC0415 - as above
 

@@ -65,7 +65,7 @@ def looked_at(
 
     Args:
         desk: Opened blocks.
-        dataset: A folder, a zip, a public address or `s3://…`.
+        dataset: A folder, a zip, a public address, `s3://…` or `hf://…`.
         recipe: Whose limits and caption rules count.
         on_progress: Told (pictures done, pictures in all).
         on_fetch: Told (bytes done, bytes in all) while something is fetched or unpacked.

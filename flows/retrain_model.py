@@ -54,8 +54,9 @@ def retrain_model(  # noqa: PLR0913, PLR0917 - each one is a field of the form
 
     Args:
         model: Name of the model: small letters, digits and hyphens.
-        dataset: A folder as the worker sees it, a zip file, the https:// address of a zip, or s3://bucket/prefix.
-            Captions are .txt files beside the pictures; Kontext takes pairs, NN_start and NN_end.
+        dataset: A folder as the worker sees it, a zip file, the https:// address of a zip, s3://bucket/prefix or
+            hf://datasets/OWNER/NAME. Captions are .txt files beside the pictures; Kontext takes pairs, NN_start
+            and NN_end.
         recipe: The trainer and its settings.
         evaluation: What is rendered to judge the model.
         store: Where weights and records go: s3-bucket/NAME or local-file-system/NAME.

@@ -18,6 +18,7 @@ from tuneloop.dataset import (
     captions,
     dataset_checks,
     imagefolder,
+    links,
     listing,
     looking,
     pairs,
@@ -33,7 +34,8 @@ from tuneloop.values.findings import Severity
 from .pictures import distinct, fill_cleanly, fill_cleanly_with_pairs
 
 MODULES = (
-    caption_checks, caption_sources, captions, dataset_checks, imagefolder, listing, looking, pairs, scan, walking,
+    caption_checks, caption_sources, captions, dataset_checks, imagefolder, links, listing, looking, pairs, scan,
+    walking,
 )  # fmt: skip
 RULE = CaptionRule(trigger_word="ROBOX", instance_prompt="a photo of ROBOX", provider_captions=False)
 NOTHING_TO_SAY = RULE.model_copy(update={"instance_prompt": None})

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from tuneloop.dataset.captions import CaptionRule
 from tuneloop.dataset.imagefolder import Row, read_table
@@ -123,9 +126,12 @@ def test_broken_line_is_named_by_its_number(folder: Path, line: str, said: str) 
             "has no column file_name, so that its lines name no picture (its columns: name, text",
         ),
         (
-            "file_name;text\n1.png;a cup\n",
-            "has no column file_name, so that its lines name no picture (its columns: file_n",
+            "file_name;text\n1.png;a cup, red\n",
+            "is separated by semicolons and not by commas; save it with commas",
         ),
+        ('"file_name";"text"\r\n"1.png";"a cup"\r\n', "is separated by semicolons and not by commas"),
+        ("file_name\ttext\n1.png\ta cup\n", "is separated by tabs and not by commas"),
+        ("sep=;\nfile_name;text\n1.png;a cup\n", "starts with a line for Excel alone (sep=); take the line out"),
     ],
 )
 def test_broken_csv_is_told(folder: Path, text: str, said: str) -> None:
@@ -205,3 +211,30 @@ def test_any_bytes_are_rows_or_findings(tmp_path_factory: pytest.TempPathFactory
         for row in table.rows:
             row.caption.encode()
             row.picture.encode()
+
+
+def test_json_array_in_place_of_lines_is_one_error(folder: Path) -> None:
+    put_pictures(folder, *[f"{number}.png" for number in range(5)])
+    values = [{"file_name": f"{number}.png", "text": "a cup"} for number in range(5)]
+    (folder / "metadata.jsonl").write_text(json.dumps(values, indent=1))
+    assert errors_of(folder) == [
+        "metadata.jsonl: is one JSON array and no JSON Lines; write each picture's object on a line of its own"
+    ]
+
+
+def test_parquet_table_says_what_the_same_lines_say(folder: Path) -> None:
+    put_pictures(folder, "1.png", "2.png")
+    columns = {"file_name": ["1.png", "2.png"], "text": ["a cup", None], "width": [1, 2]}
+    parquet.write_table(pa.table(columns), folder / "metadata.parquet")
+    assert captions_of(folder) == {"1.png": "a cup", "2.png": None}
+
+
+def test_parquet_table_is_named_where_pyarrow_is_missing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_pictures(folder, "1.png")
+    (folder / "metadata.parquet").write_bytes(b"PAR1")
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    (told,) = errors_of(folder)
+    assert told == (
+        "metadata.parquet: is read with pyarrow, which is not installed; install it with "
+        "`.venv/bin/python -m pip install -e '.[hub]'`"
+    )

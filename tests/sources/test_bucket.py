@@ -93,3 +93,20 @@ def test_few_objects_are_fetched_at_a_time(client: S3Client, bucket: str) -> Non
     with opened(f"s3://{bucket}/p", client_for=lambda _: client) as source:
         assert len(contents_of(source.folder)) == 40
     assert 1 < len(threads) <= 8
+
+
+def test_keys_with_slashes_that_stand_alone_are_read_as_the_aws_command_line_reads_them(
+    client: S3Client, bucket: str
+) -> None:
+    keys = ["p//a.png", "p/b//c.png", "p/./d.png", "/f.png"]
+    put(client, bucket, {**{key: key.encode() for key in keys}, "p/sub/": b"marker"})
+    with opened(f"s3://{bucket}/p", client_for=lambda _: client) as source:
+        assert contents_of(source.folder) == {
+            "a.png": b"p//a.png",
+            "b/c.png": b"p/b//c.png",
+            "d.png": b"p/./d.png",
+        }
+    with opened(f"s3://{bucket}", client_for=lambda _: client) as source:
+        assert set(contents_of(source.folder)) == {"p/a.png", "p/b/c.png", "p/d.png", "f.png"}
+    with opened(f"s3://{bucket}//", client_for=lambda _: client) as source:
+        assert "f.png" in contents_of(source.folder)

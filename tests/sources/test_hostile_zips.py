@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import tempfile
 import tracemalloc
 import zipfile
@@ -32,6 +33,9 @@ HOSTILE = st.builds(
     local_name=st.none() | st.binary(max_size=4),
     packed=st.none() | st.binary(max_size=20),
     offset=NUMBER,
+    host=st.sampled_from([0, 3, 10]) | st.integers(0, 255),
+    extra=st.binary(max_size=20)
+    | st.builds(lambda path: struct.pack("<2HBL", 0x7075, len(path) + 5, 1, zlib.crc32(b"")) + path, st.binary()),
 )
 
 

@@ -30,6 +30,13 @@ def test_folder_is_used_in_place(tmp_path: Path) -> None:
     assert contents_of(tmp_path) == {"a.png": png_of(1)}
 
 
+def test_folder_needs_no_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.png").write_bytes(png_of(1))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    with opened(str(tmp_path)) as source:
+        assert source.folder == tmp_path
+
+
 def test_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "cats").mkdir()
@@ -82,7 +89,7 @@ def test_error_while_the_source_is_open_takes_it_away_too(tmp_path: Path, tempor
     [
         ("gs://bucket/cats", r"not read from gs:// addresses; copy it to S3"),
         ("ftp://host/cats.zip", r"not read from ftp:// addresses; download it first"),
-        ("hf://datasets/cats", r"hf download"),
+        ("hf://datasets/cats", r"names no dataset; write it as hf://datasets/OWNER/NAME"),
         ("file:///cats", r"write the path alone"),
         ("ssh+git://host/cats", r"not read from ssh\+git:// addresses; name a folder, a \.zip file"),
         ("", r"is not named; name a folder"),

@@ -10,7 +10,7 @@ from tests.dataset.pictures import png_of
 from tests.sources.public_server import Shelf, serving
 from tests.sources.zips import contents_of, open_and_close, zipped
 from tuneloop.emulator.dataset_zip import complaint
-from tuneloop.errors import DatasetError, RequestRefused
+from tuneloop.errors import DatasetError
 from tuneloop.sources import limits
 from tuneloop.sources.opening import opened
 from tuneloop.sources.public_zip import check_address, check_still_there
@@ -95,27 +95,39 @@ def test_zip_larger_than_what_is_fetched_is_not_fetched(
 ) -> None:
     shelf.body = zipped({"a.png": png_of(1)})
     monkeypatch.setattr(limits, "LARGEST_ZIP_BYTES", len(shelf.body) - 1)
-    with pytest.raises(DatasetError, match="is the most that is fetched"):
-        open_and_close(url)
+    for provider_fetches in (True, False):
+        with pytest.raises(DatasetError, match="the most that is fetched"):
+            open_and_close(url, provider_fetches=provider_fetches)
 
 
 def test_what_is_no_zip_is_said_to_be_none(shelf: Shelf, url: str) -> None:
     shelf.body = b"<html>please sign in</html>"
-    with pytest.raises(DatasetError, match="is no zip"):
+    with pytest.raises(DatasetError, match="is a web page and no zip"):
         open_and_close(url)
 
 
 def test_head_and_get_must_agree_on_the_length(shelf: Shelf, url: str) -> None:
     shelf.body = zipped({"a.png": png_of(1)})
     shelf.head_length = 5
-    with pytest.raises(DatasetError, match="different lengths"):
-        open_and_close(url)
+    with pytest.raises(DatasetError, match="different lengths; download the zip and name the file"):
+        open_and_close(url, provider_fetches=True)
+    open_and_close(url)
 
 
-def test_redirect_is_not_followed(shelf: Shelf, url: str) -> None:
-    shelf.redirect = "http://127.0.0.1:9/elsewhere"
-    with pytest.raises(RequestRefused, match="final address"):
-        open_and_close(url)
+@pytest.mark.parametrize("same", [True, False])
+def test_bytes_count_where_a_server_names_each_answer_anew(shelf: Shelf, url: str, same: bool) -> None:
+    shelf.body = zipped({"a.png": png_of(1)})
+    with opened(url, provider_fetches=True) as source:
+        public = source.public
+    assert public is not None
+    if not same:
+        shelf.body = shelf.body[:-1] + b"x"
+    renamed = public.model_copy(update={"etag": '"another"'})
+    if same:
+        check_still_there(renamed)
+    else:
+        with pytest.raises(DatasetError, match="has changed since it was fetched"):
+            check_still_there(renamed)
 
 
 @pytest.mark.parametrize(
@@ -125,6 +137,12 @@ def test_redirect_is_not_followed(shelf: Shelf, url: str) -> None:
         "https://example.invalid/a.zip?X-Amz-Signature=hunter2",
         "https://example.invalid/a.zip?token=hunter2",
         "https://example.invalid/a.zip#token=hunter2",
+        "https://example.invalid/a.zip?AWSAccessKeyId=hunter2",
+        "https://example.invalid/a.zip?sv=2022&sig=hunter2",
+        "https://example.invalid/a.zip?apikey=hunter2",
+        "https://example.invalid/a.zip?api_key=hunter2",
+        "https://example.invalid/a.zip?authToken=hunter2",
+        "https://example.invalid/a.zip?auth=hunter2",
     ],
 )
 def test_address_with_a_secret_is_refused_without_showing_it(address: str) -> None:
@@ -132,6 +150,13 @@ def test_address_with_a_secret_is_refused_without_showing_it(address: str) -> No
         check_address(address)
     assert "hunter2" not in str(caught.value)
     assert "Prefect keeps a run's parameters" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "query", ["keyword=cats", "author=ann", "design=2", "monkey=1", "rlkey=abc&dl=1", "authority=x", "id=7"]
+)
+def test_address_with_harmless_parameters_is_taken(query: str) -> None:
+    check_address(f"https://example.invalid/a.zip?{query}")
 
 
 def test_address_that_cannot_be_read_is_an_error_of_ours() -> None:

@@ -46,6 +46,8 @@ class Made(NamedTuple):
     local_name: bytes | None = None
     packed: bytes | None = None
     offset: int | None = None
+    host: int = 3
+    extra: bytes = b""
 
 
 def made_zip(entries: list[Made], *, before: bytes = b"", after: bytes = b"", shift: int = 0) -> bytes:
@@ -70,7 +72,10 @@ def made_zip(entries: list[Made], *, before: bytes = b"", after: bytes = b"", sh
         offset = len(body) + shift if entry.offset is None else entry.offset
         name = entry.name if entry.local_name is None else entry.local_name
         body += b"PK\3\4" + shared + struct.pack("<2H", len(name), 0) + name + packed
-        directory += b"PK\1\2" + struct.pack("<H", 0x0314) + shared
-        directory += struct.pack("<5H2L", len(entry.name), 0, 0, 0, 0, entry.attributes << 16, offset) + entry.name
+        directory += b"PK\1\2" + bytes([20, entry.host]) + shared
+        directory += struct.pack(
+            "<5H2L", len(entry.name), len(entry.extra), 0, 0, 0, entry.attributes << 16, offset
+        )
+        directory += entry.name + entry.extra
     counts = struct.pack("<4H2LH", 0, 0, len(entries), len(entries), len(directory), len(body) + shift, 0)
     return bytes(body + directory) + b"PK\5\6" + counts + after

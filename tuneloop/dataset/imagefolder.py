@@ -1,4 +1,4 @@
-"""Caption tables of a Hugging Face imagefolder: `metadata.jsonl` and `metadata.csv`.
+"""Caption tables of a Hugging Face imagefolder: `metadata.jsonl`, `metadata.csv` and `metadata.parquet`.
 
 Source: Hugging Face, datasets, "Create an image dataset": `file_name` is the picture's path from the table's
 folder, and `text` its caption. Other names of the caption's column are in use; they are read, and told.
@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tuneloop.dataset.captions import LARGEST_CAPTION_BYTES, text_of
+from tuneloop.dataset.parquet import UnreadableTable, opened_table, text_rows
 from tuneloop.values.findings import Finding, error, warning
 from tuneloop.values.shown_text import printable
 
@@ -56,10 +57,9 @@ class _BrokenLine(Exception):
 
 def read_table(table: Found) -> Table:
     """Read a caption table. What cannot be read is told with the number of its line."""
-    text = _text_of(table)
-    if isinstance(text, Finding):
-        return Table([], [text])
-    lines = _csv_lines(text) if table.suffix == ".csv" else _json_lines(text)
+    lines = _lines_of(table)
+    if isinstance(lines, Finding):
+        return Table([], [lines])
     read: list[tuple[int, dict[str, Any]]] = []
     findings: list[Finding] = []
     for number, values in lines:
@@ -88,10 +88,38 @@ def read_table(table: Found) -> Table:
     return Table(rows, findings)
 
 
-def _text_of(table: Found) -> str | Finding:
+def _lines_of(table: Found) -> Iterator[tuple[int, dict[str, Any] | str]] | Finding:
+    """The table's lines, or why there are none."""
     if table.suffix == ".parquet":
-        remedy = "write it again as metadata.jsonl, or remove it"
-        return error("table-format", table.name, "is a caption table in a format that is not read", remedy)
+        try:
+            return text_rows(opened_table(table))
+        except UnreadableTable as caught:
+            return error("table-format", table.name, caught.reason, caught.remedy)
+    text = _text_of(table)
+    if isinstance(text, Finding):
+        return text
+    other = _other_form(text, table.suffix)
+    if other is not None:
+        return error("table-format", table.name, *other)
+    return _csv_lines(text) if table.suffix == ".csv" else _json_lines(text)
+
+
+def _other_form(text: str, suffix: str) -> tuple[str, str] | None:
+    """Reason and remedy where a whole table is written in a form that only looks like its own."""
+    if suffix != ".csv":
+        if text.lstrip().startswith("["):
+            return "is one JSON array and no JSON Lines", "write each picture's object on a line of its own"
+        return None
+    first = text.lstrip().partition("\n")[0].strip()
+    if first.lower().startswith("sep="):
+        return "starts with a line for Excel alone (sep=)", "take the line out, and separate by commas"
+    for sign, name in ((";", "semicolons"), ("\t", "tabs")):
+        if "," not in first and sign in first and _FILE_COLUMN in first.replace('"', "").split(sign):
+            return f"is separated by {name} and not by commas", "save it with commas, or as metadata.jsonl"
+    return None
+
+
+def _text_of(table: Found) -> str | Finding:
     try:
         with table.path.open("rb") as file:
             data = file.read(_LARGEST_TABLE_BYTES + 1)

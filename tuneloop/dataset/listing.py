@@ -17,10 +17,11 @@ PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 CAPTION_SUFFIXES = frozenset({".txt", ".caption"})
 TABLE_NAMES = frozenset({"metadata.jsonl", "metadata.csv", "metadata.parquet"})
 """Caption tables of a Hugging Face imagefolder."""
-_OTHER_PICTURE_SUFFIXES = frozenset({
+OTHER_PICTURE_SUFFIXES = frozenset({
     ".apng", ".avif", ".bmp", ".dng", ".gif", ".heic", ".heif", ".jfi", ".jfif", ".jif", ".jp2", ".jpe", ".jxl",
     ".tif", ".tiff",
 })  # fmt: skip
+"""Pictures that no trainer takes: they are named, and stop the run."""
 
 
 class PictureFile(NamedTuple):
@@ -76,10 +77,10 @@ def list_folder(folder: Path, *, pairs: bool = False) -> Listing:
     found = walk(folder)
     findings = list(found.findings)
     pictures = [file for file in found.files if file.suffix in PICTURE_SUFFIXES]
-    unsupported = [file for file in found.files if file.suffix in _OTHER_PICTURE_SUFFIXES]
+    unsupported = [file for file in found.files if file.suffix in OTHER_PICTURE_SUFFIXES]
     findings += [_unsupported(file) for file in unsupported]
     # What is refused has a caption all the same, so that it is not called an orphan.
-    refused = [file for file in found.refused if file.suffix in PICTURE_SUFFIXES | _OTHER_PICTURE_SUFFIXES]
+    refused = [file for file in found.refused if file.suffix in PICTURE_SUFFIXES | OTHER_PICTURE_SUFFIXES]
     named = [*pictures, *unsupported, *refused]
     captions = _captions_among(found.files, {file.folder for file in named})
     findings += _name_findings(named, captions, pairs=pairs)

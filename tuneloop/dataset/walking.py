@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import unicodedata
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from tuneloop.dataset.links import link_problem
 from tuneloop.errors import DatasetError
+from tuneloop.system_files import is_system_file
 from tuneloop.values.findings import Finding, error
-
-# What systems leave behind, beside hidden files: it once broke a training (kohya-trainer#300).
-_LEFT_BEHIND = frozenset({"__macosx", "thumbs.db", "desktop.ini", "@eadir"})
 
 
 class Found(NamedTuple):
@@ -45,7 +43,7 @@ class Walk(NamedTuple):
     root: Path
     """The folder's true path."""
     files: list[Found]
-    """Regular files, and links to files within the folder, by name."""
+    """Regular files, and links to some, by name."""
     left_out: list[str]
     """Hidden files and folders, and what systems leave behind."""
     refused: list[Found]
@@ -107,7 +105,8 @@ def _list_one(found: Walk, inner: str) -> list[str]:
         return []
     for entry in entries:
         name = f"{inner}/{entry.name}" if inner else entry.name
-        if entry.name.startswith(".") or entry.name.lower() in _LEFT_BEHIND:
+        # It once broke a training (kohya-trainer#300).
+        if is_system_file(entry.name):
             found.left_out.append(_spelled(name))
         elif entry.is_dir(follow_symlinks=False):
             folders.append(name)
@@ -117,7 +116,7 @@ def _list_one(found: Walk, inner: str) -> list[str]:
 
 
 def _take(found: Walk, file: Found, entry: os.DirEntry[str], *, is_text: bool) -> None:
-    finding = _link_problem(file, found.root) if entry.is_symlink() else None
+    finding = link_problem(file.path, file.name, found.root) if entry.is_symlink() else None
     if finding is None and not entry.is_file():
         finding = error("special-file", file.name, "is not a regular file", "remove it")
     if not is_text:
@@ -127,24 +126,6 @@ def _take(found: Walk, file: Found, entry: os.DirEntry[str], *, is_text: bool) -
     else:
         found.refused.append(file)
         found.findings.append(finding)
-
-
-def _link_problem(file: Found, root: Path) -> Finding | None:
-    try:
-        target = file.path.resolve(strict=True)
-    except (OSError, RuntimeError) as caught:
-        number = caught.errno if isinstance(caught, OSError) else errno.ELOOP
-        why = os.strerror(number or errno.EIO)
-        return error("broken-link", file.name, f"is a link that cannot be read ({why})", "put a copy in its place")
-    if not target.is_relative_to(root):
-        return error(
-            "link-outside", file.name, "is a link that points out of the folder", "put a copy in its place"
-        )
-    if target.is_dir():
-        return error(
-            "link-to-folder", file.name, "is a link to a folder, whose pictures would count twice", "remove it"
-        )
-    return None
 
 
 def _spelled(name: str) -> str:

@@ -117,8 +117,8 @@ def _listed(place: Place, client: S3Client) -> list[Found]:
         for page in listed(client, place.bucket, prefix):
             for item in page.get("Contents", ()):
                 objects += 1
-                name = item["Key"].removeprefix(prefix)
-                if name and not left_behind(name) and not _is_folder(name, item["Size"]):
+                name = _name(item["Key"].removeprefix(prefix))
+                if name and not left_behind(name):
                     found.append(Found(item["Key"], name, item["ETag"], item["Size"]))
                     total += item["Size"]
             if objects > limits.MOST_FILES:
@@ -131,17 +131,28 @@ def _listed(place: Place, client: S3Client) -> list[Found]:
                 )
     if not found:
         raise DatasetError(f"{place.label}: there is nothing below this address; check bucket and prefix")
+    by_name: dict[str, Found] = {}
     for one in found:
         problem = problem_with(one.name) or _problem_with_size(one)
         if problem is not None:
-            raise DatasetError(f"{place.label}: {one.name!r} {problem}")
-    check_together((one.name for one in found), place.label)
+            raise DatasetError(f"s3://{place.bucket}: the key {one.key!r} {problem}")
+        other = by_name.setdefault(one.name, one)
+        if other is not one:
+            raise DatasetError(
+                f"s3://{place.bucket}: the keys {other.key!r} and {one.key!r} would be one file; rename one"
+            )
+    check_together(by_name, place.label)
     return found
 
 
-def _is_folder(name: str, size_bytes: int) -> bool:
-    """Consoles write an empty object with a slash at its end where somebody makes a folder."""
-    return name.endswith("/") and size_bytes == 0
+def _name(below: str) -> str:
+    """The file's name: slashes that stand alone count once, as for the AWS command line, and so does `a/./b`.
+
+    Whatever its size, a key with a slash at its end is the mark of a folder and no file: empty.
+    """
+    if below.endswith("/"):
+        return ""
+    return "/".join(part for part in below.split("/") if part not in {"", "."})
 
 
 def _problem_with_size(item: Found) -> str | None:

@@ -7,15 +7,13 @@ import unicodedata
 from collections.abc import Iterable
 
 from tuneloop.errors import DatasetError
+from tuneloop.system_files import is_system_file
 
 _LONGEST_PART_BYTES = 255
 """Longest file name of the usual file systems."""
 _LONGEST_NAME_BYTES = 1024
 """As long as keys on S3; with the temporary folder in front it stays below what systems take for a path."""
-_HIDDEN = re.compile(r"\.[^.]")
 _DRIVE = re.compile(r"[A-Za-z]:")
-# The last one is how macOS calls the icon of a folder: its name ends with a carriage return.
-_LEFT_BEHIND = frozenset({"__macosx", "thumbs.db", "desktop.ini", "icon\r"})
 
 
 def left_behind(name: str) -> bool:
@@ -24,7 +22,7 @@ def left_behind(name: str) -> bool:
     Such a file is passed over: it is never written, so its name cannot do harm.
     """
     parts = name.split("/")
-    return ".." not in parts and any(part.lower() in _LEFT_BEHIND or _HIDDEN.match(part) for part in parts)
+    return not any(part.startswith("..") for part in parts) and any(map(is_system_file, parts))
 
 
 def problem_with(name: str) -> str | None:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tuneloop.errors import DatasetError
 from tuneloop.sources.bucket import default_client, fetch_folder, fetch_zip, place_of
-from tuneloop.sources.public_zip import fetch, is_address
+from tuneloop.sources.hub import fetch_from_hub, hub_place, is_hub_address
+from tuneloop.sources.picture_tables import picture_tables, unpacked_tables
+from tuneloop.sources.public_zip import fetch, fetch_as_provider, is_address
 from tuneloop.sources.unpacking import unpack
 from tuneloop.values.dataset import PublicDataset
 
@@ -20,11 +22,10 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int | None], None]
 _ANY_ADDRESS = re.compile(r"(?P<kind>[A-Za-z][A-Za-z0-9+.-]+)://")
-_KINDS = "a folder, a .zip file, https://….zip, s3://bucket/prefix or s3://bucket/….zip"
+_KINDS = "a folder, a .zip file, https://….zip, s3://bucket/prefix, s3://bucket/….zip or hf://datasets/OWNER/NAME"
 _REMEDIES = {
     "gs": "copy it to S3, or make a zip of it public and name its https address",
     "az": "copy it to S3, or make a zip of it public and name its https address",
-    "hf": "download it first (hf download) and name the folder",
     "ftp": "download it first and name the folder or the zip",
     "sftp": "download it first and name the folder or the zip",
     "file": "write the path alone",
@@ -53,7 +54,8 @@ def opened(
     """Bring a source to a local folder that is gone afterwards. A user's own folder is used in place.
 
     Args:
-        source: A folder, a zip file, `https://….zip`, `s3://bucket/prefix` or `s3://bucket/….zip`.
+        source: A folder, a zip file, `https://….zip`, `s3://bucket/prefix`, `s3://bucket/….zip` or
+            `hf://datasets/OWNER/NAME[@REVISION][/FOLDER]`.
         client_for: Makes the S3 client that reads a bucket.
         provider_fetches: The provider fetches a public address by itself; such a zip must be flat.
         on_progress: Told (bytes done, bytes in all) while something is fetched or unpacked.
@@ -62,46 +64,66 @@ def opened(
         DatasetError: Names the source or the file within it, the reason and the remedy.
         ProviderError: A public address does not answer as it should.
     """
-    if not is_address(source) and not source.startswith("s3://"):
-        path = _local(source)
-        if path.is_dir():
-            yield Opened(path, str(path), None)
-            return
+    if not _is_elsewhere(source) and (own := _local(source)).is_dir() and not picture_tables(own, str(own)):
+        yield Opened(own, str(own), None)
+        return
     with tempfile.TemporaryDirectory(prefix="tuneloop-") as temporary:
-        archive, folder = Path(temporary) / "dataset.zip", Path(temporary) / "dataset"
-        folder.mkdir()
-        if is_address(source):
-            public = fetch(source, archive, on_progress)
-            unpack(archive, folder, source, flat=provider_fetches)
-            label = source
+        place = Path(temporary)
+        if is_address(source) and provider_fetches:
+            public = fetch_as_provider(source, place / "dataset.zip", on_progress)
+            yield Opened(_unpacked(place / "dataset.zip", place, source, flat=True), source, public)
         else:
-            public = None
-            label = _brought(source, archive, folder, client_for, on_progress)
-        # A zip may be as large as what is in it: one copy is enough from here on.
-        archive.unlink(missing_ok=True)
-        yield Opened(folder, label, public if provider_fetches else None)
+            folder, label = _brought(source, place, client_for, on_progress)
+            yield Opened(unpacked_tables(folder, place / "tables", label), label, None)
+
+
+def _is_elsewhere(source: str) -> bool:
+    return is_address(source) or is_hub_address(source) or source.startswith("s3://")
 
 
 def _brought(
-    source: str,
-    archive: Path,
-    folder: Path,
-    client_for: Callable[[str], S3Client],
-    on_progress: Progress | None,
-) -> str:
-    """Fill a folder from a zip file or from S3. Returns what people call the source."""
-    if not source.startswith("s3://"):
-        path = _local(source)
-        unpack(path, folder, str(path), on_progress=on_progress)
-        return str(path)
-    place = place_of(source)
-    client = client_for(place.bucket)
-    if place.key.lower().endswith(".zip") and not source.endswith("/"):
-        fetch_zip(place, client, archive, on_progress)
-        unpack(archive, folder, place.label)
-    else:
-        fetch_folder(place, client, folder, on_progress)
-    return place.label
+    source: str, place: Path, client_for: Callable[[str], S3Client], on_progress: Progress | None
+) -> tuple[Path, str]:
+    """Bring a source to a folder below `place`. Returns the folder and what people call the source."""
+    archive = place / "dataset.zip"
+    if is_address(source):
+        fetch(source, archive, on_progress)
+        return _unpacked(archive, place, source), source
+    if is_hub_address(source):
+        label, fetched = fetch_from_hub(hub_place(source), place / "hub", on_progress)
+        return (fetched if fetched.is_dir() else _unpacked(fetched, place, label)), label
+    if source.startswith("s3://"):
+        return _brought_from_s3(source, place, client_for, on_progress)
+    path = _local(source)
+    if path.is_dir():
+        return path, str(path)
+    return _unpacked(path, place, str(path), on_progress=on_progress), str(path)
+
+
+def _brought_from_s3(
+    source: str, place: Path, client_for: Callable[[str], S3Client], on_progress: Progress | None
+) -> tuple[Path, str]:
+    named = place_of(source)
+    client = client_for(named.bucket)
+    if named.key.lower().endswith(".zip") and not source.endswith("/"):
+        fetch_zip(named, client, place / "dataset.zip", on_progress)
+        return _unpacked(place / "dataset.zip", place, named.label), named.label
+    folder = place / "dataset"
+    folder.mkdir()
+    fetch_folder(named, client, folder, on_progress)
+    return folder, named.label
+
+
+def _unpacked(
+    archive: Path, place: Path, label: str, *, flat: bool = False, on_progress: Progress | None = None
+) -> Path:
+    """Unpack a zip to a folder below `place`. One that was fetched there goes: one copy is enough from here on."""
+    folder = place / "dataset"
+    folder.mkdir()
+    unpack(archive, folder, label, flat=flat, on_progress=on_progress)
+    if archive.is_relative_to(place):
+        archive.unlink()
+    return folder
 
 
 def _local(source: str) -> Path:

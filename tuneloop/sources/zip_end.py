@@ -5,6 +5,7 @@ Python's zipfile reads a list of contents of any size into memory, and overlooks
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import BinaryIO
 
@@ -16,10 +17,13 @@ _END_FIELDS = struct.Struct("<4s4H2LH")
 _END_64_FIELDS = struct.Struct("<4sQ2H2L4Q")
 _LOCATOR_BYTES = 20
 _LONGEST_COMMENT = 0xFFFF
+_FILLER = b"\0\r\n\t "
+"""What downloads and mails add to a file's end."""
+_WEB_PAGE = re.compile(rb"(?i)\s*(\xef\xbb\xbf)?\s*<(!doctype html|html|head|script|\?xml)")
 
 
 def checked_directory_start(file: BinaryIO, label: str) -> int:
-    """Find where the list of contents starts, and that nothing but entries comes before it and nothing after it.
+    """Find where the list of contents starts, that only entries come before it and only filler after it.
 
     Args:
         file: The zip.
@@ -46,9 +50,16 @@ def _directory(file: BinaryIO, label: str) -> tuple[int, int]:
     tail = file.read()
     at = tail.rfind(_END)
     if at < 0 or len(tail) - at < _END_FIELDS.size:
+        file.seek(0)
+        if _WEB_PAGE.match(file.read(1024)):
+            raise DatasetError(
+                f"{label} is a web page and no zip; name the address of the zip itself, the one that a download "
+                "ends at, or download it and name the file"
+            )
         raise DatasetError(f"{label} is no zip that can be read: it has no end; fetch or zip it again")
     *_, directory_bytes, start, comment_bytes = _END_FIELDS.unpack_from(tail, at)
-    if at + _END_FIELDS.size + comment_bytes != len(tail):
+    comment_end = at + _END_FIELDS.size + comment_bytes
+    if comment_end > len(tail) or tail[comment_end:].strip(_FILLER):
         raise DatasetError(f"{label} is no whole zip: its end is cut, or bytes come after it; zip it again")
     end = tail_start + at
     if end >= _LOCATOR_BYTES + _END_64_FIELDS.size:

@@ -11,6 +11,7 @@ from tuneloop.errors import DatasetError
 from tuneloop.sources import limits
 from tuneloop.sources.names import check_together, left_behind, problem_with
 from tuneloop.sources.zip_end import checked_directory_start
+from tuneloop.sources.zip_names import names_of
 
 _LOCAL = b"PK\3\4"
 _LOCAL_BYTES = 30
@@ -18,6 +19,8 @@ _LOCAL_BYTES = 30
 _ENCRYPTED = 0x0001 | 0x0040 | 0x2000
 _PATCHED = 0x0020
 _UTF_8 = 0x0800
+_SPANNED = (b"PK00", b"PK\7\x08")
+"""In front of the first entry where a zip was to be split, and was not."""
 _OVERLOOKED = frozenset({".ds_store", "thumbs.db", "desktop.ini", "icon\r"})
 """Of what is left behind, these do no harm in a zip that a provider fetches by itself: trainers overlook them."""
 _NO_ZIP = (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, EOFError, struct.error)
@@ -59,13 +62,14 @@ def entries_of(file: BinaryIO, label: str, *, flat: bool) -> list[Entry]:
         raise DatasetError(f"{label} is no zip that can be read: {error}; zip it again") from None
     if len(listed) > limits.MOST_FILES:
         raise DatasetError(f"{label} lists more than {limits.MOST_FILES:,} files; leave out what is no dataset")
-    starts = _data_starts(file, listed, end, label)
+    names = names_of(listed)
+    starts = _data_starts(file, listed, names, end, label)
     entries = []
-    for item, start in zip(listed, starts, strict=True):
-        name = _name(item)
-        if left_behind(name) and (not flat or name.lower() in _OVERLOOKED):
+    for item, name, start in zip(listed, names, starts, strict=True):
+        problem = _problem_for_provider(item, name) if flat else None
+        if problem is None and (left_behind(name) or (name == "/" and item.file_size == 0)):
             continue
-        problem = _problem_with(item, name, flat=flat)
+        problem = problem or _problem_with(item, name)
         if problem is not None:
             raise DatasetError(f"{label}: {name!r} {problem}")
         if not name.endswith("/"):
@@ -80,35 +84,25 @@ def entries_of(file: BinaryIO, label: str, *, flat: bool) -> list[Entry]:
     return entries
 
 
-def _name(item: zipfile.ZipInfo) -> str:
-    """The name as it was meant. zipfile's own ends at the first NUL.
-
-    Without the flag for UTF-8 it should be in the code page of the first PCs, but many programs write UTF-8.
-    """
-    name = item.orig_filename
-    if item.flag_bits & _UTF_8:
-        return name
-    try:
-        return name.encode("cp437").decode()
-    except UnicodeDecodeError:
-        return name
+def _problem_for_provider(item: zipfile.ZipInfo, name: str) -> str | None:
+    """Say what would disturb a training whose provider reads this zip by itself. Returns reason and remedy."""
+    for read in (name, item.orig_filename):
+        if left_behind(read) and read.lower() not in _OVERLOOKED:
+            return "is hidden or left behind by a system, and the provider would get it; zip the pictures (zip -X)"
+        if "/" in read:
+            return "is in a folder; zip the pictures flat, for the provider fetches this zip by itself"
+    return None
 
 
-def _problem_with(item: zipfile.ZipInfo, name: str, *, flat: bool) -> str | None:
+def _problem_with(item: zipfile.ZipInfo, name: str) -> str | None:
     """Say why an entry is not unpacked. Returns reason and remedy."""
     is_folder = name.endswith("/")
     kind = stat.S_IFMT(item.external_attr >> 16)
-    plain = kind in {0, stat.S_IFREG} or (kind == stat.S_IFDIR and is_folder)
+    # What came through a pipe (`zip -`) has the pipe's attributes and is a file by now.
+    piped = kind == stat.S_IFIFO and item.file_size > 0
+    plain = kind in {0, stat.S_IFREG} or piped or (kind == stat.S_IFDIR and is_folder)
     usual = item.compress_type in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED} and not item.flag_bits & _PATCHED
     problems = (
-        (
-            flat and left_behind(name),
-            "is hidden or left behind by a system, and the provider would get it; zip the pictures alone (zip -X)",
-        ),
-        (
-            flat and "/" in name,
-            "is in a folder; zip the pictures flat, for the provider fetches this zip by itself",
-        ),
         (kind == stat.S_IFLNK, "is a symbolic link; zip the file itself"),
         (not plain, "is a device or something else that is no file; leave it out"),
         (bool(item.flag_bits & _ENCRYPTED), "is encrypted; zip it without a password"),
@@ -132,21 +126,25 @@ def _problem_with_size(item: zipfile.ZipInfo) -> str | None:
     return None
 
 
-def _data_starts(file: BinaryIO, listed: list[zipfile.ZipInfo], end: int, label: str) -> list[int]:
+def _data_starts(
+    file: BinaryIO, listed: list[zipfile.ZipInfo], names: list[str], end: int, label: str
+) -> list[int]:
     """Find where each entry's data start, and that entries follow one another from the first byte on."""
     starts: dict[int, int] = {}
+    file.seek(0)
+    first = len(_SPANNED[0]) if file.read(len(_SPANNED[0])) in _SPANNED else 0
     free = 0
     for position, item in sorted(enumerate(listed), key=lambda pair: pair[1].header_offset):
         if item.header_offset < free:
-            raise DatasetError(f"{label}: {_name(item)!r} shares bytes with another entry; zip it again")
-        if free == 0 and item.header_offset != 0:
+            raise DatasetError(f"{label}: {names[position]!r} shares bytes with another entry; zip it again")
+        if free == 0 and item.header_offset != first:
             raise DatasetError(f"{label} has bytes before its first entry; zip it again, as a plain zip")
         start = _data_start(file, item)
         if start is None:
-            raise DatasetError(f"{label}: {_name(item)!r} is not where the zip says; zip it again")
+            raise DatasetError(f"{label}: {names[position]!r} is not where the zip says; zip it again")
         free = start + item.compress_size
         if free > end:
-            raise DatasetError(f"{label}: {_name(item)!r} is cut short; fetch or zip it again")
+            raise DatasetError(f"{label}: {names[position]!r} is cut short; fetch or zip it again")
         starts[position] = start
     return [starts[position] for position in range(len(listed))]
 
