@@ -13,14 +13,14 @@ class Shelf:
 
     def __init__(self) -> None:
         self.body = b""
-        self.head_length: int | None = None
+        self.head_length: int | str | None = None
         self.redirect: str | None = None
 
 
 @contextmanager
 def serving(shelf: Shelf) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
-        def _start(self, length: int | None) -> None:
+        def _start(self, length: int | str | None) -> None:
             self.send_response(302 if shelf.redirect else 200)
             if shelf.redirect:
                 self.send_header("Location", shelf.redirect)

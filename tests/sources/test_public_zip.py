@@ -112,6 +112,12 @@ def test_head_and_get_must_agree_on_the_length(shelf: Shelf, url: str) -> None:
         open_and_close(url)
 
 
+def test_length_of_more_digits_than_any_number_has_is_none(shelf: Shelf, url: str) -> None:
+    shelf.head_length = "9" * 5000
+    with pytest.raises(DatasetError, match="without a Content-Length"):
+        open_and_close(url)
+
+
 def test_redirect_is_not_followed(shelf: Shelf, url: str) -> None:
     shelf.redirect = "http://127.0.0.1:9/elsewhere"
     with pytest.raises(RequestRefused, match="final address"):
