@@ -58,8 +58,6 @@ def adopt_model(
     manifest = _dataset(desk, model, recipe, dataset)
     run = _run_file(desk, model, recipe, manifest, evaluation)
     adopt(desk.ledger, desk.provider, run, job_id)
-    # From here on it may wait, and the sensor wakes by markers.
-    desk.ledger.mark(run)
     collected = steps.collect(desk, run)
     try:
         decision = decide(desk, run, collected)

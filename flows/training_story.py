@@ -29,11 +29,11 @@ from tuneloop.errors import (
     TrainingHeld,
     WeightsUnreadable,
 )
+from tuneloop.generations import may_begin
 from tuneloop.submission import price_of
 from tuneloop.training_state import Training, read_training, record_bad_end, record_progress
 from tuneloop.uncollected import hold_if_lost, next_try, note_failed_try
 from tuneloop.values.records import (
-    ENDS,
     Abandoned,
     Claimed,
     Collected,
@@ -75,10 +75,10 @@ def bring_home(desk: Desk, run: RunFile, *, cancelled: bool) -> Collected:
             return last
         elif isinstance(last, Claimed):
             _find_out_what_became_of(desk, run, training, last, cancelled=cancelled)
-        elif cancelled and (last is None or (isinstance(last, Held) and last.kind in {"budget", "attempts"})):
-            _abandon(desk, run, training)
         elif last is None:
-            _begin(desk, run, training)
+            _begin(desk, run, training, cancelled=cancelled)
+        elif cancelled and isinstance(last, Held) and last.kind in {"budget", "attempts"}:
+            _abandon(desk, run, training)
         elif isinstance(last, Held):
             _go_on_from_hold(desk, run, training, last, cancelled=cancelled)
         else:
@@ -95,16 +95,26 @@ def _what_next(training: Training, last: Rejected | Failed | Abandoned) -> str:
     return "Start a new run to try again: Retry repeats this one, whose attempt has ended"
 
 
-def _begin(desk: Desk, run: RunFile, training: Training) -> None:
-    """Submit the attempt, unless the one before it has come to life again."""
-    before = training.previous
-    if before is not None and before.state not in ENDS:
+def _begin(desk: Desk, run: RunFile, training: Training, *, cancelled: bool) -> None:
+    """Submit the attempt, unless the one before it has come to life again, or may still do so."""
+    before, not_before = training.previous, training.not_before
+    if before is not None and not may_begin(desk.ledger, run):
         desk.ledger.unmark(run)
         raise TrainingFailed(
-            f"{before.name} had ended and is {before.state} again, so nothing is paid for {training.name}: start "
+            f"{before.name} had ended and is {before.state} now, so nothing is paid for {training.name}: start "
             "a new run, which goes on with that one"
         )
-    _submit(desk, run, training, approval=None)
+    if cancelled:
+        _abandon(desk, run, training)
+    elif before is not None and not_before is not None and now() <= not_before:
+        desk.ledger.mark(run)
+        wait_for(
+            f"Waiting until {not_before:%Y-%m-%d %H:%M:%S} UTC: the submit of {before.name} was refused, and only "
+            "then the provider's list is sure to show a job that was accepted all the same",
+            desk.store_slug,
+        )
+    else:
+        _submit(desk, run, training, approval=None)
 
 
 def _submit(desk: Desk, run: RunFile, training: Training, approval: str | None) -> None:

@@ -44,6 +44,8 @@ def wake(client: SyncPrefectClient, ledger: Ledger, store_slug: str, stories: li
             try:
                 if story.submitting:
                     _tell_if_still(waker.watcher, run, story, woken)
+                    if not story.early:
+                        waker.resume(run, story)
                 elif _is_gone(waker.watcher, run, story, woken):
                     gone.append(Gone(story, run))
                 else:

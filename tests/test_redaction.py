@@ -30,6 +30,10 @@ def test_a_secret_of_any_form_is_taken_out() -> None:
     assert redact("key is hunter2, really", ("hunter2",)) == "key is …, really"
 
 
+def test_excerpt_holds_nothing_that_a_terminal_obeys() -> None:
+    assert excerpt(b"\x1b]0;owned\x07red\x1b[31m\x00, \xc2\x9bm gr\xc3\xbcn\n") == "]0;owned red [31m , m grün"
+
+
 def test_an_echoed_upload_is_cut_out() -> None:
     assert "QUJD" * 20 not in redact('{"input": "' + "QUJD" * 200 + '"}')
 

@@ -49,7 +49,7 @@ def _reasons(
     if now() <= claim.take_over_after:
         yield f"{doubt}, and it may still be accepted"
     search = f"look for the name {claim.name} in its console"
-    if shown.named(claim.name) or claim.name in shown.unreadable:
+    if any(map(training.is_evidence, shown.named(claim.name))) or claim.name in shown.unreadable:
         yield f"{doubt}, and a job of that name is there now"
     if not provider.capabilities.list_is_trusted:
         yield f"{doubt}, and {provider.name}'s list may lack accepted jobs: {search} before it is submitted again"

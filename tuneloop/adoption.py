@@ -8,7 +8,7 @@ from tuneloop.clock import now
 from tuneloop.errors import ConfigurationError, NotAtProvider, RecordTaken
 from tuneloop.ledger import Ledger
 from tuneloop.providers.provider import Provider
-from tuneloop.training_state import read_training, record_progress
+from tuneloop.training_state import is_revivable, read_training, record_progress
 from tuneloop.values.records import RunFile, Submitted
 
 
@@ -35,11 +35,13 @@ def adopt(ledger: Ledger, provider: Provider, run: RunFile, job_id: str) -> None
             f"fine-tune {job_id} is {status.word} at {provider.name}, and only one that is ready to render can be "
             "adopted; " + ("it never will be" if status.phase == "failed" else "try again when it is")
         )
+    # Before the record: from there on the sensor carries it on, and it finds runs by their markers.
+    ledger.mark(run)
     training = read_training(ledger, run.key, run.generation)
-    if training.last is None:
+    if training.last is None or is_revivable(training.last):
         record = Submitted(
             at=now(), generation=run.generation, name=training.name, job_id=job_id, found_by="person"
         )
         with suppress(RecordTaken):  # two adopt the same job: they write the same
-            ledger.append(run.key, None, record)
+            ledger.append(run.key, training.last, record)
     record_progress(ledger, run, status)

@@ -128,10 +128,8 @@ class Budget:
     def spending(self, day: date) -> Spending:
         """What counts now, by the trainings' own records; reads every slot of the window and writes nothing."""
         window = window_of(day)
-        folder = self._folder(window)
-        released = self._released(folder)
-        slots = [self._read(name) for name in self._ledger.numbered(folder)]
-        live = tuple(slot for slot in slots if slot.number not in released and not self._ended_unpaid(slot))
+        slots = [self._read(name) for name in self._ledger.numbered(self._folder(window))]
+        live = tuple(slot for slot in slots if not self._ended_unpaid(slot))
         today = sum(slot.day == day and slot.kind == "training" for slot in live)
         return Spending(window, today, sum(slot.cents or 0 for slot in live), len(slots), live)
 
@@ -162,14 +160,18 @@ class Budget:
         return None
 
     def _sums(self, day: date) -> Spending:
-        """What counts, by the last slot's sums and the slots that were given back."""
+        """What counts, by the last slot's sums and the slots that were given back.
+
+        One that was given back counts again where its training has come to life since.
+        """
         window = window_of(day)
         folder = self._folder(window)
         names = self._ledger.numbered(folder)
         if not names:
             return Spending(window, 0, 0, 0)
         last = self._read(names[-1])
-        back = [self._read(names[number - 1]) for number in self._released(folder) if number <= len(names)]
+        released = [self._read(names[number - 1]) for number in self._released(folder) if number <= len(names)]
+        back = [slot for slot in released if self._ended_unpaid(slot)]
         today = last.trainings_by_day.get(day, 0) - sum(slot.day == day for slot in back)
         cents = last.cents_so_far - sum(slot.cents or 0 for slot in back)
         return Spending(window, today, cents, len(names))
@@ -210,7 +212,11 @@ class Budget:
                 self._ledger.store.create(f"{folder}{slot.number:04d}.released", b"")
 
     def _ended_unpaid(self, slot: BudgetSlot) -> bool:
-        return slot.kind == "training" and read_training(self._ledger, slot.key, slot.generation).ended_unpaid
+        if slot.kind != "training":
+            return False
+        training = read_training(self._ledger, slot.key, slot.generation)
+        # Its job may have come to life, and be followed by a later attempt.
+        return training.ended_unpaid and training.name not in training.followed.values()
 
     def _released(self, folder: str) -> set[int]:
         found = (_RELEASED.fullmatch(name[len(folder) :]) for name in self._ledger.store.names(folder))

@@ -54,7 +54,9 @@ def collect_weights(
         raise LedgerError(f"{training.name} is {state}: its weights cannot be collected")
     stored = None
     if provider.capabilities.weights:
-        stored = _bring_home(ledger.store, provider, training.last, on_progress)
+        # By the attempt's name: the job's own may be the one of another attempt, which has weights too.
+        trained = training.last.model_copy(update={"name": training.name})
+        stored = _bring_home(ledger.store, provider, trained, on_progress)
     record = Collected(
         at=now(),
         generation=generation,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Literal
 
 from tuneloop.clock import now
-from tuneloop.errors import LedgerError, PaidTwice, RecordTaken
+from tuneloop.errors import LedgerError, NotInStore, PaidTwice, RecordTaken
 from tuneloop.ledger import BadEnd, Ledger
 from tuneloop.providers.provider import Provider
 from tuneloop.training_state import Training, followed_jobs, is_revivable, read_training
@@ -32,7 +33,9 @@ def find_submitted(ledger: Ledger, provider: Provider, training: Training) -> Su
     if not isinstance(last, Claimed | Held) or training.job_id is not None:
         return None
     shown = provider.find(training.stem)
-    ids = list(dict.fromkeys(job.job_id for job in shown.named(training.name)))
+    # Of several the ledger follows one that lives.
+    named = sorted(filter(training.is_evidence, shown.named(training.name)), key=lambda job: job.phase == "failed")
+    ids = list(dict.fromkeys(job.job_id for job in named))
     if not ids:
         return _unreadable(ledger, training, shown)
     record = record_id(ledger, training, ids[0], "list")
@@ -50,18 +53,18 @@ def _unreadable(ledger: Ledger, training: Training, shown: JobList) -> Held | No
     return hold(ledger, training, "uncertain", reason)
 
 
-def hold(ledger: Ledger, training: Training, kind: HeldKind, reason: str) -> Held:
+def hold(ledger: Ledger, training: Training, kind: HeldKind, reason: str, *, sent: bool = True) -> Held:
     """Hand a training over to a person. Raises `RecordTaken` where it has moved on."""
-    held = Held(at=now(), generation=training.generation, name=training.name, reason=reason, kind=kind)
+    held = Held(at=now(), generation=training.generation, name=training.name, reason=reason, kind=kind, sent=sent)
     ledger.append(training.key, training.last, held)
     return held
 
 
 def record_id(ledger: Ledger, training: Training, job_id: str, found_by: FoundBy) -> Submitted:
-    """Write the job's id over a claim or over a hold, whoever has written that.
+    """Write the job's id over a claim, a hold or a bad end, whoever has written that.
 
     A job that was lost sight of and shows up again goes on; one whose weights are lost is left to the person who
-    is asked.
+    is asked. After a bad end the caller marks the run again.
 
     Raises:
         PaidTwice: The ledger follows another job of this name; both are recorded.
@@ -78,7 +81,7 @@ def record_id(ledger: Ledger, training: Training, job_id: str, found_by: FoundBy
                 f"the provider has accepted two jobs named {training.name}: {training.job_id}, which is followed, "
                 f"and {job_id}; look at both in its console and cancel the second"
             )
-        if not isinstance(last, Claimed | Held):
+        if not _takes_an_id(ledger, training):
             raise LedgerError(
                 f"job {job_id} was accepted for {training.name}, but the ledger has "
                 f"{last.state if last else 'nothing'}: look at it in the provider's console"
@@ -90,6 +93,15 @@ def record_id(ledger: Ledger, training: Training, job_id: str, found_by: FoundBy
             training = read_training(ledger, training.key, training.generation)
         else:
             return record
+
+
+def _takes_an_id(ledger: Ledger, training: Training) -> bool:
+    last = training.last
+    if last is None or not is_revivable(last):
+        return isinstance(last, Claimed | Held)
+    # Where the next attempt has begun, the sensor sees to it: see `revive`.
+    newest = ledger.last(training.key)
+    return newest is not None and newest.generation == training.generation
 
 
 def revive(ledger: Ledger, end: BadEnd, job: JobStatus) -> Submitted | DoublePayment | None:
@@ -124,9 +136,11 @@ def revive(ledger: Ledger, end: BadEnd, job: JobStatus) -> Submitted | DoublePay
         elif isinstance(last, WithId):
             return record_double(ledger, job.name, job.job_id, last.job_id)
     if isinstance(last, Submitted | Trained) and last.job_id == job.job_id:
-        run = ledger.run_of(BadEnd(end.account, job_name(end.key, last.generation), end.key))
-        if run is not None:
-            ledger.mark(run)
+        # An attempt that has come to no bad end has its marker still.
+        with suppress(NotInStore):
+            run = ledger.run_of(BadEnd(end.account, job_name(end.key, last.generation), end.key))
+            if run is not None:
+                ledger.mark(run)
     return record
 
 

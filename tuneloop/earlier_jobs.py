@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from tuneloop.clock import now
 from tuneloop.doubt import found, record_double
-from tuneloop.errors import ClockWrong
+from tuneloop.errors import ClockWrong, NotAtProvider
 from tuneloop.ledger import Ledger
 from tuneloop.providers.provider import Provider
 from tuneloop.training_state import Training
@@ -13,14 +15,25 @@ from tuneloop.values.training import JobList, JobStatus, Phase
 
 CLOCK_TOLERANCE_S = 30.0
 """How far two clocks may be apart; the margins of a submit leave room for a minute."""
-_PROGRESS: dict[Phase, int] = {"ready": 3, "trained": 2, "running": 1}
+_PROGRESS: dict[Phase, int] = {"ready": 3, "trained": 2, "running": 1, "failed": 0}
+
+
+def with_ended_ones(provider: Provider, training: Training, shown: JobList) -> JobList:
+    """Ask by their ids for jobs that have come to a bad end and are not in the list, which may lag behind."""
+    found = []
+    for job_id, name in training.ended.items():
+        if job_id not in {job.job_id for job in shown.jobs}:
+            with suppress(NotAtProvider):
+                found.append(provider.status(job_id).model_copy(update={"name": name}))
+    return shown.model_copy(update={"jobs": (*shown.jobs, *found)})
 
 
 def follow_earlier_job(ledger: Ledger, training: Training, shown: JobList) -> Submitted | None:
     """Follow a job that was made for this training and that nobody follows, in place of paying for another one.
 
     It was submitted from a store that is lost or from another one, or lives on after a bad end. Of several, the
-    one of the highest attempt is followed, and the others are recorded as duplicates.
+    one of the highest attempt is followed, and the others are recorded as duplicates. Where none lives, one that
+    failed under the attempt's own name is written down too: a second job of that name could be taken for it.
 
     Args:
         ledger: The ledger.
@@ -68,8 +81,10 @@ def check_clock(provider: Provider) -> None:
 
 
 def _unfollowed(training: Training, shown: JobList) -> list[JobStatus]:
-    by_id = {job.job_id: job for job in shown.jobs if job.phase != "failed"}
-    return [job for job in by_id.values() if job.job_id not in training.followed]
+    by_id = {job.job_id: job for job in shown.jobs if job.job_id not in training.followed}
+    alive = [job for job in by_id.values() if training.lives(job)]
+    unknown = by_id.keys() - training.ended.keys()
+    return alive or [job for job in shown.named(training.name) if job.job_id in unknown][:1]
 
 
 def _how_far(job: JobStatus) -> tuple[int, int]:

@@ -42,7 +42,9 @@ def wished_attempt(ledger: Ledger, key: str, reason: str | None, flow_run: str) 
         return choose_generation(ledger, key, words or None), words or None
     if counted.flow_run == flow_run:
         return counted.generation, words
-    return max(counted.generation, choose_generation(ledger, key, None)), None
+    last = ledger.last(key)
+    begun = last is not None and last.generation >= counted.generation
+    return choose_generation(ledger, key, None) if begun else counted.generation, None
 
 
 def count_reason(ledger: Ledger, run: RunFile) -> RunFile:
@@ -67,13 +69,25 @@ def choose_generation(ledger: Ledger, key: str, on_request: str | None) -> int:
         key: Training key.
         on_request: Why an unchanged dataset should be trained again, None for no such wish.
     """
-    last = ledger.last(key)
-    if last is None:
+    history = ledger.history(key)
+    if not history:
         return 1
-    ended = last.state in ENDS
-    unpaid = ended and read_training(ledger, key, last.generation).ended_unpaid
+    last = _last_begun(history)
+    ended = last is None or last.state in ENDS
+    unpaid = last is None or (ended and read_training(ledger, key, last.generation).ended_unpaid)
     again = on_request or (isinstance(last, Abandoned) and last.again)
-    return last.generation + 1 if unpaid or (ended and again) else last.generation
+    if last is None or unpaid or (ended and again):
+        return history[-1].generation + 1
+    return last.generation
+
+
+def may_begin(ledger: Ledger, run: RunFile) -> bool:
+    """Tell whether an attempt that nobody has claimed may still be begun.
+
+    Not if the one before has come to life since it was chosen, or was paid: unless somebody wishes for one more.
+    """
+    reason = run.retrain_reason or _reason_for(ledger, run)
+    return choose_generation(ledger, run.key, reason) == run.generation
 
 
 def too_many_attempts(history: list[AnyTrainingRecord], generation: int) -> str | None:
@@ -85,6 +99,22 @@ def too_many_attempts(history: list[AnyTrainingRecord], generation: int) -> str 
     last = recent[-1]
     reason = last.reason if isinstance(last, Failed | Rejected) else last.state
     return f"this training has come to nothing {ATTEMPTS_IN_A_ROW} times in a row, the last time: {reason}"
+
+
+def _last_begun(history: list[AnyTrainingRecord]) -> AnyTrainingRecord | None:
+    """The last record of the newest attempt that somebody has begun.
+
+    One that was abandoned before that says nothing about a bill; whether there is one, the attempt before tells.
+    """
+    begun = {record.generation for record in history if not isinstance(record, Abandoned)}
+    return next((record for record in reversed(history) if record.generation in begun), None)
+
+
+def _reason_for(ledger: Ledger, run: RunFile) -> str | None:
+    """The reason that another run has given for an attempt."""
+    names = ledger.store.names(f"retrain-reasons/{run.key}/")
+    counted = (ledger.read_record(name, CountedReason) for name in names)
+    return next((record.reason for record in counted if record.generation == run.generation), None)
 
 
 def _counted(ledger: Ledger, key: str, words: str) -> CountedReason | None:

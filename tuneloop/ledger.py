@@ -180,8 +180,15 @@ class Ledger:
         return self.run(self.store.read(end.name).decode())
 
     def unmark(self, run: RunFile) -> None:
-        """Delete a run's marker. Only after the end of its story has been read."""
+        """Delete a run's marker. Only after the end of its story has been read.
+
+        Where the training has come to life since then, it is marked again. Whoever brings one to life marks it
+        after that, so one of the two sees the other.
+        """
         self.store.delete_marker(_marker_name(run))
+        own = [record for record in self.history(run.key) if record.generation == run.generation]
+        if own and own[-1].state not in ENDS:
+            self.mark(run)
 
     # Decisions and promotions
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 from tuneloop.errors import DatasetError, ProviderError, ProviderUnavailable, RequestRefused
-from tuneloop.http.answer import Answer, StreamedAnswer
+from tuneloop.http.answer import Answer, StreamedAnswer, size_in
 from tuneloop.public_peer import check_host
 from tuneloop.settings import Settings
 from tuneloop.transport import Transport
@@ -45,10 +45,10 @@ class PublicFile:
     def head(self) -> tuple[int, str | None]:
         """Size in bytes and ETag. Raises `DatasetError` where HEAD is not answered as a provider needs it."""
         answer = self._transport.head(self.url)
-        length = answer.headers.get("content-length", "")
-        if not length.isdecimal():
+        size_bytes = size_in(answer.headers)
+        if size_bytes is None:
             raise DatasetError(f"{self.url} answers HEAD without a Content-Length; {_INSTEAD}")
-        return int(length), answer.headers.get("etag")
+        return size_bytes, answer.headers.get("etag")
 
     def save(self, target: Path, size_bytes: int, on_progress: Progress | None = None) -> str:
         """GET the file as a provider does, without following a redirect.

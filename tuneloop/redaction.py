@@ -39,7 +39,9 @@ def excerpt(body: bytes, secrets: tuple[str, ...] = ()) -> str:
     whole and taken out.
     """
     text = body[: EXCERPT_LIMIT * 40].decode("utf-8", "replace")
-    line = " ".join(redact(text, secrets).split())
+    # A terminal obeys control characters.
+    text = "".join(sign if sign.isprintable() else " " for sign in redact(text, secrets))
+    line = " ".join(text.split())
     return line if len(line) <= EXCERPT_LIMIT else line[:EXCERPT_LIMIT] + "…"
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from tuneloop.clock import now
 from tuneloop.doubt import record_double, record_id
 from tuneloop.errors import RecordTaken
+from tuneloop.generations import may_begin
 from tuneloop.ledger import Ledger
 from tuneloop.promotion import is_the_asker, open_question, story_has_ended
 from tuneloop.training_state import Training, read_training, record_bad_end, record_progress
@@ -33,6 +34,7 @@ class Story:
         ended: Nothing is left to do but to take its marker away.
         asker: The run in which a person is asked, where one is.
         submitting: It has begun to submit: nothing is to be done but to see that it does not stand still.
+        early: What it submits, or finds out, is not to be done yet.
     """
 
     run: RunFile
@@ -41,6 +43,7 @@ class Story:
     ended: bool
     asker: str | None = None
     submitting: bool = False
+    early: bool = False
 
     @property
     def work(self) -> str:
@@ -79,12 +82,13 @@ def write_down(ledger: Ledger, run: RunFile, jobs: list[JobStatus]) -> tuple[Job
     Returns:
         The job that the ledger follows, and what was written last.
     """
-    if not jobs:
+    training = read_training(ledger, run.key, run.generation) if jobs else None
+    jobs = [job for job in jobs if training is not None and training.is_evidence(job)]
+    if not jobs or training is None:
         return None, None
-    training = read_training(ledger, run.key, run.generation)
     before = training.last
     # Once its id is known, another job of this name tells nothing about the one that is followed.
-    followed = training.job_id or jobs[0].job_id
+    followed = training.job_id or min(jobs, key=lambda job: job.phase == "failed").job_id
     for other in {job.job_id for job in jobs} - {followed}:
         record_double(ledger, training.name, other, followed)
     job = next((job for job in jobs if job.job_id == followed), None)
@@ -108,13 +112,14 @@ def story_of(ledger: Ledger, run: RunFile, job: JobStatus | None) -> Story | Non
     """
     training = read_training(ledger, run.key, run.generation)
     if training.last is None:
-        if not _fenced(ledger, run, training):
-            return Story(run, training.records, asks=False, ended=False, submitting=True)
+        story = _before_its_claim(ledger, run, training)
+        if story is not None:
+            return story
         training = read_training(ledger, run.key, run.generation)
     last = training.last
     ended = story_has_ended(ledger, run, last)
     if not ended and _waits_for_the_provider(ledger, last, job):
-        begun = Story(run, training.records, asks=False, ended=False, submitting=True)
+        begun = Story(run, training.records, asks=False, ended=False, submitting=True, early=True)
         return begun if isinstance(last, Claimed) else None
     if ended or last is None:
         return Story(run, training.records, asks=False, ended=ended)
@@ -143,14 +148,18 @@ def _waits_for_the_provider(ledger: Ledger, last: AnyTrainingRecord | None, job:
     return False
 
 
-def _fenced(ledger: Ledger, run: RunFile, training: Training) -> bool:
-    """Close a training that was marked long ago and never claimed, so that a starter that stands still cannot.
+def _before_its_claim(ledger: Ledger, run: RunFile, training: Training) -> Story | None:
+    """What a run that has claimed nothing yet has to do; None where it is closed now, by whomever.
 
-    Returns:
-        Whether it is closed now, by whomever.
+    One that was marked long ago is closed by a record, so that a starter that stands still cannot claim any more.
+    Where the attempt before has come to life it cannot anyway, and a record would hide the bill.
     """
+    early = training.not_before is not None and now() <= training.not_before
+    begun = Story(run, training.records, asks=False, ended=False, submitting=True, early=early)
     if now() - run.at < NEVER_CLAIMED_AFTER:
-        return False
+        return begun
+    if training.previous is not None and not may_begin(ledger, run):
+        return replace(begun, ended=True, submitting=False)
     record = Abandoned(
         at=now(),
         generation=run.generation,
@@ -161,5 +170,5 @@ def _fenced(ledger: Ledger, run: RunFile, training: Training) -> bool:
     try:
         record_bad_end(ledger, run, training.previous, record)
     except RecordTaken:
-        return False
-    return True
+        return begun
+    return None

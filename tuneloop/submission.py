@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
 from uuid import uuid4
 
@@ -10,7 +11,7 @@ from tuneloop.absence import why_not_again
 from tuneloop.budget import Budget
 from tuneloop.clock import Deadline, now
 from tuneloop.doubt import find_submitted, hold, record_id
-from tuneloop.earlier_jobs import check_clock, follow_earlier_job, unreadable_job
+from tuneloop.earlier_jobs import check_clock, follow_earlier_job, unreadable_job, with_ended_ones
 from tuneloop.errors import (
     CredentialsRefused,
     OverBudget,
@@ -91,7 +92,7 @@ def submit_training(ledger: Ledger, provider: Provider, training: Training, orde
     if provider.names_known is None:
         provider.names_known = StoredNames(ledger.store, provider.account.slug)
     shown = provider.find(training.stem)
-    earlier = follow_earlier_job(ledger, training, shown)
+    earlier = follow_earlier_job(ledger, training, with_ended_ones(provider, training, shown))
     if earlier is not None:
         return earlier
     check_clock(provider)
@@ -106,8 +107,10 @@ def submit_training(ledger: Ledger, provider: Provider, training: Training, orde
 
 
 def _check_nobody_else_is_at_it(training: Training, order: Order) -> None:
-    """Refuse to claim over a claim that may still end in a payment, and over a hold without a person's word."""
+    """Refuse to claim beside what may still end in a payment, and over a hold without a person's word."""
     last = training.last
+    if training.not_before is not None and now() <= training.not_before:
+        raise RecordTaken(f"the submit before {training.name} was refused too lately; nothing is submitted yet")
     if isinstance(last, Claimed) and now() <= last.take_over_after:
         raise RecordTaken(f"{training.name} is claimed by run {last.flow_run}; nobody else submits it yet")
     if isinstance(last, Held) and not order.approval:
@@ -163,7 +166,7 @@ def _hold_if_unreadable(ledger: Ledger, before: Training, claimed: Training, sho
     answered = isinstance(before.last, Held) and before.last.kind == "uncertain"
     reason = None if answered else unreadable_job(before, shown)
     if reason is not None:
-        raise _held(hold(ledger, claimed, "uncertain", reason))
+        raise _held(hold(ledger, claimed, "uncertain", reason, sent=False))
 
 
 def _reserve_or_hold(ledger: Ledger, budget: Budget, training: Training, claim: Claimed, order: Order) -> None:
@@ -186,19 +189,22 @@ def _post(ledger: Ledger, provider: Provider, claimed: Training, order: Order, d
     try:
         job_id = provider.submit(claimed.name, order.recipe, order.dataset, order.archive, deadline)
     except NotSent as error:
-        _refused(ledger, claimed, order, error)
+        _refused(ledger, claimed, order, error, settled_after=None)
         raise
     except (RequestRefused, RateLimited) as error:
         return _found_in_spite_of(ledger, provider, claimed, order, error)
     except ProviderError as error:
         return _found_or_in_doubt(ledger, provider, claimed, error)
-    return record_id(ledger, read_training(ledger, claimed.key, claimed.generation), job_id, "answer")
+    submitted = record_id(ledger, read_training(ledger, claimed.key, claimed.generation), job_id, "answer")
+    # Whoever has closed the attempt meanwhile has taken the marker away.
+    ledger.mark(order.run)
+    return submitted
 
 
 def _found_in_spite_of(
     ledger: Ledger, provider: Provider, claimed: Training, order: Order, error: ProviderError
 ) -> Submitted:
-    """Look for a job whose submit was refused: only a list that lacks it makes the refusal definite.
+    """Look for a job whose submit was refused: only a list that lacks it makes the refusal an end.
 
     Raises:
         ProviderError: The refusal, recorded.
@@ -213,9 +219,12 @@ def _found_in_spite_of(
                 f"the submit of {claimed.name} was refused ({error}), and the list that could show that it had no "
                 f"effect was not answered: {second}"
             ) from None
-        found = None
+        _refused(ledger, claimed, order, error, settled_after=None)
+        raise error from None
     if found is None:
-        _refused(ledger, claimed, order, error)
+        # So soon after the submit the list may lack it all the same.
+        settled_after = claimed.claim.take_over_after if claimed.claim else None
+        _refused(ledger, claimed, order, error, settled_after)
         raise error
     return _submitted_or_held(found)
 
@@ -265,7 +274,9 @@ def _held(held: Held) -> TrainingHeld:
     return TrainingHeld(f"{held.name} is held: {held.reason}")
 
 
-def _refused(ledger: Ledger, claimed: Training, order: Order, error: ProviderError) -> None:
+def _refused(
+    ledger: Ledger, claimed: Training, order: Order, error: ProviderError, settled_after: datetime | None
+) -> None:
     """Write down the end of a submit that was refused.
 
     Where an earlier one of the same generation may have been accepted, its refusal says nothing about that one:
@@ -275,5 +286,11 @@ def _refused(ledger: Ledger, claimed: Training, order: Order, error: ProviderErr
         reason = f"the submit that was approved was refused, and the one before it stays in doubt: {error}"
         hold(ledger, claimed, "uncertain", reason)
         return
-    rejected = Rejected(at=now(), generation=claimed.generation, name=claimed.name, reason=str(error))
+    rejected = Rejected(
+        at=now(),
+        generation=claimed.generation,
+        name=claimed.name,
+        reason=str(error),
+        settled_after=settled_after,
+    )
     record_bad_end(ledger, order.run, claimed.last, rejected)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import pairwise
 
 from tuneloop.clock import now
@@ -43,6 +44,8 @@ class Training:
         doubted: It was held once because nobody could tell whether its submit was accepted.
         doubts: How many of its claims may have been submitted.
         followed: The training's jobs that are followed, of all generations; see `followed_jobs`.
+        ended: Its other jobs that records name: those that have come to a bad end.
+        elsewhere: Ids of the jobs that records of other generations name.
         records: How many records the training has, of all generations.
     """
 
@@ -56,6 +59,8 @@ class Training:
     doubted: bool = False
     doubts: int = 0
     followed: Mapping[str, str] = field(default_factory=dict)
+    ended: Mapping[str, str] = field(default_factory=dict)
+    elsewhere: frozenset[str] = frozenset()
     records: int = 0
 
     @property
@@ -86,6 +91,24 @@ class Training:
         """The provider's id of the job, once it is known."""
         return self.known.job_id if self.known else None
 
+    @property
+    def not_before(self) -> datetime | None:
+        """It must not be begun until then, see `Rejected.settled_after`; None where it may be."""
+        return self.previous.settled_after if isinstance(self.previous, Rejected) else None
+
+    def lives(self, job: JobStatus) -> bool:
+        """Tell whether a job lives. That one has grown old is no sign of that once it has come to a bad end."""
+        return job.phase != "failed" and not (job.by_age and job.job_id in self.ended)
+
+    def is_evidence(self, job: JobStatus) -> bool:
+        """Tell whether a job of this attempt's name says anything about it.
+
+        Not if another attempt's record names it, unless it lives on after that one's bad end.
+        """
+        if job.job_id not in self.elsewhere:
+            return True
+        return job.job_id not in self.followed and self.lives(job)
+
 
 def read_training(ledger: Ledger, key: str, generation: int) -> Training:
     """Read where one generation stands."""
@@ -97,6 +120,8 @@ def read_training(ledger: Ledger, key: str, generation: int) -> Training:
     last = own[-1] if own else None
     previous = before[-1] if before and not own else None
     claims = [record for record in own if isinstance(record, Claimed)]
+    jobs = {record.job_id: record for record in history if isinstance(record, WithId)}
+    followed = followed_jobs(history)
     return Training(
         key=key,
         generation=generation,
@@ -107,14 +132,16 @@ def read_training(ledger: Ledger, key: str, generation: int) -> Training:
         known=next((record for record in reversed(own) if isinstance(record, WithId)), None),
         doubted=any(isinstance(record, Held) and record.kind == "uncertain" for record in own),
         doubts=len(claims) - sum(_sent_nothing(*pair) for pair in pairwise(own)),
-        followed=followed_jobs(history),
+        followed=followed,
+        ended={job_id: record.name for job_id, record in jobs.items() if job_id not in followed},
+        elsewhere=frozenset(job_id for job_id, record in jobs.items() if record.generation != generation),
         records=len(history),
     )
 
 
 def _sent_nothing(record: AnyTrainingRecord, following: AnyTrainingRecord) -> bool:
     """Tell by the record that follows a claim whether its submit was held back."""
-    held_back = isinstance(following, Held) and following.kind in {"budget", "attempts"}
+    held_back = isinstance(following, Held) and (following.kind in {"budget", "attempts"} or not following.sent)
     return isinstance(record, Claimed) and held_back
 
 

@@ -27,7 +27,7 @@ from tuneloop.errors import (
 from tuneloop.http.addresses import check_api_address, check_key
 from tuneloop.http.answer import Answer, StreamedAnswer, read_answer, size_in
 from tuneloop.http.bodies import is_packed
-from tuneloop.http.failures import configuration_fault, is_proxied, outage, proxy_of
+from tuneloop.http.failures import configuration_fault, is_proxied, never_connected, outage, proxy_of
 from tuneloop.http.patience import RUN, Patience
 from tuneloop.http.repeating import repeated
 from tuneloop.http.sessions import Watch, new_session
@@ -243,7 +243,7 @@ class Transport:
         connect_s = self._patience.read_s if "data" in parts else self._patience.connect_s
         parts |= {"allow_redirects": False, "timeout": (connect_s, self._patience.read_s), "stream": True}
         with (
-            self._mapped_errors(url),
+            self._mapped_errors(url, method),
             Watch(self._patience.answer_s),
             session.request(method, url, **parts) as response,
         ):
@@ -257,7 +257,7 @@ class Transport:
         return read_answer(response, self.provider, self._secrets, limit_bytes)
 
     @contextmanager
-    def _mapped_errors(self, url: str) -> Iterator[None]:
+    def _mapped_errors(self, url: str, method: str = "GET") -> Iterator[None]:
         """Turn the library's errors into ours; theirs hold whole addresses, so none is chained."""
         try:
             yield
@@ -268,7 +268,10 @@ class Transport:
             fault = configuration_fault(error, url)
             if fault is not None:
                 raise ConfigurationError(f"{self.provider} cannot be asked: {fault}") from None
-            raise self._unavailable(outage(error), url) from None
+            unavailable = self._unavailable(outage(error), url)
+            if method == "POST" and never_connected(error):
+                raise NotSent(unavailable.reason, provider=self.provider) from None
+            raise unavailable from None
 
     def _refused_by_a_store(self, answer: Answer) -> ProviderError:
         """The error of an answer from a signed address. Source: Amazon S3, list of error codes."""

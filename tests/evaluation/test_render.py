@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import socket
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -24,6 +25,7 @@ from tuneloop.evaluation.blank import blank_reason
 from tuneloop.evaluation.render import Subject, picture_stem, render
 from tuneloop.providers.segmind import SegmindProvider
 from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.transport import NotSent
 from tuneloop.values.evaluation import Evaluation
 from tuneloop.values.plan import EvaluationPlan
 from tuneloop.values.render_settings import FluxDevRender
@@ -122,6 +124,19 @@ def test_image_that_is_given_up_hides_no_other_and_is_asked_for_by_no_later_run(
     assert [picture.name is not None for picture in both.pictures] == [False, True]
     assert both.unanswered == 1
     assert inferences(emulator) == 4
+
+
+def test_image_that_was_certainly_not_asked_for_is_not_given_up(
+    artifacts: LocalDirectory, provider: SegmindProvider, subject: Subject, emulator: EmulatorControl
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        closed = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+    gone = SegmindProvider(emulator.api_key, base_url=closed)
+    for _ in range(3):
+        with pytest.raises(NotSent):
+            render(artifacts, gone, subject, PLAN)
+    found = render(artifacts, provider, subject, PLAN)
+    assert (found.complete, found.asked_again, found.unanswered) == (True, 0, 0)
 
 
 def test_runs_at_once_ask_for_no_image_more_than_three_times(

@@ -13,9 +13,9 @@ from prefect.client.schemas.objects import State
 from blocks.segmind_credentials import SegmindCredentials
 from blocks.spending_guard import SpendingGuard
 from deployments.demo.stack import Stack
-from flows.forms import is_there
 from tests.flows.bill import Bill
 from tests.flows.runs import SUBMIT, here, look, run_of, start, tick, wait_for, wait_until
+from tests.sensor.aging import age_refusal
 from tuneloop.clock import now
 from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.ledger import Ledger
@@ -40,7 +40,6 @@ def wish(wish: dict[str, Any], emulator: EmulatorControl) -> dict[str, Any]:
 
 def answer(run: UUID, decision: str, reason: str) -> None:
     """Fill in the form on the run's page."""
-    wait_until("the form is there", lambda: form_of(run) is not None)
     with get_client(sync_client=True) as client:
         response = client.resume_flow_run(run, run_input={"decision": decision, "reason": reason})
         assert response.status.value == "ACCEPT", response
@@ -54,21 +53,11 @@ def history(ledger: Ledger, run: UUID) -> list[AnyTrainingRecord]:
 
 def question_of(run: UUID) -> tuple[State[Any], dict[str, Any]]:
     """What a suspended run asks: its state and its form."""
-    wait_until("the form is there", lambda: form_of(run) is not None)
-    form = form_of(run)
-    assert form is not None
-    return look(run), form
-
-
-def form_of(run: UUID) -> dict[str, Any] | None:
-    """The schema of the form that a suspended run waits for; None where it is not there."""
-    keys = look(run).state_details.run_input_keyset
+    state = look(run)
+    keys = state.state_details.run_input_keyset
     assert keys is not None
     with get_client(sync_client=True) as client:
-        if not is_there(client, run, keys):
-            return None
-        form: dict[str, Any] = json.loads(client.read_flow_run_input(run, keys["schema"]))
-        return form
+        return state, json.loads(client.read_flow_run_input(run, keys["schema"]))
 
 
 def test_run_over_the_limit_asks_in_the_ui_and_is_left_asleep_by_the_sensor(
@@ -83,23 +72,6 @@ def test_run_over_the_limit_asks_in_the_ui_and_is_left_asleep_by_the_sensor(
     tick(stack.store_slug)
     assert look(run).name == "Suspended"
     assert bill.trainings == []
-
-
-def test_run_whose_form_was_lost_gets_it_back_with_the_next_tick(
-    stack: Stack, wish: dict[str, Any], bill: Bill
-) -> None:
-    run = start(wish)
-    wait_for(run, "Suspended")
-    state, form = question_of(run)
-    keys = state.state_details.run_input_keyset
-    assert keys is not None
-    with get_client(sync_client=True) as client:
-        client.delete_flow_run_input(run, keys["schema"])
-    tick(stack.store_slug)
-    wait_until("the form is back", lambda: look(run).name == "Suspended" and form_of(run) == form)
-    answer(run, "approve: submit it", "asked twice, and answered once")
-    wait_for(run, "Completed")
-    assert len(bill.trainings) == 1
 
 
 def test_approved_training_is_submitted_once_and_keeps_the_reason(
@@ -163,8 +135,30 @@ def test_retry_of_a_refused_run_says_that_a_new_run_tries_again(
     assert "too many requests" in message
     assert "Start a new run to try again: Retry repeats this one" in message
     assert bill.trainings == []
+    work = ledger.run(str(run_of(refused)))
+    assert work is not None
+    age_refusal(ledger, work)
     assert here(wish).name == "Completed"
     assert history(ledger, run_of(refused))[-1].generation == 2
+    assert len(bill.trainings) == 1
+
+
+def test_run_after_a_refusal_sleeps_until_a_job_would_be_shown_and_then_is_woken(
+    wish: dict[str, Any], emulator: EmulatorControl, bill: Bill, stack: Stack, ledger: Ledger
+) -> None:
+    wish["credentials"] = "segmind-credentials/default"
+    emulator.inject(Fault("refuse", SUBMIT, "POST", status=429))
+    refused = ledger.run(str(run_of(here(wish))))
+    assert refused is not None
+    run = start(wish)
+    message = wait_for(run, "Suspended").message or ""
+    assert f"the submit of {refused.key[:16]}-g1 was refused" in message
+    tick(stack.store_slug)
+    assert look(run).name == "Suspended"
+    assert bill.trainings == []
+    age_refusal(ledger, refused)
+    tick(stack.store_slug)
+    wait_for(run, "Completed")
     assert len(bill.trainings) == 1
 
 

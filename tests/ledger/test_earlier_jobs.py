@@ -16,7 +16,6 @@ from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.errors import (
     ClockWrong,
     ProviderUnavailable,
-    RateLimited,
     RecordTaken,
     RecordUnreadable,
     SubmissionUncertain,
@@ -27,7 +26,7 @@ from tuneloop.status import doubles
 from tuneloop.storage.local_directory import LocalDirectory
 from tuneloop.submission import Order, submit_training
 from tuneloop.training_state import read_training, record_progress
-from tuneloop.values.records import Failed, Held, Rejected, training_record
+from tuneloop.values.records import Failed, Held, training_record
 from tuneloop.values.training import JobList
 
 LIST = "/finetune/request/list"
@@ -70,22 +69,6 @@ def test_look_before_a_claim_costs_one_get(
     submit(ledger, bent, order)
     asked = [(entry.method, entry.path) for entry in emulator.requests()[before:]]
     assert asked == [("GET", LIST), ("POST", "/finetune/request/submit")]
-
-
-def test_job_that_was_refused_after_its_effect_is_found_before_the_next_attempt_pays(
-    ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl
-) -> None:
-    emulator.switch(list_lag_s=60)
-    emulator.inject(Fault("fail_after_effect", "/finetune/request/submit", "POST", status=429))
-    with pytest.raises(RateLimited):
-        submit(ledger, bent, order)
-    assert isinstance(ledger.last(order.run.key), Rejected)
-    emulator.advance(61)
-    submit(ledger, bent, next_attempt(order))
-    last = ledger.last(order.run.key)
-    assert last is not None
-    assert (last.state, last.generation, last.name) == ("submitted", 2, f"{order.run.key[:16]}-g1")
-    assert trainings(emulator) == 1
 
 
 def test_failed_job_that_runs_again_is_followed_by_the_next_attempt(

@@ -258,3 +258,16 @@ def test_nothing_is_written_by_asking_which_attempt_it_would_be(
     before = sorted(tmp_path.rglob("*"))
     wished_attempt(ledger, run.key, "six fingers", "dry-run")
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_reason_that_was_carried_out_between_two_looks_at_the_log_counts_once(
+    ledger: Ledger, run: RunFile
+) -> None:
+    ended(ledger, run)
+    first = wishing(run, ledger, "six fingers", 1)
+    held = submitted(ledger, first)
+    ledger.append(run.key, held, Abandoned(at=now(), generation=2, name=held.name, reason="gone", paid=True))
+    # This one has looked for the reason before the first run gave it, and at the log after it was done.
+    late = run.model_copy(update={"flow_run": "late", "generation": 3, "retrain_reason": "six fingers"})
+    counted = count_reason(ledger, late)
+    assert (counted.generation, counted.retrain_reason) == (2, None)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from tests.model.lists import shown
 from tests.model.provider_steps import accept
 from tests.model.state import (
-    ENDS,
     NOBODY,
     SHOWN,
     Post,
@@ -21,6 +20,7 @@ from tests.model.state import (
     with_run,
 )
 from tests.model.writing import at_rest, going_to_write, reads_again
+from tuneloop.values.records import ENDS
 
 if TYPE_CHECKING:
     from tests.model.training import Training

@@ -9,22 +9,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tuneloop.values.records import NEXT_STATES
+from tuneloop.values.records import BAD_ENDS, ENDS, NEXT_STATES
 
-ENDS = frozenset({"collected", "failed", "rejected", "abandoned"})
-"""Ends of a generation. All but the first may turn out to be none, if the provider shows a job after all."""
 REVIVES = ENDS - {"collected"}
-LOST = {"submitted": {"held"}, "trained": {"held", "abandoned"}}
-LEGAL = {
-    state: following | LOST.get(state, set()) | ({"submitted"} if state in REVIVES else set())
-    for state, following in NEXT_STATES.items()
-}
-"""Which state may follow which within one generation."""
+"""Ends that may turn out to be none, if the provider shows a job after all."""
 FIRST_STATES = frozenset({"claimed", "submitted", "abandoned"})
 """What a generation may begin with: a claim, a job that was found by the look before it, or the fence before a
 marker that no claim followed."""
-BAD_ENDS = frozenset({"failed", "rejected"})
-"""Ends without a bill."""
 NOBODY = -1
 SHOWN = -1
 
@@ -174,7 +165,7 @@ def illegal_step(log: tuple[Record | None, ...], generation: int, state: str) ->
     """What is wrong with a step, as the real ledger would say; empty where it is legal."""
     before = log[generation - 1]
     if before is not None:
-        legal = state in LEGAL[before.state]
+        legal = state in NEXT_STATES[before.state]
         newer = any(log[generation:])
     else:
         legal = state in FIRST_STATES and all(r is not None and r.state in ENDS for r in log[: generation - 1])

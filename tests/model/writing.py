@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from tests.model.state import (
-    ENDS,
     NOBODY,
     REVIVES,
     Process,
@@ -19,6 +18,7 @@ from tests.model.state import (
     with_run,
 )
 from tests.model.whereabouts import is_followed
+from tuneloop.values.records import ENDS
 
 if TYPE_CHECKING:
     from tests.model.training import Training

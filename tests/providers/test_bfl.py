@@ -176,14 +176,15 @@ def answering(timestamp: str, word: str = "Task not found", status: int = 200) -
 @pytest.mark.parametrize(("age", "phase"), [(timedelta(days=2), "ready"), (timedelta(0), "running")])
 def test_only_an_old_finetune_without_a_result_counts_as_ready(age: timedelta, phase: str) -> None:
     with answering((now() - age).isoformat()) as url:
-        assert BflProvider(KEY, base_url=url).status("an id").phase == phase
+        found = BflProvider(KEY, base_url=url).status("an id")
+    assert (found.phase, found.by_age) == (phase, True)
 
 
 @pytest.mark.parametrize("status", [200, 404, 422])
 def test_state_counts_under_whichever_status_it_comes(status: int) -> None:
     with answering(now().isoformat(), "Error", status) as url:
         found = BflProvider(KEY, base_url=url).status("an id")
-    assert (found.phase, found.error_message) == ("failed", "BFL says Error")
+    assert (found.phase, found.by_age, found.error_message) == ("failed", False, "BFL says Error")
 
 
 def test_submit_sends_the_documented_fields_and_the_webhook_of_the_credentials() -> None:

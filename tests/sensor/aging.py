@@ -10,7 +10,7 @@ from pathlib import Path
 from tuneloop.clock import now
 from tuneloop.ledger import Ledger
 from tuneloop.storage.local_directory import LocalDirectory
-from tuneloop.values.records import RunFile, training_record
+from tuneloop.values.records import Rejected, RunFile, training_record
 
 
 def folder_of(ledger: Ledger) -> Path:
@@ -36,3 +36,12 @@ def age_records(ledger: Ledger, run: RunFile, by: timedelta) -> None:
         record = training_record.validate_json(ledger.store.read(name))
         older = record.model_copy(update={"at": now() - by})
         (folder_of(ledger) / name).write_text(older.model_dump_json())
+
+
+def age_refusal(ledger: Ledger, run: RunFile) -> None:
+    """Let the last refusal of a training's submit look so old that the next attempt may begin."""
+    name = ledger.numbered(f"trainings/{run.key}/")[-1]
+    rejected = ledger.read_record(name, Rejected)
+    assert rejected.settled_after is not None
+    older = rejected.model_copy(update={"settled_after": now() - timedelta(seconds=1)})
+    (folder_of(ledger) / name).write_text(older.model_dump_json())

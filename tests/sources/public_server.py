@@ -13,13 +13,13 @@ class Shelf:
 
     def __init__(self) -> None:
         self.body = b""
-        self.head_length: int | None = None
+        self.head_length: int | str | None = None
 
 
 @contextmanager
 def serving(shelf: Shelf) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
-        def _start(self, length: int | None) -> None:
+        def _start(self, length: int | str | None) -> None:
             self.send_response(200)
             if length is not None:
                 self.send_header("Content-Length", str(length))

@@ -130,6 +130,12 @@ def test_bytes_count_where_a_server_names_each_answer_anew(shelf: Shelf, url: st
             check_still_there(renamed)
 
 
+def test_length_of_more_digits_than_any_number_has_is_none(shelf: Shelf, url: str) -> None:
+    shelf.head_length = "9" * 5000
+    with pytest.raises(DatasetError, match="without a Content-Length"):
+        open_and_close(url, provider_fetches=True)
+
+
 @pytest.mark.parametrize(
     "address",
     [

@@ -124,6 +124,5 @@ def _server(emulation: Emulation) -> BreakingServer:
         log_config=None,
         access_log=False,
         server_header=False,
-        date_header=False,
     )
     return BreakingServer(config)

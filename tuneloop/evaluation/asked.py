@@ -73,7 +73,7 @@ class Asked:
         return name if self._store.create(name, uuid4().hex.encode()) else None
 
     def refused(self, stem: str, ask: str) -> None:
-        """Write down that an ask was refused: it is not billed."""
+        """Write down that an ask was refused, or never sent: it is not billed."""
         self._refused[stem] += 1
         self._store.create(f"{ask}.refused", b"")
 

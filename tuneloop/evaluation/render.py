@@ -20,6 +20,7 @@ from tuneloop.evaluation.asked import MOST_ASKS, Asked
 from tuneloop.evaluation.blank import blank_reason
 from tuneloop.providers.provider import Provider
 from tuneloop.storage.store import Store
+from tuneloop.transport import NotSent
 from tuneloop.values.canonical import digest_of
 from tuneloop.values.evaluation import Evaluation, JudgedPicture
 from tuneloop.values.plan import EvaluationPlan
@@ -244,6 +245,6 @@ def _ask(
             if pauses > _RATE_LIMIT_PAUSES:
                 raise
             time.sleep(min(error.retry_after_s or 2.0 * pauses, _LONGEST_PAUSE_S))
-        except RequestRefused:
+        except (RequestRefused, NotSent):
             asked.refused(wish.stem, ask)
             raise

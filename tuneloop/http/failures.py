@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import requests
 from requests import exceptions
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from tuneloop.http.sessions import AnswerTooSlow
 
@@ -58,6 +59,12 @@ def outage(error: Exception) -> str:
     if isinstance(error, exceptions.ProxyError):
         return "the proxy could not reach it"
     return "the connection failed or was cut"
+
+
+def never_connected(error: Exception) -> bool:
+    """Tell whether there was no connection by which anything could have been sent."""
+    reason = getattr(error.args[0] if error.args else None, "reason", None)
+    return isinstance(reason, NewConnectionError | ConnectTimeoutError)
 
 
 def proxy_of(url: str) -> str:

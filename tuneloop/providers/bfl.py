@@ -211,11 +211,18 @@ class BflProvider(Provider):
         answer = self._transport.call("GET", "/v1/get_result", accept=WITH_STATE, params={"id": job_id})
         word = state_word(answer)
         phase, known = phase_of(word, PHASES)
-        if same_word(word, _NOT_FOUND):
+        by_age = same_word(word, _NOT_FOUND)
+        if by_age:
             phase, known = self._phase_without_result(job_id), True
         reason = f"BFL says {word}" if phase == "failed" else None
         return JobStatus(
-            job_id=job_id, name=comment or "", phase=phase, word=word, known=known, error_message=reason
+            job_id=job_id,
+            name=comment or "",
+            phase=phase,
+            word=word,
+            known=known,
+            by_age=by_age,
+            error_message=reason,
         )
 
     def _phase_without_result(self, job_id: str) -> Phase:

@@ -123,6 +123,8 @@ class Rejected(TrainingRecord):
     state: Literal["rejected"] = "rejected"
     reason: str
     """Why, redacted."""
+    settled_after: datetime | None = None
+    """From when on a job that was accepted all the same is shown; None where nothing can have been accepted."""
 
 
 class Held(TrainingRecord):
@@ -133,7 +135,9 @@ class Held(TrainingRecord):
     """Why nobody may go on alone."""
     kind: HeldKind = "uncertain"
     """`uncertain`: a submit may have been accepted. `budget`: over a limit. `attempts`: too many bad ends. `lost`:
-    the provider has the job, and it or its weights cannot be had. The two in the middle have sent nothing."""
+    the provider has the job, and it or its weights cannot be had."""
+    sent: bool = True
+    """Whether the claim before it may have been submitted; never for the two kinds in the middle."""
 
 
 class Abandoned(TrainingRecord):
@@ -155,9 +159,7 @@ AnyTrainingRecord = Annotated[
 
 WithId = Submitted | Trained | Collected | Failed
 """Records that know the provider's id of the job."""
-
 training_record: TypeAdapter[AnyTrainingRecord] = TypeAdapter(AnyTrainingRecord)
-
 NEXT_STATES: dict[str, frozenset[str]] = {
     "claimed": frozenset({"claimed", "submitted", "rejected", "held", "abandoned"}),
     "held": frozenset({"submitted", "trained", "claimed", "abandoned"}),
@@ -169,10 +171,8 @@ NEXT_STATES: dict[str, frozenset[str]] = {
     "abandoned": frozenset({"submitted"}),
 }
 """Which state may follow which within one generation. Two of them depend on more than the state, see `follows`."""
-
 ENDS = frozenset({"collected", "failed", "rejected", "abandoned"})
 """What ends an attempt; only after one of them may the next one begin."""
-
 BAD_ENDS = frozenset({"failed", "rejected"})
 """Ends without a model and without a bill (a failed job is not charged)."""
 

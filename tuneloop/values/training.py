@@ -95,6 +95,8 @@ class JobStatus(Frozen):
     known: bool = True
     """False where the word is not in the provider's documentation: then it counts as running, or as failed where
     it can mean nothing else."""
+    by_age: bool = False
+    """The phase follows from the job's age alone: the provider has forgotten how it ended."""
     error_message: str | None = None
     """The provider's reason, for failed jobs."""
     changed_at: datetime | None = None

@@ -1,0 +1,409 @@
+"""What has ended comes to life again, or may still do so: nothing is paid beside it, and nobody forgets it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import ClassVar
+
+import pytest
+
+from tests.ledger.bent import BentProvider
+from tests.ledger.test_earlier_jobs import next_attempt, post, states, submit
+from tests.ledger.test_lost import ended, failed, shown, submitted, wishing
+from tests.ledger.test_submission import SUBMIT, old_claim, trainings
+from tests.sensor.aging import age_refusal
+from tuneloop.absence import why_not_again
+from tuneloop.adoption import adopt
+from tuneloop.budget import Budget
+from tuneloop.clock import now
+from tuneloop.collection import collect_weights
+from tuneloop.doubt import find_submitted, hold, record_id, revive
+from tuneloop.earlier_jobs import follow_earlier_job
+from tuneloop.emulator import EmulatorControl, Fault, Progress
+from tuneloop.errors import LedgerError, RateLimited, RecordTaken, RequestRefused
+from tuneloop.generations import choose_generation, may_begin
+from tuneloop.ledger import Ledger
+from tuneloop.providers.provider import Margins
+from tuneloop.settling import story_of, write_down
+from tuneloop.submission import Order
+from tuneloop.training_state import read_training, record_bad_end, record_progress
+from tuneloop.transport import NotSent
+from tuneloop.values.records import (
+    Abandoned,
+    Claimed,
+    Collected,
+    Failed,
+    Held,
+    Rejected,
+    RunFile,
+    Submitted,
+    Trained,
+)
+from tuneloop.values.spending import Limits
+from tuneloop.values.training import JobList
+
+
+class Late(BentProvider):
+    """An account whose submits never leave in time."""
+
+    margins: ClassVar[Margins] = Margins(claim_s=0)
+
+
+def second_of(run: RunFile, age: timedelta = timedelta(0), reason: str | None = None) -> RunFile:
+    """A run on the second attempt."""
+    update = {"flow_run": "22222222-2222-2222-2222-222222222222", "generation": 2, "at": now() - age}
+    return run.model_copy(update={**update, "retrain_reason": reason})
+
+
+def collected(ledger: Ledger, run: RunFile) -> None:
+    last = ledger.last(run.key)
+    assert isinstance(last, Submitted)
+    job = {"generation": last.generation, "name": last.name, "job_id": last.job_id}
+    trained = Trained.model_validate({"at": now(), "word": "AVAILABLE", **job})
+    ledger.append(run.key, last, trained)
+    nothing = {"weights": None, "sha256": None, "size_bytes": None}
+    ledger.append(run.key, trained, Collected.model_validate({"at": now(), **job, **nothing}))
+
+
+def come_to_life(ledger: Ledger, run: RunFile) -> None:
+    """The first attempt fails, a run decides on a second one, and the job of the first is there all the same."""
+    end = failed(ledger, run)
+    assert isinstance(revive(ledger, end, shown(run, "running")), Submitted)
+
+
+def test_attempt_is_not_begun_after_the_one_before_has_come_to_life_or_was_collected(
+    ledger: Ledger, run: RunFile
+) -> None:
+    end = failed(ledger, run)
+    second = second_of(run)
+    assert may_begin(ledger, second)
+    revive(ledger, end, shown(run, "running"))
+    assert not may_begin(ledger, second)
+    collected(ledger, run)
+    assert not may_begin(ledger, second)
+    assert may_begin(ledger, second_of(run, reason="six fingers")), "but on request"
+
+
+def test_run_that_shares_another_ones_wish_may_begin_its_attempt(ledger: Ledger, run: RunFile) -> None:
+    ended(ledger, run)
+    wishing(run, ledger, "six fingers", 1)
+    again = wishing(run, ledger, "six fingers", 2)
+    assert (again.generation, again.retrain_reason) == (2, None)
+    assert may_begin(ledger, again)
+
+
+@pytest.mark.parametrize("bill", ["submitted", "collected"])
+def test_marker_of_an_attempt_that_was_overtaken_goes_and_leaves_no_record(
+    bill: str, ledger: Ledger, run: RunFile
+) -> None:
+    second = second_of(run, age=timedelta(hours=25))
+    come_to_life(ledger, run)
+    if bill == "collected":
+        collected(ledger, run)
+    ledger.mark(ledger.remember_run(second))
+    before = ledger.history(run.key)
+    story = story_of(ledger, second, None)
+    assert story is not None
+    assert story.ended
+    assert ledger.history(run.key) == before
+    assert choose_generation(ledger, run.key, None) == 1
+
+
+def test_attempt_that_was_abandoned_before_its_claim_hides_no_bill(ledger: Ledger, run: RunFile) -> None:
+    submitted(ledger, run)
+    collected(ledger, run)
+    second = second_of(run, reason="six fingers")
+    fence = Abandoned(
+        at=now(), generation=2, name=f"{run.key[:16]}-g2", reason="its run was cancelled", paid=False
+    )
+    record_bad_end(ledger, second, ledger.last(run.key), fence)
+    assert choose_generation(ledger, run.key, None) == 1
+    assert choose_generation(ledger, run.key, "seven fingers") == 3
+
+
+def test_reason_whose_run_never_claimed_is_not_carried_out_by_others(ledger: Ledger, run: RunFile) -> None:
+    submitted(ledger, run)
+    collected(ledger, run)
+    first = wishing(run, ledger, "six fingers", 1)
+    fence = Abandoned(at=now(), generation=2, name=f"{run.key[:16]}-g2", reason="never claimed", paid=False)
+    record_bad_end(ledger, first, ledger.last(run.key), fence)
+    again = wishing(run, ledger, "six fingers", 2)
+    assert (again.generation, again.retrain_reason) == (1, None)
+
+
+def test_wish_whose_attempt_failed_is_carried_out_by_the_next_run(ledger: Ledger, run: RunFile) -> None:
+    submitted(ledger, run)
+    collected(ledger, run)
+    second = second_of(run, reason="six fingers")
+    submitted(ledger, second, "second")
+    record_progress(ledger, second, shown(run, "failed", "second", 2))
+    assert choose_generation(ledger, run.key, None) == 3
+
+
+def test_next_attempt_waits_until_a_job_that_was_refused_would_be_shown(
+    ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl
+) -> None:
+    emulator.switch(list_lag_s=60)
+    emulator.inject(Fault("fail_after_effect", SUBMIT, "POST", status=429))
+    with pytest.raises(RateLimited):
+        submit(ledger, bent, order)
+    claim, rejected = ledger.history(order.run.key)
+    assert isinstance(claim, Claimed)
+    assert isinstance(rejected, Rejected)
+    assert rejected.settled_after == claim.take_over_after
+    second = second_of(order.run)
+    with pytest.raises(RecordTaken, match="refused too lately"):
+        submit(ledger, bent, replace(order, run=second))
+    story = story_of(ledger, second, None)
+    assert story is not None
+    assert story.early, "nobody wakes it"
+    assert trainings(emulator) == 1
+    emulator.advance(61)
+    age_refusal(ledger, order.run)
+    story = story_of(ledger, second, None)
+    assert story is not None
+    assert not story.early
+    submit(ledger, bent, replace(order, run=second))
+    assert states(ledger, order)[-1] == "submitted"
+    assert trainings(emulator) == 1
+
+
+def test_submit_that_was_certainly_not_sent_lets_the_next_attempt_go_at_once(
+    ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl
+) -> None:
+    late = Late(emulator.api_key, base_url=emulator.url)
+    with pytest.raises(NotSent, match="deadline had passed"):
+        submit(ledger, late, order)
+    submit(ledger, bent, next_attempt(order))
+    assert trainings(emulator) == 1
+
+
+def test_failed_job_that_lives_is_found_by_its_id_where_the_list_lacks_it(
+    ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl
+) -> None:
+    emulator.progress(Progress.after_seconds(3600))
+    submit(ledger, bent, order)
+    known = read_training(ledger, order.run.key, 1).known
+    assert known is not None
+    seen = bent.status(known.job_id).model_copy(update={"phase": "failed", "word": "FAILED"})
+    assert isinstance(record_progress(ledger, order.run, seen), Failed)
+    bent.bend_list = lambda _: JobList()
+    submit(ledger, bent, next_attempt(order))
+    last = ledger.last(order.run.key)
+    assert isinstance(last, Submitted)
+    assert (last.generation, last.job_id, last.name) == (2, known.job_id, known.name)
+    assert trainings(emulator) == 1
+
+
+def test_failed_job_that_is_only_old_is_not_alive(ledger: Ledger, run: RunFile) -> None:
+    failed(ledger, run)
+    old = shown(run, "ready").model_copy(update={"by_age": True})
+    training = read_training(ledger, run.key, 2)
+    assert follow_earlier_job(ledger, training, JobList(jobs=(old,))) is None
+    unknown = old.model_copy(update={"job_id": "of a lost store"})
+    assert follow_earlier_job(ledger, training, JobList(jobs=(old, unknown))) is not None
+
+
+def test_name_that_a_failed_job_of_a_lost_store_has_is_not_used_for_a_second_one(
+    ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl
+) -> None:
+    job_id = post(bent, order, f"{order.run.key[:16]}-g1")
+    bent.bend_list = lambda listed: listed.model_copy(
+        update={"jobs": tuple(job.model_copy(update={"phase": "failed"}) for job in listed.jobs)}
+    )
+    submit(ledger, bent, order)
+    training = read_training(ledger, order.run.key, 1)
+    assert (states(ledger, order), training.job_id) == (["submitted"], job_id)
+    record_progress(ledger, order.run, shown(order.run, "failed", job_id))
+    submit(ledger, bent, next_attempt(order))
+    assert states(ledger, order) == ["submitted", "failed", "claimed", "submitted"]
+    assert trainings(emulator) == 2
+
+
+def test_of_two_jobs_of_one_name_the_ledger_follows_the_one_that_lives(
+    ledger: Ledger, bent: BentProvider, order: Order
+) -> None:
+    name = f"{order.run.key[:16]}-g1"
+    dead, alive = (post(bent, order, name) for _ in range(2))
+
+    def dying(listed: JobList) -> JobList:
+        jobs = [job.model_copy(update={"phase": "failed"}) if job.job_id == dead else job for job in listed.jobs]
+        return listed.model_copy(update={"jobs": tuple(sorted(jobs, key=lambda job: job.job_id != dead))})
+
+    bent.bend_list = dying
+    ledger.append(order.run.key, None, old_claim(order.run, timedelta(days=1)))
+    find_submitted(ledger, bent, read_training(ledger, order.run.key, 1))
+    assert read_training(ledger, order.run.key, 1).job_id == alive
+
+
+@pytest.mark.parametrize("phase", ["running", "failed"])
+def test_job_that_another_attempt_follows_is_no_evidence_for_the_one_it_is_named_after(
+    phase: str, ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl
+) -> None:
+    emulator.progress(Progress.after_seconds(3600))
+    run, second = order.run, second_of(order.run, reason="six fingers")
+    job_id = post(bent, order, f"{run.key[:16]}-g2")
+    submit(ledger, bent, order)
+    assert read_training(ledger, run.key, 1).job_id == job_id, "found in place of a first one"
+    if phase == "failed":
+        record_progress(ledger, run, shown(run, "failed", job_id, 2))
+        bent.bend_list = lambda listed: listed.model_copy(
+            update={"jobs": tuple(job.model_copy(update={"phase": "failed"}) for job in listed.jobs)}
+        )
+    else:
+        collected(ledger, run)
+    claim = old_claim(second, timedelta(days=1))
+    ledger.append(run.key, ledger.last(run.key), claim)
+    training = read_training(ledger, run.key, 2)
+    assert find_submitted(ledger, bent, training) is None
+    listed = bent.find(training.stem)
+    assert write_down(ledger, second, list(listed.jobs)) == (None, None)
+    assert why_not_again(ledger, bent, training, second.credentials, listed) is None
+    assert ledger.last(run.key) == claim
+
+
+def test_job_of_another_attempt_is_not_written_over_a_claim_that_came_after_the_look(
+    ledger: Ledger, run: RunFile
+) -> None:
+    end = failed(ledger, run)
+    before = read_training(ledger, run.key, 2)
+    ledger.append(run.key, before.previous, old_claim(second_of(run), timedelta(0)))
+    with pytest.raises(RecordTaken):
+        follow_earlier_job(ledger, before, JobList(jobs=(shown(run, "running"),)))
+    assert revive(ledger, end, shown(run, "running")) is None
+    assert ledger.last(run.key).state == "claimed"  # type: ignore[union-attr]
+
+
+def reviving(ledger: Ledger, run: RunFile) -> Callable[[], object]:
+    end = failed(ledger, run)
+    return lambda: revive(ledger, end, shown(run, "running"))
+
+
+def test_marker_that_is_deleted_while_its_training_comes_to_life_is_left_again(
+    ledger: Ledger, run: RunFile
+) -> None:
+    revived = reviving(ledger, run)
+    ledger.mark(run)
+    # A run has read the bad end, the sensor writes, and dies before it marks: the run deletes the marker last.
+    revived()
+    ledger.unmark(run)
+    assert ledger.is_marked(run)
+    collected(ledger, run)
+    ledger.unmark(run)
+    assert not ledger.is_marked(run)
+
+
+def test_job_that_lives_is_taken_up_by_an_attempt_that_is_held_and_every_look_may_repeat_that(
+    ledger: Ledger, run: RunFile
+) -> None:
+    end = failed(ledger, run)
+    second = second_of(run)
+    ledger.append(run.key, ledger.last(run.key), old_claim(second, timedelta(days=1)))
+    hold(ledger, read_training(ledger, run.key, 2), "budget", "over the limit")
+    assert isinstance(revive(ledger, end, shown(run, "running")), Submitted)
+    assert revive(ledger, end, shown(run, "running")) is None
+
+
+def test_answer_that_comes_after_the_attempt_was_closed_is_written_down_and_marked(
+    ledger: Ledger, run: RunFile
+) -> None:
+    claim = old_claim(run, timedelta(days=1))
+    ledger.append(run.key, None, claim)
+    gone = Abandoned(at=now(), generation=1, name=claim.name, reason="cancelled", paid=False)
+    record_bad_end(ledger, run, claim, gone)
+    record_id(ledger, read_training(ledger, run.key, 1), "late", "answer")
+    assert read_training(ledger, run.key, 1).job_id == "late"
+
+
+def test_answer_that_comes_after_the_next_attempt_was_begun_is_an_error_and_no_endless_loop(
+    ledger: Ledger, run: RunFile
+) -> None:
+    claim = old_claim(run, timedelta(days=1))
+    ledger.append(run.key, None, claim)
+    gone = Abandoned(at=now(), generation=1, name=claim.name, reason="cancelled", paid=False)
+    record_bad_end(ledger, run, claim, gone)
+    ledger.append(run.key, gone, old_claim(second_of(run), timedelta(0)))
+    with pytest.raises(LedgerError, match="job late was accepted"):
+        record_id(ledger, read_training(ledger, run.key, 1), "late", "answer")
+
+
+def test_place_that_was_given_back_counts_again_when_its_job_lives(
+    ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl
+) -> None:
+    emulator.progress(Progress.after_seconds(3600))
+    submit(ledger, bent, replace(order, limits=Limits(trainings_per_day=1)))
+    run = order.run
+    known = read_training(ledger, run.key, 1).known
+    assert known is not None
+    record_progress(ledger, run, shown(run, "failed", known.job_id))
+    budget = Budget(ledger, run.account, Limits(trainings_per_day=1))
+    budget.check_readable(run, None, None)
+    assert list(ledger.store.names("budget/"))[-1].endswith(".released")
+    assert budget.would_hold(None) is None
+    # The second attempt takes the job up, under its own name.
+    second = second_of(run)
+    submit(ledger, bent, replace(order, run=second))
+    assert states(ledger, order)[-1] == "submitted"
+    assert budget.would_hold(None) is not None
+    other = replace(order, run=run.model_copy(update={"key": "e" * 64}), limits=Limits(trainings_per_day=1))
+    with pytest.raises(Exception, match="1 of 1 trainings"):
+        submit(ledger, bent, other)
+
+
+def test_hold_because_of_a_row_that_cannot_be_read_is_no_submit_in_doubt(
+    ledger: Ledger, bent: BentProvider, order: Order
+) -> None:
+    name = f"{order.run.key[:16]}-g3"
+    bent.bend_list = lambda listed: listed.model_copy(update={"unreadable": {name: "its status is null"}})
+    with pytest.raises(Exception, match="cannot be read"):
+        submit(ledger, bent, order)
+    training = read_training(ledger, order.run.key, 1)
+    assert isinstance(training.last, Held)
+    assert training.doubts == 0
+    assert training.doubted, "the job may be there"
+
+
+def test_adopted_model_is_marked_before_its_record_and_a_closed_adoption_goes_on(
+    ledger: Ledger, bent: BentProvider, order: Order
+) -> None:
+    job_id = post(bent, order, "made-elsewhere")
+    run = order.run
+    fence = Abandoned(at=now(), generation=1, name=f"{run.key[:16]}-g1", reason="never claimed", paid=False)
+    record_bad_end(ledger, run, None, fence)
+    adopt(ledger, bent, run, job_id)
+    assert states(ledger, order) == ["abandoned", "submitted", "trained"]
+    assert ledger.is_marked(run)
+
+
+def test_refused_adoption_leaves_no_marker(ledger: Ledger, bent: BentProvider, order: Order) -> None:
+    with pytest.raises(Exception, match="no fine-tune"):
+        adopt(ledger, bent, order.run, "00000000-0000-0000-0000-000000000000")
+    assert not ledger.is_marked(order.run)
+
+
+def test_refusal_that_needs_no_look_lets_the_next_attempt_go_at_once(
+    ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl
+) -> None:
+    emulator.inject(Fault("refuse", SUBMIT, "POST", status=400))
+    with pytest.raises(RequestRefused):
+        submit(ledger, bent, order)
+    age_refusal(ledger, order.run)
+    submit(ledger, bent, next_attempt(order))
+    assert trainings(emulator) == 1
+
+
+def test_weights_of_a_job_that_is_named_after_another_attempt_are_not_taken_for_that_ones(
+    ledger: Ledger, bent: BentProvider, order: Order
+) -> None:
+    run, second = order.run, second_of(order.run, reason="six fingers")
+    post(bent, order, f"{run.key[:16]}-g2")
+    submit(ledger, bent, order)
+    record_progress(ledger, run, bent.status(read_training(ledger, run.key, 1).job_id or ""))
+    first = collect_weights(ledger, bent, run.key, 1)
+    submit(ledger, bent, replace(order, run=second))
+    record_progress(ledger, second, bent.status(read_training(ledger, run.key, 2).job_id or ""))
+    other = collect_weights(ledger, bent, run.key, 2)
+    assert first.job_id != other.job_id
+    assert first.weights != other.weights
