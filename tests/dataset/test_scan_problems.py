@@ -130,15 +130,49 @@ def test_two_captions_of_one_picture(folder: Path, rule: CaptionRule) -> None:
     assert only_problem_of(folder, rule) == ("a.txt: has another caption for a than a.TXT; keep one of them")
 
 
-@pytest.mark.parametrize("name", ["a.png", "a.txt", "more"])
-def test_link_out_of_the_folder(folder: Path, rule: CaptionRule, name: str) -> None:
-    (folder / "a.jpg").write_bytes(PNG)
+def test_links_to_files_elsewhere_are_read_as_the_files_they_are(folder: Path, rule: CaptionRule) -> None:
+    """The folders that hf download, DVC and git-annex make: names of pictures before files named by content."""
+    blobs = folder / "blobs"
+    snapshot = folder / "snapshots" / "main"
+    blobs.mkdir()
+    snapshot.mkdir(parents=True)
+    for name, content in (("a.png", PNG), ("a.txt", b"a cup")):
+        (blobs / f"0{name[2:]}1").write_bytes(content)
+        (snapshot / name).symlink_to(f"../../blobs/0{name[2:]}1")
+    (item,) = scan(snapshot, rule).manifest.items
+    assert (item.file_name, item.caption) == ("a.png", "TEABOT, a cup")
+    plain = folder / "plain"
+    plain.mkdir()
+    (plain / "a.png").write_bytes(PNG)
+    (plain / "a.txt").write_bytes(b"a cup")
+    assert scan(plain, rule).manifest.digest == scan(snapshot, rule).manifest.digest
+
+
+def test_link_to_a_folder_elsewhere_is_not_followed(folder: Path, rule: CaptionRule) -> None:
+    (folder / "a.png").write_bytes(PNG)
     outside = folder.parent / "outside"
     outside.mkdir()
     (outside / "b.png").write_bytes(PNG)
-    (folder / name).symlink_to(outside if name == "more" else outside / "b.png")
-    assert (f"{name}: is a link that points out of the folder; put a copy in its place") in problems_of(
-        folder, rule
+    (folder / "more").symlink_to(outside)
+    assert only_problem_of(folder, rule) == (
+        "more: is a link to a folder elsewhere, which is not followed; put a copy in its place"
+    )
+
+
+@pytest.mark.parametrize(
+    ("target", "remedy"),
+    [
+        (".git/annex/objects/k/v/SHA256E-s1--0.png", "fetch it with git annex get"),
+        ("../../blobs/0123", "download the dataset again (hf download)"),
+        (".dvc/cache/files/md5/01/23", "fetch it with dvc pull, or put a copy in its place"),
+    ],
+)
+def test_link_to_a_file_that_was_not_fetched_says_what_fetches_it(
+    folder: Path, rule: CaptionRule, target: str, remedy: str
+) -> None:
+    (folder / "a.png").symlink_to(target)
+    assert only_problem_of(folder, rule) == (
+        f"a.png: is a link that cannot be read (No such file or directory); {remedy}"
     )
 
 

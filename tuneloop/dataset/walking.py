@@ -5,14 +5,20 @@ from __future__ import annotations
 import errno
 import os
 import unicodedata
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from tuneloop.errors import DatasetError
+from tuneloop.system_files import is_system_file
 from tuneloop.values.findings import Finding, error
 
-# What systems leave behind, beside hidden files: it once broke a training (kohya-trainer#300).
-_LEFT_BEHIND = frozenset({"__macosx", "thumbs.db", "desktop.ini", "@eadir"})
+_FETCHED_BY = {
+    "annex": "fetch it with git annex get",
+    "blobs": "download the dataset again (hf download)",
+    "cache": "fetch it with dvc pull, or put a copy in its place",
+}
+"""By a folder on the way to the file: git-annex has `.git/annex/objects`, the Hugging Face cache `blobs`."""
 
 
 class Found(NamedTuple):
@@ -45,7 +51,7 @@ class Walk(NamedTuple):
     root: Path
     """The folder's true path."""
     files: list[Found]
-    """Regular files, and links to files within the folder, by name."""
+    """Regular files, and links to some, by name."""
     left_out: list[str]
     """Hidden files and folders, and what systems leave behind."""
     refused: list[Found]
@@ -107,7 +113,8 @@ def _list_one(found: Walk, inner: str) -> list[str]:
         return []
     for entry in entries:
         name = f"{inner}/{entry.name}" if inner else entry.name
-        if entry.name.startswith(".") or entry.name.lower() in _LEFT_BEHIND:
+        # It once broke a training (kohya-trainer#300).
+        if is_system_file(entry.name):
             found.left_out.append(_spelled(name))
         elif entry.is_dir(follow_symlinks=False):
             folders.append(name)
@@ -135,16 +142,22 @@ def _link_problem(file: Found, root: Path) -> Finding | None:
     except (OSError, RuntimeError) as caught:
         number = caught.errno if isinstance(caught, OSError) else errno.ELOOP
         why = os.strerror(number or errno.EIO)
-        return error("broken-link", file.name, f"is a link that cannot be read ({why})", "put a copy in its place")
-    if not target.is_relative_to(root):
-        return error(
-            "link-outside", file.name, "is a link that points out of the folder", "put a copy in its place"
-        )
-    if target.is_dir():
-        return error(
-            "link-to-folder", file.name, "is a link to a folder, whose pictures would count twice", "remove it"
-        )
-    return None
+        return error("broken-link", file.name, f"is a link that cannot be read ({why})", _how_to_fetch(file.path))
+    if not target.is_dir():
+        return None
+    if target.is_relative_to(root):
+        reason, remedy = "is a link to a folder, whose pictures would count twice", "remove it"
+    else:
+        reason, remedy = "is a link to a folder elsewhere, which is not followed", "put a copy in its place"
+    return error("link-to-folder", file.name, reason, remedy)
+
+
+def _how_to_fetch(link: Path) -> str:
+    """What brings the file that a tool's link leads to."""
+    with suppress(OSError):
+        target = link.readlink().parts
+        return next((how for part, how in _FETCHED_BY.items() if part in target), "put a copy in its place")
+    return "put a copy in its place"
 
 
 def _spelled(name: str) -> str:
