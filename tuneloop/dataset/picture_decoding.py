@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from typing import NamedTuple
+import re
+from typing import Any, NamedTuple
 
 import simplejpeg  # type: ignore[import-untyped]
 from PIL import Image, UnidentifiedImageError
@@ -18,6 +19,7 @@ from tuneloop.dataset.picture_structure import (
     is_webp,
     jpeg_end,
     walk_webp,
+    without_junk,
 )
 from tuneloop.dataset.png_structure import PNG_SIGNATURE, walk_png
 from tuneloop.dataset.unusable import PictureUnusable, unusable
@@ -36,6 +38,8 @@ _HARMLESS = (
     "Unsupported color conversion",
 )
 """What simplejpeg says of files that viewers show whole, and some phones write. Pillow has to judge them."""
+_LEFT_OVER = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker 0x([0-9a-f]{2})")
+"""What it says of bytes that it has skipped, the first of them where there are more such places."""
 _LONG_TEXT = ("Decompressed data too large", "Too much memory used in text chunks")
 """What Pillow says of a PNG whose texts are longer than it unpacks. Copying it would not help."""
 _OTHER_BRANDS = {b"heic": "HEIC", b"heix": "HEIC", b"hevc": "HEIC", b"mif1": "HEIF", b"msf1": "HEIF"}
@@ -96,6 +100,10 @@ def decode(data: bytes, name: str) -> Decoded:
         if str(error).startswith(_LONG_TEXT):
             reason = "holds a text, such as a workflow, that is longer than the trainers' libraries read"
             raise unusable("long-text", name, reason, "save it again without comments") from error
+        if told := _LEFT_OVER.match(str(error)):
+            reason = f"may be damaged: {told[1]} bytes before its marker 0x{told[2]} belong to no pixel"
+            remedy = "look at it; save it again if it is whole, or replace it"
+            raise unusable("broken", name, reason, remedy) from error
         raise _broken(name, str(error)) from error
 
 
@@ -159,7 +167,7 @@ def _jpeg(picture: Image.Image, data: bytes) -> _Pixels:
     """Decode to grey at a size near the one that is measured: the codes of all colours are read all the same."""
     shortest = "min_width" if picture.width >= picture.height else "min_height"
     try:
-        levels = simplejpeg.decode_jpeg(data, "GRAY", **{shortest: LONGEST_SIDE_PX})
+        levels = _levels(data, shortest)
         brightness = Brightness(Image.fromarray(levels[:, :, 0]), alpha=False)
     except ValueError as error:
         if not str(error).startswith(_HARMLESS):
@@ -169,6 +177,20 @@ def _jpeg(picture: Image.Image, data: bytes) -> _Pixels:
     # Phones put a second picture behind the first, and say so: that is part of the file.
     whole = picture.format == "MPO" or data.endswith(_JPEG_ENDING)
     return _Pixels(brightness, bits=8, frames=1, trailing_bytes=0 if whole else len(data) - jpeg_end(data))
+
+
+def _levels(data: bytes, shortest: str) -> Any:
+    """Decode the brightness of a JPEG, also where bytes stand in it that touch no pixel."""
+    while True:
+        try:
+            return simplejpeg.decode_jpeg(data, "GRAY", **{shortest: LONGEST_SIDE_PX})
+        except ValueError as error:
+            told = _LEFT_OVER.match(str(error))
+            tidy = without_junk(data, int(told[1]) if told and told[2] == "d9" else 0)
+            # Each round is shorter, and only the first warning is told: behind junk may lie damage.
+            if len(tidy) == len(data):
+                raise
+            data = tidy
 
 
 def _png(picture: Image.Image, data: bytes) -> _Pixels:
