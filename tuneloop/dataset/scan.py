@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -16,8 +17,10 @@ from tuneloop.dataset.dataset_checks import (
     Taken,
     format_findings,
     likeness_findings,
+    mask_findings,
     number_findings,
     pair_likeness_findings,
+    repeat_findings,
     size_findings,
 )
 from tuneloop.dataset.listing import Listing, list_folder
@@ -59,6 +62,8 @@ class Preflight(Frozen):
     """What is known of every picture that can be decoded, errors elsewhere or not."""
     pictures: int
     """Picture files."""
+    folders: dict[str, int]
+    """How many of them come from which subfolder; from the folder itself under an empty name."""
     captions: int
     """Pictures, or pairs, that somebody has written a caption for."""
     size_bytes: int
@@ -124,6 +129,8 @@ def preflight(
         *unusable,
         *(one for kept in taken for one in picture_findings(kept.facts, kept.picture.name, profile)),
         *format_findings(taken, profile),
+        *mask_findings(taken),
+        *repeat_findings(taken),
         *(pair_likeness_findings(taken) if pairs else likeness_findings(taken)),
         *size_findings(archive_size(manifest.items), profile),
     )
@@ -133,6 +140,7 @@ def preflight(
         dataset=None if errors_in(findings) else _dataset(manifest, taken, findings),
         facts={one.facts.sha256: one.facts for one in taken},
         pictures=len(listing.pictures),
+        folders=dict(Counter(picture.folder for picture in listing.pictures)),
         captions=sum(bool(caption.text.strip()) for caption in captions.by_owner.values()),
         size_bytes=manifest.size_bytes,
         zip_bytes=archive_size(manifest.items),
