@@ -197,6 +197,8 @@ FAULTS = [
     Fault("caption-huge", "error", "01.txt", write("01.txt", b"a" * (LARGEST_CAPTION_BYTES + 1))),
     Fault("captions-disagree", "error", "01.txt", write("01.caption", "ROBOX otherwise")),
     Fault("captions-disagree", "error", "metadata.jsonl", table({"file_name": "00.png", "text": "ROBOX twice"})),
+    Fault("empty-caption", "warning", "03.txt", write("03.txt", ", ,")),
+    Fault("caption-lines", "warning", "03.txt", write("03.txt", "ROBOX, red\nfrom afar\n")),
     Fault("empty-caption", "warning", "01.txt", write("01.txt", " \n")),
     Fault("missing-caption", "warning", "01.png", remove("01.txt")),
     Fault("missing-caption", "warning", None, remove("01.txt", "02.txt")),

@@ -12,7 +12,7 @@ from pydantic import Field
 from tuneloop.dataset.archive_size import archive_size
 from tuneloop.dataset.caption_checks import caption_findings
 from tuneloop.dataset.caption_sources import Captions, gather_captions
-from tuneloop.dataset.captions import CaptionRule
+from tuneloop.dataset.captions import CaptionRule, words_of
 from tuneloop.dataset.dataset_checks import (
     Taken,
     format_findings,
@@ -141,7 +141,7 @@ def preflight(
         facts={one.facts.sha256: one.facts for one in taken},
         pictures=len(listing.pictures),
         folders=dict(Counter(picture.folder for picture in listing.pictures)),
-        captions=sum(bool(caption.text.strip()) for caption in captions.by_owner.values()),
+        captions=sum(bool(words_of(caption.text)) for caption in captions.by_owner.values()),
         size_bytes=manifest.size_bytes,
         zip_bytes=archive_size(manifest.items),
     )
