@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tuneloop.dataset.captions import CaptionRule, read_caption, times_said, words_of
+from tuneloop.dataset.captions import CaptionRule, one_line, read_caption, times_said, words_of
 from tuneloop.values.findings import Finding
 
 TEABOT = CaptionRule(trigger_word="TEABOT", instance_prompt="a photo of TEABOT", provider_captions=False)
@@ -66,8 +66,8 @@ def test_rule_is_idempotent_and_keeps_the_text(trigger: str, written: str) -> No
         assert not words_of(written)
         return
     assert rule.caption_as_sent(sent) == sent
-    assert " ".join(trigger.split()) in sent
-    assert sent.endswith(" ".join(written.split()))
+    assert one_line(trigger) in sent
+    assert sent.endswith(one_line(written))
     assert sent.split() == sent.split(" ")
 
 

@@ -10,6 +10,7 @@ import simplejpeg  # type: ignore[import-untyped]
 from PIL import Image, UnidentifiedImageError
 
 from tuneloop.dataset.colour_profile import other_profile
+from tuneloop.dataset.other_content import content_of
 from tuneloop.dataset.picture_brightness import Brightness, brightness_of
 from tuneloop.dataset.picture_measures import LONGEST_SIDE_PX
 from tuneloop.dataset.picture_structure import (
@@ -42,8 +43,6 @@ _LEFT_OVER = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marke
 """What it says of bytes that it has skipped, the first of them where there are more such places."""
 _LONG_TEXT = ("Decompressed data too large", "Too much memory used in text chunks")
 """What Pillow says of a PNG whose texts are longer than it unpacks. Copying it would not help."""
-_OTHER_BRANDS = {b"heic": "HEIC", b"heix": "HEIC", b"hevc": "HEIC", b"mif1": "HEIF", b"msf1": "HEIF"}
-"""Formats that Pillow does not know, by what stands at byte 8."""
 
 
 class Decoded(NamedTuple):
@@ -90,7 +89,7 @@ def decode(data: bytes, name: str) -> Decoded:
     except PictureUnusable:
         raise
     except JpegUncommon as error:
-        reason = f"is a {error} JPEG, which the trainers' libraries cannot read"
+        reason = f"is {error} JPEG, which not all trainers' libraries read"
         raise unusable("other-format", name, reason, "save it as a plain 8-bit JPEG") from error
     except Image.DecompressionBombError as error:
         raise _too_many_pixels(name) from error
@@ -117,18 +116,8 @@ def _check_kind(data: bytes, name: str) -> None:
         return
     if data.startswith(PNG_SIGNATURE):
         return
-    other = _OTHER_BRANDS.get(data[8:12]) if data[4:8] == b"ftyp" else None
-    if other is None:
-        try:
-            with Image.open(io.BytesIO(data)) as picture:
-                other = picture.format
-        except Image.DecompressionBombError:
-            raise
-        except Exception:  # noqa: BLE001  Whatever a plugin raises: it is none of the formats that can be named.
-            other = None
-    if other is None:
-        raise unusable("not-a-picture", name, "is not a picture", "replace or remove it")
-    raise unusable("other-format", name, f"is a {other} file by its content", "convert it to jpg, png or webp")
+    other = content_of(data)
+    raise unusable("other-format" if other.is_image else "not-a-picture", name, other.reason, other.remedy)
 
 
 def _check_size(picture: Image.Image, name: str) -> None:

@@ -16,6 +16,8 @@ _JPEG_READ_EVERYWHERE = frozenset({0xC0, 0xC1, 0xC2})
 """Baseline, extended and progressive, all with Huffman codes. Lossless and arithmetic ones are rare."""
 _JPEG_NO_PIXELS = _JPEG_STANDALONE - {0xD8} | {0xE2}
 """What may be missing before the first scan: restarts that restart nothing, and colour profiles."""
+_JPEG_ARITHMETIC = frozenset({0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
+"""With codes of another kind, which Pillow reads, and browsers and many programs do not."""
 _JPEG_PROGRESSIVE = 0xC2
 _JPEG_BITS = 8
 _MOST_SCANS = 100
@@ -31,7 +33,7 @@ class StructureBroken(Exception):
 
 
 class JpegUncommon(Exception):
-    """A whole JPEG of a kind that the usual libraries cannot read; says which."""
+    """A whole JPEG of a kind that many libraries cannot read; says which, with its article."""
 
 
 def is_webp(data: bytes) -> bool:
@@ -75,9 +77,9 @@ def check_jpeg_kind(data: bytes) -> None:
         marker = found[1][0]
         if marker in _JPEG_FRAMES:
             if marker not in _JPEG_READ_EVERYWHERE:
-                raise JpegUncommon("lossless, hierarchical or arithmetic")
+                raise JpegUncommon("an arithmetic" if marker in _JPEG_ARITHMETIC else "a lossless or hierarchical")
             if data[found.end() + 2 : found.end() + 3] != bytes([_JPEG_BITS]):
-                raise JpegUncommon("12-bit")
+                raise JpegUncommon("a 12-bit")
             if marker == _JPEG_PROGRESSIVE:
                 _check_scans(data)
             return
