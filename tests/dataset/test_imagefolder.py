@@ -122,10 +122,6 @@ def test_broken_line_is_named_by_its_number(folder: Path, line: str, said: str) 
             "name,text\n1.png,a cup\n",
             "has no column file_name, so that its lines name no picture (its columns: name, text",
         ),
-        (
-            "file_name;text\n1.png;a cup\n",
-            "has no column file_name, so that its lines name no picture (its columns: file_n",
-        ),
     ],
 )
 def test_broken_csv_is_told(folder: Path, text: str, said: str) -> None:
@@ -205,3 +201,41 @@ def test_any_bytes_are_rows_or_findings(tmp_path_factory: pytest.TempPathFactory
         for row in table.rows:
             row.caption.encode()
             row.picture.encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (
+            "file_name;text\n1.png;a cup\n",
+            "has semicolons between its columns, as spreadsheets",
+        ),
+        ('\ufeff"file_name"\t"text"\r\n1.png\ta cup\r\n', "has tabs between its columns"),
+        ("text;file_name\na, b;1.png\n", "has semicolons between its columns"),
+        (
+            "sep=;\r\nfile_name;text\r\n1.png;a cup\r\n",
+            "starts with a line sep=;, which",
+        ),
+        ("SEP=,\nfile_name,text\n1.png,a cup\n", "starts with a line SEP=,, which"),
+    ],
+)
+def test_csv_of_a_spreadsheet_is_told_as_that(folder: Path, text: str, reason: str) -> None:
+    put_pictures(folder, "1.png")
+    (folder / "metadata.csv").write_bytes(text.encode())
+    (said,) = errors_of(folder)
+    assert said.startswith(f"metadata.csv: {reason}")
+    assert said.endswith("; save it with commas, and column names in the first line")
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_one_json_document_in_place_of_lines_is_one_error(folder: Path, indent: int | None) -> None:
+    put_pictures(folder, "1.png", "2.png")
+    entries = [{"file_name": f"{number}.png", "text": "a cup"} for number in (1, 2)]
+    said = (
+        "metadata.jsonl: is one JSON document, and not an object on each line; "
+        "write each picture's object on a line of its own"
+    )
+    (folder / "metadata.jsonl").write_text(json.dumps(entries, indent=indent))
+    assert errors_of(folder) == [said]
+    (folder / "metadata.jsonl").write_text(json.dumps({"1.png": "a cup", "2.png": "a jug"}, indent=2))
+    assert errors_of(folder) == [said]
