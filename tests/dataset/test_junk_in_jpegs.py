@@ -41,7 +41,7 @@ def before_end(junk: bytes) -> Callable[[bytes], bytes]:
     return lambda data: data[:-2] + junk + data[-2:]
 
 
-HARMLESS = {
+HARMLESS: dict[str, Callable[[bytes], bytes]] = {
     "zeros before a table": before(b"\xff\xdb", b"\0\0"),
     "letters before codes": before(b"\xff\xc4", b"any letters"),
     "a stuffed byte behind the start": lambda data: data[:2] + b"\xff\0" + data[2:],

@@ -75,6 +75,11 @@ def size_findings(zip_bytes: int, profile: DatasetProfile) -> list[Finding]:
     return []
 
 
+def set_findings(taken: list[Taken], profile: DatasetProfile) -> list[Finding]:
+    """Check what images and their folders are among each other."""
+    return format_findings(taken, profile) + mask_findings(taken) + repeat_findings(taken)
+
+
 def format_findings(taken: list[Taken], profile: DatasetProfile) -> list[Finding]:
     """Find formats that a trainer may skip; those that it refuses are told picture by picture."""
     advised = profile.advised_formats

@@ -23,6 +23,7 @@ from tuneloop.dataset.picture_structure import (
     without_junk,
 )
 from tuneloop.dataset.png_structure import PNG_SIGNATURE, walk_png
+from tuneloop.dataset.told_colours import told_profile
 from tuneloop.dataset.unusable import PictureUnusable, unusable
 from tuneloop.turning import orientation_of
 from tuneloop.values.dataset import PictureFormat
@@ -117,7 +118,9 @@ def _check_kind(data: bytes, name: str) -> None:
     if data.startswith(PNG_SIGNATURE):
         return
     other = content_of(data)
-    raise unusable("other-format" if other.is_image else "not-a-picture", name, other.reason, other.remedy)
+    if other.is_image:
+        raise unusable("other-format", name, other.reason, other.remedy)
+    raise unusable("not-a-picture", name, other.reason, other.remedy)
 
 
 def _check_size(picture: Image.Image, name: str) -> None:
@@ -128,7 +131,6 @@ def _check_size(picture: Image.Image, name: str) -> None:
 
 def _decoded(picture: Image.Image, data: bytes) -> Decoded:
     mode = picture.mode
-    profile = picture.info.get("icc_profile")
     if is_jpeg(data):
         picture_format: PictureFormat = "jpeg"
         pixels = _jpeg(picture, data)
@@ -136,6 +138,7 @@ def _decoded(picture: Image.Image, data: bytes) -> Decoded:
         picture_format, pixels = "png", _png(picture, data)
     else:
         picture_format, pixels = "webp", _webp(picture, data)
+    profile = told_profile(picture, data)
     return Decoded(
         width_px=picture.width,
         height_px=picture.height,
