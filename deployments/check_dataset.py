@@ -23,7 +23,7 @@ from rich.text import Text
 
 from deployments.terminal import shown
 from tuneloop.dataset.captions import CaptionRule
-from tuneloop.dataset.dataset_checks import megabytes
+from tuneloop.dataset.dataset_checks import by_folder, megabytes
 from tuneloop.dataset.scan import Preflight, preflight
 from tuneloop.dataset.sending import Sending
 from tuneloop.errors import ConfigurationError
@@ -152,6 +152,7 @@ def check_document(found: Preflight, folder: str, recipe: type[RecipeFields]) ->
         "usable": found.dataset is not None,
         "digest": found.dataset.manifest.digest if found.dataset else None,
         "pictures": found.pictures,
+        "folders": found.folders,
         "captions": found.captions,
         "size_bytes": found.size_bytes,
         "zip_bytes": found.zip_bytes,
@@ -204,10 +205,11 @@ def _summary(found: Preflight, recipe: type[RecipeFields]) -> str:
         )
     else:
         verdict = "Can be used" + (f", with {_number(warnings, 'warning')}" if warnings else ": nothing to mend")
+    sources = f" Pictures come {by_folder(found.folders)}." if set(found.folders) - {""} else ""
     return (
         f"{verdict}. {_number(found.pictures, 'picture')}, {_number(found.captions, 'caption')}, "
         f"{megabytes(found.size_bytes)}; as a zip for {recipe.provider} ({trainer_of(recipe)}) about "
-        f"{megabytes(found.zip_bytes)}."
+        f"{megabytes(found.zip_bytes)}.{sources}"
     )
 
 

@@ -22,9 +22,15 @@ _TO_UPRIGHT = {
 
 
 def orientation_of(picture: Image.Image) -> int:
-    """What EXIF says, 1 to 8; 1 where it says nothing readable: so viewers show it."""
+    """What EXIF says, 1 to 8; 1 where it says nothing readable: so viewers show it.
+
+    Only the EXIF block counts: an APP1 segment, an eXIf chunk, a WebP's EXIF chunk. Where it is silent, Pillow's
+    `getexif` goes by XMP, which no viewer does: programs that turn pixels leave it as it was (lovell/sharp#4585).
+    """
+    exif = Image.Exif()
     try:
-        orientation = picture.getexif().get(_ORIENTATION, 1)
+        exif.load(picture.info.get("exif", b""))
+        orientation = exif.get(_ORIENTATION, 1)
         return int(orientation) if orientation in _TO_UPRIGHT else 1
     except Exception:  # noqa: BLE001  Broken EXIF data make the library raise anything.
         return 1

@@ -9,7 +9,7 @@ import struct
 import zlib
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageDraw
 
 # Bytes as they are, not encoded anew: digests pinned for ever must not hang on an encoder's version.
 JPEG = base64.b64decode(
@@ -57,6 +57,13 @@ def distinct(number: int, width_px: int = 320, height_px: int = 300, picture_for
     """A large enough picture that looks like no other: coarse blocks of random colours."""
     blocks = random.Random(number).randbytes(9 * 8 * 3)  # noqa: S311 - repeatable is the point
     picture = Image.frombytes("RGB", (9, 8), blocks).resize((width_px, height_px), Image.Resampling.NEAREST)
+    return encoded(picture, picture_format)
+
+
+def black_and_white(width_px: int = 320, height_px: int = 300, picture_format: str = "PNG") -> bytes:
+    """A mask as tools write it: one shape, white on black."""
+    picture = Image.new("L", (width_px, height_px))
+    ImageDraw.Draw(picture).ellipse((width_px // 5, height_px // 6, width_px // 2, height_px - 20), fill=255)
     return encoded(picture, picture_format)
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tuneloop.dataset.captions import CaptionRule, read_caption, times_said
+from tuneloop.dataset.captions import CaptionRule, one_line, read_caption, times_said, words_of
 from tuneloop.values.findings import Finding
 
 TEABOT = CaptionRule(trigger_word="TEABOT", instance_prompt="a photo of TEABOT", provider_captions=False)
@@ -63,11 +63,11 @@ def test_rule_is_idempotent_and_keeps_the_text(trigger: str, written: str) -> No
     rule = CaptionRule(trigger_word=trigger, instance_prompt=None, provider_captions=True)
     sent = rule.caption_as_sent(written)
     if sent is None:
-        assert not written.split()
+        assert not words_of(written)
         return
     assert rule.caption_as_sent(sent) == sent
-    assert " ".join(trigger.split()) in sent
-    assert sent.endswith(" ".join(written.split()))
+    assert one_line(trigger) in sent
+    assert sent.endswith(one_line(written))
     assert sent.split() == sent.split(" ")
 
 
@@ -104,3 +104,46 @@ def test_caption_that_cannot_be_read_is_refused_by_name(tmp_path: Path) -> None:
 )
 def test_trigger_words_are_counted_where_they_stand_alone(word: str, times: int) -> None:
     assert times_said(word, "ROBOX and two ROBOXES <tea> ROBOX.") == times
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        ",",
+        ", , ,",
+        "-",
+        "...",
+        "\u200b",
+        "\ufeff\ufeff",
+        "\u00ad",
+        "\u3164",
+        "\u2800",
+        "\u2060 ,\n",
+        "nan",
+        "None",
+        "null",
+    ],
+)
+def test_caption_without_words_is_none(written: str) -> None:
+    rule = CaptionRule(trigger_word="TOK", instance_prompt="a robot", provider_captions=False)
+    assert rule.caption_as_sent(written) == "TOK, a robot"
+    assert rule.model_copy(update={"provider_captions": True}).caption_as_sent(written) is None
+
+
+@pytest.mark.parametrize(
+    ("written", "sent"),
+    [
+        ("\ufeffa cup\u200b", "TOK, a cup"),
+        ("7", "TOK, 7"),
+        ("☃", "TOK, ☃"),
+        ("🏴\U000e0067\U000e0062\U000e007f", "TOK, 🏴\U000e0067\U000e0062\U000e007f"),
+        ("क\u200dष", "TOK, क\u200dष"),
+        ("茶", "TOK, 茶"),
+        ("nan bread", "TOK, nan bread"),
+        ("none", "TOK, none"),
+    ],
+)
+def test_words_of_any_script_are_a_caption(written: str, sent: str) -> None:
+    rule = CaptionRule(trigger_word="TOK", instance_prompt="a robot", provider_captions=False)
+    assert rule.caption_as_sent(written) == sent
+    assert rule.caption_as_sent(sent) == sent

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from tuneloop.dataset import (
+    auxiliary,
     caption_checks,
     caption_sources,
     captions,
@@ -31,11 +32,11 @@ from tuneloop.dataset.sending import PACKED_HERE, Sending
 from tuneloop.values.dataset_profile import DatasetProfile
 from tuneloop.values.findings import Severity
 
-from .pictures import distinct, fill_cleanly, fill_cleanly_with_pairs
+from .pictures import black_and_white, distinct, fill_cleanly, fill_cleanly_with_pairs
 
 MODULES = (
-    caption_checks, caption_sources, captions, dataset_checks, imagefolder, links, listing, looking, pairs, scan,
-    walking,
+    auxiliary, caption_checks, caption_sources, captions, dataset_checks, imagefolder, links, listing, looking,
+    pairs, scan, walking,
 )  # fmt: skip
 RULE = CaptionRule(trigger_word="ROBOX", instance_prompt="a photo of ROBOX", provider_captions=False)
 NOTHING_TO_SAY = RULE.model_copy(update={"instance_prompt": None})
@@ -151,19 +152,38 @@ def nearly_a_pair_again(folder: Path) -> None:
 
 
 FAULTS = [
+    Fault("not-for-training", "warning", "00-masklabel.png", write("00-masklabel.png", distinct(50))),
+    Fault("not-for-training", "error", "masks/other.png", write("masks/other.png", distinct(50))),
+    Fault(
+        "not-for-training",
+        "error",
+        "00_mask.png",
+        write("00_mask.png", distinct(50)),
+        rule=AS_IT_IS,
+        sending=BY_PROVIDER,
+    ),
+    Fault("black-and-white", "warning", "tone.png", add("tone.png", black_and_white(), "ROBOX in ink")),
+    Fault(
+        "folder-repeats",
+        "warning",
+        None,
+        all_of(add("10_near/a.png", distinct(50), "ROBOX near"), add("2_far/a b.png", distinct(51), "ROBOX far")),
+    ),
+    Fault("not-downloaded", "error", ".a.jpg.icloud", write(".a.jpg.icloud", "bplist00")),
+    Fault("not-downloaded", "error", "00.txt.part", write("00.txt.part", "")),
     Fault("left-out", "warning", None, write("._00.png", "")),
     Fault("left-out", "warning", None, all_of(write("__MACOSX/._00.png", ""), write("Thumbs.db", ""))),
     Fault("left-out", "warning", None, all_of(write("@eaDir/00.png", ""), write("desktop.ini", ""))),
     Fault("not-read", "warning", None, write("notes.csv", "a,b")),
     Fault("not-read", "warning", None, write("notes/read me.txt", "no caption: there is no picture here")),
-    Fault("link-outside", "error", "far.png", link("far.png", "/etc/hostname")),
+    Fault("link-to-folder", "error", "far", link("far", "/etc")),
     Fault("link-to-folder", "error", "round", link("round", ".")),
     Fault("broken-link", "error", "gone.png", link("gone.png", "nowhere.png")),
     Fault("broken-link", "error", "self.png", link("self.png", "self.png")),
     Fault("special-file", "error", "pipe", lambda folder: os.mkfifo(folder / "pipe")),
     Fault("name", "error", "\\udcff.png", lambda folder: (folder / "\udcff.png").write_bytes(b"")),
     Fault("unsupported-picture", "error", "a.HEIC", write("a.HEIC", "")),
-    Fault("unsupported-picture", "error", "a.jpe", write("a.jpe", "")),
+    Fault("unsupported-picture", "error", "a.jp2", write("a.jp2", "")),
     Fault("shared-name", "error", "00.jpg", write("00.jpg", distinct(50, picture_format="JPEG"))),
     Fault("same-file-name", "warning", None, add("b/00.png", distinct(50), "ROBOX b")),
     Fault("no-pictures", "error", None, remove("*")),
@@ -178,6 +198,8 @@ FAULTS = [
     Fault("caption-huge", "error", "01.txt", write("01.txt", b"a" * (LARGEST_CAPTION_BYTES + 1))),
     Fault("captions-disagree", "error", "01.txt", write("01.caption", "ROBOX otherwise")),
     Fault("captions-disagree", "error", "metadata.jsonl", table({"file_name": "00.png", "text": "ROBOX twice"})),
+    Fault("empty-caption", "warning", "03.txt", write("03.txt", ", ,")),
+    Fault("caption-lines", "warning", "03.txt", write("03.txt", "ROBOX, red\nfrom afar\n")),
     Fault("empty-caption", "warning", "01.txt", write("01.txt", " \n")),
     Fault("missing-caption", "warning", "01.png", remove("01.txt")),
     Fault("missing-caption", "warning", None, remove("01.txt", "02.txt")),

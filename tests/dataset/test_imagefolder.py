@@ -125,13 +125,6 @@ def test_broken_line_is_named_by_its_number(folder: Path, line: str, said: str) 
             "name,text\n1.png,a cup\n",
             "has no column file_name, so that its lines name no picture (its columns: name, text",
         ),
-        (
-            "file_name;text\n1.png;a cup, red\n",
-            "is separated by semicolons and not by commas; save it with commas",
-        ),
-        ('"file_name";"text"\r\n"1.png";"a cup"\r\n', "is separated by semicolons and not by commas"),
-        ("file_name\ttext\n1.png\ta cup\n", "is separated by tabs and not by commas"),
-        ("sep=;\nfile_name;text\n1.png;a cup\n", "starts with a line for Excel alone (sep=); take the line out"),
     ],
 )
 def test_broken_csv_is_told(folder: Path, text: str, said: str) -> None:
@@ -213,15 +206,6 @@ def test_any_bytes_are_rows_or_findings(tmp_path_factory: pytest.TempPathFactory
             row.picture.encode()
 
 
-def test_json_array_in_place_of_lines_is_one_error(folder: Path) -> None:
-    put_pictures(folder, *[f"{number}.png" for number in range(5)])
-    values = [{"file_name": f"{number}.png", "text": "a cup"} for number in range(5)]
-    (folder / "metadata.jsonl").write_text(json.dumps(values, indent=1))
-    assert errors_of(folder) == [
-        "metadata.jsonl: is one JSON array and no JSON Lines; write each picture's object on a line of its own"
-    ]
-
-
 def test_parquet_table_says_what_the_same_lines_say(folder: Path) -> None:
     put_pictures(folder, "1.png", "2.png")
     columns = {"file_name": ["1.png", "2.png"], "text": ["a cup", None], "width": [1, 2]}
@@ -238,3 +222,41 @@ def test_parquet_table_is_named_where_pyarrow_is_missing(folder: Path, monkeypat
         "metadata.parquet: is read with pyarrow, which is not installed; install it with "
         "`.venv/bin/python -m pip install -e '.[hub]'`"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (
+            "file_name;text\n1.png;a cup\n",
+            "has semicolons between its columns, as spreadsheets",
+        ),
+        ('\ufeff"file_name"\t"text"\r\n1.png\ta cup\r\n', "has tabs between its columns"),
+        ("text;file_name\na, b;1.png\n", "has semicolons between its columns"),
+        (
+            "sep=;\r\nfile_name;text\r\n1.png;a cup\r\n",
+            "starts with a line sep=;, which",
+        ),
+        ("SEP=,\nfile_name,text\n1.png,a cup\n", "starts with a line SEP=,, which"),
+    ],
+)
+def test_csv_of_a_spreadsheet_is_told_as_that(folder: Path, text: str, reason: str) -> None:
+    put_pictures(folder, "1.png")
+    (folder / "metadata.csv").write_bytes(text.encode())
+    (said,) = errors_of(folder)
+    assert said.startswith(f"metadata.csv: {reason}")
+    assert said.endswith("; save it with commas, and column names in the first line")
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_one_json_document_in_place_of_lines_is_one_error(folder: Path, indent: int | None) -> None:
+    put_pictures(folder, "1.png", "2.png")
+    entries = [{"file_name": f"{number}.png", "text": "a cup"} for number in (1, 2)]
+    said = (
+        "metadata.jsonl: is one JSON document, and not an object on each line; "
+        "write each picture's object on a line of its own"
+    )
+    (folder / "metadata.jsonl").write_text(json.dumps(entries, indent=indent))
+    assert errors_of(folder) == [said]
+    (folder / "metadata.jsonl").write_text(json.dumps({"1.png": "a cup", "2.png": "a jug"}, indent=2))
+    assert errors_of(folder) == [said]

@@ -50,10 +50,9 @@ def test_empty_folder(folder: Path, rule: CaptionRule) -> None:
     assert only_problem_of(folder, rule) == "the folder holds no pictures; put jpg, png or webp files into it"
 
 
-@pytest.mark.parametrize("content", [b"", b"This is no picture.\n"])
-def test_text_named_as_picture(folder: Path, rule: CaptionRule, content: bytes) -> None:
-    (folder / "a.jpg").write_bytes(content)
-    assert only_problem_of(folder, rule) == "a.jpg: is not a picture; replace or remove it"
+def test_text_named_as_picture(folder: Path, rule: CaptionRule) -> None:
+    (folder / "a.jpg").write_bytes(b"This is no picture.\n")
+    assert only_problem_of(folder, rule) == "a.jpg: is a text; replace or remove it"
 
 
 @pytest.mark.parametrize("picture_format", ["JPEG", "PNG", "WEBP"])

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from tuneloop.dataset.inspection import inspect_picture, strict_decoding
 from tuneloop.dataset.normalise import normalised
@@ -50,6 +51,61 @@ def test_picture_with_an_odd_exif_field_is_turned_like_any_other(
     assert address is not None
     assert Image.open(io.BytesIO(base64.b64decode(address.split(",")[1]))).size == (60, 80)
     assert Look.at(data).pixels.shape == (256, 192, 3)
+
+
+LYING_BY_XMP = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    b'<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/></rdf:RDF></x:xmpmeta>'
+)
+
+
+def with_xmp(picture_format: str, **settings: object) -> bytes:
+    if picture_format == "PNG":
+        text = PngInfo()
+        text.add_itxt("XML:com.adobe.xmp", LYING_BY_XMP.decode())
+        return encoded(scene(1, 400, 300), "PNG", pnginfo=text, **settings)
+    return encoded(scene(1, 400, 300), picture_format, xmp=LYING_BY_XMP, **settings)
+
+
+@pytest.mark.parametrize("picture_format", ["JPEG", "PNG", "WEBP"])
+def test_xmp_turns_nothing(folder: Path, picture_format: str) -> None:
+    data = with_xmp(picture_format)
+    assert b'tiff:Orientation="6"' in data
+    (folder / "a").write_bytes(data)
+    with strict_decoding():
+        facts = inspect_picture(folder / "a", "a")
+        assert (facts.orientation, normalised(data, facts, None)) == (1, None)
+    address = thumbnail_address(data, 80)
+    assert address is not None
+    assert Image.open(io.BytesIO(base64.b64decode(address.split(",")[1]))).size == (80, 60)
+    assert Look.at(data).pixels.shape == (192, 256, 3)
+
+
+@pytest.mark.parametrize("picture_format", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("turn", [1, 8])
+def test_exif_data_count_beside_xmp(folder: Path, picture_format: str, turn: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    data = with_xmp(picture_format, exif=exif.tobytes())
+    (folder / "a").write_bytes(data)
+    with strict_decoding():
+        facts = inspect_picture(folder / "a", "a")
+        copy = normalised(data, facts, None)
+    assert facts.orientation == turn
+    assert (copy is None) == (turn == 1)
+    assert copy is None or b"tiff:Orientation" not in copy
+
+
+def test_exif_data_in_a_text_of_a_png_turn_nothing(folder: Path) -> None:
+    """ImageMagick writes them as letters and digits, which no viewer takes for a rotation."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    raw = exif.tobytes()
+    text = PngInfo()
+    text.add_text("Raw profile type exif", f"\nexif\n{len(raw):8}\n{raw.hex()}\n", zip=True)
+    (folder / "a").write_bytes(encoded(scene(1, 400, 300), "PNG", pnginfo=text))
+    with strict_decoding():
+        assert inspect_picture(folder / "a", "a").orientation == 1
 
 
 def test_exif_data_that_cannot_be_read_turn_nothing() -> None:

@@ -55,6 +55,14 @@ def test_every_picture_is_shown_above_its_caption(folder: Path, artifacts: Local
         assert f"{number}.png: scene {number}" in rows[above + 1]
 
 
+def test_subfolders_are_named_with_their_numbers(folder: Path, artifacts: LocalDirectory) -> None:
+    for number, name in enumerate(["a.png", "near/b.png", "near/c.png"]):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(distinct(number))
+    page = page_of(stored(folder, artifacts), artifacts)
+    assert r"| from folders | from near \(2\), from the folder itself \(1\) |" in page
+
+
 def test_picture_turned_by_exif_is_shown_upright(folder: Path, artifacts: LocalDirectory) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tuneloop.dataset.captions import CaptionRule, one_line, times_said
+from tuneloop.dataset.captions import CaptionRule, one_line, times_said, words_of
 from tuneloop.dataset.sending import PACKED_HERE, Sending
 from tuneloop.values.findings import Finding, error, some_names, warning
 
@@ -39,8 +39,8 @@ def caption_findings(
     for picture in pictures:
         owners.setdefault(picture.owner, picture.name)
     written = {owner: captions.by_owner[owner] for owner in owners if owner in captions.by_owner}
-    said = [caption for caption in written.values() if one_line(caption.text)]
-    empty = {owner: caption for owner, caption in written.items() if not one_line(caption.text)}
+    said = [caption for caption in written.values() if words_of(caption.text)]
+    empty = {owner: caption for owner, caption in written.items() if not words_of(caption.text)}
     missing = {owner: name for owner, name in owners.items() if owner not in written}
     findings = _refusals(
         {**missing, **{owner: owners[owner] for owner in empty}}, captions, rule, profile, len(owners)
@@ -52,7 +52,7 @@ def caption_findings(
         findings += _missing(untold, said, instead)
     if sending.by_provider:
         findings += _unread(said)
-    return findings + _same(said) + _trigger(said, rule, sending) + _long(said, rule, profile)
+    return findings + _lines(said) + _same(said) + _trigger(said, rule, sending) + _long(said, rule, profile)
 
 
 def _refusals(
@@ -103,8 +103,16 @@ def _unread(said: list[Written]) -> list[Finding]:
     return _told("caption-unread", unread, fault, "write it into a .txt of the picture's name, and zip anew")
 
 
+def _lines(said: list[Written]) -> list[Finding]:
+    """Find captions of several lines: kohya's scripts take each for a caption of its own, or the first alone."""
+    several = [one for one in said if sum(bool(words_of(line)) for line in one.text.splitlines()) > 1]
+    return _told(
+        "caption-lines", several, "of several lines, sent as one", "nothing, or keep the line that is meant"
+    )
+
+
 def _same(said: list[Written]) -> list[Finding]:
-    if len(said) <= _FEW_CAPTIONS or len({one_line(caption.text) for caption in said}) > 1:
+    if len(said) <= _FEW_CAPTIONS or len({words_of(caption.text) for caption in said}) > 1:
         return []
     reason = f"all {len(said)} captions say the same"
     return [warning("same-captions", None, reason, "tell what differs between the pictures")]
@@ -114,8 +122,8 @@ def _trigger(said: list[Written], rule: CaptionRule, sending: Sending) -> list[F
     word = one_line(rule.trigger_word or sending.trigger_word or "")
     if not word:
         return []
-    lacking = [caption for caption in said if times_said(word, one_line(caption.text)) == 0]
-    twice = [caption for caption in said if times_said(word, one_line(caption.text)) > 1]
+    lacking = [caption for caption in said if times_said(word, words_of(caption.text)) == 0]
+    twice = [caption for caption in said if times_said(word, words_of(caption.text)) > 1]
     shown = some_names([word])
     absent = f"without the trigger word {shown}{'' if sending.by_provider else ', which is put in front'}"
     return [

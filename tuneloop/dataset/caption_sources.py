@@ -6,7 +6,7 @@ import os
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from tuneloop.dataset.captions import one_line, read_caption
+from tuneloop.dataset.captions import read_caption, words_of
 from tuneloop.dataset.imagefolder import Row, read_table
 from tuneloop.dataset.listing import PICTURE_SUFFIXES
 from tuneloop.dataset.walking import composed
@@ -67,7 +67,7 @@ def gather_captions(listing: Listing) -> Captions:
     by_owner = {}
     for owner, written in sources.items():
         findings += _disagreements(owner, written)
-        by_owner[owner] = next((one for one in written if one_line(one.text)), written[0])
+        by_owner[owner] = next((one for one in written if words_of(one.text)), written[0])
     return Captions(by_owner, told, findings)
 
 
@@ -129,10 +129,10 @@ def _without_a_row(
 
 def _disagreements(owner: str, written: list[Written]) -> list[Finding]:
     """Find captions of one picture that differ."""
-    told = [one for one in written if one_line(one.text)]
+    told = [one for one in written if words_of(one.text)]
     findings = []
     for other in told[1:]:
-        if one_line(other.text) != one_line(told[0].text):
+        if words_of(other.text) != words_of(told[0].text):
             where = "" if other.line is None else f"line {other.line} "
             reason = f"{where}has another caption for {some_names([owner])} than {told[0].place}"
             findings.append(error("captions-disagree", other.file, reason, "keep one of them"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import unicodedata
 from typing import TYPE_CHECKING
 
 from tuneloop.values.findings import Finding, error
@@ -14,6 +15,14 @@ if TYPE_CHECKING:
 
 LARGEST_CAPTION_BYTES = 1 << 20
 """Of one file. What is larger is no caption, and is not read."""
+
+_UNSEEN = " \t\u00ad\u034f\u061c\u115f\u1160\u180e\u2800\u3164\ufeff\uffa0" + "".join(
+    map(chr, (*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070)))
+)
+"""Signs without a shape: soft hyphens, byte order marks, marks of direction, blanks that pass as letters."""
+_IN_WORDS = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Nd", "Nl", "No", "So"})
+_NOTHING = frozenset({"nan", "NaN", "None", "null", "undefined", "<NA>"})
+"""What Python, pandas and JavaScript write where a caption is missing."""
 
 
 class CaptionRule(Frozen):
@@ -34,7 +43,7 @@ class CaptionRule(Frozen):
         Returns:
             One line holding the trigger word, or None where the provider is to find a caption.
         """
-        caption = one_line(written)
+        caption = words_of(written)
         if not caption and not self.provider_captions:
             caption = one_line(self.instance_prompt or "")
         if not caption:
@@ -81,8 +90,15 @@ def text_of(data: bytes, name: str) -> str | Finding:
 
 
 def one_line(text: str) -> str:
-    """A caption without line ends and double spaces."""
-    return " ".join(text.split())
+    """A caption without line ends and double spaces, and without what nobody sees at its ends."""
+    return " ".join(text.split()).strip(_UNSEEN)
+
+
+def words_of(text: str) -> str:
+    """A caption on one line, empty where it has no words: no letter, digit or emoji, or a program's nothing."""
+    line = one_line(text)
+    has_words = any(unicodedata.category(sign) in _IN_WORDS and sign not in _UNSEEN for sign in line)
+    return line if has_words and line not in _NOTHING else ""
 
 
 def times_said(word: str, text: str) -> int:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from tuneloop.dataset.near_duplicates import near_duplicates
 from tuneloop.dataset.pairs import half_of
 from tuneloop.values.findings import Finding, error, some_names, warning
+from tuneloop.values.shown_text import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tuneloop.dataset.listing import PictureFile
     from tuneloop.values.dataset import Sha256
     from tuneloop.values.dataset_profile import DatasetProfile
@@ -17,6 +21,14 @@ if TYPE_CHECKING:
 
 _TURNED = 5
 """From this EXIF orientation on, width and height change places."""
+
+_BLACK_AND_WHITE = 0.94
+"""Share of the widest possible spread. Photographs have up to 0.5, pages of text 0.7, masks with noise 0.97."""
+_NEARLY_ONE_TONE = 1000
+"""Below it an image is nearly black or white all over, which is told as that."""
+_REPEATS = re.compile(r"(?:.*/)?([1-9]\d{0,2})_[^/]+", re.DOTALL)
+_FEWEST_REPEATS = 2
+_FOLDERS_NAMED = 10
 
 
 class Taken(NamedTuple):
@@ -64,6 +76,11 @@ def size_findings(zip_bytes: int, profile: DatasetProfile) -> list[Finding]:
     return []
 
 
+def set_findings(taken: list[Taken], profile: DatasetProfile) -> list[Finding]:
+    """Check what images and their folders are among each other."""
+    return format_findings(taken, profile) + mask_findings(taken) + repeat_findings(taken)
+
+
 def format_findings(taken: list[Taken], profile: DatasetProfile) -> list[Finding]:
     """Find formats that a trainer may skip; those that it refuses are told picture by picture."""
     advised = profile.advised_formats
@@ -74,6 +91,36 @@ def format_findings(taken: list[Taken], profile: DatasetProfile) -> list[Finding
     are = "is of a format" if len(odd) == 1 else "are of formats"
     reason = f"{names} {are} that no page of the provider names, and that its trainer may skip"
     return [warning("unusual-format", None, reason, f"convert to {' or '.join(sorted(advised or ()))}")]
+
+
+def mask_findings(taken: list[Taken]) -> list[Finding]:
+    """Find images of pure black and white among others: masks, most likely, whatever they are called.
+
+    Where most are like that, it is how the subject looks.
+    """
+    found = [one for one in taken if _is_black_and_white(one.facts)]
+    if not found or 2 * len(found) > len(taken):
+        return []
+    remedy = "take them out if they are masks"
+    one = found[0].picture.name if len(found) == 1 else None
+    holds = "holds" if one else f"{len(found)} images ({some_names([one.picture.name for one in found])}) hold"
+    return [warning("black-and-white", one, f"{holds} next to nothing but black and white, as masks do", remedy)]
+
+
+def _is_black_and_white(facts: PictureFacts) -> bool:
+    """No brightness of this mean spreads wider than one of black and white alone does."""
+    widest = facts.mean * (255 - facts.mean)
+    return widest > _NEARLY_ONE_TONE and facts.spread**2 > _BLACK_AND_WHITE * widest
+
+
+def repeat_findings(taken: list[Taken]) -> list[Finding]:
+    """Find folders that tell another trainer (kohya's) how often an image counts, such as `10_robot`."""
+    repeats = {folder: found[1] for one in taken if (found := _REPEATS.fullmatch(folder := one.picture.folder))}
+    if len(set(repeats.values())) < _FEWEST_REPEATS:
+        return []
+    reason = f"the folders {some_names(sorted(repeats))} tell other trainers how often an image counts"
+    remedy = "nothing, if every image may count once"
+    return [warning("folder-repeats", None, f"{reason}; here each one counts once", remedy)]
 
 
 def likeness_findings(taken: list[Taken]) -> list[Finding]:
@@ -128,6 +175,18 @@ def pair_likeness_findings(taken: list[Taken]) -> list[Finding]:
 def megabytes(size_bytes: int) -> str:
     """Spell a size for people."""
     return f"{size_bytes / 1_000_000:,.1f} MB"
+
+
+def by_folder(folders: Mapping[str, int]) -> str:
+    """Spell how many images come from which subfolder, so that one too many is seen.
+
+    Args:
+        folders: Numbers of images; those of the folder itself under an empty name.
+    """
+    most = sorted(folders.items(), key=lambda one: (-one[1], one[0]))
+    told = [f"from {printable(name) or 'the folder itself'} ({count:,})" for name, count in most[:_FOLDERS_NAMED]]
+    rest = len(most) - _FOLDERS_NAMED
+    return ", ".join(told) + (f" and from {rest:,} more folders" if rest > 0 else "")
 
 
 def _halves(start: Taken, end: Taken) -> list[Finding]:

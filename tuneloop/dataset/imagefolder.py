@@ -28,6 +28,8 @@ _LARGEST_TABLE_BYTES = 64 << 20
 _MOST_LINES = 100_000
 """More than a source may hold files."""
 _BROKEN_LINES_TOLD = 20
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+_LONGEST_SEP = 8
 _MEND = "mend the line, or remove it"
 
 
@@ -98,25 +100,10 @@ def _lines_of(table: Found) -> Iterator[tuple[int, dict[str, Any] | str]] | Find
     text = _text_of(table)
     if isinstance(text, Finding):
         return text
-    other = _other_form(text, table.suffix)
+    other = _other_form(table, text)
     if other is not None:
-        return error("table-format", table.name, *other)
+        return other
     return _csv_lines(text) if table.suffix == ".csv" else _json_lines(text)
-
-
-def _other_form(text: str, suffix: str) -> tuple[str, str] | None:
-    """Reason and remedy where a whole table is written in a form that only looks like its own."""
-    if suffix != ".csv":
-        if text.lstrip().startswith("["):
-            return "is one JSON array and no JSON Lines", "write each picture's object on a line of its own"
-        return None
-    first = text.lstrip().partition("\n")[0].strip()
-    if first.lower().startswith("sep="):
-        return "starts with a line for Excel alone (sep=)", "take the line out, and separate by commas"
-    for sign, name in ((";", "semicolons"), ("\t", "tabs")):
-        if "," not in first and sign in first and _FILE_COLUMN in first.replace('"', "").split(sign):
-            return f"is separated by {name} and not by commas", "save it with commas, or as metadata.jsonl"
-    return None
 
 
 def _text_of(table: Found) -> str | Finding:
@@ -129,6 +116,40 @@ def _text_of(table: Found) -> str | Finding:
     if len(data) > _LARGEST_TABLE_BYTES:
         return error("caption-huge", table.name, "is larger than 64 MiB", "make it smaller, or remove it")
     return text_of(data, table.name)
+
+
+def _other_form(table: Found, text: str) -> Finding | None:
+    """Tell a table of a form that is common and not the one that is read: one error instead of one a line."""
+    if table.suffix != ".csv":
+        if not text.lstrip().startswith("[") and not _is_one_object(text):
+            return None
+        reason = "is one JSON document, and not an object on each line"
+        return error("table-format", table.name, reason, "write each picture's object on a line of its own")
+    first = text.lstrip().partition("\n")[0].strip()
+    separators = (name for sign, name in _SEPARATORS.items() if _FILE_COLUMN in _fields(first, sign))
+    if first.lower().startswith("sep="):
+        reason = f"starts with a line {printable(first)[:_LONGEST_SEP]}, which spreadsheets alone understand"
+    elif (by := next(separators, None)) is not None:
+        reason = f"has {by} between its columns, as spreadsheets write them in some countries"
+    else:
+        return None
+    return error("table-format", table.name, reason, "save it with commas, and column names in the first line")
+
+
+def _is_one_object(text: str) -> bool:
+    """Tell a single object that is spread over several lines."""
+    if "\n" not in text.strip() or not text.lstrip().startswith("{"):
+        return False
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _fields(line: str, separator: str) -> list[str]:
+    """Names in a first line; one alone is no line of columns."""
+    return [field.strip(' "') for field in line.split(separator)] if separator in line else []
 
 
 def _json_lines(text: str) -> Iterator[tuple[int, dict[str, Any] | str]]:

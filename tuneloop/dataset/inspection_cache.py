@@ -29,7 +29,7 @@ _NUMBER = re.compile(r"(\d{4,})\.json")
 class InspectionsKept(Frozen):
     """What one scan saw."""
 
-    checks: Literal[1]
+    checks: Literal[2]
     """Raise it when a fact gets another meaning, or a check sees more: then every picture is looked at again."""
     pictures: tuple[PictureFacts, ...]
     """Every picture of the scan, by sha256."""
@@ -59,7 +59,7 @@ def keep(store: Store, source: str, facts: Iterable[PictureFacts]) -> None:
     known = _read(store, source, number) if number else {}
     if seen.items() <= known.items():
         return
-    kept = InspectionsKept(checks=1, pictures=tuple(seen[sha256] for sha256 in sorted(seen)))
+    kept = InspectionsKept(checks=2, pictures=tuple(seen[sha256] for sha256 in sorted(seen)))
     store.create(_name(source, number + 1), canonical_json(kept.model_dump(mode="json")))
 
 

@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
+from tuneloop.dataset.auxiliary import sort_out
 from tuneloop.dataset.pairs import half_of, pair_findings
 from tuneloop.dataset.walking import Found, Walk, composed, walk
+from tuneloop.system_files import awaited_file
 from tuneloop.values.findings import Finding, error, some_names, warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".jfi", ".jif", ".png", ".webp"})
 CAPTION_SUFFIXES = frozenset({".txt", ".caption"})
 TABLE_NAMES = frozenset({"metadata.jsonl", "metadata.csv", "metadata.parquet"})
 """Caption tables of a Hugging Face imagefolder."""
 OTHER_PICTURE_SUFFIXES = frozenset({
-    ".apng", ".avif", ".bmp", ".dng", ".gif", ".heic", ".heif", ".jfi", ".jfif", ".jif", ".jp2", ".jpe", ".jxl",
-    ".tif", ".tiff",
+    ".apng", ".avif", ".bmp", ".dng", ".gif", ".heic", ".heif", ".jp2", ".jxl", ".tif", ".tiff",
 })  # fmt: skip
 """Pictures that no trainer takes: they are named, and stop the run."""
 
@@ -33,6 +34,11 @@ class PictureFile(NamedTuple):
     """Its path within the folder."""
     owner: str
     """Whose caption it takes: its name without the suffix; of both halves of a pair, the pair's name."""
+
+    @property
+    def folder(self) -> str:
+        """The subfolder that it is in; empty for the folder itself."""
+        return self.name.rpartition("/")[0]
 
 
 class CaptionFile(NamedTuple):
@@ -76,18 +82,23 @@ def list_folder(folder: Path, *, pairs: bool = False) -> Listing:
     """
     found = walk(folder)
     findings = list(found.findings)
-    pictures = [file for file in found.files if file.suffix in PICTURE_SUFFIXES]
+    pictures, aside, asides = sort_out(
+        [file for file in found.files if file.suffix in PICTURE_SUFFIXES], pairs=pairs
+    )
+    findings += asides
     unsupported = [file for file in found.files if file.suffix in OTHER_PICTURE_SUFFIXES]
     findings += [_unsupported(file) for file in unsupported]
-    # What is refused has a caption all the same, so that it is not called an orphan.
     refused = [file for file in found.refused if file.suffix in PICTURE_SUFFIXES | OTHER_PICTURE_SUFFIXES]
-    named = [*pictures, *unsupported, *refused]
-    captions = _captions_among(found.files, {file.folder for file in named})
-    findings += _name_findings(named, captions, pairs=pairs)
+    awaited = {file: placeholder for placeholder in found.files if (file := _awaited(placeholder)) is not None}
+    findings += [_not_downloaded(file, placeholder) for file, placeholder in awaited.items()]
+    # What is refused or left out has a caption all the same, so that it is not called an orphan.
+    others = [*unsupported, *(file for file in awaited if file.suffix not in CAPTION_SUFFIXES)]
+    captions = _captions_among(found.files, {file.folder for file in (*pictures, *refused, *others, *aside)})
+    findings += _name_findings([*pictures, *refused], others, aside, captions, pairs=pairs)
     tables = [file for file in found.files if file.path.name in TABLE_NAMES]
-    findings += _what_is_not_read(found, {*pictures, *unsupported, *captions, *tables})
+    findings += _what_is_not_read(found, {*pictures, *aside, *unsupported, *awaited.values(), *captions, *tables})
     findings += _same_names(pictures)
-    if not named and not any(finding.severity == "error" for finding in findings):
+    if not pictures and not any(finding.severity == "error" for finding in findings):
         findings.append(
             error("no-pictures", None, "the folder holds no pictures", "put jpg, png or webp files into it")
         )
@@ -115,6 +126,19 @@ def _unsupported(file: Found) -> Finding:
     )
 
 
+def _awaited(placeholder: Found) -> Found | None:
+    """The image or caption that a file stands for while its bytes are elsewhere."""
+    name = awaited_file(placeholder.path.name)
+    file = Found(placeholder.path, _within(placeholder.folder, name)) if name else None
+    known = PICTURE_SUFFIXES | OTHER_PICTURE_SUFFIXES | CAPTION_SUFFIXES
+    return file if file is not None and file.suffix in known else None
+
+
+def _not_downloaded(file: Found, placeholder: Found) -> Finding:
+    reason = f"says that {some_names([file.name])} is not here: it is still in the cloud, or being downloaded"
+    return error("not-downloaded", placeholder.name, reason, "download it, or remove this file")
+
+
 def _bare(file: Found) -> str:
     """A file's path within the folder, without its suffix."""
     return _within(file.folder, file.stem)
@@ -129,8 +153,18 @@ def _owner(picture: Found, *, pairs: bool) -> str:
     return _bare(picture) if half is None else _within(picture.folder, half.pair)
 
 
-def _name_findings(pictures: list[Found], captions: list[Found], *, pairs: bool) -> list[Finding]:
-    """Find captions without a picture, pictures without their pair, and names that two pictures share."""
+def _name_findings(
+    pictures: list[Found], others: list[Found], aside: list[Found], captions: list[Found], *, pairs: bool
+) -> list[Finding]:
+    """Find captions without a picture, pictures without their pair, and names that two pictures share.
+
+    Args:
+        pictures: What is trained on, or could be if it were readable.
+        others: What has an error of its own already.
+        aside: What is no part of the dataset.
+        captions: Caption files.
+        pairs: The pictures are edit pairs.
+    """
     by_name: dict[str, list[Found]] = defaultdict(list)
     for picture in pictures:
         by_name[_bare(picture)].append(picture)
@@ -145,9 +179,9 @@ def _name_findings(pictures: list[Found], captions: list[Found], *, pairs: bool)
         for group in by_name.values()
         if len(group) > 1
     ]
-    owners = {_owner(picture, pairs=pairs) for picture in pictures}
+    owners = {_owner(picture, pairs=pairs) for picture in (*pictures, *others, *aside)}
     if pairs:
-        findings += pair_findings(pictures)
+        findings += pair_findings([*pictures, *others])
     whom = "its pair, such as 01.txt," if pairs else "its picture"
     findings += [
         error(

@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image, ImageCms
 
+from tuneloop.dataset.told_colours import told_profile
 from tuneloop.turning import turned
 from tuneloop.values.copies import Normalise
 from tuneloop.values.dataset import PictureFormat
@@ -71,7 +72,8 @@ def normalised(data: bytes, facts: PictureFacts, way: Normalise | None) -> bytes
     # Not in a `with`: what is kept are the pixels, and the file is gone once they are loaded.
     picture: Image.Image = Image.open(io.BytesIO(data))
     picture.load()
-    profile = picture.info.get("icc_profile")
+    # What is told elsewhere is gone from a copy, so that it is embedded where it can be seen.
+    profile = picture.info.get("icc_profile") if facts.profile is None else told_profile(picture, data)
     picture = turned(picture, facts.orientation)
     smaller = way.longest_side_px is not None and max(picture.size) > way.longest_side_px
     # A palette cannot be scaled, and JPEG has no place for transparency.

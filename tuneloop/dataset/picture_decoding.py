@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
-from typing import NamedTuple
+import re
+from typing import Any, NamedTuple
 
 import simplejpeg  # type: ignore[import-untyped]
 from PIL import Image, UnidentifiedImageError
 
 from tuneloop.dataset.colour_profile import other_profile
+from tuneloop.dataset.other_content import content_of
 from tuneloop.dataset.picture_brightness import Brightness, brightness_of
 from tuneloop.dataset.picture_measures import LONGEST_SIDE_PX
 from tuneloop.dataset.picture_structure import (
@@ -18,8 +20,10 @@ from tuneloop.dataset.picture_structure import (
     is_webp,
     jpeg_end,
     walk_webp,
+    without_junk,
 )
 from tuneloop.dataset.png_structure import PNG_SIGNATURE, walk_png
+from tuneloop.dataset.told_colours import told_profile
 from tuneloop.dataset.unusable import PictureUnusable, unusable
 from tuneloop.turning import orientation_of
 from tuneloop.values.dataset import PictureFormat
@@ -36,10 +40,10 @@ _HARMLESS = (
     "Unsupported color conversion",
 )
 """What simplejpeg says of files that viewers show whole, and some phones write. Pillow has to judge them."""
+_LEFT_OVER = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker 0x([0-9a-f]{2})")
+"""What it says of bytes that it has skipped, the first of them where there are more such places."""
 _LONG_TEXT = ("Decompressed data too large", "Too much memory used in text chunks")
 """What Pillow says of a PNG whose texts are longer than it unpacks. Copying it would not help."""
-_OTHER_BRANDS = {b"heic": "HEIC", b"heix": "HEIC", b"hevc": "HEIC", b"mif1": "HEIF", b"msf1": "HEIF"}
-"""Formats that Pillow does not know, by what stands at byte 8."""
 
 
 class Decoded(NamedTuple):
@@ -86,7 +90,7 @@ def decode(data: bytes, name: str) -> Decoded:
     except PictureUnusable:
         raise
     except JpegUncommon as error:
-        reason = f"is a {error} JPEG, which the trainers' libraries cannot read"
+        reason = f"is {error} JPEG, which not all trainers' libraries read"
         raise unusable("other-format", name, reason, "save it as a plain 8-bit JPEG") from error
     except Image.DecompressionBombError as error:
         raise _too_many_pixels(name) from error
@@ -96,6 +100,10 @@ def decode(data: bytes, name: str) -> Decoded:
         if str(error).startswith(_LONG_TEXT):
             reason = "holds a text, such as a workflow, that is longer than the trainers' libraries read"
             raise unusable("long-text", name, reason, "save it again without comments") from error
+        if told := _LEFT_OVER.match(str(error)):
+            reason = f"may be damaged: {told[1]} bytes before its marker 0x{told[2]} belong to no pixel"
+            remedy = "look at it; save it again if it is whole, or replace it"
+            raise unusable("broken", name, reason, remedy) from error
         raise _broken(name, str(error)) from error
 
 
@@ -109,18 +117,10 @@ def _check_kind(data: bytes, name: str) -> None:
         return
     if data.startswith(PNG_SIGNATURE):
         return
-    other = _OTHER_BRANDS.get(data[8:12]) if data[4:8] == b"ftyp" else None
-    if other is None:
-        try:
-            with Image.open(io.BytesIO(data)) as picture:
-                other = picture.format
-        except Image.DecompressionBombError:
-            raise
-        except Exception:  # noqa: BLE001  Whatever a plugin raises: it is none of the formats that can be named.
-            other = None
-    if other is None:
-        raise unusable("not-a-picture", name, "is not a picture", "replace or remove it")
-    raise unusable("other-format", name, f"is a {other} file by its content", "convert it to jpg, png or webp")
+    other = content_of(data)
+    if other.is_image:
+        raise unusable("other-format", name, other.reason, other.remedy)
+    raise unusable("not-a-picture", name, other.reason, other.remedy)
 
 
 def _check_size(picture: Image.Image, name: str) -> None:
@@ -131,7 +131,6 @@ def _check_size(picture: Image.Image, name: str) -> None:
 
 def _decoded(picture: Image.Image, data: bytes) -> Decoded:
     mode = picture.mode
-    profile = picture.info.get("icc_profile")
     if is_jpeg(data):
         picture_format: PictureFormat = "jpeg"
         pixels = _jpeg(picture, data)
@@ -139,6 +138,7 @@ def _decoded(picture: Image.Image, data: bytes) -> Decoded:
         picture_format, pixels = "png", _png(picture, data)
     else:
         picture_format, pixels = "webp", _webp(picture, data)
+    profile = told_profile(picture, data)
     return Decoded(
         width_px=picture.width,
         height_px=picture.height,
@@ -159,7 +159,7 @@ def _jpeg(picture: Image.Image, data: bytes) -> _Pixels:
     """Decode to grey at a size near the one that is measured: the codes of all colours are read all the same."""
     shortest = "min_width" if picture.width >= picture.height else "min_height"
     try:
-        levels = simplejpeg.decode_jpeg(data, "GRAY", **{shortest: LONGEST_SIDE_PX})
+        levels = _levels(data, shortest)
         brightness = Brightness(Image.fromarray(levels[:, :, 0]), alpha=False)
     except ValueError as error:
         if not str(error).startswith(_HARMLESS):
@@ -169,6 +169,20 @@ def _jpeg(picture: Image.Image, data: bytes) -> _Pixels:
     # Phones put a second picture behind the first, and say so: that is part of the file.
     whole = picture.format == "MPO" or data.endswith(_JPEG_ENDING)
     return _Pixels(brightness, bits=8, frames=1, trailing_bytes=0 if whole else len(data) - jpeg_end(data))
+
+
+def _levels(data: bytes, shortest: str) -> Any:
+    """Decode the brightness of a JPEG, also where bytes stand in it that touch no pixel."""
+    while True:
+        try:
+            return simplejpeg.decode_jpeg(data, "GRAY", **{shortest: LONGEST_SIDE_PX})
+        except ValueError as error:
+            told = _LEFT_OVER.match(str(error))
+            tidy = without_junk(data, int(told[1]) if told and told[2] == "d9" else 0)
+            # Each round is shorter, and only the first warning is told: behind junk may lie damage.
+            if len(tidy) == len(data):
+                raise
+            data = tidy
 
 
 def _png(picture: Image.Image, data: bytes) -> _Pixels:

@@ -14,10 +14,18 @@ _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 """Markers of a frame; the three in between define tables."""
 _JPEG_READ_EVERYWHERE = frozenset({0xC0, 0xC1, 0xC2})
 """Baseline, extended and progressive, all with Huffman codes. Lossless and arithmetic ones are rare."""
+_JPEG_NO_PIXELS = _JPEG_STANDALONE - {0xD8} | {0xE2}
+"""What may be missing before the first scan: restarts that restart nothing, and colour profiles."""
+_JPEG_ARITHMETIC = frozenset({0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
+"""With codes of another kind, which Pillow reads, and browsers and many programs do not."""
 _JPEG_PROGRESSIVE = 0xC2
 _JPEG_BITS = 8
 _MOST_SCANS = 100
 """Programs write about ten. Each one is a pass over all pixels, and may be had for a hundred bytes."""
+
+_TEXT = frozenset(b"\t\n\r" + bytes(range(0x20, 0x7F)))
+_SHORTEST_TEXT = 8
+"""So many bytes of pixels are letters and nothing else once in two thousand times."""
 
 
 class StructureBroken(Exception):
@@ -25,7 +33,7 @@ class StructureBroken(Exception):
 
 
 class JpegUncommon(Exception):
-    """A whole JPEG of a kind that the usual libraries cannot read; says which."""
+    """A whole JPEG of a kind that many libraries cannot read; says which, with its article."""
 
 
 def is_webp(data: bytes) -> bool:
@@ -69,9 +77,9 @@ def check_jpeg_kind(data: bytes) -> None:
         marker = found[1][0]
         if marker in _JPEG_FRAMES:
             if marker not in _JPEG_READ_EVERYWHERE:
-                raise JpegUncommon("lossless, hierarchical or arithmetic")
+                raise JpegUncommon("an arithmetic" if marker in _JPEG_ARITHMETIC else "a lossless or hierarchical")
             if data[found.end() + 2 : found.end() + 3] != bytes([_JPEG_BITS]):
-                raise JpegUncommon("12-bit")
+                raise JpegUncommon("a 12-bit")
             if marker == _JPEG_PROGRESSIVE:
                 _check_scans(data)
             return
@@ -104,6 +112,37 @@ def jpeg_end(data: bytes) -> int:
             return found.end()
         position = _after(data, found)
     raise StructureBroken("it has no end marker")
+
+
+def without_junk(data: bytes, left_over: int = 0) -> bytes:
+    """Take out of a JPEG what belongs to nothing, so that a decoder has no reason to warn of it.
+
+    That is what stands between the segments before the first scan, and filler or a text before the end marker.
+    Decoders skip both. What is left over at the end and is neither may be pixels: it stays. Colour profiles leave
+    too, for a broken one is warned of.
+
+    Args:
+        data: The file.
+        left_over: How many bytes before the end marker a decoder did not need.
+    """
+    kept, position = [data[:2]], 2
+    while (found := _JPEG_MARKER.search(data, position)) is not None:
+        position = _after(data, found)
+        if found[1][0] in {_JPEG_SCAN, _JPEG_END}:
+            break
+        if found[1][0] not in _JPEG_NO_PIXELS:
+            kept.append(data[found.start() : position])
+    if found is None or found[1][0] == _JPEG_END:
+        return data
+    end = jpeg_end(data) - 2
+    behind = end - left_over if _is_filler(data[found.start() : end], left_over) else end
+    return b"".join([*kept, data[found.start() : behind], data[end:]])
+
+
+def _is_filler(scans: bytes, left_over: int) -> bool:
+    last = scans[len(scans) - left_over :]
+    is_text = len(last) >= _SHORTEST_TEXT and all(letter in _TEXT for letter in last)
+    return bool(last) and (is_text or len(set(last)) == 1)
 
 
 def _after(data: bytes, found: re.Match[bytes]) -> int:

@@ -60,6 +60,17 @@ def walk_png(data: bytes) -> PngFacts:
     return PngFacts(header[8], len(data) - position)
 
 
+def chunk_of(data: bytes, kind: bytes) -> bytes | None:
+    """The first chunk of a kind before the pixels of a PNG; None where there is none."""
+    position = len(PNG_SIGNATURE)
+    while position + _AROUND_CHUNK <= len(data):
+        length, found = struct.unpack_from(">I4s", data, position)
+        if found in {kind, b"IDAT"}:
+            return data[position + 8 : position + 8 + length] if found == kind else None
+        position += _AROUND_CHUNK + length
+    return None
+
+
 def _check_rows(header: bytes, pixels: list[memoryview]) -> None:
     """Unpack piece by piece, keep nothing, and count."""
     expected = _bytes_of_rows(header)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -11,13 +12,13 @@ from pydantic import Field
 from tuneloop.dataset.archive_size import archive_size
 from tuneloop.dataset.caption_checks import caption_findings
 from tuneloop.dataset.caption_sources import Captions, gather_captions
-from tuneloop.dataset.captions import CaptionRule
+from tuneloop.dataset.captions import CaptionRule, words_of
 from tuneloop.dataset.dataset_checks import (
     Taken,
-    format_findings,
     likeness_findings,
     number_findings,
     pair_likeness_findings,
+    set_findings,
     size_findings,
 )
 from tuneloop.dataset.listing import Listing, list_folder
@@ -57,14 +58,19 @@ class Preflight(Frozen):
     """The dataset, None where there are errors."""
     facts: dict[Sha256, PictureFacts]
     """What is known of every picture that can be decoded, errors elsewhere or not."""
-    pictures: int
-    """Picture files."""
+    folders: dict[str, int]
+    """How many picture files come from which subfolder; from the folder itself under an empty name."""
     captions: int
     """Pictures, or pairs, that somebody has written a caption for."""
     size_bytes: int
     """Size of all usable picture files."""
     zip_bytes: int
     """Size of the zip that would be sent if every picture went as it is."""
+
+    @property
+    def pictures(self) -> int:
+        """Picture files."""
+        return sum(self.folders.values())
 
 
 def scan(
@@ -123,7 +129,7 @@ def preflight(
         *caption_findings(listing.pictures, captions, rule, profile, sending),
         *unusable,
         *(one for kept in taken for one in picture_findings(kept.facts, kept.picture.name, profile)),
-        *format_findings(taken, profile),
+        *set_findings(taken, profile),
         *(pair_likeness_findings(taken) if pairs else likeness_findings(taken)),
         *size_findings(archive_size(manifest.items), profile),
     )
@@ -132,8 +138,8 @@ def preflight(
         findings=(*errors_in(findings), *warnings_in(findings)),
         dataset=None if errors_in(findings) else _dataset(manifest, taken, findings),
         facts={one.facts.sha256: one.facts for one in taken},
-        pictures=len(listing.pictures),
-        captions=sum(bool(caption.text.strip()) for caption in captions.by_owner.values()),
+        folders=dict(Counter(picture.folder for picture in listing.pictures)),
+        captions=sum(bool(words_of(caption.text)) for caption in captions.by_owner.values()),
         size_bytes=manifest.size_bytes,
         zip_bytes=archive_size(manifest.items),
     )

@@ -31,9 +31,12 @@ _COPY_SENT = "nothing needs to be done: a plain copy is sent, the file stays"
 _ZIP_ANEW = {
     "exif-rotation": "turn its pixels, and zip anew: the provider fetches this zip by itself",
     "misnamed": "name it by its content, and zip anew: the provider fetches this zip by itself",
+    "not-for-training": "take it out, and zip anew: the provider fetches this zip by itself, all of it",
     "trigger-absent": "write it where it reads best, and zip anew",
     **dict.fromkeys(_CONVERTED, "save it as plain 8-bit RGB, and zip anew"),
 }
+_NOT_LEFT_OUT = frozenset({"not-for-training"})
+"""What cannot be left out of a zip that the provider fetches by itself."""
 
 
 def as_sent(findings: Iterable[Finding], profile: DatasetProfile, sending: Sending) -> Iterator[Finding]:
@@ -50,8 +53,10 @@ def as_sent(findings: Iterable[Finding], profile: DatasetProfile, sending: Sendi
         remedies = dict.fromkeys(_CONVERTED, _COPY_SENT)
     for finding in findings:
         if finding.check not in mended:
-            remedy = remedies.get(finding.check, finding.remedy)
-            yield finding if remedy == finding.remedy else finding.model_copy(update={"remedy": remedy})
+            changed: dict[str, str] = {"remedy": remedies.get(finding.check, finding.remedy)}
+            if sending.by_provider and finding.check in _NOT_LEFT_OUT:
+                changed |= {"severity": "error", "reason": finding.reason.replace("left out", "in the zip")}
+            yield finding.model_copy(update=changed)
 
 
 def _mended(way: Normalise | None, profile: DatasetProfile) -> set[str]:

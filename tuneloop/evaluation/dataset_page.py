@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
+from tuneloop.dataset.dataset_checks import by_folder
 from tuneloop.dataset.keep import picture_name
 from tuneloop.errors import NotInStore
 from tuneloop.evaluation.thumbnail import thumbnail_address
@@ -88,6 +90,9 @@ def _counts(manifest: DatasetManifest) -> str:
         ("size", f"{manifest.size_bytes:,} bytes"),
         ("digest", f"`{manifest.digest}`"),
     ]
+    folders = Counter(item.file_name.rpartition("/")[0] for item in items)
+    if set(folders) - {""}:
+        rows.insert(2, ("from folders", _text(by_folder(folders))))
     return "\n".join([_row(["", ""]), _row(["---", "---"]), *(_row(row) for row in rows)])
 
 
