@@ -64,7 +64,7 @@ test-clip: .venv-clip/.ready ## Test the scores with a CLIP model, beside a torc
 	@.venv-clip/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-crash-test: setup ## Kill the pipeline at every point of I/O and judge the bills (ARGS="--full --json out.json")
+crash-test: setup ## Kill the pipeline and spoil its world at points of I/O, and judge the bills (ARGS="--full --json out.json")
 	@$(BIN)/python -m tests.crash $(ARGS)
 
 bench-sensor: setup ## Measure a tick of the sensor beside a polling task per job (ARGS="--json out.json")

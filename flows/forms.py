@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient
@@ -25,7 +26,7 @@ def answer_to(client: SyncPrefectClient, keys: Keyset, form: type[_Form]) -> _Fo
         keys: Where the form and its answer are kept.
         form: The form.
     """
-    text = _stored(client, keys["response"])
+    text = _stored(client, _this_run(), keys["response"])
     return None if text is None else form.model_validate_json(text)
 
 
@@ -42,8 +43,8 @@ def ask(client: SyncPrefectClient, keys: Keyset, form: type[RunInput], question:
     described = form.with_initial_data(description=question)
 
     def save() -> None:
-        if _stored(client, keys["schema"]) is None:
-            described.save(keys, UUID(str(flow_run.id)))
+        if not is_there(client, _this_run(), keys):
+            described.save(keys, _this_run())
 
     # Before: a run that stands still for an answer must have something to be answered. And after: a server of
     # Prefect 3.9 deletes the inputs of a run that it suspends.
@@ -51,10 +52,19 @@ def ask(client: SyncPrefectClient, keys: Keyset, form: type[RunInput], question:
     suspend(client, sentence, keys, once_suspended=save)
 
 
-def _stored(client: SyncPrefectClient, key: str) -> str | None:
-    """What the server keeps under one of this run's input keys."""
+def is_there(client: SyncPrefectClient, run: UUID, keys: Mapping[Any, str]) -> bool:
+    """Tell whether a run's form is there to be filled in."""
+    return _stored(client, run, keys["schema"]) is not None
+
+
+def _this_run() -> UUID:
+    return UUID(str(flow_run.id))
+
+
+def _stored(client: SyncPrefectClient, run: UUID, key: str) -> str | None:
+    """What the server keeps under one of a run's input keys."""
     try:
-        return client.read_flow_run_input(UUID(str(flow_run.id)), key)
+        return client.read_flow_run_input(run, key)
     except PrefectHTTPStatusError as error:
         if error.response.status_code != HTTPStatus.NOT_FOUND:
             raise

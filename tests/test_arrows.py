@@ -18,7 +18,7 @@ INNER: dict[str, set[str]] = {
     "clock": set(),
     "settings": set(),
     "values": {"errors"},
-    "http": {"errors", "redaction"},
+    "http": {"errors", "redaction", "clock"},
     "request_body": {"errors", "clock"},
     "public_peer": {"errors"},
     "transport": {"errors", "redaction", "clock", "request_body", "http", "public_peer"},

@@ -1,4 +1,4 @@
-"""Kill the pipeline at every point of I/O, and look at what is paid for and what is kept."""
+"""Kill the pipeline and spoil its world at points of I/O, and look at what is paid for and what is kept."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from types import FrameType
 
 from rich.console import Console
 
-from tests.crash.cases import Case, make_cases
+from tests.crash.case import Case
+from tests.crash.cases import RECORDED, all_cases
 from tests.crash.installation import running_installation
 from tests.crash.session import Figures, Session, figures_of
 from tests.crash.show import table, watched, write_json
-from tests.crash.stories import STORIES
 
 
 def main() -> int:
@@ -30,8 +30,8 @@ def main() -> int:
         with running_installation(Path(home), wanted.lanes, wordy=bool(wanted.only)) as installation:
             session = Session(installation)
             console.print("Recording what the pipeline does when nothing goes wrong")
-            recordings = session.record(list(STORIES))
-            cases = _chosen(make_cases(recordings, STORIES, wanted.seed, full=wanted.full), wanted.only)
+            recordings = session.record(list(RECORDED))
+            cases = _chosen(all_cases(recordings, wanted.seed, full=wanted.full), wanted)
             with watched(console, len(cases), wanted.seed) as told:
                 session.play(cases, told)
             figures = figures_of(session.outcomes, recordings, began)
@@ -50,18 +50,31 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make crash-test", description=__doc__)
     parser.add_argument("--full", action="store_true", help="every point with every way to continue; takes hours")
     parser.add_argument("--only", metavar="ID", help="play the cases whose id is this, or begins with it")
+    parser.add_argument(
+        "--part", metavar="I/N", type=_part, default=(1, 1), help="play every nth case, from the ith"
+    )
     parser.add_argument("--seed", type=int, default=1, help="draws what is left to chance")
     parser.add_argument("--lanes", type=int, default=3, help="cases at a time")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file")
     return parser.parse_args()
 
 
-def _chosen(cases: list[Case], only: str | None) -> list[Case]:
-    if only is None:
-        return cases
-    chosen = [case for case in cases if case.id == only] or [case for case in cases if case.id.startswith(only)]
+def _part(text: str) -> tuple[int, int]:
+    """Which of how many parts, such as `2/5`."""
+    number, _, of = text.partition("/")
+    if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no part of a whole; write 1/5 for the first of five")
+    return int(number), int(of)
+
+
+def _chosen(cases: list[Case], wanted: argparse.Namespace) -> list[Case]:
+    part, parts = wanted.part
+    if wanted.only is None:
+        return cases[part - 1 :: parts]
+    same = [case for case in cases if case.id == wanted.only]
+    chosen = same or [case for case in cases if case.id.startswith(wanted.only)]
     if not chosen:
-        sys.exit(f"there is no case {only}; ids change where the pipeline's steps do, and with --seed and --full")
+        sys.exit(f"there is no case {wanted.only}; ids change where steps do, and with --seed and --full")
     return chosen
 
 

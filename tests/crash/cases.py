@@ -4,61 +4,44 @@ from __future__ import annotations
 
 import itertools
 import random
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from dataclasses import replace
 
-from tests.crash.flow_files import deployable_flows
+from tests.crash.case import WAYS, Case, Recording, slug
 from tests.crash.points import Kill, Point
-from tests.crash.stories import LOST_ANSWER, SLEEPING, STRAIGHT, Story
+from tests.crash.stories import BESIDES, BFL, LOST_ANSWER, SLEEPING, STORIES, STRAIGHT, Story
+from tests.crash.troubles import make_troubles
 from tuneloop.emulator import Fault, Progress
 
-Way = Literal["restart", "next", "sensor"]
-SENSOR_CONTINUES = any(flow.name == "continue-training" for flow in deployable_flows().values())
-"""Whether the sensor starts something for a dead run, and clears the markers that dead runs leave."""
-WAYS: tuple[Way, ...] = ("restart", "next", "sensor") if SENSOR_CONTINUES else ("restart", "next")
-"""How a dead run is continued: it is started again, its schedule comes round, or the sensor sees to it."""
-
-Recording = dict[str, list[Point]]
-"""The points of one story, by the process that passed them."""
+RECORDED = (*STORIES, *BESIDES)
+"""Stories that show where one can die."""
+_KILLS_OF_A_STORY = 7
+"""Points of one story at which a session kills that is not full."""
 
 
-@dataclass(frozen=True)
-class Case:
-    """One way in which things can go wrong.
+def all_cases(recordings: dict[str, Recording], seed: int, *, full: bool) -> list[Case]:
+    """Every case of a session, of every kind.
 
-    Attributes:
-        id: Stable name, by which it is replayed.
-        kind: What kind of trouble it is, for the table.
-        story: What happens beside.
-        kills: Where processes die, by their role and number.
-        second: Where the first process after a death dies, None for nowhere.
-        way: How dead runs are continued.
-        racers: How many runs start at once.
-        ticks: How many looks of the sensor start at once.
-        sabotage: A rule that every process breaks, None for none.
+    Args:
+        recordings: What the processes of each of `RECORDED` do, by the story's name.
+        seed: Draws what is left to chance.
+        full: Everything, instead of a sample of each kind.
     """
-
-    id: str
-    kind: str
-    story: Story
-    kills: dict[str, Kill] = field(default_factory=dict)
-    second: Kill | None = None
-    way: Way = "restart"
-    racers: int = 1
-    ticks: int = 1
-    sabotage: str | None = None
+    lot = random.Random(seed)  # noqa: S311 - it need not be secret
+    return [
+        *make_cases(recordings, RECORDED, seed, full=full),
+        *make_troubles(recordings, lot, full=full),
+    ]
 
 
 def make_cases(recordings: dict[str, Recording], stories: Sequence[Story], seed: int, *, full: bool) -> list[Case]:
-    """Every case of a session.
+    """The cases of processes that die, answers that are lost or late, and races.
 
     Args:
         recordings: What each story's processes do, by the story's name.
         stories: The stories.
         seed: Draws what is left to chance.
-        full: Every point with every way, instead of each state of the outside once.
+        full: Every point with every way, instead of some points of each story.
     """
     lot = random.Random(seed)  # noqa: S311 - it need not be secret
     cases = [
@@ -77,22 +60,30 @@ def _kills(
     """A kill at each point. What an earlier story has had under the same process and name is not repeated."""
     had: set[tuple[str, str]] = set()  # by process and point; what nobody reads is the same from every process
     for story in stories:
-        for role, points in recordings[story.name].items():
-            kind_of_process = role.split()[0]
-            for point in points if full else worth_dying_at(points):
-                place = (kind_of_process if point.trace == "seen" else "", point.name)
-                if place in had and not full:
-                    continue
-                had.add(place)
-                drawn = lot.choice(WAYS)
-                for way in WAYS if full and point.trace != "none" else (drawn,):
-                    yield Case(
-                        id=_slug("kill", story.name, role, point.name, way),
-                        kind=f"killed: {story.name}",
-                        story=story,
-                        kills={role: Kill(name=point.name)},
-                        way=way,
-                    )
+        mine = list(_kills_of(story, recordings[story.name], had, lot, full=full))
+        yield from mine if full else lot.sample(mine, min(len(mine), _KILLS_OF_A_STORY))
+
+
+def _kills_of(
+    story: Story, recording: Recording, had: set[tuple[str, str]], lot: random.Random, *, full: bool
+) -> Iterator[Case]:
+    """Of one story."""
+    for role, points in recording.items():
+        kind_of_process = role.split()[0]
+        for point in points if full else worth_dying_at(points):
+            place = (kind_of_process if point.trace == "seen" else "", point.name)
+            if place in had and not full:
+                continue
+            had.add(place)
+            drawn = lot.choice(WAYS)
+            for way in WAYS if full and point.trace != "none" else (drawn,):
+                yield Case(
+                    id=slug("kill", story.name, role, point.name, way),
+                    kind=f"killed: {story.name}",
+                    story=story,
+                    kills={role: Kill(name=point.name)},
+                    way=way,
+                )
 
 
 def worth_dying_at(points: list[Point]) -> list[Point]:
@@ -126,7 +117,7 @@ def _remains(point: Point) -> str:
 
 def _faults(recordings: dict[str, Recording]) -> Iterator[Case]:
     """Lost requests, lost answers, errors after the effect and late effects, for each kind of request."""
-    for method, path in _requests(recordings):
+    for story, method, path in _requests(recordings):
         # What only reads has no effect that could come or not.
         kinds = ["cut_after_effect", "fail_after_effect"]
         if method not in {"GET", "HEAD"}:
@@ -136,24 +127,25 @@ def _faults(recordings: dict[str, Recording]) -> Iterator[Case]:
         for kind in kinds:
             fault = Fault(kind, path, method, delay_s=590.0 if "late" in kind else 0.0)  # type: ignore[arg-type]
             # The list is asked only where a submit is in doubt.
-            story = LOST_ANSWER if path.endswith("/list") else STRAIGHT
+            told = LOST_ANSWER if path.endswith("/list") else story
             yield Case(
-                id=_slug("fault", kind, method, path),
+                id=slug("fault", kind, method, path),
                 kind="lost and late answers",
-                story=replace(story, faults=(*story.faults, fault)),
+                story=replace(told, faults=(*told.faults, fault)),
                 way="next",
             )
 
 
-def _requests(recordings: dict[str, Recording]) -> list[tuple[str, str]]:
-    """Every kind of request to the provider: method, and path up to what differs from run to run."""
-    found: dict[tuple[str, str], None] = {}
-    for story in recordings.values():
-        for point in (point for points in story.values() for point in points):
+def _requests(recordings: dict[str, Recording]) -> list[tuple[Story, str, str]]:
+    """Every kind of request to each provider: a story that sends it, method, and path up to what differs."""
+    told = {STRAIGHT.account: STRAIGHT, BFL.account: BFL}
+    found: dict[tuple[str, str, str], None] = {}
+    for story in (story for story in RECORDED if story.name in recordings):
+        for point in (point for points in recordings[story.name].values() for point in points):
             if point.what.startswith("provider "):
                 _, method, path = point.what.split(" ", 2)
-                found[method, path.partition("<")[0]] = None
-    return list(found)
+                found[story.account, method, path.partition("<")[0]] = None
+    return [(told[account], method, path) for account, method, path in found]
 
 
 def _lists() -> Iterator[Case]:
@@ -171,7 +163,7 @@ def _lists() -> Iterator[Case]:
         story = Story(name, Progress.at_once(), faults=faults, switches=switches, steps_s=(400.0, 500.0, 3700.0))
         for way in WAYS if kill else WAYS[:1]:
             kills = {"run 1": kill} if kill else {}
-            yield Case(_slug("list", name, way), "late and short lists", story, kills, way=way)
+            yield Case(slug("list", name, way), "late and short lists", story, kills, way=way)
 
 
 def _twice(
@@ -183,7 +175,7 @@ def _twice(
         role = lot.choice(list(recordings[story.name]))
         first = lot.choice([point for point in recordings[story.name][role] if point.trace != "none"])
         yield Case(
-            id=_slug("twice", str(seed), str(number)),
+            id=slug("twice", str(seed), str(number)),
             kind="killed twice",
             story=story,
             kills={role: Kill(name=first.name)},
@@ -195,10 +187,10 @@ def _twice(
 def _races(lot: random.Random, seed: int, sizes: tuple[int, ...]) -> Iterator[Case]:
     """Runs on the same key at once, and looks of the sensor too; of some, every second run dies on the way."""
     for racers in sizes:
-        yield Case(_slug("race", str(racers)), "races", STRAIGHT, racers=racers, way="next")
+        yield Case(slug("race", str(racers)), "races", STRAIGHT, racers=racers, way="next")
     for racers, story in itertools.product(sizes[:-1], (STRAIGHT, SLEEPING)):
         yield Case(
-            id=_slug("race", story.name, str(racers), "deaths", str(seed)),
+            id=slug("race", story.name, str(racers), "deaths", str(seed)),
             kind="races",
             story=story,
             kills={f"run {n}": Kill(nth=lot.randrange(100, 620)) for n in range(1, racers + 1, 2)},
@@ -206,7 +198,3 @@ def _races(lot: random.Random, seed: int, sizes: tuple[int, ...]) -> Iterator[Ca
             ticks=2,
             way=lot.choice(WAYS),
         )
-
-
-def _slug(*parts: str) -> str:
-    return ":".join(re.sub(r"[^a-z0-9.]+", "-", part.lower()).strip("-") for part in parts)

@@ -15,15 +15,16 @@ from typing import Any, NoReturn
 from uuid import UUID
 
 from prefect import Task
+from prefect.client.schemas.objects import FlowRun
 from prefect.engine import handle_engine_signals
-from prefect.events import utilities as event_utilities
 from prefect.flow_engine import load_flow_run, run_flow
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 import flows.steps
 import tuneloop.clock
 import tuneloop.submission
-from tests.crash.impatience import retry_soon
+from flows.standing_still import Standstill, Watcher
+from tests.crash.impatience import emit_no_events, retry_soon
 from tests.crash.instruments import install
 from tests.crash.points import Kill, Trail
 from tests.crash.sabotage import SABOTAGES
@@ -40,32 +41,36 @@ class Order:
         api_url: Where Prefect's API is.
         flow_run: Id of the flow run.
         entrypoint: Module and flow, as its deployment names them.
-        store: Folder of the artifact store.
+        stores: Folders of stores.
         log: File for the output.
         clock_s: How far its wall clock is ahead.
+        store_clock_s: How far the clock of a store in a folder is ahead.
         kill: Where it dies, as the fields of a `Kill`; None for nowhere.
+        gate: Where it waits for the harness, in the same form.
         sabotage: Name of a rule that it breaks, None for none.
     """
 
     api_url: str
     flow_run: str
     entrypoint: str
-    store: str
+    stores: list[str]
     log: str
     clock_s: float = 0.0
+    store_clock_s: float = 0.0
     kill: dict[str, Any] | None = None
+    gate: dict[str, Any] | None = None
     sabotage: str | None = None
 
 
 def run(connection: socket.socket, document: dict[str, Any]) -> NoReturn:
     """Run a flow run to its end, its suspension or its death, and leave without any clean-up."""
     order = Order(**document)
-    trail = Trail(connection, Kill(**order.kill) if order.kill else None)
+    trail = Trail(connection, _place(order.kill), _place(order.gate))
     _send_output_to(order.log)
     code = 1
     try:
         _prepare(order)
-        install(trail, Path(order.store))
+        install(trail, [Path(store) for store in order.stores])
         code = _as_the_engine_would(order)
     except BaseException:  # noqa: BLE001 - whatever it is, the harness must hear of it
         traceback.print_exc()
@@ -73,6 +78,10 @@ def run(connection: socket.socket, document: dict[str, Any]) -> NoReturn:
     sys.stderr.flush()
     trail.tell({"exit": code})
     os._exit(code)
+
+
+def _place(fields: dict[str, Any] | None) -> Kill | None:
+    return Kill(**fields) if fields else None
 
 
 def _as_the_engine_would(order: Order) -> int:
@@ -91,15 +100,12 @@ def _as_the_engine_would(order: Order) -> int:
 def _prepare(order: Order) -> None:
     """Make this process its own: set its clock, and let it wait for nothing that only takes time."""
     tuneloop.submission.PROCESS = new_writer()
-    # Task runs and logs are sent to Prefect in the background and decide nothing: they would be most of the work.
-    events: Any = event_utilities
-    events.should_emit_events = lambda: False
+    emit_no_events()
     retry_soon()
     clock: Any = tuneloop.clock
     clock.datetime = _ahead_by(order.clock_s)
-    _date_new_files(order.clock_s)
-    draft: Any = Draft
-    draft.written_at = lambda _: tuneloop.clock.now()
+    _date_new_files(order.store_clock_s)
+    _date_runs(order.clock_s)
     for task in vars(flows.steps).values():
         if isinstance(task, Task) and task.retries:
             task.retry_delay_seconds = [0.0] * task.retries
@@ -122,7 +128,7 @@ def _ahead_by(seconds: float) -> type[datetime]:
 
 
 def _date_new_files(seconds: float) -> None:
-    """Let what appears in a store be as far ahead: the sensor tells a marker's age by it."""
+    """Let what appears in a store in a folder be as far ahead as its clock is, by which ages are told."""
     system: Any = os
     link = system.link
 
@@ -132,6 +138,25 @@ def _date_new_files(seconds: float) -> None:
         link(source, target, **options)
 
     system.link = dated
+    drafts: Any = Draft
+    written_at = drafts.written_at
+    drafts.written_at = lambda draft: written_at(draft) + timedelta(seconds=seconds)
+
+
+def _date_runs(seconds: float) -> None:
+    """Tell how long a run stands still by the server's clock, which is not ahead."""
+    watcher: Any = Watcher
+    standstill = watcher.standstill
+
+    def by_the_servers_clock(self: Watcher, run: FlowRun | None) -> Standstill | None:
+        at, self.at = self.at, self.at - timedelta(seconds=seconds)
+        try:
+            found: Standstill | None = standstill(self, run)
+        finally:
+            self.at = at
+        return found
+
+    watcher.standstill = by_the_servers_clock
 
 
 def _send_output_to(log: str) -> None:

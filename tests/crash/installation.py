@@ -1,4 +1,4 @@
-"""What all cases share: a forge, and for each lane a Prefect server, an emulated provider and a store."""
+"""What all cases share: a forge and a server for S3, and for each lane a Prefect server, accounts and stores."""
 
 from __future__ import annotations
 
@@ -8,27 +8,19 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
-from prefect import Flow
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.actions import DeploymentScheduleCreate
-from prefect.client.schemas.schedules import CronSchedule
-from prefect.filesystems import LocalFileSystem
-from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
-from prefect.utilities.callables import parameter_schema
-from pydantic import SecretStr
 
-from blocks.segmind_credentials import SegmindCredentials
-from deployments.demo.processes import Processes, answers, clean_environment, free_port
-from deployments.server_ready import WORK_POOL, prepare_server
-from deployments.stores import init_store
+from deployments.demo.processes import Processes, clean_environment, free_port
+from deployments.server_ready import prepare_server
 from tests.crash.flow_files import deployable_flows
-from tests.crash.impatience import retry_soon
+from tests.crash.impatience import emit_no_events, retry_soon
 from tests.crash.lane import Lane
-
-_ONCE_A_YEAR = "0 0 1 1 *"
+from tests.crash.places import FREE, AccountPlace, BucketPlace, FolderPlace, StorePlace
+from tests.crash.prefect_server import PrefectServer, ServerProcess
+from tests.crash.s3_place import S3Server
+from tuneloop.emulator.server import PROVIDERS
 
 
 @dataclass(frozen=True)
@@ -54,42 +46,28 @@ def running_installation(folder: Path, lanes: int, *, wordy: bool = False) -> It
         wordy: Keep all log lines of flow runs, not only what is wrong.
     """
     retry_soon()
+    emit_no_events()
     level = "INFO" if wordy else "WARNING"
     forge = folder / "forge.socket"
     with ExitStack() as ends:
-        servers = [_Server.begin(ends, folder / f"lane-{number}", level) for number in range(1, lanes + 1)]
+        here = [_begin_server(ends, folder / f"lane-{number}", level) for number in range(1, lanes + 1)]
+        elsewhere = _begin_server(ends, folder / "elsewhere", level)
+        s3 = ends.enter_context(S3Server.running())
         forging = Processes(folder / "logs", _environment(folder, "", level))
         ends.callback(forging.end_all)
-        _start(forging, "forge", "tests.crash.forge", str(forge))
+        forging.start("forge", "tests.crash.bound", str(os.getpid()), "tests.crash.forge", str(forge))
         forging.wait_until("forge", forge.exists)
-        yield Installation(folder, [_lane(ends, server, forge) for server in servers])
+        yield Installation(folder, [_lane(ends, server, elsewhere, forge, s3) for server in here])
 
 
-@dataclass(frozen=True)
-class _Server:
-    """The Prefect server of one lane: with one for all, cases side by side would wait for SQLite's one writer."""
-
-    home: Path
-    url: str
-    processes: Processes
-
-    @classmethod
-    def begin(cls, ends: ExitStack, home: Path, level: str) -> _Server:
-        """Start one, and do not wait for it."""
-        port = free_port()
-        url = f"http://127.0.0.1:{port}"
-        processes = Processes(home / "logs", _environment(home, f"{url}/api", level))
-        ends.callback(processes.end_all)
-        _start(processes, "server", "prefect", "server", "start", "--no-services", "--port", str(port))
-        return cls(home, url, processes)
-
-    def ready(self) -> None:
-        """Wait until it answers."""
-        self.processes.wait_until("server", lambda: answers(f"{self.url}/api/health"))
-
-
-def _start(processes: Processes, name: str, *module_and_arguments: str) -> None:
-    processes.start(name, "tests.crash.bound", str(os.getpid()), *module_and_arguments)
+def _begin_server(ends: ExitStack, home: Path, level: str) -> ServerProcess:
+    """Start a server of its own for a lane: with one for all, cases side by side would wait for one writer."""
+    port = free_port()
+    processes = Processes(home / "logs", _environment(home, f"http://127.0.0.1:{port}/api", level))
+    ends.callback(processes.end_all)
+    server = ServerProcess(home, port, processes)
+    server.begin()
+    return server
 
 
 def _environment(folder: Path, api_url: str, log_level: str) -> dict[str, str]:
@@ -114,45 +92,46 @@ def _environment(folder: Path, api_url: str, log_level: str) -> dict[str, str]:
     )
 
 
-def _lane(ends: ExitStack, server: _Server, forge: Path) -> Lane:
-    """An account, a store and the deployments of one lane, on its server."""
-    server.ready()
-    name, home, api_url = server.home.name, server.home, f"{server.url}/api"
-    with temporary_settings(updates={PREFECT_API_URL: api_url, PREFECT_HOME: home / "prefect"}):
-        prepare_server()
-        client = ends.enter_context(get_client(sync_client=True))
-        lane = Lane(name, home, home / "store", free_port(), api_url, client, forge)
-        ends.callback(lane.end_case)
-        lane.begin_case("none yet")
-        LocalFileSystem(basepath=str(lane.store)).save(name, overwrite=True)
-        init_store(lane.store_slug)
-        lane.keep_store()
-        key = SecretStr(lane.emulator.api_key)
-        SegmindCredentials(api_key=key, base_url=lane.emulator.url, account=name).save(name, overwrite=True)
-        for entrypoint, flow in deployable_flows().items():
-            _deploy(flow, entrypoint, lane)
+def _lane(ends: ExitStack, server: ServerProcess, elsewhere: ServerProcess, forge: Path, s3: S3Server) -> Lane:
+    """The accounts, stores and deployments of one lane, on its server and on the one that all share."""
+    name, home = server.home.name, server.home
+    stores: dict[str, StorePlace] = {
+        "folder": FolderPlace(f"local-file-system/{name}", home / "store"),
+        "second": FolderPlace(f"local-file-system/{name}-second", home / "second"),
+        "s3": BucketPlace(f"s3-bucket/{name}", f"bucket-of-{name}", s3),
+    }
+    accounts = {
+        "segmind": AccountPlace("segmind", name, name),
+        "twin": AccountPlace("segmind", f"{name}-twin", name),
+        "bfl": AccountPlace("bfl", name, name),
+    }
+    here, there = (_side(ends, process, name, stores, accounts) for process in (server, elsewhere))
+    lane = Lane(name, home, stores, accounts, here, there, forge)
+    ends.callback(lane.end_case)
     return lane
 
 
-def _deploy(flow: Flow[Any, Any], entrypoint: str, lane: Lane) -> None:
-    """Deploy one flow for one lane. A sensor gets a schedule that is active, and far away: the lane ticks."""
-    schema = parameter_schema(flow)
-    mine = {"store": lane.store_slug, "stores": [lane.store_slug], "credentials": lane.credentials_slug}
-    schedule = DeploymentScheduleCreate(schedule=CronSchedule(cron=_ONCE_A_YEAR, timezone="UTC"), active=True)
-    lane.parameters[flow.name] = {key: value for key, value in mine.items() if key in schema.properties}
-    deployment = lane.client.create_deployment(
-        flow_id=lane.client.create_flow_from_name(flow.name),
-        name=_fixed_names().get(entrypoint, lane.name) if "stores" not in schema.properties else lane.name,
-        entrypoint=entrypoint,
-        work_pool_name=WORK_POOL,
-        parameters=lane.parameters[flow.name],
-        parameter_openapi_schema=schema.model_dump(),
-        # Checked against the form at every start otherwise, which is most of what a start costs the server.
-        enforce_parameter_schema=False,
-        schedules=[schedule] if "stores" in schema.properties else [],
-    )
-    lane.deployments[flow.name] = deployment
-    lane.entrypoints[deployment] = entrypoint
+def _side(
+    ends: ExitStack,
+    process: ServerProcess,
+    lane: str,
+    stores: dict[str, StorePlace],
+    accounts: dict[str, AccountPlace],
+) -> PrefectServer:
+    """Blocks and deployments of one lane on one server."""
+    process.ready()
+    with process.in_force():
+        prepare_server()
+        server = PrefectServer(process, ends.enter_context(get_client(sync_client=True)), lane)
+        for store in stores.values():
+            store.save_block()
+        for account in accounts.values():
+            account.limits = None  # each server has blocks of its own
+            account.save_block(PROVIDERS[account.provider].api_key, FREE)
+        for entrypoint, flow in deployable_flows().items():
+            fixed_name = _fixed_names().get(entrypoint)
+            server.deploy(flow, entrypoint, fixed_name, [store.slug for store in stores.values()])
+    return server
 
 
 def _fixed_names() -> dict[str, str]:

@@ -1,7 +1,8 @@
 """Taps on everything through which a flow's process touches the outside. Installed in the process that may die.
 
-HTTP to providers goes through `requests`, HTTP to Prefect through `httpx`, and a store in a folder through the
-operating system. Whatever the pipeline learns to do through these is seen without a change here.
+HTTP to providers goes through `requests`, to Prefect through `httpx`, to S3 through `botocore`, and a store in a
+folder goes through the operating system. Whatever the pipeline learns to do through these is seen without a change
+here.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import functools
 import io
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import requests
+from botocore.httpsession import URLLib3Session
 
 from tests.crash.points import Trace, Trail
 
@@ -25,16 +27,17 @@ _HEAD_BYTES = 1 << 16
 _OPEN = io.open
 
 
-def install(trail: Trail, store: Path) -> None:
+def install(trail: Trail, stores: Sequence[Path]) -> None:
     """Let every effect of this process on the outside pass a trail.
 
     Args:
         trail: Where the points go.
-        store: Folder of the artifact store.
+        stores: Folders of stores.
     """
     _tap_requests(trail)
     _tap_httpx(trail)
-    _tap_folder(trail, store)
+    _tap_botocore(trail)
+    _tap_folders(trail, stores)
 
 
 # HTTP to providers
@@ -111,12 +114,36 @@ def _prefect_call(request: httpx.Request) -> tuple[str, Trace]:
     return what, "none" if reads else "seen"
 
 
+# A store in S3
+
+
+def _tap_botocore(trail: Trail) -> None:
+    sessions: Any = URLLib3Session
+    send = sessions.send
+
+    def tapped(session: Any, request: Any) -> Any:
+        _, _, name = urlsplit(request.url).path.lstrip("/").partition("/")
+        # A part of an upload, or the beginning of one, is read by nobody until the whole is put together.
+        half = "partNumber=" in request.url or request.url.endswith("?uploads")
+        trace: Trace = "none" if request.method in {"GET", "HEAD"} else "left" if half else "seen"
+        with trail.step(f"s3 {request.method} {name or 'bucket'}{_state_sent(request)}", trace):
+            return send(session, request)
+
+    sessions.send = tapped
+
+
+def _state_sent(request: Any) -> str:
+    body = request.body
+    content = body.getvalue() if isinstance(body, io.BytesIO) else body
+    return _state_of(content[:_HEAD_BYTES]) if request.method == "PUT" and isinstance(content, bytes) else ""
+
+
 # A store in a folder
 
 
-def _tap_folder(trail: Trail, store: Path) -> None:
+def _tap_folders(trail: Trail, stores: Sequence[Path]) -> None:
     # An open file shows its real path, and the store may lie behind a link.
-    roots = (str(store), os.path.realpath(store))
+    roots = tuple(root for store in stores for root in (str(store), os.path.realpath(store)))
 
     def around(operation: str, path: Any, trace: Trace, words: str = "") -> AbstractContextManager[None]:
         try:
@@ -124,7 +151,10 @@ def _tap_folder(trail: Trail, store: Path) -> None:
             text = os.readlink(where) if isinstance(path, int) else os.fspath(path)  # noqa: PTH115
         except (OSError, TypeError):
             return nullcontext()
-        root = next((each for each in roots if isinstance(text, str) and text.startswith(each)), None)
+        # The longest first: one root may begin as another one does.
+        root = max(
+            (each for each in roots if isinstance(text, str) and text.startswith(each)), key=len, default=None
+        )
         if root is None:
             return nullcontext()
         name = str(text)[len(root) :].lstrip("/")
@@ -182,7 +212,14 @@ def _state_in(draft: Any) -> str:
     """The state or verdict that a record is about to bring, for its point's name."""
     try:
         with _OPEN(draft, "rb") as file:
-            record = json.loads(file.read(_HEAD_BYTES))
+            return _state_of(file.read(_HEAD_BYTES))
+    except OSError:
+        return ""
+
+
+def _state_of(content: bytes) -> str:
+    try:
+        record = json.loads(content)
         return f" {record.get('state') or record['verdict']}"
-    except (OSError, ValueError, KeyError, AttributeError):
+    except (ValueError, KeyError, AttributeError):
         return ""

@@ -5,38 +5,30 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from datetime import UTC, datetime
 
-from tests.crash.cases import SENSOR_CONTINUES, Case
+from tests.crash.bounds import beyond_bounds
+from tests.crash.case import Case
+from tests.crash.finding import Finding
 from tests.crash.lane import Lane
-from tuneloop.errors import TuneloopError
+from tuneloop.errors import NotInStore, TuneloopError
 from tuneloop.ledger import Ledger
 from tuneloop.promotion import finished_decision
 from tuneloop.values.records import (
     ENDS,
+    Abandoned,
     AnyTrainingRecord,
+    Claimed,
     Collected,
-    Failed,
     RunFile,
     Submitted,
     follows,
 )
 from tuneloop.values.training import job_name
 
-Kind = Literal["double payment", "lost weights", "stuck", "ledger", "champion", "picture"]
-_WEIGHTS_EXIST = frozenset({"TRAINING_COMPLETED", "INFERENCE_QUEUED", "DEPLOYING", "AVAILABLE"})
+_WEIGHTS_EXIST = frozenset({"TRAINING_COMPLETED", "INFERENCE_QUEUED", "DEPLOYING", "AVAILABLE", "Ready"})
 _PICTURES = 2
 """Pictures that a run may ask for: its own and the champion's."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that is wrong."""
-
-    kind: Kind
-    what: str
 
 
 def story_is_over(lane: Lane) -> bool:
@@ -44,9 +36,16 @@ def story_is_over(lane: Lane) -> bool:
     ledger = lane.ledger
     runs = run_files(lane)
     newest = {run.key: run for run in sorted(runs, key=lambda run: run.generation)}
-    decided = all(finished_decision(ledger, run) is not None for run in newest.values())
-    waiting = SENSOR_CONTINUES and any(True for _ in ledger.markers())
+    decided = all(_has_ended(ledger, run) for run in newest.values())
+    waiting = any(True for _ in ledger.markers())
     return bool(newest) and decided and not waiting
+
+
+def _has_ended(ledger: Ledger, run: RunFile) -> bool:
+    """Tell whether a run's attempt was decided on, or given up by a person who takes it for paid."""
+    records = [record for record in ledger.history(run.key) if record.generation == run.generation]
+    given_up = bool(records) and isinstance(records[-1], Abandoned) and records[-1].paid
+    return given_up or finished_decision(ledger, run) is not None
 
 
 def run_files(lane: Lane) -> list[RunFile]:
@@ -68,6 +67,8 @@ def judge(lane: Lane, deaths: int, case: Case) -> list[Finding]:
     findings += _pictures(lane, deaths, case)
     try:
         runs = run_files(lane)
+        findings += beyond_bounds(lane, runs)
+        findings += _limits(lane, case, runs)
         for key in sorted({run.key for run in runs}):
             findings += _history(lane.ledger, key)
             findings += _weights(lane, key)
@@ -81,7 +82,7 @@ def judge(lane: Lane, deaths: int, case: Case) -> list[Finding]:
 
 def _payments(lane: Lane) -> Iterator[Finding]:
     """At most one paid training for each key and generation, and one that was not refunded for each key."""
-    paid = [entry for entry in lane.emulator.billing() if entry.kind == "training"]
+    paid = [entry for entry in lane.billing() if entry.kind == "training"]
     for name, times in Counter(entry.name for entry in paid).items():
         if times > 1:
             yield Finding("double payment", f"{name} was paid for {times} times")
@@ -93,9 +94,9 @@ def _payments(lane: Lane) -> Iterator[Finding]:
 
 def _pictures(lane: Lane, deaths: int, case: Case) -> Iterator[Finding]:
     """A picture is asked for again only where an answer was lost."""
-    paid = sum(entry.kind == "inference" for entry in lane.emulator.billing())
-    rendered = sum(1 for _ in lane.ledger.store.names("renders/"))
-    lost = deaths + len(case.story.faults)
+    paid = sum(entry.kind == "inference" for entry in lane.billing())
+    rendered = sum(1 for ledger in lane.ledgers() for _ in ledger.store.names("renders/"))
+    lost = deaths + sum(fault.times for fault in case.story.faults)
     allowed = rendered + lost + (case.racers - 1) * _PICTURES
     if paid > allowed:
         yield Finding("picture", f"{paid} pictures were paid for, {rendered} are there, {lost} answers were lost")
@@ -120,8 +121,10 @@ def _may_follow(before: AnyTrainingRecord | None, record: AnyTrainingRecord) -> 
         return follows(before, record)
     if before is not None and before.state not in ENDS:
         return False
-    # A generation that was marked and never claimed is closed by its first record; a job may be there before that.
-    return record.state in {"claimed", "abandoned", "submitted"} and record.generation == (
+    # A job that is at the provider already is written down, or held, without a claim; a generation that was
+    # marked and never claimed is closed by its first record.
+    found = isinstance(record, Submitted) and record.found_by != "answer"
+    return (found or record.state in {"claimed", "held", "abandoned"}) and record.generation == (
         before.generation + 1 if before else 1
     )
 
@@ -129,21 +132,37 @@ def _may_follow(before: AnyTrainingRecord | None, record: AnyTrainingRecord) -> 
 def _weights(lane: Lane, key: str) -> Iterator[Finding]:
     """Whatever was trained is in the store, whole; whatever is recorded as collected is what it says."""
     collected = {r.job_id: r for r in lane.ledger.history(key) if isinstance(r, Collected)}
-    failed = {r.job_id for r in lane.ledger.history(key) if isinstance(r, Failed)}
     for job in lane.emulator.jobs():
         ours = job.name.startswith(key[:16])
-        if ours and job.status in _WEIGHTS_EXIST and job.id not in collected and job.id not in failed:
+        if ours and job.status in _WEIGHTS_EXIST and job.id not in collected:
             yield Finding("lost weights", f"job {job.id} ({job.name}) is {job.status} and was not collected")
     for record in collected.values():
-        file = lane.store / (record.weights or "nowhere")
-        if not file.is_file():
+        if record.weights is None and record.sha256 is None and lane.account == "bfl":
+            continue  # it hands out no weights: the id is the model
+        try:
+            content = lane.ledger.store.read(record.weights or "nowhere")
+        except NotInStore:
             yield Finding("lost weights", f"{record.weights} is recorded and not in the store")
-        elif _sha256(file) != record.sha256:
-            yield Finding("lost weights", f"{record.weights} is not what was recorded")
+        else:
+            if hashlib.sha256(content).hexdigest() != record.sha256:
+                yield Finding("lost weights", f"{record.weights} is not what was recorded")
 
 
-def _sha256(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+def _limits(lane: Lane, case: Case, runs: list[RunFile]) -> Iterator[Finding]:
+    """No more trainings on one day than the account may spend, but for those that a person has let through."""
+    most = case.story.limits.trainings_per_day if case.story.limits else None
+    if most is None:
+        return
+    records = [record for key in {run.key for run in runs} for record in lane.ledger.history(key)]
+    approved = {record.name for record in records if isinstance(record, Claimed) and record.approval}
+    days = Counter(
+        datetime.fromtimestamp(entry.time, UTC).date()
+        for entry in lane.billing()
+        if entry.kind == "training" and entry.name not in approved
+    )
+    for day, times in days.items():
+        if times > most:
+            yield Finding("limit", f"{times} trainings were paid for on {day}, and {most} are allowed")
 
 
 def _champions(ledger: Ledger, model: str) -> Iterator[Finding]:
@@ -162,5 +181,17 @@ def _champions(ledger: Ledger, model: str) -> Iterator[Finding]:
 
 
 def _markers(lane: Lane) -> Iterator[Finding]:
-    if SENSOR_CONTINUES and (left := [marker.name for marker in lane.ledger.markers()]):
+    if left := [marker.name for marker in lane.ledger.markers()]:
         yield Finding("stuck", f"markers are left: {', '.join(left)}")
+
+
+def trace_of(ledger: Ledger) -> Iterator[str]:
+    """Every training's states in order, and the names of decisions, promotions and markers."""
+    for key in sorted({name.split("/")[1] for name in ledger.store.names("trainings/")}):
+        try:
+            steps = [f"{record.state} (g{record.generation})" for record in ledger.history(key)]
+        except TuneloopError as error:
+            steps = [str(error)]
+        yield f"{key[:16]}: {' -> '.join(steps)}"
+    yield from ledger.store.names("models/")
+    yield from ledger.store.names("inflight/")

@@ -1,36 +1,32 @@
-"""One lane: an account at a provider, a store, and a worker who takes flow runs and reports those that die."""
+"""One lane: accounts, stores, and a worker who takes flow runs and reports those that die."""
 
 from __future__ import annotations
 
 import itertools
 import json
-import shutil
 import socket
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
-from prefect.client.schemas.objects import FlowRun, State, StateType
-from prefect.client.schemas.responses import SetStateStatus
-from prefect.states import AwaitingRetry, Cancelled, Crashed, Pending, Scheduled
+from prefect.client.schemas.objects import FlowRun
+from prefect.states import Crashed
 
+from blocks.spending_guard import SpendingGuard
+from deployments.stores import init_store
 from tests.crash.flow_process import Order
+from tests.crash.places import FREE, AccountPlace, FolderPlace, StorePlace
 from tests.crash.points import Kill, Point
-from tuneloop.emulator import EmulatorControl, running_emulator
+from tests.crash.prefect_server import PrefectServer
+from tuneloop.emulator import BilledEntry, EmulatorControl, LoggedRequest
 from tuneloop.ledger import Ledger
-from tuneloop.storage.local_directory import LocalDirectory
 
 RETRAIN = "retrain-model"
+ADOPT = "adopt-model"
 SENSOR = "watch-trainings"
-_WEIGHTS_BYTES = 200_000
 _LONGEST_RUN_S = 120.0
-_OPEN = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.PAUSED, StateType.CANCELLING]
 
 
 class Hung(RuntimeError):
@@ -54,6 +50,21 @@ class Ending:
     points: list[Point]
 
 
+@dataclass(frozen=True)
+class Gate:
+    """A point at which a process waits while something happens to the world around it.
+
+    Attributes:
+        at: The point.
+        meanwhile: What happens.
+        afterwards: What happens once the process has ended.
+    """
+
+    at: Kill
+    meanwhile: Callable[[Lane], None]
+    afterwards: Callable[[Lane], None] = lambda _: None
+
+
 @dataclass
 class Lane:
     """See the module.
@@ -61,166 +72,192 @@ class Lane:
     Attributes:
         name: Name of its blocks and deployments.
         home: Its folder.
-        store: Where its store block points to: a link to the store of the case that is played.
-        port: Where its provider listens.
-        api_url: Where Prefect's API is.
-        client: Its connection to Prefect.
+        stores: Its stores by role: `folder`, `second`, `s3`.
+        accounts: Its accounts by role: `segmind`, `twin`, `bfl`.
+        here: Its Prefect server.
+        elsewhere: Another server that sees the same stores and accounts.
         forge: Socket of the forge.
-        deployments: Ids by flow name.
-        entrypoints: Entrypoints by deployment.
-        parameters: Parameters of the deployments, by flow name.
+        store: Role of the store that the case is played on.
+        account: Role of the account that pays.
         ahead_s: How far the clocks of the case are ahead of the real ones.
+        clock_off_s: How far the clock of its processes is off.
         sabotage: A rule that its processes break, None for none.
+        case_home: Folder of the case.
+        log: Output of its processes.
+        foreign_submits: How many trainings others have submitted to its accounts.
     """
 
     name: str
     home: Path
-    store: Path
-    port: int
-    api_url: str
-    client: SyncPrefectClient
+    stores: dict[str, StorePlace]
+    accounts: dict[str, AccountPlace]
+    here: PrefectServer
+    elsewhere: PrefectServer
     forge: Path
-    deployments: dict[str, UUID] = field(default_factory=dict)
-    entrypoints: dict[UUID, str] = field(default_factory=dict)
-    parameters: dict[str, dict[str, Any]] = field(default_factory=dict)
+    store: str = "folder"
+    account: str = "segmind"
     ahead_s: float = 0.0
+    clock_off_s: float = 0.0
     sabotage: str | None = None
     case_home: Path = Path("/dev/null")
     log: Path = Path("/dev/null")
-    _provider: ExitStack = field(default_factory=ExitStack)
+    foreign_submits: int = 0
+    _in_use: tuple[AccountPlace, ...] = ()
+    _stores_in_use: set[str] = field(default_factory=set)
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     @property
     def store_slug(self) -> str:
-        """Slug of its store's block."""
-        return f"local-file-system/{self.name}"
+        """Slug of the store's block."""
+        return self.stores[self.store].slug
 
     @property
     def credentials_slug(self) -> str:
-        """Slug of its account's block."""
-        return f"segmind-credentials/{self.name}"
+        """Slug of the account's block."""
+        return self.accounts[self.account].slug
 
     @property
     def ledger(self) -> Ledger:
-        """Its records."""
-        return Ledger(LocalDirectory(self.store))
+        """The records of the case."""
+        return Ledger(self.stores[self.store].open())
 
-    # Its world
+    @property
+    def folder(self) -> FolderPlace:
+        """The store of the case, where it is in a folder."""
+        place = self.stores[self.store]
+        assert isinstance(place, FolderPlace)
+        return place
 
     @property
     def emulator(self) -> EmulatorControl:
-        """The provider of the case that is played."""
-        return EmulatorControl(f"http://127.0.0.1:{self.port}")
+        """The provider that is paid."""
+        return self.accounts[self.account].emulator
 
-    def begin_case(self, name: str) -> Path:
-        """Make a fresh store and a fresh provider for a case, and leave no flow run of an earlier one behind.
+    def billing(self) -> list[BilledEntry]:
+        """What every provider of the case has accepted."""
+        return [entry for place in self._in_use for entry in place.emulator.billing()]
+
+    def requests(self) -> list[LoggedRequest]:
+        """What every provider of the case was sent."""
+        return [entry for place in self._in_use for entry in place.emulator.requests()]
+
+    def ledgers(self) -> list[Ledger]:
+        """The records of every store of the case."""
+        return [Ledger(self.stores[role].open()) for role in sorted(self._stores_in_use)]
+
+    def inits(self, store: str) -> None:
+        """Make a store and let the account train into it, as a person does with `tuneloop store init`."""
+        with self.here.process.in_force():
+            init_store(self.stores[store].slug, replace=True, account=self.credentials_slug)
+
+    # A case
+
+    def begin_case(
+        self, name: str, *, store: str, account: str, limits: SpendingGuard | None, besides: tuple[str, ...]
+    ) -> Path:
+        """Make fresh stores and fresh providers for a case, and leave no flow run of an earlier one behind.
+
+        Args:
+            name: Its id.
+            store: Role of the store that it is played on.
+            account: Role of the account that pays.
+            limits: What that account may spend, None for whatever it likes.
+            besides: Roles of what else it needs.
 
         Returns:
             The file that gets the output of its processes.
         """
-        for run in self.open_runs():
-            self.client.delete_flow_run(run.id)
+        self.end_case()
+        for server in (self.here, self.elsewhere):
+            server.forget_runs()
+        self.store, self.account = store, account
+        self.ahead_s = self.clock_off_s = 0.0
         self.case_home = self.home / f"{next(self._numbers):04d}"
         self.case_home.mkdir(parents=True)
-        if self._made_store.is_dir():
-            shutil.copytree(self._made_store, self.case_home / "store")
-        else:
-            (self.case_home / "store").mkdir()
         (self.case_home / "case.txt").write_text(name + "\n")
-        self.store.unlink(missing_ok=True)
-        self.store.symlink_to(self.case_home / "store", target_is_directory=True)
-        self.end_case()
-        self._provider.enter_context(
-            running_emulator("segmind", self.case_home / "emulator", self.port, weights_bytes=_WEIGHTS_BYTES)
-        )
-        self.ahead_s = 0.0
+        self.foreign_submits = 0
+        self._stores_in_use = {store, *besides} & set(self.stores)
+        for role in self._stores_in_use:
+            self.stores[role].begin_case(self.case_home)
+        self._in_use = tuple(self.accounts[role] for role in (account, *besides) if role in self.accounts)
+        for place in self._in_use:
+            place.begin_case(self.case_home)
+        with self.here.process.in_force():
+            self.accounts[account].save_block(self.emulator.api_key, limits or FREE)
+            for role in self._stores_in_use - {store}:
+                init_store(self.stores[role].slug, replace=True)
+        self.inits(store)
+        self.straighten()
         self.log = self.case_home / "processes.log"
         return self.log
 
-    def keep_store(self) -> None:
-        """Begin every later case with the store as it is now: made by a person, and known to Prefect."""
-        shutil.copytree(self.store, self._made_store)
-
-    @property
-    def _made_store(self) -> Path:
-        return self.home / "made-store"
-
     def end_case(self) -> None:
-        """End the provider, if there is one."""
-        self._provider.close()
+        """End the providers, if there are any."""
+        for place in self._in_use:
+            place.end_case()
+        self._in_use = ()
+        self.here.process.revive()
 
     def advance(self, seconds: float) -> None:
-        """Let time pass for the provider and for every process that is started from now on."""
-        self.emulator.advance(seconds)
+        """Let time pass for all providers and stores, and for every process that is started from now on."""
         self.ahead_s += seconds
+        for account in self._in_use:
+            account.emulator.advance(seconds)
+            account.emulator.switch(date_off_s=self.ahead_s)
+        for store in self.stores.values():
+            store.set_clock(self.ahead_s)
 
-    # Flow runs
+    def straighten(self) -> None:
+        """Let the providers behave as documented."""
+        for place in self._in_use:
+            place.emulator.reset_switches()
+            # Nobody here waits for a picture; and all clocks agree.
+            place.emulator.switch(picture_s=0.0, date_off_s=self.ahead_s)
 
-    def schedule(self, flow: str, parameters: dict[str, Any]) -> UUID:
-        """Start a run of a deployment, as a schedule or a person would."""
-        run = self.client.create_flow_run_from_deployment(
-            self.deployments[flow], parameters={**self.parameters[flow], **parameters}, state=Scheduled()
-        )
-        return run.id
-
-    def restart(self, run: UUID) -> bool:
-        """Let the same flow run start again, as an automation or the Retry button does."""
-        again: State[None] = AwaitingRetry(scheduled_time=datetime.now(UTC))
-        answer = self.client.set_flow_run_state(run, again)
-        return answer.status == SetStateStatus.ACCEPT
-
-    def cancel(self, run: UUID) -> None:
-        """Cancel a run, as a person does in the UI."""
-        cancelled: State[None] = Cancelled()
-        self.client.set_flow_run_state(run, cancelled)
-
-    def flow_of(self, run: FlowRun) -> str:
-        """Name of the flow that a run is of."""
-        return next((flow for flow, deployment in self.deployments.items() if deployment == run.deployment_id), "")
-
-    def open_runs(self) -> list[FlowRun]:
-        """Runs of this lane's deployments that have not ended, oldest first."""
-        open_states = FlowRunFilterState(type=FlowRunFilterStateType(any_=_OPEN))
-        found = self.client.read_flow_runs(flow_run_filter=FlowRunFilter(state=open_states))
-        return sorted(filter(self._is_mine, found), key=lambda run: run.created or datetime.now(UTC))
-
-    def _is_mine(self, run: FlowRun) -> bool:
-        given = run.parameters
-        return self.store_slug in (given.get("store"), *given.get("stores", []))
+    def schedule(self, flow: str, parameters: dict[str, Any], server: PrefectServer | None = None) -> UUID:
+        """Start a run on this lane's store and account, where the parameters name no others."""
+        usual = {"store": self.store_slug, "stores": [self.store_slug], "credentials": self.credentials_slug}
+        return (server or self.here).schedule(flow, {**usual, **parameters})
 
     # The worker
 
-    def begin(self, run: FlowRun, label: str, kill: Kill | None) -> Callable[[], Ending] | None:
+    def begin(
+        self,
+        run: FlowRun,
+        label: str,
+        kill: Kill | None,
+        gate: Gate | None = None,
+        server: PrefectServer | None = None,
+    ) -> Callable[[], Ending] | None:
         """Start a process for a run, as the worker does.
 
         Returns:
             What waits for its end, None where Prefect did not let the run start.
         """
-        if self.client.set_flow_run_state(run.id, Pending()).status != SetStateStatus.ACCEPT:
+        server = server or self.here
+        if not server.admit(run.id):
             return None
-        entrypoint = self.entrypoints[run.deployment_id] if run.deployment_id else ""
         order = Order(
-            api_url=self.api_url,
+            api_url=server.process.api_url,
             flow_run=str(run.id),
-            entrypoint=entrypoint,
-            store=str(self.store),
+            entrypoint=server.entrypoints[run.deployment_id] if run.deployment_id else "",
+            stores=[str(place.link) for place in self.stores.values() if isinstance(place, FolderPlace)],
             log=str(self.log),
-            clock_s=self.ahead_s,
+            clock_s=self.ahead_s + self.clock_off_s,
+            store_clock_s=self.ahead_s,
             kill=asdict(kill) if kill else None,
+            gate=asdict(gate.at) if gate else None,
             sabotage=self.sabotage,
         )
         process = socket.socket(socket.AF_UNIX)
         process.settimeout(_LONGEST_RUN_S)
         process.connect(str(self.forge))
         process.sendall(json.dumps(asdict(order)).encode() + b"\n")
-        return lambda: self._await(process, run.id, label)
+        return lambda: self._await(process, run.id, label, gate, server)
 
-    def take(self, run: FlowRun, label: str, kill: Kill | None = None) -> Ending | None:
-        """Start a process for a run and wait for its end. Reports it where it died, as the worker does."""
-        wait = self.begin(run, label, kill)
-        return wait() if wait else None
-
-    def _await(self, process: socket.socket, run: UUID, label: str) -> Ending:
+    def _await(
+        self, process: socket.socket, run: UUID, label: str, gate: Gate | None, server: PrefectServer
+    ) -> Ending:
         points: list[Point] = []
         exit_code: int | None = None
         with process, process.makefile() as lines:
@@ -229,12 +266,19 @@ class Lane:
                     told = json.loads(line)
                     if "point" in told:
                         points.append(Point(**told["point"]))
+                    if "waits" in told and gate is not None:
+                        gate.meanwhile(self)
+                        process.sendall(b"go\n")
                     exit_code = told.get("exit", exit_code)
             except TimeoutError:
                 raise Hung(f"{label} (flow run {run}) still runs after {_LONGEST_RUN_S:.0f} s") from None
             except ConnectionResetError:
                 pass
+        if gate is not None:
+            gate.afterwards(self)
+        server.process.revive()
         if exit_code != 0:
             # Not forced, like the worker's: a run that Prefect knows to have ended stays as it is.
-            self.client.set_flow_run_state(run, Crashed(message=f"Process exited with status code: {exit_code}"))
+            message = f"Process exited with status code: {exit_code}"
+            server.client.set_flow_run_state(run, Crashed(message=message))
         return Ending(run, label, died=exit_code is None, points=points)

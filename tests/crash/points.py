@@ -80,11 +80,13 @@ class Trail:
     Args:
         connection: Where the harness listens.
         kill: Where to die, None for nowhere.
+        gate: Where to wait until the harness lets the process go on, None for nowhere.
     """
 
-    def __init__(self, connection: socket.socket, kill: Kill | None) -> None:
+    def __init__(self, connection: socket.socket, kill: Kill | None, gate: Kill | None = None) -> None:
         self._connection = connection
         self._kill = kill
+        self._gate = gate
         self._lock = threading.Lock()
         self._steps: Counter[str] = Counter()
         self._passed = 0
@@ -112,3 +114,6 @@ class Trail:
             self.tell({"point": asdict(point)})
             if self._kill is not None and self._kill.hits(point, self._passed):
                 os.kill(os.getpid(), signal.SIGKILL)
+            if self._gate is not None and self._gate.hits(point, self._passed):
+                self.tell({"waits": True})
+                self._connection.recv(3)

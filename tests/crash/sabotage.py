@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,8 @@ from tuneloop.providers.segmind import SegmindProvider
 from tuneloop.storage.local_directory import LocalDirectory
 from tuneloop.transport import NotSent
 from tuneloop.values.training import JobList
+
+_STUBBORN_TIMES = 12
 
 
 def _resend() -> None:
@@ -30,6 +33,23 @@ def _resend() -> None:
             return str(submit(provider, *arguments))
 
     providers.submit = twice
+
+
+def _resend_for_ever() -> None:
+    """Send the paid POST again and again, and each picture too."""
+    providers: Any = SegmindProvider
+    for name in ("submit", "generate"):
+        setattr(providers, name, _stubborn(getattr(providers, name)))
+
+
+def _stubborn(send: Callable[..., Any]) -> Callable[..., Any]:
+    def sent(provider: SegmindProvider, *arguments: Any) -> Any:
+        for _ in range(_STUBBORN_TIMES - 1):
+            with suppress(ProviderError):
+                return send(provider, *arguments)
+        return send(provider, *arguments)
+
+    return sent
 
 
 def _take_over_at_once() -> None:
@@ -61,6 +81,7 @@ def _never_look() -> None:
 
 SABOTAGES: dict[str, Callable[[], None]] = {
     "resend": _resend,
+    "resend-for-ever": _resend_for_ever,
     "take-over-at-once": _take_over_at_once,
     "drop-weights": _drop_weights,
     "never-look": _never_look,

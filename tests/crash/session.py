@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import queue
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from tests.crash.cases import Case, Recording
+from tests.crash.case import Case, Recording
 from tests.crash.drive import Outcome, play
+from tests.crash.finding import Finding
 from tests.crash.installation import Installation
-from tests.crash.judge import Finding
 from tests.crash.lane import Lane
 from tests.crash.stories import Story
 
@@ -28,13 +29,23 @@ class Figures:
     double_payments: int = 0
     lost_weights: int = 0
     stuck: int = 0
+    unbounded_claims: int = 0
+    unbounded_images: int = 0
     other_findings: int = 0
+    kinds: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
 
     @property
     def good(self) -> bool:
         """Whether nothing was found."""
-        return not (self.double_payments or self.lost_weights or self.stuck or self.other_findings)
+        return not (
+            self.double_payments
+            or self.lost_weights
+            or self.stuck
+            or self.unbounded_claims
+            or self.unbounded_images
+            or self.other_findings
+        )
 
 
 @dataclass
@@ -113,7 +124,7 @@ def figures_of(outcomes: list[Outcome], recordings: dict[str, Recording], began:
         began: When the session began, by the monotonic clock.
     """
     kinds = [finding.kind for outcome in outcomes for finding in outcome.findings]
-    named = {"double payment", "lost weights", "stuck"}
+    named = {"double payment", "lost weights", "stuck", "unbounded claims", "unbounded images"}
     points = {
         (role.split()[0], point.name) for story in recordings.values() for role in story for point in story[role]
     }
@@ -123,6 +134,9 @@ def figures_of(outcomes: list[Outcome], recordings: dict[str, Recording], began:
         double_payments=kinds.count("double payment"),
         lost_weights=kinds.count("lost weights"),
         stuck=kinds.count("stuck"),
+        unbounded_claims=kinds.count("unbounded claims"),
+        unbounded_images=kinds.count("unbounded images"),
         other_findings=sum(kind not in named for kind in kinds),
+        kinds=dict(Counter(outcome.case.kind for outcome in outcomes)),
         seconds=round(time.monotonic() - began, 1),
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -16,9 +15,6 @@ from rich.table import Table
 
 from tests.crash.drive import Outcome
 from tests.crash.session import Figures, Told
-from tuneloop.errors import TuneloopError
-from tuneloop.ledger import Ledger
-from tuneloop.storage.local_directory import LocalDirectory
 
 _LAST_POINTS = 4
 _LAST_LINES = 12
@@ -71,30 +67,14 @@ def failure(outcome: Outcome, seed: int) -> str:
         last = [point.name for point in ending.points[-_LAST_POINTS:]]
         how = "was killed" if ending.died else "ended"
         lines.append(f"  {ending.label} {how}; its last points: {' | '.join(last)}")
-    lines += [f"  ledger: {line}" for line in _ledger_trace(outcome.log.parent / "store")]
+    lines += [f"  ledger: {line}" for line in outcome.ledger_trace]
     if outcome.log.is_file():
         lines += [f"  log: {line}" for line in outcome.log.read_text(errors="replace").splitlines()[-_LAST_LINES:]]
     return "\n".join(lines)
 
 
-def _ledger_trace(store: Path) -> Iterator[str]:
-    """Every training's states in order, and the names of decisions, promotions and markers."""
-    if not store.is_dir():
-        return
-    ledger = Ledger(LocalDirectory(store))
-    for key in sorted({name.split("/")[1] for name in ledger.store.names("trainings/")}):
-        try:
-            steps = [f"{record.state} (g{record.generation})" for record in ledger.history(key)]
-        except TuneloopError as error:
-            steps = [str(error)]
-        yield f"{key[:16]}: {' -> '.join(steps)}"
-    yield from ledger.store.names("models/")
-    yield from ledger.store.names("inflight/")
-
-
 def write_json(file: Path, figures: Figures, outcomes: list[Outcome]) -> None:
     """Write the figures, and what failed."""
     failed = {item.case.id: [asdict(finding) for finding in item.findings] for item in outcomes if item.findings}
-    by_kind = Counter(outcome.case.kind for outcome in outcomes)
-    document = {**asdict(figures), "by_kind": dict(by_kind), "failed": failed}
+    document = {**asdict(figures), "by_kind": figures.kinds, "failed": failed}
     file.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")

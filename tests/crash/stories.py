@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
+from blocks.spending_guard import SpendingGuard
+from tests.crash import scenes
+from tests.crash.lane import ADOPT, RETRAIN, Gate
 from tests.crash.points import Kill
+from tests.crash.stage import Scene
 from tuneloop.emulator import EmulatorControl, Fault, Progress
+
+Mood = Literal["truth", "reject"]
+"""How a person answers a form: as the provider's own books say (and else with yes), or with no."""
 
 _LONG_S = 3700.0
 """Longer than a stage of a slow training, than all margins of a submit in doubt, and than the hour after which
@@ -15,12 +22,15 @@ the sensor starts another run for the same gone one."""
 _A_DAY_S = 90_000.0
 """After so long the sensor closes what was marked and never claimed."""
 _USUAL_S = (_LONG_S, _LONG_S, _LONG_S, _LONG_S, _A_DAY_S, _LONG_S)
-_SUBMIT = "/finetune/request/submit"
-_SLOW = Progress.after_seconds(REQUESTED=3600.0, INFERENCE_QUEUED=3600.0)
+SUBMIT = "/finetune/request/submit"
+SLOW = Progress.after_seconds(REQUESTED=3600.0, INFERENCE_QUEUED=3600.0)
 """A training that takes an hour, and whose model takes another hour until it renders."""
+BFL_RUN: dict[str, Any] = {
+    "recipe": {"trainer": "bfl-finetune", "mode": "product", "trigger_word": "ROBOX", "iterations": 100},
+}
 
 
-def _fail_the_training(emulator: EmulatorControl) -> None:
+def fail_the_training(emulator: EmulatorControl) -> None:
     for job in emulator.jobs():
         if job.status == "REQUESTED":
             emulator.fail_job(job.id, "loss is NaN")
@@ -40,8 +50,20 @@ class Story:
         parameters: Parameters of the run beside the usual ones.
         after_champion: The model has a champion already.
         kills: Where its own processes die, for the sensor to see to.
+        judges_nothing: A person has cancelled, so that nothing is judged before the schedule comes round.
         cancel: A person cancels the sleeping run before the first look of the sensor.
         mishap: What happens to the trainings in flight before the first look of the sensor.
+        flow: What is started.
+        store: Role of the lane's store that it is played on.
+        account: Role of the lane's account that pays.
+        besides: Roles of other stores and accounts that it needs.
+        limits: What the account may spend, None for whatever it likes.
+        person: How a person answers, form by form; the last one goes on for ever.
+        pictures_differ: Runs that start at once have a model and pictures each.
+        gates: Where its processes wait while something happens, by role and number.
+        opening: What happens before the first run is started.
+        beside: What happens after the first runs, before the first look of the sensor.
+        afterwards: What happens once everything is at its end.
     """
 
     name: str
@@ -53,37 +75,62 @@ class Story:
     parameters: dict[str, Any] = field(default_factory=dict)
     after_champion: bool = False
     kills: dict[str, Kill] = field(default_factory=dict)
+    judges_nothing: bool = False
     cancel: bool = False
     mishap: Callable[[EmulatorControl], None] | None = None
+    flow: str = RETRAIN
+    store: str = "folder"
+    account: str = "segmind"
+    besides: tuple[str, ...] = ()
+    limits: SpendingGuard | None = None
+    person: tuple[Mood, ...] = ("truth",)
+    pictures_differ: bool = False
+    gates: dict[str, Gate] = field(default_factory=dict)
+    opening: Scene | None = None
+    beside: Scene | None = None
+    afterwards: Scene | None = None
 
 
 STRAIGHT = Story("straight", parameters={"visibility": "private"})
 """Every answer comes, and the training is at its end when it is first looked at: one process does everything."""
-SLEEPING = Story("sleeping", progress=_SLOW)
+SLEEPING = Story("sleeping", progress=SLOW)
 """The run is suspended for the training and again for the deployment; the sensor wakes it."""
 CHALLENGER = Story("challenger", after_champion=True)
 """A champion reigns: both are rendered."""
 LOST_ANSWER = Story(
     "lost-answer",
-    faults=(Fault("cut_after_effect", _SUBMIT),),
+    faults=(Fault("cut_after_effect", SUBMIT),),
     switches={"list_lag_s": 290.0},
     steps_s=(600.0, *_USUAL_S),
 )
 """The submit is accepted, its answer is lost, and the list does not show the job yet: the sensor finds it."""
-LOST_REQUEST = Story("lost-request", faults=(Fault("cut_before_effect", _SUBMIT),))
+LOST_REQUEST = Story("lost-request", faults=(Fault("cut_before_effect", SUBMIT),))
 """The submit never arrives, which nobody can know: it is claimed again after every margin."""
-REFUSED = Story("refused", faults=(Fault("refuse", _SUBMIT, status=406, reason="parameter"),))
+REFUSED = Story("refused", faults=(Fault("refuse", SUBMIT, status=406, reason="parameter"),))
 """The submit is refused, and the next run tries the next generation."""
-FAILED = Story("failed", progress=_SLOW, mishap=_fail_the_training)
+FAILED = Story("failed", progress=SLOW, mishap=fail_the_training)
 """The training fails at the provider, and the next run tries the next generation."""
 SALVAGED = Story(
     "salvaged",
-    progress=_SLOW,
+    progress=SLOW,
     kills={"run 1": Kill(name="before prefect POST /flow_runs/<id>/set_state Suspended #1")},
 )
 """The run dies while its training goes on, and nobody but the sensor sees to it."""
-CANCELLED = Story("cancelled", progress=_SLOW, cancel=True)
+CANCELLED = Story("cancelled", progress=SLOW, cancel=True, judges_nothing=True)
 """A person cancels the run while its training goes on: it is collected, and not judged."""
 
-STORIES = (STRAIGHT, SLEEPING, CHALLENGER, LOST_ANSWER, LOST_REQUEST, REFUSED, FAILED, SALVAGED, CANCELLED)
+NOTHING_LEFT = SpendingGuard(trainings_per_day=0)
+
+HELD = Story("held", limits=NOTHING_LEFT)
+"""The account may spend nothing: a person approves."""
+BFL = Story("bfl", account="bfl", parameters=BFL_RUN, progress=Progress.after_seconds(3600))
+"""The other provider: the dataset goes with the submit, the weights stay there, and its list proves nothing."""
+S3 = Story("s3", store="s3")
+"""A store in S3."""
+ADOPTED = Story("adopted", flow=ADOPT, opening=scenes.trained_elsewhere)
+"""A model that was trained elsewhere is taken in."""
+
+STORIES = (STRAIGHT, SLEEPING, CHALLENGER, LOST_ANSWER, LOST_REQUEST, REFUSED, FAILED, SALVAGED, CANCELLED, HELD)
 """All that are recorded for points of I/O, the plainest first."""
+BESIDES = (BFL, S3, ADOPTED)
+"""Other worlds than a Segmind account and a folder; they are recorded as well."""

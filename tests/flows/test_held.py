@@ -13,6 +13,7 @@ from prefect.client.schemas.objects import State
 from blocks.segmind_credentials import SegmindCredentials
 from blocks.spending_guard import SpendingGuard
 from deployments.demo.stack import Stack
+from flows.forms import is_there
 from tests.flows.bill import Bill
 from tests.flows.runs import SUBMIT, here, look, run_of, start, tick, wait_for, wait_until
 from tests.sensor.aging import age_refusal
@@ -40,6 +41,7 @@ def wish(wish: dict[str, Any], emulator: EmulatorControl) -> dict[str, Any]:
 
 def answer(run: UUID, decision: str, reason: str) -> None:
     """Fill in the form on the run's page."""
+    wait_until("the form is there", lambda: form_of(run) is not None)
     with get_client(sync_client=True) as client:
         response = client.resume_flow_run(run, run_input={"decision": decision, "reason": reason})
         assert response.status.value == "ACCEPT", response
@@ -53,11 +55,21 @@ def history(ledger: Ledger, run: UUID) -> list[AnyTrainingRecord]:
 
 def question_of(run: UUID) -> tuple[State[Any], dict[str, Any]]:
     """What a suspended run asks: its state and its form."""
-    state = look(run)
-    keys = state.state_details.run_input_keyset
+    wait_until("the form is there", lambda: form_of(run) is not None)
+    form = form_of(run)
+    assert form is not None
+    return look(run), form
+
+
+def form_of(run: UUID) -> dict[str, Any] | None:
+    """The schema of the form that a suspended run waits for; None where it is not there."""
+    keys = look(run).state_details.run_input_keyset
     assert keys is not None
     with get_client(sync_client=True) as client:
-        return state, json.loads(client.read_flow_run_input(run, keys["schema"]))
+        if not is_there(client, run, keys):
+            return None
+        form: dict[str, Any] = json.loads(client.read_flow_run_input(run, keys["schema"]))
+        return form
 
 
 def test_run_over_the_limit_asks_in_the_ui_and_is_left_asleep_by_the_sensor(
@@ -72,6 +84,23 @@ def test_run_over_the_limit_asks_in_the_ui_and_is_left_asleep_by_the_sensor(
     tick(stack.store_slug)
     assert look(run).name == "Suspended"
     assert bill.trainings == []
+
+
+def test_run_whose_form_was_lost_gets_it_back_with_the_next_tick(
+    stack: Stack, wish: dict[str, Any], bill: Bill
+) -> None:
+    run = start(wish)
+    wait_for(run, "Suspended")
+    state, form = question_of(run)
+    keys = state.state_details.run_input_keyset
+    assert keys is not None
+    with get_client(sync_client=True) as client:
+        client.delete_flow_run_input(run, keys["schema"])
+    tick(stack.store_slug)
+    wait_until("the form is back", lambda: look(run).name == "Suspended" and form_of(run) == form)
+    answer(run, "approve: submit it", "asked twice, and answered once")
+    wait_for(run, "Completed")
+    assert len(bill.trainings) == 1
 
 
 def test_approved_training_is_submitted_once_and_keeps_the_reason(

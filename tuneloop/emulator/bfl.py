@@ -45,7 +45,7 @@ class BflRoutes:
         upload = await large_body(request, bfl_finetunes.LONG_FIELD)
         accepted = await run_in_threadpool(bfl_finetunes.submit, self._emulation, upload)
         # No webhook tells of a training before its client knows the id.
-        answered = BackgroundTask(self._emulation.webhooks.answered, accepted["finetune_id"])
+        answered = BackgroundTask(self._emulation.webhooks.answered, str(accepted["finetune_id"]))
         return JSONResponse(accepted, background=answered)
 
     async def _mine(self, request: Request) -> Response:

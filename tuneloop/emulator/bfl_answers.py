@@ -6,6 +6,7 @@ that is not ready, a 422 that echoes the whole request with the archive in it); 
 """
 
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 
 from starlette.requests import Request
@@ -119,7 +120,7 @@ def injected(_: Emulation, fault: Fault) -> Response:
     """Answer an injected fault; a 429 for the reason `retry after` says in a header when to come back."""
     if fault.status == 500 and not fault.reason:
         return PlainTextResponse("Internal Server Error", 500)
-    usual = _WORDS.get(fault.status, "Injected by the emulator")
+    usual = _WORDS.get(fault.status) or HTTPStatus(fault.status).phrase
     if fault.reason == "retry after":
         return JSONResponse({"detail": usual}, fault.status, {"Retry-After": str(_RETRY_AFTER_S)})
     return JSONResponse({"detail": fault.reason or usual}, fault.status)

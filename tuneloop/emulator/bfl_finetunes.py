@@ -6,16 +6,16 @@ listed); typed clients (keys of the details). What the details show where no lea
 known: here, the default that it had.
 """
 
-import uuid
 from typing import Any
 
-from tuneloop.emulator import weights
+from tuneloop.emulator import bfl_strangers, weights
 from tuneloop.emulator.bfl_answers import Invalid, Refused, value_error
 from tuneloop.emulator.bfl_archive import BadArchive, doom_of
 from tuneloop.emulator.bfl_fields import Finetune
 from tuneloop.emulator.bfl_requests import checked
 from tuneloop.emulator.clock import iso_utc
 from tuneloop.emulator.emulation import Emulation
+from tuneloop.emulator.job_looks import shown_id
 from tuneloop.emulator.jobs import Job
 from tuneloop.emulator.json_upload import JsonUpload, NotBase64
 from tuneloop.emulator.listing import listed
@@ -47,7 +47,7 @@ def submit(emulation: Emulation, upload: JsonUpload) -> dict[str, Any]:
     """
     body = checked(Finetune, upload.fields, upload)
     request = _recipe(body)
-    job_id = str(uuid.uuid4())
+    job_id = emulation.new_id()
     key = f"{_ARCHIVES}/{job_id}.zip"
     incoming = emulation.objects.begin()
     try:
@@ -68,7 +68,7 @@ def submit(emulation: Emulation, upload: JsonUpload) -> dict[str, Any]:
         webhook = None if body.webhook_url is None else str(body.webhook_url)
         emulation.webhooks.follow(job_id, url=webhook, secret=body.webhook_secret)
     emulation.webhooks.before_answer(job_id)
-    return {"finetune_id": job_id}
+    return {"finetune_id": shown_id(job_id)}
 
 
 def _recipe(body: Finetune) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def price_usd(iterations: int) -> float:
 
 def mine(emulation: Emulation) -> dict[str, Any]:
     """Return the ids that my_finetunes shows."""
-    return {"finetunes": [job.id for job in listed(emulation)]}
+    return {"finetunes": [*bfl_strangers.ids(emulation), *(shown_id(job.id) for job in listed(emulation))]}
 
 
 def details(emulation: Emulation, finetune_id: str) -> dict[str, Any]:
@@ -97,9 +97,11 @@ def details(emulation: Emulation, finetune_id: str) -> dict[str, Any]:
     Raises:
         Refused: for an unknown or deleted one.
     """
+    if found := bfl_strangers.details(emulation, finetune_id):
+        return {"finetune_details": found}
     job = _mine(emulation, finetune_id)
-    shown = {name: job.request[name] for name in _SHOWN}
-    return {"finetune_details": {**shown, "timestamp": iso_utc(job.created)}}
+    documented = {name: job.request[name] for name in _SHOWN} | {"timestamp": iso_utc(job.created)}
+    return {"finetune_details": emulation.looks.shown(job, documented)}
 
 
 def delete(emulation: Emulation, finetune_id: str) -> dict[str, Any]:

@@ -9,12 +9,13 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
-from tuneloop.emulator import pictures, signed_urls
+from tuneloop.emulator import bfl_strangers, pictures, signed_urls
 from tuneloop.emulator.bfl_fields import Picture, ProPicture, UltraPicture
 from tuneloop.emulator.bfl_finetunes import model_of, ready
 from tuneloop.emulator.emulation import Emulation
 from tuneloop.emulator.object_routes import xml_error
 from tuneloop.emulator.picture_values import Wish
+from tuneloop.emulator.status_words import spoken
 from tuneloop.emulator.tasks import Task
 
 ENDPOINTS: dict[str, tuple[type[Picture], float]] = {
@@ -53,14 +54,19 @@ def submit(emulation: Emulation, endpoint: str, body: Picture, origin: str) -> d
 def result(emulation: Emulation, task_id: str, origin: str) -> Response:
     """Say how far a picture or a training is; what is not known here is a state of its own."""
     task, job = emulation.tasks.find(task_id), emulation.jobs.find(task_id, polled=True)
+    switches = emulation.switches.now
     if task is not None:
         status, found = _state(emulation, task), None
         if status == "Ready":
             found = _ready(task, origin)
-        return _answer(task_id, status, found, task.doom if status == "Error" else None)
+        word = spoken(status, switches.status_words)
+        return JSONResponse(_document(task_id, word, found, task.doom if status == "Error" else None))
     if job is not None:
-        return _answer(task_id, job.status, None, job.error_message if job.status == "Error" else None)
-    return _answer(task_id, "Task not found", None, None, emulation.switches.now.unknown_task_status)
+        error = job.error_message if job.status == "Error" else None
+        return JSONResponse(emulation.looks.shown(job, _document(task_id, job.status, None, error)))
+    if (stranger := bfl_strangers.result(emulation, task_id)) is not None:
+        return JSONResponse(stranger)
+    return JSONResponse(_document(task_id, "Task not found", None, None), switches.unknown_task_status)
 
 
 def sample(emulation: Emulation, path: str, query: dict[str, str], task_id: str) -> Response:
@@ -75,11 +81,9 @@ def sample(emulation: Emulation, path: str, query: dict[str, str], task_id: str)
     return Response(content, media_type=f"image/{wish.format.lower()}")
 
 
-def _answer(task_id: str, status: str, found: Any, error: str | None, code: int = 200) -> Response:
+def _document(task_id: str, status: str, found: Any, error: str | None) -> dict[str, Any]:
     details = None if error is None else {"error": error}
-    return JSONResponse(
-        {"id": task_id, "status": status, "result": found, "progress": None, "details": details}, code
-    )
+    return {"id": task_id, "status": status, "result": found, "progress": None, "details": details}
 
 
 def _state(emulation: Emulation, task: Task) -> str:

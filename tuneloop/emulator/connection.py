@@ -75,6 +75,12 @@ def hang_up(scope: Scope) -> None:
     transport.close()
 
 
+def is_gone(scope: Scope) -> bool:
+    """Tell whether nobody is there any more to read an answer."""
+    transport: Transport = scope["extensions"][_TRANSPORT]
+    return transport.is_closing()
+
+
 async def gone(receive: Receive) -> None:
     """Wait for the end of a connection."""
     while (await receive())["type"] != "http.disconnect":

@@ -1,5 +1,6 @@
 """Drive an emulator from a test or another process, over its control routes."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -58,6 +59,25 @@ class EmulatorControl:
             EmulatorControlError: where there is no such job, or it has already ended.
         """
         self._call("POST", f"jobs/{job_id}/fail", {"error_message": error_message})
+
+    def revive_job(self, job_id: str, status: str) -> None:
+        """Let a job that has ended badly go on from a state, such as Segmind's `RETRIED`; it is billed again.
+
+        Raises:
+            EmulatorControlError: for a state there is none of, or where no such job has ended badly.
+        """
+        self._call("POST", f"jobs/{job_id}/revive", {"status": status})
+
+    def show_job(self, job_id: str, *, without: Sequence[str] = (), **fields: Any) -> None:
+        """Let lists and details show fields of one job as said, and leave out others; nothing ends it.
+
+        Fields have the names and values of the provider's JSON, such as `status=None`; those that an answer
+        does not have by itself stay out of it.
+
+        Raises:
+            EmulatorControlError: where there is no such job.
+        """
+        self._call("POST", f"jobs/{job_id}/look", {"fields": fields, "without": list(without)})
 
     def unlist_job(self, job_id: str) -> None:
         """Let lists leave out one job from now on; whoever knows its id still finds it.

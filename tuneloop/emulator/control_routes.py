@@ -33,6 +33,8 @@ class ControlRoutes:
             Route(CONTROL + "requests", self._requests, methods=["GET"]),
             Route(CONTROL + "jobs", self._jobs, methods=["GET"]),
             Route(CONTROL + "jobs/{job_id}/fail", self._fail_job, methods=["POST"]),
+            Route(CONTROL + "jobs/{job_id}/revive", self._revive_job, methods=["POST"]),
+            Route(CONTROL + "jobs/{job_id}/look", self._change_look, methods=["POST"]),
             Route(CONTROL + "jobs/{job_id}/mark", self._mark_job, methods=["POST"]),
             Route(CONTROL + "faults", self._faults, methods=["GET", "POST", "DELETE"]),
             Route(CONTROL + "clock", self._clock, methods=["GET", "POST"]),
@@ -62,6 +64,26 @@ class ControlRoutes:
         if not self._emulation.jobs.fail(job_id, body["error_message"]):
             return JSONResponse({"error": f"job {job_id}: there is none, or it has already ended"}, 409)
         return JSONResponse({"failed": job_id})
+
+    async def _revive_job(self, request: Request) -> Response:
+        job_id = request.path_params["job_id"]
+        try:
+            revived = self._emulation.jobs.revive(job_id, (await json_body(request)).get("status", ""))
+        except ValueError as error:
+            return unusable(str(error))
+        if not revived:
+            return JSONResponse({"error": f"job {job_id}: there is none, or it has not ended badly"}, 409)
+        return JSONResponse({"revived": job_id})
+
+    async def _change_look(self, request: Request) -> Response:
+        job_id, body = request.path_params["job_id"], await json_body(request)
+        fields, without = body.get("fields", {}), body.get("without", [])
+        if not isinstance(fields, dict) or not isinstance(without, list):
+            return unusable("give an object as fields and a list of names as without")
+        if self._emulation.jobs.find(job_id, polled=False) is None:
+            return JSONResponse({"error": f"job {job_id}: there is none"}, 404)
+        self._emulation.looks.change(job_id, fields, without)
+        return JSONResponse({"changed": job_id})
 
     async def _mark_job(self, request: Request) -> Response:
         job_id = request.path_params["job_id"]

@@ -1,5 +1,6 @@
 """One running emulation: the state and services that every provider's routes work with."""
 
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from starlette.types import ExceptionHandler
 from tuneloop.emulator.billing import BilledEntry, Billing
 from tuneloop.emulator.clock import Clock
 from tuneloop.emulator.faults import Fault, FaultQueue
+from tuneloop.emulator.job_looks import JobLooks
 from tuneloop.emulator.job_marks import JobMarks
 from tuneloop.emulator.jobs import Jobs
 from tuneloop.emulator.objects import Objects
@@ -25,6 +27,9 @@ from tuneloop.emulator.webhooks import Webhooks
 
 WEIGHTS_BYTES = 1_500_000
 """Size of a weights file, where nothing else is asked for."""
+
+_FIRST_NUMBER = 70_001
+"""Id of the first training, where they are counted."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +72,15 @@ class Emulation:
         self.jobs = Jobs(self.state, self.clock, provider.lifecycle, provider.progress)
         self.webhooks = Webhooks(self.state, self.clock, self.jobs, self.switches, provider.webhooks)
         self.marks = JobMarks(self.state)
+        self.looks = JobLooks(self.state, self.clock, self.switches)
         self.tasks = Tasks(self.state, self.clock)
         self.objects = Objects(self.state, self.clock, folder / f"{provider.name}-objects")
+
+    def new_id(self) -> str:
+        """Return the id of the next training."""
+        if self.switches.now.integer_ids:
+            return str(_FIRST_NUMBER + len(self.jobs.all(polled=False)))
+        return str(uuid.uuid4())
 
     def accept(self, job_id: str, name: str, request: dict[str, Any], dataset: str, doom: str | None) -> None:
         """Accept a training; see `Jobs.add`. Lists never show it where a switch says so."""

@@ -1,6 +1,6 @@
 """What can go wrong between a client and a provider, queued request by request.
 
-To add a fault of one request: one word in `FaultKind`, one function in `gate.py`'s table of faults. What
+To add a fault of one request: one word in `FaultKind`, one function in `fault_effects.py`. What
 would concern every request (a list that lags, a word that differs) is no fault but a switch: `switches.py`.
 """
 
@@ -15,6 +15,7 @@ _TABLE = """CREATE TABLE IF NOT EXISTS faults (
     position INTEGER PRIMARY KEY, fault TEXT NOT NULL, hits INTEGER NOT NULL, matched INTEGER NOT NULL)"""
 
 FaultKind = Literal[
+    "answer",
     "refuse",
     "fail_after_effect",
     "fail_before_late_effect",
@@ -25,6 +26,7 @@ FaultKind = Literal[
     "truncate",
 ]
 """
+answer: the request takes effect and is answered as ever, but for what `drip_s` and `padding_bytes` say.
 refuse: answer `status` in the provider's own words; the request has no effect.
 fail_after_effect: the request takes effect, then `status` is answered in place of the real answer.
 cut_before_effect, cut_after_effect: the connection breaks without a byte of an answer.
@@ -32,7 +34,10 @@ fail_before_late_effect, cut_before_late_effect: `status` is answered, or the co
 takes effect `delay_s` seconds later, on the emulator's clock.
 slow: the request takes effect at once, its answer begins `delay_s` real seconds later.
 truncate: the connection breaks after `after_bytes` bytes of the answer's body.
+
+A status below 300 puts the provider's error body under a success; one of 300 to 399 points elsewhere.
 """
+Padding = Literal["gzip", "plain"]
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,17 @@ class Fault:
     """Which of its meanings the status has, in the provider's terms (Segmind's 406: `credits`,
     `content type`, `parameter`, `spend limit`); any other text is answered as it stands."""
 
+    body: Literal["own", "html"] = "own"
+    """Of an answer with `status`: the provider's own error, or the HTML page of the gateway before it."""
+    location: str = ""
+    """Where a status of 300 to 399 points; empty for the path that was called."""
+    padding_bytes: int = 0
+    """Blanks that follow the answer's body, of any kind; JSON stays JSON with them."""
+    padding: Padding = "gzip"
+    """Whether the body goes out packed a thousand to one, or as it is."""
+    drip_s: float = 0.0
+    """Real seconds before each single byte of the answer's body, of any kind; 0 sends them together."""
+
     def __post_init__(self) -> None:
         """Refuse what would never hit.
 
@@ -69,7 +85,10 @@ class Fault:
             raise ValueError(f"fault: unknown kind {self.kind!r}; choose one of {known}")
         if self.method is not None and self.method != self.method.upper():
             raise ValueError(f"fault: method {self.method!r} never matches; write it in upper case")
-        if self.times < 1 or self.delay_s < 0 or self.after_bytes < 0 or not 0 < self.chance <= 1:
+        if self.body not in ("own", "html") or self.padding not in get_args(Padding):
+            raise ValueError(f"fault: {self} has no such body; body is own or html, padding gzip or plain")
+        smallest = min(self.delay_s, self.after_bytes, self.padding_bytes, self.drip_s)
+        if self.times < 1 or smallest < 0 or not 0 < self.chance <= 1:
             raise ValueError(f"fault: {self} never hits; times >= 1, delays and bytes >= 0, 0 < chance <= 1")
 
     def matches(self, method: str, path: str) -> bool:

@@ -4,15 +4,17 @@ import asyncio
 import contextlib
 import functools
 import random
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+import time
+from collections.abc import Callable
+from email.utils import formatdate
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tuneloop.emulator import connection, object_routes
 from tuneloop.emulator.emulation import Emulation
-from tuneloop.emulator.faults import Fault, FaultKind
+from tuneloop.emulator.fault_effects import Call, meet
+from tuneloop.emulator.faults import Fault
 from tuneloop.emulator.late_effects import LateEffects
 from tuneloop.emulator.objects import PREFIX as OBJECTS
 from tuneloop.emulator.request_body import held_back, patient
@@ -38,33 +40,6 @@ class _Sent:
             self._body_bytes += len(message["body"])
             self._tell(self._body_bytes, self._content_range)
         await self._send(message)
-
-
-@dataclass(frozen=True)
-class _Call:
-    """One request on its way to the routes."""
-
-    app: ASGIApp
-    scope: Scope
-    receive: Receive
-    """Of the body that was held back."""
-    connection: Receive
-    """Of the connection itself."""
-    send: Send
-    refusal: Callable[[Fault], Response]
-    late: LateEffects
-
-    async def pass_on(self, send: Send | None = None) -> None:
-        await self.app(self.scope, self.receive, send or self.send)
-
-    async def take_effect_silently(self) -> None:
-        async def nowhere(_: Message) -> None:
-            pass
-
-        await self.pass_on(nowhere)
-
-    async def refuse(self, fault: Fault) -> None:
-        await self.refusal(fault)(self.scope, self.receive, self.send)
 
 
 class Gate:
@@ -96,6 +71,7 @@ class Gate:
         async def logged(message: Message) -> None:
             if message["type"] == "http.response.start":
                 log.answered(position, message["status"])
+                message = {**message, "headers": [*message["headers"], (b"date", self._date())]}
             await out(message)
 
         await self._answer(scope, receive, logged, position)
@@ -110,13 +86,17 @@ class Gate:
             await connection.cut(scope, receive)
             return
         await self._late.settle()
-        call = _Call(self._app, scope, whole, receive, send, self._refusal_of(stored=stored), self._late)
+        call = Call(self._app, scope, whole, receive, send, self._refusal_of(stored=stored), self._late)
         fault = self._emulation.faults.take(scope["method"], scope["path"])
         if fault is None and stored and scope["method"] == "GET":
             fault = self._cut(position)
         # A stopping emulator cancels what is still slow; its connection is broken already.
         with contextlib.suppress(asyncio.CancelledError):
-            await (_FAULTS[fault.kind](call, fault) if fault else call.pass_on())
+            await (meet(call, fault) if fault else call.pass_on())
+
+    def _date(self) -> bytes:
+        """The true time, which the emulator's clock need not show, or what a switch makes of it."""
+        return formatdate(time.time() + self._emulation.switches.now.date_off_s, usegmt=True).encode()
 
     def _cut(self, position: int) -> Fault | None:
         """Where a download breaks, if a switch says that they do."""
@@ -130,70 +110,3 @@ class Gate:
         if stored:
             return object_routes.refusal
         return functools.partial(self._emulation.provider.refusal, self._emulation)
-
-
-async def _refuse(call: _Call, fault: Fault) -> None:
-    await call.refuse(fault)
-
-
-async def _fail_after_effect(call: _Call, fault: Fault) -> None:
-    await call.take_effect_silently()
-    await call.refuse(fault)
-
-
-async def _fail_before_late_effect(call: _Call, fault: Fault) -> None:
-    call.late.add(fault.delay_s, call.take_effect_silently)
-    await call.refuse(fault)
-
-
-async def _cut_before_effect(call: _Call, _: Fault) -> None:
-    await connection.cut(call.scope, call.connection)
-
-
-async def _cut_after_effect(call: _Call, _: Fault) -> None:
-    await call.take_effect_silently()
-    await connection.cut(call.scope, call.connection)
-
-
-async def _cut_before_late_effect(call: _Call, fault: Fault) -> None:
-    call.late.add(fault.delay_s, call.take_effect_silently)
-    await connection.cut(call.scope, call.connection)
-
-
-async def _slow(call: _Call, fault: Fault) -> None:
-    async def late(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            await asyncio.sleep(fault.delay_s)
-        await call.send(message)
-
-    await call.pass_on(late)
-
-
-async def _truncate(call: _Call, fault: Fault) -> None:
-    left = fault.after_bytes
-
-    async def short(message: Message) -> None:
-        nonlocal left
-        if message["type"] == "http.response.start":
-            await call.send(message)
-        elif left >= 0:
-            body = message.get("body", b"")
-            await call.send({"type": "http.response.body", "body": body[:left], "more_body": True})
-            left -= len(body)
-            if left < 0 or not message.get("more_body", False):
-                left = -1
-                connection.hang_up(call.scope)
-
-    await call.pass_on(short)
-
-
-_FAULTS: dict[FaultKind, Callable[[_Call, Fault], Awaitable[None]]] = {
-    "refuse": _refuse,
-    "fail_after_effect": _fail_after_effect,
-    "fail_before_late_effect": _fail_before_late_effect,
-    "cut_before_effect": _cut_before_effect,
-    "cut_after_effect": _cut_after_effect,
-    "cut_before_late_effect": _cut_before_late_effect,
-    "slow": _slow,
-    "truncate": _truncate,
-}

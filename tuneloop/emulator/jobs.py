@@ -55,9 +55,9 @@ class Jobs:
         Raises:
             ValueError: for a state the provider does not have.
         """
-        unknown = set(policy.states_s) - set(self.lifecycle.states)
+        unknown = set(policy.states_s) - set(self.lifecycle.revived)
         if unknown:
-            known = ", ".join(self.lifecycle.states)
+            known = ", ".join(self.lifecycle.revived)
             raise ValueError(f"progress: unknown state {', '.join(sorted(unknown))}; the states are {known}")
         with self._state.transaction():
             self._look_at(self._rows(), polled=False)
@@ -113,6 +113,27 @@ class Jobs:
             connection.execute(
                 "UPDATE jobs SET status = ?, error_message = ?, updated = ? WHERE id = ?",
                 (self.lifecycle.bad_end(error_message), error_message, self._clock.now(), job_id),
+            )
+        return True
+
+    def revive(self, job_id: str, status: str) -> bool:
+        """Let a job that has ended badly go on from a state; return False where no such job has.
+
+        Raises:
+            ValueError: for a state the provider does not have.
+        """
+        if status not in self.lifecycle.revived:
+            known = ", ".join(self.lifecycle.revived)
+            raise ValueError(f"status {status!r} is none to come back into; choose one of {known}")
+        with self._state.transaction() as connection:
+            job = self.find(job_id, polled=False)
+            if job is None or not self.lifecycle.is_bad(job.status):
+                return False
+            now = self._clock.now()
+            connection.execute(
+                "UPDATE jobs SET status = ?, since = ?, polls = 0, doom = NULL, error_message = NULL, updated = ?"
+                " WHERE id = ?",
+                (status, now, now, job_id),
             )
         return True
 

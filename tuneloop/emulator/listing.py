@@ -15,5 +15,6 @@ def listed(emulation: Emulation) -> list[Job]:
             for job in emulation.jobs.all(polled=False)
             if job.created <= seen_until and job.id not in left_out
         ]
-        shown = shown[: max(0, len(shown) - switches.list_short_by)]
-        return emulation.jobs.all(polled=True, only=set(shown))
+        shown = shown[: max(0, len(shown) - switches.list_short_by)][-switches.list_page :]
+        jobs = emulation.jobs.all(polled=True, only=set(shown))
+        return [job for job in jobs for _ in range(switches.list_copies)]

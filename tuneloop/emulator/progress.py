@@ -21,6 +21,13 @@ class Lifecycle:
     """First state in which the weights can be downloaded."""
     also_failed: tuple[str, ...] = ()
     """Further states of a bad end; an error message that is one of these words leads there."""
+    tried_again: str | None = None
+    """State of a job that was revived after a bad end, where it has a word of its own."""
+
+    @property
+    def revived(self) -> tuple[str, ...]:
+        """The states into which a job that ended badly can come back."""
+        return (*self.states, self.tried_again) if self.tried_again else self.states
 
     def bad_end(self, error_message: str) -> str:
         """Return the state in which a job with this error ends."""
@@ -31,8 +38,10 @@ class Lifecycle:
         return status == self.failed or status in self.also_failed
 
     def reached(self, status: str, target: str) -> bool:
-        """Tell whether a job in `status` is at `target` or past it; a failed one never is."""
-        return not self.is_bad(status) and self.states.index(status) >= self.states.index(target)
+        """Tell whether a job in `status` is at `target` or past it; one that failed or was revived is not."""
+        if status not in self.states or target not in self.states:
+            return False
+        return self.states.index(status) >= self.states.index(target)
 
     def ended(self, status: str) -> bool:
         """Tell whether a job in `status` moves no more."""
@@ -126,4 +135,6 @@ def _leaves_at(position: Position, policy: Progress, now: float) -> float | None
 def _next_status(status: str, lifecycle: Lifecycle, doom: str | None) -> str:
     if doom is not None and status == lifecycle.fails_after:
         return lifecycle.bad_end(doom)
+    if status == lifecycle.tried_again:
+        return lifecycle.fails_after
     return lifecycle.states[lifecycle.states.index(status) + 1]

@@ -2,7 +2,7 @@
 
 Sources: Segmind: Flux, Flux Kontext and Qwen fine-tuning pages (answers, and details, which the Flux page
 leaves out), Flux Dev Finetuned page, webhooks page (the states DATA_PROCESSING and TRAINING_INITIATED), its
-open training worker (QUEUED, FAILED). Some GETs carry a body, as documented.
+open training worker (QUEUED, FAILED, RETRIED). Some GETs carry a body, as documented.
 """
 
 import re
@@ -18,6 +18,7 @@ from tuneloop.emulator import (
     segmind_inference,
     segmind_models,
     segmind_queue,
+    segmind_strangers,
     segmind_submit,
     segmind_webhooks,
     signed_urls,
@@ -34,6 +35,7 @@ from tuneloop.emulator.segmind_requests import (
     Fields,
     endpoint,
     form_fields,
+    id_field,
     json_fields,
     no_fields,
     text_field,
@@ -85,19 +87,22 @@ class SegmindRoutes:
     def _details(self, fields: Fields, origin: str) -> Response:
         # The Kontext page sends a FINETUNE_ID as request_id; one value is known by both names.
         name = "finetune_id" if "finetune_id" in fields else "request_id"
-        job = self._job(text_field(fields, name), polled=True)
+        job = self._job(id_field(fields, name), polled=True)
         word = self._emulation.switches.now.deploying_word
-        return JSONResponse(answers.details(job, self._weights_url(job, origin), word))
+        documented = answers.details(job, self._weights_url(job, origin), word)
+        return JSONResponse({"finetune": self._emulation.looks.shown(job, documented)})
 
     def _list(self, _: Fields, origin: str) -> Response:
         jobs, word = listed(self._emulation), self._emulation.switches.now.deploying_word
-        return JSONResponse([answers.listed(job, self._weights_url(job, origin), word) for job in jobs])
+        looks = self._emulation.looks
+        rows = [looks.shown(job, answers.listed(job, self._weights_url(job, origin), word)) for job in jobs]
+        return JSONResponse([*segmind_strangers.rows(self._emulation), *rows])
 
     def _access_update(self, fields: Fields, _: str) -> Response:
         public = text_field(fields, "segmind_public")
         if public.lower() not in ("true", "false"):
             raise Refused(400, "segmind_public must be True or False")
-        job = self._job(text_field(fields, "request_id"), polled=False)
+        job = self._job(id_field(fields, "request_id"), polled=False)
         self._emulation.jobs.amend(job.id, segmind_public=public.lower() == "true")
         return JSONResponse(200)
 
@@ -172,6 +177,7 @@ LIFECYCLE = Lifecycle(
     failed="FAILED",
     fails_after="DATA_PROCESSING",
     trained="TRAINING_COMPLETED",
+    tried_again="RETRIED",
 )
 
 SEGMIND = Provider(

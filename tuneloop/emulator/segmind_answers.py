@@ -6,6 +6,7 @@ HTML page for 405, meanings of 406).
 """
 
 import re
+from http import HTTPStatus
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -15,6 +16,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from tuneloop.emulator.clock import iso_utc
 from tuneloop.emulator.emulation import Emulation
 from tuneloop.emulator.faults import Fault
+from tuneloop.emulator.job_looks import shown_id
 from tuneloop.emulator.jobs import Job
 from tuneloop.emulator.segmind_refusals import Refused, Unauthorized
 from tuneloop.emulator.segmind_themes import theme_of
@@ -68,35 +70,33 @@ def injected(emulation: Emulation, fault: Fault) -> Response:
     headers = {}
     if fault.status == 429:
         headers["x-rate-limit-reset-at-utc"] = iso_utc(emulation.clock.now() + _RATE_WINDOW_S)
-    usual = _WORDS.get(fault.status, "Injected by the emulator")
+    usual = _WORDS.get(fault.status) or HTTPStatus(fault.status).phrase
     message = (_MEANINGS_OF_406.get(fault.reason) or fault.reason) if fault.reason else usual
     return JSONResponse({"error": message}, fault.status, headers)
 
 
 def submitted(job_id: str, request: dict[str, Any]) -> dict[str, Any]:
     """Show a training as the submit answer of its theme does."""
-    return {"status": "REQUESTED", theme_of(request).submit_id: job_id, "name": request["name"]}
+    return {"status": "REQUESTED", theme_of(request).submit_id: shown_id(job_id), "name": request["name"]}
 
 
 def details(job: Job, weights_url: str | None, deploying_word: str) -> dict[str, Any]:
     """Show a training as details do: no theme, train type or parameters, but slug and times."""
     return {
-        "finetune": {
-            theme_of(job.request).first_id: job.id,
-            "finetune_id": job.id,
-            "name": job.name,
-            "data_source_path": job.request["data_source_path"],
-            "instance_prompt": job.request["instance_prompt"],
-            "status": shown_status(job.status, deploying_word),
-            "source_type": "AWS_S3",
-            "base_model": job.request["base_model"],
-            "slug": slug(job),
-            "public_model": job.request["segmind_public"],
-            "error_message": job.error_message,
-            "cloud_storage_url": weights_url,
-            "created_ts": iso_utc(job.created),
-            "updated_ts": iso_utc(job.updated),
-        }
+        theme_of(job.request).first_id: job.id,
+        "finetune_id": job.id,
+        "name": job.name,
+        "data_source_path": job.request["data_source_path"],
+        "instance_prompt": job.request["instance_prompt"],
+        "status": shown_status(job.status, deploying_word),
+        "source_type": "AWS_S3",
+        "base_model": job.request["base_model"],
+        "slug": slug(job),
+        "public_model": job.request["segmind_public"],
+        "error_message": job.error_message,
+        "cloud_storage_url": weights_url,
+        "created_ts": iso_utc(job.created),
+        "updated_ts": iso_utc(job.updated),
     }
 
 

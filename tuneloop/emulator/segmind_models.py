@@ -49,6 +49,7 @@ _LONGEST_SIDE = 512
 """Pixels. Half of what the real model draws, so that tests are quick."""
 _EXAMPLE_RATE = 0.0004
 _NOT_IN_THE_WEIGHTS = {"name", "machine_type", "segmind_public", "data_source_path"}
+_UUID_LENGTH = 36
 _DATA_URI = re.compile(r"data:[a-z]+/[a-z0-9.+-]+;base64,", re.IGNORECASE)
 
 
@@ -76,8 +77,9 @@ def asked_for(emulation: Emulation, endpoint: str, body: Mapping[str, Any]) -> J
 
 def _available(emulation: Emulation, endpoint: str, called: str) -> Job | None:
     """Return the model that an endpoint knows by this name, if it can draw."""
-    # A slug begins with the id of its model, a UUID of 36 characters.
-    job = emulation.jobs.find(called if endpoint == SHARED_SLUG else called[:36], polled=False)
+    # A slug begins with the id of its model, a UUID or a number.
+    job_id = called if endpoint == SHARED_SLUG else called[:_UUID_LENGTH]
+    job = emulation.jobs.find(job_id, polled=False) or emulation.jobs.find(called.partition("-")[0], polled=False)
     if job is None or job.status != "AVAILABLE":
         return None
     known = job.request["theme"] == "FLUX" if endpoint == SHARED_SLUG else slug(job) == called

@@ -13,6 +13,7 @@ from tuneloop.emulator.emulation import Emulation
 from tuneloop.emulator.segmind_inference import COST_USD, credits_left
 from tuneloop.emulator.segmind_models import asked_for, billed, picture, with_picture
 from tuneloop.emulator.segmind_refusals import Refused
+from tuneloop.emulator.status_words import spoken
 from tuneloop.emulator.tasks import Task
 
 OUTPUTS = "/outputs/"
@@ -99,7 +100,7 @@ def _answer(emulation: Emulation, task: Task, found: dict[str, Any]) -> Response
     word = _word(emulation, task)
     document = {
         "request_id": task.id,
-        "status": word,
+        "status": spoken(word, emulation.switches.now.status_words),
         "error": task.doom if word == "FAILED" else None,
         "metrics": _metrics(emulation, task) if word in ("COMPLETED", "FAILED") else {},
     }

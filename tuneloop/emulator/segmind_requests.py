@@ -87,3 +87,13 @@ def text_field(fields: Fields, name: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise Refused(400, f"{name} is required")
     return value
+
+
+def id_field(fields: Fields, name: str) -> str:
+    """Return a field that must be an id: a text, or a number.
+
+    Raises:
+        Refused: if it is missing, blank or something else.
+    """
+    value = fields.get(name)
+    return str(value) if type(value) is int else text_field(fields, name)

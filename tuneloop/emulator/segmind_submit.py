@@ -39,8 +39,8 @@ def submit(emulation: Emulation, body: dict[str, Any], origin: str) -> Response:
     archive = emulation.objects.path(key)
     pairs = theme_of(request).learns_edits
     doom = dataset_pairs.complaint(archive) if pairs else dataset_zip.complaint(archive)
-    job_id = str(uuid.uuid4())
     with emulation.state.transaction():
+        job_id = emulation.new_id()
         emulation.accept(job_id, request["name"], request, key, doom)
         summary = {field: request[field] for field in _BILLED}
         emulation.billing.record(job_id, "training", request["name"], summary)

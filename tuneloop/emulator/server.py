@@ -124,5 +124,6 @@ def _server(emulation: Emulation) -> BreakingServer:
         log_config=None,
         access_log=False,
         server_header=False,
+        date_header=False,
     )
     return BreakingServer(config)

@@ -5,10 +5,13 @@ one: a field here, read where it matters.
 """
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+from tuneloop.emulator import strangers
 from tuneloop.emulator.state import State
+from tuneloop.emulator.status_words import STYLES, StatusWords
 
+ShownName = Literal["as sent", "null", "empty", "missing", "upper case", "cut short", "with id", "spaced"]
 _SETTING = "switches"
 _WORDS: dict[str, tuple[Any, ...]] = {
     "deploying_word": ("INFERENCE_QUEUED", "DEPLOYING"),
@@ -16,13 +19,20 @@ _WORDS: dict[str, tuple[Any, ...]] = {
     "downloads": ("by range", "whole", "without ETag", "without length", "without If-Range"),
     "picture_answer": ("bytes", "json"),
     "queue_output": ("list", "url"),
+    "shown_name": get_args(ShownName),
+    "status_words": STYLES,
     "unknown_task_status": (200, 404),
     "webhook_proof": ("secret", "signature"),
 }
 _TYPES: dict[str, tuple[type, ...]] = {
     "list_lag_s": (int, float),
     "list_short_by": (int,),
+    "list_page": (int,),
+    "list_copies": (int,),
     "accepts_unlisted": (bool,),
+    "integer_ids": (bool,),
+    "name_lag_s": (int, float),
+    "date_off_s": (int, float),
     "read_timeout_s": (int, float, type(None)),
     "download_valid_s": (int,),
     "download_cut": (int,),
@@ -48,8 +58,26 @@ class Switches:
     """A job shows in lists only this long after it was accepted; details know it at once."""
     list_short_by: int = 0
     """Lists leave out this many of the newest jobs that they would show."""
+    list_page: int = 0
+    """Lists show this many of the newest jobs and not a word of the others; with 0 all."""
+    list_copies: int = 1
+    """Lists show each job so often."""
+    strangers: str = ""
+    """Odd rows of foreign jobs in lists: kinds of `strangers.py`, separated by commas, or `all`."""
     accepts_unlisted: bool = False
     """Jobs accepted while this is on never show in a list (reported of BFL)."""
+    integer_ids: bool = False
+    """Trainings accepted while this is on have a number for an id."""
+    name_lag_s: float = 0.0
+    """The name of a job is null for so long after it was accepted."""
+    shown_name: Literal["as sent", "null", "empty", "missing", "upper case", "cut short", "with id", "spaced"] = (
+        "as sent"
+    )
+    """What lists and details make of the name that was sent (of BFL, the comment)."""
+    status_words: StatusWords = "documented"
+    """The letters of status words: of trainings, and of pictures that are drawn while nobody waits."""
+    date_off_s: float = 0.0
+    """The `Date` of every answer is ahead of the true time by so much; it may be negative."""
     read_timeout_s: float | None = None
     """Real seconds without a byte after which a half-sent request is cut; None waits for ever."""
     picture_s: float = 0.4
@@ -112,12 +140,15 @@ class Switches:
             value = getattr(self, name)
             if type(value) not in types:
                 raise ValueError(f"switch {name}: {value!r} is not of its type; see Switches for an example")
-            if isinstance(value, int | float) and value < 0:
+            if isinstance(value, int | float) and value < 0 and name != "date_off_s":
                 raise ValueError(f"switch {name}: {value!r} is too small; give 0 or more")
         if self.read_timeout_s == 0:
             raise ValueError(
                 "switch read_timeout_s: 0 is too small, nobody could send anything; give more, or null"
             )
+        if self.list_copies == 0:
+            raise ValueError("switch list_copies: 0 is too small, a list would be empty; see accepts_unlisted")
+        strangers.kinds(self.strangers)
         if self.webhook_timeout_s == 0:
             raise ValueError("switch webhook_timeout_s: 0 is too small, nobody could answer; give more")
 

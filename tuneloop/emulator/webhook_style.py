@@ -39,5 +39,7 @@ class WebhookStyle:
         """Return the states to tell of a job that has gone from one to another, also past some unseen."""
         if lifecycle.is_bad(after):
             return [after] if self.tells_bad_end else []
+        if before not in lifecycle.states or after not in lifecycle.states:
+            return []
         first, last = lifecycle.states.index(before) + 1, lifecycle.states.index(after) + 1
         return [state for state in lifecycle.states[first:last] if state in self.events]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -12,6 +11,7 @@ from typing import Any
 
 import requests
 
+from tuneloop.clock import now
 from tuneloop.errors import UnexpectedAnswer
 from tuneloop.http.bodies import BodyRefused, read_up_to, unpacked
 from tuneloop.redaction import excerpt
@@ -58,7 +58,7 @@ class Answer:
     def clock_offset_s(self) -> float | None:
         """How far its `Date` (RFC 9110, 6.6.1) is ahead of our clock; None where it has none."""
         try:
-            return parsedate_to_datetime(self.headers.get("date", "")).timestamp() - time.time()
+            return parsedate_to_datetime(self.headers.get("date", "")).timestamp() - now().timestamp()
         except (ValueError, OverflowError, OSError):
             return None
 
