@@ -145,12 +145,12 @@ def test_what_many_files_share_is_said_once_in_the_table_and_for_each_file_in_th
         (folder / f"{number:02d}.jpg").write_bytes(b"no picture")
     done = check(folder, "--provider", "segmind", "--json", str(folder / "found"))
     lines = done.stdout.splitlines()
-    assert sum("is not a picture" in line for line in lines) == 1
+    assert sum("is a text" in line for line in lines) == 1
     assert sum(".jpg" in line for line in lines) == 10
     assert any("and 30 more like it" in line for line in lines)
     assert len(lines) < 40
     reasons = [one["reason"] for one in json.loads((folder / "found").read_text())["findings"]]
-    assert reasons.count("is not a picture") == 40
+    assert reasons.count("is a text") == 40
     assert done.stderr == ""
 
 
