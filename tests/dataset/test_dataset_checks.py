@@ -176,6 +176,7 @@ FAULTS = [
     Fault("left-out", "warning", None, all_of(write("@eaDir/00.png", ""), write("desktop.ini", ""))),
     Fault("not-read", "warning", None, write("notes.csv", "a,b")),
     Fault("not-read", "warning", None, write("notes/read me.txt", "no caption: there is no picture here")),
+    Fault("link-outside", "error", "far.png", link("far.png", "/etc/hostname")),
     Fault("link-to-folder", "error", "far", link("far", "/etc")),
     Fault("link-to-folder", "error", "round", link("round", ".")),
     Fault("broken-link", "error", "gone.png", link("gone.png", "nowhere.png")),
