@@ -61,7 +61,7 @@ def _reasons(
             f"this run has {credentials}"
         )
     if shown.may_be_cut:
-        yield f"{doubt}, and {provider.name}'s list may be cut: {search}"
+        yield f"{doubt}, and {provider.name}'s list may be cut, or show names in another form: {search}"
     lag = timedelta(seconds=provider.margins.list_lag_s)
     for job_id in sorted(_known(ledger, claim.account, lag) - shown.shown):
         yield (

@@ -29,8 +29,8 @@ def all_cases(recordings: dict[str, Recording], seed: int, *, full: bool) -> lis
     """
     lot = random.Random(seed)  # noqa: S311 - it need not be secret
     return [
-        *make_cases(recordings, RECORDED, seed, full=full),
         *make_troubles(recordings, lot, full=full),
+        *make_cases(recordings, RECORDED, seed, full=full),
     ]
 
 

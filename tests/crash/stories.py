@@ -21,7 +21,7 @@ _LONG_S = 3700.0
 the sensor starts another run for the same gone one."""
 _A_DAY_S = 90_000.0
 """After so long the sensor closes what was marked and never claimed."""
-_USUAL_S = (_LONG_S, _LONG_S, _LONG_S, _LONG_S, _A_DAY_S, _LONG_S)
+_USUAL_S = (_LONG_S, _LONG_S, _LONG_S, _LONG_S, _A_DAY_S, _LONG_S, _A_DAY_S)
 SUBMIT = "/finetune/request/submit"
 SLOW = Progress.after_seconds(REQUESTED=3600.0, INFERENCE_QUEUED=3600.0)
 """A training that takes an hour, and whose model takes another hour until it renders."""

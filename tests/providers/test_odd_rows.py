@@ -147,6 +147,16 @@ def test_row_without_a_name_may_be_ours(name: Any) -> None:
     assert {job.name for job in found.named(OURS)} == {OURS}
 
 
+@pytest.mark.parametrize("name", [OURS.upper(), OURS[:12], f"{OURS}-1a2b3c4d", f" {OURS} ", f"team/{STEM}"])
+def test_row_whose_name_may_be_ours_with_changes_proves_no_absence(name: str) -> None:
+    assert listed([{"id": "x", "name": name, "status": "REQUESTED"}]).may_be_cut
+
+
+@pytest.mark.parametrize("name", [OURS, "fedcba9876543210-g12", "a stranger's", "robot arm 2026", "decade"])
+def test_row_of_another_training_or_person_does_not_count_as_ours(name: str) -> None:
+    assert not listed([{"id": "x", "name": name, "status": "REQUESTED"}]).may_be_cut
+
+
 @pytest.mark.parametrize("document", [{"data": [GOOD]}, {"error": "no"}, None, "AVAILABLE", 7])
 def test_list_that_is_no_list_is_an_error_that_shows_it(document: Any) -> None:
     with pytest.raises(UnexpectedAnswer, match=r"should be a JSON array.*provider segmind; status 200"):

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tuneloop.redaction import redact
-from tuneloop.values.training import JobStatus, Phase
+from tuneloop.values.training import JobStatus, Phase, is_job_name
 
 _FURTHEST: tuple[Phase, ...] = ("failed", "running", "trained", "ready")
 _NEXT_PAGE = re.compile(r"""rel\s*=\s*["']?next\b""", re.IGNORECASE)
@@ -23,6 +23,7 @@ _MARKERS = (
     "has_more",
 )
 _TOTALS = ("x-total-count", "x-total", "total-count")
+_PART_OF_OURS = re.compile(r"[0-9a-f]{8}", re.IGNORECASE)
 _SMALLEST_PAGE = 10
 _SHOWN = 200
 
@@ -41,6 +42,11 @@ def id_of(value: Any) -> str | None:
 def text_of(value: Any) -> str | None:
     """A text that says something, None for everything else."""
     return value if isinstance(value, str) and value.strip() else None
+
+
+def may_be_ours(name: str | None) -> bool:
+    """Tell whether a name in a list may be one of ours that the provider has lost, cut, or spelled otherwise."""
+    return name is None or (not is_job_name(name) and _PART_OF_OURS.search(name) is not None)
 
 
 def shown_text(value: Any, secrets: tuple[str, ...]) -> str | None:

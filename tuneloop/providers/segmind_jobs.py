@@ -17,6 +17,7 @@ from tuneloop.providers.list_rows import (
     further_one,
     id_of,
     may_be_cut,
+    may_be_ours,
     note_on,
     shown_text,
     text_of,
@@ -87,14 +88,14 @@ def list_of(answer: Answer) -> JobList:
                 unreadable[name] = str(error)
             else:
                 notes.append(note_on(job_id, name, error))
-    # A row without a name may be anybody's, so that its list proves nobody's absence.
-    nameless = not all(isinstance(row, dict) and text_of(row.get("name")) for row in rows)
+    # A row without its true name may be anybody's, so that its list proves nobody's absence.
+    doubtful = any(may_be_ours(text_of(row.get("name")) if isinstance(row, dict) else None) for row in rows)
     return JobList(
         jobs=tuple(jobs.values()),
         shown=frozenset(job_id for row in rows if isinstance(row, dict) and (job_id := _job_id(row))),
         unreadable=unreadable,
         notes=tuple(notes),
-        may_be_cut=nameless or may_be_cut(len(rows), answer.headers, rows),
+        may_be_cut=doubtful or may_be_cut(len(rows), answer.headers, rows),
     )
 
 

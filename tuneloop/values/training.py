@@ -116,7 +116,7 @@ class JobList(Frozen):
     """Rows that were skipped because they are nobody's that we know, a sentence each."""
     may_be_cut: bool = False
     """Absence from the list proves nothing: it names a further page, has a length at which lists are cut, or shows
-    jobs without a name."""
+    jobs without a name, or with one that may be ours in another form."""
 
     def named(self, name: str) -> tuple[JobStatus, ...]:
         """The jobs of exactly this name."""
