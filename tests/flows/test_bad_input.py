@@ -59,7 +59,7 @@ def with_cut_jpg(folder: Path) -> None:
     [
         (empty, "holds no pictures; put jpg, png or webp files into it"),
         (absent, "there is no such folder; check the path"),
-        (with_text_named_jpg, "note.jpg: is not a picture; replace or remove it"),
+        (with_text_named_jpg, "note.jpg: is a text; replace or remove it"),
         (with_cut_jpg, "cut.jpg: is broken or cut short"),
     ],
 )
