@@ -18,7 +18,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, Fl
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.responses import SetStateStatus
 from prefect.client.schemas.schedules import CronSchedule
-from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_RETRY_EXTRA_CODES, PREFECT_HOME, temporary_settings
 from prefect.states import AwaitingRetry, Cancelled, Pending, Scheduled
 from prefect.utilities.callables import parameter_schema
 
@@ -75,7 +75,13 @@ class ServerProcess:
     @contextmanager
     def in_force(self) -> Iterator[None]:
         """Let Prefect's own functions speak to it."""
-        with temporary_settings(updates={PREFECT_API_URL: self.api_url, PREFECT_HOME: self.home / "prefect"}):
+        updates = {
+            PREFECT_API_URL: self.api_url,
+            PREFECT_HOME: self.home / "prefect",
+            # A server under load may fail to save a block; that is nothing that a case is about.
+            PREFECT_CLIENT_RETRY_EXTRA_CODES: {500},
+        }
+        with temporary_settings(updates=updates):
             yield
 
 
