@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, Fl
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.responses import SetStateStatus
 from prefect.client.schemas.schedules import CronSchedule
-from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_RETRY_EXTRA_CODES, PREFECT_HOME, temporary_settings
+from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 from prefect.states import AwaitingRetry, Cancelled, Pending, Scheduled
 from prefect.utilities.callables import parameter_schema
 
@@ -26,6 +27,8 @@ from deployments.demo.processes import Processes, answers
 from deployments.server_ready import WORK_POOL
 
 _ONCE_A_YEAR = "0 0 1 1 *"
+_BLOCKS = threading.Lock()
+"""A block's class remembers the ids of its type on the server it was saved to last, for all threads."""
 _OPEN = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.PAUSED, StateType.CANCELLING]
 
 
@@ -75,13 +78,8 @@ class ServerProcess:
     @contextmanager
     def in_force(self) -> Iterator[None]:
         """Let Prefect's own functions speak to it."""
-        updates = {
-            PREFECT_API_URL: self.api_url,
-            PREFECT_HOME: self.home / "prefect",
-            # A server under load may fail to save a block; that is nothing that a case is about.
-            PREFECT_CLIENT_RETRY_EXTRA_CODES: {500},
-        }
-        with temporary_settings(updates=updates):
+        updates = {PREFECT_API_URL: self.api_url, PREFECT_HOME: self.home / "prefect"}
+        with _BLOCKS, temporary_settings(updates=updates):
             yield
 
 
