@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ from deployments.demo.processes import Processes, answers
 from deployments.server_ready import WORK_POOL
 
 _ONCE_A_YEAR = "0 0 1 1 *"
+_BLOCKS = threading.Lock()
+"""A block's class remembers the ids of its type on the server it was saved to last, for all threads."""
 _OPEN = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.PAUSED, StateType.CANCELLING]
 
 
@@ -75,7 +78,8 @@ class ServerProcess:
     @contextmanager
     def in_force(self) -> Iterator[None]:
         """Let Prefect's own functions speak to it."""
-        with temporary_settings(updates={PREFECT_API_URL: self.api_url, PREFECT_HOME: self.home / "prefect"}):
+        updates = {PREFECT_API_URL: self.api_url, PREFECT_HOME: self.home / "prefect"}
+        with _BLOCKS, temporary_settings(updates=updates):
             yield
 
 

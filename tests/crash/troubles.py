@@ -29,7 +29,7 @@ from tests.crash.stories import (
 from tuneloop.emulator import Fault
 
 _BFL_SUBMIT = "/v1/finetune"
-_OF_A_KIND = 3
+_OF_A_KIND = 2
 """Cases of one kind of bad answers in a session that is not full."""
 _LIMIT = SpendingGuard(trainings_per_day=1)
 
