@@ -7,14 +7,14 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
-from flows import training_story
+from flows import watch_trainings
+from flows.resuming import Woken
 from tuneloop import collection
 from tuneloop.errors import ProviderError, RateLimited, RequestRefused
 from tuneloop.providers.provider import Margins
 from tuneloop.providers.segmind import SegmindProvider
 from tuneloop.storage.local_directory import LocalDirectory
 from tuneloop.transport import NotSent
-from tuneloop.values.training import JobList
 
 _STUBBORN_TIMES = 12
 
@@ -71,12 +71,10 @@ def _drop_weights() -> None:
     collecting.transfer = drop
 
 
-def _never_look() -> None:
-    """Never see a job in the list, and never claim again: a lost answer leaves the training in doubt."""
-    story: Any = training_story
-    story.why_not_again = lambda *_: "nobody has looked"
-    providers: Any = SegmindProvider
-    providers.jobs = lambda *_: JobList()
+def _never_wake() -> None:
+    """Let the sensor wake nobody, and have nobody continued."""
+    sensor: Any = watch_trainings
+    sensor.wake = lambda *_: Woken()
 
 
 SABOTAGES: dict[str, Callable[[], None]] = {
@@ -84,6 +82,6 @@ SABOTAGES: dict[str, Callable[[], None]] = {
     "resend-for-ever": _resend_for_ever,
     "take-over-at-once": _take_over_at_once,
     "drop-weights": _drop_weights,
-    "never-look": _never_look,
+    "never-wake": _never_wake,
 }
 """By name."""

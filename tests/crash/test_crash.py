@@ -156,7 +156,7 @@ def test_every_kind_of_io_is_a_point_to_die_at(installation: Installation) -> No
             "unbounded images",
         ),
         ("drop-weights", STRAIGHT, None, "lost weights"),
-        ("never-look", STRAIGHT, f"before piece of provider POST {SUBMIT} #2", "stuck"),
+        ("never-wake", SLEEPING, None, "stuck"),
     ],
 )
 def test_broken_rule_is_found(
