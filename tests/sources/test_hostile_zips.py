@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from tests.sources.zips import Made, contents_of, made_zip, zipped
 from tuneloop.errors import DatasetError
 from tuneloop.sources.unpacking import unpack
+from tuneloop.system_files import is_system_file
 
 PIECES = ["a", "b.png", "..", ".", "", "\\", "\0", "é", "C:", "__MACOSX", ".x", "\r", "x" * 300, "etc", " "]
 NUMBER = st.none() | st.sampled_from([0, 1, 2**16, 2**31, 2**32 - 1]) | st.integers(0, 50)
@@ -112,7 +113,9 @@ def test_every_honest_entry_arrives_byte_for_byte(entries: list[Made]) -> None:
         assert unpacked(made_zip(entries)) == {made.name.decode(): made.data for made in entries}
 
 
-PLAIN_NAMES = st.text(st.characters(exclude_categories=["C"], exclude_characters="/\\:."), min_size=1, max_size=30)
+PLAIN_NAMES = st.text(
+    st.characters(exclude_categories=["C"], exclude_characters="/\\:."), min_size=1, max_size=30
+).filter(lambda name: not is_system_file(name))
 
 
 @settings(max_examples=50, deadline=None)
