@@ -36,7 +36,7 @@ def test_commands_leave_nothing_but_their_own_words(
         "pull": ["pull", model, "--to", str(tmp_path)],
         "rollback": ["rollback", model, "--to", "1", "--reason", "it was better"],
         "automations": ["automations"],
-        "webhooks": ["webhooks", "--show"],
+        "webhooks": ["webhooks", "--show", "--credentials", stack.credentials_slug],
         "store init": ["store", "init", stack.store_slug],
     }
     said = {name: tuneloop(stack, *words) for name, words in commands.items()}
