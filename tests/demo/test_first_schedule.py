@@ -144,4 +144,4 @@ def the_first_night(client: SyncPrefectClient, reader: Reader) -> None:
     while (state := client.read_flow_run(run).state) is None or not state.is_final():
         reader.programs.check()
         time.sleep(1)
-    assert (state.name, "champion" in str(state.message)) == ("Completed", True), state.message
+    assert (state.name, "promoted" in str(state.message)) == ("Completed", True), state.message
