@@ -16,6 +16,7 @@ from prefect.runtime import flow_run
 from flows.waiting import suspend
 
 _Form = TypeVar("_Form", bound=RunInput)
+_PARTS = 2
 
 
 def answer_to(client: SyncPrefectClient, keys: Keyset, form: type[_Form]) -> _Form | None:
@@ -43,8 +44,15 @@ def ask(client: SyncPrefectClient, keys: Keyset, form: type[RunInput], question:
     described = form.with_initial_data(description=question)
 
     def save() -> None:
-        if not is_there(client, _this_run(), keys):
-            described.save(keys, _this_run())
+        parts = [
+            key for key in (keys["schema"], keys["description"]) if _stored(client, _this_run(), key) is not None
+        ]
+        if len(parts) == _PARTS:
+            return
+        # Half a form is made anew: Prefect writes no part a second time.
+        for part in parts:
+            client.delete_flow_run_input(_this_run(), part)
+        described.save(keys, _this_run())
 
     # Before: a run that stands still for an answer must have something to be answered. And after: a server of
     # Prefect 3.9 deletes the inputs of a run that it suspends.

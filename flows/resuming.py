@@ -19,6 +19,7 @@ from prefect.client.schemas.responses import SetStateStatus
 from prefect.logging import get_run_logger
 from prefect.states import Scheduled
 
+from flows.forms import is_there
 from flows.standing_still import Watcher, is_asleep
 from tuneloop.settling import Story
 
@@ -66,7 +67,7 @@ class Waker:
         """Resume a run, if it sleeps and does not wait for a person."""
         if run is None or not is_asleep(run) or self.woken.resumed >= AT_ONCE:
             return
-        if story.asks and not _is_yet_to_ask(run, story):
+        if story.asks and not _is_yet_to_ask(run, story) and not self._has_lost_its_form(run):
             return
         if not self._may(run):
             get_run_logger().info("run %s is woken when no other run of its deployment is at work", run.name)
@@ -76,6 +77,14 @@ class Waker:
                 self.woken.resumed += 1
         except httpx.HTTPError as error:
             get_run_logger().info("run %s was not resumed, the next tick asks again: %s", run.name, error)
+
+    def _has_lost_its_form(self, run: FlowRun) -> bool:
+        """Tell whether nobody can answer what a run asks. It asks again from the top."""
+        keys = run.state.state_details.run_input_keyset if run.state is not None else None
+        if keys is None or is_there(self.watcher.client, run.id, keys):
+            return False
+        get_run_logger().warning("run %s asks a person, and its form is gone: it is woken to ask again", run.name)
+        return True
 
     def _resumed(self, run: FlowRun) -> bool:
         """Ask the server. Returns whether it has accepted that."""

@@ -85,6 +85,25 @@ def test_run_over_the_limit_asks_in_the_ui_and_is_left_asleep_by_the_sensor(
     assert bill.trainings == []
 
 
+@pytest.mark.parametrize("lost", [["schema"], ["schema", "description"]], ids=["in part", "whole"])
+def test_run_whose_form_was_lost_gets_it_back_with_the_next_tick(
+    lost: list[str], stack: Stack, wish: dict[str, Any], bill: Bill
+) -> None:
+    run = start(wish)
+    wait_for(run, "Suspended")
+    state, form = question_of(run)
+    keys = state.state_details.run_input_keyset
+    assert keys is not None
+    with get_client(sync_client=True) as client:
+        for part in lost:
+            client.delete_flow_run_input(run, keys[part])
+    tick(stack.store_slug)
+    wait_until("the form is back", lambda: look(run).name == "Suspended" and form_of(run) == form)
+    answer(run, "approve: submit it", "asked twice, and answered once")
+    wait_for(run, "Completed")
+    assert len(bill.trainings) == 1
+
+
 def test_approved_training_is_submitted_once_and_keeps_the_reason(
     wish: dict[str, Any], bill: Bill, ledger: Ledger
 ) -> None:
