@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect.events.worker import EventsWorker
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
 from blocks.bfl_credentials import BflCredentials
@@ -36,6 +37,9 @@ def stack(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory)
         running_stack(folder, "local", server_python=SERVER_PYTHON) as running,
         quick,
     ):
+        # Prefect's worker for events stays with the server that this process spoke to first, in other tests.
+        EventsWorker.drain_all()
+        EventsWorker.set_client_override(None)
         os.environ["TUNELOOP_POLL_INTERVAL_S"] = "0.2"
         spend_freely("default")
         PROGRAMS.append(running.processes)
