@@ -40,6 +40,7 @@ from tuneloop.emulator.segmind_requests import (
     no_fields,
     text_field,
 )
+from tuneloop.emulator.segmind_themes import theme_of
 
 _UPLOADS = "finetune-pipeline/uploads/5f0c1c5e-2a55-4b0e-9d3c-6a3f5d1b7e42"
 """Bucket and folder of the one account."""
@@ -85,9 +86,7 @@ class SegmindRoutes:
         return segmind_submit.submit(self._emulation, fields, origin)
 
     def _details(self, fields: Fields, origin: str) -> Response:
-        # The Kontext page sends a FINETUNE_ID as request_id; one value is known by both names.
-        name = "finetune_id" if "finetune_id" in fields else "request_id"
-        job = self._job(id_field(fields, name), polled=True)
+        job = self._job(id_field(fields, "finetune_id" if "finetune_id" in fields else "request_id"), polled=True)
         word = self._emulation.switches.now.deploying_word
         documented = answers.details(job, self._weights_url(job, origin), word)
         return JSONResponse({"finetune": self._emulation.looks.shown(job, documented)})
@@ -146,6 +145,10 @@ class SegmindRoutes:
 
     def _job(self, job_id: str, *, polled: bool) -> Job:
         job = self._emulation.jobs.find(job_id, polled=polled)
+        other = segmind_models.by_finetune_id(self._emulation, job_id) if job is None else None
+        # The Kontext page sends a FINETUNE_ID as request_id, and the Qwen page a REQUEST_ID.
+        if other is not None and theme_of(other.request).first_id != "request_id":
+            job = self._emulation.jobs.find(other.id, polled=polled)
         if job is None:
             raise Refused(404, f"Finetune request {job_id} not found")
         return job

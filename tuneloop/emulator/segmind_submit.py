@@ -41,6 +41,8 @@ def submit(emulation: Emulation, body: dict[str, Any], origin: str) -> Response:
     doom = dataset_pairs.complaint(archive) if pairs else dataset_zip.complaint(archive)
     with emulation.state.transaction():
         job_id = emulation.new_id()
+        if emulation.switches.now.two_ids:
+            request["finetune_id"] = str(uuid.uuid4())
         emulation.accept(job_id, request["name"], request, key, doom)
         summary = {field: request[field] for field in _BILLED}
         emulation.billing.record(job_id, "training", request["name"], summary)

@@ -31,6 +31,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "list_copies": (int,),
     "accepts_unlisted": (bool,),
     "integer_ids": (bool,),
+    "two_ids": (bool,),
     "name_lag_s": (int, float),
     "date_off_s": (int, float),
     "read_timeout_s": (int, float, type(None)),
@@ -68,6 +69,9 @@ class Switches:
     """Jobs accepted while this is on never show in a list (reported of BFL)."""
     integer_ids: bool = False
     """Trainings accepted while this is on have a number for an id."""
+    two_ids: bool = False
+    """Segmind: trainings accepted while this is on have a finetune_id of their own beside their other id.
+    Inference takes only that one; of Qwen, details and access-update take only the request_id."""
     name_lag_s: float = 0.0
     """The name of a job is null for so long after it was accepted."""
     shown_name: Literal["as sent", "null", "empty", "missing", "upper case", "cut short", "with id", "spaced"] = (
