@@ -29,6 +29,7 @@ from tuneloop.emulator.jobs import Job
 from tuneloop.emulator.listing import listed
 from tuneloop.emulator.objects import PREFIX
 from tuneloop.emulator.progress import Lifecycle, Progress
+from tuneloop.emulator.segmind_console import SegmindConsole
 from tuneloop.emulator.segmind_refusals import Refused
 from tuneloop.emulator.segmind_requests import (
     API_KEY,
@@ -64,6 +65,7 @@ class SegmindRoutes:
             Route(request + "list", endpoint(self._list, no_fields), methods=["GET"]),
             Route(request + "access-update", endpoint(self._access_update, form_fields), methods=["PUT"]),
             Route(request + "file/download", endpoint(self._file_download, form_fields), methods=["GET"]),
+            *SegmindConsole(self._emulation).routes(),
             Route("/v1/{slug}", self._picture, methods=["POST"]),
             Route("/v2/{slug}", self._queue, methods=["POST"]),
             Route("/v2/requests/{id}/status", self._queue_status, methods=["GET"]),
@@ -118,8 +120,10 @@ class SegmindRoutes:
         return JSONResponse(url) if switches.download_url == "quoted" else PlainTextResponse(url)
 
     async def _picture(self, request: Request) -> Response:
-        slug = request.path_params["slug"]
-        answer = endpoint(lambda fields, _: segmind_inference.draw(self._emulation, slug, fields), json_fields)
+        slug, as_bytes = request.path_params["slug"], segmind_inference.wants_bytes(request.headers)
+        answer = endpoint(
+            lambda fields, _: segmind_inference.draw(self._emulation, slug, fields, as_bytes=as_bytes), json_fields
+        )
         return await answer(request)
 
     async def _queue(self, request: Request) -> Response:
@@ -198,6 +202,7 @@ SEGMIND = Provider(
     ),
     routes=lambda emulation: SegmindRoutes(emulation).routes(),
     webhooks=segmind_webhooks.STYLE,
+    redirects_slashes=False,
     refusal=answers.injected,
     error_pages={404: answers.unknown_route, 405: answers.wrong_verb, Refused: answers.refused},
 )
