@@ -19,6 +19,7 @@ from tuneloop.http.answer import Answer
 from tuneloop.providers.segmind import SegmindProvider
 from tuneloop.providers.segmind_errors import error_for
 from tuneloop.providers.segmind_jobs import PHASES
+from tuneloop.values.recipe_fields import RecipeFields
 from tuneloop.values.render_settings import FluxDevRender
 from tuneloop.values.segmind_recipes import FluxLoraAdvanced, FluxLoraRecipe, KontextLoraRecipe, QwenLoraRecipe
 from tuneloop.values.training import UploadedDataset
@@ -71,13 +72,19 @@ def test_submit_sends_every_documented_field_and_reads_the_id() -> None:
     assert len(replay.received) == 1
 
 
-@pytest.mark.parametrize("recipe", [FluxLoraRecipe, KontextLoraRecipe, QwenLoraRecipe])
-def test_advance_parameters_are_sent_even_where_none_is_set(recipe: type[FluxLoraRecipe]) -> None:
-    words = {} if recipe is KontextLoraRecipe else {"trigger_word": "ROBOX"}
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        FluxLoraRecipe(instance_prompt="a photo of ROBOX", trigger_word="ROBOX"),
+        KontextLoraRecipe(instance_prompt="give the robot a hat"),
+        QwenLoraRecipe(instance_prompt="a photo of ROBOX", trigger_word="ROBOX"),
+    ],
+    ids=lambda recipe: recipe.trainer,
+)
+def test_advance_parameters_are_sent_even_where_none_is_set(recipe: RecipeFields) -> None:
     dataset = UploadedDataset(address="https://example.invalid/d.zip", sha256=None, size_bytes=1)
     with replaying(exchange("segmind", "a training")) as replay:
-        chosen = recipe(instance_prompt="a photo of ROBOX", **words)
-        client(replay).submit("harbour", chosen, dataset, Nothing(), Deadline(60))
+        client(replay).submit("harbour", recipe, dataset, Nothing(), Deadline(60))
     assert json.loads(replay.received[0].body)["advance_parameters"] == {}
 
 

@@ -68,9 +68,9 @@ def find_picture(document: Any) -> bytes | str | None:
     found = _in_usual_places(document, _DEPTH)
     if found is not None:
         return found
-    anywhere = dict.fromkeys(_anywhere(document, _DEPTH))
-    likeliest = [item for item in anywhere if isinstance(item, bytes)] or list(anywhere)
-    return likeliest[0] if len(likeliest) == 1 else None
+    anywhere = set(_anywhere(document, _DEPTH))
+    likeliest = {item for item in anywhere if isinstance(item, bytes)} or anywhere
+    return likeliest.pop() if len(likeliest) == 1 else None
 
 
 def _in_usual_places(document: Any, depth: int) -> bytes | str | None:
