@@ -35,7 +35,7 @@ class BflCredentials(Block):
     )
     base_url: ApiAddress | None = Field(
         default=None,
-        description="Another address of the API. Set it only for the emulator or a proxy. "
+        description="Another address of the API: of the emulator, a proxy, or where the region's host is silent. "
         "Plain http is taken for this machine only.",
     )
     storage_hosts: list[HostName] = Field(

@@ -14,7 +14,7 @@ from flows.bar import Bar
 from flows.dataset_story import brought_in, looked_at
 from flows.desk import Desk, open_desk
 from flows.judging_story import decide
-from tuneloop.adoption import adopt
+from tuneloop.adoption import adopt, only_id
 from tuneloop.clock import now
 from tuneloop.dataset.keep import store_pictures
 from tuneloop.dataset.scan import ScannedDataset
@@ -55,9 +55,10 @@ def adopt_model(
     desk = open_desk(store, credentials)
     recipe = ADOPTED[trainer](job_id=job_id, trigger_word=trigger_word)
     _check(desk, recipe, dataset)
+    recipe = recipe.model_copy(update={"job_id": only_id(desk.provider, job_id)})
     manifest = _dataset(desk, model, recipe, dataset)
     run = _run_file(desk, model, recipe, manifest, evaluation)
-    adopt(desk.ledger, desk.provider, run, job_id)
+    adopt(desk.ledger, desk.provider, run, recipe.job_id)
     collected = steps.collect(desk, run)
     try:
         decision = decide(desk, run, collected)

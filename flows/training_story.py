@@ -165,7 +165,7 @@ def _find_out_what_became_of(
 
 def _take_over(desk: Desk, run: RunFile, training: Training, *, cancelled: bool) -> None:
     """Go on with a claim after every margin: submit it again where a list proves that it came to nothing."""
-    shown = desk.provider.find(training.stem)
+    shown = desk.provider.find(training.stem).recorded_as(training.job_ids)
     reason = why_not_again(desk.ledger, desk.provider, training, desk.credentials_slug, shown)
     if reason is not None:
         hold(desk.ledger, training, "uncertain", reason)

@@ -10,6 +10,16 @@ from tuneloop.ledger import Ledger
 from tuneloop.providers.provider import Provider
 from tuneloop.training_state import is_revivable, read_training, record_progress
 from tuneloop.values.records import RunFile, Submitted
+from tuneloop.values.training import JobStatus
+
+
+def only_id(provider: Provider, job_id: str) -> str:
+    """The id under which a job is adopted, whichever of its ids was given.
+
+    Raises:
+        ConfigurationError: There is no such job.
+    """
+    return _status(provider, job_id).job_id
 
 
 def adopt(ledger: Ledger, provider: Provider, run: RunFile, job_id: str) -> None:
@@ -24,12 +34,7 @@ def adopt(ledger: Ledger, provider: Provider, run: RunFile, job_id: str) -> None
     Raises:
         ConfigurationError: There is no such job, or it cannot be rendered (yet).
     """
-    try:
-        status = provider.status(job_id)
-    except NotAtProvider as error:
-        raise ConfigurationError(
-            f"{provider.name} has no fine-tune {job_id} in account {run.account.label}: {error.reason}"
-        ) from None
+    status = _status(provider, job_id)
     if status.phase != "ready":
         raise ConfigurationError(
             f"fine-tune {job_id} is {status.word} at {provider.name}, and only one that is ready to render can be "
@@ -45,3 +50,12 @@ def adopt(ledger: Ledger, provider: Provider, run: RunFile, job_id: str) -> None
         with suppress(RecordTaken):  # two adopt the same job: they write the same
             ledger.append(run.key, training.last, record)
     record_progress(ledger, run, status)
+
+
+def _status(provider: Provider, job_id: str) -> JobStatus:
+    try:
+        return provider.status(job_id)
+    except NotAtProvider as error:
+        raise ConfigurationError(
+            f"{provider.name} has no fine-tune {job_id} in account {provider.account.label}: {error.reason}"
+        ) from None

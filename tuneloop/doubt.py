@@ -32,7 +32,7 @@ def find_submitted(ledger: Ledger, provider: Provider, training: Training) -> Su
         return last
     if not isinstance(last, Claimed | Held) or training.job_id is not None:
         return None
-    shown = provider.find(training.stem)
+    shown = provider.find(training.stem).recorded_as(training.job_ids)
     # Of several the ledger follows one that lives.
     named = sorted(filter(training.is_evidence, shown.named(training.name)), key=lambda job: job.phase == "failed")
     ids = list(dict.fromkeys(job.job_id for job in named))
@@ -123,6 +123,7 @@ def revive(ledger: Ledger, end: BadEnd, job: JobStatus) -> Submitted | DoublePay
     history = ledger.history(end.key)
     if not history:
         return None
+    job = job.recorded_as({known.job_id for known in history if isinstance(known, WithId)})
     last = history[-1]
     record: Submitted | DoublePayment | None = None
     if job.job_id not in followed_jobs(history):

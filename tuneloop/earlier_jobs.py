@@ -24,7 +24,8 @@ def with_ended_ones(provider: Provider, training: Training, shown: JobList) -> J
     for job_id, name in training.ended.items():
         if job_id not in {job.job_id for job in shown.jobs}:
             with suppress(NotAtProvider):
-                found.append(provider.status(job_id).model_copy(update={"name": name}))
+                status = provider.status(job_id).recorded_as({job_id})
+                found.append(status.model_copy(update={"name": name}))
     return shown.model_copy(update={"jobs": (*shown.jobs, *found)})
 
 

@@ -63,7 +63,9 @@ def _settle(look: AccountLook, marker: Marker, tick: Tick) -> None:
         if run is None:
             return
         training = read_training(look.ledger, run.key, run.generation)
-        jobs = cleared_up(look.asked, training, look.asked.of(marker.job, training.job_id), look.at)
+        shown = look.asked.of(marker.job, training.job_id)
+        jobs = [job.recorded_as(training.job_ids) for job in shown]
+        jobs = cleared_up(look.asked, training, jobs, look.at)
         job, change = write_down(look.ledger, run, jobs)
         change = change or _attend_to_the_unclear(look, run, training, jobs, tick)
         story = story_of(look.ledger, run, job)

@@ -127,7 +127,7 @@ def unowned_jobs(ledger: Ledger, provider: Provider) -> list[JobStatus]:
         may_live = provider.capabilities.list_carries_status
         known = [record for record in lasts if isinstance(record, WithId)]
         ids = {record.job_id for record in known if not (may_live and is_revivable(record))}
-        rest = [job for job in ours if job.job_id not in ids]
+        rest = [job for job in ours if not job.ids & ids]
         followed = threads.map(lambda job: _is_followed(ledger, keys, job, may_live=may_live), rest)
         return [job for job, known in zip(rest, followed, strict=True) if not known]
 
@@ -140,7 +140,7 @@ def _is_followed(ledger: Ledger, keys: dict[str, set[str]], job: JobStatus, *, m
         if records and may_live and is_revivable(records[-1]):
             continue  # it had come to a bad end, and lives
         ids = {record.job_id for record in records if isinstance(record, WithId)}
-        if job.job_id in ids or (records and not ids and records[-1].state in {"claimed", "held"}):
+        if job.ids & ids or (records and not ids and records[-1].state in {"claimed", "held"}):
             return True
     return False
 

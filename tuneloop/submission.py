@@ -91,7 +91,7 @@ def submit_training(ledger: Ledger, provider: Provider, training: Training, orde
     budget.check_readable(order.run, order.cents, training.first)
     if provider.names_known is None:
         provider.names_known = StoredNames(ledger.store, provider.account.slug)
-    shown = provider.find(training.stem)
+    shown = provider.find(training.stem).recorded_as(training.job_ids)
     earlier = follow_earlier_job(ledger, training, with_ended_ones(provider, training, shown))
     if earlier is not None:
         return earlier

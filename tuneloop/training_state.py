@@ -92,6 +92,11 @@ class Training:
         return self.known.job_id if self.known else None
 
     @property
+    def job_ids(self) -> frozenset[str]:
+        """Ids of the jobs of all its attempts, as they are recorded."""
+        return frozenset(self.followed) | frozenset(self.ended)
+
+    @property
     def not_before(self) -> datetime | None:
         """It must not be begun until then, see `Rejected.settled_after`; None where it may be."""
         return self.previous.settled_after if isinstance(self.previous, Rejected) else None

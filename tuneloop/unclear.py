@@ -37,7 +37,7 @@ def cleared_up(asked: Asked, training: Training, jobs: list[JobStatus], at: date
     if (shown is not None and shown.known) or not asked.may_ask_for_one() or asked.provider is None:
         return jobs
     try:
-        answer = asked.provider.status(last.job_id)
+        answer = asked.provider.status(last.job_id).recorded_as({last.job_id})
     except ProviderError as error:
         if shown is None and isinstance(error, NotAtProvider):
             asked.absent.add(training.name)

@@ -123,6 +123,7 @@ def _worlds() -> Iterator[tuple[str, str, dict[str, Any]]]:
     yield "bad answers: strangers' rows", "strangers", {"strangers": "all"}
     yield "bad answers: duplicate rows", "copies", {"list_copies": 2}
     yield "bad answers: integer ids", "integer-ids", {"integer_ids": True}
+    yield "bad answers: two ids", "two-ids", {"two_ids": True}
     yield "bad answers: names", "name-late", {"name_lag_s": 290.0}
     for form in get_args(ShownName)[1:]:
         yield "bad answers: names", f"name-{form}", {"shown_name": form}

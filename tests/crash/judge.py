@@ -135,7 +135,8 @@ def _weights(lane: Lane, key: str) -> Iterator[Finding]:
     collected = {r.job_id: r for r in lane.ledger.history(key) if isinstance(r, Collected)}
     for job in lane.emulator.jobs():
         ours = job.name.startswith(key[:16])
-        if ours and job.status in _WEIGHTS_EXIST and job.id not in collected:
+        ids = {job.id, job.request.get("finetune_id", job.id)}
+        if ours and job.status in _WEIGHTS_EXIST and ids.isdisjoint(collected):
             yield Finding("lost weights", f"job {job.id} ({job.name}) is {job.status} and was not collected")
     for record in collected.values():
         if record.weights is None and record.sha256 is None and lane.account == "bfl":

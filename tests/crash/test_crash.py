@@ -39,6 +39,7 @@ _KINDS = {
     "bad answers: row of ours",
     "bad answers: status words",
     "bad answers: strangers' rows",
+    "bad answers: two ids",
     "bfl",
     "cancel",
     "clock off",

@@ -58,6 +58,8 @@ THEMES = {
     "KONTEXT": {"base_model": "FLUX", "theme": "KONTEXT", "machine_type": "NVIDIA_H100"},
     "QWEN": {"base_model": "QWEN", "theme": "QWEN", "machine_type": "NVIDIA_H100", "trigger_word": "HRBR"},
 }
+AS_BYTES = {"Accept": "image/*"}
+"""How a picture is asked for as what it is, and not within JSON."""
 PICTURE = {
     "prompt": "HRBR figure on the beach",
     "steps": 25,
@@ -133,12 +135,12 @@ class Caller:
 
     def picture(self, model_id: str, **changed: Any) -> requests.Response:
         body = {**PICTURE, "finetune_id": model_id, **changed}
-        return self.call("POST", "/v1/flux-dev-finetuned", json=body)
+        return self.call("POST", "/v1/flux-dev-finetuned", json=body, headers=AS_BYTES)
 
     def own_picture(self, model_id: str, version: str = "v1", **changed: Any) -> requests.Response:
         """A picture by the model's own endpoint."""
         slug = self.details(model_id)["slug"]
-        return self.call("POST", f"/{version}/{slug}", json={**PICTURE, **changed})
+        return self.call("POST", f"/{version}/{slug}", json={**PICTURE, **changed}, headers=AS_BYTES)
 
     def queued(self, model_id: str, **changed: Any) -> dict[str, Any]:
         """The addresses of a picture in the queue."""

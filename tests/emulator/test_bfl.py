@@ -10,7 +10,7 @@ import pytest
 import requests
 from PIL import Image
 
-from tests.emulator.bfl_caller import PRO, ULTRA, BflCaller, changed_zip, folder_zip
+from tests.emulator.bfl_caller import PRO, ULTRA, BflCaller, changed_zip
 from tests.emulator.segmind_caller import dataset
 from tuneloop.emulator import EmulatorControl, Fault, Progress, running_emulator
 
@@ -61,7 +61,6 @@ def test_more_than_twenty_pictures_are_accepted_and_then_moderated(
 @pytest.mark.parametrize(
     ("archive", "message"),
     [
-        (folder_zip(), "Folders are not allowed in the zip file: pictures/00.png"),
         (changed_zip("more.zip", dataset(1)), "Archives are not allowed in the zip file: more.zip"),
         (changed_zip("link.jpg", b"00.png", 0o120777), "Suspicious file attributes detected: link.jpg"),
         (dataset(0), "No images found in the zip file"),

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.emulator.public_files import serving
-from tests.emulator.segmind_caller import PICTURE, Caller, dataset, pairs, portrait
+from tests.emulator.segmind_caller import AS_BYTES, PICTURE, Caller, dataset, pairs, portrait
 from tuneloop.emulator import EmulatorControl
 
 RED = [178, 34, 34]
@@ -110,7 +110,7 @@ def test_a_changed_picture_keeps_its_shape_where_none_is_asked_for(caller: Calle
     Image.new("RGB", (90, 60), "peru").save(stored, "PNG")
     body = {key: value for key, value in PICTURE.items() if key != "aspect_ratio"}
     path = "/v1/" + caller.details(model)["slug"]
-    answer = caller.call("POST", path, json={**body, "image": _text(stored.getvalue())})
+    answer = caller.call("POST", path, json={**body, "image": _text(stored.getvalue())}, headers=AS_BYTES)
     assert Image.open(io.BytesIO(answer.content)).size == (512, 341)
     answer = caller.own_picture(model, image=_text(stored.getvalue()), aspect_ratio="2:3")
     assert Image.open(io.BytesIO(answer.content)).size == (341, 512)

@@ -3,8 +3,8 @@
 import base64
 from collections.abc import Callable
 
-from tests.emulator.bfl_caller import BflCaller, folder_zip
-from tests.emulator.segmind_caller import Caller, pairs, portrait
+from tests.emulator.bfl_caller import BflCaller, changed_zip, folder_zip
+from tests.emulator.segmind_caller import Caller, dataset, pairs, portrait
 from tuneloop.emulator import EmulatorControl, Progress
 
 NEVER = Progress.after_seconds(1e9)
@@ -72,6 +72,7 @@ def bfl(emulator: EmulatorControl) -> dict[str, str]:
         "expired_sample_url": expired,
         "file_data": base64.b64encode(caller.archive()).decode(),
         "folder_data": base64.b64encode(folder_zip()).decode(),
+        "nested_data": base64.b64encode(changed_zip("more.zip", dataset(1))).decode(),
     }
 
 

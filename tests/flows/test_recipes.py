@@ -138,7 +138,7 @@ def zipped(folder: Path, target: Path) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "switches", [{"picture_answer": "json"}, {"download_url": "quoted"}, {"deploying_word": "DEPLOYING"}]
+    "switches", [{"picture_answer": "bytes"}, {"download_url": "quoted"}, {"deploying_word": "DEPLOYING"}]
 )
 def test_every_way_in_which_the_pages_differ_is_understood(
     wish: dict[str, Any], emulator: EmulatorControl, switches: dict[str, Any]

@@ -146,3 +146,10 @@ def test_picture_that_never_comes_is_given_up_as_accepted(booth: Booth, monkeypa
         booth.picture()
     assert not isinstance(caught.value, RateLimited)
     assert (booth.orders, booth.paid) == (1, 1)
+
+
+def test_picture_at_a_foreign_host_is_not_ordered_again_and_the_remedy_is_named(booth: Booth) -> None:
+    booth.emulator.switch(picture_host="https://pictures.example.com")
+    with pytest.raises(UnexpectedAnswer, match=r"points to pictures\.example\.com.*storage_hosts"):
+        booth.picture()
+    assert (booth.orders, booth.paid) == (1, 1)

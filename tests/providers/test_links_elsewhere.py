@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from tuneloop.values.render_settings import FluxDevRender
 
 KEY = "SG_0123456789abcdef"
 JPEG = b"\xff\xd8\xff" + bytes(600)
+B64 = base64.b64encode(JPEG)
 DETAILS = {"finetune": {"id": "j", "name": "n", "status": "AVAILABLE", "cloud_storage_url": "https://x/w"}}
 
 
@@ -27,7 +29,7 @@ def segmind(
         route = server.requests[-1].split(b" ")[1]
         body = json.dumps(DETAILS).encode() if b"details" in route else link
         if b"flux-dev" in route:
-            body = picture[0].replace(b"OWN", server.url.encode())
+            body = picture[0]
         elif route in {b"/weights", b"/a.jpg"}:
             body = JPEG
         saying("200 OK", body.replace(b"OWN", server.url.encode()), f"Content-Type: {picture[1]}")(connection)
@@ -92,6 +94,12 @@ PICTURES = {
     "image_url": (b'{"image_url": "OWN/a.jpg"}', "text/json"),
     "output_url": (b'{"output_url": "OWN/a.jpg"}', "application/json"),
     "nested": (b'{"result": {"images": [{"image_url": "OWN/a.jpg"}]}}', "text/html"),
+    "media_url": (b'{"media_url": "OWN/a.jpg"}', "application/json"),
+    "b64_json": (b'{"data": [{"b64_json": "%b"}]}' % B64, "application/json"),
+    "base64 as text": (B64, "text/plain"),
+    "base64 in lines": (b'{"image": "%b\\n%b"}' % (B64[:76], B64[76:]), "text/json"),
+    "a place that nobody knows": (b'{"seed": 7, "made": {"as": ["OWN/a.jpg"]}}', "text/json"),
+    "base64 in such a place, beside an address": (b'{"see": "https://x/y", "made": "%b"}' % B64, "text/json"),
 }
 
 
@@ -101,7 +109,9 @@ def test_picture_that_was_paid_is_found_under_any_type(answer: str) -> None:
         assert provider.generate("j", "x", 7, FluxDevRender()).data == JPEG
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b'{"error": "no"}', b"[" * 100_000])
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", b'{"error": "no"}', b"[" * 100_000, b'{"a": "https://x/1", "b": "https://x/2"}']
+)
 def test_answer_without_a_picture_is_unexpected(body: bytes) -> None:
     with segmind(b"", (body, "text/html")) as provider, pytest.raises(UnexpectedAnswer, match="no picture"):
         provider.generate("j", "x", 7, FluxDevRender())

@@ -19,8 +19,9 @@ from tuneloop.http.answer import Answer
 from tuneloop.providers.segmind import SegmindProvider
 from tuneloop.providers.segmind_errors import error_for
 from tuneloop.providers.segmind_jobs import PHASES
+from tuneloop.values.recipe_fields import RecipeFields
 from tuneloop.values.render_settings import FluxDevRender
-from tuneloop.values.segmind_recipes import FluxLoraAdvanced, FluxLoraRecipe
+from tuneloop.values.segmind_recipes import FluxLoraAdvanced, FluxLoraRecipe, KontextLoraRecipe, QwenLoraRecipe
 from tuneloop.values.training import UploadedDataset
 
 KEY = "SG_0123456789abcdef"
@@ -69,6 +70,22 @@ def test_submit_sends_every_documented_field_and_reads_the_id() -> None:
     assert {**sent, "data_source_path": page["data_source_path"]} == page
     assert job_id == documented.response.body["finetune_id"]
     assert len(replay.received) == 1
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        FluxLoraRecipe(instance_prompt="a photo of ROBOX", trigger_word="ROBOX"),
+        KontextLoraRecipe(instance_prompt="give the robot a hat"),
+        QwenLoraRecipe(instance_prompt="a photo of ROBOX", trigger_word="ROBOX"),
+    ],
+    ids=lambda recipe: recipe.trainer,
+)
+def test_advance_parameters_are_sent_even_where_none_is_set(recipe: RecipeFields) -> None:
+    dataset = UploadedDataset(address="https://example.invalid/d.zip", sha256=None, size_bytes=1)
+    with replaying(exchange("segmind", "a training")) as replay:
+        client(replay).submit("harbour", recipe, dataset, Nothing(), Deadline(60))
+    assert json.loads(replay.received[0].body)["advance_parameters"] == {}
 
 
 def test_details_and_list_are_read_alike() -> None:

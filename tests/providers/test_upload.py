@@ -20,6 +20,7 @@ from tuneloop.errors import (
     ProviderUnavailable,
     RateLimited,
     RequestRefused,
+    UnexpectedAnswer,
 )
 from tuneloop.http.patience import Patience
 from tuneloop.providers.segmind import SegmindProvider
@@ -62,7 +63,9 @@ class Storage:
     stands_still_s: float = 0.0
     """How long a PUT that succeeds is not read on, once `MIDDLE` bytes of it have come."""
     head: int = 200
-    """Status of the answer to whoever asks how large the zip is."""
+    """Status of the answer to whoever asks how large the zip is; with 0 the line is cut."""
+    length: str | None = "whole"
+    """The length in that answer; by default that of what came."""
     refuses: int | None = None
     """Status of the answer to whoever asks for an address."""
 
@@ -85,8 +88,13 @@ def running() -> Iterator[Storage]:
             self.answer(storage.refuses or 200, json.dumps({"presigned_url": signed, "s3_url": address}))
 
         def do_HEAD(self) -> None:
+            self.close_connection = not storage.head
+            if not storage.head:
+                return
             self.send_response(storage.head)
-            self.send_header("Content-Length", str(len(storage.bodies[-1])))
+            if storage.length is not None:
+                whole = storage.length == "whole"
+                self.send_header("Content-Length", str(len(storage.bodies[-1])) if whole else storage.length)
             self.end_headers()
 
         def do_PUT(self) -> None:
@@ -212,6 +220,24 @@ def test_storage_that_does_not_tell_the_size_has_taken_the_zip(
     storage.head = status
     upload()
     assert storage.addresses == 1
+
+
+def test_storage_that_shows_no_length_has_taken_the_zip(storage: Storage, upload: Callable[[], None]) -> None:
+    storage.length = None
+    upload()
+    assert storage.addresses == 1
+
+
+def test_storage_that_cuts_the_question_has_taken_the_zip(storage: Storage, upload: Callable[[], None]) -> None:
+    storage.head = 0
+    upload()
+    assert (storage.addresses, len(storage.bodies)) == (1, 1)
+
+
+def test_another_length_than_was_sent_stops_the_upload(storage: Storage, upload: Callable[[], None]) -> None:
+    storage.length = "7"
+    with pytest.raises(UnexpectedAnswer, match="bytes and has 7; run again"):
+        upload()
 
 
 def test_key_never_leaves_for_the_storage(storage: Storage, upload: Callable[[], None]) -> None:

@@ -53,7 +53,10 @@ def test_another_job_of_the_name_tells_nothing_about_the_one_that_is_followed(
     (run,) = put_in_flight(1)
 
     def another(rows: Any) -> Any:
-        return [{**row, "finetune_id": "another", "status": "FAILED", "error_message": "no"} for row in rows]
+        return [
+            {**row, "id": "another", "finetune_id": "another", "status": "FAILED", "error_message": "no"}
+            for row in rows
+        ]
 
     with bent(emulator.url, another) as url:
         look(ledger, behind(url, emulator))

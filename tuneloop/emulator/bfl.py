@@ -1,6 +1,7 @@
 """BFL's fine-tuning API: its routes, and the states of a training.
 
-Sources: BFL: POST /v1/finetune and GET /v1/finetune_details pages, OpenAPI of spring 2025. Training shows no
+Sources: BFL: POST /v1/finetune and GET /v1/finetune_details pages, OpenAPI of spring 2025, its documents of 2026
+(credits). Training shows no
 state of its own: a job is Pending until it is Ready. There is no download of weights.
 """
 
@@ -16,7 +17,7 @@ from starlette.routing import BaseRoute, Route
 from tuneloop.emulator import bfl_answers as answers
 from tuneloop.emulator import bfl_finetunes, bfl_pictures, bfl_webhooks
 from tuneloop.emulator.bfl_fields import Deletion
-from tuneloop.emulator.bfl_requests import API_KEY, authenticate, large_body, query_field, small_body
+from tuneloop.emulator.bfl_requests import API_KEY, authenticate, checked, large_body, query_field, small_body
 from tuneloop.emulator.emulation import Emulation, Provider
 from tuneloop.emulator.origin import origin_of
 from tuneloop.emulator.progress import Lifecycle, Progress
@@ -29,20 +30,23 @@ class BflRoutes:
         self._emulation = emulation
 
     def routes(self) -> list[BaseRoute]:
-        """Return every route."""
-        return [
+        """Return every route; like FastAPI's, none answers HEAD that is not meant to."""
+        routes = [
             Route("/v1/finetune", self._finetune, methods=["POST"]),
             Route("/v1/my_finetunes", self._mine, methods=["GET"]),
             Route("/v1/finetune_details", self._details, methods=["GET"]),
             Route("/v1/delete_finetune", self._delete, methods=["POST"]),
+            Route("/v1/credits", self._credits, methods=["GET"]),
             Route("/v1/get_result", self._result, methods=["GET"]),
             *(Route(f"/v1/{name}", self._picture, methods=["POST"]) for name in bfl_pictures.ENDPOINTS),
-            Route(bfl_pictures.SAMPLES + "{id}/{file}", self._sample, methods=["GET"]),
         ]
+        for route in routes:
+            (route.methods or set()).discard("HEAD")
+        return [*routes, Route(bfl_pictures.SAMPLES + "{id}/{file}", self._sample, methods=["GET"])]
 
     async def _finetune(self, request: Request) -> Response:
-        authenticate(request)
         upload = await large_body(request, bfl_finetunes.LONG_FIELD)
+        authenticate(request)
         accepted = await run_in_threadpool(bfl_finetunes.submit, self._emulation, upload)
         # No webhook tells of a training before its client knows the id.
         answered = BackgroundTask(self._emulation.webhooks.answered, str(accepted["finetune_id"]))
@@ -57,15 +61,25 @@ class BflRoutes:
         return await self._shown(bfl_finetunes.details, query_field(request, "finetune_id"))
 
     async def _delete(self, request: Request) -> Response:
+        received = await small_body(request)
         authenticate(request)
-        body = await small_body(request, Deletion)
+        body = checked(Deletion, received)
         return await self._shown(bfl_finetunes.delete, body.finetune_id)
 
     async def _picture(self, request: Request) -> Response:
+        received = await small_body(request)
         authenticate(request)
         endpoint = request.url.path.rpartition("/")[2]
-        body = await small_body(request, bfl_pictures.ENDPOINTS[endpoint][0])
-        return await self._shown(bfl_pictures.submit, endpoint, body, origin_of(request))
+        body = checked(bfl_pictures.ENDPOINTS[endpoint][0], received)
+        accepted = await run_in_threadpool(
+            bfl_pictures.submit, self._emulation, endpoint, body, origin_of(request)
+        )
+        answered = BackgroundTask(self._emulation.webhooks.answered, accepted["id"])
+        return JSONResponse(accepted, background=answered)
+
+    async def _credits(self, request: Request) -> Response:
+        authenticate(request)
+        return await self._shown(bfl_pictures.credits_left)
 
     async def _result(self, request: Request) -> Response:
         # The one request that needs no key: the id is the secret.
@@ -95,6 +109,7 @@ BFL = Provider(
     progress=Progress.after_seconds(Pending=8.0),
     routes=lambda emulation: BflRoutes(emulation).routes(),
     webhooks=bfl_webhooks.STYLE,
+    redirects_slashes=True,
     refusal=answers.injected,
     error_pages={
         404: answers.unknown_route,

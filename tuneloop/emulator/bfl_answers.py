@@ -67,6 +67,11 @@ def missing(name: str) -> dict[str, Any]:
     return {"type": kind, "loc": [name], "msg": "Field required", "input": None, "url": _URL + kind}
 
 
+def missing_body() -> dict[str, Any]:
+    """Return the error of a request without a body."""
+    return {**missing(""), "loc": []}
+
+
 def value_error(reason: str, received: Any) -> dict[str, Any]:
     """Return the error of a body that is wrong as a whole."""
     kind = "value_error"

@@ -57,11 +57,16 @@ def _between_the_widest(ratio: str) -> str:
     return ratio
 
 
+Strength = Annotated[float, Field(ge=0, le=2)]
+ControlSteps = Annotated[int, Field(ge=15, le=50)]
+Threshold = Annotated[int, Field(ge=0, le=500)]
+
+
 class Picture(Webhook):
-    """What both endpoints of finetuned models take."""
+    """What every endpoint of finetuned models takes."""
 
     finetune_id: str
-    image_prompt: str | None = None
+    prompt: str | None = ""
     prompt_upsampling: bool = False
     safety_tolerance: Annotated[int, Field(ge=0, le=6)] = 2
 
@@ -69,8 +74,9 @@ class Picture(Webhook):
 class ProPicture(Picture):
     """POST /v1/flux-pro-finetuned."""
 
-    finetune_strength: Annotated[float, Field(ge=0, le=2)] = 1.1
+    finetune_strength: Strength = 1.1
     prompt: str = ""
+    image_prompt: str | None = None
     steps: Annotated[int, Field(ge=1, le=50)] = 40
     guidance: Annotated[float, Field(ge=1.5, le=5)] = 2.5
     width: Annotated[int, Field(ge=256, le=1440, multiple_of=32)] = 1024
@@ -83,9 +89,42 @@ class ProPicture(Picture):
 class UltraPicture(Picture):
     """POST /v1/flux-pro-1.1-ultra-finetuned."""
 
-    finetune_strength: Annotated[float, Field(ge=0, le=2)] = 1.2
-    prompt: str | None = ""
+    finetune_strength: Strength = 1.2
+    image_prompt: str | None = None
     aspect_ratio: Annotated[str, AfterValidator(_between_the_widest)] = "16:9"
     image_prompt_strength: Annotated[float, Field(ge=0, le=1)] = 0.1
+    seed: int | None = None
+    output_format: OutputFormat | None = OutputFormat.jpeg
+
+
+class DepthPicture(Picture):
+    """POST /v1/flux-pro-1.0-depth-finetuned."""
+
+    finetune_strength: Strength = 1.1
+    prompt: str
+    control_image: str
+    steps: ControlSteps = 50
+    guidance: Annotated[float, Field(ge=1, le=100)] = 15
+    seed: int | None = None
+    output_format: OutputFormat | None = OutputFormat.jpeg
+
+
+class CannyPicture(DepthPicture):
+    """POST /v1/flux-pro-1.0-canny-finetuned."""
+
+    canny_low_threshold: Threshold | None = 50
+    canny_high_threshold: Threshold | None = 200
+    guidance: Annotated[float, Field(ge=1, le=100)] = 30
+
+
+class FillPicture(Picture):
+    """POST /v1/flux-pro-1.0-fill-finetuned."""
+
+    finetune_strength: Strength = 1.1
+    image: str
+    mask: str | None = None
+    prompt: str = ""
+    steps: ControlSteps = 50
+    guidance: Annotated[float, Field(ge=1.5, le=100)] = 60
     seed: int | None = None
     output_format: OutputFormat | None = OutputFormat.jpeg

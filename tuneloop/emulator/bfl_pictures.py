@@ -2,25 +2,30 @@
 
 Sources: BFL: OpenAPI, spring 2025 (fields, states, both shapes of the answer), pricing page, its official
 fine-tuning script; clients' types (fields of a ready picture, an address valid for ten minutes).
-`image_prompt` is taken and leaves no trace in the picture.
+Pictures that a request brings are taken and leave no trace in the one that is drawn, not even their shape. No
+price is listed for depth and canny: here it is that of fill.
 """
 
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
-from tuneloop.emulator import bfl_strangers, pictures, signed_urls
-from tuneloop.emulator.bfl_fields import Picture, ProPicture, UltraPicture
+from tuneloop.emulator import bfl_strangers, bfl_webhooks, pictures, signed_urls
+from tuneloop.emulator.bfl_fields import CannyPicture, DepthPicture, FillPicture, Picture, ProPicture, UltraPicture
 from tuneloop.emulator.bfl_finetunes import model_of, ready
 from tuneloop.emulator.emulation import Emulation
 from tuneloop.emulator.object_routes import xml_error
 from tuneloop.emulator.picture_values import Wish
 from tuneloop.emulator.status_words import spoken
 from tuneloop.emulator.tasks import Task
+from tuneloop.emulator.webhook_style import Message
 
 ENDPOINTS: dict[str, tuple[type[Picture], float]] = {
     "flux-pro-finetuned": (ProPicture, 0.06),
     "flux-pro-1.1-ultra-finetuned": (UltraPicture, 0.07),
+    "flux-pro-1.0-depth-finetuned": (DepthPicture, 0.06),
+    "flux-pro-1.0-canny-finetuned": (CannyPicture, 0.06),
+    "flux-pro-1.0-fill-finetuned": (FillPicture, 0.06),
 }
 """What each endpoint takes, and the price of a picture in dollars."""
 SAMPLES = "/results/"
@@ -29,6 +34,10 @@ _SAMPLE_KEPT_S = 600
 _ULTRA_SIDE = 512
 """Pixels of the longest side that are drawn of an ultra picture."""
 _NOT_KEPT = {"webhook_secret"}
+_BROUGHT = ("image_prompt", "control_image", "image", "mask")
+"""Pictures in a request; of each it is only noted whether it came."""
+_CREDITS_USD = 1000.0
+"""What the account holds before anything is billed; it may run below zero, nothing is refused for it."""
 
 
 def submit(emulation: Emulation, endpoint: str, body: Picture, origin: str) -> dict[str, Any]:
@@ -39,13 +48,17 @@ def submit(emulation: Emulation, endpoint: str, body: Picture, origin: str) -> d
     """
     job = ready(emulation, body.finetune_id)
     request = {**body.model_dump(mode="json", exclude=_NOT_KEPT), "endpoint": endpoint}
+    request |= {name: bool(request[name]) for name in _BROUGHT if name in request}
     switches = emulation.switches.now
     with emulation.state.transaction():
         task = emulation.tasks.add(job.id, request, switches.picture_s, switches.pictures_fail)
         price = ENDPOINTS[endpoint][1]
-        summary = {**request, "image_prompt": bool(request["image_prompt"])}
-        summary |= {"seed": _seed(task), "model_name": job.name, "price_usd": price}
+        summary = {**request, "seed": _seed(task), "model_name": job.name, "price_usd": price}
         emulation.billing.record(task.id, "inference", job.id, summary)
+        if body.webhook_url is not None:
+            message = _told(emulation, task, origin)
+            url, secret = str(body.webhook_url), body.webhook_secret
+            emulation.webhooks.promise(task.id, message, task.ends, url=url, secret=secret)
     if body.webhook_url is not None:
         return {"id": task.id, "status": "Pending", "webhook_url": str(body.webhook_url)}
     return {"id": task.id, "polling_url": f"{origin}/v1/get_result?id={task.id}"}
@@ -58,7 +71,7 @@ def result(emulation: Emulation, task_id: str, origin: str) -> Response:
     if task is not None:
         status, found = _state(emulation, task), None
         if status == "Ready":
-            found = _ready(task, origin)
+            found = _ready(emulation, task, origin)
         word = spoken(status, switches.status_words)
         return JSONResponse(_document(task_id, word, found, task.doom if status == "Error" else None))
     if job is not None:
@@ -92,11 +105,24 @@ def _state(emulation: Emulation, task: Task) -> str:
     return emulation.jobs.lifecycle.bad_end(task.doom) if task.doom else "Ready"
 
 
-def _ready(task: Task, origin: str) -> dict[str, Any]:
+def _told(emulation: Emulation, task: Task, origin: str) -> Message:
+    """Return what a webhook will say of a picture: its end is known when it is accepted."""
+    status = emulation.jobs.lifecycle.bad_end(task.doom) if task.doom else "Ready"
+    result = None if task.doom else _ready(emulation, task, origin)
+    return bfl_webhooks.message(task.id, status, result, task.ends)
+
+
+def credits_left(emulation: Emulation) -> dict[str, float]:
+    """Return what the account still holds, in credits of a cent."""
+    spent = sum(entry.summary.get("price_usd", 0.0) for entry in emulation.billed() if not entry.refunded)
+    return {"credits": round(100 * (_CREDITS_USD - spent), 2)}
+
+
+def _ready(emulation: Emulation, task: Task, origin: str) -> dict[str, Any]:
     path = f"{SAMPLES}{task.id}/sample.{_wish(task).format.lower()}"
     query = signed_urls.sign_blob("GET", path, task.ends + _SAMPLE_KEPT_S)
     return {
-        "sample": f"{origin}{path}?{query}",
+        "sample": f"{emulation.switches.now.picture_host or origin}{path}?{query}",
         "prompt": task.request["prompt"] or "",
         "seed": _seed(task),
         "start_time": task.created,
@@ -117,7 +143,7 @@ def _wish(task: Task) -> Wish:
         # Multiples of 32, so that half of them are whole pixels.
         width, height, enlarged = request["width"] // 2, request["height"] // 2, 2
     else:
-        across, down = (int(side) for side in request["aspect_ratio"].split(":"))
+        across, down = (int(side) for side in request.get("aspect_ratio", "1:1").split(":"))
         scale, enlarged = _ULTRA_SIDE / max(across, down), 2
         width, height = round(across * scale), round(down * scale)
     return Wish(

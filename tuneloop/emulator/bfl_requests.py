@@ -1,4 +1,4 @@
-"""How a request reaches a handler of BFL: the key, then a body that pydantic has checked."""
+"""How a request reaches a handler of BFL, in the order of FastAPI: a body that is JSON, the key, the fields."""
 
 import json
 import tempfile
@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
-from tuneloop.emulator.bfl_answers import Invalid, Refused, broken_json, missing
+from tuneloop.emulator.bfl_answers import Invalid, Refused, broken_json, missing, missing_body
+from tuneloop.emulator.bfl_fields import Finetune
 from tuneloop.emulator.json_upload import JsonUpload
 
 API_KEY = "bfl-test-key-0123456789abcdef"
@@ -39,29 +40,38 @@ def query_field(request: Request, name: str) -> str:
     return request.query_params[name]
 
 
-async def small_body(request: Request, model: type[Body]) -> Body:
-    """Read a body that fits into memory.
+async def small_body(request: Request) -> Any:
+    """Read a body that fits into memory; nothing of it is checked yet.
 
     Raises:
-        Invalid: if it is no JSON, or not what the model says.
+        Invalid: if there is none, or it is no JSON.
     """
+    content = await request.body()
+    if not content:
+        raise Invalid([missing_body()])
+    if not _says_json(request):
+        return content.decode(errors="replace")
     try:
-        received = json.loads(await request.body())
+        return json.loads(content)
     except ValueError as error:
         raise _no_json(error) from None
-    return checked(model, received)
 
 
 async def large_body(request: Request, long_field: str) -> JsonUpload:
     """Read a body with one long text in it to disk; nothing of it is checked yet.
 
     Raises:
-        Invalid: if it is no JSON.
+        Invalid: if there is none, or it is no JSON.
     """
     file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the body is read from it
     async for chunk in request.stream():
         file.write(chunk)
+    if not file.tell():
+        raise Invalid([missing_body()])
     file.flush()
+    if not _says_json(request):
+        file.seek(0)
+        checked(Finetune, file.read().decode(errors="replace"))
     try:
         return JsonUpload(file, long_field)
     except ValueError as error:
@@ -75,9 +85,17 @@ def checked(model: type[Body], received: Any, upload: JsonUpload | None = None) 
         Invalid: if it is not what the model says.
     """
     try:
-        return model.model_validate(received)
+        if received is None:
+            raise Invalid([missing_body()])
+        return model.model_validate(received, from_attributes=True)
     except ValidationError as error:
         raise Invalid([dict(found) for found in error.errors()], upload=upload) from None
+
+
+def _says_json(request: Request) -> bool:
+    """Tell whether a body is read as JSON; one of no type is, as by all but the latest versions of FastAPI."""
+    media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    return media_type.startswith("application/") and media_type.endswith(("/json", "+json"))
 
 
 def _no_json(error: ValueError) -> Invalid:

@@ -1,4 +1,4 @@
-"""BFL's webhooks: the end of a training, told to the address that its submit named.
+"""BFL's webhooks: the end of a training or of a picture, told to the address that its request named.
 
 Sources: BFL: OpenAPI (`webhook_url`, `webhook_secret`); its skills repository (body of id, status, result and
 timestamp; a signature of the body in X-BFL-Signature; attempts again after 1, 5 and 30 s, HTTPS only); its Python
@@ -9,6 +9,7 @@ only.
 
 import hashlib
 import hmac
+from typing import Any
 
 from tuneloop.emulator.clock import iso_utc
 from tuneloop.emulator.jobs import Job
@@ -16,10 +17,14 @@ from tuneloop.emulator.switches import Switches
 from tuneloop.emulator.webhook_style import Message, WebhookStyle
 
 
+def message(told_id: str, status: str, result: dict[str, Any] | None, at: float) -> Message:
+    """Return what is told of an end; `result` is that of get_result."""
+    return Message(status, {"id": told_id, "status": status, "result": result, "timestamp": iso_utc(at)})
+
+
 def _message(job: Job, status: str, _: str, __: Switches) -> Message:
     # Of a training get_result shows no result either.
-    body = {"id": job.id, "status": status, "result": None, "timestamp": iso_utc(job.updated)}
-    return Message(status, body)
+    return message(job.id, status, None, job.updated)
 
 
 def _proof(body: bytes, secret: str, switches: Switches) -> dict[str, str]:

@@ -9,7 +9,7 @@ import re
 import zipfile
 from pathlib import Path
 
-from tuneloop.emulator.dataset_zip import EMPTY, UNREADABLE, UNREADABLE_ERRORS, damaged, picture_names
+from tuneloop.emulator.dataset_zip import EMPTY, UNREADABLE, UNREADABLE_ERRORS, damaged, has_folders, picture_names
 
 _NAME = re.compile(r"(?P<index>.+)_(?P<part>start|end)\.(jpe?g|png)", re.IGNORECASE)
 
@@ -19,7 +19,7 @@ def complaint(archive: Path) -> str | None:
     try:
         with zipfile.ZipFile(archive) as opened:
             pictures = picture_names(opened)
-            if not pictures or any("/" in name for name in opened.namelist()):
+            if not pictures or has_folders(opened):
                 return EMPTY
             pairs = pair_names(opened)
             paired = {name for pair in pairs for name in pair}

@@ -1,7 +1,8 @@
 """The uploaded archive, as the provider's worker reads it.
 
 Source: Segmind's open Flux fine-tuning worker, which takes a flat ZIP of pictures and fails the job with
-the messages below; captions lie beside the pictures as `.txt` of the same stem.
+the messages below; captions lie beside the pictures as `.txt` of the same stem. That the folder which macOS
+adds does no harm beside pictures is inferred: the message is about an empty dataset.
 """
 
 import zipfile
@@ -14,6 +15,7 @@ EMPTY = "Looks like empty dataset. Please do not create subfolders, only zip the
 UNREADABLE = "Internal Server Error"
 # What zipfile, zlib and Pillow raise on damaged or locked files; Pillow's own errors are OSErrors, mostly.
 UNREADABLE_ERRORS = (zipfile.BadZipFile, zlib.error, OSError, EOFError, SyntaxError, ValueError, RuntimeError)
+_OF_MACOS = "__MACOSX/"
 _PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
 
 
@@ -21,9 +23,8 @@ def complaint(archive: Path) -> str | None:
     """Return the error message a training on this archive ends with, None for a good one."""
     try:
         with zipfile.ZipFile(archive) as opened:
-            names = opened.namelist()
             pictures = picture_names(opened)
-            if not pictures or any("/" in name for name in names):
+            if not pictures or has_folders(opened):
                 return EMPTY
             if damaged(opened, pictures):
                 return UNREADABLE
@@ -44,7 +45,16 @@ def damaged(archive: zipfile.ZipFile, names: list[str]) -> bool:
     return False
 
 
+def has_folders(archive: zipfile.ZipFile) -> bool:
+    """Tell whether an archive has folders, other than the one that macOS adds."""
+    return any("/" in name and not name.startswith(_OF_MACOS) for name in archive.namelist())
+
+
 def picture_names(archive: zipfile.ZipFile) -> list[str]:
-    """Return the pictures at the root of an archive, sorted."""
-    names = (name for name in archive.namelist() if "/" not in name)
-    return sorted(name for name in names if PurePosixPath(name).suffix.lower() in _PICTURES)
+    """Return the pictures of an archive, sorted: those at its root, or all where it has none there."""
+    pictures = [
+        name
+        for name in archive.namelist()
+        if PurePosixPath(name).suffix.lower() in _PICTURES and not name.startswith(_OF_MACOS)
+    ]
+    return sorted(name for name in pictures if "/" not in name) or sorted(pictures)

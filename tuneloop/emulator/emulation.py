@@ -44,6 +44,8 @@ class Provider:
     """Policy until another is set."""
     webhooks: WebhookStyle
     routes: Callable[["Emulation"], list[BaseRoute]]
+    redirects_slashes: bool
+    """Whether a path with a slash too many is sent on by 307, as FastAPI does."""
     refusal: Callable[["Emulation", Fault], Response]
     """The provider's own answer with the status that a fault asks for."""
     error_pages: dict[int | type[Exception], ExceptionHandler]

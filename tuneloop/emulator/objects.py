@@ -15,6 +15,10 @@ PREFIX = "/s3/"
 _TABLE = """CREATE TABLE IF NOT EXISTS objects (
     key TEXT PRIMARY KEY, url TEXT, size INTEGER, etag TEXT, public INTEGER, changed REAL)"""
 
+_LONGEST_NAME = 255
+"""Bytes, on every usual file system; keys on S3 may have 1024."""
+_LONGEST_SUFFIX = 20
+
 
 @dataclass(frozen=True)
 class StoredObject:
@@ -41,8 +45,8 @@ class Objects:
         state.create(_TABLE)
 
     def path(self, key: str) -> Path:
-        """Return the file of an object."""
-        return self._folder / key
+        """Return the file of an object; parts of a key that are too long for a file name are shortened."""
+        return self._folder.joinpath(*map(_file_name, key.split("/")))
 
     def reserve(self, key: str, url: str) -> None:
         """Announce an upload: `url` is one of ours from now on, though nothing is there yet."""
@@ -130,3 +134,9 @@ class IncomingFile:
         """Forget the bytes: the sender went away."""
         self._file.close()
         self._path.unlink()
+
+
+def _file_name(part: str) -> str:
+    if len(part.encode()) <= _LONGEST_NAME:
+        return part
+    return f"{hashlib.sha256(part.encode()).hexdigest()}{Path(part).suffix[:_LONGEST_SUFFIX]}"

@@ -29,6 +29,7 @@ from tuneloop.emulator.jobs import Job
 from tuneloop.emulator.listing import listed
 from tuneloop.emulator.objects import PREFIX
 from tuneloop.emulator.progress import Lifecycle, Progress
+from tuneloop.emulator.segmind_console import SegmindConsole
 from tuneloop.emulator.segmind_refusals import Refused
 from tuneloop.emulator.segmind_requests import (
     API_KEY,
@@ -40,6 +41,7 @@ from tuneloop.emulator.segmind_requests import (
     no_fields,
     text_field,
 )
+from tuneloop.emulator.segmind_themes import theme_of
 
 _UPLOADS = "finetune-pipeline/uploads/5f0c1c5e-2a55-4b0e-9d3c-6a3f5d1b7e42"
 """Bucket and folder of the one account."""
@@ -63,6 +65,7 @@ class SegmindRoutes:
             Route(request + "list", endpoint(self._list, no_fields), methods=["GET"]),
             Route(request + "access-update", endpoint(self._access_update, form_fields), methods=["PUT"]),
             Route(request + "file/download", endpoint(self._file_download, form_fields), methods=["GET"]),
+            *SegmindConsole(self._emulation).routes(),
             Route("/v1/{slug}", self._picture, methods=["POST"]),
             Route("/v2/{slug}", self._queue, methods=["POST"]),
             Route("/v2/requests/{id}/status", self._queue_status, methods=["GET"]),
@@ -85,9 +88,7 @@ class SegmindRoutes:
         return segmind_submit.submit(self._emulation, fields, origin)
 
     def _details(self, fields: Fields, origin: str) -> Response:
-        # The Kontext page sends a FINETUNE_ID as request_id; one value is known by both names.
-        name = "finetune_id" if "finetune_id" in fields else "request_id"
-        job = self._job(id_field(fields, name), polled=True)
+        job = self._job(id_field(fields, "finetune_id" if "finetune_id" in fields else "request_id"), polled=True)
         word = self._emulation.switches.now.deploying_word
         documented = answers.details(job, self._weights_url(job, origin), word)
         return JSONResponse({"finetune": self._emulation.looks.shown(job, documented)})
@@ -119,8 +120,10 @@ class SegmindRoutes:
         return JSONResponse(url) if switches.download_url == "quoted" else PlainTextResponse(url)
 
     async def _picture(self, request: Request) -> Response:
-        slug = request.path_params["slug"]
-        answer = endpoint(lambda fields, _: segmind_inference.draw(self._emulation, slug, fields), json_fields)
+        slug, as_bytes = request.path_params["slug"], segmind_inference.wants_bytes(request.headers)
+        answer = endpoint(
+            lambda fields, _: segmind_inference.draw(self._emulation, slug, fields, as_bytes=as_bytes), json_fields
+        )
         return await answer(request)
 
     async def _queue(self, request: Request) -> Response:
@@ -146,6 +149,10 @@ class SegmindRoutes:
 
     def _job(self, job_id: str, *, polled: bool) -> Job:
         job = self._emulation.jobs.find(job_id, polled=polled)
+        other = segmind_models.by_finetune_id(self._emulation, job_id) if job is None else None
+        # The Kontext page sends a FINETUNE_ID as request_id, and the Qwen page a REQUEST_ID.
+        if other is not None and theme_of(other.request).first_id != "request_id":
+            job = self._emulation.jobs.find(other.id, polled=polled)
         if job is None:
             raise Refused(404, f"Finetune request {job_id} not found")
         return job
@@ -195,6 +202,7 @@ SEGMIND = Provider(
     ),
     routes=lambda emulation: SegmindRoutes(emulation).routes(),
     webhooks=segmind_webhooks.STYLE,
+    redirects_slashes=False,
     refusal=answers.injected,
     error_pages={404: answers.unknown_route, 405: answers.wrong_verb, Refused: answers.refused},
 )

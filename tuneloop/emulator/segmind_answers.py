@@ -77,14 +77,21 @@ def injected(emulation: Emulation, fault: Fault) -> Response:
 
 def submitted(job_id: str, request: dict[str, Any]) -> dict[str, Any]:
     """Show a training as the submit answer of its theme does."""
-    return {"status": "REQUESTED", theme_of(request).submit_id: shown_id(job_id), "name": request["name"]}
+    name = theme_of(request).submit_id
+    shown = request.get("finetune_id", job_id) if name == "finetune_id" else job_id
+    return {"status": "REQUESTED", name: shown_id(shown), "name": request["name"]}
+
+
+def finetune_id(job: Job) -> str:
+    """Return the id that inference takes, which most often is the only one."""
+    return str(job.request.get("finetune_id", job.id))
 
 
 def details(job: Job, weights_url: str | None, deploying_word: str) -> dict[str, Any]:
     """Show a training as details do: no theme, train type or parameters, but slug and times."""
     return {
         theme_of(job.request).first_id: job.id,
-        "finetune_id": job.id,
+        "finetune_id": finetune_id(job),
         "name": job.name,
         "data_source_path": job.request["data_source_path"],
         "instance_prompt": job.request["instance_prompt"],
@@ -118,7 +125,7 @@ def listed(job: Job, weights_url: str | None, deploying_word: str) -> dict[str, 
         "base_model": request["base_model"],
         "theme": request["theme"],
         "cloud_storage_url": weights_url,
-        "finetune_id": job.id,
+        "finetune_id": finetune_id(job),
         "model_information": {},
     }
 

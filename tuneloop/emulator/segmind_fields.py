@@ -18,6 +18,8 @@ class Field:
     high: float | None = None
     choices: tuple[str, ...] = ()
     required: bool = True
+    blank: bool = False
+    """Whether a text may be empty."""
 
     def check(self, name: str, value: Any) -> None:
         """Refuse a value of a wrong type (400) or outside the documented values (406).
@@ -27,7 +29,8 @@ class Field:
         """
         # In Python True is an integer; in JSON it is not.
         mistyped = not isinstance(value, self.types) or (isinstance(value, bool) and bool not in self.types)
-        if mistyped or (isinstance(value, str) and not self.choices and not value.strip()):
+        empty = isinstance(value, str) and not self.choices and not self.blank and not value.strip()
+        if mistyped or empty:
             raise Refused(400, f"{name} must be {self.what}")
         if self.choices and value not in self.choices:
             raise Refused(406, f"{name} must be one of {', '.join(self.choices)}")
@@ -40,6 +43,11 @@ class Field:
 def text(*, required: bool = True) -> Field:
     """Any text that is not blank."""
     return Field((str,), "a non-empty string", required=required)
+
+
+def text_or_nothing() -> Field:
+    """Any text, also an empty one, or null, or left out."""
+    return Field((str, type(None)), "a string or null", required=False, blank=True)
 
 
 def flag(*, required: bool = True) -> Field:

@@ -1,13 +1,15 @@
 """POST /v1/flux-dev-finetuned and POST /v1/<slug>: a picture by a fine-tuned model, drawn while one waits.
 
-Source: Segmind: Flux Dev Finetuned page. It says both "Text/JSON" and, in an older form, image/jpeg; the
-gateway sends the bytes of the picture, and so does this until a switch says otherwise. The newer form of the
-page points to the queue under /v2, which a model can be made to insist on.
+Sources: Segmind: Flux Dev Finetuned page, which says "Text/JSON" and reads JSON in its sample, and in an older
+form image/jpeg; Python SDK, whose `run_sync` takes bytes and says who it is in X-Initiator. So who asks for
+pictures gets bytes, and everybody else JSON; a switch gives one of them to all. The newer form of the page points
+to the queue under /v2, which a model can be made to insist on.
 """
 
 import base64
 import time
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
@@ -22,8 +24,14 @@ _CREDITS_USD = 1000.0
 """What the account holds before the first picture; it may run below zero, nothing is refused for it."""
 
 
-def draw(emulation: Emulation, endpoint: str, body: dict[str, Any]) -> Response:
-    """Draw one picture, bill it, and answer with it.
+def wants_bytes(headers: Mapping[str, str]) -> bool:
+    """Tell whether a request asks for the picture's bytes: by its Accept, or by coming from the SDK."""
+    accepted = headers.get("accept", "").lower()
+    return headers.get("x-initiator") == "SDK-PY" or ("image/" in accepted and "json" not in accepted)
+
+
+def draw(emulation: Emulation, endpoint: str, body: dict[str, Any], *, as_bytes: bool) -> Response:
+    """Draw one picture, bill it, and answer with it, where no switch decides otherwise `as_bytes` or as JSON.
 
     Raises:
         Refused: for a body the page does not allow, a model that is not there, or one that needs the queue.
@@ -45,7 +53,8 @@ def draw(emulation: Emulation, endpoint: str, body: dict[str, Any]) -> Response:
         "x-seed-value": str(body["seed"]),
         "x-request-id": request_id,
     }
-    if emulation.switches.now.picture_answer == "json":
+    form = emulation.switches.now.picture_answer
+    if form == "json" or (form == "negotiated" and not as_bytes):
         document = {"image": base64.b64encode(content).decode(), "seed": body["seed"]}
         return JSONResponse(document, headers=headers)
     return Response(content, media_type="image/jpeg", headers=headers)

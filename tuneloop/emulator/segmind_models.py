@@ -20,7 +20,7 @@ from tuneloop.emulator.jobs import Job
 from tuneloop.emulator.objects import PREFIX
 from tuneloop.emulator.picture_values import Model, Wish
 from tuneloop.emulator.public_file import NotPublic, fetch
-from tuneloop.emulator.segmind_answers import slug
+from tuneloop.emulator.segmind_answers import finetune_id, slug
 from tuneloop.emulator.segmind_fields import check, choice, integer, number, text
 from tuneloop.emulator.segmind_refusals import Refused
 from tuneloop.emulator.segmind_themes import theme_of
@@ -48,7 +48,7 @@ _EDIT_FIELDS = _FIELDS | {"image": text(), "aspect_ratio": choice(*ASPECT_RATIOS
 _LONGEST_SIDE = 512
 """Pixels. Half of what the real model draws, so that tests are quick."""
 _EXAMPLE_RATE = 0.0004
-_NOT_IN_THE_WEIGHTS = {"name", "machine_type", "segmind_public", "data_source_path"}
+_NOT_IN_THE_WEIGHTS = {"name", "machine_type", "segmind_public", "data_source_path", "finetune_id"}
 _UUID_LENGTH = 36
 _DATA_URI = re.compile(r"data:[a-z]+/[a-z0-9.+-]+;base64,", re.IGNORECASE)
 
@@ -77,13 +77,25 @@ def asked_for(emulation: Emulation, endpoint: str, body: Mapping[str, Any]) -> J
 
 def _available(emulation: Emulation, endpoint: str, called: str) -> Job | None:
     """Return the model that an endpoint knows by this name, if it can draw."""
-    # A slug begins with the id of its model, a UUID or a number.
-    job_id = called if endpoint == SHARED_SLUG else called[:_UUID_LENGTH]
-    job = emulation.jobs.find(job_id, polled=False) or emulation.jobs.find(called.partition("-")[0], polled=False)
-    if job is None or job.status != "AVAILABLE":
-        return None
-    known = job.request["theme"] == "FLUX" if endpoint == SHARED_SLUG else slug(job) == called
-    return job if known else None
+    if endpoint == SHARED_SLUG:
+        job = by_finetune_id(emulation, called)
+        known = job is not None and job.request["theme"] == "FLUX"
+    else:
+        # A slug begins with the id of its model, a UUID or a number.
+        ids = (called[:_UUID_LENGTH], called.partition("-")[0])
+        job = next((found for job_id in ids if (found := emulation.jobs.find(job_id, polled=False))), None)
+        known = job is not None and slug(job) == called
+    return job if known and job is not None and job.status == "AVAILABLE" else None
+
+
+def by_finetune_id(emulation: Emulation, called: str) -> Job | None:
+    """Return the job of a finetune_id, None if there is none."""
+    job = emulation.jobs.find(called, polled=False)
+    if job is not None and finetune_id(job) == called:
+        return job
+    return next(
+        (job for job in emulation.jobs.all(polled=False) if job.request.get("finetune_id") == called), None
+    )
 
 
 def with_picture(job: Job, body: dict[str, Any]) -> dict[str, Any]:

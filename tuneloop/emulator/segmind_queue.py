@@ -63,7 +63,7 @@ def result(emulation: Emulation, request_id: str, origin: str) -> Response:
     task = _record(emulation, request_id)
     if _word(emulation, task) != "COMPLETED":
         return _answer(emulation, task, {})
-    url = f"{origin}{OUTPUTS}{task.id}.jpg"
+    url = f"{emulation.switches.now.picture_host or origin}{OUTPUTS}{task.id}.jpg"
     output = [url] if emulation.switches.now.queue_output == "list" else url
     return _answer(emulation, task, {"output": output, "images": [{"url": url, "content_type": "image/jpeg"}]})
 

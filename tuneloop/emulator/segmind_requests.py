@@ -45,7 +45,7 @@ async def json_fields(request: Request) -> Fields:
     Raises:
         Refused: for another content type or another body.
     """
-    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+    if _media_type(request) != "application/json":
         raise Refused(406, "Content-Type must be application/json")
     try:
         body = await request.json()
@@ -62,14 +62,18 @@ async def form_fields(request: Request) -> Fields:
     Raises:
         Refused: for another content type or another body.
     """
-    encoding = request.headers.get("content-type", "").partition(";")[0].strip()
-    if encoding not in ("multipart/form-data", "application/x-www-form-urlencoded"):
+    if _media_type(request) not in ("multipart/form-data", "application/x-www-form-urlencoded"):
         raise Refused(406, "Content-Type must be that of a form, multipart or urlencoded")
     try:
         async with request.form() as form:
             return dict(form)
     except HTTPException:
         raise Refused(400, "The body is not a form") from None
+
+
+def _media_type(request: Request) -> str:
+    """Return the type of a body, whose letters' case means nothing."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 async def no_fields(_: Request) -> Fields:

@@ -23,6 +23,8 @@ _BILLED = ("base_model", "theme", "machine_type", "data_source_path", "advance_p
 _PUBLIC = "public-datasets"
 """Bucket of what was read from public URLs."""
 _PAIR = {"base_model": text(), "theme": text()}
+_DEFAULT_THEME = "FLUX"
+"""Of the base model of the same name."""
 _PARAMETERS = Field((dict,), "an object", required=False)
 
 
@@ -41,6 +43,8 @@ def submit(emulation: Emulation, body: dict[str, Any], origin: str) -> Response:
     doom = dataset_pairs.complaint(archive) if pairs else dataset_zip.complaint(archive)
     with emulation.state.transaction():
         job_id = emulation.new_id()
+        if emulation.switches.now.two_ids:
+            request["finetune_id"] = str(uuid.uuid4())
         emulation.accept(job_id, request["name"], request, key, doom)
         summary = {field: request[field] for field in _BILLED}
         emulation.billing.record(job_id, "training", request["name"], summary)
@@ -51,6 +55,8 @@ def submit(emulation: Emulation, body: dict[str, Any], origin: str) -> Response:
 
 def _checked(body: dict[str, Any]) -> dict[str, Any]:
     """Return the request with its optional fields filled in."""
+    if body.get("base_model") == _DEFAULT_THEME:
+        body = {"theme": _DEFAULT_THEME, **body}
     pair = (body.get("base_model"), body.get("theme"))
     check({field: body[field] for field in ("base_model", "theme") if field in body}, _PAIR)
     theme = THEMES.get((str(pair[0]), str(pair[1])))

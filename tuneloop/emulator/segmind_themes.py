@@ -2,17 +2,18 @@
 
 Sources: Segmind: Flux, Flux Kontext and Qwen fine-tuning pages. They mark no field as required; the older
 SDK's OpenAPI does, for Flux (name, data_source_path, instance_prompt, trigger_word, base_model, train_type,
-machine_type), and gives segmind_public a default. Kontext's page sends no trigger word, but the SDK sends one
-with every theme. Ranges of the parameters are published nowhere: only their types are held here, and signs
-where a negative number could mean nothing. Kontext and Qwen show a few parameters and no list of them, so
-names that they do not show pass there, with any single value.
+machine_type), and gives segmind_public a default. Kontext's page sends no trigger word, but the SDK must send
+one with every theme, if only an empty one; it leaves out a theme of FLUX, its default. Ranges of the parameters
+are published nowhere: only their types are held here, and signs where a negative number could mean nothing.
+Kontext and Qwen show a few parameters and no list of them, so names that they do not show pass there, with any
+single value.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tuneloop.emulator.segmind_fields import Field, choice, flag, integer, number, text
+from tuneloop.emulator.segmind_fields import Field, choice, flag, integer, number, text, text_or_nothing
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ THEMES = {
         example_steps=1000,
     ),
     ("FLUX", "KONTEXT"): Theme(
-        fields=_common("NVIDIA_H100") | {"trigger_word": text(required=False)},
+        fields=_common("NVIDIA_H100") | {"trigger_word": text_or_nothing()},
         parameters=_FEW_PARAMETERS,
         example_steps=300,
         any_parameters=True,

@@ -6,7 +6,7 @@ other field name. No page speaks of a signature, of a further attempt, or of an 
 """
 
 from tuneloop.emulator.jobs import Job
-from tuneloop.emulator.segmind_answers import shown_status, slug
+from tuneloop.emulator.segmind_answers import finetune_id, shown_status, slug
 from tuneloop.emulator.segmind_models import weights_url
 from tuneloop.emulator.switches import Switches
 from tuneloop.emulator.webhook_style import Message, WebhookStyle
@@ -17,7 +17,7 @@ def _message(job: Job, status: str, origin: str, switches: Switches) -> Message:
     # Assumed names, but for the two URLs: `event`, `status`, and those that name the training.
     body = {"event": event, "status": event}
     if switches.webhook_names_job:
-        body |= {"request_id": job.id, "finetune_id": job.id, "name": job.name}
+        body |= {"request_id": job.id, "finetune_id": finetune_id(job), "name": job.name}
     if status == "TRAINING_COMPLETED":
         body["trained_model_url"] = weights_url(job, origin)
     if status == "AVAILABLE":

@@ -116,7 +116,7 @@ def _server(emulation: Emulation) -> BreakingServer:
         middleware=[Middleware(Gate, emulation=emulation)],
         exception_handlers=emulation.provider.error_pages,
     )
-    app.router.redirect_slashes = False
+    app.router.redirect_slashes = emulation.provider.redirects_slashes
     config = Config(
         app,
         http=BreakableProtocol,

@@ -17,7 +17,7 @@ _WORDS: dict[str, tuple[Any, ...]] = {
     "deploying_word": ("INFERENCE_QUEUED", "DEPLOYING"),
     "download_url": ("bare", "quoted"),
     "downloads": ("by range", "whole", "without ETag", "without length", "without If-Range"),
-    "picture_answer": ("bytes", "json"),
+    "picture_answer": ("negotiated", "bytes", "json"),
     "queue_output": ("list", "url"),
     "shown_name": get_args(ShownName),
     "status_words": STYLES,
@@ -31,6 +31,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "list_copies": (int,),
     "accepts_unlisted": (bool,),
     "integer_ids": (bool,),
+    "two_ids": (bool,),
     "name_lag_s": (int, float),
     "date_off_s": (int, float),
     "read_timeout_s": (int, float, type(None)),
@@ -39,6 +40,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "download_seed": (int,),
     "picture_s": (int, float),
     "pictures_fail": (str,),
+    "picture_host": (str,),
     "webhook_names_job": (bool,),
     "webhook_timeout_s": (int, float),
     "webhook_retry_scale": (int, float),
@@ -68,6 +70,9 @@ class Switches:
     """Jobs accepted while this is on never show in a list (reported of BFL)."""
     integer_ids: bool = False
     """Trainings accepted while this is on have a number for an id."""
+    two_ids: bool = False
+    """Segmind: trainings accepted while this is on have a finetune_id of their own beside their other id.
+    Inference takes only that one; of Qwen, details and access-update take only the request_id."""
     name_lag_s: float = 0.0
     """The name of a job is null for so long after it was accepted."""
     shown_name: Literal["as sent", "null", "empty", "missing", "upper case", "cut short", "with id", "spaced"] = (
@@ -98,10 +103,14 @@ class Switches:
     """Every download of weights breaks after a random number of bytes, at most so many; with 0 none does."""
     download_seed: int = 0
     """What `download_cut` draws from, together with the number of the request."""
-    picture_answer: Literal["bytes", "json"] = "bytes"
-    """Segmind v1: a picture as its bytes, or as base64 inside JSON."""
+    picture_answer: Literal["negotiated", "bytes", "json"] = "negotiated"
+    """Segmind v1: a picture as base64 inside JSON, as its page's sample reads it, or as its bytes, as the SDK
+    does; negotiated, bytes are for requests from the SDK or with an Accept for pictures, and JSON for others."""
     queue_output: Literal["list", "url"] = "list"
-    """Segmind v2: `output` as a list of one URL, or as the URL."""
+    """Segmind v2: `output` as a list of one URL (the asynchronous page), or as the URL (the SDK's README)."""
+    picture_host: str = ""
+    """Origin at which finished pictures are said to lie, such as `https://images.segmind.com`; empty for the
+    emulator's own. They are served at both."""
     unknown_task_status: Literal[200, 404] = 200
     """BFL: HTTP status under which get_result says `Task not found`; the global host answered 404 in 2026."""
     webhook_names_job: bool = True

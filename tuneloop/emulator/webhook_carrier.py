@@ -33,8 +33,13 @@ class Carrier:
         """Return whom to tell of a training, None if nobody."""
         return self._book.registered if self._style.from_console else followed.url
 
-    def take(self, followed: Followed, message: Message, *, at_once: bool = False) -> list[Letter]:
-        """Take over what is to be told of a training; `at_once` knows no delay and no other order."""
+    def take(
+        self, followed: Followed, message: Message, *, at_once: bool = False, not_before: float = 0.0
+    ) -> list[Letter]:
+        """Take over what is to be told of a training or, `not_before` its end, of a picture.
+
+        `at_once` knows no delay and no other order.
+        """
         switches, job_id = self._switches.now, followed.job_id
         hindrance = None if switches.webhook_copies else "dropped"
         if not reachable(self.address(followed) or ""):
@@ -42,9 +47,9 @@ class Carrier:
         if hindrance is not None:
             self.log.add(job_id, message.event, "event", 0, Outcome(None, hindrance))
             return []
-        due, backwards = self._clock.now(), False
+        due, backwards = max(self._clock.now(), not_before), False
         if not at_once:
-            due, backwards = self._due(switches), switches.webhook_reverse_s > 0
+            due, backwards = self._due(switches, due), switches.webhook_reverse_s > 0
         return [
             self.outbox.put(job_id, message, "event", due, backwards=backwards)
             for _ in range(switches.webhook_copies)
@@ -86,9 +91,9 @@ class Carrier:
             pause = pauses[letter.attempt - 1] * self._switches.now.webhook_retry_scale
             self.outbox.put_off(letter, self._clock.now() + pause)
 
-    def _due(self, switches: Switches) -> float:
+    def _due(self, switches: Switches, earliest: float) -> float:
         """Return when a new letter goes out; with a turned order, together with those already gathered."""
-        due = self._clock.now() + switches.webhook_delay_s
+        due = earliest + switches.webhook_delay_s
         if switches.webhook_reverse_s == 0:
             return due
         return self.outbox.next_backwards(self._clock.now()) or due + switches.webhook_reverse_s

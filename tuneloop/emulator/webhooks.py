@@ -1,4 +1,4 @@
-"""Telling customers of their trainings: who is told, and what of.
+"""Telling customers of their trainings and pictures: who is told, and what of.
 
 What has happened and what has been told of it are noted together, so that a restart neither loses an event nor
 tells one twice; only a delivery that was under way when the emulator stopped goes out again.
@@ -17,7 +17,7 @@ from tuneloop.emulator.webhook_carrier import Carrier
 from tuneloop.emulator.webhook_log import Delivery
 from tuneloop.emulator.webhook_outbox import Letter
 from tuneloop.emulator.webhook_post import reachable
-from tuneloop.emulator.webhook_style import WebhookStyle
+from tuneloop.emulator.webhook_style import Message, WebhookStyle
 
 _LOOK_S = 0.1
 """Real seconds between two looks at the trainings somebody is to be told of."""
@@ -46,6 +46,11 @@ class Webhooks:
         self._unanswered: set[str] = set()
         self._woken = threading.Event()
         self.log = self._carrier.log
+
+    @property
+    def registered(self) -> str | None:
+        """The one webhook of the console, None if there is none."""
+        return self._book.registered
 
     def register(self, url: str | None) -> None:
         """Register the one webhook of the console, or remove it; what waits for the old one is dropped.
@@ -83,6 +88,22 @@ class Webhooks:
         self._unanswered.add(job_id)
         first = self._jobs.lifecycle.states[0]
         self._book.follow(Followed(job_id, origin, url, secret, first, forged=False))
+
+    def promise(self, task_id: str, message: Message, due: float, *, url: str, secret: str | None) -> None:
+        """Tell of a picture at a time that is known: the one of its end. Called with its acceptance.
+
+        Args:
+            task_id: the provider's id.
+            message: what will be told.
+            due: when.
+            url: the address that the request has named.
+            secret: what proves a delivery to that address.
+        """
+        self._unanswered.add(task_id)
+        followed = Followed(task_id, "", url, secret, message.event, forged=False)
+        self._book.follow(followed)
+        self._book.told(task_id, message.event, over=True)
+        self._carrier.take(followed, message, not_before=due)
 
     def before_answer(self, job_id: str) -> None:
         """Send the first delivery of a training whose submit is not answered yet, if the switch says so.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Iterator
 from typing import Any, Literal
 
 from tuneloop.errors import RequestRefused, UnexpectedAnswer
@@ -58,12 +59,21 @@ def refused_after_acceptance(error: RequestRefused) -> UnexpectedAnswer:
     )
 
 
-def find_picture(document: Any, depth: int = _DEPTH) -> bytes | str | None:
-    """Look for a picture in a JSON answer.
+def find_picture(document: Any) -> bytes | str | None:
+    """Look for a picture in a JSON answer: in the usual places, then in all, where only one can be meant.
 
     Returns:
         Its bytes where it is spelled in base64, its address where it is named by one, None where there is none.
     """
+    found = _in_usual_places(document, _DEPTH)
+    if found is not None:
+        return found
+    anywhere = set(_anywhere(document, _DEPTH))
+    likeliest = {item for item in anywhere if isinstance(item, bytes)} or anywhere
+    return likeliest.pop() if len(likeliest) == 1 else None
+
+
+def _in_usual_places(document: Any, depth: int) -> bytes | str | None:
     if isinstance(document, str):
         return _from_text(document)
     if depth == 0:
@@ -71,7 +81,16 @@ def find_picture(document: Any, depth: int = _DEPTH) -> bytes | str | None:
     inner = document if isinstance(document, list) else []
     if isinstance(document, dict):
         inner = [document[key] for key in _PLACES if key in document]
-    return next((found for item in inner if (found := find_picture(item, depth - 1)) is not None), None)
+    return next((found for item in inner if (found := _in_usual_places(item, depth - 1)) is not None), None)
+
+
+def _anywhere(document: Any, depth: int) -> Iterator[bytes | str]:
+    if isinstance(document, str):
+        found = _from_text(document)
+        yield from [] if found is None else [found]
+    elif isinstance(document, dict | list) and depth:
+        for item in document.values() if isinstance(document, dict) else document:
+            yield from _anywhere(item, depth - 1)
 
 
 def _from_text(text: str) -> bytes | str | None:

@@ -1,16 +1,23 @@
 """Segmind's fine-tuning API.
 
-Sources: Segmind's Flux and Flux Kontext fine-tuning pages (routes, fields, responses) and its Flux Dev Finetuned
-page (inference).
+Sources: Segmind's Flux, Flux Kontext and Qwen fine-tuning pages (routes, fields, responses) and its Flux Dev
+Finetuned page (inference).
 """
 
 from __future__ import annotations
 
 import re
-from typing import ClassVar
+from collections.abc import Callable
+from typing import ClassVar, TypeVar
 
 from tuneloop.clock import Deadline
-from tuneloop.errors import ConfigurationError, ProviderUnavailable, RateLimited, UnexpectedAnswer
+from tuneloop.errors import (
+    ConfigurationError,
+    NotAtProvider,
+    ProviderUnavailable,
+    RateLimited,
+    UnexpectedAnswer,
+)
 from tuneloop.http.answer import Answer
 from tuneloop.http.patience import RUN, Patience
 from tuneloop.providers.accepted import accepted_id
@@ -43,6 +50,7 @@ _STORAGE_HOST = re.compile(
 _ANY_STATUS = tuple(range(100, 600))
 _ADDRESS = ("https://", "http://")
 _UPLOAD_TRIES = 3
+_T = TypeVar("_T")
 
 
 class SegmindProvider(Provider):
@@ -80,9 +88,7 @@ class SegmindProvider(Provider):
         self.account = Account(provider=self.name, label=account)
         self._transport = Transport(self.name, base_url, ("x-api-key", api_key), error_for, patience)
         self._hosts = ExpectedHosts(self._transport.base_url, _STORAGE_HOST, "Segmind's storage", storage_hosts)
-        self._inference = SegmindInference(
-            self._transport, lambda job_id: self._details(job_id)[0].slug, self._hosts
-        )
+        self._inference = SegmindInference(self._transport, lambda job_id: self._details(job_id)[0], self._hosts)
 
     @property
     def base_url(self) -> str:
@@ -130,12 +136,14 @@ class SegmindProvider(Provider):
 
     def _prove_uploaded(self, address: str, size_bytes: int) -> None:
         """Compare the stored size, where it is shown: no page promises that, and the PUT was answered."""
-        answer = self._transport.head(address, accept=_ANY_STATUS)
-        if answer.status == 200 and answer.headers.get("content-length") != str(size_bytes):  # noqa: PLR2004
+        try:
+            answer = self._transport.head(address, accept=_ANY_STATUS)
+        except ProviderUnavailable:
+            return
+        shown = answer.headers.get("content-length", str(size_bytes))
+        if answer.status == 200 and shown != str(size_bytes):  # noqa: PLR2004
             raise UnexpectedAnswer(
-                f"the uploaded zip should have {size_bytes} bytes and has "
-                f"{answer.headers.get('content-length', 'no length')}; run again",
-                **answer.details,
+                f"the uploaded zip should have {size_bytes} bytes and has {shown}; run again", **answer.details
             )
 
     def submit(
@@ -151,6 +159,8 @@ class SegmindProvider(Provider):
             raise ConfigurationError(f"Segmind does not train {type(recipe).__name__}; choose another recipe")
         document = {
             **_FIXED_FIELDS[recipe.trainer],
+            # Every page sends it.
+            "advance_parameters": {},
             **recipe.sent_fields(),
             "name": name,
             "data_source_path": dataset.address,
@@ -167,8 +177,24 @@ class SegmindProvider(Provider):
         return self._details(job_id)[0].status
 
     def _details(self, job_id: str) -> tuple[Job, Answer]:
-        answer = self._transport.call("GET", "/finetune/request/details", json={"request_id": job_id})
-        return details_of(answer), answer
+        def asked(request_id: str) -> tuple[Job, Answer]:
+            answer = self._transport.call("GET", "/finetune/request/details", json={"request_id": request_id})
+            return details_of(answer), answer
+
+        return self._by_any_id(job_id, asked)
+
+    def _by_any_id(self, job_id: str, ask: Callable[[str], _T]) -> _T:
+        """Ask about a job by one of its ids and, where that is not known, by those that the list has beside it."""
+        try:
+            return ask(job_id)
+        except NotAtProvider:
+            others = {other for job in self.jobs().jobs if job_id in job.ids for other in job.ids - {job_id}}
+            for other in sorted(others):
+                try:
+                    return ask(other)
+                except NotAtProvider:
+                    continue
+            raise
 
     def weights(self, job_id: str) -> WeightsSource:
         """Ask for a download address (they last an hour), and for another one whenever it has expired."""
@@ -195,9 +221,13 @@ class SegmindProvider(Provider):
 
     def set_visibility(self, job_id: str, *, public: bool) -> None:
         """PUT the access with a multipart form, as the pages do; the answer is a bare 200."""
+
         # Python's spelling of a boolean is what the pages show.
-        fields = {"request_id": (None, job_id), "segmind_public": (None, str(public))}
-        self._transport.call("PUT", "/finetune/request/access-update", files=fields)
+        def put(request_id: str) -> None:
+            fields = {"request_id": (None, request_id), "segmind_public": (None, str(public))}
+            self._transport.call("PUT", "/finetune/request/access-update", files=fields)
+
+        self._by_any_id(job_id, put)
 
 
 def _link_in(answer: Answer) -> str:

@@ -13,16 +13,24 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tuneloop.errors import ConfigurationError, ProviderUnavailable, RequestRefused, UnexpectedAnswer
+from tuneloop.errors import (
+    ConfigurationError,
+    NotAtProvider,
+    ProviderUnavailable,
+    RequestRefused,
+    UnexpectedAnswer,
+)
 from tuneloop.http.answer import Answer
 from tuneloop.providers.expected_hosts import ExpectedHosts
 from tuneloop.providers.picture import find_picture, picture_of, refused_after_acceptance, suffix_of
+from tuneloop.providers.segmind_jobs import Job
 from tuneloop.providers.status_words import same_word
 from tuneloop.transport import PICTURE_BYTES, Transport
 from tuneloop.values.render_settings import FluxDevRender, ServiceSettings, SlugRender
 from tuneloop.values.training import RenderedPicture
 
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_SHARED_ROUTE = "flux-dev-finetuned"
 _POLL_PAUSE_S = 1.0
 _LONGEST_WAIT_S = 600.0
 _FETCHES = 4
@@ -33,18 +41,18 @@ class SegmindInference:
 
     Args:
         transport: Requests to Segmind.
-        slug_of: Finds a model's own slug by its job's id.
+        details: Asks for a job by its id.
         hosts: Where pictures may lie.
     """
 
     def __init__(
         self,
         transport: Transport,
-        slug_of: Callable[[str], str | None],
+        details: Callable[[str], Job],
         hosts: ExpectedHosts,
     ) -> None:
         self._transport = transport
-        self._slug_of = slug_of
+        self._details = details
         self._hosts = hosts
 
     def generate(
@@ -59,16 +67,23 @@ class SegmindInference:
         if image is not None:
             document["image"] = base64.b64encode(image).decode()
         if isinstance(settings, FluxDevRender):
-            route = "flux-dev-finetuned"
-            document["finetune_id"] = job_id
-        elif isinstance(settings, SlugRender):
-            route = self._slug(job_id)
-        else:
-            raise ConfigurationError(f"Segmind does not render with {settings.endpoint}; choose another endpoint")
-        return self._picture(self._ask(route, document))
+            return self._picture(self._ask_by_id(job_id, document))
+        if isinstance(settings, SlugRender):
+            return self._picture(self._ask(self._slug(job_id), document))
+        raise ConfigurationError(f"Segmind does not render with {settings.endpoint}; choose another endpoint")
+
+    def _ask_by_id(self, job_id: str, document: dict[str, Any]) -> Answer:
+        """POST once. An id that is not known may be the job's other one: nothing is paid yet."""
+        try:
+            return self._ask(_SHARED_ROUTE, {**document, "finetune_id": job_id})
+        except NotAtProvider:
+            finetune_id = self._details(job_id).finetune_id
+            if finetune_id == job_id:
+                raise
+        return self._ask(_SHARED_ROUTE, {**document, "finetune_id": finetune_id})
 
     def _slug(self, job_id: str) -> str:
-        slug = self._slug_of(job_id)
+        slug = self._details(job_id).slug
         if slug is None or not _SLUG.fullmatch(slug):
             raise UnexpectedAnswer(f"the details of job {job_id} name no usable slug", provider="segmind")
         return slug

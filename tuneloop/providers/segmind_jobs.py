@@ -1,7 +1,8 @@
 """Fine-tunes in Segmind's answers.
 
-Sources: Segmind's Flux and Flux Kontext fine-tuning pages (fields, status words). Where the pages differ (`id`,
-`request_id` or `finetune_id`), every spelling is read.
+Sources: Segmind's Flux, Flux Kontext and Qwen fine-tuning pages (fields, status words). They name a job by `id`,
+`request_id` or `finetune_id`, often by two of these at once, and no page says that both have one value: a job is
+known by the one that its submit returns, and by every other one too.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ PHASES: dict[str, Phase] = {
 }
 """Status words. The pages say INFERENCE_QUEUED where the webhook page says DEPLOYING: one stage, two names."""
 
-ID_FIELDS = ("finetune_id", "request_id", "id")
-"""The id that inference takes, else whichever the answer has."""
+ID_FIELDS = ("request_id", "finetune_id", "id")
+"""The id that the submit returns stands first: Qwen's returns a `request_id`, the others' a `finetune_id`."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,13 @@ class Job:
 
     Attributes:
         status: Its state.
+        finetune_id: The id that inference takes.
         slug: Last part of the model's own address, once it has one.
         cloud_storage_url: Where its weights lie, once they exist.
     """
 
     status: JobStatus
+    finetune_id: str
     slug: str | None
     cloud_storage_url: str | None
 
@@ -83,7 +86,7 @@ def list_of(answer: Answer) -> JobList:
             jobs[job.job_id] = further_one(jobs.get(job.job_id), job)
         except RowUnreadable as error:
             fields = row if isinstance(row, dict) else {}
-            job_id, name = _job_id(fields), text_of(fields.get("name"))
+            job_id, name = next(iter(_ids(fields)), None), text_of(fields.get("name"))
             if name and is_job_name(name):
                 unreadable[name] = str(error)
             else:
@@ -92,7 +95,7 @@ def list_of(answer: Answer) -> JobList:
     doubtful = any(may_be_ours(text_of(row.get("name")) if isinstance(row, dict) else None) for row in rows)
     return JobList(
         jobs=tuple(jobs.values()),
-        shown=frozenset(job_id for row in rows if isinstance(row, dict) and (job_id := _job_id(row))),
+        shown=frozenset(job_id for row in rows if isinstance(row, dict) for job_id in _ids(row)),
         unreadable=unreadable,
         notes=tuple(notes),
         may_be_cut=doubtful or may_be_cut(len(rows), answer.headers, rows),
@@ -102,14 +105,15 @@ def list_of(answer: Answer) -> JobList:
 def _job(row: Any, answer: Answer) -> Job:
     if not isinstance(row, dict):
         raise RowUnreadable(f"it is a {type(row).__name__}, no object")
-    job_id, word = _job_id(row), text_of(row.get("status"))
-    if job_id is None:
+    ids, word = _ids(row), text_of(row.get("status"))
+    if not ids:
         raise RowUnreadable("it has no id")
     if word is None:
         raise RowUnreadable("its status is no text")
     phase, known = phase_of(word, PHASES)
     status = JobStatus(
-        job_id=job_id,
+        job_id=ids[0],
+        other_ids=frozenset(ids[1:]) - {ids[0]},
         name=text_of(row.get("name")) or "",
         phase=phase,
         word=word.strip(),
@@ -117,11 +121,16 @@ def _job(row: Any, answer: Answer) -> Job:
         error_message=shown_text(row.get("error_message"), answer.secrets),
         changed_at=_moment(row.get("updated_ts")),
     )
-    return Job(status, text_of(row.get("slug")), text_of(row.get("cloud_storage_url")))
+    return Job(
+        status,
+        id_of(row.get("finetune_id")) or ids[0],
+        text_of(row.get("slug")),
+        text_of(row.get("cloud_storage_url")),
+    )
 
 
-def _job_id(row: dict[str, Any]) -> str | None:
-    return next((found for field in ID_FIELDS if (found := id_of(row.get(field)))), None)
+def _ids(row: dict[str, Any]) -> list[str]:
+    return [found for field in ID_FIELDS if (found := id_of(row.get(field)))]
 
 
 def _moment(text: object) -> datetime | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -101,6 +102,20 @@ class JobStatus(Frozen):
     """The provider's reason, for failed jobs."""
     changed_at: datetime | None = None
     """When the job came to this state, by the provider's clock; None where it does not say."""
+    other_ids: frozenset[str] = frozenset()
+    """Further ids of the same job, where the provider has more than one for it."""
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """Every id of the job."""
+        return self.other_ids | {self.job_id}
+
+    def recorded_as(self, ids: Collection[str]) -> JobStatus:
+        """The same job, under the one of its ids that is among those given."""
+        known = sorted(self.other_ids.intersection(ids))
+        if not known or self.job_id in ids:
+            return self
+        return self.model_copy(update={"job_id": known[0], "other_ids": self.ids - {known[0]}})
 
 
 class JobList(Frozen):
@@ -121,6 +136,10 @@ class JobList(Frozen):
     def named(self, name: str) -> tuple[JobStatus, ...]:
         """The jobs of exactly this name."""
         return tuple(job for job in self.jobs if job.name == name)
+
+    def recorded_as(self, ids: Collection[str]) -> JobList:
+        """The same list; a job that has several ids is under the one that is among those given."""
+        return self.model_copy(update={"jobs": tuple(job.recorded_as(ids) for job in self.jobs)})
 
 
 class UploadedDataset(Frozen):

@@ -1,0 +1,99 @@
+"""Segmind's jobs with two ids that differ: one job all the same, whichever of them is at hand."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from tests.contract.rig import Rig
+from tests.contract.test_watching import look, mine, moved
+from tests.ledger.test_submission import old_claim
+from tuneloop.adoption import only_id
+from tuneloop.clock import Deadline
+from tuneloop.doubt import find_submitted, record_id
+from tuneloop.emulator import Fault
+from tuneloop.errors import ConfigurationError, NotAtProvider, ProviderUnavailable
+from tuneloop.ledger import Ledger
+from tuneloop.providers.segmind import SegmindProvider
+from tuneloop.status import doubles, unowned_jobs
+from tuneloop.training_state import read_training
+from tuneloop.values.records import RunFile
+
+__all__ = ["mine"]  # a fixture
+
+
+@pytest.fixture
+def two(rig: Rig) -> Rig:
+    if rig.emulator is None or not isinstance(rig.provider, SegmindProvider):
+        pytest.skip("only Segmind has two ids for one job, and only the emulated one is known to")
+    rig.emulator.switch(two_ids=True)
+    return rig
+
+
+def trained(rig: Rig, name: str) -> tuple[str, str]:
+    """The id that a submit has returned, and the job's other one."""
+    uploaded = rig.provider.upload(rig.archive)
+    submitted = rig.provider.submit(name, rig.recipe, uploaded, rig.archive, Deadline(60))
+    (job,) = [job for job in rig.provider.jobs().jobs if job.name == name]
+    assert job.job_id == submitted
+    (other,) = job.other_ids
+    return submitted, other
+
+
+def test_everything_asked_by_either_id_is_about_the_same_job(two: Rig) -> None:
+    submitted, other = trained(two, "robot-g1")
+    assert two.provider.jobs().shown == {submitted, other}
+    for job_id in (submitted, other):
+        status = two.provider.status(job_id)
+        assert (status.name, status.phase, status.job_id) == ("robot-g1", "ready", submitted)
+        assert two.provider.weights(job_id).size_bytes
+        settings = two.recipe.services[0]()
+        assert two.provider.generate(job_id, "ROBOX in the rain", 7, settings, two.image).data
+        two.provider.set_visibility(job_id, public=True)
+    assert two.trainings() == 1
+    with pytest.raises(NotAtProvider):
+        two.provider.status("nobody")
+
+
+def test_list_that_cannot_be_had_proves_no_absence(two: Rig) -> None:
+    assert two.emulator is not None
+    two.emulator.inject(Fault("refuse", "/finetune/request/list", "GET", times=9, status=500))
+    with pytest.raises(ProviderUnavailable):
+        two.provider.status("nobody")
+
+
+def test_job_found_in_the_list_after_a_lost_answer_is_asked_for_and_collected(
+    two: Rig, ledger: Ledger, mine: RunFile
+) -> None:
+    ledger.append(mine.key, None, old_claim(mine, timedelta(0)))
+    training = read_training(ledger, mine.key, 1)
+    trained(two, training.name)
+    found = find_submitted(ledger, two.provider, training)
+    assert found is not None
+    assert moved(look(two, ledger)) == [mine.flow_run]
+    assert read_training(ledger, mine.key, 1).last.state == "trained"  # type: ignore[union-attr]
+    assert unowned_jobs(ledger, two.provider) == []
+
+
+@pytest.mark.parametrize("recorded", ["submitted", "other"])
+def test_job_that_is_recorded_by_either_id_is_followed_and_is_no_duplicate(
+    two: Rig, ledger: Ledger, mine: RunFile, recorded: str
+) -> None:
+    ledger.append(mine.key, None, old_claim(mine, timedelta(0)))
+    training = read_training(ledger, mine.key, 1)
+    submitted, other = trained(two, training.name)
+    record_id(ledger, training, submitted if recorded == "submitted" else other, "answer")
+    assert unowned_jobs(ledger, two.provider) == []
+    tick = look(two, ledger)
+    assert (moved(tick), tick.problems) == ([mine.flow_run], [])
+    assert read_training(ledger, mine.key, 1).last.state == "trained"  # type: ignore[union-attr]
+    assert doubles(ledger) == []
+    assert unowned_jobs(ledger, two.provider) == []
+
+
+def test_fine_tune_is_adopted_as_one_by_either_id(two: Rig) -> None:
+    submitted, other = trained(two, "robot-g1")
+    assert only_id(two.provider, submitted) == only_id(two.provider, other) == submitted
+    with pytest.raises(ConfigurationError, match="no fine-tune nobody"):
+        only_id(two.provider, "nobody")
