@@ -32,11 +32,6 @@ def picture_name(sha256: Sha256) -> str:
     return f"pictures/{sha256}"
 
 
-def caption_name(caption: str) -> str:
-    """Name of a caption in the store."""
-    return f"captions/{hashlib.sha256(caption.encode()).hexdigest()}.txt"
-
-
 def manifest_name(digest: Sha256) -> str:
     """Name of a manifest in the store."""
     return f"datasets/{digest}.json"
@@ -45,7 +40,7 @@ def manifest_name(digest: Sha256) -> str:
 def store_pictures(
     scanned: ScannedDataset, store: Store, on_progress: Callable[[int, int], None] | None = None
 ) -> None:
-    """Put a dataset's pictures, its captions and at last its manifest into the store.
+    """Put a dataset's pictures and at last its manifest, which has the captions, into the store.
 
     What the store holds already is left alone. The manifest comes last: where it is, everything was. Each picture
     is asked for by its name all the same, so that one that is gone is put back; a list would be of every dataset.
@@ -57,13 +52,12 @@ def store_pictures(
 
     Raises:
         DatasetError: A file is gone or has changed since the scan.
-        RecordUnreadable: The store holds something else under a picture's or caption's name.
+        RecordUnreadable: The store holds something else under a picture's name.
     """
     _store_files(scanned.files, store, on_progress)
     # A manifest that is there may name other files and another folder. It is the same dataset all the same.
     name = manifest_name(scanned.manifest.digest)
-    if not store.exists(name):
-        _store_captions(scanned.manifest, store)
+    if store.seems_absent(name):
         store.create(name, canonical_json(scanned.manifest.model_dump(mode="json")))
 
 
@@ -118,7 +112,7 @@ def _store_files(
     """Store those pictures that the store does not hold yet, a few at a time."""
 
     def keep(sha256: Sha256) -> None:
-        if not store.exists(picture_name(sha256)):
+        if store.seems_absent(picture_name(sha256)):
             create_or_find(store, picture_name(sha256), read_unchanged(files[sha256], sha256))
 
     with ThreadPoolExecutor(_STORED_AT_A_TIME, "pictures") as pool:
@@ -128,14 +122,4 @@ def _store_files(
                     on_progress(done, len(files))
         finally:
             # After an error, nothing more is started: a dataset that cannot be stored may be large.
-            pool.shutdown(cancel_futures=True)
-
-
-def _store_captions(manifest: DatasetManifest, store: Store) -> None:
-    captions = {item.caption for item in manifest.items if item.caption is not None}
-    named = {caption_name(caption): caption.encode() for caption in sorted(captions)}
-    with ThreadPoolExecutor(_STORED_AT_A_TIME, "captions") as pool:
-        try:
-            list(pool.map(lambda name: create_or_find(store, name, named[name]), named))
-        finally:
             pool.shutdown(cancel_futures=True)
