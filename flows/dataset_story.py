@@ -130,7 +130,7 @@ def brought_in(desk: Desk, looked: Looked, model: str, recipe: RecipeFields, on_
     if looked.found.dataset is None:
         _show(desk, looked, model, None)
     dataset = looked.dataset
-    store_pictures(dataset, desk.store, on_progress)
+    store_pictures(dataset, desk.store, on_progress, looked.known.facts)
     if looked.public is None:
         made = make_copies(dataset.manifest, dataset.files, dataset.facts, recipe.normalise, desk.store)
         if made.copies:

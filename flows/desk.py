@@ -40,7 +40,7 @@ class Desk:
         limits: What it may spend.
         store_slug: The store's block.
         credentials_slug: The account's block.
-        store_id: Id of the store.
+        identity: Which store it is.
     """
 
     store: Store
@@ -49,7 +49,7 @@ class Desk:
     limits: Limits
     store_slug: str
     credentials_slug: str
-    store_id: str
+    identity: StoreIdentity
 
     def try_store(self) -> None:
         """Show that the store keeps its promises, in a run that is to pay: one that ends unchanged need not.
@@ -68,11 +68,12 @@ class Desk:
         self._check_same(identity_of(self.store))
         check_clock(self.store)
 
-    def _check_same(self, found: StoreIdentity) -> None:
-        if found.store_id != self.store_id:
+    def _check_same(self, identity: StoreIdentity) -> None:
+        found, known = identity.store_id, self.identity.store_id
+        if found != known:
             raise StoreError(
-                f"{self.store_slug}: {self.store.uri} was store {self.store_id} when this run began and is store "
-                f"{found.store_id} now; put the first one back, then run again"
+                f"{self.store_slug}: {self.store.uri} was store {known} when this run began and is store "
+                f"{found} now; put the first one back, then run again"
             )
 
     def recipe(self, run: RunFile) -> RecipeFields:
@@ -114,4 +115,4 @@ def open_desk(store: str, credentials: str, *, only_look: bool = False) -> Desk:
     opened = store_of(store)
     identity = check_driver(store, opened)
     check_account(store, opened, identity, provider, only_look=only_look)
-    return Desk(opened, Ledger(opened), provider, limits, store, credentials, identity.store_id)
+    return Desk(opened, Ledger(opened), provider, limits, store, credentials, identity)

@@ -144,7 +144,9 @@ class Ledger:
 
     def mark(self, run: RunFile) -> None:
         """Leave a marker, so that the sensor finds this story without reading history."""
-        self.store.create(_marker_name(run), b"")
+        name = _marker_name(run)
+        if self.store.seems_absent(name):
+            self.store.create(name, b"")
 
     def is_marked(self, run: RunFile) -> bool:
         """Tell whether a run's story is open."""

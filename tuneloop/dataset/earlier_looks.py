@@ -38,14 +38,9 @@ def look_name(state: str, recipe: RecipeFields) -> str:
 
     Args:
         state: How the dataset looked from outside, see `source_state`.
-        recipe: All of it, and the limits of its trainer: by them the same files may be another dataset, or none.
+        recipe: All of it: by its words and settings the same files may be another dataset.
     """
-    document: JsonValue = {
-        "checks": CHECKS,
-        "state": state,
-        "recipe": recipe.model_dump(mode="json"),
-        "profile": repr(recipe.profile),
-    }
+    document: JsonValue = {"checks": CHECKS, "state": state, "recipe": recipe.model_dump(mode="json")}
     return f"looks/{digest_of(document)}.json"
 
 

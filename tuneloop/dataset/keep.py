@@ -17,7 +17,7 @@ from tuneloop.values.canonical import canonical_json
 from tuneloop.values.dataset import DatasetManifest, Sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Container, Mapping
     from pathlib import Path
 
     from tuneloop.dataset.scan import ScannedDataset
@@ -38,7 +38,10 @@ def manifest_name(digest: Sha256) -> str:
 
 
 def store_pictures(
-    scanned: ScannedDataset, store: Store, on_progress: Callable[[int, int], None] | None = None
+    scanned: ScannedDataset,
+    store: Store,
+    on_progress: Callable[[int, int], None] | None = None,
+    known: Container[Sha256] = (),
 ) -> None:
     """Put a dataset's pictures and at last its manifest, which has the captions, into the store.
 
@@ -49,12 +52,13 @@ def store_pictures(
         scanned: The dataset and its files.
         store: Where to put them.
         on_progress: Told (pictures done, pictures in all) after each picture; equal pictures count once.
+        known: Pictures that an earlier look at the same source has seen: they are likely to be there.
 
     Raises:
         DatasetError: A file is gone or has changed since the scan.
         RecordUnreadable: The store holds something else under a picture's name.
     """
-    _store_files(scanned.files, store, on_progress)
+    _store_files(scanned.files, store, on_progress, known)
     # A manifest that is there may name other files and another folder. It is the same dataset all the same.
     name = manifest_name(scanned.manifest.digest)
     if store.seems_absent(name):
@@ -107,12 +111,18 @@ def create_or_find(store: Store, name: str, data: bytes) -> None:
 
 
 def _store_files(
-    files: Mapping[Sha256, Path], store: Store, on_progress: Callable[[int, int], None] | None
+    files: Mapping[Sha256, Path],
+    store: Store,
+    on_progress: Callable[[int, int], None] | None,
+    known: Container[Sha256],
 ) -> None:
     """Store those pictures that the store does not hold yet, a few at a time."""
+    new = [sha256 for sha256 in files if sha256 not in known]
+    # Whoever adds pictures has none of them in the store, whoever moves a folder all: the first one tells.
+    all_absent = bool(new) and store.seems_absent(picture_name(new[0]))
 
     def keep(sha256: Sha256) -> None:
-        if store.seems_absent(picture_name(sha256)):
+        if (all_absent and sha256 not in known) or store.seems_absent(picture_name(sha256)):
             create_or_find(store, picture_name(sha256), read_unchanged(files[sha256], sha256))
 
     with ThreadPoolExecutor(_STORED_AT_A_TIME, "pictures") as pool:
