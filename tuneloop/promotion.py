@@ -6,7 +6,7 @@ one written for a number stands.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -53,11 +53,16 @@ def standing_decision(ledger: Ledger, run: RunFile) -> Decision | None:
 
     A promotion that was decided but lost the race for its number does not hold: the champion has changed.
     """
-    return _standing(ledger, run).decision
+    return _standing(ledger, run, ledger.decisions_from_the_last(run)).decision
 
 
-def _standing(ledger: Ledger, run: RunFile) -> Standing:
-    last = next(_verdicts(ledger.decisions_from_the_last(run)), None)
+def standing_among(ledger: Ledger, run: RunFile, decisions: Sequence[Decision]) -> Decision | None:
+    """The same, of decisions that were read just now, oldest first."""
+    return _standing(ledger, run, reversed(decisions)).decision
+
+
+def _standing(ledger: Ledger, run: RunFile, newest_first: Iterable[Decision]) -> Standing:
+    last = next(_verdicts(newest_first), None)
     if last is None:
         return Standing(None, None)
     champion = ledger.champion(run.model)
@@ -81,7 +86,7 @@ def finished_decision(ledger: Ledger, run: RunFile) -> Decision | None:
 
 def settled(ledger: Ledger, run: RunFile) -> Standing:
     """The same decision, with the champion that reigns; read once, for a run that has nothing else to do."""
-    standing, champion = _standing(ledger, run)
+    standing, champion = _standing(ledger, run, ledger.decisions_from_the_last(run))
     if standing is None or standing.verdict == "undecided":
         return Standing(None, champion)
     if standing.verdict == "promote" and not _is_carried_out(ledger, run, standing, champion):
