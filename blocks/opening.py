@@ -8,6 +8,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError
 from prefect.blocks.core import Block
 from prefect.filesystems import LocalFileSystem
+from prefect.runtime import flow_run
 from prefect_aws.s3 import S3Bucket
 from pydantic import ValidationError
 
@@ -17,8 +18,11 @@ from blocks.store_checks import check_driver, check_identity
 from tuneloop.errors import ConfigurationError, TuneloopError
 from tuneloop.http.patience import RUN, Patience
 from tuneloop.providers.provider import Provider
+from tuneloop.settings import Settings
 from tuneloop.storage.local_directory import LocalDirectory
-from tuneloop.storage.s3 import S3Store, client_config
+from tuneloop.storage.s3 import client_config
+from tuneloop.storage.s3_memory import RememberingS3Store
+from tuneloop.storage.s3_request_log import NOBODY, log_requests
 from tuneloop.storage.store import Store
 from tuneloop.values.spending import Limits
 
@@ -69,7 +73,7 @@ def store_of(slug: str) -> Store:
             raise ConfigurationError(f"block {slug} has no basepath; set it to the folder for artifacts")
         return LocalDirectory(Path(block.basepath).expanduser())
     if isinstance(block, S3Bucket):
-        return S3Store(_s3_client(block, slug), block.bucket_name, block.bucket_folder.strip("/"))
+        return RememberingS3Store(_s3_client(block, slug), block.bucket_name, block.bucket_folder.strip("/"))
     raise ConfigurationError(f"block {slug} is no store; name one of {_STORES}")
 
 
@@ -82,9 +86,12 @@ def _s3_client(block: S3Bucket, slug: str) -> Any:
     try:
         parameters = credentials.aws_client_parameters.get_params_override()
         parameters["config"] = client_config().merge(parameters.get("config") or client_config())
-        return credentials.get_boto3_session().client("s3", **parameters)
+        client = credentials.get_boto3_session().client("s3", **parameters)
     except (BotoCoreError, ValueError) as error:
         raise ConfigurationError(f"block {slug} gives no S3 client: {error}") from None
+    if (file := Settings().s3_request_log) is not None:
+        log_requests(client, file, flow_run.id or NOBODY)
+    return client
 
 
 def open_provider(slug: str, patience: Patience = RUN) -> Provider:

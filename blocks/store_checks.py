@@ -10,6 +10,7 @@ from tuneloop.ledger import Ledger
 from tuneloop.providers.provider import Provider
 from tuneloop.storage.identity import IDENTITY, StoreIdentity, identity_of
 from tuneloop.storage.store import Store
+from tuneloop.values.ties import Driver
 
 
 def check_identity(slug: str, store: Store) -> StoreIdentity:
@@ -18,6 +19,11 @@ def check_identity(slug: str, store: Store) -> StoreIdentity:
     Raises:
         StoreError: The message names what is there, what should be, and the remedy.
     """
+    return _looked_at(slug, store)[0]
+
+
+def _looked_at(slug: str, store: Store) -> tuple[StoreIdentity, str | None, Driver | None]:
+    """What the store is, what the server knows it as, and who drives it."""
     known = server_memory.recall(server_memory.of_store(slug))
     try:
         identity = identity_of(store)
@@ -29,13 +35,14 @@ def check_identity(slug: str, store: Store) -> StoreIdentity:
             f"{known}. Is another volume mounted, was the block's folder, bucket or prefix changed? Put it back. "
             f"Only if this store shall take its place: `tuneloop store init {slug} --replace`"
         )
-    if known is not None and current_driver(Ledger(store)) is None:
+    driver = current_driver(Ledger(store))
+    if known is not None and driver is None:
         # Whoever empties a store by hand or by a rule may spare its youngest or its topmost files.
         raise StoreError(
             f"{slug}: {store.uri} has lost its records: it has {IDENTITY} and nothing in drivers/. "
             f"{_how_to_get_it(slug, known)}"
         )
-    return identity
+    return identity, known, driver
 
 
 def _how_to_get_it(slug: str, known: str | None) -> str:
@@ -53,8 +60,7 @@ def check_driver(slug: str, store: Store) -> StoreIdentity:
     Raises:
         StoreError: As `check_identity`, or another server drives it, or none yet.
     """
-    identity = check_identity(slug, store)
-    driver = current_driver(Ledger(store))
+    identity, known, driver = _looked_at(slug, store)
     server_id = server_memory.recall(server_memory.SERVER_ID)
     if driver is not None and driver.server_id != server_id:
         raise StoreError(
@@ -63,7 +69,7 @@ def check_driver(slug: str, store: Store) -> StoreIdentity:
             "for gone, and pay again. To let this one drive it, stop that one's worker and run "
             f"`tuneloop store move {slug}`"
         )
-    if driver is None or server_memory.recall(server_memory.of_store(slug)) is None:
+    if driver is None or known is None:
         raise StoreError(
             f"{slug}: {store.uri} is store {identity.store_id}, which this Prefect server does not know yet. "
             f"Run `tuneloop deploy`, or `tuneloop store init {slug}`"
@@ -71,12 +77,15 @@ def check_driver(slug: str, store: Store) -> StoreIdentity:
     return identity
 
 
-def check_account(slug: str, store: Store, provider: Provider, *, only_look: bool = False) -> None:
+def check_account(
+    slug: str, store: Store, identity: StoreIdentity, provider: Provider, *, only_look: bool = False
+) -> None:
     """Refuse an account that the store knows at another address, or whose trainings are in another store.
 
     Args:
         slug: Slug of the store's block.
         store: The store.
+        identity: Which store it is.
         provider: The account.
         only_look: Write nothing. Else both is written down, once, before anything is paid.
 
@@ -84,7 +93,7 @@ def check_account(slug: str, store: Store, provider: Provider, *, only_look: boo
         ConfigurationError: The message names the account, both places and the remedy.
     """
     account, ledger = provider.account, Ledger(store)
-    identity, variable = identity_of(store), server_memory.of_account(account)
+    variable = server_memory.of_account(account)
     if only_look:
         check_origin(ledger, account, provider.base_url)
         bound = server_memory.recall(variable)

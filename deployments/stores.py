@@ -139,7 +139,7 @@ def _prepare(slug: str, credentials: list[str]) -> list[str]:
         except ConfigurationError as error:
             lines.append(f"{block}: {error}")
         else:
-            check_account(slug, store, provider)
+            check_account(slug, store, identity_of(store), provider)
     return lines
 
 

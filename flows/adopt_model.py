@@ -11,7 +11,7 @@ from prefect.states import Completed, Failed
 
 from flows import steps
 from flows.bar import Bar
-from flows.dataset_story import brought_in, looked_at
+from flows.dataset_story import brought_in, looked_at, told
 from flows.desk import Desk, open_desk
 from flows.judging_story import decide
 from tuneloop.adoption import adopt, only_id
@@ -53,6 +53,7 @@ def adopt_model(
         credentials: The account that has the fine-tune.
     """
     desk = open_desk(store, credentials)
+    desk.try_store()
     recipe = ADOPTED[trainer](job_id=job_id, trigger_word=trigger_word)
     _check(desk, recipe, dataset)
     recipe = recipe.model_copy(update={"job_id": only_id(desk.provider, job_id)})
@@ -92,6 +93,7 @@ def _dataset(desk: Desk, model: str, recipe: Adopted, dataset: str | None) -> Da
         return unknown
     bar = Bar(f"stored-{model}", "Pictures into the store", "pictures")
     with looked_at(desk, dataset, recipe, adopted=True) as looked:
+        told(desk, looked)
         brought_in(desk, looked, model, recipe, bar.show)
         return looked.dataset.manifest
 

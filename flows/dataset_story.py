@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ from tuneloop.errors import ConfigurationError, DatasetError
 from tuneloop.evaluation.dataset_page import write_dataset_page
 from tuneloop.sources.opening import opened
 from tuneloop.values.dataset import DatasetManifest, PublicDataset
-from tuneloop.values.findings import condensed, errors_in
+from tuneloop.values.findings import Finding, condensed, errors_in
 from tuneloop.values.recipe_fields import RecipeFields
 
 Progress = Callable[[int, int], None]
@@ -35,11 +35,13 @@ class Looked:
         found: What the preflight found.
         source: What people call it.
         public: The zip that the provider fetches by itself, None where it is sent what we pack.
+        known: What earlier looks have found.
     """
 
     found: Preflight
     source: str
     public: PublicDataset | None
+    known: inspection_cache.Known
 
     @property
     def dataset(self) -> ScannedDataset:
@@ -86,16 +88,30 @@ def looked_at(
             instance_prompt=None if as_they_are else recipe.fallback_caption,
             provider_captions=as_they_are or recipe.provider_captions,
         )
+        known = inspection_cache.load(desk.store, source.label)
         found = preflight(
             source.folder,
             rule,
             recipe.profile,
             pairs=recipe.edit_pairs,
-            known=inspection_cache.load(desk.store, source.label),
+            known=known.facts,
             on_progress=on_progress,
             sending=Sending(recipe.normalise, by_provider, recipe.trigger if by_provider else None),
         )
-        yield Looked(found, source.label, source.public)
+        yield Looked(found, source.label, source.public, known)
+
+
+def told(desk: Desk, looked: Looked) -> None:
+    """Keep what was found out about each picture, and log what a person should know."""
+    inspection_cache.keep(desk.store, looked.source, looked.found.facts.values(), looked.known)
+    log_findings(looked.found.findings)
+
+
+def log_findings(findings: Sequence[Finding]) -> None:
+    """Log findings, of each kind the first few."""
+    for finding, more in condensed(findings, _OF_EACH_LOGGED):
+        rest = f" (and {more:,} more like it)" if more else ""
+        get_run_logger().warning("%s: %s%s", finding.severity, finding.sentence, rest)
 
 
 def brought_in(desk: Desk, looked: Looked, model: str, recipe: RecipeFields, on_progress: Progress) -> None:
@@ -111,14 +127,10 @@ def brought_in(desk: Desk, looked: Looked, model: str, recipe: RecipeFields, on_
     Raises:
         DatasetError: It cannot be used. The page names every finding all the same.
     """
-    inspection_cache.keep(desk.store, looked.source, looked.found.facts.values())
-    for finding, more in condensed(looked.found.findings, _OF_EACH_LOGGED):
-        rest = f" (and {more:,} more like it)" if more else ""
-        get_run_logger().warning("%s: %s%s", finding.severity, finding.sentence, rest)
     if looked.found.dataset is None:
         _show(desk, looked, model, None)
     dataset = looked.dataset
-    store_pictures(dataset, desk.store, on_progress)
+    store_pictures(dataset, desk.store, on_progress, looked.known.facts)
     if looked.public is None:
         made = make_copies(dataset.manifest, dataset.files, dataset.facts, recipe.normalise, desk.store)
         if made.copies:

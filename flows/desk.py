@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
-from blocks.opening import drive_store, open_account
-from blocks.store_checks import check_account
+from blocks.opening import open_account, store_of
+from blocks.store_checks import check_account, check_driver
 from tuneloop.dataset.copies import load_copies
 from tuneloop.dataset.keep import load_manifest
 from tuneloop.dataset.pack import DatasetArchive
@@ -16,7 +16,7 @@ from tuneloop.errors import StoreError
 from tuneloop.ledger import Ledger
 from tuneloop.providers.provider import Provider
 from tuneloop.sources.bucket import default_client
-from tuneloop.storage.identity import identity_of
+from tuneloop.storage.identity import StoreIdentity, identity_of
 from tuneloop.storage.s3 import S3Store
 from tuneloop.storage.store import Store
 from tuneloop.storage.verification import check_clock, verify
@@ -40,7 +40,7 @@ class Desk:
         limits: What it may spend.
         store_slug: The store's block.
         credentials_slug: The account's block.
-        store_id: Id of the store.
+        identity: Which store it is.
     """
 
     store: Store
@@ -49,7 +49,15 @@ class Desk:
     limits: Limits
     store_slug: str
     credentials_slug: str
-    store_id: str
+    identity: StoreIdentity
+
+    def try_store(self) -> None:
+        """Show that the store keeps its promises, in a run that is to pay: one that ends unchanged need not.
+
+        Raises:
+            StoreError: It cannot be written, does not create once, keeps another time, or is another one by now.
+        """
+        self._check_same(verify(self.store))
 
     def check_store(self) -> None:
         """Show, just before a payment, that the store is still the one that was opened, and keeps our time.
@@ -57,13 +65,16 @@ class Desk:
         Raises:
             StoreError: It is not: a run may have waited for days since.
         """
-        found = identity_of(self.store).store_id
-        if found != self.store_id:
+        self._check_same(identity_of(self.store))
+        check_clock(self.store)
+
+    def _check_same(self, identity: StoreIdentity) -> None:
+        found, known = identity.store_id, self.identity.store_id
+        if found != known:
             raise StoreError(
-                f"{self.store_slug}: {self.store.uri} was store {self.store_id} when this run began and is store "
+                f"{self.store_slug}: {self.store.uri} was store {known} when this run began and is store "
                 f"{found} now; put the first one back, then run again"
             )
-        check_clock(self.store)
 
     def recipe(self, run: RunFile) -> RecipeFields:
         """The recipe that a run has decided on."""
@@ -89,20 +100,19 @@ def recipe_of(document: JsonValue) -> RecipeFields:
 
 
 def open_desk(store: str, credentials: str, *, only_look: bool = False) -> Desk:
-    """Open the blocks, and show before anything is paid that the store keeps its promises.
+    """Open the blocks of a store and an account that this Prefect server may act on.
 
     Args:
         store: Slug of the store's block.
         credentials: Slug of the credentials block.
-        only_look: Write nothing, not even to try the store.
+        only_look: Write nothing.
 
     Raises:
         ConfigurationError: A block is missing or of another kind, or the account is not the one the store knows.
-        StoreError: It is no store or not the one it should be, cannot be written, or does not create once.
+        StoreError: It is no store, or not the one it should be.
     """
     provider, limits = open_account(credentials)
-    opened = drive_store(store)
-    if not only_look:
-        verify(opened)
-    check_account(store, opened, provider, only_look=only_look)
-    return Desk(opened, Ledger(opened), provider, limits, store, credentials, identity_of(opened).store_id)
+    opened = store_of(store)
+    identity = check_driver(store, opened)
+    check_account(store, opened, identity, provider, only_look=only_look)
+    return Desk(opened, Ledger(opened), provider, limits, store, credentials, identity)

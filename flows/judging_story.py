@@ -17,7 +17,7 @@ from tuneloop.dataset.keep import load_manifest
 from tuneloop.errors import NotAtProvider, ProviderUnavailable, TrainingFailed
 from tuneloop.evaluation.render import count_missing, rendered_before
 from tuneloop.evaluation.report import Evidence
-from tuneloop.promotion import WHO, Place, is_of, is_the_asker, promote, standing_decision
+from tuneloop.promotion import WHO, Place, is_of, is_the_asker, promote, standing_among
 from tuneloop.settling import DEPLOYED_AFTER
 from tuneloop.submission import price_of
 from tuneloop.values.evaluation import Evaluation
@@ -28,8 +28,9 @@ def decide(desk: Desk, run: RunFile, collected: Collected) -> Decision:
     """Judge the collected model against whoever is champion, until a decision stands."""
     while True:
         # Before anything else is read: a decision that is written meanwhile takes this number, not the next one.
-        number = len(desk.ledger.decisions(run)) + 1
-        standing = standing_decision(desk.ledger, run)
+        decisions = desk.ledger.decisions(run)
+        number = len(decisions) + 1
+        standing = standing_among(desk.ledger, run, decisions)
         if standing is None:
             _wait_until_it_renders(desk, run, collected)
             _judge_against(desk, run, collected, desk.ledger.champion(run.model), number)

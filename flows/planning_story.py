@@ -14,6 +14,7 @@ from flows.judging_costs import check_judging
 from flows.wish import Wish, check_it_fits, run_file
 from tuneloop.planning import RunPlan, plan_run
 from tuneloop.submission import price_of
+from tuneloop.unmeant import check_meant
 from tuneloop.values.shown_text import in_markdown, visible
 
 _NAMES_SHOWN = 20
@@ -28,7 +29,8 @@ def plan_of(desk: Desk, wish: Wish) -> RunPlan:
     check_it_fits(desk, wish)
     with looked_at(desk, wish.dataset, wish.recipe) as looked:
         manifest = looked.dataset.manifest
-    run = run_file(desk, wish, manifest, looked.public, "dry-run")
+    run = run_file(desk, wish, manifest.digest, looked.public, "dry-run")
+    check_meant(desk.ledger, run, wish.recipe, desk.provider.base_url)
     cents = price_of(wish.recipe, desk.limits)
     plan = plan_run(desk.ledger, run, manifest, desk.limits, cents)
     if plan.action in {"train", "judge"}:

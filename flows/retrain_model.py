@@ -11,24 +11,19 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from flows import steps
+from flows.beginning import begin
 from flows.desk import Desk, open_desk
 from flows.judging_costs import account_of
 from flows.planning_story import plan_only
 from flows.whole_story import carry_on
-from flows.wish import Wish, check_it_fits, run_file
+from flows.wish import Wish, check_it_fits
 from tuneloop.errors import TuneloopError
-from tuneloop.generations import count_reason
 from tuneloop.kept_weights import weights_problem
-from tuneloop.promotion import finished_decision
+from tuneloop.promotion import Standing
 from tuneloop.values.plan import EvaluationPlan
 from tuneloop.values.recipes import Recipe
-from tuneloop.values.records import Decision, RunFile, Visibility
+from tuneloop.values.records import RunFile, Visibility
 from tuneloop.values.training import ModelName
-
-_REPEATED = (
-    " The reason in retrain_unchanged has been carried out before, and the same words count once: say in other "
-    "words why it should be trained and paid once more."
-)
 
 
 @flow(name="retrain-model", flow_run_name="{model}")
@@ -73,20 +68,20 @@ def retrain_model(  # noqa: PLR0913, PLR0917 - each one is a field of the form
     run = desk.ledger.run(flow_run.id)
     if run is None:
         check_it_fits(desk, wish)
-        manifest, public = steps.scan_dataset(desk, wish)
-        run = run_file(desk, wish, manifest, public, str(flow_run.id))
-        run = desk.ledger.remember_run(count_reason(desk.ledger, run))
-        repeated = _REPEATED if wish.retrain_unchanged and run.retrain_reason is None else ""
-        get_run_logger().info("training key %s, generation %d.%s", run.key, run.generation, repeated)
-        settled = finished_decision(desk.ledger, run)
-        if settled is not None:
-            return _unchanged(desk, run, settled, repeated)
+        begun = begin(desk, wish, str(flow_run.id))
+        run = begun.run
+        get_run_logger().info("training key %s, generation %d.%s", run.key, run.generation, begun.repeated)
+        if begun.standing.decision is not None:
+            return _unchanged(desk, run, begun.standing, begun.repeated)
+    else:
+        desk.try_store()
     return carry_on(desk, run)
 
 
-def _unchanged(desk: Desk, run: RunFile, decision: Decision, repeated: str) -> State[Any]:
+def _unchanged(desk: Desk, run: RunFile, standing: Standing, repeated: str) -> State[Any]:
     """End a run that has nothing to do, with a sentence why."""
-    champion = desk.ledger.champion(run.model)
+    decision, champion = standing
+    assert decision is not None  # noqa: S101 - asked before
     back = ""
     if champion is not None and (problem := weights_problem(desk.ledger, champion)) is not None:
         get_run_logger().warning("champion no. %d: %s", champion.number, problem)

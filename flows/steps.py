@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from prefect import task
@@ -13,11 +14,12 @@ from prefect.tasks import Task
 
 from flows.bar import Bar, WatchedArchive
 from flows.clip_choice import chosen_encoder
-from flows.dataset_story import brought_in, looked_at
+from flows.dataset_story import brought_in, looked_at, told
 from flows.desk import Desk
 from flows.telling import tell_training, tell_unanswered
 from flows.wish import Wish
 from tuneloop.collection import collect_weights, restore_weights
+from tuneloop.dataset.earlier_looks import EarlierLook, keep_look, look_name
 from tuneloop.errors import ProviderUnavailable, StoreUnavailable
 from tuneloop.evaluation.page.promotion_page import write_page
 from tuneloop.evaluation.render import Subject, render
@@ -28,6 +30,7 @@ from tuneloop.model_pages import keep_model_page
 from tuneloop.promotion import Place, settle
 from tuneloop.providers.provider import Provider
 from tuneloop.sources.public_zip import check_still_there
+from tuneloop.sources.source_state import state_of
 from tuneloop.submission import Order, submit_training
 from tuneloop.training_state import Training
 from tuneloop.values.dataset import DatasetManifest, PublicDataset
@@ -61,14 +64,28 @@ _TRIED_AGAIN: dict[str, Any] = {
 
 
 @task(name="scan-dataset", task_run_name="scan-dataset", cache_policy=NO_CACHE)
-def scan_dataset(desk: Desk, wish: Wish) -> tuple[DatasetManifest, PublicDataset | None]:
-    """Check every picture and caption, and bring all of it into the store under its digests."""
+def scan_dataset(
+    desk: Desk,
+    wish: Wish,
+    state: str | None,
+    is_settled: Callable[[DatasetManifest, PublicDataset | None], bool],
+) -> tuple[DatasetManifest, PublicDataset | None]:
+    """Check every picture and caption and, where there is something to do, bring all of it into the store.
+
+    What was found is kept for later runs, if the dataset looks from outside as it did before it was read.
+    """
     fetching = Bar(f"fetched-{wish.model}", "Dataset fetched", "bytes")
     checking = Bar(f"checked-{wish.model}", "Pictures checked", "pictures")
     storing = Bar(f"stored-{wish.model}", "Pictures into the store", "pictures")
     with looked_at(desk, wish.dataset, wish.recipe, checking.show, on_fetch=fetching.show) as looked:
-        brought_in(desk, looked, wish.model, wish.recipe, storing.show)
+        told(desk, looked)
+        if looked.found.dataset is None or not is_settled(looked.dataset.manifest, looked.public):
+            desk.try_store()
+            brought_in(desk, looked, wish.model, wish.recipe, storing.show)
         manifest = looked.dataset.manifest
+    if state is not None and state == state_of(wish.dataset, desk.bucket_client):
+        kept = EarlierLook(digest=manifest.digest, pictures=len(manifest.items), findings=looked.found.findings)
+        keep_look(desk.store, look_name(state, wish.recipe), kept)
     get_run_logger().info(
         "%d pictures, %d bytes, dataset %s", len(manifest.items), manifest.size_bytes, manifest.digest[:16]
     )

@@ -13,8 +13,7 @@ from tuneloop.errors import ConfigurationError
 from tuneloop.generations import wished_attempt
 from tuneloop.image_budget import ImageBudget
 from tuneloop.submission import price_of
-from tuneloop.unmeant import check_meant
-from tuneloop.values.dataset import DatasetManifest, PublicDataset
+from tuneloop.values.dataset import PublicDataset, Sha256
 from tuneloop.values.plan import EvaluationPlan
 from tuneloop.values.recipe_fields import RecipeFields
 from tuneloop.values.records import RunFile, Visibility
@@ -64,24 +63,18 @@ def check_it_fits(desk: Desk, wish: Wish) -> None:
     budget.check_price_of_images(plan.service)
 
 
-def run_file(
-    desk: Desk, wish: Wish, manifest: DatasetManifest, public: PublicDataset | None, flow_run: str
-) -> RunFile:
-    """Choose the training and the generation that a run works on; nothing is written here.
-
-    Raises:
-        ConfigurationError: It would be paid again for nothing that a person has changed.
-    """
+def run_file(desk: Desk, wish: Wish, digest: Sha256, public: PublicDataset | None, flow_run: str) -> RunFile:
+    """Choose the training and the generation that a run works on a dataset of this digest; nothing is written."""
     account = desk.provider.account
-    identity = TrainingIdentity(dataset_digest=manifest.digest, recipe=wish.recipe.canonical(), account=account)
+    identity = TrainingIdentity(dataset_digest=digest, recipe=wish.recipe.canonical(), account=account)
     generation, reason = wished_attempt(desk.ledger, identity.key, wish.retrain_unchanged, flow_run)
-    run = RunFile(
+    return RunFile(
         at=now(),
         flow_run=flow_run,
         model=wish.model,
         key=identity.key,
         generation=generation,
-        dataset_digest=manifest.digest,
+        dataset_digest=digest,
         recipe=wish.recipe.model_dump(mode="json"),
         plan=wish.plan,
         account=account,
@@ -92,5 +85,3 @@ def run_file(
         deployment=deployment.name,
         retrain_reason=reason,
     )
-    check_meant(desk.ledger, run, wish.recipe, desk.provider.base_url)
-    return run

@@ -44,7 +44,8 @@ def test_paths_exist(document: Path) -> None:
         store_names = path.split("/")[0] in {
             "pictures", "captions", "datasets", "trainings", "weights", "renders", "models", "runs", "inflight",
             "promotions", "budget", "doubles", "hints", "names", "words", "overdue", "inspections", "transfers",
-            "asked", "drivers", "accounts", "ended", "uncollected", "retrain-reasons", "cancelled", "continued",
+            "asked", "looks", "drivers", "accounts", "ended", "uncollected", "retrain-reasons", "cancelled",
+            "continued",
         }  # fmt: skip
         if path not in made_later and not store_names:
             assert (ROOT / path).exists(), f"{document.name} names {path}"

@@ -47,7 +47,10 @@ def check_origin(ledger: Ledger, account: Account, base_url: str) -> None:
     Raises:
         ConfigurationError: It was used for another place before.
     """
-    kept, given = kept_origin(ledger, account), origin_of(base_url)
+    _refuse_another(ledger, account, kept_origin(ledger, account), origin_of(base_url))
+
+
+def _refuse_another(ledger: Ledger, account: Account, kept: str | None, given: str) -> None:
     if kept not in {None, given}:
         raise ConfigurationError(
             f"account {account.slug} is at {given}, but its trainings in {ledger.store.uri} were made at {kept}: "
@@ -58,9 +61,11 @@ def check_origin(ledger: Ledger, account: Account, base_url: str) -> None:
 
 def remember_origin(ledger: Ledger, account: Account, base_url: str) -> None:
     """Write down where an account is, once. Raises `ConfigurationError` as `check_origin`."""
-    if kept_origin(ledger, account) is None:
-        _write(ledger, account, 1, origin_of(base_url))
-    check_origin(ledger, account, base_url)
+    kept, given = kept_origin(ledger, account), origin_of(base_url)
+    if kept is None:
+        _write(ledger, account, 1, given)
+        kept = kept_origin(ledger, account)
+    _refuse_another(ledger, account, kept, given)
 
 
 def move_origin(ledger: Ledger, account: Account, base_url: str) -> None:

@@ -8,7 +8,17 @@ from tuneloop.clock import now
 from tuneloop.errors import NotInStore
 from tuneloop.ledger import Ledger
 from tuneloop.training_state import read_training
-from tuneloop.values.records import BAD_ENDS, ENDS, Abandoned, AnyTrainingRecord, Failed, Record, Rejected, RunFile
+from tuneloop.values.records import (
+    BAD_ENDS,
+    ENDS,
+    Abandoned,
+    AnyTrainingRecord,
+    Collected,
+    Failed,
+    Record,
+    Rejected,
+    RunFile,
+)
 
 ATTEMPTS_IN_A_ROW = 3
 
@@ -69,9 +79,12 @@ def choose_generation(ledger: Ledger, key: str, on_request: str | None) -> int:
         key: Training key.
         on_request: Why an unchanged dataset should be trained again, None for no such wish.
     """
-    history = ledger.history(key)
-    if not history:
+    newest = ledger.last(key)
+    if newest is None:
         return 1
+    if isinstance(newest, Collected) and not on_request:
+        return newest.generation
+    history = ledger.history(key)
     last = _last_begun(history)
     ended = last is None or last.state in ENDS
     unpaid = last is None or (ended and read_training(ledger, key, last.generation).ended_unpaid)

@@ -15,8 +15,8 @@ from tuneloop.values.records import Collected, Promotion
 def weights_problem(ledger: Ledger, promotion: Promotion) -> str | None:
     """Say what is wrong with a promoted model's weights, None where nothing can be seen without reading them all.
 
-    One request for their size, and the training's records for what it should be. Weights that stay at the provider
-    have no problem here.
+    One request for their size; what it should be is told by the promotion, or else by the training's records.
+    Weights that stay at the provider have no problem here.
     """
     if promotion.weights is None:
         return None
@@ -24,7 +24,9 @@ def weights_problem(ledger: Ledger, promotion: Promotion) -> str | None:
     size_bytes = ledger.store.size(promotion.weights)
     if size_bytes is None:
         return f"its weights {where} are gone"
-    recorded = _recorded_size(ledger, promotion)
+    recorded = promotion.size_bytes
+    if recorded is None:
+        recorded = _recorded_size(ledger, promotion)
     if recorded is not None and size_bytes != recorded:
         return f"its weights {where} have {size_bytes:,} bytes, and {recorded:,} were collected"
     return None

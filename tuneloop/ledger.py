@@ -95,13 +95,7 @@ class Ledger:
 
     def last(self, key: str) -> AnyTrainingRecord | None:
         """The state of a training, None where it has no records."""
-        names = self.numbered(f"trainings/{key}/")
-        if not names:
-            return None
-        try:
-            return training_record.validate_json(self.store.read(names[-1]))
-        except ValidationError as error:
-            raise _unreadable(names[-1], self.store, error) from None
+        return self._last_of(self.numbered(f"trainings/{key}/"))
 
     def append(self, key: str, after: AnyTrainingRecord | None, record: AnyTrainingRecord) -> None:
         """Write the next record of a training.
@@ -117,12 +111,20 @@ class Ledger:
         """
         _check_step(after, record)
         names = self.numbered(f"trainings/{key}/")
-        current = self.last(key)
+        current = self._last_of(names)
         if (current.writer if current else None) != (after.writer if after else None):
             raise RecordTaken(f"training {key[:16]} has moved on to {current.state if current else 'nothing'}")
         name = f"trainings/{key}/{len(names) + 1:04d}.json"
         if not self.create_record(name, record):
             raise RecordTaken(f"{name} was written by somebody else")
+
+    def _last_of(self, names: list[str]) -> AnyTrainingRecord | None:
+        if not names:
+            return None
+        try:
+            return training_record.validate_json(self.store.read(names[-1]))
+        except ValidationError as error:
+            raise _unreadable(names[-1], self.store, error) from None
 
     # Runs and markers
 
@@ -142,7 +144,9 @@ class Ledger:
 
     def mark(self, run: RunFile) -> None:
         """Leave a marker, so that the sensor finds this story without reading history."""
-        self.store.create(_marker_name(run), b"")
+        name = _marker_name(run)
+        if self.store.seems_absent(name):
+            self.store.create(name, b"")
 
     def is_marked(self, run: RunFile) -> bool:
         """Tell whether a run's story is open."""
@@ -200,6 +204,11 @@ class Ledger:
         """Every decision on this run's model version and plan, oldest first."""
         return [self.read_record(name, Decision) for name in self.numbered(self.decision_folder(run))]
 
+    def decisions_from_the_last(self, run: RunFile) -> Iterator[Decision]:
+        """The same decisions, newest first, each read when it is asked for."""
+        names = self.numbered(self.decision_folder(run))
+        return (self.read_record(name, Decision) for name in reversed(names))
+
     def decide(self, run: RunFile, number: int, decision: Decision) -> Decision:
         """Write decision `number`; the first one written stands and is returned."""
         name = f"{self.decision_folder(run)}{number:04d}.json"
@@ -209,7 +218,12 @@ class Ledger:
 
     def promotions(self, model: str) -> list[Promotion]:
         """The line of champions, oldest first; the last one is the champion."""
-        return [self.read_record(name, Promotion) for name in self.numbered(f"models/{model}/promotions/")]
+        return list(self.promotions_since(model, 1))
+
+    def promotions_since(self, model: str, number: int) -> Iterator[Promotion]:
+        """The line of champions from a number on, oldest first, each read when it is asked for."""
+        names = self.numbered(f"models/{model}/promotions/")
+        return (self.read_record(name, Promotion) for name in names[max(0, number - 1) :])
 
     def champion(self, model: str) -> Promotion | None:
         """The model version in use."""

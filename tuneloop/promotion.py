@@ -6,7 +6,9 @@ one written for a number stands.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tuneloop.clock import now
 from tuneloop.errors import LedgerError
@@ -39,36 +41,57 @@ class Place:
     against: int
 
 
+class Standing(NamedTuple):
+    """A decision, and the champion that was read after it; no champion is read where there is no decision."""
+
+    decision: Decision | None
+    champion: Promotion | None
+
+
 def standing_decision(ledger: Ledger, run: RunFile) -> Decision | None:
     """The decision on this run's model and plan that still holds, None where one has to be made.
 
     A promotion that was decided but lost the race for its number does not hold: the champion has changed.
     """
-    decisions = _verdicts(ledger.decisions(run))
-    if not decisions:
-        return None
-    last = decisions[-1]
+    return _standing(ledger, run, ledger.decisions_from_the_last(run)).decision
+
+
+def standing_among(ledger: Ledger, run: RunFile, decisions: Sequence[Decision]) -> Decision | None:
+    """The same, of decisions that were read just now, oldest first."""
+    return _standing(ledger, run, reversed(decisions)).decision
+
+
+def _standing(ledger: Ledger, run: RunFile, newest_first: Iterable[Decision]) -> Standing:
+    last = next(_verdicts(newest_first), None)
+    if last is None:
+        return Standing(None, None)
     champion = ledger.champion(run.model)
     moved_on = champion is not None and champion.number > last.against
     if not moved_on or last.verdict == "reject":
-        return last
+        return Standing(last, champion)
     # An open question about a champion that is none any more has no answer.
-    return last if last.verdict == "promote" and _carried_out(ledger, run, last) else None
+    holds = last.verdict == "promote" and _is_carried_out(ledger, run, last, champion)
+    return Standing(last if holds else None, champion)
 
 
-def _verdicts(decisions: list[Decision]) -> list[Decision]:
+def _verdicts(decisions: Iterable[Decision]) -> Iterator[Decision]:
     """Leave out that some run was abandoned: it is no verdict on the model, another run still wants one."""
-    return [decision for decision in decisions if decision.verdict != "abandoned"]
+    return (decision for decision in decisions if decision.verdict != "abandoned")
 
 
 def finished_decision(ledger: Ledger, run: RunFile) -> Decision | None:
     """The decision that holds and has been carried out, None where something is left to do."""
-    standing = standing_decision(ledger, run)
+    return settled(ledger, run).decision
+
+
+def settled(ledger: Ledger, run: RunFile) -> Standing:
+    """The same decision, with the champion that reigns; read once, for a run that has nothing else to do."""
+    standing, champion = _standing(ledger, run, ledger.decisions_from_the_last(run))
     if standing is None or standing.verdict == "undecided":
-        return None
-    if standing.verdict != "promote":
-        return standing
-    return standing if _carried_out(ledger, run, standing) else None
+        return Standing(None, champion)
+    if standing.verdict == "promote" and not _is_carried_out(ledger, run, standing, champion):
+        return Standing(None, champion)
+    return Standing(standing, champion)
 
 
 def story_has_ended(ledger: Ledger, run: RunFile, last: AnyTrainingRecord | None) -> bool:
@@ -121,7 +144,7 @@ def answer(ledger: Ledger, run: RunFile, question: Decision, *, approve: bool, w
     )
     while True:
         decisions = ledger.decisions(run)
-        standing = _verdicts(decisions)[-1]
+        standing = next(_verdicts(reversed(decisions)))
         if standing.writer != question.writer:
             return standing
         # That some run was cancelled takes a number too, and answers nothing.
@@ -211,6 +234,7 @@ def promote(
         trigger_word=trigger_word,
         weights=collected.weights,
         sha256=collected.sha256,
+        size_bytes=collected.size_bytes,
         dataset_digest=run.dataset_digest,
         recipe=run.recipe,
         decision=f"{ledger.decision_folder(run)}{ledger.decisions(run).index(decision) + 1:04d}.json",
@@ -226,8 +250,14 @@ def promote(
 
 def _carried_out(ledger: Ledger, run: RunFile, decision: Decision) -> Promotion | None:
     """The promotion that a decision has led to, or that made it needless: the champion it was judged against."""
-    since = ledger.promotions(run.model)[max(0, decision.against - 1) :]
+    since = ledger.promotions_since(run.model, decision.against)
     return next((promotion for promotion in since if is_of(promotion, run)), None)
+
+
+def _is_carried_out(ledger: Ledger, run: RunFile, decision: Decision, champion: Promotion | None) -> bool:
+    # The champion first: as a rule it is the one, and it has been read.
+    reigns = champion is not None and champion.number >= decision.against and is_of(champion, run)
+    return reigns or _carried_out(ledger, run, decision) is not None
 
 
 def is_of(promotion: Promotion, run: RunFile) -> bool:

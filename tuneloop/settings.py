@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -19,6 +21,8 @@ class Settings(BaseSettings):
     """Whether a dataset's address may lead into a private network or to the machine itself."""
     clip_model: str | None = None
     """The CLIP model that scores pictures; without it there are no CLIP scores."""
+    s3_request_log: Path | None = None
+    """A file that gets a line for every request to a store on S3: the flow run, the operation and the key."""
     s3_endpoint: str | None = None
     """S3 server for `tuneloop demo --store s3`; without it the demo starts one of its own."""
     s3_access_key: str | None = None

@@ -1,6 +1,7 @@
 """Runs one entrant in a process of its own: `python -m benchmarks.data.child MODULE:FUNCTION ARGUMENT…`.
 
-Prints its seconds, without the interpreter's start, imports and preparation, and the peak of its memory. That
+Prints its seconds, without the interpreter's start, imports and preparation, what else it tells by itself, such as
+how many requests it has sent, and the peak of its memory. That
 is read from the kernel's high-water mark: `ru_maxrss` of a fresh process can still show its parent's.
 """
 
@@ -19,11 +20,11 @@ def main() -> None:
     module, _, function = sys.argv[1].partition(":")
     work = getattr(importlib.import_module(module), function)(*sys.argv[2:])
     began = time.perf_counter()
-    work()
+    told = work() or {}
     seconds = time.perf_counter() - began
     status = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     peak = int(status[1]) * 1024 / 1e6 if status else 0.0
-    sys.stdout.write(json.dumps({"seconds": seconds, "peak_rss_mb": peak}) + "\n")
+    sys.stdout.write(json.dumps({"seconds": seconds, "peak_rss_mb": peak, "told": told}) + "\n")
 
 
 if __name__ == "__main__":

@@ -18,8 +18,8 @@ class Goal:
     """What a row should reach.
 
     Attributes:
-        against: Name of a peer or of the limit, or `peak_rss_mb`.
-        at_most: Our seconds divided by theirs, or our memory, may be this much.
+        against: Name of a peer or of the limit, `peak_rss_mb`, or something that entrants count.
+        at_most: Our seconds divided by theirs, our memory, or our count, may be this much.
     """
 
     against: str
@@ -67,6 +67,7 @@ class Row:
             "ratio_to_best_peer": self.ratio_to(best),
             "ratio_to_limit": self.ratio_to(self.limit),
             "peak_rss_mb": round(ours.peak_rss_mb or 0.0, 1),
+            **{what: {name: result.told[what] for name, result in self.results.items()} for what in ours.told},
         }
 
     def verdicts(self) -> list[tuple[str, bool]]:
@@ -76,6 +77,9 @@ class Row:
             if goal.against == "peak_rss_mb":
                 reached = self.results[OURS].peak_rss_mb or 0.0
                 words = f"{reached:.0f} MB of memory, goal {goal.at_most:.3g}"
+            elif goal.against in self.results[OURS].told:
+                reached = self.results[OURS].told[goal.against]
+                words = f"{reached:,} {goal.against.replace('_', ' ')}, goal {goal.at_most:,.0f}"
             else:
                 reached = self.ratio_to(goal.against)
                 words = f"{reached:.2f} x {goal.against}, goal {goal.at_most:.3g}"

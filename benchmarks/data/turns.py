@@ -7,8 +7,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 _PATIENCE_S = 900.0
@@ -43,10 +43,12 @@ class Result:
     Attributes:
         seconds: Wall clock.
         peak_rss_mb: Largest resident memory in any run, in 10^6 bytes; None where the command does not tell.
+        told: What else the entrant counts, the most of any run: requests, bytes read.
     """
 
     seconds: float
     peak_rss_mb: float | None
+    told: Mapping[str, int] = field(default_factory=dict)
 
 
 def python(name: str, function: str, *arguments: object, times: int = 1) -> Entrant:
@@ -82,6 +84,7 @@ def in_turns(
         name: Result(
             min(run.seconds for run in results),
             max((run.peak_rss_mb for run in results if run.peak_rss_mb is not None), default=None),
+            {what: max(run.told[what] for run in results) for what in results[0].told},
         )
         for name, results in runs.items()
     }
@@ -104,4 +107,4 @@ def _run(entrant: Entrant) -> Result:
     if not entrant.timed_inside:
         return Result(seconds * entrant.times, None)
     told = json.loads(done.stdout.splitlines()[-1])
-    return Result(told["seconds"] * entrant.times, told["peak_rss_mb"])
+    return Result(told["seconds"] * entrant.times, told["peak_rss_mb"], told.get("told", {}))

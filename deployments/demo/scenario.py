@@ -18,6 +18,7 @@ from deployments.demo.processes import ProgramFailed
 from deployments.demo.stack import Stack
 from flows.waiting import SENSOR_FLOW
 from tuneloop.ledger import Ledger
+from tuneloop.storage.s3_request_log import counted
 from tuneloop.values.records import Collected, RunFile
 
 MODEL_DEPLOYMENT = "retrain-model/sample-robot"
@@ -40,6 +41,7 @@ class Outcome:
     weights: dict[str, Any] | None
     evaluation_pictures: int
     report_uri: str | None
+    store_requests: int | None
     seconds: float
     message: str
     page: str
@@ -129,6 +131,7 @@ def _outcome(stack: Stack, name: str, run: FlowRun, paid: int, seconds: float) -
         weights=_weights(ledger, work) if work and worked else None,
         evaluation_pictures=work.plan.picture_count if work and worked else 0,
         report_uri=store.uri_of(report) if report else None,
+        store_requests=sum(counted(stack.request_log, str(run.id)).values()) if store.distant else None,
         seconds=round(seconds, 1),
         message=(run.state.message or "") if run.state else "",
         page=f"{stack.server_url}/v2/runs/flow-run/{run.id}?tab=Details",

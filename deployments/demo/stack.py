@@ -27,6 +27,7 @@ from tuneloop.errors import ConfigurationError
 from tuneloop.settings import Settings
 
 StoreKind = Literal["local", "s3"]
+_REQUESTS = "s3-requests.log"
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,11 @@ class Stack:
     store_slug: str
     credentials_slug: str
     server_python: str = sys.executable
+
+    @property
+    def request_log(self) -> Path:
+        """A line for every request to a store on S3, see `tuneloop.storage.s3_request_log`."""
+        return self.folder / _REQUESTS
 
     def start_server(self) -> None:
         """Start the Prefect server and wait until it answers."""
@@ -145,6 +151,7 @@ def _environment(folder: Path, server_url: str, store_slug: str) -> dict[str, st
             "PREFECT_WORKER_QUERY_SECONDS": "1",
             "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "0.5",
             "TUNELOOP_STORE": store_slug,
+            "TUNELOOP_S3_REQUEST_LOG": str(folder / _REQUESTS),
             # A dataset may be tried that lies on this machine.
             "TUNELOOP_ALLOW_PRIVATE_ADDRESSES": "true",
             "PYTHONUNBUFFERED": "1",

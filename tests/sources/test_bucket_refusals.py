@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,11 +59,15 @@ def test_key_that_cannot_be_a_file_is_named_before_anything_is_fetched(
     assert fetched == []
 
 
+def _listed(key: str, size_bytes: int) -> dict[str, Any]:
+    return {"Key": key, "Size": size_bytes, "ETag": '"x"', "LastModified": datetime.now(UTC)}
+
+
 def listed_too(client: S3Client, keys: list[str], size_bytes: int = 1) -> None:
     """Let a listing name more keys. Servers for tests take some of them for paths of their own."""
 
     def add(parsed: dict[str, Any], **_: object) -> None:
-        parsed["Contents"] += [{"Key": key, "Size": size_bytes, "ETag": '"x"'} for key in keys]
+        parsed["Contents"] += [_listed(key, size_bytes) for key in keys]
 
     client.meta.events.register("after-call.s3.ListObjectsV2", add)
 
@@ -103,9 +108,7 @@ def test_a_hundred_thousand_keys_are_refused_after_half_of_their_pages(client: S
 
     def a_thousand(parsed: dict[str, Any], **_: object) -> None:
         pages.append(len(pages))
-        parsed["Contents"] = [
-            {"Key": f"p/{len(pages)}-{number}.png", "Size": 1, "ETag": '"x"'} for number in range(1000)
-        ]
+        parsed["Contents"] = [_listed(f"p/{len(pages)}-{number}.png", 1) for number in range(1000)]
         parsed.update(IsTruncated=len(pages) < 100, NextContinuationToken=str(len(pages)))
 
     client.meta.events.register("after-call.s3.ListObjectsV2", a_thousand)

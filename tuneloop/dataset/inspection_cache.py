@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pydantic import ValidationError
 
@@ -23,44 +23,54 @@ if TYPE_CHECKING:
 
     from tuneloop.storage.store import Store
 
+CHECKS: Literal[2] = 2
+"""Raise it when a fact gets another meaning, or a check sees more: then every picture is looked at again."""
 _NUMBER = re.compile(r"(\d{4,})\.json")
+
+
+class Known(NamedTuple):
+    """What is known of the pictures of a source."""
+
+    number: int
+    """Where it was found, 0 where there is nothing yet."""
+    facts: dict[Sha256, PictureFacts]
+    """The pictures."""
 
 
 class InspectionsKept(Frozen):
     """What one scan saw."""
 
     checks: Literal[2]
-    """Raise it when a fact gets another meaning, or a check sees more: then every picture is looked at again."""
+    """See `CHECKS`."""
     pictures: tuple[PictureFacts, ...]
     """Every picture of the scan, by sha256."""
 
 
-def load(store: Store, source: str) -> dict[Sha256, PictureFacts]:
-    """Read what is known of the pictures of a source. Empty where nothing readable of this version is there.
+def load(store: Store, source: str) -> Known:
+    """Read what is known of the pictures of a source. No facts where nothing readable of this version is there.
 
     Args:
         store: Where it is kept.
         source: Address of the folder, bucket or zip.
     """
     number = _highest(store, source)
-    return _read(store, source, number) if number else {}
+    return Known(number, _read(store, source, number) if number else {})
 
 
-def keep(store: Store, source: str, facts: Iterable[PictureFacts]) -> None:
+def keep(store: Store, source: str, facts: Iterable[PictureFacts], known: Known) -> None:
     """Keep what a scan saw, if something of it is new. Where another run takes the number first, its facts stay.
 
     Args:
         store: Where to keep it.
         source: Address of the folder, bucket or zip.
         facts: All pictures of the scan.
+        known: What was known before it.
     """
     seen = {one.sha256: one for one in facts}
-    number = _highest(store, source)
-    known = _read(store, source, number) if number else {}
-    if seen.items() <= known.items():
+    if seen.items() <= known.facts.items():
         return
-    kept = InspectionsKept(checks=2, pictures=tuple(seen[sha256] for sha256 in sorted(seen)))
-    store.create(_name(source, number + 1), canonical_json(kept.model_dump(mode="json")))
+    kept = InspectionsKept(checks=CHECKS, pictures=tuple(seen[sha256] for sha256 in sorted(seen)))
+    store.create(_name(source, known.number + 1), canonical_json(kept.model_dump(mode="json")))
 
 
 def _highest(store: Store, source: str) -> int:

@@ -17,7 +17,7 @@ from tuneloop.values.canonical import canonical_json
 from tuneloop.values.dataset import DatasetManifest, Sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Container, Mapping
     from pathlib import Path
 
     from tuneloop.dataset.scan import ScannedDataset
@@ -32,20 +32,18 @@ def picture_name(sha256: Sha256) -> str:
     return f"pictures/{sha256}"
 
 
-def caption_name(caption: str) -> str:
-    """Name of a caption in the store."""
-    return f"captions/{hashlib.sha256(caption.encode()).hexdigest()}.txt"
-
-
 def manifest_name(digest: Sha256) -> str:
     """Name of a manifest in the store."""
     return f"datasets/{digest}.json"
 
 
 def store_pictures(
-    scanned: ScannedDataset, store: Store, on_progress: Callable[[int, int], None] | None = None
+    scanned: ScannedDataset,
+    store: Store,
+    on_progress: Callable[[int, int], None] | None = None,
+    known: Container[Sha256] = (),
 ) -> None:
-    """Put a dataset's pictures, its captions and at last its manifest into the store.
+    """Put a dataset's pictures and at last its manifest, which has the captions, into the store.
 
     What the store holds already is left alone. The manifest comes last: where it is, everything was. Each picture
     is asked for by its name all the same, so that one that is gone is put back; a list would be of every dataset.
@@ -54,16 +52,16 @@ def store_pictures(
         scanned: The dataset and its files.
         store: Where to put them.
         on_progress: Told (pictures done, pictures in all) after each picture; equal pictures count once.
+        known: Pictures that an earlier look at the same source has seen: they are likely to be there.
 
     Raises:
         DatasetError: A file is gone or has changed since the scan.
-        RecordUnreadable: The store holds something else under a picture's or caption's name.
+        RecordUnreadable: The store holds something else under a picture's name.
     """
-    _store_files(scanned.files, store, on_progress)
+    _store_files(scanned.files, store, on_progress, known)
     # A manifest that is there may name other files and another folder. It is the same dataset all the same.
     name = manifest_name(scanned.manifest.digest)
-    if not store.exists(name):
-        _store_captions(scanned.manifest, store)
+    if store.seems_absent(name):
         store.create(name, canonical_json(scanned.manifest.model_dump(mode="json")))
 
 
@@ -113,12 +111,18 @@ def create_or_find(store: Store, name: str, data: bytes) -> None:
 
 
 def _store_files(
-    files: Mapping[Sha256, Path], store: Store, on_progress: Callable[[int, int], None] | None
+    files: Mapping[Sha256, Path],
+    store: Store,
+    on_progress: Callable[[int, int], None] | None,
+    known: Container[Sha256],
 ) -> None:
     """Store those pictures that the store does not hold yet, a few at a time."""
+    new = [sha256 for sha256 in files if sha256 not in known]
+    # Whoever adds pictures has none of them in the store, whoever moves a folder all: the first one tells.
+    all_absent = bool(new) and store.seems_absent(picture_name(new[0]))
 
     def keep(sha256: Sha256) -> None:
-        if not store.exists(picture_name(sha256)):
+        if (all_absent and sha256 not in known) or store.seems_absent(picture_name(sha256)):
             create_or_find(store, picture_name(sha256), read_unchanged(files[sha256], sha256))
 
     with ThreadPoolExecutor(_STORED_AT_A_TIME, "pictures") as pool:
@@ -128,14 +132,4 @@ def _store_files(
                     on_progress(done, len(files))
         finally:
             # After an error, nothing more is started: a dataset that cannot be stored may be large.
-            pool.shutdown(cancel_futures=True)
-
-
-def _store_captions(manifest: DatasetManifest, store: Store) -> None:
-    captions = {item.caption for item in manifest.items if item.caption is not None}
-    named = {caption_name(caption): caption.encode() for caption in sorted(captions)}
-    with ThreadPoolExecutor(_STORED_AT_A_TIME, "captions") as pool:
-        try:
-            list(pool.map(lambda name: create_or_find(store, name, named[name]), named))
-        finally:
             pool.shutdown(cancel_futures=True)

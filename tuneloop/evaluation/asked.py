@@ -20,7 +20,7 @@ _ASK = re.compile(r"(?P<stem>[0-9a-f]{32})-(?P<number>\d{4,})(?P<what>\.refused|
 
 
 class Asked:
-    """The asks of one model's pictures, and which of them have a place in the budget.
+    """The asks of one model's pictures, and which of them have a place in the budget; nothing before a `look`.
 
     Args:
         store: Where they are kept.
@@ -30,13 +30,13 @@ class Asked:
     def __init__(self, store: Store, job: str) -> None:
         self._store = store
         self._folder = f"asked/{job}/"
-        self.look()
-
-    def look(self) -> None:
-        """Read what everybody has asked by now."""
         self._asks: Counter[str] = Counter()
         self._refused: Counter[str] = Counter()
         self._reserved: Counter[str] = Counter()
+
+    def look(self) -> None:
+        """Read what everybody has asked by now."""
+        self._asks, self._refused, self._reserved = Counter(), Counter(), Counter()
         for name in self._store.names(self._folder):
             if match := _ASK.fullmatch(name[len(self._folder) :]):
                 stem, number = match["stem"], int(match["number"])

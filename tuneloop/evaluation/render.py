@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -25,7 +25,6 @@ from tuneloop.values.canonical import digest_of
 from tuneloop.values.evaluation import Evaluation, JudgedPicture
 from tuneloop.values.plan import EvaluationPlan
 from tuneloop.values.render_settings import ServiceSettings
-from tuneloop.values.training import RenderedPicture
 
 _ACCOUNT_PROBLEMS = (CredentialsRefused, OutOfCredits, NotAtProvider)
 _UNANSWERED_IN_A_ROW = 2
@@ -79,27 +78,27 @@ def render(
     asked = Asked(store, subject.job)
     wishes = list(_wishes(plan, subject))
     refusals: dict[str, str] = {}
-    lost: list[ProviderUnavailable] = []
-    while missing := [wish for wish in _missing(store, subject, wishes, asked) if wish.stem not in refusals]:
+    lost, missing = list[ProviderUnavailable](), list[_Wish]()
+    while missing := _next(missing, asked) or _missing(store, subject, wishes, asked, refusals):
         if len(lost) >= _UNANSWERED_IN_A_ROW:
             raise lost[-1]
-        wish = missing[0]
+        wish, done = missing[0], len(wishes) - len(missing) + 1
         try:
             _afford(asked, missing, reserve)
-            picture = _ask(store, provider, subject, wish, asked, reserve)
+            answered = _ask(store, provider, subject, wish, asked, reserve)
         except (*_ACCOUNT_PROBLEMS, RateLimited):
             raise
         except ProviderUnavailable as error:
             lost.append(error)
+            missing = []
             continue
         except RequestRefused as error:
             refusals[wish.stem] = f"refused by the provider: {error.reason}"
         else:
-            if picture is not None:
-                store.create(f"{_folder(subject)}{wish.stem}{picture.suffix}", picture.data)
+            missing = missing if answered else []  # else others are at work
         lost.clear()
         if on_progress is not None:
-            on_progress(len(wishes) - len(missing) + 1, len(wishes))
+            on_progress(done, len(wishes))
     return _evaluation(store, subject, plan, asked, refusals)
 
 
@@ -197,17 +196,33 @@ def _present(store: Store, subject: Subject) -> dict[str, str]:
     return {PurePosixPath(name).stem: name for name in store.names(_folder(subject))}
 
 
-def _missing(store: Store, subject: Subject, wishes: list[_Wish], asked: Asked) -> list[_Wish]:
+def _missing(
+    store: Store, subject: Subject, wishes: list[_Wish], asked: Asked, refused: Container[str]
+) -> list[_Wish]:
     """The pictures that are to be asked for; last those that another run may be waiting for just now."""
     asked.look()
     present = _present(store, subject)
-    missing = [wish for wish in wishes if wish.stem not in present and not asked.given_up(wish.stem)]
+    missing = [
+        wish
+        for wish in wishes
+        if wish.stem not in present and wish.stem not in refused and not asked.given_up(wish.stem)
+    ]
     return sorted(missing, key=lambda wish: asked.open(wish.stem))
 
 
 def _looked_at(store: Store, picture: JudgedPicture, refusal: str | None) -> JudgedPicture:
     finding = refusal if picture.name is None else blank_reason(store.read(picture.name))
     return picture.model_copy(update={"finding": finding})
+
+
+def _next(missing: list[_Wish], asked: Asked) -> list[_Wish]:
+    """What is left to ask for without another look at the store, empty where that has to be.
+
+    Whoever asks takes the next number of an ask, once: where others have asked for the same picture since the last
+    look, it is taken. That holds for pictures that nobody waits for; for a second ask it takes a look.
+    """
+    rest = missing[1:]
+    return [] if rest and asked.open(rest[0].stem) else rest
 
 
 def _afford(asked: Asked, wishes: list[_Wish], reserve: Callable[[int], bool] | None) -> None:
@@ -224,11 +239,11 @@ def _ask(
     wish: _Wish,
     asked: Asked,
     reserve: Callable[[int], bool] | None,
-) -> RenderedPicture | None:
-    """Ask for one picture. A full queue is waited for.
+) -> bool:
+    """Ask for one picture, and keep it. A full queue is waited for.
 
     Returns:
-        The picture, None where another run asks for it at this very moment.
+        False where another run asks for it at this very moment.
     """
     image = store.read(picture_name(wish.image)) if wish.image else None
     pauses = 0
@@ -236,9 +251,9 @@ def _ask(
         _afford(asked, [wish], reserve)
         ask = asked.ask(wish.stem)
         if ask is None:
-            return None
+            return False
         try:
-            return provider.generate(subject.job_id, wish.prompt, wish.seed, wish.settings, image)
+            picture = provider.generate(subject.job_id, wish.prompt, wish.seed, wish.settings, image)
         except RateLimited as error:
             asked.refused(wish.stem, ask)
             pauses += 1
@@ -248,3 +263,6 @@ def _ask(
         except (RequestRefused, NotSent):
             asked.refused(wish.stem, ask)
             raise
+        else:
+            store.create(f"{_folder(subject)}{wish.stem}{picture.suffix}", picture.data)
+            return True

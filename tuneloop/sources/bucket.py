@@ -50,6 +50,11 @@ def place_of(address: str) -> Place:
     return Place(bucket, key.rstrip("/"))
 
 
+def is_zip(address: str) -> bool:
+    """Tell whether an address on S3 names one zip and not a folder."""
+    return place_of(address).key.lower().endswith(".zip") and not address.endswith("/")
+
+
 def default_client(bucket: str) -> S3Client:
     """A client with the credentials that boto3 finds by itself. Raises `DatasetError` where it cannot be made."""
     try:
@@ -62,6 +67,16 @@ def fetch_zip(
     place: Place, client: S3Client, archive: Path, on_progress: Callable[[int, int | None], None] | None = None
 ) -> None:
     """Fetch one object into `archive`, which must not exist. Raises `DatasetError`."""
+    found = _listed_zip(place, client)._replace(name=archive.name)
+    Fetching(client, place.bucket, archive.parent).fetch(found, on_progress)
+
+
+def list_place(place: Place, client: S3Client, *, is_zip: bool) -> list[Found]:
+    """List what would be fetched, and fetch nothing. Raises `DatasetError` as the fetching would."""
+    return [_listed_zip(place, client)] if is_zip else _listed(place, client)
+
+
+def _listed_zip(place: Place, client: S3Client) -> Found:
     with s3_refusals(place.label):
         # Asked for by a list: an answer to HEAD has no body, and a missing bucket looks like a missing object.
         first = next(listed(client, place.bucket, place.key, most=1))
@@ -73,8 +88,7 @@ def fetch_zip(
         raise DatasetError(
             f"{place.label} has {size_bytes:,} bytes; {limits.LARGEST_ZIP_BYTES:,} is the most that is fetched"
         )
-    found = Found(place.key, archive.name, items[0]["ETag"], size_bytes)
-    Fetching(client, place.bucket, archive.parent).fetch(found, on_progress)
+    return Found(place.key, place.key, items[0]["ETag"], size_bytes, items[0]["LastModified"])
 
 
 def fetch_folder(
@@ -119,7 +133,7 @@ def _listed(place: Place, client: S3Client) -> list[Found]:
                 objects += 1
                 name = _name(item["Key"].removeprefix(prefix))
                 if name and not left_behind(name):
-                    found.append(Found(item["Key"], name, item["ETag"], item["Size"]))
+                    found.append(Found(item["Key"], name, item["ETag"], item["Size"], item["LastModified"]))
                     total += item["Size"]
             if objects > limits.MOST_FILES:
                 raise DatasetError(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from tuneloop.errors import DatasetError
-from tuneloop.sources.bucket import default_client, fetch_folder, fetch_zip, place_of
+from tuneloop.sources.bucket import default_client, fetch_folder, fetch_zip, is_zip, place_of
 from tuneloop.sources.hub import fetch_from_hub, hub_place, is_hub_address
 from tuneloop.sources.picture_tables import picture_tables, unpacked_tables
 from tuneloop.sources.public_zip import fetch, fetch_as_provider, is_address
@@ -105,7 +105,7 @@ def _brought_from_s3(
 ) -> tuple[Path, str]:
     named = place_of(source)
     client = client_for(named.bucket)
-    if named.key.lower().endswith(".zip") and not source.endswith("/"):
+    if is_zip(source):
         fetch_zip(named, client, place / "dataset.zip", on_progress)
         return _unpacked(place / "dataset.zip", place, named.label), named.label
     folder = place / "dataset"

@@ -120,6 +120,18 @@ class S3Store(Store):
 
     def size(self, name: str) -> int | None:
         """Size in bytes, or None. See `Store.size`."""
+        size_bytes = self._head(name)
+        if size_bytes is None:
+            # An answer to HEAD has no body: a missing bucket looks like a missing object.
+            with self._refusals(name):
+                self.client.head_bucket(Bucket=self._bucket)
+        return size_bytes
+
+    def seems_absent(self, name: str) -> bool:
+        """One request: that there is a bucket is shown by the write. See `Store.seems_absent`."""
+        return self._head(name) is None
+
+    def _head(self, name: str) -> int | None:
         key = self._key(name)
         with self._refusals(name):
             try:
@@ -127,8 +139,6 @@ class S3Store(Store):
             except ClientError as error:
                 if error.response["ResponseMetadata"]["HTTPStatusCode"] != HTTPStatus.NOT_FOUND:
                     raise
-            # An answer to HEAD has no body: a missing bucket looks like a missing object.
-            self.client.head_bucket(Bucket=self._bucket)
         return None
 
     def names(self, prefix: str) -> Iterator[str]:

@@ -152,6 +152,10 @@ class Store(ABC):
         """Tell whether something has this name."""
         return self.size(name) is not None
 
+    def seems_absent(self, name: str) -> bool:
+        """Tell whether nothing seems to have a name, for whoever writes it next; without a store, that fails."""
+        return not self.exists(name)
+
     def uri_of(self, name: str) -> str:
         """Full address of a name."""
         return f"{self.uri}/{name}"

@@ -134,8 +134,7 @@ class Held(TrainingRecord):
     reason: str
     """Why nobody may go on alone."""
     kind: HeldKind = "uncertain"
-    """`uncertain`: a submit may have been accepted. `budget`: over a limit. `attempts`: too many bad ends. `lost`:
-    the provider has the job, and it or its weights cannot be had."""
+    """A submit may have been accepted, a limit is reached, too many bad ends, or a paid job cannot be had."""
     sent: bool = True
     """Whether the claim before it may have been submitted; never for the two kinds in the middle."""
 
@@ -179,12 +178,10 @@ BAD_ENDS = frozenset({"failed", "rejected"})
 
 def follows(before: AnyTrainingRecord, record: AnyTrainingRecord) -> bool:
     """Tell whether a record may follow another one of the same generation."""
-    if isinstance(before, Abandoned) and before.paid:
-        return False
     if isinstance(before, Held) and (record.state in {"claimed", "trained"}):
         # What is lost was paid: it is never claimed again, and only it was trained before.
         return (before.kind == "lost") is (record.state == "trained")
-    return record.state in NEXT_STATES[before.state]
+    return record.state in NEXT_STATES[before.state] and not (isinstance(before, Abandoned) and before.paid)
 
 
 Visibility = Literal["unchanged", "public", "private"]
@@ -282,6 +279,8 @@ class Promotion(Record):
     """Name of the weights within the store."""
     sha256: str | None
     """Sha256 of the weights."""
+    size_bytes: int | None = None
+    """Size of the weights; None in records of before it was named here."""
     dataset_digest: str
     """The dataset it was trained on."""
     recipe: JsonValue

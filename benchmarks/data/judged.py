@@ -1,0 +1,108 @@
+"""A store that has trained and judged a dataset, and a run that finds it unchanged: all of it without Prefect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from prefect.logging import disable_run_logger
+
+from flows.beginning import Begun, begin
+from flows.desk import Desk
+from flows.wish import Wish, run_file
+from tuneloop.accounts import remember_origin
+from tuneloop.clock import now
+from tuneloop.dataset.captions import CaptionRule
+from tuneloop.dataset.earlier_looks import EarlierLook, keep_look, look_name
+from tuneloop.dataset.scan import scan
+from tuneloop.drivers import current_driver, hand_over
+from tuneloop.kept_weights import weights_problem
+from tuneloop.ledger import Ledger
+from tuneloop.promotion import Place, promote, settle
+from tuneloop.providers.segmind import SegmindProvider
+from tuneloop.sources.opening import opened
+from tuneloop.sources.source_state import state_of
+from tuneloop.storage.identity import create_store, identity_of
+from tuneloop.storage.store import Store
+from tuneloop.values.evaluation import Verdict
+from tuneloop.values.plan import EvaluationPlan
+from tuneloop.values.records import Collected, RunFile, Submitted, Trained
+from tuneloop.values.segmind_recipes import FluxLoraRecipe
+from tuneloop.values.spending import Limits
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+WHO = "a benchmark"
+
+
+def wish_for(dataset: str) -> Wish:
+    """A plain wish for a dataset."""
+    recipe = FluxLoraRecipe(instance_prompt="a photo of TOK", trigger_word="TOK")
+    return Wish("bench", dataset, recipe, EvaluationPlan(prompts=("a photo of TOK",)), "unchanged", None)
+
+
+def desk_for(store: Store) -> Desk:
+    """Open a store as a run does; what the Prefect server knows of it is left out."""
+    identity = identity_of(store)
+    provider = SegmindProvider("a-key", base_url="http://127.0.0.1:9")
+    assert current_driver(Ledger(store)) is not None  # noqa: S101
+    remember_origin(Ledger(store), provider.account, provider.base_url)
+    return Desk(store, Ledger(store), provider, Limits(), "the-store", "the-credentials", identity)
+
+
+def make_store(store: Store) -> None:
+    """Make a store that somebody drives."""
+    create_store(store, WHO)
+    hand_over(Ledger(store), "server", "http://127.0.0.1:9", WHO)
+
+
+def make_judged(store: Store, dataset: str, client_for: Callable[[str], S3Client]) -> RunFile:
+    """Write what a run leaves that has read, trained, judged and promoted a dataset."""
+    wish, desk = wish_for(dataset), desk_for(store)
+    rule = CaptionRule(trigger_word="TOK", instance_prompt=None, provider_captions=False)
+    state = state_of(dataset, client_for)
+    assert state is not None  # noqa: S101 - its files are old enough
+    with opened(dataset, client_for=client_for) as source:
+        manifest = scan(source.folder, rule).manifest
+    keep_look(
+        store,
+        look_name(state, wish.recipe),
+        EarlierLook(digest=manifest.digest, pictures=len(manifest.items), findings=()),
+    )
+    run = run_file(desk, wish, manifest.digest, None, "the-first-run")
+    _train(desk.ledger, run)
+    return desk.ledger.remember_run(run)
+
+
+def _train(ledger: Ledger, run: RunFile) -> None:
+    """Records of a whole story, from a job that was found to its promotion."""
+    name, weights = f"{run.key[:16]}-g1", b"weights"
+    base = {"at": now(), "generation": 1, "name": name, "job_id": "job"}
+    submitted = Submitted.model_validate({**base, "found_by": "list"})
+    trained = Trained.model_validate({**base, "word": "TRAINED"})
+    ledger.store.create(f"weights/{name}/lora.safetensors", weights)
+    collected = Collected.model_validate(
+        {**base, "weights": f"weights/{name}/lora.safetensors", "sha256": "0" * 64, "size_bytes": len(weights)}
+    )
+    before = None
+    for record in (submitted, trained, collected):
+        ledger.append(run.key, before, record)
+        before = record
+    verdict = Verdict(verdict="promote", why="the first one", rule="the first one", scores={})
+    decision = settle(ledger, run, verdict, Place(1, 0), "report.html")
+    assert decision is not None  # noqa: S101
+    promote(ledger, run, collected, decision, "TOK")
+
+
+def unchanged_run(store: Store, dataset: str) -> Begun:
+    """What a run does on an unchanged dataset, from the opened blocks to its end."""
+    desk = desk_for(store)
+    flow_run = str(uuid4())
+    with disable_run_logger():
+        assert desk.ledger.run(flow_run) is None  # noqa: S101
+        begun = begin(desk, wish_for(dataset), flow_run)
+    if begun.standing.champion is not None:
+        weights_problem(desk.ledger, begun.standing.champion)
+    return begun

@@ -1,0 +1,57 @@
+"""What an earlier look at a dataset has found, kept in the store by how the dataset looked from outside.
+
+Created once for each state and never trusted for what is paid: it lets a run say that nothing has changed, and
+every other run reads and hashes all of the dataset. Losing all of it costs time and nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import JsonValue, ValidationError
+
+from tuneloop.dataset.inspection_cache import CHECKS
+from tuneloop.errors import NotInStore
+from tuneloop.values.canonical import canonical_json, digest_of
+from tuneloop.values.dataset import Sha256
+from tuneloop.values.findings import Finding
+from tuneloop.values.frozen import Frozen
+
+if TYPE_CHECKING:
+    from tuneloop.storage.store import Store
+    from tuneloop.values.recipe_fields import RecipeFields
+
+
+class EarlierLook(Frozen):
+    """A dataset that was read and hashed, and could be used."""
+
+    digest: Sha256
+    """Digest of the dataset."""
+    pictures: int
+    """How many pictures it has."""
+    findings: tuple[Finding, ...]
+    """What a person should know about it."""
+
+
+def look_name(state: str, recipe: RecipeFields) -> str:
+    """Where a look is kept.
+
+    Args:
+        state: How the dataset looked from outside, see `source_state`.
+        recipe: All of it: by its words and settings the same files may be another dataset.
+    """
+    document: JsonValue = {"checks": CHECKS, "state": state, "recipe": recipe.model_dump(mode="json")}
+    return f"looks/{digest_of(document)}.json"
+
+
+def earlier_look(store: Store, name: str) -> EarlierLook | None:
+    """What is kept under a name, None where nothing readable is."""
+    try:
+        return EarlierLook.model_validate_json(store.read(name))
+    except (NotInStore, ValidationError):
+        return None
+
+
+def keep_look(store: Store, name: str, look: EarlierLook) -> None:
+    """Keep a look; the first one stays."""
+    store.create(name, canonical_json(look.model_dump(mode="json")))
