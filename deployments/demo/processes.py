@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -19,6 +20,7 @@ import requests
 from deployments.demo.left_behind import end_trees
 
 _LINES_SHOWN = 15
+_PORTS = range(10_000, 32_000)
 
 
 class ProgramFailed(RuntimeError):
@@ -154,10 +156,17 @@ def interrupts_deferred() -> Iterator[None]:
 
 
 def free_port() -> int:
-    """A port of the loopback address that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of the loopback address that nobody listens on now.
+
+    From below those that systems give to clients (32768 and up on Linux, 49152 elsewhere): a program takes seconds
+    to start, and one of those would be somebody's by then.
+    """
+    while True:
+        port = secrets.choice(_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def answers(url: str) -> bool:
