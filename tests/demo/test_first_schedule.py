@@ -16,6 +16,7 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
 from prefect.client.schemas.objects import StateType
+from prefect.events.worker import EventsWorker
 from prefect.filesystems import LocalFileSystem
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
@@ -116,6 +117,7 @@ def test_every_command_works_in_the_printed_order_and_the_first_night_goes_well(
         with get_client(sync_client=True) as client:
             the_first_night(client, reader)
             assert not client.read_flow_runs(flow_run_filter=FlowRunFilter(state=FAILED))
+        EventsWorker.drain_all()
     assert [entry.kind for entry in emulator.billing()].count("training") == 1
 
 

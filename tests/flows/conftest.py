@@ -45,6 +45,8 @@ def stack(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory)
         PROGRAMS.append(running.processes)
         yield running
         PROGRAMS.remove(running.processes)
+        # Else whoever waits for all events to be sent waits minutes for a server that is gone.
+        EventsWorker.drain_all()
 
 
 def spend_freely(name: str) -> None:

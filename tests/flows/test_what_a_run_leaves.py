@@ -87,7 +87,7 @@ def test_retried_download_logs_no_signature(
 @pytest.mark.usefixtures("finished")
 def test_nothing_in_the_store_holds_a_key_or_a_signature(stack: Stack) -> None:
     files = [path for path in (stack.folder / "store").rglob("*") if path.is_file()]
-    assert {path.suffix for path in files} > {".json", ".md", ".txt"}
+    assert {path.suffix for path in files} > {".json", ".md", ".html"}
     assert {path: found for path in files if (found := secrets_in(path.read_bytes().decode("latin-1")))} == {}
 
 
