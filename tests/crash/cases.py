@@ -15,7 +15,7 @@ from tuneloop.emulator import Fault, Progress
 
 RECORDED = (*STORIES, *BESIDES)
 """Stories that show where one can die."""
-_KILLS_OF_A_STORY = 4
+_KILLS_OF_A_STORY = 3
 """Points of one story at which a session kills that is not full."""
 
 
@@ -48,7 +48,7 @@ def make_cases(recordings: dict[str, Recording], stories: Sequence[Story], seed:
         *_kills(recordings, stories, lot, full=full),
         *_faults(recordings),
         *_lists(),
-        *_twice(recordings, stories, lot, seed, 400 if full else 12),
+        *_twice(recordings, stories, lot, seed, 400 if full else 8),
         *_races(lot, seed, (2, 4, 8, 16, 32) if full else (2, 8, 32)),
     ]
     return list({case.id: case for case in cases}.values())
