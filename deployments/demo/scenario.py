@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import DeploymentUpdate
@@ -74,7 +75,11 @@ def set_parameters(parameters: dict[str, Any]) -> None:
 def _start(client: SyncPrefectClient, deployment: str, parameters: dict[str, Any]) -> FlowRun:
     found = client.read_deployment_by_name(deployment)
     return client.create_flow_run_from_deployment(
-        found.id, parameters={**(found.parameters or {}), **parameters}, state=Scheduled()
+        found.id,
+        parameters={**(found.parameters or {}), **parameters},
+        state=Scheduled(),
+        # Prefect's client sends a request again that has timed out: one run all the same.
+        idempotency_key=uuid4().hex,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun
@@ -30,7 +30,9 @@ class Runs:
         """Start a run with the deployment's own parameters, but for those that are changed."""
         found = self.client.read_deployment_by_name(deployment)
         parameters = {**(found.parameters or {}), **changed}
-        return self.client.create_flow_run_from_deployment(found.id, parameters=parameters, state=Scheduled()).id
+        return self.client.create_flow_run_from_deployment(
+            found.id, parameters=parameters, state=Scheduled(), idempotency_key=uuid4().hex
+        ).id
 
     def read(self, run: UUID) -> FlowRun:
         """The run as it is now."""

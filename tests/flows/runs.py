@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psutil
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -61,7 +61,12 @@ def start(wish: dict[str, Any], deployment: str = RETRAIN, environment: dict[str
         found = client.read_deployment_by_name(deployment)
         variables = {"env": environment} if environment else None
         run = client.create_flow_run_from_deployment(
-            found.id, parameters={**found.parameters, **wish}, state=Scheduled(), job_variables=variables
+            found.id,
+            parameters={**found.parameters, **wish},
+            state=Scheduled(),
+            job_variables=variables,
+            # Prefect's client sends a request again that has timed out: one run all the same.
+            idempotency_key=uuid4().hex,
         )
     return run.id
 
