@@ -24,7 +24,7 @@ import flows.steps
 import tuneloop.clock
 import tuneloop.submission
 from flows.standing_still import Standstill, Watcher
-from tests.crash.impatience import emit_no_events, retry_soon
+from tests.crash.impatience import impatient
 from tests.crash.instruments import install
 from tests.crash.points import Kill, Trail
 from tests.crash.sabotage import SABOTAGES
@@ -71,7 +71,8 @@ def run(connection: socket.socket, document: dict[str, Any]) -> NoReturn:
     try:
         _prepare(order)
         install(trail, [Path(store) for store in order.stores])
-        code = _as_the_engine_would(order)
+        with impatient():
+            code = _as_the_engine_would(order)
     except BaseException:  # noqa: BLE001 - whatever it is, the harness must hear of it
         traceback.print_exc()
     sys.stdout.flush()
@@ -100,8 +101,6 @@ def _as_the_engine_would(order: Order) -> int:
 def _prepare(order: Order) -> None:
     """Make this process its own: set its clock, and let it wait for nothing that only takes time."""
     tuneloop.submission.PROCESS = new_writer()
-    emit_no_events()
-    retry_soon()
     clock: Any = tuneloop.clock
     clock.datetime = _ahead_by(order.clock_s)
     _date_new_files(order.store_clock_s)

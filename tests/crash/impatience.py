@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from prefect.client import base
@@ -10,17 +12,19 @@ from prefect.events import utilities
 _SHARE = 0.05
 
 
-def retry_soon() -> None:
-    """Let this process ask a busy server again after tenths of a second, where Prefect waits 2, 4, 8, … s.
+@contextmanager
+def impatient() -> Iterator[None]:
+    """Let this process ask a busy server again after tenths of a second, and send no events.
 
-    The server answers 503 where SQLite has had another writer meanwhile. With cases side by side that is often,
-    and over at once.
+    Prefect waits 2, 4, 8, … s where the server answers 503, as it does while SQLite has another writer: with cases
+    side by side that is often, and over at once. Events decide nothing, and would be most of the work.
     """
     client: Any = base
-    client.clamped_poisson_interval = lambda average, _: average * _SHARE
-
-
-def emit_no_events() -> None:
-    """Let this process send no events: they decide nothing, and would be most of the work."""
     events: Any = utilities
+    before = client.clamped_poisson_interval, events.should_emit_events
+    client.clamped_poisson_interval = lambda average, _: average * _SHARE
     events.should_emit_events = lambda: False
+    try:
+        yield
+    finally:
+        client.clamped_poisson_interval, events.should_emit_events = before

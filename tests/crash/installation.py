@@ -15,7 +15,7 @@ from prefect.client.orchestration import get_client
 from deployments.demo.processes import Processes, clean_environment, free_port
 from deployments.server_ready import prepare_server
 from tests.crash.flow_files import deployable_flows
-from tests.crash.impatience import emit_no_events, retry_soon
+from tests.crash.impatience import impatient
 from tests.crash.lane import Lane
 from tests.crash.places import FREE, AccountPlace, BucketPlace, FolderPlace, StorePlace
 from tests.crash.prefect_server import PrefectServer, ServerProcess
@@ -45,11 +45,9 @@ def running_installation(folder: Path, lanes: int, *, wordy: bool = False) -> It
         lanes: How many cases are played at a time.
         wordy: Keep all log lines of flow runs, not only what is wrong.
     """
-    retry_soon()
-    emit_no_events()
     level = "INFO" if wordy else "WARNING"
     forge = folder / "forge.socket"
-    with ExitStack() as ends:
+    with impatient(), ExitStack() as ends:
         here = [_begin_server(ends, folder / f"lane-{number}", level) for number in range(1, lanes + 1)]
         elsewhere = _begin_server(ends, folder / "elsewhere", level)
         s3 = ends.enter_context(S3Server.running())

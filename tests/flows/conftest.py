@@ -39,7 +39,6 @@ def stack(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory)
     ):
         # Prefect's worker for events stays with the server that this process spoke to first, in other tests.
         EventsWorker.drain_all()
-        EventsWorker.set_client_override(None)
         os.environ["TUNELOOP_POLL_INTERVAL_S"] = "0.2"
         spend_freely("default")
         PROGRAMS.append(running.processes)
@@ -47,6 +46,12 @@ def stack(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory)
         PROGRAMS.remove(running.processes)
         # Else whoever waits for all events to be sent waits minutes for a server that is gone.
         EventsWorker.drain_all()
+
+
+@pytest.fixture(autouse=True)
+def sends_events() -> None:
+    """A command that ran in this process has switched its events off."""
+    EventsWorker.set_client_override(None)
 
 
 def spend_freely(name: str) -> None:
