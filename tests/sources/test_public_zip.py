@@ -59,13 +59,17 @@ def test_zip_that_the_provider_fetches_must_be_flat(shelf: Shelf, url: str) -> N
         open_and_close(url, provider_fetches=True)
 
 
-@pytest.mark.parametrize("name", ["__MACOSX/._a.png", "__MACOSX/", "._a.png", ".hidden.jpg"])
-def test_zip_that_a_paid_training_would_fail_on_is_not_taken_for_a_clean_one(
-    tmp_path: Path, shelf: Shelf, url: str, name: str
+@pytest.mark.parametrize(
+    ("name", "fails"),
+    [("__MACOSX/._a.png", False), ("__MACOSX/", False), ("._a.png", True), (".hidden.jpg", True)],
+)
+def test_zip_that_a_paid_training_may_fail_on_is_not_taken_for_a_clean_one(
+    tmp_path: Path, shelf: Shelf, url: str, name: str, fails: bool
 ) -> None:
     shelf.body = zipped({"a.png": png_of(1), name: b""})
     (tmp_path / "a.zip").write_bytes(shelf.body)
-    assert complaint(tmp_path / "a.zip") is not None
+    # The folder that macOS adds does no harm at the emulator. That is inferred, and nothing to pay for.
+    assert (complaint(tmp_path / "a.zip") is not None) == fails
     with pytest.raises(
         DatasetError, match=rf"{re.escape(repr(name))} is hidden or left behind .*zip the pictures"
     ):
