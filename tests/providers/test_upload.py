@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 
 import pytest
 
@@ -70,54 +71,55 @@ class Storage:
     """Status of the answer to whoever asks for an address."""
 
 
+class StorageHandler(BaseHTTPRequestHandler):
+    storage: ClassVar[Storage]
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_: object) -> None:
+        """Stay silent."""
+
+    def do_GET(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.storage.addresses += 1
+        address = f"{self.storage.url}/s3/zip"
+        signed = f"{address}?X-Amz-Signature={SECRET}{self.storage.addresses}"
+        self.answer(self.storage.refuses or 200, json.dumps({"presigned_url": signed, "s3_url": address}))
+
+    def do_HEAD(self) -> None:
+        self.close_connection = not self.storage.head
+        if not self.storage.head:
+            return
+        self.send_response(self.storage.head)
+        if self.storage.length is not None:
+            whole = self.storage.length == "whole"
+            self.send_header("Content-Length", str(len(self.storage.bodies[-1])) if whole else self.storage.length)
+        self.end_headers()
+
+    def do_PUT(self) -> None:
+        ending = self.storage.endings.pop(0) if self.storage.endings else None
+        whole = int(self.headers["Content-Length"])
+        wanted = whole if ending is None else ending if isinstance(ending, int) else MIDDLE
+        begun = self.rfile.read(min(wanted, MIDDLE))
+        time.sleep(self.storage.stands_still_s)
+        self.storage.bodies.append(begun + self.rfile.read(wanted - len(begun)))
+        self.storage.keys.append(self.headers.get("x-api-key"))
+        if isinstance(ending, tuple):
+            self.answer(ending[0], f"<Error><Code>{ending[1]}</Code><Message>Why.</Message></Error>")
+        elif ending is None:
+            self.answer(200, "")
+        self.close_connection = ending is not None
+
+    def answer(self, status: int, text: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+
 @contextmanager
 def running() -> Iterator[Storage]:
     storage = Storage()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def log_message(self, *_: object) -> None:
-            """Stay silent."""
-
-        def do_GET(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            storage.addresses += 1
-            address = f"{storage.url}/s3/zip"
-            signed = f"{address}?X-Amz-Signature={SECRET}{storage.addresses}"
-            self.answer(storage.refuses or 200, json.dumps({"presigned_url": signed, "s3_url": address}))
-
-        def do_HEAD(self) -> None:
-            self.close_connection = not storage.head
-            if not storage.head:
-                return
-            self.send_response(storage.head)
-            if storage.length is not None:
-                whole = storage.length == "whole"
-                self.send_header("Content-Length", str(len(storage.bodies[-1])) if whole else storage.length)
-            self.end_headers()
-
-        def do_PUT(self) -> None:
-            ending = storage.endings.pop(0) if storage.endings else None
-            whole = int(self.headers["Content-Length"])
-            wanted = whole if ending is None else ending if isinstance(ending, int) else MIDDLE
-            begun = self.rfile.read(min(wanted, MIDDLE))
-            time.sleep(storage.stands_still_s)
-            storage.bodies.append(begun + self.rfile.read(wanted - len(begun)))
-            storage.keys.append(self.headers.get("x-api-key"))
-            if isinstance(ending, tuple):
-                self.answer(ending[0], f"<Error><Code>{ending[1]}</Code><Message>Why.</Message></Error>")
-            elif ending is None:
-                self.answer(200, "")
-            self.close_connection = ending is not None
-
-        def answer(self, status: int, text: str) -> None:
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text.encode())
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (StorageHandler,), {"storage": storage}))
     storage.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
