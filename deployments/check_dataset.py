@@ -119,7 +119,6 @@ def check_folder(
             rule,
             recipe.profile,
             pairs=recipe.edit_pairs,
-            known={},
             on_progress=lambda done, total: progress.update(task, completed=done, total=total),
             sending=Sending(by_provider=by_provider, trigger_word=trigger_word if by_provider else None),
         )

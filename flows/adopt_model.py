@@ -11,7 +11,7 @@ from prefect.states import Completed, Failed
 
 from flows import steps
 from flows.bar import Bar
-from flows.dataset_story import brought_in, looked_at, told
+from flows.dataset_story import brought_in, log_findings, looked_at
 from flows.desk import Desk, open_desk
 from flows.judging_story import decide
 from tuneloop.adoption import adopt, only_id
@@ -93,7 +93,7 @@ def _dataset(desk: Desk, model: str, recipe: Adopted, dataset: str | None) -> Da
         return unknown
     bar = Bar(f"stored-{model}", "Pictures into the store", "pictures")
     with looked_at(desk, dataset, recipe, adopted=True) as looked:
-        told(desk, looked)
+        log_findings(looked.found.findings)
         brought_in(desk, looked, model, recipe, bar.show)
         return looked.dataset.manifest
 

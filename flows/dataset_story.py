@@ -10,7 +10,6 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.logging import get_run_logger
 
 from flows.desk import Desk
-from tuneloop.dataset import inspection_cache
 from tuneloop.dataset.captions import CaptionRule
 from tuneloop.dataset.copies import make_copies
 from tuneloop.dataset.keep import load_manifest, store_pictures
@@ -18,6 +17,7 @@ from tuneloop.dataset.scan import Preflight, ScannedDataset, preflight, refusal
 from tuneloop.dataset.sending import Sending
 from tuneloop.errors import ConfigurationError, DatasetError
 from tuneloop.evaluation.dataset_page import write_dataset_page
+from tuneloop.evaluation.training_looks import keep_looks
 from tuneloop.sources.opening import opened
 from tuneloop.values.dataset import DatasetManifest, PublicDataset
 from tuneloop.values.findings import Finding, condensed, errors_in
@@ -35,13 +35,11 @@ class Looked:
         found: What the preflight found.
         source: What people call it.
         public: The zip that the provider fetches by itself, None where it is sent what we pack.
-        known: What earlier looks have found.
     """
 
     found: Preflight
     source: str
     public: PublicDataset | None
-    known: inspection_cache.Known
 
     @property
     def dataset(self) -> ScannedDataset:
@@ -88,23 +86,15 @@ def looked_at(
             instance_prompt=None if as_they_are else recipe.fallback_caption,
             provider_captions=as_they_are or recipe.provider_captions,
         )
-        known = inspection_cache.load(desk.store, source.label)
         found = preflight(
             source.folder,
             rule,
             recipe.profile,
             pairs=recipe.edit_pairs,
-            known=known.facts,
             on_progress=on_progress,
             sending=Sending(recipe.normalise, by_provider, recipe.trigger if by_provider else None),
         )
-        yield Looked(found, source.label, source.public, known)
-
-
-def told(desk: Desk, looked: Looked) -> None:
-    """Keep what was found out about each picture, and log what a person should know."""
-    inspection_cache.keep(desk.store, looked.source, looked.found.facts.values(), looked.known)
-    log_findings(looked.found.findings)
+        yield Looked(found, source.label, source.public)
 
 
 def log_findings(findings: Sequence[Finding]) -> None:
@@ -127,20 +117,24 @@ def brought_in(desk: Desk, looked: Looked, model: str, recipe: RecipeFields, on_
     Raises:
         DatasetError: It cannot be used. The page names every finding all the same.
     """
+    champion = desk.ledger.champion(model)
+    before = load_manifest(champion.dataset_digest, desk.store) if champion else None
     if looked.found.dataset is None:
-        _show(desk, looked, model, None)
+        _show(desk, looked, model, None, before)
     dataset = looked.dataset
-    store_pictures(dataset, desk.store, on_progress, looked.known.facts)
+    known = {item.sha256 for item in before.items} if before else set()
+    store_pictures(dataset, desk.store, on_progress, known)
+    keep_looks(dataset.manifest, dataset.files, desk.store)
     if looked.public is None:
         made = make_copies(dataset.manifest, dataset.files, dataset.facts, recipe.normalise, desk.store)
         if made.copies:
             get_run_logger().info("%d pictures are sent as changed copies", len(made.copies))
-    _show(desk, looked, model, dataset.manifest)
+    _show(desk, looked, model, dataset.manifest, before)
 
 
-def _show(desk: Desk, looked: Looked, model: str, manifest: DatasetManifest | None) -> None:
-    champion = desk.ledger.champion(model)
-    before = load_manifest(champion.dataset_digest, desk.store) if champion else None
+def _show(
+    desk: Desk, looked: Looked, model: str, manifest: DatasetManifest | None, before: DatasetManifest | None
+) -> None:
     page = write_dataset_page(desk.store, manifest, looked.found.findings, before)
     counts = f"{looked.found.pictures} pictures, {len(looked.found.findings)} findings"
     create_markdown_artifact(key=f"dataset-{model}", markdown=page, description=counts)

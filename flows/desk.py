@@ -16,7 +16,7 @@ from tuneloop.errors import StoreError
 from tuneloop.ledger import Ledger
 from tuneloop.providers.provider import Provider
 from tuneloop.sources.bucket import default_client
-from tuneloop.storage.identity import StoreIdentity, identity_of
+from tuneloop.storage.identity import StoreIdentity
 from tuneloop.storage.s3 import S3Store
 from tuneloop.storage.store import Store
 from tuneloop.storage.verification import check_clock, verify
@@ -65,8 +65,7 @@ class Desk:
         Raises:
             StoreError: It is not: a run may have waited for days since.
         """
-        self._check_same(identity_of(self.store))
-        check_clock(self.store)
+        self._check_same(check_clock(self.store))
 
     def _check_same(self, identity: StoreIdentity) -> None:
         found, known = identity.store_id, self.identity.store_id

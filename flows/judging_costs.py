@@ -22,6 +22,7 @@ def check_judging(
     desk: Desk,
     run: RunFile,
     manifest: DatasetManifest,
+    champion: Promotion | None,
     training_cents: int | None = None,
     *,
     only_look: bool = False,
@@ -32,6 +33,7 @@ def check_judging(
         desk: Opened blocks.
         run: What the flow run works on.
         manifest: Its dataset.
+        champion: The model's champion, None where it has none.
         training_cents: Price of the training that is paid first; None where none is.
         only_look: Ask no provider.
 
@@ -40,9 +42,15 @@ def check_judging(
         OverBudget: There are too many images, or they cost too much.
     """
     inputs = edited_by(manifest)
-    own = (count_missing(desk.store, challenger_subject(desk, run, inputs), run.plan), run.plan.service)
+    # What is not trained yet has no images.
+    is_new = training_cents is not None
+    images = (
+        run.plan.picture_count
+        if is_new
+        else count_missing(desk.store, challenger_subject(desk, run, inputs), run.plan)
+    )
+    own = (images, run.plan.service)
     budget = ImageBudget(desk.ledger, desk.provider.account, desk.limits)
-    champion = desk.ledger.champion(run.model)
     if champion is None or is_of(champion, run):
         budget.check_images(run.model, [own], training_cents)
         return

@@ -33,7 +33,7 @@ def decide(desk: Desk, run: RunFile, collected: Collected) -> Decision:
         standing = standing_among(desk.ledger, run, decisions)
         if standing is None:
             _wait_until_it_renders(desk, run, collected)
-            _judge_against(desk, run, collected, desk.ledger.champion(run.model), number)
+            _judge_against(desk, run, collected, desk.ledger.promotions(run.model), number)
         elif standing.verdict == "undecided":
             mine = is_the_asker(desk.ledger, run, standing)
             if not mine or decided_by_a_person(desk, run, standing) is None:
@@ -88,13 +88,12 @@ def _give_up_after_a_day(run: RunFile, collected: Collected, word: str) -> None:
         )
 
 
-def _judge_against(
-    desk: Desk, run: RunFile, collected: Collected, reigning: Promotion | None, number: int
-) -> None:
+def _judge_against(desk: Desk, run: RunFile, collected: Collected, line: list[Promotion], number: int) -> None:
     """Render, score, report, and write what the gate says; nothing where somebody has written it meanwhile."""
+    reigning = line[-1] if line else None
     chosen_encoder()  # a setting that cannot be used is told before pictures are paid
     manifest = load_manifest(run.dataset_digest, desk.store)
-    check_judging(desk, run, manifest)
+    check_judging(desk, run, manifest, reigning)
     inputs = edited_by(manifest)
     subject = challenger_subject(desk, run, inputs, collected.job_id)
     try:
@@ -116,7 +115,7 @@ def _judge_against(
         champion=champion,
         reigning=other,
         champion_manifest=load_manifest(other.dataset_digest, desk.store) if other else None,
-        line=desk.ledger.promotions(run.model),
+        line=line,
         cents=price_of(desk.recipe(run), desk.limits),
         cents_per_picture=desk.limits.price_of_picture(run.plan.service),
         decision=f"{desk.ledger.decision_folder(run)}{number:04d}.json",

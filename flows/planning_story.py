@@ -34,7 +34,9 @@ def plan_of(desk: Desk, wish: Wish) -> RunPlan:
     cents = price_of(wish.recipe, desk.limits)
     plan = plan_run(desk.ledger, run, manifest, desk.limits, cents)
     if plan.action in {"train", "judge"}:
-        check_judging(desk, run, manifest, (cents or 0) if plan.action == "train" else None, only_look=True)
+        champion = desk.ledger.champion(run.model)
+        paid_first = (cents or 0) if plan.action == "train" else None
+        check_judging(desk, run, manifest, champion, paid_first, only_look=True)
     return plan
 
 

@@ -14,7 +14,7 @@ from prefect.tasks import Task
 
 from flows.bar import Bar, WatchedArchive
 from flows.clip_choice import chosen_encoder
-from flows.dataset_story import brought_in, looked_at, told
+from flows.dataset_story import brought_in, log_findings, looked_at
 from flows.desk import Desk
 from flows.telling import tell_training, tell_unanswered
 from flows.wish import Wish
@@ -78,7 +78,7 @@ def scan_dataset(
     checking = Bar(f"checked-{wish.model}", "Pictures checked", "pictures")
     storing = Bar(f"stored-{wish.model}", "Pictures into the store", "pictures")
     with looked_at(desk, wish.dataset, wish.recipe, checking.show, on_fetch=fetching.show) as looked:
-        told(desk, looked)
+        log_findings(looked.found.findings)
         if looked.found.dataset is None or not is_settled(looked.dataset.manifest, looked.public):
             desk.try_store()
             brought_in(desk, looked, wish.model, wish.recipe, storing.show)

@@ -60,32 +60,33 @@ def bring_home(desk: Desk, run: RunFile, *, cancelled: bool) -> Collected:
     Raises:
         TrainingFailed: The training has come to an end without weights.
     """
-    marked = False
-    while True:
+    training = read_training(desk.ledger, run.key, run.generation)
+    if training.last is not None:  # else whoever begins it marks it first
+        desk.ledger.mark(run)
+    while not isinstance(training.last, Collected):
+        _go_on(desk, run, training, cancelled=cancelled)
         training = read_training(desk.ledger, run.key, run.generation)
-        last = training.last
-        if last is not None and not marked:
-            desk.ledger.mark(run)
-            marked = True
-        if isinstance(last, Submitted):
-            _look_at(desk, run, training, last)
-        elif isinstance(last, Trained):
-            _collect(desk, run, training, last)
-        elif isinstance(last, Collected):
-            return last
-        elif isinstance(last, Claimed):
-            _find_out_what_became_of(desk, run, training, last, cancelled=cancelled)
-        elif last is None:
-            _begin(desk, run, training, cancelled=cancelled)
-        elif cancelled and isinstance(last, Held) and last.kind in {"budget", "attempts"}:
-            _abandon(desk, run, training)
-        elif isinstance(last, Held):
-            _go_on_from_hold(desk, run, training, last, cancelled=cancelled)
-        else:
-            desk.ledger.unmark(run)
-            raise TrainingFailed(
-                f"training {last.name} is {last.state}: {last.reason}. {_what_next(training, last)}"
-            )
+    return training.last
+
+
+def _go_on(desk: Desk, run: RunFile, training: Training, *, cancelled: bool) -> None:
+    """Take the step that the last record asks for."""
+    last = training.last
+    if isinstance(last, Submitted):
+        _look_at(desk, run, training, last)
+    elif isinstance(last, Trained):
+        _collect(desk, run, training, last)
+    elif isinstance(last, Claimed):
+        _find_out_what_became_of(desk, run, training, last, cancelled=cancelled)
+    elif last is None:
+        _begin(desk, run, training, cancelled=cancelled)
+    elif cancelled and isinstance(last, Held) and last.kind in {"budget", "attempts"}:
+        _abandon(desk, run, training)
+    elif isinstance(last, Held):
+        _go_on_from_hold(desk, run, training, last, cancelled=cancelled)
+    elif isinstance(last, Rejected | Failed | Abandoned):
+        desk.ledger.unmark(run)
+        raise TrainingFailed(f"training {last.name} is {last.state}: {last.reason}. {_what_next(training, last)}")
 
 
 def _what_next(training: Training, last: Rejected | Failed | Abandoned) -> str:
@@ -120,7 +121,8 @@ def _begin(desk: Desk, run: RunFile, training: Training, *, cancelled: bool) -> 
 def _submit(desk: Desk, run: RunFile, training: Training, approval: str | None) -> None:
     """Look whether all of it can be paid, upload, which is free, and then look, claim and pay."""
     cents = (price_of(desk.recipe(run), desk.limits) or 0) if training.first is None else None
-    check_judging(desk, run, load_manifest(run.dataset_digest, desk.store), cents)
+    champion = desk.ledger.champion(run.model)
+    check_judging(desk, run, load_manifest(run.dataset_digest, desk.store), champion, cents)
     uploaded = steps.upload_dataset(desk, run)
     desk.check_store()
     desk.ledger.mark(run)

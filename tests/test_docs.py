@@ -43,7 +43,7 @@ def test_paths_exist(document: Path) -> None:
     for path in re.findall(r"`((?:[a-z_]+/)+[a-z_./-]*|[a-z-]+\.(?:yaml|toml|txt))`", document.read_text()):
         store_names = path.split("/")[0] in {
             "pictures", "captions", "datasets", "trainings", "weights", "renders", "models", "runs", "inflight",
-            "promotions", "budget", "doubles", "hints", "names", "words", "overdue", "inspections", "transfers",
+            "promotions", "budget", "doubles", "hints", "names", "words", "overdue", "transfers",
             "asked", "looks", "drivers", "accounts", "ended", "uncollected", "retrain-reasons", "cancelled",
             "continued",
         }  # fmt: skip

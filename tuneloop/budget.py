@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import NamedTuple
 
 from tuneloop.clock import now
 from tuneloop.errors import ConfigurationError, OverBudget
-from tuneloop.ledger import Ledger
+from tuneloop.ledger import Ledger, numbered_among
 from tuneloop.training_state import read_training
 from tuneloop.values.records import Claimed, RunFile
 from tuneloop.values.spending import WINDOW_DAYS, BudgetSlot, Limits, Purpose, SlotKind, dollars, window_of
@@ -43,6 +44,11 @@ class Spending:
     def ends(self) -> date:
         """First day of the next window."""
         return self.window + timedelta(days=WINDOW_DAYS)
+
+
+class _Listed(NamedTuple):
+    names: list[str]
+    released: set[int]
 
 
 class Budget:
@@ -77,11 +83,12 @@ class Budget:
         """
         audited = False
         while True:
-            own = self._own(run, first, claim.at.date())
+            day = claim.at.date()
+            listed = self._listed(window_of(day))
+            own = self._own(run, first, day, listed)
             if own is not None:
                 return own
-            day = claim.at.date()
-            spending = self._sums(day)
+            spending = self._sums(day, listed)
             over = None if "budget" in claim.waived else self._over(spending, cents)
             if over is None:
                 slot = self._next(run, cents, day, spending)
@@ -99,10 +106,11 @@ class Budget:
         Raises:
             RecordUnreadable: A slot is damaged or missing.
         """
-        at = now()
+        day = now().date()
+        listed = self._listed(window_of(day))
         if first is not None:
-            self._own(run, first, at.date())
-        spending = self._sums(at.date())
+            self._own(run, first, day, listed)
+        spending = self._sums(day, listed)
         if self._over(spending, cents) is not None:
             self._audit(spending.window)
 
@@ -148,29 +156,29 @@ class Budget:
             )
         return "; ".join(over) or None
 
-    def _own(self, run: RunFile, first: Claimed, day: date) -> BudgetSlot | None:
-        """Find the slot of this training among those that came after its first claim, up to a day."""
+    def _own(self, run: RunFile, first: Claimed, day: date, listed: _Listed) -> BudgetSlot | None:
+        """Find the slot of this training among those that came after its first claim, up to a day's window."""
         window, seen = window_of(first.at.date()), first.budget_slot or 0
         while window <= window_of(day):
-            for name in self._ledger.numbered(self._folder(window))[seen:]:
+            last = window == window_of(day)
+            for name in (listed.names if last else self._ledger.numbered(self._folder(window)))[seen:]:
                 slot = self._read(name)
                 if slot.kind == "training" and (slot.key, slot.generation) == (run.key, run.generation):
                     return slot
             window, seen = window + timedelta(days=WINDOW_DAYS), 0
         return None
 
-    def _sums(self, day: date) -> Spending:
+    def _sums(self, day: date, listed: _Listed | None = None) -> Spending:
         """What counts, by the last slot's sums and the slots that were given back.
 
         One that was given back counts again where its training has come to life since.
         """
         window = window_of(day)
-        folder = self._folder(window)
-        names = self._ledger.numbered(folder)
+        names, given_back = listed or self._listed(window)
         if not names:
             return Spending(window, 0, 0, 0)
         last = self._read(names[-1])
-        released = [self._read(names[number - 1]) for number in self._released(folder) if number <= len(names)]
+        released = [self._read(names[number - 1]) for number in given_back if number <= len(names)]
         back = [slot for slot in released if self._ended_unpaid(slot)]
         today = last.trainings_by_day.get(day, 0) - sum(slot.day == day for slot in back)
         cents = last.cents_so_far - sum(slot.cents or 0 for slot in back)
@@ -202,14 +210,11 @@ class Budget:
 
     def _audit(self, window: date) -> None:
         """Give back the slots whose training has ended unpaid."""
-        folder = self._folder(window)
-        released = self._released(folder)
-        for name in self._ledger.numbered(folder):
+        names, released = self._listed(window)
+        for name in names:
             slot = self._read(name)
-            if slot.number in released:
-                continue
-            if self._ended_unpaid(slot):
-                self._ledger.store.create(f"{folder}{slot.number:04d}.released", b"")
+            if slot.number not in released and self._ended_unpaid(slot):
+                self._ledger.store.create(f"{self._folder(window)}{slot.number:04d}.released", b"")
 
     def _ended_unpaid(self, slot: BudgetSlot) -> bool:
         if slot.kind != "training":
@@ -218,9 +223,13 @@ class Budget:
         # Its job may have come to life, and be followed by a later attempt.
         return training.ended_unpaid and training.name not in training.followed.values()
 
-    def _released(self, folder: str) -> set[int]:
-        found = (_RELEASED.fullmatch(name[len(folder) :]) for name in self._ledger.store.names(folder))
-        return {int(match.group(1)) for match in found if match}
+    def _listed(self, window: date) -> _Listed:
+        """The slots of a window, and the numbers of those that were given back, by one list."""
+        folder = self._folder(window)
+        listed = list(self._ledger.store.names(folder))
+        released = (_RELEASED.fullmatch(name[len(folder) :]) for name in listed)
+        names = numbered_among(self._ledger.store, folder, listed)
+        return _Listed(names, {int(match.group(1)) for match in released if match})
 
     def _folder(self, window: date) -> str:
         return f"budget/{self._account.slug}/{window:%Y-%m-%d}/"

@@ -87,7 +87,7 @@ def _bring_home(store: Store, provider: Provider, trained: Trained, on_progress:
     for number in range(1, _NAMES + 1):
         name = f"weights/{trained.name}/lora{'' if number == 1 else f'-{number}'}.safetensors"
         # Before the provider is asked: it need not have them any more.
-        if store.exists(name):
+        if not store.seems_absent(name):
             if is_whole(store, name):
                 return store.describe(name)
             continue

@@ -45,16 +45,18 @@ def is_whole(store: Store, name: str) -> bool:
     if size_bytes is None:
         return False
 
-    @contextmanager
-    def read(start: int, stop: int) -> Iterator[Iterator[bytes]]:
-        with store.open(name) as stream:
-            data = b""
+    with store.open(name) as stream:
+        data = b""
+
+        @contextmanager
+        def read(start: int, stop: int) -> Iterator[Iterator[bytes]]:
+            nonlocal data
             while len(data) < stop and (more := stream.read(stop - len(data))):
                 data += more
-            yield iter([data[start:]])
+            yield iter([data[start:stop]])
 
-    try:
-        promised_size(name, size_bytes, read)
-    except WeightsUnreadable:
-        return False
+        try:
+            promised_size(name, size_bytes, read)
+        except WeightsUnreadable:
+            return False
     return True

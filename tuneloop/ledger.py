@@ -7,7 +7,7 @@ record is the state. Nothing in here deletes anything but markers.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -80,22 +80,17 @@ class Ledger:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-
-    # Trainings
+        self._numbers: dict[str, int] = {}  # of training records that were read or written here, by writer id
 
     def history(self, key: str) -> list[AnyTrainingRecord]:
         """Every record of a training, oldest first. Raises `RecordUnreadable` on a gap or an odd record."""
-        records: list[AnyTrainingRecord] = []
-        for name in self.numbered(f"trainings/{key}/"):
-            try:
-                records.append(training_record.validate_json(self.store.read(name)))
-            except ValidationError as error:
-                raise _unreadable(name, self.store, error) from None
-        return records
+        names = self.numbered(f"trainings/{key}/")
+        return [self._training_record(name, number) for number, name in enumerate(names, start=1)]
 
     def last(self, key: str) -> AnyTrainingRecord | None:
         """The state of a training, None where it has no records."""
-        return self._last_of(self.numbered(f"trainings/{key}/"))
+        names = self.numbered(f"trainings/{key}/")
+        return self._training_record(names[-1], len(names)) if names else None
 
     def append(self, key: str, after: AnyTrainingRecord | None, record: AnyTrainingRecord) -> None:
         """Write the next record of a training.
@@ -110,21 +105,22 @@ class Ledger:
             LedgerError: The step is not legal.
         """
         _check_step(after, record)
-        names = self.numbered(f"trainings/{key}/")
-        current = self._last_of(names)
-        if (current.writer if current else None) != (after.writer if after else None):
-            raise RecordTaken(f"training {key[:16]} has moved on to {current.state if current else 'nothing'}")
-        name = f"trainings/{key}/{len(names) + 1:04d}.json"
+        # The number that follows the one it was decided on exists once: nothing else has to be read for it.
+        if after is not None and after.writer not in self._numbers:
+            self.history(key)  # it was read by somebody else
+        number = self._numbers[after.writer] + 1 if after else 1
+        name = f"trainings/{key}/{number:04d}.json"
         if not self.create_record(name, record):
-            raise RecordTaken(f"{name} was written by somebody else")
+            raise RecordTaken(f"training {key[:16]} has moved on: {name} was written by somebody else")
+        self._numbers[record.writer] = number
 
-    def _last_of(self, names: list[str]) -> AnyTrainingRecord | None:
-        if not names:
-            return None
+    def _training_record(self, name: str, number: int) -> AnyTrainingRecord:
         try:
-            return training_record.validate_json(self.store.read(names[-1]))
+            record = training_record.validate_json(self.store.read(name))
         except ValidationError as error:
-            raise _unreadable(names[-1], self.store, error) from None
+            raise _unreadable(name, self.store, error) from None
+        self._numbers[record.writer] = number
+        return record
 
     # Runs and markers
 
@@ -251,15 +247,7 @@ class Ledger:
 
     def numbered(self, prefix: str) -> list[str]:
         """The records below a prefix, in order. Raises `RecordUnreadable` on a gap."""
-        names = [name for name in self.store.names(prefix) if _NUMBERED.fullmatch(name[len(prefix) :])]
-        expected = [f"{prefix}{n:04d}.json" for n in range(1, len(names) + 1)]
-        if sorted(names) != sorted(expected):
-            missing = sorted(set(expected) - set(names))
-            raise RecordUnreadable(
-                f"{self.store.uri_of(prefix)} has a gap at {', '.join(missing)}: a record was deleted or is "
-                "hidden; restore it from a backup or an older object version, nothing is decided without it"
-            )
-        return expected
+        return numbered_among(self.store, prefix, self.store.names(prefix))
 
     def read_record(self, name: str, kind: type[AnyRecord]) -> AnyRecord:
         """Read one record. Raises `NotInStore`, or `RecordUnreadable` where it is not of this kind."""
@@ -267,6 +255,19 @@ class Ledger:
             return kind.model_validate_json(self.store.read(name))
         except ValidationError as error:
             raise _unreadable(name, self.store, error) from None
+
+
+def numbered_among(store: Store, prefix: str, listed: Iterable[str]) -> list[str]:
+    """The numbered records among names that were listed just now. Raises `RecordUnreadable` on a gap."""
+    names = [name for name in listed if _NUMBERED.fullmatch(name[len(prefix) :])]
+    expected = [f"{prefix}{n:04d}.json" for n in range(1, len(names) + 1)]
+    if sorted(names) != sorted(expected):
+        missing = sorted(set(expected) - set(names))
+        raise RecordUnreadable(
+            f"{store.uri_of(prefix)} has a gap at {', '.join(missing)}: a record was deleted or is "
+            "hidden; restore it from a backup or an older object version, nothing is decided without it"
+        )
+    return expected
 
 
 def _check_step(after: AnyTrainingRecord | None, record: AnyTrainingRecord) -> None:

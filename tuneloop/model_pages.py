@@ -23,9 +23,8 @@ def keep_model_page(ledger: Ledger, model: str) -> str:
     if not line:
         raise LedgerError(f"{model} has no champion yet")
     name = model_page_name(model, line[-1].number)
-    if ledger.store.seems_absent(name):
-        page = write_model_page(ledger.store, model, [_reign(ledger, item, line[-1]) for item in line])
-        ledger.store.create(name, page.encode())
+    page = write_model_page(ledger.store, model, [_reign(ledger, item, line[-1]) for item in line])
+    ledger.store.create(name, page.encode())
     return name
 
 

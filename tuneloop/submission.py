@@ -23,7 +23,7 @@ from tuneloop.errors import (
     TrainingHeld,
     UnexpectedAnswer,
 )
-from tuneloop.generations import too_many_attempts
+from tuneloop.generations import ATTEMPTS_IN_A_ROW, too_many_attempts
 from tuneloop.known_names import StoredNames
 from tuneloop.ledger import Ledger
 from tuneloop.providers.provider import Archive, Provider
@@ -172,8 +172,9 @@ def _hold_if_unreadable(ledger: Ledger, before: Training, claimed: Training, sho
 def _reserve_or_hold(ledger: Ledger, budget: Budget, training: Training, claim: Claimed, order: Order) -> None:
     """Let a claim through to its POST, or hand it to a person."""
     kind: HeldKind = "attempts"
-    waived = kind in claim.waived
-    reason = None if waived else too_many_attempts(ledger.history(training.key), claim.generation)
+    reason = None
+    if claim.generation > ATTEMPTS_IN_A_ROW and kind not in claim.waived:
+        reason = too_many_attempts(ledger.history(training.key), claim.generation)
     if reason is None:
         try:
             budget.reserve(order.run, order.cents, claim, training.first or claim)

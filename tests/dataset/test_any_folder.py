@@ -74,10 +74,8 @@ def test_every_picture_is_in_the_dataset_or_an_error_tells_why_there_is_none(
         write(folder, files)
         for name, target in links:
             link(folder, name, target)
-        found = preflight(folder, rule, profile, pairs=pairs, known={})
+        found = preflight(folder, rule, profile, pairs=pairs)
         check(folder, found)
-        again = preflight(folder, rule, profile, pairs=pairs, known=found.facts)
-        assert again == found
         write_dataset_page(LocalDirectory(folder), None, found.findings, None).encode()
 
 

@@ -281,7 +281,7 @@ FAULTS = [
 def looked_at(fault: Fault, folder: Path) -> Preflight:
     (fill_cleanly_with_pairs if fault.pairs else fill_cleanly)(folder)
     fault.plant(folder)
-    return preflight(folder, fault.rule, fault.profile, pairs=fault.pairs, known={}, sending=fault.sending)
+    return preflight(folder, fault.rule, fault.profile, pairs=fault.pairs, sending=fault.sending)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=[f"{number}-{fault.check}" for number, fault in enumerate(FAULTS)])
@@ -312,7 +312,7 @@ def test_every_check_that_the_code_knows_has_a_planted_fault() -> None:
 def test_subfolder_that_cannot_be_listed_is_named(folder: Path) -> None:
     fill_cleanly(folder)
     too_deep_to_list(folder)
-    (finding,) = preflight(folder, RULE, ANY, known={}).findings
+    (finding,) = preflight(folder, RULE, ANY).findings
     assert (finding.check, finding.severity, finding.reason) == (
         "unreadable", "error", "cannot be listed (File name too long)",
     )  # fmt: skip

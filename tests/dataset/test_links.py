@@ -126,7 +126,7 @@ def test_pipe_and_loop_behind_links_are_named_and_nothing_waits_for_them(folder:
     (dataset / "a.png").symlink_to(folder / "pipe.png")
     (dataset / "b.png").symlink_to("c.png")
     (dataset / "c.png").symlink_to("b.png")
-    found = preflight(dataset, RULE, DatasetProfile(), known={}).findings
+    found = preflight(dataset, RULE, DatasetProfile()).findings
     assert {(finding.file, finding.check) for finding in found if finding.severity == "error"} == {
         ("a.png", "special-file"),
         ("b.png", "broken-link"),

@@ -30,7 +30,7 @@ from tuneloop.dataset.inspection import inspect_picture
 from tuneloop.dataset.scan import preflight
 from tuneloop.values.dataset_profile import NO_LIMITS
 rule = CaptionRule(trigger_word="ROBOX", instance_prompt="a photo of ROBOX", provider_captions=False)
-found = preflight(Path(sys.argv[1]), rule, NO_LIMITS, known={})
+found = preflight(Path(sys.argv[1]), rule, NO_LIMITS)
 assert found.dataset is not None, found.findings[:3]
 print(len(found.facts), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
@@ -74,7 +74,7 @@ def test_two_pictures_are_looked_at_at_once(folder: Path, monkeypatch: pytest.Mo
         return inspect_picture(path, name, known)
 
     monkeypatch.setattr(looking, "inspect_picture", wait_for_another)
-    assert len(preflight(folder, RULE, NO_LIMITS, known={}).facts) == 4
+    assert len(preflight(folder, RULE, NO_LIMITS).facts) == 4
 
 
 def test_no_more_pictures_are_taken_up_than_can_be_looked_at(
@@ -90,26 +90,6 @@ def test_no_more_pictures_are_taken_up_than_can_be_looked_at(
         return inspect_picture(path, name, known)
 
     monkeypatch.setattr(looking, "inspect_picture", note)
-    preflight(folder, RULE, NO_LIMITS, known={}, on_progress=lambda done, _: ahead.append(len(started) - done))
+    preflight(folder, RULE, NO_LIMITS, on_progress=lambda done, _: ahead.append(len(started) - done))
     assert len(started) == 40
     assert max(ahead) <= 8
-
-
-def test_known_pictures_are_not_decoded_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for index in range(4):
-        (folder / f"{index}.png").write_bytes(distinct(index))
-    first = preflight(folder, RULE, NO_LIMITS, known={})
-    (folder / "new.png").write_bytes(distinct(50))
-    decoded: list[str] = []
-    decode = sys.modules["tuneloop.dataset.inspection"].decode
-
-    def note(data: bytes, name: str) -> object:
-        decoded.append(name)
-        return decode(data, name)
-
-    monkeypatch.setattr("tuneloop.dataset.inspection.decode", note)
-    second = preflight(folder, RULE, NO_LIMITS, known=first.facts)
-    assert decoded == ["new.png"]
-    assert first.dataset is not None
-    assert second.dataset is not None
-    assert set(first.dataset.manifest.items) < set(second.dataset.manifest.items)

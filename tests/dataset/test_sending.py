@@ -26,7 +26,7 @@ BY_PROVIDER = Sending(by_provider=True)
 
 
 def looked(folder: Path, profile: DatasetProfile, sending: Sending) -> Preflight:
-    return preflight(folder, RULE, profile, known={}, sending=sending)
+    return preflight(folder, RULE, profile, sending=sending)
 
 
 def remedies(folder: Path, sending: Sending) -> dict[str, str]:

@@ -39,14 +39,10 @@ def test_champion_with_another_trigger_word_shows_its_pictures_of_the_same_promp
     assert "Champion no. 1: OLDBOT on a beach, seed 1" in Outline(page).named("alt")
 
 
-def test_page_is_linked_where_there_is_one_and_else_the_report(world: World) -> None:
+def test_report_of_each_champion_is_linked(world: World) -> None:
     first, second, _ = promotions(world.old.digest)
-    world.store.create("models/robot/reports/2.html", b"a page")
     outline = Outline(write_model_page(world.store, "robot", [Reign(first), Reign(second)]))
-    assert outline.named("href")[1:] == [
-        "../../../models/robot/reports/2.html",
-        "../../../models/robot/reports/1.md",
-    ]
+    assert outline.named("href")[1:] == [f"../../../{each.report}" for each in (second, first)]
 
 
 def test_model_without_a_champion_has_a_page(world: World) -> None:

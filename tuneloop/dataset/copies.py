@@ -61,10 +61,10 @@ def make_copies(
         RecordUnreadable: The store holds something else under a name.
     """
     name = copies_name(manifest.digest, way)
-    found = _read(name, store)
+    waiting = [sha256 for sha256 in files if needs_copy(facts[sha256], way)]
+    found = _read(name, store) if waiting else None
     if found is not None:
         return found
-    waiting = [sha256 for sha256 in files if needs_copy(facts[sha256], way)]
     copies: dict[Sha256, PictureCopy] = {}
     maker = _Maker(way, store)
     with strict_decoding(), ThreadPoolExecutor(_STORED_AT_A_TIME, "copies") as pool:

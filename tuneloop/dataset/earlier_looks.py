@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from pydantic import JsonValue, ValidationError
 
-from tuneloop.dataset.inspection_cache import CHECKS
 from tuneloop.errors import NotInStore
 from tuneloop.values.canonical import canonical_json, digest_of
 from tuneloop.values.dataset import Sha256
@@ -20,6 +19,9 @@ from tuneloop.values.frozen import Frozen
 if TYPE_CHECKING:
     from tuneloop.storage.store import Store
     from tuneloop.values.recipe_fields import RecipeFields
+
+_CHECKS = 2
+"""Raise it when a check sees more or a finding gets another meaning: then every dataset is read again."""
 
 
 class EarlierLook(Frozen):
@@ -40,7 +42,7 @@ def look_name(state: str, recipe: RecipeFields) -> str:
         state: How the dataset looked from outside, see `source_state`.
         recipe: All of it: by its words and settings the same files may be another dataset.
     """
-    document: JsonValue = {"checks": CHECKS, "state": state, "recipe": recipe.model_dump(mode="json")}
+    document: JsonValue = {"checks": _CHECKS, "state": state, "recipe": recipe.model_dump(mode="json")}
     return f"looks/{digest_of(document)}.json"
 
 

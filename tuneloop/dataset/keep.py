@@ -52,17 +52,15 @@ def store_pictures(
         scanned: The dataset and its files.
         store: Where to put them.
         on_progress: Told (pictures done, pictures in all) after each picture; equal pictures count once.
-        known: Pictures that an earlier look at the same source has seen: they are likely to be there.
+        known: Pictures that are likely to be there already.
 
     Raises:
         DatasetError: A file is gone or has changed since the scan.
         RecordUnreadable: The store holds something else under a picture's name.
     """
     _store_files(scanned.files, store, on_progress, known)
-    # A manifest that is there may name other files and another folder. It is the same dataset all the same.
-    name = manifest_name(scanned.manifest.digest)
-    if store.seems_absent(name):
-        store.create(name, canonical_json(scanned.manifest.model_dump(mode="json")))
+    # One that is there stays. It may name other files and another folder, and is the same dataset all the same.
+    store.create(manifest_name(scanned.manifest.digest), canonical_json(scanned.manifest.model_dump(mode="json")))
 
 
 def load_manifest(digest: Sha256, store: Store) -> DatasetManifest:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import ChainMap, deque
+from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -30,29 +30,25 @@ class Looked(NamedTuple):
     """What it is, or why it cannot be used."""
 
 
-def look_at(
-    pictures: Iterable[PictureFile], known: Mapping[Sha256, PictureFacts]
-) -> Generator[Looked, None, None]:
-    """Hash every picture file, and decode those whose content is not known.
+def look_at(pictures: Iterable[PictureFile]) -> Generator[Looked, None, None]:
+    """Hash every picture file, and decode those whose content another one did not have.
 
     As many are under way at once as the machine has cores, and never more than four; only what was found is
     kept, so that the memory does not grow with the number of pictures.
 
     Args:
         pictures: What to look at.
-        known: What earlier looks have found, by sha256.
 
     Returns:
         One look per picture, in their order.
     """
     seen: dict[Sha256, PictureFacts] = {}
-    either = ChainMap(seen, dict(known))
     at_a_time = min(_MOST_AT_A_TIME, max(2, os.cpu_count() or 2))
     under_way: deque[Future[Looked]] = deque()
     with strict_decoding(), ThreadPoolExecutor(at_a_time, "look") as pool:
         try:
             for picture in pictures:
-                under_way.append(pool.submit(_look, picture, either))
+                under_way.append(pool.submit(_look, picture, seen))
                 if len(under_way) >= 2 * at_a_time:
                     yield _result(under_way, seen)
             while under_way:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -80,14 +80,13 @@ def scan(
     *,
     pairs: bool = False,
     profile: DatasetProfile = NO_LIMITS,
-    known: Mapping[Sha256, PictureFacts] | None = None,
 ) -> ScannedDataset:
     """Run the preflight and refuse a dataset that cannot be used; see `preflight` for the arguments.
 
     Raises:
         DatasetError: Names everything that is wrong with the folder, up to ten files by name.
     """
-    found = preflight(folder, rule, profile, pairs=pairs, known=known or {}, on_progress=on_progress)
+    found = preflight(folder, rule, profile, pairs=pairs, on_progress=on_progress)
     if found.dataset is None:
         raise DatasetError(refusal(str(folder), errors_in(found.findings)))
     return found.dataset
@@ -99,7 +98,6 @@ def preflight(
     profile: DatasetProfile,
     *,
     pairs: bool = False,
-    known: Mapping[Sha256, PictureFacts],
     on_progress: Callable[[int, int], None] | None = None,
     sending: Sending = PACKED_HERE,
 ) -> Preflight:
@@ -111,7 +109,6 @@ def preflight(
         rule: Turns what is written beside a picture into the caption that is sent.
         profile: What the trainer takes.
         pairs: The pictures are edit pairs, `NN_start` and `NN_end`.
-        known: What earlier looks have found, by sha256: such pictures are hashed, and not decoded again.
         on_progress: Told (pictures done, pictures in all) after each picture.
         sending: What is done to pictures and captions before the trainer sees them.
 
@@ -120,7 +117,7 @@ def preflight(
     """
     listing = list_folder(folder, pairs=pairs)
     captions = gather_captions(listing)
-    taken, unusable = _look_at_all(listing, captions, rule, known, on_progress)
+    taken, unusable = _look_at_all(listing, captions, rule, on_progress)
     manifest = _manifest(listing, taken, pairs=pairs)
     found = (
         *listing.findings,
@@ -159,13 +156,12 @@ def _look_at_all(
     listing: Listing,
     captions: Captions,
     rule: CaptionRule,
-    known: Mapping[Sha256, PictureFacts],
     on_progress: Callable[[int, int], None] | None,
 ) -> tuple[list[Taken], list[Finding]]:
     """Decode every picture. Returns those that can be used, and why the others cannot."""
     taken, unusable = [], []
     # Closed even if the progress report raises: threads end, and Pillow is as tolerant as it was.
-    with closing(look_at(listing.pictures, known)) as looks:
+    with closing(look_at(listing.pictures)) as looks:
         for done, (picture, found) in enumerate(looks, start=1):
             if isinstance(found, Finding):
                 unusable.append(found)

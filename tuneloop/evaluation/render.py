@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Container, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from tuneloop.dataset.keep import picture_name
@@ -75,11 +75,10 @@ def render(
     Raises:
         ProviderError: The account or the service has a problem; what is rendered stays.
     """
-    asked = Asked(store, subject.job)
-    wishes = list(_wishes(plan, subject))
-    refusals: dict[str, str] = {}
+    work = _Work(store, subject, tuple(_wishes(plan, subject)), Asked(store, subject.job))
+    asked, wishes = work.asked, work.wishes
     lost, missing = list[ProviderUnavailable](), list[_Wish]()
-    while missing := _next(missing, asked) or _missing(store, subject, wishes, asked, refusals):
+    while missing := _next(missing, asked) or work.look():
         if len(lost) >= _UNANSWERED_IN_A_ROW:
             raise lost[-1]
         wish, done = missing[0], len(wishes) - len(missing) + 1
@@ -93,32 +92,13 @@ def render(
             missing = []
             continue
         except RequestRefused as error:
-            refusals[wish.stem] = f"refused by the provider: {error.reason}"
+            work.refusals[wish.stem] = f"refused by the provider: {error.reason}"
         else:
             missing = missing if answered else []  # else others are at work
         lost.clear()
         if on_progress is not None:
             on_progress(done, len(wishes))
-    return _evaluation(store, subject, plan, asked, refusals)
-
-
-def _evaluation(
-    store: Store, subject: Subject, plan: EvaluationPlan, asked: Asked, refusals: dict[str, str]
-) -> Evaluation:
-    """Look at every picture; say of those that are not there why."""
-    pictures, unanswered = [], 0
-    wishes = list(_wishes(plan, subject))
-    for picture, wish in zip(rendered_before(store, subject, plan).pictures, wishes, strict=True):
-        given_up = picture.name is None and asked.given_up(wish.stem)
-        unanswered += given_up
-        why = f"asked {MOST_ASKS} times, no answer" if given_up else refusals.get(wish.stem)
-        pictures.append(_looked_at(store, picture, why))
-    return Evaluation(
-        job=subject.job,
-        pictures=tuple(pictures),
-        asked_again=sum(asked.unclear(wish.stem) for wish in wishes),
-        unanswered=unanswered,
-    )
+    return work.evaluation(plan)
 
 
 def count_missing(store: Store, subject: Subject, plan: EvaluationPlan) -> int:
@@ -135,8 +115,13 @@ def rendered_before(store: Store, subject: Subject, plan: EvaluationPlan, absent
         plan: Prompts, seeds and settings.
         absent: What is to be found of pictures that are not there.
     """
-    present = _present(store, subject)
-    pictures = tuple(
+    return Evaluation(job=subject.job, pictures=_pictures(subject, plan, _present(store, subject), absent))
+
+
+def _pictures(
+    subject: Subject, plan: EvaluationPlan, present: dict[str, str], absent: str | None = None
+) -> tuple[JudgedPicture, ...]:
+    return tuple(
         JudgedPicture(
             prompt=wish.prompt,
             seed=wish.seed,
@@ -146,7 +131,6 @@ def rendered_before(store: Store, subject: Subject, plan: EvaluationPlan, absent
         )
         for wish in _wishes(plan, subject)
     )
-    return Evaluation(job=subject.job, pictures=pictures)
 
 
 @dataclass(frozen=True)
@@ -168,6 +152,46 @@ class _Wish:
     @property
     def stem(self) -> str:
         return picture_stem(self.prompt, self.seed, self.settings, self.image)
+
+
+@dataclass
+class _Work:
+    """The pictures of one model and plan, and what is known of them.
+
+    Attributes:
+        refusals: Why the provider refused a picture, by its stem.
+        present: Names of the pictures within the store, by their stems, as of the last look.
+    """
+
+    store: Store
+    subject: Subject
+    wishes: tuple[_Wish, ...]
+    asked: Asked
+    refusals: dict[str, str] = field(default_factory=dict)
+    present: dict[str, str] = field(default_factory=dict)
+
+    def look(self) -> list[_Wish]:
+        """What is to be asked for; last what another run may be waiting for just now."""
+        self.asked.look()
+        self.present = _present(self.store, self.subject)
+        settled = self.present.keys() | self.refusals.keys()
+        missing = [wish for wish in self.wishes if wish.stem not in settled and not self.asked.given_up(wish.stem)]
+        return sorted(missing, key=lambda wish: self.asked.open(wish.stem))
+
+    def evaluation(self, plan: EvaluationPlan) -> Evaluation:
+        """Look at every picture; say of those that are not there why."""
+        pictures, unanswered = [], 0
+        for picture, wish in zip(_pictures(self.subject, plan, self.present), self.wishes, strict=True):
+            given_up = picture.name is None and self.asked.given_up(wish.stem)
+            unanswered += given_up
+            why = f"asked {MOST_ASKS} times, no answer" if given_up else self.refusals.get(wish.stem)
+            pictures.append(_looked_at(self.store, picture, why))
+        return Evaluation(
+            job=self.subject.job,
+            pictures=tuple(pictures),
+            asked_again=sum(self.asked.unclear(wish.stem) for wish in self.wishes),
+            unanswered=unanswered,
+        )
 
 
 def picture_stem(prompt: str, seed: int, settings: ServiceSettings, image: str | None = None) -> str:
@@ -194,20 +218,6 @@ def _folder(subject: Subject) -> str:
 def _present(store: Store, subject: Subject) -> dict[str, str]:
     """Names of the model's pictures within the store, by their stems."""
     return {PurePosixPath(name).stem: name for name in store.names(_folder(subject))}
-
-
-def _missing(
-    store: Store, subject: Subject, wishes: list[_Wish], asked: Asked, refused: Container[str]
-) -> list[_Wish]:
-    """The pictures that are to be asked for; last those that another run may be waiting for just now."""
-    asked.look()
-    present = _present(store, subject)
-    missing = [
-        wish
-        for wish in wishes
-        if wish.stem not in present and wish.stem not in refused and not asked.given_up(wish.stem)
-    ]
-    return sorted(missing, key=lambda wish: asked.open(wish.stem))
 
 
 def _looked_at(store: Store, picture: JudgedPicture, refusal: str | None) -> JudgedPicture:

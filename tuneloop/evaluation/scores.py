@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
-
 from tuneloop.dataset.keep import picture_name
+from tuneloop.evaluation.training_looks import looks_of, scored_against
 from tuneloop.scoring.clip.clip_scores import ClipScores
 from tuneloop.scoring.clip.encoder import Encoder
 from tuneloop.scoring.look import Look, upright
@@ -13,9 +12,6 @@ from tuneloop.scoring.training_set import study
 from tuneloop.storage.store import Store
 from tuneloop.values.dataset import DatasetManifest
 from tuneloop.values.evaluation import Evaluation
-
-_REMEMBERED = 400
-"""Training pictures that stay decoded, 200 KB each."""
 
 
 def score_models(
@@ -38,15 +34,11 @@ def score_models(
         trigger_words: Of both models; they mean nothing to CLIP.
     """
     edits = any(item.role == "start" for item in manifest.items)
-    names = list(dict.fromkeys(item.sha256 for item in manifest.items if item.role != "start"))
+    names = scored_against(manifest)
     if not names:  # adopted without its pictures: there is nothing to compare with
         return challenger, champion
 
-    @functools.lru_cache(maxsize=_REMEMBERED)
-    def original(sha256: str) -> Look:
-        return Look.at(store.read(picture_name(sha256)))
-
-    training = study(names, original)
+    training = study(names, looks_of(manifest, store))
     clip = None
     if encoder is not None:
         seen = encoder.pictures(upright(store.read(picture_name(sha256))) for sha256 in names)

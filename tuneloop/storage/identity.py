@@ -14,6 +14,8 @@ from tuneloop.values.frozen import Frozen
 from tuneloop.values.records import new_writer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tuneloop.storage.store import Store
 
 IDENTITY = "store.json"
@@ -48,8 +50,24 @@ def identity_of(store: Store) -> StoreIdentity:
         NoStore: Nobody has made a store here, or what was here is not there now.
         RecordUnreadable: `store.json` is of another version of Tuneloop, or no such file at all.
     """
+    return _read(store, store.read)
+
+
+def identity_and_clock(store: Store) -> tuple[StoreIdentity, float | None]:
+    """The same, and the seconds by which the store's clock is ahead of ours, None where it does not say."""
+    offset_s: float | None = None
+
+    def read(name: str) -> bytes:
+        nonlocal offset_s
+        data, offset_s = store.read_with_clock(name)
+        return data
+
+    return _read(store, read), offset_s
+
+
+def _read(store: Store, read: Callable[[str], bytes]) -> StoreIdentity:
     try:
-        return StoreIdentity.model_validate_json(store.read(IDENTITY))
+        return StoreIdentity.model_validate_json(read(IDENTITY))
     except NotInStore:
         raise NoStore(
             f"{store.uri} is no Tuneloop store: it has no {IDENTITY}. Is the volume mounted, is the prefix right?"

@@ -141,12 +141,12 @@ class LocalDirectory(Store):
         except NotInStore:
             return
 
-    def clock_offset_s(self) -> float:
-        """By a draft. See `Store.clock_offset_s`."""
-        before = now()
+    def read_with_clock(self, name: str) -> tuple[bytes, float]:
+        """By a draft. See `Store.read_with_clock`."""
+        data, before = self.read(name), now()
         with Draft(self._folder, "clock") as draft:
             draft.write(b"what time is it?")
-            return offset_s(draft.written_at(), before)
+            return data, offset_s(draft.written_at(), before)
 
     def _path(self, name: str) -> Path:
         return self._folder / checked_name(name)

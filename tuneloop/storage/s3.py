@@ -175,7 +175,7 @@ class S3Store(Store):
 
     def open_upload(self, name: str, upload: str, parts: Sequence[Part]) -> S3Upload:
         """Open an upload. See `Store.open_upload`."""
-        return S3Upload(self.client, self._place(name, upload), parts, lambda: self.exists(name))
+        return S3Upload(self.client, self._place(name, upload), parts, lambda: not self.seems_absent(name))
 
     def drop_upload(self, name: str, upload: str) -> None:
         """Give an upload up. See `Store.drop_upload`."""
@@ -197,23 +197,24 @@ class S3Store(Store):
         with self._refusals(name):
             self.client.delete_object(Bucket=self._bucket, Key=key)
 
-    def clock_offset_s(self) -> float | None:
-        """By the `Date` of an answer (RFC 9110, 6.6.1). See `Store.clock_offset_s`."""
-        before = now()
-        with self._refusals(""):
-            answer = self.client.head_bucket(Bucket=self._bucket)["ResponseMetadata"]
+    def read_with_clock(self, name: str) -> tuple[bytes, float | None]:
+        """By the `Date` of the answer (RFC 9110, 6.6.1). See `Store.read_with_clock`."""
+        key, before = self._key(name), now()
+        with self._refusals(name):
+            answer = of_an_object(self.client.get_object(Bucket=self._bucket, Key=key))
+            data = answer["Body"].read()
         try:
-            theirs = parsedate_to_datetime(answer["HTTPHeaders"].get("date", ""))
+            theirs = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"].get("date", ""))
         except ValueError:
-            return None
-        return offset_s(theirs.astimezone(UTC), before)
+            return data, None
+        return data, offset_s(theirs.astimezone(UTC), before)
 
     def _upload(self, name: str, parts: Iterable[io.BytesIO]) -> bool:
         with MultipartUpload(self.client, self._bucket, self._key(name)) as upload:
             for part in parts:
                 upload.add(part)
             # As in `S3Upload.complete`: asked before it, because not every server honours the condition.
-            return not self.exists(name) and completed(upload.complete, lambda: self.exists(name))
+            return self.seems_absent(name) and completed(upload.complete, lambda: not self.seems_absent(name))
 
     def _unfinished(self, prefix: str, before: datetime) -> list[tuple[str, str]]:
         pages = self.client.get_paginator("list_multipart_uploads").paginate(

@@ -131,8 +131,12 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def clock_offset_s(self) -> float | None:
-        """Seconds by which the store's clock is ahead of ours, None where it does not say. Asks it, each time."""
+    def read_with_clock(self, name: str) -> tuple[bytes, float | None]:
+        """Read a whole object, and the store's clock with it. Raises `NotInStore`.
+
+        Returns:
+            The bytes, and the seconds by which the store's clock is ahead of ours, None where it does not say.
+        """
 
     def describe(self, name: str) -> StoredObject:
         """Hash what has this name, reading all of it. Raises `NotInStore`."""

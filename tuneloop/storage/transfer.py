@@ -89,9 +89,9 @@ def transfer(
     """
     gone: set[str] = set()
     for _ in range(_UPLOADS):
-        record = _current(store, name, source, called, gone)
+        record, is_new = _current(store, name, source, called, gone)
         try:
-            return _send(store, name, source, record, on_progress)
+            return _send(store, name, source, record, on_progress, is_new=is_new)
         except UploadGone:
             # Whoever works on the same upload may have completed it.
             if store.exists(name):
@@ -105,8 +105,12 @@ def transfer(
 
 def records(store: Store, name: str) -> list[Transfer]:
     """Every record of transfers to a name that can be read, oldest first."""
+    return _readable(store, _numbered(store, name))
+
+
+def _readable(store: Store, numbered: dict[int, str]) -> list[Transfer]:
     found = []
-    for _, each in sorted(_numbered(store, name).items()):
+    for _, each in sorted(numbered.items()):
         # One that cannot be read costs another fetch, and nothing else: no weights hang on it.
         with suppress(ValidationError):
             found.append(Transfer.model_validate_json(store.read(each)))
@@ -119,22 +123,24 @@ def _numbered(store: Store, name: str) -> dict[int, str]:
     return {int(match[1]): each for end, each in names.items() if (match := _NUMBERED.fullmatch(end))}
 
 
-def _current(store: Store, name: str, source: RangedSource, called: str, gone: set[str]) -> Transfer:
-    """The transfer to go on with, begun where there is none."""
-    latest = next(reversed(records(store, name)), None)
+def _current(store: Store, name: str, source: RangedSource, called: str, gone: set[str]) -> tuple[Transfer, bool]:
+    """The transfer to go on with, begun where there is none, and whether it was begun here and now."""
+    numbered = _numbered(store, name)
+    latest = next(reversed(_readable(store, numbered)), None)
     same = latest is not None and latest.is_of(source)
     if latest is not None and same and latest.upload not in gone:
-        return latest
+        return latest, False
     if not same:
         promised_size(called, source.size_bytes, source.read)
-    begun = _begin(store, name, source)
+    begun, is_new = _begin(store, name, source, max(numbered, default=0) + 1)
     if latest is not None and begun.upload != latest.upload:
         with suppress(StoreError):  # a rest that costs a little until it is swept
             store.drop_upload(name, latest.upload)
-    return begun
+    return begun, is_new
 
 
-def _begin(store: Store, name: str, source: RangedSource) -> Transfer:
+def _begin(store: Store, name: str, source: RangedSource, number: int) -> tuple[Transfer, bool]:
+    """Begin a transfer under a number, or find the one that somebody else has begun under it."""
     begun = Transfer(
         at=now(),
         upload=store.begin_upload(name),
@@ -142,10 +148,9 @@ def _begin(store: Store, name: str, source: RangedSource) -> Transfer:
         etag=source.etag,
         part_size=fitting_part_size(source.size_bytes, store.part_size),
     )
-    number = max(_numbered(store, name), default=0) + 1
     record = f"transfers/{name}/{number:04d}.json"
     if store.create(record, begun.model_dump_json(indent=1).encode()):
-        return begun
+        return begun, True
     with suppress(StoreError):
         store.drop_upload(name, begun.upload)
     theirs = Transfer.model_validate_json(store.read(record))
@@ -153,15 +158,21 @@ def _begin(store: Store, name: str, source: RangedSource) -> Transfer:
         raise StoreUnavailable(
             f"{store.uri_of(record)} was begun by somebody else for another file of this name; run again."
         )
-    return theirs
+    return theirs, False
 
 
 def _send(
-    store: Store, name: str, source: RangedSource, record: Transfer, on_progress: Progress | None
+    store: Store,
+    name: str,
+    source: RangedSource,
+    record: Transfer,
+    on_progress: Progress | None,
+    *,
+    is_new: bool,
 ) -> StoredObject:
     parts = parts_of(record.size_bytes, record.part_size)
     with store.open_upload(name, record.upload, parts) as upload:
-        there = upload.done()
+        there = {} if is_new else upload.done()
         missing = [part for part in parts if there.get(part.number) != part.size]
         done = record.size_bytes - sum(part.size for part in missing)
         if on_progress is not None:

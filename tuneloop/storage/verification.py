@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tuneloop.errors import StoreError
-from tuneloop.storage.identity import IDENTITY, identity_of, spelled
+from tuneloop.storage.identity import IDENTITY, identity_and_clock, spelled
 from tuneloop.values.records import new_writer
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def verify(store: Store) -> StoreIdentity:
         StoreError: The store cannot be used; the message says why and what to do.
         RecordUnreadable: `store.json` is of another version of Tuneloop, or no such file at all.
     """
-    identity = identity_of(store)
+    identity = check_clock(store)
     # Whoever ignores the condition writes the same identity over itself: the store stays the one it was.
     if store.create(IDENTITY, spelled(identity.model_copy(update={"writer": new_writer()}))):
         raise StoreError(
@@ -35,20 +35,21 @@ def verify(store: Store) -> StoreIdentity:
             "two runs could both pay for one training. Use a server that honours it, such as Amazon S3, "
             "Cloudflare R2, Ceph or a recent MinIO, or a local directory."
         )
-    check_clock(store)
     return identity
 
 
-def check_clock(store: Store) -> None:
-    """Compare the store's clock with ours.
+def check_clock(store: Store) -> StoreIdentity:
+    """Compare the store's clock with ours, and say which store it is; one small request.
 
     Raises:
+        NoStore: As `identity_of`, and RecordUnreadable too.
         StoreError: They are too far apart for deadlines that one host writes and another one reads.
     """
-    offset_s = store.clock_offset_s()
+    identity, offset_s = identity_and_clock(store)
     if offset_s is not None and abs(offset_s) > _MOST_APART_S:
         ahead = "ahead of" if offset_s > 0 else "behind"
         raise StoreError(
             f"The clock of {store.uri} is {abs(offset_s):.0f} s {ahead} the clock of this machine. More than "
             f"{_MOST_APART_S} s, and two machines could both pay for one training. Set both by NTP, and run again."
         )
+    return identity

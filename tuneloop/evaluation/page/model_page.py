@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from tuneloop.evaluation.page.embedded import Embedded, embed
 from tuneloop.evaluation.page.shortening import shortened, whole_if_cut
@@ -95,14 +94,8 @@ def _champion(store: Store, promotion: Promotion) -> _Champion:
         job=job_name(promotion.key, promotion.generation),
         why=shortened(promotion.why, _WHY),
         whole_why=whole_if_cut(promotion.why, _WHY),
-        report=_report(store, promotion.report) if promotion.report else None,
+        report=stored(store, promotion.report) if promotion.report else None,
     )
-
-
-def _report(store: Store, name: str) -> Stored:
-    """The report's page where the store has one, or else the report."""
-    page = str(PurePosixPath(name).with_suffix(".html"))
-    return stored(store, page if store.exists(page) else name)
 
 
 def _rows(store: Store, reigns: tuple[Reign, ...]) -> list[_Row]:

@@ -1,0 +1,80 @@
+"""What the scorers need of a dataset's images, kept in the store when the dataset comes in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.dataset.pictures import distinct
+from tuneloop.dataset.captions import CaptionRule
+from tuneloop.dataset.keep import picture_name, store_pictures
+from tuneloop.dataset.scan import ScannedDataset, scan
+from tuneloop.evaluation import training_looks
+from tuneloop.evaluation.training_looks import keep_looks, looks_of, scored_against
+from tuneloop.scoring.look import Look
+from tuneloop.storage.local_directory import LocalDirectory
+
+
+class Counting(LocalDirectory):
+    """Notes what is read."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.seen: list[str] = []
+
+    def read(self, name: str) -> bytes:
+        self.seen.append(name)
+        return super().read(name)
+
+
+@pytest.fixture
+def scanned(tmp_path: Path) -> ScannedDataset:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for number in range(5):
+        (folder / f"{number}.png").write_bytes(distinct(number))
+    return scan(folder, CaptionRule(trigger_word=None, instance_prompt="a photo", provider_captions=False))
+
+
+@pytest.fixture
+def store(tmp_path: Path, scanned: ScannedDataset) -> Counting:
+    (tmp_path / "store").mkdir()
+    store = Counting(tmp_path / "store")
+    store_pictures(scanned, store)
+    return store
+
+
+def test_looks_are_those_of_the_images_and_are_read_at_once(scanned: ScannedDataset, store: Counting) -> None:
+    keep_looks(scanned.manifest, scanned.files, store)
+    store.seen.clear()
+    look = looks_of(scanned.manifest, store)
+    found = {sha256: look(sha256).pixels for sha256 in scored_against(scanned.manifest)}
+    assert len(store.seen) == 1
+    assert len(found) == 5
+    for sha256, pixels in found.items():
+        np.testing.assert_array_equal(pixels, Look.at(store.read(picture_name(sha256))).pixels)
+
+
+def test_dataset_of_many_images_is_kept_in_several_files(
+    scanned: ScannedDataset, store: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training_looks, "_IN_A_FILE", 2)
+    keep_looks(scanned.manifest, scanned.files, store)
+    names = list(store.names(f"datasets/{scanned.manifest.digest}.looks"))
+    assert len(names) == 3
+    look = looks_of(scanned.manifest, store)
+    last = scored_against(scanned.manifest)[-1]
+    np.testing.assert_array_equal(look(last).pixels, Look.at(store.read(picture_name(last))).pixels)
+
+
+@pytest.mark.parametrize("kept", [None, b"", b"no archive", b"PK\x05\x06" + bytes(18)])
+def test_images_themselves_are_read_where_no_looks_are_kept(
+    scanned: ScannedDataset, store: Counting, kept: bytes | None
+) -> None:
+    if kept is not None:
+        store.create(f"datasets/{scanned.manifest.digest}.looks-00000.npz", kept)
+    look = looks_of(scanned.manifest, store)
+    for sha256 in scored_against(scanned.manifest):
+        np.testing.assert_array_equal(look(sha256).pixels, Look.at(store.read(picture_name(sha256))).pixels)
