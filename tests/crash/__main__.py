@@ -48,7 +48,7 @@ def _say(console: Console, figures: Figures) -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make crash-test", description=__doc__)
-    parser.add_argument("--full", action="store_true", help="every point with every way to go on; takes an hour or two")
+    parser.add_argument("--full", action="store_true", help="every point with every way to go on, for hours")
     parser.add_argument("--only", metavar="ID", help="play the cases whose id is this, or begins with it")
     parser.add_argument(
         "--part", metavar="I/N", type=_part, default=(1, 1), help="play every nth case, from the ith"
