@@ -66,6 +66,7 @@ def run(connection: socket.socket, document: dict[str, Any]) -> NoReturn:
     """Run a flow run to its end, its suspension or its death, and leave without any clean-up."""
     order = Order(**document)
     trail = Trail(connection, _place(order.kill), _place(order.gate))
+    trail.tell({"pid": os.getpid()})
     _send_output_to(order.log)
     code = 1
     try:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
+import os
+import signal
 import socket
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -27,6 +31,9 @@ RETRAIN = "retrain-model"
 ADOPT = "adopt-model"
 SENSOR = "watch-trainings"
 _LONGEST_RUN_S = 120.0
+_LONGEST_AFTER_A_GATE_S = 30.0
+"""A process whose server is gone while Prefect 3.9.1 begins to watch for its suspension waits for ever. Somebody
+ends it: its run is then as one whose process was killed there."""
 
 
 class Hung(RuntimeError):
@@ -260,18 +267,26 @@ class Lane:
     ) -> Ending:
         points: list[Point] = []
         exit_code: int | None = None
+        pid, until = 0, math.inf
         with process, process.makefile() as lines:
             try:
-                for line in lines:
+                while line := lines.readline():
                     told = json.loads(line)
                     if "point" in told:
                         points.append(Point(**told["point"]))
                     if "waits" in told and gate is not None:
                         gate.meanwhile(self)
                         process.sendall(b"go\n")
+                        until = time.monotonic() + _LONGEST_AFTER_A_GATE_S
+                        process.settimeout(_LONGEST_AFTER_A_GATE_S)
+                    pid = told.get("pid", pid)
                     exit_code = told.get("exit", exit_code)
+                    if time.monotonic() > until:
+                        raise TimeoutError  # noqa: TRY301 - as if it were silent
             except TimeoutError:
-                raise Hung(f"{label} (flow run {run}) still runs after {_LONGEST_RUN_S:.0f} s") from None
+                os.kill(pid, signal.SIGKILL)
+                if until == math.inf:
+                    raise Hung(f"{label} (flow run {run}) still runs after {_LONGEST_RUN_S:.0f} s") from None
             except ConnectionResetError:
                 pass
         if gate is not None:
