@@ -5,7 +5,7 @@ from __future__ import annotations
 from prefect.blocks.core import Block
 
 from tuneloop.errors import ConfigurationError
-from tuneloop.values.training import check_label
+from tuneloop.schemas.training import check_label
 
 _UNSAVED = "default"
 """Label of a block that has no name yet."""

@@ -17,14 +17,14 @@ from blocks.segmind_credentials import SegmindCredentials
 from blocks.store_checks import check_driver, check_identity
 from tuneloop.errors import ConfigurationError, TuneloopError
 from tuneloop.http.patience import RUN, Patience
-from tuneloop.providers.provider import Provider
+from tuneloop.providers.base import Provider
+from tuneloop.schemas.spending import Limits
 from tuneloop.settings import Settings
+from tuneloop.storage.base import Store
 from tuneloop.storage.local_directory import LocalDirectory
 from tuneloop.storage.s3 import client_config
 from tuneloop.storage.s3_memory import RememberingS3Store
 from tuneloop.storage.s3_request_log import NOBODY, log_requests
-from tuneloop.storage.store import Store
-from tuneloop.values.spending import Limits
 
 _STORES = "`s3-bucket/NAME` or `local-file-system/NAME`"
 _CREDENTIALS = "`segmind-credentials/NAME` or `bfl-credentials/NAME`"

@@ -10,9 +10,9 @@ from pydantic import ConfigDict, Field, SecretStr, field_validator
 from blocks.account_label import label_of, label_or_none
 from blocks.checked_fields import ApiAddress, ApiKey, HostName
 from blocks.spending_guard import SpendingGuard
-from tuneloop.hints.address import check_path
 from tuneloop.http.patience import RUN, Patience
-from tuneloop.providers.segmind import BASE_URL, SegmindProvider
+from tuneloop.providers.segmind.client import BASE_URL, SegmindProvider
+from tuneloop.webhooks.address import check_path
 
 
 class SegmindCredentials(Block):

@@ -9,7 +9,7 @@ from prefect.client.schemas.actions import VariableCreate, VariableUpdate
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.settings import get_current_settings
 
-from tuneloop.values.training import Account
+from tuneloop.schemas.training import Account
 
 SERVER_ID = "tuneloop_server_id"
 """Random id of the server: two servers that drive one store would each take the other's runs for gone."""

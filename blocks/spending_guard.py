@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from tuneloop.values.spending import Limits
+from tuneloop.schemas.spending import Limits
 
 
 class SpendingGuard(BaseModel):

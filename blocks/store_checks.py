@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from blocks import server_memory
-from tuneloop.accounts import check_origin, remember_origin
-from tuneloop.drivers import current_driver
 from tuneloop.errors import ConfigurationError, NoStore, StoreError
-from tuneloop.ledger import Ledger
-from tuneloop.providers.provider import Provider
+from tuneloop.ledger.accounts import check_origin, remember_origin
+from tuneloop.ledger.drivers import current_driver
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.providers.base import Provider
+from tuneloop.schemas.ties import Driver
+from tuneloop.storage.base import Store
 from tuneloop.storage.identity import IDENTITY, StoreIdentity, identity_of
-from tuneloop.storage.store import Store
-from tuneloop.values.ties import Driver
 
 
 def check_identity(slug: str, store: Store) -> StoreIdentity:

@@ -22,18 +22,18 @@ from rich.table import Table
 from rich.text import Text
 
 from deployments.terminal import shown
-from tuneloop.dataset.captions import CaptionRule
-from tuneloop.dataset.dataset_checks import by_folder, megabytes
-from tuneloop.dataset.scan import Preflight, preflight
-from tuneloop.dataset.sending import Sending
+from tuneloop.datasets.captions import CaptionRule
+from tuneloop.datasets.checks.dataset_checks import by_folder, megabytes
+from tuneloop.datasets.delivery import Sending
+from tuneloop.datasets.scan import Preflight, preflight
 from tuneloop.errors import ConfigurationError
-from tuneloop.values.findings import Finding, condensed, errors_in, warnings_in
-from tuneloop.values.recipe_fields import RecipeFields
-from tuneloop.values.recipes import Recipe
-from tuneloop.values.shown_text import printable
+from tuneloop.schemas.findings import Finding, condensed, errors_in, warnings_in
+from tuneloop.schemas.recipe_fields import RecipeFields
+from tuneloop.schemas.recipes import Recipe
+from tuneloop.schemas.shown_text import printable
 
 if TYPE_CHECKING:
-    from tuneloop.sources.opening import Opened
+    from tuneloop.datasets.sources.opening import Opened
 
 _OF_EACH_CHECK = 10
 _CLEAN, _WARNINGS, _ERRORS = 0, 1, 2
@@ -64,10 +64,10 @@ def trainer_of(recipe: type[RecipeFields]) -> str:
 
 @contextmanager
 def opened_in_sight(dataset: str, recipe: type[RecipeFields]) -> Iterator[Opened]:
-    """Open a dataset as a run would, with a bar while it is fetched. See `tuneloop.sources.opening.opened`."""
+    """Open a dataset as a run would, with a bar while it is fetched. See `sources.opening.opened`."""
     # Both take a second to import, and a folder that is looked at by a program needs neither.
-    from tuneloop.providers.capability_table import PROVIDERS  # noqa: PLC0415
-    from tuneloop.sources.opening import opened  # noqa: PLC0415
+    from tuneloop.datasets.sources.opening import opened  # noqa: PLC0415
+    from tuneloop.providers.registry import PROVIDERS  # noqa: PLC0415
 
     fetching = {client.name for client in PROVIDERS if client.capabilities.public_url}
     columns = (TextColumn("Fetching"), BarColumn(), DownloadColumn(), TransferSpeedColumn())

@@ -10,12 +10,12 @@ from rich.console import Console
 
 from deployments.terminal import shown
 from tuneloop.errors import ConfigurationError
-from tuneloop.image_budget import ImageBudget
-from tuneloop.ledger import Ledger
-from tuneloop.picture_order import carry_out, picture_order
-from tuneloop.providers.provider import Provider
-from tuneloop.values.records import Promotion
-from tuneloop.values.spending import Limits
+from tuneloop.ledger.image_budget import ImageBudget
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.providers.base import Provider
+from tuneloop.registry.generate import carry_out, picture_order
+from tuneloop.schemas.records import Promotion
+from tuneloop.schemas.spending import Limits
 
 _SEEDS = 1 << 31
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from blocks.opening import open_provider
 from deployments.webhooks.accounts import all_credentials
-from tuneloop.accounts import origin_of
 from tuneloop.errors import ConfigurationError
+from tuneloop.ledger.accounts import origin_of
 
 
 @dataclass

@@ -13,7 +13,7 @@ from deployments.terminal import say
 from tuneloop.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from tuneloop.ledger import Ledger
+    from tuneloop.ledger.ledger import Ledger
 
 app = typer.Typer()
 
@@ -35,7 +35,7 @@ def _ledger(store: str | None, *, emits: bool = False) -> Ledger:
         )
     use_server(emits=emits)
     from blocks.opening import open_store  # noqa: PLC0415 - importing Prefect takes a second
-    from tuneloop.ledger import Ledger  # noqa: PLC0415 - as above
+    from tuneloop.ledger.ledger import Ledger  # noqa: PLC0415 - as above
     from tuneloop.settings import Settings  # noqa: PLC0415 - as above
 
     return Ledger(open_store(store or Settings().store))
@@ -46,7 +46,7 @@ def _ledger_to_look_at(store: str | None) -> Ledger:
     if not store or not is_address(store):
         return _ledger(store)
     from deployments.store_address import store_at  # noqa: PLC0415 - as above
-    from tuneloop.ledger import Ledger  # noqa: PLC0415 - as above
+    from tuneloop.ledger.ledger import Ledger  # noqa: PLC0415 - as above
 
     return Ledger(store_at(store))
 
@@ -85,8 +85,8 @@ def rollback(
     """Put an earlier champion back, under the next number. Nothing is trained, rendered or deleted."""
     ledger = _ledger(store, emits=True)
     from flows.telling import tell_rolled_back  # noqa: PLC0415 - as above
-    from tuneloop.model_pages import keep_model_page  # noqa: PLC0415 - as above
-    from tuneloop.rollback import roll_back  # noqa: PLC0415 - as above
+    from tuneloop.registry.model_pages import keep_model_page  # noqa: PLC0415 - as above
+    from tuneloop.registry.rollback import roll_back  # noqa: PLC0415 - as above
 
     done = roll_back(ledger, model, to, reason, _WHO)
     say(done.in_words)
@@ -112,8 +112,8 @@ def decide(
     """Answer an undecided gate. The run that asks ends by the same answer."""
     ledger = _ledger(store, emits=True)
     from flows.telling import tell_model  # noqa: PLC0415 - as above
-    from tuneloop.deciding import decide_by_hand  # noqa: PLC0415 - as above
-    from tuneloop.model_pages import keep_model_page  # noqa: PLC0415 - as above
+    from tuneloop.registry.model_pages import keep_model_page  # noqa: PLC0415 - as above
+    from tuneloop.registry.review import decide_by_hand  # noqa: PLC0415 - as above
 
     done = decide_by_hand(ledger, model, approve=approve, why=reason, who=_WHO, asker=run)
     report = done.decision.report
@@ -140,7 +140,7 @@ def pull(
     from rich.console import Console  # noqa: PLC0415 - as above
 
     from deployments.pull_model import pull_model  # noqa: PLC0415 - as above
-    from tuneloop.champion import champion_of  # noqa: PLC0415 - as above
+    from tuneloop.registry.models import champion_of  # noqa: PLC0415 - as above
 
     promotion = champion_of(ledger, model, number)
     say(pull_model(ledger.store, promotion, to, Console(stderr=True), overwrite=force))
@@ -164,7 +164,7 @@ def generate(
 
     from blocks.opening import open_account  # noqa: PLC0415 - as above
     from deployments.generate_picture import generate_picture  # noqa: PLC0415 - as above
-    from tuneloop.champion import champion_of  # noqa: PLC0415 - as above
+    from tuneloop.registry.models import champion_of  # noqa: PLC0415 - as above
 
     promotion = champion_of(ledger, model, number)
     console = Console(stderr=True)

@@ -14,7 +14,7 @@ from flows.planning_story import plan_of
 from flows.retrain_model import retrain_model
 from flows.wish import Wish
 from tuneloop.errors import ConfigurationError
-from tuneloop.planning import RunPlan
+from tuneloop.operations.plan import RunPlan
 from tuneloop.settings import Settings
 
 _ENTRYPOINT = "flows/retrain_model.py:retrain_model"

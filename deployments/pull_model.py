@@ -7,10 +7,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from tuneloop.pulling import pull_weights, target_of
-from tuneloop.storage.store import Store
-from tuneloop.values.records import Promotion
-from tuneloop.values.shown_text import visible
+from tuneloop.registry.download import pull_weights, target_of
+from tuneloop.schemas.records import Promotion
+from tuneloop.schemas.shown_text import visible
+from tuneloop.storage.base import Store
 
 
 def pull_model(store: Store, promotion: Promotion, to: Path | None, console: Console, *, overwrite: bool) -> str:

@@ -11,8 +11,8 @@ from deployments.sample_pen import Pen, mixed
 from deployments.sample_robot import draw_robot
 from deployments.sample_scenery import draw_thing
 from deployments.sample_scenes import SCENES, Scene
-from tuneloop.dataset.listing import PICTURE_SUFFIXES
-from tuneloop.dataset.pairs import half_of
+from tuneloop.datasets.listing import PICTURE_SUFFIXES
+from tuneloop.datasets.pairs import half_of
 
 if TYPE_CHECKING:
     from pathlib import Path

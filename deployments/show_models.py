@@ -8,11 +8,11 @@ from rich.console import Console
 from rich.table import Table
 
 from deployments.terminal import shown
-from tuneloop.champion import ModelSummary, champions, summaries
-from tuneloop.deciding import open_questions
-from tuneloop.ledger import Ledger
-from tuneloop.values.records import Decision, Promotion, RunFile
-from tuneloop.values.training import job_name
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.registry.models import ModelSummary, champions, summaries
+from tuneloop.registry.review import open_questions
+from tuneloop.schemas.records import Decision, Promotion, RunFile
+from tuneloop.schemas.training import job_name
 
 _SHORT = 12
 _NAME_WIDTH = 20

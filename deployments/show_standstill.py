@@ -10,9 +10,9 @@ from flows.run_pages import ids_of, pages, read_runs
 from flows.sensor_health import pool_problems, sensor_problems
 from flows.standing_still import Watcher
 from tuneloop.clock import now
-from tuneloop.ledger import Ledger
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.operations.status import OpenTraining, lost_weights, troubles
 from tuneloop.settings import Settings
-from tuneloop.status import OpenTraining, lost_weights, troubles
 
 
 class Standing:

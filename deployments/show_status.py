@@ -15,15 +15,15 @@ from deployments.labels import shared_labels
 from deployments.show_standstill import Standing
 from deployments.terminal import shown
 from deployments.webhooks.accounts import all_credentials
-from tuneloop.accounts import check_origin
-from tuneloop.budget import Budget, Spending
 from tuneloop.clock import now
 from tuneloop.errors import TuneloopError
-from tuneloop.ledger import Ledger
-from tuneloop.providers.provider import Provider
-from tuneloop.status import OpenTraining, doubles, open_trainings, spending_by_model, unowned_jobs
-from tuneloop.values.spending import Limits, dollars
-from tuneloop.values.training import JobStatus
+from tuneloop.ledger.accounts import check_origin
+from tuneloop.ledger.budget import Budget, Spending
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.operations.status import OpenTraining, doubles, open_trainings, spending_by_model, unowned_jobs
+from tuneloop.providers.base import Provider
+from tuneloop.schemas.spending import Limits, dollars
+from tuneloop.schemas.training import JobStatus
 
 _COLOURS = {"held": "yellow", "undecided": "yellow", "unreadable": "red", "given up": "red"}
 """States that a person has to look at."""

@@ -10,8 +10,8 @@ from rich.table import Table
 
 from deployments.store_address import store_at
 from deployments.terminal import shown
-from tuneloop.ledger import Ledger
-from tuneloop.status import OpenTraining, doubles, lost_weights, open_trainings, troubles
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.operations.status import OpenTraining, doubles, lost_weights, open_trainings, troubles
 
 _ASKS = {"held", "undecided", "unreadable"}
 

@@ -11,10 +11,10 @@ from botocore.exceptions import BotoCoreError
 
 from tuneloop.errors import ConfigurationError
 from tuneloop.settings import Settings
+from tuneloop.storage.base import Store
 from tuneloop.storage.identity import identity_of
 from tuneloop.storage.local_directory import LocalDirectory
 from tuneloop.storage.s3 import S3Store, client_config
-from tuneloop.storage.store import Store
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

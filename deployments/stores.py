@@ -11,12 +11,12 @@ from blocks import server_memory
 from blocks.opening import open_provider, store_of
 from blocks.store_checks import check_account, check_driver, check_identity
 from deployments.labels import shared_labels
-from tuneloop.accounts import move_origin
-from tuneloop.drivers import current_driver, hand_over
 from tuneloop.errors import ConfigurationError, NoStore, StoreError
-from tuneloop.ledger import Ledger
+from tuneloop.ledger.accounts import move_origin
+from tuneloop.ledger.drivers import current_driver, hand_over
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.storage.base import Store
 from tuneloop.storage.identity import IDENTITY, StoreIdentity, create_store, identity_of
-from tuneloop.storage.store import Store
 from tuneloop.storage.verification import verify
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 from rich.text import Text
 
-from tuneloop.values.shown_text import visible
+from tuneloop.schemas.shown_text import visible
 
 
 def shown(text: str, style: str = "") -> Text:

@@ -14,16 +14,16 @@ from flows.bar import Bar
 from flows.dataset_story import brought_in, log_findings, looked_at
 from flows.desk import Desk, open_desk
 from flows.judging_story import decide
-from tuneloop.adoption import adopt, only_id
 from tuneloop.clock import now
-from tuneloop.dataset.keep import store_pictures
-from tuneloop.dataset.scan import ScannedDataset
+from tuneloop.datasets.scan import ScannedDataset
+from tuneloop.datasets.store import store_pictures
 from tuneloop.errors import ConfigurationError, OverBudget, TrainingFailed
-from tuneloop.values.adopted_recipes import ADOPTED, Adopted, Trainer
-from tuneloop.values.dataset import DatasetManifest
-from tuneloop.values.plan import EvaluationPlan
-from tuneloop.values.records import RunFile
-from tuneloop.values.training import ModelName, TrainingIdentity
+from tuneloop.ledger.adoption import adopt, only_id
+from tuneloop.schemas.adopted_recipes import ADOPTED, Adopted, Trainer
+from tuneloop.schemas.dataset import DatasetManifest
+from tuneloop.schemas.plan import EvaluationPlan
+from tuneloop.schemas.records import RunFile
+from tuneloop.schemas.training import ModelName, TrainingIdentity
 
 
 @flow(name="adopt-model", flow_run_name="adopt-{model}")

@@ -15,14 +15,14 @@ from flows.desk import Desk
 from flows.forms import answer_to, ask
 from flows.waiting import cannot_suspend
 from tuneloop.clock import now
-from tuneloop.doubt import record_id
 from tuneloop.errors import RequestRefused, TrainingHeld
-from tuneloop.submission import price_of
-from tuneloop.training_state import Training, record_bad_end
-from tuneloop.uncollected import try_again
-from tuneloop.values.records import Abandoned, Held, HeldKind, RunFile
-from tuneloop.values.shown_text import in_markdown
-from tuneloop.values.spending import dollars
+from tuneloop.ledger.reconciliation import record_id
+from tuneloop.ledger.submission import price_of
+from tuneloop.ledger.training import Training, record_bad_end
+from tuneloop.ledger.uncollected import try_again
+from tuneloop.schemas.records import Abandoned, Held, HeldKind, RunFile
+from tuneloop.schemas.shown_text import in_markdown
+from tuneloop.schemas.spending import dollars
 
 _REJECT = "reject: give it up"
 _THERE = "it is there: this is its id"

@@ -12,7 +12,7 @@ from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.exceptions import PrefectException
 from prefect.logging import get_run_logger
 
-from tuneloop.providers.provider import Archive
+from tuneloop.providers.base import Archive
 
 _SHOWN_EVERY_S = 1.0
 _LOGGED_EVERY_S = 15.0

@@ -10,13 +10,13 @@ from flows import steps
 from flows.dataset_story import log_findings
 from flows.desk import Desk
 from flows.wish import Wish, run_file
-from tuneloop.dataset.earlier_looks import earlier_look, look_name
-from tuneloop.generations import count_reason
-from tuneloop.promotion import Standing, settled
-from tuneloop.sources.source_state import state_of
-from tuneloop.unmeant import check_meant
-from tuneloop.values.dataset import DatasetManifest, PublicDataset, Sha256
-from tuneloop.values.records import RunFile
+from tuneloop.datasets.earlier_looks import earlier_look, look_name
+from tuneloop.datasets.sources.source_state import state_of
+from tuneloop.ledger.attempts import count_reason
+from tuneloop.ledger.unmeant import check_meant
+from tuneloop.registry.promotions import Standing, settled
+from tuneloop.schemas.dataset import DatasetManifest, PublicDataset, Sha256
+from tuneloop.schemas.records import RunFile
 
 _REPEATED = (
     " The reason in retrain_unchanged has been carried out before, and the same words count once: say in other "

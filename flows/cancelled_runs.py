@@ -9,8 +9,8 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, Fl
 from prefect.client.schemas.objects import FlowRun, StateType
 
 from flows.run_pages import ids_of, pages, read_runs
-from tuneloop.cancelling import is_cancelled, remember_cancelled
-from tuneloop.ledger import Ledger
+from tuneloop.ledger.cancelling import is_cancelled, remember_cancelled
+from tuneloop.ledger.ledger import Ledger
 
 _PREFECTS_OWN = ("concurrency limit", "concurrency slot", "no longer exists", "timed out")
 """What Prefect says where nobody has cancelled anything."""

@@ -11,11 +11,11 @@ from prefect.states import Completed
 from blocks.opening import open_store
 from flows.desk import open_desk
 from flows.whole_story import carry_on, wind_up
-from tuneloop.cancelling import is_cancelled
 from tuneloop.errors import ConfigurationError
-from tuneloop.ledger import Ledger
-from tuneloop.promotion import story_has_ended
-from tuneloop.training_state import read_training
+from tuneloop.ledger.cancelling import is_cancelled
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.ledger.training import read_training
+from tuneloop.registry.promotions import story_has_ended
 
 
 @flow(name="continue-training", flow_run_name="continue-{flow_run}")

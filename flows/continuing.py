@@ -14,11 +14,11 @@ from flows.cancelled_runs import is_a_persons_wish
 from flows.resuming import AT_ONCE, Waker
 from flows.run_pages import read_runs
 from flows.telling import tell_stuck
-from tuneloop.cancelling import is_cancelled, remember_cancelled
-from tuneloop.continuing import Try, next_try, told, tried
-from tuneloop.ledger import Ledger
-from tuneloop.settling import Story
-from tuneloop.values.training import job_name
+from tuneloop.ledger.cancelling import is_cancelled, remember_cancelled
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.schemas.training import job_name
+from tuneloop.sensor.continuing import Try, next_try, told, tried
+from tuneloop.sensor.transitions import Story
 
 CONTINUING = "continue-training/by-the-sensor"
 """The deployment whose runs continue what others have left."""

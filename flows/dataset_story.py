@@ -10,18 +10,18 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.logging import get_run_logger
 
 from flows.desk import Desk
-from tuneloop.dataset.captions import CaptionRule
-from tuneloop.dataset.copies import make_copies
-from tuneloop.dataset.keep import load_manifest, store_pictures
-from tuneloop.dataset.scan import Preflight, ScannedDataset, preflight, refusal
-from tuneloop.dataset.sending import Sending
+from tuneloop.datasets.captions import CaptionRule
+from tuneloop.datasets.copies import make_copies
+from tuneloop.datasets.delivery import Sending
+from tuneloop.datasets.scan import Preflight, ScannedDataset, preflight, refusal
+from tuneloop.datasets.sources.opening import opened
+from tuneloop.datasets.store import load_manifest, store_pictures
 from tuneloop.errors import ConfigurationError, DatasetError
-from tuneloop.evaluation.dataset_page import write_dataset_page
+from tuneloop.evaluation.reports.dataset_page import write_dataset_page
 from tuneloop.evaluation.training_looks import keep_looks
-from tuneloop.sources.opening import opened
-from tuneloop.values.dataset import DatasetManifest, PublicDataset
-from tuneloop.values.findings import Finding, condensed, errors_in
-from tuneloop.values.recipe_fields import RecipeFields
+from tuneloop.schemas.dataset import DatasetManifest, PublicDataset
+from tuneloop.schemas.findings import Finding, condensed, errors_in
+from tuneloop.schemas.recipe_fields import RecipeFields
 
 Progress = Callable[[int, int], None]
 _OF_EACH_LOGGED = 10

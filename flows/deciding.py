@@ -14,10 +14,10 @@ from flows.desk import Desk
 from flows.forms import answer_to, ask
 from flows.telling import tell_model
 from flows.waiting import cannot_suspend
-from tuneloop.promotion import answer
-from tuneloop.reasons import LONGEST_REASON
-from tuneloop.values.records import Decision, RunFile
-from tuneloop.values.shown_text import in_markdown
+from tuneloop.registry.promotions import answer
+from tuneloop.registry.reasons import LONGEST_REASON
+from tuneloop.schemas.records import Decision, RunFile
+from tuneloop.schemas.shown_text import in_markdown
 
 _APPROVE = "approve: promote the challenger"
 WHO = "a person, in Prefect"

@@ -9,21 +9,21 @@ from pydantic import JsonValue
 
 from blocks.opening import open_account, store_of
 from blocks.store_checks import check_account, check_driver
-from tuneloop.dataset.copies import load_copies
-from tuneloop.dataset.keep import load_manifest
-from tuneloop.dataset.pack import DatasetArchive
+from tuneloop.datasets.archive import DatasetArchive
+from tuneloop.datasets.copies import load_copies
+from tuneloop.datasets.sources.bucket import default_client
+from tuneloop.datasets.store import load_manifest
 from tuneloop.errors import StoreError
-from tuneloop.ledger import Ledger
-from tuneloop.providers.provider import Provider
-from tuneloop.sources.bucket import default_client
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.providers.base import Provider
+from tuneloop.schemas.adopted_recipes import recorded_recipe
+from tuneloop.schemas.recipe_fields import RecipeFields
+from tuneloop.schemas.records import RunFile
+from tuneloop.schemas.spending import Limits
+from tuneloop.storage.base import Store
 from tuneloop.storage.identity import StoreIdentity
 from tuneloop.storage.s3 import S3Store
-from tuneloop.storage.store import Store
 from tuneloop.storage.verification import check_clock, verify
-from tuneloop.values.adopted_recipes import recorded_recipe
-from tuneloop.values.recipe_fields import RecipeFields
-from tuneloop.values.records import RunFile
-from tuneloop.values.spending import Limits
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

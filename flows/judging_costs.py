@@ -8,14 +8,14 @@ from blocks.opening import open_account
 from flows.desk import Desk, recipe_of
 from tuneloop.errors import ConfigurationError, CredentialsRefused, ProviderError
 from tuneloop.evaluation.render import Subject, count_missing
-from tuneloop.image_budget import ImageBudget
-from tuneloop.promotion import is_of
-from tuneloop.providers.provider import Provider
-from tuneloop.values.dataset import DatasetManifest
-from tuneloop.values.plan import EvaluationPlan
-from tuneloop.values.records import Promotion, RunFile
-from tuneloop.values.spending import Limits
-from tuneloop.values.training import job_name
+from tuneloop.ledger.image_budget import ImageBudget
+from tuneloop.providers.base import Provider
+from tuneloop.registry.promotions import is_of
+from tuneloop.schemas.dataset import DatasetManifest
+from tuneloop.schemas.plan import EvaluationPlan
+from tuneloop.schemas.records import Promotion, RunFile
+from tuneloop.schemas.spending import Limits
+from tuneloop.schemas.training import job_name
 
 
 def check_judging(

@@ -11,17 +11,17 @@ from flows.desk import Desk
 from flows.judging_costs import account_of, challenger_subject, champion_turn, check_judging, edited_by
 from flows.telling import tell_model
 from flows.waiting import wait_for
-from tuneloop import gate
 from tuneloop.clock import now
-from tuneloop.dataset.keep import load_manifest
+from tuneloop.datasets.store import load_manifest
 from tuneloop.errors import NotAtProvider, ProviderUnavailable, TrainingFailed
+from tuneloop.evaluation import gate
 from tuneloop.evaluation.render import count_missing, rendered_before
-from tuneloop.evaluation.report import Evidence
-from tuneloop.promotion import WHO, Place, is_of, is_the_asker, promote, standing_among
-from tuneloop.settling import DEPLOYED_AFTER
-from tuneloop.submission import price_of
-from tuneloop.values.evaluation import Evaluation
-from tuneloop.values.records import Collected, Decision, Promotion, RunFile
+from tuneloop.evaluation.reports.report import Evidence
+from tuneloop.ledger.submission import price_of
+from tuneloop.registry.promotions import WHO, Place, is_of, is_the_asker, promote, standing_among
+from tuneloop.schemas.evaluation import Evaluation
+from tuneloop.schemas.records import Collected, Decision, Promotion, RunFile
+from tuneloop.sensor.transitions import DEPLOYED_AFTER
 
 
 def decide(desk: Desk, run: RunFile, collected: Collected) -> Decision:

@@ -12,10 +12,10 @@ from flows.dataset_story import looked_at
 from flows.desk import Desk
 from flows.judging_costs import check_judging
 from flows.wish import Wish, check_it_fits, run_file
-from tuneloop.planning import RunPlan, plan_run
-from tuneloop.submission import price_of
-from tuneloop.unmeant import check_meant
-from tuneloop.values.shown_text import in_markdown, visible
+from tuneloop.ledger.submission import price_of
+from tuneloop.ledger.unmeant import check_meant
+from tuneloop.operations.plan import RunPlan, plan_run
+from tuneloop.schemas.shown_text import in_markdown, visible
 
 _NAMES_SHOWN = 20
 

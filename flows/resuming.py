@@ -21,7 +21,7 @@ from prefect.states import Scheduled
 
 from flows.forms import is_there
 from flows.standing_still import Watcher, is_asleep
-from tuneloop.settling import Story
+from tuneloop.sensor.transitions import Story
 
 AT_ONCE = 100
 """How many runs one tick starts again: the others are met at the next one."""

@@ -18,12 +18,12 @@ from flows.planning_story import plan_only
 from flows.whole_story import carry_on
 from flows.wish import Wish, check_it_fits
 from tuneloop.errors import TuneloopError
-from tuneloop.kept_weights import weights_problem
-from tuneloop.promotion import Standing
-from tuneloop.values.plan import EvaluationPlan
-from tuneloop.values.recipes import Recipe
-from tuneloop.values.records import RunFile, Visibility
-from tuneloop.values.training import ModelName
+from tuneloop.ledger.kept_weights import weights_problem
+from tuneloop.registry.promotions import Standing
+from tuneloop.schemas.plan import EvaluationPlan
+from tuneloop.schemas.recipes import Recipe
+from tuneloop.schemas.records import RunFile, Visibility
+from tuneloop.schemas.training import ModelName
 
 
 @flow(name="retrain-model", flow_run_name="{model}")

@@ -13,13 +13,13 @@ from pydantic import Field
 
 from blocks.opening import open_store
 from flows.telling import tell_rolled_back
-from tuneloop.ledger import Ledger
-from tuneloop.model_pages import keep_model_page
-from tuneloop.reasons import LONGEST_REASON
-from tuneloop.rollback import Rollback, roll_back
-from tuneloop.values.records import Promotion
-from tuneloop.values.shown_text import in_markdown, visible
-from tuneloop.values.training import ModelName, job_name
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.registry.model_pages import keep_model_page
+from tuneloop.registry.reasons import LONGEST_REASON
+from tuneloop.registry.rollback import Rollback, roll_back
+from tuneloop.schemas.records import Promotion
+from tuneloop.schemas.shown_text import in_markdown, visible
+from tuneloop.schemas.training import ModelName, job_name
 
 _WHO = "a person, in Prefect"
 

@@ -18,27 +18,27 @@ from flows.dataset_story import brought_in, log_findings, looked_at
 from flows.desk import Desk
 from flows.telling import tell_training, tell_unanswered
 from flows.wish import Wish
-from tuneloop.collection import collect_weights, restore_weights
-from tuneloop.dataset.earlier_looks import EarlierLook, keep_look, look_name
+from tuneloop.datasets.earlier_looks import EarlierLook, keep_look, look_name
+from tuneloop.datasets.sources.public_zip import check_still_there
+from tuneloop.datasets.sources.source_state import state_of
 from tuneloop.errors import ProviderUnavailable, StoreUnavailable
-from tuneloop.evaluation.page.promotion_page import write_page
 from tuneloop.evaluation.render import Subject, render
-from tuneloop.evaluation.report import Evidence, page_name, report_name, write_report
+from tuneloop.evaluation.reports.promotion_page import write_page
+from tuneloop.evaluation.reports.report import Evidence, page_name, report_name, write_report
 from tuneloop.evaluation.scores import score_models
-from tuneloop.image_budget import ImageBudget
-from tuneloop.model_pages import keep_model_page
-from tuneloop.promotion import Place, settle
-from tuneloop.providers.provider import Provider
-from tuneloop.sources.public_zip import check_still_there
-from tuneloop.sources.source_state import state_of
-from tuneloop.submission import Order, submit_training
-from tuneloop.training_state import Training
-from tuneloop.values.dataset import DatasetManifest, PublicDataset
-from tuneloop.values.evaluation import Evaluation
-from tuneloop.values.plan import EvaluationPlan
-from tuneloop.values.records import Collected, Promotion, RunFile, Submitted
-from tuneloop.values.spending import Limits
-from tuneloop.values.training import UploadedDataset
+from tuneloop.ledger.collection import collect_weights, restore_weights
+from tuneloop.ledger.image_budget import ImageBudget
+from tuneloop.ledger.submission import Order, submit_training
+from tuneloop.ledger.training import Training
+from tuneloop.providers.base import Provider
+from tuneloop.registry.model_pages import keep_model_page
+from tuneloop.registry.promotions import Place, settle
+from tuneloop.schemas.dataset import DatasetManifest, PublicDataset
+from tuneloop.schemas.evaluation import Evaluation
+from tuneloop.schemas.plan import EvaluationPlan
+from tuneloop.schemas.records import Collected, Promotion, RunFile, Submitted
+from tuneloop.schemas.spending import Limits
+from tuneloop.schemas.training import UploadedDataset
 
 RETRY_DELAYS_S: list[float] = [10, 60, 300]
 

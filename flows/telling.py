@@ -7,11 +7,11 @@ from uuid import UUID, uuid5
 
 from prefect.events import emit_event
 
-from tuneloop.settling import Change
-from tuneloop.tick import OddWord, Unreached
-from tuneloop.values.evaluation import Evaluation
-from tuneloop.values.records import AnyTrainingRecord, Decision, Failed, Held, Promotion, RunFile, Trained, WithId
-from tuneloop.values.training import job_name
+from tuneloop.schemas.evaluation import Evaluation
+from tuneloop.schemas.records import AnyTrainingRecord, Decision, Failed, Held, Promotion, RunFile, Trained, WithId
+from tuneloop.schemas.training import job_name
+from tuneloop.sensor.tick import OddWord, Unreached
+from tuneloop.sensor.transitions import Change
 
 TrainingEvent = Literal["submitted", "trained", "failed", "held", "overdue", "lost", "revived"]
 ModelEvent = Literal["promoted", "rejected", "undecided"]

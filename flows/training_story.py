@@ -13,10 +13,8 @@ from flows.desk import Desk
 from flows.judging_costs import check_judging
 from flows.telling import tell_training
 from flows.waiting import wait_for
-from tuneloop.absence import why_not_again
 from tuneloop.clock import now
-from tuneloop.dataset.keep import load_manifest
-from tuneloop.doubt import find_submitted, hold
+from tuneloop.datasets.store import load_manifest
 from tuneloop.errors import (
     CredentialsRefused,
     LinkExpired,
@@ -29,11 +27,13 @@ from tuneloop.errors import (
     TrainingHeld,
     WeightsUnreadable,
 )
-from tuneloop.generations import may_begin
-from tuneloop.submission import price_of
-from tuneloop.training_state import Training, read_training, record_bad_end, record_progress
-from tuneloop.uncollected import hold_if_lost, next_try, note_failed_try
-from tuneloop.values.records import (
+from tuneloop.ledger.absence import why_not_again
+from tuneloop.ledger.attempts import may_begin
+from tuneloop.ledger.reconciliation import find_submitted, hold
+from tuneloop.ledger.submission import price_of
+from tuneloop.ledger.training import Training, read_training, record_bad_end, record_progress
+from tuneloop.ledger.uncollected import hold_if_lost, next_try, note_failed_try
+from tuneloop.schemas.records import (
     Abandoned,
     Claimed,
     Collected,

@@ -15,8 +15,8 @@ from flows.resuming import Waker, Woken
 from flows.run_pages import ids_of, pages, read_runs
 from flows.standing_still import Standstill, Watcher
 from flows.telling import tell_stuck
-from tuneloop.ledger import Ledger
-from tuneloop.settling import Story
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.sensor.transitions import Story
 
 
 def wake(client: SyncPrefectClient, ledger: Ledger, store_slug: str, stories: list[Story], at: datetime) -> Woken:

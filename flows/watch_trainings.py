@@ -21,12 +21,12 @@ from flows.tidying import IDLE, LATE, delete_idle_ticks, previous_tick, younger_
 from flows.waking import wake
 from tuneloop.clock import now
 from tuneloop.http.patience import TICK
-from tuneloop.ledger import Ledger
-from tuneloop.looking import told_odd_word, told_overdue
-from tuneloop.settling import Change
-from tuneloop.tick import Tick
-from tuneloop.values.training import job_name
-from tuneloop.watching import look_at_all
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.schemas.training import job_name
+from tuneloop.sensor.inspection import told_odd_word, told_overdue
+from tuneloop.sensor.poll import look_at_all
+from tuneloop.sensor.tick import Tick
+from tuneloop.sensor.transitions import Change
 
 
 @flow(name="watch-trainings")

@@ -12,8 +12,8 @@ from flows.desk import Desk
 from flows.judging_story import decide
 from flows.training_story import bring_home
 from tuneloop.errors import OverBudget, TrainingFailed
-from tuneloop.promotion import abandon
-from tuneloop.values.records import RunFile
+from tuneloop.registry.promotions import abandon
+from tuneloop.schemas.records import RunFile
 
 
 def carry_on(desk: Desk, run: RunFile) -> State[Any]:

@@ -10,14 +10,14 @@ from flows.clip_choice import chosen_encoder
 from flows.desk import Desk
 from tuneloop.clock import now
 from tuneloop.errors import ConfigurationError
-from tuneloop.generations import wished_attempt
-from tuneloop.image_budget import ImageBudget
-from tuneloop.submission import price_of
-from tuneloop.values.dataset import PublicDataset, Sha256
-from tuneloop.values.plan import EvaluationPlan
-from tuneloop.values.recipe_fields import RecipeFields
-from tuneloop.values.records import RunFile, Visibility
-from tuneloop.values.training import TrainingIdentity
+from tuneloop.ledger.attempts import wished_attempt
+from tuneloop.ledger.image_budget import ImageBudget
+from tuneloop.ledger.submission import price_of
+from tuneloop.schemas.dataset import PublicDataset, Sha256
+from tuneloop.schemas.plan import EvaluationPlan
+from tuneloop.schemas.recipe_fields import RecipeFields
+from tuneloop.schemas.records import RunFile, Visibility
+from tuneloop.schemas.training import TrainingIdentity
 
 
 @dataclass(frozen=True)

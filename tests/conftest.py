@@ -10,19 +10,19 @@ import pytest
 from PIL import Image
 
 from tuneloop.clock import now
-from tuneloop.dataset.captions import CaptionRule
-from tuneloop.dataset.keep import store_pictures
-from tuneloop.dataset.pack import DatasetArchive
-from tuneloop.dataset.scan import scan
+from tuneloop.datasets.archive import DatasetArchive
+from tuneloop.datasets.captions import CaptionRule
+from tuneloop.datasets.scan import scan
+from tuneloop.datasets.store import store_pictures
 from tuneloop.emulator import EmulatorControl, Progress, running_emulator
-from tuneloop.ledger import Ledger
-from tuneloop.providers.segmind import SegmindProvider
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.providers.segmind.client import SegmindProvider
+from tuneloop.schemas.dataset import DatasetManifest
+from tuneloop.schemas.plan import EvaluationPlan
+from tuneloop.schemas.records import RunFile
+from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
+from tuneloop.schemas.training import TrainingIdentity
 from tuneloop.storage.local_directory import LocalDirectory
-from tuneloop.values.dataset import DatasetManifest
-from tuneloop.values.plan import EvaluationPlan
-from tuneloop.values.records import RunFile
-from tuneloop.values.segmind_recipes import FluxLoraRecipe
-from tuneloop.values.training import TrainingIdentity
 
 SERVER_PYTHON = os.environ.get("SERVER_PYTHON", sys.executable)
 """Interpreter of the Prefect server: `make test-prefect38` tries a server of another minor version."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
-from tuneloop.storage.store import Store
+from tuneloop.storage.base import Store
 
 
 def make_deadly(store: Store, point: str) -> None:

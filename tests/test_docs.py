@@ -12,10 +12,10 @@ import pytest
 import yaml
 
 from deployments.deployment_files import SAMPLE, check_file, deployment_files
-from tuneloop.providers.capability_table import capability_table
+from tuneloop.providers.registry import capability_table
+from tuneloop.schemas.gate import GatePolicy, ScoreWeights
+from tuneloop.schemas.plan import EvaluationPlan
 from tuneloop.settings import Settings
-from tuneloop.values.gate import GatePolicy, ScoreWeights
-from tuneloop.values.plan import EvaluationPlan
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -89,7 +89,7 @@ def test_every_setting_is_documented() -> None:
 
 
 def test_every_check_of_a_dataset_is_explained_with_its_severity() -> None:
-    code = "\n".join(path.read_text() for path in (ROOT / "tuneloop" / "dataset").glob("*.py"))
+    code = "\n".join(path.read_text() for path in (ROOT / "tuneloop" / "datasets").rglob("*.py"))
     errors = set(re.findall(r'(?:\b_?error|\bunusable)\(\s*"([a-z0-9-]+)"', code))
     warnings = set(re.findall(r'(?:\b_?warning|\b_told)\(\s*"([a-z0-9-]+)"|\bcheck = "([a-z-]+)"', code))
     told = dict.fromkeys(errors, "error") | {"".join(names): "warning" for names in warnings}

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuneloop.emulator import EmulatorControl
-from tuneloop.providers.segmind import SegmindProvider
+from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.redaction import EXCERPT_LIMIT, excerpt, redact
 
 SIGNED = "https://bucket.s3.amazonaws.com/a/b.zip?X-Amz-Algorithm=AWS4&X-Amz-Signature=0123abcd"

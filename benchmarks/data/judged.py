@@ -11,25 +11,25 @@ from prefect.logging import disable_run_logger
 from flows.beginning import Begun, begin
 from flows.desk import Desk
 from flows.wish import Wish, run_file
-from tuneloop.accounts import remember_origin
 from tuneloop.clock import now
-from tuneloop.dataset.captions import CaptionRule
-from tuneloop.dataset.earlier_looks import EarlierLook, keep_look, look_name
-from tuneloop.dataset.scan import scan
-from tuneloop.drivers import current_driver, hand_over
-from tuneloop.kept_weights import weights_problem
-from tuneloop.ledger import Ledger
-from tuneloop.promotion import Place, promote, settle
-from tuneloop.providers.segmind import SegmindProvider
-from tuneloop.sources.opening import opened
-from tuneloop.sources.source_state import state_of
+from tuneloop.datasets.captions import CaptionRule
+from tuneloop.datasets.earlier_looks import EarlierLook, keep_look, look_name
+from tuneloop.datasets.scan import scan
+from tuneloop.datasets.sources.opening import opened
+from tuneloop.datasets.sources.source_state import state_of
+from tuneloop.ledger.accounts import remember_origin
+from tuneloop.ledger.drivers import current_driver, hand_over
+from tuneloop.ledger.kept_weights import weights_problem
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.providers.segmind.client import SegmindProvider
+from tuneloop.registry.promotions import Place, promote, settle
+from tuneloop.schemas.evaluation import Verdict
+from tuneloop.schemas.plan import EvaluationPlan
+from tuneloop.schemas.records import Collected, RunFile, Submitted, Trained
+from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
+from tuneloop.schemas.spending import Limits
+from tuneloop.storage.base import Store
 from tuneloop.storage.identity import create_store, identity_of
-from tuneloop.storage.store import Store
-from tuneloop.values.evaluation import Verdict
-from tuneloop.values.plan import EvaluationPlan
-from tuneloop.values.records import Collected, RunFile, Submitted, Trained
-from tuneloop.values.segmind_recipes import FluxLoraRecipe
-from tuneloop.values.spending import Limits
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import simplejpeg  # type: ignore[import-untyped]
 
-from tuneloop.dataset.keep import picture_name
-from tuneloop.values.dataset import DatasetItem, DatasetManifest, in_digest_order
+from tuneloop.datasets.store import picture_name
+from tuneloop.schemas.dataset import DatasetItem, DatasetManifest, in_digest_order
 
 _PIECE = 1 << 20
 _HEADER_BYTES = 256

@@ -19,8 +19,8 @@ from benchmarks.gate.gates import Tally, judged, plan_by_lot
 from benchmarks.gate.kinds import KINDS
 from benchmarks.gate.models import Trained, contestants
 from benchmarks.gate.pool import Pairing, Pool, drawn_and_scored
-from tuneloop.values.evaluation import Verdict
-from tuneloop.values.gate import GatePolicy
+from tuneloop.schemas.evaluation import Verdict
+from tuneloop.schemas.gate import GatePolicy
 
 LOT = 11
 """Which subjects are drawn. No threshold was chosen on them; who changes one by what this says draws another."""

@@ -10,9 +10,9 @@ import numpy as np
 
 from benchmarks.gate.models import PROMPTS, SEEDS, Trained
 from benchmarks.gate.pool import Pool
-from tuneloop.gate import decide
-from tuneloop.values.evaluation import Evaluation, Verdict
-from tuneloop.values.gate import GatePolicy
+from tuneloop.evaluation.gate import decide
+from tuneloop.schemas.evaluation import Evaluation, Verdict
+from tuneloop.schemas.gate import GatePolicy
 
 
 @dataclass

@@ -8,10 +8,10 @@ from functools import cached_property
 from pathlib import Path
 
 from benchmarks.gate.passed_off import DISGUISES, passed_off
-from tuneloop.emulator.picture_scenes import chance_of
-from tuneloop.emulator.picture_values import Model, Wish, quality
-from tuneloop.emulator.pictures import draw
-from tuneloop.scoring.look import Look
+from tuneloop.emulator.images.drawing import draw
+from tuneloop.emulator.images.scenes import chance_of
+from tuneloop.emulator.images.values import Model, Wish, quality
+from tuneloop.evaluation.metrics.look import Look
 
 PROMPTS = (
     "a portrait of {}",

@@ -9,10 +9,10 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from benchmarks.gate.models import PROMPTS, SEEDS, Trained
-from tuneloop.scoring.look import Look
-from tuneloop.scoring.scored import scored
-from tuneloop.scoring.training_set import TrainingSet, study
-from tuneloop.values.evaluation import Evaluation, JudgedPicture
+from tuneloop.evaluation.metrics.look import Look
+from tuneloop.evaluation.metrics.scored import scored
+from tuneloop.evaluation.metrics.training_set import TrainingSet, study
+from tuneloop.schemas.evaluation import Evaluation, JudgedPicture
 
 Pairing = tuple[Trained, tuple[Path, ...]]
 """A model, and the training pictures against which it is scored."""

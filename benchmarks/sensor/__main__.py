@@ -22,7 +22,7 @@ from rich.table import Table
 from benchmarks.sensor.installation import STORE, Installation, running_installation
 from benchmarks.sensor.measuring import resident_of, run_tick
 from tuneloop.emulator import Progress
-from tuneloop.training_state import read_training
+from tuneloop.ledger.training import read_training
 
 _LIST = "/finetune/request/list"
 _PEERS = 6

@@ -24,21 +24,21 @@ from deployments.demo.processes import Processes, answers, clean_environment, fr
 from deployments.deployment_files import SAMPLE
 from deployments.server_ready import deploy_all, prepare_server
 from tuneloop.clock import Deadline, now
-from tuneloop.dataset.captions import CaptionRule
-from tuneloop.dataset.keep import store_pictures
-from tuneloop.dataset.pack import DatasetArchive
-from tuneloop.dataset.scan import scan
+from tuneloop.datasets.archive import DatasetArchive
+from tuneloop.datasets.captions import CaptionRule
+from tuneloop.datasets.scan import scan
+from tuneloop.datasets.store import store_pictures
 from tuneloop.emulator import EmulatorControl
 from tuneloop.emulator.emulation import Emulation
 from tuneloop.emulator.jobs import Job
-from tuneloop.emulator.segmind import SEGMIND
-from tuneloop.ledger import Ledger
-from tuneloop.providers.segmind import SegmindProvider
+from tuneloop.emulator.segmind.routes import SEGMIND
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.providers.segmind.client import SegmindProvider
+from tuneloop.schemas.plan import EvaluationPlan
+from tuneloop.schemas.records import Claimed, Record, RunFile, Submitted
+from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
+from tuneloop.schemas.training import Account, job_name
 from tuneloop.storage.local_directory import LocalDirectory
-from tuneloop.values.plan import EvaluationPlan
-from tuneloop.values.records import Claimed, Record, RunFile, Submitted
-from tuneloop.values.segmind_recipes import FluxLoraRecipe
-from tuneloop.values.training import Account, job_name
 
 STORE = "local-file-system/tuneloop"
 CREDENTIALS = "segmind-credentials/default"

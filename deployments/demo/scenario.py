@@ -18,9 +18,9 @@ from blocks.opening import open_store
 from deployments.demo.processes import ProgramFailed
 from deployments.demo.stack import Stack
 from flows.waiting import SENSOR_FLOW
-from tuneloop.ledger import Ledger
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.schemas.records import Collected, RunFile
 from tuneloop.storage.s3_request_log import counted
-from tuneloop.values.records import Collected, RunFile
 
 MODEL_DEPLOYMENT = "retrain-model/sample-robot"
 SENSOR_DEPLOYMENT = f"{SENSOR_FLOW}/every-minute"

@@ -24,7 +24,7 @@ from deployments.demo.stack import Stack, StoreKind, fresh_folder, running_stack
 from deployments.sample_pictures import draw_sample_pairs, draw_sample_pictures, take_some
 from deployments.server_address import send_no_events
 from deployments.terminal import shown
-from tuneloop.values.shown_text import visible
+from tuneloop.schemas.shown_text import visible
 
 PROVIDER_OF = {
     "flux-lora": "segmind",

@@ -14,8 +14,8 @@ from blocks.bfl_credentials import BflCredentials
 from blocks.opening import open_provider
 from blocks.segmind_credentials import SegmindCredentials
 from tuneloop.errors import ConfigurationError
-from tuneloop.hints.address import new_path
-from tuneloop.values.training import Account
+from tuneloop.schemas.training import Account
+from tuneloop.webhooks.address import new_path
 
 _KINDS = ("segmind-credentials", "bfl-credentials")
 _NOT_FOUND = 404

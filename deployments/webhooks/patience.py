@@ -13,12 +13,12 @@ from typing import Any
 
 from tuneloop.clock import now
 from tuneloop.errors import TuneloopError
-from tuneloop.hints.following import HintFollower
-from tuneloop.hints.hint import Hint, Outcome
-from tuneloop.hints.keeping import finish_hint, open_hints, sweep_hints
-from tuneloop.ledger import Ledger
+from tuneloop.ledger.ledger import Ledger
 from tuneloop.redaction import redact
-from tuneloop.tick import Tick
+from tuneloop.sensor.tick import Tick
+from tuneloop.webhooks.following import HintFollower
+from tuneloop.webhooks.hint import Hint, Outcome
+from tuneloop.webhooks.keeping import finish_hint, open_hints, sweep_hints
 
 Act = Callable[[Ledger, str, Tick], None]
 """Does what is to be done about what was found: the ledger, the slug of its store's block, and what was found.

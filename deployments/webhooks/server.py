@@ -20,14 +20,14 @@ from deployments.webhooks.patience import Act, Following, Patience
 from deployments.webhooks.proofs import is_proven, is_replay
 from tuneloop.clock import now
 from tuneloop.errors import StoreError
-from tuneloop.hints.address import ROUTE
-from tuneloop.hints.following import HintFollower
-from tuneloop.hints.hint import read_hint
-from tuneloop.hints.keeping import keep_hint
-from tuneloop.hints.questions import Questions
-from tuneloop.ledger import Ledger
-from tuneloop.providers.provider import Provider
-from tuneloop.storage.store import Store
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.providers.base import Provider
+from tuneloop.storage.base import Store
+from tuneloop.webhooks.address import ROUTE
+from tuneloop.webhooks.following import HintFollower
+from tuneloop.webhooks.hint import read_hint
+from tuneloop.webhooks.keeping import keep_hint
+from tuneloop.webhooks.questions import Questions
 
 BODY_LIMIT = 1 << 20
 """Bytes of a body that are read; providers' calls have a few hundred."""

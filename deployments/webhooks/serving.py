@@ -17,11 +17,11 @@ from flows.telling import tell_changes
 from flows.waking import wake
 from tuneloop.clock import now
 from tuneloop.errors import ConfigurationError
-from tuneloop.ledger import Ledger
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.schemas.shown_text import visible
+from tuneloop.sensor.tick import Tick
 from tuneloop.settings import Settings
-from tuneloop.storage.store import Store
-from tuneloop.tick import Tick
-from tuneloop.values.shown_text import visible
+from tuneloop.storage.base import Store
 
 _LOG = logging.getLogger("tuneloop.webhooks")
 

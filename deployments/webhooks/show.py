@@ -8,8 +8,8 @@ from deployments.terminal import shown
 from deployments.webhooks.accounts import HookAccount, hook_accounts
 from deployments.webhooks.patience import Patience
 from tuneloop.errors import ConfigurationError
-from tuneloop.hints.address import address_of
-from tuneloop.hints.keeping import KEPT_FOR
+from tuneloop.webhooks.address import address_of
+from tuneloop.webhooks.keeping import KEPT_FOR
 
 
 def show_addresses(credentials: list[str], public_url: str, console: Console) -> None:

@@ -15,10 +15,10 @@ from benchmarks.gate.kinds import KINDS
 from benchmarks.gate.models import contestants
 from benchmarks.gate.passed_off import DISGUISES, passed_off
 from tuneloop.evaluation.blank import blank_reason
-from tuneloop.scoring.copying import COPIED_FROM, nearest
-from tuneloop.scoring.look import Look
-from tuneloop.scoring.training_set import study
-from tuneloop.values.evaluation import Verdict
+from tuneloop.evaluation.metrics.copying import COPIED_FROM, nearest
+from tuneloop.evaluation.metrics.look import Look
+from tuneloop.evaluation.metrics.training_set import study
+from tuneloop.schemas.evaluation import Verdict
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -13,10 +13,10 @@ from deployments.sample_pictures import draw_sample_pictures
 from tests.browser.find_browser import NEEDED, browser_path
 from tests.browser.pages import launch
 from tests.evaluation.evidence import PROMPTS, World, promotions
-from tuneloop.evaluation.page.model_page import Reign, write_model_page
-from tuneloop.evaluation.page.promotion_page import write_page
-from tuneloop.values.evaluation import Evaluation
-from tuneloop.values.plan import EvaluationPlan
+from tuneloop.evaluation.reports.model_page import Reign, write_model_page
+from tuneloop.evaluation.reports.promotion_page import write_page
+from tuneloop.schemas.evaluation import Evaluation
+from tuneloop.schemas.plan import EvaluationPlan
 
 _PLAN = EvaluationPlan(prompts=PROMPTS[:4], seeds=(1, 2))
 _SIZES = {"wide": {"width": 1280, "height": 900}, "phone": {"width": 360, "height": 740}}

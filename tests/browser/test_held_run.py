@@ -16,10 +16,10 @@ from tests.browser.pages import Ui
 from tests.browser.runs import Runs, run_record
 from tests.conftest import draw_pictures
 from tests.flows.runs import wait_until
-from tuneloop.ledger import Ledger
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.schemas.records import Claimed
+from tuneloop.schemas.training import job_name
 from tuneloop.storage.local_directory import LocalDirectory
-from tuneloop.values.records import Claimed
-from tuneloop.values.training import job_name
 
 REASON = "agreed with the studio"
 

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from deployments.demo.stack import Stack
 from tests.browser.pages import RunForm, Ui
 from tests.browser.runs import Runs, run_record
-from tuneloop.values.training import job_name
+from tuneloop.schemas.training import job_name
 
 
 def test_the_form_says_of_every_field_what_it_is(ui: Ui, model: UUID, runs: Runs) -> None:

@@ -13,11 +13,11 @@ from playwright.sync_api import BrowserContext, Page, expect
 from tests.conftest import draw_pictures
 from tests.evaluation.evidence import PROMPTS, World, promotions
 from tests.evaluation.hostile import HOSTILE
-from tuneloop.evaluation.page.model_page import Reign, model_page_name, write_model_page
-from tuneloop.evaluation.page.promotion_page import write_page
-from tuneloop.evaluation.report import Evidence, page_name
-from tuneloop.values.evaluation import JudgedPicture
-from tuneloop.values.plan import EvaluationPlan
+from tuneloop.evaluation.reports.model_page import Reign, model_page_name, write_model_page
+from tuneloop.evaluation.reports.promotion_page import write_page
+from tuneloop.evaluation.reports.report import Evidence, page_name
+from tuneloop.schemas.evaluation import JudgedPicture
+from tuneloop.schemas.plan import EvaluationPlan
 
 PLAN = EvaluationPlan(prompts=PROMPTS[:2], seeds=(1, 2))
 

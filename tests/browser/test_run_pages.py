@@ -13,7 +13,7 @@ from deployments.demo.stack import Stack
 from tests.browser.pages import Ui
 from tests.browser.runs import Runs, run_record
 from tuneloop.emulator import Progress
-from tuneloop.values.training import job_name
+from tuneloop.schemas.training import job_name
 
 
 def report_of(run: UUID) -> UUID:

@@ -14,7 +14,7 @@ from tests.browser.pages import Ui
 from tests.browser.runs import Runs
 from tests.conftest import draw_pictures
 from tuneloop.emulator import Progress
-from tuneloop.ledger import Ledger
+from tuneloop.ledger.ledger import Ledger
 from tuneloop.storage.local_directory import LocalDirectory
 
 MODEL = "close-robot"

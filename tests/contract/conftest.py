@@ -9,14 +9,14 @@ from pydantic import TypeAdapter
 
 from tests.conftest import draw_pictures
 from tests.contract.rig import CLIENTS, KEY_VARIABLES, Rig
-from tuneloop.dataset.captions import CaptionRule
-from tuneloop.dataset.keep import store_pictures
-from tuneloop.dataset.pack import DatasetArchive
-from tuneloop.dataset.scan import scan
+from tuneloop.datasets.archive import DatasetArchive
+from tuneloop.datasets.captions import CaptionRule
+from tuneloop.datasets.scan import scan
+from tuneloop.datasets.store import store_pictures
 from tuneloop.emulator import Progress, running_emulator
+from tuneloop.schemas.recipe_fields import RecipeFields
+from tuneloop.schemas.recipes import Recipe
 from tuneloop.storage.local_directory import LocalDirectory
-from tuneloop.values.recipe_fields import RecipeFields
-from tuneloop.values.recipes import Recipe
 
 RECIPES = {
     "flux-lora": {"instance_prompt": "a photo of ROBOX", "trigger_word": "ROBOX"},

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tuneloop.dataset.pack import DatasetArchive
+from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl
-from tuneloop.providers.bfl import BflProvider
-from tuneloop.providers.provider import Provider
-from tuneloop.providers.segmind import SegmindProvider
-from tuneloop.values.recipe_fields import RecipeFields
+from tuneloop.providers.base import Provider
+from tuneloop.providers.bfl.client import BflProvider
+from tuneloop.providers.segmind.client import SegmindProvider
+from tuneloop.schemas.recipe_fields import RecipeFields
 
 CLIENTS: dict[str, type[SegmindProvider | BflProvider]] = {"segmind": SegmindProvider, "bfl": BflProvider}
 KEY_VARIABLES = {"segmind": "SEGMIND_API_KEY", "bfl": "BFL_API_KEY"}

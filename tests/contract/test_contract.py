@@ -17,8 +17,8 @@ from tuneloop.errors import (
     ProviderUnavailable,
     RateLimited,
 )
-from tuneloop.transport import NotSent
-from tuneloop.values.training import JobStatus
+from tuneloop.http.transport import NotSent
+from tuneloop.schemas.training import JobStatus
 
 pays = pytest.mark.pays
 

@@ -9,16 +9,16 @@ import pytest
 from tests.contract.rig import Rig
 from tests.contract.test_watching import look, mine, moved
 from tests.ledger.test_submission import old_claim
-from tuneloop.adoption import only_id
 from tuneloop.clock import Deadline
-from tuneloop.doubt import find_submitted, record_id
 from tuneloop.emulator import Fault
 from tuneloop.errors import ConfigurationError, NotAtProvider, ProviderUnavailable
-from tuneloop.ledger import Ledger
-from tuneloop.providers.segmind import SegmindProvider
-from tuneloop.status import doubles, unowned_jobs
-from tuneloop.training_state import read_training
-from tuneloop.values.records import RunFile
+from tuneloop.ledger.adoption import only_id
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.ledger.reconciliation import find_submitted, record_id
+from tuneloop.ledger.training import read_training
+from tuneloop.operations.status import doubles, unowned_jobs
+from tuneloop.providers.segmind.client import SegmindProvider
+from tuneloop.schemas.records import RunFile
 
 __all__ = ["mine"]  # a fixture
 

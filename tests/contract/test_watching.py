@@ -9,20 +9,20 @@ import pytest
 
 from tests.contract.rig import Rig
 from tests.ledger.test_submission import old_claim
-from tuneloop.absence import why_not_again
 from tuneloop.clock import Deadline, now
 from tuneloop.emulator import Progress
 from tuneloop.errors import RecordTaken
-from tuneloop.generations import choose_generation
-from tuneloop.ledger import Ledger
-from tuneloop.submission import Order, submit_training
-from tuneloop.tick import Tick
-from tuneloop.training_state import read_training
-from tuneloop.values.plan import EvaluationPlan
-from tuneloop.values.records import RunFile
-from tuneloop.values.spending import Limits
-from tuneloop.values.training import TrainingIdentity
-from tuneloop.watching import look_at_all
+from tuneloop.ledger.absence import why_not_again
+from tuneloop.ledger.attempts import choose_generation
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.ledger.submission import Order, submit_training
+from tuneloop.ledger.training import read_training
+from tuneloop.schemas.plan import EvaluationPlan
+from tuneloop.schemas.records import RunFile
+from tuneloop.schemas.spending import Limits
+from tuneloop.schemas.training import TrainingIdentity
+from tuneloop.sensor.poll import look_at_all
+from tuneloop.sensor.tick import Tick
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from tests.crash.finding import Finding
 from tests.crash.lane import Lane
 from tuneloop.emulator import LoggedRequest
-from tuneloop.ledger import Ledger
-from tuneloop.values.records import AnyTrainingRecord, Claimed, RunFile
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.schemas.records import AnyTrainingRecord, Claimed, RunFile
 
 _SUBMITS = frozenset({"/finetune/request/submit", "/v1/finetune"})
 _POSTS_WITHOUT_A_PERSON = 2

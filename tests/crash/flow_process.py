@@ -22,15 +22,15 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 import flows.steps
 import tuneloop.clock
-import tuneloop.submission
+import tuneloop.ledger.submission
 from flows.standing_still import Standstill, Watcher
 from tests.crash.impatience import impatient
 from tests.crash.instruments import install
 from tests.crash.points import Kill, Trail
 from tests.crash.sabotage import SABOTAGES
+from tuneloop.schemas.cadence import Cadence
+from tuneloop.schemas.records import new_writer
 from tuneloop.storage.drafts import Draft
-from tuneloop.values.cadence import Cadence
-from tuneloop.values.records import new_writer
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def _as_the_engine_would(order: Order) -> int:
 
 def _prepare(order: Order) -> None:
     """Make this process its own: set its clock, and let it wait for nothing that only takes time."""
-    tuneloop.submission.PROCESS = new_writer()
+    tuneloop.ledger.submission.PROCESS = new_writer()
     clock: Any = tuneloop.clock
     clock.datetime = _ahead_by(order.clock_s)
     _date_new_files(order.store_clock_s)

@@ -12,9 +12,9 @@ from tests.crash.case import Case
 from tests.crash.finding import Finding
 from tests.crash.lane import Lane
 from tuneloop.errors import NotInStore, TuneloopError
-from tuneloop.ledger import Ledger
-from tuneloop.promotion import finished_decision
-from tuneloop.values.records import (
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.registry.promotions import finished_decision
+from tuneloop.schemas.records import (
     ENDS,
     Abandoned,
     AnyTrainingRecord,
@@ -24,7 +24,7 @@ from tuneloop.values.records import (
     Submitted,
     follows,
 )
-from tuneloop.values.training import job_name
+from tuneloop.schemas.training import job_name
 
 _WEIGHTS_EXIST = frozenset({"TRAINING_COMPLETED", "INFERENCE_QUEUED", "DEPLOYING", "AVAILABLE", "Ready"})
 _PICTURES = 2

@@ -25,7 +25,7 @@ from tests.crash.places import FREE, AccountPlace, FolderPlace, StorePlace
 from tests.crash.points import Kill, Point
 from tests.crash.prefect_server import PrefectServer
 from tuneloop.emulator import BilledEntry, EmulatorControl, LoggedRequest
-from tuneloop.ledger import Ledger
+from tuneloop.ledger.ledger import Ledger
 
 RETRAIN = "retrain-model"
 ADOPT = "adopt-model"

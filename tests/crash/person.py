@@ -9,7 +9,7 @@ from prefect.client.schemas.objects import FlowRun
 
 from tests.crash.lane import Lane
 from tests.crash.stories import Mood
-from tuneloop.values.training import job_name
+from tuneloop.schemas.training import job_name
 
 _THERE = "it is there"
 _NO = ("reject", "give it up")

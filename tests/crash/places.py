@@ -16,8 +16,8 @@ from blocks.spending_guard import SpendingGuard
 from deployments.demo.processes import free_port
 from tests.crash.s3_place import S3Server
 from tuneloop.emulator import EmulatorControl, running_emulator
+from tuneloop.storage.base import Store
 from tuneloop.storage.local_directory import LocalDirectory
-from tuneloop.storage.store import Store
 
 _WEIGHTS_BYTES = 200_000
 FREE = SpendingGuard(trainings_per_day=None)

@@ -9,12 +9,12 @@ from typing import Any
 
 from flows import watch_trainings
 from flows.resuming import Woken
-from tuneloop import collection
 from tuneloop.errors import ProviderError, RateLimited, RequestRefused
-from tuneloop.providers.provider import Margins
-from tuneloop.providers.segmind import SegmindProvider
+from tuneloop.http.transport import NotSent
+from tuneloop.ledger import collection
+from tuneloop.providers.base import Margins
+from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.storage.local_directory import LocalDirectory
-from tuneloop.transport import NotSent
 
 _STUBBORN_TIMES = 12
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tuneloop.dataset.captions import CaptionRule
+from tuneloop.datasets.captions import CaptionRule
 from tuneloop.storage.local_directory import LocalDirectory
 
 

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tests.dataset.picture_facts import facts_of
-from tuneloop.dataset.inspection import strict_decoding
-from tuneloop.dataset.normalise import normalised
-from tuneloop.values.copies import Normalise
+from tuneloop.datasets.images.inspection import strict_decoding
+from tuneloop.datasets.images.normalize import normalised
+from tuneloop.schemas.copies import Normalise
 
 PLAIN = Normalise()
 

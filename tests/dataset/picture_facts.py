@@ -7,8 +7,8 @@ import io
 
 from PIL import Image
 
-from tuneloop.values.dataset import PictureFormat
-from tuneloop.values.picture_facts import PictureFacts
+from tuneloop.schemas.dataset import PictureFormat
+from tuneloop.schemas.picture_facts import PictureFacts
 
 _FORMATS: dict[str | None, PictureFormat] = {"JPEG": "jpeg", "PNG": "png", "WEBP": "webp"}
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
-from tuneloop.dataset.captions import CaptionRule
-from tuneloop.dataset.listing import PICTURE_SUFFIXES
-from tuneloop.dataset.scan import Preflight, preflight
-from tuneloop.evaluation.dataset_page import write_dataset_page
+from tuneloop.datasets.captions import CaptionRule
+from tuneloop.datasets.listing import PICTURE_SUFFIXES
+from tuneloop.datasets.scan import Preflight, preflight
+from tuneloop.evaluation.reports.dataset_page import write_dataset_page
+from tuneloop.schemas.dataset_profile import NO_LIMITS, DatasetProfile
+from tuneloop.schemas.findings import errors_in
 from tuneloop.storage.local_directory import LocalDirectory
-from tuneloop.values.dataset_profile import NO_LIMITS, DatasetProfile
-from tuneloop.values.findings import errors_in
 
 from .pictures import JPEG, PNG, WEBP, encoded, noise, png_of
 

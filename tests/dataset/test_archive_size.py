@@ -5,10 +5,10 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneloop.dataset.archive_size import archive_size
-from tuneloop.dataset.pack import DatasetArchive
+from tuneloop.datasets.archive import DatasetArchive
+from tuneloop.datasets.archive_size import archive_size
+from tuneloop.schemas.dataset import DatasetItem, DatasetManifest, in_digest_order
 from tuneloop.storage.local_directory import LocalDirectory
-from tuneloop.values.dataset import DatasetItem, DatasetManifest, in_digest_order
 
 items = st.builds(
     DatasetItem,

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tuneloop.dataset.captions import CaptionRule
-from tuneloop.dataset.listing import list_folder
-from tuneloop.dataset.scan import preflight
-from tuneloop.values.dataset_profile import DatasetProfile
+from tuneloop.datasets.captions import CaptionRule
+from tuneloop.datasets.listing import list_folder
+from tuneloop.datasets.scan import preflight
+from tuneloop.schemas.dataset_profile import DatasetProfile
 
 from .pictures import black_and_white, distinct
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tuneloop.dataset.captions import CaptionRule, one_line, read_caption, times_said, words_of
-from tuneloop.values.findings import Finding
+from tuneloop.datasets.captions import CaptionRule, one_line, read_caption, times_said, words_of
+from tuneloop.schemas.findings import Finding
 
 TEABOT = CaptionRule(trigger_word="TEABOT", instance_prompt="a photo of TEABOT", provider_captions=False)
 

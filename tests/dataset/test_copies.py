@@ -13,14 +13,14 @@ from PIL import Image
 
 from tests.dataset.picture_facts import facts_of
 from tests.dataset.pictures import encoded
-from tuneloop.dataset import copies as copies_module
-from tuneloop.dataset.copies import load_copies, make_copies
-from tuneloop.dataset.normalise import normalised
+from tuneloop.datasets import copies as copies_module
+from tuneloop.datasets.copies import load_copies, make_copies
+from tuneloop.datasets.images.normalize import normalised
 from tuneloop.errors import DatasetError, RecordUnreadable, StoreUnavailable
+from tuneloop.schemas.copies import CopyList, Normalise, copies_name
+from tuneloop.schemas.dataset import DatasetItem, DatasetManifest
+from tuneloop.schemas.picture_facts import PictureFacts
 from tuneloop.storage.local_directory import LocalDirectory
-from tuneloop.values.copies import CopyList, Normalise, copies_name
-from tuneloop.values.dataset import DatasetItem, DatasetManifest
-from tuneloop.values.picture_facts import PictureFacts
 
 WAY = Normalise(longest_side_px=64)
 

@@ -12,25 +12,15 @@ from typing import NamedTuple
 
 import pytest
 
-from tuneloop.dataset import (
-    auxiliary,
-    caption_checks,
-    caption_sources,
-    captions,
-    dataset_checks,
-    imagefolder,
-    links,
-    listing,
-    looking,
-    pairs,
-    scan,
-    walking,
-)
-from tuneloop.dataset.captions import LARGEST_CAPTION_BYTES, CaptionRule
-from tuneloop.dataset.scan import Preflight, preflight
-from tuneloop.dataset.sending import PACKED_HERE, Sending
-from tuneloop.values.dataset_profile import DatasetProfile
-from tuneloop.values.findings import Severity
+from tuneloop.datasets import auxiliary, caption_sources, captions, imagefolder, links, listing, pairs, scan
+from tuneloop.datasets import files as walking
+from tuneloop.datasets import inspect as looking
+from tuneloop.datasets.captions import LARGEST_CAPTION_BYTES, CaptionRule
+from tuneloop.datasets.checks import caption_checks, dataset_checks
+from tuneloop.datasets.delivery import PACKED_HERE, Sending
+from tuneloop.datasets.scan import Preflight, preflight
+from tuneloop.schemas.dataset_profile import DatasetProfile
+from tuneloop.schemas.findings import Severity
 
 from .pictures import black_and_white, distinct, fill_cleanly, fill_cleanly_with_pairs
 

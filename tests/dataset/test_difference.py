@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneloop.values.dataset import DatasetDifference, DatasetManifest
+from tuneloop.schemas.dataset import DatasetDifference, DatasetManifest
 
 from .test_pack import item_of
 

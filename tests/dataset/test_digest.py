@@ -7,9 +7,9 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneloop.dataset.captions import CaptionRule
-from tuneloop.dataset.scan import scan
-from tuneloop.values.dataset import DatasetManifest
+from tuneloop.datasets.captions import CaptionRule
+from tuneloop.datasets.scan import scan
+from tuneloop.schemas.dataset import DatasetManifest
 
 from .pictures import encoded, noise, png_of
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from tuneloop.dataset.captions import CaptionRule
-from tuneloop.dataset.keep import store_pictures
-from tuneloop.dataset.pack import DatasetArchive
-from tuneloop.dataset.scan import scan
+from tuneloop.datasets.archive import DatasetArchive
+from tuneloop.datasets.captions import CaptionRule
+from tuneloop.datasets.scan import scan
+from tuneloop.datasets.store import store_pictures
 from tuneloop.storage.local_directory import LocalDirectory
 
 from .pictures import JPEG, PNG, WEBP

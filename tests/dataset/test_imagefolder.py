@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from tuneloop.dataset.captions import CaptionRule
-from tuneloop.dataset.imagefolder import Row, read_table
-from tuneloop.dataset.scan import preflight, scan
-from tuneloop.dataset.walking import Found
-from tuneloop.values.dataset_profile import DatasetProfile
+from tuneloop.datasets.captions import CaptionRule
+from tuneloop.datasets.files import Found
+from tuneloop.datasets.imagefolder import Row, read_table
+from tuneloop.datasets.scan import preflight, scan
+from tuneloop.schemas.dataset_profile import DatasetProfile
 
 from .pictures import distinct
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from tuneloop.dataset.inspection import inspect_picture, strict_decoding
-from tuneloop.dataset.picture_checks import picture_findings
-from tuneloop.dataset.unusable import PictureUnusable
-from tuneloop.values.dataset_profile import DatasetProfile
-from tuneloop.values.picture_facts import PictureFacts
+from tuneloop.datasets.checks.image_checks import picture_findings
+from tuneloop.datasets.images.inspection import inspect_picture, strict_decoding
+from tuneloop.datasets.images.unusable import PictureUnusable
+from tuneloop.schemas.dataset_profile import DatasetProfile
+from tuneloop.schemas.picture_facts import PictureFacts
 
 from .pictures import encoded, noise, png_claiming
 from .planted.clean import ALL, clean_pictures
@@ -158,7 +158,7 @@ def test_too_many_pixels_are_refused_by_the_header_alone(
 
 
 def test_file_too_large_to_be_held(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tuneloop.dataset.inspection.LARGEST_FILE_BYTES", 1 << 20)
+    monkeypatch.setattr("tuneloop.datasets.images.inspection.LARGEST_FILE_BYTES", 1 << 20)
     assert refusal(folder, bytes((1 << 20) + 1)) == "a.jpg: is larger than 1 MiB; scale it down or compress it"
 
 

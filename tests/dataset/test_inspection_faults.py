@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneloop.dataset.inspection import strict_decoding
-from tuneloop.dataset.picture_decoding import Decoded, decode
-from tuneloop.dataset.unusable import PictureUnusable
+from tuneloop.datasets.images.decoding import Decoded, decode
+from tuneloop.datasets.images.inspection import strict_decoding
+from tuneloop.datasets.images.unusable import PictureUnusable
 
 from .planted import faults
 from .planted.faults import Fault

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tuneloop.dataset.inspection import inspect_picture, strict_decoding
-from tuneloop.dataset.normalise import normalised
-from tuneloop.dataset.picture_decoding import Decoded, decode
-from tuneloop.dataset.unusable import PictureUnusable
-from tuneloop.values.copies import Normalise
+from tuneloop.datasets.images.decoding import Decoded, decode
+from tuneloop.datasets.images.inspection import inspect_picture, strict_decoding
+from tuneloop.datasets.images.normalize import normalised
+from tuneloop.datasets.images.unusable import PictureUnusable
+from tuneloop.schemas.copies import Normalise
 
 from .planted.scenes import saved, scene
 

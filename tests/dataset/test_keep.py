@@ -11,9 +11,9 @@ import pytest
 
 from tests.s3_server import fresh_bucket, s3_client, s3_server
 from tests.storage.failing_proxy import failing_proxy
-from tuneloop.dataset.captions import CaptionRule
-from tuneloop.dataset.keep import load_manifest, store_pictures
-from tuneloop.dataset.scan import ScannedDataset, scan
+from tuneloop.datasets.captions import CaptionRule
+from tuneloop.datasets.scan import ScannedDataset, scan
+from tuneloop.datasets.store import load_manifest, store_pictures
 from tuneloop.errors import DatasetError, NotInStore, RecordUnreadable, StoreError
 from tuneloop.storage.local_directory import LocalDirectory
 from tuneloop.storage.s3 import S3Store

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tuneloop.dataset.captions import CaptionRule
-from tuneloop.dataset.links import link_problem
-from tuneloop.dataset.scan import preflight, scan
-from tuneloop.values.dataset_profile import DatasetProfile
+from tuneloop.datasets.captions import CaptionRule
+from tuneloop.datasets.links import link_problem
+from tuneloop.datasets.scan import preflight, scan
+from tuneloop.schemas.dataset_profile import DatasetProfile
 
 from .pictures import distinct
 

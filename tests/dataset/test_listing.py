@@ -3,9 +3,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tuneloop.dataset.captions import CaptionRule
-from tuneloop.dataset.listing import list_folder
-from tuneloop.dataset.scan import scan
+from tuneloop.datasets.captions import CaptionRule
+from tuneloop.datasets.listing import list_folder
+from tuneloop.datasets.scan import scan
 
 from .pictures import PNG, png_of
 

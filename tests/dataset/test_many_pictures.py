@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tuneloop.dataset import looking
-from tuneloop.dataset.captions import CaptionRule
-from tuneloop.dataset.inspection import inspect_picture
-from tuneloop.dataset.scan import preflight
-from tuneloop.values.dataset import Sha256
-from tuneloop.values.dataset_profile import NO_LIMITS
-from tuneloop.values.picture_facts import PictureFacts
+from tuneloop.datasets import inspect as looking
+from tuneloop.datasets.captions import CaptionRule
+from tuneloop.datasets.images.inspection import inspect_picture
+from tuneloop.datasets.scan import preflight
+from tuneloop.schemas.dataset import Sha256
+from tuneloop.schemas.dataset_profile import NO_LIMITS
+from tuneloop.schemas.picture_facts import PictureFacts
 
 from .pictures import distinct, encoded, noise
 
@@ -25,10 +25,10 @@ MOST_GROWTH_KB = 30_000
 LOOK = """
 import resource, sys
 from pathlib import Path
-from tuneloop.dataset.captions import CaptionRule
-from tuneloop.dataset.inspection import inspect_picture
-from tuneloop.dataset.scan import preflight
-from tuneloop.values.dataset_profile import NO_LIMITS
+from tuneloop.datasets.captions import CaptionRule
+from tuneloop.datasets.images.inspection import inspect_picture
+from tuneloop.datasets.scan import preflight
+from tuneloop.schemas.dataset_profile import NO_LIMITS
 rule = CaptionRule(trigger_word="ROBOX", instance_prompt="a photo of ROBOX", provider_captions=False)
 found = preflight(Path(sys.argv[1]), rule, NO_LIMITS)
 assert found.dataset is not None, found.findings[:3]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneloop.dataset.near_duplicates import near_duplicates
+from tuneloop.datasets.checks.near_duplicates import near_duplicates
 
 HASHES = st.integers(0, (1 << 64) - 1)
 

@@ -20,8 +20,8 @@ from tests.dataset.normal_copies import PLAIN, colourful, made, pixels
 from tests.dataset.picture_facts import facts_of
 from tests.dataset.pictures import encoded, noise
 from tests.dataset.profiles import wide_profile
-from tuneloop.dataset.normalise import normalised
-from tuneloop.values.copies import Normalise
+from tuneloop.datasets.images.normalize import normalised
+from tuneloop.schemas.copies import Normalise
 
 ORIENTATION = 0x0112
 # What is stored for an upright picture. Source: EXIF 2.32, which says where row 0 and column 0 are.

@@ -5,9 +5,9 @@ import base64
 import pytest
 from PIL import Image
 
-from tuneloop.dataset.inspection import strict_decoding
-from tuneloop.dataset.picture_decoding import decode
-from tuneloop.dataset.unusable import PictureUnusable
+from tuneloop.datasets.images.decoding import decode
+from tuneloop.datasets.images.inspection import strict_decoding
+from tuneloop.datasets.images.unusable import PictureUnusable
 
 from .pictures import JPEG, PNG, encoded
 

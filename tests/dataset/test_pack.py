@@ -11,12 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tuneloop.dataset.keep import picture_name
-from tuneloop.dataset.pack import DatasetArchive
+from tuneloop.datasets.archive import DatasetArchive
+from tuneloop.datasets.store import picture_name
 from tuneloop.errors import NotInStore, RecordUnreadable
+from tuneloop.schemas.copies import PictureCopy
+from tuneloop.schemas.dataset import DatasetItem, DatasetManifest, in_digest_order
 from tuneloop.storage.local_directory import LocalDirectory
-from tuneloop.values.copies import PictureCopy
-from tuneloop.values.dataset import DatasetItem, DatasetManifest, in_digest_order
 
 from .pictures import JPEG, PNG, WEBP, png_of
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.dataset.pictures import png_of
-from tuneloop.dataset.captions import CaptionRule
-from tuneloop.dataset.keep import store_pictures
-from tuneloop.dataset.pack import DatasetArchive
-from tuneloop.dataset.scan import scan
+from tuneloop.datasets.archive import DatasetArchive
+from tuneloop.datasets.captions import CaptionRule
+from tuneloop.datasets.scan import scan
+from tuneloop.datasets.store import store_pictures
 from tuneloop.errors import DatasetError
 from tuneloop.storage.local_directory import LocalDirectory
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from tuneloop.dataset.near_duplicates import WITHIN_BITS, near_duplicates
-from tuneloop.dataset.perceptual_hash import perceptual_hash
-from tuneloop.dataset.picture_measures import at_measuring_size
+from tuneloop.datasets.checks.near_duplicates import WITHIN_BITS, near_duplicates
+from tuneloop.datasets.images.measures import at_measuring_size
+from tuneloop.datasets.images.perceptual_hash import perceptual_hash
 
 from .planted.scenes import saved, scene
 

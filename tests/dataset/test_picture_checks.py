@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from tuneloop.dataset.inspection import inspect_picture, strict_decoding
-from tuneloop.dataset.picture_checks import picture_findings
-from tuneloop.values.dataset_profile import DatasetProfile
-from tuneloop.values.findings import Finding
+from tuneloop.datasets.checks.image_checks import picture_findings
+from tuneloop.datasets.images.inspection import inspect_picture, strict_decoding
+from tuneloop.schemas.dataset_profile import DatasetProfile
+from tuneloop.schemas.findings import Finding
 
 from .planted.colour_profiles import SRGB, WIDER, profile
 from .planted.png_writer import png

@@ -13,14 +13,14 @@ from typing import BinaryIO
 import pytest
 
 from tests.s3_server import fresh_bucket, s3_client, s3_server
-from tuneloop.dataset import read_ahead
-from tuneloop.dataset.keep import picture_name
-from tuneloop.dataset.pack import DatasetArchive
+from tuneloop.datasets import read_ahead
+from tuneloop.datasets.archive import DatasetArchive
+from tuneloop.datasets.store import picture_name
 from tuneloop.errors import NotInStore, RecordUnreadable
+from tuneloop.schemas.dataset import DatasetManifest
+from tuneloop.storage.base import Store
 from tuneloop.storage.local_directory import LocalDirectory
 from tuneloop.storage.s3 import S3Store
-from tuneloop.storage.store import Store
-from tuneloop.values.dataset import DatasetManifest
 
 from .pictures import png_of
 from .test_pack import item_of, stored

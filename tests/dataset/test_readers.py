@@ -20,17 +20,17 @@ from hypothesis import strategies as st
 
 from benchmarks.debian_packages import command
 from tests.dataset.test_pack import SUFFIXES, item_of
-from tuneloop.dataset.keep import picture_name
-from tuneloop.dataset.pack import DatasetArchive
+from tuneloop.datasets.archive import DatasetArchive
+from tuneloop.datasets.store import picture_name
+from tuneloop.schemas.dataset import DatasetItem, DatasetManifest, in_digest_order
 from tuneloop.storage.local_directory import LocalDirectory
-from tuneloop.values.dataset import DatasetItem, DatasetManifest, in_digest_order
 
 PACK_AGAIN = """
 import sys
 from pathlib import Path
-from tuneloop.dataset.pack import DatasetArchive
+from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.storage.local_directory import LocalDirectory
-from tuneloop.values.dataset import DatasetManifest
+from tuneloop.schemas.dataset import DatasetManifest
 manifest = DatasetManifest.model_validate_json(Path(sys.argv[1]).read_bytes())
 Path(sys.argv[3]).write_bytes(b"".join(DatasetArchive(manifest, LocalDirectory(Path(sys.argv[2]))).chunks()))
 """

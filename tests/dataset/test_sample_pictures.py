@@ -6,8 +6,8 @@ import pytest
 
 from deployments.sample_pictures import _painted, draw_sample_pictures, take_some
 from deployments.sample_scenes import SCENES
-from tuneloop.dataset.captions import CaptionRule
-from tuneloop.dataset.scan import scan
+from tuneloop.datasets.captions import CaptionRule
+from tuneloop.datasets.scan import scan
 
 from .pictures import PNG
 

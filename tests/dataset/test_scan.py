@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tuneloop.dataset.captions import CaptionRule
-from tuneloop.dataset.scan import scan
+from tuneloop.datasets.captions import CaptionRule
+from tuneloop.datasets.scan import scan
 
 from .pictures import JPEG, PNG, WEBP, encoded, png_of
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageFile
 
-from tuneloop.dataset.captions import CaptionRule
-from tuneloop.dataset.listing import Listing, list_folder
-from tuneloop.dataset.scan import scan
+from tuneloop.datasets.captions import CaptionRule
+from tuneloop.datasets.listing import Listing, list_folder
+from tuneloop.datasets.scan import scan
 from tuneloop.errors import DatasetError
 
 from .pictures import PNG, encoded, noise, png_claiming, png_of
@@ -211,7 +211,7 @@ def test_picture_that_vanishes_after_the_listing(
         (folder / "a.png").unlink()
         return listing
 
-    monkeypatch.setattr("tuneloop.dataset.scan.list_folder", list_and_remove)
+    monkeypatch.setattr("tuneloop.datasets.scan.list_folder", list_and_remove)
     assert re.fullmatch(
         r"a\.png: cannot be read \(.+\); make it readable or remove it", only_problem_of(folder, rule)
     )

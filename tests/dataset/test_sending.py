@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tuneloop.dataset.captions import CaptionRule
-from tuneloop.dataset.copies import make_copies
-from tuneloop.dataset.scan import Preflight, preflight
-from tuneloop.dataset.sending import PACKED_HERE, Sending
+from tuneloop.datasets.captions import CaptionRule
+from tuneloop.datasets.copies import make_copies
+from tuneloop.datasets.delivery import PACKED_HERE, Sending
+from tuneloop.datasets.scan import Preflight, preflight
+from tuneloop.schemas.copies import Normalise
+from tuneloop.schemas.dataset_profile import DatasetProfile
+from tuneloop.schemas.findings import errors_in
 from tuneloop.storage.local_directory import LocalDirectory
-from tuneloop.values.copies import Normalise
-from tuneloop.values.dataset_profile import DatasetProfile
-from tuneloop.values.findings import errors_in
 
 from .pictures import distinct, encoded, fill_cleanly
 from .planted.scenes import saved, scene, turned

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tuneloop.dataset.inspection import inspect_picture, strict_decoding
-from tuneloop.dataset.normalise import normalised
-from tuneloop.values.copies import Normalise
+from tuneloop.datasets.images.inspection import inspect_picture, strict_decoding
+from tuneloop.datasets.images.normalize import normalised
+from tuneloop.schemas.copies import Normalise
 
 from .pictures import encoded
 from .planted.png_writer import chunks_of, png_from

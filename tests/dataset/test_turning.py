@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from tuneloop.dataset.inspection import inspect_picture, strict_decoding
-from tuneloop.dataset.normalise import normalised
+from tuneloop.datasets.images.inspection import inspect_picture, strict_decoding
+from tuneloop.datasets.images.normalize import normalised
+from tuneloop.datasets.images.orientation import orientation_of
+from tuneloop.evaluation.metrics.look import Look
 from tuneloop.evaluation.thumbnail import thumbnail_address
-from tuneloop.scoring.look import Look
-from tuneloop.turning import orientation_of
 
 from .pictures import encoded
 from .planted.scenes import scene

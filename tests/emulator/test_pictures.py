@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from tests.emulator.segmind_caller import Caller, dataset
-from tuneloop.emulator.picture_values import Model, Wish, quality
-from tuneloop.emulator.pictures import draw
+from tuneloop.emulator.images.drawing import draw
+from tuneloop.emulator.images.values import Model, Wish, quality
 
 PROMPT = "HRBR figure in the city"
 

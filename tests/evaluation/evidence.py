@@ -12,19 +12,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tuneloop.dataset.captions import CaptionRule
-from tuneloop.dataset.keep import store_pictures
-from tuneloop.dataset.scan import scan
-from tuneloop.emulator.picture_values import Model, Wish
-from tuneloop.emulator.pictures import draw
-from tuneloop.evaluation.report import Evidence
-from tuneloop.gate import decide
+from tuneloop.datasets.captions import CaptionRule
+from tuneloop.datasets.scan import scan
+from tuneloop.datasets.store import store_pictures
+from tuneloop.emulator.images.drawing import draw
+from tuneloop.emulator.images.values import Model, Wish
+from tuneloop.evaluation.gate import decide
+from tuneloop.evaluation.reports.report import Evidence
+from tuneloop.schemas.dataset import DatasetManifest
+from tuneloop.schemas.evaluation import Evaluation, JudgedPicture
+from tuneloop.schemas.plan import EvaluationPlan
+from tuneloop.schemas.records import Collected, Promotion, RunFile, Trained
+from tuneloop.schemas.training import Account, job_name
 from tuneloop.storage.local_directory import LocalDirectory
-from tuneloop.values.dataset import DatasetManifest
-from tuneloop.values.evaluation import Evaluation, JudgedPicture
-from tuneloop.values.plan import EvaluationPlan
-from tuneloop.values.records import Collected, Promotion, RunFile, Trained
-from tuneloop.values.training import Account, job_name
 
 PROMPTS = (
     "a photo of ROBOX",

@@ -7,16 +7,16 @@ from pathlib import Path
 
 from tests.deadly import make_deadly
 from tuneloop.evaluation.render import Subject, render
-from tuneloop.image_budget import ImageBudget
-from tuneloop.ledger import Ledger
-from tuneloop.providers.bfl import BflProvider
-from tuneloop.providers.segmind import SegmindProvider
+from tuneloop.ledger.image_budget import ImageBudget
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.providers.bfl.client import BflProvider
+from tuneloop.providers.segmind.client import SegmindProvider
+from tuneloop.schemas.evaluation import Evaluation
+from tuneloop.schemas.frozen import Frozen
+from tuneloop.schemas.plan import EvaluationPlan
+from tuneloop.schemas.records import RunFile
+from tuneloop.schemas.spending import Limits
 from tuneloop.storage.local_directory import LocalDirectory
-from tuneloop.values.evaluation import Evaluation
-from tuneloop.values.frozen import Frozen
-from tuneloop.values.plan import EvaluationPlan
-from tuneloop.values.records import RunFile
-from tuneloop.values.spending import Limits
 
 CLIENTS: dict[str, type[SegmindProvider | BflProvider]] = {"segmind": SegmindProvider, "bfl": BflProvider}
 CENTS = 3

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 from tests.evaluation.evidence import World
-from tuneloop.evaluation.page.promotion_page import write_page
-from tuneloop.evaluation.page.scores import scores
-from tuneloop.evaluation.report import Evidence, write_report
-from tuneloop.values.evaluation import Evaluation
-from tuneloop.values.plan import EvaluationPlan
+from tuneloop.evaluation.reports.promotion_page import write_page
+from tuneloop.evaluation.reports.report import Evidence, write_report
+from tuneloop.evaluation.reports.scores import scores
+from tuneloop.schemas.evaluation import Evaluation
+from tuneloop.schemas.plan import EvaluationPlan
 
 PLAN = EvaluationPlan(prompts=("a photo of ROBOX",), seeds=(1, 2))
 

@@ -10,12 +10,12 @@ import pytest
 from PIL import Image
 
 from tests.dataset.pictures import distinct, encoded, noise
-from tuneloop.dataset.captions import CaptionRule
-from tuneloop.dataset.keep import picture_name, store_pictures
-from tuneloop.dataset.scan import ScannedDataset, scan
-from tuneloop.evaluation.dataset_page import write_dataset_page
+from tuneloop.datasets.captions import CaptionRule
+from tuneloop.datasets.scan import ScannedDataset, scan
+from tuneloop.datasets.store import picture_name, store_pictures
+from tuneloop.evaluation.reports.dataset_page import write_dataset_page
+from tuneloop.schemas.findings import Finding, error, warning
 from tuneloop.storage.local_directory import LocalDirectory
-from tuneloop.values.findings import Finding, error, warning
 
 RULE = CaptionRule(trigger_word=None, instance_prompt=None, provider_captions=True)
 THUMBNAIL = re.compile(r"!\[[^]]*\]\(data:image/jpeg;base64,([^)]+)\)")

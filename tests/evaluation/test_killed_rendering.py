@@ -13,18 +13,18 @@ import pytest
 
 from tests.evaluation.killed_renderer import CENTS, CLIENTS, Scene, rendered
 from tests.registry.conftest import run_of
-from tuneloop.budget import Budget
 from tuneloop.clock import Deadline, now
-from tuneloop.dataset.pack import DatasetArchive
+from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl, Fault, Progress, running_emulator
-from tuneloop.ledger import Ledger
+from tuneloop.ledger.budget import Budget
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.schemas.bfl_recipe import BflFinetuneRecipe
+from tuneloop.schemas.plan import EvaluationPlan
+from tuneloop.schemas.recipe_fields import RecipeFields
+from tuneloop.schemas.render_settings import BflProRender, FluxDevRender, ServiceSettings
+from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
+from tuneloop.schemas.spending import Limits
 from tuneloop.storage.local_directory import LocalDirectory
-from tuneloop.values.bfl_recipe import BflFinetuneRecipe
-from tuneloop.values.plan import EvaluationPlan
-from tuneloop.values.recipe_fields import RecipeFields
-from tuneloop.values.render_settings import BflProRender, FluxDevRender, ServiceSettings
-from tuneloop.values.segmind_recipes import FluxLoraRecipe
-from tuneloop.values.spending import Limits
 
 PICTURES = 3
 KINDS: dict[str, tuple[RecipeFields, ServiceSettings, str]] = {

@@ -3,7 +3,7 @@ from __future__ import annotations
 from tests.evaluation.evidence import World, promotions
 from tests.evaluation.hostile import HOSTILE
 from tests.evaluation.test_promotion_page import FEW, Outline
-from tuneloop.evaluation.page.model_page import Reign, model_page_name, write_model_page
+from tuneloop.evaluation.reports.model_page import Reign, model_page_name, write_model_page
 
 
 def test_line_of_champions_is_told_newest_first(world: World) -> None:

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from deployments.sample_pictures import draw_sample_pictures
 from tests.evaluation.evidence import PROMPTS, SEEDS, World
 from tests.evaluation.hostile import HOSTILE
-from tuneloop.evaluation.page.promotion_page import write_page
-from tuneloop.evaluation.report import Evidence, page_name
+from tuneloop.evaluation.reports.promotion_page import write_page
+from tuneloop.evaluation.reports.report import Evidence, page_name
+from tuneloop.schemas.evaluation import Evaluation
+from tuneloop.schemas.plan import EvaluationPlan
 from tuneloop.storage.local_directory import LocalDirectory
-from tuneloop.values.evaluation import Evaluation
-from tuneloop.values.plan import EvaluationPlan
 
 FEW = EvaluationPlan(prompts=PROMPTS[:2], seeds=(1, 2))
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from tuneloop.clock import Deadline
-from tuneloop.dataset.pack import DatasetArchive
+from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl, Fault
 from tuneloop.errors import (
     CredentialsRefused,
@@ -23,13 +23,13 @@ from tuneloop.errors import (
 )
 from tuneloop.evaluation.blank import blank_reason
 from tuneloop.evaluation.render import Subject, picture_stem, render
-from tuneloop.providers.segmind import SegmindProvider
+from tuneloop.http.transport import NotSent
+from tuneloop.providers.segmind.client import SegmindProvider
+from tuneloop.schemas.evaluation import Evaluation
+from tuneloop.schemas.plan import EvaluationPlan
+from tuneloop.schemas.render_settings import FluxDevRender
+from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
 from tuneloop.storage.local_directory import LocalDirectory
-from tuneloop.transport import NotSent
-from tuneloop.values.evaluation import Evaluation
-from tuneloop.values.plan import EvaluationPlan
-from tuneloop.values.render_settings import FluxDevRender
-from tuneloop.values.segmind_recipes import FluxLoraRecipe
 
 RENDER = "/v1/flux-dev-finetuned"
 PLAN = EvaluationPlan(prompts=("a photo of {trigger}",), seeds=(1, 2), settings=FluxDevRender())

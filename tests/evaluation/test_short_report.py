@@ -5,8 +5,8 @@ import re
 
 from tests.evaluation.evidence import World
 from tests.evaluation.test_promotion_page import FEW, saying
-from tuneloop.evaluation.report import page_name, report_name, write_report
-from tuneloop.values.plan import EvaluationPlan
+from tuneloop.evaluation.reports.report import page_name, report_name, write_report
+from tuneloop.schemas.plan import EvaluationPlan
 
 MANY = EvaluationPlan(prompts=tuple(f"a photo of ROBOX, no. {number}" for number in range(15)), seeds=(1, 2))
 

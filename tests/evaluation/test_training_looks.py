@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from tests.dataset.pictures import distinct
-from tuneloop.dataset.captions import CaptionRule
-from tuneloop.dataset.keep import picture_name, store_pictures
-from tuneloop.dataset.scan import ScannedDataset, scan
+from tuneloop.datasets.captions import CaptionRule
+from tuneloop.datasets.scan import ScannedDataset, scan
+from tuneloop.datasets.store import picture_name, store_pictures
 from tuneloop.evaluation import training_looks
+from tuneloop.evaluation.metrics.look import Look
 from tuneloop.evaluation.training_looks import keep_looks, looks_of, scored_against
-from tuneloop.scoring.look import Look
 from tuneloop.storage.local_directory import LocalDirectory
 
 

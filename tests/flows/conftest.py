@@ -21,7 +21,7 @@ from tests.conftest import SERVER_PYTHON, draw_pictures
 from tests.flows.bill import Bill
 from tests.flows.runs import PROGRAMS, sensor_paused, wish_for
 from tuneloop.emulator import EmulatorControl, Progress, running_emulator
-from tuneloop.ledger import Ledger
+from tuneloop.ledger.ledger import Ledger
 
 _NUMBERS = itertools.count(1)
 

@@ -19,7 +19,7 @@ from tests.dataset.pictures import encoded, noise
 from tests.flows.bill import Bill
 from tests.flows.runs import here, start, wait_for
 from tuneloop.emulator import EmulatorControl
-from tuneloop.ledger import Ledger
+from tuneloop.ledger.ledger import Ledger
 
 RECORDS = ("runs/", "trainings/", "inflight/", "models/")
 WRONG_KEY = "SG_fedcba9876543210"

@@ -12,7 +12,7 @@ from blocks.spending_guard import SpendingGuard
 from tests.flows.bill import Bill
 from tests.flows.runs import here
 from tuneloop.emulator import EmulatorControl
-from tuneloop.ledger import Ledger
+from tuneloop.ledger.ledger import Ledger
 
 
 def block(emulator: EmulatorControl, name: str, account: str) -> str:

@@ -13,10 +13,10 @@ from tests.flows.bill import Bill
 from tests.flows.runs import here
 from tests.flows.test_bad_input import RECORDS, records
 from tests.flows.test_commands import submit_elsewhere
-from tuneloop.dataset.pack import DatasetArchive
+from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl
-from tuneloop.ledger import Ledger
-from tuneloop.values.segmind_recipes import FluxLoraRecipe
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
 
 NOWHERE = "/no/such/model"
 SAID = f"TUNELOOP_CLIP_MODEL={NOWHERE}: there is no such folder here"

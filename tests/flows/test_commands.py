@@ -17,11 +17,11 @@ from tests.flows.bill import Bill
 from tests.flows.runs import here
 from tests.flows.test_bad_input import records
 from tuneloop.clock import Deadline
-from tuneloop.dataset.pack import DatasetArchive
+from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl, Progress
-from tuneloop.ledger import Ledger
-from tuneloop.providers.provider import Provider
-from tuneloop.values.segmind_recipes import FluxLoraRecipe
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.providers.base import Provider
+from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
 
 EVERYTHING = ("",)
 

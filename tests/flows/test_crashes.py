@@ -22,8 +22,8 @@ from tests.flows.runs import (
     wait_until,
 )
 from tuneloop.emulator import EmulatorControl, Fault, Progress
-from tuneloop.ledger import Ledger
-from tuneloop.values.records import Submitted
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.schemas.records import Submitted
 
 
 def test_suspended_run_outlives_the_worker_and_the_server(

@@ -11,13 +11,13 @@ import yaml
 
 from flows.retrain_model import retrain_model
 from tests.dataset.pictures import JPEG, PNG
-from tuneloop.dataset.captions import CaptionRule
-from tuneloop.dataset.scan import scan
-from tuneloop.values.gate import GatePolicy
-from tuneloop.values.plan import EvaluationPlan
-from tuneloop.values.render_settings import FluxDevRender
-from tuneloop.values.segmind_recipes import FluxLoraRecipe
-from tuneloop.values.training import Account, TrainingIdentity
+from tuneloop.datasets.captions import CaptionRule
+from tuneloop.datasets.scan import scan
+from tuneloop.schemas.gate import GatePolicy
+from tuneloop.schemas.plan import EvaluationPlan
+from tuneloop.schemas.render_settings import FluxDevRender
+from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
+from tuneloop.schemas.training import Account, TrainingIdentity
 
 MINIMAL = """
 model: robot

@@ -19,10 +19,10 @@ from tests.flows.runs import SUBMIT, here, look, run_of, start, tick, wait_for, 
 from tests.sensor.aging import age_refusal
 from tuneloop.clock import now
 from tuneloop.emulator import EmulatorControl, Fault, Progress
-from tuneloop.ledger import Ledger
-from tuneloop.training_state import read_training
-from tuneloop.uncollected import LOST_AFTER, hold_if_lost, note_failed_try
-from tuneloop.values.records import Abandoned, AnyTrainingRecord, Submitted, Trained
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.ledger.training import read_training
+from tuneloop.ledger.uncollected import LOST_AFTER, hold_if_lost, note_failed_try
+from tuneloop.schemas.records import Abandoned, AnyTrainingRecord, Submitted, Trained
 
 NOTHING_LEFT = "segmind-credentials/nothing-left"
 

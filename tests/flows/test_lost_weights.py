@@ -10,7 +10,7 @@ import pytest
 from tests.flows.bill import Bill
 from tests.flows.runs import LOOK, here
 from tuneloop.emulator import EmulatorControl, Fault
-from tuneloop.ledger import Ledger
+from tuneloop.ledger.ledger import Ledger
 
 
 @pytest.fixture

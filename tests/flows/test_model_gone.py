@@ -12,8 +12,8 @@ from flows import judging_story
 from tests.flows.bill import Bill
 from tests.flows.runs import here, run_of
 from tuneloop.emulator import EmulatorControl
-from tuneloop.ledger import Ledger
-from tuneloop.providers.bfl import BflProvider
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.providers.bfl.client import BflProvider
 
 
 def test_model_that_cannot_be_judged_by_a_new_plan_fails_with_a_sentence_and_waits_for_nothing(

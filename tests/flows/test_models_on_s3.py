@@ -26,10 +26,10 @@ from tests.flows.test_registry import reigning
 from tests.flows.test_what_a_run_leaves import secrets_in
 from tests.s3_server import ACCESS_KEY, SECRET_KEY, fresh_bucket, s3_client, s3_server
 from tuneloop.clock import Deadline
-from tuneloop.dataset.pack import DatasetArchive
+from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl, Fault
-from tuneloop.ledger import Ledger
-from tuneloop.values.bfl_recipe import BflFinetuneRecipe
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.schemas.bfl_recipe import BflFinetuneRecipe
 
 BFL = "bfl-credentials/on-s3"
 

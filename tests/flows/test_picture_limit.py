@@ -9,7 +9,7 @@ from blocks.spending_guard import SpendingGuard
 from tests.flows.bill import Bill
 from tests.flows.runs import here, run_of
 from tuneloop.emulator import EmulatorControl
-from tuneloop.ledger import Ledger
+from tuneloop.ledger.ledger import Ledger
 
 
 def account(emulator: EmulatorControl, name: str, guard: SpendingGuard) -> dict[str, Any]:

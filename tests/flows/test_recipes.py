@@ -18,7 +18,7 @@ from tests.flows.bill import Bill
 from tests.flows.runs import here
 from tests.sources.public_server import Shelf, serving
 from tuneloop.emulator import EmulatorControl, Progress, running_emulator
-from tuneloop.ledger import Ledger
+from tuneloop.ledger.ledger import Ledger
 
 
 @pytest.fixture

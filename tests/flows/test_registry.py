@@ -19,8 +19,8 @@ from tests.flows.runs import here, start, wait_for, wait_until
 from tests.flows.test_commands import tuneloop
 from tests.flows.test_unchanged import decision, trained
 from tests.flows.test_what_a_run_leaves import secrets_in
-from tuneloop.ledger import Ledger
-from tuneloop.values.records import Promotion
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.schemas.records import Promotion
 
 ROLLBACK = "rollback-model/by-hand"
 

@@ -17,8 +17,8 @@ from tests.flows.bill import Bill
 from tests.flows.runs import here, look, process_of, start, tick, wait_for, wait_until
 from tests.sensor.aging import age
 from tuneloop.emulator import EmulatorControl, Fault, Progress
-from tuneloop.ledger import Ledger
-from tuneloop.values.records import RunFile
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.schemas.records import RunFile
 
 
 def sleeping(wish: dict[str, Any], emulator: EmulatorControl, ledger: Ledger) -> tuple[UUID, RunFile]:

@@ -20,7 +20,7 @@ from tests.flows.bill import Bill
 from tests.flows.runs import SENSOR, here, look, sensor_paused, start, tick, wait_for, wait_until
 from tuneloop.clock import now
 from tuneloop.emulator import EmulatorControl, Progress
-from tuneloop.ledger import Ledger
+from tuneloop.ledger.ledger import Ledger
 
 
 def events_of(model: str) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from tests.flows.runs import here
 from tests.flows.test_commands import file_for, tuneloop
 from tuneloop.clock import now
 from tuneloop.emulator import EmulatorControl
-from tuneloop.ledger import Ledger
+from tuneloop.ledger.ledger import Ledger
 
 STAMP = re.compile(r"\d\d:\d\d:\d\d\.\d{3} \| ")
 OF_THE_RUN = re.compile(rf"{STAMP.pattern}(INFO|ERROR) +\| (Flow|Task) run ")

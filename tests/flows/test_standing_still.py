@@ -26,12 +26,12 @@ from flows.waking import wake
 from tests.flows.bill import Bill
 from tests.flows.runs import LOOK, RETRAIN, look, nudge_sensor, sensor_paused, start, tick, wait_for, wait_until
 from tests.flows.test_salvage import continuing, end_as, is_marked, sleeping
-from tuneloop.cancelling import is_cancelled
 from tuneloop.clock import now
 from tuneloop.emulator import EmulatorControl, Fault, Progress
-from tuneloop.ledger import Ledger
-from tuneloop.values.records import Held
-from tuneloop.watching import look_at_all
+from tuneloop.ledger.cancelling import is_cancelled
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.schemas.records import Held
+from tuneloop.sensor.poll import look_at_all
 
 POOL = "tuneloop"
 

@@ -24,13 +24,13 @@ from tests.conftest import draw_pictures
 from tests.flows.bill import Bill
 from tests.flows.runs import here, tick, wait_until
 from tests.flows.test_commands import tuneloop
-from tuneloop.accounts import kept_origin
 from tuneloop.emulator import EmulatorControl, Fault, Progress, running_emulator
 from tuneloop.errors import ConfigurationError, StoreError
-from tuneloop.ledger import Ledger
+from tuneloop.ledger.accounts import kept_origin
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.schemas.training import Account
 from tuneloop.storage.identity import create_store, identity_of
 from tuneloop.storage.local_directory import LocalDirectory
-from tuneloop.values.training import Account
 
 pytestmark = pytest.mark.usefixtures("alone")
 

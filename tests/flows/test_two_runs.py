@@ -9,7 +9,7 @@ from tests.flows.bill import Bill
 from tests.flows.runs import start, tick, wait_for
 from tests.flows.test_salvage import sleeping
 from tuneloop.emulator import EmulatorControl, Progress
-from tuneloop.ledger import Ledger
+from tuneloop.ledger.ledger import Ledger
 
 SEEDS = 8
 

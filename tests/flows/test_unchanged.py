@@ -9,8 +9,8 @@ import pytest
 
 from tests.flows.bill import Bill
 from tests.flows.runs import RENDER, SUBMIT, here, run_of
-from tuneloop.ledger import Ledger
-from tuneloop.values.records import Decision, RunFile
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.schemas.records import Decision, RunFile
 
 pytestmark = pytest.mark.usefixtures("emulator")
 

@@ -17,8 +17,8 @@ from tests.flows.bill import Bill
 from tests.flows.runs import here, look, run_of, start, tick, wait_for
 from tests.flows.test_held import answer, question_of
 from tests.flows.test_salvage import continuing, end_as
-from tuneloop.ledger import Ledger
-from tuneloop.values.records import RunFile
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.schemas.records import RunFile
 
 
 @pytest.fixture

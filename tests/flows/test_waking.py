@@ -17,16 +17,16 @@ from tests.flows.bill import Bill
 from tests.flows.runs import LOOK, here, log_of, look, process_of, run_of, start, tick, wait_for, wait_until
 from tests.wire.exchanges import exchange
 from tests.wire.replay import replaying
-from tuneloop.dataset.pack import DatasetArchive
+from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl, Fault, Progress
-from tuneloop.ledger import Ledger
-from tuneloop.providers.segmind import SegmindProvider
-from tuneloop.submission import Order, submit_training
-from tuneloop.training_state import read_training
-from tuneloop.values.records import RunFile, Submitted
-from tuneloop.values.segmind_recipes import FluxLoraRecipe
-from tuneloop.values.spending import Limits
-from tuneloop.values.training import job_name
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.ledger.submission import Order, submit_training
+from tuneloop.ledger.training import read_training
+from tuneloop.providers.segmind.client import SegmindProvider
+from tuneloop.schemas.records import RunFile, Submitted
+from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
+from tuneloop.schemas.spending import Limits
+from tuneloop.schemas.training import job_name
 
 
 def test_training_that_ends_before_its_run_is_suspended_is_woken_by_a_later_tick(

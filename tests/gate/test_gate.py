@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneloop.gate import WEIGHTED, decide
-from tuneloop.scoring.bootstrap import interval
-from tuneloop.values.evaluation import Evaluation, JudgedPicture
-from tuneloop.values.gate import GatePolicy, ScoreWeights
+from tuneloop.evaluation.gate import WEIGHTED, decide
+from tuneloop.evaluation.metrics.bootstrap import interval
+from tuneloop.schemas.evaluation import Evaluation, JudgedPicture
+from tuneloop.schemas.gate import GatePolicy, ScoreWeights
 
 SCORES = {"sharpness": 0.8, "cleanness": 0.8, "exposure": 0.8, "colour": 0.6, "structure": 0.9, "diversity": 0.2}
 

@@ -15,10 +15,10 @@ from tests.http.speaking import Reply, saying, speaking
 from tuneloop.clock import Deadline
 from tuneloop.errors import ProviderUnavailable, RequestRefused, UnexpectedAnswer
 from tuneloop.http.patience import Patience
-from tuneloop.providers.segmind import SegmindProvider
-from tuneloop.providers.segmind_errors import error_for
-from tuneloop.request_body import PaidBody
-from tuneloop.transport import NotSent, Transport
+from tuneloop.http.request_body import PaidBody
+from tuneloop.http.transport import NotSent, Transport
+from tuneloop.providers.segmind.client import SegmindProvider
+from tuneloop.providers.segmind.errors import error_for
 
 KEY = "SG_0123456789abcdef"
 BOMB = gzip.compress(bytes(400 << 20), 9)

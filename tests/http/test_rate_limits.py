@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from tuneloop.errors import RateLimited
 from tuneloop.http.answer import Answer
 from tuneloop.http.rate_limits import seconds_until_allowed
-from tuneloop.providers import bfl_errors, segmind_errors
+from tuneloop.providers.bfl import errors as bfl_errors
+from tuneloop.providers.segmind import errors as segmind_errors
 
 SPELLINGS: dict[str, Callable[[datetime], str]] = {
     "seconds": lambda _: "600",

@@ -12,11 +12,11 @@ from tests.http.speaking import Reply, Spoken, saying, speaking, write_certifica
 from tuneloop.clock import Deadline
 from tuneloop.errors import ConfigurationError, ProviderError, ProviderUnavailable
 from tuneloop.http.patience import TICK, Patience
-from tuneloop.providers.segmind import SegmindProvider
-from tuneloop.providers.segmind_errors import error_for
-from tuneloop.request_body import PaidBody
-from tuneloop.transport import NotSent, Transport
-from tuneloop.values.render_settings import FluxDevRender
+from tuneloop.http.request_body import PaidBody
+from tuneloop.http.transport import NotSent, Transport
+from tuneloop.providers.segmind.client import SegmindProvider
+from tuneloop.providers.segmind.errors import error_for
+from tuneloop.schemas.render_settings import FluxDevRender
 
 KEY = "SG_0123456789abcdef"
 

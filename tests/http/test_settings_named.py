@@ -12,8 +12,8 @@ from blocks.segmind_credentials import SegmindCredentials
 from tests.http.speaking import saying, speaking
 from tuneloop.errors import ConfigurationError, ProviderUnavailable
 from tuneloop.http.patience import TICK
-from tuneloop.providers.bfl import BflProvider
-from tuneloop.providers.segmind import SegmindProvider
+from tuneloop.providers.bfl.client import BflProvider
+from tuneloop.providers.segmind.client import SegmindProvider
 
 KEY = "SG_0123456789abcdef"
 PROXIES = (

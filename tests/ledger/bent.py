@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from tuneloop.clock import Deadline
 from tuneloop.errors import ProviderError
-from tuneloop.providers.provider import Archive
-from tuneloop.providers.segmind import SegmindProvider
-from tuneloop.values.recipe_fields import RecipeFields
-from tuneloop.values.training import JobList, UploadedDataset
+from tuneloop.providers.base import Archive
+from tuneloop.providers.segmind.client import SegmindProvider
+from tuneloop.schemas.recipe_fields import RecipeFields
+from tuneloop.schemas.training import JobList, UploadedDataset
 
 
 class BentProvider(SegmindProvider):

@@ -3,12 +3,12 @@ from __future__ import annotations
 import pytest
 
 from tests.ledger.bent import BentProvider
-from tuneloop.dataset.pack import DatasetArchive
+from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl
-from tuneloop.submission import Order
-from tuneloop.values.records import RunFile
-from tuneloop.values.segmind_recipes import FluxLoraRecipe
-from tuneloop.values.spending import Limits
+from tuneloop.ledger.submission import Order
+from tuneloop.schemas.records import RunFile
+from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
+from tuneloop.schemas.spending import Limits
 
 
 @pytest.fixture

@@ -14,12 +14,12 @@ from tests.ledger.test_submission import old_claim, trainings
 from tuneloop.clock import now
 from tuneloop.emulator import EmulatorControl, Fault
 from tuneloop.errors import SubmissionUncertain, TrainingHeld, UnexpectedAnswer
-from tuneloop.ledger import Ledger
-from tuneloop.submission import Order, submit_training
-from tuneloop.training_state import read_training
-from tuneloop.values.records import Claimed, Held, RunFile, Submitted
-from tuneloop.values.spending import Limits
-from tuneloop.values.training import JobList
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.ledger.submission import Order, submit_training
+from tuneloop.ledger.training import read_training
+from tuneloop.schemas.records import Claimed, Held, RunFile, Submitted
+from tuneloop.schemas.spending import Limits
+from tuneloop.schemas.training import JobList
 
 SUBMIT = "/finetune/request/submit"
 

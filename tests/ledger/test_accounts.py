@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tuneloop.accounts import check_origin, move_origin, origin_of, remember_origin
-from tuneloop.drivers import current_driver, hand_over
 from tuneloop.errors import ConfigurationError
-from tuneloop.ledger import Ledger
-from tuneloop.values.training import Account
+from tuneloop.ledger.accounts import check_origin, move_origin, origin_of, remember_origin
+from tuneloop.ledger.drivers import current_driver, hand_over
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.schemas.training import Account
 
 ACCOUNT = Account(provider="segmind", label="studio")
 

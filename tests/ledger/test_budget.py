@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.ledger.test_submission import old_claim, trainings
-from tuneloop.budget import Budget
 from tuneloop.clock import now
-from tuneloop.dataset.pack import DatasetArchive
+from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl, Fault
 from tuneloop.errors import (
     ConfigurationError,
@@ -20,15 +19,16 @@ from tuneloop.errors import (
     RequestRefused,
     TrainingHeld,
 )
-from tuneloop.generations import choose_generation
-from tuneloop.ledger import Ledger
-from tuneloop.providers.segmind import SegmindProvider
-from tuneloop.submission import Order, submit_training
-from tuneloop.training_state import read_training
-from tuneloop.values.bfl_recipe import BflFinetuneRecipe
-from tuneloop.values.records import Abandoned, Claimed, Failed, Held, HeldKind, RunFile, Submitted
-from tuneloop.values.segmind_recipes import FluxLoraRecipe
-from tuneloop.values.spending import WINDOW_DAYS, Limits, window_of
+from tuneloop.ledger.attempts import choose_generation
+from tuneloop.ledger.budget import Budget
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.ledger.submission import Order, submit_training
+from tuneloop.ledger.training import read_training
+from tuneloop.providers.segmind.client import SegmindProvider
+from tuneloop.schemas.bfl_recipe import BflFinetuneRecipe
+from tuneloop.schemas.records import Abandoned, Claimed, Failed, Held, HeldKind, RunFile, Submitted
+from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
+from tuneloop.schemas.spending import WINDOW_DAYS, Limits, window_of
 
 THREE_A_DAY = Limits(trainings_per_day=3)
 

@@ -6,19 +6,19 @@ from pathlib import Path
 import pytest
 
 from tests.registry.conftest import promotion_of
-from tuneloop.collection import collect_weights, restore_weights
-from tuneloop.dataset.pack import DatasetArchive
+from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.errors import WeightsUnreadable
-from tuneloop.generations import choose_generation
-from tuneloop.kept_weights import is_whole, weights_problem
-from tuneloop.ledger import Ledger
-from tuneloop.providers.segmind import SegmindProvider
-from tuneloop.submission import Order, submit_training
-from tuneloop.training_state import read_training, record_progress
-from tuneloop.values.records import Collected, Failed, Promotion, RunFile
-from tuneloop.values.segmind_recipes import FluxLoraRecipe
-from tuneloop.values.spending import Limits
+from tuneloop.ledger.attempts import choose_generation
+from tuneloop.ledger.collection import collect_weights, restore_weights
+from tuneloop.ledger.kept_weights import is_whole, weights_problem
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.ledger.submission import Order, submit_training
+from tuneloop.ledger.training import read_training, record_progress
+from tuneloop.providers.segmind.client import SegmindProvider
+from tuneloop.schemas.records import Collected, Failed, Promotion, RunFile
+from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
+from tuneloop.schemas.spending import Limits
 
 
 def test_collected_weights_have_the_recorded_sha256(

@@ -14,23 +14,22 @@ from tests.ledger.test_earlier_jobs import next_attempt, post, states, submit
 from tests.ledger.test_lost import ended, failed, shown, submitted, wishing
 from tests.ledger.test_submission import SUBMIT, old_claim, trainings
 from tests.sensor.aging import age_refusal
-from tuneloop.absence import why_not_again
-from tuneloop.adoption import adopt
-from tuneloop.budget import Budget
 from tuneloop.clock import now
-from tuneloop.collection import collect_weights
-from tuneloop.doubt import find_submitted, hold, record_id, revive
-from tuneloop.earlier_jobs import follow_earlier_job
 from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.errors import LedgerError, RateLimited, RecordTaken, RequestRefused
-from tuneloop.generations import choose_generation, may_begin
-from tuneloop.ledger import Ledger
-from tuneloop.providers.provider import Margins
-from tuneloop.settling import story_of, write_down
-from tuneloop.submission import Order
-from tuneloop.training_state import read_training, record_bad_end, record_progress
-from tuneloop.transport import NotSent
-from tuneloop.values.records import (
+from tuneloop.http.transport import NotSent
+from tuneloop.ledger.absence import why_not_again
+from tuneloop.ledger.adoption import adopt
+from tuneloop.ledger.attempts import choose_generation, may_begin
+from tuneloop.ledger.budget import Budget
+from tuneloop.ledger.collection import collect_weights
+from tuneloop.ledger.earlier_jobs import follow_earlier_job
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.ledger.reconciliation import find_submitted, hold, record_id, revive
+from tuneloop.ledger.submission import Order
+from tuneloop.ledger.training import read_training, record_bad_end, record_progress
+from tuneloop.providers.base import Margins
+from tuneloop.schemas.records import (
     Abandoned,
     Claimed,
     Collected,
@@ -41,8 +40,9 @@ from tuneloop.values.records import (
     Submitted,
     Trained,
 )
-from tuneloop.values.spending import Limits
-from tuneloop.values.training import JobList
+from tuneloop.schemas.spending import Limits
+from tuneloop.schemas.training import JobList
+from tuneloop.sensor.transitions import story_of, write_down
 
 
 class Late(BentProvider):

@@ -6,10 +6,10 @@ import pytest
 
 from tests.ledger.test_promotion import collected, of_key
 from tuneloop.clock import now
-from tuneloop.deciding import decide_by_hand, open_questions
 from tuneloop.errors import ConfigurationError, LedgerError
-from tuneloop.ledger import Ledger
-from tuneloop.promotion import (
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.operations.status import open_trainings
+from tuneloop.registry.promotions import (
     Place,
     abandon,
     answer,
@@ -20,11 +20,11 @@ from tuneloop.promotion import (
     standing_decision,
     story_has_ended,
 )
-from tuneloop.settling import story_of
-from tuneloop.status import open_trainings
-from tuneloop.values.evaluation import Verdict
-from tuneloop.values.records import Collected, Decision, RunFile, Submitted, Trained
-from tuneloop.values.training import JobStatus, job_name
+from tuneloop.registry.review import decide_by_hand, open_questions
+from tuneloop.schemas.evaluation import Verdict
+from tuneloop.schemas.records import Collected, Decision, RunFile, Submitted, Trained
+from tuneloop.schemas.training import JobStatus, job_name
+from tuneloop.sensor.transitions import story_of
 
 UNDECIDED = Verdict(verdict="undecided", why="too close", rule="r", scores={})
 PROMOTE = Verdict(verdict="promote", why="better", rule="r", scores={})

@@ -5,25 +5,25 @@ from datetime import timedelta
 import pytest
 
 from tests.ledger.test_submission import SUBMIT, old_claim, trainings
-from tuneloop.absence import why_not_again
 from tuneloop.clock import Deadline, now
-from tuneloop.dataset.pack import DatasetArchive
-from tuneloop.doubt import find_submitted, record_id
+from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl, Fault
 from tuneloop.errors import (
     PaidTwice,
     RequestRefused,
     SubmissionUncertain,
 )
-from tuneloop.generations import choose_generation
-from tuneloop.ledger import Ledger
-from tuneloop.providers.segmind import SegmindProvider
-from tuneloop.status import doubles
-from tuneloop.submission import Order, submit_training
-from tuneloop.training_state import read_training
-from tuneloop.values.records import Claimed, Held, RunFile, Submitted
-from tuneloop.values.segmind_recipes import FluxLoraRecipe
-from tuneloop.values.spending import Limits
+from tuneloop.ledger.absence import why_not_again
+from tuneloop.ledger.attempts import choose_generation
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.ledger.reconciliation import find_submitted, record_id
+from tuneloop.ledger.submission import Order, submit_training
+from tuneloop.ledger.training import read_training
+from tuneloop.operations.status import doubles
+from tuneloop.providers.segmind.client import SegmindProvider
+from tuneloop.schemas.records import Claimed, Held, RunFile, Submitted
+from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
+from tuneloop.schemas.spending import Limits
 
 
 def may_claim_again(ledger: Ledger, provider: SegmindProvider, run: RunFile) -> bool:

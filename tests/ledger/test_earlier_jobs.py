@@ -11,7 +11,6 @@ import pytest
 from tests.ledger.bent import BentProvider
 from tests.ledger.test_submission import old_claim, trainings
 from tuneloop.clock import Deadline
-from tuneloop.doubt import record_double
 from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.errors import (
     ClockWrong,
@@ -21,13 +20,14 @@ from tuneloop.errors import (
     SubmissionUncertain,
     TrainingHeld,
 )
-from tuneloop.ledger import Ledger
-from tuneloop.status import doubles
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.ledger.reconciliation import record_double
+from tuneloop.ledger.submission import Order, submit_training
+from tuneloop.ledger.training import read_training, record_progress
+from tuneloop.operations.status import doubles
+from tuneloop.schemas.records import Failed, Held, training_record
+from tuneloop.schemas.training import JobList
 from tuneloop.storage.local_directory import LocalDirectory
-from tuneloop.submission import Order, submit_training
-from tuneloop.training_state import read_training, record_progress
-from tuneloop.values.records import Failed, Held, training_record
-from tuneloop.values.training import JobList
 
 LIST = "/finetune/request/list"
 

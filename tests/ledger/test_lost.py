@@ -9,17 +9,17 @@ import pytest
 
 from tests.ledger.bent import BentProvider
 from tests.ledger.test_submission import old_claim
-from tuneloop.budget import Budget
 from tuneloop.clock import now
-from tuneloop.doubt import hold, record_id, revive
 from tuneloop.errors import LedgerError
-from tuneloop.generations import choose_generation, count_reason, wished_attempt
-from tuneloop.ledger import BadEnd, Ledger
-from tuneloop.status import doubles
-from tuneloop.submission import Order, submit_training
-from tuneloop.training_state import read_training, record_bad_end, record_progress
-from tuneloop.uncollected import LOST_AFTER, hold_if_lost, next_try, note_failed_try, try_again
-from tuneloop.values.records import (
+from tuneloop.ledger.attempts import choose_generation, count_reason, wished_attempt
+from tuneloop.ledger.budget import Budget
+from tuneloop.ledger.ledger import BadEnd, Ledger
+from tuneloop.ledger.reconciliation import hold, record_id, revive
+from tuneloop.ledger.submission import Order, submit_training
+from tuneloop.ledger.training import read_training, record_bad_end, record_progress
+from tuneloop.ledger.uncollected import LOST_AFTER, hold_if_lost, next_try, note_failed_try, try_again
+from tuneloop.operations.status import doubles
+from tuneloop.schemas.records import (
     Abandoned,
     AnyTrainingRecord,
     Failed,
@@ -29,8 +29,8 @@ from tuneloop.values.records import (
     Submitted,
     Trained,
 )
-from tuneloop.values.spending import DoublePayment, Limits
-from tuneloop.values.training import JobStatus
+from tuneloop.schemas.spending import DoublePayment, Limits
+from tuneloop.schemas.training import JobStatus
 
 
 def rejected_attempts(ledger: Ledger, run: RunFile, count: int) -> None:

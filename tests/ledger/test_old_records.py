@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tuneloop.values.records import Decision, Promotion, Record, RunFile, training_record
+from tuneloop.schemas.records import Decision, Promotion, Record, RunFile, training_record
 
 RECORDS = json.loads(Path(__file__).with_name("records_0_1.json").read_text())
 """One of each kind, as version 0.1 wrote them before budgets and approvals. Never to be edited."""

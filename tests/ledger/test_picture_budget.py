@@ -8,13 +8,13 @@ from blocks.spending_guard import SpendingGuard
 from tests.ledger.test_budget import claimed, other_key
 from tuneloop.clock import now
 from tuneloop.errors import ConfigurationError, OverBudget
-from tuneloop.image_budget import ImageBudget
-from tuneloop.ledger import Ledger
-from tuneloop.status import spending_by_model
-from tuneloop.values.plan import EvaluationPlan
-from tuneloop.values.records import Rejected, RunFile
-from tuneloop.values.render_settings import BflProRender, FluxDevRender
-from tuneloop.values.spending import Limits
+from tuneloop.ledger.image_budget import ImageBudget
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.operations.status import spending_by_model
+from tuneloop.schemas.plan import EvaluationPlan
+from tuneloop.schemas.records import Rejected, RunFile
+from tuneloop.schemas.render_settings import BflProRender, FluxDevRender
+from tuneloop.schemas.spending import Limits
 
 
 def test_pictures_count_into_the_money_and_not_into_the_trainings_of_the_day(ledger: Ledger, run: RunFile) -> None:

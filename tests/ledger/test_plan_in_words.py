@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from tuneloop.planning import Action, RunPlan
-from tuneloop.values.render_settings import BflProRender, FluxDevRender
-from tuneloop.values.spending import Limits
+from tuneloop.operations.plan import Action, RunPlan
+from tuneloop.schemas.render_settings import BflProRender, FluxDevRender
+from tuneloop.schemas.spending import Limits
 
 
 def plan(action: Action, cents_per_picture: float | None) -> RunPlan:

@@ -6,13 +6,13 @@ import pytest
 
 from tuneloop.clock import now
 from tuneloop.errors import LedgerError
-from tuneloop.gate import decide
-from tuneloop.ledger import Ledger
-from tuneloop.promotion import Place, abandon, finished_decision, promote, settle, standing_decision
-from tuneloop.values.evaluation import Evaluation, JudgedPicture, Verdict
-from tuneloop.values.gate import GatePolicy
-from tuneloop.values.plan import EvaluationPlan
-from tuneloop.values.records import Collected, Decision, RunFile
+from tuneloop.evaluation.gate import decide
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.registry.promotions import Place, abandon, finished_decision, promote, settle, standing_decision
+from tuneloop.schemas.evaluation import Evaluation, JudgedPicture, Verdict
+from tuneloop.schemas.gate import GatePolicy
+from tuneloop.schemas.plan import EvaluationPlan
+from tuneloop.schemas.records import Collected, Decision, RunFile
 
 GOOD = Evaluation(job="j", pictures=(JudgedPicture(prompt="p", seed=1, name="renders/j/1.jpg"),))
 BAD = Evaluation(job="j", pictures=(JudgedPicture(prompt="p", seed=1, name=None, finding="refused"),))

@@ -10,10 +10,10 @@ from tuneloop.errors import (
     LedgerError,
     RecordUnreadable,
 )
-from tuneloop.generations import choose_generation
-from tuneloop.ledger import Ledger
+from tuneloop.ledger.attempts import choose_generation
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.schemas.records import Claimed, Collected, RunFile, Submitted, Trained
 from tuneloop.storage.local_directory import LocalDirectory
-from tuneloop.values.records import Claimed, Collected, RunFile, Submitted, Trained
 
 
 def test_unchanged_training_is_trained_again_only_on_request(ledger: Ledger, run: RunFile) -> None:

@@ -16,21 +16,21 @@ from pathlib import Path
 import pytest
 
 from tests.s3_server import fresh_bucket, s3_client, s3_server
-from tuneloop.collection import collect_weights
-from tuneloop.dataset.pack import DatasetArchive
+from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl, Fault, Progress, running_emulator
 from tuneloop.emulator.objects import PREFIX
 from tuneloop.errors import StoreError
-from tuneloop.ledger import Ledger
-from tuneloop.providers.segmind import SegmindProvider
+from tuneloop.ledger.collection import collect_weights
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.ledger.submission import Order, submit_training
+from tuneloop.ledger.training import read_training, record_progress
+from tuneloop.providers.segmind.client import SegmindProvider
+from tuneloop.schemas.records import Collected, RunFile
+from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
+from tuneloop.schemas.spending import Limits
 from tuneloop.storage.local_directory import LocalDirectory
 from tuneloop.storage.s3 import S3Store
 from tuneloop.storage.transfer import records
-from tuneloop.submission import Order, submit_training
-from tuneloop.training_state import read_training, record_progress
-from tuneloop.values.records import Collected, RunFile
-from tuneloop.values.segmind_recipes import FluxLoraRecipe
-from tuneloop.values.spending import Limits
 
 PART = 5 << 20
 WEIGHTS = 31_000_000
@@ -149,9 +149,9 @@ def test_fifty_crashes_fetch_no_finished_part_again(
 PROCESS = """
 import sys
 from tests.s3_server import s3_client
-from tuneloop.collection import collect_weights
-from tuneloop.ledger import Ledger
-from tuneloop.providers.segmind import SegmindProvider
+from tuneloop.ledger.collection import collect_weights
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.storage.s3 import S3Store
 from tuneloop.storage.local_directory import LocalDirectory
 from pathlib import Path

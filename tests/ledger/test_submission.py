@@ -8,7 +8,7 @@ from threading import Barrier, Thread
 import pytest
 
 from tuneloop.clock import now
-from tuneloop.dataset.pack import DatasetArchive
+from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl, Fault
 from tuneloop.errors import (
     LedgerError,
@@ -16,14 +16,14 @@ from tuneloop.errors import (
     RecordTaken,
     TrainingHeld,
 )
-from tuneloop.generations import choose_generation
-from tuneloop.ledger import Ledger
-from tuneloop.providers.segmind import SegmindProvider
-from tuneloop.submission import Order, submit_training
-from tuneloop.training_state import read_training
-from tuneloop.values.records import Claimed, Held, Rejected, RunFile
-from tuneloop.values.segmind_recipes import FluxLoraRecipe
-from tuneloop.values.spending import Limits
+from tuneloop.ledger.attempts import choose_generation
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.ledger.submission import Order, submit_training
+from tuneloop.ledger.training import read_training
+from tuneloop.providers.segmind.client import SegmindProvider
+from tuneloop.schemas.records import Claimed, Held, Rejected, RunFile
+from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
+from tuneloop.schemas.spending import Limits
 
 SUBMIT = "/finetune/request/submit"
 

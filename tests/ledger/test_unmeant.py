@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from tuneloop.accounts import remember_origin
 from tuneloop.clock import now
 from tuneloop.errors import ConfigurationError
-from tuneloop.ledger import Ledger
-from tuneloop.unmeant import check_meant
-from tuneloop.values.bfl_recipe import BflFinetuneRecipe
-from tuneloop.values.plan import EvaluationPlan
-from tuneloop.values.records import Claimed, Decision, RunFile
-from tuneloop.values.training import Account, TrainingIdentity, job_name
+from tuneloop.ledger.accounts import remember_origin
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.ledger.unmeant import check_meant
+from tuneloop.schemas.bfl_recipe import BflFinetuneRecipe
+from tuneloop.schemas.plan import EvaluationPlan
+from tuneloop.schemas.records import Claimed, Decision, RunFile
+from tuneloop.schemas.training import Account, TrainingIdentity, job_name
 
 HOME = "https://api.us1.bfl.ai"
 SET = {"mode": "character", "trigger_word": "ROBOX"}

@@ -20,7 +20,7 @@ from tests.model.state import (
     with_run,
 )
 from tests.model.writing import at_rest, going_to_write, reads_again
-from tuneloop.values.records import ENDS
+from tuneloop.schemas.records import ENDS
 
 if TYPE_CHECKING:
     from tests.model.training import Training

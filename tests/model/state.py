@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tuneloop.values.records import BAD_ENDS, ENDS, NEXT_STATES
+from tuneloop.schemas.records import BAD_ENDS, ENDS, NEXT_STATES
 
 REVIVES = ENDS - {"collected"}
 """Ends that may turn out to be none, if the provider shows a job after all."""

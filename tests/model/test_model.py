@@ -11,7 +11,7 @@ from tests.model.state import SHOWN, State, chosen_generation
 from tests.model.training import Training
 from tests.model.whereabouts import is_left_over, is_shown_by_the_status, record_of
 from tests.model.worlds import ATTENDED_WITHOUT, SMALL, WITHOUT, Missed, attended, lawless
-from tuneloop.values.records import NEXT_STATES
+from tuneloop.schemas.records import NEXT_STATES
 
 
 def search_any(world: World[Any]) -> Finding:

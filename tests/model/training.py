@@ -9,7 +9,7 @@ from tests.model import mishaps, person_steps, process_steps, provider_steps
 from tests.model.rules import EVERY_RULE, Rules
 from tests.model.state import REVIVES, Job, Record, Run, State, ended_unpaid
 from tests.model.whereabouts import is_astray, is_followed, is_home
-from tuneloop.values.records import ENDS
+from tuneloop.schemas.records import ENDS
 
 MOST_CLAIMS = 2
 """How often an attempt may be claimed without a person."""

@@ -13,7 +13,7 @@ status is told of it once the list shows it. As long as neither happens nobody c
 from __future__ import annotations
 
 from tests.model.state import NOBODY, SHOWN, Record, State, ended_unpaid
-from tuneloop.values.records import BAD_ENDS, ENDS
+from tuneloop.schemas.records import BAD_ENDS, ENDS
 
 OPEN = frozenset({"claimed", "held"})
 """Records that do not name a job yet, and can still come to."""

@@ -18,7 +18,7 @@ from tests.model.state import (
     with_run,
 )
 from tests.model.whereabouts import is_followed
-from tuneloop.values.records import ENDS
+from tuneloop.schemas.records import ENDS
 
 if TYPE_CHECKING:
     from tests.model.training import Training

@@ -9,18 +9,19 @@ from pathlib import Path
 import pytest
 
 from tuneloop.clock import Deadline
-from tuneloop.dataset.pack import DatasetArchive
+from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl, Fault, Progress, running_emulator
 from tuneloop.errors import ProviderUnavailable, RateLimited, RequestRefused, UnexpectedAnswer
-from tuneloop.providers import bfl_inference, segmind_inference
-from tuneloop.providers.bfl import BflProvider
-from tuneloop.providers.provider import Provider
-from tuneloop.providers.segmind import SegmindProvider
-from tuneloop.values.bfl_recipe import BflFinetuneRecipe
-from tuneloop.values.recipe_fields import RecipeFields
-from tuneloop.values.render_settings import BflUltraRender, FluxDevRender, ServiceSettings
-from tuneloop.values.segmind_recipes import FluxLoraRecipe
-from tuneloop.values.training import RenderedPicture
+from tuneloop.providers.base import Provider
+from tuneloop.providers.bfl import render as bfl_inference
+from tuneloop.providers.bfl.client import BflProvider
+from tuneloop.providers.segmind import render as segmind_inference
+from tuneloop.providers.segmind.client import SegmindProvider
+from tuneloop.schemas.bfl_recipe import BflFinetuneRecipe
+from tuneloop.schemas.recipe_fields import RecipeFields
+from tuneloop.schemas.render_settings import BflUltraRender, FluxDevRender, ServiceSettings
+from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
+from tuneloop.schemas.training import RenderedPicture
 
 
 @dataclass(frozen=True)

@@ -30,11 +30,11 @@ from tuneloop.errors import (
     UnexpectedAnswer,
 )
 from tuneloop.http.answer import Answer
-from tuneloop.providers.bfl import BflProvider
-from tuneloop.providers.bfl_body import finetune_body
-from tuneloop.providers.bfl_errors import error_for
-from tuneloop.values.bfl_recipe import BflFinetuneRecipe
-from tuneloop.values.training import UploadedDataset
+from tuneloop.providers.bfl.body import finetune_body
+from tuneloop.providers.bfl.client import BflProvider
+from tuneloop.providers.bfl.errors import error_for
+from tuneloop.schemas.bfl_recipe import BflFinetuneRecipe
+from tuneloop.schemas.training import UploadedDataset
 
 KEY = "bfl-key-of-a-test"
 

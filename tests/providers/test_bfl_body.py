@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneloop.providers.bfl_body import finetune_body
+from tuneloop.providers.bfl.body import finetune_body
 
 # Around whole groups of three bytes and around the pieces in which is encoded.
 SIZES = st.integers(0, 7) | st.sampled_from([49_150, 49_151, 49_152, 49_153, 98_304, 98_305, 98_306, 262_144])

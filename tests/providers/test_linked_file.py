@@ -12,16 +12,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from tuneloop.clock import Deadline
-from tuneloop.dataset.pack import DatasetArchive
+from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl, Fault
 from tuneloop.emulator.objects import PREFIX
 from tuneloop.errors import LinkExpired, ProviderError, ProviderUnavailable, UnexpectedAnswer
+from tuneloop.http.transport import Transport
+from tuneloop.providers.base import SourceChanged, WeightsSource
 from tuneloop.providers.linked_file import LinkedFile
-from tuneloop.providers.provider import SourceChanged, WeightsSource
-from tuneloop.providers.segmind import SegmindProvider
-from tuneloop.providers.segmind_errors import error_for
-from tuneloop.transport import Transport
-from tuneloop.values.segmind_recipes import FluxLoraRecipe
+from tuneloop.providers.segmind.client import SegmindProvider
+from tuneloop.providers.segmind.errors import error_for
+from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
 
 LINKS = "/finetune/request/file/download"
 

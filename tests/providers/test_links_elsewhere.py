@@ -12,8 +12,8 @@ import pytest
 
 from tests.http.speaking import saying, speaking
 from tuneloop.errors import UnexpectedAnswer
-from tuneloop.providers.segmind import SegmindProvider
-from tuneloop.values.render_settings import FluxDevRender
+from tuneloop.providers.segmind.client import SegmindProvider
+from tuneloop.schemas.render_settings import FluxDevRender
 
 KEY = "SG_0123456789abcdef"
 JPEG = b"\xff\xd8\xff" + bytes(600)

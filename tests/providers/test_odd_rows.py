@@ -13,11 +13,11 @@ import pytest
 from tests.http.speaking import Spoken, saying, speaking
 from tuneloop.errors import CredentialsRefused, UnexpectedAnswer
 from tuneloop.http.patience import TICK
-from tuneloop.known_names import StoredNames
-from tuneloop.providers.bfl import BflProvider
-from tuneloop.providers.segmind import SegmindProvider
+from tuneloop.ledger.job_names import StoredNames
+from tuneloop.providers.bfl.client import BflProvider
+from tuneloop.providers.segmind.client import SegmindProvider
+from tuneloop.schemas.training import JobList
 from tuneloop.storage.local_directory import LocalDirectory
-from tuneloop.values.training import JobList
 
 KEY = "SG_0123456789abcdef"
 STEM = "0123456789abcdef"

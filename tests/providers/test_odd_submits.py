@@ -11,13 +11,13 @@ from tests.http.speaking import saying, speaking
 from tests.providers.test_segmind_wire import Nothing
 from tuneloop.clock import Deadline
 from tuneloop.errors import OutOfCredits, ProviderError, ProviderUnavailable, RequestRefused, UnexpectedAnswer
-from tuneloop.providers.bfl import BflProvider
-from tuneloop.providers.provider import Provider
-from tuneloop.providers.segmind import SegmindProvider
-from tuneloop.values.bfl_recipe import BflFinetuneRecipe
-from tuneloop.values.recipe_fields import RecipeFields
-from tuneloop.values.segmind_recipes import FluxLoraRecipe
-from tuneloop.values.training import UploadedDataset
+from tuneloop.providers.base import Provider
+from tuneloop.providers.bfl.client import BflProvider
+from tuneloop.providers.segmind.client import SegmindProvider
+from tuneloop.schemas.bfl_recipe import BflFinetuneRecipe
+from tuneloop.schemas.recipe_fields import RecipeFields
+from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
+from tuneloop.schemas.training import UploadedDataset
 
 KEY = "SG_0123456789abcdef"
 RECIPES: dict[type[Provider], RecipeFields] = {

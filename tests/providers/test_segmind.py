@@ -4,7 +4,7 @@ import pytest
 import requests
 
 from tuneloop.clock import Deadline
-from tuneloop.dataset.pack import DatasetArchive
+from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.errors import (
     CredentialsRefused,
@@ -13,10 +13,10 @@ from tuneloop.errors import (
     RateLimited,
     RequestRefused,
 )
-from tuneloop.providers.segmind import SegmindProvider
-from tuneloop.transport import NotSent
-from tuneloop.values.render_settings import FluxDevRender
-from tuneloop.values.segmind_recipes import FluxLoraAdvanced, FluxLoraRecipe
+from tuneloop.http.transport import NotSent
+from tuneloop.providers.segmind.client import SegmindProvider
+from tuneloop.schemas.render_settings import FluxDevRender
+from tuneloop.schemas.segmind_recipes import FluxLoraAdvanced, FluxLoraRecipe
 
 SUBMIT = "/finetune/request/submit"
 

@@ -8,10 +8,10 @@ from segmind import SegmindClient
 from segmind.finetune import Finetune
 
 from tuneloop.clock import Deadline
-from tuneloop.dataset.pack import DatasetArchive
+from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl
-from tuneloop.providers.segmind import SegmindProvider
-from tuneloop.values.segmind_recipes import FluxLoraRecipe
+from tuneloop.providers.segmind.client import SegmindProvider
+from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
 
 
 @pytest.fixture

@@ -16,13 +16,13 @@ from tests.wire.replay import Replay, replaying
 from tuneloop.clock import Deadline
 from tuneloop.errors import ProviderError, ProviderUnavailable, RequestRefused, UnexpectedAnswer
 from tuneloop.http.answer import Answer
-from tuneloop.providers.segmind import SegmindProvider
-from tuneloop.providers.segmind_errors import error_for
-from tuneloop.providers.segmind_jobs import PHASES
-from tuneloop.values.recipe_fields import RecipeFields
-from tuneloop.values.render_settings import FluxDevRender
-from tuneloop.values.segmind_recipes import FluxLoraAdvanced, FluxLoraRecipe, KontextLoraRecipe, QwenLoraRecipe
-from tuneloop.values.training import UploadedDataset
+from tuneloop.providers.segmind.client import SegmindProvider
+from tuneloop.providers.segmind.errors import error_for
+from tuneloop.providers.segmind.jobs import PHASES
+from tuneloop.schemas.recipe_fields import RecipeFields
+from tuneloop.schemas.render_settings import FluxDevRender
+from tuneloop.schemas.segmind_recipes import FluxLoraAdvanced, FluxLoraRecipe, KontextLoraRecipe, QwenLoraRecipe
+from tuneloop.schemas.training import UploadedDataset
 
 KEY = "SG_0123456789abcdef"
 

@@ -13,13 +13,13 @@ from tests.providers.test_bfl import ThreeBytes
 from tests.wire.exchanges import exchange
 from tests.wire.replay import replaying
 from tuneloop.clock import Deadline
-from tuneloop.providers.bfl import BflProvider
-from tuneloop.providers.segmind import SegmindProvider
-from tuneloop.values.adopted_recipes import ADOPTED, recorded_recipe
-from tuneloop.values.canonical import digest_of
-from tuneloop.values.recipe_fields import RecipeFields
-from tuneloop.values.recipes import Recipe
-from tuneloop.values.training import UploadedDataset
+from tuneloop.providers.bfl.client import BflProvider
+from tuneloop.providers.segmind.client import SegmindProvider
+from tuneloop.schemas.adopted_recipes import ADOPTED, recorded_recipe
+from tuneloop.schemas.canonical import digest_of
+from tuneloop.schemas.recipe_fields import RecipeFields
+from tuneloop.schemas.recipes import Recipe
+from tuneloop.schemas.training import UploadedDataset
 
 CLIENTS = {"segmind": SegmindProvider, "bfl": BflProvider}
 SUBMITS = {"segmind": "a training", "bfl": "a training with a webhook and a third priority"}

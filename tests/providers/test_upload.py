@@ -14,7 +14,6 @@ from typing import ClassVar
 
 import pytest
 
-from tuneloop import transport
 from tuneloop.errors import (
     LinkExpired,
     ProviderError,
@@ -23,9 +22,10 @@ from tuneloop.errors import (
     RequestRefused,
     UnexpectedAnswer,
 )
+from tuneloop.http import transport
 from tuneloop.http.patience import Patience
-from tuneloop.providers.segmind import SegmindProvider
-from tuneloop.providers.segmind_errors import error_for
+from tuneloop.providers.segmind.client import SegmindProvider
+from tuneloop.providers.segmind.errors import error_for
 
 SECRET = "0123456789abcdef"
 KEY = "SG_0123456789abcdef"

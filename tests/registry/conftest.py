@@ -6,13 +6,13 @@ import pytest
 
 from tests.s3_server import fresh_bucket, s3_client, s3_server
 from tuneloop.clock import now
-from tuneloop.ledger import Ledger
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.schemas.plan import EvaluationPlan
+from tuneloop.schemas.records import Collected, Promotion, RunFile
+from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
+from tuneloop.schemas.training import Account
 from tuneloop.storage.local_directory import LocalDirectory
 from tuneloop.storage.s3 import S3Store
-from tuneloop.values.plan import EvaluationPlan
-from tuneloop.values.records import Collected, Promotion, RunFile
-from tuneloop.values.segmind_recipes import FluxLoraRecipe
-from tuneloop.values.training import Account
 
 Champion = Callable[..., Promotion]
 

@@ -15,14 +15,14 @@ from typing import NoReturn
 from tests.deadly import make_deadly
 from tests.registry.conftest import collected, run_of
 from tests.s3_server import s3_client
-from tuneloop.ledger import Ledger
-from tuneloop.promotion import Place, promote, settle, standing_decision
-from tuneloop.rollback import roll_back
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.registry.promotions import Place, promote, settle, standing_decision
+from tuneloop.registry.rollback import roll_back
+from tuneloop.schemas.evaluation import Verdict
+from tuneloop.schemas.records import Promotion, RunFile
+from tuneloop.storage.base import Store
 from tuneloop.storage.local_directory import LocalDirectory
 from tuneloop.storage.s3 import S3Store
-from tuneloop.storage.store import Store
-from tuneloop.values.evaluation import Verdict
-from tuneloop.values.records import Promotion, RunFile
 
 BETTER = Verdict(verdict="promote", why="better", rule="a rule", scores={})
 

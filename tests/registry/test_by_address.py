@@ -11,7 +11,7 @@ import pytest
 from tests.registry.conftest import Champion, promotion_of
 from tests.s3_server import ACCESS_KEY, SECRET_KEY, fresh_bucket, s3_client, server_that_checks_keys
 from tests.terminal.commands import in_an_empty_home
-from tuneloop.ledger import Ledger
+from tuneloop.ledger.ledger import Ledger
 from tuneloop.storage.identity import create_store
 from tuneloop.storage.local_directory import LocalDirectory
 from tuneloop.storage.s3 import S3Store

@@ -10,12 +10,12 @@ from rich.console import Console
 from deployments.show_models import show_models
 from tests.registry.conftest import Champion, promotion_of, run_of
 from tests.registry.test_rollback import win
-from tuneloop.champion import champion_of, champions, summaries
 from tuneloop.errors import ConfigurationError, RecordUnreadable
-from tuneloop.ledger import Ledger
-from tuneloop.promotion import Place, settle
-from tuneloop.rollback import roll_back
-from tuneloop.values.evaluation import Verdict
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.registry.models import champion_of, champions, summaries
+from tuneloop.registry.promotions import Place, settle
+from tuneloop.registry.rollback import roll_back
+from tuneloop.schemas.evaluation import Verdict
 
 WHO = "a person"
 

@@ -14,9 +14,8 @@ from rich.console import Console
 from deployments.generate_picture import generate_picture
 from tests.conftest import draw_pictures
 from tests.registry.conftest import promotion_of
-from tuneloop.budget import Budget
 from tuneloop.clock import Deadline, now
-from tuneloop.dataset.pack import DatasetArchive
+from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl, Fault
 from tuneloop.errors import (
     ConfigurationError,
@@ -28,15 +27,16 @@ from tuneloop.errors import (
     TuneloopError,
     UnexpectedAnswer,
 )
-from tuneloop.ledger import Ledger
-from tuneloop.picture_order import carry_out, picture_order
-from tuneloop.providers.segmind import SegmindProvider
-from tuneloop.values.adopted_recipes import AdoptedFluxLora, AdoptedKontextLora
-from tuneloop.values.records import Promotion
-from tuneloop.values.render_settings import ServiceSettings, SlugRender
-from tuneloop.values.segmind_recipes import FluxLoraRecipe
-from tuneloop.values.spending import Limits
-from tuneloop.values.training import Account, RenderedPicture
+from tuneloop.ledger.budget import Budget
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.providers.segmind.client import SegmindProvider
+from tuneloop.registry.generate import carry_out, picture_order
+from tuneloop.schemas.adopted_recipes import AdoptedFluxLora, AdoptedKontextLora
+from tuneloop.schemas.records import Promotion
+from tuneloop.schemas.render_settings import ServiceSettings, SlugRender
+from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
+from tuneloop.schemas.spending import Limits
+from tuneloop.schemas.training import Account, RenderedPicture
 
 RENDER = "/v1/flux-dev-finetuned"
 

@@ -19,11 +19,11 @@ from rich.console import Console
 from deployments.pull_model import pull_model
 from tests.registry.conftest import Champion, promotion_of
 from tuneloop.errors import ConfigurationError, NotInStore, RecordUnreadable, StoreUnavailable
-from tuneloop.ledger import Ledger
-from tuneloop.pulling import pull_weights, target_of
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.registry.download import pull_weights, target_of
+from tuneloop.schemas.records import Promotion
+from tuneloop.storage.base import Store
 from tuneloop.storage.local_directory import LocalDirectory
-from tuneloop.storage.store import Store
-from tuneloop.values.records import Promotion
 
 NAME = "weights/aaaaaaaaaaaaaaaa-g1/lora.safetensors"
 WEIGHTS = bytes(range(256)) * 12_345
@@ -159,9 +159,9 @@ def test_control_c_leaves_nothing_behind(store: Store, trained: Promotion, folde
 PULL = """
 import os, signal, sys
 from pathlib import Path
-from tuneloop.champion import champion_of
-from tuneloop.ledger import Ledger
-from tuneloop.pulling import pull_weights
+from tuneloop.registry.models import champion_of
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.registry.download import pull_weights
 from tuneloop.storage.local_directory import LocalDirectory
 
 store, target = LocalDirectory(Path(sys.argv[1])), Path(sys.argv[2])

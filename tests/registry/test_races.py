@@ -13,7 +13,7 @@ import pytest
 
 from tests.registry.conftest import run_of
 from tests.registry.racers import challenge
-from tuneloop.ledger import Ledger
+from tuneloop.ledger.ledger import Ledger
 from tuneloop.storage.local_directory import LocalDirectory
 from tuneloop.storage.s3 import S3Store
 

@@ -6,13 +6,13 @@ import pytest
 
 from tests.registry.conftest import Champion, collected, promotion_of, run_of
 from tuneloop.errors import ConfigurationError, RecordTaken, RecordUnreadable
-from tuneloop.ledger import Ledger
-from tuneloop.promotion import Place, finished_decision, promote, settle, standing_decision
-from tuneloop.rollback import roll_back
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.registry.promotions import Place, finished_decision, promote, settle, standing_decision
+from tuneloop.registry.rollback import roll_back
+from tuneloop.schemas.evaluation import Verdict
+from tuneloop.schemas.plan import EvaluationPlan
+from tuneloop.schemas.records import Decision, Promotion, RunFile
 from tuneloop.storage.local_directory import LocalDirectory
-from tuneloop.values.evaluation import Verdict
-from tuneloop.values.plan import EvaluationPlan
-from tuneloop.values.records import Decision, Promotion, RunFile
 
 WHO = "a person"
 OURS = {"at", "writer", "number", "rolled_back_to", "who", "why"}
@@ -140,7 +140,7 @@ def test_rollback_that_is_overtaken_for_ever_gives_up_and_says_so(
     ledger = Ledger(artifacts)
     assert ledger.promote(promotion_of("a", "robot", 1))
     assert ledger.promote(promotion_of("b", "robot", 2))
-    monkeypatch.setattr("tuneloop.rollback._TRIES", 5)
+    monkeypatch.setattr("tuneloop.registry.rollback._TRIES", 5)
     with pytest.raises(RecordTaken, match=r"not rolled back: 5 promotions came in between"):
         roll_back(overtaken(ledger, 99), "robot", 1, "why", WHO)
     assert not any(item.rolled_back_to for item in ledger.promotions("robot"))

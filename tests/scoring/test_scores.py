@@ -10,16 +10,16 @@ import pytest
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from deployments.sample_pictures import draw_sample_pictures
-from tuneloop.emulator.picture_values import Model, Wish
-from tuneloop.emulator.pictures import draw
+from tuneloop.emulator.images.drawing import draw
+from tuneloop.emulator.images.values import Model, Wish
 from tuneloop.errors import DatasetError
-from tuneloop.scoring.copying import COPIED_FROM, nearest
-from tuneloop.scoring.look import Look
-from tuneloop.scoring.scored import scored
-from tuneloop.scoring.scorers import SCORERS
-from tuneloop.scoring.training_set import TrainingSet, study
-from tuneloop.values.evaluation import Evaluation, JudgedPicture
-from tuneloop.values.gate import ScoreWeights
+from tuneloop.evaluation.metrics.copying import COPIED_FROM, nearest
+from tuneloop.evaluation.metrics.look import Look
+from tuneloop.evaluation.metrics.scored import scored
+from tuneloop.evaluation.metrics.scorers import SCORERS
+from tuneloop.evaluation.metrics.training_set import TrainingSet, study
+from tuneloop.schemas.evaluation import Evaluation, JudgedPicture
+from tuneloop.schemas.gate import ScoreWeights
 
 PROMPTS = ("a photo of ROBOX", "ROBOX on a beach at sunset")
 SEEDS = (1, 2, 3)

@@ -8,9 +8,9 @@ from datetime import timedelta
 from pathlib import Path
 
 from tuneloop.clock import now
-from tuneloop.ledger import Ledger
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.schemas.records import Rejected, RunFile, training_record
 from tuneloop.storage.local_directory import LocalDirectory
-from tuneloop.values.records import Rejected, RunFile, training_record
 
 
 def folder_of(ledger: Ledger) -> Path:

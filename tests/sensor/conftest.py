@@ -5,16 +5,16 @@ from collections.abc import Callable
 import pytest
 
 from tuneloop.clock import Deadline, now
-from tuneloop.dataset.pack import DatasetArchive
-from tuneloop.doubt import record_id
-from tuneloop.ledger import Ledger
-from tuneloop.providers.segmind import SegmindProvider
-from tuneloop.tick import Tick
-from tuneloop.training_state import read_training
-from tuneloop.values.records import Claimed, RunFile
-from tuneloop.values.segmind_recipes import FluxLoraRecipe
-from tuneloop.values.training import job_name
-from tuneloop.watching import look_at_all
+from tuneloop.datasets.archive import DatasetArchive
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.ledger.reconciliation import record_id
+from tuneloop.ledger.training import read_training
+from tuneloop.providers.segmind.client import SegmindProvider
+from tuneloop.schemas.records import Claimed, RunFile
+from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
+from tuneloop.schemas.training import job_name
+from tuneloop.sensor.poll import look_at_all
+from tuneloop.sensor.tick import Tick
 
 PutInFlight = Callable[[int], list[RunFile]]
 

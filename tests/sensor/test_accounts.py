@@ -9,17 +9,17 @@ import pytest
 
 from tests.sensor.aging import age, folder_of
 from tests.sensor.conftest import PutInFlight, look, moved
-from tuneloop.account_marks import LONGEST_PAUSE, AccountMarks
 from tuneloop.clock import now
 from tuneloop.emulator import EmulatorControl, Fault
 from tuneloop.errors import ConfigurationError
 from tuneloop.http.patience import TICK
-from tuneloop.ledger import Ledger
-from tuneloop.providers.provider import Provider
-from tuneloop.providers.segmind import SegmindProvider
-from tuneloop.values.records import RunFile
-from tuneloop.values.training import Account, JobList
-from tuneloop.watching import look_at_all
+from tuneloop.ledger.account_marks import LONGEST_PAUSE, AccountMarks
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.providers.base import Provider
+from tuneloop.providers.segmind.client import SegmindProvider
+from tuneloop.schemas.records import RunFile
+from tuneloop.schemas.training import Account, JobList
+from tuneloop.sensor.poll import look_at_all
 
 LIST = "/finetune/request/list"
 

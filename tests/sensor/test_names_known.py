@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from tuneloop.clock import Deadline
-from tuneloop.dataset.pack import DatasetArchive
+from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import Progress, running_emulator
-from tuneloop.known_names import StoredNames
-from tuneloop.providers.bfl import BflProvider
+from tuneloop.ledger.job_names import StoredNames
+from tuneloop.providers.bfl.client import BflProvider
+from tuneloop.schemas.bfl_recipe import BflFinetuneRecipe
 from tuneloop.storage.local_directory import LocalDirectory
-from tuneloop.values.bfl_recipe import BflFinetuneRecipe
 
 DETAILS = "/v1/finetune_details"
 

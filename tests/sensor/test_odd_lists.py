@@ -11,14 +11,14 @@ from tests.sensor.aging import age, age_records
 from tests.sensor.bent import bent
 from tests.sensor.conftest import PutInFlight, look, moved
 from tuneloop.emulator import EmulatorControl, Fault, Progress
-from tuneloop.ledger import Ledger
-from tuneloop.looking import told_odd_word
-from tuneloop.providers.segmind import SegmindProvider
-from tuneloop.status import doubles
-from tuneloop.tick import Tick
-from tuneloop.training_state import read_training
-from tuneloop.values.records import AnyTrainingRecord, Failed, Held, RunFile
-from tuneloop.values.training import JobList, job_name
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.ledger.training import read_training
+from tuneloop.operations.status import doubles
+from tuneloop.providers.segmind.client import SegmindProvider
+from tuneloop.schemas.records import AnyTrainingRecord, Failed, Held, RunFile
+from tuneloop.schemas.training import JobList, job_name
+from tuneloop.sensor.inspection import told_odd_word
+from tuneloop.sensor.tick import Tick
 
 DETAILS = "/finetune/request/details"
 

@@ -13,18 +13,18 @@ from tests.sensor.aging import age_marker
 from tests.sensor.conftest import PutInFlight, look, moved
 from tests.wire.exchanges import exchange
 from tests.wire.replay import replaying
-from tuneloop.cadence import is_due
 from tuneloop.clock import now
 from tuneloop.emulator import EmulatorControl, Fault, Progress
-from tuneloop.ledger import Ledger
-from tuneloop.looking import told_odd_word, told_overdue
-from tuneloop.providers.segmind import SegmindProvider
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.ledger.training import read_training
+from tuneloop.providers.segmind.client import SegmindProvider
+from tuneloop.schemas.adopted_recipes import ADOPTED
+from tuneloop.schemas.cadence import Cadence
+from tuneloop.schemas.records import RunFile, Submitted
+from tuneloop.sensor.cadence import is_due
+from tuneloop.sensor.inspection import told_odd_word, told_overdue
+from tuneloop.sensor.poll import look_at_all
 from tuneloop.storage.local_directory import LocalDirectory
-from tuneloop.training_state import read_training
-from tuneloop.values.adopted_recipes import ADOPTED
-from tuneloop.values.cadence import Cadence
-from tuneloop.values.records import RunFile, Submitted
-from tuneloop.watching import look_at_all
 
 LIST = "/finetune/request/list"
 

@@ -7,10 +7,10 @@ from datetime import timedelta
 
 from tests.sensor.aging import folder_of
 from tuneloop.clock import now
-from tuneloop.continuing import PAUSES, is_given_up, next_try, told, tried
-from tuneloop.ledger import Ledger
-from tuneloop.settling import Story
-from tuneloop.values.records import RunFile
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.schemas.records import RunFile
+from tuneloop.sensor.continuing import PAUSES, is_given_up, next_try, told, tried
+from tuneloop.sensor.transitions import Story
 
 HOUR = timedelta(hours=1)
 

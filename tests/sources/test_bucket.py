@@ -10,7 +10,7 @@ import pytest
 from tests.dataset.pictures import png_of
 from tests.sources.buckets import cut_bodies, put
 from tests.sources.zips import contents_of, open_and_close, zipped
-from tuneloop.sources.opening import opened
+from tuneloop.datasets.sources.opening import opened
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

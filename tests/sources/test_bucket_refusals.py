@@ -13,9 +13,9 @@ from botocore.awsrequest import AWSRequest
 from tests.s3_server import s3_client
 from tests.sources.buckets import cut_bodies, gets_of, put
 from tests.sources.zips import open_and_close
+from tuneloop.datasets.sources import limits
+from tuneloop.datasets.sources.bucket import default_client
 from tuneloop.errors import DatasetError
-from tuneloop.sources import limits
-from tuneloop.sources.bucket import default_client
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -14,9 +14,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.sources.zips import Made, contents_of, made_zip, zipped
+from tuneloop.datasets.sources.unpacking import unpack
+from tuneloop.datasets.system_files import is_system_file
 from tuneloop.errors import DatasetError
-from tuneloop.sources.unpacking import unpack
-from tuneloop.system_files import is_system_file
 
 PIECES = ["a", "b.png", "..", ".", "", "\\", "\0", "é", "C:", "__MACOSX", ".x", "\r", "x" * 300, "etc", " "]
 NUMBER = st.none() | st.sampled_from([0, 1, 2**16, 2**31, 2**32 - 1]) | st.integers(0, 50)

@@ -12,10 +12,10 @@ import pytest
 from tests.dataset.pictures import distinct
 from tests.sources.hub_server import COMMIT, FakeHub, hub
 from tests.sources.zips import contents_of, open_and_close, zipped
+from tuneloop.datasets.sources import limits
+from tuneloop.datasets.sources.hub import hub_place
+from tuneloop.datasets.sources.opening import opened
 from tuneloop.errors import DatasetError
-from tuneloop.sources import limits
-from tuneloop.sources.hub import hub_place
-from tuneloop.sources.opening import opened
 
 FILES = {
     "train/a.png": distinct(1),
@@ -192,7 +192,7 @@ def test_library_that_is_missing_is_one_line(monkeypatch: pytest.MonkeyPatch) ->
 def test_library_is_imported_only_where_it_is_asked_for(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(distinct(1))
     code = (
-        "import sys; from tuneloop.sources.opening import opened\n"
+        "import sys; from tuneloop.datasets.sources.opening import opened\n"
         f"with opened({str(tmp_path)!r}): pass\n"
         "assert not {'huggingface_hub', 'pyarrow', 'httpx'} & set(sys.modules), sys.modules.keys()"
     )

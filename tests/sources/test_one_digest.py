@@ -17,10 +17,10 @@ from tests.sources.buckets import put
 from tests.sources.hub_server import hub
 from tests.sources.public_server import Shelf, serving
 from tests.sources.zips import Made, made_zip, zipped
-from tuneloop.dataset.captions import CaptionRule
-from tuneloop.dataset.scan import scan
-from tuneloop.sources.bucket import default_client
-from tuneloop.sources.opening import opened
+from tuneloop.datasets.captions import CaptionRule
+from tuneloop.datasets.scan import scan
+from tuneloop.datasets.sources.bucket import default_client
+from tuneloop.datasets.sources.opening import opened
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

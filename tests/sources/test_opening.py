@@ -9,9 +9,9 @@ import pytest
 
 from tests.dataset.pictures import png_of
 from tests.sources.zips import contents_of, open_and_close, zipped
+from tuneloop.datasets.sources.opening import opened
+from tuneloop.datasets.sources.unpacking import unpack
 from tuneloop.errors import DatasetError
-from tuneloop.sources.opening import opened
-from tuneloop.sources.unpacking import unpack
 
 
 @pytest.fixture

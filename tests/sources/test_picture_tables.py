@@ -12,11 +12,11 @@ from pyarrow import parquet
 
 from tests.dataset.pictures import distinct
 from tests.sources.zips import contents_of, open_and_close, zipped
-from tuneloop.dataset.captions import CaptionRule
-from tuneloop.dataset.scan import scan
+from tuneloop.datasets.captions import CaptionRule
+from tuneloop.datasets.scan import scan
+from tuneloop.datasets.sources import limits
+from tuneloop.datasets.sources.opening import opened
 from tuneloop.errors import DatasetError
-from tuneloop.sources import limits
-from tuneloop.sources.opening import opened
 
 RULE = CaptionRule(trigger_word=None, instance_prompt=None, provider_captions=False)
 Row = tuple[str | None, bytes | None, str | None]

@@ -10,10 +10,10 @@ import pytest
 
 from tests.one_answer import OneAnswer, one_answer
 from tests.sources.zips import open_and_close, zipped
+from tuneloop.datasets.sources.public_zip import check_still_there
 from tuneloop.errors import DatasetError, ProviderUnavailable, RequestRefused
-from tuneloop.public_peer import is_public
-from tuneloop.sources.public_zip import check_still_there
-from tuneloop.values.dataset import PublicDataset
+from tuneloop.http.public_peer import is_public
+from tuneloop.schemas.dataset import PublicDataset
 
 SECRET = b'{"SecretAccessKey": "wJalrXUtnFEMI"}'
 PUBLIC = "93.184.215.14"

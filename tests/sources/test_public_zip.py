@@ -9,11 +9,11 @@ import pytest
 from tests.dataset.pictures import png_of
 from tests.sources.public_server import Shelf, serving
 from tests.sources.zips import contents_of, open_and_close, zipped
+from tuneloop.datasets.sources import limits
+from tuneloop.datasets.sources.opening import opened
+from tuneloop.datasets.sources.public_zip import check_address, check_still_there
 from tuneloop.emulator.dataset_zip import complaint
 from tuneloop.errors import DatasetError
-from tuneloop.sources import limits
-from tuneloop.sources.opening import opened
-from tuneloop.sources.public_zip import check_address, check_still_there
 
 
 @pytest.fixture(autouse=True)

@@ -9,10 +9,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from tests.sources.zips import contents_of, open_and_close, zipped
+from tuneloop.datasets.sources.opening import opened
 from tuneloop.errors import DatasetError, ProviderUnavailable, RequestRefused
 from tuneloop.http.answer import StreamedAnswer
-from tuneloop.public_file import PublicFile
-from tuneloop.sources.opening import opened
+from tuneloop.http.public_file import PublicFile
 
 ZIP = zipped({"a.png": b"x"})
 SIGNED = "/signed.zip?X-Amz-Signature=hunter2"
@@ -111,8 +111,8 @@ def test_server_that_takes_no_head_is_said_to_where_the_provider_needs_it(site: 
 def test_redirect_into_a_private_network_is_refused_before_anything_is_sent_there(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tuneloop.public_file.check_host", _knows(site.port))
-    monkeypatch.setattr("tuneloop.transport.Transport.only_public_peers", lambda _: None)
+    monkeypatch.setattr("tuneloop.http.public_file.check_host", _knows(site.port))
+    monkeypatch.setattr("tuneloop.http.transport.Transport.only_public_peers", lambda _: None)
     monkeypatch.delenv("TUNELOOP_ALLOW_PRIVATE_ADDRESSES")
     site.leads["/cats.zip"] = (302, f"http://localhost:{site.port}/latest/meta-data.zip")
     with pytest.raises(DatasetError, match="localhost is private"):

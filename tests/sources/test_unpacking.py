@@ -11,9 +11,9 @@ import pytest
 
 from tests.dataset.pictures import png_of
 from tests.sources.zips import Made, contents_of, made_zip, zipped
+from tuneloop.datasets.sources import limits
+from tuneloop.datasets.sources.unpacking import unpack
 from tuneloop.errors import DatasetError
-from tuneloop.sources import limits
-from tuneloop.sources.unpacking import unpack
 
 UTF_8 = 0x0800
 

@@ -11,10 +11,10 @@ import pytest
 
 from tests.dataset.pictures import distinct
 from tests.sources.zips import Made, contents_of, made_zip, open_and_close
-from tuneloop.dataset.captions import CaptionRule
-from tuneloop.dataset.scan import scan
+from tuneloop.datasets.captions import CaptionRule
+from tuneloop.datasets.scan import scan
+from tuneloop.datasets.sources.opening import opened
 from tuneloop.errors import DatasetError
-from tuneloop.sources.opening import opened
 
 RULE = CaptionRule(trigger_word=None, instance_prompt=None, provider_captions=False)
 UTF_8 = 0x0800

@@ -9,7 +9,7 @@ import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tuneloop.sources.opening import opened
+from tuneloop.datasets.sources.opening import opened
 
 
 def contents_of(folder: Path) -> dict[str, bytes]:

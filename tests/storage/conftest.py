@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
 
-    from tuneloop.storage.store import Store
+    from tuneloop.storage.base import Store
 
 PART_SIZE = 5 << 20
 """The smallest part that S3 allows."""

@@ -9,7 +9,7 @@ import pytest
 
 from tests.storage.conftest import PART_SIZE
 from tuneloop.errors import NotInStore, StoreError
-from tuneloop.storage.store import Store
+from tuneloop.storage.base import Store
 
 BIG = PART_SIZE + 12_345
 

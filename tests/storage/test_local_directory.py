@@ -15,8 +15,8 @@ import pytest
 
 from tests.storage.ranged import File, safetensors
 from tuneloop.errors import NotInStore, StoreError, StoreUnavailable
+from tuneloop.storage.base import Store
 from tuneloop.storage.local_directory import LocalDirectory
-from tuneloop.storage.store import Store
 from tuneloop.storage.transfer import transfer
 
 BEGIN = """

@@ -21,7 +21,7 @@ PROCESS = """
 import json, re, sys
 from pathlib import Path
 from tests.s3_server import s3_client
-from tuneloop.providers.segmind import SegmindProvider
+from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.storage.local_directory import LocalDirectory
 from tuneloop.storage.s3 import S3Store
 from tuneloop.storage.safetensors_stream import SafetensorsCheck

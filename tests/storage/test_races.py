@@ -8,8 +8,8 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from tuneloop.storage.base import Store
 from tuneloop.storage.local_directory import LocalDirectory
-from tuneloop.storage.store import Store
 
 RACERS = 8
 

@@ -13,9 +13,9 @@ from safetensors import SafetensorError, deserialize
 from safetensors.numpy import save
 
 from tuneloop.errors import WeightsUnreadable
+from tuneloop.storage.base import Store
 from tuneloop.storage.safetensors_header import LONGEST_HEADER
 from tuneloop.storage.safetensors_stream import SafetensorsCheck
-from tuneloop.storage.store import Store
 
 DTYPES = {
     "F32": np.float32,

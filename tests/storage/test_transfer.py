@@ -12,9 +12,9 @@ from tests.storage.conftest import PART_SIZE
 from tests.storage.ranged import File, Killed, safetensors, sha256
 from tuneloop.errors import StoreError, StoreUnavailable, WeightsUnreadable
 from tuneloop.storage import upload
+from tuneloop.storage.base import Store
 from tuneloop.storage.local_directory import LocalDirectory
 from tuneloop.storage.s3 import S3Store
-from tuneloop.storage.store import Store
 from tuneloop.storage.transfer import Transfer, records, transfer
 from tuneloop.storage.upload import MOST_PARTS, Part, UploadGone, fitting_part_size, parts_of
 

@@ -11,10 +11,10 @@ import pytest
 from tests.s3_server import s3_client, without_condition
 from tests.storage.failing_proxy import failing_proxy
 from tuneloop.errors import NoStore, RecordUnreadable, StoreError
+from tuneloop.storage.base import Store
 from tuneloop.storage.identity import create_store, identity_of
 from tuneloop.storage.local_directory import LocalDirectory
 from tuneloop.storage.s3 import S3Store
-from tuneloop.storage.store import Store
 from tuneloop.storage.verification import verify
 
 if TYPE_CHECKING:

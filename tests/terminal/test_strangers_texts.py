@@ -15,13 +15,13 @@ from deployments.show_models import _line_table, _overview
 from deployments.show_status import _in_flight, _show_unowned
 from deployments.terminal import say, shown
 from flows.planning_story import spelled
-from tuneloop.champion import ModelSummary
-from tuneloop.planning import RunPlan
-from tuneloop.status import OpenTraining
-from tuneloop.values.dataset import DatasetDifference
-from tuneloop.values.records import Promotion
-from tuneloop.values.shown_text import in_markdown, visible
-from tuneloop.values.training import Account, JobStatus
+from tuneloop.operations.plan import RunPlan
+from tuneloop.operations.status import OpenTraining
+from tuneloop.registry.models import ModelSummary
+from tuneloop.schemas.dataset import DatasetDifference
+from tuneloop.schemas.records import Promotion
+from tuneloop.schemas.shown_text import in_markdown, visible
+from tuneloop.schemas.training import Account, JobStatus
 
 HOSTILE = (
     "[/]",

@@ -8,12 +8,12 @@ import pytest
 from tests.conftest import draw_pictures
 from tests.contract.conftest import recipe_named
 from tests.webhooks.world import World
-from tuneloop.dataset.captions import CaptionRule
-from tuneloop.dataset.keep import store_pictures
-from tuneloop.dataset.pack import DatasetArchive
-from tuneloop.dataset.scan import scan
+from tuneloop.datasets.archive import DatasetArchive
+from tuneloop.datasets.captions import CaptionRule
+from tuneloop.datasets.scan import scan
+from tuneloop.datasets.store import store_pictures
 from tuneloop.emulator import Progress, running_emulator
-from tuneloop.ledger import Ledger
+from tuneloop.ledger.ledger import Ledger
 from tuneloop.storage.local_directory import LocalDirectory
 
 

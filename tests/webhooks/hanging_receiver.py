@@ -12,7 +12,7 @@ from deployments.webhooks.accounts import HookAccount
 from deployments.webhooks.server import Installation, webhook_app
 from tests.contract.rig import CLIENTS
 from tests.webhooks.world import PATH, STORE
-from tuneloop.providers.provider import Provider
+from tuneloop.providers.base import Provider
 from tuneloop.storage.local_directory import LocalDirectory
 
 

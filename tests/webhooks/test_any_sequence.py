@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from tests.webhooks.world import PATH, Receiver, World, eventually, receiving, truth
 from tuneloop.emulator import Progress
-from tuneloop.training_state import read_training
-from tuneloop.values.records import RunFile
-from tuneloop.watching import look_at_all
+from tuneloop.ledger.training import read_training
+from tuneloop.schemas.records import RunFile
+from tuneloop.sensor.poll import look_at_all
 
 WORDS = st.sampled_from(["AVAILABLE", "FAILED", "TRAINING_COMPLETED", "Ready", "Error", "Pending", "?"])
 CALLS = st.fixed_dictionaries(

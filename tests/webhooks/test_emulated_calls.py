@@ -9,8 +9,8 @@ import pytest
 from tests.webhooks.conftest import only_segmind
 from tests.webhooks.world import SECRET, Receiver, World, eventually, receiving, with_secret
 from tuneloop.emulator import Progress
-from tuneloop.providers.bfl import BflProvider
-from tuneloop.providers.provider import Provider
+from tuneloop.providers.base import Provider
+from tuneloop.providers.bfl.client import BflProvider
 
 TROUBLES: dict[str, dict[str, Any]] = {
     "well": {},

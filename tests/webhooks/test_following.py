@@ -13,13 +13,13 @@ from deployments.webhooks.patience import Patience
 from tests.ledger.test_submission import old_claim
 from tests.webhooks.conftest import only_segmind
 from tests.webhooks.world import QUICK, Receiver, World, eventually, receiving, truth
-from tuneloop.account_marks import AccountMarks
 from tuneloop.clock import Deadline, now
 from tuneloop.emulator import Fault, Progress
-from tuneloop.hints.hint import SAME_CALL
-from tuneloop.training_state import read_training
-from tuneloop.values.records import RunFile
-from tuneloop.watching import look_at_all
+from tuneloop.ledger.account_marks import AccountMarks
+from tuneloop.ledger.training import read_training
+from tuneloop.schemas.records import RunFile
+from tuneloop.sensor.poll import look_at_all
+from tuneloop.webhooks.hint import SAME_CALL
 
 GOOD, BAD = {"segmind": "AVAILABLE", "bfl": "Ready"}, {"segmind": "FAILED", "bfl": "Error"}
 

@@ -11,8 +11,8 @@ from deployments.demo.processes import answers, free_port
 from tests.webhooks.world import PATH, Receiver, World, eventually, receiving, truth
 from tuneloop.clock import now
 from tuneloop.emulator import Progress
-from tuneloop.hints.hint import read_hint
-from tuneloop.hints.keeping import KEPT_FOR, finish_hint, keep_hint, open_hints
+from tuneloop.webhooks.hint import read_hint
+from tuneloop.webhooks.keeping import KEPT_FOR, finish_hint, keep_hint, open_hints
 
 
 def test_call_that_was_answered_before_a_kill_is_taken_up_at_the_next_start(world: World) -> None:

@@ -21,18 +21,18 @@ from deployments.webhooks.patience import Patience
 from deployments.webhooks.server import Installation, webhook_app
 from tests.contract.rig import CLIENTS
 from tuneloop.clock import now
-from tuneloop.dataset.pack import DatasetArchive
+from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl
-from tuneloop.ledger import Ledger
-from tuneloop.providers.provider import Provider
-from tuneloop.submission import Order, submit_training
-from tuneloop.tick import Tick
-from tuneloop.training_state import read_training
-from tuneloop.values.plan import EvaluationPlan
-from tuneloop.values.recipe_fields import RecipeFields
-from tuneloop.values.records import RunFile
-from tuneloop.values.spending import Limits
-from tuneloop.values.training import TrainingIdentity
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.ledger.submission import Order, submit_training
+from tuneloop.ledger.training import read_training
+from tuneloop.providers.base import Provider
+from tuneloop.schemas.plan import EvaluationPlan
+from tuneloop.schemas.recipe_fields import RecipeFields
+from tuneloop.schemas.records import RunFile
+from tuneloop.schemas.spending import Limits
+from tuneloop.schemas.training import TrainingIdentity
+from tuneloop.sensor.tick import Tick
 
 PATH = "the-path-that-nobody-can-guess"
 SECRET = "the-secret-of-the-block"

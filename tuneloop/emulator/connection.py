@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn import Config, Server
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-_TRANSPORT = "tuneloop.transport"
+_TRANSPORT = "tuneloop.http.transport"
 
 
 class BreakableProtocol(H11Protocol):

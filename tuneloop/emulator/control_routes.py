@@ -14,8 +14,8 @@ from starlette.routing import BaseRoute, Route
 from tuneloop.emulator import billing, request_log
 from tuneloop.emulator.emulation import Emulation
 from tuneloop.emulator.faults import Fault
-from tuneloop.emulator.gate import CONTROL
 from tuneloop.emulator.job_marks import Mark
+from tuneloop.emulator.middleware import CONTROL
 from tuneloop.emulator.progress import Progress
 
 

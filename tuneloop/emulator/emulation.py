@@ -22,8 +22,8 @@ from tuneloop.emulator.request_log import RequestLog
 from tuneloop.emulator.state import State
 from tuneloop.emulator.switches import SwitchBoard
 from tuneloop.emulator.tasks import Tasks
-from tuneloop.emulator.webhook_style import WebhookStyle
-from tuneloop.emulator.webhooks import Webhooks
+from tuneloop.emulator.webhooks.sending import Webhooks
+from tuneloop.emulator.webhooks.style import WebhookStyle
 
 WEIGHTS_BYTES = 1_500_000
 """Size of a weights file, where nothing else is asked for."""

@@ -9,8 +9,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tuneloop.emulator import connection
 from tuneloop.emulator.bad_bodies import dripped, gateway_page, padded
+from tuneloop.emulator.delayed_effects import LateEffects
 from tuneloop.emulator.faults import Fault, FaultKind
-from tuneloop.emulator.late_effects import LateEffects
 
 
 @dataclass(frozen=True)

@@ -11,16 +11,16 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from uvicorn import Config
 
-from tuneloop.emulator.bfl import BFL
+from tuneloop.emulator.bfl.routes import BFL
 from tuneloop.emulator.connection import BreakableProtocol, BreakingServer
 from tuneloop.emulator.control import EmulatorControl
 from tuneloop.emulator.control_routes import ControlRoutes
 from tuneloop.emulator.emulation import WEIGHTS_BYTES, Emulation, Provider
-from tuneloop.emulator.gate import Gate
+from tuneloop.emulator.middleware import Gate
 from tuneloop.emulator.object_routes import ObjectRoutes
 from tuneloop.emulator.progress import Progress
-from tuneloop.emulator.segmind import SEGMIND
-from tuneloop.emulator.webhook_routes import WebhookRoutes
+from tuneloop.emulator.segmind.routes import SEGMIND
+from tuneloop.emulator.webhooks.routes import WebhookRoutes
 
 HOST = "127.0.0.1"
 PROVIDERS: dict[str, Provider] = {provider.name: provider for provider in (SEGMIND, BFL)}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from tuneloop.dataset.keep import picture_name
+from tuneloop.datasets.store import picture_name
 from tuneloop.errors import (
     CredentialsRefused,
     NotAtProvider,
@@ -16,15 +16,15 @@ from tuneloop.errors import (
     RateLimited,
     RequestRefused,
 )
-from tuneloop.evaluation.asked import MOST_ASKS, Asked
 from tuneloop.evaluation.blank import blank_reason
-from tuneloop.providers.provider import Provider
-from tuneloop.storage.store import Store
-from tuneloop.transport import NotSent
-from tuneloop.values.canonical import digest_of
-from tuneloop.values.evaluation import Evaluation, JudgedPicture
-from tuneloop.values.plan import EvaluationPlan
-from tuneloop.values.render_settings import ServiceSettings
+from tuneloop.evaluation.render_log import MOST_ASKS, Asked
+from tuneloop.http.transport import NotSent
+from tuneloop.providers.base import Provider
+from tuneloop.schemas.canonical import digest_of
+from tuneloop.schemas.evaluation import Evaluation, JudgedPicture
+from tuneloop.schemas.plan import EvaluationPlan
+from tuneloop.schemas.render_settings import ServiceSettings
+from tuneloop.storage.base import Store
 
 _ACCOUNT_PROBLEMS = (CredentialsRefused, OutOfCredits, NotAtProvider)
 _UNANSWERED_IN_A_ROW = 2

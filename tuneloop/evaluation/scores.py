@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from tuneloop.dataset.keep import picture_name
+from tuneloop.datasets.store import picture_name
+from tuneloop.evaluation.metrics.clip.clip_scores import ClipScores
+from tuneloop.evaluation.metrics.clip.encoder import Encoder
+from tuneloop.evaluation.metrics.look import Look, upright
+from tuneloop.evaluation.metrics.scored import scored
+from tuneloop.evaluation.metrics.training_set import study
 from tuneloop.evaluation.training_looks import looks_of, scored_against
-from tuneloop.scoring.clip.clip_scores import ClipScores
-from tuneloop.scoring.clip.encoder import Encoder
-from tuneloop.scoring.look import Look, upright
-from tuneloop.scoring.scored import scored
-from tuneloop.scoring.training_set import study
-from tuneloop.storage.store import Store
-from tuneloop.values.dataset import DatasetManifest
-from tuneloop.values.evaluation import Evaluation
+from tuneloop.schemas.dataset import DatasetManifest
+from tuneloop.schemas.evaluation import Evaluation
+from tuneloop.storage.base import Store
 
 
 def score_models(

@@ -7,7 +7,7 @@ import io
 
 from PIL import Image
 
-from tuneloop.turning import orientation_of, turned
+from tuneloop.datasets.images.orientation import orientation_of, turned
 
 _UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 """What Pillow raises for files that are broken, no pictures, or too large to be one."""

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from tuneloop.dataset.keep import picture_name, read_unchanged
+from tuneloop.datasets.store import picture_name, read_unchanged
 from tuneloop.errors import NotInStore
-from tuneloop.scoring.look import Look
-from tuneloop.storage.store import Store
-from tuneloop.values.dataset import DatasetManifest, Sha256
+from tuneloop.evaluation.metrics.look import Look
+from tuneloop.schemas.dataset import DatasetManifest, Sha256
+from tuneloop.storage.base import Store
 
 _IN_A_FILE = 64
 """Looks of 200 KB each, before they are packed."""

@@ -1,1 +1,1 @@
-"""HTTP to providers, in parts: sessions, limits, failures, addresses. `tuneloop.transport` puts them together."""
+"""HTTP to providers: one transport, made of sessions, limits, failures and addresses."""

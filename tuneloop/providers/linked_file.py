@@ -14,8 +14,8 @@ from typing import Any
 
 from tuneloop.errors import LinkExpired, ProviderUnavailable, RateLimited, UnexpectedAnswer
 from tuneloop.http.answer import StreamedAnswer, size_in
-from tuneloop.providers.provider import SourceChanged, WeightsSource
-from tuneloop.transport import Transport
+from tuneloop.http.transport import Transport
+from tuneloop.providers.base import SourceChanged, WeightsSource
 
 _PART = 206
 _NO_SUCH_RANGE = 416

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tuneloop.redaction import redact
-from tuneloop.values.training import JobStatus, Phase, is_job_name
+from tuneloop.schemas.training import JobStatus, Phase, is_job_name
 
 _FURTHEST: tuple[Phase, ...] = ("failed", "running", "trained", "ready")
 _NEXT_PAGE = re.compile(r"""rel\s*=\s*["']?next\b""", re.IGNORECASE)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from tuneloop.errors import RequestRefused, UnexpectedAnswer
 from tuneloop.http.answer import Answer
-from tuneloop.values.training import RenderedPicture
+from tuneloop.schemas.training import RenderedPicture
 
 Suffix = Literal[".jpg", ".png", ".webp"]
 _PLACES = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from tuneloop.values.training import Phase
+from tuneloop.schemas.training import Phase
 
 _BAD_ENDS_ELSEWHERE = frozenset({"canceled", "cancelled", "aborted", "expired"})
 """Words of other services that leave no doubt. Good ends do: only the provider's own means that weights exist."""

@@ -10,13 +10,13 @@ from pydantic import Field, ValidationError
 
 from tuneloop.clock import now
 from tuneloop.errors import NoStore, NotInStore, RecordUnreadable
-from tuneloop.values.frozen import Frozen
-from tuneloop.values.records import new_writer
+from tuneloop.schemas.frozen import Frozen
+from tuneloop.schemas.records import new_writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tuneloop.storage.store import Store
+    from tuneloop.storage.base import Store
 
 IDENTITY = "store.json"
 """Name of the file that says which store this is."""

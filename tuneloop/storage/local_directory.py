@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 from tuneloop.clock import now, offset_s
 from tuneloop.errors import NotInStore
+from tuneloop.storage.base import Store
 from tuneloop.storage.drafts import Draft, sync_folder
 from tuneloop.storage.fingerprint import Fingerprint
 from tuneloop.storage.local_errors import reading, refusals
 from tuneloop.storage.local_upload import LocalUpload, drop, new_id, sweep
 from tuneloop.storage.names import checked_marker, checked_name, checked_prefix, is_name
-from tuneloop.storage.store import Store
 from tuneloop.storage.upload import PART_SIZE, Part
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import timedelta
 
-    from tuneloop.storage.store import StoredObject
+    from tuneloop.storage.base import StoredObject
 
 
 class LocalDirectory(Store):

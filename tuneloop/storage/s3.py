@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 
 from tuneloop.clock import now, offset_s
 from tuneloop.errors import ConfigurationError, NotInStore, StoreError, StoreUnavailable
+from tuneloop.storage.base import Store, StoredObject
 from tuneloop.storage.fingerprint import Fingerprint
 from tuneloop.storage.names import checked_marker, checked_name, checked_prefix, is_name
 from tuneloop.storage.s3_answers import listed, of_an_object
@@ -25,7 +26,6 @@ from tuneloop.storage.s3_logs import guard_s3_logs
 from tuneloop.storage.s3_multipart import MultipartUpload, cut
 from tuneloop.storage.s3_part import Place
 from tuneloop.storage.s3_upload import PAUSES_S, S3Upload, abort, begin, completed
-from tuneloop.storage.store import Store, StoredObject
 from tuneloop.storage.upload import PART_SIZE, Part
 
 if TYPE_CHECKING:

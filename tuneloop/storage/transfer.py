@@ -20,10 +20,10 @@ from pydantic import Field, ValidationError
 
 from tuneloop.clock import now
 from tuneloop.errors import StoreError, StoreUnavailable
+from tuneloop.schemas.frozen import Frozen
+from tuneloop.storage.base import Store, StoredObject
 from tuneloop.storage.safetensors_stream import promised_size
-from tuneloop.storage.store import Store, StoredObject
 from tuneloop.storage.upload import Part, Upload, UploadGone, fitting_part_size, parts_of
-from tuneloop.values.frozen import Frozen
 
 _NUMBERED = re.compile(r"(\d{4,})\.json")
 _UPLOADS = 3

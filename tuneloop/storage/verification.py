@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tuneloop.errors import StoreError
+from tuneloop.schemas.records import new_writer
 from tuneloop.storage.identity import IDENTITY, identity_and_clock, spelled
-from tuneloop.values.records import new_writer
 
 if TYPE_CHECKING:
+    from tuneloop.storage.base import Store
     from tuneloop.storage.identity import StoreIdentity
-    from tuneloop.storage.store import Store
 
 _MOST_APART_S = 30
 """Deadlines are told to other hosts by the wall clock; their margins allow for a minute between two of them."""

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from benchmarks.data.entrants.packing import packing
 from tuneloop.clock import Deadline
-from tuneloop.providers.bfl_body import finetune_body
-from tuneloop.request_body import BodyUntil
+from tuneloop.http.request_body import BodyUntil
+from tuneloop.providers.bfl.body import finetune_body
 
 
 def to_nowhere(folder: str) -> Callable[[], None]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from tuneloop.dataset.pack import DatasetArchive
+from tuneloop.datasets.archive import DatasetArchive
+from tuneloop.schemas.dataset import DatasetManifest
 from tuneloop.storage.local_directory import LocalDirectory
-from tuneloop.values.dataset import DatasetManifest
 
 
 def to_disk(folder: str, target: str) -> Callable[[], None]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import simplejpeg  # type: ignore[import-untyped]
 from PIL import Image
 
-from tuneloop.dataset.inspection import inspect_picture, strict_decoding
+from tuneloop.datasets.images.inspection import inspect_picture, strict_decoding
 
 _THREADS = 2
 

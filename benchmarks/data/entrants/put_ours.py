@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.data.entrants.packing import packing
 from tuneloop.errors import ProviderError, RequestRefused
 from tuneloop.http.answer import Answer
-from tuneloop.transport import Transport
+from tuneloop.http.transport import Transport
 
 
 def into_put(folder: str, url: str) -> Callable[[], None]:

@@ -9,11 +9,11 @@ import boto3
 
 from tuneloop.errors import ProviderError, RequestRefused
 from tuneloop.http.answer import Answer
+from tuneloop.http.transport import Transport
 from tuneloop.providers.linked_file import LinkedFile
+from tuneloop.storage.base import Store
 from tuneloop.storage.s3 import S3Store, client_config
-from tuneloop.storage.store import Store
 from tuneloop.storage.transfer import RangedSource, transfer
-from tuneloop.transport import Transport
 
 
 def into_store(url: str, access: str, bucket: str) -> Callable[[], None]:

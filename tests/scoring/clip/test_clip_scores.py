@@ -10,18 +10,18 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.scoring.clip.colour_encoder import ColourEncoder
-from tuneloop.dataset.captions import CaptionRule
-from tuneloop.dataset.keep import store_pictures
-from tuneloop.dataset.scan import scan
+from tuneloop.datasets.captions import CaptionRule
+from tuneloop.datasets.scan import scan
+from tuneloop.datasets.store import store_pictures
+from tuneloop.evaluation.gate import decide
+from tuneloop.evaluation.metrics.clip.clip_image import clip_image
+from tuneloop.evaluation.metrics.clip.clip_text import clip_text, without_trigger_words
+from tuneloop.evaluation.metrics.scorers import SCORERS
 from tuneloop.evaluation.scores import score_models
-from tuneloop.gate import decide
-from tuneloop.scoring.clip.clip_image import clip_image
-from tuneloop.scoring.clip.clip_text import clip_text, without_trigger_words
-from tuneloop.scoring.scorers import SCORERS
+from tuneloop.schemas.dataset import DatasetManifest
+from tuneloop.schemas.evaluation import Evaluation, JudgedPicture
+from tuneloop.schemas.gate import GatePolicy, ScoreWeights
 from tuneloop.storage.local_directory import LocalDirectory
-from tuneloop.values.dataset import DatasetManifest
-from tuneloop.values.evaluation import Evaluation, JudgedPicture
-from tuneloop.values.gate import GatePolicy, ScoreWeights
 
 RED, GREEN, BLUE = (220, 30, 30), (30, 220, 30), (30, 30, 220)
 PIXELS = {scorer.name for scorer in SCORERS}

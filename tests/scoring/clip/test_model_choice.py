@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tuneloop.errors import ConfigurationError
-from tuneloop.scoring.clip.model_choice import FOLDER_FILES, ModelChoice
-from tuneloop.scoring.clip.open_clip_model import load
+from tuneloop.evaluation.metrics.clip.model_choice import FOLDER_FILES, ModelChoice
+from tuneloop.evaluation.metrics.clip.open_clip_model import load
 
 
 @pytest.fixture

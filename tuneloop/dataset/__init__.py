@@ -1,1 +1,0 @@
-"""Datasets: found in a folder, kept in the store, packed into one repeatable archive."""

@@ -1,0 +1,155 @@
+"""Images that other trainers keep beside the ones to train on: masks, condition maps, regularisation, samples.
+
+A name says little by itself: a mask counts as one where the image is there that it belongs to, and a folder of
+samples where there are images outside. So a dataset of masks for carnival can be trained on.
+
+Sources: OneTrainer (`NAME-masklabel`, `NAME-condlabel`), ai-toolkit (`_controls/NAME.depth`), kohya's sd-scripts
+(`reg`, `sample`), diffusers (`class_images`, `conditioning_images`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, NamedTuple
+
+from tuneloop.datasets.files import composed
+from tuneloop.schemas.findings import Finding, error, some_names, warning
+
+if TYPE_CHECKING:
+    from tuneloop.datasets.files import Found
+
+_MASK = r"(?:alpha|inpaint)?masks?(?:label)?|seg(?:m|map|mask|mentations?(?:class|object)?)?|trimaps?"
+_MAP = (
+    r"cond(?:s|label|itions?|itioning)?|depths?|canny|hed|softedges?|openpose|dwpose|densepose|mlsd|normals|"
+    r"(?:depth|normal|edge|pose|lineart|control)maps?"
+)
+_PERHAPS = r"controls?|hints?|mattes?|alphas?|thumb(?:nail)?s?|scribbles?|lineart|gt"
+"""Words that have other meanings too."""
+_MORE_FOLDERS = r"labels?|annotations?|groundtruth"
+_MORE_NAMES = r"pose|normal|edges?|sketch"
+_REGULAR = r"reg(?:s|ulari[sz]ations?)?|(?:class|prior)(?=.)(?:preservation)?"
+_SAMPLE = r"(?:training|validation)?samples?"
+_STORED = r"(?:images?|imgs?|pics?|pictures?|data|dirs?|sets?|files?|outputs?)?"
+
+
+def _folders(words: str) -> re.Pattern[str]:
+    return re.compile(f"(?:{words}){_STORED}")
+
+
+def _names(words: str) -> re.Pattern[str]:
+    """`NAME_mask`, `NAME.mask 2`, `NAME (mask)`, `mask-NAME`, also with what a tool adds to the word."""
+    gap = r"[\s._()\[\]-]+"
+    word = rf"(?P<{{}}>{words})(?:[ _-]?(?:maps?|images?|img))?"
+    behind = rf"(?P<of>.+?){gap}{word.format('behind')}(?:[ _-]?\d+)?[)\]]?"
+    return re.compile(rf"{behind}|{word.format('before')}{gap}(?P<for>.+)", re.IGNORECASE | re.DOTALL)
+
+
+_COMPANION, _UNCLEAR = "masks or maps of other images", ""
+_FOLDERS = {
+    _COMPANION: _folders(f"{_MASK}|{_MAP}"),
+    _UNCLEAR: _folders(f"{_PERHAPS}|{_MORE_FOLDERS}"),
+    "regularisation images": _folders(_REGULAR),
+    "samples of a training": _folders(_SAMPLE),
+}
+_MASK_FOLDERS = _folders(_MASK)
+_COMPANION_NAMES, _PERHAPS_NAMES = _names(f"{_MASK}|{_MAP}"), _names(f"{_PERHAPS}|{_MORE_NAMES}")
+
+
+class Sorted(NamedTuple):
+    """Images told apart."""
+
+    kept: list[Found]
+    """Those to train on."""
+    aside: list[Found]
+    """Those that are left out or refused."""
+    findings: list[Finding]
+    """Which those are."""
+
+
+def sort_out(images: list[Found], *, pairs: bool) -> Sorted:
+    """Tell images to train on from what lies beside them, by their names.
+
+    Args:
+        images: Image files of the dataset.
+        pairs: They are edit pairs, where a control image is half of an example.
+    """
+    kinds = {file: _kind_of_folder(file.folder, pairs=pairs) for file in images}
+    outside = [file for file in images if kinds[file] is None]
+    names = {_name(file.stem) for file in outside}
+    if not outside:
+        return Sorted(images, [], [])
+    paired = {file.folder for file in images if _name(file.stem) in names or _subject(file, names)}
+    aside: dict[str, list[Found]] = defaultdict(list)
+    refused = []
+    companions = _companions(outside, names)
+    for file, kind in kinds.items():
+        if file in companions or (kind in {_COMPANION, _UNCLEAR} and file.folder in paired):
+            aside[_COMPANION].append(file)
+        elif kind == _COMPANION:
+            refused.append(file)
+        elif kind:
+            aside[kind].append(file)
+    left_out = {file for group in aside.values() for file in group} | set(refused)
+    findings = [_left_out(kind, [file.name for file in group]) for kind, group in aside.items()]
+    findings += _refused([file.name for file in refused])
+    return Sorted([file for file in images if file not in left_out], [*left_out], findings)
+
+
+def _kind_of_folder(folder: str, *, pairs: bool) -> str | None:
+    """What other trainers keep in a folder of this name, whatever stands around the words; None for any other."""
+    for part in folder.lower().split("/"):
+        letters = "".join(letter for letter in part if letter.isalpha())
+        kinds = (kind for kind, words in _FOLDERS.items() if words.fullmatch(letters))
+        kind = next(kinds, _UNCLEAR if _COMPANION_NAMES.fullmatch(part) else None)
+        may_be_half_of_a_pair = pairs and kind in {_COMPANION, _UNCLEAR} and not _MASK_FOLDERS.fullmatch(letters)
+        if kind is not None and not may_be_half_of_a_pair:
+            return kind
+    return None
+
+
+def _companions(files: list[Found], names: set[str]) -> set[Found]:
+    """Find images that are named after another one. Words of other meanings count where half of all have one."""
+    sure = {file for file in files if _subject(file, names)}
+    perhaps = {file: _PERHAPS_NAMES.fullmatch(file.stem) for file in files if file not in sure}
+    words = {
+        file: (found["behind"] or found["before"]).lower()
+        for file, found in perhaps.items()
+        if found and _name(found["of"] or found["for"]) in names
+    }
+    subjects = len(perhaps) - len(words)
+    usual = {word for word, count in Counter(words.values()).items() if count > 1 and 2 * count >= subjects}
+    return sure | {file for file, word in words.items() if word in usual}
+
+
+def _subject(file: Found, names: set[str]) -> str | None:
+    """Name of the image that a mask or map belongs to, where it is there: `a` of `a_depth_mask`."""
+    stem = file.stem
+    while found := _COMPANION_NAMES.fullmatch(stem):
+        stem = found["of"] or found["for"]
+        if _name(stem) in names:
+            return stem
+    return None
+
+
+def _name(stem: str) -> str:
+    return composed(stem).casefold()
+
+
+def _left_out(kind: str, names: list[str]) -> Finding:
+    one = names[0] if len(names) == 1 else None
+    reason = f"is left out: {kind}" if one else f"{len(names)} images ({some_names(names)}) are left out: {kind}"
+    remedy = "nothing, or rename what is to be trained on"
+    return warning("not-for-training", one, reason, remedy)
+
+
+def _refused(names: list[str]) -> list[Finding]:
+    if not names:
+        return []
+    one = names[0] if len(names) == 1 else None
+    many = f"{len(names)} images ({some_names(names)}) lie"
+    reason = (
+        f"{'lies' if one else many} where other trainers keep masks or maps, but no other image has such a name"
+    )
+    remedy = "rename the folder if they are to be trained on, or take it out"
+    return [error("not-for-training", one, reason, remedy)]

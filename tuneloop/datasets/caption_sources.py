@@ -1,0 +1,139 @@
+"""Every picture's caption, from the files beside it or from a caption table."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from typing import TYPE_CHECKING, NamedTuple
+
+from tuneloop.datasets.captions import read_caption, words_of
+from tuneloop.datasets.files import composed
+from tuneloop.datasets.imagefolder import Row, read_table
+from tuneloop.datasets.listing import PICTURE_SUFFIXES
+from tuneloop.schemas.findings import Finding, error, some_names, warning
+
+if TYPE_CHECKING:
+    from tuneloop.datasets.files import Found
+    from tuneloop.datasets.listing import Listing
+
+
+class Written(NamedTuple):
+    """One caption as somebody wrote it."""
+
+    text: str
+    """The text; empty where the file or the field is."""
+    file: str
+    """The file that it is in."""
+    line: int | None = None
+    """Its line in a caption table."""
+
+    @property
+    def place(self) -> str:
+        """Where to find it."""
+        return self.file if self.line is None else f"{self.file}, line {self.line}"
+
+
+class Captions(NamedTuple):
+    """All captions of a dataset."""
+
+    by_owner: dict[str, Written]
+    """The caption of each picture that has one, maybe an empty one, by `PictureFile.owner`."""
+    told: set[str]
+    """Owners whose caption is missing or broken, and for whom a finding says so already."""
+    findings: list[Finding]
+    """What is wrong with the files, and where they contradict each other."""
+
+
+def gather_captions(listing: Listing) -> Captions:
+    """Read every caption of a listed dataset."""
+    sources: dict[str, list[Written]] = defaultdict(list)
+    told: set[str] = set()
+    findings: list[Finding] = []
+    for file in listing.captions:
+        text = read_caption(file.path, file.name)
+        if isinstance(text, Finding):
+            findings.append(text)
+            told.add(file.owner)
+        else:
+            sources[file.owner].append(Written(text, file.name))
+    findings += _two_tables(listing.tables)
+    unread = set()
+    for table in listing.tables:
+        rows, broken = read_table(table)
+        findings += [*broken, *_use_rows(listing, table, rows, sources)]
+        if broken and not rows:
+            unread.add(table.name)
+    findings += _without_a_row(listing, sources, told, unread)
+    by_owner = {}
+    for owner, written in sources.items():
+        findings += _disagreements(owner, written)
+        by_owner[owner] = next((one for one in written if words_of(one.text)), written[0])
+    return Captions(by_owner, told, findings)
+
+
+def _two_tables(tables: list[Found]) -> list[Finding]:
+    by_folder: dict[str, list[str]] = defaultdict(list)
+    for table in tables:
+        by_folder[table.folder].append(table.name)
+    return [
+        error(
+            "two-tables",
+            names[0],
+            f"is not the only caption table here: {some_names(names[1:])}",
+            "keep one of them",
+        )
+        for names in by_folder.values()
+        if len(names) > 1
+    ]
+
+
+def _use_rows(listing: Listing, table: Found, rows: list[Row], sources: dict[str, list[Written]]) -> list[Finding]:
+    """Add the captions of one table to the sources."""
+    owners = {composed(picture.name): picture.owner for picture in listing.pictures}
+    findings = []
+    for row in rows:
+        owner = owners.get(composed(row.picture))
+        if owner is not None:
+            sources[owner].append(Written(row.caption, table.name, row.line))
+        elif not _is_told(listing, row):
+            reason = f"line {row.line} names {some_names([row.picture])}, and there is no such picture"
+            findings.append(error("table-orphan", table.name, reason, "add the picture, or remove the line"))
+    return findings
+
+
+def _is_told(listing: Listing, row: Row) -> bool:
+    """Tell whether a row names a picture that is there and was refused or left out, with a finding of its own."""
+    known = {finding.file for finding in listing.findings}
+    path = listing.root / row.picture
+    return row.picture in known or (path.suffix.lower() in PICTURE_SUFFIXES and os.path.lexists(path))
+
+
+def _without_a_row(
+    listing: Listing, sources: dict[str, list[Written]], told: set[str], unread: set[str]
+) -> list[Finding]:
+    """Find pictures that a table should name and does not, and that have no caption elsewhere."""
+    findings = []
+    for table in listing.tables:
+        inside = f"{table.folder}/" if table.folder else ""
+        without = [
+            picture
+            for picture in listing.pictures
+            if picture.name.startswith(inside) and picture.owner not in sources and picture.owner not in told
+        ]
+        told |= {picture.owner for picture in without}
+        if without and table.name not in unread:
+            reason = f"has no line for {some_names([picture.name for picture in without])}"
+            findings.append(warning("table-without-picture", table.name, reason, "add lines for them"))
+    return findings
+
+
+def _disagreements(owner: str, written: list[Written]) -> list[Finding]:
+    """Find captions of one picture that differ."""
+    told = [one for one in written if words_of(one.text)]
+    findings = []
+    for other in told[1:]:
+        if words_of(other.text) != words_of(told[0].text):
+            where = "" if other.line is None else f"line {other.line} "
+            reason = f"{where}has another caption for {some_names([owner])} than {told[0].place}"
+            findings.append(error("captions-disagree", other.file, reason, "keep one of them"))
+    return findings

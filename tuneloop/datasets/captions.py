@@ -1,0 +1,107 @@
+"""Captions as they are sent to a provider."""
+
+from __future__ import annotations
+
+import codecs
+import re
+import unicodedata
+from typing import TYPE_CHECKING
+
+from tuneloop.schemas.findings import Finding, error
+from tuneloop.schemas.frozen import Frozen
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LARGEST_CAPTION_BYTES = 1 << 20
+"""Of one file. What is larger is no caption, and is not read."""
+
+_UNSEEN = " \t\u00ad\u034f\u061c\u115f\u1160\u180e\u2800\u3164\ufeff\uffa0" + "".join(
+    map(chr, (*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070)))
+)
+"""Signs without a shape: soft hyphens, byte order marks, marks of direction, blanks that pass as letters."""
+_IN_WORDS = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Nd", "Nl", "No", "So"})
+_NOTHING = frozenset({"nan", "NaN", "None", "null", "undefined", "<NA>"})
+"""What Python, pandas and JavaScript write where a caption is missing."""
+
+
+class CaptionRule(Frozen):
+    """How a recipe turns what stands beside a picture into the caption that is sent."""
+
+    trigger_word: str | None
+    """The rare word that calls the subject; every caption that is sent holds it. None: no such word."""
+    instance_prompt: str | None
+    """The caption of pictures that have none of their own. None: they stay without."""
+    provider_captions: bool
+    """Leave pictures without a caption to the provider's own captioning."""
+
+    def caption_as_sent(self, written: str) -> str | None:
+        """Turn the text beside a picture (empty if there is none) into the caption that is sent.
+
+        Applying the rule to its own result changes nothing.
+
+        Returns:
+            One line holding the trigger word, or None where the provider is to find a caption.
+        """
+        caption = words_of(written)
+        if not caption and not self.provider_captions:
+            caption = one_line(self.instance_prompt or "")
+        if not caption:
+            return None
+        trigger = one_line(self.trigger_word or "")
+        if not trigger or times_said(trigger, caption):
+            return caption
+        return f"{trigger}, {caption}"
+
+
+def read_caption(path: Path, name: str) -> str | Finding:
+    """Read a caption file, a byte order mark dropped.
+
+    Args:
+        path: Where it is.
+        name: What it is called in findings.
+
+    Returns:
+        The text as written, or why it cannot be used.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST_CAPTION_BYTES + 1)
+    except OSError as caught:
+        return error("unreadable", name, f"cannot be read ({caught.strerror})", "make it readable or remove it")
+    if len(data) > LARGEST_CAPTION_BYTES:
+        return error("caption-huge", name, "is larger than 1 MiB, and so no caption", "rename or remove it")
+    return text_of(data, name)
+
+
+def text_of(data: bytes, name: str) -> str | Finding:
+    """Decode UTF-8, a byte order mark dropped; the other encodings of text editors are told by name."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return error("caption-utf16", name, "is UTF-16 or UTF-32", "save it again as UTF-8 text")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as caught:
+        reason = f"is not UTF-8 (byte {caught.start + 1})"
+        return error("caption-encoding", name, reason, "save it again as UTF-8 text")
+    # UTF-16 without a byte order mark passes as UTF-8 with a NUL after every letter.
+    if "\0" in text:
+        return error("caption-nul", name, "holds NUL characters", "save it again as UTF-8 text")
+    return text
+
+
+def one_line(text: str) -> str:
+    """A caption without line ends and double spaces, and without what nobody sees at its ends."""
+    return " ".join(text.split()).strip(_UNSEEN)
+
+
+def words_of(text: str) -> str:
+    """A caption on one line, empty where it has no words: no letter, digit or emoji, or a program's nothing."""
+    line = one_line(text)
+    has_words = any(unicodedata.category(sign) in _IN_WORDS and sign not in _UNSEEN for sign in line)
+    return line if has_words and line not in _NOTHING else ""
+
+
+def times_said(word: str, text: str) -> int:
+    """How often a word stands in a text by itself."""
+    # Not \b: it finds no boundary beside a trigger that starts or ends with punctuation, such as <tea>.
+    return len(re.findall(rf"(?<!\w){re.escape(word)}(?!\w)", text))

@@ -1,0 +1,153 @@
+"""What is wrong with a dataset's captions, apart from their files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tuneloop.datasets.captions import CaptionRule, one_line, times_said, words_of
+from tuneloop.datasets.delivery import PACKED_HERE, Sending
+from tuneloop.schemas.findings import Finding, error, some_names, warning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tuneloop.datasets.caption_sources import Captions, Written
+    from tuneloop.datasets.listing import PictureFile
+    from tuneloop.schemas.dataset_profile import DatasetProfile
+
+_FEW_CAPTIONS = 3
+"""Up to so many equal captions are no sign of a mistake."""
+
+
+def caption_findings(
+    pictures: Iterable[PictureFile],
+    captions: Captions,
+    rule: CaptionRule,
+    profile: DatasetProfile,
+    sending: Sending = PACKED_HERE,
+) -> list[Finding]:
+    """Check captions against what they are for.
+
+    Args:
+        pictures: Every picture of the dataset.
+        captions: What was written for them.
+        rule: Turns it into what is sent.
+        profile: What the trainer's pages say.
+        sending: Whether what is sent is written here.
+    """
+    owners: dict[str, str] = {}
+    for picture in pictures:
+        owners.setdefault(picture.owner, picture.name)
+    written = {owner: captions.by_owner[owner] for owner in owners if owner in captions.by_owner}
+    said = [caption for caption in written.values() if words_of(caption.text)]
+    empty = {owner: caption for owner, caption in written.items() if not words_of(caption.text)}
+    missing = {owner: name for owner, name in owners.items() if owner not in written}
+    findings = _refusals(
+        {**missing, **{owner: owners[owner] for owner in empty}}, captions, rule, profile, len(owners)
+    )
+    if not findings:
+        instead = _instead(rule, sending)
+        findings += _empty(list(empty.values()), instead)
+        untold = [name for owner, name in missing.items() if owner not in captions.told]
+        findings += _missing(untold, said, instead)
+    if sending.by_provider:
+        findings += _unread(said)
+    return findings + _lines(said) + _same(said) + _trigger(said, rule, sending) + _long(said, rule, profile)
+
+
+def _refusals(
+    without: dict[str, str], captions: Captions, rule: CaptionRule, profile: DatasetProfile, number: int
+) -> list[Finding]:
+    """Find what no training should start without; kohya_ss#2758 went on with 9 of 9 captions missing."""
+    if not without or rule.caption_as_sent("") is not None:
+        return []
+    if profile.captions_needed:
+        return [
+            error("caption-needed", name, "has no caption, and this trainer demands one", "write one beside it")
+            for name in without.values()
+        ]
+    if rule.provider_captions or len(without) < number or without.keys() & captions.told:
+        return []
+    reason = "no picture has a caption, and neither the recipe nor the provider has one for it"
+    return [error("no-captions", None, reason, "write captions beside the pictures, or set an instance prompt")]
+
+
+def _empty(empty: list[Written], instead: str) -> list[Finding]:
+    return _told("empty-caption", empty, f"without words; {instead}", "write it, or remove the file")
+
+
+def _missing(names: list[str], said: list[Written], instead: str) -> list[Finding]:
+    """Some pictures without a caption are told; where all are, that is how the recipe wants it."""
+    if not names or not said:
+        return []
+    many = f"{len(names)} pictures have no caption ({some_names(names)})"
+    one = len(names) == 1
+    reason = f"{'has no caption' if one else many}; {instead}"
+    remedy = "write captions for all pictures or for none"
+    return [warning("missing-caption", names[0] if one else None, reason, remedy)]
+
+
+def _instead(rule: CaptionRule, sending: Sending) -> str:
+    """What is sent in place of a caption that nobody wrote."""
+    if sending.by_provider:
+        return "none is sent"
+    if rule.caption_as_sent("") is not None:
+        return "the instance prompt is sent in its place"
+    return "the provider writes it" if rule.provider_captions else "none is sent"
+
+
+def _unread(said: list[Written]) -> list[Finding]:
+    """Find captions that are read here only. Source: Segmind's open Flux worker, which knows .txt files alone."""
+    unread = [caption for caption in said if not caption.file.lower().endswith(".txt")]
+    fault = "that the provider does not read: it fetches this zip by itself, and takes .txt files alone"
+    return _told("caption-unread", unread, fault, "write it into a .txt of the picture's name, and zip anew")
+
+
+def _lines(said: list[Written]) -> list[Finding]:
+    """Find captions of several lines: kohya's scripts take each for a caption of its own, or the first alone."""
+    several = [one for one in said if sum(bool(words_of(line)) for line in one.text.splitlines()) > 1]
+    return _told(
+        "caption-lines", several, "of several lines, sent as one", "nothing, or keep the line that is meant"
+    )
+
+
+def _same(said: list[Written]) -> list[Finding]:
+    if len(said) <= _FEW_CAPTIONS or len({words_of(caption.text) for caption in said}) > 1:
+        return []
+    reason = f"all {len(said)} captions say the same"
+    return [warning("same-captions", None, reason, "tell what differs between the pictures")]
+
+
+def _trigger(said: list[Written], rule: CaptionRule, sending: Sending) -> list[Finding]:
+    word = one_line(rule.trigger_word or sending.trigger_word or "")
+    if not word:
+        return []
+    lacking = [caption for caption in said if times_said(word, words_of(caption.text)) == 0]
+    twice = [caption for caption in said if times_said(word, words_of(caption.text)) > 1]
+    shown = some_names([word])
+    absent = f"without the trigger word {shown}{'' if sending.by_provider else ', which is put in front'}"
+    return [
+        *_told("trigger-absent", lacking, absent, "nothing, or write it where it reads best"),
+        *_told("trigger-twice", twice, f"with the trigger word {shown} more than once", "name it once"),
+    ]
+
+
+def _long(said: list[Written], rule: CaptionRule, profile: DatasetProfile) -> list[Finding]:
+    if profile.longest_caption is None:
+        return []
+    too_long = [
+        caption for caption in said if len(rule.caption_as_sent(caption.text) or "") > profile.longest_caption
+    ]
+    fault = f"of more than {profile.longest_caption} characters; the trainer may cut it off"
+    return _told("long-caption", too_long, fault, "shorten it")
+
+
+def _told(check: str, captions: list[Written], fault: str, remedy: str) -> list[Finding]:
+    """One warning for all captions that share a fault, with the file where it is only one."""
+    if not captions:
+        return []
+    if len(captions) == 1:
+        where = "is" if captions[0].line is None else f"line {captions[0].line} is"
+        return [warning(check, captions[0].file, f"{where} a caption {fault}", remedy)]
+    places = some_names([caption.place for caption in captions])
+    return [warning(check, None, f"there are {len(captions)} captions {fault}: {places}", remedy)]

@@ -1,0 +1,73 @@
+"""What becomes of a dataset on its way to the trainer, as far as findings have to know."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from tuneloop.schemas.copies import Normalise
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from tuneloop.schemas.dataset_profile import DatasetProfile
+    from tuneloop.schemas.findings import Finding
+
+
+class Sending(NamedTuple):
+    """How pictures and captions reach the trainer."""
+
+    normalise: Normalise | None = None
+    """What the recipe asks to be done with pictures; copies are sent."""
+    by_provider: bool = False
+    """The provider fetches the zip by itself: nothing in it is turned, renamed or written anew."""
+    trigger_word: str | None = None
+    """The word that the captions of such a zip should hold. Elsewhere the caption rule puts it there."""
+
+
+PACKED_HERE = Sending()
+"""Packed anew, with pictures put upright and nothing else done to them."""
+_CONVERTED = ("transparency", "cmyk", "sixteen-bit", "colour-profile")
+_COPY_SENT = "nothing needs to be done: a plain copy is sent, the file stays"
+_ZIP_ANEW = {
+    "exif-rotation": "turn its pixels, and zip anew: the provider fetches this zip by itself",
+    "misnamed": "name it by its content, and zip anew: the provider fetches this zip by itself",
+    "not-for-training": "take it out, and zip anew: the provider fetches this zip by itself, all of it",
+    "trigger-absent": "write it where it reads best, and zip anew",
+    **dict.fromkeys(_CONVERTED, "save it as plain 8-bit RGB, and zip anew"),
+}
+_NOT_LEFT_OUT = frozenset({"not-for-training"})
+"""What cannot be left out of a zip that the provider fetches by itself."""
+
+
+def as_sent(findings: Iterable[Finding], profile: DatasetProfile, sending: Sending) -> Iterator[Finding]:
+    """Leave out what is mended on the way, and tell what can be done about the rest.
+
+    Args:
+        findings: What was found in the files.
+        profile: What the trainer takes.
+        sending: What is done to them.
+    """
+    mended = _mended(sending.normalise, profile)
+    remedies = _ZIP_ANEW if sending.by_provider else {}
+    if sending.normalise is not None and sending.normalise.convert_to_rgb:
+        remedies = dict.fromkeys(_CONVERTED, _COPY_SENT)
+    for finding in findings:
+        if finding.check not in mended:
+            changed: dict[str, str] = {"remedy": remedies.get(finding.check, finding.remedy)}
+            if sending.by_provider and finding.check in _NOT_LEFT_OUT:
+                changed |= {"severity": "error", "reason": finding.reason.replace("left out", "in the zip")}
+            yield finding.model_copy(update=changed)
+
+
+def _mended(way: Normalise | None, profile: DatasetProfile) -> set[str]:
+    """Checks that say nothing about the copies that are sent."""
+    if way is None:
+        return set()
+    mended = set()
+    if way.reencode in profile.formats:
+        mended.add("format")
+    if way.reencode in (profile.advised_formats or profile.formats):
+        mended.add("unusual-format")
+    if way.reencode != "keep" or way.longest_side_px is not None:
+        mended.add("large-zip")  # What the copies come to is not known before they are made.
+    return mended

@@ -1,0 +1,229 @@
+"""Caption tables of a Hugging Face imagefolder: `metadata.jsonl`, `metadata.csv` and `metadata.parquet`.
+
+Source: Hugging Face, datasets, "Create an image dataset": `file_name` is the picture's path from the table's
+folder, and `text` its caption. Other names of the caption's column are in use; they are read, and told.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tuneloop.datasets.captions import LARGEST_CAPTION_BYTES, text_of
+from tuneloop.datasets.parquet import UnreadableTable, opened_table, text_rows
+from tuneloop.schemas.findings import Finding, error, warning
+from tuneloop.schemas.shown_text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tuneloop.datasets.files import Found
+
+_CAPTION_COLUMNS = ("text", "caption", "prompt")
+_FILE_COLUMN = "file_name"
+_LARGEST_TABLE_BYTES = 64 << 20
+_MOST_LINES = 100_000
+"""More than a source may hold files."""
+_BROKEN_LINES_TOLD = 20
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+_LONGEST_SEP = 8
+_MEND = "mend the line, or remove it"
+
+
+class Row(NamedTuple):
+    """One line of a table."""
+
+    line: int
+    """Its number, from 1."""
+    picture: str
+    """The picture's path within the dataset."""
+    caption: str
+    """The caption as written; empty where there is none."""
+
+
+class Table(NamedTuple):
+    """What one table says."""
+
+    rows: list[Row]
+    """In the order of their lines."""
+    findings: list[Finding]
+    """What is wrong with the table itself."""
+
+
+class _BrokenLine(Exception):
+    """What is wrong with one line, as the second half of a sentence."""
+
+
+def read_table(table: Found) -> Table:
+    """Read a caption table. What cannot be read is told with the number of its line."""
+    lines = _lines_of(table)
+    if isinstance(lines, Finding):
+        return Table([], [lines])
+    read: list[tuple[int, dict[str, Any]]] = []
+    findings: list[Finding] = []
+    for number, values in lines:
+        if len(read) == _MOST_LINES:
+            reason = f"has more than {_MOST_LINES:,} lines"
+            return Table([], [error("caption-huge", table.name, reason, "leave out those of other pictures")])
+        if isinstance(values, dict):
+            read.append((number, values))
+        else:
+            findings.append(error("table-line", table.name, f"line {number} {values}", _MEND))
+        if len(findings) == _BROKEN_LINES_TOLD:
+            break
+    if read and all(_FILE_COLUMN not in values for _, values in read):
+        there = _spelled({name for _, values in read for name in values})
+        reason = f"has no column {_FILE_COLUMN}, so that its lines name no picture (its columns: {there})"
+        remedy = f"rename the pictures' column to {_FILE_COLUMN}, or remove the table"
+        return Table([], [*findings, error("table-columns", table.name, reason, remedy)])
+    column, column_findings = _caption_column(table, [values for _, values in read])
+    findings += column_findings
+    rows = []
+    for number, values in read:
+        try:
+            rows.append(_row(table, number, values, column))
+        except _BrokenLine as caught:
+            findings.append(error("table-line", table.name, f"line {number} {caught}", _MEND))
+    return Table(rows, findings)
+
+
+def _lines_of(table: Found) -> Iterator[tuple[int, dict[str, Any] | str]] | Finding:
+    """The table's lines, or why there are none."""
+    if table.suffix == ".parquet":
+        try:
+            return text_rows(opened_table(table))
+        except UnreadableTable as caught:
+            return error("table-format", table.name, caught.reason, caught.remedy)
+    text = _text_of(table)
+    if isinstance(text, Finding):
+        return text
+    other = _other_form(table, text)
+    if other is not None:
+        return other
+    return _csv_lines(text) if table.suffix == ".csv" else _json_lines(text)
+
+
+def _text_of(table: Found) -> str | Finding:
+    try:
+        with table.path.open("rb") as file:
+            data = file.read(_LARGEST_TABLE_BYTES + 1)
+    except OSError as caught:
+        reason = f"cannot be read ({caught.strerror})"
+        return error("unreadable", table.name, reason, "make it readable or remove it")
+    if len(data) > _LARGEST_TABLE_BYTES:
+        return error("caption-huge", table.name, "is larger than 64 MiB", "make it smaller, or remove it")
+    return text_of(data, table.name)
+
+
+def _other_form(table: Found, text: str) -> Finding | None:
+    """Tell a table of a form that is common and not the one that is read: one error instead of one a line."""
+    if table.suffix != ".csv":
+        if not text.lstrip().startswith("[") and not _is_one_object(text):
+            return None
+        reason = "is one JSON document, and not an object on each line"
+        return error("table-format", table.name, reason, "write each picture's object on a line of its own")
+    first = text.lstrip().partition("\n")[0].strip()
+    separators = (name for sign, name in _SEPARATORS.items() if _FILE_COLUMN in _fields(first, sign))
+    if first.lower().startswith("sep="):
+        reason = f"starts with a line {printable(first)[:_LONGEST_SEP]}, which spreadsheets alone understand"
+    elif (by := next(separators, None)) is not None:
+        reason = f"has {by} between its columns, as spreadsheets write them in some countries"
+    else:
+        return None
+    return error("table-format", table.name, reason, "save it with commas, and column names in the first line")
+
+
+def _is_one_object(text: str) -> bool:
+    """Tell a single object that is spread over several lines."""
+    if "\n" not in text.strip() or not text.lstrip().startswith("{"):
+        return False
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _fields(line: str, separator: str) -> list[str]:
+    """Names in a first line; one alone is no line of columns."""
+    return [field.strip(' "') for field in line.split(separator)] if separator in line else []
+
+
+def _json_lines(text: str) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    """Each line's number with its values, or with what is wrong with it."""
+    # Not splitlines(): JSON allows other line ends, such as U+2028, within a text.
+    for number, line in enumerate(io.StringIO(text, newline="\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            values = json.loads(line)
+        except (ValueError, RecursionError) as caught:
+            yield number, f"is no JSON ({caught})"
+            continue
+        yield number, values if isinstance(values, dict) else "is no JSON object"
+
+
+def _csv_lines(text: str) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    """As `_json_lines`; an empty field is a value that is not there."""
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    try:
+        for values in reader:
+            if None in values:
+                yield reader.line_num, "has more fields than the first line"
+            else:
+                yield reader.line_num, {name: value or None for name, value in values.items()}
+    except csv.Error as caught:
+        yield reader.line_num, f"is no CSV ({caught})"
+
+
+def _caption_column(table: Found, rows: list[dict[str, Any]]) -> tuple[str | None, list[Finding]]:
+    """Choose the column that holds the captions."""
+    columns = {name for values in rows for name in values}
+    found = [name for name in _CAPTION_COLUMNS if name in columns]
+    if found[:1] == ["text"] and len(found) == 1:
+        return "text", []
+    if not rows:
+        return None, []
+    if found:
+        others = f", and not from {' or '.join(found[1:])}" if len(found) > 1 else ""
+        reason = f"has its captions read from the column {found[0]}{others}"
+        remedy = "nothing if that is right, or rename the right column to text"
+        return found[0], [warning("table-column", table.name, reason, remedy)]
+    reason = (
+        f"has no column text, so it holds no captions (its other columns: {_spelled(columns - {_FILE_COLUMN})})"
+    )
+    return None, [warning("table-without-captions", table.name, reason, "rename the captions' column to text")]
+
+
+def _spelled(columns: set[str]) -> str:
+    return ", ".join(sorted(printable(name) for name in columns))[:200] or "none"
+
+
+def _row(table: Found, number: int, values: dict[str, Any], column: str | None) -> Row:
+    name = values.get(_FILE_COLUMN)
+    if not isinstance(name, str) or not name:
+        raise _BrokenLine("names no picture in file_name")
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts:
+        raise _BrokenLine(f"names a file out of the folder ({printable(name)})")
+    caption = values.get(column) if column else None
+    if caption is not None and not isinstance(caption, str):
+        raise _BrokenLine(f"has a caption in {column} that is no text")
+    if len(caption or "") > LARGEST_CAPTION_BYTES:
+        raise _BrokenLine(f"has in {column} more than 1 MiB, which is no caption")
+    for text in (name, caption or ""):
+        if "\0" in text or not _can_be_written(text):
+            raise _BrokenLine("holds characters that are no text")
+    return Row(number, str(PurePosixPath(table.folder) / path), caption or "")
+
+
+def _can_be_written(text: str) -> bool:
+    """Tell text from halves of characters, which JSON can spell and UTF-8 cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""What one image file holds, and whether it is whole."""

@@ -1,0 +1,112 @@
+"""Colours that a file tells of without embedding a profile: in its EXIF data, or in chunks of a PNG.
+
+Viewers go by them as by a profile. Cameras set to Adobe RGB embed none; screenshots of bright screens have cICP.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+from tuneloop.datasets.images.matrix_profile import Matrix, Primaries, matrix_profile
+from tuneloop.datasets.images.png_structure import chunk_of
+
+_D65 = (0.3127, 0.329)
+_SRGB = Primaries((0.64, 0.33), (0.3, 0.6), (0.15, 0.06), _D65)
+_ADOBE_RGB = Primaries((0.64, 0.33), (0.21, 0.71), (0.15, 0.06), _D65)
+_ADOBE_GAMMA = 563 / 256
+"""Source: Adobe RGB (1998) Color Image Encoding."""
+_CICP_PRIMARIES = {
+    1: _SRGB,
+    5: Primaries((0.64, 0.33), (0.29, 0.6), (0.15, 0.06), _D65),
+    6: Primaries((0.63, 0.34), (0.31, 0.595), (0.155, 0.07), _D65),
+    9: Primaries((0.708, 0.292), (0.17, 0.797), (0.131, 0.046), _D65),
+    11: Primaries((0.68, 0.32), (0.265, 0.69), (0.15, 0.06), (0.314, 0.351)),
+    12: Primaries((0.68, 0.32), (0.265, 0.69), (0.15, 0.06), _D65),
+}
+_CICP_NAMES = {1: "BT.709", 5: "BT.470", 6: "BT.601", 9: "BT.2020", 11: "DCI-P3", 12: "Display P3"}
+"""Source: ITU-T H.273, colour primaries."""
+_INTEROPERABILITY, _COLOUR_SPACE, _EXIF = 0xA005, 0xA001, 0x8769
+_INTEROP_INDEX = 1
+_IS_SRGB = 1
+_STEPS = np.linspace(0, 1, 1024)
+
+
+def told_profile(picture: Image.Image, data: bytes) -> bytes | None:
+    """The colour profile that counts for a picture: the embedded one, or one made from what the file tells.
+
+    Args:
+        picture: The opened picture, read to its end.
+        data: Its file.
+
+    Returns:
+        None where nothing is told, so that it is sRGB.
+    """
+    try:
+        grey = picture.mode in {"1", "L", "LA", "I", "I;16"}
+        by_code = _by_cicp(data, grey=grey) if picture.format == "PNG" else None
+        embedded = picture.info.get("icc_profile")
+        return by_code or embedded or _by_exif(picture, grey=grey) or _by_chunks(picture, grey=grey)
+    except Exception:  # noqa: BLE001  Broken data make the libraries raise anything; viewers pass over them.
+        return picture.info.get("icc_profile")
+
+
+def _by_cicp(data: bytes, *, grey: bool) -> bytes | None:
+    """Source: PNG, third edition, 11.3.2.6: codes of primaries, transfer and more; it wins over others."""
+    chunk = chunk_of(data, b"cICP")
+    if chunk is None or chunk[0] not in _CICP_PRIMARIES:
+        return None
+    curves: dict[int, tuple[str, float | Matrix]] = {
+        **dict.fromkeys((1, 6, 13, 14, 15), ("", _srgb_light())),
+        4: (", gamma 2.2", 2.2),
+        5: (", gamma 2.8", 2.8),
+        8: (", linear", 1.0),
+        16: (", HDR (PQ)", _pq_light()),
+        18: (", HDR (HLG)", _hlg_light()),
+    }
+    if chunk[1] not in curves:
+        return None
+    name, curve = curves[chunk[1]]
+    return matrix_profile(f"{_CICP_NAMES[chunk[0]]}{name}", _CICP_PRIMARIES[chunk[0]], curve, grey=grey)
+
+
+def _by_exif(picture: Image.Image, *, grey: bool) -> bytes | None:
+    """Source: DCF 2.0: a file in Adobe RGB names the interoperability rule R03, and no colour space."""
+    exif = Image.Exif()
+    exif.load(picture.info.get("exif", b""))
+    rule = str(exif.get_ifd(_INTEROPERABILITY).get(_INTEROP_INDEX, "")).strip("\0 ")
+    space = exif.get_ifd(_EXIF).get(_COLOUR_SPACE)
+    if rule != "R03" or space == _IS_SRGB or "srgb" in picture.info:
+        return None
+    return matrix_profile("Adobe RGB (by its EXIF data)", _ADOBE_RGB, _ADOBE_GAMMA, grey=grey)
+
+
+def _by_chunks(picture: Image.Image, *, grey: bool) -> bytes | None:
+    """GAMA and cHRM of a PNG, which browsers apply where both are there and no sRGB chunk is."""
+    gamma, corners = picture.info.get("gamma"), picture.info.get("chromaticity")
+    if not gamma or not corners or "srgb" in picture.info:
+        return None
+    white, red, green, blue = (tuple(corners[at : at + 2]) for at in range(0, 8, 2))
+    primaries = Primaries(red, green, blue, white)
+    return matrix_profile("told by gAMA and cHRM", primaries, 1 / gamma, grey=grey)
+
+
+def _srgb_light() -> Matrix:
+    return np.where(_STEPS <= 0.04045, _STEPS / 12.92, ((_STEPS + 0.055) / 1.055) ** 2.4)  # noqa: PLR2004
+
+
+def _pq_light() -> Matrix:
+    """Light of the PQ curve (SMPTE ST 2084), where paper white (203 candelas, ITU-R BT.2408) is full."""
+    root = _STEPS ** (32 / 2523)
+    candelas = 10_000 * ((root - 0.8359375).clip(0) / (18.8515625 - 18.6875 * root)) ** (8192 / 1305)
+    return np.asarray((candelas / 203).clip(0, 1))
+
+
+def _hlg_light() -> Matrix:
+    """Light of the HLG curve (ITU-R BT.2100), where paper white (a value of 0.75) is full."""
+
+    def light(value: Matrix) -> Matrix:
+        bright = (np.exp((value - 0.55991073) / 0.17883277) + 0.28466892) / 12
+        return np.where(value <= 0.5, value**2 / 3, bright)  # noqa: PLR2004
+
+    return np.asarray((light(_STEPS) / light(np.array([0.75]))).clip(0, 1))

@@ -1,0 +1,208 @@
+"""The bytes of one picture file, decoded in full."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import Any, NamedTuple
+
+import simplejpeg  # type: ignore[import-untyped]
+from PIL import Image, UnidentifiedImageError
+
+from tuneloop.datasets.images.brightness import Brightness, brightness_of
+from tuneloop.datasets.images.color_profile import other_profile
+from tuneloop.datasets.images.declared_colors import told_profile
+from tuneloop.datasets.images.measures import LONGEST_SIDE_PX
+from tuneloop.datasets.images.orientation import orientation_of
+from tuneloop.datasets.images.other_content import content_of
+from tuneloop.datasets.images.png_structure import PNG_SIGNATURE, walk_png
+from tuneloop.datasets.images.structure import (
+    JpegUncommon,
+    check_jpeg_kind,
+    is_jpeg,
+    is_webp,
+    jpeg_end,
+    walk_webp,
+    without_junk,
+)
+from tuneloop.datasets.images.unusable import PictureUnusable, unusable
+from tuneloop.schemas.dataset import PictureFormat
+
+LARGEST_PICTURE_PX = 100_000_000
+"""Pixels per picture. Above it a small file can be made to fill the memory."""
+_JPEG_ENDING = b"\xff\xd9"
+_HARMLESS = (
+    "Invalid SOS parameters",
+    "Warning: unknown JFIF revision",
+    "Unknown Adobe color transform",
+    "Inconsistent progression sequence",
+    "tjDecompressHeader",
+    "Unsupported color conversion",
+)
+"""What simplejpeg says of files that viewers show whole, and some phones write. Pillow has to judge them."""
+_LEFT_OVER = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker 0x([0-9a-f]{2})")
+"""What it says of bytes that it has skipped, the first of them where there are more such places."""
+_LONG_TEXT = ("Decompressed data too large", "Too much memory used in text chunks")
+"""What Pillow says of a PNG whose texts are longer than it unpacks. Copying it would not help."""
+
+
+class Decoded(NamedTuple):
+    """What was seen of a picture; the names are those of `PictureFacts`."""
+
+    width_px: int
+    height_px: int
+    format: PictureFormat
+    orientation: int
+    mode: str
+    alpha: bool
+    bits: int
+    frames: int
+    profile: str | None
+    trailing_bytes: int
+    grey: Image.Image
+    """Brightness in mode L as stored, at most twice as long as what is measured."""
+
+
+class _Pixels(NamedTuple):
+    brightness: Brightness
+    bits: int
+    frames: int
+    trailing_bytes: int
+
+
+def decode(data: bytes, name: str) -> Decoded:
+    """Decode every pixel of a picture, whatever its file is called. Call it within `strict_decoding()`.
+
+    What can be found is what the formats allow. A PNG has checksums: every changed byte is found. A JPEG has
+    none, faults show where the codes no longer fit: of 4 KiB zeroed, flipped, lost or filled with garbage, all
+    were found (zeroed in a progressive one 9 of 10), of swapped ones 5 to 10 of 10, of single changed bytes 1 to
+    7 of 10. A lossless WebP shows garbage and flips, but of single bytes 3 of 10. A lossy WebP is decoded
+    whatever its bytes: only missing ones are found.
+
+    Raises:
+        PictureUnusable: It is no picture, of another format, too large or broken.
+    """
+    try:
+        _check_kind(data, name)
+        with Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP")) as picture:
+            _check_size(picture, name)
+            return _decoded(picture, data)
+    except PictureUnusable:
+        raise
+    except JpegUncommon as error:
+        reason = f"is {error} JPEG, which not all trainers' libraries read"
+        raise unusable("other-format", name, reason, "save it as a plain 8-bit JPEG") from error
+    except Image.DecompressionBombError as error:
+        raise _too_many_pixels(name) from error
+    except UnidentifiedImageError as error:
+        raise _broken(name, "its header cannot be read") from error
+    except Exception as error:  # Broken bytes make decoders raise anything, SyntaxError included.
+        if str(error).startswith(_LONG_TEXT):
+            reason = "holds a text, such as a workflow, that is longer than the trainers' libraries read"
+            raise unusable("long-text", name, reason, "save it again without comments") from error
+        if told := _LEFT_OVER.match(str(error)):
+            reason = f"may be damaged: {told[1]} bytes before its marker 0x{told[2]} belong to no pixel"
+            remedy = "look at it; save it again if it is whole, or replace it"
+            raise unusable("broken", name, reason, remedy) from error
+        raise _broken(name, str(error)) from error
+
+
+def _check_kind(data: bytes, name: str) -> None:
+    """Accept the three formats, and name any other one."""
+    if is_jpeg(data):
+        check_jpeg_kind(data)
+        return
+    if is_webp(data):
+        walk_webp(data)
+        return
+    if data.startswith(PNG_SIGNATURE):
+        return
+    other = content_of(data)
+    if other.is_image:
+        raise unusable("other-format", name, other.reason, other.remedy)
+    raise unusable("not-a-picture", name, other.reason, other.remedy)
+
+
+def _check_size(picture: Image.Image, name: str) -> None:
+    """Refuse by the header, before anything is decoded."""
+    if picture.width * picture.height > LARGEST_PICTURE_PX:
+        raise _too_many_pixels(name)
+
+
+def _decoded(picture: Image.Image, data: bytes) -> Decoded:
+    mode = picture.mode
+    if is_jpeg(data):
+        picture_format: PictureFormat = "jpeg"
+        pixels = _jpeg(picture, data)
+    elif data.startswith(PNG_SIGNATURE):
+        picture_format, pixels = "png", _png(picture, data)
+    else:
+        picture_format, pixels = "webp", _webp(picture, data)
+    profile = told_profile(picture, data)
+    return Decoded(
+        width_px=picture.width,
+        height_px=picture.height,
+        format=picture_format,
+        # Once everything is read: a PNG may hold it behind its pixels.
+        orientation=orientation_of(picture),
+        mode=mode,
+        alpha=pixels.brightness.alpha,
+        bits=pixels.bits,
+        frames=pixels.frames,
+        profile=other_profile(profile, mode) if profile else None,
+        trailing_bytes=pixels.trailing_bytes,
+        grey=pixels.brightness.grey,
+    )
+
+
+def _jpeg(picture: Image.Image, data: bytes) -> _Pixels:
+    """Decode to grey at a size near the one that is measured: the codes of all colours are read all the same."""
+    shortest = "min_width" if picture.width >= picture.height else "min_height"
+    try:
+        levels = _levels(data, shortest)
+        brightness = Brightness(Image.fromarray(levels[:, :, 0]), alpha=False)
+    except ValueError as error:
+        if not str(error).startswith(_HARMLESS):
+            raise
+        picture.load()
+        brightness = brightness_of(picture)
+    # Phones put a second picture behind the first, and say so: that is part of the file.
+    whole = picture.format == "MPO" or data.endswith(_JPEG_ENDING)
+    return _Pixels(brightness, bits=8, frames=1, trailing_bytes=0 if whole else len(data) - jpeg_end(data))
+
+
+def _levels(data: bytes, shortest: str) -> Any:
+    """Decode the brightness of a JPEG, also where bytes stand in it that touch no pixel."""
+    while True:
+        try:
+            return simplejpeg.decode_jpeg(data, "GRAY", **{shortest: LONGEST_SIDE_PX})
+        except ValueError as error:
+            told = _LEFT_OVER.match(str(error))
+            tidy = without_junk(data, int(told[1]) if told and told[2] == "d9" else 0)
+            # Each round is shorter, and only the first warning is told: behind junk may lie damage.
+            if len(tidy) == len(data):
+                raise
+            data = tidy
+
+
+def _png(picture: Image.Image, data: bytes) -> _Pixels:
+    bits, trailing_bytes = walk_png(data)
+    frames = getattr(picture, "n_frames", 1)
+    picture.load()
+    return _Pixels(brightness_of(picture), bits, frames, trailing_bytes)
+
+
+def _webp(picture: Image.Image, data: bytes) -> _Pixels:
+    trailing_bytes = walk_webp(data)
+    frames = getattr(picture, "n_frames", 1)
+    picture.load()
+    return _Pixels(brightness_of(picture), bits=8, frames=frames, trailing_bytes=trailing_bytes)
+
+
+def _too_many_pixels(name: str) -> PictureUnusable:
+    reason = f"has more than {LARGEST_PICTURE_PX // 1_000_000} megapixels"
+    return unusable("too-many-pixels", name, reason, "scale it down")
+
+
+def _broken(name: str, how: str) -> PictureUnusable:
+    return unusable("broken", name, f"is broken or cut short ({how})", "save or copy it again")

@@ -1,0 +1,67 @@
+"""Edit pairs: `NN_start`, `NN_end` and, if wanted, `NN.txt`.
+
+Source: Segmind, its repository of Kontext sample datasets (names; two digits are advised, one digit occurs).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from typing import TYPE_CHECKING, NamedTuple
+
+from tuneloop.datasets.files import composed
+from tuneloop.schemas.dataset import DatasetItem
+from tuneloop.schemas.findings import Finding, error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tuneloop.datasets.files import Found
+
+_HALF = re.compile(r"(?P<pair>(?s:.+))_(?P<role>start|end)")
+
+
+class Half(NamedTuple):
+    """Which half of which pair a picture is."""
+
+    pair: str
+    role: str
+
+
+def half_of(stem: str) -> Half | None:
+    """Read a picture's half from its file name without the suffix, None where it is of no pair."""
+    found = _HALF.fullmatch(stem)
+    return Half(composed(found["pair"]), found["role"]) if found else None
+
+
+def pair_findings(pictures: Iterable[Found]) -> list[Finding]:
+    """Find pictures without their other half; both halves are in one subfolder."""
+    halves: dict[tuple[str, str], dict[str, Found]] = defaultdict(dict)
+    findings = []
+    for picture in pictures:
+        half = half_of(picture.stem)
+        if half is None:
+            remedy = "name the two pictures NN_start and NN_end, such as 01_start"
+            findings.append(error("no-pair", picture.name, "is of no pair", remedy))
+        else:
+            halves[picture.folder, half.pair][half.role] = picture
+    for (_, pair), there in halves.items():
+        for missing in sorted({"start", "end"} - there.keys()):
+            (alone,) = there.values()
+            findings.append(
+                error("half-a-pair", alone.name, f"has no {pair}_{missing}", "add it, or remove this one")
+            )
+    return findings
+
+
+def numbered(items: list[tuple[str, DatasetItem]]) -> list[DatasetItem]:
+    """Number pairs by their content, so that renaming them changes nothing.
+
+    Args:
+        items: The name of each picture's pair, and the picture.
+    """
+    by_pair: dict[str, list[DatasetItem]] = defaultdict(list)
+    for pair, item in items:
+        by_pair[pair].append(item)
+    ordered = sorted(by_pair.values(), key=lambda pair: sorted((i.role, i.sha256, i.caption or "") for i in pair))
+    return [item.model_copy(update={"pair": number}) for number, pair in enumerate(ordered, 1) for item in pair]

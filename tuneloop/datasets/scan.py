@@ -1,0 +1,207 @@
+"""A folder of pictures, looked at before anything is uploaded, and turned into a manifest."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from pydantic import Field
+
+from tuneloop.datasets.archive_size import archive_size
+from tuneloop.datasets.caption_sources import Captions, gather_captions
+from tuneloop.datasets.captions import CaptionRule, words_of
+from tuneloop.datasets.checks.caption_checks import caption_findings
+from tuneloop.datasets.checks.dataset_checks import (
+    Taken,
+    likeness_findings,
+    number_findings,
+    pair_likeness_findings,
+    set_findings,
+    size_findings,
+)
+from tuneloop.datasets.checks.image_checks import picture_findings
+from tuneloop.datasets.delivery import PACKED_HERE, Sending, as_sent
+from tuneloop.datasets.inspect import look_at
+from tuneloop.datasets.listing import Listing, list_folder
+from tuneloop.datasets.pairs import half_of, numbered
+from tuneloop.errors import DatasetError
+from tuneloop.schemas.dataset import DatasetItem, DatasetManifest, Sha256, in_digest_order
+from tuneloop.schemas.dataset_profile import NO_LIMITS, DatasetProfile
+from tuneloop.schemas.findings import Finding, errors_in, warnings_in
+from tuneloop.schemas.frozen import Frozen
+from tuneloop.schemas.picture_facts import PictureFacts
+
+_ERRORS_NAMED = 10
+
+
+class ScannedDataset(Frozen):
+    """A dataset as found in a folder, and where its files are."""
+
+    manifest: DatasetManifest
+    """What the dataset is."""
+    files: dict[Sha256, Path]
+    """One file for every picture of the manifest."""
+    findings: tuple[Finding, ...] = ()
+    """What a person should know about it; nothing that stops a run."""
+    facts: dict[Sha256, PictureFacts] = Field(default_factory=dict)
+    """What is known of every picture of the manifest."""
+
+
+class Preflight(Frozen):
+    """Everything that can be told of a folder before anything is uploaded or paid."""
+
+    findings: tuple[Finding, ...]
+    """What is wrong, errors first."""
+    dataset: ScannedDataset | None
+    """The dataset, None where there are errors."""
+    facts: dict[Sha256, PictureFacts]
+    """What is known of every picture that can be decoded, errors elsewhere or not."""
+    folders: dict[str, int]
+    """How many picture files come from which subfolder; from the folder itself under an empty name."""
+    captions: int
+    """Pictures, or pairs, that somebody has written a caption for."""
+    size_bytes: int
+    """Size of all usable picture files."""
+    zip_bytes: int
+    """Size of the zip that would be sent if every picture went as it is."""
+
+    @property
+    def pictures(self) -> int:
+        """Picture files."""
+        return sum(self.folders.values())
+
+
+def scan(
+    folder: Path,
+    rule: CaptionRule,
+    on_progress: Callable[[int, int], None] | None = None,
+    *,
+    pairs: bool = False,
+    profile: DatasetProfile = NO_LIMITS,
+) -> ScannedDataset:
+    """Run the preflight and refuse a dataset that cannot be used; see `preflight` for the arguments.
+
+    Raises:
+        DatasetError: Names everything that is wrong with the folder, up to ten files by name.
+    """
+    found = preflight(folder, rule, profile, pairs=pairs, on_progress=on_progress)
+    if found.dataset is None:
+        raise DatasetError(refusal(str(folder), errors_in(found.findings)))
+    return found.dataset
+
+
+def preflight(
+    folder: Path,
+    rule: CaptionRule,
+    profile: DatasetProfile,
+    *,
+    pairs: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
+    sending: Sending = PACKED_HERE,
+) -> Preflight:
+    """Find everything that is wrong with a folder of pictures. The folder itself is never changed.
+
+    Args:
+        folder: Holds jpg, png and webp files, also in subfolders, and their captions: a `.txt` or `.caption`
+            of the same name beside those that have one, or a `metadata.jsonl` or `metadata.csv`.
+        rule: Turns what is written beside a picture into the caption that is sent.
+        profile: What the trainer takes.
+        pairs: The pictures are edit pairs, `NN_start` and `NN_end`.
+        on_progress: Told (pictures done, pictures in all) after each picture.
+        sending: What is done to pictures and captions before the trainer sees them.
+
+    Raises:
+        DatasetError: There is no such folder, or it cannot be listed.
+    """
+    listing = list_folder(folder, pairs=pairs)
+    captions = gather_captions(listing)
+    taken, unusable = _look_at_all(listing, captions, rule, on_progress)
+    manifest = _manifest(listing, taken, pairs=pairs)
+    found = (
+        *listing.findings,
+        *number_findings(len(listing.pictures), profile),
+        *captions.findings,
+        *caption_findings(listing.pictures, captions, rule, profile, sending),
+        *unusable,
+        *(one for kept in taken for one in picture_findings(kept.facts, kept.picture.name, profile)),
+        *set_findings(taken, profile),
+        *(pair_likeness_findings(taken) if pairs else likeness_findings(taken)),
+        *size_findings(archive_size(manifest.items), profile),
+    )
+    findings = list(as_sent(found, profile, sending))
+    return Preflight(
+        findings=(*errors_in(findings), *warnings_in(findings)),
+        dataset=None if errors_in(findings) else _dataset(manifest, taken, findings),
+        facts={one.facts.sha256: one.facts for one in taken},
+        folders=dict(Counter(picture.folder for picture in listing.pictures)),
+        captions=sum(bool(words_of(caption.text)) for caption in captions.by_owner.values()),
+        size_bytes=manifest.size_bytes,
+        zip_bytes=archive_size(manifest.items),
+    )
+
+
+def _dataset(manifest: DatasetManifest, taken: list[Taken], findings: list[Finding]) -> ScannedDataset:
+    return ScannedDataset(
+        manifest=manifest,
+        # Of equal files the first one.
+        files={one.facts.sha256: one.picture.path for one in reversed(taken)},
+        findings=tuple(findings),
+        facts={one.facts.sha256: one.facts for one in taken},
+    )
+
+
+def _look_at_all(
+    listing: Listing,
+    captions: Captions,
+    rule: CaptionRule,
+    on_progress: Callable[[int, int], None] | None,
+) -> tuple[list[Taken], list[Finding]]:
+    """Decode every picture. Returns those that can be used, and why the others cannot."""
+    taken, unusable = [], []
+    # Closed even if the progress report raises: threads end, and Pillow is as tolerant as it was.
+    with closing(look_at(listing.pictures)) as looks:
+        for done, (picture, found) in enumerate(looks, start=1):
+            if isinstance(found, Finding):
+                unusable.append(found)
+            else:
+                written = captions.by_owner.get(picture.owner)
+                taken.append(Taken(picture, found, rule.caption_as_sent(written.text if written else "")))
+            if on_progress is not None:
+                on_progress(done, len(listing.pictures))
+    return taken, unusable
+
+
+def _manifest(listing: Listing, taken: list[Taken], *, pairs: bool) -> DatasetManifest:
+    items = [_item(one, pairs=pairs) for one in taken]
+    found = numbered(items) if pairs else [item for _, item in items]
+    return DatasetManifest(items=in_digest_order(found), source=str(listing.root))
+
+
+def _item(one: Taken, *, pairs: bool) -> tuple[str, DatasetItem]:
+    """One picture, with the name of its pair (its own where there are no pairs)."""
+    half = half_of(one.picture.path.stem) if pairs else None
+    facts = one.facts
+    item = DatasetItem(
+        sha256=facts.sha256,
+        crc32=facts.crc32,
+        size_bytes=facts.size_bytes,
+        width_px=facts.width_px,
+        height_px=facts.height_px,
+        format=facts.format,
+        # One instruction for the pair: it stands with the first picture.
+        caption=None if half is not None and half.role == "end" else one.caption,
+        file_name=one.picture.name,
+    )
+    if half is None:
+        return one.picture.owner, item
+    return one.picture.owner, item.model_copy(update={"role": half.role})
+
+
+def refusal(source: str, errors: tuple[Finding, ...]) -> str:
+    """Name the first errors, one a line, and count the others."""
+    lines = [f"The dataset in {source} cannot be used:", *(error.sentence for error in errors[:_ERRORS_NAMED])]
+    if len(errors) > _ERRORS_NAMED:
+        lines.append(f"and {len(errors) - _ERRORS_NAMED} more")
+    return "\n".join(lines)

@@ -1,0 +1,175 @@
+"""Datasets on S3: everything below a prefix, or one zip."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import boto3
+from botocore.exceptions import BotoCoreError
+
+from tuneloop.datasets.sources import limits
+from tuneloop.datasets.sources.names import check_together, left_behind, problem_with
+from tuneloop.datasets.sources.s3_objects import Fetching, Found
+from tuneloop.datasets.sources.s3_refusals import s3_refusals
+from tuneloop.errors import DatasetError
+from tuneloop.storage.s3 import client_config
+from tuneloop.storage.s3_answers import listed
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_FILES_AT_A_TIME = 8
+# Names of buckets and of access points, also those of other kinds of servers.
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{1,254}")
+
+
+class Place(NamedTuple):
+    """What an address of S3 names."""
+
+    bucket: str
+    key: str
+    """A prefix without a slash at its end, a key, or empty for a whole bucket."""
+
+    @property
+    def label(self) -> str:
+        """The address."""
+        return f"s3://{self.bucket}/{self.key}".rstrip("/")
+
+
+def place_of(address: str) -> Place:
+    """Read an address, `s3://bucket/prefix`. Raises `DatasetError` where it is none."""
+    bucket, _, key = address.removeprefix("s3://").partition("/")
+    if "@" in bucket:
+        raise DatasetError("the dataset's address holds credentials; write s3://bucket/prefix alone")
+    if not _BUCKET.fullmatch(bucket):
+        raise DatasetError(f"{address!r} names no bucket; write s3://bucket/prefix")
+    return Place(bucket, key.rstrip("/"))
+
+
+def is_zip(address: str) -> bool:
+    """Tell whether an address on S3 names one zip and not a folder."""
+    return place_of(address).key.lower().endswith(".zip") and not address.endswith("/")
+
+
+def default_client(bucket: str) -> S3Client:
+    """A client with the credentials that boto3 finds by itself. Raises `DatasetError` where it cannot be made."""
+    try:
+        return boto3.client("s3", config=client_config())
+    except (BotoCoreError, ValueError) as error:
+        raise DatasetError(f"s3://{bucket}: {error}; correct the S3 settings of the worker") from error
+
+
+def fetch_zip(
+    place: Place, client: S3Client, archive: Path, on_progress: Callable[[int, int | None], None] | None = None
+) -> None:
+    """Fetch one object into `archive`, which must not exist. Raises `DatasetError`."""
+    found = _listed_zip(place, client)._replace(name=archive.name)
+    Fetching(client, place.bucket, archive.parent).fetch(found, on_progress)
+
+
+def list_place(place: Place, client: S3Client, *, is_zip: bool) -> list[Found]:
+    """List what would be fetched, and fetch nothing. Raises `DatasetError` as the fetching would."""
+    return [_listed_zip(place, client)] if is_zip else _listed(place, client)
+
+
+def _listed_zip(place: Place, client: S3Client) -> Found:
+    with s3_refusals(place.label):
+        # Asked for by a list: an answer to HEAD has no body, and a missing bucket looks like a missing object.
+        first = next(listed(client, place.bucket, place.key, most=1))
+    items = [item for item in first.get("Contents", ()) if item["Key"] == place.key]
+    if not items:
+        raise DatasetError(f"{place.label}: there is no such object; check the address")
+    size_bytes = items[0]["Size"]
+    if size_bytes > limits.LARGEST_ZIP_BYTES:
+        raise DatasetError(
+            f"{place.label} has {size_bytes:,} bytes; {limits.LARGEST_ZIP_BYTES:,} is the most that is fetched"
+        )
+    return Found(place.key, place.key, items[0]["ETag"], size_bytes, items[0]["LastModified"])
+
+
+def fetch_folder(
+    place: Place, client: S3Client, folder: Path, on_progress: Callable[[int, int | None], None] | None = None
+) -> None:
+    """Fetch everything below a prefix into a folder, with the folders that the keys name.
+
+    Args:
+        place: Where it lies.
+        client: Reads there.
+        folder: An empty folder.
+        on_progress: Told (bytes so far, bytes in all) after each file.
+
+    Raises:
+        DatasetError: Names the object, the reason and the remedy; names and sizes are checked before anything
+            is fetched.
+    """
+    found = _listed(place, client)
+    done, total = 0, sum(item.size_bytes for item in found)
+    fetching = Fetching(client, place.bucket, folder)
+    with ThreadPoolExecutor(_FILES_AT_A_TIME, "s3-source") as pool:
+        try:
+            waiting = {pool.submit(fetching.fetch, item): item for item in found}
+            for ended in as_completed(waiting):
+                ended.result()
+                done += waiting[ended].size_bytes
+                if on_progress is not None:
+                    on_progress(done, total)
+        finally:
+            fetching.stop.set()
+            pool.shutdown(cancel_futures=True)
+
+
+def _listed(place: Place, client: S3Client) -> list[Found]:
+    """List a prefix, and stop at the first page that is too much."""
+    prefix = f"{place.key}/" if place.key else ""
+    found: list[Found] = []
+    objects = total = 0
+    with s3_refusals(place.label):
+        for page in listed(client, place.bucket, prefix):
+            for item in page.get("Contents", ()):
+                objects += 1
+                name = _name(item["Key"].removeprefix(prefix))
+                if name and not left_behind(name):
+                    found.append(Found(item["Key"], name, item["ETag"], item["Size"], item["LastModified"]))
+                    total += item["Size"]
+            if objects > limits.MOST_FILES:
+                raise DatasetError(
+                    f"{place.label} holds more than {limits.MOST_FILES:,} objects; name a smaller folder"
+                )
+            if total > limits.LARGEST_DATASET_BYTES:
+                raise DatasetError(
+                    f"{place.label} holds more than {limits.LARGEST_DATASET_BYTES:,} bytes; name a smaller folder"
+                )
+    if not found:
+        raise DatasetError(f"{place.label}: there is nothing below this address; check bucket and prefix")
+    by_name: dict[str, Found] = {}
+    for one in found:
+        problem = problem_with(one.name) or _problem_with_size(one)
+        if problem is not None:
+            raise DatasetError(f"s3://{place.bucket}: the key {one.key!r} {problem}")
+        other = by_name.setdefault(one.name, one)
+        if other is not one:
+            raise DatasetError(
+                f"s3://{place.bucket}: the keys {other.key!r} and {one.key!r} would be one file; rename one"
+            )
+    check_together(by_name, place.label)
+    return found
+
+
+def _name(below: str) -> str:
+    """The file's name: slashes that stand alone count once, as for the AWS command line, and so does `a/./b`.
+
+    Whatever its size, a key with a slash at its end is the mark of a folder and no file: empty.
+    """
+    if below.endswith("/"):
+        return ""
+    return "/".join(part for part in below.split("/") if part not in {"", "."})
+
+
+def _problem_with_size(item: Found) -> str | None:
+    if item.size_bytes > limits.LARGEST_FILE_BYTES:
+        return f"has {item.size_bytes:,} bytes; {limits.LARGEST_FILE_BYTES:,} is the most for one file"
+    return None

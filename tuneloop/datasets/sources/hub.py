@@ -1,0 +1,227 @@
+"""Datasets on the Hugging Face Hub, fetched as they are at one commit.
+
+Everything is asked through huggingface_hub, which sends its token (`HF_TOKEN`, or that of `hf auth login`) to the
+hub itself and to no storage that the hub leads to.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+from tuneloop.datasets.listing import CAPTION_SUFFIXES, OTHER_PICTURE_SUFFIXES, PICTURE_SUFFIXES, TABLE_NAMES
+from tuneloop.datasets.sources import limits
+from tuneloop.datasets.sources.names import check_together, left_behind, problem_with
+from tuneloop.errors import DatasetError
+from tuneloop.http.addresses import check_api_address
+
+_SCHEME = "hf://"
+_FORM = "hf://datasets/OWNER/NAME, with @REVISION and /FOLDER if wanted"
+_PLACE = re.compile(
+    r"datasets/(?P<repository>[A-Za-z0-9][\w.-]*/[\w.-]+)"
+    r"(@(?P<revision>refs/(?:convert|pr)/[^/@]+|[^/@]+))?(/(?P<path>.*))?",
+    re.ASCII,
+)
+_WANTED = PICTURE_SUFFIXES | OTHER_PICTURE_SUFFIXES | CAPTION_SUFFIXES | {".parquet"}
+_FILES_AT_A_TIME = 8
+_ANSWER_S = 60.0
+_ENDPOINT = "https://huggingface.co"
+_MEANINGS = {
+    "GatedRepoError": "its owner has to let you in; ask on its page, and set HF_TOKEN where the flows run",
+    "RepositoryNotFoundError": "there is no such dataset, or it is private; check the name, or set HF_TOKEN where "
+    "the flows run",
+    "RevisionNotFoundError": "it has no such revision; name a branch, a tag or a commit after the @",
+    "OfflineModeIsEnabled": "the hub is not asked while HF_HUB_OFFLINE is set; unset it where the flows run",
+}
+
+
+class HubPlace(NamedTuple):
+    """What an address of the hub names."""
+
+    repository: str
+    """Owner and name."""
+    revision: str | None
+    """Branch, tag or commit; None for the newest state of the main branch."""
+    path: str
+    """A folder or a zip within it; empty for all of it."""
+
+    def label(self, commit: str | None = None) -> str:
+        """The address, with the commit in place of the revision where it is known."""
+        revision = commit or self.revision
+        return (
+            f"{_SCHEME}datasets/{self.repository}"
+            + f"@{revision}" * bool(revision)
+            + f"/{self.path}" * bool(self.path)
+        )
+
+
+class _Listed(NamedTuple):
+    """A file of the dataset."""
+
+    path: str
+    """Its path in the repository."""
+    name: str
+    """Its path below the folder that is wanted."""
+    size_bytes: int
+
+
+def is_hub_address(source: str) -> bool:
+    """Tell whether a dataset is named by an address of the hub."""
+    return source.startswith(_SCHEME)
+
+
+def hub_place(source: str) -> HubPlace:
+    """Read an address. Raises `DatasetError` where it names no dataset; what it holds is not shown."""
+    found = _PLACE.fullmatch(source.removeprefix(_SCHEME))
+    path = (found["path"] or "").strip("/") if found else ""
+    if not found or (path and problem_with(path)):
+        raise DatasetError(f"the address on the Hugging Face Hub names no dataset; write it as {_FORM}")
+    return HubPlace(found["repository"], unquote(found["revision"]) if found["revision"] else None, path)
+
+
+def fetch_from_hub(
+    place: HubPlace, folder: Path, on_progress: Callable[[int, int | None], None] | None = None
+) -> tuple[str, Path]:
+    """Fetch the pictures, captions and tables of a dataset, and nothing else of it.
+
+    Args:
+        place: Which dataset.
+        folder: An empty folder.
+        on_progress: Told (bytes so far, bytes in all) after each file.
+
+    Returns:
+        The address with the commit that was fetched, and where the folder or the zip is that it names.
+
+    Raises:
+        DatasetError: Names the file, the reason and the remedy; names and sizes are checked before anything is
+            fetched.
+    """
+    hub = _library()
+    try:
+        endpoint = check_api_address(os.environ.get("HF_ENDPOINT") or _ENDPOINT)
+    except ValueError as error:
+        raise DatasetError(f"HF_ENDPOINT: {error}") from None
+    with _refusals(place.label()):
+        info = hub.HfApi(endpoint=endpoint).dataset_info(
+            place.repository, revision=place.revision, files_metadata=True, timeout=_ANSWER_S
+        )
+    label = place.label(info.sha)
+    found = _wanted(place, label, info.siblings or [])
+
+    def fetch(item: _Listed) -> None:
+        with _refusals(f"{label}: {item.name!r}"):
+            hub.hf_hub_download(
+                place.repository,
+                item.path,
+                repo_type="dataset",
+                revision=info.sha,
+                local_dir=folder,
+                endpoint=endpoint,
+            )
+        if (folder / item.path).stat().st_size != item.size_bytes:
+            raise DatasetError(f"{label}: {item.name!r} has another size than the hub says; run again")
+
+    _fetch_all(found, fetch, on_progress)
+    # The library's notes for the next time.
+    shutil.rmtree(folder / ".cache", ignore_errors=True)
+    return label, folder / place.path
+
+
+def _library() -> Any:
+    try:
+        hub = import_module("huggingface_hub")
+        _ = hub.HfApi, hub.hf_hub_download  # loaded at their first use, with what they need
+    except ImportError:
+        raise DatasetError(
+            "hf:// needs huggingface_hub, which is not installed; install it with "
+            "`.venv/bin/python -m pip install -e '.[hub]'`"
+        ) from None
+    import_module("huggingface_hub.utils").disable_progress_bars()
+    return hub
+
+
+def _wanted(place: HubPlace, label: str, siblings: list[Any]) -> list[_Listed]:
+    """Choose from the repository's files, and stop where they are too many or too large."""
+    if len(siblings) > limits.MOST_FILES:
+        raise DatasetError(
+            f"{label}: its repository holds more than {limits.MOST_FILES:,} files; make a smaller one"
+        )
+    zipped = _is_zip(place.path)
+    prefix = place.path if zipped or not place.path else f"{place.path}/"
+    below = [
+        _Listed(one.rfilename, one.rfilename.removeprefix(prefix) or one.rfilename, one.size or 0)
+        for one in siblings
+        if one.rfilename.startswith(prefix)
+    ]
+    found = [one for one in below if (one.path == place.path if zipped else _is_wanted(one.name))]
+    if not found:
+        zips = [one.path for one in below if _is_zip(one.path)]
+        remedy = (
+            f"name {HubPlace(place.repository, place.revision, zips[0]).label()}" if zips else "check the address"
+        )
+        raise DatasetError(f"{label}: there are no pictures and no tables of pictures; {remedy}")
+    most = limits.LARGEST_ZIP_BYTES if zipped else limits.LARGEST_FILE_BYTES
+    for one in found:
+        problem = problem_with(one.path)
+        if problem is not None:
+            raise DatasetError(f"{label}: {one.name!r} {problem}")
+        if one.size_bytes > most:
+            raise DatasetError(
+                f"{label}: {one.name!r} has {one.size_bytes:,} bytes; {most:,} is the most for one file"
+            )
+    check_together((one.path for one in found), label)
+    if sum(one.size_bytes for one in found) > limits.LARGEST_DATASET_BYTES:
+        raise DatasetError(
+            f"{label} holds more than {limits.LARGEST_DATASET_BYTES:,} bytes; name a smaller folder"
+        )
+    return found
+
+
+def _is_wanted(name: str) -> bool:
+    path = PurePosixPath(name)
+    return not left_behind(name) and (path.suffix.lower() in _WANTED or path.name in TABLE_NAMES)
+
+
+def _is_zip(path: str) -> bool:
+    return path.lower().endswith(".zip")
+
+
+def _fetch_all(
+    found: list[_Listed],
+    fetch: Callable[[_Listed], None],
+    on_progress: Callable[[int, int | None], None] | None,
+) -> None:
+    done, total = 0, sum(item.size_bytes for item in found)
+    with ThreadPoolExecutor(_FILES_AT_A_TIME, "hub-source") as pool:
+        try:
+            waiting = {pool.submit(fetch, item): item for item in found}
+            for ended in as_completed(waiting):
+                ended.result()
+                done += waiting[ended].size_bytes
+                if on_progress is not None:
+                    on_progress(done, total)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _refusals(thing: str) -> Iterator[None]:
+    """Turn the library's errors into ours; theirs hold addresses, which may be signed, so none is chained."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - its errors and those of what it asks with have no class in common
+        kinds = [kind.__name__ for kind in type(error).__mro__]
+        meaning = next((_MEANINGS[kind] for kind in kinds if kind in _MEANINGS), None)
+        status = getattr(getattr(error, "response", None), "status_code", None)
+        if meaning is None:
+            told = f"answers {status}" if status else f"cannot be read ({kinds[0]})"
+            meaning = f"the hub {told}; check the network and HF_ENDPOINT, then run again"
+        raise DatasetError(f"{thing}: {meaning}") from None

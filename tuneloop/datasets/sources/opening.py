@@ -1,0 +1,147 @@
+"""Opens a dataset's source, whatever kind it is of, as a local folder."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from tuneloop.datasets.sources.bucket import default_client, fetch_folder, fetch_zip, is_zip, place_of
+from tuneloop.datasets.sources.hub import fetch_from_hub, hub_place, is_hub_address
+from tuneloop.datasets.sources.picture_tables import picture_tables, unpacked_tables
+from tuneloop.datasets.sources.public_zip import fetch, fetch_as_provider, is_address
+from tuneloop.datasets.sources.unpacking import unpack
+from tuneloop.errors import DatasetError
+from tuneloop.schemas.dataset import PublicDataset
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+Progress = Callable[[int, int | None], None]
+_ANY_ADDRESS = re.compile(r"(?P<kind>[A-Za-z][A-Za-z0-9+.-]+)://")
+_KINDS = "a folder, a .zip file, https://….zip, s3://bucket/prefix, s3://bucket/….zip or hf://datasets/OWNER/NAME"
+_REMEDIES = {
+    "gs": "copy it to S3, or make a zip of it public and name its https address",
+    "az": "copy it to S3, or make a zip of it public and name its https address",
+    "ftp": "download it first and name the folder or the zip",
+    "sftp": "download it first and name the folder or the zip",
+    "file": "write the path alone",
+}
+
+
+class Opened(NamedTuple):
+    """A source that is at hand."""
+
+    folder: Path
+    """Where its files are: to be read only, and gone afterwards unless it is the user's own."""
+    label: str
+    """What people call the source."""
+    public: PublicDataset | None
+    """The zip that the provider fetches by itself; None where it is sent what we pack."""
+
+
+@contextmanager
+def opened(
+    source: str,
+    *,
+    client_for: Callable[[str], S3Client] = default_client,
+    provider_fetches: bool = False,
+    on_progress: Progress | None = None,
+) -> Iterator[Opened]:
+    """Bring a source to a local folder that is gone afterwards. A user's own folder is used in place.
+
+    Args:
+        source: A folder, a zip file, `https://….zip`, `s3://bucket/prefix`, `s3://bucket/….zip` or
+            `hf://datasets/OWNER/NAME[@REVISION][/FOLDER]`.
+        client_for: Makes the S3 client that reads a bucket.
+        provider_fetches: The provider fetches a public address by itself; such a zip must be flat.
+        on_progress: Told (bytes done, bytes in all) while something is fetched or unpacked.
+
+    Raises:
+        DatasetError: Names the source or the file within it, the reason and the remedy.
+        ProviderError: A public address does not answer as it should.
+    """
+    if not _is_elsewhere(source) and (own := _local(source)).is_dir() and not picture_tables(own, str(own)):
+        yield Opened(own, str(own), None)
+        return
+    with tempfile.TemporaryDirectory(prefix="tuneloop-") as temporary:
+        place = Path(temporary)
+        if is_address(source) and provider_fetches:
+            public = fetch_as_provider(source, place / "dataset.zip", on_progress)
+            yield Opened(_unpacked(place / "dataset.zip", place, source, flat=True), source, public)
+        else:
+            folder, label = _brought(source, place, client_for, on_progress)
+            yield Opened(unpacked_tables(folder, place / "tables", label), label, None)
+
+
+def _is_elsewhere(source: str) -> bool:
+    return is_address(source) or is_hub_address(source) or source.startswith("s3://")
+
+
+def _brought(
+    source: str, place: Path, client_for: Callable[[str], S3Client], on_progress: Progress | None
+) -> tuple[Path, str]:
+    """Bring a source to a folder below `place`. Returns the folder and what people call the source."""
+    archive = place / "dataset.zip"
+    if is_address(source):
+        fetch(source, archive, on_progress)
+        return _unpacked(archive, place, source), source
+    if is_hub_address(source):
+        label, fetched = fetch_from_hub(hub_place(source), place / "hub", on_progress)
+        return (fetched if fetched.is_dir() else _unpacked(fetched, place, label)), label
+    if source.startswith("s3://"):
+        return _brought_from_s3(source, place, client_for, on_progress)
+    path = _local(source)
+    if path.is_dir():
+        return path, str(path)
+    return _unpacked(path, place, str(path), on_progress=on_progress), str(path)
+
+
+def _brought_from_s3(
+    source: str, place: Path, client_for: Callable[[str], S3Client], on_progress: Progress | None
+) -> tuple[Path, str]:
+    named = place_of(source)
+    client = client_for(named.bucket)
+    if is_zip(source):
+        fetch_zip(named, client, place / "dataset.zip", on_progress)
+        return _unpacked(place / "dataset.zip", place, named.label), named.label
+    folder = place / "dataset"
+    folder.mkdir()
+    fetch_folder(named, client, folder, on_progress)
+    return folder, named.label
+
+
+def _unpacked(
+    archive: Path, place: Path, label: str, *, flat: bool = False, on_progress: Progress | None = None
+) -> Path:
+    """Unpack a zip to a folder below `place`. One that was fetched there goes: one copy is enough from here on."""
+    folder = place / "dataset"
+    folder.mkdir()
+    unpack(archive, folder, label, flat=flat, on_progress=on_progress)
+    if archive.is_relative_to(place):
+        archive.unlink()
+    return folder
+
+
+def _local(source: str) -> Path:
+    """Path of a folder or a zip file. Raises `DatasetError` for everything else."""
+    kind = _ANY_ADDRESS.match(source)
+    if kind:
+        remedy = _REMEDIES.get(kind["kind"].lower(), f"name {_KINDS}")
+        raise DatasetError(f"datasets are not read from {kind['kind']}:// addresses; {remedy}")
+    if not source.strip():
+        raise DatasetError(f"the dataset is not named; name {_KINDS}")
+    try:
+        path = Path(source).expanduser()
+        is_folder, is_file = path.is_dir(), path.is_file()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise DatasetError(f"{source!r}: cannot be opened ({error}); check the path") from None
+    if is_folder or (is_file and path.suffix.lower() == ".zip"):
+        return path
+    if path.exists():
+        raise DatasetError(f"{path}: is neither a folder nor a .zip file; unpack it and name the folder")
+    what = "zip file" if path.suffix.lower() == ".zip" else "folder"
+    raise DatasetError(f"{path}: there is no such {what}; check the path")

@@ -1,0 +1,177 @@
+"""Tables that hold pictures: parquet with a column of images, as the Hugging Face Hub keeps them.
+
+Source: Hugging Face, datasets, "Image" feature: a struct of `bytes` and `path`, or the bytes alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+
+from tuneloop.datasets.files import Found, walk
+from tuneloop.datasets.listing import PICTURE_SUFFIXES
+from tuneloop.datasets.parquet import UnreadableTable, opened_table, text_columns
+from tuneloop.datasets.sources import limits
+from tuneloop.datasets.sources.names import problem_with
+from tuneloop.errors import DatasetError
+
+_ROWS_AT_A_TIME = 8
+_STARTS = {
+    b"\xff\xd8\xff": ".jpg",
+    b"\x89PNG": ".png",
+    b"RIFF": ".webp",
+    b"GIF8": ".gif",
+    b"II*\0": ".tif",
+    b"MM\0*": ".tif",
+    b"BM": ".bmp",
+}
+
+
+class PictureTable(NamedTuple):
+    """A table that holds pictures."""
+
+    found: Found
+    file: Any
+    column: str
+    """The one that holds the pictures."""
+    texts: list[str]
+    """Those that may hold captions."""
+
+
+def picture_tables(folder: Path, label: str) -> list[PictureTable]:
+    """Find a folder's tables of pictures; where a picture lies in the folder, its tables are left alone.
+
+    Raises:
+        DatasetError: Names the table, the reason and the remedy.
+    """
+    files = walk(folder).files
+    found = [file for file in files if file.suffix == ".parquet" and file.path.name != "metadata.parquet"]
+    if any(file.suffix in PICTURE_SUFFIXES for file in files):
+        return []
+    return [table for file in found if (table := _table(file, label)) is not None]
+
+
+def unpacked_tables(folder: Path, target: Path, label: str) -> Path:
+    """Write the pictures of a folder's tables as files, with a `metadata.jsonl` of what the tables say of them.
+
+    Args:
+        folder: Any folder.
+        target: A folder that does not exist, for the files.
+        label: What people call the folder.
+
+    Returns:
+        `target`, or `folder` where it has no table of pictures.
+
+    Raises:
+        DatasetError: Names the table, the reason and the remedy.
+    """
+    tables = picture_tables(folder, label)
+    if not tables:
+        return folder
+    _check_sizes(tables, label)
+    try:
+        _write(tables, target, label)
+    except OSError as error:
+        raise DatasetError(
+            f"{label} cannot be unpacked ({error.strerror}); make room in {target.parent}"
+        ) from error
+    return target
+
+
+def _write(tables: list[PictureTable], target: Path, label: str) -> None:
+    left_bytes = limits.LARGEST_DATASET_BYTES
+    for table in tables:
+        # A folder for each: rows of several tables may have pictures of one name.
+        inner = target / table.found.name.removesuffix(".parquet")
+        inner.mkdir(parents=True)
+        with (inner / "metadata.jsonl").open("w", encoding="utf-8") as told:
+            for name, data, texts in _rows(table, label):
+                left_bytes -= len(data)
+                if len(data) > limits.LARGEST_FILE_BYTES or left_bytes < 0:
+                    raise DatasetError(f"{label}: {table.found.name} holds too many bytes; make it smaller")
+                (inner / name).write_bytes(data)
+                told.write(json.dumps({"file_name": name, **texts}) + "\n")
+
+
+def _table(found: Found, label: str) -> PictureTable | None:
+    """Open a table; None where it has no column of images."""
+    try:
+        file = opened_table(found)
+    except UnreadableTable as error:
+        raise DatasetError(f"{label}: {found.name} {error.reason}; {error.remedy}") from None
+    images = [field.name for field in file.schema_arrow if _holds_images(field)]
+    if not images:
+        return None
+    if len(images) > 1 and "image" not in images:
+        raise DatasetError(
+            f"{label}: {found.name} has several columns of images ({', '.join(images)}); call the right one image"
+        )
+    return PictureTable(found, file, "image" if "image" in images else images[0], text_columns(file))
+
+
+def _holds_images(field: Any) -> bool:
+    kind = str(field.type)
+    if kind.startswith("struct<"):
+        return "bytes" in {inner.name for inner in field.type} and "path" in {inner.name for inner in field.type}
+    return field.name == "image" and kind in {"binary", "large_binary"}
+
+
+def _check_sizes(tables: list[PictureTable], label: str) -> None:
+    rows = sum(table.file.metadata.num_rows for table in tables)
+    if rows > limits.MOST_FILES:
+        raise DatasetError(
+            f"{label} has {rows:,} rows of pictures; {limits.MOST_FILES:,} is the most that is read"
+        )
+    groups = (
+        table.file.metadata.row_group(number) for table in tables for number in range(table.file.num_row_groups)
+    )
+    total = sum(group.total_byte_size for group in groups)
+    if total > limits.LARGEST_DATASET_BYTES:
+        raise DatasetError(
+            f"{label} holds tables of {total:,} bytes; {limits.LARGEST_DATASET_BYTES:,} is the most that is read"
+        )
+
+
+def _rows(table: PictureTable, label: str) -> Iterator[tuple[str, bytes, dict[str, str | None]]]:
+    """Each row's file name, picture and texts."""
+    used: set[str] = set()
+    for number, row in enumerate(_read(table, label), start=1):
+        image = row.pop(table.column)
+        name, data = (image.get("path"), image.get("bytes")) if isinstance(image, dict) else (None, image)
+        if not data:
+            raise DatasetError(
+                f"{label}: row {number} of {table.found.name} holds no picture, or its path alone; embed the "
+                "pictures, or take the row out"
+            )
+        yield _name(number, name or "", data, used), data, row
+
+
+def _read(table: PictureTable, label: str) -> Iterator[dict[str, Any]]:
+    """Read a few rows at a time: they may be large."""
+    done = 0
+    try:
+        for batch in table.file.iter_batches(
+            _ROWS_AT_A_TIME, columns=[table.column, *table.texts], use_threads=False
+        ):
+            rows = batch.to_pylist()
+            done += len(rows)
+            yield from rows
+    except (OSError, ValueError, TypeError, MemoryError) as error:
+        raise DatasetError(
+            f"{label}: {table.found.name} is broken after row {done} ({type(error).__name__}); write it again"
+        ) from None
+
+
+def _name(number: int, path: str, data: bytes, used: set[str]) -> str:
+    """The picture's own name, where it has one that nothing else in the table has; else its row's number."""
+    name = PurePosixPath(path).name
+    stem = PurePosixPath(name).stem.casefold()
+    usual = PurePosixPath(name).suffix.lower() in PICTURE_SUFFIXES
+    if not usual or name.startswith(".") or problem_with(name) is not None or stem in used:
+        suffix = next((suffix for start, suffix in _STARTS.items() if data.startswith(start)), ".jpg")
+        name = f"row-{number:06}{suffix}"
+        stem = PurePosixPath(name).stem
+    used.add(stem)
+    return name

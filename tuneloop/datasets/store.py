@@ -1,0 +1,133 @@
+"""A dataset's way into the store, and its manifest's way back out.
+
+Everything lies under the digest of its content, so nothing is ever written twice or overwritten. Uploads,
+take-overs and reports read from here and never from the folder, which may have changed or be out of reach.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from tuneloop.errors import DatasetError, RecordUnreadable
+from tuneloop.schemas.canonical import canonical_json
+from tuneloop.schemas.dataset import DatasetManifest, Sha256
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Mapping
+    from pathlib import Path
+
+    from tuneloop.datasets.scan import ScannedDataset
+    from tuneloop.storage.base import Store
+
+_STORED_AT_A_TIME = 8
+"""Round trips to the store that are open at once. Each holds one picture in memory."""
+
+
+def picture_name(sha256: Sha256) -> str:
+    """Name of a picture in the store."""
+    return f"pictures/{sha256}"
+
+
+def manifest_name(digest: Sha256) -> str:
+    """Name of a manifest in the store."""
+    return f"datasets/{digest}.json"
+
+
+def store_pictures(
+    scanned: ScannedDataset,
+    store: Store,
+    on_progress: Callable[[int, int], None] | None = None,
+    known: Container[Sha256] = (),
+) -> None:
+    """Put a dataset's pictures and at last its manifest, which has the captions, into the store.
+
+    What the store holds already is left alone. The manifest comes last: where it is, everything was. Each picture
+    is asked for by its name all the same, so that one that is gone is put back; a list would be of every dataset.
+
+    Args:
+        scanned: The dataset and its files.
+        store: Where to put them.
+        on_progress: Told (pictures done, pictures in all) after each picture; equal pictures count once.
+        known: Pictures that are likely to be there already.
+
+    Raises:
+        DatasetError: A file is gone or has changed since the scan.
+        RecordUnreadable: The store holds something else under a picture's name.
+    """
+    _store_files(scanned.files, store, on_progress, known)
+    # One that is there stays. It may name other files and another folder, and is the same dataset all the same.
+    store.create(manifest_name(scanned.manifest.digest), canonical_json(scanned.manifest.model_dump(mode="json")))
+
+
+def load_manifest(digest: Sha256, store: Store) -> DatasetManifest:
+    """Read a manifest back and check that it is the one that was asked for.
+
+    Raises:
+        NotInStore: No dataset of this digest was stored.
+        RecordUnreadable: What is stored under this digest is not this dataset.
+    """
+    name = manifest_name(digest)
+    data = store.read(name)
+    try:
+        manifest = DatasetManifest.model_validate_json(data)
+    except ValidationError as error:
+        raise RecordUnreadable(
+            f"{store.uri_of(name)} is no dataset manifest ({error.errors()[0]['msg']}); "
+            "restore it from a backup, or move it away and scan the folder again"
+        ) from error
+    if manifest.digest != digest:
+        raise RecordUnreadable(
+            f"{store.uri_of(name)} describes another dataset ({manifest.digest}); restore it from a backup, "
+            "or move it away and scan the folder again"
+        )
+    return manifest
+
+
+def read_unchanged(path: Path, sha256: Sha256) -> bytes:
+    """Read a picture, making sure that it still is the one that was scanned. Raises `DatasetError`."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DatasetError(
+            f"{path}: cannot be read any more ({error.strerror}); put it back or scan the folder again"
+        ) from error
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise DatasetError(f"{path}: has changed since the scan; scan the folder again")
+    return data
+
+
+def create_or_find(store: Store, name: str, data: bytes) -> None:
+    """Let a name that is a digest hold its content. Raises `RecordUnreadable` where it holds something else."""
+    if not store.create(name, data):
+        raise RecordUnreadable(
+            f"{store.uri_of(name)} holds other bytes than its name says; move it away and start again"
+        )
+
+
+def _store_files(
+    files: Mapping[Sha256, Path],
+    store: Store,
+    on_progress: Callable[[int, int], None] | None,
+    known: Container[Sha256],
+) -> None:
+    """Store those pictures that the store does not hold yet, a few at a time."""
+    new = [sha256 for sha256 in files if sha256 not in known]
+    # Whoever adds pictures has none of them in the store, whoever moves a folder all: the first one tells.
+    all_absent = bool(new) and store.seems_absent(picture_name(new[0]))
+
+    def keep(sha256: Sha256) -> None:
+        if (all_absent and sha256 not in known) or store.seems_absent(picture_name(sha256)):
+            create_or_find(store, picture_name(sha256), read_unchanged(files[sha256], sha256))
+
+    with ThreadPoolExecutor(_STORED_AT_A_TIME, "pictures") as pool:
+        try:
+            for done, _ in enumerate(pool.map(keep, files), start=1):
+                if on_progress is not None:
+                    on_progress(done, len(files))
+        finally:
+            # After an error, nothing more is started: a dataset that cannot be stored may be large.
+            pool.shutdown(cancel_futures=True)

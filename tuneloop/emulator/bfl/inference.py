@@ -1,0 +1,161 @@
+"""Pictures by finetuned models of BFL, and GET /v1/get_result, which shows trainings as well.
+
+Sources: BFL: OpenAPI, spring 2025 (fields, states, both shapes of the answer), pricing page, its official
+fine-tuning script; clients' types (fields of a ready picture, an address valid for ten minutes).
+Pictures that a request brings are taken and leave no trace in the one that is drawn, not even their shape. No
+price is listed for depth and canny: here it is that of fill.
+"""
+
+from typing import Any
+
+from starlette.responses import JSONResponse, Response
+
+from tuneloop.emulator import signed_urls
+from tuneloop.emulator.bfl import strangers as bfl_strangers
+from tuneloop.emulator.bfl import webhooks as bfl_webhooks
+from tuneloop.emulator.bfl.fields import CannyPicture, DepthPicture, FillPicture, Picture, ProPicture, UltraPicture
+from tuneloop.emulator.bfl.finetunes import model_of, ready
+from tuneloop.emulator.emulation import Emulation
+from tuneloop.emulator.images import drawing as pictures
+from tuneloop.emulator.images.values import Wish
+from tuneloop.emulator.object_routes import xml_error
+from tuneloop.emulator.status_words import spoken
+from tuneloop.emulator.tasks import Task
+from tuneloop.emulator.webhooks.style import Message
+
+ENDPOINTS: dict[str, tuple[type[Picture], float]] = {
+    "flux-pro-finetuned": (ProPicture, 0.06),
+    "flux-pro-1.1-ultra-finetuned": (UltraPicture, 0.07),
+    "flux-pro-1.0-depth-finetuned": (DepthPicture, 0.06),
+    "flux-pro-1.0-canny-finetuned": (CannyPicture, 0.06),
+    "flux-pro-1.0-fill-finetuned": (FillPicture, 0.06),
+}
+"""What each endpoint takes, and the price of a picture in dollars."""
+SAMPLES = "/results/"
+"""Where finished pictures lie on the emulator's own origin."""
+_SAMPLE_KEPT_S = 600
+_ULTRA_SIDE = 512
+"""Pixels of the longest side that are drawn of an ultra picture."""
+_NOT_KEPT = {"webhook_secret"}
+_BROUGHT = ("image_prompt", "control_image", "image", "mask")
+"""Pictures in a request; of each it is only noted whether it came."""
+_CREDITS_USD = 1000.0
+"""What the account holds before anything is billed; it may run below zero, nothing is refused for it."""
+
+
+def submit(emulation: Emulation, endpoint: str, body: Picture, origin: str) -> dict[str, Any]:
+    """Accept a picture and bill it.
+
+    Raises:
+        Refused: if the model is not there, or not yet.
+    """
+    job = ready(emulation, body.finetune_id)
+    request = {**body.model_dump(mode="json", exclude=_NOT_KEPT), "endpoint": endpoint}
+    request |= {name: bool(request[name]) for name in _BROUGHT if name in request}
+    switches = emulation.switches.now
+    with emulation.state.transaction():
+        task = emulation.tasks.add(job.id, request, switches.picture_s, switches.pictures_fail)
+        price = ENDPOINTS[endpoint][1]
+        summary = {**request, "seed": _seed(task), "model_name": job.name, "price_usd": price}
+        emulation.billing.record(task.id, "inference", job.id, summary)
+        if body.webhook_url is not None:
+            message = _told(emulation, task, origin)
+            url, secret = str(body.webhook_url), body.webhook_secret
+            emulation.webhooks.promise(task.id, message, task.ends, url=url, secret=secret)
+    if body.webhook_url is not None:
+        return {"id": task.id, "status": "Pending", "webhook_url": str(body.webhook_url)}
+    return {"id": task.id, "polling_url": f"{origin}/v1/get_result?id={task.id}"}
+
+
+def result(emulation: Emulation, task_id: str, origin: str) -> Response:
+    """Say how far a picture or a training is; what is not known here is a state of its own."""
+    task, job = emulation.tasks.find(task_id), emulation.jobs.find(task_id, polled=True)
+    switches = emulation.switches.now
+    if task is not None:
+        status, found = _state(emulation, task), None
+        if status == "Ready":
+            found = _ready(emulation, task, origin)
+        word = spoken(status, switches.status_words)
+        return JSONResponse(_document(task_id, word, found, task.doom if status == "Error" else None))
+    if job is not None:
+        error = job.error_message if job.status == "Error" else None
+        return JSONResponse(emulation.looks.shown(job, _document(task_id, job.status, None, error)))
+    if (stranger := bfl_strangers.result(emulation, task_id)) is not None:
+        return JSONResponse(stranger)
+    return JSONResponse(_document(task_id, "Task not found", None, None), switches.unknown_task_status)
+
+
+def sample(emulation: Emulation, path: str, query: dict[str, str], task_id: str) -> Response:
+    """Answer with a finished picture, while its address is valid."""
+    verdict = signed_urls.check("GET", path, query, emulation.clock.now())
+    task = emulation.tasks.find(task_id)
+    job = emulation.jobs.find(task.model, polled=False) if task else None
+    if verdict != "valid" or task is None or job is None:
+        return xml_error(403, "AuthenticationFailed", "Server failed to authenticate the request.")
+    wish = _wish(task)
+    content = pictures.draw(model_of(emulation, job), wish)
+    return Response(content, media_type=f"image/{wish.format.lower()}")
+
+
+def _document(task_id: str, status: str, found: Any, error: str | None) -> dict[str, Any]:
+    details = None if error is None else {"error": error}
+    return {"id": task_id, "status": status, "result": found, "progress": None, "details": details}
+
+
+def _state(emulation: Emulation, task: Task) -> str:
+    if task.share(emulation.clock.now()) < 1:
+        return "Pending"
+    return emulation.jobs.lifecycle.bad_end(task.doom) if task.doom else "Ready"
+
+
+def _told(emulation: Emulation, task: Task, origin: str) -> Message:
+    """Return what a webhook will say of a picture: its end is known when it is accepted."""
+    status = emulation.jobs.lifecycle.bad_end(task.doom) if task.doom else "Ready"
+    result = None if task.doom else _ready(emulation, task, origin)
+    return bfl_webhooks.message(task.id, status, result, task.ends)
+
+
+def credits_left(emulation: Emulation) -> dict[str, float]:
+    """Return what the account still holds, in credits of a cent."""
+    spent = sum(entry.summary.get("price_usd", 0.0) for entry in emulation.billed() if not entry.refunded)
+    return {"credits": round(100 * (_CREDITS_USD - spent), 2)}
+
+
+def _ready(emulation: Emulation, task: Task, origin: str) -> dict[str, Any]:
+    path = f"{SAMPLES}{task.id}/sample.{_wish(task).format.lower()}"
+    query = signed_urls.sign_blob("GET", path, task.ends + _SAMPLE_KEPT_S)
+    return {
+        "sample": f"{emulation.switches.now.picture_host or origin}{path}?{query}",
+        "prompt": task.request["prompt"] or "",
+        "seed": _seed(task),
+        "start_time": task.created,
+        "end_time": task.ends,
+        "duration": task.ends - task.created,
+    }
+
+
+def _seed(task: Task) -> int:
+    """Return the seed that was asked for, or the one the provider took."""
+    asked = task.request["seed"]
+    return int(task.id[:8], 16) if asked is None else int(asked)
+
+
+def _wish(task: Task) -> Wish:
+    request = task.request
+    if "width" in request:
+        # Multiples of 32, so that half of them are whole pixels.
+        width, height, enlarged = request["width"] // 2, request["height"] // 2, 2
+    else:
+        across, down = (int(side) for side in request.get("aspect_ratio", "1:1").split(":"))
+        scale, enlarged = _ULTRA_SIDE / max(across, down), 2
+        width, height = round(across * scale), round(down * scale)
+    return Wish(
+        prompt=request["prompt"] or "",
+        seed=_seed(task),
+        steps=request.get("steps", 40),
+        strength=request["finetune_strength"],
+        width=width,
+        height=height,
+        format="PNG" if request["output_format"] == "png" else "JPEG",
+        enlarged=enlarged,
+    )

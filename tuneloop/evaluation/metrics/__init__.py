@@ -1,0 +1,1 @@
+"""Scores of rendered images, and the search for copies."""

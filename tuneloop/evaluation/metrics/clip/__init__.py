@@ -1,0 +1,1 @@
+"""Scores with a CLIP model, an extra."""

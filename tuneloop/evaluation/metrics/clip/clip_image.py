@@ -1,0 +1,20 @@
+"""CLIP-I: likeness to the training pictures, as a CLIP model sees it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tuneloop.evaluation.metrics.look import Array
+
+_NEIGHBOURS = 3
+
+
+def clip_image(pictures: Array, training: Array) -> list[float]:
+    """Cosine between each picture and the nearest training pictures (mean over three); below 0 counts as 0.
+
+    Args:
+        pictures: `(pictures, size)`, each of length 1.
+        training: `(training pictures, size)`, each of length 1.
+    """
+    nearest = np.sort(pictures @ training.T, axis=1)[:, -_NEIGHBOURS:]
+    return [float(value) for value in np.clip(nearest.mean(axis=1), 0, 1)]

@@ -1,1 +1,0 @@
-"""Reports and models as pages: one HTML file each, with everything inside."""

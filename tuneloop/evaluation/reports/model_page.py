@@ -1,0 +1,140 @@
+"""The page of a model: its line of champions, and how the same pictures changed from one to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tuneloop.evaluation.reports.embedded import Embedded, embed
+from tuneloop.evaluation.reports.shortening import shortened, whole_if_cut
+from tuneloop.evaluation.reports.stored import Stored, stored
+from tuneloop.evaluation.reports.templates import fill
+from tuneloop.schemas.evaluation import Evaluation, JudgedPicture
+from tuneloop.schemas.records import Promotion
+from tuneloop.schemas.training import job_name
+from tuneloop.storage.base import Store
+
+_ROWS = 4
+_COLUMNS = 12
+_SIDE_PX = 320
+_BUDGET_BYTES = 700_000
+_WHY = 300
+_PROMPT = 120
+
+
+@dataclass(frozen=True)
+class Reign:
+    """One champion.
+
+    Attributes:
+        promotion: Its promotion.
+        evaluation: Its pictures, None where they are not at hand.
+    """
+
+    promotion: Promotion
+    evaluation: Evaluation | None = None
+
+
+@dataclass(frozen=True)
+class _Champion:
+    """A champion as the page tells of it."""
+
+    promotion: Promotion
+    job: str
+    why: str
+    whole_why: str | None
+    report: Stored | None
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """One picture of the comparison, or the place of one that was not rendered."""
+
+    number: int
+    alternative: str
+    picture: Embedded | None
+    full: Stored | None
+
+
+@dataclass(frozen=True)
+class _Row:
+    """The same prompt and seed, one cell for each champion."""
+
+    prompt: str
+    seed: int
+    cells: tuple[_Cell, ...]
+
+
+def model_page_name(model: str, number: int) -> str:
+    """Name of a model's page within the store, as of one champion."""
+    return f"models/{model}/pages/{number:04d}.html"
+
+
+def write_model_page(store: Store, model: str, reigns: Sequence[Reign]) -> str:
+    """Spell a model's page as one HTML file that asks nobody for anything and runs no script.
+
+    Args:
+        store: Where pictures and reports are, and where the page will lie.
+        model: Name of the model.
+        reigns: Every champion, oldest first.
+    """
+    newest_first = tuple(reversed(reigns))
+    return fill(
+        "model.html",
+        model=model,
+        champions=[_champion(store, reign.promotion) for reign in newest_first],
+        rows=_rows(store, newest_first[:_COLUMNS]),
+        left_out=len(newest_first[_COLUMNS:]),
+    )
+
+
+def _champion(store: Store, promotion: Promotion) -> _Champion:
+    return _Champion(
+        promotion=promotion,
+        job=job_name(promotion.key, promotion.generation),
+        why=shortened(promotion.why, _WHY),
+        whole_why=whole_if_cut(promotion.why, _WHY),
+        report=stored(store, promotion.report) if promotion.report else None,
+    )
+
+
+def _rows(store: Store, reigns: tuple[Reign, ...]) -> list[_Row]:
+    """The first pictures of the newest champion that has any, and what the others draw there."""
+    shown = next((reign.evaluation for reign in reigns if reign.evaluation), None)
+    if shown is None:
+        return []
+    first = _first(shown.pictures)
+    found = [[_same(reign, place, shown.pictures[place].seed) for reign in reigns] for place in first]
+    names = [picture.name for row in found for picture in row if picture and picture.name]
+    embedded = embed(store, names, most_side_px=_SIDE_PX, budget_bytes=_BUDGET_BYTES)
+    return [
+        _Row(
+            shortened(shown.pictures[place].prompt, _PROMPT) or "(empty prompt)",
+            shown.pictures[place].seed,
+            tuple(_cell(store, reign, there, embedded) for reign, there in zip(reigns, row, strict=True)),
+        )
+        for place, row in zip(first, found, strict=True)
+    ]
+
+
+def _first(pictures: tuple[JudgedPicture, ...]) -> list[int]:
+    """Places in the plan of a few pictures, of as many prompts as there are."""
+    firsts = sorted({picture.prompt: place for place, picture in reversed(list(enumerate(pictures)))}.values())
+    return [*firsts, *(place for place in range(len(pictures)) if place not in firsts)][:_ROWS]
+
+
+def _same(reign: Reign, place: int, seed: int) -> JudgedPicture | None:
+    """The picture at a place of the plan. Not by its prompt: that one holds the champion's own trigger word."""
+    pictures = reign.evaluation.pictures if reign.evaluation else ()
+    return pictures[place] if place < len(pictures) and pictures[place].seed == seed else None
+
+
+def _cell(store: Store, reign: Reign, picture: JudgedPicture | None, embedded: dict[str, Embedded]) -> _Cell:
+    number, name = reign.promotion.number, picture.name if picture else None
+    what = f"{shortened(picture.prompt, _PROMPT)}, seed {picture.seed}" if picture else "no picture"
+    return _Cell(
+        number=number,
+        alternative=f"Champion no. {number}: {what}",
+        picture=embedded.get(name) if name else None,
+        full=stored(store, name) if name else None,
+    )

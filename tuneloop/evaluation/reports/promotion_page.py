@@ -1,0 +1,61 @@
+"""The page of one decision: the verdict, the pictures side by side, and everything it rests on."""
+
+from __future__ import annotations
+
+from tuneloop.evaluation.metrics.copying import COPIED_FROM
+from tuneloop.evaluation.reports import facts
+from tuneloop.evaluation.reports.grid import scenes
+from tuneloop.evaluation.reports.report import OUTCOMES, Evidence
+from tuneloop.evaluation.reports.scores import scores
+from tuneloop.evaluation.reports.shortening import shortened, whole_if_cut
+from tuneloop.evaluation.reports.templates import fill
+from tuneloop.storage.base import Store
+
+_WHY = 400
+
+
+def write_page(store: Store, evidence: Evidence) -> str:
+    """Spell the whole report as one HTML file that asks nobody for anything.
+
+    Args:
+        store: Where the pictures are, and where the page will lie: its links are relative to that place.
+        evidence: What to show.
+
+    Returns:
+        The page, below 2 MB for some hundred pictures.
+    """
+    difference = evidence.dataset_difference
+    return fill(
+        "report.html",
+        script="script.js",
+        model=evidence.run.model,
+        outcome=OUTCOMES[evidence.verdict.verdict],
+        about=_about(evidence),
+        answer_command=evidence.run.answer_command,
+        verdict=evidence.verdict,
+        why=shortened(evidence.verdict.why, _WHY),
+        whole_why=whole_if_cut(evidence.verdict.why, _WHY),
+        champion=evidence.champion is not None,
+        nearest=any(picture.nearest for picture in evidence.challenger.pictures),
+        copied_from=f"{COPIED_FROM:.0%}",
+        edits=any(picture.edited for picture in evidence.challenger.pictures),
+        scenes=scenes(store, evidence),
+        scores=scores(evidence),
+        confidence=f"{evidence.run.plan.gate.confidence:.0%}",
+        findings=facts.findings(evidence),
+        difference=difference.in_words if difference else None,
+        changes=facts.dataset_changes(evidence),
+        dataset=facts.dataset_facts(store, evidence),
+        cost=facts.cost(evidence),
+        lineage=facts.lineage(store, evidence),
+        recipe=facts.recipe(evidence),
+        line=evidence.line,
+        rule=facts.policy(evidence),
+    )
+
+
+def _about(evidence: Evidence) -> str:
+    against = f"against champion no. {evidence.reigning.number}" if evidence.reigning else "first of its model"
+    count = f"{len(evidence.challenger.pictures)} pictures" + (" each" if evidence.reigning else "")
+    trained = f"weights of {evidence.collected.at:%Y-%m-%d}"
+    return f"Challenger {evidence.collected.name}, {against}, {count}, {trained}"

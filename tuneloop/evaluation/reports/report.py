@@ -1,0 +1,246 @@
+"""The report of one decision in short, as markdown: it is the run's artifact and a file in the store.
+
+The whole of it is a page, see `tuneloop.evaluation.reports`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tuneloop.datasets.store import picture_name
+from tuneloop.errors import NotInStore
+from tuneloop.evaluation.gate import WEIGHTED
+from tuneloop.evaluation.observations import noticed, signed, telling
+from tuneloop.evaluation.thumbnail import thumbnail_address
+from tuneloop.schemas.dataset import DatasetDifference, DatasetManifest
+from tuneloop.schemas.evaluation import Evaluation, JudgedPicture, Verdict
+from tuneloop.schemas.gate import ScoreDifference
+from tuneloop.schemas.records import AnyTrainingRecord, Collected, Promotion, RunFile
+from tuneloop.schemas.shown_text import in_markdown
+from tuneloop.storage.base import Store
+
+OUTCOMES = {"promote": "promoted", "reject": "not promoted", "undecided": "undecided"}
+"""What people call the verdicts."""
+
+_RENDER_SIDE_PX = 200
+_MOST_PAIRS = 12
+_LONGEST_PROMPT = 300
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything a report shows.
+
+    Attributes:
+        run: What the flow run worked on.
+        manifest: The challenger's dataset.
+        history: The training's records.
+        collected: The challenger's weights.
+        challenger: The challenger's pictures.
+        champion: The champion's pictures, None for a first model.
+        reigning: The champion's promotion, None for a first model.
+        champion_manifest: The champion's dataset, None for a first model.
+        verdict: What was decided.
+        line: Every champion until now, oldest first.
+        cents: Price of the training in US cents, None where nobody knows it.
+        cents_per_picture: Price of one of the challenger's pictures in US cents, None where nobody knows it.
+        decision: Name of the decision record within the store, None where it is not known yet.
+        decided_by: Who or what decides.
+    """
+
+    run: RunFile
+    manifest: DatasetManifest
+    history: list[AnyTrainingRecord]
+    collected: Collected
+    challenger: Evaluation
+    champion: Evaluation | None
+    reigning: Promotion | None
+    champion_manifest: DatasetManifest | None
+    verdict: Verdict
+    line: Sequence[Promotion] = ()
+    cents: int | None = None
+    cents_per_picture: float | None = None
+    decision: str | None = None
+    decided_by: str = "the gate"
+
+    @property
+    def steps(self) -> list[AnyTrainingRecord]:
+        """The records of this attempt at the training."""
+        return [record for record in self.history if record.generation == self.run.generation]
+
+    @property
+    def dataset_difference(self) -> DatasetDifference | None:
+        """What has changed since the champion's dataset, None for a first model."""
+        if self.champion_manifest is None:
+            return None
+        return DatasetDifference.between(self.champion_manifest, self.manifest)
+
+
+def report_name(run: RunFile, against: int) -> str:
+    """Name of the report within the store: one per model version, plan and champion it was judged against."""
+    return f"models/{run.model}/reports/{run.key[:16]}-g{run.generation}-{run.plan.digest}-vs{against:04d}.md"
+
+
+def page_name(run: RunFile, against: int) -> str:
+    """Name of the report's page within the store: it lies beside the report."""
+    return report_name(run, against).removesuffix(".md") + ".html"
+
+
+def write_report(store: Store, evidence: Evidence) -> str:
+    """Spell the report in short.
+
+    Args:
+        store: Where the pictures are.
+        evidence: What to show.
+
+    Returns:
+        Markdown with thumbnails inside.
+    """
+    against = evidence.reigning.number if evidence.reigning else 0
+    parts = [
+        f"# {evidence.run.model}: {OUTCOMES[evidence.verdict.verdict]}",
+        f"**{in_markdown(evidence.verdict.why)}**",
+        *_asked(evidence),
+        f"Rule: {in_markdown(evidence.verdict.rule)}.",
+        f"Everything, and pictures to enlarge: `{store.uri_of(page_name(evidence.run, against))}`",
+        "## Scores",
+        _score_table(evidence),
+        "## Pictures",
+        _picture_grid(store, evidence),
+        "## Dataset",
+        _dataset_section(evidence),
+        "## Training",
+        _training_table(store, evidence),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _asked(evidence: Evidence) -> list[str]:
+    if evidence.verdict.verdict != "undecided":
+        return []
+    command = evidence.run.answer_command
+    return [
+        f"A person is asked: press *Resume* on the run's page, or `{command}` (`--reject` keeps the champion)."
+    ]
+
+
+def _score_table(evidence: Evidence) -> str:
+    differences = evidence.verdict.differences
+    if not differences:
+        return "No picture could be measured."
+    if all(item.difference is None for item in differences):
+        return "\n".join(["| | score |", "|---|--:|", *(_level(item) for item in differences)])
+    confidence = f"{evidence.run.plan.gate.confidence:.0%} interval"
+    lines = [_row(["", "champion", "challenger", "difference", confidence]), "|---|--:|--:|--:|:-:|"]
+    legend = "▲ the challenger is surely better, ▼ the champion; no sign: nobody can tell."
+    if evidence.verdict.by_floors:
+        legend += " The scores had no say in this decision."
+    return "\n".join([*lines, *(_compared(item) for item in differences), "", legend])
+
+
+def _level(item: ScoreDifference) -> str:
+    return _row([_score_name(item), f"{item.challenger:.3f}"])
+
+
+def _compared(item: ScoreDifference) -> str:
+    low, high = item.low or 0.0, item.high or 0.0
+    champion = "" if item.champion is None else f"{item.champion:.3f}"
+    difference = "" if item.difference is None else signed(item.difference, 3)
+    arrow = " ▲" if low > 0 else " ▼" if high < 0 else ""
+    interval = f"{signed(low, 3)} to {signed(high, 3)}{arrow}"
+    return _row([_score_name(item), champion, f"{item.challenger:.3f}", difference, interval])
+
+
+def _score_name(item: ScoreDifference) -> str:
+    return "**score**, all weighted" if item.name == WEIGHTED else in_markdown(item.name)
+
+
+def _picture_grid(store: Store, evidence: Evidence) -> str:
+    """The pictures that tell most, champion and challenger side by side."""
+    new, old = evidence.challenger.pictures, evidence.champion.pictures if evidence.champion else ()
+    chosen = telling(new, old, _MOST_PAIRS)
+    columns = ["prompt and seed"]
+    if any(picture.edited for picture in new):
+        columns.append("before")
+    if evidence.champion is not None and evidence.reigning is not None:
+        columns.append(f"champion no. {evidence.reigning.number} `{evidence.champion.job}`")
+    columns.append(f"challenger `{evidence.challenger.job}`")
+    lines = [_row(columns), _row(["---", *[":-:"] * (len(columns) - 1)])]
+    for number in chosen:
+        picture = new[number]
+        cells = [f"{in_markdown(picture.prompt[:_LONGEST_PROMPT])}, seed {picture.seed}"]
+        if "before" in columns:
+            cells.append(_before(store, picture))
+        if old:
+            cells.append(_shown(store, old[number]))
+        lines.append(_row([*cells, _shown(store, picture)]))
+    if len(chosen) < len(new):
+        lines += ["", f"The {len(chosen)} of {len(new)} that tell most; the page has all of them."]
+    if evidence.challenger.asked_again:
+        again = evidence.challenger.asked_again
+        lines += ["", f"Asked for once more, because an answer was lost: {again}. Each may be billed."]
+    return "\n".join(lines)
+
+
+def _row(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _before(store: Store, picture: JudgedPicture) -> str:
+    """The picture that was edited."""
+    if picture.edited is None:
+        return "none"
+    return _thumbnail(store, picture_name(picture.edited), "before the edit")
+
+
+def _shown(store: Store, picture: JudgedPicture) -> str:
+    wrong = noticed(picture)
+    note = f" {in_markdown(wrong)}" if wrong else ""
+    if picture.name is None:
+        return f"(no picture){note}"
+    return _thumbnail(store, picture.name, f"seed {picture.seed}") + note
+
+
+def _dataset_section(evidence: Evidence) -> str:
+    manifest, difference = evidence.manifest, evidence.dataset_difference
+    captioned = sum(item.caption is not None for item in manifest.items)
+    rows = [
+        ("source", _code(manifest.source)),
+        ("pictures", f"{len(manifest.items)} ({captioned} sent with a caption), {manifest.size_bytes:,} bytes"),
+        ("digest", f"`{manifest.digest}`"),
+    ]
+    if difference is not None:
+        rows.append(("compared with the champion's", difference.in_words))
+    return _two_columns(rows)
+
+
+def _training_table(store: Store, evidence: Evidence) -> str:
+    collected = evidence.collected
+    weights = store.uri_of(collected.weights) if collected.weights else "stay at the provider, under its id"
+    rows = [
+        ("account", f"{evidence.run.account.slug}"),
+        ("job", f"`{collected.name}`, provider's id {_code(collected.job_id)}"),
+        ("weights", f"`{weights}`"),
+    ]
+    if collected.sha256:
+        rows.append(("sha256", f"`{collected.sha256}`, {collected.size_bytes or 0:,} bytes"))
+    rows += [(record.state, f"{record.at:%Y-%m-%d %H:%M:%S} UTC") for record in evidence.steps]
+    return _two_columns(rows)
+
+
+def _two_columns(rows: Sequence[tuple[str, str]]) -> str:
+    return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])
+
+
+def _thumbnail(store: Store, name: str, alternative: str) -> str:
+    try:
+        address = thumbnail_address(store.read(name), _RENDER_SIDE_PX)
+    except NotInStore:
+        address = None
+    return f"![{alternative}]({address})" if address else f"({alternative}: not readable)"
+
+
+def _code(text: str) -> str:
+    """Make a text safe inside a table cell, as code."""
+    return "`" + " ".join(text.split()).replace("`", "'").replace("|", "\\|") + "`"

@@ -1,0 +1,298 @@
+"""HTTP to providers.
+
+What is repeated: GET and HEAD, as often as `Patience` says, on cut connections and on 429, 500, 502, 503 and 504,
+honouring Retry-After up to half a minute. What is never sent again by anything: POST and PUT, each on a connection
+of its own. No redirect is followed: a redirected request would carry the key to another host.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from urllib3.exceptions import HTTPError
+
+from tuneloop.clock import Deadline
+from tuneloop.errors import (
+    ConfigurationError,
+    LinkExpired,
+    ProviderError,
+    ProviderUnavailable,
+    TuneloopError,
+    UnexpectedAnswer,
+)
+from tuneloop.http.addresses import check_api_address, check_key
+from tuneloop.http.answer import Answer, StreamedAnswer, read_answer, size_in
+from tuneloop.http.bodies import is_packed
+from tuneloop.http.failures import configuration_fault, is_proxied, never_connected, outage, proxy_of
+from tuneloop.http.patience import RUN, Patience
+from tuneloop.http.public_peer import check_peers
+from tuneloop.http.repeating import repeated
+from tuneloop.http.request_body import BodyUntil, PaidBody, StreamedBody, TooLate
+from tuneloop.http.sessions import Watch, new_session
+from tuneloop.redaction import guard_http_logs
+
+CHUNK_BYTES = 1 << 20
+DOCUMENT_BYTES = 32 << 20
+"""The largest answer of an API that is read."""
+PICTURE_BYTES = 128 << 20
+"""The largest picture that is read, also within JSON."""
+
+_DONE = (200, 201, 204)
+_ACCEPTED = (200, 201, 202)
+
+
+class NotSent(ProviderUnavailable):
+    """The request did not reach the provider whole, so it had no effect."""
+
+
+class Transport:
+    """Requests to one provider, with time-outs, retries where harmless, and errors of ours.
+
+    Args:
+        provider: Its name, for errors.
+        base_url: Where its API lives; the key is sent nowhere else, and in clear to this machine only.
+        key_header: Name and value of the header that carries the key; None where there is no key.
+        error_for: Maps an answer that is no success to an error.
+        patience: How long it is waited for.
+        secrets: What must not be shown of an answer, beside the key.
+
+    Raises:
+        ConfigurationError: The key or the base URL cannot be one.
+    """
+
+    def __init__(
+        self,
+        provider: str,
+        base_url: str,
+        key_header: tuple[str, str] | None,
+        error_for: Callable[[Answer], ProviderError],
+        patience: Patience = RUN,
+        secrets: tuple[str, ...] = (),
+    ) -> None:
+        guard_http_logs()
+        self.provider = provider
+        self.base_url = base_url.rstrip("/")
+        self._key_header: dict[str, str] = {}
+        if key_header is not None:
+            self.base_url = _checked(check_api_address, base_url, f"the base URL of {provider}")
+            self._key_header[key_header[0]] = _checked(check_key, key_header[1], f"the API key of {provider}")
+        self._secrets = (*self._key_header.values(), *secrets)
+        self._error_for = error_for
+        self._patience = patience
+        self.exchanges = 0
+        """Requests that were made."""
+        self.clock_offset_s: float | None = None
+        """Seconds by which the API's clock is ahead of ours, to the second; None before it was heard."""
+        self._session = new_session()
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        accept: tuple[int, ...] = (200,),
+        limit_bytes: int = DOCUMENT_BYTES,
+        **parts: Any,
+    ) -> Answer:
+        """Ask the provider's API.
+
+        Args:
+            method: HTTP method.
+            path: Path below the base URL, starting with a slash.
+            accept: Statuses that are no error here.
+            limit_bytes: How large an accepted answer may be.
+            **parts: `json`, `files`, `params` or `data` as requests knows them.
+
+        Raises:
+            ProviderError: The mapped error for every other answer.
+        """
+        url, parts = self.base_url + path, {"headers": self._key_header, **parts}
+        if method in {"GET", "HEAD"}:
+            answer = self._asked(method, url, accept, limit_bytes, **parts)
+        else:
+            with new_session() as session:
+                answer = self._exchange(session, method, url, accept, limit_bytes, **parts)
+        self.clock_offset_s = answer.clock_offset_s
+        return answer
+
+    def post_once(self, path: str, body: PaidBody, deadline: Deadline) -> Answer:
+        """Send one paid POST, exactly once, on a fresh connection.
+
+        Raises:
+            NotSent: The request did not leave whole: no effect.
+            ProviderError: As mapped; what is neither `RequestRefused` nor `RateLimited` is ambiguous.
+        """
+        guarded = BodyUntil(body, deadline)
+        headers = {**self._key_header, "Content-Type": "application/json", "Connection": "close"}
+        url = self.base_url + path
+        with new_session() as session:
+            try:
+                return self._exchange(session, "POST", url, _ACCEPTED, headers=headers, data=guarded)
+            except TooLate:
+                raise NotSent("the submit was not sent: its deadline had passed", provider=self.provider) from None
+            except (ProviderUnavailable, ConfigurationError) as error:
+                if guarded.error is not None:
+                    raise guarded.error from None
+                reason = error.reason if isinstance(error, ProviderUnavailable) else str(error)
+                if not guarded.last_byte_released and getattr(error, "status", None) is None:
+                    raise NotSent(f"the submit was not sent: {reason}", provider=self.provider) from None
+                if isinstance(error, ProviderUnavailable):
+                    raise
+                raise ProviderUnavailable(reason, provider=self.provider) from None
+
+    def put_stream(self, url: str, chunks: Iterable[bytes], size_bytes: int) -> Answer:
+        """PUT a stream of known size to a presigned address; the key is not sent."""
+        source = StreamedBody(chunks, size_bytes)
+        with new_session() as session:
+            try:
+                return self._exchange(session, "PUT", url, _DONE, refused=self._refused_by_a_store, data=source)
+            except ProviderUnavailable:
+                if source.error is not None:
+                    raise source.error from None
+                raise
+
+    def get(self, url: str, *, accept: tuple[int, ...] = (200,)) -> Answer:
+        """GET of a foreign address; the key is not sent."""
+        return self._asked("GET", url, accept)
+
+    def only_public_peers(self) -> None:
+        """Refuse to connect to an address that is not public, from now on."""
+        check_peers(self._session)
+
+    def head(self, url: str, *, accept: tuple[int, ...] = (200,)) -> Answer:
+        """HEAD of a foreign address; the key is not sent."""
+        return self._asked("HEAD", url, accept)
+
+    def picture(self, url: str) -> bytes:
+        """GET a picture at a foreign address; the key is not sent. Raises `LinkExpired` as `open_answer`."""
+        return self._asked("GET", url, (200,), PICTURE_BYTES, self._refused_by_a_store).body
+
+    @contextmanager
+    def open_stream(self, url: str) -> Iterator[tuple[int | None, Iterator[bytes]]]:
+        """GET a foreign address as a stream; the key is not sent.
+
+        Yields:
+            Size in bytes (None where the server does not say) and the chunks.
+        """
+        with self.open_answer(url, {}) as answer:
+            yield size_in(answer.headers), answer.chunks
+
+    @contextmanager
+    def open_answer(
+        self, url: str, headers: Mapping[str, str], *, accept: tuple[int, ...] = (200,)
+    ) -> Iterator[StreamedAnswer]:
+        """GET a foreign address and read its answer as it comes in; the key is not sent.
+
+        Args:
+            url: The address.
+            headers: Headers of the request.
+            accept: Statuses that are no error here.
+
+        Raises:
+            LinkExpired: The address is signed, and its signature is not taken any more.
+        """
+        with repeated(lambda: self._opened(url, headers, accept), self._patience.tries) as response:
+            found = {name.lower(): value for name, value in response.headers.items()}
+            yield StreamedAnswer(response.status_code, found, self._chunks(response))
+
+    def _opened(self, url: str, headers: Mapping[str, str], accept: tuple[int, ...]) -> requests.Response:
+        self.exchanges += 1
+        timeout = (self._patience.connect_s, self._patience.read_s)
+        # Bytes as they lie there: sizes and ranges are those of the file.
+        sent = {"Accept-Encoding": "identity", **headers}
+        with self._mapped_errors(url), Watch(self._patience.answer_s):
+            response = self._session.get(url, headers=sent, stream=True, allow_redirects=False, timeout=timeout)
+            if response.status_code not in accept:
+                with response:
+                    raise self._refused_by_a_store(self._read(response, None))
+        return response
+
+    def _chunks(self, response: requests.Response) -> Iterator[bytes]:
+        with self._mapped_errors(response.url):
+            for number, chunk in enumerate(response.raw.stream(CHUNK_BYTES, decode_content=False)):
+                if number == 0 and is_packed(chunk, response.headers.get("content-encoding", "")):
+                    raise UnexpectedAnswer(
+                        "the file came packed as gzip (Content-Encoding), though it was asked for as it is; "
+                        "a server or proxy on the way packs it",
+                        provider=self.provider,
+                        status=response.status_code,
+                    )
+                yield chunk
+
+    def _asked(self, *request: Any, **parts: Any) -> Answer:
+        """Send a GET or HEAD, again where trouble may pass."""
+        return repeated(lambda: self._exchange(self._session, *request, **parts), self._patience.tries)
+
+    def _exchange(
+        self,
+        session: requests.Session,
+        method: str,
+        url: str,
+        accept: tuple[int, ...],
+        limit_bytes: int = DOCUMENT_BYTES,
+        refused: Callable[[Answer], ProviderError] | None = None,
+        **parts: Any,
+    ) -> Answer:
+        """Send one request, once."""
+        self.exchanges += 1
+        # The library takes the time-out for connecting for every piece of a body too, and lines stand still.
+        connect_s = self._patience.read_s if "data" in parts else self._patience.connect_s
+        parts |= {"allow_redirects": False, "timeout": (connect_s, self._patience.read_s), "stream": True}
+        with (
+            self._mapped_errors(url, method),
+            Watch(self._patience.answer_s),
+            session.request(method, url, **parts) as response,
+        ):
+            accepted = response.status_code in accept
+            answer = self._read(response, limit_bytes if accepted else None)
+        if not accepted:
+            raise (refused or self._error_for)(answer)
+        return answer
+
+    def _read(self, response: requests.Response, limit_bytes: int | None) -> Answer:
+        return read_answer(response, self.provider, self._secrets, limit_bytes)
+
+    @contextmanager
+    def _mapped_errors(self, url: str, method: str = "GET") -> Iterator[None]:
+        """Turn the library's errors into ours; theirs hold whole addresses, so none is chained."""
+        try:
+            yield
+        except TuneloopError:
+            raise
+        # Nearly all of them are OSErrors too: which it is, is told within.
+        except (requests.RequestException, HTTPError, OSError, ValueError) as error:
+            fault = configuration_fault(error, url)
+            if fault is not None:
+                raise ConfigurationError(f"{self.provider} cannot be asked: {fault}") from None
+            unavailable = self._unavailable(outage(error), url)
+            if method == "POST" and never_connected(error):
+                raise NotSent(unavailable.reason, provider=self.provider) from None
+            raise unavailable from None
+
+    def _refused_by_a_store(self, answer: Answer) -> ProviderError:
+        """The error of an answer from a signed address. Source: Amazon S3, list of error codes."""
+        # An address that was signed with keys for some hours ends with them, by another status.
+        if answer.status == 403 or (answer.status == 400 and b"<Code>ExpiredToken<" in answer.body):  # noqa: PLR2004
+            reason = "the signed address was refused, most likely because it has expired"
+            return LinkExpired(reason, **answer.details)
+        if answer.status == 400 and b"<Code>RequestTimeout<" in answer.body:  # noqa: PLR2004
+            return ProviderUnavailable("too few bytes arrived for too long; run again", **answer.details)
+        return self._error_for(answer)
+
+    def _unavailable(self, what: str, url: str) -> ProviderUnavailable:
+        host = urlsplit(url).netloc.rpartition("@")[2]
+        through = f", through {proxy_of(url)}" if is_proxied(url) else ""
+        return ProviderUnavailable(
+            f"{what}; check the network and {host}{through}, then run again", provider=self.provider
+        )
+
+
+def _checked(check: Callable[[str], str], value: str, what: str) -> str:
+    try:
+        return check(value)
+    except ValueError as error:
+        raise ConfigurationError(f"{what} cannot be used: {error}") from None

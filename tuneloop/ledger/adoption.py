@@ -1,0 +1,61 @@
+"""A job that somebody else has submitted enters the ledger, at the state the provider shows."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from tuneloop.clock import now
+from tuneloop.errors import ConfigurationError, NotAtProvider, RecordTaken
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.ledger.training import is_revivable, read_training, record_progress
+from tuneloop.providers.base import Provider
+from tuneloop.schemas.records import RunFile, Submitted
+from tuneloop.schemas.training import JobStatus
+
+
+def only_id(provider: Provider, job_id: str) -> str:
+    """The id under which a job is adopted, whichever of its ids was given.
+
+    Raises:
+        ConfigurationError: There is no such job.
+    """
+    return _status(provider, job_id).job_id
+
+
+def adopt(ledger: Ledger, provider: Provider, run: RunFile, job_id: str) -> None:
+    """Write down a finished job of the account as a training of ours. May be repeated.
+
+    Args:
+        ledger: The ledger.
+        provider: The account that has the job.
+        run: What the adopting run works on.
+        job_id: The provider's id of the job.
+
+    Raises:
+        ConfigurationError: There is no such job, or it cannot be rendered (yet).
+    """
+    status = _status(provider, job_id)
+    if status.phase != "ready":
+        raise ConfigurationError(
+            f"fine-tune {job_id} is {status.word} at {provider.name}, and only one that is ready to render can be "
+            "adopted; " + ("it never will be" if status.phase == "failed" else "try again when it is")
+        )
+    # Before the record: from there on the sensor carries it on, and it finds runs by their markers.
+    ledger.mark(run)
+    training = read_training(ledger, run.key, run.generation)
+    if training.last is None or is_revivable(training.last):
+        record = Submitted(
+            at=now(), generation=run.generation, name=training.name, job_id=job_id, found_by="person"
+        )
+        with suppress(RecordTaken):  # two adopt the same job: they write the same
+            ledger.append(run.key, training.last, record)
+    record_progress(ledger, run, status)
+
+
+def _status(provider: Provider, job_id: str) -> JobStatus:
+    try:
+        return provider.status(job_id)
+    except NotAtProvider as error:
+        raise ConfigurationError(
+            f"{provider.name} has no fine-tune {job_id} in account {provider.account.label}: {error.reason}"
+        ) from None

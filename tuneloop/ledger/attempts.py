@@ -1,0 +1,141 @@
+"""Which attempt at a training a new run works on. Chosen once per run, never while it runs."""
+
+from __future__ import annotations
+
+import hashlib
+
+from tuneloop.clock import now
+from tuneloop.errors import NotInStore
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.ledger.training import read_training
+from tuneloop.schemas.records import (
+    BAD_ENDS,
+    ENDS,
+    Abandoned,
+    AnyTrainingRecord,
+    Collected,
+    Failed,
+    Record,
+    Rejected,
+    RunFile,
+)
+
+ATTEMPTS_IN_A_ROW = 3
+
+
+class CountedReason(Record):
+    """A reason to retrain that was carried out: the same words are no new wish, whoever says them."""
+
+    reason: str
+    """The words."""
+    flow_run: str
+    """The run that carried it out."""
+    generation: int
+    """The attempt that it was carried out by."""
+
+
+def wished_attempt(ledger: Ledger, key: str, reason: str | None, flow_run: str) -> tuple[int, str | None]:
+    """Decide which attempt a new run works on; nothing is written.
+
+    Args:
+        ledger: The ledger.
+        key: Training key.
+        reason: Why an unchanged dataset should be trained again, None for no such wish.
+        flow_run: The run.
+
+    Returns:
+        The attempt, and the reason where it counts: not where another run has carried it out.
+    """
+    words = " ".join((reason or "").split())
+    counted = _counted(ledger, key, words) if words else None
+    if counted is None:
+        return choose_generation(ledger, key, words or None), words or None
+    if counted.flow_run == flow_run:
+        return counted.generation, words
+    last = ledger.last(key)
+    begun = last is not None and last.generation >= counted.generation
+    return choose_generation(ledger, key, None) if begun else counted.generation, None
+
+
+def count_reason(ledger: Ledger, run: RunFile) -> RunFile:
+    """Let a run's reason to retrain count, once per training for ever; where another run was first, it does not.
+
+    Returns:
+        The run, on the attempt that it is to work on.
+    """
+    if run.retrain_reason is None:
+        return run
+    record = CountedReason(at=now(), reason=run.retrain_reason, flow_run=run.flow_run, generation=run.generation)
+    ledger.create_record(_reason_name(run.key, run.retrain_reason), record)
+    generation, reason = wished_attempt(ledger, run.key, run.retrain_reason, run.flow_run)
+    return run.model_copy(update={"generation": generation, "retrain_reason": reason})
+
+
+def choose_generation(ledger: Ledger, key: str, on_request: str | None) -> int:
+    """Decide which generation a new run works on; see docs/ledger.md.
+
+    Args:
+        ledger: The ledger.
+        key: Training key.
+        on_request: Why an unchanged dataset should be trained again, None for no such wish.
+    """
+    newest = ledger.last(key)
+    if newest is None:
+        return 1
+    if isinstance(newest, Collected) and not on_request:
+        return newest.generation
+    history = ledger.history(key)
+    last = _last_begun(history)
+    ended = last is None or last.state in ENDS
+    unpaid = last is None or (ended and read_training(ledger, key, last.generation).ended_unpaid)
+    again = on_request or (isinstance(last, Abandoned) and last.again)
+    if last is None or unpaid or (ended and again):
+        return history[-1].generation + 1
+    return last.generation
+
+
+def may_begin(ledger: Ledger, run: RunFile) -> bool:
+    """Tell whether an attempt that nobody has claimed may still be begun.
+
+    Not if the one before has come to life since it was chosen, or was paid: unless somebody wishes for one more.
+    """
+    reason = run.retrain_reason or _reason_for(ledger, run)
+    return choose_generation(ledger, run.key, reason) == run.generation
+
+
+def too_many_attempts(history: list[AnyTrainingRecord], generation: int) -> str | None:
+    """Say why a person must look before a generation is submitted, None where the ones before did not all fail."""
+    ends = {record.generation: record for record in history if record.generation < generation}
+    recent = [ends[number] for number in sorted(ends)[-ATTEMPTS_IN_A_ROW:]]
+    if len(recent) < ATTEMPTS_IN_A_ROW or any(record.state not in BAD_ENDS for record in recent):
+        return None
+    last = recent[-1]
+    reason = last.reason if isinstance(last, Failed | Rejected) else last.state
+    return f"this training has come to nothing {ATTEMPTS_IN_A_ROW} times in a row, the last time: {reason}"
+
+
+def _last_begun(history: list[AnyTrainingRecord]) -> AnyTrainingRecord | None:
+    """The last record of the newest attempt that somebody has begun.
+
+    One that was abandoned before that says nothing about a bill; whether there is one, the attempt before tells.
+    """
+    begun = {record.generation for record in history if not isinstance(record, Abandoned)}
+    return next((record for record in reversed(history) if record.generation in begun), None)
+
+
+def _reason_for(ledger: Ledger, run: RunFile) -> str | None:
+    """The reason that another run has given for an attempt."""
+    names = ledger.store.names(f"retrain-reasons/{run.key}/")
+    counted = (ledger.read_record(name, CountedReason) for name in names)
+    return next((record.reason for record in counted if record.generation == run.generation), None)
+
+
+def _counted(ledger: Ledger, key: str, words: str) -> CountedReason | None:
+    try:
+        return ledger.read_record(_reason_name(key, words), CountedReason)
+    except NotInStore:
+        return None
+
+
+def _reason_name(key: str, words: str) -> str:
+    return f"retrain-reasons/{key}/{hashlib.sha256(words.encode()).hexdigest()}.json"

@@ -1,0 +1,166 @@
+"""Brings paid weights home: from the provider's stream into the store, checked, and only then recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import timedelta
+
+from tuneloop.clock import now
+from tuneloop.errors import LedgerError, RecordTaken, StoreError, WeightsUnreadable
+from tuneloop.ledger.kept_weights import is_whole
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.ledger.training import read_training
+from tuneloop.providers.base import Provider, SourceChanged
+from tuneloop.schemas.records import Collected, Promotion, Trained
+from tuneloop.storage.base import Store, StoredObject
+from tuneloop.storage.fingerprint import Fingerprint
+from tuneloop.storage.safetensors_stream import SafetensorsCheck
+from tuneloop.storage.transfer import RangedSource, transfer
+
+_CHANGES = 2
+"""How often a download begins anew because the provider's file has changed, before it is read in one go."""
+_NAMES = 9
+"""How many names of a job's weights may be taken by something else before a person has to look."""
+_SWEPT_AFTER = timedelta(days=7)
+"""How long unfinished uploads and drafts are kept for whoever may go on with them."""
+Progress = Callable[[int, int | None], None]
+
+
+def collect_weights(
+    ledger: Ledger, provider: Provider, key: str, generation: int, on_progress: Progress | None = None
+) -> Collected:
+    """Stream a trained job's weights into the store and write the `collected` record last.
+
+    A download that was cut or killed goes on where it stopped, in this process or another one. Where the provider
+    hands out no weights, the trained model is its id there, and only that is recorded.
+
+    Args:
+        ledger: The ledger.
+        provider: The account that trained.
+        key: Training key.
+        generation: Which attempt.
+        on_progress: Called with bytes so far and bytes in all (None where the provider does not say); after a
+            resumption it starts at the bytes that are already there.
+
+    Raises:
+        WeightsUnreadable: What arrived is not one whole safetensors file; nothing is kept of it.
+    """
+    training = read_training(ledger, key, generation)
+    if isinstance(training.last, Collected):
+        return training.last
+    if not isinstance(training.last, Trained):
+        state = training.last.state if training.last else "not claimed"
+        raise LedgerError(f"{training.name} is {state}: its weights cannot be collected")
+    stored = None
+    if provider.capabilities.weights:
+        # By the attempt's name: the job's own may be the one of another attempt, which has weights too.
+        trained = training.last.model_copy(update={"name": training.name})
+        stored = _bring_home(ledger.store, provider, trained, on_progress)
+    record = Collected(
+        at=now(),
+        generation=generation,
+        name=training.name,
+        job_id=training.last.job_id,
+        weights=stored.name if stored else None,
+        sha256=stored.sha256 if stored else None,
+        size_bytes=stored.size_bytes if stored else None,
+    )
+    try:
+        ledger.append(key, training.last, record)
+    except RecordTaken:
+        latest = read_training(ledger, key, generation).last
+        if not isinstance(latest, Collected):
+            raise
+        return latest
+    # Weights are home: what cannot be tidied up now is tidied up after the next ones.
+    with suppress(StoreError):
+        ledger.store.sweep("weights/", _SWEPT_AFTER)
+    return record
+
+
+def _bring_home(store: Store, provider: Provider, trained: Trained, on_progress: Progress | None) -> StoredObject:
+    """Find the weights under the first of their names that holds a whole file, or bring them there.
+
+    Whatever else lies in the folder, or under one of those names, is left alone and counts for nothing.
+    """
+    for number in range(1, _NAMES + 1):
+        name = f"weights/{trained.name}/lora{'' if number == 1 else f'-{number}'}.safetensors"
+        # Before the provider is asked: it need not have them any more.
+        if not store.seems_absent(name):
+            if is_whole(store, name):
+                return store.describe(name)
+            continue
+        stored = _fetched(store, provider, trained, name, on_progress)
+        if is_whole(store, name):  # else something else took the name first
+            return stored
+    raise WeightsUnreadable(
+        f"{store.uri_of(f'weights/{trained.name}/')} has {_NAMES} files with names of these weights, and none is "
+        "a whole safetensors file; see what writes there, move them away and run again"
+    )
+
+
+def _fetched(
+    store: Store, provider: Provider, trained: Trained, name: str, on_progress: Progress | None
+) -> StoredObject:
+    source = provider.weights(trained.job_id)
+    for _ in range(_CHANGES):
+        if source.size_bytes is None or source.etag is None:
+            break
+        ranged = RangedSource(source.size_bytes, source.etag, source.read)
+        try:
+            return transfer(store, name, ranged, trained.name, on_progress)
+        except SourceChanged:
+            source = provider.weights(trained.job_id)
+    # There are no ranges, or none of the same file twice: all of it in one go.
+    with source.read(0, None) as chunks:
+        counted = _counted(chunks, source.size_bytes, on_progress)
+        return store.write_stream(name, SafetensorsCheck(trained.name).chunks(counted))
+
+
+def restore_weights(
+    store: Store, provider: Provider, promotion: Promotion, on_progress: Progress | None = None
+) -> None:
+    """Fetch a promoted model's weights once more, which costs nothing, after they were lost.
+
+    They get the name that their records give them: nothing has it any more. They are the same bytes, or none.
+
+    Raises:
+        WeightsUnreadable: The provider hands out other bytes, or something else has their name.
+        ProviderError: The provider has them no more, or does not answer.
+    """
+    if promotion.weights is None or store.exists(promotion.weights):
+        raise WeightsUnreadable(
+            f"{store.uri_of(promotion.weights or '')} is taken, and nothing in a store is replaced: move it away, "
+            "and run again to fetch the weights once more, or restore it from a backup or an older object version"
+        )
+    source = provider.weights(promotion.job_id)
+    with source.read(0, None) as chunks:
+        counted = _counted(chunks, source.size_bytes, on_progress)
+        store.write_stream(promotion.weights, _the_same(counted, promotion))
+
+
+def _the_same(chunks: Iterator[bytes], promotion: Promotion) -> Iterator[bytes]:
+    """Hand on a stream, the last piece only if all of it is what was collected."""
+    fingerprint, held = Fingerprint(), b""
+    for chunk in fingerprint.watch(chunks):
+        if held:
+            yield held
+        held = chunk
+    if fingerprint.sha256 != promotion.sha256:
+        raise WeightsUnreadable(
+            f"the provider hands out other weights of job {promotion.job_id} than were collected: sha256 "
+            f"{fingerprint.sha256} and not {promotion.sha256}. Nothing was stored"
+        )
+    yield held
+
+
+def _counted(chunks: Iterator[bytes], size_bytes: int | None, on_progress: Progress | None) -> Iterator[bytes]:
+    done = 0
+    for chunk in chunks:
+        done += len(chunk)
+        if on_progress is not None:
+            on_progress(done, size_bytes)
+        yield chunk
+    if size_bytes is not None and done != size_bytes:
+        raise WeightsUnreadable(f"{done} of {size_bytes} bytes arrived; run again, the weights are still there")

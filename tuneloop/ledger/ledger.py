@@ -1,0 +1,300 @@
+"""The append-only record of every training, in the artifact store.
+
+A training is a folder of numbered records; record n exists once, so writing it is a compare-and-set. The last
+record is the state. Nothing in here deletes anything but markers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from tuneloop.errors import LedgerError, NotInStore, RecordTaken, RecordUnreadable
+from tuneloop.schemas.records import (
+    ENDS,
+    AnyTrainingRecord,
+    Decision,
+    Promotion,
+    Record,
+    RunFile,
+    Submitted,
+    follows,
+    training_record,
+)
+from tuneloop.schemas.training import job_name
+from tuneloop.storage.base import Store
+
+_FIRST_STATES = frozenset({"claimed", "abandoned", "submitted"})
+"""How a generation begins: abandoned where it was never claimed, which fences a starter that stands still, and
+submitted where a job was there before anything was claimed."""
+PAUSES, TROUBLES = "paused-until", "trouble"
+"""What lies beside the markers of an account, see `account_marks`."""
+_NUMBERED = re.compile(r"(\d{4,})\.json")
+AnyRecord = TypeVar("AnyRecord", bound=Record)
+
+
+@dataclass(frozen=True)
+class Marker:
+    """An open story: this flow run waits for this job of this account."""
+
+    account: str
+    job: str
+    flow_run: str
+    since: datetime
+    """When it was left, by the store's clock."""
+
+    @property
+    def name(self) -> str:
+        """Its name within the store."""
+        return f"inflight/{self.account}/{self.job}/{self.flow_run}"
+
+
+@dataclass(frozen=True, order=True)
+class BadEnd:
+    """A job that has come to a bad end, or was about to: `ended/<account>/<job's name>/<training key>`.
+
+    What the file holds is the id of the flow run that found it.
+    """
+
+    account: str
+    job: str
+    key: str
+
+    @property
+    def name(self) -> str:
+        """Its name within the store."""
+        return f"ended/{self.account}/{self.job}/{self.key}"
+
+
+class Ledger:
+    """Reads and writes records.
+
+    Args:
+        store: Where they live.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._numbers: dict[str, int] = {}  # of training records that were read or written here, by writer id
+
+    def history(self, key: str) -> list[AnyTrainingRecord]:
+        """Every record of a training, oldest first. Raises `RecordUnreadable` on a gap or an odd record."""
+        names = self.numbered(f"trainings/{key}/")
+        return [self._training_record(name, number) for number, name in enumerate(names, start=1)]
+
+    def last(self, key: str) -> AnyTrainingRecord | None:
+        """The state of a training, None where it has no records."""
+        names = self.numbered(f"trainings/{key}/")
+        return self._training_record(names[-1], len(names)) if names else None
+
+    def append(self, key: str, after: AnyTrainingRecord | None, record: AnyTrainingRecord) -> None:
+        """Write the next record of a training.
+
+        Args:
+            key: The training key.
+            after: The last record, as it was read when this step was decided; None for none.
+            record: The next one.
+
+        Raises:
+            RecordTaken: Another writer was first: read again and decide again.
+            LedgerError: The step is not legal.
+        """
+        _check_step(after, record)
+        # The number that follows the one it was decided on exists once: nothing else has to be read for it.
+        if after is not None and after.writer not in self._numbers:
+            self.history(key)  # it was read by somebody else
+        number = self._numbers[after.writer] + 1 if after else 1
+        name = f"trainings/{key}/{number:04d}.json"
+        if not self.create_record(name, record):
+            raise RecordTaken(f"training {key[:16]} has moved on: {name} was written by somebody else")
+        self._numbers[record.writer] = number
+
+    def _training_record(self, name: str, number: int) -> AnyTrainingRecord:
+        try:
+            record = training_record.validate_json(self.store.read(name))
+        except ValidationError as error:
+            raise _unreadable(name, self.store, error) from None
+        self._numbers[record.writer] = number
+        return record
+
+    # Runs and markers
+
+    def remember_run(self, run: RunFile) -> RunFile:
+        """Write what a flow run works on. The first file wins for ever and is returned."""
+        name = f"runs/{run.flow_run}.json"
+        if self.create_record(name, run):
+            return run
+        return self.read_record(name, RunFile)
+
+    def run(self, flow_run: str) -> RunFile | None:
+        """What a flow run works on, None where it has not decided yet."""
+        try:
+            return self.read_record(f"runs/{flow_run}.json", RunFile)
+        except NotInStore:
+            return None
+
+    def mark(self, run: RunFile) -> None:
+        """Leave a marker, so that the sensor finds this story without reading history."""
+        name = _marker_name(run)
+        if self.store.seems_absent(name):
+            self.store.create(name, b"")
+
+    def is_marked(self, run: RunFile) -> bool:
+        """Tell whether a run's story is open."""
+        return self.store.exists(_marker_name(run))
+
+    def markers(self) -> Iterator[Marker]:
+        """Every open story, by names alone."""
+        for name, since in self.store.written("inflight/"):
+            parts = name.split("/")
+            if len(parts) == 4 and parts[2] not in {PAUSES, TROUBLES}:  # noqa: PLR2004 - inflight/account/job/run
+                yield Marker(parts[1], parts[2], parts[3], since)
+
+    def note_bad_end(self, run: RunFile, job: str) -> None:
+        """Leave the name of a job that is about to be recorded as failed, rejected or abandoned unpaid.
+
+        It is never taken away, and says nothing by itself: by it a job is known again that lives on in spite of
+        such a record, see `bad_ends`.
+
+        Args:
+            run: A run of the attempt.
+            job: The job's name at the provider, which may be the one of an earlier attempt.
+        """
+        for name in {job, job_name(run.key, run.generation)}:
+            self.store.create(BadEnd(run.account.slug, name, run.key).name, run.flow_run.encode())
+
+    def bad_ends(self, account: str) -> Iterator[BadEnd]:
+        """Every job of an account that was noted by `note_bad_end`, by names alone."""
+        for name in self.store.names(f"ended/{account}/"):
+            parts = name.split("/")
+            if len(parts) == 4:  # noqa: PLR2004 - ended/account/job/key
+                yield BadEnd(parts[1], parts[2], parts[3])
+
+    def run_of(self, end: BadEnd) -> RunFile | None:
+        """The run that found a bad end."""
+        return self.run(self.store.read(end.name).decode())
+
+    def unmark(self, run: RunFile) -> None:
+        """Delete a run's marker. Only after the end of its story has been read.
+
+        Where the training has come to life since then, it is marked again. Whoever brings one to life marks it
+        after that, so one of the two sees the other.
+        """
+        self.store.delete_marker(_marker_name(run))
+        own = [record for record in self.history(run.key) if record.generation == run.generation]
+        if own and own[-1].state not in ENDS:
+            self.mark(run)
+
+    # Decisions and promotions
+
+    def decision_folder(self, run: RunFile) -> str:
+        """Where the decisions on this run's model version and plan are."""
+        return f"models/{run.model}/decisions/{run.key}-g{run.generation}-{run.plan.digest}/"
+
+    def decisions(self, run: RunFile) -> list[Decision]:
+        """Every decision on this run's model version and plan, oldest first."""
+        return [self.read_record(name, Decision) for name in self.numbered(self.decision_folder(run))]
+
+    def decisions_from_the_last(self, run: RunFile) -> Iterator[Decision]:
+        """The same decisions, newest first, each read when it is asked for."""
+        names = self.numbered(self.decision_folder(run))
+        return (self.read_record(name, Decision) for name in reversed(names))
+
+    def decide(self, run: RunFile, number: int, decision: Decision) -> Decision:
+        """Write decision `number`; the first one written stands and is returned."""
+        name = f"{self.decision_folder(run)}{number:04d}.json"
+        if self.create_record(name, decision):
+            return decision
+        return self.read_record(name, Decision)
+
+    def promotions(self, model: str) -> list[Promotion]:
+        """The line of champions, oldest first; the last one is the champion."""
+        return list(self.promotions_since(model, 1))
+
+    def promotions_since(self, model: str, number: int) -> Iterator[Promotion]:
+        """The line of champions from a number on, oldest first, each read when it is asked for."""
+        names = self.numbered(f"models/{model}/promotions/")
+        return (self.read_record(name, Promotion) for name in names[max(0, number - 1) :])
+
+    def champion(self, model: str) -> Promotion | None:
+        """The model version in use."""
+        names = self.numbered(f"models/{model}/promotions/")
+        return self.read_record(names[-1], Promotion) if names else None
+
+    def promote(self, promotion: Promotion) -> bool:
+        """Write a promotion under its own number, never under the next free one.
+
+        Returns:
+            False where that number is taken: evaluate against the new champion.
+        """
+        name = f"models/{promotion.model}/promotions/{promotion.number:04d}.json"
+        return self.create_record(name, promotion)
+
+    # Records of any kind
+
+    def create_record(self, name: str, record: Record) -> bool:
+        """Write a record once.
+
+        Returns:
+            False where another one has this name.
+        """
+        return self.store.create(name, _spelled(record))
+
+    def numbered(self, prefix: str) -> list[str]:
+        """The records below a prefix, in order. Raises `RecordUnreadable` on a gap."""
+        return numbered_among(self.store, prefix, self.store.names(prefix))
+
+    def read_record(self, name: str, kind: type[AnyRecord]) -> AnyRecord:
+        """Read one record. Raises `NotInStore`, or `RecordUnreadable` where it is not of this kind."""
+        try:
+            return kind.model_validate_json(self.store.read(name))
+        except ValidationError as error:
+            raise _unreadable(name, self.store, error) from None
+
+
+def numbered_among(store: Store, prefix: str, listed: Iterable[str]) -> list[str]:
+    """The numbered records among names that were listed just now. Raises `RecordUnreadable` on a gap."""
+    names = [name for name in listed if _NUMBERED.fullmatch(name[len(prefix) :])]
+    expected = [f"{prefix}{n:04d}.json" for n in range(1, len(names) + 1)]
+    if sorted(names) != sorted(expected):
+        missing = sorted(set(expected) - set(names))
+        raise RecordUnreadable(
+            f"{store.uri_of(prefix)} has a gap at {', '.join(missing)}: a record was deleted or is "
+            "hidden; restore it from a backup or an older object version, nothing is decided without it"
+        )
+    return expected
+
+
+def _check_step(after: AnyTrainingRecord | None, record: AnyTrainingRecord) -> None:
+    """Refuse a step that the protocol does not know."""
+    answered = isinstance(record, Submitted) and record.found_by == "answer"
+    first = record.state in _FIRST_STATES and not answered
+    if after is None:
+        legal = first and record.generation == 1
+    elif record.generation == after.generation:
+        legal = follows(after, record)
+    else:
+        legal = first and after.state in ENDS and record.generation == after.generation + 1
+    if not legal:
+        before = f"{after.state} (generation {after.generation})" if after else "nothing"
+        raise LedgerError(f"{record.state} (generation {record.generation}) cannot follow {before}")
+
+
+def _marker_name(run: RunFile) -> str:
+    return f"inflight/{run.account.slug}/{job_name(run.key, run.generation)}/{run.flow_run}"
+
+
+def _spelled(record: Record) -> bytes:
+    return record.model_dump_json(indent=1).encode()
+
+
+def _unreadable(name: str, store: Store, error: ValidationError) -> RecordUnreadable:
+    where = ", ".join(".".join(map(str, item["loc"])) or "the whole" for item in error.errors()[:3])
+    return RecordUnreadable(
+        f"{store.uri_of(name)} is not a record of this version ({where}); restore it or upgrade Tuneloop"
+    )

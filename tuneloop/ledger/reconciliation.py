@@ -1,0 +1,168 @@
+"""A submit without a clear answer: the job is found by its name, or every margin passes, or a person looks."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Literal
+
+from tuneloop.clock import now
+from tuneloop.errors import LedgerError, NotInStore, PaidTwice, RecordTaken
+from tuneloop.ledger.ledger import BadEnd, Ledger
+from tuneloop.ledger.training import Training, followed_jobs, is_revivable, read_training
+from tuneloop.providers.base import Provider
+from tuneloop.schemas.records import Claimed, Held, HeldKind, Submitted, Trained, WithId
+from tuneloop.schemas.spending import DoublePayment, double_name
+from tuneloop.schemas.training import JobList, JobStatus, job_name
+
+FoundBy = Literal["answer", "list", "person"]
+
+
+def find_submitted(ledger: Ledger, provider: Provider, training: Training) -> Submitted | Held | None:
+    """Look a claimed or held training up by its name.
+
+    Presence counts at once, also of a job whose row cannot be read; absence is for `why_not_again`.
+
+    Returns:
+        What is written now: the job, or that a person must look at one that cannot be read. None where the list
+        shows no such job.
+    """
+    training = read_training(ledger, training.key, training.generation)
+    last = training.last
+    if isinstance(last, Submitted):
+        return last
+    if not isinstance(last, Claimed | Held) or training.job_id is not None:
+        return None
+    shown = provider.find(training.stem).recorded_as(training.job_ids)
+    # Of several the ledger follows one that lives.
+    named = sorted(filter(training.is_evidence, shown.named(training.name)), key=lambda job: job.phase == "failed")
+    ids = list(dict.fromkeys(job.job_id for job in named))
+    if not ids:
+        return _unreadable(ledger, training, shown)
+    record = record_id(ledger, training, ids[0], "list")
+    for other in ids[1:]:
+        record_double(ledger, training.name, other, ids[0])
+    return record
+
+
+def _unreadable(ledger: Ledger, training: Training, shown: JobList) -> Held | None:
+    """Hold a claim whose job is there and cannot be read."""
+    why = shown.unreadable.get(training.name)
+    if why is None or not isinstance(training.last, Claimed):
+        return None
+    reason = f"the provider's list has a job named {training.name} that cannot be read: {why}"
+    return hold(ledger, training, "uncertain", reason)
+
+
+def hold(ledger: Ledger, training: Training, kind: HeldKind, reason: str, *, sent: bool = True) -> Held:
+    """Hand a training over to a person. Raises `RecordTaken` where it has moved on."""
+    held = Held(at=now(), generation=training.generation, name=training.name, reason=reason, kind=kind, sent=sent)
+    ledger.append(training.key, training.last, held)
+    return held
+
+
+def record_id(ledger: Ledger, training: Training, job_id: str, found_by: FoundBy) -> Submitted:
+    """Write the job's id over a claim, a hold or a bad end, whoever has written that.
+
+    A job that was lost sight of and shows up again goes on; one whose weights are lost is left to the person who
+    is asked. After a bad end the caller marks the run again.
+
+    Raises:
+        PaidTwice: The ledger follows another job of this name; both are recorded.
+        LedgerError: The training has come to another end meanwhile.
+    """
+    while True:
+        last = training.last
+        lost = isinstance(last, Held) and isinstance(training.known, Submitted)
+        if training.job_id == job_id and not lost:
+            return last if isinstance(last, Submitted) else _submitted(training, job_id, found_by)
+        if training.job_id not in {None, job_id}:
+            record_double(ledger, training.name, job_id, training.job_id)
+            raise PaidTwice(
+                f"the provider has accepted two jobs named {training.name}: {training.job_id}, which is followed, "
+                f"and {job_id}; look at both in its console and cancel the second"
+            )
+        if not _takes_an_id(ledger, training):
+            raise LedgerError(
+                f"job {job_id} was accepted for {training.name}, but the ledger has "
+                f"{last.state if last else 'nothing'}: look at it in the provider's console"
+            )
+        record = _submitted(training, job_id, found_by)
+        try:
+            ledger.append(training.key, last, record)
+        except RecordTaken:
+            training = read_training(ledger, training.key, training.generation)
+        else:
+            return record
+
+
+def _takes_an_id(ledger: Ledger, training: Training) -> bool:
+    last = training.last
+    if last is None or not is_revivable(last):
+        return isinstance(last, Claimed | Held)
+    # Where the next attempt has begun, the sensor sees to it: see `revive`.
+    newest = ledger.last(training.key)
+    return newest is not None and newest.generation == training.generation
+
+
+def revive(ledger: Ledger, end: BadEnd, job: JobStatus) -> Submitted | DoublePayment | None:
+    """Follow a job that lives on although the ledger has it as failed, rejected or abandoned unpaid.
+
+    Its training's newest attempt takes it up, whichever attempt it was made for, so that nothing is paid for this
+    key meanwhile; its run is marked again, and the sensor carries it on. Where the newest attempt has a job of its
+    own, this one is a duplicate. It may be repeated and may die anywhere: whoever reads `Ledger.bad_ends` next
+    comes here again.
+
+    Args:
+        ledger: The ledger.
+        end: The bad end of the job's name, from `Ledger.bad_ends`.
+        job: What the provider's list shows: a job of that name that is not failed.
+
+    Returns:
+        What was written: the attempt goes on, or a duplicate job. None where everything is known already.
+    """
+    history = ledger.history(end.key)
+    if not history:
+        return None
+    job = job.recorded_as({known.job_id for known in history if isinstance(known, WithId)})
+    last = history[-1]
+    record: Submitted | DoublePayment | None = None
+    if job.job_id not in followed_jobs(history):
+        if is_revivable(last) or (isinstance(last, Held) and last.kind != "lost"):
+            record = found(last.generation, job)
+            try:
+                ledger.append(end.key, last, record)
+            except RecordTaken:
+                return None
+            last = record
+        elif isinstance(last, WithId):
+            return record_double(ledger, job.name, job.job_id, last.job_id)
+    if isinstance(last, Submitted | Trained) and last.job_id == job.job_id:
+        # An attempt that has come to no bad end has its marker still.
+        with suppress(NotInStore):
+            run = ledger.run_of(BadEnd(end.account, job_name(end.key, last.generation), end.key))
+            if run is not None:
+                ledger.mark(run)
+    return record
+
+
+def record_double(ledger: Ledger, name: str, job_id: str, followed: str) -> DoublePayment | None:
+    """Leave a record of a job that should not exist; `tuneloop status` shows it.
+
+    Returns:
+        The record, None where it was there before. A job is no duplicate of itself.
+    """
+    if job_id == followed:
+        return None
+    payment = DoublePayment(at=now(), name=name, job_id=job_id, followed=followed)
+    return payment if ledger.create_record(double_name(payment), payment) else None
+
+
+def found(generation: int, job: JobStatus) -> Submitted:
+    """The record of a job that the provider's list has shown, under the name that it has there."""
+    return Submitted(at=now(), generation=generation, name=job.name, job_id=job.job_id, found_by="list")
+
+
+def _submitted(training: Training, job_id: str, found_by: FoundBy) -> Submitted:
+    return Submitted(
+        at=now(), generation=training.generation, name=training.name, job_id=job_id, found_by=found_by
+    )

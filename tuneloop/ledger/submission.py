@@ -1,0 +1,297 @@
+"""One payment per training: claim, reserve, and one POST bound to a deadline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
+from uuid import uuid4
+
+from tuneloop.clock import Deadline, now
+from tuneloop.errors import (
+    CredentialsRefused,
+    OverBudget,
+    ProviderError,
+    RateLimited,
+    RecordTaken,
+    RequestRefused,
+    SubmissionUncertain,
+    TrainingHeld,
+    UnexpectedAnswer,
+)
+from tuneloop.http.transport import NotSent
+from tuneloop.ledger.absence import why_not_again
+from tuneloop.ledger.attempts import ATTEMPTS_IN_A_ROW, too_many_attempts
+from tuneloop.ledger.budget import Budget
+from tuneloop.ledger.earlier_jobs import check_clock, follow_earlier_job, unreadable_job, with_ended_ones
+from tuneloop.ledger.job_names import StoredNames
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.ledger.reconciliation import find_submitted, hold, record_id
+from tuneloop.ledger.training import Training, read_training, record_bad_end
+from tuneloop.providers.base import Archive, Provider
+from tuneloop.schemas.recipe_fields import RecipeFields
+from tuneloop.schemas.records import Claimed, Held, HeldKind, Rejected, RunFile, Submitted
+from tuneloop.schemas.spending import Limits
+from tuneloop.schemas.training import JobList, UploadedDataset
+
+PROCESS = uuid4().hex
+"""Nonce of this process: the same flow run, started again, is another process."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be paid for.
+
+    Attributes:
+        run: What the flow run works on.
+        recipe: The recipe, as validated.
+        dataset: The uploaded zip.
+        archive: The zip itself, for providers that take it within the submit.
+        limits: What the account may spend.
+        approval: The reason with which a person lets a held training through, None where nobody was asked.
+    """
+
+    run: RunFile
+    recipe: RecipeFields
+    dataset: UploadedDataset
+    archive: Archive
+    limits: Limits
+    approval: str | None = None
+
+    @property
+    def cents(self) -> int | None:
+        """Price in US cents, None where nobody knows it."""
+        return price_of(self.recipe, self.limits)
+
+
+def price_of(recipe: RecipeFields, limits: Limits) -> int | None:
+    """What a training costs in US cents: as the user has set it, else as the provider publishes it."""
+    return recipe.cents if limits.cents_per_training is None else limits.cents_per_training
+
+
+def submit_training(ledger: Ledger, provider: Provider, training: Training, order: Order) -> Submitted:
+    """Look for a job that is there already, claim the training, reserve its price and submit it with one POST.
+
+    Args:
+        ledger: The ledger.
+        provider: The account that pays.
+        training: Where it stood when the submit was decided. Whatever was written since then forbids it.
+        order: What is to be paid for.
+
+    Raises:
+        RecordTaken: Another run has claimed it first; read the ledger again.
+        TrainingHeld: A person must let it through.
+        ConfigurationError: A price, a limit or this host's clock is wrong; nothing was claimed.
+        ProviderError: Nothing was accepted: recorded as rejected where it was claimed.
+        SubmissionUncertain: Nobody can tell yet; the claim stands.
+    """
+    _check_nobody_else_is_at_it(training, order)
+    budget = Budget(ledger, provider.account, order.limits)
+    budget.check_price(order.cents)
+    budget.check_readable(order.run, order.cents, training.first)
+    if provider.names_known is None:
+        provider.names_known = StoredNames(ledger.store, provider.account.slug)
+    shown = provider.find(training.stem).recorded_as(training.job_ids)
+    earlier = follow_earlier_job(ledger, training, with_ended_ones(provider, training, shown))
+    if earlier is not None:
+        return earlier
+    check_clock(provider)
+    _hold_if_it_may_be_there(ledger, provider, training, order, shown)
+    deadline = Deadline(provider.margins.claim_s)
+    claim = _claim(budget, training, order, deadline, provider)
+    ledger.append(training.key, training.before, claim)
+    claimed = _claimed(ledger, training, claim)
+    _hold_if_unreadable(ledger, training, claimed, shown)
+    _reserve_or_hold(ledger, budget, claimed, claim, order)
+    return _post(ledger, provider, claimed, order, deadline)
+
+
+def _check_nobody_else_is_at_it(training: Training, order: Order) -> None:
+    """Refuse to claim beside what may still end in a payment, and over a hold without a person's word."""
+    last = training.last
+    if training.not_before is not None and now() <= training.not_before:
+        raise RecordTaken(f"the submit before {training.name} was refused too lately; nothing is submitted yet")
+    if isinstance(last, Claimed) and now() <= last.take_over_after:
+        raise RecordTaken(f"{training.name} is claimed by run {last.flow_run}; nobody else submits it yet")
+    if isinstance(last, Held) and not order.approval:
+        raise _held(last)
+
+
+def _claim(budget: Budget, training: Training, order: Order, deadline: Deadline, provider: Provider) -> Claimed:
+    run, before, first = order.run, training.last, training.first
+    # Who takes over a claim that a person has approved need not ask again.
+    approval, waived = order.approval, set(training.claim.waived if training.claim else ())
+    if isinstance(before, Claimed):
+        approval = approval or before.approval
+    elif isinstance(before, Held):
+        waived.add(before.kind)
+    return Claimed(
+        at=deadline.started,
+        generation=run.generation,
+        name=training.name,
+        nonce=PROCESS,
+        flow_run=run.flow_run,
+        until=deadline.until,
+        take_over_after=deadline.until + provider.margins.in_doubt,
+        account=run.account,
+        credentials=run.credentials,
+        dataset_digest=run.dataset_digest,
+        recipe=run.recipe,
+        budget_slot=first.budget_slot if first else budget.last_slot(deadline.started.date()),
+        approval=approval,
+        waived=tuple(sorted(waived)),
+    )
+
+
+def _claimed(ledger: Ledger, training: Training, claim: Claimed) -> Training:
+    """Read the claimed training. Raises `RecordTaken` where somebody has found a job of its name meanwhile."""
+    claimed = read_training(ledger, training.key, training.generation)
+    if claimed.last is None or claimed.last.writer != claim.writer:
+        raise RecordTaken(f"{training.name} has moved on since it was claimed; nothing was sent")
+    return claimed
+
+
+def _hold_if_it_may_be_there(
+    ledger: Ledger, provider: Provider, training: Training, order: Order, shown: JobList
+) -> None:
+    """Hand a claim that came to nothing to a person, unless the list proves that it did."""
+    if isinstance(training.last, Claimed):
+        reason = why_not_again(ledger, provider, training, order.run.credentials, shown)
+        if reason is not None:
+            raise _held(hold(ledger, training, "uncertain", reason))
+
+
+def _hold_if_unreadable(ledger: Ledger, before: Training, claimed: Training, shown: JobList) -> None:
+    """Hand a claim to a person whose job is there and cannot be read, unless that person has just answered."""
+    answered = isinstance(before.last, Held) and before.last.kind == "uncertain"
+    reason = None if answered else unreadable_job(before, shown)
+    if reason is not None:
+        raise _held(hold(ledger, claimed, "uncertain", reason, sent=False))
+
+
+def _reserve_or_hold(ledger: Ledger, budget: Budget, training: Training, claim: Claimed, order: Order) -> None:
+    """Let a claim through to its POST, or hand it to a person."""
+    kind: HeldKind = "attempts"
+    reason = None
+    if claim.generation > ATTEMPTS_IN_A_ROW and kind not in claim.waived:
+        reason = too_many_attempts(ledger.history(training.key), claim.generation)
+    if reason is None:
+        try:
+            budget.reserve(order.run, order.cents, claim, training.first or claim)
+        except OverBudget as error:
+            reason, kind = str(error), "budget"
+        else:
+            return
+    raise _held(hold(ledger, training, kind, reason))
+
+
+def _post(ledger: Ledger, provider: Provider, claimed: Training, order: Order, deadline: Deadline) -> Submitted:
+    """Send the one POST, and write down what became of it."""
+    try:
+        job_id = provider.submit(claimed.name, order.recipe, order.dataset, order.archive, deadline)
+    except NotSent as error:
+        _refused(ledger, claimed, order, error, settled_after=None)
+        raise
+    except (RequestRefused, RateLimited) as error:
+        return _found_in_spite_of(ledger, provider, claimed, order, error)
+    except ProviderError as error:
+        return _found_or_in_doubt(ledger, provider, claimed, error)
+    submitted = record_id(ledger, read_training(ledger, claimed.key, claimed.generation), job_id, "answer")
+    # Whoever has closed the attempt meanwhile has taken the marker away.
+    ledger.mark(order.run)
+    return submitted
+
+
+def _found_in_spite_of(
+    ledger: Ledger, provider: Provider, claimed: Training, order: Order, error: ProviderError
+) -> Submitted:
+    """Look for a job whose submit was refused: only a list that lacks it makes the refusal an end.
+
+    Raises:
+        ProviderError: The refusal, recorded.
+        SubmissionUncertain: There is no list; the claim stands.
+    """
+    try:
+        found = find_submitted(ledger, provider, claimed)
+    except ProviderError as second:
+        # Whose key is refused for both was let in for neither.
+        if not (isinstance(error, CredentialsRefused) and isinstance(second, CredentialsRefused)):
+            raise SubmissionUncertain(
+                f"the submit of {claimed.name} was refused ({error}), and the list that could show that it had no "
+                f"effect was not answered: {second}"
+            ) from None
+        _refused(ledger, claimed, order, error, settled_after=None)
+        raise error from None
+    if found is None:
+        # So soon after the submit the list may lack it all the same.
+        settled_after = claimed.claim.take_over_after if claimed.claim else None
+        _refused(ledger, claimed, order, error, settled_after)
+        raise error
+    return _submitted_or_held(found)
+
+
+def _found_or_in_doubt(ledger: Ledger, provider: Provider, claimed: Training, error: ProviderError) -> Submitted:
+    """Look for a job whose submit had no clear answer.
+
+    Raises:
+        TrainingHeld: Waiting would not make it clearer, or it is the second time.
+        SubmissionUncertain: The claim stands until every margin has passed.
+    """
+    try:
+        found = find_submitted(ledger, provider, claimed)
+    except ProviderError:
+        found = None  # a list that fails says nothing
+    if found is None:
+        reason = _why_a_person_looks(claimed, error)
+        if reason is None:
+            raise SubmissionUncertain(_in_doubt(claimed, error)) from None
+        found = hold(ledger, claimed, "uncertain", reason)
+    return _submitted_or_held(found)
+
+
+def _why_a_person_looks(claimed: Training, error: ProviderError) -> str | None:
+    if isinstance(error, UnexpectedAnswer) and HTTPStatus(200) <= (error.status or 0) < HTTPStatus(300):
+        return f"the submit of {claimed.name} was answered, but not with a job's id: {error}"
+    if claimed.doubts > 1:
+        return f"{claimed.doubts} submits of {claimed.name} had no clear answer, the last one: {error}"
+    return None
+
+
+def _in_doubt(claimed: Training, error: ProviderError) -> str:
+    until = f"{claimed.claim.take_over_after:%Y-%m-%d %H:%M:%S} UTC" if claimed.claim else "then"
+    return (
+        f"the submit of {claimed.name} had no clear answer: {error}. It is looked for in the provider's list; "
+        f"nobody submits it again before {until}"
+    )
+
+
+def _submitted_or_held(found: Submitted | Held) -> Submitted:
+    if isinstance(found, Held):
+        raise _held(found) from None
+    return found
+
+
+def _held(held: Held) -> TrainingHeld:
+    return TrainingHeld(f"{held.name} is held: {held.reason}")
+
+
+def _refused(
+    ledger: Ledger, claimed: Training, order: Order, error: ProviderError, settled_after: datetime | None
+) -> None:
+    """Write down the end of a submit that was refused.
+
+    Where an earlier one of the same generation may have been accepted, its refusal says nothing about that one:
+    a person goes on deciding.
+    """
+    if claimed.doubted:
+        reason = f"the submit that was approved was refused, and the one before it stays in doubt: {error}"
+        hold(ledger, claimed, "uncertain", reason)
+        return
+    rejected = Rejected(
+        at=now(),
+        generation=claimed.generation,
+        name=claimed.name,
+        reason=str(error),
+        settled_after=settled_after,
+    )
+    record_bad_end(ledger, order.run, claimed.last, rejected)

@@ -1,0 +1,160 @@
+"""What a run would do and cost, told from records alone: nothing is written, nobody is asked."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from tuneloop.clock import now
+from tuneloop.datasets.store import load_manifest
+from tuneloop.ledger.attempts import too_many_attempts
+from tuneloop.ledger.budget import Budget, Spending
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.ledger.training import Training, read_training
+from tuneloop.registry.promotions import finished_decision
+from tuneloop.schemas.dataset import DatasetDifference, DatasetManifest
+from tuneloop.schemas.frozen import Frozen
+from tuneloop.schemas.records import Claimed, Collected, Held, Promotion, RunFile, Submitted, Trained
+from tuneloop.schemas.spending import Limits, dollars
+
+_UNKNOWN = "not known: the provider publishes none"
+
+Action = Literal["train", "ask a person", "go on", "judge", "nothing"]
+
+
+class RunPlan(Frozen):
+    """What a run would do."""
+
+    model: str
+    """The model."""
+    action: Action
+    """In a word."""
+    what: str
+    """In a sentence."""
+    why: tuple[str, ...]
+    """Reasons, the most telling one first."""
+    job: str
+    """Name of the training's job."""
+    key: str
+    """Training key."""
+    pictures: int
+    """Pictures of the dataset."""
+    difference: DatasetDifference | None
+    """Against the champion's dataset; None without a champion."""
+    cents: int | None
+    """Price of the training that would be submitted: 0 for none, None where nobody knows it."""
+    renders: int
+    """Pictures that the plan asks of each model."""
+    cents_per_picture: float | None
+    """Price of one of them, None where nobody knows it."""
+    budget: str
+    """What is used and left."""
+
+    @property
+    def price(self) -> str:
+        """The price as people write it."""
+        return _UNKNOWN if self.cents is None else dollars(self.cents)
+
+    @property
+    def judging(self) -> str:
+        """What is rendered, and its price as people write it."""
+        if self.action == "nothing":
+            return "nothing is rendered"
+        price = self.cents_per_picture
+        cost = f"price {_UNKNOWN}" if price is None else f"{dollars(math.ceil(self.renders * price))} at most"
+        return f"{self.renders} pictures of each model, {cost}; those that were rendered before cost nothing"
+
+
+def plan_run(
+    ledger: Ledger, run: RunFile, manifest: DatasetManifest, limits: Limits, cents: int | None
+) -> RunPlan:
+    """Tell what a run would do now.
+
+    Args:
+        ledger: The ledger; it is only read.
+        run: What the run would work on.
+        manifest: Its dataset.
+        limits: What the account may spend.
+        cents: What the training would cost.
+    """
+    training = read_training(ledger, run.key, run.generation)
+    budget = Budget(ledger, run.account, limits)
+    champion = ledger.champion(run.model)
+    difference = (
+        DatasetDifference.between(load_manifest(champion.dataset_digest, ledger.store), manifest)
+        if (champion)
+        else None
+    )
+    action, what = _action(ledger, run, training, budget, cents)
+    pays = action in {"train", "ask a person"}
+    return RunPlan(
+        model=run.model,
+        action=action,
+        what=what,
+        why=tuple(_reasons(ledger, run, champion, difference)),
+        job=training.name,
+        key=run.key,
+        pictures=len(manifest.items),
+        difference=difference,
+        cents=cents if pays else 0,
+        renders=run.plan.picture_count,
+        cents_per_picture=limits.price_of_picture(run.plan.service),
+        budget=_left(budget.spending(now().date()), limits),
+    )
+
+
+def _action(
+    ledger: Ledger, run: RunFile, training: Training, budget: Budget, cents: int | None
+) -> tuple[Action, str]:
+    last = training.last
+    if last is None:
+        return _submit(ledger, run, training, budget, cents)
+    if isinstance(last, Held):
+        return "ask a person", f"{last.name} is held: {last.reason}"
+    if isinstance(last, Claimed | Submitted | Trained):
+        return "go on", f"{last.name} is {last.state} already: the run would wait for it and pay nothing"
+    if isinstance(last, Collected):
+        decision = finished_decision(ledger, run)
+        if decision is None:
+            return "judge", "the weights are in the store; they would be rendered and judged, nothing is trained"
+        return "nothing", f"trained and judged on {decision.at:%Y-%m-%d %H:%M} UTC: {decision.verdict}"
+    return "nothing", f"{last.name} is {last.state}: {last.reason}. Set retrain_unchanged to train once more"
+
+
+def _submit(
+    ledger: Ledger, run: RunFile, training: Training, budget: Budget, cents: int | None
+) -> tuple[Action, str]:
+    held = too_many_attempts(ledger.history(run.key), run.generation) or budget.would_hold(cents)
+    if held:
+        return "ask a person", f"{training.name} would be held: {held}"
+    return "train", f"{training.name} would be submitted to {run.account.slug}"
+
+
+def _reasons(
+    ledger: Ledger, run: RunFile, champion: Promotion | None, difference: DatasetDifference | None
+) -> list[str]:
+    reasons = [f"asked for: {run.retrain_reason}"] if run.retrain_reason else []
+    if champion is None:
+        reasons.append("the model has no champion yet")
+    elif difference is not None:
+        if difference.any:
+            reasons.append(f"dataset: {difference.in_words}, compared with champion no. {champion.number}")
+        elif champion.key != run.key:
+            reasons.append(f"the recipe or the account is not the one of champion no. {champion.number}")
+        else:
+            reasons.append(f"champion no. {champion.number} was trained on this very dataset and recipe")
+    if run.generation > 1 and not run.retrain_reason:
+        ends = [record for record in ledger.history(run.key) if record.generation == run.generation - 1]
+        if ends:
+            reasons.append(f"generation {run.generation - 1} came to nothing: {ends[-1].state}")
+    return reasons
+
+
+def _left(spending: Spending, limits: Limits) -> str:
+    per_day, per_window = limits.trainings_per_day, limits.cents_per_window
+    day = "" if per_day is None else f" of {per_day}"
+    money = "" if per_window is None else f" of {dollars(per_window)}"
+    return (
+        f"{spending.trainings_today}{day} trainings used today (UTC); "
+        f"{dollars(spending.cents)}{money} used in the 30 days to {spending.ends}"
+    )

@@ -1,0 +1,197 @@
+"""What is in flight, held, or paid and followed by nobody; and what the accounts have spent. Only read."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import datetime
+
+from tuneloop.clock import now
+from tuneloop.errors import RecordUnreadable, TuneloopError
+from tuneloop.ledger.account_marks import TOLD_AFTER, UNREACHED, AccountMarks
+from tuneloop.ledger.budget import Spending
+from tuneloop.ledger.kept_weights import weights_problem
+from tuneloop.ledger.ledger import Ledger, Marker
+from tuneloop.ledger.training import is_revivable, read_training
+from tuneloop.providers.base import Provider
+from tuneloop.registry.promotions import open_question
+from tuneloop.schemas.frozen import Frozen
+from tuneloop.schemas.records import Collected, Held, WithId
+from tuneloop.schemas.spending import DoublePayment
+from tuneloop.schemas.training import JobStatus
+from tuneloop.sensor.continuing import is_given_up
+
+_OUR_NAME = re.compile(r"([0-9a-f]{16})-g([1-9][0-9]*)")
+_AT_ONCE = 16
+_GIVEN_UP = (
+    "no further run is started by itself, because some in a row have come to nothing: read the last one's log, "
+    "mend the cause, and start the model's run again"
+)
+
+
+class OpenTraining(Frozen):
+    """One open story: a run and its training."""
+
+    model: str
+    """The model."""
+    job: str
+    """Name of the training's job."""
+    account: str
+    """Who pays."""
+    state: str
+    """State of its last record; `marked` before the first one, `given up` where nothing goes on by itself."""
+    since: datetime
+    """When that was written."""
+    flow_run: str
+    """The run that waits."""
+    note: str
+    """Why it is held, undecided or given up, or why it cannot be read."""
+
+
+class ModelSpending(Frozen):
+    """What one model has reserved in a window."""
+
+    model: str
+    """The model."""
+    trainings: int
+    """How many trainings."""
+    cents: int
+    """Their price, as far as it is known."""
+    unpriced: int
+    """Trainings whose price nobody knows."""
+
+
+def open_trainings(ledger: Ledger) -> list[OpenTraining]:
+    """Every open story, oldest first."""
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        found = threads.map(lambda marker: _open_training(ledger, marker), ledger.markers())
+        return sorted(filter(None, found), key=lambda item: item.since)
+
+
+def _open_training(ledger: Ledger, marker: Marker) -> OpenTraining | None:
+    try:
+        run = ledger.run(marker.flow_run)
+    except TuneloopError as error:
+        return OpenTraining(
+            model="",
+            job=marker.job,
+            account=marker.account,
+            state="unreadable",
+            since=marker.since,
+            flow_run=marker.flow_run,
+            note=str(error),
+        )
+    if run is None:
+        return None
+    state, since, note = "marked", run.at, ""
+    try:
+        training = read_training(ledger, run.key, run.generation)
+        last = training.last
+        given_up = is_given_up(ledger, run, training.records)
+        question = open_question(ledger, run) if isinstance(last, Collected) else None
+    except TuneloopError as error:
+        state, note = "unreadable", str(error)
+    else:
+        if last is not None:
+            state, since = last.state, last.at
+            note = last.reason if isinstance(last, Held) else ""
+            if question is not None:
+                state, since, note = "undecided", question.at, question.why
+            if given_up:
+                state, note = "given up", _GIVEN_UP
+    return OpenTraining(
+        model=run.model,
+        job=marker.job,
+        account=marker.account,
+        state=state,
+        since=since,
+        flow_run=marker.flow_run,
+        note=note,
+    )
+
+
+def unowned_jobs(ledger: Ledger, provider: Provider) -> list[JobStatus]:
+    """Jobs of the account with a name of ours that no record follows: paid, perhaps, and forgotten."""
+    keys = defaultdict(set)
+    for name in ledger.store.names("trainings/"):
+        key = name.split("/")[1]
+        keys[key[:16]].add(key)
+    ours = [job for job in provider.jobs().jobs if job.phase != "failed" and _OUR_NAME.fullmatch(job.name)]
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        lasts = threads.map(ledger.last, [key for same in keys.values() for key in same])
+        # An adopted job is followed under another name than the one it has at the provider.
+        # Only a list that carries states proves that a job lives on after a bad end.
+        may_live = provider.capabilities.list_carries_status
+        known = [record for record in lasts if isinstance(record, WithId)]
+        ids = {record.job_id for record in known if not (may_live and is_revivable(record))}
+        rest = [job for job in ours if not job.ids & ids]
+        followed = threads.map(lambda job: _is_followed(ledger, keys, job, may_live=may_live), rest)
+        return [job for job, known in zip(rest, followed, strict=True) if not known]
+
+
+def _is_followed(ledger: Ledger, keys: dict[str, set[str]], job: JobStatus, *, may_live: bool) -> bool:
+    """Tell whether a record of the job's own name knows it, or is about to."""
+    match = _OUR_NAME.fullmatch(job.name)
+    for key in keys.get(match.group(1), ()) if match else ():
+        records = [r for r in ledger.history(key) if match and r.generation == int(match.group(2))]
+        if records and may_live and is_revivable(records[-1]):
+            continue  # it had come to a bad end, and lives
+        ids = {record.job_id for record in records if isinstance(record, WithId)}
+        if job.ids & ids or (records and not ids and records[-1].state in {"claimed", "held"}):
+            return True
+    return False
+
+
+def doubles(ledger: Ledger) -> list[DoublePayment]:
+    """Jobs that the provider has accepted under a name that was taken."""
+    found = []
+    for name in ledger.store.names("doubles/"):
+        with suppress(RecordUnreadable):  # `troubles` names it
+            found.append(ledger.read_record(name, DoublePayment))
+    # Lists that show a row twice have once left records of a job beside itself.
+    return [double for double in found if double.job_id != double.followed]
+
+
+def troubles(ledger: Ledger) -> Iterator[str]:
+    """What the sensor could not make out, and files of strangers beside its own."""
+    for account in sorted({name.split("/")[1] for name in ledger.store.names("inflight/")}):
+        marks = AccountMarks(ledger, account)
+        for what, since in marks.troubles().items():
+            if what != UNREACHED:
+                yield f"{what}: nobody can tell its state since {since:%Y-%m-%d %H:%M} UTC; look into the console"
+            elif now() - since >= TOLD_AFTER:
+                yield f"{account} could not be asked since {since:%Y-%m-%d %H:%M} UTC; read the sensor's log"
+        for name in marks.strays():
+            yield f"{ledger.store.uri_of(name)} was not written by Tuneloop; delete it"
+    for name in ledger.store.names("doubles/"):
+        try:
+            ledger.read_record(name, DoublePayment)
+        except RecordUnreadable as error:
+            yield str(error)
+
+
+def lost_weights(ledger: Ledger) -> Iterator[str]:
+    """Champions whose weights are not in the store any more, or not all of them."""
+    for model in sorted({name.split("/")[1] for name in ledger.store.names("models/")}):
+        try:
+            champion = ledger.champion(model)
+            problem = weights_problem(ledger, champion) if champion else None
+        except TuneloopError as error:
+            problem = str(error)
+        if problem is not None:
+            yield f"the champion of {model}: {problem}"
+
+
+def spending_by_model(spending: Spending) -> Iterator[ModelSpending]:
+    """A window's trainings, by the model they were first trained for."""
+    for model in sorted({slot.model for slot in spending.live}):
+        slots = [slot for slot in spending.live if slot.model == model]
+        yield ModelSpending(
+            model=model,
+            trainings=sum(slot.kind == "training" for slot in slots),
+            cents=sum(slot.cents or 0 for slot in slots),
+            unpriced=sum(slot.cents is None for slot in slots),
+        )

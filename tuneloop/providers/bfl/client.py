@@ -1,0 +1,249 @@
+"""BFL's fine-tuning API. No weights are handed out: the trained model is its id, in the region it was made in.
+
+Sources: BFL, finetune page and OpenAPI (routes, fields, states); BFL, integration page (regions). Where they are
+silent: the submit answers `finetune_id`, by which `get_result` shows the training's state (BFL's own script).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Literal
+
+from tuneloop.clock import Deadline, now
+from tuneloop.errors import (
+    ConfigurationError,
+    CredentialsRefused,
+    NotAtProvider,
+    RequestRefused,
+    UnexpectedAnswer,
+)
+from tuneloop.http.patience import RUN, Patience
+from tuneloop.http.transport import Transport
+from tuneloop.providers.accepted import accepted_id
+from tuneloop.providers.base import Archive, Capabilities, Margins, Provider, WeightsSource
+from tuneloop.providers.bfl.body import finetune_body
+from tuneloop.providers.bfl.errors import error_for
+from tuneloop.providers.bfl.render import BflInference
+from tuneloop.providers.bfl.states import PHASES, WITH_STATE, state_word
+from tuneloop.providers.expected_hosts import ExpectedHosts
+from tuneloop.providers.list_rows import id_of, may_be_cut, note_on, text_of
+from tuneloop.providers.status_words import phase_of, same_word
+from tuneloop.schemas.bfl_recipe import BflFinetuneRecipe
+from tuneloop.schemas.recipe_fields import RecipeFields
+from tuneloop.schemas.render_settings import ServiceSettings
+from tuneloop.schemas.training import (
+    Account,
+    JobList,
+    JobStatus,
+    Phase,
+    RenderedPicture,
+    UploadedDataset,
+    is_job_name,
+)
+
+Region = Literal["us1", "eu1"]
+
+_NOT_FOUND = "Task not found"
+_RESULT_LIVES = timedelta(days=1)
+_DELIVERY_HOST = re.compile(r"[a-z0-9.-]+\.bfl\.(ai|ml)")
+
+
+def region_url(region: Region) -> str:
+    """Host of one region. Fine-tunes are made and used on single-cluster hosts only."""
+    return f"https://api.{region}.bfl.ai"
+
+
+class BflProvider(Provider):
+    """One BFL account in one region.
+
+    Args:
+        api_key: The account's key.
+        account: The user's label for the account.
+        region: Where its fine-tunes live; part of the account's identity.
+        base_url: Another address of the API, for the emulator or a proxy.
+        webhook: Address and secret that BFL is told to call, None for none.
+        patience: How long it is waited for.
+        storage_hosts: Hosts at which pictures may lie, beside those that are known.
+    """
+
+    name: ClassVar[str] = "bfl"
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        upload=False,
+        public_url=False,
+        list_carries_status=False,
+        list_is_trusted=False,
+        weights=False,
+        cancel=False,
+        visibility=False,
+        webhook=True,
+        takes_trainings="no: its release notes discontinued fine-tuning on 2025-10-31",
+    )
+    # The zip travels within the paid POST, so that it takes as long as an upload.
+    margins: ClassVar[Margins] = Margins(claim_s=1800)
+
+    def __init__(
+        self,
+        api_key: str,
+        account: str = "default",
+        region: Region = "us1",
+        base_url: str | None = None,
+        webhook: tuple[str, str | None] | None = None,
+        patience: Patience = RUN,
+        storage_hosts: tuple[str, ...] = (),
+    ) -> None:
+        self.account = Account(provider=self.name, label=f"{account}-{region}")
+        self._transport = Transport(
+            self.name,
+            base_url or region_url(region),
+            ("x-key", api_key),
+            error_for,
+            patience,
+            secrets=tuple(part for part in webhook or () if part),
+        )
+        hosts = ExpectedHosts(self._transport.base_url, _DELIVERY_HOST, "BFL's", storage_hosts)
+        self._inference = BflInference(self._transport, hosts)
+        self._webhook = webhook
+
+    @property
+    def base_url(self) -> str:
+        """Where the account's API lives."""
+        return self._transport.base_url
+
+    @property
+    def requests_made(self) -> int:
+        """Requests that this client has made."""
+        return self._transport.exchanges
+
+    @property
+    def clock_offset_s(self) -> float | None:
+        """By the `Date` of the last answer."""
+        return self._transport.clock_offset_s
+
+    def upload(self, archive: Archive) -> UploadedDataset:
+        """Nothing to do: the zip travels within the submit."""
+        return UploadedDataset(address=None, sha256=None, size_bytes=archive.size_bytes)
+
+    def submit(
+        self,
+        name: str,
+        recipe: RecipeFields,
+        dataset: UploadedDataset,
+        archive: Archive,
+        deadline: Deadline,
+    ) -> str:
+        """POST /v1/finetune once, with the name as its comment; see `Provider.submit`."""
+        if not isinstance(recipe, BflFinetuneRecipe):
+            raise ConfigurationError(f"BFL does not train {type(recipe).__name__}; choose another recipe")
+        document: dict[str, Any] = {"finetune_comment": name, **recipe.sent_fields()}
+        if self._webhook is not None:
+            address, secret = self._webhook
+            document["webhook_url"] = address
+            if secret is not None:
+                document["webhook_secret"] = secret
+        body = finetune_body(document, archive.chunks(), dataset.size_bytes)
+        answer = self._transport.post_once("/v1/finetune", body, deadline)
+        # The page's schema of the answer is empty; BFL's own script calls the same id `id`.
+        return accepted_id(answer, ("finetune_id", "id"))
+
+    def jobs(self) -> JobList:
+        """Every fine-tune with its comment: one request for the list, one for each fine-tune and its state."""
+        return self._list(lambda _: True)
+
+    def find(self, stem: str) -> JobList:
+        """Every fine-tune of one training; only those are asked for their state."""
+        return self._list(lambda name: name.rpartition("-g")[0] == stem)
+
+    def status(self, job_id: str) -> JobStatus:
+        """State of one fine-tune."""
+        return self._job(job_id, None)
+
+    def _list(self, is_wanted: Callable[[str], bool]) -> JobList:
+        answer = self._transport.call("GET", "/v1/my_finetunes")
+        document = answer.json()
+        rows = document.get("finetunes") if isinstance(document, dict) else None
+        if not isinstance(rows, list):
+            raise UnexpectedAnswer("the list of fine-tunes should be a list of ids", **answer.details)
+        ids = dict.fromkeys(job_id for row in reversed(rows) if (job_id := id_of(row)))
+        notes = [note_on(None, None, "it is no id") for row in rows if id_of(row) is None]
+        jobs: list[JobStatus] = []
+        unreadable: dict[str, str] = {}
+        for job_id in ids:
+            name = ""
+            try:
+                name = self._comment(job_id)
+                jobs += [self._job(job_id, name)] if is_wanted(name) else []
+            except CredentialsRefused:
+                raise
+            except (UnexpectedAnswer, RequestRefused) as error:
+                if is_job_name(name):
+                    unreadable[name] = error.reason
+                elif not isinstance(error, NotAtProvider):
+                    notes.append(note_on(job_id, name, error.reason))
+        return JobList(
+            jobs=tuple(jobs),
+            shown=frozenset(ids),
+            unreadable=unreadable,
+            notes=tuple(notes),
+            may_be_cut=may_be_cut(len(rows), answer.headers, document),
+        )
+
+    def _comment(self, job_id: str) -> str:
+        known = self.names_known.get(job_id) if self.names_known else None
+        # Names that were once kept of an answer that had none.
+        if known and known != "None":
+            return known
+        name = text_of(self._details(job_id).get("finetune_comment"))
+        if name is not None and self.names_known is not None:
+            self.names_known.keep(job_id, name)
+        return name or ""
+
+    def _details(self, job_id: str) -> dict[str, Any]:
+        answer = self._transport.call("GET", "/v1/finetune_details", params={"finetune_id": job_id})
+        document = answer.json()
+        details = document.get("finetune_details") if isinstance(document, dict) else None
+        if not isinstance(details, dict):
+            raise UnexpectedAnswer("the details should hold finetune_details", **answer.details)
+        return details
+
+    def _job(self, job_id: str, comment: str | None) -> JobStatus:
+        answer = self._transport.call("GET", "/v1/get_result", accept=WITH_STATE, params={"id": job_id})
+        word = state_word(answer)
+        phase, known = phase_of(word, PHASES)
+        by_age = same_word(word, _NOT_FOUND)
+        if by_age:
+            phase, known = self._phase_without_result(job_id), True
+        reason = f"BFL says {word}" if phase == "failed" else None
+        return JobStatus(
+            job_id=job_id,
+            name=comment or "",
+            phase=phase,
+            word=word,
+            known=known,
+            by_age=by_age,
+            error_message=reason,
+        )
+
+    def _phase_without_result(self, job_id: str) -> Phase:
+        """A result that is not there was not made yet, or has expired: then the fine-tune itself is old."""
+        try:
+            made = datetime.fromisoformat(str(self._details(job_id).get("timestamp", "")))
+        except (ValueError, NotAtProvider):
+            return "running"
+        moment = now() if made.tzinfo else now().replace(tzinfo=None)
+        return "ready" if moment - made > _RESULT_LIVES else "running"
+
+    def weights(self, job_id: str) -> WeightsSource:
+        """BFL hands out no weights. Raises `ConfigurationError`."""
+        raise ConfigurationError(f"BFL hands out no weights; fine-tune {job_id} is used by its id")
+
+    def delete(self, job_id: str) -> None:
+        """Delete a fine-tune at BFL, for good."""
+        self._transport.call("POST", "/v1/delete_finetune", json={"finetune_id": job_id})
+
+    def generate(
+        self, job_id: str, prompt: str, seed: int, settings: ServiceSettings, image: bytes | None = None
+    ) -> RenderedPicture:
+        """POST once, then poll for the picture; see `Provider.generate`."""
+        return self._inference.generate(job_id, prompt, seed, settings, image)

@@ -1,0 +1,82 @@
+"""Rendering with a model that was fine-tuned at BFL. Source: BFL, OpenAPI (endpoints, polling_url, result)."""
+
+from __future__ import annotations
+
+import time
+
+from tuneloop.errors import ConfigurationError, ProviderUnavailable, RequestRefused, UnexpectedAnswer
+from tuneloop.http.answer import Answer
+from tuneloop.http.transport import Transport
+from tuneloop.providers.bfl.states import PHASES, WITH_STATE, state_word
+from tuneloop.providers.expected_hosts import ExpectedHosts
+from tuneloop.providers.picture import picture_of, refused_after_acceptance
+from tuneloop.providers.status_words import phase_of, same_word
+from tuneloop.schemas.render_settings import BflProRender, BflUltraRender, ServiceSettings
+from tuneloop.schemas.training import RenderedPicture
+
+_POLL_PAUSE_S = 1.0
+_LONGEST_WAIT_S = 300.0
+
+
+class BflInference:
+    """Asks for pictures.
+
+    Args:
+        transport: Requests to BFL.
+        hosts: Where states and pictures may lie.
+    """
+
+    def __init__(self, transport: Transport, hosts: ExpectedHosts) -> None:
+        self._transport = transport
+        self._hosts = hosts
+
+    def generate(
+        self, job_id: str, prompt: str, seed: int, settings: ServiceSettings, image: bytes | None
+    ) -> RenderedPicture:
+        """POST once, then poll for the picture; see `Provider.generate`."""
+        if not isinstance(settings, BflProRender | BflUltraRender) or image is not None:
+            raise ConfigurationError(f"BFL does not render with {settings.endpoint}; choose another endpoint")
+        document = {
+            "finetune_id": job_id,
+            "prompt": prompt,
+            "seed": seed,
+            **settings.model_dump(mode="json", exclude={"endpoint"}),
+        }
+        answer = self._transport.call("POST", f"/v1/{settings.endpoint}", json=document)
+        accepted = answer.json()
+        url = accepted.get("polling_url") if isinstance(accepted, dict) else None
+        if not isinstance(url, str):
+            raise UnexpectedAnswer("the answer names no polling_url", **answer.details)
+        self._hosts.check(url, "polling_url", answer)
+        return self._sample(url)
+
+    def _sample(self, polling_url: str) -> RenderedPicture:
+        """Poll until the picture is there, and fetch it. It is billed by now: what may pass is waited for."""
+        until = time.monotonic() + _LONGEST_WAIT_S
+        trouble = "the picture is still pending after five minutes"
+        while True:
+            try:
+                # Polling needs no key, and the address may be on another host than the key's.
+                answer = self._transport.get(polling_url, accept=WITH_STATE)
+                word = state_word(answer)
+                if same_word(word, "Ready"):
+                    return self._download(answer)
+            except ProviderUnavailable as error:
+                trouble = f"the picture was accepted and cannot be fetched: {error.reason}"
+            except RequestRefused as error:
+                raise refused_after_acceptance(error) from None
+            else:
+                # Not found says nothing just after the order.
+                if phase_of(word, PHASES)[0] == "failed":
+                    raise RequestRefused(f"the picture was not rendered: {word}", **answer.details)
+            if time.monotonic() > until:
+                raise ProviderUnavailable(trouble, provider=self._transport.provider)
+            time.sleep(_POLL_PAUSE_S)
+
+    def _download(self, answer: Answer) -> RenderedPicture:
+        result = answer.json().get("result")
+        sample = result.get("sample") if isinstance(result, dict) else None
+        if not isinstance(sample, str):
+            raise UnexpectedAnswer("the result names no sample", **answer.details)
+        self._hosts.check(sample, "sample", answer)
+        return picture_of(self._transport.picture(sample), answer)

@@ -1,0 +1,31 @@
+"""The states that BFL's `get_result` shows. Source: BFL, OpenAPI."""
+
+from __future__ import annotations
+
+from tuneloop.errors import UnexpectedAnswer
+from tuneloop.http.answer import Answer
+from tuneloop.providers.bfl.errors import error_for
+from tuneloop.schemas.training import Phase
+
+PHASES: dict[str, Phase] = {
+    "Pending": "running",
+    "Ready": "ready",
+    "Error": "failed",
+    "Request Moderated": "failed",
+    "Content Moderated": "failed",
+}
+"""State words of `get_result`. "Task not found" is looked at more closely."""
+
+WITH_STATE = (200, 404, 422)
+"""Statuses under which `get_result` shows a state: 200 by its page; 404 and 422 have been seen with one."""
+
+
+def state_word(answer: Answer) -> str:
+    """The state that a result shows. Raises the mapped error where it shows none."""
+    document = answer.json()
+    word = document.get("status") if isinstance(document, dict) else None
+    if isinstance(word, str) and word.strip():
+        return word.strip()
+    if answer.status != 200:  # noqa: PLR2004
+        raise error_for(answer)
+    raise UnexpectedAnswer("the result should hold a status", **answer.details)

@@ -1,0 +1,248 @@
+"""Segmind's fine-tuning API.
+
+Sources: Segmind's Flux, Flux Kontext and Qwen fine-tuning pages (routes, fields, responses) and its Flux Dev
+Finetuned page (inference).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import ClassVar, TypeVar
+
+from tuneloop.clock import Deadline
+from tuneloop.errors import (
+    ConfigurationError,
+    NotAtProvider,
+    ProviderUnavailable,
+    RateLimited,
+    UnexpectedAnswer,
+)
+from tuneloop.http.answer import Answer
+from tuneloop.http.patience import RUN, Patience
+from tuneloop.http.request_body import PaidBody
+from tuneloop.http.transport import Transport
+from tuneloop.providers.accepted import accepted_id
+from tuneloop.providers.base import Archive, Capabilities, Provider, WeightsSource
+from tuneloop.providers.expected_hosts import ExpectedHosts
+from tuneloop.providers.linked_file import LinkedFile
+from tuneloop.providers.segmind.errors import error_for
+from tuneloop.providers.segmind.jobs import ID_FIELDS, Job, details_of, list_of
+from tuneloop.providers.segmind.render import SegmindInference
+from tuneloop.schemas.recipe_fields import RecipeFields
+from tuneloop.schemas.render_settings import ServiceSettings
+from tuneloop.schemas.segmind_recipes import FluxLoraRecipe, KontextLoraRecipe, QwenLoraRecipe
+from tuneloop.schemas.training import Account, JobList, JobStatus, RenderedPicture, UploadedDataset
+
+BASE_URL = "https://api.segmind.com"
+
+_FIXED_FIELDS = {
+    "flux-lora": {"base_model": "FLUX", "theme": "FLUX", "train_type": "LORA"},
+    "kontext-lora": {"base_model": "FLUX", "theme": "KONTEXT", "train_type": "LORA"},
+    "qwen-lora": {"base_model": "QWEN", "theme": "QWEN", "train_type": "LORA"},
+}
+"""What each trainer's page sends beside the recipe."""
+
+_STORAGE_HOST = re.compile(
+    r"([a-z0-9.-]+\.)?s3(-[a-z0-9-]+)?(\.[a-z0-9-]+){0,2}\.amazonaws\.com|([a-z0-9-]+\.)+segmind\.com"
+)
+"""Amazon S3, and Segmind's own hosts: its SDK shows pictures at `images.segmind.com`."""
+_ANY_STATUS = tuple(range(100, 600))
+_ADDRESS = ("https://", "http://")
+_UPLOAD_TRIES = 3
+_T = TypeVar("_T")
+
+
+class SegmindProvider(Provider):
+    """One Segmind account.
+
+    Args:
+        api_key: The account's key.
+        account: The user's label for the account.
+        base_url: Where the API lives; another address is for the emulator or a proxy.
+        patience: How long it is waited for.
+        storage_hosts: Hosts at which its files may lie, beside those that are known.
+    """
+
+    name: ClassVar[str] = "segmind"
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        upload=True,
+        public_url=True,
+        list_carries_status=True,
+        list_is_trusted=True,
+        weights=True,
+        cancel=False,
+        visibility=True,
+        webhook=True,
+        takes_trainings="no: its documentation calls fine-tuning deprecated; models trained before still render",
+    )
+
+    def __init__(
+        self,
+        api_key: str,
+        account: str = "default",
+        base_url: str = BASE_URL,
+        patience: Patience = RUN,
+        storage_hosts: tuple[str, ...] = (),
+    ) -> None:
+        self.account = Account(provider=self.name, label=account)
+        self._transport = Transport(self.name, base_url, ("x-api-key", api_key), error_for, patience)
+        self._hosts = ExpectedHosts(self._transport.base_url, _STORAGE_HOST, "Segmind's storage", storage_hosts)
+        self._inference = SegmindInference(self._transport, lambda job_id: self._details(job_id)[0], self._hosts)
+
+    @property
+    def base_url(self) -> str:
+        """Where the account's API lives."""
+        return self._transport.base_url
+
+    @property
+    def requests_made(self) -> int:
+        """Requests that this client has made."""
+        return self._transport.exchanges
+
+    @property
+    def clock_offset_s(self) -> float | None:
+        """By the `Date` of the last answer."""
+        return self._transport.clock_offset_s
+
+    def upload(self, archive: Archive) -> UploadedDataset:
+        """Ask for a presigned URL, PUT the zip there, and read its size back.
+
+        A broken connection or an expired URL is met with a new URL and identical bytes: nothing is billed here.
+        """
+        for _ in range(_UPLOAD_TRIES - 1):
+            try:
+                return self._upload_once(archive)
+            except RateLimited:
+                raise
+            except ProviderUnavailable:
+                continue
+        return self._upload_once(archive)
+
+    def _upload_once(self, archive: Archive) -> UploadedDataset:
+        answer = self._transport.call(
+            "GET", "/finetune/request/upload/pre-signed-url", json={"name": "dataset.zip"}
+        )
+        document = answer.json()
+        try:
+            presigned, address = str(document["presigned_url"]), str(document["s3_url"])
+        except (KeyError, TypeError):
+            raise UnexpectedAnswer("the answer names no presigned_url and s3_url", **answer.details) from None
+        self._hosts.check(presigned, "presigned_url", answer)
+        self._hosts.check(address, "s3_url", answer)
+        self._transport.put_stream(presigned, archive.chunks(), archive.size_bytes)
+        self._prove_uploaded(address, archive.size_bytes)
+        return UploadedDataset(address=address, sha256=None, size_bytes=archive.size_bytes)
+
+    def _prove_uploaded(self, address: str, size_bytes: int) -> None:
+        """Compare the stored size, where it is shown: no page promises that, and the PUT was answered."""
+        try:
+            answer = self._transport.head(address, accept=_ANY_STATUS)
+        except ProviderUnavailable:
+            return
+        shown = answer.headers.get("content-length", str(size_bytes))
+        if answer.status == 200 and shown != str(size_bytes):  # noqa: PLR2004
+            raise UnexpectedAnswer(
+                f"the uploaded zip should have {size_bytes} bytes and has {shown}; run again", **answer.details
+            )
+
+    def submit(
+        self,
+        name: str,
+        recipe: RecipeFields,
+        dataset: UploadedDataset,
+        archive: Archive,  # noqa: ARG002 - it was uploaded before
+        deadline: Deadline,
+    ) -> str:
+        """POST the training once; see `Provider.submit`."""
+        if not isinstance(recipe, FluxLoraRecipe | KontextLoraRecipe | QwenLoraRecipe):
+            raise ConfigurationError(f"Segmind does not train {type(recipe).__name__}; choose another recipe")
+        document = {
+            **_FIXED_FIELDS[recipe.trainer],
+            # Every page sends it.
+            "advance_parameters": {},
+            **recipe.sent_fields(),
+            "name": name,
+            "data_source_path": dataset.address,
+        }
+        answer = self._transport.post_once("/finetune/request/submit", PaidBody.of(document), deadline)
+        return accepted_id(answer, ID_FIELDS)
+
+    def jobs(self) -> JobList:
+        """The whole list: it has no pages."""
+        return list_of(self._transport.call("GET", "/finetune/request/list"))
+
+    def status(self, job_id: str) -> JobStatus:
+        """Details of one job."""
+        return self._details(job_id)[0].status
+
+    def _details(self, job_id: str) -> tuple[Job, Answer]:
+        def asked(request_id: str) -> tuple[Job, Answer]:
+            answer = self._transport.call("GET", "/finetune/request/details", json={"request_id": request_id})
+            return details_of(answer), answer
+
+        return self._by_any_id(job_id, asked)
+
+    def _by_any_id(self, job_id: str, ask: Callable[[str], _T]) -> _T:
+        """Ask about a job by one of its ids and, where that is not known, by those that the list has beside it."""
+        try:
+            return ask(job_id)
+        except NotAtProvider:
+            others = {other for job in self.jobs().jobs if job_id in job.ids for other in job.ids - {job_id}}
+            for other in sorted(others):
+                try:
+                    return ask(other)
+                except NotAtProvider:
+                    continue
+            raise
+
+    def weights(self, job_id: str) -> WeightsSource:
+        """Ask for a download address (they last an hour), and for another one whenever it has expired."""
+        job, details = self._details(job_id)
+        if not job.cloud_storage_url:
+            raise UnexpectedAnswer("the details name no cloud_storage_url yet", **details.details)
+        address = job.cloud_storage_url
+        return LinkedFile(self._transport, lambda: self._download_link(address)).source("lora.safetensors")
+
+    def _download_link(self, cloud_storage_url: str) -> str:
+        # The page shows a multipart form on a GET.
+        answer = self._transport.call(
+            "GET", "/finetune/request/file/download", files={"cloud_storage_url": (None, cloud_storage_url)}
+        )
+        url = _link_in(answer)
+        self._hosts.check(url, "the link to the weights", answer)
+        return url
+
+    def generate(
+        self, job_id: str, prompt: str, seed: int, settings: ServiceSettings, image: bytes | None = None
+    ) -> RenderedPicture:
+        """Render by the id or by the model's own address; see `segmind_inference`."""
+        return self._inference.generate(job_id, prompt, seed, settings, image)
+
+    def set_visibility(self, job_id: str, *, public: bool) -> None:
+        """PUT the access with a multipart form, as the pages do; the answer is a bare 200."""
+
+        # Python's spelling of a boolean is what the pages show.
+        def put(request_id: str) -> None:
+            fields = {"request_id": (None, request_id), "segmind_public": (None, str(public))}
+            self._transport.call("PUT", "/finetune/request/access-update", files=fields)
+
+        self._by_any_id(job_id, put)
+
+
+def _link_in(answer: Answer) -> str:
+    """The address in a body that should be nothing else. Raises `UnexpectedAnswer` where there is none."""
+    text = answer.body.decode("utf-8", "replace").strip()
+    if text.startswith(("{", "[", '"')):
+        document = answer.json()
+        # A link within an object is still a link, if it is the only one.
+        found = list(document.values()) if isinstance(document, dict) else [document]
+        links = [item for item in found if isinstance(item, str) and item.startswith(_ADDRESS)]
+        text = links[0] if len(links) == 1 else ""
+    if not text.startswith(_ADDRESS):
+        raise UnexpectedAnswer(
+            "the answer should be the link to the weights and is not; the weights are at the provider still, "
+            "run again later",
+            **answer.details,
+        )
+    return text

@@ -1,0 +1,142 @@
+"""Fine-tunes in Segmind's answers.
+
+Sources: Segmind's Flux, Flux Kontext and Qwen fine-tuning pages (fields, status words). They name a job by `id`,
+`request_id` or `finetune_id`, often by two of these at once, and no page says that both have one value: a job is
+known by the one that its submit returns, and by every other one too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from tuneloop.errors import UnexpectedAnswer
+from tuneloop.http.answer import Answer
+from tuneloop.providers.list_rows import (
+    RowUnreadable,
+    further_one,
+    id_of,
+    may_be_cut,
+    may_be_ours,
+    note_on,
+    shown_text,
+    text_of,
+)
+from tuneloop.providers.status_words import phase_of
+from tuneloop.schemas.training import JobList, JobStatus, Phase, is_job_name
+
+PHASES: dict[str, Phase] = {
+    "REQUESTED": "running",
+    "QUEUED": "running",
+    "RETRIED": "running",
+    "DATA_PROCESSING": "running",
+    "TRAINING_INITIATED": "running",
+    "TRAINING_COMPLETED": "trained",
+    "INFERENCE_QUEUED": "trained",
+    "DEPLOYING": "trained",
+    "AVAILABLE": "ready",
+    "FAILED": "failed",
+}
+"""Status words. The pages say INFERENCE_QUEUED where the webhook page says DEPLOYING: one stage, two names."""
+
+ID_FIELDS = ("request_id", "finetune_id", "id")
+"""The id that the submit returns stands first: Qwen's returns a `request_id`, the others' a `finetune_id`."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One fine-tune.
+
+    Attributes:
+        status: Its state.
+        finetune_id: The id that inference takes.
+        slug: Last part of the model's own address, once it has one.
+        cloud_storage_url: Where its weights lie, once they exist.
+    """
+
+    status: JobStatus
+    finetune_id: str
+    slug: str | None
+    cloud_storage_url: str | None
+
+
+def details_of(answer: Answer) -> Job:
+    """The fine-tune in a details response. Raises `UnexpectedAnswer` where there is none."""
+    document = answer.json()
+    if not isinstance(document, dict) or "finetune" not in document:
+        raise UnexpectedAnswer("the details should hold a finetune", **answer.details)
+    try:
+        return _job(document["finetune"], answer)
+    except RowUnreadable as error:
+        raise UnexpectedAnswer(f"a fine-tune is not as documented: {error}", **answer.details) from None
+
+
+def list_of(answer: Answer) -> JobList:
+    """Every fine-tune of the list response. Raises `UnexpectedAnswer` where it is no list."""
+    rows = answer.json()
+    if not isinstance(rows, list):
+        raise UnexpectedAnswer("the list of fine-tunes should be a JSON array", **answer.details)
+    jobs: dict[str, JobStatus] = {}
+    unreadable: dict[str, str] = {}
+    notes: list[str] = []
+    for row in rows:
+        try:
+            job = _job(row, answer).status
+            jobs[job.job_id] = further_one(jobs.get(job.job_id), job)
+        except RowUnreadable as error:
+            fields = row if isinstance(row, dict) else {}
+            job_id, name = next(iter(_ids(fields)), None), text_of(fields.get("name"))
+            if name and is_job_name(name):
+                unreadable[name] = str(error)
+            else:
+                notes.append(note_on(job_id, name, error))
+    # A row without its true name may be anybody's, so that its list proves nobody's absence.
+    doubtful = any(may_be_ours(text_of(row.get("name")) if isinstance(row, dict) else None) for row in rows)
+    return JobList(
+        jobs=tuple(jobs.values()),
+        shown=frozenset(job_id for row in rows if isinstance(row, dict) for job_id in _ids(row)),
+        unreadable=unreadable,
+        notes=tuple(notes),
+        may_be_cut=doubtful or may_be_cut(len(rows), answer.headers, rows),
+    )
+
+
+def _job(row: Any, answer: Answer) -> Job:
+    if not isinstance(row, dict):
+        raise RowUnreadable(f"it is a {type(row).__name__}, no object")
+    ids, word = _ids(row), text_of(row.get("status"))
+    if not ids:
+        raise RowUnreadable("it has no id")
+    if word is None:
+        raise RowUnreadable("its status is no text")
+    phase, known = phase_of(word, PHASES)
+    status = JobStatus(
+        job_id=ids[0],
+        other_ids=frozenset(ids[1:]) - {ids[0]},
+        name=text_of(row.get("name")) or "",
+        phase=phase,
+        word=word.strip(),
+        known=known,
+        error_message=shown_text(row.get("error_message"), answer.secrets),
+        changed_at=_moment(row.get("updated_ts")),
+    )
+    return Job(
+        status,
+        id_of(row.get("finetune_id")) or ids[0],
+        text_of(row.get("slug")),
+        text_of(row.get("cloud_storage_url")),
+    )
+
+
+def _ids(row: dict[str, Any]) -> list[str]:
+    return [found for field in ID_FIELDS if (found := id_of(row.get(field)))]
+
+
+def _moment(text: object) -> datetime | None:
+    """Read a time that is only shown to people: an odd one is no reason to stop."""
+    try:
+        moment = datetime.fromisoformat(str(text))
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,163 @@
+"""Rendering with a model that was fine-tuned at Segmind.
+
+Sources: Segmind, Flux Dev Finetuned page (`/v1`, fields); Segmind, page of a user's model (its own address, the
+same body without the id); Segmind, asynchronous inference page (`/v2`, states, FAILED under 422).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+from tuneloop.errors import (
+    ConfigurationError,
+    NotAtProvider,
+    ProviderUnavailable,
+    RequestRefused,
+    UnexpectedAnswer,
+)
+from tuneloop.http.answer import Answer
+from tuneloop.http.transport import PICTURE_BYTES, Transport
+from tuneloop.providers.expected_hosts import ExpectedHosts
+from tuneloop.providers.picture import find_picture, picture_of, refused_after_acceptance, suffix_of
+from tuneloop.providers.segmind.jobs import Job
+from tuneloop.providers.status_words import same_word
+from tuneloop.schemas.render_settings import FluxDevRender, ServiceSettings, SlugRender
+from tuneloop.schemas.training import RenderedPicture
+
+_SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_SHARED_ROUTE = "flux-dev-finetuned"
+_POLL_PAUSE_S = 1.0
+_LONGEST_WAIT_S = 600.0
+_FETCHES = 4
+
+
+class SegmindInference:
+    """Asks for pictures.
+
+    Args:
+        transport: Requests to Segmind.
+        details: Asks for a job by its id.
+        hosts: Where pictures may lie.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        details: Callable[[str], Job],
+        hosts: ExpectedHosts,
+    ) -> None:
+        self._transport = transport
+        self._details = details
+        self._hosts = hosts
+
+    def generate(
+        self, job_id: str, prompt: str, seed: int, settings: ServiceSettings, image: bytes | None
+    ) -> RenderedPicture:
+        """Ask for one picture; see `Provider.generate`."""
+        document: dict[str, Any] = {
+            "prompt": prompt,
+            "seed": seed,
+            **settings.model_dump(mode="json", exclude={"endpoint"}),
+        }
+        if image is not None:
+            document["image"] = base64.b64encode(image).decode()
+        if isinstance(settings, FluxDevRender):
+            return self._picture(self._ask_by_id(job_id, document))
+        if isinstance(settings, SlugRender):
+            return self._picture(self._ask(self._slug(job_id), document))
+        raise ConfigurationError(f"Segmind does not render with {settings.endpoint}; choose another endpoint")
+
+    def _ask_by_id(self, job_id: str, document: dict[str, Any]) -> Answer:
+        """POST once. An id that is not known may be the job's other one: nothing is paid yet."""
+        try:
+            return self._ask(_SHARED_ROUTE, {**document, "finetune_id": job_id})
+        except NotAtProvider:
+            finetune_id = self._details(job_id).finetune_id
+            if finetune_id == job_id:
+                raise
+        return self._ask(_SHARED_ROUTE, {**document, "finetune_id": finetune_id})
+
+    def _slug(self, job_id: str) -> str:
+        slug = self._details(job_id).slug
+        if slug is None or not _SLUG.fullmatch(slug):
+            raise UnexpectedAnswer(f"the details of job {job_id} name no usable slug", provider="segmind")
+        return slug
+
+    def _ask(self, route: str, document: dict[str, Any]) -> Answer:
+        """POST once. A model that only the queue serves refuses `/v1` and names `/v2`: nothing is paid yet."""
+        try:
+            return self._transport.call("POST", f"/v1/{route}", limit_bytes=PICTURE_BYTES, json=document)
+        except RequestRefused as error:
+            if "/v2" not in error.excerpt:
+                raise
+        return self._queued(route, document)
+
+    def _queued(self, route: str, document: dict[str, Any]) -> Answer:
+        accepted = self._transport.call("POST", f"/v2/{route}", json=document)
+        names = accepted.json()
+        until = time.monotonic() + _LONGEST_WAIT_S
+        trouble = "the rendering is still queued after ten minutes"
+        while True:
+            # It is billed by now: what may pass is waited for.
+            try:
+                answer = self._transport.call("GET", self._path(names, "status_url", accepted), accept=(200, 422))
+                state = answer.json()
+                word = str(state.get("status")) if isinstance(state, dict) else ""
+                if same_word(word, "COMPLETED"):
+                    path = self._path(names, "response_url", accepted)
+                    return self._transport.call("GET", path, limit_bytes=PICTURE_BYTES)
+            except ProviderUnavailable as error:
+                trouble = f"the rendering was accepted and cannot be fetched: {error.reason}"
+            except RequestRefused as error:
+                raise refused_after_acceptance(error) from None
+            else:
+                if same_word(word, "FAILED") or answer.status != 200:  # noqa: PLR2004
+                    raise RequestRefused("the rendering failed", **answer.details)
+            if time.monotonic() > until:
+                raise ProviderUnavailable(trouble, **accepted.details)
+            time.sleep(_POLL_PAUSE_S)
+
+    def _path(self, names: Any, key: str, answer: Answer) -> str:
+        """The path of an address that must be on the API's own origin: the key goes along."""
+        url = names.get(key) if isinstance(names, dict) else None
+        base = self._transport.base_url + "/"
+        if not isinstance(url, str) or not url.startswith(base):
+            raise UnexpectedAnswer(f"the answer names no {key} on the API's own host", **answer.details)
+        return url[len(base) - 1 :]
+
+    def _picture(self, answer: Answer) -> RenderedPicture:
+        """The page says JSON, the service sends pictures: the content decides, whatever type it says it is."""
+        if suffix_of(answer.body) is not None:
+            return picture_of(answer.body, answer)
+        found = find_picture(_json_or_text(answer.body))
+        if found is None:
+            raise UnexpectedAnswer("the answer holds no picture", **answer.details)
+        if isinstance(found, bytes):
+            return picture_of(found, answer)
+        self._hosts.check(found, "the picture's address", answer)
+        return picture_of(self._fetched(found), answer)
+
+    def _fetched(self, url: str) -> bytes:
+        """Fetch a picture that is billed by now. A connection that is cut is no reason to pay for it again."""
+        for tries_left in reversed(range(_FETCHES)):
+            try:
+                return self._transport.picture(url)
+            except ProviderUnavailable:
+                if not tries_left:
+                    raise
+                time.sleep(_POLL_PAUSE_S)
+            except RequestRefused as error:
+                raise refused_after_acceptance(error) from None
+        raise AssertionError("the last try returns or raises")
+
+
+def _json_or_text(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return body.decode("utf-8", "replace").strip()

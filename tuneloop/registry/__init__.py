@@ -1,0 +1,1 @@
+"""Models, their champions, and the decisions that made them so."""

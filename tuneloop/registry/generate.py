@@ -1,0 +1,174 @@
+"""One picture by a champion, ordered by a person: asked for once, whatever becomes of the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_hex
+
+from tuneloop.datasets.images.inspection import inspect_picture, strict_decoding
+from tuneloop.errors import ConfigurationError, ProviderUnavailable, RateLimited, UnexpectedAnswer
+from tuneloop.providers.base import Provider
+from tuneloop.schemas.adopted_recipes import recorded_recipe
+from tuneloop.schemas.records import Promotion
+from tuneloop.schemas.render_settings import ServiceSettings
+from tuneloop.storage.atomic_files import WholeFile
+
+_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+TRIGGER = "{trigger}"
+
+
+@dataclass(frozen=True)
+class ByHand:
+    """What the budget counts a picture for that a person orders."""
+
+    model: str
+    key: str
+    generation: int
+    flow_run: str = "none, tuneloop generate"
+    deployment: str | None = None
+
+
+@dataclass(frozen=True)
+class PictureOrder:
+    """One picture, as it will be asked for.
+
+    Attributes:
+        promotion: Which model renders it.
+        prompt: As it is sent.
+        seed: As it is sent.
+        settings: Which service renders, with that one's defaults.
+        stem: Where the picture goes, without the suffix: that follows from what arrives.
+        image: The encoded picture to edit, None for models that do not edit.
+    """
+
+    promotion: Promotion
+    prompt: str
+    seed: int
+    settings: ServiceSettings
+    stem: Path
+    image: bytes | None = None
+
+    @property
+    def purpose(self) -> ByHand:
+        """What the budget counts it for."""
+        return ByHand(self.promotion.model, self.promotion.key, self.promotion.generation)
+
+    def in_words(self, cents: float | None) -> str:
+        """What will be asked, and that it costs money.
+
+        Args:
+            cents: The price, None where it is not known.
+        """
+        promotion = self.promotion
+        edited = " an edit of the picture" if self.image is not None else " a picture"
+        price = "the price of a picture is not known here" if cents is None else f"${cents / 100:.4g}"
+        return (
+            f"Asking {promotion.account.slug} for{edited} by {promotion.model} no. {promotion.number} "
+            f"(its id {promotion.job_id}) with {self.settings.endpoint}, seed {self.seed}: {self.prompt!r}. "
+            f"{promotion.account.provider} bills it; {price}."
+        )
+
+
+def picture_order(
+    promotion: Promotion, prompt: str, *, seed: int, out: Path | None = None, image: Path | None = None
+) -> PictureOrder:
+    """Check everything that can be checked before money is spent.
+
+    Args:
+        promotion: Which model renders.
+        prompt: What to render; {trigger} stands for the model's trigger word.
+        seed: The seed.
+        out: The file to make, whose suffix is replaced by that of the picture's format; or a folder.
+        image: The picture to edit, for models that edit.
+
+    Raises:
+        ConfigurationError: The prompt or a file does not fit, or a picture has the file's name already.
+        DatasetError: The picture to edit cannot be decoded.
+    """
+    recipe = recorded_recipe.validate_python(promotion.recipe)
+    if recipe.edit_pairs and image is None:
+        raise ConfigurationError(f"--image: {promotion.model} edits pictures; name the one to edit")
+    if image is not None and not recipe.edit_pairs:
+        raise ConfigurationError(f"--image: {promotion.model} does not edit pictures; leave it out")
+    order = PictureOrder(
+        promotion=promotion,
+        prompt=_filled_in(prompt, promotion),
+        seed=seed,
+        settings=recipe.services[0](),
+        stem=_stem(out, f"{promotion.model}-{promotion.number:04d}-seed{seed}"),
+        image=None if image is None else _whole_picture(image),
+    )
+    for suffix in _SUFFIXES:
+        if (taken := Path(f"{order.stem}{suffix}")).exists():
+            raise ConfigurationError(f"{taken} is there already; name another file with --out. Nothing was asked")
+    return order
+
+
+def carry_out(order: PictureOrder, provider: Provider, reserve: Callable[[], object]) -> Path:
+    """Ask for the picture, once, and keep it.
+
+    Args:
+        order: What to ask for.
+        provider: The account that has the model.
+        reserve: Reserves the price, just before the picture is asked for.
+
+    Returns:
+        The file.
+
+    Raises:
+        OverBudget: It does not fit into the account's limit, and was not asked for.
+        ProviderError: No picture; the message tells where it may have been billed all the same.
+    """
+    folder = order.stem.absolute().parent
+    # The file first: a folder that cannot be written is found before the picture is paid.
+    with WholeFile(folder) as file:
+        reserve()
+        try:
+            picture = provider.generate(
+                order.promotion.job_id, order.prompt, order.seed, order.settings, order.image
+            )
+        except RateLimited:
+            raise
+        except (ProviderUnavailable, UnexpectedAnswer) as error:
+            raise type(error)(
+                f"{error.reason}. The picture may have been rendered and billed; it is not asked for again unless "
+                "you do",
+                provider=error.provider,
+                status=error.status,
+                request_id=error.request_id,
+                excerpt=error.excerpt,
+            ) from None
+        file.write(picture.data)
+        target = Path(f"{order.stem}{picture.suffix}")
+        if target.exists():
+            # Made meanwhile by somebody else: neither that file nor a paid picture is lost.
+            target = Path(f"{order.stem}-{token_hex(4)}{picture.suffix}")
+        file.publish(target)
+    return target
+
+
+def _filled_in(prompt: str, promotion: Promotion) -> str:
+    if TRIGGER in prompt and promotion.trigger_word is None:
+        raise ConfigurationError(
+            f"PROMPT: {TRIGGER} stands for nothing, because {promotion.model} no. {promotion.number} has no "
+            "trigger word; write the prompt without it"
+        )
+    filled = prompt.replace(TRIGGER, promotion.trigger_word or "").strip()
+    if not filled:
+        raise ConfigurationError("PROMPT: it is empty; say what to render")
+    return filled
+
+
+def _stem(out: Path | None, name: str) -> Path:
+    """Cut the suffix of a picture, and no other: v1.2 keeps its 2."""
+    if out is None or out.is_dir():
+        return (out or Path()) / name
+    return out.with_suffix("") if out.suffix.lower() in _SUFFIXES else out
+
+
+def _whole_picture(path: Path) -> bytes:
+    with strict_decoding():
+        inspect_picture(path, path.name)
+    return path.read_bytes()

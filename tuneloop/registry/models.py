@@ -1,0 +1,136 @@
+"""Looks up the models of a store and their champions.
+
+The stable address of a champion: the highest number below `models/<model>/promotions/`, such as
+`models/robot/promotions/0003.json`. Numbers have no gaps and a record never changes, so another program may list
+that folder, read the last file and take `weights`, `sha256` and `job_id` from it. A rollback is the next number
+too: nothing is ever taken back, and no name ever means anything else than before.
+"""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
+from tuneloop.errors import ConfigurationError, TuneloopError
+from tuneloop.ledger.kept_weights import weights_problem
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.schemas.frozen import Frozen
+from tuneloop.schemas.records import Promotion
+from tuneloop.schemas.training import check_label, job_name
+
+_VERSION_JUDGED = re.compile(r"models/([^/]+)/decisions/([0-9a-f]{64}-g[0-9]+)-[^/]+/[0-9]+\.json")
+_AT_ONCE = 16
+_NAMED = 10
+
+
+class ModelSummary(Frozen):
+    """What is to be known of one model at a glance."""
+
+    model: str
+    """The model."""
+    number: int | None
+    """Number of its champion; None without one."""
+    since: datetime | None
+    """When that became champion."""
+    job: str | None
+    """Name of the champion's training job."""
+    dataset_digest: str | None
+    """The dataset it was trained on."""
+    sha256: str | None
+    """Sha256 of its weights; None where they stay at the provider."""
+    rolled_back_to: int | None
+    """Number of the promotion that a person has put back; None for a challenger that won."""
+    why: str
+    """Why it is champion, or why that cannot be told."""
+    versions_judged: int
+    """How many model versions were judged for this model."""
+    weights_problem: str | None = None
+    """What is wrong with its weights in the store, None where nothing is to be seen."""
+    readable: bool = True
+    """False where its line of champions has a gap or an odd record."""
+
+
+def summaries(ledger: Ledger) -> list[ModelSummary]:
+    """Every model of the store with its champion, by name. One that cannot be read does not hide the others."""
+    judged: dict[str, set[str]] = {}
+    for name in ledger.store.names("models/"):
+        versions = judged.setdefault(name.split("/")[1], set())
+        if match := _VERSION_JUDGED.fullmatch(name):
+            versions.add(match.group(2))
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        return list(threads.map(lambda item: _summary(ledger, item[0], len(item[1])), sorted(judged.items())))
+
+
+def _summary(ledger: Ledger, model: str, judged: int) -> ModelSummary:
+    champion, why, readable, problem = None, "no champion yet", True, None
+    try:
+        champion = ledger.champion(model)
+        problem = weights_problem(ledger, champion) if champion else None
+    except TuneloopError as error:
+        why, readable = str(error), False
+    return ModelSummary(
+        model=model,
+        number=champion.number if champion else None,
+        since=champion.at if champion else None,
+        job=job_name(champion.key, champion.generation) if champion else None,
+        dataset_digest=champion.dataset_digest if champion else None,
+        sha256=champion.sha256 if champion else None,
+        rolled_back_to=champion.rolled_back_to if champion else None,
+        why=champion.why if champion and readable else why,
+        versions_judged=judged,
+        weights_problem=problem,
+        readable=readable,
+    )
+
+
+def champions(ledger: Ledger, model: str) -> list[Promotion]:
+    """The line of champions of a model, oldest first. Raises `ConfigurationError` where it has none."""
+    check_label(model)
+    return ledger.promotions(model) or _no_champion(ledger, model)
+
+
+def champion_of(ledger: Ledger, model: str, number: int | None = None) -> Promotion:
+    """Read one promotion of a model.
+
+    Args:
+        ledger: The ledger.
+        model: Name of the model.
+        number: Number of a promotion; without one, the champion's.
+
+    Raises:
+        ConfigurationError: There is no such model, it has no champion, or no promotion of this number.
+    """
+    check_label(model)
+    names = ledger.numbered(f"models/{model}/promotions/")
+    if not names:
+        _no_champion(ledger, model)
+    if number is None:
+        number = len(names)
+    if not 1 <= number <= len(names):
+        raise ConfigurationError(
+            f"{model} has no champion no. {number}: the numbers go from 1 to {len(names)}; look them up with "
+            f"`tuneloop models {model}`"
+        )
+    return ledger.read_record(names[number - 1], Promotion)
+
+
+def check_known(ledger: Ledger, model: str) -> None:
+    """Raise `ConfigurationError` where the store has nothing of this name."""
+    check_label(model)
+    if not any(True for _ in ledger.store.names(f"models/{model}/")):
+        _no_champion(ledger, model)
+
+
+def is_same_version(one: Promotion, other: Promotion) -> bool:
+    """Tell whether two promotions are of one model version, whatever their numbers."""
+    return (one.key, one.generation) == (other.key, other.generation)
+
+
+def _no_champion(ledger: Ledger, model: str) -> list[Promotion]:
+    known = sorted({name.split("/")[1] for name in ledger.store.names("models/")})
+    if model in known:
+        raise ConfigurationError(f"{model} has no champion yet: none of its trainings was promoted")
+    more = f" and {len(known) - _NAMED} more" if len(known) > _NAMED else ""
+    there = f"it has {', '.join(known[:_NAMED])}{more}" if known else "it has no models"
+    raise ConfigurationError(f"{ledger.store.uri} has no model {model}: {there}; check the name and the store")

@@ -1,0 +1,108 @@
+"""A person answers an undecided gate without Prefect: `tuneloop decide`."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from tuneloop.errors import LedgerError
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.ledger.training import read_training
+from tuneloop.registry.models import check_known
+from tuneloop.registry.promotions import answer, finished_decision, promote, standing_decision
+from tuneloop.schemas.adopted_recipes import recorded_recipe
+from tuneloop.schemas.records import Collected, Decision, Promotion, RunFile
+from tuneloop.schemas.training import job_name
+
+_AT_ONCE = 16
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What an answer has come to.
+
+    Attributes:
+        run: The run whose model was decided on.
+        decision: The decision that stands.
+        promotion: The promotion that carries it out; None where the champion stays.
+    """
+
+    run: RunFile
+    decision: Decision
+    promotion: Promotion | None
+
+
+def open_questions(ledger: Ledger, model: str) -> list[tuple[RunFile, Decision]]:
+    """Every verdict on a model that a person has still to answer, and the run that it is about.
+
+    An approval that was not carried out is among them: whoever gave it was killed just then.
+    """
+    folder = f"models/{model}/decisions/"
+    last = {name.rpartition("/")[0]: name for name in ledger.store.names(folder)}
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        decisions = list(threads.map(lambda name: ledger.read_record(name, Decision), last.values()))
+    found = []
+    for decision in decisions:
+        run = ledger.run(decision.flow_run) if decision.flow_run else None
+        standing = standing_decision(ledger, run) if run else None
+        if run is not None and standing is not None and standing.flow_run and not finished_decision(ledger, run):
+            found.append((run, standing))
+    return found
+
+
+def decide_by_hand(
+    ledger: Ledger, model: str, *, approve: bool, why: str, who: str, asker: str | None = None
+) -> Answered:
+    """Answer the one open question of a model, and carry the answer out. May be repeated after a crash.
+
+    The run that asks is woken by the sensor and ends by the same answer.
+
+    Args:
+        ledger: The ledger.
+        model: The model.
+        approve: Promote the challenger; else the champion stays.
+        why: The reason, kept in the record.
+        who: Who decides.
+        asker: Id of the run that asks, or its beginning, where there is more than one.
+
+    Raises:
+        ConfigurationError: There is no such model, or the reason cannot be kept.
+        LedgerError: Nothing is asked, more than one thing is asked, or somebody else has just answered.
+    """
+    check_known(ledger, model)
+    run, question = _the_one(ledger, model, asker or "")
+    decision = question
+    if question.verdict == "undecided":
+        decision = answer(ledger, run, question, approve=approve, who=who, why=why)
+    if decision.verdict != ("promote" if approve else "reject"):
+        raise LedgerError(f"{decision.who} has answered first: {decision.verdict}, {decision.why}")
+    if not approve:
+        return Answered(run, decision, None)
+    collected = read_training(ledger, run.key, run.generation).last
+    if not isinstance(collected, Collected):
+        raise LedgerError(f"the weights of {model} are not collected; look at its run {run.flow_run}")
+    trigger = recorded_recipe.validate_python(run.recipe).trigger
+    promotion = promote(ledger, run, collected, decision, trigger)
+    if promotion is None:
+        raise LedgerError(
+            f"{model} has got another champion meanwhile, so this answer is void: the next run compares with that "
+            "one"
+        )
+    return Answered(run, decision, promotion)
+
+
+def _the_one(ledger: Ledger, model: str, asker: str) -> tuple[RunFile, Decision]:
+    """The open question that is meant."""
+    questions = open_questions(ledger, model)
+    meant = [(run, question) for run, question in questions if run.flow_run.startswith(asker)]
+    if len(meant) == 1:
+        return meant[0]
+    if not questions:
+        raise LedgerError(f"nothing is undecided about {model}; `tuneloop models {model}` shows its champions")
+    asking = "; ".join(f"{run.flow_run} ({job_name(run.key, run.generation)})" for run, _ in questions)
+    wrong = (
+        f"no open question of {model} is of run {asker}"
+        if not meant
+        else f"{model} has {len(meant)} open questions"
+    )
+    raise LedgerError(f"{wrong}; name one of these with --run: {asking}")

@@ -1,0 +1,94 @@
+"""A person puts an earlier champion back: the next promotion has its content again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tuneloop.clock import now
+from tuneloop.errors import ConfigurationError, RecordTaken
+from tuneloop.ledger.kept_weights import weights_problem
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.registry.models import champion_of, is_same_version
+from tuneloop.registry.reasons import kept_reason
+from tuneloop.schemas.records import Promotion, new_writer
+from tuneloop.schemas.training import job_name
+
+_TRIES = 100
+"""How many promotions may come in between, one after the other: each of them is judged for minutes."""
+
+
+@dataclass(frozen=True)
+class Rollback:
+    """What a rollback has come to.
+
+    Attributes:
+        champion: The champion now.
+        replaced: Whom it has replaced; None where it was champion already and nothing was written.
+        to: The number that was asked for.
+    """
+
+    champion: Promotion
+    replaced: Promotion | None
+    to: int
+
+    @property
+    def in_words(self) -> str:
+        """One sentence for people."""
+        model, job = self.champion.model, job_name(self.champion.key, self.champion.generation)
+        if self.replaced is None:
+            same = "" if self.champion.number == self.to else f", the same model version as no. {self.to}"
+            return (
+                f"{model}: nothing to do, and nothing was written: champion is no. {self.champion.number} "
+                f"({job}){same}."
+            )
+        old = job_name(self.replaced.key, self.replaced.generation)
+        return (
+            f"{model}: champion is no. {self.champion.number} ({job}), put back from no. {self.to}; it replaces "
+            f"no. {self.replaced.number} ({old})."
+        )
+
+
+def roll_back(ledger: Ledger, model: str, to: int, reason: str, who: str) -> Rollback:
+    """Make the model version of an earlier promotion the champion again, under the next number.
+
+    Whoever is promoted meanwhile is replaced too: the person wants that model version and no other. Running it
+    again after a crash finds it champion and writes nothing.
+
+    Args:
+        ledger: The ledger.
+        model: Name of the model.
+        to: Number of the promotion to put back.
+        reason: Why, in the person's words.
+        who: Who wants it.
+
+    Raises:
+        ConfigurationError: There is no such model or number, its weights are gone, or the reason cannot be kept.
+        RecordTaken: Others have taken one number after the other.
+    """
+    why = kept_reason(reason)
+    wanted = champion_of(ledger, model, to)
+    if (problem := weights_problem(ledger, wanted)) is not None:
+        raise ConfigurationError(
+            f"{model} no. {to} cannot be put back: {problem}; "
+            "restore them from a backup or an older object version, or choose another number"
+        )
+    for _ in range(_TRIES):
+        reigning = champion_of(ledger, model)
+        if is_same_version(reigning, wanted):
+            return Rollback(reigning, None, to)
+        promotion = wanted.model_copy(
+            update={
+                "at": now(),
+                "writer": new_writer(),
+                "number": reigning.number + 1,
+                "rolled_back_to": to,
+                "who": who,
+                "why": why,
+            }
+        )
+        if ledger.promote(promotion):
+            return Rollback(promotion, reigning, to)
+    raise RecordTaken(
+        f"{model} was not rolled back: {_TRIES} promotions came in between; look at `tuneloop models {model}` and "
+        "run it again"
+    )

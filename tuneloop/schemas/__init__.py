@@ -1,0 +1,1 @@
+"""The frozen values that more than one room needs."""

@@ -1,0 +1,73 @@
+"""What the pictures of one model look like."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from tuneloop.schemas.frozen import Frozen
+from tuneloop.schemas.gate import ScoreDifference
+
+
+class JudgedPicture(Frozen):
+    """One prompt and seed on one model."""
+
+    prompt: str
+    """The prompt as it was sent."""
+    seed: int
+    """The seed."""
+    name: str | None
+    """Name of the picture within the store; None where the provider refused to render it."""
+    edited: str | None = None
+    """Sha256 of the stored picture that was edited; None for models that do not edit."""
+    finding: str | None = None
+    """What is wrong with it, in words; None where nothing is."""
+    scores: dict[str, float] = Field(default_factory=dict)
+    """What was measured of it, each 0 to 1; empty where there is nothing to measure."""
+    nearest: str | None = None
+    """Sha256 of the training picture that explains most of it."""
+    copied: float = 0.0
+    """Share of it that is the same as in that training picture."""
+
+
+class Evaluation(Frozen):
+    """Every picture of a plan, for one model."""
+
+    job: str
+    """Name of the model's training job."""
+    pictures: tuple[JudgedPicture, ...]
+    """Prompts in the plan's order, all seeds of one prompt together."""
+    asked_again: int = 0
+    """How often a picture was asked for once more because an answer was lost; each may be billed."""
+    unanswered: int = 0
+    """Images that were given up after three asks without an answer."""
+    clip_model: str | None = None
+    """The CLIP model that scored them; None where there was none."""
+
+    @property
+    def findings(self) -> tuple[JudgedPicture, ...]:
+        """Pictures with something wrong."""
+        return tuple(picture for picture in self.pictures if picture.finding)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every picture was rendered."""
+        return all(picture.name for picture in self.pictures)
+
+
+class Verdict(Frozen):
+    """What a rule says about a challenger."""
+
+    verdict: Literal["promote", "reject", "undecided"]
+    """Whether it becomes the champion; undecided asks a person."""
+    why: str
+    """The reason in one sentence."""
+    rule: str
+    """The rule, in words."""
+    scores: dict[str, float]
+    """What it rests on."""
+    differences: tuple[ScoreDifference, ...] = ()
+    """Every score of both models, with intervals."""
+    by_floors: bool = False
+    """The floors decided; the scores are shown and had no say."""

@@ -1,0 +1,79 @@
+"""How a challenger is measured against the champion, and what came of it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import ConfigDict, Field
+
+from tuneloop.schemas.frozen import Frozen
+
+
+class ScoreWeights(Frozen):
+    """How much each score counts; a score of weight 0 is shown and decides nothing."""
+
+    model_config = ConfigDict(title="Weights")
+
+    sharpness: float = Field(default=2, ge=0)
+    """Edges as crisp as in the training pictures."""
+    cleanness: float = Field(default=2, ge=0)
+    """No more grain than the training pictures."""
+    exposure: float = Field(default=2, ge=0)
+    """Black, white and colours as strong as in the training pictures."""
+    colour: float = Field(default=1.5, ge=0)
+    """Colours that the training pictures have."""
+    structure: float = Field(default=1, ge=0)
+    """Edges that lie where those of training pictures lie."""
+    resemblance: float = Field(default=0.5, ge=0)
+    """Perceptual hash, a fingerprint of what is seen, near that of a training picture. Counts little: a copy has
+    the most of it."""
+    diversity: float = Field(default=1, ge=0)
+    """Different seeds give different pictures."""
+    clip_text: float = Field(default=2, ge=0)
+    """CLIP-T, how well pictures fit their prompts; only where `TUNELOOP_CLIP_MODEL` names a model."""
+    clip_image: float = Field(default=1, ge=0)
+    """CLIP-I, likeness to the training pictures; only where `TUNELOOP_CLIP_MODEL` names a model."""
+
+
+class GatePolicy(Frozen):
+    """When a challenger replaces the champion.
+
+    The score is the weighted mean of all scores, each 0 to 1. Both models are compared picture by picture, at the
+    same prompts and seeds, and the interval of the mean difference is found by bootstrap.
+    """
+
+    model_config = ConfigDict(title="Gate")
+
+    confidence: float = Field(default=0.95, ge=0.5, lt=1)
+    """Confidence of the intervals. 0.95: two equal models are told apart by chance in fewer than 1 of 20 gates."""
+    margin: float = Field(default=0.01, ge=0, le=1)
+    """Smallest difference of the score that counts. Below about 0.01 nobody sees one."""
+    worst_loss: float = Field(default=0.05, ge=0, le=1)
+    """A challenger that surely loses more than this in any single score is not promoted by itself."""
+    undecided: Literal["ask", "reject", "promote"] = "ask"
+    """What happens where neither is surely better: ask a person, keep the champion, or take the newer model."""
+    most_copied: int = Field(default=0, ge=0)
+    """Pictures that may be copies of a training picture; one more, and the challenger is rejected."""
+    most_unusable: int = Field(default=0, ge=0)
+    """Pictures that may be blank, refused or missing; one more, and the challenger is rejected."""
+    least_diversity: float = Field(default=0.03, ge=0, le=1)
+    """Mean diversity over seeds below which the challenger is rejected: it draws one picture again and again."""
+    weights: ScoreWeights = ScoreWeights()
+    """How much each score counts."""
+
+
+class ScoreDifference(Frozen):
+    """One score of both models, and the interval of their mean paired difference."""
+
+    name: str
+    """Name of the score; `score` is the weighted mean of all."""
+    challenger: float
+    """Mean of the challenger, 0 to 1."""
+    champion: float | None = None
+    """Mean of the champion over the same pictures; None for a first model."""
+    difference: float | None = None
+    """Challenger less champion."""
+    low: float | None = None
+    """Lower end of the interval."""
+    high: float | None = None
+    """Upper end of the interval."""

@@ -1,0 +1,299 @@
+"""The ledger's records, in their final form: what is stored once stays readable for ever."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import uuid4
+
+from pydantic import Field, JsonValue, TypeAdapter
+
+from tuneloop.schemas.dataset import PublicDataset
+from tuneloop.schemas.frozen import Frozen
+from tuneloop.schemas.gate import ScoreDifference
+from tuneloop.schemas.plan import EvaluationPlan
+from tuneloop.schemas.training import Account, ModelName
+
+
+def new_writer() -> str:
+    """A random id for one record, by which its writer knows it again after a lost answer."""
+    return uuid4().hex
+
+
+class Record(Frozen):
+    """What every record carries."""
+
+    schema_number: Literal[1] = 1
+    """Form of the record."""
+    writer: str = Field(default_factory=new_writer)
+    """Random id of this one write."""
+    at: datetime
+    """When it was written, by the writer's clock (UTC)."""
+
+
+class TrainingRecord(Record):
+    """One step of a training."""
+
+    generation: int = Field(ge=1)
+    """Which attempt at this training it belongs to."""
+    name: str
+    """The job's name at the provider."""
+
+
+HeldKind = Literal["uncertain", "budget", "attempts", "lost"]
+
+
+class Claimed(TrainingRecord):
+    """Somebody is about to submit, until a deadline."""
+
+    state: Literal["claimed"] = "claimed"
+    nonce: str
+    """Random id of the process that claimed: the same run restarted is another process."""
+    flow_run: str
+    """The flow run that claimed."""
+    until: datetime
+    """The last byte of the submit leaves before this moment, or never."""
+    take_over_after: datetime
+    """Nobody else may conclude that nothing was submitted before this moment."""
+    account: Account
+    """Who pays."""
+    credentials: str
+    """Slug of the credentials block, such as `segmind-credentials/default`."""
+    dataset_digest: str
+    """The dataset."""
+    recipe: JsonValue
+    """The recipe in full, as validated."""
+    budget_slot: int | None = None
+    """Number of the last budget slot at the first claim of this generation: its own one comes after that."""
+    approval: str | None = None
+    """The reason with which a person let it through after it was held; None where nobody was asked."""
+    waived: tuple[HeldKind, ...] = ()
+    """What persons have let it through for. An approval waives what it was asked for and nothing else."""
+
+
+class Submitted(TrainingRecord):
+    """The provider has the job."""
+
+    state: Literal["submitted"] = "submitted"
+    job_id: str
+    """The provider's id of the job."""
+    found_by: Literal["answer", "list", "person"]
+    """Whether the submit's answer, the provider's list or a person named the job."""
+
+
+class Trained(TrainingRecord):
+    """The provider has finished training: the weights exist."""
+
+    state: Literal["trained"] = "trained"
+    job_id: str
+    """The provider's id of the job."""
+    word: str
+    """The provider's status word that was read."""
+
+
+class Collected(TrainingRecord):
+    """The weights are in the store (or stay at the provider, under an id). The log ends here."""
+
+    state: Literal["collected"] = "collected"
+    job_id: str
+    """The provider's id of the job."""
+    weights: str | None
+    """Name of the weights within the store; None where the provider hands out no file."""
+    sha256: str | None
+    """Sha256 of the weights, 64 hex digits."""
+    size_bytes: int | None
+    """Size of the weights."""
+
+
+class Failed(TrainingRecord):
+    """The provider says that the training failed."""
+
+    state: Literal["failed"] = "failed"
+    job_id: str
+    """The provider's id of the job."""
+    word: str
+    """The provider's status word that was read."""
+    reason: str
+    """The provider's reason, redacted."""
+
+
+class Rejected(TrainingRecord):
+    """The provider refused the submit: nothing was paid."""
+
+    state: Literal["rejected"] = "rejected"
+    reason: str
+    """Why, redacted."""
+    settled_after: datetime | None = None
+    """From when on a job that was accepted all the same is shown; None where nothing can have been accepted."""
+
+
+class Held(TrainingRecord):
+    """A person must look."""
+
+    state: Literal["held"] = "held"
+    reason: str
+    """Why nobody may go on alone."""
+    kind: HeldKind = "uncertain"
+    """A submit may have been accepted, a limit is reached, too many bad ends, or a paid job cannot be had."""
+    sent: bool = True
+    """Whether the claim before it may have been submitted; never for the two kinds in the middle."""
+
+
+class Abandoned(TrainingRecord):
+    """Given up, by a person or before anything was claimed."""
+
+    state: Literal["abandoned"] = "abandoned"
+    reason: str
+    """Why."""
+    paid: bool
+    """Whether the provider has accepted the job, or may have."""
+    again: bool = False
+    """A person wants it trained once more: the next run makes a new attempt, which is paid."""
+
+
+AnyTrainingRecord = Annotated[
+    Claimed | Submitted | Trained | Collected | Failed | Rejected | Held | Abandoned,
+    Field(discriminator="state"),
+]
+
+WithId = Submitted | Trained | Collected | Failed
+"""Records that know the provider's id of the job."""
+training_record: TypeAdapter[AnyTrainingRecord] = TypeAdapter(AnyTrainingRecord)
+NEXT_STATES: dict[str, frozenset[str]] = {
+    "claimed": frozenset({"claimed", "submitted", "rejected", "held", "abandoned"}),
+    "held": frozenset({"submitted", "trained", "claimed", "abandoned"}),
+    "submitted": frozenset({"trained", "failed", "held", "abandoned"}),
+    "trained": frozenset({"collected", "held", "abandoned"}),
+    "collected": frozenset(),
+    "failed": frozenset({"submitted"}),
+    "rejected": frozenset({"submitted"}),
+    "abandoned": frozenset({"submitted"}),
+}
+"""Which state may follow which within one generation. Two of them depend on more than the state, see `follows`."""
+ENDS = frozenset({"collected", "failed", "rejected", "abandoned"})
+"""What ends an attempt; only after one of them may the next one begin."""
+BAD_ENDS = frozenset({"failed", "rejected"})
+"""Ends without a model and without a bill (a failed job is not charged)."""
+
+
+def follows(before: AnyTrainingRecord, record: AnyTrainingRecord) -> bool:
+    """Tell whether a record may follow another one of the same generation."""
+    if isinstance(before, Held) and (record.state in {"claimed", "trained"}):
+        # What is lost was paid: it is never claimed again, and only it was trained before.
+        return (before.kind == "lost") is (record.state == "trained")
+    return record.state in NEXT_STATES[before.state] and not (isinstance(before, Abandoned) and before.paid)
+
+
+Visibility = Literal["unchanged", "public", "private"]
+
+
+class RunFile(Record):
+    """What a flow run has decided to work on; the first one written wins for ever."""
+
+    flow_run: str
+    """Id of the flow run."""
+    model: ModelName
+    """The model to retrain."""
+    key: str
+    """Training key, 64 hex digits."""
+    generation: int = Field(ge=1)
+    """The attempt that this run works on; it never wants another."""
+    dataset_digest: str
+    """The dataset."""
+    recipe: JsonValue
+    """The recipe in full, as validated."""
+    plan: EvaluationPlan
+    """How the model is judged."""
+    account: Account
+    """Who pays."""
+    credentials: str
+    """Slug of the credentials block."""
+    store: str
+    """Slug of the store's block."""
+    public_dataset: PublicDataset | None = None
+    """The zip that the provider fetches by itself; None where the dataset is sent to it."""
+    visibility: Visibility = "unchanged"
+    """Who may use the promoted model at the provider."""
+    deployment: str | None = None
+    """Name of the deployment that the run belongs to; None for a run without one."""
+    retrain_reason: str | None = None
+    """Why an unchanged dataset is trained once more; None where it has changed."""
+
+    @property
+    def answer_command(self) -> str:
+        """What a person types to answer an undecided verdict on it."""
+        return f'tuneloop decide {self.model} --store {self.store} --approve --reason "…"'
+
+
+class Decision(Record):
+    """The verdict on one model version under one plan."""
+
+    verdict: Literal["promote", "reject", "undecided", "abandoned"]
+    """What was decided. `undecided` asks a person, whose answer is the next decision."""
+    model: ModelName
+    """The model."""
+    key: str
+    """Training key of the challenger."""
+    generation: int
+    """Generation of the challenger."""
+    plan_digest: str
+    """Digest of the evaluation plan."""
+    against: int
+    """Number of the promotion that was champion then; 0 for none."""
+    scores: dict[str, float]
+    """What was measured."""
+    report: str | None
+    """Name of the report within the store."""
+    who: str
+    """Who or what decided."""
+    why: str
+    """The reason in one sentence."""
+    flow_run: str | None = None
+    """The run that was abandoned, or that asks a person; None for a verdict, which holds for every run."""
+    differences: tuple[ScoreDifference, ...] = ()
+    """Every score of both models, with intervals."""
+    rule: str | None = None
+    """The rule, in words; None in records of before there was more than one."""
+
+
+class Promotion(Record):
+    """A model version becomes the champion. The highest number is the champion."""
+
+    number: int = Field(ge=1)
+    """Its number, without gaps."""
+    model: ModelName
+    """The model."""
+    key: str
+    """Training key."""
+    generation: int
+    """Generation."""
+    job_id: str
+    """The provider's id of the job."""
+    account: Account
+    """Whose model it is."""
+    credentials: str
+    """Slug of the credentials block that reaches it."""
+    trigger_word: str | None
+    """The word that calls the subject."""
+    weights: str | None
+    """Name of the weights within the store."""
+    sha256: str | None
+    """Sha256 of the weights."""
+    size_bytes: int | None = None
+    """Size of the weights; None in records of before it was named here."""
+    dataset_digest: str
+    """The dataset it was trained on."""
+    recipe: JsonValue
+    """The recipe it was trained with."""
+    decision: str
+    """Name of the decision record within the store."""
+    report: str | None = None
+    """Name of the report within the store; None in records of before it was named here."""
+    plan: EvaluationPlan | None = None
+    """The plan it was judged on; None in records of before it was named here."""
+    rolled_back_to: int | None = None
+    """Number of the earlier promotion that a rollback has put back; None for a challenger that won."""
+    who: str
+    """Who or what decided."""
+    why: str
+    """The reason in one sentence."""

@@ -1,0 +1,117 @@
+"""What an account may spend, and what it has reserved."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import date, timedelta
+from typing import Literal, Protocol
+
+from pydantic import Field
+
+from tuneloop.schemas.frozen import Frozen
+from tuneloop.schemas.records import Record
+from tuneloop.schemas.render_settings import ServiceSettings
+from tuneloop.schemas.training import ModelName
+
+WINDOW_DAYS = 30
+_FIRST_WINDOW = date(1970, 1, 1)
+SlotKind = Literal["training", "pictures"]
+
+
+class Limits(Frozen):
+    """The spending guard of one account."""
+
+    trainings_per_day: int | None = None
+    """Trainings that may be submitted within one UTC day; None for no limit."""
+    cents_per_window: int | None = None
+    """US cents that trainings may cost within 30 days; None for no limit."""
+    cents_per_training: int | None = None
+    """What one training costs, where the provider publishes no price or bills another one."""
+    cents_per_picture: float | None = None
+    """What one rendered picture costs, where the provider publishes no price or bills another one."""
+
+    images_per_model: int | None = None
+    """Images that may be rendered to judge one model; None for no limit."""
+
+    def price_of_picture(self, service: ServiceSettings) -> float | None:
+        """What one rendered picture costs in US cents, None where nobody knows it."""
+        return service.cents_per_picture if self.cents_per_picture is None else self.cents_per_picture
+
+
+class Purpose(Protocol):
+    """What a slot is for; a run file says it."""
+
+    @property
+    def model(self) -> str:
+        """The model."""
+
+    @property
+    def key(self) -> str:
+        """Training key."""
+
+    @property
+    def generation(self) -> int:
+        """Generation."""
+
+    @property
+    def flow_run(self) -> str:
+        """The flow run that pays."""
+
+    @property
+    def deployment(self) -> str | None:
+        """Name of its deployment."""
+
+
+class BudgetSlot(Record):
+    """Money reserved for one training or for rendering pictures. The sums make the last slot tell of all."""
+
+    kind: SlotKind = "training"
+    """What is paid for. Pictures do not count as a training of the day, and are never given back."""
+
+    number: int = Field(ge=1)
+    """Its number within the account's window, without gaps."""
+    key: str
+    """Training key."""
+    generation: int
+    """Generation."""
+    model: ModelName
+    """The model it was first trained for."""
+    flow_run: str
+    """The flow run that reserved."""
+    deployment: str | None
+    """Name of its deployment."""
+    cents: int | None
+    """Price in US cents, None where nobody knows it."""
+    day: date
+    """UTC day of the claim."""
+    trainings_by_day: dict[date, int]
+    """Slots of each day, up to and with this one."""
+    cents_so_far: int
+    """Price of all slots, up to and with this one."""
+
+
+def window_of(day: date) -> date:
+    """First day of the 30 days that a day belongs to."""
+    return day - timedelta(days=(day - _FIRST_WINDOW).days % WINDOW_DAYS)
+
+
+def dollars(cents: int) -> str:
+    """An amount as people write it, such as `$4.00`."""
+    return f"${cents / 100:,.2f}"
+
+
+class DoublePayment(Record):
+    """The provider has two jobs of one name: the promise was broken, and a person is told."""
+
+    name: str
+    """The name of both jobs."""
+    job_id: str
+    """The job that the ledger does not follow."""
+    followed: str
+    """The job that the ledger follows."""
+
+
+def double_name(payment: DoublePayment) -> str:
+    """Name of its record within the store."""
+    digest = hashlib.sha256(payment.job_id.encode()).hexdigest()[:16]
+    return f"doubles/{payment.name}-{digest}.json"

@@ -1,0 +1,162 @@
+"""Who a training is: its key, its account, its job at the provider."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, JsonValue
+
+from tuneloop.schemas.canonical import digest_of
+from tuneloop.schemas.frozen import Frozen
+
+_LABEL = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_JOB_NAME = re.compile(r"[0-9a-f]{16}-g[1-9][0-9]*")
+
+
+def check_label(value: str) -> str:
+    """Accept a name that is safe in paths, addresses and job names."""
+    if not _LABEL.fullmatch(value):
+        raise ValueError(
+            f"{value!r} cannot be a name here: use 1 to 63 small letters, digits and hyphens, "
+            "starting with a letter or digit"
+        )
+    return value
+
+
+Label = Annotated[str, AfterValidator(check_label)]
+ModelName = Label
+
+
+class Account(Frozen):
+    """Whom the provider bills. Two keys of one account carry one label."""
+
+    provider: Label
+    """Name of the provider, such as `segmind`."""
+    label: Label = "default"
+    """The user's name for the account."""
+
+    @property
+    def slug(self) -> str:
+        """One word for paths, such as `segmind.default`."""
+        return f"{self.provider}.{self.label}"
+
+
+class TrainingIdentity(Frozen):
+    """Everything that decides what a training is. Same identity, same training: it is never paid twice."""
+
+    dataset_digest: str
+    """Digest of the dataset manifest, 64 hex digits."""
+    recipe: JsonValue
+    """The canonical recipe."""
+    account: Account
+    """Who pays."""
+
+    @property
+    def key(self) -> str:
+        """The training key, 64 hex digits."""
+        return digest_of(
+            {
+                "schema": 1,
+                "dataset": self.dataset_digest,
+                "recipe": self.recipe,
+                "provider": self.account.provider,
+                "account": self.account.label,
+            }
+        )
+
+
+def job_name(key: str, generation: int) -> str:
+    """Name of a training's job at the provider; the job is found again by it."""
+    return f"{key[:16]}-g{generation}"
+
+
+def is_job_name(name: str) -> bool:
+    """Tell whether a name is of the form that `job_name` gives."""
+    return _JOB_NAME.fullmatch(name) is not None
+
+
+Phase = Literal["running", "trained", "ready", "failed"]
+"""`trained`: the weights exist. `ready`: the model can render as well."""
+
+
+class JobStatus(Frozen):
+    """What the provider says about one job."""
+
+    job_id: str
+    """The provider's id."""
+    name: str
+    """The job's name, as we sent it."""
+    phase: Phase
+    """What it means to us."""
+    word: str
+    """The provider's own status word."""
+    known: bool = True
+    """False where the word is not in the provider's documentation: then it counts as running, or as failed where
+    it can mean nothing else."""
+    by_age: bool = False
+    """The phase follows from the job's age alone: the provider has forgotten how it ended."""
+    error_message: str | None = None
+    """The provider's reason, for failed jobs."""
+    changed_at: datetime | None = None
+    """When the job came to this state, by the provider's clock; None where it does not say."""
+    other_ids: frozenset[str] = frozenset()
+    """Further ids of the same job, where the provider has more than one for it."""
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """Every id of the job."""
+        return self.other_ids | {self.job_id}
+
+    def recorded_as(self, ids: Collection[str]) -> JobStatus:
+        """The same job, under the one of its ids that is among those given."""
+        known = sorted(self.other_ids.intersection(ids))
+        if not known or self.job_id in ids:
+            return self
+        return self.model_copy(update={"job_id": known[0], "other_ids": self.ids - {known[0]}})
+
+
+class JobList(Frozen):
+    """Jobs of one account, from one list that was read to its end."""
+
+    jobs: tuple[JobStatus, ...] = ()
+    """The jobs that were asked for."""
+    shown: frozenset[str] = frozenset()
+    """Ids of every job in the list, also of those that were not asked for."""
+    unreadable: dict[str, str] = Field(default_factory=dict)
+    """Rows that carry a job's name and cannot be read otherwise: why not, by name. Such a job was accepted."""
+    notes: tuple[str, ...] = ()
+    """Rows that were skipped because they are nobody's that we know, a sentence each."""
+    may_be_cut: bool = False
+    """Absence from the list proves nothing: it names a further page, has a length at which lists are cut, or shows
+    jobs without a name, or with one that may be ours in another form."""
+
+    def named(self, name: str) -> tuple[JobStatus, ...]:
+        """The jobs of exactly this name."""
+        return tuple(job for job in self.jobs if job.name == name)
+
+    def recorded_as(self, ids: Collection[str]) -> JobList:
+        """The same list; a job that has several ids is under the one that is among those given."""
+        return self.model_copy(update={"jobs": tuple(job.recorded_as(ids) for job in self.jobs)})
+
+
+class UploadedDataset(Frozen):
+    """A dataset that the provider can fetch."""
+
+    address: str | None = Field(repr=False)
+    """Address to name in the submit, without any signature; None where the zip travels within the submit."""
+    sha256: str | None
+    """Sha256 of a zip at a public address, 64 hex digits; None for our own, whose pictures are checked instead."""
+    size_bytes: int
+    """Size of the zip."""
+
+
+class RenderedPicture(Frozen):
+    """One picture that a model rendered."""
+
+    data: bytes = Field(repr=False)
+    """The encoded picture."""
+    suffix: Literal[".jpg", ".png", ".webp"]
+    """File name suffix by content."""

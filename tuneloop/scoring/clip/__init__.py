@@ -1,1 +1,0 @@
-"""Scores with a CLIP model: an optional extra, which nothing else needs."""

@@ -1,0 +1,1 @@
+"""The sensor: one poll of every training in flight, and what it writes down."""

@@ -1,0 +1,75 @@
+"""How often a run that is gone is continued by others: a few times, at growing pauses; then a person is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.schemas.records import RunFile
+from tuneloop.sensor.transitions import Story, work_of
+
+PAUSES = (timedelta(hours=1), timedelta(hours=4), timedelta(days=1))
+"""Before the second, third and last try. Any record that the training gets meanwhile begins the count anew."""
+
+
+@dataclass(frozen=True)
+class Try:
+    """The next try at what a training and a plan have left to do.
+
+    Attributes:
+        folder: Where its tries are remembered.
+        number: Its number, from 1.
+        due: It may be made now.
+        left_to_a_person: There is none: all have come to nothing.
+        told: Somebody was told that.
+    """
+
+    folder: str
+    number: int
+    due: bool = False
+    left_to_a_person: bool = False
+    told: bool = False
+
+
+def next_try(ledger: Ledger, story: Story, at: datetime, *, cancelled: bool) -> Try:
+    """Tell whether another run may continue a story now.
+
+    Args:
+        ledger: The ledger.
+        story: One of the runs that want the same.
+        at: When the tick looks.
+        cancelled: A person has cancelled this run: then it is wound up by itself.
+    """
+    folder = _folder(story.run, story.records, cancelled=cancelled)
+    tried = {name[len(folder) :]: since for name, since in ledger.store.written(folder)}
+    told = tried.pop("told", None) is not None
+    number = len(tried) + 1
+    if number == 1:
+        return Try(folder, number, due=True)
+    if number > len(PAUSES) + 1:
+        return Try(folder, number, left_to_a_person=True, told=told)
+    return Try(folder, number, due=at - max(tried.values()) >= PAUSES[number - 2])
+
+
+def is_given_up(ledger: Ledger, run: RunFile, records: int) -> bool:
+    """Tell whether a person was told that nothing goes on with a run by itself any more."""
+    return any(
+        ledger.store.exists(f"{_folder(run, records, cancelled=cancelled)}told") for cancelled in (False, True)
+    )
+
+
+def _folder(run: RunFile, records: int, *, cancelled: bool) -> str:
+    """Where the tries at what a run wants are remembered."""
+    wind_up = f"-{run.flow_run}" if cancelled else ""
+    return f"continued/{work_of(run)}{wind_up}/{records:04d}/"
+
+
+def tried(ledger: Ledger, made: Try, flow_run: str) -> None:
+    """Remember a try. Only after it was made: a tick that dies in between makes the same one once more."""
+    ledger.store.create(f"{made.folder}{made.number:04d}", flow_run.encode())
+
+
+def told(ledger: Ledger, last: Try) -> None:
+    """Remember that a person was told that there are no tries left."""
+    ledger.store.create(f"{last.folder}told", b"")

@@ -1,0 +1,182 @@
+"""One look at every training in flight: a list call per account, whatever the number of jobs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from contextvars import copy_context
+from datetime import datetime
+
+from tuneloop.clock import now
+from tuneloop.errors import ProviderUnavailable, RateLimited, RecordUnreadable
+from tuneloop.ledger.account_marks import TOLD_AFTER, UNREACHED, AccountMarks
+from tuneloop.ledger.job_names import StoredNames
+from tuneloop.ledger.ledger import BadEnd, Ledger, Marker
+from tuneloop.providers.base import Provider
+from tuneloop.schemas.canonical import digest_of
+from tuneloop.sensor.inspection import AccountLook, look_at_markers
+from tuneloop.sensor.queries import Asked, ask
+from tuneloop.sensor.reviving import bad_ends, follow_the_revived, looked_for
+from tuneloop.sensor.tick import Tick, Unreached
+
+_AT_ONCE = 8
+PAUSE_S = 60.0
+"""For how long an account is left alone that is asked too often and does not say for how long."""
+
+
+def look_at_all(
+    ledger: Ledger, open_provider: Callable[[str], Provider], previous: datetime | None = None
+) -> Tick:
+    """Ask each account that is due, write down what has ended, and name the runs that have something to do.
+
+    Has no memory and may die anywhere: the next look finds the same again. Two at once do no harm. Whatever goes
+    wrong with one account or one marker stays with it.
+
+    Args:
+        ledger: The ledger of one store.
+        open_provider: Opens a credentials block by its slug.
+        previous: When the tick before looked, None where nobody knows; it only decides who is asked.
+    """
+    markers: dict[str, list[Marker]] = defaultdict(list)
+    for marker in ledger.markers():
+        markers[marker.account].append(marker)
+    ends = bad_ends(ledger)
+    looks = [
+        _AccountTick(ledger, account, markers.get(account, []), ends.get(account, {}), open_provider, previous)
+        for account in dict.fromkeys([*markers, *ends])
+    ]
+    tick = Tick(flow_runs=[marker.flow_run for of_account in markers.values() for marker in of_account])
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        # Each at its own pace: one that does not answer keeps nobody waiting but the end of the tick.
+        for found in [threads.submit(copy_context().run, look.look) for look in looks]:
+            tick.add(found.result())
+    return tick
+
+
+class _AccountTick:
+    """One look at one account.
+
+    Args:
+        ledger: The ledger.
+        account: Slug of the account.
+        markers: Its open stories.
+        ends: Its jobs that have come to a bad end.
+        open_provider: Opens a credentials block by its slug.
+        previous: When the tick before looked.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        account: str,
+        markers: list[Marker],
+        ends: dict[BadEnd, datetime],
+        open_provider: Callable[[str], Provider],
+        previous: datetime | None,
+    ) -> None:
+        self._ledger, self._account, self._markers, self._ends = ledger, account, markers, ends
+        self._open, self._previous, self._at = open_provider, previous, now()
+        self._marks = AccountMarks(ledger, account)
+        self._tick = Tick(in_flight=len(markers), oldest=min((marker.since for marker in markers), default=None))
+
+    def look(self) -> Tick:
+        """Ask the account, and see what that means for each marker."""
+        try:
+            troubles = self._marks.troubles()
+            waiting = [*self._markers, *looked_for(self._ledger, self._ends, self._at)]
+            asked = self._ask(waiting) if waiting else Asked()
+            self._remember_whether_reached(asked, troubles.get(UNREACHED))
+            if asked is not None:
+                self._note_odd_rows(asked)
+                follow_the_revived(self._ledger, self._ends, asked, self._tick)
+            look = AccountLook(self._ledger, asked or Asked(), self._at, troubles)
+            look_at_markers(look, self._markers, self._tick)
+        except Exception as error:  # noqa: BLE001 - the other accounts are looked at, whatever is wrong with this one
+            self._tick.problems.append(f"{self._account}: {_spelled(error)}")
+        return self._tick
+
+    def _ask(self, waiting: list[Marker]) -> Asked | None:
+        """Ask the account, unless it is to be left alone. Returns None where it has not answered."""
+        if (until := self._marks.paused_until(self._at)) is not None:
+            self._note(f"not asked before {until:%H:%M:%S} UTC, as its provider wishes")
+            return None
+        wrong: list[str] = []
+        for provider in self._providers(waiting, wrong):
+            if not provider.capabilities.list_carries_status:
+                waiting = self._markers  # what such a provider says about an old job is no proof that it lives
+            try:
+                asked = ask(self._ledger, provider, waiting, self._at, self._previous)
+            except RateLimited as error:
+                until = self._marks.pause(self._at, error.retry_after_s or PAUSE_S)
+                self._note(f"too many requests, asked again after {until:%H:%M:%S} UTC")
+                return None
+            except ProviderUnavailable as error:
+                self._note(f"not reached, the next tick asks again: {error}")
+                return None
+            except Exception as error:  # noqa: BLE001 - another run may name a block that works
+                wrong.append(_spelled(error))
+            else:
+                self._tick.notes += [f"{self._account}: {item}" for item in wrong]
+                return asked
+            finally:
+                self._tick.requests += provider.requests_made
+        told = (
+            self._tick.problems if self._markers else self._tick.notes
+        )  # nobody waits for an account without any
+        told += [f"{self._account}: {item}" for item in wrong]
+        if not wrong:
+            self._note(f"{len(waiting)} markers without a run file are left alone")
+        return None
+
+    def _providers(self, waiting: list[Marker], wrong: list[str]) -> Iterator[Provider]:
+        """Open the account by one after another of the blocks that its runs name; those that fail are noted."""
+        tried = set()
+        for marker in waiting:
+            run = None
+            with suppress(RecordUnreadable):  # named where its marker is settled
+                run = self._ledger.run(marker.flow_run)
+            if run is None or run.credentials in tried:
+                continue
+            tried.add(run.credentials)
+            try:
+                provider = self._open(run.credentials)
+                provider.names_known = StoredNames(self._ledger.store, self._account)
+            except Exception as error:  # noqa: BLE001 - as above
+                wrong.append(_spelled(error))
+                continue
+            if provider.account.slug == self._account:
+                yield provider
+            else:
+                wrong.append(f"{run.credentials} is {provider.account.slug} now; give it its old label again")
+
+    def _remember_whether_reached(self, asked: Asked | None, since: datetime | None) -> None:
+        """Remember since when the account could not be asked; after an hour that is told."""
+        if asked is not None and asked.answered:
+            if since is not None:
+                self._marks.trouble_ended(UNREACHED)
+            return
+        if asked is None and since is None:
+            self._marks.trouble_began(UNREACHED)
+        if self._markers and since is not None and self._at - since >= TOLD_AFTER:
+            why = next(reversed([*self._tick.problems, *self._tick.notes]), "it has not answered")
+            self._tick.problems.append(
+                f"{self._account} could not be asked since {since:%Y-%m-%d %H:%M} UTC; the last time: {why}"
+            )
+            self._tick.unreached.append(Unreached(self._account, since, why))
+
+    def _note_odd_rows(self, asked: Asked) -> None:
+        """Note what was odd about rows of a list, once a day each."""
+        for note in asked.notes:
+            name = f"words/{self._account}/{self._at:%Y-%m-%d}-{digest_of(note)[:16]}.txt"
+            if not self._ledger.store.exists(name):
+                self._note(note)
+                self._ledger.store.create(name, note.encode())
+
+    def _note(self, note: str) -> None:
+        self._tick.notes.append(f"{self._account}: {note}")
+
+
+def _spelled(error: Exception) -> str:
+    return str(error) or type(error).__name__

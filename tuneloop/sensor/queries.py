@@ -1,0 +1,152 @@
+"""What one tick asks of one account: a list where that carries states, else the jobs that are due."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tuneloop.errors import NotAtProvider, RecordUnreadable, UnexpectedAnswer
+from tuneloop.ledger.ledger import Ledger, Marker
+from tuneloop.ledger.training import read_training
+from tuneloop.providers.base import Provider
+from tuneloop.schemas.adopted_recipes import recorded_recipe
+from tuneloop.schemas.cadence import Cadence
+from tuneloop.schemas.records import Claimed, Held, RunFile
+from tuneloop.schemas.training import JobList, JobStatus
+from tuneloop.sensor.cadence import is_due
+
+ALWAYS_ASKED_FROM = 200
+"""So many in flight are asked about at every tick: one list call costs less than reading all their records."""
+JOBS_A_TICK = 100
+"""Jobs that are asked about by themselves, at the most."""
+
+
+@dataclass
+class Asked:
+    """What an account has answered.
+
+    Attributes:
+        jobs: Jobs by the name that we gave them; more than one of a name should not be.
+        by_id: The same jobs by the provider's id.
+        complete: Every marker's job was asked about.
+        absent: Names of jobs that were asked for by their id, and that the provider has not.
+        unreadable: Rows with a name of ours that cannot be read otherwise: why not, by name.
+        notes: What was odd about other rows.
+        provider: Who may be asked about one job; None where nobody was asked at all.
+    """
+
+    jobs: dict[str, list[JobStatus]] = field(default_factory=lambda: defaultdict(list))
+    by_id: dict[str, JobStatus] = field(default_factory=dict)
+    complete: bool = False
+    absent: set[str] = field(default_factory=set)
+    unreadable: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    provider: Provider | None = None
+    _left: int = JOBS_A_TICK
+
+    @property
+    def answered(self) -> bool:
+        """Whether the account has answered anything."""
+        return self.complete or bool(self.by_id) or bool(self.absent)
+
+    @classmethod
+    def by_list(cls, listed: JobList, provider: Provider) -> Asked:
+        """What a whole list says."""
+        asked = cls(complete=True, unreadable=listed.unreadable, notes=listed.notes, provider=provider)
+        asked.add(listed.jobs)
+        return asked
+
+    def add(self, jobs: Iterable[JobStatus], name: str | None = None) -> None:
+        """Take in some jobs, under another name where they were asked for by their ids.
+
+        One that is shown twice is one job.
+        """
+        for job in jobs:
+            if job.job_id not in self.by_id:
+                self.by_id[job.job_id] = job
+                self.jobs[name or job.name].append(job)
+
+    def of(self, name: str, job_id: str | None) -> list[JobStatus]:
+        """The jobs of a training: by its id where that is known, whatever it is called now, and by its name."""
+        named = list(self.jobs.get(name, []))
+        followed = self.by_id.get(job_id) if job_id is not None else None
+        if followed is None or followed in named:
+            return named
+        return [followed, *named]
+
+    def may_ask_for_one(self) -> bool:
+        """Take one of the questions about single jobs that are left in this tick."""
+        self._left -= 1
+        return self.provider is not None and self._left >= 0
+
+
+def cadence_of(run: RunFile) -> Cadence:
+    """The rhythm of a run's recipe."""
+    return recorded_recipe.validate_python(run.recipe).cadence
+
+
+def ask(
+    ledger: Ledger, provider: Provider, markers: list[Marker], at: datetime, previous: datetime | None
+) -> Asked:
+    """Ask one account, if it is time.
+
+    Args:
+        ledger: The ledger.
+        provider: The account.
+        markers: Its open stories.
+        at: When the tick looks.
+        previous: When the tick before looked, None where nobody knows.
+    """
+    if provider.capabilities.list_carries_status:
+        youngest = max(markers, key=lambda marker: marker.since)
+        if len(markers) < ALWAYS_ASKED_FROM:
+            cadence = _cadence(ledger, youngest)
+            if not is_due(youngest.account, _age_s(youngest, at), at, previous, cadence):
+                return Asked(provider=provider)
+        return Asked.by_list(provider.jobs(), provider)
+    asked = Asked(provider=provider)
+    due = [
+        marker
+        for marker in markers
+        if is_due(marker.job, _age_s(marker, at), at, previous, _cadence(ledger, marker))
+    ]
+    # No order is kept between ticks: chance gives everyone a turn.
+    for marker in random.sample(due, min(len(due), JOBS_A_TICK)):
+        if marker.job not in asked.jobs:
+            ask_for(ledger, provider, marker, asked)
+    return asked
+
+
+def ask_for(ledger: Ledger, provider: Provider, marker: Marker, asked: Asked) -> None:
+    """Ask for one job, by its id where that is known, else by its name."""
+    try:
+        run = ledger.run(marker.flow_run)
+        training = read_training(ledger, run.key, run.generation) if run else None
+    except RecordUnreadable:
+        return  # it is named where the marker is settled
+    if training is None:
+        return
+    if training.job_id is not None:
+        try:
+            asked.add([provider.status(training.job_id)], marker.job)
+        except NotAtProvider:
+            asked.absent.add(marker.job)
+        except UnexpectedAnswer as error:
+            asked.unreadable[marker.job] = str(error)
+    elif isinstance(training.last, Claimed | Held):
+        asked.add(provider.find(training.stem).named(training.name))
+
+
+def _cadence(ledger: Ledger, marker: Marker) -> Cadence:
+    try:
+        run = ledger.run(marker.flow_run)
+    except RecordUnreadable:
+        return Cadence()
+    return cadence_of(run) if run else Cadence()
+
+
+def _age_s(marker: Marker, at: datetime) -> float:
+    return max(0.0, (at - marker.since).total_seconds())

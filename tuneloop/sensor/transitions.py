@@ -1,0 +1,174 @@
+"""What a look at one job means for the ledger and for the run that waits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from tuneloop.clock import now
+from tuneloop.errors import RecordTaken
+from tuneloop.ledger.attempts import may_begin
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.ledger.reconciliation import record_double, record_id
+from tuneloop.ledger.training import Training, read_training, record_bad_end, record_progress
+from tuneloop.ledger.uncollected import next_try
+from tuneloop.registry.promotions import is_the_asker, open_question, story_has_ended
+from tuneloop.schemas.records import Abandoned, AnyTrainingRecord, Claimed, Collected, Held, RunFile, Trained
+from tuneloop.schemas.training import JobStatus, job_name
+
+NEVER_CLAIMED_AFTER = timedelta(hours=24)
+"""A marker whose run has claimed nothing for so long was left by a starter that died."""
+
+DEPLOYED_AFTER = timedelta(days=1)
+"""A model that its provider does not render so long after its weights were collected is waited for no longer."""
+
+
+@dataclass(frozen=True)
+class Story:
+    """A run that has something to do.
+
+    Attributes:
+        run: What it works on.
+        records: How many records its training has: with each one the counting of attempts begins anew.
+        asks: A person is asked. Whoever sleeps over that is left asleep.
+        ended: Nothing is left to do but to take its marker away.
+        asker: The run in which a person is asked, where one is.
+        submitting: It has begun to submit: nothing is to be done but to see that it does not stand still.
+        early: What it submits, or finds out, is not to be done yet.
+    """
+
+    run: RunFile
+    records: int
+    asks: bool
+    ended: bool
+    asker: str | None = None
+    submitting: bool = False
+    early: bool = False
+
+    @property
+    def work(self) -> str:
+        """What has to be done, see `work_of`."""
+        return work_of(self.run)
+
+
+@dataclass(frozen=True)
+class Change:
+    """A record that was written because of what the provider shows.
+
+    Attributes:
+        run: One of the runs that wait for the training.
+        record: The record.
+        job: What the provider showed; None where it showed nothing for too long.
+    """
+
+    run: RunFile
+    record: AnyTrainingRecord
+    job: JobStatus | None
+
+
+def work_of(run: RunFile) -> str:
+    """What a run wants, in one word for paths: all runs of a model's training and plan want the same."""
+    return f"{run.model}/{job_name(run.key, run.generation)}/{run.plan.digest[:16]}"
+
+
+def write_down(ledger: Ledger, run: RunFile, jobs: list[JobStatus]) -> tuple[JobStatus | None, Change | None]:
+    """Bring the ledger up to what the provider shows.
+
+    Args:
+        ledger: The ledger.
+        run: A run that waits for the training.
+        jobs: Every job of the training's name; none where nobody has asked or the provider shows none.
+
+    Returns:
+        The job that the ledger follows, and what was written last.
+    """
+    training = read_training(ledger, run.key, run.generation) if jobs else None
+    jobs = [job for job in jobs if training is not None and training.is_evidence(job)]
+    if not jobs or training is None:
+        return None, None
+    before = training.last
+    # Once its id is known, another job of this name tells nothing about the one that is followed.
+    followed = training.job_id or min(jobs, key=lambda job: job.phase == "failed").job_id
+    for other in {job.job_id for job in jobs} - {followed}:
+        record_double(ledger, training.name, other, followed)
+    job = next((job for job in jobs if job.job_id == followed), None)
+    if job is None:
+        return None, None
+    # A lost job is there again only when it says something that is known.
+    if isinstance(before, Claimed) or (isinstance(before, Held) and (before.kind != "lost" or job.known)):
+        before = record_id(ledger, training, followed, "list")
+    after = record_progress(ledger, run, job)
+    changed = after not in (before, training.last)
+    return job, Change(run, after, job) if after is not None and changed else None
+
+
+def story_of(ledger: Ledger, run: RunFile, job: JobStatus | None) -> Story | None:
+    """Tell what a run has to do now, None for nothing.
+
+    Args:
+        ledger: The ledger.
+        run: What the run works on.
+        job: What the provider shows; None where nobody has asked or it shows nothing.
+    """
+    training = read_training(ledger, run.key, run.generation)
+    if training.last is None:
+        story = _before_its_claim(ledger, run, training)
+        if story is not None:
+            return story
+        training = read_training(ledger, run.key, run.generation)
+    last = training.last
+    ended = story_has_ended(ledger, run, last)
+    if not ended and _waits_for_the_provider(ledger, last, job):
+        begun = Story(run, training.records, asks=False, ended=False, submitting=True, early=True)
+        return begun if isinstance(last, Claimed) else None
+    if ended or last is None:
+        return Story(run, training.records, asks=False, ended=ended)
+    if isinstance(last, Held):
+        asker = training.claim.flow_run if training.claim else None
+        return Story(run, training.records, asks=True, ended=False, asker=asker)
+    question = open_question(ledger, run) if isinstance(last, Collected) else None
+    if question is None:
+        return Story(run, training.records, asks=False, ended=False)
+    # Whoever else waits may be woken and see.
+    asks = is_the_asker(ledger, run, question)
+    return Story(run, training.records, asks=asks, ended=False, asker=question.flow_run)
+
+
+def _waits_for_the_provider(ledger: Ledger, last: AnyTrainingRecord | None, job: JobStatus | None) -> bool:
+    """Tell whether there is nothing to do before the provider has moved on."""
+    if last is None or last.state == "submitted":
+        return True
+    if isinstance(last, Claimed):
+        return now() <= last.take_over_after
+    if isinstance(last, Trained):
+        return now() < next_try(ledger, last)
+    if isinstance(last, Collected) and (job is None or job.phase != "ready"):
+        # After that a run does not wait any longer, and says so.
+        return now() - last.at <= DEPLOYED_AFTER
+    return False
+
+
+def _before_its_claim(ledger: Ledger, run: RunFile, training: Training) -> Story | None:
+    """What a run that has claimed nothing yet has to do; None where it is closed now, by whomever.
+
+    One that was marked long ago is closed by a record, so that a starter that stands still cannot claim any more.
+    Where the attempt before has come to life it cannot anyway, and a record would hide the bill.
+    """
+    early = training.not_before is not None and now() <= training.not_before
+    begun = Story(run, training.records, asks=False, ended=False, submitting=True, early=early)
+    if now() - run.at < NEVER_CLAIMED_AFTER:
+        return begun
+    if training.previous is not None and not may_begin(ledger, run):
+        return replace(begun, ended=True, submitting=False)
+    record = Abandoned(
+        at=now(),
+        generation=run.generation,
+        name=training.name,
+        reason=f"never claimed: its run {run.flow_run} has done nothing for a day",
+        paid=False,
+    )
+    try:
+        record_bad_end(ledger, run, training.previous, record)
+    except RecordTaken:
+        return begun
+    return None

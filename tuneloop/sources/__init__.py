@@ -1,1 +1,0 @@
-"""Where datasets come from: a folder, a zip, a public address or S3, each brought to a local folder."""

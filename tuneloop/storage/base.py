@@ -1,0 +1,165 @@
+"""The artifact store as everything else sees it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, BinaryIO
+
+from tuneloop.schemas.frozen import Frozen
+from tuneloop.storage.fingerprint import Fingerprint
+from tuneloop.storage.upload import PART_SIZE, Part, Upload
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from contextlib import AbstractContextManager
+    from datetime import datetime, timedelta
+
+_READ_BYTES = 1 << 20
+
+
+class StoredObject(Frozen):
+    """What a streamed write left in the store."""
+
+    name: str
+    """Name within the store."""
+    uri: str
+    """Full address, `s3://…` or `file://…`."""
+    sha256: str
+    """Sha256 of all bytes, 64 hex digits."""
+    size_bytes: int
+    """Number of bytes."""
+
+
+class Store(ABC):
+    """A flat name space of byte strings in which a name is written once.
+
+    Names are relative, with `/` between parts, of the characters `A-Z a-z 0-9 . _ -`; no part starts with a
+    dot. Every method raises `StoreUnavailable` where the store does not answer and `StoreError` where it
+    refuses, naming the store and the remedy. A store that is not there at all is an error, never an absence.
+    """
+
+    uri: str
+    """Address of the store, `s3://bucket/prefix` or `file:///folder`, without a trailing slash."""
+    part_size: int = PART_SIZE
+    """Bytes per part of a large upload."""
+    distant: bool = False
+    """Whether opening an object costs a round trip over a network, so that it pays to ask early."""
+
+    @abstractmethod
+    def create(self, name: str, data: bytes) -> bool:
+        """Create a name once, for exactly one content.
+
+        Answers can lie: a request is resent after a lost answer and then told that the name is taken. So a
+        taken name is read back. Records carry a random writer id: equal bytes mean "written by me".
+
+        Returns:
+            True if the name now holds exactly `data`, False if it holds something else.
+        """
+
+    @abstractmethod
+    def read(self, name: str) -> bytes:
+        """Read a whole object. Raises `NotInStore` where nothing has this name."""
+
+    @abstractmethod
+    def open(self, name: str) -> AbstractContextManager[BinaryIO]:
+        """Open an object for reading from its start, as a stream. Raises `NotInStore`."""
+
+    @abstractmethod
+    def size(self, name: str) -> int | None:
+        """Size of an object in bytes, None where nothing has this name."""
+
+    @abstractmethod
+    def names(self, prefix: str) -> Iterator[str]:
+        """Every name that starts with `prefix`, sorted."""
+
+    @abstractmethod
+    def written(self, prefix: str) -> Iterator[tuple[str, datetime]]:
+        """Every name that starts with `prefix`, with the store's own time (UTC) of its writing.
+
+        A hint for how often to look at something, and never a proof: clocks differ, and copies are younger.
+        """
+
+    @abstractmethod
+    def write_stream(self, name: str, chunks: Iterable[bytes]) -> StoredObject:
+        """Write a large object once, from a stream, with memory bounded by one part.
+
+        The object appears under its name only when `chunks` is exhausted; an error or a kill before that
+        leaves nothing under the name. If the name is taken meanwhile, the object that is there is hashed
+        and returned instead: the first one wins.
+        """
+
+    @abstractmethod
+    def begin_upload(self, name: str) -> str:
+        """Begin an upload in parts that outlives this process. Returns the store's id of it."""
+
+    @abstractmethod
+    def open_upload(self, name: str, upload: str, parts: Sequence[Part]) -> Upload:
+        """Open an upload to write parts of it, or to complete it.
+
+        Args:
+            name: Name that the file shall get.
+            upload: What `begin_upload` has returned, here or in an earlier process.
+            parts: Every part of the file, in order.
+
+        Raises:
+            UploadGone: There is no such upload any more; it may have been completed.
+        """
+
+    @abstractmethod
+    def drop_upload(self, name: str, upload: str) -> None:
+        """Give an upload up, with all its parts. Absent is fine."""
+
+    @abstractmethod
+    def sweep(self, prefix: str, older_than: timedelta) -> int:
+        """Drop what killed writers have left behind: uploads that nobody has completed, and drafts.
+
+        An upload stays that a transfer record names which is younger, while nothing has its name.
+
+        Args:
+            prefix: Beginning of the names whose uploads are meant.
+            older_than: What is younger stays.
+
+        Returns:
+            How many were dropped.
+        """
+
+    @abstractmethod
+    def delete_marker(self, name: str) -> None:
+        """Delete a marker below `inflight/` or a hint below `hints/`. Absent is fine.
+
+        Nothing else in a store is ever deleted: no payment hangs on these two.
+        """
+
+    @abstractmethod
+    def read_with_clock(self, name: str) -> tuple[bytes, float | None]:
+        """Read a whole object, and the store's clock with it. Raises `NotInStore`.
+
+        Returns:
+            The bytes, and the seconds by which the store's clock is ahead of ours, None where it does not say.
+        """
+
+    def describe(self, name: str) -> StoredObject:
+        """Hash what has this name, reading all of it. Raises `NotInStore`."""
+        fingerprint = Fingerprint()
+        with self.open(name) as stream:
+            while chunk := stream.read(_READ_BYTES):
+                fingerprint.update(chunk)
+        return self.stored(name, fingerprint)
+
+    def stored(self, name: str, fingerprint: Fingerprint) -> StoredObject:
+        """Say what a name holds, from its fingerprint."""
+        return StoredObject(
+            name=name, uri=self.uri_of(name), sha256=fingerprint.sha256, size_bytes=fingerprint.size_bytes
+        )
+
+    def exists(self, name: str) -> bool:
+        """Tell whether something has this name."""
+        return self.size(name) is not None
+
+    def seems_absent(self, name: str) -> bool:
+        """Tell whether nothing seems to have a name, for whoever writes it next; without a store, that fails."""
+        return not self.exists(name)
+
+    def uri_of(self, name: str) -> str:
+        """Full address of a name."""
+        return f"{self.uri}/{name}"

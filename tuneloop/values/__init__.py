@@ -1,1 +1,0 @@
-"""The frozen values that travel between the steps of a run."""

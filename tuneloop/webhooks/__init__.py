@@ -1,0 +1,1 @@
+"""Notices from providers: each one is only a reason to ask."""
