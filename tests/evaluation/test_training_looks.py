@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from tests.dataset.pictures import distinct
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import ScannedDataset, scan
 from tuneloop.datasets.store import picture_name, store_pictures
+from tuneloop.errors import DatasetError
 from tuneloop.evaluation import training_looks
 from tuneloop.evaluation.metrics.look import Look
 from tuneloop.evaluation.training_looks import keep_looks, looks_of, scored_against
@@ -67,6 +69,17 @@ def test_dataset_of_many_images_is_kept_in_several_files(
     look = looks_of(scanned.manifest, store)
     last = scored_against(scanned.manifest)[-1]
     np.testing.assert_array_equal(look(last).pixels, Look.at(store.read(picture_name(last))).pixels)
+
+
+def test_image_that_cannot_be_scored_against_is_told_by_name(
+    scanned: ScannedDataset, store: Counting, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no image")
+    item = scanned.manifest.items[0].model_copy(update={"sha256": hashlib.sha256(b"no image").hexdigest()})
+    manifest = scanned.manifest.model_copy(update={"items": (item,)})
+    with pytest.raises(DatasetError, match=r"broken\.png: cannot be decoded .*save it again, or leave it out"):
+        keep_looks(manifest, {item.sha256: broken}, store)
 
 
 @pytest.mark.parametrize("kept", [None, b"", b"no archive", b"PK\x05\x06" + bytes(18)])

@@ -13,9 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from tuneloop.datasets.store import picture_name, read_unchanged
-from tuneloop.errors import NotInStore
+from tuneloop.errors import DatasetError, NotInStore
 from tuneloop.evaluation.metrics.look import Look
 from tuneloop.schemas.dataset import DatasetManifest, Sha256
 from tuneloop.storage.base import Store
@@ -41,11 +42,18 @@ def keep_looks(manifest: DatasetManifest, files: Mapping[Sha256, Path], store: S
         store: Where it is kept; what is there stays.
 
     Raises:
-        DatasetError: A file is gone or has changed since the scan.
+        DatasetError: A file is gone or has changed since the scan, or cannot be scored against.
     """
 
     def look(sha256: Sha256) -> Look:
-        return Look.at(read_unchanged(files[sha256], sha256))
+        data = read_unchanged(files[sha256], sha256)
+        try:
+            return Look.at(data)
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            # Told now, for the scorers would only find out after everything is paid.
+            raise DatasetError(
+                f"{files[sha256].name}: cannot be decoded ({error}); save it again, or leave it out"
+            ) from error
 
     for name, part in _parts(manifest):
         if not store.seems_absent(name):
