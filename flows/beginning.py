@@ -13,7 +13,7 @@ from flows.wish import Wish, run_file
 from tuneloop.datasets.earlier_looks import earlier_look, look_name
 from tuneloop.datasets.sources.source_state import state_of
 from tuneloop.ledger.attempts import count_reason
-from tuneloop.ledger.unmeant import check_meant
+from tuneloop.ledger.unmeant import check_meant, note_training
 from tuneloop.registry.promotions import Standing, settled
 from tuneloop.schemas.dataset import DatasetManifest, PublicDataset, Sha256
 from tuneloop.schemas.records import RunFile
@@ -89,6 +89,7 @@ def _read(desk: Desk, wish: Wish, flow_run: str, state: str | None) -> Begun:
         return done[0]
     # Bringing it in takes time, in which others may have gone on with the same training.
     run = count_reason(desk.ledger, run_file(desk, wish, manifest.digest, public, flow_run))
+    note_training(desk.ledger, run)
     return Begun(run, settled(desk.ledger, run), _repeated(wish, run))
 
 

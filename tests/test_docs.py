@@ -42,8 +42,8 @@ def test_paths_exist(document: Path) -> None:
     made_later = {".demo/", ".emulator/", ".env", ".tmp/", "screenshots/", "metadata.jsonl"}
     for path in re.findall(r"`((?:[a-z_]+/)+[a-z_./-]*|[a-z-]+\.(?:yaml|toml|txt))`", document.read_text()):
         store_names = path.split("/")[0] in {
-            "pictures", "captions", "datasets", "trainings", "weights", "renders", "models", "runs", "inflight",
-            "promotions", "budget", "doubles", "hints", "names", "words", "overdue", "transfers",
+            "pictures", "captions", "datasets", "trainings", "trained", "weights", "renders", "models", "runs",
+            "inflight", "promotions", "budget", "doubles", "hints", "names", "words", "overdue", "transfers",
             "asked", "looks", "drivers", "accounts", "ended", "uncollected", "retrain-reasons", "cancelled",
             "continued",
         }  # fmt: skip

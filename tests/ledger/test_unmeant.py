@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,11 +11,12 @@ from tuneloop.clock import now
 from tuneloop.errors import ConfigurationError
 from tuneloop.ledger.accounts import remember_origin
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.unmeant import check_meant
+from tuneloop.ledger.unmeant import check_meant, note_training
 from tuneloop.schemas.bfl_recipe import BflFinetuneRecipe
 from tuneloop.schemas.plan import EvaluationPlan
-from tuneloop.schemas.records import Claimed, Decision, RunFile
+from tuneloop.schemas.records import Claimed, Decision, Rejected, RunFile
 from tuneloop.schemas.training import Account, TrainingIdentity, job_name
+from tuneloop.storage.local_directory import LocalDirectory
 
 HOME = "https://api.us1.bfl.ai"
 SET = {"mode": "character", "trigger_word": "ROBOX"}
@@ -39,6 +41,7 @@ def claim(ledger: Ledger, run: RunFile) -> None:
         at=at, generation=1, name=name, nonce="n", flow_run=run.flow_run, until=at, take_over_after=at,
         account=run.account, credentials=run.credentials, dataset_digest=run.dataset_digest, recipe=run.recipe,
     )  # fmt: skip
+    note_training(ledger, run)
     ledger.append(run.key, None, record)
 
 
@@ -124,5 +127,25 @@ def test_training_that_has_records_goes_on_whatever_was_before(ledger: Ledger) -
 
 def test_other_models_and_bad_ends_hold_nobody(ledger: Ledger) -> None:
     judged(ledger, run_of(SET, label="old-us1").model_copy(update={"model": "other"}))
-    claim(ledger, run_of(SET, label="older-us1"))
+    refused = run_of(SET, label="older-us1")
+    claim(ledger, refused)
+    end = Rejected(at=now(), generation=1, name=job_name(refused.key, 1), reason="no credits")
+    ledger.append(refused.key, ledger.last(refused.key), end)
+    note_training(ledger, run_of(SET, label="never-begun"))
     assert refusal(ledger, SET) == ""
+
+
+def test_a_training_is_looked_for_among_those_on_the_same_dataset_only(ledger: Ledger) -> None:
+    class Counting(LocalDirectory):
+        """Notes what is read."""
+
+        def read(self, name: str) -> bytes:
+            seen.append(name)
+            return super().read(name)
+
+    seen: list[str] = []
+    for number in range(20):
+        judged(ledger, run_of(SET, dataset=f"{number:064x}"))
+    counting = Counting(Path(ledger.store.uri.removeprefix("file://")))
+    assert refusal(Ledger(counting), SET) == ""
+    assert seen == []

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 
 from pydantic import BaseModel, JsonValue
 
 from tuneloop.errors import ConfigurationError
 from tuneloop.ledger.accounts import kept_origin, origin_of
 from tuneloop.ledger.ledger import Ledger
+from tuneloop.ledger.training import is_revivable
 from tuneloop.schemas.canonical import without_empty
 from tuneloop.schemas.recipe_fields import RecipeFields
 from tuneloop.schemas.records import Claimed, RunFile
 
-_AT_ONCE = 16
 _Path = tuple[str, ...]
 
 
@@ -32,7 +32,7 @@ def check_meant(ledger: Ledger, run: RunFile, recipe: RecipeFields, base_url: st
     """
     if run.retrain_reason or ledger.last(run.key) is not None:
         return
-    for claim in _trained_for(ledger, run.model):
+    for claim in _trained_on_the_same(ledger, run):
         changes = _unmeant_changes(ledger, claim, run, recipe, base_url)
         if changes is not None:
             what = "; ".join(changes) or "this version of Tuneloop only names the same training in another way"
@@ -43,22 +43,33 @@ def check_meant(ledger: Ledger, run: RunFile, recipe: RecipeFields, base_url: st
             )
 
 
-def _trained_for(ledger: Ledger, model: str) -> Iterator[Claimed]:
-    """The claim of every training that was judged for a model, or is in flight for it."""
-    folder = f"models/{model}/decisions/"
-    keys = {name[len(folder) :].partition("-g")[0] for name in ledger.store.names(folder)}
-    with ThreadPoolExecutor(_AT_ONCE) as threads:
-        runs = threads.map(ledger.run, {marker.flow_run for marker in ledger.markers()})
-        keys |= {run.key for run in runs if run is not None and run.model == model}
-    for key in sorted(keys):
-        yield from [record for record in ledger.history(key) if isinstance(record, Claimed)][-1:]
+def note_training(ledger: Ledger, run: RunFile) -> None:
+    """Leave the key of a training that is about to be begun where `check_meant` looks for it.
+
+    So nobody has to read all trainings of a model. Where the run dies before it claims, it says nothing.
+    """
+    ledger.store.create(f"{_folder(run)}{run.key}", b"")
+
+
+def _trained_on_the_same(ledger: Ledger, run: RunFile) -> Iterator[Claimed]:
+    """The claim of every training of a model on a dataset; not of those that have ended without a bill."""
+    folder = _folder(run)
+    for name in ledger.store.names(folder):
+        history = ledger.history(name[len(folder) :])
+        ends = {record.generation: record for record in history}
+        claims = (record for record in reversed(history) if isinstance(record, Claimed))
+        yield from islice((claim for claim in claims if not is_revivable(ends[claim.generation])), 1)
+
+
+def _folder(run: RunFile) -> str:
+    return f"trained/{run.model}/{run.dataset_digest}/"
 
 
 def _unmeant_changes(
     ledger: Ledger, claim: Claimed, run: RunFile, recipe: RecipeFields, base_url: str
 ) -> list[str] | None:
     """What differs, in words; None where something differs that a person has changed."""
-    if claim.dataset_digest != run.dataset_digest or claim.account.provider != run.account.provider:
+    if claim.account.provider != run.account.provider:
         return None
     changes = []
     if claim.account != run.account:
