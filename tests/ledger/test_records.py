@@ -8,6 +8,7 @@ from tests.ledger.test_submission import old_claim
 from tuneloop.clock import now
 from tuneloop.errors import (
     LedgerError,
+    RecordTaken,
     RecordUnreadable,
 )
 from tuneloop.ledger.attempts import choose_generation
@@ -53,6 +54,27 @@ def test_illegal_steps_are_refused(ledger: Ledger, run: RunFile) -> None:
     trained = Trained(at=now(), generation=1, name=claim.name, job_id="j", word="AVAILABLE")
     with pytest.raises(LedgerError, match=r"trained .* cannot follow claimed"):
         ledger.append(run.key, claim, trained)
+
+
+def test_step_after_a_record_that_is_gone_is_refused_and_writes_nothing(
+    ledger: Ledger, artifacts: LocalDirectory, run: RunFile
+) -> None:
+    claim = old_claim(run, timedelta(days=1))
+    submitted = Submitted(at=now(), generation=1, name=claim.name, job_id="j", found_by="answer")
+    with pytest.raises(RecordTaken, match="no record any more that this step could follow"):
+        ledger.append(run.key, claim, submitted)
+    assert list(artifacts.names("trainings/")) == []
+
+
+def test_record_that_another_process_has_read_is_followed_by_the_next_number(
+    ledger: Ledger, artifacts: LocalDirectory, run: RunFile
+) -> None:
+    claim = old_claim(run, timedelta(days=1))
+    ledger.append(run.key, None, claim)
+    submitted = Submitted(at=now(), generation=1, name=claim.name, job_id="j", found_by="answer")
+    Ledger(artifacts).append(run.key, claim, submitted)
+    with pytest.raises(RecordTaken, match=r"moved on: .*0002\.json was written by somebody else"):
+        ledger.append(run.key, claim, submitted.model_copy(update={"writer": "another"}))
 
 
 def test_first_run_file_wins(ledger: Ledger, run: RunFile) -> None:

@@ -108,6 +108,8 @@ class Ledger:
         # The number that follows the one it was decided on exists once: nothing else has to be read for it.
         if after is not None and after.writer not in self._numbers:
             self.history(key)  # it was read by somebody else
+            if after.writer not in self._numbers:
+                raise RecordTaken(f"training {key[:16]} has no record any more that this step could follow")
         number = self._numbers[after.writer] + 1 if after else 1
         name = f"trainings/{key}/{number:04d}.json"
         if not self.create_record(name, record):
@@ -158,8 +160,7 @@ class Ledger:
     def note_bad_end(self, run: RunFile, job: str) -> None:
         """Leave the name of a job that is about to be recorded as failed, rejected or abandoned unpaid.
 
-        It is never taken away, and says nothing by itself: by it a job is known again that lives on in spite of
-        such a record, see `bad_ends`.
+        It is never taken away; by it a job is known again that lives on in spite of such a record: `bad_ends`.
 
         Args:
             run: A run of the attempt.
@@ -234,8 +235,6 @@ class Ledger:
         """
         name = f"models/{promotion.model}/promotions/{promotion.number:04d}.json"
         return self.create_record(name, promotion)
-
-    # Records of any kind
 
     def create_record(self, name: str, record: Record) -> bool:
         """Write a record once.
