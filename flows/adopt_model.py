@@ -19,6 +19,7 @@ from tuneloop.datasets.scan import ScannedDataset
 from tuneloop.datasets.store import store_pictures
 from tuneloop.errors import ConfigurationError, OverBudget, TrainingFailed
 from tuneloop.ledger.adoption import adopt, only_id
+from tuneloop.ledger.training import read_training
 from tuneloop.schemas.adopted_recipes import ADOPTED, Adopted, Trainer
 from tuneloop.schemas.dataset import DatasetManifest
 from tuneloop.schemas.plan import EvaluationPlan
@@ -60,7 +61,7 @@ def adopt_model(
     manifest = _dataset(desk, model, recipe, dataset)
     run = _run_file(desk, model, recipe, manifest, evaluation)
     adopt(desk.ledger, desk.provider, run, recipe.job_id)
-    collected = steps.collect(desk, run)
+    collected = steps.collect(desk, run, read_training(desk.ledger, run.key, run.generation))
     try:
         decision = decide(desk, run, collected)
     except (OverBudget, TrainingFailed) as error:

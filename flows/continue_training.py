@@ -37,5 +37,4 @@ def continue_training(flow_run: str, store: str, cancelled: bool = False) -> Sta
         ledger.unmark(run)
         return Completed(name="Unchanged", message="Nothing is left to do for this run.")
     desk = open_desk(store, run.credentials)
-    desk.try_store()
     return wind_up(desk, run) if cancelled or is_cancelled(ledger, flow_run) else carry_on(desk, run)

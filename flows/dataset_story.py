@@ -120,7 +120,7 @@ def brought_in(desk: Desk, looked: Looked, model: str, recipe: RecipeFields, on_
     champion = desk.ledger.champion(model)
     before = load_manifest(champion.dataset_digest, desk.store) if champion else None
     if looked.found.dataset is None:
-        _show(desk, looked, model, None, before)
+        _show(looked, model, None, before)
     dataset = looked.dataset
     known = {item.sha256 for item in before.items} if before else set()
     store_pictures(dataset, desk.store, on_progress, known)
@@ -129,12 +129,11 @@ def brought_in(desk: Desk, looked: Looked, model: str, recipe: RecipeFields, on_
         made = make_copies(dataset.manifest, dataset.files, dataset.facts, recipe.normalise, desk.store)
         if made.copies:
             get_run_logger().info("%d pictures are sent as changed copies", len(made.copies))
-    _show(desk, looked, model, dataset.manifest, before)
+    _show(looked, model, dataset.manifest, before)
 
 
-def _show(
-    desk: Desk, looked: Looked, model: str, manifest: DatasetManifest | None, before: DatasetManifest | None
-) -> None:
-    page = write_dataset_page(desk.store, manifest, looked.found.findings, before)
+def _show(looked: Looked, model: str, manifest: DatasetManifest | None, before: DatasetManifest | None) -> None:
+    files = looked.found.dataset.files if looked.found.dataset else {}
+    page = write_dataset_page(files, manifest, looked.found.findings, before)
     counts = f"{looked.found.pictures} pictures, {len(looked.found.findings)} findings"
     create_markdown_artifact(key=f"dataset-{model}", markdown=page, description=counts)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from prefect.logging import get_run_logger
 
 from blocks.opening import open_account
 from flows.desk import Desk, recipe_of
-from tuneloop.errors import ConfigurationError, CredentialsRefused, ProviderError
+from tuneloop.errors import ConfigurationError, CredentialsRefused, OverBudget, ProviderError
 from tuneloop.evaluation.render import Subject, count_missing
 from tuneloop.ledger.image_budget import ImageBudget
 from tuneloop.providers.base import Provider
@@ -42,30 +44,38 @@ def check_judging(
         OverBudget: There are too many images, or they cost too much.
     """
     inputs = edited_by(manifest)
-    # What is not trained yet has no images.
-    is_new = training_cents is not None
-    images = (
-        run.plan.picture_count
-        if is_new
-        else count_missing(desk.store, challenger_subject(desk, run, inputs), run.plan)
-    )
-    own = (images, run.plan.service)
+    own = (challenger_subject(desk, run, inputs), run.plan)
     budget = ImageBudget(desk.ledger, desk.provider.account, desk.limits)
     if champion is None or is_of(champion, run):
-        budget.check_images(run.model, [own], training_cents)
+        _check_images(desk, budget, run, [own], training_cents)
         return
-    subject, plan = champion_turn(run, champion, inputs)
-    others = (count_missing(desk.store, subject, plan), plan.service)
-    if not others[0] or champion.account == desk.provider.account:
-        budget.check_images(run.model, [own, others], training_cents)
+    others = champion_turn(run, champion, inputs)
+    if champion.account == desk.provider.account or not count_missing(desk.store, *others):
+        _check_images(desk, budget, run, [own, others], training_cents)
         return
-    budget.check_images(run.model, [own], training_cents)
+    _check_images(desk, budget, run, [own], training_cents)
     provider, limits = account_of(desk, champion)
     # The training is not paid by this account: what is left there is for images alone.
     no_training = None if training_cents is None else 0
-    ImageBudget(desk.ledger, champion.account, limits).check_images(run.model, [others], no_training)
+    _check_images(desk, ImageBudget(desk.ledger, champion.account, limits), run, [others], no_training)
     if not only_look:
         _try_key(provider, champion)
+
+
+def _check_images(
+    desk: Desk,
+    budget: ImageBudget,
+    run: RunFile,
+    wanted: Sequence[tuple[Subject, EvaluationPlan]],
+    training_cents: int | None,
+) -> None:
+    """Check as if the store had none of the images; only where they do not fit, count what it lacks."""
+    try:
+        every = [(plan.picture_count, plan.service) for _, plan in wanted]
+        budget.check_images(run.model, every, training_cents)
+    except (ConfigurationError, OverBudget):
+        missing = [(count_missing(desk.store, *each), each[1].service) for each in wanted]
+        budget.check_images(run.model, missing, training_cents)
 
 
 def _try_key(provider: Provider, champion: Promotion) -> None:

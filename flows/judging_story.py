@@ -33,8 +33,10 @@ def decide(desk: Desk, run: RunFile, collected: Collected) -> Decision:
         standing = standing_among(desk.ledger, run, decisions)
         if standing is None:
             _wait_until_it_renders(desk, run, collected)
-            _judge_against(desk, run, collected, desk.ledger.promotions(run.model), number)
-        elif standing.verdict == "undecided":
+            standing = _judge_against(desk, run, collected, desk.ledger.promotions(run.model), number)
+        if standing is None:
+            continue
+        if standing.verdict == "undecided":
             mine = is_the_asker(desk.ledger, run, standing)
             if not mine or decided_by_a_person(desk, run, standing) is None:
                 return standing
@@ -88,8 +90,14 @@ def _give_up_after_a_day(run: RunFile, collected: Collected, word: str) -> None:
         )
 
 
-def _judge_against(desk: Desk, run: RunFile, collected: Collected, line: list[Promotion], number: int) -> None:
-    """Render, score, report, and write what the gate says; nothing where somebody has written it meanwhile."""
+def _judge_against(
+    desk: Desk, run: RunFile, collected: Collected, line: list[Promotion], number: int
+) -> Decision | None:
+    """Render, score, report, and write what the gate says.
+
+    Returns:
+        The decision that has the number, by whomever; None where that is no verdict.
+    """
     reigning = line[-1] if line else None
     chosen_encoder()  # a setting that cannot be used is told before pictures are paid
     manifest = load_manifest(run.dataset_digest, desk.store)
@@ -123,18 +131,18 @@ def _judge_against(desk: Desk, run: RunFile, collected: Collected, line: list[Pr
         verdict=gate.decide(challenger, champion, run.plan.gate, reigns=reigning is not None and other is None),
     )
     report = steps.report(desk, evidence, place.against)
-    steps.decide(desk, evidence, place, report)
+    return steps.decide(desk, evidence, place, report)
 
 
 def _render_champion(desk: Desk, run: RunFile, champion: Promotion, inputs: tuple[str, ...]) -> Evaluation:
-    """Render the champion on the same prompts and seeds, by its own account.
+    """Render the champion's missing images on the same prompts and seeds, by its own account.
 
     One that its provider has no more is judged by the pictures that are there.
     """
     subject, plan = champion_turn(run, champion, inputs)
-    # Where nothing is missing nobody is asked, and its account need not be there any more.
-    missing = count_missing(desk.store, subject, plan)
-    account = account_of(desk, champion) if missing else (desk.provider, desk.limits)
+    # Where nothing is missing nobody is asked, and another account need not be there any more.
+    elsewhere = champion.account != desk.provider.account and count_missing(desk.store, subject, plan)
+    account = account_of(desk, champion) if elsewhere else (desk.provider, desk.limits)
     try:
         return steps.render_pictures(desk, account, subject, plan, run, "champion")
     except NotAtProvider as error:

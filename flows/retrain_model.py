@@ -73,8 +73,6 @@ def retrain_model(  # noqa: PLR0913, PLR0917 - each one is a field of the form
         get_run_logger().info("training key %s, generation %d.%s", run.key, run.generation, begun.repeated)
         if begun.standing.decision is not None:
             return _unchanged(desk, run, begun.standing, begun.repeated)
-    else:
-        desk.try_store()
     return carry_on(desk, run)
 
 

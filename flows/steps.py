@@ -36,7 +36,7 @@ from tuneloop.registry.promotions import Place, settle
 from tuneloop.schemas.dataset import DatasetManifest, PublicDataset
 from tuneloop.schemas.evaluation import Evaluation
 from tuneloop.schemas.plan import EvaluationPlan
-from tuneloop.schemas.records import Collected, Promotion, RunFile, Submitted
+from tuneloop.schemas.records import Collected, Decision, Promotion, RunFile, Submitted
 from tuneloop.schemas.spending import Limits
 from tuneloop.schemas.training import UploadedDataset
 
@@ -126,10 +126,10 @@ def submit(
     task_run_name="collect-weights",
     **_TRIED_AGAIN,
 )
-def collect(desk: Desk, run: RunFile) -> Collected:
+def collect(desk: Desk, run: RunFile, training: Training) -> Collected:
     """Stream the trained weights into the store, check them, and record them last."""
     bar = Bar(f"weights-{run.model}", "Weights into the store", "bytes")
-    collected = collect_weights(desk.ledger, desk.provider, run.key, run.generation, bar.show)
+    collected = collect_weights(desk.ledger, desk.provider, training, bar.show)
     get_run_logger().info("%s bytes of weights in %s", collected.size_bytes, collected.weights)
     return collected
 
@@ -220,8 +220,8 @@ def model_page(desk: Desk, model: str) -> None:
 
 
 @task(name="decide", task_run_name="decide", cache_policy=NO_CACHE)
-def decide(desk: Desk, evidence: Evidence, place: Place, report_file: str) -> None:
-    """Write down what the gate says."""
+def decide(desk: Desk, evidence: Evidence, place: Place, report_file: str) -> Decision | None:
+    """Write down what the gate says. Returns the decision that stands, see `settle`."""
     verdict = evidence.verdict
     get_run_logger().info("%s: %s", verdict.verdict, verdict.why)
-    settle(desk.ledger, evidence.run, verdict, place, report_file)
+    return settle(desk.ledger, evidence.run, verdict, place, report_file)

@@ -62,20 +62,22 @@ def bring_home(desk: Desk, run: RunFile, *, cancelled: bool) -> Collected:
     """
     training = read_training(desk.ledger, run.key, run.generation)
     if training.last is not None:  # else whoever begins it marks it first
-        desk.ledger.mark(run)
+        desk.ledger.keep_marked(run)
     while not isinstance(training.last, Collected):
-        _go_on(desk, run, training, cancelled=cancelled)
+        collected = _go_on(desk, run, training, cancelled=cancelled)
+        if collected is not None:
+            return collected
         training = read_training(desk.ledger, run.key, run.generation)
     return training.last
 
 
-def _go_on(desk: Desk, run: RunFile, training: Training, *, cancelled: bool) -> None:
-    """Take the step that the last record asks for."""
+def _go_on(desk: Desk, run: RunFile, training: Training, *, cancelled: bool) -> Collected | None:
+    """Take the step that the last record asks for. Returns what ends it, where it has come to that."""
     last = training.last
     if isinstance(last, Submitted):
         _look_at(desk, run, training, last)
     elif isinstance(last, Trained):
-        _collect(desk, run, training, last)
+        return _collect(desk, run, training, last)
     elif isinstance(last, Claimed):
         _find_out_what_became_of(desk, run, training, last, cancelled=cancelled)
     elif last is None:
@@ -87,6 +89,7 @@ def _go_on(desk: Desk, run: RunFile, training: Training, *, cancelled: bool) -> 
     elif isinstance(last, Rejected | Failed | Abandoned):
         desk.ledger.unmark(run)
         raise TrainingFailed(f"training {last.name} is {last.state}: {last.reason}. {_what_next(training, last)}")
+    return None
 
 
 def _what_next(training: Training, last: Rejected | Failed | Abandoned) -> str:
@@ -125,7 +128,8 @@ def _submit(desk: Desk, run: RunFile, training: Training, approval: str | None) 
     check_judging(desk, run, load_manifest(run.dataset_digest, desk.store), champion, cents)
     uploaded = steps.upload_dataset(desk, run)
     desk.check_store()
-    desk.ledger.mark(run)
+    if training.last is None:  # else it is marked already
+        desk.ledger.mark(run)
     for pause_s in (*steps.RETRY_DELAYS_S, None):
         try:
             steps.submit(desk, run, training, uploaded, approval)
@@ -218,12 +222,12 @@ def _look_at(desk: Desk, run: RunFile, training: Training, submitted: Submitted)
     )
 
 
-def _collect(desk: Desk, run: RunFile, training: Training, trained: Trained) -> None:
+def _collect(desk: Desk, run: RunFile, training: Training, trained: Trained) -> Collected | None:
     """Bring the weights home. What cannot be had now is tried again later, and after days it is for a person."""
     why = "they could not be fetched the last time"
     if now() >= next_try(desk.ledger, trained):
         try:
-            steps.collect(desk, run)
+            return steps.collect(desk, run, training)
         except CredentialsRefused:
             raise
         except (ProviderError, WeightsUnreadable) as error:
@@ -233,12 +237,11 @@ def _collect(desk: Desk, run: RunFile, training: Training, trained: Trained) -> 
             if not passing or now() - trained.at > _PASSING:
                 note_failed_try(desk.ledger, trained)
             if _is_lost(desk, training, error):
-                return
-        else:
-            return
+                return None
     wait_for(
         f"Waiting for {run.account.provider} to hand out the weights of {trained.name}: {why}", desk.store_slug
     )
+    return None
 
 
 def _is_lost(desk: Desk, training: Training, error: Exception) -> bool:

@@ -12,10 +12,8 @@ from PIL import Image
 from tests.dataset.pictures import distinct, encoded, noise
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import ScannedDataset, scan
-from tuneloop.datasets.store import picture_name, store_pictures
 from tuneloop.evaluation.reports.dataset_page import write_dataset_page
 from tuneloop.schemas.findings import Finding, error, warning
-from tuneloop.storage.local_directory import LocalDirectory
 
 RULE = CaptionRule(trigger_word=None, instance_prompt=None, provider_captions=True)
 THUMBNAIL = re.compile(r"!\[[^]]*\]\(data:image/jpeg;base64,([^)]+)\)")
@@ -28,25 +26,19 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
-def stored(folder: Path, store: LocalDirectory, *, pairs: bool = False) -> ScannedDataset:
-    scanned = scan(folder, RULE, pairs=pairs)
-    store_pictures(scanned, store)
-    return scanned
-
-
-def page_of(scanned: ScannedDataset, store: LocalDirectory, findings: Sequence[Finding] = ()) -> str:
-    return write_dataset_page(store, scanned.manifest, findings, None)
+def page_of(scanned: ScannedDataset, findings: Sequence[Finding] = ()) -> str:
+    return write_dataset_page(scanned.files, scanned.manifest, findings, None)
 
 
 def thumbnails(page: str) -> list[Image.Image]:
     return [Image.open(io.BytesIO(base64.b64decode(data))) for data in THUMBNAIL.findall(page)]
 
 
-def test_every_picture_is_shown_above_its_caption(folder: Path, artifacts: LocalDirectory) -> None:
+def test_every_picture_is_shown_above_its_caption(folder: Path) -> None:
     for number in range(6):
         (folder / f"{number}.png").write_bytes(distinct(number))
         (folder / f"{number}.txt").write_text(f"scene {number}")
-    page = page_of(stored(folder, artifacts), artifacts)
+    page = page_of(scan(folder, RULE))
     assert page.startswith("# Dataset: nothing to mend\n\n**Every picture was decoded and every caption read; no")
     assert len(thumbnails(page)) == 6
     rows = page.split("## Pictures\n\n")[1].splitlines()
@@ -55,27 +47,27 @@ def test_every_picture_is_shown_above_its_caption(folder: Path, artifacts: Local
         assert f"{number}.png: scene {number}" in rows[above + 1]
 
 
-def test_subfolders_are_named_with_their_numbers(folder: Path, artifacts: LocalDirectory) -> None:
+def test_subfolders_are_named_with_their_numbers(folder: Path) -> None:
     for number, name in enumerate(["a.png", "near/b.png", "near/c.png"]):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(distinct(number))
-    page = page_of(stored(folder, artifacts), artifacts)
+    page = page_of(scan(folder, RULE))
     assert r"| from folders | from near \(2\), from the folder itself \(1\) |" in page
 
 
-def test_picture_turned_by_exif_is_shown_upright(folder: Path, artifacts: LocalDirectory) -> None:
+def test_picture_turned_by_exif_is_shown_upright(folder: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     (folder / "a.jpg").write_bytes(encoded(noise(300, 200), "JPEG", exif=exif))
-    (shown,) = thumbnails(page_of(stored(folder, artifacts), artifacts))
+    (shown,) = thumbnails(page_of(scan(folder, RULE)))
     assert shown.height > shown.width
 
 
-def test_large_dataset_of_rich_pictures_stays_below_400_kb(folder: Path, artifacts: LocalDirectory) -> None:
+def test_large_dataset_of_rich_pictures_stays_below_400_kb(folder: Path) -> None:
     for number in range(60):
         (folder / f"{'&' * 100}{number}.png").write_bytes(encoded(noise(150 + number, 140), "PNG"))
         (folder / f"{'&' * 100}{number}.txt").write_text("<" * 500)
-    scanned = stored(folder, artifacts)
+    scanned = scan(folder, RULE)
     findings = [
         make(f"check-{number}", "🤖" * 300, "<" * 300, "&" * 300)
         for make in (error, warning)
@@ -83,18 +75,18 @@ def test_large_dataset_of_rich_pictures_stays_below_400_kb(folder: Path, artifac
     ]
     other = (item.model_copy(update={"sha256": item.sha256[::-1]}) for item in scanned.manifest.items)
     old = scanned.manifest.model_copy(update={"items": tuple(other)})
-    page = write_dataset_page(artifacts, scanned.manifest, findings, old)
+    page = write_dataset_page(scanned.files, scanned.manifest, findings, old)
     assert len(thumbnails(page)) == 48
     assert "48 of 60, evenly picked." in page
     assert page.count("and 86 more") == 2
     assert len(page.encode()) < 400_000
 
 
-def test_pairs_are_shown_side_by_side(folder: Path, artifacts: LocalDirectory) -> None:
+def test_pairs_are_shown_side_by_side(folder: Path) -> None:
     for number in range(30):
         for half in ("start", "end"):
             (folder / f"{number:02d}_{half}.png").write_bytes(distinct(number * 2 + (half == "end"), 64, 64))
-    page = page_of(stored(folder, artifacts, pairs=True), artifacts)
+    page = page_of(scan(folder, RULE, pairs=True))
     shown = re.findall(r"!\[(\d\d)\\_(start|end)\.png\]", page)
     assert len(shown) == 48
     assert all(
@@ -104,26 +96,26 @@ def test_pairs_are_shown_side_by_side(folder: Path, artifacts: LocalDirectory) -
     assert "| pictures | 60 in 30 pairs (png) |" in page
 
 
-def test_difference_to_the_champions_dataset_is_told_by_name(folder: Path, artifacts: LocalDirectory) -> None:
+def test_difference_to_the_champions_dataset_is_told_by_name(folder: Path) -> None:
     for number in range(3):
         (folder / f"{number}.png").write_bytes(distinct(number))
-    before = stored(folder, artifacts).manifest
+    before = scan(folder, RULE).manifest
     (folder / "0.png").unlink()
     (folder / "new.png").write_bytes(distinct(9))
     (folder / "1.txt").write_text("said now")
-    scanned = stored(folder, artifacts)
-    page = write_dataset_page(artifacts, scanned.manifest, (), before)
+    scanned = scan(folder, RULE)
+    page = write_dataset_page(scanned.files, scanned.manifest, (), before)
     assert "1 picture added, 1 picture removed, 1 caption changed." in page
     assert "- Added: new.png\n- Removed: 0.png\n- Captions changed: 1.png" in page
     assert "The same pictures with the same captions." in write_dataset_page(
-        artifacts, scanned.manifest, (), scanned.manifest
+        scanned.files, scanned.manifest, (), scanned.manifest
     )
 
 
-def test_refused_dataset_has_a_page_of_what_to_mend(artifacts: LocalDirectory) -> None:
+def test_refused_dataset_has_a_page_of_what_to_mend() -> None:
     wrong = error("format", "a|b.gif", "is <b>odd</b>", "`mend` it")
     findings = [wrong, warning("flat", None, "some", "look")]
-    page = write_dataset_page(artifacts, None, findings, None)
+    page = write_dataset_page({}, None, findings, None)
     assert page.startswith(
         "# Dataset: cannot be used\n\n**Nothing was uploaded or paid: there is 1 error to mend "
     )
@@ -132,17 +124,16 @@ def test_refused_dataset_has_a_page_of_what_to_mend(artifacts: LocalDirectory) -
     assert page.index("## Errors") < page.index("## Warnings")
 
 
-def test_a_thousand_findings_of_one_kind_do_not_hide_another(artifacts: LocalDirectory) -> None:
+def test_a_thousand_findings_of_one_kind_do_not_hide_another() -> None:
     findings = [warning("blurred", f"{number}.png", "is blurred", "look") for number in range(1000)]
-    page = write_dataset_page(artifacts, None, [*findings, warning("flat", "x.png", "is flat", "look")], None)
+    page = write_dataset_page({}, None, [*findings, warning("flat", "x.png", "is flat", "look")], None)
     assert page.count("is blurred") == 6
     assert "| and 994 more like it |" in page
     assert "| x.png | is flat | look |" in page
 
 
-def test_picture_that_is_gone_from_the_store_is_told(folder: Path, artifacts: LocalDirectory) -> None:
+def test_picture_that_is_gone_by_now_is_told(folder: Path) -> None:
     (folder / "a.png").write_bytes(distinct(1))
-    scanned = stored(folder, artifacts)
-    (name,) = [picture_name(sha256) for sha256 in scanned.files]
-    Path(artifacts.uri.removeprefix("file://"), name).unlink()
-    assert "(a.png: not in the store)" in page_of(scanned, artifacts)
+    scanned = scan(folder, RULE)
+    (folder / "a.png").unlink()
+    assert "(a.png: not there any more)" in page_of(scanned)

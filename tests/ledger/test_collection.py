@@ -31,12 +31,12 @@ def test_collected_weights_have_the_recorded_sha256(
         Order(run, recipe, provider.upload(archive), archive, Limits()),
     )
     record_progress(ledger, run, provider.status(submitted.job_id))
-    collected = collect_weights(ledger, provider, run.key, 1)
+    collected = collect_weights(ledger, provider, read_training(ledger, run.key, 1))
     assert collected.weights is not None
     data = ledger.store.read(collected.weights)
     assert hashlib.sha256(data).hexdigest() == collected.sha256
     assert len(data) == collected.size_bytes
-    assert collect_weights(ledger, provider, run.key, 1) == collected
+    assert collect_weights(ledger, provider, read_training(ledger, run.key, 1)) == collected
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_file_beside_the_weights_is_not_taken_for_them(
     ledger: Ledger, provider: SegmindProvider, run: RunFile, trained: str, stray: str
 ) -> None:
     ledger.store.create(trained + stray, b"not weights")
-    collected = collect_weights(ledger, provider, run.key, 1)
+    collected = collect_weights(ledger, provider, read_training(ledger, run.key, 1))
     assert collected.weights == f"{trained}lora.safetensors"
     assert is_whole(ledger.store, collected.weights)
 
@@ -67,7 +67,7 @@ def test_broken_file_under_the_name_of_the_weights_is_left_alone_and_another_nam
     with provider.weights(str(read_training(ledger, run.key, 1).job_id)).read(0, None) as chunks:
         whole = b"".join(chunks)
     ledger.store.create(f"{trained}lora.safetensors", whole[:length])
-    collected = collect_weights(ledger, provider, run.key, 1)
+    collected = collect_weights(ledger, provider, read_training(ledger, run.key, 1))
     assert collected.weights == f"{trained}lora-2.safetensors"
     assert ledger.store.read(collected.weights) == whole
     assert ledger.store.read(f"{trained}lora.safetensors") == whole[:length]
@@ -80,7 +80,10 @@ def test_weights_that_are_there_already_are_recorded_without_asking_for_them(
         whole = b"".join(chunks)
     ledger.store.create(f"{trained}lora.safetensors", whole)
     before = len(emulator.requests())
-    assert collect_weights(ledger, provider, run.key, 1).sha256 == hashlib.sha256(whole).hexdigest()
+    assert (
+        collect_weights(ledger, provider, read_training(ledger, run.key, 1)).sha256
+        == hashlib.sha256(whole).hexdigest()
+    )
     assert len(emulator.requests()) == before
 
 
@@ -99,7 +102,7 @@ def promoted(run: RunFile, collected: Collected) -> Promotion:
 def test_weights_that_are_gone_or_cut_are_a_problem_that_is_told(
     ledger: Ledger, provider: SegmindProvider, run: RunFile, tmp_path: Path
 ) -> None:
-    champion = promoted(run, collect_weights(ledger, provider, run.key, 1))
+    champion = promoted(run, collect_weights(ledger, provider, read_training(ledger, run.key, 1)))
     assert weights_problem(ledger, champion) is None
     assert weights_problem(ledger, champion.model_copy(update={"weights": None})) is None
     file = tmp_path / "artifacts" / str(champion.weights)
@@ -115,7 +118,7 @@ def test_weights_that_are_gone_or_cut_are_a_problem_that_is_told(
 def test_weights_that_are_gone_are_fetched_again_and_only_the_same_bytes(
     ledger: Ledger, provider: SegmindProvider, run: RunFile, tmp_path: Path
 ) -> None:
-    champion = promoted(run, collect_weights(ledger, provider, run.key, 1))
+    champion = promoted(run, collect_weights(ledger, provider, read_training(ledger, run.key, 1)))
     file = tmp_path / "artifacts" / str(champion.weights)
     with pytest.raises(WeightsUnreadable, match="is taken"):
         restore_weights(ledger.store, provider, champion)
@@ -140,7 +143,7 @@ def test_link_to_the_weights_that_has_expired_is_asked_for_again(
     submitted = submit_training(ledger, provider, read_training(ledger, run.key, 1), order)
     record_progress(ledger, run, provider.status(submitted.job_id))
     emulator.inject(Fault("refuse", "/s3/", "GET", status=403, times=2))
-    assert collect_weights(ledger, provider, run.key, 1).sha256
+    assert collect_weights(ledger, provider, read_training(ledger, run.key, 1)).sha256
     links = [request for request in emulator.requests() if request.path == "/finetune/request/file/download"]
     assert len(links) == 3
 

@@ -401,9 +401,9 @@ def test_weights_of_a_job_that_is_named_after_another_attempt_are_not_taken_for_
     post(bent, order, f"{run.key[:16]}-g2")
     submit(ledger, bent, order)
     record_progress(ledger, run, bent.status(read_training(ledger, run.key, 1).job_id or ""))
-    first = collect_weights(ledger, bent, run.key, 1)
+    first = collect_weights(ledger, bent, read_training(ledger, run.key, 1))
     submit(ledger, bent, replace(order, run=second))
     record_progress(ledger, second, bent.status(read_training(ledger, run.key, 2).job_id or ""))
-    other = collect_weights(ledger, bent, run.key, 2)
+    other = collect_weights(ledger, bent, read_training(ledger, run.key, 2))
     assert first.job_id != other.job_id
     assert first.weights != other.weights

@@ -55,7 +55,7 @@ def test_price_of_the_block_comes_before_the_published_one(ledger: Ledger, run: 
 def test_pictures_without_a_known_price_take_no_slot(ledger: Ledger, run: RunFile) -> None:
     budget = ImageBudget(ledger, run.account, Limits())
     assert not budget.reserve_pictures(run, 3, FluxDevRender())
-    assert budget.last_slot(now().date()) == 0
+    assert budget.spending(now().date()).slots == 0
 
 
 def test_limit_in_money_without_a_price_of_images_is_refused(ledger: Ledger, run: RunFile) -> None:

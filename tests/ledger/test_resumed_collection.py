@@ -107,7 +107,7 @@ def test_download_that_is_cut_fifty_times_finishes_and_fetches_little_twice(
 ) -> None:
     emulator.switch(download_cut=WEIGHTS // 25, download_seed=11)
     ledger, provider = process()
-    data = check(ledger, collect_weights(ledger, provider, trained.key, 1))
+    data = check(ledger, collect_weights(ledger, provider, read_training(ledger, trained.key, 1)))
     found = downloads(emulator)
     assert len(found) >= 50
     # Reading goes on at the very byte: what was on its way when a connection broke was received.
@@ -129,8 +129,10 @@ def test_fifty_crashes_fetch_no_finished_part_again(
                 raise SystemExit
 
         seen = len(downloads(emulator))
+        ledger, provider = process()
+        training = read_training(ledger, trained.key, 1)
         with pytest.raises(SystemExit):
-            collect_weights(*process(), trained.key, 1, crash)
+            collect_weights(ledger, provider, training, crash)
         assert told[0] == finished
         # The first byte is asked for each time, to learn of the file; its header only once.
         fetched = [start for start, stop in downloads(emulator)[seen:] if stop - start > 1]
@@ -138,7 +140,7 @@ def test_fifty_crashes_fetch_no_finished_part_again(
         # A crash at the very end of a part comes before the part is sent whole.
         finished = max(finished, (told[-1] - 1) // PART * PART)
     ledger, provider = process()
-    collected = collect_weights(ledger, provider, trained.key, 1)
+    collected = collect_weights(ledger, provider, read_training(ledger, trained.key, 1))
     data = check(ledger, collected)
     assert PART <= finished < len(data)
     assert sum(stop - start for start, stop in downloads(emulator)) <= len(data) + 51 * PART
@@ -151,18 +153,21 @@ import sys
 from tests.s3_server import s3_client
 from tuneloop.ledger.collection import collect_weights
 from tuneloop.ledger.ledger import Ledger
+from tuneloop.ledger.training import read_training
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.storage.s3 import S3Store
 from tuneloop.storage.local_directory import LocalDirectory
 from pathlib import Path
 
-kind, where, bucket, part, url, key, training = sys.argv[1:]
+kind, where, bucket, part, url, key, key_of_training = sys.argv[1:]
 if kind == "s3":
     store = S3Store(s3_client(where), bucket, "loras", part_size=int(part))
 else:
     store = LocalDirectory(Path(where), part_size=int(part))
 tell = lambda done, _: print(done, flush=True)
-print(collect_weights(Ledger(store), SegmindProvider(key, base_url=url), training, 1, tell).sha256)
+ledger = Ledger(store)
+training = read_training(ledger, key_of_training, 1)
+print(collect_weights(ledger, SegmindProvider(key, base_url=url), training, tell).sha256)
 """
 
 
@@ -216,7 +221,7 @@ def test_link_that_expires_in_the_middle_is_asked_for_anew(
             advanced.append(done)
             emulator.advance(3_601)
 
-    check(ledger, collect_weights(ledger, provider, trained.key, 1, expire))
+    check(ledger, collect_weights(ledger, provider, read_training(ledger, trained.key, 1), expire))
     links = [entry for entry in emulator.requests() if entry.path == "/finetune/request/file/download"]
     assert len(links) == 2
 
@@ -230,7 +235,7 @@ def test_server_that_forgets_ranges_in_the_middle_is_read_whole(
         if PART < done < 2 * PART:
             emulator.switch(downloads="whole")
 
-    check(ledger, collect_weights(ledger, provider, trained.key, 1, forget))
+    check(ledger, collect_weights(ledger, provider, read_training(ledger, trained.key, 1), forget))
 
 
 def test_file_that_is_never_the_same_twice_is_read_whole(
@@ -238,7 +243,7 @@ def test_file_that_is_never_the_same_twice_is_read_whole(
 ) -> None:
     emulator.switch(downloads="without If-Range")
     ledger, provider = process()
-    check(ledger, collect_weights(ledger, provider, trained.key, 1))
+    check(ledger, collect_weights(ledger, provider, read_training(ledger, trained.key, 1)))
 
 
 @pytest.mark.parametrize("kind", ["whole", "without ETag", "without length"])
@@ -247,7 +252,7 @@ def test_weights_of_a_server_without_ranges_come_home_too(
 ) -> None:
     emulator.switch(downloads=kind)
     ledger, provider = process()
-    collected = collect_weights(ledger, provider, trained.key, 1)
+    collected = collect_weights(ledger, provider, read_training(ledger, trained.key, 1))
     check(ledger, collected)
     assert records(ledger.store, str(collected.weights)) == []
 
@@ -265,10 +270,10 @@ def test_crash_between_the_weights_and_their_record_loses_nothing_though_the_pro
 
     monkeypatch.setattr(ledger, "append", crash)
     with pytest.raises(SystemExit):
-        collect_weights(ledger, provider, trained.key, 1)
+        collect_weights(ledger, provider, read_training(ledger, trained.key, 1))
     emulator.inject(Fault("refuse", "/", status=404, times=99))
     ledger, provider = process()
-    check(ledger, collect_weights(ledger, provider, trained.key, 1))
+    check(ledger, collect_weights(ledger, provider, read_training(ledger, trained.key, 1)))
 
 
 def test_two_runs_that_collect_at_once_end_with_the_same_record(process: Start, trained: RunFile) -> None:
@@ -279,9 +284,10 @@ def test_two_runs_that_collect_at_once_end_with_the_same_record(process: Start, 
     def meanwhile(done: int, _: int | None) -> None:
         if done > 2 * PART and not started:
             started.append(done)
-            theirs.append(collect_weights(*process(), trained.key, 1))
+            other, account = process()
+            theirs.append(collect_weights(other, account, read_training(other, trained.key, 1)))
 
-    assert collect_weights(ledger, provider, trained.key, 1, meanwhile) == theirs[0]
+    assert collect_weights(ledger, provider, read_training(ledger, trained.key, 1), meanwhile) == theirs[0]
     check(ledger, theirs[0])
 
 
@@ -296,5 +302,5 @@ def test_sweep_that_is_refused_fails_no_collection(
         raise StoreError("S3 answered AccessDenied")
 
     monkeypatch.setattr(ledger.store, "sweep", refuse)
-    check(ledger, collect_weights(ledger, provider, trained.key, 1))
+    check(ledger, collect_weights(ledger, provider, read_training(ledger, trained.key, 1)))
     assert len(swept) == 1

@@ -24,6 +24,7 @@ from tuneloop.schemas.canonical import digest_of
 from tuneloop.schemas.evaluation import Evaluation, JudgedPicture
 from tuneloop.schemas.plan import EvaluationPlan
 from tuneloop.schemas.render_settings import ServiceSettings
+from tuneloop.schemas.training import RenderedPicture
 from tuneloop.storage.base import Store
 
 _ACCOUNT_PROBLEMS = (CredentialsRefused, OutOfCredits, NotAtProvider)
@@ -78,13 +79,13 @@ def render(
     work = _Work(store, subject, tuple(_wishes(plan, subject)), Asked(store, subject.job))
     asked, wishes = work.asked, work.wishes
     lost, missing = list[ProviderUnavailable](), list[_Wish]()
-    while missing := _next(missing, asked) or work.look():
+    while missing := _next(missing, asked) or work.left():
         if len(lost) >= _UNANSWERED_IN_A_ROW:
             raise lost[-1]
         wish, done = missing[0], len(wishes) - len(missing) + 1
         try:
             _afford(asked, missing, reserve)
-            answered = _ask(store, provider, subject, wish, asked, reserve)
+            answered = _ask(work, provider, wish, reserve)
         except (*_ACCOUNT_PROBLEMS, RateLimited):
             raise
         except ProviderUnavailable as error:
@@ -170,13 +171,22 @@ class _Work:
     refusals: dict[str, str] = field(default_factory=dict)
     present: dict[str, str] = field(default_factory=dict)
 
-    def look(self) -> list[_Wish]:
+    def left(self) -> list[_Wish]:
         """What is to be asked for; last what another run may be waiting for just now."""
+        # What is there stays there, and what was refused is not asked for again: that needs no other look.
+        if all(wish.stem in self.present or wish.stem in self.refusals for wish in self.wishes):
+            return []
         self.asked.look()
         self.present = _present(self.store, self.subject)
         settled = self.present.keys() | self.refusals.keys()
         missing = [wish for wish in self.wishes if wish.stem not in settled and not self.asked.given_up(wish.stem)]
         return sorted(missing, key=lambda wish: self.asked.open(wish.stem))
+
+    def keep(self, wish: _Wish, picture: RenderedPicture) -> None:
+        """Put an answer into the store."""
+        name = f"{_folder(self.subject)}{wish.stem}{picture.suffix}"
+        self.store.create(name, picture.data)
+        self.present[wish.stem] = name
 
     def evaluation(self, plan: EvaluationPlan) -> Evaluation:
         """Look at every picture; say of those that are not there why."""
@@ -243,11 +253,9 @@ def _afford(asked: Asked, wishes: list[_Wish], reserve: Callable[[int], bool] | 
 
 
 def _ask(
-    store: Store,
+    work: _Work,
     provider: Provider,
-    subject: Subject,
     wish: _Wish,
-    asked: Asked,
     reserve: Callable[[int], bool] | None,
 ) -> bool:
     """Ask for one picture, and keep it. A full queue is waited for.
@@ -255,7 +263,8 @@ def _ask(
     Returns:
         False where another run asks for it at this very moment.
     """
-    image = store.read(picture_name(wish.image)) if wish.image else None
+    asked, job_id = work.asked, work.subject.job_id
+    image = work.store.read(picture_name(wish.image)) if wish.image else None
     pauses = 0
     while True:
         _afford(asked, [wish], reserve)
@@ -263,7 +272,7 @@ def _ask(
         if ask is None:
             return False
         try:
-            picture = provider.generate(subject.job_id, wish.prompt, wish.seed, wish.settings, image)
+            picture = provider.generate(job_id, wish.prompt, wish.seed, wish.settings, image)
         except RateLimited as error:
             asked.refused(wish.stem, ask)
             pauses += 1
@@ -274,5 +283,5 @@ def _ask(
             asked.refused(wish.stem, ask)
             raise
         else:
-            store.create(f"{_folder(subject)}{wish.stem}{picture.suffix}", picture.data)
+            work.keep(wish, picture)
             return True

@@ -65,10 +65,6 @@ class Budget:
         self._account = account
         self._limits = limits
 
-    def last_slot(self, day: date) -> int:
-        """Number of the last slot in a day's window, 0 for none."""
-        return len(self._ledger.numbered(self._folder(window_of(day))))
-
     def reserve(self, run: RunFile, cents: int | None, claim: Claimed, first: Claimed) -> BudgetSlot:
         """Reserve a place for a claimed training, or find the one that it has.
 
@@ -100,7 +96,7 @@ class Budget:
                 self._audit(spending.window)
                 audited = True
 
-    def check_readable(self, run: RunFile, cents: int | None, first: Claimed | None) -> None:
+    def check_readable(self, run: RunFile, cents: int | None, first: Claimed | None) -> Spending:
         """Read what `reserve` will read, before anything is claimed. Gives back what is found to be free.
 
         Raises:
@@ -113,6 +109,7 @@ class Budget:
         spending = self._sums(day, listed)
         if self._over(spending, cents) is not None:
             self._audit(spending.window)
+        return spending
 
     def newest_slots(self, count: int) -> list[BudgetSlot]:
         """The last slots of this window and the one before, newest first."""

@@ -10,7 +10,7 @@ from tuneloop.clock import now
 from tuneloop.errors import LedgerError, RecordTaken, StoreError, WeightsUnreadable
 from tuneloop.ledger.kept_weights import is_whole
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.training import read_training
+from tuneloop.ledger.training import Training, read_training
 from tuneloop.providers.base import Provider, SourceChanged
 from tuneloop.schemas.records import Collected, Promotion, Trained
 from tuneloop.storage.base import Store, StoredObject
@@ -28,7 +28,7 @@ Progress = Callable[[int, int | None], None]
 
 
 def collect_weights(
-    ledger: Ledger, provider: Provider, key: str, generation: int, on_progress: Progress | None = None
+    ledger: Ledger, provider: Provider, training: Training, on_progress: Progress | None = None
 ) -> Collected:
     """Stream a trained job's weights into the store and write the `collected` record last.
 
@@ -38,15 +38,13 @@ def collect_weights(
     Args:
         ledger: The ledger.
         provider: The account that trained.
-        key: Training key.
-        generation: Which attempt.
+        training: Where it stood when this was decided.
         on_progress: Called with bytes so far and bytes in all (None where the provider does not say); after a
             resumption it starts at the bytes that are already there.
 
     Raises:
         WeightsUnreadable: What arrived is not one whole safetensors file; nothing is kept of it.
     """
-    training = read_training(ledger, key, generation)
     if isinstance(training.last, Collected):
         return training.last
     if not isinstance(training.last, Trained):
@@ -59,7 +57,7 @@ def collect_weights(
         stored = _bring_home(ledger.store, provider, trained, on_progress)
     record = Collected(
         at=now(),
-        generation=generation,
+        generation=training.generation,
         name=training.name,
         job_id=training.last.job_id,
         weights=stored.name if stored else None,
@@ -67,9 +65,9 @@ def collect_weights(
         size_bytes=stored.size_bytes if stored else None,
     )
     try:
-        ledger.append(key, training.last, record)
+        ledger.append(training.key, training.last, record)
     except RecordTaken:
-        latest = read_training(ledger, key, generation).last
+        latest = read_training(ledger, training.key, training.generation).last
         if not isinstance(latest, Collected):
             raise
         return latest
@@ -92,7 +90,7 @@ def _bring_home(store: Store, provider: Provider, trained: Trained, on_progress:
                 return store.describe(name)
             continue
         stored = _fetched(store, provider, trained, name, on_progress)
-        if is_whole(store, name):  # else something else took the name first
+        if not stored.found or is_whole(store, name):  # else something else took the name first
             return stored
     raise WeightsUnreadable(
         f"{store.uri_of(f'weights/{trained.name}/')} has {_NAMES} files with names of these weights, and none is "

@@ -80,7 +80,7 @@ class Ledger:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self._numbers: dict[str, int] = {}  # of training records that were read or written here, by writer id
+        self._numbers: dict[str, int] = {}  # of records that were read or written here, by writer id
 
     def history(self, key: str) -> list[AnyTrainingRecord]:
         """Every record of a training, oldest first. Raises `RecordUnreadable` on a gap or an odd record."""
@@ -142,9 +142,12 @@ class Ledger:
 
     def mark(self, run: RunFile) -> None:
         """Leave a marker, so that the sensor finds this story without reading history."""
-        name = _marker_name(run)
-        if self.store.seems_absent(name):
-            self.store.create(name, b"")
+        self.store.create(_marker_name(run), b"")
+
+    def keep_marked(self, run: RunFile) -> None:
+        """Leave a marker where it is not there any more. One look costs less than a second write."""
+        if self.store.seems_absent(_marker_name(run)):
+            self.mark(run)
 
     def is_marked(self, run: RunFile) -> bool:
         """Tell whether a run's story is open."""
@@ -199,7 +202,9 @@ class Ledger:
 
     def decisions(self, run: RunFile) -> list[Decision]:
         """Every decision on this run's model version and plan, oldest first."""
-        return [self.read_record(name, Decision) for name in self.numbered(self.decision_folder(run))]
+        found = [self.read_record(name, Decision) for name in self.numbered(self.decision_folder(run))]
+        self._numbers |= {decision.writer: number for number, decision in enumerate(found, start=1)}
+        return found
 
     def decisions_from_the_last(self, run: RunFile) -> Iterator[Decision]:
         """The same decisions, newest first, each read when it is asked for."""
@@ -209,9 +214,15 @@ class Ledger:
     def decide(self, run: RunFile, number: int, decision: Decision) -> Decision:
         """Write decision `number`; the first one written stands and is returned."""
         name = f"{self.decision_folder(run)}{number:04d}.json"
-        if self.create_record(name, decision):
-            return decision
-        return self.read_record(name, Decision)
+        stands = decision if self.create_record(name, decision) else self.read_record(name, Decision)
+        self._numbers[stands.writer] = number
+        return stands
+
+    def decision_name(self, run: RunFile, decision: Decision) -> str:
+        """Where a decision on this run's model version is."""
+        if decision.writer not in self._numbers:
+            self.decisions(run)
+        return f"{self.decision_folder(run)}{self._numbers[decision.writer]:04d}.json"
 
     def promotions(self, model: str) -> list[Promotion]:
         """The line of champions, oldest first; the last one is the champion."""
@@ -221,6 +232,10 @@ class Ledger:
         """The line of champions from a number on, oldest first, each read when it is asked for."""
         names = self.numbered(f"models/{model}/promotions/")
         return (self.read_record(name, Promotion) for name in names[max(0, number - 1) :])
+
+    def promotion(self, model: str, number: int) -> Promotion:
+        """One champion of the line. Raises `NotInStore` where there is none of this number."""
+        return self.read_record(f"models/{model}/promotions/{number:04d}.json", Promotion)
 
     def champion(self, model: str) -> Promotion | None:
         """The model version in use."""

@@ -22,7 +22,7 @@ from tuneloop.errors import (
 from tuneloop.http.transport import NotSent
 from tuneloop.ledger.absence import why_not_again
 from tuneloop.ledger.attempts import ATTEMPTS_IN_A_ROW, too_many_attempts
-from tuneloop.ledger.budget import Budget
+from tuneloop.ledger.budget import Budget, Spending
 from tuneloop.ledger.earlier_jobs import check_clock, follow_earlier_job, unreadable_job, with_ended_ones
 from tuneloop.ledger.job_names import StoredNames
 from tuneloop.ledger.ledger import Ledger
@@ -31,7 +31,7 @@ from tuneloop.ledger.training import Training, read_training, record_bad_end
 from tuneloop.providers.base import Archive, Provider
 from tuneloop.schemas.recipe_fields import RecipeFields
 from tuneloop.schemas.records import Claimed, Held, HeldKind, Rejected, RunFile, Submitted
-from tuneloop.schemas.spending import Limits
+from tuneloop.schemas.spending import Limits, window_of
 from tuneloop.schemas.training import JobList, UploadedDataset
 
 PROCESS = uuid4().hex
@@ -88,7 +88,7 @@ def submit_training(ledger: Ledger, provider: Provider, training: Training, orde
     _check_nobody_else_is_at_it(training, order)
     budget = Budget(ledger, provider.account, order.limits)
     budget.check_price(order.cents)
-    budget.check_readable(order.run, order.cents, training.first)
+    spending = budget.check_readable(order.run, order.cents, training.first)
     if provider.names_known is None:
         provider.names_known = StoredNames(ledger.store, provider.account.slug)
     shown = provider.find(training.stem).recorded_as(training.job_ids)
@@ -98,7 +98,7 @@ def submit_training(ledger: Ledger, provider: Provider, training: Training, orde
     check_clock(provider)
     _hold_if_it_may_be_there(ledger, provider, training, order, shown)
     deadline = Deadline(provider.margins.claim_s)
-    claim = _claim(budget, training, order, deadline, provider)
+    claim = _claim(spending, training, order, deadline, provider)
     ledger.append(training.key, training.before, claim)
     claimed = _claimed(ledger, training, claim)
     _hold_if_unreadable(ledger, training, claimed, shown)
@@ -117,7 +117,9 @@ def _check_nobody_else_is_at_it(training: Training, order: Order) -> None:
         raise _held(last)
 
 
-def _claim(budget: Budget, training: Training, order: Order, deadline: Deadline, provider: Provider) -> Claimed:
+def _claim(
+    spending: Spending, training: Training, order: Order, deadline: Deadline, provider: Provider
+) -> Claimed:
     run, before, first = order.run, training.last, training.first
     # Who takes over a claim that a person has approved need not ask again.
     approval, waived = order.approval, set(training.claim.waived if training.claim else ())
@@ -125,6 +127,8 @@ def _claim(budget: Budget, training: Training, order: Order, deadline: Deadline,
         approval = approval or before.approval
     elif isinstance(before, Held):
         waived.add(before.kind)
+    # As it was before the claim; where a new window has begun since then, all of it comes after.
+    seen = spending.slots if spending.window == window_of(deadline.started.date()) else 0
     return Claimed(
         at=deadline.started,
         generation=run.generation,
@@ -137,7 +141,7 @@ def _claim(budget: Budget, training: Training, order: Order, deadline: Deadline,
         credentials=run.credentials,
         dataset_digest=run.dataset_digest,
         recipe=run.recipe,
-        budget_slot=first.budget_slot if first else budget.last_slot(deadline.started.date()),
+        budget_slot=first.budget_slot if first else seen,
         approval=approval,
         waived=tuple(sorted(waived)),
     )
@@ -198,7 +202,7 @@ def _post(ledger: Ledger, provider: Provider, claimed: Training, order: Order, d
         return _found_or_in_doubt(ledger, provider, claimed, error)
     submitted = record_id(ledger, read_training(ledger, claimed.key, claimed.generation), job_id, "answer")
     # Whoever has closed the attempt meanwhile has taken the marker away.
-    ledger.mark(order.run)
+    ledger.keep_marked(order.run)
     return submitted
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from pydantic import BaseModel, JsonValue
@@ -30,9 +30,13 @@ def check_meant(ledger: Ledger, run: RunFile, recipe: RecipeFields, base_url: st
     Raises:
         ConfigurationError: The message names the training, what differs and the remedy.
     """
-    if run.retrain_reason or ledger.last(run.key) is not None:
+    if run.retrain_reason:
         return
-    for claim in _trained_on_the_same(ledger, run):
+    folder = _folder(run)
+    keys = [name[len(folder) :] for name in ledger.store.names(folder)]
+    if not keys or ledger.last(run.key) is not None:
+        return
+    for claim in _claims(ledger, keys):
         changes = _unmeant_changes(ledger, claim, run, recipe, base_url)
         if changes is not None:
             what = "; ".join(changes) or "this version of Tuneloop only names the same training in another way"
@@ -51,11 +55,10 @@ def note_training(ledger: Ledger, run: RunFile) -> None:
     ledger.store.create(f"{_folder(run)}{run.key}", b"")
 
 
-def _trained_on_the_same(ledger: Ledger, run: RunFile) -> Iterator[Claimed]:
-    """The claim of every training of a model on a dataset; not of those that have ended without a bill."""
-    folder = _folder(run)
-    for name in ledger.store.names(folder):
-        history = ledger.history(name[len(folder) :])
+def _claims(ledger: Ledger, keys: Iterable[str]) -> Iterator[Claimed]:
+    """The claim of every training; not of those that have ended without a bill."""
+    for key in keys:
+        history = ledger.history(key)
         ends = {record.generation: record for record in history}
         claims = (record for record in reversed(history) if isinstance(record, Claimed))
         yield from islice((claim for claim in claims if not is_revivable(ends[claim.generation])), 1)

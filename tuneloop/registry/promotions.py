@@ -218,9 +218,9 @@ def promote(
     """
     if decision.verdict != "promote":
         raise LedgerError(f"{collected.name} was not decided to be promoted but: {decision.verdict}")
-    carried_out = _carried_out(ledger, run, decision)
-    if carried_out is not None:
-        return carried_out
+    reigned = ledger.promotion(run.model, decision.against) if decision.against else None
+    if reigned is not None and is_of(reigned, run):
+        return reigned
     number = decision.against + 1
     promotion = Promotion(
         at=now(),
@@ -237,7 +237,7 @@ def promote(
         size_bytes=collected.size_bytes,
         dataset_digest=run.dataset_digest,
         recipe=run.recipe,
-        decision=f"{ledger.decision_folder(run)}{ledger.decisions(run).index(decision) + 1:04d}.json",
+        decision=ledger.decision_name(run, decision),
         report=decision.report,
         plan=run.plan,
         who=decision.who,

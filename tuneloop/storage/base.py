@@ -28,6 +28,8 @@ class StoredObject(Frozen):
     """Sha256 of all bytes, 64 hex digits."""
     size_bytes: int
     """Number of bytes."""
+    found: bool = False
+    """It was there already, and was read; else this very process has written all of it."""
 
 
 class Store(ABC):
@@ -144,7 +146,7 @@ class Store(ABC):
         with self.open(name) as stream:
             while chunk := stream.read(_READ_BYTES):
                 fingerprint.update(chunk)
-        return self.stored(name, fingerprint)
+        return self.stored(name, fingerprint).model_copy(update={"found": True})
 
     def stored(self, name: str, fingerprint: Fingerprint) -> StoredObject:
         """Say what a name holds, from its fingerprint."""

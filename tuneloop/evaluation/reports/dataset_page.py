@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from tuneloop.datasets.checks.dataset_checks import by_folder
-from tuneloop.datasets.store import picture_name
-from tuneloop.errors import NotInStore
 from tuneloop.evaluation.thumbnail import thumbnail_address
-from tuneloop.schemas.dataset import DatasetDifference, DatasetItem, DatasetManifest
+from tuneloop.schemas.dataset import DatasetDifference, DatasetItem, DatasetManifest, Sha256
 from tuneloop.schemas.findings import Finding, condensed, errors_in, warnings_in
 from tuneloop.schemas.shown_text import in_markdown
-from tuneloop.storage.base import Store
 
 _PICTURES_SHOWN = 48
 _COLUMNS = 4
@@ -29,7 +27,7 @@ _NAMES_SHOWN = 12
 
 
 def write_dataset_page(
-    store: Store,
+    files: Mapping[Sha256, Path],
     manifest: DatasetManifest | None,
     findings: Sequence[Finding],
     champion_manifest: DatasetManifest | None,
@@ -37,7 +35,7 @@ def write_dataset_page(
     """Spell the page of a dataset. It stays below 400 KB, however large the dataset is.
 
     Args:
-        store: Where the pictures are.
+        files: One file for every picture of it.
         manifest: The dataset; None where errors kept it from becoming one.
         findings: What the preflight has found.
         champion_manifest: The dataset of the reigning model, None where there is none.
@@ -54,7 +52,7 @@ def write_dataset_page(
     if manifest is not None and champion_manifest is not None:
         parts += ["## Compared with the champion's dataset", _difference(champion_manifest, manifest)]
     if manifest is not None and manifest.items:
-        parts += ["## Pictures", _grid(store, manifest)]
+        parts += ["## Pictures", _grid(files, manifest)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -126,14 +124,14 @@ def _difference(old: DatasetManifest, new: DatasetManifest) -> str:
     return "\n\n".join([lines[0], "\n".join(lines[1:])])
 
 
-def _grid(store: Store, manifest: DatasetManifest) -> str:
+def _grid(files: Mapping[Sha256, Path], manifest: DatasetManifest) -> str:
     """Some pictures with their captions below, evenly picked."""
     picked = _picked(manifest.items)
     lines = [_row([""] * _COLUMNS), _row([":-:"] * _COLUMNS)]
     for start in range(0, len(picked), _COLUMNS):
         items = picked[start : start + _COLUMNS]
         filler = [""] * (_COLUMNS - len(items))
-        lines.append(_row([*(_thumbnail(store, item) for item in items), *filler]))
+        lines.append(_row([*(_thumbnail(files, item) for item in items), *filler]))
         lines.append(_row([*(_caption(item) for item in items), *filler]))
     grid = "\n".join(lines)
     if len(picked) == len(manifest.items):
@@ -151,12 +149,12 @@ def _picked(items: Sequence[DatasetItem]) -> list[DatasetItem]:
     return [item for number in range(wanted) for item in units[number * len(units) // wanted]]
 
 
-def _thumbnail(store: Store, item: DatasetItem) -> str:
+def _thumbnail(files: Mapping[Sha256, Path], item: DatasetItem) -> str:
     name = _text(item.file_name, _NAME_CHARACTERS)
     try:
-        data = store.read(picture_name(item.sha256))
-    except NotInStore:
-        return f"({name}: not in the store)"
+        data = files[item.sha256].read_bytes()
+    except OSError:
+        return f"({name}: not there any more)"
     for side_px in _SIDES_PX:
         address = thumbnail_address(data, side_px)
         if address is not None and len(address) <= _THUMBNAIL_CHARACTERS:
