@@ -69,7 +69,7 @@ def test_demo_on_photographs_in_s3_pays_twice_for_three_runs_and_leaves_nothing_
     first, unchanged, second = (run["store_requests"] for run in document["runs"])
     assert unchanged <= 15
     assert first <= 120
-    assert second <= 150  # it is compared with a champion
+    assert second <= 140  # it is compared with a champion; with 20 images the demo asks 149 times
     assert digests(pictures) == before
     assert not processes_of(tmp_path)
 
