@@ -1,1 +1,1 @@
-"""The stories: what happens, in which order. No HTTP, no parsing, no S3."""
+"""The flows of this project, each from its parameters to its end."""

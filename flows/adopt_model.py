@@ -9,17 +9,17 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import deployment, flow_run
 from prefect.states import Completed, Failed
 
-from flows import steps
-from flows.bar import Bar
-from flows.dataset_story import brought_in, log_findings, looked_at
-from flows.desk import Desk, open_desk
-from flows.judging_story import decide
 from tuneloop.clock import now
 from tuneloop.datasets.scan import ScannedDataset
 from tuneloop.datasets.store import store_pictures
 from tuneloop.errors import ConfigurationError, OverBudget, TrainingFailed
 from tuneloop.ledger.adoption import adopt, only_id
 from tuneloop.ledger.training import read_training
+from tuneloop.orchestration import tasks
+from tuneloop.orchestration.context import Desk, open_desk
+from tuneloop.orchestration.progress import Bar
+from tuneloop.orchestration.stages.dataset import brought_in, log_findings, looked_at
+from tuneloop.orchestration.stages.evaluation import decide
 from tuneloop.schemas.adopted_recipes import ADOPTED, Adopted, Trainer
 from tuneloop.schemas.dataset import DatasetManifest
 from tuneloop.schemas.plan import EvaluationPlan
@@ -61,7 +61,7 @@ def adopt_model(
     manifest = _dataset(desk, model, recipe, dataset)
     run = _run_file(desk, model, recipe, manifest, evaluation)
     adopt(desk.ledger, desk.provider, run, recipe.job_id)
-    collected = steps.collect(desk, run, read_training(desk.ledger, run.key, run.generation))
+    collected = tasks.collect(desk, run, read_training(desk.ledger, run.key, run.generation))
     try:
         decision = decide(desk, run, collected)
     except (OverBudget, TrainingFailed) as error:

@@ -8,13 +8,13 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from blocks.opening import open_store
-from flows.desk import open_desk
-from flows.whole_story import carry_on, wind_up
 from tuneloop.errors import ConfigurationError
 from tuneloop.ledger.cancelling import is_cancelled
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.training import read_training
+from tuneloop.orchestration.blocks import open_store
+from tuneloop.orchestration.context import open_desk
+from tuneloop.orchestration.stages.run import carry_on, wind_up
 from tuneloop.registry.promotions import story_has_ended
 
 

@@ -10,15 +10,15 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
-from flows import steps
-from flows.beginning import begin
-from flows.desk import Desk, open_desk
-from flows.judging_costs import account_of
-from flows.planning_story import plan_only
-from flows.whole_story import carry_on
-from flows.wish import Wish, check_it_fits
 from tuneloop.errors import TuneloopError
 from tuneloop.ledger.kept_weights import weights_problem
+from tuneloop.orchestration import tasks
+from tuneloop.orchestration.context import Desk, open_desk
+from tuneloop.orchestration.dry_run import plan_only
+from tuneloop.orchestration.run_request import Wish, check_it_fits
+from tuneloop.orchestration.stages.evaluation_costs import account_of
+from tuneloop.orchestration.stages.preparation import begin
+from tuneloop.orchestration.stages.run import carry_on
 from tuneloop.registry.promotions import Standing
 from tuneloop.schemas.plan import EvaluationPlan
 from tuneloop.schemas.recipes import Recipe
@@ -84,7 +84,7 @@ def _unchanged(desk: Desk, run: RunFile, standing: Standing, repeated: str) -> S
     if champion is not None and (problem := weights_problem(desk.ledger, champion)) is not None:
         get_run_logger().warning("champion no. %d: %s", champion.number, problem)
         try:
-            steps.restore(desk, account_of(desk, champion)[0], champion)
+            tasks.restore(desk, account_of(desk, champion)[0], champion)
         except TuneloopError as error:
             return Failed(
                 message=f"Champion no. {champion.number} of {run.model}: {problem}, and they could not be fetched "

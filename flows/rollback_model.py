@@ -11,9 +11,9 @@ from prefect.runtime import flow_run
 from prefect.states import Completed
 from pydantic import Field
 
-from blocks.opening import open_store
-from flows.telling import tell_rolled_back
 from tuneloop.ledger.ledger import Ledger
+from tuneloop.orchestration.blocks import open_store
+from tuneloop.orchestration.events import tell_rolled_back
 from tuneloop.registry.model_pages import keep_model_page
 from tuneloop.registry.reasons import LONGEST_REASON
 from tuneloop.registry.rollback import Rollback, roll_back

@@ -13,15 +13,15 @@ from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
-from blocks.opening import drive_store, open_provider
-from flows.cancelled_runs import note_cancelled
-from flows.resuming import Woken
-from flows.telling import tell_changes, tell_odd_word, tell_training, tell_unreached
-from flows.tidying import IDLE, LATE, delete_idle_ticks, previous_tick, younger_tick
-from flows.waking import wake
 from tuneloop.clock import now
 from tuneloop.http.patience import TICK
 from tuneloop.ledger.ledger import Ledger
+from tuneloop.orchestration.blocks import drive_store, open_provider
+from tuneloop.orchestration.cancelled_runs import note_cancelled
+from tuneloop.orchestration.events import tell_changes, tell_odd_word, tell_training, tell_unreached
+from tuneloop.orchestration.resume import wake
+from tuneloop.orchestration.resume_run import Woken
+from tuneloop.orchestration.sensor_runs import IDLE, LATE, delete_idle_ticks, previous_tick, younger_tick
 from tuneloop.schemas.training import job_name
 from tuneloop.sensor.inspection import told_odd_word, told_overdue
 from tuneloop.sensor.poll import look_at_all

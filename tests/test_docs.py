@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deployments.deployment_files import SAMPLE, check_file, deployment_files
+from tuneloop.orchestration.deployment_files import SAMPLE, check_file, deployment_files
 from tuneloop.providers.registry import capability_table
 from tuneloop.schemas.gate import GatePolicy, ScoreWeights
 from tuneloop.schemas.plan import EvaluationPlan
@@ -68,7 +68,7 @@ def test_tuneloop_commands_and_options_exist(document: Path) -> None:
             continue
         command_words = words[1:3] if words[1] == "store" else words[1:2]
         shown = subprocess.run(
-            [sys.executable, "-m", "deployments.command_line", *command_words, "--help"],
+            [sys.executable, "-m", "tuneloop.cli.app", *command_words, "--help"],
             capture_output=True, text=True, check=False, env={"COLUMNS": "200", "TERM": "dumb"},
         )  # fmt: skip
         assert shown.returncode == 0, command

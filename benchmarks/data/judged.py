@@ -8,9 +8,6 @@ from uuid import uuid4
 
 from prefect.logging import disable_run_logger
 
-from flows.beginning import Begun, begin
-from flows.desk import Desk
-from flows.wish import Wish, run_file
 from tuneloop.clock import now
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.earlier_looks import EarlierLook, keep_look, look_name
@@ -21,6 +18,9 @@ from tuneloop.ledger.accounts import remember_origin
 from tuneloop.ledger.drivers import current_driver, hand_over
 from tuneloop.ledger.kept_weights import weights_problem
 from tuneloop.ledger.ledger import Ledger
+from tuneloop.orchestration.context import Desk
+from tuneloop.orchestration.run_request import Wish, run_file
+from tuneloop.orchestration.stages.preparation import Begun, begin
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.registry.promotions import Place, promote, settle
 from tuneloop.schemas.evaluation import Verdict

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from deployments.sample_pen import Colour, Pen
+from tuneloop.demo.sample.pen import Colour, Pen
 
 Chance = np.random.Generator
 

@@ -20,19 +20,19 @@ from prefect.states import Suspended
 from pydantic import SecretStr
 
 from blocks.segmind_credentials import SegmindCredentials
-from deployments.demo.processes import Processes, answers, clean_environment, free_port
-from deployments.deployment_files import SAMPLE
-from deployments.server_ready import deploy_all, prepare_server
 from tuneloop.clock import Deadline, now
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import scan
 from tuneloop.datasets.store import store_pictures
+from tuneloop.demo.processes import Processes, answers, clean_environment, free_port
 from tuneloop.emulator import EmulatorControl
 from tuneloop.emulator.emulation import Emulation
 from tuneloop.emulator.jobs import Job
 from tuneloop.emulator.segmind.routes import SEGMIND
 from tuneloop.ledger.ledger import Ledger
+from tuneloop.orchestration.deploy import deploy_all, prepare_server
+from tuneloop.orchestration.deployment_files import SAMPLE
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.schemas.plan import EvaluationPlan
 from tuneloop.schemas.records import Claimed, Record, RunFile, Submitted
@@ -177,7 +177,7 @@ def running_installation(folder: Path) -> Iterator[Installation]:
     try:
         processes.start("server", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(server))
         processes.start(
-            "emulator", "deployments.command_line", "emulator", "--port", str(provider),
+            "emulator", "tuneloop.cli.app", "emulator", "--port", str(provider),
             "--folder", str(folder / "emulator"),
         )  # fmt: skip
         processes.wait_until("server", lambda: answers(f"http://127.0.0.1:{server}/api/health"))

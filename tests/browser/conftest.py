@@ -10,12 +10,12 @@ import pytest
 from playwright.sync_api import BrowserContext, sync_playwright
 from prefect.client.orchestration import get_client
 
-from deployments.demo.scenario import MODEL_DEPLOYMENT
-from deployments.demo.stack import Stack, running_stack
 from tests.browser.find_browser import NEEDED, browser_path
 from tests.browser.pages import Ui, launch, listen, new_context
 from tests.browser.runs import Runs
 from tests.conftest import SERVER_PYTHON, draw_pictures
+from tuneloop.demo.scenario import MODEL_DEPLOYMENT
+from tuneloop.demo.stack import Stack, running_stack
 from tuneloop.emulator import Progress
 
 

@@ -9,10 +9,10 @@ from typing import Literal
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from deployments.sample_pictures import draw_sample_pictures
 from tests.browser.find_browser import NEEDED, browser_path
 from tests.browser.pages import launch
 from tests.evaluation.evidence import PROMPTS, World, promotions
+from tuneloop.demo.sample.pictures import draw_sample_pictures
 from tuneloop.evaluation.reports.model_page import Reign, write_model_page
 from tuneloop.evaluation.reports.promotion_page import write_page
 from tuneloop.schemas.evaluation import Evaluation

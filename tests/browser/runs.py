@@ -11,7 +11,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Cancelled, Scheduled
 
-from deployments.demo.stack import Stack
+from tuneloop.demo.stack import Stack
 
 _LIMIT_S = 90.0
 

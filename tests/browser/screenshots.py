@@ -18,13 +18,13 @@ from prefect.client.schemas.filters import (
     ArtifactFilterType,
 )
 
-from deployments.demo.scenario import MODEL_DEPLOYMENT, SENSOR_DEPLOYMENT
-from deployments.demo.stack import Stack, running_stack
-from deployments.sample_pictures import draw_sample_pictures, take_some
 from tests.browser.find_browser import NEEDED, browser_path
 from tests.browser.pages import Ui, launch, new_context
 from tests.browser.report_pages import keep_report_pages
 from tests.browser.runs import Runs
+from tuneloop.demo.sample.pictures import draw_sample_pictures, take_some
+from tuneloop.demo.scenario import MODEL_DEPLOYMENT, SENSOR_DEPLOYMENT
+from tuneloop.demo.stack import Stack, running_stack
 from tuneloop.emulator import Progress
 
 _KEPT = Path("screenshots")

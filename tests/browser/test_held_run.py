@@ -10,12 +10,12 @@ from playwright.sync_api import expect
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import BlockDocumentCreate
 
-from deployments.demo.scenario import MODEL_DEPLOYMENT
-from deployments.demo.stack import Stack
 from tests.browser.pages import Ui
 from tests.browser.runs import Runs, run_record
 from tests.conftest import draw_pictures
 from tests.flows.runs import wait_until
+from tuneloop.demo.scenario import MODEL_DEPLOYMENT
+from tuneloop.demo.stack import Stack
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.schemas.records import Claimed
 from tuneloop.schemas.training import job_name

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from playwright.sync_api import expect
 
-from deployments.demo.stack import Stack
 from tests.browser.pages import RunForm, Ui
 from tests.browser.runs import Runs, run_record
+from tuneloop.demo.stack import Stack
 from tuneloop.schemas.training import job_name
 
 

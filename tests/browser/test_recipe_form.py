@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from uuid import UUID
 
-from deployments.demo.stack import Stack
 from tests.browser.pages import Ui
 from tests.browser.runs import Runs, run_record
+from tuneloop.demo.stack import Stack
 
 FLUX, QWEN = "Flux LoRA (Segmind)", "Qwen LoRA (Segmind)"
 

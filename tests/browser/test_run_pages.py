@@ -9,9 +9,9 @@ from playwright.sync_api import expect
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, ArtifactFilterKey
 
-from deployments.demo.stack import Stack
 from tests.browser.pages import Ui
 from tests.browser.runs import Runs, run_record
+from tuneloop.demo.stack import Stack
 from tuneloop.emulator import Progress
 from tuneloop.schemas.training import job_name
 

@@ -8,11 +8,11 @@ from uuid import UUID
 import pytest
 from playwright.sync_api import expect
 
-from deployments.demo.scenario import MODEL_DEPLOYMENT
-from deployments.demo.stack import Stack
 from tests.browser.pages import Ui
 from tests.browser.runs import Runs
 from tests.conftest import draw_pictures
+from tuneloop.demo.scenario import MODEL_DEPLOYMENT
+from tuneloop.demo.stack import Stack
 from tuneloop.emulator import Progress
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.storage.local_directory import LocalDirectory

@@ -20,14 +20,14 @@ from prefect.engine import handle_engine_signals
 from prefect.flow_engine import load_flow_run, run_flow
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-import flows.steps
 import tuneloop.clock
 import tuneloop.ledger.submission
-from flows.standing_still import Standstill, Watcher
+import tuneloop.orchestration.tasks
 from tests.crash.impatience import impatient
 from tests.crash.instruments import install
 from tests.crash.points import Kill, Trail
 from tests.crash.sabotage import SABOTAGES
+from tuneloop.orchestration.stalled_runs import Standstill, Watcher
 from tuneloop.schemas.cadence import Cadence
 from tuneloop.schemas.records import new_writer
 from tuneloop.storage.drafts import Draft
@@ -106,7 +106,7 @@ def _prepare(order: Order) -> None:
     clock.datetime = _ahead_by(order.clock_s)
     _date_new_files(order.store_clock_s)
     _date_runs(order.clock_s)
-    for task in vars(flows.steps).values():
+    for task in vars(tuneloop.orchestration.tasks).values():
         if isinstance(task, Task) and task.retries:
             task.retry_delay_seconds = [0.0] * task.retries
     # Hours lie between two looks of the sensor here; the minutes at which it would ask are not to be hit by luck.

@@ -12,15 +12,15 @@ from pathlib import Path
 import yaml
 from prefect.client.orchestration import get_client
 
-from deployments.demo.processes import Processes, clean_environment, free_port
-from deployments.server_ready import prepare_server
 from tests.crash.flow_files import deployable_flows
 from tests.crash.impatience import impatient
 from tests.crash.lane import Lane
 from tests.crash.places import FREE, AccountPlace, BucketPlace, FolderPlace, StorePlace
 from tests.crash.prefect_server import PrefectServer, ServerProcess
 from tests.crash.s3_place import S3Server
+from tuneloop.demo.processes import Processes, clean_environment, free_port
 from tuneloop.emulator.server import PROVIDERS
+from tuneloop.orchestration.deploy import prepare_server
 
 
 @dataclass(frozen=True)

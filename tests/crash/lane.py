@@ -18,14 +18,14 @@ from uuid import UUID
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Crashed
 
-from blocks.spending_guard import SpendingGuard
-from deployments.stores import init_store
 from tests.crash.flow_process import Order
 from tests.crash.places import FREE, AccountPlace, FolderPlace, StorePlace
 from tests.crash.points import Kill, Point
 from tests.crash.prefect_server import PrefectServer
 from tuneloop.emulator import BilledEntry, EmulatorControl, LoggedRequest
 from tuneloop.ledger.ledger import Ledger
+from tuneloop.orchestration.credentials.spending_guard import SpendingGuard
+from tuneloop.orchestration.stores import init_store
 
 RETRAIN = "retrain-model"
 ADOPT = "adopt-model"

@@ -12,10 +12,10 @@ from pydantic import SecretStr
 
 from blocks.bfl_credentials import BflCredentials
 from blocks.segmind_credentials import SegmindCredentials
-from blocks.spending_guard import SpendingGuard
-from deployments.demo.processes import free_port
 from tests.crash.s3_place import S3Server
+from tuneloop.demo.processes import free_port
 from tuneloop.emulator import EmulatorControl, running_emulator
+from tuneloop.orchestration.credentials.spending_guard import SpendingGuard
 from tuneloop.storage.base import Store
 from tuneloop.storage.local_directory import LocalDirectory
 

@@ -23,8 +23,8 @@ from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 from prefect.states import AwaitingRetry, Cancelled, Pending, Scheduled
 from prefect.utilities.callables import parameter_schema
 
-from deployments.demo.processes import Processes, answers
-from deployments.server_ready import WORK_POOL
+from tuneloop.demo.processes import Processes, answers
+from tuneloop.orchestration.deploy import WORK_POOL
 
 _ONCE_A_YEAR = "0 0 1 1 *"
 _BLOCKS = threading.Lock()

@@ -8,10 +8,10 @@ from datetime import timedelta
 from typing import Any
 
 from flows import watch_trainings
-from flows.resuming import Woken
 from tuneloop.errors import ProviderError, RateLimited, RequestRefused
 from tuneloop.http.transport import NotSent
 from tuneloop.ledger import collection
+from tuneloop.orchestration.resume_run import Woken
 from tuneloop.providers.base import Margins
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.storage.local_directory import LocalDirectory

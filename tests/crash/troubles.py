@@ -6,7 +6,6 @@ import random
 from collections.abc import Iterator
 from dataclasses import replace
 
-from blocks.spending_guard import SpendingGuard
 from tests.crash import scenes
 from tests.crash.bad_answers import bad_answers
 from tests.crash.case import Case, Recording, slug
@@ -27,6 +26,7 @@ from tests.crash.stories import (
     Story,
 )
 from tuneloop.emulator import Fault
+from tuneloop.orchestration.credentials.spending_guard import SpendingGuard
 
 _BFL_SUBMIT = "/v1/finetune"
 _OF_A_KIND = 2

@@ -19,7 +19,7 @@ from .planted.scenes import saved, scene, turned
 
 def check(folder: Path | str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "deployments.command_line", "check", str(folder), *arguments],
+        [sys.executable, "-m", "tuneloop.cli.app", "check", str(folder), *arguments],
         env={
             **os.environ,
             "COLUMNS": "80",
@@ -172,7 +172,7 @@ def test_nothing_is_written(folder: Path) -> None:
 def test_it_starts_without_prefect(folder: Path) -> None:
     fill_cleanly(folder)
     code = (
-        "import sys; from deployments.check_dataset import *; from pathlib import Path; "
+        "import sys; from tuneloop.cli.check import *; from pathlib import Path; "
         "check_folder(Path(sys.argv[1]), recipe_of('segmind', None), None); "
         "sys.exit(any(name.split('.')[0] in {'prefect', 'boto3', 'requests'} for name in sys.modules))"
     )

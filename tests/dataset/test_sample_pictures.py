@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from deployments.sample_pictures import _painted, draw_sample_pictures, take_some
-from deployments.sample_scenes import SCENES
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import scan
+from tuneloop.demo.sample.pictures import _painted, draw_sample_pictures, take_some
+from tuneloop.demo.sample.scenes import SCENES
 
 from .pictures import PNG
 

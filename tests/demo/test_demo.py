@@ -83,7 +83,7 @@ def demo_on_s3(folder: Path, endpoint: str, *options: str) -> subprocess.Complet
     }
     command = ["demo", "--exit", "--store", "s3", "--folder", str(folder / "demo"), *options]
     return subprocess.run(
-        [sys.executable, "-m", "deployments.command_line", *command],
+        [sys.executable, "-m", "tuneloop.cli.app", *command],
         env={**os.environ, **keys},
         capture_output=True,
         text=True,
@@ -113,7 +113,7 @@ def processes_of(folder: Path) -> list[str]:
 def test_demo_leaves_a_folder_alone_that_is_not_its_own(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
     done = subprocess.run(
-        [sys.executable, "-m", "deployments.command_line", "demo", "--exit", "--folder", str(tmp_path)],
+        [sys.executable, "-m", "tuneloop.cli.app", "demo", "--exit", "--folder", str(tmp_path)],
         capture_output=True,
         text=True,
         check=False,

@@ -21,8 +21,8 @@ from prefect.filesystems import LocalFileSystem
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
 from blocks.segmind_credentials import SegmindCredentials
-from deployments.demo.processes import Processes, answers, clean_environment, free_port
-from deployments.sample_pictures import draw_sample_pictures
+from tuneloop.demo.processes import Processes, answers, clean_environment, free_port
+from tuneloop.demo.sample.pictures import draw_sample_pictures
 from tuneloop.emulator import EmulatorControl, Progress, running_emulator
 
 ROOT = Path(__file__).parent.parent.parent

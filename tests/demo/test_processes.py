@@ -11,13 +11,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deployments.demo.processes import Processes, ProgramFailed, interrupts_deferred
+from tuneloop.demo.processes import Processes, ProgramFailed, interrupts_deferred
 
 SLEEPER = ("tests.demo.sleeper",)
 STARTER = """
 import sys, time
 from pathlib import Path
-from deployments.demo.processes import Processes
+from tuneloop.demo.processes import Processes
 programs = Processes(Path(sys.argv[1]), {})
 print(programs.start("sleeper", "tests.demo.sleeper"), flush=True)
 time.sleep(600)

@@ -6,8 +6,8 @@ import pytest
 from prefect_aws import AwsCredentials
 from pydantic import SecretStr
 
-from deployments.demo.s3_place import S3Place, store_block, wished_place
 from tests.s3_server import s3_client, server_that_checks_keys
+from tuneloop.demo.s3_place import S3Place, store_block, wished_place
 from tuneloop.errors import ConfigurationError, StoreError
 from tuneloop.settings import Settings
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deployments.sample_pictures import draw_sample_pictures
 from tests.evaluation.evidence import PROMPTS, SEEDS, World
 from tests.evaluation.hostile import HOSTILE
+from tuneloop.demo.sample.pictures import draw_sample_pictures
 from tuneloop.evaluation.reports.promotion_page import write_page
 from tuneloop.evaluation.reports.report import Evidence, page_name
 from tuneloop.schemas.evaluation import Evaluation

@@ -13,15 +13,15 @@ from prefect.events.worker import EventsWorker
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
 from blocks.bfl_credentials import BflCredentials
-from blocks.opening import open_store
 from blocks.segmind_credentials import SegmindCredentials
-from blocks.spending_guard import SpendingGuard
-from deployments.demo.stack import Stack, running_stack
 from tests.conftest import SERVER_PYTHON, draw_pictures
 from tests.flows.bill import Bill
 from tests.flows.runs import PROGRAMS, sensor_paused, wish_for
+from tuneloop.demo.stack import Stack, running_stack
 from tuneloop.emulator import EmulatorControl, Progress, running_emulator
 from tuneloop.ledger.ledger import Ledger
+from tuneloop.orchestration.blocks import open_store
+from tuneloop.orchestration.credentials.spending_guard import SpendingGuard
 
 _NUMBERS = itertools.count(1)
 

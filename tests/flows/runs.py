@@ -23,9 +23,9 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, Log, State, StateType
 from prefect.states import Scheduled
 
-from deployments.demo.processes import Processes
 from flows.retrain_model import retrain_model
 from flows.watch_trainings import watch_trainings
+from tuneloop.demo.processes import Processes
 
 RETRAIN = "retrain-model/sample-robot"
 SENSOR = "watch-trainings/every-minute"

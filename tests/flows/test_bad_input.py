@@ -163,7 +163,7 @@ def test_wrong_recipe_is_refused_by_the_flow_before_anything_is_written(
 def test_emulator_names_the_port_in_use_in_one_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        command = [sys.executable, "-m", "deployments.command_line", "emulator", "--port", str(port)]
+        command = [sys.executable, "-m", "tuneloop.cli.app", "emulator", "--port", str(port)]
         done = subprocess.run(
             [*command, "--folder", str(tmp_path / "emulator")], capture_output=True, text=True, check=False
         )

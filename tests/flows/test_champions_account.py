@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from blocks.segmind_credentials import SegmindCredentials
-from blocks.spending_guard import SpendingGuard
 from tests.flows.bill import Bill
 from tests.flows.runs import here
 from tuneloop.emulator import EmulatorControl
 from tuneloop.ledger.ledger import Ledger
+from tuneloop.orchestration.credentials.spending_guard import SpendingGuard
 
 
 def block(emulator: EmulatorControl, name: str, account: str) -> str:

@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from blocks.opening import open_provider
-from deployments.demo.stack import Stack
 from flows.adopt_model import adopt_model
 from tests.flows.bill import Bill
 from tests.flows.runs import here
 from tests.flows.test_bad_input import RECORDS, records
 from tests.flows.test_commands import submit_elsewhere
 from tuneloop.datasets.archive import DatasetArchive
+from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl
 from tuneloop.ledger.ledger import Ledger
+from tuneloop.orchestration.blocks import open_provider
 from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
 
 NOWHERE = "/no/such/model"

@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 import yaml
 
-from blocks.opening import open_provider
-from deployments.demo.stack import Stack
 from tests.flows.bill import Bill
 from tests.flows.runs import here
 from tests.flows.test_bad_input import records
 from tuneloop.clock import Deadline
 from tuneloop.datasets.archive import DatasetArchive
+from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Progress
 from tuneloop.ledger.ledger import Ledger
+from tuneloop.orchestration.blocks import open_provider
 from tuneloop.providers.base import Provider
 from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
 
@@ -28,7 +28,7 @@ EVERYTHING = ("",)
 
 def tuneloop(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "deployments.command_line", *arguments],
+        [sys.executable, "-m", "tuneloop.cli.app", *arguments],
         env={**stack.processes.environment, "COLUMNS": "200"},
         capture_output=True,
         text=True,

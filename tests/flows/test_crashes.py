@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from deployments.demo.stack import Stack
 from tests.flows.bill import Bill
 from tests.flows.runs import (
     LOOK,
@@ -21,6 +20,7 @@ from tests.flows.runs import (
     wait_for,
     wait_until,
 )
+from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.schemas.records import Submitted

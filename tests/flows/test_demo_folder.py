@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deployments.demo.stack import fresh_folder
+from tuneloop.demo.stack import fresh_folder
 from tuneloop.errors import ConfigurationError
 
 

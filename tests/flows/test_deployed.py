@@ -21,8 +21,8 @@ from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule
 
-from deployments.deployment_files import SAMPLE
 from tests.flows.runs import RETRAIN, SENSOR, wait_until
+from tuneloop.orchestration.deployment_files import SAMPLE
 
 
 @pytest.mark.parametrize(("deployment", "file"), [(RETRAIN, str(SAMPLE)), (SENSOR, "prefect.yaml")])

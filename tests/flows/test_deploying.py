@@ -16,8 +16,8 @@ from prefect.exceptions import ObjectNotFound
 from prefect.filesystems import LocalFileSystem
 
 from blocks.segmind_credentials import SegmindCredentials
-from deployments.demo.stack import Stack
-from deployments.deployment_files import SAMPLE, deployment_files
+from tuneloop.demo.stack import Stack
+from tuneloop.orchestration.deployment_files import SAMPLE, deployment_files
 
 _NUMBERS = itertools.count(1)
 NIGHTLY = {"cron": "0 3 * * *", "timezone": "Etc/UTC", "slug": "nightly"}
@@ -55,7 +55,7 @@ class Checkout:
     def deploy(self, *options: str, code: int = 0) -> str:
         """Run `tuneloop deploy`. Returns what it says."""
         done = subprocess.run(
-            [sys.executable, "-m", "deployments.command_line", "deploy", *options],
+            [sys.executable, "-m", "tuneloop.cli.app", "deploy", *options],
             env={**self.stack.processes.environment, "PYTHONPATH": str(Path(__file__).parent.parent.parent)},
             cwd=self.folder,
             capture_output=True,

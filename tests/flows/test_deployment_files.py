@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from deployments.deployment_files import SAMPLE, check_file, deployment_files
+from tuneloop.orchestration.deployment_files import SAMPLE, check_file, deployment_files
 
 GOOD: dict[str, Any] = {
     "name": "robot",
@@ -109,7 +109,7 @@ def test_file_that_is_no_yaml_is_named(content: bytes, tmp_path: Path) -> None:
 def test_deploy_without_a_server_refuses_and_starts_none(pytestconfig: pytest.Config, tmp_path: Path) -> None:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")}
     done = subprocess.run(
-        [sys.executable, "-m", "deployments.command_line", "deploy"],
+        [sys.executable, "-m", "tuneloop.cli.app", "deploy"],
         env={**environment, "PREFECT_HOME": str(tmp_path)},
         cwd=pytestconfig.rootpath,
         capture_output=True,

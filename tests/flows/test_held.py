@@ -11,17 +11,17 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 
 from blocks.segmind_credentials import SegmindCredentials
-from blocks.spending_guard import SpendingGuard
-from deployments.demo.stack import Stack
-from flows.forms import is_there
 from tests.flows.bill import Bill
 from tests.flows.runs import SUBMIT, here, look, run_of, start, tick, wait_for, wait_until
 from tests.sensor.aging import age_refusal
 from tuneloop.clock import now
+from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.training import read_training
 from tuneloop.ledger.uncollected import LOST_AFTER, hold_if_lost, note_failed_try
+from tuneloop.orchestration.credentials.spending_guard import SpendingGuard
+from tuneloop.orchestration.forms import is_there
 from tuneloop.schemas.records import Abandoned, AnyTrainingRecord, Submitted, Trained
 
 NOTHING_LEFT = "segmind-credentials/nothing-left"

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from flows import judging_story
 from tests.flows.bill import Bill
 from tests.flows.runs import here, run_of
 from tuneloop.emulator import EmulatorControl
 from tuneloop.ledger.ledger import Ledger
+from tuneloop.orchestration.stages import evaluation as judging_story
 from tuneloop.providers.bfl.client import BflProvider
 
 

@@ -14,10 +14,7 @@ from prefect_aws import AwsCredentials, S3Bucket
 from pydantic import SecretStr
 
 from blocks.bfl_credentials import BflCredentials
-from blocks.opening import open_provider, open_store
 from blocks.segmind_credentials import SegmindCredentials
-from deployments.demo.stack import Stack
-from deployments.stores import init_store
 from tests.conftest import draw_pictures
 from tests.flows.bill import Bill
 from tests.flows.runs import here
@@ -27,8 +24,11 @@ from tests.flows.test_what_a_run_leaves import secrets_in
 from tests.s3_server import ACCESS_KEY, SECRET_KEY, fresh_bucket, s3_client, s3_server
 from tuneloop.clock import Deadline
 from tuneloop.datasets.archive import DatasetArchive
+from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Fault
 from tuneloop.ledger.ledger import Ledger
+from tuneloop.orchestration.blocks import open_provider, open_store
+from tuneloop.orchestration.stores import init_store
 from tuneloop.schemas.bfl_recipe import BflFinetuneRecipe
 
 BFL = "bfl-credentials/on-s3"

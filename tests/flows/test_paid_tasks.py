@@ -23,8 +23,8 @@ FREE = {
 _ASK = """
 import json
 from prefect import Task
-from flows import steps
-print(json.dumps({item.name: item.retries for item in vars(steps).values() if isinstance(item, Task)}))
+from tuneloop.orchestration import tasks
+print(json.dumps({item.name: item.retries for item in vars(tasks).values() if isinstance(item, Task)}))
 """
 
 

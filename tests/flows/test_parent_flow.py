@@ -12,13 +12,13 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentFlowRunId
 from prefect.flows import flow as prefect_flow
 
-from deployments.demo.stack import Stack
-from deployments.server_ready import WORK_POOL
 from tests.conftest import draw_pictures
 from tests.flows.bill import Bill
 from tests.flows.parent_flow import retrain_two
 from tests.flows.runs import log_of, start, wait_for, wish_for
+from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Progress
+from tuneloop.orchestration.deploy import WORK_POOL
 
 PARENT = "retrain-two/parent"
 _NUMBERS = itertools.count(150)

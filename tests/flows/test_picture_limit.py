@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from blocks.segmind_credentials import SegmindCredentials
-from blocks.spending_guard import SpendingGuard
 from tests.flows.bill import Bill
 from tests.flows.runs import here, run_of
 from tuneloop.emulator import EmulatorControl
 from tuneloop.ledger.ledger import Ledger
+from tuneloop.orchestration.credentials.spending_guard import SpendingGuard
 
 
 def account(emulator: EmulatorControl, name: str, guard: SpendingGuard) -> dict[str, Any]:

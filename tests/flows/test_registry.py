@@ -13,12 +13,12 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 from prefect.events.filters import EventFilter, EventNameFilter
 
-from deployments.demo.stack import Stack
 from tests.flows.bill import Bill
 from tests.flows.runs import here, start, wait_for, wait_until
 from tests.flows.test_commands import tuneloop
 from tests.flows.test_unchanged import decision, trained
 from tests.flows.test_what_a_run_leaves import secrets_in
+from tuneloop.demo.stack import Stack
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.schemas.records import Promotion
 

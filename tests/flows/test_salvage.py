@@ -12,10 +12,10 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Crashed
 
-from deployments.demo.stack import Stack
 from tests.flows.bill import Bill
 from tests.flows.runs import here, look, process_of, start, tick, wait_for, wait_until
 from tests.sensor.aging import age
+from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.schemas.records import RunFile

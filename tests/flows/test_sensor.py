@@ -14,13 +14,13 @@ from prefect.client.schemas.objects import StateType
 from prefect.events.filters import EventFilter, EventNameFilter, EventRelatedFilter
 from prefect.states import Completed, Crashed, Scheduled
 
-from deployments.automations import create_automations
-from deployments.demo.stack import Stack
 from tests.flows.bill import Bill
 from tests.flows.runs import SENSOR, here, look, sensor_paused, start, tick, wait_for, wait_until
 from tuneloop.clock import now
+from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Progress
 from tuneloop.ledger.ledger import Ledger
+from tuneloop.orchestration.automations import create_automations
 
 
 def events_of(model: str) -> list[tuple[str, str]]:

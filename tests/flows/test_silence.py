@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from deployments.demo.stack import Stack
 from tests.flows.runs import here
 from tests.flows.test_commands import file_for, tuneloop
 from tuneloop.clock import now
+from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl
 from tuneloop.ledger.ledger import Ledger
 

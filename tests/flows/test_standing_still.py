@@ -17,19 +17,19 @@ from prefect.events.filters import EventFilter, EventNameFilter, EventResourceFi
 from prefect.logging import disable_run_logger
 from prefect.states import Cancelled, Pending, Running, Scheduled
 
-from blocks.opening import open_provider
-from deployments.demo.stack import Stack
-from flows.resuming import Woken
-from flows.sensor_health import pool_problems, sensor_problems
-from flows.standing_still import Watcher
-from flows.waking import wake
 from tests.flows.bill import Bill
 from tests.flows.runs import LOOK, RETRAIN, look, nudge_sensor, sensor_paused, start, tick, wait_for, wait_until
 from tests.flows.test_salvage import continuing, end_as, is_marked, sleeping
 from tuneloop.clock import now
+from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.ledger.cancelling import is_cancelled
 from tuneloop.ledger.ledger import Ledger
+from tuneloop.orchestration.blocks import open_provider
+from tuneloop.orchestration.resume import wake
+from tuneloop.orchestration.resume_run import Woken
+from tuneloop.orchestration.sensor_health import pool_problems, sensor_problems
+from tuneloop.orchestration.stalled_runs import Watcher
 from tuneloop.schemas.records import Held
 from tuneloop.sensor.poll import look_at_all
 

@@ -16,18 +16,18 @@ from prefect.filesystems import LocalFileSystem
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
 from blocks.segmind_credentials import SegmindCredentials
-from deployments.demo.processes import Processes, answers, clean_environment, free_port
-from deployments.demo.stack import Stack
-from deployments.labels import shared_labels
-from deployments.stores import init_store, move_store, prepare_stores
 from tests.conftest import draw_pictures
 from tests.flows.bill import Bill
 from tests.flows.runs import here, tick, wait_until
 from tests.flows.test_commands import tuneloop
+from tuneloop.demo.processes import Processes, answers, clean_environment, free_port
+from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Fault, Progress, running_emulator
 from tuneloop.errors import ConfigurationError, StoreError
 from tuneloop.ledger.accounts import kept_origin
 from tuneloop.ledger.ledger import Ledger
+from tuneloop.orchestration.account_labels import shared_labels
+from tuneloop.orchestration.stores import init_store, move_store, prepare_stores
 from tuneloop.schemas.training import Account
 from tuneloop.storage.identity import create_store, identity_of
 from tuneloop.storage.local_directory import LocalDirectory

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from deployments.demo.stack import Stack
 from tests.flows.bill import Bill
 from tests.flows.runs import start, tick, wait_for
 from tests.flows.test_salvage import sleeping
+from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Progress
 from tuneloop.ledger.ledger import Ledger
 

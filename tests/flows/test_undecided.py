@@ -10,13 +10,13 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from deployments.command_line import app
-from deployments.demo.stack import Stack
 from tests.conftest import draw_pictures
 from tests.flows.bill import Bill
 from tests.flows.runs import here, look, run_of, start, tick, wait_for
 from tests.flows.test_held import answer, question_of
 from tests.flows.test_salvage import continuing, end_as
+from tuneloop.cli.app import app
+from tuneloop.demo.stack import Stack
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.schemas.records import RunFile
 

@@ -9,19 +9,19 @@ from typing import Any
 import pytest
 from prefect.filesystems import LocalFileSystem
 
-from blocks.opening import open_store
 from blocks.segmind_credentials import SegmindCredentials
-from deployments.demo.stack import Stack
-from deployments.stores import init_store
 from tests.flows.bill import Bill
 from tests.flows.runs import LOOK, here, log_of, look, process_of, run_of, start, tick, wait_for, wait_until
 from tests.wire.exchanges import exchange
 from tests.wire.replay import replaying
 from tuneloop.datasets.archive import DatasetArchive
+from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.submission import Order, submit_training
 from tuneloop.ledger.training import read_training
+from tuneloop.orchestration.blocks import open_store
+from tuneloop.orchestration.stores import init_store
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.schemas.records import RunFile, Submitted
 from tuneloop.schemas.segmind_recipes import FluxLoraRecipe

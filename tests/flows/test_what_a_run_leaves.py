@@ -15,9 +15,9 @@ from prefect.client.schemas.filters import (
     TaskRunFilterFlowRunId,
 )
 
-from deployments.demo.stack import Stack
 from tests.conftest import draw_pictures
 from tests.flows.runs import here, log_of, run_of, sensor_paused, start, wait_for, wish_for
+from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.emulator.objects import PREFIX as OBJECTS
 

@@ -13,7 +13,8 @@ from tuneloop.clock import now
 from tuneloop.errors import LedgerError
 from tuneloop.ledger.attempts import choose_generation, count_reason, wished_attempt
 from tuneloop.ledger.budget import Budget
-from tuneloop.ledger.ledger import BadEnd, Ledger
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.ledger.markers import BadEnd
 from tuneloop.ledger.reconciliation import hold, record_id, revive
 from tuneloop.ledger.submission import Order, submit_training
 from tuneloop.ledger.training import read_training, record_bad_end, record_progress

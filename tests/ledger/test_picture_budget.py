@@ -4,13 +4,13 @@ from threading import Barrier, Thread
 
 import pytest
 
-from blocks.spending_guard import SpendingGuard
 from tests.ledger.test_budget import claimed, other_key
 from tuneloop.clock import now
 from tuneloop.errors import ConfigurationError, OverBudget
 from tuneloop.ledger.image_budget import ImageBudget
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.operations.status import spending_by_model
+from tuneloop.orchestration.credentials.spending_guard import SpendingGuard
 from tuneloop.schemas.plan import EvaluationPlan
 from tuneloop.schemas.records import Rejected, RunFile
 from tuneloop.schemas.render_settings import BflProRender, FluxDevRender

@@ -7,9 +7,9 @@ import io
 import pytest
 from rich.console import Console
 
-from deployments.show_models import show_models
 from tests.registry.conftest import Champion, promotion_of, run_of
 from tests.registry.test_rollback import win
+from tuneloop.cli.show_models import show_models
 from tuneloop.errors import ConfigurationError, RecordUnreadable
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.registry.models import champion_of, champions, summaries

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from deployments.generate_picture import generate_picture
 from tests.conftest import draw_pictures
 from tests.registry.conftest import promotion_of
+from tuneloop.cli.generate import generate_picture
 from tuneloop.clock import Deadline, now
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl, Fault

@@ -16,8 +16,8 @@ from typing import BinaryIO
 import pytest
 from rich.console import Console
 
-from deployments.pull_model import pull_model
 from tests.registry.conftest import Champion, promotion_of
+from tuneloop.cli.pull import pull_model
 from tuneloop.errors import ConfigurationError, NotInStore, RecordUnreadable, StoreUnavailable
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.registry.download import pull_weights, target_of

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
-from deployments.sample_pictures import draw_sample_pictures
+from tuneloop.demo.sample.pictures import draw_sample_pictures
 from tuneloop.emulator.images.drawing import draw
 from tuneloop.emulator.images.values import Model, Wish
 from tuneloop.errors import DatasetError

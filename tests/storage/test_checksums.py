@@ -8,8 +8,8 @@ import pytest
 from prefect_aws import AwsClientParameters, MinIOCredentials
 from prefect_aws.s3 import S3Bucket
 
-from blocks.opening import _s3_client
 from tests.storage.recording_server import recording
+from tuneloop.orchestration.blocks import _s3_client
 from tuneloop.storage.s3 import S3Store
 
 REQUEST, RESPONSE = "AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM_VALIDATION"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 TELLS_OF_PREFECT = """
 import sys
-from deployments.command_line import main
+from tuneloop.cli.app import main
 try:
     main()
 finally:

@@ -11,12 +11,12 @@ import pytest
 from rich.console import Console
 from rich.markdown import Markdown
 
-from deployments.show_models import _line_table, _overview
-from deployments.show_status import _in_flight, _show_unowned
-from deployments.terminal import say, shown
-from flows.planning_story import spelled
+from tuneloop.cli.show_models import _line_table, _overview
+from tuneloop.cli.show_status import _in_flight, _show_unowned
+from tuneloop.cli.terminal import say, shown
 from tuneloop.operations.plan import RunPlan
 from tuneloop.operations.status import OpenTraining
+from tuneloop.orchestration.dry_run import spelled
 from tuneloop.registry.models import ModelSummary
 from tuneloop.schemas.dataset import DatasetDifference
 from tuneloop.schemas.records import Promotion

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import uvicorn
 
-from deployments.webhooks.accounts import HookAccount
-from deployments.webhooks.server import Installation, webhook_app
 from tests.contract.rig import CLIENTS
 from tests.webhooks.world import PATH, STORE
 from tuneloop.providers.base import Provider
 from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.webhooks.accounts import HookAccount
+from tuneloop.webhooks.server import Installation, webhook_app
 
 
 def hang(_: str) -> Provider:

@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from deployments.webhooks.connections import MOST_OPEN, Caller
 from tests.webhooks.conftest import only_segmind
 from tests.webhooks.world import QUICK, Receiver, World, receiving
+from tuneloop.webhooks.connections import MOST_OPEN, Caller
 
 
 class Hasty(Caller):

@@ -9,7 +9,6 @@ from datetime import timedelta
 
 import pytest
 
-from deployments.webhooks.patience import Patience
 from tests.ledger.test_submission import old_claim
 from tests.webhooks.conftest import only_segmind
 from tests.webhooks.world import QUICK, Receiver, World, eventually, receiving, truth
@@ -20,6 +19,7 @@ from tuneloop.ledger.training import read_training
 from tuneloop.schemas.records import RunFile
 from tuneloop.sensor.poll import look_at_all
 from tuneloop.webhooks.hint import SAME_CALL
+from tuneloop.webhooks.patience import Patience
 
 GOOD, BAD = {"segmind": "AVAILABLE", "bfl": "Ready"}, {"segmind": "FAILED", "bfl": "Error"}
 

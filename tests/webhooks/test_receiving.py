@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 import requests
 
-from deployments.webhooks.server import BODY_LIMIT
 from tests.webhooks.conftest import only_bfl, only_segmind
 from tests.webhooks.world import PATH, QUICK, SECRET, World, eventually, receiving, truth, with_secret
 from tuneloop.clock import now
 from tuneloop.emulator import Progress
 from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.webhooks.server import BODY_LIMIT
 
 NOWHERE = "/nowhere"
 

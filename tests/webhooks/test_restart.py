@@ -7,9 +7,9 @@ import sys
 from datetime import timedelta
 from urllib.parse import unquote, urlsplit
 
-from deployments.demo.processes import answers, free_port
 from tests.webhooks.world import PATH, Receiver, World, eventually, receiving, truth
 from tuneloop.clock import now
+from tuneloop.demo.processes import answers, free_port
 from tuneloop.emulator import Progress
 from tuneloop.webhooks.hint import read_hint
 from tuneloop.webhooks.keeping import KEPT_FOR, finish_hint, keep_hint, open_hints

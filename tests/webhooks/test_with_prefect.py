@@ -22,17 +22,20 @@ from rich.console import Console
 
 from blocks.bfl_credentials import BflCredentials
 from blocks.segmind_credentials import SegmindCredentials
-from deployments.demo.processes import answers, clean_environment, free_port
-from deployments.stores import init_store
-from deployments.webhooks.accounts import hook_accounts
-from deployments.webhooks.show import show_addresses
 from tests.webhooks.conftest import only_segmind
 from tests.webhooks.world import Receiver, World, eventually, truth
+from tuneloop.cli.webhooks import show_addresses
+from tuneloop.demo.processes import answers, clean_environment, free_port
 from tuneloop.emulator import Progress
 from tuneloop.errors import ConfigurationError
+from tuneloop.orchestration.stores import init_store
+from tuneloop.orchestration.webhook_accounts import hook_accounts
 
 PUBLIC = "https://hooks.example.com"
-SERVE = "import sys; from deployments.webhooks.serving import serve_webhooks as s; s({!r}, {!r}, '127.0.0.1', {})"
+SERVE = (
+    "import sys; from tuneloop.orchestration.webhook_receiver import serve_webhooks as s; "
+    "s({!r}, {!r}, '127.0.0.1', {})"
+)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -15,10 +15,6 @@ from uuid import uuid4
 import requests
 import uvicorn
 
-from deployments.webhooks.accounts import HookAccount
-from deployments.webhooks.connections import Caller, receiver_config
-from deployments.webhooks.patience import Patience
-from deployments.webhooks.server import Installation, webhook_app
 from tests.contract.rig import CLIENTS
 from tuneloop.clock import now
 from tuneloop.datasets.archive import DatasetArchive
@@ -33,6 +29,10 @@ from tuneloop.schemas.records import RunFile
 from tuneloop.schemas.spending import Limits
 from tuneloop.schemas.training import TrainingIdentity
 from tuneloop.sensor.tick import Tick
+from tuneloop.webhooks.accounts import HookAccount
+from tuneloop.webhooks.connections import Caller, receiver_config
+from tuneloop.webhooks.patience import Patience
+from tuneloop.webhooks.server import Installation, webhook_app
 
 PATH = "the-path-that-nobody-can-guess"
 SECRET = "the-secret-of-the-block"

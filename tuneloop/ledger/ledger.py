@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from datetime import datetime
 from typing import TypeVar
 
 from pydantic import ValidationError
 
 from tuneloop.errors import LedgerError, NotInStore, RecordTaken, RecordUnreadable
+from tuneloop.ledger.markers import BadEnd, Marker
 from tuneloop.schemas.records import (
     ENDS,
     AnyTrainingRecord,
@@ -36,39 +35,6 @@ PAUSES, TROUBLES = "paused-until", "trouble"
 """What lies beside the markers of an account, see `account_marks`."""
 _NUMBERED = re.compile(r"(\d{4,})\.json")
 AnyRecord = TypeVar("AnyRecord", bound=Record)
-
-
-@dataclass(frozen=True)
-class Marker:
-    """An open story: this flow run waits for this job of this account."""
-
-    account: str
-    job: str
-    flow_run: str
-    since: datetime
-    """When it was left, by the store's clock."""
-
-    @property
-    def name(self) -> str:
-        """Its name within the store."""
-        return f"inflight/{self.account}/{self.job}/{self.flow_run}"
-
-
-@dataclass(frozen=True, order=True)
-class BadEnd:
-    """A job that has come to a bad end, or was about to: `ended/<account>/<job's name>/<training key>`.
-
-    What the file holds is the id of the flow run that found it.
-    """
-
-    account: str
-    job: str
-    key: str
-
-    @property
-    def name(self) -> str:
-        """Its name within the store."""
-        return f"ended/{self.account}/{self.job}/{self.key}"
 
 
 class Ledger:

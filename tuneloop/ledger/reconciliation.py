@@ -7,7 +7,8 @@ from typing import Literal
 
 from tuneloop.clock import now
 from tuneloop.errors import LedgerError, NotInStore, PaidTwice, RecordTaken
-from tuneloop.ledger.ledger import BadEnd, Ledger
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.ledger.markers import BadEnd
 from tuneloop.ledger.training import Training, followed_jobs, is_revivable, read_training
 from tuneloop.providers.base import Provider
 from tuneloop.schemas.records import Claimed, Held, HeldKind, Submitted, Trained, WithId

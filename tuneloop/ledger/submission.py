@@ -117,9 +117,7 @@ def _check_nobody_else_is_at_it(training: Training, order: Order) -> None:
         raise _held(last)
 
 
-def _claim(
-    spending: Spending, training: Training, order: Order, deadline: Deadline, provider: Provider
-) -> Claimed:
+def _claim(spent: Spending, training: Training, order: Order, deadline: Deadline, provider: Provider) -> Claimed:
     run, before, first = order.run, training.last, training.first
     # Who takes over a claim that a person has approved need not ask again.
     approval, waived = order.approval, set(training.claim.waived if training.claim else ())
@@ -128,7 +126,7 @@ def _claim(
     elif isinstance(before, Held):
         waived.add(before.kind)
     # As it was before the claim; where a new window has begun since then, all of it comes after.
-    seen = spending.slots if spending.window == window_of(deadline.started.date()) else 0
+    seen = spent.slots if spent.window == window_of(deadline.started.date()) else 0
     return Claimed(
         at=deadline.started,
         generation=run.generation,

@@ -14,7 +14,8 @@ from tuneloop.errors import RecordUnreadable, TuneloopError
 from tuneloop.ledger.account_marks import TOLD_AFTER, UNREACHED, AccountMarks
 from tuneloop.ledger.budget import Spending
 from tuneloop.ledger.kept_weights import weights_problem
-from tuneloop.ledger.ledger import Ledger, Marker
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.ledger.markers import Marker
 from tuneloop.ledger.training import is_revivable, read_training
 from tuneloop.providers.base import Provider
 from tuneloop.registry.promotions import open_question

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 
 from tuneloop.errors import RecordUnreadable
 from tuneloop.ledger.account_marks import AccountMarks
-from tuneloop.ledger.ledger import Ledger, Marker
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.ledger.markers import Marker
 from tuneloop.ledger.training import Training, read_training
 from tuneloop.schemas.cadence import Cadence
 from tuneloop.schemas.canonical import digest_of

@@ -13,7 +13,8 @@ from tuneloop.clock import now
 from tuneloop.errors import ProviderUnavailable, RateLimited, RecordUnreadable
 from tuneloop.ledger.account_marks import TOLD_AFTER, UNREACHED, AccountMarks
 from tuneloop.ledger.job_names import StoredNames
-from tuneloop.ledger.ledger import BadEnd, Ledger, Marker
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.ledger.markers import BadEnd, Marker
 from tuneloop.providers.base import Provider
 from tuneloop.schemas.canonical import digest_of
 from tuneloop.sensor.inspection import AccountLook, look_at_markers

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from tuneloop.errors import NotAtProvider, RecordUnreadable, UnexpectedAnswer
-from tuneloop.ledger.ledger import Ledger, Marker
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.ledger.markers import Marker
 from tuneloop.ledger.training import read_training
 from tuneloop.providers.base import Provider
 from tuneloop.schemas.adopted_recipes import recorded_recipe

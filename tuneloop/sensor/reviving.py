@@ -7,7 +7,8 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 from tuneloop.errors import StoreError
-from tuneloop.ledger.ledger import BadEnd, Ledger, Marker
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.ledger.markers import BadEnd, Marker
 from tuneloop.ledger.reconciliation import revive
 from tuneloop.schemas.records import Submitted
 from tuneloop.sensor.queries import Asked

@@ -27,7 +27,8 @@ from tuneloop.errors import (
 )
 from tuneloop.ledger.account_marks import AccountMarks
 from tuneloop.ledger.job_names import StoredNames
-from tuneloop.ledger.ledger import Ledger, Marker
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.ledger.markers import Marker
 from tuneloop.ledger.training import read_training
 from tuneloop.providers.base import Provider
 from tuneloop.sensor.inspection import AccountLook, look_at_markers

@@ -1,1 +1,0 @@
-"""The webhook receiver: takes providers' calls as hints, and looks for itself."""

@@ -1,0 +1,282 @@
+"""The command `tuneloop`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from tuneloop.cli import models, stores
+from tuneloop.cli.terminal import say
+from tuneloop.errors import ConfigurationError, TuneloopError
+from tuneloop.orchestration.server_address import is_address, send_events, trouble_with_server, use_server
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown"
+)
+
+
+@app.callback()
+def tuneloop() -> None:
+    """Retrain image models on hosted fine-tuning APIs: paid once, never lost, promoted by a decision."""
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option(help="The demo's own folder; it is emptied first.")] = Path(".demo"),
+    dataset: Annotated[Path | None, typer.Option(help="Folder of pictures to use; never changed.")] = None,
+    recipe: Annotated[
+        Literal["flux-lora", "kontext-lora", "qwen-lora", "bfl-finetune"],
+        typer.Option(help="Which trainer to use."),
+    ] = "flux-lora",
+    store: Annotated[Literal["local", "s3"], typer.Option(help="Where artifacts go.")] = "local",
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write what happened to this file.")] = None,
+    *,
+    leave: Annotated[bool, typer.Option("--exit", help="End when done, and leave nothing running.")] = False,
+) -> None:
+    """Retrain a sample model three times, on an emulated provider and a Prefect server of its own."""
+    from tuneloop.cli.demo import Wanted, run_demo  # noqa: PLC0415 - importing Prefect takes a second
+
+    stay = not leave and sys.stdout.isatty()
+    if not run_demo(Wanted(folder, dataset, store, recipe, json_file, stay)):
+        sys.exit(1)
+
+
+@app.command()
+def emulator(
+    provider: Annotated[str, typer.Option(help="Which provider to emulate: segmind or bfl.")] = "segmind",
+    port: Annotated[int, typer.Option(help="Port of 127.0.0.1; 0 takes a free one.")] = 8787,
+    folder: Annotated[Path, typer.Option(help="Where its state lives.")] = Path(".emulator"),
+) -> None:
+    """Run an emulated provider; prints its address and a test key."""
+    from tuneloop.emulator import serve  # noqa: PLC0415 - only this command needs it
+
+    serve(provider, port, folder)
+
+
+@app.command()
+def deploy(
+    *,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Delete nothing that is in no file any more; only tell of it.")
+    ] = False,
+) -> None:
+    """Check every deployment file, then deploy prefect.yaml and deployments/*.yaml.
+
+    Makes the stores that they name where there are none yet, and refuses those that are not what they were. What
+    was paused in the UI stays paused. Deployments and schedules that were deployed from this folder and are in no
+    file any more are deleted.
+    """
+    use_server()
+    from tuneloop.cli.show_stalled import missing_for_the_sensor  # noqa: PLC0415 - as above
+    from tuneloop.orchestration.deploy import deploy_all, prepare_server  # noqa: PLC0415 - as above
+
+    prepare_server()
+    for line in deploy_all(keep=keep):
+        say(line)
+    for line in missing_for_the_sensor():
+        say(f"still missing: {line}")
+
+
+@app.command()
+def automations(
+    notify: Annotated[
+        str | None, typer.Option(help="A notification block that is told, such as slack-webhook/alerts.")
+    ] = None,
+) -> None:
+    """Create or renew Prefect automations: notices of failed, held and overdue trainings, help for dead runs."""
+    use_server()
+    from tuneloop.orchestration.automations import create_automations  # noqa: PLC0415 - as above
+
+    for name in create_automations(notify):
+        typer.echo(name)
+
+
+@app.command()
+def webhooks(
+    store: Annotated[
+        list[str] | None, typer.Option(help="A store's block, again for each; TUNELOOP_STORE without it.")
+    ] = None,
+    credentials: Annotated[
+        list[str] | None, typer.Option(help="An account's block, again for each; all of the server's without it.")
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8788,
+    public_url: Annotated[
+        str | None, typer.Option(help="Where providers reach this receiver, https://…; for --show.")
+    ] = None,
+    *,
+    show: Annotated[bool, typer.Option("--show", help="Print what to paste where, and end.")] = False,
+) -> None:
+    """Take providers' webhooks as hints: what is recorded is what their API says."""
+    use_server(emits=not show)
+    if show:
+        from rich.console import Console  # noqa: PLC0415 - as above
+
+        from tuneloop.cli.webhooks import show_addresses  # noqa: PLC0415 - as above
+
+        show_addresses(credentials or [], public_url or f"http://{host}:{port}", Console())
+        return
+    from tuneloop.orchestration.webhook_receiver import serve_webhooks  # noqa: PLC0415 - as above
+
+    serve_webhooks(store or [], credentials or [], host, port)
+
+
+@app.command()
+def check(
+    dataset: Annotated[
+        str,
+        typer.Argument(help="Folder of pictures with captions, a zip or its address, s3://… or hf://datasets/…."),
+    ],
+    provider: Annotated[str, typer.Option(help="Whose limits count: segmind or bfl.")],
+    trainer: Annotated[
+        str | None, typer.Option(help="Which of its trainers, such as kontext-lora; its first one without it.")
+    ] = None,
+    trigger_word: Annotated[str | None, typer.Option(help="The word that calls the subject.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write what was found to this file.")] = None,
+    *,
+    strict: Annotated[bool, typer.Option("--strict", help="Let warnings end with 1.")] = False,
+) -> None:
+    """Tell everything that is wrong with a dataset: which file, why, and what to do. Nothing is sent.
+
+    Ends with 2 where a run would refuse it.
+    """
+    import json  # noqa: PLC0415 - as above
+
+    from rich.console import Console  # noqa: PLC0415 - as above
+
+    from tuneloop.cli.check import (  # noqa: PLC0415 - as above
+        check_document,
+        check_folder,
+        exit_code,
+        opened_in_sight,
+        recipe_of,
+        show_check,
+    )
+
+    recipe = recipe_of(provider, trainer)
+    with opened_in_sight(dataset, recipe) as source:
+        found = check_folder(source.folder, recipe, trigger_word, by_provider=source.public is not None)
+    show_check(found, recipe, Console())
+    if json_file is not None:
+        json_file.write_text(json.dumps(check_document(found, dataset, recipe), indent=1) + "\n")
+    sys.exit(exit_code(found, strict=strict))
+
+
+@app.command()
+def plan(
+    file: Annotated[Path, typer.Argument(help="A deployment file, such as deployments/my-model.yaml.")],
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the plans to this file.")] = None,
+) -> None:
+    """Tell what a deployment would submit if it ran now, why, and at what price. Nothing is written or sent."""
+    if not file.is_file():
+        raise ConfigurationError(f"there is no file {file}")
+    use_server()
+    import json  # noqa: PLC0415 - as above
+
+    from rich.console import Console  # noqa: PLC0415 - as above
+    from rich.markdown import Markdown  # noqa: PLC0415 - as above
+
+    from tuneloop.cli.plan import plan_file  # noqa: PLC0415 - as above
+    from tuneloop.orchestration.dry_run import spelled  # noqa: PLC0415 - as above
+
+    plans = plan_file(file)
+    for item in plans:
+        Console().print(Markdown(spelled(item)))
+    if json_file is not None:
+        json_file.write_text(json.dumps([item.model_dump(mode="json") for item in plans], indent=1) + "\n")
+
+
+@app.command()
+def status(
+    store: models.StoreOrAddress = None,
+    credentials: Annotated[
+        list[str] | None, typer.Option(help="An account's block; all of the server's without it.")
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write what is open to this file.")] = None,
+) -> None:
+    """List what is in flight, held, or paid and followed by nobody, and what each model has spent.
+
+    Ends with 1 where a person has something to look at. With an address, only what the store knows is told.
+    """
+    if store and is_address(store):
+        from tuneloop.cli.show_store import show_store  # noqa: PLC0415 - as above
+
+        sys.exit(show_store(store, json_file))
+    use_server()
+    import json  # noqa: PLC0415 - as above
+
+    from rich.console import Console  # noqa: PLC0415 - as above
+
+    from tuneloop.cli.show_status import show_status, status_document  # noqa: PLC0415 - as above
+    from tuneloop.settings import Settings  # noqa: PLC0415 - as above
+
+    slug = store or Settings().store
+    if json_file is not None:
+        json_file.write_text(json.dumps(status_document(slug), indent=1) + "\n")
+    if show_status(slug, credentials or [], Console()):
+        sys.exit(1)
+
+
+@app.command()
+def adopt(
+    model: Annotated[str, typer.Argument(help="Name of the model here.")],
+    job_id: Annotated[str, typer.Option("--id", help="The provider's id of the fine-tune.")],
+    provider: Annotated[Literal["segmind", "bfl"], typer.Option(help="Who has it.")] = "segmind",
+    trainer: Annotated[
+        Literal["flux-lora", "kontext-lora", "qwen-lora", "bfl-finetune"] | None,
+        typer.Option(help="What made it; flux-lora at Segmind, bfl-finetune at BFL, without it."),
+    ] = None,
+    trigger_word: Annotated[str | None, typer.Option(help="The word that calls the subject.")] = None,
+    dataset: Annotated[Path | None, typer.Option(help="Pictures it was trained on, if you have them.")] = None,
+    credentials: Annotated[str | None, typer.Option(help="The account's block.")] = None,
+    store: Annotated[str | None, typer.Option(help="The store's block; TUNELOOP_STORE without it.")] = None,
+) -> None:
+    """Take in a fine-tune that was made elsewhere: its weights, an evaluation, a champion. Nothing is trained."""
+    use_server(emits=True)
+    from tuneloop.orchestration.deployment_files import flow_of  # noqa: PLC0415 - as above
+    from tuneloop.settings import Settings  # noqa: PLC0415 - as above
+
+    adopt_model: Any = flow_of("flows/adopt_model.py:adopt_model")
+    state = adopt_model(
+        model=model,
+        job_id=job_id,
+        trainer=trainer or ("flux-lora" if provider == "segmind" else "bfl-finetune"),
+        trigger_word=trigger_word,
+        dataset=str(dataset) if dataset else None,
+        store=store or Settings().store,
+        credentials=credentials or f"{provider}-credentials/default",
+        return_state=True,
+    )
+    say(state.message)
+    if not state.is_completed():
+        sys.exit(1)
+
+
+app.add_typer(models.app)
+app.add_typer(stores.app, name="store")
+
+
+def main() -> None:
+    """Run a command; errors of ours are one readable paragraph, not a traceback."""
+    try:
+        app()
+    except (TuneloopError, OSError, ValueError, RuntimeError) as error:
+        say(f"tuneloop: {error}", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        trouble = trouble_with_server(error)
+        if trouble is None:
+            raise
+        say(f"tuneloop: {trouble}", err=True)
+        sys.exit(2)
+    finally:
+        send_events()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,216 @@
+"""`tuneloop check`: what is wrong with a dataset, before anything is uploaded or paid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from rich.console import Console, Group, RenderableType
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TransferSpeedColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from tuneloop.cli.terminal import shown
+from tuneloop.datasets.captions import CaptionRule
+from tuneloop.datasets.checks.dataset_checks import by_folder, megabytes
+from tuneloop.datasets.delivery import Sending
+from tuneloop.datasets.scan import Preflight, preflight
+from tuneloop.errors import ConfigurationError
+from tuneloop.schemas.findings import Finding, condensed, errors_in, warnings_in
+from tuneloop.schemas.recipe_fields import RecipeFields
+from tuneloop.schemas.recipes import Recipe
+from tuneloop.schemas.shown_text import printable
+
+if TYPE_CHECKING:
+    from tuneloop.datasets.sources.opening import Opened
+
+_OF_EACH_CHECK = 10
+_CLEAN, _WARNINGS, _ERRORS = 0, 1, 2
+
+
+def recipe_of(provider: str, trainer: str | None) -> type[RecipeFields]:
+    """Find the recipe of a provider's trainer, or of its first one where none is named.
+
+    Raises:
+        ConfigurationError: There is no such provider or trainer.
+    """
+    recipes: list[type[RecipeFields]] = list(get_args(get_args(Recipe)[0]))
+    at_provider = {trainer_of(recipe): recipe for recipe in recipes if recipe.provider == provider}
+    if not at_provider:
+        known = ", ".join(dict.fromkeys(recipe.provider for recipe in recipes))
+        raise ConfigurationError(f"--provider: {provider} is not known; choose one of {known}")
+    if trainer is None:
+        return next(iter(at_provider.values()))
+    if trainer not in at_provider:
+        raise ConfigurationError(f"--trainer: {provider} has no {trainer}; choose one of {', '.join(at_provider)}")
+    return at_provider[trainer]
+
+
+def trainer_of(recipe: type[RecipeFields]) -> str:
+    """What a recipe's trainer is called."""
+    return str(recipe.model_fields["trainer"].default)
+
+
+@contextmanager
+def opened_in_sight(dataset: str, recipe: type[RecipeFields]) -> Iterator[Opened]:
+    """Open a dataset as a run would, with a bar while it is fetched. See `sources.opening.opened`."""
+    # Both take a second to import, and a folder that is looked at by a program needs neither.
+    from tuneloop.datasets.sources.opening import opened  # noqa: PLC0415
+    from tuneloop.providers.registry import PROVIDERS  # noqa: PLC0415
+
+    fetching = {client.name for client in PROVIDERS if client.capabilities.public_url}
+    columns = (TextColumn("Fetching"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with ExitStack() as stack:
+        with _bar(*columns) as progress:
+            task = progress.add_task("", total=None, visible=False)
+            source = stack.enter_context(
+                opened(
+                    dataset,
+                    provider_fetches=recipe.provider in fetching,
+                    on_progress=lambda done, total: progress.update(
+                        task, completed=done, total=total, visible=True
+                    ),
+                )
+            )
+        yield source
+
+
+def check_folder(
+    folder: Path, recipe: type[RecipeFields], trigger_word: str | None, *, by_provider: bool = False
+) -> Preflight:
+    """Look at a folder as a training of this recipe would, with its other settings left at their defaults.
+
+    Args:
+        folder: Holds the pictures; it is never changed.
+        recipe: Whose limits count.
+        trigger_word: The word that calls the subject; without it, captions are not searched for it.
+        by_provider: The provider fetches the same zip by itself, so that captions stay as they are.
+
+    Raises:
+        DatasetError: There is no such folder, or it cannot be listed.
+        ConfigurationError: The trainer knows no trigger word.
+    """
+    if trigger_word and "trigger_word" not in recipe.model_fields:
+        raise ConfigurationError(f"--trigger-word: {trainer_of(recipe)} has none; leave it out")
+    # A recipe demands an instance prompt where it has one, so that it stands in for missing captions.
+    given: dict[str, Any] = {"instance_prompt": "what the pictures show", "trigger_word": trigger_word}
+    defaults = recipe.model_construct(None, **given)
+    rule = CaptionRule(
+        trigger_word=None if by_provider else trigger_word,
+        instance_prompt=None if by_provider else defaults.fallback_caption,
+        provider_captions=by_provider or defaults.provider_captions,
+    )
+    columns = (TextColumn("Looking at pictures"), BarColumn(), MofNCompleteColumn(), _Rate())
+    with _bar(*columns) as progress:
+        task = progress.add_task("", total=None)
+        return preflight(
+            folder,
+            rule,
+            recipe.profile,
+            pairs=recipe.edit_pairs,
+            on_progress=lambda done, total: progress.update(task, completed=done, total=total),
+            sending=Sending(by_provider=by_provider, trigger_word=trigger_word if by_provider else None),
+        )
+
+
+def show_check(found: Preflight, recipe: type[RecipeFields], console: Console) -> None:
+    """Print what was found, errors first, and a line that sums it up."""
+    for title, colour, findings in (
+        ("error", "red", errors_in(found.findings)),
+        ("warning", "yellow", warnings_in(found.findings)),
+    ):
+        if findings:
+            console.print(_table(f"{_number(len(findings), title)}", colour, findings))
+    console.print(shown(_summary(found, recipe)))
+
+
+def exit_code(found: Preflight, *, strict: bool) -> int:
+    """What the command ends with: 2 where there are errors, 1 where `strict` minds warnings, else 0."""
+    if errors_in(found.findings):
+        return _ERRORS
+    return _WARNINGS if strict and found.findings else _CLEAN
+
+
+def check_document(found: Preflight, folder: str, recipe: type[RecipeFields]) -> dict[str, Any]:
+    """What was found, for programs."""
+    return {
+        "dataset": folder,
+        "provider": recipe.provider,
+        "trainer": trainer_of(recipe),
+        "usable": found.dataset is not None,
+        "digest": found.dataset.manifest.digest if found.dataset else None,
+        "pictures": found.pictures,
+        "folders": found.folders,
+        "captions": found.captions,
+        "size_bytes": found.size_bytes,
+        "zip_bytes": found.zip_bytes,
+        "findings": [finding.model_dump(mode="json") for finding in found.findings],
+    }
+
+
+def _bar(*columns: ProgressColumn) -> Progress:
+    """A bar that is gone afterwards. Where nobody watches, there is none."""
+    console = Console(stderr=True)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+class _Rate(ProgressColumn):
+    """Pictures per second."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:.0f} pictures/s" if task.speed else "")
+
+
+def _table(title: str, colour: str, findings: tuple[Finding, ...]) -> RenderableType:
+    """One part for each check; what stands in the row above already is not said again."""
+    table = Table(expand=True)
+    table.add_column("file", ratio=3, overflow="fold")
+    table.add_column("reason", ratio=5, overflow="fold")
+    table.add_column("remedy", ratio=4, overflow="fold")
+    above = ("", "", "")
+    for finding, more in condensed(findings, _OF_EACH_CHECK):
+        row = (finding.check, finding.reason, finding.remedy)
+        where = Text("(dataset)", "dim") if finding.file is None else Text(printable(finding.file))
+        if row[0] != above[0]:
+            table.add_section()
+            above = (row[0], "", "")
+            where.append(f"\n{finding.check}", "dim")
+        said = ("" if new == old else printable(new) for new, old in zip(row[1:], above[1:], strict=True))
+        table.add_row(where, *(Text(text) for text in said))
+        above = row
+        if more:
+            table.add_row(Text(""), Text(f"and {more} more like it"), Text(""))
+    return Group(Text(title, f"bold {colour}"), table)
+
+
+def _summary(found: Preflight, recipe: type[RecipeFields]) -> str:
+    errors, warnings = len(errors_in(found.findings)), len(warnings_in(found.findings))
+    if errors:
+        verdict = (
+            "Cannot be used: "
+            + _number(errors, "error")
+            + (f", {_number(warnings, 'warning')}" if warnings else "")
+        )
+    else:
+        verdict = "Can be used" + (f", with {_number(warnings, 'warning')}" if warnings else ": nothing to mend")
+    sources = f" Pictures come {by_folder(found.folders)}." if set(found.folders) - {""} else ""
+    return (
+        f"{verdict}. {_number(found.pictures, 'picture')}, {_number(found.captions, 'caption')}, "
+        f"{megabytes(found.size_bytes)}; as a zip for {recipe.provider} ({trainer_of(recipe)}) about "
+        f"{megabytes(found.zip_bytes)}.{sources}"
+    )
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"

@@ -1,0 +1,162 @@
+"""The demo as one watches it: progress while it goes, a table and addresses at its end."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from tuneloop.cli.terminal import shown
+from tuneloop.demo.sample.pictures import draw_sample_pairs, draw_sample_pictures, take_some
+from tuneloop.demo.scenario import Outcome, parameters_for, play, set_parameters
+from tuneloop.demo.stack import Stack, StoreKind, fresh_folder, running_stack
+from tuneloop.orchestration.automations import create_automations
+from tuneloop.orchestration.blocks import open_store
+from tuneloop.orchestration.server_address import send_no_events
+from tuneloop.schemas.shown_text import visible
+
+PROVIDER_OF = {
+    "flux-lora": "segmind",
+    "kontext-lora": "segmind",
+    "qwen-lora": "segmind",
+    "bfl-finetune": "bfl",
+}
+"""Which provider trains each recipe."""
+_PRIVATE = {"message", "page"}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a demo is to show.
+
+    Attributes:
+        folder: The demo's own folder; emptied first.
+        dataset: Pictures to use, None for the drawn samples. Never changed.
+        store: Which kind of artifact store.
+        trainer: Which recipe.
+        json_file: Where to write what happened, None for nowhere.
+        stay: Keep everything running until Ctrl-C.
+    """
+
+    folder: Path
+    dataset: Path | None
+    store: StoreKind
+    trainer: str
+    json_file: Path | None
+    stay: bool
+
+
+def run_demo(wanted: Wanted) -> bool:
+    """Play the whole demo.
+
+    Returns:
+        Whether everything came out as it should.
+    """
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    send_no_events()
+    console = Console()
+    home = fresh_folder(wanted.folder)
+    first, second = _datasets(home, wanted)
+    plan = (("first training", first), ("unchanged", first), ("pictures added", second))
+    with ExitStack() as ends:
+        ends.callback(console.print, "Everything that the demo has started is ended.")
+        progress = ends.enter_context(_progress(console))
+        task = progress.add_task("Emulated provider, Prefect server, worker, deployments", total=1)
+        stack = ends.enter_context(running_stack(home, wanted.store, PROVIDER_OF[wanted.trainer]))
+        progress.update(task, completed=1, description=f"Everything runs; the UI is {stack.server_url}")
+        create_automations()
+        set_parameters(_parameters(first, stack, wanted))
+        outcomes = [
+            _play_one(stack, progress, name, _parameters(pictures, stack, wanted)) for name, pictures in plan
+        ]
+        progress.stop()
+        _write(wanted.json_file, stack, outcomes)
+        _summary(console, stack, outcomes)
+        if wanted.stay:
+            _stay(console)
+    return [outcome.state for outcome in outcomes] == ["Completed", "Unchanged", "Completed"]
+
+
+def _parameters(pictures: Path, stack: Stack, wanted: Wanted) -> dict[str, Any]:
+    return parameters_for(pictures, stack, wanted.trainer, own_pictures=wanted.dataset is not None)
+
+
+def _datasets(home: Path, wanted: Wanted) -> tuple[Path, Path]:
+    """The pictures of the first two runs, a quarter of them, and of the third, all of them."""
+    source = wanted.dataset.expanduser().resolve() if wanted.dataset else home / "pictures"
+    if wanted.dataset is None:
+        draw = draw_sample_pairs if wanted.trainer == "kontext-lora" else draw_sample_pictures
+        draw(source)
+    some = home / "some-pictures"
+    take_some(source, some)
+    return some, source
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console)
+
+
+def _play_one(stack: Stack, progress: Progress, name: str, parameters: dict[str, Any]) -> Outcome:
+    task = progress.add_task(f"[bold]{name}[/]", total=1)
+
+    def tell(line: str) -> None:
+        progress.update(task, description=f"[bold]{name}[/]: {escape(visible(line))}")
+
+    outcome = play(stack, name, parameters, tell)
+    progress.update(task, completed=1)
+    return outcome
+
+
+def _write(file: Path | None, stack: Stack, outcomes: list[Outcome]) -> None:
+    if file is None:
+        return
+    billed = [entry.kind for entry in stack.emulator.billing()]
+    runs = [{key: value for key, value in asdict(item).items() if key not in _PRIVATE} for item in outcomes]
+    document = {
+        "runs": runs,
+        "billing": {"trainings": billed.count("training"), "inferences": billed.count("inference")},
+        "store": open_store(stack.store_slug).uri,
+    }
+    file.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+def _summary(console: Console, stack: Stack, outcomes: list[Outcome]) -> None:
+    table = Table(title="What happened")
+    for column in ("run", "state", "paid trainings", "weights", "decision", "seconds"):
+        table.add_column(column)
+    for item in outcomes:
+        weights = f"{item.weights['size_bytes']:,} bytes" if item.weights else "none new"
+        table.add_row(
+            item.name, item.state, str(item.paid_trainings), weights, shown(item.decision or "none needed"),
+            f"{item.seconds:.0f}",
+        )  # fmt: skip
+    console.print(table)
+    for item in outcomes:
+        console.print(Text.assemble((item.name, "bold"), shown(f": {item.message}")), soft_wrap=True)
+        console.print(shown(f"  run    {item.page}"), soft_wrap=True)
+        if item.report_uri:
+            console.print(shown(f"  report {item.report_uri}"), soft_wrap=True)
+    console.print(f"Prefect UI {stack.server_url}   store {open_store(stack.store_slug).uri}", soft_wrap=True)
+
+
+def _stay(console: Console) -> None:
+    console.print("[bold]Everything keeps running. Look around in the UI; Ctrl-C ends it.[/]")
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        return
+
+
+def _as_interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,171 @@
+"""The commands that look at models and use them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tuneloop.cli.terminal import say
+from tuneloop.errors import ConfigurationError
+from tuneloop.orchestration.server_address import is_address, use_server
+
+if TYPE_CHECKING:
+    from tuneloop.ledger.ledger import Ledger
+
+app = typer.Typer()
+
+_WHO = "a person, at the command line"
+
+Model = Annotated[str, typer.Argument(help="Name of the model.")]
+Store = Annotated[str | None, typer.Option(help="The store's block; TUNELOOP_STORE without it.")]
+StoreOrAddress = Annotated[
+    str | None,
+    typer.Option(help="The store's block, or its address: file:///… or s3://…; TUNELOOP_STORE without it."),
+]
+Number = Annotated[int | None, typer.Option(help="Number of an earlier champion; the champion without it.")]
+
+
+def _ledger(store: str | None, *, emits: bool = False) -> Ledger:
+    if store and is_address(store):
+        raise ConfigurationError(
+            f"{store}: this command needs the store's block; an address will do for models, pull and status"
+        )
+    use_server(emits=emits)
+    from tuneloop.ledger.ledger import Ledger  # noqa: PLC0415 - as above
+    from tuneloop.orchestration.blocks import open_store  # noqa: PLC0415 - importing Prefect takes a second
+    from tuneloop.settings import Settings  # noqa: PLC0415 - as above
+
+    return Ledger(open_store(store or Settings().store))
+
+
+def _ledger_to_look_at(store: str | None) -> Ledger:
+    """The ledger of a store; one that is named by its address needs no Prefect."""
+    if not store or not is_address(store):
+        return _ledger(store)
+    from tuneloop.cli.store_address import store_at  # noqa: PLC0415 - as above
+    from tuneloop.ledger.ledger import Ledger  # noqa: PLC0415 - as above
+
+    return Ledger(store_at(store))
+
+
+@app.command()
+def models(
+    model: Annotated[str | None, typer.Argument(help="A model's name: its champions, newest first.")] = None,
+    store: StoreOrAddress = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the same to this file.")] = None,
+) -> None:
+    """List every model with its champion: number, since when, why; or all champions of one model.
+
+    Ends with 1 where a record cannot be read or a champion's weights are gone.
+    """
+    ledger = _ledger_to_look_at(store)
+    import json  # noqa: PLC0415 - as above
+
+    from rich.console import Console  # noqa: PLC0415 - as above
+
+    from tuneloop.cli.show_models import show_models  # noqa: PLC0415 - as above
+
+    document, readable = show_models(ledger, model, Console())
+    if json_file is not None:
+        json_file.write_text(json.dumps(document, indent=1) + "\n")
+    if not readable:
+        sys.exit(1)
+
+
+@app.command()
+def rollback(
+    model: Model,
+    to: Annotated[int, typer.Option(help="Number of the champion to put back; see `tuneloop models MODEL`.")],
+    reason: Annotated[str, typer.Option(help="Why. It is kept in the model's record.")],
+    store: Store = None,
+) -> None:
+    """Put an earlier champion back, under the next number. Nothing is trained, rendered or deleted."""
+    ledger = _ledger(store, emits=True)
+    from tuneloop.orchestration.events import tell_rolled_back  # noqa: PLC0415 - as above
+    from tuneloop.registry.model_pages import keep_model_page  # noqa: PLC0415 - as above
+    from tuneloop.registry.rollback import roll_back  # noqa: PLC0415 - as above
+
+    done = roll_back(ledger, model, to, reason, _WHO)
+    say(done.in_words)
+    say(f"Page: {ledger.store.uri_of(keep_model_page(ledger, model))}")
+    if done.champion.rolled_back_to is not None:
+        # Told again where a crash came between record and event: one id, one event.
+        tell_rolled_back(done.champion)
+
+
+@app.command()
+def decide(
+    model: Model,
+    reason: Annotated[str, typer.Option(help="Why. It is kept in the record of the decision.")],
+    *,
+    approve: Annotated[
+        bool, typer.Option("--approve/--reject", help="Promote the challenger, or keep the champion.")
+    ],
+    run: Annotated[
+        str | None, typer.Option(help="Id of the run that asks, or its beginning, where there is more than one.")
+    ] = None,
+    store: Store = None,
+) -> None:
+    """Answer an undecided gate. The run that asks ends by the same answer."""
+    ledger = _ledger(store, emits=True)
+    from tuneloop.orchestration.events import tell_model  # noqa: PLC0415 - as above
+    from tuneloop.registry.model_pages import keep_model_page  # noqa: PLC0415 - as above
+    from tuneloop.registry.review import decide_by_hand  # noqa: PLC0415 - as above
+
+    done = decide_by_hand(ledger, model, approve=approve, why=reason, who=_WHO, asker=run)
+    report = done.decision.report
+    if done.promotion is None:
+        say(f"{model}: the champion stays.{f' Report: {ledger.store.uri_of(report)}' if report else ''}")
+    else:
+        say(f"{model}: the challenger is champion no. {done.promotion.number} ({done.decision.why}).")
+        say(f"Page: {ledger.store.uri_of(keep_model_page(ledger, model))}")
+    # Its run tells the same, if it still is there: one id, one event.
+    tell_model("promoted" if done.promotion else "rejected", done.run, done.decision)
+
+
+@app.command()
+def pull(
+    model: Model,
+    to: Annotated[Path | None, typer.Option(help="File or folder; the current folder without it.")] = None,
+    number: Number = None,
+    store: StoreOrAddress = None,
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Replace another file of this name.")] = False,
+) -> None:
+    """Copy a champion's weights into a file, which appears only when its sha256 is right."""
+    ledger = _ledger_to_look_at(store)
+    from rich.console import Console  # noqa: PLC0415 - as above
+
+    from tuneloop.cli.pull import pull_model  # noqa: PLC0415 - as above
+    from tuneloop.registry.models import champion_of  # noqa: PLC0415 - as above
+
+    promotion = champion_of(ledger, model, number)
+    say(pull_model(ledger.store, promotion, to, Console(stderr=True), overwrite=force))
+
+
+@app.command()
+def generate(
+    model: Model,
+    prompt: Annotated[str, typer.Argument(help="What to render; {trigger} stands for the trigger word.")],
+    seed: Annotated[int | None, typer.Option(help="The seed; one at random without it.", min=0)] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File to make, its suffix by the picture's format; or a folder.")
+    ] = None,
+    image: Annotated[Path | None, typer.Option(help="The picture to edit, for models that edit.")] = None,
+    number: Number = None,
+    store: Store = None,
+) -> None:
+    """Render one picture with the champion. The provider bills it; it is asked for once."""
+    ledger = _ledger(store)
+    from rich.console import Console  # noqa: PLC0415 - as above
+
+    from tuneloop.cli.generate import generate_picture  # noqa: PLC0415 - as above
+    from tuneloop.orchestration.blocks import open_account  # noqa: PLC0415 - as above
+    from tuneloop.registry.models import champion_of  # noqa: PLC0415 - as above
+
+    promotion = champion_of(ledger, model, number)
+    console = Console(stderr=True)
+    say(generate_picture(ledger, promotion, prompt, seed, out, image, open_account, console))

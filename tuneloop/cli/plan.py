@@ -1,0 +1,45 @@
+"""`tuneloop plan FILE`: what the deployments of a file would submit if they ran now."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tuneloop.errors import ConfigurationError
+from tuneloop.operations.plan import RunPlan
+from tuneloop.orchestration.context import open_desk
+from tuneloop.orchestration.deployment_files import check_file, flow_of, resolved
+from tuneloop.orchestration.dry_run import plan_of
+from tuneloop.orchestration.run_request import Wish
+from tuneloop.settings import Settings
+
+_ENTRYPOINT = "flows/retrain_model.py:retrain_model"
+
+
+def plan_file(path: Path) -> list[RunPlan]:
+    """Plan every model of a deployment file. Writes nothing, and sends nothing to the provider.
+
+    Raises:
+        ConfigurationError: The file has a problem, or retrains no model.
+    """
+    os.environ.setdefault("TUNELOOP_STORE", Settings().store)
+    problems = check_file(path)
+    if problems:
+        raise ConfigurationError(
+            "the file has to be mended first:\n" + "\n".join(f"- {item}" for item in problems)
+        )
+    entries = yaml.safe_load(path.read_text(encoding="utf-8"))["deployments"]
+    plans = [_plan(entry) for entry in entries if entry["entrypoint"] == _ENTRYPOINT]
+    if not plans:
+        raise ConfigurationError(f"{path} has no deployment of {_ENTRYPOINT}; name the file of a model")
+    return plans
+
+
+def _plan(entry: dict[str, Any]) -> RunPlan:
+    values = flow_of(_ENTRYPOINT).validate_parameters(resolved(entry.get("parameters") or {}))
+    desk = open_desk(values["store"], values["credentials"], only_look=True)
+    names = ("model", "dataset", "recipe", "evaluation", "visibility", "retrain_unchanged")
+    return plan_of(desk, Wish(**{name: values[name] for name in names}))

@@ -1,0 +1,112 @@
+"""`tuneloop models`: every model with its champion, or the line of champions of one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from tuneloop.cli.terminal import shown
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.registry.models import ModelSummary, champions, summaries
+from tuneloop.registry.review import open_questions
+from tuneloop.schemas.records import Decision, Promotion, RunFile
+from tuneloop.schemas.training import job_name
+
+_SHORT = 12
+_NAME_WIDTH = 20
+
+
+def show_models(ledger: Ledger, model: str | None, console: Console) -> tuple[Any, bool]:
+    """Print every model of a store, or the champions of one, newest first.
+
+    Args:
+        ledger: The ledger; it is only read.
+        model: A model's name; None for all models.
+        console: Where to print.
+
+    Returns:
+        The same for programs, and whether everything could be read and all weights are there.
+
+    Raises:
+        ConfigurationError: There is no such model.
+    """
+    store = ledger.store.uri
+    if model is not None:
+        line = champions(ledger, model)[::-1]
+        console.print(_line_table(model, line))
+        for run, question in open_questions(ledger, model):
+            console.print(shown(_asked(run, question)))
+        return {
+            "store": store,
+            "model": model,
+            "champions": [item.model_dump(mode="json", exclude={"writer", "schema_number"}) for item in line],
+        }, True
+    found = summaries(ledger)
+    console.print(_overview(found) if found else shown(f"There are no models in {store}."))
+    document = {"store": store, "models": [item.model_dump(mode="json") for item in found]}
+    return document, all(item.readable and not item.weights_problem for item in found)
+
+
+def _overview(found: list[ModelSummary]) -> Table:
+    table = Table("model", "no.", "since (UTC)", "champion", title="Models", show_lines=True)
+    model, number, since, champion = table.columns
+    model.overflow = champion.overflow = "fold"
+    model.max_width = _NAME_WIDTH
+    number.no_wrap = since.no_wrap = True
+    for item in found:
+        table.add_row(
+            shown(item.model),
+            str(item.number or ""),
+            f"{item.since:%Y-%m-%d %H:%M}" if item.since else "",
+            shown("\n".join(_glance(item)), "red" if item.weights_problem or not item.readable else ""),
+        )
+    return table
+
+
+def _weights(sha256: str | None) -> str:
+    return sha256[:_SHORT] if sha256 else "at the provider"
+
+
+def _glance(item: ModelSummary) -> list[str]:
+    back = f"rolled back to no. {item.rolled_back_to}: " if item.rolled_back_to else ""
+    lines = [back + item.why]
+    if item.dataset_digest is not None:
+        lines.append(f"dataset {item.dataset_digest[:_SHORT]}")
+        lines.append(f"weights {_weights(item.sha256)}")
+    if item.weights_problem:
+        lines.append(f"{item.weights_problem}; the next run of the model tries to fetch them again")
+    if item.readable:
+        lines.append(f"versions judged: {item.versions_judged}")
+    return lines
+
+
+def _asked(run: RunFile, question: Decision) -> str:
+    job = job_name(run.key, run.generation)
+    return (
+        f"Undecided: {job} (run {run.flow_run}). {question.why} Look at {question.report}, and answer with "
+        f"`tuneloop decide {run.model}`."
+    )
+
+
+def _line_table(model: str, line: list[Promotion]) -> Table:
+    table = Table("no.", "since (UTC)", "champion", title=shown(f"Champions of {model}"), show_lines=True)
+    table.columns[1].no_wrap = True
+    table.columns[2].overflow = "fold"
+    for item in line:
+        table.add_row(str(item.number), f"{item.at:%Y-%m-%d %H:%M}", shown("\n".join(_lines(item))))
+    return table
+
+
+def _lines(item: Promotion) -> list[str]:
+    lines = [] if item.rolled_back_to is None else [f"rolled back to no. {item.rolled_back_to}"]
+    lines += [
+        f"why: {item.why}",
+        f"who: {item.who}",
+        f"job: {job_name(item.key, item.generation)} ({item.account.slug}, id {item.job_id})",
+        f"dataset: {item.dataset_digest[:_SHORT]}, weights: {_weights(item.sha256)}",
+        f"report: {item.report or 'named in the decision'}",
+        f"decision: {item.decision}",
+    ]
+    return lines

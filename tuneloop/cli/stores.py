@@ -1,0 +1,48 @@
+"""The commands that make and move stores."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tuneloop.orchestration.server_address import use_server
+
+app = typer.Typer(no_args_is_help=True, help="Make a store, or let this Prefect server drive one.")
+
+Slug = Annotated[str, typer.Argument(help="The store's block: s3-bucket/NAME or local-file-system/NAME.")]
+
+
+@app.command()
+def init(
+    slug: Slug,
+    account: Annotated[
+        str | None,
+        typer.Option(
+            help="A credentials block, whose account trains into this store from now on, at the address it names."
+        ),
+    ] = None,
+    *,
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace",
+            help="It takes the place of the store that this Prefect server knows by that name. "
+            "What only the other one knows may be paid again.",
+        ),
+    ] = False,
+) -> None:
+    """Make a store where there is none yet, and let this Prefect server drive it. May be repeated."""
+    use_server()
+    from tuneloop.orchestration.stores import init_store  # noqa: PLC0415 - importing Prefect takes a second
+
+    typer.echo(init_store(slug, replace=replace, account=account))
+
+
+@app.command()
+def move(slug: Slug) -> None:
+    """Let this Prefect server drive a store that another one has driven. Stop the other one's worker first."""
+    use_server()
+    from tuneloop.orchestration.stores import move_store  # noqa: PLC0415 - as above
+
+    typer.echo(move_store(slug))

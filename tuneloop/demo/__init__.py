@@ -1,0 +1,1 @@
+"""The demo: a whole installation on one machine, and what it plays on it."""

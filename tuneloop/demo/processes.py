@@ -1,0 +1,183 @@
+"""Starts programs, and ends exactly those and what they started."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+import requests
+
+from tuneloop.demo.left_behind import end_trees
+
+_LINES_SHOWN = 15
+_PORTS = range(10_000, 32_000)
+
+
+class ProgramFailed(RuntimeError):
+    """A program did not start, or ended by itself."""
+
+
+class Processes:
+    """The programs of one installation. They end with us, however we end.
+
+    Args:
+        logs: Folder for their output.
+        environment: Their environment.
+    """
+
+    def __init__(self, logs: Path, environment: dict[str, str]) -> None:
+        self._logs = logs
+        self._logs.mkdir(parents=True, exist_ok=True)
+        self.environment = environment
+        self._started: dict[str, subprocess.Popen[bytes]] = {}
+        self._watcher: subprocess.Popen[str] | None = None
+
+    def start(self, name: str, *module_and_arguments: str, python: str = sys.executable) -> int:
+        """Start `python -m …` in the background, with its output in `<name>.log`.
+
+        Args:
+            name: What to call it.
+            *module_and_arguments: What follows `-m`.
+            python: The interpreter.
+
+        Returns:
+            Its process id.
+        """
+        with (self._logs / f"{name}.log").open("ab") as log, interrupts_deferred():
+            # The arguments are our own.
+            process = subprocess.Popen(  # noqa: S603
+                [python, "-m", *module_and_arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self.environment,
+                start_new_session=True,
+            )
+            self._started[name] = process
+            self._tell_watcher(process.pid)
+        return process.pid
+
+    def _tell_watcher(self, pid: int) -> None:
+        if self._watcher is None:
+            self._watcher = subprocess.Popen(
+                [sys.executable, "-m", "tuneloop.demo.left_behind"],
+                stdin=subprocess.PIPE,
+                text=True,
+                start_new_session=True,
+            )
+        assert self._watcher.stdin is not None  # noqa: S101 - it was opened as a pipe
+        print(pid, file=self._watcher.stdin, flush=True)
+
+    def check(self) -> None:
+        """Raise `ProgramFailed`, with the last lines of its output, where a program has ended by itself."""
+        for name, process in self._started.items():
+            if process.poll() is not None:
+                raise ProgramFailed(
+                    f"{name} has ended by itself ({_how(process.returncode)}); {self._end_of(name)}"
+                )
+
+    def wait_until(self, name: str, ready: Callable[[], bool], timeout_s: float = 90) -> None:
+        """Wait until a started program is ready.
+
+        Raises:
+            ProgramFailed: A program ended, or this one took too long; shows the end of its output.
+        """
+        until = time.monotonic() + timeout_s
+        while not ready():
+            self.check()
+            if time.monotonic() > until:
+                raise ProgramFailed(f"{name} is not ready after {timeout_s:.0f} s; {self._end_of(name)}")
+            time.sleep(0.2)
+
+    def _end_of(self, name: str) -> str:
+        log = self._logs / f"{name}.log"
+        lines = log.read_text(errors="replace").splitlines()[-_LINES_SHOWN:]
+        return "\n".join([f"the end of {log}:", *(f"  {line}" for line in lines)])
+
+    def end(self, name: str, *, kill: bool = False) -> None:
+        """End one program; with `kill` at once and without its children, as a crash would."""
+        with interrupts_deferred():
+            process = self._started.pop(name)
+            if kill:
+                process.kill()
+                process.wait()
+            else:
+                _end(process)
+
+    def end_all(self) -> None:
+        """End every started program and whatever they have started themselves. Cannot be interrupted."""
+        with interrupts_deferred():
+            while self._started:
+                # The last one first: what was started later speaks to what was there before.
+                _, process = self._started.popitem()
+                _end(process)
+            if self._watcher is not None:
+                self._watcher.communicate()
+                self._watcher = None
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with suppress(psutil.NoSuchProcess):
+        end_trees([psutil.Process(process.pid)])
+    process.wait()
+
+
+def _how(code: int) -> str:
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+
+@contextmanager
+def interrupts_deferred() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM wait until the end of a block. Does nothing outside of the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for late in came[:1]:
+            signal.raise_signal(late)
+
+
+def free_port() -> int:
+    """A port of the loopback address that nobody listens on now.
+
+    From below those that systems give to clients (32768 and up on Linux, 49152 elsewhere): a program takes seconds
+    to start, and one of those would be somebody's by then.
+    """
+    while True:
+        port = secrets.choice(_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
+def answers(url: str) -> bool:
+    """Tell whether a local address answers with success."""
+    try:
+        return requests.get(url, timeout=2).ok
+    except requests.RequestException:
+        return False
+
+
+def clean_environment(extra: dict[str, str]) -> dict[str, str]:
+    """This process's environment without anybody's Prefect or Tuneloop settings, plus some of our own."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("PREFECT_", "TUNELOOP_"))}
+    return {**kept, **extra}

@@ -1,0 +1,1 @@
+"""The demo's sample dataset: a robot, drawn."""

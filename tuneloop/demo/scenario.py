@@ -1,0 +1,185 @@
+"""Three runs of one model, started through the API as the UI would."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import DeploymentUpdate
+from prefect.client.schemas.objects import FlowRun
+from prefect.states import Scheduled
+
+from tuneloop.demo.processes import ProgramFailed
+from tuneloop.demo.stack import Stack
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.orchestration.blocks import open_store
+from tuneloop.orchestration.suspend import SENSOR_FLOW
+from tuneloop.schemas.records import Collected, RunFile
+from tuneloop.storage.s3_request_log import counted
+
+MODEL_DEPLOYMENT = "retrain-model/sample-robot"
+SENSOR_DEPLOYMENT = f"{SENSOR_FLOW}/every-minute"
+_RUN_LIMIT_S = 300
+_SENSOR_PAUSE_S = 4
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one run came to; the fields are those of the demo's JSON file."""
+
+    name: str
+    state: str
+    training_key: str | None
+    paid_trainings: int
+    decision: str | None
+    weights: dict[str, Any] | None
+    evaluation_pictures: int
+    report_uri: str | None
+    store_requests: int | None
+    seconds: float
+    message: str
+    page: str
+
+
+def play(stack: Stack, name: str, parameters: dict[str, Any], tell: Tell) -> Outcome:
+    """Start one run, watch it to its end, and say what it came to.
+
+    Args:
+        stack: The installation.
+        name: What the run shows.
+        parameters: What differs from the deployment's own parameters.
+        tell: Called with each new state of the run.
+    """
+    paid = _paid(stack)
+    started = time.monotonic()
+    with get_client(sync_client=True) as client:
+        run = _watch(client, stack, _start(client, MODEL_DEPLOYMENT, parameters), tell)
+    return _outcome(stack, name, run, _paid(stack) - paid, time.monotonic() - started)
+
+
+def set_parameters(parameters: dict[str, Any]) -> None:
+    """Make these the deployment's own parameters, so that a click on Run in the UI works as well."""
+    with get_client(sync_client=True) as client:
+        found = client.read_deployment_by_name(MODEL_DEPLOYMENT)
+        merged = {**(found.parameters or {}), **parameters}
+        client.update_deployment(found.id, DeploymentUpdate(parameters=merged))
+
+
+def _start(client: SyncPrefectClient, deployment: str, parameters: dict[str, Any]) -> FlowRun:
+    found = client.read_deployment_by_name(deployment)
+    return client.create_flow_run_from_deployment(
+        found.id,
+        parameters={**(found.parameters or {}), **parameters},
+        state=Scheduled(),
+        # Prefect's client sends a request again that has timed out: one run all the same.
+        idempotency_key=uuid4().hex,
+    )
+
+
+def _watch(client: SyncPrefectClient, stack: Stack, run: FlowRun, tell: Tell) -> FlowRun:
+    """Follow a run to its end. Asks the sensor to look now, so that nobody waits for its next minute."""
+    until = time.monotonic() + _RUN_LIMIT_S
+    told, asked_at = "", 0.0
+    while time.monotonic() < until:
+        run = client.read_flow_run(run.id)
+        state = run.state
+        if state is not None:
+            line = f"{state.name}. {state.message or ''}".strip()
+            if line != told:
+                told = line
+                tell(line)
+            if state.is_final():
+                return run
+            if state.name == "Suspended" and time.monotonic() - asked_at > _SENSOR_PAUSE_S:
+                tick = _start(client, SENSOR_DEPLOYMENT, {})
+                _until_ended(client, tick)
+                asked_at = time.monotonic()
+        stack.processes.check()
+        time.sleep(0.3)
+    raise ProgramFailed(f"run {run.name} has not ended after {_RUN_LIMIT_S} s; it says: {told}")
+
+
+def _until_ended(client: SyncPrefectClient, run: FlowRun) -> None:
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        state = client.read_flow_run(run.id).state
+        if state is not None and state.is_final():
+            return
+        time.sleep(0.3)
+
+
+def _paid(stack: Stack) -> int:
+    return sum(entry.kind == "training" for entry in stack.emulator.billing())
+
+
+def _outcome(stack: Stack, name: str, run: FlowRun, paid: int, seconds: float) -> Outcome:
+    store = open_store(stack.store_slug)
+    ledger = Ledger(store)
+    work = ledger.run(str(run.id))
+    state = run.state.name if run.state and run.state.name else "unknown"
+    worked = work is not None and state == "Completed"
+    decisions = ledger.decisions(work) if work and worked else []
+    report = decisions[-1].report if decisions else None
+    return Outcome(
+        name=name,
+        state=state,
+        training_key=work.key if work else None,
+        paid_trainings=paid,
+        decision=decisions[-1].verdict if decisions else None,
+        weights=_weights(ledger, work) if work and worked else None,
+        evaluation_pictures=work.plan.picture_count if work and worked else 0,
+        report_uri=store.uri_of(report) if report else None,
+        store_requests=sum(counted(stack.request_log, str(run.id)).values()) if store.distant else None,
+        seconds=round(seconds, 1),
+        message=(run.state.message or "") if run.state else "",
+        page=f"{stack.server_url}/v2/runs/flow-run/{run.id}?tab=Details",
+    )
+
+
+def _weights(ledger: Ledger, run: RunFile) -> dict[str, Any] | None:
+    last = ledger.last(run.key)
+    if not isinstance(last, Collected) or last.weights is None:
+        return None
+    return {
+        "uri": ledger.store.uri_of(last.weights),
+        "sha256": last.sha256,
+        "size_bytes": last.size_bytes,
+    }
+
+
+def parameters_for(dataset: Path, stack: Stack, trainer: str, *, own_pictures: bool) -> dict[str, Any]:
+    """Parameters of one run.
+
+    Args:
+        dataset: Folder of pictures.
+        stack: The installation.
+        trainer: Which recipe to use.
+        own_pictures: Whether the pictures are the user's, to which the sample's words would not fit.
+    """
+    word = "TOK" if own_pictures else "ROBOX"
+    subject = f"a photo of {word}"
+    recipes: dict[str, dict[str, Any]] = {
+        "flux-lora": {"instance_prompt": subject, "trigger_word": word},
+        "kontext-lora": {"instance_prompt": "give the robot a hat"},
+        "qwen-lora": {"instance_prompt": subject, "trigger_word": word},
+        "bfl-finetune": {"mode": "character", "trigger_word": word},
+    }
+    parameters: dict[str, Any] = {
+        "dataset": str(dataset),
+        "store": stack.store_slug,
+        "credentials": stack.credentials_slug,
+        "recipe": {"trainer": trainer, **recipes[trainer]},
+    }
+    if trainer == "kontext-lora":
+        parameters["evaluation"] = {"prompts": ["give the robot a hat", "a red hat"]}
+    if own_pictures:
+        # Nobody can say which model of unknown pictures is better; the demo shall end all the same.
+        parameters.setdefault("evaluation", {})["gate"] = {"undecided": "reject"}
+    return parameters

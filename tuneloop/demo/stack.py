@@ -1,0 +1,199 @@
+"""A whole installation on one machine: emulated provider, Prefect server, worker, blocks, deployments."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import psutil
+from prefect.filesystems import LocalFileSystem
+from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+from pydantic import SecretStr
+
+from tuneloop.demo.processes import Processes, answers, clean_environment, free_port
+from tuneloop.demo.s3_place import S3Place, store_block, wished_place
+from tuneloop.emulator import EmulatorControl
+from tuneloop.errors import ConfigurationError
+from tuneloop.orchestration.blocks import credentials_types
+from tuneloop.orchestration.deploy import WORK_POOL, deploy_all, prepare_server
+from tuneloop.orchestration.deployment_files import SAMPLE
+from tuneloop.settings import Settings
+
+StoreKind = Literal["local", "s3"]
+_REQUESTS = "s3-requests.log"
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running installation.
+
+    Attributes:
+        folder: Everything it keeps.
+        processes: Its programs.
+        server_url: Address of the Prefect UI.
+        emulator: Controls of the emulated provider.
+        store_slug: Slug of its store's block.
+        credentials_slug: Slug of its account's block.
+        server_python: Interpreter of the Prefect server, which may have another Prefect.
+    """
+
+    folder: Path
+    processes: Processes
+    server_url: str
+    emulator: EmulatorControl
+    store_slug: str
+    credentials_slug: str
+    server_python: str = sys.executable
+
+    @property
+    def request_log(self) -> Path:
+        """A line for every request to a store on S3, see `tuneloop.storage.s3_request_log`."""
+        return self.folder / _REQUESTS
+
+    def start_server(self) -> None:
+        """Start the Prefect server and wait until it answers."""
+        port = self.server_url.rpartition(":")[2]
+        command = ("prefect", "server", "start", "--host", "127.0.0.1", "--port", port)
+        self.processes.start("server", *command, python=self.server_python)
+        self.processes.wait_until("server", lambda: answers(f"{self.server_url}/api/health"))
+
+    def start_worker(self) -> None:
+        """Start the worker that runs the flows."""
+        self.processes.start(
+            "worker", "prefect", "worker", "start", "--pool", WORK_POOL, "--type", "process", "--name", "demo"
+        )
+
+
+def fresh_folder(folder: Path) -> Path:
+    """Empty the demo's own folder. Raises `ConfigurationError` while another demo runs there."""
+    lock = folder / "demo.pid"
+    if lock.is_file():
+        pid = int(lock.read_text() or 0)
+        if psutil.pid_exists(pid) and pid != os.getpid():
+            raise ConfigurationError(
+                f"another demo (process {pid}) uses {folder}; end it or name another folder with --folder"
+            )
+    elif folder.exists() and any(folder.iterdir()):
+        raise ConfigurationError(f"{folder} is no folder of a demo; name an empty one with --folder")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    lock.write_text(str(os.getpid()))
+    return folder.resolve()
+
+
+@contextmanager
+def running_stack(
+    folder: Path, store: StoreKind, provider: str = "segmind", server_python: str = sys.executable
+) -> Iterator[Stack]:
+    """Start everything below one folder, and end it all afterwards.
+
+    Args:
+        folder: An empty folder for everything that is kept.
+        store: Which kind of artifact store.
+        provider: Which provider is emulated.
+        server_python: Interpreter of the Prefect server.
+    """
+    # Read here, before this process takes on the environment of its programs.
+    place = wished_place(Settings()) if store == "s3" else None
+    server_port, emulator_port = free_port(), free_port()
+    server_url = f"http://127.0.0.1:{server_port}"
+    slug = "s3-bucket/tuneloop" if store == "s3" else "local-file-system/tuneloop"
+    environment = _environment(folder, server_url, slug)
+    processes = Processes(folder / "logs", environment)
+    emulator = EmulatorControl(f"http://127.0.0.1:{emulator_port}")
+    stack = Stack(folder, processes, server_url, emulator, slug, f"{provider}-credentials/default", server_python)
+    settings = {PREFECT_API_URL: f"{server_url}/api", PREFECT_HOME: folder / "prefect"}
+    try:
+        processes.start(
+            "emulator", "tuneloop.cli.app", "emulator", "--provider", provider,
+            "--port", str(emulator_port), "--folder", str(folder / "emulator"),
+        )  # fmt: skip
+        if place is not None:
+            place = _start_s3(processes, place)
+        stack.start_server()
+        processes.wait_until("emulator", lambda: answers(f"{emulator.url}/_emulator/health"))
+        with temporary_settings(updates=settings), _environment_of(environment):
+            prepare_server()
+            _save_blocks(stack, place)
+            stack.start_worker()
+            deploy_all(_sample_for(stack))
+            yield stack
+    finally:
+        processes.end_all()
+
+
+def _sample_for(stack: Stack) -> Path:
+    """The sample's file, with the account of this installation."""
+    file = stack.folder / SAMPLE.name
+    file.write_text(SAMPLE.read_text().replace("segmind-credentials/default", stack.credentials_slug))
+    return file
+
+
+def _environment(folder: Path, server_url: str, store_slug: str) -> dict[str, str]:
+    temporary = folder / "tmp"
+    temporary.mkdir(exist_ok=True)
+    return clean_environment(
+        {
+            "PREFECT_HOME": str(folder / "prefect"),
+            # Prefect's worker keeps its copies in one folder of the temporary folder, whoever else has made it.
+            "TMPDIR": str(temporary),
+            "PREFECT_API_URL": f"{server_url}/api",
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+            "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": ("prefect.server.concurrency.lease_storage.filesystem"),
+            "PREFECT_WORKER_QUERY_SECONDS": "1",
+            "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "0.5",
+            "TUNELOOP_STORE": store_slug,
+            "TUNELOOP_S3_REQUEST_LOG": str(folder / _REQUESTS),
+            # A dataset may be tried that lies on this machine.
+            "TUNELOOP_ALLOW_PRIVATE_ADDRESSES": "true",
+            "PYTHONUNBUFFERED": "1",
+        }
+    )
+
+
+@contextmanager
+def _environment_of(environment: dict[str, str]) -> Iterator[None]:
+    """Give this process the environment that its programs have: deploying reads it."""
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(environment)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _start_s3(processes: Processes, place: S3Place) -> S3Place:
+    """Start a server, where the settings name none."""
+    if place.endpoint:
+        return place
+    try:
+        import moto  # noqa: F401, PLC0415 - an extra, asked for only here
+    except ImportError:
+        raise ConfigurationError(
+            "--store s3 needs moto[server], or an S3 server named by TUNELOOP_S3_ENDPOINT and its keys"
+        ) from None
+    port = free_port()
+    processes.start("s3", "moto.server", "-H", "127.0.0.1", "-p", str(port))
+    processes.wait_until("s3", lambda: answers(f"http://127.0.0.1:{port}/moto-api/data.json"))
+    return replace(place, endpoint=f"http://127.0.0.1:{port}")
+
+
+def _save_blocks(stack: Stack, place: S3Place | None) -> None:
+    """Save the blocks that the deployments name."""
+    key = SecretStr(stack.emulator.api_key)
+    block = credentials_types()[stack.credentials_slug.partition("/")[0]]
+    block(api_key=key, base_url=stack.emulator.url).save("default", overwrite=True)
+    if place is None:
+        (stack.folder / "store").mkdir()
+        LocalFileSystem(basepath=str(stack.folder / "store")).save("tuneloop", overwrite=True)
+        return
+    store_block(place, stack.folder.name).save("tuneloop", overwrite=True)

@@ -1,0 +1,1 @@
+"""All that touches Prefect: blocks, tasks, stages of a run, suspending and resuming, deploying."""

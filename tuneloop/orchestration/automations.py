@@ -1,0 +1,174 @@
+"""`tuneloop automations`: what Prefect does by itself about our events. May be repeated."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.objects import StateType
+from prefect.events.actions import ActionTypes, ChangeFlowRunState, DoNothing, SendNotification
+from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+from prefect.exceptions import ObjectNotFound
+
+from tuneloop.errors import ConfigurationError
+from tuneloop.orchestration.suspend import SENSOR_FLOW
+
+_NOTICED = {
+    "tuneloop.training.failed": "a training has failed",
+    "tuneloop.training.held": "a training is held and asks a person",
+    "tuneloop.training.overdue": "a training takes unusually long",
+    "tuneloop.training.lost": "a job or its weights cannot be had and a person is asked",
+    "tuneloop.training.revived": "a job lives on that had come to a bad end",
+    "tuneloop.training.odd-word": "a provider says something that is not documented",
+    "tuneloop.run.stuck": "a run does not go on by itself",
+    "tuneloop.account.unreached": "an account could not be asked for an hour",
+    "tuneloop.model.undecided": "a model is undecided and asks a person",
+}
+_ZOMBIE_AFTER = timedelta(minutes=10)
+"""More than three heartbeats: a shorter window has called living runs dead."""
+_NO_LOOK_FOR = timedelta(minutes=15)
+_OUR_FLOWS = {"prefect.resource.role": "flow", "prefect.resource.name": ["retrain-model", "continue-training"]}
+_SIGNS_OF_LIFE = {
+    f"prefect.flow-run.{name}"
+    for name in (
+        "heartbeat", "Completed", "Failed", "Crashed", "Cancelling", "Cancelled", "Suspended", "Paused",
+        "Resuming", "AwaitingRetry", "Unchanged", "Undecided", "Planned",
+    )
+}  # fmt: skip
+
+
+def create_automations(notify: str | None = None) -> list[str]:
+    """Create or renew the automations that belong to every installation.
+
+    Args:
+        notify: Slug of a notification block, such as `slack-webhook/alerts`; without one nobody is told, and the
+            automations can be given an action in the UI.
+
+    Returns:
+        Their names.
+
+    Raises:
+        ConfigurationError: There is no such block.
+    """
+    with get_client(sync_client=True) as client:
+        block = _notification_block(client, notify) if notify else None
+        notices = [_notice(event, what, block) for event, what in _NOTICED.items()]
+        wanted = [*notices, _no_look(block), _zombies(), _crashed()]
+        for automation in wanted:
+            _create_or_renew(client, automation, keep_actions=notify is None)
+    return [automation.name for automation in wanted]
+
+
+def _notice(event: str, what: str, block: UUID | None) -> AutomationCore:
+    action: ActionTypes = DoNothing()
+    if block is not None:
+        action = SendNotification(
+            block_document_id=block,
+            subject=f"Tuneloop: {what}: {{{{ event.payload.model }}}}",
+            body=(
+                "{{ event.payload.job }} of model {{ event.payload.model }} ({{ event.payload.account }}): "
+                "{{ event.payload.reason }}{{ event.payload.why }}\nRun {{ event.payload.flow_run }}"
+            ),
+        )
+    return AutomationCore(
+        name=f"tuneloop: notify on {event.rpartition('.')[2]}",
+        description=f"Tells somebody that {what}. Made by `tuneloop automations`.",
+        trigger=EventTrigger(expect={event}, posture=Posture.Reactive, threshold=1),
+        actions=[action],
+    )
+
+
+def _no_look(block: UUID | None) -> AutomationCore:
+    """Whoever runs on a worker cannot tell that none is up: this one is told by the server itself."""
+    minutes = _NO_LOOK_FOR.total_seconds() / 60
+    action: ActionTypes = DoNothing()
+    if block is not None:
+        action = SendNotification(
+            block_document_id=block,
+            subject="Tuneloop: nobody looks at the trainings",
+            body=f"{SENSOR_FLOW} has not looked for {minutes:.0f} minutes, so suspended runs sleep on: is a "
+            "worker up, and its schedule switched on? `tuneloop status` says which.",
+        )
+    return AutomationCore(
+        name="tuneloop: notify when the sensor does not look",
+        description=f"Tells somebody that {SENSOR_FLOW} has not ended for {minutes:.0f} minutes. Made by "
+        "`tuneloop automations`.",
+        # Not "Late": that is also what Prefect calls a run that no worker takes.
+        trigger=EventTrigger(
+            expect={f"prefect.flow-run.{name}" for name in ("Idle", "Completed", "Failed")},
+            match={"prefect.resource.id": ["prefect.flow-run.*"]},
+            match_related={"prefect.resource.role": "flow", "prefect.resource.name": [SENSOR_FLOW]},
+            posture=Posture.Proactive,
+            threshold=1,
+            within=_NO_LOOK_FOR,
+        ),
+        actions=[action],
+    )
+
+
+def _zombies() -> AutomationCore:
+    """A run whose process went away with its worker stays Running for ever, unless its heartbeat is missed."""
+    return AutomationCore(
+        name="tuneloop: call runs without heartbeat crashed",
+        description="A run of ours that gives no sign of life is marked Crashed. Made by `tuneloop automations`.",
+        trigger=EventTrigger(
+            after={"prefect.flow-run.heartbeat"},
+            expect=_SIGNS_OF_LIFE,
+            match={"prefect.resource.id": ["prefect.flow-run.*"]},
+            match_related=_OUR_FLOWS,
+            for_each={"prefect.resource.id"},
+            posture=Posture.Proactive,
+            threshold=1,
+            within=_ZOMBIE_AFTER,
+        ),
+        # Never by force: that has turned completed runs into crashed ones.
+        actions=[ChangeFlowRunState(state=StateType.CRASHED, message="No heartbeat for ten minutes.")],
+    )
+
+
+def _crashed() -> AutomationCore:
+    return AutomationCore(
+        name="tuneloop: start crashed runs again",
+        description="A crashed run of ours is started again, at most once in ten minutes; it carries on where the "
+        "ledger stands. Made by `tuneloop automations`.",
+        trigger=EventTrigger(
+            expect={"prefect.flow-run.Crashed"},
+            match={"prefect.resource.id": ["prefect.flow-run.*"]},
+            match_related=_OUR_FLOWS,
+            for_each={"prefect.resource.id"},
+            posture=Posture.Reactive,
+            threshold=1,
+            within=_ZOMBIE_AFTER,
+        ),
+        actions=[
+            ChangeFlowRunState(
+                state=StateType.SCHEDULED, name="AwaitingRetry", message="Started again after a crash."
+            )
+        ],
+    )
+
+
+def _create_or_renew(client: SyncPrefectClient, wanted: AutomationCore, *, keep_actions: bool) -> None:
+    """Create an automation, or renew the one of its name; what a user has hung on a notice stays."""
+    present = client.read_automations_by_name(wanted.name)
+    if not present:
+        client.create_automation(wanted)
+        return
+    notices = any(isinstance(action, DoNothing) for action in wanted.actions)
+    if keep_actions and notices:
+        wanted = wanted.model_copy(update={"actions": present[0].actions})
+    client.update_automation(present[0].id, wanted.model_copy(update={"enabled": present[0].enabled}))
+    for double in present[1:]:
+        client.delete_automation(double.id)
+
+
+def _notification_block(client: SyncPrefectClient, slug: str) -> UUID:
+    kind, _, name = slug.partition("/")
+    try:
+        return client.read_block_document_by_name(name, kind).id
+    except ObjectNotFound:
+        raise ConfigurationError(
+            f"there is no block {slug}; make a notification block in the Prefect UI under Blocks, such as Slack "
+            "Webhook, and name it as slack-webhook/NAME"
+        ) from None

@@ -1,0 +1,1 @@
+"""What credentials blocks are made of."""

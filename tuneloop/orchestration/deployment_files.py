@@ -1,0 +1,207 @@
+"""Reads the deployment files and refuses what Prefect would accept in silence.
+
+Prefect takes misspelt keys and unknown parameters without a word, and stops half-way at the first bad entry.
+So every file is checked whole before any is deployed.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+from prefect import Flow
+from prefect.client.schemas.schedules import CronSchedule
+from prefect.exceptions import ParameterTypeError, SignatureMismatchError
+from pydantic import ValidationError
+
+from tuneloop.errors import ConfigurationError
+
+Key = tuple[str, str]
+"""Entrypoint and name of a deployment."""
+OPERATOR_FILE = Path("prefect.yaml")
+MODEL_FILES = Path("deployments")
+SAMPLE = MODEL_FILES / "examples" / "sample-robot.yaml"
+"""An example to copy; only the demo and tests deploy it."""
+
+_FILE_KEYS = {"name", "prefect-version", "build", "push", "pull", "definitions", "deployments"}
+_DEPLOYMENT_KEYS = {
+    "name",
+    "entrypoint",
+    "description",
+    "parameters",
+    "schedules",
+    "work_pool",
+    "tags",
+    "version",
+    "concurrency_limit",
+    "enforce_parameter_schema",
+}
+_SCHEDULE_KEYS = {"cron", "interval", "rrule", "timezone", "slug", "active", "parameters", "day_or", "anchor_date"}
+_SET_BY_DEPLOY = {"TUNELOOP_STORE"}
+"""Variables that `tuneloop deploy` fills in where nobody has set them."""
+_VARIABLE = re.compile(r"\{\{\s*\$([A-Za-z_]\w*)\s*\}\}")
+
+
+def deployment_files() -> list[Path]:
+    """Every deployment file of this checkout. Raises `ConfigurationError` outside of one."""
+    if not OPERATOR_FILE.is_file():
+        raise ConfigurationError(f"there is no {OPERATOR_FILE} here; run this in the root of the checkout")
+    return [OPERATOR_FILE, *sorted(MODEL_FILES.glob("*.yaml"))]
+
+
+def check_file(path: Path) -> list[str]:
+    """Check one file.
+
+    Returns:
+        Problems, each naming the file, the place, the reason and the remedy; empty where there are none.
+    """
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeError, yaml.YAMLError) as error:
+        return [f"{path}: cannot be read as YAML: {error}"]
+    if not isinstance(document, dict) or not isinstance(document.get("deployments"), list):
+        return [f"{path}: has no list `deployments`"]
+    problems = _unknown(str(path), document, _FILE_KEYS)
+    for number, entry in enumerate(document["deployments"], 1):
+        place = f"{path}, deployment {number}"
+        if isinstance(entry, dict):
+            problems += _check_deployment(f"{place} ({entry.get('name', 'without a name')})", entry)
+        else:
+            problems.append(f"{place}: should be a mapping")
+    return problems
+
+
+def _check_deployment(place: str, entry: dict[str, Any]) -> list[str]:
+    problems = _unknown(place, entry, _DEPLOYMENT_KEYS)
+    problems += [f"{place}: `{key}` is missing" for key in ("name", "entrypoint", "work_pool") if key not in entry]
+    schedules = entry.get("schedules") or []
+    if not isinstance(schedules, list):
+        return [*problems, f"{place}: `schedules` should be a list; put a - before each schedule"]
+    for schedule in schedules:
+        problems += _check_schedule(f"{place}, schedule", schedule)
+    if "entrypoint" in entry:
+        problems += _check_parameters(place, str(entry["entrypoint"]), _parameter_sets(entry))
+    return problems
+
+
+def _parameter_sets(entry: dict[str, Any]) -> dict[str, Any]:
+    """The parameters that a deployment may be started with by itself, under words for them."""
+    schedules, base = entry.get("schedules") or [], entry.get("parameters") or {}
+    # Without schedules and parameters it is started by hand, and its form asks for everything.
+    sets = {"parameters": base} if base or schedules else {}
+    for number, schedule in enumerate(schedules, 1):
+        own = schedule.get("parameters") if isinstance(schedule, dict) else None
+        if own and isinstance(base, dict):
+            sets[f"parameters of schedule {number}"] = {**base, **own} if isinstance(own, dict) else own
+    return sets
+
+
+def entries_of(path: Path) -> dict[Key, dict[str, Any]]:
+    """The deployments of a file without problems."""
+    entries = yaml.safe_load(path.read_text(encoding="utf-8"))["deployments"]
+    return {(str(entry["entrypoint"]), str(entry["name"])): entry for entry in entries}
+
+
+def named_blocks(entry: dict[str, Any]) -> set[tuple[str, str | None]]:
+    """Every store that a deployment names, each with an account that trains into it, if any."""
+    named: set[tuple[str, str | None]] = set()
+    for values in _parameter_sets(entry).values():
+        filled = flow_of(entry["entrypoint"]).validate_parameters(resolved(values))
+        stores = [*filled.get("stores", ()), *filter(None, [filled.get("store")])]
+        named |= {(slug, filled.get("credentials")) for slug in stores}
+    return named
+
+
+def named_twice(files: list[Path]) -> list[str]:
+    """Problems of deployments with one name: the last one would replace the others without a word.
+
+    Args:
+        files: Files without other problems.
+    """
+    first: dict[Key, Path] = {}
+    problems = []
+    for file in files:
+        for entry in yaml.safe_load(file.read_text(encoding="utf-8"))["deployments"]:
+            key = str(entry["entrypoint"]), str(entry["name"])
+            if key in first:
+                problems.append(f"{file}: {key[1]} is in {first[key]} already; give one of them another name")
+            first.setdefault(key, file)
+    return problems
+
+
+def _check_schedule(place: str, schedule: Any) -> list[str]:
+    problems = _unknown(place, schedule, _SCHEDULE_KEYS)
+    if not isinstance(schedule, dict):
+        return problems
+    if not {"cron", "interval", "rrule"} & set(schedule):
+        problems.append(f"{place}: needs one of cron, interval, rrule")
+    if "cron" in schedule and not schedule.get("timezone"):
+        problems.append(f"{place}: a cron needs a `timezone`, such as Europe/Berlin")
+    elif "cron" in schedule:
+        try:
+            CronSchedule(cron=schedule["cron"], timezone=schedule["timezone"])
+        except ValidationError as error:
+            problems += [f"{place}: {item['loc'][0]}: {item['msg']}" for item in error.errors()]
+    return problems
+
+
+def _check_parameters(place: str, entrypoint: str, sets: dict[str, Any]) -> list[str]:
+    """Validate every set of parameters against the flow's own signature."""
+    try:
+        flow = flow_of(entrypoint)
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        return [f"{place}: entrypoint {entrypoint} cannot be loaded: {error}"]
+    problems = []
+    for what, values in sets.items():
+        if not isinstance(values, dict):
+            problems.append(f"{place}, {what}: should be a mapping")
+            continue
+        problems += [
+            f"{place}, {what}: the environment variable {name} is not set; set it, or write the value itself"
+            for name in sorted({*_VARIABLE.findall(str(values))} - _SET_BY_DEPLOY - {*os.environ})
+        ]
+        if values.get("retrain_unchanged"):
+            problems.append(
+                f"{place}, {what}: `retrain_unchanged` pays again at every run; set it for one run, in the UI"
+            )
+        try:
+            flow.validate_parameters(resolved(values))
+        except (ParameterTypeError, SignatureMismatchError, TypeError, ValueError) as error:
+            problems.append(f"{place}, {what}: {' '.join(str(error).split())}")
+    return problems
+
+
+def resolved(value: Any) -> Any:
+    """Fill in `{{ $VARIABLE }}` as Prefect will."""
+    if isinstance(value, dict):
+        return {key: resolved(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [resolved(item) for item in value]
+    if isinstance(value, str):
+        return _VARIABLE.sub(lambda match: os.environ.get(match.group(1), ""), value)
+    return value
+
+
+def flow_of(entrypoint: str) -> Flow[..., Any]:
+    """Import a flow of the project, such as `flows/retrain_model.py:retrain_model`."""
+    file, _, name = entrypoint.rpartition(":")
+    if not file.endswith(".py"):
+        raise ValueError("write it as folder/file.py:function")
+    flow = getattr(importlib.import_module(file.removesuffix(".py").replace("/", ".")), name)
+    if not isinstance(flow, Flow):
+        raise TypeError(f"{name} is no flow")
+    return flow
+
+
+def _unknown(place: str, mapping: Any, known: set[str]) -> list[str]:
+    if not isinstance(mapping, dict):
+        return [f"{place}: should be a mapping"]
+    return [
+        f"{place}: `{key}` is not known here; it would be ignored. Known: {', '.join(sorted(known))}"
+        for key in mapping
+        if key not in known
+    ]

@@ -1,0 +1,74 @@
+"""A dry run: what a run would submit, why, and at what price."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect.artifacts import create_markdown_artifact
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+
+from tuneloop.ledger.submission import price_of
+from tuneloop.ledger.unmeant import check_meant
+from tuneloop.operations.plan import RunPlan, plan_run
+from tuneloop.orchestration.context import Desk
+from tuneloop.orchestration.run_request import Wish, check_it_fits, run_file
+from tuneloop.orchestration.stages.dataset import looked_at
+from tuneloop.orchestration.stages.evaluation_costs import check_judging
+from tuneloop.schemas.shown_text import in_markdown, visible
+
+_NAMES_SHOWN = 20
+
+
+def plan_of(desk: Desk, wish: Wish) -> RunPlan:
+    """Look at everything a run would look at, without a write or a request to the provider.
+
+    Raises:
+        ConfigurationError, DatasetError, OverBudget: What the run itself would be refused for.
+    """
+    check_it_fits(desk, wish)
+    with looked_at(desk, wish.dataset, wish.recipe) as looked:
+        manifest = looked.dataset.manifest
+    run = run_file(desk, wish, manifest.digest, looked.public, "dry-run")
+    check_meant(desk.ledger, run, wish.recipe, desk.provider.base_url)
+    cents = price_of(wish.recipe, desk.limits)
+    plan = plan_run(desk.ledger, run, manifest, desk.limits, cents)
+    if plan.action in {"train", "judge"}:
+        champion = desk.ledger.champion(run.model)
+        paid_first = (cents or 0) if plan.action == "train" else None
+        check_judging(desk, run, manifest, champion, paid_first, only_look=True)
+    return plan
+
+
+def plan_only(desk: Desk, wish: Wish) -> State[Any]:
+    """Show the plan on the run's page, and end."""
+    plan = plan_of(desk, wish)
+    create_markdown_artifact(key=f"plan-{plan.model}", markdown=spelled(plan), description=visible(plan.what))
+    return Completed(name="Planned", message=f"Dry run, nothing was written or sent. {plan.action}: {plan.what}")
+
+
+def spelled(plan: RunPlan) -> str:
+    """The plan as markdown, for the run page and the terminal."""
+    rows = [
+        ("training", plan.what),
+        ("why", "; ".join(plan.why) or "nothing has changed"),
+        ("price of the training", plan.price),
+        ("judging", plan.judging),
+        ("budget", plan.budget),
+        ("dataset", f"{plan.pictures} pictures"),
+        ("training key", plan.key),
+    ]
+    lines = [f"# {in_markdown(f'{plan.model}: {plan.action}')}", "", "| | |", "|---|---|"]
+    lines += [f"| {name} | {in_markdown(value)} |" for name, value in rows]
+    if plan.difference is not None:
+        lines += _names("Added", plan.difference.added)
+        lines += _names("Removed", plan.difference.removed)
+        lines += _names("Caption changed", plan.difference.recaptioned)
+    return "\n".join(lines) + "\n"
+
+
+def _names(title: str, names: tuple[str, ...]) -> list[str]:
+    if not names:
+        return []
+    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+    return ["", f"**{title}:** {', '.join(in_markdown(name) for name in names[:_NAMES_SHOWN])}{more}"]

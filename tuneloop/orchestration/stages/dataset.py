@@ -1,0 +1,139 @@
+"""From whatever a dataset is named by to a checked manifest in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from prefect.artifacts import create_markdown_artifact
+from prefect.logging import get_run_logger
+
+from tuneloop.datasets.captions import CaptionRule
+from tuneloop.datasets.copies import make_copies
+from tuneloop.datasets.delivery import Sending
+from tuneloop.datasets.scan import Preflight, ScannedDataset, preflight, refusal
+from tuneloop.datasets.sources.opening import opened
+from tuneloop.datasets.store import load_manifest, store_pictures
+from tuneloop.errors import ConfigurationError, DatasetError
+from tuneloop.evaluation.reports.dataset_page import write_dataset_page
+from tuneloop.evaluation.training_looks import keep_looks
+from tuneloop.orchestration.context import Desk
+from tuneloop.schemas.dataset import DatasetManifest, PublicDataset
+from tuneloop.schemas.findings import Finding, condensed, errors_in
+from tuneloop.schemas.recipe_fields import RecipeFields
+
+Progress = Callable[[int, int], None]
+_OF_EACH_LOGGED = 10
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A dataset that was looked at; its files are there while the block lasts that opened it.
+
+    Attributes:
+        found: What the preflight found.
+        source: What people call it.
+        public: The zip that the provider fetches by itself, None where it is sent what we pack.
+    """
+
+    found: Preflight
+    source: str
+    public: PublicDataset | None
+
+    @property
+    def dataset(self) -> ScannedDataset:
+        """The dataset. Raises `DatasetError` where it cannot be used, naming each file."""
+        if self.found.dataset is None:
+            raise DatasetError(refusal(self.source, errors_in(self.found.findings)))
+        # A zip or a bucket was unpacked to a folder that is soon gone.
+        manifest = self.found.dataset.manifest.model_copy(update={"source": self.source})
+        return self.found.dataset.model_copy(update={"manifest": manifest})
+
+
+@contextmanager
+def looked_at(
+    desk: Desk,
+    dataset: str,
+    recipe: RecipeFields,
+    on_progress: Progress | None = None,
+    *,
+    on_fetch: Callable[[int, int | None], None] | None = None,
+    adopted: bool = False,
+) -> Iterator[Looked]:
+    """Open a dataset and find everything that is wrong with it; nothing is written.
+
+    Args:
+        desk: Opened blocks.
+        dataset: A folder, a zip, a public address, `s3://…` or `hf://…`.
+        recipe: Whose limits and caption rules count.
+        on_progress: Told (pictures done, pictures in all).
+        on_fetch: Told (bytes done, bytes in all) while something is fetched or unpacked.
+        adopted: The model was trained elsewhere: captions are taken as they are.
+    """
+    fetches = desk.provider.capabilities.public_url and not adopted
+    with opened(dataset, client_for=desk.bucket_client, provider_fetches=fetches, on_progress=on_fetch) as source:
+        if source.public is not None and recipe.normalise is not None:
+            raise ConfigurationError(
+                f"recipe.normalise: {desk.provider.name} fetches {source.label} by itself, so nothing in it can "
+                "be changed; name a folder, or leave normalise empty"
+            )
+        # Captions of a zip that the provider fetches by itself cannot be mended, only read.
+        by_provider = source.public is not None
+        as_they_are = adopted or by_provider
+        rule = CaptionRule(
+            trigger_word=None if as_they_are else recipe.trigger,
+            instance_prompt=None if as_they_are else recipe.fallback_caption,
+            provider_captions=as_they_are or recipe.provider_captions,
+        )
+        found = preflight(
+            source.folder,
+            rule,
+            recipe.profile,
+            pairs=recipe.edit_pairs,
+            on_progress=on_progress,
+            sending=Sending(recipe.normalise, by_provider, recipe.trigger if by_provider else None),
+        )
+        yield Looked(found, source.label, source.public)
+
+
+def log_findings(findings: Sequence[Finding]) -> None:
+    """Log findings, of each kind the first few."""
+    for finding, more in condensed(findings, _OF_EACH_LOGGED):
+        rest = f" (and {more:,} more like it)" if more else ""
+        get_run_logger().warning("%s: %s%s", finding.severity, finding.sentence, rest)
+
+
+def brought_in(desk: Desk, looked: Looked, model: str, recipe: RecipeFields, on_progress: Progress) -> None:
+    """Put a dataset into the store with the copies that are sent in its place, and show it on the run's page.
+
+    Args:
+        desk: Opened blocks.
+        looked: The dataset.
+        model: For whose champion it is compared with.
+        recipe: Says how pictures are prepared.
+        on_progress: Told (pictures stored, pictures in all).
+
+    Raises:
+        DatasetError: It cannot be used. The page names every finding all the same.
+    """
+    champion = desk.ledger.champion(model)
+    before = load_manifest(champion.dataset_digest, desk.store) if champion else None
+    if looked.found.dataset is None:
+        _show(looked, model, None, before)
+    dataset = looked.dataset
+    known = {item.sha256 for item in before.items} if before else set()
+    store_pictures(dataset, desk.store, on_progress, known)
+    keep_looks(dataset.manifest, dataset.files, desk.store)
+    if looked.public is None:
+        made = make_copies(dataset.manifest, dataset.files, dataset.facts, recipe.normalise, desk.store)
+        if made.copies:
+            get_run_logger().info("%d pictures are sent as changed copies", len(made.copies))
+    _show(looked, model, dataset.manifest, before)
+
+
+def _show(looked: Looked, model: str, manifest: DatasetManifest | None, before: DatasetManifest | None) -> None:
+    files = looked.found.dataset.files if looked.found.dataset else {}
+    page = write_dataset_page(files, manifest, looked.found.findings, before)
+    counts = f"{looked.found.pictures} pictures, {len(looked.found.findings)} findings"
+    create_markdown_artifact(key=f"dataset-{model}", markdown=page, description=counts)

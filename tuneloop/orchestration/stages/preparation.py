@@ -1,0 +1,102 @@
+"""What a new run works on, and whether there is anything to do at all."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from prefect.logging import get_run_logger
+
+from tuneloop.datasets.earlier_looks import earlier_look, look_name
+from tuneloop.datasets.sources.source_state import state_of
+from tuneloop.ledger.attempts import count_reason
+from tuneloop.ledger.unmeant import check_meant, note_training
+from tuneloop.orchestration import tasks
+from tuneloop.orchestration.context import Desk
+from tuneloop.orchestration.run_request import Wish, run_file
+from tuneloop.orchestration.stages.dataset import log_findings
+from tuneloop.registry.promotions import Standing, settled
+from tuneloop.schemas.dataset import DatasetManifest, PublicDataset, Sha256
+from tuneloop.schemas.records import RunFile
+
+_REPEATED = (
+    " The reason in retrain_unchanged has been carried out before, and the same words count once: say in other "
+    "words why it should be trained and paid once more."
+)
+
+
+class Begun(NamedTuple):
+    """A run that has decided what it works on."""
+
+    run: RunFile
+    """What it works on, as it is written down."""
+    standing: Standing
+    """The decision that leaves nothing to do, none where something is left; and the champion beside it."""
+    repeated: str
+    """What is to be said of a reason that does not count any more; else empty."""
+
+
+def begin(desk: Desk, wish: Wish, flow_run: str) -> Begun:
+    """Decide what a run works on, and write it down.
+
+    Where the dataset looks from outside as it did when it was read and hashed, and that dataset was trained and
+    judged, nothing is read of it. In every other case all of it is read and hashed, and is in the store before the
+    run is written down.
+
+    Raises:
+        DatasetError: The dataset cannot be used.
+        ConfigurationError: It would be paid again for nothing that a person has changed.
+    """
+    state = state_of(wish.dataset, desk.bucket_client)
+    begun = _settled_as_before(desk, wish, flow_run, state) or _read(desk, wish, flow_run, state)
+    run = desk.ledger.remember_run(begun.run)
+    # Another process of this very run was first: what it has decided on counts, whatever this one has found.
+    return begun if run.writer == begun.run.writer else Begun(run, settled(desk.ledger, run), begun.repeated)
+
+
+def _settled_as_before(desk: Desk, wish: Wish, flow_run: str, state: str | None) -> Begun | None:
+    """What an earlier look allows to say: that nothing is left to do. It decides nothing else."""
+    look = earlier_look(desk.store, look_name(state, wish.recipe)) if state is not None else None
+    if look is None:
+        return None
+    # A dataset that its provider fetches by itself has no state.
+    begun = _begun(desk, wish, flow_run, look.digest, None)
+    if begun.run.retrain_reason is not None or begun.standing.decision is None:
+        return None
+    log_findings(look.findings)
+    get_run_logger().info(
+        "%d pictures, dataset %s: names, sizes and times are as they were when all of it was read, so that "
+        "nothing is read again",
+        look.pictures,
+        look.digest[:16],
+    )
+    return begun
+
+
+def _read(desk: Desk, wish: Wish, flow_run: str, state: str | None) -> Begun:
+    """Read all of a dataset, and bring it into the store unless nothing is left to do."""
+    done: list[Begun] = []
+
+    def is_settled(manifest: DatasetManifest, public: PublicDataset | None) -> bool:
+        begun = _begun(desk, wish, flow_run, manifest.digest, public)
+        if begun.run.retrain_reason is not None or begun.standing.decision is None:
+            check_meant(desk.ledger, begun.run, wish.recipe, desk.provider.base_url)
+            return False
+        done.append(begun)
+        return True
+
+    manifest, public = tasks.scan_dataset(desk, wish, state, is_settled)
+    if done:
+        return done[0]
+    # Bringing it in takes time, in which others may have gone on with the same training.
+    run = count_reason(desk.ledger, run_file(desk, wish, manifest.digest, public, flow_run))
+    note_training(desk.ledger, run)
+    return Begun(run, settled(desk.ledger, run), _repeated(wish, run))
+
+
+def _begun(desk: Desk, wish: Wish, flow_run: str, digest: Sha256, public: PublicDataset | None) -> Begun:
+    run = run_file(desk, wish, digest, public, flow_run)
+    return Begun(run, settled(desk.ledger, run), _repeated(wish, run))
+
+
+def _repeated(wish: Wish, run: RunFile) -> str:
+    return _REPEATED if wish.retrain_unchanged and run.retrain_reason is None else ""

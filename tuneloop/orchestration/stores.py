@@ -1,0 +1,152 @@
+"""Makes stores, and says which Prefect server and which accounts work with them: only ever on a person's word."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from uuid import uuid4
+
+from tuneloop.errors import ConfigurationError, NoStore, StoreError
+from tuneloop.ledger.accounts import move_origin
+from tuneloop.ledger.drivers import current_driver, hand_over
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.orchestration import server_variables
+from tuneloop.orchestration.account_labels import shared_labels
+from tuneloop.orchestration.blocks import open_provider, store_of
+from tuneloop.orchestration.store_checks import check_account, check_driver, check_identity
+from tuneloop.storage.base import Store
+from tuneloop.storage.identity import IDENTITY, StoreIdentity, create_store, identity_of
+from tuneloop.storage.verification import verify
+
+
+def init_store(slug: str, *, replace: bool = False, account: str | None = None) -> str:
+    """Make a store where there is none, and let this Prefect server drive it. May be repeated.
+
+    Args:
+        slug: Slug of the store's block.
+        replace: It takes the place of the store that the server knows by this slug, which is lost or given up.
+        account: Slug of a credentials block whose account trains into this store from now on, at its address.
+
+    Returns:
+        What was done, in a sentence.
+
+    Raises:
+        StoreError: It is another store than the server knows, another server drives it, or it cannot be used.
+        ConfigurationError: A block is missing, or the account was an emulator's before.
+    """
+    store = store_of(slug)
+    identity, done = _made_or_found(slug, store, replace=replace)
+    verify(store)
+    _drive(slug, store)
+    known = server_variables.remember(server_variables.of_store(slug), identity.store_id)
+    if known != identity.store_id:
+        # Accounts first: killed in between, the next try finds the same to do.
+        for variable in server_variables.accounts_of(known):
+            server_variables.replace(variable, identity.store_id)
+        server_variables.replace(server_variables.of_store(slug), identity.store_id)
+    if account is not None:
+        provider = open_provider(account)
+        move_origin(Ledger(store), provider.account, provider.base_url)
+        server_variables.replace(server_variables.of_account(provider.account), identity.store_id)
+    return f"{slug}: {done} store {identity.store_id} in {store.uri}"
+
+
+def _made_or_found(slug: str, store: Store, *, replace: bool) -> tuple[StoreIdentity, str]:
+    try:
+        return (identity_of(store) if replace else check_identity(slug, store)), "found"
+    except NoStore:
+        if not replace and server_variables.recall(server_variables.of_store(slug)) is not None:
+            raise
+        return create_store(store, who()), "made"
+
+
+def _drive(slug: str, store: Store) -> None:
+    """Let this server drive a store that no other one drives."""
+    server_id = server_variables.remember(server_variables.SERVER_ID, uuid4().hex)
+    if current_driver(Ledger(store)) is None:
+        hand_over(Ledger(store), server_id, server_variables.server_address(), who())
+    driver = current_driver(Ledger(store))
+    if driver is None or driver.server_id != server_id:
+        raise StoreError(_of_another(slug, store))
+
+
+def _of_another(slug: str, store: Store) -> str:
+    try:
+        check_driver(slug, store)
+    except StoreError as error:
+        return str(error)
+    return f"{slug}: another Prefect server was first; run this again"
+
+
+def move_store(slug: str) -> str:
+    """Let this Prefect server drive a store that another one has driven.
+
+    Returns:
+        What was done, in a sentence.
+
+    Raises:
+        StoreError: There is no store, or it cannot be used.
+    """
+    store = store_of(slug)
+    identity = identity_of(store)
+    verify(store)
+    server_id = server_variables.remember(server_variables.SERVER_ID, uuid4().hex)
+    driver = hand_over(Ledger(store), server_id, server_variables.server_address(), who())
+    server_variables.replace(server_variables.of_store(slug), identity.store_id)
+    return (
+        f"{slug}: store {identity.store_id} in {store.uri} is driven by {driver.address} now (no. {driver.number})"
+    )
+
+
+def prepare_stores(named: set[tuple[str, str | None]]) -> list[str]:
+    """Make the stores that deployments name where there are none yet, and write down where their accounts are.
+
+    Args:
+        named: Slugs of the stores' blocks, each with that of an account's block that trains into it, if any.
+
+    Returns:
+        What was done, and what is still to do, a line each.
+
+    Raises:
+        StoreError: A store is not the one that the server knows, or another server drives it.
+        ConfigurationError: An account is not where the store knows it, or trains into another store.
+    """
+    problems = shared_labels()
+    if problems.refused:
+        raise ConfigurationError("nothing was deployed:\n" + "\n".join(f"- {item}" for item in problems.refused))
+    lines = list(problems.notes)
+    for slug in sorted({slug for slug, _ in named}):
+        blocks = [credentials for name, credentials in named if name == slug and credentials is not None]
+        lines += _prepare(slug, sorted(blocks))
+    return lines
+
+
+def _prepare(slug: str, credentials: list[str]) -> list[str]:
+    try:
+        store = store_of(slug)
+    except ConfigurationError as error:
+        return [f"{slug}: {error}; then run `tuneloop deploy` again"]
+    try:
+        store.exists(IDENTITY)
+    except StoreError as error:
+        # Workers may see what this machine does not; they look for themselves before they pay.
+        return [f"{slug} cannot be seen from here: {error} Run `tuneloop store init {slug}` where it can be"]
+    lines = [init_store(slug)]
+    for block in credentials:
+        try:
+            provider = open_provider(block)
+        except ConfigurationError as error:
+            lines.append(f"{block}: {error}")
+        else:
+            check_account(slug, store, identity_of(store), provider)
+    return lines
+
+
+def who() -> str:
+    """Who runs this command, as far as the machine knows."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # a container without a user list
+        name = f"user {os.getuid()}"
+    return f"{name} on {socket.gethostname()}"

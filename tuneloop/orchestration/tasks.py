@@ -1,0 +1,227 @@
+"""The tasks of a run: a few lines each, then one call into the package."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from prefect import task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.logging import get_run_logger
+from prefect.tasks import Task
+
+from tuneloop.datasets.earlier_looks import EarlierLook, keep_look, look_name
+from tuneloop.datasets.sources.public_zip import check_still_there
+from tuneloop.datasets.sources.source_state import state_of
+from tuneloop.errors import ProviderUnavailable, StoreUnavailable
+from tuneloop.evaluation.render import Subject, render
+from tuneloop.evaluation.reports.promotion_page import write_page
+from tuneloop.evaluation.reports.report import Evidence, page_name, report_name, write_report
+from tuneloop.evaluation.scores import score_models
+from tuneloop.ledger.collection import collect_weights, restore_weights
+from tuneloop.ledger.image_budget import ImageBudget
+from tuneloop.ledger.submission import Order, submit_training
+from tuneloop.ledger.training import Training
+from tuneloop.orchestration.clip_choice import chosen_encoder
+from tuneloop.orchestration.context import Desk
+from tuneloop.orchestration.events import tell_training, tell_unanswered
+from tuneloop.orchestration.progress import Bar, WatchedArchive
+from tuneloop.orchestration.run_request import Wish
+from tuneloop.orchestration.stages.dataset import brought_in, log_findings, looked_at
+from tuneloop.providers.base import Provider
+from tuneloop.registry.model_pages import keep_model_page
+from tuneloop.registry.promotions import Place, settle
+from tuneloop.schemas.dataset import DatasetManifest, PublicDataset
+from tuneloop.schemas.evaluation import Evaluation
+from tuneloop.schemas.plan import EvaluationPlan
+from tuneloop.schemas.records import Collected, Decision, Promotion, RunFile, Submitted
+from tuneloop.schemas.spending import Limits
+from tuneloop.schemas.training import UploadedDataset
+
+RETRY_DELAYS_S: list[float] = [10, 60, 300]
+
+
+def _may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    """Retry only what may go away by itself."""
+    try:
+        state.result()
+    except (ProviderUnavailable, StoreUnavailable):
+        return True
+    except Exception:  # noqa: BLE001 - any other error is for a person
+        return False
+    return False
+
+
+_TRIED_AGAIN: dict[str, Any] = {
+    "cache_policy": NO_CACHE,
+    "retries": len(RETRY_DELAYS_S),
+    "retry_delay_seconds": RETRY_DELAYS_S,
+    "retry_condition_fn": _may_pass,
+}
+"""For steps that cost nothing: minutes of patience, where the transport has seconds. Never for a paid one."""
+
+
+@task(name="scan-dataset", task_run_name="scan-dataset", cache_policy=NO_CACHE)
+def scan_dataset(
+    desk: Desk,
+    wish: Wish,
+    state: str | None,
+    is_settled: Callable[[DatasetManifest, PublicDataset | None], bool],
+) -> tuple[DatasetManifest, PublicDataset | None]:
+    """Check every picture and caption and, where there is something to do, bring all of it into the store.
+
+    What was found is kept for later runs, if the dataset looks from outside as it did before it was read.
+    """
+    fetching = Bar(f"fetched-{wish.model}", "Dataset fetched", "bytes")
+    checking = Bar(f"checked-{wish.model}", "Pictures checked", "pictures")
+    storing = Bar(f"stored-{wish.model}", "Pictures into the store", "pictures")
+    with looked_at(desk, wish.dataset, wish.recipe, checking.show, on_fetch=fetching.show) as looked:
+        log_findings(looked.found.findings)
+        if looked.found.dataset is None or not is_settled(looked.dataset.manifest, looked.public):
+            desk.try_store()
+            brought_in(desk, looked, wish.model, wish.recipe, storing.show)
+        manifest = looked.dataset.manifest
+    if state is not None and state == state_of(wish.dataset, desk.bucket_client):
+        kept = EarlierLook(digest=manifest.digest, pictures=len(manifest.items), findings=looked.found.findings)
+        keep_look(desk.store, look_name(state, wish.recipe), kept)
+    get_run_logger().info(
+        "%d pictures, %d bytes, dataset %s", len(manifest.items), manifest.size_bytes, manifest.digest[:16]
+    )
+    return manifest, looked.public
+
+
+@task(
+    name="upload-dataset",
+    task_run_name="upload-dataset",
+    **_TRIED_AGAIN,
+)
+def upload_dataset(desk: Desk, run: RunFile) -> UploadedDataset:
+    """Stream the dataset's zip from the store to the provider, and prove that it arrived."""
+    if run.public_dataset is not None:
+        public = run.public_dataset
+        check_still_there(public)
+        return UploadedDataset(address=public.url, sha256=public.sha256, size_bytes=public.size_bytes)
+    bar = Bar(f"upload-{run.model}", "Dataset to the provider", "bytes")
+    uploaded = desk.provider.upload(WatchedArchive(desk.archive(run), bar.show))
+    get_run_logger().info("uploaded %d bytes, dataset %s", uploaded.size_bytes, run.dataset_digest[:16])
+    return uploaded
+
+
+@task(name="submit-training", task_run_name="submit-training", cache_policy=NO_CACHE, retries=0)
+def submit(
+    desk: Desk, run: RunFile, training: Training, uploaded: UploadedDataset, approval: str | None
+) -> Submitted:
+    """Claim the training and send the one paid POST. Never retried: the ledger knows how it ended."""
+    order = Order(run, desk.recipe(run), uploaded, desk.archive(run), desk.limits, approval)
+    submitted = submit_training(desk.ledger, desk.provider, training, order)
+    tell_training("submitted", run, submitted)
+    get_run_logger().info("submitted %s: the provider's id is %s", submitted.name, submitted.job_id)
+    return submitted
+
+
+@task(
+    name="collect-weights",
+    task_run_name="collect-weights",
+    **_TRIED_AGAIN,
+)
+def collect(desk: Desk, run: RunFile, training: Training) -> Collected:
+    """Stream the trained weights into the store, check them, and record them last."""
+    bar = Bar(f"weights-{run.model}", "Weights into the store", "bytes")
+    collected = collect_weights(desk.ledger, desk.provider, training, bar.show)
+    get_run_logger().info("%s bytes of weights in %s", collected.size_bytes, collected.weights)
+    return collected
+
+
+@task(
+    name="restore-weights",
+    task_run_name="restore-weights",
+    **_TRIED_AGAIN,
+)
+def restore(desk: Desk, provider: Provider, champion: Promotion) -> None:
+    """Fetch the champion's weights from the provider once more, after they were lost."""
+    bar = Bar(f"weights-{champion.model}", "Weights into the store", "bytes")
+    restore_weights(desk.store, provider, champion, bar.show)
+    get_run_logger().warning("the weights of champion no. %d were gone, and are back", champion.number)
+
+
+@task(name="render", task_run_name="render-{role}", cache_policy=NO_CACHE, retries=0)
+def render_pictures(
+    desk: Desk,
+    account: tuple[Provider, Limits],
+    subject: Subject,
+    plan: EvaluationPlan,
+    run: RunFile,
+    role: str,
+) -> Evaluation:
+    """Render what the plan asks for and is not in the store yet. Never retried: each picture is paid."""
+    bar = Bar(f"pictures-{role}-{run.model}", f"Pictures of the {role}", "pictures")
+    provider, limits = account
+    budget = ImageBudget(desk.ledger, provider.account, limits)
+    evaluation = render(
+        desk.store,
+        provider,
+        subject,
+        plan,
+        bar.show,
+        reserve=lambda missing: budget.reserve_pictures(run, missing, plan.service),
+    )
+    if evaluation.unanswered:
+        tell_unanswered(run, evaluation)
+    for picture in evaluation.findings:
+        get_run_logger().warning("%s, seed %d: %s", picture.prompt, picture.seed, picture.finding)
+    return evaluation
+
+
+@task(name="score", task_run_name="score", cache_policy=NO_CACHE)
+def score(
+    desk: Desk,
+    manifest: DatasetManifest,
+    challenger: Evaluation,
+    champion: Evaluation | None,
+    trigger_words: tuple[str, ...],
+) -> tuple[Evaluation, Evaluation | None]:
+    """Measure the pictures of both models, and look for copies of training pictures."""
+    encoder = chosen_encoder()
+    if encoder is not None:
+        get_run_logger().info("CLIP scores by %s", encoder.name)
+    return score_models(desk.store, manifest, challenger, champion, encoder=encoder, trigger_words=trigger_words)
+
+
+@task(
+    name="set-visibility",
+    task_run_name="set-visibility",
+    **_TRIED_AGAIN,
+)
+def set_visibility(desk: Desk, job_id: str, *, public: bool) -> None:
+    """Make the promoted model public or private at the provider."""
+    desk.provider.set_visibility(job_id, public=public)
+    get_run_logger().info("the model is %s at %s", "public" if public else "private", desk.provider.name)
+
+
+@task(name="report", task_run_name="report", cache_policy=NO_CACHE)
+def report(desk: Desk, evidence: Evidence, against: int) -> str:
+    """Write the report into the store, as a page and in short, and show it on the run's page."""
+    name = page_name(evidence.run, against)
+    desk.store.create(name, write_page(desk.store, evidence).encode())
+    markdown = write_report(desk.store, evidence)
+    desk.store.create(report_name(evidence.run, against), markdown.encode())
+    create_markdown_artifact(
+        key=f"report-{evidence.run.model}", markdown=markdown, description=evidence.verdict.why
+    )
+    return name
+
+
+@task(name="model-page", task_run_name="model-page", cache_policy=NO_CACHE)
+def model_page(desk: Desk, model: str) -> None:
+    """Write the page of the model's champions."""
+    get_run_logger().info("champions of %s: %s", model, desk.store.uri_of(keep_model_page(desk.ledger, model)))
+
+
+@task(name="decide", task_run_name="decide", cache_policy=NO_CACHE)
+def decide(desk: Desk, evidence: Evidence, place: Place, report_file: str) -> Decision | None:
+    """Write down what the gate says. Returns the decision that stands, see `settle`."""
+    verdict = evidence.verdict
+    get_run_logger().info("%s: %s", verdict.verdict, verdict.why)
+    return settle(desk.ledger, evidence.run, verdict, place, report_file)
