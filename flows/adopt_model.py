@@ -12,18 +12,18 @@ from prefect.states import Completed, Failed
 from tuneloop.clock import now
 from tuneloop.datasets.scan import ScannedDataset
 from tuneloop.datasets.store import store_pictures
-from tuneloop.errors import ConfigurationError, OverBudget, TrainingFailed
+from tuneloop.errors import BudgetExceeded, ConfigurationError, TrainingFailed
 from tuneloop.ledger.adoption import adopt, only_id
 from tuneloop.ledger.training import read_training
 from tuneloop.orchestration import tasks
-from tuneloop.orchestration.context import Desk, open_desk
-from tuneloop.orchestration.progress import Bar
-from tuneloop.orchestration.stages.dataset import brought_in, log_findings, looked_at
+from tuneloop.orchestration.context import RunContext, open_context
+from tuneloop.orchestration.progress import ProgressReporter
+from tuneloop.orchestration.stages.dataset import ingest, log_findings, looked_at
 from tuneloop.orchestration.stages.evaluation import decide
 from tuneloop.schemas.adopted_recipes import ADOPTED, Adopted, Trainer
 from tuneloop.schemas.dataset import DatasetManifest
-from tuneloop.schemas.plan import EvaluationPlan
-from tuneloop.schemas.records import RunFile
+from tuneloop.schemas.plan import EvaluationConfig
+from tuneloop.schemas.records import RunRecord
 from tuneloop.schemas.training import ModelName, TrainingIdentity
 
 
@@ -34,7 +34,7 @@ def adopt_model(
     trainer: Trainer = "flux-lora",
     trigger_word: str | None = None,
     dataset: str | None = None,
-    evaluation: EvaluationPlan = EvaluationPlan(),  # noqa: B008 - frozen
+    evaluation: EvaluationConfig = EvaluationConfig(),  # noqa: B008 - frozen
     store: str = "local-file-system/tuneloop",
     credentials: str = "segmind-credentials/default",
 ) -> State[Any]:
@@ -53,21 +53,21 @@ def adopt_model(
         store: Where weights and records go: s3-bucket/NAME or local-file-system/NAME.
         credentials: The account that has the fine-tune.
     """
-    desk = open_desk(store, credentials)
-    desk.try_store()
+    ctx = open_context(store, credentials)
+    ctx.try_store()
     recipe = ADOPTED[trainer](job_id=job_id, trigger_word=trigger_word)
-    _check(desk, recipe, dataset)
-    recipe = recipe.model_copy(update={"job_id": only_id(desk.provider, job_id)})
-    manifest = _dataset(desk, model, recipe, dataset)
-    run = _run_file(desk, model, recipe, manifest, evaluation)
-    adopt(desk.ledger, desk.provider, run, recipe.job_id)
-    collected = tasks.collect(desk, run, read_training(desk.ledger, run.key, run.generation))
+    _check(ctx, recipe, dataset)
+    recipe = recipe.model_copy(update={"job_id": only_id(ctx.provider, job_id)})
+    manifest = _dataset(ctx, model, recipe, dataset)
+    run = _run_file(ctx, model, recipe, manifest, evaluation)
+    adopt(ctx.ledger, ctx.provider, run, recipe.job_id)
+    collected = tasks.collect(ctx, run, read_training(ctx.ledger, run.key, run.generation))
     try:
-        decision = decide(desk, run, collected)
-    except (OverBudget, TrainingFailed) as error:
-        desk.ledger.unmark(run)  # nobody goes on with this by itself
+        decision = decide(ctx, run, collected)
+    except (BudgetExceeded, TrainingFailed) as error:
+        ctx.ledger.unmark(run)  # nobody goes on with this by itself
         return Failed(message=str(error))
-    desk.ledger.unmark(run)
+    ctx.ledger.unmark(run)
     adopted = f"{job_id} was adopted as {collected.name}"
     if decision.verdict == "undecided":
         asks = f"A person decides: `tuneloop decide {model}`."
@@ -76,35 +76,35 @@ def adopt_model(
     return Completed(message=f"{adopted}: {outcome}. {decision.why}")
 
 
-def _check(desk: Desk, recipe: Adopted, dataset: str | None) -> None:
-    if recipe.provider != desk.provider.name:
+def _check(ctx: RunContext, recipe: Adopted, dataset: str | None) -> None:
+    if recipe.provider != ctx.provider.name:
         raise ConfigurationError(
-            f"trainer: such models are at {recipe.provider}, but {desk.credentials_slug} is an account at "
-            f"{desk.provider.name}; name credentials of {recipe.provider}"
+            f"trainer: such models are at {recipe.provider}, but {ctx.credentials_slug} is an account at "
+            f"{ctx.provider.name}; name credentials of {recipe.provider}"
         )
     if recipe.edit_pairs and dataset is None:
         raise ConfigurationError("dataset: this model edits pictures; name a folder of pairs to judge it on")
 
 
-def _dataset(desk: Desk, model: str, recipe: Adopted, dataset: str | None) -> DatasetManifest:
+def _dataset(ctx: RunContext, model: str, recipe: Adopted, dataset: str | None) -> DatasetManifest:
     """What the model was trained on, as far as it is known."""
     if dataset is None:
         unknown = DatasetManifest(items=(), source="not known: the model was adopted")
-        store_pictures(ScannedDataset(manifest=unknown, files={}), desk.store)
+        store_pictures(ScannedDataset(manifest=unknown, files={}), ctx.store)
         return unknown
-    bar = Bar(f"stored-{model}", "Pictures into the store", "pictures")
-    with looked_at(desk, dataset, recipe, adopted=True) as looked:
+    bar = ProgressReporter(f"stored-{model}", "Pictures into the store", "pictures")
+    with looked_at(ctx, dataset, recipe, adopted=True) as looked:
         log_findings(looked.found.findings)
-        brought_in(desk, looked, model, recipe, bar.show)
+        ingest(ctx, looked, model, recipe, bar.show)
         return looked.dataset.manifest
 
 
 def _run_file(
-    desk: Desk, model: str, recipe: Adopted, manifest: DatasetManifest, evaluation: EvaluationPlan
-) -> RunFile:
-    account = desk.provider.account
+    ctx: RunContext, model: str, recipe: Adopted, manifest: DatasetManifest, evaluation: EvaluationConfig
+) -> RunRecord:
+    account = ctx.provider.account
     identity = TrainingIdentity(dataset_digest=manifest.digest, recipe=recipe.canonical(), account=account)
-    run = RunFile(
+    run = RunRecord(
         at=now(),
         flow_run=str(flow_run.id),
         model=model,
@@ -114,8 +114,8 @@ def _run_file(
         recipe=recipe.model_dump(mode="json"),
         plan=evaluation.rendered_by(recipe.services[0]()),
         account=account,
-        credentials=desk.credentials_slug,
-        store=desk.store_slug,
+        credentials=ctx.credentials_slug,
+        store=ctx.store_slug,
         deployment=deployment.name,
     )
-    return desk.ledger.remember_run(run)
+    return ctx.ledger.save_run(run)

@@ -13,9 +13,9 @@ from tuneloop.ledger.cancelling import is_cancelled
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.training import read_training
 from tuneloop.orchestration.blocks import open_store
-from tuneloop.orchestration.context import open_desk
-from tuneloop.orchestration.stages.run import carry_on, wind_up
-from tuneloop.registry.promotions import story_has_ended
+from tuneloop.orchestration.context import open_context
+from tuneloop.orchestration.stages.run import finish_cancelled_run, run_to_decision
+from tuneloop.registry.promotions import is_run_finished
 
 
 @flow(name="continue-training", flow_run_name="continue-{flow_run}")
@@ -33,8 +33,12 @@ def continue_training(flow_run: str, store: str, cancelled: bool = False) -> Sta
     run = ledger.run(flow_run)
     if run is None:
         raise ConfigurationError(f"{store} knows nothing of a run {flow_run}; copy its id from `tuneloop status`")
-    if story_has_ended(ledger, run, read_training(ledger, run.key, run.generation).last):
+    if is_run_finished(ledger, run, read_training(ledger, run.key, run.generation).last):
         ledger.unmark(run)
         return Completed(name="Unchanged", message="Nothing is left to do for this run.")
-    desk = open_desk(store, run.credentials)
-    return wind_up(desk, run) if cancelled or is_cancelled(ledger, flow_run) else carry_on(desk, run)
+    ctx = open_context(store, run.credentials)
+    return (
+        finish_cancelled_run(ctx, run)
+        if cancelled or is_cancelled(ledger, flow_run)
+        else run_to_decision(ctx, run)
+    )

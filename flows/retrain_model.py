@@ -13,16 +13,16 @@ from prefect.states import Completed, Failed
 from tuneloop.errors import TuneloopError
 from tuneloop.ledger.kept_weights import weights_problem
 from tuneloop.orchestration import tasks
-from tuneloop.orchestration.context import Desk, open_desk
-from tuneloop.orchestration.dry_run import plan_only
-from tuneloop.orchestration.run_request import Wish, check_it_fits
+from tuneloop.orchestration.context import RunContext, open_context
+from tuneloop.orchestration.dry_run import show_plan
+from tuneloop.orchestration.run_request import RunRequest, validate_request
 from tuneloop.orchestration.stages.evaluation_costs import account_of
 from tuneloop.orchestration.stages.preparation import begin
-from tuneloop.orchestration.stages.run import carry_on
+from tuneloop.orchestration.stages.run import run_to_decision
 from tuneloop.registry.promotions import Standing
-from tuneloop.schemas.plan import EvaluationPlan
+from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.recipes import Recipe
-from tuneloop.schemas.records import RunFile, Visibility
+from tuneloop.schemas.records import RunRecord, Visibility
 from tuneloop.schemas.training import ModelName
 
 
@@ -31,7 +31,7 @@ def retrain_model(  # noqa: PLR0913, PLR0917 - each one is a field of the form
     model: ModelName,
     dataset: str,
     recipe: Recipe,
-    evaluation: EvaluationPlan = EvaluationPlan(),  # noqa: B008 - frozen
+    evaluation: EvaluationConfig = EvaluationConfig(),  # noqa: B008 - frozen
     store: str = "local-file-system/tuneloop",
     credentials: str = "segmind-credentials/default",
     visibility: Visibility = "unchanged",
@@ -61,30 +61,30 @@ def retrain_model(  # noqa: PLR0913, PLR0917 - each one is a field of the form
             words count once.
         dry_run: Only tell what would be submitted, why, and at what price. Nothing is written or sent.
     """
-    desk = open_desk(store, credentials, only_look=dry_run)
-    wish = Wish(model, dataset, recipe, evaluation, visibility, retrain_unchanged)
+    ctx = open_context(store, credentials, read_only=dry_run)
+    request = RunRequest(model, dataset, recipe, evaluation, visibility, retrain_unchanged)
     if dry_run:
-        return plan_only(desk, wish)
-    run = desk.ledger.run(flow_run.id)
+        return show_plan(ctx, request)
+    run = ctx.ledger.run(flow_run.id)
     if run is None:
-        check_it_fits(desk, wish)
-        begun = begin(desk, wish, str(flow_run.id))
+        validate_request(ctx, request)
+        begun = begin(ctx, request, str(flow_run.id))
         run = begun.run
         get_run_logger().info("training key %s, generation %d.%s", run.key, run.generation, begun.repeated)
         if begun.standing.decision is not None:
-            return _unchanged(desk, run, begun.standing, begun.repeated)
-    return carry_on(desk, run)
+            return _unchanged(ctx, run, begun.standing, begun.repeated)
+    return run_to_decision(ctx, run)
 
 
-def _unchanged(desk: Desk, run: RunFile, standing: Standing, repeated: str) -> State[Any]:
+def _unchanged(ctx: RunContext, run: RunRecord, standing: Standing, repeated: str) -> State[Any]:
     """End a run that has nothing to do, with a sentence why."""
     decision, champion = standing
     assert decision is not None  # noqa: S101 - asked before
     back = ""
-    if champion is not None and (problem := weights_problem(desk.ledger, champion)) is not None:
+    if champion is not None and (problem := weights_problem(ctx.ledger, champion)) is not None:
         get_run_logger().warning("champion no. %d: %s", champion.number, problem)
         try:
-            tasks.restore(desk, account_of(desk, champion)[0], champion)
+            tasks.restore(ctx, account_of(ctx, champion)[0], champion)
         except TuneloopError as error:
             return Failed(
                 message=f"Champion no. {champion.number} of {run.model}: {problem}, and they could not be fetched "

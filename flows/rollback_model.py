@@ -13,7 +13,7 @@ from pydantic import Field
 
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.orchestration.blocks import open_store
-from tuneloop.orchestration.events import tell_rolled_back
+from tuneloop.orchestration.events import emit_rolled_back
 from tuneloop.registry.model_pages import keep_model_page
 from tuneloop.registry.reasons import LONGEST_REASON
 from tuneloop.registry.rollback import Rollback, roll_back
@@ -47,7 +47,7 @@ def rollback_model(
     keep_model_page(ledger, model)
     if done.champion.rolled_back_to is not None:
         # Told again where a crash came between record and event: one id, one event.
-        tell_rolled_back(done.champion, flow_run.id)
+        emit_rolled_back(done.champion, flow_run.id)
     create_markdown_artifact(key=f"rollback-{model}", markdown=_spelled(done), description=visible(done.in_words))
     return Completed(name=None if done.replaced else "Unchanged", message=done.in_words)
 

@@ -18,13 +18,13 @@ from tuneloop.http.patience import TICK
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.orchestration.blocks import drive_store, open_provider
 from tuneloop.orchestration.cancelled_runs import note_cancelled
-from tuneloop.orchestration.events import tell_changes, tell_odd_word, tell_training, tell_unreached
+from tuneloop.orchestration.events import emit_changes, emit_training_event, emit_unknown_status, emit_unreachable
 from tuneloop.orchestration.resume import wake
-from tuneloop.orchestration.resume_run import Woken
-from tuneloop.orchestration.sensor_runs import IDLE, LATE, delete_idle_ticks, previous_tick, younger_tick
+from tuneloop.orchestration.resume_run import ResumeResult
+from tuneloop.orchestration.sensor_runs import IDLE, LATE, delete_idle_runs, newer_tick, previous_tick
 from tuneloop.schemas.training import job_name
-from tuneloop.sensor.inspection import told_odd_word, told_overdue
-from tuneloop.sensor.poll import look_at_all
+from tuneloop.sensor.inspection import mark_overdue_notified, told_odd_word
+from tuneloop.sensor.poll import poll_all
 from tuneloop.sensor.tick import Tick
 from tuneloop.sensor.transitions import Change
 
@@ -41,12 +41,12 @@ def watch_trainings(stores: list[str]) -> State[Any]:
         stores: Stores to watch: s3-bucket/NAME or local-file-system/NAME.
     """
     with get_client(sync_client=True) as client:
-        younger = younger_tick(client)
+        younger = newer_tick(client)
         if younger is not None:
             return Completed(name=LATE, message=f"Started late; {younger} looks instead.")
         previous = previous_tick(client)
-        looks = [_look_at_store(client, slug, previous) for slug in stores]
-        delete_idle_ticks(client)
+        looks = [_poll_store(client, slug, previous) for slug in stores]
+        delete_idle_runs(client)
     problems = [problem for tick, _ in looks for problem in tick.problems]
     in_flight = sum(tick.in_flight for tick, _ in looks)
     idle = not any(woken.any or tick.changes or tick.overdue for tick, woken in looks)
@@ -68,12 +68,12 @@ def watch_trainings(stores: list[str]) -> State[Any]:
     return Completed(message=f"{in_flight} in flight: {done}.")
 
 
-def _look_at_store(client: SyncPrefectClient, slug: str, previous: datetime | None) -> tuple[Tick, Woken]:
+def _poll_store(client: SyncPrefectClient, slug: str, previous: datetime | None) -> tuple[Tick, ResumeResult]:
     """Look at one store; what a person has to mend is among the tick's problems."""
-    tick, woken = Tick(), Woken()
+    tick, woken = Tick(), ResumeResult()
     try:
         ledger = Ledger(drive_store(slug))
-        tick = look_at_all(ledger, partial(open_provider, patience=TICK), previous)
+        tick = poll_all(ledger, partial(open_provider, patience=TICK), previous)
         _tell(ledger, tick)
         # Of all runs, be there anything to do or not: one that was cancelled may be deleted at any time.
         note_cancelled(client, ledger, tick.flow_runs)
@@ -92,22 +92,22 @@ def _tell(ledger: Ledger, tick: Tick) -> None:
         logger.info("%s", note)
     for change in tick.changes:
         logger.info("%s is %s", change.record.name, change.record.state)
-    tell_changes(tick.changes)
+    emit_changes(tick.changes)
     for run in tick.overdue:
         job = job_name(run.key, run.generation)
         logger.warning("%s of model %s takes unusually long; look at it", job, run.model)
-        tell_training("overdue", run)
-        told_overdue(ledger, run, job)
+        emit_training_event("overdue", run)
+        mark_overdue_notified(ledger, run, job)
     for odd in tick.odd_words:
-        tell_odd_word(odd)
+        emit_unknown_status(odd)
         told_odd_word(ledger, odd)
     for revived in tick.revived:
-        tell_training("revived", revived.run, revived.record)
+        emit_training_event("revived", revived.run, revived.record)
     for unreached in tick.unreached:
-        tell_unreached(unreached)
+        emit_unreachable(unreached)
 
 
-def _show(stores: list[str], looks: list[tuple[Tick, Woken]]) -> None:
+def _show(stores: list[str], looks: list[tuple[Tick, ResumeResult]]) -> None:
     """Publish what this tick saw and did, as a table."""
     table = []
     for store, (tick, woken) in zip(stores, looks, strict=True):

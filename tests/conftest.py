@@ -18,8 +18,8 @@ from tuneloop.emulator import EmulatorControl, Progress, running_emulator
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.schemas.dataset import DatasetManifest
-from tuneloop.schemas.plan import EvaluationPlan
-from tuneloop.schemas.records import RunFile
+from tuneloop.schemas.plan import EvaluationConfig
+from tuneloop.schemas.records import RunRecord
 from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
 from tuneloop.schemas.training import TrainingIdentity
 from tuneloop.storage.local_directory import LocalDirectory
@@ -94,10 +94,10 @@ def archive(manifest: DatasetManifest, artifacts: LocalDirectory) -> DatasetArch
 
 
 @pytest.fixture
-def run(provider: SegmindProvider, manifest: DatasetManifest, recipe: FluxLoraRecipe) -> RunFile:
+def run(provider: SegmindProvider, manifest: DatasetManifest, recipe: FluxLoraRecipe) -> RunRecord:
     digest = manifest.digest
     identity = TrainingIdentity(dataset_digest=digest, recipe=recipe.canonical(), account=provider.account)
-    return RunFile(
+    return RunRecord(
         at=now(),
         flow_run="11111111-1111-1111-1111-111111111111",
         model="robot",
@@ -105,7 +105,7 @@ def run(provider: SegmindProvider, manifest: DatasetManifest, recipe: FluxLoraRe
         generation=1,
         dataset_digest=digest,
         recipe=recipe.model_dump(mode="json"),
-        plan=EvaluationPlan(),
+        plan=EvaluationConfig(),
         account=provider.account,
         credentials="segmind-credentials/default",
         store="local-file-system/test",

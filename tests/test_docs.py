@@ -14,7 +14,7 @@ import yaml
 from tuneloop.orchestration.deployment_files import SAMPLE, check_file, deployment_files
 from tuneloop.providers.registry import capability_table
 from tuneloop.schemas.gate import GatePolicy, ScoreWeights
-from tuneloop.schemas.plan import EvaluationPlan
+from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -111,7 +111,7 @@ def test_scores_and_settings_of_the_gate_are_explained_with_their_defaults() -> 
 def test_example_of_an_evaluation_can_be_used() -> None:
     text = (ROOT / "docs" / "judging.md").read_text()
     (block,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
-    plan = EvaluationPlan.model_validate(yaml.safe_load(block)["evaluation"])
+    plan = EvaluationConfig.model_validate(yaml.safe_load(block)["evaluation"])
     assert plan.picture_count == 12
     assert (plan.gate.margin, plan.gate.undecided, plan.gate.weights.colour) == (0.02, "reject", 0)
 

@@ -6,27 +6,27 @@ TuneloopError
 ├── DatasetError (ValueError)            a file or folder of the dataset is wrong
 ├── StoreError (OSError)                 the artifact store refused or misbehaved
 │   ├── StoreUnavailable                 it may answer later
-│   ├── NotInStore                       nothing has this name
+│   ├── ObjectNotFound                       nothing has this name
 │   ├── NoStore                          nobody has made a store here
-│   └── RecordUnreadable                 something has this name, but it is not what it should be
+│   └── CorruptRecord                 something has this name, but it is not what it should be
 ├── LedgerError                          the record of a training forbids this step
-│   ├── RecordTaken                      somebody else wrote the next record first: read again
-│   ├── OverBudget                       the account has spent what it may
-│   └── PaidTwice                        the provider has two jobs of one name
+│   ├── RecordConflict                      somebody else wrote the next record first: read again
+│   ├── BudgetExceeded                       the account has spent what it may
+│   └── DuplicateJob                        the provider has two jobs of one name
 ├── TrainingError                        a training came to no usable model
 │   ├── TrainingFailed                   the training has ended without weights
-│   ├── TrainingHeld                     a person must let it through
-│   ├── SubmissionUncertain              nobody can tell yet whether the submit was accepted
-│   └── WeightsUnreadable                the downloaded weights are not a whole safetensors file
+│   ├── TrainingOnHold                     a person must let it through
+│   ├── AmbiguousSubmit              nobody can tell yet whether the submit was accepted
+│   └── InvalidWeights                the downloaded weights are not a whole safetensors file
 └── ProviderError                        a provider's answer, with status, request id and excerpt
     ├── ProviderUnavailable              time-out, cut connection, 5xx: asking again may help
     │   ├── RateLimited                  429: not accepted, ask again later
-    │   └── LinkExpired                  a signed address is refused: ask for a new one
-    ├── RequestRefused                   the provider said no, and why
-    │   ├── CredentialsRefused           401, 403
-    │   ├── OutOfCredits                 the account cannot pay
-    │   └── NotAtProvider                404: no such thing (or not yet)
-    └── UnexpectedAnswer                 not as documented
+    │   └── PresignedUrlExpired                  a signed address is refused: ask for a new one
+    ├── RequestRejected                   the provider said no, and why
+    │   ├── AuthenticationFailed           401, 403
+    │   ├── InsufficientCredits                 the account cannot pay
+    │   └── NotFoundAtProvider                404: no such thing (or not yet)
+    └── UnexpectedResponse                 not as documented
 
 An error names the thing, the reason and the remedy, in this order. It never holds a key or a signed URL.
 """
@@ -58,7 +58,7 @@ class StoreUnavailable(StoreError):
     """The artifact store did not answer; it may do so later."""
 
 
-class NotInStore(StoreError):
+class ObjectNotFound(StoreError):
     """Nothing in the store has this name."""
 
 
@@ -66,7 +66,7 @@ class NoStore(StoreError):
     """Nobody has made a store here, or it is not the place where one was made."""
 
 
-class RecordUnreadable(StoreError):
+class CorruptRecord(StoreError):
     """A stored record exists but cannot be read as what it should be. Unreadable is never absent."""
 
 
@@ -74,15 +74,15 @@ class LedgerError(TuneloopError):
     """The record of a training does not allow this step."""
 
 
-class RecordTaken(LedgerError):
+class RecordConflict(LedgerError):
     """Another writer created the next record first; read the ledger again and decide again."""
 
 
-class OverBudget(LedgerError):
+class BudgetExceeded(LedgerError):
     """The account has no place left for another training."""
 
 
-class PaidTwice(LedgerError):
+class DuplicateJob(LedgerError):
     """The provider has accepted two jobs under one name; both are recorded."""
 
 
@@ -94,15 +94,15 @@ class TrainingFailed(TrainingError):
     """The training has ended without weights, at the provider or before."""
 
 
-class TrainingHeld(TrainingError):
+class TrainingOnHold(TrainingError):
     """A training waits for a person, and this run cannot ask one."""
 
 
-class SubmissionUncertain(TrainingError):
+class AmbiguousSubmit(TrainingError):
     """A submit ended without a clear answer, and the job is not (yet) in the provider's list."""
 
 
-class WeightsUnreadable(TrainingError):
+class InvalidWeights(TrainingError):
     """Downloaded weights are not one whole safetensors file."""
 
 
@@ -156,25 +156,25 @@ class RateLimited(ProviderUnavailable):
     """Too many requests: this one was not accepted."""
 
 
-class LinkExpired(ProviderUnavailable):
+class PresignedUrlExpired(ProviderUnavailable):
     """A signed address is refused, most likely because its time is over; a new one may be asked for."""
 
 
-class RequestRefused(ProviderError):
+class RequestRejected(ProviderError):
     """The provider refused the request and said why: nothing was accepted, nothing is paid."""
 
 
-class CredentialsRefused(RequestRefused):
+class AuthenticationFailed(RequestRejected):
     """The API key is missing, wrong or not allowed to do this."""
 
 
-class OutOfCredits(RequestRefused):
+class InsufficientCredits(RequestRejected):
     """The account cannot pay for the request."""
 
 
-class NotAtProvider(RequestRefused):
+class NotFoundAtProvider(RequestRejected):
     """The provider has no such job, model or route (or does not show it yet)."""
 
 
-class UnexpectedAnswer(ProviderError):
+class UnexpectedResponse(ProviderError):
     """The answer is not as documented."""

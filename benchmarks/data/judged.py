@@ -18,16 +18,16 @@ from tuneloop.ledger.accounts import remember_origin
 from tuneloop.ledger.drivers import current_driver, hand_over
 from tuneloop.ledger.kept_weights import weights_problem
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.orchestration.context import Desk
-from tuneloop.orchestration.run_request import Wish, run_file
+from tuneloop.orchestration.context import RunContext
+from tuneloop.orchestration.run_request import RunRequest, build_run_record
 from tuneloop.orchestration.stages.preparation import Begun, begin
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.registry.promotions import Place, promote, settle
 from tuneloop.schemas.evaluation import Verdict
-from tuneloop.schemas.plan import EvaluationPlan
-from tuneloop.schemas.records import Collected, RunFile, Submitted, Trained
+from tuneloop.schemas.plan import EvaluationConfig
+from tuneloop.schemas.records import Collected, RunRecord, Submitted, Trained
 from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
-from tuneloop.schemas.spending import Limits
+from tuneloop.schemas.spending import SpendingLimits
 from tuneloop.storage.base import Store
 from tuneloop.storage.identity import create_store, identity_of
 
@@ -37,19 +37,19 @@ if TYPE_CHECKING:
 WHO = "a benchmark"
 
 
-def wish_for(dataset: str) -> Wish:
+def wish_for(dataset: str) -> RunRequest:
     """A plain wish for a dataset."""
     recipe = FluxLoraRecipe(instance_prompt="a photo of TOK", trigger_word="TOK")
-    return Wish("bench", dataset, recipe, EvaluationPlan(prompts=("a photo of TOK",)), "unchanged", None)
+    return RunRequest("bench", dataset, recipe, EvaluationConfig(prompts=("a photo of TOK",)), "unchanged", None)
 
 
-def desk_for(store: Store) -> Desk:
+def desk_for(store: Store) -> RunContext:
     """Open a store as a run does; what the Prefect server knows of it is left out."""
     identity = identity_of(store)
     provider = SegmindProvider("a-key", base_url="http://127.0.0.1:9")
     assert current_driver(Ledger(store)) is not None  # noqa: S101
     remember_origin(Ledger(store), provider.account, provider.base_url)
-    return Desk(store, Ledger(store), provider, Limits(), "the-store", "the-credentials", identity)
+    return RunContext(store, Ledger(store), provider, SpendingLimits(), "the-store", "the-credentials", identity)
 
 
 def make_store(store: Store) -> None:
@@ -58,9 +58,9 @@ def make_store(store: Store) -> None:
     hand_over(Ledger(store), "server", "http://127.0.0.1:9", WHO)
 
 
-def make_judged(store: Store, dataset: str, client_for: Callable[[str], S3Client]) -> RunFile:
+def make_judged(store: Store, dataset: str, client_for: Callable[[str], S3Client]) -> RunRecord:
     """Write what a run leaves that has read, trained, judged and promoted a dataset."""
-    wish, desk = wish_for(dataset), desk_for(store)
+    request, ctx = wish_for(dataset), desk_for(store)
     rule = CaptionRule(trigger_word="TOK", instance_prompt=None, provider_captions=False)
     state = state_of(dataset, client_for)
     assert state is not None  # noqa: S101 - its files are old enough
@@ -68,15 +68,15 @@ def make_judged(store: Store, dataset: str, client_for: Callable[[str], S3Client
         manifest = scan(source.folder, rule).manifest
     keep_look(
         store,
-        look_name(state, wish.recipe),
+        look_name(state, request.recipe),
         EarlierLook(digest=manifest.digest, pictures=len(manifest.items), findings=()),
     )
-    run = run_file(desk, wish, manifest.digest, None, "the-first-run")
-    _train(desk.ledger, run)
-    return desk.ledger.remember_run(run)
+    run = build_run_record(ctx, request, manifest.digest, None, "the-first-run")
+    _train(ctx.ledger, run)
+    return ctx.ledger.save_run(run)
 
 
-def _train(ledger: Ledger, run: RunFile) -> None:
+def _train(ledger: Ledger, run: RunRecord) -> None:
     """Records of a whole story, from a job that was found to its promotion."""
     name, weights = f"{run.key[:16]}-g1", b"weights"
     base = {"at": now(), "generation": 1, "name": name, "job_id": "job"}
@@ -98,11 +98,11 @@ def _train(ledger: Ledger, run: RunFile) -> None:
 
 def unchanged_run(store: Store, dataset: str) -> Begun:
     """What a run does on an unchanged dataset, from the opened blocks to its end."""
-    desk = desk_for(store)
+    ctx = desk_for(store)
     flow_run = str(uuid4())
     with disable_run_logger():
-        assert desk.ledger.run(flow_run) is None  # noqa: S101
-        begun = begin(desk, wish_for(dataset), flow_run)
+        assert ctx.ledger.run(flow_run) is None  # noqa: S101
+        begun = begin(ctx, wish_for(dataset), flow_run)
     if begun.standing.champion is not None:
-        weights_problem(desk.ledger, begun.standing.champion)
+        weights_problem(ctx.ledger, begun.standing.champion)
     return begun

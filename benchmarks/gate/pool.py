@@ -12,7 +12,7 @@ from benchmarks.gate.models import PROMPTS, SEEDS, Trained
 from tuneloop.evaluation.metrics.look import Look
 from tuneloop.evaluation.metrics.scored import scored
 from tuneloop.evaluation.metrics.training_set import TrainingSet, study
-from tuneloop.schemas.evaluation import Evaluation, JudgedPicture
+from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation
 
 Pairing = tuple[Trained, tuple[Path, ...]]
 """A model, and the training pictures against which it is scored."""
@@ -48,7 +48,7 @@ def _draw(model: Trained) -> dict[str, Look]:
 def _score(pairing: Pairing) -> Evaluation:
     model, files = pairing
     pictures = tuple(
-        JudgedPicture(prompt=prompt, seed=seed, name=_name(prompt, seed)) for prompt in PROMPTS for seed in SEEDS
+        EvaluatedImage(prompt=prompt, seed=seed, name=_name(prompt, seed)) for prompt in PROMPTS for seed in SEEDS
     )
     evaluation = Evaluation(job=model.kind, pictures=pictures)
     # Copies are sought where a model is judged on its own pictures; a champion is only compared.

@@ -34,8 +34,8 @@ from tuneloop.ledger.ledger import Ledger
 from tuneloop.orchestration.deploy import deploy_all, prepare_server
 from tuneloop.orchestration.deployment_files import SAMPLE
 from tuneloop.providers.segmind.client import SegmindProvider
-from tuneloop.schemas.plan import EvaluationPlan
-from tuneloop.schemas.records import Claimed, Record, RunFile, Submitted
+from tuneloop.schemas.plan import EvaluationConfig
+from tuneloop.schemas.records import Claimed, Record, RunRecord, Submitted
 from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
 from tuneloop.schemas.training import Account, job_name
 from tuneloop.storage.local_directory import LocalDirectory
@@ -63,7 +63,7 @@ class Installation:
     ledger: Ledger
     template: Job
 
-    def put_in_flight(self, count: int, flow_runs: list[str] | None = None) -> list[RunFile]:
+    def put_in_flight(self, count: int, flow_runs: list[str] | None = None) -> list[RunRecord]:
         """Leave so many more trainings as suspended runs leave them, at the provider and in the ledger.
 
         Records are written without waiting for the disk: what is measured is reading them.
@@ -82,7 +82,7 @@ class Installation:
         emulation.state.close()
         return runs
 
-    def _write_records(self, run: RunFile, job_id: str) -> None:
+    def _write_records(self, run: RunRecord, job_id: str) -> None:
         at, name = now(), job_name(run.key, 1)
         claim = Claimed(
             at=at, generation=1, name=name, nonce="n", flow_run=run.flow_run, until=at, take_over_after=at,
@@ -142,8 +142,8 @@ def _submitted(control: EmulatorControl, folder: Path) -> Job:
     return job
 
 
-def _run_file(flow_run: str) -> RunFile:
-    return RunFile(
+def _run_file(flow_run: str) -> RunRecord:
+    return RunRecord(
         at=now(),
         flow_run=flow_run,
         model="robot",
@@ -151,7 +151,7 @@ def _run_file(flow_run: str) -> RunFile:
         generation=1,
         dataset_digest="ab" * 32,
         recipe=_RECIPE.model_dump(mode="json"),
-        plan=EvaluationPlan().rendered_by(_RECIPE.services[0]()),
+        plan=EvaluationConfig().rendered_by(_RECIPE.services[0]()),
         account=Account(provider="segmind"),
         credentials=CREDENTIALS,
         store=STORE,

@@ -15,7 +15,7 @@ from benchmarks.gate.kinds import KINDS
 from benchmarks.gate.models import contestants
 from benchmarks.gate.passed_off import DISGUISES, passed_off
 from tuneloop.evaluation.blank import blank_reason
-from tuneloop.evaluation.metrics.copying import COPIED_FROM, nearest
+from tuneloop.evaluation.metrics.copying import COPY_THRESHOLD, nearest
 from tuneloop.evaluation.metrics.look import Look
 from tuneloop.evaluation.metrics.training_set import study
 from tuneloop.schemas.evaluation import Verdict
@@ -39,7 +39,7 @@ def test_training_picture_in_disguise_is_found(disguise: str, tmp_path: Path) ->
     looks = {file.name: Look.at(file.read_bytes()) for file in files}
     copy = passed_off(files[2], disguise, np.random.default_rng(1), 320)
     found = nearest(Look.at(copy), study(list(looks), looks.__getitem__))
-    assert (found.name, found.share >= COPIED_FROM) == (files[2].name, True)
+    assert (found.name, found.share >= COPY_THRESHOLD) == (files[2].name, True)
 
 
 def test_models_that_copy_do_so_in_some_of_any_plan_at_least(tmp_path: Path) -> None:

@@ -13,12 +13,12 @@ from tests.browser.find_browser import NEEDED, browser_path
 from tests.browser.pages import launch
 from tests.evaluation.evidence import PROMPTS, World, promotions
 from tuneloop.demo.sample.pictures import draw_sample_pictures
-from tuneloop.evaluation.reports.model_page import Reign, write_model_page
+from tuneloop.evaluation.reports.model_page import ChampionEntry, write_model_page
 from tuneloop.evaluation.reports.promotion_page import write_page
 from tuneloop.schemas.evaluation import Evaluation
-from tuneloop.schemas.plan import EvaluationPlan
+from tuneloop.schemas.plan import EvaluationConfig
 
-_PLAN = EvaluationPlan(prompts=PROMPTS[:4], seeds=(1, 2))
+_PLAN = EvaluationConfig(prompts=PROMPTS[:4], seeds=(1, 2))
 _SIZES = {"wide": {"width": 1280, "height": 900}, "phone": {"width": 360, "height": 740}}
 _SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
@@ -69,7 +69,8 @@ def _written(folder: Path) -> dict[str, str]:
     }
     texts = {f"reports/{name}": write_page(world.store, found) for name, found in decisions.items()}
     reigns = [
-        Reign(each, drawn) for each, drawn in zip(promotions(world.old.digest), (good, short, good), strict=True)
+        ChampionEntry(each, drawn)
+        for each, drawn in zip(promotions(world.old.digest), (good, short, good), strict=True)
     ]
     texts["pages/model"] = write_model_page(world.store, "robot", reigns)
     addresses = {}

@@ -13,13 +13,13 @@ from playwright.sync_api import BrowserContext, Page, expect
 from tests.conftest import draw_pictures
 from tests.evaluation.evidence import PROMPTS, World, promotions
 from tests.evaluation.hostile import HOSTILE
-from tuneloop.evaluation.reports.model_page import Reign, model_page_name, write_model_page
+from tuneloop.evaluation.reports.model_page import ChampionEntry, model_page_name, write_model_page
 from tuneloop.evaluation.reports.promotion_page import write_page
-from tuneloop.evaluation.reports.report import Evidence, page_name
-from tuneloop.schemas.evaluation import JudgedPicture
-from tuneloop.schemas.plan import EvaluationPlan
+from tuneloop.evaluation.reports.report import DecisionReport, page_name
+from tuneloop.schemas.evaluation import EvaluatedImage
+from tuneloop.schemas.plan import EvaluationConfig
 
-PLAN = EvaluationPlan(prompts=PROMPTS[:2], seeds=(1, 2))
+PLAN = EvaluationConfig(prompts=PROMPTS[:2], seeds=(1, 2))
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 
 @pytest.fixture(scope="module")
-def evidence(world: World) -> Evidence:
+def evidence(world: World) -> DecisionReport:
     champion = world.rendered("champion", 300, PLAN.prompts, PLAN.seeds)
     found = world.evidence(world.rendered("challenger", 1000, PLAN.prompts, PLAN.seeds), champion, PLAN)
     copied = found.challenger.pictures[1].model_copy(update={"copied": 0.8})
@@ -64,14 +64,18 @@ def kept(world: World, name: str, text: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def report(world: World, evidence: Evidence) -> str:
+def report(world: World, evidence: DecisionReport) -> str:
     return kept(world, page_name(evidence.run, 3), write_page(world.store, evidence))
 
 
 @pytest.fixture(scope="module")
-def model(world: World, evidence: Evidence) -> str:
+def model(world: World, evidence: DecisionReport) -> str:
     first, second, third = promotions(world.old.digest)
-    reigns = [Reign(first, evidence.champion), Reign(second, evidence.challenger), Reign(third, evidence.champion)]
+    reigns = [
+        ChampionEntry(first, evidence.champion),
+        ChampionEntry(second, evidence.challenger),
+        ChampionEntry(third, evidence.champion),
+    ]
     return kept(world, model_page_name("robot", 3), write_model_page(world.store, "robot", reigns))
 
 
@@ -168,8 +172,8 @@ def test_page_is_accessible(
         assert page.evaluate("document.getElementById('viewer').scrollWidth") <= width
 
 
-def test_hostile_texts_do_nothing_but_show(page: Page, world: World, evidence: Evidence) -> None:
-    def hostile(picture: JudgedPicture, number: int) -> JudgedPicture:
+def test_hostile_texts_do_nothing_but_show(page: Page, world: World, evidence: DecisionReport) -> None:
+    def hostile(picture: EvaluatedImage, number: int) -> EvaluatedImage:
         return picture.model_copy(update={"prompt": HOSTILE[number], "finding": HOSTILE[number + 4]})
 
     pictures = tuple(hostile(picture, number) for number, picture in enumerate(evidence.challenger.pictures))
@@ -192,7 +196,9 @@ def test_hostile_texts_do_nothing_but_show(page: Page, world: World, evidence: E
     assert page.evaluate("document.documentElement.scrollWidth") == 360
 
 
-def test_policy_stops_what_is_not_the_pages_own(browser: BrowserContext, world: World, evidence: Evidence) -> None:
+def test_policy_stops_what_is_not_the_pages_own(
+    browser: BrowserContext, world: World, evidence: DecisionReport
+) -> None:
     """Were anything ever put in unescaped, the page's policy still would not run or fetch it."""
     foreign = '<script>window.hacked = 1</script><img src="http://127.0.0.1:9/x.png" onerror="window.hacked = 1">'
     text = write_page(world.store, evidence).replace("<main id=", f"{foreign}<main id=")

@@ -14,7 +14,7 @@ from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import scan
 from tuneloop.datasets.store import store_pictures
 from tuneloop.emulator import Progress, running_emulator
-from tuneloop.schemas.recipe_fields import RecipeFields
+from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.recipes import Recipe
 from tuneloop.storage.local_directory import LocalDirectory
 
@@ -27,8 +27,8 @@ RECIPES = {
 LIVE = os.environ.get("LIVE")
 
 
-def recipe_named(name: str) -> RecipeFields:
-    adapter: TypeAdapter[RecipeFields] = TypeAdapter(Recipe)
+def recipe_named(name: str) -> BaseRecipe:
+    adapter: TypeAdapter[BaseRecipe] = TypeAdapter(Recipe)
     return adapter.validate_python({"trainer": name, **RECIPES[name]})
 
 

@@ -9,7 +9,7 @@ from tuneloop.emulator import EmulatorControl
 from tuneloop.providers.base import Provider
 from tuneloop.providers.bfl.client import BflProvider
 from tuneloop.providers.segmind.client import SegmindProvider
-from tuneloop.schemas.recipe_fields import RecipeFields
+from tuneloop.schemas.recipe_fields import BaseRecipe
 
 CLIENTS: dict[str, type[SegmindProvider | BflProvider]] = {"segmind": SegmindProvider, "bfl": BflProvider}
 KEY_VARIABLES = {"segmind": "SEGMIND_API_KEY", "bfl": "BFL_API_KEY"}
@@ -33,7 +33,7 @@ class Rig:
     name: str
     provider: Provider
     stranger: Provider
-    recipe: RecipeFields
+    recipe: BaseRecipe
     archive: DatasetArchive
     image: bytes | None
     emulator: EmulatorControl | None

@@ -10,14 +10,14 @@ from tests.contract.rig import PAID_PATHS, Rig
 from tuneloop.clock import Deadline
 from tuneloop.emulator import Fault
 from tuneloop.errors import (
+    AuthenticationFailed,
     ConfigurationError,
-    CredentialsRefused,
-    NotAtProvider,
-    OutOfCredits,
+    InsufficientCredits,
+    NotFoundAtProvider,
     ProviderUnavailable,
     RateLimited,
 )
-from tuneloop.http.transport import NotSent
+from tuneloop.http.transport import RequestNotSent
 from tuneloop.schemas.training import JobStatus
 
 pays = pytest.mark.pays
@@ -56,13 +56,13 @@ def test_clock_is_compared_with_the_providers_own(rig: Rig) -> None:
 def test_an_unknown_job_is_no_evidence_of_anything(rig: Rig) -> None:
     try:
         status = rig.provider.status(str(uuid4()))
-    except NotAtProvider:
+    except NotFoundAtProvider:
         return
     assert status.phase == "running"
 
 
 def test_a_wrong_key_is_refused_without_showing_it(rig: Rig) -> None:
-    with pytest.raises(CredentialsRefused) as caught:
+    with pytest.raises(AuthenticationFailed) as caught:
         rig.stranger.jobs()
     assert "no-key" not in str(caught.value)
 
@@ -126,14 +126,14 @@ def test_paid_post_is_not_resent_when_its_answer_is_lost(emulated: Rig, fault: s
     break_submit(emulated, fault)
     with pytest.raises(ProviderUnavailable) as caught:
         emulated.provider.submit("n-g1", emulated.recipe, dataset, emulated.archive, Deadline(60))
-    assert not isinstance(caught.value, NotSent | RateLimited)
+    assert not isinstance(caught.value, RequestNotSent | RateLimited)
     assert emulated.trainings() == 1
     assert len(emulated.provider.find("n").jobs) == 1
 
 
 def test_past_the_deadline_nothing_is_submitted(emulated: Rig) -> None:
     dataset = emulated.provider.upload(emulated.archive)
-    with pytest.raises(NotSent, match="deadline"):
+    with pytest.raises(RequestNotSent, match="deadline"):
         emulated.provider.submit("n-g1", emulated.recipe, dataset, emulated.archive, Deadline(0))
     assert emulated.trainings() == 0
 
@@ -149,6 +149,6 @@ def test_too_many_requests_are_told_apart_from_an_outage(emulated: Rig) -> None:
 def test_no_credits_is_said_as_such(emulated: Rig) -> None:
     dataset = emulated.provider.upload(emulated.archive)
     break_submit(emulated, "refuse", 402 if emulated.recipe.provider == "bfl" else 406)
-    with pytest.raises(OutOfCredits, match="credits"):
+    with pytest.raises(InsufficientCredits, match="credits"):
         emulated.provider.submit("n-g1", emulated.recipe, dataset, emulated.archive, Deadline(60))
     assert emulated.trainings() == 0

@@ -11,14 +11,14 @@ from tests.contract.test_watching import look, mine, moved
 from tests.ledger.test_submission import old_claim
 from tuneloop.clock import Deadline
 from tuneloop.emulator import Fault
-from tuneloop.errors import ConfigurationError, NotAtProvider, ProviderUnavailable
+from tuneloop.errors import ConfigurationError, NotFoundAtProvider, ProviderUnavailable
 from tuneloop.ledger.adoption import only_id
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.reconciliation import find_submitted, record_id
 from tuneloop.ledger.training import read_training
 from tuneloop.operations.status import doubles, unowned_jobs
 from tuneloop.providers.segmind.client import SegmindProvider
-from tuneloop.schemas.records import RunFile
+from tuneloop.schemas.records import RunRecord
 
 __all__ = ["mine"]  # a fixture
 
@@ -52,7 +52,7 @@ def test_everything_asked_by_either_id_is_about_the_same_job(two: Rig) -> None:
         assert two.provider.generate(job_id, "ROBOX in the rain", 7, settings, two.image).data
         two.provider.set_visibility(job_id, public=True)
     assert two.trainings() == 1
-    with pytest.raises(NotAtProvider):
+    with pytest.raises(NotFoundAtProvider):
         two.provider.status("nobody")
 
 
@@ -64,7 +64,7 @@ def test_list_that_cannot_be_had_proves_no_absence(two: Rig) -> None:
 
 
 def test_job_found_in_the_list_after_a_lost_answer_is_asked_for_and_collected(
-    two: Rig, ledger: Ledger, mine: RunFile
+    two: Rig, ledger: Ledger, mine: RunRecord
 ) -> None:
     ledger.append(mine.key, None, old_claim(mine, timedelta(0)))
     training = read_training(ledger, mine.key, 1)
@@ -78,7 +78,7 @@ def test_job_found_in_the_list_after_a_lost_answer_is_asked_for_and_collected(
 
 @pytest.mark.parametrize("recorded", ["submitted", "other"])
 def test_job_that_is_recorded_by_either_id_is_followed_and_is_no_duplicate(
-    two: Rig, ledger: Ledger, mine: RunFile, recorded: str
+    two: Rig, ledger: Ledger, mine: RunRecord, recorded: str
 ) -> None:
     ledger.append(mine.key, None, old_claim(mine, timedelta(0)))
     training = read_training(ledger, mine.key, 1)

@@ -11,28 +11,28 @@ from tests.contract.rig import Rig
 from tests.ledger.test_submission import old_claim
 from tuneloop.clock import Deadline, now
 from tuneloop.emulator import Progress
-from tuneloop.errors import RecordTaken
+from tuneloop.errors import RecordConflict
 from tuneloop.ledger.absence import why_not_again
-from tuneloop.ledger.attempts import choose_generation
+from tuneloop.ledger.attempts import choose_attempt
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.submission import Order, submit_training
 from tuneloop.ledger.training import read_training
-from tuneloop.schemas.plan import EvaluationPlan
-from tuneloop.schemas.records import RunFile
-from tuneloop.schemas.spending import Limits
+from tuneloop.schemas.plan import EvaluationConfig
+from tuneloop.schemas.records import RunRecord
+from tuneloop.schemas.spending import SpendingLimits
 from tuneloop.schemas.training import TrainingIdentity
-from tuneloop.sensor.poll import look_at_all
+from tuneloop.sensor.poll import poll_all
 from tuneloop.sensor.tick import Tick
 
 
 @pytest.fixture
-def mine(rig: Rig, ledger: Ledger) -> RunFile:
+def mine(rig: Rig, ledger: Ledger) -> RunRecord:
     if rig.emulator is None:
         pytest.skip("these trainings would cost money and show nothing more than the emulated ones")
     identity = TrainingIdentity(
         dataset_digest="d" * 64, recipe=rig.recipe.canonical(), account=rig.provider.account
     )
-    run = RunFile(
+    run = RunRecord(
         at=now(),
         flow_run="22222222-2222-2222-2222-222222222222",
         model="robot",
@@ -40,12 +40,12 @@ def mine(rig: Rig, ledger: Ledger) -> RunFile:
         generation=1,
         dataset_digest="d" * 64,
         recipe=rig.recipe.model_dump(mode="json"),
-        plan=EvaluationPlan(),
+        plan=EvaluationConfig(),
         account=rig.provider.account,
         credentials="any-credentials/default",
         store="local-file-system/test",
     )
-    ledger.mark(ledger.remember_run(run))
+    ledger.mark(ledger.save_run(run))
     return run
 
 
@@ -54,19 +54,21 @@ def moved(tick: Tick) -> list[str]:
 
 
 def look(rig: Rig, ledger: Ledger) -> Tick:
-    return look_at_all(ledger, lambda _: rig.provider)
+    return poll_all(ledger, lambda _: rig.provider)
 
 
 def test_running_trainings_are_left_asleep_and_ended_ones_woken_at_every_look(
     rig: Rig,
     ledger: Ledger,
-    mine: RunFile,
+    mine: RunRecord,
 ) -> None:
     assert rig.emulator is not None
     rig.emulator.progress(Progress.after_seconds(3600))
     uploaded = rig.provider.upload(rig.archive)
     nothing_yet = read_training(ledger, mine.key, 1)
-    submit_training(ledger, rig.provider, nothing_yet, Order(mine, rig.recipe, uploaded, rig.archive, Limits()))
+    submit_training(
+        ledger, rig.provider, nothing_yet, Order(mine, rig.recipe, uploaded, rig.archive, SpendingLimits())
+    )
     assert moved(look(rig, ledger)) == []
     rig.emulator.progress(Progress.at_once())
     for _ in range(2):
@@ -77,7 +79,7 @@ def test_running_trainings_are_left_asleep_and_ended_ones_woken_at_every_look(
 def test_claimed_job_that_the_provider_shows_is_adopted(
     rig: Rig,
     ledger: Ledger,
-    mine: RunFile,
+    mine: RunRecord,
 ) -> None:
     claim = old_claim(mine, timedelta(seconds=-60))
     ledger.append(mine.key, None, claim)
@@ -92,43 +94,45 @@ def test_claimed_job_that_the_provider_shows_is_adopted(
 def test_claim_that_came_to_nothing_is_taken_over_only_where_absence_proves_something(
     rig: Rig,
     ledger: Ledger,
-    mine: RunFile,
+    mine: RunRecord,
 ) -> None:
     ledger.append(mine.key, None, old_claim(mine, timedelta(days=1)))
     training = read_training(ledger, mine.key, 1)
-    trusted = rig.provider.capabilities.list_is_trusted
+    trusted = rig.provider.capabilities.list_is_complete
     reason = why_not_again(ledger, rig.provider, training, mine.credentials, rig.provider.find(training.stem))
     assert (reason is None) is trusted
-    assert choose_generation(ledger, mine.key, None) == 1
+    assert choose_attempt(ledger, mine.key, None) == 1
     assert rig.trainings() == 0
 
 
 def test_one_unreadable_record_is_named_and_keeps_no_other_run_asleep(
-    rig: Rig, ledger: Ledger, mine: RunFile
+    rig: Rig, ledger: Ledger, mine: RunRecord
 ) -> None:
     other = mine.model_copy(update={"flow_run": "33333333-3333-3333-3333-333333333333", "key": "e" * 64})
-    ledger.mark(ledger.remember_run(other))
+    ledger.mark(ledger.save_run(other))
     ledger.store.create(f"trainings/{other.key}/0001.json", b"{}")
     uploaded = rig.provider.upload(rig.archive)
     nothing_yet = read_training(ledger, mine.key, 1)
-    submit_training(ledger, rig.provider, nothing_yet, Order(mine, rig.recipe, uploaded, rig.archive, Limits()))
+    submit_training(
+        ledger, rig.provider, nothing_yet, Order(mine, rig.recipe, uploaded, rig.archive, SpendingLimits())
+    )
     tick = look(rig, ledger)
     assert moved(tick) == [mine.flow_run]
     assert "is not a record of this version" in " ".join(tick.problems)
 
 
 def test_account_whose_key_is_refused_is_a_problem_and_not_an_idle_tick(
-    rig: Rig, ledger: Ledger, mine: RunFile
+    rig: Rig, ledger: Ledger, mine: RunRecord
 ) -> None:
     claim = old_claim(mine, timedelta(seconds=-60))
     ledger.append(mine.key, None, claim)
-    tick = look_at_all(ledger, lambda _: rig.stranger)
+    tick = poll_all(ledger, lambda _: rig.stranger)
     assert moved(tick) == []
     assert "the API key" in " ".join(tick.problems)
 
 
 def test_marker_that_nobody_claimed_for_is_left_alone_for_a_day_and_then_fenced(
-    rig: Rig, ledger: Ledger, mine: RunFile
+    rig: Rig, ledger: Ledger, mine: RunRecord
 ) -> None:
     yesterday = mine.model_copy(
         update={
@@ -137,15 +141,15 @@ def test_marker_that_nobody_claimed_for_is_left_alone_for_a_day_and_then_fenced(
             "at": now() - timedelta(hours=25),
         }
     )
-    ledger.mark(ledger.remember_run(yesterday))
+    ledger.mark(ledger.save_run(yesterday))
     (story,) = look(rig, ledger).stories
     assert story.run == yesterday
     assert story.ended
     assert ledger.history(mine.key) == []
     # The starter stood still all the time, and goes on now: nothing can be claimed any more.
     frozen = read_training(ledger, mine.key, 1)
-    order = Order(yesterday, rig.recipe, rig.provider.upload(rig.archive), rig.archive, Limits())
-    with pytest.raises(RecordTaken):
+    order = Order(yesterday, rig.recipe, rig.provider.upload(rig.archive), rig.archive, SpendingLimits())
+    with pytest.raises(RecordConflict):
         submit_training(ledger, rig.provider, replace(frozen, key=yesterday.key), order)
     assert rig.trainings() == 0
-    assert choose_generation(ledger, yesterday.key, None) == 2
+    assert choose_attempt(ledger, yesterday.key, None) == 2

@@ -10,7 +10,7 @@ from tests.crash.finding import Finding
 from tests.crash.lane import Lane
 from tuneloop.emulator import LoggedRequest
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.schemas.records import AnyTrainingRecord, Claimed, RunFile
+from tuneloop.schemas.records import AnyTrainingRecord, Claimed, RunRecord
 
 _SUBMITS = frozenset({"/finetune/request/submit", "/v1/finetune"})
 _POSTS_WITHOUT_A_PERSON = 2
@@ -19,7 +19,7 @@ _ASKS = 3
 """Of one picture, in its life."""
 
 
-def beyond_bounds(lane: Lane, runs: list[RunFile]) -> Iterator[Finding]:
+def beyond_bounds(lane: Lane, runs: list[RunRecord]) -> Iterator[Finding]:
     """Count what the provider was sent, by its own log.
 
     Args:
@@ -31,7 +31,7 @@ def beyond_bounds(lane: Lane, runs: list[RunFile]) -> Iterator[Finding]:
     yield from _pictures(lane, runs, sent)
 
 
-def _claims(lane: Lane, runs: list[RunFile], submits: int) -> Iterator[Finding]:
+def _claims(lane: Lane, runs: list[RunRecord], submits: int) -> Iterator[Finding]:
     allowed = 0
     for key in {run.key for run in runs}:
         records = [record for ledger in lane.ledgers() for record in ledger.history(key)]
@@ -48,7 +48,7 @@ def _approved(records: list[AnyTrainingRecord]) -> int:
     return sum(isinstance(after, Claimed) and before.state == "held" for before, after in pairs)
 
 
-def _pictures(lane: Lane, runs: list[RunFile], sent: list[LoggedRequest]) -> Iterator[Finding]:
+def _pictures(lane: Lane, runs: list[RunRecord], sent: list[LoggedRequest]) -> Iterator[Finding]:
     paid = [entry for entry in lane.billing() if entry.kind == "inference"]
     of_each = Counter(
         (entry.name, str(entry.summary.get("prompt")), str(entry.summary.get("seed"))) for entry in paid
@@ -66,7 +66,7 @@ def _is_picture(path: str) -> bool:
     return path.startswith(("/v1/flux", "/v2/")) and path not in _SUBMITS
 
 
-def _wanted(ledger: Ledger, runs: list[RunFile]) -> set[tuple[str, int, str, int]]:
+def _wanted(ledger: Ledger, runs: list[RunRecord]) -> set[tuple[str, int, str, int]]:
     """Pictures that the runs of a case may ask for: those of each attempt, and those of the champion of then."""
     attempts = {(record.name, run.plan.digest): run for run in runs for record in ledger.history(run.key)}
     champions = {

@@ -11,16 +11,16 @@ from tests.crash.bounds import beyond_bounds
 from tests.crash.case import Case
 from tests.crash.finding import Finding
 from tests.crash.lane import Lane
-from tuneloop.errors import NotInStore, TuneloopError
+from tuneloop.errors import ObjectNotFound, TuneloopError
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.registry.promotions import finished_decision
+from tuneloop.registry.promotions import applied_decision
 from tuneloop.schemas.records import (
     ENDS,
     Abandoned,
     AnyTrainingRecord,
     Claimed,
     Collected,
-    RunFile,
+    RunRecord,
     Submitted,
     follows,
 )
@@ -41,14 +41,14 @@ def story_is_over(lane: Lane) -> bool:
     return bool(newest) and decided and not waiting
 
 
-def _has_ended(ledger: Ledger, run: RunFile) -> bool:
+def _has_ended(ledger: Ledger, run: RunRecord) -> bool:
     """Tell whether a run's attempt was decided on, or given up by a person who takes it for paid."""
     records = [record for record in ledger.history(run.key) if record.generation == run.generation]
     given_up = bool(records) and isinstance(records[-1], Abandoned) and records[-1].paid
-    return given_up or finished_decision(ledger, run) is not None
+    return given_up or applied_decision(ledger, run) is not None
 
 
-def run_files(lane: Lane) -> list[RunFile]:
+def run_files(lane: Lane) -> list[RunRecord]:
     """What every run of the case has decided to work on."""
     ledger = lane.ledger
     names = [name.removeprefix("runs/").removesuffix(".json") for name in ledger.store.names("runs/")]
@@ -143,14 +143,14 @@ def _weights(lane: Lane, key: str) -> Iterator[Finding]:
             continue  # it hands out no weights: the id is the model
         try:
             content = lane.ledger.store.read(record.weights or "nowhere")
-        except NotInStore:
+        except ObjectNotFound:
             yield Finding("lost weights", f"{record.weights} is recorded and not in the store")
         else:
             if hashlib.sha256(content).hexdigest() != record.sha256:
                 yield Finding("lost weights", f"{record.weights} is not what was recorded")
 
 
-def _limits(lane: Lane, case: Case, runs: list[RunFile]) -> Iterator[Finding]:
+def _limits(lane: Lane, case: Case, runs: list[RunRecord]) -> Iterator[Finding]:
     """No more trainings on one day than the account may spend, but for those that a person has let through."""
     most = case.story.limits.trainings_per_day if case.story.limits else None
     if most is None:

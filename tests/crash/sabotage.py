@@ -8,11 +8,11 @@ from datetime import timedelta
 from typing import Any
 
 from flows import watch_trainings
-from tuneloop.errors import ProviderError, RateLimited, RequestRefused
-from tuneloop.http.transport import NotSent
+from tuneloop.errors import ProviderError, RateLimited, RequestRejected
+from tuneloop.http.transport import RequestNotSent
 from tuneloop.ledger import collection
-from tuneloop.orchestration.resume_run import Woken
-from tuneloop.providers.base import Margins
+from tuneloop.orchestration.resume_run import ResumeResult
+from tuneloop.providers.base import SubmitMargins
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.storage.local_directory import LocalDirectory
 
@@ -27,7 +27,7 @@ def _resend() -> None:
     def twice(provider: SegmindProvider, *arguments: Any) -> str:
         try:
             return str(submit(provider, *arguments))
-        except (RequestRefused, RateLimited, NotSent):
+        except (RequestRejected, RateLimited, RequestNotSent):
             raise
         except ProviderError:
             return str(submit(provider, *arguments))
@@ -54,7 +54,7 @@ def _stubborn(send: Callable[..., Any]) -> Callable[..., Any]:
 
 def _take_over_at_once() -> None:
     """Take absence from the list for evidence without waiting for the margins."""
-    margins: Any = Margins
+    margins: Any = SubmitMargins
     margins.in_doubt = property(lambda _: timedelta(seconds=-60))
 
 
@@ -74,7 +74,7 @@ def _drop_weights() -> None:
 def _never_wake() -> None:
     """Let the sensor wake nobody, and have nobody continued."""
     sensor: Any = watch_trainings
-    sensor.wake = lambda *_: Woken()
+    sensor.wake = lambda *_: ResumeResult()
 
 
 SABOTAGES: dict[str, Callable[[], None]] = {

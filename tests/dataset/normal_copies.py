@@ -11,12 +11,12 @@ from PIL import Image
 from tests.dataset.picture_facts import facts_of
 from tuneloop.datasets.images.inspection import strict_decoding
 from tuneloop.datasets.images.normalize import normalised
-from tuneloop.schemas.copies import Normalise
+from tuneloop.schemas.copies import ImagePreprocessing
 
-PLAIN = Normalise()
+PLAIN = ImagePreprocessing()
 
 
-def made(data: bytes, way: Normalise | None = PLAIN) -> Image.Image:
+def made(data: bytes, way: ImagePreprocessing | None = PLAIN) -> Image.Image:
     """The copy, decoded; it must be one."""
     with strict_decoding():
         copy = normalised(data, facts_of(data), way)

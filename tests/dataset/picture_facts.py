@@ -8,15 +8,15 @@ import io
 from PIL import Image
 
 from tuneloop.schemas.dataset import PictureFormat
-from tuneloop.schemas.picture_facts import PictureFacts
+from tuneloop.schemas.picture_facts import ImageInfo
 
 _FORMATS: dict[str | None, PictureFormat] = {"JPEG": "jpeg", "PNG": "png", "WEBP": "webp"}
 
 
-def facts_of(data: bytes) -> PictureFacts:
+def facts_of(data: bytes) -> ImageInfo:
     with Image.open(io.BytesIO(data)) as picture:
         picture.load()
-        return PictureFacts(
+        return ImageInfo(
             sha256=hashlib.sha256(data).hexdigest(),
             size_bytes=len(data),
             width_px=picture.width,

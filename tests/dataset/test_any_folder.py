@@ -14,7 +14,7 @@ from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.listing import PICTURE_SUFFIXES
 from tuneloop.datasets.scan import Preflight, preflight
 from tuneloop.evaluation.reports.dataset_page import write_dataset_page
-from tuneloop.schemas.dataset_profile import NO_LIMITS, DatasetProfile
+from tuneloop.schemas.dataset_profile import NO_LIMITS, DatasetRequirements
 from tuneloop.schemas.findings import errors_in
 
 from .pictures import JPEG, PNG, WEBP, encoded, noise, png_of
@@ -43,7 +43,7 @@ rules = st.builds(
     provider_captions=st.booleans(),
 )
 profiles = st.builds(
-    DatasetProfile,
+    DatasetRequirements,
     formats=st.just(frozenset({"jpeg", "png"})) | st.just(frozenset({"jpeg", "png", "webp"})),
     most_pictures=st.none() | st.integers(1, 4),
     advised_fewest=st.none() | st.integers(1, 4),
@@ -66,7 +66,7 @@ files = st.lists(st.tuples(folders, names, contents), max_size=8)
     links=st.lists(st.tuples(names, names), max_size=2),
 )
 def test_every_picture_is_in_the_dataset_or_an_error_tells_why_there_is_none(
-    files: Files, rule: CaptionRule, profile: DatasetProfile, pairs: bool, links: list[tuple[str, str]]
+    files: Files, rule: CaptionRule, profile: DatasetRequirements, pairs: bool, links: list[tuple[str, str]]
 ) -> None:
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)

@@ -9,7 +9,7 @@ import pytest
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.listing import list_folder
 from tuneloop.datasets.scan import preflight
-from tuneloop.schemas.dataset_profile import DatasetProfile
+from tuneloop.schemas.dataset_profile import DatasetRequirements
 
 from .pictures import black_and_white, distinct
 
@@ -103,19 +103,19 @@ def test_mask_of_another_name_is_told_by_its_colours(folder: Path) -> None:
     put(folder, *(f"{number}.jpg" for number in range(3)))
     for number, picture_format in enumerate(["PNG", "JPEG", "WEBP"]):
         (folder / f"other {number}.png").write_bytes(black_and_white(300 + number, 300, picture_format))
-    found = preflight(folder, RULE, DatasetProfile())
+    found = preflight(folder, RULE, DatasetRequirements())
     told = [finding.reason for finding in found.findings if finding.check == "black-and-white"]
     assert told == [
         "3 images (other 0.png, other 1.png and other 2.png) hold next to nothing but black and white, as masks do"
     ]
     (folder / "0.jpg").unlink()
-    found = preflight(folder, RULE, DatasetProfile())
+    found = preflight(folder, RULE, DatasetRequirements())
     assert "black-and-white" not in {finding.check for finding in found.findings}
 
 
 def test_report_says_how_many_images_come_from_which_folder(folder: Path) -> None:
     put(folder, "a.jpg", "near/b.jpg", "near/c.jpg", "reg/d.jpg")
-    assert preflight(folder, RULE, DatasetProfile()).folders == {"": 1, "near": 2}
+    assert preflight(folder, RULE, DatasetRequirements()).folders == {"": 1, "near": 2}
 
 
 @pytest.mark.parametrize("name", ["#recycle", "$RECYCLE.BIN", "@Recycle", "Network Trash Folder", ".Trash-1000"])
@@ -137,6 +137,6 @@ def test_phone_that_exports_an_image_in_two_formats_has_one_error_a_file(folder:
 def test_other_suffixes_of_jpeg_are_taken_and_sent_under_a_right_name(folder: Path, name: str) -> None:
     (folder / name).write_bytes(distinct(1, picture_format="JPEG"))
     (folder / "a.txt").write_text("a robot")
-    found = preflight(folder, RULE, DatasetProfile())
+    found = preflight(folder, RULE, DatasetRequirements())
     assert [(one.check, one.severity) for one in found.findings] == [("misnamed", "warning")]
     assert found.captions == 1

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tuneloop.datasets.captions import CaptionRule, one_line, read_caption, times_said, words_of
+from tuneloop.datasets.captions import CaptionRule, count_word, one_line, read_caption, words_of
 from tuneloop.schemas.findings import Finding
 
 TEABOT = CaptionRule(trigger_word="TEABOT", instance_prompt="a photo of TEABOT", provider_captions=False)
@@ -103,7 +103,7 @@ def test_caption_that_cannot_be_read_is_refused_by_name(tmp_path: Path) -> None:
     ("word", "times"), [("ROBOX", 2), ("robox", 0), ("<tea>", 1), ("ROBOX and", 1), ("ROBO", 0)]
 )
 def test_trigger_words_are_counted_where_they_stand_alone(word: str, times: int) -> None:
-    assert times_said(word, "ROBOX and two ROBOXES <tea> ROBOX.") == times
+    assert count_word(word, "ROBOX and two ROBOXES <tea> ROBOX.") == times
 
 
 @pytest.mark.parametrize(

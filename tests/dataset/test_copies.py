@@ -16,19 +16,19 @@ from tests.dataset.pictures import encoded
 from tuneloop.datasets import copies as copies_module
 from tuneloop.datasets.copies import load_copies, make_copies
 from tuneloop.datasets.images.normalize import normalised
-from tuneloop.errors import DatasetError, RecordUnreadable, StoreUnavailable
-from tuneloop.schemas.copies import CopyList, Normalise, copies_name
+from tuneloop.errors import CorruptRecord, DatasetError, StoreUnavailable
+from tuneloop.schemas.copies import ImagePreprocessing, PreparedImages, copies_name
 from tuneloop.schemas.dataset import DatasetItem, DatasetManifest
-from tuneloop.schemas.picture_facts import PictureFacts
+from tuneloop.schemas.picture_facts import ImageInfo
 from tuneloop.storage.local_directory import LocalDirectory
 
-WAY = Normalise(longest_side_px=64)
+WAY = ImagePreprocessing(longest_side_px=64)
 
 
 class Dataset(NamedTuple):
     manifest: DatasetManifest
     files: dict[str, Path]
-    facts: dict[str, PictureFacts]
+    facts: dict[str, ImageInfo]
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_each_way_has_a_list_of_its_own(dataset: Dataset, store: LocalDirectory)
 
 
 def test_dataset_of_an_older_version_has_no_copies(dataset: Dataset, store: LocalDirectory) -> None:
-    assert load_copies(dataset.manifest.digest, None, store) == CopyList(copies={})
+    assert load_copies(dataset.manifest.digest, None, store) == PreparedImages(copies={})
 
 
 def test_list_that_is_there_is_gone_by_without_looking_at_the_files(
@@ -104,7 +104,7 @@ def test_list_that_is_there_is_gone_by_without_looking_at_the_files(
     assert make_copies(*dataset, WAY, store) == first
 
 
-def another_encoder(data: bytes, facts: PictureFacts, way: Normalise | None) -> bytes | None:
+def another_encoder(data: bytes, facts: ImageInfo, way: ImagePreprocessing | None) -> bytes | None:
     """The same pictures, in other bytes."""
     made = normalised(data, facts, way)
     assert made is not None
@@ -114,9 +114,9 @@ def another_encoder(data: bytes, facts: PictureFacts, way: Normalise | None) -> 
 def test_first_of_two_makers_with_different_encoders_decides(
     dataset: Dataset, store: LocalDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lists: list[CopyList] = []
+    lists: list[PreparedImages] = []
 
-    def overtaken(data: bytes, facts: PictureFacts, way: Normalise | None) -> bytes | None:
+    def overtaken(data: bytes, facts: ImageInfo, way: ImagePreprocessing | None) -> bytes | None:
         """While this one is at work, another one begins and ends."""
         monkeypatch.setattr(copies_module, "normalised", another_encoder)
         monkeypatch.setattr(copies_module, "_STORED_AT_A_TIME", 1)
@@ -157,7 +157,7 @@ def test_kill_before_the_list_leaves_no_list_and_the_next_one_makes_it(
         with pytest.raises(StoreUnavailable):
             make_copies(*dataset, WAY, dying)
     assert len(list(store.names("pictures/"))) == writes
-    assert load_copies(dataset.manifest.digest, WAY, store) == CopyList(copies={})
+    assert load_copies(dataset.manifest.digest, WAY, store) == PreparedImages(copies={})
     made = make_copies(*dataset, WAY, store)
     assert {f"pictures/{copy.sha256}" for copy in made.copies.values()} == set(store.names("pictures/"))
 
@@ -194,9 +194,9 @@ def test_picture_that_no_copy_can_be_made_of_is_named(dataset: Dataset, store: L
 @pytest.mark.parametrize("content", [b"", b"{}", b'{"copies": {"a": {}}}', b"\xff"])
 def test_broken_list_is_unreadable_and_not_absent(dataset: Dataset, store: LocalDirectory, content: bytes) -> None:
     store.create(copies_name(dataset.manifest.digest, WAY), content)
-    with pytest.raises(RecordUnreadable, match=r"is no list of copies \(.+\); restore it from a backup"):
+    with pytest.raises(CorruptRecord, match=r"is no list of copies \(.+\); restore it from a backup"):
         load_copies(dataset.manifest.digest, WAY, store)
-    with pytest.raises(RecordUnreadable):
+    with pytest.raises(CorruptRecord):
         make_copies(*dataset, WAY, store)
 
 
@@ -205,7 +205,7 @@ def test_few_pictures_are_decoded_at_a_time(
 ) -> None:
     at_work: list[int] = [0, 0]
 
-    def counted(data: bytes, facts: PictureFacts, way: Normalise | None) -> bytes | None:
+    def counted(data: bytes, facts: ImageInfo, way: ImagePreprocessing | None) -> bytes | None:
         at_work[0] += 1
         at_work[1] = max(at_work)
         try:

@@ -17,9 +17,9 @@ from tuneloop.datasets import files as walking
 from tuneloop.datasets import inspect as looking
 from tuneloop.datasets.captions import LARGEST_CAPTION_BYTES, CaptionRule
 from tuneloop.datasets.checks import caption_checks, dataset_checks
-from tuneloop.datasets.delivery import PACKED_HERE, Sending
+from tuneloop.datasets.delivery import LOCAL_ARCHIVE, Delivery
 from tuneloop.datasets.scan import Preflight, preflight
-from tuneloop.schemas.dataset_profile import DatasetProfile
+from tuneloop.schemas.dataset_profile import DatasetRequirements
 from tuneloop.schemas.findings import Severity
 
 from .pictures import black_and_white, distinct, fill_cleanly, fill_cleanly_with_pairs
@@ -31,9 +31,9 @@ MODULES = (
 RULE = CaptionRule(trigger_word="ROBOX", instance_prompt="a photo of ROBOX", provider_captions=False)
 NOTHING_TO_SAY = RULE.model_copy(update={"instance_prompt": None})
 PAIR_RULE = CaptionRule(trigger_word=None, instance_prompt="a hat", provider_captions=False)
-ANY = DatasetProfile()
+ANY = DatasetRequirements()
 AS_IT_IS = CaptionRule(trigger_word=None, instance_prompt=None, provider_captions=True)
-BY_PROVIDER = Sending(by_provider=True, trigger_word="ROBOX")
+BY_PROVIDER = Delivery(by_provider=True, trigger_word="ROBOX")
 
 
 class Fault(NamedTuple):
@@ -43,10 +43,10 @@ class Fault(NamedTuple):
     severity: Severity
     file: str | None
     plant: Callable[[Path], object]
-    profile: DatasetProfile = ANY
+    profile: DatasetRequirements = ANY
     rule: CaptionRule = RULE
     pairs: bool = False
-    sending: Sending = PACKED_HERE
+    sending: Delivery = LOCAL_ARCHIVE
 
 
 def write(name: str, content: str | bytes) -> Callable[[Path], object]:
@@ -195,7 +195,12 @@ FAULTS = [
     Fault("missing-caption", "warning", "01.png", remove("01.txt")),
     Fault("missing-caption", "warning", None, remove("01.txt", "02.txt")),
     Fault(
-        "caption-needed", "error", "01.png", remove("01.txt"), DatasetProfile(captions_needed=True), NOTHING_TO_SAY
+        "caption-needed",
+        "error",
+        "01.png",
+        remove("01.txt"),
+        DatasetRequirements(captions_needed=True),
+        NOTHING_TO_SAY,
     ),
     Fault("no-captions", "error", None, remove("*.txt"), rule=NOTHING_TO_SAY),
     Fault("same-captions", "warning", None, caption_all("a photo of ROBOX")),
@@ -216,7 +221,7 @@ FAULTS = [
         "warning",
         "01.txt",
         write("01.txt", "ROBOX " + "a" * 50),
-        DatasetProfile(longest_caption=40),
+        DatasetRequirements(longest_caption=40),
     ),
     Fault("long-caption", "warning", "01.txt", write("01.txt", "ROBOX " + "a" * 2000)),
     Fault("table-format", "error", "metadata.parquet", write("metadata.parquet", "PAR1")),
@@ -233,18 +238,18 @@ FAULTS = [
     Fault("table-column", "warning", "metadata.jsonl", renamed_column("text", "prompt")),
     Fault("table-columns", "error", "metadata.jsonl", renamed_column("file_name", "image")),
     Fault("table-without-captions", "warning", "metadata.jsonl", column_gone),
-    Fault("too-few", "error", None, nothing, DatasetProfile(fewest_pictures=13)),
-    Fault("too-many", "error", None, nothing, DatasetProfile(most_pictures=11)),
-    Fault("few-pictures", "warning", None, nothing, DatasetProfile(advised_fewest=13)),
-    Fault("many-pictures", "warning", None, nothing, DatasetProfile(advised_most=11)),
-    Fault("zip-too-large", "error", None, nothing, DatasetProfile(largest_zip_bytes=1000)),
-    Fault("large-zip", "warning", None, nothing, DatasetProfile(advised_zip_bytes=1000)),
+    Fault("too-few", "error", None, nothing, DatasetRequirements(fewest_pictures=13)),
+    Fault("too-many", "error", None, nothing, DatasetRequirements(most_pictures=11)),
+    Fault("few-pictures", "warning", None, nothing, DatasetRequirements(advised_fewest=13)),
+    Fault("many-pictures", "warning", None, nothing, DatasetRequirements(advised_most=11)),
+    Fault("zip-too-large", "error", None, nothing, DatasetRequirements(largest_zip_bytes=1000)),
+    Fault("large-zip", "warning", None, nothing, DatasetRequirements(advised_zip_bytes=1000)),
     Fault(
         "unusual-format",
         "warning",
         None,
         add("x.webp", distinct(50, picture_format="WEBP"), "ROBOX x"),
-        DatasetProfile(advised_formats=frozenset({"jpeg", "png"})),
+        DatasetRequirements(advised_formats=frozenset({"jpeg", "png"})),
     ),
     Fault("duplicate", "warning", "01.png", add("x.png", distinct(1), "ROBOX in scene 1")),
     Fault(

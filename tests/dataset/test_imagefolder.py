@@ -16,7 +16,7 @@ from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.files import Found
 from tuneloop.datasets.imagefolder import Row, read_table
 from tuneloop.datasets.scan import preflight, scan
-from tuneloop.schemas.dataset_profile import DatasetProfile
+from tuneloop.schemas.dataset_profile import DatasetRequirements
 
 from .pictures import distinct
 
@@ -28,7 +28,7 @@ def captions_of(folder: Path) -> dict[str, str | None]:
 
 
 def errors_of(folder: Path) -> list[str]:
-    found = preflight(folder, RULE, DatasetProfile()).findings
+    found = preflight(folder, RULE, DatasetRequirements()).findings
     return [finding.sentence for finding in found if finding.severity == "error"]
 
 
@@ -80,7 +80,7 @@ def test_line_end_of_unicode_within_a_text_is_no_end_of_the_line(folder: Path) -
 def test_text_wins_over_other_columns_and_that_is_told(folder: Path) -> None:
     put_pictures(folder, "1.png")
     (folder / "metadata.jsonl").write_text(rows({"file_name": "1.png", "prompt": "draw it", "text": "a cup"}))
-    found = preflight(folder, RULE, DatasetProfile()).findings
+    found = preflight(folder, RULE, DatasetRequirements()).findings
     (finding,) = found
     assert finding.sentence == (
         "metadata.jsonl: has its captions read from the column text, and not from prompt; nothing if that is "

@@ -12,8 +12,8 @@ from PIL import Image, ImageFile
 from tuneloop.datasets.checks.image_checks import picture_findings
 from tuneloop.datasets.images.inspection import inspect_picture, strict_decoding
 from tuneloop.datasets.images.unusable import PictureUnusable
-from tuneloop.schemas.dataset_profile import DatasetProfile
-from tuneloop.schemas.picture_facts import PictureFacts
+from tuneloop.schemas.dataset_profile import DatasetRequirements
+from tuneloop.schemas.picture_facts import ImageInfo
 
 from .pictures import encoded, noise, png_claiming
 from .planted.clean import ALL, clean_pictures
@@ -21,7 +21,7 @@ from .planted.png_writer import chunks_of, png, png_from
 from .planted.scenes import saved, scene, turned, two_in_one
 
 
-def inspected(folder: Path, data: bytes, name: str = "a.jpg") -> PictureFacts:
+def inspected(folder: Path, data: bytes, name: str = "a.jpg") -> ImageInfo:
     (folder / name).write_bytes(data)
     with strict_decoding():
         return inspect_picture(folder / name, name)
@@ -40,7 +40,7 @@ def test_nothing_is_said_of_clean_pictures_but_what_is_true(folder: Path) -> Non
     for kind, data, expected in clean_pictures():
         facts = inspected(folder, data)
         suffix = {"jpeg": "jpg"}.get(facts.format, facts.format)
-        findings = picture_findings(facts, f"a.{suffix}", DatasetProfile())
+        findings = picture_findings(facts, f"a.{suffix}", DatasetRequirements())
         assert not [finding.sentence for finding in findings if finding.severity == "error"], kind
         assert {finding.check for finding in findings} - {"too-small"} == expected, kind
         seen += 1

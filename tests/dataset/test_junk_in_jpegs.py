@@ -12,7 +12,7 @@ from tuneloop.datasets.images.decoding import Decoded, decode
 from tuneloop.datasets.images.inspection import inspect_picture, strict_decoding
 from tuneloop.datasets.images.normalize import normalised
 from tuneloop.datasets.images.unusable import PictureUnusable
-from tuneloop.schemas.copies import Normalise
+from tuneloop.schemas.copies import ImagePreprocessing
 
 from .planted.scenes import saved, scene
 
@@ -91,7 +91,7 @@ def test_scan_that_ends_too_early_between_restarts_is_an_error() -> None:
 
 
 def test_copy_of_such_a_file_shows_the_same(folder: Path) -> None:
-    way = Normalise(reencode="png")
+    way = ImagePreprocessing(reencode="png")
     copies = []
     for name, data in (("a", jpeg("baseline")), ("b", HARMLESS["zeros before a table"](jpeg("baseline")))):
         (folder / name).write_bytes(data)

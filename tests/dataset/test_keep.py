@@ -14,7 +14,7 @@ from tests.storage.failing_proxy import failing_proxy
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import ScannedDataset, scan
 from tuneloop.datasets.store import load_manifest, store_pictures
-from tuneloop.errors import DatasetError, NotInStore, RecordUnreadable, StoreError
+from tuneloop.errors import CorruptRecord, DatasetError, ObjectNotFound, StoreError
 from tuneloop.storage.local_directory import LocalDirectory
 from tuneloop.storage.s3 import S3Store
 
@@ -98,7 +98,7 @@ def test_other_bytes_under_a_name_are_not_overwritten(scanned: ScannedDataset, s
 
     store = Blind(Path(store.uri.removeprefix("file://")))
     store.create(name, b"TEABOT, a mug")
-    with pytest.raises(RecordUnreadable, match=rf"{name} holds other bytes than its name says; move it away"):
+    with pytest.raises(CorruptRecord, match=rf"{name} holds other bytes than its name says; move it away"):
         store_pictures(scanned, store)
     assert store.read(name) == b"TEABOT, a mug"
 
@@ -136,20 +136,20 @@ def requests_of(seen: list[str]) -> dict[str, int]:
 
 
 def test_unknown_manifest_is_not_in_the_store(store: LocalDirectory) -> None:
-    with pytest.raises(NotInStore):
+    with pytest.raises(ObjectNotFound):
         load_manifest("0" * 64, store)
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b'{"items": [', b"\xff\xfe"])
 def test_broken_manifest_is_unreadable_and_not_absent(store: LocalDirectory, content: bytes) -> None:
     store.create(f"datasets/{'0' * 64}.json", content)
-    with pytest.raises(RecordUnreadable, match=r"datasets/0+\.json is no dataset manifest \(.+\); restore it"):
+    with pytest.raises(CorruptRecord, match=r"datasets/0+\.json is no dataset manifest \(.+\); restore it"):
         load_manifest("0" * 64, store)
 
 
 def test_manifest_of_another_dataset_is_unreadable(scanned: ScannedDataset, store: LocalDirectory) -> None:
     store.create(f"datasets/{'0' * 64}.json", scanned.manifest.model_dump_json().encode())
-    with pytest.raises(RecordUnreadable, match=f"another dataset .{scanned.manifest.digest}"):
+    with pytest.raises(CorruptRecord, match=f"another dataset .{scanned.manifest.digest}"):
         load_manifest("0" * 64, store)
 
 

@@ -11,7 +11,7 @@ import pytest
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.links import link_problem
 from tuneloop.datasets.scan import preflight, scan
-from tuneloop.schemas.dataset_profile import DatasetProfile
+from tuneloop.schemas.dataset_profile import DatasetRequirements
 
 from .pictures import distinct
 
@@ -126,7 +126,7 @@ def test_pipe_and_loop_behind_links_are_named_and_nothing_waits_for_them(folder:
     (dataset / "a.png").symlink_to(folder / "pipe.png")
     (dataset / "b.png").symlink_to("c.png")
     (dataset / "c.png").symlink_to("b.png")
-    found = preflight(dataset, RULE, DatasetProfile()).findings
+    found = preflight(dataset, RULE, DatasetRequirements()).findings
     assert {(finding.file, finding.check) for finding in found if finding.severity == "error"} == {
         ("a.png", "special-file"),
         ("b.png", "broken-link"),

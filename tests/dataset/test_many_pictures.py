@@ -15,7 +15,7 @@ from tuneloop.datasets.images.inspection import inspect_picture
 from tuneloop.datasets.scan import preflight
 from tuneloop.schemas.dataset import Sha256
 from tuneloop.schemas.dataset_profile import NO_LIMITS
-from tuneloop.schemas.picture_facts import PictureFacts
+from tuneloop.schemas.picture_facts import ImageInfo
 
 from .pictures import distinct, encoded, noise
 
@@ -69,7 +69,7 @@ def test_two_pictures_are_looked_at_at_once(folder: Path, monkeypatch: pytest.Mo
     # Nobody passes before two are there; alone, the first one would wait in vain.
     both = threading.Barrier(2, timeout=60)
 
-    def wait_for_another(path: Path, name: str, known: dict[Sha256, PictureFacts]) -> PictureFacts:
+    def wait_for_another(path: Path, name: str, known: dict[Sha256, ImageInfo]) -> ImageInfo:
         both.wait()
         return inspect_picture(path, name, known)
 
@@ -85,7 +85,7 @@ def test_no_more_pictures_are_taken_up_than_can_be_looked_at(
     started: list[str] = []
     ahead: list[int] = []
 
-    def note(path: Path, name: str, known: dict[Sha256, PictureFacts]) -> PictureFacts:
+    def note(path: Path, name: str, known: dict[Sha256, ImageInfo]) -> ImageInfo:
         started.append(name)
         return inspect_picture(path, name, known)
 

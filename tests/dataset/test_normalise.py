@@ -21,7 +21,7 @@ from tests.dataset.picture_facts import facts_of
 from tests.dataset.pictures import encoded, noise
 from tests.dataset.profiles import wide_profile
 from tuneloop.datasets.images.normalize import normalised
-from tuneloop.schemas.copies import Normalise
+from tuneloop.schemas.copies import ImagePreprocessing
 
 ORIENTATION = 0x0112
 # What is stored for an upright picture. Source: EXIF 2.32, which says where row 0 and column 0 are.
@@ -53,7 +53,7 @@ def lying(upright: Image.Image, orientation: int, kind: str, **settings: object)
     [("PNG", {}, 0), ("WEBP", {"lossless": True}, 0), ("JPEG", {"quality": 97, "subsampling": "4:4:4"}, 6)],
 )
 def test_picture_that_lies_on_its_side_is_put_upright(
-    orientation: int, kind: str, settings: dict[str, Any], near: int, way: Normalise | None
+    orientation: int, kind: str, settings: dict[str, Any], near: int, way: ImagePreprocessing | None
 ) -> None:
     upright = colourful()
     copy = made(lying(upright, orientation, kind, **settings), way)
@@ -66,7 +66,7 @@ def test_picture_that_lies_on_its_side_is_put_upright(
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "JPEG"])
 def test_plain_picture_that_lies_right_is_sent_as_it_is(kind: str) -> None:
     data = lying(colourful(), 1, kind)
-    for way in (None, PLAIN, Normalise(longest_side_px=64), Normalise(convert_to_rgb=False)):
+    for way in (None, PLAIN, ImagePreprocessing(longest_side_px=64), ImagePreprocessing(convert_to_rgb=False)):
         assert normalised(data, facts_of(data), way) is None
 
 
@@ -102,13 +102,13 @@ def test_rotation_keeps_mode_profile_and_transparency() -> None:
     ],
 )
 def test_large_pictures_are_scaled_down(size: tuple[int, int], longest: int, expected: tuple[int, int]) -> None:
-    copy = made(encoded(colourful(*size), "PNG"), Normalise(longest_side_px=longest))
+    copy = made(encoded(colourful(*size), "PNG"), ImagePreprocessing(longest_side_px=longest))
     assert copy.size == expected
 
 
 def test_scaling_is_by_area_and_not_by_dropping_pixels() -> None:
     board = np.indices((256, 256)).sum(axis=0) % 2 * 255
-    copy = made(encoded(Image.fromarray(board.astype(np.uint8)), "PNG"), Normalise(longest_side_px=64))
+    copy = made(encoded(Image.fromarray(board.astype(np.uint8)), "PNG"), ImagePreprocessing(longest_side_px=64))
     assert abs(pixels(copy)[4:-4, 4:-4] - 127.5).max() <= 3
 
 
@@ -122,7 +122,7 @@ def test_every_mode_can_be_scaled_and_put_into_every_format(mode: str, reencode:
     else:
         picture = picture.convert(mode)
     data = encoded(picture, "JPEG" if mode == "CMYK" else "PNG")
-    way = Normalise.model_validate(
+    way = ImagePreprocessing.model_validate(
         {"longest_side_px": 64, "reencode": reencode, "convert_to_rgb": convert, "jpeg_quality": 100}
     )
     copy = made(data, way)
@@ -139,7 +139,7 @@ def test_quality_is_the_one_that_was_asked_for() -> None:
     data = encoded(noise(200, 200).convert("RGB"), "PNG")
     sizes = []
     for quality in (70, 95, 100):
-        copy = normalised(data, facts_of(data), Normalise(reencode="jpeg", jpeg_quality=quality))
+        copy = normalised(data, facts_of(data), ImagePreprocessing(reencode="jpeg", jpeg_quality=quality))
         assert copy is not None
         sizes.append(len(copy))
     assert sizes == sorted(sizes)
@@ -157,7 +157,12 @@ def test_comments_and_resolutions_do_not_get_into_a_copy() -> None:
     assert b"at home" not in copy
 
 
-WAYS = [None, PLAIN, Normalise(longest_side_px=64, reencode="jpeg"), Normalise(reencode="png", longest_side_px=64)]
+WAYS = [
+    None,
+    PLAIN,
+    ImagePreprocessing(longest_side_px=64, reencode="jpeg"),
+    ImagePreprocessing(reencode="png", longest_side_px=64),
+]
 
 
 def samples() -> list[bytes]:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.datasets.store import picture_name
-from tuneloop.errors import NotInStore, RecordUnreadable
-from tuneloop.schemas.copies import PictureCopy
+from tuneloop.errors import CorruptRecord, ObjectNotFound
+from tuneloop.schemas.copies import PreparedImage
 from tuneloop.schemas.dataset import DatasetItem, DatasetManifest, in_digest_order
 from tuneloop.storage.local_directory import LocalDirectory
 
@@ -105,7 +105,9 @@ def test_half_read_archive_starts_again_from_its_start(store: LocalDirectory) ->
 
 def test_missing_picture_is_named(store: LocalDirectory) -> None:
     manifest = DatasetManifest(items=(item_of(PNG, None, file_name="cup.png"),), source="a test")
-    with pytest.raises(NotInStore, match=r"pictures/\w{64}: the picture cup\.png is missing in the store; rest"):
+    with pytest.raises(
+        ObjectNotFound, match=r"pictures/\w{64}: the picture cup\.png is missing in the store; rest"
+    ):
         b"".join(DatasetArchive(manifest, store).chunks())
 
 
@@ -123,7 +125,7 @@ def test_damaged_picture_never_makes_a_whole_archive(
     store.create(picture_name(manifest.items[0].sha256), content)
     received: list[bytes] = []
     archive = DatasetArchive(manifest, store)
-    with pytest.raises(RecordUnreadable, match=r"holds other bytes than its name says \(cup\.png\); restore it"):
+    with pytest.raises(CorruptRecord, match=r"holds other bytes than its name says \(cup\.png\); restore it"):
         received.extend(archive.chunks())
     assert sum(map(len, received)) < archive.size_bytes
 
@@ -139,7 +141,7 @@ def test_remembered_crc_leaves_the_archive_and_the_digest_as_they_are(store: Loc
 @pytest.mark.parametrize("crc32", [None, zlib.crc32(WEBP)])
 def test_copy_is_sent_in_place_of_its_picture(store: LocalDirectory, crc32: int | None) -> None:
     jpeg, kept = item_of(JPEG, "a cup", format="jpeg"), item_of(PNG, "another")
-    copy = PictureCopy(
+    copy = PreparedImage(
         sha256=hashlib.sha256(WEBP).hexdigest(), size_bytes=len(WEBP), width_px=1, height_px=1, format="webp",
         crc32=crc32,
     )  # fmt: skip
@@ -157,13 +159,13 @@ def test_copy_is_sent_in_place_of_its_picture(store: LocalDirectory, crc32: int 
 
 def test_damaged_copy_is_named_by_its_picture(store: LocalDirectory) -> None:
     item = item_of(JPEG, None, format="jpeg", file_name="cup.jpg")
-    copy = PictureCopy(
+    copy = PreparedImage(
         sha256=hashlib.sha256(WEBP).hexdigest(), size_bytes=len(WEBP), width_px=1, height_px=1, format="webp",
         crc32=zlib.crc32(WEBP),
     )  # fmt: skip
     store.create(picture_name(copy.sha256), bytes(len(WEBP)))
     manifest = stored([item], [JPEG], store)
-    with pytest.raises(RecordUnreadable, match=rf"{copy.sha256}: holds other bytes .*\(cup\.jpg\)"):
+    with pytest.raises(CorruptRecord, match=rf"{copy.sha256}: holds other bytes .*\(cup\.jpg\)"):
         b"".join(DatasetArchive(manifest, store, {item.sha256: copy}).chunks())
 
 

@@ -8,7 +8,7 @@ from PIL import Image, ImageFilter
 
 from tuneloop.datasets.checks.image_checks import picture_findings
 from tuneloop.datasets.images.inspection import inspect_picture, strict_decoding
-from tuneloop.schemas.dataset_profile import DatasetProfile
+from tuneloop.schemas.dataset_profile import DatasetRequirements
 from tuneloop.schemas.findings import Finding
 
 from .planted.colour_profiles import SRGB, WIDER, profile
@@ -17,16 +17,16 @@ from .planted.scenes import saved, scene, turned
 
 
 def findings_of(
-    folder: Path, data: bytes, name: str = "a.png", trainer: DatasetProfile | None = None
+    folder: Path, data: bytes, name: str = "a.png", trainer: DatasetRequirements | None = None
 ) -> list[Finding]:
     (folder / name).write_bytes(data)
     with strict_decoding():
         facts = inspect_picture(folder / name, f"more/{name}")
-    return picture_findings(facts, f"more/{name}", trainer or DatasetProfile())
+    return picture_findings(facts, f"more/{name}", trainer or DatasetRequirements())
 
 
 def only_finding(
-    folder: Path, data: bytes, name: str = "a.png", trainer: DatasetProfile | None = None
+    folder: Path, data: bytes, name: str = "a.png", trainer: DatasetRequirements | None = None
 ) -> tuple[str, str, str]:
     """Severity, check and sentence."""
     (finding,) = findings_of(folder, data, name, trainer)
@@ -95,7 +95,7 @@ def test_profile_that_changes_nothing(folder: Path, icc: bytes) -> None:
 
 
 def test_format_that_the_trainer_does_not_take(folder: Path) -> None:
-    trainer = DatasetProfile(formats=frozenset({"jpeg", "png"}))
+    trainer = DatasetRequirements(formats=frozenset({"jpeg", "png"}))
     assert only_finding(folder, saved(scene(1), "WEBP"), "a.webp", trainer) == (
         "error",
         "format",
@@ -131,7 +131,7 @@ def test_too_small(folder: Path, size: tuple[int, int], severity: str | None) ->
 
 
 def test_too_small_for_this_trainer(folder: Path) -> None:
-    trainer = DatasetProfile(shortest_side_px=512)
+    trainer = DatasetRequirements(shortest_side_px=512)
     severity, _, sentence = only_finding(folder, saved(scene(1, 600, 500), "PNG"), trainer=trainer)
     assert severity == "warning"
     assert sentence.endswith("use a picture of at least 512 pixels on its shorter side")

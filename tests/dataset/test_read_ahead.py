@@ -16,7 +16,7 @@ from tests.s3_server import fresh_bucket, s3_client, s3_server
 from tuneloop.datasets import read_ahead
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.datasets.store import picture_name
-from tuneloop.errors import NotInStore, RecordUnreadable
+from tuneloop.errors import CorruptRecord, ObjectNotFound
 from tuneloop.schemas.dataset import DatasetManifest
 from tuneloop.storage.base import Store
 from tuneloop.storage.local_directory import LocalDirectory
@@ -131,7 +131,7 @@ def test_missing_picture_is_named_at_its_turn(distant: Distant) -> None:
     gone = manifest.items[3]
     (distant._folder / picture_name(gone.sha256)).unlink()
     received: list[bytes] = []
-    with pytest.raises(NotInStore, match=rf"{gone.sha256}: the picture a.png is missing in the store"):
+    with pytest.raises(ObjectNotFound, match=rf"{gone.sha256}: the picture a.png is missing in the store"):
         received.extend(DatasetArchive(manifest, distant).chunks())
     assert sum(map(len, received)) > 3 * 20_000
     assert threads() == []
@@ -143,7 +143,7 @@ def test_picture_that_is_too_long_is_not_held_and_never_packed(distant: Distant,
     changed = distant._folder / picture_name(manifest.items[1].sha256)
     changed.chmod(0o644)
     changed.write_bytes(changed.read_bytes() + more)
-    with pytest.raises(RecordUnreadable, match=r"holds other bytes than its name says"):
+    with pytest.raises(CorruptRecord, match=r"holds other bytes than its name says"):
         list(DatasetArchive(manifest, distant).chunks())
     assert threads() == []
 

@@ -10,10 +10,10 @@ from PIL import Image
 
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.copies import make_copies
-from tuneloop.datasets.delivery import PACKED_HERE, Sending
+from tuneloop.datasets.delivery import LOCAL_ARCHIVE, Delivery
 from tuneloop.datasets.scan import Preflight, preflight
-from tuneloop.schemas.copies import Normalise
-from tuneloop.schemas.dataset_profile import DatasetProfile
+from tuneloop.schemas.copies import ImagePreprocessing
+from tuneloop.schemas.dataset_profile import DatasetRequirements
 from tuneloop.schemas.findings import errors_in
 from tuneloop.storage.local_directory import LocalDirectory
 
@@ -21,17 +21,17 @@ from .pictures import distinct, encoded, fill_cleanly
 from .planted.scenes import saved, scene, turned
 
 RULE = CaptionRule(trigger_word=None, instance_prompt=None, provider_captions=True)
-NO_WEBP = DatasetProfile(formats=frozenset({"jpeg", "png"}))
-BY_PROVIDER = Sending(by_provider=True)
+NO_WEBP = DatasetRequirements(formats=frozenset({"jpeg", "png"}))
+BY_PROVIDER = Delivery(by_provider=True)
 
 
-def looked(folder: Path, profile: DatasetProfile, sending: Sending) -> Preflight:
+def looked(folder: Path, profile: DatasetRequirements, sending: Delivery) -> Preflight:
     return preflight(folder, RULE, profile, sending=sending)
 
 
-def remedies(folder: Path, sending: Sending) -> dict[str, str]:
+def remedies(folder: Path, sending: Delivery) -> dict[str, str]:
     """The remedy of each check that says something."""
-    return {one.check: one.remedy for one in looked(folder, DatasetProfile(), sending).findings}
+    return {one.check: one.remedy for one in looked(folder, DatasetRequirements(), sending).findings}
 
 
 def put_odd_pictures(folder: Path) -> None:
@@ -49,7 +49,7 @@ def put_odd_pictures(folder: Path) -> None:
 
 def test_nothing_is_promised_of_a_zip_that_the_provider_fetches_by_itself(folder: Path) -> None:
     put_odd_pictures(folder)
-    here, there = remedies(folder, PACKED_HERE), remedies(folder, BY_PROVIDER)
+    here, there = remedies(folder, LOCAL_ARCHIVE), remedies(folder, BY_PROVIDER)
     assert here.keys() == there.keys() == {"exif-rotation", "misnamed", "cmyk", "sixteen-bit", "transparency"}
     assert "a turned copy is sent" in here["exif-rotation"]
     for remedy in there.values():
@@ -60,11 +60,11 @@ def test_nothing_is_promised_of_a_zip_that_the_provider_fetches_by_itself(folder
 
 def test_pictures_that_the_recipe_converts_need_nothing_done(folder: Path) -> None:
     put_odd_pictures(folder)
-    told = remedies(folder, Sending(Normalise()))
+    told = remedies(folder, Delivery(ImagePreprocessing()))
     for check in ("cmyk", "sixteen-bit", "transparency"):
         assert told[check].startswith("nothing needs to be done: a plain copy is sent")
-    kept = remedies(folder, Sending(Normalise(convert_to_rgb=False, longest_side_px=300)))
-    assert kept["cmyk"] == remedies(folder, PACKED_HERE)["cmyk"]
+    kept = remedies(folder, Delivery(ImagePreprocessing(convert_to_rgb=False, longest_side_px=300)))
+    assert kept["cmyk"] == remedies(folder, LOCAL_ARCHIVE)["cmyk"]
 
 
 @pytest.mark.parametrize("reencode", ["jpeg", "png"])
@@ -73,10 +73,10 @@ def test_format_that_the_recipe_changes_is_no_reason_to_refuse(
 ) -> None:
     fill_cleanly(folder)
     (folder / "x.webp").write_bytes(distinct(50, picture_format="WEBP"))
-    way = Normalise.model_validate({"reencode": reencode})
-    for sending in (PACKED_HERE, Sending(Normalise())):
+    way = ImagePreprocessing.model_validate({"reencode": reencode})
+    for sending in (LOCAL_ARCHIVE, Delivery(ImagePreprocessing())):
         assert [one.check for one in errors_in(looked(folder, NO_WEBP, sending).findings)] == ["format"]
-    dataset = looked(folder, NO_WEBP, Sending(way)).dataset
+    dataset = looked(folder, NO_WEBP, Delivery(way)).dataset
     assert dataset is not None
     copies = make_copies(dataset.manifest, dataset.files, dataset.facts, way, store).copies
     sent = {
@@ -87,14 +87,16 @@ def test_format_that_the_recipe_changes_is_no_reason_to_refuse(
 
 def test_size_of_a_zip_of_copies_is_not_told_before_they_are_made(folder: Path) -> None:
     fill_cleanly(folder)
-    small = DatasetProfile(advised_zip_bytes=1000)
-    for way, told in ((None, True), (Normalise(), True), (Normalise(longest_side_px=64), False)):
-        assert any(one.check == "large-zip" for one in looked(folder, small, Sending(way)).findings) is told
+    small = DatasetRequirements(advised_zip_bytes=1000)
+    for way, told in ((None, True), (ImagePreprocessing(), True), (ImagePreprocessing(longest_side_px=64), False)):
+        assert any(one.check == "large-zip" for one in looked(folder, small, Delivery(way)).findings) is told
 
 
 def test_format_that_is_only_advised_against_is_not_told_where_it_is_not_sent(folder: Path) -> None:
     fill_cleanly(folder)
     (folder / "x.webp").write_bytes(distinct(50, picture_format="WEBP"))
-    profile = DatasetProfile(advised_formats=frozenset({"jpeg", "png"}))
-    for way, told in ((None, True), (Normalise(reencode="png"), False)):
-        assert any(one.check == "unusual-format" for one in looked(folder, profile, Sending(way)).findings) is told
+    profile = DatasetRequirements(advised_formats=frozenset({"jpeg", "png"}))
+    for way, told in ((None, True), (ImagePreprocessing(reencode="png"), False)):
+        assert (
+            any(one.check == "unusual-format" for one in looked(folder, profile, Delivery(way)).findings) is told
+        )

@@ -12,7 +12,7 @@ from PIL import Image
 
 from tuneloop.datasets.images.inspection import inspect_picture, strict_decoding
 from tuneloop.datasets.images.normalize import normalised
-from tuneloop.schemas.copies import Normalise
+from tuneloop.schemas.copies import ImagePreprocessing
 
 from .pictures import encoded
 from .planted.png_writer import chunks_of, png_from
@@ -50,11 +50,13 @@ def chrm(values: tuple[int, ...]) -> tuple[bytes, bytes]:
     return b"cHRM", struct.pack(">8I", *values)
 
 
-def profile_and_copy(folder: Path, data: bytes, way: Normalise | None = None) -> tuple[str | None, Image.Image]:
+def profile_and_copy(
+    folder: Path, data: bytes, way: ImagePreprocessing | None = None
+) -> tuple[str | None, Image.Image]:
     (folder / "a").write_bytes(data)
     with strict_decoding():
         facts = inspect_picture(folder / "a", "a")
-        copy = normalised(data, facts, way or Normalise()) or data
+        copy = normalised(data, facts, way or ImagePreprocessing()) or data
     return facts.profile, Image.open(io.BytesIO(copy))
 
 
@@ -68,7 +70,7 @@ def test_adobe_rgb_by_exif_alone_is_told_and_converted(folder: Path, picture_for
     picture = Image.new("RGB", (40, 30), COLOUR)
     settings = {"quality": 100, "subsampling": 0} if picture_format == "JPEG" else {"lossless": True}
     data = encoded(picture, picture_format, exif=exif_of(rule, 65535), **settings)
-    profile, copy = profile_and_copy(folder, data, Normalise(reencode="png"))
+    profile, copy = profile_and_copy(folder, data, ImagePreprocessing(reencode="png"))
     assert profile == ADOBE
     assert np.abs(shown(copy) - wide_to_srgb(COLOUR)).max() <= 3
 
@@ -85,7 +87,7 @@ def test_embedded_profile_counts_before_exif(folder: Path) -> None:
 
 def test_copy_that_is_only_turned_keeps_its_colours(folder: Path) -> None:
     data = plain(exif=exif_of("R03", 65535, turn=6))
-    _, copy = profile_and_copy(folder, data, Normalise(convert_to_rgb=False))
+    _, copy = profile_and_copy(folder, data, ImagePreprocessing(convert_to_rgb=False))
     assert copy.size == (30, 40)
     assert ADOBE.encode() in copy.info["icc_profile"]
 

@@ -16,13 +16,13 @@ from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import scan
 from tuneloop.datasets.store import store_pictures
 from tuneloop.emulator.images.drawing import draw
-from tuneloop.emulator.images.values import Model, Wish
+from tuneloop.emulator.images.values import Model, RunRequest
 from tuneloop.evaluation.gate import decide
-from tuneloop.evaluation.reports.report import Evidence
+from tuneloop.evaluation.reports.report import DecisionReport
 from tuneloop.schemas.dataset import DatasetManifest
-from tuneloop.schemas.evaluation import Evaluation, JudgedPicture
-from tuneloop.schemas.plan import EvaluationPlan
-from tuneloop.schemas.records import Collected, Promotion, RunFile, Trained
+from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation
+from tuneloop.schemas.plan import EvaluationConfig
+from tuneloop.schemas.records import Collected, Promotion, RunRecord, Trained
 from tuneloop.schemas.training import Account, job_name
 from tuneloop.storage.local_directory import LocalDirectory
 
@@ -98,11 +98,11 @@ class World:
         pictures = []
         for number, (prompt, seed) in enumerate((prompt, seed) for prompt in prompts for seed in seeds):
             name = f"renders/{job}/{number:032x}.jpg"
-            self.store.create(name, draw(model, Wish(prompt, seed, 25, 1.0, self.side_px, self.side_px)))
-            pictures.append(self._judged(mark, steps, JudgedPicture(prompt=prompt, seed=seed, name=name)))
+            self.store.create(name, draw(model, RunRequest(prompt, seed, 25, 1.0, self.side_px, self.side_px)))
+            pictures.append(self._judged(mark, steps, EvaluatedImage(prompt=prompt, seed=seed, name=name)))
         return Evaluation(job=job, pictures=tuple(pictures))
 
-    def _judged(self, mark: str, steps: int, picture: JudgedPicture) -> JudgedPicture:
+    def _judged(self, mark: str, steps: int, picture: EvaluatedImage) -> EvaluatedImage:
         chance = random.Random(f"{picture.prompt}/{picture.seed}")  # noqa: S311 - made up, the same every time
         own = random.Random(f"{mark}/{picture.prompt}/{picture.seed}")  # noqa: S311
         trained = min(1.0, steps / 1000) - max(0.0, steps / 1000 - 4) / 40
@@ -115,11 +115,13 @@ class World:
             update={"scores": scores, "nearest": training, "copied": round(chance.uniform(0.05, 0.3), 4)}
         )
 
-    def evidence(self, challenger: Evaluation, champion: Evaluation | None, plan: EvaluationPlan) -> Evidence:
+    def evidence(
+        self, challenger: Evaluation, champion: Evaluation | None, plan: EvaluationConfig
+    ) -> DecisionReport:
         """The decision on them, as the gate makes it."""
         run = _run(self.new, plan)
         line = promotions(self.old.digest) if champion else ()
-        return Evidence(
+        return DecisionReport(
             run=run,
             manifest=self.new,
             history=[
@@ -181,8 +183,8 @@ def _scanned(folder: Path, store: LocalDirectory) -> DatasetManifest:
     return found.manifest
 
 
-def _run(manifest: DatasetManifest, plan: EvaluationPlan) -> RunFile:
-    return RunFile(
+def _run(manifest: DatasetManifest, plan: EvaluationConfig) -> RunRecord:
+    return RunRecord(
         at=AT,
         flow_run="11111111-1111-1111-1111-111111111111",
         model="robot",

@@ -6,23 +6,23 @@ import sys
 from pathlib import Path
 
 from tests.deadly import make_deadly
-from tuneloop.evaluation.render import Subject, render
+from tuneloop.evaluation.render import ModelUnderTest, render
 from tuneloop.ledger.image_budget import ImageBudget
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.providers.bfl.client import BflProvider
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.schemas.evaluation import Evaluation
-from tuneloop.schemas.frozen import Frozen
-from tuneloop.schemas.plan import EvaluationPlan
-from tuneloop.schemas.records import RunFile
-from tuneloop.schemas.spending import Limits
+from tuneloop.schemas.frozen import FrozenModel
+from tuneloop.schemas.plan import EvaluationConfig
+from tuneloop.schemas.records import RunRecord
+from tuneloop.schemas.spending import SpendingLimits
 from tuneloop.storage.local_directory import LocalDirectory
 
 CLIENTS: dict[str, type[SegmindProvider | BflProvider]] = {"segmind": SegmindProvider, "bfl": BflProvider}
 CENTS = 3
 
 
-class Scene(Frozen):
+class Scene(FrozenModel):
     """Everything that a renderer needs to know."""
 
     provider: str
@@ -30,18 +30,18 @@ class Scene(Frozen):
     key: str
     folder: Path
     job_id: str
-    run: RunFile
-    plan: EvaluationPlan
+    run: RunRecord
+    plan: EvaluationConfig
 
 
 def rendered(scene: Scene, store: LocalDirectory) -> Evaluation:
     """Render the scene, and count its price into the budget."""
     provider = CLIENTS[scene.provider](scene.key, base_url=scene.url)
-    budget = ImageBudget(Ledger(store), provider.account, Limits(cents_per_picture=CENTS))
+    budget = ImageBudget(Ledger(store), provider.account, SpendingLimits(cents_per_picture=CENTS))
     return render(
         store,
         provider,
-        Subject("robot-1", scene.job_id, "ROBOX"),
+        ModelUnderTest("robot-1", scene.job_id, "ROBOX"),
         scene.plan,
         reserve=lambda missing: budget.reserve_pictures(scene.run, missing, scene.plan.service),
     )

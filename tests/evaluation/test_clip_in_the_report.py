@@ -2,12 +2,12 @@ from __future__ import annotations
 
 from tests.evaluation.evidence import World
 from tuneloop.evaluation.reports.promotion_page import write_page
-from tuneloop.evaluation.reports.report import Evidence, write_report
+from tuneloop.evaluation.reports.report import DecisionReport, write_report
 from tuneloop.evaluation.reports.scores import scores
 from tuneloop.schemas.evaluation import Evaluation
-from tuneloop.schemas.plan import EvaluationPlan
+from tuneloop.schemas.plan import EvaluationConfig
 
-PLAN = EvaluationPlan(prompts=("a photo of ROBOX",), seeds=(1, 2))
+PLAN = EvaluationConfig(prompts=("a photo of ROBOX",), seeds=(1, 2))
 
 
 def with_clip(evaluation: Evaluation) -> Evaluation:
@@ -18,7 +18,7 @@ def with_clip(evaluation: Evaluation) -> Evaluation:
     return evaluation.model_copy(update={"pictures": pictures, "clip_model": "ViT-<B>/tag"})
 
 
-def evidence(world: World, *, clip: bool) -> Evidence:
+def evidence(world: World, *, clip: bool) -> DecisionReport:
     models = [
         world.rendered(mark, steps, PLAN.prompts, PLAN.seeds) for mark, steps in (("new", 1000), ("old", 300))
     ]

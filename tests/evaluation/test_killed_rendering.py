@@ -19,15 +19,15 @@ from tuneloop.emulator import EmulatorControl, Fault, Progress, running_emulator
 from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.schemas.bfl_recipe import BflFinetuneRecipe
-from tuneloop.schemas.plan import EvaluationPlan
-from tuneloop.schemas.recipe_fields import RecipeFields
+from tuneloop.schemas.plan import EvaluationConfig
+from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.render_settings import BflProRender, FluxDevRender, ServiceSettings
 from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
-from tuneloop.schemas.spending import Limits
+from tuneloop.schemas.spending import SpendingLimits
 from tuneloop.storage.local_directory import LocalDirectory
 
 PICTURES = 3
-KINDS: dict[str, tuple[RecipeFields, ServiceSettings, str]] = {
+KINDS: dict[str, tuple[BaseRecipe, ServiceSettings, str]] = {
     "segmind": (
         FluxLoraRecipe(instance_prompt="a photo of ROBOX", trigger_word="ROBOX"),
         FluxDevRender(),
@@ -79,7 +79,7 @@ def scene(emulator: EmulatorControl, archive: DatasetArchive, artifacts: LocalDi
         folder=Path(artifacts.uri.removeprefix("file://")),
         job_id=job_id,
         run=run_of("a").model_copy(update={"account": provider.account}),
-        plan=EvaluationPlan(prompts=("a photo of {trigger}",), seeds=(1, 2, 3), settings=settings),
+        plan=EvaluationConfig(prompts=("a photo of {trigger}",), seeds=(1, 2, 3), settings=settings),
     )
 
 
@@ -106,7 +106,7 @@ def judge(scene: Scene, emulator: EmulatorControl, kills: int) -> int:
     assert not evaluation.findings
     assert paid <= PICTURES + kills
     assert paid - PICTURES <= evaluation.asked_again <= kills, "every payment too many is told of"
-    reserved = Budget(Ledger(store), scene.run.account, Limits()).spending(now().date()).cents
+    reserved = Budget(Ledger(store), scene.run.account, SpendingLimits()).spending(now().date()).cents
     assert paid * CENTS <= reserved, "the sums are never too low"
     assert reserved <= PICTURES * (kills + 1) * CENTS
     again = rendered(scene, store)

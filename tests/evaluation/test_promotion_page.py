@@ -14,12 +14,12 @@ from tests.evaluation.evidence import PROMPTS, SEEDS, World
 from tests.evaluation.hostile import HOSTILE
 from tuneloop.demo.sample.pictures import draw_sample_pictures
 from tuneloop.evaluation.reports.promotion_page import write_page
-from tuneloop.evaluation.reports.report import Evidence, page_name
+from tuneloop.evaluation.reports.report import DecisionReport, page_name
 from tuneloop.schemas.evaluation import Evaluation
-from tuneloop.schemas.plan import EvaluationPlan
+from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.storage.local_directory import LocalDirectory
 
-FEW = EvaluationPlan(prompts=PROMPTS[:2], seeds=(1, 2))
+FEW = EvaluationConfig(prompts=PROMPTS[:2], seeds=(1, 2))
 
 
 class Outline(HTMLParser):
@@ -44,7 +44,7 @@ class Outline(HTMLParser):
 
 
 @pytest.fixture
-def evidence(world: World) -> Evidence:
+def evidence(world: World) -> DecisionReport:
     challenger = world.rendered("challenger", 1000, FEW.prompts, FEW.seeds)
     return world.evidence(challenger, world.rendered("champion", 300, FEW.prompts, FEW.seeds), FEW)
 
@@ -55,7 +55,7 @@ def changed(evaluation: Evaluation, number: int, **update: object) -> Evaluation
     return evaluation.model_copy(update={"pictures": tuple(pictures)})
 
 
-def saying(evidence: Evidence, text: str) -> Evidence:
+def saying(evidence: DecisionReport, text: str) -> DecisionReport:
     """The same decision with one text wherever a text comes from outside."""
     challenger = evidence.challenger.model_copy(
         update={
@@ -83,7 +83,7 @@ def test_page_of_24_pairs_stays_below_two_megabytes(tmp_path: Path) -> None:
     world = World.made(tmp_path / "world", tmp_path / "samples", side_px=512)
     challenger, champion = world.rendered("challenger", 300), world.rendered("champion", 1000)
     assert len(challenger.pictures) == 24
-    plan = EvaluationPlan(prompts=PROMPTS, seeds=SEEDS)
+    plan = EvaluationConfig(prompts=PROMPTS, seeds=SEEDS)
     page = write_page(world.store, world.evidence(challenger, champion, plan))
     assert len(page.encode()) < 2_000_000
     outline = Outline(page)
@@ -93,7 +93,7 @@ def test_page_of_24_pairs_stays_below_two_megabytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_text_of_data_stays_text(world: World, evidence: Evidence, text: str) -> None:
+def test_text_of_data_stays_text(world: World, evidence: DecisionReport, text: str) -> None:
     harmless = Outline(write_page(world.store, saying(evidence, "plain")))
     outline = Outline(write_page(world.store, saying(evidence, text)))
     assert {tag for tag, *_ in outline.tags} <= {tag for tag, *_ in harmless.tags} | {"details", "summary"}
@@ -108,21 +108,21 @@ def test_text_of_data_stays_text(world: World, evidence: Evidence, text: str) ->
         st.characters(exclude_categories=["Cs"]) | st.sampled_from("<>&\"'`={}%\\\x00"), min_size=1, max_size=60
     )
 )
-def test_no_text_makes_a_tag(world: World, evidence: Evidence, text: str) -> None:
+def test_no_text_makes_a_tag(world: World, evidence: DecisionReport, text: str) -> None:
     page = write_page(world.store, saying(evidence, text))
     page.encode()
     tags = Outline(page).tags
     assert tags == Outline(write_page(world.store, saying(evidence, "plain"))).tags
 
 
-def test_long_prompt_is_shown_whole_but_not_in_a_heading(world: World, evidence: Evidence) -> None:
+def test_long_prompt_is_shown_whole_but_not_in_a_heading(world: World, evidence: DecisionReport) -> None:
     page = write_page(world.store, saying(evidence, "word " * 2_000))
     headings = re.findall(r"<h3>(.*?)</h3>", page, re.DOTALL)
     assert max(map(len, headings)) < 400
     assert "The whole prompt" in page
 
 
-def test_links_lead_from_the_page_to_what_the_store_has(world: World, evidence: Evidence) -> None:
+def test_links_lead_from_the_page_to_what_the_store_has(world: World, evidence: DecisionReport) -> None:
     page = world.root / page_name(evidence.run, 3)
     page.parent.mkdir(parents=True)
     outline = Outline(write_page(world.store, evidence))
@@ -132,7 +132,7 @@ def test_links_lead_from_the_page_to_what_the_store_has(world: World, evidence: 
         assert (page.parent / unquote(href)).is_file(), href
 
 
-def test_store_that_no_browser_reads_is_named_and_not_linked(world: World, evidence: Evidence) -> None:
+def test_store_that_no_browser_reads_is_named_and_not_linked(world: World, evidence: DecisionReport) -> None:
     far = LocalDirectory(world.root)
     far.uri = "s3://bucket/prefix"
     outline = Outline(write_page(far, evidence))
@@ -154,7 +154,7 @@ def test_verdict_is_told_by_word_sign_and_colour(world: World, steps: int, word:
     assert found.verdict.why.replace("'", "&#39;") in page
 
 
-def test_undecided_says_that_a_person_is_asked(world: World, evidence: Evidence) -> None:
+def test_undecided_says_that_a_person_is_asked(world: World, evidence: DecisionReport) -> None:
     open_ = dataclasses.replace(evidence, verdict=evidence.verdict.model_copy(update={"verdict": "undecided"}))
     page = write_page(world.store, open_)
     assert "<strong>undecided</strong>" in page
@@ -163,9 +163,9 @@ def test_undecided_says_that_a_person_is_asked(world: World, evidence: Evidence)
     assert f'tuneloop decide robot --store {evidence.run.store} --approve --reason "…"' in text
 
 
-def test_scores_that_had_no_say_are_told_so(world: World, evidence: Evidence) -> None:
+def test_scores_that_had_no_say_are_told_so(world: World, evidence: DecisionReport) -> None:
     assert "The scores had no say" not in write_page(world.store, evidence)
-    fallen = dataclasses.replace(evidence, verdict=evidence.verdict.model_copy(update={"by_floors": True}))
+    fallen = dataclasses.replace(evidence, verdict=evidence.verdict.model_copy(update={"by_thresholds": True}))
     assert "The scores had no say" in write_page(world.store, fallen)
 
 
@@ -177,7 +177,7 @@ def test_first_model_has_no_champion_column(world: World) -> None:
     assert "challenger better" not in page
 
 
-def test_missing_blank_and_copied_pictures_are_found_and_led_to(world: World, evidence: Evidence) -> None:
+def test_missing_blank_and_copied_pictures_are_found_and_led_to(world: World, evidence: DecisionReport) -> None:
     challenger = changed(evidence.challenger, 0, name=None, finding="refused by the provider: no", scores={})
     challenger = changed(challenger, 1, finding="blank: one flat tone", scores={})
     challenger = changed(challenger, 2, copied=0.83).model_copy(update={"asked_again": 2})
@@ -188,7 +188,7 @@ def test_missing_blank_and_copied_pictures_are_found_and_led_to(world: World, ev
     assert "2 asked for once more" in outline.text
 
 
-def test_picture_that_is_gone_or_broken_is_said_and_stops_nothing(world: World, evidence: Evidence) -> None:
+def test_picture_that_is_gone_or_broken_is_said_and_stops_nothing(world: World, evidence: DecisionReport) -> None:
     world.store.create("renders/broken.jpg", b"no picture at all")
     challenger = changed(evidence.challenger, 0, name="renders/broken.jpg")
     challenger = changed(challenger, 1, name="renders/gone.jpg")
@@ -196,7 +196,9 @@ def test_picture_that_is_gone_or_broken_is_said_and_stops_nothing(world: World, 
     assert page.count("cannot be read") == 2
 
 
-def test_page_says_what_changed_what_it_cost_and_where_it_comes_from(world: World, evidence: Evidence) -> None:
+def test_page_says_what_changed_what_it_cost_and_where_it_comes_from(
+    world: World, evidence: DecisionReport
+) -> None:
     text = Outline(write_page(world.store, evidence)).text
     for words in (
         "Since the champion: 1 picture removed, 1 caption changed.",
@@ -213,18 +215,18 @@ def test_page_says_what_changed_what_it_cost_and_where_it_comes_from(world: Worl
         assert words in text
 
 
-def test_unknown_price_is_said(world: World, evidence: Evidence) -> None:
+def test_unknown_price_is_said(world: World, evidence: DecisionReport) -> None:
     assert "not known to Tuneloop, billed" in write_page(world.store, dataclasses.replace(evidence, cents=None))
     assert "What one costs is not known" in write_page(world.store, evidence)
 
 
 @pytest.mark.parametrize(("cents", "words"), [(6, "$0.06"), (100, "$1.00"), (0.25, "$0.0025"), (1.5, "$0.015")])
-def test_price_of_a_picture_is_said(world: World, evidence: Evidence, cents: float, words: str) -> None:
+def test_price_of_a_picture_is_said(world: World, evidence: DecisionReport, cents: float, words: str) -> None:
     priced = dataclasses.replace(evidence, cents_per_picture=cents)
     assert f"A new one costs {words}<" in write_page(world.store, priced)
 
 
-def test_names_of_changed_pictures_are_bounded(world: World, evidence: Evidence) -> None:
+def test_names_of_changed_pictures_are_bounded(world: World, evidence: DecisionReport) -> None:
     old = evidence.manifest.model_copy(
         update={
             "items": tuple(
@@ -239,7 +241,7 @@ def test_names_of_changed_pictures_are_bounded(world: World, evidence: Evidence)
     assert "and 988 more" in page
 
 
-def test_characters_that_no_page_can_hold_are_replaced(world: World, evidence: Evidence) -> None:
+def test_characters_that_no_page_can_hold_are_replaced(world: World, evidence: DecisionReport) -> None:
     # No manifest can hold half a character, a verdict might.
     verdict = evidence.verdict.model_copy(update={"why": "c\ud800d"})
     said = dataclasses.replace(saying(evidence, "a\x00b\x1bc"), verdict=verdict)

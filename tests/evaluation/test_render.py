@@ -15,24 +15,24 @@ from tuneloop.clock import Deadline
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl, Fault
 from tuneloop.errors import (
-    CredentialsRefused,
-    OutOfCredits,
+    AuthenticationFailed,
+    InsufficientCredits,
     ProviderUnavailable,
-    RequestRefused,
-    UnexpectedAnswer,
+    RequestRejected,
+    UnexpectedResponse,
 )
 from tuneloop.evaluation.blank import blank_reason
-from tuneloop.evaluation.render import Subject, picture_stem, render
-from tuneloop.http.transport import NotSent
+from tuneloop.evaluation.render import ModelUnderTest, picture_stem, render
+from tuneloop.http.transport import RequestNotSent
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.schemas.evaluation import Evaluation
-from tuneloop.schemas.plan import EvaluationPlan
+from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.render_settings import FluxDevRender
 from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
 from tuneloop.storage.local_directory import LocalDirectory
 
 RENDER = "/v1/flux-dev-finetuned"
-PLAN = EvaluationPlan(prompts=("a photo of {trigger}",), seeds=(1, 2), settings=FluxDevRender())
+PLAN = EvaluationConfig(prompts=("a photo of {trigger}",), seeds=(1, 2), settings=FluxDevRender())
 
 
 def inferences(emulator: EmulatorControl) -> int:
@@ -40,14 +40,14 @@ def inferences(emulator: EmulatorControl) -> int:
 
 
 @pytest.fixture
-def subject(provider: SegmindProvider, archive: DatasetArchive, recipe: FluxLoraRecipe) -> Subject:
+def subject(provider: SegmindProvider, archive: DatasetArchive, recipe: FluxLoraRecipe) -> ModelUnderTest:
     job_id = provider.submit("robot-1", recipe, provider.upload(archive), archive, Deadline(60))
     provider.status(job_id)
-    return Subject("robot-1", job_id, "ROBOX")
+    return ModelUnderTest("robot-1", job_id, "ROBOX")
 
 
 def test_every_prompt_and_seed_is_rendered_once_in_its_life(
-    artifacts: LocalDirectory, provider: SegmindProvider, subject: Subject, emulator: EmulatorControl
+    artifacts: LocalDirectory, provider: SegmindProvider, subject: ModelUnderTest, emulator: EmulatorControl
 ) -> None:
     first = render(artifacts, provider, subject, PLAN)
     second = render(artifacts, provider, subject, PLAN)
@@ -58,7 +58,7 @@ def test_every_prompt_and_seed_is_rendered_once_in_its_life(
 
 
 def test_lost_answer_is_asked_for_once_more_and_counted(
-    artifacts: LocalDirectory, provider: SegmindProvider, subject: Subject, emulator: EmulatorControl
+    artifacts: LocalDirectory, provider: SegmindProvider, subject: ModelUnderTest, emulator: EmulatorControl
 ) -> None:
     emulator.inject(Fault("cut_after_effect", RENDER, "POST"))
     assert render(artifacts, provider, subject, PLAN).asked_again == 1
@@ -66,7 +66,7 @@ def test_lost_answer_is_asked_for_once_more_and_counted(
 
 
 def test_answer_that_is_lost_twice_stops_the_rendering_and_keeps_what_is_there(
-    artifacts: LocalDirectory, provider: SegmindProvider, subject: Subject, emulator: EmulatorControl
+    artifacts: LocalDirectory, provider: SegmindProvider, subject: ModelUnderTest, emulator: EmulatorControl
 ) -> None:
     one = PLAN.model_copy(update={"seeds": (1,)})
     render(artifacts, provider, subject, one)
@@ -81,7 +81,7 @@ TWELVE = PLAN.model_copy(update={"seeds": tuple(range(12))})
 
 
 def attempt(
-    artifacts: LocalDirectory, provider: SegmindProvider, subject: Subject, plan: EvaluationPlan
+    artifacts: LocalDirectory, provider: SegmindProvider, subject: ModelUnderTest, plan: EvaluationConfig
 ) -> Evaluation | None:
     """One run's rendering, None where it stopped because nothing was answered."""
     with suppress(ProviderUnavailable):
@@ -90,7 +90,7 @@ def attempt(
 
 
 def test_provider_that_bills_and_never_answers_is_paid_three_times_for_each_image_and_no_more(
-    artifacts: LocalDirectory, provider: SegmindProvider, subject: Subject, emulator: EmulatorControl
+    artifacts: LocalDirectory, provider: SegmindProvider, subject: ModelUnderTest, emulator: EmulatorControl
 ) -> None:
     emulator.inject(Fault("fail_after_effect", RENDER, "POST", status=502, times=1000))
     attempts = [attempt(artifacts, provider, subject, TWELVE) for _ in range(40)]
@@ -103,7 +103,7 @@ def test_provider_that_bills_and_never_answers_is_paid_three_times_for_each_imag
 
 
 def test_run_stops_after_two_asks_in_a_row_without_an_answer(
-    artifacts: LocalDirectory, provider: SegmindProvider, subject: Subject, emulator: EmulatorControl
+    artifacts: LocalDirectory, provider: SegmindProvider, subject: ModelUnderTest, emulator: EmulatorControl
 ) -> None:
     emulator.inject(Fault("refuse", RENDER, "POST", status=503, times=1000))
     assert attempt(artifacts, provider, subject, TWELVE) is None
@@ -112,7 +112,7 @@ def test_run_stops_after_two_asks_in_a_row_without_an_answer(
 
 
 def test_image_that_is_given_up_hides_no_other_and_is_asked_for_by_no_later_run(
-    artifacts: LocalDirectory, provider: SegmindProvider, subject: Subject, emulator: EmulatorControl
+    artifacts: LocalDirectory, provider: SegmindProvider, subject: ModelUnderTest, emulator: EmulatorControl
 ) -> None:
     one = PLAN.model_copy(update={"seeds": (1,)})
     emulator.inject(Fault("cut_after_effect", RENDER, "POST", times=3))
@@ -127,20 +127,20 @@ def test_image_that_is_given_up_hides_no_other_and_is_asked_for_by_no_later_run(
 
 
 def test_image_that_was_certainly_not_asked_for_is_not_given_up(
-    artifacts: LocalDirectory, provider: SegmindProvider, subject: Subject, emulator: EmulatorControl
+    artifacts: LocalDirectory, provider: SegmindProvider, subject: ModelUnderTest, emulator: EmulatorControl
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as nobody:
         closed = f"http://127.0.0.1:{nobody.getsockname()[1]}"
     gone = SegmindProvider(emulator.api_key, base_url=closed)
     for _ in range(3):
-        with pytest.raises(NotSent):
+        with pytest.raises(RequestNotSent):
             render(artifacts, gone, subject, PLAN)
     found = render(artifacts, provider, subject, PLAN)
     assert (found.complete, found.asked_again, found.unanswered) == (True, 0, 0)
 
 
 def test_runs_at_once_ask_for_no_image_more_than_three_times(
-    artifacts: LocalDirectory, subject: Subject, emulator: EmulatorControl
+    artifacts: LocalDirectory, subject: ModelUnderTest, emulator: EmulatorControl
 ) -> None:
     emulator.inject(Fault("fail_after_effect", RENDER, "POST", status=502, times=1000))
     plan = PLAN.model_copy(update={"seeds": (1, 2)})
@@ -161,7 +161,7 @@ def test_runs_at_once_ask_for_no_image_more_than_three_times(
 
 
 def test_ask_whose_record_was_deleted_is_counted_all_the_same(
-    artifacts: LocalDirectory, provider: SegmindProvider, subject: Subject, emulator: EmulatorControl
+    artifacts: LocalDirectory, provider: SegmindProvider, subject: ModelUnderTest, emulator: EmulatorControl
 ) -> None:
     one = PLAN.model_copy(update={"seeds": (1,)})
     emulator.inject(Fault("fail_after_effect", RENDER, "POST", status=502, times=2))
@@ -177,32 +177,32 @@ def test_ask_whose_record_was_deleted_is_counted_all_the_same(
 def test_trouble_with_the_account_is_answered_and_uses_up_no_ask(
     artifacts: LocalDirectory,
     provider: SegmindProvider,
-    subject: Subject,
+    subject: ModelUnderTest,
     emulator: EmulatorControl,
     status: int,
     reason: str,
 ) -> None:
     emulator.inject(Fault("refuse", RENDER, "POST", status=status, reason=reason, times=5))
     for _ in range(5):
-        with pytest.raises(RequestRefused):
+        with pytest.raises(RequestRejected):
             render(artifacts, provider, subject, PLAN)
     assert render(artifacts, provider, subject, PLAN).complete
 
 
 def test_answer_that_cannot_be_read_is_paid_three_times_at_most(
-    artifacts: LocalDirectory, provider: SegmindProvider, subject: Subject, emulator: EmulatorControl
+    artifacts: LocalDirectory, provider: SegmindProvider, subject: ModelUnderTest, emulator: EmulatorControl
 ) -> None:
     one = PLAN.model_copy(update={"seeds": (1,)})
     emulator.inject(Fault("fail_after_effect", RENDER, "POST", status=418, times=1000))
     for _ in range(3):
-        with pytest.raises(UnexpectedAnswer):
+        with pytest.raises(UnexpectedResponse):
             render(artifacts, provider, subject, one)
     assert render(artifacts, provider, subject, one).unanswered == 1
     assert inferences(emulator) == 3
 
 
 def test_full_queue_is_waited_for(
-    artifacts: LocalDirectory, provider: SegmindProvider, subject: Subject, emulator: EmulatorControl
+    artifacts: LocalDirectory, provider: SegmindProvider, subject: ModelUnderTest, emulator: EmulatorControl
 ) -> None:
     emulator.inject(Fault("refuse", RENDER, "POST", status=429))
     evaluation = render(artifacts, provider, subject, PLAN)
@@ -212,7 +212,7 @@ def test_full_queue_is_waited_for(
 
 
 def test_refused_picture_is_a_finding(
-    artifacts: LocalDirectory, provider: SegmindProvider, subject: Subject, emulator: EmulatorControl
+    artifacts: LocalDirectory, provider: SegmindProvider, subject: ModelUnderTest, emulator: EmulatorControl
 ) -> None:
     emulator.inject(Fault("refuse", RENDER, "POST", status=400))
     evaluation = render(artifacts, provider, subject, PLAN)
@@ -221,10 +221,10 @@ def test_refused_picture_is_a_finding(
 
 
 def test_wrong_key_is_no_finding_but_an_error(
-    artifacts: LocalDirectory, subject: Subject, emulator: EmulatorControl
+    artifacts: LocalDirectory, subject: ModelUnderTest, emulator: EmulatorControl
 ) -> None:
     stranger = SegmindProvider("SG_ffffffffffffffff", base_url=emulator.url)
-    with pytest.raises(CredentialsRefused):
+    with pytest.raises(AuthenticationFailed):
         render(artifacts, stranger, subject, PLAN)
 
 
@@ -247,7 +247,7 @@ def test_bytes_that_are_no_picture_are_a_finding() -> None:
 
 
 def test_answer_that_was_lost_with_its_process_is_counted_by_the_next_one(
-    artifacts: LocalDirectory, provider: SegmindProvider, subject: Subject, emulator: EmulatorControl
+    artifacts: LocalDirectory, provider: SegmindProvider, subject: ModelUnderTest, emulator: EmulatorControl
 ) -> None:
     one = PLAN.model_copy(update={"seeds": (1,)})
 
@@ -264,7 +264,7 @@ def test_answer_that_was_lost_with_its_process_is_counted_by_the_next_one(
 
 
 def test_refused_and_queued_requests_are_not_called_asked_again(
-    artifacts: LocalDirectory, provider: SegmindProvider, subject: Subject, emulator: EmulatorControl
+    artifacts: LocalDirectory, provider: SegmindProvider, subject: ModelUnderTest, emulator: EmulatorControl
 ) -> None:
     one = PLAN.model_copy(update={"seeds": (1,)})
     emulator.inject(Fault("refuse", RENDER, "POST", status=400))
@@ -285,7 +285,7 @@ def noting(emulator: EmulatorControl) -> tuple[list[tuple[int, int]], Callable[[
 
 
 def test_price_is_reserved_before_the_first_picture_and_only_for_those_that_are_missing(
-    artifacts: LocalDirectory, provider: SegmindProvider, subject: Subject, emulator: EmulatorControl
+    artifacts: LocalDirectory, provider: SegmindProvider, subject: ModelUnderTest, emulator: EmulatorControl
 ) -> None:
     told, reserve = noting(emulator)
     render(artifacts, provider, subject, PLAN.model_copy(update={"seeds": (1,)}), reserve=reserve)
@@ -295,19 +295,19 @@ def test_price_is_reserved_before_the_first_picture_and_only_for_those_that_are_
 
 
 def test_money_that_was_reserved_in_vain_is_not_reserved_again_by_every_try(
-    artifacts: LocalDirectory, provider: SegmindProvider, subject: Subject, emulator: EmulatorControl
+    artifacts: LocalDirectory, provider: SegmindProvider, subject: ModelUnderTest, emulator: EmulatorControl
 ) -> None:
     told, reserve = noting(emulator)
     emulator.inject(Fault("refuse", RENDER, "POST", status=406, reason="credits", times=5))
     for _ in range(5):
-        with pytest.raises(OutOfCredits):
+        with pytest.raises(InsufficientCredits):
             render(artifacts, provider, subject, PLAN, reserve=reserve)
     evaluation = render(artifacts, provider, subject, PLAN, reserve=reserve)
     assert (evaluation.complete, evaluation.asked_again, told) == (True, 0, [(2, 0)])
 
 
 def test_lost_answer_is_reserved_once_more_before_it_is_asked_for_again(
-    artifacts: LocalDirectory, provider: SegmindProvider, subject: Subject, emulator: EmulatorControl
+    artifacts: LocalDirectory, provider: SegmindProvider, subject: ModelUnderTest, emulator: EmulatorControl
 ) -> None:
     told, reserve = noting(emulator)
     emulator.inject(Fault("cut_after_effect", RENDER, "POST"))
@@ -317,7 +317,7 @@ def test_lost_answer_is_reserved_once_more_before_it_is_asked_for_again(
 
 
 def test_two_runs_that_render_the_same_model_at_once_share_the_work(
-    artifacts: LocalDirectory, subject: Subject, emulator: EmulatorControl
+    artifacts: LocalDirectory, subject: ModelUnderTest, emulator: EmulatorControl
 ) -> None:
     plan = PLAN.model_copy(update={"seeds": tuple(range(12))})
     start, told = Barrier(2), []
@@ -340,7 +340,7 @@ def test_two_runs_that_render_the_same_model_at_once_share_the_work(
 
 
 def test_prompts_that_are_the_same_without_the_trigger_word_are_paid_once(
-    artifacts: LocalDirectory, provider: SegmindProvider, subject: Subject, emulator: EmulatorControl
+    artifacts: LocalDirectory, provider: SegmindProvider, subject: ModelUnderTest, emulator: EmulatorControl
 ) -> None:
     plan = PLAN.model_copy(update={"prompts": ("{trigger} at sea", "at sea"), "seeds": (1,)})
     wordless = replace(subject, trigger_word=None)

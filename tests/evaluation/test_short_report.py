@@ -6,9 +6,9 @@ import re
 from tests.evaluation.evidence import World
 from tests.evaluation.test_promotion_page import FEW, saying
 from tuneloop.evaluation.reports.report import page_name, report_name, write_report
-from tuneloop.schemas.plan import EvaluationPlan
+from tuneloop.schemas.plan import EvaluationConfig
 
-MANY = EvaluationPlan(prompts=tuple(f"a photo of ROBOX, no. {number}" for number in range(15)), seeds=(1, 2))
+MANY = EvaluationConfig(prompts=tuple(f"a photo of ROBOX, no. {number}" for number in range(15)), seeds=(1, 2))
 
 
 def test_page_lies_beside_the_report(world: World) -> None:
@@ -47,7 +47,7 @@ def test_undecided_is_a_word_of_the_short_report(world: World) -> None:
     undecided = dataclasses.replace(found, verdict=found.verdict.model_copy(update={"verdict": "undecided"}))
     report = write_report(world.store, undecided)
     assert report.startswith("# robot: undecided\n")
-    assert f"`{found.run.answer_command}`" in report
+    assert f"`{found.run.review_command}`" in report
 
 
 def test_text_of_data_is_no_markdown(world: World) -> None:

@@ -22,13 +22,13 @@ NOWHERE = "/no/such/model"
 SAID = f"TUNELOOP_CLIP_MODEL={NOWHERE}: there is no such folder here"
 
 
-@pytest.mark.parametrize("only_look", [False, True])
+@pytest.mark.parametrize("read_only", [False, True])
 def test_neither_a_run_nor_a_dry_run_begins_and_nothing_is_recorded(
-    wish: dict[str, Any], bill: Bill, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, *, only_look: bool
+    wish: dict[str, Any], bill: Bill, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, *, read_only: bool
 ) -> None:
     monkeypatch.setenv("TUNELOOP_CLIP_MODEL", NOWHERE)
     before = records(ledger, *RECORDS)
-    state = here({**wish, "dry_run": only_look})
+    state = here({**wish, "dry_run": read_only})
     assert state.name == "Failed"
     assert SAID in (state.message or "")
     assert bill.orders == []

@@ -14,7 +14,7 @@ from tests.dataset.pictures import JPEG, PNG
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import scan
 from tuneloop.schemas.gate import GatePolicy
-from tuneloop.schemas.plan import EvaluationPlan
+from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.render_settings import FluxDevRender
 from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
 from tuneloop.schemas.training import Account, TrainingIdentity
@@ -72,7 +72,7 @@ def key_of(values: dict[str, Any], dataset_digest: str = "0" * 64) -> str:
     return TrainingIdentity(dataset_digest=dataset_digest, recipe=recipe, account=account).key
 
 
-def plan_of(values: dict[str, Any]) -> str:
+def build_plan(values: dict[str, Any]) -> str:
     """Digest of the plan as the run file keeps it: with its service named."""
     service = values["recipe"].services[0]()
     return str(values["evaluation"].rendered_by(service).digest)
@@ -87,9 +87,9 @@ def test_form_that_posts_every_default_means_the_same_training_and_plan(text: st
     assert posted["evaluation"]["settings"] == {"endpoint": "default"}
     assert key_of(validated(posted)) == key_of(validated(written))
     assert (
-        plan_of(validated(posted))
-        == plan_of(validated(written))
-        == EvaluationPlan(settings=FluxDevRender()).digest
+        build_plan(validated(posted))
+        == build_plan(validated(written))
+        == EvaluationConfig(settings=FluxDevRender()).digest
     )
 
 
@@ -107,7 +107,7 @@ def test_training_has_this_key_for_ever(text: str, key: str, tmp_path: Path) -> 
 
 def test_plan_of_before_there_was_a_gate_keeps_its_digest() -> None:
     prompts = ("a photo of {trigger}", "{trigger} on a beach at sunset")
-    plan = EvaluationPlan(prompts=prompts, seeds=(1, 2), settings=FluxDevRender())
+    plan = EvaluationConfig(prompts=prompts, seeds=(1, 2), settings=FluxDevRender())
     assert plan.digest == PLAN
     assert plan.model_copy(update={"gate": GatePolicy(margin=0.02)}).digest != PLAN
 

@@ -18,10 +18,10 @@ from tests.sensor.aging import age
 from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.schemas.records import RunFile
+from tuneloop.schemas.records import RunRecord
 
 
-def sleeping(wish: dict[str, Any], emulator: EmulatorControl, ledger: Ledger) -> tuple[UUID, RunFile]:
+def sleeping(wish: dict[str, Any], emulator: EmulatorControl, ledger: Ledger) -> tuple[UUID, RunRecord]:
     """A suspended run whose training goes on."""
     emulator.progress(Progress.after_seconds(3600))
     run = start(wish)
@@ -39,7 +39,7 @@ def continuing(run: UUID) -> list[UUID]:
         return [found.id for found in client.read_flow_runs(flow_run_filter=FlowRunFilter(tags=tags))]
 
 
-def is_marked(ledger: Ledger, work: RunFile) -> bool:
+def is_marked(ledger: Ledger, work: RunRecord) -> bool:
     return any(marker.flow_run == work.flow_run for marker in ledger.markers())
 
 

@@ -27,11 +27,11 @@ from tuneloop.ledger.cancelling import is_cancelled
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.orchestration.blocks import open_provider
 from tuneloop.orchestration.resume import wake
-from tuneloop.orchestration.resume_run import Woken
+from tuneloop.orchestration.resume_run import ResumeResult
 from tuneloop.orchestration.sensor_health import pool_problems, sensor_problems
 from tuneloop.orchestration.stalled_runs import Watcher
 from tuneloop.schemas.records import Held
-from tuneloop.sensor.poll import look_at_all
+from tuneloop.sensor.poll import poll_all
 
 POOL = "tuneloop"
 
@@ -47,9 +47,9 @@ def no_worker() -> Iterator[None]:
             client.update_work_pool(POOL, WorkPoolUpdate(is_paused=False))
 
 
-def woken_in(minutes: float, stack: Stack, ledger: Ledger, run: UUID) -> Woken:
+def woken_in(minutes: float, stack: Stack, ledger: Ledger, run: UUID) -> ResumeResult:
     """What a tick does about a run so many minutes from now."""
-    tick = look_at_all(ledger, open_provider)
+    tick = poll_all(ledger, open_provider)
     stories = [story for story in tick.stories if story.run.flow_run == str(run)]
     with get_client(sync_client=True) as client, disable_run_logger():
         return wake(client, ledger, stack.store_slug, stories, now() + timedelta(minutes=minutes))
@@ -239,7 +239,7 @@ def test_run_file_that_names_no_run_of_prefect_keeps_no_other_one_asleep(
 ) -> None:
     run, work = sleeping(wish, emulator, ledger)
     odd = work.model_copy(update={"flow_run": "sync-conflict"})
-    ledger.mark(ledger.remember_run(odd))
+    ledger.mark(ledger.save_run(odd))
     emulator.progress(Progress.at_once())
     assert "runs/sync-conflict.json names no flow run" in (tick(stack.store_slug).message or "")
     wait_for(run, "Completed")

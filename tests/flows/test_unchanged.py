@@ -10,25 +10,25 @@ import pytest
 from tests.flows.bill import Bill
 from tests.flows.runs import RENDER, SUBMIT, here, run_of
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.schemas.records import Decision, RunFile
+from tuneloop.schemas.records import Decision, RunRecord
 
 pytestmark = pytest.mark.usefixtures("emulator")
 
 
-def trained(wish: dict[str, Any], ledger: Ledger) -> RunFile:
+def trained(wish: dict[str, Any], ledger: Ledger) -> RunRecord:
     """Run to the end, and tell what was worked on."""
     state = here(wish)
     assert state.name == "Completed", state.message
     return remembered(state, ledger)
 
 
-def remembered(state: Any, ledger: Ledger) -> RunFile:
+def remembered(state: Any, ledger: Ledger) -> RunRecord:
     run = ledger.run(str(run_of(state)))
     assert run is not None
     return run
 
 
-def decision(ledger: Ledger, run: RunFile) -> Decision:
+def decision(ledger: Ledger, run: RunRecord) -> Decision:
     (only,) = ledger.decisions(run)
     return only
 

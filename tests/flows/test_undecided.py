@@ -18,7 +18,7 @@ from tests.flows.test_salvage import continuing, end_as
 from tuneloop.cli.app import app
 from tuneloop.demo.stack import Stack
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.schemas.records import RunFile
+from tuneloop.schemas.records import RunRecord
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def asking(stack: Stack, wish: dict[str, Any], tmp_path: Path, bill: Bill) -> tu
     return run, again
 
 
-def work_of(ledger: Ledger, run: UUID) -> RunFile:
+def work_of(ledger: Ledger, run: UUID) -> RunRecord:
     work = ledger.run(str(run))
     assert work is not None
     return work

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tuneloop.evaluation.gate import WEIGHTED, decide
 from tuneloop.evaluation.metrics.bootstrap import interval
-from tuneloop.schemas.evaluation import Evaluation, JudgedPicture
+from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation
 from tuneloop.schemas.gate import GatePolicy, ScoreWeights
 
 SCORES = {"sharpness": 0.8, "cleanness": 0.8, "exposure": 0.8, "colour": 0.6, "structure": 0.9, "diversity": 0.2}
@@ -17,7 +17,7 @@ def model(count: int = 12, *, copied: float = 0.0, noise: float = 0.01, **better
     """Pictures of a model whose scores differ from the usual ones by what is named, and a little by chance."""
     chance = np.random.default_rng(count)
     pictures = [
-        JudgedPicture(
+        EvaluatedImage(
             prompt=f"prompt {number // 4}",
             seed=number % 4,
             name=f"renders/j/{number}.jpg",
@@ -120,9 +120,9 @@ def test_interval_that_ends_at_nothing_is_said_without_a_sign() -> None:
 
 
 def test_verdict_says_whether_floors_or_scores_decided() -> None:
-    assert decide(model(), None, GatePolicy()).by_floors
-    assert decide(model(copied=0.9, cleanness=0.15), model(), GatePolicy()).by_floors
-    assert not decide(model(cleanness=0.15), model(), GatePolicy()).by_floors
+    assert decide(model(), None, GatePolicy()).by_thresholds
+    assert decide(model(copied=0.9, cleanness=0.15), model(), GatePolicy()).by_thresholds
+    assert not decide(model(cleanness=0.15), model(), GatePolicy()).by_thresholds
 
 
 def test_reason_stays_short_however_long_the_prompt_is() -> None:
@@ -148,7 +148,7 @@ def test_single_pair_decides_nothing() -> None:
 
 
 def test_models_without_scores_are_left_to_a_person() -> None:
-    bare = Evaluation(job="j", pictures=(JudgedPicture(prompt="p", seed=1, name="x"),))
+    bare = Evaluation(job="j", pictures=(EvaluatedImage(prompt="p", seed=1, name="x"),))
     assert decide(bare, bare, GatePolicy()).verdict == "undecided"
     assert decide(bare, None, GatePolicy()).verdict == "promote"
 
@@ -174,7 +174,7 @@ def test_great_loss_in_a_score_of_weight_zero_stops_nobody() -> None:
 
 def test_first_model_is_praised_only_for_what_was_measured() -> None:
     assert "(no copies, 12 usable pictures, enough diversity)" in decide(model(), None, GatePolicy()).why
-    bare = Evaluation(job="j", pictures=(JudgedPicture(prompt="p", seed=1, name="x"),))
+    bare = Evaluation(job="j", pictures=(EvaluatedImage(prompt="p", seed=1, name="x"),))
     why = decide(bare, None, GatePolicy()).why
     assert "copies not looked for" in why
     assert "diversity not measured" in why

@@ -13,12 +13,12 @@ import pytest
 
 from tests.http.speaking import Reply, saying, speaking
 from tuneloop.clock import Deadline
-from tuneloop.errors import ProviderUnavailable, RequestRefused, UnexpectedAnswer
+from tuneloop.errors import ProviderUnavailable, RequestRejected, UnexpectedResponse
 from tuneloop.http.patience import Patience
-from tuneloop.http.request_body import PaidBody
-from tuneloop.http.transport import NotSent, Transport
+from tuneloop.http.request_body import StreamingJsonBody
+from tuneloop.http.transport import RequestNotSent, Transport
 from tuneloop.providers.segmind.client import SegmindProvider
-from tuneloop.providers.segmind.errors import error_for
+from tuneloop.providers.segmind.errors import map_error
 
 KEY = "SG_0123456789abcdef"
 BOMB = gzip.compress(bytes(400 << 20), 9)
@@ -67,10 +67,10 @@ REFUSALS = ["404 No\r\nX-None: 0", "302 There\r\nLocation: /there", "400 No\r\nC
 @pytest.mark.parametrize("status", REFUSALS)
 def test_refusal_that_unpacks_to_much_is_a_refusal_and_takes_no_memory(status: str) -> None:
     with speaking(saying(status, BOMB, "Content-Encoding: gzip")) as server:
-        transport = Transport("the dataset's server", server.url, None, error_for)
-        with pytest.raises(RequestRefused):
+        transport = Transport("the dataset's server", server.url, None, map_error)
+        with pytest.raises(RequestRejected):
             transport.get(server.url)
-        with pytest.raises(RequestRefused), transport.open_answer(server.url, {}):
+        with pytest.raises(RequestRejected), transport.open_answer(server.url, {}):
             pytest.fail("it was refused")
 
 
@@ -79,7 +79,7 @@ def test_refusal_that_unpacks_to_much_is_a_refusal_and_takes_no_memory(status: s
 @pytest.mark.parametrize("head", ["Content-Length: 999999999999", "X-None: 0"])
 def test_refusal_without_an_end_is_a_refusal(status: str, head: str) -> None:
     reply = endless(f"HTTP/1.1 {status}\r\n{head}\r\n\r\n", bytes(65536))
-    with speaking(reply) as server, pytest.raises(RequestRefused):
+    with speaking(reply) as server, pytest.raises(RequestRejected):
         provider(server.url).jobs()
 
 
@@ -87,7 +87,7 @@ def test_refusal_without_an_end_is_a_refusal(status: str, head: str) -> None:
 def test_list_that_unpacks_to_much_is_refused_by_the_name_of_its_packing() -> None:
     with (
         speaking(saying("200 OK", BOMB, "Content-Encoding: gzip")) as server,
-        pytest.raises(UnexpectedAnswer, match=r"gzip.*larger than 32 MiB"),
+        pytest.raises(UnexpectedResponse, match=r"gzip.*larger than 32 MiB"),
     ):
         provider(server.url).jobs()
 
@@ -96,7 +96,7 @@ def test_list_that_unpacks_to_much_is_refused_by_the_name_of_its_packing() -> No
 def test_list_without_an_end_is_refused() -> None:
     with (
         speaking(endless("HTTP/1.1 200 OK\r\n\r\n", bytes(1 << 20))) as server,
-        pytest.raises(UnexpectedAnswer, match="larger than 32 MiB"),
+        pytest.raises(UnexpectedResponse, match="larger than 32 MiB"),
     ):
         provider(server.url).jobs()
 
@@ -114,7 +114,7 @@ def test_list_without_an_end_is_refused() -> None:
 def test_packing_that_cannot_be_undone_is_named(encoding: str, body: bytes, said: str) -> None:
     with (
         speaking(saying("200 OK", body, f"Content-Encoding: {encoding}")) as server,
-        pytest.raises(UnexpectedAnswer, match=f"{said}.*Content-Encoding.*status 200"),
+        pytest.raises(UnexpectedResponse, match=f"{said}.*Content-Encoding.*status 200"),
     ):
         provider(server.url).jobs()
 
@@ -148,16 +148,16 @@ def test_answer_that_drips_ends_wherever_it_drips(where: str) -> None:
 
 def test_submit_whose_answer_drips_is_in_doubt_and_sent_once() -> None:
     with speaking(dripping(*DRIPS["body"])) as server:
-        transport = Transport("segmind", server.url, ("x-api-key", KEY), error_for, Patience(answer_s=0.3))
+        transport = Transport("segmind", server.url, ("x-api-key", KEY), map_error, Patience(answer_s=0.3))
         with pytest.raises(ProviderUnavailable) as caught:
-            transport.post_once("/submit", PaidBody.of({}), Deadline(60))
-        assert not isinstance(caught.value, NotSent)
+            transport.post_once("/submit", StreamingJsonBody.of({}), Deadline(60))
+        assert not isinstance(caught.value, RequestNotSent)
         assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("body", [b"[" * 100_000, b'{"a":' * 100_000, b"[" + b"9" * 5000 + b"]"])
 def test_json_that_breaks_the_reader_is_an_error_of_ours(body: bytes) -> None:
-    with speaking(saying("200 OK", body)) as server, pytest.raises(UnexpectedAnswer, match="should be JSON"):
+    with speaking(saying("200 OK", body)) as server, pytest.raises(UnexpectedResponse, match="should be JSON"):
         provider(server.url).jobs()
 
 

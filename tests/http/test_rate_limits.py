@@ -61,9 +61,9 @@ def test_any_header_is_none_or_within_an_hour(text: str) -> None:
     assert seconds is None or 0 <= seconds <= 3600
 
 
-@pytest.mark.parametrize("error_for", [bfl_errors.error_for, segmind_errors.error_for])
-def test_every_provider_reads_them(error_for: object) -> None:
+@pytest.mark.parametrize("map_error", [bfl_errors.map_error, segmind_errors.map_error])
+def test_every_provider_reads_them(map_error: object) -> None:
     headers = {"x-rate-limit-reset": f"{(time.time() + 30) * 1000:.0f}"}
-    error = error_for(Answer("x", 429, headers, b"", ()))  # type: ignore[operator]
+    error = map_error(Answer("x", 429, headers, b"", ()))  # type: ignore[operator]
     assert isinstance(error, RateLimited)
     assert error.retry_after_s == pytest.approx(30, abs=10)

@@ -12,10 +12,10 @@ from tests.http.speaking import Reply, Spoken, saying, speaking, write_certifica
 from tuneloop.clock import Deadline
 from tuneloop.errors import ConfigurationError, ProviderError, ProviderUnavailable
 from tuneloop.http.patience import TICK, Patience
-from tuneloop.http.request_body import PaidBody
-from tuneloop.http.transport import NotSent, Transport
+from tuneloop.http.request_body import StreamingJsonBody
+from tuneloop.http.transport import RequestNotSent, Transport
 from tuneloop.providers.segmind.client import SegmindProvider
-from tuneloop.providers.segmind.errors import error_for
+from tuneloop.providers.segmind.errors import map_error
 from tuneloop.schemas.render_settings import FluxDevRender
 
 KEY = "SG_0123456789abcdef"
@@ -49,10 +49,10 @@ def test_picture_is_asked_for_once_when_tls_breaks_after_the_request(broken_tls:
 
 
 def test_submit_over_tls_that_breaks_is_sent_once_and_stays_in_doubt(broken_tls: Spoken) -> None:
-    transport = Transport("segmind", broken_tls.url, ("x-api-key", KEY), error_for)
+    transport = Transport("segmind", broken_tls.url, ("x-api-key", KEY), map_error)
     with pytest.raises(ProviderUnavailable) as caught:
-        transport.post_once("/submit", PaidBody.of({"name": "n"}), Deadline(60))
-    assert not isinstance(caught.value, NotSent)
+        transport.post_once("/submit", StreamingJsonBody.of({"name": "n"}), Deadline(60))
+    assert not isinstance(caught.value, RequestNotSent)
     assert len(broken_tls.requests) == 1
 
 
@@ -75,7 +75,7 @@ def test_submit_over_tls_that_breaks_is_sent_once_and_stays_in_doubt(broken_tls:
 )
 def test_whatever_changes_something_leaves_once_however_it_ends(method: str, reply: Reply) -> None:
     with speaking(reply) as server:
-        transport = Transport("segmind", server.url, ("x-api-key", KEY), error_for)
+        transport = Transport("segmind", server.url, ("x-api-key", KEY), map_error)
         with pytest.raises(ProviderError):
             transport.call(method, "/paid", json={"prompt": "x"})
         assert len(server.requests) == 1
@@ -97,7 +97,7 @@ def test_certificate_that_nobody_trusts_is_named_and_no_request_leaves(
     with speaking(saying("200 OK", b"[]"), write_certificate(tmp_path / "server.pem")) as server:
         with pytest.raises(ConfigurationError, match=r"certificate of 127\.0\.0\.1 is not trusted.*REQUESTS_CA"):
             SegmindProvider(KEY, base_url=server.url).jobs()
-        transport = Transport("segmind", server.url, ("x-api-key", KEY), error_for)
-        with pytest.raises(NotSent, match="not trusted"):
-            transport.post_once("/submit", PaidBody.of({}), Deadline(60))
+        transport = Transport("segmind", server.url, ("x-api-key", KEY), map_error)
+        with pytest.raises(RequestNotSent, match="not trusted"):
+            transport.post_once("/submit", StreamingJsonBody.of({}), Deadline(60))
         assert server.requests == []

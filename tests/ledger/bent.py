@@ -8,7 +8,7 @@ from tuneloop.clock import Deadline
 from tuneloop.errors import ProviderError
 from tuneloop.providers.base import Archive
 from tuneloop.providers.segmind.client import SegmindProvider
-from tuneloop.schemas.recipe_fields import RecipeFields
+from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.training import JobList, UploadedDataset
 
 
@@ -29,7 +29,7 @@ class BentProvider(SegmindProvider):
         return self.bend_list(super().jobs())
 
     def submit(
-        self, name: str, recipe: RecipeFields, dataset: UploadedDataset, archive: Archive, deadline: Deadline
+        self, name: str, recipe: BaseRecipe, dataset: UploadedDataset, archive: Archive, deadline: Deadline
     ) -> str:
         job_id = super().submit(name, recipe, dataset, archive, deadline)
         if self.lost_answer is not None:

@@ -6,9 +6,9 @@ from tests.ledger.bent import BentProvider
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl
 from tuneloop.ledger.submission import Order
-from tuneloop.schemas.records import RunFile
+from tuneloop.schemas.records import RunRecord
 from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
-from tuneloop.schemas.spending import Limits
+from tuneloop.schemas.spending import SpendingLimits
 
 
 @pytest.fixture
@@ -17,5 +17,5 @@ def bent(emulator: EmulatorControl) -> BentProvider:
 
 
 @pytest.fixture
-def order(run: RunFile, recipe: FluxLoraRecipe, archive: DatasetArchive, bent: BentProvider) -> Order:
-    return Order(run, recipe, bent.upload(archive), archive, Limits())
+def order(run: RunRecord, recipe: FluxLoraRecipe, archive: DatasetArchive, bent: BentProvider) -> Order:
+    return Order(run, recipe, bent.upload(archive), archive, SpendingLimits())

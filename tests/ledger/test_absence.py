@@ -13,12 +13,12 @@ from tests.ledger.test_lost import rejected_attempts
 from tests.ledger.test_submission import old_claim, trainings
 from tuneloop.clock import now
 from tuneloop.emulator import EmulatorControl, Fault
-from tuneloop.errors import SubmissionUncertain, TrainingHeld, UnexpectedAnswer
+from tuneloop.errors import AmbiguousSubmit, TrainingOnHold, UnexpectedResponse
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.submission import Order, submit_training
 from tuneloop.ledger.training import read_training
-from tuneloop.schemas.records import Claimed, Held, RunFile, Submitted
-from tuneloop.schemas.spending import Limits
+from tuneloop.schemas.records import Claimed, Held, RunRecord, Submitted
+from tuneloop.schemas.spending import SpendingLimits
 from tuneloop.schemas.training import JobList
 
 SUBMIT = "/finetune/request/submit"
@@ -38,11 +38,11 @@ def test_second_submit_without_an_answer_is_held_and_there_is_no_third(
     bent.bend_list = lambda _: JobList()
     ledger.append(order.run.key, None, old_claim(order.run, timedelta(hours=1)))
     emulator.inject(Fault("fail_after_effect", SUBMIT, "POST", status=504))
-    with pytest.raises(TrainingHeld, match=r"2 submits of .* had no clear answer"):
+    with pytest.raises(TrainingOnHold, match=r"2 submits of .* had no clear answer"):
         submit(ledger, bent, order)
     assert states(ledger, order) == ["claimed", "claimed", "held"]
     assert trainings(emulator) == 1
-    with pytest.raises(TrainingHeld):
+    with pytest.raises(TrainingOnHold):
         submit(ledger, bent, order)
     assert trainings(emulator) == 1
 
@@ -52,7 +52,7 @@ def test_two_claims_that_came_to_nothing_are_not_followed_by_a_third(
 ) -> None:
     for _ in range(2):
         ledger.append(order.run.key, ledger.last(order.run.key), old_claim(order.run, timedelta(hours=1)))
-    with pytest.raises(TrainingHeld, match="2 submits"):
+    with pytest.raises(TrainingOnHold, match="2 submits"):
         submit(ledger, bent, order)
     assert trainings(emulator) == 0
 
@@ -62,7 +62,7 @@ def test_first_submit_without_an_answer_waits(
 ) -> None:
     emulator.inject(Fault("fail_after_effect", SUBMIT, "POST", status=504))
     bent.bend_list = lambda _: JobList()
-    with pytest.raises(SubmissionUncertain):
+    with pytest.raises(AmbiguousSubmit):
         submit(ledger, bent, order)
     assert states(ledger, order) == ["claimed"]
 
@@ -71,13 +71,13 @@ def test_success_without_an_id_is_held_at_once_and_shows_the_answer(
     ledger: Ledger, bent: BentProvider, order: Order
 ) -> None:
     bent.bend_list = lambda _: JobList()
-    bent.lost_answer = UnexpectedAnswer(
+    bent.lost_answer = UnexpectedResponse(
         "the submit was answered without an id",
         provider="segmind",
         status=200,
         excerpt='{"error":"Insufficient credits"}',
     )
-    with pytest.raises(TrainingHeld, match="Insufficient credits"):
+    with pytest.raises(TrainingOnHold, match="Insufficient credits"):
         submit(ledger, bent, order)
     held = ledger.last(order.run.key)
     assert isinstance(held, Held)
@@ -87,7 +87,7 @@ def test_success_without_an_id_is_held_at_once_and_shows_the_answer(
 def test_success_without_an_id_whose_job_is_there_is_followed(
     ledger: Ledger, bent: BentProvider, order: Order
 ) -> None:
-    bent.lost_answer = UnexpectedAnswer("no id", provider="segmind", status=201)
+    bent.lost_answer = UnexpectedResponse("no id", provider="segmind", status=201)
     assert submit(ledger, bent, order).found_by == "list"
 
 
@@ -108,7 +108,7 @@ def known_training(ledger: Ledger, bent: BentProvider, order: Order, age: timede
     ledger.append(older.key, None, claim)
     submitted = Submitted(at=now() - age, generation=1, name=claim.name, job_id=job_id, found_by="answer")
     ledger.append(older.key, claim, submitted)
-    ledger.mark(ledger.remember_run(older))
+    ledger.mark(ledger.save_run(older))
 
 
 @pytest.mark.parametrize(("bend", "why"), [(shows_nothing, "is not whole .it lacks"), (goes_on, "may be cut")])
@@ -123,7 +123,7 @@ def test_list_that_is_not_whole_proves_nothing(
     known_training(ledger, bent, order, timedelta(hours=1))
     ledger.append(order.run.key, None, old_claim(order.run, timedelta(hours=1)))
     bent.bend_list = bend
-    with pytest.raises(TrainingHeld, match=why):
+    with pytest.raises(TrainingOnHold, match=why):
         submit(ledger, bent, order)
     assert states(ledger, order) == ["claimed", "held"]
     assert trainings(emulator) == 1
@@ -137,7 +137,7 @@ def test_job_in_the_newest_budget_slot_is_missed_in_a_list_without_it(
     submit(ledger, bent, replace(order, run=other))  # nobody marks it
     ledger.append(order.run.key, None, old_claim(order.run, timedelta(hours=1)))
     bent.bend_list = shows_nothing
-    with pytest.raises(TrainingHeld, match=r"is not whole"):
+    with pytest.raises(TrainingOnHold, match=r"is not whole"):
         submit(ledger, bent, order)
 
 
@@ -157,13 +157,13 @@ def test_only_the_block_that_claimed_can_show_that_it_came_to_nothing(
     ledger.append(order.run.key, None, old_claim(order.run, timedelta(hours=1)))
     elsewhere = order.run.model_copy(update={"credentials": "segmind-credentials/staging"})
     with pytest.raises(
-        TrainingHeld, match=r"only segmind-credentials/default.*this run has segmind-credentials/stag"
+        TrainingOnHold, match=r"only segmind-credentials/default.*this run has segmind-credentials/stag"
     ):
         submit(ledger, bent, replace(order, run=elsewhere))
     assert trainings(emulator) == 0
 
 
-def held_for(ledger: Ledger, run: RunFile, kind: str) -> None:
+def held_for(ledger: Ledger, run: RunRecord, kind: str) -> None:
     claim = old_claim(run, timedelta(hours=1))
     ledger.append(run.key, None, claim)
     held = Held.model_validate({"at": now(), "generation": 1, "name": claim.name, "reason": "asked", "kind": kind})
@@ -175,8 +175,8 @@ def test_approval_for_something_else_does_not_waive_the_limits(
     kind: str, ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl
 ) -> None:
     held_for(ledger, order.run, kind)
-    approved = replace(order, limits=Limits(trainings_per_day=0), approval="go on")
-    with pytest.raises(TrainingHeld, match="0 of 0 trainings"):
+    approved = replace(order, limits=SpendingLimits(trainings_per_day=0), approval="go on")
+    with pytest.raises(TrainingOnHold, match="0 of 0 trainings"):
         submit(ledger, bent, approved)
     held = ledger.last(order.run.key)
     assert isinstance(held, Held)
@@ -197,6 +197,6 @@ def test_approval_of_the_budget_does_not_waive_three_bad_ends(
     ledger.append(fourth.key, ledger.last(fourth.key), claim)
     held = Held(at=now(), generation=4, name=claim.name, reason="asked", kind="budget")
     ledger.append(fourth.key, claim, held)
-    with pytest.raises(TrainingHeld, match="3 times in a row"):
+    with pytest.raises(TrainingOnHold, match="3 times in a row"):
         submit(ledger, bent, replace(order, run=fourth, approval="the money is there"))
     assert trainings(emulator) == 0

@@ -13,44 +13,44 @@ from tuneloop.clock import now
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl, Fault
 from tuneloop.errors import (
+    BudgetExceeded,
     ConfigurationError,
-    OverBudget,
     ProviderUnavailable,
-    RequestRefused,
-    TrainingHeld,
+    RequestRejected,
+    TrainingOnHold,
 )
-from tuneloop.ledger.attempts import choose_generation
+from tuneloop.ledger.attempts import choose_attempt
 from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.submission import Order, submit_training
 from tuneloop.ledger.training import read_training
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.schemas.bfl_recipe import BflFinetuneRecipe
-from tuneloop.schemas.records import Abandoned, Claimed, Failed, Held, HeldKind, RunFile, Submitted
+from tuneloop.schemas.records import Abandoned, Claimed, Failed, Held, HeldKind, RunRecord, Submitted
 from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
-from tuneloop.schemas.spending import WINDOW_DAYS, Limits, window_of
+from tuneloop.schemas.spending import WINDOW_DAYS, SpendingLimits, window_of
 
-THREE_A_DAY = Limits(trainings_per_day=3)
+THREE_A_DAY = SpendingLimits(trainings_per_day=3)
 
 
-def other_key(run: RunFile, number: int) -> RunFile:
+def other_key(run: RunRecord, number: int) -> RunRecord:
     return run.model_copy(update={"key": f"{number:064x}", "flow_run": f"00000000-0000-0000-0000-{number:012d}"})
 
 
 def claimed(
-    ledger: Ledger, run: RunFile, at: datetime | None = None, waived: tuple[HeldKind, ...] = ()
+    ledger: Ledger, run: RunRecord, at: datetime | None = None, waived: tuple[HeldKind, ...] = ()
 ) -> Claimed:
     claim = old_claim(run, timedelta(0)).model_copy(update={"waived": waived, "at": at or now()})
     ledger.append(run.key, ledger.last(run.key), claim)
     return claim
 
 
-def ended_unpaid(ledger: Ledger, run: RunFile, claim: Claimed) -> None:
+def ended_unpaid(ledger: Ledger, run: RunRecord, claim: Claimed) -> None:
     end = Abandoned(at=now(), generation=claim.generation, name=claim.name, reason="never sent", paid=False)
     ledger.append(run.key, claim, end)
 
 
-def test_limit_of_three_a_day_lets_three_through_and_names_what_is_used(ledger: Ledger, run: RunFile) -> None:
+def test_limit_of_three_a_day_lets_three_through_and_names_what_is_used(ledger: Ledger, run: RunRecord) -> None:
     budget = Budget(ledger, run.account, THREE_A_DAY)
     for number in range(1, 4):
         mine = other_key(run, number)
@@ -58,24 +58,24 @@ def test_limit_of_three_a_day_lets_three_through_and_names_what_is_used(ledger: 
         assert budget.reserve(mine, None, claim, claim).number == number
     fourth = other_key(run, 4)
     claim = claimed(ledger, fourth)
-    with pytest.raises(OverBudget, match=r"3 of 3 trainings of segmind\.default are used today"):
+    with pytest.raises(BudgetExceeded, match=r"3 of 3 trainings of segmind\.default are used today"):
         budget.reserve(fourth, None, claim, claim)
 
 
-def test_limit_in_money_counts_the_price_of_the_next_one_too(ledger: Ledger, run: RunFile) -> None:
-    budget = Budget(ledger, run.account, Limits(cents_per_window=1000))
+def test_limit_in_money_counts_the_price_of_the_next_one_too(ledger: Ledger, run: RunRecord) -> None:
+    budget = Budget(ledger, run.account, SpendingLimits(cents_per_window=1000))
     first, second, third = (other_key(run, number) for number in (1, 2, 3))
     for mine in (first, second):
         claim = claimed(ledger, mine)
         budget.reserve(mine, 400, claim, claim)
     claim = claimed(ledger, third)
-    with pytest.raises(OverBudget, match=r"\$8.00 of \$10.00 .* this training costs \$4.00"):
+    with pytest.raises(BudgetExceeded, match=r"\$8.00 of \$10.00 .* this training costs \$4.00"):
         budget.reserve(third, 400, claim, claim)
     assert budget.reserve(third, 200, claim, claim).cents_so_far == 1000
 
 
-def test_training_keeps_its_place_however_often_it_is_claimed(ledger: Ledger, run: RunFile) -> None:
-    budget = Budget(ledger, run.account, Limits(trainings_per_day=1))
+def test_training_keeps_its_place_however_often_it_is_claimed(ledger: Ledger, run: RunRecord) -> None:
+    budget = Budget(ledger, run.account, SpendingLimits(trainings_per_day=1))
     first = claimed(ledger, run)
     slot = budget.reserve(run, 400, first, first)
     again = claimed(ledger, run)
@@ -83,8 +83,8 @@ def test_training_keeps_its_place_however_often_it_is_claimed(ledger: Ledger, ru
     assert budget.spending(now().date()).trainings_today == 1
 
 
-def test_place_of_a_training_that_ended_unpaid_is_given_to_the_next_one(ledger: Ledger, run: RunFile) -> None:
-    budget = Budget(ledger, run.account, Limits(trainings_per_day=1, cents_per_window=400))
+def test_place_of_a_training_that_ended_unpaid_is_given_to_the_next_one(ledger: Ledger, run: RunRecord) -> None:
+    budget = Budget(ledger, run.account, SpendingLimits(trainings_per_day=1, cents_per_window=400))
     first = claimed(ledger, run)
     budget.reserve(run, 400, first, first)
     ended_unpaid(ledger, run, first)
@@ -94,25 +94,25 @@ def test_place_of_a_training_that_ended_unpaid_is_given_to_the_next_one(ledger: 
     assert budget.spending(now().date()).cents == 400
     third = other_key(run, 8)
     claim = claimed(ledger, third)
-    with pytest.raises(OverBudget):
+    with pytest.raises(BudgetExceeded):
         budget.reserve(third, 400, claim, claim)
 
 
-def test_approved_training_is_let_over_the_limit_and_counts(ledger: Ledger, run: RunFile) -> None:
-    budget = Budget(ledger, run.account, Limits(trainings_per_day=0))
+def test_approved_training_is_let_over_the_limit_and_counts(ledger: Ledger, run: RunRecord) -> None:
+    budget = Budget(ledger, run.account, SpendingLimits(trainings_per_day=0))
     claim = claimed(ledger, run, waived=("budget",))
     budget.reserve(run, None, claim, claim)
     assert budget.spending(now().date()).trainings_today == 1
 
 
-def test_new_day_and_new_window_begin_from_nothing(ledger: Ledger, run: RunFile) -> None:
-    budget = Budget(ledger, run.account, Limits(trainings_per_day=1, cents_per_window=400))
+def test_new_day_and_new_window_begin_from_nothing(ledger: Ledger, run: RunRecord) -> None:
+    budget = Budget(ledger, run.account, SpendingLimits(trainings_per_day=1, cents_per_window=400))
     start = datetime.combine(window_of(date(2026, 11, 21)), datetime.min.time(), tzinfo=UTC)
     first, tomorrow, later = (other_key(run, number) for number in (1, 2, 3))
     claim = claimed(ledger, first, start)
     budget.reserve(first, 400, claim, claim)
     claim = claimed(ledger, tomorrow, start + timedelta(days=1))
-    with pytest.raises(OverBudget, match="are used in the 30 days"):
+    with pytest.raises(BudgetExceeded, match="are used in the 30 days"):
         budget.reserve(tomorrow, 400, claim, claim)
     assert budget.reserve(tomorrow, 0, claim, claim).number == 2
     claim = claimed(ledger, later, start + timedelta(days=WINDOW_DAYS))
@@ -120,9 +120,9 @@ def test_new_day_and_new_window_begin_from_nothing(ledger: Ledger, run: RunFile)
 
 
 def test_training_that_is_taken_over_in_the_next_window_keeps_its_place_in_the_old_one(
-    ledger: Ledger, run: RunFile
+    ledger: Ledger, run: RunRecord
 ) -> None:
-    budget = Budget(ledger, run.account, Limits(cents_per_window=400))
+    budget = Budget(ledger, run.account, SpendingLimits(cents_per_window=400))
     midnight = datetime.combine(window_of(date(2026, 11, 21)), datetime.min.time(), tzinfo=UTC)
     first = claimed(ledger, run, midnight - timedelta(seconds=30))
     slot = budget.reserve(run, 400, first, first)
@@ -138,9 +138,9 @@ def test_every_day_is_in_one_window_of_thirty_days(day: date) -> None:
 
 
 def test_limit_in_money_without_a_price_is_refused_before_anything_is_claimed(
-    ledger: Ledger, provider: SegmindProvider, run: RunFile, recipe: FluxLoraRecipe, archive: DatasetArchive
+    ledger: Ledger, provider: SegmindProvider, run: RunRecord, recipe: FluxLoraRecipe, archive: DatasetArchive
 ) -> None:
-    order = Order(run, recipe, provider.upload(archive), archive, Limits(cents_per_window=1000))
+    order = Order(run, recipe, provider.upload(archive), archive, SpendingLimits(cents_per_window=1000))
     with pytest.raises(ConfigurationError, match="dollars_per_training"):
         submit_training(ledger, provider, read_training(ledger, run.key, 1), order)
     assert ledger.history(run.key) == []
@@ -156,13 +156,13 @@ def test_price_of_a_bfl_finetune_follows_its_iterations(iterations: int, cents: 
 def test_submit_over_the_limit_is_held_and_sends_nothing_until_a_person_approves(
     ledger: Ledger,
     provider: SegmindProvider,
-    run: RunFile,
+    run: RunRecord,
     recipe: FluxLoraRecipe,
     archive: DatasetArchive,
     emulator: EmulatorControl,
 ) -> None:
-    order = Order(run, recipe, provider.upload(archive), archive, Limits(trainings_per_day=0))
-    with pytest.raises(TrainingHeld, match="0 of 0 trainings"):
+    order = Order(run, recipe, provider.upload(archive), archive, SpendingLimits(trainings_per_day=0))
+    with pytest.raises(TrainingOnHold, match="0 of 0 trainings"):
         submit_training(ledger, provider, read_training(ledger, run.key, 1), order)
     held = read_training(ledger, run.key, 1)
     assert isinstance(held.last, Held)
@@ -177,16 +177,16 @@ def test_submit_over_the_limit_is_held_and_sends_nothing_until_a_person_approves
 def test_refused_submit_gives_its_place_back(
     ledger: Ledger,
     provider: SegmindProvider,
-    run: RunFile,
+    run: RunRecord,
     recipe: FluxLoraRecipe,
     archive: DatasetArchive,
     emulator: EmulatorControl,
 ) -> None:
-    one_a_day = Limits(trainings_per_day=1)
+    one_a_day = SpendingLimits(trainings_per_day=1)
     uploaded = provider.upload(archive)
     emulator.inject(Fault("refuse", "/finetune/request/submit", "POST", status=400))
     first = Order(run, recipe, uploaded, archive, one_a_day)
-    with pytest.raises(RequestRefused):
+    with pytest.raises(RequestRejected):
         submit_training(ledger, provider, read_training(ledger, run.key, 1), first)
     other = other_key(run, 5)
     second = Order(other, recipe, uploaded, archive, one_a_day)
@@ -197,7 +197,7 @@ def test_refused_submit_gives_its_place_back(
 def test_sixty_four_racing_runs_against_a_budget_for_three_pay_exactly_three(
     ledger: Ledger,
     provider: SegmindProvider,
-    run: RunFile,
+    run: RunRecord,
     recipe: FluxLoraRecipe,
     archive: DatasetArchive,
     emulator: EmulatorControl,
@@ -214,7 +214,7 @@ def test_sixty_four_racing_runs_against_a_budget_for_three_pay_exactly_three(
                 submit_training(ledger, client, read_training(ledger, mine.key, 1), order)
             except ProviderUnavailable:
                 continue  # sixty-four looks at once are many; nothing was claimed
-            except TrainingHeld:
+            except TrainingOnHold:
                 held.append(number)
             return
 
@@ -229,9 +229,9 @@ def test_sixty_four_racing_runs_against_a_budget_for_three_pay_exactly_three(
 
 
 def test_bad_end_of_a_training_that_was_in_doubt_keeps_its_place_and_starts_no_new_generation(
-    ledger: Ledger, run: RunFile
+    ledger: Ledger, run: RunRecord
 ) -> None:
-    budget = Budget(ledger, run.account, Limits(trainings_per_day=1))
+    budget = Budget(ledger, run.account, SpendingLimits(trainings_per_day=1))
     first = claimed(ledger, run)
     budget.reserve(run, None, first, first)
     held = Held(at=now(), generation=1, name=first.name, reason="nobody can tell")
@@ -243,7 +243,7 @@ def test_bad_end_of_a_training_that_was_in_doubt_keeps_its_place_and_starts_no_n
     ledger.append(run.key, submitted, failed)
     other = other_key(run, 9)
     claim = claimed(ledger, other)
-    with pytest.raises(OverBudget):
+    with pytest.raises(BudgetExceeded):
         budget.reserve(other, None, claim, claim)
-    assert choose_generation(ledger, run.key, None) == 1
-    assert choose_generation(ledger, run.key, "the console shows no other job") == 2
+    assert choose_attempt(ledger, run.key, None) == 1
+    assert choose_attempt(ledger, run.key, "the console shows no other job") == 2

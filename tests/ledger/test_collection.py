@@ -8,27 +8,27 @@ import pytest
 from tests.registry.conftest import promotion_of
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl, Fault, Progress
-from tuneloop.errors import WeightsUnreadable
-from tuneloop.ledger.attempts import choose_generation
+from tuneloop.errors import InvalidWeights
+from tuneloop.ledger.attempts import choose_attempt
 from tuneloop.ledger.collection import collect_weights, restore_weights
 from tuneloop.ledger.kept_weights import is_whole, weights_problem
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.submission import Order, submit_training
 from tuneloop.ledger.training import read_training, record_progress
 from tuneloop.providers.segmind.client import SegmindProvider
-from tuneloop.schemas.records import Collected, Failed, Promotion, RunFile
+from tuneloop.schemas.records import Collected, Failed, Promotion, RunRecord
 from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
-from tuneloop.schemas.spending import Limits
+from tuneloop.schemas.spending import SpendingLimits
 
 
 def test_collected_weights_have_the_recorded_sha256(
-    ledger: Ledger, provider: SegmindProvider, run: RunFile, recipe: FluxLoraRecipe, archive: DatasetArchive
+    ledger: Ledger, provider: SegmindProvider, run: RunRecord, recipe: FluxLoraRecipe, archive: DatasetArchive
 ) -> None:
     submitted = submit_training(
         ledger,
         provider,
         read_training(ledger, run.key, 1),
-        Order(run, recipe, provider.upload(archive), archive, Limits()),
+        Order(run, recipe, provider.upload(archive), archive, SpendingLimits()),
     )
     record_progress(ledger, run, provider.status(submitted.job_id))
     collected = collect_weights(ledger, provider, read_training(ledger, run.key, 1))
@@ -41,10 +41,10 @@ def test_collected_weights_have_the_recorded_sha256(
 
 @pytest.fixture
 def trained(
-    ledger: Ledger, provider: SegmindProvider, run: RunFile, recipe: FluxLoraRecipe, archive: DatasetArchive
+    ledger: Ledger, provider: SegmindProvider, run: RunRecord, recipe: FluxLoraRecipe, archive: DatasetArchive
 ) -> str:
     """A training whose weights are still at the provider; the folder they go into."""
-    order = Order(run, recipe, provider.upload(archive), archive, Limits())
+    order = Order(run, recipe, provider.upload(archive), archive, SpendingLimits())
     submitted = submit_training(ledger, provider, read_training(ledger, run.key, 1), order)
     record_progress(ledger, run, provider.status(submitted.job_id))
     return f"weights/{submitted.name}/"
@@ -52,7 +52,7 @@ def trained(
 
 @pytest.mark.parametrize("stray", ["README.txt", "a.safetensors", "lora.safetensors.sync-conflict"])
 def test_file_beside_the_weights_is_not_taken_for_them(
-    ledger: Ledger, provider: SegmindProvider, run: RunFile, trained: str, stray: str
+    ledger: Ledger, provider: SegmindProvider, run: RunRecord, trained: str, stray: str
 ) -> None:
     ledger.store.create(trained + stray, b"not weights")
     collected = collect_weights(ledger, provider, read_training(ledger, run.key, 1))
@@ -62,7 +62,7 @@ def test_file_beside_the_weights_is_not_taken_for_them(
 
 @pytest.mark.parametrize("length", [0, 7, 100, -1])
 def test_broken_file_under_the_name_of_the_weights_is_left_alone_and_another_name_is_taken(
-    ledger: Ledger, provider: SegmindProvider, run: RunFile, trained: str, length: int
+    ledger: Ledger, provider: SegmindProvider, run: RunRecord, trained: str, length: int
 ) -> None:
     with provider.weights(str(read_training(ledger, run.key, 1).job_id)).read(0, None) as chunks:
         whole = b"".join(chunks)
@@ -74,7 +74,7 @@ def test_broken_file_under_the_name_of_the_weights_is_left_alone_and_another_nam
 
 
 def test_weights_that_are_there_already_are_recorded_without_asking_for_them(
-    ledger: Ledger, provider: SegmindProvider, run: RunFile, trained: str, emulator: EmulatorControl
+    ledger: Ledger, provider: SegmindProvider, run: RunRecord, trained: str, emulator: EmulatorControl
 ) -> None:
     with provider.weights(str(read_training(ledger, run.key, 1).job_id)).read(0, None) as chunks:
         whole = b"".join(chunks)
@@ -87,7 +87,7 @@ def test_weights_that_are_there_already_are_recorded_without_asking_for_them(
     assert len(emulator.requests()) == before
 
 
-def promoted(run: RunFile, collected: Collected) -> Promotion:
+def promoted(run: RunRecord, collected: Collected) -> Promotion:
     return promotion_of("a", run.model, 1).model_copy(
         update={
             "key": run.key,
@@ -100,7 +100,7 @@ def promoted(run: RunFile, collected: Collected) -> Promotion:
 
 @pytest.mark.usefixtures("trained")
 def test_weights_that_are_gone_or_cut_are_a_problem_that_is_told(
-    ledger: Ledger, provider: SegmindProvider, run: RunFile, tmp_path: Path
+    ledger: Ledger, provider: SegmindProvider, run: RunRecord, tmp_path: Path
 ) -> None:
     champion = promoted(run, collect_weights(ledger, provider, read_training(ledger, run.key, 1)))
     assert weights_problem(ledger, champion) is None
@@ -116,15 +116,15 @@ def test_weights_that_are_gone_or_cut_are_a_problem_that_is_told(
 
 @pytest.mark.usefixtures("trained")
 def test_weights_that_are_gone_are_fetched_again_and_only_the_same_bytes(
-    ledger: Ledger, provider: SegmindProvider, run: RunFile, tmp_path: Path
+    ledger: Ledger, provider: SegmindProvider, run: RunRecord, tmp_path: Path
 ) -> None:
     champion = promoted(run, collect_weights(ledger, provider, read_training(ledger, run.key, 1)))
     file = tmp_path / "artifacts" / str(champion.weights)
-    with pytest.raises(WeightsUnreadable, match="is taken"):
+    with pytest.raises(InvalidWeights, match="is taken"):
         restore_weights(ledger.store, provider, champion)
     whole = file.read_bytes()
     file.unlink()
-    with pytest.raises(WeightsUnreadable, match="other weights"):
+    with pytest.raises(InvalidWeights, match="other weights"):
         restore_weights(ledger.store, provider, champion.model_copy(update={"sha256": "0" * 64}))
     assert not file.exists()
     restore_weights(ledger.store, provider, champion)
@@ -134,12 +134,12 @@ def test_weights_that_are_gone_are_fetched_again_and_only_the_same_bytes(
 def test_link_to_the_weights_that_has_expired_is_asked_for_again(
     ledger: Ledger,
     provider: SegmindProvider,
-    run: RunFile,
+    run: RunRecord,
     recipe: FluxLoraRecipe,
     archive: DatasetArchive,
     emulator: EmulatorControl,
 ) -> None:
-    order = Order(run, recipe, provider.upload(archive), archive, Limits())
+    order = Order(run, recipe, provider.upload(archive), archive, SpendingLimits())
     submitted = submit_training(ledger, provider, read_training(ledger, run.key, 1), order)
     record_progress(ledger, run, provider.status(submitted.job_id))
     emulator.inject(Fault("refuse", "/s3/", "GET", status=403, times=2))
@@ -158,7 +158,7 @@ def test_upload_to_a_place_whose_time_is_over_is_made_to_a_new_one(
 def test_failed_job_is_recorded_with_the_providers_reason(
     ledger: Ledger,
     provider: SegmindProvider,
-    run: RunFile,
+    run: RunRecord,
     recipe: FluxLoraRecipe,
     archive: DatasetArchive,
     emulator: EmulatorControl,
@@ -168,10 +168,10 @@ def test_failed_job_is_recorded_with_the_providers_reason(
         ledger,
         provider,
         read_training(ledger, run.key, 1),
-        Order(run, recipe, provider.upload(archive), archive, Limits()),
+        Order(run, recipe, provider.upload(archive), archive, SpendingLimits()),
     )
     emulator.fail_job(submitted.job_id, "GPU overloaded")
     last = record_progress(ledger, run, provider.status(submitted.job_id))
     assert isinstance(last, Failed)
     assert last.reason == "GPU overloaded"
-    assert choose_generation(ledger, run.key, None) == 2
+    assert choose_attempt(ledger, run.key, None) == 2

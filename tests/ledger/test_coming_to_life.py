@@ -16,11 +16,11 @@ from tests.ledger.test_submission import SUBMIT, old_claim, trainings
 from tests.sensor.aging import age_refusal
 from tuneloop.clock import now
 from tuneloop.emulator import EmulatorControl, Fault, Progress
-from tuneloop.errors import LedgerError, RateLimited, RecordTaken, RequestRefused
-from tuneloop.http.transport import NotSent
+from tuneloop.errors import LedgerError, RateLimited, RecordConflict, RequestRejected
+from tuneloop.http.transport import RequestNotSent
 from tuneloop.ledger.absence import why_not_again
 from tuneloop.ledger.adoption import adopt
-from tuneloop.ledger.attempts import choose_generation, may_begin
+from tuneloop.ledger.attempts import choose_attempt, may_begin
 from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.collection import collect_weights
 from tuneloop.ledger.earlier_jobs import follow_earlier_job
@@ -28,7 +28,7 @@ from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.reconciliation import find_submitted, hold, record_id, revive
 from tuneloop.ledger.submission import Order
 from tuneloop.ledger.training import read_training, record_bad_end, record_progress
-from tuneloop.providers.base import Margins
+from tuneloop.providers.base import SubmitMargins
 from tuneloop.schemas.records import (
     Abandoned,
     Claimed,
@@ -36,28 +36,28 @@ from tuneloop.schemas.records import (
     Failed,
     Held,
     Rejected,
-    RunFile,
+    RunRecord,
     Submitted,
     Trained,
 )
-from tuneloop.schemas.spending import Limits
+from tuneloop.schemas.spending import SpendingLimits
 from tuneloop.schemas.training import JobList
-from tuneloop.sensor.transitions import story_of, write_down
+from tuneloop.sensor.transitions import pending_run, record_transitions
 
 
 class Late(BentProvider):
     """An account whose submits never leave in time."""
 
-    margins: ClassVar[Margins] = Margins(claim_s=0)
+    margins: ClassVar[SubmitMargins] = SubmitMargins(claim_s=0)
 
 
-def second_of(run: RunFile, age: timedelta = timedelta(0), reason: str | None = None) -> RunFile:
+def second_of(run: RunRecord, age: timedelta = timedelta(0), reason: str | None = None) -> RunRecord:
     """A run on the second attempt."""
     update = {"flow_run": "22222222-2222-2222-2222-222222222222", "generation": 2, "at": now() - age}
     return run.model_copy(update={**update, "retrain_reason": reason})
 
 
-def collected(ledger: Ledger, run: RunFile) -> None:
+def collected(ledger: Ledger, run: RunRecord) -> None:
     last = ledger.last(run.key)
     assert isinstance(last, Submitted)
     job = {"generation": last.generation, "name": last.name, "job_id": last.job_id}
@@ -67,14 +67,14 @@ def collected(ledger: Ledger, run: RunFile) -> None:
     ledger.append(run.key, trained, Collected.model_validate({"at": now(), **job, **nothing}))
 
 
-def come_to_life(ledger: Ledger, run: RunFile) -> None:
+def come_to_life(ledger: Ledger, run: RunRecord) -> None:
     """The first attempt fails, a run decides on a second one, and the job of the first is there all the same."""
     end = failed(ledger, run)
     assert isinstance(revive(ledger, end, shown(run, "running")), Submitted)
 
 
 def test_attempt_is_not_begun_after_the_one_before_has_come_to_life_or_was_collected(
-    ledger: Ledger, run: RunFile
+    ledger: Ledger, run: RunRecord
 ) -> None:
     end = failed(ledger, run)
     second = second_of(run)
@@ -86,7 +86,7 @@ def test_attempt_is_not_begun_after_the_one_before_has_come_to_life_or_was_colle
     assert may_begin(ledger, second_of(run, reason="six fingers")), "but on request"
 
 
-def test_run_that_shares_another_ones_wish_may_begin_its_attempt(ledger: Ledger, run: RunFile) -> None:
+def test_run_that_shares_another_ones_wish_may_begin_its_attempt(ledger: Ledger, run: RunRecord) -> None:
     ended(ledger, run)
     wishing(run, ledger, "six fingers", 1)
     again = wishing(run, ledger, "six fingers", 2)
@@ -96,22 +96,22 @@ def test_run_that_shares_another_ones_wish_may_begin_its_attempt(ledger: Ledger,
 
 @pytest.mark.parametrize("bill", ["submitted", "collected"])
 def test_marker_of_an_attempt_that_was_overtaken_goes_and_leaves_no_record(
-    bill: str, ledger: Ledger, run: RunFile
+    bill: str, ledger: Ledger, run: RunRecord
 ) -> None:
     second = second_of(run, age=timedelta(hours=25))
     come_to_life(ledger, run)
     if bill == "collected":
         collected(ledger, run)
-    ledger.mark(ledger.remember_run(second))
+    ledger.mark(ledger.save_run(second))
     before = ledger.history(run.key)
-    story = story_of(ledger, second, None)
+    story = pending_run(ledger, second, None)
     assert story is not None
     assert story.ended
     assert ledger.history(run.key) == before
-    assert choose_generation(ledger, run.key, None) == 1
+    assert choose_attempt(ledger, run.key, None) == 1
 
 
-def test_attempt_that_was_abandoned_before_its_claim_hides_no_bill(ledger: Ledger, run: RunFile) -> None:
+def test_attempt_that_was_abandoned_before_its_claim_hides_no_bill(ledger: Ledger, run: RunRecord) -> None:
     submitted(ledger, run)
     collected(ledger, run)
     second = second_of(run, reason="six fingers")
@@ -119,11 +119,11 @@ def test_attempt_that_was_abandoned_before_its_claim_hides_no_bill(ledger: Ledge
         at=now(), generation=2, name=f"{run.key[:16]}-g2", reason="its run was cancelled", paid=False
     )
     record_bad_end(ledger, second, ledger.last(run.key), fence)
-    assert choose_generation(ledger, run.key, None) == 1
-    assert choose_generation(ledger, run.key, "seven fingers") == 3
+    assert choose_attempt(ledger, run.key, None) == 1
+    assert choose_attempt(ledger, run.key, "seven fingers") == 3
 
 
-def test_reason_whose_run_never_claimed_is_not_carried_out_by_others(ledger: Ledger, run: RunFile) -> None:
+def test_reason_whose_run_never_claimed_is_not_carried_out_by_others(ledger: Ledger, run: RunRecord) -> None:
     submitted(ledger, run)
     collected(ledger, run)
     first = wishing(run, ledger, "six fingers", 1)
@@ -133,13 +133,13 @@ def test_reason_whose_run_never_claimed_is_not_carried_out_by_others(ledger: Led
     assert (again.generation, again.retrain_reason) == (1, None)
 
 
-def test_wish_whose_attempt_failed_is_carried_out_by_the_next_run(ledger: Ledger, run: RunFile) -> None:
+def test_wish_whose_attempt_failed_is_carried_out_by_the_next_run(ledger: Ledger, run: RunRecord) -> None:
     submitted(ledger, run)
     collected(ledger, run)
     second = second_of(run, reason="six fingers")
     submitted(ledger, second, "second")
     record_progress(ledger, second, shown(run, "failed", "second", 2))
-    assert choose_generation(ledger, run.key, None) == 3
+    assert choose_attempt(ledger, run.key, None) == 3
 
 
 def test_next_attempt_waits_until_a_job_that_was_refused_would_be_shown(
@@ -154,15 +154,15 @@ def test_next_attempt_waits_until_a_job_that_was_refused_would_be_shown(
     assert isinstance(rejected, Rejected)
     assert rejected.settled_after == claim.take_over_after
     second = second_of(order.run)
-    with pytest.raises(RecordTaken, match="refused too lately"):
+    with pytest.raises(RecordConflict, match="refused too lately"):
         submit(ledger, bent, replace(order, run=second))
-    story = story_of(ledger, second, None)
+    story = pending_run(ledger, second, None)
     assert story is not None
     assert story.early, "nobody wakes it"
     assert trainings(emulator) == 1
     emulator.advance(61)
     age_refusal(ledger, order.run)
-    story = story_of(ledger, second, None)
+    story = pending_run(ledger, second, None)
     assert story is not None
     assert not story.early
     submit(ledger, bent, replace(order, run=second))
@@ -174,7 +174,7 @@ def test_submit_that_was_certainly_not_sent_lets_the_next_attempt_go_at_once(
     ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl
 ) -> None:
     late = Late(emulator.api_key, base_url=emulator.url)
-    with pytest.raises(NotSent, match="deadline had passed"):
+    with pytest.raises(RequestNotSent, match="deadline had passed"):
         submit(ledger, late, order)
     submit(ledger, bent, next_attempt(order))
     assert trainings(emulator) == 1
@@ -197,7 +197,7 @@ def test_failed_job_that_lives_is_found_by_its_id_where_the_list_lacks_it(
     assert trainings(emulator) == 1
 
 
-def test_failed_job_that_is_only_old_is_not_alive(ledger: Ledger, run: RunFile) -> None:
+def test_failed_job_that_is_only_old_is_not_alive(ledger: Ledger, run: RunRecord) -> None:
     failed(ledger, run)
     old = shown(run, "ready").model_copy(update={"by_age": True})
     training = read_training(ledger, run.key, 2)
@@ -259,30 +259,30 @@ def test_job_that_another_attempt_follows_is_no_evidence_for_the_one_it_is_named
     training = read_training(ledger, run.key, 2)
     assert find_submitted(ledger, bent, training) is None
     listed = bent.find(training.stem)
-    assert write_down(ledger, second, list(listed.jobs)) == (None, None)
+    assert record_transitions(ledger, second, list(listed.jobs)) == (None, None)
     assert why_not_again(ledger, bent, training, second.credentials, listed) is None
     assert ledger.last(run.key) == claim
 
 
 def test_job_of_another_attempt_is_not_written_over_a_claim_that_came_after_the_look(
-    ledger: Ledger, run: RunFile
+    ledger: Ledger, run: RunRecord
 ) -> None:
     end = failed(ledger, run)
     before = read_training(ledger, run.key, 2)
     ledger.append(run.key, before.previous, old_claim(second_of(run), timedelta(0)))
-    with pytest.raises(RecordTaken):
+    with pytest.raises(RecordConflict):
         follow_earlier_job(ledger, before, JobList(jobs=(shown(run, "running"),)))
     assert revive(ledger, end, shown(run, "running")) is None
     assert ledger.last(run.key).state == "claimed"  # type: ignore[union-attr]
 
 
-def reviving(ledger: Ledger, run: RunFile) -> Callable[[], object]:
+def reviving(ledger: Ledger, run: RunRecord) -> Callable[[], object]:
     end = failed(ledger, run)
     return lambda: revive(ledger, end, shown(run, "running"))
 
 
 def test_marker_that_is_deleted_while_its_training_comes_to_life_is_left_again(
-    ledger: Ledger, run: RunFile
+    ledger: Ledger, run: RunRecord
 ) -> None:
     revived = reviving(ledger, run)
     ledger.mark(run)
@@ -296,7 +296,7 @@ def test_marker_that_is_deleted_while_its_training_comes_to_life_is_left_again(
 
 
 def test_job_that_lives_is_taken_up_by_an_attempt_that_is_held_and_every_look_may_repeat_that(
-    ledger: Ledger, run: RunFile
+    ledger: Ledger, run: RunRecord
 ) -> None:
     end = failed(ledger, run)
     second = second_of(run)
@@ -307,7 +307,7 @@ def test_job_that_lives_is_taken_up_by_an_attempt_that_is_held_and_every_look_ma
 
 
 def test_answer_that_comes_after_the_attempt_was_closed_is_written_down_and_marked(
-    ledger: Ledger, run: RunFile
+    ledger: Ledger, run: RunRecord
 ) -> None:
     claim = old_claim(run, timedelta(days=1))
     ledger.append(run.key, None, claim)
@@ -318,7 +318,7 @@ def test_answer_that_comes_after_the_attempt_was_closed_is_written_down_and_mark
 
 
 def test_answer_that_comes_after_the_next_attempt_was_begun_is_an_error_and_no_endless_loop(
-    ledger: Ledger, run: RunFile
+    ledger: Ledger, run: RunRecord
 ) -> None:
     claim = old_claim(run, timedelta(days=1))
     ledger.append(run.key, None, claim)
@@ -333,21 +333,23 @@ def test_place_that_was_given_back_counts_again_when_its_job_lives(
     ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl
 ) -> None:
     emulator.progress(Progress.after_seconds(3600))
-    submit(ledger, bent, replace(order, limits=Limits(trainings_per_day=1)))
+    submit(ledger, bent, replace(order, limits=SpendingLimits(trainings_per_day=1)))
     run = order.run
     known = read_training(ledger, run.key, 1).known
     assert known is not None
     record_progress(ledger, run, shown(run, "failed", known.job_id))
-    budget = Budget(ledger, run.account, Limits(trainings_per_day=1))
+    budget = Budget(ledger, run.account, SpendingLimits(trainings_per_day=1))
     budget.check_readable(run, None, None)
     assert list(ledger.store.names("budget/"))[-1].endswith(".released")
-    assert budget.would_hold(None) is None
+    assert budget.hold_reason(None) is None
     # The second attempt takes the job up, under its own name.
     second = second_of(run)
     submit(ledger, bent, replace(order, run=second))
     assert states(ledger, order)[-1] == "submitted"
-    assert budget.would_hold(None) is not None
-    other = replace(order, run=run.model_copy(update={"key": "e" * 64}), limits=Limits(trainings_per_day=1))
+    assert budget.hold_reason(None) is not None
+    other = replace(
+        order, run=run.model_copy(update={"key": "e" * 64}), limits=SpendingLimits(trainings_per_day=1)
+    )
     with pytest.raises(Exception, match="1 of 1 trainings"):
         submit(ledger, bent, other)
 
@@ -387,7 +389,7 @@ def test_refusal_that_needs_no_look_lets_the_next_attempt_go_at_once(
     ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl
 ) -> None:
     emulator.inject(Fault("refuse", SUBMIT, "POST", status=400))
-    with pytest.raises(RequestRefused):
+    with pytest.raises(RequestRejected):
         submit(ledger, bent, order)
     age_refusal(ledger, order.run)
     submit(ledger, bent, next_attempt(order))

@@ -13,27 +13,27 @@ from tuneloop.registry.promotions import (
     Place,
     abandon,
     answer,
-    finished_decision,
-    open_question,
+    applied_decision,
+    current_decision,
+    is_run_finished,
+    pending_review,
     promote,
     settle,
-    standing_decision,
-    story_has_ended,
 )
 from tuneloop.registry.review import decide_by_hand, open_questions
 from tuneloop.schemas.evaluation import Verdict
-from tuneloop.schemas.records import Collected, Decision, RunFile, Submitted, Trained
+from tuneloop.schemas.records import Collected, Decision, RunRecord, Submitted, Trained
 from tuneloop.schemas.training import JobStatus, job_name
-from tuneloop.sensor.transitions import story_of
+from tuneloop.sensor.transitions import pending_run
 
 UNDECIDED = Verdict(verdict="undecided", why="too close", rule="r", scores={})
 PROMOTE = Verdict(verdict="promote", why="better", rule="r", scores={})
 READY = JobStatus(job_id="j", name="n", phase="ready", word="AVAILABLE", known=True)
 
 
-def trained(ledger: Ledger, run: RunFile) -> Collected:
+def trained(ledger: Ledger, run: RunRecord) -> Collected:
     """A run whose weights are in the store."""
-    ledger.remember_run(run)
+    ledger.save_run(run)
     name = job_name(run.key, run.generation)
     kept = collected(run).model_copy(update={"name": name})
     common = {"at": now(), "generation": run.generation, "name": name, "job_id": "j"}
@@ -44,67 +44,67 @@ def trained(ledger: Ledger, run: RunFile) -> Collected:
     return kept
 
 
-def asked(ledger: Ledger, run: RunFile, against: int = 0) -> Decision:
+def asked(ledger: Ledger, run: RunRecord, against: int = 0) -> Decision:
     trained(ledger, run)
     question = settle(ledger, run, UNDECIDED, Place(len(ledger.decisions(run)) + 1, against), "report")
     assert question is not None
     return question
 
 
-def test_undecided_verdict_is_no_end_and_its_asker_is_left_asleep(ledger: Ledger, run: RunFile) -> None:
+def test_undecided_verdict_is_no_end_and_its_asker_is_left_asleep(ledger: Ledger, run: RunRecord) -> None:
     asked(ledger, run)
-    assert finished_decision(ledger, run) is None
-    assert not story_has_ended(ledger, run, ledger.last(run.key))
-    story = story_of(ledger, run, READY)
+    assert applied_decision(ledger, run) is None
+    assert not is_run_finished(ledger, run, ledger.last(run.key))
+    story = pending_run(ledger, run, READY)
     assert story is not None
     assert story.asks
 
 
-def test_status_says_that_a_person_is_asked(ledger: Ledger, run: RunFile) -> None:
+def test_status_says_that_a_person_is_asked(ledger: Ledger, run: RunRecord) -> None:
     asked(ledger, run)
     (story,) = open_trainings(ledger)
     assert (story.state, story.note) == ("undecided", "too close")
 
 
-def test_whoever_waits_beside_the_asker_is_not_left_asleep(ledger: Ledger, run: RunFile) -> None:
+def test_whoever_waits_beside_the_asker_is_not_left_asleep(ledger: Ledger, run: RunRecord) -> None:
     asked(ledger, run)
     beside = run.model_copy(update={"flow_run": "00000000-0000-0000-0000-0000000000bb"})
-    story = story_of(ledger, beside, READY)
+    story = pending_run(ledger, beside, READY)
     assert story is not None
     assert not story.asks
 
 
-def test_whoever_comes_asks_once_the_asker_is_gone(ledger: Ledger, run: RunFile) -> None:
+def test_whoever_comes_asks_once_the_asker_is_gone(ledger: Ledger, run: RunRecord) -> None:
     asked(ledger, run)
     ledger.unmark(run)
     beside = run.model_copy(update={"flow_run": "00000000-0000-0000-0000-0000000000bb"})
-    story = story_of(ledger, beside, READY)
+    story = pending_run(ledger, beside, READY)
     assert story is not None
     assert story.asks
 
 
-def test_approval_by_hand_promotes_with_the_reason_and_wakes_the_asker(ledger: Ledger, run: RunFile) -> None:
+def test_approval_by_hand_promotes_with_the_reason_and_wakes_the_asker(ledger: Ledger, run: RunRecord) -> None:
     asked(ledger, run)
     done = decide_by_hand(ledger, run.model, approve=True, why="nicer hands", who="ann")
     assert done.promotion is not None
     assert (done.promotion.number, done.promotion.who, done.promotion.why) == (1, "ann", "nicer hands")
     assert (done.run, ledger.decisions(run)[-1]) == (run, done.decision)
     assert [item.verdict for item in ledger.decisions(run)] == ["undecided", "promote"]
-    story = story_of(ledger, run, READY)
+    story = pending_run(ledger, run, READY)
     assert story is not None
     assert (story.asks, story.ended) == (False, True)
 
 
-def test_rejection_by_hand_keeps_the_champion(ledger: Ledger, run: RunFile) -> None:
+def test_rejection_by_hand_keeps_the_champion(ledger: Ledger, run: RunRecord) -> None:
     asked(ledger, run)
     done = decide_by_hand(ledger, run.model, approve=False, why="odd eyes", who="ann")
     assert done.promotion is None
     assert done.decision.verdict == "reject"
     assert ledger.champion(run.model) is None
-    assert finished_decision(ledger, run) == done.decision
+    assert applied_decision(ledger, run) == done.decision
 
 
-def test_second_answer_is_told_who_was_first(ledger: Ledger, run: RunFile) -> None:
+def test_second_answer_is_told_who_was_first(ledger: Ledger, run: RunRecord) -> None:
     question = asked(ledger, run)
     answer(ledger, run, question, approve=False, who="a person, in Prefect", why="no")
     late = answer(ledger, run, question, approve=True, who="bob", why="yes")
@@ -113,19 +113,19 @@ def test_second_answer_is_told_who_was_first(ledger: Ledger, run: RunFile) -> No
         decide_by_hand(ledger, run.model, approve=True, why="yes", who="bob")
 
 
-def test_question_about_a_champion_that_is_none_any_more_is_closed(ledger: Ledger, run: RunFile) -> None:
+def test_question_about_a_champion_that_is_none_any_more_is_closed(ledger: Ledger, run: RunRecord) -> None:
     mine, quick = of_key(run, "a"), of_key(run, "b")
     asked(ledger, mine)
     won = settle(ledger, quick, PROMOTE, Place(1, 0), "report")
     assert won is not None
     assert promote(ledger, quick, collected(quick), won, None)
-    assert open_question(ledger, mine) is None
+    assert pending_review(ledger, mine) is None
     assert open_questions(ledger, run.model) == []
 
 
 @pytest.mark.parametrize("approve", [True, False])
 def test_opposite_answer_in_the_same_words_is_told_that_the_other_was_first(
-    ledger: Ledger, run: RunFile, approve: bool
+    ledger: Ledger, run: RunRecord, approve: bool
 ) -> None:
     question = asked(ledger, run)
     racing = Racing(ledger.store)
@@ -140,7 +140,7 @@ class Racing(Ledger):
 
     first: Callable[[], object] | None = None
 
-    def decide(self, run: RunFile, number: int, decision: Decision) -> Decision:
+    def decide(self, run: RunRecord, number: int, decision: Decision) -> Decision:
         if self.first is not None:
             first, self.first = self.first, None
             first()
@@ -148,18 +148,18 @@ class Racing(Ledger):
 
 
 @pytest.mark.parametrize("approve", [True, False])
-def test_question_of_a_cancelled_run_can_still_be_answered(ledger: Ledger, run: RunFile, approve: bool) -> None:
+def test_question_of_a_cancelled_run_can_still_be_answered(ledger: Ledger, run: RunRecord, approve: bool) -> None:
     question = asked(ledger, run)
     abandon(ledger, run, "its run was cancelled")
     ledger.unmark(run)
-    assert open_question(ledger, run) == question
+    assert pending_review(ledger, run) == question
     done = decide_by_hand(ledger, run.model, approve=approve, why="hands", who="ann")
     assert done.decision.why == "hands"
-    assert finished_decision(ledger, run) == done.decision
+    assert applied_decision(ledger, run) == done.decision
     assert [item.verdict for item in ledger.decisions(run)][:2] == ["undecided", "abandoned"]
 
 
-def test_cancelling_at_the_moment_of_an_answer_takes_only_a_number(ledger: Ledger, run: RunFile) -> None:
+def test_cancelling_at_the_moment_of_an_answer_takes_only_a_number(ledger: Ledger, run: RunRecord) -> None:
     question = asked(ledger, run)
     racing = Racing(ledger.store)
     racing.first = lambda: abandon(ledger, run, "its run was cancelled")
@@ -168,7 +168,7 @@ def test_cancelling_at_the_moment_of_an_answer_takes_only_a_number(ledger: Ledge
     assert [item.verdict for item in ledger.decisions(run)] == ["undecided", "abandoned", "promote"]
 
 
-def test_answer_after_the_model_was_judged_again_is_not_written(ledger: Ledger, run: RunFile) -> None:
+def test_answer_after_the_model_was_judged_again_is_not_written(ledger: Ledger, run: RunRecord) -> None:
     question = asked(ledger, run)
     again = settle(ledger, run, PROMOTE, Place(2, 0), "report")
     assert answer(ledger, run, question, approve=False, who="ann", why="hands") == again
@@ -176,7 +176,7 @@ def test_answer_after_the_model_was_judged_again_is_not_written(ledger: Ledger, 
 
 
 def test_champion_that_comes_between_question_and_answer_makes_the_answer_void(
-    ledger: Ledger, run: RunFile
+    ledger: Ledger, run: RunRecord
 ) -> None:
     mine, quick = of_key(run, "a"), of_key(run, "b")
     asked(ledger, mine)
@@ -187,11 +187,11 @@ def test_champion_that_comes_between_question_and_answer_makes_the_answer_void(
     with pytest.raises(LedgerError, match="has got another champion meanwhile, so this answer is void"):
         decide_by_hand(racing, run.model, approve=True, why="hands", who="ann")
     assert [item.key[0] for item in ledger.promotions(run.model)] == ["b"]
-    assert standing_decision(ledger, mine) is None
+    assert current_decision(ledger, mine) is None
 
 
 def test_approval_whose_process_was_killed_before_the_promotion_is_carried_out_by_the_same_command(
-    ledger: Ledger, run: RunFile
+    ledger: Ledger, run: RunRecord
 ) -> None:
     question = asked(ledger, run)
     ledger.unmark(run)  # nobody else goes on with it
@@ -206,7 +206,7 @@ def test_approval_whose_process_was_killed_before_the_promotion_is_carried_out_b
         decide_by_hand(ledger, run.model, approve=True, why="nicer hands", who="ann")
 
 
-def test_model_that_is_not_there_is_named_with_those_that_are(ledger: Ledger, run: RunFile) -> None:
+def test_model_that_is_not_there_is_named_with_those_that_are(ledger: Ledger, run: RunRecord) -> None:
     asked(ledger, run)
     with pytest.raises(ConfigurationError, match="has no model rabbit: it has robot"):
         decide_by_hand(ledger, "rabbit", approve=True, why="x", who="ann")
@@ -214,7 +214,7 @@ def test_model_that_is_not_there_is_named_with_those_that_are(ledger: Ledger, ru
         decide_by_hand(ledger, "../robot", approve=True, why="x", who="ann")
 
 
-def test_one_of_several_questions_is_named_by_its_run(ledger: Ledger, run: RunFile) -> None:
+def test_one_of_several_questions_is_named_by_its_run(ledger: Ledger, run: RunRecord) -> None:
     first = of_key(run, "a")
     second = of_key(run, "b").model_copy(update={"flow_run": "00000000-0000-0000-0000-0000000000bb"})
     asked(ledger, first), asked(ledger, second)
@@ -233,7 +233,7 @@ def test_one_of_several_questions_is_named_by_its_run(ledger: Ledger, run: RunFi
     [(" ", "the reason is empty"), ("\x1b\x00\u202e", "the reason is empty"), ("word " * 20_000, "99,999 char")],
 )
 def test_reason_that_says_nothing_or_too_much_is_refused_and_nothing_is_written(
-    ledger: Ledger, run: RunFile, reason: str, said: str
+    ledger: Ledger, run: RunRecord, reason: str, said: str
 ) -> None:
     asked(ledger, run)
     with pytest.raises(ConfigurationError, match=said):
@@ -241,7 +241,7 @@ def test_reason_that_says_nothing_or_too_much_is_refused_and_nothing_is_written(
     assert len(ledger.decisions(run)) == 1
 
 
-def test_reason_is_kept_on_one_line_without_control_characters_and_keys(ledger: Ledger, run: RunFile) -> None:
+def test_reason_is_kept_on_one_line_without_control_characters_and_keys(ledger: Ledger, run: RunRecord) -> None:
     asked(ledger, run)
     odd = "nicer\n\x1b[31mhands\x07 \u202eSG_0123456789abcdef\ud800 <b>&amp; | é\t"
     done = decide_by_hand(ledger, run.model, approve=True, why=odd, who="ann")

@@ -9,24 +9,24 @@ from tuneloop.clock import Deadline, now
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl, Fault
 from tuneloop.errors import (
-    PaidTwice,
-    RequestRefused,
-    SubmissionUncertain,
+    AmbiguousSubmit,
+    DuplicateJob,
+    RequestRejected,
 )
 from tuneloop.ledger.absence import why_not_again
-from tuneloop.ledger.attempts import choose_generation
+from tuneloop.ledger.attempts import choose_attempt
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.reconciliation import find_submitted, record_id
 from tuneloop.ledger.submission import Order, submit_training
 from tuneloop.ledger.training import read_training
 from tuneloop.operations.status import doubles
 from tuneloop.providers.segmind.client import SegmindProvider
-from tuneloop.schemas.records import Claimed, Held, RunFile, Submitted
+from tuneloop.schemas.records import Claimed, Held, RunRecord, Submitted
 from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
-from tuneloop.schemas.spending import Limits
+from tuneloop.schemas.spending import SpendingLimits
 
 
-def may_claim_again(ledger: Ledger, provider: SegmindProvider, run: RunFile) -> bool:
+def can_take_over(ledger: Ledger, provider: SegmindProvider, run: RunRecord) -> bool:
     training = read_training(ledger, run.key, 1)
     shown = provider.find(training.stem)
     return why_not_again(ledger, provider, training, run.credentials, shown) is None
@@ -35,39 +35,42 @@ def may_claim_again(ledger: Ledger, provider: SegmindProvider, run: RunFile) -> 
 def test_no_answer_and_no_job_leaves_the_claim_standing(
     ledger: Ledger,
     provider: SegmindProvider,
-    run: RunFile,
+    run: RunRecord,
     recipe: FluxLoraRecipe,
     archive: DatasetArchive,
     emulator: EmulatorControl,
 ) -> None:
     uploaded = provider.upload(archive)
     emulator.inject(Fault("cut_before_effect", SUBMIT, "POST"))
-    with pytest.raises(SubmissionUncertain):
+    with pytest.raises(AmbiguousSubmit):
         submit_training(
-            ledger, provider, read_training(ledger, run.key, 1), Order(run, recipe, uploaded, archive, Limits())
+            ledger,
+            provider,
+            read_training(ledger, run.key, 1),
+            Order(run, recipe, uploaded, archive, SpendingLimits()),
         )
     assert isinstance(ledger.last(run.key), Claimed)
-    assert not may_claim_again(ledger, provider, run)
+    assert not can_take_over(ledger, provider, run)
 
 
 def test_stale_claim_is_taken_over_only_after_every_margin(
     ledger: Ledger,
     provider: SegmindProvider,
-    run: RunFile,
+    run: RunRecord,
     recipe: FluxLoraRecipe,
     archive: DatasetArchive,
     emulator: EmulatorControl,
 ) -> None:
     early = run.model_copy(update={"key": "e" * 64})
     ledger.append(early.key, None, old_claim(early, timedelta(minutes=17)))
-    assert not may_claim_again(ledger, provider, early)
+    assert not can_take_over(ledger, provider, early)
     ledger.append(run.key, None, old_claim(run, timedelta(minutes=19)))
-    assert may_claim_again(ledger, provider, run)
+    assert can_take_over(ledger, provider, run)
     submit_training(
         ledger,
         provider,
         read_training(ledger, run.key, 1),
-        Order(run, recipe, provider.upload(archive), archive, Limits()),
+        Order(run, recipe, provider.upload(archive), archive, SpendingLimits()),
     )
     assert trainings(emulator) == 1
     assert [record.state for record in ledger.history(run.key)] == ["claimed", "claimed", "submitted"]
@@ -76,14 +79,14 @@ def test_stale_claim_is_taken_over_only_after_every_margin(
 def test_stale_claim_whose_job_exists_is_adopted_not_paid_again(
     ledger: Ledger,
     provider: SegmindProvider,
-    run: RunFile,
+    run: RunRecord,
     recipe: FluxLoraRecipe,
     archive: DatasetArchive,
     emulator: EmulatorControl,
 ) -> None:
     provider.submit(f"{run.key[:16]}-g1", recipe, provider.upload(archive), archive, Deadline(60))
     ledger.append(run.key, None, old_claim(run, timedelta(days=1)))
-    assert not may_claim_again(ledger, provider, run)
+    assert not can_take_over(ledger, provider, run)
     found = find_submitted(ledger, provider, read_training(ledger, run.key, 1))
     assert isinstance(found, Submitted)
     assert trainings(emulator) == 1
@@ -92,7 +95,7 @@ def test_stale_claim_whose_job_exists_is_adopted_not_paid_again(
 def test_refusal_after_an_approval_says_nothing_about_the_submit_that_was_in_doubt(
     ledger: Ledger,
     provider: SegmindProvider,
-    run: RunFile,
+    run: RunRecord,
     recipe: FluxLoraRecipe,
     archive: DatasetArchive,
     emulator: EmulatorControl,
@@ -100,18 +103,20 @@ def test_refusal_after_an_approval_says_nothing_about_the_submit_that_was_in_dou
     claim = old_claim(run, timedelta(days=1))
     ledger.append(run.key, None, claim)
     ledger.append(run.key, claim, Held(at=now(), generation=1, name=claim.name, reason="nobody can tell"))
-    order = Order(run, recipe, provider.upload(archive), archive, Limits(), approval="it is not in the console")
+    order = Order(
+        run, recipe, provider.upload(archive), archive, SpendingLimits(), approval="it is not in the console"
+    )
     emulator.inject(Fault("refuse", SUBMIT, "POST", status=400))
-    with pytest.raises(RequestRefused):
+    with pytest.raises(RequestRejected):
         submit_training(ledger, provider, read_training(ledger, run.key, 1), order)
     last = ledger.last(run.key)
     assert isinstance(last, Held)
     assert "stays in doubt" in last.reason
-    assert choose_generation(ledger, run.key, None) == 1
+    assert choose_attempt(ledger, run.key, None) == 1
 
 
 def test_job_that_shows_up_under_a_held_training_is_followed(
-    ledger: Ledger, provider: SegmindProvider, run: RunFile, recipe: FluxLoraRecipe, archive: DatasetArchive
+    ledger: Ledger, provider: SegmindProvider, run: RunRecord, recipe: FluxLoraRecipe, archive: DatasetArchive
 ) -> None:
     claim = old_claim(run, timedelta(days=1))
     ledger.append(run.key, None, claim)
@@ -123,13 +128,13 @@ def test_job_that_shows_up_under_a_held_training_is_followed(
 
 
 def test_second_job_of_one_name_is_recorded_and_named(
-    ledger: Ledger, provider: SegmindProvider, run: RunFile, recipe: FluxLoraRecipe, archive: DatasetArchive
+    ledger: Ledger, provider: SegmindProvider, run: RunRecord, recipe: FluxLoraRecipe, archive: DatasetArchive
 ) -> None:
     uploaded = provider.upload(archive)
-    order = Order(run, recipe, uploaded, archive, Limits())
+    order = Order(run, recipe, uploaded, archive, SpendingLimits())
     submitted = submit_training(ledger, provider, read_training(ledger, run.key, 1), order)
     second = provider.submit(submitted.name, recipe, uploaded, archive, Deadline(60))
-    with pytest.raises(PaidTwice, match=second):
+    with pytest.raises(DuplicateJob, match=second):
         record_id(ledger, read_training(ledger, run.key, 1), second, "answer")
     (double,) = doubles(ledger)
     assert (double.job_id, double.followed) == (second, submitted.job_id)

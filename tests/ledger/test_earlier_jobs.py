@@ -13,15 +13,15 @@ from tests.ledger.test_submission import old_claim, trainings
 from tuneloop.clock import Deadline
 from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.errors import (
+    AmbiguousSubmit,
     ClockWrong,
+    CorruptRecord,
     ProviderUnavailable,
-    RecordTaken,
-    RecordUnreadable,
-    SubmissionUncertain,
-    TrainingHeld,
+    RecordConflict,
+    TrainingOnHold,
 )
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.reconciliation import record_double
+from tuneloop.ledger.reconciliation import record_duplicate_job
 from tuneloop.ledger.submission import Order, submit_training
 from tuneloop.ledger.training import read_training, record_progress
 from tuneloop.operations.status import doubles
@@ -103,7 +103,7 @@ def test_same_row_twice_is_no_duplicate(ledger: Ledger, bent: BentProvider, orde
 
 
 def test_job_is_no_duplicate_of_itself(ledger: Ledger) -> None:
-    assert record_double(ledger, "robot-g1", "job", "job") is None
+    assert record_duplicate_job(ledger, "robot-g1", "job", "job") is None
     assert doubles(ledger) == []
 
 
@@ -149,7 +149,7 @@ def test_job_whose_row_cannot_be_read_holds_the_training_until_a_person_has_look
 ) -> None:
     name = f"{order.run.key[:16]}-g3"
     bent.bend_list = lambda shown: shown.model_copy(update={"unreadable": {name: "its status is null"}})
-    with pytest.raises(TrainingHeld, match=f"{name} that cannot be read: its status is null"):
+    with pytest.raises(TrainingOnHold, match=f"{name} that cannot be read: its status is null"):
         submit(ledger, bent, order)
     held = ledger.last(order.run.key)
     assert isinstance(held, Held)
@@ -170,7 +170,7 @@ def test_claim_that_is_fresh_is_refused_without_a_look(
 ) -> None:
     ledger.append(order.run.key, None, old_claim(order.run, timedelta(seconds=-60)))
     before = len(emulator.requests())
-    with pytest.raises(RecordTaken):
+    with pytest.raises(RecordConflict):
         submit(ledger, bent, order)
     assert len(emulator.requests()) == before
 
@@ -197,7 +197,7 @@ def test_refusal_whose_look_fails_leaves_the_claim_standing(
         return shown
 
     bent.bend_list = only_once
-    with pytest.raises(SubmissionUncertain, match="was refused"):
+    with pytest.raises(AmbiguousSubmit, match="was refused"):
         submit(ledger, bent, order)
     assert states(ledger, order) == ["claimed"]
 
@@ -209,6 +209,6 @@ def test_broken_budget_is_told_before_anything_is_claimed(
     (slot,) = ledger.store.names("budget/")
     other = order.run.model_copy(update={"key": "e" * 64})
     ledger.store.create(slot.replace("0001.json", "0002.json"), b"{}")
-    with pytest.raises(RecordUnreadable):
+    with pytest.raises(CorruptRecord):
         submit(ledger, bent, replace(order, run=other))
     assert ledger.history(other.key) == []

@@ -11,7 +11,7 @@ from tests.ledger.bent import BentProvider
 from tests.ledger.test_submission import old_claim
 from tuneloop.clock import now
 from tuneloop.errors import LedgerError
-from tuneloop.ledger.attempts import choose_generation, count_reason, wished_attempt
+from tuneloop.ledger.attempts import choose_attempt, count_reason, wished_attempt
 from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.markers import BadEnd
@@ -26,15 +26,15 @@ from tuneloop.schemas.records import (
     Failed,
     Held,
     Rejected,
-    RunFile,
+    RunRecord,
     Submitted,
     Trained,
 )
-from tuneloop.schemas.spending import DoublePayment, Limits
+from tuneloop.schemas.spending import DoublePayment, SpendingLimits
 from tuneloop.schemas.training import JobStatus
 
 
-def rejected_attempts(ledger: Ledger, run: RunFile, count: int) -> None:
+def rejected_attempts(ledger: Ledger, run: RunRecord, count: int) -> None:
     last: AnyTrainingRecord | None = None
     for generation in range(1, count + 1):
         attempt = run.model_copy(update={"generation": generation})
@@ -44,7 +44,7 @@ def rejected_attempts(ledger: Ledger, run: RunFile, count: int) -> None:
         record_bad_end(ledger, attempt, claim, last)
 
 
-def submitted(ledger: Ledger, run: RunFile, job_id: str = "job", at: datetime | None = None) -> Submitted:
+def submitted(ledger: Ledger, run: RunRecord, job_id: str = "job", at: datetime | None = None) -> Submitted:
     claim = old_claim(run, timedelta(days=1))
     ledger.append(run.key, ledger.last(run.key), claim)
     record = Submitted(
@@ -54,37 +54,39 @@ def submitted(ledger: Ledger, run: RunFile, job_id: str = "job", at: datetime | 
     return record
 
 
-def shown(run: RunFile, phase: str, job_id: str = "job", attempt: int = 1) -> JobStatus:
+def shown(run: RunRecord, phase: str, job_id: str = "job", attempt: int = 1) -> JobStatus:
     name = f"{run.key[:16]}-g{attempt}"
     return JobStatus.model_validate({"job_id": job_id, "name": name, "phase": phase, "word": phase.upper()})
 
 
-def failed(ledger: Ledger, run: RunFile) -> BadEnd:
-    ledger.remember_run(run)
+def failed(ledger: Ledger, run: RunRecord) -> BadEnd:
+    ledger.save_run(run)
     submitted(ledger, run)
     assert isinstance(record_progress(ledger, run, shown(run, "failed")), Failed)
     (end,) = ledger.bad_ends(run.account.slug)
     return end
 
 
-def test_failed_job_that_runs_again_is_known_by_its_name_and_followed_again(ledger: Ledger, run: RunFile) -> None:
+def test_failed_job_that_runs_again_is_known_by_its_name_and_followed_again(
+    ledger: Ledger, run: RunRecord
+) -> None:
     end = failed(ledger, run)
     assert (end.job, end.key) == (f"{run.key[:16]}-g1", run.key)
     again = revive(ledger, end, shown(run, "running"))
     assert isinstance(again, Submitted)
     assert [record.state for record in ledger.history(run.key)][-2:] == ["failed", "submitted"]
     assert ledger.is_marked(run)
-    assert choose_generation(ledger, run.key, "one more") == 1
+    assert choose_attempt(ledger, run.key, "one more") == 1
     assert revive(ledger, end, shown(run, "running")) is None
     assert isinstance(record_progress(ledger, run, shown(run, "ready")), Trained)
 
 
-def test_revived_job_is_taken_up_by_the_newest_attempt(ledger: Ledger, run: RunFile) -> None:
+def test_revived_job_is_taken_up_by_the_newest_attempt(ledger: Ledger, run: RunRecord) -> None:
     end = failed(ledger, run)
     second = run.model_copy(update={"generation": 2, "flow_run": "22222222-2222-2222-2222-222222222222"})
     claim = old_claim(second, timedelta(days=1))
     ledger.append(run.key, ledger.last(run.key), claim)
-    ledger.remember_run(second)
+    ledger.save_run(second)
     record_bad_end(ledger, second, claim, Rejected(at=now(), generation=2, name=claim.name, reason="too many"))
     again = revive(ledger, end, shown(run, "ready"))
     assert isinstance(again, Submitted)
@@ -92,7 +94,7 @@ def test_revived_job_is_taken_up_by_the_newest_attempt(ledger: Ledger, run: RunF
     assert ledger.is_marked(second)
 
 
-def test_revived_job_beside_one_that_is_followed_is_a_duplicate_once(ledger: Ledger, run: RunFile) -> None:
+def test_revived_job_beside_one_that_is_followed_is_a_duplicate_once(ledger: Ledger, run: RunRecord) -> None:
     end = failed(ledger, run)
     submitted(ledger, run.model_copy(update={"generation": 2}), "second")
     assert isinstance(revive(ledger, end, shown(run, "running")), DoublePayment)
@@ -102,7 +104,7 @@ def test_revived_job_beside_one_that_is_followed_is_a_duplicate_once(ledger: Led
 
 
 def test_killed_between_the_record_and_the_marker_a_revived_job_is_marked_by_the_next_look(
-    ledger: Ledger, run: RunFile
+    ledger: Ledger, run: RunRecord
 ) -> None:
     end = failed(ledger, run)
     revive(ledger, end, shown(run, "running"))
@@ -111,7 +113,7 @@ def test_killed_between_the_record_and_the_marker_a_revived_job_is_marked_by_the
     assert ledger.is_marked(run)
 
 
-def test_training_that_was_given_up_although_paid_is_not_revived(ledger: Ledger, run: RunFile) -> None:
+def test_training_that_was_given_up_although_paid_is_not_revived(ledger: Ledger, run: RunRecord) -> None:
     end = failed(ledger, run)
     revive(ledger, end, shown(run, "running"))
     last = ledger.last(run.key)
@@ -121,10 +123,10 @@ def test_training_that_was_given_up_although_paid_is_not_revived(ledger: Ledger,
     )
     assert revive(ledger, end, shown(run, "ready")) is None
     assert ledger.last(run.key).state == "abandoned"  # type: ignore[union-attr]
-    assert choose_generation(ledger, run.key, None) == 2
+    assert choose_attempt(ledger, run.key, None) == 2
 
 
-def trained(ledger: Ledger, run: RunFile, age: timedelta) -> Trained:
+def trained(ledger: Ledger, run: RunRecord, age: timedelta) -> Trained:
     before = submitted(ledger, run)
     record = Trained(
         at=now() - age, generation=run.generation, name=before.name, job_id=before.job_id, word="AVAILABLE"
@@ -134,7 +136,7 @@ def trained(ledger: Ledger, run: RunFile, age: timedelta) -> Trained:
 
 
 def test_weights_that_cannot_be_had_for_days_are_held_as_lost_and_keep_their_place(
-    ledger: Ledger, run: RunFile
+    ledger: Ledger, run: RunRecord
 ) -> None:
     record = trained(ledger, run, LOST_AFTER + timedelta(hours=1))
     for tries in range(3):
@@ -151,7 +153,7 @@ def test_weights_that_cannot_be_had_for_days_are_held_as_lost_and_keep_their_pla
 
 
 def test_weights_are_not_lost_before_days_have_passed_and_are_tried_less_and_less_often(
-    ledger: Ledger, run: RunFile
+    ledger: Ledger, run: RunRecord
 ) -> None:
     record = trained(ledger, run, timedelta(days=2))
     assert next_try(ledger, record) <= now()
@@ -163,7 +165,7 @@ def test_weights_are_not_lost_before_days_have_passed_and_are_tried_less_and_les
     assert hold_if_lost(ledger, read_training(ledger, run.key, 1), "404") is None
 
 
-def test_person_who_tries_again_begins_anew_and_at_once(ledger: Ledger, run: RunFile) -> None:
+def test_person_who_tries_again_begins_anew_and_at_once(ledger: Ledger, run: RunRecord) -> None:
     record = trained(ledger, run, LOST_AFTER)
     for _ in range(3):
         note_failed_try(ledger, record)
@@ -175,21 +177,21 @@ def test_person_who_tries_again_begins_anew_and_at_once(ledger: Ledger, run: Run
     assert next_try(ledger, last) <= now()
 
 
-def test_lost_training_is_never_claimed_again_in_its_attempt(ledger: Ledger, run: RunFile) -> None:
+def test_lost_training_is_never_claimed_again_in_its_attempt(ledger: Ledger, run: RunRecord) -> None:
     trained(ledger, run, timedelta(days=4))
     held = hold(ledger, read_training(ledger, run.key, 1), "lost", "404")
     with pytest.raises(LedgerError, match="cannot follow"):
         ledger.append(run.key, held, old_claim(run, timedelta(0)))
 
 
-def test_job_that_was_lost_sight_of_goes_on_when_it_is_shown_again(ledger: Ledger, run: RunFile) -> None:
+def test_job_that_was_lost_sight_of_goes_on_when_it_is_shown_again(ledger: Ledger, run: RunRecord) -> None:
     submitted(ledger, run, at=now() - timedelta(days=4))
     assert isinstance(hold_if_lost(ledger, read_training(ledger, run.key, 1), "404"), Held)
     record_id(ledger, read_training(ledger, run.key, 1), "job", "list")
     assert ledger.last(run.key).state == "submitted"  # type: ignore[union-attr]
 
 
-def test_job_whose_weights_are_lost_is_left_to_the_person_who_is_asked(ledger: Ledger, run: RunFile) -> None:
+def test_job_whose_weights_are_lost_is_left_to_the_person_who_is_asked(ledger: Ledger, run: RunRecord) -> None:
     trained(ledger, run, timedelta(days=4))
     hold(ledger, read_training(ledger, run.key, 1), "lost", "404")
     record_id(ledger, read_training(ledger, run.key, 1), "job", "list")
@@ -203,28 +205,28 @@ def test_lost_training_that_is_given_up_keeps_its_place_in_the_budget(
     submit_training(ledger, bent, read_training(ledger, run.key, 1), order)
     held = hold(ledger, read_training(ledger, run.key, 1), "lost", "404")
     ledger.append(run.key, held, Abandoned(at=now(), generation=1, name=held.name, reason="gone", paid=True))
-    assert Budget(ledger, run.account, Limits()).spending(now().date()).trainings_today == 1
+    assert Budget(ledger, run.account, SpendingLimits()).spending(now().date()).trainings_today == 1
 
 
-def ended(ledger: Ledger, run: RunFile) -> None:
+def ended(ledger: Ledger, run: RunRecord) -> None:
     """A training that is paid and at its end."""
     held = hold_of(ledger, run)
     ledger.append(run.key, held, Abandoned(at=now(), generation=1, name=held.name, reason="gone", paid=True))
 
 
-def hold_of(ledger: Ledger, run: RunFile) -> Held:
+def hold_of(ledger: Ledger, run: RunRecord) -> Held:
     submitted(ledger, run)
     return hold(ledger, read_training(ledger, run.key, 1), "lost", "404")
 
 
-def wishing(run: RunFile, ledger: Ledger, reason: str, number: int) -> RunFile:
+def wishing(run: RunRecord, ledger: Ledger, reason: str, number: int) -> RunRecord:
     flow_run = f"00000000-0000-0000-0000-{number:012d}"
     generation, words = wished_attempt(ledger, run.key, reason, flow_run)
     update = {"flow_run": flow_run, "generation": generation, "retrain_reason": words}
     return count_reason(ledger, run.model_copy(update=update))
 
 
-def test_reason_counts_once_however_often_it_is_said(ledger: Ledger, run: RunFile) -> None:
+def test_reason_counts_once_however_often_it_is_said(ledger: Ledger, run: RunRecord) -> None:
     ended(ledger, run)
     first = wishing(run, ledger, "six fingers", 1)
     assert (first.generation, first.retrain_reason) == (2, "six fingers")
@@ -238,7 +240,7 @@ def test_reason_counts_once_however_often_it_is_said(ledger: Ledger, run: RunFil
     assert wishing(run, ledger, "seven fingers", 4).generation == 3
 
 
-def test_of_two_runs_that_say_the_same_at_once_one_counts(ledger: Ledger, run: RunFile) -> None:
+def test_of_two_runs_that_say_the_same_at_once_one_counts(ledger: Ledger, run: RunRecord) -> None:
     ended(ledger, run)
     wishes = [
         run.model_copy(update={"flow_run": f"run {number}", "generation": 2, "retrain_reason": "six fingers"})
@@ -247,13 +249,13 @@ def test_of_two_runs_that_say_the_same_at_once_one_counts(ledger: Ledger, run: R
     assert [count_reason(ledger, wish).retrain_reason for wish in wishes] == ["six fingers", None]
 
 
-def test_blank_reason_is_no_wish(ledger: Ledger, run: RunFile) -> None:
+def test_blank_reason_is_no_wish(ledger: Ledger, run: RunRecord) -> None:
     ended(ledger, run)
     assert wished_attempt(ledger, run.key, " \n", "run") == (1, None)
 
 
 def test_nothing_is_written_by_asking_which_attempt_it_would_be(
-    ledger: Ledger, run: RunFile, tmp_path: Path
+    ledger: Ledger, run: RunRecord, tmp_path: Path
 ) -> None:
     ended(ledger, run)
     before = sorted(tmp_path.rglob("*"))
@@ -262,7 +264,7 @@ def test_nothing_is_written_by_asking_which_attempt_it_would_be(
 
 
 def test_reason_that_was_carried_out_between_two_looks_at_the_log_counts_once(
-    ledger: Ledger, run: RunFile
+    ledger: Ledger, run: RunRecord
 ) -> None:
     ended(ledger, run)
     first = wishing(run, ledger, "six fingers", 1)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tuneloop.schemas.records import Decision, Promotion, Record, RunFile, training_record
+from tuneloop.schemas.records import Decision, Promotion, Record, RunRecord, training_record
 
 RECORDS = json.loads(Path(__file__).with_name("records_0_1.json").read_text())
 """One of each kind, as version 0.1 wrote them before budgets and approvals. Never to be edited."""
@@ -17,7 +17,7 @@ def test_training_record_of_an_older_version_is_still_read(record: dict[str, obj
     assert {field: json.loads(read.model_dump_json())[field] for field in record} == record
 
 
-@pytest.mark.parametrize(("name", "kind"), [("run", RunFile), ("decision", Decision), ("promotion", Promotion)])
+@pytest.mark.parametrize(("name", "kind"), [("run", RunRecord), ("decision", Decision), ("promotion", Promotion)])
 def test_record_of_a_run_or_model_of_an_older_version_is_still_read(name: str, kind: type[Record]) -> None:
     read = kind.model_validate_json(json.dumps(RECORDS[name]))
     assert holds(json.loads(read.model_dump_json()), RECORDS[name])

@@ -6,19 +6,21 @@ import pytest
 
 from tests.ledger.test_budget import claimed, other_key
 from tuneloop.clock import now
-from tuneloop.errors import ConfigurationError, OverBudget
+from tuneloop.errors import BudgetExceeded, ConfigurationError
 from tuneloop.ledger.image_budget import ImageBudget
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.operations.status import spending_by_model
 from tuneloop.orchestration.credentials.spending_guard import SpendingGuard
-from tuneloop.schemas.plan import EvaluationPlan
-from tuneloop.schemas.records import Rejected, RunFile
+from tuneloop.schemas.plan import EvaluationConfig
+from tuneloop.schemas.records import Rejected, RunRecord
 from tuneloop.schemas.render_settings import BflProRender, FluxDevRender
-from tuneloop.schemas.spending import Limits
+from tuneloop.schemas.spending import SpendingLimits
 
 
-def test_pictures_count_into_the_money_and_not_into_the_trainings_of_the_day(ledger: Ledger, run: RunFile) -> None:
-    budget = ImageBudget(ledger, run.account, Limits(trainings_per_day=1, cents_per_window=500))
+def test_pictures_count_into_the_money_and_not_into_the_trainings_of_the_day(
+    ledger: Ledger, run: RunRecord
+) -> None:
+    budget = ImageBudget(ledger, run.account, SpendingLimits(trainings_per_day=1, cents_per_window=500))
     budget.reserve_pictures(run, 12, BflProRender())
     spending = budget.spending(now().date())
     assert (spending.cents, spending.trainings_today) == (72, 0)
@@ -26,40 +28,42 @@ def test_pictures_count_into_the_money_and_not_into_the_trainings_of_the_day(led
     assert budget.reserve(run, 400, claim, claim).number == 2
     other = other_key(run, 7)
     claim = claimed(ledger, other)
-    with pytest.raises(OverBudget, match="1 of 1 trainings"):
+    with pytest.raises(BudgetExceeded, match="1 of 1 trainings"):
         budget.reserve(other, 20, claim, claim)
 
 
-def test_slot_of_its_pictures_is_not_taken_for_the_slot_of_a_training(ledger: Ledger, run: RunFile) -> None:
-    budget = ImageBudget(ledger, run.account, Limits())
+def test_slot_of_its_pictures_is_not_taken_for_the_slot_of_a_training(ledger: Ledger, run: RunRecord) -> None:
+    budget = ImageBudget(ledger, run.account, SpendingLimits())
     budget.reserve_pictures(run, 1, BflProRender())
     claim = claimed(ledger, run)
     assert budget.reserve(run, 400, claim, claim).kind == "training"
     assert budget.spending(now().date()).cents == 406
 
 
-def test_pictures_over_the_limit_are_refused_before_any_is_rendered(ledger: Ledger, run: RunFile) -> None:
-    budget = ImageBudget(ledger, run.account, Limits(cents_per_window=100))
+def test_pictures_over_the_limit_are_refused_before_any_is_rendered(ledger: Ledger, run: RunRecord) -> None:
+    budget = ImageBudget(ledger, run.account, SpendingLimits(cents_per_window=100))
     budget.reserve_pictures(run, 10, BflProRender())
-    with pytest.raises(OverBudget, match=r"\$0.60 of \$1.00") as error:
+    with pytest.raises(BudgetExceeded, match=r"\$0.60 of \$1.00") as error:
         budget.reserve_pictures(run, 10, BflProRender())
     assert "dollars_per_30_days" in str(error.value)
     assert budget.spending(now().date()).cents == 60
 
 
-def test_price_of_the_block_comes_before_the_published_one(ledger: Ledger, run: RunFile) -> None:
-    ImageBudget(ledger, run.account, Limits(cents_per_picture=0.5)).reserve_pictures(run, 3, BflProRender())
-    assert ImageBudget(ledger, run.account, Limits()).spending(now().date()).cents == 2
+def test_price_of_the_block_comes_before_the_published_one(ledger: Ledger, run: RunRecord) -> None:
+    ImageBudget(ledger, run.account, SpendingLimits(cents_per_picture=0.5)).reserve_pictures(
+        run, 3, BflProRender()
+    )
+    assert ImageBudget(ledger, run.account, SpendingLimits()).spending(now().date()).cents == 2
 
 
-def test_pictures_without_a_known_price_take_no_slot(ledger: Ledger, run: RunFile) -> None:
-    budget = ImageBudget(ledger, run.account, Limits())
+def test_pictures_without_a_known_price_take_no_slot(ledger: Ledger, run: RunRecord) -> None:
+    budget = ImageBudget(ledger, run.account, SpendingLimits())
     assert not budget.reserve_pictures(run, 3, FluxDevRender())
     assert budget.spending(now().date()).slots == 0
 
 
-def test_limit_in_money_without_a_price_of_images_is_refused(ledger: Ledger, run: RunFile) -> None:
-    budget = ImageBudget(ledger, run.account, Limits(cents_per_window=100))
+def test_limit_in_money_without_a_price_of_images_is_refused(ledger: Ledger, run: RunRecord) -> None:
+    budget = ImageBudget(ledger, run.account, SpendingLimits(cents_per_window=100))
     for refused in (
         lambda: budget.reserve_pictures(run, 100_000, FluxDevRender()),
         lambda: budget.check_images("robot", [(1, FluxDevRender())]),
@@ -69,19 +73,19 @@ def test_limit_in_money_without_a_price_of_images_is_refused(ledger: Ledger, run
     budget.check_images("robot", [(0, FluxDevRender())])
 
 
-def test_images_over_the_cap_are_refused_before_any_is_rendered(ledger: Ledger, run: RunFile) -> None:
-    budget = ImageBudget(ledger, run.account, Limits(images_per_model=100))
+def test_images_over_the_cap_are_refused_before_any_is_rendered(ledger: Ledger, run: RunRecord) -> None:
+    budget = ImageBudget(ledger, run.account, SpendingLimits(images_per_model=100))
     budget.check_images("robot", [(60, FluxDevRender()), (40, FluxDevRender())])
-    with pytest.raises(OverBudget, match=r"101 images .* allows 100.* raise images_per_model"):
+    with pytest.raises(BudgetExceeded, match=r"101 images .* allows 100.* raise images_per_model"):
         budget.check_images("robot", [(60, FluxDevRender()), (41, FluxDevRender())])
 
 
 def test_images_that_would_not_fit_beside_their_training_are_refused_before_it(
-    ledger: Ledger, run: RunFile
+    ledger: Ledger, run: RunRecord
 ) -> None:
-    budget = ImageBudget(ledger, run.account, Limits(cents_per_window=500))
+    budget = ImageBudget(ledger, run.account, SpendingLimits(cents_per_window=500))
     budget.check_images("robot", [(12, BflProRender())], training_cents=428)
-    with pytest.raises(OverBudget, match=r"\$0.72, and \$0.00 of \$5.00"):
+    with pytest.raises(BudgetExceeded, match=r"\$0.72, and \$0.00 of \$5.00"):
         budget.check_images("robot", [(12, BflProRender())], training_cents=429)
     # Over the limit by itself: the training is held, with a form.
     budget.check_images("robot", [(12, BflProRender())], training_cents=501)
@@ -100,27 +104,27 @@ def test_amount_that_is_none_is_refused_by_the_block(field: str, amount: float) 
 
 
 def test_plan_of_more_than_a_thousand_images_is_refused() -> None:
-    EvaluationPlan(prompts=("a", "b"), seeds=tuple(range(500)))
+    EvaluationConfig(prompts=("a", "b"), seeds=tuple(range(500)))
     with pytest.raises(ValueError, match="2 prompts with 501 seeds each are 1,002 images"):
-        EvaluationPlan(prompts=("a", "b"), seeds=tuple(range(501)))
+        EvaluationConfig(prompts=("a", "b"), seeds=tuple(range(501)))
 
 
-def test_pictures_are_shown_with_the_model_and_not_as_a_training(ledger: Ledger, run: RunFile) -> None:
-    budget = ImageBudget(ledger, run.account, Limits())
+def test_pictures_are_shown_with_the_model_and_not_as_a_training(ledger: Ledger, run: RunRecord) -> None:
+    budget = ImageBudget(ledger, run.account, SpendingLimits())
     budget.reserve_pictures(run, 5, BflProRender())
     (spent,) = spending_by_model(budget.spending(now().date()))
     assert (spent.model, spent.trainings, spent.cents) == (run.model, 0, 30)
 
 
-def test_racing_reservations_never_go_over_the_limit(ledger: Ledger, run: RunFile) -> None:
+def test_racing_reservations_never_go_over_the_limit(ledger: Ledger, run: RunRecord) -> None:
     start, refused = Barrier(12), []
 
     def race() -> None:
-        budget = ImageBudget(ledger, run.account, Limits(cents_per_window=36))
+        budget = ImageBudget(ledger, run.account, SpendingLimits(cents_per_window=36))
         start.wait()
         try:
             budget.reserve_pictures(run, 1, BflProRender())
-        except OverBudget as error:
+        except BudgetExceeded as error:
             refused.append(error)
 
     threads = [Thread(target=race) for _ in range(12)]
@@ -129,15 +133,15 @@ def test_racing_reservations_never_go_over_the_limit(ledger: Ledger, run: RunFil
     for thread in threads:
         thread.join()
     assert len(refused) == 6
-    assert ImageBudget(ledger, run.account, Limits()).spending(now().date()).cents == 36
+    assert ImageBudget(ledger, run.account, SpendingLimits()).spending(now().date()).cents == 36
 
 
-def test_place_of_a_training_that_was_not_paid_is_free_for_pictures(ledger: Ledger, run: RunFile) -> None:
-    budget = ImageBudget(ledger, run.account, Limits(cents_per_window=400))
+def test_place_of_a_training_that_was_not_paid_is_free_for_pictures(ledger: Ledger, run: RunRecord) -> None:
+    budget = ImageBudget(ledger, run.account, SpendingLimits(cents_per_window=400))
     claim = claimed(ledger, run)
     budget.reserve(run, 400, claim, claim)
     rejected = Rejected(at=now(), generation=1, name=claim.name, reason="no")
-    with pytest.raises(OverBudget):
+    with pytest.raises(BudgetExceeded):
         budget.reserve_pictures(run, 10, BflProRender())
     ledger.append(run.key, claim, rejected)
     budget.reserve_pictures(run, 10, BflProRender())

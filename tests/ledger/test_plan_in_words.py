@@ -4,7 +4,7 @@ import pytest
 
 from tuneloop.operations.plan import Action, RunPlan
 from tuneloop.schemas.render_settings import BflProRender, FluxDevRender
-from tuneloop.schemas.spending import Limits
+from tuneloop.schemas.spending import SpendingLimits
 
 
 def plan(action: Action, cents_per_picture: float | None) -> RunPlan:
@@ -38,6 +38,6 @@ def test_plan_says_what_judging_would_cost(action: Action, cents: float | None, 
 
 
 def test_own_price_of_a_picture_goes_before_the_published_one() -> None:
-    assert Limits().price_of_picture(BflProRender()) == 6
-    assert Limits(cents_per_picture=0.5).price_of_picture(BflProRender()) == 0.5
-    assert Limits().price_of_picture(FluxDevRender()) is None
+    assert SpendingLimits().price_of_picture(BflProRender()) == 6
+    assert SpendingLimits(cents_per_picture=0.5).price_of_picture(BflProRender()) == 0.5
+    assert SpendingLimits().price_of_picture(FluxDevRender()) is None

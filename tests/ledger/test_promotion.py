@@ -8,21 +8,21 @@ from tuneloop.clock import now
 from tuneloop.errors import LedgerError
 from tuneloop.evaluation.gate import decide
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.registry.promotions import Place, abandon, finished_decision, promote, settle, standing_decision
-from tuneloop.schemas.evaluation import Evaluation, JudgedPicture, Verdict
+from tuneloop.registry.promotions import Place, abandon, applied_decision, current_decision, promote, settle
+from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation, Verdict
 from tuneloop.schemas.gate import GatePolicy
-from tuneloop.schemas.plan import EvaluationPlan
-from tuneloop.schemas.records import Collected, Decision, RunFile
+from tuneloop.schemas.plan import EvaluationConfig
+from tuneloop.schemas.records import Collected, Decision, RunRecord
 
-GOOD = Evaluation(job="j", pictures=(JudgedPicture(prompt="p", seed=1, name="renders/j/1.jpg"),))
-BAD = Evaluation(job="j", pictures=(JudgedPicture(prompt="p", seed=1, name=None, finding="refused"),))
+GOOD = Evaluation(job="j", pictures=(EvaluatedImage(prompt="p", seed=1, name="renders/j/1.jpg"),))
+BAD = Evaluation(job="j", pictures=(EvaluatedImage(prompt="p", seed=1, name=None, finding="refused"),))
 
 
 def judge(challenger: Evaluation, champion: Evaluation | None) -> Verdict:
     return decide(challenger, champion, GatePolicy(undecided="promote"))
 
 
-def collected(run: RunFile) -> Collected:
+def collected(run: RunRecord) -> Collected:
     return Collected(
         at=now(),
         generation=run.generation,
@@ -34,62 +34,62 @@ def collected(run: RunFile) -> Collected:
     )
 
 
-def of_key(run: RunFile, letter: str) -> RunFile:
+def of_key(run: RunRecord, letter: str) -> RunRecord:
     return run.model_copy(update={"key": letter * 64})
 
 
-def settled(ledger: Ledger, run: RunFile, verdict: Verdict, against: int) -> Decision:
+def settled(ledger: Ledger, run: RunRecord, verdict: Verdict, against: int) -> Decision:
     decision = settle(ledger, run, verdict, Place(len(ledger.decisions(run)) + 1, against), "report")
     assert decision is not None
     return decision
 
 
-def test_complete_first_model_becomes_champion_number_one(ledger: Ledger, run: RunFile) -> None:
+def test_complete_first_model_becomes_champion_number_one(ledger: Ledger, run: RunRecord) -> None:
     decision = settled(ledger, run, judge(GOOD, None), 0)
-    assert finished_decision(ledger, run) is None
+    assert applied_decision(ledger, run) is None
     promotion = promote(ledger, run, collected(run), decision, "ROBOX")
     assert promotion is not None
     assert promotion.number == 1
     assert ledger.champion(run.model) == promotion
-    assert finished_decision(ledger, run) == decision
+    assert applied_decision(ledger, run) == decision
 
 
-def test_promoting_twice_is_promoting_once(ledger: Ledger, run: RunFile) -> None:
+def test_promoting_twice_is_promoting_once(ledger: Ledger, run: RunRecord) -> None:
     decision = settled(ledger, run, judge(GOOD, None), 0)
     first = promote(ledger, run, collected(run), decision, None)
     assert promote(ledger, run, collected(run), decision, None) == first
     assert len(ledger.promotions(run.model)) == 1
 
 
-def test_incomplete_evaluation_is_rejected_with_the_picture_named(ledger: Ledger, run: RunFile) -> None:
+def test_incomplete_evaluation_is_rejected_with_the_picture_named(ledger: Ledger, run: RunRecord) -> None:
     verdict = judge(BAD, GOOD)
     assert verdict.verdict == "reject"
     assert "seed 1" in verdict.why
     decision = settled(ledger, run, verdict, 1)
-    assert finished_decision(ledger, run) == decision
+    assert applied_decision(ledger, run) == decision
     with pytest.raises(LedgerError, match="not decided to be promoted"):
         promote(ledger, run, collected(run), decision, None)
 
 
-def test_decision_that_lost_the_race_for_its_number_no_longer_stands(ledger: Ledger, run: RunFile) -> None:
+def test_decision_that_lost_the_race_for_its_number_no_longer_stands(ledger: Ledger, run: RunRecord) -> None:
     slow, quick = of_key(run, "a"), of_key(run, "b")
     late = settled(ledger, slow, judge(GOOD, None), 0)
     first = settled(ledger, quick, judge(GOOD, None), 0)
     assert promote(ledger, quick, collected(quick), first, None)
     assert promote(ledger, slow, collected(slow), late, None) is None
-    assert standing_decision(ledger, slow) is None
+    assert current_decision(ledger, slow) is None
     again = settled(ledger, slow, judge(GOOD, GOOD), 1)
     second = promote(ledger, slow, collected(slow), again, None)
     assert second is not None
     assert second.number == 2
-    assert finished_decision(ledger, quick) == first
+    assert applied_decision(ledger, quick) == first
 
 
-def test_racing_promotions_leave_one_line_of_champions(ledger: Ledger, run: RunFile) -> None:
+def test_racing_promotions_leave_one_line_of_champions(ledger: Ledger, run: RunRecord) -> None:
     runs = [of_key(run, letter) for letter in "0123456789abcdef"]
     start = Barrier(len(runs))
 
-    def race(mine: RunFile) -> None:
+    def race(mine: RunRecord) -> None:
         start.wait()
         while True:
             reigning = ledger.champion(mine.model)
@@ -107,20 +107,20 @@ def test_racing_promotions_leave_one_line_of_champions(ledger: Ledger, run: RunF
     assert len({promotion.key for promotion in line}) == 16
 
 
-def test_new_plan_on_the_reigning_model_promotes_nothing_anew(ledger: Ledger, run: RunFile) -> None:
+def test_new_plan_on_the_reigning_model_promotes_nothing_anew(ledger: Ledger, run: RunRecord) -> None:
     first = settled(ledger, run, judge(GOOD, None), 0)
     promote(ledger, run, collected(run), first, None)
     plan = run.plan.model_copy(update={"seeds": (9,)})
     other = run.model_copy(update={"plan": plan})
-    assert standing_decision(ledger, other) is None
+    assert current_decision(ledger, other) is None
     second = settled(ledger, other, judge(GOOD, None), 1)
     assert promote(ledger, other, collected(other), second, None)
     assert len(ledger.promotions(run.model)) == 1
-    assert finished_decision(ledger, other) == second
+    assert applied_decision(ledger, other) == second
 
 
 def test_decision_that_was_judged_before_another_one_was_written_is_not_written_after_it(
-    ledger: Ledger, run: RunFile
+    ledger: Ledger, run: RunRecord
 ) -> None:
     place = Place(1, 0)
     first = settle(ledger, run, judge(GOOD, None), place, "report")
@@ -130,19 +130,19 @@ def test_decision_that_was_judged_before_another_one_was_written_is_not_written_
 
 
 def test_run_that_was_abandoned_decides_nothing_for_another_run_of_the_same_model(
-    ledger: Ledger, run: RunFile
+    ledger: Ledger, run: RunRecord
 ) -> None:
     other = run.model_copy(update={"flow_run": "99999999-9999-9999-9999-999999999999"})
     abandon(ledger, run, "cancelled")
-    assert standing_decision(ledger, other) is None
+    assert current_decision(ledger, other) is None
     assert settle(ledger, other, judge(GOOD, None), Place(1, 0), "report") is None
     assert settled(ledger, other, judge(GOOD, None), 0).verdict == "promote"
 
 
-def test_champion_that_was_replaced_while_it_was_judged_again_is_done(ledger: Ledger, run: RunFile) -> None:
+def test_champion_that_was_replaced_while_it_was_judged_again_is_done(ledger: Ledger, run: RunRecord) -> None:
     first = settled(ledger, run, judge(GOOD, None), 0)
     assert promote(ledger, run, collected(run), first, None)
-    on_another_plan = run.model_copy(update={"plan": EvaluationPlan(seeds=(7,))})
+    on_another_plan = run.model_copy(update={"plan": EvaluationConfig(seeds=(7,))})
     again = settled(ledger, on_another_plan, judge(GOOD, None), 1)
     other = of_key(run, "b")
     newer = settled(ledger, other, judge(GOOD, GOOD), 1)
@@ -151,4 +151,4 @@ def test_champion_that_was_replaced_while_it_was_judged_again_is_done(ledger: Le
     done = promote(ledger, on_another_plan, collected(run), again, None)
     assert done is not None
     assert done.number == 1
-    assert finished_decision(ledger, on_another_plan) == again
+    assert applied_decision(ledger, on_another_plan) == again

@@ -7,17 +7,17 @@ import pytest
 from tests.ledger.test_submission import old_claim
 from tuneloop.clock import now
 from tuneloop.errors import (
+    CorruptRecord,
     LedgerError,
-    RecordTaken,
-    RecordUnreadable,
+    RecordConflict,
 )
-from tuneloop.ledger.attempts import choose_generation
+from tuneloop.ledger.attempts import choose_attempt
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.schemas.records import Claimed, Collected, RunFile, Submitted, Trained
+from tuneloop.schemas.records import Claimed, Collected, RunRecord, Submitted, Trained
 from tuneloop.storage.local_directory import LocalDirectory
 
 
-def test_unchanged_training_is_trained_again_only_on_request(ledger: Ledger, run: RunFile) -> None:
+def test_unchanged_training_is_trained_again_only_on_request(ledger: Ledger, run: RunRecord) -> None:
     claim = old_claim(run, timedelta(days=1))
     steps: list[Claimed | Submitted | Trained | Collected] = [
         claim,
@@ -29,26 +29,26 @@ def test_unchanged_training_is_trained_again_only_on_request(ledger: Ledger, run
     for record in steps:
         ledger.append(run.key, before, record)
         before = record
-    assert choose_generation(ledger, run.key, None) == 1
-    assert choose_generation(ledger, run.key, "new base model") == 2
+    assert choose_attempt(ledger, run.key, None) == 1
+    assert choose_attempt(ledger, run.key, "new base model") == 2
 
 
-def test_a_gap_stops_with_an_error(ledger: Ledger, artifacts: LocalDirectory, run: RunFile) -> None:
+def test_a_gap_stops_with_an_error(ledger: Ledger, artifacts: LocalDirectory, run: RunRecord) -> None:
     claim = old_claim(run, timedelta(days=1))
     artifacts.create(f"trainings/{run.key}/0002.json", claim.model_dump_json().encode())
-    with pytest.raises(RecordUnreadable, match=r"gap at .*0001"):
+    with pytest.raises(CorruptRecord, match=r"gap at .*0001"):
         ledger.last(run.key)
 
 
 def test_an_unreadable_record_is_not_an_absent_one(
-    ledger: Ledger, artifacts: LocalDirectory, run: RunFile
+    ledger: Ledger, artifacts: LocalDirectory, run: RunRecord
 ) -> None:
     artifacts.create(f"trainings/{run.key}/0001.json", b"{}")
-    with pytest.raises(RecordUnreadable, match="restore it"):
+    with pytest.raises(CorruptRecord, match="restore it"):
         ledger.last(run.key)
 
 
-def test_illegal_steps_are_refused(ledger: Ledger, run: RunFile) -> None:
+def test_illegal_steps_are_refused(ledger: Ledger, run: RunRecord) -> None:
     claim = old_claim(run, timedelta(days=1))
     ledger.append(run.key, None, claim)
     trained = Trained(at=now(), generation=1, name=claim.name, job_id="j", word="AVAILABLE")
@@ -57,27 +57,27 @@ def test_illegal_steps_are_refused(ledger: Ledger, run: RunFile) -> None:
 
 
 def test_step_after_a_record_that_is_gone_is_refused_and_writes_nothing(
-    ledger: Ledger, artifacts: LocalDirectory, run: RunFile
+    ledger: Ledger, artifacts: LocalDirectory, run: RunRecord
 ) -> None:
     claim = old_claim(run, timedelta(days=1))
     submitted = Submitted(at=now(), generation=1, name=claim.name, job_id="j", found_by="answer")
-    with pytest.raises(RecordTaken, match="no record any more that this step could follow"):
+    with pytest.raises(RecordConflict, match="no record any more that this step could follow"):
         ledger.append(run.key, claim, submitted)
     assert list(artifacts.names("trainings/")) == []
 
 
 def test_record_that_another_process_has_read_is_followed_by_the_next_number(
-    ledger: Ledger, artifacts: LocalDirectory, run: RunFile
+    ledger: Ledger, artifacts: LocalDirectory, run: RunRecord
 ) -> None:
     claim = old_claim(run, timedelta(days=1))
     ledger.append(run.key, None, claim)
     submitted = Submitted(at=now(), generation=1, name=claim.name, job_id="j", found_by="answer")
     Ledger(artifacts).append(run.key, claim, submitted)
-    with pytest.raises(RecordTaken, match=r"moved on: .*0002\.json was written by somebody else"):
+    with pytest.raises(RecordConflict, match=r"moved on: .*0002\.json was written by somebody else"):
         ledger.append(run.key, claim, submitted.model_copy(update={"writer": "another"}))
 
 
-def test_first_run_file_wins(ledger: Ledger, run: RunFile) -> None:
-    ledger.remember_run(run)
+def test_first_run_file_wins(ledger: Ledger, run: RunRecord) -> None:
+    ledger.save_run(run)
     other = run.model_copy(update={"generation": 2, "writer": "somebody else"})
-    assert ledger.remember_run(other).generation == 1
+    assert ledger.save_run(other).generation == 1

@@ -25,9 +25,9 @@ from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.submission import Order, submit_training
 from tuneloop.ledger.training import read_training, record_progress
 from tuneloop.providers.segmind.client import SegmindProvider
-from tuneloop.schemas.records import Collected, RunFile
+from tuneloop.schemas.records import Collected, RunRecord
 from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
-from tuneloop.schemas.spending import Limits
+from tuneloop.schemas.spending import SpendingLimits
 from tuneloop.storage.local_directory import LocalDirectory
 from tuneloop.storage.s3 import S3Store
 from tuneloop.storage.transfer import records
@@ -72,13 +72,13 @@ def process(endpoint: str, bucket: str, emulator: EmulatorControl) -> Start:
 @pytest.fixture
 def trained(
     process: Start,
-    run: RunFile,
+    run: RunRecord,
     recipe: FluxLoraRecipe,
     archive: DatasetArchive,
-) -> RunFile:
+) -> RunRecord:
     """A training that has ended at the provider."""
     ledger, provider = process()
-    order = Order(run, recipe, provider.upload(archive), archive, Limits())
+    order = Order(run, recipe, provider.upload(archive), archive, SpendingLimits())
     submitted = submit_training(ledger, provider, read_training(ledger, run.key, 1), order)
     record_progress(ledger, run, provider.status(submitted.job_id))
     return run
@@ -103,7 +103,7 @@ def check(ledger: Ledger, collected: Collected) -> bytes:
 
 
 def test_download_that_is_cut_fifty_times_finishes_and_fetches_little_twice(
-    process: Start, trained: RunFile, emulator: EmulatorControl
+    process: Start, trained: RunRecord, emulator: EmulatorControl
 ) -> None:
     emulator.switch(download_cut=WEIGHTS // 25, download_seed=11)
     ledger, provider = process()
@@ -115,7 +115,7 @@ def test_download_that_is_cut_fifty_times_finishes_and_fetches_little_twice(
 
 
 def test_fifty_crashes_fetch_no_finished_part_again(
-    process: Start, trained: RunFile, emulator: EmulatorControl
+    process: Start, trained: RunRecord, emulator: EmulatorControl
 ) -> None:
     drawn = random.Random(5)  # noqa: S311 - the same crashes each time
     finished = 0
@@ -174,7 +174,7 @@ print(collect_weights(ledger, SegmindProvider(key, base_url=url), training, tell
 @pytest.mark.parametrize("kind", ["s3", "folder"])
 def test_killed_processes_lose_no_part_that_was_finished(
     process: Start,
-    trained: RunFile,
+    trained: RunRecord,
     emulator: EmulatorControl,
     endpoint: str,
     bucket: str,
@@ -211,7 +211,7 @@ def test_killed_processes_lose_no_part_that_was_finished(
 
 
 def test_link_that_expires_in_the_middle_is_asked_for_anew(
-    process: Start, trained: RunFile, emulator: EmulatorControl
+    process: Start, trained: RunRecord, emulator: EmulatorControl
 ) -> None:
     ledger, provider = process()
     advanced: list[int] = []
@@ -227,7 +227,7 @@ def test_link_that_expires_in_the_middle_is_asked_for_anew(
 
 
 def test_server_that_forgets_ranges_in_the_middle_is_read_whole(
-    process: Start, trained: RunFile, emulator: EmulatorControl
+    process: Start, trained: RunRecord, emulator: EmulatorControl
 ) -> None:
     ledger, provider = process()
 
@@ -239,7 +239,7 @@ def test_server_that_forgets_ranges_in_the_middle_is_read_whole(
 
 
 def test_file_that_is_never_the_same_twice_is_read_whole(
-    process: Start, trained: RunFile, emulator: EmulatorControl
+    process: Start, trained: RunRecord, emulator: EmulatorControl
 ) -> None:
     emulator.switch(downloads="without If-Range")
     ledger, provider = process()
@@ -248,7 +248,7 @@ def test_file_that_is_never_the_same_twice_is_read_whole(
 
 @pytest.mark.parametrize("kind", ["whole", "without ETag", "without length"])
 def test_weights_of_a_server_without_ranges_come_home_too(
-    process: Start, trained: RunFile, emulator: EmulatorControl, kind: str
+    process: Start, trained: RunRecord, emulator: EmulatorControl, kind: str
 ) -> None:
     emulator.switch(downloads=kind)
     ledger, provider = process()
@@ -259,7 +259,7 @@ def test_weights_of_a_server_without_ranges_come_home_too(
 
 def test_crash_between_the_weights_and_their_record_loses_nothing_though_the_provider_has_none_any_more(
     process: Start,
-    trained: RunFile,
+    trained: RunRecord,
     emulator: EmulatorControl,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -276,7 +276,7 @@ def test_crash_between_the_weights_and_their_record_loses_nothing_though_the_pro
     check(ledger, collect_weights(ledger, provider, read_training(ledger, trained.key, 1)))
 
 
-def test_two_runs_that_collect_at_once_end_with_the_same_record(process: Start, trained: RunFile) -> None:
+def test_two_runs_that_collect_at_once_end_with_the_same_record(process: Start, trained: RunRecord) -> None:
     ledger, provider = process()
     theirs: list[Collected] = []
     started: list[int] = []
@@ -292,7 +292,7 @@ def test_two_runs_that_collect_at_once_end_with_the_same_record(process: Start, 
 
 
 def test_sweep_that_is_refused_fails_no_collection(
-    process: Start, trained: RunFile, monkeypatch: pytest.MonkeyPatch
+    process: Start, trained: RunRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ledger, provider = process()
     swept: list[object] = []

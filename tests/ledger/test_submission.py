@@ -13,17 +13,17 @@ from tuneloop.emulator import EmulatorControl, Fault
 from tuneloop.errors import (
     LedgerError,
     RateLimited,
-    RecordTaken,
-    TrainingHeld,
+    RecordConflict,
+    TrainingOnHold,
 )
-from tuneloop.ledger.attempts import choose_generation
+from tuneloop.ledger.attempts import choose_attempt
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.submission import Order, submit_training
 from tuneloop.ledger.training import read_training
 from tuneloop.providers.segmind.client import SegmindProvider
-from tuneloop.schemas.records import Claimed, Held, Rejected, RunFile
+from tuneloop.schemas.records import Claimed, Held, Rejected, RunRecord
 from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
-from tuneloop.schemas.spending import Limits
+from tuneloop.schemas.spending import SpendingLimits
 
 SUBMIT = "/finetune/request/submit"
 
@@ -32,7 +32,7 @@ def trainings(emulator: EmulatorControl) -> int:
     return sum(entry.kind == "training" for entry in emulator.billing())
 
 
-def old_claim(run: RunFile, age: timedelta) -> Claimed:
+def old_claim(run: RunRecord, age: timedelta) -> Claimed:
     until = now() - age
     return Claimed(
         at=until - timedelta(seconds=60),
@@ -50,13 +50,13 @@ def old_claim(run: RunFile, age: timedelta) -> Claimed:
 
 
 def test_submit_leaves_claim_and_id(
-    ledger: Ledger, provider: SegmindProvider, run: RunFile, recipe: FluxLoraRecipe, archive: DatasetArchive
+    ledger: Ledger, provider: SegmindProvider, run: RunRecord, recipe: FluxLoraRecipe, archive: DatasetArchive
 ) -> None:
     submitted = submit_training(
         ledger,
         provider,
         read_training(ledger, run.key, 1),
-        Order(run, recipe, provider.upload(archive), archive, Limits()),
+        Order(run, recipe, provider.upload(archive), archive, SpendingLimits()),
     )
     assert [record.state for record in ledger.history(run.key)] == ["claimed", "submitted"]
     assert submitted.name == f"{run.key[:16]}-g1"
@@ -65,7 +65,7 @@ def test_submit_leaves_claim_and_id(
 def test_lost_answer_is_found_in_the_list(
     ledger: Ledger,
     provider: SegmindProvider,
-    run: RunFile,
+    run: RunRecord,
     recipe: FluxLoraRecipe,
     archive: DatasetArchive,
     emulator: EmulatorControl,
@@ -73,7 +73,10 @@ def test_lost_answer_is_found_in_the_list(
     uploaded = provider.upload(archive)
     emulator.inject(Fault("cut_after_effect", SUBMIT, "POST"))
     submitted = submit_training(
-        ledger, provider, read_training(ledger, run.key, 1), Order(run, recipe, uploaded, archive, Limits())
+        ledger,
+        provider,
+        read_training(ledger, run.key, 1),
+        Order(run, recipe, uploaded, archive, SpendingLimits()),
     )
     assert submitted.found_by == "list"
     assert trainings(emulator) == 1
@@ -82,7 +85,7 @@ def test_lost_answer_is_found_in_the_list(
 def test_rate_limited_submit_is_recorded_as_unpaid(
     ledger: Ledger,
     provider: SegmindProvider,
-    run: RunFile,
+    run: RunRecord,
     recipe: FluxLoraRecipe,
     archive: DatasetArchive,
     emulator: EmulatorControl,
@@ -91,16 +94,19 @@ def test_rate_limited_submit_is_recorded_as_unpaid(
     emulator.inject(Fault("refuse", SUBMIT, "POST", status=429))
     with pytest.raises(RateLimited):
         submit_training(
-            ledger, provider, read_training(ledger, run.key, 1), Order(run, recipe, uploaded, archive, Limits())
+            ledger,
+            provider,
+            read_training(ledger, run.key, 1),
+            Order(run, recipe, uploaded, archive, SpendingLimits()),
         )
     assert isinstance(ledger.last(run.key), Rejected)
-    assert choose_generation(ledger, run.key, None) == 2
+    assert choose_attempt(ledger, run.key, None) == 2
 
 
 def test_racing_runs_pay_once(
     ledger: Ledger,
     provider: SegmindProvider,
-    run: RunFile,
+    run: RunRecord,
     recipe: FluxLoraRecipe,
     archive: DatasetArchive,
     emulator: EmulatorControl,
@@ -115,10 +121,10 @@ def test_racing_runs_pay_once(
         try:
             ends.append(
                 submit_training(
-                    ledger, provider, nothing_yet, Order(run, recipe, uploaded, archive, Limits())
+                    ledger, provider, nothing_yet, Order(run, recipe, uploaded, archive, SpendingLimits())
                 ).state
             )
-        except (RecordTaken, LedgerError):
+        except (RecordConflict, LedgerError):
             ends.append("lost")
 
     threads = [Thread(target=race) for _ in range(8)]
@@ -133,7 +139,7 @@ def test_racing_runs_pay_once(
 def test_submit_decided_before_somebody_elses_claim_is_refused(
     ledger: Ledger,
     provider: SegmindProvider,
-    run: RunFile,
+    run: RunRecord,
     recipe: FluxLoraRecipe,
     archive: DatasetArchive,
     emulator: EmulatorControl,
@@ -141,15 +147,15 @@ def test_submit_decided_before_somebody_elses_claim_is_refused(
     nothing_yet = read_training(ledger, run.key, 1)
     uploaded = provider.upload(archive)
     ledger.append(run.key, None, old_claim(run, timedelta(seconds=-60)))
-    with pytest.raises(RecordTaken):
-        submit_training(ledger, provider, nothing_yet, Order(run, recipe, uploaded, archive, Limits()))
+    with pytest.raises(RecordConflict):
+        submit_training(ledger, provider, nothing_yet, Order(run, recipe, uploaded, archive, SpendingLimits()))
     assert trainings(emulator) == 0
 
 
 def test_after_three_bad_ends_in_a_row_the_fourth_is_held_and_sends_nothing(
     ledger: Ledger,
     provider: SegmindProvider,
-    run: RunFile,
+    run: RunRecord,
     recipe: FluxLoraRecipe,
     archive: DatasetArchive,
     emulator: EmulatorControl,
@@ -161,10 +167,10 @@ def test_after_three_bad_ends_in_a_row_the_fourth_is_held_and_sends_nothing(
         ledger.append(run.key, last, claim)
         last = Rejected(at=now(), generation=generation, name=claim.name, reason="no such thing")
         ledger.append(run.key, claim, last)
-    assert choose_generation(ledger, run.key, None) == 4
+    assert choose_attempt(ledger, run.key, None) == 4
     fourth = run.model_copy(update={"generation": 4})
-    order = Order(fourth, recipe, provider.upload(archive), archive, Limits())
-    with pytest.raises(TrainingHeld, match="3 times in a row, the last time: no such thing"):
+    order = Order(fourth, recipe, provider.upload(archive), archive, SpendingLimits())
+    with pytest.raises(TrainingOnHold, match="3 times in a row, the last time: no such thing"):
         submit_training(ledger, provider, read_training(ledger, run.key, 4), order)
     assert trainings(emulator) == 0
     held = read_training(ledger, run.key, 4)
@@ -178,7 +184,7 @@ def test_after_three_bad_ends_in_a_row_the_fourth_is_held_and_sends_nothing(
 def test_thirty_two_racing_runs_on_one_key_pay_once(
     ledger: Ledger,
     provider: SegmindProvider,
-    run: RunFile,
+    run: RunRecord,
     recipe: FluxLoraRecipe,
     archive: DatasetArchive,
     emulator: EmulatorControl,
@@ -188,9 +194,9 @@ def test_thirty_two_racing_runs_on_one_key_pay_once(
     def race(number: int) -> None:
         mine = run.model_copy(update={"flow_run": f"00000000-0000-0000-0000-{number:012d}"})
         client = SegmindProvider(emulator.api_key, base_url=emulator.url)
-        order = Order(mine, recipe, uploaded, archive, Limits())
+        order = Order(mine, recipe, uploaded, archive, SpendingLimits())
         start.wait()
-        with suppress(RecordTaken):
+        with suppress(RecordConflict):
             submit_training(ledger, client, read_training(ledger, run.key, 1), order)
 
     threads = [Thread(target=race, args=(number,)) for number in range(32)]

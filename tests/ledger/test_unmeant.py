@@ -13,8 +13,8 @@ from tuneloop.ledger.accounts import remember_origin
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.unmeant import check_meant, note_training
 from tuneloop.schemas.bfl_recipe import BflFinetuneRecipe
-from tuneloop.schemas.plan import EvaluationPlan
-from tuneloop.schemas.records import Claimed, Decision, Rejected, RunFile
+from tuneloop.schemas.plan import EvaluationConfig
+from tuneloop.schemas.records import Claimed, Decision, Rejected, RunRecord
 from tuneloop.schemas.training import Account, TrainingIdentity, job_name
 from tuneloop.storage.local_directory import LocalDirectory
 
@@ -22,20 +22,20 @@ HOME = "https://api.us1.bfl.ai"
 SET = {"mode": "character", "trigger_word": "ROBOX"}
 
 
-def run_of(recipe: dict[str, Any], **changes: Any) -> RunFile:
+def run_of(recipe: dict[str, Any], **changes: Any) -> RunRecord:
     account = Account(provider="bfl", label=changes.pop("label", "default-us1"))
     digest = changes.pop("dataset", "ab" * 32)
     identity = TrainingIdentity(
         dataset_digest=digest, recipe=BflFinetuneRecipe(**recipe).canonical(), account=account
     )
-    return RunFile(
+    return RunRecord(
         at=now(), flow_run="2" * 36, model="robot", key=changes.pop("key", identity.key), generation=1,
-        dataset_digest=digest, recipe=BflFinetuneRecipe(**recipe).model_dump(mode="json"), plan=EvaluationPlan(),
+        dataset_digest=digest, recipe=BflFinetuneRecipe(**recipe).model_dump(mode="json"), plan=EvaluationConfig(),
         account=account, credentials="bfl-credentials/default", store="local-file-system/x", **changes,
     )  # fmt: skip
 
 
-def claim(ledger: Ledger, run: RunFile) -> None:
+def claim(ledger: Ledger, run: RunRecord) -> None:
     at, name = now(), job_name(run.key, 1)
     record = Claimed(
         at=at, generation=1, name=name, nonce="n", flow_run=run.flow_run, until=at, take_over_after=at,
@@ -45,7 +45,7 @@ def claim(ledger: Ledger, run: RunFile) -> None:
     ledger.append(run.key, None, record)
 
 
-def judged(ledger: Ledger, run: RunFile) -> None:
+def judged(ledger: Ledger, run: RunRecord) -> None:
     """Leave a training as it is when it was judged, be it promoted or not."""
     claim(ledger, run)
     decision = Decision(
@@ -88,7 +88,7 @@ def test_label_alone_pays_for_nothing(ledger: Ledger, *, in_flight: bool) -> Non
     before = run_of(SET, label="old-us1")
     if in_flight:
         claim(ledger, before)
-        ledger.mark(ledger.remember_run(before))
+        ledger.mark(ledger.save_run(before))
     else:
         judged(ledger, before)
     said = refusal(ledger, SET)

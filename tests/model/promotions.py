@@ -123,7 +123,7 @@ def _with_decision(state: State, who: int, decision: Decision) -> State:
     return state._replace(decisions=(*state.decisions[:who], written, *state.decisions[who + 1 :]))
 
 
-def standing_decision(state: State, who: int) -> Decision | None:
+def current_decision(state: State, who: int) -> Decision | None:
     """The decision that still holds: not a promotion whose number somebody else has taken."""
     verdicts = [decision for decision in state.decisions[who] if decision.verdict != "abandoned"]
     if not verdicts:
@@ -141,7 +141,7 @@ def count(_: Promotions, state: State, me: Process) -> Steps:
 
 
 def read(_: Promotions, state: State, me: Process) -> Steps:
-    standing = standing_decision(state, me.who)
+    standing = current_decision(state, me.who)
     if standing is None:
         yield "reads that no decision stands", become(state, me, me._replace(step="judges"))
     elif standing.verdict == "reject" or any(promotion.who == me.who for promotion in state.line):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tuneloop.schemas.records import BAD_ENDS, ENDS, NEXT_STATES
+from tuneloop.schemas.records import ENDS, NEXT_STATES, UNPAID_FAILURES
 
 REVIVES = ENDS - {"collected"}
 """Ends that may turn out to be none, if the provider shows a job after all."""
@@ -186,4 +186,4 @@ def chosen_generation(log: tuple[Record | None, ...]) -> int:
 
 def ended_unpaid(record: Record) -> bool:
     """Tell whether an end leaves nothing to pay, so that a new run may begin the next generation."""
-    return record.state in BAD_ENDS | {"abandoned"} and not record.paid
+    return record.state in UNPAID_FAILURES | {"abandoned"} and not record.paid

@@ -13,7 +13,7 @@ status is told of it once the list shows it. As long as neither happens nobody c
 from __future__ import annotations
 
 from tests.model.state import NOBODY, SHOWN, Record, State, ended_unpaid
-from tuneloop.schemas.records import BAD_ENDS, ENDS
+from tuneloop.schemas.records import ENDS, UNPAID_FAILURES
 
 OPEN = frozenset({"claimed", "held"})
 """Records that do not name a job yet, and can still come to."""
@@ -27,12 +27,12 @@ HOME = {
 
 def is_followed(state: State, number: int) -> bool:
     """Tell whether a record names a job, and does not say that it came to nothing."""
-    return any(r is not None and r.job == number and r.state not in BAD_ENDS for r in state.log)
+    return any(r is not None and r.job == number and r.state not in UNPAID_FAILURES for r in state.log)
 
 
 def record_of(state: State, number: int) -> Record:
     """The last record that follows a job, or else that of its generation."""
-    followers = [r for r in state.log if r is not None and r.job == number and r.state not in BAD_ENDS]
+    followers = [r for r in state.log if r is not None and r.job == number and r.state not in UNPAID_FAILURES]
     return followers[-1] if followers else state.log[state.jobs[number].generation - 1] or Record("")
 
 
@@ -45,7 +45,7 @@ def is_astray(state: State, number: int) -> bool:
     # It is found by its name, as long as something leads to the record.
     awake = any(process.generation == job.generation for process in state.processes)
     awake = awake or any(run.marked and run.generation == job.generation for run in state.runs)
-    if record.state in OPEN | BAD_ENDS and awake:
+    if record.state in OPEN | UNPAID_FAILURES and awake:
         return False
     return not is_given_up(record) and not is_left_over(state, number)
 

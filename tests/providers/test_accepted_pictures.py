@@ -11,17 +11,17 @@ import pytest
 from tuneloop.clock import Deadline
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl, Fault, Progress, running_emulator
-from tuneloop.errors import ProviderUnavailable, RateLimited, RequestRefused, UnexpectedAnswer
+from tuneloop.errors import ProviderUnavailable, RateLimited, RequestRejected, UnexpectedResponse
 from tuneloop.providers.base import Provider
 from tuneloop.providers.bfl import render as bfl_inference
 from tuneloop.providers.bfl.client import BflProvider
 from tuneloop.providers.segmind import render as segmind_inference
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.schemas.bfl_recipe import BflFinetuneRecipe
-from tuneloop.schemas.recipe_fields import RecipeFields
+from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.render_settings import BflUltraRender, FluxDevRender, ServiceSettings
 from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
-from tuneloop.schemas.training import RenderedPicture
+from tuneloop.schemas.training import RenderedImage
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Booth:
     state: str
     file: str
 
-    def picture(self) -> RenderedPicture:
+    def picture(self) -> RenderedImage:
         return self.provider.generate(self.job_id, "ROBOX at sea", 7, self.settings)
 
     @property
@@ -58,9 +58,7 @@ class Booth:
         return sum(entry.kind == "inference" and not entry.refunded for entry in self.emulator.billing())
 
 
-KINDS: dict[
-    str, tuple[type[SegmindProvider | BflProvider], RecipeFields, ServiceSettings, tuple[str, str, str]]
-] = {
+KINDS: dict[str, tuple[type[SegmindProvider | BflProvider], BaseRecipe, ServiceSettings, tuple[str, str, str]]] = {
     "segmind": (
         SegmindProvider,
         FluxLoraRecipe(instance_prompt="a photo of ROBOX", trigger_word="ROBOX"),
@@ -127,14 +125,14 @@ def test_download_that_breaks_in_the_middle_is_repeated(booth: Booth) -> None:
 @pytest.mark.parametrize("status", [401, 403])
 def test_refusal_to_tell_how_far_it_is_is_no_refusal_of_the_order(booth: Booth, status: int) -> None:
     booth.emulator.inject(Fault("refuse", booth.state, "GET", status=status))
-    with pytest.raises(UnexpectedAnswer, match="the picture was accepted, and asking for it was refused"):
+    with pytest.raises(UnexpectedResponse, match="the picture was accepted, and asking for it was refused"):
         booth.picture()
     assert (booth.orders, booth.paid) == (1, 1)
 
 
 def test_picture_that_ends_badly_is_a_refusal_and_not_paid(booth: Booth) -> None:
     booth.emulator.switch(pictures_fail="Content Moderated")
-    with pytest.raises(RequestRefused):
+    with pytest.raises(RequestRejected):
         booth.picture()
     assert (booth.orders, booth.paid) == (1, 0)
 
@@ -151,6 +149,6 @@ def test_picture_that_never_comes_is_given_up_as_accepted(booth: Booth, monkeypa
 
 def test_picture_at_a_foreign_host_is_not_ordered_again_and_the_remedy_is_named(booth: Booth) -> None:
     booth.emulator.switch(picture_host="https://pictures.example.com")
-    with pytest.raises(UnexpectedAnswer, match=r"points to pictures\.example\.com.*storage_hosts"):
+    with pytest.raises(UnexpectedResponse, match=r"points to pictures\.example\.com.*storage_hosts"):
         booth.picture()
     assert (booth.orders, booth.paid) == (1, 1)

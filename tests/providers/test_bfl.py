@@ -20,19 +20,19 @@ from tests.wire.exchanges import Exchange, exchange, exchanges
 from tests.wire.replay import replaying
 from tuneloop.clock import Deadline, now
 from tuneloop.errors import (
-    CredentialsRefused,
-    NotAtProvider,
-    OutOfCredits,
+    AuthenticationFailed,
+    InsufficientCredits,
+    NotFoundAtProvider,
     ProviderError,
     ProviderUnavailable,
     RateLimited,
-    RequestRefused,
-    UnexpectedAnswer,
+    RequestRejected,
+    UnexpectedResponse,
 )
 from tuneloop.http.answer import Answer
 from tuneloop.providers.bfl.body import finetune_body
 from tuneloop.providers.bfl.client import BflProvider
-from tuneloop.providers.bfl.errors import error_for
+from tuneloop.providers.bfl.errors import map_error
 from tuneloop.schemas.bfl_recipe import BflFinetuneRecipe
 from tuneloop.schemas.training import UploadedDataset
 
@@ -73,26 +73,26 @@ def test_body_of_a_large_zip_takes_no_more_memory_than_a_chunk() -> None:
 @pytest.mark.parametrize(
     ("status", "body", "kind"),
     [
-        (400, {"detail": "bad"}, RequestRefused),
-        (401, {"detail": "no key"}, CredentialsRefused),
-        (402, {"detail": "Insufficient credits"}, OutOfCredits),
-        (403, {"detail": "Not authenticated"}, CredentialsRefused),
-        (404, {"detail": "Not Found"}, NotAtProvider),
-        (410, {"error": "Gone", "message": "retired", "details": {}}, RequestRefused),
-        (422, {"detail": "Finetune not found or not ready"}, NotAtProvider),
-        (400, {"detail": "Finetune not found or not ready"}, NotAtProvider),
-        (422, {"detail": [{"loc": ["body", "mode"], "msg": "Field required"}]}, RequestRefused),
+        (400, {"detail": "bad"}, RequestRejected),
+        (401, {"detail": "no key"}, AuthenticationFailed),
+        (402, {"detail": "Insufficient credits"}, InsufficientCredits),
+        (403, {"detail": "Not authenticated"}, AuthenticationFailed),
+        (404, {"detail": "Not Found"}, NotFoundAtProvider),
+        (410, {"error": "Gone", "message": "retired", "details": {}}, RequestRejected),
+        (422, {"detail": "Finetune not found or not ready"}, NotFoundAtProvider),
+        (400, {"detail": "Finetune not found or not ready"}, NotFoundAtProvider),
+        (422, {"detail": [{"loc": ["body", "mode"], "msg": "Field required"}]}, RequestRejected),
         (429, {"detail": "Too many active tasks"}, RateLimited),
         (500, b"Internal Server Error", ProviderUnavailable),
         (503, b"", ProviderUnavailable),
-        (302, b"", RequestRefused),
-        (303, b"", UnexpectedAnswer),
-        (408, b"", UnexpectedAnswer),
-        (413, b"", RequestRefused),
+        (302, b"", RequestRejected),
+        (303, b"", UnexpectedResponse),
+        (408, b"", UnexpectedResponse),
+        (413, b"", RequestRejected),
     ],
 )
 def test_every_documented_status_is_the_error_it_means(status: int, body: Any, kind: type[ProviderError]) -> None:
-    assert type(error_for(answer(status, body))) is kind
+    assert type(map_error(answer(status, body))) is kind
 
 
 def test_echoed_zip_is_cut_out_and_the_field_stays() -> None:
@@ -101,14 +101,14 @@ def test_echoed_zip_is_cut_out_and_the_field_stays() -> None:
         "msg": "Suspicious file attributes",
         "input": {"file_data": "QUJD" * 9000},
     }
-    shown = str(error_for(answer(422, {"detail": [echo]})))
+    shown = str(map_error(answer(422, {"detail": [echo]})))
     assert "body.file_data: Suspicious file attributes" in shown
     assert "QUJDQUJD" not in shown
     assert len(shown) < 1000
 
 
 def test_retry_after_is_read() -> None:
-    error = error_for(answer(429, {}, **{"retry-after": "5"}))
+    error = map_error(answer(429, {}, **{"retry-after": "5"}))
     assert isinstance(error, RateLimited)
     assert error.retry_after_s == 5
 
@@ -116,7 +116,7 @@ def test_retry_after_is_read() -> None:
 @settings(max_examples=300)
 @given(status=st.integers(200, 599), body=st.binary(max_size=2000))
 def test_any_body_under_any_status_is_an_error_of_ours(status: int, body: bytes) -> None:
-    error = error_for(answer(status, body + KEY.encode()))
+    error = map_error(answer(status, body + KEY.encode()))
     assert isinstance(error, ProviderError)
     assert KEY not in str(error)
 
@@ -130,7 +130,7 @@ details = st.recursive(
 
 @given(detail=details)
 def test_any_detail_is_an_error_of_ours(detail: Any) -> None:
-    assert isinstance(error_for(answer(422, {"detail": detail})), RequestRefused)
+    assert isinstance(map_error(answer(422, {"detail": detail})), RequestRejected)
 
 
 @pytest.mark.parametrize(
@@ -139,8 +139,8 @@ def test_any_detail_is_an_error_of_ours(detail: Any) -> None:
     ids=lambda item: item.name,
 )
 def test_every_documented_refusal_is_an_error_of_ours_that_says_who_and_what(documented: Exchange) -> None:
-    error = error_for(answer(documented.response.status, documented.response.content("")))
-    assert isinstance(error, RequestRefused | ProviderUnavailable)
+    error = map_error(answer(documented.response.status, documented.response.content("")))
+    assert isinstance(error, RequestRejected | ProviderUnavailable)
     assert f"provider bfl; status {documented.response.status}" in str(error)
 
 

@@ -15,12 +15,12 @@ from tuneloop.clock import Deadline
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl, Fault
 from tuneloop.emulator.objects import PREFIX
-from tuneloop.errors import LinkExpired, ProviderError, ProviderUnavailable, UnexpectedAnswer
+from tuneloop.errors import PresignedUrlExpired, ProviderError, ProviderUnavailable, UnexpectedResponse
 from tuneloop.http.transport import Transport
 from tuneloop.providers.base import SourceChanged, WeightsSource
-from tuneloop.providers.linked_file import LinkedFile
+from tuneloop.providers.linked_file import PresignedDownload
 from tuneloop.providers.segmind.client import SegmindProvider
-from tuneloop.providers.segmind.errors import error_for
+from tuneloop.providers.segmind.errors import map_error
 from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
 
 LINKS = "/finetune/request/file/download"
@@ -103,7 +103,7 @@ def test_links_that_are_all_refused_are_asked_for_three_times(
     provider: SegmindProvider, emulator: EmulatorControl, job: str
 ) -> None:
     emulator.switch(download_valid_s=0)
-    with pytest.raises(LinkExpired, match="expired"):
+    with pytest.raises(PresignedUrlExpired, match="expired"):
         provider.weights(job)
     assert links(emulator) == 3
 
@@ -124,7 +124,7 @@ FOUND: Answer = (206, {"ETag": '"a"', "Content-Range": "bytes 10-19/100"}, b"012
 
 
 @contextmanager
-def answering(*answers: Answer, versions: list[str | None] | None = None) -> Iterator[LinkedFile]:
+def answering(*answers: Answer, versions: list[str | None] | None = None) -> Iterator[PresignedDownload]:
     """A file on a server that gives these answers, one after the other, and notes the versions asked for."""
     waiting = list(answers)
 
@@ -149,7 +149,7 @@ def answering(*answers: Answer, versions: list[str | None] | None = None) -> Ite
     thread.start()
     try:
         url = f"http://127.0.0.1:{server.server_port}"
-        yield LinkedFile(Transport("segmind", url, ("x-api-key", "key"), error_for), lambda: f"{url}/file")
+        yield PresignedDownload(Transport("segmind", url, ("x-api-key", "key"), map_error), lambda: f"{url}/file")
     finally:
         server.shutdown()
         server.server_close()
@@ -176,7 +176,7 @@ def test_file_that_changed_is_said_to_have_changed(answer: Answer) -> None:
 )
 def test_bytes_that_were_not_asked_for_are_refused(content_range: dict[str, str]) -> None:
     answer = (206, {"ETag": '"a"', **content_range}, b"y" * 10)
-    with answering(LOOK, answer) as file, pytest.raises(UnexpectedAnswer, match="10 to 19 were asked for"):
+    with answering(LOOK, answer) as file, pytest.raises(UnexpectedResponse, match="10 to 19 were asked for"):
         part(file.source("x"), 10, 20)
 
 
@@ -234,7 +234,7 @@ def test_what_is_not_sure_to_be_one_file_is_not_read_by_range(look: Answer) -> N
 
 def test_file_that_comes_packed_is_refused_by_the_name_of_its_packing() -> None:
     packed = (200, {"Content-Encoding": "gzip"}, gzip.compress(b"weights"))
-    with answering(packed, packed) as file, pytest.raises(UnexpectedAnswer, match="packed as gzip"):
+    with answering(packed, packed) as file, pytest.raises(UnexpectedResponse, match="packed as gzip"):
         whole(file.source("x"))
     unpacked_on_the_way = (200, {"Content-Encoding": "gzip"}, b"weights")
     with answering(unpacked_on_the_way, unpacked_on_the_way) as file:

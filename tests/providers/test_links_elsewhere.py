@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.http.speaking import saying, speaking
-from tuneloop.errors import UnexpectedAnswer
+from tuneloop.errors import UnexpectedResponse
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.schemas.render_settings import FluxDevRender
 
@@ -51,7 +51,10 @@ def segmind(
     ],
 )
 def test_link_to_another_host_is_not_followed_and_the_remedy_is_named(url: str) -> None:
-    with segmind(url.encode()) as provider, pytest.raises(UnexpectedAnswer, match="link to the weights") as caught:
+    with (
+        segmind(url.encode()) as provider,
+        pytest.raises(UnexpectedResponse, match="link to the weights") as caught,
+    ):
         provider.weights("j")
     assert "hunter2" not in str(caught.value)
     if "cdn" in url:
@@ -64,7 +67,7 @@ def test_link_to_another_host_is_not_followed_and_the_remedy_is_named(url: str) 
 )
 def test_answer_that_is_no_link_is_shown_and_not_called_a_foreign_host(body: Any) -> None:
     said = r"should be the link to the weights and is not.*status 200"
-    with segmind(json.dumps(body).encode()) as provider, pytest.raises(UnexpectedAnswer, match=said):
+    with segmind(json.dumps(body).encode()) as provider, pytest.raises(UnexpectedResponse, match=said):
         provider.weights("j")
 
 
@@ -113,5 +116,5 @@ def test_picture_that_was_paid_is_found_under_any_type(answer: str) -> None:
     "body", [b"", b"<html>", b'{"error": "no"}', b"[" * 100_000, b'{"a": "https://x/1", "b": "https://x/2"}']
 )
 def test_answer_without_a_picture_is_unexpected(body: bytes) -> None:
-    with segmind(b"", (body, "text/html")) as provider, pytest.raises(UnexpectedAnswer, match="no picture"):
+    with segmind(b"", (body, "text/html")) as provider, pytest.raises(UnexpectedResponse, match="no picture"):
         provider.generate("j", "x", 7, FluxDevRender())

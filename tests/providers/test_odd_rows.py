@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.http.speaking import Spoken, saying, speaking
-from tuneloop.errors import CredentialsRefused, UnexpectedAnswer
+from tuneloop.errors import AuthenticationFailed, UnexpectedResponse
 from tuneloop.http.patience import TICK
 from tuneloop.ledger.job_names import StoredNames
 from tuneloop.providers.bfl.client import BflProvider
@@ -159,7 +159,7 @@ def test_row_of_another_training_or_person_does_not_count_as_ours(name: str) -> 
 
 @pytest.mark.parametrize("document", [{"data": [GOOD]}, {"error": "no"}, None, "AVAILABLE", 7])
 def test_list_that_is_no_list_is_an_error_that_shows_it(document: Any) -> None:
-    with pytest.raises(UnexpectedAnswer, match=r"should be a JSON array.*provider segmind; status 200"):
+    with pytest.raises(UnexpectedResponse, match=r"should be a JSON array.*provider segmind; status 200"):
         listed(document)
 
 
@@ -251,7 +251,7 @@ def test_state_of_one_that_cannot_be_read_blinds_for_that_one_only(odd: tuple[st
 
 def test_key_that_is_refused_is_no_odd_row() -> None:
     refused = ("403 No", {"detail": "Not authenticated"})
-    with bfl(["ours"], {"ours": refused}, {}) as server, pytest.raises(CredentialsRefused):
+    with bfl(["ours"], {"ours": refused}, {}) as server, pytest.raises(AuthenticationFailed):
         provider(server).jobs()
 
 

@@ -10,17 +10,23 @@ import pytest
 from tests.http.speaking import saying, speaking
 from tests.providers.test_segmind_wire import Nothing
 from tuneloop.clock import Deadline
-from tuneloop.errors import OutOfCredits, ProviderError, ProviderUnavailable, RequestRefused, UnexpectedAnswer
+from tuneloop.errors import (
+    InsufficientCredits,
+    ProviderError,
+    ProviderUnavailable,
+    RequestRejected,
+    UnexpectedResponse,
+)
 from tuneloop.providers.base import Provider
 from tuneloop.providers.bfl.client import BflProvider
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.schemas.bfl_recipe import BflFinetuneRecipe
-from tuneloop.schemas.recipe_fields import RecipeFields
+from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
 from tuneloop.schemas.training import UploadedDataset
 
 KEY = "SG_0123456789abcdef"
-RECIPES: dict[type[Provider], RecipeFields] = {
+RECIPES: dict[type[Provider], BaseRecipe] = {
     SegmindProvider: FluxLoraRecipe(instance_prompt="a photo of ROBOX", trigger_word="ROBOX"),
     BflProvider: BflFinetuneRecipe(mode="product"),
 }
@@ -39,18 +45,18 @@ def submit(client: type[SegmindProvider | BflProvider], status: str, body: Any, 
 @pytest.mark.parametrize(
     ("status", "kind", "remedy"),
     [
-        (402, OutOfCredits, "top it up"),
-        (407, RequestRefused, "proxy"),
-        (409, RequestRefused, "job of this name"),
-        (411, RequestRefused, "proxy"),
-        (413, RequestRefused, "smaller pictures"),
-        (414, RequestRefused, "base URL"),
-        (415, RequestRefused, "base URL"),
-        (431, RequestRefused, "headers"),
-        (301, RequestRefused, "points to moved.example.com instead.*base URL"),
-        (302, RequestRefused, "base URL"),
-        (307, RequestRefused, "base URL"),
-        (308, RequestRefused, "base URL"),
+        (402, InsufficientCredits, "top it up"),
+        (407, RequestRejected, "proxy"),
+        (409, RequestRejected, "job of this name"),
+        (411, RequestRejected, "proxy"),
+        (413, RequestRejected, "smaller pictures"),
+        (414, RequestRejected, "base URL"),
+        (415, RequestRejected, "base URL"),
+        (431, RequestRejected, "headers"),
+        (301, RequestRejected, "points to moved.example.com instead.*base URL"),
+        (302, RequestRejected, "base URL"),
+        (307, RequestRejected, "base URL"),
+        (308, RequestRejected, "base URL"),
     ],
 )
 def test_refusal_of_a_submit_says_what_to_do(
@@ -66,7 +72,7 @@ def test_refusal_of_a_submit_says_what_to_do(
 def test_answer_that_may_come_from_in_between_refuses_nothing(
     client: type[SegmindProvider | BflProvider], status: int
 ) -> None:
-    with pytest.raises(UnexpectedAnswer if status < 500 else ProviderUnavailable):
+    with pytest.raises(UnexpectedResponse if status < 500 else ProviderUnavailable):
         submit(client, f"{status} No", b"<html>")
 
 
@@ -96,7 +102,7 @@ def test_id_of_what_was_paid_is_found(
 def test_success_without_an_id_is_unexpected_and_shows_what_came(
     client: type[SegmindProvider | BflProvider], body: Any
 ) -> None:
-    with pytest.raises(UnexpectedAnswer, match="Insufficient credits") as caught:
+    with pytest.raises(UnexpectedResponse, match="Insufficient credits") as caught:
         submit(client, "200 OK", body)
     assert caught.value.status == 200
     assert "Insufficient credits" in caught.value.excerpt
@@ -104,6 +110,6 @@ def test_success_without_an_id_is_unexpected_and_shows_what_came(
 
 def test_long_refusal_that_echoes_the_request_names_the_field_only() -> None:
     detail = {"type": "value_error", "loc": ["body", "file_data"], "msg": "Suspicious", "input": "UEsDB " * 50_000}
-    with pytest.raises(RequestRefused, match=r"file_data.*Suspicious") as caught:
+    with pytest.raises(RequestRejected, match=r"file_data.*Suspicious") as caught:
         submit(BflProvider, "422 No", {"detail": [detail]})
     assert "UEsDB" not in str(caught.value)

@@ -7,13 +7,13 @@ from tuneloop.clock import Deadline
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.errors import (
-    CredentialsRefused,
-    NotAtProvider,
+    AuthenticationFailed,
+    NotFoundAtProvider,
     ProviderUnavailable,
     RateLimited,
-    RequestRefused,
+    RequestRejected,
 )
-from tuneloop.http.transport import NotSent
+from tuneloop.http.transport import RequestNotSent
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.schemas.render_settings import FluxDevRender
 from tuneloop.schemas.segmind_recipes import FluxLoraAdvanced, FluxLoraRecipe
@@ -88,7 +88,7 @@ def test_post_is_not_resent_after_the_connection_is_cut(
     emulator.inject(Fault("cut_after_effect", SUBMIT, "POST"))
     with pytest.raises(ProviderUnavailable) as caught:
         provider.submit("robot-g1", recipe, uploaded, archive, Deadline(60))
-    assert not isinstance(caught.value, NotSent)
+    assert not isinstance(caught.value, RequestNotSent)
     assert trainings(emulator) == 1
 
 
@@ -106,7 +106,7 @@ def test_past_its_deadline_a_submit_has_no_effect(
     provider: SegmindProvider, emulator: EmulatorControl, archive: DatasetArchive, recipe: FluxLoraRecipe
 ) -> None:
     uploaded = provider.upload(archive)
-    with pytest.raises(NotSent, match="deadline"):
+    with pytest.raises(RequestNotSent, match="deadline"):
         provider.submit("robot-g1", recipe, uploaded, archive, Deadline(0))
     assert trainings(emulator) == 0
     assert provider.find("robot").jobs == ()
@@ -117,7 +117,7 @@ def test_a_refused_connection_is_known_to_have_sent_nothing(
 ) -> None:
     uploaded = provider.upload(archive)
     nobody = SegmindProvider("SG_0123456789abcdef", base_url="http://127.0.0.1:9")
-    with pytest.raises(NotSent):
+    with pytest.raises(RequestNotSent):
         nobody.submit("robot-g1", recipe, uploaded, archive, Deadline(60))
 
 
@@ -130,7 +130,7 @@ def test_wrong_key_is_refused_before_anything_is_uploaded(
     emulator: EmulatorControl, archive: DatasetArchive
 ) -> None:
     stranger = SegmindProvider("SG_ffffffffffffffff", base_url=emulator.url)
-    with pytest.raises(CredentialsRefused, match="credentials block") as caught:
+    with pytest.raises(AuthenticationFailed, match="credentials block") as caught:
         stranger.upload(archive)
     assert "SG_ffffffffffffffff" not in str(caught.value)
     assert [entry.method for entry in emulator.requests()] == ["GET"]
@@ -186,7 +186,7 @@ def test_picture_is_rendered_and_billed_once(
 
 
 def test_unknown_job_is_not_at_the_provider(provider: SegmindProvider) -> None:
-    with pytest.raises(NotAtProvider):
+    with pytest.raises(NotFoundAtProvider):
         provider.status("00000000-0000-0000-0000-000000000000")
 
 
@@ -194,5 +194,5 @@ def test_another_service_at_the_base_url_is_named_as_such(
     archive: DatasetArchive, emulator: EmulatorControl
 ) -> None:
     lost = SegmindProvider(emulator.api_key, base_url=f"{emulator.url}/elsewhere")
-    with pytest.raises(RequestRefused, match="base URL"):
+    with pytest.raises(RequestRejected, match="base URL"):
         lost.upload(archive)

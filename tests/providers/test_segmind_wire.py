@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from tests.wire.exchanges import Exchange, exchange, exchanges
 from tests.wire.replay import Replay, replaying
 from tuneloop.clock import Deadline
-from tuneloop.errors import ProviderError, ProviderUnavailable, RequestRefused, UnexpectedAnswer
+from tuneloop.errors import ProviderError, ProviderUnavailable, RequestRejected, UnexpectedResponse
 from tuneloop.http.answer import Answer
 from tuneloop.providers.segmind.client import SegmindProvider
-from tuneloop.providers.segmind.errors import error_for
+from tuneloop.providers.segmind.errors import map_error
 from tuneloop.providers.segmind.jobs import PHASES
-from tuneloop.schemas.recipe_fields import RecipeFields
+from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.render_settings import FluxDevRender
 from tuneloop.schemas.segmind_recipes import FluxLoraAdvanced, FluxLoraRecipe, KontextLoraRecipe, QwenLoraRecipe
 from tuneloop.schemas.training import UploadedDataset
@@ -81,7 +81,7 @@ def test_submit_sends_every_documented_field_and_reads_the_id() -> None:
     ],
     ids=lambda recipe: recipe.trainer,
 )
-def test_advance_parameters_are_sent_even_where_none_is_set(recipe: RecipeFields) -> None:
+def test_advance_parameters_are_sent_even_where_none_is_set(recipe: BaseRecipe) -> None:
     dataset = UploadedDataset(address="https://example.invalid/d.zip", sha256=None, size_bytes=1)
     with replaying(exchange("segmind", "a training")) as replay:
         client(replay).submit("harbour", recipe, dataset, Nothing(), Deadline(60))
@@ -103,7 +103,7 @@ def test_details_and_list_are_read_alike() -> None:
 
 def test_weights_link_is_asked_for_with_a_multipart_form() -> None:
     details = exchange("segmind", "details of a finished training")
-    with replaying(details) as replay, pytest.raises(UnexpectedAnswer):
+    with replaying(details) as replay, pytest.raises(UnexpectedResponse):
         client(replay).weights("an id")
     form = replay.received[1]
     assert (form.method, form.path) == ("GET", "/finetune/request/file/download")
@@ -130,10 +130,10 @@ def test_picture_is_asked_for_with_every_documented_field() -> None:
 )
 def test_every_documented_refusal_is_an_error_of_ours_that_says_who_and_what(documented: Exchange) -> None:
     answer = Answer("segmind", documented.response.status, {}, documented.response.content(""), (KEY,))
-    error = error_for(answer)
-    expected: type[ProviderError] = ProviderUnavailable if documented.response.status >= 500 else RequestRefused
+    error = map_error(answer)
+    expected: type[ProviderError] = ProviderUnavailable if documented.response.status >= 500 else RequestRejected
     if documented.response.status == 416:
-        expected = UnexpectedAnswer  # storage's own, which we never cause
+        expected = UnexpectedResponse  # storage's own, which we never cause
     assert isinstance(error, expected)
     assert f"provider segmind; status {documented.response.status}" in str(error)
 
@@ -142,7 +142,7 @@ def test_every_documented_refusal_is_an_error_of_ours_that_says_who_and_what(doc
 @given(status=st.integers(200, 599), body=st.binary(max_size=2000), header=st.text(max_size=40))
 def test_any_body_under_any_status_is_an_error_of_ours(status: int, body: bytes, header: str) -> None:
     headers = {"x-rate-limit-reset-at-utc": header}
-    error = error_for(Answer("segmind", status, headers, body + KEY.encode(), (KEY,)))
+    error = map_error(Answer("segmind", status, headers, body + KEY.encode(), (KEY,)))
     assert isinstance(error, ProviderError)
     assert KEY not in str(error)
 
@@ -190,6 +190,6 @@ def test_address_on_another_host_is_not_followed(url: str) -> None:
     response = type(documented.response)(200, "application/json", body=body)
     lying = Exchange(documented.name, documented.source, documented.request, response)
 
-    with replaying(lying) as replay, pytest.raises(UnexpectedAnswer, match="not Segmind's storage"):
+    with replaying(lying) as replay, pytest.raises(UnexpectedResponse, match="not Segmind's storage"):
         client(replay).upload(Nothing())
     assert len(replay.received) == 1

@@ -17,7 +17,7 @@ from tuneloop.providers.bfl.client import BflProvider
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.schemas.adopted_recipes import ADOPTED, recorded_recipe
 from tuneloop.schemas.canonical import digest_of
-from tuneloop.schemas.recipe_fields import RecipeFields
+from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.recipes import Recipe
 from tuneloop.schemas.training import UploadedDataset
 
@@ -25,12 +25,12 @@ CLIENTS = {"segmind": SegmindProvider, "bfl": BflProvider}
 SUBMITS = {"segmind": "a training", "bfl": "a training with a webhook and a third priority"}
 
 
-def recipe_named(name: str, **more: Any) -> RecipeFields:
-    adapter: TypeAdapter[RecipeFields] = TypeAdapter(Recipe)
+def recipe_named(name: str, **more: Any) -> BaseRecipe:
+    adapter: TypeAdapter[BaseRecipe] = TypeAdapter(Recipe)
     return adapter.validate_python({"trainer": name, **RECIPES[name], **more})
 
 
-def body_sent(recipe: RecipeFields) -> Any:
+def body_sent(recipe: BaseRecipe) -> Any:
     dataset = UploadedDataset(address="https://example.invalid/d.zip", sha256=None, size_bytes=3)
     with replaying(exchange(recipe.provider, SUBMITS[recipe.provider])) as replay:
         CLIENTS[recipe.provider]("key-of-a-test", base_url=replay.url).submit(

@@ -15,17 +15,17 @@ from typing import ClassVar
 import pytest
 
 from tuneloop.errors import (
-    LinkExpired,
+    PresignedUrlExpired,
     ProviderError,
     ProviderUnavailable,
     RateLimited,
-    RequestRefused,
-    UnexpectedAnswer,
+    RequestRejected,
+    UnexpectedResponse,
 )
 from tuneloop.http import transport
 from tuneloop.http.patience import Patience
 from tuneloop.providers.segmind.client import SegmindProvider
-from tuneloop.providers.segmind.errors import error_for
+from tuneloop.providers.segmind.errors import map_error
 
 SECRET = "0123456789abcdef"
 KEY = "SG_0123456789abcdef"
@@ -178,12 +178,12 @@ def test_refusal_in_the_middle_that_may_pass_is_followed_by_identical_bytes(
 @pytest.mark.parametrize(
     ("ending", "kind", "tries"),
     [
-        ((403, "AccessDenied"), LinkExpired, 3),
+        ((403, "AccessDenied"), PresignedUrlExpired, 3),
         ((400, "RequestTimeout"), ProviderUnavailable, 3),
-        ((400, "EntityTooLarge"), RequestRefused, 1),
-        ((411, "MissingContentLength"), RequestRefused, 1),
+        ((400, "EntityTooLarge"), RequestRejected, 1),
+        ((411, "MissingContentLength"), RequestRejected, 1),
         ((501, "NotImplemented"), ProviderUnavailable, 3),
-        ((307, "TemporaryRedirect"), RequestRefused, 1),
+        ((307, "TemporaryRedirect"), RequestRejected, 1),
     ],
 )
 def test_refusal_is_told_with_its_reason_and_without_a_secret(
@@ -203,7 +203,7 @@ def test_refusal_is_told_with_its_reason_and_without_a_secret(
 
 
 def test_storage_that_cannot_be_reached_is_named_and_not_the_api_nor_the_address() -> None:
-    to_api = transport.Transport("segmind", "https://api.example", ("x-api-key", KEY), error_for)
+    to_api = transport.Transport("segmind", "https://api.example", ("x-api-key", KEY), map_error)
     with pytest.raises(ProviderUnavailable, match=r"network and 127\.0\.0\.1:9, then run again") as caught:
         to_api.put_stream(f"http://127.0.0.1:9/zip?X-Amz-Signature={SECRET}", [b"x"], 1)
     assert SECRET not in str(caught.value)
@@ -238,7 +238,7 @@ def test_storage_that_cuts_the_question_has_taken_the_zip(storage: Storage, uplo
 
 def test_another_length_than_was_sent_stops_the_upload(storage: Storage, upload: Callable[[], None]) -> None:
     storage.length = "7"
-    with pytest.raises(UnexpectedAnswer, match="bytes and has 7; run again"):
+    with pytest.raises(UnexpectedResponse, match="bytes and has 7; run again"):
         upload()
 
 

@@ -7,8 +7,8 @@ import pytest
 from tests.s3_server import fresh_bucket, s3_client, s3_server
 from tuneloop.clock import now
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.schemas.plan import EvaluationPlan
-from tuneloop.schemas.records import Collected, Promotion, RunFile
+from tuneloop.schemas.plan import EvaluationConfig
+from tuneloop.schemas.records import Collected, Promotion, RunRecord
 from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
 from tuneloop.schemas.training import Account
 from tuneloop.storage.local_directory import LocalDirectory
@@ -41,9 +41,9 @@ def ledger(store: LocalDirectory | S3Store) -> Ledger:
     return Ledger(store)
 
 
-def run_of(letter: str, model: str = "robot") -> RunFile:
+def run_of(letter: str, model: str = "robot") -> RunRecord:
     """What a run of one model version works on."""
-    return RunFile(
+    return RunRecord(
         at=now(),
         flow_run=f"{letter * 8}-0000-0000-0000-000000000000",
         model=model,
@@ -51,14 +51,14 @@ def run_of(letter: str, model: str = "robot") -> RunFile:
         generation=1,
         dataset_digest=letter * 64,
         recipe=FluxLoraRecipe(instance_prompt="a photo of ROBOX", trigger_word="ROBOX").model_dump(mode="json"),
-        plan=EvaluationPlan(),
+        plan=EvaluationConfig(),
         account=Account(provider="segmind"),
         credentials="segmind-credentials/default",
         store="local-file-system/test",
     )
 
 
-def collected(run: RunFile, weights: str | None = None, sha256: str | None = None) -> Collected:
+def collected(run: RunRecord, weights: str | None = None, sha256: str | None = None) -> Collected:
     return Collected(
         at=now(),
         generation=1,

@@ -16,10 +16,10 @@ from tests.deadly import make_deadly
 from tests.registry.conftest import collected, run_of
 from tests.s3_server import s3_client
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.registry.promotions import Place, promote, settle, standing_decision
+from tuneloop.registry.promotions import Place, current_decision, promote, settle
 from tuneloop.registry.rollback import roll_back
 from tuneloop.schemas.evaluation import Verdict
-from tuneloop.schemas.records import Promotion, RunFile
+from tuneloop.schemas.records import Promotion, RunRecord
 from tuneloop.storage.base import Store
 from tuneloop.storage.local_directory import LocalDirectory
 from tuneloop.storage.s3 import S3Store
@@ -27,11 +27,11 @@ from tuneloop.storage.s3 import S3Store
 BETTER = Verdict(verdict="promote", why="better", rule="a rule", scores={})
 
 
-def challenge(ledger: Ledger, run: RunFile) -> Promotion:
+def challenge(ledger: Ledger, run: RunRecord) -> Promotion:
     """Judge a challenger until it is champion, as its run does, also after a crash."""
     while True:
         number = len(ledger.decisions(run)) + 1
-        standing = standing_decision(ledger, run)
+        standing = current_decision(ledger, run)
         if standing is None:
             reigning = ledger.champion(run.model)
             settle(ledger, run, BETTER, Place(number, reigning.number if reigning else 0), "report")

@@ -10,9 +10,9 @@ from rich.console import Console
 from tests.registry.conftest import Champion, promotion_of, run_of
 from tests.registry.test_rollback import win
 from tuneloop.cli.show_models import show_models
-from tuneloop.errors import ConfigurationError, RecordUnreadable
+from tuneloop.errors import ConfigurationError, CorruptRecord
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.registry.models import champion_of, champions, summaries
+from tuneloop.registry.models import champions, get_version, summaries
 from tuneloop.registry.promotions import Place, settle
 from tuneloop.registry.rollback import roll_back
 from tuneloop.schemas.evaluation import Verdict
@@ -52,7 +52,7 @@ def test_model_without_a_champion_is_listed_too(ledger: Ledger) -> None:
 def test_open_question_stands_below_the_champions_with_the_command_that_answers_it(ledger: Ledger) -> None:
     win(ledger, run_of("a"))
     run, unsure = run_of("b"), Verdict(verdict="undecided", why="Too close.", rule="a rule", scores={})
-    ledger.remember_run(run)
+    ledger.save_run(run)
     assert settle(ledger, run, unsure, Place(1, 1), "models/robot/reports/b.html")
     text = " ".join(shown(ledger, "robot").split())
     assert f"Undecided: {'b' * 16}-g1 (run {run.flow_run}). Too close. Look at models/robot/reports/b.html" in text
@@ -67,7 +67,7 @@ def test_model_that_cannot_be_read_does_not_hide_the_others(ledger: Ledger, cham
     hare, robot = document["models"]
     assert (hare["readable"], robot["readable"]) == (True, False)
     assert "has a gap at models/robot/promotions/0001.json" in robot["why"]
-    with pytest.raises(RecordUnreadable):
+    with pytest.raises(CorruptRecord):
         show_models(ledger, "robot", Console(file=io.StringIO()))
 
 
@@ -111,12 +111,12 @@ def test_tables_fit_into_eighty_columns_and_lose_nothing(
 def test_store_without_models_says_so(ledger: Ledger) -> None:
     assert "There are no models in" in shown(ledger)
     with pytest.raises(ConfigurationError, match="has no model robot: it has no models; check the name"):
-        champion_of(ledger, "robot")
+        get_version(ledger, "robot")
 
 
 def test_champion_is_the_highest_number(ledger: Ledger, champion: Champion) -> None:
     for letter in "abcabcabcab":
         champion(letter)
-    assert champion_of(ledger, "robot").number == 11
-    assert champion_of(ledger, "robot", 3).key[0] == "c"
+    assert get_version(ledger, "robot").number == 11
+    assert get_version(ledger, "robot", 3).key[0] == "c"
     assert len(champions(ledger, "robot")) == 11

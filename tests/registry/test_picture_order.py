@@ -18,25 +18,25 @@ from tuneloop.clock import Deadline, now
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl, Fault
 from tuneloop.errors import (
+    BudgetExceeded,
     ConfigurationError,
     DatasetError,
-    OverBudget,
     ProviderUnavailable,
     RateLimited,
-    RequestRefused,
+    RequestRejected,
     TuneloopError,
-    UnexpectedAnswer,
+    UnexpectedResponse,
 )
 from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.providers.segmind.client import SegmindProvider
-from tuneloop.registry.generate import carry_out, picture_order
+from tuneloop.registry.generate import generate_image, picture_order
 from tuneloop.schemas.adopted_recipes import AdoptedFluxLora, AdoptedKontextLora
 from tuneloop.schemas.records import Promotion
-from tuneloop.schemas.render_settings import ServiceSettings, SlugRender
+from tuneloop.schemas.render_settings import ModelEndpointRender, ServiceSettings
 from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
-from tuneloop.schemas.spending import Limits
-from tuneloop.schemas.training import Account, RenderedPicture
+from tuneloop.schemas.spending import SpendingLimits
+from tuneloop.schemas.training import Account, RenderedImage
 
 RENDER = "/v1/flux-dev-finetuned"
 
@@ -61,9 +61,9 @@ def asked(emulator: EmulatorControl) -> int:
     return sum(request.method == "POST" and request.path == RENDER for request in emulator.requests())
 
 
-def unlimited(provider: SegmindProvider) -> Callable[[str], tuple[SegmindProvider, Limits]]:
+def unlimited(provider: SegmindProvider) -> Callable[[str], tuple[SegmindProvider, SpendingLimits]]:
     """Opens one account by any slug."""
-    return lambda _: (provider, Limits())
+    return lambda _: (provider, SpendingLimits())
 
 
 def names_in(folder: Path) -> list[str]:
@@ -79,9 +79,9 @@ def test_picture_is_told_of_asked_for_once_and_kept(
 ) -> None:
     screen = io.StringIO()
 
-    def opened(slug: str) -> tuple[SegmindProvider, Limits]:
+    def opened(slug: str) -> tuple[SegmindProvider, SpendingLimits]:
         assert slug == reigning.credentials
-        return provider, Limits()
+        return provider, SpendingLimits()
 
     file = generate_picture(
         ledger, reigning, "a photo of {trigger}", 7, None, None, opened, Console(file=screen, width=500)
@@ -98,7 +98,7 @@ def test_picture_is_told_of_asked_for_once_and_kept(
 def test_suffix_follows_what_arrives_and_other_suffixes_stay(
     reigning: Promotion, provider: SegmindProvider, folder: Path
 ) -> None:
-    made = carry_out(picture_order(reigning, "x", seed=1, out=folder / "a.webp"), provider, list)
+    made = generate_image(picture_order(reigning, "x", seed=1, out=folder / "a.webp"), provider, list)
     assert made == folder / f"a{made.suffix}"
     assert made.suffix == ".jpg"
     assert picture_order(reigning, "x", seed=1, out=Path("v1.2")).stem == Path("v1.2")
@@ -108,7 +108,7 @@ def test_suffix_follows_what_arrives_and_other_suffixes_stay(
 def test_picture_by_hand_counts_into_the_limit_of_its_account(
     reigning: Promotion, provider: SegmindProvider, emulator: EmulatorControl, ledger: Ledger
 ) -> None:
-    limits = Limits(cents_per_window=5, cents_per_picture=3)
+    limits = SpendingLimits(cents_per_window=5, cents_per_picture=3)
     screen = io.StringIO()
     order = (
         ledger,
@@ -123,7 +123,7 @@ def test_picture_by_hand_counts_into_the_limit_of_its_account(
     generate_picture(*order)
     assert "segmind bills it; $0.03." in screen.getvalue()
     assert Budget(ledger, provider.account, limits).spending(now().date()).cents == 3
-    with pytest.raises(OverBudget, match="1 picture of robot would cost"):
+    with pytest.raises(BudgetExceeded, match="1 picture of robot would cost"):
         generate_picture(*order)
     assert (asked(emulator), paid(emulator)) == (1, 1)
 
@@ -131,8 +131,8 @@ def test_picture_by_hand_counts_into_the_limit_of_its_account(
 @pytest.mark.parametrize(
     ("changes", "limits", "said"),
     [
-        ({}, Limits(cents_per_window=5), "set dollars_per_picture"),
-        ({"account": Account(provider="segmind", label="other")}, Limits(), "are of segmind.default now"),
+        ({}, SpendingLimits(cents_per_window=5), "set dollars_per_picture"),
+        ({"account": Account(provider="segmind", label="other")}, SpendingLimits(), "are of segmind.default now"),
     ],
 )
 def test_picture_by_hand_that_cannot_be_counted_is_refused_before_it_is_asked_for(
@@ -141,7 +141,7 @@ def test_picture_by_hand_that_cannot_be_counted_is_refused_before_it_is_asked_fo
     emulator: EmulatorControl,
     ledger: Ledger,
     changes: dict[str, Account],
-    limits: Limits,
+    limits: SpendingLimits,
     said: str,
 ) -> None:
     champion = reigning.model_copy(update=changes)
@@ -157,11 +157,11 @@ class Edits(SegmindProvider):
 
     def generate(
         self, job_id: str, prompt: str, seed: int, settings: ServiceSettings, image: bytes | None = None
-    ) -> RenderedPicture:
+    ) -> RenderedImage:
         assert (job_id, prompt, seed) == ("job-a", "make ROBOX red", 4)
-        assert settings == SlugRender()
+        assert settings == ModelEndpointRender()
         assert image is not None
-        return RenderedPicture(data=image, suffix=".png")
+        return RenderedImage(data=image, suffix=".png")
 
 
 def test_model_that_edits_is_given_the_picture(emulator: EmulatorControl, tmp_path: Path, ledger: Ledger) -> None:
@@ -209,7 +209,7 @@ def test_seed_at_random_is_told(reigning: Promotion, provider: SegmindProvider, 
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"), [(500, ProviderUnavailable), (503, ProviderUnavailable), (418, UnexpectedAnswer)]
+    ("status", "kind"), [(500, ProviderUnavailable), (503, ProviderUnavailable), (418, UnexpectedResponse)]
 )
 def test_odd_answer_is_told_and_nothing_is_asked_again(
     reigning: Promotion,
@@ -221,7 +221,7 @@ def test_odd_answer_is_told_and_nothing_is_asked_again(
 ) -> None:
     emulator.inject(Fault("fail_after_effect", RENDER, "POST", status=status))
     with pytest.raises(kind, match="may have been rendered and billed; it is not asked for again unless you do"):
-        carry_out(picture_order(reigning, "x", seed=1), provider, list)
+        generate_image(picture_order(reigning, "x", seed=1), provider, list)
     assert (asked(emulator), paid(emulator)) == (1, 1)
     assert names_in(folder) == []
 
@@ -231,12 +231,12 @@ def test_lost_answer_is_told_and_nothing_is_asked_again(
 ) -> None:
     emulator.inject(Fault("cut_after_effect", RENDER, "POST"))
     with pytest.raises(ProviderUnavailable, match="may have been rendered and billed"):
-        carry_out(picture_order(reigning, "x", seed=1), provider, list)
+        generate_image(picture_order(reigning, "x", seed=1), provider, list)
     assert (asked(emulator), paid(emulator)) == (1, 1)
     assert names_in(folder) == []
 
 
-@pytest.mark.parametrize(("status", "kind"), [(429, RateLimited), (422, RequestRefused), (401, RequestRefused)])
+@pytest.mark.parametrize(("status", "kind"), [(429, RateLimited), (422, RequestRejected), (401, RequestRejected)])
 def test_refusal_is_no_bill_and_says_so_by_saying_nothing_of_one(
     reigning: Promotion,
     provider: SegmindProvider,
@@ -246,7 +246,7 @@ def test_refusal_is_no_bill_and_says_so_by_saying_nothing_of_one(
 ) -> None:
     emulator.inject(Fault("refuse", RENDER, "POST", status=status))
     with pytest.raises(kind) as caught:
-        carry_out(picture_order(reigning, "x", seed=1), provider, list)
+        generate_image(picture_order(reigning, "x", seed=1), provider, list)
     assert "billed" not in str(caught.value)
     assert (asked(emulator), paid(emulator)) == (1, 0)
 
@@ -306,7 +306,7 @@ def test_folder_that_cannot_be_written_is_found_before_anything_is_paid(
 ) -> None:
     order = picture_order(reigning, "x", seed=1, out=folder / "missing" / "a")
     with pytest.raises(ConfigurationError, match="missing cannot be written"):
-        carry_out(order, provider, list)
+        generate_image(order, provider, list)
     assert asked(emulator) == 0
 
 
@@ -315,7 +315,7 @@ def test_file_that_is_made_meanwhile_stays_and_so_does_the_paid_picture(
 ) -> None:
     order = picture_order(reigning, "x", seed=1, out=folder / "a")
     (folder / "a.jpg").write_bytes(b"precious")
-    made = carry_out(order, provider, list)
+    made = generate_image(order, provider, list)
     assert (folder / "a.jpg").read_bytes() == b"precious"
     assert made.parent == folder
     assert names_in(folder) == sorted(["a.jpg", made.name])

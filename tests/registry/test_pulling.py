@@ -18,7 +18,7 @@ from rich.console import Console
 
 from tests.registry.conftest import Champion, promotion_of
 from tuneloop.cli.pull import pull_model
-from tuneloop.errors import ConfigurationError, NotInStore, RecordUnreadable, StoreUnavailable
+from tuneloop.errors import ConfigurationError, CorruptRecord, ObjectNotFound, StoreUnavailable
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.registry.download import pull_weights, target_of
 from tuneloop.schemas.records import Promotion
@@ -109,19 +109,19 @@ def test_weights_that_are_not_what_was_recorded_make_no_file(
 ) -> None:
     ledger.store.write_stream(NAME, [WEIGHTS])
     odd = champion("a", weights=NAME, sha256="0" * 64)
-    with pytest.raises(RecordUnreadable, match=r"lora\.safetensors has the sha256 .* was recorded") as caught:
+    with pytest.raises(CorruptRecord, match=r"lora\.safetensors has the sha256 .* was recorded") as caught:
         pull_weights(store, odd, folder / "mine")
     assert hashlib.sha256(WEIGHTS).hexdigest() in str(caught.value)
     assert everything_in(folder) == []
 
 
 def test_weights_that_are_gone_make_no_file(store: Store, champion: Champion, folder: Path) -> None:
-    with pytest.raises(NotInStore):
+    with pytest.raises(ObjectNotFound):
         pull_weights(store, champion("a", weights=NAME, sha256="0" * 64), folder / "mine")
     assert everything_in(folder) == []
 
 
-class CutOff(io.BytesIO):
+class DownloadInterrupted(io.BytesIO):
     """A stream that breaks after its first part."""
 
     def read(self, size: int | None = -1, /) -> bytes:
@@ -133,7 +133,7 @@ class CutOff(io.BytesIO):
 class CutOffDirectory(LocalDirectory):
     @contextmanager
     def open(self, name: str) -> Iterator[BinaryIO]:
-        yield CutOff(self.read(name))
+        yield DownloadInterrupted(self.read(name))
 
 
 def test_cut_connection_leaves_nothing_behind(artifacts: LocalDirectory, folder: Path, champion: Champion) -> None:
@@ -159,14 +159,14 @@ def test_control_c_leaves_nothing_behind(store: Store, trained: Promotion, folde
 PULL = """
 import os, signal, sys
 from pathlib import Path
-from tuneloop.registry.models import champion_of
+from tuneloop.registry.models import get_version
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.registry.download import pull_weights
 from tuneloop.storage.local_directory import LocalDirectory
 
 store, target = LocalDirectory(Path(sys.argv[1])), Path(sys.argv[2])
 die = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-pull_weights(store, champion_of(Ledger(store), "robot"), target, overwrite=True, on_progress=die)
+pull_weights(store, get_version(Ledger(store), "robot"), target, overwrite=True, on_progress=die)
 """
 
 

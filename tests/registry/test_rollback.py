@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from tests.registry.conftest import Champion, collected, promotion_of, run_of
-from tuneloop.errors import ConfigurationError, RecordTaken, RecordUnreadable
+from tuneloop.errors import ConfigurationError, CorruptRecord, RecordConflict
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.registry.promotions import Place, finished_decision, promote, settle, standing_decision
+from tuneloop.registry.promotions import Place, applied_decision, current_decision, promote, settle
 from tuneloop.registry.rollback import roll_back
 from tuneloop.schemas.evaluation import Verdict
-from tuneloop.schemas.plan import EvaluationPlan
-from tuneloop.schemas.records import Decision, Promotion, RunFile
+from tuneloop.schemas.plan import EvaluationConfig
+from tuneloop.schemas.records import Decision, Promotion, RunRecord
 from tuneloop.storage.local_directory import LocalDirectory
 
 WHO = "a person"
@@ -19,7 +19,7 @@ OURS = {"at", "writer", "number", "rolled_back_to", "who", "why"}
 BETTER = Verdict(verdict="promote", why="better", rule="a rule", scores={})
 
 
-def win(ledger: Ledger, run: RunFile) -> Promotion:
+def win(ledger: Ledger, run: RunRecord) -> Promotion:
     """Judge a challenger until it is champion, as its run would."""
     while True:
         number = len(ledger.decisions(run)) + 1
@@ -31,7 +31,7 @@ def win(ledger: Ledger, run: RunFile) -> Promotion:
             return promotion
 
 
-def decisions(ledger: Ledger, run: RunFile) -> list[Decision]:
+def decisions(ledger: Ledger, run: RunRecord) -> list[Decision]:
     return ledger.decisions(run)
 
 
@@ -102,7 +102,7 @@ def test_champion_whose_weights_are_gone_is_not_put_back(ledger: Ledger, champio
 def test_line_with_a_gap_is_not_continued(ledger: Ledger, champion: Champion) -> None:
     champion("a")
     assert ledger.promote(promotion_of("b", "robot", 3))
-    with pytest.raises(RecordUnreadable, match="gap"):
+    with pytest.raises(CorruptRecord, match="gap"):
         roll_back(ledger, "robot", 1, "why", WHO)
     assert len(list(ledger.store.names("models/robot/promotions/"))) == 2
 
@@ -141,7 +141,7 @@ def test_rollback_that_is_overtaken_for_ever_gives_up_and_says_so(
     assert ledger.promote(promotion_of("a", "robot", 1))
     assert ledger.promote(promotion_of("b", "robot", 2))
     monkeypatch.setattr("tuneloop.registry.rollback._TRIES", 5)
-    with pytest.raises(RecordTaken, match=r"not rolled back: 5 promotions came in between"):
+    with pytest.raises(RecordConflict, match=r"not rolled back: 5 promotions came in between"):
         roll_back(overtaken(ledger, 99), "robot", 1, "why", WHO)
     assert not any(item.rolled_back_to for item in ledger.promotions("robot"))
 
@@ -154,26 +154,26 @@ def test_unchanged_run_of_the_model_that_was_rolled_back_from_has_nothing_to_do(
     win(ledger, old), win(ledger, bad)
     roll_back(ledger, "robot", 1, "six fingers", WHO)
     (decided,) = decisions(ledger, bad)
-    assert finished_decision(ledger, bad) == standing_decision(ledger, bad) == decided
+    assert applied_decision(ledger, bad) == current_decision(ledger, bad) == decided
     carried_out = promote(ledger, bad, collected(bad), decided, "ROBOX")
     assert carried_out is not None
     assert carried_out.number == 2
     reigning = ledger.champion("robot")
     assert reigning is not None
     assert (reigning.number, reigning.key[0]) == (3, "a")
-    assert finished_decision(ledger, old) is not None
+    assert applied_decision(ledger, old) is not None
 
 
 def test_model_that_was_judged_again_while_it_was_rolled_back_stays_rolled_back(ledger: Ledger) -> None:
     old, bad = run_of("a"), run_of("b")
     win(ledger, old), win(ledger, bad)
-    on_another_plan = bad.model_copy(update={"plan": EvaluationPlan(seeds=(7,))})
+    on_another_plan = bad.model_copy(update={"plan": EvaluationConfig(seeds=(7,))})
     # Its pictures were judged while it was champion no. 2; the person was quicker than its decision.
     roll_back(ledger, "robot", 1, "six fingers", WHO)
     decided = settle(ledger, on_another_plan, BETTER, Place(1, 2), "report")
     assert decided is not None
     assert promote(ledger, on_another_plan, collected(bad), decided, "ROBOX")
-    assert finished_decision(ledger, on_another_plan) == decided
+    assert applied_decision(ledger, on_another_plan) == decided
     assert [item.key[0] for item in ledger.promotions("robot")] == ["a", "b", "a"]
 
 
@@ -184,17 +184,17 @@ def test_challenger_that_was_judged_against_the_model_rolled_back_from_is_judged
     assert late is not None
     roll_back(ledger, "robot", 1, "six fingers", WHO)
     assert promote(ledger, new, collected(new), late, None) is None
-    assert standing_decision(ledger, new) is None
+    assert current_decision(ledger, new) is None
     fourth = win(ledger, new)
     assert (fourth.number, fourth.rolled_back_to) == (4, None)
     assert decisions(ledger, new)[-1].against == 3
-    assert finished_decision(ledger, new) is not None
+    assert applied_decision(ledger, new) is not None
 
 
 def test_challenger_that_a_person_put_back_before_its_decision_was_carried_out_is_done(ledger: Ledger) -> None:
     old, bad = run_of("a"), run_of("b")
     win(ledger, old), win(ledger, bad)
-    again = old.model_copy(update={"plan": EvaluationPlan(seeds=(7,))})
+    again = old.model_copy(update={"plan": EvaluationConfig(seeds=(7,))})
     decided = settle(ledger, again, BETTER, Place(1, 2), "report")
     assert decided is not None
     third = roll_back(ledger, "robot", 1, "six fingers", WHO).champion

@@ -11,14 +11,14 @@ from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from tuneloop.demo.sample.pictures import draw_sample_pictures
 from tuneloop.emulator.images.drawing import draw
-from tuneloop.emulator.images.values import Model, Wish
+from tuneloop.emulator.images.values import Model, RunRequest
 from tuneloop.errors import DatasetError
-from tuneloop.evaluation.metrics.copying import COPIED_FROM, nearest
+from tuneloop.evaluation.metrics.copying import COPY_THRESHOLD, nearest
 from tuneloop.evaluation.metrics.look import Look
 from tuneloop.evaluation.metrics.scored import scored
 from tuneloop.evaluation.metrics.scorers import SCORERS
 from tuneloop.evaluation.metrics.training_set import TrainingSet, study
-from tuneloop.schemas.evaluation import Evaluation, JudgedPicture
+from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation
 from tuneloop.schemas.gate import ScoreWeights
 
 PROMPTS = ("a photo of ROBOX", "ROBOX on a beach at sunset")
@@ -50,7 +50,7 @@ def archive(pictures: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory
 def drawn(archive: Path, steps: int = 1000) -> dict[str, list[Look]]:
     trained = Model(archive, f"mark/{steps}", steps, 0.0004)
     return {
-        prompt: [Look.at(draw(trained, Wish(prompt, seed, 25, 1.0, 320, 320))) for seed in SEEDS]
+        prompt: [Look.at(draw(trained, RunRequest(prompt, seed, 25, 1.0, 320, 320))) for seed in SEEDS]
         for prompt in PROMPTS
     }
 
@@ -126,7 +126,7 @@ def test_one_picture_again_and_again_has_no_diversity(archive: Path, training: T
 
 def test_nothing_is_said_of_the_diversity_of_a_single_picture(archive: Path, training: TrainingSet) -> None:
     look = drawn(archive)[PROMPTS[0]][0]
-    evaluation = Evaluation(job="j", pictures=(JudgedPicture(prompt="p", seed=1, name="x"),))
+    evaluation = Evaluation(job="j", pictures=(EvaluatedImage(prompt="p", seed=1, name="x"),))
     found = scored(evaluation, training, lambda _: look, edits=True)
     assert set(found.pictures[0].scores) == {scorer.name for scorer in SCORERS} - {"diversity"}
 
@@ -204,7 +204,7 @@ def test_crops_are_found(pictures: dict[str, bytes], training: TrainingSet, *, m
     chance = np.random.default_rng(3)
     some = list(pictures.values())[::2]
     shares = [nearest(cropped(data, chance, mirrored=mirrored), training).share for data in some]
-    assert min(shares) >= COPIED_FROM
+    assert min(shares) >= COPY_THRESHOLD
 
 
 def framed(look: Look) -> Image.Image:
@@ -229,7 +229,7 @@ def test_copies_are_found_framed_recoloured_grey_and_overdriven(
 ) -> None:
     for name, data in list(pictures.items())[1::5]:
         found = nearest(Look.at(encoded(disguise(Look.at(data)))), training)
-        assert (found.name, found.share >= COPIED_FROM) == (name, True)
+        assert (found.name, found.share >= COPY_THRESHOLD) == (name, True)
 
 
 def test_subject_that_fills_the_picture_before_another_ground_is_no_copy(
@@ -243,17 +243,17 @@ def test_subject_that_fills_the_picture_before_another_ground_is_no_copy(
     ground = Image.linear_gradient("L").resize(photo.size)
     meadow = Image.merge("RGB", [ground.point(lambda value, top=top: value * top // 255) for top in (90, 160, 60)])
     meadow.paste(photo, mask=subject)
-    assert nearest(Look.at(encoded(meadow)), training).share < COPIED_FROM - 0.1
+    assert nearest(Look.at(encoded(meadow)), training).share < COPY_THRESHOLD - 0.1
 
 
 def test_same_subject_in_a_new_scene_is_no_copy(archive: Path, training: TrainingSet) -> None:
     shares = [nearest(look, training).share for group in drawn(archive).values() for look in group]
-    assert max(shares) < COPIED_FROM
+    assert max(shares) < COPY_THRESHOLD
 
 
 def test_plain_pictures_are_no_copies_of_each_other(training: TrainingSet) -> None:
     sky = Image.linear_gradient("L").convert("RGB")
-    assert nearest(Look.at(encoded(sky)), training).share < COPIED_FROM
+    assert nearest(Look.at(encoded(sky)), training).share < COPY_THRESHOLD
 
 
 def test_pictures_are_scored_by_their_prompt_and_unusable_ones_are_left_alone(
@@ -261,7 +261,7 @@ def test_pictures_are_scored_by_their_prompt_and_unusable_ones_are_left_alone(
 ) -> None:
     looks = drawn(archive)
     judged = [
-        JudgedPicture(prompt=prompt, seed=seed, name=f"{prompt}/{seed}", finding="blank" if seed == 2 else None)
+        EvaluatedImage(prompt=prompt, seed=seed, name=f"{prompt}/{seed}", finding="blank" if seed == 2 else None)
         for prompt in PROMPTS
         for seed in SEEDS
     ]
@@ -275,7 +275,7 @@ def test_pictures_are_scored_by_their_prompt_and_unusable_ones_are_left_alone(
 
 def test_edits_of_training_pictures_are_not_called_copies(archive: Path, training: TrainingSet) -> None:
     look = drawn(archive)[PROMPTS[0]][0]
-    evaluation = Evaluation(job="j", pictures=(JudgedPicture(prompt="p", seed=1, name="x"),))
+    evaluation = Evaluation(job="j", pictures=(EvaluatedImage(prompt="p", seed=1, name="x"),))
     found = scored(evaluation, training, lambda _: look, edits=True)
     assert found.pictures[0].copied == 0.0
 
@@ -291,7 +291,7 @@ def test_model_that_has_learned_its_pictures_by_heart_is_caught(
     training = study(list(looks), looks.__getitem__)
     by_heart = Model(tmp_path / "few.zip", "by heart", 12000, 0.0004)
     shares = [
-        nearest(Look.at(draw(by_heart, Wish(PROMPTS[0], seed, 25, 1.0, 320, 320))), training).share
+        nearest(Look.at(draw(by_heart, RunRequest(PROMPTS[0], seed, 25, 1.0, 320, 320))), training).share
         for seed in range(12)
     ]
-    assert sum(share >= COPIED_FROM for share in shares) >= 4
+    assert sum(share >= COPY_THRESHOLD for share in shares) >= 4

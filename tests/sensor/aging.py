@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tuneloop.clock import now
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.schemas.records import Rejected, RunFile, training_record
+from tuneloop.schemas.records import Rejected, RunRecord, training_record
 from tuneloop.storage.local_directory import LocalDirectory
 
 
@@ -24,13 +24,13 @@ def age(ledger: Ledger, name: str, by: timedelta) -> None:
     os.utime(folder_of(ledger) / name, (moment, moment))
 
 
-def age_marker(ledger: Ledger, run: RunFile, by: timedelta) -> None:
+def age_marker(ledger: Ledger, run: RunRecord, by: timedelta) -> None:
     """Let a marker look as old as this."""
     (marker,) = [marker for marker in ledger.markers() if marker.flow_run == run.flow_run]
     age(ledger, marker.name, by)
 
 
-def age_records(ledger: Ledger, run: RunFile, by: timedelta) -> None:
+def age_records(ledger: Ledger, run: RunRecord, by: timedelta) -> None:
     """Let the records of a training say that they were written so long ago."""
     for name in ledger.numbered(f"trainings/{run.key}/"):
         record = training_record.validate_json(ledger.store.read(name))
@@ -38,7 +38,7 @@ def age_records(ledger: Ledger, run: RunFile, by: timedelta) -> None:
         (folder_of(ledger) / name).write_text(older.model_dump_json())
 
 
-def age_refusal(ledger: Ledger, run: RunFile) -> None:
+def age_refusal(ledger: Ledger, run: RunRecord) -> None:
     """Let the last refusal of a training's submit look so old that the next attempt may begin."""
     name = ledger.numbered(f"trainings/{run.key}/")[-1]
     rejected = ledger.read_record(name, Rejected)

@@ -10,28 +10,28 @@ from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.reconciliation import record_id
 from tuneloop.ledger.training import read_training
 from tuneloop.providers.segmind.client import SegmindProvider
-from tuneloop.schemas.records import Claimed, RunFile
+from tuneloop.schemas.records import Claimed, RunRecord
 from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
 from tuneloop.schemas.training import job_name
-from tuneloop.sensor.poll import look_at_all
+from tuneloop.sensor.poll import poll_all
 from tuneloop.sensor.tick import Tick
 
-PutInFlight = Callable[[int], list[RunFile]]
+PutInFlight = Callable[[int], list[RunRecord]]
 
 
 @pytest.fixture
 def put_in_flight(
-    ledger: Ledger, run: RunFile, provider: SegmindProvider, recipe: FluxLoraRecipe, archive: DatasetArchive
+    ledger: Ledger, run: RunRecord, provider: SegmindProvider, recipe: FluxLoraRecipe, archive: DatasetArchive
 ) -> PutInFlight:
     """Puts so many trainings of one account in flight, at the provider and in the ledger."""
     uploaded = provider.upload(archive)
 
-    def put(count: int) -> list[RunFile]:
+    def put(count: int) -> list[RunRecord]:
         runs = []
         for number in range(1, count + 1):
             flow_run = f"00000000-0000-0000-0000-{number:012d}"
             mine = run.model_copy(update={"key": f"{number:016x}" + "0" * 48, "flow_run": flow_run})
-            ledger.mark(ledger.remember_run(mine))
+            ledger.mark(ledger.save_run(mine))
             name = job_name(mine.key, 1)
             claim = Claimed(
                 at=now(),
@@ -56,7 +56,7 @@ def put_in_flight(
 
 
 def look(ledger: Ledger, provider: SegmindProvider) -> Tick:
-    return look_at_all(ledger, lambda _: provider)
+    return poll_all(ledger, lambda _: provider)
 
 
 def moved(tick: Tick) -> list[str]:

@@ -17,21 +17,21 @@ from tuneloop.ledger.account_marks import LONGEST_PAUSE, AccountMarks
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.providers.base import Provider
 from tuneloop.providers.segmind.client import SegmindProvider
-from tuneloop.schemas.records import RunFile
+from tuneloop.schemas.records import RunRecord
 from tuneloop.schemas.training import Account, JobList
-from tuneloop.sensor.poll import look_at_all
+from tuneloop.sensor.poll import poll_all
 
 LIST = "/finetune/request/list"
 
 
-def elsewhere(ledger: Ledger, run: RunFile, label: str, credentials: str) -> RunFile:
+def elsewhere(ledger: Ledger, run: RunRecord, label: str, credentials: str) -> RunRecord:
     """A run of another account, in the same store."""
     account = Account(provider="segmind", label=label)
     flow_run = f"00000000-0000-0000-0001-{len(label):012d}"
     mine = run.model_copy(
         update={"account": account, "credentials": credentials, "flow_run": flow_run, "key": "e" * 64}
     )
-    ledger.mark(ledger.remember_run(mine))
+    ledger.mark(ledger.save_run(mine))
     return mine
 
 
@@ -53,17 +53,17 @@ def test_account_that_cannot_be_asked_keeps_no_other_one_asleep(
             raise error
         return provider
 
-    tick = look_at_all(ledger, opened)
+    tick = poll_all(ledger, opened)
     assert moved(tick) == [run.flow_run]
     (problem,) = tick.problems
     assert problem.startswith("segmind.broken: ")
 
 
 def test_every_block_that_runs_of_an_account_name_is_tried(
-    put_in_flight: PutInFlight, ledger: Ledger, provider: SegmindProvider, run: RunFile
+    put_in_flight: PutInFlight, ledger: Ledger, provider: SegmindProvider, run: RunRecord
 ) -> None:
     renewed = run.model_copy(update={"credentials": "segmind-credentials/a-deleted-one", "key": "0" * 64})
-    ledger.mark(ledger.remember_run(renewed))
+    ledger.mark(ledger.save_run(renewed))
     runs = put_in_flight(1)
 
     def opened(slug: str) -> Provider:
@@ -71,20 +71,24 @@ def test_every_block_that_runs_of_an_account_name_is_tried(
             raise ConfigurationError(f"there is no block {slug}")
         return provider
 
-    tick = look_at_all(ledger, opened)
+    tick = poll_all(ledger, opened)
     assert moved(tick) == [item.flow_run for item in runs]
     assert tick.problems == []
     assert "there is no block" in " ".join(tick.notes)
 
 
 def test_key_that_is_refused_is_not_the_end_where_another_block_has_a_good_one(
-    put_in_flight: PutInFlight, ledger: Ledger, emulator: EmulatorControl, provider: SegmindProvider, run: RunFile
+    put_in_flight: PutInFlight,
+    ledger: Ledger,
+    emulator: EmulatorControl,
+    provider: SegmindProvider,
+    run: RunRecord,
 ) -> None:
     old = run.model_copy(update={"credentials": "segmind-credentials/old", "key": "0" * 64})
-    ledger.mark(ledger.remember_run(old))
+    ledger.mark(ledger.save_run(old))
     runs = put_in_flight(1)
     revoked = SegmindProvider("SG_ffffffffffffffff", base_url=emulator.url)
-    tick = look_at_all(ledger, lambda slug: revoked if slug.endswith("/old") else provider)
+    tick = poll_all(ledger, lambda slug: revoked if slug.endswith("/old") else provider)
     assert moved(tick) == [item.flow_run for item in runs]
 
 
@@ -159,7 +163,7 @@ def test_account_whose_provider_hangs_keeps_no_other_one_waiting(
 
     hanging = Hanging(emulator.api_key, "a-hanging", emulator.url)
     answering = Answering(emulator.api_key, base_url=emulator.url)
-    tick = look_at_all(ledger, lambda slug: hanging if slug.endswith("hanging") else answering)
+    tick = poll_all(ledger, lambda slug: hanging if slug.endswith("hanging") else answering)
     assert tick.problems == []
 
 

@@ -15,7 +15,7 @@ from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.training import read_training
 from tuneloop.operations.status import doubles
 from tuneloop.providers.segmind.client import SegmindProvider
-from tuneloop.schemas.records import AnyTrainingRecord, Failed, Held, RunFile
+from tuneloop.schemas.records import AnyTrainingRecord, Failed, Held, RunRecord
 from tuneloop.schemas.training import JobList, job_name
 from tuneloop.sensor.inspection import told_odd_word
 from tuneloop.sensor.tick import Tick
@@ -27,7 +27,7 @@ def behind(url: str, emulator: EmulatorControl) -> SegmindProvider:
     return SegmindProvider(emulator.api_key, base_url=url)
 
 
-def last(ledger: Ledger, run: RunFile) -> AnyTrainingRecord:
+def last(ledger: Ledger, run: RunRecord) -> AnyTrainingRecord:
     record = read_training(ledger, run.key, 1).last
     assert record is not None
     return record

@@ -20,10 +20,10 @@ from tuneloop.ledger.training import read_training
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.schemas.adopted_recipes import ADOPTED
 from tuneloop.schemas.cadence import Cadence
-from tuneloop.schemas.records import RunFile, Submitted
+from tuneloop.schemas.records import RunRecord, Submitted
 from tuneloop.sensor.cadence import is_due
-from tuneloop.sensor.inspection import told_odd_word, told_overdue
-from tuneloop.sensor.poll import look_at_all
+from tuneloop.sensor.inspection import mark_overdue_notified, told_odd_word
+from tuneloop.sensor.poll import poll_all
 from tuneloop.storage.local_directory import LocalDirectory
 
 LIST = "/finetune/request/list"
@@ -103,7 +103,7 @@ def test_old_training_is_asked_about_less_often_than_a_young_one(
 
     def look_of(tick: timedelta) -> int:
         before = lists(emulator)
-        look_at_all(ledger, lambda _: provider, now() - tick)
+        poll_all(ledger, lambda _: provider, now() - tick)
         return lists(emulator) - before
 
     assert look_of(timedelta(seconds=61)) == 1
@@ -123,7 +123,7 @@ def test_overdue_training_is_told_once(
         # Told again until somebody has: a tick may die before it tells.
         tick = look(ledger, provider)
         assert [run.flow_run for run in tick.overdue] == [first.flow_run]
-    told_overdue(ledger, first, f"{first.key[:16]}-g1")
+    mark_overdue_notified(ledger, first, f"{first.key[:16]}-g1")
     assert look(ledger, provider).overdue == []
 
 
@@ -140,9 +140,9 @@ def test_unreadable_run_file_keeps_no_other_run_asleep(
 
 
 def test_run_that_has_marked_and_not_claimed_is_only_looked_after(
-    ledger: Ledger, provider: SegmindProvider, run: RunFile
+    ledger: Ledger, provider: SegmindProvider, run: RunRecord
 ) -> None:
-    ledger.mark(ledger.remember_run(run))
+    ledger.mark(ledger.save_run(run))
     tick = look(ledger, provider)
     assert [story.run.flow_run for story in tick.submitting] == [run.flow_run]
     assert tick.stories == []

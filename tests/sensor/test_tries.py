@@ -8,18 +8,18 @@ from datetime import timedelta
 from tests.sensor.aging import folder_of
 from tuneloop.clock import now
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.schemas.records import RunFile
+from tuneloop.schemas.records import RunRecord
 from tuneloop.sensor.continuing import PAUSES, is_given_up, next_try, told, tried
-from tuneloop.sensor.transitions import Story
+from tuneloop.sensor.transitions import PendingRun
 
 HOUR = timedelta(hours=1)
 
 
-def story(run: RunFile, records: int = 3) -> Story:
-    return Story(run, records, asks=False, ended=False)
+def story(run: RunRecord, records: int = 3) -> PendingRun:
+    return PendingRun(run, records, asks=False, ended=False)
 
 
-def test_tries_come_at_growing_pauses_and_then_a_person_is_told_once(ledger: Ledger, run: RunFile) -> None:
+def test_tries_come_at_growing_pauses_and_then_a_person_is_told_once(ledger: Ledger, run: RunRecord) -> None:
     at, made = now(), []
     for hour in range(24 * 10):
         following = next_try(ledger, story(run), at + hour * HOUR, cancelled=False)
@@ -37,7 +37,7 @@ def test_tries_come_at_growing_pauses_and_then_a_person_is_told_once(ledger: Led
     assert is_given_up(ledger, run, 3)
 
 
-def test_all_runs_of_a_training_and_a_plan_share_their_tries(ledger: Ledger, run: RunFile) -> None:
+def test_all_runs_of_a_training_and_a_plan_share_their_tries(ledger: Ledger, run: RunRecord) -> None:
     other = run.model_copy(update={"flow_run": "22222222-2222-2222-2222-222222222222"})
     tried(ledger, next_try(ledger, story(run), now(), cancelled=False), "a run")
     assert next_try(ledger, story(other), now(), cancelled=False).number == 2
@@ -45,14 +45,14 @@ def test_all_runs_of_a_training_and_a_plan_share_their_tries(ledger: Ledger, run
     assert next_try(ledger, story(another_model), now(), cancelled=False).number == 1
 
 
-def test_count_begins_anew_when_the_training_has_moved_on(ledger: Ledger, run: RunFile) -> None:
+def test_count_begins_anew_when_the_training_has_moved_on(ledger: Ledger, run: RunRecord) -> None:
     for _ in range(len(PAUSES) + 1):
         tried(ledger, next_try(ledger, story(run, 3), now(), cancelled=False), "a run")
     assert next_try(ledger, story(run, 3), now(), cancelled=False).left_to_a_person
     assert next_try(ledger, story(run, 4), now(), cancelled=False).due
 
 
-def test_each_cancelled_run_is_wound_up_by_itself(ledger: Ledger, run: RunFile) -> None:
+def test_each_cancelled_run_is_wound_up_by_itself(ledger: Ledger, run: RunRecord) -> None:
     other = run.model_copy(update={"flow_run": "22222222-2222-2222-2222-222222222222"})
     tried(ledger, next_try(ledger, story(run), now(), cancelled=True), "a run")
     assert next_try(ledger, story(other), now(), cancelled=True).due

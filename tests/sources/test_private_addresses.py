@@ -11,7 +11,7 @@ import pytest
 from tests.one_answer import OneAnswer, one_answer
 from tests.sources.zips import open_and_close, zipped
 from tuneloop.datasets.sources.public_zip import check_still_there
-from tuneloop.errors import DatasetError, ProviderUnavailable, RequestRefused
+from tuneloop.errors import DatasetError, ProviderUnavailable, RequestRejected
 from tuneloop.http.public_peer import is_public
 from tuneloop.schemas.dataset import PublicDataset
 
@@ -99,6 +99,6 @@ def test_words_of_a_foreign_server_are_not_shown(
     server.status, server.body = status, SECRET
     if on == "GET":
         server.status_of_head = 200
-    with pytest.raises((RequestRefused, ProviderUnavailable), match=f"answers {status}") as raised:
+    with pytest.raises((RequestRejected, ProviderUnavailable), match=f"answers {status}") as raised:
         open_and_close(f"{server.url}/cats.zip")
     assert "wJalrXUtnFEMI" not in str(raised.value)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.sources.zips import contents_of, open_and_close, zipped
 from tuneloop.datasets.sources.opening import opened
-from tuneloop.errors import DatasetError, ProviderUnavailable, RequestRefused
+from tuneloop.errors import DatasetError, ProviderUnavailable, RequestRejected
 from tuneloop.http.answer import StreamedAnswer
 from tuneloop.http.public_file import PublicFile
 
@@ -95,7 +95,7 @@ def test_several_redirects_to_other_hosts_are_followed_without_a_head(site: Site
 
 def test_redirect_is_not_followed_where_the_provider_fetches_and_the_way_out_is_said(site: Site) -> None:
     with pytest.raises(
-        RequestRefused, match=r"answers 302, which leads elsewhere; .* name the file: it is uploaded"
+        RequestRejected, match=r"answers 302, which leads elsewhere; .* name the file: it is uploaded"
     ):
         open_and_close(site.url, provider_fetches=True)
     assert [path for _, path, _ in site.seen] == ["/cats.zip"]
@@ -103,7 +103,7 @@ def test_redirect_is_not_followed_where_the_provider_fetches_and_the_way_out_is_
 
 def test_server_that_takes_no_head_is_said_to_where_the_provider_needs_it(site: Site) -> None:
     site.leads, site.head_status = {}, 405
-    with pytest.raises(RequestRefused, match=r"answers 405: it does not take the requests of a provider"):
+    with pytest.raises(RequestRejected, match=r"answers 405: it does not take the requests of a provider"):
         open_and_close(site.url, provider_fetches=True)
     open_and_close(site.url)
 
@@ -157,7 +157,7 @@ def test_https_never_leads_to_http() -> None:
 
 def test_signed_address_at_the_end_is_shown_nowhere(site: Site) -> None:
     site.leads[SIGNED] = (403, "")
-    with pytest.raises(RequestRefused, match="answers 403: it is not public") as caught:
+    with pytest.raises(RequestRejected, match="answers 403: it is not public") as caught:
         open_and_close(site.url)
     assert "hunter2" not in str(caught.value)
     site.leads["/cats.zip"] = (302, "http://127.0.0.1:9/a.zip?sig=hunter2")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.storage.conftest import PART_SIZE
-from tuneloop.errors import NotInStore, StoreError
+from tuneloop.errors import ObjectNotFound, StoreError
 from tuneloop.storage.base import Store
 
 BIG = PART_SIZE + 12_345
@@ -60,18 +60,18 @@ def test_absent_name_is_absent_to_every_method(store: Store) -> None:
     assert store.size("log/0002.json") is None
     assert not store.exists("log/0002.json")
     assert list(store.names("log/0002")) == []
-    with pytest.raises(NotInStore, match=r"log/0002\.json does not exist"):
+    with pytest.raises(ObjectNotFound, match=r"log/0002\.json does not exist"):
         store.read("log/0002.json")
-    with pytest.raises(NotInStore), store.open("log/0002.json"):
+    with pytest.raises(ObjectNotFound), store.open("log/0002.json"):
         pass
-    with pytest.raises(NotInStore):
+    with pytest.raises(ObjectNotFound):
         store.describe("log/0002.json")
 
 
 def test_beginning_of_longer_names_is_not_an_object(store: Store) -> None:
     store.create("log/a/0001.json", b"x")
     assert not store.exists("log/a")
-    with pytest.raises(NotInStore):
+    with pytest.raises(ObjectNotFound):
         store.read("log/a")
     assert not store.exists("log/a/0001.json/more")
 

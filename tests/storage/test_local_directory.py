@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.storage.ranged import File, safetensors
-from tuneloop.errors import NotInStore, StoreError, StoreUnavailable
+from tuneloop.errors import ObjectNotFound, StoreError, StoreUnavailable
 from tuneloop.storage.base import Store
 from tuneloop.storage.local_directory import LocalDirectory
 from tuneloop.storage.transfer import transfer
@@ -154,7 +154,7 @@ def test_folder_that_is_not_there_is_an_error_and_never_an_empty_store(tmp_path:
     for operation in operations(LocalDirectory(folder)):
         with pytest.raises(StoreError) as caught:
             operation()
-        assert not isinstance(caught.value, NotInStore | StoreUnavailable)
+        assert not isinstance(caught.value, ObjectNotFound | StoreUnavailable)
         assert f"The folder {folder} of the artifact store cannot be used" in str(caught.value)
         assert f"mkdir -p '{folder}'" in str(caught.value)
     assert everything_below(tmp_path) == [tmp_path / "file.txt"]
@@ -220,7 +220,7 @@ def test_name_that_is_a_folder_of_others_is_refused(local_store: LocalDirectory)
     for name in ("a", "a/b/c", "a/b/c/d"):
         with pytest.raises(StoreError, match="choose another name") as caught:
             local_store.create(name, b"x")
-        assert not isinstance(caught.value, NotInStore)
+        assert not isinstance(caught.value, ObjectNotFound)
     assert list(local_store.names("")) == ["a/b"]
 
 

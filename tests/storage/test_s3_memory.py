@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.s3_server import s3_client
-from tuneloop.errors import NotInStore
+from tuneloop.errors import ObjectNotFound
 from tuneloop.storage import s3_memory
 from tuneloop.storage.s3_memory import RememberingS3Store
 from tuneloop.storage.s3_request_log import counted, log_requests
@@ -57,7 +57,7 @@ def test_absence_is_not_remembered_and_lists_and_sizes_are_asked_for_each_time(
     remembering: RememberingS3Store, client: S3Client, bucket: str
 ) -> None:
     name = "trainings/key/0001.json"
-    with pytest.raises(NotInStore):
+    with pytest.raises(ObjectNotFound):
         remembering.read(name)
     client.put_object(Bucket=bucket, Key=f"team/{name}", Body=b"theirs")
     assert remembering.read(name) == b"theirs"

@@ -15,7 +15,7 @@ import requests
 
 from tests.s3_server import OTHER_SERVER, s3_client
 from tests.storage.failing_proxy import failing_proxy
-from tuneloop.errors import ConfigurationError, NotInStore, StoreError, StoreUnavailable
+from tuneloop.errors import ConfigurationError, ObjectNotFound, StoreError, StoreUnavailable
 from tuneloop.storage.s3 import S3Store, client_config
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def test_missing_bucket_is_an_error_and_never_an_absence(client: S3Client) -> No
     for ask in asked:
         with pytest.raises(StoreError, match=r"s3://no-such-bucket/x.*Create the bucket") as caught:
             ask("x")
-        assert not isinstance(caught.value, NotInStore | StoreUnavailable)
+        assert not isinstance(caught.value, ObjectNotFound | StoreUnavailable)
     with pytest.raises(StoreError, match="Create the bucket"):
         store.write_stream("x", [b"x"])
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from safetensors import SafetensorError, deserialize
 from safetensors.numpy import save
 
-from tuneloop.errors import WeightsUnreadable
+from tuneloop.errors import InvalidWeights
 from tuneloop.storage.base import Store
 from tuneloop.storage.safetensors_header import LONGEST_HEADER
 from tuneloop.storage.safetensors_stream import SafetensorsCheck
@@ -55,7 +55,7 @@ def passes(data: bytes, piece: int = 7) -> bool:
     try:
         for chunk in SafetensorsCheck("the weights").chunks(split(data, piece)):
             handed_on += chunk
-    except WeightsUnreadable:
+    except InvalidWeights:
         # What was handed on is never the whole stream: a store cannot take it for the end.
         assert len(handed_on) < max(len(data), 1)
         return False
@@ -166,7 +166,7 @@ BROKEN = {
 
 @pytest.mark.parametrize(("reason", "data"), BROKEN.items(), ids=BROKEN)
 def test_broken_file_is_refused_with_its_reason(reason: str, data: bytes) -> None:
-    with pytest.raises(WeightsUnreadable) as caught:
+    with pytest.raises(InvalidWeights) as caught:
         list(SafetensorsCheck("weights of job 7").chunks([data]))
     assert reason in str(caught.value)
     assert str(caught.value).startswith("weights of job 7 is not one whole safetensors file")
@@ -174,7 +174,7 @@ def test_broken_file_is_refused_with_its_reason(reason: str, data: bytes) -> Non
 
 
 def test_message_stays_short_whatever_the_file_says() -> None:
-    with pytest.raises(WeightsUnreadable) as caught:
+    with pytest.raises(InvalidWeights) as caught:
         list(SafetensorsCheck("w").chunks([with_header({"a" * 100_000: 1})]))
     assert len(str(caught.value)) < 600
 
@@ -184,20 +184,20 @@ def test_file_that_starts_with_an_impossible_length_is_refused_at_once() -> None
         yield (LONGEST_HEADER + 1).to_bytes(8, "little")
         pytest.fail("the stream was read on")
 
-    with pytest.raises(WeightsUnreadable, match="no length of a header"):
+    with pytest.raises(InvalidWeights, match="no length of a header"):
         list(SafetensorsCheck("w").chunks(endless()))
 
 
 def test_longest_header_is_read_on() -> None:
     started = LONGEST_HEADER.to_bytes(8, "little") + b"{"
-    with pytest.raises(WeightsUnreadable, match="ends after 9 bytes, within its header"):
+    with pytest.raises(InvalidWeights, match="ends after 9 bytes, within its header"):
         list(SafetensorsCheck("w").chunks([started]))
 
 
 @pytest.mark.parametrize("size", [1_000, 3_000_000])
 def test_cut_weights_leave_nothing_in_the_store(store: Store, size: int) -> None:
     data = save({"a": np.ones(size, np.float32)})
-    with pytest.raises(WeightsUnreadable):
+    with pytest.raises(InvalidWeights):
         store.write_stream("weights", SafetensorsCheck("w").chunks(split(data[:-1], 1 << 20)))
     assert list(store.names("")) == []
     stored = store.write_stream("weights", SafetensorsCheck("w").chunks(split(data, 1 << 20)))

@@ -10,7 +10,7 @@ import pytest
 
 from tests.storage.conftest import PART_SIZE
 from tests.storage.ranged import File, Killed, safetensors, sha256
-from tuneloop.errors import StoreError, StoreUnavailable, WeightsUnreadable
+from tuneloop.errors import InvalidWeights, StoreError, StoreUnavailable
 from tuneloop.storage import upload
 from tuneloop.storage.base import Store
 from tuneloop.storage.local_directory import LocalDirectory
@@ -63,7 +63,7 @@ def test_broken_file_is_refused_before_anything_but_its_header_is_read(
     small_parts: Store, change: Callable[[bytes], bytes], reason: str
 ) -> None:
     file = File(change(safetensors(BIG)))
-    with pytest.raises(WeightsUnreadable, match=reason):
+    with pytest.raises(InvalidWeights, match=reason):
         transfer(small_parts, NAME, file.source, "the weights")
     assert file.bytes_read <= HEADER
     assert list(small_parts.names("")) == []
@@ -232,7 +232,7 @@ def test_part_that_is_not_as_long_as_it_should_be_is_refused(small_parts: Store,
         return honest(start, stop + by if start == PART_SIZE else stop)
 
     file._chunks = lying  # type: ignore[method-assign, assignment]
-    with pytest.raises(WeightsUnreadable, match=f"bytes {PART_SIZE:,} to {2 * PART_SIZE:,} did not arrive"):
+    with pytest.raises(InvalidWeights, match=f"bytes {PART_SIZE:,} to {2 * PART_SIZE:,} did not arrive"):
         transfer(small_parts, NAME, file.source, "the weights")
     assert not small_parts.exists(NAME)
     file._chunks = honest  # type: ignore[method-assign]

@@ -10,7 +10,7 @@ import pytest
 
 from tests.s3_server import s3_client, without_condition
 from tests.storage.failing_proxy import failing_proxy
-from tuneloop.errors import NoStore, RecordUnreadable, StoreError
+from tuneloop.errors import CorruptRecord, NoStore, StoreError
 from tuneloop.storage.base import Store
 from tuneloop.storage.identity import create_store, identity_of
 from tuneloop.storage.local_directory import LocalDirectory
@@ -74,7 +74,7 @@ def test_store_that_cannot_be_written_is_refused(tmp_path: Path, client: S3Clien
 @pytest.mark.parametrize("found", [b"", b"{}", b'{"schema_number":2,"store_id":"x"}', b"[]", b"\xff"])
 def test_store_of_another_version_is_refused(store: Store, found: bytes) -> None:
     store.create("store.json", found)
-    with pytest.raises(RecordUnreadable, match=r"store\.json.*Update Tuneloop"):
+    with pytest.raises(CorruptRecord, match=r"store\.json.*Update Tuneloop"):
         verify(store)
 
 

@@ -12,7 +12,7 @@ from tests.contract.rig import CLIENTS
 from tests.webhooks.world import PATH, STORE
 from tuneloop.providers.base import Provider
 from tuneloop.storage.local_directory import LocalDirectory
-from tuneloop.webhooks.accounts import HookAccount
+from tuneloop.webhooks.accounts import WebhookAccount
 from tuneloop.webhooks.server import Installation, webhook_app
 
 
@@ -24,7 +24,7 @@ def hang(_: str) -> Provider:
 
 def main(store: str, port: int, provider: str) -> None:
     account = CLIENTS[provider]("no-key").account
-    accounts = [HookAccount(f"{provider}-credentials/default", account, PATH)]
+    accounts = [WebhookAccount(f"{provider}-credentials/default", account, PATH)]
     app = webhook_app(Installation(accounts, {STORE: LocalDirectory(Path(store))}, hang, lambda *_: None))
     uvicorn.run(app, host="127.0.0.1", port=port, log_config=None, access_log=False)
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tests.webhooks.world import PATH, Receiver, World, eventually, receiving, truth
 from tuneloop.emulator import Progress
 from tuneloop.ledger.training import read_training
-from tuneloop.schemas.records import RunFile
-from tuneloop.sensor.poll import look_at_all
+from tuneloop.schemas.records import RunRecord
+from tuneloop.sensor.poll import poll_all
 
 WORDS = st.sampled_from(["AVAILABLE", "FAILED", "TRAINING_COMPLETED", "Ready", "Error", "Pending", "?"])
 CALLS = st.fixed_dictionaries(
@@ -27,7 +27,7 @@ CALLS = st.fixed_dictionaries(
 STEPS = st.lists(CALLS | st.sampled_from(["trained", "failed"]), max_size=6)
 
 
-def call(world: World, receiver: Receiver, step: dict[str, Any], jobs: dict[str, str], run: RunFile) -> str:
+def call(world: World, receiver: Receiver, step: dict[str, Any], jobs: dict[str, str], run: RunRecord) -> str:
     """Call, and return what was sent."""
     body: Any = truth(world, jobs.get(step["about"], "nobody"), step["says"], step["event"])
     if step["about"] == "my name":
@@ -75,7 +75,7 @@ def test_any_sequence_of_calls_leaves_the_ledger_as_the_provider_says(world: Wor
         if owed:
             eventually("the end is recorded", lambda: world.states(run)[-1] == truths)
         world.follow_all()
-    look_at_all(world.ledger, lambda _: world.provider)
+    poll_all(world.ledger, lambda _: world.provider)
     ended = [] if truths == "submitted" else [truths]
     assert world.states(run) == ["claimed", "submitted", *ended]
     # The other one has ended only where everything has.

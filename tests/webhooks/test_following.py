@@ -16,8 +16,8 @@ from tuneloop.clock import Deadline, now
 from tuneloop.emulator import Fault, Progress
 from tuneloop.ledger.account_marks import AccountMarks
 from tuneloop.ledger.training import read_training
-from tuneloop.schemas.records import RunFile
-from tuneloop.sensor.poll import look_at_all
+from tuneloop.schemas.records import RunRecord
+from tuneloop.sensor.poll import poll_all
 from tuneloop.webhooks.hint import SAME_CALL
 from tuneloop.webhooks.patience import Patience
 
@@ -91,7 +91,7 @@ def test_ledger_ends_the_same_however_calls_are_delivered(world: World, ending: 
             eventually("the end is recorded", lambda: world.states(run)[-1] == ending)
         world.follow_all()
     if delivery is dropped:
-        look_at_all(world.ledger, lambda _: world.provider)
+        poll_all(world.ledger, lambda _: world.provider)
     assert world.states(run) == ["claimed", "submitted", ending]
     training = read_training(world.ledger, run.key, 1)
     assert training.job_id == job_id
@@ -109,7 +109,7 @@ def test_made_up_end_of_a_running_training_changes_nothing(world: World, word: s
     assert world.woken() == set()
 
 
-def claimed_with_the_answer_on_its_way(world: World) -> tuple[RunFile, str]:
+def claimed_with_the_answer_on_its_way(world: World) -> tuple[RunRecord, str]:
     """A run whose submit has arrived and is not answered yet."""
     run, provider = world.marked(), world.provider
     claim = old_claim(run, timedelta(seconds=-600))
@@ -218,7 +218,7 @@ def test_hints_leave_a_provider_alone_that_asks_for_it_and_the_sensor_goes_on(wo
         eventually("all have been followed", lambda: len(world.hints()) == 6)
     assert len(world.emulator.requests()) == asked
     end(world, job_id, "trained")
-    assert look_at_all(world.ledger, lambda _: world.provider).changes
+    assert poll_all(world.ledger, lambda _: world.provider).changes
     assert world.states(run)[-1] == "trained"
 
 

@@ -23,13 +23,13 @@ from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.submission import Order, submit_training
 from tuneloop.ledger.training import read_training
 from tuneloop.providers.base import Provider
-from tuneloop.schemas.plan import EvaluationPlan
-from tuneloop.schemas.recipe_fields import RecipeFields
-from tuneloop.schemas.records import RunFile
-from tuneloop.schemas.spending import Limits
+from tuneloop.schemas.plan import EvaluationConfig
+from tuneloop.schemas.recipe_fields import BaseRecipe
+from tuneloop.schemas.records import RunRecord
+from tuneloop.schemas.spending import SpendingLimits
 from tuneloop.schemas.training import TrainingIdentity
 from tuneloop.sensor.tick import Tick
-from tuneloop.webhooks.accounts import HookAccount
+from tuneloop.webhooks.accounts import WebhookAccount
 from tuneloop.webhooks.connections import Caller, receiver_config
 from tuneloop.webhooks.patience import Patience
 from tuneloop.webhooks.server import Installation, webhook_app
@@ -74,7 +74,7 @@ class World:
     """
 
     emulator: EmulatorControl
-    recipe: RecipeFields
+    recipe: BaseRecipe
     archive: DatasetArchive
     ledger: Ledger
     secret: str | None = None
@@ -91,8 +91,8 @@ class World:
         return CLIENTS[self.name](self.emulator.api_key, base_url=self.emulator.url)
 
     @property
-    def account(self) -> HookAccount:
-        return HookAccount(f"{self.name}-credentials/default", self.provider.account, PATH, self.secret)
+    def account(self) -> WebhookAccount:
+        return WebhookAccount(f"{self.name}-credentials/default", self.provider.account, PATH, self.secret)
 
     def installation(self) -> Installation:
         return Installation([self.account], {STORE: self.ledger.store}, self._open, self._act)
@@ -112,12 +112,12 @@ class World:
     def woken(self) -> set[str]:
         return {story.run.flow_run for tick in self.found for story in tick.stories}
 
-    def marked(self, flow_run: str | None = None) -> RunFile:
+    def marked(self, flow_run: str | None = None) -> RunRecord:
         """A run that is about to submit, with pictures that no other one has."""
         digest = hashlib.sha256(uuid4().bytes).hexdigest()
         account = self.provider.account
         identity = TrainingIdentity(dataset_digest=digest, recipe=self.recipe.canonical(), account=account)
-        run = RunFile(
+        run = RunRecord(
             at=now(),
             flow_run=flow_run or str(uuid4()),
             model="robot",
@@ -125,23 +125,23 @@ class World:
             generation=1,
             dataset_digest=digest,
             recipe=self.recipe.model_dump(mode="json"),
-            plan=EvaluationPlan(),
+            plan=EvaluationConfig(),
             account=account,
             credentials=self.account.credentials,
             store=STORE,
         )
-        self.ledger.mark(self.ledger.remember_run(run))
+        self.ledger.mark(self.ledger.save_run(run))
         return run
 
-    def submitted(self, flow_run: str | None = None, provider: Provider | None = None) -> tuple[RunFile, str]:
+    def submitted(self, flow_run: str | None = None, provider: Provider | None = None) -> tuple[RunRecord, str]:
         """A run whose training is in flight, and the job's id."""
         run, provider = self.marked(flow_run), provider or self.provider
         uploaded = provider.upload(self.archive)
         nothing_yet = read_training(self.ledger, run.key, 1)
-        order = Order(run, self.recipe, uploaded, self.archive, Limits())
+        order = Order(run, self.recipe, uploaded, self.archive, SpendingLimits())
         return run, submit_training(self.ledger, provider, nothing_yet, order).job_id
 
-    def states(self, run: RunFile) -> list[str]:
+    def states(self, run: RunRecord) -> list[str]:
         return [record.state for record in self.ledger.history(run.key)]
 
     def hints(self, ending: str = ".json") -> list[str]:

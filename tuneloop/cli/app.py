@@ -37,10 +37,10 @@ def demo(
     leave: Annotated[bool, typer.Option("--exit", help="End when done, and leave nothing running.")] = False,
 ) -> None:
     """Retrain a sample model three times, on an emulated provider and a Prefect server of its own."""
-    from tuneloop.cli.demo import Wanted, run_demo  # noqa: PLC0415 - importing Prefect takes a second
+    from tuneloop.cli.demo import DemoOptions, run_demo  # noqa: PLC0415 - importing Prefect takes a second
 
     stay = not leave and sys.stdout.isatty()
-    if not run_demo(Wanted(folder, dataset, store, recipe, json_file, stay)):
+    if not run_demo(DemoOptions(folder, dataset, store, recipe, json_file, stay)):
         sys.exit(1)
 
 
@@ -151,13 +151,13 @@ def check(
         check_document,
         check_folder,
         exit_code,
-        opened_in_sight,
+        open_with_progress,
         recipe_of,
         show_check,
     )
 
     recipe = recipe_of(provider, trainer)
-    with opened_in_sight(dataset, recipe) as source:
+    with open_with_progress(dataset, recipe) as source:
         found = check_folder(source.folder, recipe, trigger_word, by_provider=source.public is not None)
     show_check(found, recipe, Console())
     if json_file is not None:

@@ -24,11 +24,11 @@ from rich.text import Text
 from tuneloop.cli.terminal import shown
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.checks.dataset_checks import by_folder, megabytes
-from tuneloop.datasets.delivery import Sending
+from tuneloop.datasets.delivery import Delivery
 from tuneloop.datasets.scan import Preflight, preflight
 from tuneloop.errors import ConfigurationError
-from tuneloop.schemas.findings import Finding, condensed, errors_in, warnings_in
-from tuneloop.schemas.recipe_fields import RecipeFields
+from tuneloop.schemas.findings import Finding, errors_in, limit_per_check, warnings_in
+from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.recipes import Recipe
 from tuneloop.schemas.shown_text import printable
 
@@ -39,13 +39,13 @@ _OF_EACH_CHECK = 10
 _CLEAN, _WARNINGS, _ERRORS = 0, 1, 2
 
 
-def recipe_of(provider: str, trainer: str | None) -> type[RecipeFields]:
+def recipe_of(provider: str, trainer: str | None) -> type[BaseRecipe]:
     """Find the recipe of a provider's trainer, or of its first one where none is named.
 
     Raises:
         ConfigurationError: There is no such provider or trainer.
     """
-    recipes: list[type[RecipeFields]] = list(get_args(get_args(Recipe)[0]))
+    recipes: list[type[BaseRecipe]] = list(get_args(get_args(Recipe)[0]))
     at_provider = {trainer_of(recipe): recipe for recipe in recipes if recipe.provider == provider}
     if not at_provider:
         known = ", ".join(dict.fromkeys(recipe.provider for recipe in recipes))
@@ -57,13 +57,13 @@ def recipe_of(provider: str, trainer: str | None) -> type[RecipeFields]:
     return at_provider[trainer]
 
 
-def trainer_of(recipe: type[RecipeFields]) -> str:
+def trainer_of(recipe: type[BaseRecipe]) -> str:
     """What a recipe's trainer is called."""
     return str(recipe.model_fields["trainer"].default)
 
 
 @contextmanager
-def opened_in_sight(dataset: str, recipe: type[RecipeFields]) -> Iterator[Opened]:
+def open_with_progress(dataset: str, recipe: type[BaseRecipe]) -> Iterator[Opened]:
     """Open a dataset as a run would, with a bar while it is fetched. See `sources.opening.opened`."""
     # Both take a second to import, and a folder that is looked at by a program needs neither.
     from tuneloop.datasets.sources.opening import opened  # noqa: PLC0415
@@ -87,7 +87,7 @@ def opened_in_sight(dataset: str, recipe: type[RecipeFields]) -> Iterator[Opened
 
 
 def check_folder(
-    folder: Path, recipe: type[RecipeFields], trigger_word: str | None, *, by_provider: bool = False
+    folder: Path, recipe: type[BaseRecipe], trigger_word: str | None, *, by_provider: bool = False
 ) -> Preflight:
     """Look at a folder as a training of this recipe would, with its other settings left at their defaults.
 
@@ -120,11 +120,11 @@ def check_folder(
             recipe.profile,
             pairs=recipe.edit_pairs,
             on_progress=lambda done, total: progress.update(task, completed=done, total=total),
-            sending=Sending(by_provider=by_provider, trigger_word=trigger_word if by_provider else None),
+            sending=Delivery(by_provider=by_provider, trigger_word=trigger_word if by_provider else None),
         )
 
 
-def show_check(found: Preflight, recipe: type[RecipeFields], console: Console) -> None:
+def show_check(found: Preflight, recipe: type[BaseRecipe], console: Console) -> None:
     """Print what was found, errors first, and a line that sums it up."""
     for title, colour, findings in (
         ("error", "red", errors_in(found.findings)),
@@ -142,7 +142,7 @@ def exit_code(found: Preflight, *, strict: bool) -> int:
     return _WARNINGS if strict and found.findings else _CLEAN
 
 
-def check_document(found: Preflight, folder: str, recipe: type[RecipeFields]) -> dict[str, Any]:
+def check_document(found: Preflight, folder: str, recipe: type[BaseRecipe]) -> dict[str, Any]:
     """What was found, for programs."""
     return {
         "dataset": folder,
@@ -179,7 +179,7 @@ def _table(title: str, colour: str, findings: tuple[Finding, ...]) -> Renderable
     table.add_column("reason", ratio=5, overflow="fold")
     table.add_column("remedy", ratio=4, overflow="fold")
     above = ("", "", "")
-    for finding, more in condensed(findings, _OF_EACH_CHECK):
+    for finding, more in limit_per_check(findings, _OF_EACH_CHECK):
         row = (finding.check, finding.reason, finding.remedy)
         where = Text("(dataset)", "dim") if finding.file is None else Text(printable(finding.file))
         if row[0] != above[0]:
@@ -194,7 +194,7 @@ def _table(title: str, colour: str, findings: tuple[Finding, ...]) -> Renderable
     return Group(Text(title, f"bold {colour}"), table)
 
 
-def _summary(found: Preflight, recipe: type[RecipeFields]) -> str:
+def _summary(found: Preflight, recipe: type[BaseRecipe]) -> str:
     errors, warnings = len(errors_in(found.findings)), len(warnings_in(found.findings))
     if errors:
         verdict = (

@@ -37,7 +37,7 @@ _PRIVATE = {"message", "page"}
 
 
 @dataclass(frozen=True)
-class Wanted:
+class DemoOptions:
     """What a demo is to show.
 
     Attributes:
@@ -57,7 +57,7 @@ class Wanted:
     stay: bool
 
 
-def run_demo(wanted: Wanted) -> bool:
+def run_demo(wanted: DemoOptions) -> bool:
     """Play the whole demo.
 
     Returns:
@@ -88,11 +88,11 @@ def run_demo(wanted: Wanted) -> bool:
     return [outcome.state for outcome in outcomes] == ["Completed", "Unchanged", "Completed"]
 
 
-def _parameters(pictures: Path, stack: Stack, wanted: Wanted) -> dict[str, Any]:
+def _parameters(pictures: Path, stack: Stack, wanted: DemoOptions) -> dict[str, Any]:
     return parameters_for(pictures, stack, wanted.trainer, own_pictures=wanted.dataset is not None)
 
 
-def _datasets(home: Path, wanted: Wanted) -> tuple[Path, Path]:
+def _datasets(home: Path, wanted: DemoOptions) -> tuple[Path, Path]:
     """The pictures of the first two runs, a quarter of them, and of the third, all of them."""
     source = wanted.dataset.expanduser().resolve() if wanted.dataset else home / "pictures"
     if wanted.dataset is None:

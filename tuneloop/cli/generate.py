@@ -13,9 +13,9 @@ from tuneloop.errors import ConfigurationError
 from tuneloop.ledger.image_budget import ImageBudget
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.providers.base import Provider
-from tuneloop.registry.generate import carry_out, picture_order
+from tuneloop.registry.generate import generate_image, picture_order
 from tuneloop.schemas.records import Promotion
-from tuneloop.schemas.spending import Limits
+from tuneloop.schemas.spending import SpendingLimits
 
 _SEEDS = 1 << 31
 
@@ -27,7 +27,7 @@ def generate_picture(
     seed: int | None,
     out: Path | None,
     image: Path | None,
-    account_for: Callable[[str], tuple[Provider, Limits]],
+    account_for: Callable[[str], tuple[Provider, SpendingLimits]],
     console: Console,
 ) -> Path:
     """Tell what will be asked and that it is billed, ask once, and keep the picture.
@@ -47,7 +47,7 @@ def generate_picture(
 
     Raises:
         ConfigurationError: The credentials are of another account by now, or the price is not known and limited.
-        OverBudget: The account has spent what it may. Nothing was asked for.
+        BudgetExceeded: The account has spent what it may. Nothing was asked for.
     """
     chosen = secrets.randbelow(_SEEDS) if seed is None else seed
     order = picture_order(promotion, prompt, seed=chosen, out=out, image=image)
@@ -59,10 +59,10 @@ def generate_picture(
             "account again"
         )
     budget = ImageBudget(ledger, provider.account, limits)
-    budget.check_price_of_images(order.settings)
+    budget.require_image_price(order.settings)
     console.print(shown(order.in_words(limits.price_of_picture(order.settings))), soft_wrap=True)
     try:
-        return carry_out(order, provider, lambda: budget.reserve_pictures(order.purpose, 1, order.settings))
+        return generate_image(order, provider, lambda: budget.reserve_pictures(order.purpose, 1, order.settings))
     except KeyboardInterrupt:
         console.print("Stopped. The picture may be rendered and billed all the same; it is not asked for again.")
         raise

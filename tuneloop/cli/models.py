@@ -84,7 +84,7 @@ def rollback(
 ) -> None:
     """Put an earlier champion back, under the next number. Nothing is trained, rendered or deleted."""
     ledger = _ledger(store, emits=True)
-    from tuneloop.orchestration.events import tell_rolled_back  # noqa: PLC0415 - as above
+    from tuneloop.orchestration.events import emit_rolled_back  # noqa: PLC0415 - as above
     from tuneloop.registry.model_pages import keep_model_page  # noqa: PLC0415 - as above
     from tuneloop.registry.rollback import roll_back  # noqa: PLC0415 - as above
 
@@ -93,7 +93,7 @@ def rollback(
     say(f"Page: {ledger.store.uri_of(keep_model_page(ledger, model))}")
     if done.champion.rolled_back_to is not None:
         # Told again where a crash came between record and event: one id, one event.
-        tell_rolled_back(done.champion)
+        emit_rolled_back(done.champion)
 
 
 @app.command()
@@ -111,7 +111,7 @@ def decide(
 ) -> None:
     """Answer an undecided gate. The run that asks ends by the same answer."""
     ledger = _ledger(store, emits=True)
-    from tuneloop.orchestration.events import tell_model  # noqa: PLC0415 - as above
+    from tuneloop.orchestration.events import emit_model_event  # noqa: PLC0415 - as above
     from tuneloop.registry.model_pages import keep_model_page  # noqa: PLC0415 - as above
     from tuneloop.registry.review import decide_by_hand  # noqa: PLC0415 - as above
 
@@ -123,7 +123,7 @@ def decide(
         say(f"{model}: the challenger is champion no. {done.promotion.number} ({done.decision.why}).")
         say(f"Page: {ledger.store.uri_of(keep_model_page(ledger, model))}")
     # Its run tells the same, if it still is there: one id, one event.
-    tell_model("promoted" if done.promotion else "rejected", done.run, done.decision)
+    emit_model_event("promoted" if done.promotion else "rejected", done.run, done.decision)
 
 
 @app.command()
@@ -140,9 +140,9 @@ def pull(
     from rich.console import Console  # noqa: PLC0415 - as above
 
     from tuneloop.cli.pull import pull_model  # noqa: PLC0415 - as above
-    from tuneloop.registry.models import champion_of  # noqa: PLC0415 - as above
+    from tuneloop.registry.models import get_version  # noqa: PLC0415 - as above
 
-    promotion = champion_of(ledger, model, number)
+    promotion = get_version(ledger, model, number)
     say(pull_model(ledger.store, promotion, to, Console(stderr=True), overwrite=force))
 
 
@@ -164,8 +164,8 @@ def generate(
 
     from tuneloop.cli.generate import generate_picture  # noqa: PLC0415 - as above
     from tuneloop.orchestration.blocks import open_account  # noqa: PLC0415 - as above
-    from tuneloop.registry.models import champion_of  # noqa: PLC0415 - as above
+    from tuneloop.registry.models import get_version  # noqa: PLC0415 - as above
 
-    promotion = champion_of(ledger, model, number)
+    promotion = get_version(ledger, model, number)
     console = Console(stderr=True)
     say(generate_picture(ledger, promotion, prompt, seed, out, image, open_account, console))

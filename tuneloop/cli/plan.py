@@ -10,10 +10,10 @@ import yaml
 
 from tuneloop.errors import ConfigurationError
 from tuneloop.operations.plan import RunPlan
-from tuneloop.orchestration.context import open_desk
+from tuneloop.orchestration.context import open_context
 from tuneloop.orchestration.deployment_files import check_file, flow_of, resolved
-from tuneloop.orchestration.dry_run import plan_of
-from tuneloop.orchestration.run_request import Wish
+from tuneloop.orchestration.dry_run import build_plan
+from tuneloop.orchestration.run_request import RunRequest
 from tuneloop.settings import Settings
 
 _ENTRYPOINT = "flows/retrain_model.py:retrain_model"
@@ -40,6 +40,6 @@ def plan_file(path: Path) -> list[RunPlan]:
 
 def _plan(entry: dict[str, Any]) -> RunPlan:
     values = flow_of(_ENTRYPOINT).validate_parameters(resolved(entry.get("parameters") or {}))
-    desk = open_desk(values["store"], values["credentials"], only_look=True)
+    ctx = open_context(values["store"], values["credentials"], read_only=True)
     names = ("model", "dataset", "recipe", "evaluation", "visibility", "retrain_unchanged")
-    return plan_of(desk, Wish(**{name: values[name] for name in names}))
+    return build_plan(ctx, RunRequest(**{name: values[name] for name in names}))

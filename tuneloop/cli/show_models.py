@@ -11,7 +11,7 @@ from tuneloop.cli.terminal import shown
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.registry.models import ModelSummary, champions, summaries
 from tuneloop.registry.review import open_questions
-from tuneloop.schemas.records import Decision, Promotion, RunFile
+from tuneloop.schemas.records import Decision, Promotion, RunRecord
 from tuneloop.schemas.training import job_name
 
 _SHORT = 12
@@ -82,7 +82,7 @@ def _glance(item: ModelSummary) -> list[str]:
     return lines
 
 
-def _asked(run: RunFile, question: Decision) -> str:
+def _asked(run: RunRecord, question: Decision) -> str:
     job = job_name(run.key, run.generation)
     return (
         f"Undecided: {job} (run {run.flow_run}). {question.why} Look at {question.report}, and answer with "

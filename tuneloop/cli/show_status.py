@@ -21,7 +21,7 @@ from tuneloop.operations.status import OpenTraining, doubles, open_trainings, sp
 from tuneloop.orchestration.account_labels import shared_labels
 from tuneloop.orchestration.blocks import all_credentials, open_account, open_store, store_problem
 from tuneloop.providers.base import Provider
-from tuneloop.schemas.spending import Limits, dollars
+from tuneloop.schemas.spending import SpendingLimits, dollars
 from tuneloop.schemas.training import JobStatus
 
 _COLOURS = {"held": "yellow", "undecided": "yellow", "unreadable": "red", "given up": "red"}
@@ -98,7 +98,7 @@ def _story(story: OpenTraining, in_prefect: str) -> Group:
     )
 
 
-def _spending(slug: str, ledger: Ledger, provider: Provider, limits: Limits) -> Group:
+def _spending(slug: str, ledger: Ledger, provider: Provider, limits: SpendingLimits) -> Group:
     spending = Budget(ledger, provider.account, limits).spending(now().date())
     table = Table(Column("model", overflow="fold"), "trainings", "reserved")
     for row in spending_by_model(spending):
@@ -107,7 +107,7 @@ def _spending(slug: str, ledger: Ledger, provider: Provider, limits: Limits) -> 
     return Group(shown(_title(slug, spending, limits)), table)
 
 
-def _title(slug: str, spending: Spending, limits: Limits) -> str:
+def _title(slug: str, spending: Spending, limits: SpendingLimits) -> str:
     day = "no limit" if limits.trainings_per_day is None else f"limit {limits.trainings_per_day}"
     money = "no limit" if limits.cents_per_window is None else f"limit {dollars(limits.cents_per_window)}"
     return (

@@ -7,7 +7,7 @@ from rich.console import Console
 from tuneloop.cli.terminal import shown
 from tuneloop.errors import ConfigurationError
 from tuneloop.orchestration.webhook_accounts import hook_accounts
-from tuneloop.webhooks.accounts import HookAccount
+from tuneloop.webhooks.accounts import WebhookAccount
 from tuneloop.webhooks.address import address_of
 from tuneloop.webhooks.keeping import KEPT_FOR
 from tuneloop.webhooks.patience import Patience
@@ -54,11 +54,11 @@ it then hears nothing more.
 Segmind signs nothing: the address is the only proof. Its sample calls are answered with 200."""
 
 
-def _segmind_steps(_: HookAccount, __: str) -> list[str]:
+def _segmind_steps(_: WebhookAccount, __: str) -> list[str]:
     return _SEGMIND_STEPS.splitlines()
 
 
-def _bfl_steps(account: HookAccount, address: str) -> list[str]:
+def _bfl_steps(account: WebhookAccount, address: str) -> list[str]:
     steps = []
     if account.told != address:
         steps.append("Paste it into the block's webhook_url: it is told to BFL with each submit.")

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from zipstream import ZipStream  # type: ignore[import-untyped]
 from zipstream.ng import ZipStreamInfo  # type: ignore[import-untyped]
 
-from tuneloop.datasets.read_ahead import ReadAhead, Wanted
+from tuneloop.datasets.read_ahead import DemoOptions, Prefetcher
 from tuneloop.datasets.store import picture_name
-from tuneloop.errors import NotInStore, RecordUnreadable
+from tuneloop.errors import CorruptRecord, ObjectNotFound
 from tuneloop.schemas.dataset import DatasetItem, DatasetManifest, PictureFormat, Sha256, in_digest_order
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from typing import BinaryIO
 
-    from tuneloop.schemas.copies import PictureCopy
+    from tuneloop.schemas.copies import PreparedImage
     from tuneloop.storage.base import Store
 
     Opener = Callable[[str], AbstractContextManager[BinaryIO]]
@@ -57,7 +57,7 @@ class DatasetArchive:
         self,
         manifest: DatasetManifest,
         store: Store,
-        copies: Mapping[Sha256, PictureCopy] = MappingProxyType({}),
+        copies: Mapping[Sha256, PreparedImage] = MappingProxyType({}),
     ) -> None:
         self._items = in_digest_order(list(manifest.items))
         self._store = store
@@ -69,8 +69,8 @@ class DatasetArchive:
         """Produce the archive, from its start at every call, in pieces of at most 256 KiB.
 
         Raises:
-            NotInStore: A picture is missing in the store.
-            RecordUnreadable: A picture in the store is not the one its name says.
+            ObjectNotFound: A picture is missing in the store.
+            CorruptRecord: A picture in the store is not the one its name says.
         """
         if not self._store.distant:
             return _small_ones_joined(self._stream(self._store.open))
@@ -78,15 +78,15 @@ class DatasetArchive:
 
     def _chunks_read_ahead(self) -> Iterator[bytes]:
         sent = [self._sent(item) for item in self._items]
-        wanted = [Wanted(picture_name(one.sha256), one.size_bytes) for one in sent]
-        with ReadAhead(self._store, wanted) as ahead:
+        wanted = [DemoOptions(picture_name(one.sha256), one.size_bytes) for one in sent]
+        with Prefetcher(self._store, wanted) as ahead:
             yield from _small_ones_joined(self._stream(ahead.open))
 
-    def _sent(self, item: DatasetItem) -> DatasetItem | PictureCopy:
+    def _sent(self, item: DatasetItem) -> DatasetItem | PreparedImage:
         return self._copies.get(item.sha256, item)
 
     def _stream(self, opener: Opener) -> ZipStream:
-        stream = _TracelessZip(sized=True)
+        stream = _ReproducibleZip(sized=True)
         for number, item in enumerate(self._items, start=1):
             name, caption_name = _entry_names(number, item)
             picture = _Picture(self._sent(item), item.file_name, self._store, opener)
@@ -104,7 +104,7 @@ class _Picture:
     the store is guarded against accidents here and not against forgery; elsewhere the sha256 is computed too.
     """
 
-    def __init__(self, sent: DatasetItem | PictureCopy, file_name: str, store: Store, opener: Opener) -> None:
+    def __init__(self, sent: DatasetItem | PreparedImage, file_name: str, store: Store, opener: Opener) -> None:
         self.size_bytes = sent.size_bytes
         self.suffix = _SUFFIXES[sent.format]
         self._sent = sent
@@ -125,8 +125,8 @@ class _Picture:
                     if hasher is not None:
                         hasher.update(piece)
                     yield piece
-        except NotInStore as error:
-            raise NotInStore(
+        except ObjectNotFound as error:
+            raise ObjectNotFound(
                 f"{self._store.uri_of(self._name)}: the picture {self._file_name} is missing in the store; "
                 "restore it from a backup, or run again from the folder"
             ) from error
@@ -137,13 +137,13 @@ class _Picture:
         """Compare what was read, before the next entry begins.
 
         Raises:
-            RecordUnreadable: These are other bytes.
+            CorruptRecord: These are other bytes.
         """
         if self._sent.crc32 not in {None, crc32}:
             raise self._damaged()
 
-    def _damaged(self) -> RecordUnreadable:
-        return RecordUnreadable(
+    def _damaged(self) -> CorruptRecord:
+        return CorruptRecord(
             f"{self._store.uri_of(self._name)}: holds other bytes than its name says ({self._file_name}); "
             "restore it from a backup, or move it away and run again from the folder"
         )
@@ -173,7 +173,7 @@ def _small_ones_joined(pieces: Iterable[bytes]) -> Iterator[bytes]:
         yield b"".join(waiting)
 
 
-class _TracelessZip(ZipStream):  # type: ignore[misc]
+class _ReproducibleZip(ZipStream):  # type: ignore[misc]
     """A zip whose entries do not tell when, where and by whom they were packed.
 
     zipstream-ng gives entries that come from an iterable the present time, the attributes of a private file

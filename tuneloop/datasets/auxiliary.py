@@ -14,7 +14,7 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from tuneloop.datasets.files import composed
-from tuneloop.schemas.findings import Finding, error, some_names, warning
+from tuneloop.schemas.findings import Finding, error, join_names, warning
 
 if TYPE_CHECKING:
     from tuneloop.datasets.files import Found
@@ -138,7 +138,7 @@ def _name(stem: str) -> str:
 
 def _left_out(kind: str, names: list[str]) -> Finding:
     one = names[0] if len(names) == 1 else None
-    reason = f"is left out: {kind}" if one else f"{len(names)} images ({some_names(names)}) are left out: {kind}"
+    reason = f"is left out: {kind}" if one else f"{len(names)} images ({join_names(names)}) are left out: {kind}"
     remedy = "nothing, or rename what is to be trained on"
     return warning("not-for-training", one, reason, remedy)
 
@@ -147,7 +147,7 @@ def _refused(names: list[str]) -> list[Finding]:
     if not names:
         return []
     one = names[0] if len(names) == 1 else None
-    many = f"{len(names)} images ({some_names(names)}) lie"
+    many = f"{len(names)} images ({join_names(names)}) lie"
     reason = (
         f"{'lies' if one else many} where other trainers keep masks or maps, but no other image has such a name"
     )

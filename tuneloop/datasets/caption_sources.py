@@ -10,7 +10,7 @@ from tuneloop.datasets.captions import read_caption, words_of
 from tuneloop.datasets.files import composed
 from tuneloop.datasets.imagefolder import Row, read_table
 from tuneloop.datasets.listing import PICTURE_SUFFIXES
-from tuneloop.schemas.findings import Finding, error, some_names, warning
+from tuneloop.schemas.findings import Finding, error, join_names, warning
 
 if TYPE_CHECKING:
     from tuneloop.datasets.files import Found
@@ -79,7 +79,7 @@ def _two_tables(tables: list[Found]) -> list[Finding]:
         error(
             "two-tables",
             names[0],
-            f"is not the only caption table here: {some_names(names[1:])}",
+            f"is not the only caption table here: {join_names(names[1:])}",
             "keep one of them",
         )
         for names in by_folder.values()
@@ -96,7 +96,7 @@ def _use_rows(listing: Listing, table: Found, rows: list[Row], sources: dict[str
         if owner is not None:
             sources[owner].append(Written(row.caption, table.name, row.line))
         elif not _is_told(listing, row):
-            reason = f"line {row.line} names {some_names([row.picture])}, and there is no such picture"
+            reason = f"line {row.line} names {join_names([row.picture])}, and there is no such picture"
             findings.append(error("table-orphan", table.name, reason, "add the picture, or remove the line"))
     return findings
 
@@ -122,7 +122,7 @@ def _without_a_row(
         ]
         told |= {picture.owner for picture in without}
         if without and table.name not in unread:
-            reason = f"has no line for {some_names([picture.name for picture in without])}"
+            reason = f"has no line for {join_names([picture.name for picture in without])}"
             findings.append(warning("table-without-picture", table.name, reason, "add lines for them"))
     return findings
 
@@ -134,6 +134,6 @@ def _disagreements(owner: str, written: list[Written]) -> list[Finding]:
     for other in told[1:]:
         if words_of(other.text) != words_of(told[0].text):
             where = "" if other.line is None else f"line {other.line} "
-            reason = f"{where}has another caption for {some_names([owner])} than {told[0].place}"
+            reason = f"{where}has another caption for {join_names([owner])} than {told[0].place}"
             findings.append(error("captions-disagree", other.file, reason, "keep one of them"))
     return findings

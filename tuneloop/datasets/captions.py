@@ -8,7 +8,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from tuneloop.schemas.findings import Finding, error
-from tuneloop.schemas.frozen import Frozen
+from tuneloop.schemas.frozen import FrozenModel
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +25,7 @@ _NOTHING = frozenset({"nan", "NaN", "None", "null", "undefined", "<NA>"})
 """What Python, pandas and JavaScript write where a caption is missing."""
 
 
-class CaptionRule(Frozen):
+class CaptionRule(FrozenModel):
     """How a recipe turns what stands beside a picture into the caption that is sent."""
 
     trigger_word: str | None
@@ -49,7 +49,7 @@ class CaptionRule(Frozen):
         if not caption:
             return None
         trigger = one_line(self.trigger_word or "")
-        if not trigger or times_said(trigger, caption):
+        if not trigger or count_word(trigger, caption):
             return caption
         return f"{trigger}, {caption}"
 
@@ -101,7 +101,7 @@ def words_of(text: str) -> str:
     return line if has_words and line not in _NOTHING else ""
 
 
-def times_said(word: str, text: str) -> int:
+def count_word(word: str, text: str) -> int:
     """How often a word stands in a text by itself."""
     # Not \b: it finds no boundary beside a trigger that starts or ends with punctuation, such as <tea>.
     return len(re.findall(rf"(?<!\w){re.escape(word)}(?!\w)", text))

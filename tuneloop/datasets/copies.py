@@ -22,11 +22,11 @@ from pydantic import ValidationError
 from tuneloop.datasets.images.inspection import strict_decoding
 from tuneloop.datasets.images.normalize import needs_copy, normalised
 from tuneloop.datasets.store import create_or_find, picture_name, read_unchanged
-from tuneloop.errors import DatasetError, NotInStore, RecordUnreadable
+from tuneloop.errors import CorruptRecord, DatasetError, ObjectNotFound
 from tuneloop.schemas.canonical import canonical_json
-from tuneloop.schemas.copies import CopyList, Normalise, PictureCopy, copies_name
+from tuneloop.schemas.copies import ImagePreprocessing, PreparedImage, PreparedImages, copies_name
 from tuneloop.schemas.dataset import DatasetManifest, PictureFormat, Sha256
-from tuneloop.schemas.picture_facts import PictureFacts
+from tuneloop.schemas.picture_facts import ImageInfo
 from tuneloop.storage.base import Store
 
 _DECODED_AT_A_TIME = 2
@@ -38,11 +38,11 @@ _FORMATS: dict[str | None, PictureFormat] = {"JPEG": "jpeg", "PNG": "png", "WEBP
 def make_copies(
     manifest: DatasetManifest,
     files: Mapping[Sha256, Path],
-    facts: Mapping[Sha256, PictureFacts],
-    way: Normalise | None,
+    facts: Mapping[Sha256, ImageInfo],
+    way: ImagePreprocessing | None,
     store: Store,
     on_progress: Callable[[int, int], None] | None = None,
-) -> CopyList:
+) -> PreparedImages:
     """Make the copies that are sent in place of a dataset's pictures, and store them.
 
     Args:
@@ -58,14 +58,14 @@ def make_copies(
 
     Raises:
         DatasetError: A file is gone or has changed, or its copy cannot be made.
-        RecordUnreadable: The store holds something else under a name.
+        CorruptRecord: The store holds something else under a name.
     """
     name = copies_name(manifest.digest, way)
     waiting = [sha256 for sha256 in files if needs_copy(facts[sha256], way)]
     found = _read(name, store) if waiting else None
     if found is not None:
         return found
-    copies: dict[Sha256, PictureCopy] = {}
+    copies: dict[Sha256, PreparedImage] = {}
     maker = _Maker(way, store)
     with strict_decoding(), ThreadPoolExecutor(_STORED_AT_A_TIME, "copies") as pool:
         try:
@@ -78,30 +78,30 @@ def make_copies(
                     on_progress(len(copies), len(waiting))
         finally:
             pool.shutdown(cancel_futures=True)
-    mine = CopyList(copies=copies)
+    mine = PreparedImages(copies=copies)
     if store.create(name, canonical_json(mine.model_dump(mode="json"))):
         return mine
     return load_copies(manifest.digest, way, store)
 
 
-def load_copies(digest: Sha256, way: Normalise | None, store: Store) -> CopyList:
+def load_copies(digest: Sha256, way: ImagePreprocessing | None, store: Store) -> PreparedImages:
     """Read which copies are sent for a dataset. Those that were stored before there were copies have none.
 
     Raises:
-        RecordUnreadable: What is stored is no such list.
+        CorruptRecord: What is stored is no such list.
     """
-    return _read(copies_name(digest, way), store) or CopyList(copies={})
+    return _read(copies_name(digest, way), store) or PreparedImages(copies={})
 
 
-def _read(name: str, store: Store) -> CopyList | None:
+def _read(name: str, store: Store) -> PreparedImages | None:
     try:
         data = store.read(name)
-    except NotInStore:
+    except ObjectNotFound:
         return None
     try:
-        return CopyList.model_validate_json(data)
+        return PreparedImages.model_validate_json(data)
     except ValidationError as error:
-        raise RecordUnreadable(
+        raise CorruptRecord(
             f"{store.uri_of(name)} is no list of copies ({error.errors()[0]['msg']}); restore it from a backup, "
             "or move it away and run again"
         ) from error
@@ -110,12 +110,12 @@ def _read(name: str, store: Store) -> CopyList | None:
 class _Maker:
     """Makes and stores copies, by as many threads as call it; few of them hold decoded pixels at a time."""
 
-    def __init__(self, way: Normalise | None, store: Store) -> None:
+    def __init__(self, way: ImagePreprocessing | None, store: Store) -> None:
         self._way = way
         self._store = store
         self._decoding = BoundedSemaphore(_DECODED_AT_A_TIME)
 
-    def copy(self, path: Path, facts: PictureFacts) -> PictureCopy:
+    def copy(self, path: Path, facts: ImageInfo) -> PreparedImage:
         """Make the copy of one picture and store it."""
         with self._decoding:
             data = self._made(path, facts)
@@ -124,7 +124,7 @@ class _Maker:
         with Image.open(io.BytesIO(data)) as picture:
             width_px, height_px = picture.size
             made = _FORMATS[picture.format]
-        return PictureCopy(
+        return PreparedImage(
             sha256=sha256,
             crc32=zlib.crc32(data),
             size_bytes=len(data),
@@ -133,7 +133,7 @@ class _Maker:
             format=made,
         )
 
-    def _made(self, path: Path, facts: PictureFacts) -> bytes:
+    def _made(self, path: Path, facts: ImageInfo) -> bytes:
         data = read_unchanged(path, facts.sha256)
         try:
             return normalised(data, facts, self._way) or data

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from tuneloop.schemas.copies import Normalise
+from tuneloop.schemas.copies import ImagePreprocessing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tuneloop.schemas.dataset_profile import DatasetProfile
+    from tuneloop.schemas.dataset_profile import DatasetRequirements
     from tuneloop.schemas.findings import Finding
 
 
-class Sending(NamedTuple):
+class Delivery(NamedTuple):
     """How pictures and captions reach the trainer."""
 
-    normalise: Normalise | None = None
+    normalise: ImagePreprocessing | None = None
     """What the recipe asks to be done with pictures; copies are sent."""
     by_provider: bool = False
     """The provider fetches the zip by itself: nothing in it is turned, renamed or written anew."""
@@ -24,7 +24,7 @@ class Sending(NamedTuple):
     """The word that the captions of such a zip should hold. Elsewhere the caption rule puts it there."""
 
 
-PACKED_HERE = Sending()
+LOCAL_ARCHIVE = Delivery()
 """Packed anew, with pictures put upright and nothing else done to them."""
 _CONVERTED = ("transparency", "cmyk", "sixteen-bit", "colour-profile")
 _COPY_SENT = "nothing needs to be done: a plain copy is sent, the file stays"
@@ -39,7 +39,9 @@ _NOT_LEFT_OUT = frozenset({"not-for-training"})
 """What cannot be left out of a zip that the provider fetches by itself."""
 
 
-def as_sent(findings: Iterable[Finding], profile: DatasetProfile, sending: Sending) -> Iterator[Finding]:
+def apply_delivery(
+    findings: Iterable[Finding], profile: DatasetRequirements, sending: Delivery
+) -> Iterator[Finding]:
     """Leave out what is mended on the way, and tell what can be done about the rest.
 
     Args:
@@ -59,7 +61,7 @@ def as_sent(findings: Iterable[Finding], profile: DatasetProfile, sending: Sendi
             yield finding.model_copy(update=changed)
 
 
-def _mended(way: Normalise | None, profile: DatasetProfile) -> set[str]:
+def _mended(way: ImagePreprocessing | None, profile: DatasetRequirements) -> set[str]:
     """Checks that say nothing about the copies that are sent."""
     if way is None:
         return set()

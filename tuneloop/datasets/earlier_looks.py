@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING
 
 from pydantic import JsonValue, ValidationError
 
-from tuneloop.errors import NotInStore
+from tuneloop.errors import ObjectNotFound
 from tuneloop.schemas.canonical import canonical_json, digest_of
 from tuneloop.schemas.dataset import Sha256
 from tuneloop.schemas.findings import Finding
-from tuneloop.schemas.frozen import Frozen
+from tuneloop.schemas.frozen import FrozenModel
 
 if TYPE_CHECKING:
-    from tuneloop.schemas.recipe_fields import RecipeFields
+    from tuneloop.schemas.recipe_fields import BaseRecipe
     from tuneloop.storage.base import Store
 
 _CHECKS = 2
 """Raise it when a check sees more or a finding gets another meaning: then every dataset is read again."""
 
 
-class EarlierLook(Frozen):
+class EarlierLook(FrozenModel):
     """A dataset that was read and hashed, and could be used."""
 
     digest: Sha256
@@ -35,7 +35,7 @@ class EarlierLook(Frozen):
     """What a person should know about it."""
 
 
-def look_name(state: str, recipe: RecipeFields) -> str:
+def look_name(state: str, recipe: BaseRecipe) -> str:
     """Where a look is kept.
 
     Args:
@@ -50,7 +50,7 @@ def earlier_look(store: Store, name: str) -> EarlierLook | None:
     """What is kept under a name, None where nothing readable is."""
     try:
         return EarlierLook.model_validate_json(store.read(name))
-    except (NotInStore, ValidationError):
+    except (ObjectNotFound, ValidationError):
         return None
 
 

@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 
     from tuneloop.datasets.listing import PictureFile
     from tuneloop.schemas.dataset import Sha256
-    from tuneloop.schemas.picture_facts import PictureFacts
+    from tuneloop.schemas.picture_facts import ImageInfo
 
 _MOST_AT_A_TIME = 4
 """Decoders release the GIL, so threads help; each may hold a decoded picture of 300 MB."""
 
 
-class Looked(NamedTuple):
+class CheckedDataset(NamedTuple):
     """What one look at a picture file has told."""
 
     picture: PictureFile
-    found: PictureFacts | Finding
+    found: ImageInfo | Finding
     """What it is, or why it cannot be used."""
 
 
-def look_at(pictures: Iterable[PictureFile]) -> Generator[Looked, None, None]:
+def look_at(pictures: Iterable[PictureFile]) -> Generator[CheckedDataset, None, None]:
     """Hash every picture file, and decode those whose content another one did not have.
 
     As many are under way at once as the machine has cores, and never more than four; only what was found is
@@ -42,9 +42,9 @@ def look_at(pictures: Iterable[PictureFile]) -> Generator[Looked, None, None]:
     Returns:
         One look per picture, in their order.
     """
-    seen: dict[Sha256, PictureFacts] = {}
+    seen: dict[Sha256, ImageInfo] = {}
     at_a_time = min(_MOST_AT_A_TIME, max(2, os.cpu_count() or 2))
-    under_way: deque[Future[Looked]] = deque()
+    under_way: deque[Future[CheckedDataset]] = deque()
     with strict_decoding(), ThreadPoolExecutor(at_a_time, "look") as pool:
         try:
             for picture in pictures:
@@ -57,7 +57,7 @@ def look_at(pictures: Iterable[PictureFile]) -> Generator[Looked, None, None]:
             pool.shutdown(cancel_futures=True)
 
 
-def _result(under_way: deque[Future[Looked]], seen: dict[Sha256, PictureFacts]) -> Looked:
+def _result(under_way: deque[Future[CheckedDataset]], seen: dict[Sha256, ImageInfo]) -> CheckedDataset:
     """Wait for the eldest look, and remember what it found for equal files."""
     looked = under_way.popleft().result()
     if not isinstance(looked.found, Finding):
@@ -65,8 +65,8 @@ def _result(under_way: deque[Future[Looked]], seen: dict[Sha256, PictureFacts]) 
     return looked
 
 
-def _look(picture: PictureFile, known: Mapping[Sha256, PictureFacts]) -> Looked:
+def _look(picture: PictureFile, known: Mapping[Sha256, ImageInfo]) -> CheckedDataset:
     try:
-        return Looked(picture, inspect_picture(picture.path, picture.name, known))
+        return CheckedDataset(picture, inspect_picture(picture.path, picture.name, known))
     except PictureUnusable as caught:
-        return Looked(picture, caught.finding)
+        return CheckedDataset(picture, caught.finding)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tuneloop.datasets.auxiliary import sort_out
 from tuneloop.datasets.files import Found, Walk, composed, walk
-from tuneloop.datasets.pairs import half_of, pair_findings
+from tuneloop.datasets.pairs import pair_findings, parse_pair_name
 from tuneloop.datasets.system_files import awaited_file
-from tuneloop.schemas.findings import Finding, error, some_names, warning
+from tuneloop.schemas.findings import Finding, error, join_names, warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -135,7 +135,7 @@ def _awaited(placeholder: Found) -> Found | None:
 
 
 def _not_downloaded(file: Found, placeholder: Found) -> Finding:
-    reason = f"says that {some_names([file.name])} is not here: it is still in the cloud, or being downloaded"
+    reason = f"says that {join_names([file.name])} is not here: it is still in the cloud, or being downloaded"
     return error("not-downloaded", placeholder.name, reason, "download it, or remove this file")
 
 
@@ -149,7 +149,7 @@ def _within(folder: str, name: str) -> str:
 
 
 def _owner(picture: Found, *, pairs: bool) -> str:
-    half = half_of(picture.stem) if pairs else None
+    half = parse_pair_name(picture.stem) if pairs else None
     return _bare(picture) if half is None else _within(picture.folder, half.pair)
 
 
@@ -172,7 +172,7 @@ def _name_findings(
         error(
             "shared-name",
             group[0].name,
-            f"has the same name as {some_names([other.name for other in group[1:]])}, so that a caption would "
+            f"has the same name as {join_names([other.name for other in group[1:]])}, so that a caption would "
             "belong to both",
             "rename all but one",
         )
@@ -222,7 +222,7 @@ def _what_is_not_read(found: Walk, read: set[Found]) -> list[Finding]:
 
 
 def _files(names: list[str]) -> str:
-    return f"{some_names(names)} {'is' if len(names) == 1 else 'are'}"
+    return f"{join_names(names)} {'is' if len(names) == 1 else 'are'}"
 
 
 def _same_names(pictures: list[Found]) -> list[Finding]:
@@ -238,7 +238,7 @@ def _same_names(pictures: list[Found]) -> list[Finding]:
         warning(
             "same-file-name",
             None,
-            f"{some_names(several[0])} have one file name{more}; all of them are sent, under numbers",
+            f"{join_names(several[0])} have one file name{more}; all of them are sent, under numbers",
             "nothing, if they are different pictures",
         )
     ]

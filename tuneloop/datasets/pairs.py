@@ -28,7 +28,7 @@ class Half(NamedTuple):
     role: str
 
 
-def half_of(stem: str) -> Half | None:
+def parse_pair_name(stem: str) -> Half | None:
     """Read a picture's half from its file name without the suffix, None where it is of no pair."""
     found = _HALF.fullmatch(stem)
     return Half(composed(found["pair"]), found["role"]) if found else None
@@ -39,7 +39,7 @@ def pair_findings(pictures: Iterable[Found]) -> list[Finding]:
     halves: dict[tuple[str, str], dict[str, Found]] = defaultdict(dict)
     findings = []
     for picture in pictures:
-        half = half_of(picture.stem)
+        half = parse_pair_name(picture.stem)
         if half is None:
             remedy = "name the two pictures NN_start and NN_end, such as 01_start"
             findings.append(error("no-pair", picture.name, "is of no pair", remedy))

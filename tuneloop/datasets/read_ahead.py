@@ -20,7 +20,7 @@ _BYTES_AHEAD = 8 << 20
 """Held at most, beside the one object whose turn it is. What is larger comes as a stream, when it is its turn."""
 
 
-class Wanted(NamedTuple):
+class DemoOptions(NamedTuple):
     """An object that will be read."""
 
     name: str
@@ -29,7 +29,7 @@ class Wanted(NamedTuple):
     """Its size, as it should be."""
 
 
-class ReadAhead:
+class Prefetcher:
     """Opens objects in an order that is known, the next few of them already read.
 
     Nothing is under way any more once the `with` block around it has ended.
@@ -39,7 +39,7 @@ class ReadAhead:
         wanted: All of them, in the order in which they are opened.
     """
 
-    def __init__(self, store: Store, wanted: Sequence[Wanted]) -> None:
+    def __init__(self, store: Store, wanted: Sequence[DemoOptions]) -> None:
         self._store = store
         self._waiting = deque(wanted)
         self._ahead: deque[tuple[int, Future[bytes]]] = deque()

@@ -22,21 +22,21 @@ from tuneloop.datasets.checks.dataset_checks import (
     size_findings,
 )
 from tuneloop.datasets.checks.image_checks import picture_findings
-from tuneloop.datasets.delivery import PACKED_HERE, Sending, as_sent
+from tuneloop.datasets.delivery import LOCAL_ARCHIVE, Delivery, apply_delivery
 from tuneloop.datasets.inspect import look_at
 from tuneloop.datasets.listing import Listing, list_folder
-from tuneloop.datasets.pairs import half_of, numbered
+from tuneloop.datasets.pairs import numbered, parse_pair_name
 from tuneloop.errors import DatasetError
 from tuneloop.schemas.dataset import DatasetItem, DatasetManifest, Sha256, in_digest_order
-from tuneloop.schemas.dataset_profile import NO_LIMITS, DatasetProfile
+from tuneloop.schemas.dataset_profile import NO_LIMITS, DatasetRequirements
 from tuneloop.schemas.findings import Finding, errors_in, warnings_in
-from tuneloop.schemas.frozen import Frozen
-from tuneloop.schemas.picture_facts import PictureFacts
+from tuneloop.schemas.frozen import FrozenModel
+from tuneloop.schemas.picture_facts import ImageInfo
 
 _ERRORS_NAMED = 10
 
 
-class ScannedDataset(Frozen):
+class ScannedDataset(FrozenModel):
     """A dataset as found in a folder, and where its files are."""
 
     manifest: DatasetManifest
@@ -45,18 +45,18 @@ class ScannedDataset(Frozen):
     """One file for every picture of the manifest."""
     findings: tuple[Finding, ...] = ()
     """What a person should know about it; nothing that stops a run."""
-    facts: dict[Sha256, PictureFacts] = Field(default_factory=dict)
+    facts: dict[Sha256, ImageInfo] = Field(default_factory=dict)
     """What is known of every picture of the manifest."""
 
 
-class Preflight(Frozen):
+class Preflight(FrozenModel):
     """Everything that can be told of a folder before anything is uploaded or paid."""
 
     findings: tuple[Finding, ...]
     """What is wrong, errors first."""
     dataset: ScannedDataset | None
     """The dataset, None where there are errors."""
-    facts: dict[Sha256, PictureFacts]
+    facts: dict[Sha256, ImageInfo]
     """What is known of every picture that can be decoded, errors elsewhere or not."""
     folders: dict[str, int]
     """How many picture files come from which subfolder; from the folder itself under an empty name."""
@@ -79,7 +79,7 @@ def scan(
     on_progress: Callable[[int, int], None] | None = None,
     *,
     pairs: bool = False,
-    profile: DatasetProfile = NO_LIMITS,
+    profile: DatasetRequirements = NO_LIMITS,
 ) -> ScannedDataset:
     """Run the preflight and refuse a dataset that cannot be used; see `preflight` for the arguments.
 
@@ -95,11 +95,11 @@ def scan(
 def preflight(
     folder: Path,
     rule: CaptionRule,
-    profile: DatasetProfile,
+    profile: DatasetRequirements,
     *,
     pairs: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
-    sending: Sending = PACKED_HERE,
+    sending: Delivery = LOCAL_ARCHIVE,
 ) -> Preflight:
     """Find everything that is wrong with a folder of pictures. The folder itself is never changed.
 
@@ -130,7 +130,7 @@ def preflight(
         *(pair_likeness_findings(taken) if pairs else likeness_findings(taken)),
         *size_findings(archive_size(manifest.items), profile),
     )
-    findings = list(as_sent(found, profile, sending))
+    findings = list(apply_delivery(found, profile, sending))
     return Preflight(
         findings=(*errors_in(findings), *warnings_in(findings)),
         dataset=None if errors_in(findings) else _dataset(manifest, taken, findings),
@@ -181,7 +181,7 @@ def _manifest(listing: Listing, taken: list[Taken], *, pairs: bool) -> DatasetMa
 
 def _item(one: Taken, *, pairs: bool) -> tuple[str, DatasetItem]:
     """One picture, with the name of its pair (its own where there are no pairs)."""
-    half = half_of(one.picture.path.stem) if pairs else None
+    half = parse_pair_name(one.picture.path.stem) if pairs else None
     facts = one.facts
     item = DatasetItem(
         sha256=facts.sha256,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from tuneloop.errors import DatasetError, RecordUnreadable
+from tuneloop.errors import CorruptRecord, DatasetError
 from tuneloop.schemas.canonical import canonical_json
 from tuneloop.schemas.dataset import DatasetManifest, Sha256
 
@@ -56,7 +56,7 @@ def store_pictures(
 
     Raises:
         DatasetError: A file is gone or has changed since the scan.
-        RecordUnreadable: The store holds something else under a picture's name.
+        CorruptRecord: The store holds something else under a picture's name.
     """
     _store_files(scanned.files, store, on_progress, known)
     # One that is there stays. It may name other files and another folder, and is the same dataset all the same.
@@ -67,20 +67,20 @@ def load_manifest(digest: Sha256, store: Store) -> DatasetManifest:
     """Read a manifest back and check that it is the one that was asked for.
 
     Raises:
-        NotInStore: No dataset of this digest was stored.
-        RecordUnreadable: What is stored under this digest is not this dataset.
+        ObjectNotFound: No dataset of this digest was stored.
+        CorruptRecord: What is stored under this digest is not this dataset.
     """
     name = manifest_name(digest)
     data = store.read(name)
     try:
         manifest = DatasetManifest.model_validate_json(data)
     except ValidationError as error:
-        raise RecordUnreadable(
+        raise CorruptRecord(
             f"{store.uri_of(name)} is no dataset manifest ({error.errors()[0]['msg']}); "
             "restore it from a backup, or move it away and scan the folder again"
         ) from error
     if manifest.digest != digest:
-        raise RecordUnreadable(
+        raise CorruptRecord(
             f"{store.uri_of(name)} describes another dataset ({manifest.digest}); restore it from a backup, "
             "or move it away and scan the folder again"
         )
@@ -101,9 +101,9 @@ def read_unchanged(path: Path, sha256: Sha256) -> bytes:
 
 
 def create_or_find(store: Store, name: str, data: bytes) -> None:
-    """Let a name that is a digest hold its content. Raises `RecordUnreadable` where it holds something else."""
+    """Let a name that is a digest hold its content. Raises `CorruptRecord` where it holds something else."""
     if not store.create(name, data):
-        raise RecordUnreadable(
+        raise CorruptRecord(
             f"{store.uri_of(name)} holds other bytes than its name says; move it away and start again"
         )
 

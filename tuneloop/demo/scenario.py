@@ -19,7 +19,7 @@ from tuneloop.demo.stack import Stack
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.orchestration.blocks import open_store
 from tuneloop.orchestration.suspend import SENSOR_FLOW
-from tuneloop.schemas.records import Collected, RunFile
+from tuneloop.schemas.records import Collected, RunRecord
 from tuneloop.storage.s3_request_log import counted
 
 MODEL_DEPLOYMENT = "retrain-model/sample-robot"
@@ -143,7 +143,7 @@ def _outcome(stack: Stack, name: str, run: FlowRun, paid: int, seconds: float) -
     )
 
 
-def _weights(ledger: Ledger, run: RunFile) -> dict[str, Any] | None:
+def _weights(ledger: Ledger, run: RunRecord) -> dict[str, Any] | None:
     last = ledger.last(run.key)
     if not isinstance(last, Collected) or last.weights is None:
         return None

@@ -14,8 +14,8 @@ from typing import Literal
 import numpy as np
 
 from tuneloop.evaluation.metrics.bootstrap import interval
-from tuneloop.evaluation.metrics.copying import COPIED_FROM
-from tuneloop.schemas.evaluation import Evaluation, JudgedPicture, Verdict
+from tuneloop.evaluation.metrics.copying import COPY_THRESHOLD
+from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation, Verdict
 from tuneloop.schemas.gate import GatePolicy, ScoreDifference
 
 WEIGHTED = "score"
@@ -58,13 +58,13 @@ def _by_floors(
     verdict: Literal["promote", "reject"], why: str, rule: str, differences: tuple[ScoreDifference, ...]
 ) -> Verdict:
     scores = {item.name: item.challenger for item in differences}
-    return Verdict(verdict=verdict, why=why, rule=rule, scores=scores, differences=differences, by_floors=True)
+    return Verdict(verdict=verdict, why=why, rule=rule, scores=scores, differences=differences, by_thresholds=True)
 
 
 def _floors(challenger: Evaluation, policy: GatePolicy) -> str | None:
     """Say which floor the challenger has fallen through, None where it stands."""
     pictures = challenger.pictures
-    copies = [picture for picture in pictures if picture.copied >= COPIED_FROM]
+    copies = [picture for picture in pictures if picture.copied >= COPY_THRESHOLD]
     if len(copies) > policy.most_copied:
         worst = max(copies, key=lambda picture: picture.copied)
         return (
@@ -87,11 +87,11 @@ def _floors(challenger: Evaluation, policy: GatePolicy) -> str | None:
     return None
 
 
-def _spread(pictures: tuple[JudgedPicture, ...]) -> list[float]:
+def _spread(pictures: tuple[EvaluatedImage, ...]) -> list[float]:
     return [picture.scores["diversity"] for picture in pictures if "diversity" in picture.scores]
 
 
-def _place(picture: JudgedPicture) -> str:
+def _place(picture: EvaluatedImage) -> str:
     """Prompt and seed, in a sentence that a run's state can hold."""
     prompt = picture.prompt
     if len(prompt) > _LONGEST_PROMPT:
@@ -103,7 +103,7 @@ def _passed(challenger: Evaluation) -> str:
     """Say what the floors have seen of a model, and nothing that was not looked at."""
     pictures = challenger.pictures
     total, usable = len(pictures), sum(not picture.finding for picture in pictures)
-    copies = sum(picture.copied >= COPIED_FROM for picture in pictures)
+    copies = sum(picture.copied >= COPY_THRESHOLD for picture in pictures)
     searched = any(picture.nearest for picture in pictures)
     spread = bool(_spread(pictures))
     several = len({picture.seed for picture in pictures}) > 1
@@ -144,7 +144,7 @@ def _table(challenger: Evaluation, champion: Evaluation | None, policy: GatePoli
     if weights.sum() > 0:
         weights = weights / weights.sum()
 
-    def rows(pictures: list[JudgedPicture]) -> np.ndarray:
+    def rows(pictures: list[EvaluatedImage]) -> np.ndarray:
         values = np.asarray([[picture.scores[name] for name in names] for picture in pictures], float)
         return np.column_stack([values @ weights, values])
 

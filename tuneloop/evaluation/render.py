@@ -9,25 +9,25 @@ from pathlib import PurePosixPath
 
 from tuneloop.datasets.store import picture_name
 from tuneloop.errors import (
-    CredentialsRefused,
-    NotAtProvider,
-    OutOfCredits,
+    AuthenticationFailed,
+    InsufficientCredits,
+    NotFoundAtProvider,
     ProviderUnavailable,
     RateLimited,
-    RequestRefused,
+    RequestRejected,
 )
 from tuneloop.evaluation.blank import blank_reason
 from tuneloop.evaluation.render_log import MOST_ASKS, Asked
-from tuneloop.http.transport import NotSent
+from tuneloop.http.transport import RequestNotSent
 from tuneloop.providers.base import Provider
 from tuneloop.schemas.canonical import digest_of
-from tuneloop.schemas.evaluation import Evaluation, JudgedPicture
-from tuneloop.schemas.plan import EvaluationPlan
+from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation
+from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.render_settings import ServiceSettings
-from tuneloop.schemas.training import RenderedPicture
+from tuneloop.schemas.training import RenderedImage
 from tuneloop.storage.base import Store
 
-_ACCOUNT_PROBLEMS = (CredentialsRefused, OutOfCredits, NotAtProvider)
+_ACCOUNT_PROBLEMS = (AuthenticationFailed, InsufficientCredits, NotFoundAtProvider)
 _UNANSWERED_IN_A_ROW = 2
 """After so many a run stops, and a later one goes on: what passes by itself is not asked for again at once."""
 _RATE_LIMIT_PAUSES = 10
@@ -35,7 +35,7 @@ _LONGEST_PAUSE_S = 60.0
 
 
 @dataclass(frozen=True)
-class Subject:
+class ModelUnderTest:
     """A model to be rendered.
 
     Attributes:
@@ -54,8 +54,8 @@ class Subject:
 def render(
     store: Store,
     provider: Provider,
-    subject: Subject,
-    plan: EvaluationPlan,
+    subject: ModelUnderTest,
+    plan: EvaluationConfig,
     on_progress: Callable[[int, int], None] | None = None,
     reserve: Callable[[int], bool] | None = None,
 ) -> Evaluation:
@@ -92,7 +92,7 @@ def render(
             lost.append(error)
             missing = []
             continue
-        except RequestRefused as error:
+        except RequestRejected as error:
             work.refusals[wish.stem] = f"refused by the provider: {error.reason}"
         else:
             missing = missing if answered else []  # else others are at work
@@ -102,12 +102,14 @@ def render(
     return work.evaluation(plan)
 
 
-def count_missing(store: Store, subject: Subject, plan: EvaluationPlan) -> int:
+def count_missing(store: Store, subject: ModelUnderTest, plan: EvaluationConfig) -> int:
     """How many images of a plan the store does not have. Nothing is asked for, and the job's id is not needed."""
     return len({wish.stem for wish in _wishes(plan, subject)} - _present(store, subject).keys())
 
 
-def rendered_before(store: Store, subject: Subject, plan: EvaluationPlan, absent: str | None = None) -> Evaluation:
+def load_renders(
+    store: Store, subject: ModelUnderTest, plan: EvaluationConfig, absent: str | None = None
+) -> Evaluation:
     """What the store has of a plan's pictures; nothing is asked for.
 
     Args:
@@ -120,10 +122,10 @@ def rendered_before(store: Store, subject: Subject, plan: EvaluationPlan, absent
 
 
 def _pictures(
-    subject: Subject, plan: EvaluationPlan, present: dict[str, str], absent: str | None = None
-) -> tuple[JudgedPicture, ...]:
+    subject: ModelUnderTest, plan: EvaluationConfig, present: dict[str, str], absent: str | None = None
+) -> tuple[EvaluatedImage, ...]:
     return tuple(
-        JudgedPicture(
+        EvaluatedImage(
             prompt=wish.prompt,
             seed=wish.seed,
             name=present.get(wish.stem),
@@ -165,7 +167,7 @@ class _Work:
     """
 
     store: Store
-    subject: Subject
+    subject: ModelUnderTest
     wishes: tuple[_Wish, ...]
     asked: Asked
     refusals: dict[str, str] = field(default_factory=dict)
@@ -182,13 +184,13 @@ class _Work:
         missing = [wish for wish in self.wishes if wish.stem not in settled and not self.asked.given_up(wish.stem)]
         return sorted(missing, key=lambda wish: self.asked.open(wish.stem))
 
-    def keep(self, wish: _Wish, picture: RenderedPicture) -> None:
+    def keep(self, wish: _Wish, picture: RenderedImage) -> None:
         """Put an answer into the store."""
         name = f"{_folder(self.subject)}{wish.stem}{picture.suffix}"
         self.store.create(name, picture.data)
         self.present[wish.stem] = name
 
-    def evaluation(self, plan: EvaluationPlan) -> Evaluation:
+    def evaluation(self, plan: EvaluationConfig) -> Evaluation:
         """Look at every picture; say of those that are not there why."""
         pictures, unanswered = [], 0
         for picture, wish in zip(_pictures(self.subject, plan, self.present), self.wishes, strict=True):
@@ -211,7 +213,7 @@ def picture_stem(prompt: str, seed: int, settings: ServiceSettings, image: str |
     return digest_of(document if image is None else {**document, "image": image})[:32]
 
 
-def _wishes(plan: EvaluationPlan, subject: Subject) -> Iterator[_Wish]:
+def _wishes(plan: EvaluationConfig, subject: ModelUnderTest) -> Iterator[_Wish]:
     """Every prompt with every seed; an edit model is given one input after the other."""
     number = 0
     for prompt in plan.prompts_for(subject.trigger_word):
@@ -221,16 +223,16 @@ def _wishes(plan: EvaluationPlan, subject: Subject) -> Iterator[_Wish]:
             yield _Wish(prompt, seed, plan.service, image)
 
 
-def _folder(subject: Subject) -> str:
+def _folder(subject: ModelUnderTest) -> str:
     return f"renders/{subject.job}/"
 
 
-def _present(store: Store, subject: Subject) -> dict[str, str]:
+def _present(store: Store, subject: ModelUnderTest) -> dict[str, str]:
     """Names of the model's pictures within the store, by their stems."""
     return {PurePosixPath(name).stem: name for name in store.names(_folder(subject))}
 
 
-def _looked_at(store: Store, picture: JudgedPicture, refusal: str | None) -> JudgedPicture:
+def _looked_at(store: Store, picture: EvaluatedImage, refusal: str | None) -> EvaluatedImage:
     finding = refusal if picture.name is None else blank_reason(store.read(picture.name))
     return picture.model_copy(update={"finding": finding})
 
@@ -279,7 +281,7 @@ def _ask(
             if pauses > _RATE_LIMIT_PAUSES:
                 raise
             time.sleep(min(error.retry_after_s or 2.0 * pauses, _LONGEST_PAUSE_S))
-        except (RequestRefused, NotSent):
+        except (RequestRejected, RequestNotSent):
             asked.refused(wish.stem, ask)
             raise
         else:

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from tuneloop.datasets.store import picture_name, read_unchanged
-from tuneloop.errors import DatasetError, NotInStore
+from tuneloop.errors import DatasetError, ObjectNotFound
 from tuneloop.evaluation.metrics.look import Look
 from tuneloop.schemas.dataset import DatasetManifest, Sha256
 from tuneloop.storage.base import Store
@@ -78,7 +78,7 @@ def looks_of(manifest: DatasetManifest, store: Store) -> Callable[[Sha256], Look
         try:
             with np.load(io.BytesIO(store.read(name)), allow_pickle=False) as kept:
                 return {sha256: kept[sha256] for sha256 in kept.files}
-        except (NotInStore, ValueError, OSError, EOFError, zipfile.BadZipFile):
+        except (ObjectNotFound, ValueError, OSError, EOFError, zipfile.BadZipFile):
             return {}
 
     @functools.lru_cache(maxsize=_REMEMBERED)

@@ -12,7 +12,7 @@ from typing import Any
 import requests
 
 from tuneloop.clock import now
-from tuneloop.errors import UnexpectedAnswer
+from tuneloop.errors import UnexpectedResponse
 from tuneloop.http.bodies import BodyRefused, read_up_to, unpacked
 from tuneloop.redaction import excerpt
 
@@ -63,11 +63,11 @@ class Answer:
             return None
 
     def json(self) -> Any:
-        """The body as JSON. Raises `UnexpectedAnswer` where it is none."""
+        """The body as JSON. Raises `UnexpectedResponse` where it is none."""
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError):
-            raise UnexpectedAnswer(
+            raise UnexpectedResponse(
                 "the answer should be JSON and is not; check the base URL", **self.details
             ) from None
 
@@ -105,7 +105,7 @@ def read_answer(
         limit_bytes: How large it may be. None for an answer that is no success: its beginning is enough.
 
     Raises:
-        UnexpectedAnswer: It is larger, or packed in a way that was not asked for.
+        UnexpectedResponse: It is larger, or packed in a way that was not asked for.
     """
     headers = {name.lower(): value for name, value in response.headers.items()}
     accepted, limit = limit_bytes is not None, limit_bytes or REFUSAL_BYTES
@@ -121,4 +121,4 @@ def read_answer(
         unreadable = answer(f"(not shown: {error})".encode())
         if not accepted:
             return unreadable
-        raise UnexpectedAnswer(f"the answer cannot be read: {error}", **unreadable.details) from None
+        raise UnexpectedResponse(f"the answer cannot be read: {error}", **unreadable.details) from None

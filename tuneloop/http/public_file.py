@@ -9,7 +9,7 @@ from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
-from tuneloop.errors import DatasetError, ProviderError, ProviderUnavailable, RequestRefused
+from tuneloop.errors import DatasetError, ProviderError, ProviderUnavailable, RequestRejected
 from tuneloop.http.answer import Answer, StreamedAnswer, size_in
 from tuneloop.http.public_peer import check_host
 from tuneloop.http.transport import Transport
@@ -149,4 +149,4 @@ class PublicFile:
             what, remedy = f"{what}: it is not public", _BY_HAND
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return ProviderUnavailable(f"{what}; {remedy}", provider=_PROVIDER, status=status)
-        return RequestRefused(f"{what}; {remedy}", provider=_PROVIDER, status=status)
+        return RequestRejected(f"{what}; {remedy}", provider=_PROVIDER, status=status)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from tuneloop.errors import LinkExpired, ProviderUnavailable, RateLimited
+from tuneloop.errors import PresignedUrlExpired, ProviderUnavailable, RateLimited
 
 RETRY_AFTER_LIMIT_S = 30
 _MAY_PASS = (None, 429, 500, 502, 503, 504)
@@ -36,7 +36,7 @@ def repeated(ask: Callable[[], _T], tries: int) -> _T:
 
 def _pause_s(error: ProviderUnavailable, tried: int) -> float | None:
     """Seconds to wait, None where asking again at once is of no use."""
-    if isinstance(error, LinkExpired) or error.status not in _MAY_PASS:
+    if isinstance(error, PresignedUrlExpired) or error.status not in _MAY_PASS:
         return None
     if error.retry_after_s is not None:
         return error.retry_after_s if error.retry_after_s <= RETRY_AFTER_LIMIT_S else None

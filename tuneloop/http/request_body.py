@@ -12,7 +12,7 @@ from tuneloop.errors import TuneloopError
 
 
 @dataclass(frozen=True)
-class PaidBody:
+class StreamingJsonBody:
     """A JSON body of known size that is produced while it is sent.
 
     Attributes:
@@ -24,13 +24,13 @@ class PaidBody:
     chunks: Iterable[bytes]
 
     @classmethod
-    def of(cls, document: Any) -> PaidBody:
+    def of(cls, document: Any) -> StreamingJsonBody:
         """The body of a small document."""
         data = json.dumps(document).encode()
         return cls(len(data), [data])
 
 
-class BodyUntil:
+class DeadlineBody:
     """A request body whose last byte leaves only before a deadline.
 
     Args:
@@ -38,7 +38,7 @@ class BodyUntil:
         deadline: Checked just before the last byte.
     """
 
-    def __init__(self, body: PaidBody, deadline: Deadline) -> None:
+    def __init__(self, body: StreamingJsonBody, deadline: Deadline) -> None:
         self._body = body
         self._deadline = deadline
         self.last_byte_released = False
@@ -60,7 +60,7 @@ class BodyUntil:
         if held[:-1]:
             yield held[:-1]
         if self._deadline.passed():
-            raise TooLate
+            raise DeadlineExceeded
         self.last_byte_released = True
         yield held[-1:]
 
@@ -85,5 +85,5 @@ class StreamedBody:
             raise
 
 
-class TooLate(Exception):
+class DeadlineExceeded(Exception):
     """The deadline passed before the last byte."""

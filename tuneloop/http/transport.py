@@ -18,11 +18,11 @@ from urllib3.exceptions import HTTPError
 from tuneloop.clock import Deadline
 from tuneloop.errors import (
     ConfigurationError,
-    LinkExpired,
+    PresignedUrlExpired,
     ProviderError,
     ProviderUnavailable,
     TuneloopError,
-    UnexpectedAnswer,
+    UnexpectedResponse,
 )
 from tuneloop.http.addresses import check_api_address, check_key
 from tuneloop.http.answer import Answer, StreamedAnswer, read_answer, size_in
@@ -31,7 +31,7 @@ from tuneloop.http.failures import configuration_fault, is_proxied, never_connec
 from tuneloop.http.patience import RUN, Patience
 from tuneloop.http.public_peer import check_peers
 from tuneloop.http.repeating import repeated
-from tuneloop.http.request_body import BodyUntil, PaidBody, StreamedBody, TooLate
+from tuneloop.http.request_body import DeadlineBody, DeadlineExceeded, StreamedBody, StreamingJsonBody
 from tuneloop.http.sessions import Watch, new_session
 from tuneloop.redaction import guard_http_logs
 
@@ -45,7 +45,7 @@ _DONE = (200, 201, 204)
 _ACCEPTED = (200, 201, 202)
 
 
-class NotSent(ProviderUnavailable):
+class RequestNotSent(ProviderUnavailable):
     """The request did not reach the provider whole, so it had no effect."""
 
 
@@ -56,7 +56,7 @@ class Transport:
         provider: Its name, for errors.
         base_url: Where its API lives; the key is sent nowhere else, and in clear to this machine only.
         key_header: Name and value of the header that carries the key; None where there is no key.
-        error_for: Maps an answer that is no success to an error.
+        map_error: Maps an answer that is no success to an error.
         patience: How long it is waited for.
         secrets: What must not be shown of an answer, beside the key.
 
@@ -69,7 +69,7 @@ class Transport:
         provider: str,
         base_url: str,
         key_header: tuple[str, str] | None,
-        error_for: Callable[[Answer], ProviderError],
+        map_error: Callable[[Answer], ProviderError],
         patience: Patience = RUN,
         secrets: tuple[str, ...] = (),
     ) -> None:
@@ -81,7 +81,7 @@ class Transport:
             self.base_url = _checked(check_api_address, base_url, f"the base URL of {provider}")
             self._key_header[key_header[0]] = _checked(check_key, key_header[1], f"the API key of {provider}")
         self._secrets = (*self._key_header.values(), *secrets)
-        self._error_for = error_for
+        self._error_for = map_error
         self._patience = patience
         self.exchanges = 0
         """Requests that were made."""
@@ -119,27 +119,29 @@ class Transport:
         self.clock_offset_s = answer.clock_offset_s
         return answer
 
-    def post_once(self, path: str, body: PaidBody, deadline: Deadline) -> Answer:
+    def post_once(self, path: str, body: StreamingJsonBody, deadline: Deadline) -> Answer:
         """Send one paid POST, exactly once, on a fresh connection.
 
         Raises:
-            NotSent: The request did not leave whole: no effect.
-            ProviderError: As mapped; what is neither `RequestRefused` nor `RateLimited` is ambiguous.
+            RequestNotSent: The request did not leave whole: no effect.
+            ProviderError: As mapped; what is neither `RequestRejected` nor `RateLimited` is ambiguous.
         """
-        guarded = BodyUntil(body, deadline)
+        guarded = DeadlineBody(body, deadline)
         headers = {**self._key_header, "Content-Type": "application/json", "Connection": "close"}
         url = self.base_url + path
         with new_session() as session:
             try:
                 return self._exchange(session, "POST", url, _ACCEPTED, headers=headers, data=guarded)
-            except TooLate:
-                raise NotSent("the submit was not sent: its deadline had passed", provider=self.provider) from None
+            except DeadlineExceeded:
+                raise RequestNotSent(
+                    "the submit was not sent: its deadline had passed", provider=self.provider
+                ) from None
             except (ProviderUnavailable, ConfigurationError) as error:
                 if guarded.error is not None:
                     raise guarded.error from None
                 reason = error.reason if isinstance(error, ProviderUnavailable) else str(error)
                 if not guarded.last_byte_released and getattr(error, "status", None) is None:
-                    raise NotSent(f"the submit was not sent: {reason}", provider=self.provider) from None
+                    raise RequestNotSent(f"the submit was not sent: {reason}", provider=self.provider) from None
                 if isinstance(error, ProviderUnavailable):
                     raise
                 raise ProviderUnavailable(reason, provider=self.provider) from None
@@ -168,7 +170,7 @@ class Transport:
         return self._asked("HEAD", url, accept)
 
     def picture(self, url: str) -> bytes:
-        """GET a picture at a foreign address; the key is not sent. Raises `LinkExpired` as `open_answer`."""
+        """GET an image at a foreign address; the key is not sent. Raises as `open_answer`."""
         return self._asked("GET", url, (200,), PICTURE_BYTES, self._refused_by_a_store).body
 
     @contextmanager
@@ -193,7 +195,7 @@ class Transport:
             accept: Statuses that are no error here.
 
         Raises:
-            LinkExpired: The address is signed, and its signature is not taken any more.
+            PresignedUrlExpired: The address is signed, and its signature is not taken any more.
         """
         with repeated(lambda: self._opened(url, headers, accept), self._patience.tries) as response:
             found = {name.lower(): value for name, value in response.headers.items()}
@@ -215,7 +217,7 @@ class Transport:
         with self._mapped_errors(response.url):
             for number, chunk in enumerate(response.raw.stream(CHUNK_BYTES, decode_content=False)):
                 if number == 0 and is_packed(chunk, response.headers.get("content-encoding", "")):
-                    raise UnexpectedAnswer(
+                    raise UnexpectedResponse(
                         "the file came packed as gzip (Content-Encoding), though it was asked for as it is; "
                         "a server or proxy on the way packs it",
                         provider=self.provider,
@@ -270,7 +272,7 @@ class Transport:
                 raise ConfigurationError(f"{self.provider} cannot be asked: {fault}") from None
             unavailable = self._unavailable(outage(error), url)
             if method == "POST" and never_connected(error):
-                raise NotSent(unavailable.reason, provider=self.provider) from None
+                raise RequestNotSent(unavailable.reason, provider=self.provider) from None
             raise unavailable from None
 
     def _refused_by_a_store(self, answer: Answer) -> ProviderError:
@@ -278,7 +280,7 @@ class Transport:
         # An address that was signed with keys for some hours ends with them, by another status.
         if answer.status == 403 or (answer.status == 400 and b"<Code>ExpiredToken<" in answer.body):  # noqa: PLR2004
             reason = "the signed address was refused, most likely because it has expired"
-            return LinkExpired(reason, **answer.details)
+            return PresignedUrlExpired(reason, **answer.details)
         if answer.status == 400 and b"<Code>RequestTimeout<" in answer.body:  # noqa: PLR2004
             return ProviderUnavailable("too few bytes arrived for too long; run again", **answer.details)
         return self._error_for(answer)

@@ -8,13 +8,13 @@ from datetime import timedelta
 from itertools import islice
 
 from tuneloop.clock import now
-from tuneloop.errors import RecordUnreadable
+from tuneloop.errors import CorruptRecord
 from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.training import Training
 from tuneloop.providers.base import Provider
 from tuneloop.schemas.records import Claimed, Collected, Submitted, Trained
-from tuneloop.schemas.spending import Limits
+from tuneloop.schemas.spending import SpendingLimits
 from tuneloop.schemas.training import Account, JobList
 
 _SUBMITS = 2
@@ -51,7 +51,7 @@ def _reasons(
     search = f"look for the name {claim.name} in its console"
     if any(map(training.is_evidence, shown.named(claim.name))) or claim.name in shown.unreadable:
         yield f"{doubt}, and a job of that name is there now"
-    if not provider.capabilities.list_is_trusted:
+    if not provider.capabilities.list_is_complete:
         yield f"{doubt}, and {provider.name}'s list may lack accepted jobs: {search} before it is submitted again"
     if training.doubts >= _SUBMITS:
         yield f"{training.doubts} submits of {claim.name} had no clear answer: {search}"
@@ -75,7 +75,7 @@ def _known(ledger: Ledger, account: Account, lag: timedelta) -> frozenset[str]:
     latest = now() - lag
     known = set()
     for key, generation in set(_newest(ledger, account)):
-        with suppress(RecordUnreadable):
+        with suppress(CorruptRecord):
             own = [record for record in ledger.history(key) if record.generation == generation]
             submitted = [record for record in own if isinstance(record, Submitted) and record.at < latest]
             if submitted and isinstance(own[-1], Submitted | Trained | Collected):
@@ -86,10 +86,10 @@ def _known(ledger: Ledger, account: Account, lag: timedelta) -> frozenset[str]:
 def _newest(ledger: Ledger, account: Account) -> Iterator[tuple[str, int]]:
     markers = (marker for marker in ledger.markers() if marker.account == account.slug)
     for marker in islice(markers, _MARKERS_READ):
-        with suppress(RecordUnreadable):
+        with suppress(CorruptRecord):
             run = ledger.run(marker.flow_run)
             if run is not None:
                 yield run.key, run.generation
-    for slot in Budget(ledger, account, Limits()).newest_slots(_SLOTS_READ):
+    for slot in Budget(ledger, account, SpendingLimits()).newest_slots(_SLOTS_READ):
         if slot.kind == "training":
             yield slot.key, slot.generation

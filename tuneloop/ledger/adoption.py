@@ -5,11 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 
 from tuneloop.clock import now
-from tuneloop.errors import ConfigurationError, NotAtProvider, RecordTaken
+from tuneloop.errors import ConfigurationError, NotFoundAtProvider, RecordConflict
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.training import is_revivable, read_training, record_progress
 from tuneloop.providers.base import Provider
-from tuneloop.schemas.records import RunFile, Submitted
+from tuneloop.schemas.records import RunRecord, Submitted
 from tuneloop.schemas.training import JobStatus
 
 
@@ -22,7 +22,7 @@ def only_id(provider: Provider, job_id: str) -> str:
     return _status(provider, job_id).job_id
 
 
-def adopt(ledger: Ledger, provider: Provider, run: RunFile, job_id: str) -> None:
+def adopt(ledger: Ledger, provider: Provider, run: RunRecord, job_id: str) -> None:
     """Write down a finished job of the account as a training of ours. May be repeated.
 
     Args:
@@ -47,7 +47,7 @@ def adopt(ledger: Ledger, provider: Provider, run: RunFile, job_id: str) -> None
         record = Submitted(
             at=now(), generation=run.generation, name=training.name, job_id=job_id, found_by="person"
         )
-        with suppress(RecordTaken):  # two adopt the same job: they write the same
+        with suppress(RecordConflict):  # two adopt the same job: they write the same
             ledger.append(run.key, training.last, record)
     record_progress(ledger, run, status)
 
@@ -55,7 +55,7 @@ def adopt(ledger: Ledger, provider: Provider, run: RunFile, job_id: str) -> None
 def _status(provider: Provider, job_id: str) -> JobStatus:
     try:
         return provider.status(job_id)
-    except NotAtProvider as error:
+    except NotFoundAtProvider as error:
         raise ConfigurationError(
             f"{provider.name} has no fine-tune {job_id} in account {provider.account.label}: {error.reason}"
         ) from None

@@ -5,19 +5,19 @@ from __future__ import annotations
 import hashlib
 
 from tuneloop.clock import now
-from tuneloop.errors import NotInStore
+from tuneloop.errors import ObjectNotFound
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.training import read_training
 from tuneloop.schemas.records import (
-    BAD_ENDS,
     ENDS,
+    UNPAID_FAILURES,
     Abandoned,
     AnyTrainingRecord,
     Collected,
     Failed,
     Record,
     Rejected,
-    RunFile,
+    RunRecord,
 )
 
 ATTEMPTS_IN_A_ROW = 3
@@ -49,15 +49,15 @@ def wished_attempt(ledger: Ledger, key: str, reason: str | None, flow_run: str) 
     words = " ".join((reason or "").split())
     counted = _counted(ledger, key, words) if words else None
     if counted is None:
-        return choose_generation(ledger, key, words or None), words or None
+        return choose_attempt(ledger, key, words or None), words or None
     if counted.flow_run == flow_run:
         return counted.generation, words
     last = ledger.last(key)
     begun = last is not None and last.generation >= counted.generation
-    return choose_generation(ledger, key, None) if begun else counted.generation, None
+    return choose_attempt(ledger, key, None) if begun else counted.generation, None
 
 
-def count_reason(ledger: Ledger, run: RunFile) -> RunFile:
+def count_reason(ledger: Ledger, run: RunRecord) -> RunRecord:
     """Let a run's reason to retrain count, once per training for ever; where another run was first, it does not.
 
     Returns:
@@ -71,7 +71,7 @@ def count_reason(ledger: Ledger, run: RunFile) -> RunFile:
     return run.model_copy(update={"generation": generation, "retrain_reason": reason})
 
 
-def choose_generation(ledger: Ledger, key: str, on_request: str | None) -> int:
+def choose_attempt(ledger: Ledger, key: str, on_request: str | None) -> int:
     """Decide which generation a new run works on; see docs/ledger.md.
 
     Args:
@@ -94,20 +94,20 @@ def choose_generation(ledger: Ledger, key: str, on_request: str | None) -> int:
     return last.generation
 
 
-def may_begin(ledger: Ledger, run: RunFile) -> bool:
+def may_begin(ledger: Ledger, run: RunRecord) -> bool:
     """Tell whether an attempt that nobody has claimed may still be begun.
 
     Not if the one before has come to life since it was chosen, or was paid: unless somebody wishes for one more.
     """
     reason = run.retrain_reason or _reason_for(ledger, run)
-    return choose_generation(ledger, run.key, reason) == run.generation
+    return choose_attempt(ledger, run.key, reason) == run.generation
 
 
 def too_many_attempts(history: list[AnyTrainingRecord], generation: int) -> str | None:
     """Say why a person must look before a generation is submitted, None where the ones before did not all fail."""
     ends = {record.generation: record for record in history if record.generation < generation}
     recent = [ends[number] for number in sorted(ends)[-ATTEMPTS_IN_A_ROW:]]
-    if len(recent) < ATTEMPTS_IN_A_ROW or any(record.state not in BAD_ENDS for record in recent):
+    if len(recent) < ATTEMPTS_IN_A_ROW or any(record.state not in UNPAID_FAILURES for record in recent):
         return None
     last = recent[-1]
     reason = last.reason if isinstance(last, Failed | Rejected) else last.state
@@ -123,7 +123,7 @@ def _last_begun(history: list[AnyTrainingRecord]) -> AnyTrainingRecord | None:
     return next((record for record in reversed(history) if record.generation in begun), None)
 
 
-def _reason_for(ledger: Ledger, run: RunFile) -> str | None:
+def _reason_for(ledger: Ledger, run: RunRecord) -> str | None:
     """The reason that another run has given for an attempt."""
     names = ledger.store.names(f"retrain-reasons/{run.key}/")
     counted = (ledger.read_record(name, CountedReason) for name in names)
@@ -133,7 +133,7 @@ def _reason_for(ledger: Ledger, run: RunFile) -> str | None:
 def _counted(ledger: Ledger, key: str, words: str) -> CountedReason | None:
     try:
         return ledger.read_record(_reason_name(key, words), CountedReason)
-    except NotInStore:
+    except ObjectNotFound:
         return None
 
 

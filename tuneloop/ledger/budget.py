@@ -12,11 +12,19 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 from tuneloop.clock import now
-from tuneloop.errors import ConfigurationError, OverBudget
+from tuneloop.errors import BudgetExceeded, ConfigurationError
 from tuneloop.ledger.ledger import Ledger, numbered_among
 from tuneloop.ledger.training import read_training
-from tuneloop.schemas.records import Claimed, RunFile
-from tuneloop.schemas.spending import WINDOW_DAYS, BudgetSlot, Limits, Purpose, SlotKind, dollars, window_of
+from tuneloop.schemas.records import Claimed, RunRecord
+from tuneloop.schemas.spending import (
+    WINDOW_DAYS,
+    Purpose,
+    Reservation,
+    SlotKind,
+    SpendingLimits,
+    dollars,
+    window_of,
+)
 from tuneloop.schemas.training import Account
 
 _RELEASED = re.compile(r"(\d{4,})\.released")
@@ -38,7 +46,7 @@ class Spending:
     trainings_today: int
     cents: int
     slots: int
-    live: tuple[BudgetSlot, ...] = ()
+    live: tuple[Reservation, ...] = ()
 
     @property
     def ends(self) -> date:
@@ -60,12 +68,12 @@ class Budget:
         limits: What it may spend.
     """
 
-    def __init__(self, ledger: Ledger, account: Account, limits: Limits) -> None:
+    def __init__(self, ledger: Ledger, account: Account, limits: SpendingLimits) -> None:
         self._ledger = ledger
         self._account = account
         self._limits = limits
 
-    def reserve(self, run: RunFile, cents: int | None, claim: Claimed, first: Claimed) -> BudgetSlot:
+    def reserve(self, run: RunRecord, cents: int | None, claim: Claimed, first: Claimed) -> Reservation:
         """Reserve a place for a claimed training, or find the one that it has.
 
         Args:
@@ -75,7 +83,7 @@ class Budget:
             first: The first claim of its generation: a place of its own comes after the slot seen there.
 
         Raises:
-            OverBudget: There is no place left.
+            BudgetExceeded: There is no place left.
         """
         audited = False
         while True:
@@ -91,16 +99,16 @@ class Budget:
                 if self._ledger.create_record(self._name(spending.window, slot.number), slot):
                     return slot
             elif audited:
-                raise OverBudget(over)
+                raise BudgetExceeded(over)
             else:
                 self._audit(spending.window)
                 audited = True
 
-    def check_readable(self, run: RunFile, cents: int | None, first: Claimed | None) -> Spending:
+    def check_readable(self, run: RunRecord, cents: int | None, first: Claimed | None) -> Spending:
         """Read what `reserve` will read, before anything is claimed. Gives back what is found to be free.
 
         Raises:
-            RecordUnreadable: A slot is damaged or missing.
+            CorruptRecord: A slot is damaged or missing.
         """
         day = now().date()
         listed = self._listed(window_of(day))
@@ -111,14 +119,14 @@ class Budget:
             self._audit(spending.window)
         return spending
 
-    def newest_slots(self, count: int) -> list[BudgetSlot]:
+    def newest_slots(self, count: int) -> list[Reservation]:
         """The last slots of this window and the one before, newest first."""
         window = window_of(now().date())
         windows = (window - timedelta(days=WINDOW_DAYS), window)
         names = [name for start in windows for name in self._ledger.numbered(self._folder(start))]
         return [self._read(name) for name in reversed(names[-count:])]
 
-    def check_price(self, cents: int | None) -> None:
+    def require_price(self, cents: int | None) -> None:
         """Refuse to guard money without knowing a price. Raises `ConfigurationError`."""
         if self._limits.cents_per_window is not None and cents is None:
             raise ConfigurationError(
@@ -126,7 +134,7 @@ class Budget:
                 "no price of this training: set dollars_per_training in its credentials block"
             )
 
-    def would_hold(self, cents: int | None) -> str | None:
+    def hold_reason(self, cents: int | None) -> str | None:
         """Say why a training submitted now would be held, None where it would not. Writes nothing."""
         return self._over(self.spending(now().date()), cents)
 
@@ -153,7 +161,7 @@ class Budget:
             )
         return "; ".join(over) or None
 
-    def _own(self, run: RunFile, first: Claimed, day: date, listed: _Listed) -> BudgetSlot | None:
+    def _own(self, run: RunRecord, first: Claimed, day: date, listed: _Listed) -> Reservation | None:
         """Find the slot of this training among those that came after its first claim, up to a day's window."""
         window, seen = window_of(first.at.date()), first.budget_slot or 0
         while window <= window_of(day):
@@ -183,14 +191,14 @@ class Budget:
 
     def _next(
         self, run: Purpose, cents: int | None, day: date, spending: Spending, kind: SlotKind = "training"
-    ) -> BudgetSlot:
+    ) -> Reservation:
         by_day: dict[date, int] = {}
         so_far = 0
         if spending.slots:
             last = self._read(self._name(spending.window, spending.slots))
             by_day, so_far = dict(last.trainings_by_day), last.cents_so_far
         by_day[day] = by_day.get(day, 0) + (kind == "training")
-        return BudgetSlot(
+        return Reservation(
             at=now(),
             kind=kind,
             number=spending.slots + 1,
@@ -213,7 +221,7 @@ class Budget:
             if slot.number not in released and self._ended_unpaid(slot):
                 self._ledger.store.create(f"{self._folder(window)}{slot.number:04d}.released", b"")
 
-    def _ended_unpaid(self, slot: BudgetSlot) -> bool:
+    def _ended_unpaid(self, slot: Reservation) -> bool:
         if slot.kind != "training":
             return False
         training = read_training(self._ledger, slot.key, slot.generation)
@@ -234,5 +242,5 @@ class Budget:
     def _name(self, window: date, number: int) -> str:
         return f"{self._folder(window)}{number:04d}.json"
 
-    def _read(self, name: str) -> BudgetSlot:
-        return self._ledger.read_record(name, BudgetSlot)
+    def _read(self, name: str) -> Reservation:
+        return self._ledger.read_record(name, Reservation)

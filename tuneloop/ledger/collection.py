@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import timedelta
 
 from tuneloop.clock import now
-from tuneloop.errors import LedgerError, RecordTaken, StoreError, WeightsUnreadable
+from tuneloop.errors import InvalidWeights, LedgerError, RecordConflict, StoreError
 from tuneloop.ledger.kept_weights import is_whole
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.training import Training, read_training
@@ -43,7 +43,7 @@ def collect_weights(
             resumption it starts at the bytes that are already there.
 
     Raises:
-        WeightsUnreadable: What arrived is not one whole safetensors file; nothing is kept of it.
+        InvalidWeights: What arrived is not one whole safetensors file; nothing is kept of it.
     """
     if isinstance(training.last, Collected):
         return training.last
@@ -66,7 +66,7 @@ def collect_weights(
     )
     try:
         ledger.append(training.key, training.last, record)
-    except RecordTaken:
+    except RecordConflict:
         latest = read_training(ledger, training.key, training.generation).last
         if not isinstance(latest, Collected):
             raise
@@ -92,7 +92,7 @@ def _bring_home(store: Store, provider: Provider, trained: Trained, on_progress:
         stored = _fetched(store, provider, trained, name, on_progress)
         if not stored.found or is_whole(store, name):  # else something else took the name first
             return stored
-    raise WeightsUnreadable(
+    raise InvalidWeights(
         f"{store.uri_of(f'weights/{trained.name}/')} has {_NAMES} files with names of these weights, and none is "
         "a whole safetensors file; see what writes there, move them away and run again"
     )
@@ -124,11 +124,11 @@ def restore_weights(
     They get the name that their records give them: nothing has it any more. They are the same bytes, or none.
 
     Raises:
-        WeightsUnreadable: The provider hands out other bytes, or something else has their name.
+        InvalidWeights: The provider hands out other bytes, or something else has their name.
         ProviderError: The provider has them no more, or does not answer.
     """
     if promotion.weights is None or store.exists(promotion.weights):
-        raise WeightsUnreadable(
+        raise InvalidWeights(
             f"{store.uri_of(promotion.weights or '')} is taken, and nothing in a store is replaced: move it away, "
             "and run again to fetch the weights once more, or restore it from a backup or an older object version"
         )
@@ -146,7 +146,7 @@ def _the_same(chunks: Iterator[bytes], promotion: Promotion) -> Iterator[bytes]:
             yield held
         held = chunk
     if fingerprint.sha256 != promotion.sha256:
-        raise WeightsUnreadable(
+        raise InvalidWeights(
             f"the provider hands out other weights of job {promotion.job_id} than were collected: sha256 "
             f"{fingerprint.sha256} and not {promotion.sha256}. Nothing was stored"
         )
@@ -161,4 +161,4 @@ def _counted(chunks: Iterator[bytes], size_bytes: int | None, on_progress: Progr
             on_progress(done, size_bytes)
         yield chunk
     if size_bytes is not None and done != size_bytes:
-        raise WeightsUnreadable(f"{done} of {size_bytes} bytes arrived; run again, the weights are still there")
+        raise InvalidWeights(f"{done} of {size_bytes} bytes arrived; run again, the weights are still there")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tuneloop.clock import now
-from tuneloop.errors import RecordTaken
+from tuneloop.errors import RecordConflict
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.schemas.ties import Driver
 
@@ -20,7 +20,7 @@ def hand_over(ledger: Ledger, server_id: str, address: str, who: str) -> Driver:
     """Let a server drive a store from now on, whoever drove it before; nothing is written where it does already.
 
     Raises:
-        RecordTaken: Another server was first.
+        RecordConflict: Another server was first.
     """
     before = current_driver(ledger)
     if before is not None and before.server_id == server_id:
@@ -31,5 +31,5 @@ def hand_over(ledger: Ledger, server_id: str, address: str, who: str) -> Driver:
         return driver
     winner = current_driver(ledger)
     if winner is None or winner.server_id != server_id:
-        raise RecordTaken(f"{ledger.store.uri}: another Prefect server was first; `tuneloop status` says which")
+        raise RecordConflict(f"{ledger.store.uri}: another Prefect server was first; `tuneloop status` says which")
     return winner

@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 
 from tuneloop.clock import now
-from tuneloop.errors import ClockWrong, NotAtProvider
+from tuneloop.errors import ClockWrong, NotFoundAtProvider
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.reconciliation import found, record_double
+from tuneloop.ledger.reconciliation import found, record_duplicate_job
 from tuneloop.ledger.training import Training
 from tuneloop.providers.base import Provider
 from tuneloop.schemas.records import Submitted
@@ -23,7 +23,7 @@ def with_ended_ones(provider: Provider, training: Training, shown: JobList) -> J
     found = []
     for job_id, name in training.ended.items():
         if job_id not in {job.job_id for job in shown.jobs}:
-            with suppress(NotAtProvider):
+            with suppress(NotFoundAtProvider):
                 status = provider.status(job_id).recorded_as({job_id})
                 found.append(status.model_copy(update={"name": name}))
     return shown.model_copy(update={"jobs": (*shown.jobs, *found)})
@@ -45,7 +45,7 @@ def follow_earlier_job(ledger: Ledger, training: Training, shown: JobList) -> Su
         The record, None where there is no such job.
 
     Raises:
-        RecordTaken: The training has moved on: read the ledger again.
+        RecordConflict: The training has moved on: read the ledger again.
     """
     jobs = sorted(_unfollowed(training, shown), key=_how_far, reverse=True)
     if not jobs:
@@ -53,7 +53,7 @@ def follow_earlier_job(ledger: Ledger, training: Training, shown: JobList) -> Su
     record = found(training.generation, jobs[0])
     ledger.append(training.key, training.before, record)
     for other in jobs[1:]:
-        record_double(ledger, other.name, other.job_id, record.job_id)
+        record_duplicate_job(ledger, other.name, other.job_id, record.job_id)
     return record
 
 

@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 
 from tuneloop.clock import now
-from tuneloop.errors import ConfigurationError, OverBudget
+from tuneloop.errors import BudgetExceeded, ConfigurationError
 from tuneloop.ledger.budget import Budget, Spending
 from tuneloop.schemas.render_settings import ServiceSettings
 from tuneloop.schemas.spending import Purpose, dollars
@@ -25,10 +25,10 @@ class ImageBudget(Budget):
             Whether something was reserved: not where pictures have no known price.
 
         Raises:
-            OverBudget: They do not fit any more, and are not to be rendered.
+            BudgetExceeded: They do not fit any more, and are not to be rendered.
             ConfigurationError: There is a limit in money, and no known price.
         """
-        self.check_price_of_images(service)
+        self.require_image_price(service)
         cents = math.ceil(pictures * (self._limits.price_of_picture(service) or 0))
         limit = self._limits.cents_per_window
         audited = False
@@ -40,7 +40,7 @@ class ImageBudget(Budget):
                 if self._ledger.create_record(self._name(spending.window, slot.number), slot):
                     return True
             elif audited:
-                raise OverBudget(self._images_do_not_fit(purpose.model, pictures, cents, spending))
+                raise BudgetExceeded(self._images_do_not_fit(purpose.model, pictures, cents, spending))
             else:
                 self._audit(spending.window)
                 audited = True
@@ -58,12 +58,12 @@ class ImageBudget(Budget):
                 when images are reserved.
 
         Raises:
-            OverBudget: There are too many, or they cost too much.
+            BudgetExceeded: There are too many, or they cost too much.
             ConfigurationError: There is a limit in money, and no known price.
         """
         count, most = sum(images for images, _ in wanted), self._limits.images_per_model
         if most is not None and count > most:
-            raise OverBudget(
+            raise BudgetExceeded(
                 f"{count} images would be rendered to judge {model}, and {self._account.slug} allows {most}. Name "
                 "fewer prompts or seeds in the evaluation, or raise images_per_model in the account's credentials "
                 "block, and run again. None of them was rendered"
@@ -71,7 +71,7 @@ class ImageBudget(Budget):
         cents = 0.0
         for images, service in wanted:
             if images:
-                self.check_price_of_images(service)
+                self.require_image_price(service)
                 cents += images * (self._limits.price_of_picture(service) or 0)
         limit = self._limits.cents_per_window
         if training_cents is None or limit is None:
@@ -80,7 +80,7 @@ class ImageBudget(Budget):
         left = limit - spending.cents - training_cents
         # A training that is over the limit by itself is held, and a person decides.
         if math.ceil(cents) > left and not (training_cents and left < 0):
-            raise OverBudget(
+            raise BudgetExceeded(
                 f"{self._images_do_not_fit(model, count, math.ceil(cents), spending)}. The training before costs "
                 f"{dollars(training_cents)} and was not submitted"
             )
@@ -93,7 +93,7 @@ class ImageBudget(Budget):
             "run again; what is in the store is not paid again"
         )
 
-    def check_price_of_images(self, service: ServiceSettings) -> None:
+    def require_image_price(self, service: ServiceSettings) -> None:
         """Refuse to guard money without knowing a price. Raises `ConfigurationError`."""
         if self._limits.cents_per_window is not None and self._limits.price_of_picture(service) is None:
             raise ConfigurationError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from tuneloop.errors import NotInStore
+from tuneloop.errors import ObjectNotFound
 from tuneloop.storage.base import Store
 
 
@@ -24,7 +24,7 @@ class StoredNames:
         """The name that a job was given when it was submitted, None where nobody has asked yet."""
         try:
             return self._store.read(self._name(job_id)).decode()
-        except NotInStore:
+        except ObjectNotFound:
             return None
 
     def keep(self, job_id: str, name: str) -> None:

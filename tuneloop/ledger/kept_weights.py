@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tuneloop.errors import WeightsUnreadable
+from tuneloop.errors import InvalidWeights
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.schemas.records import Collected, Promotion
 from tuneloop.storage.base import Store
@@ -57,6 +57,6 @@ def is_whole(store: Store, name: str) -> bool:
 
         try:
             promised_size(name, size_bytes, read)
-        except WeightsUnreadable:
+        except InvalidWeights:
             return False
     return True

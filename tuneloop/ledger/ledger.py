@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from tuneloop.errors import LedgerError, NotInStore, RecordTaken, RecordUnreadable
+from tuneloop.errors import CorruptRecord, LedgerError, ObjectNotFound, RecordConflict
 from tuneloop.ledger.markers import BadEnd, Marker
 from tuneloop.schemas.records import (
     ENDS,
@@ -20,7 +20,7 @@ from tuneloop.schemas.records import (
     Decision,
     Promotion,
     Record,
-    RunFile,
+    RunRecord,
     Submitted,
     follows,
     training_record,
@@ -49,7 +49,7 @@ class Ledger:
         self._numbers: dict[str, int] = {}  # of records that were read or written here, by writer id
 
     def history(self, key: str) -> list[AnyTrainingRecord]:
-        """Every record of a training, oldest first. Raises `RecordUnreadable` on a gap or an odd record."""
+        """Every record of a training, oldest first. Raises `CorruptRecord` on a gap or an odd record."""
         names = self.numbered(f"trainings/{key}/")
         return [self._training_record(name, number) for number, name in enumerate(names, start=1)]
 
@@ -67,7 +67,7 @@ class Ledger:
             record: The next one.
 
         Raises:
-            RecordTaken: Another writer was first: read again and decide again.
+            RecordConflict: Another writer was first: read again and decide again.
             LedgerError: The step is not legal.
         """
         _check_step(after, record)
@@ -75,11 +75,11 @@ class Ledger:
         if after is not None and after.writer not in self._numbers:
             self.history(key)  # it was read by somebody else
             if after.writer not in self._numbers:
-                raise RecordTaken(f"training {key[:16]} has no record any more that this step could follow")
+                raise RecordConflict(f"training {key[:16]} has no record any more that this step could follow")
         number = self._numbers[after.writer] + 1 if after else 1
         name = f"trainings/{key}/{number:04d}.json"
         if not self.create_record(name, record):
-            raise RecordTaken(f"training {key[:16]} has moved on: {name} was written by somebody else")
+            raise RecordConflict(f"training {key[:16]} has moved on: {name} was written by somebody else")
         self._numbers[record.writer] = number
 
     def _training_record(self, name: str, number: int) -> AnyTrainingRecord:
@@ -92,30 +92,30 @@ class Ledger:
 
     # Runs and markers
 
-    def remember_run(self, run: RunFile) -> RunFile:
+    def save_run(self, run: RunRecord) -> RunRecord:
         """Write what a flow run works on. The first file wins for ever and is returned."""
         name = f"runs/{run.flow_run}.json"
         if self.create_record(name, run):
             return run
-        return self.read_record(name, RunFile)
+        return self.read_record(name, RunRecord)
 
-    def run(self, flow_run: str) -> RunFile | None:
+    def run(self, flow_run: str) -> RunRecord | None:
         """What a flow run works on, None where it has not decided yet."""
         try:
-            return self.read_record(f"runs/{flow_run}.json", RunFile)
-        except NotInStore:
+            return self.read_record(f"runs/{flow_run}.json", RunRecord)
+        except ObjectNotFound:
             return None
 
-    def mark(self, run: RunFile) -> None:
+    def mark(self, run: RunRecord) -> None:
         """Leave a marker, so that the sensor finds this story without reading history."""
         self.store.create(_marker_name(run), b"")
 
-    def keep_marked(self, run: RunFile) -> None:
+    def keep_marked(self, run: RunRecord) -> None:
         """Leave a marker where it is not there any more. One look costs less than a second write."""
         if self.store.seems_absent(_marker_name(run)):
             self.mark(run)
 
-    def is_marked(self, run: RunFile) -> bool:
+    def is_marked(self, run: RunRecord) -> bool:
         """Tell whether a run's story is open."""
         return self.store.exists(_marker_name(run))
 
@@ -126,7 +126,7 @@ class Ledger:
             if len(parts) == 4 and parts[2] not in {PAUSES, TROUBLES}:  # noqa: PLR2004 - inflight/account/job/run
                 yield Marker(parts[1], parts[2], parts[3], since)
 
-    def note_bad_end(self, run: RunFile, job: str) -> None:
+    def note_bad_end(self, run: RunRecord, job: str) -> None:
         """Leave the name of a job that is about to be recorded as failed, rejected or abandoned unpaid.
 
         It is never taken away; by it a job is known again that lives on in spite of such a record: `bad_ends`.
@@ -145,11 +145,11 @@ class Ledger:
             if len(parts) == 4:  # noqa: PLR2004 - ended/account/job/key
                 yield BadEnd(parts[1], parts[2], parts[3])
 
-    def run_of(self, end: BadEnd) -> RunFile | None:
+    def run_of(self, end: BadEnd) -> RunRecord | None:
         """The run that found a bad end."""
         return self.run(self.store.read(end.name).decode())
 
-    def unmark(self, run: RunFile) -> None:
+    def unmark(self, run: RunRecord) -> None:
         """Delete a run's marker. Only after the end of its story has been read.
 
         Where the training has come to life since then, it is marked again. Whoever brings one to life marks it
@@ -162,29 +162,29 @@ class Ledger:
 
     # Decisions and promotions
 
-    def decision_folder(self, run: RunFile) -> str:
+    def decision_folder(self, run: RunRecord) -> str:
         """Where the decisions on this run's model version and plan are."""
         return f"models/{run.model}/decisions/{run.key}-g{run.generation}-{run.plan.digest}/"
 
-    def decisions(self, run: RunFile) -> list[Decision]:
+    def decisions(self, run: RunRecord) -> list[Decision]:
         """Every decision on this run's model version and plan, oldest first."""
         found = [self.read_record(name, Decision) for name in self.numbered(self.decision_folder(run))]
         self._numbers |= {decision.writer: number for number, decision in enumerate(found, start=1)}
         return found
 
-    def decisions_from_the_last(self, run: RunFile) -> Iterator[Decision]:
+    def decisions_from_the_last(self, run: RunRecord) -> Iterator[Decision]:
         """The same decisions, newest first, each read when it is asked for."""
         names = self.numbered(self.decision_folder(run))
         return (self.read_record(name, Decision) for name in reversed(names))
 
-    def decide(self, run: RunFile, number: int, decision: Decision) -> Decision:
+    def decide(self, run: RunRecord, number: int, decision: Decision) -> Decision:
         """Write decision `number`; the first one written stands and is returned."""
         name = f"{self.decision_folder(run)}{number:04d}.json"
         stands = decision if self.create_record(name, decision) else self.read_record(name, Decision)
         self._numbers[stands.writer] = number
         return stands
 
-    def decision_name(self, run: RunFile, decision: Decision) -> str:
+    def decision_name(self, run: RunRecord, decision: Decision) -> str:
         """Where a decision on this run's model version is."""
         if decision.writer not in self._numbers:
             self.decisions(run)
@@ -200,7 +200,7 @@ class Ledger:
         return (self.read_record(name, Promotion) for name in names[max(0, number - 1) :])
 
     def promotion(self, model: str, number: int) -> Promotion:
-        """One champion of the line. Raises `NotInStore` where there is none of this number."""
+        """One champion of the line. Raises `ObjectNotFound` where there is none of this number."""
         return self.read_record(f"models/{model}/promotions/{number:04d}.json", Promotion)
 
     def champion(self, model: str) -> Promotion | None:
@@ -226,11 +226,11 @@ class Ledger:
         return self.store.create(name, _spelled(record))
 
     def numbered(self, prefix: str) -> list[str]:
-        """The records below a prefix, in order. Raises `RecordUnreadable` on a gap."""
+        """The records below a prefix, in order. Raises `CorruptRecord` on a gap."""
         return numbered_among(self.store, prefix, self.store.names(prefix))
 
     def read_record(self, name: str, kind: type[AnyRecord]) -> AnyRecord:
-        """Read one record. Raises `NotInStore`, or `RecordUnreadable` where it is not of this kind."""
+        """Read one record. Raises `ObjectNotFound`, or `CorruptRecord` where it is not of this kind."""
         try:
             return kind.model_validate_json(self.store.read(name))
         except ValidationError as error:
@@ -238,12 +238,12 @@ class Ledger:
 
 
 def numbered_among(store: Store, prefix: str, listed: Iterable[str]) -> list[str]:
-    """The numbered records among names that were listed just now. Raises `RecordUnreadable` on a gap."""
+    """The numbered records among names that were listed just now. Raises `CorruptRecord` on a gap."""
     names = [name for name in listed if _NUMBERED.fullmatch(name[len(prefix) :])]
     expected = [f"{prefix}{n:04d}.json" for n in range(1, len(names) + 1)]
     if sorted(names) != sorted(expected):
         missing = sorted(set(expected) - set(names))
-        raise RecordUnreadable(
+        raise CorruptRecord(
             f"{store.uri_of(prefix)} has a gap at {', '.join(missing)}: a record was deleted or is "
             "hidden; restore it from a backup or an older object version, nothing is decided without it"
         )
@@ -265,7 +265,7 @@ def _check_step(after: AnyTrainingRecord | None, record: AnyTrainingRecord) -> N
         raise LedgerError(f"{record.state} (generation {record.generation}) cannot follow {before}")
 
 
-def _marker_name(run: RunFile) -> str:
+def _marker_name(run: RunRecord) -> str:
     return f"inflight/{run.account.slug}/{job_name(run.key, run.generation)}/{run.flow_run}"
 
 
@@ -273,8 +273,8 @@ def _spelled(record: Record) -> bytes:
     return record.model_dump_json(indent=1).encode()
 
 
-def _unreadable(name: str, store: Store, error: ValidationError) -> RecordUnreadable:
+def _unreadable(name: str, store: Store, error: ValidationError) -> CorruptRecord:
     where = ", ".join(".".join(map(str, item["loc"])) or "the whole" for item in error.errors()[:3])
-    return RecordUnreadable(
+    return CorruptRecord(
         f"{store.uri_of(name)} is not a record of this version ({where}); restore it or upgrade Tuneloop"
     )

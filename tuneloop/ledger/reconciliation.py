@@ -6,12 +6,12 @@ from contextlib import suppress
 from typing import Literal
 
 from tuneloop.clock import now
-from tuneloop.errors import LedgerError, NotInStore, PaidTwice, RecordTaken
+from tuneloop.errors import DuplicateJob, LedgerError, ObjectNotFound, RecordConflict
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.markers import BadEnd
 from tuneloop.ledger.training import Training, followed_jobs, is_revivable, read_training
 from tuneloop.providers.base import Provider
-from tuneloop.schemas.records import Claimed, Held, HeldKind, Submitted, Trained, WithId
+from tuneloop.schemas.records import Claimed, HasJobId, Held, HeldKind, Submitted, Trained
 from tuneloop.schemas.spending import DoublePayment, double_name
 from tuneloop.schemas.training import JobList, JobStatus, job_name
 
@@ -41,7 +41,7 @@ def find_submitted(ledger: Ledger, provider: Provider, training: Training) -> Su
         return _unreadable(ledger, training, shown)
     record = record_id(ledger, training, ids[0], "list")
     for other in ids[1:]:
-        record_double(ledger, training.name, other, ids[0])
+        record_duplicate_job(ledger, training.name, other, ids[0])
     return record
 
 
@@ -55,7 +55,7 @@ def _unreadable(ledger: Ledger, training: Training, shown: JobList) -> Held | No
 
 
 def hold(ledger: Ledger, training: Training, kind: HeldKind, reason: str, *, sent: bool = True) -> Held:
-    """Hand a training over to a person. Raises `RecordTaken` where it has moved on."""
+    """Hand a training over to a person. Raises `RecordConflict` where it has moved on."""
     held = Held(at=now(), generation=training.generation, name=training.name, reason=reason, kind=kind, sent=sent)
     ledger.append(training.key, training.last, held)
     return held
@@ -68,7 +68,7 @@ def record_id(ledger: Ledger, training: Training, job_id: str, found_by: FoundBy
     is asked. After a bad end the caller marks the run again.
 
     Raises:
-        PaidTwice: The ledger follows another job of this name; both are recorded.
+        DuplicateJob: The ledger follows another job of this name; both are recorded.
         LedgerError: The training has come to another end meanwhile.
     """
     while True:
@@ -77,8 +77,8 @@ def record_id(ledger: Ledger, training: Training, job_id: str, found_by: FoundBy
         if training.job_id == job_id and not lost:
             return last if isinstance(last, Submitted) else _submitted(training, job_id, found_by)
         if training.job_id not in {None, job_id}:
-            record_double(ledger, training.name, job_id, training.job_id)
-            raise PaidTwice(
+            record_duplicate_job(ledger, training.name, job_id, training.job_id)
+            raise DuplicateJob(
                 f"the provider has accepted two jobs named {training.name}: {training.job_id}, which is followed, "
                 f"and {job_id}; look at both in its console and cancel the second"
             )
@@ -90,7 +90,7 @@ def record_id(ledger: Ledger, training: Training, job_id: str, found_by: FoundBy
         record = _submitted(training, job_id, found_by)
         try:
             ledger.append(training.key, last, record)
-        except RecordTaken:
+        except RecordConflict:
             training = read_training(ledger, training.key, training.generation)
         else:
             return record
@@ -124,7 +124,7 @@ def revive(ledger: Ledger, end: BadEnd, job: JobStatus) -> Submitted | DoublePay
     history = ledger.history(end.key)
     if not history:
         return None
-    job = job.recorded_as({known.job_id for known in history if isinstance(known, WithId)})
+    job = job.recorded_as({known.job_id for known in history if isinstance(known, HasJobId)})
     last = history[-1]
     record: Submitted | DoublePayment | None = None
     if job.job_id not in followed_jobs(history):
@@ -132,21 +132,21 @@ def revive(ledger: Ledger, end: BadEnd, job: JobStatus) -> Submitted | DoublePay
             record = found(last.generation, job)
             try:
                 ledger.append(end.key, last, record)
-            except RecordTaken:
+            except RecordConflict:
                 return None
             last = record
-        elif isinstance(last, WithId):
-            return record_double(ledger, job.name, job.job_id, last.job_id)
+        elif isinstance(last, HasJobId):
+            return record_duplicate_job(ledger, job.name, job.job_id, last.job_id)
     if isinstance(last, Submitted | Trained) and last.job_id == job.job_id:
         # An attempt that has come to no bad end has its marker still.
-        with suppress(NotInStore):
+        with suppress(ObjectNotFound):
             run = ledger.run_of(BadEnd(end.account, job_name(end.key, last.generation), end.key))
             if run is not None:
                 ledger.mark(run)
     return record
 
 
-def record_double(ledger: Ledger, name: str, job_id: str, followed: str) -> DoublePayment | None:
+def record_duplicate_job(ledger: Ledger, name: str, job_id: str, followed: str) -> DoublePayment | None:
     """Leave a record of a job that should not exist; `tuneloop status` shows it.
 
     Returns:

@@ -9,17 +9,17 @@ from uuid import uuid4
 
 from tuneloop.clock import Deadline, now
 from tuneloop.errors import (
-    CredentialsRefused,
-    OverBudget,
+    AmbiguousSubmit,
+    AuthenticationFailed,
+    BudgetExceeded,
     ProviderError,
     RateLimited,
-    RecordTaken,
-    RequestRefused,
-    SubmissionUncertain,
-    TrainingHeld,
-    UnexpectedAnswer,
+    RecordConflict,
+    RequestRejected,
+    TrainingOnHold,
+    UnexpectedResponse,
 )
-from tuneloop.http.transport import NotSent
+from tuneloop.http.transport import RequestNotSent
 from tuneloop.ledger.absence import why_not_again
 from tuneloop.ledger.attempts import ATTEMPTS_IN_A_ROW, too_many_attempts
 from tuneloop.ledger.budget import Budget, Spending
@@ -29,9 +29,9 @@ from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.reconciliation import find_submitted, hold, record_id
 from tuneloop.ledger.training import Training, read_training, record_bad_end
 from tuneloop.providers.base import Archive, Provider
-from tuneloop.schemas.recipe_fields import RecipeFields
-from tuneloop.schemas.records import Claimed, Held, HeldKind, Rejected, RunFile, Submitted
-from tuneloop.schemas.spending import Limits, window_of
+from tuneloop.schemas.recipe_fields import BaseRecipe
+from tuneloop.schemas.records import Claimed, Held, HeldKind, Rejected, RunRecord, Submitted
+from tuneloop.schemas.spending import SpendingLimits, window_of
 from tuneloop.schemas.training import JobList, UploadedDataset
 
 PROCESS = uuid4().hex
@@ -51,20 +51,20 @@ class Order:
         approval: The reason with which a person lets a held training through, None where nobody was asked.
     """
 
-    run: RunFile
-    recipe: RecipeFields
+    run: RunRecord
+    recipe: BaseRecipe
     dataset: UploadedDataset
     archive: Archive
-    limits: Limits
+    limits: SpendingLimits
     approval: str | None = None
 
     @property
     def cents(self) -> int | None:
         """Price in US cents, None where nobody knows it."""
-        return price_of(self.recipe, self.limits)
+        return training_price(self.recipe, self.limits)
 
 
-def price_of(recipe: RecipeFields, limits: Limits) -> int | None:
+def training_price(recipe: BaseRecipe, limits: SpendingLimits) -> int | None:
     """What a training costs in US cents: as the user has set it, else as the provider publishes it."""
     return recipe.cents if limits.cents_per_training is None else limits.cents_per_training
 
@@ -79,15 +79,15 @@ def submit_training(ledger: Ledger, provider: Provider, training: Training, orde
         order: What is to be paid for.
 
     Raises:
-        RecordTaken: Another run has claimed it first; read the ledger again.
-        TrainingHeld: A person must let it through.
+        RecordConflict: Another run has claimed it first; read the ledger again.
+        TrainingOnHold: A person must let it through.
         ConfigurationError: A price, a limit or this host's clock is wrong; nothing was claimed.
         ProviderError: Nothing was accepted: recorded as rejected where it was claimed.
-        SubmissionUncertain: Nobody can tell yet; the claim stands.
+        AmbiguousSubmit: Nobody can tell yet; the claim stands.
     """
-    _check_nobody_else_is_at_it(training, order)
+    _check_claimable(training, order)
     budget = Budget(ledger, provider.account, order.limits)
-    budget.check_price(order.cents)
+    budget.require_price(order.cents)
     spending = budget.check_readable(order.run, order.cents, training.first)
     if provider.names_known is None:
         provider.names_known = StoredNames(ledger.store, provider.account.slug)
@@ -106,13 +106,13 @@ def submit_training(ledger: Ledger, provider: Provider, training: Training, orde
     return _post(ledger, provider, claimed, order, deadline)
 
 
-def _check_nobody_else_is_at_it(training: Training, order: Order) -> None:
+def _check_claimable(training: Training, order: Order) -> None:
     """Refuse to claim beside what may still end in a payment, and over a hold without a person's word."""
     last = training.last
     if training.not_before is not None and now() <= training.not_before:
-        raise RecordTaken(f"the submit before {training.name} was refused too lately; nothing is submitted yet")
+        raise RecordConflict(f"the submit before {training.name} was refused too lately; nothing is submitted yet")
     if isinstance(last, Claimed) and now() <= last.take_over_after:
-        raise RecordTaken(f"{training.name} is claimed by run {last.flow_run}; nobody else submits it yet")
+        raise RecordConflict(f"{training.name} is claimed by run {last.flow_run}; nobody else submits it yet")
     if isinstance(last, Held) and not order.approval:
         raise _held(last)
 
@@ -146,10 +146,10 @@ def _claim(spent: Spending, training: Training, order: Order, deadline: Deadline
 
 
 def _claimed(ledger: Ledger, training: Training, claim: Claimed) -> Training:
-    """Read the claimed training. Raises `RecordTaken` where somebody has found a job of its name meanwhile."""
+    """Read the claimed training. Raises `RecordConflict` where somebody has found a job of its name meanwhile."""
     claimed = read_training(ledger, training.key, training.generation)
     if claimed.last is None or claimed.last.writer != claim.writer:
-        raise RecordTaken(f"{training.name} has moved on since it was claimed; nothing was sent")
+        raise RecordConflict(f"{training.name} has moved on since it was claimed; nothing was sent")
     return claimed
 
 
@@ -180,7 +180,7 @@ def _reserve_or_hold(ledger: Ledger, budget: Budget, training: Training, claim: 
     if reason is None:
         try:
             budget.reserve(order.run, order.cents, claim, training.first or claim)
-        except OverBudget as error:
+        except BudgetExceeded as error:
             reason, kind = str(error), "budget"
         else:
             return
@@ -191,10 +191,10 @@ def _post(ledger: Ledger, provider: Provider, claimed: Training, order: Order, d
     """Send the one POST, and write down what became of it."""
     try:
         job_id = provider.submit(claimed.name, order.recipe, order.dataset, order.archive, deadline)
-    except NotSent as error:
+    except RequestNotSent as error:
         _refused(ledger, claimed, order, error, settled_after=None)
         raise
-    except (RequestRefused, RateLimited) as error:
+    except (RequestRejected, RateLimited) as error:
         return _found_in_spite_of(ledger, provider, claimed, order, error)
     except ProviderError as error:
         return _found_or_in_doubt(ledger, provider, claimed, error)
@@ -211,14 +211,14 @@ def _found_in_spite_of(
 
     Raises:
         ProviderError: The refusal, recorded.
-        SubmissionUncertain: There is no list; the claim stands.
+        AmbiguousSubmit: There is no list; the claim stands.
     """
     try:
         found = find_submitted(ledger, provider, claimed)
     except ProviderError as second:
         # Whose key is refused for both was let in for neither.
-        if not (isinstance(error, CredentialsRefused) and isinstance(second, CredentialsRefused)):
-            raise SubmissionUncertain(
+        if not (isinstance(error, AuthenticationFailed) and isinstance(second, AuthenticationFailed)):
+            raise AmbiguousSubmit(
                 f"the submit of {claimed.name} was refused ({error}), and the list that could show that it had no "
                 f"effect was not answered: {second}"
             ) from None
@@ -236,8 +236,8 @@ def _found_or_in_doubt(ledger: Ledger, provider: Provider, claimed: Training, er
     """Look for a job whose submit had no clear answer.
 
     Raises:
-        TrainingHeld: Waiting would not make it clearer, or it is the second time.
-        SubmissionUncertain: The claim stands until every margin has passed.
+        TrainingOnHold: Waiting would not make it clearer, or it is the second time.
+        AmbiguousSubmit: The claim stands until every margin has passed.
     """
     try:
         found = find_submitted(ledger, provider, claimed)
@@ -246,13 +246,13 @@ def _found_or_in_doubt(ledger: Ledger, provider: Provider, claimed: Training, er
     if found is None:
         reason = _why_a_person_looks(claimed, error)
         if reason is None:
-            raise SubmissionUncertain(_in_doubt(claimed, error)) from None
+            raise AmbiguousSubmit(_in_doubt(claimed, error)) from None
         found = hold(ledger, claimed, "uncertain", reason)
     return _submitted_or_held(found)
 
 
 def _why_a_person_looks(claimed: Training, error: ProviderError) -> str | None:
-    if isinstance(error, UnexpectedAnswer) and HTTPStatus(200) <= (error.status or 0) < HTTPStatus(300):
+    if isinstance(error, UnexpectedResponse) and HTTPStatus(200) <= (error.status or 0) < HTTPStatus(300):
         return f"the submit of {claimed.name} was answered, but not with a job's id: {error}"
     if claimed.doubts > 1:
         return f"{claimed.doubts} submits of {claimed.name} had no clear answer, the last one: {error}"
@@ -273,8 +273,8 @@ def _submitted_or_held(found: Submitted | Held) -> Submitted:
     return found
 
 
-def _held(held: Held) -> TrainingHeld:
-    return TrainingHeld(f"{held.name} is held: {held.reason}")
+def _held(held: Held) -> TrainingOnHold:
+    return TrainingOnHold(f"{held.name} is held: {held.reason}")
 
 
 def _refused(

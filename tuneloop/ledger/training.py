@@ -8,21 +8,21 @@ from datetime import datetime
 from itertools import pairwise
 
 from tuneloop.clock import now
-from tuneloop.errors import LedgerError, RecordTaken
+from tuneloop.errors import LedgerError, RecordConflict
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.schemas.records import (
-    BAD_ENDS,
+    UNPAID_FAILURES,
     Abandoned,
     AnyTrainingRecord,
     Claimed,
     Collected,
     Failed,
+    HasJobId,
     Held,
     Rejected,
-    RunFile,
+    RunRecord,
     Submitted,
     Trained,
-    WithId,
 )
 from tuneloop.schemas.training import JobStatus, job_name
 
@@ -125,7 +125,7 @@ def read_training(ledger: Ledger, key: str, generation: int) -> Training:
     last = own[-1] if own else None
     previous = before[-1] if before and not own else None
     claims = [record for record in own if isinstance(record, Claimed)]
-    jobs = {record.job_id: record for record in history if isinstance(record, WithId)}
+    jobs = {record.job_id: record for record in history if isinstance(record, HasJobId)}
     followed = followed_jobs(history)
     return Training(
         key=key,
@@ -134,7 +134,7 @@ def read_training(ledger: Ledger, key: str, generation: int) -> Training:
         previous=previous,
         first=claims[0] if claims else None,
         claim=claims[-1] if claims else None,
-        known=next((record for record in reversed(own) if isinstance(record, WithId)), None),
+        known=next((record for record in reversed(own) if isinstance(record, HasJobId)), None),
         doubted=any(isinstance(record, Held) and record.kind == "uncertain" for record in own),
         doubts=len(claims) - sum(_sent_nothing(*pair) for pair in pairwise(own)),
         followed=followed,
@@ -152,7 +152,7 @@ def _sent_nothing(record: AnyTrainingRecord, following: AnyTrainingRecord) -> bo
 
 def is_revivable(record: AnyTrainingRecord) -> bool:
     """Tell whether a record is an end without a bill, which may be wrong: its job may live on all the same."""
-    return record.state in BAD_ENDS or (isinstance(record, Abandoned) and not record.paid)
+    return record.state in UNPAID_FAILURES or (isinstance(record, Abandoned) and not record.paid)
 
 
 def followed_jobs(history: list[AnyTrainingRecord]) -> dict[str, str]:
@@ -161,21 +161,21 @@ def followed_jobs(history: list[AnyTrainingRecord]) -> dict[str, str]:
     return {
         record.job_id: record.name
         for record in history
-        if isinstance(record, WithId) and not is_revivable(ends[record.generation])
+        if isinstance(record, HasJobId) and not is_revivable(ends[record.generation])
     }
 
 
-def record_bad_end(ledger: Ledger, run: RunFile, after: AnyTrainingRecord | None, record: BadEndRecord) -> None:
+def record_bad_end(ledger: Ledger, run: RunRecord, after: AnyTrainingRecord | None, record: BadEndRecord) -> None:
     """Write down that an attempt has come to a bad end, after its job's name: see `Ledger.note_bad_end`.
 
     Raises:
-        RecordTaken: As `Ledger.append`.
+        RecordConflict: As `Ledger.append`.
     """
     ledger.note_bad_end(run, record.name)
     ledger.append(run.key, after, record)
 
 
-def record_progress(ledger: Ledger, run: RunFile, status: JobStatus) -> AnyTrainingRecord | None:
+def record_progress(ledger: Ledger, run: RunRecord, status: JobStatus) -> AnyTrainingRecord | None:
     """Write down that a submitted job has ended, where it has.
 
     Args:
@@ -205,6 +205,6 @@ def record_progress(ledger: Ledger, run: RunFile, status: JobStatus) -> AnyTrain
         else:
             record = Trained.model_validate(base)
             ledger.append(run.key, last, record)
-    except RecordTaken:
+    except RecordConflict:
         return read_training(ledger, run.key, run.generation).last
     return record

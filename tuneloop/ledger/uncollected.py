@@ -42,7 +42,7 @@ def hold_if_lost(ledger: Ledger, training: Training, reason: str) -> Held | None
         The record, None where it is too early.
 
     Raises:
-        RecordTaken: The training has moved on.
+        RecordConflict: The training has moved on.
     """
     last = training.last
     if not isinstance(last, Submitted | Trained) or now() - last.at < LOST_AFTER:
@@ -57,7 +57,7 @@ def hold_if_lost(ledger: Ledger, training: Training, reason: str) -> Held | None
 
 
 def try_again(ledger: Ledger, training: Training) -> None:
-    """Go on where a training was lost, as a person wishes. Raises `RecordTaken` where it has moved on."""
+    """Go on where a training was lost, as a person wishes. Raises `RecordConflict` where it has moved on."""
     known = training.known
     if isinstance(known, Submitted | Trained):
         fields = known.model_dump(exclude={"at", "writer"})

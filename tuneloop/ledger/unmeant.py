@@ -11,14 +11,14 @@ from tuneloop.errors import ConfigurationError
 from tuneloop.ledger.accounts import kept_origin, origin_of
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.training import is_revivable
-from tuneloop.schemas.canonical import without_empty
-from tuneloop.schemas.recipe_fields import RecipeFields
-from tuneloop.schemas.records import Claimed, RunFile
+from tuneloop.schemas.canonical import drop_empty
+from tuneloop.schemas.recipe_fields import BaseRecipe
+from tuneloop.schemas.records import Claimed, RunRecord
 
 _Path = tuple[str, ...]
 
 
-def check_meant(ledger: Ledger, run: RunFile, recipe: RecipeFields, base_url: str) -> None:
+def check_meant(ledger: Ledger, run: RunRecord, recipe: BaseRecipe, base_url: str) -> None:
     """Refuse to pay for a training that differs from one of this model in nothing that a person has changed.
 
     Args:
@@ -47,7 +47,7 @@ def check_meant(ledger: Ledger, run: RunFile, recipe: RecipeFields, base_url: st
             )
 
 
-def note_training(ledger: Ledger, run: RunFile) -> None:
+def note_training(ledger: Ledger, run: RunRecord) -> None:
     """Leave the key of a training that is about to be begun where `check_meant` looks for it.
 
     So nobody has to read all trainings of a model. Where the run dies before it claims, it says nothing.
@@ -64,12 +64,12 @@ def _claims(ledger: Ledger, keys: Iterable[str]) -> Iterator[Claimed]:
         yield from islice((claim for claim in claims if not is_revivable(ends[claim.generation])), 1)
 
 
-def _folder(run: RunFile) -> str:
+def _folder(run: RunRecord) -> str:
     return f"trained/{run.model}/{run.dataset_digest}/"
 
 
 def _unmeant_changes(
-    ledger: Ledger, claim: Claimed, run: RunFile, recipe: RecipeFields, base_url: str
+    ledger: Ledger, claim: Claimed, run: RunRecord, recipe: BaseRecipe, base_url: str
 ) -> list[str] | None:
     """What differs, in words; None where something differs that a person has changed."""
     if claim.account.provider != run.account.provider:
@@ -82,10 +82,10 @@ def _unmeant_changes(
             f"the account label was {claim.account.label} and is {run.account.label} (for the same account, put "
             "the old one into the field account of the credentials block)"
         )
-    was, now = (dict(_leaves(without_empty(document))) for document in (claim.recipe, run.recipe))
+    was, now = (dict(_leaves(drop_empty(document))) for document in (claim.recipe, run.recipe))
     set_by_user = set(_set_fields(recipe))
     for path in sorted(was.keys() | now.keys()):
-        if was.get(path) == now.get(path) or path[0] in recipe.outside_the_key:
+        if was.get(path) == now.get(path) or path[0] in recipe.excluded_from_key:
             continue
         if path in set_by_user:
             return None

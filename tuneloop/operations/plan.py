@@ -11,18 +11,18 @@ from tuneloop.ledger.attempts import too_many_attempts
 from tuneloop.ledger.budget import Budget, Spending
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.training import Training, read_training
-from tuneloop.registry.promotions import finished_decision
+from tuneloop.registry.promotions import applied_decision
 from tuneloop.schemas.dataset import DatasetDifference, DatasetManifest
-from tuneloop.schemas.frozen import Frozen
-from tuneloop.schemas.records import Claimed, Collected, Held, Promotion, RunFile, Submitted, Trained
-from tuneloop.schemas.spending import Limits, dollars
+from tuneloop.schemas.frozen import FrozenModel
+from tuneloop.schemas.records import Claimed, Collected, Held, Promotion, RunRecord, Submitted, Trained
+from tuneloop.schemas.spending import SpendingLimits, dollars
 
 _UNKNOWN = "not known: the provider publishes none"
 
 Action = Literal["train", "ask a person", "go on", "judge", "nothing"]
 
 
-class RunPlan(Frozen):
+class RunPlan(FrozenModel):
     """What a run would do."""
 
     model: str
@@ -66,7 +66,7 @@ class RunPlan(Frozen):
 
 
 def plan_run(
-    ledger: Ledger, run: RunFile, manifest: DatasetManifest, limits: Limits, cents: int | None
+    ledger: Ledger, run: RunRecord, manifest: DatasetManifest, limits: SpendingLimits, cents: int | None
 ) -> RunPlan:
     """Tell what a run would do now.
 
@@ -104,7 +104,7 @@ def plan_run(
 
 
 def _action(
-    ledger: Ledger, run: RunFile, training: Training, budget: Budget, cents: int | None
+    ledger: Ledger, run: RunRecord, training: Training, budget: Budget, cents: int | None
 ) -> tuple[Action, str]:
     last = training.last
     if last is None:
@@ -114,7 +114,7 @@ def _action(
     if isinstance(last, Claimed | Submitted | Trained):
         return "go on", f"{last.name} is {last.state} already: the run would wait for it and pay nothing"
     if isinstance(last, Collected):
-        decision = finished_decision(ledger, run)
+        decision = applied_decision(ledger, run)
         if decision is None:
             return "judge", "the weights are in the store; they would be rendered and judged, nothing is trained"
         return "nothing", f"trained and judged on {decision.at:%Y-%m-%d %H:%M} UTC: {decision.verdict}"
@@ -122,16 +122,16 @@ def _action(
 
 
 def _submit(
-    ledger: Ledger, run: RunFile, training: Training, budget: Budget, cents: int | None
+    ledger: Ledger, run: RunRecord, training: Training, budget: Budget, cents: int | None
 ) -> tuple[Action, str]:
-    held = too_many_attempts(ledger.history(run.key), run.generation) or budget.would_hold(cents)
+    held = too_many_attempts(ledger.history(run.key), run.generation) or budget.hold_reason(cents)
     if held:
         return "ask a person", f"{training.name} would be held: {held}"
     return "train", f"{training.name} would be submitted to {run.account.slug}"
 
 
 def _reasons(
-    ledger: Ledger, run: RunFile, champion: Promotion | None, difference: DatasetDifference | None
+    ledger: Ledger, run: RunRecord, champion: Promotion | None, difference: DatasetDifference | None
 ) -> list[str]:
     reasons = [f"asked for: {run.retrain_reason}"] if run.retrain_reason else []
     if champion is None:
@@ -150,7 +150,7 @@ def _reasons(
     return reasons
 
 
-def _left(spending: Spending, limits: Limits) -> str:
+def _left(spending: Spending, limits: SpendingLimits) -> str:
     per_day, per_window = limits.trainings_per_day, limits.cents_per_window
     day = "" if per_day is None else f" of {per_day}"
     money = "" if per_window is None else f" of {dollars(per_window)}"

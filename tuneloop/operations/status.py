@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import datetime
 
 from tuneloop.clock import now
-from tuneloop.errors import RecordUnreadable, TuneloopError
+from tuneloop.errors import CorruptRecord, TuneloopError
 from tuneloop.ledger.account_marks import TOLD_AFTER, UNREACHED, AccountMarks
 from tuneloop.ledger.budget import Spending
 from tuneloop.ledger.kept_weights import weights_problem
@@ -18,9 +18,9 @@ from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.markers import Marker
 from tuneloop.ledger.training import is_revivable, read_training
 from tuneloop.providers.base import Provider
-from tuneloop.registry.promotions import open_question
-from tuneloop.schemas.frozen import Frozen
-from tuneloop.schemas.records import Collected, Held, WithId
+from tuneloop.registry.promotions import pending_review
+from tuneloop.schemas.frozen import FrozenModel
+from tuneloop.schemas.records import Collected, HasJobId, Held
 from tuneloop.schemas.spending import DoublePayment
 from tuneloop.schemas.training import JobStatus
 from tuneloop.sensor.continuing import is_given_up
@@ -33,7 +33,7 @@ _GIVEN_UP = (
 )
 
 
-class OpenTraining(Frozen):
+class OpenTraining(FrozenModel):
     """One open story: a run and its training."""
 
     model: str
@@ -52,7 +52,7 @@ class OpenTraining(Frozen):
     """Why it is held, undecided or given up, or why it cannot be read."""
 
 
-class ModelSpending(Frozen):
+class ModelSpending(FrozenModel):
     """What one model has reserved in a window."""
 
     model: str
@@ -92,7 +92,7 @@ def _open_training(ledger: Ledger, marker: Marker) -> OpenTraining | None:
         training = read_training(ledger, run.key, run.generation)
         last = training.last
         given_up = is_given_up(ledger, run, training.records)
-        question = open_question(ledger, run) if isinstance(last, Collected) else None
+        question = pending_review(ledger, run) if isinstance(last, Collected) else None
     except TuneloopError as error:
         state, note = "unreadable", str(error)
     else:
@@ -125,8 +125,8 @@ def unowned_jobs(ledger: Ledger, provider: Provider) -> list[JobStatus]:
         lasts = threads.map(ledger.last, [key for same in keys.values() for key in same])
         # An adopted job is followed under another name than the one it has at the provider.
         # Only a list that carries states proves that a job lives on after a bad end.
-        may_live = provider.capabilities.list_carries_status
-        known = [record for record in lasts if isinstance(record, WithId)]
+        may_live = provider.capabilities.list_has_status
+        known = [record for record in lasts if isinstance(record, HasJobId)]
         ids = {record.job_id for record in known if not (may_live and is_revivable(record))}
         rest = [job for job in ours if not job.ids & ids]
         followed = threads.map(lambda job: _is_followed(ledger, keys, job, may_live=may_live), rest)
@@ -140,7 +140,7 @@ def _is_followed(ledger: Ledger, keys: dict[str, set[str]], job: JobStatus, *, m
         records = [r for r in ledger.history(key) if match and r.generation == int(match.group(2))]
         if records and may_live and is_revivable(records[-1]):
             continue  # it had come to a bad end, and lives
-        ids = {record.job_id for record in records if isinstance(record, WithId)}
+        ids = {record.job_id for record in records if isinstance(record, HasJobId)}
         if job.ids & ids or (records and not ids and records[-1].state in {"claimed", "held"}):
             return True
     return False
@@ -150,7 +150,7 @@ def doubles(ledger: Ledger) -> list[DoublePayment]:
     """Jobs that the provider has accepted under a name that was taken."""
     found = []
     for name in ledger.store.names("doubles/"):
-        with suppress(RecordUnreadable):  # `troubles` names it
+        with suppress(CorruptRecord):  # `troubles` names it
             found.append(ledger.read_record(name, DoublePayment))
     # Lists that show a row twice have once left records of a job beside itself.
     return [double for double in found if double.job_id != double.followed]
@@ -170,7 +170,7 @@ def troubles(ledger: Ledger) -> Iterator[str]:
     for name in ledger.store.names("doubles/"):
         try:
             ledger.read_record(name, DoublePayment)
-        except RecordUnreadable as error:
+        except CorruptRecord as error:
             yield str(error)
 
 

@@ -12,15 +12,15 @@ from prefect.logging import get_run_logger
 from pydantic import Field
 
 from tuneloop.clock import now
-from tuneloop.errors import RequestRefused, TrainingHeld
+from tuneloop.errors import RequestRejected, TrainingOnHold
 from tuneloop.ledger.reconciliation import record_id
-from tuneloop.ledger.submission import price_of
+from tuneloop.ledger.submission import training_price
 from tuneloop.ledger.training import Training, record_bad_end
 from tuneloop.ledger.uncollected import try_again
-from tuneloop.orchestration.context import Desk
-from tuneloop.orchestration.forms import answer_to, ask
+from tuneloop.orchestration.context import RunContext
+from tuneloop.orchestration.forms import ask, read_form_answer
 from tuneloop.orchestration.suspend import cannot_suspend
-from tuneloop.schemas.records import Abandoned, Held, HeldKind, RunFile
+from tuneloop.schemas.records import Abandoned, Held, HeldKind, RunRecord
 from tuneloop.schemas.shown_text import in_markdown
 from tuneloop.schemas.spending import dollars
 
@@ -30,14 +30,14 @@ _FETCH = "try again: look for it once more"
 _TRAIN = "train again: the next run pays for a new attempt"
 
 
-class LetThrough(RunInput):
+class SubmitApproval(RunInput):
     """Asked where nothing was sent: over a limit, or after too many bad ends."""
 
     decision: Literal["approve: submit it", "reject: give it up"]
     reason: str = Field(min_length=1, description="Why. It is kept in the training's record.")
 
 
-class WhatBecameOfIt(RunInput):
+class SubmitResolution(RunInput):
     """Asked where nobody can tell whether the provider has accepted the submit."""
 
     decision: Literal["it is there: this is its id", "it is not there: submit it again", "reject: give it up"]
@@ -56,11 +56,11 @@ class WhereItIs(RunInput):
     reason: str = Field(min_length=1, description="Why. It is kept in the training's record.")
 
 
-Answer = LetThrough | WhatBecameOfIt | WhereItIs
+Answer = SubmitApproval | SubmitResolution | WhereItIs
 _FORMS: dict[HeldKind, type[Answer]] = {
-    "uncertain": WhatBecameOfIt,
-    "budget": LetThrough,
-    "attempts": LetThrough,
+    "uncertain": SubmitResolution,
+    "budget": SubmitApproval,
+    "attempts": SubmitApproval,
     "lost": WhereItIs,
 }
 _SO_FAR: dict[HeldKind, str] = {
@@ -71,7 +71,7 @@ _SO_FAR: dict[HeldKind, str] = {
 }
 
 
-def approval_for(desk: Desk, run: RunFile, training: Training, held: Held) -> str | None:
+def request_approval(ctx: RunContext, run: RunRecord, training: Training, held: Held) -> str | None:
     """Ask a person about a held training, and carry the answer out as far as it sends nothing.
 
     Suspends the run with a form, which ends this process; when the form was filled in, the flow starts from the
@@ -81,77 +81,79 @@ def approval_for(desk: Desk, run: RunFile, training: Training, held: Held) -> st
         The reason with which the training is to be submitted now, None where the ledger has moved on.
 
     Raises:
-        TrainingHeld: This run cannot ask anybody.
+        TrainingOnHold: This run cannot ask anybody.
     """
     form = _FORMS[held.kind]
     with get_client(sync_client=True) as client:
         for attempt in count(1):
             # The name tells this hold from another one of the same training, and a second answer from the first.
             keys = keyset_from_base_key(f"held-{training.name}-{training.records}-{attempt}")
-            answer = answer_to(client, keys, form)
+            answer = read_form_answer(client, keys, form)
             if answer is None:
-                _ask(client, keys, form, _question(desk, run, training, held), held)
-            elif (wrong := _what_is_wrong(desk, training, answer)) is None:
-                return _carried_out(desk, run, training, held, answer)
+                _ask(client, keys, form, _question(ctx, run, training, held), held)
+            elif (wrong := _what_is_wrong(ctx, training, answer)) is None:
+                return _carried_out(ctx, run, training, held, answer)
             else:
                 get_run_logger().warning("%s; you are asked once more", wrong)
     raise AssertionError("count() has no end")
 
 
-def _what_is_wrong(desk: Desk, training: Training, answer: Answer) -> str | None:
+def _what_is_wrong(ctx: RunContext, training: Training, answer: Answer) -> str | None:
     """Say why an answer cannot be carried out."""
-    if not isinstance(answer, WhatBecameOfIt) or answer.decision != _THERE:
+    if not isinstance(answer, SubmitResolution) or answer.decision != _THERE:
         return None
     try:
-        status = desk.provider.status(answer.job_id.strip())
-    except RequestRefused as error:
+        status = ctx.provider.status(answer.job_id.strip())
+    except RequestRejected as error:
         return f"the provider shows no job of the id {answer.job_id!r}: {error.reason}"
     if status.name not in {"", training.name}:  # some providers name a job only in their list
         return f"job {answer.job_id} is named {status.name!r} and not {training.name}"
     return None
 
 
-def _carried_out(desk: Desk, run: RunFile, training: Training, held: Held, answer: Answer) -> str | None:
+def _carried_out(ctx: RunContext, run: RunRecord, training: Training, held: Held, answer: Answer) -> str | None:
     get_run_logger().info("a person has decided about %s: %s (%s)", held.name, answer.decision, answer.reason)
     if answer.decision == _REJECT:
-        give_up(desk, run, training, held, f"rejected by a person: {answer.reason}")
+        give_up(ctx, run, training, held, f"rejected by a person: {answer.reason}")
         return None
     if isinstance(answer, WhereItIs):
         if answer.decision == _FETCH:
-            try_again(desk.ledger, training)
+            try_again(ctx.ledger, training)
         else:
             reason = f"a person wants it trained again: {answer.reason}"
-            give_up(desk, run, training, held, reason, again=answer.decision == _TRAIN)
+            give_up(ctx, run, training, held, reason, again=answer.decision == _TRAIN)
         return None
-    if isinstance(answer, WhatBecameOfIt) and answer.decision == _THERE:
-        record_id(desk.ledger, training, answer.job_id.strip(), "person")
+    if isinstance(answer, SubmitResolution) and answer.decision == _THERE:
+        record_id(ctx.ledger, training, answer.job_id.strip(), "person")
         return None
     return answer.reason
 
 
-def give_up(desk: Desk, run: RunFile, training: Training, held: Held, reason: str, *, again: bool = False) -> None:
-    """Close a held training, as a person wishes. Raises `RecordTaken` where it has moved on."""
+def give_up(
+    ctx: RunContext, run: RunRecord, training: Training, held: Held, reason: str, *, again: bool = False
+) -> None:
+    """Close a held training, as a person wishes. Raises `RecordConflict` where it has moved on."""
     # What may have been accepted counts as paid: it keeps its place in the budget, and nothing submits it again.
     paid = held.kind in {"uncertain", "lost"}
     record = Abandoned(at=now(), generation=held.generation, name=held.name, reason=reason, paid=paid, again=again)
     if paid:
-        desk.ledger.append(training.key, held, record)
+        ctx.ledger.append(training.key, held, record)
     else:
-        record_bad_end(desk.ledger, run, held, record)
+        record_bad_end(ctx.ledger, run, held, record)
 
 
 def _ask(client: SyncPrefectClient, keys: Keyset, form: type[Answer], question: str, held: Held) -> None:
     if (why_not := cannot_suspend()) is not None:
-        raise TrainingHeld(
+        raise TrainingOnHold(
             f"{held.name} is held: {held.reason}. This run cannot ask anybody, for {why_not}: raise the limit in "
             "the credentials block, or start the model's own deployment and answer there"
         )
     ask(client, keys, form, question, f"Held, a person decides: {held.reason}. Press Resume")
 
 
-def _question(desk: Desk, run: RunFile, training: Training, held: Held) -> str:
+def _question(ctx: RunContext, run: RunRecord, training: Training, held: Held) -> str:
     reason = f"{held.reason[:1].upper()}{held.reason[1:]}"
-    cents = price_of(desk.recipe(run), desk.limits)
+    cents = training_price(ctx.recipe(run), ctx.limits)
     price = "a price that the provider does not publish" if cents is None else dollars(cents)
     return (
         f"**{run.model}: training {training.name} is held. {in_markdown(reason)}.**\n\n"

@@ -20,7 +20,7 @@ from tuneloop.http.patience import RUN, Patience
 from tuneloop.orchestration.credentials.base import ProviderCredentials
 from tuneloop.orchestration.store_checks import check_driver, check_identity
 from tuneloop.providers.base import Provider
-from tuneloop.schemas.spending import Limits
+from tuneloop.schemas.spending import SpendingLimits
 from tuneloop.settings import Settings
 from tuneloop.storage.base import Store
 from tuneloop.storage.local_directory import LocalDirectory
@@ -109,7 +109,7 @@ def open_provider(slug: str, patience: Patience = RUN) -> Provider:
     return open_account(slug, patience)[0]
 
 
-def open_account(slug: str, patience: Patience = RUN) -> tuple[Provider, Limits]:
+def open_account(slug: str, patience: Patience = RUN) -> tuple[Provider, SpendingLimits]:
     """Open an account at a provider, with what it may spend. Raises `ConfigurationError` as `open_provider`."""
     block = load_credentials(slug)
     return block.get_client(patience), block.spending.limits

@@ -7,7 +7,7 @@ from tuneloop.evaluation.metrics.clip.open_clip_model import load
 from tuneloop.settings import Settings
 
 
-def chosen_encoder() -> Encoder | None:
+def load_clip_encoder() -> Encoder | None:
     """The model that `TUNELOOP_CLIP_MODEL` names, loaded once in a process; None where it names none.
 
     Raises:

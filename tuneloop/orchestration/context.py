@@ -17,9 +17,9 @@ from tuneloop.orchestration.blocks import open_account, store_of
 from tuneloop.orchestration.store_checks import check_account, check_driver
 from tuneloop.providers.base import Provider
 from tuneloop.schemas.adopted_recipes import recorded_recipe
-from tuneloop.schemas.recipe_fields import RecipeFields
-from tuneloop.schemas.records import RunFile
-from tuneloop.schemas.spending import Limits
+from tuneloop.schemas.recipe_fields import BaseRecipe
+from tuneloop.schemas.records import RunRecord
+from tuneloop.schemas.spending import SpendingLimits
 from tuneloop.storage.base import Store
 from tuneloop.storage.identity import StoreIdentity
 from tuneloop.storage.s3 import S3Store
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Desk:
+class RunContext:
     """Opened blocks.
 
     Attributes:
@@ -47,7 +47,7 @@ class Desk:
     store: Store
     ledger: Ledger
     provider: Provider
-    limits: Limits
+    limits: SpendingLimits
     store_slug: str
     credentials_slug: str
     identity: StoreIdentity
@@ -82,11 +82,11 @@ class Desk:
                 f"{found} now; put the first one back, then run again"
             )
 
-    def recipe(self, run: RunFile) -> RecipeFields:
+    def recipe(self, run: RunRecord) -> BaseRecipe:
         """The recipe that a run has decided on."""
         return recipe_of(run.recipe)
 
-    def archive(self, run: RunFile) -> DatasetArchive:
+    def archive(self, run: RunRecord) -> DatasetArchive:
         """The zip of a run's dataset, made from the store."""
         copies = load_copies(run.dataset_digest, self.recipe(run).normalise, self.store).copies
         return DatasetArchive(load_manifest(run.dataset_digest, self.store), self.store, copies)
@@ -95,23 +95,23 @@ class Desk:
         """What reads a dataset's bucket: the store's own client, where the store is on S3; else boto3's own."""
         return self.store.client if isinstance(self.store, S3Store) else default_client(bucket)
 
-    def trigger_word(self, run: RunFile) -> str | None:
+    def trigger_word(self, run: RunRecord) -> str | None:
         """What {trigger} stands for in this run's prompts."""
         return self.recipe(run).trigger
 
 
-def recipe_of(document: JsonValue) -> RecipeFields:
+def recipe_of(document: JsonValue) -> BaseRecipe:
     """Read a recipe from a record."""
     return recorded_recipe.validate_python(document)
 
 
-def open_desk(store: str, credentials: str, *, only_look: bool = False) -> Desk:
+def open_context(store: str, credentials: str, *, read_only: bool = False) -> RunContext:
     """Open the blocks of a store and an account that this Prefect server may act on.
 
     Args:
         store: Slug of the store's block.
         credentials: Slug of the credentials block.
-        only_look: Write nothing.
+        read_only: Write nothing.
 
     Raises:
         ConfigurationError: A block is missing or of another kind, or the account is not the one the store knows.
@@ -120,5 +120,5 @@ def open_desk(store: str, credentials: str, *, only_look: bool = False) -> Desk:
     provider, limits = open_account(credentials)
     opened = store_of(store)
     identity = check_driver(store, opened)
-    check_account(store, opened, identity, provider, only_look=only_look)
-    return Desk(opened, Ledger(opened), provider, limits, store, credentials, identity)
+    check_account(store, opened, identity, provider, read_only=read_only)
+    return RunContext(opened, Ledger(opened), provider, limits, store, credentials, identity)

@@ -8,11 +8,11 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from tuneloop.ledger.submission import price_of
+from tuneloop.ledger.submission import training_price
 from tuneloop.ledger.unmeant import check_meant
 from tuneloop.operations.plan import RunPlan, plan_run
-from tuneloop.orchestration.context import Desk
-from tuneloop.orchestration.run_request import Wish, check_it_fits, run_file
+from tuneloop.orchestration.context import RunContext
+from tuneloop.orchestration.run_request import RunRequest, build_run_record, validate_request
 from tuneloop.orchestration.stages.dataset import looked_at
 from tuneloop.orchestration.stages.evaluation_costs import check_judging
 from tuneloop.schemas.shown_text import in_markdown, visible
@@ -20,29 +20,29 @@ from tuneloop.schemas.shown_text import in_markdown, visible
 _NAMES_SHOWN = 20
 
 
-def plan_of(desk: Desk, wish: Wish) -> RunPlan:
+def build_plan(ctx: RunContext, request: RunRequest) -> RunPlan:
     """Look at everything a run would look at, without a write or a request to the provider.
 
     Raises:
-        ConfigurationError, DatasetError, OverBudget: What the run itself would be refused for.
+        ConfigurationError, DatasetError, BudgetExceeded: What the run itself would be refused for.
     """
-    check_it_fits(desk, wish)
-    with looked_at(desk, wish.dataset, wish.recipe) as looked:
+    validate_request(ctx, request)
+    with looked_at(ctx, request.dataset, request.recipe) as looked:
         manifest = looked.dataset.manifest
-    run = run_file(desk, wish, manifest.digest, looked.public, "dry-run")
-    check_meant(desk.ledger, run, wish.recipe, desk.provider.base_url)
-    cents = price_of(wish.recipe, desk.limits)
-    plan = plan_run(desk.ledger, run, manifest, desk.limits, cents)
+    run = build_run_record(ctx, request, manifest.digest, looked.public, "dry-run")
+    check_meant(ctx.ledger, run, request.recipe, ctx.provider.base_url)
+    cents = training_price(request.recipe, ctx.limits)
+    plan = plan_run(ctx.ledger, run, manifest, ctx.limits, cents)
     if plan.action in {"train", "judge"}:
-        champion = desk.ledger.champion(run.model)
+        champion = ctx.ledger.champion(run.model)
         paid_first = (cents or 0) if plan.action == "train" else None
-        check_judging(desk, run, manifest, champion, paid_first, only_look=True)
+        check_judging(ctx, run, manifest, champion, paid_first, read_only=True)
     return plan
 
 
-def plan_only(desk: Desk, wish: Wish) -> State[Any]:
+def show_plan(ctx: RunContext, request: RunRequest) -> State[Any]:
     """Show the plan on the run's page, and end."""
-    plan = plan_of(desk, wish)
+    plan = build_plan(ctx, request)
     create_markdown_artifact(key=f"plan-{plan.model}", markdown=spelled(plan), description=visible(plan.what))
     return Completed(name="Planned", message=f"Dry run, nothing was written or sent. {plan.action}: {plan.what}")
 

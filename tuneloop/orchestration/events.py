@@ -8,7 +8,16 @@ from uuid import UUID, uuid5
 from prefect.events import emit_event
 
 from tuneloop.schemas.evaluation import Evaluation
-from tuneloop.schemas.records import AnyTrainingRecord, Decision, Failed, Held, Promotion, RunFile, Trained, WithId
+from tuneloop.schemas.records import (
+    AnyTrainingRecord,
+    Decision,
+    Failed,
+    HasJobId,
+    Held,
+    Promotion,
+    RunRecord,
+    Trained,
+)
 from tuneloop.schemas.training import job_name
 from tuneloop.sensor.tick import OddWord, Unreached
 from tuneloop.sensor.transitions import Change
@@ -20,7 +29,7 @@ _SPACE = UUID("6f0c4b0e-7a0c-4d6b-9a55-3a1c0f9c8e11")
 """Name space of our events' ids: whoever tells the same thing twice has told it once."""
 
 
-def tell_training(event: TrainingEvent, run: RunFile, record: AnyTrainingRecord | None = None) -> None:
+def emit_training_event(event: TrainingEvent, run: RunRecord, record: AnyTrainingRecord | None = None) -> None:
     """Tell what has happened to a training: `tuneloop.training.<event>`.
 
     Args:
@@ -30,7 +39,7 @@ def tell_training(event: TrainingEvent, run: RunFile, record: AnyTrainingRecord 
     """
     job = job_name(run.key, run.generation)
     payload = {"model": run.model, "job": job, "account": run.account.slug, "flow_run": run.flow_run}
-    if isinstance(record, WithId):
+    if isinstance(record, HasJobId):
         payload["job_id"] = record.job_id
     if isinstance(record, Failed | Held):
         payload["reason"] = record.reason
@@ -44,18 +53,18 @@ def tell_training(event: TrainingEvent, run: RunFile, record: AnyTrainingRecord 
     )
 
 
-def tell_changes(changes: list[Change]) -> None:
+def emit_changes(changes: list[Change]) -> None:
     """Tell of what a look at the provider has written down."""
     for change in changes:
         if isinstance(change.record, Trained):
-            tell_training("trained", change.run, change.record)
+            emit_training_event("trained", change.run, change.record)
         elif isinstance(change.record, Failed):
-            tell_training("failed", change.run, change.record)
+            emit_training_event("failed", change.run, change.record)
         elif isinstance(change.record, Held):
-            tell_training("lost", change.run, change.record)
+            emit_training_event("lost", change.run, change.record)
 
 
-def tell_odd_word(odd: OddWord) -> None:
+def emit_unknown_status(odd: OddWord) -> None:
     """Tell that a provider says something that is not documented: `tuneloop.training.odd-word`."""
     job = job_name(odd.run.key, odd.run.generation)
     emit_event(
@@ -73,7 +82,7 @@ def tell_odd_word(odd: OddWord) -> None:
     )
 
 
-def tell_stuck(run: RunFile, reason: str, once: str) -> None:
+def emit_stuck(run: RunRecord, reason: str, once: str) -> None:
     """Tell that a run has something to do and does not go on: `tuneloop.run.stuck`.
 
     Args:
@@ -97,7 +106,7 @@ def tell_stuck(run: RunFile, reason: str, once: str) -> None:
     )
 
 
-def tell_unreached(unreached: Unreached) -> None:
+def emit_unreachable(unreached: Unreached) -> None:
     """Tell that an account could not be asked for an hour: `tuneloop.account.unreached`."""
     emit_event(
         "tuneloop.account.unreached",
@@ -114,7 +123,7 @@ def tell_unreached(unreached: Unreached) -> None:
     )
 
 
-def tell_model(event: ModelEvent, run: RunFile, decision: Decision) -> None:
+def emit_model_event(event: ModelEvent, run: RunRecord, decision: Decision) -> None:
     """Tell what was decided about a model: `tuneloop.model.<event>`."""
     what = f"tuneloop.model.{event}"
     job = job_name(run.key, run.generation)
@@ -137,7 +146,7 @@ def tell_model(event: ModelEvent, run: RunFile, decision: Decision) -> None:
     )
 
 
-def tell_unanswered(run: RunFile, evaluation: Evaluation) -> None:
+def emit_unanswered(run: RunRecord, evaluation: Evaluation) -> None:
     """Tell that images were paid, perhaps, and never came: `tuneloop.images.unanswered`.
 
     Args:
@@ -163,7 +172,7 @@ def tell_unanswered(run: RunFile, evaluation: Evaluation) -> None:
     )
 
 
-def tell_rolled_back(promotion: Promotion, flow_run: str | None = None) -> None:
+def emit_rolled_back(promotion: Promotion, flow_run: str | None = None) -> None:
     """Tell that a person has put an earlier champion back: `tuneloop.model.rolled-back`.
 
     Args:
@@ -194,7 +203,7 @@ def tell_rolled_back(promotion: Promotion, flow_run: str | None = None) -> None:
     )
 
 
-def _model(run: RunFile) -> dict[str, str]:
+def _model(run: RunRecord) -> dict[str, str]:
     return {
         "prefect.resource.id": f"tuneloop.model.{run.model}",
         "prefect.resource.name": run.model,
@@ -206,7 +215,7 @@ def _training(job: str) -> dict[str, str]:
     return {"prefect.resource.id": f"tuneloop.training.{job}", "prefect.resource.role": "training"}
 
 
-def _flow_run(run: RunFile) -> list[dict[str, str]]:
+def _flow_run(run: RunRecord) -> list[dict[str, str]]:
     return _of_run(run.flow_run)
 
 

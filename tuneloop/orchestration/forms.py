@@ -19,7 +19,7 @@ _Form = TypeVar("_Form", bound=RunInput)
 _PARTS = 2
 
 
-def answer_to(client: SyncPrefectClient, keys: Keyset, form: type[_Form]) -> _Form | None:
+def read_form_answer(client: SyncPrefectClient, keys: Keyset, form: type[_Form]) -> _Form | None:
     """What a person has filled in, None where nobody has yet.
 
     Args:

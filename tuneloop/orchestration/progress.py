@@ -20,7 +20,7 @@ _RESTS_S = 60.0
 """After Prefect's server did not take it: its client asks for as long before it gives up, and the work waits."""
 
 
-class Bar:
+class ProgressReporter:
     """One progress bar. It is made at the first news: work that was done before shows none.
 
     Args:
@@ -73,7 +73,7 @@ class Bar:
         return f", {rate:,.1f} pictures/s" if self._unit == "pictures" else f", {rate / 1e6:,.1f} MB/s"
 
 
-class WatchedArchive:
+class ProgressArchive:
     """An archive that tells how much of it has been read.
 
     Args:

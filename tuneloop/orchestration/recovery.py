@@ -13,12 +13,12 @@ from prefect.logging import get_run_logger
 from tuneloop.ledger.cancelling import is_cancelled, remember_cancelled
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.orchestration.cancelled_runs import is_a_persons_wish
-from tuneloop.orchestration.events import tell_stuck
+from tuneloop.orchestration.events import emit_stuck
 from tuneloop.orchestration.resume_run import AT_ONCE, Waker
 from tuneloop.orchestration.run_queries import read_runs
 from tuneloop.schemas.training import job_name
 from tuneloop.sensor.continuing import Try, next_try, told, tried
-from tuneloop.sensor.transitions import Story
+from tuneloop.sensor.transitions import PendingRun
 
 CONTINUING = "continue-training/by-the-sensor"
 """The deployment whose runs continue what others have left."""
@@ -33,7 +33,7 @@ class Gone:
         run: As the server has it; None where it was deleted.
     """
 
-    story: Story
+    story: PendingRun
     run: FlowRun | None
 
 
@@ -45,12 +45,12 @@ def attend_to_the_gone(waker: Waker, ledger: Ledger, store_slug: str, gone: list
         ledger: Where the markers are.
         store_slug: Slug of its store's block.
         gone: The runs.
-        busy: What living runs work on, see `Story.work`.
+        busy: What living runs work on, see `PendingRun.work`.
     """
     if not gone:
         return
     others = _continuing(waker, gone)
-    left: dict[str, list[Story]] = {}
+    left: dict[str, list[PendingRun]] = {}
     for item in gone:
         story, continuing = item.story, others.get(_tag(item.story), [])
         alive = [other for other in continuing if not _is_gone(waker, other)]
@@ -102,7 +102,7 @@ def _was_cancelled(waker: Waker, ledger: Ledger, item: Gone, continuing: list[Fl
     return False
 
 
-def _leader(stories: list[Story], *, busy: bool) -> Story | None:
+def _leader(stories: list[PendingRun], *, busy: bool) -> PendingRun | None:
     """Choose the run that is continued for all that want the same; None where a living one does it.
 
     A person is asked in one run, and only that one: the others wait for the answer.
@@ -113,7 +113,7 @@ def _leader(stories: list[Story], *, busy: bool) -> Story | None:
     return None if busy else min(stories, key=lambda story: story.run.at)
 
 
-def _try(waker: Waker, ledger: Ledger, store_slug: str, story: Story, *, cancelled: bool) -> None:
+def _try(waker: Waker, ledger: Ledger, store_slug: str, story: PendingRun, *, cancelled: bool) -> None:
     """Make the next try at a story, if it is time; tell a person where none is left."""
     made = next_try(ledger, story, waker.watcher.at, cancelled=cancelled)
     if made.left_to_a_person and not made.told:
@@ -123,13 +123,15 @@ def _try(waker: Waker, ledger: Ledger, store_slug: str, story: Story, *, cancell
             f"{story.run.flow_run}; read the last one's log, mend the cause, and start the model's run again"
         )
         waker.woken.problems.append(why)
-        tell_stuck(story.run, why, made.folder)
+        emit_stuck(story.run, why, made.folder)
         told(ledger, made)
     elif made.due and waker.woken.continued < AT_ONCE:
         _continue(waker, ledger, store_slug, story, made, cancelled=cancelled)
 
 
-def _continue(waker: Waker, ledger: Ledger, store_slug: str, story: Story, made: Try, *, cancelled: bool) -> None:
+def _continue(
+    waker: Waker, ledger: Ledger, store_slug: str, story: PendingRun, made: Try, *, cancelled: bool
+) -> None:
     """Start a run that continues a story. The same try is the same run, however many ticks make it."""
     flow_run, client = story.run.flow_run, waker.watcher.client
     try:
@@ -154,5 +156,5 @@ def _continue(waker: Waker, ledger: Ledger, store_slug: str, story: Story, made:
     get_run_logger().info("run %s is gone: another one continues %s", flow_run, story.run.model)
 
 
-def _tag(story: Story) -> str:
+def _tag(story: PendingRun) -> str:
     return f"continues:{story.run.flow_run}"

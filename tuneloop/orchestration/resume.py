@@ -11,15 +11,17 @@ from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import FlowRun
 
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.orchestration.events import tell_stuck
+from tuneloop.orchestration.events import emit_stuck
 from tuneloop.orchestration.recovery import Gone, attend_to_the_gone
-from tuneloop.orchestration.resume_run import Waker, Woken
+from tuneloop.orchestration.resume_run import ResumeResult, Waker
 from tuneloop.orchestration.run_queries import ids_of, pages, read_runs
 from tuneloop.orchestration.stalled_runs import Standstill, Watcher
-from tuneloop.sensor.transitions import Story
+from tuneloop.sensor.transitions import PendingRun
 
 
-def wake(client: SyncPrefectClient, ledger: Ledger, store_slug: str, stories: list[Story], at: datetime) -> Woken:
+def wake(
+    client: SyncPrefectClient, ledger: Ledger, store_slug: str, stories: list[PendingRun], at: datetime
+) -> ResumeResult:
     """Resume the runs that are suspended, and have others continue for those that are gone or stand still.
 
     What fails here is met again at the next tick, and keeps no other run asleep.
@@ -31,7 +33,7 @@ def wake(client: SyncPrefectClient, ledger: Ledger, store_slug: str, stories: li
         stories: What the tick has found.
         at: When the tick looks.
     """
-    woken = Woken()
+    woken = ResumeResult()
     waker = Waker(Watcher(client, at), woken)
     readable = [story for story in stories if _has_an_id(story, woken)]
     # Runs that want the same stand together: one of them is enough.
@@ -57,7 +59,7 @@ def wake(client: SyncPrefectClient, ledger: Ledger, store_slug: str, stories: li
     return woken
 
 
-def _has_an_id(story: Story, woken: Woken) -> bool:
+def _has_an_id(story: PendingRun, woken: ResumeResult) -> bool:
     try:
         UUID(story.run.flow_run)
     except ValueError:
@@ -68,7 +70,7 @@ def _has_an_id(story: Story, woken: Woken) -> bool:
     return True
 
 
-def _is_gone(watcher: Watcher, run: FlowRun | None, story: Story, woken: Woken) -> bool:
+def _is_gone(watcher: Watcher, run: FlowRun | None, story: PendingRun, woken: ResumeResult) -> bool:
     """Tell whether nobody can expect anything of a run any more, and tell of one that stands still."""
     if run is None or run.state is None or run.state.is_final():
         return True
@@ -76,9 +78,11 @@ def _is_gone(watcher: Watcher, run: FlowRun | None, story: Story, woken: Woken) 
     return standstill is not None and standstill.over
 
 
-def _tell_if_still(watcher: Watcher, run: FlowRun | None, story: Story, woken: Woken) -> Standstill | None:
+def _tell_if_still(
+    watcher: Watcher, run: FlowRun | None, story: PendingRun, woken: ResumeResult
+) -> Standstill | None:
     standstill = watcher.standstill(run)
     if standstill is not None and not story.ended:
         woken.problems.append(standstill.why)
-        tell_stuck(story.run, standstill.why, standstill.since.isoformat())
+        emit_stuck(story.run, standstill.why, standstill.since.isoformat())
     return standstill

@@ -21,7 +21,7 @@ from prefect.states import Scheduled
 
 from tuneloop.orchestration.forms import is_there
 from tuneloop.orchestration.stalled_runs import Watcher, is_asleep
-from tuneloop.sensor.transitions import Story
+from tuneloop.sensor.transitions import PendingRun
 
 AT_ONCE = 100
 """How many runs one tick starts again: the others are met at the next one."""
@@ -30,7 +30,7 @@ _LOOKED_AT = 20
 
 
 @dataclass
-class Woken:
+class ResumeResult:
     """What a tick has done about runs.
 
     Attributes:
@@ -59,11 +59,11 @@ class Waker:
         woken: Counts what was done.
     """
 
-    def __init__(self, watcher: Watcher, woken: Woken) -> None:
+    def __init__(self, watcher: Watcher, woken: ResumeResult) -> None:
         self.watcher, self.woken = watcher, woken
         self._may_start: dict[UUID, bool] = {}
 
-    def resume(self, run: FlowRun | None, story: Story) -> None:
+    def resume(self, run: FlowRun | None, story: PendingRun) -> None:
         """Resume a run, if it sleeps and does not wait for a person."""
         if run is None or not is_asleep(run) or self.woken.resumed >= AT_ONCE:
             return
@@ -119,7 +119,7 @@ class Waker:
         return any(standstill is None or not standstill.over for standstill in standstills)
 
 
-def _is_yet_to_ask(run: FlowRun, story: Story) -> bool:
+def _is_yet_to_ask(run: FlowRun, story: PendingRun) -> bool:
     """Tell whether a person is to be asked in this run, and it sleeps over something else: it has no form yet."""
     has_a_form = run.state is not None and run.state.state_details.run_input_keyset is not None
     return not has_a_form and story.asker in {None, story.run.flow_run}

@@ -10,20 +10,20 @@ from prefect.input.run_input import keyset_from_base_key
 from prefect.logging import get_run_logger
 from pydantic import Field
 
-from tuneloop.orchestration.context import Desk
-from tuneloop.orchestration.events import tell_model
-from tuneloop.orchestration.forms import answer_to, ask
+from tuneloop.orchestration.context import RunContext
+from tuneloop.orchestration.events import emit_model_event
+from tuneloop.orchestration.forms import ask, read_form_answer
 from tuneloop.orchestration.suspend import cannot_suspend
 from tuneloop.registry.promotions import answer
 from tuneloop.registry.reasons import LONGEST_REASON
-from tuneloop.schemas.records import Decision, RunFile
+from tuneloop.schemas.records import Decision, RunRecord
 from tuneloop.schemas.shown_text import in_markdown
 
 _APPROVE = "approve: promote the challenger"
 WHO = "a person, in Prefect"
 
 
-class Judgement(RunInput):
+class PromotionReview(RunInput):
     """Asked where neither model is surely better."""
 
     decision: Literal["approve: promote the challenger", "reject: keep the champion"]
@@ -32,7 +32,7 @@ class Judgement(RunInput):
     )
 
 
-def decided_by_a_person(desk: Desk, run: RunFile, question: Decision) -> Decision | None:
+def request_review(ctx: RunContext, run: RunRecord, question: Decision) -> Decision | None:
     """Ask a person, and write the answer down as the next decision.
 
     Suspends the run with a form, which ends this process; when it is filled in, the flow comes here again.
@@ -40,30 +40,28 @@ def decided_by_a_person(desk: Desk, run: RunFile, question: Decision) -> Decisio
     Returns:
         The decision, or None where this run has no page that could ask: `tuneloop decide` answers then.
     """
-    tell_model("undecided", run, question)
+    emit_model_event("undecided", run, question)
     if cannot_suspend() is not None:
-        get_run_logger().warning("%s Decide with: %s (or --reject)", question.why, run.answer_command)
+        get_run_logger().warning("%s Decide with: %s (or --reject)", question.why, run.review_command)
         return None
     with get_client(sync_client=True) as client:
         keys = keyset_from_base_key(f"undecided-{question.writer}")
-        judgement = answer_to(client, keys, Judgement)
+        judgement = read_form_answer(client, keys, PromotionReview)
         if judgement is None:
             ask(
                 client,
                 keys,
-                Judgement,
-                _question(desk, run, question),
+                PromotionReview,
+                _question(ctx, run, question),
                 f"Undecided, a person decides: {question.why} Press Resume",
             )
     get_run_logger().info("a person has decided: %s (%s)", judgement.decision, judgement.reason)
-    return answer(
-        desk.ledger, run, question, approve=judgement.decision == _APPROVE, who=WHO, why=judgement.reason
-    )
+    return answer(ctx.ledger, run, question, approve=judgement.decision == _APPROVE, who=WHO, why=judgement.reason)
 
 
-def _question(desk: Desk, run: RunFile, question: Decision) -> str:
+def _question(ctx: RunContext, run: RunRecord, question: Decision) -> str:
     champion = f"champion no. {question.against}" if question.against else "no champion"
-    report = desk.store.uri_of(question.report) if question.report else "the run's artifacts"
+    report = ctx.store.uri_of(question.report) if question.report else "the run's artifacts"
     return (
         f"**{run.model}: the challenger and {champion} are too close to tell.** {in_markdown(question.why)}\n\n"
         f"Look at both, picture by picture: `{report}`, or this run's artifacts. Nothing changes until you "

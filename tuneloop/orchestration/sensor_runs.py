@@ -30,7 +30,7 @@ _DELETED_AT_ONCE = 50
 _WAITING_AT_MOST = 2
 
 
-def younger_tick(client: SyncPrefectClient) -> str | None:
+def newer_tick(client: SyncPrefectClient) -> str | None:
     """Name a younger tick of the same deployment that does the work of this one, None where there is none.
 
     After a pause many ticks start at once. One that is younger and has started makes this one needless; one that
@@ -72,7 +72,7 @@ def previous_tick(client: SyncPrefectClient) -> datetime | None:
     return before[0].expected_start_time if before else None
 
 
-def delete_idle_ticks(client: SyncPrefectClient) -> int:
+def delete_idle_runs(client: SyncPrefectClient) -> int:
     """Delete some of this deployment's ticks that found nothing to do a day ago or longer.
 
     Returns:

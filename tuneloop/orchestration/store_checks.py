@@ -78,7 +78,7 @@ def check_driver(slug: str, store: Store) -> StoreIdentity:
 
 
 def check_account(
-    slug: str, store: Store, identity: StoreIdentity, provider: Provider, *, only_look: bool = False
+    slug: str, store: Store, identity: StoreIdentity, provider: Provider, *, read_only: bool = False
 ) -> None:
     """Refuse an account that the store knows at another address, or whose trainings are in another store.
 
@@ -87,14 +87,14 @@ def check_account(
         store: The store.
         identity: Which store it is.
         provider: The account.
-        only_look: Write nothing. Else both is written down, once, before anything is paid.
+        read_only: Write nothing. Else both is written down, once, before anything is paid.
 
     Raises:
         ConfigurationError: The message names the account, both places and the remedy.
     """
     account, ledger = provider.account, Ledger(store)
     variable = server_variables.of_account(account)
-    if only_look:
+    if read_only:
         check_origin(ledger, account, provider.base_url)
         bound = server_variables.recall(variable)
     else:

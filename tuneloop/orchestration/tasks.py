@@ -16,34 +16,34 @@ from tuneloop.datasets.earlier_looks import EarlierLook, keep_look, look_name
 from tuneloop.datasets.sources.public_zip import check_still_there
 from tuneloop.datasets.sources.source_state import state_of
 from tuneloop.errors import ProviderUnavailable, StoreUnavailable
-from tuneloop.evaluation.render import Subject, render
+from tuneloop.evaluation.render import ModelUnderTest, render
 from tuneloop.evaluation.reports.promotion_page import write_page
-from tuneloop.evaluation.reports.report import Evidence, page_name, report_name, write_report
+from tuneloop.evaluation.reports.report import DecisionReport, page_name, report_name, write_report
 from tuneloop.evaluation.scores import score_models
 from tuneloop.ledger.collection import collect_weights, restore_weights
 from tuneloop.ledger.image_budget import ImageBudget
 from tuneloop.ledger.submission import Order, submit_training
 from tuneloop.ledger.training import Training
-from tuneloop.orchestration.clip_choice import chosen_encoder
-from tuneloop.orchestration.context import Desk
-from tuneloop.orchestration.events import tell_training, tell_unanswered
-from tuneloop.orchestration.progress import Bar, WatchedArchive
-from tuneloop.orchestration.run_request import Wish
-from tuneloop.orchestration.stages.dataset import brought_in, log_findings, looked_at
+from tuneloop.orchestration.clip_choice import load_clip_encoder
+from tuneloop.orchestration.context import RunContext
+from tuneloop.orchestration.events import emit_training_event, emit_unanswered
+from tuneloop.orchestration.progress import ProgressArchive, ProgressReporter
+from tuneloop.orchestration.run_request import RunRequest
+from tuneloop.orchestration.stages.dataset import ingest, log_findings, looked_at
 from tuneloop.providers.base import Provider
 from tuneloop.registry.model_pages import keep_model_page
 from tuneloop.registry.promotions import Place, settle
 from tuneloop.schemas.dataset import DatasetManifest, PublicDataset
 from tuneloop.schemas.evaluation import Evaluation
-from tuneloop.schemas.plan import EvaluationPlan
-from tuneloop.schemas.records import Collected, Decision, Promotion, RunFile, Submitted
-from tuneloop.schemas.spending import Limits
+from tuneloop.schemas.plan import EvaluationConfig
+from tuneloop.schemas.records import Collected, Decision, Promotion, RunRecord, Submitted
+from tuneloop.schemas.spending import SpendingLimits
 from tuneloop.schemas.training import UploadedDataset
 
 RETRY_DELAYS_S: list[float] = [10, 60, 300]
 
 
-def _may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+def _is_transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     """Retry only what may go away by itself."""
     try:
         state.result()
@@ -54,19 +54,19 @@ def _may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     return False
 
 
-_TRIED_AGAIN: dict[str, Any] = {
+_RETRY_OPTIONS: dict[str, Any] = {
     "cache_policy": NO_CACHE,
     "retries": len(RETRY_DELAYS_S),
     "retry_delay_seconds": RETRY_DELAYS_S,
-    "retry_condition_fn": _may_pass,
+    "retry_condition_fn": _is_transient,
 }
 """For steps that cost nothing: minutes of patience, where the transport has seconds. Never for a paid one."""
 
 
 @task(name="scan-dataset", task_run_name="scan-dataset", cache_policy=NO_CACHE)
 def scan_dataset(
-    desk: Desk,
-    wish: Wish,
+    ctx: RunContext,
+    request: RunRequest,
     state: str | None,
     is_settled: Callable[[DatasetManifest, PublicDataset | None], bool],
 ) -> tuple[DatasetManifest, PublicDataset | None]:
@@ -74,18 +74,18 @@ def scan_dataset(
 
     What was found is kept for later runs, if the dataset looks from outside as it did before it was read.
     """
-    fetching = Bar(f"fetched-{wish.model}", "Dataset fetched", "bytes")
-    checking = Bar(f"checked-{wish.model}", "Pictures checked", "pictures")
-    storing = Bar(f"stored-{wish.model}", "Pictures into the store", "pictures")
-    with looked_at(desk, wish.dataset, wish.recipe, checking.show, on_fetch=fetching.show) as looked:
+    fetching = ProgressReporter(f"fetched-{request.model}", "Dataset fetched", "bytes")
+    checking = ProgressReporter(f"checked-{request.model}", "Pictures checked", "pictures")
+    storing = ProgressReporter(f"stored-{request.model}", "Pictures into the store", "pictures")
+    with looked_at(ctx, request.dataset, request.recipe, checking.show, on_fetch=fetching.show) as looked:
         log_findings(looked.found.findings)
         if looked.found.dataset is None or not is_settled(looked.dataset.manifest, looked.public):
-            desk.try_store()
-            brought_in(desk, looked, wish.model, wish.recipe, storing.show)
+            ctx.try_store()
+            ingest(ctx, looked, request.model, request.recipe, storing.show)
         manifest = looked.dataset.manifest
-    if state is not None and state == state_of(wish.dataset, desk.bucket_client):
+    if state is not None and state == state_of(request.dataset, ctx.bucket_client):
         kept = EarlierLook(digest=manifest.digest, pictures=len(manifest.items), findings=looked.found.findings)
-        keep_look(desk.store, look_name(state, wish.recipe), kept)
+        keep_look(ctx.store, look_name(state, request.recipe), kept)
     get_run_logger().info(
         "%d pictures, %d bytes, dataset %s", len(manifest.items), manifest.size_bytes, manifest.digest[:16]
     )
@@ -95,28 +95,28 @@ def scan_dataset(
 @task(
     name="upload-dataset",
     task_run_name="upload-dataset",
-    **_TRIED_AGAIN,
+    **_RETRY_OPTIONS,
 )
-def upload_dataset(desk: Desk, run: RunFile) -> UploadedDataset:
+def upload_dataset(ctx: RunContext, run: RunRecord) -> UploadedDataset:
     """Stream the dataset's zip from the store to the provider, and prove that it arrived."""
     if run.public_dataset is not None:
         public = run.public_dataset
         check_still_there(public)
         return UploadedDataset(address=public.url, sha256=public.sha256, size_bytes=public.size_bytes)
-    bar = Bar(f"upload-{run.model}", "Dataset to the provider", "bytes")
-    uploaded = desk.provider.upload(WatchedArchive(desk.archive(run), bar.show))
+    bar = ProgressReporter(f"upload-{run.model}", "Dataset to the provider", "bytes")
+    uploaded = ctx.provider.upload(ProgressArchive(ctx.archive(run), bar.show))
     get_run_logger().info("uploaded %d bytes, dataset %s", uploaded.size_bytes, run.dataset_digest[:16])
     return uploaded
 
 
 @task(name="submit-training", task_run_name="submit-training", cache_policy=NO_CACHE, retries=0)
 def submit(
-    desk: Desk, run: RunFile, training: Training, uploaded: UploadedDataset, approval: str | None
+    ctx: RunContext, run: RunRecord, training: Training, uploaded: UploadedDataset, approval: str | None
 ) -> Submitted:
     """Claim the training and send the one paid POST. Never retried: the ledger knows how it ended."""
-    order = Order(run, desk.recipe(run), uploaded, desk.archive(run), desk.limits, approval)
-    submitted = submit_training(desk.ledger, desk.provider, training, order)
-    tell_training("submitted", run, submitted)
+    order = Order(run, ctx.recipe(run), uploaded, ctx.archive(run), ctx.limits, approval)
+    submitted = submit_training(ctx.ledger, ctx.provider, training, order)
+    emit_training_event("submitted", run, submitted)
     get_run_logger().info("submitted %s: the provider's id is %s", submitted.name, submitted.job_id)
     return submitted
 
@@ -124,12 +124,12 @@ def submit(
 @task(
     name="collect-weights",
     task_run_name="collect-weights",
-    **_TRIED_AGAIN,
+    **_RETRY_OPTIONS,
 )
-def collect(desk: Desk, run: RunFile, training: Training) -> Collected:
+def collect(ctx: RunContext, run: RunRecord, training: Training) -> Collected:
     """Stream the trained weights into the store, check them, and record them last."""
-    bar = Bar(f"weights-{run.model}", "Weights into the store", "bytes")
-    collected = collect_weights(desk.ledger, desk.provider, training, bar.show)
+    bar = ProgressReporter(f"weights-{run.model}", "Weights into the store", "bytes")
+    collected = collect_weights(ctx.ledger, ctx.provider, training, bar.show)
     get_run_logger().info("%s bytes of weights in %s", collected.size_bytes, collected.weights)
     return collected
 
@@ -137,30 +137,30 @@ def collect(desk: Desk, run: RunFile, training: Training) -> Collected:
 @task(
     name="restore-weights",
     task_run_name="restore-weights",
-    **_TRIED_AGAIN,
+    **_RETRY_OPTIONS,
 )
-def restore(desk: Desk, provider: Provider, champion: Promotion) -> None:
+def restore(ctx: RunContext, provider: Provider, champion: Promotion) -> None:
     """Fetch the champion's weights from the provider once more, after they were lost."""
-    bar = Bar(f"weights-{champion.model}", "Weights into the store", "bytes")
-    restore_weights(desk.store, provider, champion, bar.show)
+    bar = ProgressReporter(f"weights-{champion.model}", "Weights into the store", "bytes")
+    restore_weights(ctx.store, provider, champion, bar.show)
     get_run_logger().warning("the weights of champion no. %d were gone, and are back", champion.number)
 
 
 @task(name="render", task_run_name="render-{role}", cache_policy=NO_CACHE, retries=0)
-def render_pictures(
-    desk: Desk,
-    account: tuple[Provider, Limits],
-    subject: Subject,
-    plan: EvaluationPlan,
-    run: RunFile,
+def render_images(
+    ctx: RunContext,
+    account: tuple[Provider, SpendingLimits],
+    subject: ModelUnderTest,
+    plan: EvaluationConfig,
+    run: RunRecord,
     role: str,
 ) -> Evaluation:
     """Render what the plan asks for and is not in the store yet. Never retried: each picture is paid."""
-    bar = Bar(f"pictures-{role}-{run.model}", f"Pictures of the {role}", "pictures")
+    bar = ProgressReporter(f"pictures-{role}-{run.model}", f"Pictures of the {role}", "pictures")
     provider, limits = account
-    budget = ImageBudget(desk.ledger, provider.account, limits)
+    budget = ImageBudget(ctx.ledger, provider.account, limits)
     evaluation = render(
-        desk.store,
+        ctx.store,
         provider,
         subject,
         plan,
@@ -168,7 +168,7 @@ def render_pictures(
         reserve=lambda missing: budget.reserve_pictures(run, missing, plan.service),
     )
     if evaluation.unanswered:
-        tell_unanswered(run, evaluation)
+        emit_unanswered(run, evaluation)
     for picture in evaluation.findings:
         get_run_logger().warning("%s, seed %d: %s", picture.prompt, picture.seed, picture.finding)
     return evaluation
@@ -176,37 +176,37 @@ def render_pictures(
 
 @task(name="score", task_run_name="score", cache_policy=NO_CACHE)
 def score(
-    desk: Desk,
+    ctx: RunContext,
     manifest: DatasetManifest,
     challenger: Evaluation,
     champion: Evaluation | None,
     trigger_words: tuple[str, ...],
 ) -> tuple[Evaluation, Evaluation | None]:
     """Measure the pictures of both models, and look for copies of training pictures."""
-    encoder = chosen_encoder()
+    encoder = load_clip_encoder()
     if encoder is not None:
         get_run_logger().info("CLIP scores by %s", encoder.name)
-    return score_models(desk.store, manifest, challenger, champion, encoder=encoder, trigger_words=trigger_words)
+    return score_models(ctx.store, manifest, challenger, champion, encoder=encoder, trigger_words=trigger_words)
 
 
 @task(
     name="set-visibility",
     task_run_name="set-visibility",
-    **_TRIED_AGAIN,
+    **_RETRY_OPTIONS,
 )
-def set_visibility(desk: Desk, job_id: str, *, public: bool) -> None:
+def set_visibility(ctx: RunContext, job_id: str, *, public: bool) -> None:
     """Make the promoted model public or private at the provider."""
-    desk.provider.set_visibility(job_id, public=public)
-    get_run_logger().info("the model is %s at %s", "public" if public else "private", desk.provider.name)
+    ctx.provider.set_visibility(job_id, public=public)
+    get_run_logger().info("the model is %s at %s", "public" if public else "private", ctx.provider.name)
 
 
 @task(name="report", task_run_name="report", cache_policy=NO_CACHE)
-def report(desk: Desk, evidence: Evidence, against: int) -> str:
+def report(ctx: RunContext, evidence: DecisionReport, against: int) -> str:
     """Write the report into the store, as a page and in short, and show it on the run's page."""
     name = page_name(evidence.run, against)
-    desk.store.create(name, write_page(desk.store, evidence).encode())
-    markdown = write_report(desk.store, evidence)
-    desk.store.create(report_name(evidence.run, against), markdown.encode())
+    ctx.store.create(name, write_page(ctx.store, evidence).encode())
+    markdown = write_report(ctx.store, evidence)
+    ctx.store.create(report_name(evidence.run, against), markdown.encode())
     create_markdown_artifact(
         key=f"report-{evidence.run.model}", markdown=markdown, description=evidence.verdict.why
     )
@@ -214,14 +214,14 @@ def report(desk: Desk, evidence: Evidence, against: int) -> str:
 
 
 @task(name="model-page", task_run_name="model-page", cache_policy=NO_CACHE)
-def model_page(desk: Desk, model: str) -> None:
+def model_page(ctx: RunContext, model: str) -> None:
     """Write the page of the model's champions."""
-    get_run_logger().info("champions of %s: %s", model, desk.store.uri_of(keep_model_page(desk.ledger, model)))
+    get_run_logger().info("champions of %s: %s", model, ctx.store.uri_of(keep_model_page(ctx.ledger, model)))
 
 
 @task(name="decide", task_run_name="decide", cache_policy=NO_CACHE)
-def decide(desk: Desk, evidence: Evidence, place: Place, report_file: str) -> Decision | None:
+def decide(ctx: RunContext, evidence: DecisionReport, place: Place, report_file: str) -> Decision | None:
     """Write down what the gate says. Returns the decision that stands, see `settle`."""
     verdict = evidence.verdict
     get_run_logger().info("%s: %s", verdict.verdict, verdict.why)
-    return settle(desk.ledger, evidence.run, verdict, place, report_file)
+    return settle(ctx.ledger, evidence.run, verdict, place, report_file)

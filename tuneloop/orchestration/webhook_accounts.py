@@ -8,11 +8,11 @@ from pydantic import SecretStr
 
 from tuneloop.errors import ConfigurationError
 from tuneloop.orchestration.blocks import all_credentials, load_credentials
-from tuneloop.webhooks.accounts import HookAccount
+from tuneloop.webhooks.accounts import WebhookAccount
 from tuneloop.webhooks.address import new_path
 
 
-def hook_accounts(credentials: Iterable[str]) -> list[HookAccount]:
+def hook_accounts(credentials: Iterable[str]) -> list[WebhookAccount]:
     """Read credentials blocks; one without a webhook path is given one, and saved.
 
     Args:
@@ -29,11 +29,11 @@ def hook_accounts(credentials: Iterable[str]) -> list[HookAccount]:
     return [_hook_account(slug) for slug in slugs]
 
 
-def _hook_account(slug: str) -> HookAccount:
+def _hook_account(slug: str) -> WebhookAccount:
     block = load_credentials(slug)
     if block.webhook_path is None:
         block.webhook_path = SecretStr(new_path())
         block.save(slug.partition("/")[2], overwrite=True, _sync=True)  # type: ignore[call-arg]
     path = block.webhook_path.get_secret_value()
     account = block.get_client().account
-    return HookAccount(slug, account, path, block.signing_secret(), block.announced_address())
+    return WebhookAccount(slug, account, path, block.signing_secret(), block.announced_address())

@@ -13,7 +13,7 @@ from tuneloop.clock import now
 from tuneloop.errors import ConfigurationError
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.orchestration.blocks import drive_store, open_provider
-from tuneloop.orchestration.events import tell_changes
+from tuneloop.orchestration.events import emit_changes
 from tuneloop.orchestration.resume import wake
 from tuneloop.orchestration.webhook_accounts import hook_accounts
 from tuneloop.schemas.shown_text import visible
@@ -41,7 +41,7 @@ def serve_webhooks(stores: list[str], credentials: list[str], host: str, port: i
     """
     _log_to_stderr()
     installation = Installation(
-        hook_accounts(credentials), _open(stores or [Settings().store]), open_provider, tell_and_wake
+        hook_accounts(credentials), _open(stores or [Settings().store]), open_provider, publish_and_resume
     )
     _check(installation)
     names = ", ".join(item.account.slug for item in installation.accounts)
@@ -54,11 +54,11 @@ def serve_webhooks(stores: list[str], credentials: list[str], host: str, port: i
         uvicorn.Server(config).run()
 
 
-def tell_and_wake(ledger: Ledger, store: str, tick: Tick) -> None:
+def publish_and_resume(ledger: Ledger, store: str, tick: Tick) -> None:
     """Tell of what was written down, and wake the runs that wait for it, as the sensor does."""
     for change in tick.changes:
         _LOG.info("%s is %s", change.record.name, change.record.state)
-    tell_changes(tick.changes)
+    emit_changes(tick.changes)
     if not tick.stories:
         return
     with get_client(sync_client=True) as client:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tuneloop.errors import UnexpectedAnswer
+from tuneloop.errors import UnexpectedResponse
 from tuneloop.http.answer import Answer
 from tuneloop.providers.list_rows import id_of
 
@@ -19,14 +19,14 @@ def accepted_id(answer: Answer, fields: tuple[str, ...]) -> str:
         fields: What the id may be called, the likeliest first.
 
     Raises:
-        UnexpectedAnswer: There is none. The error shows the answer, which may say why.
+        UnexpectedResponse: There is none. The error shows the answer, which may say why.
     """
     document = answer.json()
     for place in _places(document):
         for field in fields:
             if (found := id_of(place.get(field))) is not None:
                 return found
-    raise UnexpectedAnswer("the submit was answered without an id", **answer.details)
+    raise UnexpectedResponse("the submit was answered without an id", **answer.details)
 
 
 def _places(document: Any) -> list[dict[str, Any]]:

@@ -11,13 +11,13 @@ from typing import ClassVar, Protocol
 
 from tuneloop.clock import Deadline
 from tuneloop.errors import ConfigurationError, ProviderUnavailable
-from tuneloop.schemas.frozen import Frozen
-from tuneloop.schemas.recipe_fields import RecipeFields
+from tuneloop.schemas.frozen import FrozenModel
+from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.render_settings import ServiceSettings
-from tuneloop.schemas.training import Account, JobList, JobStatus, RenderedPicture, UploadedDataset
+from tuneloop.schemas.training import Account, JobList, JobStatus, RenderedImage, UploadedDataset
 
 
-class Margins(Frozen):
+class SubmitMargins(FrozenModel):
     """How long a submit may stay in doubt. Seconds."""
 
     claim_s: int = 60
@@ -37,16 +37,16 @@ class Margins(Frozen):
         return timedelta(seconds=self.arrival_s + self.late_acceptance_s + self.list_lag_s + self.clock_skew_s)
 
 
-class Capabilities(Frozen):
+class Capabilities(FrozenModel):
     """What a provider can do."""
 
     upload: bool
     """The dataset is uploaded before the submit; else it travels within it."""
     public_url: bool
     """The provider fetches a dataset from a public address."""
-    list_carries_status: bool
+    list_has_status: bool
     """One list call shows the state of every job; else each job is asked for by itself."""
-    list_is_trusted: bool
+    list_is_complete: bool
     """A job that is absent from the list long enough was never accepted."""
     weights: bool
     """The trained weights can be downloaded; else the model is used by its id."""
@@ -108,12 +108,12 @@ class Provider(ABC):
     """One account at one provider.
 
     Every method raises a `ProviderError`: `ProviderUnavailable` where asking again may help,
-    `RequestRefused` where the provider said no, `UnexpectedAnswer` where it is not as documented.
+    `RequestRejected` where the provider said no, `UnexpectedResponse` where it is not as documented.
     """
 
     name: ClassVar[str]
     capabilities: ClassVar[Capabilities]
-    margins: ClassVar[Margins] = Margins()
+    margins: ClassVar[SubmitMargins] = SubmitMargins()
     account: Account
     names_known: NamesKnown | None = None
     """Where to look for names before the provider is asked; None asks each time."""
@@ -141,7 +141,7 @@ class Provider(ABC):
     def submit(
         self,
         name: str,
-        recipe: RecipeFields,
+        recipe: BaseRecipe,
         dataset: UploadedDataset,
         archive: Archive,
         deadline: Deadline,
@@ -159,7 +159,7 @@ class Provider(ABC):
             The provider's id of the job.
 
         Raises:
-            RequestRefused, RateLimited, NotSent: Definitely not accepted.
+            RequestRejected, RateLimited, RequestNotSent: Definitely not accepted.
             ProviderError: Any other one leaves it open.
         """
 
@@ -178,7 +178,7 @@ class Provider(ABC):
     @abstractmethod
     def generate(
         self, job_id: str, prompt: str, seed: int, settings: ServiceSettings, image: bytes | None = None
-    ) -> RenderedPicture:
+    ) -> RenderedImage:
         """Render one picture with a trained model. Paid, and sent once.
 
         Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import SplitResult, urlsplit
 
-from tuneloop.errors import UnexpectedAnswer
+from tuneloop.errors import UnexpectedResponse
 from tuneloop.http.answer import Answer
 from tuneloop.redaction import redact
 
@@ -35,11 +35,11 @@ class ExpectedHosts:
             answer: The answer that holds it.
 
         Raises:
-            UnexpectedAnswer: It is no https address, or one of another host.
+            UnexpectedResponse: It is no https address, or one of another host.
         """
         parts = _split(url)
         if parts is None:
-            raise UnexpectedAnswer(f"{field} is no address, and so not {self._whose}", **answer.details)
+            raise UnexpectedResponse(f"{field} is no address, and so not {self._whose}", **answer.details)
         if (parts.scheme, parts.netloc) == (self._base.scheme, self._base.netloc):
             return
         host = parts.netloc.removesuffix(":443")
@@ -47,7 +47,7 @@ class ExpectedHosts:
             return
         details = {**answer.details, "excerpt": redact(f"{parts.scheme}://{parts.netloc}/…", answer.secrets)}
         way = "" if parts.scheme == "https" else f" over {parts.scheme}"
-        raise UnexpectedAnswer(
+        raise UnexpectedResponse(
             f"{field} points to {parts.hostname}{way}, which is not {self._whose}; if the provider has moved "
             "there, add that host to storage_hosts of the credentials block, else tell its support",
             **details,

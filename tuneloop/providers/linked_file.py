@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from typing import Any
 
-from tuneloop.errors import LinkExpired, ProviderUnavailable, RateLimited, UnexpectedAnswer
+from tuneloop.errors import PresignedUrlExpired, ProviderUnavailable, RateLimited, UnexpectedResponse
 from tuneloop.http.answer import StreamedAnswer, size_in
 from tuneloop.http.transport import Transport
 from tuneloop.providers.base import SourceChanged, WeightsSource
@@ -25,7 +25,7 @@ _TRIES = 3
 _PAUSE_S = 0.5
 
 
-class LinkedFile:
+class PresignedDownload:
     """One file. Making it asks for a link and for the first byte.
 
     Args:
@@ -83,7 +83,7 @@ class LinkedFile:
                     for chunk in answer.chunks:
                         position += len(chunk)
                         yield chunk
-            except (LinkExpired, RateLimited, SourceChanged):
+            except (PresignedUrlExpired, RateLimited, SourceChanged):
                 raise
             except ProviderUnavailable as error:
                 failure = error
@@ -101,7 +101,7 @@ class LinkedFile:
                     opened = self._transport.open_answer(self._link, headers, accept=accept)
                     answer = stack.enter_context(opened)
                     break
-                except LinkExpired:
+                except PresignedUrlExpired:
                     if not tries_left:
                         raise
                     self._link = self._fresh_link()
@@ -115,4 +115,4 @@ class LinkedFile:
         if answer.status != _PART or not same:
             raise SourceChanged("the file has changed while it was fetched; it is fetched anew", **details)
         if found is None or int(found[1]) != start or not start <= int(found[2]) < stop:
-            raise UnexpectedAnswer(f"bytes {start} to {stop - 1} were asked for, and others came", **details)
+            raise UnexpectedResponse(f"bytes {start} to {stop - 1} were asked for, and others came", **details)

@@ -7,9 +7,9 @@ import binascii
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from tuneloop.errors import RequestRefused, UnexpectedAnswer
+from tuneloop.errors import RequestRejected, UnexpectedResponse
 from tuneloop.http.answer import Answer
-from tuneloop.schemas.training import RenderedPicture
+from tuneloop.schemas.training import RenderedImage
 
 Suffix = Literal[".jpg", ".png", ".webp"]
 _PLACES = (
@@ -40,17 +40,17 @@ def suffix_of(data: bytes) -> Suffix | None:
     return None
 
 
-def picture_of(data: bytes, answer: Answer) -> RenderedPicture:
-    """Take bytes as a picture. Raises `UnexpectedAnswer` where they are none."""
+def picture_of(data: bytes, answer: Answer) -> RenderedImage:
+    """Take bytes as a picture. Raises `UnexpectedResponse` where they are none."""
     suffix = suffix_of(data)
     if suffix is None:
-        raise UnexpectedAnswer("a jpeg, png or webp picture was expected", **answer.details)
-    return RenderedPicture(data=data, suffix=suffix)
+        raise UnexpectedResponse("a jpeg, png or webp picture was expected", **answer.details)
+    return RenderedImage(data=data, suffix=suffix)
 
 
-def refused_after_acceptance(error: RequestRefused) -> UnexpectedAnswer:
+def refused_after_acceptance(error: RequestRejected) -> UnexpectedResponse:
     """Make of it what it is after the order was taken: the picture is billed, and is not handed out."""
-    return UnexpectedAnswer(
+    return UnexpectedResponse(
         f"the picture was accepted, and asking for it was refused: {error.reason}",
         provider=error.provider,
         status=error.status,

@@ -10,12 +10,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tuneloop.errors import (
-    OutOfCredits,
+    InsufficientCredits,
     ProviderError,
     ProviderUnavailable,
     RateLimited,
-    RequestRefused,
-    UnexpectedAnswer,
+    RequestRejected,
+    UnexpectedResponse,
 )
 from tuneloop.http.answer import Answer
 from tuneloop.http.rate_limits import seconds_until_allowed
@@ -24,23 +24,23 @@ Meaning = tuple[type[ProviderError], str]
 
 _ON_THE_WAY = "a server or proxy on the way does not take such a request; check the base URL and the proxy"
 _USUAL: dict[int, Meaning] = {
-    402: (OutOfCredits, "the account has not enough credits; top it up and run again"),
-    407: (RequestRefused, "a proxy on the way asks for a password; put user and password into its variable"),
+    402: (InsufficientCredits, "the account has not enough credits; top it up and run again"),
+    407: (RequestRejected, "a proxy on the way asks for a password; put user and password into its variable"),
     409: (
-        RequestRefused,
+        RequestRejected,
         "it conflicts with what the account already has, such as a job of this name; look into its console",
     ),
-    411: (RequestRefused, _ON_THE_WAY),
-    412: (RequestRefused, _ON_THE_WAY),
-    413: (RequestRefused, "the request is too large for the provider; take fewer or smaller pictures"),
-    414: (RequestRefused, "the request's address is too long; check the base URL"),
-    415: (RequestRefused, "the type of the request's body is not taken here; check the base URL"),
-    417: (RequestRefused, _ON_THE_WAY),
-    421: (RequestRefused, _ON_THE_WAY),
-    426: (RequestRefused, _ON_THE_WAY),
-    428: (RequestRefused, _ON_THE_WAY),
-    431: (RequestRefused, "the request's headers are too large; check the API key and the proxy"),
-    451: (RequestRefused, "the provider may not serve this for legal reasons; ask its support"),
+    411: (RequestRejected, _ON_THE_WAY),
+    412: (RequestRejected, _ON_THE_WAY),
+    413: (RequestRejected, "the request is too large for the provider; take fewer or smaller pictures"),
+    414: (RequestRejected, "the request's address is too long; check the base URL"),
+    415: (RequestRejected, "the type of the request's body is not taken here; check the base URL"),
+    417: (RequestRejected, _ON_THE_WAY),
+    421: (RequestRejected, _ON_THE_WAY),
+    426: (RequestRejected, _ON_THE_WAY),
+    428: (RequestRejected, _ON_THE_WAY),
+    431: (RequestRejected, "the request's headers are too large; check the API key and the proxy"),
+    451: (RequestRejected, "the provider may not serve this for legal reasons; ask its support"),
 }
 """Refusals that say that nothing was accepted. 408 and 425 are none: a server in between may answer so."""
 
@@ -67,14 +67,14 @@ def error_by_status(
         return meaning[0](meaning[1], **details)
     # 303 says that a POST has been carried out, and where its result is.
     if 300 <= status < 400 and status != 303:  # noqa: PLR2004
-        return RequestRefused(_redirected(answer), **details)
+        return RequestRejected(_redirected(answer), **details)
     if status >= 500:  # noqa: PLR2004
         return ProviderUnavailable(
             "the service has a problem of its own; run again later",
             retry_after_s=seconds_until_allowed(answer.headers),
             **details,
         )
-    return UnexpectedAnswer("the answer is not as documented", **details)
+    return UnexpectedResponse("the answer is not as documented", **details)
 
 
 def _redirected(answer: Answer) -> str:

@@ -6,11 +6,11 @@ from tuneloop.providers.base import Capabilities, Provider
 from tuneloop.providers.bfl.client import BflProvider
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.schemas.bfl_recipe import BflFinetuneRecipe
-from tuneloop.schemas.recipe_fields import RecipeFields
+from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.segmind_recipes import FluxLoraRecipe, KontextLoraRecipe, QwenLoraRecipe
 
 PROVIDERS: tuple[type[Provider], ...] = (SegmindProvider, BflProvider)
-TRAINERS: tuple[type[RecipeFields], ...] = (FluxLoraRecipe, KontextLoraRecipe, QwenLoraRecipe, BflFinetuneRecipe)
+TRAINERS: tuple[type[BaseRecipe], ...] = (FluxLoraRecipe, KontextLoraRecipe, QwenLoraRecipe, BflFinetuneRecipe)
 
 _COLUMNS = (
     "trainer",
@@ -35,7 +35,7 @@ def capability_table() -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"
 
 
-def _row(trainer: type[RecipeFields], can: Capabilities) -> tuple[str, ...]:
+def _row(trainer: type[BaseRecipe], can: Capabilities) -> tuple[str, ...]:
     name = str(trainer.model_fields["trainer"].default)
     kind = "edit pairs" if trainer.edit_pairs else "pictures"
     way = "presigned upload, or a public address" if can.upload else "within the submit"
@@ -44,8 +44,8 @@ def _row(trainer: type[RecipeFields], can: Capabilities) -> tuple[str, ...]:
         f"`{name}`",
         trainer.provider,
         f"{kind}; {way}",
-        _yes(can.list_carries_status),
-        "yes" if can.list_is_trusted else "yes, but absence proves nothing",
+        _yes(can.list_has_status),
+        "yes" if can.list_is_complete else "yes, but absence proves nothing",
         _yes(can.cancel),
         _yes(can.weights) if can.weights else "no: used by its id",
         services,

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
-from tuneloop.errors import ConfigurationError, RecordUnreadable
+from tuneloop.errors import ConfigurationError, CorruptRecord
 from tuneloop.schemas.records import Promotion
 from tuneloop.storage.atomic_files import WholeFile
 from tuneloop.storage.base import Store
@@ -55,7 +55,7 @@ def pull_weights(
 
     Raises:
         ConfigurationError: There are no weights to pull, or something else has the file's name.
-        RecordUnreadable: The store holds other bytes than were recorded; no file is made.
+        CorruptRecord: The store holds other bytes than were recorded; no file is made.
     """
     name = _weights_of(promotion)
     if target.exists() and _is_there(target, promotion, overwrite=overwrite):
@@ -70,7 +70,7 @@ def pull_weights(
                 if on_progress is not None:
                     on_progress(fingerprint.size_bytes, size_bytes)
         if fingerprint.sha256 != promotion.sha256:
-            raise RecordUnreadable(
+            raise CorruptRecord(
                 f"{store.uri_of(name)} has the sha256 {fingerprint.sha256}, and {promotion.sha256} was recorded "
                 "when it was trained; restore it from a backup or an older object version. No file was made"
             )

@@ -8,7 +8,7 @@ from pathlib import Path
 from secrets import token_hex
 
 from tuneloop.datasets.images.inspection import inspect_picture, strict_decoding
-from tuneloop.errors import ConfigurationError, ProviderUnavailable, RateLimited, UnexpectedAnswer
+from tuneloop.errors import ConfigurationError, ProviderUnavailable, RateLimited, UnexpectedResponse
 from tuneloop.providers.base import Provider
 from tuneloop.schemas.adopted_recipes import recorded_recipe
 from tuneloop.schemas.records import Promotion
@@ -31,7 +31,7 @@ class ByHand:
 
 
 @dataclass(frozen=True)
-class PictureOrder:
+class ImageRequest:
     """One picture, as it will be asked for.
 
     Attributes:
@@ -73,7 +73,7 @@ class PictureOrder:
 
 def picture_order(
     promotion: Promotion, prompt: str, *, seed: int, out: Path | None = None, image: Path | None = None
-) -> PictureOrder:
+) -> ImageRequest:
     """Check everything that can be checked before money is spent.
 
     Args:
@@ -92,7 +92,7 @@ def picture_order(
         raise ConfigurationError(f"--image: {promotion.model} edits pictures; name the one to edit")
     if image is not None and not recipe.edit_pairs:
         raise ConfigurationError(f"--image: {promotion.model} does not edit pictures; leave it out")
-    order = PictureOrder(
+    order = ImageRequest(
         promotion=promotion,
         prompt=_filled_in(prompt, promotion),
         seed=seed,
@@ -106,7 +106,7 @@ def picture_order(
     return order
 
 
-def carry_out(order: PictureOrder, provider: Provider, reserve: Callable[[], object]) -> Path:
+def generate_image(order: ImageRequest, provider: Provider, reserve: Callable[[], object]) -> Path:
     """Ask for the picture, once, and keep it.
 
     Args:
@@ -118,7 +118,7 @@ def carry_out(order: PictureOrder, provider: Provider, reserve: Callable[[], obj
         The file.
 
     Raises:
-        OverBudget: It does not fit into the account's limit, and was not asked for.
+        BudgetExceeded: It does not fit into the account's limit, and was not asked for.
         ProviderError: No picture; the message tells where it may have been billed all the same.
     """
     folder = order.stem.absolute().parent
@@ -131,7 +131,7 @@ def carry_out(order: PictureOrder, provider: Provider, reserve: Callable[[], obj
             )
         except RateLimited:
             raise
-        except (ProviderUnavailable, UnexpectedAnswer) as error:
+        except (ProviderUnavailable, UnexpectedResponse) as error:
             raise type(error)(
                 f"{error.reason}. The picture may have been rendered and billed; it is not asked for again unless "
                 "you do",

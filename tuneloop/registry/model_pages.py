@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tuneloop.datasets.store import load_manifest
 from tuneloop.errors import LedgerError
-from tuneloop.evaluation.render import Subject, rendered_before
-from tuneloop.evaluation.reports.model_page import Reign, model_page_name, write_model_page
+from tuneloop.evaluation.render import ModelUnderTest, load_renders
+from tuneloop.evaluation.reports.model_page import ChampionEntry, model_page_name, write_model_page
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.schemas.records import Promotion
 from tuneloop.schemas.training import job_name
@@ -28,14 +28,14 @@ def keep_model_page(ledger: Ledger, model: str) -> str:
     return name
 
 
-def _reign(ledger: Ledger, promotion: Promotion, last: Promotion) -> Reign:
+def _reign(ledger: Ledger, promotion: Promotion, last: Promotion) -> ChampionEntry:
     if last.plan is None:
-        return Reign(promotion)
+        return ChampionEntry(promotion)
     items = load_manifest(last.dataset_digest, ledger.store).items
-    subject = Subject(
+    subject = ModelUnderTest(
         job=job_name(promotion.key, promotion.generation),
         job_id=promotion.job_id,
         trigger_word=promotion.trigger_word,
         inputs=tuple(item.sha256 for item in items if item.role == "start"),
     )
-    return Reign(promotion, rendered_before(ledger.store, subject, last.plan))
+    return ChampionEntry(promotion, load_renders(ledger.store, subject, last.plan))

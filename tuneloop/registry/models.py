@@ -15,16 +15,16 @@ from datetime import datetime
 from tuneloop.errors import ConfigurationError, TuneloopError
 from tuneloop.ledger.kept_weights import weights_problem
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.schemas.frozen import Frozen
+from tuneloop.schemas.frozen import FrozenModel
 from tuneloop.schemas.records import Promotion
-from tuneloop.schemas.training import check_label, job_name
+from tuneloop.schemas.training import job_name, validate_slug
 
 _VERSION_JUDGED = re.compile(r"models/([^/]+)/decisions/([0-9a-f]{64}-g[0-9]+)-[^/]+/[0-9]+\.json")
 _AT_ONCE = 16
 _NAMED = 10
 
 
-class ModelSummary(Frozen):
+class ModelSummary(FrozenModel):
     """What is to be known of one model at a glance."""
 
     model: str
@@ -86,11 +86,11 @@ def _summary(ledger: Ledger, model: str, judged: int) -> ModelSummary:
 
 def champions(ledger: Ledger, model: str) -> list[Promotion]:
     """The line of champions of a model, oldest first. Raises `ConfigurationError` where it has none."""
-    check_label(model)
+    validate_slug(model)
     return ledger.promotions(model) or _no_champion(ledger, model)
 
 
-def champion_of(ledger: Ledger, model: str, number: int | None = None) -> Promotion:
+def get_version(ledger: Ledger, model: str, number: int | None = None) -> Promotion:
     """Read one promotion of a model.
 
     Args:
@@ -101,7 +101,7 @@ def champion_of(ledger: Ledger, model: str, number: int | None = None) -> Promot
     Raises:
         ConfigurationError: There is no such model, it has no champion, or no promotion of this number.
     """
-    check_label(model)
+    validate_slug(model)
     names = ledger.numbered(f"models/{model}/promotions/")
     if not names:
         _no_champion(ledger, model)
@@ -115,9 +115,9 @@ def champion_of(ledger: Ledger, model: str, number: int | None = None) -> Promot
     return ledger.read_record(names[number - 1], Promotion)
 
 
-def check_known(ledger: Ledger, model: str) -> None:
+def require_model(ledger: Ledger, model: str) -> None:
     """Raise `ConfigurationError` where the store has nothing of this name."""
-    check_label(model)
+    validate_slug(model)
     if not any(True for _ in ledger.store.names(f"models/{model}/")):
         _no_champion(ledger, model)
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from tuneloop.clock import now
 from tuneloop.errors import LedgerError
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.registry.reasons import kept_reason
+from tuneloop.registry.reasons import clean_reason
 from tuneloop.schemas.evaluation import Verdict
 from tuneloop.schemas.records import (
     ENDS,
@@ -21,7 +21,7 @@ from tuneloop.schemas.records import (
     Collected,
     Decision,
     Promotion,
-    RunFile,
+    RunRecord,
     new_writer,
 )
 
@@ -48,7 +48,7 @@ class Standing(NamedTuple):
     champion: Promotion | None
 
 
-def standing_decision(ledger: Ledger, run: RunFile) -> Decision | None:
+def current_decision(ledger: Ledger, run: RunRecord) -> Decision | None:
     """The decision on this run's model and plan that still holds, None where one has to be made.
 
     A promotion that was decided but lost the race for its number does not hold: the champion has changed.
@@ -56,12 +56,12 @@ def standing_decision(ledger: Ledger, run: RunFile) -> Decision | None:
     return _standing(ledger, run, ledger.decisions_from_the_last(run)).decision
 
 
-def standing_among(ledger: Ledger, run: RunFile, decisions: Sequence[Decision]) -> Decision | None:
+def standing_among(ledger: Ledger, run: RunRecord, decisions: Sequence[Decision]) -> Decision | None:
     """The same, of decisions that were read just now, oldest first."""
     return _standing(ledger, run, reversed(decisions)).decision
 
 
-def _standing(ledger: Ledger, run: RunFile, newest_first: Iterable[Decision]) -> Standing:
+def _standing(ledger: Ledger, run: RunRecord, newest_first: Iterable[Decision]) -> Standing:
     last = next(_verdicts(newest_first), None)
     if last is None:
         return Standing(None, None)
@@ -79,12 +79,12 @@ def _verdicts(decisions: Iterable[Decision]) -> Iterator[Decision]:
     return (decision for decision in decisions if decision.verdict != "abandoned")
 
 
-def finished_decision(ledger: Ledger, run: RunFile) -> Decision | None:
+def applied_decision(ledger: Ledger, run: RunRecord) -> Decision | None:
     """The decision that holds and has been carried out, None where something is left to do."""
     return settled(ledger, run).decision
 
 
-def settled(ledger: Ledger, run: RunFile) -> Standing:
+def settled(ledger: Ledger, run: RunRecord) -> Standing:
     """The same decision, with the champion that reigns; read once, for a run that has nothing else to do."""
     standing, champion = _standing(ledger, run, ledger.decisions_from_the_last(run))
     if standing is None or standing.verdict == "undecided":
@@ -94,7 +94,7 @@ def settled(ledger: Ledger, run: RunFile) -> Standing:
     return Standing(standing, champion)
 
 
-def story_has_ended(ledger: Ledger, run: RunFile, last: AnyTrainingRecord | None) -> bool:
+def is_run_finished(ledger: Ledger, run: RunRecord, last: AnyTrainingRecord | None) -> bool:
     """Tell whether a run has nothing left to do, by reading the end of its story.
 
     Args:
@@ -106,25 +106,25 @@ def story_has_ended(ledger: Ledger, run: RunFile, last: AnyTrainingRecord | None
         return False
     if not isinstance(last, Collected):
         return True
-    return finished_decision(ledger, run) is not None or any(
+    return applied_decision(ledger, run) is not None or any(
         decision.verdict == "abandoned" and decision.flow_run == run.flow_run for decision in ledger.decisions(run)
     )
 
 
-def open_question(ledger: Ledger, run: RunFile) -> Decision | None:
+def pending_review(ledger: Ledger, run: RunRecord) -> Decision | None:
     """The undecided verdict that waits for a person's answer, None where nobody is asked."""
-    standing = standing_decision(ledger, run)
+    standing = current_decision(ledger, run)
     return standing if standing is not None and standing.verdict == "undecided" else None
 
 
-def is_the_asker(ledger: Ledger, run: RunFile, question: Decision) -> bool:
+def owns_review(ledger: Ledger, run: RunRecord, question: Decision) -> bool:
     """Tell whether this run is to ask: the one that found no answer or, once that one is gone, whoever comes."""
     if question.flow_run is None or question.flow_run == run.flow_run:
         return True
     return not ledger.is_marked(run.model_copy(update={"flow_run": question.flow_run}))
 
 
-def answer(ledger: Ledger, run: RunFile, question: Decision, *, approve: bool, who: str, why: str) -> Decision:
+def answer(ledger: Ledger, run: RunRecord, question: Decision, *, approve: bool, who: str, why: str) -> Decision:
     """Write a person's answer to an undecided verdict, as the next decision.
 
     Returns:
@@ -139,7 +139,7 @@ def answer(ledger: Ledger, run: RunFile, question: Decision, *, approve: bool, w
             "writer": new_writer(),
             "verdict": "promote" if approve else "reject",
             "who": who,
-            "why": kept_reason(why),
+            "why": clean_reason(why),
         }
     )
     while True:
@@ -153,7 +153,7 @@ def answer(ledger: Ledger, run: RunFile, question: Decision, *, approve: bool, w
             return written
 
 
-def abandon(ledger: Ledger, run: RunFile, why: str) -> Decision:
+def abandon(ledger: Ledger, run: RunRecord, why: str) -> Decision:
     """Write that a run's model is not judged, because a person has cancelled the run."""
     while True:
         number = len(ledger.decisions(run)) + 1
@@ -175,7 +175,7 @@ def abandon(ledger: Ledger, run: RunFile, why: str) -> Decision:
             return decision
 
 
-def settle(ledger: Ledger, run: RunFile, verdict: Verdict, place: Place, report: str) -> Decision | None:
+def settle(ledger: Ledger, run: RunRecord, verdict: Verdict, place: Place, report: str) -> Decision | None:
     """Write the decision; the first one written for this number stands.
 
     Args:
@@ -209,7 +209,7 @@ def settle(ledger: Ledger, run: RunFile, verdict: Verdict, place: Place, report:
 
 
 def promote(
-    ledger: Ledger, run: RunFile, collected: Collected, decision: Decision, trigger_word: str | None
+    ledger: Ledger, run: RunRecord, collected: Collected, decision: Decision, trigger_word: str | None
 ) -> Promotion | None:
     """Make the decided model the champion, under the number that follows the one it was judged against.
 
@@ -248,18 +248,18 @@ def promote(
     return _carried_out(ledger, run, decision)
 
 
-def _carried_out(ledger: Ledger, run: RunFile, decision: Decision) -> Promotion | None:
+def _carried_out(ledger: Ledger, run: RunRecord, decision: Decision) -> Promotion | None:
     """The promotion that a decision has led to, or that made it needless: the champion it was judged against."""
     since = ledger.promotions_since(run.model, decision.against)
     return next((promotion for promotion in since if is_of(promotion, run)), None)
 
 
-def _is_carried_out(ledger: Ledger, run: RunFile, decision: Decision, champion: Promotion | None) -> bool:
+def _is_carried_out(ledger: Ledger, run: RunRecord, decision: Decision, champion: Promotion | None) -> bool:
     # The champion first: as a rule it is the one, and it has been read.
     reigns = champion is not None and champion.number >= decision.against and is_of(champion, run)
     return reigns or _carried_out(ledger, run, decision) is not None
 
 
-def is_of(promotion: Promotion, run: RunFile) -> bool:
+def is_of(promotion: Promotion, run: RunRecord) -> bool:
     """Tell whether a promotion is of the model version that a run works on."""
     return (promotion.key, promotion.generation) == (run.key, run.generation)

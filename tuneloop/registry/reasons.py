@@ -14,7 +14,7 @@ _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff
 """What would move a terminal's cursor, turn the text around it, or not be written at all."""
 
 
-def kept_reason(text: str) -> str:
+def clean_reason(text: str) -> str:
     """Bring a reason into the form in which it is kept: one line, without control characters and keys.
 
     Raises:

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from tuneloop.errors import LedgerError
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.training import read_training
-from tuneloop.registry.models import check_known
-from tuneloop.registry.promotions import answer, finished_decision, promote, standing_decision
+from tuneloop.registry.models import require_model
+from tuneloop.registry.promotions import answer, applied_decision, current_decision, promote
 from tuneloop.schemas.adopted_recipes import recorded_recipe
-from tuneloop.schemas.records import Collected, Decision, Promotion, RunFile
+from tuneloop.schemas.records import Collected, Decision, Promotion, RunRecord
 from tuneloop.schemas.training import job_name
 
 _AT_ONCE = 16
 
 
 @dataclass(frozen=True)
-class Answered:
+class ReviewResult:
     """What an answer has come to.
 
     Attributes:
@@ -27,12 +27,12 @@ class Answered:
         promotion: The promotion that carries it out; None where the champion stays.
     """
 
-    run: RunFile
+    run: RunRecord
     decision: Decision
     promotion: Promotion | None
 
 
-def open_questions(ledger: Ledger, model: str) -> list[tuple[RunFile, Decision]]:
+def open_questions(ledger: Ledger, model: str) -> list[tuple[RunRecord, Decision]]:
     """Every verdict on a model that a person has still to answer, and the run that it is about.
 
     An approval that was not carried out is among them: whoever gave it was killed just then.
@@ -44,15 +44,15 @@ def open_questions(ledger: Ledger, model: str) -> list[tuple[RunFile, Decision]]
     found = []
     for decision in decisions:
         run = ledger.run(decision.flow_run) if decision.flow_run else None
-        standing = standing_decision(ledger, run) if run else None
-        if run is not None and standing is not None and standing.flow_run and not finished_decision(ledger, run):
+        standing = current_decision(ledger, run) if run else None
+        if run is not None and standing is not None and standing.flow_run and not applied_decision(ledger, run):
             found.append((run, standing))
     return found
 
 
 def decide_by_hand(
     ledger: Ledger, model: str, *, approve: bool, why: str, who: str, asker: str | None = None
-) -> Answered:
+) -> ReviewResult:
     """Answer the one open question of a model, and carry the answer out. May be repeated after a crash.
 
     The run that asks is woken by the sensor and ends by the same answer.
@@ -69,7 +69,7 @@ def decide_by_hand(
         ConfigurationError: There is no such model, or the reason cannot be kept.
         LedgerError: Nothing is asked, more than one thing is asked, or somebody else has just answered.
     """
-    check_known(ledger, model)
+    require_model(ledger, model)
     run, question = _the_one(ledger, model, asker or "")
     decision = question
     if question.verdict == "undecided":
@@ -77,7 +77,7 @@ def decide_by_hand(
     if decision.verdict != ("promote" if approve else "reject"):
         raise LedgerError(f"{decision.who} has answered first: {decision.verdict}, {decision.why}")
     if not approve:
-        return Answered(run, decision, None)
+        return ReviewResult(run, decision, None)
     collected = read_training(ledger, run.key, run.generation).last
     if not isinstance(collected, Collected):
         raise LedgerError(f"the weights of {model} are not collected; look at its run {run.flow_run}")
@@ -88,10 +88,10 @@ def decide_by_hand(
             f"{model} has got another champion meanwhile, so this answer is void: the next run compares with that "
             "one"
         )
-    return Answered(run, decision, promotion)
+    return ReviewResult(run, decision, promotion)
 
 
-def _the_one(ledger: Ledger, model: str, asker: str) -> tuple[RunFile, Decision]:
+def _the_one(ledger: Ledger, model: str, asker: str) -> tuple[RunRecord, Decision]:
     """The open question that is meant."""
     questions = open_questions(ledger, model)
     meant = [(run, question) for run, question in questions if run.flow_run.startswith(asker)]

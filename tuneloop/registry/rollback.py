@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tuneloop.clock import now
-from tuneloop.errors import ConfigurationError, RecordTaken
+from tuneloop.errors import ConfigurationError, RecordConflict
 from tuneloop.ledger.kept_weights import weights_problem
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.registry.models import champion_of, is_same_version
-from tuneloop.registry.reasons import kept_reason
+from tuneloop.registry.models import get_version, is_same_version
+from tuneloop.registry.reasons import clean_reason
 from tuneloop.schemas.records import Promotion, new_writer
 from tuneloop.schemas.training import job_name
 
@@ -63,17 +63,17 @@ def roll_back(ledger: Ledger, model: str, to: int, reason: str, who: str) -> Rol
 
     Raises:
         ConfigurationError: There is no such model or number, its weights are gone, or the reason cannot be kept.
-        RecordTaken: Others have taken one number after the other.
+        RecordConflict: Others have taken one number after the other.
     """
-    why = kept_reason(reason)
-    wanted = champion_of(ledger, model, to)
+    why = clean_reason(reason)
+    wanted = get_version(ledger, model, to)
     if (problem := weights_problem(ledger, wanted)) is not None:
         raise ConfigurationError(
             f"{model} no. {to} cannot be put back: {problem}; "
             "restore them from a backup or an older object version, or choose another number"
         )
     for _ in range(_TRIES):
-        reigning = champion_of(ledger, model)
+        reigning = get_version(ledger, model)
         if is_same_version(reigning, wanted):
             return Rollback(reigning, None, to)
         promotion = wanted.model_copy(
@@ -88,7 +88,7 @@ def roll_back(ledger: Ledger, model: str, to: int, reason: str, who: str) -> Rol
         )
         if ledger.promote(promotion):
             return Rollback(promotion, reigning, to)
-    raise RecordTaken(
+    raise RecordConflict(
         f"{model} was not rolled back: {_TRIES} promotions came in between; look at `tuneloop models {model}` and "
         "run it again"
     )

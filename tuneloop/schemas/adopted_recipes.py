@@ -7,8 +7,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, TypeAdapter
 
 from tuneloop.schemas.bfl_recipe import BflFinetuneRecipe
-from tuneloop.schemas.copies import Normalise
-from tuneloop.schemas.recipe_fields import RecipeFields
+from tuneloop.schemas.copies import ImagePreprocessing
+from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.recipes import Recipe
 from tuneloop.schemas.render_settings import ServiceSettings
 from tuneloop.schemas.segmind_recipes import FluxLoraRecipe, KontextLoraRecipe, QwenLoraRecipe
@@ -16,7 +16,7 @@ from tuneloop.schemas.segmind_recipes import FluxLoraRecipe, KontextLoraRecipe, 
 Trainer = Literal["flux-lora", "kontext-lora", "qwen-lora", "bfl-finetune"]
 
 
-class Adopted(RecipeFields):
+class Adopted(BaseRecipe):
     """What is known of an adopted model; the job's id tells it from every other one.
 
     Its dataset has been trained on, whatever it is: nothing of it is uploaded, and no limit refuses it.
@@ -26,7 +26,7 @@ class Adopted(RecipeFields):
     """The provider's id of the job."""
     trigger_word: str | None = None
     """The word that calls the subject."""
-    normalise: Normalise | None = None
+    normalise: ImagePreprocessing | None = None
     """Always left out: nothing is sent for a model that is trained already."""
 
     @property
@@ -80,5 +80,5 @@ _AdoptedRecipe = Annotated[
     AdoptedFluxLora | AdoptedKontextLora | AdoptedQwenLora | AdoptedBflFinetune, Field(discriminator="trainer")
 ]
 
-recorded_recipe: TypeAdapter[RecipeFields] = TypeAdapter(Recipe | _AdoptedRecipe)
+recorded_recipe: TypeAdapter[BaseRecipe] = TypeAdapter(Recipe | _AdoptedRecipe)
 """Any recipe that a record may hold."""

@@ -6,17 +6,17 @@ from typing import ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
-from tuneloop.schemas.copies import Normalise
-from tuneloop.schemas.dataset_profile import DatasetProfile
+from tuneloop.schemas.copies import ImagePreprocessing
+from tuneloop.schemas.dataset_profile import DatasetRequirements
 from tuneloop.schemas.form import require_discriminator
-from tuneloop.schemas.recipe_fields import RecipeFields
+from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.render_settings import BflProRender, BflUltraRender, ServiceSettings
 
 _CENTS_BY_ITERATIONS = ((150, 200), (500, 400))
 _CENTS_BEYOND = 600
 
 
-class BflFinetuneRecipe(RecipeFields):
+class BflFinetuneRecipe(BaseRecipe):
     """Fine-tune FLUX.1 pro at BFL. The weights stay there; the model is used by its id.
 
     Sources: BFL, finetune page (fields, ranges, defaults); BFL, OpenAPI (a third priority).
@@ -25,7 +25,7 @@ class BflFinetuneRecipe(RecipeFields):
     model_config = ConfigDict(title="FLUX pro fine-tune (BFL)", json_schema_extra=require_discriminator("trainer"))
     provider: ClassVar[str] = "bfl"
     services: ClassVar[tuple[type[ServiceSettings], ...]] = (BflProRender, BflUltraRender)
-    profile: ClassVar[DatasetProfile] = DatasetProfile(
+    profile: ClassVar[DatasetRequirements] = DatasetRequirements(
         fewest_pictures=1, most_pictures=20, advised_fewest=6, scaled_to_px=1_000_000
     )
     """Source: BFL, finetuning guide: 1 to 20 pictures, more than 5 advised, JPG, PNG and WebP, capped at 1 MP.
@@ -51,7 +51,7 @@ class BflFinetuneRecipe(RecipeFields):
     """A LoRA, or a full fine-tune from which a LoRA is taken afterwards."""
     lora_rank: Literal[16, 32] = 32
     """Rank of the LoRA."""
-    normalise: Normalise | None = Field(default=None, title="Normalise")
+    normalise: ImagePreprocessing | None = Field(default=None, title="Normalise")
     """Send changed copies in place of the pictures. Left out: copies only of those that EXIF data rotates."""
 
     @property

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tuneloop.schemas.frozen import Frozen
+from tuneloop.schemas.frozen import FrozenModel
 
 
-class Cadence(Frozen):
+class Cadence(FrozenModel):
     """Rhythm of looking at one kind of training. Seconds.
 
     No provider publishes how long its trainings take. So the pause grows with the training's age: whoever has

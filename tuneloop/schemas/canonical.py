@@ -9,16 +9,16 @@ from typing import Any
 from pydantic import JsonValue
 
 
-def without_empty(value: JsonValue) -> JsonValue:
+def drop_empty(value: JsonValue) -> JsonValue:
     """Drop None and what is empty after that, at every depth.
 
     A form posts every field, a YAML file only those that are set; both mean the same.
     """
     if isinstance(value, dict):
-        kept = {key: without_empty(item) for key, item in value.items()}
+        kept = {key: drop_empty(item) for key, item in value.items()}
         return {key: item for key, item in kept.items() if item is not None and item not in ({}, [])}
     if isinstance(value, list):
-        return [without_empty(item) for item in value]
+        return [drop_empty(item) for item in value]
     return value
 
 

@@ -6,12 +6,12 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from tuneloop.schemas.canonical import digest_of, without_empty
+from tuneloop.schemas.canonical import digest_of, drop_empty
 from tuneloop.schemas.dataset import PictureFormat, Sha256
-from tuneloop.schemas.frozen import Frozen
+from tuneloop.schemas.frozen import FrozenModel
 
 
-class Normalise(Frozen):
+class ImagePreprocessing(FrozenModel):
     """How pictures are prepared for the trainer. The files themselves are never changed: copies are sent.
 
     What a picture's EXIF data says about its rotation is always applied, on a copy, for trainers ignore it.
@@ -29,7 +29,7 @@ class Normalise(Frozen):
     """Quality of copies in JPEG, 70 to 100."""
 
 
-class PictureCopy(Frozen):
+class PreparedImage(FrozenModel):
     """The copy that is sent in place of one source picture; it lies in the store under its own sha256."""
 
     sha256: Sha256
@@ -46,14 +46,14 @@ class PictureCopy(Frozen):
     """CRC-32 of the copy's bytes: packing compares it, and computes the sha256 where it is None."""
 
 
-class CopyList(Frozen):
+class PreparedImages(FrozenModel):
     """Every picture of one dataset that is sent as a copy, written once: a later library may encode otherwise."""
 
-    copies: dict[Sha256, PictureCopy]
+    copies: dict[Sha256, PreparedImage]
     """By the sha256 of the source file. Pictures that are not named are sent as they are."""
 
 
-def copies_name(dataset_digest: Sha256, normalise: Normalise | None) -> str:
+def copies_name(dataset_digest: Sha256, normalise: ImagePreprocessing | None) -> str:
     """Name of a dataset's copy list in the store."""
-    way = digest_of(without_empty(normalise.model_dump(mode="json")))[:16] if normalise else "as-they-are"
+    way = digest_of(drop_empty(normalise.model_dump(mode="json")))[:16] if normalise else "as-they-are"
     return f"datasets/{dataset_digest}-{way}.copies.json"

@@ -8,13 +8,13 @@ from typing import Literal
 from pydantic import Field
 
 from tuneloop.schemas.canonical import digest_of
-from tuneloop.schemas.frozen import Frozen
+from tuneloop.schemas.frozen import FrozenModel
 
 PictureFormat = Literal["jpeg", "png", "webp"]
 Sha256 = str
 
 
-class DatasetItem(Frozen):
+class DatasetItem(FrozenModel):
     """One picture with its caption."""
 
     sha256: Sha256
@@ -39,7 +39,7 @@ class DatasetItem(Frozen):
     """CRC-32 of the source file's bytes, None in old manifests: packing compares it. Outside the digest."""
 
 
-class DatasetManifest(Frozen):
+class DatasetManifest(FrozenModel):
     """A whole dataset, as found at one moment."""
 
     items: tuple[DatasetItem, ...]
@@ -62,7 +62,7 @@ class DatasetManifest(Frozen):
         return sum(item.size_bytes for item in self.items)
 
 
-class DatasetDifference(Frozen):
+class DatasetDifference(FrozenModel):
     """What has changed between two datasets, by file names."""
 
     added: tuple[str, ...]
@@ -138,7 +138,7 @@ def _pairs(manifest: DatasetManifest) -> Counter[tuple[Sha256, ...]]:
     return Counter(tuple(sha for _, sha in sorted(pair)) for pair in pairs.values())
 
 
-class PublicDataset(Frozen):
+class PublicDataset(FrozenModel):
     """A zip at a public address, as it was when it was fetched."""
 
     url: str

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from tuneloop.schemas.dataset import PictureFormat
-from tuneloop.schemas.frozen import Frozen
+from tuneloop.schemas.frozen import FrozenModel
 
 
-class DatasetProfile(Frozen):
+class DatasetRequirements(FrozenModel):
     """Limits of one trainer. None: its pages say nothing, so nothing is refused for it.
 
     Where a page recommends instead of demanding, crossing the number is a warning.
@@ -40,5 +40,5 @@ class DatasetProfile(Frozen):
     """Pictures without a caption are refused."""
 
 
-NO_LIMITS = DatasetProfile(smallest_side_px=1, longest_caption=None)
+NO_LIMITS = DatasetRequirements(smallest_side_px=1, longest_caption=None)
 """Refuses nothing that can be decoded: for datasets that somebody has trained on already."""

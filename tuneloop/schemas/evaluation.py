@@ -6,11 +6,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from tuneloop.schemas.frozen import Frozen
+from tuneloop.schemas.frozen import FrozenModel
 from tuneloop.schemas.gate import ScoreDifference
 
 
-class JudgedPicture(Frozen):
+class EvaluatedImage(FrozenModel):
     """One prompt and seed on one model."""
 
     prompt: str
@@ -31,12 +31,12 @@ class JudgedPicture(Frozen):
     """Share of it that is the same as in that training picture."""
 
 
-class Evaluation(Frozen):
+class Evaluation(FrozenModel):
     """Every picture of a plan, for one model."""
 
     job: str
     """Name of the model's training job."""
-    pictures: tuple[JudgedPicture, ...]
+    pictures: tuple[EvaluatedImage, ...]
     """Prompts in the plan's order, all seeds of one prompt together."""
     asked_again: int = 0
     """How often a picture was asked for once more because an answer was lost; each may be billed."""
@@ -46,7 +46,7 @@ class Evaluation(Frozen):
     """The CLIP model that scored them; None where there was none."""
 
     @property
-    def findings(self) -> tuple[JudgedPicture, ...]:
+    def findings(self) -> tuple[EvaluatedImage, ...]:
         """Pictures with something wrong."""
         return tuple(picture for picture in self.pictures if picture.finding)
 
@@ -56,7 +56,7 @@ class Evaluation(Frozen):
         return all(picture.name for picture in self.pictures)
 
 
-class Verdict(Frozen):
+class Verdict(FrozenModel):
     """What a rule says about a challenger."""
 
     verdict: Literal["promote", "reject", "undecided"]
@@ -69,5 +69,5 @@ class Verdict(Frozen):
     """What it rests on."""
     differences: tuple[ScoreDifference, ...] = ()
     """Every score of both models, with intervals."""
-    by_floors: bool = False
+    by_thresholds: bool = False
     """The floors decided; the scores are shown and had no say."""

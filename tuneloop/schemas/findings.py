@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from tuneloop.schemas.frozen import Frozen
+from tuneloop.schemas.frozen import FrozenModel
 from tuneloop.schemas.shown_text import printable
 
 Severity = Literal["error", "warning"]
@@ -14,7 +14,7 @@ Severity = Literal["error", "warning"]
 _NAMES_TOLD = 3
 
 
-class Finding(Frozen):
+class Finding(FrozenModel):
     """One thing that is wrong, or that a person should know before paying."""
 
     severity: Severity
@@ -55,7 +55,7 @@ def warnings_in(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(finding for finding in findings if finding.severity == "warning")
 
 
-def condensed(findings: Iterable[Finding], of_each: int) -> list[tuple[Finding, int]]:
+def limit_per_check(findings: Iterable[Finding], of_each: int) -> list[tuple[Finding, int]]:
     """Keep the first few findings of each check: a thousand of one kind would hide all others.
 
     Args:
@@ -76,7 +76,7 @@ def condensed(findings: Iterable[Finding], of_each: int) -> list[tuple[Finding, 
     return kept
 
 
-def some_names(names: Sequence[str]) -> str:
+def join_names(names: Sequence[str]) -> str:
     """Spell the first names and count the others: `a.png, b.png, c.png and 5 more`."""
     told = [printable(name) for name in names[:_NAMES_TOLD]]
     if len(names) > _NAMES_TOLD:

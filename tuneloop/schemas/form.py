@@ -10,7 +10,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 
-class ShownAsAnyOf:
+class AnyOfSchema:
     """Shows a discriminated union as a plain `anyOf` of titled members.
 
     Prefect's form cannot switch between members of a schema that has a `discriminator`; pydantic goes on

@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from tuneloop.schemas.frozen import Frozen
+from tuneloop.schemas.frozen import FrozenModel
 
 
-class ScoreWeights(Frozen):
+class ScoreWeights(FrozenModel):
     """How much each score counts; a score of weight 0 is shown and decides nothing."""
 
     model_config = ConfigDict(title="Weights")
@@ -35,7 +35,7 @@ class ScoreWeights(Frozen):
     """CLIP-I, likeness to the training pictures; only where `TUNELOOP_CLIP_MODEL` names a model."""
 
 
-class GatePolicy(Frozen):
+class GatePolicy(FrozenModel):
     """When a challenger replaces the champion.
 
     The score is the weighted mean of all scores, each 0 to 1. Both models are compared picture by picture, at the
@@ -62,7 +62,7 @@ class GatePolicy(Frozen):
     """How much each score counts."""
 
 
-class ScoreDifference(Frozen):
+class ScoreDifference(FrozenModel):
     """One score of both models, and the interval of their mean paired difference."""
 
     name: str

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pydantic import Field
 
 from tuneloop.schemas.dataset import PictureFormat, Sha256
-from tuneloop.schemas.frozen import Frozen
+from tuneloop.schemas.frozen import FrozenModel
 
 
-class PictureFacts(Frozen):
+class ImageInfo(FrozenModel):
     """What was read from one decoded picture file."""
 
     sha256: Sha256

@@ -7,8 +7,8 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, model_validator
 
 from tuneloop.errors import ConfigurationError
-from tuneloop.schemas.canonical import digest_of, without_empty
-from tuneloop.schemas.frozen import Frozen
+from tuneloop.schemas.canonical import digest_of, drop_empty
+from tuneloop.schemas.frozen import FrozenModel
 from tuneloop.schemas.gate import GatePolicy
 from tuneloop.schemas.render_settings import DefaultRender, RenderSettings, ServiceSettings
 
@@ -22,7 +22,7 @@ def _all_different(values: tuple[object, ...]) -> tuple[object, ...]:
     return values
 
 
-class EvaluationPlan(Frozen):
+class EvaluationConfig(FrozenModel):
     """Prompts times seeds, rendered on every model that is judged."""
 
     prompts: Annotated[tuple[str, ...], AfterValidator(_all_different)] = Field(
@@ -39,7 +39,7 @@ class EvaluationPlan(Frozen):
     """When the challenger replaces the champion. Changing it decides again and renders nothing again."""
 
     @model_validator(mode="after")
-    def _of_a_size_that_can_be_meant(self) -> EvaluationPlan:
+    def _of_a_size_that_can_be_meant(self) -> EvaluationConfig:
         if self.picture_count > MOST_IMAGES:
             raise ValueError(
                 f"{len(self.prompts):,} prompts with {len(self.seeds):,} seeds each are {self.picture_count:,} "
@@ -47,7 +47,7 @@ class EvaluationPlan(Frozen):
             )
         return self
 
-    def rendered_by(self, default: ServiceSettings) -> EvaluationPlan:
+    def rendered_by(self, default: ServiceSettings) -> EvaluationConfig:
         """The same plan with the service named, before it is remembered or compared."""
         if isinstance(self.settings, DefaultRender):
             return self.model_copy(update={"settings": default})
@@ -66,7 +66,7 @@ class EvaluationPlan(Frozen):
         document = self.model_dump(mode="json", exclude={"gate"})
         # Only what differs from the defaults: plans of before there was a gate keep their digest.
         document["gate"] = self.gate.model_dump(mode="json", exclude_defaults=True)
-        return digest_of({"schema": 1, "plan": without_empty(document)})[:16]
+        return digest_of({"schema": 1, "plan": drop_empty(document)})[:16]
 
     @property
     def picture_count(self) -> int:

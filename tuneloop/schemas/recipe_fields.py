@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import JsonValue
 
 from tuneloop.schemas.cadence import Cadence
-from tuneloop.schemas.canonical import without_empty
-from tuneloop.schemas.copies import Normalise
-from tuneloop.schemas.dataset_profile import NO_LIMITS, DatasetProfile
-from tuneloop.schemas.frozen import Frozen
+from tuneloop.schemas.canonical import drop_empty
+from tuneloop.schemas.copies import ImagePreprocessing
+from tuneloop.schemas.dataset_profile import NO_LIMITS, DatasetRequirements
+from tuneloop.schemas.frozen import FrozenModel
 from tuneloop.schemas.render_settings import ServiceSettings
 
 _OUR_OWN = frozenset({"trainer", "normalise"})
 """Fields that say which trainer is meant and how pictures are prepared for it; no provider knows them."""
 
 
-class RecipeFields(Frozen):
+class BaseRecipe(FrozenModel):
     """The part of a recipe that the pipeline itself needs to know."""
 
     provider: ClassVar[str]
     """Name of the provider that documents this trainer."""
-    outside_the_key: ClassVar[frozenset[str]] = frozenset()
+    excluded_from_key: ClassVar[frozenset[str]] = frozenset()
     """Fields that do not change the weights: changing one is no reason to pay for a new training."""
     services: ClassVar[tuple[type[ServiceSettings], ...]]
     """Services that can render with the trained model; the first one is the default."""
@@ -30,21 +30,21 @@ class RecipeFields(Frozen):
     """How often its trainings are asked about, and when one is overdue."""
     edit_pairs: ClassVar[bool] = False
     """The dataset is made of pairs, before and after, and the model edits pictures."""
-    profile: ClassVar[DatasetProfile] = NO_LIMITS
+    profile: ClassVar[DatasetRequirements] = NO_LIMITS
     """What the trainer's pages say about datasets."""
 
     if TYPE_CHECKING:
-        normalise: Normalise | None
+        normalise: ImagePreprocessing | None
         """Every recipe has it, as its own last field: a field of this class would be the first one of the form."""
 
     def canonical(self) -> JsonValue:
         """The recipe as it enters the training key: set fields only, with a schema number."""
-        fields = self.model_dump(mode="json", exclude=set(self.outside_the_key))
-        return {"schema": 1, "recipe": without_empty(fields)}
+        fields = self.model_dump(mode="json", exclude=set(self.excluded_from_key))
+        return {"schema": 1, "recipe": drop_empty(fields)}
 
     def sent_fields(self) -> dict[str, JsonValue]:
         """The fields that are sent to the provider: those that are set, and none of our own."""
-        fields = without_empty(self.model_dump(mode="json", exclude=set(_OUR_OWN)))
+        fields = drop_empty(self.model_dump(mode="json", exclude=set(_OUR_OWN)))
         return fields if isinstance(fields, dict) else {}
 
     @property

@@ -7,12 +7,12 @@ from typing import Annotated
 from pydantic import Field
 
 from tuneloop.schemas.bfl_recipe import BflFinetuneRecipe
-from tuneloop.schemas.form import ShownAsAnyOf
+from tuneloop.schemas.form import AnyOfSchema
 from tuneloop.schemas.segmind_recipes import FluxLoraRecipe, KontextLoraRecipe, QwenLoraRecipe
 
 Recipe = Annotated[
     FluxLoraRecipe | KontextLoraRecipe | QwenLoraRecipe | BflFinetuneRecipe,
     Field(discriminator="trainer"),
-    ShownAsAnyOf(),
+    AnyOfSchema(),
 ]
 """Any recipe. The trainer's name decides which."""

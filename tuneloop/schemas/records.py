@@ -9,9 +9,9 @@ from uuid import uuid4
 from pydantic import Field, JsonValue, TypeAdapter
 
 from tuneloop.schemas.dataset import PublicDataset
-from tuneloop.schemas.frozen import Frozen
+from tuneloop.schemas.frozen import FrozenModel
 from tuneloop.schemas.gate import ScoreDifference
-from tuneloop.schemas.plan import EvaluationPlan
+from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.training import Account, ModelName
 
 
@@ -20,7 +20,7 @@ def new_writer() -> str:
     return uuid4().hex
 
 
-class Record(Frozen):
+class Record(FrozenModel):
     """What every record carries."""
 
     schema_number: Literal[1] = 1
@@ -156,7 +156,7 @@ AnyTrainingRecord = Annotated[
     Field(discriminator="state"),
 ]
 
-WithId = Submitted | Trained | Collected | Failed
+HasJobId = Submitted | Trained | Collected | Failed
 """Records that know the provider's id of the job."""
 training_record: TypeAdapter[AnyTrainingRecord] = TypeAdapter(AnyTrainingRecord)
 NEXT_STATES: dict[str, frozenset[str]] = {
@@ -172,7 +172,7 @@ NEXT_STATES: dict[str, frozenset[str]] = {
 """Which state may follow which within one generation. Two of them depend on more than the state, see `follows`."""
 ENDS = frozenset({"collected", "failed", "rejected", "abandoned"})
 """What ends an attempt; only after one of them may the next one begin."""
-BAD_ENDS = frozenset({"failed", "rejected"})
+UNPAID_FAILURES = frozenset({"failed", "rejected"})
 """Ends without a model and without a bill (a failed job is not charged)."""
 
 
@@ -187,7 +187,7 @@ def follows(before: AnyTrainingRecord, record: AnyTrainingRecord) -> bool:
 Visibility = Literal["unchanged", "public", "private"]
 
 
-class RunFile(Record):
+class RunRecord(Record):
     """What a flow run has decided to work on; the first one written wins for ever."""
 
     flow_run: str
@@ -202,7 +202,7 @@ class RunFile(Record):
     """The dataset."""
     recipe: JsonValue
     """The recipe in full, as validated."""
-    plan: EvaluationPlan
+    plan: EvaluationConfig
     """How the model is judged."""
     account: Account
     """Who pays."""
@@ -220,7 +220,7 @@ class RunFile(Record):
     """Why an unchanged dataset is trained once more; None where it has changed."""
 
     @property
-    def answer_command(self) -> str:
+    def review_command(self) -> str:
         """What a person types to answer an undecided verdict on it."""
         return f'tuneloop decide {self.model} --store {self.store} --approve --reason "…"'
 
@@ -289,7 +289,7 @@ class Promotion(Record):
     """Name of the decision record within the store."""
     report: str | None = None
     """Name of the report within the store; None in records of before it was named here."""
-    plan: EvaluationPlan | None = None
+    plan: EvaluationConfig | None = None
     """The plan it was judged on; None in records of before it was named here."""
     rolled_back_to: int | None = None
     """Number of the earlier promotion that a rollback has put back; None for a challenger that won."""

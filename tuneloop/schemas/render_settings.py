@@ -7,8 +7,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from tuneloop.schemas.form import ShownAsAnyOf, require_discriminator
-from tuneloop.schemas.frozen import Frozen
+from tuneloop.schemas.form import AnyOfSchema, require_discriminator
+from tuneloop.schemas.frozen import FrozenModel
 
 AspectRatio = Literal[
     "1:1", "2:3", "3:4", "5:8", "9:16", "9:19", "9:21", "3:2", "4:3", "8:5", "16:9", "19:9", "21:9"
@@ -30,7 +30,7 @@ NAMED_SAMPLERS = (
 """Samplers that the page names; it counts sixteen more, so any other text is passed on."""
 
 
-class DefaultRender(Frozen):
+class DefaultRender(FrozenModel):
     """Render as the recipe's own service does by default."""
 
     model_config = ConfigDict(title="Default of the recipe", json_schema_extra=require_discriminator("endpoint"))
@@ -39,7 +39,7 @@ class DefaultRender(Frozen):
     """Which service renders: the recipe's own; the tab above sets it."""
 
 
-class _Priced(Frozen):
+class _Priced(FrozenModel):
     """What every service has in common."""
 
     cents_per_picture: ClassVar[float | None] = None
@@ -76,7 +76,7 @@ class FluxDevRender(_FluxDevFields):
     """Which service renders; the tab above sets it."""
 
 
-class SlugRender(_FluxDevFields):
+class ModelEndpointRender(_FluxDevFields):
     """Render with the fine-tuned model's own address at Segmind.
 
     No page documents what a Kontext or Qwen fine-tune takes there. That it is the body of Flux Dev Finetuned
@@ -150,12 +150,12 @@ class BflUltraRender(_Priced):
     """File format of the picture."""
 
 
-ServiceSettings = FluxDevRender | SlugRender | BflProRender | BflUltraRender
+ServiceSettings = FluxDevRender | ModelEndpointRender | BflProRender | BflUltraRender
 """Settings of one named service."""
 
 RenderSettings = Annotated[
-    DefaultRender | FluxDevRender | SlugRender | BflProRender | BflUltraRender,
+    DefaultRender | FluxDevRender | ModelEndpointRender | BflProRender | BflUltraRender,
     Field(discriminator="endpoint"),
-    ShownAsAnyOf(),
+    AnyOfSchema(),
 ]
 """How any service renders. The endpoint's name decides which."""

@@ -6,13 +6,13 @@ from typing import ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
-from tuneloop.schemas.copies import Normalise
+from tuneloop.schemas.copies import ImagePreprocessing
 from tuneloop.schemas.dataset import PictureFormat
-from tuneloop.schemas.dataset_profile import DatasetProfile
+from tuneloop.schemas.dataset_profile import DatasetRequirements
 from tuneloop.schemas.form import require_discriminator
-from tuneloop.schemas.frozen import Frozen
-from tuneloop.schemas.recipe_fields import RecipeFields
-from tuneloop.schemas.render_settings import FluxDevRender, ServiceSettings, SlugRender
+from tuneloop.schemas.frozen import FrozenModel
+from tuneloop.schemas.recipe_fields import BaseRecipe
+from tuneloop.schemas.render_settings import FluxDevRender, ModelEndpointRender, ServiceSettings
 
 _ZIP_LIMIT_ELSEWHERE = 100_000_000
 """The pages of FLUX_PRO and FAST_FLUX demand less than 100 MB; those of the trainers here say nothing."""
@@ -20,7 +20,7 @@ _USUAL_FORMATS: frozenset[PictureFormat] = frozenset({"jpeg", "png"})
 """What ai-toolkit reads, whose settings the FLUX page has. No page of Segmind's says so, so webp is a warning."""
 
 
-class FluxLoraAdvanced(Frozen):
+class FluxLoraAdvanced(FrozenModel):
     """Segmind's advance_parameters for FLUX, all optional and sent only when set.
 
     Source: Segmind, Flux fine-tuning page. It shows one example value each, and no ranges or defaults.
@@ -72,17 +72,17 @@ class FluxLoraAdvanced(Frozen):
     """Weight decay. Page example: 0.01."""
 
 
-class FluxLoraRecipe(RecipeFields):
+class FluxLoraRecipe(BaseRecipe):
     """Train a Flux LoRA on Segmind."""
 
     model_config = ConfigDict(title="Flux LoRA (Segmind)", json_schema_extra=require_discriminator("trainer"))
     provider: ClassVar[str] = "segmind"
-    services: ClassVar[tuple[type[ServiceSettings], ...]] = (FluxDevRender, SlugRender)
-    profile: ClassVar[DatasetProfile] = DatasetProfile(
+    services: ClassVar[tuple[type[ServiceSettings], ...]] = (FluxDevRender, ModelEndpointRender)
+    profile: ClassVar[DatasetRequirements] = DatasetRequirements(
         advised_formats=_USUAL_FORMATS, advised_fewest=12, advised_most=25, advised_zip_bytes=_ZIP_LIMIT_ELSEWHERE
     )
     """Source: Segmind, blog on custom FLUX pictures: 12 to 25 are advised. The API's pages name no limits."""
-    outside_the_key: ClassVar[frozenset[str]] = frozenset({"machine_type", "segmind_public"})
+    excluded_from_key: ClassVar[frozenset[str]] = frozenset({"machine_type", "segmind_public"})
 
     trainer: Literal["flux-lora"] = "flux-lora"
     """Which trainer this is; the tab above sets it."""
@@ -96,7 +96,7 @@ class FluxLoraRecipe(RecipeFields):
     """Make the trained model public at Segmind. Not part of the training's identity."""
     advance_parameters: FluxLoraAdvanced = FluxLoraAdvanced()
     """Trainer settings; what is left out is Segmind's choice."""
-    normalise: Normalise | None = Field(default=None, title="Normalise")
+    normalise: ImagePreprocessing | None = Field(default=None, title="Normalise")
     """Send changed copies in place of the pictures. Left out: copies only of those that EXIF data rotates."""
 
     @property
@@ -115,7 +115,7 @@ class FluxLoraRecipe(RecipeFields):
         return bool(self.advance_parameters.auto_caption)
 
 
-class KontextLoraAdvanced(Frozen):
+class KontextLoraAdvanced(FrozenModel):
     """Segmind's advance_parameters for Kontext. Source: Segmind, Flux Kontext fine-tuning page; no ranges."""
 
     model_config = ConfigDict(title="Advanced parameters")
@@ -126,17 +126,17 @@ class KontextLoraAdvanced(Frozen):
     """Training steps, above 0; their range is undocumented. Page example: 300."""
 
 
-class KontextLoraRecipe(RecipeFields):
+class KontextLoraRecipe(BaseRecipe):
     """Train a Flux Kontext LoRA on Segmind: a model that edits pictures, learned from pairs."""
 
     model_config = ConfigDict(
         title="Flux Kontext LoRA (Segmind)", json_schema_extra=require_discriminator("trainer")
     )
     provider: ClassVar[str] = "segmind"
-    services: ClassVar[tuple[type[ServiceSettings], ...]] = (SlugRender,)
-    outside_the_key: ClassVar[frozenset[str]] = frozenset({"machine_type", "segmind_public"})
+    services: ClassVar[tuple[type[ServiceSettings], ...]] = (ModelEndpointRender,)
+    excluded_from_key: ClassVar[frozenset[str]] = frozenset({"machine_type", "segmind_public"})
     edit_pairs: ClassVar[bool] = True
-    profile: ClassVar[DatasetProfile] = DatasetProfile(
+    profile: ClassVar[DatasetRequirements] = DatasetRequirements(
         formats=frozenset({"jpeg", "png"}), fewest_pictures=2, advised_zip_bytes=_ZIP_LIMIT_ELSEWHERE
     )
     """Source: Segmind, its repository of Kontext sample datasets: pairs of jpg, jpeg or png."""
@@ -151,7 +151,7 @@ class KontextLoraRecipe(RecipeFields):
     """Make the trained model public at Segmind. Not part of the training's identity."""
     advance_parameters: KontextLoraAdvanced = KontextLoraAdvanced()
     """Trainer settings; what is left out is Segmind's choice."""
-    normalise: Normalise | None = Field(default=None, title="Normalise")
+    normalise: ImagePreprocessing | None = Field(default=None, title="Normalise")
     """Send changed copies in place of the pictures. Left out: copies only of those that EXIF data rotates."""
 
     @property
@@ -160,7 +160,7 @@ class KontextLoraRecipe(RecipeFields):
         return self.instance_prompt
 
 
-class QwenLoraAdvanced(Frozen):
+class QwenLoraAdvanced(FrozenModel):
     """Segmind's advance_parameters for Qwen. Source: Segmind, Qwen fine-tuning page; no ranges."""
 
     model_config = ConfigDict(title="Advanced parameters")
@@ -173,14 +173,14 @@ class QwenLoraAdvanced(Frozen):
     """Learning rate, above 0; its range is undocumented. Page example: 0.0004."""
 
 
-class QwenLoraRecipe(RecipeFields):
+class QwenLoraRecipe(BaseRecipe):
     """Train a Qwen LoRA on Segmind."""
 
     model_config = ConfigDict(title="Qwen LoRA (Segmind)", json_schema_extra=require_discriminator("trainer"))
     provider: ClassVar[str] = "segmind"
-    services: ClassVar[tuple[type[ServiceSettings], ...]] = (SlugRender,)
-    outside_the_key: ClassVar[frozenset[str]] = frozenset({"machine_type", "segmind_public"})
-    profile: ClassVar[DatasetProfile] = DatasetProfile(
+    services: ClassVar[tuple[type[ServiceSettings], ...]] = (ModelEndpointRender,)
+    excluded_from_key: ClassVar[frozenset[str]] = frozenset({"machine_type", "segmind_public"})
+    profile: ClassVar[DatasetRequirements] = DatasetRequirements(
         advised_formats=_USUAL_FORMATS, advised_zip_bytes=_ZIP_LIMIT_ELSEWHERE
     )
     """Segmind's Qwen page says nothing about datasets."""
@@ -197,7 +197,7 @@ class QwenLoraRecipe(RecipeFields):
     """Make the trained model public at Segmind. Not part of the training's identity."""
     advance_parameters: QwenLoraAdvanced = QwenLoraAdvanced()
     """Trainer settings; what is left out is Segmind's choice."""
-    normalise: Normalise | None = Field(default=None, title="Normalise")
+    normalise: ImagePreprocessing | None = Field(default=None, title="Normalise")
     """Send changed copies in place of the pictures. Left out: copies only of those that EXIF data rotates."""
 
     @property

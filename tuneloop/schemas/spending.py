@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 from pydantic import Field
 
-from tuneloop.schemas.frozen import Frozen
+from tuneloop.schemas.frozen import FrozenModel
 from tuneloop.schemas.records import Record
 from tuneloop.schemas.render_settings import ServiceSettings
 from tuneloop.schemas.training import ModelName
@@ -18,7 +18,7 @@ _FIRST_WINDOW = date(1970, 1, 1)
 SlotKind = Literal["training", "pictures"]
 
 
-class Limits(Frozen):
+class SpendingLimits(FrozenModel):
     """The spending guard of one account."""
 
     trainings_per_day: int | None = None
@@ -62,7 +62,7 @@ class Purpose(Protocol):
         """Name of its deployment."""
 
 
-class BudgetSlot(Record):
+class Reservation(Record):
     """Money reserved for one training or for rendering pictures. The sums make the last slot tell of all."""
 
     kind: SlotKind = "training"

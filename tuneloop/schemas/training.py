@@ -10,13 +10,13 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, JsonValue
 
 from tuneloop.schemas.canonical import digest_of
-from tuneloop.schemas.frozen import Frozen
+from tuneloop.schemas.frozen import FrozenModel
 
 _LABEL = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _JOB_NAME = re.compile(r"[0-9a-f]{16}-g[1-9][0-9]*")
 
 
-def check_label(value: str) -> str:
+def validate_slug(value: str) -> str:
     """Accept a name that is safe in paths, addresses and job names."""
     if not _LABEL.fullmatch(value):
         raise ValueError(
@@ -26,11 +26,11 @@ def check_label(value: str) -> str:
     return value
 
 
-Label = Annotated[str, AfterValidator(check_label)]
+Label = Annotated[str, AfterValidator(validate_slug)]
 ModelName = Label
 
 
-class Account(Frozen):
+class Account(FrozenModel):
     """Whom the provider bills. Two keys of one account carry one label."""
 
     provider: Label
@@ -44,7 +44,7 @@ class Account(Frozen):
         return f"{self.provider}.{self.label}"
 
 
-class TrainingIdentity(Frozen):
+class TrainingIdentity(FrozenModel):
     """Everything that decides what a training is. Same identity, same training: it is never paid twice."""
 
     dataset_digest: str
@@ -82,7 +82,7 @@ Phase = Literal["running", "trained", "ready", "failed"]
 """`trained`: the weights exist. `ready`: the model can render as well."""
 
 
-class JobStatus(Frozen):
+class JobStatus(FrozenModel):
     """What the provider says about one job."""
 
     job_id: str
@@ -118,7 +118,7 @@ class JobStatus(Frozen):
         return self.model_copy(update={"job_id": known[0], "other_ids": self.ids - {known[0]}})
 
 
-class JobList(Frozen):
+class JobList(FrozenModel):
     """Jobs of one account, from one list that was read to its end."""
 
     jobs: tuple[JobStatus, ...] = ()
@@ -142,7 +142,7 @@ class JobList(Frozen):
         return self.model_copy(update={"jobs": tuple(job.recorded_as(ids) for job in self.jobs)})
 
 
-class UploadedDataset(Frozen):
+class UploadedDataset(FrozenModel):
     """A dataset that the provider can fetch."""
 
     address: str | None = Field(repr=False)
@@ -153,7 +153,7 @@ class UploadedDataset(Frozen):
     """Size of the zip."""
 
 
-class RenderedPicture(Frozen):
+class RenderedImage(FrozenModel):
     """One picture that a model rendered."""
 
     data: bytes = Field(repr=False)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.schemas.records import RunFile
-from tuneloop.sensor.transitions import Story, work_of
+from tuneloop.schemas.records import RunRecord
+from tuneloop.sensor.transitions import PendingRun, work_of
 
 PAUSES = (timedelta(hours=1), timedelta(hours=4), timedelta(days=1))
 """Before the second, third and last try. Any record that the training gets meanwhile begins the count anew."""
@@ -32,7 +32,7 @@ class Try:
     told: bool = False
 
 
-def next_try(ledger: Ledger, story: Story, at: datetime, *, cancelled: bool) -> Try:
+def next_try(ledger: Ledger, story: PendingRun, at: datetime, *, cancelled: bool) -> Try:
     """Tell whether another run may continue a story now.
 
     Args:
@@ -52,17 +52,17 @@ def next_try(ledger: Ledger, story: Story, at: datetime, *, cancelled: bool) -> 
     return Try(folder, number, due=at - max(tried.values()) >= PAUSES[number - 2])
 
 
-def is_given_up(ledger: Ledger, run: RunFile, records: int) -> bool:
+def is_given_up(ledger: Ledger, run: RunRecord, records: int) -> bool:
     """Tell whether a person was told that nothing goes on with a run by itself any more."""
     return any(
         ledger.store.exists(f"{_folder(run, records, cancelled=cancelled)}told") for cancelled in (False, True)
     )
 
 
-def _folder(run: RunFile, records: int, *, cancelled: bool) -> str:
+def _folder(run: RunRecord, records: int, *, cancelled: bool) -> str:
     """Where the tries at what a run wants are remembered."""
-    wind_up = f"-{run.flow_run}" if cancelled else ""
-    return f"continued/{work_of(run)}{wind_up}/{records:04d}/"
+    finish_cancelled_run = f"-{run.flow_run}" if cancelled else ""
+    return f"continued/{work_of(run)}{finish_cancelled_run}/{records:04d}/"
 
 
 def tried(ledger: Ledger, made: Try, flow_run: str) -> None:

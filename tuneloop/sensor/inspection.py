@@ -7,18 +7,18 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from tuneloop.errors import RecordUnreadable
+from tuneloop.errors import CorruptRecord
 from tuneloop.ledger.account_marks import AccountMarks
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.markers import Marker
 from tuneloop.ledger.training import Training, read_training
 from tuneloop.schemas.cadence import Cadence
 from tuneloop.schemas.canonical import digest_of
-from tuneloop.schemas.records import RunFile, Submitted
+from tuneloop.schemas.records import RunRecord, Submitted
 from tuneloop.schemas.training import JobStatus
 from tuneloop.sensor.queries import Asked, cadence_of
 from tuneloop.sensor.tick import OddWord, Tick
-from tuneloop.sensor.transitions import Change, story_of, write_down
+from tuneloop.sensor.transitions import Change, pending_run, record_transitions
 from tuneloop.sensor.unclear import cleared_up, held_as_lost, unclear_because
 
 _AT_ONCE = 8
@@ -67,9 +67,9 @@ def _settle(look: AccountLook, marker: Marker, tick: Tick) -> None:
         shown = look.asked.of(marker.job, training.job_id)
         jobs = [job.recorded_as(training.job_ids) for job in shown]
         jobs = cleared_up(look.asked, training, jobs, look.at)
-        job, change = write_down(look.ledger, run, jobs)
+        job, change = record_transitions(look.ledger, run, jobs)
         change = change or _attend_to_the_unclear(look, run, training, jobs, tick)
-        story = story_of(look.ledger, run, job)
+        story = pending_run(look.ledger, run, job)
         tick.changes += [change] if change else []
         if story is not None:
             (tick.submitting if story.submitting else tick.stories).append(story)
@@ -82,7 +82,7 @@ def _settle(look: AccountLook, marker: Marker, tick: Tick) -> None:
 
 
 def _attend_to_the_unclear(
-    look: AccountLook, run: RunFile, training: Training, jobs: list[JobStatus], tick: Tick
+    look: AccountLook, run: RunRecord, training: Training, jobs: list[JobStatus], tick: Tick
 ) -> Change | None:
     """Remember since when nobody can tell a job's state, and hand it over to a person after a day."""
     marks, since = AccountMarks(look.ledger, run.account.slug), look.troubles.get(training.name)
@@ -104,7 +104,7 @@ def told_odd_word(ledger: Ledger, odd: OddWord) -> None:
     ledger.store.create(_word_name(odd.run, odd.word), odd.word.encode())
 
 
-def _word_name(run: RunFile, word: str) -> str:
+def _word_name(run: RunRecord, word: str) -> str:
     return f"words/{run.account.slug}/{digest_of(word)[:16]}.txt"
 
 
@@ -115,13 +115,13 @@ def _tell_if_overdue(look: AccountLook, marker: Marker, tick: Tick) -> None:
         return
     try:
         run = look.ledger.run(marker.flow_run)
-    except RecordUnreadable as error:
+    except CorruptRecord as error:
         tick.problems.append(f"{marker.job}: {error}")
         return
     if run is not None and age > timedelta(seconds=cadence_of(run).overdue_s):
         tick.overdue.append(run)
 
 
-def told_overdue(ledger: Ledger, run: RunFile, job: str) -> None:
+def mark_overdue_notified(ledger: Ledger, run: RunRecord, job: str) -> None:
     """Remember that somebody was told. Only after telling: twice is better than never."""
     ledger.store.create(f"overdue/{job}", run.flow_run.encode())

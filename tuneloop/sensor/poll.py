@@ -10,7 +10,7 @@ from contextvars import copy_context
 from datetime import datetime
 
 from tuneloop.clock import now
-from tuneloop.errors import ProviderUnavailable, RateLimited, RecordUnreadable
+from tuneloop.errors import CorruptRecord, ProviderUnavailable, RateLimited
 from tuneloop.ledger.account_marks import TOLD_AFTER, UNREACHED, AccountMarks
 from tuneloop.ledger.job_names import StoredNames
 from tuneloop.ledger.ledger import Ledger
@@ -27,9 +27,7 @@ PAUSE_S = 60.0
 """For how long an account is left alone that is asked too often and does not say for how long."""
 
 
-def look_at_all(
-    ledger: Ledger, open_provider: Callable[[str], Provider], previous: datetime | None = None
-) -> Tick:
+def poll_all(ledger: Ledger, open_provider: Callable[[str], Provider], previous: datetime | None = None) -> Tick:
     """Ask each account that is due, write down what has ended, and name the runs that have something to do.
 
     Has no memory and may die anywhere: the next look finds the same again. Two at once do no harm. Whatever goes
@@ -105,7 +103,7 @@ class _AccountTick:
             return None
         wrong: list[str] = []
         for provider in self._providers(waiting, wrong):
-            if not provider.capabilities.list_carries_status:
+            if not provider.capabilities.list_has_status:
                 waiting = self._markers  # what such a provider says about an old job is no proof that it lives
             try:
                 asked = ask(self._ledger, provider, waiting, self._at, self._previous)
@@ -136,7 +134,7 @@ class _AccountTick:
         tried = set()
         for marker in waiting:
             run = None
-            with suppress(RecordUnreadable):  # named where its marker is settled
+            with suppress(CorruptRecord):  # named where its marker is settled
                 run = self._ledger.run(marker.flow_run)
             if run is None or run.credentials in tried:
                 continue

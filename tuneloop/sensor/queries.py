@@ -8,14 +8,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from tuneloop.errors import NotAtProvider, RecordUnreadable, UnexpectedAnswer
+from tuneloop.errors import CorruptRecord, NotFoundAtProvider, UnexpectedResponse
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.markers import Marker
 from tuneloop.ledger.training import read_training
 from tuneloop.providers.base import Provider
 from tuneloop.schemas.adopted_recipes import recorded_recipe
 from tuneloop.schemas.cadence import Cadence
-from tuneloop.schemas.records import Claimed, Held, RunFile
+from tuneloop.schemas.records import Claimed, Held, RunRecord
 from tuneloop.schemas.training import JobList, JobStatus
 from tuneloop.sensor.cadence import is_due
 
@@ -84,7 +84,7 @@ class Asked:
         return self.provider is not None and self._left >= 0
 
 
-def cadence_of(run: RunFile) -> Cadence:
+def cadence_of(run: RunRecord) -> Cadence:
     """The rhythm of a run's recipe."""
     return recorded_recipe.validate_python(run.recipe).cadence
 
@@ -101,7 +101,7 @@ def ask(
         at: When the tick looks.
         previous: When the tick before looked, None where nobody knows.
     """
-    if provider.capabilities.list_carries_status:
+    if provider.capabilities.list_has_status:
         youngest = max(markers, key=lambda marker: marker.since)
         if len(markers) < ALWAYS_ASKED_FROM:
             cadence = _cadence(ledger, youngest)
@@ -126,16 +126,16 @@ def ask_for(ledger: Ledger, provider: Provider, marker: Marker, asked: Asked) ->
     try:
         run = ledger.run(marker.flow_run)
         training = read_training(ledger, run.key, run.generation) if run else None
-    except RecordUnreadable:
+    except CorruptRecord:
         return  # it is named where the marker is settled
     if training is None:
         return
     if training.job_id is not None:
         try:
             asked.add([provider.status(training.job_id)], marker.job)
-        except NotAtProvider:
+        except NotFoundAtProvider:
             asked.absent.add(marker.job)
-        except UnexpectedAnswer as error:
+        except UnexpectedResponse as error:
             asked.unreadable[marker.job] = str(error)
     elif isinstance(training.last, Claimed | Held):
         asked.add(provider.find(training.stem).named(training.name))
@@ -144,7 +144,7 @@ def ask_for(ledger: Ledger, provider: Provider, marker: Marker, asked: Asked) ->
 def _cadence(ledger: Ledger, marker: Marker) -> Cadence:
     try:
         run = ledger.run(marker.flow_run)
-    except RecordUnreadable:
+    except CorruptRecord:
         return Cadence()
     return cadence_of(run) if run else Cadence()
 

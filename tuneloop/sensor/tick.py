@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from tuneloop.schemas.records import RunFile, Submitted
-from tuneloop.sensor.transitions import Change, Story
+from tuneloop.schemas.records import RunRecord, Submitted
+from tuneloop.sensor.transitions import Change, PendingRun
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class OddWord:
         word: The word.
     """
 
-    run: RunFile
+    run: RunRecord
     word: str
 
 
@@ -47,7 +47,7 @@ class Revived:
         record: What was written.
     """
 
-    run: RunFile
+    run: RunRecord
     record: Submitted
 
 
@@ -62,7 +62,7 @@ class Tick:
         oldest: When the oldest marker was left.
         requests: Requests that were made to providers.
         stories: Runs that have something to do, be it only to end.
-        submitting: Runs that have begun to submit; see `Story.submitting`.
+        submitting: Runs that have begun to submit; see `PendingRun.submitting`.
         changes: What was written down.
         overdue: Runs whose training takes unusually long, told of once.
         odd_words: Status words that are not documented, told of once.
@@ -77,10 +77,10 @@ class Tick:
     states: Counter[tuple[str, str]] = field(default_factory=Counter)
     oldest: datetime | None = None
     requests: int = 0
-    stories: list[Story] = field(default_factory=list)
-    submitting: list[Story] = field(default_factory=list)
+    stories: list[PendingRun] = field(default_factory=list)
+    submitting: list[PendingRun] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
-    overdue: list[RunFile] = field(default_factory=list)
+    overdue: list[RunRecord] = field(default_factory=list)
     odd_words: list[OddWord] = field(default_factory=list)
     unreached: list[Unreached] = field(default_factory=list)
     revived: list[Revived] = field(default_factory=list)

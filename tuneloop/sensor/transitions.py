@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from tuneloop.clock import now
-from tuneloop.errors import RecordTaken
+from tuneloop.errors import RecordConflict
 from tuneloop.ledger.attempts import may_begin
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.reconciliation import record_double, record_id
+from tuneloop.ledger.reconciliation import record_duplicate_job, record_id
 from tuneloop.ledger.training import Training, read_training, record_bad_end, record_progress
 from tuneloop.ledger.uncollected import next_try
-from tuneloop.registry.promotions import is_the_asker, open_question, story_has_ended
-from tuneloop.schemas.records import Abandoned, AnyTrainingRecord, Claimed, Collected, Held, RunFile, Trained
+from tuneloop.registry.promotions import is_run_finished, owns_review, pending_review
+from tuneloop.schemas.records import Abandoned, AnyTrainingRecord, Claimed, Collected, Held, RunRecord, Trained
 from tuneloop.schemas.training import JobStatus, job_name
 
 NEVER_CLAIMED_AFTER = timedelta(hours=24)
@@ -24,7 +24,7 @@ DEPLOYED_AFTER = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Story:
+class PendingRun:
     """A run that has something to do.
 
     Attributes:
@@ -37,7 +37,7 @@ class Story:
         early: What it submits, or finds out, is not to be done yet.
     """
 
-    run: RunFile
+    run: RunRecord
     records: int
     asks: bool
     ended: bool
@@ -61,17 +61,19 @@ class Change:
         job: What the provider showed; None where it showed nothing for too long.
     """
 
-    run: RunFile
+    run: RunRecord
     record: AnyTrainingRecord
     job: JobStatus | None
 
 
-def work_of(run: RunFile) -> str:
+def work_of(run: RunRecord) -> str:
     """What a run wants, in one word for paths: all runs of a model's training and plan want the same."""
     return f"{run.model}/{job_name(run.key, run.generation)}/{run.plan.digest[:16]}"
 
 
-def write_down(ledger: Ledger, run: RunFile, jobs: list[JobStatus]) -> tuple[JobStatus | None, Change | None]:
+def record_transitions(
+    ledger: Ledger, run: RunRecord, jobs: list[JobStatus]
+) -> tuple[JobStatus | None, Change | None]:
     """Bring the ledger up to what the provider shows.
 
     Args:
@@ -90,7 +92,7 @@ def write_down(ledger: Ledger, run: RunFile, jobs: list[JobStatus]) -> tuple[Job
     # Once its id is known, another job of this name tells nothing about the one that is followed.
     followed = training.job_id or min(jobs, key=lambda job: job.phase == "failed").job_id
     for other in {job.job_id for job in jobs} - {followed}:
-        record_double(ledger, training.name, other, followed)
+        record_duplicate_job(ledger, training.name, other, followed)
     job = next((job for job in jobs if job.job_id == followed), None)
     if job is None:
         return None, None
@@ -102,7 +104,7 @@ def write_down(ledger: Ledger, run: RunFile, jobs: list[JobStatus]) -> tuple[Job
     return job, Change(run, after, job) if after is not None and changed else None
 
 
-def story_of(ledger: Ledger, run: RunFile, job: JobStatus | None) -> Story | None:
+def pending_run(ledger: Ledger, run: RunRecord, job: JobStatus | None) -> PendingRun | None:
     """Tell what a run has to do now, None for nothing.
 
     Args:
@@ -117,21 +119,21 @@ def story_of(ledger: Ledger, run: RunFile, job: JobStatus | None) -> Story | Non
             return story
         training = read_training(ledger, run.key, run.generation)
     last = training.last
-    ended = story_has_ended(ledger, run, last)
+    ended = is_run_finished(ledger, run, last)
     if not ended and _waits_for_the_provider(ledger, last, job):
-        begun = Story(run, training.records, asks=False, ended=False, submitting=True, early=True)
+        begun = PendingRun(run, training.records, asks=False, ended=False, submitting=True, early=True)
         return begun if isinstance(last, Claimed) else None
     if ended or last is None:
-        return Story(run, training.records, asks=False, ended=ended)
+        return PendingRun(run, training.records, asks=False, ended=ended)
     if isinstance(last, Held):
         asker = training.claim.flow_run if training.claim else None
-        return Story(run, training.records, asks=True, ended=False, asker=asker)
-    question = open_question(ledger, run) if isinstance(last, Collected) else None
+        return PendingRun(run, training.records, asks=True, ended=False, asker=asker)
+    question = pending_review(ledger, run) if isinstance(last, Collected) else None
     if question is None:
-        return Story(run, training.records, asks=False, ended=False)
+        return PendingRun(run, training.records, asks=False, ended=False)
     # Whoever else waits may be woken and see.
-    asks = is_the_asker(ledger, run, question)
-    return Story(run, training.records, asks=asks, ended=False, asker=question.flow_run)
+    asks = owns_review(ledger, run, question)
+    return PendingRun(run, training.records, asks=asks, ended=False, asker=question.flow_run)
 
 
 def _waits_for_the_provider(ledger: Ledger, last: AnyTrainingRecord | None, job: JobStatus | None) -> bool:
@@ -148,14 +150,14 @@ def _waits_for_the_provider(ledger: Ledger, last: AnyTrainingRecord | None, job:
     return False
 
 
-def _before_its_claim(ledger: Ledger, run: RunFile, training: Training) -> Story | None:
+def _before_its_claim(ledger: Ledger, run: RunRecord, training: Training) -> PendingRun | None:
     """What a run that has claimed nothing yet has to do; None where it is closed now, by whomever.
 
     One that was marked long ago is closed by a record, so that a starter that stands still cannot claim any more.
     Where the attempt before has come to life it cannot anyway, and a record would hide the bill.
     """
     early = training.not_before is not None and now() <= training.not_before
-    begun = Story(run, training.records, asks=False, ended=False, submitting=True, early=early)
+    begun = PendingRun(run, training.records, asks=False, ended=False, submitting=True, early=early)
     if now() - run.at < NEVER_CLAIMED_AFTER:
         return begun
     if training.previous is not None and not may_begin(ledger, run):
@@ -169,6 +171,6 @@ def _before_its_claim(ledger: Ledger, run: RunFile, training: Training) -> Story
     )
     try:
         record_bad_end(ledger, run, training.previous, record)
-    except RecordTaken:
+    except RecordConflict:
         return begun
     return None

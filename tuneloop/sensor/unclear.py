@@ -8,10 +8,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from tuneloop.clock import now
-from tuneloop.errors import NotAtProvider, ProviderError, ProviderUnavailable, RecordTaken
+from tuneloop.errors import NotFoundAtProvider, ProviderError, ProviderUnavailable, RecordConflict
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.training import Training
-from tuneloop.schemas.records import Held, RunFile, Submitted
+from tuneloop.schemas.records import Held, RunRecord, Submitted
 from tuneloop.schemas.training import JobStatus
 from tuneloop.sensor.queries import Asked
 from tuneloop.sensor.transitions import Change
@@ -39,7 +39,7 @@ def cleared_up(asked: Asked, training: Training, jobs: list[JobStatus], at: date
     try:
         answer = asked.provider.status(last.job_id).recorded_as({last.job_id})
     except ProviderError as error:
-        if shown is None and isinstance(error, NotAtProvider):
+        if shown is None and isinstance(error, NotFoundAtProvider):
             asked.absent.add(training.name)
         elif shown is None and not isinstance(error, ProviderUnavailable):
             raise
@@ -61,7 +61,7 @@ def unclear_because(asked: Asked, training: Training, jobs: list[JobStatus]) -> 
 
 
 def held_as_lost(
-    ledger: Ledger, run: RunFile, training: Training, why: str, since: datetime | None
+    ledger: Ledger, run: RunRecord, training: Training, why: str, since: datetime | None
 ) -> Change | None:
     """Hand a training over to a person whose job has been unclear for a day."""
     last = training.last
@@ -71,6 +71,6 @@ def held_as_lost(
     record = Held(at=now(), generation=last.generation, name=last.name, reason=reason, kind="lost")
     try:
         ledger.append(run.key, last, record)
-    except RecordTaken:
+    except RecordConflict:
         return None
     return Change(run, record, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, BinaryIO
 
-from tuneloop.schemas.frozen import Frozen
+from tuneloop.schemas.frozen import FrozenModel
 from tuneloop.storage.fingerprint import Fingerprint
 from tuneloop.storage.upload import PART_SIZE, Part, Upload
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _READ_BYTES = 1 << 20
 
 
-class StoredObject(Frozen):
+class StoredObject(FrozenModel):
     """What a streamed write left in the store."""
 
     name: str
@@ -60,11 +60,11 @@ class Store(ABC):
 
     @abstractmethod
     def read(self, name: str) -> bytes:
-        """Read a whole object. Raises `NotInStore` where nothing has this name."""
+        """Read a whole object. Raises `ObjectNotFound` where nothing has this name."""
 
     @abstractmethod
     def open(self, name: str) -> AbstractContextManager[BinaryIO]:
-        """Open an object for reading from its start, as a stream. Raises `NotInStore`."""
+        """Open an object for reading from its start, as a stream. Raises `ObjectNotFound`."""
 
     @abstractmethod
     def size(self, name: str) -> int | None:
@@ -134,14 +134,14 @@ class Store(ABC):
 
     @abstractmethod
     def read_with_clock(self, name: str) -> tuple[bytes, float | None]:
-        """Read a whole object, and the store's clock with it. Raises `NotInStore`.
+        """Read a whole object, and the store's clock with it. Raises `ObjectNotFound`.
 
         Returns:
             The bytes, and the seconds by which the store's clock is ahead of ours, None where it does not say.
         """
 
     def describe(self, name: str) -> StoredObject:
-        """Hash what has this name, reading all of it. Raises `NotInStore`."""
+        """Hash what has this name, reading all of it. Raises `ObjectNotFound`."""
         fingerprint = Fingerprint()
         with self.open(name) as stream:
             while chunk := stream.read(_READ_BYTES):

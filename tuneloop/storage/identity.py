@@ -9,8 +9,8 @@ from uuid import uuid4
 from pydantic import Field, ValidationError
 
 from tuneloop.clock import now
-from tuneloop.errors import NoStore, NotInStore, RecordUnreadable
-from tuneloop.schemas.frozen import Frozen
+from tuneloop.errors import CorruptRecord, NoStore, ObjectNotFound
+from tuneloop.schemas.frozen import FrozenModel
 from tuneloop.schemas.records import new_writer
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ IDENTITY = "store.json"
 """Name of the file that says which store this is."""
 
 
-class StoreIdentity(Frozen):
+class StoreIdentity(FrozenModel):
     """Which store this is; the first one written wins for ever."""
 
     schema_number: Literal[1] = 1
@@ -48,7 +48,7 @@ def identity_of(store: Store) -> StoreIdentity:
 
     Raises:
         NoStore: Nobody has made a store here, or what was here is not there now.
-        RecordUnreadable: `store.json` is of another version of Tuneloop, or no such file at all.
+        CorruptRecord: `store.json` is of another version of Tuneloop, or no such file at all.
     """
     return _read(store, store.read)
 
@@ -68,12 +68,12 @@ def identity_and_clock(store: Store) -> tuple[StoreIdentity, float | None]:
 def _read(store: Store, read: Callable[[str], bytes]) -> StoreIdentity:
     try:
         return StoreIdentity.model_validate_json(read(IDENTITY))
-    except NotInStore:
+    except ObjectNotFound:
         raise NoStore(
             f"{store.uri} is no Tuneloop store: it has no {IDENTITY}. Is the volume mounted, is the prefix right?"
         ) from None
     except ValidationError as error:
-        raise RecordUnreadable(
+        raise CorruptRecord(
             f"{store.uri_of(IDENTITY)} is not what this version of Tuneloop writes there. Update Tuneloop, "
             "or choose another folder or prefix for the store."
         ) from error

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 from tuneloop.clock import now, offset_s
-from tuneloop.errors import NotInStore
+from tuneloop.errors import ObjectNotFound
 from tuneloop.storage.base import Store
 from tuneloop.storage.drafts import Draft, sync_folder
 from tuneloop.storage.fingerprint import Fingerprint
@@ -74,7 +74,7 @@ class LocalDirectory(Store):
         try:
             with reading(self._folder, name):
                 status = path.stat()
-        except NotInStore:
+        except ObjectNotFound:
             return None
         return status.st_size if stat.S_ISREG(status.st_mode) else None
 
@@ -84,7 +84,7 @@ class LocalDirectory(Store):
         try:
             with reading(self._folder, prefix):
                 status = start.stat()
-        except NotInStore:
+        except ObjectNotFound:
             return iter(())
         if start != self._folder and not stat.S_ISDIR(status.st_mode):
             return iter(())
@@ -98,7 +98,7 @@ class LocalDirectory(Store):
             try:
                 with reading(self._folder, name):
                     written = (self._folder / name).stat().st_mtime
-            except NotInStore:  # deleted since it was listed
+            except ObjectNotFound:  # deleted since it was listed
                 continue
             yield name, datetime.fromtimestamp(written, UTC)
 
@@ -138,7 +138,7 @@ class LocalDirectory(Store):
             with reading(self._folder, name):
                 path.unlink()
                 sync_folder(path.parent)
-        except NotInStore:
+        except ObjectNotFound:
             return
 
     def read_with_clock(self, name: str) -> tuple[bytes, float]:

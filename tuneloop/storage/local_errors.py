@@ -7,7 +7,7 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from tuneloop.errors import NotInStore, StoreError, StoreUnavailable
+from tuneloop.errors import ObjectNotFound, StoreError, StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,14 +56,14 @@ def refusals(folder: Path, name: str) -> Iterator[None]:
 
 @contextmanager
 def reading(folder: Path, name: str) -> Iterator[None]:
-    """As `refusals`, for reading: nothing there is `NotInStore`, unless the whole store is not there."""
+    """As `refusals`, for reading: nothing there is `ObjectNotFound`, unless the whole store is not there."""
     with refusals(folder, name):
         try:
             yield
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
             if not os.path.isdir(folder):  # noqa: PTH112 - Path.is_dir raises where a parent may not be entered
                 raise
-            raise NotInStore(f"{folder.as_uri()}/{name} does not exist.") from error
+            raise ObjectNotFound(f"{folder.as_uri()}/{name} does not exist.") from error
 
 
 def _meaning(error: OSError, folder: Path, name: str) -> StoreError:

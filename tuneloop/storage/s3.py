@@ -15,7 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tuneloop.clock import now, offset_s
-from tuneloop.errors import ConfigurationError, NotInStore, StoreError, StoreUnavailable
+from tuneloop.errors import ConfigurationError, ObjectNotFound, StoreError, StoreUnavailable
 from tuneloop.storage.base import Store, StoredObject
 from tuneloop.storage.fingerprint import Fingerprint
 from tuneloop.storage.names import checked_marker, checked_name, checked_prefix, is_name
@@ -95,7 +95,7 @@ class S3Store(Store):
                 return True
             try:
                 return self.read(name) == data
-            except NotInStore:
+            except ObjectNotFound:
                 # The request has not arrived (yet). Sending it again cannot do harm: it is conditional.
                 continue
             except StoreUnavailable as error:

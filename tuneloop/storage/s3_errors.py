@@ -23,7 +23,7 @@ from botocore.exceptions import ConnectionError as NoConnectionError
 from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError
 
-from tuneloop.errors import NotInStore, StoreError, StoreUnavailable
+from tuneloop.errors import ObjectNotFound, StoreError, StoreUnavailable
 from tuneloop.storage.s3_answers import NotOfS3
 from tuneloop.storage.upload import UploadGone
 
@@ -127,7 +127,7 @@ def upload_refusals(thing: str, endpoint: str) -> Iterator[None]:
     try:
         with s3_refusals(thing, endpoint):
             yield
-    except NotInStore as error:
+    except ObjectNotFound as error:
         # Ceph 16 speaks of the key where Amazon speaks of the upload.
         raise UploadGone(f"{thing}: there is no such upload. Somebody has completed or aborted it.") from error
 
@@ -154,7 +154,7 @@ def _of_answer(error: ClientError, thing: str) -> StoreError:
     reason = f"{thing}: S3 answered {code} (status {status}, request id {details.get('RequestId') or 'none given'}"
     reason += f", {said[:_LONGEST_EXCERPT]!r})." if said else ")."
     if code == "NoSuchKey":
-        return NotInStore(f"{thing} does not exist.")
+        return ObjectNotFound(f"{thing} does not exist.")
     if code == "NoSuchUpload":
         return UploadGone(f"{reason} Somebody has completed or aborted the upload; run again.")
     if code in _LOST or status in {409, 412}:

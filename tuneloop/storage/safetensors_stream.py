@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn
 
-from tuneloop.errors import WeightsUnreadable
+from tuneloop.errors import InvalidWeights
 from tuneloop.storage.safetensors_header import LONGEST_HEADER, Header, read_header
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class SafetensorsCheck:
         return self._header.dtypes if self._header else frozenset()
 
     def chunks(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Hand on a stream unchanged. Raises `WeightsUnreadable` instead of its last piece."""
+        """Hand on a stream unchanged. Raises `InvalidWeights` instead of its last piece."""
         held = b""
         for chunk in source:
             if not chunk:
@@ -94,7 +94,7 @@ def promised_size(
         read: Opens the bytes from one up to another.
 
     Raises:
-        WeightsUnreadable: It is no safetensors file, or not as long as its header says.
+        InvalidWeights: It is no safetensors file, or not as long as its header says.
     """
     if size_bytes < _LENGTH_BYTES:
         _refuse(name, f"it ends after {size_bytes:,} bytes, within its header")
@@ -128,7 +128,7 @@ def _header(name: str, text: bytes) -> Header:
 
 
 def _refuse(name: str, reason: str) -> NoReturn:
-    raise WeightsUnreadable(
+    raise InvalidWeights(
         f"{name} is not one whole safetensors file: {reason[:_LONGEST_REASON]}. Nothing was stored. "
         "Fetch it again; if that ends the same way, ask the provider for the file."
     )

@@ -20,7 +20,7 @@ from pydantic import Field, ValidationError
 
 from tuneloop.clock import now
 from tuneloop.errors import StoreError, StoreUnavailable
-from tuneloop.schemas.frozen import Frozen
+from tuneloop.schemas.frozen import FrozenModel
 from tuneloop.storage.base import Store, StoredObject
 from tuneloop.storage.safetensors_stream import promised_size
 from tuneloop.storage.upload import Part, Upload, UploadGone, fitting_part_size, parts_of
@@ -49,7 +49,7 @@ class RangedSource:
     read: Callable[[int, int], AbstractContextManager[Iterator[bytes]]]
 
 
-class Transfer(Frozen):
+class Transfer(FrozenModel):
     """One upload of a file whose header was found good. It holds no address."""
 
     schema_number: Literal[1] = 1
@@ -85,7 +85,7 @@ def transfer(
         on_progress: Called with the bytes that are in the store, or on their way, and the bytes in all.
 
     Raises:
-        WeightsUnreadable: The file is no safetensors file, or not as long as its header says.
+        InvalidWeights: The file is no safetensors file, or not as long as its header says.
     """
     gone: set[str] = set()
     for _ in range(_UPLOADS):

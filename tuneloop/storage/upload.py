@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from tuneloop.errors import StoreUnavailable, WeightsUnreadable
+from tuneloop.errors import InvalidWeights, StoreUnavailable
 from tuneloop.storage.fingerprint import Fingerprint
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Upload(ABC):
         self.close()
 
     def put(self, part: Part, chunks: Iterable[bytes]) -> None:
-        """Write one part, as it comes in. Raises `WeightsUnreadable` where it is not as long as it should be."""
+        """Write one part, as it comes in. Raises `InvalidWeights` where it is not as long as it should be."""
         follows = self.fingerprint.size_bytes == part.start
         seen = self.fingerprint.copy() if follows else Fingerprint()
         self._write(part, seen.watch(_exactly(part, chunks)))
@@ -110,7 +110,7 @@ def _exactly(part: Part, chunks: Iterable[bytes]) -> Iterator[bytes]:
             yield held
         held = chunk
     if left:
-        raise WeightsUnreadable(
+        raise InvalidWeights(
             f"bytes {part.start:,} to {part.stop:,} did not arrive as such: {part.size - left:,} of "
             f"{part.size:,} came. Nothing of them was kept; run again, the weights are still there."
         )

@@ -25,7 +25,7 @@ def verify(store: Store) -> StoreIdentity:
     Raises:
         NoStore: There is no store; it is never made here.
         StoreError: The store cannot be used; the message says why and what to do.
-        RecordUnreadable: `store.json` is of another version of Tuneloop, or no such file at all.
+        CorruptRecord: `store.json` is of another version of Tuneloop, or no such file at all.
     """
     identity = check_clock(store)
     # Whoever ignores the condition writes the same identity over itself: the store stays the one it was.
@@ -42,7 +42,7 @@ def check_clock(store: Store) -> StoreIdentity:
     """Compare the store's clock with ours, and say which store it is; one small request.
 
     Raises:
-        NoStore: As `identity_of`, and RecordUnreadable too.
+        NoStore: As `identity_of`, and CorruptRecord too.
         StoreError: They are too far apart for deadlines that one host writes and another one reads.
     """
     identity, offset_s = identity_and_clock(store)

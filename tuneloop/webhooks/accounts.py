@@ -8,7 +8,7 @@ from tuneloop.schemas.training import Account
 
 
 @dataclass(frozen=True)
-class HookAccount:
+class WebhookAccount:
     """An account whose provider may call.
 
     Attributes:

@@ -17,13 +17,13 @@ from typing import TypeVar
 
 from tuneloop.clock import now
 from tuneloop.errors import (
-    CredentialsRefused,
-    OutOfCredits,
+    AuthenticationFailed,
+    CorruptRecord,
+    InsufficientCredits,
     RateLimited,
-    RecordUnreadable,
-    RequestRefused,
+    RequestRejected,
     TuneloopError,
-    UnexpectedAnswer,
+    UnexpectedResponse,
 )
 from tuneloop.ledger.account_marks import AccountMarks
 from tuneloop.ledger.job_names import StoredNames
@@ -178,7 +178,7 @@ class HintFollower:
         try:
             run = ledger.run(marker.flow_run)
             job_id = read_training(ledger, run.key, run.generation).job_id if run else None
-        except RecordUnreadable:
+        except CorruptRecord:
             return None  # the sensor names it at every tick
         if job_id is not None:
             self._job_ids[store, marker.name] = job_id
@@ -205,7 +205,7 @@ class HintFollower:
     def _asked_about(self, ledger: Ledger, provider: Provider) -> list[Marker]:
         """Open stories of an account: where each of them is a question, as many as may be asked."""
         markers = _open_markers(ledger, provider.account.slug)
-        if provider.capabilities.list_carries_status:
+        if provider.capabilities.list_has_status:
             return markers
         return random.sample(markers, min(len(markers), self._questions.room(provider.account.slug)))
 
@@ -228,9 +228,9 @@ class HintFollower:
         """A job's name as the provider shows it, None where it shows none. An id from a call may be anything."""
         try:
             return self._ask(provider, partial(provider.status, job_id)).name or None
-        except (CredentialsRefused, OutOfCredits):
+        except (AuthenticationFailed, InsufficientCredits):
             raise
-        except (RequestRefused, UnexpectedAnswer):
+        except (RequestRejected, UnexpectedResponse):
             return None
 
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import timedelta
 
 from tuneloop.clock import now
-from tuneloop.errors import RecordUnreadable
+from tuneloop.errors import CorruptRecord
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.webhooks.hint import Hint, HintDone, Outcome, folder_of
 
@@ -50,7 +50,7 @@ def _open_in(ledger: Ledger, folder: str) -> Iterator[Hint]:
     for name in sorted(names):
         stem, _, ending = name.rpartition(".")
         if ending == "json" and f"{stem}.done" not in names:
-            with suppress(RecordUnreadable):
+            with suppress(CorruptRecord):
                 yield ledger.read_record(name, Hint)
 
 

@@ -20,14 +20,14 @@ from tuneloop.errors import StoreError
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.providers.base import Provider
 from tuneloop.storage.base import Store
-from tuneloop.webhooks.accounts import HookAccount
+from tuneloop.webhooks.accounts import WebhookAccount
 from tuneloop.webhooks.address import ROUTE
 from tuneloop.webhooks.following import HintFollower
 from tuneloop.webhooks.hint import read_hint
 from tuneloop.webhooks.keeping import keep_hint
 from tuneloop.webhooks.patience import Act, Following, Patience
 from tuneloop.webhooks.questions import Questions
-from tuneloop.webhooks.signatures import is_proven, is_replay
+from tuneloop.webhooks.signatures import is_replay, verify_signature
 
 BODY_LIMIT = 1 << 20
 """Bytes of a body that are read; providers' calls have a few hundred."""
@@ -49,7 +49,7 @@ class Installation:
         act: Tells of what was written, and wakes the runs that wait for it.
     """
 
-    accounts: list[HookAccount]
+    accounts: list[WebhookAccount]
     stores: Mapping[str, Store]
     open_provider: Callable[[str], Provider]
     act: Act
@@ -99,7 +99,9 @@ class _Receiver:
         following: Follows them.
     """
 
-    def __init__(self, accounts: list[HookAccount], ledgers: Mapping[str, Ledger], following: Following) -> None:
+    def __init__(
+        self, accounts: list[WebhookAccount], ledgers: Mapping[str, Ledger], following: Following
+    ) -> None:
         self._accounts = accounts
         self._store, self._ledger = next(iter(ledgers.items()))
         self._following = following
@@ -119,12 +121,12 @@ class _Receiver:
             return PlainTextResponse("too large\n", 413, _HANG_UP)
         except (TimeoutError, ClientDisconnect):
             return PlainTextResponse("not read to its end\n", 408, _HANG_UP)
-        if not is_proven(account, request.headers, body):
+        if not verify_signature(account, request.headers, body):
             _LOG.warning("%s: a call without the account's secret is refused", account.account.slug)
             return PlainTextResponse("not proven\n", 401)
         return await self._take_in(account, body)
 
-    async def _take_in(self, account: HookAccount, body: bytes) -> Response:
+    async def _take_in(self, account: WebhookAccount, body: bytes) -> Response:
         moment = now()
         if is_replay(account, body, moment):
             _LOG.warning("%s: a call with an old or future timestamp is ignored", account.account.slug)
@@ -144,7 +146,7 @@ class _Receiver:
             self._following.follow(self._store, hint)
         return PlainTextResponse("noted\n")
 
-    def _account_of(self, provider: str, path: str) -> HookAccount | None:
+    def _account_of(self, provider: str, path: str) -> WebhookAccount | None:
         """The account with this path. Compares with every path in full, so that its time tells nothing."""
         found = None
         for account in self._accounts:

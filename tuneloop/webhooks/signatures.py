@@ -14,14 +14,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tuneloop.webhooks.accounts import HookAccount
+from tuneloop.webhooks.accounts import WebhookAccount
 
 REPLAY_WINDOW = timedelta(minutes=10)
 """How far the time within a signed body may be from ours."""
 _MILLISECONDS_FROM = 1e11
 
 
-def is_proven(account: HookAccount, headers: Mapping[str, str], body: bytes) -> bool:
+def verify_signature(account: WebhookAccount, headers: Mapping[str, str], body: bytes) -> bool:
     """Tell whether a call carries its account's proof; where the account has no secret, the path is the proof."""
     if account.secret is None:
         return True
@@ -32,7 +32,7 @@ def is_proven(account: HookAccount, headers: Mapping[str, str], body: bytes) -> 
     )
 
 
-def is_replay(account: HookAccount, body: bytes, moment: datetime) -> bool:
+def is_replay(account: WebhookAccount, body: bytes, moment: datetime) -> bool:
     """Tell whether a call is an old one, by the time that its body names. Without a proof a time says nothing."""
     if account.account.provider != "bfl":
         return False

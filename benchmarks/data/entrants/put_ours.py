@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.data.entrants.packing import packing
-from tuneloop.errors import ProviderError, RequestRefused
+from tuneloop.errors import ProviderError, RequestRejected
 from tuneloop.http.answer import Answer
 from tuneloop.http.transport import Transport
 
@@ -24,4 +24,4 @@ def into_put(folder: str, url: str) -> Callable[[], None]:
 
 
 def _refused(answer: Answer) -> ProviderError:
-    return RequestRefused("the gateway refused", **answer.details)
+    return RequestRejected("the gateway refused", **answer.details)

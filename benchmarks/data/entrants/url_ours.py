@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import boto3
 
-from tuneloop.errors import ProviderError, RequestRefused
+from tuneloop.errors import ProviderError, RequestRejected
 from tuneloop.http.answer import Answer
 from tuneloop.http.transport import Transport
-from tuneloop.providers.linked_file import LinkedFile
+from tuneloop.providers.linked_file import PresignedDownload
 from tuneloop.storage.base import Store
 from tuneloop.storage.s3 import S3Store, client_config
 from tuneloop.storage.transfer import RangedSource, transfer
@@ -26,7 +26,7 @@ def into_store(url: str, access: str, bucket: str) -> Callable[[], None]:
 def ours(url: str, store: Store) -> None:
     """What collecting weights does."""
     transport = Transport("bench", "http://127.0.0.1", ("x-key", "none"), _refused)
-    file = LinkedFile(transport, lambda: url).source("weights.safetensors")
+    file = PresignedDownload(transport, lambda: url).source("weights.safetensors")
     if file.size_bytes is None or file.etag is None:
         raise RuntimeError("the origin should answer to ranges, with an ETag")
     source = RangedSource(file.size_bytes, file.etag, file.read)
@@ -34,4 +34,4 @@ def ours(url: str, store: Store) -> None:
 
 
 def _refused(answer: Answer) -> ProviderError:
-    return RequestRefused("the origin refused", **answer.details)
+    return RequestRejected("the origin refused", **answer.details)

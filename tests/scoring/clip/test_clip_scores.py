@@ -19,7 +19,7 @@ from tuneloop.evaluation.metrics.clip.clip_text import clip_text, without_trigge
 from tuneloop.evaluation.metrics.scorers import SCORERS
 from tuneloop.evaluation.scores import score_models
 from tuneloop.schemas.dataset import DatasetManifest
-from tuneloop.schemas.evaluation import Evaluation, JudgedPicture
+from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation
 from tuneloop.schemas.gate import GatePolicy, ScoreWeights
 from tuneloop.storage.local_directory import LocalDirectory
 
@@ -100,7 +100,7 @@ def model(store: LocalDirectory, job: str, prompt: str, colour: tuple[int, int, 
     for seed in SEEDS:
         name = f"renders/{job}/{seed}.png"
         store.create(name, picture(colour, 100 + seed))
-        pictures.append(JudgedPicture(prompt=prompt, seed=seed, name=name))
+        pictures.append(EvaluatedImage(prompt=prompt, seed=seed, name=name))
     return Evaluation(job=job, pictures=tuple(pictures))
 
 
@@ -166,7 +166,7 @@ def test_unusable_picture_is_not_shown_to_the_model(
 def test_gate_counts_them_by_their_weights() -> None:
     def judged(text: float) -> Evaluation:
         scores = {"sharpness": 0.8, "clip_text": text, "clip_image": 0.7}
-        pictures = tuple(JudgedPicture(prompt="p", seed=seed, name="n", scores=scores) for seed in range(12))
+        pictures = tuple(EvaluatedImage(prompt="p", seed=seed, name="n", scores=scores) for seed in range(12))
         return Evaluation(job="j", pictures=pictures)
 
     better = decide(judged(0.6), judged(0.5), GatePolicy())

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tuneloop.datasets.captions import CaptionRule, one_line, times_said, words_of
-from tuneloop.datasets.delivery import PACKED_HERE, Sending
-from tuneloop.schemas.findings import Finding, error, some_names, warning
+from tuneloop.datasets.captions import CaptionRule, count_word, one_line, words_of
+from tuneloop.datasets.delivery import LOCAL_ARCHIVE, Delivery
+from tuneloop.schemas.findings import Finding, error, join_names, warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tuneloop.datasets.caption_sources import Captions, Written
     from tuneloop.datasets.listing import PictureFile
-    from tuneloop.schemas.dataset_profile import DatasetProfile
+    from tuneloop.schemas.dataset_profile import DatasetRequirements
 
 _FEW_CAPTIONS = 3
 """Up to so many equal captions are no sign of a mistake."""
@@ -23,8 +23,8 @@ def caption_findings(
     pictures: Iterable[PictureFile],
     captions: Captions,
     rule: CaptionRule,
-    profile: DatasetProfile,
-    sending: Sending = PACKED_HERE,
+    profile: DatasetRequirements,
+    sending: Delivery = LOCAL_ARCHIVE,
 ) -> list[Finding]:
     """Check captions against what they are for.
 
@@ -56,7 +56,7 @@ def caption_findings(
 
 
 def _refusals(
-    without: dict[str, str], captions: Captions, rule: CaptionRule, profile: DatasetProfile, number: int
+    without: dict[str, str], captions: Captions, rule: CaptionRule, profile: DatasetRequirements, number: int
 ) -> list[Finding]:
     """Find what no training should start without; kohya_ss#2758 went on with 9 of 9 captions missing."""
     if not without or rule.caption_as_sent("") is not None:
@@ -80,14 +80,14 @@ def _missing(names: list[str], said: list[Written], instead: str) -> list[Findin
     """Some pictures without a caption are told; where all are, that is how the recipe wants it."""
     if not names or not said:
         return []
-    many = f"{len(names)} pictures have no caption ({some_names(names)})"
+    many = f"{len(names)} pictures have no caption ({join_names(names)})"
     one = len(names) == 1
     reason = f"{'has no caption' if one else many}; {instead}"
     remedy = "write captions for all pictures or for none"
     return [warning("missing-caption", names[0] if one else None, reason, remedy)]
 
 
-def _instead(rule: CaptionRule, sending: Sending) -> str:
+def _instead(rule: CaptionRule, sending: Delivery) -> str:
     """What is sent in place of a caption that nobody wrote."""
     if sending.by_provider:
         return "none is sent"
@@ -118,13 +118,13 @@ def _same(said: list[Written]) -> list[Finding]:
     return [warning("same-captions", None, reason, "tell what differs between the pictures")]
 
 
-def _trigger(said: list[Written], rule: CaptionRule, sending: Sending) -> list[Finding]:
+def _trigger(said: list[Written], rule: CaptionRule, sending: Delivery) -> list[Finding]:
     word = one_line(rule.trigger_word or sending.trigger_word or "")
     if not word:
         return []
-    lacking = [caption for caption in said if times_said(word, words_of(caption.text)) == 0]
-    twice = [caption for caption in said if times_said(word, words_of(caption.text)) > 1]
-    shown = some_names([word])
+    lacking = [caption for caption in said if count_word(word, words_of(caption.text)) == 0]
+    twice = [caption for caption in said if count_word(word, words_of(caption.text)) > 1]
+    shown = join_names([word])
     absent = f"without the trigger word {shown}{'' if sending.by_provider else ', which is put in front'}"
     return [
         *_told("trigger-absent", lacking, absent, "nothing, or write it where it reads best"),
@@ -132,7 +132,7 @@ def _trigger(said: list[Written], rule: CaptionRule, sending: Sending) -> list[F
     ]
 
 
-def _long(said: list[Written], rule: CaptionRule, profile: DatasetProfile) -> list[Finding]:
+def _long(said: list[Written], rule: CaptionRule, profile: DatasetRequirements) -> list[Finding]:
     if profile.longest_caption is None:
         return []
     too_long = [
@@ -149,5 +149,5 @@ def _told(check: str, captions: list[Written], fault: str, remedy: str) -> list[
     if len(captions) == 1:
         where = "is" if captions[0].line is None else f"line {captions[0].line} is"
         return [warning(check, captions[0].file, f"{where} a caption {fault}", remedy)]
-    places = some_names([caption.place for caption in captions])
+    places = join_names([caption.place for caption in captions])
     return [warning(check, None, f"there are {len(captions)} captions {fault}: {places}", remedy)]

@@ -7,8 +7,8 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from tuneloop.datasets.checks.near_duplicates import near_duplicates
-from tuneloop.datasets.pairs import half_of
-from tuneloop.schemas.findings import Finding, error, some_names, warning
+from tuneloop.datasets.pairs import parse_pair_name
+from tuneloop.schemas.findings import Finding, error, join_names, warning
 from tuneloop.schemas.shown_text import printable
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from tuneloop.datasets.listing import PictureFile
     from tuneloop.schemas.dataset import Sha256
-    from tuneloop.schemas.dataset_profile import DatasetProfile
-    from tuneloop.schemas.picture_facts import PictureFacts
+    from tuneloop.schemas.dataset_profile import DatasetRequirements
+    from tuneloop.schemas.picture_facts import ImageInfo
 
 _TURNED = 5
 """From this EXIF orientation on, width and height change places."""
@@ -35,12 +35,12 @@ class Taken(NamedTuple):
     """One usable picture."""
 
     picture: PictureFile
-    facts: PictureFacts
+    facts: ImageInfo
     caption: str | None
     """As sent."""
 
 
-def number_findings(number: int, profile: DatasetProfile) -> list[Finding]:
+def number_findings(number: int, profile: DatasetRequirements) -> list[Finding]:
     """Check how many pictures there are. An empty folder is told by the listing."""
     remedy_few, remedy_many = "add pictures", "remove pictures"
     most = profile.most_pictures
@@ -59,7 +59,7 @@ def number_findings(number: int, profile: DatasetProfile) -> list[Finding]:
     return []
 
 
-def size_findings(zip_bytes: int, profile: DatasetProfile) -> list[Finding]:
+def size_findings(zip_bytes: int, profile: DatasetRequirements) -> list[Finding]:
     """Check how large the zip gets."""
     remedy = "scale pictures down, or save them as jpg"
     if profile.largest_zip_bytes is not None and zip_bytes > profile.largest_zip_bytes:
@@ -76,18 +76,18 @@ def size_findings(zip_bytes: int, profile: DatasetProfile) -> list[Finding]:
     return []
 
 
-def set_findings(taken: list[Taken], profile: DatasetProfile) -> list[Finding]:
+def set_findings(taken: list[Taken], profile: DatasetRequirements) -> list[Finding]:
     """Check what images and their folders are among each other."""
     return format_findings(taken, profile) + mask_findings(taken) + repeat_findings(taken)
 
 
-def format_findings(taken: list[Taken], profile: DatasetProfile) -> list[Finding]:
+def format_findings(taken: list[Taken], profile: DatasetRequirements) -> list[Finding]:
     """Find formats that a trainer may skip; those that it refuses are told picture by picture."""
     advised = profile.advised_formats
     odd = [] if advised is None else [one for one in taken if one.facts.format in profile.formats - advised]
     if not odd:
         return []
-    names = some_names([one.picture.name for one in odd])
+    names = join_names([one.picture.name for one in odd])
     are = "is of a format" if len(odd) == 1 else "are of formats"
     reason = f"{names} {are} that no page of the provider names, and that its trainer may skip"
     return [warning("unusual-format", None, reason, f"convert to {' or '.join(sorted(advised or ()))}")]
@@ -103,11 +103,11 @@ def mask_findings(taken: list[Taken]) -> list[Finding]:
         return []
     remedy = "take them out if they are masks"
     one = found[0].picture.name if len(found) == 1 else None
-    holds = "holds" if one else f"{len(found)} images ({some_names([one.picture.name for one in found])}) hold"
+    holds = "holds" if one else f"{len(found)} images ({join_names([one.picture.name for one in found])}) hold"
     return [warning("black-and-white", one, f"{holds} next to nothing but black and white, as masks do", remedy)]
 
 
-def _is_black_and_white(facts: PictureFacts) -> bool:
+def _is_black_and_white(facts: ImageInfo) -> bool:
     """No brightness of this mean spreads wider than one of black and white alone does."""
     widest = facts.mean * (255 - facts.mean)
     return widest > _NEARLY_ONE_TONE and facts.spread**2 > _BLACK_AND_WHITE * widest
@@ -118,7 +118,7 @@ def repeat_findings(taken: list[Taken]) -> list[Finding]:
     repeats = {folder: found[1] for one in taken if (found := _REPEATS.fullmatch(folder := one.picture.folder))}
     if len(set(repeats.values())) < _FEWEST_REPEATS:
         return []
-    reason = f"the folders {some_names(sorted(repeats))} tell other trainers how often an image counts"
+    reason = f"the folders {join_names(sorted(repeats))} tell other trainers how often an image counts"
     remedy = "nothing, if every image may count once"
     return [warning("folder-repeats", None, f"{reason}; here each one counts once", remedy)]
 
@@ -131,7 +131,7 @@ def likeness_findings(taken: list[Taken]) -> list[Finding]:
         alike[one.facts.sha256].append(one)
     for group in alike.values():
         if len(group) > 1:
-            others = some_names([one.picture.name for one in group[1:]])
+            others = join_names([one.picture.name for one in group[1:]])
             check = "duplicate"
             reason = f"is the same picture as {others}"
             if len({one.caption for one in group}) > 1:
@@ -149,7 +149,7 @@ def pair_likeness_findings(taken: list[Taken]) -> list[Finding]:
     """
     halves: dict[str, dict[str, Taken]] = defaultdict(dict)
     for one in taken:
-        half = half_of(one.picture.path.stem)
+        half = parse_pair_name(one.picture.path.stem)
         if half is not None:
             halves[one.picture.owner][half.role] = one
     pairs = [(pair["start"], pair["end"]) for pair in halves.values() if pair.keys() == {"start", "end"}]
@@ -160,7 +160,7 @@ def pair_likeness_findings(taken: list[Taken]) -> list[Finding]:
         alike[start.facts.sha256, end.facts.sha256].append((start, end))
     for group in alike.values():
         if len(group) > 1:
-            others = some_names([start.picture.name for start, _ in group[1:]])
+            others = join_names([start.picture.name for start, _ in group[1:]])
             reason = f"and its other half are the same pictures as {others} and theirs"
             findings.append(
                 warning("duplicate-pair", group[0][0].picture.name, reason, "remove all pairs but one")
@@ -192,18 +192,18 @@ def by_folder(folders: Mapping[str, int]) -> str:
 def _halves(start: Taken, end: Taken) -> list[Finding]:
     name, other = start.picture.name, end.picture.path.name
     if start.facts.sha256 == end.facts.sha256:
-        reason = f"is the same picture as {some_names([other])}, so that there is no edit to learn"
+        reason = f"is the same picture as {join_names([other])}, so that there is no edit to learn"
         return [warning("same-halves", name, reason, "put the edited picture in place of one")]
     if _upright_size(start.facts) != _upright_size(end.facts):
         sizes = " and ".join("x".join(map(str, _upright_size(one.facts))) for one in (start, end))
-        reason = f"and {some_names([other])} differ in size ({sizes})"
+        reason = f"and {join_names([other])} differ in size ({sizes})"
         return [
             warning("halves-differ-in-size", name, reason, "make them one size, so that they cover each other")
         ]
     return []
 
 
-def _upright_size(facts: PictureFacts) -> tuple[int, int]:
+def _upright_size(facts: ImageInfo) -> tuple[int, int]:
     size = (facts.width_px, facts.height_px)
     return size[::-1] if facts.orientation >= _TURNED else size
 
@@ -214,7 +214,7 @@ def _near_groups(taken: list[Taken]) -> list[list[Taken]]:
 
 
 def _near(names: list[str]) -> Finding:
-    reason = f"is nearly the same picture as {some_names(names[1:])}"
+    reason = f"is nearly the same picture as {join_names(names[1:])}"
     return warning("near-duplicate", names[0], reason, "keep the best one, if they show nothing different")
 
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tuneloop.schemas.dataset import PictureFormat
-    from tuneloop.schemas.dataset_profile import DatasetProfile
-    from tuneloop.schemas.picture_facts import PictureFacts
+    from tuneloop.schemas.dataset_profile import DatasetRequirements
+    from tuneloop.schemas.picture_facts import ImageInfo
 
 WIDEST_RATIO = 3.0
 """Trainers cut or squeeze pictures into frames of at most about 2:1; of a wider one a third and more is lost."""
@@ -37,7 +37,7 @@ _SUFFIXES: dict[PictureFormat, frozenset[str]] = {
 }
 
 
-def picture_findings(facts: PictureFacts, name: str, profile: DatasetProfile) -> list[Finding]:
+def picture_findings(facts: ImageInfo, name: str, profile: DatasetRequirements) -> list[Finding]:
     """Judge one picture by its facts.
 
     Args:
@@ -49,7 +49,7 @@ def picture_findings(facts: PictureFacts, name: str, profile: DatasetProfile) ->
     return [finding.model_copy(update={"file": name}) for finding in found]
 
 
-def _of_file(facts: PictureFacts, name: str, profile: DatasetProfile) -> Iterator[Finding]:
+def _of_file(facts: ImageInfo, name: str, profile: DatasetRequirements) -> Iterator[Finding]:
     if facts.format not in profile.formats:
         taken = " or ".join(sorted(profile.formats))
         yield _error(
@@ -75,7 +75,7 @@ def _of_file(facts: PictureFacts, name: str, profile: DatasetProfile) -> Iterato
         )
 
 
-def _of_size(facts: PictureFacts, profile: DatasetProfile) -> Iterator[Finding]:
+def _of_size(facts: ImageInfo, profile: DatasetRequirements) -> Iterator[Finding]:
     short, long = sorted((facts.width_px, facts.height_px))
     size = f"{facts.width_px}x{facts.height_px} pixels"
     if short < profile.smallest_side_px:
@@ -100,7 +100,7 @@ def _of_size(facts: PictureFacts, profile: DatasetProfile) -> Iterator[Finding]:
         )
 
 
-def _of_colours(facts: PictureFacts) -> Iterator[Finding]:
+def _of_colours(facts: ImageInfo) -> Iterator[Finding]:
     converted = "let the recipe normalise pictures, or save it as plain 8-bit RGB"
     if facts.alpha:
         yield _warning(
@@ -120,7 +120,7 @@ def _of_colours(facts: PictureFacts) -> Iterator[Finding]:
         )
 
 
-def _of_content(facts: PictureFacts) -> Iterator[Finding]:
+def _of_content(facts: ImageInfo) -> Iterator[Finding]:
     """At most one: a black picture is flat too, and a flat one has no edges."""
     if facts.mean + 2 * facts.spread < BLACK_BELOW:
         yield _warning("black", "is nearly black all over", "remove it, unless that is meant")

@@ -18,7 +18,7 @@ _LONGEST_NAME = 60
 
 
 @lru_cache(maxsize=32)
-def other_profile(icc: bytes, mode: str) -> str | None:
+def visible_color_profile(icc: bytes, mode: str) -> str | None:
     """Name a profile if its colours differ visibly from sRGB's, which trainers take every picture for.
 
     Args:

@@ -10,7 +10,7 @@ import simplejpeg  # type: ignore[import-untyped]
 from PIL import Image, UnidentifiedImageError
 
 from tuneloop.datasets.images.brightness import Brightness, brightness_of
-from tuneloop.datasets.images.color_profile import other_profile
+from tuneloop.datasets.images.color_profile import visible_color_profile
 from tuneloop.datasets.images.declared_colors import told_profile
 from tuneloop.datasets.images.measures import LONGEST_SIDE_PX
 from tuneloop.datasets.images.orientation import orientation_of
@@ -47,7 +47,7 @@ _LONG_TEXT = ("Decompressed data too large", "Too much memory used in text chunk
 
 
 class Decoded(NamedTuple):
-    """What was seen of a picture; the names are those of `PictureFacts`."""
+    """What was seen of a picture; the names are those of `ImageInfo`."""
 
     width_px: int
     height_px: int
@@ -149,7 +149,7 @@ def _decoded(picture: Image.Image, data: bytes) -> Decoded:
         alpha=pixels.brightness.alpha,
         bits=pixels.bits,
         frames=pixels.frames,
-        profile=other_profile(profile, mode) if profile else None,
+        profile=visible_color_profile(profile, mode) if profile else None,
         trailing_bytes=pixels.trailing_bytes,
         grey=pixels.brightness.grey,
     )

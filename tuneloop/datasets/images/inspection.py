@@ -16,7 +16,7 @@ from tuneloop.datasets.images.measures import at_measuring_size, measured
 from tuneloop.datasets.images.perceptual_hash import perceptual_hash
 from tuneloop.datasets.images.unusable import unusable
 from tuneloop.schemas.dataset import Sha256
-from tuneloop.schemas.picture_facts import PictureFacts
+from tuneloop.schemas.picture_facts import ImageInfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -44,7 +44,7 @@ def strict_decoding() -> Iterator[None]:
         ImageFile.LOAD_TRUNCATED_IMAGES = tolerant
 
 
-def inspect_picture(path: Path, name: str, known: Mapping[Sha256, PictureFacts] | None = None) -> PictureFacts:
+def inspect_picture(path: Path, name: str, known: Mapping[Sha256, ImageInfo] | None = None) -> ImageInfo:
     """Hash and fully decode one picture file. Call it within `strict_decoding()`.
 
     The file is read once, so the bytes that are decoded are the bytes that were hashed, whatever happens to the
@@ -66,7 +66,7 @@ def inspect_picture(path: Path, name: str, known: Mapping[Sha256, PictureFacts] 
     decoded = decode(data, name)
     grey = at_measuring_size(decoded.grey)
     seen = {key: value for key, value in decoded._asdict().items() if key != "grey"}
-    return PictureFacts(
+    return ImageInfo(
         sha256=sha256,
         crc32=zlib.crc32(data),
         size_bytes=len(data),

@@ -16,7 +16,7 @@ _LEVELS = np.arange(256)
 
 
 class Measures(NamedTuple):
-    """See `PictureFacts`."""
+    """See `ImageInfo`."""
 
     sharpness: float
     mean: float

@@ -14,11 +14,11 @@ from PIL import Image, ImageCms
 
 from tuneloop.datasets.images.declared_colors import told_profile
 from tuneloop.datasets.images.orientation import turned
-from tuneloop.schemas.copies import Normalise
+from tuneloop.schemas.copies import ImagePreprocessing
 from tuneloop.schemas.dataset import PictureFormat
-from tuneloop.schemas.picture_facts import PictureFacts
+from tuneloop.schemas.picture_facts import ImageInfo
 
-_AS_THEY_ARE = Normalise(convert_to_rgb=False)
+_AS_THEY_ARE = ImagePreprocessing(convert_to_rgb=False)
 """What is done where nothing is asked for: pictures that lie on their side are put upright."""
 _MODES: dict[PictureFormat, frozenset[str]] = {
     "jpeg": frozenset({"L", "RGB", "CMYK"}),
@@ -37,7 +37,7 @@ _SIXTEEN_TO_EIGHT = 257
 _EIGHT_BITS = 8
 
 
-def needs_copy(facts: PictureFacts, way: Normalise | None) -> bool:
+def needs_copy(facts: ImageInfo, way: ImagePreprocessing | None) -> bool:
     """Tell whether a picture has to change at all, by what is known of it."""
     way = way or _AS_THEY_ARE
     plain = facts.mode == "RGB" and facts.bits <= _EIGHT_BITS and not facts.alpha and facts.profile is None
@@ -49,7 +49,7 @@ def needs_copy(facts: PictureFacts, way: Normalise | None) -> bool:
     )
 
 
-def normalised(data: bytes, facts: PictureFacts, way: Normalise | None) -> bytes | None:
+def normalised(data: bytes, facts: ImageInfo, way: ImagePreprocessing | None) -> bytes | None:
     """Make the copy that is sent in place of a picture. Call it within `strict_decoding()`.
 
     What JPEG holds is encoded anew, at the quality asked for (95 where nothing is); PNG and WebP lose nothing.

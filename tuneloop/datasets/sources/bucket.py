@@ -12,8 +12,8 @@ import boto3
 from botocore.exceptions import BotoCoreError
 
 from tuneloop.datasets.sources import limits
-from tuneloop.datasets.sources.names import check_together, left_behind, problem_with
-from tuneloop.datasets.sources.s3_objects import Fetching, Found
+from tuneloop.datasets.sources.names import check_unique, left_behind, problem_with
+from tuneloop.datasets.sources.s3_objects import Downloader, Found
 from tuneloop.datasets.sources.s3_refusals import s3_refusals
 from tuneloop.errors import DatasetError
 from tuneloop.storage.s3 import client_config
@@ -68,7 +68,7 @@ def fetch_zip(
 ) -> None:
     """Fetch one object into `archive`, which must not exist. Raises `DatasetError`."""
     found = _listed_zip(place, client)._replace(name=archive.name)
-    Fetching(client, place.bucket, archive.parent).fetch(found, on_progress)
+    Downloader(client, place.bucket, archive.parent).fetch(found, on_progress)
 
 
 def list_place(place: Place, client: S3Client, *, is_zip: bool) -> list[Found]:
@@ -108,7 +108,7 @@ def fetch_folder(
     """
     found = _listed(place, client)
     done, total = 0, sum(item.size_bytes for item in found)
-    fetching = Fetching(client, place.bucket, folder)
+    fetching = Downloader(client, place.bucket, folder)
     with ThreadPoolExecutor(_FILES_AT_A_TIME, "s3-source") as pool:
         try:
             waiting = {pool.submit(fetching.fetch, item): item for item in found}
@@ -155,7 +155,7 @@ def _listed(place: Place, client: S3Client) -> list[Found]:
             raise DatasetError(
                 f"s3://{place.bucket}: the keys {other.key!r} and {one.key!r} would be one file; rename one"
             )
-    check_together(by_name, place.label)
+    check_unique(by_name, place.label)
     return found
 
 

@@ -19,7 +19,7 @@ from urllib.parse import unquote
 
 from tuneloop.datasets.listing import CAPTION_SUFFIXES, OTHER_PICTURE_SUFFIXES, PICTURE_SUFFIXES, TABLE_NAMES
 from tuneloop.datasets.sources import limits
-from tuneloop.datasets.sources.names import check_together, left_behind, problem_with
+from tuneloop.datasets.sources.names import check_unique, left_behind, problem_with
 from tuneloop.errors import DatasetError
 from tuneloop.http.addresses import check_api_address
 
@@ -177,7 +177,7 @@ def _wanted(place: HubPlace, label: str, siblings: list[Any]) -> list[_Listed]:
             raise DatasetError(
                 f"{label}: {one.name!r} has {one.size_bytes:,} bytes; {most:,} is the most for one file"
             )
-    check_together((one.path for one in found), label)
+    check_unique((one.path for one in found), label)
     if sum(one.size_bytes for one in found) > limits.LARGEST_DATASET_BYTES:
         raise DatasetError(
             f"{label} holds more than {limits.LARGEST_DATASET_BYTES:,} bytes; name a smaller folder"

@@ -53,7 +53,7 @@ def problem_with(name: str) -> str | None:
     return next((reason for found, reason in problems if found), None)
 
 
-def check_together(names: Iterable[str], label: str) -> None:
+def check_unique(names: Iterable[str], label: str) -> None:
     """Refuse names that two files share, and names that are a file's and a folder's at once.
 
     Args:

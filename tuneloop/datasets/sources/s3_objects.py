@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from tuneloop.datasets.sources.s3_refusals import CutOff, s3_refusals
+from tuneloop.datasets.sources.s3_refusals import DownloadInterrupted, s3_refusals
 from tuneloop.errors import DatasetError
 from tuneloop.storage.s3_answers import of_an_object
 
@@ -34,7 +34,7 @@ class Found(NamedTuple):
     """When it was written, by the server's clock."""
 
 
-class Fetching:
+class Downloader:
     """Fetches objects, by as many threads as call it, each with memory for one piece.
 
     Args:
@@ -63,7 +63,7 @@ class Fetching:
                         return
                     if on_progress is not None:
                         on_progress(done, item.size_bytes)
-            except CutOff:
+            except DownloadInterrupted:
                 if not tries_left:
                     raise
                 (self._folder / item.name).unlink(missing_ok=True)
@@ -89,7 +89,7 @@ class Fetching:
                 f"{thing} cannot be written to {self._folder} ({error.strerror}); make room there"
             ) from error
         if done != item.size_bytes:
-            raise CutOff(f"{thing}: {done:,} of {item.size_bytes:,} bytes arrived; run again")
+            raise DownloadInterrupted(f"{thing}: {done:,} of {item.size_bytes:,} bytes arrived; run again")
 
     def _pieces(self, item: Found, thing: str) -> Iterator[bytes]:
         with s3_refusals(thing):

@@ -54,7 +54,7 @@ _MEANINGS = {
 }
 
 
-class CutOff(DatasetError):
+class DownloadInterrupted(DatasetError):
     """No whole answer came; asking again may help."""
 
 
@@ -80,7 +80,9 @@ def s3_refusals(thing: str) -> Iterator[None]:
             "them into the worker's environment"
         ) from error
     except _NO_ANSWER as error:
-        raise CutOff(f"{thing}: S3 gave no whole answer ({type(error).__name__}); run again") from error
+        raise DownloadInterrupted(
+            f"{thing}: S3 gave no whole answer ({type(error).__name__}); run again"
+        ) from error
     except ParamValidationError as error:
         raise DatasetError(f"{thing}: {_MISSING}") from error
     except BotoCoreError as error:

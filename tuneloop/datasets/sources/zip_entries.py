@@ -8,7 +8,7 @@ import zipfile
 from typing import BinaryIO, NamedTuple
 
 from tuneloop.datasets.sources import limits
-from tuneloop.datasets.sources.names import check_together, left_behind, problem_with
+from tuneloop.datasets.sources.names import check_unique, left_behind, problem_with
 from tuneloop.datasets.sources.zip_end import checked_directory_start
 from tuneloop.datasets.sources.zip_names import names_of
 from tuneloop.errors import DatasetError
@@ -75,7 +75,7 @@ def entries_of(file: BinaryIO, label: str, *, flat: bool) -> list[Entry]:
         if not name.endswith("/"):
             deflated = item.compress_type == zipfile.ZIP_DEFLATED
             entries.append(Entry(name, start, item.compress_size, item.file_size, item.CRC, deflated))
-    check_together((entry.name for entry in entries), label)
+    check_unique((entry.name for entry in entries), label)
     total = sum(entry.size_bytes for entry in entries)
     if total > limits.LARGEST_DATASET_BYTES:
         raise DatasetError(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from tuneloop.datasets.listing import PICTURE_SUFFIXES
-from tuneloop.datasets.pairs import half_of
+from tuneloop.datasets.pairs import parse_pair_name
 from tuneloop.demo.sample.pen import Pen, mixed
 from tuneloop.demo.sample.robot import draw_robot
 from tuneloop.demo.sample.scenery import draw_thing
@@ -61,7 +61,7 @@ def take_some(source: Path, target: Path) -> None:
 
 def _name_of(path: Path) -> str:
     """What a picture, its caption and the other half of its pair have in common."""
-    half = half_of(path.stem)
+    half = parse_pair_name(path.stem)
     return half.pair if half else path.stem
 
 

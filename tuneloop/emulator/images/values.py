@@ -23,7 +23,7 @@ class Model:
 
 
 @dataclass(frozen=True)
-class Wish:
+class RunRequest:
     """What is asked of a model."""
 
     prompt: str

@@ -20,7 +20,7 @@ from tuneloop.evaluation.metrics.look import Array, Look, brightness
 from tuneloop.evaluation.metrics.smoothing import smoothed
 from tuneloop.evaluation.metrics.training_set import TrainingSet
 
-COPIED_FROM = 0.55
+COPY_THRESHOLD = 0.55
 """Share of a picture that has to be the same as in one training picture for it to count as a copy."""
 
 _SIDE = 96

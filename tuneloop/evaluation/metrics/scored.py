@@ -11,7 +11,7 @@ from tuneloop.evaluation.metrics.copying import nearest
 from tuneloop.evaluation.metrics.look import Look
 from tuneloop.evaluation.metrics.scorers import SCORERS
 from tuneloop.evaluation.metrics.training_set import TrainingSet
-from tuneloop.schemas.evaluation import Evaluation, JudgedPicture
+from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation
 
 
 def scored(
@@ -31,7 +31,7 @@ def scored(
         edits: The model edits training pictures, so what it draws is like them by right: no copies are sought.
         clip: A CLIP model; None for no scores by one.
     """
-    judged: list[JudgedPicture] = []
+    judged: list[EvaluatedImage] = []
     for _, group in groupby(evaluation.pictures, key=lambda picture: picture.prompt):
         judged += _prompt(list(group), training, read, edits=edits, clip=clip)
     update = {"pictures": tuple(judged), "clip_model": clip.encoder.name if clip else None}
@@ -39,13 +39,13 @@ def scored(
 
 
 def _prompt(
-    pictures: list[JudgedPicture],
+    pictures: list[EvaluatedImage],
     training: TrainingSet,
     read: Callable[[str], Look],
     *,
     edits: bool,
     clip: ClipScores | None,
-) -> list[JudgedPicture]:
+) -> list[EvaluatedImage]:
     usable = [picture for picture in pictures if picture.name and not picture.finding]
     names = [picture.name for picture in usable if picture.name]
     looks = [read(name) for name in names]

@@ -9,7 +9,7 @@ from pathlib import Path
 from tuneloop.datasets.checks.dataset_checks import by_folder
 from tuneloop.evaluation.thumbnail import thumbnail_address
 from tuneloop.schemas.dataset import DatasetDifference, DatasetItem, DatasetManifest, Sha256
-from tuneloop.schemas.findings import Finding, condensed, errors_in, warnings_in
+from tuneloop.schemas.findings import Finding, errors_in, limit_per_check, warnings_in
 from tuneloop.schemas.shown_text import in_markdown
 
 _PICTURES_SHOWN = 48
@@ -97,7 +97,7 @@ def _counts(manifest: DatasetManifest) -> str:
 def _findings_table(findings: Sequence[Finding]) -> str:
     lines = [_row(["file", "reason", "remedy"]), _row(["---"] * 3)]
     left = len(findings)
-    for finding, more in condensed(findings, _OF_EACH_CHECK)[:_FINDINGS_SHOWN]:
+    for finding, more in limit_per_check(findings, _OF_EACH_CHECK)[:_FINDINGS_SHOWN]:
         file = _text(finding.file) if finding.file is not None else "(dataset)"
         lines.append(_row([file, _text(finding.reason), _text(finding.remedy)]))
         left -= 1 + more

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from tuneloop.errors import NotInStore
+from tuneloop.errors import ObjectNotFound
 from tuneloop.evaluation.thumbnail import data_address, shrunk
 from tuneloop.storage.base import Store
 
@@ -82,7 +82,7 @@ def _worth_trying(count: int, most_side_px: int, budget_bytes: int) -> tuple[tup
 def _read(store: Store, name: str, side_px: int) -> Image.Image | None:
     try:
         return shrunk(store.read(name), side_px)
-    except NotInStore:
+    except ObjectNotFound:
         return None
 
 

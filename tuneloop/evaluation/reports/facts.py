@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from tuneloop.datasets.store import manifest_name
 from tuneloop.evaluation.observations import noticed
 from tuneloop.evaluation.reports.grid import champion_label
-from tuneloop.evaluation.reports.report import Evidence
+from tuneloop.evaluation.reports.report import DecisionReport
 from tuneloop.evaluation.reports.shortening import shortened
 from tuneloop.evaluation.reports.stored import Stored, stored
 from tuneloop.schemas.evaluation import Evaluation
@@ -74,7 +74,7 @@ class Fact:
     link: Stored | None = None
 
 
-def findings(evidence: Evidence) -> tuple[Finding, ...]:
+def findings(evidence: DecisionReport) -> tuple[Finding, ...]:
     """Everything wrong with any picture, the challenger's first."""
     found = list(_findings("Challenger", evidence.challenger))
     if evidence.champion is not None:
@@ -89,7 +89,7 @@ def _findings(who: str, evaluation: Evaluation) -> Iterator[Finding]:
             yield Finding(number, who, wrong, f"{shortened(picture.prompt, _PROMPT)}, seed {picture.seed}")
 
 
-def dataset_changes(evidence: Evidence) -> tuple[Names, ...]:
+def dataset_changes(evidence: DecisionReport) -> tuple[Names, ...]:
     """What has changed since the champion's dataset, by name."""
     difference = evidence.dataset_difference
     if difference is None:
@@ -106,7 +106,7 @@ def dataset_changes(evidence: Evidence) -> tuple[Names, ...]:
     )
 
 
-def dataset_facts(store: Store, evidence: Evidence) -> tuple[Fact, ...]:
+def dataset_facts(store: Store, evidence: DecisionReport) -> tuple[Fact, ...]:
     """The challenger's dataset."""
     manifest = evidence.manifest
     captioned = sum(item.caption is not None for item in manifest.items)
@@ -117,7 +117,7 @@ def dataset_facts(store: Store, evidence: Evidence) -> tuple[Fact, ...]:
     )
 
 
-def cost(evidence: Evidence) -> tuple[Fact, ...]:
+def cost(evidence: DecisionReport) -> tuple[Fact, ...]:
     """What was paid, as far as the records know it."""
     price = "not known to Tuneloop" if evidence.cents is None else dollars(evidence.cents)
     facts = [
@@ -149,7 +149,7 @@ def _rendered(evaluation: Evaluation) -> str:
     return text
 
 
-def lineage(store: Store, evidence: Evidence) -> tuple[Fact, ...]:
+def lineage(store: Store, evidence: DecisionReport) -> tuple[Fact, ...]:
     """Where the challenger comes from, and who decides about it."""
     run, collected = evidence.run, evidence.collected
     facts = [
@@ -175,7 +175,7 @@ def lineage(store: Store, evidence: Evidence) -> tuple[Fact, ...]:
     return tuple(facts)
 
 
-def recipe(evidence: Evidence) -> tuple[Fact, ...]:
+def recipe(evidence: DecisionReport) -> tuple[Fact, ...]:
     """The recipe, one line for each value that is set."""
     return tuple(
         Fact(name, shortened(str(value), _LONGEST_VALUE)) for name, value in _flat("", evidence.run.recipe)
@@ -190,7 +190,7 @@ def _flat(name: str, value: JsonValue) -> Iterator[tuple[str, JsonValue]]:
         yield name or "recipe", value
 
 
-def policy(evidence: Evidence) -> tuple[tuple[Fact, str], ...]:
+def policy(evidence: DecisionReport) -> tuple[tuple[Fact, str], ...]:
     """The gate's settings, each with what it means."""
     gate = evidence.run.plan.gate
     return tuple(

@@ -8,10 +8,10 @@ from itertools import groupby
 from tuneloop.datasets.store import picture_name
 from tuneloop.evaluation.observations import changed, is_copy, noticed
 from tuneloop.evaluation.reports.embedded import Embedded, embed
-from tuneloop.evaluation.reports.report import Evidence
+from tuneloop.evaluation.reports.report import DecisionReport
 from tuneloop.evaluation.reports.shortening import shortened, whole_if_cut
 from tuneloop.evaluation.reports.stored import Stored, stored
-from tuneloop.schemas.evaluation import JudgedPicture
+from tuneloop.schemas.evaluation import EvaluatedImage
 from tuneloop.storage.base import Store
 
 _PROMPT_IN_HEADING = 160
@@ -80,7 +80,7 @@ class Scene:
     pairs: tuple[Pair, ...]
 
 
-def scenes(store: Store, evidence: Evidence) -> tuple[Scene, ...]:
+def scenes(store: Store, evidence: DecisionReport) -> tuple[Scene, ...]:
     """Lay out every picture of the plan."""
     new = evidence.challenger.pictures
     old = evidence.champion.pictures if evidence.champion else (None,) * len(new)
@@ -106,12 +106,12 @@ def scenes(store: Store, evidence: Evidence) -> tuple[Scene, ...]:
     )
 
 
-def champion_label(evidence: Evidence) -> str:
+def champion_label(evidence: DecisionReport) -> str:
     """What the champion is called on the page."""
     return f"Champion no. {evidence.reigning.number}" if evidence.reigning else "Champion"
 
 
-def _changes(challenger: JudgedPicture, champion: JudgedPicture | None) -> str:
+def _changes(challenger: EvaluatedImage, champion: EvaluatedImage | None) -> str:
     return changed(challenger, champion) if champion else ""
 
 
@@ -128,7 +128,7 @@ class _Want:
     wrong: bool
 
 
-def _wanted(evidence: Evidence, challenger: JudgedPicture, champion: JudgedPicture | None) -> list[_Want]:
+def _wanted(evidence: DecisionReport, challenger: EvaluatedImage, champion: EvaluatedImage | None) -> list[_Want]:
     what = f"{shortened(challenger.prompt, _PROMPT_IN_ALTERNATIVE)}, seed {challenger.seed}"
     wants = []
     if challenger.edited:
@@ -149,7 +149,7 @@ def _wanted(evidence: Evidence, challenger: JudgedPicture, champion: JudgedPictu
     return wants
 
 
-def _rendered(role: str, label: str, what: str, picture: JudgedPicture) -> _Want:
+def _rendered(role: str, label: str, what: str, picture: EvaluatedImage) -> _Want:
     wrong = noticed(picture)
     return _Want(role, label, label, f"{label}: {what}", picture.name, wrong, wrong=wrong is not None)
 

@@ -9,7 +9,7 @@ from tuneloop.evaluation.reports.embedded import Embedded, embed
 from tuneloop.evaluation.reports.shortening import shortened, whole_if_cut
 from tuneloop.evaluation.reports.stored import Stored, stored
 from tuneloop.evaluation.reports.templates import fill
-from tuneloop.schemas.evaluation import Evaluation, JudgedPicture
+from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation
 from tuneloop.schemas.records import Promotion
 from tuneloop.schemas.training import job_name
 from tuneloop.storage.base import Store
@@ -23,7 +23,7 @@ _PROMPT = 120
 
 
 @dataclass(frozen=True)
-class Reign:
+class ChampionEntry:
     """One champion.
 
     Attributes:
@@ -70,7 +70,7 @@ def model_page_name(model: str, number: int) -> str:
     return f"models/{model}/pages/{number:04d}.html"
 
 
-def write_model_page(store: Store, model: str, reigns: Sequence[Reign]) -> str:
+def write_model_page(store: Store, model: str, reigns: Sequence[ChampionEntry]) -> str:
     """Spell a model's page as one HTML file that asks nobody for anything and runs no script.
 
     Args:
@@ -98,7 +98,7 @@ def _champion(store: Store, promotion: Promotion) -> _Champion:
     )
 
 
-def _rows(store: Store, reigns: tuple[Reign, ...]) -> list[_Row]:
+def _rows(store: Store, reigns: tuple[ChampionEntry, ...]) -> list[_Row]:
     """The first pictures of the newest champion that has any, and what the others draw there."""
     shown = next((reign.evaluation for reign in reigns if reign.evaluation), None)
     if shown is None:
@@ -117,19 +117,21 @@ def _rows(store: Store, reigns: tuple[Reign, ...]) -> list[_Row]:
     ]
 
 
-def _first(pictures: tuple[JudgedPicture, ...]) -> list[int]:
+def _first(pictures: tuple[EvaluatedImage, ...]) -> list[int]:
     """Places in the plan of a few pictures, of as many prompts as there are."""
     firsts = sorted({picture.prompt: place for place, picture in reversed(list(enumerate(pictures)))}.values())
     return [*firsts, *(place for place in range(len(pictures)) if place not in firsts)][:_ROWS]
 
 
-def _same(reign: Reign, place: int, seed: int) -> JudgedPicture | None:
+def _same(reign: ChampionEntry, place: int, seed: int) -> EvaluatedImage | None:
     """The picture at a place of the plan. Not by its prompt: that one holds the champion's own trigger word."""
     pictures = reign.evaluation.pictures if reign.evaluation else ()
     return pictures[place] if place < len(pictures) and pictures[place].seed == seed else None
 
 
-def _cell(store: Store, reign: Reign, picture: JudgedPicture | None, embedded: dict[str, Embedded]) -> _Cell:
+def _cell(
+    store: Store, reign: ChampionEntry, picture: EvaluatedImage | None, embedded: dict[str, Embedded]
+) -> _Cell:
     number, name = reign.promotion.number, picture.name if picture else None
     what = f"{shortened(picture.prompt, _PROMPT)}, seed {picture.seed}" if picture else "no picture"
     return _Cell(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tuneloop.evaluation.metrics.copying import COPIED_FROM
+from tuneloop.evaluation.metrics.copying import COPY_THRESHOLD
 from tuneloop.evaluation.reports import facts
 from tuneloop.evaluation.reports.grid import scenes
-from tuneloop.evaluation.reports.report import OUTCOMES, Evidence
+from tuneloop.evaluation.reports.report import OUTCOMES, DecisionReport
 from tuneloop.evaluation.reports.scores import scores
 from tuneloop.evaluation.reports.shortening import shortened, whole_if_cut
 from tuneloop.evaluation.reports.templates import fill
@@ -14,7 +14,7 @@ from tuneloop.storage.base import Store
 _WHY = 400
 
 
-def write_page(store: Store, evidence: Evidence) -> str:
+def write_page(store: Store, evidence: DecisionReport) -> str:
     """Spell the whole report as one HTML file that asks nobody for anything.
 
     Args:
@@ -31,13 +31,13 @@ def write_page(store: Store, evidence: Evidence) -> str:
         model=evidence.run.model,
         outcome=OUTCOMES[evidence.verdict.verdict],
         about=_about(evidence),
-        answer_command=evidence.run.answer_command,
+        review_command=evidence.run.review_command,
         verdict=evidence.verdict,
         why=shortened(evidence.verdict.why, _WHY),
         whole_why=whole_if_cut(evidence.verdict.why, _WHY),
         champion=evidence.champion is not None,
         nearest=any(picture.nearest for picture in evidence.challenger.pictures),
-        copied_from=f"{COPIED_FROM:.0%}",
+        copied_from=f"{COPY_THRESHOLD:.0%}",
         edits=any(picture.edited for picture in evidence.challenger.pictures),
         scenes=scenes(store, evidence),
         scores=scores(evidence),
@@ -54,7 +54,7 @@ def write_page(store: Store, evidence: Evidence) -> str:
     )
 
 
-def _about(evidence: Evidence) -> str:
+def _about(evidence: DecisionReport) -> str:
     against = f"against champion no. {evidence.reigning.number}" if evidence.reigning else "first of its model"
     count = f"{len(evidence.challenger.pictures)} pictures" + (" each" if evidence.reigning else "")
     trained = f"weights of {evidence.collected.at:%Y-%m-%d}"

@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tuneloop.datasets.store import picture_name
-from tuneloop.errors import NotInStore
+from tuneloop.errors import ObjectNotFound
 from tuneloop.evaluation.gate import WEIGHTED
 from tuneloop.evaluation.observations import noticed, signed, telling
 from tuneloop.evaluation.thumbnail import thumbnail_address
 from tuneloop.schemas.dataset import DatasetDifference, DatasetManifest
-from tuneloop.schemas.evaluation import Evaluation, JudgedPicture, Verdict
+from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation, Verdict
 from tuneloop.schemas.gate import ScoreDifference
-from tuneloop.schemas.records import AnyTrainingRecord, Collected, Promotion, RunFile
+from tuneloop.schemas.records import AnyTrainingRecord, Collected, Promotion, RunRecord
 from tuneloop.schemas.shown_text import in_markdown
 from tuneloop.storage.base import Store
 
@@ -29,7 +29,7 @@ _LONGEST_PROMPT = 300
 
 
 @dataclass(frozen=True)
-class Evidence:
+class DecisionReport:
     """Everything a report shows.
 
     Attributes:
@@ -49,7 +49,7 @@ class Evidence:
         decided_by: Who or what decides.
     """
 
-    run: RunFile
+    run: RunRecord
     manifest: DatasetManifest
     history: list[AnyTrainingRecord]
     collected: Collected
@@ -77,17 +77,17 @@ class Evidence:
         return DatasetDifference.between(self.champion_manifest, self.manifest)
 
 
-def report_name(run: RunFile, against: int) -> str:
+def report_name(run: RunRecord, against: int) -> str:
     """Name of the report within the store: one per model version, plan and champion it was judged against."""
     return f"models/{run.model}/reports/{run.key[:16]}-g{run.generation}-{run.plan.digest}-vs{against:04d}.md"
 
 
-def page_name(run: RunFile, against: int) -> str:
+def page_name(run: RunRecord, against: int) -> str:
     """Name of the report's page within the store: it lies beside the report."""
     return report_name(run, against).removesuffix(".md") + ".html"
 
 
-def write_report(store: Store, evidence: Evidence) -> str:
+def write_report(store: Store, evidence: DecisionReport) -> str:
     """Spell the report in short.
 
     Args:
@@ -116,16 +116,16 @@ def write_report(store: Store, evidence: Evidence) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _asked(evidence: Evidence) -> list[str]:
+def _asked(evidence: DecisionReport) -> list[str]:
     if evidence.verdict.verdict != "undecided":
         return []
-    command = evidence.run.answer_command
+    command = evidence.run.review_command
     return [
         f"A person is asked: press *Resume* on the run's page, or `{command}` (`--reject` keeps the champion)."
     ]
 
 
-def _score_table(evidence: Evidence) -> str:
+def _score_table(evidence: DecisionReport) -> str:
     differences = evidence.verdict.differences
     if not differences:
         return "No picture could be measured."
@@ -134,7 +134,7 @@ def _score_table(evidence: Evidence) -> str:
     confidence = f"{evidence.run.plan.gate.confidence:.0%} interval"
     lines = [_row(["", "champion", "challenger", "difference", confidence]), "|---|--:|--:|--:|:-:|"]
     legend = "▲ the challenger is surely better, ▼ the champion; no sign: nobody can tell."
-    if evidence.verdict.by_floors:
+    if evidence.verdict.by_thresholds:
         legend += " The scores had no say in this decision."
     return "\n".join([*lines, *(_compared(item) for item in differences), "", legend])
 
@@ -156,7 +156,7 @@ def _score_name(item: ScoreDifference) -> str:
     return "**score**, all weighted" if item.name == WEIGHTED else in_markdown(item.name)
 
 
-def _picture_grid(store: Store, evidence: Evidence) -> str:
+def _picture_grid(store: Store, evidence: DecisionReport) -> str:
     """The pictures that tell most, champion and challenger side by side."""
     new, old = evidence.challenger.pictures, evidence.champion.pictures if evidence.champion else ()
     chosen = telling(new, old, _MOST_PAIRS)
@@ -187,14 +187,14 @@ def _row(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _before(store: Store, picture: JudgedPicture) -> str:
+def _before(store: Store, picture: EvaluatedImage) -> str:
     """The picture that was edited."""
     if picture.edited is None:
         return "none"
     return _thumbnail(store, picture_name(picture.edited), "before the edit")
 
 
-def _shown(store: Store, picture: JudgedPicture) -> str:
+def _shown(store: Store, picture: EvaluatedImage) -> str:
     wrong = noticed(picture)
     note = f" {in_markdown(wrong)}" if wrong else ""
     if picture.name is None:
@@ -202,7 +202,7 @@ def _shown(store: Store, picture: JudgedPicture) -> str:
     return _thumbnail(store, picture.name, f"seed {picture.seed}") + note
 
 
-def _dataset_section(evidence: Evidence) -> str:
+def _dataset_section(evidence: DecisionReport) -> str:
     manifest, difference = evidence.manifest, evidence.dataset_difference
     captioned = sum(item.caption is not None for item in manifest.items)
     rows = [
@@ -215,7 +215,7 @@ def _dataset_section(evidence: Evidence) -> str:
     return _two_columns(rows)
 
 
-def _training_table(store: Store, evidence: Evidence) -> str:
+def _training_table(store: Store, evidence: DecisionReport) -> str:
     collected = evidence.collected
     weights = store.uri_of(collected.weights) if collected.weights else "stay at the provider, under its id"
     rows = [
@@ -236,7 +236,7 @@ def _two_columns(rows: Sequence[tuple[str, str]]) -> str:
 def _thumbnail(store: Store, name: str, alternative: str) -> str:
     try:
         address = thumbnail_address(store.read(name), _RENDER_SIDE_PX)
-    except NotInStore:
+    except ObjectNotFound:
         address = None
     return f"![{alternative}]({address})" if address else f"({alternative}: not readable)"
 

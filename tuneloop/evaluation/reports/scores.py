@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tuneloop.evaluation.gate import WEIGHTED
 from tuneloop.evaluation.observations import signed
-from tuneloop.evaluation.reports.report import Evidence
+from tuneloop.evaluation.reports.report import DecisionReport
 from tuneloop.schemas.gate import GatePolicy, ScoreDifference, ScoreWeights
 
 _ROOM = 1.12
@@ -57,7 +57,7 @@ class Scores:
         limit: Where the plots end, to the right and, negative, to the left.
         band_at: Left end of the band of differences that are too small to count.
         band_width: Its width.
-        by_floors: Whether the floors decided and the scores had no say.
+        by_thresholds: Whether the floors decided and the scores had no say.
         idle: Names and meanings of those that were not.
         clip_model: What measured the CLIP scores, None where nothing did.
     """
@@ -67,12 +67,12 @@ class Scores:
     limit: str
     band_at: str
     band_width: str
-    by_floors: bool
+    by_thresholds: bool
     idle: tuple[tuple[str, str], ...]
     clip_model: str | None
 
 
-def scores(evidence: Evidence) -> Scores:
+def scores(evidence: DecisionReport) -> Scores:
     """Lay out every score."""
     policy, differences = evidence.run.plan.gate, evidence.verdict.differences
     compared = any(item.difference is not None for item in differences)
@@ -85,7 +85,7 @@ def scores(evidence: Evidence) -> Scores:
         limit=f"{limit:.2f}",
         band_at=_place(-policy.margin, limit),
         band_width=_share(policy.margin / limit),
-        by_floors=evidence.verdict.by_floors,
+        by_thresholds=evidence.verdict.by_thresholds,
         idle=tuple((name, _meaning(name)) for name in ScoreWeights.model_fields if name not in names),
         clip_model=evidence.challenger.clip_model,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from tuneloop.schemas.spending import Limits
+from tuneloop.schemas.spending import SpendingLimits
 
 
 class SpendingGuard(BaseModel):
@@ -47,9 +47,9 @@ class SpendingGuard(BaseModel):
     )
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> SpendingLimits:
         """The limits, in US cents."""
-        return Limits(
+        return SpendingLimits(
             trainings_per_day=self.trainings_per_day,
             cents_per_window=_cents(self.dollars_per_30_days),
             cents_per_training=_cents(self.dollars_per_training),

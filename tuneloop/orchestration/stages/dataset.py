@@ -11,24 +11,24 @@ from prefect.logging import get_run_logger
 
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.copies import make_copies
-from tuneloop.datasets.delivery import Sending
+from tuneloop.datasets.delivery import Delivery
 from tuneloop.datasets.scan import Preflight, ScannedDataset, preflight, refusal
 from tuneloop.datasets.sources.opening import opened
 from tuneloop.datasets.store import load_manifest, store_pictures
 from tuneloop.errors import ConfigurationError, DatasetError
 from tuneloop.evaluation.reports.dataset_page import write_dataset_page
 from tuneloop.evaluation.training_looks import keep_looks
-from tuneloop.orchestration.context import Desk
+from tuneloop.orchestration.context import RunContext
 from tuneloop.schemas.dataset import DatasetManifest, PublicDataset
-from tuneloop.schemas.findings import Finding, condensed, errors_in
-from tuneloop.schemas.recipe_fields import RecipeFields
+from tuneloop.schemas.findings import Finding, errors_in, limit_per_check
+from tuneloop.schemas.recipe_fields import BaseRecipe
 
 Progress = Callable[[int, int], None]
 _OF_EACH_LOGGED = 10
 
 
 @dataclass(frozen=True)
-class Looked:
+class CheckedDataset:
     """A dataset that was looked at; its files are there while the block lasts that opened it.
 
     Attributes:
@@ -53,29 +53,29 @@ class Looked:
 
 @contextmanager
 def looked_at(
-    desk: Desk,
+    ctx: RunContext,
     dataset: str,
-    recipe: RecipeFields,
+    recipe: BaseRecipe,
     on_progress: Progress | None = None,
     *,
     on_fetch: Callable[[int, int | None], None] | None = None,
     adopted: bool = False,
-) -> Iterator[Looked]:
+) -> Iterator[CheckedDataset]:
     """Open a dataset and find everything that is wrong with it; nothing is written.
 
     Args:
-        desk: Opened blocks.
+        ctx: Opened blocks.
         dataset: A folder, a zip, a public address, `s3://…` or `hf://…`.
         recipe: Whose limits and caption rules count.
         on_progress: Told (pictures done, pictures in all).
         on_fetch: Told (bytes done, bytes in all) while something is fetched or unpacked.
         adopted: The model was trained elsewhere: captions are taken as they are.
     """
-    fetches = desk.provider.capabilities.public_url and not adopted
-    with opened(dataset, client_for=desk.bucket_client, provider_fetches=fetches, on_progress=on_fetch) as source:
+    fetches = ctx.provider.capabilities.public_url and not adopted
+    with opened(dataset, client_for=ctx.bucket_client, provider_fetches=fetches, on_progress=on_fetch) as source:
         if source.public is not None and recipe.normalise is not None:
             raise ConfigurationError(
-                f"recipe.normalise: {desk.provider.name} fetches {source.label} by itself, so nothing in it can "
+                f"recipe.normalise: {ctx.provider.name} fetches {source.label} by itself, so nothing in it can "
                 "be changed; name a folder, or leave normalise empty"
             )
         # Captions of a zip that the provider fetches by itself cannot be mended, only read.
@@ -92,23 +92,23 @@ def looked_at(
             recipe.profile,
             pairs=recipe.edit_pairs,
             on_progress=on_progress,
-            sending=Sending(recipe.normalise, by_provider, recipe.trigger if by_provider else None),
+            sending=Delivery(recipe.normalise, by_provider, recipe.trigger if by_provider else None),
         )
-        yield Looked(found, source.label, source.public)
+        yield CheckedDataset(found, source.label, source.public)
 
 
 def log_findings(findings: Sequence[Finding]) -> None:
     """Log findings, of each kind the first few."""
-    for finding, more in condensed(findings, _OF_EACH_LOGGED):
+    for finding, more in limit_per_check(findings, _OF_EACH_LOGGED):
         rest = f" (and {more:,} more like it)" if more else ""
         get_run_logger().warning("%s: %s%s", finding.severity, finding.sentence, rest)
 
 
-def brought_in(desk: Desk, looked: Looked, model: str, recipe: RecipeFields, on_progress: Progress) -> None:
+def ingest(ctx: RunContext, looked: CheckedDataset, model: str, recipe: BaseRecipe, on_progress: Progress) -> None:
     """Put a dataset into the store with the copies that are sent in its place, and show it on the run's page.
 
     Args:
-        desk: Opened blocks.
+        ctx: Opened blocks.
         looked: The dataset.
         model: For whose champion it is compared with.
         recipe: Says how pictures are prepared.
@@ -117,22 +117,24 @@ def brought_in(desk: Desk, looked: Looked, model: str, recipe: RecipeFields, on_
     Raises:
         DatasetError: It cannot be used. The page names every finding all the same.
     """
-    champion = desk.ledger.champion(model)
-    before = load_manifest(champion.dataset_digest, desk.store) if champion else None
+    champion = ctx.ledger.champion(model)
+    before = load_manifest(champion.dataset_digest, ctx.store) if champion else None
     if looked.found.dataset is None:
         _show(looked, model, None, before)
     dataset = looked.dataset
     known = {item.sha256 for item in before.items} if before else set()
-    store_pictures(dataset, desk.store, on_progress, known)
-    keep_looks(dataset.manifest, dataset.files, desk.store)
+    store_pictures(dataset, ctx.store, on_progress, known)
+    keep_looks(dataset.manifest, dataset.files, ctx.store)
     if looked.public is None:
-        made = make_copies(dataset.manifest, dataset.files, dataset.facts, recipe.normalise, desk.store)
+        made = make_copies(dataset.manifest, dataset.files, dataset.facts, recipe.normalise, ctx.store)
         if made.copies:
             get_run_logger().info("%d pictures are sent as changed copies", len(made.copies))
     _show(looked, model, dataset.manifest, before)
 
 
-def _show(looked: Looked, model: str, manifest: DatasetManifest | None, before: DatasetManifest | None) -> None:
+def _show(
+    looked: CheckedDataset, model: str, manifest: DatasetManifest | None, before: DatasetManifest | None
+) -> None:
     files = looked.found.dataset.files if looked.found.dataset else {}
     page = write_dataset_page(files, manifest, looked.found.findings, before)
     counts = f"{looked.found.pictures} pictures, {len(looked.found.findings)} findings"

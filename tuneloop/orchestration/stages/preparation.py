@@ -11,12 +11,12 @@ from tuneloop.datasets.sources.source_state import state_of
 from tuneloop.ledger.attempts import count_reason
 from tuneloop.ledger.unmeant import check_meant, note_training
 from tuneloop.orchestration import tasks
-from tuneloop.orchestration.context import Desk
-from tuneloop.orchestration.run_request import Wish, run_file
+from tuneloop.orchestration.context import RunContext
+from tuneloop.orchestration.run_request import RunRequest, build_run_record
 from tuneloop.orchestration.stages.dataset import log_findings
 from tuneloop.registry.promotions import Standing, settled
 from tuneloop.schemas.dataset import DatasetManifest, PublicDataset, Sha256
-from tuneloop.schemas.records import RunFile
+from tuneloop.schemas.records import RunRecord
 
 _REPEATED = (
     " The reason in retrain_unchanged has been carried out before, and the same words count once: say in other "
@@ -27,7 +27,7 @@ _REPEATED = (
 class Begun(NamedTuple):
     """A run that has decided what it works on."""
 
-    run: RunFile
+    run: RunRecord
     """What it works on, as it is written down."""
     standing: Standing
     """The decision that leaves nothing to do, none where something is left; and the champion beside it."""
@@ -35,7 +35,7 @@ class Begun(NamedTuple):
     """What is to be said of a reason that does not count any more; else empty."""
 
 
-def begin(desk: Desk, wish: Wish, flow_run: str) -> Begun:
+def begin(ctx: RunContext, request: RunRequest, flow_run: str) -> Begun:
     """Decide what a run works on, and write it down.
 
     Where the dataset looks from outside as it did when it was read and hashed, and that dataset was trained and
@@ -46,20 +46,20 @@ def begin(desk: Desk, wish: Wish, flow_run: str) -> Begun:
         DatasetError: The dataset cannot be used.
         ConfigurationError: It would be paid again for nothing that a person has changed.
     """
-    state = state_of(wish.dataset, desk.bucket_client)
-    begun = _settled_as_before(desk, wish, flow_run, state) or _read(desk, wish, flow_run, state)
-    run = desk.ledger.remember_run(begun.run)
+    state = state_of(request.dataset, ctx.bucket_client)
+    begun = _settled_as_before(ctx, request, flow_run, state) or _read(ctx, request, flow_run, state)
+    run = ctx.ledger.save_run(begun.run)
     # Another process of this very run was first: what it has decided on counts, whatever this one has found.
-    return begun if run.writer == begun.run.writer else Begun(run, settled(desk.ledger, run), begun.repeated)
+    return begun if run.writer == begun.run.writer else Begun(run, settled(ctx.ledger, run), begun.repeated)
 
 
-def _settled_as_before(desk: Desk, wish: Wish, flow_run: str, state: str | None) -> Begun | None:
+def _settled_as_before(ctx: RunContext, request: RunRequest, flow_run: str, state: str | None) -> Begun | None:
     """What an earlier look allows to say: that nothing is left to do. It decides nothing else."""
-    look = earlier_look(desk.store, look_name(state, wish.recipe)) if state is not None else None
+    look = earlier_look(ctx.store, look_name(state, request.recipe)) if state is not None else None
     if look is None:
         return None
     # A dataset that its provider fetches by itself has no state.
-    begun = _begun(desk, wish, flow_run, look.digest, None)
+    begun = _begun(ctx, request, flow_run, look.digest, None)
     if begun.run.retrain_reason is not None or begun.standing.decision is None:
         return None
     log_findings(look.findings)
@@ -72,31 +72,33 @@ def _settled_as_before(desk: Desk, wish: Wish, flow_run: str, state: str | None)
     return begun
 
 
-def _read(desk: Desk, wish: Wish, flow_run: str, state: str | None) -> Begun:
+def _read(ctx: RunContext, request: RunRequest, flow_run: str, state: str | None) -> Begun:
     """Read all of a dataset, and bring it into the store unless nothing is left to do."""
     done: list[Begun] = []
 
     def is_settled(manifest: DatasetManifest, public: PublicDataset | None) -> bool:
-        begun = _begun(desk, wish, flow_run, manifest.digest, public)
+        begun = _begun(ctx, request, flow_run, manifest.digest, public)
         if begun.run.retrain_reason is not None or begun.standing.decision is None:
-            check_meant(desk.ledger, begun.run, wish.recipe, desk.provider.base_url)
+            check_meant(ctx.ledger, begun.run, request.recipe, ctx.provider.base_url)
             return False
         done.append(begun)
         return True
 
-    manifest, public = tasks.scan_dataset(desk, wish, state, is_settled)
+    manifest, public = tasks.scan_dataset(ctx, request, state, is_settled)
     if done:
         return done[0]
     # Bringing it in takes time, in which others may have gone on with the same training.
-    run = count_reason(desk.ledger, run_file(desk, wish, manifest.digest, public, flow_run))
-    note_training(desk.ledger, run)
-    return Begun(run, settled(desk.ledger, run), _repeated(wish, run))
+    run = count_reason(ctx.ledger, build_run_record(ctx, request, manifest.digest, public, flow_run))
+    note_training(ctx.ledger, run)
+    return Begun(run, settled(ctx.ledger, run), _repeated(request, run))
 
 
-def _begun(desk: Desk, wish: Wish, flow_run: str, digest: Sha256, public: PublicDataset | None) -> Begun:
-    run = run_file(desk, wish, digest, public, flow_run)
-    return Begun(run, settled(desk.ledger, run), _repeated(wish, run))
+def _begun(
+    ctx: RunContext, request: RunRequest, flow_run: str, digest: Sha256, public: PublicDataset | None
+) -> Begun:
+    run = build_run_record(ctx, request, digest, public, flow_run)
+    return Begun(run, settled(ctx.ledger, run), _repeated(request, run))
 
 
-def _repeated(wish: Wish, run: RunFile) -> str:
-    return _REPEATED if wish.retrain_unchanged and run.retrain_reason is None else ""
+def _repeated(request: RunRequest, run: RunRecord) -> str:
+    return _REPEATED if request.retrain_unchanged and run.retrain_reason is None else ""

@@ -10,27 +10,27 @@ from prefect.logging import get_run_logger
 from tuneloop.clock import now
 from tuneloop.datasets.store import load_manifest
 from tuneloop.errors import (
-    CredentialsRefused,
-    LinkExpired,
-    NotAtProvider,
+    AmbiguousSubmit,
+    AuthenticationFailed,
+    InvalidWeights,
+    NotFoundAtProvider,
+    PresignedUrlExpired,
     ProviderError,
     ProviderUnavailable,
-    RecordTaken,
-    SubmissionUncertain,
+    RecordConflict,
     TrainingFailed,
-    TrainingHeld,
-    WeightsUnreadable,
+    TrainingOnHold,
 )
 from tuneloop.ledger.absence import why_not_again
 from tuneloop.ledger.attempts import may_begin
 from tuneloop.ledger.reconciliation import find_submitted, hold
-from tuneloop.ledger.submission import price_of
+from tuneloop.ledger.submission import training_price
 from tuneloop.ledger.training import Training, read_training, record_bad_end, record_progress
 from tuneloop.ledger.uncollected import hold_if_lost, next_try, note_failed_try
 from tuneloop.orchestration import tasks
-from tuneloop.orchestration.approvals import approval_for, give_up
-from tuneloop.orchestration.context import Desk
-from tuneloop.orchestration.events import tell_training
+from tuneloop.orchestration.approvals import give_up, request_approval
+from tuneloop.orchestration.context import RunContext
+from tuneloop.orchestration.events import emit_training_event
 from tuneloop.orchestration.stages.evaluation_costs import check_judging
 from tuneloop.orchestration.suspend import wait_for
 from tuneloop.schemas.records import (
@@ -40,7 +40,7 @@ from tuneloop.schemas.records import (
     Failed,
     Held,
     Rejected,
-    RunFile,
+    RunRecord,
     Submitted,
     Trained,
 )
@@ -49,45 +49,45 @@ _PASSING = timedelta(hours=1)
 """How long after a training's end a provider that is down is no reason to try less often."""
 
 
-def bring_home(desk: Desk, run: RunFile, *, cancelled: bool) -> Collected:
+def run_training(ctx: RunContext, run: RunRecord, *, cancelled: bool) -> Collected:
     """Go from wherever the training stands to its collected weights.
 
     Args:
-        desk: Opened blocks.
+        ctx: Opened blocks.
         run: What the flow run works on.
         cancelled: A person has cancelled the run: nothing is submitted any more, but what was paid is collected.
 
     Raises:
         TrainingFailed: The training has come to an end without weights.
     """
-    training = read_training(desk.ledger, run.key, run.generation)
+    training = read_training(ctx.ledger, run.key, run.generation)
     if training.last is not None:  # else whoever begins it marks it first
-        desk.ledger.keep_marked(run)
+        ctx.ledger.keep_marked(run)
     while not isinstance(training.last, Collected):
-        collected = _go_on(desk, run, training, cancelled=cancelled)
+        collected = _go_on(ctx, run, training, cancelled=cancelled)
         if collected is not None:
             return collected
-        training = read_training(desk.ledger, run.key, run.generation)
+        training = read_training(ctx.ledger, run.key, run.generation)
     return training.last
 
 
-def _go_on(desk: Desk, run: RunFile, training: Training, *, cancelled: bool) -> Collected | None:
+def _go_on(ctx: RunContext, run: RunRecord, training: Training, *, cancelled: bool) -> Collected | None:
     """Take the step that the last record asks for. Returns what ends it, where it has come to that."""
     last = training.last
     if isinstance(last, Submitted):
-        _look_at(desk, run, training, last)
+        _look_at(ctx, run, training, last)
     elif isinstance(last, Trained):
-        return _collect(desk, run, training, last)
+        return _collect(ctx, run, training, last)
     elif isinstance(last, Claimed):
-        _find_out_what_became_of(desk, run, training, last, cancelled=cancelled)
+        _resolve_ambiguous_submit(ctx, run, training, last, cancelled=cancelled)
     elif last is None:
-        _begin(desk, run, training, cancelled=cancelled)
+        _begin(ctx, run, training, cancelled=cancelled)
     elif cancelled and isinstance(last, Held) and last.kind in {"budget", "attempts"}:
-        _abandon(desk, run, training)
+        _abandon(ctx, run, training)
     elif isinstance(last, Held):
-        _go_on_from_hold(desk, run, training, last, cancelled=cancelled)
+        _handle_hold(ctx, run, training, last, cancelled=cancelled)
     elif isinstance(last, Rejected | Failed | Abandoned):
-        desk.ledger.unmark(run)
+        ctx.ledger.unmark(run)
         raise TrainingFailed(f"training {last.name} is {last.state}: {last.reason}. {_what_next(training, last)}")
     return None
 
@@ -99,47 +99,47 @@ def _what_next(training: Training, last: Rejected | Failed | Abandoned) -> str:
     return "Start a new run to try again: Retry repeats this one, whose attempt has ended"
 
 
-def _begin(desk: Desk, run: RunFile, training: Training, *, cancelled: bool) -> None:
+def _begin(ctx: RunContext, run: RunRecord, training: Training, *, cancelled: bool) -> None:
     """Submit the attempt, unless the one before it has come to life again, or may still do so."""
     before, not_before = training.previous, training.not_before
-    if before is not None and not may_begin(desk.ledger, run):
-        desk.ledger.unmark(run)
+    if before is not None and not may_begin(ctx.ledger, run):
+        ctx.ledger.unmark(run)
         raise TrainingFailed(
             f"{before.name} had ended and is {before.state} now, so nothing is paid for {training.name}: start "
             "a new run, which goes on with that one"
         )
     if cancelled:
-        _abandon(desk, run, training)
+        _abandon(ctx, run, training)
     elif before is not None and not_before is not None and now() <= not_before:
-        desk.ledger.mark(run)
+        ctx.ledger.mark(run)
         wait_for(
             f"Waiting until {not_before:%Y-%m-%d %H:%M:%S} UTC: the submit of {before.name} was refused, and only "
             "then the provider's list is sure to show a job that was accepted all the same",
-            desk.store_slug,
+            ctx.store_slug,
         )
     else:
-        _submit(desk, run, training, approval=None)
+        _submit(ctx, run, training, approval=None)
 
 
-def _submit(desk: Desk, run: RunFile, training: Training, approval: str | None) -> None:
+def _submit(ctx: RunContext, run: RunRecord, training: Training, approval: str | None) -> None:
     """Look whether all of it can be paid, upload, which is free, and then look, claim and pay."""
-    cents = (price_of(desk.recipe(run), desk.limits) or 0) if training.first is None else None
-    champion = desk.ledger.champion(run.model)
-    check_judging(desk, run, load_manifest(run.dataset_digest, desk.store), champion, cents)
-    uploaded = tasks.upload_dataset(desk, run)
-    desk.check_store()
+    cents = (training_price(ctx.recipe(run), ctx.limits) or 0) if training.first is None else None
+    champion = ctx.ledger.champion(run.model)
+    check_judging(ctx, run, load_manifest(run.dataset_digest, ctx.store), champion, cents)
+    uploaded = tasks.upload_dataset(ctx, run)
+    ctx.check_store()
     if training.last is None:  # else it is marked already
-        desk.ledger.mark(run)
+        ctx.ledger.mark(run)
     for pause_s in (*tasks.RETRY_DELAYS_S, None):
         try:
-            tasks.submit(desk, run, training, uploaded, approval)
-        except RecordTaken:
+            tasks.submit(ctx, run, training, uploaded, approval)
+        except RecordConflict:
             get_run_logger().info("another run has claimed this training first; nothing was submitted here")
-        except (SubmissionUncertain, TrainingHeld) as error:
+        except (AmbiguousSubmit, TrainingOnHold) as error:
             get_run_logger().warning("%s", error)
         except ProviderError as error:
             get_run_logger().warning("%s", error)
-            if read_training(desk.ledger, run.key, run.generation).last == training.last:
+            if read_training(ctx.ledger, run.key, run.generation).last == training.last:
                 # Nothing was claimed: it was the look before the claim that failed, and that may be repeated.
                 if pause_s is None or not isinstance(error, ProviderUnavailable):
                     raise
@@ -148,111 +148,111 @@ def _submit(desk: Desk, run: RunFile, training: Training, approval: str | None) 
         return
 
 
-def _find_out_what_became_of(
-    desk: Desk, run: RunFile, training: Training, claim: Claimed, *, cancelled: bool
+def _resolve_ambiguous_submit(
+    ctx: RunContext, run: RunRecord, training: Training, claim: Claimed, *, cancelled: bool
 ) -> None:
     """Look for a claimed job by its name; claim again only after every margin has passed."""
     try:
-        if find_submitted(desk.ledger, desk.provider, training) is not None:
+        if find_submitted(ctx.ledger, ctx.provider, training) is not None:
             return
         if now() > claim.take_over_after:
-            _take_over(desk, run, training, cancelled=cancelled)
+            _take_over(ctx, run, training, cancelled=cancelled)
             return
-    except RecordTaken:
+    except RecordConflict:
         return
     except ProviderUnavailable as error:
         get_run_logger().warning("%s", error)
     wait_for(
         f"Waiting for {claim.name}: its submit had no clear answer, and nobody submits again before "
         f"{claim.take_over_after:%Y-%m-%d %H:%M:%S} UTC",
-        desk.store_slug,
+        ctx.store_slug,
     )
 
 
-def _take_over(desk: Desk, run: RunFile, training: Training, *, cancelled: bool) -> None:
+def _take_over(ctx: RunContext, run: RunRecord, training: Training, *, cancelled: bool) -> None:
     """Go on with a claim after every margin: submit it again where a list proves that it came to nothing."""
-    shown = desk.provider.find(training.stem).recorded_as(training.job_ids)
-    reason = why_not_again(desk.ledger, desk.provider, training, desk.credentials_slug, shown)
+    shown = ctx.provider.find(training.stem).recorded_as(training.job_ids)
+    reason = why_not_again(ctx.ledger, ctx.provider, training, ctx.credentials_slug, shown)
     if reason is not None:
-        hold(desk.ledger, training, "uncertain", reason)
+        hold(ctx.ledger, training, "uncertain", reason)
     elif cancelled:
-        _abandon(desk, run, training)
+        _abandon(ctx, run, training)
     else:
-        _submit(desk, run, training, approval=None)
+        _submit(ctx, run, training, approval=None)
 
 
-def _go_on_from_hold(desk: Desk, run: RunFile, training: Training, held: Held, *, cancelled: bool) -> None:
+def _handle_hold(ctx: RunContext, run: RunRecord, training: Training, held: Held, *, cancelled: bool) -> None:
     """Ask a person, in the run that claimed; others wait for that answer."""
-    tell_training("lost" if held.kind == "lost" else "held", run, held)
+    emit_training_event("lost" if held.kind == "lost" else "held", run, held)
     asking = training.claim.flow_run if training.claim else run.flow_run
-    if asking != run.flow_run and desk.ledger.is_marked(run.model_copy(update={"flow_run": asking})):
+    if asking != run.flow_run and ctx.ledger.is_marked(run.model_copy(update={"flow_run": asking})):
         what = f"Waiting for a person to decide about {held.name} in run {asking}: {held.reason}"
-        wait_for(what, desk.store_slug)
+        wait_for(what, ctx.store_slug)
         return
     try:
-        approval = approval_for(desk, run, training, held)
+        approval = request_approval(ctx, run, training, held)
         if approval is not None and cancelled:
-            give_up(desk, run, training, held, f"its run was cancelled; a person says: {approval}")
+            give_up(ctx, run, training, held, f"its run was cancelled; a person says: {approval}")
         elif approval is not None:
-            _submit(desk, run, training, approval)
-    except RecordTaken:
+            _submit(ctx, run, training, approval)
+    except RecordConflict:
         get_run_logger().info("somebody else has decided about %s meanwhile", held.name)
 
 
-def _look_at(desk: Desk, run: RunFile, training: Training, submitted: Submitted) -> None:
+def _look_at(ctx: RunContext, run: RunRecord, training: Training, submitted: Submitted) -> None:
     """Ask for the job's state; wait where it still runs."""
     word = "not shown yet"
     try:
-        status = desk.provider.status(submitted.job_id)
-    except NotAtProvider as error:
+        status = ctx.provider.status(submitted.job_id)
+    except NotFoundAtProvider as error:
         # Some jobs are not shown just after their submit: no evidence of anything, for days.
-        if _is_lost(desk, training, error):
+        if _is_lost(ctx, training, error):
             return
     except ProviderUnavailable as error:
         get_run_logger().warning("%s", error)
     else:
         word = status.word
         if status.phase != "running":
-            record = record_progress(desk.ledger, run, status)
-            tell_training("failed" if status.phase == "failed" else "trained", run, record)
+            record = record_progress(ctx.ledger, run, status)
+            emit_training_event("failed" if status.phase == "failed" else "trained", run, record)
             return
     wait_for(
         f"Waiting for {run.account.provider} to train {submitted.name} (job {submitted.job_id}, {word})",
-        desk.store_slug,
+        ctx.store_slug,
     )
 
 
-def _collect(desk: Desk, run: RunFile, training: Training, trained: Trained) -> Collected | None:
+def _collect(ctx: RunContext, run: RunRecord, training: Training, trained: Trained) -> Collected | None:
     """Bring the weights home. What cannot be had now is tried again later, and after days it is for a person."""
     why = "they could not be fetched the last time"
-    if now() >= next_try(desk.ledger, trained):
+    if now() >= next_try(ctx.ledger, trained):
         try:
-            return tasks.collect(desk, run, training)
-        except CredentialsRefused:
+            return tasks.collect(ctx, run, training)
+        except AuthenticationFailed:
             raise
-        except (ProviderError, WeightsUnreadable) as error:
+        except (ProviderError, InvalidWeights) as error:
             get_run_logger().warning("%s", error)
             why = str(error)
-            passing = isinstance(error, ProviderUnavailable) and not isinstance(error, LinkExpired)
+            passing = isinstance(error, ProviderUnavailable) and not isinstance(error, PresignedUrlExpired)
             if not passing or now() - trained.at > _PASSING:
-                note_failed_try(desk.ledger, trained)
-            if _is_lost(desk, training, error):
+                note_failed_try(ctx.ledger, trained)
+            if _is_lost(ctx, training, error):
                 return None
     wait_for(
-        f"Waiting for {run.account.provider} to hand out the weights of {trained.name}: {why}", desk.store_slug
+        f"Waiting for {run.account.provider} to hand out the weights of {trained.name}: {why}", ctx.store_slug
     )
     return None
 
 
-def _is_lost(desk: Desk, training: Training, error: Exception) -> bool:
+def _is_lost(ctx: RunContext, training: Training, error: Exception) -> bool:
     """Tell whether a person has to look for the job or its weights now, or somebody has written something else."""
     try:
-        return hold_if_lost(desk.ledger, training, str(error)) is not None
-    except RecordTaken:
+        return hold_if_lost(ctx.ledger, training, str(error)) is not None
+    except RecordConflict:
         return True
 
 
-def _abandon(desk: Desk, run: RunFile, training: Training) -> None:
+def _abandon(ctx: RunContext, run: RunRecord, training: Training) -> None:
     """Close a training that nobody wants any more and nothing was accepted of."""
     record = Abandoned(
         at=now(),
@@ -262,6 +262,6 @@ def _abandon(desk: Desk, run: RunFile, training: Training) -> None:
         paid=False,
     )
     try:
-        record_bad_end(desk.ledger, run, training.before, record)
-    except RecordTaken:
+        record_bad_end(ctx.ledger, run, training.before, record)
+    except RecordConflict:
         return

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from tuneloop.http.request_body import PaidBody
+from tuneloop.http.request_body import StreamingJsonBody
 
 _FIELD = "file_data"
 _ENCODED_AT_ONCE = 48 * 1024
@@ -15,7 +15,7 @@ _ENCODED_AT_ONCE = 48 * 1024
 kernel, which halves the speed; http.client sends each piece with one call, so smaller ones gain nothing."""
 
 
-def finetune_body(document: dict[str, Any], zip_chunks: Iterable[bytes], zip_size_bytes: int) -> PaidBody:
+def finetune_body(document: dict[str, Any], zip_chunks: Iterable[bytes], zip_size_bytes: int) -> StreamingJsonBody:
     """Spell the submit with its zip, with memory bounded by one chunk.
 
     Args:
@@ -32,7 +32,7 @@ def finetune_body(document: dict[str, Any], zip_chunks: Iterable[bytes], zip_siz
         yield from _base64(zip_chunks)
         yield tail.encode()
 
-    return PaidBody(len(head.encode()) + encoded_size + len(tail), chunks())
+    return StreamingJsonBody(len(head.encode()) + encoded_size + len(tail), chunks())
 
 
 def _base64(chunks: Iterable[bytes]) -> Iterator[bytes]:

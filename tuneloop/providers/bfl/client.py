@@ -13,32 +13,32 @@ from typing import Any, ClassVar, Literal
 
 from tuneloop.clock import Deadline, now
 from tuneloop.errors import (
+    AuthenticationFailed,
     ConfigurationError,
-    CredentialsRefused,
-    NotAtProvider,
-    RequestRefused,
-    UnexpectedAnswer,
+    NotFoundAtProvider,
+    RequestRejected,
+    UnexpectedResponse,
 )
 from tuneloop.http.patience import RUN, Patience
 from tuneloop.http.transport import Transport
 from tuneloop.providers.accepted import accepted_id
-from tuneloop.providers.base import Archive, Capabilities, Margins, Provider, WeightsSource
+from tuneloop.providers.base import Archive, Capabilities, Provider, SubmitMargins, WeightsSource
 from tuneloop.providers.bfl.body import finetune_body
-from tuneloop.providers.bfl.errors import error_for
+from tuneloop.providers.bfl.errors import map_error
 from tuneloop.providers.bfl.render import BflInference
 from tuneloop.providers.bfl.states import PHASES, WITH_STATE, state_word
 from tuneloop.providers.expected_hosts import ExpectedHosts
 from tuneloop.providers.list_rows import id_of, may_be_cut, note_on, text_of
 from tuneloop.providers.status_words import phase_of, same_word
 from tuneloop.schemas.bfl_recipe import BflFinetuneRecipe
-from tuneloop.schemas.recipe_fields import RecipeFields
+from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.render_settings import ServiceSettings
 from tuneloop.schemas.training import (
     Account,
     JobList,
     JobStatus,
     Phase,
-    RenderedPicture,
+    RenderedImage,
     UploadedDataset,
     is_job_name,
 )
@@ -72,8 +72,8 @@ class BflProvider(Provider):
     capabilities: ClassVar[Capabilities] = Capabilities(
         upload=False,
         public_url=False,
-        list_carries_status=False,
-        list_is_trusted=False,
+        list_has_status=False,
+        list_is_complete=False,
         weights=False,
         cancel=False,
         visibility=False,
@@ -81,7 +81,7 @@ class BflProvider(Provider):
         takes_trainings="no: its release notes discontinued fine-tuning on 2025-10-31",
     )
     # The zip travels within the paid POST, so that it takes as long as an upload.
-    margins: ClassVar[Margins] = Margins(claim_s=1800)
+    margins: ClassVar[SubmitMargins] = SubmitMargins(claim_s=1800)
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class BflProvider(Provider):
             self.name,
             base_url or region_url(region),
             ("x-key", api_key),
-            error_for,
+            map_error,
             patience,
             secrets=tuple(part for part in webhook or () if part),
         )
@@ -128,7 +128,7 @@ class BflProvider(Provider):
     def submit(
         self,
         name: str,
-        recipe: RecipeFields,
+        recipe: BaseRecipe,
         dataset: UploadedDataset,
         archive: Archive,
         deadline: Deadline,
@@ -164,7 +164,7 @@ class BflProvider(Provider):
         document = answer.json()
         rows = document.get("finetunes") if isinstance(document, dict) else None
         if not isinstance(rows, list):
-            raise UnexpectedAnswer("the list of fine-tunes should be a list of ids", **answer.details)
+            raise UnexpectedResponse("the list of fine-tunes should be a list of ids", **answer.details)
         ids = dict.fromkeys(job_id for row in reversed(rows) if (job_id := id_of(row)))
         notes = [note_on(None, None, "it is no id") for row in rows if id_of(row) is None]
         jobs: list[JobStatus] = []
@@ -174,12 +174,12 @@ class BflProvider(Provider):
             try:
                 name = self._comment(job_id)
                 jobs += [self._job(job_id, name)] if is_wanted(name) else []
-            except CredentialsRefused:
+            except AuthenticationFailed:
                 raise
-            except (UnexpectedAnswer, RequestRefused) as error:
+            except (UnexpectedResponse, RequestRejected) as error:
                 if is_job_name(name):
                     unreadable[name] = error.reason
-                elif not isinstance(error, NotAtProvider):
+                elif not isinstance(error, NotFoundAtProvider):
                     notes.append(note_on(job_id, name, error.reason))
         return JobList(
             jobs=tuple(jobs),
@@ -204,7 +204,7 @@ class BflProvider(Provider):
         document = answer.json()
         details = document.get("finetune_details") if isinstance(document, dict) else None
         if not isinstance(details, dict):
-            raise UnexpectedAnswer("the details should hold finetune_details", **answer.details)
+            raise UnexpectedResponse("the details should hold finetune_details", **answer.details)
         return details
 
     def _job(self, job_id: str, comment: str | None) -> JobStatus:
@@ -229,7 +229,7 @@ class BflProvider(Provider):
         """A result that is not there was not made yet, or has expired: then the fine-tune itself is old."""
         try:
             made = datetime.fromisoformat(str(self._details(job_id).get("timestamp", "")))
-        except (ValueError, NotAtProvider):
+        except (ValueError, NotFoundAtProvider):
             return "running"
         moment = now() if made.tzinfo else now().replace(tzinfo=None)
         return "ready" if moment - made > _RESULT_LIVES else "running"
@@ -244,6 +244,6 @@ class BflProvider(Provider):
 
     def generate(
         self, job_id: str, prompt: str, seed: int, settings: ServiceSettings, image: bytes | None = None
-    ) -> RenderedPicture:
+    ) -> RenderedImage:
         """POST once, then poll for the picture; see `Provider.generate`."""
         return self._inference.generate(job_id, prompt, seed, settings, image)

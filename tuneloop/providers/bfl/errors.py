@@ -9,32 +9,32 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tuneloop.errors import CredentialsRefused, NotAtProvider, ProviderError, RequestRefused
+from tuneloop.errors import AuthenticationFailed, NotFoundAtProvider, ProviderError, RequestRejected
 from tuneloop.http.answer import Answer
 from tuneloop.providers.refusals import Meaning, error_by_status
 from tuneloop.redaction import excerpt, redact
 
 _BY_STATUS: dict[int, Meaning] = {
-    400: (RequestRefused, "the request was refused as invalid"),
-    401: (CredentialsRefused, "the API key is missing or wrong; put the right one into the credentials block"),
-    403: (CredentialsRefused, "the API key may not do this; check the key and the region"),
+    400: (RequestRejected, "the request was refused as invalid"),
+    401: (AuthenticationFailed, "the API key is missing or wrong; put the right one into the credentials block"),
+    403: (AuthenticationFailed, "the API key may not do this; check the key and the region"),
     404: (
-        NotAtProvider,
+        NotFoundAtProvider,
         "there is no such fine-tune or route; a fine-tune lives only in the region it was made in",
     ),
-    405: (RequestRefused, "this method is not served here; check the base URL"),
-    410: (RequestRefused, "this service has been retired and takes no new requests"),
-    422: (RequestRefused, "the request was refused as invalid"),
+    405: (RequestRejected, "this method is not served here; check the base URL"),
+    410: (RequestRejected, "this service has been retired and takes no new requests"),
+    422: (RequestRejected, "the request was refused as invalid"),
 }
 _NOT_READY = "not found or not ready"
 _FIELDS_SHOWN = 5
 
 
-def error_for(answer: Answer) -> ProviderError:
+def map_error(answer: Answer) -> ProviderError:
     """Map an answer that is no success; what a 422 echoes of the request is never shown."""
     details = {**answer.details, "excerpt": _without_echo(answer)}
     if _NOT_READY in details["excerpt"] and answer.status < 500:  # noqa: PLR2004
-        return NotAtProvider("the fine-tune is not ready, or lives in another region", **details)
+        return NotFoundAtProvider("the fine-tune is not ready, or lives in another region", **details)
     return error_by_status(answer, _BY_STATUS, details)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from tuneloop.errors import ConfigurationError, ProviderUnavailable, RequestRefused, UnexpectedAnswer
+from tuneloop.errors import ConfigurationError, ProviderUnavailable, RequestRejected, UnexpectedResponse
 from tuneloop.http.answer import Answer
 from tuneloop.http.transport import Transport
 from tuneloop.providers.bfl.states import PHASES, WITH_STATE, state_word
@@ -12,7 +12,7 @@ from tuneloop.providers.expected_hosts import ExpectedHosts
 from tuneloop.providers.picture import picture_of, refused_after_acceptance
 from tuneloop.providers.status_words import phase_of, same_word
 from tuneloop.schemas.render_settings import BflProRender, BflUltraRender, ServiceSettings
-from tuneloop.schemas.training import RenderedPicture
+from tuneloop.schemas.training import RenderedImage
 
 _POLL_PAUSE_S = 1.0
 _LONGEST_WAIT_S = 300.0
@@ -32,7 +32,7 @@ class BflInference:
 
     def generate(
         self, job_id: str, prompt: str, seed: int, settings: ServiceSettings, image: bytes | None
-    ) -> RenderedPicture:
+    ) -> RenderedImage:
         """POST once, then poll for the picture; see `Provider.generate`."""
         if not isinstance(settings, BflProRender | BflUltraRender) or image is not None:
             raise ConfigurationError(f"BFL does not render with {settings.endpoint}; choose another endpoint")
@@ -46,11 +46,11 @@ class BflInference:
         accepted = answer.json()
         url = accepted.get("polling_url") if isinstance(accepted, dict) else None
         if not isinstance(url, str):
-            raise UnexpectedAnswer("the answer names no polling_url", **answer.details)
+            raise UnexpectedResponse("the answer names no polling_url", **answer.details)
         self._hosts.check(url, "polling_url", answer)
         return self._sample(url)
 
-    def _sample(self, polling_url: str) -> RenderedPicture:
+    def _sample(self, polling_url: str) -> RenderedImage:
         """Poll until the picture is there, and fetch it. It is billed by now: what may pass is waited for."""
         until = time.monotonic() + _LONGEST_WAIT_S
         trouble = "the picture is still pending after five minutes"
@@ -63,20 +63,20 @@ class BflInference:
                     return self._download(answer)
             except ProviderUnavailable as error:
                 trouble = f"the picture was accepted and cannot be fetched: {error.reason}"
-            except RequestRefused as error:
+            except RequestRejected as error:
                 raise refused_after_acceptance(error) from None
             else:
                 # Not found says nothing just after the order.
                 if phase_of(word, PHASES)[0] == "failed":
-                    raise RequestRefused(f"the picture was not rendered: {word}", **answer.details)
+                    raise RequestRejected(f"the picture was not rendered: {word}", **answer.details)
             if time.monotonic() > until:
                 raise ProviderUnavailable(trouble, provider=self._transport.provider)
             time.sleep(_POLL_PAUSE_S)
 
-    def _download(self, answer: Answer) -> RenderedPicture:
+    def _download(self, answer: Answer) -> RenderedImage:
         result = answer.json().get("result")
         sample = result.get("sample") if isinstance(result, dict) else None
         if not isinstance(sample, str):
-            raise UnexpectedAnswer("the result names no sample", **answer.details)
+            raise UnexpectedResponse("the result names no sample", **answer.details)
         self._hosts.check(sample, "sample", answer)
         return picture_of(self._transport.picture(sample), answer)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tuneloop.errors import UnexpectedAnswer
+from tuneloop.errors import UnexpectedResponse
 from tuneloop.http.answer import Answer
-from tuneloop.providers.bfl.errors import error_for
+from tuneloop.providers.bfl.errors import map_error
 from tuneloop.schemas.training import Phase
 
 PHASES: dict[str, Phase] = {
@@ -27,5 +27,5 @@ def state_word(answer: Answer) -> str:
     if isinstance(word, str) and word.strip():
         return word.strip()
     if answer.status != 200:  # noqa: PLR2004
-        raise error_for(answer)
-    raise UnexpectedAnswer("the result should hold a status", **answer.details)
+        raise map_error(answer)
+    raise UnexpectedResponse("the result should hold a status", **answer.details)

@@ -13,26 +13,26 @@ from typing import ClassVar, TypeVar
 from tuneloop.clock import Deadline
 from tuneloop.errors import (
     ConfigurationError,
-    NotAtProvider,
+    NotFoundAtProvider,
     ProviderUnavailable,
     RateLimited,
-    UnexpectedAnswer,
+    UnexpectedResponse,
 )
 from tuneloop.http.answer import Answer
 from tuneloop.http.patience import RUN, Patience
-from tuneloop.http.request_body import PaidBody
+from tuneloop.http.request_body import StreamingJsonBody
 from tuneloop.http.transport import Transport
 from tuneloop.providers.accepted import accepted_id
 from tuneloop.providers.base import Archive, Capabilities, Provider, WeightsSource
 from tuneloop.providers.expected_hosts import ExpectedHosts
-from tuneloop.providers.linked_file import LinkedFile
-from tuneloop.providers.segmind.errors import error_for
+from tuneloop.providers.linked_file import PresignedDownload
+from tuneloop.providers.segmind.errors import map_error
 from tuneloop.providers.segmind.jobs import ID_FIELDS, Job, details_of, list_of
 from tuneloop.providers.segmind.render import SegmindInference
-from tuneloop.schemas.recipe_fields import RecipeFields
+from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.render_settings import ServiceSettings
 from tuneloop.schemas.segmind_recipes import FluxLoraRecipe, KontextLoraRecipe, QwenLoraRecipe
-from tuneloop.schemas.training import Account, JobList, JobStatus, RenderedPicture, UploadedDataset
+from tuneloop.schemas.training import Account, JobList, JobStatus, RenderedImage, UploadedDataset
 
 BASE_URL = "https://api.segmind.com"
 
@@ -68,8 +68,8 @@ class SegmindProvider(Provider):
     capabilities: ClassVar[Capabilities] = Capabilities(
         upload=True,
         public_url=True,
-        list_carries_status=True,
-        list_is_trusted=True,
+        list_has_status=True,
+        list_is_complete=True,
         weights=True,
         cancel=False,
         visibility=True,
@@ -86,7 +86,7 @@ class SegmindProvider(Provider):
         storage_hosts: tuple[str, ...] = (),
     ) -> None:
         self.account = Account(provider=self.name, label=account)
-        self._transport = Transport(self.name, base_url, ("x-api-key", api_key), error_for, patience)
+        self._transport = Transport(self.name, base_url, ("x-api-key", api_key), map_error, patience)
         self._hosts = ExpectedHosts(self._transport.base_url, _STORAGE_HOST, "Segmind's storage", storage_hosts)
         self._inference = SegmindInference(self._transport, lambda job_id: self._details(job_id)[0], self._hosts)
 
@@ -127,7 +127,7 @@ class SegmindProvider(Provider):
         try:
             presigned, address = str(document["presigned_url"]), str(document["s3_url"])
         except (KeyError, TypeError):
-            raise UnexpectedAnswer("the answer names no presigned_url and s3_url", **answer.details) from None
+            raise UnexpectedResponse("the answer names no presigned_url and s3_url", **answer.details) from None
         self._hosts.check(presigned, "presigned_url", answer)
         self._hosts.check(address, "s3_url", answer)
         self._transport.put_stream(presigned, archive.chunks(), archive.size_bytes)
@@ -142,14 +142,14 @@ class SegmindProvider(Provider):
             return
         shown = answer.headers.get("content-length", str(size_bytes))
         if answer.status == 200 and shown != str(size_bytes):  # noqa: PLR2004
-            raise UnexpectedAnswer(
+            raise UnexpectedResponse(
                 f"the uploaded zip should have {size_bytes} bytes and has {shown}; run again", **answer.details
             )
 
     def submit(
         self,
         name: str,
-        recipe: RecipeFields,
+        recipe: BaseRecipe,
         dataset: UploadedDataset,
         archive: Archive,  # noqa: ARG002 - it was uploaded before
         deadline: Deadline,
@@ -165,7 +165,7 @@ class SegmindProvider(Provider):
             "name": name,
             "data_source_path": dataset.address,
         }
-        answer = self._transport.post_once("/finetune/request/submit", PaidBody.of(document), deadline)
+        answer = self._transport.post_once("/finetune/request/submit", StreamingJsonBody.of(document), deadline)
         return accepted_id(answer, ID_FIELDS)
 
     def jobs(self) -> JobList:
@@ -187,12 +187,12 @@ class SegmindProvider(Provider):
         """Ask about a job by one of its ids and, where that is not known, by those that the list has beside it."""
         try:
             return ask(job_id)
-        except NotAtProvider:
+        except NotFoundAtProvider:
             others = {other for job in self.jobs().jobs if job_id in job.ids for other in job.ids - {job_id}}
             for other in sorted(others):
                 try:
                     return ask(other)
-                except NotAtProvider:
+                except NotFoundAtProvider:
                     continue
             raise
 
@@ -200,9 +200,9 @@ class SegmindProvider(Provider):
         """Ask for a download address (they last an hour), and for another one whenever it has expired."""
         job, details = self._details(job_id)
         if not job.cloud_storage_url:
-            raise UnexpectedAnswer("the details name no cloud_storage_url yet", **details.details)
+            raise UnexpectedResponse("the details name no cloud_storage_url yet", **details.details)
         address = job.cloud_storage_url
-        return LinkedFile(self._transport, lambda: self._download_link(address)).source("lora.safetensors")
+        return PresignedDownload(self._transport, lambda: self._download_link(address)).source("lora.safetensors")
 
     def _download_link(self, cloud_storage_url: str) -> str:
         # The page shows a multipart form on a GET.
@@ -215,7 +215,7 @@ class SegmindProvider(Provider):
 
     def generate(
         self, job_id: str, prompt: str, seed: int, settings: ServiceSettings, image: bytes | None = None
-    ) -> RenderedPicture:
+    ) -> RenderedImage:
         """Render by the id or by the model's own address; see `segmind_inference`."""
         return self._inference.generate(job_id, prompt, seed, settings, image)
 
@@ -231,7 +231,7 @@ class SegmindProvider(Provider):
 
 
 def _link_in(answer: Answer) -> str:
-    """The address in a body that should be nothing else. Raises `UnexpectedAnswer` where there is none."""
+    """The address in a body that should be nothing else. Raises `UnexpectedResponse` where there is none."""
     text = answer.body.decode("utf-8", "replace").strip()
     if text.startswith(("{", "[", '"')):
         document = answer.json()
@@ -240,7 +240,7 @@ def _link_in(answer: Answer) -> str:
         links = [item for item in found if isinstance(item, str) and item.startswith(_ADDRESS)]
         text = links[0] if len(links) == 1 else ""
     if not text.startswith(_ADDRESS):
-        raise UnexpectedAnswer(
+        raise UnexpectedResponse(
             "the answer should be the link to the weights and is not; the weights are at the provider still, "
             "run again later",
             **answer.details,

@@ -6,28 +6,34 @@ the four meanings of 406).
 
 from __future__ import annotations
 
-from tuneloop.errors import CredentialsRefused, NotAtProvider, OutOfCredits, ProviderError, RequestRefused
+from tuneloop.errors import (
+    AuthenticationFailed,
+    InsufficientCredits,
+    NotFoundAtProvider,
+    ProviderError,
+    RequestRejected,
+)
 from tuneloop.http.answer import Answer
 from tuneloop.providers.refusals import Meaning, error_by_status
 
 _BY_STATUS: dict[int, Meaning] = {
-    400: (RequestRefused, "the request was refused as invalid; the answer says which field"),
-    401: (CredentialsRefused, "the API key is missing or wrong; put the right one into the credentials block"),
-    403: (CredentialsRefused, "the API key may not do this; check the account's rights to this model"),
-    404: (NotAtProvider, "there is no such job, model or route (yet); check the id and the base URL"),
-    405: (RequestRefused, "this method is not served here; check the base URL"),
-    406: (RequestRefused, "the request was not accepted; the answer says why"),
-    410: (RequestRefused, "this model or service has been retired and takes no new requests"),
-    422: (RequestRefused, "the request was refused; the answer says why"),
+    400: (RequestRejected, "the request was refused as invalid; the answer says which field"),
+    401: (AuthenticationFailed, "the API key is missing or wrong; put the right one into the credentials block"),
+    403: (AuthenticationFailed, "the API key may not do this; check the account's rights to this model"),
+    404: (NotFoundAtProvider, "there is no such job, model or route (yet); check the id and the base URL"),
+    405: (RequestRejected, "this method is not served here; check the base URL"),
+    406: (RequestRejected, "the request was not accepted; the answer says why"),
+    410: (RequestRejected, "this model or service has been retired and takes no new requests"),
+    422: (RequestRejected, "the request was refused; the answer says why"),
 }
 
 
-def error_for(answer: Answer) -> ProviderError:
+def map_error(answer: Answer) -> ProviderError:
     """Map an answer that is no success.
 
     Args:
         answer: Any answer; its body is only shown, redacted, and for 406 searched for what it means.
     """
     if answer.status == 406 and b"credit" in answer.body.lower():  # noqa: PLR2004
-        return OutOfCredits("the account has not enough credits; top it up and run again", **answer.details)
+        return InsufficientCredits("the account has not enough credits; top it up and run again", **answer.details)
     return error_by_status(answer, _BY_STATUS)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from tuneloop.errors import UnexpectedAnswer
+from tuneloop.errors import UnexpectedResponse
 from tuneloop.http.answer import Answer
 from tuneloop.providers.list_rows import (
     RowUnreadable,
@@ -62,21 +62,21 @@ class Job:
 
 
 def details_of(answer: Answer) -> Job:
-    """The fine-tune in a details response. Raises `UnexpectedAnswer` where there is none."""
+    """The fine-tune in a details response. Raises `UnexpectedResponse` where there is none."""
     document = answer.json()
     if not isinstance(document, dict) or "finetune" not in document:
-        raise UnexpectedAnswer("the details should hold a finetune", **answer.details)
+        raise UnexpectedResponse("the details should hold a finetune", **answer.details)
     try:
         return _job(document["finetune"], answer)
     except RowUnreadable as error:
-        raise UnexpectedAnswer(f"a fine-tune is not as documented: {error}", **answer.details) from None
+        raise UnexpectedResponse(f"a fine-tune is not as documented: {error}", **answer.details) from None
 
 
 def list_of(answer: Answer) -> JobList:
-    """Every fine-tune of the list response. Raises `UnexpectedAnswer` where it is no list."""
+    """Every fine-tune of the list response. Raises `UnexpectedResponse` where it is no list."""
     rows = answer.json()
     if not isinstance(rows, list):
-        raise UnexpectedAnswer("the list of fine-tunes should be a JSON array", **answer.details)
+        raise UnexpectedResponse("the list of fine-tunes should be a JSON array", **answer.details)
     jobs: dict[str, JobStatus] = {}
     unreadable: dict[str, str] = {}
     notes: list[str] = []

@@ -15,10 +15,10 @@ from typing import Any
 
 from tuneloop.errors import (
     ConfigurationError,
-    NotAtProvider,
+    NotFoundAtProvider,
     ProviderUnavailable,
-    RequestRefused,
-    UnexpectedAnswer,
+    RequestRejected,
+    UnexpectedResponse,
 )
 from tuneloop.http.answer import Answer
 from tuneloop.http.transport import PICTURE_BYTES, Transport
@@ -26,8 +26,8 @@ from tuneloop.providers.expected_hosts import ExpectedHosts
 from tuneloop.providers.picture import find_picture, picture_of, refused_after_acceptance, suffix_of
 from tuneloop.providers.segmind.jobs import Job
 from tuneloop.providers.status_words import same_word
-from tuneloop.schemas.render_settings import FluxDevRender, ServiceSettings, SlugRender
-from tuneloop.schemas.training import RenderedPicture
+from tuneloop.schemas.render_settings import FluxDevRender, ModelEndpointRender, ServiceSettings
+from tuneloop.schemas.training import RenderedImage
 
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _SHARED_ROUTE = "flux-dev-finetuned"
@@ -57,7 +57,7 @@ class SegmindInference:
 
     def generate(
         self, job_id: str, prompt: str, seed: int, settings: ServiceSettings, image: bytes | None
-    ) -> RenderedPicture:
+    ) -> RenderedImage:
         """Ask for one picture; see `Provider.generate`."""
         document: dict[str, Any] = {
             "prompt": prompt,
@@ -68,7 +68,7 @@ class SegmindInference:
             document["image"] = base64.b64encode(image).decode()
         if isinstance(settings, FluxDevRender):
             return self._picture(self._ask_by_id(job_id, document))
-        if isinstance(settings, SlugRender):
+        if isinstance(settings, ModelEndpointRender):
             return self._picture(self._ask(self._slug(job_id), document))
         raise ConfigurationError(f"Segmind does not render with {settings.endpoint}; choose another endpoint")
 
@@ -76,7 +76,7 @@ class SegmindInference:
         """POST once. An id that is not known may be the job's other one: nothing is paid yet."""
         try:
             return self._ask(_SHARED_ROUTE, {**document, "finetune_id": job_id})
-        except NotAtProvider:
+        except NotFoundAtProvider:
             finetune_id = self._details(job_id).finetune_id
             if finetune_id == job_id:
                 raise
@@ -85,14 +85,14 @@ class SegmindInference:
     def _slug(self, job_id: str) -> str:
         slug = self._details(job_id).slug
         if slug is None or not _SLUG.fullmatch(slug):
-            raise UnexpectedAnswer(f"the details of job {job_id} name no usable slug", provider="segmind")
+            raise UnexpectedResponse(f"the details of job {job_id} name no usable slug", provider="segmind")
         return slug
 
     def _ask(self, route: str, document: dict[str, Any]) -> Answer:
         """POST once. A model that only the queue serves refuses `/v1` and names `/v2`: nothing is paid yet."""
         try:
             return self._transport.call("POST", f"/v1/{route}", limit_bytes=PICTURE_BYTES, json=document)
-        except RequestRefused as error:
+        except RequestRejected as error:
             if "/v2" not in error.excerpt:
                 raise
         return self._queued(route, document)
@@ -113,11 +113,11 @@ class SegmindInference:
                     return self._transport.call("GET", path, limit_bytes=PICTURE_BYTES)
             except ProviderUnavailable as error:
                 trouble = f"the rendering was accepted and cannot be fetched: {error.reason}"
-            except RequestRefused as error:
+            except RequestRejected as error:
                 raise refused_after_acceptance(error) from None
             else:
                 if same_word(word, "FAILED") or answer.status != 200:  # noqa: PLR2004
-                    raise RequestRefused("the rendering failed", **answer.details)
+                    raise RequestRejected("the rendering failed", **answer.details)
             if time.monotonic() > until:
                 raise ProviderUnavailable(trouble, **accepted.details)
             time.sleep(_POLL_PAUSE_S)
@@ -127,16 +127,16 @@ class SegmindInference:
         url = names.get(key) if isinstance(names, dict) else None
         base = self._transport.base_url + "/"
         if not isinstance(url, str) or not url.startswith(base):
-            raise UnexpectedAnswer(f"the answer names no {key} on the API's own host", **answer.details)
+            raise UnexpectedResponse(f"the answer names no {key} on the API's own host", **answer.details)
         return url[len(base) - 1 :]
 
-    def _picture(self, answer: Answer) -> RenderedPicture:
+    def _picture(self, answer: Answer) -> RenderedImage:
         """The page says JSON, the service sends pictures: the content decides, whatever type it says it is."""
         if suffix_of(answer.body) is not None:
             return picture_of(answer.body, answer)
         found = find_picture(_json_or_text(answer.body))
         if found is None:
-            raise UnexpectedAnswer("the answer holds no picture", **answer.details)
+            raise UnexpectedResponse("the answer holds no picture", **answer.details)
         if isinstance(found, bytes):
             return picture_of(found, answer)
         self._hosts.check(found, "the picture's address", answer)
@@ -151,7 +151,7 @@ class SegmindInference:
                 if not tries_left:
                     raise
                 time.sleep(_POLL_PAUSE_S)
-            except RequestRefused as error:
+            except RequestRejected as error:
                 raise refused_after_acceptance(error) from None
         raise AssertionError("the last try returns or raises")
 
