@@ -18,6 +18,7 @@ from tuneloop.ledger.training import read_training
 from tuneloop.orchestration import tasks
 from tuneloop.orchestration.context import RunContext, open_context
 from tuneloop.orchestration.progress import ProgressReporter
+from tuneloop.orchestration.run_labels import LABEL_OF, label_run
 from tuneloop.orchestration.stages.dataset import ingest, log_findings, looked_at
 from tuneloop.orchestration.stages.evaluation import decide
 from tuneloop.schemas.adopted_recipes import ADOPTED, Adopted, Trainer
@@ -68,10 +69,11 @@ def adopt_model(
         ctx.ledger.unmark(run)  # nobody goes on with this by itself
         return Failed(message=str(error))
     ctx.ledger.unmark(run)
+    label_run(model, LABEL_OF[decision.verdict])
     adopted = f"{job_id} was adopted as {collected.name}"
     if decision.verdict == "undecided":
-        asks = f"A person decides: `tuneloop decide {model}`."
-        return Completed(name="Undecided", message=f"{adopted}: undecided. {decision.why} {asks}")
+        asks = f"A person decides: `tuneloop review {model}`."
+        return Completed(message=f"{adopted}: undecided. {decision.why} {asks}")
     outcome = "promoted" if decision.verdict == "promote" else "not promoted"
     return Completed(message=f"{adopted}: {outcome}. {decision.why}")
 

@@ -35,7 +35,7 @@ def continue_training(flow_run: str, store: str, cancelled: bool = False) -> Sta
         raise ConfigurationError(f"{store} knows nothing of a run {flow_run}; copy its id from `tuneloop status`")
     if is_run_finished(ledger, run, read_training(ledger, run.key, run.generation).last):
         ledger.unmark(run)
-        return Completed(name="Unchanged", message="Nothing is left to do for this run.")
+        return Completed(name="Cached", message="Nothing is left to do for this run.")
     ctx = open_context(store, run.credentials)
     return (
         finish_cancelled_run(ctx, run)

@@ -35,13 +35,13 @@ def retrain_model(  # noqa: PLR0913, PLR0917 - each one is a field of the form
     store: str = "local-file-system/tuneloop",
     credentials: str = "segmind-credentials/default",
     visibility: Visibility = "unchanged",
-    retrain_unchanged: str | None = None,
+    force_reason: str | None = None,
     dry_run: bool = False,
 ) -> State[Any]:
     """Retrain a model if its pictures or its recipe have changed, and promote the result if it passes.
 
     Pictures and captions are read from the folder, which is never changed. A training that was paid for once is
-    never paid for again: a run on unchanged pictures, recipe and plan ends as "Unchanged". While the provider
+    never paid for again: a run on unchanged pictures, recipe and plan ends as "Cached". While the provider
     trains, the run is suspended and holds nothing; the sensor (watch-trainings) wakes it. Cancel it and nothing
     is lost: the next run carries on.
 
@@ -57,12 +57,12 @@ def retrain_model(  # noqa: PLR0913, PLR0917 - each one is a field of the form
         store: Where weights and records go: s3-bucket/NAME or local-file-system/NAME.
         credentials: The account that pays: segmind-credentials/NAME or bfl-credentials/NAME.
         visibility: Make the promoted model public or private at the provider, where there is such a thing.
-        retrain_unchanged: A reason to train once more although nothing has changed. It is paid again; the same
+        force_reason: A reason to train once more although nothing has changed. It is paid again; the same
             words count once.
         dry_run: Only tell what would be submitted, why, and at what price. Nothing is written or sent.
     """
     ctx = open_context(store, credentials, read_only=dry_run)
-    request = RunRequest(model, dataset, recipe, evaluation, visibility, retrain_unchanged)
+    request = RunRequest(model, dataset, recipe, evaluation, visibility, force_reason)
     if dry_run:
         return show_plan(ctx, request)
     run = ctx.ledger.run(flow_run.id)
@@ -96,7 +96,7 @@ def _unchanged(ctx: RunContext, run: RunRecord, standing: Standing, repeated: st
     if champion is not None and champion.rolled_back_to is not None:
         reigning += f" (rolled back to no. {champion.rolled_back_to} by a person: {champion.why})"
     return Completed(
-        name="Unchanged",
+        name="Cached",
         message="Nothing to do and nothing paid: these pictures, captions, recipe and plan were trained "
         f"and judged on {decision.at:%Y-%m-%d %H:%M} UTC ({decision.verdict}); {reigning}.{back}{repeated}",
     )

@@ -49,7 +49,7 @@ def rollback_model(
         # Told again where a crash came between record and event: one id, one event.
         emit_rolled_back(done.champion, flow_run.id)
     create_markdown_artifact(key=f"rollback-{model}", markdown=_spelled(done), description=visible(done.in_words))
-    return Completed(name=None if done.replaced else "Unchanged", message=done.in_words)
+    return Completed(name=None if done.replaced else "Cached", message=done.in_words)
 
 
 def _spelled(done: Rollback) -> str:

@@ -131,7 +131,7 @@ def test_earlier_look_decides_nothing_but_that_nothing_is_left_to_do(shop: Shop,
         client, name = s3_client(shop.endpoint), f"store/{look_name(state, wish.recipe)}"
         client.put_object(Bucket=shop.bucket, Key=name, Body=b"{")
     wish = {
-        "reason": replace(wish, retrain_unchanged="once more"),
+        "reason": replace(wish, force_reason="once more"),
         "caption": replace(wish, recipe=wish.recipe.model_copy(update={"instance_prompt": "a cup"})),
         "plan": replace(wish, evaluation=wish.evaluation.model_copy(update={"seeds": (77,)})),
         "damaged": wish,

@@ -84,7 +84,7 @@ def _keep_all(stack: Stack, runs: Runs, camera: Camera) -> None:
     draw_sample_pictures(changed)
     take_some(changed, pictures)
     deployment = runs.client.read_deployment_by_name(MODEL_DEPLOYMENT).id
-    camera.keep("deployments", "deployments", "every-minute")
+    camera.keep("deployments", "deployments", "sensor")
     camera.keep("deployment", f"deployments/deployment/{deployment}", "Next Run")
     camera.keep("run-form", f"deployments/deployment/{deployment}/run", "Trigger Word")
     camera.keep("blocks", "blocks", "Segmind Credentials")
@@ -96,7 +96,7 @@ def _keep_all(stack: Stack, runs: Runs, camera: Camera) -> None:
     camera.keep("report", f"artifacts/artifact/{_artifact(runs, run, 'report-')}", "sample-robot: promoted")
     camera.keep("dataset", f"artifacts/artifact/{_artifact(runs, run, 'dataset-')}", "Dataset")
     unchanged = runs.start(MODEL_DEPLOYMENT, dataset=str(changed))
-    runs.wait_until(unchanged, "Unchanged")
+    runs.wait_until(unchanged, "Cached")
     camera.keep("unchanged-run-details", f"runs/flow-run/{unchanged}?tab=Details", "Nothing to do")
     # The first model again, under a gate that is never sure: it is asked about, and trained no second time.
     plan = {"seeds": [1, 2, 3, 4], "gate": {"margin": 1.0}}

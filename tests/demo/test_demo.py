@@ -61,7 +61,7 @@ def test_demo_on_photographs_in_s3_pays_twice_for_three_runs_and_leaves_nothing_
         for run in (document["runs"][0], document["runs"][2]):
             assert_weights_are_in_s3(s3_client(server), run["weights"])
     assert document["store"].startswith("s3://my-own-bucket/demo-")
-    assert [run["state"] for run in document["runs"]] == ["Completed", "Unchanged", "Completed"]
+    assert [run["state"] for run in document["runs"]] == ["Completed", "Cached", "Completed"]
     assert [run["paid_trainings"] for run in document["runs"]] == [1, 0, 1]
     assert document["billing"] == {"trainings": 2, "inferences": 24}
     assert [run["decision"] for run in document["runs"]] == ["promote", None, "promote"]

@@ -160,7 +160,7 @@ def test_undecided_says_that_a_person_is_asked(world: World, evidence: DecisionR
     assert "<strong>undecided</strong>" in page
     assert "A person is asked" in page
     text = Outline(page).text
-    assert f'tuneloop decide robot --store {evidence.run.store} --approve --reason "…"' in text
+    assert f'tuneloop review robot --store {evidence.run.store} --approve --reason "…"' in text
 
 
 def test_scores_that_had_no_say_are_told_so(world: World, evidence: DecisionReport) -> None:

@@ -28,7 +28,7 @@ from flows.watch_trainings import watch_trainings
 from tuneloop.demo.processes import Processes
 
 RETRAIN = "retrain-model/sample-robot"
-SENSOR = "watch-trainings/every-minute"
+SENSOR = "watch-trainings/sensor"
 LOOK = "/finetune/request/details"
 SUBMIT = "/finetune/request/submit"
 RENDER = "/v1/flux-dev-finetuned"
@@ -153,6 +153,12 @@ def run_of(state: State[Any]) -> UUID:
     run = state.state_details.flow_run_id
     assert run is not None
     return run
+
+
+def tags_of(run: UUID) -> set[str]:
+    """The tags of a run, as the list of runs shows them."""
+    with get_client(sync_client=True) as client:
+        return set(client.read_flow_run(run).tags)
 
 
 def process_of(run: UUID) -> psutil.Process:

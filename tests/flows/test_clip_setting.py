@@ -37,7 +37,7 @@ def test_neither_a_run_nor_a_dry_run_begins_and_nothing_is_recorded(
 
 def test_empty_setting_is_no_setting(wish: dict[str, Any], bill: Bill, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TUNELOOP_CLIP_MODEL", "")
-    assert here({**wish, "dry_run": True}).name == "Planned"
+    assert here({**wish, "dry_run": True}).name == "Completed"
     assert bill.orders == []
 
 

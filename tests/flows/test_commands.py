@@ -87,12 +87,13 @@ def test_plan_tells_what_would_be_paid_and_leaves_no_trace_anywhere(
 
 
 @pytest.mark.usefixtures("alone")
-def test_dry_run_ends_planned_and_leaves_no_trace_in_store_or_at_the_provider(
+def test_dry_run_says_so_and_leaves_no_trace_in_store_or_at_the_provider(
     wish: dict[str, Any], bill: Bill, ledger: Ledger
 ) -> None:
     before = records(ledger, *EVERYTHING)
     state = here({**wish, "dry_run": True})
-    assert state.name == "Planned"
+    assert state.name == "Completed"
+    assert "Dry run, nothing was written or sent" in (state.message or "")
     assert "would be submitted to segmind.default" in (state.message or "")
     assert (bill.paths, records(ledger, *EVERYTHING)) == ([], before)
 
@@ -124,7 +125,7 @@ def test_job_with_a_name_of_ours_that_no_record_knows_is_shown_and_taken_in(
 
     orders = [entry for entry in emulator.billing() if entry.kind == "training"]
     adopted = tuneloop(
-        stack, "adopt", "taken-in", "--provider", "segmind", "--id", job_id, "--trigger-word", "ROBOX"
+        stack, "adopt", "taken-in", "--provider", "segmind", "--job-id", job_id, "--trigger-word", "ROBOX"
     )
     assert adopted.returncode == 0, adopted.stdout + adopted.stderr
     assert [entry for entry in emulator.billing() if entry.kind == "training"] == orders
@@ -134,7 +135,7 @@ def test_job_with_a_name_of_ours_that_no_record_knows_is_shown_and_taken_in(
     assert champion.weights is not None
     assert ledger.store.describe(champion.weights).sha256 == champion.sha256
     assert job_id not in tuneloop(stack, "status", "--credentials", stack.credentials_slug).stdout
-    again = tuneloop(stack, "adopt", "taken-in", "--id", job_id, "--trigger-word", "ROBOX")
+    again = tuneloop(stack, "adopt", "taken-in", "--job-id", job_id, "--trigger-word", "ROBOX")
     assert again.returncode == 0
     assert len(ledger.promotions("taken-in")) == 1
 
@@ -144,10 +145,10 @@ def test_adopting_what_is_not_there_or_not_ready_says_so(
 ) -> None:
     emulator.progress(Progress.after_seconds(3600))
     job_id = submit_elsewhere(open_provider(stack.credentials_slug), recipe, archive, "made-elsewhere")
-    early = tuneloop(stack, "adopt", "too-early", "--id", job_id)
+    early = tuneloop(stack, "adopt", "too-early", "--job-id", job_id)
     assert early.returncode == 1
     assert "only one that is ready to render can be adopted" in early.stdout
-    absent = tuneloop(stack, "adopt", "too-early", "--id", "nobody")
+    absent = tuneloop(stack, "adopt", "too-early", "--job-id", "nobody")
     assert absent.returncode == 1
     assert "has no fine-tune nobody" in absent.stdout
     assert ledger.champion("too-early") is None

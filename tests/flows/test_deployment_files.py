@@ -122,5 +122,5 @@ def test_deploy_without_a_server_refuses_and_starts_none(pytestconfig: pytest.Co
 
 
 def test_reason_to_train_again_belongs_to_one_run_and_not_to_a_schedule(tmp_path: Path) -> None:
-    (problem,) = problems_of(tmp_path, parameters=with_parameters(retrain_unchanged="always"))
-    assert "`retrain_unchanged` pays again at every run; set it for one run, in the UI" in problem
+    (problem,) = problems_of(tmp_path, parameters=with_parameters(force_reason="always"))
+    assert "`force_reason` pays again at every run; set it for one run, in the UI" in problem

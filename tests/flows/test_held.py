@@ -12,7 +12,7 @@ from prefect.client.schemas.objects import State
 
 from blocks.segmind_credentials import SegmindCredentials
 from tests.flows.bill import Bill
-from tests.flows.runs import SUBMIT, here, look, run_of, start, tick, wait_for, wait_until
+from tests.flows.runs import SUBMIT, here, look, run_of, start, tags_of, tick, wait_for, wait_until
 from tests.sensor.aging import age_refusal
 from tuneloop.clock import now
 from tuneloop.demo.stack import Stack
@@ -22,6 +22,7 @@ from tuneloop.ledger.training import read_training
 from tuneloop.ledger.uncollected import LOST_AFTER, hold_if_lost, note_failed_try
 from tuneloop.orchestration.credentials.spending_guard import SpendingGuard
 from tuneloop.orchestration.forms import is_there
+from tuneloop.orchestration.run_labels import LABELS
 from tuneloop.schemas.records import Abandoned, AnyTrainingRecord, Submitted, Trained
 
 NOTHING_LEFT = "segmind-credentials/nothing-left"
@@ -82,6 +83,7 @@ def test_run_over_the_limit_asks_in_the_ui_and_is_left_asleep_by_the_sensor(
     assert [record.state for record in history(ledger, run)] == ["claimed", "held"]
     tick(stack.store_slug)
     assert look(run).name == "Suspended"
+    assert "on-hold" in tags_of(run)
     assert bill.trainings == []
 
 
@@ -111,6 +113,7 @@ def test_approved_training_is_submitted_once_and_keeps_the_reason(
     wait_for(run, "Suspended")
     answer(run, "approve: submit it", "the exhibition opens on Monday")
     wait_for(run, "Completed")
+    assert tags_of(run) & LABELS == {"promoted"}
     assert len(bill.trainings) == 1
     approved = history(ledger, run)[2]
     assert approved.state == "claimed"

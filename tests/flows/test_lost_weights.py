@@ -31,7 +31,7 @@ def test_weights_that_were_deleted_are_fetched_again_and_nothing_is_paid(
     whole = weights.read_bytes()
     weights.unlink()
     state = here(wish)
-    assert state.name == "Unchanged"
+    assert state.name == "Cached"
     assert "Its weights were gone from the store, and were fetched again" in (state.message or "")
     assert weights.read_bytes() == whole
     assert bill.orders == []

@@ -36,7 +36,7 @@ def test_model_that_cannot_be_judged_by_a_new_plan_fails_with_a_sentence_and_wai
     state = here({**wish, "evaluation": {**plan, "seeds": [2]}})
     assert state.name == "Failed"
     assert "bfl does not render it" in (state.message or "")
-    assert "start a run with a reason in retrain_unchanged" in (state.message or "")
+    assert "start a run with a reason in force_reason" in (state.message or "")
     work = ledger.run(str(run_of(state)))
     assert work is not None
     assert not ledger.is_marked(work)

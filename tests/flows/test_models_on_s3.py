@@ -17,7 +17,7 @@ from blocks.bfl_credentials import BflCredentials
 from blocks.segmind_credentials import SegmindCredentials
 from tests.conftest import draw_pictures
 from tests.flows.bill import Bill
-from tests.flows.runs import here
+from tests.flows.runs import here, run_of, tags_of
 from tests.flows.test_commands import tuneloop
 from tests.flows.test_registry import reigning
 from tests.flows.test_what_a_run_leaves import secrets_in
@@ -77,7 +77,8 @@ def asked(wish: dict[str, Any], slug: str, tmp_path: Path, ledger: Ledger, emula
         "evaluation": {**wish["evaluation"], "gate": gate},
     }
     assert here(wish).name == "Completed"
-    assert here({**wish, "dataset": str(draw_pictures(tmp_path / "more", 4, shade=87))}).name == "Undecided"
+    unsure = here({**wish, "dataset": str(draw_pictures(tmp_path / "more", 4, shade=87))})
+    assert tags_of(run_of(unsure)) == {"needs-review"}
     assert reigning(ledger, wish["model"]).number == 1
     return str(wish["model"])
 
@@ -93,13 +94,13 @@ def test_model_is_decided_on_rolled_back_looked_at_pulled_and_asked_for_a_pictur
         said.append(done.stdout + done.stderr)
         return done.stdout
 
-    decided = command("decide", asked, "--approve", "--reason", "nicer  \x1b[31meyes")
+    decided = command("review", asked, "--approve", "--reason", "nicer  \x1b[31meyes")
     assert f"{asked}: the challenger is champion no. 2 (nicer [31meyes)." in decided
     assert (reigning(ledger, asked).number, reigning(ledger, asked).why) == (2, "nicer [31meyes")
-    refused = tuneloop(stack, "decide", asked, "--reject", "--reason", "x", "--store", slug)
+    refused = tuneloop(stack, "review", asked, "--reject", "--reason", "x", "--store", slug)
     assert (refused.returncode, "nothing is undecided" in refused.stderr) == (2, True)
 
-    page = command("rollback", asked, "--to", "1", "--reason", "six fingers").split("Page: ")[1].strip()
+    page = command("rollback", asked, "--version", "1", "--reason", "six fingers").split("Page: ")[1].strip()
     assert page == ledger.store.uri_of(f"models/{asked}/pages/0003.html")
     assert b"six fingers" in ledger.store.read(f"models/{asked}/pages/0003.html")
 
@@ -111,12 +112,12 @@ def test_model_is_decided_on_rolled_back_looked_at_pulled_and_asked_for_a_pictur
 
     for number in (1, 2):
         file = tmp_path / f"{number}.safetensors"
-        command("pull", asked, "--to", str(file), "--number", str(number))
+        command("pull", asked, "--output", str(file), "--version", str(number))
         assert hashlib.sha256(file.read_bytes()).hexdigest() == ledger.promotions(asked)[number - 1].sha256
-    assert "left alone" in command("pull", asked, "--to", str(tmp_path / "1.safetensors"))
+    assert "left alone" in command("pull", asked, "--output", str(tmp_path / "1.safetensors"))
     assert bill.orders == []
 
-    made = command("generate", asked, "{trigger} at dawn", "--seed", "5", "--out", str(tmp_path / "dawn"))
+    made = command("generate", asked, "{trigger} at dawn", "--seed", "5", "--output", str(tmp_path / "dawn"))
     with Image.open(made.strip()) as picture:
         assert picture.width
     assert bill.pictures == 1
@@ -126,7 +127,7 @@ def test_model_is_decided_on_rolled_back_looked_at_pulled_and_asked_for_a_pictur
 
 def adopt_from_bfl(stack: Stack, slug: str, job_id: str) -> str:
     """Take in a fine-tune. Returns what the command says."""
-    words = ("--provider", "bfl", "--id", job_id, "--trigger-word", "ROBOX", "--credentials", BFL)
+    words = ("--provider", "bfl", "--job-id", job_id, "--trigger-word", "ROBOX", "--credentials", BFL)
     adopted = tuneloop(stack, "adopt", "bfl-robot", *words, "--store", slug)
     assert adopted.returncode == 0, adopted.stdout + adopted.stderr
     return adopted.stdout
@@ -142,7 +143,7 @@ def test_model_at_bfl_renders_one_picture_that_is_billed_once_whatever_becomes_o
     bill = Bill(bfl)
 
     def generate(*words: str) -> tuple[int, str, str]:
-        arguments = ("bfl-robot", "{trigger} at dawn", "--seed", "5", "--store", slug, "--out", str(tmp_path))
+        arguments = ("bfl-robot", "{trigger} at dawn", "--seed", "5", "--store", slug, "--output", str(tmp_path))
         done = tuneloop(stack, "generate", *arguments, *words)
         assert bfl.api_key not in done.stdout + done.stderr
         return done.returncode, done.stdout, done.stderr
@@ -158,7 +159,7 @@ def test_model_at_bfl_renders_one_picture_that_is_billed_once_whatever_becomes_o
     assert bill.pictures == 1
 
     code, _, said = generate()
-    assert (code, "is there already; name another file with --out" in said, bill.pictures) == (2, True, 1)
+    assert (code, "is there already; name another file with --output" in said, bill.pictures) == (2, True, 1)
 
     bfl.inject(Fault("cut_after_effect", "/v1/flux-pro-finetuned", "POST"))
     code, _, said = generate("--seed", "6")
@@ -172,8 +173,8 @@ def test_model_at_bfl_renders_one_picture_that_is_billed_once_whatever_becomes_o
     # Without the pictures it was trained on nothing can be measured: a person decides.
     other = provider.submit("robot-2", recipe, provider.upload(archive), archive, Deadline(60))
     said = adopt_from_bfl(stack, slug, other)
-    assert "undecided. No picture of both models can be compared. A person decides: `tuneloop decide" in said
-    decided = tuneloop(stack, "decide", "bfl-robot", "--reject", "--reason", "older is better", "--store", slug)
+    assert "undecided. No picture of both models can be compared. A person decides: `tuneloop review" in said
+    decided = tuneloop(stack, "review", "bfl-robot", "--reject", "--reason", "older is better", "--store", slug)
     assert decided.returncode == 0, decided.stderr
     assert "bfl-robot: the champion stays. Report: s3://" in decided.stdout
     assert reigning(ledger, "bfl-robot").number == 1

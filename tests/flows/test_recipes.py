@@ -75,7 +75,7 @@ def test_bfl_model_is_its_remote_id_and_is_collected_rendered_and_promoted(
     assert champion is not None
     assert (champion.weights, champion.sha256) == (None, None)
     assert champion.job_id == bfl.jobs()[0].id
-    assert here(changed).name == "Unchanged"
+    assert here(changed).name == "Cached"
     kinds = [entry.kind for entry in bfl.billing()]
     assert (kinds.count("training"), kinds.count("inference")) == (1, 1)
 
@@ -123,7 +123,7 @@ def test_zip_at_a_public_address_is_trained_once_until_its_bytes_change(
     shelf.body = zipped(draw_pictures(tmp_path / "first", shade=11), tmp_path / "first.zip")
     with serving(shelf) as url:
         assert here({**wish, "dataset": url}).name == "Completed"
-        assert here({**wish, "dataset": url}).name == "Unchanged"
+        assert here({**wish, "dataset": url}).name == "Cached"
         shelf.body = zipped(draw_pictures(tmp_path / "second", count=4, shade=11), tmp_path / "second.zip")
         assert here({**wish, "dataset": url}).name == "Completed"
     assert len(bill.trainings) == 2

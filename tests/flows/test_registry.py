@@ -22,7 +22,7 @@ from tuneloop.demo.stack import Stack
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.schemas.records import Promotion
 
-ROLLBACK = "rollback-model/by-hand"
+ROLLBACK = "rollback-model/rollback"
 
 
 def told(model: str) -> list[dict[str, Any]]:
@@ -72,7 +72,7 @@ def test_model_that_a_person_rolls_back_stays_back_until_a_new_one_beats_it(
     assert "six \\| fingers" in str(page.data)
 
     nightly = here(wish)
-    assert nightly.name == "Unchanged"
+    assert nightly.name == "Cached"
     assert "champion is no. 3 (rolled back to no. 1 by a person: six | fingers)" in (nightly.message or "")
     assert (bill.orders, reigning(ledger, model)) == ([], third)
 
@@ -91,12 +91,12 @@ def test_champion_is_looked_at_rolled_back_pulled_and_asked_for_a_picture(
 ) -> None:
     model, out = two_champions, tmp_path / "models.json"
     bill.clear()
-    done = tuneloop(stack, "rollback", model, "--to", "1", "--reason", "odd eyes")
+    done = tuneloop(stack, "rollback", model, "--version", "1", "--reason", "odd eyes")
     assert done.returncode == 0, done.stderr
     assert "champion is no. 3" in done.stdout
     assert reigning(ledger, model).who == "a person, at the command line"
     wait_until("the server knows of it", lambda: len(told(model)) == 1)
-    unknown = tuneloop(stack, "rollback", model, "--to", "9", "--reason", "x")
+    unknown = tuneloop(stack, "rollback", model, "--version", "9", "--reason", "x")
     assert (unknown.returncode, "the numbers go from 1 to 3" in unknown.stderr) == (2, True)
 
     tuneloop(stack, "models", "--json", str(out))  # ends with 1 where another test's model has lost its weights
@@ -107,12 +107,14 @@ def test_champion_is_looked_at_rolled_back_pulled_and_asked_for_a_picture(
     assert line.index("rolled back to no. 1") < line.index(ledger.promotions(model)[1].job_id)
 
     file = tmp_path / "weights.safetensors"
-    pulled = tuneloop(stack, "pull", model, "--to", str(file))
+    pulled = tuneloop(stack, "pull", model, "--output", str(file))
     assert pulled.returncode == 0, pulled.stderr
     assert hashlib.sha256(file.read_bytes()).hexdigest() == reigning(ledger, model).sha256
     assert bill.orders == []
 
-    asked = tuneloop(stack, "generate", model, "{trigger} at dawn", "--seed", "5", "--out", str(tmp_path / "dawn"))
+    asked = tuneloop(
+        stack, "generate", model, "{trigger} at dawn", "--seed", "5", "--output", str(tmp_path / "dawn")
+    )
     assert asked.returncode == 0, asked.stderr
     assert "seed 5: 'ROBOX at dawn'. segmind bills it" in asked.stderr
     with Image.open(asked.stdout.strip()) as picture:

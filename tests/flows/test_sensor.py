@@ -138,5 +138,5 @@ def test_automations_are_made_once_and_start_a_crashed_run_again(
 
 
 def test_dry_run_tells_nothing(wish: dict[str, Any]) -> None:
-    assert here({**wish, "dry_run": True}).name == "Planned"
+    assert here({**wish, "dry_run": True}).name == "Completed"
     assert events_of(wish["model"]) == []

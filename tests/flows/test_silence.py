@@ -33,24 +33,24 @@ def test_commands_leave_nothing_but_their_own_words(
         "models of one": ["models", model],
         "status": ["status", "--credentials", stack.credentials_slug],
         "plan": ["plan", str(file_for(wish, tmp_path, stack.credentials_slug))],
-        "pull": ["pull", model, "--to", str(tmp_path)],
-        "rollback": ["rollback", model, "--to", "1", "--reason", "it was better"],
+        "pull": ["pull", model, "--output", str(tmp_path)],
+        "rollback": ["rollback", model, "--version", "1", "--reason", "it was better"],
         "automations": ["automations"],
-        "webhooks": ["webhooks", "--show", "--credentials", stack.credentials_slug],
+        "webhooks": ["webhooks", "--print-urls", "--credentials", stack.credentials_slug],
         "store init": ["store", "init", stack.store_slug],
     }
     said = {name: tuneloop(stack, *words) for name, words in commands.items()}
     assert {name: done.stderr for name, done in said.items()} == dict.fromkeys(commands, "")
     assert {name for name, done in said.items() if done.returncode} <= {"status", "models"}
-    generated = tuneloop(stack, "generate", model, "a photo of {trigger}", "--out", str(tmp_path))
+    generated = tuneloop(stack, "generate", model, "a photo of {trigger}", "--output", str(tmp_path))
     assert generated.returncode == 0
     assert generated.stderr.count("\n") == 1, generated.stderr
 
 
 def test_refused_command_says_one_line(stack: Stack) -> None:
     for words in (
-        ["decide", "nobodys-model", "--approve", "--reason", "better"],
-        ["rollback", "nobodys-model", "--to", "1", "--reason", "better"],
+        ["review", "nobodys-model", "--approve", "--reason", "better"],
+        ["rollback", "nobodys-model", "--version", "1", "--reason", "better"],
         ["generate", "nobodys-model", "a photo"],
         ["models", "--store", "local-file-system/nobodys"],
     ):
@@ -61,7 +61,7 @@ def test_refused_command_says_one_line(stack: Stack) -> None:
 
 def test_command_that_runs_a_flow_leaves_nothing_but_the_runs_log(stack: Stack, emulator: EmulatorControl) -> None:
     del emulator
-    done = tuneloop(stack, "adopt", "taken-in-silence", "--id", "nobody")
+    done = tuneloop(stack, "adopt", "taken-in-silence", "--job-id", "nobody")
     assert done.returncode == 1
     log = [line for line in done.stderr.splitlines() if STAMP.match(line)]
     assert log

@@ -275,7 +275,7 @@ def test_adopting_run_that_has_to_wait_is_woken(
     job_id = emulator.jobs()[-1].id
     emulator.inject(Fault("slow", "/s3/", "GET", delay_s=3))
     seen = len(bill.paths)
-    run = start({"model": "taken-in-late", "job_id": job_id, "trigger_word": "ROBOX"}, "adopt-model/by-hand")
+    run = start({"model": "taken-in-late", "job_id": job_id, "trigger_word": "ROBOX"}, "adopt-model/adopt")
     wait_until("it downloads", lambda: any(path.startswith("/s3/") for path in bill.paths[seen:]))
     emulator.inject(Fault("refuse", LOOK, "GET", status=503, times=20))
     wait_for(run, "Suspended")

@@ -105,7 +105,10 @@ def refusals(shop: Shop, stack: Stack) -> list[str]:
     for state in (here(shop.wish), here({**shop.wish, "dry_run": True}), tick(shop.store)):
         assert state.name == "Failed"
         said.append(state.message or "")
-    for command, code in ((["status"], 1), (["rollback", shop.wish["model"], "--to", "1", "--reason", "x"], 2)):
+    for command, code in (
+        (["status"], 1),
+        (["rollback", shop.wish["model"], "--version", "1", "--reason", "x"], 2),
+    ):
         done = tuneloop(stack, *command, "--store", shop.store)
         assert done.returncode == code, done.stderr
         said.append(" ".join((done.stdout + done.stderr).split()))
@@ -154,7 +157,7 @@ def test_store_that_is_lost_for_good_is_replaced_by_a_person_only(shop: Shop, bi
         init_store(shop.store)
     init_store(shop.store, replace=True)
     assert identity_of(LocalDirectory(shop.folder)).store_id != before
-    assert here({**shop.wish, "dry_run": True}).name == "Planned"
+    assert here({**shop.wish, "dry_run": True}).name == "Completed"
     assert len(bill.trainings) == 1
 
 
@@ -186,7 +189,7 @@ def test_second_store_for_an_account_is_refused_until_a_person_says_so(shop: Sho
         assert f"`tuneloop store init {slug} --account CREDENTIALS`" in said
     assert bill.paths == []
     init_store(slug, account=shop.credentials)
-    assert here({**shop.wish, "store": slug, "dry_run": True}).name == "Planned"
+    assert here({**shop.wish, "store": slug, "dry_run": True}).name == "Completed"
     assert "trains into store" in (here(shop.wish).message or "")
 
 
@@ -258,7 +261,7 @@ def test_emulator_first_and_the_real_address_later_is_refused(shop: Shop, stack:
     # With a label of its own it is another account: what the emulator trained counts for nothing there.
     shop.account_is_at(REAL, "SG_0123456789abcdef", "live")
     plan = here({**shop.wish, "dry_run": True})
-    assert (plan.name, "train:" in (plan.message or "")) == ("Planned", True)
+    assert (plan.name, "train:" in (plan.message or "")) == ("Completed", True)
 
 
 def test_emulator_on_another_port_is_the_same_account(shop: Shop, bill: Bill, tmp_path: Path) -> None:
@@ -266,7 +269,7 @@ def test_emulator_on_another_port_is_the_same_account(shop: Shop, bill: Bill, tm
     assert kept_origin(shop.ledger, Account(provider="segmind", label=shop.name)) == "loopback"
     with running_emulator("segmind", tmp_path / "another", progress=Progress.at_once()) as another:
         shop.account_is_at(another.url, another.api_key)
-        assert here(shop.wish).name == "Unchanged"
+        assert here(shop.wish).name == "Cached"
     assert len(bill.trainings) == 1
 
 
@@ -279,9 +282,9 @@ def test_changed_account_label_does_not_train_everything_again(
     for dry_run in (False, True):
         said = here({**shop.wish, "dry_run": dry_run}).message or ""
         assert "you have changed nothing since: the account label was" in said
-        assert "retrain_unchanged" in said
+        assert "force_reason" in said
     assert bill.orders == []
-    assert here({**shop.wish, "retrain_unchanged": "another account"}).name == "Completed"
+    assert here({**shop.wish, "force_reason": "another account"}).name == "Completed"
     assert len(bill.trainings) == 1
 
 

@@ -45,7 +45,7 @@ def test_second_run_on_the_same_pictures_ends_unchanged_and_orders_nothing(
     assert (len(bill.trainings), bill.pictures) == (1, 1)
     bill.clear()
     state = here(wish)
-    assert state.name == "Unchanged"
+    assert state.name == "Cached"
     assert "champion is no. 1" in (state.message or "")
     assert (bill.trainings, bill.pictures, bill.orders) == ([], 0, [])
     assert ledger.history(first.key)[-1].state == "collected"
@@ -55,14 +55,14 @@ def test_renamed_pictures_are_unchanged(wish: dict[str, Any], bill: Bill, pictur
     trained(wish, ledger)
     bill.clear()
     rename_all(pictures)
-    assert here(wish).name == "Unchanged"
+    assert here(wish).name == "Cached"
     assert bill.orders == []
 
 
 def test_another_machine_is_no_reason_to_train_again(wish: dict[str, Any], bill: Bill, ledger: Ledger) -> None:
     trained(wish, ledger)
     bill.clear()
-    assert here({**wish, "recipe": {**wish["recipe"], "machine_type": "NVIDIA_H100"}}).name == "Unchanged"
+    assert here({**wish, "recipe": {**wish["recipe"], "machine_type": "NVIDIA_H100"}}).name == "Cached"
     assert bill.orders == []
 
 
@@ -75,7 +75,7 @@ def test_changed_plan_renders_and_decides_again_without_a_training(
     assert (bill.trainings, bill.pictures) == ([], 2)
     assert (again.key, again.generation) == (first.key, 1)
     assert decision(ledger, again).plan_digest != decision(ledger, first).plan_digest
-    assert here(wish).name == "Unchanged"
+    assert here(wish).name == "Cached"
 
 
 def test_changed_caption_trains_again_and_is_rendered_beside_the_champion(
@@ -101,11 +101,11 @@ def test_changed_caption_trains_again_and_is_rendered_beside_the_champion(
 def test_a_reason_trains_unchanged_pictures_once_more(wish: dict[str, Any], bill: Bill, ledger: Ledger) -> None:
     first = trained(wish, ledger)
     bill.clear()
-    again = trained({**wish, "retrain_unchanged": "the first one has six fingers"}, ledger)
+    again = trained({**wish, "force_reason": "the first one has six fingers"}, ledger)
     assert (again.key, again.generation) == (first.key, 2)
     assert bill.trainings == [f"{first.key[:16]}-g2"]
-    assert here(wish).name == "Unchanged"
-    same_words = here({**wish, "retrain_unchanged": " the first one  has six fingers"})
-    assert same_words.name == "Unchanged"
+    assert here(wish).name == "Cached"
+    same_words = here({**wish, "force_reason": " the first one  has six fingers"})
+    assert same_words.name == "Cached"
     assert "say in other words why" in (same_words.message or "")
     assert bill.orders == [SUBMIT, RENDER]

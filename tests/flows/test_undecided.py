@@ -12,12 +12,13 @@ from typer.testing import CliRunner
 
 from tests.conftest import draw_pictures
 from tests.flows.bill import Bill
-from tests.flows.runs import here, look, run_of, start, tick, wait_for
+from tests.flows.runs import here, look, run_of, start, tags_of, tick, wait_for
 from tests.flows.test_held import answer, question_of
 from tests.flows.test_salvage import continuing, end_as
 from tuneloop.cli.app import app
 from tuneloop.demo.stack import Stack
 from tuneloop.ledger.ledger import Ledger
+from tuneloop.orchestration.run_labels import LABELS
 from tuneloop.schemas.records import RunRecord
 
 
@@ -56,6 +57,7 @@ def test_undecided_run_sleeps_on_is_asked_about_once_and_promotes_by_a_persons_w
     run, again = asking
     state, form = question_of(run)
     assert "Undecided, a person decides" in (state.message or "")
+    assert "needs-review" in tags_of(run)
     assert form["properties"]["decision"]["enum"] == [
         "approve: promote the challenger",
         "reject: keep the champion",
@@ -64,15 +66,16 @@ def test_undecided_run_sleeps_on_is_asked_about_once_and_promotes_by_a_persons_w
     assert look(run).name == "Suspended"
     paid = len(bill.trainings)
     nightly = here(again)
-    assert nightly.name == "Undecided"
+    assert (nightly.name, "needs-review" in tags_of(run_of(nightly))) == ("Completed", True)
     assert f"run {run} asks" in (nightly.message or "")
     answer(run, "approve: promote the challenger", "nicer eyes")
     wait_for(run, "Completed")
+    assert tags_of(run) & LABELS == {"promoted"}
     assert verdicts(ledger, run) == ["undecided", "promote"]
     champion = ledger.champion(again["model"])
     assert champion is not None
     assert (champion.number, champion.who, champion.why) == (2, "a person, in Prefect", "nicer eyes")
-    assert here(again).name == "Unchanged"
+    assert here(again).name == "Cached"
     assert len(bill.trainings) == paid
 
 
@@ -80,7 +83,7 @@ def test_answer_at_the_command_line_ends_the_run_that_asks(
     stack: Stack, asking: tuple[UUID, dict[str, Any]], ledger: Ledger
 ) -> None:
     run, again = asking
-    arguments = ["decide", again["model"], "--reject", "--reason", "odd eyes", "--store", stack.store_slug]
+    arguments = ["review", again["model"], "--reject", "--reason", "odd eyes", "--store", stack.store_slug]
     done = CliRunner().invoke(app, arguments)
     assert done.exit_code == 0, done.output
     tick(stack.store_slug)
@@ -99,13 +102,13 @@ def test_run_that_can_ask_nobody_says_how_to_answer(
     assert here(wish).name == "Completed"
     again = {**wish, "dataset": str(draw_pictures(tmp_path / "more", 4, shade=92))}
     state = here(again)
-    assert state.name == "Undecided"
-    command = f'tuneloop decide {wish["model"]} --store {stack.store_slug} --approve --reason "…"'
+    assert (state.name, tags_of(run_of(state))) == ("Completed", {"needs-review"})
+    command = f'tuneloop review {wish["model"]} --store {stack.store_slug} --approve --reason "…"'
     assert f"`{command}` (or `--reject`)" in (state.message or "")
-    arguments = ["decide", wish["model"], "--approve", "--reason", "better", "--store", stack.store_slug]
+    arguments = ["review", wish["model"], "--approve", "--reason", "better", "--store", stack.store_slug]
     assert CliRunner().invoke(app, arguments).exit_code == 0
     assert verdicts(ledger, run_of(state)) == ["undecided", "promote"]
-    assert here(again).name == "Unchanged"
+    assert here(again).name == "Cached"
 
 
 def test_question_of_a_run_that_a_person_has_cancelled_is_asked_and_answered_by_the_next_one(
@@ -162,7 +165,7 @@ def test_champion_that_its_provider_has_no_more_leaves_the_decision_to_a_person(
     gone = {"number": 2, "key": "f" * 64, "job_id": "deleted-by-somebody", "writer": "w"}
     assert ledger.promote(champion.model_copy(update=gone))
     state = here({**wish, "dataset": str(draw_pictures(tmp_path / "more", 4, shade=93))})
-    assert state.name == "Undecided"
+    assert tags_of(run_of(state)) == {"needs-review"}
     assert "No picture of both models can be compared." in (state.message or "")
     assert bill.pictures == 2
     report = ledger.decisions(work_of(ledger, run_of(state)))[0].report

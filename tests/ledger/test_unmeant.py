@@ -70,7 +70,7 @@ def test_default_that_an_upgrade_has_changed_pays_for_nothing(ledger: Ledger) ->
     assert "robot was trained on these pictures before" in said
     assert "recipe.iterations was 200 and is 300 by default" in said
     assert "recipe.lora_rank was 16 and is 32 by default" in said
-    assert "reason in retrain_unchanged" in said
+    assert "reason in force_reason" in said
 
 
 def test_default_that_is_gone_pays_for_nothing(ledger: Ledger) -> None:

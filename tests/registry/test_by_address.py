@@ -45,7 +45,7 @@ def test_models_pull_and_status_need_no_prefect(
     assert (status.returncode, status.stderr) == (0, "")
     assert f"Nothing is in flight in {store.uri}." in status.stdout
     assert list(home.iterdir()) == []
-    pulled = in_an_empty_home(home, "pull", "robot", "--store", store.uri, "--to", "robot.safetensors", **keys)
+    pulled = in_an_empty_home(home, "pull", "robot", "--store", store.uri, "--output", "robot.safetensors", **keys)
     assert (pulled.returncode, pulled.stderr) == (0, "")
     assert (home / "robot.safetensors").read_bytes() == WEIGHTS
     for done in (shown, status, pulled):
@@ -120,7 +120,7 @@ def test_address_with_keys_in_it_is_refused_without_showing_them(tmp_path: Path)
 
 def test_commands_that_write_take_no_address(tmp_path: Path) -> None:
     done = in_an_empty_home(
-        tmp_path, "rollback", "robot", "--to", "1", "--reason", "worse", "--store", tmp_path.as_uri()
+        tmp_path, "rollback", "robot", "--version", "1", "--reason", "worse", "--store", tmp_path.as_uri()
     )
     assert done.returncode == 2
     assert "this command needs the store's block" in done.stderr

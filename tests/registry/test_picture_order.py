@@ -297,7 +297,7 @@ def test_picture_to_edit_must_be_whole(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
 def test_picture_of_any_format_that_is_there_is_not_overwritten(folder: Path, suffix: str) -> None:
     (folder / f"a{suffix}").write_bytes(b"precious")
-    with pytest.raises(ConfigurationError, match=r"is there already; name another file with --out"):
+    with pytest.raises(ConfigurationError, match=r"is there already; name another file with --output"):
         picture_order(promotion_of("a", "robot", 1), "x", seed=1, out=folder / "a.jpg")
 
 

@@ -82,7 +82,9 @@ def test_another_file_is_replaced_only_if_that_is_asked_for(
 ) -> None:
     target = folder / "mine"
     target.write_bytes(b"precious")
-    with pytest.raises(ConfigurationError, match=r"is not robot no\. 1; name another file with --to, or replace"):
+    with pytest.raises(
+        ConfigurationError, match=r"is not robot no\. 1; name another file with --output, or replace"
+    ):
         pull_weights(store, trained, target)
     assert target.read_bytes() == b"precious"
     assert pull_weights(store, trained, target, overwrite=True)

@@ -105,10 +105,10 @@ def webhooks(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8788,
     public_url: Annotated[
-        str | None, typer.Option(help="Where providers reach this receiver, https://…; for --show.")
+        str | None, typer.Option(help="Where providers reach this receiver, https://…; for --print-urls.")
     ] = None,
     *,
-    show: Annotated[bool, typer.Option("--show", help="Print what to paste where, and end.")] = False,
+    show: Annotated[bool, typer.Option("--print-urls", help="Print what to paste where, and end.")] = False,
 ) -> None:
     """Take providers' webhooks as hints: what is recorded is what their API says."""
     use_server(emits=not show)
@@ -223,7 +223,7 @@ def status(
 @app.command()
 def adopt(
     model: Annotated[str, typer.Argument(help="Name of the model here.")],
-    job_id: Annotated[str, typer.Option("--id", help="The provider's id of the fine-tune.")],
+    job_id: Annotated[str, typer.Option("--job-id", help="The provider's id of the fine-tune.")],
     provider: Annotated[Literal["segmind", "bfl"], typer.Option(help="Who has it.")] = "segmind",
     trainer: Annotated[
         Literal["flux-lora", "kontext-lora", "qwen-lora", "bfl-finetune"] | None,

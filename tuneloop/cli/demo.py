@@ -85,7 +85,7 @@ def run_demo(wanted: DemoOptions) -> bool:
         _summary(console, stack, outcomes)
         if wanted.stay:
             _stay(console)
-    return [outcome.state for outcome in outcomes] == ["Completed", "Unchanged", "Completed"]
+    return [outcome.state for outcome in outcomes] == ["Completed", "Cached", "Completed"]
 
 
 def _parameters(pictures: Path, stack: Stack, wanted: DemoOptions) -> dict[str, Any]:

@@ -25,7 +25,7 @@ StoreOrAddress = Annotated[
     str | None,
     typer.Option(help="The store's block, or its address: file:///… or s3://…; TUNELOOP_STORE without it."),
 ]
-Number = Annotated[int | None, typer.Option(help="Number of an earlier champion; the champion without it.")]
+Version = Annotated[int | None, typer.Option(help="An earlier champion, by its number; the champion without it.")]
 
 
 def _ledger(store: str | None, *, emits: bool = False) -> Ledger:
@@ -78,7 +78,9 @@ def models(
 @app.command()
 def rollback(
     model: Model,
-    to: Annotated[int, typer.Option(help="Number of the champion to put back; see `tuneloop models MODEL`.")],
+    version: Annotated[
+        int, typer.Option(help="The champion to put back, by its number; see `tuneloop models MODEL`.")
+    ],
     reason: Annotated[str, typer.Option(help="Why. It is kept in the model's record.")],
     store: Store = None,
 ) -> None:
@@ -88,7 +90,7 @@ def rollback(
     from tuneloop.registry.model_pages import keep_model_page  # noqa: PLC0415 - as above
     from tuneloop.registry.rollback import roll_back  # noqa: PLC0415 - as above
 
-    done = roll_back(ledger, model, to, reason, _WHO)
+    done = roll_back(ledger, model, version, reason, _WHO)
     say(done.in_words)
     say(f"Page: {ledger.store.uri_of(keep_model_page(ledger, model))}")
     if done.champion.rolled_back_to is not None:
@@ -97,7 +99,7 @@ def rollback(
 
 
 @app.command()
-def decide(
+def review(
     model: Model,
     reason: Annotated[str, typer.Option(help="Why. It is kept in the record of the decision.")],
     *,
@@ -129,8 +131,8 @@ def decide(
 @app.command()
 def pull(
     model: Model,
-    to: Annotated[Path | None, typer.Option(help="File or folder; the current folder without it.")] = None,
-    number: Number = None,
+    output: Annotated[Path | None, typer.Option(help="File or folder; the current folder without it.")] = None,
+    version: Version = None,
     store: StoreOrAddress = None,
     *,
     force: Annotated[bool, typer.Option("--force", help="Replace another file of this name.")] = False,
@@ -142,8 +144,8 @@ def pull(
     from tuneloop.cli.pull import pull_model  # noqa: PLC0415 - as above
     from tuneloop.registry.models import get_version  # noqa: PLC0415 - as above
 
-    promotion = get_version(ledger, model, number)
-    say(pull_model(ledger.store, promotion, to, Console(stderr=True), overwrite=force))
+    promotion = get_version(ledger, model, version)
+    say(pull_model(ledger.store, promotion, output, Console(stderr=True), overwrite=force))
 
 
 @app.command()
@@ -151,11 +153,11 @@ def generate(
     model: Model,
     prompt: Annotated[str, typer.Argument(help="What to render; {trigger} stands for the trigger word.")],
     seed: Annotated[int | None, typer.Option(help="The seed; one at random without it.", min=0)] = None,
-    out: Annotated[
+    output: Annotated[
         Path | None, typer.Option(help="File to make, its suffix by the picture's format; or a folder.")
     ] = None,
     image: Annotated[Path | None, typer.Option(help="The picture to edit, for models that edit.")] = None,
-    number: Number = None,
+    version: Version = None,
     store: Store = None,
 ) -> None:
     """Render one picture with the champion. The provider bills it; it is asked for once."""
@@ -166,6 +168,6 @@ def generate(
     from tuneloop.orchestration.blocks import open_account  # noqa: PLC0415 - as above
     from tuneloop.registry.models import get_version  # noqa: PLC0415 - as above
 
-    promotion = get_version(ledger, model, number)
+    promotion = get_version(ledger, model, version)
     console = Console(stderr=True)
-    say(generate_picture(ledger, promotion, prompt, seed, out, image, open_account, console))
+    say(generate_picture(ledger, promotion, prompt, seed, output, image, open_account, console))

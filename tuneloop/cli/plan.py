@@ -41,5 +41,5 @@ def plan_file(path: Path) -> list[RunPlan]:
 def _plan(entry: dict[str, Any]) -> RunPlan:
     values = flow_of(_ENTRYPOINT).validate_parameters(resolved(entry.get("parameters") or {}))
     ctx = open_context(values["store"], values["credentials"], read_only=True)
-    names = ("model", "dataset", "recipe", "evaluation", "visibility", "retrain_unchanged")
+    names = ("model", "dataset", "recipe", "evaluation", "visibility", "force_reason")
     return build_plan(ctx, RunRequest(**{name: values[name] for name in names}))

@@ -86,7 +86,7 @@ def _asked(run: RunRecord, question: Decision) -> str:
     job = job_name(run.key, run.generation)
     return (
         f"Undecided: {job} (run {run.flow_run}). {question.why} Look at {question.report}, and answer with "
-        f"`tuneloop decide {run.model}`."
+        f"`tuneloop review {run.model}`."
     )
 
 

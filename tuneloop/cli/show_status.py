@@ -120,7 +120,7 @@ def _show_unowned(slug: str, jobs: list[JobStatus], console: Console) -> bool:
     for job in jobs:
         told = (
             f"{slug} has {job.name} ({job.word}), which no record knows. Take it in with: tuneloop adopt MODEL "
-            f"--credentials {slug} --id {job.job_id}"
+            f"--credentials {slug} --job-id {job.job_id}"
         )
         console.print(Text.assemble(("Followed by nobody: ", "yellow"), shown(told)))
     return bool(jobs)

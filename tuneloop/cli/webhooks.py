@@ -1,4 +1,4 @@
-"""`tuneloop webhooks --show`: what to paste where, so that a provider calls."""
+"""`tuneloop webhooks --print-urls`: what to paste where, so that a provider calls."""
 
 from __future__ import annotations
 

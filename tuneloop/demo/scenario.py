@@ -23,7 +23,7 @@ from tuneloop.schemas.records import Collected, RunRecord
 from tuneloop.storage.s3_request_log import counted
 
 MODEL_DEPLOYMENT = "retrain-model/sample-robot"
-SENSOR_DEPLOYMENT = f"{SENSOR_FLOW}/every-minute"
+SENSOR_DEPLOYMENT = f"{SENSOR_FLOW}/sensor"
 _RUN_LIMIT_S = 300
 _SENSOR_PAUSE_S = 4
 

@@ -43,7 +43,7 @@ def check_meant(ledger: Ledger, run: RunRecord, recipe: BaseRecipe, base_url: st
             raise ConfigurationError(
                 f"nothing was submitted: {run.model} was trained on these pictures before ({claim.name}), and you "
                 f"have changed nothing since: {what}. To pay for it once more all the same, run it with a reason "
-                "in retrain_unchanged"
+                "in force_reason"
             )
 
 

@@ -118,7 +118,7 @@ def _action(
         if decision is None:
             return "judge", "the weights are in the store; they would be rendered and judged, nothing is trained"
         return "nothing", f"trained and judged on {decision.at:%Y-%m-%d %H:%M} UTC: {decision.verdict}"
-    return "nothing", f"{last.name} is {last.state}: {last.reason}. Set retrain_unchanged to train once more"
+    return "nothing", f"{last.name} is {last.state}: {last.reason}. Set force_reason to train once more"
 
 
 def _submit(

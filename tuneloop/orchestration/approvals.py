@@ -19,6 +19,7 @@ from tuneloop.ledger.training import Training, record_bad_end
 from tuneloop.ledger.uncollected import try_again
 from tuneloop.orchestration.context import RunContext
 from tuneloop.orchestration.forms import ask, read_form_answer
+from tuneloop.orchestration.run_labels import label_run
 from tuneloop.orchestration.suspend import cannot_suspend
 from tuneloop.schemas.records import Abandoned, Held, HeldKind, RunRecord
 from tuneloop.schemas.shown_text import in_markdown
@@ -90,8 +91,10 @@ def request_approval(ctx: RunContext, run: RunRecord, training: Training, held: 
             keys = keyset_from_base_key(f"held-{training.name}-{training.records}-{attempt}")
             answer = read_form_answer(client, keys, form)
             if answer is None:
+                label_run(run.model, "on-hold")
                 _ask(client, keys, form, _question(ctx, run, training, held), held)
             elif (wrong := _what_is_wrong(ctx, training, answer)) is None:
+                label_run(run.model, None)
                 return _carried_out(ctx, run, training, held, answer)
             else:
                 get_run_logger().warning("%s; you are asked once more", wrong)

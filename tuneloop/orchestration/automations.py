@@ -33,7 +33,7 @@ _SIGNS_OF_LIFE = {
     f"prefect.flow-run.{name}"
     for name in (
         "heartbeat", "Completed", "Failed", "Crashed", "Cancelling", "Cancelled", "Suspended", "Paused",
-        "Resuming", "AwaitingRetry", "Unchanged", "Undecided", "Planned",
+        "Resuming", "AwaitingRetry", "Cached",
     )
 }  # fmt: skip
 

@@ -164,9 +164,9 @@ def _check_parameters(place: str, entrypoint: str, sets: dict[str, Any]) -> list
             f"{place}, {what}: the environment variable {name} is not set; set it, or write the value itself"
             for name in sorted({*_VARIABLE.findall(str(values))} - _SET_BY_DEPLOY - {*os.environ})
         ]
-        if values.get("retrain_unchanged"):
+        if values.get("force_reason"):
             problems.append(
-                f"{place}, {what}: `retrain_unchanged` pays again at every run; set it for one run, in the UI"
+                f"{place}, {what}: `force_reason` pays again at every run; set it for one run, in the UI"
             )
         try:
             flow.validate_parameters(resolved(values))

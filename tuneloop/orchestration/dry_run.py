@@ -44,7 +44,7 @@ def show_plan(ctx: RunContext, request: RunRequest) -> State[Any]:
     """Show the plan on the run's page, and end."""
     plan = build_plan(ctx, request)
     create_markdown_artifact(key=f"plan-{plan.model}", markdown=spelled(plan), description=visible(plan.what))
-    return Completed(name="Planned", message=f"Dry run, nothing was written or sent. {plan.action}: {plan.what}")
+    return Completed(message=f"Dry run, nothing was written or sent. {plan.action}: {plan.what}")
 
 
 def spelled(plan: RunPlan) -> str:

@@ -20,7 +20,7 @@ from tuneloop.schemas.training import job_name
 from tuneloop.sensor.continuing import Try, next_try, told, tried
 from tuneloop.sensor.transitions import PendingRun
 
-CONTINUING = "continue-training/by-the-sensor"
+CONTINUING = "continue-training/recovery"
 """The deployment whose runs continue what others have left."""
 
 

@@ -13,6 +13,7 @@ from pydantic import Field
 from tuneloop.orchestration.context import RunContext
 from tuneloop.orchestration.events import emit_model_event
 from tuneloop.orchestration.forms import ask, read_form_answer
+from tuneloop.orchestration.run_labels import label_run
 from tuneloop.orchestration.suspend import cannot_suspend
 from tuneloop.registry.promotions import answer
 from tuneloop.registry.reasons import LONGEST_REASON
@@ -38,7 +39,7 @@ def request_review(ctx: RunContext, run: RunRecord, question: Decision) -> Decis
     Suspends the run with a form, which ends this process; when it is filled in, the flow comes here again.
 
     Returns:
-        The decision, or None where this run has no page that could ask: `tuneloop decide` answers then.
+        The decision, or None where this run has no page that could ask: `tuneloop review` answers then.
     """
     emit_model_event("undecided", run, question)
     if cannot_suspend() is not None:
@@ -48,6 +49,7 @@ def request_review(ctx: RunContext, run: RunRecord, question: Decision) -> Decis
         keys = keyset_from_base_key(f"undecided-{question.writer}")
         judgement = read_form_answer(client, keys, PromotionReview)
         if judgement is None:
+            label_run(run.model, "needs-review")
             ask(
                 client,
                 keys,

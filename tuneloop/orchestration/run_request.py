@@ -29,7 +29,7 @@ class RunRequest:
     recipe: BaseRecipe
     evaluation: EvaluationConfig
     visibility: Visibility
-    retrain_unchanged: str | None
+    force_reason: str | None
 
     @property
     def plan(self) -> EvaluationConfig:
@@ -69,7 +69,7 @@ def build_run_record(
     """Choose the training and the generation that a run works on a dataset of this digest; nothing is written."""
     account = ctx.provider.account
     identity = TrainingIdentity(dataset_digest=digest, recipe=request.recipe.canonical(), account=account)
-    generation, reason = wished_attempt(ctx.ledger, identity.key, request.retrain_unchanged, flow_run)
+    generation, reason = wished_attempt(ctx.ledger, identity.key, request.force_reason, flow_run)
     return RunRecord(
         at=now(),
         flow_run=flow_run,

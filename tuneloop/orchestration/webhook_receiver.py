@@ -46,7 +46,10 @@ def serve_webhooks(stores: list[str], credentials: list[str], host: str, port: i
     _check(installation)
     names = ", ".join(item.account.slug for item in installation.accounts)
     _LOG.info(
-        "listening on http://%s:%d for %s; `tuneloop webhooks --show` prints the addresses", host, port, names
+        "listening on http://%s:%d for %s; `tuneloop webhooks --print-urls` prints the addresses",
+        host,
+        port,
+        names,
     )
     config = receiver_config(webhook_app(installation), host, port)
     # What the sensor says in its run's log has no run here.

@@ -92,12 +92,12 @@ def _weights_of(promotion: Promotion) -> str:
 def _is_there(target: Path, promotion: Promotion, *, overwrite: bool) -> bool:
     """Tell whether a file holds the wanted bytes already. Raises where it holds others and must stay."""
     if not target.is_file():
-        raise ConfigurationError(f"{target} is there and is no file; name another one with --to")
+        raise ConfigurationError(f"{target} is there and is no file; name another one with --output")
     with target.open("rb") as file:
         same = hashlib.file_digest(file, "sha256").hexdigest() == promotion.sha256
     if not same and not overwrite:
         raise ConfigurationError(
-            f"{target} is there and is not {promotion.model} no. {promotion.number}; name another file with --to, "
-            "or replace it with --force"
+            f"{target} is there and is not {promotion.model} no. {promotion.number}; name another file with "
+            "--output, or replace it with --force"
         )
     return same

@@ -102,7 +102,9 @@ def picture_order(
     )
     for suffix in _SUFFIXES:
         if (taken := Path(f"{order.stem}{suffix}")).exists():
-            raise ConfigurationError(f"{taken} is there already; name another file with --out. Nothing was asked")
+            raise ConfigurationError(
+                f"{taken} is there already; name another file with --output. Nothing was asked"
+            )
     return order
 
 

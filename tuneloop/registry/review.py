@@ -1,4 +1,4 @@
-"""A person answers an undecided gate without Prefect: `tuneloop decide`."""
+"""A person answers an undecided gate without Prefect: `tuneloop review`."""
 
 from __future__ import annotations
 

@@ -222,7 +222,7 @@ class RunRecord(Record):
     @property
     def review_command(self) -> str:
         """What a person types to answer an undecided verdict on it."""
-        return f'tuneloop decide {self.model} --store {self.store} --approve --reason "…"'
+        return f'tuneloop review {self.model} --store {self.store} --approve --reason "…"'
 
 
 class Decision(Record):

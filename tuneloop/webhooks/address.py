@@ -27,7 +27,7 @@ def check_path(value: SecretStr | None) -> SecretStr | None:
     if value is not None and not _PATH.fullmatch(value.get_secret_value()):
         raise ValueError(
             "a webhook path needs 20 to 128 letters, digits, hyphens and underscores; leave it empty and "
-            "`tuneloop webhooks --show` makes one"
+            "`tuneloop webhooks --print-urls` makes one"
         )
     return value
 

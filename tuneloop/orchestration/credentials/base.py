@@ -37,7 +37,7 @@ class ProviderCredentials(Block):
     webhook_path: SecretStr | None = Field(
         default=None,
         description="Last part of the address at which the provider calls us; nobody must be able to guess it. "
-        "Left empty, `tuneloop webhooks --show` makes one.",
+        "Left empty, `tuneloop webhooks --print-urls` makes one.",
     )
 
     @field_validator("webhook_path")

@@ -90,7 +90,7 @@ def _fail_if_overdue(run: RunRecord, collected: Collected, word: str) -> None:
             f"{collected.name} was collected on {collected.at:%Y-%m-%d}, and cannot be judged by this plan: "
             f"{run.account.provider} does not render it (job {collected.job_id}, {word}). What was decided before "
             "stands. Run again when it renders; if it was deleted there, start a run with a reason in "
-            "retrain_unchanged, which is paid"
+            "force_reason, which is paid"
         )
 
 

@@ -19,7 +19,7 @@ from tuneloop.schemas.dataset import DatasetManifest, PublicDataset, Sha256
 from tuneloop.schemas.records import RunRecord
 
 _REPEATED = (
-    " The reason in retrain_unchanged has been carried out before, and the same words count once: say in other "
+    " The reason in force_reason has been carried out before, and the same words count once: say in other "
     "words why it should be trained and paid once more."
 )
 
@@ -101,4 +101,4 @@ def _begun(
 
 
 def _repeated(request: RunRequest, run: RunRecord) -> str:
-    return _REPEATED if request.retrain_unchanged and run.retrain_reason is None else ""
+    return _REPEATED if request.force_reason and run.retrain_reason is None else ""

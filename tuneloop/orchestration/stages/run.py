@@ -10,6 +10,7 @@ from prefect.states import Cancelled, Completed, Failed
 from tuneloop.errors import BudgetExceeded, TrainingFailed
 from tuneloop.orchestration import tasks
 from tuneloop.orchestration.context import RunContext
+from tuneloop.orchestration.run_labels import LABEL_OF, label_run
 from tuneloop.orchestration.stages.evaluation import decide
 from tuneloop.orchestration.stages.training import run_training
 from tuneloop.registry.promotions import abandon
@@ -28,12 +29,12 @@ def run_to_decision(ctx: RunContext, run: RunRecord) -> State[Any]:
     if decision.verdict == "promote" and run.visibility != "unchanged":
         tasks.set_visibility(ctx, collected.job_id, public=run.visibility == "public")
     ctx.ledger.unmark(run)
+    label_run(run.model, LABEL_OF[decision.verdict])
     if decision.verdict == "undecided":
         asked = f"run {decision.flow_run} asks" if decision.flow_run != run.flow_run else "nobody could be asked"
         return Completed(
-            name="Undecided",
-            message=f"{collected.name}: {decision.why} A person decides ({asked}): answer there, or with "
-            f"`{run.review_command}` (or `--reject`).",
+            message=f"{collected.name}: undecided. {decision.why} A person decides ({asked}): answer there, or "
+            f"with `{run.review_command}` (or `--reject`).",
         )
     outcome = "promoted" if decision.verdict == "promote" else "not promoted"
     return Completed(message=f"{collected.name}: {outcome}. {decision.why}")

@@ -95,7 +95,7 @@ def _go_on(ctx: RunContext, run: RunRecord, training: Training, *, cancelled: bo
 def _what_next(training: Training, last: Rejected | Failed | Abandoned) -> str:
     """Say how to go on: a run's attempt never changes, so to repeat the run repeats its end."""
     if not training.ended_unpaid and not (isinstance(last, Abandoned) and last.again):
-        return "It counts as paid and is not trained again, but by a new run with a reason in retrain_unchanged"
+        return "It counts as paid and is not trained again, but by a new run with a reason in force_reason"
     return "Start a new run to try again: Retry repeats this one, whose attempt has ended"
 
 
