@@ -70,3 +70,15 @@ def test_undecided_run_is_approved_with_a_reason_on_its_own_page_and_promoted(
     work = ledger.run(str(undecided_run))
     assert work is not None
     assert not ledger.is_marked(work)
+    again = runs.start(MODEL_DEPLOYMENT, **runs.read(undecided_run).parameters)
+    runs.wait_until(again, "Cached")
+    _both_are_on_the_deployments_page(ui, runs, undecided_run, again)
+
+
+def _both_are_on_the_deployments_page(ui: Ui, runs: Runs, decided: UUID, unchanged: UUID) -> None:
+    """The page filters by the names of Prefect's own states: a run of another one would not be there."""
+    deployment = runs.client.read_deployment_by_name(MODEL_DEPLOYMENT).id
+    page = ui.open(f"deployments/deployment/{deployment}?tab=Runs")
+    for run in (decided, unchanged):
+        expect(page.locator(f'a[href*="{run}"]').first).to_be_visible()
+    expect(page.get_by_text(f"{MODEL}: promoted").first).to_be_visible()
