@@ -43,9 +43,9 @@ def test_paths_exist(document: Path) -> None:
     for path in re.findall(r"`((?:[a-z_]+/)+[a-z_./-]*|[a-z-]+\.(?:yaml|toml|txt))`", document.read_text()):
         store_names = path.split("/")[0] in {
             "pictures", "captions", "datasets", "trainings", "trained", "weights", "renders", "models", "runs",
-            "inflight", "promotions", "budget", "doubles", "hints", "names", "words", "overdue", "transfers",
-            "asked", "looks", "drivers", "accounts", "ended", "uncollected", "retrain-reasons", "cancelled",
-            "continued",
+            "inflight", "promotions", "budget", "duplicate-jobs", "hints", "job-names", "unknown-statuses",
+            "overdue", "transfers", "render-log", "looks", "drivers", "accounts", "ended", "uncollected",
+            "retrain-reasons", "cancelled", "continued",
         }  # fmt: skip
         if path not in made_later and not store_names:
             assert (ROOT / path).exists(), f"{document.name} names {path}"

@@ -166,7 +166,7 @@ def test_ask_whose_record_was_deleted_is_counted_all_the_same(
     one = PLAN.model_copy(update={"seeds": (1,)})
     emulator.inject(Fault("fail_after_effect", RENDER, "POST", status=502, times=2))
     assert attempt(artifacts, provider, subject, one) is None
-    (first,) = (name for name in artifacts.names("asked/") if name.endswith("-0001"))
+    (first,) = (name for name in artifacts.names("render-log/") if name.endswith("-0001"))
     Path(artifacts.uri_of(first).removeprefix("file://")).unlink()
     last = attempt(artifacts, provider, subject, one)
     assert last is not None

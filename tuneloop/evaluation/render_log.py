@@ -29,7 +29,7 @@ class Asked:
 
     def __init__(self, store: Store, job: str) -> None:
         self._store = store
-        self._folder = f"asked/{job}/"
+        self._folder = f"render-log/{job}/"
         self._asks: Counter[str] = Counter()
         self._refused: Counter[str] = Counter()
         self._reserved: Counter[str] = Counter()

@@ -18,7 +18,7 @@ class StoredNames:
 
     def __init__(self, store: Store, account: str) -> None:
         self._store = store
-        self._folder = f"names/{account}/"
+        self._folder = f"job-names/{account}/"
 
     def get(self, job_id: str) -> str | None:
         """The name that a job was given when it was submitted, None where nobody has asked yet."""

@@ -149,7 +149,7 @@ def _is_followed(ledger: Ledger, keys: dict[str, set[str]], job: JobStatus, *, m
 def doubles(ledger: Ledger) -> list[DoublePayment]:
     """Jobs that the provider has accepted under a name that was taken."""
     found = []
-    for name in ledger.store.names("doubles/"):
+    for name in ledger.store.names("duplicate-jobs/"):
         with suppress(CorruptRecord):  # `troubles` names it
             found.append(ledger.read_record(name, DoublePayment))
     # Lists that show a row twice have once left records of a job beside itself.
@@ -167,7 +167,7 @@ def troubles(ledger: Ledger) -> Iterator[str]:
                 yield f"{account} could not be asked since {since:%Y-%m-%d %H:%M} UTC; read the sensor's log"
         for name in marks.strays():
             yield f"{ledger.store.uri_of(name)} was not written by Tuneloop; delete it"
-    for name in ledger.store.names("doubles/"):
+    for name in ledger.store.names("duplicate-jobs/"):
         try:
             ledger.read_record(name, DoublePayment)
         except CorruptRecord as error:

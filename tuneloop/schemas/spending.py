@@ -114,4 +114,4 @@ class DoublePayment(Record):
 def double_name(payment: DoublePayment) -> str:
     """Name of its record within the store."""
     digest = hashlib.sha256(payment.job_id.encode()).hexdigest()[:16]
-    return f"doubles/{payment.name}-{digest}.json"
+    return f"duplicate-jobs/{payment.name}-{digest}.json"

@@ -105,7 +105,7 @@ def told_odd_word(ledger: Ledger, odd: OddWord) -> None:
 
 
 def _word_name(run: RunRecord, word: str) -> str:
-    return f"words/{run.account.slug}/{digest_of(word)[:16]}.txt"
+    return f"unknown-statuses/{run.account.slug}/{digest_of(word)[:16]}.txt"
 
 
 def _tell_if_overdue(look: AccountLook, marker: Marker, tick: Tick) -> None:

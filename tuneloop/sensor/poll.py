@@ -168,7 +168,7 @@ class _AccountTick:
     def _note_odd_rows(self, asked: Asked) -> None:
         """Note what was odd about rows of a list, once a day each."""
         for note in asked.notes:
-            name = f"words/{self._account}/{self._at:%Y-%m-%d}-{digest_of(note)[:16]}.txt"
+            name = f"unknown-statuses/{self._account}/{self._at:%Y-%m-%d}-{digest_of(note)[:16]}.txt"
             if not self._ledger.store.exists(name):
                 self._note(note)
                 self._ledger.store.create(name, note.encode())
