@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from tuneloop.demo.sample.pen import Colour, Pen
+from benchmarks.gate.pen import Colour, Pen
 
 Chance = np.random.Generator
 

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.gate.grounds import Chance, colour_by_lot, furry, grained, lights, rough
-from tuneloop.demo.sample.pen import Colour, Pen, Point
+from benchmarks.gate.pen import Colour, Pen, Point
 
 Painter = Callable[[Chance, Chance, tuple[int, int]], Image.Image]
 """Takes chance for the subject, the same for every picture of a dataset, chance for the picture, and its size."""

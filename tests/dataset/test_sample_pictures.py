@@ -6,8 +6,7 @@ import pytest
 
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import scan
-from tuneloop.demo.sample.pictures import _painted, draw_sample_pictures, take_some
-from tuneloop.demo.sample.scenes import SCENES
+from tuneloop.demo.samples import copy_sample_images, take_some
 
 from .pictures import PNG
 
@@ -17,7 +16,7 @@ RULE = CaptionRule(trigger_word="ROBOX", instance_prompt="a photo of ROBOX", pro
 @pytest.fixture(scope="module")
 def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("samples") / "pictures" / "robox"
-    draw_sample_pictures(folder)
+    copy_sample_images(folder)
     return folder
 
 
@@ -31,13 +30,6 @@ def test_samples_are_a_varied_dataset(samples: Path) -> None:
     assert sum(item.size_bytes for item in items) < 6_000_000
     assert len(list(samples.glob("*.txt"))) == 13
     assert sum(item.caption == "a photo of ROBOX" for item in items) == 7
-
-
-def test_samples_are_drawn_the_same_every_time(samples: Path, tmp_path: Path) -> None:
-    for scene in (SCENES[0], SCENES[2], SCENES[14]):
-        again = tmp_path / scene.file_name
-        _painted(scene).save(again, quality=88, method=2)
-        assert again.read_bytes() == (samples / scene.file_name).read_bytes()
 
 
 def test_a_quarter_of_them_makes_another_dataset_of_copies(samples: Path, tmp_path: Path) -> None:

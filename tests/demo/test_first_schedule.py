@@ -22,7 +22,7 @@ from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
 from blocks.segmind_credentials import SegmindCredentials
 from tuneloop.demo.processes import Processes, answers, clean_environment, free_port
-from tuneloop.demo.sample.pictures import draw_sample_pictures
+from tuneloop.demo.samples import copy_sample_images
 from tuneloop.emulator import EmulatorControl, Progress, running_emulator
 
 ROOT = Path(__file__).parent.parent.parent
@@ -135,7 +135,7 @@ def write_model(clone: Path) -> None:
     text = file.read_text()
     assert text.count(": sample-robot\n") == 2, "the name is there twice"
     file.write_text(text.replace(": sample-robot\n", ": my-robot\n").replace("pictures/sample-robot", "my-robot"))
-    draw_sample_pictures(clone / "my-robot")
+    copy_sample_images(clone / "my-robot")
 
 
 def the_first_night(client: SyncPrefectClient, reader: Reader) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
-from tuneloop.demo.sample.pictures import draw_sample_pictures
+from tuneloop.demo.samples import copy_sample_images
 from tuneloop.emulator.images.drawing import draw
 from tuneloop.emulator.images.values import Model, RunRequest
 from tuneloop.errors import DatasetError
@@ -28,7 +28,7 @@ SEEDS = (1, 2, 3)
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     folder = tmp_path_factory.mktemp("samples")
-    draw_sample_pictures(folder)
+    copy_sample_images(folder)
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.suffix != ".txt"}
 
 

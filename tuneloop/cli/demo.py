@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tuneloop.cli.terminal import shown
-from tuneloop.demo.sample.pictures import draw_sample_pairs, draw_sample_pictures, take_some
+from tuneloop.demo.samples import copy_sample_images, copy_sample_pairs, take_some
 from tuneloop.demo.scenario import Outcome, parameters_for, play, set_parameters
 from tuneloop.demo.stack import Stack, StoreKind, fresh_folder, running_stack
 from tuneloop.orchestration.automations import create_automations
@@ -96,8 +96,8 @@ def _datasets(home: Path, wanted: DemoOptions) -> tuple[Path, Path]:
     """The pictures of the first two runs, a quarter of them, and of the third, all of them."""
     source = wanted.dataset.expanduser().resolve() if wanted.dataset else home / "pictures"
     if wanted.dataset is None:
-        draw = draw_sample_pairs if wanted.trainer == "kontext-lora" else draw_sample_pictures
-        draw(source)
+        copy = copy_sample_pairs if wanted.trainer == "kontext-lora" else copy_sample_images
+        copy(source)
     some = home / "some-pictures"
     take_some(source, some)
     return some, source

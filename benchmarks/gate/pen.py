@@ -63,7 +63,7 @@ class Pen:
         """Draw a line with round ends."""
         pixels = [self._pixel(point) for point in points]
         self._draw.line(pixels, (*colour, alpha), max(1, round(width * self._unit)), joint="curve")
-        if alpha == 255:  # noqa: PLR2004 - ends over a translucent line would show
+        if alpha == 255:
             for end in (points[0], points[-1]):
                 self.blob(end, (width / 2, width / 2), colour)
 

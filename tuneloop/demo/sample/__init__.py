@@ -1,1 +1,0 @@
-"""The demo's sample dataset: a robot, drawn."""
