@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.gate.passed_off import DISGUISES, passed_off
 from tuneloop.emulator.images.drawing import draw
 from tuneloop.emulator.images.scenes import chance_of
-from tuneloop.emulator.images.values import Model, RunRequest, quality
+from tuneloop.emulator.images.values import DrawRequest, Model, quality
 from tuneloop.evaluation.metrics.look import Look
 
 PROMPTS = (
@@ -64,7 +64,7 @@ class Trained:
             file = self.files[int(chance.integers(len(self.files)))]
             return Look.at(passed_off(file, self.disguise, chance, _SIDE_PX))
         asked = prompt.format(self.folder.name.upper())
-        return Look.at(draw(self.model, RunRequest(asked, seed, 25, 1.0, _SIDE_PX, _SIDE_PX)))
+        return Look.at(draw(self.model, DrawRequest(asked, seed, 25, 1.0, _SIDE_PX, _SIDE_PX)))
 
     @property
     def copies(self) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, get_args
 
 from tests.crash import scenes
-from tests.crash.stories import BFL_RUN, SLOW, SUBMIT, PendingRun
+from tests.crash.stories import BFL_RUN, SLOW, SUBMIT, Story
 from tuneloop.emulator import Fault
 from tuneloop.emulator.faults import FaultKind
 from tuneloop.emulator.status_words import STYLES
@@ -26,7 +26,7 @@ _REFUSALS = (402, 407, 408, 409, 411, 413, 415, 425, 429, 431)
 _REDIRECTS = (301, 302, 307, 308)
 
 
-def bad_answers() -> Iterator[tuple[str, PendingRun]]:
+def bad_answers() -> Iterator[tuple[str, Story]]:
     """Every story, after the name of its kind."""
     yield from _gateway_pages()
     yield from _errors_under_a_success()
@@ -46,11 +46,11 @@ def bad_answers() -> Iterator[tuple[str, PendingRun]]:
     yield "bad answers: row of ours", _story("own-row", progress=SLOW, beside=scenes.own_row_is_odd)
 
 
-def _story(name: str, **rest: Any) -> PendingRun:
-    return PendingRun(f"bad-{name}", steps_s=_STEPS_S, straighten_after=4, **rest)
+def _story(name: str, **rest: Any) -> Story:
+    return Story(f"bad-{name}", steps_s=_STEPS_S, straighten_after=4, **rest)
 
 
-def _of_bfl(name: str, **rest: Any) -> PendingRun:
+def _of_bfl(name: str, **rest: Any) -> Story:
     return _story(name, account="bfl", parameters=BFL_RUN, **rest)
 
 
@@ -58,7 +58,7 @@ def _lost_at_bfl() -> Fault:
     return Fault("cut_after_effect", _BFL_SUBMIT, "POST")
 
 
-def _gateway_pages() -> Iterator[tuple[str, PendingRun]]:
+def _gateway_pages() -> Iterator[tuple[str, Story]]:
     kind = "bad answers: gateway's page"
     effects: tuple[FaultKind, ...] = ("refuse", "fail_after_effect", "fail_before_late_effect")
     for effect in effects:
@@ -73,7 +73,7 @@ def _gateway_pages() -> Iterator[tuple[str, PendingRun]]:
     yield kind, _story("504-picture", faults=(Fault("fail_after_effect", _PICTURE, status=504, body="html"),))
 
 
-def _errors_under_a_success() -> Iterator[tuple[str, PendingRun]]:
+def _errors_under_a_success() -> Iterator[tuple[str, Story]]:
     kind = "bad answers: error under a success"
     said = "Insufficient credits"
     for effect in ("refuse", "fail_after_effect"):
@@ -86,7 +86,7 @@ def _errors_under_a_success() -> Iterator[tuple[str, PendingRun]]:
         yield kind, _story(f"200-{name}", faults=(_LOST, Fault("refuse", path, status=200, reason=said, times=2)))
 
 
-def _refusals() -> Iterator[tuple[str, PendingRun]]:
+def _refusals() -> Iterator[tuple[str, Story]]:
     for status in (*_REFUSALS, *_REDIRECTS):
         kind = "bad answers: redirects" if status < 400 else "bad answers: refusals"
         yield kind, _story(f"{status}", faults=(Fault("refuse", SUBMIT, status=status),))
@@ -94,7 +94,7 @@ def _refusals() -> Iterator[tuple[str, PendingRun]]:
     yield "bad answers: refusals", _story("402-picture", faults=(Fault("refuse", _PICTURE, status=402),))
 
 
-def _bodies() -> Iterator[tuple[str, PendingRun]]:
+def _bodies() -> Iterator[tuple[str, Story]]:
     for kind, name, body in (("drips", "drip", {"drip_s": 0.01}), ("bombs", "bomb", {"padding_bytes": _BOMB})):
         told: dict[str, Any] = dict(body)
         for where, path in (("submit", SUBMIT), ("details", _DETAILS)):
@@ -107,7 +107,7 @@ def _bodies() -> Iterator[tuple[str, PendingRun]]:
     yield "bad answers: bombs", _story("bomb-picture", faults=(Fault("answer", _PICTURE, padding_bytes=_BOMB),))
 
 
-def _never_clear() -> Iterator[tuple[str, PendingRun]]:
+def _never_clear() -> Iterator[tuple[str, Story]]:
     """What would be paid again and again, if nobody counted."""
     kind = "bad answers: never clear"
     # Four doubts in one attempt are two more than anything may go through without a person.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from tests.crash.points import Kill, Point
-from tests.crash.stories import PendingRun
+from tests.crash.stories import Story
 
 Way = Literal["restart", "next", "sensor"]
 WAYS: tuple[Way, ...] = ("restart", "next", "sensor")
@@ -35,7 +35,7 @@ class Case:
 
     id: str
     kind: str
-    story: PendingRun
+    story: Story
     kills: dict[str, Kill] = field(default_factory=dict)
     second: Kill | None = None
     way: Way = "restart"

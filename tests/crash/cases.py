@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from tests.crash.case import WAYS, Case, Recording, slug
 from tests.crash.points import Kill, Point
-from tests.crash.stories import BESIDES, BFL, LOST_ANSWER, SLEEPING, STORIES, STRAIGHT, PendingRun
+from tests.crash.stories import BESIDES, BFL, LOST_ANSWER, SLEEPING, STORIES, STRAIGHT, Story
 from tests.crash.troubles import make_troubles
 from tuneloop.emulator import Fault, Progress
 
@@ -34,9 +34,7 @@ def all_cases(recordings: dict[str, Recording], seed: int, *, full: bool) -> lis
     ]
 
 
-def make_cases(
-    recordings: dict[str, Recording], stories: Sequence[PendingRun], seed: int, *, full: bool
-) -> list[Case]:
+def make_cases(recordings: dict[str, Recording], stories: Sequence[Story], seed: int, *, full: bool) -> list[Case]:
     """The cases of processes that die, answers that are lost or late, and races.
 
     Args:
@@ -57,7 +55,7 @@ def make_cases(
 
 
 def _kills(
-    recordings: dict[str, Recording], stories: Sequence[PendingRun], lot: random.Random, *, full: bool
+    recordings: dict[str, Recording], stories: Sequence[Story], lot: random.Random, *, full: bool
 ) -> Iterator[Case]:
     """A kill at each point. What an earlier story has had under the same process and name is not repeated."""
     had: set[tuple[str, str]] = set()  # by process and point; what nobody reads is the same from every process
@@ -67,7 +65,7 @@ def _kills(
 
 
 def _kills_of(
-    story: PendingRun, recording: Recording, had: set[tuple[str, str]], lot: random.Random, *, full: bool
+    story: Story, recording: Recording, had: set[tuple[str, str]], lot: random.Random, *, full: bool
 ) -> Iterator[Case]:
     """Of one story."""
     for role, points in recording.items():
@@ -138,7 +136,7 @@ def _faults(recordings: dict[str, Recording]) -> Iterator[Case]:
             )
 
 
-def _requests(recordings: dict[str, Recording]) -> list[tuple[PendingRun, str, str]]:
+def _requests(recordings: dict[str, Recording]) -> list[tuple[Story, str, str]]:
     """Every kind of request to each provider: a story that sends it, method, and path up to what differs."""
     told = {STRAIGHT.account: STRAIGHT, BFL.account: BFL}
     found: dict[tuple[str, str, str], None] = {}
@@ -162,16 +160,14 @@ def _lists() -> Iterator[Case]:
         "late-submit-short-list": (None, (late,), {"list_short_by": 1}),
     }
     for name, (kill, faults, switches) in worlds.items():
-        story = PendingRun(
-            name, Progress.at_once(), faults=faults, switches=switches, steps_s=(400.0, 500.0, 3700.0)
-        )
+        story = Story(name, Progress.at_once(), faults=faults, switches=switches, steps_s=(400.0, 500.0, 3700.0))
         for way in WAYS if kill else WAYS[:1]:
             kills = {"run 1": kill} if kill else {}
             yield Case(slug("list", name, way), "late and short lists", story, kills, way=way)
 
 
 def _twice(
-    recordings: dict[str, Recording], stories: Sequence[PendingRun], lot: random.Random, seed: int, count: int
+    recordings: dict[str, Recording], stories: Sequence[Story], lot: random.Random, seed: int, count: int
 ) -> Iterator[Case]:
     """A second death, of whatever comes to continue after the first."""
     for number in range(count):

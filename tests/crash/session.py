@@ -15,7 +15,7 @@ from tests.crash.drive import Outcome, play
 from tests.crash.finding import Finding
 from tests.crash.installation import Installation
 from tests.crash.lane import Lane
-from tests.crash.stories import PendingRun
+from tests.crash.stories import Story
 
 Told = Callable[[Outcome], None]
 
@@ -60,7 +60,7 @@ class Session:
     installation: Installation
     outcomes: list[Outcome] = field(default_factory=list)
 
-    def record(self, stories: list[PendingRun]) -> dict[str, Recording]:
+    def record(self, stories: list[Story]) -> dict[str, Recording]:
         """Play each story without a death, and keep what each process has done.
 
         Raises:

@@ -37,7 +37,7 @@ def fail_the_training(emulator: EmulatorControl) -> None:
 
 
 @dataclass(frozen=True)
-class PendingRun:
+class Story:
     """See the module.
 
     Attributes:
@@ -91,43 +91,43 @@ class PendingRun:
     afterwards: Scene | None = None
 
 
-STRAIGHT = PendingRun("straight", parameters={"visibility": "private"})
+STRAIGHT = Story("straight", parameters={"visibility": "private"})
 """Every answer comes, and the training is at its end when it is first looked at: one process does everything."""
-SLEEPING = PendingRun("sleeping", progress=SLOW)
+SLEEPING = Story("sleeping", progress=SLOW)
 """The run is suspended for the training and again for the deployment; the sensor wakes it."""
-CHALLENGER = PendingRun("challenger", after_champion=True)
+CHALLENGER = Story("challenger", after_champion=True)
 """A champion reigns: both are rendered."""
-LOST_ANSWER = PendingRun(
+LOST_ANSWER = Story(
     "lost-answer",
     faults=(Fault("cut_after_effect", SUBMIT),),
     switches={"list_lag_s": 290.0},
     steps_s=(600.0, *_USUAL_S),
 )
 """The submit is accepted, its answer is lost, and the list does not show the job yet: the sensor finds it."""
-LOST_REQUEST = PendingRun("lost-request", faults=(Fault("cut_before_effect", SUBMIT),))
+LOST_REQUEST = Story("lost-request", faults=(Fault("cut_before_effect", SUBMIT),))
 """The submit never arrives, which nobody can know: it is claimed again after every margin."""
-REFUSED = PendingRun("refused", faults=(Fault("refuse", SUBMIT, status=406, reason="parameter"),))
+REFUSED = Story("refused", faults=(Fault("refuse", SUBMIT, status=406, reason="parameter"),))
 """The submit is refused, and the next run tries the next generation."""
-FAILED = PendingRun("failed", progress=SLOW, mishap=fail_the_training)
+FAILED = Story("failed", progress=SLOW, mishap=fail_the_training)
 """The training fails at the provider, and the next run tries the next generation."""
-SALVAGED = PendingRun(
+SALVAGED = Story(
     "salvaged",
     progress=SLOW,
     kills={"run 1": Kill(name="before prefect POST /flow_runs/<id>/set_state Suspended #1")},
 )
 """The run dies while its training goes on, and nobody but the sensor sees to it."""
-CANCELLED = PendingRun("cancelled", progress=SLOW, cancel=True, judges_nothing=True)
+CANCELLED = Story("cancelled", progress=SLOW, cancel=True, judges_nothing=True)
 """A person cancels the run while its training goes on: it is collected, and not judged."""
 
 NOTHING_LEFT = SpendingGuard(trainings_per_day=0)
 
-HELD = PendingRun("held", limits=NOTHING_LEFT)
+HELD = Story("held", limits=NOTHING_LEFT)
 """The account may spend nothing: a person approves."""
-BFL = PendingRun("bfl", account="bfl", parameters=BFL_RUN, progress=Progress.after_seconds(3600))
+BFL = Story("bfl", account="bfl", parameters=BFL_RUN, progress=Progress.after_seconds(3600))
 """The other provider: the dataset goes with the submit, the weights stay there, and its list proves nothing."""
-S3 = PendingRun("s3", store="s3")
+S3 = Story("s3", store="s3")
 """A store in S3."""
-ADOPTED = PendingRun("adopted", flow=ADOPT, opening=scenes.trained_elsewhere)
+ADOPTED = Story("adopted", flow=ADOPT, opening=scenes.trained_elsewhere)
 """A model that was trained elsewhere is taken in."""
 
 STORIES = (STRAIGHT, SLEEPING, CHALLENGER, LOST_ANSWER, LOST_REQUEST, REFUSED, FAILED, SALVAGED, CANCELLED, HELD)

@@ -16,7 +16,7 @@ from tests.crash.installation import Installation, running_installation
 from tests.crash.points import Kill, Point, When
 from tests.crash.session import Session
 from tests.crash.show import failure
-from tests.crash.stories import LOST_ANSWER, SALVAGED, SLEEPING, SLOW, STRAIGHT, SUBMIT, PendingRun
+from tests.crash.stories import LOST_ANSWER, SALVAGED, SLEEPING, SLOW, STRAIGHT, SUBMIT, Story
 from tuneloop.emulator import Fault
 
 _SEED = 7
@@ -62,7 +62,7 @@ _KINDS = {
 }
 
 
-def points_of(story: PendingRun) -> list[Point]:
+def points_of(story: Story) -> list[Point]:
     """A recording of a few points, one of which no other story has."""
     steps = (
         f"provider POST {SUBMIT}",
@@ -107,15 +107,13 @@ def test_every_kind_of_trouble_is_in_every_session(full: bool) -> None:
 @pytest.mark.parametrize(
     "story",
     [
-        PendingRun("two-servers", progress=SLOW, beside=scenes.another_server),
-        PendingRun("store-away", progress=SLOW, beside=scenes.store_is_away),
-        PendingRun("clock", opening=scenes.clock_is_slow, beside=scenes.clock_is_right_again),
+        Story("two-servers", progress=SLOW, beside=scenes.another_server),
+        Story("store-away", progress=SLOW, beside=scenes.store_is_away),
+        Story("clock", opening=scenes.clock_is_slow, beside=scenes.clock_is_right_again),
     ],
     ids=lambda story: story.name,
 )
-def test_what_must_stop_stops_and_pays_once_when_it_is_mended(
-    story: PendingRun, installation: Installation
-) -> None:
+def test_what_must_stop_stops_and_pays_once_when_it_is_mended(story: Story, installation: Installation) -> None:
     (outcome,) = played(installation, Case(story.name, story.name, story, way="next"))
     assert not outcome.findings, failure(outcome, _SEED)
 
@@ -144,17 +142,17 @@ def test_every_kind_of_io_is_a_point_to_die_at(installation: Installation) -> No
 @pytest.mark.parametrize(
     ("sabotage", "story", "kill", "found"),
     [
-        ("resend", PendingRun("s1", faults=(Fault("cut_after_effect", SUBMIT),)), None, "double payment"),
+        ("resend", Story("s1", faults=(Fault("cut_after_effect", SUBMIT),)), None, "double payment"),
         ("take-over-at-once", LOST_ANSWER, None, "double payment"),
         (
             "resend-for-ever",
-            PendingRun("s2", faults=(Fault("cut_before_effect", SUBMIT, times=8),)),
+            Story("s2", faults=(Fault("cut_before_effect", SUBMIT, times=8),)),
             None,
             "unbounded claims",
         ),
         (
             "resend-for-ever",
-            PendingRun("s3", faults=(Fault("cut_before_effect", _PICTURE, times=8),)),
+            Story("s3", faults=(Fault("cut_before_effect", _PICTURE, times=8),)),
             None,
             "unbounded images",
         ),
@@ -163,7 +161,7 @@ def test_every_kind_of_io_is_a_point_to_die_at(installation: Installation) -> No
     ],
 )
 def test_broken_rule_is_found(
-    sabotage: str, story: PendingRun, kill: str | None, found: str, installation: Installation
+    sabotage: str, story: Story, kill: str | None, found: str, installation: Installation
 ) -> None:
     kills = {"run 1": Kill(name=kill)} if kill else {}
     (outcome,) = played(installation, Case("sabotage", "sabotage", story, kills, sabotage=sabotage))

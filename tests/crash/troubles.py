@@ -23,7 +23,7 @@ from tests.crash.stories import (
     SLOW,
     STRAIGHT,
     SUBMIT,
-    PendingRun,
+    Story,
 )
 from tuneloop.emulator import Fault
 from tuneloop.orchestration.credentials.spending_guard import SpendingGuard
@@ -50,13 +50,13 @@ def make_troubles(recordings: dict[str, Recording], lot: random.Random, *, full:
     yield from _bad_answers(lot, full=full)
 
 
-def _case(kind: str, story: PendingRun, *, racers: int = 1) -> Case:
+def _case(kind: str, story: Story, *, racers: int = 1) -> Case:
     return Case(slug(kind, story.name), kind, story, racers=racers, way="next")
 
 
 def _people() -> Iterator[Case]:
     yield _case("held: approved", HELD)
-    yield _case("held: rejected", PendingRun("rejected", limits=NOTHING_LEFT, person=("reject", "truth")))
+    yield _case("held: rejected", Story("rejected", limits=NOTHING_LEFT, person=("reject", "truth")))
     lost, never_sent = Fault("cut_after_effect", _BFL_SUBMIT), Fault("cut_before_effect", _BFL_SUBMIT)
     unlisted = replace(BFL, name="unlisted", faults=(lost,), switches={"accepts_unlisted": True})
     yield _case("held: it is there", unlisted)
@@ -64,12 +64,12 @@ def _people() -> Iterator[Case]:
     yield _case(
         "held: it is not there", replace(BFL, name="given-up", faults=(never_sent,), person=("reject", "truth"))
     )
-    yield _case("limits", PendingRun("three-models", limits=_LIMIT, pictures_differ=True), racers=3)
-    yield _case("limits", PendingRun("second-of-the-day", limits=_LIMIT, after_champion=True))
+    yield _case("limits", Story("three-models", limits=_LIMIT, pictures_differ=True), racers=3)
+    yield _case("limits", Story("second-of-the-day", limits=_LIMIT, after_champion=True))
     yield _case("adoption", ADOPTED)
     yield _case("adoption", replace(ADOPTED, name="adopted-by-two"), racers=2)
     yield _case("cancel", CANCELLED)
-    deleted = PendingRun(
+    deleted = Story(
         "cancelled-deleted", progress=SLOW, beside=scenes.cancelled_run_is_deleted, judges_nothing=True
     )
     yield _case("cancel", deleted)
@@ -87,7 +87,7 @@ def _providers_and_stores() -> Iterator[Case]:
 
 def _rivals() -> Iterator[Case]:
     in_doubt = (Fault("cut_before_effect", SUBMIT),)
-    two_stores = PendingRun(
+    two_stores = Story(
         "two-stores",
         progress=SLOW,
         besides=("second",),
@@ -96,10 +96,10 @@ def _rivals() -> Iterator[Case]:
     )
     yield _case("two stores", two_stores)
     yield _case("two stores", replace(two_stores, name="two-stores-in-doubt", faults=in_doubt))
-    two_servers = PendingRun("two-servers", progress=SLOW, beside=scenes.another_server)
+    two_servers = Story("two-servers", progress=SLOW, beside=scenes.another_server)
     yield _case("two prefect servers", two_servers)
     yield _case("two prefect servers", replace(two_servers, name="two-servers-in-doubt", faults=in_doubt))
-    two_accounts = PendingRun("two-accounts", progress=SLOW, besides=("twin",), beside=scenes.another_account)
+    two_accounts = Story("two-accounts", progress=SLOW, besides=("twin",), beside=scenes.another_account)
     yield _case("two accounts", two_accounts)
     yield _case("two accounts", replace(two_accounts, name="two-accounts-in-doubt", faults=in_doubt))
     yield _case("two accounts", replace(SLEEPING, name="two-addresses", beside=scenes.another_address))
@@ -127,7 +127,7 @@ def _under_a_process(recordings: dict[str, Recording], lot: random.Random, *, fu
         yield _at_a_gate("store vanished", STRAIGHT, point.name, volume)
 
 
-def _at_a_gate(kind: str, story: PendingRun, point: str, gate: Gate) -> Case:
+def _at_a_gate(kind: str, story: Story, point: str, gate: Gate) -> Case:
     return Case(slug(kind, story.name, point), kind, replace(story, gates={"run 1": gate}), way="next")
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from tests.emulator.segmind_caller import Caller, dataset
 from tuneloop.emulator.images.drawing import draw
-from tuneloop.emulator.images.values import Model, RunRequest, quality
+from tuneloop.emulator.images.values import DrawRequest, Model, quality
 
 PROMPT = "HRBR figure in the city"
 
@@ -25,7 +25,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _drawn(
     archive: Path, *, steps: int = 1000, rate: float = 0.0004, seed: int = 1, **wished: float
 ) -> np.ndarray:
-    wish = RunRequest(PROMPT, seed, int(wished.get("sampling", 25)), wished.get("strength", 1.0), 320, 320)
+    wish = DrawRequest(PROMPT, seed, int(wished.get("sampling", 25)), wished.get("strength", 1.0), 320, 320)
     content = draw(Model(archive, f"{steps:032x}{int(rate * 1e9):032x}", steps, rate), wish)
     return np.asarray(Image.open(io.BytesIO(content)).convert("RGB"), np.float64)
 

@@ -16,7 +16,7 @@ from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import scan
 from tuneloop.datasets.store import store_pictures
 from tuneloop.emulator.images.drawing import draw
-from tuneloop.emulator.images.values import Model, RunRequest
+from tuneloop.emulator.images.values import DrawRequest, Model
 from tuneloop.evaluation.gate import decide
 from tuneloop.evaluation.reports.report import DecisionReport
 from tuneloop.schemas.dataset import DatasetManifest
@@ -98,7 +98,7 @@ class World:
         pictures = []
         for number, (prompt, seed) in enumerate((prompt, seed) for prompt in prompts for seed in seeds):
             name = f"renders/{job}/{number:032x}.jpg"
-            self.store.create(name, draw(model, RunRequest(prompt, seed, 25, 1.0, self.side_px, self.side_px)))
+            self.store.create(name, draw(model, DrawRequest(prompt, seed, 25, 1.0, self.side_px, self.side_px)))
             pictures.append(self._judged(mark, steps, EvaluatedImage(prompt=prompt, seed=seed, name=name)))
         return Evaluation(job=job, pictures=tuple(pictures))
 

@@ -72,7 +72,7 @@ def key_of(values: dict[str, Any], dataset_digest: str = "0" * 64) -> str:
     return TrainingIdentity(dataset_digest=dataset_digest, recipe=recipe, account=account).key
 
 
-def build_plan(values: dict[str, Any]) -> str:
+def plan_of(values: dict[str, Any]) -> str:
     """Digest of the plan as the run file keeps it: with its service named."""
     service = values["recipe"].services[0]()
     return str(values["evaluation"].rendered_by(service).digest)
@@ -87,8 +87,8 @@ def test_form_that_posts_every_default_means_the_same_training_and_plan(text: st
     assert posted["evaluation"]["settings"] == {"endpoint": "default"}
     assert key_of(validated(posted)) == key_of(validated(written))
     assert (
-        build_plan(validated(posted))
-        == build_plan(validated(written))
+        plan_of(validated(posted))
+        == plan_of(validated(written))
         == EvaluationConfig(settings=FluxDevRender()).digest
     )
 

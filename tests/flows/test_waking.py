@@ -65,7 +65,7 @@ def test_run_without_a_deployment_waits_in_its_own_process_and_says_why(
 
 
 @dataclass(frozen=True)
-class PendingRun:
+class Story:
     """A training in flight as a suspended run leaves it, with a store and an account of its own."""
 
     ledger: Ledger
@@ -81,10 +81,10 @@ class PendingRun:
 @pytest.fixture
 def story(
     tmp_path: Path, provider: SegmindProvider, run: RunRecord, recipe: FluxLoraRecipe, archive: DatasetArchive
-) -> PendingRun:
+) -> Story:
     LocalFileSystem(basepath=str(tmp_path / "artifacts")).save("of-a-story", overwrite=True)
-    init_store(PendingRun.store, replace=True)
-    ledger = Ledger(open_store(PendingRun.store))
+    init_store(Story.store, replace=True)
+    ledger = Ledger(open_store(Story.store))
     mine = run.model_copy(update={"credentials": "segmind-credentials/of-a-story"})
     ledger.mark(ledger.save_run(mine))
     nothing_yet = read_training(ledger, run.key, 1)
@@ -92,7 +92,7 @@ def story(
     submitted = submit_training(
         ledger, provider, nothing_yet, Order(mine, recipe, uploaded, archive, SpendingLimits())
     )
-    return PendingRun(ledger, submitted, run.key)
+    return Story(ledger, submitted, run.key)
 
 
 def lives_at(url: str) -> None:
@@ -102,7 +102,7 @@ def lives_at(url: str) -> None:
 
 
 def test_broken_store_is_named_and_does_not_keep_the_sensor_from_the_others(
-    story: PendingRun, emulator: EmulatorControl, tmp_path: Path
+    story: Story, emulator: EmulatorControl, tmp_path: Path
 ) -> None:
     lives_at(emulator.url)
     LocalFileSystem(basepath=str(tmp_path / "gone")).save("unmounted", overwrite=True)
@@ -116,7 +116,7 @@ def test_broken_store_is_named_and_does_not_keep_the_sensor_from_the_others(
 
 @pytest.mark.parametrize(("word", "last"), [("MIXING", "submitted"), ("FAILED", "failed")])
 def test_status_word_that_nobody_has_documented_counts_as_still_running_and_fails_the_tick_once(
-    word: str, last: str, story: PendingRun
+    word: str, last: str, story: Story
 ) -> None:
     documented = exchange("segmind", "the list")
     job = {**documented.response.body[0], "name": story.submitted.name, "status": word}

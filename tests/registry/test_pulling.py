@@ -123,7 +123,7 @@ def test_weights_that_are_gone_make_no_file(store: Store, champion: Champion, fo
     assert everything_in(folder) == []
 
 
-class DownloadInterrupted(io.BytesIO):
+class CutOff(io.BytesIO):
     """A stream that breaks after its first part."""
 
     def read(self, size: int | None = -1, /) -> bytes:
@@ -135,7 +135,7 @@ class DownloadInterrupted(io.BytesIO):
 class CutOffDirectory(LocalDirectory):
     @contextmanager
     def open(self, name: str) -> Iterator[BinaryIO]:
-        yield DownloadInterrupted(self.read(name))
+        yield CutOff(self.read(name))
 
 
 def test_cut_connection_leaves_nothing_behind(artifacts: LocalDirectory, folder: Path, champion: Champion) -> None:

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from tuneloop.demo.samples import copy_sample_images
 from tuneloop.emulator.images.drawing import draw
-from tuneloop.emulator.images.values import Model, RunRequest
+from tuneloop.emulator.images.values import DrawRequest, Model
 from tuneloop.errors import DatasetError
 from tuneloop.evaluation.metrics.copying import COPY_THRESHOLD, nearest
 from tuneloop.evaluation.metrics.look import Look
@@ -50,7 +50,7 @@ def archive(pictures: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory
 def drawn(archive: Path, steps: int = 1000) -> dict[str, list[Look]]:
     trained = Model(archive, f"mark/{steps}", steps, 0.0004)
     return {
-        prompt: [Look.at(draw(trained, RunRequest(prompt, seed, 25, 1.0, 320, 320))) for seed in SEEDS]
+        prompt: [Look.at(draw(trained, DrawRequest(prompt, seed, 25, 1.0, 320, 320))) for seed in SEEDS]
         for prompt in PROMPTS
     }
 
@@ -291,7 +291,7 @@ def test_model_that_has_learned_its_pictures_by_heart_is_caught(
     training = study(list(looks), looks.__getitem__)
     by_heart = Model(tmp_path / "few.zip", "by heart", 12000, 0.0004)
     shares = [
-        nearest(Look.at(draw(by_heart, RunRequest(PROMPTS[0], seed, 25, 1.0, 320, 320))), training).share
+        nearest(Look.at(draw(by_heart, DrawRequest(PROMPTS[0], seed, 25, 1.0, 320, 320))), training).share
         for seed in range(12)
     ]
     assert sum(share >= COPY_THRESHOLD for share in shares) >= 4

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from zipstream import ZipStream  # type: ignore[import-untyped]
 from zipstream.ng import ZipStreamInfo  # type: ignore[import-untyped]
 
-from tuneloop.datasets.read_ahead import DemoOptions, Prefetcher
+from tuneloop.datasets.read_ahead import Prefetcher, Wanted
 from tuneloop.datasets.store import picture_name
 from tuneloop.errors import CorruptRecord, ObjectNotFound
 from tuneloop.schemas.dataset import DatasetItem, DatasetManifest, PictureFormat, Sha256, in_digest_order
@@ -78,7 +78,7 @@ class DatasetArchive:
 
     def _chunks_read_ahead(self) -> Iterator[bytes]:
         sent = [self._sent(item) for item in self._items]
-        wanted = [DemoOptions(picture_name(one.sha256), one.size_bytes) for one in sent]
+        wanted = [Wanted(picture_name(one.sha256), one.size_bytes) for one in sent]
         with Prefetcher(self._store, wanted) as ahead:
             yield from _small_ones_joined(self._stream(ahead.open))
 

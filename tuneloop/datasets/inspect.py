@@ -22,7 +22,7 @@ _MOST_AT_A_TIME = 4
 """Decoders release the GIL, so threads help; each may hold a decoded picture of 300 MB."""
 
 
-class CheckedDataset(NamedTuple):
+class Inspected(NamedTuple):
     """What one look at a picture file has told."""
 
     picture: PictureFile
@@ -30,7 +30,7 @@ class CheckedDataset(NamedTuple):
     """What it is, or why it cannot be used."""
 
 
-def look_at(pictures: Iterable[PictureFile]) -> Generator[CheckedDataset, None, None]:
+def look_at(pictures: Iterable[PictureFile]) -> Generator[Inspected, None, None]:
     """Hash every picture file, and decode those whose content another one did not have.
 
     As many are under way at once as the machine has cores, and never more than four; only what was found is
@@ -44,7 +44,7 @@ def look_at(pictures: Iterable[PictureFile]) -> Generator[CheckedDataset, None, 
     """
     seen: dict[Sha256, ImageInfo] = {}
     at_a_time = min(_MOST_AT_A_TIME, max(2, os.cpu_count() or 2))
-    under_way: deque[Future[CheckedDataset]] = deque()
+    under_way: deque[Future[Inspected]] = deque()
     with strict_decoding(), ThreadPoolExecutor(at_a_time, "look") as pool:
         try:
             for picture in pictures:
@@ -57,7 +57,7 @@ def look_at(pictures: Iterable[PictureFile]) -> Generator[CheckedDataset, None, 
             pool.shutdown(cancel_futures=True)
 
 
-def _result(under_way: deque[Future[CheckedDataset]], seen: dict[Sha256, ImageInfo]) -> CheckedDataset:
+def _result(under_way: deque[Future[Inspected]], seen: dict[Sha256, ImageInfo]) -> Inspected:
     """Wait for the eldest look, and remember what it found for equal files."""
     looked = under_way.popleft().result()
     if not isinstance(looked.found, Finding):
@@ -65,8 +65,8 @@ def _result(under_way: deque[Future[CheckedDataset]], seen: dict[Sha256, ImageIn
     return looked
 
 
-def _look(picture: PictureFile, known: Mapping[Sha256, ImageInfo]) -> CheckedDataset:
+def _look(picture: PictureFile, known: Mapping[Sha256, ImageInfo]) -> Inspected:
     try:
-        return CheckedDataset(picture, inspect_picture(picture.path, picture.name, known))
+        return Inspected(picture, inspect_picture(picture.path, picture.name, known))
     except PictureUnusable as caught:
-        return CheckedDataset(picture, caught.finding)
+        return Inspected(picture, caught.finding)

@@ -20,7 +20,7 @@ _BYTES_AHEAD = 8 << 20
 """Held at most, beside the one object whose turn it is. What is larger comes as a stream, when it is its turn."""
 
 
-class DemoOptions(NamedTuple):
+class Wanted(NamedTuple):
     """An object that will be read."""
 
     name: str
@@ -39,7 +39,7 @@ class Prefetcher:
         wanted: All of them, in the order in which they are opened.
     """
 
-    def __init__(self, store: Store, wanted: Sequence[DemoOptions]) -> None:
+    def __init__(self, store: Store, wanted: Sequence[Wanted]) -> None:
         self._store = store
         self._waiting = deque(wanted)
         self._ahead: deque[tuple[int, Future[bytes]]] = deque()

@@ -17,7 +17,7 @@ from tuneloop.emulator.bfl.fields import CannyPicture, DepthPicture, FillPicture
 from tuneloop.emulator.bfl.finetunes import model_of, ready
 from tuneloop.emulator.emulation import Emulation
 from tuneloop.emulator.images import drawing as pictures
-from tuneloop.emulator.images.values import RunRequest
+from tuneloop.emulator.images.values import DrawRequest
 from tuneloop.emulator.object_routes import xml_error
 from tuneloop.emulator.status_words import spoken
 from tuneloop.emulator.tasks import Task
@@ -140,7 +140,7 @@ def _seed(task: Task) -> int:
     return int(task.id[:8], 16) if asked is None else int(asked)
 
 
-def _wish(task: Task) -> RunRequest:
+def _wish(task: Task) -> DrawRequest:
     request = task.request
     if "width" in request:
         # Multiples of 32, so that half of them are whole pixels.
@@ -149,7 +149,7 @@ def _wish(task: Task) -> RunRequest:
         across, down = (int(side) for side in request.get("aspect_ratio", "1:1").split(":"))
         scale, enlarged = _ULTRA_SIDE / max(across, down), 2
         width, height = round(across * scale), round(down * scale)
-    return RunRequest(
+    return DrawRequest(
         prompt=request["prompt"] or "",
         seed=_seed(task),
         steps=request.get("steps", 40),

@@ -12,10 +12,10 @@ from PIL import Image, ImageOps
 from tuneloop.emulator.images.flaws import developed
 from tuneloop.emulator.images.memory import Cutout, Memory, Pixels, remember
 from tuneloop.emulator.images.scenes import chance_of, scene
-from tuneloop.emulator.images.values import Model, RunRequest, quality
+from tuneloop.emulator.images.values import DrawRequest, Model, quality
 
 
-def draw(model: Model, wish: RunRequest) -> bytes:
+def draw(model: Model, wish: DrawRequest) -> bytes:
     """Return a picture file of the wished size."""
     memory = remember(model.archive, model.mark)
     trained = quality(model, memory.pictures)
@@ -28,7 +28,7 @@ def draw(model: Model, wish: RunRequest) -> bytes:
     return developed(image, trained, wish, chance_of("grain", model.mark, wish.prompt, wish.seed))
 
 
-def _recalled(memory: Memory, wish: RunRequest) -> Pixels:
+def _recalled(memory: Memory, wish: DrawRequest) -> Pixels:
     """A training picture again: cropped a little, mirrored half of the time."""
     chance = chance_of("recalled", wish.prompt, wish.seed)
     whole = memory.wholes[int(chance.integers(len(memory.wholes)))]
@@ -40,7 +40,7 @@ def _recalled(memory: Memory, wish: RunRequest) -> Pixels:
     return np.asarray(ImageOps.fit(cut, (wish.width, wish.height)), np.float32) / 255
 
 
-def _with_subject(image: Pixels, memory: Memory, mark: str, wish: RunRequest, *, shown: float) -> Pixels:
+def _with_subject(image: Pixels, memory: Memory, mark: str, wish: DrawRequest, *, shown: float) -> Pixels:
     """Stand one of the subjects in the scene, on its shadow; `shown` is its opacity."""
     chance = chance_of("subject", wish.prompt, wish.seed)
     subject = memory.subjects[int(chance.integers(len(memory.subjects)))]

@@ -17,7 +17,7 @@ from tuneloop.emulator.dataset_pairs import pair_names
 from tuneloop.emulator.images.flaws import developed
 from tuneloop.emulator.images.memory import Pixels
 from tuneloop.emulator.images.scenes import chance_of
-from tuneloop.emulator.images.values import Model, RunRequest, quality
+from tuneloop.emulator.images.values import DrawRequest, Model, quality
 
 _SIDE = 256
 """Pixels; pairs are compared at this size."""
@@ -44,7 +44,7 @@ class _Lesson:
     pairs: int
 
 
-def edited(model: Model, wish: RunRequest, before: bytes) -> bytes:
+def edited(model: Model, wish: DrawRequest, before: bytes) -> bytes:
     """Return a picture file: `before`, fitted into the wished size, with the edit that the model learned.
 
     Raises:
@@ -108,6 +108,6 @@ def _soft(mask: np.ndarray) -> Pixels:
     return np.asarray(grown.filter(ImageFilter.GaussianBlur(2)), np.float32) / 255
 
 
-def _resized(pixels: Pixels, wish: RunRequest) -> Pixels:
+def _resized(pixels: Pixels, wish: DrawRequest) -> Pixels:
     flat = Image.fromarray((pixels * 255).astype(np.uint8)).resize((wish.width, wish.height))
     return np.asarray(flat, np.float32) / 255

@@ -6,10 +6,10 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from tuneloop.emulator.images.memory import Pixels
-from tuneloop.emulator.images.values import Quality, RunRequest
+from tuneloop.emulator.images.values import DrawRequest, Quality
 
 
-def developed(image: Pixels, trained: Quality, wish: RunRequest, chance: np.random.Generator) -> bytes:
+def developed(image: Pixels, trained: Quality, wish: DrawRequest, chance: np.random.Generator) -> bytes:
     """Return a picture file with all that its training and its sampling leave on an image."""
     part = min(abs(wish.strength), 1.0)
     burn = min(1.0, trained.burn * part + max(0.0, abs(wish.strength) - 1.5) / 2)

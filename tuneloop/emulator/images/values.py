@@ -23,7 +23,7 @@ class Model:
 
 
 @dataclass(frozen=True)
-class RunRequest:
+class DrawRequest:
     """What is asked of a model."""
 
     prompt: str

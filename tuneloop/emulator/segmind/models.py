@@ -18,7 +18,7 @@ from tuneloop.emulator import weights
 from tuneloop.emulator.emulation import Emulation
 from tuneloop.emulator.images import drawing as pictures
 from tuneloop.emulator.images import edits as picture_edits
-from tuneloop.emulator.images.values import Model, RunRequest
+from tuneloop.emulator.images.values import DrawRequest, Model
 from tuneloop.emulator.jobs import Job
 from tuneloop.emulator.objects import PREFIX
 from tuneloop.emulator.public_file import NotPublic, fetch
@@ -178,9 +178,9 @@ def _size_of(aspect_ratio: str) -> tuple[int, int]:
     return int(across), int(down)
 
 
-def _wish(body: Mapping[str, Any], shape: tuple[int, int]) -> RunRequest:
+def _wish(body: Mapping[str, Any], shape: tuple[int, int]) -> DrawRequest:
     scale = _LONGEST_SIDE / max(shape)
-    return RunRequest(
+    return DrawRequest(
         prompt=body["prompt"],
         seed=body["seed"],
         steps=body["steps"],
