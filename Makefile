@@ -32,7 +32,7 @@ test: setup browser ## Run all tests (ARGS="tests/dataset -x")
 browser: setup ## Get Chromium for the browser tests, where there is none
 	@$(BIN)/python -m tests.browser.find_browser
 
-screenshots: setup browser ## Keep pictures of the UI in screenshots/
+screenshots: setup browser ## Keep images of the UI in screenshots/
 	@$(BIN)/python -m tests.browser.screenshots
 
 test-live: setup ## Run the provider contract on a real service (LIVE=segmind SEGMIND_API_KEY=…)

@@ -11,7 +11,7 @@ from prefect.states import Completed, Failed
 
 from tuneloop.clock import now
 from tuneloop.datasets.scan import ScannedDataset
-from tuneloop.datasets.store import store_pictures
+from tuneloop.datasets.store import store_images
 from tuneloop.errors import BudgetExceeded, ConfigurationError, TrainingFailed
 from tuneloop.ledger.adoption import adopt, only_id
 from tuneloop.ledger.training import read_training
@@ -39,7 +39,7 @@ def adopt_model(
     store: str = "local-file-system/tuneloop",
     credentials: str = "segmind-credentials/default",
 ) -> State[Any]:
-    """Take in a fine-tune that was made elsewhere; nothing is trained, and only its pictures are paid.
+    """Take in a fine-tune that was made elsewhere; nothing is trained, and only its images are paid.
 
     The weights go into the store where the provider hands them out, the plan is rendered, and the model becomes
     the first champion, or is judged against the champion there is. Run it again after a crash: it carries on.
@@ -49,7 +49,7 @@ def adopt_model(
         job_id: The provider's id of the fine-tune.
         trainer: What made it; decides which service renders it.
         trigger_word: The word that calls the subject.
-        dataset: Folder of the pictures it was trained on, if you have them. Edit models are judged on them.
+        dataset: Folder of the images it was trained on, if you have them. Edit models are judged on them.
         evaluation: What is rendered to judge the model.
         store: Where weights and records go: s3-bucket/NAME or local-file-system/NAME.
         credentials: The account that has the fine-tune.
@@ -85,16 +85,16 @@ def _check(ctx: RunContext, recipe: Adopted, dataset: str | None) -> None:
             f"{ctx.provider.name}; name credentials of {recipe.provider}"
         )
     if recipe.edit_pairs and dataset is None:
-        raise ConfigurationError("dataset: this model edits pictures; name a folder of pairs to judge it on")
+        raise ConfigurationError("dataset: this model edits images; name a folder of pairs to judge it on")
 
 
 def _dataset(ctx: RunContext, model: str, recipe: Adopted, dataset: str | None) -> DatasetManifest:
     """What the model was trained on, as far as it is known."""
     if dataset is None:
         unknown = DatasetManifest(items=(), source="not known: the model was adopted")
-        store_pictures(ScannedDataset(manifest=unknown, files={}), ctx.store)
+        store_images(ScannedDataset(manifest=unknown, files={}), ctx.store)
         return unknown
-    bar = ProgressReporter(f"stored-{model}", "Pictures into the store", "pictures")
+    bar = ProgressReporter(f"stored-{model}", "Images into the store", "images")
     with looked_at(ctx, dataset, recipe, adopted=True) as looked:
         log_findings(looked.found.findings)
         ingest(ctx, looked, model, recipe, bar.show)

@@ -1,4 +1,4 @@
-"""Retrain one model when its pictures, its recipe or its plan have changed."""
+"""Retrain one model when its images, its recipe or its plan have changed."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def retrain_model(  # noqa: PLR0913, PLR0917 - each one is a field of the form
     force_reason: str | None = None,
     dry_run: bool = False,
 ) -> State[Any]:
-    """Retrain a model if its pictures or its recipe have changed, and promote the result if it passes.
+    """Retrain a model if its images or its recipe have changed, and promote the result if it passes.
 
-    Pictures and captions are read from the folder, which is never changed. A training that was paid for once is
-    never paid for again: a run on unchanged pictures, recipe and plan ends as "Cached". While the provider
+    Images and captions are read from the folder, which is never changed. A training that was paid for once is
+    never paid for again: a run on unchanged images, recipe and plan ends as "Cached". While the provider
     trains, the run is suspended and holds nothing; the sensor (watch-trainings) wakes it. Cancel it and nothing
     is lost: the next run carries on.
 
@@ -50,7 +50,7 @@ def retrain_model(  # noqa: PLR0913, PLR0917 - each one is a field of the form
     Args:
         model: Name of the model: small letters, digits and hyphens.
         dataset: A folder as the worker sees it, a zip file, the https:// address of a zip, s3://bucket/prefix or
-            hf://datasets/OWNER/NAME. Captions are .txt files beside the pictures; Kontext takes pairs, NN_start
+            hf://datasets/OWNER/NAME. Captions are .txt files beside the images; Kontext takes pairs, NN_start
             and NN_end.
         recipe: The trainer and its settings.
         evaluation: What is rendered to judge the model.
@@ -97,6 +97,6 @@ def _unchanged(ctx: RunContext, run: RunRecord, standing: Standing, repeated: st
         reigning += f" (rolled back to no. {champion.rolled_back_to} by a person: {champion.why})"
     return Completed(
         name="Cached",
-        message="Nothing to do and nothing paid: these pictures, captions, recipe and plan were trained "
+        message="Nothing to do and nothing paid: these images, captions, recipe and plan were trained "
         f"and judged on {decision.at:%Y-%m-%d %H:%M} UTC ({decision.verdict}); {reigning}.{back}{repeated}",
     )

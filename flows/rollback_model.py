@@ -33,7 +33,7 @@ def rollback_model(
 ) -> State[Any]:
     """Put an earlier champion back. Nothing is trained or rendered, and nothing is deleted.
 
-    The earlier champion becomes the next one in the line, with your reason. Runs on unchanged pictures leave it
+    The earlier champion becomes the next one in the line, with your reason. Runs on unchanged images leave it
     there; a new training is judged against it. Run it again after a crash: it does not do it twice.
 
     Args:

@@ -13,7 +13,7 @@ from tuneloop.clock import now
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import scan
-from tuneloop.datasets.store import store_pictures
+from tuneloop.datasets.store import store_images
 from tuneloop.emulator import EmulatorControl, Progress, running_emulator
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.providers.segmind.client import SegmindProvider
@@ -66,14 +66,14 @@ def recipe() -> FluxLoraRecipe:
     return FluxLoraRecipe(instance_prompt="a photo of ROBOX", trigger_word="ROBOX")
 
 
-def draw_pictures(folder: Path, count: int = 3, *, shade: int = 0) -> Path:
-    """Small pictures, each of its own, in a new folder."""
+def draw_images(folder: Path, count: int = 3, *, shade: int = 0) -> Path:
+    """Small images, each of its own, in a new folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(count):
-        picture = Image.new("RGB", (64, 64), (40 * number, 90, shade))
-        picture.paste((250, 200, 10 * number), (8, 8, 30 + number, 30))
+        image = Image.new("RGB", (64, 64), (40 * number, 90, shade))
+        image.paste((250, 200, 10 * number), (8, 8, 30 + number, 30))
         buffer = io.BytesIO()
-        picture.save(buffer, "PNG")
+        image.save(buffer, "PNG")
         (folder / f"{number}.png").write_bytes(buffer.getvalue())
     return folder
 
@@ -83,8 +83,8 @@ def manifest(tmp_path: Path, artifacts: LocalDirectory, recipe: FluxLoraRecipe) 
     rule = CaptionRule(
         trigger_word=recipe.trigger_word, instance_prompt=recipe.instance_prompt, provider_captions=False
     )
-    scanned = scan(draw_pictures(tmp_path / "pictures"), rule)
-    store_pictures(scanned, artifacts)
+    scanned = scan(draw_images(tmp_path / "images"), rule)
+    store_images(scanned, artifacts)
     return scanned.manifest
 
 

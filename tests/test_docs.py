@@ -42,7 +42,7 @@ def test_paths_exist(document: Path) -> None:
     made_later = {".demo/", ".emulator/", ".env", ".tmp/", "screenshots/", "metadata.jsonl"}
     for path in re.findall(r"`((?:[a-z_]+/)+[a-z_./-]*|[a-z-]+\.(?:yaml|toml|txt))`", document.read_text()):
         store_names = path.split("/")[0] in {
-            "pictures", "captions", "datasets", "trainings", "trained", "weights", "renders", "models", "runs",
+            "images", "captions", "datasets", "trainings", "trained", "weights", "renders", "models", "runs",
             "inflight", "promotions", "budget", "duplicate-jobs", "hints", "job-names", "unknown-statuses",
             "overdue", "transfers", "render-log", "looks", "drivers", "accounts", "ended", "uncollected",
             "retrain-reasons", "cancelled", "continued",
@@ -112,7 +112,7 @@ def test_example_of_an_evaluation_can_be_used() -> None:
     text = (ROOT / "docs" / "judging.md").read_text()
     (block,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     plan = EvaluationConfig.model_validate(yaml.safe_load(block)["evaluation"])
-    assert plan.picture_count == 12
+    assert plan.image_count == 12
     assert (plan.gate.margin, plan.gate.undecided, plan.gate.weights.colour) == (0.02, "reject", 0)
 
 

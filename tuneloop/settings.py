@@ -20,7 +20,7 @@ class Settings(BaseSettings):
     allow_private_addresses: bool = False
     """Whether a dataset's address may lead into a private network or to the machine itself."""
     clip_model: str | None = None
-    """The CLIP model that scores pictures; without it there are no CLIP scores."""
+    """The CLIP model that scores images; without it there are no CLIP scores."""
     s3_request_log: Path | None = None
     """A file that gets a line for every request to a store on S3: the flow run, the operation and the key."""
     s3_endpoint: str | None = None

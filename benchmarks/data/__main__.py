@@ -1,4 +1,4 @@
-"""What moving pictures and weights costs, beside what others would use and what the machine allows.
+"""What moving images and weights costs, beside what others would use and what the machine allows.
 
 `make bench-data`, or `python -m benchmarks.data [--full] [--only ROW] [--json FILE]`. Everyone does the same work
 in turn, each run in a process of its own, and the fastest run counts. Below 5 minutes, 6 GB of disk.

@@ -69,7 +69,7 @@ def make_judged(store: Store, dataset: str, client_for: Callable[[str], S3Client
     keep_look(
         store,
         look_name(state, request.recipe),
-        EarlierLook(digest=manifest.digest, pictures=len(manifest.items), findings=()),
+        EarlierLook(digest=manifest.digest, images=len(manifest.items), findings=()),
     )
     run = build_run_record(ctx, request, manifest.digest, None, "the-first-run")
     _train(ctx.ledger, run)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import simplejpeg  # type: ignore[import-untyped]
 
-from tuneloop.datasets.store import picture_name
+from tuneloop.datasets.store import image_name
 from tuneloop.schemas.dataset import DatasetItem, DatasetManifest, in_digest_order
 
 _PIECE = 1 << 20
@@ -29,7 +29,7 @@ def make_dataset(folder: Path, count: int, mean_bytes: int) -> DatasetManifest:
     """
     files, store = folder / "files", folder / "store"
     files.mkdir()
-    (store / "pictures").mkdir(parents=True)
+    (store / "images").mkdir(parents=True)
     drawn = np.random.default_rng(1)
     items = []
     for number in range(count):
@@ -41,7 +41,7 @@ def make_dataset(folder: Path, count: int, mean_bytes: int) -> DatasetManifest:
         )  # fmt: skip
         file.write_bytes(data)
         file.with_suffix(".txt").write_text(caption)
-        (store / picture_name(item.sha256)).hardlink_to(file)
+        (store / image_name(item.sha256)).hardlink_to(file)
         items.append(item)
     manifest = DatasetManifest(items=in_digest_order(items), source="a benchmark")
     write_manifest(manifest, folder / "manifest.json")
@@ -55,7 +55,7 @@ def write_manifest(manifest: DatasetManifest, path: Path) -> None:
 
 
 def repeated(manifest: DatasetManifest, times: int) -> DatasetManifest:
-    """A larger dataset of the same pictures."""
+    """A larger dataset of the same images."""
     return DatasetManifest(items=in_digest_order(list(manifest.items) * times), source=manifest.source)
 
 
@@ -77,17 +77,17 @@ def _weights_header(size_bytes: int) -> bytes:
     return _HEADER_BYTES.to_bytes(8, "little") + json.dumps(header).encode().ljust(_HEADER_BYTES)
 
 
-def make_pictures(folder: Path, count: int) -> None:
+def make_images(folder: Path, count: int) -> None:
     """Photo-like JPEGs of 1 to 2 megapixels, quality 90: soft light, shapes with edges, and noise."""
     folder.mkdir()
     with ThreadPoolExecutor(2) as threads:
-        for _ in threads.map(lambda number: _make_picture(folder / f"{number:04d}.jpg", number), range(count)):
+        for _ in threads.map(lambda number: _make_image(folder / f"{number:04d}.jpg", number), range(count)):
             pass
     os.sync()
 
 
 def make_captioned(folder: Path, count: int) -> None:
-    """Pictures of 256 pixels, noise of some 60 KB each, and a caption beside each: twice as many files."""
+    """Images of 256 pixels, noise of some 60 KB each, and a caption beside each: twice as many files."""
     folder.mkdir()
     drawn = np.random.default_rng(3)
     for number in range(count):
@@ -97,7 +97,7 @@ def make_captioned(folder: Path, count: int) -> None:
     os.sync()
 
 
-def _make_picture(path: Path, number: int) -> None:
+def _make_image(path: Path, number: int) -> None:
     drawn = np.random.default_rng(number)
     height, width = (int(drawn.integers(900, 1100)), int(drawn.integers(1200, 1800)))
     rows = np.linspace(0, 3, height, dtype=np.float32)[:, None, None]

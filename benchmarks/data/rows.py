@@ -10,7 +10,7 @@ from benchmarks.data.bucket import NAME, Bucket, s5cmd_program, served
 from benchmarks.data.material import (
     make_captioned,
     make_dataset,
-    make_pictures,
+    make_images,
     make_weights,
     repeated,
     write_manifest,
@@ -21,7 +21,7 @@ from benchmarks.debian_packages import command
 
 _DATASET = (1000, 566_000)
 _LARGE_DATASET_PART = (250, 2 << 20)
-_PICTURES = 120
+_IMAGES = 120
 _WEIGHTS_BYTES = 1 << 30
 _FULL_WEIGHTS_BYTES = 5_000_000_000
 _HASHES = 10_000
@@ -33,7 +33,7 @@ _NAIVE_PART = 4
 
 
 def zip_to_disk(folder: Path) -> Row:
-    """1,000 pictures and captions of 566 MB into a file."""
+    """1,000 images and captions of 566 MB into a file."""
     make_dataset(folder, *_DATASET)
     files, target, ready = folder / "files", folder / "out.zip", folder / "ready.zip"
     pack = python(OURS, "packing:to_disk", folder, target)
@@ -77,14 +77,14 @@ def zip_to_presigned_put(folder: Path, bucket: Bucket) -> Row:
 
 
 def image_check(folder: Path) -> Row:
-    """Every picture of a folder looked at, two at a time."""
-    pictures = folder / "pictures"
-    make_pictures(pictures, _PICTURES)
+    """Every image of a folder looked at, two at a time."""
+    images = folder / "images"
+    make_images(images, _IMAGES)
     results = in_turns(
         [
-            python(OURS, "pictures:full_check", pictures),
-            python("Pillow load", "pictures:pillow_load", pictures),
-            python("simplejpeg decode", "pictures:bare_decode", pictures),
+            python(OURS, "images:full_check", images),
+            python("Pillow load", "images:pillow_load", images),
+            python("simplejpeg decode", "images:bare_decode", images),
         ],
         3,
     )
@@ -92,7 +92,7 @@ def image_check(folder: Path) -> Row:
 
 
 def near_duplicates() -> str:
-    """Pictures that look alike among 10,000, as a sentence; imagehash is measured on some and extrapolated."""
+    """Images that look alike among 10,000, as a sentence; imagehash is measured on some and extrapolated."""
     if importlib.util.find_spec("tuneloop.datasets.checks.near_duplicates") is None:
         return "near duplicates: nothing here looks for them yet"
     pairs = _HASHES * (_HASHES - 1)
@@ -159,9 +159,9 @@ def large_url_to_s3(folder: Path, bucket: Bucket) -> Row:
 
 def unchanged_on_s3(folder: Path, bucket: Bucket) -> Row:
     """A nightly run on 2,000 unchanged files in a bucket."""
-    pictures, access = folder / "pictures", bucket.access
-    make_captioned(pictures, _FILES // 2)
-    in_turns([python(OURS, "unchanged:prepare_s3", pictures, access, NAME)], 1)
+    images, access = folder / "images", bucket.access
+    make_captioned(images, _FILES // 2)
+    in_turns([python(OURS, "unchanged:prepare_s3", images, access, NAME)], 1)
     listing, everything = "boto3 listing alone", "hash everything"
     results = in_turns(
         [
@@ -179,16 +179,16 @@ def unchanged_on_s3(folder: Path, bucket: Bucket) -> Row:
 
 def unchanged_on_disk(folder: Path) -> Row:
     """The same in a folder of this machine, with the store beside it."""
-    pictures, store = folder / "pictures", folder / "store"
-    make_captioned(pictures, _FILES // 2)
+    images, store = folder / "images", folder / "store"
+    make_captioned(images, _FILES // 2)
     store.mkdir()
-    in_turns([python(OURS, "unchanged:prepare_local", pictures, store)], 1)
+    in_turns([python(OURS, "unchanged:prepare_local", images, store)], 1)
     listing, everything = "listing alone", "hash everything"
     results = in_turns(
         [
-            python(OURS, "unchanged:ours_local", pictures, store),
-            python(everything, "unchanged:hash_local", pictures),
-            python(listing, "unchanged:list_local", pictures),
+            python(OURS, "unchanged:ours_local", images, store),
+            python(everything, "unchanged:hash_local", images),
+            python(listing, "unchanged:list_local", images),
         ],
         3,
     )
@@ -197,7 +197,7 @@ def unchanged_on_disk(folder: Path) -> Row:
 
 
 def base64_json(folder: Path) -> Row:
-    """A zip of 2,000 MiB, 1,000 pictures of 2 MiB, as base64 within JSON."""
+    """A zip of 2,000 MiB, 1,000 images of 2 MiB, as base64 within JSON."""
     manifest = make_dataset(folder, *_LARGE_DATASET_PART)
     part = folder / "part.zip"
     in_turns([python(OURS, "packing:to_disk", folder, part)], 1)

@@ -1,4 +1,4 @@
-"""How often the gate is wrong, on the emulator's own pictures."""
+"""How often the gate is wrong, on the emulator's own images."""
 
 import os
 

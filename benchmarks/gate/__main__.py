@@ -1,4 +1,4 @@
-"""Simulate gates on the emulator's pictures: how often are equals promoted, regressions found, copies blocked?"""
+"""Simulate gates on the emulator's images: how often are equals promoted, regressions found, copies blocked?"""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def _document(tallies: dict[tuple[str, str], Tally]) -> dict[str, Any]:
 def _show(tallies: dict[tuple[str, str], Tally], seconds: float) -> None:
     console = Console()
     for at, title in enumerate(("dataset", "challenger")):
-        table = Table(title="Challengers against equal champions, plans of 12 to 24 pictures")
+        table = Table(title="Challengers against equal champions, plans of 12 to 24 images")
         for column in (title, "group", "gates", "promoted", "undecided", "rejected", "as a copy"):
             table.add_column(column, justify="left" if column in {title, "group"} else "right")
         for name, group in dict.fromkeys((key[at], tally.group) for key, tally in tallies.items()):

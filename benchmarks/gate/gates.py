@@ -47,7 +47,7 @@ class Tally:
     def add(self, verdict: Verdict) -> None:
         """Count one."""
         self.verdicts[verdict.verdict] += 1
-        self.blocked += "copy a training picture" in verdict.why
+        self.blocked += "copy a training image" in verdict.why
 
     def share(self, verdict: str) -> float:
         """Share of one verdict."""
@@ -69,5 +69,5 @@ def judged(pool: Pool, challenger: Trained, champion: Trained, plan: set[tuple[s
 
 
 def _part(evaluation: Evaluation, plan: set[tuple[str, int]]) -> Evaluation:
-    kept = tuple(picture for picture in evaluation.pictures if (picture.prompt, picture.seed) in plan)
-    return evaluation.model_copy(update={"pictures": kept})
+    kept = tuple(image for image in evaluation.images if (image.prompt, image.seed) in plan)
+    return evaluation.model_copy(update={"images": kept})

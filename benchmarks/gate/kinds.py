@@ -1,4 +1,4 @@
-"""Kinds of pictures that no threshold was chosen on: each draws one subject again and again, in new places."""
+"""Kinds of images that no threshold was chosen on: each draws one subject again and again, in new places."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.gate.grounds import Chance, colour_by_lot, furry, grained, light
 from benchmarks.gate.pen import Colour, Pen, Point
 
 Painter = Callable[[Chance, Chance, tuple[int, int]], Image.Image]
-"""Takes chance for the subject, the same for every picture of a dataset, chance for the picture, and its size."""
+"""Takes chance for the subject, the same for every image of a dataset, chance for the image, and its size."""
 
 
 def creature(own: Chance, this: Chance, size: tuple[int, int]) -> Image.Image:
@@ -47,7 +47,7 @@ def creature(own: Chance, this: Chance, size: tuple[int, int]) -> Image.Image:
         pen.blob((head[0] + eye, head[1] - 0.03), (0.025, 0.03), (15, 15, 20))
     pen.blob((head[0] + 0.01, head[1] + 0.06), (0.035, 0.024), (30, 20, 24))
     if this.integers(2):
-        image, before = (picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT) for picture in (image, before))
+        image, before = (each.transpose(Image.Transpose.FLIP_LEFT_RIGHT) for each in (image, before))
     return furry(this, image, before)
 
 
@@ -104,7 +104,7 @@ def product(own: Chance, this: Chance, size: tuple[int, int]) -> Image.Image:
 
 
 def portrait(own: Chance, this: Chance, size: tuple[int, int]) -> Image.Image:
-    """A head and shoulders that fill the picture, lights out of focus behind."""
+    """A head and shoulders that fill the image, lights out of focus behind."""
     image = lights(this, size)
     skin, hair, eyes = colour_by_lot(own, 120, 235), colour_by_lot(own, 10, 150), colour_by_lot(own, 30, 140)
     wide, tall, nose = own.uniform(0.2, 0.26), own.uniform(0.27, 0.33), own.uniform(0.02, 0.045)
@@ -214,7 +214,7 @@ def _vehicle(pen: Pen, shape: tuple[float, float, float], dim: Colour, glow: Col
 
 
 def night(own: Chance, this: Chance, size: tuple[int, int]) -> Image.Image:
-    """A lit vehicle in the dark: most of the picture is nearly black."""
+    """A lit vehicle in the dark: most of the image is nearly black."""
     image = rough(this, size, (6, 8, 16), (22, 24, 40))
     paint, glow = colour_by_lot(own, 60, 200), colour_by_lot(own, 190, 255)
     roof, long, wheels = own.uniform(0.45, 0.75), own.uniform(0.5, 0.75), own.uniform(0.09, 0.14)

@@ -23,7 +23,7 @@ SEEDS = tuple(range(11, 17))
 _RATE = 0.0004
 _SIDE_PX = 320
 _COPIED = 0.3
-"""Share of its pictures that a model draws which passes training pictures off as its own."""
+"""Share of its images that a model draws which passes training images off as its own."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,10 @@ class Trained:
 
     Attributes:
         kind: What is wrong with it, or in what it may differ from its equals.
-        files: The pictures it was trained on.
+        files: The images it was trained on.
         steps: How long; 1,000 is right.
         folder: Where its zip may lie.
-        disguise: What it does to training pictures that it passes off as its own; empty where it does not.
+        disguise: What it does to training images that it passes off as its own; empty where it does not.
         number: Which of several such trainings; each comes out a little different.
     """
 
@@ -72,7 +72,7 @@ class Trained:
         return bool(self.disguise) or "by heart" in self.kind
 
     def is_copy(self, prompt: str, seed: int) -> bool:
-        """Whether it draws a training picture again there; without a disguise by the emulator's own rule."""
+        """Whether it draws a training image again there; without a disguise by the emulator's own rule."""
         if self.disguise:
             return bool(chance_of("passed off", self.disguise, prompt, seed).random() < _COPIED)
         recall = quality(self.model, len(self.files)).recall
@@ -84,13 +84,13 @@ def contestants(files: list[Path], folder: Path) -> dict[str, list[Trained]]:
     """Every training on one dataset: equal ones, planted regressions, and those that copy."""
     every = tuple(files)
     equals = [Trained("trained again", every, 1000, folder, number=number) for number in (1, 2, 3)]
-    equals += [Trained("one picture fewer", every[:at] + every[at + 1 :], 1000, folder) for at in (1, 9)]
+    equals += [Trained("one image fewer", every[:at] + every[at + 1 :], 1000, folder) for at in (1, 9)]
     regressions = [
         *(Trained(f"{steps} of 1,000 steps", every, steps, folder) for steps in (150, 300, 500, 700)),
         *(Trained(f"{steps:,} steps", every, steps, folder) for steps in (6000, 9000)),
-        *(Trained(f"{count} pictures only", every[:count], 1000, folder) for count in (3, 5)),
+        *(Trained(f"{count} images only", every[:count], 1000, folder) for count in (3, 5)),
     ]
-    by_heart = [Trained(f"{count} pictures by heart", every[-count:], 12000, folder) for count in (4, 6, 8)]
+    by_heart = [Trained(f"{count} images by heart", every[-count:], 12000, folder) for count in (4, 6, 8)]
     disguised = [Trained(f"{disguise} copies", every, 1000, folder, disguise) for disguise in DISGUISES]
     return {
         "equal": equals,

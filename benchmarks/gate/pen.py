@@ -23,7 +23,7 @@ def mixed(one: Colour, other: Colour, share: float) -> Colour:
 
 
 class Pen:
-    """Draws on a picture in units of its own.
+    """Draws on an image in units of its own.
 
     Args:
         image: What to draw on.

@@ -1,4 +1,4 @@
-"""Every picture of every model, drawn and scored once; gates are then drawn from them."""
+"""Every image of every model, drawn and scored once; gates are then drawn from them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tuneloop.evaluation.metrics.training_set import TrainingSet, study
 from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation
 
 Pairing = tuple[Trained, tuple[Path, ...]]
-"""A model, and the training pictures against which it is scored."""
+"""A model, and the training images against which it is scored."""
 Pool = dict[Pairing, Evaluation]
 
 _looks: dict[tuple[Trained, str], Look] = {}
@@ -23,8 +23,8 @@ _looks: dict[tuple[Trained, str], Look] = {}
 
 
 def drawn_and_scored(pairings: Iterable[Pairing]) -> Pool:
-    """Draw every model's pictures, and score them for every pairing, on all cores."""
-    # Those with the same training pictures one after the other, so that these are studied once.
+    """Draw every model's images, and score them for every pairing, on all cores."""
+    # Those with the same training images one after the other, so that these are studied once.
     pairings = sorted(dict.fromkeys(pairings), key=lambda pair: pair[1])
     models = list(dict.fromkeys(model for model, _ in pairings))
     fork = get_context("fork")
@@ -47,11 +47,11 @@ def _draw(model: Trained) -> dict[str, Look]:
 
 def _score(pairing: Pairing) -> Evaluation:
     model, files = pairing
-    pictures = tuple(
+    images = tuple(
         EvaluatedImage(prompt=prompt, seed=seed, name=_name(prompt, seed)) for prompt in PROMPTS for seed in SEEDS
     )
-    evaluation = Evaluation(job=model.kind, pictures=pictures)
-    # Copies are sought where a model is judged on its own pictures; a champion is only compared.
+    evaluation = Evaluation(job=model.kind, images=images)
+    # Copies are sought where a model is judged on its own images; a champion is only compared.
     return scored(evaluation, _studied(files), lambda name: _looks[model, name], edits=model.files != files)
 
 

@@ -24,7 +24,7 @@ from tuneloop.clock import Deadline, now
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import scan
-from tuneloop.datasets.store import store_pictures
+from tuneloop.datasets.store import store_images
 from tuneloop.demo.processes import Processes, answers, clean_environment, free_port
 from tuneloop.emulator import EmulatorControl
 from tuneloop.emulator.emulation import Emulation
@@ -126,15 +126,15 @@ class Installation:
 
 
 def _submitted(control: EmulatorControl, folder: Path) -> Job:
-    """Submit one training on three drawn pictures."""
-    pictures, store = folder / "pictures", folder / "elsewhere"
-    for made in (pictures, store):
+    """Submit one training on three drawn images."""
+    images, store = folder / "images", folder / "elsewhere"
+    for made in (images, store):
         made.mkdir()
     for shade in (60, 120, 180):
-        Image.new("RGB", (64, 64), (shade, shade, 90)).save(pictures / f"{shade}.png")
-    scanned = scan(pictures, CaptionRule(trigger_word=None, instance_prompt=None, provider_captions=True))
+        Image.new("RGB", (64, 64), (shade, shade, 90)).save(images / f"{shade}.png")
+    scanned = scan(images, CaptionRule(trigger_word=None, instance_prompt=None, provider_captions=True))
     kept = LocalDirectory(store)
-    store_pictures(scanned, kept)
+    store_images(scanned, kept)
     archive = DatasetArchive(scanned.manifest, kept)
     provider = SegmindProvider(control.api_key, base_url=control.url)
     provider.submit("template", _RECIPE, provider.upload(archive), archive, Deadline(60))

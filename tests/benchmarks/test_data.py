@@ -16,7 +16,7 @@ import requests
 from rich.console import Console
 
 from benchmarks.data.bucket import served
-from benchmarks.data.material import make_dataset, make_pictures, make_weights, repeated
+from benchmarks.data.material import make_dataset, make_images, make_weights, repeated
 from benchmarks.data.report import OURS, Goal, Row, table_of
 from benchmarks.data.turns import Entrant, EntrantFailed, Result, in_turns, program, python
 from tuneloop.storage.safetensors_stream import SafetensorsCheck
@@ -94,9 +94,9 @@ def test_weights_are_safetensors_of_the_wanted_size(tmp_path: Path, hollow: bool
     assert b"".join(SafetensorsCheck("weights").chunks(iter([data]))) == data
 
 
-def test_pictures_are_the_same_each_time(tmp_path: Path) -> None:
+def test_images_are_the_same_each_time(tmp_path: Path) -> None:
     for folder in ("a", "b"):
-        make_pictures(tmp_path / folder, 2)
+        make_images(tmp_path / folder, 2)
     a, b = ([path.read_bytes() for path in sorted((tmp_path / folder).iterdir())] for folder in "ab")
     assert a == b
     assert a[0] != a[1]

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.gate.__main__ import _document
-from benchmarks.gate.datasets import PICTURES, draw_dataset
+from benchmarks.gate.datasets import IMAGES, draw_dataset
 from benchmarks.gate.gates import Tally, plan_by_lot
 from benchmarks.gate.kinds import KINDS
 from benchmarks.gate.models import contestants
@@ -29,12 +29,12 @@ def test_dataset_is_the_same_each_time_and_another_lot_is_another_one(kind: str,
     )
     assert one == same
     assert not set(one) & set(other)
-    assert len(set(one)) == PICTURES
+    assert len(set(one)) == IMAGES
     assert not any(blank_reason(data) for data in one)
 
 
 @pytest.mark.parametrize("disguise", DISGUISES)
-def test_training_picture_in_disguise_is_found(disguise: str, tmp_path: Path) -> None:
+def test_training_image_in_disguise_is_found(disguise: str, tmp_path: Path) -> None:
     files = draw_dataset("creature", 5, tmp_path / "creature")[:4]
     looks = {file.name: Look.at(file.read_bytes()) for file in files}
     copy = passed_off(files[2], disguise, np.random.default_rng(1), 320)
@@ -44,7 +44,7 @@ def test_training_picture_in_disguise_is_found(disguise: str, tmp_path: Path) ->
 
 def test_models_that_copy_do_so_in_some_of_any_plan_at_least(tmp_path: Path) -> None:
     files = []
-    for number in range(PICTURES):
+    for number in range(IMAGES):
         files.append(tmp_path / f"{number:02d}.png")
         Image.new("RGB", (8, 8)).save(files[-1])
     models = contestants(files, tmp_path)
@@ -65,7 +65,7 @@ def test_figures_are_counted_by_group() -> None:
         ("b", "equal"): tally("equal", "undecided"),
         ("a", "worse"): tally("regression", "reject"),
         ("b", "worse"): tally("regression", "undecided"),
-        ("a", "by heart"): tally("copy", "reject", "1 of 6 pictures copy a training picture; …"),
+        ("a", "by heart"): tally("copy", "reject", "1 of 6 images copy a training image; …"),
         ("b", "by heart"): tally("copy", "reject", "The challenger is worse"),
     }
     assert _document(tallies) == {

@@ -25,7 +25,7 @@ MOST_REQUESTS = 15
 
 
 class Shop(NamedTuple):
-    """A store on S3, as one run opens it, and a place for pictures."""
+    """A store on S3, as one run opens it, and a place for images."""
 
     endpoint: str
     bucket: str
@@ -50,18 +50,18 @@ def endpoint() -> Iterator[str]:
 @pytest.fixture
 def shop(endpoint: str, tmp_path: Path) -> Shop:
     made = Shop(endpoint, fresh_bucket(s3_client(endpoint)), tmp_path)
-    make_captioned(tmp_path / "pictures", 6)
+    make_captioned(tmp_path / "images", 6)
     make_store(made.opened("somebody"))
     return made
 
 
 def test_unchanged_folder_costs_15_requests_at_most_whatever_the_store_holds(shop: Shop) -> None:
     first = shop.opened("first")
-    make_judged(first, str(shop.folder / "pictures"), lambda _: first.client)
+    make_judged(first, str(shop.folder / "images"), lambda _: first.client)
     for number in range(60):
-        for kind in ("pictures", "looks", "inflight/segmind.default/job", "runs", "models/bench/decisions/other"):
+        for kind in ("images", "looks", "inflight/segmind.default/job", "runs", "models/bench/decisions/other"):
             first.create(f"{kind}/{number:064x}", b"{}")
-    begun = unchanged_run(shop.opened("second"), str(shop.folder / "pictures"))
+    begun = unchanged_run(shop.opened("second"), str(shop.folder / "images"))
     assert begun.standing.decision is not None
     requests = counted(shop.folder / "requests.log", "second")
     assert sum(requests.values()) <= MOST_REQUESTS, shop.log
@@ -70,7 +70,7 @@ def test_unchanged_folder_costs_15_requests_at_most_whatever_the_store_holds(sho
 
 def test_unchanged_bucket_is_listed_once_and_nothing_of_it_is_read(shop: Shop) -> None:
     client = s3_client(shop.endpoint)
-    for file in (shop.folder / "pictures").iterdir():
+    for file in (shop.folder / "images").iterdir():
         client.put_object(Bucket=shop.bucket, Key=f"dataset/{file.name}", Body=file.read_bytes())
     dataset = f"s3://{shop.bucket}/dataset"
     make_judged(shop.opened("first"), dataset, lambda _: client)
@@ -123,7 +123,7 @@ def test_object_that_is_written_anew_is_no_unchanged_dataset(shop: Shop) -> None
 
 @pytest.mark.parametrize("change", ["reason", "caption", "plan", "damaged"])
 def test_earlier_look_decides_nothing_but_that_nothing_is_left_to_do(shop: Shop, change: str) -> None:
-    store, dataset = shop.opened("first"), str(shop.folder / "pictures")
+    store, dataset = shop.opened("first"), str(shop.folder / "images")
     make_judged(store, dataset, lambda _: store.client)
     wish, state = wish_for(dataset), state_of(dataset)
     assert state is not None
@@ -141,7 +141,7 @@ def test_earlier_look_decides_nothing_but_that_nothing_is_left_to_do(shop: Shop,
 
 
 def test_weights_of_a_champion_are_asked_for_in_each_run_by_their_size(shop: Shop) -> None:
-    store, dataset = shop.opened("first"), str(shop.folder / "pictures")
+    store, dataset = shop.opened("first"), str(shop.folder / "images")
     make_judged(store, dataset, lambda _: store.client)
     champion = desk_for(store).ledger.champion("bench")
     assert champion is not None

@@ -13,7 +13,7 @@ from prefect.client.orchestration import get_client
 from tests.browser.find_browser import NEEDED, browser_path
 from tests.browser.pages import Ui, launch, listen, new_context
 from tests.browser.runs import Runs
-from tests.conftest import SERVER_PYTHON, draw_pictures
+from tests.conftest import SERVER_PYTHON, draw_images
 from tuneloop.demo.scenario import MODEL_DEPLOYMENT
 from tuneloop.demo.stack import Stack, running_stack
 from tuneloop.emulator import Progress
@@ -50,8 +50,8 @@ def runs(stack: Stack) -> Iterator[Runs]:
 
 
 @pytest.fixture(scope="package")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return draw_pictures(tmp_path_factory.mktemp("dataset"))
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return draw_images(tmp_path_factory.mktemp("dataset"))
 
 
 @pytest.fixture(scope="package")
@@ -61,7 +61,7 @@ def model(runs: Runs) -> UUID:
 
 
 @pytest.fixture(scope="package", autouse=True)
-def file_run(runs: Runs, pictures: Path) -> UUID:
+def file_run(runs: Runs, images: Path) -> UUID:
     """A run with the recipe of the deployment file, which waits for its training.
 
     The rectangles that it learns may well be called copies of each other, which is not looked at here.
@@ -72,7 +72,7 @@ def file_run(runs: Runs, pictures: Path) -> UUID:
         "seeds": [1, 2],
         "gate": {"most_copied": 4},
     }
-    return runs.start(MODEL_DEPLOYMENT, dataset=str(pictures), evaluation=plan)
+    return runs.start(MODEL_DEPLOYMENT, dataset=str(images), evaluation=plan)
 
 
 @pytest.fixture(scope="package")

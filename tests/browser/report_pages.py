@@ -1,4 +1,4 @@
-"""Keeps pictures of the report's pages: part of `make screenshots`, or by itself with a folder as argument."""
+"""Keeps images of the report's pages: part of `make screenshots`, or by itself with a folder as argument."""
 
 from __future__ import annotations
 
@@ -83,18 +83,18 @@ def _written(folder: Path) -> dict[str, str]:
 
 
 def _with_copies(evaluation: Evaluation) -> Evaluation:
-    """Two copies, one refusal, and a picture that was asked for twice."""
-    pictures = list(evaluation.pictures)
+    """Two copies, one refusal, and an image that was asked for twice."""
+    images = list(evaluation.images)
     for number in (1, 4):
-        pictures[number] = pictures[number].model_copy(update={"copied": 0.81})
+        images[number] = images[number].model_copy(update={"copied": 0.81})
     refused: dict[str, object] = {
         "name": None,
         "finding": "refused by the provider: moderated",
         "scores": {},
         "nearest": None,
     }
-    pictures[3] = pictures[3].model_copy(update={**refused, "copied": 0.0})
-    return evaluation.model_copy(update={"pictures": tuple(pictures), "asked_again": 1})
+    images[3] = images[3].model_copy(update={**refused, "copied": 0.0})
+    return evaluation.model_copy(update={"images": tuple(images), "asked_again": 1})
 
 
 def main() -> None:

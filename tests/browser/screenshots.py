@@ -1,4 +1,4 @@
-"""Keeps pictures of the UI in `screenshots/`: `make screenshots`."""
+"""Keeps images of the UI in `screenshots/`: `make screenshots`."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from tuneloop.emulator import Progress
 
 _KEPT = Path("screenshots")
 _SETTLED_MS = 1500
-"""Until lists, pictures and the timeline stand still."""
+"""Until lists, images and the timeline stand still."""
 
 
 @dataclass(frozen=True)
 class Camera:
-    """Keeps pictures of pages, each in light and in dark.
+    """Keeps images of pages, each in light and in dark.
 
     Attributes:
         pages: A page for each of the two.
@@ -48,7 +48,7 @@ class Camera:
         """Keep the page of this path, once it shows this text, as `name-light.png` and `name-dark.png`.
 
         Args:
-            name: What the pictures are called.
+            name: What the images are called.
             path: The page.
             shows: A text on it.
             then: What is done on the page before.
@@ -65,10 +65,10 @@ class Camera:
             sys.stdout.write(f"{file}\n")
 
 
-def _retrain(stack: Stack, runs: Runs, pictures: Path, camera: Camera | None) -> UUID:
+def _retrain(stack: Stack, runs: Runs, images: Path, camera: Camera | None) -> UUID:
     """One training from its start to its report; with a camera, it is watched on the way."""
     stack.emulator.progress(Progress.after_seconds(3600))
-    run = runs.start(MODEL_DEPLOYMENT, dataset=str(pictures))
+    run = runs.start(MODEL_DEPLOYMENT, dataset=str(images))
     runs.wait_until(run, "Suspended")
     if camera:
         camera.keep("suspended-run", f"runs/flow-run/{run}", "Waiting for")
@@ -80,16 +80,16 @@ def _retrain(stack: Stack, runs: Runs, pictures: Path, camera: Camera | None) ->
 
 
 def _keep_all(stack: Stack, runs: Runs, camera: Camera) -> None:
-    changed, pictures = stack.folder / "pictures", stack.folder / "some-pictures"
+    changed, images = stack.folder / "images", stack.folder / "some-images"
     copy_sample_images(changed)
-    take_some(changed, pictures)
+    take_some(changed, images)
     deployment = runs.client.read_deployment_by_name(MODEL_DEPLOYMENT).id
     camera.keep("deployments", "deployments", "sensor")
     camera.keep("deployment", f"deployments/deployment/{deployment}", "Next Run")
     camera.keep("run-form", f"deployments/deployment/{deployment}/run", "Trigger Word")
     camera.keep("blocks", "blocks", "Segmind Credentials")
     camera.keep("block-form", "blocks/catalog/segmind-credentials/create", "Api Key")
-    _retrain(stack, runs, pictures, None)
+    _retrain(stack, runs, images, None)
     run = _retrain(stack, runs, changed, camera)
     camera.keep("completed-run", f"runs/flow-run/{run}", "Finished in state")
     camera.keep("completed-run-artifacts", f"runs/flow-run/{run}?tab=Artifacts", "report-sample-robot")
@@ -100,7 +100,7 @@ def _keep_all(stack: Stack, runs: Runs, camera: Camera) -> None:
     camera.keep("unchanged-run-details", f"runs/flow-run/{unchanged}?tab=Details", "Nothing to do")
     # The first model again, under a gate that is never sure: it is asked about, and trained no second time.
     plan = {"seeds": [1, 2, 3, 4], "gate": {"margin": 1.0}}
-    undecided = runs.start(MODEL_DEPLOYMENT, dataset=str(pictures), evaluation=plan)
+    undecided = runs.start(MODEL_DEPLOYMENT, dataset=str(images), evaluation=plan)
     runs.wait_until(undecided, "Suspended")
     page = f"runs/flow-run/{undecided}?tab=Details"
     camera.keep("undecided-run", page, "Undecided, a person decides")
@@ -118,7 +118,7 @@ def _artifact(runs: Runs, run: UUID, key: str) -> UUID:
 
 
 def main() -> None:
-    """Start an installation, retrain twice, and keep pictures on the way."""
+    """Start an installation, retrain twice, and keep images on the way."""
     executable = browser_path()
     if executable is None:
         sys.exit(NEEDED)

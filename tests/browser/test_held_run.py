@@ -12,7 +12,7 @@ from prefect.client.schemas.actions import BlockDocumentCreate
 
 from tests.browser.pages import Ui
 from tests.browser.runs import Runs, run_record
-from tests.conftest import draw_pictures
+from tests.conftest import draw_images
 from tests.flows.runs import wait_until
 from tuneloop.demo.scenario import MODEL_DEPLOYMENT
 from tuneloop.demo.stack import Stack
@@ -26,7 +26,7 @@ REASON = "agreed with the studio"
 
 @pytest.fixture
 def held_run(runs: Runs, stack: Stack, tmp_path: Path) -> UUID:
-    """A run on pictures of its own, on an account that may train nothing today."""
+    """A run on images of its own, on an account that may train nothing today."""
     name = "nothing-left"
     with get_client(sync_client=True) as client:
         kind = client.read_block_type_by_slug("segmind-credentials")
@@ -43,7 +43,7 @@ def held_run(runs: Runs, stack: Stack, tmp_path: Path) -> UUID:
     run = runs.start(
         MODEL_DEPLOYMENT,
         model="held-robot",
-        dataset=str(draw_pictures(tmp_path / "pictures", shade=77)),
+        dataset=str(draw_images(tmp_path / "images", shade=77)),
         credentials=f"segmind-credentials/{name}",
     )
     runs.wait_until(run, "Suspended")

@@ -40,16 +40,16 @@ def _definition(reference: dict[str, str], definitions: dict[str, Any]) -> dict[
 
 
 def test_a_run_from_the_form_trains_what_the_deployment_file_says(
-    ui: Ui, model: UUID, runs: Runs, file_run: UUID, pictures: Path, stack: Stack
+    ui: Ui, model: UUID, runs: Runs, file_run: UUID, images: Path, stack: Stack
 ) -> None:
     form = ui.run_form(model)
     form.field("model").fill("typed-robot")
-    form.field("dataset").fill(str(pictures))
+    form.field("dataset").fill(str(images))
 
     typed = form.submit()
 
     parameters = runs.read(typed).parameters
-    assert (parameters["model"], parameters["dataset"]) == ("typed-robot", str(pictures))
+    assert (parameters["model"], parameters["dataset"]) == ("typed-robot", str(images))
     # The form sends each default and the file does not: still it is one training, which is paid once.
     assert parameters["recipe"] != runs.read(file_run).parameters["recipe"]
     for run in (typed, file_run):

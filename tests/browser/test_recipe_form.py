@@ -18,11 +18,11 @@ def test_the_form_shows_every_recipe_by_its_title(ui: Ui, model: UUID) -> None:
 
 
 def test_a_run_works_on_the_recipe_that_was_chosen(
-    ui: Ui, model: UUID, runs: Runs, pictures: Path, stack: Stack
+    ui: Ui, model: UUID, runs: Runs, images: Path, stack: Stack
 ) -> None:
     form = ui.run_form(model)
     form.field("model").fill("qwen-robot")
-    form.field("dataset").fill(str(pictures))
+    form.field("dataset").fill(str(images))
     form.choose(QWEN)
     form.field("Instance Prompt").fill("a photo of a teapot")
     form.field("Trigger Word").fill("TEAPOX")

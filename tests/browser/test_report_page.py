@@ -10,7 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.conftest import draw_pictures
+from tests.conftest import draw_images
 from tests.evaluation.evidence import PROMPTS, World, promotions
 from tests.evaluation.hostile import HOSTILE
 from tuneloop.evaluation.reports.model_page import ChampionEntry, model_page_name, write_model_page
@@ -25,17 +25,17 @@ PLAN = EvaluationConfig(prompts=PROMPTS[:2], seeds=(1, 2))
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     folder = tmp_path_factory.mktemp("page")
-    return World.made(folder / "world", draw_pictures(folder / "samples", 4), side_px=256)
+    return World.made(folder / "world", draw_images(folder / "samples", 4), side_px=256)
 
 
 @pytest.fixture(scope="module")
 def evidence(world: World) -> DecisionReport:
     champion = world.rendered("champion", 300, PLAN.prompts, PLAN.seeds)
     found = world.evidence(world.rendered("challenger", 1000, PLAN.prompts, PLAN.seeds), champion, PLAN)
-    copied = found.challenger.pictures[1].model_copy(update={"copied": 0.8})
-    refused = found.challenger.pictures[3].model_copy(update={"name": None, "finding": "refused"})
-    pictures = (found.challenger.pictures[0], copied, found.challenger.pictures[2], refused)
-    challenger = found.challenger.model_copy(update={"pictures": pictures, "asked_again": 1})
+    copied = found.challenger.images[1].model_copy(update={"copied": 0.8})
+    refused = found.challenger.images[3].model_copy(update={"name": None, "finding": "refused"})
+    images = (found.challenger.images[0], copied, found.challenger.images[2], refused)
+    challenger = found.challenger.model_copy(update={"images": images, "asked_again": 1})
     return dataclasses.replace(found, challenger=challenger)
 
 
@@ -88,15 +88,15 @@ def serious(page: Page) -> list[str]:
     ]
 
 
-def test_page_opens_with_every_picture_and_asks_nobody(page: Page, report: str) -> None:
+def test_page_opens_with_every_image_and_asks_nobody(page: Page, report: str) -> None:
     page.goto(report)
     expect(page).to_have_title("robot: promoted")
-    pictures = page.locator("main img")
-    expect(pictures).to_have_count(11)
+    images = page.locator("main img")
+    expect(images).to_have_count(11)
     for number in range(11):
-        expect(pictures.nth(number)).to_have_js_property("complete", value=True)
-        assert pictures.nth(number).evaluate("picture => picture.naturalWidth") > 0
-    expect(page.get_by_text("no picture", exact=True)).to_be_visible()
+        expect(images.nth(number)).to_have_js_property("complete", value=True)
+        assert images.nth(number).evaluate("image => image.naturalWidth") > 0
+    expect(page.get_by_text("no image", exact=True)).to_be_visible()
 
 
 def test_keyboard_flips_at_one_place_and_gives_the_focus_back(page: Page, report: str) -> None:
@@ -121,15 +121,15 @@ def test_keyboard_flips_at_one_place_and_gives_the_focus_back(page: Page, report
     expect(button).to_be_focused()
 
 
-def test_every_picture_of_a_pair_can_be_chosen_and_the_finding_is_said(page: Page, report: str) -> None:
+def test_every_image_of_a_pair_can_be_chosen_and_the_finding_is_said(page: Page, report: str) -> None:
     page.goto(report)
     page.get_by_role("button", name="Champion no. 3: a photo of ROBOX, seed 2").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("button", name="Challenger", exact=True).click()
-    expect(dialog.get_by_text("copies a training picture: 80% of it is the same")).to_be_visible()
-    dialog.get_by_role("button", name="Nearest training picture").click()
-    expect(page.locator("#viewer-label")).to_have_text("Nearest training picture")
-    expect(dialog.get_by_role("button", name="Nearest training picture")).to_have_attribute("aria-pressed", "true")
+    expect(dialog.get_by_text("copies a training image: 80% of it is the same")).to_be_visible()
+    dialog.get_by_role("button", name="Nearest training image").click()
+    expect(page.locator("#viewer-label")).to_have_text("Nearest training image")
+    expect(dialog.get_by_role("button", name="Nearest training image")).to_have_attribute("aria-pressed", "true")
     dialog.get_by_role("button", name="Close").click()
     expect(dialog).to_be_hidden()
 
@@ -141,16 +141,16 @@ def test_focus_stays_in_the_dialog_at_the_first_and_last_pair(page: Page, report
         page.keyboard.press(key)
         assert page.evaluate("document.getElementById('viewer').contains(document.activeElement)")
     expect(page.get_by_role("button", name="Next pair")).to_be_disabled()
-    # The challenger's picture was refused there: what is left to flip to is the training picture.
+    # The challenger's image was refused there: what is left to flip to is the training image.
     expect(page.locator("#viewer-label")).to_have_text("Champion no. 3")
     page.keyboard.press("ArrowRight")
-    expect(page.locator("#viewer-label")).to_have_text("Nearest training picture")
+    expect(page.locator("#viewer-label")).to_have_text("Nearest training image")
 
 
-def test_full_picture_opens_from_the_store(page: Page, report: str, world: World) -> None:
+def test_full_image_opens_from_the_store(page: Page, report: str, world: World) -> None:
     page.goto(report)
     page.get_by_role("button", name="Challenger: a photo of ROBOX, seed 1").click()
-    link = page.get_by_role("link", name="Full picture").evaluate("link => link.href")
+    link = page.get_by_role("link", name="Full image").evaluate("link => link.href")
     assert Path(link.removeprefix("file://")).read_bytes().startswith(b"\xff\xd8")
     assert link.startswith(world.store.uri)
 
@@ -173,14 +173,14 @@ def test_page_is_accessible(
 
 
 def test_hostile_texts_do_nothing_but_show(page: Page, world: World, evidence: DecisionReport) -> None:
-    def hostile(picture: EvaluatedImage, number: int) -> EvaluatedImage:
-        return picture.model_copy(update={"prompt": HOSTILE[number], "finding": HOSTILE[number + 4]})
+    def hostile(image: EvaluatedImage, number: int) -> EvaluatedImage:
+        return image.model_copy(update={"prompt": HOSTILE[number], "finding": HOSTILE[number + 4]})
 
-    pictures = tuple(hostile(picture, number) for number, picture in enumerate(evidence.challenger.pictures))
+    images = tuple(hostile(image, number) for number, image in enumerate(evidence.challenger.images))
     said = "\n".join(HOSTILE)
     worst = dataclasses.replace(
         evidence,
-        challenger=evidence.challenger.model_copy(update={"pictures": pictures}),
+        challenger=evidence.challenger.model_copy(update={"images": images}),
         verdict=evidence.verdict.model_copy(update={"why": said, "rule": said}),
         collected=evidence.collected.model_copy(update={"job_id": said}),
         decided_by=said,

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from tests.browser.pages import Ui
 from tests.browser.runs import Runs
-from tests.conftest import draw_pictures
+from tests.conftest import draw_images
 from tuneloop.demo.scenario import MODEL_DEPLOYMENT
 from tuneloop.demo.stack import Stack
 from tuneloop.emulator import Progress
@@ -22,8 +22,8 @@ REASON = "the hands are better"
 NEVER_SURE = {"prompts": ["a photo of {trigger}"], "seeds": [1, 2], "gate": {"margin": 1.0, "most_copied": 2}}
 
 
-def _begin(runs: Runs, pictures: Path) -> UUID:
-    return runs.start(MODEL_DEPLOYMENT, model=MODEL, dataset=str(pictures), evaluation=NEVER_SURE)
+def _begin(runs: Runs, images: Path) -> UUID:
+    return runs.start(MODEL_DEPLOYMENT, model=MODEL, dataset=str(images), evaluation=NEVER_SURE)
 
 
 @pytest.fixture
@@ -33,9 +33,9 @@ def undecided_run(stack: Stack, runs: Runs, ledger: Ledger, tmp_path: Path) -> U
     Trainings end at once from here on: this file is the last of its folder.
     """
     stack.emulator.progress(Progress.at_once())
-    first = _begin(runs, draw_pictures(tmp_path / "first", 3, shade=31))
+    first = _begin(runs, draw_images(tmp_path / "first", 3, shade=31))
     runs.wait_until(first, "Completed")
-    second = _begin(runs, draw_pictures(tmp_path / "second", 4, shade=32))
+    second = _begin(runs, draw_images(tmp_path / "second", 4, shade=32))
     runs.wait_until(second, "Suspended")
     assert _verdicts(ledger, second) == ["undecided"]
     return second

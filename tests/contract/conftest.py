@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter
 
-from tests.conftest import draw_pictures
+from tests.conftest import draw_images
 from tests.contract.rig import CLIENTS, KEY_VARIABLES, Rig
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import scan
-from tuneloop.datasets.store import store_pictures
+from tuneloop.datasets.store import store_images
 from tuneloop.emulator import Progress, running_emulator
 from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.recipes import Recipe
@@ -35,14 +35,14 @@ def recipe_named(name: str) -> BaseRecipe:
 @pytest.fixture(params=list(RECIPES))
 def rig(request: pytest.FixtureRequest, tmp_path: Path, artifacts: LocalDirectory) -> Iterator[Rig]:
     recipe = recipe_named(request.param)
-    folder = draw_pairs(tmp_path) if recipe.edit_pairs else draw_pictures(tmp_path / "pictures")
+    folder = draw_pairs(tmp_path) if recipe.edit_pairs else draw_images(tmp_path / "images")
     rule = CaptionRule(
         trigger_word=recipe.trigger,
         instance_prompt=recipe.fallback_caption,
         provider_captions=recipe.provider_captions,
     )
     scanned = scan(folder, rule, pairs=recipe.edit_pairs)
-    store_pictures(scanned, artifacts)
+    store_images(scanned, artifacts)
     archive = DatasetArchive(scanned.manifest, artifacts)
     image = next(folder.glob("*_start.png")).read_bytes() if recipe.edit_pairs else None
     client = CLIENTS[recipe.provider]
@@ -73,7 +73,7 @@ def rig(request: pytest.FixtureRequest, tmp_path: Path, artifacts: LocalDirector
 def draw_pairs(tmp_path: Path) -> Path:
     folder = tmp_path / "pairs"
     for half, shade in (("start", 30), ("end", 200)):
-        for number, file in enumerate(sorted(draw_pictures(tmp_path / half, shade=shade).iterdir())):
+        for number, file in enumerate(sorted(draw_images(tmp_path / half, shade=shade).iterdir())):
             folder.mkdir(exist_ok=True)
             (folder / f"{number + 1:02d}_{half}.png").write_bytes(file.read_bytes())
     (folder / "01.txt").write_text("a hat")

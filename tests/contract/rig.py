@@ -26,7 +26,7 @@ class Rig:
         stranger: A client with a wrong key.
         recipe: A recipe that the provider trains.
         archive: A dataset for it.
-        image: A picture to edit, for models that edit.
+        image: An image to edit, for models that edit.
         emulator: Controls of the emulated provider; None where the provider is the real one.
     """
 

@@ -92,8 +92,8 @@ def test_every_service_of_the_recipe_renders(rig: Rig) -> None:
     job_id = submit(rig, "0123456789abcdef-g1")
     ended(rig, job_id)
     for service in rig.recipe.services:
-        picture = rig.provider.generate(job_id, "ROBOX in the rain", 7, service(), rig.image)
-        assert len(picture.data) > 500
+        image = rig.provider.generate(job_id, "ROBOX in the rain", 7, service(), rig.image)
+        assert len(image.data) > 500
 
 
 @pays

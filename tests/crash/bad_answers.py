@@ -16,7 +16,7 @@ from tuneloop.emulator.switches import ShownName
 _LIST = "/finetune/request/list"
 _DETAILS = "/finetune/request/details"
 _BFL_SUBMIT = "/v1/finetune"
-_PICTURE = "/v1/flux-dev-finetuned"
+_IMAGE = "/v1/flux-dev-finetuned"
 _BOMB = 1 << 31
 _STEPS_S = (600.0, 1300.0, 3700.0, 3700.0, 3700.0, 3700.0, 90_000.0, 3700.0)
 """The margins of a submit in doubt pass before the second look."""
@@ -70,14 +70,14 @@ def _gateway_pages() -> Iterator[tuple[str, Story]]:
         _of_bfl("bfl-504", faults=(Fault("fail_after_effect", _BFL_SUBMIT, "POST", status=504, body="html"),)),
     )
     yield kind, _story("504-list", faults=(_LOST, Fault("refuse", _LIST, status=504, body="html", times=4)))
-    yield kind, _story("504-picture", faults=(Fault("fail_after_effect", _PICTURE, status=504, body="html"),))
+    yield kind, _story("504-image", faults=(Fault("fail_after_effect", _IMAGE, status=504, body="html"),))
 
 
 def _errors_under_a_success() -> Iterator[tuple[str, Story]]:
     kind = "bad answers: error under a success"
     said = "Insufficient credits"
     for effect in ("refuse", "fail_after_effect"):
-        for name, path in (("submit", SUBMIT), ("picture", _PICTURE)):
+        for name, path in (("submit", SUBMIT), ("image", _IMAGE)):
             told = Fault(effect, path, "POST", status=200, reason=said)
             yield kind, _story(f"200-{name}-{effect}", faults=(told,))
         at_bfl = Fault(effect, _BFL_SUBMIT, "POST", status=200, reason=said)
@@ -91,7 +91,7 @@ def _refusals() -> Iterator[tuple[str, Story]]:
         kind = "bad answers: redirects" if status < 400 else "bad answers: refusals"
         yield kind, _story(f"{status}", faults=(Fault("refuse", SUBMIT, status=status),))
         yield kind, _story(f"{status}-after-all", faults=(Fault("fail_after_effect", SUBMIT, status=status),))
-    yield "bad answers: refusals", _story("402-picture", faults=(Fault("refuse", _PICTURE, status=402),))
+    yield "bad answers: refusals", _story("402-image", faults=(Fault("refuse", _IMAGE, status=402),))
 
 
 def _bodies() -> Iterator[tuple[str, Story]]:
@@ -103,8 +103,8 @@ def _bodies() -> Iterator[tuple[str, Story]]:
         yield f"bad answers: {kind}", _story(f"{name}-list", faults=(_LOST, listed))
         failed = Fault("fail_after_effect", SUBMIT, status=500, **told)
         yield f"bad answers: {kind}", _story(f"{name}-500", faults=(failed,))
-    # No picture drips: its many thousand bytes would take the whole of an answer's limit of real minutes.
-    yield "bad answers: bombs", _story("bomb-picture", faults=(Fault("answer", _PICTURE, padding_bytes=_BOMB),))
+    # No image drips: its many thousand bytes would take the whole of an answer's limit of real minutes.
+    yield "bad answers: bombs", _story("bomb-image", faults=(Fault("answer", _IMAGE, padding_bytes=_BOMB),))
 
 
 def _never_clear() -> Iterator[tuple[str, Story]]:
@@ -115,7 +115,7 @@ def _never_clear() -> Iterator[tuple[str, Story]]:
     yield kind, _story("never-clear-submit", faults=(never_sent,))
     yield kind, _of_bfl("bfl-never-clear-submit", faults=(replace(never_sent, path=_BFL_SUBMIT),))
     for effect in ("cut_before_effect", "fail_after_effect"):
-        yield kind, _story(f"never-clear-picture-{effect}", faults=(Fault(effect, _PICTURE, "POST", times=12),))
+        yield kind, _story(f"never-clear-image-{effect}", faults=(Fault(effect, _IMAGE, "POST", times=12),))
 
 
 def _worlds() -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -1,4 +1,4 @@
-"""What is paid again by itself has a bound: no training is submitted, and no picture asked for, without end."""
+"""What is paid again by itself has a bound: no training is submitted, and no image asked for, without end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SUBMITS = frozenset({"/finetune/request/submit", "/v1/finetune"})
 _POSTS_WITHOUT_A_PERSON = 2
 """In one attempt: the first, and one more after a doubt."""
 _ASKS = 3
-"""Of one picture, in its life."""
+"""Of one image, in its life."""
 
 
 def beyond_bounds(lane: Lane, runs: list[RunRecord]) -> Iterator[Finding]:
@@ -28,7 +28,7 @@ def beyond_bounds(lane: Lane, runs: list[RunRecord]) -> Iterator[Finding]:
     """
     sent = [entry for entry in lane.requests() if entry.method == "POST"]
     yield from _claims(lane, runs, sum(entry.path in _SUBMITS for entry in sent))
-    yield from _pictures(lane, runs, sent)
+    yield from _images(lane, runs, sent)
 
 
 def _claims(lane: Lane, runs: list[RunRecord], submits: int) -> Iterator[Finding]:
@@ -48,7 +48,7 @@ def _approved(records: list[AnyTrainingRecord]) -> int:
     return sum(isinstance(after, Claimed) and before.state == "held" for before, after in pairs)
 
 
-def _pictures(lane: Lane, runs: list[RunRecord], sent: list[LoggedRequest]) -> Iterator[Finding]:
+def _images(lane: Lane, runs: list[RunRecord], sent: list[LoggedRequest]) -> Iterator[Finding]:
     paid = [entry for entry in lane.billing() if entry.kind == "inference"]
     of_each = Counter(
         (entry.name, str(entry.summary.get("prompt")), str(entry.summary.get("seed"))) for entry in paid
@@ -56,18 +56,18 @@ def _pictures(lane: Lane, runs: list[RunRecord], sent: list[LoggedRequest]) -> I
     for (model, prompt, seed), times in of_each.items():
         if times > _ASKS:
             yield Finding("unbounded images", f"{model}, {prompt!r}, seed {seed}: paid for {times} times")
-    asked = sum(_is_picture(entry.path) for entry in sent)
+    asked = sum(_is_image(entry.path) for entry in sent)
     wanted = len(_wanted(lane.ledger, runs))
     if asked > _ASKS * wanted:
-        yield Finding("unbounded images", f"{wanted} pictures were wanted, and {asked} times one was asked for")
+        yield Finding("unbounded images", f"{wanted} images were wanted, and {asked} times one was asked for")
 
 
-def _is_picture(path: str) -> bool:
+def _is_image(path: str) -> bool:
     return path.startswith(("/v1/flux", "/v2/")) and path not in _SUBMITS
 
 
 def _wanted(ledger: Ledger, runs: list[RunRecord]) -> set[tuple[str, int, str, int]]:
-    """Pictures that the runs of a case may ask for: those of each attempt, and those of the champion of then."""
+    """Images that the runs of a case may ask for: those of each attempt, and those of the champion of then."""
     attempts = {(record.name, run.plan.digest): run for run in runs for record in ledger.history(run.key)}
     champions = {
         (f"{promotion.key}-{promotion.generation}", run.plan.digest): run

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from prefect.client.schemas.objects import FlowRun
 
-from tests.conftest import draw_pictures
+from tests.conftest import draw_images
 from tests.crash.case import Case
 from tests.crash.finding import Finding
 from tests.crash.judge import judge, story_is_over, trace_of
@@ -142,7 +142,7 @@ class _Play:
         story, lane = self._case.story, self.lane
         if not self._looked:
             for racer in range(self._case.racers):
-                lane.schedule(story.flow, self._wish(racer * 7 if story.pictures_differ else 0))
+                lane.schedule(story.flow, self._wish(racer * 7 if story.images_differ else 0))
         for turn in range(_ROUNDS):
             self._work()
             if not self._looked:
@@ -258,12 +258,12 @@ class _Play:
         return self._case.way == "sensor" and any(True for _ in self.lane.ledger.markers())
 
     def _wish(self, shade: int = 0) -> dict[str, Any]:
-        """Parameters of a run, with pictures that were never played with: the provider remembers all its jobs."""
+        """Parameters of a run, with images that were never played with: the provider remembers all its jobs."""
         digest = hashlib.sha256(f"{self.lane.case_home} {shade}".encode()).digest()
-        folder = self.lane.case_home / f"pictures-{shade}"
+        folder = self.lane.case_home / f"images-{shade}"
         if not folder.exists():
-            draw_pictures(folder, 2, shade=digest[0])
+            draw_images(folder, 2, shade=digest[0])
             (folder / "0.txt").write_text(f"ROBOX no. {random.Random(digest).randrange(10**12)}")  # noqa: S311
-        model = f"crash-{self.lane.case_home.name}" + (f"-{shade}" if self._case.story.pictures_differ else "")
+        model = f"crash-{self.lane.case_home.name}" + (f"-{shade}" if self._case.story.images_differ else "")
         wish = {**wish_for(model, folder), **self._case.story.parameters}
         return {**wish, "job_id": self._adopted, "trigger_word": "ROBOX"} if self._adopted else wish

@@ -15,7 +15,7 @@ Kind = Literal[
     "ledger",
     "limit",
     "champion",
-    "picture",
+    "image",
 ]
 
 

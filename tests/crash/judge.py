@@ -27,8 +27,8 @@ from tuneloop.schemas.records import (
 from tuneloop.schemas.training import job_name
 
 _WEIGHTS_EXIST = frozenset({"TRAINING_COMPLETED", "INFERENCE_QUEUED", "DEPLOYING", "AVAILABLE", "Ready"})
-_PICTURES = 2
-"""Pictures that a run may ask for: its own and the champion's."""
+_IMAGES = 2
+"""Images that a run may ask for: its own and the champion's."""
 
 
 def story_is_over(lane: Lane) -> bool:
@@ -64,7 +64,7 @@ def judge(lane: Lane, deaths: int, case: Case) -> list[Finding]:
         case: The case.
     """
     findings = list(_payments(lane))
-    findings += _pictures(lane, deaths, case)
+    findings += _images(lane, deaths, case)
     try:
         runs = run_files(lane)
         findings += beyond_bounds(lane, runs)
@@ -92,14 +92,14 @@ def _payments(lane: Lane) -> Iterator[Finding]:
             yield Finding("double payment", f"training {key} was paid for in {times} generations")
 
 
-def _pictures(lane: Lane, deaths: int, case: Case) -> Iterator[Finding]:
-    """A picture is asked for again only where an answer was lost."""
+def _images(lane: Lane, deaths: int, case: Case) -> Iterator[Finding]:
+    """An image is asked for again only where an answer was lost."""
     paid = sum(entry.kind == "inference" for entry in lane.billing())
     rendered = sum(1 for ledger in lane.ledgers() for _ in ledger.store.names("renders/"))
     lost = deaths + sum(fault.times for fault in case.story.faults)
-    allowed = rendered + lost + (case.racers - 1) * _PICTURES
+    allowed = rendered + lost + (case.racers - 1) * _IMAGES
     if paid > allowed:
-        yield Finding("picture", f"{paid} pictures were paid for, {rendered} are there, {lost} answers were lost")
+        yield Finding("image", f"{paid} images were paid for, {rendered} are there, {lost} answers were lost")
 
 
 def _history(ledger: Ledger, key: str) -> Iterator[Finding]:

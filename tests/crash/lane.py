@@ -218,8 +218,8 @@ class Lane:
         """Let the providers behave as documented."""
         for place in self._in_use:
             place.emulator.reset_switches()
-            # Nobody here waits for a picture; and all clocks agree.
-            place.emulator.switch(picture_s=0.0, date_off_s=self.ahead_s)
+            # Nobody here waits for an image; and all clocks agree.
+            place.emulator.switch(image_s=0.0, date_off_s=self.ahead_s)
 
     def schedule(self, flow: str, parameters: dict[str, Any], server: PrefectServer | None = None) -> UUID:
         """Start a run on this lane's store and account, where the parameters name no others."""

@@ -36,7 +36,7 @@ def _resend() -> None:
 
 
 def _resend_for_ever() -> None:
-    """Send the paid POST again and again, and each picture too."""
+    """Send the paid POST again and again, and each image too."""
     providers: Any = SegmindProvider
     for name in ("submit", "generate"):
         setattr(providers, name, _stubborn(getattr(providers, name)))

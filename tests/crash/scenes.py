@@ -36,7 +36,7 @@ def mount(lane: Lane) -> None:
 
 
 def store_is_away(stage: Stage) -> None:
-    """Look, and run again on the same pictures, while the mount point is empty."""
+    """Look, and run again on the same images, while the mount point is empty."""
     stage.lane.folder.vanish()
     run = stage.schedule()
     stage.schedule(SENSOR)

@@ -59,7 +59,7 @@ class Story:
         besides: Roles of other stores and accounts that it needs.
         limits: What the account may spend, None for whatever it likes.
         person: How a person answers, form by form; the last one goes on for ever.
-        pictures_differ: Runs that start at once have a model and pictures each.
+        images_differ: Runs that start at once have a model and images each.
         gates: Where its processes wait while something happens, by role and number.
         opening: What happens before the first run is started.
         beside: What happens after the first runs, before the first look of the sensor.
@@ -84,7 +84,7 @@ class Story:
     besides: tuple[str, ...] = ()
     limits: SpendingGuard | None = None
     person: tuple[Mood, ...] = ("truth",)
-    pictures_differ: bool = False
+    images_differ: bool = False
     gates: dict[str, Gate] = field(default_factory=dict)
     opening: Scene | None = None
     beside: Scene | None = None

@@ -21,7 +21,7 @@ from tuneloop.emulator import Fault
 
 _SEED = 7
 _KILLS = 8
-_PICTURE = "/v1/flux-dev-finetuned"
+_IMAGE = "/v1/flux-dev-finetuned"
 _KINDS = {
     "adoption",
     "bad answers: bombs",
@@ -152,7 +152,7 @@ def test_every_kind_of_io_is_a_point_to_die_at(installation: Installation) -> No
         ),
         (
             "resend-for-ever",
-            Story("s3", faults=(Fault("cut_before_effect", _PICTURE, times=8),)),
+            Story("s3", faults=(Fault("cut_before_effect", _IMAGE, times=8),)),
             None,
             "unbounded images",
         ),

@@ -64,7 +64,7 @@ def _people() -> Iterator[Case]:
     yield _case(
         "held: it is not there", replace(BFL, name="given-up", faults=(never_sent,), person=("reject", "truth"))
     )
-    yield _case("limits", Story("three-models", limits=_LIMIT, pictures_differ=True), racers=3)
+    yield _case("limits", Story("three-models", limits=_LIMIT, images_differ=True), racers=3)
     yield _case("limits", Story("second-of-the-day", limits=_LIMIT, after_champion=True))
     yield _case("adoption", ADOPTED)
     yield _case("adoption", replace(ADOPTED, name="adopted-by-two"), racers=2)

@@ -15,7 +15,7 @@ def rule() -> CaptionRule:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "pictures"
+    made = tmp_path / "images"
     made.mkdir()
     return made
 

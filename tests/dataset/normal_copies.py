@@ -1,4 +1,4 @@
-"""Copies of pictures as the recipe asks for them, decoded."""
+"""Copies of images as the recipe asks for them, decoded."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tests.dataset.picture_facts import facts_of
+from tests.dataset.image_facts import facts_of
 from tuneloop.datasets.images.inspection import strict_decoding
 from tuneloop.datasets.images.normalize import normalised
 from tuneloop.schemas.copies import ImagePreprocessing
@@ -21,16 +21,16 @@ def made(data: bytes, way: ImagePreprocessing | None = PLAIN) -> Image.Image:
     with strict_decoding():
         copy = normalised(data, facts_of(data), way)
     assert copy is not None
-    picture = Image.open(io.BytesIO(copy))
-    picture.load()
-    return picture
+    image = Image.open(io.BytesIO(copy))
+    image.load()
+    return image
 
 
-def pixels(picture: Image.Image) -> NDArray[np.int64]:
-    return np.asarray(picture).astype(np.int64)
+def pixels(image: Image.Image) -> NDArray[np.int64]:
+    return np.asarray(image).astype(np.int64)
 
 
 def colourful(width_px: int = 24, height_px: int = 16) -> Image.Image:
-    """A smooth picture that no rotation and no mirror maps onto itself."""
+    """A smooth image that no rotation and no mirror maps onto itself."""
     across, down = np.meshgrid(np.linspace(0, 255, width_px), np.linspace(0, 255, height_px))
     return Image.fromarray(np.stack([across, down, (across * 0.7 + down * 0.3) / 2], axis=2).astype(np.uint8))

@@ -11,15 +11,15 @@ from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
 from tuneloop.datasets.captions import CaptionRule
-from tuneloop.datasets.listing import PICTURE_SUFFIXES
+from tuneloop.datasets.listing import IMAGE_SUFFIXES
 from tuneloop.datasets.scan import Preflight, preflight
 from tuneloop.evaluation.reports.dataset_page import write_dataset_page
 from tuneloop.schemas.dataset_profile import NO_LIMITS, DatasetRequirements
 from tuneloop.schemas.findings import errors_in
 
-from .pictures import JPEG, PNG, WEBP, encoded, noise, png_of
+from .images import JPEG, PNG, WEBP, encoded, noise, png_of
 
-BROKEN = (b"", b"no picture", encoded(noise(40, 40), "PNG")[:300], encoded(noise(40, 40), "GIF"))
+BROKEN = (b"", b"no image", encoded(noise(40, 40), "PNG")[:300], encoded(noise(40, 40), "GIF"))
 WHOLE = (JPEG, PNG, WEBP, png_of(1), png_of(2), encoded(noise(300, 260), "JPEG"))
 ODD = (
     "-rf", " ", "a b", "a\nb", "a\tb", "..a", "a.", "A", "a", "é", "e\u0301", "茶", "🤖", "[red]x[/]", "\x1b[31m",
@@ -45,7 +45,7 @@ rules = st.builds(
 profiles = st.builds(
     DatasetRequirements,
     formats=st.just(frozenset({"jpeg", "png"})) | st.just(frozenset({"jpeg", "png", "webp"})),
-    most_pictures=st.none() | st.integers(1, 4),
+    most_images=st.none() | st.integers(1, 4),
     advised_fewest=st.none() | st.integers(1, 4),
     longest_caption=st.none() | st.integers(0, 10),
     captions_needed=st.booleans(),
@@ -65,7 +65,7 @@ files = st.lists(st.tuples(folders, names, contents), max_size=8)
     pairs=st.booleans(),
     links=st.lists(st.tuples(names, names), max_size=2),
 )
-def test_every_picture_is_in_the_dataset_or_an_error_tells_why_there_is_none(
+def test_every_image_is_in_the_dataset_or_an_error_tells_why_there_is_none(
     files: Files, rule: CaptionRule, profile: DatasetRequirements, pairs: bool, links: list[tuple[str, str]]
 ) -> None:
     with tempfile.TemporaryDirectory() as made:
@@ -79,7 +79,7 @@ def test_every_picture_is_in_the_dataset_or_an_error_tells_why_there_is_none(
 
 
 def check(folder: Path, found: Preflight) -> None:
-    there = set(pictures_in(folder, ""))
+    there = set(images_in(folder, ""))
     errors = {finding.file for finding in errors_in(found.findings)}
     event("dataset" if found.dataset else "errors" if there else "empty")
     for finding in found.findings:
@@ -96,15 +96,15 @@ def check(folder: Path, found: Preflight) -> None:
         assert not unusable or name.encode("utf-8", "backslashreplace").decode() in errors
 
 
-def pictures_in(folder: Path, inner: str) -> Iterator[str]:
-    """Paths of everything that looks like a picture and is not left out, found in another way than the scan's."""
+def images_in(folder: Path, inner: str) -> Iterator[str]:
+    """Paths of everything that looks like an image and is not left out, found in another way than the scan's."""
     for name in os.listdir(folder / inner):  # noqa: PTH208 - another way
         path = folder / inner / name
         if name.startswith(".") or name == "__MACOSX":
             continue
         if path.is_dir() and not path.is_symlink():
-            yield from pictures_in(folder, f"{inner}{name}/")
-        elif path.suffix.lower() in PICTURE_SUFFIXES:
+            yield from images_in(folder, f"{inner}{name}/")
+        elif path.suffix.lower() in IMAGE_SUFFIXES:
             yield inner + name
 
 

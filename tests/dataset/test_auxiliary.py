@@ -11,7 +11,7 @@ from tuneloop.datasets.listing import list_folder
 from tuneloop.datasets.scan import preflight
 from tuneloop.schemas.dataset_profile import DatasetRequirements
 
-from .pictures import black_and_white, distinct
+from .images import black_and_white, distinct
 
 RULE = CaptionRule(trigger_word=None, instance_prompt="a robot", provider_captions=False)
 
@@ -23,7 +23,7 @@ def put(folder: Path, *names: str) -> None:
 
 
 def kept(folder: Path, *, pairs: bool = False) -> list[str]:
-    return [picture.name for picture in list_folder(folder, pairs=pairs).pictures]
+    return [image.name for image in list_folder(folder, pairs=pairs).images]
 
 
 @pytest.mark.parametrize(
@@ -101,8 +101,8 @@ def test_control_images_are_halves_of_pairs(folder: Path) -> None:
 
 def test_mask_of_another_name_is_told_by_its_colours(folder: Path) -> None:
     put(folder, *(f"{number}.jpg" for number in range(3)))
-    for number, picture_format in enumerate(["PNG", "JPEG", "WEBP"]):
-        (folder / f"other {number}.png").write_bytes(black_and_white(300 + number, 300, picture_format))
+    for number, image_format in enumerate(["PNG", "JPEG", "WEBP"]):
+        (folder / f"other {number}.png").write_bytes(black_and_white(300 + number, 300, image_format))
     found = preflight(folder, RULE, DatasetRequirements())
     told = [finding.reason for finding in found.findings if finding.check == "black-and-white"]
     assert told == [
@@ -129,13 +129,13 @@ def test_images_in_a_bin_are_no_part_of_the_dataset(folder: Path, name: str) -> 
 def test_phone_that_exports_an_image_in_two_formats_has_one_error_a_file(folder: Path) -> None:
     put(folder, "a.jpg", "a.HEIC", "a.mov")
     assert [(one.check, one.file) for one in list_folder(folder).findings if one.severity == "error"] == [
-        ("unsupported-picture", "a.HEIC")
+        ("unsupported-image", "a.HEIC")
     ]
 
 
 @pytest.mark.parametrize("name", ["a.jfif", "a.jpe", "a.JFIF"])
 def test_other_suffixes_of_jpeg_are_taken_and_sent_under_a_right_name(folder: Path, name: str) -> None:
-    (folder / name).write_bytes(distinct(1, picture_format="JPEG"))
+    (folder / name).write_bytes(distinct(1, image_format="JPEG"))
     (folder / "a.txt").write_text("a robot")
     found = preflight(folder, RULE, DatasetRequirements())
     assert [(one.check, one.severity) for one in found.findings] == [("misnamed", "warning")]

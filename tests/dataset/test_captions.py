@@ -30,7 +30,7 @@ def test_caption_is_sent_on_one_line_with_the_trigger_word(written: str, sent: s
     assert TEABOT.caption_as_sent(written) == sent
 
 
-def test_picture_without_caption_is_left_to_the_provider_that_captions() -> None:
+def test_image_without_caption_is_left_to_the_provider_that_captions() -> None:
     rule = TEABOT.model_copy(update={"provider_captions": True})
     assert rule.caption_as_sent("") is None
     assert rule.caption_as_sent("a hill") == "TEABOT, a hill"

@@ -13,7 +13,7 @@ import pytest
 from tests.sources.public_server import Shelf, serving
 from tests.sources.zips import zipped
 
-from .pictures import distinct, fill_cleanly, fill_cleanly_with_pairs
+from .images import distinct, fill_cleanly, fill_cleanly_with_pairs
 from .planted.scenes import saved, scene, turned
 
 
@@ -38,7 +38,7 @@ def test_clean_folder_ends_with_0_and_says_so(folder: Path) -> None:
     done = check(folder, "--provider", "segmind", "--trigger-word", "ROBOX", "--strict")
     assert done.returncode == 0, done.stderr
     assert " ".join(done.stdout.split()).startswith(
-        "Can be used: nothing to mend. 12 pictures, 12 captions, 0.0 MB; as a zip for segmind (flux-lora) about"
+        "Can be used: nothing to mend. 12 images, 12 captions, 0.0 MB; as a zip for segmind (flux-lora) about"
     )
 
 
@@ -77,7 +77,7 @@ def test_errors_end_with_2_and_come_before_warnings(folder: Path) -> None:
 def test_output_in_a_pipe_is_plain_and_80_wide_whatever_files_are_called(folder: Path) -> None:
     fill_cleanly(folder, 12)
     for name in ("\x1b[31mred\x1b[0m", "[bold]b", "a\nb", "x" * 200):
-        (folder / f"{name}.png").write_bytes(b"no picture")
+        (folder / f"{name}.png").write_bytes(b"no image")
     done = check(folder, "--provider", "segmind")
     assert done.returncode == 2
     assert "\x1b" not in done.stdout
@@ -90,7 +90,7 @@ def test_pairs_are_checked_as_pairs_and_the_trainers_formats_count(folder: Path)
     arguments = ("--provider", "segmind", "--trainer", "kontext-lora")
     assert check(folder, *arguments, "--strict").returncode == 0
     (folder / "00_end.png").unlink()
-    (folder / "00_end.webp").write_bytes(distinct(1000, picture_format="WEBP"))
+    (folder / "00_end.webp").write_bytes(distinct(1000, image_format="WEBP"))
     done = check(folder, *arguments)
     assert done.returncode == 2
     assert "00_end.webp" in done.stdout
@@ -123,7 +123,7 @@ def test_zip_that_the_provider_would_fetch_by_itself_is_judged_as_it_is(folder: 
         shelf.body = zipped(files)
         there = check(url, "--provider", "segmind", "--trigger-word", "TEABOT", "--json", str(folder / "found"))
         here = check(url, "--provider", "bfl", "--trigger-word", "TEABOT")
-        shelf.body = zipped({f"pictures/{name}": data for name, data in files.items()})
+        shelf.body = zipped({f"images/{name}": data for name, data in files.items()})
         in_a_folder = check(url, "--provider", "segmind")
     findings = {one["check"]: one for one in json.loads((folder / "found").read_text())["findings"]}
     assert findings.keys() == {"exif-rotation", "trigger-absent"}
@@ -131,7 +131,7 @@ def test_zip_that_the_provider_would_fetch_by_itself_is_judged_as_it_is(folder: 
     assert "put in front" not in findings["trigger-absent"]["reason"]
     assert (there.returncode, here.returncode, in_a_folder.returncode) == (0, 0, 2)
     assert "turned copy" in " ".join(here.stdout.split())
-    assert "is in a folder; zip the pictures flat" in in_a_folder.stderr
+    assert "is in a folder; zip the images flat" in in_a_folder.stderr
 
 
 def test_folder_that_is_not_there_is_told(folder: Path) -> None:
@@ -142,7 +142,7 @@ def test_folder_that_is_not_there_is_told(folder: Path) -> None:
 
 def test_what_many_files_share_is_said_once_in_the_table_and_for_each_file_in_the_json(folder: Path) -> None:
     for number in range(40):
-        (folder / f"{number:02d}.jpg").write_bytes(b"no picture")
+        (folder / f"{number:02d}.jpg").write_bytes(b"no image")
     done = check(folder, "--provider", "segmind", "--json", str(folder / "found"))
     lines = done.stdout.splitlines()
     assert sum("is a text" in line for line in lines) == 1

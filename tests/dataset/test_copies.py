@@ -11,15 +11,15 @@ from typing import NamedTuple
 import pytest
 from PIL import Image
 
-from tests.dataset.picture_facts import facts_of
-from tests.dataset.pictures import encoded
+from tests.dataset.image_facts import facts_of
+from tests.dataset.images import encoded
 from tuneloop.datasets import copies as copies_module
 from tuneloop.datasets.copies import load_copies, make_copies
 from tuneloop.datasets.images.normalize import normalised
 from tuneloop.errors import CorruptRecord, DatasetError, StoreUnavailable
 from tuneloop.schemas.copies import ImagePreprocessing, PreparedImages, copies_name
 from tuneloop.schemas.dataset import DatasetItem, DatasetManifest
-from tuneloop.schemas.picture_facts import ImageInfo
+from tuneloop.schemas.image_facts import ImageInfo
 from tuneloop.storage.local_directory import LocalDirectory
 
 WAY = ImagePreprocessing(longest_side_px=64)
@@ -33,7 +33,7 @@ class Dataset(NamedTuple):
 
 @pytest.fixture
 def dataset(folder: Path) -> Dataset:
-    """A picture that lies on its side, a large one, and one that is fine."""
+    """An image that lies on its side, a large one, and one that is fine."""
     exif = Image.Exif()
     exif[0x0112] = 6
     (folder / "lying.jpg").write_bytes(encoded(Image.new("RGB", (20, 10), "red"), "JPEG", exif=exif.tobytes()))
@@ -71,12 +71,12 @@ def test_only_what_has_to_change_is_copied_and_the_copy_lies_under_its_own_diges
     made = make_copies(*dataset, WAY, store, lambda done, total: told.append((done, total)))
     assert made.copies.keys() == {sha_of(dataset, "lying.jpg"), sha_of(dataset, "large.png")}
     for copy in made.copies.values():
-        data = store.read(f"pictures/{copy.sha256}")
+        data = store.read(f"images/{copy.sha256}")
         assert hashlib.sha256(data).hexdigest() == copy.sha256
         assert len(data) == copy.size_bytes
-        with Image.open(io.BytesIO(data)) as picture:
-            assert picture.size == (copy.width_px, copy.height_px)
-            assert (picture.format or "").lower() == copy.format
+        with Image.open(io.BytesIO(data)) as image:
+            assert image.size == (copy.width_px, copy.height_px)
+            assert (image.format or "").lower() == copy.format
     lying = made.copies[sha_of(dataset, "lying.jpg")]
     assert (lying.width_px, lying.height_px) == (10, 20)
     assert told == [(1, 2), (2, 2)]
@@ -105,7 +105,7 @@ def test_list_that_is_there_is_gone_by_without_looking_at_the_files(
 
 
 def another_encoder(data: bytes, facts: ImageInfo, way: ImagePreprocessing | None) -> bytes | None:
-    """The same pictures, in other bytes."""
+    """The same images, in other bytes."""
     made = normalised(data, facts, way)
     assert made is not None
     return encoded(Image.open(io.BytesIO(made)), "PNG", compress_level=1)
@@ -156,10 +156,10 @@ def test_kill_before_the_list_leaves_no_list_and_the_next_one_makes_it(
         patched.setattr(copies_module, "_STORED_AT_A_TIME", 1)
         with pytest.raises(StoreUnavailable):
             make_copies(*dataset, WAY, dying)
-    assert len(list(store.names("pictures/"))) == writes
+    assert len(list(store.names("images/"))) == writes
     assert load_copies(dataset.manifest.digest, WAY, store) == PreparedImages(copies={})
     made = make_copies(*dataset, WAY, store)
-    assert {f"pictures/{copy.sha256}" for copy in made.copies.values()} == set(store.names("pictures/"))
+    assert {f"images/{copy.sha256}" for copy in made.copies.values()} == set(store.names("images/"))
 
 
 def changed(path: Path) -> None:
@@ -178,7 +178,7 @@ def test_file_that_is_not_the_one_that_was_scanned_makes_no_list(
     assert not store.exists(copies_name(dataset.manifest.digest, WAY))
 
 
-def test_picture_that_no_copy_can_be_made_of_is_named(dataset: Dataset, store: LocalDirectory) -> None:
+def test_image_that_no_copy_can_be_made_of_is_named(dataset: Dataset, store: LocalDirectory) -> None:
     old = sha_of(dataset, "large.png")
     path, known = dataset.files.pop(old), dataset.facts.pop(old)
     cut = path.read_bytes()[:-40]
@@ -200,7 +200,7 @@ def test_broken_list_is_unreadable_and_not_absent(dataset: Dataset, store: Local
         make_copies(*dataset, WAY, store)
 
 
-def test_few_pictures_are_decoded_at_a_time(
+def test_few_images_are_decoded_at_a_time(
     folder: Path, store: LocalDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at_work: list[int] = [0, 0]

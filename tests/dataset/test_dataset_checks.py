@@ -22,7 +22,7 @@ from tuneloop.datasets.scan import Preflight, preflight
 from tuneloop.schemas.dataset_profile import DatasetRequirements
 from tuneloop.schemas.findings import Severity
 
-from .pictures import black_and_white, distinct, fill_cleanly, fill_cleanly_with_pairs
+from .images import black_and_white, distinct, fill_cleanly, fill_cleanly_with_pairs
 
 MODULES = (
     auxiliary, caption_checks, caption_sources, captions, dataset_checks, imagefolder, links, listing, looking,
@@ -62,9 +62,9 @@ def link(name: str, target: str) -> Callable[[Path], object]:
     return lambda folder: (folder / name).symlink_to(target)
 
 
-def add(name: str, picture: bytes, caption: str) -> Callable[[Path], object]:
-    """One more picture with its caption."""
-    return all_of(write(name, picture), write(f"{Path(name).with_suffix('.txt')}", caption))
+def add(name: str, image: bytes, caption: str) -> Callable[[Path], object]:
+    """One more image with its caption."""
+    return all_of(write(name, image), write(f"{Path(name).with_suffix('.txt')}", caption))
 
 
 def nothing(folder: Path) -> None:
@@ -93,7 +93,7 @@ def caption_all(text: str) -> Callable[[Path], object]:
 
 
 def table(*rows: object, name: str = "metadata.jsonl") -> Callable[[Path], object]:
-    """A caption table for all twelve pictures, their own caption files gone, and more rows behind."""
+    """A caption table for all twelve images, their own caption files gone, and more rows behind."""
     first = [{"file_name": f"{number:02d}.png", "text": f"ROBOX in scene {number}"} for number in range(12)]
     lines = [json.dumps(row) for row in first] + [row if isinstance(row, str) else json.dumps(row) for row in rows]
     return all_of(remove("*.txt"), write(name, "\n".join(lines)))
@@ -165,7 +165,7 @@ FAULTS = [
     Fault("left-out", "warning", None, all_of(write("__MACOSX/._00.png", ""), write("Thumbs.db", ""))),
     Fault("left-out", "warning", None, all_of(write("@eaDir/00.png", ""), write("desktop.ini", ""))),
     Fault("not-read", "warning", None, write("notes.csv", "a,b")),
-    Fault("not-read", "warning", None, write("notes/read me.txt", "no caption: there is no picture here")),
+    Fault("not-read", "warning", None, write("notes/read me.txt", "no caption: there is no image here")),
     Fault("link-outside", "error", "far.png", link("far.png", "/etc/hostname")),
     Fault("link-to-folder", "error", "far", link("far", "/etc")),
     Fault("link-to-folder", "error", "round", link("round", ".")),
@@ -173,11 +173,11 @@ FAULTS = [
     Fault("broken-link", "error", "self.png", link("self.png", "self.png")),
     Fault("special-file", "error", "pipe", lambda folder: os.mkfifo(folder / "pipe")),
     Fault("name", "error", "\\udcff.png", lambda folder: (folder / "\udcff.png").write_bytes(b"")),
-    Fault("unsupported-picture", "error", "a.HEIC", write("a.HEIC", "")),
-    Fault("unsupported-picture", "error", "a.jp2", write("a.jp2", "")),
-    Fault("shared-name", "error", "00.jpg", write("00.jpg", distinct(50, picture_format="JPEG"))),
+    Fault("unsupported-image", "error", "a.HEIC", write("a.HEIC", "")),
+    Fault("unsupported-image", "error", "a.jp2", write("a.jp2", "")),
+    Fault("shared-name", "error", "00.jpg", write("00.jpg", distinct(50, image_format="JPEG"))),
     Fault("same-file-name", "warning", None, add("b/00.png", distinct(50), "ROBOX b")),
-    Fault("no-pictures", "error", None, remove("*")),
+    Fault("no-images", "error", None, remove("*")),
     Fault("orphaned-caption", "error", "lonely.txt", write("lonely.txt", "ROBOX")),
     Fault("orphaned-caption", "error", "lonely.caption", write("lonely.caption", "ROBOX")),
     Fault("orphaned-caption", "error", "9.txt", write("9.txt", "a hat"), rule=PAIR_RULE, pairs=True),
@@ -234,21 +234,21 @@ FAULTS = [
     Fault("table-line", "error", "metadata.jsonl", table("{broken")),
     Fault("table-line", "error", "metadata.jsonl", table({"file_name": "../00.png", "text": "ROBOX"})),
     Fault("table-orphan", "error", "metadata.jsonl", table({"file_name": "gone.png", "text": "ROBOX"})),
-    Fault("table-without-picture", "warning", "metadata.jsonl", all_of(table(), write("x.png", distinct(50)))),
+    Fault("table-without-image", "warning", "metadata.jsonl", all_of(table(), write("x.png", distinct(50)))),
     Fault("table-column", "warning", "metadata.jsonl", renamed_column("text", "prompt")),
     Fault("table-columns", "error", "metadata.jsonl", renamed_column("file_name", "image")),
     Fault("table-without-captions", "warning", "metadata.jsonl", column_gone),
-    Fault("too-few", "error", None, nothing, DatasetRequirements(fewest_pictures=13)),
-    Fault("too-many", "error", None, nothing, DatasetRequirements(most_pictures=11)),
-    Fault("few-pictures", "warning", None, nothing, DatasetRequirements(advised_fewest=13)),
-    Fault("many-pictures", "warning", None, nothing, DatasetRequirements(advised_most=11)),
+    Fault("too-few", "error", None, nothing, DatasetRequirements(fewest_images=13)),
+    Fault("too-many", "error", None, nothing, DatasetRequirements(most_images=11)),
+    Fault("few-images", "warning", None, nothing, DatasetRequirements(advised_fewest=13)),
+    Fault("many-images", "warning", None, nothing, DatasetRequirements(advised_most=11)),
     Fault("zip-too-large", "error", None, nothing, DatasetRequirements(largest_zip_bytes=1000)),
     Fault("large-zip", "warning", None, nothing, DatasetRequirements(advised_zip_bytes=1000)),
     Fault(
         "unusual-format",
         "warning",
         None,
-        add("x.webp", distinct(50, picture_format="WEBP"), "ROBOX x"),
+        add("x.webp", distinct(50, image_format="WEBP"), "ROBOX x"),
         DatasetRequirements(advised_formats=frozenset({"jpeg", "png"})),
     ),
     Fault("duplicate", "warning", "01.png", add("x.png", distinct(1), "ROBOX in scene 1")),
@@ -296,7 +296,7 @@ def test_clean_folder_has_no_finding(folder: Path, pairs: bool) -> None:
     found = looked_at(Fault("", "error", None, nothing, rule=PAIR_RULE if pairs else RULE, pairs=pairs), folder)
     assert found.findings == ()
     assert found.dataset is not None
-    assert len(found.dataset.manifest.items) == found.pictures == (6 if pairs else 12)
+    assert len(found.dataset.manifest.items) == found.images == (6 if pairs else 12)
     assert found.captions == (3 if pairs else 12)
 
 

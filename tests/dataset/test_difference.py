@@ -14,7 +14,7 @@ entries = st.lists(st.tuples(st.sampled_from("abc"), st.none() | st.sampled_from
 
 
 def manifest(*found: Entry) -> DatasetManifest:
-    """Pictures, each with a caption."""
+    """Images, each with a caption."""
     items = tuple(item_of(content.encode(), caption, file_name=f"{content}.png") for content, caption in found)
     return DatasetManifest(items=items, source="a test")
 
@@ -52,14 +52,14 @@ def test_each_change_is_told_once() -> None:
     }
 
 
-def test_picture_that_is_there_twice_counts_twice() -> None:
+def test_image_that_is_there_twice_counts_twice() -> None:
     once, twice = manifest(("a", "red")), manifest(("a", "red"), ("a", "blue"))
     assert DatasetDifference.between(once, twice).added == ("a.png",)
     assert DatasetDifference.between(twice, once).removed == ("a.png",)
     assert DatasetDifference.between(twice, manifest(("a", "red"), ("a", "green"))).recaptioned == ("a.png",)
 
 
-def test_new_instruction_for_one_of_two_edits_of_a_picture_is_told() -> None:
+def test_new_instruction_for_one_of_two_edits_of_a_image_is_told() -> None:
     old = pairs(("s", "x", "a hat"), ("s", "y", "a coat"))
     for new in (
         pairs(("s", "x", "a red hat"), ("s", "y", "a coat")),
@@ -70,7 +70,7 @@ def test_new_instruction_for_one_of_two_edits_of_a_picture_is_told() -> None:
         assert difference.in_words == "1 caption changed"
 
 
-def test_same_pictures_in_other_pairs_are_a_difference_and_other_numbers_are_none() -> None:
+def test_same_images_in_other_pairs_are_a_difference_and_other_numbers_are_none() -> None:
     old = pairs(("a", "b", "a hat"), ("c", "d", "a hat"))
     difference = DatasetDifference.between(old, pairs(("a", "d", "a hat"), ("c", "b", "a hat")))
     assert difference.any

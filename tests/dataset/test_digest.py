@@ -11,11 +11,11 @@ from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import scan
 from tuneloop.schemas.dataset import DatasetManifest
 
-from .pictures import encoded, noise, png_of
+from .images import encoded, noise, png_of
 
 RULE = CaptionRule(trigger_word="TEABOT", instance_prompt="a photo of TEABOT", provider_captions=False)
 Contents = list[tuple[int, str | None]]
-"""Picture number and caption text of each file."""
+"""Image number and caption text of each file."""
 
 contents = st.lists(
     st.tuples(st.integers(0, 9), st.sampled_from([None, "", "a cup", "ein Täßchen", "TEABOT at night"])),
@@ -25,7 +25,7 @@ contents = st.lists(
 
 
 def scanned(files: Contents, names: list[str] | None = None) -> DatasetManifest:
-    """Write pictures and captions to a new folder and scan it."""
+    """Write images and captions to a new folder and scan it."""
     with tempfile.TemporaryDirectory() as made:
         for position, (number, caption) in enumerate(files):
             stem = names[position] if names else f"{position}"
@@ -58,13 +58,13 @@ def test_edited_caption_changes_the_digest(files: Contents, data: st.DataObject)
 
 @settings(deadline=None, max_examples=40)
 @given(files=contents, number=st.integers(0, 9))
-def test_added_or_removed_picture_changes_the_digest(files: Contents, number: int) -> None:
+def test_added_or_removed_image_changes_the_digest(files: Contents, number: int) -> None:
     assert scanned([*files, (number, "a cup")]).digest != scanned(files).digest
 
 
 @settings(deadline=None, max_examples=40)
 @given(files=contents)
-def test_equal_pictures_count_each(files: Contents) -> None:
+def test_equal_images_count_each(files: Contents) -> None:
     twice = scanned([*files, files[0]])
     assert len(twice.items) == len(files) + 1
     assert twice.digest != scanned(files).digest
@@ -81,7 +81,7 @@ def test_touched_and_moved_folder_keeps_the_digest(folder: Path) -> None:
     assert scan(moved, RULE).manifest.digest == before
 
 
-def test_picture_saved_again_changes_the_digest(folder: Path) -> None:
+def test_image_saved_again_changes_the_digest(folder: Path) -> None:
     (folder / "a.jpg").write_bytes(encoded(noise(16, 16), "JPEG", quality=90))
     before = scan(folder, RULE).manifest.digest
     (folder / "a.jpg").write_bytes(encoded(noise(16, 16), "JPEG", quality=80))

@@ -8,10 +8,10 @@ from pathlib import Path
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import scan
-from tuneloop.datasets.store import store_pictures
+from tuneloop.datasets.store import store_images
 from tuneloop.storage.local_directory import LocalDirectory
 
-from .pictures import JPEG, PNG, WEBP
+from .images import JPEG, PNG, WEBP
 
 
 def test_small_dataset_has_its_digest_and_its_archive_for_ever(folder: Path, store: LocalDirectory) -> None:
@@ -22,7 +22,7 @@ def test_small_dataset_has_its_digest_and_its_archive_for_ever(folder: Path, sto
     (folder / "b.txt").write_bytes("ein Täßchen für TEABOT".encode())
     (folder / "c.webp").write_bytes(WEBP)
     scanned = scan(folder, rule)
-    store_pictures(scanned, store)
+    store_images(scanned, store)
     archive = DatasetArchive(scanned.manifest, store)
     packed = b"".join(archive.chunks())
     assert scanned.manifest.digest == "01ff9cbdf47ed6ecc6c285e7b5bf81fb0f2c7ca144885f1ec2006c23583b27e5"

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from tuneloop.datasets.checks.image_checks import picture_findings
-from tuneloop.datasets.images.inspection import inspect_picture, strict_decoding
-from tuneloop.datasets.images.unusable import PictureUnusable
+from tuneloop.datasets.checks.image_checks import image_findings
+from tuneloop.datasets.images.inspection import inspect_image, strict_decoding
+from tuneloop.datasets.images.unusable import ImageUnusable
 from tuneloop.schemas.dataset_profile import DatasetRequirements
-from tuneloop.schemas.picture_facts import ImageInfo
+from tuneloop.schemas.image_facts import ImageInfo
 
-from .pictures import encoded, noise, png_claiming
-from .planted.clean import ALL, clean_pictures
+from .images import encoded, noise, png_claiming
+from .planted.clean import ALL, clean_images
 from .planted.png_writer import chunks_of, png, png_from
 from .planted.scenes import saved, scene, turned, two_in_one
 
@@ -24,30 +24,30 @@ from .planted.scenes import saved, scene, turned, two_in_one
 def inspected(folder: Path, data: bytes, name: str = "a.jpg") -> ImageInfo:
     (folder / name).write_bytes(data)
     with strict_decoding():
-        return inspect_picture(folder / name, name)
+        return inspect_image(folder / name, name)
 
 
 def refusal(folder: Path, data: bytes) -> str:
-    with pytest.raises(PictureUnusable) as caught:
+    with pytest.raises(ImageUnusable) as caught:
         inspected(folder, data)
     assert caught.value.finding.severity == "error"
     assert caught.value.finding.sentence == str(caught.value)
     return str(caught.value)
 
 
-def test_nothing_is_said_of_clean_pictures_but_what_is_true(folder: Path) -> None:
+def test_nothing_is_said_of_clean_images_but_what_is_true(folder: Path) -> None:
     seen = 0
-    for kind, data, expected in clean_pictures():
+    for kind, data, expected in clean_images():
         facts = inspected(folder, data)
         suffix = {"jpeg": "jpg"}.get(facts.format, facts.format)
-        findings = picture_findings(facts, f"a.{suffix}", DatasetRequirements())
+        findings = image_findings(facts, f"a.{suffix}", DatasetRequirements())
         assert not [finding.sentence for finding in findings if finding.severity == "error"], kind
         assert {finding.check for finding in findings} - {"too-small"} == expected, kind
         seen += 1
     assert seen == ALL
 
 
-def test_all_facts_of_a_picture(folder: Path) -> None:
+def test_all_facts_of_a_image(folder: Path) -> None:
     data = saved(scene(1, 640, 480), "JPEG", quality=90, exif=turned(6))
     facts = inspected(folder, data)
     assert facts.sha256 == hashlib.sha256(data).hexdigest()
@@ -60,16 +60,16 @@ def test_all_facts_of_a_picture(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("picture_format", ["JPEG", "PNG", "WEBP"])
-def test_picture_turned_by_exif_hashes_like_its_turned_copy(
-    folder: Path, picture_format: str, orientation: int
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP"])
+def test_image_turned_by_exif_hashes_like_its_turned_copy(
+    folder: Path, image_format: str, orientation: int
 ) -> None:
     backwards = {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 8, 7: 7, 8: 6}[orientation]
     shown = scene(orientation, 300, 200)
     methods = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}
     stored = shown.transpose(Image.Transpose(methods[backwards])) if backwards in methods else shown
-    facts = inspected(folder, saved(stored, picture_format, exif=turned(orientation)))
-    upright = inspected(folder, saved(shown, picture_format))
+    facts = inspected(folder, saved(stored, image_format, exif=turned(orientation)))
+    upright = inspected(folder, saved(shown, image_format))
     assert facts.orientation == orientation
     assert (facts.perceptual_hash ^ upright.perceptual_hash).bit_count() <= 3
 
@@ -85,15 +85,15 @@ def test_broken_exif_data_is_no_exif_data(folder: Path) -> None:
     assert inspected(folder, saved(scene(1), "JPEG", exif=exif)).orientation == 1
 
 
-def test_known_picture_is_not_decoded_again(folder: Path) -> None:
+def test_known_image_is_not_decoded_again(folder: Path) -> None:
     data = saved(scene(1), "PNG")
     facts = inspected(folder, data).model_copy(update={"sharpness": -1.0})
-    again = inspect_picture(folder / "a.jpg", "a.jpg", {facts.sha256: facts})
+    again = inspect_image(folder / "a.jpg", "a.jpg", {facts.sha256: facts})
     assert again is facts
     other = saved(scene(2), "PNG")
     (folder / "a.jpg").write_bytes(other)
     with strict_decoding():
-        assert inspect_picture(folder / "a.jpg", "a.jpg", {facts.sha256: facts}).sharpness > 0
+        assert inspect_image(folder / "a.jpg", "a.jpg", {facts.sha256: facts}).sharpness > 0
 
 
 def test_file_that_is_replaced_while_it_is_looked_at_keeps_its_own_facts(
@@ -112,16 +112,16 @@ def test_file_that_is_replaced_while_it_is_looked_at_keeps_its_own_facts(
     assert (facts.sha256, facts.width_px) == (hash_of(data).hexdigest(), 320)
 
 
-def test_second_picture_behind_the_first_is_part_of_the_file(folder: Path) -> None:
+def test_second_image_behind_the_first_is_part_of_the_file(folder: Path) -> None:
     facts = inspected(folder, two_in_one(scene(1), scene(2)))
     assert (facts.format, facts.frames, facts.trailing_bytes) == ("jpeg", 1, 0)
 
 
 def test_transparency_counts_only_where_it_is(folder: Path) -> None:
-    picture = scene(1).convert("RGBA")
-    assert not inspected(folder, saved(picture, "PNG")).alpha
-    picture.putpixel((3, 3), (1, 2, 3, 254))
-    assert inspected(folder, saved(picture, "PNG")).alpha
+    image = scene(1).convert("RGBA")
+    assert not inspected(folder, saved(image, "PNG")).alpha
+    image.putpixel((3, 3), (1, 2, 3, 254))
+    assert inspected(folder, saved(image, "PNG")).alpha
     palette = scene(1).quantize(8)
     assert inspected(folder, saved(palette, "PNG", transparency=palette.getpixel((0, 0)))).alpha
     grey = Image.new("I;16", (40, 40), 500)
@@ -138,9 +138,9 @@ def test_hidden_colours_of_transparent_parts_are_not_seen(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 900), (5000, 2), (3, 3)])
-@pytest.mark.parametrize("picture_format", ["JPEG", "PNG", "WEBP"])
-def test_odd_sizes(folder: Path, picture_format: str, size: tuple[int, int]) -> None:
-    facts = inspected(folder, encoded(noise(*size), picture_format))
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP"])
+def test_odd_sizes(folder: Path, image_format: str, size: tuple[int, int]) -> None:
+    facts = inspected(folder, encoded(noise(*size), image_format))
     assert (facts.width_px, facts.height_px) == size
 
 
@@ -162,15 +162,15 @@ def test_file_too_large_to_be_held(folder: Path, monkeypatch: pytest.MonkeyPatch
     assert refusal(folder, bytes((1 << 20) + 1)) == "a.jpg: is larger than 1 MiB; scale it down or compress it"
 
 
-@pytest.mark.parametrize("picture_format", ["GIF", "BMP", "TIFF", "ICO"])
-def test_other_format_by_content(folder: Path, picture_format: str) -> None:
-    data = encoded(Image.new("L", (16, 16)), picture_format)
+@pytest.mark.parametrize("image_format", ["GIF", "BMP", "TIFF", "ICO"])
+def test_other_format_by_content(folder: Path, image_format: str) -> None:
+    data = encoded(Image.new("L", (16, 16)), image_format)
     assert refusal(folder, data) == (
-        f"a.jpg: is a {picture_format} file by its content; convert it to jpg, png or webp"
+        f"a.jpg: is a {image_format} file by its content; convert it to jpg, png or webp"
     )
 
 
-def test_phone_picture_by_content(folder: Path) -> None:
+def test_phone_image_by_content(folder: Path) -> None:
     data = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100)
     assert refusal(folder, data) == "a.jpg: is a HEIC file by its content; convert it to jpg, png or webp"
 
@@ -189,8 +189,8 @@ def test_png_with_a_longer_text_than_pillow_unpacks_is_not_called_broken(folder:
 
 
 def test_file_that_is_not_there(folder: Path) -> None:
-    with pytest.raises(PictureUnusable, match=r"^sub/a\.png: cannot be read \(.+\); make it readable or remove"):
-        inspect_picture(folder / "a.png", "sub/a.png")
+    with pytest.raises(ImageUnusable, match=r"^sub/a\.png: cannot be read \(.+\); make it readable or remove"):
+        inspect_image(folder / "a.png", "sub/a.png")
 
 
 def test_facts_are_pinned(folder: Path) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tuneloop.datasets.images.decoding import Decoded, decode
 from tuneloop.datasets.images.inspection import strict_decoding
-from tuneloop.datasets.images.unusable import PictureUnusable
+from tuneloop.datasets.images.unusable import ImageUnusable
 
 from .planted import faults
 from .planted.faults import Fault
@@ -28,11 +28,11 @@ TRIES = 5
 
 @cache
 def jpeg(kind: str) -> bytes:
-    picture = scene(1, 640, 480, grain=8)
+    image = scene(1, 640, 480, grain=8)
     if kind == "grey":
-        return saved(picture.convert("L"), "JPEG", quality=95)
+        return saved(image.convert("L"), "JPEG", quality=95)
     if kind == "CMYK":
-        return saved(picture.convert("CMYK"), "JPEG", quality=90)
+        return saved(image.convert("CMYK"), "JPEG", quality=90)
     how: dict[str, dict[str, object]] = {
         "4:2:0": {"quality": 75, "subsampling": 2},
         "4:2:2": {"quality": 85, "subsampling": 1},
@@ -42,23 +42,23 @@ def jpeg(kind: str) -> bytes:
         "optimised": {"quality": 90, "optimize": True},
         "restarts": {"quality": 90, "restart_marker_rows": 2},
     }
-    return saved(picture, "JPEG", **how[kind])
+    return saved(image, "JPEG", **how[kind])
 
 
 @cache
 def png(kind: str) -> bytes:
-    picture = scene(2, 400, 300)
+    image = scene(2, 400, 300)
     if kind == "palette":
         return saved(scene(2, 700, 500).quantize(64), "PNG")
-    return saved(picture.convert("L" if kind == "grey" else kind), "PNG", compress_level=1)
+    return saved(image.convert("L" if kind == "grey" else kind), "PNG", compress_level=1)
 
 
 @cache
 def webp(kind: str) -> bytes:
-    picture = scene(3, 400, 300)
+    image = scene(3, 400, 300)
     if kind == "lossy":
         return saved(scene(3, 640, 480), "WEBP", quality=95)
-    return saved(picture.convert("RGBA" if kind == "alpha" else "RGB"), "WEBP", lossless=True, exact=True)
+    return saved(image.convert("RGBA" if kind == "alpha" else "RGB"), "WEBP", lossless=True, exact=True)
 
 
 def looked_at(data: bytes) -> Decoded:
@@ -69,8 +69,8 @@ def looked_at(data: bytes) -> Decoded:
 def found(data: bytes) -> bool:
     try:
         looked_at(data)
-    except PictureUnusable as error:
-        assert error.finding.check in {"broken", "not-a-picture", "other-format"}  # noqa: PT017
+    except ImageUnusable as error:
+        assert error.finding.check in {"broken", "not-a-image", "other-format"}  # noqa: PT017
         return True
     return False
 
@@ -143,7 +143,7 @@ def test_jpeg_of_endless_scans_is_refused_before_it_is_decoded() -> None:
     last = whole[whole.rindex(b"\xff\xda") : -2]
     plain = looked_at(whole)
     assert looked_at(whole[:-2] + 80 * last + whole[-2:])._replace(grey=plain.grey) == plain
-    with pytest.raises(PictureUnusable, match="it has more than 100 scans"):
+    with pytest.raises(ImageUnusable, match="it has more than 100 scans"):
         looked_at(whole[:-2] + 100 * last + whole[-2:])
     behind = 200 * b"\xff\xda"
     assert looked_at(whole + behind).trailing_bytes == len(behind)
@@ -167,7 +167,7 @@ def test_phone_writes_what_the_standard_forbids_but_everybody_reads() -> None:
 def test_jpeg_that_no_trainer_can_read(at: int, value: int, kind: str) -> None:
     data = bytearray(jpeg("4:2:0"))
     data[data.index(b"\xff\xc0") + at] = value
-    with pytest.raises(PictureUnusable, match=rf"is an? .*{kind}.* JPEG, .*; save it as a plain 8-bit JPEG"):
+    with pytest.raises(ImageUnusable, match=rf"is an? .*{kind}.* JPEG, .*; save it as a plain 8-bit JPEG"):
         looked_at(bytes(data))
 
 
@@ -177,7 +177,7 @@ def test_wrong_checksum_of_a_chunk_that_pillow_does_not_check(kind: bytes) -> No
     at = data.index(kind)
     (length,) = struct.unpack_from(">I", data, at - 4)
     data[at + 4 + length] ^= 1
-    with pytest.raises(PictureUnusable, match=r"\(the checksum of the chunk at byte \d+ is wrong\)"):
+    with pytest.raises(ImageUnusable, match=r"\(the checksum of the chunk at byte \d+ is wrong\)"):
         looked_at(bytes(data))
 
 
@@ -187,7 +187,7 @@ def test_png_with_too_few_rows_under_right_checksums(kind: str) -> None:
     rows = zlib.decompress(chunks[b"IDAT"])
     for there in (0, len(rows) // 2, len(rows) - 1):
         chunks[b"IDAT"] = zlib.compress(rows[:there])
-        with pytest.raises(PictureUnusable, match=rf"only {there} of {len(rows)} bytes of its pixels are there"):
+        with pytest.raises(ImageUnusable, match=rf"only {there} of {len(rows)} bytes of its pixels are there"):
             looked_at(png_from(chunks.items()))
     chunks[b"IDAT"] = zlib.compress(rows)
     assert not found(png_from(chunks.items()))
@@ -211,7 +211,7 @@ def test_webp_whose_lengths_do_not_fit() -> None:
     data = bytearray(webp("lossy"))
     data[4:8] = (len(data) - 10).to_bytes(4, "little")
     assert found(bytes(data))
-    with pytest.raises(PictureUnusable, match=r"\(7 bytes are missing at its end\)"):
+    with pytest.raises(ImageUnusable, match=r"\(7 bytes are missing at its end\)"):
         looked_at(webp("lossy")[:-7])
 
 
@@ -230,7 +230,7 @@ def test_file_cut_anywhere_is_found(whole: bytes, data: st.DataObject) -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(WHOLE, st.data())
-def test_byte_changed_anywhere_breaks_nothing_but_the_picture(whole: bytes, data: st.DataObject) -> None:
+def test_byte_changed_anywhere_breaks_nothing_but_the_image(whole: bytes, data: st.DataObject) -> None:
     # Half of them in the beginning, where the lengths and tables are.
     last = data.draw(st.sampled_from([700, len(whole) - 1]))
     at, change = data.draw(st.integers(0, last)), data.draw(st.integers(1, 255))
@@ -241,11 +241,11 @@ def test_byte_changed_anywhere_breaks_nothing_but_the_picture(whole: bytes, data
 
 @settings(max_examples=100, deadline=None)
 @given(st.sampled_from([b"\xff\xd8\xff", SIGNATURE, b"RIFF\x20\0\0\0WEBP", b""]), st.binary(max_size=300))
-def test_any_bytes_are_a_picture_or_unusable(beginning: bytes, rest: bytes) -> None:
+def test_any_bytes_are_a_image_or_unusable(beginning: bytes, rest: bytes) -> None:
     found(beginning + rest)
 
 
-def test_cut_in_the_second_picture_leaves_the_first_one_whole() -> None:
+def test_cut_in_the_second_image_leaves_the_first_one_whole() -> None:
     both = two_in_one(scene(1), scene(2))
     assert not found(both[:-50])
     assert found(both[: len(both) // 3])
@@ -253,6 +253,6 @@ def test_cut_in_the_second_picture_leaves_the_first_one_whole() -> None:
 
 def test_animation_is_counted_not_refused() -> None:
     frames = [scene(number, 80, 60) for number in range(3)]
-    for picture_format in ("PNG", "WEBP"):
-        data = saved(frames[0], picture_format, save_all=True, append_images=frames[1:])
+    for image_format in ("PNG", "WEBP"):
+        data = saved(frames[0], image_format, save_all=True, append_images=frames[1:])
         assert looked_at(data).frames == 3

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tuneloop.datasets.images.decoding import Decoded, decode
-from tuneloop.datasets.images.inspection import inspect_picture, strict_decoding
+from tuneloop.datasets.images.inspection import inspect_image, strict_decoding
 from tuneloop.datasets.images.normalize import normalised
-from tuneloop.datasets.images.unusable import PictureUnusable
+from tuneloop.datasets.images.unusable import ImageUnusable
 from tuneloop.schemas.copies import ImagePreprocessing
 
 from .planted.scenes import saved, scene
@@ -66,17 +66,17 @@ def test_bytes_that_touch_no_pixel_are_no_fault(kind: str, plant: Callable[[byte
 @pytest.mark.parametrize("kind", KINDS)
 def test_pixels_that_are_missing_are_found_behind_harmless_bytes(kind: str) -> None:
     data = before(b"\xff\xdb", b"\0\0\0")(jpeg(kind))
-    with pytest.raises(PictureUnusable, match="is broken or cut short"):
+    with pytest.raises(ImageUnusable, match="is broken or cut short"):
         looked_at(data[:-CUT_SHORT])
-    with pytest.raises(PictureUnusable):
+    with pytest.raises(ImageUnusable):
         looked_at(data[:-CUT_SHORT] + data[-2:])
-    with pytest.raises(PictureUnusable):
+    with pytest.raises(ImageUnusable):
         looked_at(HARMLESS["a broken colour profile"](data[:-CUT_SHORT] + data[-2:]))
 
 
 def test_bytes_left_over_that_may_be_pixels_are_an_error_of_their_own_words() -> None:
     junk = bytes(byte for byte in random.Random(1).randbytes(60) if byte != 0xFF)  # noqa: S311
-    with pytest.raises(PictureUnusable) as caught:
+    with pytest.raises(ImageUnusable) as caught:
         looked_at(before_end(junk)(jpeg("baseline")))
     assert caught.value.finding.check == "broken"
     assert "may be damaged: " in str(caught.value)
@@ -86,7 +86,7 @@ def test_bytes_left_over_that_may_be_pixels_are_an_error_of_their_own_words() ->
 
 def test_scan_that_ends_too_early_between_restarts_is_an_error() -> None:
     junk = random.Random(2).randbytes(40).replace(b"\xff", b"")  # noqa: S311
-    with pytest.raises(PictureUnusable):
+    with pytest.raises(ImageUnusable):
         looked_at(before(b"\xff\xd0", junk)(jpeg("restarts")))
 
 
@@ -96,5 +96,5 @@ def test_copy_of_such_a_file_shows_the_same(folder: Path) -> None:
     for name, data in (("a", jpeg("baseline")), ("b", HARMLESS["zeros before a table"](jpeg("baseline")))):
         (folder / name).write_bytes(data)
         with strict_decoding():
-            copies.append(normalised(data, inspect_picture(folder / name, name), way))
+            copies.append(normalised(data, inspect_image(folder / name, name), way))
     assert copies[0] == copies[1]

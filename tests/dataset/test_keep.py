@@ -13,17 +13,17 @@ from tests.s3_server import fresh_bucket, s3_client, s3_server
 from tests.storage.failing_proxy import failing_proxy
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import ScannedDataset, scan
-from tuneloop.datasets.store import load_manifest, store_pictures
+from tuneloop.datasets.store import load_manifest, store_images
 from tuneloop.errors import CorruptRecord, DatasetError, ObjectNotFound, StoreError
 from tuneloop.storage.local_directory import LocalDirectory
 from tuneloop.storage.s3 import S3Store
 
-from .pictures import JPEG, PNG, png_of
+from .images import JPEG, PNG, png_of
 
 
 @pytest.fixture
 def scanned(folder: Path, rule: CaptionRule) -> ScannedDataset:
-    """Three pictures, two of them equal, two captions."""
+    """Three images, two of them equal, two captions."""
     (folder / "a.jpg").write_bytes(JPEG)
     (folder / "a.txt").write_text("a cup")
     (folder / "b.png").write_bytes(PNG)
@@ -33,62 +33,62 @@ def scanned(folder: Path, rule: CaptionRule) -> ScannedDataset:
 
 
 def test_everything_is_kept_under_its_digest(scanned: ScannedDataset, store: LocalDirectory) -> None:
-    store_pictures(scanned, store)
+    store_images(scanned, store)
     kept = {name: store.read(name) for name in store.names("")}
     manifest = kept.pop(f"datasets/{scanned.manifest.digest}.json")
-    assert kept == {f"pictures/{hashlib.sha256(data).hexdigest()}": data for data in (JPEG, PNG)}
+    assert kept == {f"images/{hashlib.sha256(data).hexdigest()}": data for data in (JPEG, PNG)}
     items = json.loads(manifest)["items"]
     assert {item["caption"] for item in items} >= {"TEABOT, a cup", "TEABOT, zwei Täßchen"}
 
 
 def test_manifest_comes_back_as_it_was(scanned: ScannedDataset, store: LocalDirectory) -> None:
-    store_pictures(scanned, store)
+    store_images(scanned, store)
     assert load_manifest(scanned.manifest.digest, store) == scanned.manifest
 
 
-def test_progress_counts_equal_pictures_once(scanned: ScannedDataset, store: LocalDirectory) -> None:
+def test_progress_counts_equal_images_once(scanned: ScannedDataset, store: LocalDirectory) -> None:
     told: list[tuple[int, int]] = []
-    store_pictures(scanned, store, lambda done, total: told.append((done, total)))
+    store_images(scanned, store, lambda done, total: told.append((done, total)))
     assert told == [(1, 2), (2, 2)]
 
 
-def test_pictures_in_the_store_are_not_read_again(
+def test_images_in_the_store_are_not_read_again(
     scanned: ScannedDataset, store: LocalDirectory, folder: Path
 ) -> None:
-    store_pictures(scanned, store)
+    store_images(scanned, store)
     for path in folder.iterdir():
         path.unlink()
-    store_pictures(scanned, store)
+    store_images(scanned, store)
 
 
 def test_dataset_found_again_elsewhere_keeps_the_first_manifest(
     scanned: ScannedDataset, store: LocalDirectory, folder: Path, rule: CaptionRule
 ) -> None:
-    store_pictures(scanned, store)
+    store_images(scanned, store)
     moved = folder.rename(folder.parent / "elsewhere")
-    store_pictures(scan(moved, rule), store)
+    store_images(scan(moved, rule), store)
     assert load_manifest(scanned.manifest.digest, store).source == str(folder)
 
 
-def test_picture_changed_since_the_scan_is_refused(
+def test_image_changed_since_the_scan_is_refused(
     scanned: ScannedDataset, store: LocalDirectory, folder: Path
 ) -> None:
     (folder / "a.jpg").write_bytes(PNG)
     with pytest.raises(DatasetError, match=r"a\.jpg: has changed since the scan; scan the folder again"):
-        store_pictures(scanned, store)
+        store_images(scanned, store)
     assert not store.exists(f"datasets/{scanned.manifest.digest}.json")
 
 
-def test_picture_gone_since_the_scan_is_refused(
+def test_image_gone_since_the_scan_is_refused(
     scanned: ScannedDataset, store: LocalDirectory, folder: Path
 ) -> None:
     (folder / "a.jpg").unlink()
     with pytest.raises(DatasetError, match=r"a\.jpg: cannot be read any more .*; put it back"):
-        store_pictures(scanned, store)
+        store_images(scanned, store)
 
 
 def test_other_bytes_under_a_name_are_not_overwritten(scanned: ScannedDataset, store: LocalDirectory) -> None:
-    name = f"pictures/{hashlib.sha256(JPEG).hexdigest()}"
+    name = f"images/{hashlib.sha256(JPEG).hexdigest()}"
 
     class Blind(LocalDirectory):
         """Whoever looks is told that nothing is there."""
@@ -99,28 +99,28 @@ def test_other_bytes_under_a_name_are_not_overwritten(scanned: ScannedDataset, s
     store = Blind(Path(store.uri.removeprefix("file://")))
     store.create(name, b"TEABOT, a mug")
     with pytest.raises(CorruptRecord, match=rf"{name} holds other bytes than its name says; move it away"):
-        store_pictures(scanned, store)
+        store_images(scanned, store)
     assert store.read(name) == b"TEABOT, a mug"
 
 
-def test_picture_that_was_lost_in_the_store_is_put_back(scanned: ScannedDataset, store: LocalDirectory) -> None:
-    store_pictures(scanned, store)
-    lost = Path(store.uri.removeprefix("file://")) / "pictures" / hashlib.sha256(JPEG).hexdigest()
+def test_image_that_was_lost_in_the_store_is_put_back(scanned: ScannedDataset, store: LocalDirectory) -> None:
+    store_images(scanned, store)
+    lost = Path(store.uri.removeprefix("file://")) / "images" / hashlib.sha256(JPEG).hexdigest()
     lost.unlink()
-    store_pictures(scanned, store)
+    store_images(scanned, store)
     assert lost.read_bytes() == JPEG
 
 
-def test_a_run_asks_for_its_own_pictures_and_lists_nothing(scanned: ScannedDataset) -> None:
+def test_a_run_asks_for_its_own_images_and_lists_nothing(scanned: ScannedDataset) -> None:
     with s3_server() as endpoint, failing_proxy(endpoint) as proxy:
         bucket = fresh_bucket(s3_client(endpoint))
         store = S3Store(s3_client(proxy.endpoint), bucket)
-        store_pictures(scanned, store)
+        store_images(scanned, store)
         first = requests_of(proxy.seen)
         proxy.seen.clear()
-        store_pictures(scanned, store)
+        store_images(scanned, store)
         second = requests_of(proxy.seen)
-    # Two pictures and the manifest are written.
+    # Two images and the manifest are written.
     assert first == {"HEAD object": 1, "PUT object": 3}
     assert second == {"HEAD object": 3, "PUT object": 1, "GET object": 1}
 
@@ -162,14 +162,14 @@ class SlowStore(LocalDirectory):
         self.order: list[str] = []
 
     def create(self, name: str, data: bytes) -> bool:
-        if name.startswith("pictures/"):
+        if name.startswith("images/"):
             self._together.wait(timeout=30)
         won = super().create(name, data)
         self.order.append(name)
         return won
 
 
-def test_several_pictures_are_on_their_way_at_once_and_the_manifest_comes_last(
+def test_several_images_are_on_their_way_at_once_and_the_manifest_comes_last(
     folder: Path, rule: CaptionRule, store: LocalDirectory
 ) -> None:
     for number in range(8):
@@ -177,14 +177,14 @@ def test_several_pictures_are_on_their_way_at_once_and_the_manifest_comes_last(
         (folder / f"{number}.txt").write_text(f"cup {number}")
     scanned = scan(folder, rule)
     slow = SlowStore(Path(store.uri.removeprefix("file://")), 4)
-    store_pictures(scanned, slow)
+    store_images(scanned, slow)
     assert len(slow.order) == 9
     assert slow.order[-1] == f"datasets/{scanned.manifest.digest}.json"
-    assert all(name.startswith("pictures/") for name in slow.order[:8])
+    assert all(name.startswith("images/") for name in slow.order[:8])
 
 
 class FullStore(LocalDirectory):
-    """A store that does not take one picture, and is slow with every other one."""
+    """A store that does not take one image, and is slow with every other one."""
 
     refused = ""
     asked = 0
@@ -202,7 +202,7 @@ def test_nothing_more_is_stored_after_an_error(folder: Path, rule: CaptionRule, 
         (folder / f"{number}.png").write_bytes(png_of(number))
     scanned = scan(folder, rule)
     full = FullStore(Path(store.uri.removeprefix("file://")))
-    full.refused = f"pictures/{next(iter(scanned.files))}"
+    full.refused = f"images/{next(iter(scanned.files))}"
     with pytest.raises(StoreError, match="does not fit"):
-        store_pictures(scanned, full)
+        store_images(scanned, full)
     assert full.asked < 100

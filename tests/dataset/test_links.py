@@ -13,10 +13,10 @@ from tuneloop.datasets.links import link_problem
 from tuneloop.datasets.scan import preflight, scan
 from tuneloop.schemas.dataset_profile import DatasetRequirements
 
-from .pictures import distinct
+from .images import distinct
 
 RULE = CaptionRule(trigger_word=None, instance_prompt=None, provider_captions=False)
-PICTURE, CAPTION = distinct(1), b"a cup"
+IMAGE, CAPTION = distinct(1), b"a cup"
 
 
 def problem_of(link: Path, root: Path) -> str | None:
@@ -53,7 +53,7 @@ def test_links_of_tools_and_people_make_the_dataset_that_the_files_make(
 ) -> None:
     copies = folder / "copies"
     copies.mkdir()
-    for name, content in (("a.png", PICTURE), ("a.txt", CAPTION)):
+    for name, content in (("a.png", IMAGE), ("a.txt", CAPTION)):
         sha256 = hashlib.sha256(content).hexdigest()
         found = place.format(
             sha256=sha256,
@@ -100,7 +100,7 @@ def test_caption_that_links_to_another_kind_of_file_is_refused(folder: Path, dat
 def test_hidden_folder_that_holds_the_dataset_too_is_not_in_the_way(folder: Path) -> None:
     dataset = folder / ".data" / "set"
     dataset.mkdir(parents=True)
-    (dataset / "a.png").symlink_to(stored(folder / ".data" / "photos" / "a.png", PICTURE))
+    (dataset / "a.png").symlink_to(stored(folder / ".data" / "photos" / "a.png", IMAGE))
     assert problem_of(dataset / "a.png", dataset) is None
 
 

@@ -7,7 +7,7 @@ from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.listing import list_folder
 from tuneloop.datasets.scan import scan
 
-from .pictures import PNG, png_of
+from .images import PNG, png_of
 
 
 def put(folder: Path, *names: str) -> None:
@@ -38,10 +38,10 @@ def test_flattening_makes_the_dataset_that_a_flat_folder_makes(folder: Path, rul
     assert scan(folder, rule).manifest.digest == flat
 
 
-def test_pictures_and_captions_come_in_the_order_of_their_paths(folder: Path) -> None:
+def test_images_and_captions_come_in_the_order_of_their_paths(folder: Path) -> None:
     put(folder, "c.png", "a/z.png", "a.png", "a/b.txt", "a/b.png", "c.txt")
     listing = list_folder(folder)
-    assert [picture.name for picture in listing.pictures] == ["a.png", "a/b.png", "a/z.png", "c.png"]
+    assert [image.name for image in listing.images] == ["a.png", "a/b.png", "a/z.png", "c.png"]
     assert [caption.owner for caption in listing.captions] == ["a/b", "c"]
     assert listing.findings == []
 
@@ -49,9 +49,7 @@ def test_pictures_and_captions_come_in_the_order_of_their_paths(folder: Path) ->
 def test_caption_of_another_subfolder_is_an_orphan(folder: Path) -> None:
     put(folder, "a/1.png", "b/1.txt", "b/2.png")
     (finding,) = list_folder(folder).findings
-    assert finding.sentence == (
-        "b/1.txt: is a caption without a picture; rename it after its picture or remove it"
-    )
+    assert finding.sentence == ("b/1.txt: is a caption without an image; rename it after its image or remove it")
 
 
 def test_everything_left_out_is_one_warning_and_everything_unread_another(folder: Path) -> None:
@@ -61,9 +59,7 @@ def test_everything_left_out_is_one_warning_and_everything_unread_another(folder
     assert left_out.sentence.startswith(
         ".a, .b, .git and 2 more are hidden or left behind by a system, and left out"
     )
-    assert unread.sentence.startswith(
-        "clip.mp4, metadata.json and sub/classes.xml are neither picture nor caption"
-    )
+    assert unread.sentence.startswith("clip.mp4, metadata.json and sub/classes.xml are neither image nor caption")
 
 
 def test_accents_apart_and_in_their_letters_are_one_name(folder: Path, rule: CaptionRule) -> None:
@@ -88,7 +84,7 @@ def test_two_names_that_only_differ_in_how_accents_are_written_share_their_capti
     assert finding.check == "shared-name"
 
 
-def test_names_that_only_differ_in_capital_letters_are_two_pictures(folder: Path, rule: CaptionRule) -> None:
+def test_names_that_only_differ_in_capital_letters_are_two_images(folder: Path, rule: CaptionRule) -> None:
     put(folder, "a.png", "A.PNG", "A.txt")
     (folder / "A.PNG").write_bytes(png_of(1))
     assert {item.file_name: item.caption for item in scan(folder, rule).manifest.items} == {
@@ -97,7 +93,7 @@ def test_names_that_only_differ_in_capital_letters_are_two_pictures(folder: Path
     }
 
 
-def test_refused_caption_file_does_not_share_the_name_of_its_picture(folder: Path) -> None:
+def test_refused_caption_file_does_not_share_the_name_of_its_image(folder: Path) -> None:
     put(folder, "a.png")
     (folder / "a.txt").symlink_to("nowhere")
     (finding,) = list_folder(folder).findings

@@ -58,9 +58,7 @@ def test_against_every_pair(hashes: list[int], within_bits: int) -> None:
 
 
 @given(families(), st.randoms())
-def test_order_of_the_pictures_does_not_change_who_is_in_a_cluster(
-    hashes: list[int], chance: random.Random
-) -> None:
+def test_order_of_the_images_does_not_change_who_is_in_a_cluster(hashes: list[int], chance: random.Random) -> None:
     shuffled = hashes.copy()
     chance.shuffle(shuffled)
     members, others = (
@@ -92,7 +90,7 @@ def test_every_way_to_differ_is_found_however_the_bits_fall_into_bands() -> None
         assert near_duplicates([value, value ^ sum(1 << bit for bit in bits)], 6) == [(0, 1)]
 
 
-def test_flat_pictures_are_no_duplicates_of_each_other() -> None:
+def test_flat_images_are_no_duplicates_of_each_other() -> None:
     assert near_duplicates([0, 0, 1, 0b111111, 0], 6) == []
     assert near_duplicates([0b1111111, 0, 0b1111111], 6) == [(0, 2)]
 

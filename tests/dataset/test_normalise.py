@@ -1,4 +1,4 @@
-"""Copies of pictures: what they look like, and that they are the same every time."""
+"""Copies of images: what they look like, and that they are the same every time."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.dataset.image_facts import facts_of
+from tests.dataset.images import encoded, noise
 from tests.dataset.normal_copies import PLAIN, colourful, made, pixels
-from tests.dataset.picture_facts import facts_of
-from tests.dataset.pictures import encoded, noise
 from tests.dataset.profiles import wide_profile
 from tuneloop.datasets.images.normalize import normalised
 from tuneloop.schemas.copies import ImagePreprocessing
 
 ORIENTATION = 0x0112
-# What is stored for an upright picture. Source: EXIF 2.32, which says where row 0 and column 0 are.
+# What is stored for an upright image. Source: EXIF 2.32, which says where row 0 and column 0 are.
 STORED = {
     1: lambda upright: upright,
     2: lambda upright: upright[:, ::-1],
@@ -38,7 +38,7 @@ STORED = {
 
 
 def lying(upright: Image.Image, orientation: int, kind: str, **settings: object) -> bytes:
-    """A picture as a camera stores it that was held in some way."""
+    """An image as a camera stores it that was held in some way."""
     stored = Image.fromarray(np.ascontiguousarray(STORED[orientation](np.asarray(upright))))
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
@@ -52,7 +52,7 @@ def lying(upright: Image.Image, orientation: int, kind: str, **settings: object)
     ("kind", "settings", "near"),
     [("PNG", {}, 0), ("WEBP", {"lossless": True}, 0), ("JPEG", {"quality": 97, "subsampling": "4:4:4"}, 6)],
 )
-def test_picture_that_lies_on_its_side_is_put_upright(
+def test_image_that_lies_on_its_side_is_put_upright(
     orientation: int, kind: str, settings: dict[str, Any], near: int, way: ImagePreprocessing | None
 ) -> None:
     upright = colourful()
@@ -64,15 +64,15 @@ def test_picture_that_lies_on_its_side_is_put_upright(
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "JPEG"])
-def test_plain_picture_that_lies_right_is_sent_as_it_is(kind: str) -> None:
+def test_plain_image_that_lies_right_is_sent_as_it_is(kind: str) -> None:
     data = lying(colourful(), 1, kind)
     for way in (None, PLAIN, ImagePreprocessing(longest_side_px=64), ImagePreprocessing(convert_to_rgb=False)):
         assert normalised(data, facts_of(data), way) is None
 
 
-def test_odd_pictures_are_left_alone_where_nothing_is_asked_for() -> None:
-    for picture in (colourful().convert("CMYK"), colourful().convert("L")):
-        data = encoded(picture, "JPEG")
+def test_odd_images_are_left_alone_where_nothing_is_asked_for() -> None:
+    for image in (colourful().convert("CMYK"), colourful().convert("L")):
+        data = encoded(image, "JPEG")
         assert normalised(data, facts_of(data), None) is None
 
 
@@ -101,7 +101,7 @@ def test_rotation_keeps_mode_profile_and_transparency() -> None:
         ((101, 67), 100, (100, 66)),
     ],
 )
-def test_large_pictures_are_scaled_down(size: tuple[int, int], longest: int, expected: tuple[int, int]) -> None:
+def test_large_images_are_scaled_down(size: tuple[int, int], longest: int, expected: tuple[int, int]) -> None:
     copy = made(encoded(colourful(*size), "PNG"), ImagePreprocessing(longest_side_px=longest))
     assert copy.size == expected
 
@@ -116,12 +116,12 @@ def test_scaling_is_by_area_and_not_by_dropping_pixels() -> None:
 @pytest.mark.parametrize("reencode", ["keep", "jpeg", "png"])
 @pytest.mark.parametrize("convert", [True, False])
 def test_every_mode_can_be_scaled_and_put_into_every_format(mode: str, reencode: str, convert: bool) -> None:
-    picture = colourful(128, 64)
+    image = colourful(128, 64)
     if mode == "I;16":
-        picture = Image.fromarray((np.asarray(picture.convert("L")).astype(np.uint16)) * 257)
+        image = Image.fromarray((np.asarray(image.convert("L")).astype(np.uint16)) * 257)
     else:
-        picture = picture.convert(mode)
-    data = encoded(picture, "JPEG" if mode == "CMYK" else "PNG")
+        image = image.convert(mode)
+    data = encoded(image, "JPEG" if mode == "CMYK" else "PNG")
     way = ImagePreprocessing.model_validate(
         {"longest_side_px": 64, "reencode": reencode, "convert_to_rgb": convert, "jpeg_quality": 100}
     )
@@ -131,7 +131,7 @@ def test_every_mode_can_be_scaled_and_put_into_every_format(mode: str, reencode:
     if convert:
         assert copy.mode == "RGB"
     if mode not in {"1", "I;16"}:
-        wanted = picture.convert("RGB").resize((64, 32), Image.Resampling.BOX)
+        wanted = image.convert("RGB").resize((64, 32), Image.Resampling.BOX)
         assert abs(pixels(copy.convert("RGB")) - pixels(wanted)).mean() < 6
 
 

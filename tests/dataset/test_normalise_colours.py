@@ -1,4 +1,4 @@
-"""Copies of pictures that are no plain RGB: which colours they get."""
+"""Copies of images that are no plain RGB: which colours they get."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.dataset.images import encoded
 from tests.dataset.normal_copies import colourful, made, pixels
-from tests.dataset.pictures import encoded
 from tests.dataset.profiles import gray_profile, linear_to_srgb, wide_profile, wide_to_srgb
 
 
@@ -50,8 +50,8 @@ TRANSPARENT: dict[str, tuple[Image.Image, dict[str, Any], list[tuple[int, int, i
 
 @pytest.mark.parametrize("kind", TRANSPARENT)
 def test_every_kind_of_png_becomes_rgb_on_white(kind: str) -> None:
-    picture, settings, expected = TRANSPARENT[kind]
-    copy = made(encoded(picture, "PNG", **settings))
+    image, settings, expected = TRANSPARENT[kind]
+    copy = made(encoded(image, "PNG", **settings))
     assert (copy.mode, copy.format) == ("RGB", "PNG")
     assert pixels(copy)[0].tolist() == [list(colour) for colour in expected]
     assert not copy.info
@@ -59,17 +59,17 @@ def test_every_kind_of_png_becomes_rgb_on_white(kind: str) -> None:
 
 @pytest.mark.parametrize("through", [1, bytes([255, 0, 51])])
 def test_palette_with_transparency_becomes_rgb_on_white(through: int | bytes) -> None:
-    picture = Image.new("P", (3, 1))
-    picture.putpalette([200, 0, 0, 0, 200, 0, 0, 0, 0])
-    picture.putdata([0, 1, 2])
-    copy = made(encoded(picture, "PNG", transparency=through))
+    image = Image.new("P", (3, 1))
+    image.putpalette([200, 0, 0, 0, 200, 0, 0, 0, 0])
+    image.putdata([0, 1, 2])
+    copy = made(encoded(image, "PNG", transparency=through))
     last = [0, 0, 0] if through == 1 else [204, 204, 204]
     assert pixels(copy)[0].tolist() == [[200, 0, 0], [255, 255, 255], last]
 
 
 def test_transparent_webp_becomes_rgb_on_white() -> None:
-    picture = Image.new("RGBA", (4, 4), (200, 10, 10, 0))
-    copy = made(encoded(picture, "WEBP", lossless=True))
+    image = Image.new("RGBA", (4, 4), (200, 10, 10, 0))
+    copy = made(encoded(image, "WEBP", lossless=True))
     assert (copy.mode, copy.format) == ("RGB", "WEBP")
     assert (pixels(copy) == 255).all()
 
@@ -82,8 +82,8 @@ def test_wide_colours_become_srgb(colour: tuple[int, int, int]) -> None:
 
 
 def test_profile_of_brightness_is_applied_too() -> None:
-    picture = Image.fromarray(np.array([[[40, 255]]], np.uint8), "LA")
-    copy = made(encoded(picture, "PNG", icc_profile=gray_profile()))
+    image = Image.fromarray(np.array([[[40, 255]]], np.uint8), "LA")
+    copy = made(encoded(image, "PNG", icc_profile=gray_profile()))
     assert abs(pixels(copy)[0, 0] - linear_to_srgb(40)).max() <= 2
     assert pixels(copy)[0, 0, 0] > 100
 

@@ -7,9 +7,9 @@ from PIL import Image
 
 from tuneloop.datasets.images.decoding import decode
 from tuneloop.datasets.images.inspection import strict_decoding
-from tuneloop.datasets.images.unusable import PictureUnusable
+from tuneloop.datasets.images.unusable import ImageUnusable
 
-from .pictures import JPEG, PNG, encoded
+from .images import JPEG, PNG, encoded
 
 
 def boxes(main: bytes, *compatible: bytes) -> bytes:
@@ -64,12 +64,12 @@ OTHERS = {
     ],
     "has 2 other bytes before the start of an image; save or fetch it again, or remove it": [b"\r\n" + JPEG],
     "is a text; replace or remove it": [b"404: Not Found\n", "keine Datei für Sie".encode(), b"\xff\xfea\0"],
-    "is not a picture; replace or remove it": [b"\1\2\3\4\5\6\7", b"\xe9\xe8 caf\xe9 \xff", b"\xff", b"\xff\xd8"],
+    "is not an image; replace or remove it": [b"\1\2\3\4\5\6\7", b"\xe9\xe8 caf\xe9 \xff", b"\xff", b"\xff\xd8"],
 }  # fmt: skip
 
 
 def said_of(data: bytes) -> tuple[str, str]:
-    with strict_decoding(), pytest.raises(PictureUnusable) as caught:
+    with strict_decoding(), pytest.raises(ImageUnusable) as caught:
         decode(data, "a.jpg")
     return caught.value.finding.check, str(caught.value).removeprefix("a.jpg: ")
 
@@ -84,4 +84,4 @@ def test_image_of_another_format_is_named(what: str) -> None:
 @pytest.mark.parametrize("said", OTHERS)
 def test_what_is_no_image_is_said_to_be_what_it_is(said: str) -> None:
     for data in OTHERS[said]:
-        assert said_of(data) == ("not-a-picture", said)
+        assert said_of(data) == ("not-a-image", said)

@@ -12,13 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tuneloop.datasets.archive import DatasetArchive
-from tuneloop.datasets.store import picture_name
+from tuneloop.datasets.store import image_name
 from tuneloop.errors import CorruptRecord, ObjectNotFound
 from tuneloop.schemas.copies import PreparedImage
 from tuneloop.schemas.dataset import DatasetItem, DatasetManifest, in_digest_order
 from tuneloop.storage.local_directory import LocalDirectory
 
-from .pictures import JPEG, PNG, WEBP, png_of
+from .images import JPEG, PNG, WEBP, png_of
 
 SUFFIXES = {"jpeg": "jpg", "png": "png", "webp": "webp"}
 
@@ -38,7 +38,7 @@ def item_of(data: bytes, caption: str | None, **changed: object) -> DatasetItem:
 
 def stored(items: list[DatasetItem], contents: list[bytes], store: LocalDirectory) -> DatasetManifest:
     for data in contents:
-        store.create(picture_name(hashlib.sha256(data).hexdigest()), data)
+        store.create(image_name(hashlib.sha256(data).hexdigest()), data)
     return DatasetManifest(items=in_digest_order(items), source="a test")
 
 
@@ -63,7 +63,7 @@ def test_any_manifest_gives_a_complete_flat_zip_twice_the_same(
     assert archive.size_bytes == len(first)
     expected = {}
     for number, item in enumerate(manifest.items, start=1):
-        expected[f"{number:04d}.{SUFFIXES[item.format]}"] = store.read(picture_name(item.sha256))
+        expected[f"{number:04d}.{SUFFIXES[item.format]}"] = store.read(image_name(item.sha256))
         if item.caption is not None:
             expected[f"{number:04d}.txt"] = item.caption.encode()
     with zipfile.ZipFile(io.BytesIO(first)) as opened:
@@ -85,7 +85,7 @@ def test_entries_are_plain_files_without_a_trace(store: LocalDirectory) -> None:
 
 
 @pytest.mark.parametrize("captions", [(None, "a cup"), (None, "")])
-def test_names_and_place_of_the_pictures_leave_no_mark(
+def test_names_and_place_of_the_images_leave_no_mark(
     store: LocalDirectory, captions: tuple[str | None, str]
 ) -> None:
     packed = set()
@@ -103,11 +103,9 @@ def test_half_read_archive_starts_again_from_its_start(store: LocalDirectory) ->
     assert b"".join(archive.chunks()).startswith(begun)
 
 
-def test_missing_picture_is_named(store: LocalDirectory) -> None:
+def test_missing_image_is_named(store: LocalDirectory) -> None:
     manifest = DatasetManifest(items=(item_of(PNG, None, file_name="cup.png"),), source="a test")
-    with pytest.raises(
-        ObjectNotFound, match=r"pictures/\w{64}: the picture cup\.png is missing in the store; rest"
-    ):
+    with pytest.raises(ObjectNotFound, match=r"images/\w{64}: the image cup\.png is missing in the store; rest"):
         b"".join(DatasetArchive(manifest, store).chunks())
 
 
@@ -117,12 +115,12 @@ def test_missing_picture_is_named(store: LocalDirectory) -> None:
     [PNG[:-1], PNG + b"x", PNG + bytes(100_000), bytes(len(PNG))],
     ids=["cut", "longer", "long", "other"],
 )
-def test_damaged_picture_never_makes_a_whole_archive(
+def test_damaged_image_never_makes_a_whole_archive(
     store: LocalDirectory, content: bytes, crc32: int | None
 ) -> None:
     items = (item_of(PNG, "a cup", file_name="cup.png", crc32=crc32),)
     manifest = DatasetManifest(items=items, source="a test")
-    store.create(picture_name(manifest.items[0].sha256), content)
+    store.create(image_name(manifest.items[0].sha256), content)
     received: list[bytes] = []
     archive = DatasetArchive(manifest, store)
     with pytest.raises(CorruptRecord, match=r"holds other bytes than its name says \(cup\.png\); restore it"):
@@ -139,7 +137,7 @@ def test_remembered_crc_leaves_the_archive_and_the_digest_as_they_are(store: Loc
 
 
 @pytest.mark.parametrize("crc32", [None, zlib.crc32(WEBP)])
-def test_copy_is_sent_in_place_of_its_picture(store: LocalDirectory, crc32: int | None) -> None:
+def test_copy_is_sent_in_place_of_its_image(store: LocalDirectory, crc32: int | None) -> None:
     jpeg, kept = item_of(JPEG, "a cup", format="jpeg"), item_of(PNG, "another")
     copy = PreparedImage(
         sha256=hashlib.sha256(WEBP).hexdigest(), size_bytes=len(WEBP), width_px=1, height_px=1, format="webp",
@@ -157,13 +155,13 @@ def test_copy_is_sent_in_place_of_its_picture(store: LocalDirectory, crc32: int 
         assert len(opened.namelist()) == 4
 
 
-def test_damaged_copy_is_named_by_its_picture(store: LocalDirectory) -> None:
+def test_damaged_copy_is_named_by_its_image(store: LocalDirectory) -> None:
     item = item_of(JPEG, None, format="jpeg", file_name="cup.jpg")
     copy = PreparedImage(
         sha256=hashlib.sha256(WEBP).hexdigest(), size_bytes=len(WEBP), width_px=1, height_px=1, format="webp",
         crc32=zlib.crc32(WEBP),
     )  # fmt: skip
-    store.create(picture_name(copy.sha256), bytes(len(WEBP)))
+    store.create(image_name(copy.sha256), bytes(len(WEBP)))
     manifest = stored([item], [JPEG], store)
     with pytest.raises(CorruptRecord, match=rf"{copy.sha256}: holds other bytes .*\(cup\.jpg\)"):
         b"".join(DatasetArchive(manifest, store, {item.sha256: copy}).chunks())
@@ -176,7 +174,7 @@ def test_small_entries_are_not_sent_one_by_one(store: LocalDirectory) -> None:
     assert max(map(len, chunks)) <= 1024 * 1024
 
 
-def test_memory_stays_below_one_picture(store: LocalDirectory) -> None:
+def test_memory_stays_below_one_image(store: LocalDirectory) -> None:
     large = png_of(1) + bytes(32 * 1024 * 1024)
     archive = DatasetArchive(stored([item_of(large, None), item_of(large, "again")], [large], store), store)
     del large
@@ -189,7 +187,7 @@ def test_memory_stays_below_one_picture(store: LocalDirectory) -> None:
 
 
 def test_zip64_of_a_large_archive_opens(store: LocalDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
-    # The real limit is 2 GiB; lowered, the same code writes the same extra fields around small pictures.
+    # The real limit is 2 GiB; lowered, the same code writes the same extra fields around small images.
     monkeypatch.setattr("zipstream.ng.ZIP64_LIMIT", 1000)
     contents = [png_of(number) * (1 if number % 2 else 30) for number in range(20)]
     manifest = stored([item_of(data, f"cup {data!r}") for data in contents], contents, store)

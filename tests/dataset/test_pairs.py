@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.dataset.pictures import png_of
+from tests.dataset.images import png_of
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import scan
-from tuneloop.datasets.store import store_pictures
+from tuneloop.datasets.store import store_images
 from tuneloop.errors import DatasetError
 from tuneloop.storage.local_directory import LocalDirectory
 
@@ -27,7 +27,7 @@ def pair(folder: Path, name: str, number: int, caption: str | None = None) -> No
 
 def entries(folder: Path, store: LocalDirectory) -> dict[str, bytes]:
     scanned = scan(folder, RULE, pairs=True)
-    store_pictures(scanned, store)
+    store_images(scanned, store)
     data = b"".join(DatasetArchive(scanned.manifest, store).chunks())
     with zipfile.ZipFile(io.BytesIO(data)) as opened:
         return {name: opened.read(name) for name in opened.namelist()}
@@ -77,7 +77,7 @@ def test_renaming_pairs_keeps_the_digest_and_swapping_their_halves_does_not(tmp_
         ("05.png", r"05\.png: is of no pair"),
     ],
 )
-def test_unpaired_pictures_are_named(folder: Path, extra: str, said: str) -> None:
+def test_unpaired_images_are_named(folder: Path, extra: str, said: str) -> None:
     pair(folder, "01", 1)
     (folder / extra).write_bytes(png_of(9))
     with pytest.raises(DatasetError, match=said):

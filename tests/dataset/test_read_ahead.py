@@ -1,4 +1,4 @@
-"""Pictures of a distant store are asked for before their turn: the same bytes, and no more memory."""
+"""Images of a distant store are asked for before their turn: the same bytes, and no more memory."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ import pytest
 from tests.s3_server import fresh_bucket, s3_client, s3_server
 from tuneloop.datasets import read_ahead
 from tuneloop.datasets.archive import DatasetArchive
-from tuneloop.datasets.store import picture_name
+from tuneloop.datasets.store import image_name
 from tuneloop.errors import CorruptRecord, ObjectNotFound
 from tuneloop.schemas.dataset import DatasetManifest
 from tuneloop.storage.base import Store
 from tuneloop.storage.local_directory import LocalDirectory
 from tuneloop.storage.s3 import S3Store
 
-from .pictures import png_of
+from .images import png_of
 from .test_pack import item_of, stored
 
 MIB = 1 << 20
@@ -55,14 +55,14 @@ def distant(tmp_path: Path) -> Distant:
     return Distant(folder)
 
 
-def pictures(number: int, size_bytes: int = 300) -> list[bytes]:
+def images(number: int, size_bytes: int = 300) -> list[bytes]:
     return [png_of(index) + bytes(size_bytes) for index in range(number)]
 
 
 def manifest_of(contents: list[bytes], store: Store) -> DatasetManifest:
     items = [item_of(data, f"cup {index}", crc32=zlib.crc32(data)) for index, data in enumerate(contents)]
     for data, item in zip(contents, items, strict=True):
-        store.create(picture_name(item.sha256), data)
+        store.create(image_name(item.sha256), data)
     return stored(items, [], store)  # type: ignore[arg-type]
 
 
@@ -71,7 +71,7 @@ def threads() -> list[str]:
 
 
 def test_archive_from_s3_is_the_one_from_a_folder(store: LocalDirectory) -> None:
-    contents = [*pictures(30), *pictures(1, 17 * MIB), *pictures(3, 6 * MIB)]
+    contents = [*images(30), *images(1, 17 * MIB), *images(3, 6 * MIB)]
     manifest = manifest_of(contents, store)
     with s3_server() as endpoint:
         client = s3_client(endpoint)
@@ -82,9 +82,9 @@ def test_archive_from_s3_is_the_one_from_a_folder(store: LocalDirectory) -> None
     assert threads() == []
 
 
-def test_few_pictures_are_asked_for_before_their_turn_and_all_in_order(distant: Distant) -> None:
-    manifest = manifest_of(pictures(40, 300_000), distant)
-    names = [picture_name(item.sha256) for item in manifest.items]
+def test_few_images_are_asked_for_before_their_turn_and_all_in_order(distant: Distant) -> None:
+    manifest = manifest_of(images(40, 300_000), distant)
+    names = [image_name(item.sha256) for item in manifest.items]
     chunks = DatasetArchive(manifest, distant).chunks()
     begun = next(chunks)
     assert sorted(distant.opened) == sorted(names[: len(distant.opened)])
@@ -94,8 +94,8 @@ def test_few_pictures_are_asked_for_before_their_turn_and_all_in_order(distant: 
     assert sorted(distant.opened) == sorted(names)
 
 
-def test_next_pictures_are_under_way_while_one_is_waited_for(distant: Distant) -> None:
-    manifest = manifest_of(pictures(20), distant)
+def test_next_images_are_under_way_while_one_is_waited_for(distant: Distant) -> None:
+    manifest = manifest_of(images(20), distant)
     distant.meanwhile.clear()
     got: list[bytes] = []
     reader = threading.Thread(target=lambda: got.extend(DatasetArchive(manifest, distant).chunks()))
@@ -108,11 +108,11 @@ def test_next_pictures_are_under_way_while_one_is_waited_for(distant: Distant) -
     assert len(b"".join(got)) == DatasetArchive(manifest, distant).size_bytes
 
 
-def test_large_picture_comes_as_a_stream_and_those_behind_it_meanwhile(
+def test_large_image_comes_as_a_stream_and_those_behind_it_meanwhile(
     distant: Distant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(read_ahead, "_BYTES_AHEAD", 2 * MIB)
-    contents = [*pictures(1, 24 * MIB), *pictures(20, MIB // 2)]
+    contents = [*images(1, 24 * MIB), *images(20, MIB // 2)]
     manifest = manifest_of(contents, distant)
     expected = DatasetArchive(manifest, distant).size_bytes
     del contents
@@ -125,22 +125,22 @@ def test_large_picture_comes_as_a_stream_and_those_behind_it_meanwhile(
     assert len(distant.opened) == 21
 
 
-def test_missing_picture_is_named_at_its_turn(distant: Distant) -> None:
-    contents = pictures(12, 20_000)
+def test_missing_image_is_named_at_its_turn(distant: Distant) -> None:
+    contents = images(12, 20_000)
     manifest = manifest_of(contents, distant)
     gone = manifest.items[3]
-    (distant._folder / picture_name(gone.sha256)).unlink()
+    (distant._folder / image_name(gone.sha256)).unlink()
     received: list[bytes] = []
-    with pytest.raises(ObjectNotFound, match=rf"{gone.sha256}: the picture a.png is missing in the store"):
+    with pytest.raises(ObjectNotFound, match=rf"{gone.sha256}: the image a.png is missing in the store"):
         received.extend(DatasetArchive(manifest, distant).chunks())
     assert sum(map(len, received)) > 3 * 20_000
     assert threads() == []
 
 
 @pytest.mark.parametrize("more", [b"x", bytes(3 * MIB)])
-def test_picture_that_is_too_long_is_not_held_and_never_packed(distant: Distant, more: bytes) -> None:
-    manifest = manifest_of(pictures(3), distant)
-    changed = distant._folder / picture_name(manifest.items[1].sha256)
+def test_image_that_is_too_long_is_not_held_and_never_packed(distant: Distant, more: bytes) -> None:
+    manifest = manifest_of(images(3), distant)
+    changed = distant._folder / image_name(manifest.items[1].sha256)
     changed.chmod(0o644)
     changed.write_bytes(changed.read_bytes() + more)
     with pytest.raises(CorruptRecord, match=r"holds other bytes than its name says"):
@@ -149,7 +149,7 @@ def test_picture_that_is_too_long_is_not_held_and_never_packed(distant: Distant,
 
 
 def test_archive_that_nobody_reads_to_its_end_leaves_no_thread(distant: Distant) -> None:
-    manifest = manifest_of(pictures(40, 300_000), distant)
+    manifest = manifest_of(images(40, 300_000), distant)
     chunks = DatasetArchive(manifest, distant).chunks()
     next(chunks)
     assert threads()

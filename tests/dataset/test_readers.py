@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from benchmarks.debian_packages import command
 from tests.dataset.test_pack import SUFFIXES, item_of
 from tuneloop.datasets.archive import DatasetArchive
-from tuneloop.datasets.store import picture_name
+from tuneloop.datasets.store import image_name
 from tuneloop.schemas.dataset import DatasetItem, DatasetManifest, in_digest_order
 from tuneloop.storage.local_directory import LocalDirectory
 
@@ -56,7 +56,7 @@ SIZES = st.integers(1, 3000) | st.sampled_from([1, 16_383, 16_384, 16_385, 262_1
 
 @dataclass(frozen=True)
 class Dataset:
-    """Items in the order they were found, and the pictures' bytes in the same order."""
+    """Items in the order they were found, and the images' bytes in the same order."""
 
     items: tuple[DatasetItem, ...]
     contents: tuple[bytes, ...]
@@ -100,8 +100,8 @@ def expected_entries(manifest: DatasetManifest, contents: dict[str, bytes]) -> d
     expected = {}
     for number, item in enumerate(manifest.items, start=1):
         pair = f"{item.pair:02d}" if item.pair else ""
-        picture = f"{pair}_{item.role}" if pair else f"{number:04d}"
-        expected[f"{picture}.{SUFFIXES[item.format]}"] = contents[item.sha256]
+        image = f"{pair}_{item.role}" if pair else f"{number:04d}"
+        expected[f"{image}.{SUFFIXES[item.format]}"] = contents[item.sha256]
         if item.caption is not None:
             expected[f"{pair or f'{number:04d}'}.txt"] = item.caption.encode()
     return expected
@@ -161,7 +161,7 @@ def test_archive_opens_flat_and_complete_and_is_repeatable(
         store = LocalDirectory(Path(folder))
         contents = {hashlib.sha256(data).hexdigest(): data for data in dataset.contents}
         for sha256, data in contents.items():
-            store.create(picture_name(sha256), data)
+            store.create(image_name(sha256), data)
         manifest = DatasetManifest(items=in_digest_order(list(dataset.items)), source="a test")
         archive = DatasetArchive(manifest, store)
         packed = b"".join(archive.chunks())
@@ -182,7 +182,7 @@ def test_another_process_with_another_zone_and_mask_packs_the_same_bytes(
     contents = [content(size, size) for size in (1, 5000, 1_100_000)]
     items = [item_of(data, f"cup {len(data)} ü", file_name=f"{len(data)}.png") for data in contents]
     for data in contents:
-        store.create(picture_name(hashlib.sha256(data).hexdigest()), data)
+        store.create(image_name(hashlib.sha256(data).hexdigest()), data)
     manifest = DatasetManifest(items=in_digest_order(items), source="a test")
     (tmp_path / "manifest.json").write_text(manifest.model_dump_json())
     arguments = [str(tmp_path / name) for name in ("manifest.json", "store", "again.zip")]

@@ -9,10 +9,10 @@ from PIL import Image
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import scan
 
-from .pictures import JPEG, PNG, WEBP, encoded, png_of
+from .images import JPEG, PNG, WEBP, encoded, png_of
 
 
-def test_every_picture_is_described_by_its_content(folder: Path, rule: CaptionRule) -> None:
+def test_every_image_is_described_by_its_content(folder: Path, rule: CaptionRule) -> None:
     (folder / "one.JPG").write_bytes(JPEG)
     (folder / "one.txt").write_text("a cup")
     (folder / "two.jpeg").write_bytes(WEBP)
@@ -40,7 +40,7 @@ def test_size_is_as_stored_before_exif_rotation(folder: Path, rule: CaptionRule)
     assert (item.width_px, item.height_px) == (30, 20)
 
 
-def test_phone_picture_with_a_second_picture_inside_is_a_jpeg(folder: Path, rule: CaptionRule) -> None:
+def test_phone_image_with_a_second_image_inside_is_a_jpeg(folder: Path, rule: CaptionRule) -> None:
     first, second = Image.new("RGB", (8, 8)), Image.new("RGB", (4, 4))
     (folder / "a.jpg").write_bytes(encoded(first, "MPO", save_all=True, append_images=[second]))
     assert scan(folder, rule).manifest.items[0].format == "jpeg"
@@ -55,21 +55,21 @@ def test_caption_suffix_may_be_in_capitals(folder: Path, rule: CaptionRule) -> N
 def test_what_systems_leave_behind_is_ignored(folder: Path, rule: CaptionRule) -> None:
     (folder / "a.png").write_bytes(PNG)
     for name in (".DS_Store", "._a.png", ".hidden.jpg", "Thumbs.db", "notes.md"):
-        (folder / name).write_bytes(b"no picture")
+        (folder / name).write_bytes(b"no image")
     for name in ("__MACOSX", ".thumbnails", "empty"):
         (folder / name).mkdir()
     for name in ("__MACOSX/._a.jpg", ".thumbnails/a.png", "empty/._a.png"):
-        (folder / name).write_bytes(b"no picture")
+        (folder / name).write_bytes(b"no image")
     assert [item.file_name for item in scan(folder, rule).manifest.items] == ["a.png"]
 
 
-def test_link_within_the_folder_is_a_picture_like_any_other(folder: Path, rule: CaptionRule) -> None:
+def test_link_within_the_folder_is_a_image_like_any_other(folder: Path, rule: CaptionRule) -> None:
     (folder / "a.png").write_bytes(PNG)
     (folder / "b.png").symlink_to("a.png")
     assert len(scan(folder, rule).manifest.items) == 2
 
 
-def test_of_equal_pictures_the_first_file_is_read(folder: Path, rule: CaptionRule) -> None:
+def test_of_equal_images_the_first_file_is_read(folder: Path, rule: CaptionRule) -> None:
     for name in ("b.png", "c.png", "a.png"):
         (folder / name).write_bytes(PNG)
     scanned = scan(folder, rule)
@@ -86,7 +86,7 @@ def test_folder_may_be_a_link_itself(folder: Path, rule: CaptionRule) -> None:
     assert scan(link, rule).manifest == scan(folder, rule).manifest
 
 
-def test_progress_counts_every_picture(folder: Path, rule: CaptionRule) -> None:
+def test_progress_counts_every_image(folder: Path, rule: CaptionRule) -> None:
     for number in range(5):
         (folder / f"{number}.png").write_bytes(png_of(number))
     told: list[tuple[int, int]] = []

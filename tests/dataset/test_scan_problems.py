@@ -13,7 +13,7 @@ from tuneloop.datasets.listing import Listing, list_folder
 from tuneloop.datasets.scan import scan
 from tuneloop.errors import DatasetError
 
-from .pictures import PNG, encoded, noise, png_claiming, png_of
+from .images import PNG, encoded, noise, png_claiming, png_of
 
 
 def problems_of(folder: Path, rule: CaptionRule) -> list[str]:
@@ -47,25 +47,25 @@ def test_link_that_leads_to_itself_in_place_of_the_folder(folder: Path, rule: Ca
 
 def test_empty_folder(folder: Path, rule: CaptionRule) -> None:
     (folder / "notes.md").write_text("nothing yet")
-    assert only_problem_of(folder, rule) == "the folder holds no pictures; put jpg, png or webp files into it"
+    assert only_problem_of(folder, rule) == "the folder holds no images; put jpg, png or webp files into it"
 
 
-def test_text_named_as_picture(folder: Path, rule: CaptionRule) -> None:
-    (folder / "a.jpg").write_bytes(b"This is no picture.\n")
+def test_text_named_as_image(folder: Path, rule: CaptionRule) -> None:
+    (folder / "a.jpg").write_bytes(b"This is no image.\n")
     assert only_problem_of(folder, rule) == "a.jpg: is a text; replace or remove it"
 
 
-@pytest.mark.parametrize("picture_format", ["JPEG", "PNG", "WEBP"])
-def test_cut_short_picture(folder: Path, rule: CaptionRule, picture_format: str) -> None:
-    whole = encoded(noise(64, 64), picture_format)
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP"])
+def test_cut_short_image(folder: Path, rule: CaptionRule, image_format: str) -> None:
+    whole = encoded(noise(64, 64), image_format)
     (folder / "a.jpg").write_bytes(whole[: len(whole) // 2])
     assert re.fullmatch(
-        r"a\.jpg: (is broken or cut short \(.+\); save or copy it again|is not a picture; .*)",
+        r"a\.jpg: (is broken or cut short \(.+\); save or copy it again|is not an image; .*)",
         only_problem_of(folder, rule),
     )
 
 
-def test_cut_short_picture_is_refused_though_pillow_was_told_to_tolerate_it(
+def test_cut_short_image_is_refused_though_pillow_was_told_to_tolerate_it(
     folder: Path, rule: CaptionRule, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
@@ -88,32 +88,32 @@ def test_decompression_bomb(folder: Path, rule: CaptionRule, width_px: int) -> N
     assert only_problem_of(folder, rule) == "a.png: has more than 100 megapixels; scale it down"
 
 
-@pytest.mark.parametrize("picture_format", ["GIF", "BMP", "TIFF"])
-def test_other_format_under_an_allowed_suffix(folder: Path, rule: CaptionRule, picture_format: str) -> None:
-    (folder / "a.png").write_bytes(encoded(Image.new("L", (4, 4)), picture_format))
+@pytest.mark.parametrize("image_format", ["GIF", "BMP", "TIFF"])
+def test_other_format_under_an_allowed_suffix(folder: Path, rule: CaptionRule, image_format: str) -> None:
+    (folder / "a.png").write_bytes(encoded(Image.new("L", (4, 4)), image_format))
     assert only_problem_of(folder, rule) == (
-        f"a.png: is a {picture_format} file by its content; convert it to jpg, png or webp"
+        f"a.png: is a {image_format} file by its content; convert it to jpg, png or webp"
     )
 
 
 def test_other_format_is_not_dropped_without_a_word(folder: Path, rule: CaptionRule) -> None:
     (folder / "a.png").write_bytes(PNG)
-    (folder / "b.HEIC").write_bytes(b"a phone's picture")
+    (folder / "b.HEIC").write_bytes(b"a phone's image")
     (folder / "b.txt").write_text("its caption")
     assert only_problem_of(folder, rule) == (
         "b.HEIC: is a .heic file, which no trainer takes; convert it to jpg, png or webp or remove it"
     )
 
 
-def test_caption_without_picture(folder: Path, rule: CaptionRule) -> None:
+def test_caption_without_image(folder: Path, rule: CaptionRule) -> None:
     (folder / "a.png").write_bytes(PNG)
     (folder / "A.txt").write_text("a cup")
     assert only_problem_of(folder, rule) == (
-        "A.txt: is a caption without a picture; rename it after its picture or remove it"
+        "A.txt: is a caption without an image; rename it after its image or remove it"
     )
 
 
-def test_two_pictures_with_one_caption_name(folder: Path, rule: CaptionRule) -> None:
+def test_two_images_with_one_caption_name(folder: Path, rule: CaptionRule) -> None:
     (folder / "a.png").write_bytes(PNG)
     (folder / "a.jpg").write_bytes(PNG)
     assert only_problem_of(folder, rule) == (
@@ -121,7 +121,7 @@ def test_two_pictures_with_one_caption_name(folder: Path, rule: CaptionRule) -> 
     )
 
 
-def test_two_captions_of_one_picture(folder: Path, rule: CaptionRule) -> None:
+def test_two_captions_of_one_image(folder: Path, rule: CaptionRule) -> None:
     (folder / "a.png").write_bytes(PNG)
     for suffix in (".txt", ".TXT"):
         (folder / f"a{suffix}").write_text(suffix)
@@ -131,7 +131,7 @@ def test_two_captions_of_one_picture(folder: Path, rule: CaptionRule) -> None:
 
 
 def test_links_to_files_elsewhere_are_read_as_the_files_they_are(folder: Path, rule: CaptionRule) -> None:
-    """The folders that hf download, DVC and git-annex make: names of pictures before files named by content."""
+    """The folders that hf download, DVC and git-annex make: names of images before files named by content."""
     blobs = folder / "blobs"
     snapshot = folder / "snapshots" / "main"
     blobs.mkdir()
@@ -188,7 +188,7 @@ def test_link_that_leads_nowhere(folder: Path, rule: CaptionRule, target: str, w
     )
 
 
-def test_pipe_in_place_of_a_picture_does_not_hang(folder: Path, rule: CaptionRule) -> None:
+def test_pipe_in_place_of_a_image_does_not_hang(folder: Path, rule: CaptionRule) -> None:
     os.mkfifo(folder / "a.png")
     assert only_problem_of(folder, rule) == "a.png: is not a regular file; remove it"
 
@@ -200,7 +200,7 @@ def test_unreadable_files(folder: Path, rule: CaptionRule) -> None:
     assert only_problem_of(folder, rule).startswith("a.png: cannot be read (")
 
 
-def test_picture_that_vanishes_after_the_listing(
+def test_image_that_vanishes_after_the_listing(
     folder: Path, rule: CaptionRule, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / "a.png").write_bytes(PNG)

@@ -1,4 +1,4 @@
-"""What is told of pictures that change on their way to the trainer, and of those that cannot."""
+"""What is told of images that change on their way to the trainer, and of those that cannot."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tuneloop.schemas.dataset_profile import DatasetRequirements
 from tuneloop.schemas.findings import errors_in
 from tuneloop.storage.local_directory import LocalDirectory
 
-from .pictures import distinct, encoded, fill_cleanly
+from .images import distinct, encoded, fill_cleanly
 from .planted.scenes import saved, scene, turned
 
 RULE = CaptionRule(trigger_word=None, instance_prompt=None, provider_captions=True)
@@ -34,10 +34,10 @@ def remedies(folder: Path, sending: Delivery) -> dict[str, str]:
     return {one.check: one.remedy for one in looked(folder, DatasetRequirements(), sending).findings}
 
 
-def put_odd_pictures(folder: Path) -> None:
+def put_odd_images(folder: Path) -> None:
     """One that lies on its side, one under another format's name, and four that are no plain RGB."""
     (folder / "side.jpg").write_bytes(saved(scene(1, 300, 400), "JPEG", exif=turned(6)))
-    (folder / "disguised.png").write_bytes(distinct(2, picture_format="JPEG"))
+    (folder / "disguised.png").write_bytes(distinct(2, image_format="JPEG"))
     (folder / "cmyk.jpg").write_bytes(encoded(scene(3, 300, 400).convert("CMYK"), "JPEG"))
     (folder / "deep.png").write_bytes(
         encoded(Image.fromarray(np.asarray(scene(4, 300, 400).convert("L")).astype(np.uint16) * 257), "PNG")
@@ -48,7 +48,7 @@ def put_odd_pictures(folder: Path) -> None:
 
 
 def test_nothing_is_promised_of_a_zip_that_the_provider_fetches_by_itself(folder: Path) -> None:
-    put_odd_pictures(folder)
+    put_odd_images(folder)
     here, there = remedies(folder, LOCAL_ARCHIVE), remedies(folder, BY_PROVIDER)
     assert here.keys() == there.keys() == {"exif-rotation", "misnamed", "cmyk", "sixteen-bit", "transparency"}
     assert "a turned copy is sent" in here["exif-rotation"]
@@ -58,8 +58,8 @@ def test_nothing_is_promised_of_a_zip_that_the_provider_fetches_by_itself(folder
         assert "normalise" not in remedy
 
 
-def test_pictures_that_the_recipe_converts_need_nothing_done(folder: Path) -> None:
-    put_odd_pictures(folder)
+def test_images_that_the_recipe_converts_need_nothing_done(folder: Path) -> None:
+    put_odd_images(folder)
     told = remedies(folder, Delivery(ImagePreprocessing()))
     for check in ("cmyk", "sixteen-bit", "transparency"):
         assert told[check].startswith("nothing needs to be done: a plain copy is sent")
@@ -72,7 +72,7 @@ def test_format_that_the_recipe_changes_is_no_reason_to_refuse(
     folder: Path, store: LocalDirectory, reencode: str
 ) -> None:
     fill_cleanly(folder)
-    (folder / "x.webp").write_bytes(distinct(50, picture_format="WEBP"))
+    (folder / "x.webp").write_bytes(distinct(50, image_format="WEBP"))
     way = ImagePreprocessing.model_validate({"reencode": reencode})
     for sending in (LOCAL_ARCHIVE, Delivery(ImagePreprocessing())):
         assert [one.check for one in errors_in(looked(folder, NO_WEBP, sending).findings)] == ["format"]
@@ -94,7 +94,7 @@ def test_size_of_a_zip_of_copies_is_not_told_before_they_are_made(folder: Path) 
 
 def test_format_that_is_only_advised_against_is_not_told_where_it_is_not_sent(folder: Path) -> None:
     fill_cleanly(folder)
-    (folder / "x.webp").write_bytes(distinct(50, picture_format="WEBP"))
+    (folder / "x.webp").write_bytes(distinct(50, image_format="WEBP"))
     profile = DatasetRequirements(advised_formats=frozenset({"jpeg", "png"}))
     for way, told in ((None, True), (ImagePreprocessing(reencode="png"), False)):
         assert (

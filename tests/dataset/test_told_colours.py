@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tuneloop.datasets.images.inspection import inspect_picture, strict_decoding
+from tuneloop.datasets.images.inspection import inspect_image, strict_decoding
 from tuneloop.datasets.images.normalize import normalised
 from tuneloop.schemas.copies import ImagePreprocessing
 
-from .pictures import encoded
+from .images import encoded
 from .planted.png_writer import chunks_of, png_from
 from .profiles import linear_to_srgb, wide_profile, wide_to_srgb
 
@@ -55,7 +55,7 @@ def profile_and_copy(
 ) -> tuple[str | None, Image.Image]:
     (folder / "a").write_bytes(data)
     with strict_decoding():
-        facts = inspect_picture(folder / "a", "a")
+        facts = inspect_image(folder / "a", "a")
         copy = normalised(data, facts, way or ImagePreprocessing()) or data
     return facts.profile, Image.open(io.BytesIO(copy))
 
@@ -64,12 +64,12 @@ def shown(copy: Image.Image) -> np.ndarray:
     return np.array(copy.convert("RGB").getpixel((20, 15)), float)
 
 
-@pytest.mark.parametrize("picture_format", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP"])
 @pytest.mark.parametrize("rule", ["R03", "R03\0"])
-def test_adobe_rgb_by_exif_alone_is_told_and_converted(folder: Path, picture_format: str, rule: str) -> None:
-    picture = Image.new("RGB", (40, 30), COLOUR)
-    settings = {"quality": 100, "subsampling": 0} if picture_format == "JPEG" else {"lossless": True}
-    data = encoded(picture, picture_format, exif=exif_of(rule, 65535), **settings)
+def test_adobe_rgb_by_exif_alone_is_told_and_converted(folder: Path, image_format: str, rule: str) -> None:
+    image = Image.new("RGB", (40, 30), COLOUR)
+    settings = {"quality": 100, "subsampling": 0} if image_format == "JPEG" else {"lossless": True}
+    data = encoded(image, image_format, exif=exif_of(rule, 65535), **settings)
     profile, copy = profile_and_copy(folder, data, ImagePreprocessing(reencode="png"))
     assert profile == ADOBE
     assert np.abs(shown(copy) - wide_to_srgb(COLOUR)).max() <= 3

@@ -24,17 +24,17 @@ FORMATS = ("jpg", "png", "webp", "JPEG")
 
 
 def photographs(folder: Path) -> Path:
-    """Pictures as a camera would leave them: mixed formats and sizes, rotated by EXIF, some captioned."""
+    """Images as a camera would leave them: mixed formats and sizes, rotated by EXIF, some captioned."""
     folder.mkdir()
     for number, ((width, height), suffix) in enumerate(zip(SIZES, FORMATS, strict=True)):
         across = np.linspace(0, 255, width, dtype=np.float32)[None, :, None]
         down = np.linspace(0, 255, height, dtype=np.float32)[:, None, None]
         colours = np.array([1.0, 0.5, 0.2 * number], dtype=np.float32)
         pixels = (across * colours + down * (1 - colours / 2)).clip(0, 255).astype(np.uint8)
-        picture = Image.fromarray(pixels)
+        image = Image.fromarray(pixels)
         exif = Image.Exif()
         exif[0x0112] = 6
-        picture.save(folder / f"IMG {number}.{suffix}", exif=exif)
+        image.save(folder / f"IMG {number}.{suffix}", exif=exif)
     (folder / "IMG 0.txt").write_text("a field in the evening")
     return folder
 
@@ -48,12 +48,12 @@ def digests(folder: Path) -> dict[str, tuple[str, float]]:
 
 @pytest.mark.timeout(400)
 def test_demo_on_photographs_in_s3_pays_twice_for_three_runs_and_leaves_nothing_running(tmp_path: Path) -> None:
-    pictures = photographs(tmp_path / "my pictures")
-    before = digests(pictures)
+    images = photographs(tmp_path / "my images")
+    before = digests(images)
     report = tmp_path / "out.json"
     with s3_server() as server, failing_proxy(server) as checking:
         checking.access_key = "the-users-own-key"
-        options = ("--dataset", str(pictures), "--json", str(report))
+        options = ("--dataset", str(images), "--json", str(report))
         done = demo_on_s3(tmp_path, checking.endpoint, *options)
         assert done.returncode == 0, done.stdout + done.stderr
         assert done.stderr == ""
@@ -70,7 +70,7 @@ def test_demo_on_photographs_in_s3_pays_twice_for_three_runs_and_leaves_nothing_
     assert unchanged <= 15
     assert first <= 120
     assert second <= 140  # it is compared with a champion; with 20 images the demo asks 149 times
-    assert digests(pictures) == before
+    assert digests(images) == before
     assert not processes_of(tmp_path)
 
 

@@ -134,7 +134,7 @@ def write_model(clone: Path) -> None:
     file = clone / "deployments" / "my-model.yaml"
     text = file.read_text()
     assert text.count(": sample-robot\n") == 2, "the name is there twice"
-    file.write_text(text.replace(": sample-robot\n", ": my-robot\n").replace("pictures/sample-robot", "my-robot"))
+    file.write_text(text.replace(": sample-robot\n", ": my-robot\n").replace("images/sample-robot", "my-robot"))
     copy_sample_images(clone / "my-robot")
 
 

@@ -15,8 +15,8 @@ PRO = "/v1/flux-pro-finetuned"
 
 
 def folder_zip() -> bytes:
-    """A zip with its pictures in a folder."""
-    return dataset(2, folder="pictures/")
+    """A zip with its images in a folder."""
+    return dataset(2, folder="images/")
 
 
 def changed_zip(name: str, content: bytes, mode: int = 0o100644) -> bytes:
@@ -42,8 +42,8 @@ class BflCaller:
     def call(self, method: str, path: str, **arguments: Any) -> requests.Response:
         return self.session.request(method, self.origin + path, timeout=20, **arguments)
 
-    def archive(self, pictures: int = 6) -> bytes:
-        return dataset(pictures)
+    def archive(self, images: int = 6) -> bytes:
+        return dataset(images)
 
     def submit(self, archive: bytes, **changed: Any) -> requests.Response:
         body = {
@@ -55,9 +55,9 @@ class BflCaller:
         }
         return self.call("POST", "/v1/finetune", json=body)
 
-    def train(self, pictures: int = 6, **changed: Any) -> str:
+    def train(self, images: int = 6, **changed: Any) -> str:
         """The id of an accepted training."""
-        return str(self.submit(self.archive(pictures), **changed).json()["finetune_id"])
+        return str(self.submit(self.archive(images), **changed).json()["finetune_id"])
 
     def result(self, task_id: str) -> dict[str, Any]:
         """What get_result says, which needs no key."""
@@ -71,10 +71,10 @@ class BflCaller:
         body = {"finetune_id": model_id, "prompt": "HRBR figure on the beach", "seed": 11, **changed}
         return self.call("POST", path, json=body)
 
-    def picture(self, model_id: str, path: str = ULTRA, **changed: Any) -> str:
-        """The id of an accepted picture."""
+    def image(self, model_id: str, path: str = ULTRA, **changed: Any) -> str:
+        """The id of an accepted image."""
         return str(self.draw(model_id, path, **changed).json()["id"])
 
     def sample(self, model_id: str, path: str = ULTRA, **changed: Any) -> str:
-        """The address of a finished picture."""
-        return str(self.result(self.picture(model_id, path, **changed))["result"]["sample"])
+        """The address of a finished image."""
+        return str(self.result(self.image(model_id, path, **changed))["result"]["sample"])

@@ -15,24 +15,24 @@ from tuneloop.emulator import EmulatorControl
 SUBMIT = "/finetune/request/submit"
 
 
-def dataset(pictures: int = 6, *, folder: str = "", colour: str = "firebrick") -> bytes:
-    """A zip of small pictures: one figure before changing backgrounds."""
+def dataset(images: int = 6, *, folder: str = "", colour: str = "firebrick") -> bytes:
+    """A zip of small images: one figure before changing backgrounds."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
-        for number in range(pictures):
-            picture = Image.new("RGB", (96, 96), (200, 215 - 9 * number, 170 + 12 * (number % 6)))
-            draw = ImageDraw.Draw(picture)
+        for number in range(images):
+            image = Image.new("RGB", (96, 96), (200, 215 - 9 * number, 170 + 12 * (number % 6)))
+            draw = ImageDraw.Draw(image)
             draw.ellipse((34, 12 + number % 5, 62, 40), fill="goldenrod")
             draw.rectangle((28, 42, 68, 88), fill=colour)
             stored = io.BytesIO()
-            picture.save(stored, "PNG")
-            # An entry of its own has a fixed time: the same pictures are the same zip.
+            image.save(stored, "PNG")
+            # An entry of its own has a fixed time: the same images are the same zip.
             archive.writestr(zipfile.ZipInfo(f"{folder}{number:02}.png"), stored.getvalue())
     return file.getvalue()
 
 
 def pairs(count: int = 4, *, named: str = "{:02}_{}.png") -> bytes:
-    """A zip of pictures before and after the same edit: a red hat appears."""
+    """A zip of images before and after the same edit: a red hat appears."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         for number in range(count):
@@ -42,14 +42,14 @@ def pairs(count: int = 4, *, named: str = "{:02}_{}.png") -> bytes:
 
 
 def portrait(number: int = 0, *, hat: bool = False) -> bytes:
-    """A picture of a head, on a background that depends on the number."""
-    picture = Image.new("RGB", (96, 96), (200, 215 - 9 * number, 170 + 12 * (number % 6)))
-    draw = ImageDraw.Draw(picture)
+    """An image of a head, on a background that depends on the number."""
+    image = Image.new("RGB", (96, 96), (200, 215 - 9 * number, 170 + 12 * (number % 6)))
+    draw = ImageDraw.Draw(image)
     draw.ellipse((30, 34, 66, 78), fill="goldenrod")
     if hat:
         draw.polygon([(26, 36), (70, 36), (48, 4)], fill="firebrick")
     stored = io.BytesIO()
-    picture.save(stored, "PNG")
+    image.save(stored, "PNG")
     return stored.getvalue()
 
 
@@ -59,8 +59,8 @@ THEMES = {
     "QWEN": {"base_model": "QWEN", "theme": "QWEN", "machine_type": "NVIDIA_H100", "trigger_word": "HRBR"},
 }
 AS_BYTES = {"Accept": "image/*"}
-"""How a picture is asked for as what it is, and not within JSON."""
-PICTURE = {
+"""How an image is asked for as what it is, and not within JSON."""
+IMAGE = {
     "prompt": "HRBR figure on the beach",
     "steps": 25,
     "seed": 11,
@@ -133,18 +133,18 @@ class Caller:
         form = {"cloud_storage_url": self.details(job_id)["cloud_storage_url"]}
         return self.call("GET", "/finetune/request/file/download", data=form).text
 
-    def picture(self, model_id: str, **changed: Any) -> requests.Response:
-        body = {**PICTURE, "finetune_id": model_id, **changed}
+    def image(self, model_id: str, **changed: Any) -> requests.Response:
+        body = {**IMAGE, "finetune_id": model_id, **changed}
         return self.call("POST", "/v1/flux-dev-finetuned", json=body, headers=AS_BYTES)
 
-    def own_picture(self, model_id: str, version: str = "v1", **changed: Any) -> requests.Response:
-        """A picture by the model's own endpoint."""
+    def own_image(self, model_id: str, version: str = "v1", **changed: Any) -> requests.Response:
+        """An image by the model's own endpoint."""
         slug = self.details(model_id)["slug"]
-        return self.call("POST", f"/{version}/{slug}", json={**PICTURE, **changed}, headers=AS_BYTES)
+        return self.call("POST", f"/{version}/{slug}", json={**IMAGE, **changed}, headers=AS_BYTES)
 
     def queued(self, model_id: str, **changed: Any) -> dict[str, Any]:
-        """The addresses of a picture in the queue."""
-        return dict(self.own_picture(model_id, "v2", **changed).json())
+        """The addresses of an image in the queue."""
+        return dict(self.own_image(model_id, "v2", **changed).json())
 
     def raw(self, method: str, target: str, body: bytes, *, send: int) -> socket.socket:
         """Send a request by hand, of its body only the first `send` bytes, and leave the socket open."""

@@ -1,4 +1,4 @@
-"""Trainings and pictures at the emulated BFL."""
+"""Trainings and images at the emulated BFL."""
 
 import base64
 import io
@@ -18,7 +18,7 @@ from tuneloop.emulator import EmulatorControl, Fault, Progress, running_emulator
 @pytest.fixture
 def emulator(tmp_path: Path) -> Iterator[EmulatorControl]:
     with running_emulator("bfl", tmp_path, progress=Progress.at_once()) as control:
-        control.switch(picture_s=0)
+        control.switch(image_s=0)
         yield control
 
 
@@ -49,11 +49,11 @@ def test_polls_of_the_result_move_a_training(emulator: EmulatorControl, caller: 
     assert [caller.result(job_id)["status"] for _ in range(4)] == ["Pending", "Pending", "Ready", "Ready"]
 
 
-@pytest.mark.parametrize(("pictures", "status"), [(1, "Ready"), (20, "Ready"), (21, "Request Moderated")])
-def test_more_than_twenty_pictures_are_accepted_and_then_moderated(
-    emulator: EmulatorControl, caller: BflCaller, pictures: int, status: str
+@pytest.mark.parametrize(("images", "status"), [(1, "Ready"), (20, "Ready"), (21, "Request Moderated")])
+def test_more_than_twenty_images_are_accepted_and_then_moderated(
+    emulator: EmulatorControl, caller: BflCaller, images: int, status: str
 ) -> None:
-    job_id = caller.train(pictures)
+    job_id = caller.train(images)
     assert caller.result(job_id)["status"] == status
     assert emulator.billing()[0].refunded is (status != "Ready")
 
@@ -80,7 +80,7 @@ def test_a_bad_archive_is_refused_with_all_that_was_sent(
     assert (emulator.billing(), emulator.jobs()) == ([], [])
 
 
-def test_a_torn_picture_ends_as_an_error(caller: BflCaller) -> None:
+def test_a_torn_image_ends_as_an_error(caller: BflCaller) -> None:
     whole = io.BytesIO()
     Image.effect_noise((64, 64), 80).convert("RGB").save(whole, "JPEG")
     job_id = caller.submit(changed_zip("torn.jpg", whole.getvalue()[:-200])).json()["finetune_id"]
@@ -151,39 +151,39 @@ def test_the_rate_of_a_training_that_named_none_depends_on_its_type(caller: BflC
         (ULTRA, {"aspect_ratio": "9:21", "output_format": "png"}, (438, 1024), "PNG"),
     ],
 )
-def test_a_picture_has_the_size_and_format_that_were_asked_for(
+def test_a_image_has_the_size_and_format_that_were_asked_for(
     caller: BflCaller, path: str, asked: dict[str, object], size: tuple[int, int], kind: str
 ) -> None:
     answer = requests.get(caller.sample(caller.train(), path, **asked), timeout=20)
     assert answer.headers["content-type"] == f"image/{kind.lower()}"
-    picture = Image.open(io.BytesIO(answer.content))
-    assert (picture.size, picture.format) == (size, kind)
+    image = Image.open(io.BytesIO(answer.content))
+    assert (image.size, image.format) == (size, kind)
 
 
-def test_the_same_wish_gives_the_same_picture_and_another_seed_another(caller: BflCaller) -> None:
+def test_the_same_wish_gives_the_same_image_and_another_seed_another(caller: BflCaller) -> None:
     model = caller.train()
     first, again, other = (requests.get(caller.sample(model, seed=seed), timeout=20).content for seed in (1, 1, 2))
     assert first == again != other
 
 
-def test_a_picture_without_a_seed_tells_the_one_it_took(emulator: EmulatorControl, caller: BflCaller) -> None:
+def test_a_image_without_a_seed_tells_the_one_it_took(emulator: EmulatorControl, caller: BflCaller) -> None:
     model = caller.train()
-    found = caller.result(caller.picture(model, seed=None))["result"]
+    found = caller.result(caller.image(model, seed=None))["result"]
     assert found["seed"] == emulator.billing()[-1].summary["seed"]
     repeated = caller.sample(model, seed=found["seed"])
     assert requests.get(found["sample"], timeout=20).content == requests.get(repeated, timeout=20).content
 
 
-def test_a_picture_takes_its_time_and_tells_it(emulator: EmulatorControl, caller: BflCaller) -> None:
-    emulator.switch(picture_s=30)
-    task = caller.picture(caller.train())
+def test_a_image_takes_its_time_and_tells_it(emulator: EmulatorControl, caller: BflCaller) -> None:
+    emulator.switch(image_s=30)
+    task = caller.image(caller.train())
     assert caller.result(task)["status"] == "Pending"
     emulator.advance(31)
     found = caller.result(task)["result"]
     assert found["duration"] == pytest.approx(found["end_time"] - found["start_time"]) == pytest.approx(30)
 
 
-def test_the_address_of_a_picture_is_valid_for_ten_minutes(emulator: EmulatorControl, caller: BflCaller) -> None:
+def test_the_address_of_a_image_is_valid_for_ten_minutes(emulator: EmulatorControl, caller: BflCaller) -> None:
     url = caller.sample(caller.train())
     other = caller.sample(caller.train())
     forged = url.partition("?")[0] + "?" + other.partition("?")[2]
@@ -194,9 +194,9 @@ def test_the_address_of_a_picture_is_valid_for_ten_minutes(emulator: EmulatorCon
 
 
 @pytest.mark.parametrize("end", ["Request Moderated", "Content Moderated", "Internal error"])
-def test_a_picture_that_fails_is_refunded(emulator: EmulatorControl, caller: BflCaller, end: str) -> None:
-    emulator.switch(pictures_fail=end)
-    answer = caller.result(caller.picture(caller.train()))
+def test_a_image_that_fails_is_refunded(emulator: EmulatorControl, caller: BflCaller, end: str) -> None:
+    emulator.switch(images_fail=end)
+    answer = caller.result(caller.image(caller.train()))
     assert answer["status"] == ("Error" if end == "Internal error" else end)
     assert answer["result"] is None
     billed = emulator.billing()

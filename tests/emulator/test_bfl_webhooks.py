@@ -38,12 +38,12 @@ def test_the_end_of_a_training_is_told_once_to_its_own_address(caller: BflCaller
     assert not [name for name in told.headers if name.startswith("X-")]
 
 
-@pytest.mark.parametrize(("pictures", "end"), [(21, "Request Moderated"), (2, "Error")])
+@pytest.mark.parametrize(("images", "end"), [(21, "Request Moderated"), (2, "Error")])
 def test_a_bad_end_is_told_too(
-    emulator: EmulatorControl, caller: BflCaller, receiver: Receiver, pictures: int, end: str
+    emulator: EmulatorControl, caller: BflCaller, receiver: Receiver, images: int, end: str
 ) -> None:
     emulator.progress(Progress.after_seconds(100))
-    job_id = caller.train(pictures, webhook_url=receiver.url)
+    job_id = caller.train(images, webhook_url=receiver.url)
     quiet()
     assert receiver.events == []
     if end == "Error":

@@ -106,7 +106,7 @@ def test_a_retired_service_takes_no_training_and_still_draws(emulator: EmulatorC
     caller.listed()
     emulator.inject(Fault("refuse", SUBMIT, status=410, times=10**6))
     assert [caller.submit(s3_url).status_code for _ in range(3)] == [410] * 3
-    assert caller.picture(model).status_code == 200
+    assert caller.image(model).status_code == 200
 
 
 def test_a_failed_training_stays_on_the_bill_as_refunded(emulator: EmulatorControl, caller: Caller) -> None:

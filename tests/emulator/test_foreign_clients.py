@@ -15,7 +15,7 @@ from segmind.finetune import Finetune
 from segmind.webhooks import Webhooks
 
 from tests.emulator.bfl_caller import BflCaller, folder_zip
-from tests.emulator.segmind_caller import PICTURE, SUBMIT, Caller, dataset, pairs
+from tests.emulator.segmind_caller import IMAGE, SUBMIT, Caller, dataset, pairs
 from tests.emulator.webhook_receiver import Receiver, quiet
 from tuneloop.emulator import EmulatorControl, Progress, running_emulator
 
@@ -48,7 +48,7 @@ def with_entries(archive: bytes, *names: str) -> bytes:
     return file.getvalue()
 
 
-# Pictures at Segmind
+# Images at Segmind
 
 
 @pytest.mark.parametrize(
@@ -62,10 +62,10 @@ def with_entries(archive: bytes, *names: str) -> bytes:
         ({"X-Initiator": "SDK-PY"}, True),
     ],
 )
-def test_picture_comes_as_json_unless_bytes_are_asked_for(
+def test_image_comes_as_json_unless_bytes_are_asked_for(
     caller: Caller, headers: dict[str, str], as_bytes: bool
 ) -> None:
-    body = {**PICTURE, "finetune_id": caller.train()}
+    body = {**IMAGE, "finetune_id": caller.train()}
     answer = caller.call("POST", "/v1/flux-dev-finetuned", json=body, headers=headers)
     assert answer.status_code == 200
     if as_bytes:
@@ -75,19 +75,19 @@ def test_picture_comes_as_json_unless_bytes_are_asked_for(
 
 
 @pytest.mark.parametrize(("word", "as_bytes"), [("json", False), ("bytes", True)])
-def test_switch_gives_pictures_in_one_form_to_all(
+def test_switch_gives_images_in_one_form_to_all(
     emulator: EmulatorControl, caller: Caller, word: str, as_bytes: bool
 ) -> None:
     model = caller.train()
-    emulator.switch(picture_answer=word)
+    emulator.switch(image_answer=word)
     for headers in ({}, {"Accept": "image/*"}):
-        body = {**PICTURE, "finetune_id": model}
+        body = {**IMAGE, "finetune_id": model}
         answer = caller.call("POST", "/v1/flux-dev-finetuned", json=body, headers=headers)
         assert answer.content.startswith(JPEG) is as_bytes
 
 
-def test_queued_pictures_may_lie_at_another_host(emulator: EmulatorControl, caller: Caller) -> None:
-    emulator.switch(picture_host="https://images.example.com", picture_s=0)
+def test_queued_images_may_lie_at_another_host(emulator: EmulatorControl, caller: Caller) -> None:
+    emulator.switch(image_host="https://images.example.com", image_s=0)
     found = caller.call("GET", f"/v2/requests/{caller.queued(caller.train())['request_id']}").json()
     assert found["output"] == [found["images"][0]["url"]]
     assert found["output"][0].startswith("https://images.example.com/outputs/")
@@ -146,7 +146,7 @@ def test_content_types_ignore_case(caller: Caller, content_type: str) -> None:
 
 
 @pytest.mark.parametrize("theme", ["FLUX", "KONTEXT"])
-def test_folder_that_macos_adds_does_no_harm_beside_pictures(caller: Caller, theme: str) -> None:
+def test_folder_that_macos_adds_does_no_harm_beside_images(caller: Caller, theme: str) -> None:
     archive = with_entries(pairs() if theme == "KONTEXT" else dataset(), "__MACOSX/", "__MACOSX/._00.png")
     assert caller.details(caller.train(archive, theme=theme))["status"] == "AVAILABLE"
 
@@ -179,7 +179,7 @@ def test_models_that_render_are_listed(caller: Caller) -> None:
     assert [model["slug"] for model in models] == [slug]
 
 
-def test_sdk_trains_flux_without_a_theme_and_takes_a_picture_as_bytes(
+def test_sdk_trains_flux_without_a_theme_and_takes_a_image_as_bytes(
     emulator: EmulatorControl, caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = {"instance_prompt": "HRBR figure", "trigger_word": "HRBR", "base_model": "FLUX", "train_type": "LORA"}
@@ -187,7 +187,7 @@ def test_sdk_trains_flux_without_a_theme_and_takes_a_picture_as_bytes(
         accepted = client.finetune.submit(
             name="harbour", data_source_path=caller.upload(), machine_type="NVIDIA_A100_40GB", **words
         )
-        body = {**PICTURE, "finetune_id": accepted["finetune_id"]}
+        body = {**IMAGE, "finetune_id": accepted["finetune_id"]}
         assert client.run_sync("flux-dev-finetuned", **body).content.startswith(JPEG)
 
 
@@ -195,8 +195,8 @@ def test_sdk_trains_flux_without_a_theme_and_takes_a_picture_as_bytes(
 
 
 def test_zip_of_a_folder_is_trained_on(bfl: EmulatorControl, customer: BflCaller) -> None:
-    archive = with_entries(folder_zip(), "pictures/", "__MACOSX/pictures/._00.png")
-    bfl.switch(picture_s=0)
+    archive = with_entries(folder_zip(), "images/", "__MACOSX/images/._00.png")
+    bfl.switch(image_s=0)
     job_id = customer.submit(archive).json()["finetune_id"]
     assert customer.result(job_id)["status"] == "Ready"
     assert requests.get(customer.sample(job_id), timeout=20).content.startswith(JPEG)
@@ -210,26 +210,26 @@ CONTROLLED: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("kind", list(CONTROLLED))
-def test_pictures_are_drawn_after_another_picture(bfl: EmulatorControl, customer: BflCaller, kind: str) -> None:
-    bfl.switch(picture_s=0)
+def test_images_are_drawn_after_another_image(bfl: EmulatorControl, customer: BflCaller, kind: str) -> None:
+    bfl.switch(image_s=0)
     sample = customer.sample(customer.train(), f"/v1/flux-pro-1.0-{kind}-finetuned", **CONTROLLED[kind])
     assert requests.get(sample, timeout=20).content.startswith(JPEG)
     assert bfl.billing()[-1].kind == "inference"
 
 
 @pytest.mark.parametrize("kind", list(CONTROLLED))
-def test_bounds_of_those_pictures_are_those_of_their_document(customer: BflCaller, kind: str) -> None:
+def test_bounds_of_those_images_are_those_of_their_document(customer: BflCaller, kind: str) -> None:
     model, path = customer.train(), f"/v1/flux-pro-1.0-{kind}-finetuned"
     for wrong in ({"steps": 14}, {"steps": 51}, {"guidance": 101}, {"finetune_strength": 2.1}):
         assert customer.draw(model, path, **CONTROLLED[kind], **wrong).status_code == 422
 
 
 @pytest.mark.parametrize(("failure", "status"), [("", "Ready"), ("Content Moderated", "Content Moderated")])
-def test_end_of_a_picture_is_told_to_the_webhook_of_its_request(
+def test_end_of_a_image_is_told_to_the_webhook_of_its_request(
     bfl: EmulatorControl, customer: BflCaller, receiver: Receiver, failure: str, status: str
 ) -> None:
     model = customer.train()
-    bfl.switch(picture_s=100, pictures_fail=failure)
+    bfl.switch(image_s=100, images_fail=failure)
     accepted = customer.draw(model, webhook_url=receiver.url, webhook_secret="hush").json()
     assert set(accepted) == {"id", "status", "webhook_url"}
     quiet()
@@ -245,9 +245,9 @@ def test_end_of_a_picture_is_told_to_the_webhook_of_its_request(
         assert told.body["result"] is None
 
 
-def test_webhook_of_a_picture_outlives_a_restart(tmp_path: Path, receiver: Receiver) -> None:
+def test_webhook_of_a_image_outlives_a_restart(tmp_path: Path, receiver: Receiver) -> None:
     with running_emulator("bfl", tmp_path, progress=Progress.at_once()) as control:
-        control.switch(picture_s=100)
+        control.switch(image_s=100)
         customer = BflCaller(control)
         task = customer.draw(customer.train(), webhook_url=receiver.url).json()["id"]
     with running_emulator("bfl", tmp_path) as control:
@@ -257,13 +257,13 @@ def test_webhook_of_a_picture_outlives_a_restart(tmp_path: Path, receiver: Recei
 
 
 def test_samples_may_lie_at_another_host(bfl: EmulatorControl, customer: BflCaller) -> None:
-    bfl.switch(picture_host="https://delivery.example.com", picture_s=0)
+    bfl.switch(image_host="https://delivery.example.com", image_s=0)
     assert customer.sample(customer.train()).startswith("https://delivery.example.com/results/")
 
 
 def test_credits_go_down_by_what_is_billed(customer: BflCaller) -> None:
     before = customer.call("GET", "/v1/credits").json()["credits"]
-    customer.picture(customer.train())
+    customer.image(customer.train())
     assert customer.call("GET", "/v1/credits").json()["credits"] == pytest.approx(before - 400 - 7)
 
 

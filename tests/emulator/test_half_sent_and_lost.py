@@ -101,17 +101,17 @@ def test_slow_answer_stands_for_an_effect_that_took_place(emulator: EmulatorCont
     assert len(emulator.billing()) == 1
 
 
-def test_picture_whose_answer_was_lost_is_billed(emulator: EmulatorControl, caller: Caller) -> None:
+def test_image_whose_answer_was_lost_is_billed(emulator: EmulatorControl, caller: Caller) -> None:
     model = caller.train()
     caller.listed()
     emulator.inject(Fault("cut_after_effect", "/v1/"))
     with pytest.raises(requests.ConnectionError):
-        caller.picture(model)
+        caller.image(model)
     assert [entry.kind for entry in emulator.billing()] == ["training", "inference"]
     assert emulator.billing()[1].summary["seed"] == 11
 
 
 def test_refused_requests_are_not_billed(emulator: EmulatorControl, caller: Caller) -> None:
     caller.call("POST", SUBMIT, json={"name": "nothing else"})
-    caller.picture("no-such-model")
+    caller.image("no-such-model")
     assert emulator.billing() == []

@@ -15,7 +15,7 @@ from tuneloop.emulator import EmulatorControl, EmulatorControlError, Progress, r
 @pytest.fixture
 def bfl(tmp_path: Path) -> Iterator[EmulatorControl]:
     with running_emulator("bfl", tmp_path, progress=Progress.at_once()) as control:
-        control.switch(picture_s=0)
+        control.switch(image_s=0)
         yield control
 
 
@@ -93,7 +93,7 @@ def test_status_words_may_come_in_other_letters_or_from_other_mouths(
     done = bfl_caller.train(1)
     assert segmind.listed()[0]["status"] == available
     assert bfl_caller.result(done)["status"] == ready
-    assert bfl_caller.result(bfl_caller.picture(done))["status"] == ready
+    assert bfl_caller.result(bfl_caller.image(done))["status"] == ready
     emulator.progress(Progress.after_seconds(0, TRAINING_COMPLETED=3600))
     assert segmind.details(segmind.train(name="later"))["status"] == trained
 
@@ -107,7 +107,7 @@ def test_a_failed_job_may_be_canceled_in_foreign_words(emulator: EmulatorControl
 
 
 def test_words_of_the_queue_change_too(emulator: EmulatorControl, caller: Caller) -> None:
-    emulator.switch(status_words="foreign", picture_s=0)
+    emulator.switch(status_words="foreign", image_s=0)
     request_id = caller.queued(caller.train())["request_id"]
     assert caller.call("GET", f"/v2/requests/{request_id}").json()["status"] == "SUCCEEDED"
 
@@ -121,8 +121,8 @@ def test_a_training_may_have_a_number_for_an_id(emulator: EmulatorControl, calle
     for asked in (job_id, str(job_id)):
         answer = caller.call("GET", "/finetune/request/details", json={"request_id": asked})
         assert answer.json()["finetune"]["finetune_id"] == job_id
-    assert caller.own_picture(str(job_id)).status_code == 200
-    assert caller.picture(str(job_id)).status_code == 200
+    assert caller.own_image(str(job_id)).status_code == 200
+    assert caller.image(str(job_id)).status_code == 200
     assert len({caller.train(), caller.train(), str(job_id)}) == 3
 
 

@@ -21,7 +21,7 @@ STATES = [
 ]
 
 
-def _torn_picture() -> bytes:
+def _torn_image() -> bytes:
     whole, file = io.BytesIO(), io.BytesIO()
     Image.effect_noise((64, 64), 80).convert("RGB").save(whole, "JPEG")
     with zipfile.ZipFile(file, "w") as archive:
@@ -68,12 +68,12 @@ def test_a_training_can_be_held_before_it_draws(emulator: EmulatorControl, calle
     emulator.progress(Progress.after_seconds(INFERENCE_QUEUED=3600))
     job_id = caller.train()
     assert _status(caller, job_id) == "INFERENCE_QUEUED"
-    assert caller.picture(job_id).status_code == 404
+    assert caller.image(job_id).status_code == 404
     emulator.advance(3600)
-    assert caller.picture(job_id).status_code == 200
+    assert caller.image(job_id).status_code == 200
 
 
-def test_the_default_takes_eight_seconds_to_the_weights_and_three_to_the_first_picture(
+def test_the_default_takes_eight_seconds_to_the_weights_and_three_to_the_first_image(
     emulator: EmulatorControl, caller: Caller
 ) -> None:
     emulator.progress(SEGMIND.progress)
@@ -120,9 +120,9 @@ def test_a_training_can_be_failed_before_its_end_and_not_after(emulator: Emulato
         (dataset(folder="set/"), "Looks like empty dataset. Please do not create subfolders, only zip the images"),
         (b"no zip at all", "Internal Server Error"),
         (dataset()[:-30], "Internal Server Error"),
-        (_torn_picture(), "Internal Server Error"),
+        (_torn_image(), "Internal Server Error"),
     ],
-    ids=["empty", "subfolder", "no zip", "torn zip", "torn picture"],
+    ids=["empty", "subfolder", "no zip", "torn zip", "torn image"],
 )
 def test_a_bad_dataset_fails_after_its_processing(
     emulator: EmulatorControl, caller: Caller, archive: bytes, message: str

@@ -16,7 +16,7 @@ def test_a_public_dataset_is_fetched_and_trained_on(caller: Caller) -> None:
         job_id = caller.submit(f"{public}/set.zip").json()["finetune_id"]
     job = caller.details(job_id)
     assert (job["status"], job["data_source_path"]) == ("AVAILABLE", f"{public}/set.zip")
-    assert caller.picture(job_id).status_code == 200
+    assert caller.image(job_id).status_code == 200
 
 
 def test_a_public_dataset_and_the_same_one_uploaded_give_the_same_weights(caller: Caller) -> None:
@@ -25,7 +25,7 @@ def test_a_public_dataset_and_the_same_one_uploaded_give_the_same_weights(caller
             caller.submit(url).json()["finetune_id"] for url in (f"{public}/set.zip", caller.upload(dataset()))
         ]
     caller.listed()
-    first, second = (caller.picture(job).content for job in jobs)
+    first, second = (caller.image(job).content for job in jobs)
     assert first == second
 
 

@@ -1,9 +1,9 @@
-"""Pictures in Segmind's v2 queue."""
+"""Images in Segmind's v2 queue."""
 
 import pytest
 import requests
 
-from tests.emulator.segmind_caller import PICTURE, Caller
+from tests.emulator.segmind_caller import IMAGE, Caller
 from tuneloop.emulator import EmulatorControl
 
 
@@ -18,8 +18,8 @@ def _asked(caller: Caller, url: str) -> requests.Response:
     return caller.session.get(url, timeout=10)
 
 
-def test_a_queued_picture_comes_in_its_time(emulator: EmulatorControl, caller: Caller, model: str) -> None:
-    emulator.switch(picture_s=40)
+def test_a_queued_image_comes_in_its_time(emulator: EmulatorControl, caller: Caller, model: str) -> None:
+    emulator.switch(image_s=40)
     task = caller.queued(model)
     seen = []
     for _ in range(3):
@@ -27,11 +27,11 @@ def test_a_queued_picture_comes_in_its_time(emulator: EmulatorControl, caller: C
         emulator.advance(21)
     assert seen == ["QUEUED", "PROCESSING", "COMPLETED"]
     (url,) = _asked(caller, task["response_url"]).json()["output"]
-    assert requests.get(url, timeout=10).content == caller.picture(model).content
+    assert requests.get(url, timeout=10).content == caller.image(model).content
 
 
-def test_before_its_time_a_picture_has_no_output(emulator: EmulatorControl, caller: Caller, model: str) -> None:
-    emulator.switch(picture_s=40)
+def test_before_its_time_a_image_has_no_output(emulator: EmulatorControl, caller: Caller, model: str) -> None:
+    emulator.switch(image_s=40)
     task = caller.queued(model)
     answer = _asked(caller, task["response_url"])
     assert (answer.status_code, answer.json()["status"]) == (200, "QUEUED")
@@ -39,10 +39,10 @@ def test_before_its_time_a_picture_has_no_output(emulator: EmulatorControl, call
     assert requests.get(f"{caller.origin}/outputs/{task['request_id']}.jpg", timeout=5).status_code == 404
 
 
-def test_a_queued_picture_is_billed_once_however_often_it_is_asked_for(
+def test_a_queued_image_is_billed_once_however_often_it_is_asked_for(
     emulator: EmulatorControl, caller: Caller, model: str
 ) -> None:
-    emulator.switch(picture_s=0)
+    emulator.switch(image_s=0)
     task = caller.queued(model)
     for url in (task["status_url"], task["response_url"], task["poll_url"]):
         _asked(caller, url)
@@ -56,10 +56,10 @@ def test_a_queued_picture_is_billed_once_however_often_it_is_asked_for(
     assert len(emulator.billing()) == 2
 
 
-def test_a_failed_picture_says_so_under_422_and_is_refunded(
+def test_a_failed_image_says_so_under_422_and_is_refunded(
     emulator: EmulatorControl, caller: Caller, model: str
 ) -> None:
-    emulator.switch(picture_s=10, pictures_fail="CUDA out of memory")
+    emulator.switch(image_s=10, images_fail="CUDA out of memory")
     task = caller.queued(model)
     emulator.reset_switches()
     assert emulator.billing()[-1].refunded is False
@@ -74,7 +74,7 @@ def test_a_failed_picture_says_so_under_422_and_is_refunded(
 def test_the_record_lasts_an_hour_and_the_file_seven_days(
     emulator: EmulatorControl, caller: Caller, model: str
 ) -> None:
-    emulator.switch(picture_s=0)
+    emulator.switch(image_s=0)
     task = caller.queued(model)
     (url,) = _asked(caller, task["response_url"]).json()["output"]
     emulator.advance(3601)
@@ -85,24 +85,24 @@ def test_the_record_lasts_an_hour_and_the_file_seven_days(
 
 
 def test_the_queue_asks_for_the_key(emulator: EmulatorControl, caller: Caller, model: str) -> None:
-    emulator.switch(picture_s=0)
+    emulator.switch(image_s=0)
     task = caller.queued(model)
     assert requests.get(task["status_url"], timeout=5).status_code == 401
 
 
 def test_a_model_may_insist_on_the_queue(emulator: EmulatorControl, caller: Caller, model: str) -> None:
     emulator.need_queue(model)
-    refused = [caller.picture(model), caller.own_picture(model)]
+    refused = [caller.image(model), caller.own_image(model)]
     assert [answer.status_code for answer in refused] == [400, 400]
     assert all("v2" in answer.json()["error"] for answer in refused)
     assert len(emulator.billing()) == 1
-    assert caller.call("POST", "/v2/flux-dev-finetuned", json={**PICTURE, "finetune_id": model}).ok
-    assert caller.own_picture(model, "v2").ok
+    assert caller.call("POST", "/v2/flux-dev-finetuned", json={**IMAGE, "finetune_id": model}).ok
+    assert caller.own_image(model, "v2").ok
 
 
-def test_a_picture_may_come_inside_json(emulator: EmulatorControl, caller: Caller, model: str) -> None:
-    emulator.switch(picture_answer="json")
-    answer = caller.picture(model)
+def test_a_image_may_come_inside_json(emulator: EmulatorControl, caller: Caller, model: str) -> None:
+    emulator.switch(image_answer="json")
+    answer = caller.image(model)
     assert answer.headers["content-type"] == "application/json"
     assert answer.json()["image"].startswith("/9j/")
     assert answer.headers["x-request-id"]

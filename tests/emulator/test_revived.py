@@ -36,7 +36,7 @@ def test_a_failed_job_is_retried_and_becomes_available(
     assert caller.details(failed)["status"] == "DATA_PROCESSING"
     emulator.advance(3600)
     assert caller.details(failed)["status"] == "AVAILABLE"
-    assert caller.picture(failed).status_code == 200
+    assert caller.image(failed).status_code == 200
 
 
 def test_a_failed_job_may_be_available_all_at_once(emulator: EmulatorControl, caller: Caller, failed: str) -> None:

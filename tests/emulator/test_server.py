@@ -125,7 +125,7 @@ def test_the_request_log_holds_no_key_no_query_and_no_body(emulator: EmulatorCon
 def test_the_request_log_tells_what_was_answered_and_when(emulator: EmulatorControl, caller: Caller) -> None:
     before = emulator.now()
     caller.listed()
-    caller.picture("no-such-model")
+    caller.image("no-such-model")
     shown = emulator.requests()
     assert [(request.method, request.path, request.status) for request in shown] == [
         ("GET", "/finetune/request/list", 200),

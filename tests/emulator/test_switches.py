@@ -74,9 +74,9 @@ def test_an_accepted_job_may_never_be_listed(emulator: EmulatorControl, caller: 
 def test_switches_stay_over_a_restart_until_they_are_reset(tmp_path: Path) -> None:
     with running_emulator("segmind", tmp_path) as emulator:
         assert emulator.switch(list_lag_s=5).list_lag_s == 5
-        emulator.switch(picture_answer="json")
+        emulator.switch(image_answer="json")
     with running_emulator("segmind", tmp_path) as emulator:
-        assert emulator.switches() == Switches(list_lag_s=5, picture_answer="json")
+        assert emulator.switches() == Switches(list_lag_s=5, image_answer="json")
         emulator.reset_switches()
         assert emulator.switches() == Switches()
 

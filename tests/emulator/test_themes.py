@@ -8,22 +8,22 @@ import pytest
 from PIL import Image
 
 from tests.emulator.public_files import serving
-from tests.emulator.segmind_caller import AS_BYTES, PICTURE, Caller, dataset, pairs, portrait
+from tests.emulator.segmind_caller import AS_BYTES, IMAGE, Caller, dataset, pairs, portrait
 from tuneloop.emulator import EmulatorControl
 
 RED = [178, 34, 34]
 
 
-def _text(picture: bytes) -> str:
-    return base64.b64encode(picture).decode()
+def _text(image: bytes) -> str:
+    return base64.b64encode(image).decode()
 
 
-def _pixels(picture: bytes) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(picture)).convert("RGB"), np.float64)
+def _pixels(image: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(image)).convert("RGB"), np.float64)
 
 
-def _share_of_red(picture: bytes) -> float:
-    return float((np.abs(_pixels(picture) - RED).max(2) < 60).mean())
+def _share_of_red(image: bytes) -> float:
+    return float((np.abs(_pixels(image) - RED).max(2) < 60).mean())
 
 
 def test_each_theme_calls_the_id_as_its_page_does(caller: Caller) -> None:
@@ -54,24 +54,24 @@ def test_pairs_are_trained_on_however_they_are_counted(caller: Caller, named: st
     ("archive", "message"),
     [
         (pairs(1, named="a_{1}_{0}.png"), "has no partner"),
-        (dataset(), "00.png has no partner: name pictures INDEX_start and INDEX_end"),
+        (dataset(), "00.png has no partner: name images INDEX_start and INDEX_end"),
         (pairs(0), "Looks like empty dataset. Please do not create subfolders, only zip the images"),
         (pairs(2, named="set/{}_{}.png"), "do not create subfolders"),
         (pairs(2)[:-30], "Internal Server Error"),
     ],
     ids=["unpaired", "no pairs", "empty", "subfolder", "torn"],
 )
-def test_pictures_without_a_partner_fail_a_kontext_training(caller: Caller, archive: bytes, message: str) -> None:
+def test_images_without_a_partner_fail_a_kontext_training(caller: Caller, archive: bytes, message: str) -> None:
     job = caller.details(caller.train(archive, theme="KONTEXT"))
     assert job["status"] == "FAILED"
     assert message in job["error_message"]
 
 
-def test_a_kontext_model_changes_the_picture_it_is_given(caller: Caller) -> None:
+def test_a_kontext_model_changes_the_image_it_is_given(caller: Caller) -> None:
     model = caller.train(theme="KONTEXT")
     before = portrait(7)
-    after, other = (caller.own_picture(model, image=_text(picture)).content for picture in (before, portrait(3)))
-    # The hat of the pairs is there, and the rest is still the picture that was sent.
+    after, other = (caller.own_image(model, image=_text(image)).content for image in (before, portrait(3)))
+    # The hat of the pairs is there, and the rest is still the image that was sent.
     assert _share_of_red(before) == 0
     assert _share_of_red(after) > 0.03
     half = np.s_[300:500, :]
@@ -80,46 +80,44 @@ def test_a_kontext_model_changes_the_picture_it_is_given(caller: Caller) -> None
     assert np.abs(_pixels(after)[half] - _pixels(other)[half]).mean() > 10
 
 
-def test_without_strength_a_kontext_model_leaves_the_picture_alone(caller: Caller) -> None:
+def test_without_strength_a_kontext_model_leaves_the_image_alone(caller: Caller) -> None:
     model = caller.train(theme="KONTEXT")
-    answer = caller.own_picture(model, image=_text(portrait()), lora_strength=0)
+    answer = caller.own_image(model, image=_text(portrait()), lora_strength=0)
     assert _share_of_red(answer.content) == 0
 
 
-def test_the_picture_to_change_comes_as_text_data_uri_or_url(caller: Caller) -> None:
+def test_the_image_to_change_comes_as_text_data_uri_or_url(caller: Caller) -> None:
     model = caller.train(theme="KONTEXT")
     with serving({"/before.png": portrait()}) as public:
         forms = [_text(portrait()), "data:image/png;base64," + _text(portrait()), f"{public}/before.png"]
-        drawn = {caller.own_picture(model, image=image).content for image in forms}
+        drawn = {caller.own_image(model, image=image).content for image in forms}
     assert len(drawn) == 1
 
 
 @pytest.mark.parametrize("image", ["not base64!", "aGFyYm91cg==", "https://example.com/before.png"])
-def test_a_picture_that_cannot_be_read_is_refused_and_not_billed(
+def test_a_image_that_cannot_be_read_is_refused_and_not_billed(
     emulator: EmulatorControl, caller: Caller, image: str
 ) -> None:
     model = caller.train(theme="KONTEXT")
-    answer = caller.own_picture(model, image=image)
+    answer = caller.own_image(model, image=image)
     assert (answer.status_code, list(answer.json())) == (400, ["error"])
     assert [entry.kind for entry in emulator.billing()] == ["training"]
 
 
-def test_a_changed_picture_keeps_its_shape_where_none_is_asked_for(caller: Caller) -> None:
+def test_a_changed_image_keeps_its_shape_where_none_is_asked_for(caller: Caller) -> None:
     model = caller.train(theme="KONTEXT")
     stored = io.BytesIO()
     Image.new("RGB", (90, 60), "peru").save(stored, "PNG")
-    body = {key: value for key, value in PICTURE.items() if key != "aspect_ratio"}
+    body = {key: value for key, value in IMAGE.items() if key != "aspect_ratio"}
     path = "/v1/" + caller.details(model)["slug"]
     answer = caller.call("POST", path, json={**body, "image": _text(stored.getvalue())}, headers=AS_BYTES)
     assert Image.open(io.BytesIO(answer.content)).size == (512, 341)
-    answer = caller.own_picture(model, image=_text(stored.getvalue()), aspect_ratio="2:3")
+    answer = caller.own_image(model, image=_text(stored.getvalue()), aspect_ratio="2:3")
     assert Image.open(io.BytesIO(answer.content)).size == (341, 512)
 
 
-def test_the_bill_holds_the_digest_of_a_picture_and_not_the_picture(
-    emulator: EmulatorControl, caller: Caller
-) -> None:
-    caller.own_picture(caller.train(theme="KONTEXT"), image=_text(portrait()))
+def test_the_bill_holds_the_digest_of_a_image_and_not_the_image(emulator: EmulatorControl, caller: Caller) -> None:
+    caller.own_image(caller.train(theme="KONTEXT"), image=_text(portrait()))
     assert emulator.billing()[-1].summary["image"].startswith("sha256:")
 
 
@@ -127,18 +125,18 @@ def test_the_shared_endpoint_draws_with_flux_models_only(caller: Caller) -> None
     for theme, status in (("FLUX", 200), ("QWEN", 404), ("KONTEXT", 404)):
         model = caller.train(theme=theme)
         caller.listed()
-        assert caller.picture(model).status_code == status
+        assert caller.image(model).status_code == status
 
 
 def test_a_model_draws_the_same_on_its_own_endpoint(caller: Caller) -> None:
     model = caller.train(name="Harbour & Pier")
     caller.listed()
     assert caller.details(model)["slug"] == f"{model}-harbour-pier"
-    assert caller.own_picture(model).content == caller.picture(model).content
-    assert caller.call("POST", f"/v1/{model}-pier", json=PICTURE).status_code == 404
-    assert caller.own_picture(model, finetune_id=model).status_code == 400
+    assert caller.own_image(model).content == caller.image(model).content
+    assert caller.call("POST", f"/v1/{model}-pier", json=IMAGE).status_code == 404
+    assert caller.own_image(model, finetune_id=model).status_code == 400
 
 
 def test_qwen_models_draw(caller: Caller) -> None:
-    answer = caller.own_picture(caller.train(theme="QWEN"))
+    answer = caller.own_image(caller.train(theme="QWEN"))
     assert Image.open(io.BytesIO(answer.content)).size == (512, 512)

@@ -136,13 +136,13 @@ def sample(name: str, *changes: tuple[str, str]) -> str:
     return run(sys.executable, "-c", text)
 
 
-def test_sample_of_the_picture_page_prints_the_picture_once_it_has_an_id(
+def test_sample_of_the_image_page_prints_the_image_once_it_has_an_id(
     emulator: EmulatorControl, caller: Caller
 ) -> None:
     host, key = ("https://api.segmind.com", emulator.url), ("YOUR_API_KEY", emulator.api_key)
-    assert "finetune_id is required" in sample("picture", host, key)
+    assert "finetune_id is required" in sample("image", host, key)
     prompt = '"prompt": "TOK TOK",'
-    printed = json.loads(sample("picture", host, key, (prompt, f'{prompt} "finetune_id": "{caller.train()}",')))
+    printed = json.loads(sample("image", host, key, (prompt, f'{prompt} "finetune_id": "{caller.train()}",')))
     assert printed["image"].startswith("/9j/")
     assert printed["seed"] == 6652105
 

@@ -44,19 +44,19 @@ def segmind(emulator: EmulatorControl, theme: str, public: str) -> dict[str, str
         "download_url": caller.weights_link(available),
         "public_url": f"{public}/set.zip",
         "public_url_without_head": f"{public}/no-head.zip",
-        "picture": base64.b64encode(portrait()).decode(),
-        "picture_url": f"{public}/before.png",
+        "image": base64.b64encode(portrait()).decode(),
+        "image_url": f"{public}/before.png",
     }
 
 
 def bfl(emulator: EmulatorControl) -> dict[str, str]:
-    """An account of BFL with trainings and pictures in every state."""
+    """An account of BFL with trainings and images in every state."""
     caller = BflCaller(emulator)
-    available, deleted, unlucky = caller.train(), caller.train(), caller.train(pictures=21)
-    emulator.switch(picture_s=0)
+    available, deleted, unlucky = caller.train(), caller.train(), caller.train(images=21)
+    emulator.switch(image_s=0)
     expired = caller.sample(available)
     emulator.advance(601)
-    values = _tasks(emulator, "Content Moderated", lambda: caller.picture(available))
+    values = _tasks(emulator, "Content Moderated", lambda: caller.image(available))
     values["sample_url"] = caller.sample(available)
     emulator.reset_switches()
     emulator.progress(NEVER)
@@ -77,11 +77,11 @@ def bfl(emulator: EmulatorControl) -> dict[str, str]:
 
 
 def _tasks(emulator: EmulatorControl, failure: str, accept: Callable[[], str]) -> dict[str, str]:
-    emulator.switch(picture_s=0)
+    emulator.switch(image_s=0)
     finished = accept()
-    emulator.switch(pictures_fail=failure)
+    emulator.switch(images_fail=failure)
     failed = accept()
-    emulator.switch(picture_s=1e9, pictures_fail="")
+    emulator.switch(image_s=1e9, images_fail="")
     waiting = accept()
-    emulator.switch(picture_s=0)
+    emulator.switch(image_s=0)
     return {"finished_task": finished, "failed_task": failed, "waiting_task": waiting}

@@ -1,6 +1,6 @@
-"""Decisions to be shown: pictures as the emulator draws them, judged by the gate.
+"""Decisions to be shown: images as the emulator draws them, judged by the gate.
 
-Their scores are made up: scoring takes seconds for each picture, and a page shows any numbers.
+Their scores are made up: scoring takes seconds for each image, and a page shows any numbers.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import scan
-from tuneloop.datasets.store import store_pictures
+from tuneloop.datasets.store import store_images
 from tuneloop.emulator.images.drawing import draw
 from tuneloop.emulator.images.values import DrawRequest, Model
 from tuneloop.evaluation.gate import decide
@@ -52,7 +52,7 @@ ACCOUNT = Account(provider="segmind")
 
 @dataclass(frozen=True)
 class World:
-    """A store with two datasets, of which the second lacks one picture of the first.
+    """A store with two datasets, of which the second lacks one image of the first.
 
     Attributes:
         store: The store.
@@ -60,7 +60,7 @@ class World:
         folder: Where the samples lie.
         old: The first dataset.
         new: The second one.
-        side_px: Of rendered pictures.
+        side_px: Of rendered images.
     """
 
     store: LocalDirectory
@@ -72,7 +72,7 @@ class World:
 
     @classmethod
     def made(cls, folder: Path, samples: Path, side_px: int) -> World:
-        """Make one in an empty folder, of pictures that may be changed."""
+        """Make one in an empty folder, of images that may be changed."""
         root = folder / "store"
         root.mkdir(parents=True)
         store = LocalDirectory(root)
@@ -95,23 +95,23 @@ class World:
                 for path in sorted(self.folder.glob("*.*")):
                     opened.write(path, path.name)
         model = Model(archive, f"{key_of(mark)}/{steps}", steps, 0.0004)
-        pictures = []
+        images = []
         for number, (prompt, seed) in enumerate((prompt, seed) for prompt in prompts for seed in seeds):
             name = f"renders/{job}/{number:032x}.jpg"
             self.store.create(name, draw(model, DrawRequest(prompt, seed, 25, 1.0, self.side_px, self.side_px)))
-            pictures.append(self._judged(mark, steps, EvaluatedImage(prompt=prompt, seed=seed, name=name)))
-        return Evaluation(job=job, pictures=tuple(pictures))
+            images.append(self._judged(mark, steps, EvaluatedImage(prompt=prompt, seed=seed, name=name)))
+        return Evaluation(job=job, images=tuple(images))
 
-    def _judged(self, mark: str, steps: int, picture: EvaluatedImage) -> EvaluatedImage:
-        chance = random.Random(f"{picture.prompt}/{picture.seed}")  # noqa: S311 - made up, the same every time
-        own = random.Random(f"{mark}/{picture.prompt}/{picture.seed}")  # noqa: S311
+    def _judged(self, mark: str, steps: int, image: EvaluatedImage) -> EvaluatedImage:
+        chance = random.Random(f"{image.prompt}/{image.seed}")  # noqa: S311 - made up, the same every time
+        own = random.Random(f"{mark}/{image.prompt}/{image.seed}")  # noqa: S311
         trained = min(1.0, steps / 1000) - max(0.0, steps / 1000 - 4) / 40
         scores = {
             name: round(min(1.0, level * trained**share + chance.gauss(0, 0.04) + own.gauss(0, 0.02)), 6)
             for name, (level, share) in _LEVELS.items()
         }
         training = chance.choice(self.new.items).sha256
-        return picture.model_copy(
+        return image.model_copy(
             update={"scores": scores, "nearest": training, "copied": round(chance.uniform(0.05, 0.3), 4)}
         )
 
@@ -147,7 +147,7 @@ def key_of(mark: str) -> str:
 def promotions(dataset_digest: str) -> tuple[Promotion, ...]:
     """Three champions: the third is the first one again."""
     whys = (
-        "First model: it passes every floor (no copies, 24 usable pictures, enough diversity).",
+        "First model: it passes every floor (no copies, 24 usable images, enough diversity).",
         "The challenger is better: its score differs by +0.031 (between +0.020 and +0.044), most in sharpness.",
         "No. 2 draws the antenna on the wrong side.",
     )
@@ -179,7 +179,7 @@ def promotions(dataset_digest: str) -> tuple[Promotion, ...]:
 def _scanned(folder: Path, store: LocalDirectory) -> DatasetManifest:
     rule = CaptionRule(trigger_word="ROBOX", instance_prompt="a photo of ROBOX", provider_captions=False)
     found = scan(folder, rule)
-    store_pictures(found, store)
+    store_images(found, store)
     return found.manifest
 
 

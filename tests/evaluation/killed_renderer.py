@@ -37,13 +37,13 @@ class Scene(FrozenModel):
 def rendered(scene: Scene, store: LocalDirectory) -> Evaluation:
     """Render the scene, and count its price into the budget."""
     provider = CLIENTS[scene.provider](scene.key, base_url=scene.url)
-    budget = ImageBudget(Ledger(store), provider.account, SpendingLimits(cents_per_picture=CENTS))
+    budget = ImageBudget(Ledger(store), provider.account, SpendingLimits(cents_per_image=CENTS))
     return render(
         store,
         provider,
         ModelUnderTest("robot-1", scene.job_id, "ROBOX"),
         scene.plan,
-        reserve=lambda missing: budget.reserve_pictures(scene.run, missing, scene.plan.service),
+        reserve=lambda missing: budget.reserve_images(scene.run, missing, scene.plan.service),
     )
 
 

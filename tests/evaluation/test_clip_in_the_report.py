@@ -11,11 +11,11 @@ PLAN = EvaluationConfig(prompts=("a photo of ROBOX",), seeds=(1, 2))
 
 
 def with_clip(evaluation: Evaluation) -> Evaluation:
-    pictures = tuple(
+    images = tuple(
         item.model_copy(update={"scores": {**item.scores, "clip_text": 0.612, "clip_image": 0.8}})
-        for item in evaluation.pictures
+        for item in evaluation.images
     )
-    return evaluation.model_copy(update={"pictures": pictures, "clip_model": "ViT-<B>/tag"})
+    return evaluation.model_copy(update={"images": images, "clip_model": "ViT-<B>/tag"})
 
 
 def evidence(world: World, *, clip: bool) -> DecisionReport:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.dataset.pictures import distinct, encoded, noise
+from tests.dataset.images import distinct, encoded, noise
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import ScannedDataset, scan
 from tuneloop.evaluation.reports.dataset_page import write_dataset_page
@@ -21,7 +21,7 @@ THUMBNAIL = re.compile(r"!\[[^]]*\]\(data:image/jpeg;base64,([^)]+)\)")
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "pictures"
+    made = tmp_path / "images"
     made.mkdir()
     return made
 
@@ -34,14 +34,14 @@ def thumbnails(page: str) -> list[Image.Image]:
     return [Image.open(io.BytesIO(base64.b64decode(data))) for data in THUMBNAIL.findall(page)]
 
 
-def test_every_picture_is_shown_above_its_caption(folder: Path) -> None:
+def test_every_image_is_shown_above_its_caption(folder: Path) -> None:
     for number in range(6):
         (folder / f"{number}.png").write_bytes(distinct(number))
         (folder / f"{number}.txt").write_text(f"scene {number}")
     page = page_of(scan(folder, RULE))
-    assert page.startswith("# Dataset: nothing to mend\n\n**Every picture was decoded and every caption read; no")
+    assert page.startswith("# Dataset: nothing to mend\n\n**Every image was decoded and every caption read; no")
     assert len(thumbnails(page)) == 6
-    rows = page.split("## Pictures\n\n")[1].splitlines()
+    rows = page.split("## Images\n\n")[1].splitlines()
     for number in range(6):
         above = next(index for index, row in enumerate(rows) if f"![{number}.png](data" in row)
         assert f"{number}.png: scene {number}" in rows[above + 1]
@@ -55,7 +55,7 @@ def test_subfolders_are_named_with_their_numbers(folder: Path) -> None:
     assert r"| from folders | from near \(2\), from the folder itself \(1\) |" in page
 
 
-def test_picture_turned_by_exif_is_shown_upright(folder: Path) -> None:
+def test_image_turned_by_exif_is_shown_upright(folder: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     (folder / "a.jpg").write_bytes(encoded(noise(300, 200), "JPEG", exif=exif))
@@ -63,7 +63,7 @@ def test_picture_turned_by_exif_is_shown_upright(folder: Path) -> None:
     assert shown.height > shown.width
 
 
-def test_large_dataset_of_rich_pictures_stays_below_400_kb(folder: Path) -> None:
+def test_large_dataset_of_rich_images_stays_below_400_kb(folder: Path) -> None:
     for number in range(60):
         (folder / f"{'&' * 100}{number}.png").write_bytes(encoded(noise(150 + number, 140), "PNG"))
         (folder / f"{'&' * 100}{number}.txt").write_text("<" * 500)
@@ -93,7 +93,7 @@ def test_pairs_are_shown_side_by_side(folder: Path) -> None:
         (one[0], other[0], one[1], other[1]) == (one[0], one[0], "start", "end")
         for one, other in zip(shown[::2], shown[1::2], strict=True)
     )
-    assert "| pictures | 60 in 30 pairs (png) |" in page
+    assert "| images | 60 in 30 pairs (png) |" in page
 
 
 def test_difference_to_the_champions_dataset_is_told_by_name(folder: Path) -> None:
@@ -105,9 +105,9 @@ def test_difference_to_the_champions_dataset_is_told_by_name(folder: Path) -> No
     (folder / "1.txt").write_text("said now")
     scanned = scan(folder, RULE)
     page = write_dataset_page(scanned.files, scanned.manifest, (), before)
-    assert "1 picture added, 1 picture removed, 1 caption changed." in page
+    assert "1 image added, 1 image removed, 1 caption changed." in page
     assert "- Added: new.png\n- Removed: 0.png\n- Captions changed: 1.png" in page
-    assert "The same pictures with the same captions." in write_dataset_page(
+    assert "The same images with the same captions." in write_dataset_page(
         scanned.files, scanned.manifest, (), scanned.manifest
     )
 
@@ -132,7 +132,7 @@ def test_a_thousand_findings_of_one_kind_do_not_hide_another() -> None:
     assert "| x.png | is flat | look |" in page
 
 
-def test_picture_that_is_gone_by_now_is_told(folder: Path) -> None:
+def test_image_that_is_gone_by_now_is_told(folder: Path) -> None:
     (folder / "a.png").write_bytes(distinct(1))
     scanned = scan(folder, RULE)
     (folder / "a.png").unlink()

@@ -28,12 +28,12 @@ def size(made: Embedded) -> int:
     return len(made.address) * 3 // 4
 
 
-def test_noisy_and_plain_picture_are_made_alike(store: LocalDirectory) -> None:
+def test_noisy_and_plain_image_are_made_alike(store: LocalDirectory) -> None:
     made = embed(store, ["noise", "flat"], budget_bytes=40_000)
     assert made["noise"].width == made["flat"].width < 600
 
 
-def test_pictures_keep_to_the_budget_as_often_as_they_are_shown(store: LocalDirectory) -> None:
+def test_images_keep_to_the_budget_as_often_as_they_are_shown(store: LocalDirectory) -> None:
     once = embed(store, ["noise"], budget_bytes=60_000)
     often = embed(store, ["noise"] * 5, budget_bytes=60_000)
     assert size(once["noise"]) <= 60_100
@@ -41,11 +41,11 @@ def test_pictures_keep_to_the_budget_as_often_as_they_are_shown(store: LocalDire
     assert often["noise"].width < once["noise"].width
 
 
-def test_few_pictures_keep_their_size(store: LocalDirectory) -> None:
+def test_few_images_keep_their_size(store: LocalDirectory) -> None:
     assert embed(store, ["noise", "flat"])["flat"].width == 600
 
 
-def test_budget_that_cannot_be_kept_gives_the_smallest_pictures(store: LocalDirectory) -> None:
+def test_budget_that_cannot_be_kept_gives_the_smallest_images(store: LocalDirectory) -> None:
     assert embed(store, ["noise"], budget_bytes=10)["noise"].width == 96
 
 
@@ -53,5 +53,5 @@ def test_what_is_gone_or_broken_is_left_out(store: LocalDirectory) -> None:
     assert set(embed(store, ["flat", "broken", "gone"])) == {"flat"}
 
 
-def test_no_pictures_are_no_trouble(store: LocalDirectory) -> None:
+def test_no_images_are_no_trouble(store: LocalDirectory) -> None:
     assert embed(store, []) == {}

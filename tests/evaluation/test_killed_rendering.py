@@ -26,7 +26,7 @@ from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
 from tuneloop.schemas.spending import SpendingLimits
 from tuneloop.storage.local_directory import LocalDirectory
 
-PICTURES = 3
+IMAGES = 3
 KINDS: dict[str, tuple[BaseRecipe, ServiceSettings, str]] = {
     "segmind": (
         FluxLoraRecipe(instance_prompt="a photo of ROBOX", trigger_word="ROBOX"),
@@ -51,7 +51,7 @@ POINTS = (
     "before renders/ 3",
     "after renders/ 3",
 )
-"""Where a process dies; `-0001` is in the names of first asks, and of the pictures that money is reserved for."""
+"""Where a process dies; `-0001` is in the names of first asks, and of the images that money is reserved for."""
 
 
 @pytest.fixture(params=list(KINDS))
@@ -62,7 +62,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def emulator(tmp_path: Path, kind: str) -> Iterator[EmulatorControl]:
     with running_emulator(kind, tmp_path / "emulator", progress=Progress.at_once()) as control:
-        control.switch(picture_s=0)
+        control.switch(image_s=0)
         yield control
 
 
@@ -104,18 +104,18 @@ def judge(scene: Scene, emulator: EmulatorControl, kills: int) -> int:
     paid = _billed(emulator)
     assert evaluation.complete
     assert not evaluation.findings
-    assert paid <= PICTURES + kills
-    assert paid - PICTURES <= evaluation.asked_again <= kills, "every payment too many is told of"
+    assert paid <= IMAGES + kills
+    assert paid - IMAGES <= evaluation.asked_again <= kills, "every payment too many is told of"
     reserved = Budget(Ledger(store), scene.run.account, SpendingLimits()).spending(now().date()).cents
     assert paid * CENTS <= reserved, "the sums are never too low"
-    assert reserved <= PICTURES * (kills + 1) * CENTS
+    assert reserved <= IMAGES * (kills + 1) * CENTS
     again = rendered(scene, store)
     assert (again, _billed(emulator)) == (evaluation, paid)
-    return paid - PICTURES
+    return paid - IMAGES
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_process_that_is_killed_costs_at_most_one_picture_more_and_that_is_told(
+def test_process_that_is_killed_costs_at_most_one_image_more_and_that_is_told(
     scene: Scene, emulator: EmulatorControl, point: str
 ) -> None:
     died(started(scene, point))
@@ -128,7 +128,7 @@ def test_each_of_several_kills_is_paid_for_and_told_of(scene: Scene, emulator: E
     assert judge(scene, emulator, 3) == 3
 
 
-def test_process_that_is_killed_while_a_picture_is_on_its_way(
+def test_process_that_is_killed_while_a_image_is_on_its_way(
     scene: Scene, emulator: EmulatorControl, kind: str
 ) -> None:
     path = KINDS[kind][2]

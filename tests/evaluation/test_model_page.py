@@ -17,10 +17,10 @@ def test_line_of_champions_is_told_newest_first(world: World) -> None:
     assert world.old.digest[:12] in text
 
 
-def test_same_pictures_of_all_champions_stand_side_by_side(world: World) -> None:
+def test_same_images_of_all_champions_stand_side_by_side(world: World) -> None:
     first, second, third = promotions(world.old.digest)
     one, two = (world.rendered(mark, 1000, FEW.prompts, FEW.seeds) for mark in ("one", "two"))
-    two = two.model_copy(update={"pictures": two.pictures[:1]})
+    two = two.model_copy(update={"images": two.images[:1]})
     page = write_model_page(
         world.store, "robot", [ChampionEntry(first, two), ChampionEntry(second), ChampionEntry(third, one)]
     )
@@ -32,7 +32,7 @@ def test_same_pictures_of_all_champions_stand_side_by_side(world: World) -> None
     assert "script-src" not in page
 
 
-def test_champion_with_another_trigger_word_shows_its_pictures_of_the_same_prompts(world: World) -> None:
+def test_champion_with_another_trigger_word_shows_its_images_of_the_same_prompts(world: World) -> None:
     first, second, _ = promotions(world.old.digest)
     old = world.rendered("one", 1000, ("a photo of OLDBOT", "OLDBOT on a beach"), FEW.seeds)
     new = world.rendered("two", 1000, ("a photo of ROBOX", "ROBOX on a beach"), FEW.seeds)

@@ -50,18 +50,18 @@ def evidence(world: World) -> DecisionReport:
 
 
 def changed(evaluation: Evaluation, number: int, **update: object) -> Evaluation:
-    pictures = list(evaluation.pictures)
-    pictures[number] = pictures[number].model_copy(update=update)
-    return evaluation.model_copy(update={"pictures": tuple(pictures)})
+    images = list(evaluation.images)
+    images[number] = images[number].model_copy(update=update)
+    return evaluation.model_copy(update={"images": tuple(images)})
 
 
 def saying(evidence: DecisionReport, text: str) -> DecisionReport:
     """The same decision with one text wherever a text comes from outside."""
     challenger = evidence.challenger.model_copy(
         update={
-            "pictures": tuple(
-                picture.model_copy(update={"prompt": text + str(number), "finding": text})
-                for number, picture in enumerate(evidence.challenger.pictures)
+            "images": tuple(
+                image.model_copy(update={"prompt": text + str(number), "finding": text})
+                for number, image in enumerate(evidence.challenger.images)
             )
         }
     )
@@ -82,7 +82,7 @@ def test_page_of_24_pairs_stays_below_two_megabytes(tmp_path: Path) -> None:
     copy_sample_images(tmp_path / "samples")
     world = World.made(tmp_path / "world", tmp_path / "samples", side_px=512)
     challenger, champion = world.rendered("challenger", 300), world.rendered("champion", 1000)
-    assert len(challenger.pictures) == 24
+    assert len(challenger.images) == 24
     plan = EvaluationConfig(prompts=PROMPTS, seeds=SEEDS)
     page = write_page(world.store, world.evidence(challenger, champion, plan))
     assert len(page.encode()) < 2_000_000
@@ -177,19 +177,19 @@ def test_first_model_has_no_champion_column(world: World) -> None:
     assert "challenger better" not in page
 
 
-def test_missing_blank_and_copied_pictures_are_found_and_led_to(world: World, evidence: DecisionReport) -> None:
+def test_missing_blank_and_copied_images_are_found_and_led_to(world: World, evidence: DecisionReport) -> None:
     challenger = changed(evidence.challenger, 0, name=None, finding="refused by the provider: no", scores={})
     challenger = changed(challenger, 1, finding="blank: one flat tone", scores={})
     challenger = changed(challenger, 2, copied=0.83).model_copy(update={"asked_again": 2})
     outline = Outline(write_page(world.store, dataclasses.replace(evidence, challenger=challenger)))
-    for words in ("no picture", "refused by the provider: no", "blank: one flat tone", "83% of it is the same"):
+    for words in ("no image", "refused by the provider: no", "blank: one flat tone", "83% of it is the same"):
         assert words in outline.text
     assert {f"#pair-{number}" for number in (1, 2, 3)} <= set(outline.named("href"))
     assert "2 asked for once more" in outline.text
 
 
-def test_picture_that_is_gone_or_broken_is_said_and_stops_nothing(world: World, evidence: DecisionReport) -> None:
-    world.store.create("renders/broken.jpg", b"no picture at all")
+def test_image_that_is_gone_or_broken_is_said_and_stops_nothing(world: World, evidence: DecisionReport) -> None:
+    world.store.create("renders/broken.jpg", b"no image at all")
     challenger = changed(evidence.challenger, 0, name="renders/broken.jpg")
     challenger = changed(challenger, 1, name="renders/gone.jpg")
     page = write_page(world.store, dataclasses.replace(evidence, challenger=challenger))
@@ -201,7 +201,7 @@ def test_page_says_what_changed_what_it_cost_and_where_it_comes_from(
 ) -> None:
     text = Outline(write_page(world.store, evidence)).text
     for words in (
-        "Since the champion: 1 picture removed, 1 caption changed.",
+        "Since the champion: 1 image removed, 1 caption changed.",
         "3.png",
         "$4.00",
         evidence.manifest.digest,
@@ -221,12 +221,12 @@ def test_unknown_price_is_said(world: World, evidence: DecisionReport) -> None:
 
 
 @pytest.mark.parametrize(("cents", "words"), [(6, "$0.06"), (100, "$1.00"), (0.25, "$0.0025"), (1.5, "$0.015")])
-def test_price_of_a_picture_is_said(world: World, evidence: DecisionReport, cents: float, words: str) -> None:
-    priced = dataclasses.replace(evidence, cents_per_picture=cents)
+def test_price_of_a_image_is_said(world: World, evidence: DecisionReport, cents: float, words: str) -> None:
+    priced = dataclasses.replace(evidence, cents_per_image=cents)
     assert f"A new one costs {words}<" in write_page(world.store, priced)
 
 
-def test_names_of_changed_pictures_are_bounded(world: World, evidence: DecisionReport) -> None:
+def test_names_of_changed_images_are_bounded(world: World, evidence: DecisionReport) -> None:
     old = evidence.manifest.model_copy(
         update={
             "items": tuple(

@@ -22,7 +22,7 @@ from tuneloop.errors import (
     UnexpectedResponse,
 )
 from tuneloop.evaluation.blank import blank_reason
-from tuneloop.evaluation.render import ModelUnderTest, picture_stem, render
+from tuneloop.evaluation.render import ModelUnderTest, image_stem, render
 from tuneloop.http.transport import RequestNotSent
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.schemas.evaluation import Evaluation
@@ -53,7 +53,7 @@ def test_every_prompt_and_seed_is_rendered_once_in_its_life(
     second = render(artifacts, provider, subject, PLAN)
     assert first.complete
     assert first == second
-    assert [picture.prompt for picture in first.pictures] == ["a photo of ROBOX"] * 2
+    assert [image.prompt for image in first.images] == ["a photo of ROBOX"] * 2
     assert inferences(emulator) == 2
 
 
@@ -99,7 +99,7 @@ def test_provider_that_bills_and_never_answers_is_paid_three_times_for_each_imag
     last = attempts[-1]
     assert last is not None
     assert (last.unanswered, last.complete) == (12, False)
-    assert {picture.finding for picture in last.pictures} == {"asked 3 times, no answer"}
+    assert {image.finding for image in last.images} == {"asked 3 times, no answer"}
 
 
 def test_run_stops_after_two_asks_in_a_row_without_an_answer(
@@ -119,9 +119,9 @@ def test_image_that_is_given_up_hides_no_other_and_is_asked_for_by_no_later_run(
     assert attempt(artifacts, provider, subject, one) is None
     given_up = attempt(artifacts, provider, subject, one)
     assert given_up is not None
-    assert [picture.finding for picture in given_up.findings] == ["asked 3 times, no answer"]
+    assert [image.finding for image in given_up.findings] == ["asked 3 times, no answer"]
     both = render(artifacts, provider, subject, PLAN)
-    assert [picture.name is not None for picture in both.pictures] == [False, True]
+    assert [image.name is not None for image in both.images] == [False, True]
     assert both.unanswered == 1
     assert inferences(emulator) == 4
 
@@ -211,7 +211,7 @@ def test_full_queue_is_waited_for(
     assert inferences(emulator) == 2
 
 
-def test_refused_picture_is_a_finding(
+def test_refused_image_is_a_finding(
     artifacts: LocalDirectory, provider: SegmindProvider, subject: ModelUnderTest, emulator: EmulatorControl
 ) -> None:
     emulator.inject(Fault("refuse", RENDER, "POST", status=400))
@@ -228,22 +228,22 @@ def test_wrong_key_is_no_finding_but_an_error(
         render(artifacts, stranger, subject, PLAN)
 
 
-def test_hardware_makes_no_other_picture_but_a_setting_does() -> None:
-    stem = picture_stem("p", 1, FluxDevRender())
-    assert stem == picture_stem("p", 1, FluxDevRender(hardware="fast"))
-    assert stem != picture_stem("p", 1, FluxDevRender(steps=26))
-    assert stem != picture_stem("p", 2, FluxDevRender())
+def test_hardware_makes_no_other_image_but_a_setting_does() -> None:
+    stem = image_stem("p", 1, FluxDevRender())
+    assert stem == image_stem("p", 1, FluxDevRender(hardware="fast"))
+    assert stem != image_stem("p", 1, FluxDevRender(steps=26))
+    assert stem != image_stem("p", 2, FluxDevRender())
 
 
 @pytest.mark.parametrize("colour", [(120, 120, 120), (0, 0, 0)])
-def test_flat_picture_is_blank(colour: tuple[int, int, int]) -> None:
+def test_flat_image_is_blank(colour: tuple[int, int, int]) -> None:
     buffer = io.BytesIO()
     Image.new("RGB", (64, 64), colour).save(buffer, "JPEG")
     assert blank_reason(buffer.getvalue()) == "blank: one flat tone"
 
 
-def test_bytes_that_are_no_picture_are_a_finding() -> None:
-    assert blank_reason(b"not a picture") == "not a readable picture"
+def test_bytes_that_are_no_image_are_a_finding() -> None:
+    assert blank_reason(b"not an image") == "not a readable image"
 
 
 def test_answer_that_was_lost_with_its_process_is_counted_by_the_next_one(
@@ -274,17 +274,17 @@ def test_refused_and_queued_requests_are_not_called_asked_again(
 
 
 def noting(emulator: EmulatorControl) -> tuple[list[tuple[int, int]], Callable[[int], bool]]:
-    """A reserve, and what it is told: pictures, and how many were rendered until then."""
+    """A reserve, and what it is told: images, and how many were rendered until then."""
     told: list[tuple[int, int]] = []
 
-    def reserve(pictures: int) -> bool:
-        told.append((pictures, inferences(emulator)))
+    def reserve(images: int) -> bool:
+        told.append((images, inferences(emulator)))
         return True
 
     return told, reserve
 
 
-def test_price_is_reserved_before_the_first_picture_and_only_for_those_that_are_missing(
+def test_price_is_reserved_before_the_first_image_and_only_for_those_that_are_missing(
     artifacts: LocalDirectory, provider: SegmindProvider, subject: ModelUnderTest, emulator: EmulatorControl
 ) -> None:
     told, reserve = noting(emulator)
@@ -334,7 +334,7 @@ def test_two_runs_that_render_the_same_model_at_once_share_the_work(
         thread.join()
     first, second = told
     assert first.complete
-    assert first.pictures == second.pictures
+    assert first.images == second.images
     assert inferences(emulator) <= 12 + 1
     assert max(first.asked_again, second.asked_again) == inferences(emulator) - 12
 

@@ -19,10 +19,10 @@ def test_page_lies_beside_the_report(world: World) -> None:
 
 def test_short_report_shows_twelve_pairs_at_most_those_with_findings_among_them(world: World) -> None:
     challenger = world.rendered("challenger", 1000, MANY.prompts, MANY.seeds)
-    pictures = list(challenger.pictures)
+    images = list(challenger.images)
     for number in (7, 29):
-        pictures[number] = pictures[number].model_copy(update={"finding": f"blank: number {number}"})
-    challenger = challenger.model_copy(update={"pictures": tuple(pictures)})
+        images[number] = images[number].model_copy(update={"finding": f"blank: number {number}"})
+    challenger = challenger.model_copy(update={"images": tuple(images)})
     found = world.evidence(challenger, world.rendered("champion", 300, MANY.prompts, MANY.seeds), MANY)
     report = write_report(world.store, found)
     assert report.count("data:image/jpeg") == 2 * 12

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.dataset.pictures import distinct
+from tests.dataset.images import distinct
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import ScannedDataset, scan
-from tuneloop.datasets.store import picture_name, store_pictures
+from tuneloop.datasets.store import image_name, store_images
 from tuneloop.errors import DatasetError
 from tuneloop.evaluation import training_looks
 from tuneloop.evaluation.metrics.look import Look
@@ -44,7 +44,7 @@ def scanned(tmp_path: Path) -> ScannedDataset:
 def store(tmp_path: Path, scanned: ScannedDataset) -> Counting:
     (tmp_path / "store").mkdir()
     store = Counting(tmp_path / "store")
-    store_pictures(scanned, store)
+    store_images(scanned, store)
     return store
 
 
@@ -56,7 +56,7 @@ def test_looks_are_those_of_the_images_and_are_read_at_once(scanned: ScannedData
     assert len(store.seen) == 1
     assert len(found) == 5
     for sha256, pixels in found.items():
-        np.testing.assert_array_equal(pixels, Look.at(store.read(picture_name(sha256))).pixels)
+        np.testing.assert_array_equal(pixels, Look.at(store.read(image_name(sha256))).pixels)
 
 
 def test_dataset_of_many_images_is_kept_in_several_files(
@@ -68,7 +68,7 @@ def test_dataset_of_many_images_is_kept_in_several_files(
     assert len(names) == 3
     look = looks_of(scanned.manifest, store)
     last = scored_against(scanned.manifest)[-1]
-    np.testing.assert_array_equal(look(last).pixels, Look.at(store.read(picture_name(last))).pixels)
+    np.testing.assert_array_equal(look(last).pixels, Look.at(store.read(image_name(last))).pixels)
 
 
 def test_image_that_cannot_be_scored_against_is_told_by_name(
@@ -90,4 +90,4 @@ def test_images_themselves_are_read_where_no_looks_are_kept(
         store.create(f"datasets/{scanned.manifest.digest}.looks-00000.npz", kept)
     look = looks_of(scanned.manifest, store)
     for sha256 in scored_against(scanned.manifest):
-        np.testing.assert_array_equal(look(sha256).pixels, Look.at(store.read(picture_name(sha256))).pixels)
+        np.testing.assert_array_equal(look(sha256).pixels, Look.at(store.read(image_name(sha256))).pixels)

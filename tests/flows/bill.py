@@ -26,8 +26,8 @@ class Bill:
         return [entry.name for entry in self._emulator.billing()[self._entries :] if entry.kind == "training"]
 
     @property
-    def pictures(self) -> int:
-        """How many pictures were paid for."""
+    def images(self) -> int:
+        """How many images were paid for."""
         return sum(entry.kind == "inference" for entry in self._emulator.billing()[self._entries :])
 
     @property

@@ -14,7 +14,7 @@ from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settin
 
 from blocks.bfl_credentials import BflCredentials
 from blocks.segmind_credentials import SegmindCredentials
-from tests.conftest import SERVER_PYTHON, draw_pictures
+from tests.conftest import SERVER_PYTHON, draw_images
 from tests.flows.bill import Bill
 from tests.flows.runs import PROGRAMS, sensor_paused, wish_for
 from tuneloop.demo.stack import Stack, running_stack
@@ -28,7 +28,7 @@ _NUMBERS = itertools.count(1)
 
 @pytest.fixture(scope="package")
 def stack(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """One installation for the whole folder: every test has a model and pictures of its own."""
+    """One installation for the whole folder: every test has a model and images of its own."""
     folder = tmp_path_factory.mktemp("installation")
     # A heartbeat would keep every run that is started in this process for a second more.
     quick = temporary_settings(updates={PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None})
@@ -89,15 +89,15 @@ def ledger(stack: Stack) -> Ledger:
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    return draw_pictures(tmp_path / "pictures", shade=next(_NUMBERS))
+def images(tmp_path: Path) -> Path:
+    return draw_images(tmp_path / "images", shade=next(_NUMBERS))
 
 
 @pytest.fixture
-def wish(pictures: Path, request: pytest.FixtureRequest) -> dict[str, Any]:
-    """Parameters of a run on pictures that no other test has."""
+def wish(images: Path, request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Parameters of a run on images that no other test has."""
     words = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower())
-    return wish_for(words[:50].strip("-"), pictures)
+    return wish_for(words[:50].strip("-"), images)
 
 
 @pytest.fixture
@@ -105,6 +105,6 @@ def bfl(tmp_path: Path, stack: Stack) -> Iterator[EmulatorControl]:
     """Another provider, with a credentials block `bfl-credentials/elsewhere`."""
     del stack
     with running_emulator("bfl", tmp_path / "bfl", progress=Progress.at_once()) as control:
-        control.switch(picture_s=0)
+        control.switch(image_s=0)
         BflCredentials(api_key=control.api_key, base_url=control.url).save("elsewhere", overwrite=True)
         yield control

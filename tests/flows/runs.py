@@ -41,11 +41,11 @@ _PAUSE_S = 0.2
 _PAGE = 200
 
 
-def wish_for(model: str, pictures: Path) -> dict[str, Any]:
-    """Parameters of a run that renders one picture, of which no gate can be sure: the newer model wins."""
+def wish_for(model: str, images: Path) -> dict[str, Any]:
+    """Parameters of a run that renders one image, of which no gate can be sure: the newer model wins."""
     return {
         "model": model,
-        "dataset": str(pictures),
+        "dataset": str(images),
         "recipe": {"trainer": "flux-lora", "instance_prompt": "a photo of ROBOX", "trigger_word": "ROBOX"},
         "evaluation": {
             "prompts": ["a photo of {trigger}"],

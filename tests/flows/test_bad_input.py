@@ -14,8 +14,8 @@ from prefect.filesystems import LocalFileSystem
 from pydantic import SecretStr
 
 from blocks.segmind_credentials import SegmindCredentials
-from tests.conftest import draw_pictures
-from tests.dataset.pictures import encoded, noise
+from tests.conftest import draw_images
+from tests.dataset.images import encoded, noise
 from tests.flows.bill import Bill
 from tests.flows.runs import here, start, wait_for
 from tuneloop.emulator import EmulatorControl
@@ -46,18 +46,18 @@ def absent(folder: Path) -> None:
 
 
 def with_text_named_jpg(folder: Path) -> None:
-    (draw_pictures(folder) / "note.jpg").write_text("not a picture")
+    (draw_images(folder) / "note.jpg").write_text("not an image")
 
 
 def with_cut_jpg(folder: Path) -> None:
     whole = encoded(noise(64, 64), "JPEG")
-    (draw_pictures(folder) / "cut.jpg").write_bytes(whole[: -len(whole) // 3])
+    (draw_images(folder) / "cut.jpg").write_bytes(whole[: -len(whole) // 3])
 
 
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (empty, "holds no pictures; put jpg, png or webp files into it"),
+        (empty, "holds no images; put jpg, png or webp files into it"),
         (absent, "there is no such folder; check the path"),
         (with_text_named_jpg, "note.jpg: is a text; replace or remove it"),
         (with_cut_jpg, "cut.jpg: is broken or cut short"),
@@ -97,7 +97,7 @@ def test_block_that_is_missing_or_of_another_kind_is_named_with_the_remedy(
     assert records(ledger, *RECORDS) == before
 
 
-def test_store_that_cannot_be_written_is_found_before_the_pictures_are_read(
+def test_store_that_cannot_be_written_is_found_before_the_images_are_read(
     wish: dict[str, Any], bill: Bill, tmp_path: Path
 ) -> None:
     file = tmp_path / "a-file"

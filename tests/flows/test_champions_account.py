@@ -25,9 +25,9 @@ def block(emulator: EmulatorControl, name: str, account: str) -> str:
 
 
 @pytest.fixture
-def changed(wish: dict[str, Any], pictures: Path) -> dict[str, Any]:
+def changed(wish: dict[str, Any], images: Path) -> dict[str, Any]:
     """What is wanted next: another training and another plan, so that the champion has to render too."""
-    return {**wish, "evaluation": {**wish["evaluation"], "seeds": [9]}, "dataset": str(pictures)}
+    return {**wish, "evaluation": {**wish["evaluation"], "seeds": [9]}, "dataset": str(images)}
 
 
 def test_champion_whose_block_was_renamed_is_rendered_by_the_runs_own_block(
@@ -35,27 +35,27 @@ def test_champion_whose_block_was_renamed_is_rendered_by_the_runs_own_block(
     changed: dict[str, Any],
     emulator: EmulatorControl,
     bill: Bill,
-    pictures: Path,
+    images: Path,
     ledger: Ledger,
 ) -> None:
     old = block(emulator, "rotated-old", "rotated")
     assert here({**wish, "credentials": old}).name == "Completed"
     SegmindCredentials.delete(old.rpartition("/")[2])
-    (pictures / "0.txt").write_text("ROBOX waves at the sea")
+    (images / "0.txt").write_text("ROBOX waves at the sea")
     state = here({**changed, "credentials": block(emulator, "rotated-new", "rotated")})
     assert state.name == "Completed", state.message
-    assert (len(bill.trainings), bill.pictures) == (2, 3)
+    assert (len(bill.trainings), bill.images) == (2, 3)
     champion = ledger.champion(wish["model"])
     assert champion is not None
     assert champion.credentials == "segmind-credentials/rotated-new"
 
 
 def test_champion_of_an_account_without_a_block_stops_the_run_before_it_pays(
-    wish: dict[str, Any], changed: dict[str, Any], emulator: EmulatorControl, bill: Bill, pictures: Path
+    wish: dict[str, Any], changed: dict[str, Any], emulator: EmulatorControl, bill: Bill, images: Path
 ) -> None:
     assert here({**wish, "credentials": block(emulator, "gone", "gone")}).name == "Completed"
     SegmindCredentials.delete("gone")
-    (pictures / "0.txt").write_text("ROBOX waves at the sea")
+    (images / "0.txt").write_text("ROBOX waves at the sea")
     bill.clear()
     state = here(changed)
     assert state.name == "Failed"
@@ -65,13 +65,13 @@ def test_champion_of_an_account_without_a_block_stops_the_run_before_it_pays(
 
 
 def test_champion_whose_key_is_refused_stops_the_run_before_it_pays(
-    wish: dict[str, Any], changed: dict[str, Any], emulator: EmulatorControl, bill: Bill, pictures: Path
+    wish: dict[str, Any], changed: dict[str, Any], emulator: EmulatorControl, bill: Bill, images: Path
 ) -> None:
     assert here({**wish, "credentials": block(emulator, "revoked", "revoked")}).name == "Completed"
     SegmindCredentials(api_key="SG_ffffffffffffffff", base_url=emulator.url, account="revoked").save(
         "revoked", overwrite=True
     )
-    (pictures / "0.txt").write_text("ROBOX waves at the sea")
+    (images / "0.txt").write_text("ROBOX waves at the sea")
     bill.clear()
     state = here(changed)
     assert state.name == "Failed"
@@ -80,11 +80,11 @@ def test_champion_whose_key_is_refused_stops_the_run_before_it_pays(
 
 
 def test_champion_whose_images_are_all_there_needs_no_account(
-    wish: dict[str, Any], emulator: EmulatorControl, bill: Bill, pictures: Path
+    wish: dict[str, Any], emulator: EmulatorControl, bill: Bill, images: Path
 ) -> None:
     assert here({**wish, "credentials": block(emulator, "closed", "closed")}).name == "Completed"
     SegmindCredentials.delete("closed")
-    (pictures / "0.txt").write_text("ROBOX waves at the sea")
+    (images / "0.txt").write_text("ROBOX waves at the sea")
     bill.clear()
     assert here(wish).name == "Completed"
-    assert (len(bill.trainings), bill.pictures) == (1, 1)
+    assert (len(bill.trainings), bill.images) == (1, 1)

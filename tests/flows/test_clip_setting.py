@@ -1,4 +1,4 @@
-"""A CLIP model that cannot be used is told before anything is paid: before a training, and before pictures."""
+"""A CLIP model that cannot be used is told before anything is paid: before a training, and before images."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_empty_setting_is_no_setting(wish: dict[str, Any], bill: Bill, monkeypat
     assert bill.orders == []
 
 
-def test_pictures_are_not_paid_where_they_could_not_be_scored(
+def test_images_are_not_paid_where_they_could_not_be_scored(
     stack: Stack,
     emulator: EmulatorControl,
     recipe: FluxLoraRecipe,
@@ -62,7 +62,7 @@ def test_pictures_are_not_paid_where_they_could_not_be_scored(
     refused = adopt_model(**asked, return_state=True)
     assert refused.name == "Failed"
     assert SAID in (refused.message or "")
-    assert bill.pictures == 0
+    assert bill.images == 0
     monkeypatch.delenv("TUNELOOP_CLIP_MODEL")
     assert adopt_model(**asked, return_state=True).name == "Completed"
-    assert bill.pictures == 1
+    assert bill.images == 1

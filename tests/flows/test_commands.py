@@ -51,14 +51,14 @@ def file_for(wish: dict[str, Any], folder: Path, credentials: str) -> Path:
 
 @pytest.mark.usefixtures("alone")
 def test_plan_tells_what_would_be_paid_and_leaves_no_trace_anywhere(
-    stack: Stack, wish: dict[str, Any], bill: Bill, ledger: Ledger, tmp_path: Path, pictures: Path
+    stack: Stack, wish: dict[str, Any], bill: Bill, ledger: Ledger, tmp_path: Path, images: Path
 ) -> None:
     file, out = file_for(wish, tmp_path, stack.credentials_slug), tmp_path / "plan.json"
     before = records(ledger, *EVERYTHING)
     done = tuneloop(stack, "plan", str(file), "--json", str(out))
     assert done.returncode == 0, done.stderr
     (plan,) = json.loads(out.read_text())
-    assert (plan["action"], plan["pictures"], plan["cents"]) == ("train", 3, None)
+    assert (plan["action"], plan["images"], plan["cents"]) == ("train", 3, None)
     assert "the model has no champion yet" in plan["why"]
     assert (bill.paths, records(ledger, *EVERYTHING)) == ([], before)
 
@@ -66,10 +66,10 @@ def test_plan_tells_what_would_be_paid_and_leaves_no_trace_anywhere(
     tuneloop(stack, "plan", str(file), "--json", str(out))
     (plan,) = json.loads(out.read_text())
     assert (plan["action"], plan["cents"]) == ("nothing", 0)
-    assert plan["cents_per_picture"] is None  # Segmind publishes none
+    assert plan["cents_per_image"] is None  # Segmind publishes none
 
-    (pictures / "0.txt").write_text("a robot from the left")
-    (pictures / "1.png").unlink()
+    (images / "0.txt").write_text("a robot from the left")
+    (images / "1.png").unlink()
     bill.clear()
     before = records(ledger, *EVERYTHING)
     shown = tuneloop(stack, "plan", str(file), "--json", str(out)).stdout
@@ -81,7 +81,7 @@ def test_plan_tells_what_would_be_paid_and_leaves_no_trace_anywhere(
         "recaptioned": ["0.png"],
         "paired_otherwise": False,
     }
-    assert "dataset: 1 picture removed, 1 caption changed, compared with champion no. 1" in plan["why"]
+    assert "dataset: 1 image removed, 1 caption changed, compared with champion no. 1" in plan["why"]
     assert "1.png" in shown
     assert (bill.paths, records(ledger, *EVERYTHING)) == ([], before)
 
@@ -98,10 +98,10 @@ def test_dry_run_says_so_and_leaves_no_trace_in_store_or_at_the_provider(
     assert (bill.paths, records(ledger, *EVERYTHING)) == ([], before)
 
 
-def test_unusable_pictures_are_named_by_the_plan_too(
-    stack: Stack, wish: dict[str, Any], tmp_path: Path, pictures: Path
+def test_unusable_images_are_named_by_the_plan_too(
+    stack: Stack, wish: dict[str, Any], tmp_path: Path, images: Path
 ) -> None:
-    (pictures / "0.png").write_bytes(b"no picture")
+    (images / "0.png").write_bytes(b"no image")
     done = tuneloop(stack, "plan", str(file_for(wish, tmp_path, stack.credentials_slug)))
     assert done.returncode == 2
     assert "0.png" in done.stderr

@@ -21,7 +21,7 @@ GOOD: dict[str, Any] = {
     "schedules": [{"cron": "0 3 * * *", "timezone": "Europe/Berlin", "slug": "nightly"}],
     "parameters": {
         "model": "robot",
-        "dataset": "pictures/robot",
+        "dataset": "images/robot",
         "recipe": {"trainer": "flux-lora", "instance_prompt": "a photo of ROBOX", "trigger_word": "ROBOX"},
         "store": "{{ $TUNELOOP_STORE }}",
     },

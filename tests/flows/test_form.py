@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from flows.retrain_model import retrain_model
-from tests.dataset.pictures import JPEG, PNG
+from tests.dataset.images import JPEG, PNG
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import scan
 from tuneloop.schemas.gate import GatePolicy
@@ -21,7 +21,7 @@ from tuneloop.schemas.training import Account, TrainingIdentity
 
 MINIMAL = """
 model: robot
-dataset: pictures/robot
+dataset: images/robot
 recipe:
   trainer: flux-lora
   instance_prompt: a photo of ROBOX

@@ -125,9 +125,9 @@ def test_rejected_training_is_given_up_unpaid_and_the_next_run_asks_again(
 ) -> None:
     run = start(wish)
     wait_for(run, "Suspended")
-    answer(run, "reject: give it up", "wrong pictures")
+    answer(run, "reject: give it up", "wrong images")
     wait_for(run, "Failed")
-    assert "rejected by a person: wrong pictures" in (look(run).message or "")
+    assert "rejected by a person: wrong images" in (look(run).message or "")
     assert history(ledger, run)[-1].state == "abandoned"
     again = start(wish)
     wait_for(again, "Suspended")

@@ -17,12 +17,12 @@ from tuneloop.providers.bfl.client import BflProvider
 
 
 def test_model_that_cannot_be_judged_by_a_new_plan_fails_with_a_sentence_and_waits_for_nothing(
-    bfl: EmulatorControl, pictures: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    bfl: EmulatorControl, images: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan: dict[str, Any] = {"prompts": ["a photo of {trigger}"], "seeds": [1], "gate": {"most_copied": 1}}
     wish = {
         "model": "deleted-at-bfl",
-        "dataset": str(pictures),
+        "dataset": str(images),
         "recipe": {"trainer": "bfl-finetune", "mode": "character", "trigger_word": "ROBOX"},
         "evaluation": plan,
         "credentials": "bfl-credentials/elsewhere",
@@ -40,4 +40,4 @@ def test_model_that_cannot_be_judged_by_a_new_plan_fails_with_a_sentence_and_wai
     work = ledger.run(str(run_of(state)))
     assert work is not None
     assert not ledger.is_marked(work)
-    assert (bill.trainings, bill.pictures, ledger.champion("deleted-at-bfl")) == ([], 0, champion)
+    assert (bill.trainings, bill.images, ledger.champion("deleted-at-bfl")) == ([], 0, champion)

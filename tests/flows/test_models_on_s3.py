@@ -1,4 +1,4 @@
-"""Every command about models on a store in S3, from an undecided gate to a picture; models of both providers."""
+"""Every command about models on a store in S3, from an undecided gate to an image; models of both providers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from blocks.bfl_credentials import BflCredentials
 from blocks.segmind_credentials import SegmindCredentials
-from tests.conftest import draw_pictures
+from tests.conftest import draw_images
 from tests.flows.bill import Bill
 from tests.flows.runs import here, run_of, tags_of
 from tests.flows.test_commands import tuneloop
@@ -77,13 +77,13 @@ def asked(wish: dict[str, Any], slug: str, tmp_path: Path, ledger: Ledger, emula
         "evaluation": {**wish["evaluation"], "gate": gate},
     }
     assert here(wish).name == "Completed"
-    unsure = here({**wish, "dataset": str(draw_pictures(tmp_path / "more", 4, shade=87))})
+    unsure = here({**wish, "dataset": str(draw_images(tmp_path / "more", 4, shade=87))})
     assert tags_of(run_of(unsure)) == {"needs-review"}
     assert reigning(ledger, wish["model"]).number == 1
     return str(wish["model"])
 
 
-def test_model_is_decided_on_rolled_back_looked_at_pulled_and_asked_for_a_picture(
+def test_model_is_decided_on_rolled_back_looked_at_pulled_and_asked_for_a_image(
     stack: Stack, asked: str, slug: str, ledger: Ledger, bill: Bill, tmp_path: Path
 ) -> None:
     said = []
@@ -118,9 +118,9 @@ def test_model_is_decided_on_rolled_back_looked_at_pulled_and_asked_for_a_pictur
     assert bill.orders == []
 
     made = command("generate", asked, "{trigger} at dawn", "--seed", "5", "--output", str(tmp_path / "dawn"))
-    with Image.open(made.strip()) as picture:
-        assert picture.width
-    assert bill.pictures == 1
+    with Image.open(made.strip()) as image:
+        assert image.width
+    assert bill.images == 1
     assert secrets_in("".join(said)) == []
     assert SECRET_KEY not in "".join(said)
 
@@ -133,7 +133,7 @@ def adopt_from_bfl(stack: Stack, slug: str, job_id: str) -> str:
     return adopted.stdout
 
 
-def test_model_at_bfl_renders_one_picture_that_is_billed_once_whatever_becomes_of_it(
+def test_model_at_bfl_renders_one_image_that_is_billed_once_whatever_becomes_of_it(
     stack: Stack, bfl: EmulatorControl, slug: str, archive: DatasetArchive, ledger: Ledger, tmp_path: Path
 ) -> None:
     provider, recipe = open_provider(BFL), BflFinetuneRecipe(mode="character", trigger_word="ROBOX")
@@ -152,28 +152,28 @@ def test_model_at_bfl_renders_one_picture_that_is_billed_once_whatever_becomes_o
     bfl.inject(Fault("truncate", "/results/", "GET", after_bytes=100))
     code, out, said = generate()
     assert code == 0, said
-    assert "Asking bfl.on-s3-us1 for a picture by bfl-robot no. 1" in said
+    assert "Asking bfl.on-s3-us1 for an image by bfl-robot no. 1" in said
     assert "seed 5: 'ROBOX at dawn'. bfl bills it" in said
-    with Image.open(out.strip()) as picture:
-        assert (picture.width, Path(out.strip()).name) == (1024, "bfl-robot-0001-seed5.jpg")
-    assert bill.pictures == 1
+    with Image.open(out.strip()) as image:
+        assert (image.width, Path(out.strip()).name) == (1024, "bfl-robot-0001-seed5.jpg")
+    assert bill.images == 1
 
     code, _, said = generate()
-    assert (code, "is there already; name another file with --output" in said, bill.pictures) == (2, True, 1)
+    assert (code, "is there already; name another file with --output" in said, bill.images) == (2, True, 1)
 
     bfl.inject(Fault("cut_after_effect", "/v1/flux-pro-finetuned", "POST"))
     code, _, said = generate("--seed", "6")
     assert (code, "may have been rendered and billed; it is not asked for again" in said) == (2, True)
-    assert bill.pictures == 2
+    assert bill.images == 2
 
     pulled = tuneloop(stack, "pull", "bfl-robot", "--store", slug)
     assert pulled.returncode == 2
     assert f"bfl keeps them, and the model is its id there, {job_id}" in pulled.stderr
 
-    # Without the pictures it was trained on nothing can be measured: a person decides.
+    # Without the images it was trained on nothing can be measured: a person decides.
     other = provider.submit("robot-2", recipe, provider.upload(archive), archive, Deadline(60))
     said = adopt_from_bfl(stack, slug, other)
-    assert "undecided. No picture of both models can be compared. A person decides: `tuneloop review" in said
+    assert "undecided. No image of both models can be compared. A person decides: `tuneloop review" in said
     decided = tuneloop(stack, "review", "bfl-robot", "--reject", "--reason", "older is better", "--store", slug)
     assert decided.returncode == 0, decided.stderr
     assert "bfl-robot: the champion stays. Report: s3://" in decided.stdout
@@ -182,6 +182,6 @@ def test_model_at_bfl_renders_one_picture_that_is_billed_once_whatever_becomes_o
     bill.clear()
     provider.delete(job_id)  # type: ignore[attr-defined]
     code, _, said = generate("--seed", "7")
-    assert (code, bill.pictures) == (2, 0)
+    assert (code, bill.images) == (2, 0)
     assert "there is no such fine-tune" in said or "not ready" in said
     assert "Traceback" not in said

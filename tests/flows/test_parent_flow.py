@@ -12,7 +12,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentFlowRunId
 from prefect.flows import flow as prefect_flow
 
-from tests.conftest import draw_pictures
+from tests.conftest import draw_images
 from tests.flows.bill import Bill
 from tests.flows.parent_flow import retrain_two
 from tests.flows.runs import log_of, start, wait_for, wish_for
@@ -30,7 +30,7 @@ def wishes(tmp_path: Path, emulator: EmulatorControl) -> dict[str, Any]:
     """Two models, whose trainings are seen running before they end."""
     emulator.progress(Progress.after_polls(2))
     return {
-        name: wish_for(f"{name}-of-{number}", draw_pictures(tmp_path / name, shade=number))
+        name: wish_for(f"{name}-of-{number}", draw_images(tmp_path / name, shade=number))
         for name, number in (("first", next(_NUMBERS)), ("second", next(_NUMBERS)))
     }
 

@@ -1,4 +1,4 @@
-"""Every recipe from its pictures to its promotion, and the parameters that only some of them have."""
+"""Every recipe from its images to its promotion, and the parameters that only some of them have."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from blocks.bfl_credentials import BflCredentials
-from tests.conftest import draw_pictures
+from tests.conftest import draw_images
 from tests.contract.conftest import RECIPES, draw_pairs
 from tests.flows.bill import Bill
 from tests.flows.runs import here
@@ -38,13 +38,13 @@ def report_of(ledger: Ledger, model: str) -> str:
     return ledger.store.read(name).decode()
 
 
-def test_kontext_is_judged_on_the_pictures_before_the_edit(
+def test_kontext_is_judged_on_the_images_before_the_edit(
     wish: dict[str, Any], bill: Bill, ledger: Ledger, tmp_path: Path
 ) -> None:
     state = here(with_recipe(wish, "kontext-lora", dataset=str(draw_pairs(tmp_path))))
     assert state.name == "Completed", state.message
     assert len(bill.trainings) == 1
-    assert bill.pictures == 1
+    assert bill.images == 1
     report = report_of(ledger, wish["model"])
     assert "| before |" in report
     assert "before the edit" in report
@@ -120,11 +120,11 @@ def test_zip_at_a_public_address_is_trained_once_until_its_bytes_change(
     wish: dict[str, Any], bill: Bill, tmp_path: Path
 ) -> None:
     shelf = Shelf()
-    shelf.body = zipped(draw_pictures(tmp_path / "first", shade=11), tmp_path / "first.zip")
+    shelf.body = zipped(draw_images(tmp_path / "first", shade=11), tmp_path / "first.zip")
     with serving(shelf) as url:
         assert here({**wish, "dataset": url}).name == "Completed"
         assert here({**wish, "dataset": url}).name == "Cached"
-        shelf.body = zipped(draw_pictures(tmp_path / "second", count=4, shade=11), tmp_path / "second.zip")
+        shelf.body = zipped(draw_images(tmp_path / "second", count=4, shade=11), tmp_path / "second.zip")
         assert here({**wish, "dataset": url}).name == "Completed"
     assert len(bill.trainings) == 2
     assert not any("pre-signed-url" in path for path in bill.paths)
@@ -138,7 +138,7 @@ def zipped(folder: Path, target: Path) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "switches", [{"picture_answer": "bytes"}, {"download_url": "quoted"}, {"deploying_word": "DEPLOYING"}]
+    "switches", [{"image_answer": "bytes"}, {"download_url": "quoted"}, {"deploying_word": "DEPLOYING"}]
 )
 def test_every_way_in_which_the_pages_differ_is_understood(
     wish: dict[str, Any], emulator: EmulatorControl, switches: dict[str, Any]
@@ -162,4 +162,4 @@ def test_model_that_only_the_queue_serves_is_rendered_through_it(
     bill.clear()
     assert here({**wish, "evaluation": {"prompts": ["two"], "seeds": [1]}}).name == "Completed"
     assert any(path.startswith("/v2/") for path in bill.paths)
-    assert bill.pictures == 1
+    assert bill.images == 1

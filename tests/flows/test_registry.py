@@ -1,4 +1,4 @@
-"""A champion is rolled back, on the command line and in the UI; looked at, pulled and asked for a picture."""
+"""A champion is rolled back, on the command line and in the UI; looked at, pulled and asked for an image."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ def reigning(ledger: Ledger, model: str) -> Promotion:
 
 
 @pytest.fixture
-def two_champions(wish: dict[str, Any], pictures: Path, ledger: Ledger) -> str:
+def two_champions(wish: dict[str, Any], images: Path, ledger: Ledger) -> str:
     """A model whose second champion is in use; the run's parameters are those that made it."""
     trained(wish, ledger)
-    (pictures / "0.txt").write_text("ROBOX waves at the sea")
+    (images / "0.txt").write_text("ROBOX waves at the sea")
     trained(wish, ledger)
     return str(wish["model"])
 
 
 @pytest.mark.usefixtures("emulator")
 def test_model_that_a_person_rolls_back_stays_back_until_a_new_one_beats_it(
-    stack: Stack, two_champions: str, wish: dict[str, Any], bill: Bill, pictures: Path, ledger: Ledger
+    stack: Stack, two_champions: str, wish: dict[str, Any], bill: Bill, images: Path, ledger: Ledger
 ) -> None:
     model = two_champions
     first, bad = ledger.promotions(model)
@@ -76,7 +76,7 @@ def test_model_that_a_person_rolls_back_stays_back_until_a_new_one_beats_it(
     assert "champion is no. 3 (rolled back to no. 1 by a person: six | fingers)" in (nightly.message or "")
     assert (bill.orders, reigning(ledger, model)) == ([], third)
 
-    (pictures / "1.txt").write_text("ROBOX in the rain")
+    (images / "1.txt").write_text("ROBOX in the rain")
     new = trained(wish, ledger)
     assert decision(ledger, new).against == 3
     assert bill.trainings == [f"{new.key[:16]}-g1"]
@@ -86,7 +86,7 @@ def test_model_that_a_person_rolls_back_stays_back_until_a_new_one_beats_it(
 
 
 @pytest.mark.usefixtures("emulator")
-def test_champion_is_looked_at_rolled_back_pulled_and_asked_for_a_picture(
+def test_champion_is_looked_at_rolled_back_pulled_and_asked_for_a_image(
     stack: Stack, two_champions: str, bill: Bill, ledger: Ledger, tmp_path: Path
 ) -> None:
     model, out = two_champions, tmp_path / "models.json"
@@ -117,7 +117,7 @@ def test_champion_is_looked_at_rolled_back_pulled_and_asked_for_a_picture(
     )
     assert asked.returncode == 0, asked.stderr
     assert "seed 5: 'ROBOX at dawn'. segmind bills it" in asked.stderr
-    with Image.open(asked.stdout.strip()) as picture:
-        assert picture.width
-    assert bill.pictures == 1
+    with Image.open(asked.stdout.strip()) as image:
+        assert image.width
+    assert bill.images == 1
     assert secrets_in(asked.stderr + asked.stdout + pulled.stderr + pulled.stdout + line) == []

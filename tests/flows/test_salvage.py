@@ -85,7 +85,7 @@ def test_cancelled_runs_training_is_collected_and_never_judged(
     assert ledger.history(work.key)[-1].state == "collected"
     assert [decision.verdict for decision in ledger.decisions(work)] == ["abandoned"]
     assert ledger.champion(work.model) is None
-    assert bill.pictures == 0
+    assert bill.images == 0
     assert not is_marked(ledger, work)
     # The next scheduled run was cancelled by nobody: it judges what is in the store, and pays no training.
     assert here(wish).name == "Completed"

@@ -165,7 +165,7 @@ def test_cancelled_run_that_is_deleted_later_is_not_judged_either(
     (other,) = continuing(run)
     assert "is not judged" in (wait_for(other, "Completed").message or "")
     assert ledger.champion(work.model) is None
-    assert bill.pictures == 0
+    assert bill.images == 0
 
 
 def test_one_run_continues_a_training_and_a_plan_however_many_have_left_them(

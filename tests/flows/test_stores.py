@@ -16,7 +16,7 @@ from prefect.filesystems import LocalFileSystem
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
 from blocks.segmind_credentials import SegmindCredentials
-from tests.conftest import draw_pictures
+from tests.conftest import draw_images
 from tests.flows.bill import Bill
 from tests.flows.runs import here, tick, wait_until
 from tests.flows.test_commands import tuneloop
@@ -226,7 +226,7 @@ def test_second_prefect_server_acts_on_nothing_until_a_person_moves_the_store(
     assert here(shop.wish).name == "Completed"
     bill.clear()
     before = set(shop.ledger.store.names(""))
-    changed = {**shop.wish, "dataset": str(draw_pictures(tmp_path / "more", 4, shade=99))}
+    changed = {**shop.wish, "dataset": str(draw_images(tmp_path / "more", 4, shade=99))}
     with second_server(tmp_path / "second"):
         shop.is_at(shop.folder)
         shop.account_is_at(emulator.url, emulator.api_key)

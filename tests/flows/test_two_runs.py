@@ -14,7 +14,7 @@ from tuneloop.ledger.ledger import Ledger
 SEEDS = 8
 
 
-def test_two_runs_on_one_training_pay_for_its_pictures_once(
+def test_two_runs_on_one_training_pay_for_its_images_once(
     stack: Stack, emulator: EmulatorControl, wish: dict[str, Any], bill: Bill, ledger: Ledger
 ) -> None:
     wish["evaluation"]["seeds"] = list(range(SEEDS))
@@ -27,5 +27,5 @@ def test_two_runs_on_one_training_pay_for_its_pictures_once(
         wait_for(run, "Completed")
     assert len(bill.trainings) == 1
     assert len(ledger.promotions(work.model)) == 1
-    # The last picture may be asked for by both.
-    assert bill.pictures <= SEEDS + 1
+    # The last image may be asked for by both.
+    assert bill.images <= SEEDS + 1

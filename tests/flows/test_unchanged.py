@@ -33,28 +33,28 @@ def decision(ledger: Ledger, run: RunRecord) -> Decision:
     return only
 
 
-def rename_all(pictures: Path) -> None:
-    for path in sorted(pictures.iterdir()):
+def rename_all(images: Path) -> None:
+    for path in sorted(images.iterdir()):
         path.rename(path.with_name(f"renamed-{path.name}"))
 
 
-def test_second_run_on_the_same_pictures_ends_unchanged_and_orders_nothing(
+def test_second_run_on_the_same_images_ends_unchanged_and_orders_nothing(
     wish: dict[str, Any], bill: Bill, ledger: Ledger
 ) -> None:
     first = trained(wish, ledger)
-    assert (len(bill.trainings), bill.pictures) == (1, 1)
+    assert (len(bill.trainings), bill.images) == (1, 1)
     bill.clear()
     state = here(wish)
     assert state.name == "Cached"
     assert "champion is no. 1" in (state.message or "")
-    assert (bill.trainings, bill.pictures, bill.orders) == ([], 0, [])
+    assert (bill.trainings, bill.images, bill.orders) == ([], 0, [])
     assert ledger.history(first.key)[-1].state == "collected"
 
 
-def test_renamed_pictures_are_unchanged(wish: dict[str, Any], bill: Bill, pictures: Path, ledger: Ledger) -> None:
+def test_renamed_images_are_unchanged(wish: dict[str, Any], bill: Bill, images: Path, ledger: Ledger) -> None:
     trained(wish, ledger)
     bill.clear()
-    rename_all(pictures)
+    rename_all(images)
     assert here(wish).name == "Cached"
     assert bill.orders == []
 
@@ -72,21 +72,21 @@ def test_changed_plan_renders_and_decides_again_without_a_training(
     first = trained(wish, ledger)
     bill.clear()
     again = trained({**wish, "evaluation": {**wish["evaluation"], "seeds": [7, 8]}}, ledger)
-    assert (bill.trainings, bill.pictures) == ([], 2)
+    assert (bill.trainings, bill.images) == ([], 2)
     assert (again.key, again.generation) == (first.key, 1)
     assert decision(ledger, again).plan_digest != decision(ledger, first).plan_digest
     assert here(wish).name == "Cached"
 
 
 def test_changed_caption_trains_again_and_is_rendered_beside_the_champion(
-    wish: dict[str, Any], bill: Bill, pictures: Path, ledger: Ledger
+    wish: dict[str, Any], bill: Bill, images: Path, ledger: Ledger
 ) -> None:
     old = trained(wish, ledger)
-    (pictures / "0.txt").write_text("ROBOX waves at the sea")
+    (images / "0.txt").write_text("ROBOX waves at the sea")
     bill.clear()
     new = trained(wish, ledger)
     assert bill.trainings == [f"{new.key[:16]}-g1"]
-    assert bill.pictures == 1
+    assert bill.images == 1
     page = str(decision(ledger, new).report)
     assert f"{old.key[:16]}-g1" in ledger.store.read(page).decode()
     report = ledger.store.read(page.replace(".html", ".md")).decode()
@@ -98,7 +98,7 @@ def test_changed_caption_trains_again_and_is_rendered_beside_the_champion(
     assert (champion.number, champion.key) == (2, new.key)
 
 
-def test_a_reason_trains_unchanged_pictures_once_more(wish: dict[str, Any], bill: Bill, ledger: Ledger) -> None:
+def test_a_reason_trains_unchanged_images_once_more(wish: dict[str, Any], bill: Bill, ledger: Ledger) -> None:
     first = trained(wish, ledger)
     bill.clear()
     again = trained({**wish, "force_reason": "the first one has six fingers"}, ledger)

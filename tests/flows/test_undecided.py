@@ -10,7 +10,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from tests.conftest import draw_pictures
+from tests.conftest import draw_images
 from tests.flows.bill import Bill
 from tests.flows.runs import here, look, run_of, start, tags_of, tick, wait_for
 from tests.flows.test_held import answer, question_of
@@ -35,7 +35,7 @@ def asking(stack: Stack, wish: dict[str, Any], tmp_path: Path, bill: Bill) -> tu
     del stack, bill
     first = here(wish)
     assert first.name == "Completed", first.message
-    again = {**wish, "dataset": str(draw_pictures(tmp_path / "more", 4, shade=91))}
+    again = {**wish, "dataset": str(draw_images(tmp_path / "more", 4, shade=91))}
     run = start(again)
     wait_for(run, "Suspended")
     return run, again
@@ -100,7 +100,7 @@ def test_run_that_can_ask_nobody_says_how_to_answer(
     stack: Stack, wish: dict[str, Any], tmp_path: Path, ledger: Ledger
 ) -> None:
     assert here(wish).name == "Completed"
-    again = {**wish, "dataset": str(draw_pictures(tmp_path / "more", 4, shade=92))}
+    again = {**wish, "dataset": str(draw_images(tmp_path / "more", 4, shade=92))}
     state = here(again)
     assert (state.name, tags_of(run_of(state))) == ("Completed", {"needs-review"})
     command = f'tuneloop review {wish["model"]} --store {stack.store_slug} --approve --reason "…"'
@@ -164,10 +164,10 @@ def test_champion_that_its_provider_has_no_more_leaves_the_decision_to_a_person(
     # Another version, as after its deletion at the provider.
     gone = {"number": 2, "key": "f" * 64, "job_id": "deleted-by-somebody", "writer": "w"}
     assert ledger.promote(champion.model_copy(update=gone))
-    state = here({**wish, "dataset": str(draw_pictures(tmp_path / "more", 4, shade=93))})
+    state = here({**wish, "dataset": str(draw_images(tmp_path / "more", 4, shade=93))})
     assert tags_of(run_of(state)) == {"needs-review"}
-    assert "No picture of both models can be compared." in (state.message or "")
-    assert bill.pictures == 2
+    assert "No image of both models can be compared." in (state.message or "")
+    assert bill.images == 2
     report = ledger.decisions(work_of(ledger, run_of(state)))[0].report
     assert report is not None
     assert b"segmind has no such model" in ledger.store.read(report)

@@ -15,7 +15,7 @@ from prefect.client.schemas.filters import (
     TaskRunFilterFlowRunId,
 )
 
-from tests.conftest import draw_pictures
+from tests.conftest import draw_images
 from tests.flows.runs import here, log_of, run_of, sensor_paused, start, wait_for, wish_for
 from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Fault, Progress
@@ -36,9 +36,9 @@ SECRETS = re.compile(r"SG_[0-9A-Za-z]{8,}|(Signature|AWSAccessKeyId|X-Amz-\w+)=(
 def finished(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> UUID:
     """A run that found the sensor paused, and had much to say."""
     stack.emulator.progress(Progress.after_polls())
-    pictures = draw_pictures(tmp_path_factory.mktemp("left") / "pictures", shade=255)
+    images = draw_images(tmp_path_factory.mktemp("left") / "images", shade=255)
     with sensor_paused():
-        run = start(wish_for("talkative", pictures), environment=TALKATIVE)
+        run = start(wish_for("talkative", images), environment=TALKATIVE)
         wait_for(run, "Completed")
     return run
 

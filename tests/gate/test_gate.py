@@ -14,9 +14,9 @@ SCORES = {"sharpness": 0.8, "cleanness": 0.8, "exposure": 0.8, "colour": 0.6, "s
 
 
 def model(count: int = 12, *, copied: float = 0.0, noise: float = 0.01, **better: float) -> Evaluation:
-    """Pictures of a model whose scores differ from the usual ones by what is named, and a little by chance."""
+    """Images of a model whose scores differ from the usual ones by what is named, and a little by chance."""
     chance = np.random.default_rng(count)
-    pictures = [
+    images = [
         EvaluatedImage(
             prompt=f"prompt {number // 4}",
             seed=number % 4,
@@ -30,13 +30,13 @@ def model(count: int = 12, *, copied: float = 0.0, noise: float = 0.01, **better
         )
         for number in range(count)
     ]
-    return Evaluation(job="j", pictures=tuple(pictures))
+    return Evaluation(job="j", images=tuple(images))
 
 
 def with_finding(evaluation: Evaluation, at: int, finding: str) -> Evaluation:
-    pictures = list(evaluation.pictures)
-    pictures[at] = pictures[at].model_copy(update={"finding": finding, "scores": {}})
-    return evaluation.model_copy(update={"pictures": tuple(pictures)})
+    images = list(evaluation.images)
+    images[at] = images[at].model_copy(update={"finding": finding, "scores": {}})
+    return evaluation.model_copy(update={"images": tuple(images)})
 
 
 def test_surely_better_challenger_is_promoted_and_the_reason_names_the_score() -> None:
@@ -87,12 +87,12 @@ def test_score_of_weight_zero_is_shown_and_decides_nothing() -> None:
 def test_copy_is_rejected_even_from_the_first_or_the_better_model(champion: Evaluation | None) -> None:
     verdict = decide(model(copied=0.9), champion, GatePolicy())
     assert verdict.verdict == "reject"
-    assert "1 of 12 pictures copy a training picture" in verdict.why
+    assert "1 of 12 images copy a training image" in verdict.why
     assert "seed 3" in verdict.why
     assert decide(model(copied=0.9), None, GatePolicy(most_copied=1)).verdict == "promote"
 
 
-def test_unusable_picture_is_rejected_with_its_prompt_and_seed() -> None:
+def test_unusable_image_is_rejected_with_its_prompt_and_seed() -> None:
     verdict = decide(with_finding(model(), 5, "blank: one flat tone"), None, GatePolicy())
     assert verdict.verdict == "reject"
     assert "blank: one flat tone" in verdict.why
@@ -106,12 +106,12 @@ def test_first_model_must_be_diverse() -> None:
 
 
 def test_reason_of_a_first_model_says_only_what_was_looked_at() -> None:
-    assert "(no copies, 12 usable pictures, enough diversity)" in decide(model(), None, GatePolicy()).why
+    assert "(no copies, 12 usable images, enough diversity)" in decide(model(), None, GatePolicy()).why
     allowed = decide(with_finding(model(copied=0.9), 5, "blank"), None, GatePolicy(most_copied=1, most_unusable=1))
-    assert "(1 of 12 are copies, as allowed, 11 of 12 pictures usable, enough diversity)" in allowed.why
-    edits = model(1).pictures[0].model_copy(update={"nearest": None})
-    alone = decide(Evaluation(job="j", pictures=(edits,)), None, GatePolicy())
-    assert "(copies not looked for, 1 usable picture, diversity not measured)" in alone.why
+    assert "(1 of 12 are copies, as allowed, 11 of 12 images usable, enough diversity)" in allowed.why
+    edits = model(1).images[0].model_copy(update={"nearest": None})
+    alone = decide(Evaluation(job="j", images=(edits,)), None, GatePolicy())
+    assert "(copies not looked for, 1 usable image, diversity not measured)" in alone.why
 
 
 def test_interval_that_ends_at_nothing_is_said_without_a_sign() -> None:
@@ -126,8 +126,8 @@ def test_verdict_says_whether_floors_or_scores_decided() -> None:
 
 
 def test_reason_stays_short_however_long_the_prompt_is() -> None:
-    pictures = tuple(one.model_copy(update={"prompt": "x" * 10_000}) for one in model(copied=0.9).pictures)
-    found = Evaluation(job="j", pictures=pictures)
+    images = tuple(one.model_copy(update={"prompt": "x" * 10_000}) for one in model(copied=0.9).images)
+    found = Evaluation(job="j", images=images)
     assert len(decide(found, None, GatePolicy()).why) < 300
     assert len(decide(with_finding(found, 3, "blank"), None, GatePolicy(most_copied=1)).why) < 300
 
@@ -136,7 +136,7 @@ def test_champion_judged_again_is_told_so() -> None:
     assert "champion itself" in decide(model(), None, GatePolicy(), reigns=True).why
 
 
-def test_pictures_that_one_model_lacks_are_left_out_of_both() -> None:
+def test_images_that_one_model_lacks_are_left_out_of_both() -> None:
     champion = with_finding(model(), 0, "refused")
     verdict = decide(model(), champion, GatePolicy(most_unusable=1))
     assert verdict.verdict == "undecided"
@@ -148,7 +148,7 @@ def test_single_pair_decides_nothing() -> None:
 
 
 def test_models_without_scores_are_left_to_a_person() -> None:
-    bare = Evaluation(job="j", pictures=(EvaluatedImage(prompt="p", seed=1, name="x"),))
+    bare = Evaluation(job="j", images=(EvaluatedImage(prompt="p", seed=1, name="x"),))
     assert decide(bare, bare, GatePolicy()).verdict == "undecided"
     assert decide(bare, None, GatePolicy()).verdict == "promote"
 
@@ -173,17 +173,17 @@ def test_great_loss_in_a_score_of_weight_zero_stops_nobody() -> None:
 
 
 def test_first_model_is_praised_only_for_what_was_measured() -> None:
-    assert "(no copies, 12 usable pictures, enough diversity)" in decide(model(), None, GatePolicy()).why
-    bare = Evaluation(job="j", pictures=(EvaluatedImage(prompt="p", seed=1, name="x"),))
+    assert "(no copies, 12 usable images, enough diversity)" in decide(model(), None, GatePolicy()).why
+    bare = Evaluation(job="j", images=(EvaluatedImage(prompt="p", seed=1, name="x"),))
     why = decide(bare, None, GatePolicy()).why
     assert "copies not looked for" in why
     assert "diversity not measured" in why
 
 
-def test_copies_and_unusable_pictures_that_are_allowed_are_counted() -> None:
+def test_copies_and_unusable_images_that_are_allowed_are_counted() -> None:
     flawed = with_finding(model(copied=0.9), 5, "blank")
     why = decide(flawed, None, GatePolicy(most_copied=1, most_unusable=1)).why
-    assert "(1 of 12 are copies, as allowed, 11 of 12 pictures usable, enough diversity)" in why
+    assert "(1 of 12 are copies, as allowed, 11 of 12 images usable, enough diversity)" in why
 
 
 def test_one_pair_of_many_is_called_one() -> None:
@@ -192,7 +192,7 @@ def test_one_pair_of_many_is_called_one() -> None:
         champion = with_finding(champion, at, "refused")
     verdict = decide(model(cleanness=0.2), champion, GatePolicy())
     assert verdict.verdict == "undecided"
-    assert "Only one picture of both models" in verdict.why
+    assert "Only one image of both models" in verdict.why
 
 
 def test_scores_without_a_weight_decide_nothing_and_the_reason_says_so() -> None:
@@ -201,12 +201,12 @@ def test_scores_without_a_weight_decide_nothing_and_the_reason_says_so() -> None
     assert (verdict.verdict, "has a weight" in verdict.why) == ("undecided", True)
 
 
-def test_score_that_says_nothing_of_one_picture_is_left_out_of_all() -> None:
+def test_score_that_says_nothing_of_one_image_is_left_out_of_all() -> None:
     champion = model()
-    first = champion.pictures[0]
+    first = champion.images[0]
     scores = {name: value for name, value in first.scores.items() if name != "diversity"}
-    pictures = (first.model_copy(update={"scores": scores}), *champion.pictures[1:])
-    verdict = decide(model(), champion.model_copy(update={"pictures": pictures}), GatePolicy())
+    images = (first.model_copy(update={"scores": scores}), *champion.images[1:])
+    verdict = decide(model(), champion.model_copy(update={"images": images}), GatePolicy())
     assert "diversity" not in verdict.scores
     assert len(verdict.differences) == len(SCORES)
 

@@ -42,7 +42,7 @@ def render(url: str) -> None:
     SegmindProvider(KEY, base_url=url).generate("an id", "ROBOX", 7, FluxDevRender())
 
 
-def test_picture_is_asked_for_once_when_tls_breaks_after_the_request(broken_tls: Spoken) -> None:
+def test_image_is_asked_for_once_when_tls_breaks_after_the_request(broken_tls: Spoken) -> None:
     with pytest.raises(ProviderUnavailable, match="TLS"):
         render(broken_tls.url)
     assert len(broken_tls.requests) == 1

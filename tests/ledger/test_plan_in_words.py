@@ -7,7 +7,7 @@ from tuneloop.schemas.render_settings import BflProRender, FluxDevRender
 from tuneloop.schemas.spending import SpendingLimits
 
 
-def plan(action: Action, cents_per_picture: float | None) -> RunPlan:
+def plan(action: Action, cents_per_image: float | None) -> RunPlan:
     return RunPlan(
         model="robot",
         action=action,
@@ -15,11 +15,11 @@ def plan(action: Action, cents_per_picture: float | None) -> RunPlan:
         why=(),
         job="j",
         key="k",
-        pictures=20,
+        images=20,
         difference=None,
         cents=0,
         renders=12,
-        cents_per_picture=cents_per_picture,
+        cents_per_image=cents_per_image,
         budget="",
     )
 
@@ -27,8 +27,8 @@ def plan(action: Action, cents_per_picture: float | None) -> RunPlan:
 @pytest.mark.parametrize(
     ("action", "cents", "words"),
     [
-        ("train", 6.0, "12 pictures of each model, $0.72 at most; those that were rendered before cost nothing"),
-        ("judge", 0.3, "12 pictures of each model, $0.04 at most; those that were rendered before cost nothing"),
+        ("train", 6.0, "12 images of each model, $0.72 at most; those that were rendered before cost nothing"),
+        ("judge", 0.3, "12 images of each model, $0.04 at most; those that were rendered before cost nothing"),
         ("judge", None, "price not known: the provider publishes none"),
         ("nothing", 6.0, "nothing is rendered"),
     ],
@@ -37,7 +37,7 @@ def test_plan_says_what_judging_would_cost(action: Action, cents: float | None, 
     assert words in plan(action, cents).judging
 
 
-def test_own_price_of_a_picture_goes_before_the_published_one() -> None:
-    assert SpendingLimits().price_of_picture(BflProRender()) == 6
-    assert SpendingLimits(cents_per_picture=0.5).price_of_picture(BflProRender()) == 0.5
-    assert SpendingLimits().price_of_picture(FluxDevRender()) is None
+def test_own_price_of_a_image_goes_before_the_published_one() -> None:
+    assert SpendingLimits().price_of_image(BflProRender()) == 6
+    assert SpendingLimits(cents_per_image=0.5).price_of_image(BflProRender()) == 0.5
+    assert SpendingLimits().price_of_image(FluxDevRender()) is None

@@ -14,8 +14,8 @@ from tuneloop.schemas.gate import GatePolicy
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.records import Collected, Decision, RunRecord
 
-GOOD = Evaluation(job="j", pictures=(EvaluatedImage(prompt="p", seed=1, name="renders/j/1.jpg"),))
-BAD = Evaluation(job="j", pictures=(EvaluatedImage(prompt="p", seed=1, name=None, finding="refused"),))
+GOOD = Evaluation(job="j", images=(EvaluatedImage(prompt="p", seed=1, name="renders/j/1.jpg"),))
+BAD = Evaluation(job="j", images=(EvaluatedImage(prompt="p", seed=1, name=None, finding="refused"),))
 
 
 def judge(challenger: Evaluation, champion: Evaluation | None) -> Verdict:
@@ -61,7 +61,7 @@ def test_promoting_twice_is_promoting_once(ledger: Ledger, run: RunRecord) -> No
     assert len(ledger.promotions(run.model)) == 1
 
 
-def test_incomplete_evaluation_is_rejected_with_the_picture_named(ledger: Ledger, run: RunRecord) -> None:
+def test_incomplete_evaluation_is_rejected_with_the_image_named(ledger: Ledger, run: RunRecord) -> None:
     verdict = judge(BAD, GOOD)
     assert verdict.verdict == "reject"
     assert "seed 1" in verdict.why

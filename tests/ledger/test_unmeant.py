@@ -67,7 +67,7 @@ def refusal(ledger: Ledger, recipe: dict[str, Any], base_url: str = HOME, **chan
 def test_default_that_an_upgrade_has_changed_pays_for_nothing(ledger: Ledger) -> None:
     judged(ledger, run_of({**SET, "iterations": 200, "lora_rank": 16}))  # what the defaults were then
     said = refusal(ledger, SET)
-    assert "robot was trained on these pictures before" in said
+    assert "robot was trained on these images before" in said
     assert "recipe.iterations was 200 and is 300 by default" in said
     assert "recipe.lora_rank was 16 and is 32 by default" in said
     assert "reason in force_reason" in said

@@ -1,4 +1,4 @@
-"""Weights and pictures that lie where nobody expected them: they are paid for, so that the way out is named."""
+"""Weights and images that lie where nobody expected them: they are paid for, so that the way out is named."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ DETAILS = {"finetune": {"id": "j", "name": "n", "status": "AVAILABLE", "cloud_st
 
 @contextmanager
 def segmind(
-    link: bytes, picture: tuple[bytes, str] = (b"", ""), hosts: tuple[str, ...] = ()
+    link: bytes, image: tuple[bytes, str] = (b"", ""), hosts: tuple[str, ...] = ()
 ) -> Iterator[SegmindProvider]:
     def reply(connection: Any) -> None:
         route = server.requests[-1].split(b" ")[1]
         body = json.dumps(DETAILS).encode() if b"details" in route else link
         if b"flux-dev" in route:
-            body = picture[0]
+            body = image[0]
         elif route in {b"/weights", b"/a.jpg"}:
             body = JPEG
-        saying("200 OK", body.replace(b"OWN", server.url.encode()), f"Content-Type: {picture[1]}")(connection)
+        saying("200 OK", body.replace(b"OWN", server.url.encode()), f"Content-Type: {image[1]}")(connection)
 
     with speaking(reply) as server:
         yield SegmindProvider(KEY, base_url=server.url, storage_hosts=hosts)
@@ -89,7 +89,7 @@ def test_known_and_added_hosts_are_followed(host: str) -> None:
         provider._hosts.check(f"https://{host}/w", "link", answer)
 
 
-PICTURES = {
+IMAGES = {
     "bytes as text": (JPEG, "text/plain"),
     "bytes as json": (JPEG, "application/json"),
     "url as text": (b"OWN/a.jpg\n", "text/plain"),
@@ -106,15 +106,15 @@ PICTURES = {
 }
 
 
-@pytest.mark.parametrize("answer", list(PICTURES))
-def test_picture_that_was_paid_is_found_under_any_type(answer: str) -> None:
-    with segmind(b"", PICTURES[answer]) as provider:
+@pytest.mark.parametrize("answer", list(IMAGES))
+def test_image_that_was_paid_is_found_under_any_type(answer: str) -> None:
+    with segmind(b"", IMAGES[answer]) as provider:
         assert provider.generate("j", "x", 7, FluxDevRender()).data == JPEG
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"<html>", b'{"error": "no"}', b"[" * 100_000, b'{"a": "https://x/1", "b": "https://x/2"}']
 )
-def test_answer_without_a_picture_is_unexpected(body: bytes) -> None:
-    with segmind(b"", (body, "text/html")) as provider, pytest.raises(UnexpectedResponse, match="no picture"):
+def test_answer_without_a_image_is_unexpected(body: bytes) -> None:
+    with segmind(b"", (body, "text/html")) as provider, pytest.raises(UnexpectedResponse, match="no image"):
         provider.generate("j", "x", 7, FluxDevRender())

@@ -176,12 +176,10 @@ def test_cut_download_is_unavailable_not_the_end_of_the_file(
         list(chunks)
 
 
-def test_picture_is_rendered_and_billed_once(
-    provider: SegmindProvider, emulator: EmulatorControl, job: str
-) -> None:
+def test_image_is_rendered_and_billed_once(provider: SegmindProvider, emulator: EmulatorControl, job: str) -> None:
     provider.status(job)
-    picture = provider.generate(job, "ROBOX in the rain", 7, FluxDevRender())
-    assert picture.suffix == ".jpg"
+    image = provider.generate(job, "ROBOX in the rain", 7, FluxDevRender())
+    assert image.suffix == ".jpg"
     assert sum(entry.kind == "inference" for entry in emulator.billing()) == 1
 
 

@@ -27,7 +27,7 @@ def test_all_six_calls_of_the_sdk_agree_with_ours(
     emulator: EmulatorControl,
     recipe: FluxLoraRecipe,
 ) -> None:
-    place = sdk.finetune.upload_presigned_url("pictures.zip")
+    place = sdk.finetune.upload_presigned_url("images.zip")
     body = b"".join(archive.chunks())
     assert requests.put(place["presigned_url"], data=body, timeout=10).status_code == 200
     submitted = sdk.finetune.submit(

@@ -111,16 +111,16 @@ def test_weights_link_is_asked_for_with_a_multipart_form() -> None:
     assert re.search(rb'name="cloud_storage_url"\r\n\r\n\S+/harbour\.safetensors\r\n', form.body)
 
 
-def test_picture_is_asked_for_with_every_documented_field() -> None:
-    documented = exchange("segmind", "a picture")
+def test_image_is_asked_for_with_every_documented_field() -> None:
+    documented = exchange("segmind", "an image")
     page = documented.request.body
     settings_ = {key: value for key, value in page.items() if key not in {"prompt", "seed", "finetune_id"}}
     with replaying(documented) as replay:
-        picture = client(replay).generate("an id", page["prompt"], page["seed"], FluxDevRender(**settings_))
+        image = client(replay).generate("an id", page["prompt"], page["seed"], FluxDevRender(**settings_))
     sent = assert_sent_as_documented(replay, documented)
     assert {**sent, "finetune_id": page["finetune_id"]} == page
-    assert picture.suffix == ".jpg"
-    assert picture.data == documented.response.content("")
+    assert image.suffix == ".jpg"
+    assert image.data == documented.response.content("")
 
 
 @pytest.mark.parametrize(

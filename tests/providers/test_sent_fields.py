@@ -1,4 +1,4 @@
-"""How pictures are prepared is between the user and Tuneloop: it is in the key, and never on the wire."""
+"""How images are prepared is between the user and Tuneloop: it is in the key, and never on the wire."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def body_sent(recipe: BaseRecipe) -> Any:
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_recipe_that_prepares_pictures_sends_what_it_sends_without(name: str) -> None:
+def test_recipe_that_prepares_images_sends_what_it_sends_without(name: str) -> None:
     prepared = recipe_named(name, normalise={"longest_side_px": 1024})
     sent = body_sent(prepared)
     assert sent == body_sent(recipe_named(name))

@@ -168,7 +168,7 @@ def test_model_that_was_judged_again_while_it_was_rolled_back_stays_rolled_back(
     old, bad = run_of("a"), run_of("b")
     win(ledger, old), win(ledger, bad)
     on_another_plan = bad.model_copy(update={"plan": EvaluationConfig(seeds=(7,))})
-    # Its pictures were judged while it was champion no. 2; the person was quicker than its decision.
+    # Its images were judged while it was champion no. 2; the person was quicker than its decision.
     roll_back(ledger, "robot", 1, "six fingers", WHO)
     decided = settle(ledger, on_another_plan, BETTER, Place(1, 2), "report")
     assert decided is not None

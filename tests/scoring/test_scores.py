@@ -26,23 +26,23 @@ SEEDS = (1, 2, 3)
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+def images(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     folder = tmp_path_factory.mktemp("samples")
     copy_sample_images(folder)
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.suffix != ".txt"}
 
 
 @pytest.fixture(scope="module")
-def training(pictures: dict[str, bytes]) -> TrainingSet:
-    looks = {name: Look.at(data) for name, data in pictures.items()}
+def training(images: dict[str, bytes]) -> TrainingSet:
+    looks = {name: Look.at(data) for name, data in images.items()}
     return study(list(looks), looks.__getitem__)
 
 
 @pytest.fixture(scope="module")
-def archive(pictures: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def archive(images: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("zip") / "dataset.zip"
     with zipfile.ZipFile(path, "w") as opened:
-        for number, (name, data) in enumerate(pictures.items(), 1):
+        for number, (name, data) in enumerate(images.items(), 1):
             opened.writestr(f"{number:04d}{Path(name).suffix}", data)
     return path
 
@@ -62,9 +62,9 @@ def means(looks: dict[str, list[Look]], training: TrainingSet) -> dict[str, floa
     }
 
 
-def encoded(picture: Image.Image) -> bytes:
+def encoded(image: Image.Image) -> bytes:
     out = io.BytesIO()
-    picture.save(out, "PNG")
+    image.save(out, "PNG")
     return out.getvalue()
 
 
@@ -98,7 +98,7 @@ TOLD_BY = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_what_is_wrong_with_pictures_lowers_the_score_that_is_named_for_it(
+def test_what_is_wrong_with_images_lowers_the_score_that_is_named_for_it(
     change: str, archive: Path, training: TrainingSet
 ) -> None:
     good = drawn(archive)
@@ -117,21 +117,21 @@ def test_model_that_was_trained_too_little_scores_lower(archive: Path, training:
     assert poor["exposure"] < good["exposure"] - 0.1
 
 
-def test_one_picture_again_and_again_has_no_diversity(archive: Path, training: TrainingSet) -> None:
+def test_one_image_again_and_again_has_no_diversity(archive: Path, training: TrainingSet) -> None:
     varied = drawn(archive)
     same = {prompt: [group[0]] * 3 for prompt, group in varied.items()}
     assert means(same, training)["diversity"] == pytest.approx(0, abs=1e-6)
     assert means(varied, training)["diversity"] > 0.05
 
 
-def test_nothing_is_said_of_the_diversity_of_a_single_picture(archive: Path, training: TrainingSet) -> None:
+def test_nothing_is_said_of_the_diversity_of_a_single_image(archive: Path, training: TrainingSet) -> None:
     look = drawn(archive)[PROMPTS[0]][0]
-    evaluation = Evaluation(job="j", pictures=(EvaluatedImage(prompt="p", seed=1, name="x"),))
+    evaluation = Evaluation(job="j", images=(EvaluatedImage(prompt="p", seed=1, name="x"),))
     found = scored(evaluation, training, lambda _: look, edits=True)
-    assert set(found.pictures[0].scores) == {scorer.name for scorer in SCORERS} - {"diversity"}
+    assert set(found.images[0].scores) == {scorer.name for scorer in SCORERS} - {"diversity"}
 
 
-def test_pictures_are_scored_against_training_pictures_without_any_edge(archive: Path) -> None:
+def test_images_are_scored_against_training_images_without_any_edge(archive: Path) -> None:
     flat = Look.at(encoded(Image.new("RGB", (300, 200), (90, 90, 90))))
     found = means(drawn(archive), study(["flat"], lambda _: flat))
     assert all(0 <= value <= 1 for value in found.values())
@@ -144,21 +144,21 @@ def test_sixteen_bits_of_grey_are_seen_as_grey() -> None:
     assert Look.at(out.getvalue()).grey.mean() == pytest.approx(0.5, abs=0.01)
 
 
-def test_training_pictures_themselves_score_high(pictures: dict[str, bytes], training: TrainingSet) -> None:
-    found = means({"all": [Look.at(data) for data in pictures.values()]}, training)
+def test_training_images_themselves_score_high(images: dict[str, bytes], training: TrainingSet) -> None:
+    found = means({"all": [Look.at(data) for data in images.values()]}, training)
     assert found["sharpness"] > 0.95
     assert found["cleanness"] > 0.9
     assert found["resemblance"] == 1.0
 
 
-def test_every_score_is_between_nought_and_one_for_odd_pictures(training: TrainingSet) -> None:
+def test_every_score_is_between_nought_and_one_for_odd_images(training: TrainingSet) -> None:
     odd = [
         Image.new("RGB", (1, 1), "white"),
         Image.new("RGB", (4000, 3), "red"),
         Image.new("L", (64, 64), 0),
         Image.effect_noise((300, 300), 90),
     ]
-    looks = [Look.at(encoded(picture)) for picture in odd]
+    looks = [Look.at(encoded(image)) for image in odd]
     for scorer in SCORERS:
         assert all(0 <= value <= 1 for value in scorer.score(looks, training)), scorer.name
 
@@ -167,19 +167,19 @@ def test_every_score_has_a_weight() -> None:
     assert {scorer.name for scorer in SCORERS} <= set(ScoreWeights.model_fields)
 
 
-def test_nothing_can_be_compared_with_no_pictures() -> None:
-    with pytest.raises(DatasetError, match="no training picture"):
+def test_nothing_can_be_compared_with_no_images() -> None:
+    with pytest.raises(DatasetError, match="no training image"):
         study([], lambda name: Look.at(name.encode()))
 
 
 def cropped(data: bytes, chance: np.random.Generator, *, mirrored: bool) -> Look:
-    """A training picture as somebody would pass it off: cropped, mirrored, other contrast, grain, compressed."""
+    """A training image as somebody would pass it off: cropped, mirrored, other contrast, grain, compressed."""
     with Image.open(io.BytesIO(data)) as opened:
-        picture = opened.convert("RGB")
+        image = opened.convert("RGB")
     scale = chance.uniform(0.6, 1.0)
-    width, height = (int(side * scale) for side in picture.size)
-    left, top = (int(chance.integers(0, most + 1)) for most in (picture.width - width, picture.height - height))
-    cut = ImageOps.fit(picture.crop((left, top, left + width, top + height)), (400, 400))
+    width, height = (int(side * scale) for side in image.size)
+    left, top = (int(chance.integers(0, most + 1)) for most in (image.width - width, image.height - height))
+    cut = ImageOps.fit(image.crop((left, top, left + width, top + height)), (400, 400))
     if mirrored:
         cut = cut.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     pixels = np.asarray(cut, float)
@@ -190,19 +190,17 @@ def cropped(data: bytes, chance: np.random.Generator, *, mirrored: bool) -> Look
 
 
 @pytest.mark.parametrize("mirrored", [False, True])
-def test_whole_copy_is_found_and_named(
-    pictures: dict[str, bytes], training: TrainingSet, *, mirrored: bool
-) -> None:
-    for name, data in list(pictures.items())[::3]:
+def test_whole_copy_is_found_and_named(images: dict[str, bytes], training: TrainingSet, *, mirrored: bool) -> None:
+    for name, data in list(images.items())[::3]:
         look = Look.at(data).mirrored() if mirrored else Look.at(data)
         found = nearest(look, training)
         assert (found.name, found.share > 0.95) == (name, True)
 
 
 @pytest.mark.parametrize("mirrored", [False, True])
-def test_crops_are_found(pictures: dict[str, bytes], training: TrainingSet, *, mirrored: bool) -> None:
+def test_crops_are_found(images: dict[str, bytes], training: TrainingSet, *, mirrored: bool) -> None:
     chance = np.random.default_rng(3)
-    some = list(pictures.values())[::2]
+    some = list(images.values())[::2]
     shares = [nearest(cropped(data, chance, mirrored=mirrored), training).share for data in some]
     assert min(shares) >= COPY_THRESHOLD
 
@@ -225,17 +223,17 @@ def overdriven(look: Look) -> Image.Image:
     "disguise", [framed, recoloured, lambda look: Image.fromarray(look.pixels).convert("L"), overdriven]
 )
 def test_copies_are_found_framed_recoloured_grey_and_overdriven(
-    disguise: Callable[[Look], Image.Image], pictures: dict[str, bytes], training: TrainingSet
+    disguise: Callable[[Look], Image.Image], images: dict[str, bytes], training: TrainingSet
 ) -> None:
-    for name, data in list(pictures.items())[1::5]:
+    for name, data in list(images.items())[1::5]:
         found = nearest(Look.at(encoded(disguise(Look.at(data)))), training)
         assert (found.name, found.share >= COPY_THRESHOLD) == (name, True)
 
 
-def test_subject_that_fills_the_picture_before_another_ground_is_no_copy(
-    pictures: dict[str, bytes], training: TrainingSet
+def test_subject_that_fills_the_image_before_another_ground_is_no_copy(
+    images: dict[str, bytes], training: TrainingSet
 ) -> None:
-    with Image.open(io.BytesIO(pictures["09-kitchen.jpg"])) as opened:
+    with Image.open(io.BytesIO(images["09-kitchen.jpg"])) as opened:
         photo = opened.convert("RGB")
     width, height = photo.size
     subject = Image.new("L", photo.size)
@@ -251,12 +249,12 @@ def test_same_subject_in_a_new_scene_is_no_copy(archive: Path, training: Trainin
     assert max(shares) < COPY_THRESHOLD
 
 
-def test_plain_pictures_are_no_copies_of_each_other(training: TrainingSet) -> None:
+def test_plain_images_are_no_copies_of_each_other(training: TrainingSet) -> None:
     sky = Image.linear_gradient("L").convert("RGB")
     assert nearest(Look.at(encoded(sky)), training).share < COPY_THRESHOLD
 
 
-def test_pictures_are_scored_by_their_prompt_and_unusable_ones_are_left_alone(
+def test_images_are_scored_by_their_prompt_and_unusable_ones_are_left_alone(
     archive: Path, training: TrainingSet
 ) -> None:
     looks = drawn(archive)
@@ -266,24 +264,22 @@ def test_pictures_are_scored_by_their_prompt_and_unusable_ones_are_left_alone(
         for seed in SEEDS
     ]
     by_name = {f"{prompt}/{seed}": looks[prompt][at] for prompt in PROMPTS for at, seed in enumerate(SEEDS)}
-    found = scored(Evaluation(job="j", pictures=tuple(judged)), training, by_name.__getitem__, edits=False)
-    assert [(item.prompt, item.seed) for item in found.pictures] == [(item.prompt, item.seed) for item in judged]
-    for item in found.pictures:
+    found = scored(Evaluation(job="j", images=tuple(judged)), training, by_name.__getitem__, edits=False)
+    assert [(item.prompt, item.seed) for item in found.images] == [(item.prompt, item.seed) for item in judged]
+    for item in found.images:
         assert bool(item.scores) == (item.seed != 2)
         assert (item.nearest is not None) == (item.seed != 2)
 
 
-def test_edits_of_training_pictures_are_not_called_copies(archive: Path, training: TrainingSet) -> None:
+def test_edits_of_training_images_are_not_called_copies(archive: Path, training: TrainingSet) -> None:
     look = drawn(archive)[PROMPTS[0]][0]
-    evaluation = Evaluation(job="j", pictures=(EvaluatedImage(prompt="p", seed=1, name="x"),))
+    evaluation = Evaluation(job="j", images=(EvaluatedImage(prompt="p", seed=1, name="x"),))
     found = scored(evaluation, training, lambda _: look, edits=True)
-    assert found.pictures[0].copied == 0.0
+    assert found.images[0].copied == 0.0
 
 
-def test_model_that_has_learned_its_pictures_by_heart_is_caught(
-    pictures: dict[str, bytes], tmp_path: Path
-) -> None:
-    few = dict(list(pictures.items())[-4:])
+def test_model_that_has_learned_its_images_by_heart_is_caught(images: dict[str, bytes], tmp_path: Path) -> None:
+    few = dict(list(images.items())[-4:])
     with zipfile.ZipFile(tmp_path / "few.zip", "w") as opened:
         for number, (name, data) in enumerate(few.items(), 1):
             opened.writestr(f"{number:04d}{Path(name).suffix}", data)

@@ -39,7 +39,7 @@ def serving(shelf: Shelf) -> Iterator[str]:
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/pictures.zip"
+        yield f"http://127.0.0.1:{server.server_address[1]}/images.zip"
     finally:
         server.shutdown()
         server.server_close()

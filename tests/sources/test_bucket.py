@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.dataset.pictures import png_of
+from tests.dataset.images import png_of
 from tests.sources.buckets import cut_bodies, put
 from tests.sources.zips import contents_of, open_and_close, zipped
 from tuneloop.datasets.sources.opening import opened

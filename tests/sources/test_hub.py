@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.dataset.pictures import distinct
+from tests.dataset.images import distinct
 from tests.sources.hub_server import COMMIT, FakeHub, hub
 from tests.sources.zips import contents_of, open_and_close, zipped
 from tuneloop.datasets.sources import limits
@@ -45,7 +45,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]
         yield made
 
 
-def test_pictures_captions_and_tables_arrive_and_nothing_else_is_fetched(server: FakeHub) -> None:
+def test_images_captions_and_tables_arrive_and_nothing_else_is_fetched(server: FakeHub) -> None:
     told: list[tuple[int, int | None]] = []
     with opened(ADDRESS, on_progress=lambda *said: told.append(said)) as source:
         assert contents_of(source.folder) == FILES
@@ -77,9 +77,7 @@ def test_zip_of_a_dataset_is_unpacked_and_suggested_where_there_is_nothing_else(
     with opened(f"{ADDRESS}/data/cats.zip") as source:
         assert contents_of(source.folder) == {"a/b.png": distinct(1)}
         assert source.label == f"{PINNED}/data/cats.zip"
-    with pytest.raises(
-        DatasetError, match=r"no tables of pictures; name hf://datasets/someone/cats/data/cats\.zip"
-    ):
+    with pytest.raises(DatasetError, match=r"no tables of images; name hf://datasets/someone/cats/data/cats\.zip"):
         open_and_close(ADDRESS)
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from tests.dataset.pictures import distinct
+from tests.dataset.images import distinct
 from tests.sources.buckets import put
 from tests.sources.hub_server import hub
 from tests.sources.public_server import Shelf, serving
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 RULE = CaptionRule(trigger_word=None, instance_prompt=None, provider_captions=False)
-PICTURES = {f"{number}.png": distinct(number) for number in range(4)}
-CAPTIONS = {name: f"cat {number}, 猫" for number, name in enumerate(PICTURES)}
-FILES = PICTURES | {name.replace(".png", ".txt"): text.encode() for name, text in CAPTIONS.items()}
+IMAGES = {f"{number}.png": distinct(number) for number in range(4)}
+CAPTIONS = {name: f"cat {number}, 猫" for number, name in enumerate(IMAGES)}
+FILES = IMAGES | {name.replace(".png", ".txt"): text.encode() for name, text in CAPTIONS.items()}
 LINES = "\n".join(json.dumps({"file_name": name, "text": text}) for name, text in CAPTIONS.items()).encode()
 
 
@@ -49,7 +49,7 @@ def linked(place: Path) -> str:
 
 
 def table(place: Path) -> str:
-    images = [{"bytes": data, "path": name} for name, data in PICTURES.items()]
+    images = [{"bytes": data, "path": name} for name, data in IMAGES.items()]
     parquet.write_table(pa.table({"image": images, "text": list(CAPTIONS.values())}), place / "cats.parquet")
     return str(place)
 
@@ -68,7 +68,7 @@ def plain_zip(place: Path) -> str:
 LOCAL: dict[str, Callable[[Path], str]] = {
     "folder": lambda place: write(place, FILES),
     "subfolders": lambda place: write(place, {f"{name[0]}/{name}": data for name, data in FILES.items()}),
-    "jsonl": lambda place: write(place, {**PICTURES, "metadata.jsonl": LINES}),
+    "jsonl": lambda place: write(place, {**IMAGES, "metadata.jsonl": LINES}),
     "links": linked,
     "parquet": table,
     "zip": plain_zip,
@@ -117,7 +117,7 @@ def test_hub_has_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, expected: s
         monkeypatch.setenv("HF_ENDPOINT", server.endpoint)
         server.files = dict(FILES)
         assert digest_of("hf://datasets/someone/cats") == expected
-        server.files = {**PICTURES, "metadata.jsonl": LINES}
+        server.files = {**IMAGES, "metadata.jsonl": LINES}
         assert digest_of("hf://datasets/someone/cats") == expected
         table(tmp_path)
         server.files = {"data/train-00000-of-00001.parquet": (tmp_path / "cats.parquet").read_bytes()}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.dataset.pictures import png_of
+from tests.dataset.images import png_of
 from tests.sources.zips import contents_of, open_and_close, zipped
 from tuneloop.datasets.sources.opening import opened
 from tuneloop.datasets.sources.unpacking import unpack

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.dataset.pictures import png_of
+from tests.dataset.images import png_of
 from tests.sources.public_server import Shelf, serving
 from tests.sources.zips import contents_of, open_and_close, zipped
 from tuneloop.datasets.sources import limits
@@ -55,7 +55,7 @@ def test_changed_bytes_behind_the_same_address_are_noticed(shelf: Shelf, url: st
 
 def test_zip_that_the_provider_fetches_must_be_flat(shelf: Shelf, url: str) -> None:
     shelf.body = zipped({"cats/a.png": png_of(1)})
-    with pytest.raises(DatasetError, match=r"'cats/a.png' is in a folder; zip the pictures flat"):
+    with pytest.raises(DatasetError, match=r"'cats/a.png' is in a folder; zip the images flat"):
         open_and_close(url, provider_fetches=True)
 
 
@@ -70,9 +70,7 @@ def test_zip_that_a_paid_training_may_fail_on_is_not_taken_for_a_clean_one(
     (tmp_path / "a.zip").write_bytes(shelf.body)
     # The folder that macOS adds does no harm at the emulator. That is inferred, and nothing to pay for.
     assert (complaint(tmp_path / "a.zip") is not None) == fails
-    with pytest.raises(
-        DatasetError, match=rf"{re.escape(repr(name))} is hidden or left behind .*zip the pictures"
-    ):
+    with pytest.raises(DatasetError, match=rf"{re.escape(repr(name))} is hidden or left behind .*zip the images"):
         open_and_close(url, provider_fetches=True)
     with opened(url) as source:
         assert contents_of(source.folder) == {"a.png": png_of(1)}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.dataset.pictures import png_of
+from tests.dataset.images import png_of
 from tests.sources.zips import Made, contents_of, made_zip, zipped
 from tuneloop.datasets.sources import limits
 from tuneloop.datasets.sources.unpacking import unpack

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.dataset.pictures import distinct
+from tests.dataset.images import distinct
 from tests.sources.zips import Made, contents_of, made_zip, open_and_close
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import scan

@@ -77,7 +77,7 @@ def test_another_writer_of_the_same_name_is_noticed(
 def test_memory_has_a_bound(remembering: RememberingS3Store, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(s3_memory, "_ALL_BYTES", 250)
     for name in "abc":
-        remembering.create(f"pictures/{name}", name.encode() * 100)
+        remembering.create(f"images/{name}", name.encode() * 100)
     for name in "cba":
-        assert remembering.read(f"pictures/{name}") == name.encode() * 100
+        assert remembering.read(f"images/{name}") == name.encode() * 100
     assert counted(log, "me")["GetObject"] == 1

@@ -251,7 +251,7 @@ def test_error_of_the_source_passes_unchanged_and_leaves_the_parts(s3_store: S3S
 def test_old_uploads_below_the_prefix_are_swept_and_nothing_else(
     s3_store: S3Store, client: S3Client, bucket: str
 ) -> None:
-    others = (f"{PREFIX}/pictures/b", f"{PREFIX}/weights/not ours", "team/loras2/weights/a/lora", "weights/c")
+    others = (f"{PREFIX}/images/b", f"{PREFIX}/weights/not ours", "team/loras2/weights/a/lora", "weights/c")
     for key in (f"{PREFIX}/weights/a/lora", *others):
         client.create_multipart_upload(Bucket=bucket, Key=key)
     # Servers tell when an upload was begun; moto says 2010 of all.

@@ -103,9 +103,9 @@ def test_models_and_errors_are_shown_as_they_are(text: str, capsys: pytest.Captu
 @pytest.mark.parametrize("text", HOSTILE)
 def test_plan_is_neither_markup_nor_html_nor_obeyed(text: str) -> None:
     plan = RunPlan(
-        model="robot", action="train", what=text, why=(text,), job="j", key="0" * 64, pictures=1,
+        model="robot", action="train", what=text, why=(text,), job="j", key="0" * 64, images=1,
         difference=DatasetDifference.model_construct(added=(text,), removed=(text,), recaptioned=(text,)),
-        cents=None, renders=1, cents_per_picture=None, budget=text,
+        cents=None, renders=1, cents_per_image=None, budget=text,
     )  # fmt: skip
     page = spelled(plan)
     assert not _OBEYED.search(page.replace("\n", ""))

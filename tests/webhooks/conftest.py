@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import draw_pictures
+from tests.conftest import draw_images
 from tests.contract.conftest import recipe_named
 from tests.webhooks.world import World
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import scan
-from tuneloop.datasets.store import store_pictures
+from tuneloop.datasets.store import store_images
 from tuneloop.emulator import Progress, running_emulator
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.storage.local_directory import LocalDirectory
@@ -26,8 +26,8 @@ def world(request: pytest.FixtureRequest, tmp_path: Path, artifacts: LocalDirect
         instance_prompt=recipe.fallback_caption,
         provider_captions=recipe.provider_captions,
     )
-    scanned = scan(draw_pictures(tmp_path / "pictures"), rule)
-    store_pictures(scanned, artifacts)
+    scanned = scan(draw_images(tmp_path / "images"), rule)
+    store_images(scanned, artifacts)
     endless = Progress.after_seconds(3600)
     with running_emulator(recipe.provider, tmp_path / "emulator", progress=endless) as control:
         yield World(control, recipe, DatasetArchive(scanned.manifest, artifacts), Ledger(artifacts))

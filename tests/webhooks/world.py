@@ -113,7 +113,7 @@ class World:
         return {story.run.flow_run for tick in self.found for story in tick.stories}
 
     def marked(self, flow_run: str | None = None) -> RunRecord:
-        """A run that is about to submit, with pictures that no other one has."""
+        """A run that is about to submit, with images that no other one has."""
         digest = hashlib.sha256(uuid4().bytes).hexdigest()
         account = self.provider.account
         identity = TrainingIdentity(dataset_digest=digest, recipe=self.recipe.canonical(), account=account)

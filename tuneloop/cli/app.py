@@ -26,7 +26,7 @@ def tuneloop() -> None:
 @app.command()
 def demo(
     folder: Annotated[Path, typer.Option(help="The demo's own folder; it is emptied first.")] = Path(".demo"),
-    dataset: Annotated[Path | None, typer.Option(help="Folder of pictures to use; never changed.")] = None,
+    dataset: Annotated[Path | None, typer.Option(help="Folder of images to use; never changed.")] = None,
     recipe: Annotated[
         Literal["flux-lora", "kontext-lora", "qwen-lora", "bfl-finetune"],
         typer.Option(help="Which trainer to use."),
@@ -128,7 +128,7 @@ def webhooks(
 def check(
     dataset: Annotated[
         str,
-        typer.Argument(help="Folder of pictures with captions, a zip or its address, s3://… or hf://datasets/…."),
+        typer.Argument(help="Folder of images with captions, a zip or its address, s3://… or hf://datasets/…."),
     ],
     provider: Annotated[str, typer.Option(help="Whose limits count: segmind or bfl.")],
     trainer: Annotated[
@@ -230,7 +230,7 @@ def adopt(
         typer.Option(help="What made it; flux-lora at Segmind, bfl-finetune at BFL, without it."),
     ] = None,
     trigger_word: Annotated[str | None, typer.Option(help="The word that calls the subject.")] = None,
-    dataset: Annotated[Path | None, typer.Option(help="Pictures it was trained on, if you have them.")] = None,
+    dataset: Annotated[Path | None, typer.Option(help="Images it was trained on, if you have them.")] = None,
     credentials: Annotated[str | None, typer.Option(help="The account's block.")] = None,
     store: Annotated[str | None, typer.Option(help="The store's block; TUNELOOP_STORE without it.")] = None,
 ) -> None:

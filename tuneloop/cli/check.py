@@ -92,7 +92,7 @@ def check_folder(
     """Look at a folder as a training of this recipe would, with its other settings left at their defaults.
 
     Args:
-        folder: Holds the pictures; it is never changed.
+        folder: Holds the images; it is never changed.
         recipe: Whose limits count.
         trigger_word: The word that calls the subject; without it, captions are not searched for it.
         by_provider: The provider fetches the same zip by itself, so that captions stay as they are.
@@ -104,14 +104,14 @@ def check_folder(
     if trigger_word and "trigger_word" not in recipe.model_fields:
         raise ConfigurationError(f"--trigger-word: {trainer_of(recipe)} has none; leave it out")
     # A recipe demands an instance prompt where it has one, so that it stands in for missing captions.
-    given: dict[str, Any] = {"instance_prompt": "what the pictures show", "trigger_word": trigger_word}
+    given: dict[str, Any] = {"instance_prompt": "what the images show", "trigger_word": trigger_word}
     defaults = recipe.model_construct(None, **given)
     rule = CaptionRule(
         trigger_word=None if by_provider else trigger_word,
         instance_prompt=None if by_provider else defaults.fallback_caption,
         provider_captions=by_provider or defaults.provider_captions,
     )
-    columns = (TextColumn("Looking at pictures"), BarColumn(), MofNCompleteColumn(), _Rate())
+    columns = (TextColumn("Looking at images"), BarColumn(), MofNCompleteColumn(), _Rate())
     with _bar(*columns) as progress:
         task = progress.add_task("", total=None)
         return preflight(
@@ -150,7 +150,7 @@ def check_document(found: Preflight, folder: str, recipe: type[BaseRecipe]) -> d
         "trainer": trainer_of(recipe),
         "usable": found.dataset is not None,
         "digest": found.dataset.manifest.digest if found.dataset else None,
-        "pictures": found.pictures,
+        "pictures": found.images,  # as it has been called since the first version
         "folders": found.folders,
         "captions": found.captions,
         "size_bytes": found.size_bytes,
@@ -166,10 +166,10 @@ def _bar(*columns: ProgressColumn) -> Progress:
 
 
 class _Rate(ProgressColumn):
-    """Pictures per second."""
+    """Images per second."""
 
     def render(self, task: Task) -> Text:
-        return Text(f"{task.speed:.0f} pictures/s" if task.speed else "")
+        return Text(f"{task.speed:.0f} images/s" if task.speed else "")
 
 
 def _table(title: str, colour: str, findings: tuple[Finding, ...]) -> RenderableType:
@@ -204,9 +204,9 @@ def _summary(found: Preflight, recipe: type[BaseRecipe]) -> str:
         )
     else:
         verdict = "Can be used" + (f", with {_number(warnings, 'warning')}" if warnings else ": nothing to mend")
-    sources = f" Pictures come {by_folder(found.folders)}." if set(found.folders) - {""} else ""
+    sources = f" Images come {by_folder(found.folders)}." if set(found.folders) - {""} else ""
     return (
-        f"{verdict}. {_number(found.pictures, 'picture')}, {_number(found.captions, 'caption')}, "
+        f"{verdict}. {_number(found.images, 'image')}, {_number(found.captions, 'caption')}, "
         f"{megabytes(found.size_bytes)}; as a zip for {recipe.provider} ({trainer_of(recipe)}) about "
         f"{megabytes(found.zip_bytes)}.{sources}"
     )

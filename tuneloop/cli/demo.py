@@ -42,7 +42,7 @@ class DemoOptions:
 
     Attributes:
         folder: The demo's own folder; emptied first.
-        dataset: Pictures to use, None for the drawn samples. Never changed.
+        dataset: Images to use, None for the drawn samples. Never changed.
         store: Which kind of artifact store.
         trainer: Which recipe.
         json_file: Where to write what happened, None for nowhere.
@@ -68,7 +68,7 @@ def run_demo(wanted: DemoOptions) -> bool:
     console = Console()
     home = fresh_folder(wanted.folder)
     first, second = _datasets(home, wanted)
-    plan = (("first training", first), ("unchanged", first), ("pictures added", second))
+    plan = (("first training", first), ("unchanged", first), ("images added", second))
     with ExitStack() as ends:
         ends.callback(console.print, "Everything that the demo has started is ended.")
         progress = ends.enter_context(_progress(console))
@@ -77,9 +77,7 @@ def run_demo(wanted: DemoOptions) -> bool:
         progress.update(task, completed=1, description=f"Everything runs; the UI is {stack.server_url}")
         create_automations()
         set_parameters(_parameters(first, stack, wanted))
-        outcomes = [
-            _play_one(stack, progress, name, _parameters(pictures, stack, wanted)) for name, pictures in plan
-        ]
+        outcomes = [_play_one(stack, progress, name, _parameters(images, stack, wanted)) for name, images in plan]
         progress.stop()
         _write(wanted.json_file, stack, outcomes)
         _summary(console, stack, outcomes)
@@ -88,17 +86,17 @@ def run_demo(wanted: DemoOptions) -> bool:
     return [outcome.state for outcome in outcomes] == ["Completed", "Cached", "Completed"]
 
 
-def _parameters(pictures: Path, stack: Stack, wanted: DemoOptions) -> dict[str, Any]:
-    return parameters_for(pictures, stack, wanted.trainer, own_pictures=wanted.dataset is not None)
+def _parameters(images: Path, stack: Stack, wanted: DemoOptions) -> dict[str, Any]:
+    return parameters_for(images, stack, wanted.trainer, own_images=wanted.dataset is not None)
 
 
 def _datasets(home: Path, wanted: DemoOptions) -> tuple[Path, Path]:
-    """The pictures of the first two runs, a quarter of them, and of the third, all of them."""
-    source = wanted.dataset.expanduser().resolve() if wanted.dataset else home / "pictures"
+    """The images of the first two runs, a quarter of them, and of the third, all of them."""
+    source = wanted.dataset.expanduser().resolve() if wanted.dataset else home / "images"
     if wanted.dataset is None:
         copy = copy_sample_pairs if wanted.trainer == "kontext-lora" else copy_sample_images
         copy(source)
-    some = home / "some-pictures"
+    some = home / "some-images"
     take_some(source, some)
     return some, source
 

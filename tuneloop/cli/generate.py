@@ -1,4 +1,4 @@
-"""`tuneloop generate`: one picture by a champion."""
+"""`tuneloop generate`: one image by a champion."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tuneloop.errors import ConfigurationError
 from tuneloop.ledger.image_budget import ImageBudget
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.providers.base import Provider
-from tuneloop.registry.generate import generate_image, picture_order
+from tuneloop.registry.generate import generate_image, image_order
 from tuneloop.schemas.records import Promotion
 from tuneloop.schemas.spending import SpendingLimits
 
 _SEEDS = 1 << 31
 
 
-def generate_picture(
+def generate_by_champion(
     ledger: Ledger,
     promotion: Promotion,
     prompt: str,
@@ -30,7 +30,7 @@ def generate_picture(
     account_for: Callable[[str], tuple[Provider, SpendingLimits]],
     console: Console,
 ) -> Path:
-    """Tell what will be asked and that it is billed, ask once, and keep the picture.
+    """Tell what will be asked and that it is billed, ask once, and keep the image.
 
     Args:
         ledger: Where the price is counted.
@@ -38,7 +38,7 @@ def generate_picture(
         prompt: What to render.
         seed: The seed; one at random without it.
         out: The file to make, or a folder.
-        image: The picture to edit, for models that edit.
+        image: The image to edit, for models that edit.
         account_for: Opens an account, with what it may spend, by its credentials' slug.
         console: Where to tell.
 
@@ -50,7 +50,7 @@ def generate_picture(
         BudgetExceeded: The account has spent what it may. Nothing was asked for.
     """
     chosen = secrets.randbelow(_SEEDS) if seed is None else seed
-    order = picture_order(promotion, prompt, seed=chosen, out=out, image=image)
+    order = image_order(promotion, prompt, seed=chosen, out=out, image=image)
     provider, limits = account_for(promotion.credentials)
     if provider.account != promotion.account:
         raise ConfigurationError(
@@ -60,9 +60,9 @@ def generate_picture(
         )
     budget = ImageBudget(ledger, provider.account, limits)
     budget.require_image_price(order.settings)
-    console.print(shown(order.in_words(limits.price_of_picture(order.settings))), soft_wrap=True)
+    console.print(shown(order.in_words(limits.price_of_image(order.settings))), soft_wrap=True)
     try:
-        return generate_image(order, provider, lambda: budget.reserve_pictures(order.purpose, 1, order.settings))
+        return generate_image(order, provider, lambda: budget.reserve_images(order.purpose, 1, order.settings))
     except KeyboardInterrupt:
-        console.print("Stopped. The picture may be rendered and billed all the same; it is not asked for again.")
+        console.print("Stopped. The image may be rendered and billed all the same; it is not asked for again.")
         raise

@@ -154,20 +154,20 @@ def generate(
     prompt: Annotated[str, typer.Argument(help="What to render; {trigger} stands for the trigger word.")],
     seed: Annotated[int | None, typer.Option(help="The seed; one at random without it.", min=0)] = None,
     output: Annotated[
-        Path | None, typer.Option(help="File to make, its suffix by the picture's format; or a folder.")
+        Path | None, typer.Option(help="File to make, its suffix by the image's format; or a folder.")
     ] = None,
-    image: Annotated[Path | None, typer.Option(help="The picture to edit, for models that edit.")] = None,
+    image: Annotated[Path | None, typer.Option(help="The image to edit, for models that edit.")] = None,
     version: Version = None,
     store: Store = None,
 ) -> None:
-    """Render one picture with the champion. The provider bills it; it is asked for once."""
+    """Render one image with the champion. The provider bills it; it is asked for once."""
     ledger = _ledger(store)
     from rich.console import Console  # noqa: PLC0415 - as above
 
-    from tuneloop.cli.generate import generate_picture  # noqa: PLC0415 - as above
+    from tuneloop.cli.generate import generate_by_champion  # noqa: PLC0415 - as above
     from tuneloop.orchestration.blocks import open_account  # noqa: PLC0415 - as above
     from tuneloop.registry.models import get_version  # noqa: PLC0415 - as above
 
     promotion = get_version(ledger, model, version)
     console = Console(stderr=True)
-    say(generate_picture(ledger, promotion, prompt, seed, output, image, open_account, console))
+    say(generate_by_champion(ledger, promotion, prompt, seed, output, image, open_account, console))

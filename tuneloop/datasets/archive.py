@@ -11,9 +11,9 @@ from zipstream import ZipStream  # type: ignore[import-untyped]
 from zipstream.ng import ZipStreamInfo  # type: ignore[import-untyped]
 
 from tuneloop.datasets.read_ahead import Prefetcher, Wanted
-from tuneloop.datasets.store import picture_name
+from tuneloop.datasets.store import image_name
 from tuneloop.errors import CorruptRecord, ObjectNotFound
-from tuneloop.schemas.dataset import DatasetItem, DatasetManifest, PictureFormat, Sha256, in_digest_order
+from tuneloop.schemas.dataset import DatasetItem, DatasetManifest, ImageFormat, Sha256, in_digest_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Opener = Callable[[str], AbstractContextManager[BinaryIO]]
 
-_SUFFIXES: dict[PictureFormat, str] = {"jpeg": "jpg", "png": "png", "webp": "webp"}
+_SUFFIXES: dict[ImageFormat, str] = {"jpeg": "jpg", "png": "png", "webp": "webp"}
 _READ_BYTES = 256 * 1024
 """Larger pieces leave the processor's cache between the CRC-32, the encoding and the sending."""
 _SMALL_BYTES = 16 * 1024
@@ -43,14 +43,14 @@ class DatasetArchive:
 
     zipstream-ng writes it, for two reasons. It knows the size before the first byte, which a presigned PUT
     demands as Content-Length; and it produces the archive as a stream, so that no temporary file and never a
-    whole picture is held. Deflating would cost 11 to 24 times the time for at most 0.5 % of size.
+    whole image is held. Deflating would cost 11 to 24 times the time for at most 0.5 % of size.
 
-    Nothing hashes the archive as a whole: every picture is checked, and the rest is made here.
+    Nothing hashes the archive as a whole: every image is checked, and the rest is made here.
 
     Args:
         manifest: What to pack.
-        store: Holds the pictures; they are never read from the folder.
-        copies: What is sent in place of a picture, by the picture's sha256.
+        store: Holds the images; they are never read from the folder.
+        copies: What is sent in place of an image, by the image's sha256.
     """
 
     def __init__(
@@ -69,8 +69,8 @@ class DatasetArchive:
         """Produce the archive, from its start at every call, in pieces of at most 256 KiB.
 
         Raises:
-            ObjectNotFound: A picture is missing in the store.
-            CorruptRecord: A picture in the store is not the one its name says.
+            ObjectNotFound: An image is missing in the store.
+            CorruptRecord: An image in the store is not the one its name says.
         """
         if not self._store.distant:
             return _small_ones_joined(self._stream(self._store.open))
@@ -78,7 +78,7 @@ class DatasetArchive:
 
     def _chunks_read_ahead(self) -> Iterator[bytes]:
         sent = [self._sent(item) for item in self._items]
-        wanted = [Wanted(picture_name(one.sha256), one.size_bytes) for one in sent]
+        wanted = [Wanted(image_name(one.sha256), one.size_bytes) for one in sent]
         with Prefetcher(self._store, wanted) as ahead:
             yield from _small_ones_joined(self._stream(ahead.open))
 
@@ -89,18 +89,18 @@ class DatasetArchive:
         stream = _ReproducibleZip(sized=True)
         for number, item in enumerate(self._items, start=1):
             name, caption_name = _entry_names(number, item)
-            picture = _Picture(self._sent(item), item.file_name, self._store, opener)
-            stream.add(picture, f"{name}.{picture.suffix}", size=picture.size_bytes)
+            image = _Image(self._sent(item), item.file_name, self._store, opener)
+            stream.add(image, f"{name}.{image.suffix}", size=image.size_bytes)
             if item.caption is not None:
                 caption = item.caption.encode()
                 stream.add([caption], f"{caption_name}.txt", size=len(caption))
         return stream
 
 
-class _Picture:
-    """The bytes of one picture as they lie in the store, and the proof that they are the right ones.
+class _Image:
+    """The bytes of one image as they lie in the store, and the proof that they are the right ones.
 
-    The zip needs a CRC-32 of every picture anyway. Where it is known what it should be, it is the proof, for
+    The zip needs a CRC-32 of every image anyway. Where it is known what it should be, it is the proof, for
     the store is guarded against accidents here and not against forgery; elsewhere the sha256 is computed too.
     """
 
@@ -111,7 +111,7 @@ class _Picture:
         self._file_name = file_name
         self._store = store
         self._open = opener
-        self._name = picture_name(sent.sha256)
+        self._name = image_name(sent.sha256)
 
     def __iter__(self) -> Iterator[bytes]:
         hasher = hashlib.sha256() if self._sent.crc32 is None else None
@@ -127,7 +127,7 @@ class _Picture:
                     yield piece
         except ObjectNotFound as error:
             raise ObjectNotFound(
-                f"{self._store.uri_of(self._name)}: the picture {self._file_name} is missing in the store; "
+                f"{self._store.uri_of(self._name)}: the image {self._file_name} is missing in the store; "
                 "restore it from a backup, or run again from the folder"
             ) from error
         if hasher is not None and hasher.hexdigest() != self._sent.sha256:
@@ -150,7 +150,7 @@ class _Picture:
 
 
 def _entry_names(number: int, item: DatasetItem) -> tuple[str, str]:
-    """Names of a picture and of its caption, without suffix; a pair has one caption for both pictures."""
+    """Names of an image and of its caption, without suffix; a pair has one caption for both images."""
     if item.pair is None:
         return f"{number:04d}", f"{number:04d}"
     return f"{item.pair:02d}_{item.role}", f"{item.pair:02d}"
@@ -189,6 +189,6 @@ class _ReproducibleZip(ZipStream):  # type: ignore[misc]
         entry.header_offset = self._pos
         for piece in entry._file_data(iterable):  # noqa: SLF001
             yield self._track(piece)
-        if isinstance(iterable, _Picture):
+        if isinstance(iterable, _Image):
             iterable.check(entry.CRC)
         self._filelist.append(entry)

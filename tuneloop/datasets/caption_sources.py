@@ -1,4 +1,4 @@
-"""Every picture's caption, from the files beside it or from a caption table."""
+"""Every image's caption, from the files beside it or from a caption table."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tuneloop.datasets.captions import read_caption, words_of
 from tuneloop.datasets.files import composed
 from tuneloop.datasets.imagefolder import Row, read_table
-from tuneloop.datasets.listing import PICTURE_SUFFIXES
+from tuneloop.datasets.listing import IMAGE_SUFFIXES
 from tuneloop.schemas.findings import Finding, error, join_names, warning
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Captions(NamedTuple):
     """All captions of a dataset."""
 
     by_owner: dict[str, Written]
-    """The caption of each picture that has one, maybe an empty one, by `PictureFile.owner`."""
+    """The caption of each image that has one, maybe an empty one, by `ImageFile.owner`."""
     told: set[str]
     """Owners whose caption is missing or broken, and for whom a finding says so already."""
     findings: list[Finding]
@@ -89,46 +89,46 @@ def _two_tables(tables: list[Found]) -> list[Finding]:
 
 def _use_rows(listing: Listing, table: Found, rows: list[Row], sources: dict[str, list[Written]]) -> list[Finding]:
     """Add the captions of one table to the sources."""
-    owners = {composed(picture.name): picture.owner for picture in listing.pictures}
+    owners = {composed(image.name): image.owner for image in listing.images}
     findings = []
     for row in rows:
-        owner = owners.get(composed(row.picture))
+        owner = owners.get(composed(row.image))
         if owner is not None:
             sources[owner].append(Written(row.caption, table.name, row.line))
         elif not _is_told(listing, row):
-            reason = f"line {row.line} names {join_names([row.picture])}, and there is no such picture"
-            findings.append(error("table-orphan", table.name, reason, "add the picture, or remove the line"))
+            reason = f"line {row.line} names {join_names([row.image])}, and there is no such image"
+            findings.append(error("table-orphan", table.name, reason, "add the image, or remove the line"))
     return findings
 
 
 def _is_told(listing: Listing, row: Row) -> bool:
-    """Tell whether a row names a picture that is there and was refused or left out, with a finding of its own."""
+    """Tell whether a row names an image that is there and was refused or left out, with a finding of its own."""
     known = {finding.file for finding in listing.findings}
-    path = listing.root / row.picture
-    return row.picture in known or (path.suffix.lower() in PICTURE_SUFFIXES and os.path.lexists(path))
+    path = listing.root / row.image
+    return row.image in known or (path.suffix.lower() in IMAGE_SUFFIXES and os.path.lexists(path))
 
 
 def _without_a_row(
     listing: Listing, sources: dict[str, list[Written]], told: set[str], unread: set[str]
 ) -> list[Finding]:
-    """Find pictures that a table should name and does not, and that have no caption elsewhere."""
+    """Find images that a table should name and does not, and that have no caption elsewhere."""
     findings = []
     for table in listing.tables:
         inside = f"{table.folder}/" if table.folder else ""
         without = [
-            picture
-            for picture in listing.pictures
-            if picture.name.startswith(inside) and picture.owner not in sources and picture.owner not in told
+            image
+            for image in listing.images
+            if image.name.startswith(inside) and image.owner not in sources and image.owner not in told
         ]
-        told |= {picture.owner for picture in without}
+        told |= {image.owner for image in without}
         if without and table.name not in unread:
-            reason = f"has no line for {join_names([picture.name for picture in without])}"
-            findings.append(warning("table-without-picture", table.name, reason, "add lines for them"))
+            reason = f"has no line for {join_names([image.name for image in without])}"
+            findings.append(warning("table-without-image", table.name, reason, "add lines for them"))
     return findings
 
 
 def _disagreements(owner: str, written: list[Written]) -> list[Finding]:
-    """Find captions of one picture that differ."""
+    """Find captions of one image that differ."""
     told = [one for one in written if words_of(one.text)]
     findings = []
     for other in told[1:]:

@@ -26,17 +26,17 @@ _NOTHING = frozenset({"nan", "NaN", "None", "null", "undefined", "<NA>"})
 
 
 class CaptionRule(FrozenModel):
-    """How a recipe turns what stands beside a picture into the caption that is sent."""
+    """How a recipe turns what stands beside an image into the caption that is sent."""
 
     trigger_word: str | None
     """The rare word that calls the subject; every caption that is sent holds it. None: no such word."""
     instance_prompt: str | None
-    """The caption of pictures that have none of their own. None: they stay without."""
+    """The caption of images that have none of their own. None: they stay without."""
     provider_captions: bool
-    """Leave pictures without a caption to the provider's own captioning."""
+    """Leave images without a caption to the provider's own captioning."""
 
     def caption_as_sent(self, written: str) -> str | None:
-        """Turn the text beside a picture (empty if there is none) into the caption that is sent.
+        """Turn the text beside an image (empty if there is none) into the caption that is sent.
 
         Applying the rule to its own result changes nothing.
 

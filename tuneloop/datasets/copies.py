@@ -1,6 +1,6 @@
-"""Changed copies of a dataset's pictures, made once and for ever.
+"""Changed copies of a dataset's images, made once and for ever.
 
-Copies lie beside the pictures, under their own digests. The list that says which copy stands for which picture
+Copies lie beside the images, under their own digests. The list that says which copy stands for which image
 comes last and is created once. Whoever is killed before leaves copies that nobody names; the next one makes them
 again, with the same bytes or, by another version of an encoder, with others. Whoever finds a list goes by it: all
 uploads of a training carry the same bytes.
@@ -21,18 +21,18 @@ from pydantic import ValidationError
 
 from tuneloop.datasets.images.inspection import strict_decoding
 from tuneloop.datasets.images.normalize import needs_copy, normalised
-from tuneloop.datasets.store import create_or_find, picture_name, read_unchanged
+from tuneloop.datasets.store import create_or_find, image_name, read_unchanged
 from tuneloop.errors import CorruptRecord, DatasetError, ObjectNotFound
 from tuneloop.schemas.canonical import canonical_json
 from tuneloop.schemas.copies import ImagePreprocessing, PreparedImage, PreparedImages, copies_name
-from tuneloop.schemas.dataset import DatasetManifest, PictureFormat, Sha256
-from tuneloop.schemas.picture_facts import ImageInfo
+from tuneloop.schemas.dataset import DatasetManifest, ImageFormat, Sha256
+from tuneloop.schemas.image_facts import ImageInfo
 from tuneloop.storage.base import Store
 
 _DECODED_AT_A_TIME = 2
-"""A picture of the largest size takes up to a gigabyte while it is turned and scaled."""
+"""An image of the largest size takes up to a gigabyte while it is turned and scaled."""
 _STORED_AT_A_TIME = 8
-_FORMATS: dict[str | None, PictureFormat] = {"JPEG": "jpeg", "PNG": "png", "WEBP": "webp"}
+_FORMATS: dict[str | None, ImageFormat] = {"JPEG": "jpeg", "PNG": "png", "WEBP": "webp"}
 
 
 def make_copies(
@@ -43,13 +43,13 @@ def make_copies(
     store: Store,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> PreparedImages:
-    """Make the copies that are sent in place of a dataset's pictures, and store them.
+    """Make the copies that are sent in place of a dataset's images, and store them.
 
     Args:
         manifest: The dataset.
-        files: One file for every picture.
-        facts: What is known of every picture.
-        way: What the recipe asks for; None puts pictures upright and changes nothing else.
+        files: One file for every image.
+        facts: What is known of every image.
+        way: What the recipe asks for; None puts images upright and changes nothing else.
         store: Where copies and list go.
         on_progress: Told (copies done, copies in all) after each copy.
 
@@ -116,14 +116,14 @@ class _Maker:
         self._decoding = BoundedSemaphore(_DECODED_AT_A_TIME)
 
     def copy(self, path: Path, facts: ImageInfo) -> PreparedImage:
-        """Make the copy of one picture and store it."""
+        """Make the copy of one image and store it."""
         with self._decoding:
             data = self._made(path, facts)
         sha256 = hashlib.sha256(data).hexdigest()
-        create_or_find(self._store, picture_name(sha256), data)
-        with Image.open(io.BytesIO(data)) as picture:
-            width_px, height_px = picture.size
-            made = _FORMATS[picture.format]
+        create_or_find(self._store, image_name(sha256), data)
+        with Image.open(io.BytesIO(data)) as image:
+            width_px, height_px = image.size
+            made = _FORMATS[image.format]
         return PreparedImage(
             sha256=sha256,
             crc32=zlib.crc32(data),

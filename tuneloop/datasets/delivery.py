@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class Delivery(NamedTuple):
-    """How pictures and captions reach the trainer."""
+    """How images and captions reach the trainer."""
 
     normalise: ImagePreprocessing | None = None
-    """What the recipe asks to be done with pictures; copies are sent."""
+    """What the recipe asks to be done with images; copies are sent."""
     by_provider: bool = False
     """The provider fetches the zip by itself: nothing in it is turned, renamed or written anew."""
     trigger_word: str | None = None
@@ -25,7 +25,7 @@ class Delivery(NamedTuple):
 
 
 LOCAL_ARCHIVE = Delivery()
-"""Packed anew, with pictures put upright and nothing else done to them."""
+"""Packed anew, with images put upright and nothing else done to them."""
 _CONVERTED = ("transparency", "cmyk", "sixteen-bit", "colour-profile")
 _COPY_SENT = "nothing needs to be done: a plain copy is sent, the file stays"
 _ZIP_ANEW = {

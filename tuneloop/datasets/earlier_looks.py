@@ -29,8 +29,8 @@ class EarlierLook(FrozenModel):
 
     digest: Sha256
     """Digest of the dataset."""
-    pictures: int
-    """How many pictures it has."""
+    images: int
+    """How many images it has."""
     findings: tuple[Finding, ...]
     """What a person should know about it."""
 

@@ -82,7 +82,7 @@ def _root_of(folder: Path) -> Path:
     except FileNotFoundError as caught:
         raise DatasetError(f"{folder}: there is no such folder; check the path") from caught
     except NotADirectoryError as caught:
-        raise DatasetError(f"{folder}: is not a folder; name the folder that holds the pictures") from caught
+        raise DatasetError(f"{folder}: is not a folder; name the folder that holds the images") from caught
     except (OSError, RuntimeError) as caught:
         raise DatasetError(f"{folder}: cannot be listed ({caught}); make the folder readable") from caught
 

@@ -1,6 +1,6 @@
 """Caption tables of a Hugging Face imagefolder: `metadata.jsonl`, `metadata.csv` and `metadata.parquet`.
 
-Source: Hugging Face, datasets, "Create an image dataset": `file_name` is the picture's path from the table's
+Source: Hugging Face, datasets, "Create an image dataset": `file_name` is the image's path from the table's
 folder, and `text` its caption. Other names of the caption's column are in use; they are read, and told.
 """
 
@@ -38,8 +38,8 @@ class Row(NamedTuple):
 
     line: int
     """Its number, from 1."""
-    picture: str
-    """The picture's path within the dataset."""
+    image: str
+    """The image's path within the dataset."""
     caption: str
     """The caption as written; empty where there is none."""
 
@@ -67,7 +67,7 @@ def read_table(table: Found) -> Table:
     for number, values in lines:
         if len(read) == _MOST_LINES:
             reason = f"has more than {_MOST_LINES:,} lines"
-            return Table([], [error("caption-huge", table.name, reason, "leave out those of other pictures")])
+            return Table([], [error("caption-huge", table.name, reason, "leave out those of other images")])
         if isinstance(values, dict):
             read.append((number, values))
         else:
@@ -76,8 +76,8 @@ def read_table(table: Found) -> Table:
             break
     if read and all(_FILE_COLUMN not in values for _, values in read):
         there = _spelled({name for _, values in read for name in values})
-        reason = f"has no column {_FILE_COLUMN}, so that its lines name no picture (its columns: {there})"
-        remedy = f"rename the pictures' column to {_FILE_COLUMN}, or remove the table"
+        reason = f"has no column {_FILE_COLUMN}, so that its lines name no image (its columns: {there})"
+        remedy = f"rename the images' column to {_FILE_COLUMN}, or remove the table"
         return Table([], [*findings, error("table-columns", table.name, reason, remedy)])
     column, column_findings = _caption_column(table, [values for _, values in read])
     findings += column_findings
@@ -124,7 +124,7 @@ def _other_form(table: Found, text: str) -> Finding | None:
         if not text.lstrip().startswith("[") and not _is_one_object(text):
             return None
         reason = "is one JSON document, and not an object on each line"
-        return error("table-format", table.name, reason, "write each picture's object on a line of its own")
+        return error("table-format", table.name, reason, "write each image's object on a line of its own")
     first = text.lstrip().partition("\n")[0].strip()
     separators = (name for sign, name in _SEPARATORS.items() if _FILE_COLUMN in _fields(first, sign))
     if first.lower().startswith("sep="):
@@ -205,7 +205,7 @@ def _spelled(columns: set[str]) -> str:
 def _row(table: Found, number: int, values: dict[str, Any], column: str | None) -> Row:
     name = values.get(_FILE_COLUMN)
     if not isinstance(name, str) or not name:
-        raise _BrokenLine("names no picture in file_name")
+        raise _BrokenLine("names no image in file_name")
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts:
         raise _BrokenLine(f"names a file out of the folder ({printable(name)})")

@@ -47,7 +47,7 @@ def link_problem(link: Path, name: str, root: Path) -> Finding | None:
     if not target.is_dir():
         return None
     if target.is_relative_to(root):
-        reason, remedy = "is a link to a folder, whose pictures would count twice", "remove it"
+        reason, remedy = "is a link to a folder, whose images would count twice", "remove it"
     else:
         reason, remedy = "is a link to a folder elsewhere, which is not followed", copy
     return error("link-to-folder", name, reason, remedy)

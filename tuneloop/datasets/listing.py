@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".jfi", ".jif", ".png", ".webp"})
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".jfi", ".jif", ".png", ".webp"})
 CAPTION_SUFFIXES = frozenset({".txt", ".caption"})
 TABLE_NAMES = frozenset({"metadata.jsonl", "metadata.csv", "metadata.parquet"})
 """Caption tables of a Hugging Face imagefolder."""
-OTHER_PICTURE_SUFFIXES = frozenset({
+OTHER_IMAGE_SUFFIXES = frozenset({
     ".apng", ".avif", ".bmp", ".dng", ".gif", ".heic", ".heif", ".jp2", ".jxl", ".tif", ".tiff",
 })  # fmt: skip
-"""Pictures that no trainer takes: they are named, and stop the run."""
+"""Images that no trainer takes: they are named, and stop the run."""
 
 
-class PictureFile(NamedTuple):
-    """A picture file."""
+class ImageFile(NamedTuple):
+    """An image file."""
 
     path: Path
     """Where it is."""
@@ -49,7 +49,7 @@ class CaptionFile(NamedTuple):
     name: str
     """Its path within the folder."""
     owner: str
-    """Whose caption it is; see `PictureFile.owner`."""
+    """Whose caption it is; see `ImageFile.owner`."""
 
 
 class Listing(NamedTuple):
@@ -57,10 +57,10 @@ class Listing(NamedTuple):
 
     root: Path
     """The folder's true path."""
-    pictures: list[PictureFile]
+    images: list[ImageFile]
     """Those that can be opened, in the order of their names, also where there are problems with others."""
     captions: list[CaptionFile]
-    """Caption files that belong to a picture."""
+    """Caption files that belong to an image."""
     tables: list[Found]
     """Caption tables."""
     findings: list[Finding]
@@ -68,44 +68,42 @@ class Listing(NamedTuple):
 
 
 def list_folder(folder: Path, *, pairs: bool = False) -> Listing:
-    """List the pictures in a folder and its subfolders, and what may hold their captions.
+    """List the images in a folder and its subfolders, and what may hold their captions.
 
-    Subfolders are flattened, for trainers skip them without a word (SimpleTuner#484: 45 of 612 pictures); a
-    caption file belongs to the picture of its name in its own subfolder.
+    Subfolders are flattened, for trainers skip them without a word (SimpleTuner#484: 45 of 612 images); a
+    caption file belongs to the image of its name in its own subfolder.
 
     Args:
         folder: Where to look.
-        pairs: The pictures are edit pairs; a pair has one caption.
+        pairs: The images are edit pairs; a pair has one caption.
 
     Raises:
         DatasetError: There is no such folder, or it cannot be listed.
     """
     found = walk(folder)
     findings = list(found.findings)
-    pictures, aside, asides = sort_out(
-        [file for file in found.files if file.suffix in PICTURE_SUFFIXES], pairs=pairs
-    )
+    images, aside, asides = sort_out([file for file in found.files if file.suffix in IMAGE_SUFFIXES], pairs=pairs)
     findings += asides
-    unsupported = [file for file in found.files if file.suffix in OTHER_PICTURE_SUFFIXES]
+    unsupported = [file for file in found.files if file.suffix in OTHER_IMAGE_SUFFIXES]
     findings += [_unsupported(file) for file in unsupported]
-    refused = [file for file in found.refused if file.suffix in PICTURE_SUFFIXES | OTHER_PICTURE_SUFFIXES]
+    refused = [file for file in found.refused if file.suffix in IMAGE_SUFFIXES | OTHER_IMAGE_SUFFIXES]
     awaited = {file: placeholder for placeholder in found.files if (file := _awaited(placeholder)) is not None}
     findings += [_not_downloaded(file, placeholder) for file, placeholder in awaited.items()]
     # What is refused or left out has a caption all the same, so that it is not called an orphan.
     others = [*unsupported, *(file for file in awaited if file.suffix not in CAPTION_SUFFIXES)]
-    captions = _captions_among(found.files, {file.folder for file in (*pictures, *refused, *others, *aside)})
-    findings += _name_findings([*pictures, *refused], others, aside, captions, pairs=pairs)
+    captions = _captions_among(found.files, {file.folder for file in (*images, *refused, *others, *aside)})
+    findings += _name_findings([*images, *refused], others, aside, captions, pairs=pairs)
     tables = [file for file in found.files if file.path.name in TABLE_NAMES]
-    findings += _what_is_not_read(found, {*pictures, *aside, *unsupported, *awaited.values(), *captions, *tables})
-    findings += _same_names(pictures)
-    if not pictures and not any(finding.severity == "error" for finding in findings):
+    findings += _what_is_not_read(found, {*images, *aside, *unsupported, *awaited.values(), *captions, *tables})
+    findings += _same_names(images)
+    if not images and not any(finding.severity == "error" for finding in findings):
         findings.append(
-            error("no-pictures", None, "the folder holds no pictures", "put jpg, png or webp files into it")
+            error("no-images", None, "the folder holds no images", "put jpg, png or webp files into it")
         )
-    owners = {_owner(file, pairs=pairs) for file in pictures}
+    owners = {_owner(file, pairs=pairs) for file in images}
     return Listing(
         root=found.root,
-        pictures=[PictureFile(file.path, file.name, _owner(file, pairs=pairs)) for file in pictures],
+        images=[ImageFile(file.path, file.name, _owner(file, pairs=pairs)) for file in images],
         captions=[CaptionFile(file.path, file.name, _bare(file)) for file in captions if _bare(file) in owners],
         tables=tables,
         findings=findings,
@@ -113,13 +111,13 @@ def list_folder(folder: Path, *, pairs: bool = False) -> Listing:
 
 
 def _captions_among(files: Iterable[Found], folders: set[str]) -> list[Found]:
-    """Caption files; a text in a folder without pictures is a text."""
+    """Caption files; a text in a folder without images is a text."""
     return [file for file in files if file.suffix in CAPTION_SUFFIXES and file.folder in folders]
 
 
 def _unsupported(file: Found) -> Finding:
     return error(
-        "unsupported-picture",
+        "unsupported-image",
         file.name,
         f"is a {file.suffix} file, which no trainer takes",
         "convert it to jpg, png or webp or remove it",
@@ -130,7 +128,7 @@ def _awaited(placeholder: Found) -> Found | None:
     """The image or caption that a file stands for while its bytes are elsewhere."""
     name = awaited_file(placeholder.path.name)
     file = Found(placeholder.path, _within(placeholder.folder, name)) if name else None
-    known = PICTURE_SUFFIXES | OTHER_PICTURE_SUFFIXES | CAPTION_SUFFIXES
+    known = IMAGE_SUFFIXES | OTHER_IMAGE_SUFFIXES | CAPTION_SUFFIXES
     return file if file is not None and file.suffix in known else None
 
 
@@ -148,26 +146,26 @@ def _within(folder: str, name: str) -> str:
     return composed(f"{folder}/{name}" if folder else name)
 
 
-def _owner(picture: Found, *, pairs: bool) -> str:
-    half = parse_pair_name(picture.stem) if pairs else None
-    return _bare(picture) if half is None else _within(picture.folder, half.pair)
+def _owner(image: Found, *, pairs: bool) -> str:
+    half = parse_pair_name(image.stem) if pairs else None
+    return _bare(image) if half is None else _within(image.folder, half.pair)
 
 
 def _name_findings(
-    pictures: list[Found], others: list[Found], aside: list[Found], captions: list[Found], *, pairs: bool
+    images: list[Found], others: list[Found], aside: list[Found], captions: list[Found], *, pairs: bool
 ) -> list[Finding]:
-    """Find captions without a picture, pictures without their pair, and names that two pictures share.
+    """Find captions without an image, images without their pair, and names that two images share.
 
     Args:
-        pictures: What is trained on, or could be if it were readable.
+        images: What is trained on, or could be if it were readable.
         others: What has an error of its own already.
         aside: What is no part of the dataset.
         captions: Caption files.
-        pairs: The pictures are edit pairs.
+        pairs: The images are edit pairs.
     """
     by_name: dict[str, list[Found]] = defaultdict(list)
-    for picture in pictures:
-        by_name[_bare(picture)].append(picture)
+    for image in images:
+        by_name[_bare(image)].append(image)
     findings = [
         error(
             "shared-name",
@@ -179,15 +177,15 @@ def _name_findings(
         for group in by_name.values()
         if len(group) > 1
     ]
-    owners = {_owner(picture, pairs=pairs) for picture in (*pictures, *others, *aside)}
+    owners = {_owner(image, pairs=pairs) for image in (*images, *others, *aside)}
     if pairs:
-        findings += pair_findings([*pictures, *others])
-    whom = "its pair, such as 01.txt," if pairs else "its picture"
+        findings += pair_findings([*images, *others])
+    whom = "its pair, such as 01.txt," if pairs else "its image"
     findings += [
         error(
             "orphaned-caption",
             caption.name,
-            f"is a caption without a {'pair' if pairs else 'picture'}",
+            f"is a caption without a {'pair' if pairs else 'image'}",
             f"rename it after {whom} or remove it",
         )
         for caption in captions
@@ -214,7 +212,7 @@ def _what_is_not_read(found: Walk, read: set[Found]) -> list[Finding]:
             warning(
                 "not-read",
                 None,
-                f"{_files(others)} neither picture nor caption, and read by nothing",
+                f"{_files(others)} neither image nor caption, and read by nothing",
                 "nothing, or remove what does not belong to the dataset",
             )
         )
@@ -225,11 +223,11 @@ def _files(names: list[str]) -> str:
     return f"{join_names(names)} {'is' if len(names) == 1 else 'are'}"
 
 
-def _same_names(pictures: list[Found]) -> list[Finding]:
+def _same_names(images: list[Found]) -> list[Finding]:
     """Say which file names occur in more than one subfolder: flattened, they collide."""
     by_file_name: dict[str, list[str]] = defaultdict(list)
-    for picture in pictures:
-        by_file_name[picture.path.name].append(picture.name)
+    for image in images:
+        by_file_name[image.path.name].append(image.name)
     several = [group for group in by_file_name.values() if len(group) > 1]
     if not several:
         return []
@@ -239,6 +237,6 @@ def _same_names(pictures: list[Found]) -> list[Finding]:
             "same-file-name",
             None,
             f"{join_names(several[0])} have one file name{more}; all of them are sent, under numbers",
-            "nothing, if they are different pictures",
+            "nothing, if they are different images",
         )
     ]

@@ -22,29 +22,29 @@ _HALF = re.compile(r"(?P<pair>(?s:.+))_(?P<role>start|end)")
 
 
 class Half(NamedTuple):
-    """Which half of which pair a picture is."""
+    """Which half of which pair an image is."""
 
     pair: str
     role: str
 
 
 def parse_pair_name(stem: str) -> Half | None:
-    """Read a picture's half from its file name without the suffix, None where it is of no pair."""
+    """Read an image's half from its file name without the suffix, None where it is of no pair."""
     found = _HALF.fullmatch(stem)
     return Half(composed(found["pair"]), found["role"]) if found else None
 
 
-def pair_findings(pictures: Iterable[Found]) -> list[Finding]:
-    """Find pictures without their other half; both halves are in one subfolder."""
+def pair_findings(images: Iterable[Found]) -> list[Finding]:
+    """Find images without their other half; both halves are in one subfolder."""
     halves: dict[tuple[str, str], dict[str, Found]] = defaultdict(dict)
     findings = []
-    for picture in pictures:
-        half = parse_pair_name(picture.stem)
+    for image in images:
+        half = parse_pair_name(image.stem)
         if half is None:
-            remedy = "name the two pictures NN_start and NN_end, such as 01_start"
-            findings.append(error("no-pair", picture.name, "is of no pair", remedy))
+            remedy = "name the two images NN_start and NN_end, such as 01_start"
+            findings.append(error("no-pair", image.name, "is of no pair", remedy))
         else:
-            halves[picture.folder, half.pair][half.role] = picture
+            halves[image.folder, half.pair][half.role] = image
     for (_, pair), there in halves.items():
         for missing in sorted({"start", "end"} - there.keys()):
             (alone,) = there.values()
@@ -58,7 +58,7 @@ def numbered(items: list[tuple[str, DatasetItem]]) -> list[DatasetItem]:
     """Number pairs by their content, so that renaming them changes nothing.
 
     Args:
-        items: The name of each picture's pair, and the picture.
+        items: The name of each image's pair, and the image.
     """
     by_pair: dict[str, list[DatasetItem]] = defaultdict(list)
     for pair, item in items:

@@ -1,4 +1,4 @@
-"""A folder of pictures, looked at before anything is uploaded, and turned into a manifest."""
+"""A folder of images, looked at before anything is uploaded, and turned into a manifest."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tuneloop.datasets.checks.dataset_checks import (
     set_findings,
     size_findings,
 )
-from tuneloop.datasets.checks.image_checks import picture_findings
+from tuneloop.datasets.checks.image_checks import image_findings
 from tuneloop.datasets.delivery import LOCAL_ARCHIVE, Delivery, apply_delivery
 from tuneloop.datasets.inspect import look_at
 from tuneloop.datasets.listing import Listing, list_folder
@@ -31,7 +31,7 @@ from tuneloop.schemas.dataset import DatasetItem, DatasetManifest, Sha256, in_di
 from tuneloop.schemas.dataset_profile import NO_LIMITS, DatasetRequirements
 from tuneloop.schemas.findings import Finding, errors_in, warnings_in
 from tuneloop.schemas.frozen import FrozenModel
-from tuneloop.schemas.picture_facts import ImageInfo
+from tuneloop.schemas.image_facts import ImageInfo
 
 _ERRORS_NAMED = 10
 
@@ -42,11 +42,11 @@ class ScannedDataset(FrozenModel):
     manifest: DatasetManifest
     """What the dataset is."""
     files: dict[Sha256, Path]
-    """One file for every picture of the manifest."""
+    """One file for every image of the manifest."""
     findings: tuple[Finding, ...] = ()
     """What a person should know about it; nothing that stops a run."""
     facts: dict[Sha256, ImageInfo] = Field(default_factory=dict)
-    """What is known of every picture of the manifest."""
+    """What is known of every image of the manifest."""
 
 
 class Preflight(FrozenModel):
@@ -57,19 +57,19 @@ class Preflight(FrozenModel):
     dataset: ScannedDataset | None
     """The dataset, None where there are errors."""
     facts: dict[Sha256, ImageInfo]
-    """What is known of every picture that can be decoded, errors elsewhere or not."""
+    """What is known of every image that can be decoded, errors elsewhere or not."""
     folders: dict[str, int]
-    """How many picture files come from which subfolder; from the folder itself under an empty name."""
+    """How many image files come from which subfolder; from the folder itself under an empty name."""
     captions: int
-    """Pictures, or pairs, that somebody has written a caption for."""
+    """Images, or pairs, that somebody has written a caption for."""
     size_bytes: int
-    """Size of all usable picture files."""
+    """Size of all usable image files."""
     zip_bytes: int
-    """Size of the zip that would be sent if every picture went as it is."""
+    """Size of the zip that would be sent if every image went as it is."""
 
     @property
-    def pictures(self) -> int:
-        """Picture files."""
+    def images(self) -> int:
+        """Image files."""
         return sum(self.folders.values())
 
 
@@ -101,16 +101,16 @@ def preflight(
     on_progress: Callable[[int, int], None] | None = None,
     sending: Delivery = LOCAL_ARCHIVE,
 ) -> Preflight:
-    """Find everything that is wrong with a folder of pictures. The folder itself is never changed.
+    """Find everything that is wrong with a folder of images. The folder itself is never changed.
 
     Args:
         folder: Holds jpg, png and webp files, also in subfolders, and their captions: a `.txt` or `.caption`
             of the same name beside those that have one, or a `metadata.jsonl` or `metadata.csv`.
-        rule: Turns what is written beside a picture into the caption that is sent.
+        rule: Turns what is written beside an image into the caption that is sent.
         profile: What the trainer takes.
-        pairs: The pictures are edit pairs, `NN_start` and `NN_end`.
-        on_progress: Told (pictures done, pictures in all) after each picture.
-        sending: What is done to pictures and captions before the trainer sees them.
+        pairs: The images are edit pairs, `NN_start` and `NN_end`.
+        on_progress: Told (images done, images in all) after each image.
+        sending: What is done to images and captions before the trainer sees them.
 
     Raises:
         DatasetError: There is no such folder, or it cannot be listed.
@@ -121,11 +121,11 @@ def preflight(
     manifest = _manifest(listing, taken, pairs=pairs)
     found = (
         *listing.findings,
-        *number_findings(len(listing.pictures), profile),
+        *number_findings(len(listing.images), profile),
         *captions.findings,
-        *caption_findings(listing.pictures, captions, rule, profile, sending),
+        *caption_findings(listing.images, captions, rule, profile, sending),
         *unusable,
-        *(one for kept in taken for one in picture_findings(kept.facts, kept.picture.name, profile)),
+        *(one for kept in taken for one in image_findings(kept.facts, kept.image.name, profile)),
         *set_findings(taken, profile),
         *(pair_likeness_findings(taken) if pairs else likeness_findings(taken)),
         *size_findings(archive_size(manifest.items), profile),
@@ -135,7 +135,7 @@ def preflight(
         findings=(*errors_in(findings), *warnings_in(findings)),
         dataset=None if errors_in(findings) else _dataset(manifest, taken, findings),
         facts={one.facts.sha256: one.facts for one in taken},
-        folders=dict(Counter(picture.folder for picture in listing.pictures)),
+        folders=dict(Counter(image.folder for image in listing.images)),
         captions=sum(bool(words_of(caption.text)) for caption in captions.by_owner.values()),
         size_bytes=manifest.size_bytes,
         zip_bytes=archive_size(manifest.items),
@@ -146,7 +146,7 @@ def _dataset(manifest: DatasetManifest, taken: list[Taken], findings: list[Findi
     return ScannedDataset(
         manifest=manifest,
         # Of equal files the first one.
-        files={one.facts.sha256: one.picture.path for one in reversed(taken)},
+        files={one.facts.sha256: one.image.path for one in reversed(taken)},
         findings=tuple(findings),
         facts={one.facts.sha256: one.facts for one in taken},
     )
@@ -158,18 +158,18 @@ def _look_at_all(
     rule: CaptionRule,
     on_progress: Callable[[int, int], None] | None,
 ) -> tuple[list[Taken], list[Finding]]:
-    """Decode every picture. Returns those that can be used, and why the others cannot."""
+    """Decode every image. Returns those that can be used, and why the others cannot."""
     taken, unusable = [], []
     # Closed even if the progress report raises: threads end, and Pillow is as tolerant as it was.
-    with closing(look_at(listing.pictures)) as looks:
-        for done, (picture, found) in enumerate(looks, start=1):
+    with closing(look_at(listing.images)) as looks:
+        for done, (image, found) in enumerate(looks, start=1):
             if isinstance(found, Finding):
                 unusable.append(found)
             else:
-                written = captions.by_owner.get(picture.owner)
-                taken.append(Taken(picture, found, rule.caption_as_sent(written.text if written else "")))
+                written = captions.by_owner.get(image.owner)
+                taken.append(Taken(image, found, rule.caption_as_sent(written.text if written else "")))
             if on_progress is not None:
-                on_progress(done, len(listing.pictures))
+                on_progress(done, len(listing.images))
     return taken, unusable
 
 
@@ -180,8 +180,8 @@ def _manifest(listing: Listing, taken: list[Taken], *, pairs: bool) -> DatasetMa
 
 
 def _item(one: Taken, *, pairs: bool) -> tuple[str, DatasetItem]:
-    """One picture, with the name of its pair (its own where there are no pairs)."""
-    half = parse_pair_name(one.picture.path.stem) if pairs else None
+    """One image, with the name of its pair (its own where there are no pairs)."""
+    half = parse_pair_name(one.image.path.stem) if pairs else None
     facts = one.facts
     item = DatasetItem(
         sha256=facts.sha256,
@@ -190,13 +190,13 @@ def _item(one: Taken, *, pairs: bool) -> tuple[str, DatasetItem]:
         width_px=facts.width_px,
         height_px=facts.height_px,
         format=facts.format,
-        # One instruction for the pair: it stands with the first picture.
+        # One instruction for the pair: it stands with the first image.
         caption=None if half is not None and half.role == "end" else one.caption,
-        file_name=one.picture.name,
+        file_name=one.image.name,
     )
     if half is None:
-        return one.picture.owner, item
-    return one.picture.owner, item.model_copy(update={"role": half.role})
+        return one.image.owner, item
+    return one.image.owner, item.model_copy(update={"role": half.role})
 
 
 def refusal(source: str, errors: tuple[Finding, ...]) -> str:

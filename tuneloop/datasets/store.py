@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from tuneloop.storage.base import Store
 
 _STORED_AT_A_TIME = 8
-"""Round trips to the store that are open at once. Each holds one picture in memory."""
+"""Round trips to the store that are open at once. Each holds one image in memory."""
 
 
-def picture_name(sha256: Sha256) -> str:
-    """Name of a picture in the store."""
-    return f"pictures/{sha256}"
+def image_name(sha256: Sha256) -> str:
+    """Name of an image in the store."""
+    return f"images/{sha256}"
 
 
 def manifest_name(digest: Sha256) -> str:
@@ -37,26 +37,26 @@ def manifest_name(digest: Sha256) -> str:
     return f"datasets/{digest}.json"
 
 
-def store_pictures(
+def store_images(
     scanned: ScannedDataset,
     store: Store,
     on_progress: Callable[[int, int], None] | None = None,
     known: Container[Sha256] = (),
 ) -> None:
-    """Put a dataset's pictures and at last its manifest, which has the captions, into the store.
+    """Put a dataset's images and at last its manifest, which has the captions, into the store.
 
-    What the store holds already is left alone. The manifest comes last: where it is, everything was. Each picture
+    What the store holds already is left alone. The manifest comes last: where it is, everything was. Each image
     is asked for by its name all the same, so that one that is gone is put back; a list would be of every dataset.
 
     Args:
         scanned: The dataset and its files.
         store: Where to put them.
-        on_progress: Told (pictures done, pictures in all) after each picture; equal pictures count once.
-        known: Pictures that are likely to be there already.
+        on_progress: Told (images done, images in all) after each image; equal images count once.
+        known: Images that are likely to be there already.
 
     Raises:
         DatasetError: A file is gone or has changed since the scan.
-        CorruptRecord: The store holds something else under a picture's name.
+        CorruptRecord: The store holds something else under an image's name.
     """
     _store_files(scanned.files, store, on_progress, known)
     # One that is there stays. It may name other files and another folder, and is the same dataset all the same.
@@ -88,7 +88,7 @@ def load_manifest(digest: Sha256, store: Store) -> DatasetManifest:
 
 
 def read_unchanged(path: Path, sha256: Sha256) -> bytes:
-    """Read a picture, making sure that it still is the one that was scanned. Raises `DatasetError`."""
+    """Read an image, making sure that it still is the one that was scanned. Raises `DatasetError`."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -114,16 +114,16 @@ def _store_files(
     on_progress: Callable[[int, int], None] | None,
     known: Container[Sha256],
 ) -> None:
-    """Store those pictures that the store does not hold yet, a few at a time."""
+    """Store those images that the store does not hold yet, a few at a time."""
     new = [sha256 for sha256 in files if sha256 not in known]
-    # Whoever adds pictures has none of them in the store, whoever moves a folder all: the first one tells.
-    all_absent = bool(new) and store.seems_absent(picture_name(new[0]))
+    # Whoever adds images has none of them in the store, whoever moves a folder all: the first one tells.
+    all_absent = bool(new) and store.seems_absent(image_name(new[0]))
 
     def keep(sha256: Sha256) -> None:
-        if (all_absent and sha256 not in known) or store.seems_absent(picture_name(sha256)):
-            create_or_find(store, picture_name(sha256), read_unchanged(files[sha256], sha256))
+        if (all_absent and sha256 not in known) or store.seems_absent(image_name(sha256)):
+            create_or_find(store, image_name(sha256), read_unchanged(files[sha256], sha256))
 
-    with ThreadPoolExecutor(_STORED_AT_A_TIME, "pictures") as pool:
+    with ThreadPoolExecutor(_STORED_AT_A_TIME, "images") as pool:
         try:
             for done, _ in enumerate(pool.map(keep, files), start=1):
                 if on_progress is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from tuneloop.datasets.listing import PICTURE_SUFFIXES
+from tuneloop.datasets.listing import IMAGE_SUFFIXES
 from tuneloop.datasets.pairs import parse_pair_name
 
 _HERE = Path(__file__).parent
@@ -30,7 +30,7 @@ def take_some(source: Path, target: Path) -> None:
     """
     target.mkdir(parents=True)
     files = [path for path in sorted(source.iterdir()) if path.is_file()]
-    names = list(dict.fromkeys(_name_of(path) for path in files if path.suffix.lower() in PICTURE_SUFFIXES))
+    names = list(dict.fromkeys(_name_of(path) for path in files if path.suffix.lower() in IMAGE_SUFFIXES))
     taken = set(names[:: max(1, min(_ONE_OF, len(names) // 2))])
     for path in files:
         if _name_of(path) in taken:

@@ -134,7 +134,7 @@ def _outcome(stack: Stack, name: str, run: FlowRun, paid: int, seconds: float) -
         paid_trainings=paid,
         decision=decisions[-1].verdict if decisions else None,
         weights=_weights(ledger, work) if work and worked else None,
-        evaluation_pictures=work.plan.picture_count if work and worked else 0,
+        evaluation_pictures=work.plan.image_count if work and worked else 0,
         report_uri=store.uri_of(report) if report else None,
         store_requests=sum(counted(stack.request_log, str(run.id)).values()) if store.distant else None,
         seconds=round(seconds, 1),
@@ -154,16 +154,16 @@ def _weights(ledger: Ledger, run: RunRecord) -> dict[str, Any] | None:
     }
 
 
-def parameters_for(dataset: Path, stack: Stack, trainer: str, *, own_pictures: bool) -> dict[str, Any]:
+def parameters_for(dataset: Path, stack: Stack, trainer: str, *, own_images: bool) -> dict[str, Any]:
     """Parameters of one run.
 
     Args:
-        dataset: Folder of pictures.
+        dataset: Folder of images.
         stack: The installation.
         trainer: Which recipe to use.
-        own_pictures: Whether the pictures are the user's, to which the sample's words would not fit.
+        own_images: Whether the images are the user's, to which the sample's words would not fit.
     """
-    word = "TOK" if own_pictures else "ROBOX"
+    word = "TOK" if own_images else "ROBOX"
     subject = f"a photo of {word}"
     recipes: dict[str, dict[str, Any]] = {
         "flux-lora": {"instance_prompt": subject, "trigger_word": word},
@@ -179,7 +179,7 @@ def parameters_for(dataset: Path, stack: Stack, trainer: str, *, own_pictures: b
     }
     if trainer == "kontext-lora":
         parameters["evaluation"] = {"prompts": ["give the robot a hat", "a red hat"]}
-    if own_pictures:
-        # Nobody can say which model of unknown pictures is better; the demo shall end all the same.
+    if own_images:
+        # Nobody can say which model of unknown images is better; the demo shall end all the same.
         parameters.setdefault("evaluation", {})["gate"] = {"undecided": "reject"}
     return parameters

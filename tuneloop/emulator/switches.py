@@ -17,7 +17,7 @@ _WORDS: dict[str, tuple[Any, ...]] = {
     "deploying_word": ("INFERENCE_QUEUED", "DEPLOYING"),
     "download_url": ("bare", "quoted"),
     "downloads": ("by range", "whole", "without ETag", "without length", "without If-Range"),
-    "picture_answer": ("negotiated", "bytes", "json"),
+    "image_answer": ("negotiated", "bytes", "json"),
     "queue_output": ("list", "url"),
     "shown_name": get_args(ShownName),
     "status_words": STYLES,
@@ -38,9 +38,9 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "download_valid_s": (int,),
     "download_cut": (int,),
     "download_seed": (int,),
-    "picture_s": (int, float),
-    "pictures_fail": (str,),
-    "picture_host": (str,),
+    "image_s": (int, float),
+    "images_fail": (str,),
+    "image_host": (str,),
     "webhook_names_job": (bool,),
     "webhook_timeout_s": (int, float),
     "webhook_retry_scale": (int, float),
@@ -80,15 +80,15 @@ class Switches:
     )
     """What lists and details make of the name that was sent (of BFL, the comment)."""
     status_words: StatusWords = "documented"
-    """The letters of status words: of trainings, and of pictures that are drawn while nobody waits."""
+    """The letters of status words: of trainings, and of images that are drawn while nobody waits."""
     date_off_s: float = 0.0
     """The `Date` of every answer is ahead of the true time by so much; it may be negative."""
     read_timeout_s: float | None = None
     """Real seconds without a byte after which a half-sent request is cut; None waits for ever."""
-    picture_s: float = 0.4
-    """How long a queued picture takes: of Segmind's v2 and of BFL."""
-    pictures_fail: str = ""
-    """Text with which queued pictures accepted from now on end badly; empty lets them succeed. Of BFL,
+    image_s: float = 0.4
+    """How long a queued image takes: of Segmind's v2 and of BFL."""
+    images_fail: str = ""
+    """Text with which queued images accepted from now on end badly; empty lets them succeed. Of BFL,
     `Request Moderated` and `Content Moderated` are states of their own, any other text ends as `Error`."""
     deploying_word: Literal["INFERENCE_QUEUED", "DEPLOYING"] = "INFERENCE_QUEUED"
     """Segmind: fine-tuning pages and webhook page name one stage differently."""
@@ -103,13 +103,13 @@ class Switches:
     """Every download of weights breaks after a random number of bytes, at most so many; with 0 none does."""
     download_seed: int = 0
     """What `download_cut` draws from, together with the number of the request."""
-    picture_answer: Literal["negotiated", "bytes", "json"] = "negotiated"
-    """Segmind v1: a picture as base64 inside JSON, as its page's sample reads it, or as its bytes, as the SDK
-    does; negotiated, bytes are for requests from the SDK or with an Accept for pictures, and JSON for others."""
+    image_answer: Literal["negotiated", "bytes", "json"] = "negotiated"
+    """Segmind v1: an image as base64 inside JSON, as its page's sample reads it, or as its bytes, as the SDK
+    does; negotiated, bytes are for requests from the SDK or with an Accept for images, and JSON for others."""
     queue_output: Literal["list", "url"] = "list"
     """Segmind v2: `output` as a list of one URL (the asynchronous page), or as the URL (the SDK's README)."""
-    picture_host: str = ""
-    """Origin at which finished pictures are said to lie, such as `https://images.segmind.com`; empty for the
+    image_host: str = ""
+    """Origin at which finished images are said to lie, such as `https://images.segmind.com`; empty for the
     emulator's own. They are served at both."""
     unknown_task_status: Literal[200, 404] = 200
     """BFL: HTTP status under which get_result says `Task not found`; the global host answered 404 in 2026."""

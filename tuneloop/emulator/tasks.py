@@ -1,4 +1,4 @@
-"""Pictures that are drawn while nobody waits: accepted, then asked for until they are there."""
+"""Images that are drawn while nobody waits: accepted, then asked for until they are there."""
 
 import json
 import uuid
@@ -14,7 +14,7 @@ _TABLE = """CREATE TABLE IF NOT EXISTS tasks (
 
 @dataclass(frozen=True)
 class Task:
-    """One accepted picture."""
+    """One accepted image."""
 
     id: str
     model: str
@@ -33,7 +33,7 @@ class Task:
 
 
 class Tasks:
-    """A picture's state follows from the clock alone."""
+    """An image's state follows from the clock alone."""
 
     def __init__(self, state: State, clock: Clock) -> None:
         self._state = state
@@ -41,7 +41,7 @@ class Tasks:
         state.create(_TABLE)
 
     def add(self, model: str, request: dict[str, Any], seconds: float, doom: str) -> Task:
-        """Accept a picture that takes so many seconds."""
+        """Accept an image that takes so many seconds."""
         now = self._clock.now()
         task = Task(str(uuid.uuid4()), model, request, now, now + seconds, doom)
         with self._state.transaction() as connection:

@@ -1,1 +1,1 @@
-"""Judges a model by its pictures: the same prompts and seeds for champion and challenger."""
+"""Judges a model by its images: the same prompts and seeds for champion and challenger."""

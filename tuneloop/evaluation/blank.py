@@ -1,4 +1,4 @@
-"""Finds pictures that show nothing."""
+"""Finds images that show nothing."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import io
 from PIL import Image, ImageStat, UnidentifiedImageError
 
 FLAT_BELOW = 4.0
-"""Standard deviation of the luminance (0 to 255) below which a picture counts as blank."""
+"""Standard deviation of the luminance (0 to 255) below which an image counts as blank."""
 
 
 def blank_reason(data: bytes) -> str | None:
-    """Say why a picture counts as blank, None where it shows something.
+    """Say why an image counts as blank, None where it shows something.
 
     Args:
-        data: The encoded picture.
+        data: The encoded image.
     """
     try:
-        with Image.open(io.BytesIO(data)) as picture:
-            spread = ImageStat.Stat(picture.convert("L")).stddev[0]
+        with Image.open(io.BytesIO(data)) as image:
+            spread = ImageStat.Stat(image.convert("L")).stddev[0]
     except (UnidentifiedImageError, OSError):
-        return "not a readable picture"
+        return "not a readable image"
     return "blank: one flat tone" if spread < FLAT_BELOW else None

@@ -1,6 +1,6 @@
-"""The gate: does a challenger become the champion? Pure: pictures' scores in, a verdict out.
+"""The gate: does a challenger become the champion? Pure: images' scores in, a verdict out.
 
-First the floors, which every model has to pass, the first one too: copies of training pictures, unusable pictures,
+First the floors, which every model has to pass, the first one too: copies of training images, unusable images,
 diversity. Then both models are compared at the same prompts and seeds. The challenger wins where the interval of
 the weighted score's mean difference lies above zero and the difference can be seen; it loses where the same is
 true below zero; anything between is undecided.
@@ -30,8 +30,8 @@ def decide(
     """Judge a challenger.
 
     Args:
-        challenger: Its pictures, scored.
-        champion: The champion's, scored against the same training pictures; None where there is no other one.
+        challenger: Its images, scored.
+        champion: The champion's, scored against the same training images; None where there is no other one.
         policy: The limits and weights.
         reigns: The challenger is the champion itself, judged on another plan.
     """
@@ -63,63 +63,63 @@ def _by_floors(
 
 def _floors(challenger: Evaluation, policy: GatePolicy) -> str | None:
     """Say which floor the challenger has fallen through, None where it stands."""
-    pictures = challenger.pictures
-    copies = [picture for picture in pictures if picture.copied >= COPY_THRESHOLD]
+    images = challenger.images
+    copies = [image for image in images if image.copied >= COPY_THRESHOLD]
     if len(copies) > policy.most_copied:
-        worst = max(copies, key=lambda picture: picture.copied)
+        worst = max(copies, key=lambda image: image.copied)
         return (
-            f"{len(copies)} of {len(pictures)} pictures copy a training picture; the clearest one by "
+            f"{len(copies)} of {len(images)} images copy a training image; the clearest one by "
             f"{worst.copied:.0%} ({_place(worst)})."
         )
-    unusable = [picture for picture in pictures if picture.finding]
+    unusable = [image for image in images if image.finding]
     if len(unusable) > policy.most_unusable:
         first = unusable[0]
         return (
-            f"{len(unusable)} of {len(pictures)} pictures cannot be used; the first: {first.finding} "
+            f"{len(unusable)} of {len(images)} images cannot be used; the first: {first.finding} "
             f"({_place(first)})."
         )
-    spread = _spread(pictures)
+    spread = _spread(images)
     if spread and float(np.mean(spread)) < policy.least_diversity:
         return (
-            f"The seeds give one picture again and again: diversity {np.mean(spread):.3f} is below "
+            f"The seeds give one image again and again: diversity {np.mean(spread):.3f} is below "
             f"{policy.least_diversity:.3f}."
         )
     return None
 
 
-def _spread(pictures: tuple[EvaluatedImage, ...]) -> list[float]:
-    return [picture.scores["diversity"] for picture in pictures if "diversity" in picture.scores]
+def _spread(images: tuple[EvaluatedImage, ...]) -> list[float]:
+    return [image.scores["diversity"] for image in images if "diversity" in image.scores]
 
 
-def _place(picture: EvaluatedImage) -> str:
+def _place(image: EvaluatedImage) -> str:
     """Prompt and seed, in a sentence that a run's state can hold."""
-    prompt = picture.prompt
+    prompt = image.prompt
     if len(prompt) > _LONGEST_PROMPT:
         prompt = prompt[: _LONGEST_PROMPT - 1] + "\N{HORIZONTAL ELLIPSIS}"
-    return f"prompt {prompt!r}, seed {picture.seed}"
+    return f"prompt {prompt!r}, seed {image.seed}"
 
 
 def _passed(challenger: Evaluation) -> str:
     """Say what the floors have seen of a model, and nothing that was not looked at."""
-    pictures = challenger.pictures
-    total, usable = len(pictures), sum(not picture.finding for picture in pictures)
-    copies = sum(picture.copied >= COPY_THRESHOLD for picture in pictures)
-    searched = any(picture.nearest for picture in pictures)
-    spread = bool(_spread(pictures))
-    several = len({picture.seed for picture in pictures}) > 1
+    images = challenger.images
+    total, usable = len(images), sum(not image.finding for image in images)
+    copies = sum(image.copied >= COPY_THRESHOLD for image in images)
+    searched = any(image.nearest for image in images)
+    spread = bool(_spread(images))
+    several = len({image.seed for image in images}) > 1
     if not searched:
         copying = "copies not looked for"
     else:
         copying = f"{copies} of {total} are copies, as allowed" if copies else "no copies"
-    all_usable = f"{total} usable picture{'s' if total > 1 else ''}"
-    use = all_usable if usable == total else f"{usable} of {total} pictures usable"
+    all_usable = f"{total} usable image{'s' if total > 1 else ''}"
+    use = all_usable if usable == total else f"{usable} of {total} images usable"
     diversity = "enough diversity" if spread and several else "diversity not measured"
     return f"{copying}, {use}, {diversity}"
 
 
 @dataclass(frozen=True)
 class _Table:
-    """Scores of the pictures that both models have.
+    """Scores of the images that both models have.
 
     Attributes:
         prompts: The prompt of each pair.
@@ -135,7 +135,7 @@ class _Table:
 
 
 def _table(challenger: Evaluation, champion: Evaluation | None, policy: GatePolicy) -> _Table | None:
-    pairs = list(zip(challenger.pictures, champion.pictures if champion else challenger.pictures, strict=True))
+    pairs = list(zip(challenger.images, champion.images if champion else challenger.images, strict=True))
     both = [(new, old) for new, old in pairs if new.scores and old.scores]
     if not both:
         return None
@@ -144,8 +144,8 @@ def _table(challenger: Evaluation, champion: Evaluation | None, policy: GatePoli
     if weights.sum() > 0:
         weights = weights / weights.sum()
 
-    def rows(pictures: list[EvaluatedImage]) -> np.ndarray:
-        values = np.asarray([[picture.scores[name] for name in names] for picture in pictures], float)
+    def rows(images: list[EvaluatedImage]) -> np.ndarray:
+        values = np.asarray([[image.scores[name] for name in names] for image in images], float)
         return np.column_stack([values @ weights, values])
 
     old = rows([pair[1] for pair in both]) if champion else None
@@ -181,17 +181,17 @@ def _compared(
 
 
 def _finite(end: float) -> float | None:
-    """An end of an interval, None where one pair of pictures gives none."""
+    """An end of an interval, None where one pair of images gives none."""
     return float(end) if np.isfinite(end) else None
 
 
 def _against(differences: tuple[ScoreDifference, ...], policy: GatePolicy) -> tuple[str, str]:
     """The verdict against a champion, and its reason."""
     if not differences:
-        return "undecided", "No picture of both models can be compared."
+        return "undecided", "No image of both models can be compared."
     whole, *others = differences
     if whole.low is None or whole.high is None or whole.difference is None:
-        return "undecided", "Only one picture of both models can be compared, which is too few to tell."
+        return "undecided", "Only one image of both models can be compared, which is too few to tell."
     parts = [part for part in others if getattr(policy.weights, part.name, 0.0) > 0]
     if not parts:
         return "undecided", "No score was measured that has a weight."
@@ -233,7 +233,7 @@ def _signed(value: float) -> str:
 def _rule(policy: GatePolicy) -> str:
     otherwise = {"ask": "a person is asked", "reject": "the champion stays", "promote": "the challenger is taken"}
     return (
-        f"at most {policy.most_copied} copies and {policy.most_unusable} unusable pictures, diversity of at least "
+        f"at most {policy.most_copied} copies and {policy.most_unusable} unusable images, diversity of at least "
         f"{policy.least_diversity:g}; then the score: the {policy.confidence:.0%} interval of its difference has "
         f"to leave zero out, and the difference to be at least {policy.margin:g}; "
         f"where it does not, {otherwise[policy.undecided]}"

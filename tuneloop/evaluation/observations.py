@@ -1,4 +1,4 @@
-"""What is worth saying about one picture, or about the same picture of two models."""
+"""What is worth saying about one image, or about the same image of two models."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ _VISIBLE = 0.02
 _NAMED = 2
 
 
-def noticed(picture: EvaluatedImage) -> str | None:
-    """What is wrong with a picture, in words; None where nothing is."""
-    copy = f"copies a training picture: {picture.copied:.0%} of it is the same" if is_copy(picture) else None
-    return "; ".join(words for words in (picture.finding, copy) if words) or None
+def noticed(image: EvaluatedImage) -> str | None:
+    """What is wrong with an image, in words; None where nothing is."""
+    copy = f"copies a training image: {image.copied:.0%} of it is the same" if is_copy(image) else None
+    return "; ".join(words for words in (image.finding, copy) if words) or None
 
 
-def is_copy(picture: EvaluatedImage) -> bool:
-    """Whether the gate counts a picture as a copy of a training picture."""
-    return picture.copied >= COPY_THRESHOLD
+def is_copy(image: EvaluatedImage) -> bool:
+    """Whether the gate counts an image as a copy of a training image."""
+    return image.copied >= COPY_THRESHOLD
 
 
 def changed(new: EvaluatedImage, old: EvaluatedImage) -> str:
-    """The scores that differ most between two models' pictures; empty where none does visibly."""
+    """The scores that differ most between two models' images; empty where none does visibly."""
     apart = {name: new.scores[name] - old.scores[name] for name in new.scores.keys() & old.scores.keys()}
     largest = sorted(apart, key=lambda name: (-abs(apart[name]), name))[:_NAMED]
     return ", ".join(f"{name} {signed(apart[name], 2)}" for name in largest if abs(apart[name]) >= _VISIBLE)
 
 
 def telling(new: Sequence[EvaluatedImage], old: Sequence[EvaluatedImage], most: int) -> list[int]:
-    """Which pictures tell most, in the plan's order: those with something wrong, then those that changed most.
+    """Which images tell most, in the plan's order: those with something wrong, then those that changed most.
 
     Args:
-        new: The challenger's pictures.
+        new: The challenger's images.
         old: The champion's, or none.
         most: How many.
     """

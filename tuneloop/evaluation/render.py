@@ -1,4 +1,4 @@
-"""Renders what a plan asks for; a picture that is in the store already costs nothing."""
+"""Renders what a plan asks for; an image that is in the store already costs nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from tuneloop.datasets.store import picture_name
+from tuneloop.datasets.store import image_name
 from tuneloop.errors import (
     AuthenticationFailed,
     InsufficientCredits,
@@ -42,7 +42,7 @@ class ModelUnderTest:
         job: Name of its training job.
         job_id: The provider's id of it.
         trigger_word: What {trigger} stands for in prompts, None where the trainer knows none.
-        inputs: Sha256 of the stored pictures that an edit model is given, one after the other; empty for others.
+        inputs: Sha256 of the stored images that an edit model is given, one after the other; empty for others.
     """
 
     job: str
@@ -59,18 +59,18 @@ def render(
     on_progress: Callable[[int, int], None] | None = None,
     reserve: Callable[[int], bool] | None = None,
 ) -> Evaluation:
-    """Render every picture of a plan that is not in the store yet, and look at all of them.
+    """Render every image of a plan that is not in the store yet, and look at all of them.
 
-    Two runs that render the same at the same time share the work: only the last picture may be paid by both. An
+    Two runs that render the same at the same time share the work: only the last image may be paid by both. An
     image that was asked for three times without an answer, by all runs together, is a finding.
 
     Args:
-        store: Where pictures live, one per model, prompt, seed and settings.
+        store: Where images live, one per model, prompt, seed and settings.
         provider: The account that has the model.
         subject: The model.
         plan: Prompts, seeds and settings.
-        on_progress: Called with pictures done and pictures in all.
-        reserve: Called with the number of pictures that have to be paid and are not reserved yet, before the first
+        on_progress: Called with images done and images in all.
+        reserve: Called with the number of images that have to be paid and are not reserved yet, before the first
             of them is asked for; tells whether it has reserved something.
 
     Raises:
@@ -110,18 +110,18 @@ def count_missing(store: Store, subject: ModelUnderTest, plan: EvaluationConfig)
 def load_renders(
     store: Store, subject: ModelUnderTest, plan: EvaluationConfig, absent: str | None = None
 ) -> Evaluation:
-    """What the store has of a plan's pictures; nothing is asked for.
+    """What the store has of a plan's images; nothing is asked for.
 
     Args:
-        store: Where pictures live.
+        store: Where images live.
         subject: The model.
         plan: Prompts, seeds and settings.
-        absent: What is to be found of pictures that are not there.
+        absent: What is to be found of images that are not there.
     """
-    return Evaluation(job=subject.job, pictures=_pictures(subject, plan, _present(store, subject), absent))
+    return Evaluation(job=subject.job, images=_images(subject, plan, _present(store, subject), absent))
 
 
-def _pictures(
+def _images(
     subject: ModelUnderTest, plan: EvaluationConfig, present: dict[str, str], absent: str | None = None
 ) -> tuple[EvaluatedImage, ...]:
     return tuple(
@@ -138,13 +138,13 @@ def _pictures(
 
 @dataclass(frozen=True)
 class _Wish:
-    """One picture that a plan asks for.
+    """One image that a plan asks for.
 
     Attributes:
         prompt: As it is sent.
         seed: As it is sent.
         settings: Which service, and how.
-        image: Sha256 of the stored picture to edit, None for models that do not edit.
+        image: Sha256 of the stored image to edit, None for models that do not edit.
     """
 
     prompt: str
@@ -154,16 +154,16 @@ class _Wish:
 
     @property
     def stem(self) -> str:
-        return picture_stem(self.prompt, self.seed, self.settings, self.image)
+        return image_stem(self.prompt, self.seed, self.settings, self.image)
 
 
 @dataclass
 class _Work:
-    """The pictures of one model and plan, and what is known of them.
+    """The images of one model and plan, and what is known of them.
 
     Attributes:
-        refusals: Why the provider refused a picture, by its stem.
-        present: Names of the pictures within the store, by their stems, as of the last look.
+        refusals: Why the provider refused an image, by its stem.
+        present: Names of the images within the store, by their stems, as of the last look.
     """
 
     store: Store
@@ -184,30 +184,30 @@ class _Work:
         missing = [wish for wish in self.wishes if wish.stem not in settled and not self.asked.given_up(wish.stem)]
         return sorted(missing, key=lambda wish: self.asked.open(wish.stem))
 
-    def keep(self, wish: _Wish, picture: RenderedImage) -> None:
+    def keep(self, wish: _Wish, rendered: RenderedImage) -> None:
         """Put an answer into the store."""
-        name = f"{_folder(self.subject)}{wish.stem}{picture.suffix}"
-        self.store.create(name, picture.data)
+        name = f"{_folder(self.subject)}{wish.stem}{rendered.suffix}"
+        self.store.create(name, rendered.data)
         self.present[wish.stem] = name
 
     def evaluation(self, plan: EvaluationConfig) -> Evaluation:
-        """Look at every picture; say of those that are not there why."""
-        pictures, unanswered = [], 0
-        for picture, wish in zip(_pictures(self.subject, plan, self.present), self.wishes, strict=True):
-            given_up = picture.name is None and self.asked.given_up(wish.stem)
+        """Look at every image; say of those that are not there why."""
+        images, unanswered = [], 0
+        for rendered, wish in zip(_images(self.subject, plan, self.present), self.wishes, strict=True):
+            given_up = rendered.name is None and self.asked.given_up(wish.stem)
             unanswered += given_up
             why = f"asked {MOST_ASKS} times, no answer" if given_up else self.refusals.get(wish.stem)
-            pictures.append(_looked_at(self.store, picture, why))
+            images.append(_looked_at(self.store, rendered, why))
         return Evaluation(
             job=self.subject.job,
-            pictures=tuple(pictures),
+            images=tuple(images),
             asked_again=sum(self.asked.unclear(wish.stem) for wish in self.wishes),
             unanswered=unanswered,
         )
 
 
-def picture_stem(prompt: str, seed: int, settings: ServiceSettings, image: str | None = None) -> str:
-    """Name of a picture within its model's folder: 32 hex digits. The hardware does not change it."""
+def image_stem(prompt: str, seed: int, settings: ServiceSettings, image: str | None = None) -> str:
+    """Name of an image within its model's folder: 32 hex digits. The hardware does not change it."""
     parameters = settings.model_dump(mode="json", exclude={"hardware"})
     document = {"schema": 1, "prompt": prompt, "seed": seed, "settings": parameters}
     return digest_of(document if image is None else {**document, "image": image})[:32]
@@ -228,27 +228,27 @@ def _folder(subject: ModelUnderTest) -> str:
 
 
 def _present(store: Store, subject: ModelUnderTest) -> dict[str, str]:
-    """Names of the model's pictures within the store, by their stems."""
+    """Names of the model's images within the store, by their stems."""
     return {PurePosixPath(name).stem: name for name in store.names(_folder(subject))}
 
 
-def _looked_at(store: Store, picture: EvaluatedImage, refusal: str | None) -> EvaluatedImage:
-    finding = refusal if picture.name is None else blank_reason(store.read(picture.name))
-    return picture.model_copy(update={"finding": finding})
+def _looked_at(store: Store, rendered: EvaluatedImage, refusal: str | None) -> EvaluatedImage:
+    finding = refusal if rendered.name is None else blank_reason(store.read(rendered.name))
+    return rendered.model_copy(update={"finding": finding})
 
 
 def _next(missing: list[_Wish], asked: Asked) -> list[_Wish]:
     """What is left to ask for without another look at the store, empty where that has to be.
 
-    Whoever asks takes the next number of an ask, once: where others have asked for the same picture since the last
-    look, it is taken. That holds for pictures that nobody waits for; for a second ask it takes a look.
+    Whoever asks takes the next number of an ask, once: where others have asked for the same image since the last
+    look, it is taken. That holds for images that nobody waits for; for a second ask it takes a look.
     """
     rest = missing[1:]
     return [] if rest and asked.open(rest[0].stem) else rest
 
 
 def _afford(asked: Asked, wishes: list[_Wish], reserve: Callable[[int], bool] | None) -> None:
-    """Reserve the price of the pictures that nobody has reserved it for: not again after each crash."""
+    """Reserve the price of the images that nobody has reserved it for: not again after each crash."""
     stems = asked.unreserved(wish.stem for wish in wishes)
     if stems and reserve is not None and reserve(len(stems)):
         asked.reserved(stems)
@@ -260,13 +260,13 @@ def _ask(
     wish: _Wish,
     reserve: Callable[[int], bool] | None,
 ) -> bool:
-    """Ask for one picture, and keep it. A full queue is waited for.
+    """Ask for one image, and keep it. A full queue is waited for.
 
     Returns:
         False where another run asks for it at this very moment.
     """
     asked, job_id = work.asked, work.subject.job_id
-    image = work.store.read(picture_name(wish.image)) if wish.image else None
+    image = work.store.read(image_name(wish.image)) if wish.image else None
     pauses = 0
     while True:
         _afford(asked, [wish], reserve)
@@ -274,7 +274,7 @@ def _ask(
         if ask is None:
             return False
         try:
-            picture = provider.generate(job_id, wish.prompt, wish.seed, wish.settings, image)
+            rendered = provider.generate(job_id, wish.prompt, wish.seed, wish.settings, image)
         except RateLimited as error:
             asked.refused(wish.stem, ask)
             pauses += 1
@@ -285,5 +285,5 @@ def _ask(
             asked.refused(wish.stem, ask)
             raise
         else:
-            work.keep(wish, picture)
+            work.keep(wish, rendered)
             return True

@@ -1,6 +1,6 @@
-"""What was asked of a provider that bills pictures: written before each POST, so that a lost answer is counted.
+"""What was asked of a provider that bills images: written before each POST, so that a lost answer is counted.
 
-An ask without a picture and without a refusal has an unknown end: the provider may have billed it, or somebody
+An ask without an image and without a refusal has an unknown end: the provider may have billed it, or somebody
 waits for it just now. A definite refusal closes an ask by a second name, created once; where a process dies before
 that, the ask stays open, which is never too few. So what one image costs has a bound, over all runs together.
 """
@@ -20,7 +20,7 @@ _ASK = re.compile(r"(?P<stem>[0-9a-f]{32})-(?P<number>\d{4,})(?P<what>\.refused|
 
 
 class Asked:
-    """The asks of one model's pictures, and which of them have a place in the budget; nothing before a `look`.
+    """The asks of one model's images, and which of them have a place in the budget; nothing before a `look`.
 
     Args:
         store: Where they are kept.
@@ -48,11 +48,11 @@ class Asked:
                 latest[stem] = max(latest[stem], number)
 
     def open(self, stem: str) -> int:
-        """How often a picture was asked for, refusals left out."""
+        """How often an image was asked for, refusals left out."""
         return max(0, self._asks[stem] - self._refused[stem])
 
     def unclear(self, stem: str) -> int:
-        """How often a picture was asked for beyond the one time that has to be, refusals left out."""
+        """How often an image was asked for beyond the one time that has to be, refusals left out."""
         return max(0, self.open(stem) - 1)
 
     def given_up(self, stem: str) -> bool:
@@ -60,10 +60,10 @@ class Asked:
         return self.open(stem) >= MOST_ASKS
 
     def ask(self, stem: str) -> str | None:
-        """Write down that a picture is asked for now.
+        """Write down that an image is asked for now.
 
         Returns:
-            The name of this ask, None where another run asks for the same picture at this very moment, or where
+            The name of this ask, None where another run asks for the same image at this very moment, or where
             it must not be asked for any more.
         """
         if self.given_up(stem):
@@ -78,7 +78,7 @@ class Asked:
         self._store.create(f"{ask}.refused", b"")
 
     def unreserved(self, stems: Iterable[str]) -> list[str]:
-        """Those pictures for whose next ask nobody has reserved money."""
+        """Those images for whose next ask nobody has reserved money."""
         return [stem for stem in stems if self._reserved[stem] <= self.open(stem)]
 
     def reserved(self, stems: Iterable[str]) -> None:

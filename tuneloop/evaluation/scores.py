@@ -1,8 +1,8 @@
-"""Scores both models against the challenger's training pictures, and keeps what was measured."""
+"""Scores both models against the challenger's training images, and keeps what was measured."""
 
 from __future__ import annotations
 
-from tuneloop.datasets.store import picture_name
+from tuneloop.datasets.store import image_name
 from tuneloop.evaluation.metrics.clip.clip_scores import ClipScores
 from tuneloop.evaluation.metrics.clip.encoder import Encoder
 from tuneloop.evaluation.metrics.look import Look, upright
@@ -23,25 +23,25 @@ def score_models(
     encoder: Encoder | None = None,
     trigger_words: tuple[str, ...] = (),
 ) -> tuple[Evaluation, Evaluation | None]:
-    """Measure the pictures of both models by one measure: likeness is to what the challenger was trained on.
+    """Measure the images of both models by one measure: likeness is to what the challenger was trained on.
 
     Args:
-        store: Where all pictures are.
+        store: Where all images are.
         manifest: The challenger's dataset.
-        challenger: Its pictures.
+        challenger: Its images.
         champion: The champion's, None for a first model.
         encoder: A CLIP model, None for no CLIP scores.
         trigger_words: Of both models; they mean nothing to CLIP.
     """
     edits = any(item.role == "start" for item in manifest.items)
     names = scored_against(manifest)
-    if not names:  # adopted without its pictures: there is nothing to compare with
+    if not names:  # adopted without its images: there is nothing to compare with
         return challenger, champion
 
     training = study(names, looks_of(manifest, store))
     clip = None
     if encoder is not None:
-        seen = encoder.pictures(upright(store.read(picture_name(sha256))) for sha256 in names)
+        seen = encoder.images(upright(store.read(image_name(sha256))) for sha256 in names)
         clip = ClipScores(encoder, seen, trigger_words, lambda name: upright(store.read(name)))
 
     def read(name: str) -> Look:

@@ -1,4 +1,4 @@
-"""Small pictures that travel inside a report."""
+"""Small images that travel inside a report."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from PIL import Image
 from tuneloop.datasets.images.orientation import orientation_of, turned
 
 _UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
-"""What Pillow raises for files that are broken, no pictures, or too large to be one."""
+"""What Pillow raises for files that are broken, no images, or too large to be one."""
 
 
 def thumbnail_address(data: bytes, side_px: int) -> str | None:
-    """Shrink a picture and spell it as a `data:` address; None where it cannot be read.
+    """Shrink an image and spell it as a `data:` address; None where it cannot be read.
 
     Args:
-        data: The encoded picture.
+        data: The encoded image.
         side_px: Longest side of the thumbnail. 200 px come to about 8 KB.
     """
     small = shrunk(data, side_px)
@@ -29,10 +29,10 @@ def thumbnail_address(data: bytes, side_px: int) -> str | None:
 
 
 def shrunk(data: bytes, side_px: int) -> Image.Image | None:
-    """Read a picture upright and no larger than needed; None where it cannot be read.
+    """Read an image upright and no larger than needed; None where it cannot be read.
 
     Args:
-        data: The encoded picture.
+        data: The encoded image.
         side_px: Its longest side at most.
     """
     try:
@@ -46,5 +46,5 @@ def shrunk(data: bytes, side_px: int) -> Image.Image | None:
 
 
 def data_address(kind: str, data: bytes) -> str:
-    """Spell an encoded picture as an address that holds it."""
+    """Spell an encoded image as an address that holds it."""
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"

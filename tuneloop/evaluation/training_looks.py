@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tuneloop.datasets.store import picture_name, read_unchanged
+from tuneloop.datasets.store import image_name, read_unchanged
 from tuneloop.errors import DatasetError, ObjectNotFound
 from tuneloop.evaluation.metrics.look import Look
 from tuneloop.schemas.dataset import DatasetManifest, Sha256
@@ -84,7 +84,7 @@ def looks_of(manifest: DatasetManifest, store: Store) -> Callable[[Sha256], Look
     @functools.lru_cache(maxsize=_REMEMBERED)
     def look(sha256: Sha256) -> Look:
         pixels = read(files[sha256]).get(sha256)
-        return Look.at(store.read(picture_name(sha256))) if pixels is None else Look(pixels)
+        return Look.at(store.read(image_name(sha256))) if pixels is None else Look(pixels)
 
     return look
 

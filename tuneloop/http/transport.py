@@ -38,8 +38,8 @@ from tuneloop.redaction import guard_http_logs
 CHUNK_BYTES = 1 << 20
 DOCUMENT_BYTES = 32 << 20
 """The largest answer of an API that is read."""
-PICTURE_BYTES = 128 << 20
-"""The largest picture that is read, also within JSON."""
+IMAGE_BYTES = 128 << 20
+"""The largest image that is read, also within JSON."""
 
 _DONE = (200, 201, 204)
 _ACCEPTED = (200, 201, 202)
@@ -169,9 +169,9 @@ class Transport:
         """HEAD of a foreign address; the key is not sent."""
         return self._asked("HEAD", url, accept)
 
-    def picture(self, url: str) -> bytes:
+    def image(self, url: str) -> bytes:
         """GET an image at a foreign address; the key is not sent. Raises as `open_answer`."""
-        return self._asked("GET", url, (200,), PICTURE_BYTES, self._refused_by_a_store).body
+        return self._asked("GET", url, (200,), IMAGE_BYTES, self._refused_by_a_store).body
 
     @contextmanager
     def open_stream(self, url: str) -> Iterator[tuple[int | None, Iterator[bytes]]]:

@@ -18,29 +18,29 @@ from tuneloop.schemas.spending import Purpose, dollars
 class ImageBudget(Budget):
     """The slots of one account, for images."""
 
-    def reserve_pictures(self, purpose: Purpose, pictures: int, service: ServiceSettings) -> bool:
-        """Reserve the price of pictures that are about to be asked for. They are never given back.
+    def reserve_images(self, purpose: Purpose, images: int, service: ServiceSettings) -> bool:
+        """Reserve the price of images that are about to be asked for. They are never given back.
 
         Returns:
-            Whether something was reserved: not where pictures have no known price.
+            Whether something was reserved: not where images have no known price.
 
         Raises:
             BudgetExceeded: They do not fit any more, and are not to be rendered.
             ConfigurationError: There is a limit in money, and no known price.
         """
         self.require_image_price(service)
-        cents = math.ceil(pictures * (self._limits.price_of_picture(service) or 0))
+        cents = math.ceil(images * (self._limits.price_of_image(service) or 0))
         limit = self._limits.cents_per_window
         audited = False
         while cents:
             day = now().date()
             spending = self._sums(day)
             if limit is None or spending.cents + cents <= limit:
-                slot = self._next(purpose, cents, day, spending, kind="pictures")
+                slot = self._next(purpose, cents, day, spending, kind="images")
                 if self._ledger.create_record(self._name(spending.window, slot.number), slot):
                     return True
             elif audited:
-                raise BudgetExceeded(self._images_do_not_fit(purpose.model, pictures, cents, spending))
+                raise BudgetExceeded(self._images_do_not_fit(purpose.model, images, cents, spending))
             else:
                 self._audit(spending.window)
                 audited = True
@@ -72,7 +72,7 @@ class ImageBudget(Budget):
         for images, service in wanted:
             if images:
                 self.require_image_price(service)
-                cents += images * (self._limits.price_of_picture(service) or 0)
+                cents += images * (self._limits.price_of_image(service) or 0)
         limit = self._limits.cents_per_window
         if training_cents is None or limit is None:
             return
@@ -87,7 +87,7 @@ class ImageBudget(Budget):
 
     def _images_do_not_fit(self, model: str, images: int, cents: int, spending: Spending) -> str:
         return (
-            f"{images} {'picture' if images == 1 else 'pictures'} of {model} would cost {dollars(cents)}, and "
+            f"{images} {'image' if images == 1 else 'images'} of {model} would cost {dollars(cents)}, and "
             f"{dollars(spending.cents)} of {dollars(self._limits.cents_per_window or 0)} of {self._account.slug} "
             f"are used in the 30 days to {spending.ends}. Raise dollars_per_30_days in its credentials block and "
             "run again; what is in the store is not paid again"
@@ -95,8 +95,8 @@ class ImageBudget(Budget):
 
     def require_image_price(self, service: ServiceSettings) -> None:
         """Refuse to guard money without knowing a price. Raises `ConfigurationError`."""
-        if self._limits.cents_per_window is not None and self._limits.price_of_picture(service) is None:
+        if self._limits.cents_per_window is not None and self._limits.price_of_image(service) is None:
             raise ConfigurationError(
                 f"the account {self._account.slug} has a limit in money, but {self._account.provider} publishes "
-                "no price of an image: set dollars_per_picture in its credentials block"
+                "no price of an image: set dollars_per_image in its credentials block"
             )

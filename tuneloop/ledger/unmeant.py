@@ -41,7 +41,7 @@ def check_meant(ledger: Ledger, run: RunRecord, recipe: BaseRecipe, base_url: st
         if changes is not None:
             what = "; ".join(changes) or "this version of Tuneloop only names the same training in another way"
             raise ConfigurationError(
-                f"nothing was submitted: {run.model} was trained on these pictures before ({claim.name}), and you "
+                f"nothing was submitted: {run.model} was trained on these images before ({claim.name}), and you "
                 f"have changed nothing since: {what}. To pay for it once more all the same, run it with a reason "
                 "in force_reason"
             )

@@ -37,15 +37,15 @@ class RunPlan(FrozenModel):
     """Name of the training's job."""
     key: str
     """Training key."""
-    pictures: int
-    """Pictures of the dataset."""
+    images: int
+    """Images of the dataset."""
     difference: DatasetDifference | None
     """Against the champion's dataset; None without a champion."""
     cents: int | None
     """Price of the training that would be submitted: 0 for none, None where nobody knows it."""
     renders: int
-    """Pictures that the plan asks of each model."""
-    cents_per_picture: float | None
+    """Images that the plan asks of each model."""
+    cents_per_image: float | None
     """Price of one of them, None where nobody knows it."""
     budget: str
     """What is used and left."""
@@ -60,9 +60,9 @@ class RunPlan(FrozenModel):
         """What is rendered, and its price as people write it."""
         if self.action == "nothing":
             return "nothing is rendered"
-        price = self.cents_per_picture
+        price = self.cents_per_image
         cost = f"price {_UNKNOWN}" if price is None else f"{dollars(math.ceil(self.renders * price))} at most"
-        return f"{self.renders} pictures of each model, {cost}; those that were rendered before cost nothing"
+        return f"{self.renders} images of each model, {cost}; those that were rendered before cost nothing"
 
 
 def plan_run(
@@ -94,11 +94,11 @@ def plan_run(
         why=tuple(_reasons(ledger, run, champion, difference)),
         job=training.name,
         key=run.key,
-        pictures=len(manifest.items),
+        images=len(manifest.items),
         difference=difference,
         cents=cents if pays else 0,
-        renders=run.plan.picture_count,
-        cents_per_picture=limits.price_of_picture(run.plan.service),
+        renders=run.plan.image_count,
+        cents_per_image=limits.price_of_image(run.plan.service),
         budget=_left(budget.spending(now().date()), limits),
     )
 

@@ -55,7 +55,7 @@ def spelled(plan: RunPlan) -> str:
         ("price of the training", plan.price),
         ("judging", plan.judging),
         ("budget", plan.budget),
-        ("dataset", f"{plan.pictures} pictures"),
+        ("dataset", f"{plan.images} images"),
         ("training key", plan.key),
     ]
     lines = [f"# {in_markdown(f'{plan.model}: {plan.action}')}", "", "| | |", "|---|---|"]

@@ -166,7 +166,7 @@ def emit_unanswered(run: RunRecord, evaluation: Evaluation) -> None:
             "job": evaluation.job,
             "flow_run": run.flow_run,
             "unanswered": evaluation.unanswered,
-            "images": len(evaluation.pictures),
+            "images": len(evaluation.images),
         },
         id=uuid5(_SPACE, f"{what}/{evaluation.job}/{run.plan.digest}/{evaluation.unanswered}"),
     )

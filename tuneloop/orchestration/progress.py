@@ -29,7 +29,7 @@ class ProgressReporter:
         unit: What is counted.
     """
 
-    def __init__(self, key: str, what: str, unit: Literal["bytes", "pictures"]) -> None:
+    def __init__(self, key: str, what: str, unit: Literal["bytes", "images"]) -> None:
         self._key, self._what, self._unit = key, what, unit
         self._artifact: UUID | None = None
         self._started = self._shown = self._logged = time.monotonic()
@@ -61,7 +61,7 @@ class ProgressReporter:
             get_run_logger().info("%s", line)
 
     def _amount(self, done: int, total: int | None) -> str:
-        if self._unit == "pictures":
+        if self._unit == "images":
             return f"{done} of {total}" if total else str(done)
         return f"{done / 1e6:,.1f} of {total / 1e6:,.1f} MB" if total else f"{done / 1e6:,.1f} MB"
 
@@ -70,7 +70,7 @@ class ProgressReporter:
         if seconds < _SHOWN_EVERY_S:
             return ""
         rate = (done - self._first) / seconds
-        return f", {rate:,.1f} pictures/s" if self._unit == "pictures" else f", {rate / 1e6:,.1f} MB/s"
+        return f", {rate:,.1f} images/s" if self._unit == "images" else f", {rate / 1e6:,.1f} MB/s"
 
 
 class ProgressArchive:

@@ -66,6 +66,6 @@ def _question(ctx: RunContext, run: RunRecord, question: Decision) -> str:
     report = ctx.store.uri_of(question.report) if question.report else "the run's artifacts"
     return (
         f"**{run.model}: the challenger and {champion} are too close to tell.** {in_markdown(question.why)}\n\n"
-        f"Look at both, picture by picture: `{report}`, or this run's artifacts. Nothing changes until you "
+        f"Look at both, image by image: `{report}`, or this run's artifacts. Nothing changes until you "
         "decide, and neither answer is paid."
     )

@@ -70,13 +70,13 @@ def scan_dataset(
     state: str | None,
     is_settled: Callable[[DatasetManifest, PublicDataset | None], bool],
 ) -> tuple[DatasetManifest, PublicDataset | None]:
-    """Check every picture and caption and, where there is something to do, bring all of it into the store.
+    """Check every image and caption and, where there is something to do, bring all of it into the store.
 
     What was found is kept for later runs, if the dataset looks from outside as it did before it was read.
     """
     fetching = ProgressReporter(f"fetched-{request.model}", "Dataset fetched", "bytes")
-    checking = ProgressReporter(f"checked-{request.model}", "Pictures checked", "pictures")
-    storing = ProgressReporter(f"stored-{request.model}", "Pictures into the store", "pictures")
+    checking = ProgressReporter(f"checked-{request.model}", "Images checked", "images")
+    storing = ProgressReporter(f"stored-{request.model}", "Images into the store", "images")
     with looked_at(ctx, request.dataset, request.recipe, checking.show, on_fetch=fetching.show) as looked:
         log_findings(looked.found.findings)
         if looked.found.dataset is None or not is_settled(looked.dataset.manifest, looked.public):
@@ -84,10 +84,10 @@ def scan_dataset(
             ingest(ctx, looked, request.model, request.recipe, storing.show)
         manifest = looked.dataset.manifest
     if state is not None and state == state_of(request.dataset, ctx.bucket_client):
-        kept = EarlierLook(digest=manifest.digest, pictures=len(manifest.items), findings=looked.found.findings)
+        kept = EarlierLook(digest=manifest.digest, images=len(manifest.items), findings=looked.found.findings)
         keep_look(ctx.store, look_name(state, request.recipe), kept)
     get_run_logger().info(
-        "%d pictures, %d bytes, dataset %s", len(manifest.items), manifest.size_bytes, manifest.digest[:16]
+        "%d images, %d bytes, dataset %s", len(manifest.items), manifest.size_bytes, manifest.digest[:16]
     )
     return manifest, looked.public
 
@@ -155,8 +155,8 @@ def render_images(
     run: RunRecord,
     role: str,
 ) -> Evaluation:
-    """Render what the plan asks for and is not in the store yet. Never retried: each picture is paid."""
-    bar = ProgressReporter(f"pictures-{role}-{run.model}", f"Pictures of the {role}", "pictures")
+    """Render what the plan asks for and is not in the store yet. Never retried: each image is paid."""
+    bar = ProgressReporter(f"images-{role}-{run.model}", f"Images of the {role}", "images")
     provider, limits = account
     budget = ImageBudget(ctx.ledger, provider.account, limits)
     evaluation = render(
@@ -165,12 +165,12 @@ def render_images(
         subject,
         plan,
         bar.show,
-        reserve=lambda missing: budget.reserve_pictures(run, missing, plan.service),
+        reserve=lambda missing: budget.reserve_images(run, missing, plan.service),
     )
     if evaluation.unanswered:
         emit_unanswered(run, evaluation)
-    for picture in evaluation.findings:
-        get_run_logger().warning("%s, seed %d: %s", picture.prompt, picture.seed, picture.finding)
+    for image in evaluation.findings:
+        get_run_logger().warning("%s, seed %d: %s", image.prompt, image.seed, image.finding)
     return evaluation
 
 
@@ -182,7 +182,7 @@ def score(
     champion: Evaluation | None,
     trigger_words: tuple[str, ...],
 ) -> tuple[Evaluation, Evaluation | None]:
-    """Measure the pictures of both models, and look for copies of training pictures."""
+    """Measure the images of both models, and look for copies of training images."""
     encoder = load_clip_encoder()
     if encoder is not None:
         get_run_logger().info("CLIP scores by %s", encoder.name)

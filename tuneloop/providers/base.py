@@ -179,14 +179,14 @@ class Provider(ABC):
     def generate(
         self, job_id: str, prompt: str, seed: int, settings: ServiceSettings, image: bytes | None = None
     ) -> RenderedImage:
-        """Render one picture with a trained model. Paid, and sent once.
+        """Render one image with a trained model. Paid, and sent once.
 
         Args:
             job_id: The provider's id of the model's job.
             prompt: The prompt as it is sent.
             seed: The seed.
             settings: Which service renders, and how.
-            image: The encoded picture to edit, for models that edit.
+            image: The encoded image to edit, for models that edit.
         """
 
     def set_visibility(self, job_id: str, *, public: bool) -> None:

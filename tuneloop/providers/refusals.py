@@ -32,7 +32,7 @@ _USUAL: dict[int, Meaning] = {
     ),
     411: (RequestRejected, _ON_THE_WAY),
     412: (RequestRejected, _ON_THE_WAY),
-    413: (RequestRejected, "the request is too large for the provider; take fewer or smaller pictures"),
+    413: (RequestRejected, "the request is too large for the provider; take fewer or smaller images"),
     414: (RequestRejected, "the request's address is too long; check the base URL"),
     415: (RequestRejected, "the type of the request's body is not taken here; check the base URL"),
     417: (RequestRejected, _ON_THE_WAY),

@@ -37,7 +37,7 @@ def capability_table() -> str:
 
 def _row(trainer: type[BaseRecipe], can: Capabilities) -> tuple[str, ...]:
     name = str(trainer.model_fields["trainer"].default)
-    kind = "edit pairs" if trainer.edit_pairs else "pictures"
+    kind = "edit pairs" if trainer.edit_pairs else "images"
     way = "presigned upload, or a public address" if can.upload else "within the submit"
     services = ", ".join(str(service.model_fields["endpoint"].default) for service in trainer.services)
     return (

@@ -1,4 +1,4 @@
-"""One picture by a champion, ordered by a person: asked for once, whatever becomes of the answer."""
+"""One image by a champion, ordered by a person: asked for once, whatever becomes of the answer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 
-from tuneloop.datasets.images.inspection import inspect_picture, strict_decoding
+from tuneloop.datasets.images.inspection import inspect_image, strict_decoding
 from tuneloop.errors import ConfigurationError, ProviderUnavailable, RateLimited, UnexpectedResponse
 from tuneloop.providers.base import Provider
 from tuneloop.schemas.adopted_recipes import recorded_recipe
@@ -21,7 +21,7 @@ TRIGGER = "{trigger}"
 
 @dataclass(frozen=True)
 class ByHand:
-    """What the budget counts a picture for that a person orders."""
+    """What the budget counts an image for that a person orders."""
 
     model: str
     key: str
@@ -32,15 +32,15 @@ class ByHand:
 
 @dataclass(frozen=True)
 class ImageRequest:
-    """One picture, as it will be asked for.
+    """One image, as it will be asked for.
 
     Attributes:
         promotion: Which model renders it.
         prompt: As it is sent.
         seed: As it is sent.
         settings: Which service renders, with that one's defaults.
-        stem: Where the picture goes, without the suffix: that follows from what arrives.
-        image: The encoded picture to edit, None for models that do not edit.
+        stem: Where the image goes, without the suffix: that follows from what arrives.
+        image: The encoded image to edit, None for models that do not edit.
     """
 
     promotion: Promotion
@@ -62,8 +62,8 @@ class ImageRequest:
             cents: The price, None where it is not known.
         """
         promotion = self.promotion
-        edited = " an edit of the picture" if self.image is not None else " a picture"
-        price = "the price of a picture is not known here" if cents is None else f"${cents / 100:.4g}"
+        edited = " an edit of the image" if self.image is not None else " an image"
+        price = "the price of an image is not known here" if cents is None else f"${cents / 100:.4g}"
         return (
             f"Asking {promotion.account.slug} for{edited} by {promotion.model} no. {promotion.number} "
             f"(its id {promotion.job_id}) with {self.settings.endpoint}, seed {self.seed}: {self.prompt!r}. "
@@ -71,7 +71,7 @@ class ImageRequest:
         )
 
 
-def picture_order(
+def image_order(
     promotion: Promotion, prompt: str, *, seed: int, out: Path | None = None, image: Path | None = None
 ) -> ImageRequest:
     """Check everything that can be checked before money is spent.
@@ -80,25 +80,25 @@ def picture_order(
         promotion: Which model renders.
         prompt: What to render; {trigger} stands for the model's trigger word.
         seed: The seed.
-        out: The file to make, whose suffix is replaced by that of the picture's format; or a folder.
-        image: The picture to edit, for models that edit.
+        out: The file to make, whose suffix is replaced by that of the image's format; or a folder.
+        image: The image to edit, for models that edit.
 
     Raises:
-        ConfigurationError: The prompt or a file does not fit, or a picture has the file's name already.
-        DatasetError: The picture to edit cannot be decoded.
+        ConfigurationError: The prompt or a file does not fit, or an image has the file's name already.
+        DatasetError: The image to edit cannot be decoded.
     """
     recipe = recorded_recipe.validate_python(promotion.recipe)
     if recipe.edit_pairs and image is None:
-        raise ConfigurationError(f"--image: {promotion.model} edits pictures; name the one to edit")
+        raise ConfigurationError(f"--image: {promotion.model} edits images; name the one to edit")
     if image is not None and not recipe.edit_pairs:
-        raise ConfigurationError(f"--image: {promotion.model} does not edit pictures; leave it out")
+        raise ConfigurationError(f"--image: {promotion.model} does not edit images; leave it out")
     order = ImageRequest(
         promotion=promotion,
         prompt=_filled_in(prompt, promotion),
         seed=seed,
         settings=recipe.services[0](),
         stem=_stem(out, f"{promotion.model}-{promotion.number:04d}-seed{seed}"),
-        image=None if image is None else _whole_picture(image),
+        image=None if image is None else _whole_image(image),
     )
     for suffix in _SUFFIXES:
         if (taken := Path(f"{order.stem}{suffix}")).exists():
@@ -109,44 +109,44 @@ def picture_order(
 
 
 def generate_image(order: ImageRequest, provider: Provider, reserve: Callable[[], object]) -> Path:
-    """Ask for the picture, once, and keep it.
+    """Ask for the image, once, and keep it.
 
     Args:
         order: What to ask for.
         provider: The account that has the model.
-        reserve: Reserves the price, just before the picture is asked for.
+        reserve: Reserves the price, just before the image is asked for.
 
     Returns:
         The file.
 
     Raises:
         BudgetExceeded: It does not fit into the account's limit, and was not asked for.
-        ProviderError: No picture; the message tells where it may have been billed all the same.
+        ProviderError: No image; the message tells where it may have been billed all the same.
     """
     folder = order.stem.absolute().parent
-    # The file first: a folder that cannot be written is found before the picture is paid.
+    # The file first: a folder that cannot be written is found before the image is paid.
     with WholeFile(folder) as file:
         reserve()
         try:
-            picture = provider.generate(
+            rendered = provider.generate(
                 order.promotion.job_id, order.prompt, order.seed, order.settings, order.image
             )
         except RateLimited:
             raise
         except (ProviderUnavailable, UnexpectedResponse) as error:
             raise type(error)(
-                f"{error.reason}. The picture may have been rendered and billed; it is not asked for again unless "
+                f"{error.reason}. The image may have been rendered and billed; it is not asked for again unless "
                 "you do",
                 provider=error.provider,
                 status=error.status,
                 request_id=error.request_id,
                 excerpt=error.excerpt,
             ) from None
-        file.write(picture.data)
-        target = Path(f"{order.stem}{picture.suffix}")
+        file.write(rendered.data)
+        target = Path(f"{order.stem}{rendered.suffix}")
         if target.exists():
-            # Made meanwhile by somebody else: neither that file nor a paid picture is lost.
-            target = Path(f"{order.stem}-{token_hex(4)}{picture.suffix}")
+            # Made meanwhile by somebody else: neither that file nor a paid image is lost.
+            target = Path(f"{order.stem}-{token_hex(4)}{rendered.suffix}")
         file.publish(target)
     return target
 
@@ -164,13 +164,13 @@ def _filled_in(prompt: str, promotion: Promotion) -> str:
 
 
 def _stem(out: Path | None, name: str) -> Path:
-    """Cut the suffix of a picture, and no other: v1.2 keeps its 2."""
+    """Cut the suffix of an image, and no other: v1.2 keeps its 2."""
     if out is None or out.is_dir():
         return (out or Path()) / name
     return out.with_suffix("") if out.suffix.lower() in _SUFFIXES else out
 
 
-def _whole_picture(path: Path) -> bytes:
+def _whole_image(path: Path) -> bytes:
     with strict_decoding():
-        inspect_picture(path, path.name)
+        inspect_image(path, path.name)
     return path.read_bytes()

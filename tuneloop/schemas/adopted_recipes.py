@@ -44,7 +44,7 @@ class AdoptedFluxLora(Adopted):
 
 
 class AdoptedKontextLora(Adopted):
-    """A Flux Kontext LoRA, which edits pictures."""
+    """A Flux Kontext LoRA, which edits images."""
 
     provider: ClassVar[str] = KontextLoraRecipe.provider
     services: ClassVar[tuple[type[ServiceSettings], ...]] = KontextLoraRecipe.services

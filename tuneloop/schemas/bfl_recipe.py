@@ -26,9 +26,9 @@ class BflFinetuneRecipe(BaseRecipe):
     provider: ClassVar[str] = "bfl"
     services: ClassVar[tuple[type[ServiceSettings], ...]] = (BflProRender, BflUltraRender)
     profile: ClassVar[DatasetRequirements] = DatasetRequirements(
-        fewest_pictures=1, most_pictures=20, advised_fewest=6, scaled_to_px=1_000_000
+        fewest_images=1, most_images=20, advised_fewest=6, scaled_to_px=1_000_000
     )
-    """Source: BFL, finetuning guide: 1 to 20 pictures, more than 5 advised, JPG, PNG and WebP, capped at 1 MP.
+    """Source: BFL, finetuning guide: 1 to 20 images, more than 5 advised, JPG, PNG and WebP, capped at 1 MP.
 
     More than 20 are taken, and end as "Request Moderated" once the training is submitted (BFL, flux issue 417),
     so they are refused here. No page says how large the zip may be.
@@ -36,7 +36,7 @@ class BflFinetuneRecipe(BaseRecipe):
     trainer: Literal["bfl-finetune"] = "bfl-finetune"
     """Which trainer this is; the tab above sets it."""
     mode: Literal["general", "character", "style", "product"]
-    """What the pictures are of; it decides how they are captioned. general describes the whole picture."""
+    """What the images are of; it decides how they are captioned. general describes the whole image."""
     trigger_word: str = Field(default="TOK", min_length=1)
     """The rare word that calls the subject; it is put in front of captions that lack it."""
     iterations: int = Field(default=300, ge=100, le=1000)
@@ -44,7 +44,7 @@ class BflFinetuneRecipe(BaseRecipe):
     learning_rate: float | None = Field(default=None, ge=0.000001, le=0.005)
     """Learning rate, 0.000001 to 0.005. Left out: 0.00001 for a full fine-tune, 0.0001 for a LoRA."""
     captioning: bool = True
-    """Let BFL caption the pictures that have no caption."""
+    """Let BFL caption the images that have no caption."""
     priority: Literal["speed", "quality", "high_res_only"] = "quality"
     """What BFL favours. high_res_only is in its OpenAPI, not on its page."""
     finetune_type: Literal["lora", "full"] = "full"
@@ -52,7 +52,7 @@ class BflFinetuneRecipe(BaseRecipe):
     lora_rank: Literal[16, 32] = 32
     """Rank of the LoRA."""
     normalise: ImagePreprocessing | None = Field(default=None, title="Normalise")
-    """Send changed copies in place of the pictures. Left out: copies only of those that EXIF data rotates."""
+    """Send changed copies in place of the images. Left out: copies only of those that EXIF data rotates."""
 
     @property
     def trigger(self) -> str:

@@ -1,4 +1,4 @@
-"""Pictures that are sent as changed copies: what was asked for, and what was made."""
+"""Images that are sent as changed copies: what was asked for, and what was made."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ from typing import Literal
 from pydantic import ConfigDict, Field
 
 from tuneloop.schemas.canonical import digest_of, drop_empty
-from tuneloop.schemas.dataset import PictureFormat, Sha256
+from tuneloop.schemas.dataset import ImageFormat, Sha256
 from tuneloop.schemas.frozen import FrozenModel
 
 
 class ImagePreprocessing(FrozenModel):
-    """How pictures are prepared for the trainer. The files themselves are never changed: copies are sent.
+    """How images are prepared for the trainer. The files themselves are never changed: copies are sent.
 
-    What a picture's EXIF data says about its rotation is always applied, on a copy, for trainers ignore it.
+    What an image's EXIF data says about its rotation is always applied, on a copy, for trainers ignore it.
     """
 
-    model_config = ConfigDict(title="Normalise pictures")
+    model_config = ConfigDict(title="Normalise images")
 
     convert_to_rgb: bool = True
     """Turn CMYK, 16 bits, transparency (onto white) and embedded colour profiles into plain sRGB."""
     longest_side_px: int | None = Field(default=None, ge=64, le=16384)
-    """Scale pictures down to this many pixels on their longer side; smaller ones are left alone."""
+    """Scale images down to this many pixels on their longer side; smaller ones are left alone."""
     reencode: Literal["keep", "jpeg", "png"] = "keep"
-    """Format of the pictures that are sent; those that have it and need no other change are sent as they are."""
+    """Format of the images that are sent; those that have it and need no other change are sent as they are."""
     jpeg_quality: int = Field(default=95, ge=70, le=100)
     """Quality of copies in JPEG, 70 to 100."""
 
 
 class PreparedImage(FrozenModel):
-    """The copy that is sent in place of one source picture; it lies in the store under its own sha256."""
+    """The copy that is sent in place of one source image; it lies in the store under its own sha256."""
 
     sha256: Sha256
     """Sha256 of the copy's bytes."""
@@ -40,17 +40,17 @@ class PreparedImage(FrozenModel):
     """Width of the copy."""
     height_px: int = Field(gt=0)
     """Height of the copy."""
-    format: PictureFormat
+    format: ImageFormat
     """Format of the copy."""
     crc32: int | None = Field(default=None, ge=0, lt=1 << 32)
     """CRC-32 of the copy's bytes: packing compares it, and computes the sha256 where it is None."""
 
 
 class PreparedImages(FrozenModel):
-    """Every picture of one dataset that is sent as a copy, written once: a later library may encode otherwise."""
+    """Every image of one dataset that is sent as a copy, written once: a later library may encode otherwise."""
 
     copies: dict[Sha256, PreparedImage]
-    """By the sha256 of the source file. Pictures that are not named are sent as they are."""
+    """By the sha256 of the source file. Images that are not named are sent as they are."""
 
 
 def copies_name(dataset_digest: Sha256, normalise: ImagePreprocessing | None) -> str:

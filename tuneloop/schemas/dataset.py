@@ -1,4 +1,4 @@
-"""What a dataset is: its pictures by content, their captions as sent, and one digest over both."""
+"""What a dataset is: its images by content, their captions as sent, and one digest over both."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pydantic import Field
 from tuneloop.schemas.canonical import digest_of
 from tuneloop.schemas.frozen import FrozenModel
 
-PictureFormat = Literal["jpeg", "png", "webp"]
+ImageFormat = Literal["jpeg", "png", "webp"]
 Sha256 = str
 
 
 class DatasetItem(FrozenModel):
-    """One picture with its caption."""
+    """One image with its caption."""
 
     sha256: Sha256
     """Sha256 of the source file's bytes, 64 hex digits."""
@@ -25,14 +25,14 @@ class DatasetItem(FrozenModel):
     """Width as stored in the file, before any EXIF rotation."""
     height_px: int = Field(gt=0)
     """Height as stored in the file, before any EXIF rotation."""
-    format: PictureFormat
+    format: ImageFormat
     """Format by content, whatever the file is called."""
     caption: str | None = None
     """The caption as it is sent to the provider; None leaves captioning to the provider."""
     role: Literal["single", "start", "end"] = "single"
     """`start` and `end` are the two halves of an edit pair."""
     pair: int | None = None
-    """Number of the edit pair, None for single pictures."""
+    """Number of the edit pair, None for single images."""
     file_name: str
     """Name of the source file, for people only: it stays outside the digest."""
     crc32: int | None = Field(default=None, ge=0, lt=1 << 32)
@@ -45,11 +45,11 @@ class DatasetManifest(FrozenModel):
     items: tuple[DatasetItem, ...]
     """In digest order, so that a folder's order and names make no difference."""
     source: str
-    """Where the pictures were found, for people only: it stays outside the digest."""
+    """Where the images were found, for people only: it stays outside the digest."""
 
     @property
     def digest(self) -> Sha256:
-        """Sha256 over the sorted contents; renaming keeps it, a caption edit or a re-saved picture changes it."""
+        """Sha256 over the sorted contents; renaming keeps it, a caption edit or a re-saved image changes it."""
         contents = sorted(
             [item.sha256, item.caption or "", item.caption is not None, item.role, item.pair or 0]
             for item in self.items
@@ -58,7 +58,7 @@ class DatasetManifest(FrozenModel):
 
     @property
     def size_bytes(self) -> int:
-        """Bytes of all pictures together."""
+        """Bytes of all images together."""
         return sum(item.size_bytes for item in self.items)
 
 
@@ -66,17 +66,17 @@ class DatasetDifference(FrozenModel):
     """What has changed between two datasets, by file names."""
 
     added: tuple[str, ...]
-    """Pictures that only the new one has."""
+    """Images that only the new one has."""
     removed: tuple[str, ...]
-    """Pictures that only the old one has."""
+    """Images that only the old one has."""
     recaptioned: tuple[str, ...]
-    """Pictures that both have, with another caption."""
+    """Images that both have, with another caption."""
     paired_otherwise: bool = False
-    """Whether the same pictures make other pairs."""
+    """Whether the same images make other pairs."""
 
     @classmethod
     def between(cls, old: DatasetManifest, new: DatasetManifest) -> DatasetDifference:
-        """Compare by content; a renamed picture is the same picture, and one that is there twice counts twice."""
+        """Compare by content; a renamed image is the same image, and one that is there twice counts twice."""
         before, after = _by_content(old), _by_content(new)
         added, removed, recaptioned = [], [], []
         for sha in before.keys() | after.keys():
@@ -101,13 +101,13 @@ class DatasetDifference(FrozenModel):
     def in_words(self) -> str:
         """The numbers as a sentence."""
         counted = (
-            (len(self.added), "picture", "added"),
-            (len(self.removed), "picture", "removed"),
+            (len(self.added), "image", "added"),
+            (len(self.removed), "image", "removed"),
             (len(self.recaptioned), "caption", "changed"),
         )
         told = [f"{count} {what}{'s' if count > 1 else ''} {how}" for count, what, how in counted if count]
         told += ["paired otherwise"] * self.paired_otherwise
-        return ", ".join(told) or "the same pictures with the same captions"
+        return ", ".join(told) or "the same images with the same captions"
 
 
 def _by_content(manifest: DatasetManifest) -> dict[Sha256, list[DatasetItem]]:
@@ -118,7 +118,7 @@ def _by_content(manifest: DatasetManifest) -> dict[Sha256, list[DatasetItem]]:
 
 
 def _unmatched(items: list[DatasetItem], others: list[DatasetItem]) -> list[DatasetItem]:
-    """Those of equal pictures whose caption and role none of the others has, each other one taken once."""
+    """Those of equal images whose caption and role none of the others has, each other one taken once."""
     left = Counter((other.caption, other.role) for other in others)
     unmatched = []
     for item in items:
@@ -130,7 +130,7 @@ def _unmatched(items: list[DatasetItem], others: list[DatasetItem]) -> list[Data
 
 
 def _pairs(manifest: DatasetManifest) -> Counter[tuple[Sha256, ...]]:
-    """How often each pair of pictures is there, whatever its number."""
+    """How often each pair of images is there, whatever its number."""
     pairs: dict[int, list[tuple[str, Sha256]]] = defaultdict(list)
     for item in manifest.items:
         if item.pair is not None:

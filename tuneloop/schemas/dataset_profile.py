@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tuneloop.schemas.dataset import PictureFormat
+from tuneloop.schemas.dataset import ImageFormat
 from tuneloop.schemas.frozen import FrozenModel
 
 
@@ -12,13 +12,13 @@ class DatasetRequirements(FrozenModel):
     Where a page recommends instead of demanding, crossing the number is a warning.
     """
 
-    formats: frozenset[PictureFormat] = frozenset({"jpeg", "png", "webp"})
-    """Picture formats that are taken."""
-    advised_formats: frozenset[PictureFormat] | None = None
-    """Pictures of another format are a warning, though nobody refuses them."""
-    fewest_pictures: int = 1
-    """Fewer are refused. Pairs count as two pictures."""
-    most_pictures: int | None = None
+    formats: frozenset[ImageFormat] = frozenset({"jpeg", "png", "webp"})
+    """Image formats that are taken."""
+    advised_formats: frozenset[ImageFormat] | None = None
+    """Images of another format are a warning, though nobody refuses them."""
+    fewest_images: int = 1
+    """Fewer are refused. Pairs count as two images."""
+    most_images: int | None = None
     """More are refused."""
     advised_fewest: int | None = None
     """Fewer are a warning."""
@@ -29,15 +29,15 @@ class DatasetRequirements(FrozenModel):
     advised_zip_bytes: int | None = None
     """A larger zip is a warning."""
     smallest_side_px: int = 64
-    """A picture with a shorter side is refused: enlarged sixteen times and more, nothing of an icon is left."""
+    """An image with a shorter side is refused: enlarged sixteen times and more, nothing of an icon is left."""
     shortest_side_px: int = 256
-    """A picture with a shorter side is a warning: every trainer here enlarges it, and learns the blur."""
+    """An image with a shorter side is a warning: every trainer here enlarges it, and learns the blur."""
     scaled_to_px: int | None = None
-    """Pixels (width times height) to which the provider scales larger pictures down; for the report only."""
+    """Pixels (width times height) to which the provider scales larger images down; for the report only."""
     longest_caption: int | None = 2_000
     """Characters in a caption; longer ones are a warning. T5, which FLUX reads with, takes 512 tokens."""
     captions_needed: bool = False
-    """Pictures without a caption are refused."""
+    """Images without a caption are refused."""
 
 
 NO_LIMITS = DatasetRequirements(smallest_side_px=1, longest_caption=None)

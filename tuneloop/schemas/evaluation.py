@@ -1,4 +1,4 @@
-"""What the pictures of one model look like."""
+"""What the images of one model look like."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ class EvaluatedImage(FrozenModel):
     seed: int
     """The seed."""
     name: str | None
-    """Name of the picture within the store; None where the provider refused to render it."""
+    """Name of the image within the store; None where the provider refused to render it."""
     edited: str | None = None
-    """Sha256 of the stored picture that was edited; None for models that do not edit."""
+    """Sha256 of the stored image that was edited; None for models that do not edit."""
     finding: str | None = None
     """What is wrong with it, in words; None where nothing is."""
     scores: dict[str, float] = Field(default_factory=dict)
     """What was measured of it, each 0 to 1; empty where there is nothing to measure."""
     nearest: str | None = None
-    """Sha256 of the training picture that explains most of it."""
+    """Sha256 of the training image that explains most of it."""
     copied: float = 0.0
-    """Share of it that is the same as in that training picture."""
+    """Share of it that is the same as in that training image."""
 
 
 class Evaluation(FrozenModel):
-    """Every picture of a plan, for one model."""
+    """Every image of a plan, for one model."""
 
     job: str
     """Name of the model's training job."""
-    pictures: tuple[EvaluatedImage, ...]
+    images: tuple[EvaluatedImage, ...]
     """Prompts in the plan's order, all seeds of one prompt together."""
     asked_again: int = 0
-    """How often a picture was asked for once more because an answer was lost; each may be billed."""
+    """How often an image was asked for once more because an answer was lost; each may be billed."""
     unanswered: int = 0
     """Images that were given up after three asks without an answer."""
     clip_model: str | None = None
@@ -47,13 +47,13 @@ class Evaluation(FrozenModel):
 
     @property
     def findings(self) -> tuple[EvaluatedImage, ...]:
-        """Pictures with something wrong."""
-        return tuple(picture for picture in self.pictures if picture.finding)
+        """Images with something wrong."""
+        return tuple(image for image in self.images if image.finding)
 
     @property
     def complete(self) -> bool:
-        """Whether every picture was rendered."""
-        return all(picture.name for picture in self.pictures)
+        """Whether every image was rendered."""
+        return all(image.name for image in self.images)
 
 
 class Verdict(FrozenModel):

@@ -15,30 +15,30 @@ class ScoreWeights(FrozenModel):
     model_config = ConfigDict(title="Weights")
 
     sharpness: float = Field(default=2, ge=0)
-    """Edges as crisp as in the training pictures."""
+    """Edges as crisp as in the training images."""
     cleanness: float = Field(default=2, ge=0)
-    """No more grain than the training pictures."""
+    """No more grain than the training images."""
     exposure: float = Field(default=2, ge=0)
-    """Black, white and colours as strong as in the training pictures."""
+    """Black, white and colours as strong as in the training images."""
     colour: float = Field(default=1.5, ge=0)
-    """Colours that the training pictures have."""
+    """Colours that the training images have."""
     structure: float = Field(default=1, ge=0)
-    """Edges that lie where those of training pictures lie."""
+    """Edges that lie where those of training images lie."""
     resemblance: float = Field(default=0.5, ge=0)
-    """Perceptual hash, a fingerprint of what is seen, near that of a training picture. Counts little: a copy has
+    """Perceptual hash, a fingerprint of what is seen, near that of a training image. Counts little: a copy has
     the most of it."""
     diversity: float = Field(default=1, ge=0)
-    """Different seeds give different pictures."""
+    """Different seeds give different images."""
     clip_text: float = Field(default=2, ge=0)
-    """CLIP-T, how well pictures fit their prompts; only where `TUNELOOP_CLIP_MODEL` names a model."""
+    """CLIP-T, how well images fit their prompts; only where `TUNELOOP_CLIP_MODEL` names a model."""
     clip_image: float = Field(default=1, ge=0)
-    """CLIP-I, likeness to the training pictures; only where `TUNELOOP_CLIP_MODEL` names a model."""
+    """CLIP-I, likeness to the training images; only where `TUNELOOP_CLIP_MODEL` names a model."""
 
 
 class GatePolicy(FrozenModel):
     """When a challenger replaces the champion.
 
-    The score is the weighted mean of all scores, each 0 to 1. Both models are compared picture by picture, at the
+    The score is the weighted mean of all scores, each 0 to 1. Both models are compared image by image, at the
     same prompts and seeds, and the interval of the mean difference is found by bootstrap.
     """
 
@@ -53,11 +53,11 @@ class GatePolicy(FrozenModel):
     undecided: Literal["ask", "reject", "promote"] = "ask"
     """What happens where neither is surely better: ask a person, keep the champion, or take the newer model."""
     most_copied: int = Field(default=0, ge=0)
-    """Pictures that may be copies of a training picture; one more, and the challenger is rejected."""
+    """Images that may be copies of a training image; one more, and the challenger is rejected."""
     most_unusable: int = Field(default=0, ge=0)
-    """Pictures that may be blank, refused or missing; one more, and the challenger is rejected."""
+    """Images that may be blank, refused or missing; one more, and the challenger is rejected."""
     least_diversity: float = Field(default=0.03, ge=0, le=1)
-    """Mean diversity over seeds below which the challenger is rejected: it draws one picture again and again."""
+    """Mean diversity over seeds below which the challenger is rejected: it draws one image again and again."""
     weights: ScoreWeights = ScoreWeights()
     """How much each score counts."""
 
@@ -70,7 +70,7 @@ class ScoreDifference(FrozenModel):
     challenger: float
     """Mean of the challenger, 0 to 1."""
     champion: float | None = None
-    """Mean of the champion over the same pictures; None for a first model."""
+    """Mean of the champion over the same images; None for a first model."""
     difference: float | None = None
     """Challenger less champion."""
     low: float | None = None

@@ -31,7 +31,7 @@ class EvaluationConfig(FrozenModel):
     )
     """What to render; {trigger} stands for the recipe's trigger word."""
     seeds: Annotated[tuple[int, ...], AfterValidator(_all_different)] = Field(default=(1, 2, 3, 4), min_length=1)
-    """Every prompt is rendered once with each seed. With fewer than about a dozen pictures a model, only great
+    """Every prompt is rendered once with each seed. With fewer than about a dozen images a model, only great
     differences are told apart."""
     settings: RenderSettings = DefaultRender()
     """How to render."""
@@ -40,9 +40,9 @@ class EvaluationConfig(FrozenModel):
 
     @model_validator(mode="after")
     def _of_a_size_that_can_be_meant(self) -> EvaluationConfig:
-        if self.picture_count > MOST_IMAGES:
+        if self.image_count > MOST_IMAGES:
             raise ValueError(
-                f"{len(self.prompts):,} prompts with {len(self.seeds):,} seeds each are {self.picture_count:,} "
+                f"{len(self.prompts):,} prompts with {len(self.seeds):,} seeds each are {self.image_count:,} "
                 f"images of every model, and a plan has at most {MOST_IMAGES:,}: name fewer"
             )
         return self
@@ -69,8 +69,8 @@ class EvaluationConfig(FrozenModel):
         return digest_of({"schema": 1, "plan": drop_empty(document)})[:16]
 
     @property
-    def picture_count(self) -> int:
-        """Pictures per model."""
+    def image_count(self) -> int:
+        """Images per model."""
         return len(self.prompts) * len(self.seeds)
 
     def prompts_for(self, trigger_word: str | None) -> tuple[str, ...]:

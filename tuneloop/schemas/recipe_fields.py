@@ -14,7 +14,7 @@ from tuneloop.schemas.frozen import FrozenModel
 from tuneloop.schemas.render_settings import ServiceSettings
 
 _OUR_OWN = frozenset({"trainer", "normalise"})
-"""Fields that say which trainer is meant and how pictures are prepared for it; no provider knows them."""
+"""Fields that say which trainer is meant and how images are prepared for it; no provider knows them."""
 
 
 class BaseRecipe(FrozenModel):
@@ -29,7 +29,7 @@ class BaseRecipe(FrozenModel):
     cadence: ClassVar[Cadence] = Cadence()
     """How often its trainings are asked about, and when one is overdue."""
     edit_pairs: ClassVar[bool] = False
-    """The dataset is made of pairs, before and after, and the model edits pictures."""
+    """The dataset is made of pairs, before and after, and the model edits images."""
     profile: ClassVar[DatasetRequirements] = NO_LIMITS
     """What the trainer's pages say about datasets."""
 
@@ -54,12 +54,12 @@ class BaseRecipe(FrozenModel):
 
     @property
     def fallback_caption(self) -> str | None:
-        """Caption of pictures without one, None where they stay without."""
+        """Caption of images without one, None where they stay without."""
         return None
 
     @property
     def provider_captions(self) -> bool:
-        """Whether the provider captions the pictures that have no caption."""
+        """Whether the provider captions the images that have no caption."""
         return False
 
     @property

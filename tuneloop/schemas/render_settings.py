@@ -1,4 +1,4 @@
-"""How pictures are rendered: one form per service, its fields what the service documents."""
+"""How images are rendered: one form per service, its fields what the service documents."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class DefaultRender(FrozenModel):
 class _Priced(FrozenModel):
     """What every service has in common."""
 
-    cents_per_picture: ClassVar[float | None] = None
-    """Price of a picture in US cents by the provider's own list, None where it publishes none."""
+    cents_per_image: ClassVar[float | None] = None
+    """Price of an image in US cents by the provider's own list, None where it publishes none."""
 
 
 class _FluxDevFields(_Priced):
@@ -62,7 +62,7 @@ class _FluxDevFields(_Priced):
     lora_strength: float = Field(default=1, ge=-10, le=10)
     """Strength of the LoRA, -10 to 10."""
     hardware: Literal["fast", "cost"] = "cost"
-    """Changes latency and price, not the picture."""
+    """Changes latency and price, not the image."""
 
 
 class FluxDevRender(_FluxDevFields):
@@ -97,7 +97,7 @@ class BflProRender(_Priced):
     model_config = ConfigDict(
         title="FLUX pro finetuned (BFL)", json_schema_extra=require_discriminator("endpoint")
     )
-    cents_per_picture: ClassVar[float | None] = 6
+    cents_per_image: ClassVar[float | None] = 6
     """Source: BFL, pricing."""
 
     endpoint: Literal["flux-pro-finetuned"] = "flux-pro-finetuned"
@@ -113,11 +113,11 @@ class BflProRender(_Priced):
     height: int = Field(default=768, ge=256, le=1440, multiple_of=32)
     """Height in pixels, 256 to 1440 in steps of 32."""
     prompt_upsampling: bool = False
-    """Let BFL rewrite the prompt; pictures are then harder to compare."""
+    """Let BFL rewrite the prompt; images are then harder to compare."""
     safety_tolerance: int = Field(default=2, ge=0, le=6)
     """Moderation, 0 strict to 6 lenient."""
     output_format: Literal["jpeg", "png"] = "jpeg"
-    """File format of the picture."""
+    """File format of the image."""
 
 
 def _within_ultra(ratio: str) -> str:
@@ -133,7 +133,7 @@ class BflUltraRender(_Priced):
     model_config = ConfigDict(
         title="FLUX 1.1 ultra finetuned (BFL)", json_schema_extra=require_discriminator("endpoint")
     )
-    cents_per_picture: ClassVar[float | None] = 7
+    cents_per_image: ClassVar[float | None] = 7
     """Source: BFL, pricing."""
 
     endpoint: Literal["flux-pro-1.1-ultra-finetuned"] = "flux-pro-1.1-ultra-finetuned"
@@ -143,11 +143,11 @@ class BflUltraRender(_Priced):
     aspect_ratio: Annotated[str, AfterValidator(_within_ultra)] = "16:9"
     """Width to height, between 21:9 and 9:21."""
     prompt_upsampling: bool = False
-    """Let BFL rewrite the prompt; pictures are then harder to compare."""
+    """Let BFL rewrite the prompt; images are then harder to compare."""
     safety_tolerance: int = Field(default=2, ge=0, le=6)
     """Moderation, 0 strict to 6 lenient."""
     output_format: Literal["jpeg", "png"] = "jpeg"
-    """File format of the picture."""
+    """File format of the image."""
 
 
 ServiceSettings = FluxDevRender | ModelEndpointRender | BflProRender | BflUltraRender

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from tuneloop.schemas.copies import ImagePreprocessing
-from tuneloop.schemas.dataset import PictureFormat
+from tuneloop.schemas.dataset import ImageFormat
 from tuneloop.schemas.dataset_profile import DatasetRequirements
 from tuneloop.schemas.form import require_discriminator
 from tuneloop.schemas.frozen import FrozenModel
@@ -16,7 +16,7 @@ from tuneloop.schemas.render_settings import FluxDevRender, ModelEndpointRender,
 
 _ZIP_LIMIT_ELSEWHERE = 100_000_000
 """The pages of FLUX_PRO and FAST_FLUX demand less than 100 MB; those of the trainers here say nothing."""
-_USUAL_FORMATS: frozenset[PictureFormat] = frozenset({"jpeg", "png"})
+_USUAL_FORMATS: frozenset[ImageFormat] = frozenset({"jpeg", "png"})
 """What ai-toolkit reads, whose settings the FLUX page has. No page of Segmind's says so, so webp is a warning."""
 
 
@@ -29,13 +29,13 @@ class FluxLoraAdvanced(FrozenModel):
     model_config = ConfigDict(title="Advanced parameters")
 
     auto_caption: bool | None = None
-    """Let Segmind caption the pictures that have no caption. Page example: true."""
+    """Let Segmind caption the images that have no caption. Page example: true."""
     batch_size: int | None = None
-    """Pictures per training step. Page example: 2."""
+    """Images per training step. Page example: 2."""
     bucket_steps: int | None = None
     """Grid of the aspect ratio buckets, in pixels. Page example: 64."""
     center_crop: bool | None = None
-    """Crop pictures to their centre. Page example: false."""
+    """Crop images to their centre. Page example: false."""
     content_or_style: str | None = None
     """What to learn. Page example: balanced."""
     gradient_accumulation_steps: int | None = None
@@ -59,11 +59,11 @@ class FluxLoraAdvanced(FrozenModel):
     optimizer_type: str | None = None
     """Optimizer. Page example: Adafactor."""
     prompt: str | None = None
-    """Prompt of the sample picture. Page example: driving a truck."""
+    """Prompt of the sample image. Page example: driving a truck."""
     relative_step: bool | None = None
     """Adafactor's relative step. Page example: false."""
     repeats: int | None = None
-    """How often each picture is repeated per epoch. Page example: 100."""
+    """How often each image is repeated per epoch. Page example: 100."""
     resolution: int | None = None
     """Training resolution in pixels. Page example: 1024."""
     steps: int | None = Field(default=None, gt=0)
@@ -81,13 +81,13 @@ class FluxLoraRecipe(BaseRecipe):
     profile: ClassVar[DatasetRequirements] = DatasetRequirements(
         advised_formats=_USUAL_FORMATS, advised_fewest=12, advised_most=25, advised_zip_bytes=_ZIP_LIMIT_ELSEWHERE
     )
-    """Source: Segmind, blog on custom FLUX pictures: 12 to 25 are advised. The API's pages name no limits."""
+    """Source: Segmind, blog on custom FLUX images: 12 to 25 are advised. The API's pages name no limits."""
     excluded_from_key: ClassVar[frozenset[str]] = frozenset({"machine_type", "segmind_public"})
 
     trainer: Literal["flux-lora"] = "flux-lora"
     """Which trainer this is; the tab above sets it."""
     instance_prompt: str = Field(min_length=1)
-    """What the pictures show. Also the caption of pictures without one, unless auto_caption is on."""
+    """What the images show. Also the caption of images without one, unless auto_caption is on."""
     trigger_word: str = Field(min_length=1)
     """The rare word that calls the subject; it is put in front of captions that lack it."""
     machine_type: Literal["NVIDIA_A100_40GB", "NVIDIA_H100", "NVIDIA_L40S"] = "NVIDIA_A100_40GB"
@@ -97,7 +97,7 @@ class FluxLoraRecipe(BaseRecipe):
     advance_parameters: FluxLoraAdvanced = FluxLoraAdvanced()
     """Trainer settings; what is left out is Segmind's choice."""
     normalise: ImagePreprocessing | None = Field(default=None, title="Normalise")
-    """Send changed copies in place of the pictures. Left out: copies only of those that EXIF data rotates."""
+    """Send changed copies in place of the images. Left out: copies only of those that EXIF data rotates."""
 
     @property
     def trigger(self) -> str:
@@ -127,7 +127,7 @@ class KontextLoraAdvanced(FrozenModel):
 
 
 class KontextLoraRecipe(BaseRecipe):
-    """Train a Flux Kontext LoRA on Segmind: a model that edits pictures, learned from pairs."""
+    """Train a Flux Kontext LoRA on Segmind: a model that edits images, learned from pairs."""
 
     model_config = ConfigDict(
         title="Flux Kontext LoRA (Segmind)", json_schema_extra=require_discriminator("trainer")
@@ -137,7 +137,7 @@ class KontextLoraRecipe(BaseRecipe):
     excluded_from_key: ClassVar[frozenset[str]] = frozenset({"machine_type", "segmind_public"})
     edit_pairs: ClassVar[bool] = True
     profile: ClassVar[DatasetRequirements] = DatasetRequirements(
-        formats=frozenset({"jpeg", "png"}), fewest_pictures=2, advised_zip_bytes=_ZIP_LIMIT_ELSEWHERE
+        formats=frozenset({"jpeg", "png"}), fewest_images=2, advised_zip_bytes=_ZIP_LIMIT_ELSEWHERE
     )
     """Source: Segmind, its repository of Kontext sample datasets: pairs of jpg, jpeg or png."""
 
@@ -152,7 +152,7 @@ class KontextLoraRecipe(BaseRecipe):
     advance_parameters: KontextLoraAdvanced = KontextLoraAdvanced()
     """Trainer settings; what is left out is Segmind's choice."""
     normalise: ImagePreprocessing | None = Field(default=None, title="Normalise")
-    """Send changed copies in place of the pictures. Left out: copies only of those that EXIF data rotates."""
+    """Send changed copies in place of the images. Left out: copies only of those that EXIF data rotates."""
 
     @property
     def fallback_caption(self) -> str:
@@ -168,7 +168,7 @@ class QwenLoraAdvanced(FrozenModel):
     steps: int | None = Field(default=None, gt=0)
     """Training steps, above 0; their range is undocumented. Page example: 1000."""
     auto_caption: bool | None = None
-    """Let Segmind caption the pictures that have no caption. Page example: false."""
+    """Let Segmind caption the images that have no caption. Page example: false."""
     learning_rate: float | None = Field(default=None, gt=0)
     """Learning rate, above 0; its range is undocumented. Page example: 0.0004."""
 
@@ -188,7 +188,7 @@ class QwenLoraRecipe(BaseRecipe):
     trainer: Literal["qwen-lora"] = "qwen-lora"
     """Which trainer this is; the tab above sets it."""
     instance_prompt: str = Field(min_length=1)
-    """What the pictures show. Also the caption of pictures without one, unless auto_caption is on."""
+    """What the images show. Also the caption of images without one, unless auto_caption is on."""
     trigger_word: str = Field(min_length=1)
     """The rare word that calls the subject; it is put in front of captions that lack it."""
     machine_type: Literal["NVIDIA_H100"] = "NVIDIA_H100"
@@ -198,7 +198,7 @@ class QwenLoraRecipe(BaseRecipe):
     advance_parameters: QwenLoraAdvanced = QwenLoraAdvanced()
     """Trainer settings; what is left out is Segmind's choice."""
     normalise: ImagePreprocessing | None = Field(default=None, title="Normalise")
-    """Send changed copies in place of the pictures. Left out: copies only of those that EXIF data rotates."""
+    """Send changed copies in place of the images. Left out: copies only of those that EXIF data rotates."""
 
     @property
     def trigger(self) -> str:

@@ -15,7 +15,7 @@ from tuneloop.schemas.training import ModelName
 
 WINDOW_DAYS = 30
 _FIRST_WINDOW = date(1970, 1, 1)
-SlotKind = Literal["training", "pictures"]
+SlotKind = Literal["training", "images"]
 
 
 class SpendingLimits(FrozenModel):
@@ -27,15 +27,15 @@ class SpendingLimits(FrozenModel):
     """US cents that trainings may cost within 30 days; None for no limit."""
     cents_per_training: int | None = None
     """What one training costs, where the provider publishes no price or bills another one."""
-    cents_per_picture: float | None = None
-    """What one rendered picture costs, where the provider publishes no price or bills another one."""
+    cents_per_image: float | None = None
+    """What one rendered image costs, where the provider publishes no price or bills another one."""
 
     images_per_model: int | None = None
     """Images that may be rendered to judge one model; None for no limit."""
 
-    def price_of_picture(self, service: ServiceSettings) -> float | None:
-        """What one rendered picture costs in US cents, None where nobody knows it."""
-        return service.cents_per_picture if self.cents_per_picture is None else self.cents_per_picture
+    def price_of_image(self, service: ServiceSettings) -> float | None:
+        """What one rendered image costs in US cents, None where nobody knows it."""
+        return service.cents_per_image if self.cents_per_image is None else self.cents_per_image
 
 
 class Purpose(Protocol):
@@ -63,10 +63,10 @@ class Purpose(Protocol):
 
 
 class Reservation(Record):
-    """Money reserved for one training or for rendering pictures. The sums make the last slot tell of all."""
+    """Money reserved for one training or for rendering images. The sums make the last slot tell of all."""
 
     kind: SlotKind = "training"
-    """What is paid for. Pictures do not count as a training of the day, and are never given back."""
+    """What is paid for. Images do not count as a training of the day, and are never given back."""
 
     number: int = Field(ge=1)
     """Its number within the account's window, without gaps."""

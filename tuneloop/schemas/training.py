@@ -148,15 +148,15 @@ class UploadedDataset(FrozenModel):
     address: str | None = Field(repr=False)
     """Address to name in the submit, without any signature; None where the zip travels within the submit."""
     sha256: str | None
-    """Sha256 of a zip at a public address, 64 hex digits; None for our own, whose pictures are checked instead."""
+    """Sha256 of a zip at a public address, 64 hex digits; None for our own, whose images are checked instead."""
     size_bytes: int
     """Size of the zip."""
 
 
 class RenderedImage(FrozenModel):
-    """One picture that a model rendered."""
+    """One image that a model rendered."""
 
     data: bytes = Field(repr=False)
-    """The encoded picture."""
+    """The encoded image."""
     suffix: Literal[".jpg", ".png", ".webp"]
     """File name suffix by content."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _REMEMBERED = (
-    "accounts/", "budget/", "datasets/", "drivers/", "models/", "pictures/", "renders/",
+    "accounts/", "budget/", "datasets/", "drivers/", "models/", "images/", "renders/",
     "retrain-reasons/", "runs/", "trainings/",
 )  # fmt: skip
 """Written once and read again. Not `store.json`, by which a run shows that the store is still the same one, nor

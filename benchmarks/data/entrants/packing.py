@@ -11,7 +11,7 @@ from tuneloop.storage.local_directory import LocalDirectory
 
 
 def to_disk(folder: str, target: str) -> Callable[[], None]:
-    """Pack a manifest's pictures from the store into a file."""
+    """Pack a manifest's images from the store into a file."""
     pack = packing(Path(folder))
 
     def work() -> None:

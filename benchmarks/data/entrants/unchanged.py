@@ -26,12 +26,12 @@ _DATASET = "dataset"
 _AT_A_TIME = 8
 
 
-def prepare_s3(pictures: str, access: str, bucket: str) -> Callable[[], None]:
+def prepare_s3(images: str, access: str, bucket: str) -> Callable[[], None]:
     """Upload a dataset, and make a store that has judged it."""
     client, _ = _counting(access)
     with ThreadPoolExecutor(_AT_A_TIME) as threads:
         for _ in threads.map(
-            lambda file: client.upload_file(str(file), bucket, f"{_DATASET}/{file.name}"), Path(pictures).iterdir()
+            lambda file: client.upload_file(str(file), bucket, f"{_DATASET}/{file.name}"), Path(images).iterdir()
         ):
             pass
 
@@ -81,36 +81,36 @@ def hash_s3(access: str, bucket: str) -> Work:
     return work
 
 
-def prepare_local(pictures: str, folder: str) -> Callable[[], None]:
+def prepare_local(images: str, folder: str) -> Callable[[], None]:
     """Make a store that has judged a folder."""
 
     def work() -> None:
         store = LocalDirectory(Path(folder))
         make_store(store)
-        make_judged(store, pictures, _no_bucket)
+        make_judged(store, images, _no_bucket)
 
     return work
 
 
-def ours_local(pictures: str, folder: str) -> Work:
+def ours_local(images: str, folder: str) -> Work:
     """What a run does."""
     store = LocalDirectory(Path(folder))
-    return _reading(lambda: unchanged_run(store, pictures).standing.decision is not None)
+    return _reading(lambda: unchanged_run(store, images).standing.decision is not None)
 
 
-def list_local(pictures: str) -> Work:
+def list_local(images: str) -> Work:
     """Names, sizes and times."""
-    return _reading(lambda: bool([entry.stat() for entry in os.scandir(pictures)]))
+    return _reading(lambda: bool([entry.stat() for entry in os.scandir(images)]))
 
 
-def hash_local(pictures: str) -> Work:
+def hash_local(images: str) -> Work:
     """Hash everything, two files at a time."""
 
     def work() -> bool:
         with ThreadPoolExecutor(2) as threads:
             return all(
                 threads.map(
-                    lambda file: hashlib.sha256(file.read_bytes()).hexdigest(), list(Path(pictures).iterdir())
+                    lambda file: hashlib.sha256(file.read_bytes()).hexdigest(), list(Path(images).iterdir())
                 )
             )
 

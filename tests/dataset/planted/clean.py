@@ -1,4 +1,4 @@
-"""Five hundred clean pictures of varied kinds, with what may be said of them."""
+"""Five hundred clean images of varied kinds, with what may be said of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ALL = 500
 
 
 class Clean(NamedTuple):
-    """A picture file without a fault."""
+    """An image file without a fault."""
 
     kind: str
     data: bytes
@@ -25,7 +25,7 @@ class Clean(NamedTuple):
     """Checks that have to say something, but for its size."""
 
 
-def clean_pictures() -> Iterator[Clean]:
+def clean_images() -> Iterator[Clean]:
     """Every kind in every size, one after the other, and each kind once in a large size."""
     kinds = (*_jpegs(), *_pngs(), *_webps())
     large = [(kind, number, LARGE[number % len(LARGE)]) for number, kind in enumerate(kinds)][::3]
@@ -34,8 +34,8 @@ def clean_pictures() -> Iterator[Clean]:
         for number in range(ALL - len(large))
     ]
     for (name, write, expected), number, (width, height) in small + large:
-        picture = scene(number, width, height, grain=3 if width < 900 else 0)
-        yield Clean(f"{name} {width}x{height}", write(picture), frozenset(expected))
+        image = scene(number, width, height, grain=3 if width < 900 else 0)
+        yield Clean(f"{name} {width}x{height}", write(image), frozenset(expected))
 
 
 Kind = tuple[str, Callable[[Image.Image], bytes], tuple[str, ...]]
@@ -45,8 +45,8 @@ def _jpegs() -> Iterator[Kind]:
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     for quality, subsampling in ((50, 2), (75, 1), (90, 0), (95, 2), (100, 0)):
 
-        def plain(picture: Image.Image, quality: int = quality, subsampling: int = subsampling) -> bytes:
-            return saved(picture, "JPEG", quality=quality, subsampling=subsampling)
+        def plain(image: Image.Image, quality: int = quality, subsampling: int = subsampling) -> bytes:
+            return saved(image, "JPEG", quality=quality, subsampling=subsampling)
 
         yield f"JPEG q{quality} {subsampling}", plain, ()
     yield "progressive", lambda p: saved(p, "JPEG", quality=88, progressive=True), ()
@@ -58,8 +58,8 @@ def _jpegs() -> Iterator[Kind]:
     yield "CMYK", lambda p: saved(p.convert("CMYK"), "JPEG", quality=90), ("cmyk",)
     for orientation in range(1, 9):
 
-        def rotated(picture: Image.Image, orientation: int = orientation) -> bytes:
-            return saved(picture, "JPEG", exif=turned(orientation))
+        def rotated(image: Image.Image, orientation: int = orientation) -> bytes:
+            return saved(image, "JPEG", exif=turned(orientation))
 
         yield f"EXIF {orientation}", rotated, () if orientation == 1 else ("exif-rotation",)
 
@@ -70,8 +70,8 @@ def _pngs() -> Iterator[Kind]:
     yield "1 bit", lambda p: saved(p.convert("1"), "PNG"), ()
     for colours in (4, 16, 200):
 
-        def palette(picture: Image.Image, colours: int = colours) -> bytes:
-            return saved(picture.quantize(colours, Image.Quantize.FASTOCTREE), "PNG")
+        def palette(image: Image.Image, colours: int = colours) -> bytes:
+            return saved(image.quantize(colours, Image.Quantize.FASTOCTREE), "PNG")
 
         yield f"palette {colours}", palette, ()
     yield "opaque alpha", lambda p: saved(_with_alpha(p, 255), "PNG", compress_level=1), ()
@@ -90,9 +90,9 @@ def _webps() -> Iterator[Kind]:
     yield "WebP EXIF 8", lambda p: saved(p, "WEBP", exif=turned(8), method=0), ("exif-rotation",)
 
 
-def _with_alpha(picture: Image.Image, corner: int) -> Image.Image:
-    opacity = Image.new("L", picture.size, 255)
-    opacity.paste(corner, (0, 0, picture.width // 4, picture.height // 4))
-    picture = picture.copy()
-    picture.putalpha(opacity)
-    return picture
+def _with_alpha(image: Image.Image, corner: int) -> Image.Image:
+    opacity = Image.new("L", image.size, 255)
+    opacity.paste(corner, (0, 0, image.width // 4, image.height // 4))
+    image = image.copy()
+    image.putalpha(opacity)
+    return image

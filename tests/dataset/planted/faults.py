@@ -11,7 +11,7 @@ _SECTOR = 4096
 
 
 def _at(data: bytes, chance: random.Random, length: int) -> int:
-    """A place within the pixels of a picture."""
+    """A place within the pixels of an image."""
     return chance.randrange(len(data) // 3, len(data) - length - 100)
 
 

@@ -1,4 +1,4 @@
-"""Pictures of varied kinds, made by rule: the same ones every time, and no two alike."""
+"""Images of varied kinds, made by rule: the same ones every time, and no two alike."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ def scene(number: int, width_px: int = 320, height_px: int = 256, grain: float =
     """A smooth ground with shapes and lines on it and a little grain, as RGB."""
     random = np.random.default_rng(number)
     ground = random.integers(30, 226, (5, 6, 3)).astype(np.uint8)
-    picture = Image.fromarray(ground).resize((width_px, height_px), Image.Resampling.BICUBIC)
-    pen = ImageDraw.Draw(picture)
+    image = Image.fromarray(ground).resize((width_px, height_px), Image.Resampling.BICUBIC)
+    pen = ImageDraw.Draw(image)
     for _ in range(12):
         x, y = int(random.integers(width_px)), int(random.integers(height_px))
-        side = int(random.integers(max(2, min(picture.size) // 12), max(3, min(picture.size) // 3)))
+        side = int(random.integers(max(2, min(image.size) // 12), max(3, min(image.size) // 3)))
         colour = tuple(int(level) for level in random.integers(0, 256, 3))
         draw = pen.ellipse if random.random() < 0.5 else pen.rectangle
         draw((x, y, x + side, y + side // 2), fill=colour)
     if not grain:
-        return picture
-    levels = np.asarray(picture, dtype=np.float32)
+        return image
+    levels = np.asarray(image, dtype=np.float32)
     levels = levels + random.normal(0, grain, (height_px, width_px, 1)).astype(np.float32)
     return Image.fromarray(levels.clip(0, 255).astype(np.uint8))
 
 
-def saved(picture: Image.Image, picture_format: str, **settings: object) -> bytes:
+def saved(image: Image.Image, image_format: str, **settings: object) -> bytes:
     buffer = io.BytesIO()
-    picture.save(buffer, picture_format, **settings)
+    image.save(buffer, image_format, **settings)
     return buffer.getvalue()
 
 

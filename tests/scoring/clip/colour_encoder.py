@@ -25,8 +25,8 @@ class ColourEncoder:
         self.texts.append(text)
         return _of_length_one(np.asarray([word in text.split() for word in _WORDS], np.float32))
 
-    def pictures(self, pictures: Iterable[Image.Image]) -> Array:
-        found = [_of_length_one(np.asarray(picture, np.float32).mean(axis=(0, 1))) for picture in pictures]
+    def images(self, images: Iterable[Image.Image]) -> Array:
+        found = [_of_length_one(np.asarray(image, np.float32).mean(axis=(0, 1))) for image in images]
         self.seen += len(found)
         return np.stack(found)
 

@@ -12,7 +12,7 @@ from PIL import Image
 from tests.scoring.clip.colour_encoder import ColourEncoder
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import scan
-from tuneloop.datasets.store import store_pictures
+from tuneloop.datasets.store import store_images
 from tuneloop.evaluation.gate import decide
 from tuneloop.evaluation.metrics.clip.clip_image import clip_image
 from tuneloop.evaluation.metrics.clip.clip_text import clip_text, without_trigger_words
@@ -42,11 +42,11 @@ def test_fit_to_a_prompt_is_twice_the_cosine_between_nought_and_one(cosine: floa
 
 
 @given(st.floats(-1, 1), st.floats(-1, 1))
-def test_picture_that_fits_better_never_scores_lower(one: float, other: float) -> None:
+def test_image_that_fits_better_never_scores_lower(one: float, other: float) -> None:
     assert fit(min(one, other)) <= fit(max(one, other))
 
 
-def test_likeness_is_to_the_three_nearest_training_pictures() -> None:
+def test_likeness_is_to_the_three_nearest_training_images() -> None:
     training = np.concatenate([at_cosine(cosine) for cosine in (0.9, 0.1, 0.8, -0.5, 0.7)])
     assert clip_image(np.asarray([[1.0, 0.0]]), training) == [pytest.approx(0.8)]
     assert clip_image(np.asarray([[1.0, 0.0]]), training[:2]) == [pytest.approx(0.5)]
@@ -69,7 +69,7 @@ def test_trigger_words_are_left_out_whole(prompt: str, words: tuple[str, ...], s
     assert without_trigger_words(prompt, words) == said
 
 
-def picture(colour: tuple[int, int, int], number: int) -> bytes:
+def image(colour: tuple[int, int, int], number: int) -> bytes:
     """One colour with a little of everything, so that no score is without an object."""
     noise = np.random.default_rng(number).integers(0, 25, (64, 64, 3))
     out = io.BytesIO()
@@ -88,27 +88,27 @@ def trained_on_red(store: LocalDirectory, tmp_path: Path) -> DatasetManifest:
     folder = tmp_path / "red"
     folder.mkdir()
     for number in range(5):
-        (folder / f"{number}.png").write_bytes(picture(RED, number))
+        (folder / f"{number}.png").write_bytes(image(RED, number))
     rule = CaptionRule(trigger_word="ROBOX", instance_prompt="a photo of ROBOX", provider_captions=False)
     found = scan(folder, rule)
-    store_pictures(found, store)
+    store_images(found, store)
     return found.manifest
 
 
 def model(store: LocalDirectory, job: str, prompt: str, colour: tuple[int, int, int]) -> Evaluation:
-    pictures = []
+    images = []
     for seed in SEEDS:
         name = f"renders/{job}/{seed}.png"
-        store.create(name, picture(colour, 100 + seed))
-        pictures.append(EvaluatedImage(prompt=prompt, seed=seed, name=name))
-    return Evaluation(job=job, pictures=tuple(pictures))
+        store.create(name, image(colour, 100 + seed))
+        images.append(EvaluatedImage(prompt=prompt, seed=seed, name=name))
+    return Evaluation(job=job, images=tuple(images))
 
 
 def mean(evaluation: Evaluation, name: str) -> float:
-    return float(np.mean([item.scores[name] for item in evaluation.pictures]))
+    return float(np.mean([item.scores[name] for item in evaluation.images]))
 
 
-def test_both_models_are_scored_by_one_text_and_the_same_training_pictures(
+def test_both_models_are_scored_by_one_text_and_the_same_training_images(
     store: LocalDirectory, trained_on_red: DatasetManifest
 ) -> None:
     encoder = ColourEncoder()
@@ -122,13 +122,13 @@ def test_both_models_are_scored_by_one_text_and_the_same_training_pictures(
     assert encoder.seen == len(trained_on_red.items) + 2 * len(SEEDS)
     for evaluation in (challenger, champion):
         assert evaluation.clip_model == "colours"
-        assert all(set(item.scores) == PIXELS | {"clip_text", "clip_image"} for item in evaluation.pictures)
-        assert all(0 <= value <= 1 for item in evaluation.pictures for value in item.scores.values())
+        assert all(set(item.scores) == PIXELS | {"clip_text", "clip_image"} for item in evaluation.images)
+        assert all(0 <= value <= 1 for item in evaluation.images for value in item.scores.values())
     for name in ("clip_text", "clip_image"):
         assert mean(challenger, name) > mean(champion, name) + 0.2
 
 
-def test_picture_that_fits_its_prompt_and_no_training_picture_is_told_apart(
+def test_image_that_fits_its_prompt_and_no_training_image_is_told_apart(
     store: LocalDirectory, trained_on_red: DatasetManifest
 ) -> None:
     green = model(store, "green", "all green", GREEN)
@@ -144,30 +144,28 @@ def test_without_a_model_there_are_the_other_scores_only(
 ) -> None:
     found, _ = score_models(store, trained_on_red, model(store, "new", "ROBOX", RED), None)
     assert found.clip_model is None
-    assert all(set(item.scores) == PIXELS for item in found.pictures)
+    assert all(set(item.scores) == PIXELS for item in found.images)
 
 
-def test_unusable_picture_is_not_shown_to_the_model(
-    store: LocalDirectory, trained_on_red: DatasetManifest
-) -> None:
+def test_unusable_image_is_not_shown_to_the_model(store: LocalDirectory, trained_on_red: DatasetManifest) -> None:
     encoder = ColourEncoder()
     whole = model(store, "new", "ROBOX in red", RED)
-    refused = tuple(item.model_copy(update={"name": None, "finding": "refused"}) for item in whole.pictures)
-    mixed = whole.model_copy(update={"pictures": (*whole.pictures[:2], *refused[2:])})
+    refused = tuple(item.model_copy(update={"name": None, "finding": "refused"}) for item in whole.images)
+    mixed = whole.model_copy(update={"images": (*whole.images[:2], *refused[2:])})
     found, nothing = score_models(
-        store, trained_on_red, mixed, whole.model_copy(update={"pictures": refused}), encoder=encoder
+        store, trained_on_red, mixed, whole.model_copy(update={"images": refused}), encoder=encoder
     )
     assert nothing is not None
-    assert ["clip_text" in item.scores for item in found.pictures] == [True, True, False, False]
-    assert not any(item.scores for item in nothing.pictures)
+    assert ["clip_text" in item.scores for item in found.images] == [True, True, False, False]
+    assert not any(item.scores for item in nothing.images)
     assert encoder.seen == len(trained_on_red.items) + 2
 
 
 def test_gate_counts_them_by_their_weights() -> None:
     def judged(text: float) -> Evaluation:
         scores = {"sharpness": 0.8, "clip_text": text, "clip_image": 0.7}
-        pictures = tuple(EvaluatedImage(prompt="p", seed=seed, name="n", scores=scores) for seed in range(12))
-        return Evaluation(job="j", pictures=pictures)
+        images = tuple(EvaluatedImage(prompt="p", seed=seed, name="n", scores=scores) for seed in range(12))
+        return Evaluation(job="j", images=images)
 
     better = decide(judged(0.6), judged(0.5), GatePolicy())
     assert better.verdict == "promote"

@@ -31,7 +31,7 @@ PREPARED = {
     "resize_mode": "shortest",
 }
 CHANCE = np.random.default_rng(7)
-PICTURES = [Image.fromarray(CHANCE.integers(0, 256, (40 + n, 64, 3), np.uint8)) for n in range(37)]
+IMAGES = [Image.fromarray(CHANCE.integers(0, 256, (40 + n, 64, 3), np.uint8)) for n in range(37)]
 PROMPT = "a photo on a beach at sunset"
 
 
@@ -63,19 +63,19 @@ def architecture(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def directly(folder: Path) -> tuple[Any, Any]:
-    """Embeddings of the prompt and the pictures by open_clip itself, one after the other."""
+    """Embeddings of the prompt and the images by open_clip itself, one after the other."""
     model, prepare = open_clip.create_model_from_pretrained(f"local-dir:{folder}")
     model.eval()
     with torch.no_grad():
         text = model.encode_text(open_clip.get_tokenizer(f"local-dir:{folder}")([PROMPT]))[0]
-        pictures = torch.stack([model.encode_image(prepare(picture)[None])[0] for picture in PICTURES])
-    return text / text.norm(), pictures / pictures.norm(dim=1, keepdim=True)
+        images = torch.stack([model.encode_image(prepare(image)[None])[0] for image in IMAGES])
+    return text / text.norm(), images / images.norm(dim=1, keepdim=True)
 
 
 def assert_same(encoder: Encoder, folder: Path) -> None:
-    text, pictures = directly(folder)
+    text, images = directly(folder)
     np.testing.assert_allclose(encoder.text(PROMPT), text, atol=1e-5)
-    np.testing.assert_allclose(encoder.pictures(iter(PICTURES)), pictures, atol=1e-5)
+    np.testing.assert_allclose(encoder.images(iter(IMAGES)), images, atol=1e-5)
 
 
 def test_folder_gives_the_embeddings_of_open_clip_itself(folder: Path) -> None:
@@ -95,14 +95,14 @@ def test_model_is_loaded_once_in_evaluation_mode_and_gives_the_same_again(folder
     encoder = load(str(folder))
     assert load(str(folder)) is encoder
     assert not encoder._model.training  # type: ignore[attr-defined]
-    first = encoder.pictures(PICTURES)
+    first = encoder.images(IMAGES)
     assert first.shape == (37, 16)
     assert first.dtype == np.float32
-    assert np.array_equal(first, encoder.pictures(PICTURES))
+    assert np.array_equal(first, encoder.images(IMAGES))
     np.testing.assert_allclose(np.linalg.norm(first, axis=1), 1, atol=1e-5)
 
 
-def test_pictures_are_read_a_few_at_a_time(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_are_read_a_few_at_a_time(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     encoder = load(str(folder))
     opened = 0
     seen: list[int] = []
@@ -110,16 +110,16 @@ def test_pictures_are_read_a_few_at_a_time(folder: Path, monkeypatch: pytest.Mon
 
     def reading() -> Iterator[Image.Image]:
         nonlocal opened
-        for picture in PICTURES:
+        for image in IMAGES:
             opened += 1
-            yield picture
+            yield image
 
     def embedding(batch: Any, **options: Any) -> Any:
         seen.append(opened)
         return embed(batch, **options)
 
     monkeypatch.setattr(encoder._model, "encode_image", embedding)  # type: ignore[attr-defined]
-    encoder.pictures(reading())
+    encoder.images(reading())
     assert seen == [16, 32, 37]
 
 
@@ -190,9 +190,9 @@ def test_hub_out_of_reach_is_told_with_the_remedy(monkeypatch: pytest.MonkeyPatc
         assert refused.value.__suppress_context__
 
 
-def test_training_picture_itself_is_as_like_as_can_be_and_every_score_is_a_number(folder: Path) -> None:
+def test_training_image_itself_is_as_like_as_can_be_and_every_score_is_a_number(folder: Path) -> None:
     encoder = load(str(folder))
-    clip = ClipScores(encoder, encoder.pictures(PICTURES[:1]), ("ROBOX",), lambda name: PICTURES[int(name)])
+    clip = ClipScores(encoder, encoder.images(IMAGES[:1]), ("ROBOX",), lambda name: IMAGES[int(name)])
     found = clip.of("ROBOX on a beach", [str(number) for number in range(20)])
     assert found["clip_image"][0] == pytest.approx(1, abs=1e-5)
     assert max(found["clip_image"][1:]) < found["clip_image"][0]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tuneloop.datasets.caption_sources import Captions, Written
-    from tuneloop.datasets.listing import PictureFile
+    from tuneloop.datasets.listing import ImageFile
     from tuneloop.schemas.dataset_profile import DatasetRequirements
 
 _FEW_CAPTIONS = 3
@@ -20,7 +20,7 @@ _FEW_CAPTIONS = 3
 
 
 def caption_findings(
-    pictures: Iterable[PictureFile],
+    images: Iterable[ImageFile],
     captions: Captions,
     rule: CaptionRule,
     profile: DatasetRequirements,
@@ -29,15 +29,15 @@ def caption_findings(
     """Check captions against what they are for.
 
     Args:
-        pictures: Every picture of the dataset.
+        images: Every image of the dataset.
         captions: What was written for them.
         rule: Turns it into what is sent.
         profile: What the trainer's pages say.
         sending: Whether what is sent is written here.
     """
     owners: dict[str, str] = {}
-    for picture in pictures:
-        owners.setdefault(picture.owner, picture.name)
+    for image in images:
+        owners.setdefault(image.owner, image.name)
     written = {owner: captions.by_owner[owner] for owner in owners if owner in captions.by_owner}
     said = [caption for caption in written.values() if words_of(caption.text)]
     empty = {owner: caption for owner, caption in written.items() if not words_of(caption.text)}
@@ -68,8 +68,8 @@ def _refusals(
         ]
     if rule.provider_captions or len(without) < number or without.keys() & captions.told:
         return []
-    reason = "no picture has a caption, and neither the recipe nor the provider has one for it"
-    return [error("no-captions", None, reason, "write captions beside the pictures, or set an instance prompt")]
+    reason = "no image has a caption, and neither the recipe nor the provider has one for it"
+    return [error("no-captions", None, reason, "write captions beside the images, or set an instance prompt")]
 
 
 def _empty(empty: list[Written], instead: str) -> list[Finding]:
@@ -77,13 +77,13 @@ def _empty(empty: list[Written], instead: str) -> list[Finding]:
 
 
 def _missing(names: list[str], said: list[Written], instead: str) -> list[Finding]:
-    """Some pictures without a caption are told; where all are, that is how the recipe wants it."""
+    """Some images without a caption are told; where all are, that is how the recipe wants it."""
     if not names or not said:
         return []
-    many = f"{len(names)} pictures have no caption ({join_names(names)})"
+    many = f"{len(names)} images have no caption ({join_names(names)})"
     one = len(names) == 1
     reason = f"{'has no caption' if one else many}; {instead}"
-    remedy = "write captions for all pictures or for none"
+    remedy = "write captions for all images or for none"
     return [warning("missing-caption", names[0] if one else None, reason, remedy)]
 
 
@@ -100,7 +100,7 @@ def _unread(said: list[Written]) -> list[Finding]:
     """Find captions that are read here only. Source: Segmind's open Flux worker, which knows .txt files alone."""
     unread = [caption for caption in said if not caption.file.lower().endswith(".txt")]
     fault = "that the provider does not read: it fetches this zip by itself, and takes .txt files alone"
-    return _told("caption-unread", unread, fault, "write it into a .txt of the picture's name, and zip anew")
+    return _told("caption-unread", unread, fault, "write it into a .txt of the image's name, and zip anew")
 
 
 def _lines(said: list[Written]) -> list[Finding]:
@@ -115,7 +115,7 @@ def _same(said: list[Written]) -> list[Finding]:
     if len(said) <= _FEW_CAPTIONS or len({words_of(caption.text) for caption in said}) > 1:
         return []
     reason = f"all {len(said)} captions say the same"
-    return [warning("same-captions", None, reason, "tell what differs between the pictures")]
+    return [warning("same-captions", None, reason, "tell what differs between the images")]
 
 
 def _trigger(said: list[Written], rule: CaptionRule, sending: Delivery) -> list[Finding]:

@@ -14,10 +14,10 @@ from tuneloop.schemas.shown_text import printable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tuneloop.datasets.listing import PictureFile
+    from tuneloop.datasets.listing import ImageFile
     from tuneloop.schemas.dataset import Sha256
     from tuneloop.schemas.dataset_profile import DatasetRequirements
-    from tuneloop.schemas.picture_facts import ImageInfo
+    from tuneloop.schemas.image_facts import ImageInfo
 
 _TURNED = 5
 """From this EXIF orientation on, width and height change places."""
@@ -32,36 +32,36 @@ _FOLDERS_NAMED = 10
 
 
 class Taken(NamedTuple):
-    """One usable picture."""
+    """One usable image."""
 
-    picture: PictureFile
+    image: ImageFile
     facts: ImageInfo
     caption: str | None
     """As sent."""
 
 
 def number_findings(number: int, profile: DatasetRequirements) -> list[Finding]:
-    """Check how many pictures there are. An empty folder is told by the listing."""
-    remedy_few, remedy_many = "add pictures", "remove pictures"
-    most = profile.most_pictures
-    if 0 < number < profile.fewest_pictures:
-        reason = f"{_pictures(number)}, and {profile.fewest_pictures} are the fewest that the trainer takes"
+    """Check how many images there are. An empty folder is told by the listing."""
+    remedy_few, remedy_many = "add images", "remove images"
+    most = profile.most_images
+    if 0 < number < profile.fewest_images:
+        reason = f"{_images(number)}, and {profile.fewest_images} are the fewest that the trainer takes"
         return [error("too-few", None, reason, remedy_few)]
     if most is not None and number > most:
-        reason = f"{_pictures(number)}, and {most} are the most that the trainer takes"
+        reason = f"{_images(number)}, and {most} are the most that the trainer takes"
         return [error("too-many", None, reason, remedy_many)]
     if profile.advised_fewest is not None and 0 < number < profile.advised_fewest:
-        reason = f"{_pictures(number)}, and at least {profile.advised_fewest} are advised"
-        return [warning("few-pictures", None, reason, remedy_few)]
+        reason = f"{_images(number)}, and at least {profile.advised_fewest} are advised"
+        return [warning("few-images", None, reason, remedy_few)]
     if profile.advised_most is not None and number > profile.advised_most:
-        reason = f"{_pictures(number)}, and at most {profile.advised_most} are advised"
-        return [warning("many-pictures", None, reason, remedy_many)]
+        reason = f"{_images(number)}, and at most {profile.advised_most} are advised"
+        return [warning("many-images", None, reason, remedy_many)]
     return []
 
 
 def size_findings(zip_bytes: int, profile: DatasetRequirements) -> list[Finding]:
     """Check how large the zip gets."""
-    remedy = "scale pictures down, or save them as jpg"
+    remedy = "scale images down, or save them as jpg"
     if profile.largest_zip_bytes is not None and zip_bytes > profile.largest_zip_bytes:
         reason = (
             f"the zip has {megabytes(zip_bytes)}, and the trainer takes {megabytes(profile.largest_zip_bytes)}"
@@ -82,12 +82,12 @@ def set_findings(taken: list[Taken], profile: DatasetRequirements) -> list[Findi
 
 
 def format_findings(taken: list[Taken], profile: DatasetRequirements) -> list[Finding]:
-    """Find formats that a trainer may skip; those that it refuses are told picture by picture."""
+    """Find formats that a trainer may skip; those that it refuses are told image by image."""
     advised = profile.advised_formats
     odd = [] if advised is None else [one for one in taken if one.facts.format in profile.formats - advised]
     if not odd:
         return []
-    names = join_names([one.picture.name for one in odd])
+    names = join_names([one.image.name for one in odd])
     are = "is of a format" if len(odd) == 1 else "are of formats"
     reason = f"{names} {are} that no page of the provider names, and that its trainer may skip"
     return [warning("unusual-format", None, reason, f"convert to {' or '.join(sorted(advised or ()))}")]
@@ -102,8 +102,8 @@ def mask_findings(taken: list[Taken]) -> list[Finding]:
     if not found or 2 * len(found) > len(taken):
         return []
     remedy = "take them out if they are masks"
-    one = found[0].picture.name if len(found) == 1 else None
-    holds = "holds" if one else f"{len(found)} images ({join_names([one.picture.name for one in found])}) hold"
+    one = found[0].image.name if len(found) == 1 else None
+    holds = "holds" if one else f"{len(found)} images ({join_names([one.image.name for one in found])}) hold"
     return [warning("black-and-white", one, f"{holds} next to nothing but black and white, as masks do", remedy)]
 
 
@@ -115,7 +115,7 @@ def _is_black_and_white(facts: ImageInfo) -> bool:
 
 def repeat_findings(taken: list[Taken]) -> list[Finding]:
     """Find folders that tell another trainer (kohya's) how often an image counts, such as `10_robot`."""
-    repeats = {folder: found[1] for one in taken if (found := _REPEATS.fullmatch(folder := one.picture.folder))}
+    repeats = {folder: found[1] for one in taken if (found := _REPEATS.fullmatch(folder := one.image.folder))}
     if len(set(repeats.values())) < _FEWEST_REPEATS:
         return []
     reason = f"the folders {join_names(sorted(repeats))} tell other trainers how often an image counts"
@@ -124,34 +124,34 @@ def repeat_findings(taken: list[Taken]) -> list[Finding]:
 
 
 def likeness_findings(taken: list[Taken]) -> list[Finding]:
-    """Find single pictures that are there twice, or nearly so: the trainer sees them twice as often as others."""
+    """Find single images that are there twice, or nearly so: the trainer sees them twice as often as others."""
     findings = []
     alike: dict[Sha256, list[Taken]] = defaultdict(list)
     for one in taken:
         alike[one.facts.sha256].append(one)
     for group in alike.values():
         if len(group) > 1:
-            others = join_names([one.picture.name for one in group[1:]])
+            others = join_names([one.image.name for one in group[1:]])
             check = "duplicate"
-            reason = f"is the same picture as {others}"
+            reason = f"is the same image as {others}"
             if len({one.caption for one in group}) > 1:
                 check = "duplicate-other-caption"
                 reason += ", with another caption"
-            findings.append(warning(check, group[0].picture.name, reason, "remove all but one"))
+            findings.append(warning(check, group[0].image.name, reason, "remove all but one"))
     firsts = [group[0] for group in alike.values()]
-    return findings + [_near([one.picture.name for one in group]) for group in _near_groups(firsts)]
+    return findings + [_near([one.image.name for one in group]) for group in _near_groups(firsts)]
 
 
 def pair_likeness_findings(taken: list[Taken]) -> list[Finding]:
     """Find pairs that are there twice, or nearly so, and halves that do not fit each other.
 
-    Pairs may share one of their pictures: one start with two edits is a good example of both.
+    Pairs may share one of their images: one start with two edits is a good example of both.
     """
     halves: dict[str, dict[str, Taken]] = defaultdict(dict)
     for one in taken:
-        half = parse_pair_name(one.picture.path.stem)
+        half = parse_pair_name(one.image.path.stem)
         if half is not None:
-            halves[one.picture.owner][half.role] = one
+            halves[one.image.owner][half.role] = one
     pairs = [(pair["start"], pair["end"]) for pair in halves.values() if pair.keys() == {"start", "end"}]
     findings = []
     alike: dict[tuple[Sha256, Sha256], list[tuple[Taken, Taken]]] = defaultdict(list)
@@ -160,15 +160,13 @@ def pair_likeness_findings(taken: list[Taken]) -> list[Finding]:
         alike[start.facts.sha256, end.facts.sha256].append((start, end))
     for group in alike.values():
         if len(group) > 1:
-            others = join_names([start.picture.name for start, _ in group[1:]])
-            reason = f"and its other half are the same pictures as {others} and theirs"
-            findings.append(
-                warning("duplicate-pair", group[0][0].picture.name, reason, "remove all pairs but one")
-            )
+            others = join_names([start.image.name for start, _ in group[1:]])
+            reason = f"and its other half are the same images as {others} and theirs"
+            findings.append(warning("duplicate-pair", group[0][0].image.name, reason, "remove all pairs but one"))
     ends = {id(group[0][0]): group[0][1] for group in alike.values()}
     for near_starts in _near_groups([group[0][0] for group in alike.values()]):
         near_ends = _near_groups([ends[id(start)] for start in near_starts])
-        findings += [_near([end.picture.name for end in cluster]) for cluster in near_ends]
+        findings += [_near([end.image.name for end in cluster]) for cluster in near_ends]
     return findings
 
 
@@ -190,10 +188,10 @@ def by_folder(folders: Mapping[str, int]) -> str:
 
 
 def _halves(start: Taken, end: Taken) -> list[Finding]:
-    name, other = start.picture.name, end.picture.path.name
+    name, other = start.image.name, end.image.path.name
     if start.facts.sha256 == end.facts.sha256:
-        reason = f"is the same picture as {join_names([other])}, so that there is no edit to learn"
-        return [warning("same-halves", name, reason, "put the edited picture in place of one")]
+        reason = f"is the same image as {join_names([other])}, so that there is no edit to learn"
+        return [warning("same-halves", name, reason, "put the edited image in place of one")]
     if _upright_size(start.facts) != _upright_size(end.facts):
         sizes = " and ".join("x".join(map(str, _upright_size(one.facts))) for one in (start, end))
         reason = f"and {join_names([other])} differ in size ({sizes})"
@@ -214,9 +212,9 @@ def _near_groups(taken: list[Taken]) -> list[list[Taken]]:
 
 
 def _near(names: list[str]) -> Finding:
-    reason = f"is nearly the same picture as {join_names(names[1:])}"
+    reason = f"is nearly the same image as {join_names(names[1:])}"
     return warning("near-duplicate", names[0], reason, "keep the best one, if they show nothing different")
 
 
-def _pictures(number: int) -> str:
-    return "there is 1 picture" if number == 1 else f"there are {number} pictures"
+def _images(number: int) -> str:
+    return "there is 1 image" if number == 1 else f"there are {number} images"

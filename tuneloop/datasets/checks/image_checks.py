@@ -1,6 +1,6 @@
-"""What a person should know of one picture before paying for a training with it.
+"""What a person should know of one image before paying for a training with it.
 
-The thresholds were chosen on photographs, drawings and pictures made by programs: none of the clean ones crosses
+The thresholds were chosen on photographs, drawings and images made by programs: none of the clean ones crosses
 one but for soft microscopy, while each defect, planted, crosses its own.
 """
 
@@ -14,31 +14,31 @@ from tuneloop.schemas.findings import Finding
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tuneloop.schemas.dataset import PictureFormat
+    from tuneloop.schemas.dataset import ImageFormat
     from tuneloop.schemas.dataset_profile import DatasetRequirements
-    from tuneloop.schemas.picture_facts import ImageInfo
+    from tuneloop.schemas.image_facts import ImageInfo
 
 WIDEST_RATIO = 3.0
-"""Trainers cut or squeeze pictures into frames of at most about 2:1; of a wider one a third and more is lost."""
+"""Trainers cut or squeeze images into frames of at most about 2:1; of a wider one a third and more is lost."""
 BLURRED_BELOW = 0.08
 """Sharpness. Sharp photographs and drawings have 0.27 to 1.4. Blurred by six pixels in 1,024 they have 0.03 to
 0.08, some up to 0.16, and blurred by ten 0.02 to 0.09. Colour gradients without any edge are near it."""
 FLAT_BELOW = 2.0
-"""Spread of the brightness, in levels. The dullest real picture measured, of grey tissue, has 9.9; fog has 50."""
+"""Spread of the brightness, in levels. The dullest real image measured, of grey tissue, has 9.9; fog has 50."""
 BLACK_BELOW = 12.0
 """Mean brightness plus twice its spread. A photograph of stars on black has 70."""
 WHITE_ABOVE = 245.0
 """Mean brightness minus twice its spread. A page of text has 58, a small thing before white about 200."""
 _SIXTEEN_BITS = 16
-_SUFFIXES: dict[PictureFormat, frozenset[str]] = {
+_SUFFIXES: dict[ImageFormat, frozenset[str]] = {
     "jpeg": frozenset({".jpg", ".jpeg"}),
     "png": frozenset({".png"}),
     "webp": frozenset({".webp"}),
 }
 
 
-def picture_findings(facts: ImageInfo, name: str, profile: DatasetRequirements) -> list[Finding]:
-    """Judge one picture by its facts.
+def image_findings(facts: ImageInfo, name: str, profile: DatasetRequirements) -> list[Finding]:
+    """Judge one image by its facts.
 
     Args:
         facts: What was read from the file.
@@ -71,7 +71,7 @@ def _of_file(facts: ImageInfo, name: str, profile: DatasetRequirements) -> Itera
         yield _error(
             "animated",
             f"is animated ({facts.frames} frames), and only the first frame would be trained on",
-            "save the frames that matter as pictures of their own",
+            "save the frames that matter as images of their own",
         )
 
 
@@ -84,7 +84,7 @@ def _of_size(facts: ImageInfo, profile: DatasetRequirements) -> Iterator[Finding
         yield _warning(
             "too-small",
             f"has {size}; the trainer enlarges it and learns the blur",
-            f"use a picture of at least {profile.shortest_side_px} pixels on its shorter side",
+            f"use an image of at least {profile.shortest_side_px} pixels on its shorter side",
         )
     if long > WIDEST_RATIO * short:
         yield _warning(
@@ -101,7 +101,7 @@ def _of_size(facts: ImageInfo, profile: DatasetRequirements) -> Iterator[Finding
 
 
 def _of_colours(facts: ImageInfo) -> Iterator[Finding]:
-    converted = "let the recipe normalise pictures, or save it as plain 8-bit RGB"
+    converted = "let the recipe normalise images, or save it as plain 8-bit RGB"
     if facts.alpha:
         yield _warning(
             "transparency", "is transparent in parts; trainers show what is hidden there, mostly black", converted
@@ -121,7 +121,7 @@ def _of_colours(facts: ImageInfo) -> Iterator[Finding]:
 
 
 def _of_content(facts: ImageInfo) -> Iterator[Finding]:
-    """At most one: a black picture is flat too, and a flat one has no edges."""
+    """At most one: a black image is flat too, and a flat one has no edges."""
     if facts.mean + 2 * facts.spread < BLACK_BELOW:
         yield _warning("black", "is nearly black all over", "remove it, unless that is meant")
     elif facts.mean - 2 * facts.spread > WHITE_ABOVE:

@@ -1,4 +1,4 @@
-"""Pictures that look alike, found exactly, among as many as one likes."""
+"""Images that look alike, found exactly, among as many as one likes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 WITHIN_BITS = 6
-"""Measured: copies encoded again or scaled differ in 0 to 6 bits of 64, different pictures in 7 and more."""
+"""Measured: copies encoded again or scaled differ in 0 to 6 bits of 64, different images in 7 and more."""
 _HASH_BITS = 64
 _SHORT_BITS = 16
 _PAIRS_AT_A_TIME = 1 << 14
@@ -25,18 +25,18 @@ _Flags = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 
 def near_duplicates(hashes: Sequence[int], within_bits: int = WITHIN_BITS) -> list[tuple[int, ...]]:
-    """Find clusters of pictures that look alike.
+    """Find clusters of images that look alike.
 
     Three things hold, exactly. Any two members of a cluster differ in at most `within_bits`, so no chain of small
-    steps ties unlike pictures together. Every picture that is near to another one is in a cluster, so nothing is
-    missed; where A is near to B and B to C, but not A to C, B may be in two. And no picture fits into a cluster
+    steps ties unlike images together. Every image that is near to another one is in a cluster, so nothing is
+    missed; where A is near to B and B to C, but not A to C, B may be in two. And no image fits into a cluster
     that it is not in.
 
-    A hash within the distance of 0 says nothing: flat pictures hash to it, and are all alike. It is left out.
+    A hash within the distance of 0 says nothing: flat images hash to it, and are all alike. It is left out.
 
     Args:
         hashes: Perceptual hashes of 64 bits. Memory grows with their number, never with the number of pairs.
-        within_bits: Largest distance of two pictures that look alike, 0 to 63.
+        within_bits: Largest distance of two images that look alike, 0 to 63.
 
     Returns:
         Places in `hashes`, ascending, two or more a cluster; the clusters in the order of their first members.
@@ -47,7 +47,7 @@ def near_duplicates(hashes: Sequence[int], within_bits: int = WITHIN_BITS) -> li
         return []
     distinct, which, copies = np.unique(values[telling], return_inverse=True, return_counts=True)
     near = np.flatnonzero(_with_neighbour(distinct, within_bits) | (copies >= _FEWEST_OF_A_COPY))
-    # In the order in which they first occur, so that clusters grow from the first pictures.
+    # In the order in which they first occur, so that clusters grow from the first images.
     first = np.full(len(distinct), len(telling))
     np.minimum.at(first, which, np.arange(len(telling)))
     near = near[np.argsort(first[near], kind="stable")]

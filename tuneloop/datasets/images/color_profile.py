@@ -1,4 +1,4 @@
-"""Whether an embedded colour profile changes how a picture looks."""
+"""Whether an embedded colour profile changes how an image looks."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _LONGEST_NAME = 60
 
 @lru_cache(maxsize=32)
 def visible_color_profile(icc: bytes, mode: str) -> str | None:
-    """Name a profile if its colours differ visibly from sRGB's, which trainers take every picture for.
+    """Name a profile if its colours differ visibly from sRGB's, which trainers take every image for.
 
     Args:
         icc: The profile as embedded.
-        mode: Pillow's mode of the picture.
+        mode: Pillow's mode of the image.
 
     Returns:
         None where it makes no difference, or where a profile that says nothing readable would be ignored anyway.

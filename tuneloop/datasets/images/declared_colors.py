@@ -32,23 +32,23 @@ _IS_SRGB = 1
 _STEPS = np.linspace(0, 1, 1024)
 
 
-def told_profile(picture: Image.Image, data: bytes) -> bytes | None:
-    """The colour profile that counts for a picture: the embedded one, or one made from what the file tells.
+def told_profile(image: Image.Image, data: bytes) -> bytes | None:
+    """The colour profile that counts for an image: the embedded one, or one made from what the file tells.
 
     Args:
-        picture: The opened picture, read to its end.
+        image: The opened image, read to its end.
         data: Its file.
 
     Returns:
         None where nothing is told, so that it is sRGB.
     """
     try:
-        grey = picture.mode in {"1", "L", "LA", "I", "I;16"}
-        by_code = _by_cicp(data, grey=grey) if picture.format == "PNG" else None
-        embedded = picture.info.get("icc_profile")
-        return by_code or embedded or _by_exif(picture, grey=grey) or _by_chunks(picture, grey=grey)
+        grey = image.mode in {"1", "L", "LA", "I", "I;16"}
+        by_code = _by_cicp(data, grey=grey) if image.format == "PNG" else None
+        embedded = image.info.get("icc_profile")
+        return by_code or embedded or _by_exif(image, grey=grey) or _by_chunks(image, grey=grey)
     except Exception:  # noqa: BLE001  Broken data make the libraries raise anything; viewers pass over them.
-        return picture.info.get("icc_profile")
+        return image.info.get("icc_profile")
 
 
 def _by_cicp(data: bytes, *, grey: bool) -> bytes | None:
@@ -70,21 +70,21 @@ def _by_cicp(data: bytes, *, grey: bool) -> bytes | None:
     return matrix_profile(f"{_CICP_NAMES[chunk[0]]}{name}", _CICP_PRIMARIES[chunk[0]], curve, grey=grey)
 
 
-def _by_exif(picture: Image.Image, *, grey: bool) -> bytes | None:
+def _by_exif(image: Image.Image, *, grey: bool) -> bytes | None:
     """Source: DCF 2.0: a file in Adobe RGB names the interoperability rule R03, and no colour space."""
     exif = Image.Exif()
-    exif.load(picture.info.get("exif", b""))
+    exif.load(image.info.get("exif", b""))
     rule = str(exif.get_ifd(_INTEROPERABILITY).get(_INTEROP_INDEX, "")).strip("\0 ")
     space = exif.get_ifd(_EXIF).get(_COLOUR_SPACE)
-    if rule != "R03" or space == _IS_SRGB or "srgb" in picture.info:
+    if rule != "R03" or space == _IS_SRGB or "srgb" in image.info:
         return None
     return matrix_profile("Adobe RGB (by its EXIF data)", _ADOBE_RGB, _ADOBE_GAMMA, grey=grey)
 
 
-def _by_chunks(picture: Image.Image, *, grey: bool) -> bytes | None:
+def _by_chunks(image: Image.Image, *, grey: bool) -> bytes | None:
     """GAMA and cHRM of a PNG, which browsers apply where both are there and no sRGB chunk is."""
-    gamma, corners = picture.info.get("gamma"), picture.info.get("chromaticity")
-    if not gamma or not corners or "srgb" in picture.info:
+    gamma, corners = image.info.get("gamma"), image.info.get("chromaticity")
+    if not gamma or not corners or "srgb" in image.info:
         return None
     white, red, green, blue = (tuple(corners[at : at + 2]) for at in range(0, 8, 2))
     primaries = Primaries(red, green, blue, white)

@@ -1,4 +1,4 @@
-"""The bytes of one picture file, decoded in full."""
+"""The bytes of one image file, decoded in full."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from tuneloop.datasets.images.structure import (
     walk_webp,
     without_junk,
 )
-from tuneloop.datasets.images.unusable import PictureUnusable, unusable
-from tuneloop.schemas.dataset import PictureFormat
+from tuneloop.datasets.images.unusable import ImageUnusable, unusable
+from tuneloop.schemas.dataset import ImageFormat
 
-LARGEST_PICTURE_PX = 100_000_000
-"""Pixels per picture. Above it a small file can be made to fill the memory."""
+LARGEST_IMAGE_PX = 100_000_000
+"""Pixels per image. Above it a small file can be made to fill the memory."""
 _JPEG_ENDING = b"\xff\xd9"
 _HARMLESS = (
     "Invalid SOS parameters",
@@ -47,11 +47,11 @@ _LONG_TEXT = ("Decompressed data too large", "Too much memory used in text chunk
 
 
 class Decoded(NamedTuple):
-    """What was seen of a picture; the names are those of `ImageInfo`."""
+    """What was seen of an image; the names are those of `ImageInfo`."""
 
     width_px: int
     height_px: int
-    format: PictureFormat
+    format: ImageFormat
     orientation: int
     mode: str
     alpha: bool
@@ -71,7 +71,7 @@ class _Pixels(NamedTuple):
 
 
 def decode(data: bytes, name: str) -> Decoded:
-    """Decode every pixel of a picture, whatever its file is called. Call it within `strict_decoding()`.
+    """Decode every pixel of an image, whatever its file is called. Call it within `strict_decoding()`.
 
     What can be found is what the formats allow. A PNG has checksums: every changed byte is found. A JPEG has
     none, faults show where the codes no longer fit: of 4 KiB zeroed, flipped, lost or filled with garbage, all
@@ -80,14 +80,14 @@ def decode(data: bytes, name: str) -> Decoded:
     whatever its bytes: only missing ones are found.
 
     Raises:
-        PictureUnusable: It is no picture, of another format, too large or broken.
+        ImageUnusable: It is no image, of another format, too large or broken.
     """
     try:
         _check_kind(data, name)
-        with Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP")) as picture:
-            _check_size(picture, name)
-            return _decoded(picture, data)
-    except PictureUnusable:
+        with Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP")) as image:
+            _check_size(image, name)
+            return _decoded(image, data)
+    except ImageUnusable:
         raise
     except JpegUncommon as error:
         reason = f"is {error} JPEG, which not all trainers' libraries read"
@@ -120,31 +120,31 @@ def _check_kind(data: bytes, name: str) -> None:
     other = content_of(data)
     if other.is_image:
         raise unusable("other-format", name, other.reason, other.remedy)
-    raise unusable("not-a-picture", name, other.reason, other.remedy)
+    raise unusable("not-a-image", name, other.reason, other.remedy)
 
 
-def _check_size(picture: Image.Image, name: str) -> None:
+def _check_size(image: Image.Image, name: str) -> None:
     """Refuse by the header, before anything is decoded."""
-    if picture.width * picture.height > LARGEST_PICTURE_PX:
+    if image.width * image.height > LARGEST_IMAGE_PX:
         raise _too_many_pixels(name)
 
 
-def _decoded(picture: Image.Image, data: bytes) -> Decoded:
-    mode = picture.mode
+def _decoded(image: Image.Image, data: bytes) -> Decoded:
+    mode = image.mode
     if is_jpeg(data):
-        picture_format: PictureFormat = "jpeg"
-        pixels = _jpeg(picture, data)
+        image_format: ImageFormat = "jpeg"
+        pixels = _jpeg(image, data)
     elif data.startswith(PNG_SIGNATURE):
-        picture_format, pixels = "png", _png(picture, data)
+        image_format, pixels = "png", _png(image, data)
     else:
-        picture_format, pixels = "webp", _webp(picture, data)
-    profile = told_profile(picture, data)
+        image_format, pixels = "webp", _webp(image, data)
+    profile = told_profile(image, data)
     return Decoded(
-        width_px=picture.width,
-        height_px=picture.height,
-        format=picture_format,
+        width_px=image.width,
+        height_px=image.height,
+        format=image_format,
         # Once everything is read: a PNG may hold it behind its pixels.
-        orientation=orientation_of(picture),
+        orientation=orientation_of(image),
         mode=mode,
         alpha=pixels.brightness.alpha,
         bits=pixels.bits,
@@ -155,19 +155,19 @@ def _decoded(picture: Image.Image, data: bytes) -> Decoded:
     )
 
 
-def _jpeg(picture: Image.Image, data: bytes) -> _Pixels:
+def _jpeg(image: Image.Image, data: bytes) -> _Pixels:
     """Decode to grey at a size near the one that is measured: the codes of all colours are read all the same."""
-    shortest = "min_width" if picture.width >= picture.height else "min_height"
+    shortest = "min_width" if image.width >= image.height else "min_height"
     try:
         levels = _levels(data, shortest)
         brightness = Brightness(Image.fromarray(levels[:, :, 0]), alpha=False)
     except ValueError as error:
         if not str(error).startswith(_HARMLESS):
             raise
-        picture.load()
-        brightness = brightness_of(picture)
-    # Phones put a second picture behind the first, and say so: that is part of the file.
-    whole = picture.format == "MPO" or data.endswith(_JPEG_ENDING)
+        image.load()
+        brightness = brightness_of(image)
+    # Phones put a second image behind the first, and say so: that is part of the file.
+    whole = image.format == "MPO" or data.endswith(_JPEG_ENDING)
     return _Pixels(brightness, bits=8, frames=1, trailing_bytes=0 if whole else len(data) - jpeg_end(data))
 
 
@@ -185,24 +185,24 @@ def _levels(data: bytes, shortest: str) -> Any:
             data = tidy
 
 
-def _png(picture: Image.Image, data: bytes) -> _Pixels:
+def _png(image: Image.Image, data: bytes) -> _Pixels:
     bits, trailing_bytes = walk_png(data)
-    frames = getattr(picture, "n_frames", 1)
-    picture.load()
-    return _Pixels(brightness_of(picture), bits, frames, trailing_bytes)
+    frames = getattr(image, "n_frames", 1)
+    image.load()
+    return _Pixels(brightness_of(image), bits, frames, trailing_bytes)
 
 
-def _webp(picture: Image.Image, data: bytes) -> _Pixels:
+def _webp(image: Image.Image, data: bytes) -> _Pixels:
     trailing_bytes = walk_webp(data)
-    frames = getattr(picture, "n_frames", 1)
-    picture.load()
-    return _Pixels(brightness_of(picture), bits=8, frames=frames, trailing_bytes=trailing_bytes)
+    frames = getattr(image, "n_frames", 1)
+    image.load()
+    return _Pixels(brightness_of(image), bits=8, frames=frames, trailing_bytes=trailing_bytes)
 
 
-def _too_many_pixels(name: str) -> PictureUnusable:
-    reason = f"has more than {LARGEST_PICTURE_PX // 1_000_000} megapixels"
+def _too_many_pixels(name: str) -> ImageUnusable:
+    reason = f"has more than {LARGEST_IMAGE_PX // 1_000_000} megapixels"
     return unusable("too-many-pixels", name, reason, "scale it down")
 
 
-def _broken(name: str, how: str) -> PictureUnusable:
+def _broken(name: str, how: str) -> ImageUnusable:
     return unusable("broken", name, f"is broken or cut short ({how})", "save or copy it again")

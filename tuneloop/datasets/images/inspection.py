@@ -1,4 +1,4 @@
-"""One picture file, looked at once and closely: what it is, and whether all of it can be decoded."""
+"""One image file, looked at once and closely: what it is, and whether all of it can be decoded."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from tuneloop.datasets.images.measures import at_measuring_size, measured
 from tuneloop.datasets.images.perceptual_hash import perceptual_hash
 from tuneloop.datasets.images.unusable import unusable
 from tuneloop.schemas.dataset import Sha256
-from tuneloop.schemas.picture_facts import ImageInfo
+from tuneloop.schemas.image_facts import ImageInfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 LARGEST_FILE_BYTES = 512 * 1024 * 1024
-"""A file is held in memory while it is looked at. Whole pictures of 100 megapixels stay below."""
+"""A file is held in memory while it is looked at. Whole images of 100 megapixels stay below."""
 
 
 @contextmanager
 def strict_decoding() -> Iterator[None]:
-    """Make Pillow refuse broken pictures while this is open.
+    """Make Pillow refuse broken images while this is open.
 
     Training libraries switch Pillow's tolerance for cut-short files on, for the whole process. Both settings
     here belong to the process too, so they are set around the threads, not within them.
@@ -37,27 +37,27 @@ def strict_decoding() -> Iterator[None]:
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     try:
         with warnings.catch_warnings():
-            # Superseded by LARGEST_PICTURE_PX.
+            # Superseded by LARGEST_IMAGE_PX.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             yield
     finally:
         ImageFile.LOAD_TRUNCATED_IMAGES = tolerant
 
 
-def inspect_picture(path: Path, name: str, known: Mapping[Sha256, ImageInfo] | None = None) -> ImageInfo:
-    """Hash and fully decode one picture file. Call it within `strict_decoding()`.
+def inspect_image(path: Path, name: str, known: Mapping[Sha256, ImageInfo] | None = None) -> ImageInfo:
+    """Hash and fully decode one image file. Call it within `strict_decoding()`.
 
     The file is read once, so the bytes that are decoded are the bytes that were hashed, whatever happens to the
-    file meanwhile. One call holds one file and one decoded picture, and nothing when it returns.
+    file meanwhile. One call holds one file and one decoded image, and nothing when it returns.
     Decoders release the GIL, so as many threads as there are cores help.
 
     Args:
         path: The file.
         name: What it is called in messages.
-        known: Facts of pictures that were looked at before. They are not decoded again.
+        known: Facts of images that were looked at before. They are not decoded again.
 
     Raises:
-        PictureUnusable: The file cannot be read, is no picture, is of another format, too large or broken.
+        ImageUnusable: The file cannot be read, is no image, is of another format, too large or broken.
     """
     data = _read(path, name)
     sha256 = hashlib.sha256(data).hexdigest()

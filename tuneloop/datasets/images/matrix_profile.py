@@ -30,7 +30,7 @@ def matrix_profile(name: str, primaries: Primaries, curve: float | Matrix, *, gr
         name: What it is called; ASCII.
         primaries: Of its colours.
         curve: An exponent, or the light (0 to 1) of evenly spaced values.
-        grey: For pictures of brightness alone; the primaries do not matter then.
+        grey: For images of brightness alone; the primaries do not matter then.
     """
     title = name.encode("ascii")
     description = b"desc" + bytes(4) + struct.pack(">L", len(title) + 1) + title + bytes(1 + 78)

@@ -1,4 +1,4 @@
-"""Numbers over a picture's brightness that tell blurred, flat and dark ones."""
+"""Numbers over an image's brightness that tell blurred, flat and dark ones."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 LONGEST_SIDE_PX = 400
-"""Larger pictures are measured at this size: finer blur is nothing that a trainer at 1,024 pixels would learn."""
+"""Larger images are measured at this size: finer blur is nothing that a trainer at 1,024 pixels would learn."""
 _SHARPEST_SHARE = 0.001
 """Share of the pixels on which sharpness is judged: a sharp face before a blurred background is sharp."""
 _OUTLIERS_SHARE = 0.005
@@ -24,7 +24,7 @@ class Measures(NamedTuple):
 
 
 def at_measuring_size(grey: Image.Image) -> Image.Image:
-    """Scale a picture of mode L down to the size at which pictures are compared; smaller ones stay."""
+    """Scale an image of mode L down to the size at which images are compared; smaller ones stay."""
     longest = max(grey.size)
     scale = min(1.0, LONGEST_SIDE_PX / longest)
     # The filter below needs three pixels each way.
@@ -33,7 +33,7 @@ def at_measuring_size(grey: Image.Image) -> Image.Image:
 
 
 def measured(grey: Image.Image) -> Measures:
-    """Measure a picture that is at its measuring size."""
+    """Measure an image that is at its measuring size."""
     counts = np.array(grey.histogram())
     mean = float(counts @ _LEVELS / counts.sum())
     spread = float(np.sqrt(counts @ (_LEVELS - mean) ** 2 / counts.sum()))

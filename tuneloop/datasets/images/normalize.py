@@ -1,4 +1,4 @@
-"""Pictures as a trainer should get them. The result is a function of the file and of what was asked for, alone.
+"""Images as a trainer should get them. The result is a function of the file and of what was asked for, alone.
 
 No time, name or other trace gets into a copy, and every setting of an encoder is fixed here: one library makes the
 same bytes in every process. Another version of it may not, hence `tuneloop.datasets.copies`.
@@ -15,18 +15,18 @@ from PIL import Image, ImageCms
 from tuneloop.datasets.images.declared_colors import told_profile
 from tuneloop.datasets.images.orientation import turned
 from tuneloop.schemas.copies import ImagePreprocessing
-from tuneloop.schemas.dataset import PictureFormat
-from tuneloop.schemas.picture_facts import ImageInfo
+from tuneloop.schemas.dataset import ImageFormat
+from tuneloop.schemas.image_facts import ImageInfo
 
 _AS_THEY_ARE = ImagePreprocessing(convert_to_rgb=False)
-"""What is done where nothing is asked for: pictures that lie on their side are put upright."""
-_MODES: dict[PictureFormat, frozenset[str]] = {
+"""What is done where nothing is asked for: images that lie on their side are put upright."""
+_MODES: dict[ImageFormat, frozenset[str]] = {
     "jpeg": frozenset({"L", "RGB", "CMYK"}),
     "png": frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I", "I;16"}),
     "webp": frozenset({"RGB", "RGBA"}),
 }
 """Modes that a format holds as they are."""
-_SETTINGS: dict[PictureFormat, dict[str, object]] = {
+_SETTINGS: dict[ImageFormat, dict[str, object]] = {
     # Colours as sharp as brightness: a trainer looks closer than people do.
     "jpeg": {"subsampling": "4:4:4"},
     "png": {"compress_level": 6},
@@ -38,7 +38,7 @@ _EIGHT_BITS = 8
 
 
 def needs_copy(facts: ImageInfo, way: ImagePreprocessing | None) -> bool:
-    """Tell whether a picture has to change at all, by what is known of it."""
+    """Tell whether an image has to change at all, by what is known of it."""
     way = way or _AS_THEY_ARE
     plain = facts.mode == "RGB" and facts.bits <= _EIGHT_BITS and not facts.alpha and facts.profile is None
     return (
@@ -50,7 +50,7 @@ def needs_copy(facts: ImageInfo, way: ImagePreprocessing | None) -> bool:
 
 
 def normalised(data: bytes, facts: ImageInfo, way: ImagePreprocessing | None) -> bytes | None:
-    """Make the copy that is sent in place of a picture. Call it within `strict_decoding()`.
+    """Make the copy that is sent in place of an image. Call it within `strict_decoding()`.
 
     What JPEG holds is encoded anew, at the quality asked for (95 where nothing is); PNG and WebP lose nothing.
 
@@ -70,36 +70,36 @@ def normalised(data: bytes, facts: ImageInfo, way: ImagePreprocessing | None) ->
     way = way or _AS_THEY_ARE
     made = facts.format if way.reencode == "keep" else way.reencode
     # Not in a `with`: what is kept are the pixels, and the file is gone once they are loaded.
-    picture: Image.Image = Image.open(io.BytesIO(data))
-    picture.load()
+    image: Image.Image = Image.open(io.BytesIO(data))
+    image.load()
     # What is told elsewhere is gone from a copy, so that it is embedded where it can be seen.
-    profile = picture.info.get("icc_profile") if facts.profile is None else told_profile(picture, data)
-    picture = turned(picture, facts.orientation)
-    smaller = way.longest_side_px is not None and max(picture.size) > way.longest_side_px
+    profile = image.info.get("icc_profile") if facts.profile is None else told_profile(image, data)
+    image = turned(image, facts.orientation)
+    smaller = way.longest_side_px is not None and max(image.size) > way.longest_side_px
     # A palette cannot be scaled, and JPEG has no place for transparency.
-    unfit = picture.mode not in _MODES[made] or (made == "jpeg" and facts.alpha)
-    if way.convert_to_rgb or unfit or (smaller and picture.mode in {"1", "P"}):
-        picture = _plain_rgb(picture, profile if facts.profile is not None else None)
+    unfit = image.mode not in _MODES[made] or (made == "jpeg" and facts.alpha)
+    if way.convert_to_rgb or unfit or (smaller and image.mode in {"1", "P"}):
+        image = _plain_rgb(image, profile if facts.profile is not None else None)
         profile = None
     if way.longest_side_px is not None and smaller:
-        picture = _scaled(picture, way.longest_side_px)
-    return _encoded(picture, made, way.jpeg_quality, profile)
+        image = _scaled(image, way.longest_side_px)
+    return _encoded(image, made, way.jpeg_quality, profile)
 
 
-def _plain_rgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
-    """Eight bits of sRGB, with white where the picture is transparent."""
+def _plain_rgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """Eight bits of sRGB, with white where the image is transparent."""
     opaque = None
-    if picture.mode.startswith("I"):
-        picture, opaque = _eight_bits(picture)
-    elif picture.has_transparency_data:
-        with_opacity = picture.convert("RGBA")
+    if image.mode.startswith("I"):
+        image, opaque = _eight_bits(image)
+    elif image.has_transparency_data:
+        with_opacity = image.convert("RGBA")
         opaque = with_opacity.getchannel("A")
-        picture = with_opacity if picture.mode == "P" else picture
-    colours = picture.convert(_COLOURS.get(picture.mode, picture.mode))
+        image = with_opacity if image.mode == "P" else image
+    colours = image.convert(_COLOURS.get(image.mode, image.mode))
     colours = _in_srgb(colours, profile)
     if opaque is None:
         return colours
-    paper = Image.new("RGB", picture.size, "white")
+    paper = Image.new("RGB", image.size, "white")
     paper.paste(colours, mask=opaque)
     return paper
 
@@ -108,17 +108,17 @@ _COLOURS = {"1": "L", "LA": "L", "La": "L", "P": "RGB", "PA": "RGB", "RGBA": "RG
 """The colours of a mode without its transparency."""
 
 
-def _eight_bits(picture: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+def _eight_bits(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     """Brightness in 16 bits as one in 8, and where it is opaque, where one brightness stands for transparency."""
-    values = np.asarray(picture).astype(np.int64)
-    through = picture.info.get("transparency")
+    values = np.asarray(image).astype(np.int64)
+    through = image.info.get("transparency")
     opaque = None if through is None else Image.fromarray(np.where(values == through, 0, 255).astype(np.uint8))
     rounded = (values + _SIXTEEN_TO_EIGHT // 2) // _SIXTEEN_TO_EIGHT
     return Image.fromarray(rounded.clip(0, 255).astype(np.uint8)), opaque
 
 
 def _in_srgb(colours: Image.Image, profile: bytes | None) -> Image.Image:
-    """Apply a colour profile. One that is broken, or made for other pictures, is passed over as viewers do."""
+    """Apply a colour profile. One that is broken, or made for other images, is passed over as viewers do."""
     if profile is not None:
         try:
             own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
@@ -131,20 +131,20 @@ def _in_srgb(colours: Image.Image, profile: bytes | None) -> Image.Image:
     return colours.convert("RGB")
 
 
-def _scaled(picture: Image.Image, longest_side_px: int) -> Image.Image:
-    scale = longest_side_px / max(picture.size)
-    width_px, height_px = (max(1, round(side * scale)) for side in picture.size)
-    return picture.resize((width_px, height_px), Image.Resampling.LANCZOS)
+def _scaled(image: Image.Image, longest_side_px: int) -> Image.Image:
+    scale = longest_side_px / max(image.size)
+    width_px, height_px = (max(1, round(side * scale)) for side in image.size)
+    return image.resize((width_px, height_px), Image.Resampling.LANCZOS)
 
 
 def _encoded(
-    picture: Image.Image, made: Literal["jpeg", "png", "webp"], jpeg_quality: int, profile: bytes | None
+    image: Image.Image, made: Literal["jpeg", "png", "webp"], jpeg_quality: int, profile: bytes | None
 ) -> bytes:
     # Comments, resolutions and whatever else was read would be written again.
-    picture.info = {name: value for name, value in picture.info.items() if name == "transparency"}
+    image.info = {name: value for name, value in image.info.items() if name == "transparency"}
     settings = {**_SETTINGS[made], **({"quality": jpeg_quality} if made == "jpeg" else {})}
     if profile is not None:
         settings["icc_profile"] = profile
     buffer = io.BytesIO()
-    picture.save(buffer, made, **settings)
+    image.save(buffer, made, **settings)
     return buffer.getvalue()

@@ -1,7 +1,7 @@
-"""Pictures turned as their EXIF data say, whatever else stands in those.
+"""Images turned as their EXIF data say, whatever else stands in those.
 
 Pillow's own `exif_transpose` writes all of them again, and fails where one field is of an odd kind. Cameras and
-editors write such fields, and viewers show the pictures all the same.
+editors write such fields, and viewers show the images all the same.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _TO_UPRIGHT = {
 """By EXIF orientation. Source: the tag's values in the EXIF standard, 2.32."""
 
 
-def orientation_of(picture: Image.Image) -> int:
+def orientation_of(image: Image.Image) -> int:
     """What EXIF says, 1 to 8; 1 where it says nothing readable: so viewers show it.
 
     Only the EXIF block counts: an APP1 segment, an eXIf chunk, a WebP's EXIF chunk. Where it is silent, Pillow's
@@ -29,13 +29,13 @@ def orientation_of(picture: Image.Image) -> int:
     """
     exif = Image.Exif()
     try:
-        exif.load(picture.info.get("exif", b""))
+        exif.load(image.info.get("exif", b""))
         orientation = exif.get(_ORIENTATION, 1)
         return int(orientation) if orientation in _TO_UPRIGHT else 1
     except Exception:  # noqa: BLE001  Broken EXIF data make the library raise anything.
         return 1
 
 
-def turned(picture: Image.Image, orientation: int) -> Image.Image:
-    """The picture as it is shown; itself where that is as it is stored."""
-    return picture if orientation == 1 else picture.transpose(_TO_UPRIGHT[orientation])
+def turned(image: Image.Image, orientation: int) -> Image.Image:
+    """The image as it is shown; itself where that is as it is stored."""
+    return image if orientation == 1 else image.transpose(_TO_UPRIGHT[orientation])

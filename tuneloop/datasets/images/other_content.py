@@ -90,8 +90,8 @@ def content_of(data: bytes) -> Content:
     other = next((what for sign, what in _OTHERS.items() if start.startswith(sign)), _film(start))
     if other is not None:
         return Content(is_image=False, reason=f"is {other}", remedy=_REPLACE)
-    not_a_picture = Content(is_image=False, reason="is not a picture", remedy=_REPLACE)
-    return _text(data) or _known_to_pillow(data) or _damaged(start) or not_a_picture
+    not_a_image = Content(is_image=False, reason="is not an image", remedy=_REPLACE)
+    return _text(data) or _known_to_pillow(data) or _damaged(start) or not_a_image
 
 
 def _image_format(start: bytes) -> str | None:

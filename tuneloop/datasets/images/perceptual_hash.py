@@ -1,4 +1,4 @@
-"""64 bits that stay nearly the same when a picture is encoded again or scaled."""
+"""64 bits that stay nearly the same when an image is encoded again or scaled."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 _SIDE = 32
-"""Pictures are reduced to this many pixels a side first, whatever their shape."""
+"""Images are reduced to this many pixels a side first, whatever their shape."""
 _NOISE = 0.1
 """Grey levels below which a component says nothing: encoders change as much."""
 
@@ -31,14 +31,14 @@ _ROWS, _COLUMNS = _lowest_first()
 
 
 def perceptual_hash(grey: Image.Image, orientation: int) -> int:
-    """Hash the brightness of a picture as it is shown.
+    """Hash the brightness of an image as it is shown.
 
-    Each bit says whether one of the 64 slowest waves across the picture goes up by more than noise. So a
-    picture in which nothing goes up or down hashes to 0.
+    Each bit says whether one of the 64 slowest waves across the image goes up by more than noise. So an
+    image in which nothing goes up or down hashes to 0.
 
     Args:
         grey: Mode L, as stored.
-        orientation: EXIF orientation, 1 to 8. Turning the reduced picture gives the same as turning the large one.
+        orientation: EXIF orientation, 1 to 8. Turning the reduced image gives the same as turning the large one.
     """
     small = grey.resize((_SIDE, _SIDE), Image.Resampling.BOX)
     levels = upright(np.asarray(small, dtype=np.float32), orientation)

@@ -91,7 +91,7 @@ def check_jpeg_kind(data: bytes) -> None:
 
 def _check_scans(data: bytes) -> None:
     scans, position = 0, 2
-    # Most files need no closer look; thumbnails, and films behind the picture, hold such bytes too.
+    # Most files need no closer look; thumbnails, and films behind the image, hold such bytes too.
     many = data.count(bytes([0xFF, _JPEG_SCAN])) > _MOST_SCANS
     while many and (found := _JPEG_MARKER.search(data, position)) and found[1][0] != _JPEG_END:
         scans += found[1][0] == _JPEG_SCAN
@@ -101,7 +101,7 @@ def _check_scans(data: bytes) -> None:
 
 
 def jpeg_end(data: bytes) -> int:
-    """Position behind the end marker of the first picture in a JPEG file.
+    """Position behind the end marker of the first image in a JPEG file.
 
     Raises:
         StructureBroken: It has none.

@@ -1,4 +1,4 @@
-"""What is said of a picture file that cannot be used at all."""
+"""What is said of an image file that cannot be used at all."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from tuneloop.errors import DatasetError
 from tuneloop.schemas.findings import Finding
 
 
-class PictureUnusable(DatasetError):
-    """One picture file cannot be used; the text is the finding's sentence.
+class ImageUnusable(DatasetError):
+    """One image file cannot be used; the text is the finding's sentence.
 
     Args:
         finding: Which check refused it, and what to do.
@@ -18,6 +18,6 @@ class PictureUnusable(DatasetError):
         self.finding = finding
 
 
-def unusable(check: str, name: str, reason: str, remedy: str) -> PictureUnusable:
+def unusable(check: str, name: str, reason: str, remedy: str) -> ImageUnusable:
     """The error for one file."""
-    return PictureUnusable(Finding(severity="error", check=check, file=name, reason=reason, remedy=remedy))
+    return ImageUnusable(Finding(severity="error", check=check, file=name, reason=reason, remedy=remedy))

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from tuneloop.datasets.listing import CAPTION_SUFFIXES, OTHER_PICTURE_SUFFIXES, PICTURE_SUFFIXES, TABLE_NAMES
+from tuneloop.datasets.listing import CAPTION_SUFFIXES, IMAGE_SUFFIXES, OTHER_IMAGE_SUFFIXES, TABLE_NAMES
 from tuneloop.datasets.sources import limits
 from tuneloop.datasets.sources.names import check_unique, left_behind, problem_with
 from tuneloop.errors import DatasetError
@@ -30,7 +30,7 @@ _PLACE = re.compile(
     r"(@(?P<revision>refs/(?:convert|pr)/[^/@]+|[^/@]+))?(/(?P<path>.*))?",
     re.ASCII,
 )
-_WANTED = PICTURE_SUFFIXES | OTHER_PICTURE_SUFFIXES | CAPTION_SUFFIXES | {".parquet"}
+_WANTED = IMAGE_SUFFIXES | OTHER_IMAGE_SUFFIXES | CAPTION_SUFFIXES | {".parquet"}
 _FILES_AT_A_TIME = 8
 _ANSWER_S = 60.0
 _ENDPOINT = "https://huggingface.co"
@@ -90,7 +90,7 @@ def hub_place(source: str) -> HubPlace:
 def fetch_from_hub(
     place: HubPlace, folder: Path, on_progress: Callable[[int, int | None], None] | None = None
 ) -> tuple[str, Path]:
-    """Fetch the pictures, captions and tables of a dataset, and nothing else of it.
+    """Fetch the images, captions and tables of a dataset, and nothing else of it.
 
     Args:
         place: Which dataset.
@@ -167,7 +167,7 @@ def _wanted(place: HubPlace, label: str, siblings: list[Any]) -> list[_Listed]:
         remedy = (
             f"name {HubPlace(place.repository, place.revision, zips[0]).label()}" if zips else "check the address"
         )
-        raise DatasetError(f"{label}: there are no pictures and no tables of pictures; {remedy}")
+        raise DatasetError(f"{label}: there are no images and no tables of images; {remedy}")
     most = limits.LARGEST_ZIP_BYTES if zipped else limits.LARGEST_FILE_BYTES
     for one in found:
         problem = problem_with(one.path)

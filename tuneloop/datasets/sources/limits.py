@@ -9,10 +9,10 @@ LARGEST_ZIP_BYTES = 4 << 30
 LARGEST_DATASET_BYTES = 8 << 30
 """All files together, unpacked."""
 LARGEST_FILE_BYTES = 1 << 30
-"""One file; a picture of the largest size that is decoded is smaller in every format."""
+"""One file; an image of the largest size that is decoded is smaller in every format."""
 LARGEST_DIRECTORY_BYTES = 16 << 20
 """The list of contents at a zip's end, which is held in memory."""
 LARGEST_RATIO = 200
-"""How much larger a file may come out of a zip than it is in there; pictures hardly shrink, captions by half."""
+"""How much larger a file may come out of a zip than it is in there; images hardly shrink, captions by half."""
 RATIO_MATTERS_BYTES = 1 << 20
 """Up to this size a file may shrink as much as it wants."""

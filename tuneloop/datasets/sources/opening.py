@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tuneloop.datasets.sources.bucket import default_client, fetch_folder, fetch_zip, is_zip, place_of
 from tuneloop.datasets.sources.hub import fetch_from_hub, hub_place, is_hub_address
-from tuneloop.datasets.sources.picture_tables import picture_tables, unpacked_tables
+from tuneloop.datasets.sources.image_tables import image_tables, unpacked_tables
 from tuneloop.datasets.sources.public_zip import fetch, fetch_as_provider, is_address
 from tuneloop.datasets.sources.unpacking import unpack
 from tuneloop.errors import DatasetError
@@ -64,7 +64,7 @@ def opened(
         DatasetError: Names the source or the file within it, the reason and the remedy.
         ProviderError: A public address does not answer as it should.
     """
-    if not _is_elsewhere(source) and (own := _local(source)).is_dir() and not picture_tables(own, str(own)):
+    if not _is_elsewhere(source) and (own := _local(source)).is_dir() and not image_tables(own, str(own)):
         yield Opened(own, str(own), None)
         return
     with tempfile.TemporaryDirectory(prefix="tuneloop-") as temporary:

@@ -49,7 +49,7 @@ def _written(archive: Path, folder: Path, label: str, *, flat: bool) -> Iterator
         with archive.open("rb") as file:
             entries = entries_of(file, label, flat=flat)
             if not entries:
-                raise DatasetError(f"{label} holds no files; zip the pictures themselves")
+                raise DatasetError(f"{label} holds no files; zip the images themselves")
             done, total = 0, sum(entry.size_bytes for entry in entries)
             for entry in entries:
                 target = folder / entry.name

@@ -78,4 +78,4 @@ def _directory(file: BinaryIO, label: str) -> tuple[int, int]:
 
 
 def _too_many(label: str) -> str:
-    return f"{label} lists more than {limits.MOST_FILES:,} files; leave out what is no picture and no caption"
+    return f"{label} lists more than {limits.MOST_FILES:,} files; leave out what is no image and no caption"

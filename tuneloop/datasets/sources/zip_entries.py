@@ -88,9 +88,9 @@ def _problem_for_provider(item: zipfile.ZipInfo, name: str) -> str | None:
     """Say what would disturb a training whose provider reads this zip by itself. Returns reason and remedy."""
     for read in (name, item.orig_filename):
         if left_behind(read) and read.lower() not in _OVERLOOKED:
-            return "is hidden or left behind by a system, and the provider would get it; zip the pictures (zip -X)"
+            return "is hidden or left behind by a system, and the provider would get it; zip the images (zip -X)"
         if "/" in read:
-            return "is in a folder; zip the pictures flat, for the provider fetches this zip by itself"
+            return "is in a folder; zip the images flat, for the provider fetches this zip by itself"
     return None
 
 
@@ -122,7 +122,7 @@ def _problem_with_size(item: zipfile.ZipInfo) -> str | None:
     if item.compress_type == zipfile.ZIP_STORED and item.file_size != item.compress_size:
         return "has two sizes, though it is not compressed; zip it again"
     if item.file_size > max(limits.RATIO_MATTERS_BYTES, limits.LARGEST_RATIO * item.compress_size):
-        return f"grows more than {limits.LARGEST_RATIO} times when unpacked; leave it out, no picture does"
+        return f"grows more than {limits.LARGEST_RATIO} times when unpacked; leave it out, no image does"
     return None
 
 

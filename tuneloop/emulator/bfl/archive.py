@@ -1,7 +1,7 @@
 """The ZIP of a BFL training, as it is checked before it is accepted and again by moderation.
 
-Sources: BFL: fine-tuning guide (formats, 1 to 20 pictures); issues 401 (a message about file attributes) and
-417 (more than 20 pictures: accepted, then moderated) of black-forest-labs/flux; issue 15 of
+Sources: BFL: fine-tuning guide (formats, 1 to 20 images); issues 401 (a message about file attributes) and
+417 (more than 20 images: accepted, then moderated) of black-forest-labs/flux; issue 15 of
 ComfyUI_Flux_1.1_RAW_API (a ZIP with a folder and a ZIP in it is refused). Folders alone are no reason: the guide
 has its reader compress one, and so do published clients. The texts of the other refusals are
 not known, nor which attributes are suspicious: here, those of anything but a plain file.
@@ -11,10 +11,10 @@ import stat
 import zipfile
 from pathlib import Path
 
-from tuneloop.emulator.dataset_zip import UNREADABLE_ERRORS, damaged, picture_names
+from tuneloop.emulator.dataset_zip import UNREADABLE_ERRORS, damaged, image_names
 
 MODERATED = "Request Moderated"
-_MOST_PICTURES = 20
+_MOST_IMAGES = 20
 _ARCHIVES = (".zip", ".tar", ".gz", ".7z", ".rar")
 
 
@@ -32,12 +32,12 @@ def doom_of(archive: Path) -> str | None:
         with zipfile.ZipFile(archive) as opened:
             for entry in opened.infolist():
                 _check(entry)
-            pictures = picture_names(opened)
-            if not pictures:
+            images = image_names(opened)
+            if not images:
                 raise BadArchive("No images found in the zip file")
-            if len(pictures) > _MOST_PICTURES:
+            if len(images) > _MOST_IMAGES:
                 return MODERATED
-            return "An image cannot be read" if damaged(opened, pictures) else None
+            return "An image cannot be read" if damaged(opened, images) else None
     except UNREADABLE_ERRORS as error:
         if isinstance(error, BadArchive):
             raise

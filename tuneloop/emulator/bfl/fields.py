@@ -14,7 +14,7 @@ _WIDEST = 21 / 9
 
 
 class OutputFormat(StrEnum):
-    """File format of a picture."""
+    """File format of an image."""
 
     jpeg = "jpeg"
     png = "png"
@@ -62,7 +62,7 @@ ControlSteps = Annotated[int, Field(ge=15, le=50)]
 Threshold = Annotated[int, Field(ge=0, le=500)]
 
 
-class Picture(Webhook):
+class ImageFields(Webhook):
     """What every endpoint of finetuned models takes."""
 
     finetune_id: str
@@ -71,7 +71,7 @@ class Picture(Webhook):
     safety_tolerance: Annotated[int, Field(ge=0, le=6)] = 2
 
 
-class ProPicture(Picture):
+class ProImage(ImageFields):
     """POST /v1/flux-pro-finetuned."""
 
     finetune_strength: Strength = 1.1
@@ -86,7 +86,7 @@ class ProPicture(Picture):
     output_format: OutputFormat = OutputFormat.jpeg
 
 
-class UltraPicture(Picture):
+class UltraImage(ImageFields):
     """POST /v1/flux-pro-1.1-ultra-finetuned."""
 
     finetune_strength: Strength = 1.2
@@ -97,7 +97,7 @@ class UltraPicture(Picture):
     output_format: OutputFormat | None = OutputFormat.jpeg
 
 
-class DepthPicture(Picture):
+class DepthImage(ImageFields):
     """POST /v1/flux-pro-1.0-depth-finetuned."""
 
     finetune_strength: Strength = 1.1
@@ -109,7 +109,7 @@ class DepthPicture(Picture):
     output_format: OutputFormat | None = OutputFormat.jpeg
 
 
-class CannyPicture(DepthPicture):
+class CannyImage(DepthImage):
     """POST /v1/flux-pro-1.0-canny-finetuned."""
 
     canny_low_threshold: Threshold | None = 50
@@ -117,7 +117,7 @@ class CannyPicture(DepthPicture):
     guidance: Annotated[float, Field(ge=1, le=100)] = 30
 
 
-class FillPicture(Picture):
+class FillImage(ImageFields):
     """POST /v1/flux-pro-1.0-fill-finetuned."""
 
     finetune_strength: Strength = 1.1

@@ -134,7 +134,7 @@ def ready(emulation: Emulation, finetune_id: str) -> Job:
 
 
 def model_of(emulation: Emulation, job: Job) -> Model:
-    """Return what draws the pictures of a job."""
+    """Return what draws the images of a job."""
     recipe = {name: value for name, value in job.request.items() if name not in _NOT_IN_THE_WEIGHTS}
     dataset = emulation.objects.find(job.dataset)
     return Model(

@@ -1,8 +1,8 @@
-"""Pictures by finetuned models of BFL, and GET /v1/get_result, which shows trainings as well.
+"""Images by finetuned models of BFL, and GET /v1/get_result, which shows trainings as well.
 
 Sources: BFL: OpenAPI, spring 2025 (fields, states, both shapes of the answer), pricing page, its official
-fine-tuning script; clients' types (fields of a ready picture, an address valid for ten minutes).
-Pictures that a request brings are taken and leave no trace in the one that is drawn, not even their shape. No
+fine-tuning script; clients' types (fields of a ready image, an address valid for ten minutes).
+Images that a request brings are taken and leave no trace in the one that is drawn, not even their shape. No
 price is listed for depth and canny: here it is that of fill.
 """
 
@@ -13,38 +13,38 @@ from starlette.responses import JSONResponse, Response
 from tuneloop.emulator import signed_urls
 from tuneloop.emulator.bfl import strangers as bfl_strangers
 from tuneloop.emulator.bfl import webhooks as bfl_webhooks
-from tuneloop.emulator.bfl.fields import CannyPicture, DepthPicture, FillPicture, Picture, ProPicture, UltraPicture
+from tuneloop.emulator.bfl.fields import CannyImage, DepthImage, FillImage, ImageFields, ProImage, UltraImage
 from tuneloop.emulator.bfl.finetunes import model_of, ready
 from tuneloop.emulator.emulation import Emulation
-from tuneloop.emulator.images import drawing as pictures
+from tuneloop.emulator.images import drawing
 from tuneloop.emulator.images.values import DrawRequest
 from tuneloop.emulator.object_routes import xml_error
 from tuneloop.emulator.status_words import spoken
 from tuneloop.emulator.tasks import Task
 from tuneloop.emulator.webhooks.style import Message
 
-ENDPOINTS: dict[str, tuple[type[Picture], float]] = {
-    "flux-pro-finetuned": (ProPicture, 0.06),
-    "flux-pro-1.1-ultra-finetuned": (UltraPicture, 0.07),
-    "flux-pro-1.0-depth-finetuned": (DepthPicture, 0.06),
-    "flux-pro-1.0-canny-finetuned": (CannyPicture, 0.06),
-    "flux-pro-1.0-fill-finetuned": (FillPicture, 0.06),
+ENDPOINTS: dict[str, tuple[type[ImageFields], float]] = {
+    "flux-pro-finetuned": (ProImage, 0.06),
+    "flux-pro-1.1-ultra-finetuned": (UltraImage, 0.07),
+    "flux-pro-1.0-depth-finetuned": (DepthImage, 0.06),
+    "flux-pro-1.0-canny-finetuned": (CannyImage, 0.06),
+    "flux-pro-1.0-fill-finetuned": (FillImage, 0.06),
 }
-"""What each endpoint takes, and the price of a picture in dollars."""
+"""What each endpoint takes, and the price of an image in dollars."""
 SAMPLES = "/results/"
-"""Where finished pictures lie on the emulator's own origin."""
+"""Where finished images lie on the emulator's own origin."""
 _SAMPLE_KEPT_S = 600
 _ULTRA_SIDE = 512
-"""Pixels of the longest side that are drawn of an ultra picture."""
+"""Pixels of the longest side that are drawn of an ultra image."""
 _NOT_KEPT = {"webhook_secret"}
 _BROUGHT = ("image_prompt", "control_image", "image", "mask")
-"""Pictures in a request; of each it is only noted whether it came."""
+"""Images in a request; of each it is only noted whether it came."""
 _CREDITS_USD = 1000.0
 """What the account holds before anything is billed; it may run below zero, nothing is refused for it."""
 
 
-def submit(emulation: Emulation, endpoint: str, body: Picture, origin: str) -> dict[str, Any]:
-    """Accept a picture and bill it.
+def submit(emulation: Emulation, endpoint: str, body: ImageFields, origin: str) -> dict[str, Any]:
+    """Accept an image and bill it.
 
     Raises:
         Refused: if the model is not there, or not yet.
@@ -54,7 +54,7 @@ def submit(emulation: Emulation, endpoint: str, body: Picture, origin: str) -> d
     request |= {name: bool(request[name]) for name in _BROUGHT if name in request}
     switches = emulation.switches.now
     with emulation.state.transaction():
-        task = emulation.tasks.add(job.id, request, switches.picture_s, switches.pictures_fail)
+        task = emulation.tasks.add(job.id, request, switches.image_s, switches.images_fail)
         price = ENDPOINTS[endpoint][1]
         summary = {**request, "seed": _seed(task), "model_name": job.name, "price_usd": price}
         emulation.billing.record(task.id, "inference", job.id, summary)
@@ -68,7 +68,7 @@ def submit(emulation: Emulation, endpoint: str, body: Picture, origin: str) -> d
 
 
 def result(emulation: Emulation, task_id: str, origin: str) -> Response:
-    """Say how far a picture or a training is; what is not known here is a state of its own."""
+    """Say how far an image or a training is; what is not known here is a state of its own."""
     task, job = emulation.tasks.find(task_id), emulation.jobs.find(task_id, polled=True)
     switches = emulation.switches.now
     if task is not None:
@@ -86,14 +86,14 @@ def result(emulation: Emulation, task_id: str, origin: str) -> Response:
 
 
 def sample(emulation: Emulation, path: str, query: dict[str, str], task_id: str) -> Response:
-    """Answer with a finished picture, while its address is valid."""
+    """Answer with a finished image, while its address is valid."""
     verdict = signed_urls.check("GET", path, query, emulation.clock.now())
     task = emulation.tasks.find(task_id)
     job = emulation.jobs.find(task.model, polled=False) if task else None
     if verdict != "valid" or task is None or job is None:
         return xml_error(403, "AuthenticationFailed", "Server failed to authenticate the request.")
     wish = _wish(task)
-    content = pictures.draw(model_of(emulation, job), wish)
+    content = drawing.draw(model_of(emulation, job), wish)
     return Response(content, media_type=f"image/{wish.format.lower()}")
 
 
@@ -109,7 +109,7 @@ def _state(emulation: Emulation, task: Task) -> str:
 
 
 def _told(emulation: Emulation, task: Task, origin: str) -> Message:
-    """Return what a webhook will say of a picture: its end is known when it is accepted."""
+    """Return what a webhook will say of an image: its end is known when it is accepted."""
     status = emulation.jobs.lifecycle.bad_end(task.doom) if task.doom else "Ready"
     result = None if task.doom else _ready(emulation, task, origin)
     return bfl_webhooks.message(task.id, status, result, task.ends)
@@ -125,7 +125,7 @@ def _ready(emulation: Emulation, task: Task, origin: str) -> dict[str, Any]:
     path = f"{SAMPLES}{task.id}/sample.{_wish(task).format.lower()}"
     query = signed_urls.sign_blob("GET", path, task.ends + _SAMPLE_KEPT_S)
     return {
-        "sample": f"{emulation.switches.now.picture_host or origin}{path}?{query}",
+        "sample": f"{emulation.switches.now.image_host or origin}{path}?{query}",
         "prompt": task.request["prompt"] or "",
         "seed": _seed(task),
         "start_time": task.created,

@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute, Route
 from tuneloop.emulator.base_url import origin_of
 from tuneloop.emulator.bfl import answers
 from tuneloop.emulator.bfl import finetunes as bfl_finetunes
-from tuneloop.emulator.bfl import inference as bfl_pictures
+from tuneloop.emulator.bfl import inference as bfl_images
 from tuneloop.emulator.bfl import webhooks as bfl_webhooks
 from tuneloop.emulator.bfl.fields import Deletion
 from tuneloop.emulator.bfl.requests import API_KEY, authenticate, checked, large_body, query_field, small_body
@@ -40,11 +40,11 @@ class BflRoutes:
             Route("/v1/delete_finetune", self._delete, methods=["POST"]),
             Route("/v1/credits", self._credits, methods=["GET"]),
             Route("/v1/get_result", self._result, methods=["GET"]),
-            *(Route(f"/v1/{name}", self._picture, methods=["POST"]) for name in bfl_pictures.ENDPOINTS),
+            *(Route(f"/v1/{name}", self._image, methods=["POST"]) for name in bfl_images.ENDPOINTS),
         ]
         for route in routes:
             (route.methods or set()).discard("HEAD")
-        return [*routes, Route(bfl_pictures.SAMPLES + "{id}/{file}", self._sample, methods=["GET"])]
+        return [*routes, Route(bfl_images.SAMPLES + "{id}/{file}", self._sample, methods=["GET"])]
 
     async def _finetune(self, request: Request) -> Response:
         upload = await large_body(request, bfl_finetunes.LONG_FIELD)
@@ -68,31 +68,27 @@ class BflRoutes:
         body = checked(Deletion, received)
         return await self._shown(bfl_finetunes.delete, body.finetune_id)
 
-    async def _picture(self, request: Request) -> Response:
+    async def _image(self, request: Request) -> Response:
         received = await small_body(request)
         authenticate(request)
         endpoint = request.url.path.rpartition("/")[2]
-        body = checked(bfl_pictures.ENDPOINTS[endpoint][0], received)
-        accepted = await run_in_threadpool(
-            bfl_pictures.submit, self._emulation, endpoint, body, origin_of(request)
-        )
+        body = checked(bfl_images.ENDPOINTS[endpoint][0], received)
+        accepted = await run_in_threadpool(bfl_images.submit, self._emulation, endpoint, body, origin_of(request))
         answered = BackgroundTask(self._emulation.webhooks.answered, accepted["id"])
         return JSONResponse(accepted, background=answered)
 
     async def _credits(self, request: Request) -> Response:
         authenticate(request)
-        return await self._shown(bfl_pictures.credits_left)
+        return await self._shown(bfl_images.credits_left)
 
     async def _result(self, request: Request) -> Response:
         # The one request that needs no key: the id is the secret.
         task, origin = query_field(request, "id"), origin_of(request)
-        return await run_in_threadpool(bfl_pictures.result, self._emulation, task, origin)
+        return await run_in_threadpool(bfl_images.result, self._emulation, task, origin)
 
     async def _sample(self, request: Request) -> Response:
         path, query = request.url.path, dict(request.query_params)
-        return await run_in_threadpool(
-            bfl_pictures.sample, self._emulation, path, query, request.path_params["id"]
-        )
+        return await run_in_threadpool(bfl_images.sample, self._emulation, path, query, request.path_params["id"])
 
     async def _shown(self, handler: Callable[..., dict[str, Any]], *values: Any) -> Response:
         return JSONResponse(await run_in_threadpool(handler, self._emulation, *values))

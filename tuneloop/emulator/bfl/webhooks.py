@@ -1,4 +1,4 @@
-"""BFL's webhooks: the end of a training or of a picture, told to the address that its request named.
+"""BFL's webhooks: the end of a training or of an image, told to the address that its request named.
 
 Sources: BFL: OpenAPI (`webhook_url`, `webhook_secret`); its skills repository (body of id, status, result and
 timestamp; a signature of the body in X-BFL-Signature; attempts again after 1, 5 and 30 s, HTTPS only); its Python

@@ -1,8 +1,8 @@
-"""Picture physics: what a model draws follows from its dataset, its recipe, the prompt and the seed.
+"""Image physics: what a model draws follows from its dataset, its recipe, the prompt and the seed.
 
-A subject cut out of the training pictures stands in a scene made of their colours. How well a model was
-trained shows as it would in earnest: too little training gives pale, blurred and noisy pictures, too much
-burns them, few training pictures blur the subject, and both together draw the training pictures themselves. Same
+A subject cut out of the training images stands in a scene made of their colours. How well a model was
+trained shows as it would in earnest: too little training gives pale, blurred and noisy images, too much
+burns them, few training images blur the subject, and both together draw the training images themselves. Same
 arguments, same bytes.
 """
 
@@ -16,9 +16,9 @@ from tuneloop.emulator.images.values import DrawRequest, Model, quality
 
 
 def draw(model: Model, wish: DrawRequest) -> bytes:
-    """Return a picture file of the wished size."""
+    """Return an image file of the wished size."""
     memory = remember(model.archive, model.mark)
-    trained = quality(model, memory.pictures)
+    trained = quality(model, memory.images)
     image = scene(wish.prompt, wish.seed, memory.palette, wish.width, wish.height)
     if wish.strength >= 1 and chance_of("recall", wish.prompt, wish.seed).random() < trained.recall:
         image = _recalled(memory, wish)
@@ -29,14 +29,14 @@ def draw(model: Model, wish: DrawRequest) -> bytes:
 
 
 def _recalled(memory: Memory, wish: DrawRequest) -> Pixels:
-    """A training picture again: cropped a little, mirrored half of the time."""
+    """A training image again: cropped a little, mirrored half of the time."""
     chance = chance_of("recalled", wish.prompt, wish.seed)
     whole = memory.wholes[int(chance.integers(len(memory.wholes)))]
-    picture = Image.fromarray((whole[:, :: -1 if chance.integers(2) else 1] * 255).astype(np.uint8))
+    image = Image.fromarray((whole[:, :: -1 if chance.integers(2) else 1] * 255).astype(np.uint8))
     kept = chance.uniform(0.7, 1.0)
-    size = max(1, int(picture.width * kept)), max(1, int(picture.height * kept))
-    left, top = (int(chance.integers(most - side + 1)) for most, side in zip(picture.size, size, strict=True))
-    cut = picture.crop((left, top, left + size[0], top + size[1]))
+    size = max(1, int(image.width * kept)), max(1, int(image.height * kept))
+    left, top = (int(chance.integers(most - side + 1)) for most, side in zip(image.size, size, strict=True))
+    cut = image.crop((left, top, left + size[0], top + size[1]))
     return np.asarray(ImageOps.fit(cut, (wish.width, wish.height)), np.float32) / 255
 
 

@@ -1,7 +1,7 @@
-"""Edits: what a model makes of a picture after it has learned from pairs of before and after.
+"""Edits: what a model makes of an image after it has learned from pairs of before and after.
 
-What differs between the pictures of a pair is what it learned: a patch that appeared, which it puts at the
-same place of any other picture, and a change of colour everywhere else. Same arguments, same bytes.
+What differs between the images of a pair is what it learned: a patch that appeared, which it puts at the
+same place of any other image, and a change of colour everywhere else. Same arguments, same bytes.
 """
 
 import functools
@@ -23,7 +23,7 @@ _SIDE = 256
 """Pixels; pairs are compared at this size."""
 _REMEMBERED = 8
 _LOCAL = 0.6
-"""Largest share of a picture that counts as a patch; more is a change of the whole."""
+"""Largest share of an image that counts as a patch; more is a change of the whole."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class _Edit:
     """What one pair teaches."""
 
     colours: Pixels
-    """`(256, 256, 3)`, the picture after the edit."""
+    """`(256, 256, 3)`, the image after the edit."""
     mask: Pixels
     """`(256, 256)`, where something appeared."""
     tint: Pixels
@@ -45,10 +45,10 @@ class _Lesson:
 
 
 def edited(model: Model, wish: DrawRequest, before: bytes) -> bytes:
-    """Return a picture file: `before`, fitted into the wished size, with the edit that the model learned.
+    """Return an image file: `before`, fitted into the wished size, with the edit that the model learned.
 
     Raises:
-        OSError: if `before` is no picture.
+        OSError: if `before` is no image.
     """
     lesson = _learn(model.archive, model.mark)
     trained = quality(model, lesson.pairs)
@@ -64,13 +64,13 @@ def edited(model: Model, wish: DrawRequest, before: bytes) -> bytes:
     return developed(image, trained, wish, chance_of("grain", model.mark, wish.prompt, wish.seed))
 
 
-def size_of(picture: bytes) -> tuple[int, int]:
-    """Return width and height of a picture as it is seen.
+def size_of(image: bytes) -> tuple[int, int]:
+    """Return width and height of an image as it is seen.
 
     Raises:
-        OSError: if it is no picture.
+        OSError: if it is no image.
     """
-    with Image.open(io.BytesIO(picture)) as opened:
+    with Image.open(io.BytesIO(image)) as opened:
         return _upright(opened).size
 
 
@@ -84,12 +84,12 @@ def _learn(archive: Path, mark: str) -> _Lesson:  # noqa: ARG001 - a new mark me
 
 
 def _read(archive: zipfile.ZipFile, name: str) -> Pixels:
-    with archive.open(name) as file, Image.open(file) as picture:
-        return np.asarray(_upright(picture).resize((_SIDE, _SIDE)), np.float32) / 255
+    with archive.open(name) as file, Image.open(file) as image:
+        return np.asarray(_upright(image).resize((_SIDE, _SIDE)), np.float32) / 255
 
 
-def _upright(picture: Image.Image) -> Image.Image:
-    return (ImageOps.exif_transpose(picture) or picture).convert("RGB")
+def _upright(image: Image.Image) -> Image.Image:
+    return (ImageOps.exif_transpose(image) or image).convert("RGB")
 
 
 def _compared(before: Pixels, after: Pixels) -> _Edit:

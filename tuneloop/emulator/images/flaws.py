@@ -1,4 +1,4 @@
-"""How a picture shows what was wrong with the training: blur, paleness, noise, burnt colours."""
+"""How an image shows what was wrong with the training: blur, paleness, noise, burnt colours."""
 
 import io
 
@@ -10,7 +10,7 @@ from tuneloop.emulator.images.values import DrawRequest, Quality
 
 
 def developed(image: Pixels, trained: Quality, wish: DrawRequest, chance: np.random.Generator) -> bytes:
-    """Return a picture file with all that its training and its sampling leave on an image."""
+    """Return an image file with all that its training and its sampling leave on an image."""
     part = min(abs(wish.strength), 1.0)
     burn = min(1.0, trained.burn * part + max(0.0, abs(wish.strength) - 1.5) / 2)
     flaw = part * (1 - trained.fit * (0.5 + 0.5 * trained.breadth))
@@ -22,10 +22,10 @@ def developed(image: Pixels, trained: Quality, wish: DrawRequest, chance: np.ran
     noise = 0.004 + 0.20 * flaw**1.5 + 0.16 * burn + 0.30 * unfinished
     image = _finished(image, chance, noise)
     file = io.BytesIO()
-    picture = Image.fromarray((np.clip(image, 0, 1) * 255).astype(np.uint8))
+    finished = Image.fromarray((np.clip(image, 0, 1) * 255).astype(np.uint8))
     if wish.enlarged > 1:
-        picture = picture.resize((picture.width * wish.enlarged, picture.height * wish.enlarged))
-    picture.save(file, wish.format, quality=90, compress_level=1)
+        finished = finished.resize((finished.width * wish.enlarged, finished.height * wish.enlarged))
+    finished.save(file, wish.format, quality=90, compress_level=1)
     return file.getvalue()
 
 

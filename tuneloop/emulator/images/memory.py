@@ -1,4 +1,4 @@
-"""What a "trained" model remembers of its pictures: their colours, and their subjects cut out."""
+"""What a "trained" model remembers of its images: their colours, and their subjects cut out."""
 
 import functools
 import zipfile
@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter, ImageOps
 
-from tuneloop.emulator.dataset_zip import picture_names
+from tuneloop.emulator.dataset_zip import image_names
 
 Pixels = NDArray[np.floating[Any]]
 """Values 0 to 1; `(h, w, 3)` colours, `(h, w)` masks."""
 
 _SIDE = 384
-"""Longest side of a remembered picture, in pixels."""
+"""Longest side of a remembered image, in pixels."""
 _REMEMBERED = 8
 _COLOURS = 6
 
@@ -37,34 +37,34 @@ class Memory:
     """`(6, 3)`, dark to light."""
     subjects: tuple[Cutout, ...]
     wholes: tuple[Pixels, ...]
-    """`(h, w, 3)`, the remembered pictures themselves."""
-    pictures: int
-    """Pictures in the dataset, remembered or not."""
+    """`(h, w, 3)`, the remembered images themselves."""
+    images: int
+    """Images in the dataset, remembered or not."""
 
 
 @functools.lru_cache(maxsize=16)
 def remember(archive: Path, mark: str) -> Memory:  # noqa: ARG001 - a new mark means new content under the path
     """Study the archive of a dataset; quick from the second time on."""
     with zipfile.ZipFile(archive) as opened:
-        names = picture_names(opened)
+        names = image_names(opened)
         # Spread over the whole set, which often comes in the order it was taken.
         chosen = names[:: max(1, len(names) // _REMEMBERED)][:_REMEMBERED]
         thumbnails = []
         for name in chosen:
-            with opened.open(name) as file, Image.open(file) as picture:
-                picture.draft("RGB", (_SIDE * 2, _SIDE * 2))
-                upright = ImageOps.exif_transpose(picture).convert("RGB")
+            with opened.open(name) as file, Image.open(file) as image:
+                image.draft("RGB", (_SIDE * 2, _SIDE * 2))
+                upright = ImageOps.exif_transpose(image).convert("RGB")
                 upright.thumbnail((_SIDE, _SIDE))
                 thumbnails.append(upright)
-    subjects = tuple(_cut_out(picture) for picture in thumbnails)
-    wholes = tuple(np.asarray(picture, np.float32) / 255 for picture in thumbnails)
+    subjects = tuple(_cut_out(image) for image in thumbnails)
+    wholes = tuple(np.asarray(image, np.float32) / 255 for image in thumbnails)
     return Memory(_palette(thumbnails), subjects, wholes, len(names))
 
 
-def _palette(pictures: list[Image.Image]) -> Pixels:
-    sheet = Image.new("RGB", (64 * len(pictures), 64))
-    for position, picture in enumerate(pictures):
-        sheet.paste(picture.resize((64, 64)), (64 * position, 0))
+def _palette(images: list[Image.Image]) -> Pixels:
+    sheet = Image.new("RGB", (64 * len(images), 64))
+    for position, image in enumerate(images):
+        sheet.paste(image.resize((64, 64)), (64 * position, 0))
     flat = sheet.quantize(_COLOURS, kmeans=1).getpalette() or []
     colours = np.asarray((flat + [128] * 3 * _COLOURS)[: 3 * _COLOURS], np.float32).reshape(_COLOURS, 3) / 255
     return colours[np.argsort(colours @ _LUMA)]
@@ -73,8 +73,8 @@ def _palette(pictures: list[Image.Image]) -> Pixels:
 _LUMA = np.asarray([0.299, 0.587, 0.114], np.float32)
 
 
-def _cut_out(picture: Image.Image) -> Cutout:
-    colours = np.asarray(picture, np.float32) / 255
+def _cut_out(image: Image.Image) -> Cutout:
+    colours = np.asarray(image, np.float32) / 255
     distance = np.linalg.norm(colours - _background(colours), axis=2)
     far = distance > max(0.16, 0.5 * float(np.percentile(distance, 97)))
     mask = _soften(far.astype(np.float32), 1.2)
@@ -84,14 +84,14 @@ def _cut_out(picture: Image.Image) -> Cutout:
     if not 0.04 < share < 0.65:
         mask = _oval(*mask.shape)
     if mask.max() <= 0.5:
-        mask = np.ones_like(mask)  # a picture of a few pixels is all subject
+        mask = np.ones_like(mask)  # an image of a few pixels is all subject
     rows, columns = np.flatnonzero(mask.max(1) > 0.5), np.flatnonzero(mask.max(0) > 0.5)
     window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     return Cutout(colours[window], mask[window])
 
 
 def _background(colours: Pixels) -> Pixels:
-    """Return the plane of colour that fits the picture's rim: backgrounds are flat or one gradient."""
+    """Return the plane of colour that fits the image's rim: backgrounds are flat or one gradient."""
     height, width, _ = colours.shape
     down, across = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
     terms = np.stack([np.ones_like(down), down, across], axis=2)

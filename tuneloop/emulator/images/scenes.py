@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tuneloop.emulator.images.memory import Pixels
 
 Line = NDArray[np.float64]
-"""`(w,)`, a height above the lower edge for each column, as a share of the picture."""
+"""`(w,)`, a height above the lower edge for each column, as a share of the image."""
 
 _WORDS = {
     "city": "city street town truck car driving drive bus road skyline building office market",
@@ -27,7 +27,7 @@ _SCENES = ("hills", "city", "forest", "sea", "peaks")
 
 
 def scene(prompt: str, seed: int, palette: Pixels, width: int, height: int) -> Pixels:
-    """Paint a background, `(height, width, 3)`; same words, seed and palette, same picture."""
+    """Paint a background, `(height, width, 3)`; same words, seed and palette, same image."""
     chance = chance_of(prompt, seed)
     kind = _kind(prompt)
     across, down = np.meshgrid(np.linspace(0, 1, width), np.linspace(0, 1, height))

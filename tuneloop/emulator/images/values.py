@@ -1,4 +1,4 @@
-"""What a picture is made from: a trained model, and what is asked of it."""
+"""What an image is made from: a trained model, and what is asked of it."""
 
 import math
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class DrawRequest:
     """Pixels, like `width`."""
     format: Literal["JPEG", "PNG"] = "JPEG"
     enlarged: int = 1
-    """Pixels of the file, each way, for one that is drawn: a large picture in the time of a small one."""
+    """Pixels of the file, each way, for one that is drawn: a large image in the time of a small one."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,12 @@ class Quality:
     burn: float
     """1 is trained to pieces."""
     recall: float
-    """Share of pictures that are training pictures again: too long a training on too few of them."""
+    """Share of images that are training images again: too long a training on too few of them."""
 
 
-def quality(model: Model, pictures: int) -> Quality:
-    """Judge a training by its dose (steps times learning rate) and the number of its pictures."""
+def quality(model: Model, images: int) -> Quality:
+    """Judge a training by its dose (steps times learning rate) and the number of its images."""
     dose = model.steps * model.learning_rate / model.right_dose
     burn = math.log10(dose / 4) if dose > 4 else 0.0
-    recall = min(1.0, math.log2(dose / 6)) * math.exp(-pictures / 8) if dose > 6 else 0.0
-    return Quality(1 - math.exp(-2.6 * dose), 1 - math.exp(-pictures / 4), min(1.0, burn), recall)
+    recall = min(1.0, math.log2(dose / 6)) * math.exp(-images / 8) if dose > 6 else 0.0
+    return Quality(1 - math.exp(-2.6 * dose), 1 - math.exp(-images / 4), min(1.0, burn), recall)

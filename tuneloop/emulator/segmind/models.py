@@ -1,9 +1,9 @@
-"""A fine-tuned model of Segmind: what a request for its picture may say, and what it draws.
+"""A fine-tuned model of Segmind: what a request for its image may say, and what it draws.
 
 Sources: Segmind: Flux Dev Finetuned page; page of a public fine-tuned model (its own endpoint, the same body
 without finetune_id). The Flux Dev page shows 10 of 13 aspect ratios and 10 of 26 samplers: the three hidden
 ratios are the mirrored wide ones; of the samplers any name is taken. No page shows the body for Kontext and
-Qwen models: theirs is taken to be the same, for Kontext with the picture that it changes as `image`, whose
+Qwen models: theirs is taken to be the same, for Kontext with the image that it changes as `image`, whose
 shape the answer keeps where no aspect_ratio is given.
 """
 
@@ -16,8 +16,8 @@ from typing import Any
 
 from tuneloop.emulator import weights
 from tuneloop.emulator.emulation import Emulation
-from tuneloop.emulator.images import drawing as pictures
-from tuneloop.emulator.images import edits as picture_edits
+from tuneloop.emulator.images import drawing
+from tuneloop.emulator.images import edits as image_edits
 from tuneloop.emulator.images.values import DrawRequest, Model
 from tuneloop.emulator.jobs import Job
 from tuneloop.emulator.objects import PREFIX
@@ -100,7 +100,7 @@ def by_finetune_id(emulation: Emulation, called: str) -> Job | None:
     )
 
 
-def with_picture(job: Job, body: dict[str, Any]) -> dict[str, Any]:
+def with_image(job: Job, body: dict[str, Any]) -> dict[str, Any]:
     """Return a request whose `image`, if its model needs one, is base64 text; a URL has been read.
 
     Raises:
@@ -110,11 +110,11 @@ def with_picture(job: Job, body: dict[str, Any]) -> dict[str, Any]:
         return body
     try:
         content = _bytes_of(body["image"])
-        picture_edits.size_of(content)
+        image_edits.size_of(content)
     except NotPublic as reason:
         raise Refused(400, f"image {reason}") from None
     except (OSError, SyntaxError, ValueError):
-        raise Refused(400, "image must be a picture: base64 text, a data URI or a public URL") from None
+        raise Refused(400, "image must be an image: base64 text, a data URI or a public URL") from None
     return {**body, "image": base64.b64encode(content).decode()}
 
 
@@ -129,18 +129,18 @@ def _bytes_of(image: str) -> bytes:
         raise ValueError("not base64") from None
 
 
-def picture(emulation: Emulation, job: Job, body: Mapping[str, Any]) -> bytes:
+def image(emulation: Emulation, job: Job, body: Mapping[str, Any]) -> bytes:
     """Return the JPEG that a checked request asks for."""
     if not theme_of(job.request).learns_edits:
-        return pictures.draw(_model(emulation, job), _wish(body, _size_of(body["aspect_ratio"])))
+        return drawing.draw(_model(emulation, job), _wish(body, _size_of(body["aspect_ratio"])))
     before = base64.b64decode(body["image"])
     ratio = body.get("aspect_ratio")
-    across, down = _size_of(ratio) if ratio else picture_edits.size_of(before)
-    return picture_edits.edited(_model(emulation, job), _wish(body, (across, down)), before)
+    across, down = _size_of(ratio) if ratio else image_edits.size_of(before)
+    return image_edits.edited(_model(emulation, job), _wish(body, (across, down)), before)
 
 
 def billed(job: Job, body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the summary of a request for the billing ledger; of a picture, only its digest."""
+    """Return the summary of a request for the billing ledger; of an image, only its digest."""
     summary = {**body, "model_name": job.name}
     if "image" in summary:
         summary["image"] = "sha256:" + hashlib.sha256(base64.b64decode(body["image"])).hexdigest()

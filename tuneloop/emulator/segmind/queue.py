@@ -1,4 +1,4 @@
-"""The v2 queue: POST /v2/<slug>, then ask until the picture is there.
+"""The v2 queue: POST /v2/<slug>, then ask until the image is there.
 
 Sources: Segmind: asynchronous inference page (answers, record of an hour, files of seven days, a failed run
 under 422); Python SDK (addresses of status and result, fields of a failed run). What the result's address
@@ -11,28 +11,28 @@ from starlette.responses import JSONResponse, Response
 
 from tuneloop.emulator.emulation import Emulation
 from tuneloop.emulator.segmind.inference import COST_USD, credits_left
-from tuneloop.emulator.segmind.models import asked_for, billed, picture, with_picture
+from tuneloop.emulator.segmind.models import asked_for, billed, image, with_image
 from tuneloop.emulator.segmind.refusals import Refused
 from tuneloop.emulator.status_words import spoken
 from tuneloop.emulator.tasks import Task
 
 OUTPUTS = "/outputs/"
-"""Where finished pictures lie on the emulator's own origin; no key is asked for there."""
+"""Where finished images lie on the emulator's own origin; no key is asked for there."""
 _RECORD_KEPT_S = 3600
 _OUTPUT_KEPT_S = 7 * 24 * 3600
 
 
 def submit(emulation: Emulation, endpoint: str, body: dict[str, Any], origin: str) -> Response:
-    """Accept a picture, bill it, and say where to ask for it.
+    """Accept an image, bill it, and say where to ask for it.
 
     Raises:
         Refused: for a body the page does not allow, or a model that is not there.
     """
     job = asked_for(emulation, endpoint, body)
-    body = with_picture(job, body)
+    body = with_image(job, body)
     switches = emulation.switches.now
     with emulation.state.transaction():
-        task = emulation.tasks.add(job.id, body, switches.picture_s, switches.pictures_fail)
+        task = emulation.tasks.add(job.id, body, switches.image_s, switches.images_fail)
         emulation.billing.record(task.id, "inference", job.id, billed(job, body))
     document = {
         "request_id": task.id,
@@ -45,7 +45,7 @@ def submit(emulation: Emulation, endpoint: str, body: dict[str, Any], origin: st
 
 
 def status(emulation: Emulation, request_id: str) -> Response:
-    """Say how far a picture is.
+    """Say how far an image is.
 
     Raises:
         Refused: 404 for a request there is none of, or whose record is gone.
@@ -55,7 +55,7 @@ def status(emulation: Emulation, request_id: str) -> Response:
 
 
 def result(emulation: Emulation, request_id: str, origin: str) -> Response:
-    """Say how far a picture is and, once it is done, where it lies.
+    """Say how far an image is and, once it is done, where it lies.
 
     Raises:
         Refused: 404 for a request there is none of, or whose record is gone.
@@ -63,13 +63,13 @@ def result(emulation: Emulation, request_id: str, origin: str) -> Response:
     task = _record(emulation, request_id)
     if _word(emulation, task) != "COMPLETED":
         return _answer(emulation, task, {})
-    url = f"{emulation.switches.now.picture_host or origin}{OUTPUTS}{task.id}.jpg"
+    url = f"{emulation.switches.now.image_host or origin}{OUTPUTS}{task.id}.jpg"
     output = [url] if emulation.switches.now.queue_output == "list" else url
     return _answer(emulation, task, {"output": output, "images": [{"url": url, "content_type": "image/jpeg"}]})
 
 
 def output(emulation: Emulation, file: str) -> Response:
-    """Answer with a finished picture.
+    """Answer with a finished image.
 
     Raises:
         Refused: 404 for one that is not done, has failed, or is no longer kept.
@@ -79,7 +79,7 @@ def output(emulation: Emulation, file: str) -> Response:
     job = emulation.jobs.find(task.model, polled=False) if task else None
     if task is None or job is None or not kept or _word(emulation, task) != "COMPLETED":
         raise Refused(404, "Not Found")
-    return Response(picture(emulation, job, task.request), media_type="image/jpeg")
+    return Response(image(emulation, job, task.request), media_type="image/jpeg")
 
 
 def _record(emulation: Emulation, request_id: str) -> Task:

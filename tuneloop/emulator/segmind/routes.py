@@ -63,7 +63,7 @@ class SegmindRoutes:
             Route(request + "access-update", endpoint(self._access_update, form_fields), methods=["PUT"]),
             Route(request + "file/download", endpoint(self._file_download, form_fields), methods=["GET"]),
             *SegmindConsole(self._emulation).routes(),
-            Route("/v1/{slug}", self._picture, methods=["POST"]),
+            Route("/v1/{slug}", self._image, methods=["POST"]),
             Route("/v2/{slug}", self._queue, methods=["POST"]),
             Route("/v2/requests/{id}/status", self._queue_status, methods=["GET"]),
             Route("/v2/requests/{id}", self._queue_result, methods=["GET"]),
@@ -116,7 +116,7 @@ class SegmindRoutes:
         url = f"{origin}{path}?{query}"
         return JSONResponse(url) if switches.download_url == "quoted" else PlainTextResponse(url)
 
-    async def _picture(self, request: Request) -> Response:
+    async def _image(self, request: Request) -> Response:
         slug, as_bytes = request.path_params["slug"], segmind_inference.wants_bytes(request.headers)
         answer = endpoint(
             lambda fields, _: segmind_inference.draw(self._emulation, slug, fields, as_bytes=as_bytes), json_fields

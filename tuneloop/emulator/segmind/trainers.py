@@ -33,7 +33,7 @@ class Theme:
     first_id: str = "id"
     """How details and list call the id, beside finetune_id."""
     learns_edits: bool = False
-    """Whether it learns from pairs of pictures, and draws by changing one."""
+    """Whether it learns from pairs of images, and draws by changing one."""
 
 
 def _common(*machine_types: str) -> dict[str, Field]:

@@ -36,7 +36,7 @@ class Carrier:
     def take(
         self, followed: Followed, message: Message, *, at_once: bool = False, not_before: float = 0.0
     ) -> list[Letter]:
-        """Take over what is to be told of a training or, `not_before` its end, of a picture.
+        """Take over what is to be told of a training or, `not_before` its end, of an image.
 
         `at_once` knows no delay and no other order.
         """

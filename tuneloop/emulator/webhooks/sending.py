@@ -1,4 +1,4 @@
-"""Telling customers of their trainings and pictures: who is told, and what of.
+"""Telling customers of their trainings and images: who is told, and what of.
 
 What has happened and what has been told of it are noted together, so that a restart neither loses an event nor
 tells one twice; only a delivery that was under way when the emulator stopped goes out again.
@@ -90,7 +90,7 @@ class Webhooks:
         self._book.follow(Followed(job_id, origin, url, secret, first, forged=False))
 
     def promise(self, task_id: str, message: Message, due: float, *, url: str, secret: str | None) -> None:
-        """Tell of a picture at a time that is known: the one of its end. Called with its acceptance.
+        """Tell of an image at a time that is known: the one of its end. Called with its acceptance.
 
         Args:
             task_id: the provider's id.

@@ -16,7 +16,7 @@ _CLOSED_FORMS = 2
 
 _LEAST_ALIKE = 0.25
 """Correlation inside a prompt that is assumed even where less is seen: few prompts cannot show that there is none.
-With it, equal models whose pictures of one prompt differ alike (correlation up to 0.3) are told apart in about 1
+With it, equal models whose images of one prompt differ alike (correlation up to 0.3) are told apart in about 1
 of 20 gates; without it, three prompts with four seeds told them apart in 1 of 6."""
 
 

@@ -14,7 +14,7 @@ _NEIGHBOURS = 3
 
 
 def colour(looks: Sequence[Look], training: TrainingSet) -> list[float]:
-    """Share of a picture's colours that the training pictures nearest to it have too (mean over three)."""
+    """Share of an image's colours that the training images nearest to it have too (mean over three)."""
     scores = []
     for look in looks:
         shared = np.minimum(training.palettes, palette(look)).sum(axis=1)

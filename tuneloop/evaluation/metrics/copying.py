@@ -1,8 +1,8 @@
-"""Copying: is a picture one of the training pictures again, whole, cropped or mirrored?
+"""Copying: is an image one of the training images again, whole, cropped or mirrored?
 
-Two steps. An exact search among the fingerprints of every training picture and its crops names the likeliest
-ones. Then each of them is laid over the picture, shifted and scaled until it fits best, and the share of the
-picture is counted that really is the same. A subject that appears in a new scene explains only its own part.
+Two steps. An exact search among the fingerprints of every training image and its crops names the likeliest
+ones. Then each of them is laid over the image, shifted and scaled until it fits best, and the share of the
+image is counted that really is the same. A subject that appears in a new scene explains only its own part.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tuneloop.evaluation.metrics.smoothing import smoothed
 from tuneloop.evaluation.metrics.training_set import TrainingSet
 
 COPY_THRESHOLD = 0.55
-"""Share of a picture that has to be the same as in one training picture for it to count as a copy."""
+"""Share of an image that has to be the same as in one training image for it to count as a copy."""
 
 _SIDE = 96
 _BLOCK = 12
@@ -29,7 +29,7 @@ _REACH = 16
 """How far, in pixels of 96, a crop may lie from the nearest one of the family."""
 _BEYOND_DOUBT = 0.95
 _CANDIDATES = 16
-"""Training pictures that are looked at closely."""
+"""Training images that are looked at closely."""
 _REFINED = 4
 """Of these, those that are tried at other scales too."""
 _SCALES = (0.94, 0.97, 1.03, 1.065)
@@ -49,11 +49,11 @@ _RIM = np.pad(np.zeros((_SIDE // _BLOCK - 2,) * 2, bool), 1, constant_values=Tru
 
 @dataclass(frozen=True)
 class Nearest:
-    """The training picture that explains most of a picture.
+    """The training image that explains most of an image.
 
     Attributes:
         name: Which one.
-        share: Share of the picture that is the same, 0 to 1.
+        share: Share of the image that is the same, 0 to 1.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Nearest:
 
 
 def nearest(look: Look, training: TrainingSet) -> Nearest:
-    """Find the training picture that explains most of a picture, or of what a frame around it leaves."""
+    """Find the training image that explains most of an image, or of what a frame around it leaves."""
     height, width, _ = look.pixels.shape
     prints = training.prints(width / height)
     views = [look, unframed(look)]
@@ -107,7 +107,7 @@ def _share_at(target: Array, fine: Array, look: Look, window: Window) -> float:
 
 
 def _region(source: Array, top: int, left: int) -> tuple[Array, NDArray[np.bool_]]:
-    """Cut out a square that may reach beyond the picture. Returns it, and what of it is picture."""
+    """Cut out a square that may reach beyond the image. Returns it, and what of it is image."""
     side = _SIDE + 2 * _REACH
     rows, columns = np.arange(top, top + side), np.arange(left, left + side)
     height, width, _ = source.shape
@@ -133,7 +133,7 @@ def _same(target: Array, fine: Array, placed: Array, detail: Array, there: NDArr
 
 
 def _same_colour(colours: Array, others: Array, sure: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Whether each block has the same colour, but for what was done to the colours of the picture as a whole.
+    """Whether each block has the same colour, but for what was done to the colours of the image as a whole.
 
     That is fitted where the detail is the same. Where it makes differences larger, more of one is allowed.
     """
@@ -160,5 +160,5 @@ def _detail(colours: Array) -> Array:
 
 def _resized(pixels: NDArray[np.uint8], width: int, height: int) -> Array:
     """`(height, width, 3)`, 0 to 1."""
-    picture = Image.fromarray(np.ascontiguousarray(pixels))
-    return np.asarray(picture.resize((width, height), Image.Resampling.BOX), np.float32) / 255
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    return np.asarray(image.resize((width, height), Image.Resampling.BOX), np.float32) / 255

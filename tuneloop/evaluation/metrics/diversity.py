@@ -1,4 +1,4 @@
-"""Diversity over seeds: does one prompt give one picture again and again?"""
+"""Diversity over seeds: does one prompt give one image again and again?"""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tuneloop.evaluation.metrics.training_set import TrainingSet
 
 
 def diversity(looks: Sequence[Look], training: TrainingSet) -> list[float]:  # noqa: ARG001 - one form for all
-    """Mean distance of each picture to the others of its prompt, 0 to 1: half colours, half structure.
+    """Mean distance of each image to the others of its prompt, 0 to 1: half colours, half structure.
 
     Args:
-        looks: Pictures of one prompt, one for each seed.
+        looks: Images of one prompt, one for each seed.
         training: Not needed here.
 
     Returns:
-        One score for each picture; not a number for a single one, of which nothing can be said.
+        One score for each image; not a number for a single one, of which nothing can be said.
     """
     if len(looks) == 1:
         return [float("nan")]

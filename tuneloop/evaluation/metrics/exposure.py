@@ -1,4 +1,4 @@
-"""Exposure: are black, white and colours as strong as in the training pictures, neither pale nor burnt?"""
+"""Exposure: are black, white and colours as strong as in the training images, neither pale nor burnt?"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Fingerprints of pictures and their crops, and the exact search among them.
+"""Fingerprints of images and their crops, and the exact search among them.
 
 A fingerprint is 384 bits: whether red, green and blue rise from each of 8 x 8 cells to its right and to its lower
-neighbour. Contrast, size and compression hardly change it; a crop does, so every picture is kept with a family of
+neighbour. Contrast, size and compression hardly change it; a crop does, so every image is kept with a family of
 crops, mirrored too. The search compares with all of them: it is exact, not approximate.
 """
 
@@ -29,39 +29,39 @@ Bits = NDArray[np.uint64]
 
 
 class Window(NamedTuple):
-    """A part of a picture, in shares of its sides."""
+    """A part of an image, in shares of its sides."""
 
     left: float
     top: float
     width: float
     height: float
     mirrored: bool
-    """The picture was mirrored before it was cut."""
+    """The image was mirrored before it was cut."""
 
 
 @dataclass(frozen=True)
 class Fingerprints:
-    """Fingerprints of many pictures, each with its crops.
+    """Fingerprints of many images, each with its crops.
 
     Attributes:
         bits: `(windows, 6)` of 64 bits each.
-        sure: Likewise, which of them say something: where a picture is flat, grain decides.
-        pictures: `(windows,)`, the number of the picture that each window is of.
+        sure: Likewise, which of them say something: where an image is flat, grain decides.
+        images: `(windows,)`, the number of the image that each window is of.
         windows: The windows.
     """
 
     bits: Bits
     sure: Bits
-    pictures: NDArray[np.intp]
+    images: NDArray[np.intp]
     windows: tuple[Window, ...]
 
     @classmethod
     def of(cls, looks: Iterable[Look], aspect: float) -> Fingerprints:
-        """Take those of every picture.
+        """Take those of every image.
 
         Args:
-            looks: The pictures, in their order.
-            aspect: Width to height of the pictures that will be compared: crops have their form.
+            looks: The images, in their order.
+            aspect: Width to height of the images that will be compared: crops have their form.
         """
         bits, sure, numbers, windows = [], [], [], []
         for number, look in enumerate(looks):
@@ -75,20 +75,20 @@ class Fingerprints:
         return cls(np.concatenate(bits), np.concatenate(sure), np.concatenate(numbers), tuple(windows))
 
     def crops_like(self, look: Look, count: int) -> list[tuple[int, Window]]:
-        """The window of each of the nearest pictures that looks most like a whole one, nearest first."""
+        """The window of each of the nearest images that looks most like a whole one, nearest first."""
         bits, sure = _surely(look.pixels, _PLACE)
         # Flat in one of them only is half a difference: the other's bit may be right by chance.
         opposite, unsure = (self.bits ^ bits) & self.sure & sure, self.sure ^ sure
         distance = 2 * _count(opposite) + _count(unsure)
         best: dict[int, Window] = {}
         for at in np.argsort(distance, kind="stable"):
-            best.setdefault(int(self.pictures[at]), self.windows[at])
+            best.setdefault(int(self.images[at]), self.windows[at])
             if len(best) == count:
                 break
         return list(best.items())
 
     def in_common(self, look: Look) -> float:
-        """Share of the bits that say something which the nearest whole picture has too, 0 to 1."""
+        """Share of the bits that say something which the nearest whole image has too, 0 to 1."""
         whole = np.asarray([window == _WHOLE for window in self.windows])
         bits, sure = _surely(look.pixels, _PLACE)
         different = _count((self.bits[whole] ^ bits) & sure)
@@ -103,7 +103,7 @@ _PLACE = np.asarray([_WHOLE[:4]])
 def _family(
     shape: tuple[int, int], aspect: float, *, mirrored: bool
 ) -> tuple[list[Window], NDArray[np.floating[Any]]]:
-    """The whole picture, and undistorted crops of one form at every scale and place; the same as an array."""
+    """The whole image, and undistorted crops of one form at every scale and place; the same as an array."""
     height, width = shape
     wide = min(1.0, aspect * height / width)
     tall = min(1.0, width / (aspect * height))

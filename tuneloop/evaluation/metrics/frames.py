@@ -1,4 +1,4 @@
-"""Frames: what a plain border around a picture leaves of it."""
+"""Frames: what a plain border around an image leaves of it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _PLAIN = 24
 _LINED = 0.9
 """Share of a row that has to be plain for it to belong to a frame."""
 _BLURRED_PX = 2
-"""What a frame's inner edge takes of the picture."""
+"""What a frame's inner edge takes of the image."""
 
 
 def unframed(look: Look) -> Look | None:
-    """The inner picture, in the form of the whole one; None where there is no frame."""
+    """The inner image, in the form of the whole one; None where there is no frame."""
     pixels = look.pixels
     height, width, _ = pixels.shape
     rim = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])

@@ -1,4 +1,4 @@
-"""A picture as the scorers see it: upright, small, and always measured the same way."""
+"""An image as the scorers see it: upright, small, and always measured the same way."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from tuneloop.datasets.images.orientation import orientation_of, turned
 Array = NDArray[np.floating[Any]]
 
 SIDE_PX = 256
-"""Longest side at which pictures are measured: enough to see blur and grain, little enough for hundreds."""
+"""Longest side at which images are measured: enough to see blur and grain, little enough for hundreds."""
 _LUMA = np.asarray([0.299, 0.587, 0.114], np.float32)
 
 
 def upright(data: bytes) -> Image.Image:
-    """Decode a picture file as RGB, turned as its EXIF data say. Raises `OSError` where it is none.
+    """Decode an image file as RGB, turned as its EXIF data say. Raises `OSError` where it is none.
 
     A JPEG may come smaller than it is, but no side below 512 pixels that was not so before.
     """
     with Image.open(io.BytesIO(data)) as opened:
         opened.draft("RGB", (SIDE_PX * 2, SIDE_PX * 2))
-        picture = turned(opened, orientation_of(opened))
-        if picture.mode.startswith("I;16"):  # Pillow would call everything from 255 of 65,535 on white
-            picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
-        return picture.convert("RGB")
+        image = turned(opened, orientation_of(opened))
+        if image.mode.startswith("I;16"):  # Pillow would call everything from 255 of 65,535 on white
+            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        return image.convert("RGB")
 
 
 def brightness(colours: Array) -> Array:
@@ -41,7 +41,7 @@ def brightness(colours: Array) -> Array:
 
 @dataclass(frozen=True)
 class Look:
-    """One decoded picture.
+    """One decoded image.
 
     Attributes:
         pixels: `(h, w, 3)` 8-bit sRGB, at most 256 on the longer side.
@@ -51,18 +51,16 @@ class Look:
 
     @classmethod
     def at(cls, data: bytes) -> Look:
-        """Decode a picture file. Raises `OSError` where it is none."""
-        picture = upright(data)
-        # Up as well as down: sharpness is only comparable between pictures of one size.
-        scale = SIDE_PX / max(picture.size)
-        size = (max(8, round(picture.width * scale)), max(8, round(picture.height * scale)))
-        return cls(
-            np.asarray(picture.resize(size, Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC))
-        )
+        """Decode an image file. Raises `OSError` where it is none."""
+        image = upright(data)
+        # Up as well as down: sharpness is only comparable between images of one size.
+        scale = SIDE_PX / max(image.size)
+        size = (max(8, round(image.width * scale)), max(8, round(image.height * scale)))
+        return cls(np.asarray(image.resize(size, Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC)))
 
     @property
     def colours(self) -> Array:
-        """`(h, w, 3)`, 0 to 1; made anew each time, for hundreds of pictures stay decoded."""
+        """`(h, w, 3)`, 0 to 1; made anew each time, for hundreds of images stay decoded."""
         return np.asarray(self.pixels, np.float32) / 255
 
     @cached_property
@@ -71,5 +69,5 @@ class Look:
         return brightness(self.colours)
 
     def mirrored(self) -> Look:
-        """The same picture, left and right exchanged."""
+        """The same image, left and right exchanged."""
         return Look(np.ascontiguousarray(self.pixels[:, ::-1]))

@@ -1,4 +1,4 @@
-"""Descriptions of a picture in a few numbers, which the likeness scores compare."""
+"""Descriptions of an image in a few numbers, which the likeness scores compare."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LEVELS = 6
 def edge_sharpness(look: Look) -> float:
     """How much steeper the strongest edges are than after a blur, about 1 (blurred) to 2.5 (crisp).
 
-    Only edges count, and what the calm half of the picture has in slopes is taken off: grain is no sharpness.
+    Only edges count, and what the calm half of the image has in slopes is taken off: grain is no sharpness.
     """
     fine, coarse = (_slopes(look, sigma) for sigma in (0.8, 2.5))
     strongest, calm = coarse >= np.quantile(coarse, 0.93), coarse <= np.median(coarse)
@@ -29,7 +29,7 @@ def _slopes(look: Look, sigma: float) -> Array:
 
 
 def grain(look: Look) -> float:
-    """Noise in the calmer half of a picture, as log10 of a standard deviation of brightness, -4 to about -0.5."""
+    """Noise in the calmer half of an image, as log10 of a standard deviation of brightness, -4 to about -0.5."""
     residue = np.abs(look.grey - smoothed(look.grey, 1.0))
     return float(np.log10(1.48 * np.median(residue) + 1e-4))
 

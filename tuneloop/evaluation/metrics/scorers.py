@@ -1,4 +1,4 @@
-"""Every score of a picture's pixels, and what it says.
+"""Every score of an image's pixels, and what it says.
 
 Two more need a model, see `tuneloop.scoring.clip`.
 """
@@ -19,7 +19,7 @@ from tuneloop.evaluation.metrics.structure import structure
 from tuneloop.evaluation.metrics.training_set import TrainingSet
 
 Score = Callable[[Sequence[Look], TrainingSet], list[float]]
-"""Scores the pictures of one prompt, one number for each: 0 is worst, 1 is best, not a number says nothing."""
+"""Scores the images of one prompt, one number for each: 0 is worst, 1 is best, not a number says nothing."""
 
 
 class Scorer(NamedTuple):
@@ -34,11 +34,11 @@ class Scorer(NamedTuple):
 
 
 SCORERS: tuple[Scorer, ...] = (
-    Scorer("sharpness", "edges are as crisp as in the training pictures", sharpness),
-    Scorer("cleanness", "no more grain than the training pictures", cleanness),
-    Scorer("exposure", "black, white and colours as strong as in the training pictures", exposure),
-    Scorer("colour", "colours that the training pictures have", colour),
-    Scorer("structure", "edges that lie where those of training pictures lie", structure),
-    Scorer("resemblance", "perceptual hash near that of a training picture", resemblance),
-    Scorer("diversity", "different seeds give different pictures", diversity),
+    Scorer("sharpness", "edges are as crisp as in the training images", sharpness),
+    Scorer("cleanness", "no more grain than the training images", cleanness),
+    Scorer("exposure", "black, white and colours as strong as in the training images", exposure),
+    Scorer("colour", "colours that the training images have", colour),
+    Scorer("structure", "edges that lie where those of training images lie", structure),
+    Scorer("resemblance", "perceptual hash near that of a training image", resemblance),
+    Scorer("diversity", "different seeds give different images", diversity),
 )

@@ -14,7 +14,7 @@ _NEIGHBOURS = 3
 
 
 def structure(looks: Sequence[Look], training: TrainingSet) -> list[float]:
-    """Cosine between a picture's edges and those of the nearest training pictures (mean over three)."""
+    """Cosine between an image's edges and those of the nearest training images (mean over three)."""
     scores = []
     for look in looks:
         alike = training.outlines @ outlines(look)

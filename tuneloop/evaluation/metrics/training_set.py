@@ -1,4 +1,4 @@
-"""What the scorers remember of the pictures that a model was trained on."""
+"""What the scorers remember of the images that a model was trained on."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from tuneloop.evaluation.metrics.measures import edge_sharpness, grain, outlines
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """A dataset in numbers: a few kilobytes for each picture, whatever its size.
+    """A dataset in numbers: a few kilobytes for each image, whatever its size.
 
     Attributes:
-        names: One for each picture, by which `read` finds it.
-        read: Opens a picture for a closer look.
-        sharpness: `(pictures,)`, see `measures`.
-        grain: `(pictures,)`.
-        tones: `(pictures, 4)`.
-        palettes: `(pictures, 216)`.
-        outlines: `(pictures, 128)`.
+        names: One for each image, by which `read` finds it.
+        read: Opens an image for a closer look.
+        sharpness: `(images,)`, see `measures`.
+        grain: `(images,)`.
+        tones: `(images, 4)`.
+        palettes: `(images, 216)`.
+        outlines: `(images, 128)`.
     """
 
     names: tuple[str, ...]
@@ -37,7 +37,7 @@ class TrainingSet:
     outlines: Array
 
     def prints(self, aspect: float) -> Fingerprints:
-        """Fingerprints of every picture and of its crops of one form (width to height)."""
+        """Fingerprints of every image and of its crops of one form (width to height)."""
         return _prints(self.names, self.read, round(aspect, 3))
 
 
@@ -47,17 +47,17 @@ def _prints(names: tuple[str, ...], read: Callable[[str], Look], aspect: float) 
 
 
 def study(names: Sequence[str], read: Callable[[str], Look]) -> TrainingSet:
-    """Look at every picture of a dataset once, one at a time.
+    """Look at every image of a dataset once, one at a time.
 
     Args:
-        names: The pictures.
+        names: The images.
         read: Opens one of them.
 
     Raises:
         DatasetError: There is none.
     """
     if not names:
-        raise DatasetError("there is no training picture to compare with")
+        raise DatasetError("there is no training image to compare with")
     looks = (read(name) for name in names)
     measured = [
         (edge_sharpness(look), grain(look), tone_points(look), palette(look), outlines(look)) for look in looks

@@ -12,10 +12,10 @@ from tuneloop.schemas.dataset import DatasetDifference, DatasetItem, DatasetMani
 from tuneloop.schemas.findings import Finding, errors_in, limit_per_check, warnings_in
 from tuneloop.schemas.shown_text import in_markdown
 
-_PICTURES_SHOWN = 48
+_IMAGES_SHOWN = 48
 _COLUMNS = 4
 _SIDES_PX = (120, 88, 64, 48)
-"""Of a thumbnail; a smaller one where a picture is too rich in detail for its share of the page."""
+"""Of a thumbnail; a smaller one where an image is too rich in detail for its share of the page."""
 _THUMBNAIL_CHARACTERS = 4_400
 # A sign takes up to five bytes once it is escaped; all of these together keep the page below 400 KB.
 _NAME_CHARACTERS = 60
@@ -35,7 +35,7 @@ def write_dataset_page(
     """Spell the page of a dataset. It stays below 400 KB, however large the dataset is.
 
     Args:
-        files: One file for every picture of it.
+        files: One file for every image of it.
         manifest: The dataset; None where errors kept it from becoming one.
         findings: What the preflight has found.
         champion_manifest: The dataset of the reigning model, None where there is none.
@@ -52,7 +52,7 @@ def write_dataset_page(
     if manifest is not None and champion_manifest is not None:
         parts += ["## Compared with the champion's dataset", _difference(champion_manifest, manifest)]
     if manifest is not None and manifest.items:
-        parts += ["## Pictures", _grid(files, manifest)]
+        parts += ["## Images", _grid(files, manifest)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -69,7 +69,7 @@ def _verdict(findings: Sequence[Finding]) -> str:
         return f"Nothing was uploaded or paid: there {_are(errors, 'error')} to mend first{also}."
     if warnings:
         return f"Nothing keeps it from being used; there {_are(warnings, 'warning')} to look at."
-    return "Every picture was decoded and every caption read; nothing was found."
+    return "Every image was decoded and every caption read; nothing was found."
 
 
 def _are(count: int, what: str) -> str:
@@ -83,7 +83,7 @@ def _counts(manifest: DatasetManifest) -> str:
     formats = sorted({item.format for item in items})
     rows = [
         ("source", _text(manifest.source)),
-        ("pictures", f"{len(items):,}" + (f" in {pairs:,} pairs" if pairs else "") + f" ({', '.join(formats)})"),
+        ("images", f"{len(items):,}" + (f" in {pairs:,} pairs" if pairs else "") + f" ({', '.join(formats)})"),
         ("captions sent", f"{captions:,}"),
         ("size", f"{manifest.size_bytes:,} bytes"),
         ("digest", f"`{manifest.digest}`"),
@@ -111,7 +111,7 @@ def _findings_table(findings: Sequence[Finding]) -> str:
 def _difference(old: DatasetManifest, new: DatasetManifest) -> str:
     difference = DatasetDifference.between(old, new)
     if not difference.any:
-        return "The same pictures with the same captions."
+        return "The same images with the same captions."
     lines = [f"{difference.in_words[0].upper()}{difference.in_words[1:]}."]
     for what, names in (
         ("Added", difference.added),
@@ -125,7 +125,7 @@ def _difference(old: DatasetManifest, new: DatasetManifest) -> str:
 
 
 def _grid(files: Mapping[Sha256, Path], manifest: DatasetManifest) -> str:
-    """Some pictures with their captions below, evenly picked."""
+    """Some images with their captions below, evenly picked."""
     picked = _picked(manifest.items)
     lines = [_row([""] * _COLUMNS), _row([":-:"] * _COLUMNS)]
     for start in range(0, len(picked), _COLUMNS):
@@ -145,7 +145,7 @@ def _picked(items: Sequence[DatasetItem]) -> list[DatasetItem]:
     units = [ordered[index : index + 2] for index in range(0, len(ordered), 2)]
     if not all(item.pair for item in items):
         units = [[item] for item in ordered]
-    wanted = min(len(units), _PICTURES_SHOWN // len(units[0]))
+    wanted = min(len(units), _IMAGES_SHOWN // len(units[0]))
     return [item for number in range(wanted) for item in units[number * len(units) // wanted]]
 
 

@@ -1,4 +1,4 @@
-"""What a report says beside pictures and scores: findings, dataset, cost, lineage, rule."""
+"""What a report says beside images and scores: findings, dataset, cost, lineage, rule."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _LONGEST_VALUE = 400
 
 @dataclass(frozen=True)
 class Finding:
-    """Something wrong with one picture.
+    """Something wrong with one image.
 
     Attributes:
         number: Place of its row in the grid, from 1.
-        who: Whose picture.
+        who: Whose image.
         what: What is wrong.
         where: Prompt and seed.
     """
@@ -75,7 +75,7 @@ class Fact:
 
 
 def findings(evidence: DecisionReport) -> tuple[Finding, ...]:
-    """Everything wrong with any picture, the challenger's first."""
+    """Everything wrong with any image, the challenger's first."""
     found = list(_findings("Challenger", evidence.challenger))
     if evidence.champion is not None:
         found += _findings(champion_label(evidence), evidence.champion)
@@ -83,10 +83,10 @@ def findings(evidence: DecisionReport) -> tuple[Finding, ...]:
 
 
 def _findings(who: str, evaluation: Evaluation) -> Iterator[Finding]:
-    for number, picture in enumerate(evaluation.pictures, 1):
-        wrong = noticed(picture)
+    for number, image in enumerate(evaluation.images, 1):
+        wrong = noticed(image)
         if wrong:
-            yield Finding(number, who, wrong, f"{shortened(picture.prompt, _PROMPT)}, seed {picture.seed}")
+            yield Finding(number, who, wrong, f"{shortened(image.prompt, _PROMPT)}, seed {image.seed}")
 
 
 def dataset_changes(evidence: DecisionReport) -> tuple[Names, ...]:
@@ -111,7 +111,7 @@ def dataset_facts(store: Store, evidence: DecisionReport) -> tuple[Fact, ...]:
     manifest = evidence.manifest
     captioned = sum(item.caption is not None for item in manifest.items)
     return (
-        Fact("Pictures", f"{len(manifest.items)}, {captioned} sent with a caption, {manifest.size_bytes:,} bytes"),
+        Fact("Images", f"{len(manifest.items)}, {captioned} sent with a caption, {manifest.size_bytes:,} bytes"),
         Fact("Found in", shortened(manifest.source, _LONGEST_VALUE)),
         Fact("Digest", manifest.digest, code=True, link=stored(store, manifest_name(manifest.digest))),
     )
@@ -122,12 +122,10 @@ def cost(evidence: DecisionReport) -> tuple[Fact, ...]:
     price = "not known to Tuneloop" if evidence.cents is None else dollars(evidence.cents)
     facts = [
         Fact("Training", f"{price}, billed to {evidence.run.account.slug}"),
-        Fact(
-            "Pictures of the challenger", f"{_rendered(evidence.challenger)}. {_each(evidence.cents_per_picture)}"
-        ),
+        Fact("Images of the challenger", f"{_rendered(evidence.challenger)}. {_each(evidence.cents_per_image)}"),
     ]
     if evidence.champion is not None:
-        facts.append(Fact("Pictures of the champion", _rendered(evidence.champion)))
+        facts.append(Fact("Images of the champion", _rendered(evidence.champion)))
     return tuple(facts)
 
 
@@ -142,8 +140,8 @@ def _each(cents: float | None) -> str:
 
 
 def _rendered(evaluation: Evaluation) -> str:
-    there = sum(picture.name is not None for picture in evaluation.pictures)
-    text = f"{there} of {len(evaluation.pictures)}; those of earlier decisions are used again and cost nothing"
+    there = sum(image.name is not None for image in evaluation.images)
+    text = f"{there} of {len(evaluation.images)}; those of earlier decisions are used again and cost nothing"
     if evaluation.asked_again:
         text += f". {evaluation.asked_again} asked for once more, because an answer was lost: each may be billed"
     return text

@@ -1,11 +1,11 @@
-"""The grid of pictures: one row of pictures for each prompt and seed."""
+"""The grid of images: one row of images for each prompt and seed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import groupby
 
-from tuneloop.datasets.store import picture_name
+from tuneloop.datasets.store import image_name
 from tuneloop.evaluation.observations import changed, is_copy, noticed
 from tuneloop.evaluation.reports.embedded import Embedded, embed
 from tuneloop.evaluation.reports.report import DecisionReport
@@ -20,14 +20,14 @@ _PROMPT_IN_ALTERNATIVE = 120
 
 @dataclass(frozen=True)
 class Shown:
-    """One picture of a row, or the place where it is missing.
+    """One image of a row, or the place where it is missing.
 
     Attributes:
         role: `champion`, `challenger`, `training` or `before`.
         label: What it is.
         caption: What it is, in a word.
         alternative: What it is, for those who cannot see it.
-        picture: The picture, None where there is none or it cannot be read.
+        image: The image, None where there is none or it cannot be read.
         full: Where it lies in full, None where it does not exist.
         note: What is said about it.
         wrong: Whether that note is a finding.
@@ -37,7 +37,7 @@ class Shown:
     label: str
     caption: str
     alternative: str
-    picture: Embedded | None
+    image: Embedded | None
     full: Stored | None
     note: str | None
     wrong: bool = False
@@ -50,7 +50,7 @@ class Pair:
     Attributes:
         number: Its place in the plan, from 1.
         seed: The seed.
-        shown: Its pictures, from left to right.
+        shown: Its images, from left to right.
         changed: The scores that differ most; empty where none does visibly.
     """
 
@@ -61,7 +61,7 @@ class Pair:
 
     @property
     def has_nearest(self) -> bool:
-        """Whether a training picture is shown; where it is not, its room is left free."""
+        """Whether a training image is shown; where it is not, its room is left free."""
         return any(shown.role == "training" for shown in self.shown)
 
 
@@ -81,9 +81,9 @@ class Scene:
 
 
 def scenes(store: Store, evidence: DecisionReport) -> tuple[Scene, ...]:
-    """Lay out every picture of the plan."""
-    new = evidence.challenger.pictures
-    old = evidence.champion.pictures if evidence.champion else (None,) * len(new)
+    """Lay out every image of the plan."""
+    new = evidence.challenger.images
+    old = evidence.champion.images if evidence.champion else (None,) * len(new)
     rows = [_wanted(evidence, *pair) for pair in zip(new, old, strict=True)]
     embedded = embed(store, [want.name for row in rows for want in row if want.name])
     pairs = [
@@ -117,7 +117,7 @@ def _changes(challenger: EvaluatedImage, champion: EvaluatedImage | None) -> str
 
 @dataclass(frozen=True)
 class _Want:
-    """A picture to be shown, before it is read."""
+    """An image to be shown, before it is read."""
 
     role: str
     label: str
@@ -132,7 +132,7 @@ def _wanted(evidence: DecisionReport, challenger: EvaluatedImage, champion: Eval
     what = f"{shortened(challenger.prompt, _PROMPT_IN_ALTERNATIVE)}, seed {challenger.seed}"
     wants = []
     if challenger.edited:
-        name = picture_name(challenger.edited)
+        name = image_name(challenger.edited)
         wants.append(
             _Want("before", "Before the edit", "Before", f"Before the edit: {what}", name, None, wrong=False)
         )
@@ -141,17 +141,17 @@ def _wanted(evidence: DecisionReport, challenger: EvaluatedImage, champion: Eval
     wants.append(_rendered("challenger", "Challenger", what, challenger))
     if challenger.nearest:
         share = f"{challenger.copied:.0%} the same"
-        label = "Nearest training picture"
-        name = picture_name(challenger.nearest)
+        label = "Nearest training image"
+        name = image_name(challenger.nearest)
         wants.append(
             _Want("training", label, "Training", f"{label} to: {what}", name, share, wrong=is_copy(challenger))
         )
     return wants
 
 
-def _rendered(role: str, label: str, what: str, picture: EvaluatedImage) -> _Want:
-    wrong = noticed(picture)
-    return _Want(role, label, label, f"{label}: {what}", picture.name, wrong, wrong=wrong is not None)
+def _rendered(role: str, label: str, what: str, image: EvaluatedImage) -> _Want:
+    wrong = noticed(image)
+    return _Want(role, label, label, f"{label}: {what}", image.name, wrong, wrong=wrong is not None)
 
 
 def _shown(store: Store, want: _Want, embedded: dict[str, Embedded]) -> Shown:
@@ -160,7 +160,7 @@ def _shown(store: Store, want: _Want, embedded: dict[str, Embedded]) -> Shown:
         label=want.label,
         caption=want.caption,
         alternative=want.alternative,
-        picture=embedded.get(want.name) if want.name else None,
+        image=embedded.get(want.name) if want.name else None,
         full=stored(store, want.name) if want.name else None,
         note=want.note,
         wrong=want.wrong,

@@ -1,4 +1,4 @@
-"""The page of a model: its line of champions, and how the same pictures changed from one to the next."""
+"""The page of a model: its line of champions, and how the same images changed from one to the next."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ChampionEntry:
 
     Attributes:
         promotion: Its promotion.
-        evaluation: Its pictures, None where they are not at hand.
+        evaluation: Its images, None where they are not at hand.
     """
 
     promotion: Promotion
@@ -48,11 +48,11 @@ class _Champion:
 
 @dataclass(frozen=True)
 class _Cell:
-    """One picture of the comparison, or the place of one that was not rendered."""
+    """One image of the comparison, or the place of one that was not rendered."""
 
     number: int
     alternative: str
-    picture: Embedded | None
+    image: Embedded | None
     full: Stored | None
 
 
@@ -74,7 +74,7 @@ def write_model_page(store: Store, model: str, reigns: Sequence[ChampionEntry]) 
     """Spell a model's page as one HTML file that asks nobody for anything and runs no script.
 
     Args:
-        store: Where pictures and reports are, and where the page will lie.
+        store: Where images and reports are, and where the page will lie.
         model: Name of the model.
         reigns: Every champion, oldest first.
     """
@@ -99,44 +99,44 @@ def _champion(store: Store, promotion: Promotion) -> _Champion:
 
 
 def _rows(store: Store, reigns: tuple[ChampionEntry, ...]) -> list[_Row]:
-    """The first pictures of the newest champion that has any, and what the others draw there."""
+    """The first images of the newest champion that has any, and what the others draw there."""
     shown = next((reign.evaluation for reign in reigns if reign.evaluation), None)
     if shown is None:
         return []
-    first = _first(shown.pictures)
-    found = [[_same(reign, place, shown.pictures[place].seed) for reign in reigns] for place in first]
-    names = [picture.name for row in found for picture in row if picture and picture.name]
+    first = _first(shown.images)
+    found = [[_same(reign, place, shown.images[place].seed) for reign in reigns] for place in first]
+    names = [image.name for row in found for image in row if image and image.name]
     embedded = embed(store, names, most_side_px=_SIDE_PX, budget_bytes=_BUDGET_BYTES)
     return [
         _Row(
-            shortened(shown.pictures[place].prompt, _PROMPT) or "(empty prompt)",
-            shown.pictures[place].seed,
+            shortened(shown.images[place].prompt, _PROMPT) or "(empty prompt)",
+            shown.images[place].seed,
             tuple(_cell(store, reign, there, embedded) for reign, there in zip(reigns, row, strict=True)),
         )
         for place, row in zip(first, found, strict=True)
     ]
 
 
-def _first(pictures: tuple[EvaluatedImage, ...]) -> list[int]:
-    """Places in the plan of a few pictures, of as many prompts as there are."""
-    firsts = sorted({picture.prompt: place for place, picture in reversed(list(enumerate(pictures)))}.values())
-    return [*firsts, *(place for place in range(len(pictures)) if place not in firsts)][:_ROWS]
+def _first(images: tuple[EvaluatedImage, ...]) -> list[int]:
+    """Places in the plan of a few images, of as many prompts as there are."""
+    firsts = sorted({image.prompt: place for place, image in reversed(list(enumerate(images)))}.values())
+    return [*firsts, *(place for place in range(len(images)) if place not in firsts)][:_ROWS]
 
 
 def _same(reign: ChampionEntry, place: int, seed: int) -> EvaluatedImage | None:
-    """The picture at a place of the plan. Not by its prompt: that one holds the champion's own trigger word."""
-    pictures = reign.evaluation.pictures if reign.evaluation else ()
-    return pictures[place] if place < len(pictures) and pictures[place].seed == seed else None
+    """The image at a place of the plan. Not by its prompt: that one holds the champion's own trigger word."""
+    images = reign.evaluation.images if reign.evaluation else ()
+    return images[place] if place < len(images) and images[place].seed == seed else None
 
 
 def _cell(
-    store: Store, reign: ChampionEntry, picture: EvaluatedImage | None, embedded: dict[str, Embedded]
+    store: Store, reign: ChampionEntry, image: EvaluatedImage | None, embedded: dict[str, Embedded]
 ) -> _Cell:
-    number, name = reign.promotion.number, picture.name if picture else None
-    what = f"{shortened(picture.prompt, _PROMPT)}, seed {picture.seed}" if picture else "no picture"
+    number, name = reign.promotion.number, image.name if image else None
+    what = f"{shortened(image.prompt, _PROMPT)}, seed {image.seed}" if image else "no image"
     return _Cell(
         number=number,
         alternative=f"Champion no. {number}: {what}",
-        picture=embedded.get(name) if name else None,
+        image=embedded.get(name) if name else None,
         full=stored(store, name) if name else None,
     )

@@ -1,4 +1,4 @@
-"""The page of one decision: the verdict, the pictures side by side, and everything it rests on."""
+"""The page of one decision: the verdict, the images side by side, and everything it rests on."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def write_page(store: Store, evidence: DecisionReport) -> str:
     """Spell the whole report as one HTML file that asks nobody for anything.
 
     Args:
-        store: Where the pictures are, and where the page will lie: its links are relative to that place.
+        store: Where the images are, and where the page will lie: its links are relative to that place.
         evidence: What to show.
 
     Returns:
-        The page, below 2 MB for some hundred pictures.
+        The page, below 2 MB for some hundred images.
     """
     difference = evidence.dataset_difference
     return fill(
@@ -36,9 +36,9 @@ def write_page(store: Store, evidence: DecisionReport) -> str:
         why=shortened(evidence.verdict.why, _WHY),
         whole_why=whole_if_cut(evidence.verdict.why, _WHY),
         champion=evidence.champion is not None,
-        nearest=any(picture.nearest for picture in evidence.challenger.pictures),
+        nearest=any(image.nearest for image in evidence.challenger.images),
         copied_from=f"{COPY_THRESHOLD:.0%}",
-        edits=any(picture.edited for picture in evidence.challenger.pictures),
+        edits=any(image.edited for image in evidence.challenger.images),
         scenes=scenes(store, evidence),
         scores=scores(evidence),
         confidence=f"{evidence.run.plan.gate.confidence:.0%}",
@@ -56,6 +56,6 @@ def write_page(store: Store, evidence: DecisionReport) -> str:
 
 def _about(evidence: DecisionReport) -> str:
     against = f"against champion no. {evidence.reigning.number}" if evidence.reigning else "first of its model"
-    count = f"{len(evidence.challenger.pictures)} pictures" + (" each" if evidence.reigning else "")
+    count = f"{len(evidence.challenger.images)} images" + (" each" if evidence.reigning else "")
     trained = f"weights of {evidence.collected.at:%Y-%m-%d}"
     return f"Challenger {evidence.collected.name}, {against}, {count}, {trained}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tuneloop.datasets.store import picture_name
+from tuneloop.datasets.store import image_name
 from tuneloop.errors import ObjectNotFound
 from tuneloop.evaluation.gate import WEIGHTED
 from tuneloop.evaluation.observations import noticed, signed, telling
@@ -37,14 +37,14 @@ class DecisionReport:
         manifest: The challenger's dataset.
         history: The training's records.
         collected: The challenger's weights.
-        challenger: The challenger's pictures.
-        champion: The champion's pictures, None for a first model.
+        challenger: The challenger's images.
+        champion: The champion's images, None for a first model.
         reigning: The champion's promotion, None for a first model.
         champion_manifest: The champion's dataset, None for a first model.
         verdict: What was decided.
         line: Every champion until now, oldest first.
         cents: Price of the training in US cents, None where nobody knows it.
-        cents_per_picture: Price of one of the challenger's pictures in US cents, None where nobody knows it.
+        cents_per_image: Price of one of the challenger's images in US cents, None where nobody knows it.
         decision: Name of the decision record within the store, None where it is not known yet.
         decided_by: Who or what decides.
     """
@@ -60,7 +60,7 @@ class DecisionReport:
     verdict: Verdict
     line: Sequence[Promotion] = ()
     cents: int | None = None
-    cents_per_picture: float | None = None
+    cents_per_image: float | None = None
     decision: str | None = None
     decided_by: str = "the gate"
 
@@ -91,7 +91,7 @@ def write_report(store: Store, evidence: DecisionReport) -> str:
     """Spell the report in short.
 
     Args:
-        store: Where the pictures are.
+        store: Where the images are.
         evidence: What to show.
 
     Returns:
@@ -103,11 +103,11 @@ def write_report(store: Store, evidence: DecisionReport) -> str:
         f"**{in_markdown(evidence.verdict.why)}**",
         *_asked(evidence),
         f"Rule: {in_markdown(evidence.verdict.rule)}.",
-        f"Everything, and pictures to enlarge: `{store.uri_of(page_name(evidence.run, against))}`",
+        f"Everything, and images to enlarge: `{store.uri_of(page_name(evidence.run, against))}`",
         "## Scores",
         _score_table(evidence),
-        "## Pictures",
-        _picture_grid(store, evidence),
+        "## Images",
+        _image_grid(store, evidence),
         "## Dataset",
         _dataset_section(evidence),
         "## Training",
@@ -128,7 +128,7 @@ def _asked(evidence: DecisionReport) -> list[str]:
 def _score_table(evidence: DecisionReport) -> str:
     differences = evidence.verdict.differences
     if not differences:
-        return "No picture could be measured."
+        return "No image could be measured."
     if all(item.difference is None for item in differences):
         return "\n".join(["| | score |", "|---|--:|", *(_level(item) for item in differences)])
     confidence = f"{evidence.run.plan.gate.confidence:.0%} interval"
@@ -156,25 +156,25 @@ def _score_name(item: ScoreDifference) -> str:
     return "**score**, all weighted" if item.name == WEIGHTED else in_markdown(item.name)
 
 
-def _picture_grid(store: Store, evidence: DecisionReport) -> str:
-    """The pictures that tell most, champion and challenger side by side."""
-    new, old = evidence.challenger.pictures, evidence.champion.pictures if evidence.champion else ()
+def _image_grid(store: Store, evidence: DecisionReport) -> str:
+    """The images that tell most, champion and challenger side by side."""
+    new, old = evidence.challenger.images, evidence.champion.images if evidence.champion else ()
     chosen = telling(new, old, _MOST_PAIRS)
     columns = ["prompt and seed"]
-    if any(picture.edited for picture in new):
+    if any(image.edited for image in new):
         columns.append("before")
     if evidence.champion is not None and evidence.reigning is not None:
         columns.append(f"champion no. {evidence.reigning.number} `{evidence.champion.job}`")
     columns.append(f"challenger `{evidence.challenger.job}`")
     lines = [_row(columns), _row(["---", *[":-:"] * (len(columns) - 1)])]
     for number in chosen:
-        picture = new[number]
-        cells = [f"{in_markdown(picture.prompt[:_LONGEST_PROMPT])}, seed {picture.seed}"]
+        image = new[number]
+        cells = [f"{in_markdown(image.prompt[:_LONGEST_PROMPT])}, seed {image.seed}"]
         if "before" in columns:
-            cells.append(_before(store, picture))
+            cells.append(_before(store, image))
         if old:
             cells.append(_shown(store, old[number]))
-        lines.append(_row([*cells, _shown(store, picture)]))
+        lines.append(_row([*cells, _shown(store, image)]))
     if len(chosen) < len(new):
         lines += ["", f"The {len(chosen)} of {len(new)} that tell most; the page has all of them."]
     if evidence.challenger.asked_again:
@@ -187,19 +187,19 @@ def _row(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _before(store: Store, picture: EvaluatedImage) -> str:
-    """The picture that was edited."""
-    if picture.edited is None:
+def _before(store: Store, image: EvaluatedImage) -> str:
+    """The image that was edited."""
+    if image.edited is None:
         return "none"
-    return _thumbnail(store, picture_name(picture.edited), "before the edit")
+    return _thumbnail(store, image_name(image.edited), "before the edit")
 
 
-def _shown(store: Store, picture: EvaluatedImage) -> str:
-    wrong = noticed(picture)
+def _shown(store: Store, image: EvaluatedImage) -> str:
+    wrong = noticed(image)
     note = f" {in_markdown(wrong)}" if wrong else ""
-    if picture.name is None:
-        return f"(no picture){note}"
-    return _thumbnail(store, picture.name, f"seed {picture.seed}") + note
+    if image.name is None:
+        return f"(no image){note}"
+    return _thumbnail(store, image.name, f"seed {image.seed}") + note
 
 
 def _dataset_section(evidence: DecisionReport) -> str:
@@ -207,7 +207,7 @@ def _dataset_section(evidence: DecisionReport) -> str:
     captioned = sum(item.caption is not None for item in manifest.items)
     rows = [
         ("source", _code(manifest.source)),
-        ("pictures", f"{len(manifest.items)} ({captioned} sent with a caption), {manifest.size_bytes:,} bytes"),
+        ("images", f"{len(manifest.items)} ({captioned} sent with a caption), {manifest.size_bytes:,} bytes"),
         ("digest", f"`{manifest.digest}`"),
     ]
     if difference is not None:

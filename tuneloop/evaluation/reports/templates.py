@@ -1,6 +1,6 @@
 """The templates of the pages, and what they may not do.
 
-A page asks nobody for anything: its policy allows pictures that lie within it, the one style and the one script
+A page asks nobody for anything: its policy allows images that lie within it, the one style and the one script
 that are named by their hashes, and nothing else. What comes from data is escaped in one place, here.
 """
 

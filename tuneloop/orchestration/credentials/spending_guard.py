@@ -30,11 +30,11 @@ class SpendingGuard(BaseModel):
         description="What one training costs you, where the provider publishes no price or bills you another one. "
         "Empty: the published price, if there is one.",
     )
-    dollars_per_picture: float | None = Field(
+    dollars_per_image: float | None = Field(
         default=None,
         ge=0,
         allow_inf_nan=False,
-        description="What one picture costs you that is rendered to judge a model, where the provider publishes "
+        description="What one image costs you that is rendered to judge a model, where the provider publishes "
         "no price or bills you another one. Empty: the published price, if there is one.",
     )
 
@@ -53,7 +53,7 @@ class SpendingGuard(BaseModel):
             trainings_per_day=self.trainings_per_day,
             cents_per_window=_cents(self.dollars_per_30_days),
             cents_per_training=_cents(self.dollars_per_training),
-            cents_per_picture=None if self.dollars_per_picture is None else self.dollars_per_picture * 100,
+            cents_per_image=None if self.dollars_per_image is None else self.dollars_per_image * 100,
             images_per_model=self.images_per_model,
         )
 

@@ -14,7 +14,7 @@ from tuneloop.datasets.copies import make_copies
 from tuneloop.datasets.delivery import Delivery
 from tuneloop.datasets.scan import Preflight, ScannedDataset, preflight, refusal
 from tuneloop.datasets.sources.opening import opened
-from tuneloop.datasets.store import load_manifest, store_pictures
+from tuneloop.datasets.store import load_manifest, store_images
 from tuneloop.errors import ConfigurationError, DatasetError
 from tuneloop.evaluation.reports.dataset_page import write_dataset_page
 from tuneloop.evaluation.training_looks import keep_looks
@@ -67,7 +67,7 @@ def looked_at(
         ctx: Opened blocks.
         dataset: A folder, a zip, a public address, `s3://…` or `hf://…`.
         recipe: Whose limits and caption rules count.
-        on_progress: Told (pictures done, pictures in all).
+        on_progress: Told (images done, images in all).
         on_fetch: Told (bytes done, bytes in all) while something is fetched or unpacked.
         adopted: The model was trained elsewhere: captions are taken as they are.
     """
@@ -111,8 +111,8 @@ def ingest(ctx: RunContext, looked: CheckedDataset, model: str, recipe: BaseReci
         ctx: Opened blocks.
         looked: The dataset.
         model: For whose champion it is compared with.
-        recipe: Says how pictures are prepared.
-        on_progress: Told (pictures stored, pictures in all).
+        recipe: Says how images are prepared.
+        on_progress: Told (images stored, images in all).
 
     Raises:
         DatasetError: It cannot be used. The page names every finding all the same.
@@ -123,12 +123,12 @@ def ingest(ctx: RunContext, looked: CheckedDataset, model: str, recipe: BaseReci
         _show(looked, model, None, before)
     dataset = looked.dataset
     known = {item.sha256 for item in before.items} if before else set()
-    store_pictures(dataset, ctx.store, on_progress, known)
+    store_images(dataset, ctx.store, on_progress, known)
     keep_looks(dataset.manifest, dataset.files, ctx.store)
     if looked.public is None:
         made = make_copies(dataset.manifest, dataset.files, dataset.facts, recipe.normalise, ctx.store)
         if made.copies:
-            get_run_logger().info("%d pictures are sent as changed copies", len(made.copies))
+            get_run_logger().info("%d images are sent as changed copies", len(made.copies))
     _show(looked, model, dataset.manifest, before)
 
 
@@ -137,5 +137,5 @@ def _show(
 ) -> None:
     files = looked.found.dataset.files if looked.found.dataset else {}
     page = write_dataset_page(files, manifest, looked.found.findings, before)
-    counts = f"{looked.found.pictures} pictures, {len(looked.found.findings)} findings"
+    counts = f"{looked.found.images} images, {len(looked.found.findings)} findings"
     create_markdown_artifact(key=f"dataset-{model}", markdown=page, description=counts)

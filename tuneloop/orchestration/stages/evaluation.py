@@ -103,7 +103,7 @@ def _evaluate_against(
         The decision that has the number, by whomever; None where that is no verdict.
     """
     reigning = line[-1] if line else None
-    load_clip_encoder()  # a setting that cannot be used is told before pictures are paid
+    load_clip_encoder()  # a setting that cannot be used is told before images are paid
     manifest = load_manifest(run.dataset_digest, ctx.store)
     check_judging(ctx, run, manifest, reigning)
     inputs = edited_by(manifest)
@@ -129,7 +129,7 @@ def _evaluate_against(
         champion_manifest=load_manifest(other.dataset_digest, ctx.store) if other else None,
         line=line,
         cents=training_price(ctx.recipe(run), ctx.limits),
-        cents_per_picture=ctx.limits.price_of_picture(run.plan.service),
+        cents_per_image=ctx.limits.price_of_image(run.plan.service),
         decision=f"{ctx.ledger.decision_folder(run)}{number:04d}.json",
         decided_by=WHO,
         verdict=gate.decide(challenger, champion, run.plan.gate, reigns=reigning is not None and other is None),
@@ -141,7 +141,7 @@ def _evaluate_against(
 def _render_champion(ctx: RunContext, run: RunRecord, champion: Promotion, inputs: tuple[str, ...]) -> Evaluation:
     """Render the champion's missing images on the same prompts and seeds, by its own account.
 
-    One that its provider has no more is judged by the pictures that are there.
+    One that its provider has no more is judged by the images that are there.
     """
     subject, plan = champion_turn(run, champion, inputs)
     # Where nothing is missing nobody is asked, and another account need not be there any more.

@@ -71,7 +71,7 @@ def _check_images(
 ) -> None:
     """Check as if the store had none of the images; only where they do not fit, count what it lacks."""
     try:
-        every = [(plan.picture_count, plan.service) for _, plan in wanted]
+        every = [(plan.image_count, plan.service) for _, plan in wanted]
         budget.check_images(run.model, every, training_cents)
     except (ConfigurationError, BudgetExceeded):
         missing = [(count_missing(ctx.store, *each), each[1].service) for each in wanted]
@@ -121,7 +121,7 @@ def _reached(champion: Promotion) -> str:
 
 
 def edited_by(manifest: DatasetManifest) -> tuple[str, ...]:
-    """The pictures before the edit, on which edit models are judged; both models are given the same ones."""
+    """The images before the edit, on which edit models are judged; both models are given the same ones."""
     return tuple(item.sha256 for item in manifest.items if item.role == "start")
 
 

@@ -64,9 +64,9 @@ def _settled_as_before(ctx: RunContext, request: RunRequest, flow_run: str, stat
         return None
     log_findings(look.findings)
     get_run_logger().info(
-        "%d pictures, dataset %s: names, sizes and times are as they were when all of it was read, so that "
+        "%d images, dataset %s: names, sizes and times are as they were when all of it was read, so that "
         "nothing is read again",
-        look.pictures,
+        look.images,
         look.digest[:16],
     )
     return begun

@@ -65,7 +65,7 @@ class BflProvider(Provider):
         base_url: Another address of the API, for the emulator or a proxy.
         webhook: Address and secret that BFL is told to call, None for none.
         patience: How long it is waited for.
-        storage_hosts: Hosts at which pictures may lie, beside those that are known.
+        storage_hosts: Hosts at which images may lie, beside those that are known.
     """
 
     name: ClassVar[str] = "bfl"
@@ -245,5 +245,5 @@ class BflProvider(Provider):
     def generate(
         self, job_id: str, prompt: str, seed: int, settings: ServiceSettings, image: bytes | None = None
     ) -> RenderedImage:
-        """POST once, then poll for the picture; see `Provider.generate`."""
+        """POST once, then poll for the image; see `Provider.generate`."""
         return self._inference.generate(job_id, prompt, seed, settings, image)

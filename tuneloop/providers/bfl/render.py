@@ -9,7 +9,7 @@ from tuneloop.http.answer import Answer
 from tuneloop.http.transport import Transport
 from tuneloop.providers.bfl.states import PHASES, WITH_STATE, state_word
 from tuneloop.providers.expected_hosts import ExpectedHosts
-from tuneloop.providers.picture import picture_of, refused_after_acceptance
+from tuneloop.providers.image import image_of, refused_after_acceptance
 from tuneloop.providers.status_words import phase_of, same_word
 from tuneloop.schemas.render_settings import BflProRender, BflUltraRender, ServiceSettings
 from tuneloop.schemas.training import RenderedImage
@@ -19,11 +19,11 @@ _LONGEST_WAIT_S = 300.0
 
 
 class BflInference:
-    """Asks for pictures.
+    """Asks for images.
 
     Args:
         transport: Requests to BFL.
-        hosts: Where states and pictures may lie.
+        hosts: Where states and images may lie.
     """
 
     def __init__(self, transport: Transport, hosts: ExpectedHosts) -> None:
@@ -33,7 +33,7 @@ class BflInference:
     def generate(
         self, job_id: str, prompt: str, seed: int, settings: ServiceSettings, image: bytes | None
     ) -> RenderedImage:
-        """POST once, then poll for the picture; see `Provider.generate`."""
+        """POST once, then poll for the image; see `Provider.generate`."""
         if not isinstance(settings, BflProRender | BflUltraRender) or image is not None:
             raise ConfigurationError(f"BFL does not render with {settings.endpoint}; choose another endpoint")
         document = {
@@ -51,9 +51,9 @@ class BflInference:
         return self._sample(url)
 
     def _sample(self, polling_url: str) -> RenderedImage:
-        """Poll until the picture is there, and fetch it. It is billed by now: what may pass is waited for."""
+        """Poll until the image is there, and fetch it. It is billed by now: what may pass is waited for."""
         until = time.monotonic() + _LONGEST_WAIT_S
-        trouble = "the picture is still pending after five minutes"
+        trouble = "the image is still pending after five minutes"
         while True:
             try:
                 # Polling needs no key, and the address may be on another host than the key's.
@@ -62,13 +62,13 @@ class BflInference:
                 if same_word(word, "Ready"):
                     return self._download(answer)
             except ProviderUnavailable as error:
-                trouble = f"the picture was accepted and cannot be fetched: {error.reason}"
+                trouble = f"the image was accepted and cannot be fetched: {error.reason}"
             except RequestRejected as error:
                 raise refused_after_acceptance(error) from None
             else:
                 # Not found says nothing just after the order.
                 if phase_of(word, PHASES)[0] == "failed":
-                    raise RequestRejected(f"the picture was not rendered: {word}", **answer.details)
+                    raise RequestRejected(f"the image was not rendered: {word}", **answer.details)
             if time.monotonic() > until:
                 raise ProviderUnavailable(trouble, provider=self._transport.provider)
             time.sleep(_POLL_PAUSE_S)
@@ -79,4 +79,4 @@ class BflInference:
         if not isinstance(sample, str):
             raise UnexpectedResponse("the result names no sample", **answer.details)
         self._hosts.check(sample, "sample", answer)
-        return picture_of(self._transport.picture(sample), answer)
+        return image_of(self._transport.image(sample), answer)

@@ -46,7 +46,7 @@ _FIXED_FIELDS = {
 _STORAGE_HOST = re.compile(
     r"([a-z0-9.-]+\.)?s3(-[a-z0-9-]+)?(\.[a-z0-9-]+){0,2}\.amazonaws\.com|([a-z0-9-]+\.)+segmind\.com"
 )
-"""Amazon S3, and Segmind's own hosts: its SDK shows pictures at `images.segmind.com`."""
+"""Amazon S3, and Segmind's own hosts: its SDK shows images at `images.segmind.com`."""
 _ANY_STATUS = tuple(range(100, 600))
 _ADDRESS = ("https://", "http://")
 _UPLOAD_TRIES = 3

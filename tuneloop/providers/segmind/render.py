@@ -21,9 +21,9 @@ from tuneloop.errors import (
     UnexpectedResponse,
 )
 from tuneloop.http.answer import Answer
-from tuneloop.http.transport import PICTURE_BYTES, Transport
+from tuneloop.http.transport import IMAGE_BYTES, Transport
 from tuneloop.providers.expected_hosts import ExpectedHosts
-from tuneloop.providers.picture import find_picture, picture_of, refused_after_acceptance, suffix_of
+from tuneloop.providers.image import find_image, image_of, refused_after_acceptance, suffix_of
 from tuneloop.providers.segmind.jobs import Job
 from tuneloop.providers.status_words import same_word
 from tuneloop.schemas.render_settings import FluxDevRender, ModelEndpointRender, ServiceSettings
@@ -37,12 +37,12 @@ _FETCHES = 4
 
 
 class SegmindInference:
-    """Asks for pictures.
+    """Asks for images.
 
     Args:
         transport: Requests to Segmind.
         details: Asks for a job by its id.
-        hosts: Where pictures may lie.
+        hosts: Where images may lie.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class SegmindInference:
     def generate(
         self, job_id: str, prompt: str, seed: int, settings: ServiceSettings, image: bytes | None
     ) -> RenderedImage:
-        """Ask for one picture; see `Provider.generate`."""
+        """Ask for one image; see `Provider.generate`."""
         document: dict[str, Any] = {
             "prompt": prompt,
             "seed": seed,
@@ -67,9 +67,9 @@ class SegmindInference:
         if image is not None:
             document["image"] = base64.b64encode(image).decode()
         if isinstance(settings, FluxDevRender):
-            return self._picture(self._ask_by_id(job_id, document))
+            return self._image(self._ask_by_id(job_id, document))
         if isinstance(settings, ModelEndpointRender):
-            return self._picture(self._ask(self._slug(job_id), document))
+            return self._image(self._ask(self._slug(job_id), document))
         raise ConfigurationError(f"Segmind does not render with {settings.endpoint}; choose another endpoint")
 
     def _ask_by_id(self, job_id: str, document: dict[str, Any]) -> Answer:
@@ -91,7 +91,7 @@ class SegmindInference:
     def _ask(self, route: str, document: dict[str, Any]) -> Answer:
         """POST once. A model that only the queue serves refuses `/v1` and names `/v2`: nothing is paid yet."""
         try:
-            return self._transport.call("POST", f"/v1/{route}", limit_bytes=PICTURE_BYTES, json=document)
+            return self._transport.call("POST", f"/v1/{route}", limit_bytes=IMAGE_BYTES, json=document)
         except RequestRejected as error:
             if "/v2" not in error.excerpt:
                 raise
@@ -110,7 +110,7 @@ class SegmindInference:
                 word = str(state.get("status")) if isinstance(state, dict) else ""
                 if same_word(word, "COMPLETED"):
                     path = self._path(names, "response_url", accepted)
-                    return self._transport.call("GET", path, limit_bytes=PICTURE_BYTES)
+                    return self._transport.call("GET", path, limit_bytes=IMAGE_BYTES)
             except ProviderUnavailable as error:
                 trouble = f"the rendering was accepted and cannot be fetched: {error.reason}"
             except RequestRejected as error:
@@ -130,23 +130,23 @@ class SegmindInference:
             raise UnexpectedResponse(f"the answer names no {key} on the API's own host", **answer.details)
         return url[len(base) - 1 :]
 
-    def _picture(self, answer: Answer) -> RenderedImage:
-        """The page says JSON, the service sends pictures: the content decides, whatever type it says it is."""
+    def _image(self, answer: Answer) -> RenderedImage:
+        """The page says JSON, the service sends images: the content decides, whatever type it says it is."""
         if suffix_of(answer.body) is not None:
-            return picture_of(answer.body, answer)
-        found = find_picture(_json_or_text(answer.body))
+            return image_of(answer.body, answer)
+        found = find_image(_json_or_text(answer.body))
         if found is None:
-            raise UnexpectedResponse("the answer holds no picture", **answer.details)
+            raise UnexpectedResponse("the answer holds no image", **answer.details)
         if isinstance(found, bytes):
-            return picture_of(found, answer)
-        self._hosts.check(found, "the picture's address", answer)
-        return picture_of(self._fetched(found), answer)
+            return image_of(found, answer)
+        self._hosts.check(found, "the image's address", answer)
+        return image_of(self._fetched(found), answer)
 
     def _fetched(self, url: str) -> bytes:
-        """Fetch a picture that is billed by now. A connection that is cut is no reason to pay for it again."""
+        """Fetch an image that is billed by now. A connection that is cut is no reason to pay for it again."""
         for tries_left in reversed(range(_FETCHES)):
             try:
-                return self._transport.picture(url)
+                return self._transport.image(url)
             except ProviderUnavailable:
                 if not tries_left:
                     raise

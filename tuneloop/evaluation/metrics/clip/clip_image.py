@@ -1,4 +1,4 @@
-"""CLIP-I: likeness to the training pictures, as a CLIP model sees it."""
+"""CLIP-I: likeness to the training images, as a CLIP model sees it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from tuneloop.evaluation.metrics.look import Array
 _NEIGHBOURS = 3
 
 
-def clip_image(pictures: Array, training: Array) -> list[float]:
-    """Cosine between each picture and the nearest training pictures (mean over three); below 0 counts as 0.
+def clip_image(images: Array, training: Array) -> list[float]:
+    """Cosine between each image and the nearest training images (mean over three); below 0 counts as 0.
 
     Args:
-        pictures: `(pictures, size)`, each of length 1.
-        training: `(training pictures, size)`, each of length 1.
+        images: `(images, size)`, each of length 1.
+        training: `(training images, size)`, each of length 1.
     """
-    nearest = np.sort(pictures @ training.T, axis=1)[:, -_NEIGHBOURS:]
+    nearest = np.sort(images @ training.T, axis=1)[:, -_NEIGHBOURS:]
     return [float(value) for value in np.clip(nearest.mean(axis=1), 0, 1)]

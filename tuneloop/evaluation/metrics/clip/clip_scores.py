@@ -1,4 +1,4 @@
-"""Both CLIP scores of the pictures of one prompt."""
+"""Both CLIP scores of the images of one prompt."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tuneloop.evaluation.metrics.look import Array
 
 @dataclass(frozen=True)
 class ClipScores:
-    """A CLIP model that has seen the training pictures.
+    """A CLIP model that has seen the training images.
 
     Attributes:
         encoder: The model.
-        training: Embeddings of the training pictures, `(pictures, size)`.
+        training: Embeddings of the training images, `(images, size)`.
         trigger_words: What CLIP is not told of prompts.
-        read: Opens a rendered picture by its name in the store. They are given to CLIP as they are: what the other
+        read: Opens a rendered image by its name in the store. They are given to CLIP as they are: what the other
             scorers look at is smaller than what some models want.
     """
 
@@ -31,7 +31,7 @@ class ClipScores:
     read: Callable[[str], Image.Image]
 
     def of(self, prompt: str, names: Sequence[str]) -> dict[str, list[float]]:
-        """Score the pictures of one prompt. Returns a list for each score, under its name."""
-        pictures = self.encoder.pictures(self.read(name) for name in names)
+        """Score the images of one prompt. Returns a list for each score, under its name."""
+        images = self.encoder.images(self.read(name) for name in names)
         wanted = self.encoder.text(without_trigger_words(prompt, self.trigger_words))
-        return {"clip_text": clip_text(pictures, wanted), "clip_image": clip_image(pictures, self.training)}
+        return {"clip_text": clip_text(images, wanted), "clip_image": clip_image(images, self.training)}

@@ -1,4 +1,4 @@
-"""CLIP-T: how well pictures fit their prompt."""
+"""CLIP-T: how well images fit their prompt."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import numpy as np
 from tuneloop.evaluation.metrics.look import Array
 
 _HIGHEST = 0.5
-"""Cosine between a text and a picture that counts as 1: CLIP models seldom give more than 0.4."""
+"""Cosine between a text and an image that counts as 1: CLIP models seldom give more than 0.4."""
 
 
-def clip_text(pictures: Array, prompt: Array) -> list[float]:
-    """Cosine between each picture and the prompt, with 0 and below mapped to 0, and 0.5 and above to 1.
+def clip_text(images: Array, prompt: Array) -> list[float]:
+    """Cosine between each image and the prompt, with 0 and below mapped to 0, and 0.5 and above to 1.
 
-    Stretched to twice its size, for all the difference between a picture that fits and one that does not is about
+    Stretched to twice its size, for all the difference between an image that fits and one that does not is about
     0.1 of cosine. Straight in between, so that differences of two models mean the same everywhere.
 
     Args:
-        pictures: `(pictures, size)`, each of length 1.
+        images: `(images, size)`, each of length 1.
         prompt: `(size,)`, of length 1.
     """
-    return [float(value) for value in np.clip(pictures @ prompt / _HIGHEST, 0, 1)]
+    return [float(value) for value in np.clip(images @ prompt / _HIGHEST, 0, 1)]
 
 
 def without_trigger_words(prompt: str, trigger_words: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from tuneloop.evaluation.metrics.look import Array
 
 
 class Encoder(Protocol):
-    """Lays texts and pictures into one space, in which what belongs together lies together."""
+    """Lays texts and images into one space, in which what belongs together lies together."""
 
     @property
     def name(self) -> str:
@@ -20,5 +20,5 @@ class Encoder(Protocol):
     def text(self, text: str) -> Array:
         """Embedding of a text, `(size,)` of length 1. What a model cannot read to its end is cut."""
 
-    def pictures(self, pictures: Iterable[Image.Image]) -> Array:
-        """Embeddings of upright RGB pictures, `(pictures, size)`, each of length 1; read one after the other."""
+    def images(self, images: Iterable[Image.Image]) -> Array:
+        """Embeddings of upright RGB images, `(images, size)`, each of length 1; read one after the other."""

@@ -19,7 +19,7 @@ from tuneloop.evaluation.metrics.look import Array
 from tuneloop.redaction import excerpt, guard_http_logs
 
 _BATCH = 16
-"""Pictures that are decoded and held at a time."""
+"""Images that are decoded and held at a time."""
 _WHOLE = "see whether the weights are whole and of this architecture"
 _EXTRA = "install it with `.venv/bin/python -m pip install -e '.[clip]'`"
 _PAIR = "install a torch and a torchvision that fit each other"
@@ -32,7 +32,7 @@ class OpenClipEncoder:
     Args:
         name: Which one.
         model: The model, in evaluation mode.
-        prepare: Makes a tensor of a picture, as the model was trained.
+        prepare: Makes a tensor of an image, as the model was trained.
         tokens: Makes a tensor of texts.
     """
 
@@ -51,11 +51,11 @@ class OpenClipEncoder:
             found = self._model.encode_text(self._tokens([text]), normalize=True)
         return np.asarray(found[0].numpy(), np.float32)
 
-    def pictures(self, pictures: Iterable[Image.Image]) -> Array:
-        """Embeddings of pictures, see `Encoder`."""
-        waiting = iter(pictures)
+    def images(self, images: Iterable[Image.Image]) -> Array:
+        """Embeddings of images, see `Encoder`."""
+        waiting = iter(images)
         found = []
-        while batch := [self._prepare(picture) for picture in islice(waiting, _BATCH)]:
+        while batch := [self._prepare(image) for image in islice(waiting, _BATCH)]:
             with self._torch.inference_mode():
                 found.append(self._model.encode_image(self._torch.stack(batch), normalize=True).numpy())
         return np.concatenate(found).astype(np.float32)
@@ -131,6 +131,6 @@ def _unknown(choice: ModelChoice, what: str, name: str, known: list[str]) -> Con
 
 def _try_out(encoder: OpenClipEncoder) -> None:
     """Embed something, so that a model that cannot is found before anything is paid. Raises `ValueError`."""
-    text, picture = encoder.text("a picture"), encoder.pictures([Image.new("RGB", (64, 64), "grey")])[0]
-    if text.shape != picture.shape or not (np.isfinite(text).all() and np.isfinite(picture).all()):
-        raise ValueError("its embeddings of a text and of a picture cannot be compared")
+    text, image = encoder.text("an image"), encoder.images([Image.new("RGB", (64, 64), "grey")])[0]
+    if text.shape != image.shape or not (np.isfinite(text).all() and np.isfinite(image).all()):
+        raise ValueError("its embeddings of a text and of an image cannot be compared")

@@ -7,7 +7,7 @@
   let figures = [];
   let at = 0;
 
-  // Every picture of the pair lies on the stage at once, so that a flip shows the next frame and no loading.
+  // Every image of the pair lies on the stage at once, so that a flip shows the next frame and no loading.
   function lay(next, role) {
     pair = next;
     figures = [...pair.querySelectorAll("figure")].filter((figure) => figure.querySelector("img"));
@@ -36,8 +36,8 @@
     part("label").dataset.role = figure.classList[0];
     part("note").textContent = figure.dataset.note;
     part("note").classList.toggle("wrong", figure.classList.contains("wrong"));
-    [...part("stage").children].forEach((picture, each) => picture.classList.toggle("shown", each === at));
-    [...part("stage").children].forEach((picture, each) => picture.setAttribute("aria-hidden", each !== at));
+    [...part("stage").children].forEach((image, each) => image.classList.toggle("shown", each === at));
+    [...part("stage").children].forEach((image, each) => image.setAttribute("aria-hidden", each !== at));
     [...part("choices").children].forEach((button, each) => button.setAttribute("aria-pressed", each === at));
     part("full").replaceChildren(...full(figure));
   }
@@ -48,11 +48,11 @@
     }
     const link = document.createElement("a");
     link.href = figure.dataset.href;
-    link.textContent = "Full picture";
+    link.textContent = "Full image";
     return [link];
   }
 
-  // Between champion and challenger; from any other picture to the challenger, and where there is one only, on.
+  // Between champion and challenger; from any other image to the challenger, and where there is one only, on.
   function flip() {
     const of = (role) => figures.findIndex((figure) => figure.classList.contains(role));
     const [champion, challenger] = [of("champion"), of("challenger")];

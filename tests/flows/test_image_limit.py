@@ -23,19 +23,19 @@ def test_images_that_do_not_fit_beside_their_training_are_told_before_it_is_paid
     wish: dict[str, Any], emulator: EmulatorControl, bill: Bill, ledger: Ledger
 ) -> None:
     def allow(dollars: float) -> dict[str, Any]:
-        guard = SpendingGuard(dollars_per_30_days=dollars, dollars_per_training=1, dollars_per_picture=1)
+        guard = SpendingGuard(dollars_per_30_days=dollars, dollars_per_training=1, dollars_per_image=1)
         return {**wish, **account(emulator, "tight", guard)}
 
     state = here(allow(1))
     assert state.name == "Failed"
-    assert "1 picture of" in (state.message or "")
+    assert "1 image of" in (state.message or "")
     assert "dollars_per_30_days" in (state.message or "")
-    assert (bill.trainings, bill.pictures) == ([], 0)
+    assert (bill.trainings, bill.images) == ([], 0)
     work = ledger.run(str(run_of(state)))
     assert work is not None
     assert not ledger.is_marked(work)
     assert here(allow(2)).name == "Completed"
-    assert (len(bill.trainings), bill.pictures) == (1, 1)
+    assert (len(bill.trainings), bill.images) == (1, 1)
 
 
 def test_plan_beyond_the_cap_is_told_before_its_training_is_paid(
@@ -58,7 +58,7 @@ def test_plan_that_grew_beyond_the_cap_renders_nothing_and_is_not_tried_by_the_h
     state = here({**capped, "evaluation": {**wish["evaluation"], "seeds": list(range(1, 6))}})
     assert state.name == "Failed"
     assert "raise images_per_model" in (state.message or "")
-    assert (len(bill.trainings), bill.pictures) == (1, 1)
+    assert (len(bill.trainings), bill.images) == (1, 1)
     work = ledger.run(str(run_of(state)))
     assert work is not None
     assert not ledger.is_marked(work)
@@ -70,5 +70,5 @@ def test_limit_in_money_without_a_price_of_images_is_refused_before_anything_is_
     guard = SpendingGuard(dollars_per_30_days=100, dollars_per_training=1)
     state = here({**wish, **account(emulator, "unpriced", guard)})
     assert state.name == "Failed"
-    assert "set dollars_per_picture" in (state.message or "")
+    assert "set dollars_per_image" in (state.message or "")
     assert bill.orders == []

@@ -1,4 +1,4 @@
-"""Pictures for the tests: three that never change, and as many more as wanted."""
+"""Images for the tests: three that never change, and as many more as wanted."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ WEBP = base64.b64decode("UklGRiQAAABXRUJQVlA4TBcAAAAvA4AAAA9wFK1TcJ+Hff4DD294iOh
 
 
 def png_of(number: int) -> bytes:
-    """A small picture of its own for every number below 16 million."""
-    picture = Image.new("RGB", (5, 4), (number >> 16, number >> 8 & 255, number & 255))
-    return encoded(picture, "PNG")
+    """A small image of its own for every number below 16 million."""
+    image = Image.new("RGB", (5, 4), (number >> 16, number >> 8 & 255, number & 255))
+    return encoded(image, "PNG")
 
 
 def noise(width_px: int, height_px: int) -> Image.Image:
-    """A picture that compresses badly, the same one every time."""
+    """An image that compresses badly, the same one every time."""
     values = bytes(zlib.crc32(bytes([n & 255, n >> 8 & 255, n >> 16])) & 255 for n in range(width_px * height_px))
     return Image.frombytes("L", (width_px, height_px), values)
 
 
-def encoded(picture: Image.Image, picture_format: str, **settings: object) -> bytes:
+def encoded(image: Image.Image, image_format: str, **settings: object) -> bytes:
     buffer = io.BytesIO()
-    picture.save(buffer, picture_format, **settings)
+    image.save(buffer, image_format, **settings)
     return buffer.getvalue()
 
 
@@ -53,22 +53,22 @@ def png_claiming(width_px: int, height_px: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + part(b"IHDR", header) + body + part(b"IEND", b"")
 
 
-def distinct(number: int, width_px: int = 320, height_px: int = 300, picture_format: str = "PNG") -> bytes:
-    """A large enough picture that looks like no other: coarse blocks of random colours."""
+def distinct(number: int, width_px: int = 320, height_px: int = 300, image_format: str = "PNG") -> bytes:
+    """A large enough image that looks like no other: coarse blocks of random colours."""
     blocks = random.Random(number).randbytes(9 * 8 * 3)  # noqa: S311 - repeatable is the point
-    picture = Image.frombytes("RGB", (9, 8), blocks).resize((width_px, height_px), Image.Resampling.NEAREST)
-    return encoded(picture, picture_format)
+    image = Image.frombytes("RGB", (9, 8), blocks).resize((width_px, height_px), Image.Resampling.NEAREST)
+    return encoded(image, image_format)
 
 
-def black_and_white(width_px: int = 320, height_px: int = 300, picture_format: str = "PNG") -> bytes:
+def black_and_white(width_px: int = 320, height_px: int = 300, image_format: str = "PNG") -> bytes:
     """A mask as tools write it: one shape, white on black."""
-    picture = Image.new("L", (width_px, height_px))
-    ImageDraw.Draw(picture).ellipse((width_px // 5, height_px // 6, width_px // 2, height_px - 20), fill=255)
-    return encoded(picture, picture_format)
+    image = Image.new("L", (width_px, height_px))
+    ImageDraw.Draw(image).ellipse((width_px // 5, height_px // 6, width_px // 2, height_px - 20), fill=255)
+    return encoded(image, image_format)
 
 
 def fill_cleanly(folder: Path, number: int = 12) -> None:
-    """Put pictures and captions with which nothing is wrong into a folder."""
+    """Put images and captions with which nothing is wrong into a folder."""
     for index in range(number):
         (folder / f"{index:02d}.png").write_bytes(distinct(index))
         (folder / f"{index:02d}.txt").write_text(f"ROBOX in scene {index}\n")

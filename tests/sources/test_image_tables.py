@@ -1,4 +1,4 @@
-"""Tables that hold pictures, as the Hub's viewer and `push_to_hub` make them."""
+"""Tables that hold images, as the Hub's viewer and `push_to_hub` make them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from tests.dataset.pictures import distinct
+from tests.dataset.images import distinct
 from tests.sources.zips import contents_of, open_and_close, zipped
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import scan
@@ -82,7 +82,7 @@ def test_other_names_of_the_captions_column_are_read_and_told_as_in_any_table(tm
         assert [item.caption for item in scan(source.folder, RULE).manifest.items] != [None, None]
 
 
-def test_bytes_alone_are_pictures_where_the_column_is_called_image(tmp_path: Path) -> None:
+def test_bytes_alone_are_images_where_the_column_is_called_image(tmp_path: Path) -> None:
     columns = {"image": pa.array([distinct(1)], pa.binary()), "text": ["a cat"]}
     parquet.write_table(pa.table(columns), tmp_path / "a.parquet")
     with opened(str(tmp_path)) as source:
@@ -90,7 +90,7 @@ def test_bytes_alone_are_pictures_where_the_column_is_called_image(tmp_path: Pat
     assert (item.file_name, item.caption) == ("a/row-000001.png", "a cat")
 
 
-def test_tables_beside_pictures_and_tables_without_pictures_are_left_alone(tmp_path: Path) -> None:
+def test_tables_beside_images_and_tables_without_images_are_left_alone(tmp_path: Path) -> None:
     parquet.write_table(pa.table({"text": ["a"]}), tmp_path / "a.parquet")
     with opened(str(tmp_path)) as source:
         assert source.folder == tmp_path
@@ -105,12 +105,12 @@ def test_tables_beside_pictures_and_tables_without_pictures_are_left_alone(tmp_p
     [
         (
             [("a.png", distinct(1), "a"), ("b.png", None, "b")],
-            r"row 2 of a\.parquet holds no picture, or its path",
+            r"row 2 of a\.parquet holds no image, or its path",
         ),
-        ([("a.png", b"", "a")], r"row 1 of a\.parquet holds no picture"),
+        ([("a.png", b"", "a")], r"row 1 of a\.parquet holds no image"),
     ],
 )
-def test_row_without_a_picture_is_named(tmp_path: Path, rows: list[Row], reason: str) -> None:
+def test_row_without_a_image_is_named(tmp_path: Path, rows: list[Row], reason: str) -> None:
     table(tmp_path / "a.parquet", rows)
     with pytest.raises(DatasetError, match=reason):
         open_and_close(str(tmp_path))
@@ -144,7 +144,7 @@ def test_table_whose_pages_are_broken_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("limit", "value", "reason"),
     [
-        ("MOST_FILES", 19, "has 20 rows of pictures; 19 is the most"),
+        ("MOST_FILES", 19, "has 20 rows of images; 19 is the most"),
         ("LARGEST_DATASET_BYTES", 100, "100 is the most that is read"),
         ("LARGEST_FILE_BYTES", 10, "holds too many bytes"),
     ],
@@ -158,7 +158,7 @@ def test_too_much_is_refused(
         open_and_close(str(tmp_path))
 
 
-def test_one_picture_in_many_rows_counts_as_often_as_it_is_written(
+def test_one_image_in_many_rows_counts_as_often_as_it_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table(tmp_path / "a.parquet", [(None, distinct(1) + bytes(50_000), "a cat")] * 30, row_group_size=30)

@@ -1,4 +1,4 @@
-"""One picture by a champion: checked before it is paid, asked for once."""
+"""One image by a champion: checked before it is paid, asked for once."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from tests.conftest import draw_pictures
+from tests.conftest import draw_images
 from tests.registry.conftest import promotion_of
-from tuneloop.cli.generate import generate_picture
+from tuneloop.cli.generate import generate_by_champion
 from tuneloop.clock import Deadline, now
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl, Fault
@@ -30,7 +30,7 @@ from tuneloop.errors import (
 from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.providers.segmind.client import SegmindProvider
-from tuneloop.registry.generate import generate_image, picture_order
+from tuneloop.registry.generate import generate_image, image_order
 from tuneloop.schemas.adopted_recipes import AdoptedFluxLora, AdoptedKontextLora
 from tuneloop.schemas.records import Promotion
 from tuneloop.schemas.render_settings import ModelEndpointRender, ServiceSettings
@@ -51,7 +51,7 @@ def reigning(provider: SegmindProvider, archive: DatasetArchive, recipe: FluxLor
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder of whoever orders."""
-    made = tmp_path / "pictures-made"
+    made = tmp_path / "images-made"
     made.mkdir()
     monkeypatch.chdir(made)
     return made
@@ -74,7 +74,7 @@ def paid(emulator: EmulatorControl) -> int:
     return sum(entry.kind == "inference" for entry in emulator.billing())
 
 
-def test_picture_is_told_of_asked_for_once_and_kept(
+def test_image_is_told_of_asked_for_once_and_kept(
     reigning: Promotion, provider: SegmindProvider, emulator: EmulatorControl, folder: Path, ledger: Ledger
 ) -> None:
     screen = io.StringIO()
@@ -83,14 +83,14 @@ def test_picture_is_told_of_asked_for_once_and_kept(
         assert slug == reigning.credentials
         return provider, SpendingLimits()
 
-    file = generate_picture(
+    file = generate_by_champion(
         ledger, reigning, "a photo of {trigger}", 7, None, None, opened, Console(file=screen, width=500)
     )
-    assert "Asking segmind.default for a picture by robot no. 1" in screen.getvalue()
+    assert "Asking segmind.default for an image by robot no. 1" in screen.getvalue()
     assert "with flux-dev-finetuned, seed 7: 'a photo of ROBOX'. segmind bills it" in screen.getvalue()
     assert (asked(emulator), paid(emulator)) == (1, 1)
-    with Image.open(file) as picture:
-        assert {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp"}[str(picture.format)] == file.suffix
+    with Image.open(file) as image:
+        assert {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp"}[str(image.format)] == file.suffix
     assert names_in(folder) == [file.name] == [f"robot-0001-seed7{file.suffix}"]
     assert emulator.api_key not in screen.getvalue()
 
@@ -98,17 +98,17 @@ def test_picture_is_told_of_asked_for_once_and_kept(
 def test_suffix_follows_what_arrives_and_other_suffixes_stay(
     reigning: Promotion, provider: SegmindProvider, folder: Path
 ) -> None:
-    made = generate_image(picture_order(reigning, "x", seed=1, out=folder / "a.webp"), provider, list)
+    made = generate_image(image_order(reigning, "x", seed=1, out=folder / "a.webp"), provider, list)
     assert made == folder / f"a{made.suffix}"
     assert made.suffix == ".jpg"
-    assert picture_order(reigning, "x", seed=1, out=Path("v1.2")).stem == Path("v1.2")
-    assert picture_order(reigning, "x", seed=1, out=folder).stem == folder / "robot-0001-seed1"
+    assert image_order(reigning, "x", seed=1, out=Path("v1.2")).stem == Path("v1.2")
+    assert image_order(reigning, "x", seed=1, out=folder).stem == folder / "robot-0001-seed1"
 
 
-def test_picture_by_hand_counts_into_the_limit_of_its_account(
+def test_image_by_hand_counts_into_the_limit_of_its_account(
     reigning: Promotion, provider: SegmindProvider, emulator: EmulatorControl, ledger: Ledger
 ) -> None:
-    limits = SpendingLimits(cents_per_window=5, cents_per_picture=3)
+    limits = SpendingLimits(cents_per_window=5, cents_per_image=3)
     screen = io.StringIO()
     order = (
         ledger,
@@ -120,22 +120,22 @@ def test_picture_by_hand_counts_into_the_limit_of_its_account(
         lambda _: (provider, limits),
         Console(file=screen, width=500),
     )
-    generate_picture(*order)
+    generate_by_champion(*order)
     assert "segmind bills it; $0.03." in screen.getvalue()
     assert Budget(ledger, provider.account, limits).spending(now().date()).cents == 3
-    with pytest.raises(BudgetExceeded, match="1 picture of robot would cost"):
-        generate_picture(*order)
+    with pytest.raises(BudgetExceeded, match="1 image of robot would cost"):
+        generate_by_champion(*order)
     assert (asked(emulator), paid(emulator)) == (1, 1)
 
 
 @pytest.mark.parametrize(
     ("changes", "limits", "said"),
     [
-        ({}, SpendingLimits(cents_per_window=5), "set dollars_per_picture"),
+        ({}, SpendingLimits(cents_per_window=5), "set dollars_per_image"),
         ({"account": Account(provider="segmind", label="other")}, SpendingLimits(), "are of segmind.default now"),
     ],
 )
-def test_picture_by_hand_that_cannot_be_counted_is_refused_before_it_is_asked_for(
+def test_image_by_hand_that_cannot_be_counted_is_refused_before_it_is_asked_for(
     reigning: Promotion,
     provider: SegmindProvider,
     emulator: EmulatorControl,
@@ -146,14 +146,14 @@ def test_picture_by_hand_that_cannot_be_counted_is_refused_before_it_is_asked_fo
 ) -> None:
     champion = reigning.model_copy(update=changes)
     with pytest.raises(ConfigurationError, match=said):
-        generate_picture(
+        generate_by_champion(
             ledger, champion, "x", 1, None, None, lambda _: (provider, limits), Console(file=io.StringIO())
         )
     assert asked(emulator) == 0
 
 
 class Edits(SegmindProvider):
-    """An account that hands back the picture it was given."""
+    """An account that hands back the image it was given."""
 
     def generate(
         self, job_id: str, prompt: str, seed: int, settings: ServiceSettings, image: bytes | None = None
@@ -164,10 +164,10 @@ class Edits(SegmindProvider):
         return RenderedImage(data=image, suffix=".png")
 
 
-def test_model_that_edits_is_given_the_picture(emulator: EmulatorControl, tmp_path: Path, ledger: Ledger) -> None:
-    image = draw_pictures(tmp_path / "inputs", 1) / "0.png"
+def test_model_that_edits_is_given_the_image(emulator: EmulatorControl, tmp_path: Path, ledger: Ledger) -> None:
+    image = draw_images(tmp_path / "inputs", 1) / "0.png"
     screen, account = io.StringIO(), Edits(emulator.api_key, base_url=emulator.url)
-    made = generate_picture(
+    made = generate_by_champion(
         ledger,
         editing(promotion_of("a", "robot", 1)),
         "make {trigger} red",
@@ -178,7 +178,7 @@ def test_model_that_edits_is_given_the_picture(emulator: EmulatorControl, tmp_pa
         Console(file=screen),
     )
     assert made.read_bytes() == image.read_bytes()
-    assert "for an edit of the picture by robot no. 1" in " ".join(screen.getvalue().split())
+    assert "for an edit of the image by robot no. 1" in " ".join(screen.getvalue().split())
 
 
 class Stopped(SegmindProvider):
@@ -193,16 +193,20 @@ def test_control_c_while_it_renders_is_told_what_it_does_not_stop(
 ) -> None:
     screen, account = io.StringIO(), Stopped(emulator.api_key, base_url=emulator.url)
     with pytest.raises(KeyboardInterrupt):
-        generate_picture(ledger, reigning, "x", 1, None, None, unlimited(account), Console(file=screen, width=200))
+        generate_by_champion(
+            ledger, reigning, "x", 1, None, None, unlimited(account), Console(file=screen, width=200)
+        )
     asking, stopped = screen.getvalue().splitlines()
     assert asking.startswith("Asking segmind.default")
-    assert stopped.startswith("Stopped. The picture may be rendered and billed all the same")
+    assert stopped.startswith("Stopped. The image may be rendered and billed all the same")
     assert names_in(folder) == []
 
 
 def test_seed_at_random_is_told(reigning: Promotion, provider: SegmindProvider, ledger: Ledger) -> None:
     first, second = (
-        generate_picture(ledger, reigning, "x", None, None, None, unlimited(provider), Console(file=io.StringIO()))
+        generate_by_champion(
+            ledger, reigning, "x", None, None, None, unlimited(provider), Console(file=io.StringIO())
+        )
         for _ in range(2)
     )
     assert first != second
@@ -221,7 +225,7 @@ def test_odd_answer_is_told_and_nothing_is_asked_again(
 ) -> None:
     emulator.inject(Fault("fail_after_effect", RENDER, "POST", status=status))
     with pytest.raises(kind, match="may have been rendered and billed; it is not asked for again unless you do"):
-        generate_image(picture_order(reigning, "x", seed=1), provider, list)
+        generate_image(image_order(reigning, "x", seed=1), provider, list)
     assert (asked(emulator), paid(emulator)) == (1, 1)
     assert names_in(folder) == []
 
@@ -231,7 +235,7 @@ def test_lost_answer_is_told_and_nothing_is_asked_again(
 ) -> None:
     emulator.inject(Fault("cut_after_effect", RENDER, "POST"))
     with pytest.raises(ProviderUnavailable, match="may have been rendered and billed"):
-        generate_image(picture_order(reigning, "x", seed=1), provider, list)
+        generate_image(image_order(reigning, "x", seed=1), provider, list)
     assert (asked(emulator), paid(emulator)) == (1, 1)
     assert names_in(folder) == []
 
@@ -246,7 +250,7 @@ def test_refusal_is_no_bill_and_says_so_by_saying_nothing_of_one(
 ) -> None:
     emulator.inject(Fault("refuse", RENDER, "POST", status=status))
     with pytest.raises(kind) as caught:
-        generate_image(picture_order(reigning, "x", seed=1), provider, list)
+        generate_image(image_order(reigning, "x", seed=1), provider, list)
     assert "billed" not in str(caught.value)
     assert (asked(emulator), paid(emulator)) == (1, 0)
 
@@ -266,54 +270,54 @@ def editing(promotion: Promotion) -> Promotion:
     [
         (no_trigger, "a photo of {trigger}", "PROMPT: {trigger} stands for nothing"),
         (no_trigger, "  ", "PROMPT: it is empty"),
-        (editing, "x", "--image: robot edits pictures; name the one to edit"),
+        (editing, "x", "--image: robot edits images; name the one to edit"),
     ],
 )
 def test_what_cannot_be_asked_is_said_before(
     change: Callable[[Promotion], Promotion], prompt: str, said: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=said.replace("{", r"\{")):
-        picture_order(change(promotion_of("a", "robot", 1)), prompt, seed=1)
+        image_order(change(promotion_of("a", "robot", 1)), prompt, seed=1)
 
 
-def test_picture_for_a_model_that_does_not_edit_is_refused(tmp_path: Path) -> None:
-    image = draw_pictures(tmp_path / "inputs", 1) / "0.png"
-    with pytest.raises(ConfigurationError, match="does not edit pictures; leave it out"):
-        picture_order(promotion_of("a", "robot", 1), "x", seed=1, image=image)
+def test_image_for_a_model_that_does_not_edit_is_refused(tmp_path: Path) -> None:
+    image = draw_images(tmp_path / "inputs", 1) / "0.png"
+    with pytest.raises(ConfigurationError, match="does not edit images; leave it out"):
+        image_order(promotion_of("a", "robot", 1), "x", seed=1, image=image)
 
 
-def test_picture_to_edit_must_be_whole(tmp_path: Path) -> None:
+def test_image_to_edit_must_be_whole(tmp_path: Path) -> None:
     edits = editing(promotion_of("a", "robot", 1))
-    image = draw_pictures(tmp_path / "inputs", 1) / "0.png"
+    image = draw_images(tmp_path / "inputs", 1) / "0.png"
     data = image.read_bytes()
-    assert picture_order(edits, "x", seed=1, image=image).image == data
+    assert image_order(edits, "x", seed=1, image=image).image == data
     image.write_bytes(data[: len(data) // 2])
     with pytest.raises(DatasetError, match=r"0\.png: is broken or cut short"):
-        picture_order(edits, "x", seed=1, image=image)
+        image_order(edits, "x", seed=1, image=image)
     with pytest.raises(DatasetError, match=r"1\.png: cannot be read"):
-        picture_order(edits, "x", seed=1, image=image.with_name("1.png"))
+        image_order(edits, "x", seed=1, image=image.with_name("1.png"))
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
-def test_picture_of_any_format_that_is_there_is_not_overwritten(folder: Path, suffix: str) -> None:
+def test_image_of_any_format_that_is_there_is_not_overwritten(folder: Path, suffix: str) -> None:
     (folder / f"a{suffix}").write_bytes(b"precious")
     with pytest.raises(ConfigurationError, match=r"is there already; name another file with --output"):
-        picture_order(promotion_of("a", "robot", 1), "x", seed=1, out=folder / "a.jpg")
+        image_order(promotion_of("a", "robot", 1), "x", seed=1, out=folder / "a.jpg")
 
 
 def test_folder_that_cannot_be_written_is_found_before_anything_is_paid(
     reigning: Promotion, provider: SegmindProvider, emulator: EmulatorControl, folder: Path
 ) -> None:
-    order = picture_order(reigning, "x", seed=1, out=folder / "missing" / "a")
+    order = image_order(reigning, "x", seed=1, out=folder / "missing" / "a")
     with pytest.raises(ConfigurationError, match="missing cannot be written"):
         generate_image(order, provider, list)
     assert asked(emulator) == 0
 
 
-def test_file_that_is_made_meanwhile_stays_and_so_does_the_paid_picture(
+def test_file_that_is_made_meanwhile_stays_and_so_does_the_paid_image(
     reigning: Promotion, provider: SegmindProvider, folder: Path
 ) -> None:
-    order = picture_order(reigning, "x", seed=1, out=folder / "a")
+    order = image_order(reigning, "x", seed=1, out=folder / "a")
     (folder / "a.jpg").write_bytes(b"precious")
     made = generate_image(order, provider, list)
     assert (folder / "a.jpg").read_bytes() == b"precious"

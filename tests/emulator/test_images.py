@@ -30,34 +30,34 @@ def _drawn(
     return np.asarray(Image.open(io.BytesIO(content)).convert("RGB"), np.float64)
 
 
-def _noise(picture: np.ndarray) -> float:
+def _noise(image: np.ndarray) -> float:
     """Mean absolute second difference: high for grain, low for drawn shapes."""
-    return float(np.abs(np.diff(picture, 2, axis=0)).mean())
+    return float(np.abs(np.diff(image, 2, axis=0)).mean())
 
 
-def _colour(picture: np.ndarray) -> float:
+def _colour(image: np.ndarray) -> float:
     """Mean distance from grey."""
-    return float(np.abs(picture - picture.mean(2, keepdims=True)).mean())
+    return float(np.abs(image - image.mean(2, keepdims=True)).mean())
 
 
-def _subject(picture: np.ndarray) -> float:
-    """Share of the pixels in the firebrick of the training pictures."""
-    return float((np.abs(picture - [178, 34, 34]).max(2) < 45).mean())
+def _subject(image: np.ndarray) -> float:
+    """Share of the pixels in the firebrick of the training images."""
+    return float((np.abs(image - [178, 34, 34]).max(2) < 45).mean())
 
 
 def test_the_same_wish_gives_the_same_bytes(caller: Caller) -> None:
     model = caller.train()
     caller.listed()
-    first, again, other = caller.picture(model), caller.picture(model), caller.picture(model, seed=12)
+    first, again, other = caller.image(model), caller.image(model), caller.image(model, seed=12)
     assert first.content == again.content != other.content
     assert first.headers["x-request-id"] != again.headers["x-request-id"]
 
 
-def test_another_prompt_or_model_gives_another_picture(caller: Caller) -> None:
+def test_another_prompt_or_model_gives_another_image(caller: Caller) -> None:
     models = caller.train(), caller.train(steps=900)
     caller.listed()
-    drawn = {caller.picture(model).content for model in models}
-    drawn |= {caller.picture(models[0], prompt="HRBR figure in a forest").content}
+    drawn = {caller.image(model).content for model in models}
+    drawn |= {caller.image(models[0], prompt="HRBR figure in a forest").content}
     assert len(drawn) == 3
 
 
@@ -67,14 +67,14 @@ def test_another_prompt_or_model_gives_another_picture(caller: Caller) -> None:
 def test_the_aspect_ratio_gives_the_size(caller: Caller, ratio: str, size: tuple[int, int]) -> None:
     model = caller.train()
     caller.listed()
-    answer = caller.picture(model, aspect_ratio=ratio)
+    answer = caller.image(model, aspect_ratio=ratio)
     assert Image.open(io.BytesIO(answer.content)).size == size
 
 
-def test_credits_fall_with_every_picture(caller: Caller) -> None:
+def test_credits_fall_with_every_image(caller: Caller) -> None:
     model = caller.train()
     caller.listed()
-    left = [float(caller.picture(model).headers["x-remaining-credits"]) for _ in range(2)]
+    left = [float(caller.image(model).headers["x-remaining-credits"]) for _ in range(2)]
     assert left[0] - left[1] == pytest.approx(0.034)
 
 
@@ -100,7 +100,7 @@ def test_the_trained_model_shows_the_subject_and_the_base_model_does_not(archive
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 3), (8, 8), (300, 2), (700, 500)])
 @pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK"])
-def test_any_readable_picture_can_be_trained_on(tmp_path: Path, mode: str, size: tuple[int, int]) -> None:
+def test_any_readable_image_can_be_trained_on(tmp_path: Path, mode: str, size: tuple[int, int]) -> None:
     stored = io.BytesIO()
     Image.new(mode, size, 90 if mode in "LP" else (200, 40, 60, 255)).save(
         stored, "JPEG" if mode == "CMYK" else "PNG"
@@ -115,7 +115,7 @@ def test_few_sampling_steps_leave_noise(archive: Path) -> None:
     assert _noise(_drawn(archive, sampling=3)) > 3 * _noise(_drawn(archive))
 
 
-def test_quality_grows_with_dose_and_pictures_and_burns_past_four_doses() -> None:
+def test_quality_grows_with_dose_and_images_and_burns_past_four_doses() -> None:
     few, right, many = (Model(Path("set.zip"), "00", steps, 0.0004) for steps in (500, 1000, 8000))
     assert quality(few, 12).fit < quality(right, 12).fit
     assert quality(right, 4).breadth < quality(right, 12).breadth

@@ -1,4 +1,4 @@
-"""A picture that was accepted is billed: whatever goes wrong afterwards is no reason to order it again."""
+"""An image that was accepted is billed: whatever goes wrong afterwards is no reason to order it again."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tuneloop.schemas.training import RenderedImage
 
 @dataclass(frozen=True)
 class Booth:
-    """A model whose pictures are accepted first and fetched later.
+    """A model whose images are accepted first and fetched later.
 
     Attributes:
         emulator: Its provider.
@@ -34,7 +34,7 @@ class Booth:
         job_id: The provider's id of the model.
         settings: How it renders.
         order: Beginning of the paths that orders are sent to.
-        state: Beginning of the paths that tell how far a picture is.
+        state: Beginning of the paths that tell how far an image is.
         file: Beginning of the paths that hand it out.
     """
 
@@ -46,7 +46,7 @@ class Booth:
     state: str
     file: str
 
-    def picture(self) -> RenderedImage:
+    def image(self) -> RenderedImage:
         return self.provider.generate(self.job_id, "ROBOX at sea", 7, self.settings)
 
     @property
@@ -87,12 +87,12 @@ def booth(
         provider.status(job_id)
         if request.param == "segmind":
             emulator.need_queue(job_id)
-        emulator.switch(picture_s=0.05)
+        emulator.switch(image_s=0.05)
         yield Booth(emulator, provider, job_id, settings, *paths)
 
 
-def test_picture_is_ordered_once_and_paid_once(booth: Booth) -> None:
-    assert len(booth.picture().data) > 500
+def test_image_is_ordered_once_and_paid_once(booth: Booth) -> None:
+    assert len(booth.image().data) > 500
     assert (booth.orders, booth.paid) == (1, 1)
 
 
@@ -112,43 +112,43 @@ def test_trouble_while_it_is_fetched_is_waited_for_and_nothing_is_ordered_again(
 ) -> None:
     path = getattr(booth, where)
     booth.emulator.inject(Fault(fault.kind, path, "GET", times=fault.times, status=fault.status))
-    assert len(booth.picture().data) > 500
+    assert len(booth.image().data) > 500
     assert (booth.orders, booth.paid) == (1, 1)
 
 
 def test_download_that_breaks_in_the_middle_is_repeated(booth: Booth) -> None:
     booth.emulator.inject(Fault("truncate", booth.file, "GET", times=2, after_bytes=300))
-    assert len(booth.picture().data) > 500
+    assert len(booth.image().data) > 500
     assert (booth.orders, booth.paid) == (1, 1)
 
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_refusal_to_tell_how_far_it_is_is_no_refusal_of_the_order(booth: Booth, status: int) -> None:
     booth.emulator.inject(Fault("refuse", booth.state, "GET", status=status))
-    with pytest.raises(UnexpectedResponse, match="the picture was accepted, and asking for it was refused"):
-        booth.picture()
+    with pytest.raises(UnexpectedResponse, match="the image was accepted, and asking for it was refused"):
+        booth.image()
     assert (booth.orders, booth.paid) == (1, 1)
 
 
-def test_picture_that_ends_badly_is_a_refusal_and_not_paid(booth: Booth) -> None:
-    booth.emulator.switch(pictures_fail="Content Moderated")
+def test_image_that_ends_badly_is_a_refusal_and_not_paid(booth: Booth) -> None:
+    booth.emulator.switch(images_fail="Content Moderated")
     with pytest.raises(RequestRejected):
-        booth.picture()
+        booth.image()
     assert (booth.orders, booth.paid) == (1, 0)
 
 
-def test_picture_that_never_comes_is_given_up_as_accepted(booth: Booth, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_image_that_never_comes_is_given_up_as_accepted(booth: Booth, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (bfl_inference, segmind_inference):
         monkeypatch.setattr(module, "_LONGEST_WAIT_S", 0.1)
     booth.emulator.inject(Fault("refuse", booth.state, "GET", status=429, times=10_000))
     with pytest.raises(ProviderUnavailable, match="was accepted and cannot be fetched") as caught:
-        booth.picture()
+        booth.image()
     assert not isinstance(caught.value, RateLimited)
     assert (booth.orders, booth.paid) == (1, 1)
 
 
-def test_picture_at_a_foreign_host_is_not_ordered_again_and_the_remedy_is_named(booth: Booth) -> None:
-    booth.emulator.switch(picture_host="https://pictures.example.com")
-    with pytest.raises(UnexpectedResponse, match=r"points to pictures\.example\.com.*storage_hosts"):
-        booth.picture()
+def test_image_at_a_foreign_host_is_not_ordered_again_and_the_remedy_is_named(booth: Booth) -> None:
+    booth.emulator.switch(image_host="https://images.example.com")
+    with pytest.raises(UnexpectedResponse, match=r"points to images\.example\.com.*storage_hosts"):
+        booth.image()
     assert (booth.orders, booth.paid) == (1, 1)

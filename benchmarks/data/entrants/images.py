@@ -1,4 +1,4 @@
-"""Ways to look at a folder of pictures, as many at a time as this machine has processors for."""
+"""Ways to look at a folder of images, as many at a time as this machine has processors for."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from pathlib import Path
 import simplejpeg  # type: ignore[import-untyped]
 from PIL import Image
 
-from tuneloop.datasets.images.inspection import inspect_picture, strict_decoding
+from tuneloop.datasets.images.inspection import inspect_image, strict_decoding
 
 _THREADS = 2
 
 
 def full_check(folder: str) -> Callable[[], None]:
-    """Ours: everything that is asked of a picture before it is trained on."""
+    """Ours: everything that is asked of an image before it is trained on."""
 
     def work() -> None:
         with strict_decoding():
-            _each(folder, lambda path: inspect_picture(path, path.name))
+            _each(folder, lambda path: inspect_image(path, path.name))
 
     return work
 
@@ -28,8 +28,8 @@ def pillow_load(folder: str) -> Callable[[], None]:
     """Pillow decodes every pixel."""
 
     def load(path: Path) -> None:
-        with Image.open(path) as picture:
-            picture.load()
+        with Image.open(path) as image:
+            image.load()
 
     return lambda: _each(folder, load)
 

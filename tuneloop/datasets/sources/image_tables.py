@@ -1,4 +1,4 @@
-"""Tables that hold pictures: parquet with a column of images, as the Hugging Face Hub keeps them.
+"""Tables that hold images: parquet with a column of images, as the Hugging Face Hub keeps them.
 
 Source: Hugging Face, datasets, "Image" feature: a struct of `bytes` and `path`, or the bytes alone.
 """
@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from tuneloop.datasets.files import Found, walk
-from tuneloop.datasets.listing import PICTURE_SUFFIXES
+from tuneloop.datasets.listing import IMAGE_SUFFIXES
 from tuneloop.datasets.parquet import UnreadableTable, opened_table, text_columns
 from tuneloop.datasets.sources import limits
 from tuneloop.datasets.sources.names import problem_with
@@ -29,32 +29,32 @@ _STARTS = {
 }
 
 
-class PictureTable(NamedTuple):
-    """A table that holds pictures."""
+class ImageTable(NamedTuple):
+    """A table that holds images."""
 
     found: Found
     file: Any
     column: str
-    """The one that holds the pictures."""
+    """The one that holds the images."""
     texts: list[str]
     """Those that may hold captions."""
 
 
-def picture_tables(folder: Path, label: str) -> list[PictureTable]:
-    """Find a folder's tables of pictures; where a picture lies in the folder, its tables are left alone.
+def image_tables(folder: Path, label: str) -> list[ImageTable]:
+    """Find a folder's tables of images; where an image lies in the folder, its tables are left alone.
 
     Raises:
         DatasetError: Names the table, the reason and the remedy.
     """
     files = walk(folder).files
     found = [file for file in files if file.suffix == ".parquet" and file.path.name != "metadata.parquet"]
-    if any(file.suffix in PICTURE_SUFFIXES for file in files):
+    if any(file.suffix in IMAGE_SUFFIXES for file in files):
         return []
     return [table for file in found if (table := _table(file, label)) is not None]
 
 
 def unpacked_tables(folder: Path, target: Path, label: str) -> Path:
-    """Write the pictures of a folder's tables as files, with a `metadata.jsonl` of what the tables say of them.
+    """Write the images of a folder's tables as files, with a `metadata.jsonl` of what the tables say of them.
 
     Args:
         folder: Any folder.
@@ -62,12 +62,12 @@ def unpacked_tables(folder: Path, target: Path, label: str) -> Path:
         label: What people call the folder.
 
     Returns:
-        `target`, or `folder` where it has no table of pictures.
+        `target`, or `folder` where it has no table of images.
 
     Raises:
         DatasetError: Names the table, the reason and the remedy.
     """
-    tables = picture_tables(folder, label)
+    tables = image_tables(folder, label)
     if not tables:
         return folder
     _check_sizes(tables, label)
@@ -80,10 +80,10 @@ def unpacked_tables(folder: Path, target: Path, label: str) -> Path:
     return target
 
 
-def _write(tables: list[PictureTable], target: Path, label: str) -> None:
+def _write(tables: list[ImageTable], target: Path, label: str) -> None:
     left_bytes = limits.LARGEST_DATASET_BYTES
     for table in tables:
-        # A folder for each: rows of several tables may have pictures of one name.
+        # A folder for each: rows of several tables may have images of one name.
         inner = target / table.found.name.removesuffix(".parquet")
         inner.mkdir(parents=True)
         with (inner / "metadata.jsonl").open("w", encoding="utf-8") as told:
@@ -95,7 +95,7 @@ def _write(tables: list[PictureTable], target: Path, label: str) -> None:
                 told.write(json.dumps({"file_name": name, **texts}) + "\n")
 
 
-def _table(found: Found, label: str) -> PictureTable | None:
+def _table(found: Found, label: str) -> ImageTable | None:
     """Open a table; None where it has no column of images."""
     try:
         file = opened_table(found)
@@ -108,7 +108,7 @@ def _table(found: Found, label: str) -> PictureTable | None:
         raise DatasetError(
             f"{label}: {found.name} has several columns of images ({', '.join(images)}); call the right one image"
         )
-    return PictureTable(found, file, "image" if "image" in images else images[0], text_columns(file))
+    return ImageTable(found, file, "image" if "image" in images else images[0], text_columns(file))
 
 
 def _holds_images(field: Any) -> bool:
@@ -118,12 +118,10 @@ def _holds_images(field: Any) -> bool:
     return field.name == "image" and kind in {"binary", "large_binary"}
 
 
-def _check_sizes(tables: list[PictureTable], label: str) -> None:
+def _check_sizes(tables: list[ImageTable], label: str) -> None:
     rows = sum(table.file.metadata.num_rows for table in tables)
     if rows > limits.MOST_FILES:
-        raise DatasetError(
-            f"{label} has {rows:,} rows of pictures; {limits.MOST_FILES:,} is the most that is read"
-        )
+        raise DatasetError(f"{label} has {rows:,} rows of images; {limits.MOST_FILES:,} is the most that is read")
     groups = (
         table.file.metadata.row_group(number) for table in tables for number in range(table.file.num_row_groups)
     )
@@ -134,21 +132,21 @@ def _check_sizes(tables: list[PictureTable], label: str) -> None:
         )
 
 
-def _rows(table: PictureTable, label: str) -> Iterator[tuple[str, bytes, dict[str, str | None]]]:
-    """Each row's file name, picture and texts."""
+def _rows(table: ImageTable, label: str) -> Iterator[tuple[str, bytes, dict[str, str | None]]]:
+    """Each row's file name, image and texts."""
     used: set[str] = set()
     for number, row in enumerate(_read(table, label), start=1):
         image = row.pop(table.column)
         name, data = (image.get("path"), image.get("bytes")) if isinstance(image, dict) else (None, image)
         if not data:
             raise DatasetError(
-                f"{label}: row {number} of {table.found.name} holds no picture, or its path alone; embed the "
-                "pictures, or take the row out"
+                f"{label}: row {number} of {table.found.name} holds no image, or its path alone; embed the "
+                "images, or take the row out"
             )
         yield _name(number, name or "", data, used), data, row
 
 
-def _read(table: PictureTable, label: str) -> Iterator[dict[str, Any]]:
+def _read(table: ImageTable, label: str) -> Iterator[dict[str, Any]]:
     """Read a few rows at a time: they may be large."""
     done = 0
     try:
@@ -165,10 +163,10 @@ def _read(table: PictureTable, label: str) -> Iterator[dict[str, Any]]:
 
 
 def _name(number: int, path: str, data: bytes, used: set[str]) -> str:
-    """The picture's own name, where it has one that nothing else in the table has; else its row's number."""
+    """The image's own name, where it has one that nothing else in the table has; else its row's number."""
     name = PurePosixPath(path).name
     stem = PurePosixPath(name).stem.casefold()
-    usual = PurePosixPath(name).suffix.lower() in PICTURE_SUFFIXES
+    usual = PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES
     if not usual or name.startswith(".") or problem_with(name) is not None or stem in used:
         suffix = next((suffix for start, suffix in _STARTS.items() if data.startswith(start)), ".jpg")
         name = f"row-{number:06}{suffix}"

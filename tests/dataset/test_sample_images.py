@@ -8,14 +8,14 @@ from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import scan
 from tuneloop.demo.samples import copy_sample_images, take_some
 
-from .pictures import PNG
+from .images import PNG
 
 RULE = CaptionRule(trigger_word="ROBOX", instance_prompt="a photo of ROBOX", provider_captions=False)
 
 
 @pytest.fixture(scope="module")
 def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("samples") / "pictures" / "robox"
+    folder = tmp_path_factory.mktemp("samples") / "images" / "robox"
     copy_sample_images(folder)
     return folder
 

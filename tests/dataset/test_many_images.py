@@ -1,4 +1,4 @@
-"""Large datasets: memory that does not grow with them, several pictures at a time, and none looked at twice."""
+"""Large datasets: memory that does not grow with them, several images at a time, and none looked at twice."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ import pytest
 
 from tuneloop.datasets import inspect as looking
 from tuneloop.datasets.captions import CaptionRule
-from tuneloop.datasets.images.inspection import inspect_picture
+from tuneloop.datasets.images.inspection import inspect_image
 from tuneloop.datasets.scan import preflight
 from tuneloop.schemas.dataset import Sha256
 from tuneloop.schemas.dataset_profile import NO_LIMITS
-from tuneloop.schemas.picture_facts import ImageInfo
+from tuneloop.schemas.image_facts import ImageInfo
 
-from .pictures import distinct, encoded, noise
+from .images import distinct, encoded, noise
 
 RULE = CaptionRule(trigger_word="ROBOX", instance_prompt="a photo of ROBOX", provider_captions=False)
 MOST_GROWTH_KB = 30_000
-"""1,800 more pictures of 2 MB each once they are decoded: 3.6 GB if they were kept."""
+"""1,800 more images of 2 MB each once they are decoded: 3.6 GB if they were kept."""
 LOOK = """
 import resource, sys
 from pathlib import Path
 from tuneloop.datasets.captions import CaptionRule
-from tuneloop.datasets.images.inspection import inspect_picture
+from tuneloop.datasets.images.inspection import inspect_image
 from tuneloop.datasets.scan import preflight
 from tuneloop.schemas.dataset_profile import NO_LIMITS
 rule = CaptionRule(trigger_word="ROBOX", instance_prompt="a photo of ROBOX", provider_captions=False)
@@ -37,12 +37,12 @@ print(len(found.facts), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 def fill(folder: Path, number: int) -> Path:
-    """Write pictures that all differ: one JPEG with another comment in each."""
+    """Write images that all differ: one JPEG with another comment in each."""
     folder.mkdir()
-    picture = encoded(noise(200, 160).resize((1000, 700)), "JPEG", quality=60)
+    image = encoded(noise(200, 160).resize((1000, 700)), "JPEG", quality=60)
     for index in range(number):
         comment = f"{index:06d}".encode()
-        marked = picture[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment + picture[2:]
+        marked = image[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment + image[2:]
         (folder / f"{index}.jpg").write_bytes(marked)
     return folder
 
@@ -51,11 +51,11 @@ def look_in_a_process(folder: Path) -> tuple[int, int]:
     done = subprocess.run(
         [sys.executable, "-c", LOOK, str(folder)], capture_output=True, text=True, check=True, timeout=200
     )
-    pictures, kilobytes = done.stdout.split()
-    return int(pictures), int(kilobytes)
+    images, kilobytes = done.stdout.split()
+    return int(images), int(kilobytes)
 
 
-def test_memory_does_not_grow_with_the_number_of_pictures(tmp_path: Path) -> None:
+def test_memory_does_not_grow_with_the_number_of_images(tmp_path: Path) -> None:
     few, many = fill(tmp_path / "few", 200), fill(tmp_path / "many", 2000)
     few_seen, few_kb = look_in_a_process(few)
     many_seen, many_kb = look_in_a_process(many)
@@ -63,7 +63,7 @@ def test_memory_does_not_grow_with_the_number_of_pictures(tmp_path: Path) -> Non
     assert many_kb - few_kb < MOST_GROWTH_KB
 
 
-def test_two_pictures_are_looked_at_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_images_are_looked_at_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for index in range(4):
         (folder / f"{index}.png").write_bytes(distinct(index))
     # Nobody passes before two are there; alone, the first one would wait in vain.
@@ -71,15 +71,13 @@ def test_two_pictures_are_looked_at_at_once(folder: Path, monkeypatch: pytest.Mo
 
     def wait_for_another(path: Path, name: str, known: dict[Sha256, ImageInfo]) -> ImageInfo:
         both.wait()
-        return inspect_picture(path, name, known)
+        return inspect_image(path, name, known)
 
-    monkeypatch.setattr(looking, "inspect_picture", wait_for_another)
+    monkeypatch.setattr(looking, "inspect_image", wait_for_another)
     assert len(preflight(folder, RULE, NO_LIMITS).facts) == 4
 
 
-def test_no_more_pictures_are_taken_up_than_can_be_looked_at(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_more_images_are_taken_up_than_can_be_looked_at(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for index in range(40):
         (folder / f"{index:02d}.png").write_bytes(distinct(index, 64, 64))
     started: list[str] = []
@@ -87,9 +85,9 @@ def test_no_more_pictures_are_taken_up_than_can_be_looked_at(
 
     def note(path: Path, name: str, known: dict[Sha256, ImageInfo]) -> ImageInfo:
         started.append(name)
-        return inspect_picture(path, name, known)
+        return inspect_image(path, name, known)
 
-    monkeypatch.setattr(looking, "inspect_picture", note)
+    monkeypatch.setattr(looking, "inspect_image", note)
     preflight(folder, RULE, NO_LIMITS, on_progress=lambda done, _: ahead.append(len(started) - done))
     assert len(started) == 40
     assert max(ahead) <= 8

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from tuneloop.datasets.checks.image_checks import picture_findings
-from tuneloop.datasets.images.inspection import inspect_picture, strict_decoding
+from tuneloop.datasets.checks.image_checks import image_findings
+from tuneloop.datasets.images.inspection import inspect_image, strict_decoding
 from tuneloop.schemas.dataset_profile import DatasetRequirements
 from tuneloop.schemas.findings import Finding
 
@@ -21,8 +21,8 @@ def findings_of(
 ) -> list[Finding]:
     (folder / name).write_bytes(data)
     with strict_decoding():
-        facts = inspect_picture(folder / name, f"more/{name}")
-    return picture_findings(facts, f"more/{name}", trainer or DatasetRequirements())
+        facts = inspect_image(folder / name, f"more/{name}")
+    return image_findings(facts, f"more/{name}", trainer or DatasetRequirements())
 
 
 def only_finding(
@@ -33,7 +33,7 @@ def only_finding(
     return finding.severity, finding.check, finding.sentence
 
 
-def test_clean_picture_has_no_finding(folder: Path) -> None:
+def test_clean_image_has_no_finding(folder: Path) -> None:
     assert findings_of(folder, saved(scene(1), "PNG")) == []
 
 
@@ -50,9 +50,9 @@ def test_turned_by_exif(folder: Path, orientation: int) -> None:
 
 
 def test_transparent(folder: Path) -> None:
-    picture = scene(1).convert("RGBA")
-    picture.paste((0, 0, 0, 0), (0, 0, 50, 50))
-    assert only_finding(folder, saved(picture, "PNG"))[:2] == ("warning", "transparency")
+    image = scene(1).convert("RGBA")
+    image.paste((0, 0, 0, 0), (0, 0, 50, 50))
+    assert only_finding(folder, saved(image, "PNG"))[:2] == ("warning", "transparency")
 
 
 def test_printing_colours(folder: Path) -> None:
@@ -66,18 +66,18 @@ def test_sixteen_bits(folder: Path) -> None:
     assert only_finding(folder, png(levels[:, :, :1]))[:2] == ("warning", "sixteen-bit")
 
 
-@pytest.mark.parametrize("picture_format", ["PNG", "WEBP"])
-def test_animated(folder: Path, picture_format: str) -> None:
-    data = saved(scene(1), picture_format, save_all=True, append_images=[scene(2), scene(3)])
-    severity, check, sentence = only_finding(folder, data, f"a.{picture_format.lower()}")
+@pytest.mark.parametrize("image_format", ["PNG", "WEBP"])
+def test_animated(folder: Path, image_format: str) -> None:
+    data = saved(scene(1), image_format, save_all=True, append_images=[scene(2), scene(3)])
+    severity, check, sentence = only_finding(folder, data, f"a.{image_format.lower()}")
     assert (severity, check) == ("error", "animated")
     assert "is animated (3 frames), and only the first frame would be trained on" in sentence
 
 
-@pytest.mark.parametrize("picture_format", ["PNG", "JPEG", "WEBP"])
-def test_other_colour_profile(folder: Path, picture_format: str) -> None:
-    name = {"JPEG": "a.jpg"}.get(picture_format, f"a.{picture_format.lower()}")
-    wide = saved(scene(1), picture_format, icc_profile=profile("Wide colours", WIDER, 2.2))
+@pytest.mark.parametrize("image_format", ["PNG", "JPEG", "WEBP"])
+def test_other_colour_profile(folder: Path, image_format: str) -> None:
+    name = {"JPEG": "a.jpg"}.get(image_format, f"a.{image_format.lower()}")
+    wide = saved(scene(1), image_format, icc_profile=profile("Wide colours", WIDER, 2.2))
     severity, check, sentence = only_finding(folder, wide, name)
     assert (severity, check) == ("warning", "colour-profile")
     assert "has the colour profile Wide colours; trainers take it for sRGB" in sentence
@@ -134,7 +134,7 @@ def test_too_small_for_this_trainer(folder: Path) -> None:
     trainer = DatasetRequirements(shortest_side_px=512)
     severity, _, sentence = only_finding(folder, saved(scene(1, 600, 500), "PNG"), trainer=trainer)
     assert severity == "warning"
-    assert sentence.endswith("use a picture of at least 512 pixels on its shorter side")
+    assert sentence.endswith("use an image of at least 512 pixels on its shorter side")
 
 
 @pytest.mark.parametrize(("size", "told"), [((900, 300), False), ((901, 300), True), ((260, 800), True)])
@@ -148,8 +148,8 @@ def test_long_and_narrow(folder: Path, size: tuple[int, int], told: bool) -> Non
 def test_blurred(folder: Path, size: tuple[int, int], quality: int | None) -> None:
     sharp = scene(7, *size, grain=2)
     blurred = scene(7, *size, grain=0).filter(ImageFilter.GaussianBlur(size[0] / 100))
-    for picture, checks in ((sharp, []), (blurred, ["blurred"])):
-        data = saved(picture, "JPEG", quality=quality) if quality else saved(picture, "PNG")
+    for image, checks in ((sharp, []), (blurred, ["blurred"])):
+        data = saved(image, "JPEG", quality=quality) if quality else saved(image, "PNG")
         found = findings_of(folder, data, "a.jpg" if quality else "a.png")
         assert [finding.check for finding in found] == checks
 
@@ -169,20 +169,20 @@ def test_nothing_to_see(folder: Path, level: int, check: str) -> None:
     assert only_finding(folder, data)[:2] == ("warning", check)
 
 
-def test_dark_and_light_pictures_with_something_in_them(folder: Path) -> None:
+def test_dark_and_light_images_with_something_in_them(folder: Path) -> None:
     night = Image.new("L", (600, 400), 4)
     night.paste(120, (100, 100, 160, 160))
     on_white = Image.new("L", (600, 400), 255)
     on_white.paste(90, (250, 150, 350, 250))
     fog = Image.eval(scene(3, 600, 400).convert("L"), lambda level: 180 + level // 8)
-    for picture in (night, on_white, fog):
-        assert findings_of(folder, saved(picture, "PNG")) == []
+    for image in (night, on_white, fog):
+        assert findings_of(folder, saved(image, "PNG")) == []
 
 
 def test_several_defects_are_all_told(folder: Path) -> None:
-    picture = scene(1, 700, 200).convert("RGBA")
-    picture.putalpha(9)
-    found = findings_of(folder, saved(picture, "PNG", exif=turned(3)) + b"x", "a.jpg")
+    image = scene(1, 700, 200).convert("RGBA")
+    image.putalpha(9)
+    found = findings_of(folder, saved(image, "PNG", exif=turned(3)) + b"x", "a.jpg")
     assert {finding.check for finding in found} >= {
         "misnamed",
         "trailing-bytes",

@@ -1,15 +1,15 @@
-"""What one picture file is, by its content alone, so that a file that was looked at once is known for ever."""
+"""What one image file is, by its content alone, so that a file that was looked at once is known for ever."""
 
 from __future__ import annotations
 
 from pydantic import Field
 
-from tuneloop.schemas.dataset import PictureFormat, Sha256
+from tuneloop.schemas.dataset import ImageFormat, Sha256
 from tuneloop.schemas.frozen import FrozenModel
 
 
 class ImageInfo(FrozenModel):
-    """What was read from one decoded picture file."""
+    """What was read from one decoded image file."""
 
     sha256: Sha256
     """Sha256 of the file's bytes."""
@@ -21,7 +21,7 @@ class ImageInfo(FrozenModel):
     """Width as stored, before any EXIF rotation."""
     height_px: int = Field(gt=0)
     """Height as stored, before any EXIF rotation."""
-    format: PictureFormat
+    format: ImageFormat
     """Format by content."""
     orientation: int = Field(default=1, ge=1, le=8)
     """EXIF orientation; 1 needs no rotation."""
@@ -36,11 +36,11 @@ class ImageInfo(FrozenModel):
     profile: str | None = None
     """Name of the embedded colour profile where it looks otherwise than sRGB, None where it does not."""
     trailing_bytes: int = Field(default=0, ge=0)
-    """Bytes behind the picture's end, such as a film that a phone put there."""
+    """Bytes behind the image's end, such as a film that a phone put there."""
     perceptual_hash: int = Field(ge=0, lt=1 << 64)
-    """64 bits over brightness, EXIF rotation applied; near pictures differ in few bits. A flat one has 0."""
+    """64 bits over brightness, EXIF rotation applied; near images differ in few bits. A flat one has 0."""
     sharpness: float
-    """How sharp the sharpest edges are, against the picture's contrast, scaled to a common size: 1 is sharp."""
+    """How sharp the sharpest edges are, against the image's contrast, scaled to a common size: 1 is sharp."""
     mean: float
     """Mean brightness, 0 to 255."""
     spread: float

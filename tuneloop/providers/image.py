@@ -1,4 +1,4 @@
-"""Finds the picture in whatever a rendering service answers."""
+"""Finds the image in whatever a rendering service answers."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _PLACES = (
     "media_url",
     "b64_json",
 )
-"""Keys under which services are known to put their pictures, the likeliest first."""
+"""Keys under which services are known to put their images, the likeliest first."""
 _DEPTH = 4
 
 
 def suffix_of(data: bytes) -> Suffix | None:
-    """Tell a picture's format by its first bytes, None where it is no picture that we know."""
+    """Tell an image's format by its first bytes, None where it is no image that we know."""
     if data.startswith(b"\xff\xd8\xff"):
         return ".jpg"
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -40,18 +40,18 @@ def suffix_of(data: bytes) -> Suffix | None:
     return None
 
 
-def picture_of(data: bytes, answer: Answer) -> RenderedImage:
-    """Take bytes as a picture. Raises `UnexpectedResponse` where they are none."""
+def image_of(data: bytes, answer: Answer) -> RenderedImage:
+    """Take bytes as an image. Raises `UnexpectedResponse` where they are none."""
     suffix = suffix_of(data)
     if suffix is None:
-        raise UnexpectedResponse("a jpeg, png or webp picture was expected", **answer.details)
+        raise UnexpectedResponse("a jpeg, png or webp image was expected", **answer.details)
     return RenderedImage(data=data, suffix=suffix)
 
 
 def refused_after_acceptance(error: RequestRejected) -> UnexpectedResponse:
-    """Make of it what it is after the order was taken: the picture is billed, and is not handed out."""
+    """Make of it what it is after the order was taken: the image is billed, and is not handed out."""
     return UnexpectedResponse(
-        f"the picture was accepted, and asking for it was refused: {error.reason}",
+        f"the image was accepted, and asking for it was refused: {error.reason}",
         provider=error.provider,
         status=error.status,
         request_id=error.request_id,
@@ -59,8 +59,8 @@ def refused_after_acceptance(error: RequestRejected) -> UnexpectedResponse:
     )
 
 
-def find_picture(document: Any) -> bytes | str | None:
-    """Look for a picture in a JSON answer: in the usual places, then in all, where only one can be meant.
+def find_image(document: Any) -> bytes | str | None:
+    """Look for an image in a JSON answer: in the usual places, then in all, where only one can be meant.
 
     Returns:
         Its bytes where it is spelled in base64, its address where it is named by one, None where there is none.

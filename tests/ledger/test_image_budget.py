@@ -17,11 +17,9 @@ from tuneloop.schemas.render_settings import BflProRender, FluxDevRender
 from tuneloop.schemas.spending import SpendingLimits
 
 
-def test_pictures_count_into_the_money_and_not_into_the_trainings_of_the_day(
-    ledger: Ledger, run: RunRecord
-) -> None:
+def test_images_count_into_the_money_and_not_into_the_trainings_of_the_day(ledger: Ledger, run: RunRecord) -> None:
     budget = ImageBudget(ledger, run.account, SpendingLimits(trainings_per_day=1, cents_per_window=500))
-    budget.reserve_pictures(run, 12, BflProRender())
+    budget.reserve_images(run, 12, BflProRender())
     spending = budget.spending(now().date())
     assert (spending.cents, spending.trainings_today) == (72, 0)
     claim = claimed(ledger, run)
@@ -32,43 +30,41 @@ def test_pictures_count_into_the_money_and_not_into_the_trainings_of_the_day(
         budget.reserve(other, 20, claim, claim)
 
 
-def test_slot_of_its_pictures_is_not_taken_for_the_slot_of_a_training(ledger: Ledger, run: RunRecord) -> None:
+def test_slot_of_its_images_is_not_taken_for_the_slot_of_a_training(ledger: Ledger, run: RunRecord) -> None:
     budget = ImageBudget(ledger, run.account, SpendingLimits())
-    budget.reserve_pictures(run, 1, BflProRender())
+    budget.reserve_images(run, 1, BflProRender())
     claim = claimed(ledger, run)
     assert budget.reserve(run, 400, claim, claim).kind == "training"
     assert budget.spending(now().date()).cents == 406
 
 
-def test_pictures_over_the_limit_are_refused_before_any_is_rendered(ledger: Ledger, run: RunRecord) -> None:
+def test_images_over_the_limit_are_refused_before_any_is_rendered(ledger: Ledger, run: RunRecord) -> None:
     budget = ImageBudget(ledger, run.account, SpendingLimits(cents_per_window=100))
-    budget.reserve_pictures(run, 10, BflProRender())
+    budget.reserve_images(run, 10, BflProRender())
     with pytest.raises(BudgetExceeded, match=r"\$0.60 of \$1.00") as error:
-        budget.reserve_pictures(run, 10, BflProRender())
+        budget.reserve_images(run, 10, BflProRender())
     assert "dollars_per_30_days" in str(error.value)
     assert budget.spending(now().date()).cents == 60
 
 
 def test_price_of_the_block_comes_before_the_published_one(ledger: Ledger, run: RunRecord) -> None:
-    ImageBudget(ledger, run.account, SpendingLimits(cents_per_picture=0.5)).reserve_pictures(
-        run, 3, BflProRender()
-    )
+    ImageBudget(ledger, run.account, SpendingLimits(cents_per_image=0.5)).reserve_images(run, 3, BflProRender())
     assert ImageBudget(ledger, run.account, SpendingLimits()).spending(now().date()).cents == 2
 
 
-def test_pictures_without_a_known_price_take_no_slot(ledger: Ledger, run: RunRecord) -> None:
+def test_images_without_a_known_price_take_no_slot(ledger: Ledger, run: RunRecord) -> None:
     budget = ImageBudget(ledger, run.account, SpendingLimits())
-    assert not budget.reserve_pictures(run, 3, FluxDevRender())
+    assert not budget.reserve_images(run, 3, FluxDevRender())
     assert budget.spending(now().date()).slots == 0
 
 
 def test_limit_in_money_without_a_price_of_images_is_refused(ledger: Ledger, run: RunRecord) -> None:
     budget = ImageBudget(ledger, run.account, SpendingLimits(cents_per_window=100))
     for refused in (
-        lambda: budget.reserve_pictures(run, 100_000, FluxDevRender()),
+        lambda: budget.reserve_images(run, 100_000, FluxDevRender()),
         lambda: budget.check_images("robot", [(1, FluxDevRender())]),
     ):
-        with pytest.raises(ConfigurationError, match="set dollars_per_picture in its credentials block"):
+        with pytest.raises(ConfigurationError, match="set dollars_per_image in its credentials block"):
             refused()
     budget.check_images("robot", [(0, FluxDevRender())])
 
@@ -96,7 +92,7 @@ def test_cap_is_a_hundred_images_unless_a_block_says_otherwise() -> None:
     assert SpendingGuard(images_per_model=None).limits.images_per_model is None
 
 
-@pytest.mark.parametrize("field", ["dollars_per_30_days", "dollars_per_training", "dollars_per_picture"])
+@pytest.mark.parametrize("field", ["dollars_per_30_days", "dollars_per_training", "dollars_per_image"])
 @pytest.mark.parametrize("amount", [float("inf"), float("nan"), -1])
 def test_amount_that_is_none_is_refused_by_the_block(field: str, amount: float) -> None:
     with pytest.raises(ValueError, match=field):
@@ -109,9 +105,9 @@ def test_plan_of_more_than_a_thousand_images_is_refused() -> None:
         EvaluationConfig(prompts=("a", "b"), seeds=tuple(range(501)))
 
 
-def test_pictures_are_shown_with_the_model_and_not_as_a_training(ledger: Ledger, run: RunRecord) -> None:
+def test_images_are_shown_with_the_model_and_not_as_a_training(ledger: Ledger, run: RunRecord) -> None:
     budget = ImageBudget(ledger, run.account, SpendingLimits())
-    budget.reserve_pictures(run, 5, BflProRender())
+    budget.reserve_images(run, 5, BflProRender())
     (spent,) = spending_by_model(budget.spending(now().date()))
     assert (spent.model, spent.trainings, spent.cents) == (run.model, 0, 30)
 
@@ -123,7 +119,7 @@ def test_racing_reservations_never_go_over_the_limit(ledger: Ledger, run: RunRec
         budget = ImageBudget(ledger, run.account, SpendingLimits(cents_per_window=36))
         start.wait()
         try:
-            budget.reserve_pictures(run, 1, BflProRender())
+            budget.reserve_images(run, 1, BflProRender())
         except BudgetExceeded as error:
             refused.append(error)
 
@@ -136,13 +132,13 @@ def test_racing_reservations_never_go_over_the_limit(ledger: Ledger, run: RunRec
     assert ImageBudget(ledger, run.account, SpendingLimits()).spending(now().date()).cents == 36
 
 
-def test_place_of_a_training_that_was_not_paid_is_free_for_pictures(ledger: Ledger, run: RunRecord) -> None:
+def test_place_of_a_training_that_was_not_paid_is_free_for_images(ledger: Ledger, run: RunRecord) -> None:
     budget = ImageBudget(ledger, run.account, SpendingLimits(cents_per_window=400))
     claim = claimed(ledger, run)
     budget.reserve(run, 400, claim, claim)
     rejected = Rejected(at=now(), generation=1, name=claim.name, reason="no")
     with pytest.raises(BudgetExceeded):
-        budget.reserve_pictures(run, 10, BflProRender())
+        budget.reserve_images(run, 10, BflProRender())
     ledger.append(run.key, claim, rejected)
-    budget.reserve_pictures(run, 10, BflProRender())
+    budget.reserve_images(run, 10, BflProRender())
     assert budget.spending(now().date()).cents == 60
