@@ -185,7 +185,7 @@ def _name_findings(
         error(
             "orphaned-caption",
             caption.name,
-            f"is a caption without a {'pair' if pairs else 'image'}",
+            f"is a caption without {'a pair' if pairs else 'an image'}",
             f"rename it after {whom} or remove it",
         )
         for caption in captions
