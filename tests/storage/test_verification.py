@@ -36,7 +36,7 @@ def test_place_without_a_store_is_refused_and_stays_empty(store: Store) -> None:
 
 
 def test_store_of_before_who_made_it_was_written_down_is_read(store: Store) -> None:
-    store.create("store.json", b'{"schema_number":1,"store_id":"abc"}')
+    store.create("store.json", b'{"schema_number":2,"store_id":"abc"}')
     assert verify(store).store_id == "abc"
 
 
@@ -71,7 +71,10 @@ def test_store_that_cannot_be_written_is_refused(tmp_path: Path, client: S3Clien
         verify(S3Store(client, "no-such-bucket"))
 
 
-@pytest.mark.parametrize("found", [b"", b"{}", b'{"schema_number":2,"store_id":"x"}', b"[]", b"\xff"])
+@pytest.mark.parametrize(
+    "found",
+    [b"", b"{}", b'{"schema_number":1,"store_id":"x"}', b'{"schema_number":3,"store_id":"x"}', b"[]", b"\xff"],
+)
 def test_store_of_another_version_is_refused(store: Store, found: bytes) -> None:
     store.create("store.json", found)
     with pytest.raises(CorruptRecord, match=r"store\.json.*Update Tuneloop"):

@@ -25,7 +25,7 @@ IDENTITY = "store.json"
 class StoreIdentity(FrozenModel):
     """Which store this is; the first one written wins for ever."""
 
-    schema_number: Literal[1] = 1
+    schema_number: Literal[2] = 2
     """Form of everything in the store."""
     writer: str = Field(default_factory=new_writer)
     """Random id of this one write."""
@@ -74,8 +74,8 @@ def _read(store: Store, read: Callable[[str], bytes]) -> StoreIdentity:
         ) from None
     except ValidationError as error:
         raise CorruptRecord(
-            f"{store.uri_of(IDENTITY)} is not what this version of Tuneloop writes there. Update Tuneloop, "
-            "or choose another folder or prefix for the store."
+            f"{store.uri_of(IDENTITY)} is not what this version of Tuneloop writes there: a newer one has made "
+            "the store, or one of before the first release. Update Tuneloop, or choose another folder or prefix."
         ) from error
 
 
