@@ -31,6 +31,7 @@ from tuneloop.orchestration.resume_run import ResumeResult
 from tuneloop.orchestration.sensor_health import pool_problems, sensor_problems
 from tuneloop.orchestration.stalled_runs import Watcher
 from tuneloop.schemas.records import Held
+from tuneloop.schemas.training import job_name
 from tuneloop.sensor.poll import poll_all
 
 POOL = "tuneloop"
@@ -153,7 +154,7 @@ def test_run_that_prefect_has_cancelled_itself_is_continued_and_judged(
 
 
 def test_cancelled_run_that_is_deleted_later_is_not_judged_either(
-    stack: Stack, emulator: EmulatorControl, wish: dict[str, Any], bill: Bill, ledger: Ledger
+    stack: Stack, emulator: EmulatorControl, wish: dict[str, Any], ledger: Ledger
 ) -> None:
     run, work = sleeping(wish, emulator, ledger)
     end_as(run, "cancelled")
@@ -165,7 +166,8 @@ def test_cancelled_run_that_is_deleted_later_is_not_judged_either(
     (other,) = continuing(run)
     assert "is not judged" in (wait_for(other, "Completed").message or "")
     assert ledger.champion(work.model) is None
-    assert bill.images == 0
+    # Other tests of this installation may render meanwhile: what counts is what was asked for this model.
+    assert not list(ledger.store.names(f"render-log/{job_name(work.key, work.generation)}/"))
 
 
 def test_one_run_continues_a_training_and_a_plan_however_many_have_left_them(
