@@ -12,7 +12,7 @@ from prefect.runtime import flow_run
 
 Label = Literal["promoted", "rejected", "needs-review", "on-hold"]
 LABELS: frozenset[str] = frozenset({"promoted", "rejected", "needs-review", "on-hold"})
-"""Prefect's deployment page hides states of names that are not its own (PrefectHQ/prefect#12006), never a tag."""
+"""The list of runs can be filtered by them."""
 LABEL_OF: dict[str, Label] = {"promote": "promoted", "reject": "rejected", "undecided": "needs-review"}
 """What came of a run, by the verdict."""
 
