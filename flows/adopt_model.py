@@ -19,7 +19,7 @@ from tuneloop.orchestration import tasks
 from tuneloop.orchestration.context import RunContext, open_context
 from tuneloop.orchestration.progress import ProgressReporter
 from tuneloop.orchestration.run_labels import LABEL_OF, label_run
-from tuneloop.orchestration.stages.dataset import ingest, log_findings, looked_at
+from tuneloop.orchestration.stages.dataset import ingest, log_findings, open_and_check
 from tuneloop.orchestration.stages.evaluation import decide
 from tuneloop.schemas.adopted_recipes import ADOPTED, Adopted, Trainer
 from tuneloop.schemas.dataset import DatasetManifest
@@ -95,7 +95,7 @@ def _dataset(ctx: RunContext, model: str, recipe: Adopted, dataset: str | None) 
         store_images(ScannedDataset(manifest=unknown, files={}), ctx.store)
         return unknown
     bar = ProgressReporter(f"stored-{model}", "Images into the store", "images")
-    with looked_at(ctx, dataset, recipe, adopted=True) as looked:
+    with open_and_check(ctx, dataset, recipe, adopted=True) as looked:
         log_findings(looked.found.findings)
         ingest(ctx, looked, model, recipe, bar.show)
         return looked.dataset.manifest

@@ -14,7 +14,7 @@ from pydantic import Field
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.orchestration.blocks import open_store
 from tuneloop.orchestration.events import emit_rolled_back
-from tuneloop.registry.model_pages import keep_model_page
+from tuneloop.registry.model_pages import save_model_page
 from tuneloop.registry.reasons import LONGEST_REASON
 from tuneloop.registry.rollback import Rollback, roll_back
 from tuneloop.schemas.records import Promotion
@@ -44,7 +44,7 @@ def rollback_model(
     """
     ledger = Ledger(open_store(store))
     done = roll_back(ledger, model, to, reason, _WHO)
-    keep_model_page(ledger, model)
+    save_model_page(ledger, model)
     if done.champion.rolled_back_to is not None:
         # Told again where a crash came between record and event: one id, one event.
         emit_rolled_back(done.champion, flow_run.id)

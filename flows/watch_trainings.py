@@ -19,14 +19,14 @@ from tuneloop.ledger.ledger import Ledger
 from tuneloop.orchestration.blocks import drive_store, open_provider
 from tuneloop.orchestration.cancelled_runs import note_cancelled
 from tuneloop.orchestration.events import emit_changes, emit_training_event, emit_unknown_status, emit_unreachable
-from tuneloop.orchestration.resume import wake
+from tuneloop.orchestration.resume import resume_runs
 from tuneloop.orchestration.resume_run import ResumeResult
 from tuneloop.orchestration.sensor_runs import IDLE, LATE, delete_idle_runs, newer_tick, previous_tick
 from tuneloop.schemas.training import job_name
 from tuneloop.sensor.inspection import mark_overdue_notified, told_odd_word
 from tuneloop.sensor.poll import poll_all
-from tuneloop.sensor.tick import Tick
-from tuneloop.sensor.transitions import Change
+from tuneloop.sensor.tick import TickResult
+from tuneloop.sensor.transitions import Transition
 
 
 @flow(name="watch-trainings")
@@ -68,16 +68,18 @@ def watch_trainings(stores: list[str]) -> State[Any]:
     return Completed(message=f"{in_flight} in flight: {done}.")
 
 
-def _poll_store(client: SyncPrefectClient, slug: str, previous: datetime | None) -> tuple[Tick, ResumeResult]:
+def _poll_store(
+    client: SyncPrefectClient, slug: str, previous: datetime | None
+) -> tuple[TickResult, ResumeResult]:
     """Look at one store; what a person has to mend is among the tick's problems."""
-    tick, woken = Tick(), ResumeResult()
+    tick, woken = TickResult(), ResumeResult()
     try:
         ledger = Ledger(drive_store(slug))
         tick = poll_all(ledger, partial(open_provider, patience=TICK), previous)
         _tell(ledger, tick)
         # Of all runs, be there anything to do or not: one that was cancelled may be deleted at any time.
         note_cancelled(client, ledger, tick.flow_runs)
-        woken = wake(client, ledger, slug, [*tick.stories, *tick.submitting], now())
+        woken = resume_runs(client, ledger, slug, [*tick.stories, *tick.submitting], now())
     except Exception as error:  # noqa: BLE001 - the other stores are looked at, whatever is wrong with this one
         tick.problems.append(str(error) or type(error).__name__)
     problems = dict.fromkeys([*tick.problems, *woken.problems])
@@ -85,7 +87,7 @@ def _poll_store(client: SyncPrefectClient, slug: str, previous: datetime | None)
     return tick, woken
 
 
-def _tell(ledger: Ledger, tick: Tick) -> None:
+def _tell(ledger: Ledger, tick: TickResult) -> None:
     """Log what a look has found, and tell it as events; what is told once is remembered only then."""
     logger = get_run_logger()
     for note in tick.notes:
@@ -107,7 +109,7 @@ def _tell(ledger: Ledger, tick: Tick) -> None:
         emit_unreachable(unreached)
 
 
-def _show(stores: list[str], looks: list[tuple[Tick, ResumeResult]]) -> None:
+def _show(stores: list[str], looks: list[tuple[TickResult, ResumeResult]]) -> None:
     """Publish what this tick saw and did, as a table."""
     table = []
     for store, (tick, woken) in zip(stores, looks, strict=True):
@@ -130,7 +132,7 @@ def _show(stores: list[str], looks: list[tuple[Tick, ResumeResult]]) -> None:
     create_table_artifact(key="trainings-in-flight", table=table, description="What the sensor saw and did")
 
 
-def _lag(changes: list[Change]) -> str:
+def _lag(changes: list[Transition]) -> str:
     lags = [
         (change.record.at - change.job.changed_at).total_seconds()
         for change in changes

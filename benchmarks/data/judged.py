@@ -22,7 +22,7 @@ from tuneloop.orchestration.context import RunContext
 from tuneloop.orchestration.run_request import RunRequest, build_run_record
 from tuneloop.orchestration.stages.preparation import Begun, begin
 from tuneloop.providers.segmind.client import SegmindProvider
-from tuneloop.registry.promotions import Place, promote, settle
+from tuneloop.registry.promotions import DecisionSlot, promote, write_decision
 from tuneloop.schemas.evaluation import Verdict
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.records import Collected, RunRecord, Submitted, Trained
@@ -91,7 +91,7 @@ def _train(ledger: Ledger, run: RunRecord) -> None:
         ledger.append(run.key, before, record)
         before = record
     verdict = Verdict(verdict="promote", why="the first one", rule="the first one", scores={})
-    decision = settle(ledger, run, verdict, Place(1, 0), "report.html")
+    decision = write_decision(ledger, run, verdict, DecisionSlot(1, 0), "report.html")
     assert decision is not None  # noqa: S101
     promote(ledger, run, collected, decision, "TOK")
 

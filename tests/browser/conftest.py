@@ -70,7 +70,7 @@ def file_run(runs: Runs, images: Path) -> UUID:
     plan = {
         "prompts": ["a photo of {trigger}", "{trigger} on a beach at sunset"],
         "seeds": [1, 2],
-        "gate": {"most_copied": 4},
+        "gate": {"max_copies": 4},
     }
     return runs.start(MODEL_DEPLOYMENT, dataset=str(images), evaluation=plan)
 

@@ -19,7 +19,7 @@ from tuneloop.storage.local_directory import LocalDirectory
 
 MODEL = "close-robot"
 REASON = "the hands are better"
-NEVER_SURE = {"prompts": ["a photo of {trigger}"], "seeds": [1, 2], "gate": {"margin": 1.0, "most_copied": 2}}
+NEVER_SURE = {"prompts": ["a photo of {trigger}"], "seeds": [1, 2], "gate": {"margin": 1.0, "max_copies": 2}}
 
 
 def _begin(runs: Runs, images: Path) -> UUID:

@@ -38,7 +38,7 @@ def rig(request: pytest.FixtureRequest, tmp_path: Path, artifacts: LocalDirector
     folder = draw_pairs(tmp_path) if recipe.edit_pairs else draw_images(tmp_path / "images")
     rule = CaptionRule(
         trigger_word=recipe.trigger,
-        instance_prompt=recipe.fallback_caption,
+        instance_prompt=recipe.default_caption,
         provider_captions=recipe.provider_captions,
     )
     scanned = scan(folder, rule, pairs=recipe.edit_pairs)

@@ -14,9 +14,9 @@ from tuneloop.emulator import Fault
 from tuneloop.errors import ConfigurationError, NotFoundAtProvider, ProviderUnavailable
 from tuneloop.ledger.adoption import only_id
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.reconciliation import find_submitted, record_id
+from tuneloop.ledger.reconciliation import find_submitted, record_job_id
 from tuneloop.ledger.training import read_training
-from tuneloop.operations.status import doubles, unowned_jobs
+from tuneloop.operations.status import duplicate_jobs, orphaned_jobs
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.schemas.records import RunRecord
 
@@ -73,7 +73,7 @@ def test_job_found_in_the_list_after_a_lost_answer_is_asked_for_and_collected(
     assert found is not None
     assert moved(look(two, ledger)) == [mine.flow_run]
     assert read_training(ledger, mine.key, 1).last.state == "trained"  # type: ignore[union-attr]
-    assert unowned_jobs(ledger, two.provider) == []
+    assert orphaned_jobs(ledger, two.provider) == []
 
 
 @pytest.mark.parametrize("recorded", ["submitted", "other"])
@@ -83,13 +83,13 @@ def test_job_that_is_recorded_by_either_id_is_followed_and_is_no_duplicate(
     ledger.append(mine.key, None, old_claim(mine, timedelta(0)))
     training = read_training(ledger, mine.key, 1)
     submitted, other = trained(two, training.name)
-    record_id(ledger, training, submitted if recorded == "submitted" else other, "answer")
-    assert unowned_jobs(ledger, two.provider) == []
+    record_job_id(ledger, training, submitted if recorded == "submitted" else other, "answer")
+    assert orphaned_jobs(ledger, two.provider) == []
     tick = look(two, ledger)
     assert (moved(tick), tick.problems) == ([mine.flow_run], [])
     assert read_training(ledger, mine.key, 1).last.state == "trained"  # type: ignore[union-attr]
-    assert doubles(ledger) == []
-    assert unowned_jobs(ledger, two.provider) == []
+    assert duplicate_jobs(ledger) == []
+    assert orphaned_jobs(ledger, two.provider) == []
 
 
 def test_fine_tune_is_adopted_as_one_by_either_id(two: Rig) -> None:

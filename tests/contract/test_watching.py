@@ -15,14 +15,15 @@ from tuneloop.errors import RecordConflict
 from tuneloop.ledger.absence import why_not_again
 from tuneloop.ledger.attempts import choose_attempt
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.submission import Order, submit_training
+from tuneloop.ledger.submission import submit_training
+from tuneloop.ledger.submit_request import SubmitRequest
 from tuneloop.ledger.training import read_training
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.records import RunRecord
 from tuneloop.schemas.spending import SpendingLimits
 from tuneloop.schemas.training import TrainingIdentity
 from tuneloop.sensor.poll import poll_all
-from tuneloop.sensor.tick import Tick
+from tuneloop.sensor.tick import TickResult
 
 
 @pytest.fixture
@@ -49,11 +50,11 @@ def mine(rig: Rig, ledger: Ledger) -> RunRecord:
     return run
 
 
-def moved(tick: Tick) -> list[str]:
+def moved(tick: TickResult) -> list[str]:
     return [story.run.flow_run for story in tick.stories]
 
 
-def look(rig: Rig, ledger: Ledger) -> Tick:
+def look(rig: Rig, ledger: Ledger) -> TickResult:
     return poll_all(ledger, lambda _: rig.provider)
 
 
@@ -67,7 +68,7 @@ def test_running_trainings_are_left_asleep_and_ended_ones_woken_at_every_look(
     uploaded = rig.provider.upload(rig.archive)
     nothing_yet = read_training(ledger, mine.key, 1)
     submit_training(
-        ledger, rig.provider, nothing_yet, Order(mine, rig.recipe, uploaded, rig.archive, SpendingLimits())
+        ledger, rig.provider, nothing_yet, SubmitRequest(mine, rig.recipe, uploaded, rig.archive, SpendingLimits())
     )
     assert moved(look(rig, ledger)) == []
     rig.emulator.progress(Progress.at_once())
@@ -114,7 +115,7 @@ def test_one_unreadable_record_is_named_and_keeps_no_other_run_asleep(
     uploaded = rig.provider.upload(rig.archive)
     nothing_yet = read_training(ledger, mine.key, 1)
     submit_training(
-        ledger, rig.provider, nothing_yet, Order(mine, rig.recipe, uploaded, rig.archive, SpendingLimits())
+        ledger, rig.provider, nothing_yet, SubmitRequest(mine, rig.recipe, uploaded, rig.archive, SpendingLimits())
     )
     tick = look(rig, ledger)
     assert moved(tick) == [mine.flow_run]
@@ -148,7 +149,7 @@ def test_marker_that_nobody_claimed_for_is_left_alone_for_a_day_and_then_fenced(
     assert ledger.history(mine.key) == []
     # The starter stood still all the time, and goes on now: nothing can be claimed any more.
     frozen = read_training(ledger, mine.key, 1)
-    order = Order(yesterday, rig.recipe, rig.provider.upload(rig.archive), rig.archive, SpendingLimits())
+    order = SubmitRequest(yesterday, rig.recipe, rig.provider.upload(rig.archive), rig.archive, SpendingLimits())
     with pytest.raises(RecordConflict):
         submit_training(ledger, rig.provider, replace(frozen, key=yesterday.key), order)
     assert rig.trainings() == 0

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from tuneloop.datasets.captions import CaptionRule
-from tuneloop.datasets.files import Found
+from tuneloop.datasets.files import FileEntry
 from tuneloop.datasets.imagefolder import Row, read_table
 from tuneloop.datasets.scan import preflight, scan
 from tuneloop.schemas.dataset_profile import DatasetRequirements
@@ -198,7 +198,7 @@ def test_any_bytes_are_rows_or_findings(tmp_path_factory: pytest.TempPathFactory
     folder = tmp_path_factory.mktemp("table")
     for name in ("metadata.jsonl", "metadata.csv"):
         (folder / name).write_bytes(content)
-        table = read_table(Found(folder / name, name))
+        table = read_table(FileEntry(folder / name, name))
         assert all(isinstance(row, Row) for row in table.rows)
         assert all(finding.file == name for finding in table.findings)
         for row in table.rows:

@@ -50,7 +50,7 @@ def wish_for(model: str, images: Path) -> dict[str, Any]:
         "evaluation": {
             "prompts": ["a photo of {trigger}"],
             "seeds": [1],
-            "gate": {"undecided": "promote", "most_copied": 1},
+            "gate": {"undecided": "promote", "max_copies": 1},
         },
     }
 

@@ -118,7 +118,7 @@ def dataset_digest(folder: Path, recipe: FluxLoraRecipe) -> str:
     (folder / "b.png").write_bytes(PNG)
     rule = CaptionRule(
         trigger_word=recipe.trigger,
-        instance_prompt=recipe.fallback_caption,
+        instance_prompt=recipe.default_caption,
         provider_captions=recipe.provider_captions,
     )
     return scan(folder, rule).manifest.digest

@@ -19,7 +19,7 @@ from tuneloop.providers.bfl.client import BflProvider
 def test_model_that_cannot_be_judged_by_a_new_plan_fails_with_a_sentence_and_waits_for_nothing(
     bfl: EmulatorControl, images: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan: dict[str, Any] = {"prompts": ["a photo of {trigger}"], "seeds": [1], "gate": {"most_copied": 1}}
+    plan: dict[str, Any] = {"prompts": ["a photo of {trigger}"], "seeds": [1], "gate": {"max_copies": 1}}
     wish = {
         "model": "deleted-at-bfl",
         "dataset": str(images),

@@ -69,7 +69,7 @@ def bfl(bfl: EmulatorControl) -> EmulatorControl:
 def asked(wish: dict[str, Any], slug: str, tmp_path: Path, ledger: Ledger, emulator: EmulatorControl) -> str:
     """A model with a champion and an open question."""
     SegmindCredentials(api_key=SecretStr(emulator.api_key), base_url=emulator.url).save("on-s3", overwrite=True)
-    gate = {"margin": 1.0, "most_copied": 1}
+    gate = {"margin": 1.0, "max_copies": 1}
     wish = {
         **wish,
         "store": slug,

@@ -26,7 +26,7 @@ from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.ledger.cancelling import is_cancelled
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.orchestration.blocks import open_provider
-from tuneloop.orchestration.resume import wake
+from tuneloop.orchestration.resume import resume_runs
 from tuneloop.orchestration.resume_run import ResumeResult
 from tuneloop.orchestration.sensor_health import pool_problems, sensor_problems
 from tuneloop.orchestration.stalled_runs import Watcher
@@ -53,7 +53,7 @@ def woken_in(minutes: float, stack: Stack, ledger: Ledger, run: UUID) -> ResumeR
     tick = poll_all(ledger, open_provider)
     stories = [story for story in tick.stories if story.run.flow_run == str(run)]
     with get_client(sync_client=True) as client, disable_run_logger():
-        return wake(client, ledger, stack.store_slug, stories, now() + timedelta(minutes=minutes))
+        return resume_runs(client, ledger, stack.store_slug, stories, now() + timedelta(minutes=minutes))
 
 
 def put_into(run: UUID, state: State[Any]) -> None:

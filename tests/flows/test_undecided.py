@@ -25,7 +25,7 @@ from tuneloop.schemas.records import RunRecord
 @pytest.fixture
 def wish(wish: dict[str, Any]) -> dict[str, Any]:
     """Parameters under which every difference is too small, so that a person is asked."""
-    gate = {"margin": 1.0, "most_copied": 1}
+    gate = {"margin": 1.0, "max_copies": 1}
     return {**wish, "evaluation": {**wish["evaluation"], "gate": gate}}
 
 

@@ -18,7 +18,8 @@ from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.submission import Order, submit_training
+from tuneloop.ledger.submission import submit_training
+from tuneloop.ledger.submit_request import SubmitRequest
 from tuneloop.ledger.training import read_training
 from tuneloop.orchestration.blocks import open_store
 from tuneloop.orchestration.stores import init_store
@@ -90,7 +91,7 @@ def story(
     nothing_yet = read_training(ledger, run.key, 1)
     uploaded = provider.upload(archive)
     submitted = submit_training(
-        ledger, provider, nothing_yet, Order(mine, recipe, uploaded, archive, SpendingLimits())
+        ledger, provider, nothing_yet, SubmitRequest(mine, recipe, uploaded, archive, SpendingLimits())
     )
     return Story(ledger, submitted, run.key)
 

@@ -89,7 +89,7 @@ def test_copy_is_rejected_even_from_the_first_or_the_better_model(champion: Eval
     assert verdict.verdict == "reject"
     assert "1 of 12 images copy a training image" in verdict.why
     assert "seed 3" in verdict.why
-    assert decide(model(copied=0.9), None, GatePolicy(most_copied=1)).verdict == "promote"
+    assert decide(model(copied=0.9), None, GatePolicy(max_copies=1)).verdict == "promote"
 
 
 def test_unusable_image_is_rejected_with_its_prompt_and_seed() -> None:
@@ -97,7 +97,7 @@ def test_unusable_image_is_rejected_with_its_prompt_and_seed() -> None:
     assert verdict.verdict == "reject"
     assert "blank: one flat tone" in verdict.why
     assert "'prompt 1', seed 1" in verdict.why
-    assert decide(with_finding(model(), 5, "blank"), None, GatePolicy(most_unusable=1)).verdict == "promote"
+    assert decide(with_finding(model(), 5, "blank"), None, GatePolicy(max_unusable=1)).verdict == "promote"
 
 
 def test_first_model_must_be_diverse() -> None:
@@ -107,7 +107,7 @@ def test_first_model_must_be_diverse() -> None:
 
 def test_reason_of_a_first_model_says_only_what_was_looked_at() -> None:
     assert "(no copies, 12 usable images, enough diversity)" in decide(model(), None, GatePolicy()).why
-    allowed = decide(with_finding(model(copied=0.9), 5, "blank"), None, GatePolicy(most_copied=1, most_unusable=1))
+    allowed = decide(with_finding(model(copied=0.9), 5, "blank"), None, GatePolicy(max_copies=1, max_unusable=1))
     assert "(1 of 12 are copies, as allowed, 11 of 12 images usable, enough diversity)" in allowed.why
     edits = model(1).images[0].model_copy(update={"nearest": None})
     alone = decide(Evaluation(job="j", images=(edits,)), None, GatePolicy())
@@ -129,7 +129,7 @@ def test_reason_stays_short_however_long_the_prompt_is() -> None:
     images = tuple(one.model_copy(update={"prompt": "x" * 10_000}) for one in model(copied=0.9).images)
     found = Evaluation(job="j", images=images)
     assert len(decide(found, None, GatePolicy()).why) < 300
-    assert len(decide(with_finding(found, 3, "blank"), None, GatePolicy(most_copied=1)).why) < 300
+    assert len(decide(with_finding(found, 3, "blank"), None, GatePolicy(max_copies=1)).why) < 300
 
 
 def test_champion_judged_again_is_told_so() -> None:
@@ -138,7 +138,7 @@ def test_champion_judged_again_is_told_so() -> None:
 
 def test_images_that_one_model_lacks_are_left_out_of_both() -> None:
     champion = with_finding(model(), 0, "refused")
-    verdict = decide(model(), champion, GatePolicy(most_unusable=1))
+    verdict = decide(model(), champion, GatePolicy(max_unusable=1))
     assert verdict.verdict == "undecided"
     assert verdict.differences[0].difference == pytest.approx(0, abs=1e-9)
 
@@ -182,7 +182,7 @@ def test_first_model_is_praised_only_for_what_was_measured() -> None:
 
 def test_copies_and_unusable_images_that_are_allowed_are_counted() -> None:
     flawed = with_finding(model(copied=0.9), 5, "blank")
-    why = decide(flawed, None, GatePolicy(most_copied=1, most_unusable=1)).why
+    why = decide(flawed, None, GatePolicy(max_copies=1, max_unusable=1)).why
     assert "(1 of 12 are copies, as allowed, 11 of 12 images usable, enough diversity)" in why
 
 

@@ -5,7 +5,7 @@ import pytest
 from tests.ledger.bent import BentProvider
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl
-from tuneloop.ledger.submission import Order
+from tuneloop.ledger.submit_request import SubmitRequest
 from tuneloop.schemas.records import RunRecord
 from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
 from tuneloop.schemas.spending import SpendingLimits
@@ -17,5 +17,5 @@ def bent(emulator: EmulatorControl) -> BentProvider:
 
 
 @pytest.fixture
-def order(run: RunRecord, recipe: FluxLoraRecipe, archive: DatasetArchive, bent: BentProvider) -> Order:
-    return Order(run, recipe, bent.upload(archive), archive, SpendingLimits())
+def order(run: RunRecord, recipe: FluxLoraRecipe, archive: DatasetArchive, bent: BentProvider) -> SubmitRequest:
+    return SubmitRequest(run, recipe, bent.upload(archive), archive, SpendingLimits())

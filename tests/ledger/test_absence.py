@@ -15,7 +15,8 @@ from tuneloop.clock import now
 from tuneloop.emulator import EmulatorControl, Fault
 from tuneloop.errors import AmbiguousSubmit, TrainingOnHold, UnexpectedResponse
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.submission import Order, submit_training
+from tuneloop.ledger.submission import submit_training
+from tuneloop.ledger.submit_request import SubmitRequest
 from tuneloop.ledger.training import read_training
 from tuneloop.schemas.records import Claimed, Held, RunRecord, Submitted
 from tuneloop.schemas.spending import SpendingLimits
@@ -24,16 +25,16 @@ from tuneloop.schemas.training import JobList
 SUBMIT = "/finetune/request/submit"
 
 
-def submit(ledger: Ledger, provider: BentProvider, order: Order) -> Submitted:
+def submit(ledger: Ledger, provider: BentProvider, order: SubmitRequest) -> Submitted:
     return submit_training(ledger, provider, read_training(ledger, order.run.key, order.run.generation), order)
 
 
-def states(ledger: Ledger, order: Order) -> list[str]:
+def states(ledger: Ledger, order: SubmitRequest) -> list[str]:
     return [record.state for record in ledger.history(order.run.key)]
 
 
 def test_second_submit_without_an_answer_is_held_and_there_is_no_third(
-    ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl
+    ledger: Ledger, bent: BentProvider, order: SubmitRequest, emulator: EmulatorControl
 ) -> None:
     bent.bend_list = lambda _: JobList()
     ledger.append(order.run.key, None, old_claim(order.run, timedelta(hours=1)))
@@ -48,7 +49,7 @@ def test_second_submit_without_an_answer_is_held_and_there_is_no_third(
 
 
 def test_two_claims_that_came_to_nothing_are_not_followed_by_a_third(
-    ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl
+    ledger: Ledger, bent: BentProvider, order: SubmitRequest, emulator: EmulatorControl
 ) -> None:
     for _ in range(2):
         ledger.append(order.run.key, ledger.last(order.run.key), old_claim(order.run, timedelta(hours=1)))
@@ -58,7 +59,7 @@ def test_two_claims_that_came_to_nothing_are_not_followed_by_a_third(
 
 
 def test_first_submit_without_an_answer_waits(
-    ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl
+    ledger: Ledger, bent: BentProvider, order: SubmitRequest, emulator: EmulatorControl
 ) -> None:
     emulator.inject(Fault("fail_after_effect", SUBMIT, "POST", status=504))
     bent.bend_list = lambda _: JobList()
@@ -68,7 +69,7 @@ def test_first_submit_without_an_answer_waits(
 
 
 def test_success_without_an_id_is_held_at_once_and_shows_the_answer(
-    ledger: Ledger, bent: BentProvider, order: Order
+    ledger: Ledger, bent: BentProvider, order: SubmitRequest
 ) -> None:
     bent.bend_list = lambda _: JobList()
     bent.lost_answer = UnexpectedResponse(
@@ -85,7 +86,7 @@ def test_success_without_an_id_is_held_at_once_and_shows_the_answer(
 
 
 def test_success_without_an_id_whose_job_is_there_is_followed(
-    ledger: Ledger, bent: BentProvider, order: Order
+    ledger: Ledger, bent: BentProvider, order: SubmitRequest
 ) -> None:
     bent.lost_answer = UnexpectedResponse("no id", provider="segmind", status=201)
     assert submit(ledger, bent, order).found_by == "list"
@@ -99,7 +100,7 @@ def goes_on(shown: JobList) -> JobList:
     return shown.model_copy(update={"may_be_cut": True})
 
 
-def known_training(ledger: Ledger, bent: BentProvider, order: Order, age: timedelta) -> None:
+def known_training(ledger: Ledger, bent: BentProvider, order: SubmitRequest, age: timedelta) -> None:
     """Another training of the account, submitted a while ago and in flight."""
     other = order.run.model_copy(update={"key": "e" * 64, "flow_run": "22222222-2222-2222-2222-222222222222"})
     job_id = submit(ledger, bent, replace(order, run=other)).job_id
@@ -117,7 +118,7 @@ def test_list_that_is_not_whole_proves_nothing(
     why: str,
     ledger: Ledger,
     bent: BentProvider,
-    order: Order,
+    order: SubmitRequest,
     emulator: EmulatorControl,
 ) -> None:
     known_training(ledger, bent, order, timedelta(hours=1))
@@ -130,7 +131,7 @@ def test_list_that_is_not_whole_proves_nothing(
 
 
 def test_job_in_the_newest_budget_slot_is_missed_in_a_list_without_it(
-    ledger: Ledger, bent: BentProvider, order: Order, monkeypatch: pytest.MonkeyPatch
+    ledger: Ledger, bent: BentProvider, order: SubmitRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = order.run.model_copy(update={"key": "e" * 64})
     monkeypatch.setattr(BentProvider, "margins", bent.margins.model_copy(update={"list_lag_s": 0}))
@@ -142,7 +143,7 @@ def test_job_in_the_newest_budget_slot_is_missed_in_a_list_without_it(
 
 
 def test_whole_list_that_shows_what_is_known_lets_the_claim_be_taken_over(
-    ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl
+    ledger: Ledger, bent: BentProvider, order: SubmitRequest, emulator: EmulatorControl
 ) -> None:
     known_training(ledger, bent, order, timedelta(hours=1))
     ledger.append(order.run.key, None, old_claim(order.run, timedelta(hours=1)))
@@ -152,7 +153,7 @@ def test_whole_list_that_shows_what_is_known_lets_the_claim_be_taken_over(
 
 
 def test_only_the_block_that_claimed_can_show_that_it_came_to_nothing(
-    ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl
+    ledger: Ledger, bent: BentProvider, order: SubmitRequest, emulator: EmulatorControl
 ) -> None:
     ledger.append(order.run.key, None, old_claim(order.run, timedelta(hours=1)))
     elsewhere = order.run.model_copy(update={"credentials": "segmind-credentials/staging"})
@@ -172,7 +173,7 @@ def held_for(ledger: Ledger, run: RunRecord, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["attempts", "uncertain"])
 def test_approval_for_something_else_does_not_waive_the_limits(
-    kind: str, ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl
+    kind: str, ledger: Ledger, bent: BentProvider, order: SubmitRequest, emulator: EmulatorControl
 ) -> None:
     held_for(ledger, order.run, kind)
     approved = replace(order, limits=SpendingLimits(trainings_per_day=0), approval="go on")
@@ -189,7 +190,7 @@ def test_approval_for_something_else_does_not_waive_the_limits(
 
 
 def test_approval_of_the_budget_does_not_waive_three_bad_ends(
-    ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl
+    ledger: Ledger, bent: BentProvider, order: SubmitRequest, emulator: EmulatorControl
 ) -> None:
     rejected_attempts(ledger, order.run, 3)
     fourth = order.run.model_copy(update={"generation": 4})

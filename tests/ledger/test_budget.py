@@ -22,7 +22,8 @@ from tuneloop.errors import (
 from tuneloop.ledger.attempts import choose_attempt
 from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.submission import Order, submit_training
+from tuneloop.ledger.submission import submit_training
+from tuneloop.ledger.submit_request import SubmitRequest
 from tuneloop.ledger.training import read_training
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.schemas.bfl_recipe import BflFinetuneRecipe
@@ -140,7 +141,7 @@ def test_every_day_is_in_one_window_of_thirty_days(day: date) -> None:
 def test_limit_in_money_without_a_price_is_refused_before_anything_is_claimed(
     ledger: Ledger, provider: SegmindProvider, run: RunRecord, recipe: FluxLoraRecipe, archive: DatasetArchive
 ) -> None:
-    order = Order(run, recipe, provider.upload(archive), archive, SpendingLimits(cents_per_window=1000))
+    order = SubmitRequest(run, recipe, provider.upload(archive), archive, SpendingLimits(cents_per_window=1000))
     with pytest.raises(ConfigurationError, match="dollars_per_training"):
         submit_training(ledger, provider, read_training(ledger, run.key, 1), order)
     assert ledger.history(run.key) == []
@@ -161,7 +162,7 @@ def test_submit_over_the_limit_is_held_and_sends_nothing_until_a_person_approves
     archive: DatasetArchive,
     emulator: EmulatorControl,
 ) -> None:
-    order = Order(run, recipe, provider.upload(archive), archive, SpendingLimits(trainings_per_day=0))
+    order = SubmitRequest(run, recipe, provider.upload(archive), archive, SpendingLimits(trainings_per_day=0))
     with pytest.raises(TrainingOnHold, match="0 of 0 trainings"):
         submit_training(ledger, provider, read_training(ledger, run.key, 1), order)
     held = read_training(ledger, run.key, 1)
@@ -185,11 +186,11 @@ def test_refused_submit_gives_its_place_back(
     one_a_day = SpendingLimits(trainings_per_day=1)
     uploaded = provider.upload(archive)
     emulator.inject(Fault("refuse", "/finetune/request/submit", "POST", status=400))
-    first = Order(run, recipe, uploaded, archive, one_a_day)
+    first = SubmitRequest(run, recipe, uploaded, archive, one_a_day)
     with pytest.raises(RequestRejected):
         submit_training(ledger, provider, read_training(ledger, run.key, 1), first)
     other = other_key(run, 5)
-    second = Order(other, recipe, uploaded, archive, one_a_day)
+    second = SubmitRequest(other, recipe, uploaded, archive, one_a_day)
     submit_training(ledger, provider, read_training(ledger, other.key, 1), second)
     assert trainings(emulator) == 1
 
@@ -206,7 +207,7 @@ def test_sixty_four_racing_runs_against_a_budget_for_three_pay_exactly_three(
 
     def race(number: int) -> None:
         mine = other_key(run, number)
-        order = Order(mine, recipe, uploaded, archive, THREE_A_DAY)
+        order = SubmitRequest(mine, recipe, uploaded, archive, THREE_A_DAY)
         client = SegmindProvider(emulator.api_key, base_url=emulator.url)
         start.wait()
         for _ in range(20):

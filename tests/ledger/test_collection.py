@@ -13,7 +13,8 @@ from tuneloop.ledger.attempts import choose_attempt
 from tuneloop.ledger.collection import collect_weights, restore_weights
 from tuneloop.ledger.kept_weights import is_whole, weights_problem
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.submission import Order, submit_training
+from tuneloop.ledger.submission import submit_training
+from tuneloop.ledger.submit_request import SubmitRequest
 from tuneloop.ledger.training import read_training, record_progress
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.schemas.records import Collected, Failed, Promotion, RunRecord
@@ -28,7 +29,7 @@ def test_collected_weights_have_the_recorded_sha256(
         ledger,
         provider,
         read_training(ledger, run.key, 1),
-        Order(run, recipe, provider.upload(archive), archive, SpendingLimits()),
+        SubmitRequest(run, recipe, provider.upload(archive), archive, SpendingLimits()),
     )
     record_progress(ledger, run, provider.status(submitted.job_id))
     collected = collect_weights(ledger, provider, read_training(ledger, run.key, 1))
@@ -44,7 +45,7 @@ def trained(
     ledger: Ledger, provider: SegmindProvider, run: RunRecord, recipe: FluxLoraRecipe, archive: DatasetArchive
 ) -> str:
     """A training whose weights are still at the provider; the folder they go into."""
-    order = Order(run, recipe, provider.upload(archive), archive, SpendingLimits())
+    order = SubmitRequest(run, recipe, provider.upload(archive), archive, SpendingLimits())
     submitted = submit_training(ledger, provider, read_training(ledger, run.key, 1), order)
     record_progress(ledger, run, provider.status(submitted.job_id))
     return f"weights/{submitted.name}/"
@@ -139,7 +140,7 @@ def test_link_to_the_weights_that_has_expired_is_asked_for_again(
     archive: DatasetArchive,
     emulator: EmulatorControl,
 ) -> None:
-    order = Order(run, recipe, provider.upload(archive), archive, SpendingLimits())
+    order = SubmitRequest(run, recipe, provider.upload(archive), archive, SpendingLimits())
     submitted = submit_training(ledger, provider, read_training(ledger, run.key, 1), order)
     record_progress(ledger, run, provider.status(submitted.job_id))
     emulator.inject(Fault("refuse", "/s3/", "GET", status=403, times=2))
@@ -168,7 +169,7 @@ def test_failed_job_is_recorded_with_the_providers_reason(
         ledger,
         provider,
         read_training(ledger, run.key, 1),
-        Order(run, recipe, provider.upload(archive), archive, SpendingLimits()),
+        SubmitRequest(run, recipe, provider.upload(archive), archive, SpendingLimits()),
     )
     emulator.fail_job(submitted.job_id, "GPU overloaded")
     last = record_progress(ledger, run, provider.status(submitted.job_id))

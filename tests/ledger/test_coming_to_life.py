@@ -25,8 +25,8 @@ from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.collection import collect_weights
 from tuneloop.ledger.earlier_jobs import follow_earlier_job
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.reconciliation import find_submitted, hold, record_id, revive
-from tuneloop.ledger.submission import Order
+from tuneloop.ledger.reconciliation import find_submitted, hold, record_job_id, revive
+from tuneloop.ledger.submit_request import SubmitRequest
 from tuneloop.ledger.training import read_training, record_bad_end, record_progress
 from tuneloop.providers.base import SubmitMargins
 from tuneloop.schemas.records import (
@@ -143,7 +143,7 @@ def test_wish_whose_attempt_failed_is_carried_out_by_the_next_run(ledger: Ledger
 
 
 def test_next_attempt_waits_until_a_job_that_was_refused_would_be_shown(
-    ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl
+    ledger: Ledger, bent: BentProvider, order: SubmitRequest, emulator: EmulatorControl
 ) -> None:
     emulator.switch(list_lag_s=60)
     emulator.inject(Fault("fail_after_effect", SUBMIT, "POST", status=429))
@@ -171,7 +171,7 @@ def test_next_attempt_waits_until_a_job_that_was_refused_would_be_shown(
 
 
 def test_submit_that_was_certainly_not_sent_lets_the_next_attempt_go_at_once(
-    ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl
+    ledger: Ledger, bent: BentProvider, order: SubmitRequest, emulator: EmulatorControl
 ) -> None:
     late = Late(emulator.api_key, base_url=emulator.url)
     with pytest.raises(RequestNotSent, match="deadline had passed"):
@@ -181,7 +181,7 @@ def test_submit_that_was_certainly_not_sent_lets_the_next_attempt_go_at_once(
 
 
 def test_failed_job_that_lives_is_found_by_its_id_where_the_list_lacks_it(
-    ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl
+    ledger: Ledger, bent: BentProvider, order: SubmitRequest, emulator: EmulatorControl
 ) -> None:
     emulator.progress(Progress.after_seconds(3600))
     submit(ledger, bent, order)
@@ -207,7 +207,7 @@ def test_failed_job_that_is_only_old_is_not_alive(ledger: Ledger, run: RunRecord
 
 
 def test_name_that_a_failed_job_of_a_lost_store_has_is_not_used_for_a_second_one(
-    ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl
+    ledger: Ledger, bent: BentProvider, order: SubmitRequest, emulator: EmulatorControl
 ) -> None:
     job_id = post(bent, order, f"{order.run.key[:16]}-g1")
     bent.bend_list = lambda listed: listed.model_copy(
@@ -223,7 +223,7 @@ def test_name_that_a_failed_job_of_a_lost_store_has_is_not_used_for_a_second_one
 
 
 def test_of_two_jobs_of_one_name_the_ledger_follows_the_one_that_lives(
-    ledger: Ledger, bent: BentProvider, order: Order
+    ledger: Ledger, bent: BentProvider, order: SubmitRequest
 ) -> None:
     name = f"{order.run.key[:16]}-g1"
     dead, alive = (post(bent, order, name) for _ in range(2))
@@ -240,7 +240,7 @@ def test_of_two_jobs_of_one_name_the_ledger_follows_the_one_that_lives(
 
 @pytest.mark.parametrize("phase", ["running", "failed"])
 def test_job_that_another_attempt_follows_is_no_evidence_for_the_one_it_is_named_after(
-    phase: str, ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl
+    phase: str, ledger: Ledger, bent: BentProvider, order: SubmitRequest, emulator: EmulatorControl
 ) -> None:
     emulator.progress(Progress.after_seconds(3600))
     run, second = order.run, second_of(order.run, reason="six fingers")
@@ -313,7 +313,7 @@ def test_answer_that_comes_after_the_attempt_was_closed_is_written_down_and_mark
     ledger.append(run.key, None, claim)
     gone = Abandoned(at=now(), generation=1, name=claim.name, reason="cancelled", paid=False)
     record_bad_end(ledger, run, claim, gone)
-    record_id(ledger, read_training(ledger, run.key, 1), "late", "answer")
+    record_job_id(ledger, read_training(ledger, run.key, 1), "late", "answer")
     assert read_training(ledger, run.key, 1).job_id == "late"
 
 
@@ -326,11 +326,11 @@ def test_answer_that_comes_after_the_next_attempt_was_begun_is_an_error_and_no_e
     record_bad_end(ledger, run, claim, gone)
     ledger.append(run.key, gone, old_claim(second_of(run), timedelta(0)))
     with pytest.raises(LedgerError, match="job late was accepted"):
-        record_id(ledger, read_training(ledger, run.key, 1), "late", "answer")
+        record_job_id(ledger, read_training(ledger, run.key, 1), "late", "answer")
 
 
 def test_place_that_was_given_back_counts_again_when_its_job_lives(
-    ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl
+    ledger: Ledger, bent: BentProvider, order: SubmitRequest, emulator: EmulatorControl
 ) -> None:
     emulator.progress(Progress.after_seconds(3600))
     submit(ledger, bent, replace(order, limits=SpendingLimits(trainings_per_day=1)))
@@ -355,7 +355,7 @@ def test_place_that_was_given_back_counts_again_when_its_job_lives(
 
 
 def test_hold_because_of_a_row_that_cannot_be_read_is_no_submit_in_doubt(
-    ledger: Ledger, bent: BentProvider, order: Order
+    ledger: Ledger, bent: BentProvider, order: SubmitRequest
 ) -> None:
     name = f"{order.run.key[:16]}-g3"
     bent.bend_list = lambda listed: listed.model_copy(update={"unreadable": {name: "its status is null"}})
@@ -368,7 +368,7 @@ def test_hold_because_of_a_row_that_cannot_be_read_is_no_submit_in_doubt(
 
 
 def test_adopted_model_is_marked_before_its_record_and_a_closed_adoption_goes_on(
-    ledger: Ledger, bent: BentProvider, order: Order
+    ledger: Ledger, bent: BentProvider, order: SubmitRequest
 ) -> None:
     job_id = post(bent, order, "made-elsewhere")
     run = order.run
@@ -379,14 +379,14 @@ def test_adopted_model_is_marked_before_its_record_and_a_closed_adoption_goes_on
     assert ledger.is_marked(run)
 
 
-def test_refused_adoption_leaves_no_marker(ledger: Ledger, bent: BentProvider, order: Order) -> None:
+def test_refused_adoption_leaves_no_marker(ledger: Ledger, bent: BentProvider, order: SubmitRequest) -> None:
     with pytest.raises(Exception, match="no fine-tune"):
         adopt(ledger, bent, order.run, "00000000-0000-0000-0000-000000000000")
     assert not ledger.is_marked(order.run)
 
 
 def test_refusal_that_needs_no_look_lets_the_next_attempt_go_at_once(
-    ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl
+    ledger: Ledger, bent: BentProvider, order: SubmitRequest, emulator: EmulatorControl
 ) -> None:
     emulator.inject(Fault("refuse", SUBMIT, "POST", status=400))
     with pytest.raises(RequestRejected):
@@ -397,7 +397,7 @@ def test_refusal_that_needs_no_look_lets_the_next_attempt_go_at_once(
 
 
 def test_weights_of_a_job_that_is_named_after_another_attempt_are_not_taken_for_that_ones(
-    ledger: Ledger, bent: BentProvider, order: Order
+    ledger: Ledger, bent: BentProvider, order: SubmitRequest
 ) -> None:
     run, second = order.run, second_of(order.run, reason="six fingers")
     post(bent, order, f"{run.key[:16]}-g2")

@@ -10,7 +10,7 @@ from tuneloop.errors import ConfigurationError, LedgerError
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.operations.status import open_trainings
 from tuneloop.registry.promotions import (
-    Place,
+    DecisionSlot,
     abandon,
     answer,
     applied_decision,
@@ -18,9 +18,9 @@ from tuneloop.registry.promotions import (
     is_run_finished,
     pending_review,
     promote,
-    settle,
+    write_decision,
 )
-from tuneloop.registry.review import decide_by_hand, open_questions
+from tuneloop.registry.review import open_questions, review_model
 from tuneloop.schemas.evaluation import Verdict
 from tuneloop.schemas.records import Collected, Decision, RunRecord, Submitted, Trained
 from tuneloop.schemas.training import JobStatus, job_name
@@ -46,7 +46,9 @@ def trained(ledger: Ledger, run: RunRecord) -> Collected:
 
 def asked(ledger: Ledger, run: RunRecord, against: int = 0) -> Decision:
     trained(ledger, run)
-    question = settle(ledger, run, UNDECIDED, Place(len(ledger.decisions(run)) + 1, against), "report")
+    question = write_decision(
+        ledger, run, UNDECIDED, DecisionSlot(len(ledger.decisions(run)) + 1, against), "report"
+    )
     assert question is not None
     return question
 
@@ -85,7 +87,7 @@ def test_whoever_comes_asks_once_the_asker_is_gone(ledger: Ledger, run: RunRecor
 
 def test_approval_by_hand_promotes_with_the_reason_and_wakes_the_asker(ledger: Ledger, run: RunRecord) -> None:
     asked(ledger, run)
-    done = decide_by_hand(ledger, run.model, approve=True, why="nicer hands", who="ann")
+    done = review_model(ledger, run.model, approve=True, why="nicer hands", who="ann")
     assert done.promotion is not None
     assert (done.promotion.number, done.promotion.who, done.promotion.why) == (1, "ann", "nicer hands")
     assert (done.run, ledger.decisions(run)[-1]) == (run, done.decision)
@@ -97,7 +99,7 @@ def test_approval_by_hand_promotes_with_the_reason_and_wakes_the_asker(ledger: L
 
 def test_rejection_by_hand_keeps_the_champion(ledger: Ledger, run: RunRecord) -> None:
     asked(ledger, run)
-    done = decide_by_hand(ledger, run.model, approve=False, why="odd eyes", who="ann")
+    done = review_model(ledger, run.model, approve=False, why="odd eyes", who="ann")
     assert done.promotion is None
     assert done.decision.verdict == "reject"
     assert ledger.champion(run.model) is None
@@ -110,13 +112,13 @@ def test_second_answer_is_told_who_was_first(ledger: Ledger, run: RunRecord) -> 
     late = answer(ledger, run, question, approve=True, who="bob", why="yes")
     assert (late.who, late.verdict) == ("a person, in Prefect", "reject")
     with pytest.raises(LedgerError, match="nothing is undecided"):
-        decide_by_hand(ledger, run.model, approve=True, why="yes", who="bob")
+        review_model(ledger, run.model, approve=True, why="yes", who="bob")
 
 
 def test_question_about_a_champion_that_is_none_any_more_is_closed(ledger: Ledger, run: RunRecord) -> None:
     mine, quick = of_key(run, "a"), of_key(run, "b")
     asked(ledger, mine)
-    won = settle(ledger, quick, PROMOTE, Place(1, 0), "report")
+    won = write_decision(ledger, quick, PROMOTE, DecisionSlot(1, 0), "report")
     assert won is not None
     assert promote(ledger, quick, collected(quick), won, None)
     assert pending_review(ledger, mine) is None
@@ -131,7 +133,7 @@ def test_opposite_answer_in_the_same_words_is_told_that_the_other_was_first(
     racing = Racing(ledger.store)
     racing.first = lambda: answer(ledger, run, question, approve=not approve, who="ann", why="hands")
     with pytest.raises(LedgerError, match=f"ann has answered first: {'reject' if approve else 'promote'}, hands"):
-        decide_by_hand(racing, run.model, approve=approve, why="hands", who="ann")
+        review_model(racing, run.model, approve=approve, why="hands", who="ann")
     assert [item.verdict for item in ledger.decisions(run)] == ["undecided", "reject" if approve else "promote"]
 
 
@@ -153,7 +155,7 @@ def test_question_of_a_cancelled_run_can_still_be_answered(ledger: Ledger, run: 
     abandon(ledger, run, "its run was cancelled")
     ledger.unmark(run)
     assert pending_review(ledger, run) == question
-    done = decide_by_hand(ledger, run.model, approve=approve, why="hands", who="ann")
+    done = review_model(ledger, run.model, approve=approve, why="hands", who="ann")
     assert done.decision.why == "hands"
     assert applied_decision(ledger, run) == done.decision
     assert [item.verdict for item in ledger.decisions(run)][:2] == ["undecided", "abandoned"]
@@ -170,7 +172,7 @@ def test_cancelling_at_the_moment_of_an_answer_takes_only_a_number(ledger: Ledge
 
 def test_answer_after_the_model_was_judged_again_is_not_written(ledger: Ledger, run: RunRecord) -> None:
     question = asked(ledger, run)
-    again = settle(ledger, run, PROMOTE, Place(2, 0), "report")
+    again = write_decision(ledger, run, PROMOTE, DecisionSlot(2, 0), "report")
     assert answer(ledger, run, question, approve=False, who="ann", why="hands") == again
     assert len(ledger.decisions(run)) == 2
 
@@ -180,12 +182,12 @@ def test_champion_that_comes_between_question_and_answer_makes_the_answer_void(
 ) -> None:
     mine, quick = of_key(run, "a"), of_key(run, "b")
     asked(ledger, mine)
-    won = settle(ledger, quick, PROMOTE, Place(1, 0), "report")
+    won = write_decision(ledger, quick, PROMOTE, DecisionSlot(1, 0), "report")
     assert won is not None
     racing = Racing(ledger.store)
     racing.first = lambda: promote(ledger, quick, collected(quick), won, None)
     with pytest.raises(LedgerError, match="has got another champion meanwhile, so this answer is void"):
-        decide_by_hand(racing, run.model, approve=True, why="hands", who="ann")
+        review_model(racing, run.model, approve=True, why="hands", who="ann")
     assert [item.key[0] for item in ledger.promotions(run.model)] == ["b"]
     assert current_decision(ledger, mine) is None
 
@@ -197,21 +199,21 @@ def test_approval_whose_process_was_killed_before_the_promotion_is_carried_out_b
     ledger.unmark(run)  # nobody else goes on with it
     answer(ledger, run, question, approve=True, who="ann", why="nicer hands")
     with pytest.raises(LedgerError, match="ann has answered first: promote, nicer hands"):
-        decide_by_hand(ledger, run.model, approve=False, why="no", who="bob")
-    done = decide_by_hand(ledger, run.model, approve=True, why="nicer hands", who="ann")
+        review_model(ledger, run.model, approve=False, why="no", who="bob")
+    done = review_model(ledger, run.model, approve=True, why="nicer hands", who="ann")
     assert done.promotion is not None
     assert (done.promotion.number, done.promotion.why) == (1, "nicer hands")
     assert len(ledger.decisions(run)) == 2
     with pytest.raises(LedgerError, match="nothing is undecided"):
-        decide_by_hand(ledger, run.model, approve=True, why="nicer hands", who="ann")
+        review_model(ledger, run.model, approve=True, why="nicer hands", who="ann")
 
 
 def test_model_that_is_not_there_is_named_with_those_that_are(ledger: Ledger, run: RunRecord) -> None:
     asked(ledger, run)
     with pytest.raises(ConfigurationError, match="has no model rabbit: it has robot"):
-        decide_by_hand(ledger, "rabbit", approve=True, why="x", who="ann")
+        review_model(ledger, "rabbit", approve=True, why="x", who="ann")
     with pytest.raises(ValueError, match="cannot be a name here"):
-        decide_by_hand(ledger, "../robot", approve=True, why="x", who="ann")
+        review_model(ledger, "../robot", approve=True, why="x", who="ann")
 
 
 def test_one_of_several_questions_is_named_by_its_run(ledger: Ledger, run: RunRecord) -> None:
@@ -219,13 +221,13 @@ def test_one_of_several_questions_is_named_by_its_run(ledger: Ledger, run: RunRe
     second = of_key(run, "b").model_copy(update={"flow_run": "00000000-0000-0000-0000-0000000000bb"})
     asked(ledger, first), asked(ledger, second)
     with pytest.raises(LedgerError, match="robot has 2 open questions; name one of these with --run: ") as caught:
-        decide_by_hand(ledger, run.model, approve=True, why="x", who="ann")
+        review_model(ledger, run.model, approve=True, why="x", who="ann")
     assert f"{second.flow_run} ({'b' * 16}-g1)" in str(caught.value)
     with pytest.raises(LedgerError, match="no open question of robot is of run 77"):
-        decide_by_hand(ledger, run.model, approve=True, why="x", who="ann", asker="77")
-    done = decide_by_hand(ledger, run.model, approve=False, why="x", who="ann", asker="00000000")
+        review_model(ledger, run.model, approve=True, why="x", who="ann", asker="77")
+    done = review_model(ledger, run.model, approve=False, why="x", who="ann", asker="00000000")
     assert done.run == second
-    assert decide_by_hand(ledger, run.model, approve=True, why="x", who="ann").run == first
+    assert review_model(ledger, run.model, approve=True, why="x", who="ann").run == first
 
 
 @pytest.mark.parametrize(
@@ -237,13 +239,13 @@ def test_reason_that_says_nothing_or_too_much_is_refused_and_nothing_is_written(
 ) -> None:
     asked(ledger, run)
     with pytest.raises(ConfigurationError, match=said):
-        decide_by_hand(ledger, run.model, approve=True, why=reason, who="ann")
+        review_model(ledger, run.model, approve=True, why=reason, who="ann")
     assert len(ledger.decisions(run)) == 1
 
 
 def test_reason_is_kept_on_one_line_without_control_characters_and_keys(ledger: Ledger, run: RunRecord) -> None:
     asked(ledger, run)
     odd = "nicer\n\x1b[31mhands\x07 \u202eSG_0123456789abcdef\ud800 <b>&amp; | é\t"
-    done = decide_by_hand(ledger, run.model, approve=True, why=odd, who="ann")
+    done = review_model(ledger, run.model, approve=True, why=odd, who="ann")
     assert done.decision.why == "nicer [31mhands SG_… <b>&amp; | é"
     assert [promotion.why for promotion in ledger.promotions(run.model)] == [done.decision.why]

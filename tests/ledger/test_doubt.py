@@ -16,10 +16,11 @@ from tuneloop.errors import (
 from tuneloop.ledger.absence import why_not_again
 from tuneloop.ledger.attempts import choose_attempt
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.reconciliation import find_submitted, record_id
-from tuneloop.ledger.submission import Order, submit_training
+from tuneloop.ledger.reconciliation import find_submitted, record_job_id
+from tuneloop.ledger.submission import submit_training
+from tuneloop.ledger.submit_request import SubmitRequest
 from tuneloop.ledger.training import read_training
-from tuneloop.operations.status import doubles
+from tuneloop.operations.status import duplicate_jobs
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.schemas.records import Claimed, Held, RunRecord, Submitted
 from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
@@ -47,7 +48,7 @@ def test_no_answer_and_no_job_leaves_the_claim_standing(
             ledger,
             provider,
             read_training(ledger, run.key, 1),
-            Order(run, recipe, uploaded, archive, SpendingLimits()),
+            SubmitRequest(run, recipe, uploaded, archive, SpendingLimits()),
         )
     assert isinstance(ledger.last(run.key), Claimed)
     assert not can_take_over(ledger, provider, run)
@@ -70,7 +71,7 @@ def test_stale_claim_is_taken_over_only_after_every_margin(
         ledger,
         provider,
         read_training(ledger, run.key, 1),
-        Order(run, recipe, provider.upload(archive), archive, SpendingLimits()),
+        SubmitRequest(run, recipe, provider.upload(archive), archive, SpendingLimits()),
     )
     assert trainings(emulator) == 1
     assert [record.state for record in ledger.history(run.key)] == ["claimed", "claimed", "submitted"]
@@ -103,7 +104,7 @@ def test_refusal_after_an_approval_says_nothing_about_the_submit_that_was_in_dou
     claim = old_claim(run, timedelta(days=1))
     ledger.append(run.key, None, claim)
     ledger.append(run.key, claim, Held(at=now(), generation=1, name=claim.name, reason="nobody can tell"))
-    order = Order(
+    order = SubmitRequest(
         run, recipe, provider.upload(archive), archive, SpendingLimits(), approval="it is not in the console"
     )
     emulator.inject(Fault("refuse", SUBMIT, "POST", status=400))
@@ -131,10 +132,10 @@ def test_second_job_of_one_name_is_recorded_and_named(
     ledger: Ledger, provider: SegmindProvider, run: RunRecord, recipe: FluxLoraRecipe, archive: DatasetArchive
 ) -> None:
     uploaded = provider.upload(archive)
-    order = Order(run, recipe, uploaded, archive, SpendingLimits())
+    order = SubmitRequest(run, recipe, uploaded, archive, SpendingLimits())
     submitted = submit_training(ledger, provider, read_training(ledger, run.key, 1), order)
     second = provider.submit(submitted.name, recipe, uploaded, archive, Deadline(60))
     with pytest.raises(DuplicateJob, match=second):
-        record_id(ledger, read_training(ledger, run.key, 1), second, "answer")
-    (double,) = doubles(ledger)
+        record_job_id(ledger, read_training(ledger, run.key, 1), second, "answer")
+    (double,) = duplicate_jobs(ledger)
     assert (double.job_id, double.followed) == (second, submitted.job_id)

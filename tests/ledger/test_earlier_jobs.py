@@ -22,9 +22,10 @@ from tuneloop.errors import (
 )
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.reconciliation import record_duplicate_job
-from tuneloop.ledger.submission import Order, submit_training
+from tuneloop.ledger.submission import submit_training
+from tuneloop.ledger.submit_request import SubmitRequest
 from tuneloop.ledger.training import read_training, record_progress
-from tuneloop.operations.status import doubles
+from tuneloop.operations.status import duplicate_jobs
 from tuneloop.schemas.records import Failed, Held, training_record
 from tuneloop.schemas.training import JobList
 from tuneloop.storage.local_directory import LocalDirectory
@@ -32,26 +33,26 @@ from tuneloop.storage.local_directory import LocalDirectory
 LIST = "/finetune/request/list"
 
 
-def submit(ledger: Ledger, provider: BentProvider, order: Order) -> None:
+def submit(ledger: Ledger, provider: BentProvider, order: SubmitRequest) -> None:
     training = read_training(ledger, order.run.key, order.run.generation)
     submit_training(ledger, provider, training, order)
 
 
-def next_attempt(order: Order, generation: int = 2) -> Order:
+def next_attempt(order: SubmitRequest, generation: int = 2) -> SubmitRequest:
     return replace(order, run=order.run.model_copy(update={"generation": generation}))
 
 
-def post(provider: BentProvider, order: Order, name: str) -> str:
+def post(provider: BentProvider, order: SubmitRequest, name: str) -> str:
     """A submit that no ledger knows of."""
     return provider.submit(name, order.recipe, order.dataset, order.archive, Deadline(60))
 
 
-def states(ledger: Ledger, order: Order) -> list[str]:
+def states(ledger: Ledger, order: SubmitRequest) -> list[str]:
     return [record.state for record in ledger.history(order.run.key)]
 
 
 def test_lost_store_follows_the_job_that_is_there_and_pays_nothing(
-    ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl, tmp_path: Path
+    ledger: Ledger, bent: BentProvider, order: SubmitRequest, emulator: EmulatorControl, tmp_path: Path
 ) -> None:
     submit(ledger, bent, order)
     (tmp_path / "mounted elsewhere").mkdir()
@@ -63,7 +64,7 @@ def test_lost_store_follows_the_job_that_is_there_and_pays_nothing(
 
 
 def test_look_before_a_claim_costs_one_get(
-    ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl
+    ledger: Ledger, bent: BentProvider, order: SubmitRequest, emulator: EmulatorControl
 ) -> None:
     before = len(emulator.requests())
     submit(ledger, bent, order)
@@ -72,7 +73,7 @@ def test_look_before_a_claim_costs_one_get(
 
 
 def test_failed_job_that_runs_again_is_followed_by_the_next_attempt(
-    ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl
+    ledger: Ledger, bent: BentProvider, order: SubmitRequest, emulator: EmulatorControl
 ) -> None:
     emulator.progress(Progress.after_seconds(3600))
     submit(ledger, bent, order)
@@ -86,29 +87,29 @@ def test_failed_job_that_runs_again_is_followed_by_the_next_attempt(
 
 
 def test_of_several_unknown_jobs_the_highest_attempt_is_followed_and_the_others_are_duplicates(
-    ledger: Ledger, bent: BentProvider, order: Order
+    ledger: Ledger, bent: BentProvider, order: SubmitRequest
 ) -> None:
     stem = order.run.key[:16]
     first, tenth, second = (post(bent, order, f"{stem}-g{attempt}") for attempt in (1, 10, 2))
     submit(ledger, bent, order)
     assert read_training(ledger, order.run.key, 1).job_id == tenth
-    assert {double.job_id for double in doubles(ledger)} == {first, second}
+    assert {double.job_id for double in duplicate_jobs(ledger)} == {first, second}
 
 
-def test_same_row_twice_is_no_duplicate(ledger: Ledger, bent: BentProvider, order: Order) -> None:
+def test_same_row_twice_is_no_duplicate(ledger: Ledger, bent: BentProvider, order: SubmitRequest) -> None:
     post(bent, order, f"{order.run.key[:16]}-g1")
     bent.bend_list = lambda shown: shown.model_copy(update={"jobs": shown.jobs * 2})
     submit(ledger, bent, order)
-    assert doubles(ledger) == []
+    assert duplicate_jobs(ledger) == []
 
 
 def test_job_is_no_duplicate_of_itself(ledger: Ledger) -> None:
     assert record_duplicate_job(ledger, "robot-g1", "job", "job") is None
-    assert doubles(ledger) == []
+    assert duplicate_jobs(ledger) == []
 
 
 def test_collected_training_is_no_earlier_job_where_one_more_is_asked_for(
-    ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl
+    ledger: Ledger, bent: BentProvider, order: SubmitRequest, emulator: EmulatorControl
 ) -> None:
     submit(ledger, bent, order)
     training = read_training(ledger, order.run.key, 1)
@@ -120,11 +121,11 @@ def test_collected_training_is_no_earlier_job_where_one_more_is_asked_for(
     ledger.append(order.run.key, trained, training_record.validate_python(fields))
     submit(ledger, bent, next_attempt(order))
     assert trainings(emulator) == 2
-    assert doubles(ledger) == []
+    assert duplicate_jobs(ledger) == []
 
 
 def test_list_that_is_not_answered_leaves_nothing_claimed(
-    ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl
+    ledger: Ledger, bent: BentProvider, order: SubmitRequest, emulator: EmulatorControl
 ) -> None:
     emulator.inject(Fault("refuse", LIST, "GET", times=9, status=503))
     with pytest.raises(ProviderUnavailable):
@@ -135,7 +136,7 @@ def test_list_that_is_not_answered_leaves_nothing_claimed(
 
 @pytest.mark.parametrize(("ahead_s", "way"), [(1500, "behind"), (-1500, "ahead of"), (45, "behind")])
 def test_wrong_clock_claims_nothing_and_says_what_to_do(
-    ahead_s: float, way: str, ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl
+    ahead_s: float, way: str, ledger: Ledger, bent: BentProvider, order: SubmitRequest, emulator: EmulatorControl
 ) -> None:
     bent.ahead_s = ahead_s
     with pytest.raises(ClockWrong, match=rf"s {way} the clock of segmind: nothing was claimed.*Set the clock"):
@@ -145,7 +146,7 @@ def test_wrong_clock_claims_nothing_and_says_what_to_do(
 
 
 def test_job_whose_row_cannot_be_read_holds_the_training_until_a_person_has_looked(
-    ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl
+    ledger: Ledger, bent: BentProvider, order: SubmitRequest, emulator: EmulatorControl
 ) -> None:
     name = f"{order.run.key[:16]}-g3"
     bent.bend_list = lambda shown: shown.model_copy(update={"unreadable": {name: "its status is null"}})
@@ -159,14 +160,16 @@ def test_job_whose_row_cannot_be_read_holds_the_training_until_a_person_has_look
     assert trainings(emulator) == 1
 
 
-def test_strangers_row_that_cannot_be_read_is_nobodys(ledger: Ledger, bent: BentProvider, order: Order) -> None:
+def test_strangers_row_that_cannot_be_read_is_nobodys(
+    ledger: Ledger, bent: BentProvider, order: SubmitRequest
+) -> None:
     bent.bend_list = lambda shown: shown.model_copy(update={"unreadable": {"0123456789abcdef-g1": "no status"}})
     submit(ledger, bent, order)
     assert states(ledger, order) == ["claimed", "submitted"]
 
 
 def test_claim_that_is_fresh_is_refused_without_a_look(
-    ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl
+    ledger: Ledger, bent: BentProvider, order: SubmitRequest, emulator: EmulatorControl
 ) -> None:
     ledger.append(order.run.key, None, old_claim(order.run, timedelta(seconds=-60)))
     before = len(emulator.requests())
@@ -177,7 +180,7 @@ def test_claim_that_is_fresh_is_refused_without_a_look(
 
 @pytest.mark.parametrize("status", [400, 404, 422, 403])
 def test_refusal_after_the_effect_is_found_out_by_one_look(
-    status: int, ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl
+    status: int, ledger: Ledger, bent: BentProvider, order: SubmitRequest, emulator: EmulatorControl
 ) -> None:
     emulator.inject(Fault("fail_after_effect", "/finetune/request/submit", "POST", status=status))
     submit(ledger, bent, order)
@@ -186,7 +189,7 @@ def test_refusal_after_the_effect_is_found_out_by_one_look(
 
 
 def test_refusal_whose_look_fails_leaves_the_claim_standing(
-    ledger: Ledger, bent: BentProvider, order: Order, emulator: EmulatorControl
+    ledger: Ledger, bent: BentProvider, order: SubmitRequest, emulator: EmulatorControl
 ) -> None:
     emulator.inject(Fault("refuse", "/finetune/request/submit", "POST", status=400))
     looks = iter([None])
@@ -203,7 +206,7 @@ def test_refusal_whose_look_fails_leaves_the_claim_standing(
 
 
 def test_broken_budget_is_told_before_anything_is_claimed(
-    ledger: Ledger, bent: BentProvider, order: Order
+    ledger: Ledger, bent: BentProvider, order: SubmitRequest
 ) -> None:
     submit(ledger, bent, order)
     (slot,) = ledger.store.names("budget/")

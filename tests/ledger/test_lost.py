@@ -15,11 +15,12 @@ from tuneloop.ledger.attempts import choose_attempt, count_reason, wished_attemp
 from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.markers import BadEnd
-from tuneloop.ledger.reconciliation import hold, record_id, revive
-from tuneloop.ledger.submission import Order, submit_training
+from tuneloop.ledger.reconciliation import hold, record_job_id, revive
+from tuneloop.ledger.submission import submit_training
+from tuneloop.ledger.submit_request import SubmitRequest
 from tuneloop.ledger.training import read_training, record_bad_end, record_progress
 from tuneloop.ledger.uncollected import LOST_AFTER, hold_if_lost, next_try, note_failed_try, try_again
-from tuneloop.operations.status import doubles
+from tuneloop.operations.status import duplicate_jobs
 from tuneloop.schemas.records import (
     Abandoned,
     AnyTrainingRecord,
@@ -99,7 +100,7 @@ def test_revived_job_beside_one_that_is_followed_is_a_duplicate_once(ledger: Led
     submitted(ledger, run.model_copy(update={"generation": 2}), "second")
     assert isinstance(revive(ledger, end, shown(run, "running")), DoublePayment)
     assert revive(ledger, end, shown(run, "running")) is None
-    (double,) = doubles(ledger)
+    (double,) = duplicate_jobs(ledger)
     assert (double.job_id, double.followed) == ("job", "second")
 
 
@@ -187,19 +188,19 @@ def test_lost_training_is_never_claimed_again_in_its_attempt(ledger: Ledger, run
 def test_job_that_was_lost_sight_of_goes_on_when_it_is_shown_again(ledger: Ledger, run: RunRecord) -> None:
     submitted(ledger, run, at=now() - timedelta(days=4))
     assert isinstance(hold_if_lost(ledger, read_training(ledger, run.key, 1), "404"), Held)
-    record_id(ledger, read_training(ledger, run.key, 1), "job", "list")
+    record_job_id(ledger, read_training(ledger, run.key, 1), "job", "list")
     assert ledger.last(run.key).state == "submitted"  # type: ignore[union-attr]
 
 
 def test_job_whose_weights_are_lost_is_left_to_the_person_who_is_asked(ledger: Ledger, run: RunRecord) -> None:
     trained(ledger, run, timedelta(days=4))
     hold(ledger, read_training(ledger, run.key, 1), "lost", "404")
-    record_id(ledger, read_training(ledger, run.key, 1), "job", "list")
+    record_job_id(ledger, read_training(ledger, run.key, 1), "job", "list")
     assert ledger.last(run.key).state == "held"  # type: ignore[union-attr]
 
 
 def test_lost_training_that_is_given_up_keeps_its_place_in_the_budget(
-    ledger: Ledger, bent: BentProvider, order: Order
+    ledger: Ledger, bent: BentProvider, order: SubmitRequest
 ) -> None:
     run = order.run
     submit_training(ledger, bent, read_training(ledger, run.key, 1), order)

@@ -8,7 +8,14 @@ from tuneloop.clock import now
 from tuneloop.errors import LedgerError
 from tuneloop.evaluation.gate import decide
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.registry.promotions import Place, abandon, applied_decision, current_decision, promote, settle
+from tuneloop.registry.promotions import (
+    DecisionSlot,
+    abandon,
+    applied_decision,
+    current_decision,
+    promote,
+    write_decision,
+)
 from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation, Verdict
 from tuneloop.schemas.gate import GatePolicy
 from tuneloop.schemas.plan import EvaluationConfig
@@ -39,7 +46,9 @@ def of_key(run: RunRecord, letter: str) -> RunRecord:
 
 
 def settled(ledger: Ledger, run: RunRecord, verdict: Verdict, against: int) -> Decision:
-    decision = settle(ledger, run, verdict, Place(len(ledger.decisions(run)) + 1, against), "report")
+    decision = write_decision(
+        ledger, run, verdict, DecisionSlot(len(ledger.decisions(run)) + 1, against), "report"
+    )
     assert decision is not None
     return decision
 
@@ -122,9 +131,9 @@ def test_new_plan_on_the_reigning_model_promotes_nothing_anew(ledger: Ledger, ru
 def test_decision_that_was_judged_before_another_one_was_written_is_not_written_after_it(
     ledger: Ledger, run: RunRecord
 ) -> None:
-    place = Place(1, 0)
-    first = settle(ledger, run, judge(GOOD, None), place, "report")
-    second = settle(ledger, run, judge(BAD, None), place, "report")
+    place = DecisionSlot(1, 0)
+    first = write_decision(ledger, run, judge(GOOD, None), place, "report")
+    second = write_decision(ledger, run, judge(BAD, None), place, "report")
     assert second == first
     assert len(ledger.decisions(run)) == 1
 
@@ -135,7 +144,7 @@ def test_run_that_was_abandoned_decides_nothing_for_another_run_of_the_same_mode
     other = run.model_copy(update={"flow_run": "99999999-9999-9999-9999-999999999999"})
     abandon(ledger, run, "cancelled")
     assert current_decision(ledger, other) is None
-    assert settle(ledger, other, judge(GOOD, None), Place(1, 0), "report") is None
+    assert write_decision(ledger, other, judge(GOOD, None), DecisionSlot(1, 0), "report") is None
     assert settled(ledger, other, judge(GOOD, None), 0).verdict == "promote"
 
 

@@ -22,7 +22,8 @@ from tuneloop.emulator.objects import PREFIX
 from tuneloop.errors import StoreError
 from tuneloop.ledger.collection import collect_weights
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.submission import Order, submit_training
+from tuneloop.ledger.submission import submit_training
+from tuneloop.ledger.submit_request import SubmitRequest
 from tuneloop.ledger.training import read_training, record_progress
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.schemas.records import Collected, RunRecord
@@ -78,7 +79,7 @@ def trained(
 ) -> RunRecord:
     """A training that has ended at the provider."""
     ledger, provider = process()
-    order = Order(run, recipe, provider.upload(archive), archive, SpendingLimits())
+    order = SubmitRequest(run, recipe, provider.upload(archive), archive, SpendingLimits())
     submitted = submit_training(ledger, provider, read_training(ledger, run.key, 1), order)
     record_progress(ledger, run, provider.status(submitted.job_id))
     return run

@@ -18,7 +18,8 @@ from tuneloop.errors import (
 )
 from tuneloop.ledger.attempts import choose_attempt
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.submission import Order, submit_training
+from tuneloop.ledger.submission import submit_training
+from tuneloop.ledger.submit_request import SubmitRequest
 from tuneloop.ledger.training import read_training
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.schemas.records import Claimed, Held, Rejected, RunRecord
@@ -56,7 +57,7 @@ def test_submit_leaves_claim_and_id(
         ledger,
         provider,
         read_training(ledger, run.key, 1),
-        Order(run, recipe, provider.upload(archive), archive, SpendingLimits()),
+        SubmitRequest(run, recipe, provider.upload(archive), archive, SpendingLimits()),
     )
     assert [record.state for record in ledger.history(run.key)] == ["claimed", "submitted"]
     assert submitted.name == f"{run.key[:16]}-g1"
@@ -76,7 +77,7 @@ def test_lost_answer_is_found_in_the_list(
         ledger,
         provider,
         read_training(ledger, run.key, 1),
-        Order(run, recipe, uploaded, archive, SpendingLimits()),
+        SubmitRequest(run, recipe, uploaded, archive, SpendingLimits()),
     )
     assert submitted.found_by == "list"
     assert trainings(emulator) == 1
@@ -97,7 +98,7 @@ def test_rate_limited_submit_is_recorded_as_unpaid(
             ledger,
             provider,
             read_training(ledger, run.key, 1),
-            Order(run, recipe, uploaded, archive, SpendingLimits()),
+            SubmitRequest(run, recipe, uploaded, archive, SpendingLimits()),
         )
     assert isinstance(ledger.last(run.key), Rejected)
     assert choose_attempt(ledger, run.key, None) == 2
@@ -121,7 +122,7 @@ def test_racing_runs_pay_once(
         try:
             ends.append(
                 submit_training(
-                    ledger, provider, nothing_yet, Order(run, recipe, uploaded, archive, SpendingLimits())
+                    ledger, provider, nothing_yet, SubmitRequest(run, recipe, uploaded, archive, SpendingLimits())
                 ).state
             )
         except (RecordConflict, LedgerError):
@@ -148,7 +149,9 @@ def test_submit_decided_before_somebody_elses_claim_is_refused(
     uploaded = provider.upload(archive)
     ledger.append(run.key, None, old_claim(run, timedelta(seconds=-60)))
     with pytest.raises(RecordConflict):
-        submit_training(ledger, provider, nothing_yet, Order(run, recipe, uploaded, archive, SpendingLimits()))
+        submit_training(
+            ledger, provider, nothing_yet, SubmitRequest(run, recipe, uploaded, archive, SpendingLimits())
+        )
     assert trainings(emulator) == 0
 
 
@@ -169,7 +172,7 @@ def test_after_three_bad_ends_in_a_row_the_fourth_is_held_and_sends_nothing(
         ledger.append(run.key, claim, last)
     assert choose_attempt(ledger, run.key, None) == 4
     fourth = run.model_copy(update={"generation": 4})
-    order = Order(fourth, recipe, provider.upload(archive), archive, SpendingLimits())
+    order = SubmitRequest(fourth, recipe, provider.upload(archive), archive, SpendingLimits())
     with pytest.raises(TrainingOnHold, match="3 times in a row, the last time: no such thing"):
         submit_training(ledger, provider, read_training(ledger, run.key, 4), order)
     assert trainings(emulator) == 0
@@ -194,7 +197,7 @@ def test_thirty_two_racing_runs_on_one_key_pay_once(
     def race(number: int) -> None:
         mine = run.model_copy(update={"flow_run": f"00000000-0000-0000-0000-{number:012d}"})
         client = SegmindProvider(emulator.api_key, base_url=emulator.url)
-        order = Order(mine, recipe, uploaded, archive, SpendingLimits())
+        order = SubmitRequest(mine, recipe, uploaded, archive, SpendingLimits())
         start.wait()
         with suppress(RecordConflict):
             submit_training(ledger, client, read_training(ledger, run.key, 1), order)

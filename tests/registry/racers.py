@@ -16,7 +16,7 @@ from tests.deadly import make_deadly
 from tests.registry.conftest import collected, run_of
 from tests.s3_server import s3_client
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.registry.promotions import Place, current_decision, promote, settle
+from tuneloop.registry.promotions import DecisionSlot, current_decision, promote, write_decision
 from tuneloop.registry.rollback import roll_back
 from tuneloop.schemas.evaluation import Verdict
 from tuneloop.schemas.records import Promotion, RunRecord
@@ -34,7 +34,7 @@ def challenge(ledger: Ledger, run: RunRecord) -> Promotion:
         standing = current_decision(ledger, run)
         if standing is None:
             reigning = ledger.champion(run.model)
-            settle(ledger, run, BETTER, Place(number, reigning.number if reigning else 0), "report")
+            write_decision(ledger, run, BETTER, DecisionSlot(number, reigning.number if reigning else 0), "report")
         elif promotion := promote(ledger, run, collected(run), standing, "ROBOX"):
             return promotion
 

@@ -12,8 +12,8 @@ from tests.registry.test_rollback import win
 from tuneloop.cli.show_models import show_models
 from tuneloop.errors import ConfigurationError, CorruptRecord
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.registry.models import champions, get_version, summaries
-from tuneloop.registry.promotions import Place, settle
+from tuneloop.registry.models import champion_history, get_version, summaries
+from tuneloop.registry.promotions import DecisionSlot, write_decision
 from tuneloop.registry.rollback import roll_back
 from tuneloop.schemas.evaluation import Verdict
 
@@ -46,14 +46,14 @@ def test_model_without_a_champion_is_listed_too(ledger: Ledger) -> None:
     (hare,) = summaries(ledger)
     assert (hare.number, hare.why) == (None, "no champion yet")
     with pytest.raises(ConfigurationError, match="hare has no champion yet"):
-        champions(ledger, "hare")
+        champion_history(ledger, "hare")
 
 
 def test_open_question_stands_below_the_champions_with_the_command_that_answers_it(ledger: Ledger) -> None:
     win(ledger, run_of("a"))
     run, unsure = run_of("b"), Verdict(verdict="undecided", why="Too close.", rule="a rule", scores={})
     ledger.save_run(run)
-    assert settle(ledger, run, unsure, Place(1, 1), "models/robot/reports/b.html")
+    assert write_decision(ledger, run, unsure, DecisionSlot(1, 1), "models/robot/reports/b.html")
     text = " ".join(shown(ledger, "robot").split())
     assert f"Undecided: {'b' * 16}-g1 (run {run.flow_run}). Too close. Look at models/robot/reports/b.html" in text
     assert text.endswith("answer with `tuneloop review robot`.")
@@ -119,4 +119,4 @@ def test_champion_is_the_highest_number(ledger: Ledger, champion: Champion) -> N
         champion(letter)
     assert get_version(ledger, "robot").number == 11
     assert get_version(ledger, "robot", 3).key[0] == "c"
-    assert len(champions(ledger, "robot")) == 11
+    assert len(champion_history(ledger, "robot")) == 11

@@ -7,7 +7,7 @@ import pytest
 from tests.registry.conftest import Champion, collected, promotion_of, run_of
 from tuneloop.errors import ConfigurationError, CorruptRecord, RecordConflict
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.registry.promotions import Place, applied_decision, current_decision, promote, settle
+from tuneloop.registry.promotions import DecisionSlot, applied_decision, current_decision, promote, write_decision
 from tuneloop.registry.rollback import roll_back
 from tuneloop.schemas.evaluation import Verdict
 from tuneloop.schemas.plan import EvaluationConfig
@@ -24,7 +24,9 @@ def win(ledger: Ledger, run: RunRecord) -> Promotion:
     while True:
         number = len(ledger.decisions(run)) + 1
         reigning = ledger.champion(run.model)
-        decision = settle(ledger, run, BETTER, Place(number, reigning.number if reigning else 0), "report")
+        decision = write_decision(
+            ledger, run, BETTER, DecisionSlot(number, reigning.number if reigning else 0), "report"
+        )
         assert decision is not None
         promotion = promote(ledger, run, collected(run), decision, "ROBOX")
         if promotion:
@@ -170,7 +172,7 @@ def test_model_that_was_judged_again_while_it_was_rolled_back_stays_rolled_back(
     on_another_plan = bad.model_copy(update={"plan": EvaluationConfig(seeds=(7,))})
     # Its images were judged while it was champion no. 2; the person was quicker than its decision.
     roll_back(ledger, "robot", 1, "six fingers", WHO)
-    decided = settle(ledger, on_another_plan, BETTER, Place(1, 2), "report")
+    decided = write_decision(ledger, on_another_plan, BETTER, DecisionSlot(1, 2), "report")
     assert decided is not None
     assert promote(ledger, on_another_plan, collected(bad), decided, "ROBOX")
     assert applied_decision(ledger, on_another_plan) == decided
@@ -180,7 +182,7 @@ def test_model_that_was_judged_again_while_it_was_rolled_back_stays_rolled_back(
 def test_challenger_that_was_judged_against_the_model_rolled_back_from_is_judged_again(ledger: Ledger) -> None:
     old, bad, new = run_of("a"), run_of("b"), run_of("c")
     win(ledger, old), win(ledger, bad)
-    late = settle(ledger, new, BETTER, Place(1, 2), "report")
+    late = write_decision(ledger, new, BETTER, DecisionSlot(1, 2), "report")
     assert late is not None
     roll_back(ledger, "robot", 1, "six fingers", WHO)
     assert promote(ledger, new, collected(new), late, None) is None
@@ -195,7 +197,7 @@ def test_challenger_that_a_person_put_back_before_its_decision_was_carried_out_i
     old, bad = run_of("a"), run_of("b")
     win(ledger, old), win(ledger, bad)
     again = old.model_copy(update={"plan": EvaluationConfig(seeds=(7,))})
-    decided = settle(ledger, again, BETTER, Place(1, 2), "report")
+    decided = write_decision(ledger, again, BETTER, DecisionSlot(1, 2), "report")
     assert decided is not None
     third = roll_back(ledger, "robot", 1, "six fingers", WHO).champion
     assert promote(ledger, again, collected(old), decided, "ROBOX") == third

@@ -7,14 +7,14 @@ import pytest
 from tuneloop.clock import Deadline, now
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.reconciliation import record_id
+from tuneloop.ledger.reconciliation import record_job_id
 from tuneloop.ledger.training import read_training
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.schemas.records import Claimed, RunRecord
 from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
 from tuneloop.schemas.training import job_name
 from tuneloop.sensor.poll import poll_all
-from tuneloop.sensor.tick import Tick
+from tuneloop.sensor.tick import TickResult
 
 PutInFlight = Callable[[int], list[RunRecord]]
 
@@ -48,16 +48,16 @@ def put_in_flight(
             )
             ledger.append(mine.key, None, claim)
             job_id = provider.submit(name, recipe, uploaded, archive, Deadline(60))
-            record_id(ledger, read_training(ledger, mine.key, 1), job_id, "answer")
+            record_job_id(ledger, read_training(ledger, mine.key, 1), job_id, "answer")
             runs.append(mine)
         return runs
 
     return put
 
 
-def look(ledger: Ledger, provider: SegmindProvider) -> Tick:
+def look(ledger: Ledger, provider: SegmindProvider) -> TickResult:
     return poll_all(ledger, lambda _: provider)
 
 
-def moved(tick: Tick) -> list[str]:
+def moved(tick: TickResult) -> list[str]:
     return sorted(story.run.flow_run for story in tick.stories)

@@ -13,12 +13,12 @@ from tests.sensor.conftest import PutInFlight, look, moved
 from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.training import read_training
-from tuneloop.operations.status import doubles
+from tuneloop.operations.status import duplicate_jobs
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.schemas.records import AnyTrainingRecord, Failed, Held, RunRecord
 from tuneloop.schemas.training import JobList, job_name
 from tuneloop.sensor.inspection import told_odd_word
-from tuneloop.sensor.tick import Tick
+from tuneloop.sensor.tick import TickResult
 
 DETAILS = "/finetune/request/details"
 
@@ -61,7 +61,7 @@ def test_another_job_of_the_name_tells_nothing_about_the_one_that_is_followed(
     with bent(emulator.url, another) as url:
         look(ledger, behind(url, emulator))
     assert last(ledger, run).state == "submitted"
-    assert [double.job_id for double in doubles(ledger)] == ["another"]
+    assert [double.job_id for double in duplicate_jobs(ledger)] == ["another"]
 
 
 def test_row_that_is_shown_twice_is_one_job(
@@ -71,7 +71,7 @@ def test_row_that_is_shown_twice_is_one_job(
     with bent(emulator.url, lambda rows: [*rows, *rows]) as url:
         look(ledger, behind(url, emulator))
     assert last(ledger, run).state == "trained"
-    assert doubles(ledger) == []
+    assert duplicate_jobs(ledger) == []
 
 
 def nothing(_: Any) -> Any:
@@ -135,7 +135,7 @@ def with_word(word: str) -> Any:
     return lambda rows: [{**row, "status": word} for row in rows]
 
 
-def told(ledger: Ledger, tick: Tick) -> list[str]:
+def told(ledger: Ledger, tick: TickResult) -> list[str]:
     for odd in tick.odd_words:
         told_odd_word(ledger, odd)
     return [problem for problem in tick.problems if "unknown status" in problem]

@@ -16,7 +16,7 @@ from tuneloop.cli.show_status import _in_flight, _show_unowned
 from tuneloop.cli.terminal import say, shown
 from tuneloop.operations.plan import RunPlan
 from tuneloop.operations.status import OpenTraining
-from tuneloop.orchestration.dry_run import spelled
+from tuneloop.orchestration.dry_run import plan_markdown
 from tuneloop.registry.models import ModelSummary
 from tuneloop.schemas.dataset import DatasetDifference
 from tuneloop.schemas.records import Promotion
@@ -107,7 +107,7 @@ def test_plan_is_neither_markup_nor_html_nor_obeyed(text: str) -> None:
         difference=DatasetDifference.model_construct(added=(text,), removed=(text,), recaptioned=(text,)),
         cents=None, renders=1, cents_per_image=None, budget=text,
     )  # fmt: skip
-    page = spelled(plan)
+    page = plan_markdown(plan)
     assert not _OBEYED.search(page.replace("\n", ""))
     assert "<img" not in page
     assert not re.search(r"(?<!\\)!\[|(?<!\\)\]\(|(?<!\\)`", page)

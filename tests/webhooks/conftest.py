@@ -23,7 +23,7 @@ def world(request: pytest.FixtureRequest, tmp_path: Path, artifacts: LocalDirect
     recipe = recipe_named(request.param)
     rule = CaptionRule(
         trigger_word=recipe.trigger,
-        instance_prompt=recipe.fallback_caption,
+        instance_prompt=recipe.default_caption,
         provider_captions=recipe.provider_captions,
     )
     scanned = scan(draw_images(tmp_path / "images"), rule)

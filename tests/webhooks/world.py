@@ -20,7 +20,8 @@ from tuneloop.clock import now
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.submission import Order, submit_training
+from tuneloop.ledger.submission import submit_training
+from tuneloop.ledger.submit_request import SubmitRequest
 from tuneloop.ledger.training import read_training
 from tuneloop.providers.base import Provider
 from tuneloop.schemas.plan import EvaluationConfig
@@ -28,7 +29,7 @@ from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.records import RunRecord
 from tuneloop.schemas.spending import SpendingLimits
 from tuneloop.schemas.training import TrainingIdentity
-from tuneloop.sensor.tick import Tick
+from tuneloop.sensor.tick import TickResult
 from tuneloop.webhooks.accounts import WebhookAccount
 from tuneloop.webhooks.connections import Caller, receiver_config
 from tuneloop.webhooks.patience import Patience
@@ -78,7 +79,7 @@ class World:
     archive: DatasetArchive
     ledger: Ledger
     secret: str | None = None
-    found: list[Tick] = field(default_factory=list)
+    found: list[TickResult] = field(default_factory=list)
     opened: int = 0
     server_down_for: int = 0
 
@@ -102,7 +103,7 @@ class World:
         self.opened += 1
         return self.provider
 
-    def _act(self, _: Ledger, store: str, tick: Tick) -> None:
+    def _act(self, _: Ledger, store: str, tick: TickResult) -> None:
         assert store == STORE
         if self.server_down_for:
             self.server_down_for -= 1
@@ -138,7 +139,7 @@ class World:
         run, provider = self.marked(flow_run), provider or self.provider
         uploaded = provider.upload(self.archive)
         nothing_yet = read_training(self.ledger, run.key, 1)
-        order = Order(run, self.recipe, uploaded, self.archive, SpendingLimits())
+        order = SubmitRequest(run, self.recipe, uploaded, self.archive, SpendingLimits())
         return run, submit_training(self.ledger, provider, nothing_yet, order).job_id
 
     def states(self, run: RunRecord) -> list[str]:

@@ -180,11 +180,11 @@ def plan(
     from rich.markdown import Markdown  # noqa: PLC0415 - as above
 
     from tuneloop.cli.plan import plan_file  # noqa: PLC0415 - as above
-    from tuneloop.orchestration.dry_run import spelled  # noqa: PLC0415 - as above
+    from tuneloop.orchestration.dry_run import plan_markdown  # noqa: PLC0415 - as above
 
     plans = plan_file(file)
     for item in plans:
-        Console().print(Markdown(spelled(item)))
+        Console().print(Markdown(plan_markdown(item)))
     if json_file is not None:
         json_file.write_text(json.dumps([item.model_dump(mode="json") for item in plans], indent=1) + "\n")
 

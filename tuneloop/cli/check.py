@@ -108,7 +108,7 @@ def check_folder(
     defaults = recipe.model_construct(None, **given)
     rule = CaptionRule(
         trigger_word=None if by_provider else trigger_word,
-        instance_prompt=None if by_provider else defaults.fallback_caption,
+        instance_prompt=None if by_provider else defaults.default_caption,
         provider_captions=by_provider or defaults.provider_captions,
     )
     columns = (TextColumn("Looking at images"), BarColumn(), MofNCompleteColumn(), _Rate())

@@ -87,12 +87,12 @@ def rollback(
     """Put an earlier champion back, under the next number. Nothing is trained, rendered or deleted."""
     ledger = _ledger(store, emits=True)
     from tuneloop.orchestration.events import emit_rolled_back  # noqa: PLC0415 - as above
-    from tuneloop.registry.model_pages import keep_model_page  # noqa: PLC0415 - as above
+    from tuneloop.registry.model_pages import save_model_page  # noqa: PLC0415 - as above
     from tuneloop.registry.rollback import roll_back  # noqa: PLC0415 - as above
 
     done = roll_back(ledger, model, version, reason, _WHO)
     say(done.in_words)
-    say(f"Page: {ledger.store.uri_of(keep_model_page(ledger, model))}")
+    say(f"Page: {ledger.store.uri_of(save_model_page(ledger, model))}")
     if done.champion.rolled_back_to is not None:
         # Told again where a crash came between record and event: one id, one event.
         emit_rolled_back(done.champion)
@@ -114,16 +114,16 @@ def review(
     """Answer an undecided gate. The run that asks ends by the same answer."""
     ledger = _ledger(store, emits=True)
     from tuneloop.orchestration.events import emit_model_event  # noqa: PLC0415 - as above
-    from tuneloop.registry.model_pages import keep_model_page  # noqa: PLC0415 - as above
-    from tuneloop.registry.review import decide_by_hand  # noqa: PLC0415 - as above
+    from tuneloop.registry.model_pages import save_model_page  # noqa: PLC0415 - as above
+    from tuneloop.registry.review import review_model  # noqa: PLC0415 - as above
 
-    done = decide_by_hand(ledger, model, approve=approve, why=reason, who=_WHO, asker=run)
+    done = review_model(ledger, model, approve=approve, why=reason, who=_WHO, asker=run)
     report = done.decision.report
     if done.promotion is None:
         say(f"{model}: the champion stays.{f' Report: {ledger.store.uri_of(report)}' if report else ''}")
     else:
         say(f"{model}: the challenger is champion no. {done.promotion.number} ({done.decision.why}).")
-        say(f"Page: {ledger.store.uri_of(keep_model_page(ledger, model))}")
+        say(f"Page: {ledger.store.uri_of(save_model_page(ledger, model))}")
     # Its run tells the same, if it still is there: one id, one event.
     emit_model_event("promoted" if done.promotion else "rejected", done.run, done.decision)
 

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from tuneloop.cli.terminal import shown
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.registry.models import ModelSummary, champions, summaries
+from tuneloop.registry.models import ModelSummary, champion_history, summaries
 from tuneloop.registry.review import open_questions
 from tuneloop.schemas.records import Decision, Promotion, RunRecord
 from tuneloop.schemas.training import job_name
@@ -34,7 +34,7 @@ def show_models(ledger: Ledger, model: str | None, console: Console) -> tuple[An
     """
     store = ledger.store.uri
     if model is not None:
-        line = champions(ledger, model)[::-1]
+        line = champion_history(ledger, model)[::-1]
         console.print(_line_table(model, line))
         for run, question in open_questions(ledger, model):
             console.print(shown(_asked(run, question)))

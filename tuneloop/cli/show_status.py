@@ -17,7 +17,13 @@ from tuneloop.errors import TuneloopError
 from tuneloop.ledger.accounts import check_origin
 from tuneloop.ledger.budget import Budget, Spending
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.operations.status import OpenTraining, doubles, open_trainings, spending_by_model, unowned_jobs
+from tuneloop.operations.status import (
+    OpenTraining,
+    duplicate_jobs,
+    open_trainings,
+    orphaned_jobs,
+    spending_by_model,
+)
 from tuneloop.orchestration.account_labels import shared_labels
 from tuneloop.orchestration.blocks import all_credentials, open_account, open_store, store_problem
 from tuneloop.providers.base import Provider
@@ -49,7 +55,7 @@ def show_status(store: str, credentials: list[str], console: Console) -> bool:
     console.print(_in_flight(stories, standing.states) if stories else shown(f"Nothing is in flight in {store}."))
     for line in standing.attention:
         console.print(shown(line, "red"), soft_wrap=True)
-    lost = [f"{item.name}: job {item.job_id} beside {item.followed}" for item in doubles(ledger)]
+    lost = [f"{item.name}: job {item.job_id} beside {item.followed}" for item in duplicate_jobs(ledger)]
     for line in lost:
         console.print(Text.assemble(("Paid twice: ", "red"), shown(line)))
     attention = bool(lost or standing.attention) or any(
@@ -61,7 +67,7 @@ def show_status(store: str, credentials: list[str], console: Console) -> bool:
             provider, limits = open_account(slug)
             check_origin(ledger, provider.account, provider.base_url)
             console.print(_spending(slug, ledger, provider, limits))
-            attention |= _show_unowned(slug, unowned_jobs(ledger, provider), console)
+            attention |= _show_unowned(slug, orphaned_jobs(ledger, provider), console)
         except TuneloopError as error:
             console.print(Text.assemble(shown(f"{slug}: ", "red"), shown(str(error))))
             attention = True
@@ -141,5 +147,7 @@ def status_document(store: str) -> dict[str, Any]:
         "open": [
             {**story.model_dump(mode="json"), "prefect": standing.states[story.flow_run]} for story in stories
         ],
-        "doubles": [item.model_dump(mode="json", exclude={"writer", "schema_number"}) for item in doubles(ledger)],
+        "doubles": [
+            item.model_dump(mode="json", exclude={"writer", "schema_number"}) for item in duplicate_jobs(ledger)
+        ],
     }

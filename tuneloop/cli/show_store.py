@@ -11,7 +11,7 @@ from rich.table import Table
 from tuneloop.cli.store_address import store_at
 from tuneloop.cli.terminal import shown
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.operations.status import OpenTraining, doubles, lost_weights, open_trainings, troubles
+from tuneloop.operations.status import OpenTraining, duplicate_jobs, lost_weights, open_trainings, troubles
 
 _ASKS = {"held", "undecided", "unreadable"}
 
@@ -27,7 +27,7 @@ def show_store(address: str, json_file: Path | None) -> bool:
         Whether a person has something to look at.
     """
     ledger, console = Ledger(store_at(address)), Console()
-    stories, paid_twice = open_trainings(ledger), doubles(ledger)
+    stories, paid_twice = open_trainings(ledger), duplicate_jobs(ledger)
     attention = [*troubles(ledger), *lost_weights(ledger)]
     console.print(_table(stories) if stories else shown(f"Nothing is in flight in {address}."))
     for item in paid_twice:

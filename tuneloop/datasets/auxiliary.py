@@ -13,11 +13,11 @@ import re
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from tuneloop.datasets.files import composed
+from tuneloop.datasets.files import nfc
 from tuneloop.schemas.findings import Finding, error, join_names, warning
 
 if TYPE_CHECKING:
-    from tuneloop.datasets.files import Found
+    from tuneloop.datasets.files import FileEntry
 
 _MASK = r"(?:alpha|inpaint)?masks?(?:label)?|seg(?:m|map|mask|mentations?(?:class|object)?)?|trimaps?"
 _MAP = (
@@ -59,15 +59,15 @@ _COMPANION_NAMES, _PERHAPS_NAMES = _names(f"{_MASK}|{_MAP}"), _names(f"{_PERHAPS
 class Sorted(NamedTuple):
     """Images told apart."""
 
-    kept: list[Found]
+    kept: list[FileEntry]
     """Those to train on."""
-    aside: list[Found]
+    aside: list[FileEntry]
     """Those that are left out or refused."""
     findings: list[Finding]
     """Which those are."""
 
 
-def sort_out(images: list[Found], *, pairs: bool) -> Sorted:
+def sort_out(images: list[FileEntry], *, pairs: bool) -> Sorted:
     """Tell images to train on from what lies beside them, by their names.
 
     Args:
@@ -80,7 +80,7 @@ def sort_out(images: list[Found], *, pairs: bool) -> Sorted:
     if not outside:
         return Sorted(images, [], [])
     paired = {file.folder for file in images if _name(file.stem) in names or _subject(file, names)}
-    aside: dict[str, list[Found]] = defaultdict(list)
+    aside: dict[str, list[FileEntry]] = defaultdict(list)
     refused = []
     companions = _companions(outside, names)
     for file, kind in kinds.items():
@@ -108,7 +108,7 @@ def _kind_of_folder(folder: str, *, pairs: bool) -> str | None:
     return None
 
 
-def _companions(files: list[Found], names: set[str]) -> set[Found]:
+def _companions(files: list[FileEntry], names: set[str]) -> set[FileEntry]:
     """Find images that are named after another one. Words of other meanings count where half of all have one."""
     sure = {file for file in files if _subject(file, names)}
     perhaps = {file: _PERHAPS_NAMES.fullmatch(file.stem) for file in files if file not in sure}
@@ -122,7 +122,7 @@ def _companions(files: list[Found], names: set[str]) -> set[Found]:
     return sure | {file for file, word in words.items() if word in usual}
 
 
-def _subject(file: Found, names: set[str]) -> str | None:
+def _subject(file: FileEntry, names: set[str]) -> str | None:
     """Name of the image that a mask or map belongs to, where it is there: `a` of `a_depth_mask`."""
     stem = file.stem
     while found := _COMPANION_NAMES.fullmatch(stem):
@@ -133,7 +133,7 @@ def _subject(file: Found, names: set[str]) -> str | None:
 
 
 def _name(stem: str) -> str:
-    return composed(stem).casefold()
+    return nfc(stem).casefold()
 
 
 def _left_out(kind: str, names: list[str]) -> Finding:

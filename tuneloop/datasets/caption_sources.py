@@ -7,17 +7,17 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from tuneloop.datasets.captions import read_caption, words_of
-from tuneloop.datasets.files import composed
+from tuneloop.datasets.files import nfc
 from tuneloop.datasets.imagefolder import Row, read_table
 from tuneloop.datasets.listing import IMAGE_SUFFIXES
 from tuneloop.schemas.findings import Finding, error, join_names, warning
 
 if TYPE_CHECKING:
-    from tuneloop.datasets.files import Found
+    from tuneloop.datasets.files import FileEntry
     from tuneloop.datasets.listing import Listing
 
 
-class Written(NamedTuple):
+class CaptionText(NamedTuple):
     """One caption as somebody wrote it."""
 
     text: str
@@ -36,7 +36,7 @@ class Written(NamedTuple):
 class Captions(NamedTuple):
     """All captions of a dataset."""
 
-    by_owner: dict[str, Written]
+    by_owner: dict[str, CaptionText]
     """The caption of each image that has one, maybe an empty one, by `ImageFile.owner`."""
     told: set[str]
     """Owners whose caption is missing or broken, and for whom a finding says so already."""
@@ -46,7 +46,7 @@ class Captions(NamedTuple):
 
 def gather_captions(listing: Listing) -> Captions:
     """Read every caption of a listed dataset."""
-    sources: dict[str, list[Written]] = defaultdict(list)
+    sources: dict[str, list[CaptionText]] = defaultdict(list)
     told: set[str] = set()
     findings: list[Finding] = []
     for file in listing.captions:
@@ -55,7 +55,7 @@ def gather_captions(listing: Listing) -> Captions:
             findings.append(text)
             told.add(file.owner)
         else:
-            sources[file.owner].append(Written(text, file.name))
+            sources[file.owner].append(CaptionText(text, file.name))
     findings += _two_tables(listing.tables)
     unread = set()
     for table in listing.tables:
@@ -71,7 +71,7 @@ def gather_captions(listing: Listing) -> Captions:
     return Captions(by_owner, told, findings)
 
 
-def _two_tables(tables: list[Found]) -> list[Finding]:
+def _two_tables(tables: list[FileEntry]) -> list[Finding]:
     by_folder: dict[str, list[str]] = defaultdict(list)
     for table in tables:
         by_folder[table.folder].append(table.name)
@@ -87,14 +87,16 @@ def _two_tables(tables: list[Found]) -> list[Finding]:
     ]
 
 
-def _use_rows(listing: Listing, table: Found, rows: list[Row], sources: dict[str, list[Written]]) -> list[Finding]:
+def _use_rows(
+    listing: Listing, table: FileEntry, rows: list[Row], sources: dict[str, list[CaptionText]]
+) -> list[Finding]:
     """Add the captions of one table to the sources."""
-    owners = {composed(image.name): image.owner for image in listing.images}
+    owners = {nfc(image.name): image.owner for image in listing.images}
     findings = []
     for row in rows:
-        owner = owners.get(composed(row.image))
+        owner = owners.get(nfc(row.image))
         if owner is not None:
-            sources[owner].append(Written(row.caption, table.name, row.line))
+            sources[owner].append(CaptionText(row.caption, table.name, row.line))
         elif not _is_told(listing, row):
             reason = f"line {row.line} names {join_names([row.image])}, and there is no such image"
             findings.append(error("table-orphan", table.name, reason, "add the image, or remove the line"))
@@ -109,7 +111,7 @@ def _is_told(listing: Listing, row: Row) -> bool:
 
 
 def _without_a_row(
-    listing: Listing, sources: dict[str, list[Written]], told: set[str], unread: set[str]
+    listing: Listing, sources: dict[str, list[CaptionText]], told: set[str], unread: set[str]
 ) -> list[Finding]:
     """Find images that a table should name and does not, and that have no caption elsewhere."""
     findings = []
@@ -127,7 +129,7 @@ def _without_a_row(
     return findings
 
 
-def _disagreements(owner: str, written: list[Written]) -> list[Finding]:
+def _disagreements(owner: str, written: list[CaptionText]) -> list[Finding]:
     """Find captions of one image that differ."""
     told = [one for one in written if words_of(one.text)]
     findings = []

@@ -13,7 +13,7 @@ from tuneloop.errors import DatasetError
 from tuneloop.schemas.findings import Finding, error
 
 
-class Found(NamedTuple):
+class FileEntry(NamedTuple):
     """One file."""
 
     path: Path
@@ -42,11 +42,11 @@ class Walk(NamedTuple):
 
     root: Path
     """The folder's true path."""
-    files: list[Found]
+    files: list[FileEntry]
     """Regular files, and links to some, by name."""
     left_out: list[str]
     """Hidden files and folders, and what systems leave behind."""
-    refused: list[Found]
+    refused: list[FileEntry]
     """What is there by name but cannot be used; each has a finding."""
     findings: list[Finding]
     """Why."""
@@ -69,7 +69,7 @@ def walk(folder: Path) -> Walk:
     return found
 
 
-def composed(name: str) -> str:
+def nfc(name: str) -> str:
     """A name with each accent in its letter: macOS takes them apart, so that equal names differ in their bytes."""
     return unicodedata.normalize("NFC", name)
 
@@ -111,11 +111,11 @@ def _list_one(found: Walk, inner: str) -> list[str]:
         elif entry.is_dir(follow_symlinks=False):
             folders.append(name)
         else:
-            _take(found, Found(Path(entry.path), _spelled(name)), entry, is_text=name == _spelled(name))
+            _take(found, FileEntry(Path(entry.path), _spelled(name)), entry, is_text=name == _spelled(name))
     return folders
 
 
-def _take(found: Walk, file: Found, entry: os.DirEntry[str], *, is_text: bool) -> None:
+def _take(found: Walk, file: FileEntry, entry: os.DirEntry[str], *, is_text: bool) -> None:
     finding = link_problem(file.path, file.name, found.root) if entry.is_symlink() else None
     if finding is None and not entry.is_file():
         finding = error("special-file", file.name, "is not a regular file", "remove it")

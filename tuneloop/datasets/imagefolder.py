@@ -20,7 +20,7 @@ from tuneloop.schemas.shown_text import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tuneloop.datasets.files import Found
+    from tuneloop.datasets.files import FileEntry
 
 _CAPTION_COLUMNS = ("text", "caption", "prompt")
 _FILE_COLUMN = "file_name"
@@ -57,7 +57,7 @@ class _BrokenLine(Exception):
     """What is wrong with one line, as the second half of a sentence."""
 
 
-def read_table(table: Found) -> Table:
+def read_table(table: FileEntry) -> Table:
     """Read a caption table. What cannot be read is told with the number of its line."""
     lines = _lines_of(table)
     if isinstance(lines, Finding):
@@ -90,7 +90,7 @@ def read_table(table: Found) -> Table:
     return Table(rows, findings)
 
 
-def _lines_of(table: Found) -> Iterator[tuple[int, dict[str, Any] | str]] | Finding:
+def _lines_of(table: FileEntry) -> Iterator[tuple[int, dict[str, Any] | str]] | Finding:
     """The table's lines, or why there are none."""
     if table.suffix == ".parquet":
         try:
@@ -106,7 +106,7 @@ def _lines_of(table: Found) -> Iterator[tuple[int, dict[str, Any] | str]] | Find
     return _csv_lines(text) if table.suffix == ".csv" else _json_lines(text)
 
 
-def _text_of(table: Found) -> str | Finding:
+def _text_of(table: FileEntry) -> str | Finding:
     try:
         with table.path.open("rb") as file:
             data = file.read(_LARGEST_TABLE_BYTES + 1)
@@ -118,7 +118,7 @@ def _text_of(table: Found) -> str | Finding:
     return text_of(data, table.name)
 
 
-def _other_form(table: Found, text: str) -> Finding | None:
+def _other_form(table: FileEntry, text: str) -> Finding | None:
     """Tell a table of a form that is common and not the one that is read: one error instead of one a line."""
     if table.suffix != ".csv":
         if not text.lstrip().startswith("[") and not _is_one_object(text):
@@ -179,7 +179,7 @@ def _csv_lines(text: str) -> Iterator[tuple[int, dict[str, Any] | str]]:
         yield reader.line_num, f"is no CSV ({caught})"
 
 
-def _caption_column(table: Found, rows: list[dict[str, Any]]) -> tuple[str | None, list[Finding]]:
+def _caption_column(table: FileEntry, rows: list[dict[str, Any]]) -> tuple[str | None, list[Finding]]:
     """Choose the column that holds the captions."""
     columns = {name for values in rows for name in values}
     found = [name for name in _CAPTION_COLUMNS if name in columns]
@@ -202,7 +202,7 @@ def _spelled(columns: set[str]) -> str:
     return ", ".join(sorted(printable(name) for name in columns))[:200] or "none"
 
 
-def _row(table: Found, number: int, values: dict[str, Any], column: str | None) -> Row:
+def _row(table: FileEntry, number: int, values: dict[str, Any], column: str | None) -> Row:
     name = values.get(_FILE_COLUMN)
     if not isinstance(name, str) or not name:
         raise _BrokenLine("names no image in file_name")

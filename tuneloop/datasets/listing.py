@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from tuneloop.datasets.auxiliary import sort_out
-from tuneloop.datasets.files import Found, Walk, composed, walk
+from tuneloop.datasets.files import FileEntry, Walk, nfc, walk
 from tuneloop.datasets.pairs import pair_findings, parse_pair_name
 from tuneloop.datasets.system_files import awaited_file
 from tuneloop.schemas.findings import Finding, error, join_names, warning
@@ -61,7 +61,7 @@ class Listing(NamedTuple):
     """Those that can be opened, in the order of their names, also where there are problems with others."""
     captions: list[CaptionFile]
     """Caption files that belong to an image."""
-    tables: list[Found]
+    tables: list[FileEntry]
     """Caption tables."""
     findings: list[Finding]
     """What is wrong, and what was left out."""
@@ -110,12 +110,12 @@ def list_folder(folder: Path, *, pairs: bool = False) -> Listing:
     )
 
 
-def _captions_among(files: Iterable[Found], folders: set[str]) -> list[Found]:
+def _captions_among(files: Iterable[FileEntry], folders: set[str]) -> list[FileEntry]:
     """Caption files; a text in a folder without images is a text."""
     return [file for file in files if file.suffix in CAPTION_SUFFIXES and file.folder in folders]
 
 
-def _unsupported(file: Found) -> Finding:
+def _unsupported(file: FileEntry) -> Finding:
     return error(
         "unsupported-image",
         file.name,
@@ -124,35 +124,40 @@ def _unsupported(file: Found) -> Finding:
     )
 
 
-def _awaited(placeholder: Found) -> Found | None:
+def _awaited(placeholder: FileEntry) -> FileEntry | None:
     """The image or caption that a file stands for while its bytes are elsewhere."""
     name = awaited_file(placeholder.path.name)
-    file = Found(placeholder.path, _within(placeholder.folder, name)) if name else None
+    file = FileEntry(placeholder.path, _within(placeholder.folder, name)) if name else None
     known = IMAGE_SUFFIXES | OTHER_IMAGE_SUFFIXES | CAPTION_SUFFIXES
     return file if file is not None and file.suffix in known else None
 
 
-def _not_downloaded(file: Found, placeholder: Found) -> Finding:
+def _not_downloaded(file: FileEntry, placeholder: FileEntry) -> Finding:
     reason = f"says that {join_names([file.name])} is not here: it is still in the cloud, or being downloaded"
     return error("not-downloaded", placeholder.name, reason, "download it, or remove this file")
 
 
-def _bare(file: Found) -> str:
+def _bare(file: FileEntry) -> str:
     """A file's path within the folder, without its suffix."""
     return _within(file.folder, file.stem)
 
 
 def _within(folder: str, name: str) -> str:
-    return composed(f"{folder}/{name}" if folder else name)
+    return nfc(f"{folder}/{name}" if folder else name)
 
 
-def _owner(image: Found, *, pairs: bool) -> str:
+def _owner(image: FileEntry, *, pairs: bool) -> str:
     half = parse_pair_name(image.stem) if pairs else None
     return _bare(image) if half is None else _within(image.folder, half.pair)
 
 
 def _name_findings(
-    images: list[Found], others: list[Found], aside: list[Found], captions: list[Found], *, pairs: bool
+    images: list[FileEntry],
+    others: list[FileEntry],
+    aside: list[FileEntry],
+    captions: list[FileEntry],
+    *,
+    pairs: bool,
 ) -> list[Finding]:
     """Find captions without an image, images without their pair, and names that two images share.
 
@@ -163,7 +168,7 @@ def _name_findings(
         captions: Caption files.
         pairs: The images are edit pairs.
     """
-    by_name: dict[str, list[Found]] = defaultdict(list)
+    by_name: dict[str, list[FileEntry]] = defaultdict(list)
     for image in images:
         by_name[_bare(image)].append(image)
     findings = [
@@ -194,7 +199,7 @@ def _name_findings(
     return findings
 
 
-def _what_is_not_read(found: Walk, read: set[Found]) -> list[Finding]:
+def _what_is_not_read(found: Walk, read: set[FileEntry]) -> list[Finding]:
     """Say in one finding each what was left out and what nothing reads."""
     findings = []
     if found.left_out:
@@ -223,7 +228,7 @@ def _files(names: list[str]) -> str:
     return f"{join_names(names)} {'is' if len(names) == 1 else 'are'}"
 
 
-def _same_names(images: list[Found]) -> list[Finding]:
+def _same_names(images: list[FileEntry]) -> list[Finding]:
     """Say which file names occur in more than one subfolder: flattened, they collide."""
     by_file_name: dict[str, list[str]] = defaultdict(list)
     for image in images:

@@ -9,14 +9,14 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from tuneloop.datasets.files import composed
+from tuneloop.datasets.files import nfc
 from tuneloop.schemas.dataset import DatasetItem
 from tuneloop.schemas.findings import Finding, error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tuneloop.datasets.files import Found
+    from tuneloop.datasets.files import FileEntry
 
 _HALF = re.compile(r"(?P<pair>(?s:.+))_(?P<role>start|end)")
 
@@ -31,12 +31,12 @@ class Half(NamedTuple):
 def parse_pair_name(stem: str) -> Half | None:
     """Read an image's half from its file name without the suffix, None where it is of no pair."""
     found = _HALF.fullmatch(stem)
-    return Half(composed(found["pair"]), found["role"]) if found else None
+    return Half(nfc(found["pair"]), found["role"]) if found else None
 
 
-def pair_findings(images: Iterable[Found]) -> list[Finding]:
+def pair_findings(images: Iterable[FileEntry]) -> list[Finding]:
     """Find images without their other half; both halves are in one subfolder."""
-    halves: dict[tuple[str, str], dict[str, Found]] = defaultdict(dict)
+    halves: dict[tuple[str, str], dict[str, FileEntry]] = defaultdict(dict)
     findings = []
     for image in images:
         half = parse_pair_name(image.stem)

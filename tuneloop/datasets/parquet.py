@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tuneloop.datasets.files import Found
+    from tuneloop.datasets.files import FileEntry
 
 _EXTRA = ".venv/bin/python -m pip install -e '.[hub]'"
 _ROWS_AT_A_TIME = 1000
@@ -24,7 +24,7 @@ class UnreadableTable(Exception):
         self.remedy = remedy
 
 
-def opened_table(table: Found) -> Any:
+def opened_table(table: FileEntry) -> Any:
     """Open a table without reading a row. Raises `UnreadableTable`, also where pyarrow is missing."""
     try:
         parquet = import_module("pyarrow.parquet")

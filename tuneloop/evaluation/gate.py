@@ -65,24 +65,24 @@ def _floors(challenger: Evaluation, policy: GatePolicy) -> str | None:
     """Say which floor the challenger has fallen through, None where it stands."""
     images = challenger.images
     copies = [image for image in images if image.copied >= COPY_THRESHOLD]
-    if len(copies) > policy.most_copied:
+    if len(copies) > policy.max_copies:
         worst = max(copies, key=lambda image: image.copied)
         return (
             f"{len(copies)} of {len(images)} images copy a training image; the clearest one by "
             f"{worst.copied:.0%} ({_place(worst)})."
         )
     unusable = [image for image in images if image.finding]
-    if len(unusable) > policy.most_unusable:
+    if len(unusable) > policy.max_unusable:
         first = unusable[0]
         return (
             f"{len(unusable)} of {len(images)} images cannot be used; the first: {first.finding} "
             f"({_place(first)})."
         )
     spread = _spread(images)
-    if spread and float(np.mean(spread)) < policy.least_diversity:
+    if spread and float(np.mean(spread)) < policy.min_diversity:
         return (
             f"The seeds give one image again and again: diversity {np.mean(spread):.3f} is below "
-            f"{policy.least_diversity:.3f}."
+            f"{policy.min_diversity:.3f}."
         )
     return None
 
@@ -208,7 +208,7 @@ def _against(differences: tuple[ScoreDifference, ...], policy: GatePolicy) -> tu
 
 def _better(parts: list[ScoreDifference], measured: str, policy: GatePolicy) -> tuple[str, str]:
     """The verdict on a challenger whose score is surely higher: a great loss in one part stops it."""
-    lost = [part for part in parts if (part.high or 0.0) < -policy.worst_loss]
+    lost = [part for part in parts if (part.high or 0.0) < -policy.max_regression]
     if not lost:
         return "promote", f"The challenger is better: its score differs by {measured}{_mostly(parts)}."
     worst = min(lost, key=lambda part: part.difference or 0.0)
@@ -233,8 +233,8 @@ def _signed(value: float) -> str:
 def _rule(policy: GatePolicy) -> str:
     otherwise = {"ask": "a person is asked", "reject": "the champion stays", "promote": "the challenger is taken"}
     return (
-        f"at most {policy.most_copied} copies and {policy.most_unusable} unusable images, diversity of at least "
-        f"{policy.least_diversity:g}; then the score: the {policy.confidence:.0%} interval of its difference has "
+        f"at most {policy.max_copies} copies and {policy.max_unusable} unusable images, diversity of at least "
+        f"{policy.min_diversity:g}; then the score: the {policy.confidence:.0%} interval of its difference has "
         f"to leave zero out, and the difference to be at least {policy.margin:g}; "
         f"where it does not, {otherwise[policy.undecided]}"
     )

@@ -17,7 +17,7 @@ from tuneloop.errors import (
     RequestRejected,
 )
 from tuneloop.evaluation.blank import blank_reason
-from tuneloop.evaluation.render_log import MOST_ASKS, Asked
+from tuneloop.evaluation.render_log import MOST_ASKS, RenderLog
 from tuneloop.http.transport import RequestNotSent
 from tuneloop.providers.base import Provider
 from tuneloop.schemas.canonical import digest_of
@@ -76,7 +76,7 @@ def render(
     Raises:
         ProviderError: The account or the service has a problem; what is rendered stays.
     """
-    work = _Work(store, subject, tuple(_wishes(plan, subject)), Asked(store, subject.job))
+    work = _Work(store, subject, tuple(_wishes(plan, subject)), RenderLog(store, subject.job))
     asked, wishes = work.asked, work.wishes
     lost, missing = list[ProviderUnavailable](), list[_Wish]()
     while missing := _next(missing, asked) or work.left():
@@ -169,7 +169,7 @@ class _Work:
     store: Store
     subject: ModelUnderTest
     wishes: tuple[_Wish, ...]
-    asked: Asked
+    asked: RenderLog
     refusals: dict[str, str] = field(default_factory=dict)
     present: dict[str, str] = field(default_factory=dict)
 
@@ -237,7 +237,7 @@ def _looked_at(store: Store, rendered: EvaluatedImage, refusal: str | None) -> E
     return rendered.model_copy(update={"finding": finding})
 
 
-def _next(missing: list[_Wish], asked: Asked) -> list[_Wish]:
+def _next(missing: list[_Wish], asked: RenderLog) -> list[_Wish]:
     """What is left to ask for without another look at the store, empty where that has to be.
 
     Whoever asks takes the next number of an ask, once: where others have asked for the same image since the last
@@ -247,7 +247,7 @@ def _next(missing: list[_Wish], asked: Asked) -> list[_Wish]:
     return [] if rest and asked.open(rest[0].stem) else rest
 
 
-def _afford(asked: Asked, wishes: list[_Wish], reserve: Callable[[int], bool] | None) -> None:
+def _afford(asked: RenderLog, wishes: list[_Wish], reserve: Callable[[int], bool] | None) -> None:
     """Reserve the price of the images that nobody has reserved it for: not again after each crash."""
     stems = asked.unreserved(wish.stem for wish in wishes)
     if stems and reserve is not None and reserve(len(stems)):

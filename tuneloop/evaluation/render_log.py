@@ -19,7 +19,7 @@ MOST_ASKS = 3
 _ASK = re.compile(r"(?P<stem>[0-9a-f]{32})-(?P<number>\d{4,})(?P<what>\.refused|\.reserved|)")
 
 
-class Asked:
+class RenderLog:
     """The asks of one model's images, and which of them have a place in the budget; nothing before a `look`.
 
     Args:

@@ -89,10 +89,10 @@ class Budget:
         while True:
             day = claim.at.date()
             listed = self._listed(window_of(day))
-            own = self._own(run, first, day, listed)
+            own = self._find_slot(run, first, day, listed)
             if own is not None:
                 return own
-            spending = self._sums(day, listed)
+            spending = self._running_totals(day, listed)
             over = None if "budget" in claim.waived else self._over(spending, cents)
             if over is None:
                 slot = self._next(run, cents, day, spending)
@@ -113,8 +113,8 @@ class Budget:
         day = now().date()
         listed = self._listed(window_of(day))
         if first is not None:
-            self._own(run, first, day, listed)
-        spending = self._sums(day, listed)
+            self._find_slot(run, first, day, listed)
+        spending = self._running_totals(day, listed)
         if self._over(spending, cents) is not None:
             self._audit(spending.window)
         return spending
@@ -161,7 +161,7 @@ class Budget:
             )
         return "; ".join(over) or None
 
-    def _own(self, run: RunRecord, first: Claimed, day: date, listed: _Listed) -> Reservation | None:
+    def _find_slot(self, run: RunRecord, first: Claimed, day: date, listed: _Listed) -> Reservation | None:
         """Find the slot of this training among those that came after its first claim, up to a day's window."""
         window, seen = window_of(first.at.date()), first.budget_slot or 0
         while window <= window_of(day):
@@ -173,7 +173,7 @@ class Budget:
             window, seen = window + timedelta(days=WINDOW_DAYS), 0
         return None
 
-    def _sums(self, day: date, listed: _Listed | None = None) -> Spending:
+    def _running_totals(self, day: date, listed: _Listed | None = None) -> Spending:
         """What counts, by the last slot's sums and the slots that were given back.
 
         One that was given back counts again where its training has come to life since.

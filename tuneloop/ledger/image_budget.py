@@ -34,7 +34,7 @@ class ImageBudget(Budget):
         audited = False
         while cents:
             day = now().date()
-            spending = self._sums(day)
+            spending = self._running_totals(day)
             if limit is None or spending.cents + cents <= limit:
                 slot = self._next(purpose, cents, day, spending, kind="images")
                 if self._ledger.create_record(self._name(spending.window, slot.number), slot):

@@ -39,7 +39,7 @@ def find_submitted(ledger: Ledger, provider: Provider, training: Training) -> Su
     ids = list(dict.fromkeys(job.job_id for job in named))
     if not ids:
         return _unreadable(ledger, training, shown)
-    record = record_id(ledger, training, ids[0], "list")
+    record = record_job_id(ledger, training, ids[0], "list")
     for other in ids[1:]:
         record_duplicate_job(ledger, training.name, other, ids[0])
     return record
@@ -61,7 +61,7 @@ def hold(ledger: Ledger, training: Training, kind: HeldKind, reason: str, *, sen
     return held
 
 
-def record_id(ledger: Ledger, training: Training, job_id: str, found_by: FoundBy) -> Submitted:
+def record_job_id(ledger: Ledger, training: Training, job_id: str, found_by: FoundBy) -> Submitted:
     """Write the job's id over a claim, a hold or a bad end, whoever has written that.
 
     A job that was lost sight of and shows up again goes on; one whose weights are lost is left to the person who

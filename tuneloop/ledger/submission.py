@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from uuid import uuid4
@@ -26,50 +25,19 @@ from tuneloop.ledger.budget import Budget, Spending
 from tuneloop.ledger.earlier_jobs import check_clock, follow_earlier_job, unreadable_job, with_ended_ones
 from tuneloop.ledger.job_names import StoredNames
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.reconciliation import find_submitted, hold, record_id
+from tuneloop.ledger.reconciliation import find_submitted, hold, record_job_id
+from tuneloop.ledger.submit_request import SubmitRequest
 from tuneloop.ledger.training import Training, read_training, record_bad_end
-from tuneloop.providers.base import Archive, Provider
-from tuneloop.schemas.recipe_fields import BaseRecipe
-from tuneloop.schemas.records import Claimed, Held, HeldKind, Rejected, RunRecord, Submitted
-from tuneloop.schemas.spending import SpendingLimits, window_of
-from tuneloop.schemas.training import JobList, UploadedDataset
+from tuneloop.providers.base import Provider
+from tuneloop.schemas.records import Claimed, Held, HeldKind, Rejected, Submitted
+from tuneloop.schemas.spending import window_of
+from tuneloop.schemas.training import JobList
 
 PROCESS = uuid4().hex
 """Nonce of this process: the same flow run, started again, is another process."""
 
 
-@dataclass(frozen=True)
-class Order:
-    """What is to be paid for.
-
-    Attributes:
-        run: What the flow run works on.
-        recipe: The recipe, as validated.
-        dataset: The uploaded zip.
-        archive: The zip itself, for providers that take it within the submit.
-        limits: What the account may spend.
-        approval: The reason with which a person lets a held training through, None where nobody was asked.
-    """
-
-    run: RunRecord
-    recipe: BaseRecipe
-    dataset: UploadedDataset
-    archive: Archive
-    limits: SpendingLimits
-    approval: str | None = None
-
-    @property
-    def cents(self) -> int | None:
-        """Price in US cents, None where nobody knows it."""
-        return training_price(self.recipe, self.limits)
-
-
-def training_price(recipe: BaseRecipe, limits: SpendingLimits) -> int | None:
-    """What a training costs in US cents: as the user has set it, else as the provider publishes it."""
-    return recipe.cents if limits.cents_per_training is None else limits.cents_per_training
-
-
-def submit_training(ledger: Ledger, provider: Provider, training: Training, order: Order) -> Submitted:
+def submit_training(ledger: Ledger, provider: Provider, training: Training, order: SubmitRequest) -> Submitted:
     """Look for a job that is there already, claim the training, reserve its price and submit it with one POST.
 
     Args:
@@ -106,7 +74,7 @@ def submit_training(ledger: Ledger, provider: Provider, training: Training, orde
     return _post(ledger, provider, claimed, order, deadline)
 
 
-def _check_claimable(training: Training, order: Order) -> None:
+def _check_claimable(training: Training, order: SubmitRequest) -> None:
     """Refuse to claim beside what may still end in a payment, and over a hold without a person's word."""
     last = training.last
     if training.not_before is not None and now() <= training.not_before:
@@ -117,7 +85,9 @@ def _check_claimable(training: Training, order: Order) -> None:
         raise _held(last)
 
 
-def _claim(spent: Spending, training: Training, order: Order, deadline: Deadline, provider: Provider) -> Claimed:
+def _claim(
+    spent: Spending, training: Training, order: SubmitRequest, deadline: Deadline, provider: Provider
+) -> Claimed:
     run, before, first = order.run, training.last, training.first
     # Who takes over a claim that a person has approved need not ask again.
     approval, waived = order.approval, set(training.claim.waived if training.claim else ())
@@ -154,7 +124,7 @@ def _claimed(ledger: Ledger, training: Training, claim: Claimed) -> Training:
 
 
 def _hold_if_it_may_be_there(
-    ledger: Ledger, provider: Provider, training: Training, order: Order, shown: JobList
+    ledger: Ledger, provider: Provider, training: Training, order: SubmitRequest, shown: JobList
 ) -> None:
     """Hand a claim that came to nothing to a person, unless the list proves that it did."""
     if isinstance(training.last, Claimed):
@@ -171,7 +141,9 @@ def _hold_if_unreadable(ledger: Ledger, before: Training, claimed: Training, sho
         raise _held(hold(ledger, claimed, "uncertain", reason, sent=False))
 
 
-def _reserve_or_hold(ledger: Ledger, budget: Budget, training: Training, claim: Claimed, order: Order) -> None:
+def _reserve_or_hold(
+    ledger: Ledger, budget: Budget, training: Training, claim: Claimed, order: SubmitRequest
+) -> None:
     """Let a claim through to its POST, or hand it to a person."""
     kind: HeldKind = "attempts"
     reason = None
@@ -187,7 +159,9 @@ def _reserve_or_hold(ledger: Ledger, budget: Budget, training: Training, claim: 
     raise _held(hold(ledger, training, kind, reason))
 
 
-def _post(ledger: Ledger, provider: Provider, claimed: Training, order: Order, deadline: Deadline) -> Submitted:
+def _post(
+    ledger: Ledger, provider: Provider, claimed: Training, order: SubmitRequest, deadline: Deadline
+) -> Submitted:
     """Send the one POST, and write down what became of it."""
     try:
         job_id = provider.submit(claimed.name, order.recipe, order.dataset, order.archive, deadline)
@@ -198,14 +172,14 @@ def _post(ledger: Ledger, provider: Provider, claimed: Training, order: Order, d
         return _found_in_spite_of(ledger, provider, claimed, order, error)
     except ProviderError as error:
         return _found_or_in_doubt(ledger, provider, claimed, error)
-    submitted = record_id(ledger, read_training(ledger, claimed.key, claimed.generation), job_id, "answer")
+    submitted = record_job_id(ledger, read_training(ledger, claimed.key, claimed.generation), job_id, "answer")
     # Whoever has closed the attempt meanwhile has taken the marker away.
     ledger.keep_marked(order.run)
     return submitted
 
 
 def _found_in_spite_of(
-    ledger: Ledger, provider: Provider, claimed: Training, order: Order, error: ProviderError
+    ledger: Ledger, provider: Provider, claimed: Training, order: SubmitRequest, error: ProviderError
 ) -> Submitted:
     """Look for a job whose submit was refused: only a list that lacks it makes the refusal an end.
 
@@ -278,7 +252,7 @@ def _held(held: Held) -> TrainingOnHold:
 
 
 def _refused(
-    ledger: Ledger, claimed: Training, order: Order, error: ProviderError, settled_after: datetime | None
+    ledger: Ledger, claimed: Training, order: SubmitRequest, error: ProviderError, settled_after: datetime | None
 ) -> None:
     """Write down the end of a submit that was refused.
 

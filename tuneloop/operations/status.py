@@ -114,7 +114,7 @@ def _open_training(ledger: Ledger, marker: Marker) -> OpenTraining | None:
     )
 
 
-def unowned_jobs(ledger: Ledger, provider: Provider) -> list[JobStatus]:
+def orphaned_jobs(ledger: Ledger, provider: Provider) -> list[JobStatus]:
     """Jobs of the account with a name of ours that no record follows: paid, perhaps, and forgotten."""
     keys = defaultdict(set)
     for name in ledger.store.names("trainings/"):
@@ -146,7 +146,7 @@ def _is_followed(ledger: Ledger, keys: dict[str, set[str]], job: JobStatus, *, m
     return False
 
 
-def doubles(ledger: Ledger) -> list[DoublePayment]:
+def duplicate_jobs(ledger: Ledger) -> list[DoublePayment]:
     """Jobs that the provider has accepted under a name that was taken."""
     found = []
     for name in ledger.store.names("duplicate-jobs/"):

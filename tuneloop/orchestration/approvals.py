@@ -13,8 +13,8 @@ from pydantic import Field
 
 from tuneloop.clock import now
 from tuneloop.errors import RequestRejected, TrainingOnHold
-from tuneloop.ledger.reconciliation import record_id
-from tuneloop.ledger.submission import training_price
+from tuneloop.ledger.reconciliation import record_job_id
+from tuneloop.ledger.submit_request import training_price
 from tuneloop.ledger.training import Training, record_bad_end
 from tuneloop.ledger.uncollected import try_again
 from tuneloop.orchestration.context import RunContext
@@ -93,15 +93,15 @@ def request_approval(ctx: RunContext, run: RunRecord, training: Training, held: 
             if answer is None:
                 label_run(run.model, "on-hold")
                 _ask(client, keys, form, _question(ctx, run, training, held), held)
-            elif (wrong := _what_is_wrong(ctx, training, answer)) is None:
+            elif (wrong := _validate_answer(ctx, training, answer)) is None:
                 label_run(run.model, None)
-                return _carried_out(ctx, run, training, held, answer)
+                return _apply_answer(ctx, run, training, held, answer)
             else:
                 get_run_logger().warning("%s; you are asked once more", wrong)
     raise AssertionError("count() has no end")
 
 
-def _what_is_wrong(ctx: RunContext, training: Training, answer: Answer) -> str | None:
+def _validate_answer(ctx: RunContext, training: Training, answer: Answer) -> str | None:
     """Say why an answer cannot be carried out."""
     if not isinstance(answer, SubmitResolution) or answer.decision != _THERE:
         return None
@@ -114,25 +114,25 @@ def _what_is_wrong(ctx: RunContext, training: Training, answer: Answer) -> str |
     return None
 
 
-def _carried_out(ctx: RunContext, run: RunRecord, training: Training, held: Held, answer: Answer) -> str | None:
+def _apply_answer(ctx: RunContext, run: RunRecord, training: Training, held: Held, answer: Answer) -> str | None:
     get_run_logger().info("a person has decided about %s: %s (%s)", held.name, answer.decision, answer.reason)
     if answer.decision == _REJECT:
-        give_up(ctx, run, training, held, f"rejected by a person: {answer.reason}")
+        abandon_training(ctx, run, training, held, f"rejected by a person: {answer.reason}")
         return None
     if isinstance(answer, WhereItIs):
         if answer.decision == _FETCH:
             try_again(ctx.ledger, training)
         else:
             reason = f"a person wants it trained again: {answer.reason}"
-            give_up(ctx, run, training, held, reason, again=answer.decision == _TRAIN)
+            abandon_training(ctx, run, training, held, reason, again=answer.decision == _TRAIN)
         return None
     if isinstance(answer, SubmitResolution) and answer.decision == _THERE:
-        record_id(ctx.ledger, training, answer.job_id.strip(), "person")
+        record_job_id(ctx.ledger, training, answer.job_id.strip(), "person")
         return None
     return answer.reason
 
 
-def give_up(
+def abandon_training(
     ctx: RunContext, run: RunRecord, training: Training, held: Held, reason: str, *, again: bool = False
 ) -> None:
     """Close a held training, as a person wishes. Raises `RecordConflict` where it has moved on."""

@@ -8,12 +8,12 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from tuneloop.ledger.submission import training_price
+from tuneloop.ledger.submit_request import training_price
 from tuneloop.ledger.unmeant import check_meant
 from tuneloop.operations.plan import RunPlan, plan_run
 from tuneloop.orchestration.context import RunContext
 from tuneloop.orchestration.run_request import RunRequest, build_run_record, validate_request
-from tuneloop.orchestration.stages.dataset import looked_at
+from tuneloop.orchestration.stages.dataset import open_and_check
 from tuneloop.orchestration.stages.evaluation_costs import check_judging
 from tuneloop.schemas.shown_text import in_markdown, visible
 
@@ -27,7 +27,7 @@ def build_plan(ctx: RunContext, request: RunRequest) -> RunPlan:
         ConfigurationError, DatasetError, BudgetExceeded: What the run itself would be refused for.
     """
     validate_request(ctx, request)
-    with looked_at(ctx, request.dataset, request.recipe) as looked:
+    with open_and_check(ctx, request.dataset, request.recipe) as looked:
         manifest = looked.dataset.manifest
     run = build_run_record(ctx, request, manifest.digest, looked.public, "dry-run")
     check_meant(ctx.ledger, run, request.recipe, ctx.provider.base_url)
@@ -43,11 +43,13 @@ def build_plan(ctx: RunContext, request: RunRequest) -> RunPlan:
 def show_plan(ctx: RunContext, request: RunRequest) -> State[Any]:
     """Show the plan on the run's page, and end."""
     plan = build_plan(ctx, request)
-    create_markdown_artifact(key=f"plan-{plan.model}", markdown=spelled(plan), description=visible(plan.what))
+    create_markdown_artifact(
+        key=f"plan-{plan.model}", markdown=plan_markdown(plan), description=visible(plan.what)
+    )
     return Completed(message=f"Dry run, nothing was written or sent. {plan.action}: {plan.what}")
 
 
-def spelled(plan: RunPlan) -> str:
+def plan_markdown(plan: RunPlan) -> str:
     """The plan as markdown, for the run page and the terminal."""
     rows = [
         ("training", plan.what),

@@ -20,7 +20,7 @@ from tuneloop.schemas.records import (
 )
 from tuneloop.schemas.training import job_name
 from tuneloop.sensor.tick import OddWord, Unreached
-from tuneloop.sensor.transitions import Change
+from tuneloop.sensor.transitions import Transition
 
 TrainingEvent = Literal["submitted", "trained", "failed", "held", "overdue", "lost", "revived"]
 ModelEvent = Literal["promoted", "rejected", "undecided"]
@@ -53,7 +53,7 @@ def emit_training_event(event: TrainingEvent, run: RunRecord, record: AnyTrainin
     )
 
 
-def emit_changes(changes: list[Change]) -> None:
+def emit_changes(changes: list[Transition]) -> None:
     """Tell of what a look at the provider has written down."""
     for change in changes:
         if isinstance(change.record, Trained):

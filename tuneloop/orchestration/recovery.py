@@ -53,7 +53,7 @@ def attend_to_the_gone(waker: Waker, ledger: Ledger, store_slug: str, gone: list
     left: dict[str, list[PendingRun]] = {}
     for item in gone:
         story, continuing = item.story, others.get(_tag(item.story), [])
-        alive = [other for other in continuing if not _is_gone(waker, other)]
+        alive = [other for other in continuing if not _is_finished(waker, other)]
         if alive:
             busy.add(story.work)
             # Also at the end of a story: whoever sleeps over it takes the marker away, or would never wake.
@@ -82,7 +82,7 @@ def _continuing(waker: Waker, gone: list[Gone]) -> dict[str, list[FlowRun]]:
     return others
 
 
-def _is_gone(waker: Waker, run: FlowRun) -> bool:
+def _is_finished(waker: Waker, run: FlowRun) -> bool:
     if run.state is None or run.state.is_final():
         return True
     standstill = waker.watcher.standstill(run)

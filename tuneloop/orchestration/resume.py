@@ -19,7 +19,7 @@ from tuneloop.orchestration.stalled_runs import Standstill, Watcher
 from tuneloop.sensor.transitions import PendingRun
 
 
-def wake(
+def resume_runs(
     client: SyncPrefectClient, ledger: Ledger, store_slug: str, stories: list[PendingRun], at: datetime
 ) -> ResumeResult:
     """Resume the runs that are suspended, and have others continue for those that are gone or stand still.
@@ -48,7 +48,7 @@ def wake(
                     _tell_if_still(waker.watcher, run, story, woken)
                     if not story.early:
                         waker.resume(run, story)
-                elif _is_gone(waker.watcher, run, story, woken):
+                elif _is_finished(waker.watcher, run, story, woken):
                     gone.append(Gone(story, run))
                 else:
                     busy.add(story.work)
@@ -70,7 +70,7 @@ def _has_an_id(story: PendingRun, woken: ResumeResult) -> bool:
     return True
 
 
-def _is_gone(watcher: Watcher, run: FlowRun | None, story: PendingRun, woken: ResumeResult) -> bool:
+def _is_finished(watcher: Watcher, run: FlowRun | None, story: PendingRun, woken: ResumeResult) -> bool:
     """Tell whether nobody can expect anything of a run any more, and tell of one that stands still."""
     if run is None or run.state is None or run.state.is_final():
         return True

@@ -34,7 +34,7 @@ SENSOR_FLOW = "watch-trainings"
 
 
 @dataclass(frozen=True)
-class Sensor:
+class SensorCoverage:
     """What is known about the sensor of one store.
 
     Attributes:
@@ -66,7 +66,7 @@ def wait_for(what: str, store_slug: str) -> None:
     time.sleep(interval)
 
 
-def _next_look(sensor: Sensor) -> str:
+def _next_look(sensor: SensorCoverage) -> str:
     if sensor.next_look is None:
         return f"{SENSOR_FLOW} looks at its next scheduled run"
     return f"{SENSOR_FLOW} looks next at {sensor.next_look:%Y-%m-%d %H:%M:%S} UTC"
@@ -111,10 +111,10 @@ def suspend(
     raise Pause(state=answer.state or state)
 
 
-def _sensor(client: SyncPrefectClient, store_slug: str) -> Sensor:
+def _sensor(client: SyncPrefectClient, store_slug: str) -> SensorCoverage:
     """Find an active schedule of the sensor that covers a store."""
     if (reason := cannot_suspend()) is not None:
-        return Sensor(missing=reason)
+        return SensorCoverage(missing=reason)
     flows = FlowFilter(name=FlowFilterName(any_=[SENSOR_FLOW]))
     covering = [
         item
@@ -122,11 +122,11 @@ def _sensor(client: SyncPrefectClient, store_slug: str) -> Sensor:
         if store_slug in (item.parameters or {}).get("stores", [])
     ]
     if not covering:
-        return Sensor(missing=f"no deployment of {SENSOR_FLOW} names the store {store_slug}")
+        return SensorCoverage(missing=f"no deployment of {SENSOR_FLOW} names the store {store_slug}")
     active = [item for item in covering if not item.paused and any(s.active for s in item.schedules)]
     if not active:
-        return Sensor(missing=f"the schedule of {SENSOR_FLOW} for {store_slug} is paused")
-    return Sensor(next_look=_next_scheduled(client, active))
+        return SensorCoverage(missing=f"the schedule of {SENSOR_FLOW} for {store_slug} is paused")
+    return SensorCoverage(next_look=_next_scheduled(client, active))
 
 
 def _next_scheduled(client: SyncPrefectClient, deployments: list[DeploymentResponse]) -> datetime | None:

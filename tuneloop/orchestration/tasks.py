@@ -22,17 +22,18 @@ from tuneloop.evaluation.reports.report import DecisionReport, page_name, report
 from tuneloop.evaluation.scores import score_models
 from tuneloop.ledger.collection import collect_weights, restore_weights
 from tuneloop.ledger.image_budget import ImageBudget
-from tuneloop.ledger.submission import Order, submit_training
+from tuneloop.ledger.submission import submit_training
+from tuneloop.ledger.submit_request import SubmitRequest
 from tuneloop.ledger.training import Training
 from tuneloop.orchestration.clip_choice import load_clip_encoder
 from tuneloop.orchestration.context import RunContext
 from tuneloop.orchestration.events import emit_training_event, emit_unanswered
 from tuneloop.orchestration.progress import ProgressArchive, ProgressReporter
 from tuneloop.orchestration.run_request import RunRequest
-from tuneloop.orchestration.stages.dataset import ingest, log_findings, looked_at
+from tuneloop.orchestration.stages.dataset import ingest, log_findings, open_and_check
 from tuneloop.providers.base import Provider
-from tuneloop.registry.model_pages import keep_model_page
-from tuneloop.registry.promotions import Place, settle
+from tuneloop.registry.model_pages import save_model_page
+from tuneloop.registry.promotions import DecisionSlot, write_decision
 from tuneloop.schemas.dataset import DatasetManifest, PublicDataset
 from tuneloop.schemas.evaluation import Evaluation
 from tuneloop.schemas.plan import EvaluationConfig
@@ -77,7 +78,7 @@ def scan_dataset(
     fetching = ProgressReporter(f"fetched-{request.model}", "Dataset fetched", "bytes")
     checking = ProgressReporter(f"checked-{request.model}", "Images checked", "images")
     storing = ProgressReporter(f"stored-{request.model}", "Images into the store", "images")
-    with looked_at(ctx, request.dataset, request.recipe, checking.show, on_fetch=fetching.show) as looked:
+    with open_and_check(ctx, request.dataset, request.recipe, checking.show, on_fetch=fetching.show) as looked:
         log_findings(looked.found.findings)
         if looked.found.dataset is None or not is_settled(looked.dataset.manifest, looked.public):
             ctx.try_store()
@@ -114,7 +115,7 @@ def submit(
     ctx: RunContext, run: RunRecord, training: Training, uploaded: UploadedDataset, approval: str | None
 ) -> Submitted:
     """Claim the training and send the one paid POST. Never retried: the ledger knows how it ended."""
-    order = Order(run, ctx.recipe(run), uploaded, ctx.archive(run), ctx.limits, approval)
+    order = SubmitRequest(run, ctx.recipe(run), uploaded, ctx.archive(run), ctx.limits, approval)
     submitted = submit_training(ctx.ledger, ctx.provider, training, order)
     emit_training_event("submitted", run, submitted)
     get_run_logger().info("submitted %s: the provider's id is %s", submitted.name, submitted.job_id)
@@ -216,12 +217,12 @@ def report(ctx: RunContext, evidence: DecisionReport, against: int) -> str:
 @task(name="model-page", task_run_name="model-page", cache_policy=NO_CACHE)
 def model_page(ctx: RunContext, model: str) -> None:
     """Write the page of the model's champions."""
-    get_run_logger().info("champions of %s: %s", model, ctx.store.uri_of(keep_model_page(ctx.ledger, model)))
+    get_run_logger().info("champions of %s: %s", model, ctx.store.uri_of(save_model_page(ctx.ledger, model)))
 
 
 @task(name="decide", task_run_name="decide", cache_policy=NO_CACHE)
-def decide(ctx: RunContext, evidence: DecisionReport, place: Place, report_file: str) -> Decision | None:
-    """Write down what the gate says. Returns the decision that stands, see `settle`."""
+def decide(ctx: RunContext, evidence: DecisionReport, place: DecisionSlot, report_file: str) -> Decision | None:
+    """Write down what the gate says. Returns the decision that stands, see `write_decision`."""
     verdict = evidence.verdict
     get_run_logger().info("%s: %s", verdict.verdict, verdict.why)
-    return settle(ctx.ledger, evidence.run, verdict, place, report_file)
+    return write_decision(ctx.ledger, evidence.run, verdict, place, report_file)

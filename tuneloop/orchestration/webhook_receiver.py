@@ -14,10 +14,10 @@ from tuneloop.errors import ConfigurationError
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.orchestration.blocks import drive_store, open_provider
 from tuneloop.orchestration.events import emit_changes
-from tuneloop.orchestration.resume import wake
+from tuneloop.orchestration.resume import resume_runs
 from tuneloop.orchestration.webhook_accounts import hook_accounts
 from tuneloop.schemas.shown_text import visible
-from tuneloop.sensor.tick import Tick
+from tuneloop.sensor.tick import TickResult
 from tuneloop.settings import Settings
 from tuneloop.storage.base import Store
 from tuneloop.webhooks.connections import receiver_config
@@ -57,7 +57,7 @@ def serve_webhooks(stores: list[str], credentials: list[str], host: str, port: i
         uvicorn.Server(config).run()
 
 
-def publish_and_resume(ledger: Ledger, store: str, tick: Tick) -> None:
+def publish_and_resume(ledger: Ledger, store: str, tick: TickResult) -> None:
     """Tell of what was written down, and wake the runs that wait for it, as the sensor does."""
     for change in tick.changes:
         _LOG.info("%s is %s", change.record.name, change.record.state)
@@ -65,7 +65,7 @@ def publish_and_resume(ledger: Ledger, store: str, tick: Tick) -> None:
     if not tick.stories:
         return
     with get_client(sync_client=True) as client:
-        woken = wake(client, ledger, store, tick.stories, now())
+        woken = resume_runs(client, ledger, store, tick.stories, now())
     if woken.any:
         _LOG.info("%s: %d woken, %d continued, %d closed", store, woken.resumed, woken.continued, woken.closed)
     for problem in woken.problems:

@@ -11,7 +11,7 @@ from tuneloop.schemas.records import Promotion
 from tuneloop.schemas.training import job_name
 
 
-def keep_model_page(ledger: Ledger, model: str) -> str:
+def save_model_page(ledger: Ledger, model: str) -> str:
     """Write the page of a model's line of champions as it is now, if nobody has.
 
     All champions are shown with the prompts and seeds of the last one, as far as they were rendered.

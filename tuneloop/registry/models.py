@@ -84,7 +84,7 @@ def _summary(ledger: Ledger, model: str, judged: int) -> ModelSummary:
     )
 
 
-def champions(ledger: Ledger, model: str) -> list[Promotion]:
+def champion_history(ledger: Ledger, model: str) -> list[Promotion]:
     """The line of champions of a model, oldest first. Raises `ConfigurationError` where it has none."""
     validate_slug(model)
     return ledger.promotions(model) or _no_champion(ledger, model)

@@ -29,7 +29,7 @@ WHO = "tuneloop: gate"
 
 
 @dataclass(frozen=True)
-class Place:
+class DecisionSlot:
     """What was read before a model was judged: a verdict may be written here and nowhere else.
 
     Attributes:
@@ -81,10 +81,10 @@ def _verdicts(decisions: Iterable[Decision]) -> Iterator[Decision]:
 
 def applied_decision(ledger: Ledger, run: RunRecord) -> Decision | None:
     """The decision that holds and has been carried out, None where something is left to do."""
-    return settled(ledger, run).decision
+    return applied_standing(ledger, run).decision
 
 
-def settled(ledger: Ledger, run: RunRecord) -> Standing:
+def applied_standing(ledger: Ledger, run: RunRecord) -> Standing:
     """The same decision, with the champion that reigns; read once, for a run that has nothing else to do."""
     standing, champion = _standing(ledger, run, ledger.decisions_from_the_last(run))
     if standing is None or standing.verdict == "undecided":
@@ -175,7 +175,9 @@ def abandon(ledger: Ledger, run: RunRecord, why: str) -> Decision:
             return decision
 
 
-def settle(ledger: Ledger, run: RunRecord, verdict: Verdict, place: Place, report: str) -> Decision | None:
+def write_decision(
+    ledger: Ledger, run: RunRecord, verdict: Verdict, place: DecisionSlot, report: str
+) -> Decision | None:
     """Write the decision; the first one written for this number stands.
 
     Args:
@@ -219,7 +221,7 @@ def promote(
     if decision.verdict != "promote":
         raise LedgerError(f"{collected.name} was not decided to be promoted but: {decision.verdict}")
     reigned = ledger.promotion(run.model, decision.against) if decision.against else None
-    if reigned is not None and is_of(reigned, run):
+    if reigned is not None and is_same_training(reigned, run):
         return reigned
     number = decision.against + 1
     promotion = Promotion(
@@ -251,15 +253,15 @@ def promote(
 def _carried_out(ledger: Ledger, run: RunRecord, decision: Decision) -> Promotion | None:
     """The promotion that a decision has led to, or that made it needless: the champion it was judged against."""
     since = ledger.promotions_since(run.model, decision.against)
-    return next((promotion for promotion in since if is_of(promotion, run)), None)
+    return next((promotion for promotion in since if is_same_training(promotion, run)), None)
 
 
 def _is_carried_out(ledger: Ledger, run: RunRecord, decision: Decision, champion: Promotion | None) -> bool:
     # The champion first: as a rule it is the one, and it has been read.
-    reigns = champion is not None and champion.number >= decision.against and is_of(champion, run)
+    reigns = champion is not None and champion.number >= decision.against and is_same_training(champion, run)
     return reigns or _carried_out(ledger, run, decision) is not None
 
 
-def is_of(promotion: Promotion, run: RunRecord) -> bool:
+def is_same_training(promotion: Promotion, run: RunRecord) -> bool:
     """Tell whether a promotion is of the model version that a run works on."""
     return (promotion.key, promotion.generation) == (run.key, run.generation)

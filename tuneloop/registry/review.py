@@ -50,7 +50,7 @@ def open_questions(ledger: Ledger, model: str) -> list[tuple[RunRecord, Decision
     return found
 
 
-def decide_by_hand(
+def review_model(
     ledger: Ledger, model: str, *, approve: bool, why: str, who: str, asker: str | None = None
 ) -> ReviewResult:
     """Answer the one open question of a model, and carry the answer out. May be repeated after a crash.

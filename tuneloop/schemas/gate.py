@@ -48,15 +48,15 @@ class GatePolicy(FrozenModel):
     """Confidence of the intervals. 0.95: two equal models are told apart by chance in fewer than 1 of 20 gates."""
     margin: float = Field(default=0.01, ge=0, le=1)
     """Smallest difference of the score that counts. Below about 0.01 nobody sees one."""
-    worst_loss: float = Field(default=0.05, ge=0, le=1)
+    max_regression: float = Field(default=0.05, ge=0, le=1)
     """A challenger that surely loses more than this in any single score is not promoted by itself."""
     undecided: Literal["ask", "reject", "promote"] = "ask"
     """What happens where neither is surely better: ask a person, keep the champion, or take the newer model."""
-    most_copied: int = Field(default=0, ge=0)
+    max_copies: int = Field(default=0, ge=0)
     """Images that may be copies of a training image; one more, and the challenger is rejected."""
-    most_unusable: int = Field(default=0, ge=0)
+    max_unusable: int = Field(default=0, ge=0)
     """Images that may be blank, refused or missing; one more, and the challenger is rejected."""
-    least_diversity: float = Field(default=0.03, ge=0, le=1)
+    min_diversity: float = Field(default=0.03, ge=0, le=1)
     """Mean diversity over seeds below which the challenger is rejected: it draws one image again and again."""
     weights: ScoreWeights = ScoreWeights()
     """How much each score counts."""

@@ -53,7 +53,7 @@ class BaseRecipe(FrozenModel):
         return None
 
     @property
-    def fallback_caption(self) -> str | None:
+    def default_caption(self) -> str | None:
         """Caption of images without one, None where they stay without."""
         return None
 

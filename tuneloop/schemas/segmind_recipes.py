@@ -105,7 +105,7 @@ class FluxLoraRecipe(BaseRecipe):
         return self.trigger_word
 
     @property
-    def fallback_caption(self) -> str:
+    def default_caption(self) -> str:
         """The instance prompt."""
         return self.instance_prompt
 
@@ -155,7 +155,7 @@ class KontextLoraRecipe(BaseRecipe):
     """Send changed copies in place of the images. Left out: copies only of those that EXIF data rotates."""
 
     @property
-    def fallback_caption(self) -> str:
+    def default_caption(self) -> str:
         """The instance prompt."""
         return self.instance_prompt
 
@@ -206,7 +206,7 @@ class QwenLoraRecipe(BaseRecipe):
         return self.trigger_word
 
     @property
-    def fallback_caption(self) -> str:
+    def default_caption(self) -> str:
         """The instance prompt."""
         return self.instance_prompt
 

@@ -16,9 +16,9 @@ from tuneloop.schemas.cadence import Cadence
 from tuneloop.schemas.canonical import digest_of
 from tuneloop.schemas.records import RunRecord, Submitted
 from tuneloop.schemas.training import JobStatus
-from tuneloop.sensor.queries import Asked, cadence_of
-from tuneloop.sensor.tick import OddWord, Tick
-from tuneloop.sensor.transitions import Change, pending_run, record_transitions
+from tuneloop.sensor.queries import QueryResult, cadence_of
+from tuneloop.sensor.tick import OddWord, TickResult
+from tuneloop.sensor.transitions import Transition, pending_run, record_transitions
 from tuneloop.sensor.unclear import cleared_up, held_as_lost, unclear_because
 
 _AT_ONCE = 8
@@ -36,12 +36,12 @@ class AccountLook:
     """
 
     ledger: Ledger
-    asked: Asked
+    asked: QueryResult
     at: datetime
     troubles: Mapping[str, datetime] = field(default_factory=dict)
 
 
-def look_at_markers(look: AccountLook, markers: list[Marker], tick: Tick) -> None:
+def look_at_markers(look: AccountLook, markers: list[Marker], tick: TickResult) -> None:
     """Settle every marker that needs it, several at once: each is some round trips to the store."""
     unsettled = []
     for marker in markers:
@@ -57,7 +57,7 @@ def look_at_markers(look: AccountLook, markers: list[Marker], tick: Tick) -> Non
         list(threads.map(lambda marker: _settle(look, marker, tick), unsettled))
 
 
-def _settle(look: AccountLook, marker: Marker, tick: Tick) -> None:
+def _settle(look: AccountLook, marker: Marker, tick: TickResult) -> None:
     """Write down what happened to one job, and whether its run has something to do."""
     try:
         run = look.ledger.run(marker.flow_run)
@@ -82,8 +82,8 @@ def _settle(look: AccountLook, marker: Marker, tick: Tick) -> None:
 
 
 def _attend_to_the_unclear(
-    look: AccountLook, run: RunRecord, training: Training, jobs: list[JobStatus], tick: Tick
-) -> Change | None:
+    look: AccountLook, run: RunRecord, training: Training, jobs: list[JobStatus], tick: TickResult
+) -> Transition | None:
     """Remember since when nobody can tell a job's state, and hand it over to a person after a day."""
     marks, since = AccountMarks(look.ledger, run.account.slug), look.troubles.get(training.name)
     why = unclear_because(look.asked, training, jobs)
@@ -108,7 +108,7 @@ def _word_name(run: RunRecord, word: str) -> str:
     return f"unknown-statuses/{run.account.slug}/{digest_of(word)[:16]}.txt"
 
 
-def _tell_if_overdue(look: AccountLook, marker: Marker, tick: Tick) -> None:
+def _tell_if_overdue(look: AccountLook, marker: Marker, tick: TickResult) -> None:
     """Tell of a training once that takes unusually long."""
     age = look.at - marker.since
     if age <= timedelta(seconds=Cadence().overdue_s) or look.ledger.store.exists(f"overdue/{marker.job}"):

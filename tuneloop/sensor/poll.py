@@ -18,16 +18,18 @@ from tuneloop.ledger.markers import BadEnd, Marker
 from tuneloop.providers.base import Provider
 from tuneloop.schemas.canonical import digest_of
 from tuneloop.sensor.inspection import AccountLook, look_at_markers
-from tuneloop.sensor.queries import Asked, ask
+from tuneloop.sensor.queries import QueryResult, ask
 from tuneloop.sensor.reviving import bad_ends, follow_the_revived, looked_for
-from tuneloop.sensor.tick import Tick, Unreached
+from tuneloop.sensor.tick import TickResult, Unreached
 
 _AT_ONCE = 8
 PAUSE_S = 60.0
 """For how long an account is left alone that is asked too often and does not say for how long."""
 
 
-def poll_all(ledger: Ledger, open_provider: Callable[[str], Provider], previous: datetime | None = None) -> Tick:
+def poll_all(
+    ledger: Ledger, open_provider: Callable[[str], Provider], previous: datetime | None = None
+) -> TickResult:
     """Ask each account that is due, write down what has ended, and name the runs that have something to do.
 
     Has no memory and may die anywhere: the next look finds the same again. Two at once do no harm. Whatever goes
@@ -46,7 +48,7 @@ def poll_all(ledger: Ledger, open_provider: Callable[[str], Provider], previous:
         _AccountTick(ledger, account, markers.get(account, []), ends.get(account, {}), open_provider, previous)
         for account in dict.fromkeys([*markers, *ends])
     ]
-    tick = Tick(flow_runs=[marker.flow_run for of_account in markers.values() for marker in of_account])
+    tick = TickResult(flow_runs=[marker.flow_run for of_account in markers.values() for marker in of_account])
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         # Each at its own pace: one that does not answer keeps nobody waiting but the end of the tick.
         for found in [threads.submit(copy_context().run, look.look) for look in looks]:
@@ -78,25 +80,27 @@ class _AccountTick:
         self._ledger, self._account, self._markers, self._ends = ledger, account, markers, ends
         self._open, self._previous, self._at = open_provider, previous, now()
         self._marks = AccountMarks(ledger, account)
-        self._tick = Tick(in_flight=len(markers), oldest=min((marker.since for marker in markers), default=None))
+        self._tick = TickResult(
+            in_flight=len(markers), oldest=min((marker.since for marker in markers), default=None)
+        )
 
-    def look(self) -> Tick:
+    def look(self) -> TickResult:
         """Ask the account, and see what that means for each marker."""
         try:
             troubles = self._marks.troubles()
             waiting = [*self._markers, *looked_for(self._ledger, self._ends, self._at)]
-            asked = self._ask(waiting) if waiting else Asked()
+            asked = self._ask(waiting) if waiting else QueryResult()
             self._remember_whether_reached(asked, troubles.get(UNREACHED))
             if asked is not None:
                 self._note_odd_rows(asked)
                 follow_the_revived(self._ledger, self._ends, asked, self._tick)
-            look = AccountLook(self._ledger, asked or Asked(), self._at, troubles)
+            look = AccountLook(self._ledger, asked or QueryResult(), self._at, troubles)
             look_at_markers(look, self._markers, self._tick)
         except Exception as error:  # noqa: BLE001 - the other accounts are looked at, whatever is wrong with this one
             self._tick.problems.append(f"{self._account}: {_spelled(error)}")
         return self._tick
 
-    def _ask(self, waiting: list[Marker]) -> Asked | None:
+    def _ask(self, waiting: list[Marker]) -> QueryResult | None:
         """Ask the account, unless it is to be left alone. Returns None where it has not answered."""
         if (until := self._marks.paused_until(self._at)) is not None:
             self._note(f"not asked before {until:%H:%M:%S} UTC, as its provider wishes")
@@ -150,7 +154,7 @@ class _AccountTick:
             else:
                 wrong.append(f"{run.credentials} is {provider.account.slug} now; give it its old label again")
 
-    def _remember_whether_reached(self, asked: Asked | None, since: datetime | None) -> None:
+    def _remember_whether_reached(self, asked: QueryResult | None, since: datetime | None) -> None:
         """Remember since when the account could not be asked; after an hour that is told."""
         if asked is not None and asked.answered:
             if since is not None:
@@ -165,7 +169,7 @@ class _AccountTick:
             )
             self._tick.unreached.append(Unreached(self._account, since, why))
 
-    def _note_odd_rows(self, asked: Asked) -> None:
+    def _note_odd_rows(self, asked: QueryResult) -> None:
         """Note what was odd about rows of a list, once a day each."""
         for note in asked.notes:
             name = f"unknown-statuses/{self._account}/{self._at:%Y-%m-%d}-{digest_of(note)[:16]}.txt"

@@ -26,7 +26,7 @@ JOBS_A_TICK = 100
 
 
 @dataclass
-class Asked:
+class QueryResult:
     """What an account has answered.
 
     Attributes:
@@ -54,7 +54,7 @@ class Asked:
         return self.complete or bool(self.by_id) or bool(self.absent)
 
     @classmethod
-    def by_list(cls, listed: JobList, provider: Provider) -> Asked:
+    def by_list(cls, listed: JobList, provider: Provider) -> QueryResult:
         """What a whole list says."""
         asked = cls(complete=True, unreadable=listed.unreadable, notes=listed.notes, provider=provider)
         asked.add(listed.jobs)
@@ -91,7 +91,7 @@ def cadence_of(run: RunRecord) -> Cadence:
 
 def ask(
     ledger: Ledger, provider: Provider, markers: list[Marker], at: datetime, previous: datetime | None
-) -> Asked:
+) -> QueryResult:
     """Ask one account, if it is time.
 
     Args:
@@ -106,9 +106,9 @@ def ask(
         if len(markers) < ALWAYS_ASKED_FROM:
             cadence = _cadence(ledger, youngest)
             if not is_due(youngest.account, _age_s(youngest, at), at, previous, cadence):
-                return Asked(provider=provider)
-        return Asked.by_list(provider.jobs(), provider)
-    asked = Asked(provider=provider)
+                return QueryResult(provider=provider)
+        return QueryResult.by_list(provider.jobs(), provider)
+    asked = QueryResult(provider=provider)
     due = [
         marker
         for marker in markers
@@ -117,11 +117,11 @@ def ask(
     # No order is kept between ticks: chance gives everyone a turn.
     for marker in random.sample(due, min(len(due), JOBS_A_TICK)):
         if marker.job not in asked.jobs:
-            ask_for(ledger, provider, marker, asked)
+            query_job(ledger, provider, marker, asked)
     return asked
 
 
-def ask_for(ledger: Ledger, provider: Provider, marker: Marker, asked: Asked) -> None:
+def query_job(ledger: Ledger, provider: Provider, marker: Marker, asked: QueryResult) -> None:
     """Ask for one job, by its id where that is known, else by its name."""
     try:
         run = ledger.run(marker.flow_run)

@@ -11,8 +11,8 @@ from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.markers import BadEnd, Marker
 from tuneloop.ledger.reconciliation import revive
 from tuneloop.schemas.records import Submitted
-from tuneloop.sensor.queries import Asked
-from tuneloop.sensor.tick import Revived, Tick
+from tuneloop.sensor.queries import QueryResult
+from tuneloop.sensor.tick import Revived, TickResult
 
 LOOKED_FOR = timedelta(days=7)
 """So long after a bad end an account is asked about it, even where nobody waits for anything else there."""
@@ -41,7 +41,7 @@ def looked_for(ledger: Ledger, ends: dict[BadEnd, datetime], at: datetime) -> li
     return found
 
 
-def follow_the_revived(ledger: Ledger, ends: dict[BadEnd, datetime], asked: Asked, tick: Tick) -> None:
+def follow_the_revived(ledger: Ledger, ends: dict[BadEnd, datetime], asked: QueryResult, tick: TickResult) -> None:
     """Follow every job again that the provider's list shows alive after its bad end, in words that are known."""
     for end in ends if asked.complete else ():
         for job in [job for job in asked.jobs.get(end.job, []) if job.phase != "failed" and job.known]:

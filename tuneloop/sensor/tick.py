@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from tuneloop.schemas.records import RunRecord, Submitted
-from tuneloop.sensor.transitions import Change, PendingRun
+from tuneloop.sensor.transitions import PendingRun, Transition
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Revived:
 
 
 @dataclass
-class Tick:
+class TickResult:
     """What one look found.
 
     Attributes:
@@ -79,7 +79,7 @@ class Tick:
     requests: int = 0
     stories: list[PendingRun] = field(default_factory=list)
     submitting: list[PendingRun] = field(default_factory=list)
-    changes: list[Change] = field(default_factory=list)
+    changes: list[Transition] = field(default_factory=list)
     overdue: list[RunRecord] = field(default_factory=list)
     odd_words: list[OddWord] = field(default_factory=list)
     unreached: list[Unreached] = field(default_factory=list)
@@ -87,7 +87,7 @@ class Tick:
     notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
-    def add(self, other: Tick) -> None:
+    def add(self, other: TickResult) -> None:
         """Take in what was found in another account of the store."""
         self.in_flight += other.in_flight
         self.states += other.states

@@ -9,7 +9,7 @@ from tuneloop.clock import now
 from tuneloop.errors import RecordConflict
 from tuneloop.ledger.attempts import may_begin
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.reconciliation import record_duplicate_job, record_id
+from tuneloop.ledger.reconciliation import record_duplicate_job, record_job_id
 from tuneloop.ledger.training import Training, read_training, record_bad_end, record_progress
 from tuneloop.ledger.uncollected import next_try
 from tuneloop.registry.promotions import is_run_finished, owns_review, pending_review
@@ -52,7 +52,7 @@ class PendingRun:
 
 
 @dataclass(frozen=True)
-class Change:
+class Transition:
     """A record that was written because of what the provider shows.
 
     Attributes:
@@ -73,7 +73,7 @@ def work_of(run: RunRecord) -> str:
 
 def record_transitions(
     ledger: Ledger, run: RunRecord, jobs: list[JobStatus]
-) -> tuple[JobStatus | None, Change | None]:
+) -> tuple[JobStatus | None, Transition | None]:
     """Bring the ledger up to what the provider shows.
 
     Args:
@@ -98,10 +98,10 @@ def record_transitions(
         return None, None
     # A lost job is there again only when it says something that is known.
     if isinstance(before, Claimed) or (isinstance(before, Held) and (before.kind != "lost" or job.known)):
-        before = record_id(ledger, training, followed, "list")
+        before = record_job_id(ledger, training, followed, "list")
     after = record_progress(ledger, run, job)
     changed = after not in (before, training.last)
-    return job, Change(run, after, job) if after is not None and changed else None
+    return job, Transition(run, after, job) if after is not None and changed else None
 
 
 def pending_run(ledger: Ledger, run: RunRecord, job: JobStatus | None) -> PendingRun | None:

@@ -13,8 +13,8 @@ from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.training import Training
 from tuneloop.schemas.records import Held, RunRecord, Submitted
 from tuneloop.schemas.training import JobStatus
-from tuneloop.sensor.queries import Asked
-from tuneloop.sensor.transitions import Change
+from tuneloop.sensor.queries import QueryResult
+from tuneloop.sensor.transitions import Transition
 
 SHOWN_AFTER = timedelta(hours=1)
 """So long a list may not show a job that was accepted."""
@@ -22,7 +22,7 @@ HELD_AFTER = timedelta(days=1)
 """What is unclear for so long is for a person."""
 
 
-def cleared_up(asked: Asked, training: Training, jobs: list[JobStatus], at: datetime) -> list[JobStatus]:
+def cleared_up(asked: QueryResult, training: Training, jobs: list[JobStatus], at: datetime) -> list[JobStatus]:
     """Ask by its id for a submitted job that the list does not show, or shows with a word that nobody knows.
 
     Returns:
@@ -47,7 +47,7 @@ def cleared_up(asked: Asked, training: Training, jobs: list[JobStatus], at: date
     return [answer, *(job for job in jobs if job.job_id != last.job_id)]
 
 
-def unclear_because(asked: Asked, training: Training, jobs: list[JobStatus]) -> str | None:
+def unclear_because(asked: QueryResult, training: Training, jobs: list[JobStatus]) -> str | None:
     """Say why nobody can tell the state of a submitted job; None where it is clear, or nobody has asked."""
     last = training.last
     if not isinstance(last, Submitted):
@@ -62,7 +62,7 @@ def unclear_because(asked: Asked, training: Training, jobs: list[JobStatus]) -> 
 
 def held_as_lost(
     ledger: Ledger, run: RunRecord, training: Training, why: str, since: datetime | None
-) -> Change | None:
+) -> Transition | None:
     """Hand a training over to a person whose job has been unclear for a day."""
     last = training.last
     if since is None or now() - since < HELD_AFTER or not isinstance(last, Submitted):
@@ -73,4 +73,4 @@ def held_as_lost(
         ledger.append(run.key, last, record)
     except RecordConflict:
         return None
-    return Change(run, record, None)
+    return Transition(run, record, None)

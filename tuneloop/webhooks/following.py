@@ -33,8 +33,8 @@ from tuneloop.ledger.training import read_training
 from tuneloop.providers.base import Provider
 from tuneloop.sensor.inspection import AccountLook, look_at_markers
 from tuneloop.sensor.poll import PAUSE_S
-from tuneloop.sensor.queries import Asked, ask, ask_for
-from tuneloop.sensor.tick import Tick
+from tuneloop.sensor.queries import QueryResult, ask, query_job
+from tuneloop.sensor.tick import TickResult
 from tuneloop.webhooks.hint import OUR_NAME, Hint, Outcome
 from tuneloop.webhooks.questions import AskedEnough, Questions
 
@@ -53,10 +53,10 @@ class Look:
     """
 
     outcome: Outcome = "settled"
-    ticks: list[tuple[str, Tick]] = field(default_factory=list)
+    ticks: list[tuple[str, TickResult]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
-    def add(self, store: str, tick: Tick, outcome: Outcome) -> None:
+    def add(self, store: str, tick: TickResult, outcome: Outcome) -> None:
         """Take in what was found in one store."""
         self.ticks.append((store, tick))
         self.problems += tick.problems
@@ -194,7 +194,7 @@ class HintFollower:
         try:
             for store, ledger in self._ledgers.items():
                 if markers := self._asked_about(ledger, provider):
-                    tick = Tick()
+                    tick = TickResult()
                     asked = self._ask(provider, partial(ask, ledger, provider, markers, now(), previous=None))
                     look_at_markers(AccountLook(ledger, asked, now()), markers, tick)
                     look.add(store, tick, look.outcome)
@@ -213,8 +213,8 @@ class HintFollower:
         self, store: str, ledger: Ledger, provider: Provider, markers: list[Marker], look: Look
     ) -> None:
         """Ask for one job, and settle each story that waits for it."""
-        tick, asked = Tick(), Asked()
-        self._ask(provider, partial(ask_for, ledger, provider, markers[0], asked))
+        tick, asked = TickResult(), QueryResult()
+        self._ask(provider, partial(query_job, ledger, provider, markers[0], asked))
         jobs = list(asked.by_id.values())
         look_at_markers(AccountLook(ledger, asked, now()), markers, tick)
         if not jobs:

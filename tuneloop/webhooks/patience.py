@@ -15,12 +15,12 @@ from tuneloop.clock import now
 from tuneloop.errors import TuneloopError
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.redaction import redact
-from tuneloop.sensor.tick import Tick
+from tuneloop.sensor.tick import TickResult
 from tuneloop.webhooks.following import HintFollower
 from tuneloop.webhooks.hint import Hint, Outcome
 from tuneloop.webhooks.keeping import finish_hint, open_hints, sweep_hints
 
-Act = Callable[[Ledger, str, Tick], None]
+Act = Callable[[Ledger, str, TickResult], None]
 """Does what is to be done about what was found: the ledger, the slug of its store's block, and what was found.
 May raise anything."""
 

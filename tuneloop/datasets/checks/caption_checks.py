@@ -11,7 +11,7 @@ from tuneloop.schemas.findings import Finding, error, join_names, warning
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tuneloop.datasets.caption_sources import Captions, Written
+    from tuneloop.datasets.caption_sources import Captions, CaptionText
     from tuneloop.datasets.listing import ImageFile
     from tuneloop.schemas.dataset_profile import DatasetRequirements
 
@@ -72,11 +72,11 @@ def _refusals(
     return [error("no-captions", None, reason, "write captions beside the images, or set an instance prompt")]
 
 
-def _empty(empty: list[Written], instead: str) -> list[Finding]:
+def _empty(empty: list[CaptionText], instead: str) -> list[Finding]:
     return _told("empty-caption", empty, f"without words; {instead}", "write it, or remove the file")
 
 
-def _missing(names: list[str], said: list[Written], instead: str) -> list[Finding]:
+def _missing(names: list[str], said: list[CaptionText], instead: str) -> list[Finding]:
     """Some images without a caption are told; where all are, that is how the recipe wants it."""
     if not names or not said:
         return []
@@ -96,14 +96,14 @@ def _instead(rule: CaptionRule, sending: Delivery) -> str:
     return "the provider writes it" if rule.provider_captions else "none is sent"
 
 
-def _unread(said: list[Written]) -> list[Finding]:
+def _unread(said: list[CaptionText]) -> list[Finding]:
     """Find captions that are read here only. Source: Segmind's open Flux worker, which knows .txt files alone."""
     unread = [caption for caption in said if not caption.file.lower().endswith(".txt")]
     fault = "that the provider does not read: it fetches this zip by itself, and takes .txt files alone"
     return _told("caption-unread", unread, fault, "write it into a .txt of the image's name, and zip anew")
 
 
-def _lines(said: list[Written]) -> list[Finding]:
+def _lines(said: list[CaptionText]) -> list[Finding]:
     """Find captions of several lines: kohya's scripts take each for a caption of its own, or the first alone."""
     several = [one for one in said if sum(bool(words_of(line)) for line in one.text.splitlines()) > 1]
     return _told(
@@ -111,14 +111,14 @@ def _lines(said: list[Written]) -> list[Finding]:
     )
 
 
-def _same(said: list[Written]) -> list[Finding]:
+def _same(said: list[CaptionText]) -> list[Finding]:
     if len(said) <= _FEW_CAPTIONS or len({words_of(caption.text) for caption in said}) > 1:
         return []
     reason = f"all {len(said)} captions say the same"
     return [warning("same-captions", None, reason, "tell what differs between the images")]
 
 
-def _trigger(said: list[Written], rule: CaptionRule, sending: Delivery) -> list[Finding]:
+def _trigger(said: list[CaptionText], rule: CaptionRule, sending: Delivery) -> list[Finding]:
     word = one_line(rule.trigger_word or sending.trigger_word or "")
     if not word:
         return []
@@ -132,7 +132,7 @@ def _trigger(said: list[Written], rule: CaptionRule, sending: Delivery) -> list[
     ]
 
 
-def _long(said: list[Written], rule: CaptionRule, profile: DatasetRequirements) -> list[Finding]:
+def _long(said: list[CaptionText], rule: CaptionRule, profile: DatasetRequirements) -> list[Finding]:
     if profile.longest_caption is None:
         return []
     too_long = [
@@ -142,7 +142,7 @@ def _long(said: list[Written], rule: CaptionRule, profile: DatasetRequirements) 
     return _told("long-caption", too_long, fault, "shorten it")
 
 
-def _told(check: str, captions: list[Written], fault: str, remedy: str) -> list[Finding]:
+def _told(check: str, captions: list[CaptionText], fault: str, remedy: str) -> list[Finding]:
     """One warning for all captions that share a fault, with the file where it is only one."""
     if not captions:
         return []

@@ -12,8 +12,8 @@ import boto3
 from botocore.exceptions import BotoCoreError
 
 from tuneloop.datasets.sources import limits
-from tuneloop.datasets.sources.names import check_unique, left_behind, problem_with
-from tuneloop.datasets.sources.s3_objects import Downloader, Found
+from tuneloop.datasets.sources.names import check_unique, left_behind, name_problem
+from tuneloop.datasets.sources.s3_objects import Downloader, S3Entry
 from tuneloop.datasets.sources.s3_refusals import s3_refusals
 from tuneloop.errors import DatasetError
 from tuneloop.storage.s3 import client_config
@@ -71,12 +71,12 @@ def fetch_zip(
     Downloader(client, place.bucket, archive.parent).fetch(found, on_progress)
 
 
-def list_place(place: Place, client: S3Client, *, is_zip: bool) -> list[Found]:
+def list_place(place: Place, client: S3Client, *, is_zip: bool) -> list[S3Entry]:
     """List what would be fetched, and fetch nothing. Raises `DatasetError` as the fetching would."""
     return [_listed_zip(place, client)] if is_zip else _listed(place, client)
 
 
-def _listed_zip(place: Place, client: S3Client) -> Found:
+def _listed_zip(place: Place, client: S3Client) -> S3Entry:
     with s3_refusals(place.label):
         # Asked for by a list: an answer to HEAD has no body, and a missing bucket looks like a missing object.
         first = next(listed(client, place.bucket, place.key, most=1))
@@ -88,7 +88,7 @@ def _listed_zip(place: Place, client: S3Client) -> Found:
         raise DatasetError(
             f"{place.label} has {size_bytes:,} bytes; {limits.LARGEST_ZIP_BYTES:,} is the most that is fetched"
         )
-    return Found(place.key, place.key, items[0]["ETag"], size_bytes, items[0]["LastModified"])
+    return S3Entry(place.key, place.key, items[0]["ETag"], size_bytes, items[0]["LastModified"])
 
 
 def fetch_folder(
@@ -122,10 +122,10 @@ def fetch_folder(
             pool.shutdown(cancel_futures=True)
 
 
-def _listed(place: Place, client: S3Client) -> list[Found]:
+def _listed(place: Place, client: S3Client) -> list[S3Entry]:
     """List a prefix, and stop at the first page that is too much."""
     prefix = f"{place.key}/" if place.key else ""
-    found: list[Found] = []
+    found: list[S3Entry] = []
     objects = total = 0
     with s3_refusals(place.label):
         for page in listed(client, place.bucket, prefix):
@@ -133,7 +133,7 @@ def _listed(place: Place, client: S3Client) -> list[Found]:
                 objects += 1
                 name = _name(item["Key"].removeprefix(prefix))
                 if name and not left_behind(name):
-                    found.append(Found(item["Key"], name, item["ETag"], item["Size"], item["LastModified"]))
+                    found.append(S3Entry(item["Key"], name, item["ETag"], item["Size"], item["LastModified"]))
                     total += item["Size"]
             if objects > limits.MOST_FILES:
                 raise DatasetError(
@@ -145,9 +145,9 @@ def _listed(place: Place, client: S3Client) -> list[Found]:
                 )
     if not found:
         raise DatasetError(f"{place.label}: there is nothing below this address; check bucket and prefix")
-    by_name: dict[str, Found] = {}
+    by_name: dict[str, S3Entry] = {}
     for one in found:
-        problem = problem_with(one.name) or _problem_with_size(one)
+        problem = name_problem(one.name) or _problem_with_size(one)
         if problem is not None:
             raise DatasetError(f"s3://{place.bucket}: the key {one.key!r} {problem}")
         other = by_name.setdefault(one.name, one)
@@ -169,7 +169,7 @@ def _name(below: str) -> str:
     return "/".join(part for part in below.split("/") if part not in {"", "."})
 
 
-def _problem_with_size(item: Found) -> str | None:
+def _problem_with_size(item: S3Entry) -> str | None:
     if item.size_bytes > limits.LARGEST_FILE_BYTES:
         return f"has {item.size_bytes:,} bytes; {limits.LARGEST_FILE_BYTES:,} is the most for one file"
     return None

@@ -19,7 +19,7 @@ from urllib.parse import unquote
 
 from tuneloop.datasets.listing import CAPTION_SUFFIXES, IMAGE_SUFFIXES, OTHER_IMAGE_SUFFIXES, TABLE_NAMES
 from tuneloop.datasets.sources import limits
-from tuneloop.datasets.sources.names import check_unique, left_behind, problem_with
+from tuneloop.datasets.sources.names import check_unique, left_behind, name_problem
 from tuneloop.errors import DatasetError
 from tuneloop.http.addresses import check_api_address
 
@@ -82,7 +82,7 @@ def hub_place(source: str) -> HubPlace:
     """Read an address. Raises `DatasetError` where it names no dataset; what it holds is not shown."""
     found = _PLACE.fullmatch(source.removeprefix(_SCHEME))
     path = (found["path"] or "").strip("/") if found else ""
-    if not found or (path and problem_with(path)):
+    if not found or (path and name_problem(path)):
         raise DatasetError(f"the address on the Hugging Face Hub names no dataset; write it as {_FORM}")
     return HubPlace(found["repository"], unquote(found["revision"]) if found["revision"] else None, path)
 
@@ -170,7 +170,7 @@ def _wanted(place: HubPlace, label: str, siblings: list[Any]) -> list[_Listed]:
         raise DatasetError(f"{label}: there are no images and no tables of images; {remedy}")
     most = limits.LARGEST_ZIP_BYTES if zipped else limits.LARGEST_FILE_BYTES
     for one in found:
-        problem = problem_with(one.path)
+        problem = name_problem(one.path)
         if problem is not None:
             raise DatasetError(f"{label}: {one.name!r} {problem}")
         if one.size_bytes > most:

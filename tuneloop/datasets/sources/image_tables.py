@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from tuneloop.datasets.files import Found, walk
+from tuneloop.datasets.files import FileEntry, walk
 from tuneloop.datasets.listing import IMAGE_SUFFIXES
 from tuneloop.datasets.parquet import UnreadableTable, opened_table, text_columns
 from tuneloop.datasets.sources import limits
-from tuneloop.datasets.sources.names import problem_with
+from tuneloop.datasets.sources.names import name_problem
 from tuneloop.errors import DatasetError
 
 _ROWS_AT_A_TIME = 8
@@ -32,7 +32,7 @@ _STARTS = {
 class ImageTable(NamedTuple):
     """A table that holds images."""
 
-    found: Found
+    found: FileEntry
     file: Any
     column: str
     """The one that holds the images."""
@@ -95,7 +95,7 @@ def _write(tables: list[ImageTable], target: Path, label: str) -> None:
                 told.write(json.dumps({"file_name": name, **texts}) + "\n")
 
 
-def _table(found: Found, label: str) -> ImageTable | None:
+def _table(found: FileEntry, label: str) -> ImageTable | None:
     """Open a table; None where it has no column of images."""
     try:
         file = opened_table(found)
@@ -167,7 +167,7 @@ def _name(number: int, path: str, data: bytes, used: set[str]) -> str:
     name = PurePosixPath(path).name
     stem = PurePosixPath(name).stem.casefold()
     usual = PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES
-    if not usual or name.startswith(".") or problem_with(name) is not None or stem in used:
+    if not usual or name.startswith(".") or name_problem(name) is not None or stem in used:
         suffix = next((suffix for start, suffix in _STARTS.items() if data.startswith(start)), ".jpg")
         name = f"row-{number:06}{suffix}"
         stem = PurePosixPath(name).stem

@@ -25,7 +25,7 @@ def left_behind(name: str) -> bool:
     return not any(part.startswith("..") for part in parts) and any(map(is_system_file, parts))
 
 
-def problem_with(name: str) -> str | None:
+def name_problem(name: str) -> str | None:
     """Say why a relative name cannot become a file below a folder, None if it can.
 
     Returns:

@@ -19,7 +19,7 @@ _PIECE_BYTES = 1 << 20
 _TRIES = 3
 
 
-class Found(NamedTuple):
+class S3Entry(NamedTuple):
     """An object that becomes a file."""
 
     key: str
@@ -50,7 +50,7 @@ class Downloader:
         self.stop = threading.Event()
         """Set where nobody waits for the files any more."""
 
-    def fetch(self, item: Found, on_progress: Callable[[int, int | None], None] | None = None) -> None:
+    def fetch(self, item: S3Entry, on_progress: Callable[[int, int | None], None] | None = None) -> None:
         """Fetch one object, again from its start where the connection is cut: boto3 repeats only requests.
 
         Raises:
@@ -70,7 +70,7 @@ class Downloader:
             else:
                 return
 
-    def _written(self, item: Found) -> Iterator[int]:
+    def _written(self, item: S3Entry) -> Iterator[int]:
         """Write piece by piece. Produces the bytes so far; whoever is told stays outside of the `try`."""
         thing, done = f"s3://{self._bucket}/{item.key}", 0
         target = self._folder / item.name
@@ -91,7 +91,7 @@ class Downloader:
         if done != item.size_bytes:
             raise DownloadInterrupted(f"{thing}: {done:,} of {item.size_bytes:,} bytes arrived; run again")
 
-    def _pieces(self, item: Found, thing: str) -> Iterator[bytes]:
+    def _pieces(self, item: S3Entry, thing: str) -> Iterator[bytes]:
         with s3_refusals(thing):
             answer = self._client.get_object(Bucket=self._bucket, Key=item.key, IfMatch=item.etag)
             body = of_an_object(answer)["Body"]

@@ -8,7 +8,7 @@ import zipfile
 from typing import BinaryIO, NamedTuple
 
 from tuneloop.datasets.sources import limits
-from tuneloop.datasets.sources.names import check_unique, left_behind, problem_with
+from tuneloop.datasets.sources.names import check_unique, left_behind, name_problem
 from tuneloop.datasets.sources.zip_end import checked_directory_start
 from tuneloop.datasets.sources.zip_names import names_of
 from tuneloop.errors import DatasetError
@@ -109,7 +109,7 @@ def _problem_with(item: zipfile.ZipInfo, name: str) -> str | None:
         (not usual, f"is packed by method {item.compress_type}; zip it with deflate, the usual one"),
         (is_folder and item.file_size > 0, "is a folder with contents of its own; zip it again"),
     )
-    named = problem_with(name.removesuffix("/"))
+    named = name_problem(name.removesuffix("/"))
     return named or next((reason for found, reason in problems if found), None) or _problem_with_size(item)
 
 

@@ -12,7 +12,7 @@ from tuneloop.evaluation.observations import noticed
 from tuneloop.evaluation.reports.grid import champion_label
 from tuneloop.evaluation.reports.report import DecisionReport
 from tuneloop.evaluation.reports.shortening import shortened
-from tuneloop.evaluation.reports.stored import Stored, stored
+from tuneloop.evaluation.reports.stored import StoreLink, stored
 from tuneloop.schemas.evaluation import Evaluation
 from tuneloop.schemas.gate import GatePolicy
 from tuneloop.schemas.spending import dollars
@@ -71,7 +71,7 @@ class Fact:
     name: str
     value: str
     code: bool = False
-    link: Stored | None = None
+    link: StoreLink | None = None
 
 
 def findings(evidence: DecisionReport) -> tuple[Finding, ...]:

@@ -10,7 +10,7 @@ from tuneloop.evaluation.observations import changed, is_copy, noticed
 from tuneloop.evaluation.reports.embedded import Embedded, embed
 from tuneloop.evaluation.reports.report import DecisionReport
 from tuneloop.evaluation.reports.shortening import shortened, whole_if_cut
-from tuneloop.evaluation.reports.stored import Stored, stored
+from tuneloop.evaluation.reports.stored import StoreLink, stored
 from tuneloop.schemas.evaluation import EvaluatedImage
 from tuneloop.storage.base import Store
 
@@ -19,7 +19,7 @@ _PROMPT_IN_ALTERNATIVE = 120
 
 
 @dataclass(frozen=True)
-class Shown:
+class ImageCell:
     """One image of a row, or the place where it is missing.
 
     Attributes:
@@ -38,7 +38,7 @@ class Shown:
     caption: str
     alternative: str
     image: Embedded | None
-    full: Stored | None
+    full: StoreLink | None
     note: str | None
     wrong: bool = False
 
@@ -56,7 +56,7 @@ class Pair:
 
     number: int
     seed: int
-    shown: tuple[Shown, ...]
+    shown: tuple[ImageCell, ...]
     changed: str
 
     @property
@@ -154,8 +154,8 @@ def _rendered(role: str, label: str, what: str, image: EvaluatedImage) -> _Want:
     return _Want(role, label, label, f"{label}: {what}", image.name, wrong, wrong=wrong is not None)
 
 
-def _shown(store: Store, want: _Want, embedded: dict[str, Embedded]) -> Shown:
-    return Shown(
+def _shown(store: Store, want: _Want, embedded: dict[str, Embedded]) -> ImageCell:
+    return ImageCell(
         role=want.role,
         label=want.label,
         caption=want.caption,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tuneloop.evaluation.reports.embedded import Embedded, embed
 from tuneloop.evaluation.reports.shortening import shortened, whole_if_cut
-from tuneloop.evaluation.reports.stored import Stored, stored
+from tuneloop.evaluation.reports.stored import StoreLink, stored
 from tuneloop.evaluation.reports.templates import fill
 from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation
 from tuneloop.schemas.records import Promotion
@@ -43,7 +43,7 @@ class _Champion:
     job: str
     why: str
     whole_why: str | None
-    report: Stored | None
+    report: StoreLink | None
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class _Cell:
     number: int
     alternative: str
     image: Embedded | None
-    full: Stored | None
+    full: StoreLink | None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ _UP = "../../../"
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoreLink:
     """Something in the store, as a page names it.
 
     Attributes:
@@ -23,6 +23,6 @@ class Stored:
     href: str | None
 
 
-def stored(store: Store, name: str) -> Stored:
+def stored(store: Store, name: str) -> StoreLink:
     """Name something in the store. Never a signed address: a page is handed on."""
-    return Stored(store.uri_of(name), _UP + name if store.uri.startswith("file:") else None)
+    return StoreLink(store.uri_of(name), _UP + name if store.uri.startswith("file:") else None)

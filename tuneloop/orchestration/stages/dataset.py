@@ -52,7 +52,7 @@ class CheckedDataset:
 
 
 @contextmanager
-def looked_at(
+def open_and_check(
     ctx: RunContext,
     dataset: str,
     recipe: BaseRecipe,
@@ -83,7 +83,7 @@ def looked_at(
         as_they_are = adopted or by_provider
         rule = CaptionRule(
             trigger_word=None if as_they_are else recipe.trigger,
-            instance_prompt=None if as_they_are else recipe.fallback_caption,
+            instance_prompt=None if as_they_are else recipe.default_caption,
             provider_captions=as_they_are or recipe.provider_captions,
         )
         found = preflight(

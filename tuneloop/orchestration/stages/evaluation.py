@@ -10,7 +10,7 @@ from tuneloop.errors import NotFoundAtProvider, ProviderUnavailable, TrainingFai
 from tuneloop.evaluation import gate
 from tuneloop.evaluation.render import count_missing, load_renders
 from tuneloop.evaluation.reports.report import DecisionReport
-from tuneloop.ledger.submission import training_price
+from tuneloop.ledger.submit_request import training_price
 from tuneloop.orchestration import tasks
 from tuneloop.orchestration.clip_choice import load_clip_encoder
 from tuneloop.orchestration.context import RunContext
@@ -24,7 +24,7 @@ from tuneloop.orchestration.stages.evaluation_costs import (
     edited_by,
 )
 from tuneloop.orchestration.suspend import wait_for
-from tuneloop.registry.promotions import WHO, Place, is_of, owns_review, promote, standing_among
+from tuneloop.registry.promotions import WHO, DecisionSlot, is_same_training, owns_review, promote, standing_among
 from tuneloop.schemas.evaluation import Evaluation
 from tuneloop.schemas.records import Collected, Decision, Promotion, RunRecord
 from tuneloop.sensor.transitions import DEPLOYED_AFTER
@@ -47,10 +47,10 @@ def decide(ctx: RunContext, run: RunRecord, collected: Collected) -> Decision:
             if not mine or request_review(ctx, run, standing) is None:
                 return standing
         elif standing.verdict == "reject" or promote(ctx.ledger, run, collected, standing, ctx.trigger_word(run)):
-            return _told(ctx, run, standing)
+            return _announce(ctx, run, standing)
 
 
-def _told(ctx: RunContext, run: RunRecord, decision: Decision) -> Decision:
+def _announce(ctx: RunContext, run: RunRecord, decision: Decision) -> Decision:
     if decision.verdict == "promote":
         tasks.model_page(ctx, run.model)
     emit_model_event("promoted" if decision.verdict == "promote" else "rejected", run, decision)
@@ -113,11 +113,11 @@ def _evaluate_against(
     except NotFoundAtProvider:
         _fail_if_overdue(run, collected, "not found")
         raise
-    other = reigning if reigning is not None and not is_of(reigning, run) else None
+    other = reigning if reigning is not None and not is_same_training(reigning, run) else None
     champion = _render_champion(ctx, run, other, inputs) if other else None
     words = (ctx.trigger_word(run), other.trigger_word if other else None)
     challenger, champion = tasks.score(ctx, manifest, rendered, champion, tuple(filter(None, words)))
-    place = Place(number, reigning.number if reigning else 0)
+    place = DecisionSlot(number, reigning.number if reigning else 0)
     evidence = DecisionReport(
         run=run,
         manifest=manifest,

@@ -12,7 +12,7 @@ from tuneloop.ledger.image_budget import ImageBudget
 from tuneloop.orchestration.blocks import open_account
 from tuneloop.orchestration.context import RunContext, recipe_of
 from tuneloop.providers.base import Provider
-from tuneloop.registry.promotions import is_of
+from tuneloop.registry.promotions import is_same_training
 from tuneloop.schemas.dataset import DatasetManifest
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.records import Promotion, RunRecord
@@ -46,7 +46,7 @@ def check_judging(
     inputs = edited_by(manifest)
     own = (challenger_subject(ctx, run, inputs), run.plan)
     budget = ImageBudget(ctx.ledger, ctx.provider.account, ctx.limits)
-    if champion is None or is_of(champion, run):
+    if champion is None or is_same_training(champion, run):
         _check_images(ctx, budget, run, [own], training_cents)
         return
     others = champion_turn(run, champion, inputs)

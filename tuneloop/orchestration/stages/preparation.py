@@ -14,7 +14,7 @@ from tuneloop.orchestration import tasks
 from tuneloop.orchestration.context import RunContext
 from tuneloop.orchestration.run_request import RunRequest, build_run_record
 from tuneloop.orchestration.stages.dataset import log_findings
-from tuneloop.registry.promotions import Standing, settled
+from tuneloop.registry.promotions import Standing, applied_standing
 from tuneloop.schemas.dataset import DatasetManifest, PublicDataset, Sha256
 from tuneloop.schemas.records import RunRecord
 
@@ -50,7 +50,9 @@ def begin(ctx: RunContext, request: RunRequest, flow_run: str) -> Begun:
     begun = _settled_as_before(ctx, request, flow_run, state) or _read(ctx, request, flow_run, state)
     run = ctx.ledger.save_run(begun.run)
     # Another process of this very run was first: what it has decided on counts, whatever this one has found.
-    return begun if run.writer == begun.run.writer else Begun(run, settled(ctx.ledger, run), begun.repeated)
+    return (
+        begun if run.writer == begun.run.writer else Begun(run, applied_standing(ctx.ledger, run), begun.repeated)
+    )
 
 
 def _settled_as_before(ctx: RunContext, request: RunRequest, flow_run: str, state: str | None) -> Begun | None:
@@ -90,14 +92,14 @@ def _read(ctx: RunContext, request: RunRequest, flow_run: str, state: str | None
     # Bringing it in takes time, in which others may have gone on with the same training.
     run = count_reason(ctx.ledger, build_run_record(ctx, request, manifest.digest, public, flow_run))
     note_training(ctx.ledger, run)
-    return Begun(run, settled(ctx.ledger, run), _repeated(request, run))
+    return Begun(run, applied_standing(ctx.ledger, run), _repeated(request, run))
 
 
 def _begun(
     ctx: RunContext, request: RunRequest, flow_run: str, digest: Sha256, public: PublicDataset | None
 ) -> Begun:
     run = build_run_record(ctx, request, digest, public, flow_run)
-    return Begun(run, settled(ctx.ledger, run), _repeated(request, run))
+    return Begun(run, applied_standing(ctx.ledger, run), _repeated(request, run))
 
 
 def _repeated(request: RunRequest, run: RunRecord) -> str:

@@ -24,11 +24,11 @@ from tuneloop.errors import (
 from tuneloop.ledger.absence import why_not_again
 from tuneloop.ledger.attempts import may_begin
 from tuneloop.ledger.reconciliation import find_submitted, hold
-from tuneloop.ledger.submission import training_price
+from tuneloop.ledger.submit_request import training_price
 from tuneloop.ledger.training import Training, read_training, record_bad_end, record_progress
 from tuneloop.ledger.uncollected import hold_if_lost, next_try, note_failed_try
 from tuneloop.orchestration import tasks
-from tuneloop.orchestration.approvals import give_up, request_approval
+from tuneloop.orchestration.approvals import abandon_training, request_approval
 from tuneloop.orchestration.context import RunContext
 from tuneloop.orchestration.events import emit_training_event
 from tuneloop.orchestration.stages.evaluation_costs import check_judging
@@ -75,7 +75,7 @@ def _go_on(ctx: RunContext, run: RunRecord, training: Training, *, cancelled: bo
     """Take the step that the last record asks for. Returns what ends it, where it has come to that."""
     last = training.last
     if isinstance(last, Submitted):
-        _look_at(ctx, run, training, last)
+        _poll_training(ctx, run, training, last)
     elif isinstance(last, Trained):
         return _collect(ctx, run, training, last)
     elif isinstance(last, Claimed):
@@ -192,14 +192,14 @@ def _handle_hold(ctx: RunContext, run: RunRecord, training: Training, held: Held
     try:
         approval = request_approval(ctx, run, training, held)
         if approval is not None and cancelled:
-            give_up(ctx, run, training, held, f"its run was cancelled; a person says: {approval}")
+            abandon_training(ctx, run, training, held, f"its run was cancelled; a person says: {approval}")
         elif approval is not None:
             _submit(ctx, run, training, approval)
     except RecordConflict:
         get_run_logger().info("somebody else has decided about %s meanwhile", held.name)
 
 
-def _look_at(ctx: RunContext, run: RunRecord, training: Training, submitted: Submitted) -> None:
+def _poll_training(ctx: RunContext, run: RunRecord, training: Training, submitted: Submitted) -> None:
     """Ask for the job's state; wait where it still runs."""
     word = "not shown yet"
     try:
