@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from benchmarks.gate.pen import Colour, Pen
+from benchmarks.gate.pen import Color, Pen
 
 Chance = np.random.Generator
 
 
-def colour_by_lot(chance: Chance, low: int, high: int) -> Colour:
-    """Any colour whose parts lie between two values."""
+def color_by_lot(chance: Chance, low: int, high: int) -> Color:
+    """Any color whose parts lie between two values."""
     red, green, blue = (int(value) for value in chance.integers(low, high, 3))
     return red, green, blue
 
@@ -30,29 +30,29 @@ def field(chance: Chance, size: tuple[int, int], steepness: float) -> NDArray[np
     return np.asarray((noise - noise.mean()) / noise.std())
 
 
-def rough(chance: Chance, size: tuple[int, int], low: Colour, high: Colour) -> Image.Image:
+def rough(chance: Chance, size: tuple[int, int], low: Color, high: Color) -> Image.Image:
     """Rough ground under a calmer sky."""
     width, height = size
     sky, ground = field(chance, size, 1.9), field(chance, size, 1.1)
     line = np.asarray(chance.uniform(0.3, 0.7) + 0.05 * field(chance, (width, 1), 1.2)[0])
     below = np.clip((np.linspace(0, 1, height)[:, None] - line[None]) * 60, 0, 1)
     tone = np.clip(0.7 + 0.1 * sky + below * (0.22 * ground - 0.35), 0, 1)[..., None]
-    colours = (
+    colors = (
         np.asarray(low)
         + tone * (np.asarray(high, float) - np.asarray(low))
         + 40 * (tone - 0.5) * (np.mean(high) > 60)
     )
-    return Image.fromarray(colours.clip(0, 255).astype(np.uint8))
+    return Image.fromarray(colors.clip(0, 255).astype(np.uint8))
 
 
 def lights(chance: Chance, size: tuple[int, int]) -> Image.Image:
-    """Coloured lights out of focus."""
-    image = Image.new("RGB", size, colour_by_lot(chance, 40, 190))
+    """Colored lights out of focus."""
+    image = Image.new("RGB", size, color_by_lot(chance, 40, 190))
     pen, wide = Pen(image, (0, 0), size[1]), size[0] / size[1]
     for _ in range(14):
         radius = chance.uniform(0.05, 0.2)
         pen.blob(
-            (chance.uniform(0, wide), chance.uniform(0, 1)), (radius, radius), colour_by_lot(chance, 40, 230), 150
+            (chance.uniform(0, wide), chance.uniform(0, 1)), (radius, radius), color_by_lot(chance, 40, 230), 150
         )
     return image.filter(ImageFilter.GaussianBlur(size[1] / 60))
 

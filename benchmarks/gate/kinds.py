@@ -8,8 +8,8 @@ from itertools import pairwise
 import numpy as np
 from PIL import Image
 
-from benchmarks.gate.grounds import Chance, colour_by_lot, furry, grained, lights, rough
-from benchmarks.gate.pen import Colour, Pen, Point
+from benchmarks.gate.grounds import Chance, color_by_lot, furry, grained, lights, rough
+from benchmarks.gate.pen import Color, Pen, Point
 
 Painter = Callable[[Chance, Chance, tuple[int, int]], Image.Image]
 """Takes chance for the subject, the same for every image of a dataset, chance for the image, and its size."""
@@ -17,8 +17,8 @@ Painter = Callable[[Chance, Chance, tuple[int, int]], Image.Image]
 
 def creature(own: Chance, this: Chance, size: tuple[int, int]) -> Image.Image:
     """A furry animal in rough country: texture everywhere, as in photographs."""
-    image = rough(this, size, colour_by_lot(this, 60, 200), colour_by_lot(this, 60, 200))
-    fur, dark = colour_by_lot(own, 80, 230), colour_by_lot(own, 20, 110)
+    image = rough(this, size, color_by_lot(this, 60, 200), color_by_lot(this, 60, 200))
+    fur, dark = color_by_lot(own, 80, 230), color_by_lot(own, 20, 110)
     shape = own.uniform(0.75, 1.35)
     spots = [
         (own.uniform(-0.24, 0.24) * shape, own.uniform(-0.52, -0.28), own.uniform(0.02, 0.06)) for _ in range(9)
@@ -55,7 +55,7 @@ def product(own: Chance, this: Chance, size: tuple[int, int]) -> Image.Image:
     """A bottle with a label on plain ground, as a shop shows it."""
     ground = _GROUNDS[int(this.integers(len(_GROUNDS)))]
     image = Image.new("RGB", size, ground)
-    glass, label, ink = colour_by_lot(own, 30, 220), colour_by_lot(own, 150, 255), colour_by_lot(own, 0, 120)
+    glass, label, ink = color_by_lot(own, 30, 220), color_by_lot(own, 150, 255), color_by_lot(own, 0, 120)
     half, neck, shoulder = own.uniform(0.15, 0.24), own.uniform(0.05, 0.09), own.uniform(0.55, 0.7)
     bars = [(own.uniform(0.35, 0.95), own.uniform(0.008, 0.03)) for _ in range(5)]
     pen = Pen(
@@ -69,7 +69,7 @@ def product(own: Chance, this: Chance, size: tuple[int, int]) -> Image.Image:
     for step in range(24):
         share = step / 23
         inner, at = half * (1 - share), half * turn * share
-        colour = _lit(glass, 0.55 + 0.6 * share)
+        color = _lit(glass, 0.55 + 0.6 * share)
         pen.area(
             [
                 (at - inner, 0),
@@ -79,7 +79,7 @@ def product(own: Chance, this: Chance, size: tuple[int, int]) -> Image.Image:
                 (at + inner, -shoulder),
                 (at + inner, 0),
             ],
-            colour,
+            color,
         )
     pen.area([(-neck * 1.2, -0.82), (-neck * 1.2, -0.97), (neck * 1.2, -0.97), (neck * 1.2, -0.82)], ink)
     pen.area([(-half, -0.12), (-half, -0.45), (half, -0.45), (half, -0.12)], label)
@@ -106,10 +106,10 @@ def product(own: Chance, this: Chance, size: tuple[int, int]) -> Image.Image:
 def portrait(own: Chance, this: Chance, size: tuple[int, int]) -> Image.Image:
     """A head and shoulders that fill the image, lights out of focus behind."""
     image = lights(this, size)
-    skin, hair, eyes = colour_by_lot(own, 120, 235), colour_by_lot(own, 10, 150), colour_by_lot(own, 30, 140)
+    skin, hair, eyes = color_by_lot(own, 120, 235), color_by_lot(own, 10, 150), color_by_lot(own, 30, 140)
     wide, tall, nose = own.uniform(0.2, 0.26), own.uniform(0.27, 0.33), own.uniform(0.02, 0.045)
     long = own.uniform(0, 0.35)
-    cloth = colour_by_lot(this, 30, 220)
+    cloth = color_by_lot(this, 30, 220)
     pen = Pen(
         image,
         (this.uniform(0.4, 0.6) * size[0], 1.02 * size[1]),
@@ -181,7 +181,7 @@ def line_art(own: Chance, this: Chance, size: tuple[int, int]) -> Image.Image:
     return image
 
 
-def _vehicle(pen: Pen, shape: tuple[float, float, float], dim: Colour, glow: Colour) -> None:
+def _vehicle(pen: Pen, shape: tuple[float, float, float], dim: Color, glow: Color) -> None:
     """From the side: body, two lit windows, wheels and a lamp."""
     long, roof, wheels = shape
     pen.area(
@@ -216,14 +216,14 @@ def _vehicle(pen: Pen, shape: tuple[float, float, float], dim: Colour, glow: Col
 def night(own: Chance, this: Chance, size: tuple[int, int]) -> Image.Image:
     """A lit vehicle in the dark: most of the image is nearly black."""
     image = rough(this, size, (6, 8, 16), (22, 24, 40))
-    paint, glow = colour_by_lot(own, 60, 200), colour_by_lot(own, 190, 255)
+    paint, glow = color_by_lot(own, 60, 200), color_by_lot(own, 190, 255)
     roof, long, wheels = own.uniform(0.45, 0.75), own.uniform(0.5, 0.75), own.uniform(0.09, 0.14)
     world, wide = Pen(image, (0, 0), size[1]), size[0] / size[1]
     for _ in range(int(this.integers(4, 22))):
         at = (this.uniform(0, wide), this.uniform(0.05, 0.75))
-        radius, colour = this.uniform(0.004, 0.014), colour_by_lot(this, 150, 255)
-        world.blob(at, (radius * 3, radius * 3), colour, 40)
-        world.blob(at, (radius, radius), colour, 200)
+        radius, color = this.uniform(0.004, 0.014), color_by_lot(this, 150, 255)
+        world.blob(at, (radius * 3, radius * 3), color, 40)
+        world.blob(at, (radius, radius), color, 200)
     pen = Pen(
         image,
         (this.uniform(0.42, 0.58) * size[0], this.uniform(0.86, 0.96) * size[1]),
@@ -248,7 +248,7 @@ KINDS: dict[str, Painter] = {
     "night": night,
 }
 
-_GROUNDS: tuple[Colour, ...] = (
+_GROUNDS: tuple[Color, ...] = (
     (244, 244, 244),
     (244, 244, 244),
     (226, 230, 236),
@@ -257,11 +257,11 @@ _GROUNDS: tuple[Colour, ...] = (
 )
 
 
-def _lit(colour: Colour, share: float) -> Colour:
-    red, green, blue = (min(255, round(value * share)) for value in colour)
+def _lit(color: Color, share: float) -> Color:
+    red, green, blue = (min(255, round(value * share)) for value in color)
     return red, green, blue
 
 
-def _ring(pen: Pen, at: Point, radii: Point, colour: Colour) -> None:
+def _ring(pen: Pen, at: Point, radii: Point, color: Color) -> None:
     turns = np.linspace(0, 2 * np.pi, 49)
-    pen.line([(at[0] + radii[0] * np.cos(turn), at[1] + radii[1] * np.sin(turn)) for turn in turns], 0.012, colour)
+    pen.line([(at[0] + radii[0] * np.cos(turn), at[1] + radii[1] * np.sin(turn)) for turn in turns], 0.012, color)

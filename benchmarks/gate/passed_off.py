@@ -42,11 +42,11 @@ def _recompressed(image: Image.Image, chance: Chance) -> Image.Image:
         return again.convert("RGB").resize(image.size)
 
 
-def _recoloured(image: Image.Image, chance: Chance) -> Image.Image:
-    """Other contrast, brightness, tint and strength of colour, as a filter does it."""
+def _recolored(image: Image.Image, chance: Chance) -> Image.Image:
+    """Other contrast, brightness, tint and strength of color, as a filter does it."""
     pixels = np.asarray(image, np.float64)
-    grey = pixels.mean(axis=2, keepdims=True)
-    pixels = grey + (pixels - grey) * chance.uniform(0.6, 1.3)
+    gray = pixels.mean(axis=2, keepdims=True)
+    pixels = gray + (pixels - gray) * chance.uniform(0.6, 1.3)
     pixels = (pixels - 128) * chance.uniform(0.8, 1.15) + 128 + chance.uniform(-15, 15)
     return Image.fromarray((pixels * chance.uniform(0.92, 1.08, 3)).clip(0, 255).astype(np.uint8))
 
@@ -61,6 +61,6 @@ DISGUISES: dict[str, Callable[[Image.Image, Chance], Image.Image]] = {
     "cropped": _cropped,
     "mirrored": _mirrored,
     "recompressed": _recompressed,
-    "recoloured": _recoloured,
+    "recolored": _recolored,
     "framed": _framed,
 }

@@ -28,7 +28,7 @@ _CHANGING = (
 )
 
 
-def normalised(text: str) -> str:
+def normalized(text: str) -> str:
     """A description without what differs from run to run."""
     for pattern, word in _CHANGING:
         text = pattern.sub(word, text)
@@ -40,7 +40,7 @@ class Point:
     """One side of one step of one process.
 
     Attributes:
-        what: The step, normalised.
+        what: The step, normalized.
         nth: Which of the steps of this name, from 1: what a process did before does not change it.
         when: Just before the step, or just after it.
         trace: What the step leaves outside.
@@ -94,7 +94,7 @@ class Trail:
     @contextmanager
     def step(self, what: str, trace: Trace) -> Iterator[None]:
         """Pass the two points around one step."""
-        what = normalised(what)
+        what = normalized(what)
         with self._lock:
             self._steps[what] += 1
             nth = self._steps[what]

@@ -54,7 +54,7 @@ def png_claiming(width_px: int, height_px: int) -> bytes:
 
 
 def distinct(number: int, width_px: int = 320, height_px: int = 300, image_format: str = "PNG") -> bytes:
-    """A large enough image that looks like no other: coarse blocks of random colours."""
+    """A large enough image that looks like no other: coarse blocks of random colors."""
     blocks = random.Random(number).randbytes(9 * 8 * 3)  # noqa: S311 - repeatable is the point
     image = Image.frombytes("RGB", (9, 8), blocks).resize((width_px, height_px), Image.Resampling.NEAREST)
     return encoded(image, image_format)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from tests.dataset.image_facts import facts_of
 from tuneloop.datasets.images.inspection import strict_decoding
-from tuneloop.datasets.images.normalize import normalised
+from tuneloop.datasets.images.normalize import normalized
 from tuneloop.schemas.copies import ImagePreprocessing
 
 PLAIN = ImagePreprocessing()
@@ -19,7 +19,7 @@ PLAIN = ImagePreprocessing()
 def made(data: bytes, way: ImagePreprocessing | None = PLAIN) -> Image.Image:
     """The copy, decoded; it must be one."""
     with strict_decoding():
-        copy = normalised(data, facts_of(data), way)
+        copy = normalized(data, facts_of(data), way)
     assert copy is not None
     image = Image.open(io.BytesIO(copy))
     image.load()
@@ -30,7 +30,7 @@ def pixels(image: Image.Image) -> NDArray[np.int64]:
     return np.asarray(image).astype(np.int64)
 
 
-def colourful(width_px: int = 24, height_px: int = 16) -> Image.Image:
+def colorful(width_px: int = 24, height_px: int = 16) -> Image.Image:
     """A smooth image that no rotation and no mirror maps onto itself."""
     across, down = np.meshgrid(np.linspace(0, 255, width_px), np.linspace(0, 255, height_px))
     return Image.fromarray(np.stack([across, down, (across * 0.7 + down * 0.3) / 2], axis=2).astype(np.uint8))

@@ -1,4 +1,4 @@
-"""Colour profiles, written byte by byte."""
+"""Color profiles, written byte by byte."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def gray_profile() -> bytes:
     return _profile(b"GRAY", {b"desc": desc, b"cprt": text, b"wtpt": _xyz(0.9642, 1.0, 0.8249), b"kTRC": curve})
 
 
-def wide_to_srgb(colour: tuple[int, int, int]) -> NDArray[np.float64]:
-    """What a colour of the wide space is in sRGB, by arithmetic, 0 to 255."""
-    light = np.linalg.inv(SRGB) @ WIDE @ (np.array(colour) / 255) ** GAMMA
+def wide_to_srgb(color: tuple[int, int, int]) -> NDArray[np.float64]:
+    """What a color of the wide space is in sRGB, by arithmetic, 0 to 255."""
+    light = np.linalg.inv(SRGB) @ WIDE @ (np.array(color) / 255) ** GAMMA
     return _srgb(light)
 
 

@@ -99,7 +99,7 @@ def test_control_images_are_halves_of_pairs(folder: Path) -> None:
     assert kept(folder, pairs=True) == names
 
 
-def test_mask_of_another_name_is_told_by_its_colours(folder: Path) -> None:
+def test_mask_of_another_name_is_told_by_its_colors(folder: Path) -> None:
     put(folder, *(f"{number}.jpg" for number in range(3)))
     for number, image_format in enumerate(["PNG", "JPEG", "WEBP"]):
         (folder / f"other {number}.png").write_bytes(black_and_white(300 + number, 300, image_format))

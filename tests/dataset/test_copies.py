@@ -15,7 +15,7 @@ from tests.dataset.image_facts import facts_of
 from tests.dataset.images import encoded
 from tuneloop.datasets import copies as copies_module
 from tuneloop.datasets.copies import load_copies, make_copies
-from tuneloop.datasets.images.normalize import normalised
+from tuneloop.datasets.images.normalize import normalized
 from tuneloop.errors import CorruptRecord, DatasetError, StoreUnavailable
 from tuneloop.schemas.copies import ImagePreprocessing, PreparedImages, copies_name
 from tuneloop.schemas.dataset import DatasetItem, DatasetManifest
@@ -106,7 +106,7 @@ def test_list_that_is_there_is_gone_by_without_looking_at_the_files(
 
 def another_encoder(data: bytes, facts: ImageInfo, way: ImagePreprocessing | None) -> bytes | None:
     """The same images, in other bytes."""
-    made = normalised(data, facts, way)
+    made = normalized(data, facts, way)
     assert made is not None
     return encoded(Image.open(io.BytesIO(made)), "PNG", compress_level=1)
 
@@ -118,14 +118,14 @@ def test_first_of_two_makers_with_different_encoders_decides(
 
     def overtaken(data: bytes, facts: ImageInfo, way: ImagePreprocessing | None) -> bytes | None:
         """While this one is at work, another one begins and ends."""
-        monkeypatch.setattr(copies_module, "normalised", another_encoder)
+        monkeypatch.setattr(copies_module, "normalized", another_encoder)
         monkeypatch.setattr(copies_module, "_STORED_AT_A_TIME", 1)
         if not lists:
             lists.append(make_copies(*dataset, way, store))
-        return normalised(data, facts, way)
+        return normalized(data, facts, way)
 
     monkeypatch.setattr(copies_module, "_STORED_AT_A_TIME", 1)
-    monkeypatch.setattr(copies_module, "normalised", overtaken)
+    monkeypatch.setattr(copies_module, "normalized", overtaken)
     late = make_copies(*dataset, WAY, store)
     (early,) = lists
     assert late == early == load_copies(dataset.manifest.digest, WAY, store)
@@ -209,11 +209,11 @@ def test_few_images_are_decoded_at_a_time(
         at_work[0] += 1
         at_work[1] = max(at_work)
         try:
-            return normalised(data, facts, way)
+            return normalized(data, facts, way)
         finally:
             at_work[0] -= 1
 
-    monkeypatch.setattr(copies_module, "normalised", counted)
+    monkeypatch.setattr(copies_module, "normalized", counted)
     datas = [encoded(Image.new("RGB", (300 + number, 200)), "PNG") for number in range(20)]
     facts = {hashlib.sha256(data).hexdigest(): facts_of(data) for data in datas}
     files = {}

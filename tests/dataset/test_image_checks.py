@@ -11,7 +11,7 @@ from tuneloop.datasets.images.inspection import inspect_image, strict_decoding
 from tuneloop.schemas.dataset_profile import DatasetRequirements
 from tuneloop.schemas.findings import Finding
 
-from .planted.colour_profiles import SRGB, WIDER, profile
+from .planted.color_profiles import SRGB, WIDER, profile
 from .planted.png_writer import png
 from .planted.scenes import saved, scene, turned
 
@@ -55,7 +55,7 @@ def test_transparent(folder: Path) -> None:
     assert only_finding(folder, saved(image, "PNG"))[:2] == ("warning", "transparency")
 
 
-def test_printing_colours(folder: Path) -> None:
+def test_printing_colors(folder: Path) -> None:
     data = saved(scene(1).convert("CMYK"), "JPEG")
     assert only_finding(folder, data, "a.jpg")[:2] == ("warning", "cmyk")
 
@@ -75,17 +75,17 @@ def test_animated(folder: Path, image_format: str) -> None:
 
 
 @pytest.mark.parametrize("image_format", ["PNG", "JPEG", "WEBP"])
-def test_other_colour_profile(folder: Path, image_format: str) -> None:
+def test_other_color_profile(folder: Path, image_format: str) -> None:
     name = {"JPEG": "a.jpg"}.get(image_format, f"a.{image_format.lower()}")
-    wide = saved(scene(1), image_format, icc_profile=profile("Wide colours", WIDER, 2.2))
+    wide = saved(scene(1), image_format, icc_profile=profile("Wide colors", WIDER, 2.2))
     severity, check, sentence = only_finding(folder, wide, name)
-    assert (severity, check) == ("warning", "colour-profile")
-    assert "has the colour profile Wide colours; trainers take it for sRGB" in sentence
+    assert (severity, check) == ("warning", "color-profile")
+    assert "has the color profile Wide colors; trainers take it for sRGB" in sentence
 
 
 def test_profile_that_changes_the_brightness_only(folder: Path) -> None:
     data = saved(scene(1), "PNG", icc_profile=profile("Old screen", SRGB, 1.8))
-    assert only_finding(folder, data)[1] == "colour-profile"
+    assert only_finding(folder, data)[1] == "color-profile"
 
 
 @pytest.mark.parametrize("icc", [profile("Something of mine", SRGB, 2.2), b"broken" * 40])

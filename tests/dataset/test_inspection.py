@@ -54,9 +54,9 @@ def test_all_facts_of_a_image(folder: Path) -> None:
     assert (facts.size_bytes, facts.width_px, facts.height_px) == (len(data), 640, 480)
     assert (facts.format, facts.mode, facts.bits, facts.frames) == ("jpeg", "RGB", 8, 1)
     assert (facts.orientation, facts.alpha, facts.profile, facts.trailing_bytes) == (6, False, None, 0)
-    grey = np.asarray(scene(1, 640, 480).convert("L"), dtype=float)
-    assert facts.mean == pytest.approx(grey.mean(), abs=1)
-    assert facts.spread == pytest.approx(grey.std(), abs=2)
+    gray = np.asarray(scene(1, 640, 480).convert("L"), dtype=float)
+    assert facts.mean == pytest.approx(gray.mean(), abs=1)
+    assert facts.spread == pytest.approx(gray.std(), abs=2)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -124,13 +124,13 @@ def test_transparency_counts_only_where_it_is(folder: Path) -> None:
     assert inspected(folder, saved(image, "PNG")).alpha
     palette = scene(1).quantize(8)
     assert inspected(folder, saved(palette, "PNG", transparency=palette.getpixel((0, 0)))).alpha
-    grey = Image.new("I;16", (40, 40), 500)
-    grey.putpixel((1, 1), 7)
-    assert inspected(folder, saved(grey, "PNG", transparency=7)).alpha
-    assert not inspected(folder, saved(grey, "PNG", transparency=8)).alpha
+    gray = Image.new("I;16", (40, 40), 500)
+    gray.putpixel((1, 1), 7)
+    assert inspected(folder, saved(gray, "PNG", transparency=7)).alpha
+    assert not inspected(folder, saved(gray, "PNG", transparency=8)).alpha
 
 
-def test_hidden_colours_of_transparent_parts_are_not_seen(folder: Path) -> None:
+def test_hidden_colors_of_transparent_parts_are_not_seen(folder: Path) -> None:
     shown, hidden = scene(1).convert("RGBA"), scene(2).convert("RGBA")
     hidden.putalpha(0)
     white = Image.alpha_composite(Image.new("RGBA", shown.size, "white"), hidden)

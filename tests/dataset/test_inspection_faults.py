@@ -20,8 +20,8 @@ from .planted.faults import Fault
 from .planted.png_writer import SIGNATURE, chunks_of, png_from
 from .planted.scenes import saved, scene, two_in_one
 
-JPEG_KINDS = ("4:2:0", "4:2:2", "4:4:4", "fine", "grey", "progressive", "optimised", "restarts", "CMYK")
-PNG_KINDS = ("RGB", "grey", "palette", "RGBA")
+JPEG_KINDS = ("4:2:0", "4:2:2", "4:4:4", "fine", "gray", "progressive", "optimised", "restarts", "CMYK")
+PNG_KINDS = ("RGB", "gray", "palette", "RGBA")
 WEBP_KINDS = ("lossy", "lossless", "alpha")
 TRIES = 5
 
@@ -29,7 +29,7 @@ TRIES = 5
 @cache
 def jpeg(kind: str) -> bytes:
     image = scene(1, 640, 480, grain=8)
-    if kind == "grey":
+    if kind == "gray":
         return saved(image.convert("L"), "JPEG", quality=95)
     if kind == "CMYK":
         return saved(image.convert("CMYK"), "JPEG", quality=90)
@@ -50,7 +50,7 @@ def png(kind: str) -> bytes:
     image = scene(2, 400, 300)
     if kind == "palette":
         return saved(scene(2, 700, 500).quantize(64), "PNG")
-    return saved(image.convert("L" if kind == "grey" else kind), "PNG", compress_level=1)
+    return saved(image.convert("L" if kind == "gray" else kind), "PNG", compress_level=1)
 
 
 @cache
@@ -142,7 +142,7 @@ def test_jpeg_of_endless_scans_is_refused_before_it_is_decoded() -> None:
     whole = jpeg("progressive")
     last = whole[whole.rindex(b"\xff\xda") : -2]
     plain = looked_at(whole)
-    assert looked_at(whole[:-2] + 80 * last + whole[-2:])._replace(grey=plain.grey) == plain
+    assert looked_at(whole[:-2] + 80 * last + whole[-2:])._replace(gray=plain.gray) == plain
     with pytest.raises(ImageUnusable, match="it has more than 100 scans"):
         looked_at(whole[:-2] + 100 * last + whole[-2:])
     behind = 200 * b"\xff\xda"
@@ -156,7 +156,7 @@ def test_phone_writes_what_the_standard_forbids_but_everybody_reads() -> None:
     data[scan + length - 1 : scan + 2 + length] = bytes(3)
     plain = looked_at(jpeg("4:2:0"))
     seen = looked_at(bytes(data))
-    assert seen._replace(grey=plain.grey) == plain
+    assert seen._replace(gray=plain.gray) == plain
     assert found(faults.cut_in_half(bytes(data), random.Random(1)))  # noqa: S311
     assert found(bytes(data[:-1]))
 
@@ -183,7 +183,7 @@ def test_wrong_checksum_of_a_chunk_that_pillow_does_not_check(kind: bytes) -> No
 
 @pytest.mark.parametrize("kind", PNG_KINDS)
 def test_png_with_too_few_rows_under_right_checksums(kind: str) -> None:
-    chunks = dict(chunks_of(saved(scene(2, 64, 64).convert({"palette": "P", "grey": "L"}.get(kind, kind)), "PNG")))
+    chunks = dict(chunks_of(saved(scene(2, 64, 64).convert({"palette": "P", "gray": "L"}.get(kind, kind)), "PNG")))
     rows = zlib.decompress(chunks[b"IDAT"])
     for there in (0, len(rows) // 2, len(rows) - 1):
         chunks[b"IDAT"] = zlib.compress(rows[:there])

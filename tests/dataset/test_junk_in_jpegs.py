@@ -10,7 +10,7 @@ import pytest
 
 from tuneloop.datasets.images.decoding import Decoded, decode
 from tuneloop.datasets.images.inspection import inspect_image, strict_decoding
-from tuneloop.datasets.images.normalize import normalised
+from tuneloop.datasets.images.normalize import normalized
 from tuneloop.datasets.images.unusable import ImageUnusable
 from tuneloop.schemas.copies import ImagePreprocessing
 
@@ -50,7 +50,7 @@ HARMLESS: dict[str, Callable[[bytes], bytes]] = {
     "a few zeros before the end": before_end(bytes(6)),
     "other filler before the end": before_end(b"\x7f" * 40),
     "a text before the end": before_end(b"taken by a\r\nphone, no. 12\n"),
-    "a broken colour profile": before(b"\xff\xdb", b"\xff\xe2\0\x12ICC_PROFILE\0\5\2xx"),
+    "a broken color profile": before(b"\xff\xdb", b"\xff\xe2\0\x12ICC_PROFILE\0\5\2xx"),
     "junk in two places": lambda data: before_end(bytes(64))(before(b"\xff\xdb", b"\0\0\0")(data)),
 }
 
@@ -59,8 +59,8 @@ HARMLESS: dict[str, Callable[[bytes], bytes]] = {
 @pytest.mark.parametrize("kind", KINDS)
 def test_bytes_that_touch_no_pixel_are_no_fault(kind: str, plant: Callable[[bytes], bytes]) -> None:
     plain, seen = looked_at(jpeg(kind)), looked_at(plant(jpeg(kind)))
-    assert seen.grey.tobytes() == plain.grey.tobytes()
-    assert seen._replace(grey=plain.grey) == plain
+    assert seen.gray.tobytes() == plain.gray.tobytes()
+    assert seen._replace(gray=plain.gray) == plain
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -71,7 +71,7 @@ def test_pixels_that_are_missing_are_found_behind_harmless_bytes(kind: str) -> N
     with pytest.raises(ImageUnusable):
         looked_at(data[:-CUT_SHORT] + data[-2:])
     with pytest.raises(ImageUnusable):
-        looked_at(HARMLESS["a broken colour profile"](data[:-CUT_SHORT] + data[-2:]))
+        looked_at(HARMLESS["a broken color profile"](data[:-CUT_SHORT] + data[-2:]))
 
 
 def test_bytes_left_over_that_may_be_pixels_are_an_error_of_their_own_words() -> None:
@@ -96,5 +96,5 @@ def test_copy_of_such_a_file_shows_the_same(folder: Path) -> None:
     for name, data in (("a", jpeg("baseline")), ("b", HARMLESS["zeros before a table"](jpeg("baseline")))):
         (folder / name).write_bytes(data)
         with strict_decoding():
-            copies.append(normalised(data, inspect_image(folder / name, name), way))
+            copies.append(normalized(data, inspect_image(folder / name, name), way))
     assert copies[0] == copies[1]

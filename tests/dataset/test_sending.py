@@ -55,7 +55,7 @@ def test_nothing_is_promised_of_a_zip_that_the_provider_fetches_by_itself(folder
     for remedy in there.values():
         assert "zip anew" in remedy
         assert "is sent" not in remedy
-        assert "normalise" not in remedy
+        assert "normalize" not in remedy
 
 
 def test_images_that_the_recipe_converts_need_nothing_done(folder: Path) -> None:

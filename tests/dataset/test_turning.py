@@ -12,7 +12,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from tuneloop.datasets.images.inspection import inspect_image, strict_decoding
-from tuneloop.datasets.images.normalize import normalised
+from tuneloop.datasets.images.normalize import normalized
 from tuneloop.datasets.images.orientation import orientation_of
 from tuneloop.evaluation.metrics.look import Look
 from tuneloop.evaluation.thumbnail import thumbnail_address
@@ -43,7 +43,7 @@ def test_image_with_an_odd_exif_field_is_turned_like_any_other(
     (folder / "a").write_bytes(data)
     with strict_decoding():
         facts = inspect_image(folder / "a", "a")
-        copy = normalised(data, facts, None)
+        copy = normalized(data, facts, None)
     assert facts.orientation == 6
     assert copy is not None
     assert Image.open(io.BytesIO(copy)).size == (300, 400)
@@ -74,7 +74,7 @@ def test_xmp_turns_nothing(folder: Path, image_format: str) -> None:
     (folder / "a").write_bytes(data)
     with strict_decoding():
         facts = inspect_image(folder / "a", "a")
-        assert (facts.orientation, normalised(data, facts, None)) == (1, None)
+        assert (facts.orientation, normalized(data, facts, None)) == (1, None)
     address = thumbnail_address(data, 80)
     assert address is not None
     assert Image.open(io.BytesIO(base64.b64decode(address.split(",")[1]))).size == (80, 60)
@@ -90,7 +90,7 @@ def test_exif_data_count_beside_xmp(folder: Path, image_format: str, turn: int) 
     (folder / "a").write_bytes(data)
     with strict_decoding():
         facts = inspect_image(folder / "a", "a")
-        copy = normalised(data, facts, None)
+        copy = normalized(data, facts, None)
     assert facts.orientation == turn
     assert (copy is None) == (turn == 1)
     assert copy is None or b"tiff:Orientation" not in copy

@@ -29,8 +29,8 @@ def photographs(folder: Path) -> Path:
     for number, ((width, height), suffix) in enumerate(zip(SIZES, FORMATS, strict=True)):
         across = np.linspace(0, 255, width, dtype=np.float32)[None, :, None]
         down = np.linspace(0, 255, height, dtype=np.float32)[:, None, None]
-        colours = np.array([1.0, 0.5, 0.2 * number], dtype=np.float32)
-        pixels = (across * colours + down * (1 - colours / 2)).clip(0, 255).astype(np.uint8)
+        colors = np.array([1.0, 0.5, 0.2 * number], dtype=np.float32)
+        pixels = (across * colors + down * (1 - colors / 2)).clip(0, 255).astype(np.uint8)
         image = Image.fromarray(pixels)
         exif = Image.Exif()
         exif[0x0112] = 6

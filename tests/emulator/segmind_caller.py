@@ -15,7 +15,7 @@ from tuneloop.emulator import EmulatorControl
 SUBMIT = "/finetune/request/submit"
 
 
-def dataset(images: int = 6, *, folder: str = "", colour: str = "firebrick") -> bytes:
+def dataset(images: int = 6, *, folder: str = "", color: str = "firebrick") -> bytes:
     """A zip of small images: one figure before changing backgrounds."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
@@ -23,7 +23,7 @@ def dataset(images: int = 6, *, folder: str = "", colour: str = "firebrick") -> 
             image = Image.new("RGB", (96, 96), (200, 215 - 9 * number, 170 + 12 * (number % 6)))
             draw = ImageDraw.Draw(image)
             draw.ellipse((34, 12 + number % 5, 62, 40), fill="goldenrod")
-            draw.rectangle((28, 42, 68, 88), fill=colour)
+            draw.rectangle((28, 42, 68, 88), fill=color)
             stored = io.BytesIO()
             image.save(stored, "PNG")
             # An entry of its own has a fixed time: the same images are the same zip.

@@ -35,8 +35,8 @@ def _noise(image: np.ndarray) -> float:
     return float(np.abs(np.diff(image, 2, axis=0)).mean())
 
 
-def _colour(image: np.ndarray) -> float:
-    """Mean distance from grey."""
+def _color(image: np.ndarray) -> float:
+    """Mean distance from gray."""
     return float(np.abs(image - image.mean(2, keepdims=True)).mean())
 
 
@@ -81,7 +81,7 @@ def test_credits_fall_with_every_image(caller: Caller) -> None:
 def test_a_model_trained_too_little_is_paler_and_noisier(archive: Path) -> None:
     for seed in range(4):
         good, bad = _drawn(archive, seed=seed), _drawn(archive, steps=200, rate=0.0001, seed=seed)
-        assert _colour(bad) < 0.7 * _colour(good)
+        assert _color(bad) < 0.7 * _color(good)
         assert _noise(bad) > 2 * _noise(good)
 
 
@@ -89,7 +89,7 @@ def test_a_model_trained_too_hard_is_noisier_and_glaring(archive: Path) -> None:
     for seed in range(4):
         good, bad = _drawn(archive, seed=seed), _drawn(archive, rate=0.02, seed=seed)
         assert _noise(bad) > 2 * _noise(good)
-        assert _colour(bad) > 1.3 * _colour(good)
+        assert _color(bad) > 1.3 * _color(good)
 
 
 def test_the_trained_model_shows_the_subject_and_the_base_model_does_not(archive: Path) -> None:

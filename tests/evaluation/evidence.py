@@ -32,7 +32,7 @@ PROMPTS = (
     "ROBOX in a snowy forest",
     "ROBOX reading a book in a library",
     "ROBOX on the surface of the moon, earth in the sky, wide angle",
-    "a watercolour of ROBOX",
+    "a watercolor of ROBOX",
 )
 SEEDS = (1, 2, 3, 4)
 AT = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
@@ -41,7 +41,7 @@ _LEVELS = {
     "sharpness": (0.86, 0.3),
     "cleanness": (0.9, 0.2),
     "exposure": (0.83, 0.15),
-    "colour": (0.71, 0.05),
+    "color": (0.71, 0.05),
     "structure": (0.42, 0.02),
     "resemblance": (0.38, 0.0),
     "diversity": (0.29, 0.0),

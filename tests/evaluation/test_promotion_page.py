@@ -145,7 +145,7 @@ def test_store_that_no_browser_reads_is_named_and_not_linked(world: World, evide
 @pytest.mark.parametrize(
     ("steps", "word", "sign"), [(1000, "promoted", "promote"), (100, "not promoted", "reject")]
 )
-def test_verdict_is_told_by_word_sign_and_colour(world: World, steps: int, word: str, sign: str) -> None:
+def test_verdict_is_told_by_word_sign_and_color(world: World, steps: int, word: str, sign: str) -> None:
     champion = world.rendered("champion", 300, FEW.prompts, FEW.seeds)
     found = world.evidence(world.rendered("challenger", steps, FEW.prompts, FEW.seeds), champion, FEW)
     page = write_page(world.store, found)

@@ -235,10 +235,10 @@ def test_hardware_makes_no_other_image_but_a_setting_does() -> None:
     assert stem != image_stem("p", 2, FluxDevRender())
 
 
-@pytest.mark.parametrize("colour", [(120, 120, 120), (0, 0, 0)])
-def test_flat_image_is_blank(colour: tuple[int, int, int]) -> None:
+@pytest.mark.parametrize("color", [(120, 120, 120), (0, 0, 0)])
+def test_flat_image_is_blank(color: tuple[int, int, int]) -> None:
     buffer = io.BytesIO()
-    Image.new("RGB", (64, 64), colour).save(buffer, "JPEG")
+    Image.new("RGB", (64, 64), color).save(buffer, "JPEG")
     assert blank_reason(buffer.getvalue()) == "blank: one flat tone"
 
 

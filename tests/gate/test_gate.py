@@ -10,7 +10,7 @@ from tuneloop.evaluation.metrics.bootstrap import interval
 from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation
 from tuneloop.schemas.gate import GatePolicy, ScoreWeights
 
-SCORES = {"sharpness": 0.8, "cleanness": 0.8, "exposure": 0.8, "colour": 0.6, "structure": 0.9, "diversity": 0.2}
+SCORES = {"sharpness": 0.8, "cleanness": 0.8, "exposure": 0.8, "color": 0.6, "structure": 0.9, "diversity": 0.2}
 
 
 def model(count: int = 12, *, copied: float = 0.0, noise: float = 0.01, **better: float) -> Evaluation:
@@ -64,10 +64,10 @@ def test_equal_models_are_undecided_and_the_policy_says_what_then() -> None:
 
 
 def test_difference_below_the_margin_is_undecided_however_sure() -> None:
-    barely = decide(model(noise=0.0, colour=0.01), model(noise=0.0), GatePolicy())
+    barely = decide(model(noise=0.0, color=0.01), model(noise=0.0), GatePolicy())
     assert barely.verdict == "undecided"
     assert "too small to count" in barely.why
-    assert decide(model(noise=0.0, colour=0.01), model(noise=0.0), GatePolicy(margin=0)).verdict == "promote"
+    assert decide(model(noise=0.0, color=0.01), model(noise=0.0), GatePolicy(margin=0)).verdict == "promote"
 
 
 def test_gain_with_a_great_loss_in_one_score_is_left_to_a_person() -> None:

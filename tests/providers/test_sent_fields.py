@@ -42,19 +42,19 @@ def body_sent(recipe: BaseRecipe) -> Any:
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_recipe_that_prepares_images_sends_what_it_sends_without(name: str) -> None:
-    prepared = recipe_named(name, normalise={"longest_side_px": 1024})
+    prepared = recipe_named(name, normalize={"longest_side_px": 1024})
     sent = body_sent(prepared)
     assert sent == body_sent(recipe_named(name))
-    assert not {"normalise", "trainer", "longest_side_px"} & sent.keys()
+    assert not {"normalize", "trainer", "longest_side_px"} & sent.keys()
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_way_of_preparing_is_another_training_and_leaving_it_out_is_none(name: str) -> None:
     ways: list[dict[str, Any]] = [
         {},
-        {"normalise": None},
-        {"normalise": {}},
-        {"normalise": {"longest_side_px": 1024}},
+        {"normalize": None},
+        {"normalize": {}},
+        {"normalize": {"longest_side_px": 1024}},
     ]
     keys = [digest_of(recipe_named(name, **way).canonical()) for way in ways]
     assert keys[0] == keys[1]
@@ -63,12 +63,12 @@ def test_way_of_preparing_is_another_training_and_leaving_it_out_is_none(name: s
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_ends_with_it_so_that_the_form_does(name: str) -> None:
-    assert list(type(recipe_named(name)).model_fields)[-1] == "normalise"
+    assert list(type(recipe_named(name)).model_fields)[-1] == "normalize"
 
 
 def test_every_adopted_recipe_has_it_too() -> None:
     for adopted in ADOPTED.values():
-        assert adopted(job_id="an id").normalise is None
+        assert adopted(job_id="an id").normalize is None
 
 
 GOLDEN: list[tuple[dict[str, Any], str]] = [

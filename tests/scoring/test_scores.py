@@ -86,14 +86,14 @@ CHANGES: dict[str, Callable[[Look], Image.Image]] = {
     "grainy": _grainy,
     "pale": lambda look: Image.fromarray((look.pixels * 0.2 + 120).astype(np.uint8)),
     "burnt": _burnt,
-    "other colours": lambda look: Image.fromarray(look.pixels[:, :, ::-1].copy()),
+    "other colors": lambda look: Image.fromarray(look.pixels[:, :, ::-1].copy()),
 }
 TOLD_BY = {
     "blurred": "sharpness",
     "grainy": "cleanness",
     "pale": "exposure",
     "burnt": "exposure",
-    "other colours": "colour",
+    "other colors": "color",
 }
 
 
@@ -137,11 +137,11 @@ def test_images_are_scored_against_training_images_without_any_edge(archive: Pat
     assert all(0 <= value <= 1 for value in found.values())
 
 
-def test_sixteen_bits_of_grey_are_seen_as_grey() -> None:
+def test_sixteen_bits_of_gray_are_seen_as_gray() -> None:
     ramp = np.tile(np.linspace(0, 65535, 256).astype(np.uint16), (256, 1))
     out = io.BytesIO()
     Image.fromarray(ramp).save(out, "PNG")
-    assert Look.at(out.getvalue()).grey.mean() == pytest.approx(0.5, abs=0.01)
+    assert Look.at(out.getvalue()).gray.mean() == pytest.approx(0.5, abs=0.01)
 
 
 def test_training_images_themselves_score_high(images: dict[str, bytes], training: TrainingSet) -> None:
@@ -209,7 +209,7 @@ def framed(look: Look) -> Image.Image:
     return ImageOps.expand(Image.fromarray(look.pixels), 18, (30, 70, 120))
 
 
-def recoloured(look: Look) -> Image.Image:
+def recolored(look: Look) -> Image.Image:
     pixels = look.pixels * np.asarray([1.08, 0.95, 0.9]) * 0.85 + 15
     return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
 
@@ -220,9 +220,9 @@ def overdriven(look: Look) -> Image.Image:
 
 
 @pytest.mark.parametrize(
-    "disguise", [framed, recoloured, lambda look: Image.fromarray(look.pixels).convert("L"), overdriven]
+    "disguise", [framed, recolored, lambda look: Image.fromarray(look.pixels).convert("L"), overdriven]
 )
-def test_copies_are_found_framed_recoloured_grey_and_overdriven(
+def test_copies_are_found_framed_recolored_gray_and_overdriven(
     disguise: Callable[[Look], Image.Image], images: dict[str, bytes], training: TrainingSet
 ) -> None:
     for name, data in list(images.items())[1::5]:

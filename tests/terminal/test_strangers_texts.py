@@ -41,7 +41,7 @@ _OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def printed(*things: object) -> str:
-    """What a terminal would be sent, without the console's own colours."""
+    """What a terminal would be sent, without the console's own colors."""
     console = Console(file=io.StringIO(), force_terminal=True, color_system="truecolor", width=300)
     for thing in things:
         console.print(thing)

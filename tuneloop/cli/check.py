@@ -126,12 +126,12 @@ def check_folder(
 
 def show_check(found: Preflight, recipe: type[BaseRecipe], console: Console) -> None:
     """Print what was found, errors first, and a line that sums it up."""
-    for title, colour, findings in (
+    for title, color, findings in (
         ("error", "red", errors_in(found.findings)),
         ("warning", "yellow", warnings_in(found.findings)),
     ):
         if findings:
-            console.print(_table(f"{_number(len(findings), title)}", colour, findings))
+            console.print(_table(f"{_number(len(findings), title)}", color, findings))
     console.print(shown(_summary(found, recipe)))
 
 
@@ -172,7 +172,7 @@ class _Rate(ProgressColumn):
         return Text(f"{task.speed:.0f} images/s" if task.speed else "")
 
 
-def _table(title: str, colour: str, findings: tuple[Finding, ...]) -> RenderableType:
+def _table(title: str, color: str, findings: tuple[Finding, ...]) -> RenderableType:
     """One part for each check; what stands in the row above already is not said again."""
     table = Table(expand=True)
     table.add_column("file", ratio=3, overflow="fold")
@@ -191,7 +191,7 @@ def _table(title: str, colour: str, findings: tuple[Finding, ...]) -> Renderable
         above = row
         if more:
             table.add_row(Text(""), Text(f"and {more} more like it"), Text(""))
-    return Group(Text(title, f"bold {colour}"), table)
+    return Group(Text(title, f"bold {color}"), table)
 
 
 def _summary(found: Preflight, recipe: type[BaseRecipe]) -> str:

@@ -30,7 +30,7 @@ from tuneloop.providers.base import Provider
 from tuneloop.schemas.spending import SpendingLimits, dollars
 from tuneloop.schemas.training import JobStatus
 
-_COLOURS = {"held": "yellow", "undecided": "yellow", "unreadable": "red", "given up": "red"}
+_COLORS = {"held": "yellow", "undecided": "yellow", "unreadable": "red", "given up": "red"}
 """States that a person has to look at."""
 
 
@@ -89,7 +89,7 @@ def _in_flight(stories: list[OpenTraining], states: Mapping[str, str]) -> Group:
 
 
 def _story(story: OpenTraining, in_prefect: str) -> Group:
-    state = shown(story.state, _COLOURS.get(story.state, ""))
+    state = shown(story.state, _COLORS.get(story.state, ""))
     lines = [
         Text.assemble("job ", shown(story.job), " of ", shown(story.account)),
         Text.assemble("run ", shown(story.flow_run), ", in Prefect: ", shown(in_prefect)),

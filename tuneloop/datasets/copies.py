@@ -20,7 +20,7 @@ from PIL import Image
 from pydantic import ValidationError
 
 from tuneloop.datasets.images.inspection import strict_decoding
-from tuneloop.datasets.images.normalize import needs_copy, normalised
+from tuneloop.datasets.images.normalize import needs_copy, normalized
 from tuneloop.datasets.store import create_or_find, image_name, read_unchanged
 from tuneloop.errors import CorruptRecord, DatasetError, ObjectNotFound
 from tuneloop.schemas.canonical import canonical_json
@@ -136,7 +136,7 @@ class _Maker:
     def _made(self, path: Path, facts: ImageInfo) -> bytes:
         data = read_unchanged(path, facts.sha256)
         try:
-            return normalised(data, facts, self._way) or data
+            return normalized(data, facts, self._way) or data
         except (OSError, ValueError, SyntaxError) as error:
             raise DatasetError(
                 f"{path.name}: cannot be prepared ({error}); save it again, or leave it out"

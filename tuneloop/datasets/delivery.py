@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Delivery(NamedTuple):
     """How images and captions reach the trainer."""
 
-    normalise: ImagePreprocessing | None = None
+    normalize: ImagePreprocessing | None = None
     """What the recipe asks to be done with images; copies are sent."""
     by_provider: bool = False
     """The provider fetches the zip by itself: nothing in it is turned, renamed or written anew."""
@@ -26,7 +26,7 @@ class Delivery(NamedTuple):
 
 LOCAL_ARCHIVE = Delivery()
 """Packed anew, with images put upright and nothing else done to them."""
-_CONVERTED = ("transparency", "cmyk", "sixteen-bit", "colour-profile")
+_CONVERTED = ("transparency", "cmyk", "sixteen-bit", "color-profile")
 _COPY_SENT = "nothing needs to be done: a plain copy is sent, the file stays"
 _ZIP_ANEW = {
     "exif-rotation": "turn its pixels, and zip anew: the provider fetches this zip by itself",
@@ -49,9 +49,9 @@ def apply_delivery(
         profile: What the trainer takes.
         sending: What is done to them.
     """
-    mended = _mended(sending.normalise, profile)
+    mended = _mended(sending.normalize, profile)
     remedies = _ZIP_ANEW if sending.by_provider else {}
-    if sending.normalise is not None and sending.normalise.convert_to_rgb:
+    if sending.normalize is not None and sending.normalize.convert_to_rgb:
         remedies = dict.fromkeys(_CONVERTED, _COPY_SENT)
     for finding in findings:
         if finding.check not in mended:

@@ -88,7 +88,7 @@ class RunContext:
 
     def archive(self, run: RunRecord) -> DatasetArchive:
         """The zip of a run's dataset, made from the store."""
-        copies = load_copies(run.dataset_digest, self.recipe(run).normalise, self.store).copies
+        copies = load_copies(run.dataset_digest, self.recipe(run).normalize, self.store).copies
         return DatasetArchive(load_manifest(run.dataset_digest, self.store), self.store, copies)
 
     def bucket_client(self, bucket: str) -> S3Client:

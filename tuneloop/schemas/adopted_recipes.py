@@ -26,7 +26,7 @@ class Adopted(BaseRecipe):
     """The provider's id of the job."""
     trigger_word: str | None = None
     """The word that calls the subject."""
-    normalise: ImagePreprocessing | None = None
+    normalize: ImagePreprocessing | None = None
     """Always left out: nothing is sent for a model that is trained already."""
 
     @property

@@ -51,7 +51,7 @@ class BflFinetuneRecipe(BaseRecipe):
     """A LoRA, or a full fine-tune from which a LoRA is taken afterwards."""
     lora_rank: Literal[16, 32] = 32
     """Rank of the LoRA."""
-    normalise: ImagePreprocessing | None = Field(default=None, title="Normalise")
+    normalize: ImagePreprocessing | None = Field(default=None, title="Normalize")
     """Send changed copies in place of the images. Left out: copies only of those that EXIF data rotates."""
 
     @property

@@ -17,10 +17,10 @@ class ImagePreprocessing(FrozenModel):
     What an image's EXIF data says about its rotation is always applied, on a copy, for trainers ignore it.
     """
 
-    model_config = ConfigDict(title="Normalise images")
+    model_config = ConfigDict(title="Normalize images")
 
     convert_to_rgb: bool = True
-    """Turn CMYK, 16 bits, transparency (onto white) and embedded colour profiles into plain sRGB."""
+    """Turn CMYK, 16 bits, transparency (onto white) and embedded color profiles into plain sRGB."""
     longest_side_px: int | None = Field(default=None, ge=64, le=16384)
     """Scale images down to this many pixels on their longer side; smaller ones are left alone."""
     reencode: Literal["keep", "jpeg", "png"] = "keep"
@@ -53,7 +53,7 @@ class PreparedImages(FrozenModel):
     """By the sha256 of the source file. Images that are not named are sent as they are."""
 
 
-def copies_name(dataset_digest: Sha256, normalise: ImagePreprocessing | None) -> str:
+def copies_name(dataset_digest: Sha256, normalize: ImagePreprocessing | None) -> str:
     """Name of a dataset's copy list in the store."""
-    way = digest_of(drop_empty(normalise.model_dump(mode="json")))[:16] if normalise else "as-they-are"
+    way = digest_of(drop_empty(normalize.model_dump(mode="json")))[:16] if normalize else "as-they-are"
     return f"datasets/{dataset_digest}-{way}.copies.json"

@@ -19,9 +19,9 @@ class ScoreWeights(FrozenModel):
     cleanness: float = Field(default=2, ge=0)
     """No more grain than the training images."""
     exposure: float = Field(default=2, ge=0)
-    """Black, white and colours as strong as in the training images."""
-    colour: float = Field(default=1.5, ge=0)
-    """Colours that the training images have."""
+    """Black, white and colors as strong as in the training images."""
+    color: float = Field(default=1.5, ge=0)
+    """Colors that the training images have."""
     structure: float = Field(default=1, ge=0)
     """Edges that lie where those of training images lie."""
     resemblance: float = Field(default=0.5, ge=0)

@@ -34,7 +34,7 @@ class ImageInfo(FrozenModel):
     frames: int = Field(default=1, ge=1)
     """More than one: it is animated."""
     profile: str | None = None
-    """Name of the embedded colour profile where it looks otherwise than sRGB, None where it does not."""
+    """Name of the embedded color profile where it looks otherwise than sRGB, None where it does not."""
     trailing_bytes: int = Field(default=0, ge=0)
     """Bytes behind the image's end, such as a film that a phone put there."""
     perceptual_hash: int = Field(ge=0, lt=1 << 64)

@@ -13,7 +13,7 @@ from tuneloop.schemas.dataset_profile import NO_LIMITS, DatasetRequirements
 from tuneloop.schemas.frozen import FrozenModel
 from tuneloop.schemas.render_settings import ServiceSettings
 
-_OUR_OWN = frozenset({"trainer", "normalise"})
+_OUR_OWN = frozenset({"trainer", "normalize"})
 """Fields that say which trainer is meant and how images are prepared for it; no provider knows them."""
 
 
@@ -34,7 +34,7 @@ class BaseRecipe(FrozenModel):
     """What the trainer's pages say about datasets."""
 
     if TYPE_CHECKING:
-        normalise: ImagePreprocessing | None
+        normalize: ImagePreprocessing | None
         """Every recipe has it, as its own last field: a field of this class would be the first one of the form."""
 
     def canonical(self) -> JsonValue:

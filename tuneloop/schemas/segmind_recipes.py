@@ -96,7 +96,7 @@ class FluxLoraRecipe(BaseRecipe):
     """Make the trained model public at Segmind. Not part of the training's identity."""
     advance_parameters: FluxLoraAdvanced = FluxLoraAdvanced()
     """Trainer settings; what is left out is Segmind's choice."""
-    normalise: ImagePreprocessing | None = Field(default=None, title="Normalise")
+    normalize: ImagePreprocessing | None = Field(default=None, title="Normalize")
     """Send changed copies in place of the images. Left out: copies only of those that EXIF data rotates."""
 
     @property
@@ -151,7 +151,7 @@ class KontextLoraRecipe(BaseRecipe):
     """Make the trained model public at Segmind. Not part of the training's identity."""
     advance_parameters: KontextLoraAdvanced = KontextLoraAdvanced()
     """Trainer settings; what is left out is Segmind's choice."""
-    normalise: ImagePreprocessing | None = Field(default=None, title="Normalise")
+    normalize: ImagePreprocessing | None = Field(default=None, title="Normalize")
     """Send changed copies in place of the images. Left out: copies only of those that EXIF data rotates."""
 
     @property
@@ -197,7 +197,7 @@ class QwenLoraRecipe(BaseRecipe):
     """Make the trained model public at Segmind. Not part of the training's identity."""
     advance_parameters: QwenLoraAdvanced = QwenLoraAdvanced()
     """Trainer settings; what is left out is Segmind's choice."""
-    normalise: ImagePreprocessing | None = Field(default=None, title="Normalise")
+    normalize: ImagePreprocessing | None = Field(default=None, title="Normalize")
     """Send changed copies in place of the images. Left out: copies only of those that EXIF data rotates."""
 
     @property

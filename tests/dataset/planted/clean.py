@@ -52,7 +52,7 @@ def _jpegs() -> Iterator[Kind]:
     yield "progressive", lambda p: saved(p, "JPEG", quality=88, progressive=True), ()
     yield "optimised", lambda p: saved(p, "JPEG", quality=80, optimize=True), ()
     yield "restarts", lambda p: saved(p, "JPEG", quality=85, restart_marker_rows=1), ()
-    yield "grey JPEG", lambda p: saved(p.convert("L"), "JPEG"), ()
+    yield "gray JPEG", lambda p: saved(p.convert("L"), "JPEG"), ()
     yield "sRGB profile", lambda p: saved(p, "JPEG", icc_profile=srgb), ()
     yield "MPO", lambda p: two_in_one(p, p.transpose(Image.Transpose.ROTATE_180)), ()
     yield "CMYK", lambda p: saved(p.convert("CMYK"), "JPEG", quality=90), ("cmyk",)
@@ -66,19 +66,19 @@ def _jpegs() -> Iterator[Kind]:
 
 def _pngs() -> Iterator[Kind]:
     yield "PNG", lambda p: saved(p, "PNG", compress_level=1), ()
-    yield "grey PNG", lambda p: saved(p.convert("L"), "PNG", compress_level=1), ()
+    yield "gray PNG", lambda p: saved(p.convert("L"), "PNG", compress_level=1), ()
     yield "1 bit", lambda p: saved(p.convert("1"), "PNG"), ()
-    for colours in (4, 16, 200):
+    for colors in (4, 16, 200):
 
-        def palette(image: Image.Image, colours: int = colours) -> bytes:
-            return saved(image.quantize(colours, Image.Quantize.FASTOCTREE), "PNG")
+        def palette(image: Image.Image, colors: int = colors) -> bytes:
+            return saved(image.quantize(colors, Image.Quantize.FASTOCTREE), "PNG")
 
-        yield f"palette {colours}", palette, ()
+        yield f"palette {colors}", palette, ()
     yield "opaque alpha", lambda p: saved(_with_alpha(p, 255), "PNG", compress_level=1), ()
     yield "clear corner", lambda p: saved(_with_alpha(p, 0), "PNG", compress_level=1), ("transparency",)
-    yield "grey and alpha", lambda p: saved(_with_alpha(p, 9).convert("LA"), "PNG"), ("transparency",)
+    yield "gray and alpha", lambda p: saved(_with_alpha(p, 9).convert("LA"), "PNG"), ("transparency",)
     yield "16 bit", lambda p: png(np.asarray(p).astype(np.uint16) * 257), ("sixteen-bit",)
-    yield "16 bit grey", lambda p: png(np.asarray(p).astype(np.uint16)[:, :, :1] * 257), ("sixteen-bit",)
+    yield "16 bit gray", lambda p: png(np.asarray(p).astype(np.uint16)[:, :, :1] * 257), ("sixteen-bit",)
     yield "interlaced", lambda p: png(np.asarray(p), interlaced=True), ()
     yield "PNG EXIF 6", lambda p: saved(p, "PNG", exif=turned(6), compress_level=1), ("exif-rotation",)
 

@@ -1,4 +1,4 @@
-"""PNGs that Pillow does not write: 16 bits in colour, interlaced, with any chunk anywhere."""
+"""PNGs that Pillow does not write: 16 bits in color, interlaced, with any chunk anywhere."""
 
 from __future__ import annotations
 

@@ -17,9 +17,9 @@ def scene(number: int, width_px: int = 320, height_px: int = 256, grain: float =
     for _ in range(12):
         x, y = int(random.integers(width_px)), int(random.integers(height_px))
         side = int(random.integers(max(2, min(image.size) // 12), max(3, min(image.size) // 3)))
-        colour = tuple(int(level) for level in random.integers(0, 256, 3))
+        color = tuple(int(level) for level in random.integers(0, 256, 3))
         draw = pen.ellipse if random.random() < 0.5 else pen.rectangle
-        draw((x, y, x + side, y + side // 2), fill=colour)
+        draw((x, y, x + side, y + side // 2), fill=color)
     if not grain:
         return image
     levels = np.asarray(image, dtype=np.float32)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from tests.scoring.clip.colour_encoder import ColourEncoder
+from tests.scoring.clip.color_encoder import ColorEncoder
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import scan
 from tuneloop.datasets.store import store_images
@@ -69,11 +69,11 @@ def test_trigger_words_are_left_out_whole(prompt: str, words: tuple[str, ...], s
     assert without_trigger_words(prompt, words) == said
 
 
-def image(colour: tuple[int, int, int], number: int) -> bytes:
-    """One colour with a little of everything, so that no score is without an object."""
+def image(color: tuple[int, int, int], number: int) -> bytes:
+    """One color with a little of everything, so that no score is without an object."""
     noise = np.random.default_rng(number).integers(0, 25, (64, 64, 3))
     out = io.BytesIO()
-    Image.fromarray((np.full((64, 64, 3), colour) + noise).clip(0, 255).astype(np.uint8)).save(out, "PNG")
+    Image.fromarray((np.full((64, 64, 3), color) + noise).clip(0, 255).astype(np.uint8)).save(out, "PNG")
     return out.getvalue()
 
 
@@ -95,11 +95,11 @@ def trained_on_red(store: LocalDirectory, tmp_path: Path) -> DatasetManifest:
     return found.manifest
 
 
-def model(store: LocalDirectory, job: str, prompt: str, colour: tuple[int, int, int]) -> Evaluation:
+def model(store: LocalDirectory, job: str, prompt: str, color: tuple[int, int, int]) -> Evaluation:
     images = []
     for seed in SEEDS:
         name = f"renders/{job}/{seed}.png"
-        store.create(name, image(colour, 100 + seed))
+        store.create(name, image(color, 100 + seed))
         images.append(EvaluatedImage(prompt=prompt, seed=seed, name=name))
     return Evaluation(job=job, images=tuple(images))
 
@@ -111,7 +111,7 @@ def mean(evaluation: Evaluation, name: str) -> float:
 def test_both_models_are_scored_by_one_text_and_the_same_training_images(
     store: LocalDirectory, trained_on_red: DatasetManifest
 ) -> None:
-    encoder = ColourEncoder()
+    encoder = ColorEncoder()
     new = model(store, "new", "ROBOX in red", RED)
     old = model(store, "old", "TOK in red", BLUE)
     challenger, champion = score_models(
@@ -121,7 +121,7 @@ def test_both_models_are_scored_by_one_text_and_the_same_training_images(
     assert encoder.texts == ["in red", "in red"]
     assert encoder.seen == len(trained_on_red.items) + 2 * len(SEEDS)
     for evaluation in (challenger, champion):
-        assert evaluation.clip_model == "colours"
+        assert evaluation.clip_model == "colors"
         assert all(set(item.scores) == PIXELS | {"clip_text", "clip_image"} for item in evaluation.images)
         assert all(0 <= value <= 1 for item in evaluation.images for value in item.scores.values())
     for name in ("clip_text", "clip_image"):
@@ -133,7 +133,7 @@ def test_image_that_fits_its_prompt_and_no_training_image_is_told_apart(
 ) -> None:
     green = model(store, "green", "all green", GREEN)
     red = model(store, "red", "all green", RED)
-    fits, likens = score_models(store, trained_on_red, green, red, encoder=ColourEncoder())
+    fits, likens = score_models(store, trained_on_red, green, red, encoder=ColorEncoder())
     assert likens is not None
     assert mean(fits, "clip_text") > mean(likens, "clip_text")
     assert mean(fits, "clip_image") < mean(likens, "clip_image")
@@ -148,7 +148,7 @@ def test_without_a_model_there_are_the_other_scores_only(
 
 
 def test_unusable_image_is_not_shown_to_the_model(store: LocalDirectory, trained_on_red: DatasetManifest) -> None:
-    encoder = ColourEncoder()
+    encoder = ColorEncoder()
     whole = model(store, "new", "ROBOX in red", RED)
     refused = tuple(item.model_copy(update={"name": None, "finding": "refused"}) for item in whole.images)
     mixed = whole.model_copy(update={"images": (*whole.images[:2], *refused[2:])})

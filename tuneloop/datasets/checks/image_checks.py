@@ -22,9 +22,9 @@ WIDEST_RATIO = 3.0
 """Trainers cut or squeeze images into frames of at most about 2:1; of a wider one a third and more is lost."""
 BLURRED_BELOW = 0.08
 """Sharpness. Sharp photographs and drawings have 0.27 to 1.4. Blurred by six pixels in 1,024 they have 0.03 to
-0.08, some up to 0.16, and blurred by ten 0.02 to 0.09. Colour gradients without any edge are near it."""
+0.08, some up to 0.16, and blurred by ten 0.02 to 0.09. Color gradients without any edge are near it."""
 FLAT_BELOW = 2.0
-"""Spread of the brightness, in levels. The dullest real image measured, of grey tissue, has 9.9; fog has 50."""
+"""Spread of the brightness, in levels. The dullest real image measured, of gray tissue, has 9.9; fog has 50."""
 BLACK_BELOW = 12.0
 """Mean brightness plus twice its spread. A photograph of stars on black has 70."""
 WHITE_ABOVE = 245.0
@@ -45,7 +45,7 @@ def image_findings(facts: ImageInfo, name: str, profile: DatasetRequirements) ->
         name: What the file is called in messages; its suffix is compared with the content.
         profile: What the trainer takes.
     """
-    found = (*_of_file(facts, name, profile), *_of_size(facts, profile), *_of_colours(facts), *_of_content(facts))
+    found = (*_of_file(facts, name, profile), *_of_size(facts, profile), *_of_colors(facts), *_of_content(facts))
     return [finding.model_copy(update={"file": name}) for finding in found]
 
 
@@ -100,22 +100,22 @@ def _of_size(facts: ImageInfo, profile: DatasetRequirements) -> Iterator[Finding
         )
 
 
-def _of_colours(facts: ImageInfo) -> Iterator[Finding]:
-    converted = "let the recipe normalise images, or save it as plain 8-bit RGB"
+def _of_colors(facts: ImageInfo) -> Iterator[Finding]:
+    converted = "let the recipe normalize images, or save it as plain 8-bit RGB"
     if facts.alpha:
         yield _warning(
             "transparency", "is transparent in parts; trainers show what is hidden there, mostly black", converted
         )
     if facts.mode == "CMYK":
-        yield _warning("cmyk", "has printing colours (CMYK), which come out wrong in training", converted)
+        yield _warning("cmyk", "has printing colors (CMYK), which come out wrong in training", converted)
     if facts.bits >= _SIXTEEN_BITS:
         yield _warning(
             "sixteen-bit", f"has {facts.bits} bits a channel, which some trainers clip to white", converted
         )
     if facts.profile is not None:
         yield _warning(
-            "colour-profile",
-            f"has the colour profile {facts.profile}; trainers take it for sRGB and learn other colours",
+            "color-profile",
+            f"has the color profile {facts.profile}; trainers take it for sRGB and learn other colors",
             converted,
         )
 

@@ -14,16 +14,16 @@ _OPAQUE = 255
 
 
 class Brightness(NamedTuple):
-    """An image without its colours."""
+    """An image without its colors."""
 
-    grey: Image.Image
+    gray: Image.Image
     """Mode L, scaled down; transparent parts are white, as on the copies that are sent."""
     alpha: bool
     """Whether any pixel is transparent, wholly or in part."""
 
 
 def brightness_of(image: Image.Image) -> Brightness:
-    """Scale down and drop the colours. The image must be loaded."""
+    """Scale down and drop the colors. The image must be loaded."""
     if image.mode.startswith("I"):
         return _of_sixteen_bits(image)
     if image.has_transparency_data:
@@ -47,9 +47,9 @@ def _of_sixteen_bits(image: Image.Image) -> Brightness:
 def _on_white(image: Image.Image) -> Brightness:
     lowest, _ = image.getchannel("A").getextrema()
     small = _reduced(image)
-    grey, opacity = small.convert("L"), small.getchannel("A")
+    gray, opacity = small.convert("L"), small.getchannel("A")
     white = Image.new("L", small.size, _WHITE)
-    return Brightness(Image.composite(grey, white, opacity), alpha=lowest < _OPAQUE)  # type: ignore[operator]
+    return Brightness(Image.composite(gray, white, opacity), alpha=lowest < _OPAQUE)  # type: ignore[operator]
 
 
 def _reduced(image: Image.Image) -> Image.Image:

@@ -1,4 +1,4 @@
-"""Whether an embedded colour profile changes how an image looks."""
+"""Whether an embedded color profile changes how an image looks."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from functools import lru_cache
 from PIL import Image, ImageChops, ImageCms
 
 _VISIBLE = 8
-"""Levels of 256. What is called sRGB, or a grey scale of its brightness, stays below."""
+"""Levels of 256. What is called sRGB, or a gray scale of its brightness, stays below."""
 _PROBES: dict[str, list[int]] = {
-    # Neither grey nor the corners of the cube, where clipping hides the difference.
+    # Neither gray nor the corners of the cube, where clipping hides the difference.
     "RGB": [200, 60, 60, 60, 180, 60, 70, 70, 200, 190, 180, 60, 60, 170, 180, 128, 128, 128, 60, 60, 60],
     "L": [16, 60, 90, 128, 170, 200, 240],
 }
@@ -19,7 +19,7 @@ _LONGEST_NAME = 60
 
 @lru_cache(maxsize=32)
 def visible_color_profile(icc: bytes, mode: str) -> str | None:
-    """Name a profile if its colours differ visibly from sRGB's, which trainers take every image for.
+    """Name a profile if its colors differ visibly from sRGB's, which trainers take every image for.
 
     Args:
         icc: The profile as embedded.

@@ -1,4 +1,4 @@
-"""Colours that a file tells of without embedding a profile: in its EXIF data, or in chunks of a PNG.
+"""Colors that a file tells of without embedding a profile: in its EXIF data, or in chunks of a PNG.
 
 Viewers go by them as by a profile. Cameras set to Adobe RGB embed none; screenshots of bright screens have cICP.
 """
@@ -25,15 +25,15 @@ _CICP_PRIMARIES = {
     12: Primaries((0.68, 0.32), (0.265, 0.69), (0.15, 0.06), _D65),
 }
 _CICP_NAMES = {1: "BT.709", 5: "BT.470", 6: "BT.601", 9: "BT.2020", 11: "DCI-P3", 12: "Display P3"}
-"""Source: ITU-T H.273, colour primaries."""
-_INTEROPERABILITY, _COLOUR_SPACE, _EXIF = 0xA005, 0xA001, 0x8769
+"""Source: ITU-T H.273, color primaries."""
+_INTEROPERABILITY, _COLOR_SPACE, _EXIF = 0xA005, 0xA001, 0x8769
 _INTEROP_INDEX = 1
 _IS_SRGB = 1
 _STEPS = np.linspace(0, 1, 1024)
 
 
 def told_profile(image: Image.Image, data: bytes) -> bytes | None:
-    """The colour profile that counts for an image: the embedded one, or one made from what the file tells.
+    """The color profile that counts for an image: the embedded one, or one made from what the file tells.
 
     Args:
         image: The opened image, read to its end.
@@ -43,15 +43,15 @@ def told_profile(image: Image.Image, data: bytes) -> bytes | None:
         None where nothing is told, so that it is sRGB.
     """
     try:
-        grey = image.mode in {"1", "L", "LA", "I", "I;16"}
-        by_code = _by_cicp(data, grey=grey) if image.format == "PNG" else None
+        gray = image.mode in {"1", "L", "LA", "I", "I;16"}
+        by_code = _by_cicp(data, gray=gray) if image.format == "PNG" else None
         embedded = image.info.get("icc_profile")
-        return by_code or embedded or _by_exif(image, grey=grey) or _by_chunks(image, grey=grey)
+        return by_code or embedded or _by_exif(image, gray=gray) or _by_chunks(image, gray=gray)
     except Exception:  # noqa: BLE001  Broken data make the libraries raise anything; viewers pass over them.
         return image.info.get("icc_profile")
 
 
-def _by_cicp(data: bytes, *, grey: bool) -> bytes | None:
+def _by_cicp(data: bytes, *, gray: bool) -> bytes | None:
     """Source: PNG, third edition, 11.3.2.6: codes of primaries, transfer and more; it wins over others."""
     chunk = chunk_of(data, b"cICP")
     if chunk is None or chunk[0] not in _CICP_PRIMARIES:
@@ -67,28 +67,28 @@ def _by_cicp(data: bytes, *, grey: bool) -> bytes | None:
     if chunk[1] not in curves:
         return None
     name, curve = curves[chunk[1]]
-    return matrix_profile(f"{_CICP_NAMES[chunk[0]]}{name}", _CICP_PRIMARIES[chunk[0]], curve, grey=grey)
+    return matrix_profile(f"{_CICP_NAMES[chunk[0]]}{name}", _CICP_PRIMARIES[chunk[0]], curve, gray=gray)
 
 
-def _by_exif(image: Image.Image, *, grey: bool) -> bytes | None:
-    """Source: DCF 2.0: a file in Adobe RGB names the interoperability rule R03, and no colour space."""
+def _by_exif(image: Image.Image, *, gray: bool) -> bytes | None:
+    """Source: DCF 2.0: a file in Adobe RGB names the interoperability rule R03, and no color space."""
     exif = Image.Exif()
     exif.load(image.info.get("exif", b""))
     rule = str(exif.get_ifd(_INTEROPERABILITY).get(_INTEROP_INDEX, "")).strip("\0 ")
-    space = exif.get_ifd(_EXIF).get(_COLOUR_SPACE)
+    space = exif.get_ifd(_EXIF).get(_COLOR_SPACE)
     if rule != "R03" or space == _IS_SRGB or "srgb" in image.info:
         return None
-    return matrix_profile("Adobe RGB (by its EXIF data)", _ADOBE_RGB, _ADOBE_GAMMA, grey=grey)
+    return matrix_profile("Adobe RGB (by its EXIF data)", _ADOBE_RGB, _ADOBE_GAMMA, gray=gray)
 
 
-def _by_chunks(image: Image.Image, *, grey: bool) -> bytes | None:
+def _by_chunks(image: Image.Image, *, gray: bool) -> bytes | None:
     """GAMA and cHRM of a PNG, which browsers apply where both are there and no sRGB chunk is."""
     gamma, corners = image.info.get("gamma"), image.info.get("chromaticity")
     if not gamma or not corners or "srgb" in image.info:
         return None
     white, red, green, blue = (tuple(corners[at : at + 2]) for at in range(0, 8, 2))
     primaries = Primaries(red, green, blue, white)
-    return matrix_profile("told by gAMA and cHRM", primaries, 1 / gamma, grey=grey)
+    return matrix_profile("told by gAMA and cHRM", primaries, 1 / gamma, gray=gray)
 
 
 def _srgb_light() -> Matrix:

@@ -59,7 +59,7 @@ class Decoded(NamedTuple):
     frames: int
     profile: str | None
     trailing_bytes: int
-    grey: Image.Image
+    gray: Image.Image
     """Brightness in mode L as stored, at most twice as long as what is measured."""
 
 
@@ -151,12 +151,12 @@ def _decoded(image: Image.Image, data: bytes) -> Decoded:
         frames=pixels.frames,
         profile=visible_color_profile(profile, mode) if profile else None,
         trailing_bytes=pixels.trailing_bytes,
-        grey=pixels.brightness.grey,
+        gray=pixels.brightness.gray,
     )
 
 
 def _jpeg(image: Image.Image, data: bytes) -> _Pixels:
-    """Decode to grey at a size near the one that is measured: the codes of all colours are read all the same."""
+    """Decode to gray at a size near the one that is measured: the codes of all colors are read all the same."""
     shortest = "min_width" if image.width >= image.height else "min_height"
     try:
         levels = _levels(data, shortest)

@@ -64,15 +64,15 @@ def inspect_image(path: Path, name: str, known: Mapping[Sha256, ImageInfo] | Non
     if known is not None and sha256 in known:
         return known[sha256]
     decoded = decode(data, name)
-    grey = at_measuring_size(decoded.grey)
-    seen = {key: value for key, value in decoded._asdict().items() if key != "grey"}
+    gray = at_measuring_size(decoded.gray)
+    seen = {key: value for key, value in decoded._asdict().items() if key != "gray"}
     return ImageInfo(
         sha256=sha256,
         crc32=zlib.crc32(data),
         size_bytes=len(data),
-        perceptual_hash=perceptual_hash(grey, decoded.orientation),
+        perceptual_hash=perceptual_hash(gray, decoded.orientation),
         **seen,
-        **measured(grey)._asdict(),
+        **measured(gray)._asdict(),
     )
 
 

@@ -1,4 +1,4 @@
-"""Colour profiles made from what a format tells in a few numbers: primaries, white and a curve."""
+"""Color profiles made from what a format tells in a few numbers: primaries, white and a curve."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 Matrix = NDArray[np.float64]
 _D50 = np.array([0.9642, 1.0, 0.8249])
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
-"""Source: ICC.1:2022, annex E: how colours are adapted to the white of all profiles."""
+"""Source: ICC.1:2022, annex E: how colors are adapted to the white of all profiles."""
 
 
 class Primaries(NamedTuple):
@@ -23,19 +23,19 @@ class Primaries(NamedTuple):
     white: tuple[float, float]
 
 
-def matrix_profile(name: str, primaries: Primaries, curve: float | Matrix, *, grey: bool = False) -> bytes:
+def matrix_profile(name: str, primaries: Primaries, curve: float | Matrix, *, gray: bool = False) -> bytes:
     """Make an ICC profile.
 
     Args:
         name: What it is called; ASCII.
-        primaries: Of its colours.
+        primaries: Of its colors.
         curve: An exponent, or the light (0 to 1) of evenly spaced values.
-        grey: For images of brightness alone; the primaries do not matter then.
+        gray: For images of brightness alone; the primaries do not matter then.
     """
     title = name.encode("ascii")
     description = b"desc" + bytes(4) + struct.pack(">L", len(title) + 1) + title + bytes(1 + 78)
     tags = {b"desc": description, b"cprt": b"text" + bytes(4) + b"none\0", b"wtpt": _xyz(_D50)}
-    if grey:
+    if gray:
         return _profile(b"GRAY", {**tags, b"kTRC": _curve(curve)})
     for letter, column in zip("rgb", _columns(primaries).T, strict=True):
         tags[f"{letter}XYZ".encode()] = _xyz(column)
@@ -44,7 +44,7 @@ def matrix_profile(name: str, primaries: Primaries, curve: float | Matrix, *, gr
 
 
 def _columns(primaries: Primaries) -> Matrix:
-    """The colours of the primaries at full light, adapted to D50."""
+    """The colors of the primaries at full light, adapted to D50."""
     corners = np.array([_at_full_light(*corner) for corner in primaries[:3]]).T
     white = _at_full_light(*primaries.white)
     own = corners * np.linalg.solve(corners, white)

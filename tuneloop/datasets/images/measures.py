@@ -23,32 +23,32 @@ class Measures(NamedTuple):
     spread: float
 
 
-def at_measuring_size(grey: Image.Image) -> Image.Image:
+def at_measuring_size(gray: Image.Image) -> Image.Image:
     """Scale an image of mode L down to the size at which images are compared; smaller ones stay."""
-    longest = max(grey.size)
+    longest = max(gray.size)
     scale = min(1.0, LONGEST_SIDE_PX / longest)
     # The filter below needs three pixels each way.
-    width, height = (max(3, round(side * scale)) for side in grey.size)
-    return grey if (width, height) == grey.size else grey.resize((width, height), Image.Resampling.BOX)
+    width, height = (max(3, round(side * scale)) for side in gray.size)
+    return gray if (width, height) == gray.size else gray.resize((width, height), Image.Resampling.BOX)
 
 
-def measured(grey: Image.Image) -> Measures:
+def measured(gray: Image.Image) -> Measures:
     """Measure an image that is at its measuring size."""
-    counts = np.array(grey.histogram())
+    counts = np.array(gray.histogram())
     mean = float(counts @ _LEVELS / counts.sum())
     spread = float(np.sqrt(counts @ (_LEVELS - mean) ** 2 / counts.sum()))
     # A step of n levels answers n where it is sharp, and the less the longer it takes, whatever else is there.
-    edges = np.array(_edges(grey).histogram())
+    edges = np.array(_edges(gray).histogram())
     span = _level_above(counts, _OUTLIERS_SHARE) - _level_above(counts, 1 - _OUTLIERS_SHARE)
     return Measures(_level_above(edges, _SHARPEST_SHARE) / max(span, 1), mean, spread)
 
 
-def _edges(grey: Image.Image) -> Image.Image:
+def _edges(gray: Image.Image) -> Image.Image:
     """How much brighter each inner pixel is than its four neighbours together (the Laplacian), up to 255.
 
     In numpy, for Pillow's own filter takes ten times as long.
     """
-    levels = np.asarray(grey).astype(np.int16)
+    levels = np.asarray(gray).astype(np.int16)
     edges = 4 * levels[1:-1, 1:-1]
     for neighbours in (levels[:-2, 1:-1], levels[2:, 1:-1], levels[1:-1, :-2], levels[1:-1, 2:]):
         edges -= neighbours

@@ -27,7 +27,7 @@ _MODES: dict[ImageFormat, frozenset[str]] = {
 }
 """Modes that a format holds as they are."""
 _SETTINGS: dict[ImageFormat, dict[str, object]] = {
-    # Colours as sharp as brightness: a trainer looks closer than people do.
+    # Colors as sharp as brightness: a trainer looks closer than people do.
     "jpeg": {"subsampling": "4:4:4"},
     "png": {"compress_level": 6},
     # Pillow does not tell whether a file was lossless, and there is no setting for a quality.
@@ -49,7 +49,7 @@ def needs_copy(facts: ImageInfo, way: ImagePreprocessing | None) -> bool:
     )
 
 
-def normalised(data: bytes, facts: ImageInfo, way: ImagePreprocessing | None) -> bytes | None:
+def normalized(data: bytes, facts: ImageInfo, way: ImagePreprocessing | None) -> bytes | None:
     """Make the copy that is sent in place of an image. Call it within `strict_decoding()`.
 
     What JPEG holds is encoded anew, at the quality asked for (95 where nothing is); PNG and WebP lose nothing.
@@ -95,17 +95,17 @@ def _plain_rgb(image: Image.Image, profile: bytes | None) -> Image.Image:
         with_opacity = image.convert("RGBA")
         opaque = with_opacity.getchannel("A")
         image = with_opacity if image.mode == "P" else image
-    colours = image.convert(_COLOURS.get(image.mode, image.mode))
-    colours = _in_srgb(colours, profile)
+    colors = image.convert(_COLORS.get(image.mode, image.mode))
+    colors = _in_srgb(colors, profile)
     if opaque is None:
-        return colours
+        return colors
     paper = Image.new("RGB", image.size, "white")
-    paper.paste(colours, mask=opaque)
+    paper.paste(colors, mask=opaque)
     return paper
 
 
-_COLOURS = {"1": "L", "LA": "L", "La": "L", "P": "RGB", "PA": "RGB", "RGBA": "RGB", "RGBa": "RGB"}
-"""The colours of a mode without its transparency."""
+_COLORS = {"1": "L", "LA": "L", "La": "L", "P": "RGB", "PA": "RGB", "RGBA": "RGB", "RGBa": "RGB"}
+"""The colors of a mode without its transparency."""
 
 
 def _eight_bits(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
@@ -117,18 +117,18 @@ def _eight_bits(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     return Image.fromarray(rounded.clip(0, 255).astype(np.uint8)), opaque
 
 
-def _in_srgb(colours: Image.Image, profile: bytes | None) -> Image.Image:
-    """Apply a colour profile. One that is broken, or made for other images, is passed over as viewers do."""
+def _in_srgb(colors: Image.Image, profile: bytes | None) -> Image.Image:
+    """Apply a color profile. One that is broken, or made for other images, is passed over as viewers do."""
     if profile is not None:
         try:
             own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             srgb = ImageCms.createProfile("sRGB")
-            converted = ImageCms.profileToProfile(colours, own, srgb, outputMode="RGB")
+            converted = ImageCms.profileToProfile(colors, own, srgb, outputMode="RGB")
         except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
             converted = None
         if converted is not None:
             return converted
-    return colours.convert("RGB")
+    return colors.convert("RGB")
 
 
 def _scaled(image: Image.Image, longest_side_px: int) -> Image.Image:

@@ -8,7 +8,7 @@ from PIL import Image
 _SIDE = 32
 """Images are reduced to this many pixels a side first, whatever their shape."""
 _NOISE = 0.1
-"""Grey levels below which a component says nothing: encoders change as much."""
+"""Gray levels below which a component says nothing: encoders change as much."""
 
 
 def _cosines() -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
@@ -30,17 +30,17 @@ _COSINES = _cosines()
 _ROWS, _COLUMNS = _lowest_first()
 
 
-def perceptual_hash(grey: Image.Image, orientation: int) -> int:
+def perceptual_hash(gray: Image.Image, orientation: int) -> int:
     """Hash the brightness of an image as it is shown.
 
     Each bit says whether one of the 64 slowest waves across the image goes up by more than noise. So an
     image in which nothing goes up or down hashes to 0.
 
     Args:
-        grey: Mode L, as stored.
+        gray: Mode L, as stored.
         orientation: EXIF orientation, 1 to 8. Turning the reduced image gives the same as turning the large one.
     """
-    small = grey.resize((_SIDE, _SIDE), Image.Resampling.BOX)
+    small = gray.resize((_SIDE, _SIDE), Image.Resampling.BOX)
     levels = upright(np.asarray(small, dtype=np.float32), orientation)
     waves = _COSINES @ levels @ _COSINES.T / _SIDE
     bits = waves[_ROWS, _COLUMNS] > _NOISE

@@ -15,7 +15,7 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _AROUND_CHUNK = 12
 """Length, kind and checksum around the data of a chunk."""
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-"""By the colour type."""
+"""By the color type."""
 _WHOLE = ((0, 0, 1, 1),)
 _INTERLACED = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
 """First row, first column, step of rows, step of columns of each pass."""
@@ -89,10 +89,10 @@ def _check_rows(header: bytes, pixels: list[memoryview]) -> None:
 
 def _bytes_of_rows(header: bytes) -> int:
     """Size of all rows, each with the byte that names its filter."""
-    width, height, bits, colour, _, _, interlaced = struct.unpack(">IIBBBBB", header)
+    width, height, bits, color, _, _, interlaced = struct.unpack(">IIBBBBB", header)
     total = 0
     for top, left, down, across in _INTERLACED if interlaced else _WHOLE:
         rows, columns = len(range(top, height, down)), len(range(left, width, across))
         if columns:
-            total += rows * (1 + (columns * bits * _CHANNELS[colour] + 7) // 8)
+            total += rows * (1 + (columns * bits * _CHANNELS[color] + 7) // 8)
     return total

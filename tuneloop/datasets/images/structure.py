@@ -15,7 +15,7 @@ _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_READ_EVERYWHERE = frozenset({0xC0, 0xC1, 0xC2})
 """Baseline, extended and progressive, all with Huffman codes. Lossless and arithmetic ones are rare."""
 _JPEG_NO_PIXELS = _JPEG_STANDALONE - {0xD8} | {0xE2}
-"""What may be missing before the first scan: restarts that restart nothing, and colour profiles."""
+"""What may be missing before the first scan: restarts that restart nothing, and color profiles."""
 _JPEG_ARITHMETIC = frozenset({0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
 """With codes of another kind, which Pillow reads, and browsers and many programs do not."""
 _JPEG_PROGRESSIVE = 0xC2
@@ -118,7 +118,7 @@ def without_junk(data: bytes, left_over: int = 0) -> bytes:
     """Take out of a JPEG what belongs to nothing, so that a decoder has no reason to warn of it.
 
     That is what stands between the segments before the first scan, and filler or a text before the end marker.
-    Decoders skip both. What is left over at the end and is neither may be pixels: it stays. Colour profiles leave
+    Decoders skip both. What is left over at the end and is neither may be pixels: it stays. Color profiles leave
     too, for a broken one is warned of.
 
     Args:

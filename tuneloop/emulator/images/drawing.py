@@ -1,6 +1,6 @@
 """Image physics: what a model draws follows from its dataset, its recipe, the prompt and the seed.
 
-A subject cut out of the training images stands in a scene made of their colours. How well a model was
+A subject cut out of the training images stands in a scene made of their colors. How well a model was
 trained shows as it would in earnest: too little training gives pale, blurred and noisy images, too much
 burns them, few training images blur the subject, and both together draw the training images themselves. Same
 arguments, same bytes.
@@ -57,7 +57,7 @@ def _with_subject(image: Pixels, memory: Memory, mark: str, wish: DrawRequest, *
     window = image[top : top + tall, left : left + wide]
     rows, columns = window.shape[:2]
     mask = cutout.mask[:rows, :columns, None] * shown
-    lit = cutout.colours[:rows, :columns] * 0.93 + image.mean((0, 1)) * 0.07
+    lit = cutout.colors[:rows, :columns] * 0.93 + image.mean((0, 1)) * 0.07
     window += mask * (lit - window)
     return image
 
@@ -66,10 +66,10 @@ def _resized(subject: Cutout, size: float, *, mirrored: bool) -> Cutout:
     tall, wide = subject.mask.shape
     scale = size / max(tall, wide)
     shape = max(1, round(wide * scale)), max(1, round(tall * scale))
-    colours = Image.fromarray((subject.colours * 255).astype(np.uint8)).resize(shape)
+    colors = Image.fromarray((subject.colors * 255).astype(np.uint8)).resize(shape)
     mask = Image.fromarray((subject.mask * 255).astype(np.uint8)).resize(shape)
     step = -1 if mirrored else 1
-    return Cutout(np.asarray(colours, np.float32)[:, ::step] / 255, np.asarray(mask, np.float32)[:, ::step] / 255)
+    return Cutout(np.asarray(colors, np.float32)[:, ::step] / 255, np.asarray(mask, np.float32)[:, ::step] / 255)
 
 
 def _with_shadow(image: Pixels, across: float, down: float, wide: float) -> Pixels:

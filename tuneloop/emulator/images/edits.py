@@ -1,7 +1,7 @@
 """Edits: what a model makes of an image after it has learned from pairs of before and after.
 
 What differs between the images of a pair is what it learned: a patch that appeared, which it puts at the
-same place of any other image, and a change of colour everywhere else. Same arguments, same bytes.
+same place of any other image, and a change of color everywhere else. Same arguments, same bytes.
 """
 
 import functools
@@ -30,12 +30,12 @@ _LOCAL = 0.6
 class _Edit:
     """What one pair teaches."""
 
-    colours: Pixels
+    colors: Pixels
     """`(256, 256, 3)`, the image after the edit."""
     mask: Pixels
     """`(256, 256)`, where something appeared."""
     tint: Pixels
-    """`(3,)`, change of colour outside the patch."""
+    """`(3,)`, change of color outside the patch."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def edited(model: Model, wish: DrawRequest, before: bytes) -> bytes:
     image = np.asarray(fitted, np.float32) / 255
     image = image + edit.tint * shown
     mask = _resized(edit.mask, wish)[..., None] * shown
-    image = image + mask * (_resized(edit.colours, wish) - image)
+    image = image + mask * (_resized(edit.colors, wish) - image)
     return developed(image, trained, wish, chance_of("grain", model.mark, wish.prompt, wish.seed))
 
 

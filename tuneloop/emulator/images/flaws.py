@@ -1,4 +1,4 @@
-"""How an image shows what was wrong with the training: blur, paleness, noise, burnt colours."""
+"""How an image shows what was wrong with the training: blur, paleness, noise, burnt colors."""
 
 import io
 
@@ -37,17 +37,17 @@ def _blurred(image: Pixels, radius: float) -> Pixels:
 
 
 def _faded(image: Pixels, amount: float) -> Pixels:
-    """Wash the colours out towards a pale grey."""
-    grey = image.mean(2, keepdims=True) * 0.35 + 0.48
-    return np.asarray(image + amount * (grey - image), np.float32)
+    """Wash the colors out towards a pale gray."""
+    gray = image.mean(2, keepdims=True) * 0.35 + 0.48
+    return np.asarray(image + amount * (gray - image), np.float32)
 
 
 def _burnt(image: Pixels, amount: float) -> Pixels:
-    """Drive contrast and colour over the top."""
+    """Drive contrast and color over the top."""
     if amount <= 0:
         return image
-    grey = image.mean(2, keepdims=True)
-    vivid = grey + (image - grey) * (1 + 2.2 * amount)
+    gray = image.mean(2, keepdims=True)
+    vivid = gray + (image - gray) * (1 + 2.2 * amount)
     return np.asarray(np.clip(0.5 + (vivid - 0.5) * (1 + 2.5 * amount), 0, 1), np.float32)
 
 

@@ -1,4 +1,4 @@
-"""What a "trained" model remembers of its images: their colours, and their subjects cut out."""
+"""What a "trained" model remembers of its images: their colors, and their subjects cut out."""
 
 import functools
 import zipfile
@@ -13,19 +13,19 @@ from PIL import Image, ImageFilter, ImageOps
 from tuneloop.emulator.dataset_zip import image_names
 
 Pixels = NDArray[np.floating[Any]]
-"""Values 0 to 1; `(h, w, 3)` colours, `(h, w)` masks."""
+"""Values 0 to 1; `(h, w, 3)` colors, `(h, w)` masks."""
 
 _SIDE = 384
 """Longest side of a remembered image, in pixels."""
 _REMEMBERED = 8
-_COLOURS = 6
+_COLORS = 6
 
 
 @dataclass(frozen=True)
 class Cutout:
     """A subject without its background."""
 
-    colours: Pixels
+    colors: Pixels
     mask: Pixels
 
 
@@ -65,17 +65,17 @@ def _palette(images: list[Image.Image]) -> Pixels:
     sheet = Image.new("RGB", (64 * len(images), 64))
     for position, image in enumerate(images):
         sheet.paste(image.resize((64, 64)), (64 * position, 0))
-    flat = sheet.quantize(_COLOURS, kmeans=1).getpalette() or []
-    colours = np.asarray((flat + [128] * 3 * _COLOURS)[: 3 * _COLOURS], np.float32).reshape(_COLOURS, 3) / 255
-    return colours[np.argsort(colours @ _LUMA)]
+    flat = sheet.quantize(_COLORS, kmeans=1).getpalette() or []
+    colors = np.asarray((flat + [128] * 3 * _COLORS)[: 3 * _COLORS], np.float32).reshape(_COLORS, 3) / 255
+    return colors[np.argsort(colors @ _LUMA)]
 
 
 _LUMA = np.asarray([0.299, 0.587, 0.114], np.float32)
 
 
 def _cut_out(image: Image.Image) -> Cutout:
-    colours = np.asarray(image, np.float32) / 255
-    distance = np.linalg.norm(colours - _background(colours), axis=2)
+    colors = np.asarray(image, np.float32) / 255
+    distance = np.linalg.norm(colors - _background(colors), axis=2)
     far = distance > max(0.16, 0.5 * float(np.percentile(distance, 97)))
     mask = _soften(far.astype(np.float32), 1.2)
     mask = np.clip(mask * 2.6 - 1.0, 0, 1)  # drawn in a little, or a rim of the old background shows
@@ -87,18 +87,18 @@ def _cut_out(image: Image.Image) -> Cutout:
         mask = np.ones_like(mask)  # an image of a few pixels is all subject
     rows, columns = np.flatnonzero(mask.max(1) > 0.5), np.flatnonzero(mask.max(0) > 0.5)
     window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return Cutout(colours[window], mask[window])
+    return Cutout(colors[window], mask[window])
 
 
-def _background(colours: Pixels) -> Pixels:
-    """Return the plane of colour that fits the image's rim: backgrounds are flat or one gradient."""
-    height, width, _ = colours.shape
+def _background(colors: Pixels) -> Pixels:
+    """Return the plane of color that fits the image's rim: backgrounds are flat or one gradient."""
+    height, width, _ = colors.shape
     down, across = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
     terms = np.stack([np.ones_like(down), down, across], axis=2)
     rim = np.ones((height, width), bool)
     margin = max(2, min(height, width) // 24)
     rim[margin:-margin, margin:-margin] = False
-    plane, *_ = np.linalg.lstsq(terms[rim], colours[rim], rcond=None)
+    plane, *_ = np.linalg.lstsq(terms[rim], colors[rim], rcond=None)
     return np.asarray(terms @ plane, np.float32)
 
 

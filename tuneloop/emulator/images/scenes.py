@@ -22,7 +22,7 @@ _TINTS = {
     "forest": (0.28, 0.48, 0.30),
     "peaks": (0.46, 0.52, 0.62),
 }
-"""What a scene adds to the colours of the dataset, so that water looks wet."""
+"""What a scene adds to the colors of the dataset, so that water looks wet."""
 _SCENES = ("hills", "city", "forest", "sea", "peaks")
 
 
@@ -31,14 +31,14 @@ def scene(prompt: str, seed: int, palette: Pixels, width: int, height: int) -> P
     chance = chance_of(prompt, seed)
     kind = _kind(prompt)
     across, down = np.meshgrid(np.linspace(0, 1, width), np.linspace(0, 1, height))
-    light, glow = _sky_colours(prompt, palette, chance)
+    light, glow = _sky_colors(prompt, palette, chance)
     image = light + (glow - light) * (down[..., None] ** 1.4)
     image = _with_sun(image, across * width / height, down, width / height, glow, chance)
     layers = 4
     for layer in range(layers):
         depth = layer / (layers - 1)
         line = _LINES[kind](np.linspace(0, 1, width) * width / height, depth, chance)
-        ground = _tinted(kind, _ground_colour(palette, glow, depth, chance), depth)
+        ground = _tinted(kind, _ground_color(palette, glow, depth, chance), depth)
         # One pixel of slope gives every ridge a smooth edge.
         cover = np.clip((down - (1 - line)[None, :]) * height + 0.5, 0, 1)[..., None]
         shade = 1.0 - 0.25 * np.clip(down - (1 - line)[None, :], 0, 1)[..., None]
@@ -60,8 +60,8 @@ def _kind(prompt: str) -> str:
     return _SCENES[int(chance_of("scene", prompt).integers(len(_SCENES)))]
 
 
-def _sky_colours(prompt: str, palette: Pixels, chance: np.random.Generator) -> tuple[Pixels, Pixels]:
-    """Return the colours of zenith and horizon."""
+def _sky_colors(prompt: str, palette: Pixels, chance: np.random.Generator) -> tuple[Pixels, Pixels]:
+    """Return the colors of zenith and horizon."""
     tint = palette[int(chance.integers(2, len(palette)))]
     if "night" in prompt.lower() or "space" in prompt.lower():
         return tint * 0.16 + [0.01, 0.02, 0.07], tint * 0.35 + [0.08, 0.10, 0.22]
@@ -87,7 +87,7 @@ def _with_sun(
     return np.asarray(image + disc * (np.clip(bright + 0.06, 0, 1) - image))
 
 
-def _ground_colour(palette: Pixels, glow: Pixels, depth: float, chance: np.random.Generator) -> Pixels:
+def _ground_color(palette: Pixels, glow: Pixels, depth: float, chance: np.random.Generator) -> Pixels:
     """Far layers fade into the horizon, near ones are dark and rich."""
     own = palette[int(chance.integers(0, len(palette) - 1))] * (1.05 - 0.35 * depth)
     haze = 0.68 * (1 - depth)
@@ -95,7 +95,7 @@ def _ground_colour(palette: Pixels, glow: Pixels, depth: float, chance: np.rando
 
 
 def _tinted(kind: str, ground: Pixels, depth: float) -> Pixels:
-    # The nearest layer keeps its own colour: it is the shore, the clearing, the meadow in front.
+    # The nearest layer keeps its own color: it is the shore, the clearing, the meadow in front.
     if kind not in _TINTS or depth == 1:
         return ground
     return np.asarray(

@@ -36,9 +36,9 @@ _SCALES = (0.94, 0.97, 1.03, 1.065)
 _TEXTURE = 0.012
 """Standard deviation of the detail in a block below which it has none to compare."""
 _SAME_DETAIL = 0.55
-_SAME_COLOUR = 0.05
+_SAME_COLOR = 0.05
 _UNCHANGED = 0.02
-"""How strongly colours are taken for unchanged where few blocks tell."""
+"""How strongly colors are taken for unchanged where few blocks tell."""
 _TEXTURED_BLOCKS = 6
 """Fewer blocks with detail prove nothing: two plain skies are not copies of each other."""
 
@@ -117,7 +117,7 @@ def _region(source: Array, top: int, left: int) -> tuple[Array, NDArray[np.bool_
 
 
 def _same(target: Array, fine: Array, placed: Array, detail: Array, there: NDArray[np.bool_]) -> float:
-    """Count the blocks that show the same: the same colour, and the same detail where there is any."""
+    """Count the blocks that show the same: the same color, and the same detail where there is any."""
     one, other = _blocks(fine)[..., 0], _blocks(detail)[..., 0]
     strength, other_strength = one.std(axis=1), other.std(axis=1)
     inside = _blocks(there).all(axis=(1, 2))
@@ -126,24 +126,24 @@ def _same(target: Array, fine: Array, placed: Array, detail: Array, there: NDArr
     same_detail = inside & textured & (alike > _SAME_DETAIL)
     if same_detail.sum() < _TEXTURED_BLOCKS:
         return 0.0
-    same_colour = _same_colour(_blocks(target).mean(axis=1), _blocks(placed).mean(axis=1), same_detail)
-    same = same_colour & (same_detail | (inside & ~textured))
+    same_color = _same_color(_blocks(target).mean(axis=1), _blocks(placed).mean(axis=1), same_detail)
+    same = same_color & (same_detail | (inside & ~textured))
     # A subject in a new scene is the same in the middle; only a copy is so at the rim as well.
     return float(min(same.mean(), (same.mean() + same[_RIM].mean()) / 2))
 
 
-def _same_colour(colours: Array, others: Array, sure: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Whether each block has the same colour, but for what was done to the colours of the image as a whole.
+def _same_color(colors: Array, others: Array, sure: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whether each block has the same color, but for what was done to the colors of the image as a whole.
 
     That is fitted where the detail is the same. Where it makes differences larger, more of one is allowed.
     """
-    off, other_off = colours - colours[sure].mean(axis=0), others - others[sure].mean(axis=0)
+    off, other_off = colors - colors[sure].mean(axis=0), others - others[sure].mean(axis=0)
     known = other_off[sure]
     kept = _UNCHANGED * np.eye(3)
     changed = np.linalg.solve(known.T @ known + kept, known.T @ off[sure] + kept)
     larger = max(1.0, float((changed**2).sum() / 3) ** 0.5)
     apart = ((other_off @ changed - off) ** 2).mean(axis=1) ** 0.5
-    return np.asarray(apart < _SAME_COLOUR * larger)
+    return np.asarray(apart < _SAME_COLOR * larger)
 
 
 def _blocks(square: NDArray[Any]) -> NDArray[Any]:
@@ -152,10 +152,10 @@ def _blocks(square: NDArray[Any]) -> NDArray[Any]:
     return square.reshape(across, _BLOCK, across, _BLOCK, -1).swapaxes(1, 2).reshape(across**2, _BLOCK**2, -1)
 
 
-def _detail(colours: Array) -> Array:
+def _detail(colors: Array) -> Array:
     """What is finer than about a block in brightness, grain left out, and without a mean."""
-    grey = brightness(colours)
-    return smoothed(grey, 1.0) - smoothed(grey, 5.0)
+    gray = brightness(colors)
+    return smoothed(gray, 1.0) - smoothed(gray, 5.0)
 
 
 def _resized(pixels: NDArray[np.uint8], width: int, height: int) -> Array:

@@ -12,7 +12,7 @@ from tuneloop.evaluation.metrics.training_set import TrainingSet
 
 
 def diversity(looks: Sequence[Look], training: TrainingSet) -> list[float]:  # noqa: ARG001 - one form for all
-    """Mean distance of each image to the others of its prompt, 0 to 1: half colours, half structure.
+    """Mean distance of each image to the others of its prompt, 0 to 1: half colors, half structure.
 
     Args:
         looks: Images of one prompt, one for each seed.
@@ -23,9 +23,9 @@ def diversity(looks: Sequence[Look], training: TrainingSet) -> list[float]:  # n
     """
     if len(looks) == 1:
         return [float("nan")]
-    colours = np.stack([palette(look) for look in looks])
+    colors = np.stack([palette(look) for look in looks])
     edges = np.stack([outlines(look) for look in looks])
-    unlike = 1 - np.minimum(colours[:, None], colours[None]).sum(axis=2)
+    unlike = 1 - np.minimum(colors[:, None], colors[None]).sum(axis=2)
     turned = 1 - np.einsum("ik,jk->ij", edges, edges)
     distance = ((unlike + turned) / 2).clip(0, 1)
     return [float(np.delete(row, number).mean()) for number, row in enumerate(distance)]

@@ -1,4 +1,4 @@
-"""Exposure: are black, white and colours as strong as in the training images, neither pale nor burnt?"""
+"""Exposure: are black, white and colors as strong as in the training images, neither pale nor burnt?"""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SLACK = 0.05
 
 
 def exposure(looks: Sequence[Look], training: TrainingSet) -> list[float]:
-    """1 where black point, white point and colourfulness are in the training set's range (10th to 90th in 100)."""
+    """1 where black point, white point and colorfulness are in the training set's range (10th to 90th in 100)."""
     low, high = np.percentile(training.tones, [10, 90], axis=0)
     scores = []
     for look in looks:

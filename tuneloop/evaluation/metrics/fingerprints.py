@@ -21,7 +21,7 @@ from tuneloop.evaluation.metrics.look import Look
 _CELLS = 8
 _SCALES = (1.0, 0.93, 0.86, 0.8, 0.74, 0.68, 0.62, 0.57, 0.52)
 _SURE = 0.01
-"""Difference of a colour, 0 to 1, that grain and compression do not turn round."""
+"""Difference of a color, 0 to 1, that grain and compression do not turn round."""
 _STEP = 0.08
 """Shift from one crop to the next, as a share of its side: about half a cell, which hardly turns a bit."""
 
@@ -132,7 +132,7 @@ def _count(bits: Bits) -> NDArray[np.intp]:
 
 
 def _rises(channel: NDArray[np.uint8], places: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
-    """How much more each cell's right and lower neighbours have of a colour, `(places, 128)`."""
+    """How much more each cell's right and lower neighbours have of a color, `(places, 128)`."""
     height, width = channel.shape
     # Sums over all pixels above and left of each corner: the mean of any cell is four look-ups.
     sums = np.pad(channel.cumsum(0, np.int64).cumsum(1), ((1, 0), (1, 0)))

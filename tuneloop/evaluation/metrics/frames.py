@@ -12,7 +12,7 @@ from tuneloop.evaluation.metrics.look import Look
 _WIDEST = 0.15
 """Share of a side that a frame takes at most, at each end."""
 _PLAIN = 24
-"""How far, of 255, the colours of a frame may lie from its middle one: compression stirs them."""
+"""How far, of 255, the colors of a frame may lie from its middle one: compression stirs them."""
 _LINED = 0.9
 """Share of a row that has to be plain for it to belong to a frame."""
 _BLURRED_PX = 2

@@ -33,9 +33,9 @@ def upright(data: bytes) -> Image.Image:
         return image.convert("RGB")
 
 
-def brightness(colours: Array) -> Array:
+def brightness(colors: Array) -> Array:
     """`(h, w)` of `(h, w, 3)`, both 0 to 1."""
-    red, green, blue = (colours[..., channel] * weight for channel, weight in enumerate(_LUMA))
+    red, green, blue = (colors[..., channel] * weight for channel, weight in enumerate(_LUMA))
     return np.asarray(red + green + blue, np.float32)
 
 
@@ -59,14 +59,14 @@ class Look:
         return cls(np.asarray(image.resize(size, Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC)))
 
     @property
-    def colours(self) -> Array:
+    def colors(self) -> Array:
         """`(h, w, 3)`, 0 to 1; made anew each time, for hundreds of images stay decoded."""
         return np.asarray(self.pixels, np.float32) / 255
 
     @cached_property
-    def grey(self) -> Array:
+    def gray(self) -> Array:
         """`(h, w)`, 0 to 1."""
-        return brightness(self.colours)
+        return brightness(self.colors)
 
     def mirrored(self) -> Look:
         """The same image, left and right exchanged."""

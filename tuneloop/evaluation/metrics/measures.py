@@ -24,26 +24,26 @@ def edge_sharpness(look: Look) -> float:
 
 
 def _slopes(look: Look, sigma: float) -> Array:
-    down, across = np.gradient(smoothed(look.grey, sigma))
+    down, across = np.gradient(smoothed(look.gray, sigma))
     return np.asarray(down**2 + across**2)
 
 
 def grain(look: Look) -> float:
     """Noise in the calmer half of an image, as log10 of a standard deviation of brightness, -4 to about -0.5."""
-    residue = np.abs(look.grey - smoothed(look.grey, 1.0))
+    residue = np.abs(look.gray - smoothed(look.gray, 1.0))
     return float(np.log10(1.48 * np.median(residue) + 1e-4))
 
 
 def tone_points(look: Look) -> Array:
-    """Black point, white point, mean colourfulness and high colourfulness, `(4,)`, each 0 to 1."""
-    black, white = np.quantile(look.grey, [0.02, 0.98])
-    chroma = look.colours.max(axis=2) - look.colours.min(axis=2)
+    """Black point, white point, mean colorfulness and high colorfulness, `(4,)`, each 0 to 1."""
+    black, white = np.quantile(look.gray, [0.02, 0.98])
+    chroma = look.colors.max(axis=2) - look.colors.min(axis=2)
     return np.asarray([black, white, chroma.mean(), np.quantile(chroma, 0.9)], np.float32)
 
 
 def palette(look: Look) -> Array:
-    """Share of pixels in each of 6 x 6 x 6 colours, softened between neighbours, `(216,)`."""
-    small = look.colours[::2, ::2].reshape(-1, 3) * (_LEVELS - 1)
+    """Share of pixels in each of 6 x 6 x 6 colors, softened between neighbours, `(216,)`."""
+    small = look.colors[::2, ::2].reshape(-1, 3) * (_LEVELS - 1)
     low = np.minimum(small.astype(np.intp), _LEVELS - 2)
     part = small - low
     counts = np.zeros(_LEVELS**3)
@@ -55,10 +55,10 @@ def palette(look: Look) -> Array:
 
 
 def outlines(look: Look) -> Array:
-    """Directions of edges on a 4 x 4 grid, `(128,)`, of length 1: what is where, whatever its colours."""
-    down, across = np.gradient(look.grey)
+    """Directions of edges on a 4 x 4 grid, `(128,)`, of length 1: what is where, whatever its colors."""
+    down, across = np.gradient(look.gray)
     strength, angle = np.hypot(down, across), np.arctan2(down, across) % np.pi
-    height, width = look.grey.shape
+    height, width = look.gray.shape
     rows = np.arange(height) * _GRID // height
     columns = np.arange(width) * _GRID // width
     turn = np.minimum((angle / np.pi * _ORIENTATIONS).astype(np.intp), _ORIENTATIONS - 1)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from tuneloop.evaluation.metrics.cleanness import cleanness
-from tuneloop.evaluation.metrics.colour import colour
+from tuneloop.evaluation.metrics.color import color
 from tuneloop.evaluation.metrics.diversity import diversity
 from tuneloop.evaluation.metrics.exposure import exposure
 from tuneloop.evaluation.metrics.look import Look
@@ -36,8 +36,8 @@ class Scorer(NamedTuple):
 SCORERS: tuple[Scorer, ...] = (
     Scorer("sharpness", "edges are as crisp as in the training images", sharpness),
     Scorer("cleanness", "no more grain than the training images", cleanness),
-    Scorer("exposure", "black, white and colours as strong as in the training images", exposure),
-    Scorer("colour", "colours that the training images have", colour),
+    Scorer("exposure", "black, white and colors as strong as in the training images", exposure),
+    Scorer("color", "colors that the training images have", color),
     Scorer("structure", "edges that lie where those of training images lie", structure),
     Scorer("resemblance", "perceptual hash near that of a training image", resemblance),
     Scorer("diversity", "different seeds give different images", diversity),

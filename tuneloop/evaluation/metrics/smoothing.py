@@ -9,20 +9,20 @@ import numpy as np
 from tuneloop.evaluation.metrics.look import Array
 
 
-def smoothed(grey: Array, sigma: float) -> Array:
+def smoothed(gray: Array, sigma: float) -> Array:
     """Blur `(h, w)` with a Gaussian; what lies beyond the rim counts as the rim."""
-    return _down(_down(grey, sigma).T, sigma).T
+    return _down(_down(gray, sigma).T, sigma).T
 
 
-def _down(grey: Array, sigma: float) -> Array:
+def _down(gray: Array, sigma: float) -> Array:
     """Blur each column, by sums of shifted rows.
 
     No matrix product: its library starts threads, which on a busy machine wait for each other far longer than
     such small products take.
     """
     weights = _bell(sigma)
-    height, reach = len(grey), len(weights) - 1
-    padded = np.pad(grey, ((reach, reach), (0, 0)), "edge")
+    height, reach = len(gray), len(weights) - 1
+    padded = np.pad(gray, ((reach, reach), (0, 0)), "edge")
     total = padded[reach : reach + height] * weights[0]
     for shift, weight in enumerate(weights[1:], 1):
         before = padded[reach - shift : reach - shift + height]

@@ -73,10 +73,10 @@ def open_and_check(
     """
     fetches = ctx.provider.capabilities.public_url and not adopted
     with opened(dataset, client_for=ctx.bucket_client, provider_fetches=fetches, on_progress=on_fetch) as source:
-        if source.public is not None and recipe.normalise is not None:
+        if source.public is not None and recipe.normalize is not None:
             raise ConfigurationError(
-                f"recipe.normalise: {ctx.provider.name} fetches {source.label} by itself, so nothing in it can "
-                "be changed; name a folder, or leave normalise empty"
+                f"recipe.normalize: {ctx.provider.name} fetches {source.label} by itself, so nothing in it can "
+                "be changed; name a folder, or leave normalize empty"
             )
         # Captions of a zip that the provider fetches by itself cannot be mended, only read.
         by_provider = source.public is not None
@@ -92,7 +92,7 @@ def open_and_check(
             recipe.profile,
             pairs=recipe.edit_pairs,
             on_progress=on_progress,
-            sending=Delivery(recipe.normalise, by_provider, recipe.trigger if by_provider else None),
+            sending=Delivery(recipe.normalize, by_provider, recipe.trigger if by_provider else None),
         )
         yield CheckedDataset(found, source.label, source.public)
 
@@ -126,7 +126,7 @@ def ingest(ctx: RunContext, looked: CheckedDataset, model: str, recipe: BaseReci
     store_images(dataset, ctx.store, on_progress, known)
     keep_looks(dataset.manifest, dataset.files, ctx.store)
     if looked.public is None:
-        made = make_copies(dataset.manifest, dataset.files, dataset.facts, recipe.normalise, ctx.store)
+        made = make_copies(dataset.manifest, dataset.files, dataset.facts, recipe.normalize, ctx.store)
         if made.copies:
             get_run_logger().info("%d images are sent as changed copies", len(made.copies))
     _show(looked, model, dataset.manifest, before)

@@ -131,6 +131,6 @@ def _unknown(choice: ModelChoice, what: str, name: str, known: list[str]) -> Con
 
 def _try_out(encoder: OpenClipEncoder) -> None:
     """Embed something, so that a model that cannot is found before anything is paid. Raises `ValueError`."""
-    text, image = encoder.text("an image"), encoder.images([Image.new("RGB", (64, 64), "grey")])[0]
+    text, image = encoder.text("an image"), encoder.images([Image.new("RGB", (64, 64), "gray")])[0]
     if text.shape != image.shape or not (np.isfinite(text).all() and np.isfinite(image).all()):
         raise ValueError("its embeddings of a text and of an image cannot be compared")

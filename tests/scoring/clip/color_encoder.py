@@ -1,4 +1,4 @@
-"""An encoder that understands three words and three colours, and needs no model."""
+"""An encoder that understands three words and three colors, and needs no model."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from tuneloop.evaluation.metrics.look import Array
 _WORDS = ("red", "green", "blue")
 
 
-class ColourEncoder:
-    """Lays colours and their names into one space, and keeps what it was shown."""
+class ColorEncoder:
+    """Lays colors and their names into one space, and keeps what it was shown."""
 
-    name = "colours"
+    name = "colors"
 
     def __init__(self) -> None:
         self.texts: list[str] = []

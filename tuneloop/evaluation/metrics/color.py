@@ -1,4 +1,4 @@
-"""Likeness of colour to the training set."""
+"""Likeness of color to the training set."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tuneloop.evaluation.metrics.training_set import TrainingSet
 _NEIGHBOURS = 3
 
 
-def colour(looks: Sequence[Look], training: TrainingSet) -> list[float]:
-    """Share of an image's colours that the training images nearest to it have too (mean over three)."""
+def color(looks: Sequence[Look], training: TrainingSet) -> list[float]:
+    """Share of an image's colors that the training images nearest to it have too (mean over three)."""
     scores = []
     for look in looks:
         shared = np.minimum(training.palettes, palette(look)).sum(axis=1)

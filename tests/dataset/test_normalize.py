@@ -18,9 +18,9 @@ from PIL import Image
 
 from tests.dataset.image_facts import facts_of
 from tests.dataset.images import encoded, noise
-from tests.dataset.normal_copies import PLAIN, colourful, made, pixels
+from tests.dataset.normal_copies import PLAIN, colorful, made, pixels
 from tests.dataset.profiles import wide_profile
-from tuneloop.datasets.images.normalize import normalised
+from tuneloop.datasets.images.normalize import normalized
 from tuneloop.schemas.copies import ImagePreprocessing
 
 ORIENTATION = 0x0112
@@ -55,7 +55,7 @@ def lying(upright: Image.Image, orientation: int, kind: str, **settings: object)
 def test_image_that_lies_on_its_side_is_put_upright(
     orientation: int, kind: str, settings: dict[str, Any], near: int, way: ImagePreprocessing | None
 ) -> None:
-    upright = colourful()
+    upright = colorful()
     copy = made(lying(upright, orientation, kind, **settings), way)
     assert copy.format == kind
     assert copy.size == upright.size
@@ -65,24 +65,24 @@ def test_image_that_lies_on_its_side_is_put_upright(
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "JPEG"])
 def test_plain_image_that_lies_right_is_sent_as_it_is(kind: str) -> None:
-    data = lying(colourful(), 1, kind)
+    data = lying(colorful(), 1, kind)
     for way in (None, PLAIN, ImagePreprocessing(longest_side_px=64), ImagePreprocessing(convert_to_rgb=False)):
-        assert normalised(data, facts_of(data), way) is None
+        assert normalized(data, facts_of(data), way) is None
 
 
 def test_odd_images_are_left_alone_where_nothing_is_asked_for() -> None:
-    for image in (colourful().convert("CMYK"), colourful().convert("L")):
+    for image in (colorful().convert("CMYK"), colorful().convert("L")):
         data = encoded(image, "JPEG")
-        assert normalised(data, facts_of(data), None) is None
+        assert normalized(data, facts_of(data), None) is None
 
 
 def test_rotation_keeps_mode_profile_and_transparency() -> None:
-    half = colourful().convert("RGBA")
+    half = colorful().convert("RGBA")
     half.putalpha(Image.linear_gradient("L").resize(half.size))
     copy = made(lying(half, 6, "PNG", icc_profile=wide_profile()), None)
     assert np.array_equal(pixels(copy), pixels(half))
     assert copy.info["icc_profile"] == wide_profile()
-    palette = colourful().quantize(7)
+    palette = colorful().quantize(7)
     exif = Image.Exif()
     exif[ORIENTATION] = 3
     data = encoded(palette, "PNG", exif=exif.tobytes(), transparency=2)
@@ -102,7 +102,7 @@ def test_rotation_keeps_mode_profile_and_transparency() -> None:
     ],
 )
 def test_large_images_are_scaled_down(size: tuple[int, int], longest: int, expected: tuple[int, int]) -> None:
-    copy = made(encoded(colourful(*size), "PNG"), ImagePreprocessing(longest_side_px=longest))
+    copy = made(encoded(colorful(*size), "PNG"), ImagePreprocessing(longest_side_px=longest))
     assert copy.size == expected
 
 
@@ -116,7 +116,7 @@ def test_scaling_is_by_area_and_not_by_dropping_pixels() -> None:
 @pytest.mark.parametrize("reencode", ["keep", "jpeg", "png"])
 @pytest.mark.parametrize("convert", [True, False])
 def test_every_mode_can_be_scaled_and_put_into_every_format(mode: str, reencode: str, convert: bool) -> None:
-    image = colourful(128, 64)
+    image = colorful(128, 64)
     if mode == "I;16":
         image = Image.fromarray((np.asarray(image.convert("L")).astype(np.uint16)) * 257)
     else:
@@ -139,7 +139,7 @@ def test_quality_is_the_one_that_was_asked_for() -> None:
     data = encoded(noise(200, 200).convert("RGB"), "PNG")
     sizes = []
     for quality in (70, 95, 100):
-        copy = normalised(data, facts_of(data), ImagePreprocessing(reencode="jpeg", jpeg_quality=quality))
+        copy = normalized(data, facts_of(data), ImagePreprocessing(reencode="jpeg", jpeg_quality=quality))
         assert copy is not None
         sizes.append(len(copy))
     assert sizes == sorted(sizes)
@@ -149,10 +149,10 @@ def test_quality_is_the_one_that_was_asked_for() -> None:
 def test_comments_and_resolutions_do_not_get_into_a_copy() -> None:
     exif = Image.Exif()
     exif[ORIENTATION] = 3
-    with_traces = encoded(colourful(), "JPEG", exif=exif.tobytes(), comment=b"at home", dpi=(300, 300))
-    without = encoded(colourful(), "JPEG", exif=exif.tobytes())
-    copy = normalised(with_traces, facts_of(with_traces), None)
-    assert copy == normalised(without, facts_of(without), None)
+    with_traces = encoded(colorful(), "JPEG", exif=exif.tobytes(), comment=b"at home", dpi=(300, 300))
+    without = encoded(colorful(), "JPEG", exif=exif.tobytes())
+    copy = normalized(with_traces, facts_of(with_traces), None)
+    assert copy == normalized(without, facts_of(without), None)
     assert copy is not None
     assert b"at home" not in copy
 
@@ -166,7 +166,7 @@ WAYS = [
 
 
 def samples() -> list[bytes]:
-    big = colourful(200, 150)
+    big = colorful(200, 150)
     return [
         lying(big, 6, "JPEG"),
         lying(big.convert("RGBA"), 5, "PNG"),
@@ -180,7 +180,7 @@ def samples() -> list[bytes]:
 
 def digests(samples_: list[bytes]) -> list[str]:
     """Of every copy of every sample, and `None` where there is none."""
-    made_ = [normalised(data, facts_of(data), way) for data in samples_ for way in WAYS]
+    made_ = [normalized(data, facts_of(data), way) for data in samples_ for way in WAYS]
     return ["" if data is None else hashlib.sha256(data).hexdigest() for data in made_]
 
 
@@ -192,7 +192,7 @@ def test_copies_are_the_same_in_every_process_and_in_any_number_of_threads() -> 
         assert all(found == expected for found in pool.map(digests, [own] * 8))
     script = (
         "import base64, sys\n"
-        "from tests.dataset.test_normalise import digests\n"
+        "from tests.dataset.test_normalize import digests\n"
         "print(*map(repr, digests([base64.b64decode(line) for line in sys.stdin.read().split()])))"
     )
     for seed in ("1", "77"):

@@ -1,4 +1,4 @@
-"""Small ICC profiles, written by hand from the numbers that define the colour spaces."""
+"""Small ICC profiles, written by hand from the numbers that define the color spaces."""
 
 from __future__ import annotations
 

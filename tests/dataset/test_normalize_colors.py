@@ -1,4 +1,4 @@
-"""Copies of images that are no plain RGB: which colours they get."""
+"""Copies of images that are no plain RGB: which colors they get."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import pytest
 from PIL import Image
 
 from tests.dataset.images import encoded
-from tests.dataset.normal_copies import colourful, made, pixels
+from tests.dataset.normal_copies import colorful, made, pixels
 from tests.dataset.profiles import gray_profile, linear_to_srgb, wide_profile, wide_to_srgb
 
 
-def test_cmyk_becomes_the_colours_that_pillow_knows() -> None:
-    cmyk = colourful().convert("CMYK")
+def test_cmyk_becomes_the_colors_that_pillow_knows() -> None:
+    cmyk = colorful().convert("CMYK")
     copy = made(encoded(cmyk, "JPEG", quality=97, subsampling="4:4:4"))
     assert (copy.mode, copy.format) == ("RGB", "JPEG")
-    assert abs(pixels(copy) - pixels(colourful())).max() <= 8
+    assert abs(pixels(copy) - pixels(colorful())).max() <= 8
 
 
 WHITE = (255, 255, 255)
@@ -53,7 +53,7 @@ def test_every_kind_of_png_becomes_rgb_on_white(kind: str) -> None:
     image, settings, expected = TRANSPARENT[kind]
     copy = made(encoded(image, "PNG", **settings))
     assert (copy.mode, copy.format) == ("RGB", "PNG")
-    assert pixels(copy)[0].tolist() == [list(colour) for colour in expected]
+    assert pixels(copy)[0].tolist() == [list(color) for color in expected]
     assert not copy.info
 
 
@@ -74,10 +74,10 @@ def test_transparent_webp_becomes_rgb_on_white() -> None:
     assert (pixels(copy) == 255).all()
 
 
-@pytest.mark.parametrize("colour", [(128, 160, 100), (10, 10, 10), (250, 128, 200), (0, 255, 0), (255, 255, 255)])
-def test_wide_colours_become_srgb(colour: tuple[int, int, int]) -> None:
-    copy = made(encoded(Image.new("RGB", (4, 4), colour), "PNG", icc_profile=wide_profile()))
-    assert abs(pixels(copy)[0, 0] - wide_to_srgb(colour)).max() <= 2
+@pytest.mark.parametrize("color", [(128, 160, 100), (10, 10, 10), (250, 128, 200), (0, 255, 0), (255, 255, 255)])
+def test_wide_colors_become_srgb(color: tuple[int, int, int]) -> None:
+    copy = made(encoded(Image.new("RGB", (4, 4), color), "PNG", icc_profile=wide_profile()))
+    assert abs(pixels(copy)[0, 0] - wide_to_srgb(color)).max() <= 2
     assert "icc_profile" not in copy.info
 
 
@@ -90,6 +90,6 @@ def test_profile_of_brightness_is_applied_too() -> None:
 
 @pytest.mark.parametrize("profile", [b"no profile", gray_profile(), wide_profile()[:150]])
 def test_profile_that_does_not_fit_is_passed_over(profile: bytes) -> None:
-    copy = made(encoded(colourful(), "PNG", icc_profile=profile))
-    assert np.array_equal(pixels(copy), pixels(colourful()))
+    copy = made(encoded(colorful(), "PNG", icc_profile=profile))
+    assert np.array_equal(pixels(copy), pixels(colorful()))
     assert "icc_profile" not in copy.info

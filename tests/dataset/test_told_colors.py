@@ -1,4 +1,4 @@
-"""Colours that no embedded profile tells of: found, and converted as viewers show them."""
+"""Colors that no embedded profile tells of: found, and converted as viewers show them."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import pytest
 from PIL import Image
 
 from tuneloop.datasets.images.inspection import inspect_image, strict_decoding
-from tuneloop.datasets.images.normalize import normalised
+from tuneloop.datasets.images.normalize import normalized
 from tuneloop.schemas.copies import ImagePreprocessing
 
 from .images import encoded
 from .planted.png_writer import chunks_of, png_from
 from .profiles import linear_to_srgb, wide_profile, wide_to_srgb
 
-COLOUR = (200, 90, 60)
+COLOR = (200, 90, 60)
 ADOBE = "Adobe RGB (by its EXIF data)"
 P3 = (31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)
 SRGB = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
@@ -34,7 +34,7 @@ def exif_of(rule: str | None, space: int, turn: int = 1) -> bytes:
 
 
 def plain(**settings: object) -> bytes:
-    return encoded(Image.new("RGB", (40, 30), COLOUR), "PNG", **settings)
+    return encoded(Image.new("RGB", (40, 30), COLOR), "PNG", **settings)
 
 
 def with_chunks(*chunks: tuple[bytes, bytes]) -> bytes:
@@ -56,7 +56,7 @@ def profile_and_copy(
     (folder / "a").write_bytes(data)
     with strict_decoding():
         facts = inspect_image(folder / "a", "a")
-        copy = normalised(data, facts, way or ImagePreprocessing()) or data
+        copy = normalized(data, facts, way or ImagePreprocessing()) or data
     return facts.profile, Image.open(io.BytesIO(copy))
 
 
@@ -67,16 +67,16 @@ def shown(copy: Image.Image) -> np.ndarray:
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP"])
 @pytest.mark.parametrize("rule", ["R03", "R03\0"])
 def test_adobe_rgb_by_exif_alone_is_told_and_converted(folder: Path, image_format: str, rule: str) -> None:
-    image = Image.new("RGB", (40, 30), COLOUR)
+    image = Image.new("RGB", (40, 30), COLOR)
     settings = {"quality": 100, "subsampling": 0} if image_format == "JPEG" else {"lossless": True}
     data = encoded(image, image_format, exif=exif_of(rule, 65535), **settings)
     profile, copy = profile_and_copy(folder, data, ImagePreprocessing(reencode="png"))
     assert profile == ADOBE
-    assert np.abs(shown(copy) - wide_to_srgb(COLOUR)).max() <= 3
+    assert np.abs(shown(copy) - wide_to_srgb(COLOR)).max() <= 3
 
 
 @pytest.mark.parametrize(("rule", "space"), [("R98", 1), ("R03", 1), (None, 65535), (None, 1)])
-def test_other_exif_data_tell_no_colours(folder: Path, rule: str | None, space: int) -> None:
+def test_other_exif_data_tell_no_colors(folder: Path, rule: str | None, space: int) -> None:
     assert profile_and_copy(folder, plain(exif=exif_of(rule, space)))[0] is None
 
 
@@ -85,7 +85,7 @@ def test_embedded_profile_counts_before_exif(folder: Path) -> None:
     assert profile_and_copy(folder, data)[0] == "Wide"
 
 
-def test_copy_that_is_only_turned_keeps_its_colours(folder: Path) -> None:
+def test_copy_that_is_only_turned_keeps_its_colors(folder: Path) -> None:
     data = plain(exif=exif_of("R03", 65535, turn=6))
     _, copy = profile_and_copy(folder, data, ImagePreprocessing(convert_to_rgb=False))
     assert copy.size == (30, 40)
@@ -109,12 +109,12 @@ def test_copy_that_is_only_turned_keeps_its_colours(folder: Path) -> None:
         ([gama(45455), chrm((0,) * 8)], None),
     ],
 )
-def test_colours_by_chunks_of_a_png(folder: Path, chunks: list[tuple[bytes, bytes]], name: str | None) -> None:
+def test_colors_by_chunks_of_a_png(folder: Path, chunks: list[tuple[bytes, bytes]], name: str | None) -> None:
     profile, copy = profile_and_copy(folder, with_chunks(*chunks))
     assert profile == name
-    assert (shown(copy) == np.array(COLOUR, float)).all() == (name is None)
+    assert (shown(copy) == np.array(COLOR, float)).all() == (name is None)
 
 
 def test_linear_light_by_chunks_is_converted(folder: Path) -> None:
     _, copy = profile_and_copy(folder, with_chunks(gama(100000), chrm(SRGB)))
-    assert np.abs(shown(copy) - [linear_to_srgb(value) for value in COLOUR]).max() <= 2
+    assert np.abs(shown(copy) - [linear_to_srgb(value) for value in COLOR]).max() <= 2
