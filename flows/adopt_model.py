@@ -73,9 +73,9 @@ def adopt_model(
     adopted = f"{job_id} was adopted as {collected.name}"
     if decision.verdict == "undecided":
         asks = f"A person decides: `tuneloop review {model}`."
-        return Completed(message=f"{adopted}: undecided. {decision.why} {asks}")
+        return Completed(message=f"{adopted}: undecided. {decision.reason} {asks}")
     outcome = "promoted" if decision.verdict == "promote" else "not promoted"
-    return Completed(message=f"{adopted}: {outcome}. {decision.why}")
+    return Completed(message=f"{adopted}: {outcome}. {decision.reason}")
 
 
 def _check(ctx: RunContext, recipe: Adopted, dataset: str | None) -> None:
@@ -107,7 +107,7 @@ def _run_file(
     account = ctx.provider.account
     identity = TrainingIdentity(dataset_digest=manifest.digest, recipe=recipe.canonical(), account=account)
     run = RunRecord(
-        at=now(),
+        created_at=now(),
         flow_run=str(flow_run.id),
         model=model,
         key=identity.key,

@@ -94,9 +94,10 @@ def _unchanged(ctx: RunContext, run: RunRecord, standing: Standing, repeated: st
         back = " Its weights were gone from the store, and were fetched again."
     reigning = f"champion is no. {champion.number}" if champion else "there is no champion"
     if champion is not None and champion.rolled_back_to is not None:
-        reigning += f" (rolled back to no. {champion.rolled_back_to} by a person: {champion.why})"
+        reigning += f" (rolled back to no. {champion.rolled_back_to} by a person: {champion.reason})"
     return Completed(
         name="Cached",
         message="Nothing to do and nothing paid: these images, captions, recipe and plan were trained "
-        f"and judged on {decision.at:%Y-%m-%d %H:%M} UTC ({decision.verdict}); {reigning}.{back}{repeated}",
+        f"and judged on {decision.created_at:%Y-%m-%d %H:%M} UTC ({decision.verdict}); "
+        f"{reigning}.{back}{repeated}",
     )

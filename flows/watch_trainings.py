@@ -134,7 +134,7 @@ def _show(stores: list[str], looks: list[tuple[TickResult, ResumeResult]]) -> No
 
 def _lag(changes: list[Transition]) -> str:
     lags = [
-        (change.record.at - change.job.changed_at).total_seconds()
+        (change.record.created_at - change.job.changed_at).total_seconds()
         for change in changes
         if change.job is not None and change.job.changed_at is not None
     ]

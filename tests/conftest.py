@@ -98,7 +98,7 @@ def run(provider: SegmindProvider, manifest: DatasetManifest, recipe: FluxLoraRe
     digest = manifest.digest
     identity = TrainingIdentity(dataset_digest=digest, recipe=recipe.canonical(), account=provider.account)
     return RunRecord(
-        at=now(),
+        created_at=now(),
         flow_run="11111111-1111-1111-1111-111111111111",
         model="robot",
         key=identity.key,

@@ -85,10 +85,11 @@ class Installation:
     def _write_records(self, run: RunRecord, job_id: str) -> None:
         at, name = now(), job_name(run.key, 1)
         claim = Claimed(
-            at=at, generation=1, name=name, nonce="n", flow_run=run.flow_run, until=at, take_over_after=at,
+            created_at=at, generation=1, name=name, nonce="n", flow_run=run.flow_run,
+            submit_deadline=at, take_over_after=at,
             account=run.account, credentials=run.credentials, dataset_digest=run.dataset_digest, recipe=run.recipe,
         )  # fmt: skip
-        submitted = Submitted(at=at, generation=1, name=name, job_id=job_id, found_by="answer")
+        submitted = Submitted(created_at=at, generation=1, name=name, job_id=job_id, found_by="answer")
         records: dict[str, Record] = {
             f"runs/{run.flow_run}.json": run,
             f"trainings/{run.key}/0001.json": claim,
@@ -144,7 +145,7 @@ def _submitted(control: EmulatorControl, folder: Path) -> Job:
 
 def _run_file(flow_run: str) -> RunRecord:
     return RunRecord(
-        at=now(),
+        created_at=now(),
         flow_run=flow_run,
         model="robot",
         key=uuid.uuid4().hex * 2,

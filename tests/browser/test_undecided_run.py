@@ -66,7 +66,7 @@ def test_undecided_run_is_approved_with_a_reason_on_its_own_page_and_promoted(
     assert _verdicts(ledger, undecided_run) == ["undecided", "promote"]
     champion = ledger.champion(MODEL)
     assert champion is not None
-    assert (champion.number, champion.who, champion.why) == (2, "a person, in Prefect", REASON)
+    assert (champion.number, champion.decided_by, champion.reason) == (2, "a person, in Prefect", REASON)
     work = ledger.run(str(undecided_run))
     assert work is not None
     assert not ledger.is_marked(work)

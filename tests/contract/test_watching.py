@@ -34,7 +34,7 @@ def mine(rig: Rig, ledger: Ledger) -> RunRecord:
         dataset_digest="d" * 64, recipe=rig.recipe.canonical(), account=rig.provider.account
     )
     run = RunRecord(
-        at=now(),
+        created_at=now(),
         flow_run="22222222-2222-2222-2222-222222222222",
         model="robot",
         key=identity.key,
@@ -139,7 +139,7 @@ def test_marker_that_nobody_claimed_for_is_left_alone_for_a_day_and_then_fenced(
         update={
             "flow_run": "44444444-4444-4444-4444-444444444444",
             "key": "f" * 64,
-            "at": now() - timedelta(hours=25),
+            "created_at": now() - timedelta(hours=25),
         }
     )
     ledger.mark(ledger.save_run(yesterday))

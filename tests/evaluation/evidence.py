@@ -125,7 +125,9 @@ class World:
             run=run,
             manifest=self.new,
             history=[
-                Trained(at=AT, generation=1, name=challenger.job, job_id="job-77", word="TRAINING_COMPLETED")
+                Trained(
+                    created_at=AT, generation=1, name=challenger.job, job_id="job-77", word="TRAINING_COMPLETED"
+                )
             ],
             collected=_collected(challenger.job),
             challenger=challenger,
@@ -153,7 +155,7 @@ def promotions(dataset_digest: str) -> tuple[Promotion, ...]:
     )
     return tuple(
         Promotion(
-            at=AT.replace(day=number + 10),
+            created_at=AT.replace(day=number + 10),
             number=number,
             model="robot",
             key=key_of("champion" if number != 2 else "second"),
@@ -169,8 +171,8 @@ def promotions(dataset_digest: str) -> tuple[Promotion, ...]:
             decision="models/robot/decisions/x/0001.json",
             report=f"models/robot/reports/{number}.md",
             rolled_back_to=1 if number == 3 else None,
-            who="Mira Lang" if number == 3 else "the gate",
-            why=why,
+            decided_by="Mira Lang" if number == 3 else "the gate",
+            reason=why,
         )
         for number, why in enumerate(whys, 1)
     )
@@ -185,7 +187,7 @@ def _scanned(folder: Path, store: LocalDirectory) -> DatasetManifest:
 
 def _run(manifest: DatasetManifest, plan: EvaluationConfig) -> RunRecord:
     return RunRecord(
-        at=AT,
+        created_at=AT,
         flow_run="11111111-1111-1111-1111-111111111111",
         model="robot",
         key=key_of("challenger"),
@@ -201,7 +203,7 @@ def _run(manifest: DatasetManifest, plan: EvaluationConfig) -> RunRecord:
 
 def _collected(job: str) -> Collected:
     return Collected(
-        at=AT,
+        created_at=AT,
         generation=1,
         name=job,
         job_id="job-77",

@@ -66,7 +66,7 @@ def test_text_of_data_stays_text_on_a_model_page(world: World) -> None:
     promotion = promotions(world.old.digest)[0]
     plain = Outline(write_model_page(world.store, "robot", [ChampionEntry(promotion)]))
     for text in HOSTILE:
-        hostile = promotion.model_copy(update={"why": text[:200], "who": text})
+        hostile = promotion.model_copy(update={"reason": text[:200], "decided_by": text})
         assert Outline(write_model_page(world.store, "robot", [ChampionEntry(hostile)])).tags == plain.tags
 
 

@@ -73,7 +73,7 @@ def saying(evidence: DecisionReport, text: str) -> DecisionReport:
         run=evidence.run.model_copy(update={"recipe": {"prompt": text}}),
         collected=evidence.collected.model_copy(update={"job_id": text}),
         verdict=evidence.verdict.model_copy(update={"why": text, "rule": text}),
-        line=[promotion.model_copy(update={"why": text}) for promotion in evidence.line],
+        line=[promotion.model_copy(update={"reason": text}) for promotion in evidence.line],
         decided_by=text,
     )
 

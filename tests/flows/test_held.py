@@ -207,7 +207,7 @@ def lost_weights(wish: dict[str, Any], emulator: EmulatorControl, ledger: Ledger
     last = ledger.history(work.key)[-1]
     assert isinstance(last, Submitted)
     days_ago = now() - LOST_AFTER
-    trained = Trained(at=days_ago, generation=1, name=last.name, job_id=last.job_id, word="AVAILABLE")
+    trained = Trained(created_at=days_ago, generation=1, name=last.name, job_id=last.job_id, word="AVAILABLE")
     ledger.append(work.key, last, trained)
     training = read_training(ledger, work.key, 1)
     for _ in range(3):

@@ -96,7 +96,7 @@ def test_model_is_decided_on_rolled_back_looked_at_pulled_and_asked_for_a_image(
 
     decided = command("review", asked, "--approve", "--reason", "nicer  \x1b[31meyes")
     assert f"{asked}: the challenger is champion no. 2 (nicer [31meyes)." in decided
-    assert (reigning(ledger, asked).number, reigning(ledger, asked).why) == (2, "nicer [31meyes")
+    assert (reigning(ledger, asked).number, reigning(ledger, asked).reason) == (2, "nicer [31meyes")
     refused = tuneloop(stack, "review", asked, "--reject", "--reason", "x", "--store", slug)
     assert (refused.returncode, "nothing is undecided" in refused.stderr) == (2, True)
 

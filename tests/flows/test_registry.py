@@ -59,7 +59,7 @@ def test_model_that_a_person_rolls_back_stays_back_until_a_new_one_beats_it(
     message = wait_for(run, "Completed").message or ""
     assert "champion is no. 3" in message
     third = reigning(ledger, model)
-    assert (third.key, third.rolled_back_to, third.why) == (first.key, 1, "six | fingers")
+    assert (third.key, third.rolled_back_to, third.reason) == (first.key, 1, "six | fingers")
     wait_until("the server knows of it", lambda: len(told(model)) == 1)
     (event,) = told(model)
     assert (event["to"], event["why"]) == (1, "six | fingers")
@@ -94,14 +94,14 @@ def test_champion_is_looked_at_rolled_back_pulled_and_asked_for_a_image(
     done = tuneloop(stack, "rollback", model, "--version", "1", "--reason", "odd eyes")
     assert done.returncode == 0, done.stderr
     assert "champion is no. 3" in done.stdout
-    assert reigning(ledger, model).who == "a person, at the command line"
+    assert reigning(ledger, model).decided_by == "a person, at the command line"
     wait_until("the server knows of it", lambda: len(told(model)) == 1)
     unknown = tuneloop(stack, "rollback", model, "--version", "9", "--reason", "x")
     assert (unknown.returncode, "the numbers go from 1 to 3" in unknown.stderr) == (2, True)
 
     tuneloop(stack, "models", "--json", str(out))  # ends with 1 where another test's model has lost its weights
     (row,) = [item for item in json.loads(out.read_text())["models"] if item["model"] == model]
-    assert (row["number"], row["rolled_back_to"], row["why"]) == (3, 1, "odd eyes")
+    assert (row["number"], row["rolled_back_to"], row["reason"]) == (3, 1, "odd eyes")
     assert (row["readable"], row["weights_problem"]) == (True, None)
     line = tuneloop(stack, "models", model).stdout
     assert line.index("rolled back to no. 1") < line.index(ledger.promotions(model)[1].job_id)

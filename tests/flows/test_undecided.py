@@ -74,7 +74,7 @@ def test_undecided_run_sleeps_on_is_asked_about_once_and_promotes_by_a_persons_w
     assert verdicts(ledger, run) == ["undecided", "promote"]
     champion = ledger.champion(again["model"])
     assert champion is not None
-    assert (champion.number, champion.who, champion.why) == (2, "a person, in Prefect", "nicer eyes")
+    assert (champion.number, champion.decided_by, champion.reason) == (2, "a person, in Prefect", "nicer eyes")
     assert here(again).name == "Cached"
     assert len(bill.trainings) == paid
 
@@ -126,7 +126,7 @@ def test_question_of_a_run_that_a_person_has_cancelled_is_asked_and_answered_by_
     assert verdicts(ledger, run) == ["undecided", "abandoned", "promote"]
     champion = ledger.champion(again["model"])
     assert champion is not None
-    assert (champion.number, champion.why) == (2, "nicer eyes")
+    assert (champion.number, champion.reason) == (2, "nicer eyes")
 
 
 def test_question_of_a_run_that_was_deleted_is_asked_again_on_another_page(
@@ -162,7 +162,7 @@ def test_champion_that_its_provider_has_no_more_leaves_the_decision_to_a_person(
     champion = ledger.champion(wish["model"])
     assert champion is not None
     # Another version, as after its deletion at the provider.
-    gone = {"number": 2, "key": "f" * 64, "job_id": "deleted-by-somebody", "writer": "w"}
+    gone = {"number": 2, "key": "f" * 64, "job_id": "deleted-by-somebody", "writer_id": "w"}
     assert ledger.promote(champion.model_copy(update=gone))
     state = here({**wish, "dataset": str(draw_images(tmp_path / "more", 4, shade=93))})
     assert tags_of(run_of(state)) == {"needs-review"}

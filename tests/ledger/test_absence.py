@@ -107,7 +107,7 @@ def known_training(ledger: Ledger, bent: BentProvider, order: SubmitRequest, age
     older = other.model_copy(update={"key": "d" * 64, "flow_run": "33333333-3333-3333-3333-333333333333"})
     claim = old_claim(older, age)
     ledger.append(older.key, None, claim)
-    submitted = Submitted(at=now() - age, generation=1, name=claim.name, job_id=job_id, found_by="answer")
+    submitted = Submitted(created_at=now() - age, generation=1, name=claim.name, job_id=job_id, found_by="answer")
     ledger.append(older.key, claim, submitted)
     ledger.mark(ledger.save_run(older))
 
@@ -167,7 +167,9 @@ def test_only_the_block_that_claimed_can_show_that_it_came_to_nothing(
 def held_for(ledger: Ledger, run: RunRecord, kind: str) -> None:
     claim = old_claim(run, timedelta(hours=1))
     ledger.append(run.key, None, claim)
-    held = Held.model_validate({"at": now(), "generation": 1, "name": claim.name, "reason": "asked", "kind": kind})
+    held = Held.model_validate(
+        {"created_at": now(), "generation": 1, "name": claim.name, "reason": "asked", "kind": kind}
+    )
     ledger.append(run.key, claim, held)
 
 
@@ -196,7 +198,7 @@ def test_approval_of_the_budget_does_not_waive_three_bad_ends(
     fourth = order.run.model_copy(update={"generation": 4})
     claim = old_claim(fourth, timedelta(hours=1))
     ledger.append(fourth.key, ledger.last(fourth.key), claim)
-    held = Held(at=now(), generation=4, name=claim.name, reason="asked", kind="budget")
+    held = Held(created_at=now(), generation=4, name=claim.name, reason="asked", kind="budget")
     ledger.append(fourth.key, claim, held)
     with pytest.raises(TrainingOnHold, match="3 times in a row"):
         submit(ledger, bent, replace(order, run=fourth, approval="the money is there"))

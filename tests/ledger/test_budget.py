@@ -41,13 +41,15 @@ def other_key(run: RunRecord, number: int) -> RunRecord:
 def claimed(
     ledger: Ledger, run: RunRecord, at: datetime | None = None, waived: tuple[HeldKind, ...] = ()
 ) -> Claimed:
-    claim = old_claim(run, timedelta(0)).model_copy(update={"waived": waived, "at": at or now()})
+    claim = old_claim(run, timedelta(0)).model_copy(update={"waived": waived, "created_at": at or now()})
     ledger.append(run.key, ledger.last(run.key), claim)
     return claim
 
 
 def ended_unpaid(ledger: Ledger, run: RunRecord, claim: Claimed) -> None:
-    end = Abandoned(at=now(), generation=claim.generation, name=claim.name, reason="never sent", paid=False)
+    end = Abandoned(
+        created_at=now(), generation=claim.generation, name=claim.name, reason="never sent", paid=False
+    )
     ledger.append(run.key, claim, end)
 
 
@@ -235,12 +237,14 @@ def test_bad_end_of_a_training_that_was_in_doubt_keeps_its_place_and_starts_no_n
     budget = Budget(ledger, run.account, SpendingLimits(trainings_per_day=1))
     first = claimed(ledger, run)
     budget.reserve(run, None, first, first)
-    held = Held(at=now(), generation=1, name=first.name, reason="nobody can tell")
+    held = Held(created_at=now(), generation=1, name=first.name, reason="nobody can tell")
     ledger.append(run.key, first, held)
     approved = claimed(ledger, run)
-    submitted = Submitted(at=now(), generation=1, name=first.name, job_id="second", found_by="answer")
+    submitted = Submitted(created_at=now(), generation=1, name=first.name, job_id="second", found_by="answer")
     ledger.append(run.key, approved, submitted)
-    failed = Failed(at=now(), generation=1, name=first.name, job_id="second", word="FAILED", reason="no GPU")
+    failed = Failed(
+        created_at=now(), generation=1, name=first.name, job_id="second", word="FAILED", reason="no GPU"
+    )
     ledger.append(run.key, submitted, failed)
     other = other_key(run, 9)
     claim = claimed(ledger, other)

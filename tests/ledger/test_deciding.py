@@ -36,7 +36,7 @@ def trained(ledger: Ledger, run: RunRecord) -> Collected:
     ledger.save_run(run)
     name = job_name(run.key, run.generation)
     kept = collected(run).model_copy(update={"name": name})
-    common = {"at": now(), "generation": run.generation, "name": name, "job_id": "j"}
+    common = {"created_at": now(), "generation": run.generation, "name": name, "job_id": "j"}
     records = (Submitted(**common, found_by="person"), Trained(**common, word="AVAILABLE"), kept)
     for record in records:
         ledger.append(run.key, ledger.last(run.key), record)
@@ -89,7 +89,7 @@ def test_approval_by_hand_promotes_with_the_reason_and_wakes_the_asker(ledger: L
     asked(ledger, run)
     done = review_model(ledger, run.model, approve=True, why="nicer hands", who="ann")
     assert done.promotion is not None
-    assert (done.promotion.number, done.promotion.who, done.promotion.why) == (1, "ann", "nicer hands")
+    assert (done.promotion.number, done.promotion.decided_by, done.promotion.reason) == (1, "ann", "nicer hands")
     assert (done.run, ledger.decisions(run)[-1]) == (run, done.decision)
     assert [item.verdict for item in ledger.decisions(run)] == ["undecided", "promote"]
     story = pending_run(ledger, run, READY)
@@ -110,7 +110,7 @@ def test_second_answer_is_told_who_was_first(ledger: Ledger, run: RunRecord) -> 
     question = asked(ledger, run)
     answer(ledger, run, question, approve=False, who="a person, in Prefect", why="no")
     late = answer(ledger, run, question, approve=True, who="bob", why="yes")
-    assert (late.who, late.verdict) == ("a person, in Prefect", "reject")
+    assert (late.decided_by, late.verdict) == ("a person, in Prefect", "reject")
     with pytest.raises(LedgerError, match="nothing is undecided"):
         review_model(ledger, run.model, approve=True, why="yes", who="bob")
 
@@ -156,7 +156,7 @@ def test_question_of_a_cancelled_run_can_still_be_answered(ledger: Ledger, run: 
     ledger.unmark(run)
     assert pending_review(ledger, run) == question
     done = review_model(ledger, run.model, approve=approve, why="hands", who="ann")
-    assert done.decision.why == "hands"
+    assert done.decision.reason == "hands"
     assert applied_decision(ledger, run) == done.decision
     assert [item.verdict for item in ledger.decisions(run)][:2] == ["undecided", "abandoned"]
 
@@ -166,7 +166,7 @@ def test_cancelling_at_the_moment_of_an_answer_takes_only_a_number(ledger: Ledge
     racing = Racing(ledger.store)
     racing.first = lambda: abandon(ledger, run, "its run was cancelled")
     written = answer(racing, run, question, approve=True, who="ann", why="hands")
-    assert (written.verdict, written.who) == ("promote", "ann")
+    assert (written.verdict, written.decided_by) == ("promote", "ann")
     assert [item.verdict for item in ledger.decisions(run)] == ["undecided", "abandoned", "promote"]
 
 
@@ -202,7 +202,7 @@ def test_approval_whose_process_was_killed_before_the_promotion_is_carried_out_b
         review_model(ledger, run.model, approve=False, why="no", who="bob")
     done = review_model(ledger, run.model, approve=True, why="nicer hands", who="ann")
     assert done.promotion is not None
-    assert (done.promotion.number, done.promotion.why) == (1, "nicer hands")
+    assert (done.promotion.number, done.promotion.reason) == (1, "nicer hands")
     assert len(ledger.decisions(run)) == 2
     with pytest.raises(LedgerError, match="nothing is undecided"):
         review_model(ledger, run.model, approve=True, why="nicer hands", who="ann")
@@ -247,5 +247,5 @@ def test_reason_is_kept_on_one_line_without_control_characters_and_keys(ledger: 
     asked(ledger, run)
     odd = "nicer\n\x1b[31mhands\x07 \u202eSG_0123456789abcdef\ud800 <b>&amp; | é\t"
     done = review_model(ledger, run.model, approve=True, why=odd, who="ann")
-    assert done.decision.why == "nicer [31mhands SG_… <b>&amp; | é"
-    assert [promotion.why for promotion in ledger.promotions(run.model)] == [done.decision.why]
+    assert done.decision.reason == "nicer [31mhands SG_… <b>&amp; | é"
+    assert [promotion.reason for promotion in ledger.promotions(run.model)] == [done.decision.reason]

@@ -41,7 +41,7 @@ def rejected_attempts(ledger: Ledger, run: RunRecord, count: int) -> None:
         attempt = run.model_copy(update={"generation": generation})
         claim = old_claim(attempt, timedelta(days=1))
         ledger.append(run.key, last, claim)
-        last = Rejected(at=now(), generation=generation, name=claim.name, reason="no such thing")
+        last = Rejected(created_at=now(), generation=generation, name=claim.name, reason="no such thing")
         record_bad_end(ledger, attempt, claim, last)
 
 
@@ -49,7 +49,7 @@ def submitted(ledger: Ledger, run: RunRecord, job_id: str = "job", at: datetime 
     claim = old_claim(run, timedelta(days=1))
     ledger.append(run.key, ledger.last(run.key), claim)
     record = Submitted(
-        at=at or now(), generation=run.generation, name=claim.name, job_id=job_id, found_by="answer"
+        created_at=at or now(), generation=run.generation, name=claim.name, job_id=job_id, found_by="answer"
     )
     ledger.append(run.key, claim, record)
     return record
@@ -88,7 +88,9 @@ def test_revived_job_is_taken_up_by_the_newest_attempt(ledger: Ledger, run: RunR
     claim = old_claim(second, timedelta(days=1))
     ledger.append(run.key, ledger.last(run.key), claim)
     ledger.save_run(second)
-    record_bad_end(ledger, second, claim, Rejected(at=now(), generation=2, name=claim.name, reason="too many"))
+    record_bad_end(
+        ledger, second, claim, Rejected(created_at=now(), generation=2, name=claim.name, reason="too many")
+    )
     again = revive(ledger, end, shown(run, "ready"))
     assert isinstance(again, Submitted)
     assert (again.generation, again.name, again.job_id) == (2, f"{run.key[:16]}-g1", "job")
@@ -120,7 +122,9 @@ def test_training_that_was_given_up_although_paid_is_not_revived(ledger: Ledger,
     last = ledger.last(run.key)
     assert last is not None
     ledger.append(
-        run.key, last, Abandoned(at=now(), generation=1, name=last.name, reason="lost", paid=True, again=True)
+        run.key,
+        last,
+        Abandoned(created_at=now(), generation=1, name=last.name, reason="lost", paid=True, again=True),
     )
     assert revive(ledger, end, shown(run, "ready")) is None
     assert ledger.last(run.key).state == "abandoned"  # type: ignore[union-attr]
@@ -130,7 +134,7 @@ def test_training_that_was_given_up_although_paid_is_not_revived(ledger: Ledger,
 def trained(ledger: Ledger, run: RunRecord, age: timedelta) -> Trained:
     before = submitted(ledger, run)
     record = Trained(
-        at=now() - age, generation=run.generation, name=before.name, job_id=before.job_id, word="AVAILABLE"
+        created_at=now() - age, generation=run.generation, name=before.name, job_id=before.job_id, word="AVAILABLE"
     )
     ledger.append(run.key, before, record)
     return record
@@ -174,7 +178,7 @@ def test_person_who_tries_again_begins_anew_and_at_once(ledger: Ledger, run: Run
     try_again(ledger, read_training(ledger, run.key, 1))
     last = ledger.last(run.key)
     assert isinstance(last, Trained)
-    assert last.writer != record.writer
+    assert last.writer_id != record.writer_id
     assert next_try(ledger, last) <= now()
 
 
@@ -205,14 +209,18 @@ def test_lost_training_that_is_given_up_keeps_its_place_in_the_budget(
     run = order.run
     submit_training(ledger, bent, read_training(ledger, run.key, 1), order)
     held = hold(ledger, read_training(ledger, run.key, 1), "lost", "404")
-    ledger.append(run.key, held, Abandoned(at=now(), generation=1, name=held.name, reason="gone", paid=True))
+    ledger.append(
+        run.key, held, Abandoned(created_at=now(), generation=1, name=held.name, reason="gone", paid=True)
+    )
     assert Budget(ledger, run.account, SpendingLimits()).spending(now().date()).trainings_today == 1
 
 
 def ended(ledger: Ledger, run: RunRecord) -> None:
     """A training that is paid and at its end."""
     held = hold_of(ledger, run)
-    ledger.append(run.key, held, Abandoned(at=now(), generation=1, name=held.name, reason="gone", paid=True))
+    ledger.append(
+        run.key, held, Abandoned(created_at=now(), generation=1, name=held.name, reason="gone", paid=True)
+    )
 
 
 def hold_of(ledger: Ledger, run: RunRecord) -> Held:
@@ -236,7 +244,9 @@ def test_reason_counts_once_however_often_it_is_said(ledger: Ledger, run: RunRec
     assert (again.generation, again.retrain_reason) == (2, None), "it works on the same attempt"
     second = run.model_copy(update={"generation": 2})
     held = submitted(ledger, second)
-    ledger.append(run.key, held, Abandoned(at=now(), generation=2, name=held.name, reason="gone", paid=True))
+    ledger.append(
+        run.key, held, Abandoned(created_at=now(), generation=2, name=held.name, reason="gone", paid=True)
+    )
     assert wishing(run, ledger, "six fingers", 3).generation == 2
     assert wishing(run, ledger, "seven fingers", 4).generation == 3
 
@@ -270,7 +280,9 @@ def test_reason_that_was_carried_out_between_two_looks_at_the_log_counts_once(
     ended(ledger, run)
     first = wishing(run, ledger, "six fingers", 1)
     held = submitted(ledger, first)
-    ledger.append(run.key, held, Abandoned(at=now(), generation=2, name=held.name, reason="gone", paid=True))
+    ledger.append(
+        run.key, held, Abandoned(created_at=now(), generation=2, name=held.name, reason="gone", paid=True)
+    )
     # This one has looked for the reason before the first run gave it, and at the log after it was done.
     late = run.model_copy(update={"flow_run": "late", "generation": 3, "retrain_reason": "six fingers"})
     counted = count_reason(ledger, late)

@@ -31,7 +31,7 @@ def judge(challenger: Evaluation, champion: Evaluation | None) -> Verdict:
 
 def collected(run: RunRecord) -> Collected:
     return Collected(
-        at=now(),
+        created_at=now(),
         generation=run.generation,
         name="n",
         job_id="j",

@@ -36,12 +36,12 @@ def trainings(emulator: EmulatorControl) -> int:
 def old_claim(run: RunRecord, age: timedelta) -> Claimed:
     until = now() - age
     return Claimed(
-        at=until - timedelta(seconds=60),
+        created_at=until - timedelta(seconds=60),
         generation=run.generation,
         name=f"{run.key[:16]}-g{run.generation}",
         nonce="another process",
         flow_run=run.flow_run,
-        until=until,
+        submit_deadline=until,
         take_over_after=until + timedelta(seconds=1080),
         account=run.account,
         credentials=run.credentials,
@@ -168,7 +168,7 @@ def test_after_three_bad_ends_in_a_row_the_fourth_is_held_and_sends_nothing(
         numbered = run.model_copy(update={"generation": generation})
         claim = old_claim(numbered, timedelta(days=1))
         ledger.append(run.key, last, claim)
-        last = Rejected(at=now(), generation=generation, name=claim.name, reason="no such thing")
+        last = Rejected(created_at=now(), generation=generation, name=claim.name, reason="no such thing")
         ledger.append(run.key, claim, last)
     assert choose_attempt(ledger, run.key, None) == 4
     fourth = run.model_copy(update={"generation": 4})

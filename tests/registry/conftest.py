@@ -44,7 +44,7 @@ def ledger(store: LocalDirectory | S3Store) -> Ledger:
 def run_of(letter: str, model: str = "robot") -> RunRecord:
     """What a run of one model version works on."""
     return RunRecord(
-        at=now(),
+        created_at=now(),
         flow_run=f"{letter * 8}-0000-0000-0000-000000000000",
         model=model,
         key=letter * 64,
@@ -60,7 +60,7 @@ def run_of(letter: str, model: str = "robot") -> RunRecord:
 
 def collected(run: RunRecord, weights: str | None = None, sha256: str | None = None) -> Collected:
     return Collected(
-        at=now(),
+        created_at=now(),
         generation=1,
         name=f"{run.key[:16]}-g1",
         job_id=f"job-{run.key[0]}",
@@ -85,7 +85,7 @@ def champion(ledger: Ledger) -> Champion:
 def promotion_of(letter: str, model: str, number: int) -> Promotion:
     run = run_of(letter, model)
     return Promotion(
-        at=now(),
+        created_at=now(),
         number=number,
         model=model,
         key=run.key,
@@ -100,6 +100,6 @@ def promotion_of(letter: str, model: str, number: int) -> Promotion:
         recipe=run.recipe,
         decision=f"models/{model}/decisions/{run.key}-g1-plan/0001.json",
         report=f"models/{model}/reports/{letter}.md",
-        who="tuneloop: a rule",
-        why=f"{letter} is better",
+        decided_by="tuneloop: a rule",
+        reason=f"{letter} is better",
     )

@@ -74,7 +74,7 @@ def test_model_that_cannot_be_read_does_not_hide_the_others(ledger: Ledger, cham
 def test_line_of_champions_is_shown_newest_first_with_what_one_asks_of_it(
     ledger: Ledger, champion: Champion
 ) -> None:
-    champion("a", why="[bold]first[/bold]"), champion("b")
+    champion("a", reason="[bold]first[/bold]"), champion("b")
     roll_back(ledger, "robot", 1, "six fingers", WHO)
     document, _ = show_models(ledger, "robot", Console(file=io.StringIO()))
     assert [item["number"] for item in document["champions"]] == [3, 2, 1]
@@ -93,7 +93,7 @@ def test_line_of_champions_is_shown_newest_first_with_what_one_asks_of_it(
 def test_tables_fit_into_eighty_columns_and_lose_nothing(
     ledger: Ledger, champion: Champion, model: str | None
 ) -> None:
-    champion("a", why="because " * 40 + "END", sha256="5" * 64)
+    champion("a", reason="because " * 40 + "END", sha256="5" * 64)
     long = "a-name-of-sixty-three-characters-is-what-fits-and-is-the-longest"[:63]
     champion("b", long)
     text = shown(ledger, model)

@@ -17,7 +17,7 @@ from tuneloop.ledger.ledger import Ledger
 from tuneloop.storage.local_directory import LocalDirectory
 from tuneloop.storage.s3 import S3Store
 
-OURS = {"at", "writer", "number", "rolled_back_to", "who", "why"}
+OURS = {"created_at", "writer_id", "number", "rolled_back_to", "decided_by", "reason"}
 CHALLENGERS = "0123456789"
 PEOPLE = ("01", "02", "03")
 """Which number a person puts back."""
@@ -29,7 +29,7 @@ def assert_one_line(ledger: Ledger) -> None:
     """No gap, no fork, and every rollback has the content of the number that it names."""
     line = ledger.promotions("robot")
     assert [item.number for item in line] == list(range(1, len(line) + 1))
-    assert len({item.writer for item in line}) == len(line)
+    assert len({item.writer_id for item in line}) == len(line)
     for item in line:
         if item.rolled_back_to is not None:
             original = line[item.rolled_back_to - 1]

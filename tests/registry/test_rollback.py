@@ -15,7 +15,7 @@ from tuneloop.schemas.records import Decision, Promotion, RunRecord
 from tuneloop.storage.local_directory import LocalDirectory
 
 WHO = "a person"
-OURS = {"at", "writer", "number", "rolled_back_to", "who", "why"}
+OURS = {"created_at", "writer_id", "number", "rolled_back_to", "decided_by", "reason"}
 BETTER = Verdict(verdict="promote", why="better", rule="a rule", scores={})
 
 
@@ -45,9 +45,9 @@ def test_rollback_is_the_next_number_with_the_content_of_the_earlier_one(
     done = roll_back(ledger, "robot", 1, "six fingers\n on the left hand", WHO)
     assert (done.champion.number, done.replaced) == (3, second)
     assert done.champion.model_dump(exclude=OURS) == first.model_dump(exclude=OURS)
-    assert (done.champion.rolled_back_to, done.champion.who) == (1, WHO)
-    assert done.champion.why == "six fingers on the left hand"
-    assert done.champion.writer != first.writer
+    assert (done.champion.rolled_back_to, done.champion.decided_by) == (1, WHO)
+    assert done.champion.reason == "six fingers on the left hand"
+    assert done.champion.writer_id != first.writer_id
     assert ledger.promotions("robot") == [first, second, done.champion]
 
 

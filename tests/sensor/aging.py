@@ -34,7 +34,7 @@ def age_records(ledger: Ledger, run: RunRecord, by: timedelta) -> None:
     """Let the records of a training say that they were written so long ago."""
     for name in ledger.numbered(f"trainings/{run.key}/"):
         record = training_record.validate_json(ledger.store.read(name))
-        older = record.model_copy(update={"at": now() - by})
+        older = record.model_copy(update={"created_at": now() - by})
         (folder_of(ledger) / name).write_text(older.model_dump_json())
 
 

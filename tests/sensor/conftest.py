@@ -34,12 +34,12 @@ def put_in_flight(
             ledger.mark(ledger.save_run(mine))
             name = job_name(mine.key, 1)
             claim = Claimed(
-                at=now(),
+                created_at=now(),
                 generation=1,
                 name=name,
                 nonce="n",
                 flow_run=flow_run,
-                until=now(),
+                submit_deadline=now(),
                 take_over_after=now(),
                 account=mine.account,
                 credentials=mine.credentials,

@@ -47,7 +47,7 @@ def test_hints_of_the_last_day_are_open_until_they_are_done_with(world: World) -
     }
     for hint in kept.values():
         assert keep_hint(ledger, hint)
-        assert not keep_hint(ledger, hint.model_copy(update={"writer": "another"}))
+        assert not keep_hint(ledger, hint.model_copy(update={"writer_id": "another"}))
     assert {hint.ids for hint in open_hints(ledger, [account.slug])} == {("job-0",), ("job-1",), ("job-23",)}
     finish_hint(ledger, kept[1], "settled")
     finish_hint(ledger, kept[1], "unknown")

@@ -119,7 +119,7 @@ class World:
         account = self.provider.account
         identity = TrainingIdentity(dataset_digest=digest, recipe=self.recipe.canonical(), account=account)
         run = RunRecord(
-            at=now(),
+            created_at=now(),
             flow_run=flow_run or str(uuid4()),
             model="robot",
             key=identity.key,

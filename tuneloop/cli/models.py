@@ -122,7 +122,7 @@ def review(
     if done.promotion is None:
         say(f"{model}: the champion stays.{f' Report: {ledger.store.uri_of(report)}' if report else ''}")
     else:
-        say(f"{model}: the challenger is champion no. {done.promotion.number} ({done.decision.why}).")
+        say(f"{model}: the challenger is champion no. {done.promotion.number} ({done.decision.reason}).")
         say(f"Page: {ledger.store.uri_of(save_model_page(ledger, model))}")
     # Its run tells the same, if it still is there: one id, one event.
     emit_model_event("promoted" if done.promotion else "rejected", done.run, done.decision)

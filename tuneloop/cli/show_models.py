@@ -41,7 +41,7 @@ def show_models(ledger: Ledger, model: str | None, console: Console) -> tuple[An
         return {
             "store": store,
             "model": model,
-            "champions": [item.model_dump(mode="json", exclude={"writer", "schema_number"}) for item in line],
+            "champions": [item.model_dump(mode="json", exclude={"writer_id", "schema_number"}) for item in line],
         }, True
     found = summaries(ledger)
     console.print(_overview(found) if found else shown(f"There are no models in {store}."))
@@ -85,7 +85,7 @@ def _glance(item: ModelSummary) -> list[str]:
 def _asked(run: RunRecord, question: Decision) -> str:
     job = job_name(run.key, run.generation)
     return (
-        f"Undecided: {job} (run {run.flow_run}). {question.why} Look at {question.report}, and answer with "
+        f"Undecided: {job} (run {run.flow_run}). {question.reason} Look at {question.report}, and answer with "
         f"`tuneloop review {run.model}`."
     )
 
@@ -95,15 +95,15 @@ def _line_table(model: str, line: list[Promotion]) -> Table:
     table.columns[1].no_wrap = True
     table.columns[2].overflow = "fold"
     for item in line:
-        table.add_row(str(item.number), f"{item.at:%Y-%m-%d %H:%M}", shown("\n".join(_lines(item))))
+        table.add_row(str(item.number), f"{item.created_at:%Y-%m-%d %H:%M}", shown("\n".join(_lines(item))))
     return table
 
 
 def _lines(item: Promotion) -> list[str]:
     lines = [] if item.rolled_back_to is None else [f"rolled back to no. {item.rolled_back_to}"]
     lines += [
-        f"why: {item.why}",
-        f"who: {item.who}",
+        f"why: {item.reason}",
+        f"who: {item.decided_by}",
         f"job: {job_name(item.key, item.generation)} ({item.account.slug}, id {item.job_id})",
         f"dataset: {item.dataset_digest[:_SHORT]}, weights: {_weights(item.sha256)}",
         f"report: {item.report or 'named in the decision'}",

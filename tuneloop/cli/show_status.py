@@ -148,6 +148,6 @@ def status_document(store: str) -> dict[str, Any]:
             {**story.model_dump(mode="json"), "prefect": standing.states[story.flow_run]} for story in stories
         ],
         "doubles": [
-            item.model_dump(mode="json", exclude={"writer", "schema_number"}) for item in duplicate_jobs(ledger)
+            item.model_dump(mode="json", exclude={"writer_id", "schema_number"}) for item in duplicate_jobs(ledger)
         ],
     }

@@ -40,7 +40,9 @@ def show_store(address: str, json_file: Path | None) -> bool:
             "store": address,
             "attention": attention,
             "open": [story.model_dump(mode="json") for story in stories],
-            "doubles": [item.model_dump(mode="json", exclude={"writer", "schema_number"}) for item in paid_twice],
+            "doubles": [
+                item.model_dump(mode="json", exclude={"writer_id", "schema_number"}) for item in paid_twice
+            ],
         }
         json_file.write_text(json.dumps(document, indent=1) + "\n")
     return bool(paid_twice or attention) or any(story.state in _ASKS for story in stories)

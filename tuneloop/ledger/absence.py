@@ -77,7 +77,7 @@ def _known(ledger: Ledger, account: Account, lag: timedelta) -> frozenset[str]:
     for key, generation in set(_newest(ledger, account)):
         with suppress(CorruptRecord):
             own = [record for record in ledger.history(key) if record.generation == generation]
-            submitted = [record for record in own if isinstance(record, Submitted) and record.at < latest]
+            submitted = [record for record in own if isinstance(record, Submitted) and record.created_at < latest]
             if submitted and isinstance(own[-1], Submitted | Trained | Collected):
                 known.add(submitted[-1].job_id)
     return frozenset(known)

@@ -83,7 +83,7 @@ def move_origin(ledger: Ledger, account: Account, base_url: str) -> None:
 
 
 def _write(ledger: Ledger, account: Account, number: int, origin: str) -> None:
-    record = AccountOrigin(at=now(), number=number, account=account, origin=origin)
+    record = AccountOrigin(created_at=now(), number=number, account=account, origin=origin)
     ledger.create_record(f"{_folder(account)}{number:04d}.json", record)
 
 

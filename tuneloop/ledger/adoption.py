@@ -45,7 +45,7 @@ def adopt(ledger: Ledger, provider: Provider, run: RunRecord, job_id: str) -> No
     training = read_training(ledger, run.key, run.generation)
     if training.last is None or is_revivable(training.last):
         record = Submitted(
-            at=now(), generation=run.generation, name=training.name, job_id=job_id, found_by="person"
+            created_at=now(), generation=run.generation, name=training.name, job_id=job_id, found_by="person"
         )
         with suppress(RecordConflict):  # two adopt the same job: they write the same
             ledger.append(run.key, training.last, record)

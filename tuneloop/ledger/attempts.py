@@ -65,7 +65,9 @@ def count_reason(ledger: Ledger, run: RunRecord) -> RunRecord:
     """
     if run.retrain_reason is None:
         return run
-    record = CountedReason(at=now(), reason=run.retrain_reason, flow_run=run.flow_run, generation=run.generation)
+    record = CountedReason(
+        created_at=now(), reason=run.retrain_reason, flow_run=run.flow_run, generation=run.generation
+    )
     ledger.create_record(_reason_name(run.key, run.retrain_reason), record)
     generation, reason = wished_attempt(ledger, run.key, run.retrain_reason, run.flow_run)
     return run.model_copy(update={"generation": generation, "retrain_reason": reason})

@@ -87,7 +87,7 @@ class Budget:
         """
         audited = False
         while True:
-            day = claim.at.date()
+            day = claim.created_at.date()
             listed = self._listed(window_of(day))
             own = self._find_slot(run, first, day, listed)
             if own is not None:
@@ -163,7 +163,7 @@ class Budget:
 
     def _find_slot(self, run: RunRecord, first: Claimed, day: date, listed: _Listed) -> Reservation | None:
         """Find the slot of this training among those that came after its first claim, up to a day's window."""
-        window, seen = window_of(first.at.date()), first.budget_slot or 0
+        window, seen = window_of(first.created_at.date()), first.budget_slot or 0
         while window <= window_of(day):
             last = window == window_of(day)
             for name in (listed.names if last else self._ledger.numbered(self._folder(window)))[seen:]:
@@ -199,7 +199,7 @@ class Budget:
             by_day, so_far = dict(last.trainings_by_day), last.cents_so_far
         by_day[day] = by_day.get(day, 0) + (kind == "training")
         return Reservation(
-            at=now(),
+            created_at=now(),
             kind=kind,
             number=spending.slots + 1,
             key=run.key,

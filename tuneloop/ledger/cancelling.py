@@ -21,7 +21,7 @@ def is_cancelled(ledger: Ledger, flow_run: str) -> bool:
 
 def remember_cancelled(ledger: Ledger, flow_run: str) -> None:
     """Remember that a person has cancelled a run."""
-    ledger.create_record(_name(flow_run), CancelledRun(at=now(), flow_run=flow_run))
+    ledger.create_record(_name(flow_run), CancelledRun(created_at=now(), flow_run=flow_run))
 
 
 def _name(flow_run: str) -> str:

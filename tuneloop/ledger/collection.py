@@ -56,7 +56,7 @@ def collect_weights(
         trained = training.last.model_copy(update={"name": training.name})
         stored = _bring_home(ledger.store, provider, trained, on_progress)
     record = Collected(
-        at=now(),
+        created_at=now(),
         generation=training.generation,
         name=training.name,
         job_id=training.last.job_id,

@@ -26,7 +26,7 @@ def hand_over(ledger: Ledger, server_id: str, address: str, who: str) -> Driver:
     if before is not None and before.server_id == server_id:
         return before
     number = before.number + 1 if before else 1
-    driver = Driver(at=now(), number=number, server_id=server_id, address=address, who=who)
+    driver = Driver(created_at=now(), number=number, server_id=server_id, address=address, decided_by=who)
     if ledger.create_record(f"{_DRIVERS}{number:04d}.json", driver):
         return driver
     winner = current_driver(ledger)

@@ -72,22 +72,22 @@ class Ledger:
         """
         _check_step(after, record)
         # The number that follows the one it was decided on exists once: nothing else has to be read for it.
-        if after is not None and after.writer not in self._numbers:
+        if after is not None and after.writer_id not in self._numbers:
             self.history(key)  # it was read by somebody else
-            if after.writer not in self._numbers:
+            if after.writer_id not in self._numbers:
                 raise RecordConflict(f"training {key[:16]} has no record any more that this step could follow")
-        number = self._numbers[after.writer] + 1 if after else 1
+        number = self._numbers[after.writer_id] + 1 if after else 1
         name = f"trainings/{key}/{number:04d}.json"
         if not self.create_record(name, record):
             raise RecordConflict(f"training {key[:16]} has moved on: {name} was written by somebody else")
-        self._numbers[record.writer] = number
+        self._numbers[record.writer_id] = number
 
     def _training_record(self, name: str, number: int) -> AnyTrainingRecord:
         try:
             record = training_record.validate_json(self.store.read(name))
         except ValidationError as error:
             raise _unreadable(name, self.store, error) from None
-        self._numbers[record.writer] = number
+        self._numbers[record.writer_id] = number
         return record
 
     # Runs and markers
@@ -169,7 +169,7 @@ class Ledger:
     def decisions(self, run: RunRecord) -> list[Decision]:
         """Every decision on this run's model version and plan, oldest first."""
         found = [self.read_record(name, Decision) for name in self.numbered(self.decision_folder(run))]
-        self._numbers |= {decision.writer: number for number, decision in enumerate(found, start=1)}
+        self._numbers |= {decision.writer_id: number for number, decision in enumerate(found, start=1)}
         return found
 
     def decisions_from_the_last(self, run: RunRecord) -> Iterator[Decision]:
@@ -181,14 +181,14 @@ class Ledger:
         """Write decision `number`; the first one written stands and is returned."""
         name = f"{self.decision_folder(run)}{number:04d}.json"
         stands = decision if self.create_record(name, decision) else self.read_record(name, Decision)
-        self._numbers[stands.writer] = number
+        self._numbers[stands.writer_id] = number
         return stands
 
     def decision_name(self, run: RunRecord, decision: Decision) -> str:
         """Where a decision on this run's model version is."""
-        if decision.writer not in self._numbers:
+        if decision.writer_id not in self._numbers:
             self.decisions(run)
-        return f"{self.decision_folder(run)}{self._numbers[decision.writer]:04d}.json"
+        return f"{self.decision_folder(run)}{self._numbers[decision.writer_id]:04d}.json"
 
     def promotions(self, model: str) -> list[Promotion]:
         """The line of champions, oldest first; the last one is the champion."""

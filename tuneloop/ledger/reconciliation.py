@@ -56,7 +56,9 @@ def _unreadable(ledger: Ledger, training: Training, shown: JobList) -> Held | No
 
 def hold(ledger: Ledger, training: Training, kind: HeldKind, reason: str, *, sent: bool = True) -> Held:
     """Hand a training over to a person. Raises `RecordConflict` where it has moved on."""
-    held = Held(at=now(), generation=training.generation, name=training.name, reason=reason, kind=kind, sent=sent)
+    held = Held(
+        created_at=now(), generation=training.generation, name=training.name, reason=reason, kind=kind, sent=sent
+    )
     ledger.append(training.key, training.last, held)
     return held
 
@@ -154,16 +156,16 @@ def record_duplicate_job(ledger: Ledger, name: str, job_id: str, followed: str) 
     """
     if job_id == followed:
         return None
-    payment = DoublePayment(at=now(), name=name, job_id=job_id, followed=followed)
+    payment = DoublePayment(created_at=now(), name=name, job_id=job_id, followed=followed)
     return payment if ledger.create_record(double_name(payment), payment) else None
 
 
 def found(generation: int, job: JobStatus) -> Submitted:
     """The record of a job that the provider's list has shown, under the name that it has there."""
-    return Submitted(at=now(), generation=generation, name=job.name, job_id=job.job_id, found_by="list")
+    return Submitted(created_at=now(), generation=generation, name=job.name, job_id=job.job_id, found_by="list")
 
 
 def _submitted(training: Training, job_id: str, found_by: FoundBy) -> Submitted:
     return Submitted(
-        at=now(), generation=training.generation, name=training.name, job_id=job_id, found_by=found_by
+        created_at=now(), generation=training.generation, name=training.name, job_id=job_id, found_by=found_by
     )

@@ -98,12 +98,12 @@ def _claim(
     # As it was before the claim; where a new window has begun since then, all of it comes after.
     seen = spent.slots if spent.window == window_of(deadline.started.date()) else 0
     return Claimed(
-        at=deadline.started,
+        created_at=deadline.started,
         generation=run.generation,
         name=training.name,
         nonce=PROCESS,
         flow_run=run.flow_run,
-        until=deadline.until,
+        submit_deadline=deadline.until,
         take_over_after=deadline.until + provider.margins.in_doubt,
         account=run.account,
         credentials=run.credentials,
@@ -118,7 +118,7 @@ def _claim(
 def _claimed(ledger: Ledger, training: Training, claim: Claimed) -> Training:
     """Read the claimed training. Raises `RecordConflict` where somebody has found a job of its name meanwhile."""
     claimed = read_training(ledger, training.key, training.generation)
-    if claimed.last is None or claimed.last.writer != claim.writer:
+    if claimed.last is None or claimed.last.writer_id != claim.writer_id:
         raise RecordConflict(f"{training.name} has moved on since it was claimed; nothing was sent")
     return claimed
 
@@ -264,7 +264,7 @@ def _refused(
         hold(ledger, claimed, "uncertain", reason)
         return
     rejected = Rejected(
-        at=now(),
+        created_at=now(),
         generation=claimed.generation,
         name=claimed.name,
         reason=str(error),

@@ -191,7 +191,7 @@ def record_progress(ledger: Ledger, run: RunRecord, status: JobStatus) -> AnyTra
         return last
     record: Trained | Failed
     base = {
-        "at": now(),
+        "created_at": now(),
         "generation": run.generation,
         "name": last.name,
         "job_id": last.job_id,

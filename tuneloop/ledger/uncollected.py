@@ -26,7 +26,7 @@ def next_try(ledger: Ledger, trained: Trained) -> datetime:
     """When the weights are to be fetched; a moment that has passed means now."""
     tries = _tries(ledger, trained)
     if not tries:
-        return trained.at
+        return trained.created_at
     return tries[-1] + _PAUSES[min(len(tries), len(_PAUSES)) - 1]
 
 
@@ -45,14 +45,17 @@ def hold_if_lost(ledger: Ledger, training: Training, reason: str) -> Held | None
         RecordConflict: The training has moved on.
     """
     last = training.last
-    if not isinstance(last, Submitted | Trained) or now() - last.at < LOST_AFTER:
+    if not isinstance(last, Submitted | Trained) or now() - last.created_at < LOST_AFTER:
         return None
     # A sensor that was off for days has not tried for days.
     if isinstance(last, Trained) and len(_tries(ledger, last)) < _FEWEST_TRIES:
         return None
     what = "its weights" if isinstance(last, Trained) else "the job"
     return hold(
-        ledger, training, "lost", f"{what} (id {last.job_id}) cannot be had since {last.at:%Y-%m-%d}: {reason}"
+        ledger,
+        training,
+        "lost",
+        f"{what} (id {last.job_id}) cannot be had since {last.created_at:%Y-%m-%d}: {reason}",
     )
 
 
@@ -60,13 +63,13 @@ def try_again(ledger: Ledger, training: Training) -> None:
     """Go on where a training was lost, as a person wishes. Raises `RecordConflict` where it has moved on."""
     known = training.known
     if isinstance(known, Submitted | Trained):
-        fields = known.model_dump(exclude={"at", "writer"})
-        ledger.append(training.key, training.last, type(known).model_validate({**fields, "at": now()}))
+        fields = known.model_dump(exclude={"created_at", "writer_id"})
+        ledger.append(training.key, training.last, type(known).model_validate({**fields, "created_at": now()}))
 
 
 def _tries(ledger: Ledger, trained: Trained) -> list[datetime]:
     """When the weights could not be fetched since the training was, or was said to be, at its end."""
-    return sorted(at for _, at in ledger.store.written(_folder(trained)) if at >= trained.at)
+    return sorted(at for _, at in ledger.store.written(_folder(trained)) if at >= trained.created_at)
 
 
 def _folder(trained: Trained) -> str:

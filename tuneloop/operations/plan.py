@@ -117,7 +117,7 @@ def _action(
         decision = applied_decision(ledger, run)
         if decision is None:
             return "judge", "the weights are in the store; they would be rendered and judged, nothing is trained"
-        return "nothing", f"trained and judged on {decision.at:%Y-%m-%d %H:%M} UTC: {decision.verdict}"
+        return "nothing", f"trained and judged on {decision.created_at:%Y-%m-%d %H:%M} UTC: {decision.verdict}"
     return "nothing", f"{last.name} is {last.state}: {last.reason}. Set force_reason to train once more"
 
 

@@ -87,7 +87,7 @@ def _open_training(ledger: Ledger, marker: Marker) -> OpenTraining | None:
         )
     if run is None:
         return None
-    state, since, note = "marked", run.at, ""
+    state, since, note = "marked", run.created_at, ""
     try:
         training = read_training(ledger, run.key, run.generation)
         last = training.last
@@ -97,10 +97,10 @@ def _open_training(ledger: Ledger, marker: Marker) -> OpenTraining | None:
         state, note = "unreadable", str(error)
     else:
         if last is not None:
-            state, since = last.state, last.at
+            state, since = last.state, last.created_at
             note = last.reason if isinstance(last, Held) else ""
             if question is not None:
-                state, since, note = "undecided", question.at, question.why
+                state, since, note = "undecided", question.created_at, question.reason
             if given_up:
                 state, note = "given up", _GIVEN_UP
     return OpenTraining(

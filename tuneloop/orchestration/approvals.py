@@ -138,7 +138,9 @@ def abandon_training(
     """Close a held training, as a person wishes. Raises `RecordConflict` where it has moved on."""
     # What may have been accepted counts as paid: it keeps its place in the budget, and nothing submits it again.
     paid = held.kind in {"uncertain", "lost"}
-    record = Abandoned(at=now(), generation=held.generation, name=held.name, reason=reason, paid=paid, again=again)
+    record = Abandoned(
+        created_at=now(), generation=held.generation, name=held.name, reason=reason, paid=paid, again=again
+    )
     if paid:
         ctx.ledger.append(training.key, held, record)
     else:

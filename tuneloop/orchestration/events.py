@@ -49,7 +49,7 @@ def emit_training_event(event: TrainingEvent, run: RunRecord, record: AnyTrainin
         resource={"prefect.resource.id": f"tuneloop.training.{job}", "prefect.resource.name": job},
         related=[_model(run), *_flow_run(run)],
         payload=payload,
-        id=uuid5(_SPACE, f"{what}/{job}/{record.writer if record else ''}"),
+        id=uuid5(_SPACE, f"{what}/{job}/{record.writer_id if record else ''}"),
     )
 
 
@@ -139,10 +139,10 @@ def emit_model_event(event: ModelEvent, run: RunRecord, decision: Decision) -> N
             "job": job,
             "account": run.account.slug,
             "flow_run": run.flow_run,
-            "why": decision.why,
-            "who": decision.who,
+            "why": decision.reason,
+            "who": decision.decided_by,
         },
-        id=uuid5(_SPACE, f"{what}/{decision.writer}"),
+        id=uuid5(_SPACE, f"{what}/{decision.writer_id}"),
     )
 
 
@@ -196,10 +196,10 @@ def emit_rolled_back(promotion: Promotion, flow_run: str | None = None) -> None:
             "job": job,
             "number": promotion.number,
             "to": promotion.rolled_back_to,
-            "why": promotion.why,
-            "who": promotion.who,
+            "why": promotion.reason,
+            "who": promotion.decided_by,
         },
-        id=uuid5(_SPACE, f"{what}/{promotion.writer}"),
+        id=uuid5(_SPACE, f"{what}/{promotion.writer_id}"),
     )
 
 

@@ -110,7 +110,7 @@ def _leader(stories: list[PendingRun], *, busy: bool) -> PendingRun | None:
     asker = next((story for story in stories if story.run.flow_run == story.asker), None)
     if asker is not None:
         return asker
-    return None if busy else min(stories, key=lambda story: story.run.at)
+    return None if busy else min(stories, key=lambda story: story.run.created_at)
 
 
 def _try(waker: Waker, ledger: Ledger, store_slug: str, story: PendingRun, *, cancelled: bool) -> None:

@@ -43,10 +43,10 @@ def request_review(ctx: RunContext, run: RunRecord, question: Decision) -> Decis
     """
     emit_model_event("undecided", run, question)
     if cannot_suspend() is not None:
-        get_run_logger().warning("%s Decide with: %s (or --reject)", question.why, run.review_command)
+        get_run_logger().warning("%s Decide with: %s (or --reject)", question.reason, run.review_command)
         return None
     with get_client(sync_client=True) as client:
-        keys = keyset_from_base_key(f"undecided-{question.writer}")
+        keys = keyset_from_base_key(f"undecided-{question.writer_id}")
         judgement = read_form_answer(client, keys, PromotionReview)
         if judgement is None:
             label_run(run.model, "needs-review")
@@ -55,7 +55,7 @@ def request_review(ctx: RunContext, run: RunRecord, question: Decision) -> Decis
                 keys,
                 PromotionReview,
                 _question(ctx, run, question),
-                f"Undecided, a person decides: {question.why} Press Resume",
+                f"Undecided, a person decides: {question.reason} Press Resume",
             )
     get_run_logger().info("a person has decided: %s (%s)", judgement.decision, judgement.reason)
     return answer(ctx.ledger, run, question, approve=judgement.decision == _APPROVE, who=WHO, why=judgement.reason)
@@ -65,7 +65,7 @@ def _question(ctx: RunContext, run: RunRecord, question: Decision) -> str:
     champion = f"champion no. {question.against}" if question.against else "no champion"
     report = ctx.store.uri_of(question.report) if question.report else "the run's artifacts"
     return (
-        f"**{run.model}: the challenger and {champion} are too close to tell.** {in_markdown(question.why)}\n\n"
+        f"**{run.model}: the challenger and {champion} are too close to tell.** {in_markdown(question.reason)}\n\n"
         f"Look at both, image by image: `{report}`, or this run's artifacts. Nothing changes until you "
         "decide, and neither answer is paid."
     )

@@ -71,7 +71,7 @@ def build_run_record(
     identity = TrainingIdentity(dataset_digest=digest, recipe=request.recipe.canonical(), account=account)
     generation, reason = wished_attempt(ctx.ledger, identity.key, request.force_reason, flow_run)
     return RunRecord(
-        at=now(),
+        created_at=now(),
         flow_run=flow_run,
         model=request.model,
         key=identity.key,

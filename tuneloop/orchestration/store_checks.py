@@ -65,8 +65,8 @@ def check_driver(slug: str, store: Store) -> StoreIdentity:
     if driver is not None and driver.server_id != server_id:
         raise StoreError(
             f"{slug}: {store.uri} is driven by the Prefect server at {driver.address} (id {driver.server_id}, "
-            f"since {driver.at:%Y-%m-%d %H:%M} UTC), and this one is another. Two would take each other's runs "
-            "for gone, and pay again. To let this one drive it, stop that one's worker and run "
+            f"since {driver.created_at:%Y-%m-%d %H:%M} UTC), and this one is another. Two would take each other's "
+            "runs for gone, and pay again. To let this one drive it, stop that one's worker and run "
             f"`tuneloop store move {slug}`"
         )
     if driver is None or known is None:

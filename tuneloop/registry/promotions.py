@@ -135,17 +135,17 @@ def answer(ledger: Ledger, run: RunRecord, question: Decision, *, approve: bool,
     """
     decision = question.model_copy(
         update={
-            "at": now(),
-            "writer": new_writer(),
+            "created_at": now(),
+            "writer_id": new_writer(),
             "verdict": "promote" if approve else "reject",
-            "who": who,
-            "why": clean_reason(why),
+            "decided_by": who,
+            "reason": clean_reason(why),
         }
     )
     while True:
         decisions = ledger.decisions(run)
         standing = next(_verdicts(reversed(decisions)))
-        if standing.writer != question.writer:
+        if standing.writer_id != question.writer_id:
             return standing
         # That some run was cancelled takes a number too, and answers nothing.
         written = ledger.decide(run, len(decisions) + 1, decision)
@@ -158,7 +158,7 @@ def abandon(ledger: Ledger, run: RunRecord, why: str) -> Decision:
     while True:
         number = len(ledger.decisions(run)) + 1
         decision = Decision(
-            at=now(),
+            created_at=now(),
             verdict="abandoned",
             model=run.model,
             key=run.key,
@@ -167,8 +167,8 @@ def abandon(ledger: Ledger, run: RunRecord, why: str) -> Decision:
             against=champion.number if (champion := ledger.champion(run.model)) else 0,
             scores={},
             report=None,
-            who="a person, in Prefect",
-            why=why,
+            decided_by="a person, in Prefect",
+            reason=why,
             flow_run=run.flow_run,
         )
         if ledger.decide(run, number, decision) == decision:
@@ -191,7 +191,7 @@ def write_decision(
         The decision that has the number, or None where that is no verdict: read again and judge again.
     """
     decision = Decision(
-        at=now(),
+        created_at=now(),
         verdict=verdict.verdict,
         model=run.model,
         key=run.key,
@@ -202,8 +202,8 @@ def write_decision(
         differences=verdict.differences,
         rule=verdict.rule,
         report=report,
-        who=WHO,
-        why=verdict.why,
+        decided_by=WHO,
+        reason=verdict.why,
         flow_run=run.flow_run if verdict.verdict == "undecided" else None,
     )
     written = ledger.decide(run, place.number, decision)
@@ -225,7 +225,7 @@ def promote(
         return reigned
     number = decision.against + 1
     promotion = Promotion(
-        at=now(),
+        created_at=now(),
         number=number,
         model=run.model,
         key=run.key,
@@ -242,8 +242,8 @@ def promote(
         decision=ledger.decision_name(run, decision),
         report=decision.report,
         plan=run.plan,
-        who=decision.who,
-        why=decision.why,
+        decided_by=decision.decided_by,
+        reason=decision.reason,
     )
     if ledger.promote(promotion):
         return promotion

@@ -75,7 +75,7 @@ def review_model(
     if question.verdict == "undecided":
         decision = answer(ledger, run, question, approve=approve, who=who, why=why)
     if decision.verdict != ("promote" if approve else "reject"):
-        raise LedgerError(f"{decision.who} has answered first: {decision.verdict}, {decision.why}")
+        raise LedgerError(f"{decision.decided_by} has answered first: {decision.verdict}, {decision.reason}")
     if not approve:
         return ReviewResult(run, decision, None)
     collected = read_training(ledger, run.key, run.generation).last

@@ -78,12 +78,12 @@ def roll_back(ledger: Ledger, model: str, to: int, reason: str, who: str) -> Rol
             return Rollback(reigning, None, to)
         promotion = wanted.model_copy(
             update={
-                "at": now(),
-                "writer": new_writer(),
+                "created_at": now(),
+                "writer_id": new_writer(),
                 "number": reigning.number + 1,
                 "rolled_back_to": to,
-                "who": who,
-                "why": why,
+                "decided_by": who,
+                "reason": why,
             }
         )
         if ledger.promote(promotion):

@@ -25,9 +25,9 @@ class Record(FrozenModel):
 
     schema_number: Literal[1] = 1
     """Form of the record."""
-    writer: str = Field(default_factory=new_writer)
+    writer_id: str = Field(default_factory=new_writer)
     """Random id of this one write."""
-    at: datetime
+    created_at: datetime
     """When it was written, by the writer's clock (UTC)."""
 
 
@@ -51,7 +51,7 @@ class Claimed(TrainingRecord):
     """Random id of the process that claimed: the same run restarted is another process."""
     flow_run: str
     """The flow run that claimed."""
-    until: datetime
+    submit_deadline: datetime
     """The last byte of the submit leaves before this moment, or never."""
     take_over_after: datetime
     """Nobody else may conclude that nothing was submitted before this moment."""
@@ -244,9 +244,9 @@ class Decision(Record):
     """What was measured."""
     report: str | None
     """Name of the report within the store."""
-    who: str
+    decided_by: str
     """Who or what decided."""
-    why: str
+    reason: str
     """The reason in one sentence."""
     flow_run: str | None = None
     """The run that was abandoned, or that asks a person; None for a verdict, which holds for every run."""
@@ -293,7 +293,7 @@ class Promotion(Record):
     """The plan it was judged on; None in records of before it was named here."""
     rolled_back_to: int | None = None
     """Number of the earlier promotion that a rollback has put back; None for a challenger that won."""
-    who: str
+    decided_by: str
     """Who or what decided."""
-    why: str
+    reason: str
     """The reason in one sentence."""

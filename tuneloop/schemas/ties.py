@@ -17,7 +17,7 @@ class Driver(Record):
     """Random id that the server keeps."""
     address: str
     """Where its API was, for people."""
-    who: str
+    decided_by: str
     """Who decided."""
 
 

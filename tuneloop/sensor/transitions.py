@@ -146,7 +146,7 @@ def _waits_for_the_provider(ledger: Ledger, last: AnyTrainingRecord | None, job:
         return now() < next_try(ledger, last)
     if isinstance(last, Collected) and (job is None or job.phase != "ready"):
         # After that a run does not wait any longer, and says so.
-        return now() - last.at <= DEPLOYED_AFTER
+        return now() - last.created_at <= DEPLOYED_AFTER
     return False
 
 
@@ -158,12 +158,12 @@ def _before_its_claim(ledger: Ledger, run: RunRecord, training: Training) -> Pen
     """
     early = training.not_before is not None and now() <= training.not_before
     begun = PendingRun(run, training.records, asks=False, ended=False, submitting=True, early=early)
-    if now() - run.at < NEVER_CLAIMED_AFTER:
+    if now() - run.created_at < NEVER_CLAIMED_AFTER:
         return begun
     if training.previous is not None and not may_begin(ledger, run):
         return replace(begun, ended=True, submitting=False)
     record = Abandoned(
-        at=now(),
+        created_at=now(),
         generation=run.generation,
         name=training.name,
         reason=f"never claimed: its run {run.flow_run} has done nothing for a day",

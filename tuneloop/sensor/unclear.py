@@ -32,7 +32,7 @@ def cleared_up(asked: QueryResult, training: Training, jobs: list[JobStatus], at
     if not isinstance(last, Submitted):
         return jobs
     shown = next((job for job in jobs if job.job_id == last.job_id), None)
-    if shown is None and (not asked.complete or at - last.at < SHOWN_AFTER):
+    if shown is None and (not asked.complete or at - last.created_at < SHOWN_AFTER):
         return jobs
     if (shown is not None and shown.known) or not asked.may_ask_for_one() or asked.provider is None:
         return jobs
@@ -68,7 +68,7 @@ def held_as_lost(
     if since is None or now() - since < HELD_AFTER or not isinstance(last, Submitted):
         return None
     reason = f"{why}, since {since:%Y-%m-%d %H:%M} UTC: look for {last.name} in its console"
-    record = Held(at=now(), generation=last.generation, name=last.name, reason=reason, kind="lost")
+    record = Held(created_at=now(), generation=last.generation, name=last.name, reason=reason, kind="lost")
     try:
         ledger.append(run.key, last, record)
     except RecordConflict:

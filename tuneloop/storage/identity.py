@@ -27,7 +27,7 @@ class StoreIdentity(FrozenModel):
 
     schema_number: Literal[2] = 2
     """Form of everything in the store."""
-    writer: str = Field(default_factory=new_writer)
+    writer_id: str = Field(default_factory=new_writer)
     """Random id of this one write."""
     store_id: str = Field(min_length=1)
     """Random id of the store."""

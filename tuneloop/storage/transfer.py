@@ -54,9 +54,9 @@ class Transfer(FrozenModel):
 
     schema_number: Literal[1] = 1
     """Form of the record."""
-    writer: str = Field(default_factory=lambda: uuid4().hex)
+    writer_id: str = Field(default_factory=lambda: uuid4().hex)
     """Random id of this one write."""
-    at: datetime
+    created_at: datetime
     """When it was written, by the writer's clock (UTC)."""
     upload: str
     """The store's id of the upload."""
@@ -142,7 +142,7 @@ def _current(store: Store, name: str, source: RangedSource, called: str, gone: s
 def _begin(store: Store, name: str, source: RangedSource, number: int) -> tuple[Transfer, bool]:
     """Begin a transfer under a number, or find the one that somebody else has begun under it."""
     begun = Transfer(
-        at=now(),
+        created_at=now(),
         upload=store.begin_upload(name),
         size_bytes=source.size_bytes,
         etag=source.etag,

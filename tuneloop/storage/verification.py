@@ -29,7 +29,7 @@ def verify(store: Store) -> StoreIdentity:
     """
     identity = check_clock(store)
     # Whoever ignores the condition writes the same identity over itself: the store stays the one it was.
-    if store.create(IDENTITY, spelled(identity.model_copy(update={"writer": new_writer()}))):
+    if store.create(IDENTITY, spelled(identity.model_copy(update={"writer_id": new_writer()}))):
         raise StoreError(
             f"{store.uri} cannot keep records: it wrote {IDENTITY} a second time. It ignores If-None-Match: "
             "two runs could both pay for one training. Use a server that honours it, such as Amazon S3, "

@@ -51,7 +51,7 @@ class Hint(Record):
     @property
     def stem(self) -> str:
         """Its name within the store, without an ending."""
-        return f"{folder_of(self.account.slug, self.at)}{self.event}"
+        return f"{folder_of(self.account.slug, self.created_at)}{self.event}"
 
     @property
     def about(self) -> str:
@@ -90,7 +90,7 @@ def read_hint(account: Account, body: bytes, at: datetime) -> Hint:
         # With the job in it: a made-up call cannot use up the event's id for a true one about another job.
         identity = f"event {event} {ids} {names}"
     digest = hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()
-    return Hint(at=at, account=account, event=digest, ids=ids, names=names)
+    return Hint(created_at=at, account=account, event=digest, ids=ids, names=names)
 
 
 def _some(pattern: re.Pattern[str], values: list[str]) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ def keep_hint(ledger: Ledger, hint: Hint) -> bool:
 
 def finish_hint(ledger: Ledger, hint: Hint, outcome: Outcome) -> None:
     """Write that a hint is done with; the first one to say so stands."""
-    ledger.create_record(f"{hint.stem}.done", HintDone(at=now(), outcome=outcome))
+    ledger.create_record(f"{hint.stem}.done", HintDone(created_at=now(), outcome=outcome))
 
 
 def open_hints(ledger: Ledger, accounts: Iterable[str]) -> list[Hint]:
@@ -42,7 +42,7 @@ def open_hints(ledger: Ledger, accounts: Iterable[str]) -> list[Hint]:
     moment = now()
     folders = [folder_of(account, day) for account in accounts for day in (moment - TAKEN_UP_FOR, moment)]
     hints = [hint for folder in folders for hint in _open_in(ledger, folder)]
-    return [hint for hint in hints if moment - hint.at <= TAKEN_UP_FOR]
+    return [hint for hint in hints if moment - hint.created_at <= TAKEN_UP_FOR]
 
 
 def _open_in(ledger: Ledger, folder: str) -> Iterator[Hint]:

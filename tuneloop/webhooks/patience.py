@@ -61,7 +61,7 @@ class Patience:
     def is_over(self, hint: Hint, outcome: Outcome) -> bool:
         """Tell whether a hint whose last look came to this is not looked at any more."""
         longest = {"settled": 0.0, "moving": self.moving_s}.get(outcome, self.unknown_s)
-        return outcome == "settled" or now() - hint.at > timedelta(seconds=longest)
+        return outcome == "settled" or now() - hint.created_at > timedelta(seconds=longest)
 
 
 class Following:
@@ -150,7 +150,7 @@ class Following:
             if self._patience.is_over(hint, outcome):
                 break
             await asyncio.sleep(self._patience.pause_s(looks))
-        waited_s = (now() - hint.at).total_seconds()
+        waited_s = (now() - hint.created_at).total_seconds()
         _LOG.info("%s: %s is %s, %.2f s after the call", hint.account.slug, hint.about, outcome, waited_s)
         return outcome
 

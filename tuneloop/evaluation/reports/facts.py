@@ -164,7 +164,9 @@ def lineage(store: Store, evidence: DecisionReport) -> tuple[Fact, ...]:
     if collected.sha256:
         facts.append(Fact("Sha256 of the weights", collected.sha256, code=True))
         facts.append(Fact("Size of the weights", f"{collected.size_bytes or 0:,} bytes"))
-    facts += [Fact(record.state.capitalize(), f"{record.at:%Y-%m-%d %H:%M:%S} UTC") for record in evidence.steps]
+    facts += [
+        Fact(record.state.capitalize(), f"{record.created_at:%Y-%m-%d %H:%M:%S} UTC") for record in evidence.steps
+    ]
     facts.append(Fact("Decided by", evidence.decided_by))
     if evidence.decision:
         link = stored(store, evidence.decision)

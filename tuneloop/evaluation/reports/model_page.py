@@ -92,8 +92,8 @@ def _champion(store: Store, promotion: Promotion) -> _Champion:
     return _Champion(
         promotion=promotion,
         job=job_name(promotion.key, promotion.generation),
-        why=shortened(promotion.why, _WHY),
-        whole_why=whole_if_cut(promotion.why, _WHY),
+        why=shortened(promotion.reason, _WHY),
+        whole_why=whole_if_cut(promotion.reason, _WHY),
         report=stored(store, promotion.report) if promotion.report else None,
     )
 

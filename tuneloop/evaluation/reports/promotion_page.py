@@ -57,5 +57,5 @@ def write_page(store: Store, evidence: DecisionReport) -> str:
 def _about(evidence: DecisionReport) -> str:
     against = f"against champion no. {evidence.reigning.number}" if evidence.reigning else "first of its model"
     count = f"{len(evidence.challenger.images)} images" + (" each" if evidence.reigning else "")
-    trained = f"weights of {evidence.collected.at:%Y-%m-%d}"
+    trained = f"weights of {evidence.collected.created_at:%Y-%m-%d}"
     return f"Challenger {evidence.collected.name}, {against}, {count}, {trained}"

@@ -225,7 +225,7 @@ def _training_table(store: Store, evidence: DecisionReport) -> str:
     ]
     if collected.sha256:
         rows.append(("sha256", f"`{collected.sha256}`, {collected.size_bytes or 0:,} bytes"))
-    rows += [(record.state, f"{record.at:%Y-%m-%d %H:%M:%S} UTC") for record in evidence.steps]
+    rows += [(record.state, f"{record.created_at:%Y-%m-%d %H:%M:%S} UTC") for record in evidence.steps]
     return _two_columns(rows)
 
 

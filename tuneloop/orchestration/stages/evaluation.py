@@ -85,11 +85,11 @@ def _wait_until_deployed(ctx: RunContext, run: RunRecord, collected: Collected) 
 
 
 def _fail_if_overdue(run: RunRecord, collected: Collected, word: str) -> None:
-    if now() - collected.at > DEPLOYED_AFTER:
+    if now() - collected.created_at > DEPLOYED_AFTER:
         raise TrainingFailed(
-            f"{collected.name} was collected on {collected.at:%Y-%m-%d}, and cannot be judged by this plan: "
-            f"{run.account.provider} does not render it (job {collected.job_id}, {word}). What was decided before "
-            "stands. Run again when it renders; if it was deleted there, start a run with a reason in "
+            f"{collected.name} was collected on {collected.created_at:%Y-%m-%d}, and cannot be judged by this "
+            f"plan: {run.account.provider} does not render it (job {collected.job_id}, {word}). What was decided "
+            "before stands. Run again when it renders; if it was deleted there, start a run with a reason in "
             "force_reason, which is paid"
         )
 

@@ -51,7 +51,9 @@ def begin(ctx: RunContext, request: RunRequest, flow_run: str) -> Begun:
     run = ctx.ledger.save_run(begun.run)
     # Another process of this very run was first: what it has decided on counts, whatever this one has found.
     return (
-        begun if run.writer == begun.run.writer else Begun(run, applied_standing(ctx.ledger, run), begun.repeated)
+        begun
+        if run.writer_id == begun.run.writer_id
+        else Begun(run, applied_standing(ctx.ledger, run), begun.repeated)
     )
 
 

@@ -33,11 +33,11 @@ def run_to_decision(ctx: RunContext, run: RunRecord) -> State[Any]:
     if decision.verdict == "undecided":
         asked = f"run {decision.flow_run} asks" if decision.flow_run != run.flow_run else "nobody could be asked"
         return Completed(
-            message=f"{collected.name}: undecided. {decision.why} A person decides ({asked}): answer there, or "
+            message=f"{collected.name}: undecided. {decision.reason} A person decides ({asked}): answer there, or "
             f"with `{run.review_command}` (or `--reject`).",
         )
     outcome = "promoted" if decision.verdict == "promote" else "not promoted"
-    return Completed(message=f"{collected.name}: {outcome}. {decision.why}")
+    return Completed(message=f"{collected.name}: {outcome}. {decision.reason}")
 
 
 def finish_cancelled_run(ctx: RunContext, run: RunRecord) -> State[Any]:

@@ -234,7 +234,7 @@ def _collect(ctx: RunContext, run: RunRecord, training: Training, trained: Train
             get_run_logger().warning("%s", error)
             why = str(error)
             passing = isinstance(error, ProviderUnavailable) and not isinstance(error, PresignedUrlExpired)
-            if not passing or now() - trained.at > _PASSING:
+            if not passing or now() - trained.created_at > _PASSING:
                 note_failed_try(ctx.ledger, trained)
             if _is_lost(ctx, training, error):
                 return None
@@ -255,7 +255,7 @@ def _is_lost(ctx: RunContext, training: Training, error: Exception) -> bool:
 def _abandon(ctx: RunContext, run: RunRecord, training: Training) -> None:
     """Close a training that nobody wants any more and nothing was accepted of."""
     record = Abandoned(
-        at=now(),
+        created_at=now(),
         generation=training.generation,
         name=training.name,
         reason="its run was cancelled by a person before anything was accepted",
