@@ -25,10 +25,12 @@ _LOCAL: dict[str, Callable[[Path], Row]] = {
     "zip": rows.zip_to_disk,
     "image_check": rows.image_check,
     "base64_json": rows.base64_json,
+    "unchanged_2000_local": rows.unchanged_on_disk,
 }
 _WITH_BUCKET: dict[str, Callable[[Path, Bucket], Row]] = {
     "zip_to_presigned_put": rows.zip_to_presigned_put,
     "url_to_s3": rows.url_to_s3,
+    "unchanged_2000_s3": rows.unchanged_on_s3,
 }
 _ONLY_FULL: dict[str, Callable[[Path, Bucket], Row]] = {"url_to_s3_5_gb": rows.large_url_to_s3}
 

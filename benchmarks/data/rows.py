@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchmarks.data.bucket import NAME, Bucket, s5cmd_program, served
 from benchmarks.data.material import (
+    make_captioned,
     make_dataset,
     make_images,
     make_weights,
@@ -25,6 +26,7 @@ _WEIGHTS_BYTES = 1 << 30
 _FULL_WEIGHTS_BYTES = 5_000_000_000
 _HASHES = 10_000
 _LOOPED_HASHES = 400
+_FILES = 2000
 _NEAR_GOAL = 0.15
 _NAIVE_PART = 4
 """The naive way holds four times the zip in memory: it gets a quarter of it, and its seconds count fourfold."""
@@ -153,6 +155,45 @@ def large_url_to_s3(folder: Path, bucket: Bucket) -> Row:
             bucket.empty,
         )
     return Row("url_to_s3_5_gb", results, limit, (Goal(limit, 1.35), Goal("peak_rss_mb", 80)))
+
+
+def unchanged_on_s3(folder: Path, bucket: Bucket) -> Row:
+    """A nightly run on 2,000 unchanged files in a bucket."""
+    images, access = folder / "images", bucket.access
+    make_captioned(images, _FILES // 2)
+    in_turns([python(OURS, "unchanged:prepare_s3", images, access, NAME)], 1)
+    listing, everything = "boto3 listing alone", "hash everything"
+    results = in_turns(
+        [
+            python(OURS, "unchanged:ours_s3", access, NAME),
+            python(everything, "unchanged:hash_s3", access, NAME),
+            python(listing, "unchanged:list_s3", access, NAME),
+        ],
+        3,
+    )
+    bucket.empty()
+    # This gateway ends a list of 2,000 names with an empty third page.
+    goals = (Goal(everything, 0.2), Goal("requests", 15 + 3), Goal("bytes_read", 200_000))
+    return Row("unchanged_2000_s3", results, listing, goals)
+
+
+def unchanged_on_disk(folder: Path) -> Row:
+    """The same in a folder of this machine, with the store beside it."""
+    images, store = folder / "images", folder / "store"
+    make_captioned(images, _FILES // 2)
+    store.mkdir()
+    in_turns([python(OURS, "unchanged:prepare_local", images, store)], 1)
+    listing, everything = "listing alone", "hash everything"
+    results = in_turns(
+        [
+            python(OURS, "unchanged:ours_local", images, store),
+            python(everything, "unchanged:hash_local", images),
+            python(listing, "unchanged:list_local", images),
+        ],
+        3,
+    )
+    goals = (Goal(everything, 1.0), Goal("bytes_read", 400_000))
+    return Row("unchanged_2000_local", results, listing, goals)
 
 
 def base64_json(folder: Path) -> Row:

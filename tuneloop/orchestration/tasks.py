@@ -12,7 +12,9 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.logging import get_run_logger
 from prefect.tasks import Task
 
+from tuneloop.datasets.earlier_looks import EarlierLook, keep_look, look_name
 from tuneloop.datasets.sources.public_zip import check_still_there
+from tuneloop.datasets.sources.source_state import state_of
 from tuneloop.errors import ProviderUnavailable, StoreUnavailable
 from tuneloop.evaluation.render import ModelUnderTest, render
 from tuneloop.evaluation.reports.promotion_page import write_page
@@ -66,9 +68,13 @@ _RETRY_OPTIONS: dict[str, Any] = {
 def scan_dataset(
     ctx: RunContext,
     request: RunRequest,
+    state: str | None,
     is_settled: Callable[[DatasetManifest, PublicDataset | None], bool],
 ) -> tuple[DatasetManifest, PublicDataset | None]:
-    """Check every image and caption and, where there is something to do, bring all of it into the store."""
+    """Check every image and caption and, where there is something to do, bring all of it into the store.
+
+    What was found is kept for later runs, if the dataset looks from outside as it did before it was read.
+    """
     fetching = ProgressReporter(f"fetched-{request.model}", "Dataset fetched", "bytes")
     checking = ProgressReporter(f"checked-{request.model}", "Images checked", "images")
     storing = ProgressReporter(f"stored-{request.model}", "Images into the store", "images")
@@ -78,6 +84,9 @@ def scan_dataset(
             ctx.try_store()
             ingest(ctx, looked, request.model, request.recipe, storing.show)
         manifest = looked.dataset.manifest
+    if state is not None and state == state_of(request.dataset, ctx.bucket_client):
+        kept = EarlierLook(digest=manifest.digest, images=len(manifest.items), findings=looked.found.findings)
+        keep_look(ctx.store, look_name(state, request.recipe), kept)
     get_run_logger().info(
         "%d images, %d bytes, dataset %s", len(manifest.items), manifest.size_bytes, manifest.digest[:16]
     )

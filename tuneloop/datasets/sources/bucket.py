@@ -71,6 +71,11 @@ def fetch_zip(
     Downloader(client, place.bucket, archive.parent).fetch(found, on_progress)
 
 
+def list_place(place: Place, client: S3Client, *, is_zip: bool) -> list[S3Entry]:
+    """List what would be fetched, and fetch nothing. Raises `DatasetError` as the fetching would."""
+    return [_listed_zip(place, client)] if is_zip else _listed(place, client)
+
+
 def _listed_zip(place: Place, client: S3Client) -> S3Entry:
     with s3_refusals(place.label):
         # Asked for by a list: an answer to HEAD has no body, and a missing bucket looks like a missing object.
@@ -83,7 +88,7 @@ def _listed_zip(place: Place, client: S3Client) -> S3Entry:
         raise DatasetError(
             f"{place.label} has {size_bytes:,} bytes; {limits.LARGEST_ZIP_BYTES:,} is the most that is fetched"
         )
-    return S3Entry(place.key, place.key, items[0]["ETag"], size_bytes)
+    return S3Entry(place.key, place.key, items[0]["ETag"], size_bytes, items[0]["LastModified"])
 
 
 def fetch_folder(
@@ -128,7 +133,7 @@ def _listed(place: Place, client: S3Client) -> list[S3Entry]:
                 objects += 1
                 name = _name(item["Key"].removeprefix(prefix))
                 if name and not left_behind(name):
-                    found.append(S3Entry(item["Key"], name, item["ETag"], item["Size"]))
+                    found.append(S3Entry(item["Key"], name, item["ETag"], item["Size"], item["LastModified"]))
                     total += item["Size"]
             if objects > limits.MOST_FILES:
                 raise DatasetError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -29,6 +30,8 @@ class S3Entry(NamedTuple):
     """The version that was listed."""
     size_bytes: int
     """Its size when it was listed."""
+    modified: datetime
+    """When it was written, by the server's clock."""
 
 
 class Downloader:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from prefect.logging import get_run_logger
+
+from tuneloop.datasets.earlier_looks import earlier_look, look_name
+from tuneloop.datasets.sources.source_state import state_of
 from tuneloop.ledger.attempts import count_reason
 from tuneloop.ledger.unmeant import check_meant, note_training
 from tuneloop.orchestration import tasks
 from tuneloop.orchestration.context import RunContext
 from tuneloop.orchestration.run_request import RunRequest, build_run_record
+from tuneloop.orchestration.stages.dataset import log_findings
 from tuneloop.registry.promotions import Standing, applied_standing
 from tuneloop.schemas.dataset import DatasetManifest, PublicDataset, Sha256
 from tuneloop.schemas.records import RunRecord
@@ -33,14 +38,16 @@ class Begun(NamedTuple):
 def begin(ctx: RunContext, request: RunRequest, flow_run: str) -> Begun:
     """Decide what a run works on, and write it down.
 
-    All of the dataset is read and hashed; where something is left to do, it is in the store before the run is
-    written down.
+    Where the dataset looks from outside as it did when it was read and hashed, and that dataset was trained and
+    judged, nothing is read of it. In every other case all of it is read and hashed, and is in the store before the
+    run is written down.
 
     Raises:
         DatasetError: The dataset cannot be used.
         ConfigurationError: It would be paid again for nothing that a person has changed.
     """
-    begun = _read(ctx, request, flow_run)
+    state = state_of(request.dataset, ctx.bucket_client)
+    begun = _settled_as_before(ctx, request, flow_run, state) or _read(ctx, request, flow_run, state)
     run = ctx.ledger.save_run(begun.run)
     # Another process of this very run was first: what it has decided on counts, whatever this one has found.
     return (
@@ -50,7 +57,26 @@ def begin(ctx: RunContext, request: RunRequest, flow_run: str) -> Begun:
     )
 
 
-def _read(ctx: RunContext, request: RunRequest, flow_run: str) -> Begun:
+def _settled_as_before(ctx: RunContext, request: RunRequest, flow_run: str, state: str | None) -> Begun | None:
+    """What an earlier look allows to say: that nothing is left to do. It decides nothing else."""
+    look = earlier_look(ctx.store, look_name(state, request.recipe)) if state is not None else None
+    if look is None:
+        return None
+    # A dataset that its provider fetches by itself has no state.
+    begun = _begun(ctx, request, flow_run, look.digest, None)
+    if begun.run.retrain_reason is not None or begun.standing.decision is None:
+        return None
+    log_findings(look.findings)
+    get_run_logger().info(
+        "%d images, dataset %s: names, sizes and times are as they were when all of it was read, so that "
+        "nothing is read again",
+        look.images,
+        look.digest[:16],
+    )
+    return begun
+
+
+def _read(ctx: RunContext, request: RunRequest, flow_run: str, state: str | None) -> Begun:
     """Read all of a dataset, and bring it into the store unless nothing is left to do."""
     done: list[Begun] = []
 
@@ -62,7 +88,7 @@ def _read(ctx: RunContext, request: RunRequest, flow_run: str) -> Begun:
         done.append(begun)
         return True
 
-    manifest, public = tasks.scan_dataset(ctx, request, is_settled)
+    manifest, public = tasks.scan_dataset(ctx, request, state, is_settled)
     if done:
         return done[0]
     # Bringing it in takes time, in which others may have gone on with the same training.

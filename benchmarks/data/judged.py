@@ -1,0 +1,108 @@
+"""A store that has trained and judged a dataset, and a run that finds it unchanged: all of it without Prefect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from prefect.logging import disable_run_logger
+
+from tuneloop.clock import now
+from tuneloop.datasets.captions import CaptionRule
+from tuneloop.datasets.earlier_looks import EarlierLook, keep_look, look_name
+from tuneloop.datasets.scan import scan
+from tuneloop.datasets.sources.opening import opened
+from tuneloop.datasets.sources.source_state import state_of
+from tuneloop.ledger.accounts import remember_origin
+from tuneloop.ledger.drivers import current_driver, hand_over
+from tuneloop.ledger.kept_weights import weights_problem
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.orchestration.context import RunContext
+from tuneloop.orchestration.run_request import RunRequest, build_run_record
+from tuneloop.orchestration.stages.preparation import Begun, begin
+from tuneloop.providers.segmind.client import SegmindProvider
+from tuneloop.registry.promotions import DecisionSlot, promote, write_decision
+from tuneloop.schemas.evaluation import Verdict
+from tuneloop.schemas.plan import EvaluationConfig
+from tuneloop.schemas.records import Collected, RunRecord, Submitted, Trained
+from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
+from tuneloop.schemas.spending import SpendingLimits
+from tuneloop.storage.base import Store
+from tuneloop.storage.identity import create_store, identity_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+WHO = "a benchmark"
+
+
+def wish_for(dataset: str) -> RunRequest:
+    """A plain wish for a dataset."""
+    recipe = FluxLoraRecipe(instance_prompt="a photo of TOK", trigger_word="TOK")
+    return RunRequest("bench", dataset, recipe, EvaluationConfig(prompts=("a photo of TOK",)), "unchanged", None)
+
+
+def desk_for(store: Store) -> RunContext:
+    """Open a store as a run does; what the Prefect server knows of it is left out."""
+    identity = identity_of(store)
+    provider = SegmindProvider("a-key", base_url="http://127.0.0.1:9")
+    assert current_driver(Ledger(store)) is not None  # noqa: S101
+    remember_origin(Ledger(store), provider.account, provider.base_url)
+    return RunContext(store, Ledger(store), provider, SpendingLimits(), "the-store", "the-credentials", identity)
+
+
+def make_store(store: Store) -> None:
+    """Make a store that somebody drives."""
+    create_store(store, WHO)
+    hand_over(Ledger(store), "server", "http://127.0.0.1:9", WHO)
+
+
+def make_judged(store: Store, dataset: str, client_for: Callable[[str], S3Client]) -> RunRecord:
+    """Write what a run leaves that has read, trained, judged and promoted a dataset."""
+    request, ctx = wish_for(dataset), desk_for(store)
+    rule = CaptionRule(trigger_word="TOK", instance_prompt=None, provider_captions=False)
+    state = state_of(dataset, client_for)
+    assert state is not None  # noqa: S101 - its files are old enough
+    with opened(dataset, client_for=client_for) as source:
+        manifest = scan(source.folder, rule).manifest
+    keep_look(
+        store,
+        look_name(state, request.recipe),
+        EarlierLook(digest=manifest.digest, images=len(manifest.items), findings=()),
+    )
+    run = build_run_record(ctx, request, manifest.digest, None, "the-first-run")
+    _train(ctx.ledger, run)
+    return ctx.ledger.save_run(run)
+
+
+def _train(ledger: Ledger, run: RunRecord) -> None:
+    """Records of a whole story, from a job that was found to its promotion."""
+    name, weights = f"{run.key[:16]}-g1", b"weights"
+    base = {"created_at": now(), "generation": 1, "name": name, "job_id": "job"}
+    submitted = Submitted.model_validate({**base, "found_by": "list"})
+    trained = Trained.model_validate({**base, "word": "TRAINED"})
+    ledger.store.create(f"weights/{name}/lora.safetensors", weights)
+    collected = Collected.model_validate(
+        {**base, "weights": f"weights/{name}/lora.safetensors", "sha256": "0" * 64, "size_bytes": len(weights)}
+    )
+    before = None
+    for record in (submitted, trained, collected):
+        ledger.append(run.key, before, record)
+        before = record
+    verdict = Verdict(verdict="promote", why="the first one", rule="the first one", scores={})
+    decision = write_decision(ledger, run, verdict, DecisionSlot(1, 0), "report.html")
+    assert decision is not None  # noqa: S101
+    promote(ledger, run, collected, decision, "TOK")
+
+
+def unchanged_run(store: Store, dataset: str) -> Begun:
+    """What a run does on an unchanged dataset, from the opened blocks to its end."""
+    ctx = desk_for(store)
+    flow_run = str(uuid4())
+    with disable_run_logger():
+        assert ctx.ledger.run(flow_run) is None  # noqa: S101
+        begun = begin(ctx, wish_for(dataset), flow_run)
+    if begun.standing.champion is not None:
+        weights_problem(ctx.ledger, begun.standing.champion)
+    return begun

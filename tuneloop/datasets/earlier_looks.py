@@ -1,0 +1,59 @@
+"""What an earlier look at a dataset has found, kept in the store by how the dataset looked from outside.
+
+Created once for each state and never trusted for what is paid: it lets a run say that nothing has changed, and
+every other run reads and hashes all of the dataset. Losing all of it costs time and nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import JsonValue, ValidationError
+
+from tuneloop.errors import ObjectNotFound
+from tuneloop.schemas.canonical import canonical_json, digest_of
+from tuneloop.schemas.dataset import Sha256
+from tuneloop.schemas.findings import Finding
+from tuneloop.schemas.frozen import FrozenModel
+
+if TYPE_CHECKING:
+    from tuneloop.schemas.recipe_fields import BaseRecipe
+    from tuneloop.storage.base import Store
+
+_CHECKS = 2
+"""Raise it when a check sees more or a finding gets another meaning: then every dataset is read again."""
+
+
+class EarlierLook(FrozenModel):
+    """A dataset that was read and hashed, and could be used."""
+
+    digest: Sha256
+    """Digest of the dataset."""
+    images: int
+    """How many images it has."""
+    findings: tuple[Finding, ...]
+    """What a person should know about it."""
+
+
+def look_name(state: str, recipe: BaseRecipe) -> str:
+    """Where a look is kept.
+
+    Args:
+        state: How the dataset looked from outside, see `source_state`.
+        recipe: All of it: by its words and settings the same files may be another dataset.
+    """
+    document: JsonValue = {"checks": _CHECKS, "state": state, "recipe": recipe.model_dump(mode="json")}
+    return f"looks/{digest_of(document)}.json"
+
+
+def earlier_look(store: Store, name: str) -> EarlierLook | None:
+    """What is kept under a name, None where nothing readable is."""
+    try:
+        return EarlierLook.model_validate_json(store.read(name))
+    except (ObjectNotFound, ValidationError):
+        return None
+
+
+def keep_look(store: Store, name: str, look: EarlierLook) -> None:
+    """Keep a look; the first one stays."""
+    store.create(name, canonical_json(look.model_dump(mode="json")))
