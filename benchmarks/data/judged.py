@@ -23,7 +23,7 @@ from tuneloop.orchestration.run_request import RunRequest, build_run_record
 from tuneloop.orchestration.stages.preparation import Begun, begin
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.registry.promotions import DecisionSlot, promote, write_decision
-from tuneloop.schemas.evaluation import Verdict
+from tuneloop.schemas.evaluation import GateResult
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.records import Collected, RunRecord, Submitted, Trained
 from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
@@ -90,7 +90,7 @@ def _train(ledger: Ledger, run: RunRecord) -> None:
     for record in (submitted, trained, collected):
         ledger.append(run.key, before, record)
         before = record
-    verdict = Verdict(verdict="promote", why="the first one", rule="the first one", scores={})
+    verdict = GateResult(verdict="promote", reason="the first one", rule="the first one", scores={})
     decision = write_decision(ledger, run, verdict, DecisionSlot(1, 0), "report.html")
     assert decision is not None  # noqa: S101
     promote(ledger, run, collected, decision, "TOK")

@@ -19,7 +19,7 @@ from benchmarks.gate.gates import Tally, judged, plan_by_lot
 from benchmarks.gate.kinds import KINDS
 from benchmarks.gate.models import Trained, contestants
 from benchmarks.gate.pool import Pairing, Pool, drawn_and_scored
-from tuneloop.schemas.evaluation import Verdict
+from tuneloop.schemas.evaluation import GateResult
 from tuneloop.schemas.gate import GatePolicy
 
 LOT = 11
@@ -67,7 +67,7 @@ def _pairings(models: dict[str, list[Trained]]) -> Iterator[Pairing]:
         yield from ((model, challenger.files) for model in (*champions, challenger))
 
 
-def _held(pool: Pool, challenger: Trained, equals: list[Trained], chance: np.random.Generator) -> Verdict:
+def _held(pool: Pool, challenger: Trained, equals: list[Trained], chance: np.random.Generator) -> GateResult:
     """One gate, against another equal model, on a plan by lot; one with a copy in it where copies are planted."""
     champions = [one for one in equals if one is not challenger] if challenger in equals else equals[:CHAMPIONS]
     champion = champions[int(chance.integers(len(champions)))]

@@ -10,8 +10,8 @@ import numpy as np
 
 from benchmarks.gate.models import PROMPTS, SEEDS, Trained
 from benchmarks.gate.pool import Pool
-from tuneloop.evaluation.gate import decide
-from tuneloop.schemas.evaluation import Evaluation, Verdict
+from tuneloop.evaluation.gate import apply_gate
+from tuneloop.schemas.evaluation import Evaluation, GateResult
 from tuneloop.schemas.gate import GatePolicy
 
 
@@ -44,10 +44,10 @@ class Tally:
         """How many there were."""
         return sum(self.verdicts.values())
 
-    def add(self, verdict: Verdict) -> None:
+    def add(self, verdict: GateResult) -> None:
         """Count one."""
         self.verdicts[verdict.verdict] += 1
-        self.blocked += "copy a training image" in verdict.why
+        self.blocked += "copy a training image" in verdict.reason
 
     def share(self, verdict: str) -> float:
         """Share of one verdict."""
@@ -61,11 +61,11 @@ def plan_by_lot(chance: np.random.Generator) -> set[tuple[str, int]]:
     return {(str(prompt), int(seed)) for prompt in prompts for seed in seeds}
 
 
-def judged(pool: Pool, challenger: Trained, champion: Trained, plan: set[tuple[str, int]]) -> Verdict:
+def judged(pool: Pool, challenger: Trained, champion: Trained, plan: set[tuple[str, int]]) -> GateResult:
     """Let the gate decide, with its default policy, as the pipeline would."""
     new = _part(pool[challenger, challenger.files], plan)
     old = _part(pool[champion, challenger.files], plan)
-    return decide(new, old, GatePolicy())
+    return apply_gate(new, old, GatePolicy())
 
 
 def _part(evaluation: Evaluation, plan: set[tuple[str, int]]) -> Evaluation:

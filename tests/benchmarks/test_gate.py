@@ -18,7 +18,7 @@ from tuneloop.evaluation.blank import blank_reason
 from tuneloop.evaluation.metrics.copying import COPY_THRESHOLD, nearest
 from tuneloop.evaluation.metrics.look import Look
 from tuneloop.evaluation.metrics.training_set import study
-from tuneloop.schemas.evaluation import Verdict
+from tuneloop.schemas.evaluation import GateResult
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -57,7 +57,7 @@ def test_models_that_copy_do_so_in_some_of_any_plan_at_least(tmp_path: Path) -> 
 def test_figures_are_counted_by_group() -> None:
     def tally(group: str, verdict: str, why: str = "") -> Tally:
         counted = Tally(group)
-        counted.add(Verdict.model_validate({"verdict": verdict, "why": why, "rule": "", "scores": {}}))
+        counted.add(GateResult.model_validate({"verdict": verdict, "reason": why, "rule": "", "scores": {}}))
         return counted
 
     tallies = {

@@ -181,7 +181,7 @@ def test_hostile_texts_do_nothing_but_show(page: Page, world: World, evidence: D
     worst = dataclasses.replace(
         evidence,
         challenger=evidence.challenger.model_copy(update={"images": images}),
-        verdict=evidence.verdict.model_copy(update={"why": said, "rule": said}),
+        result=evidence.result.model_copy(update={"reason": said, "rule": said}),
         collected=evidence.collected.model_copy(update={"job_id": said}),
         decided_by=said,
     )

@@ -17,7 +17,7 @@ from tuneloop.datasets.scan import scan
 from tuneloop.datasets.store import store_images
 from tuneloop.emulator.images.drawing import draw
 from tuneloop.emulator.images.values import DrawRequest, Model
-from tuneloop.evaluation.gate import decide
+from tuneloop.evaluation.gate import apply_gate
 from tuneloop.evaluation.reports.report import DecisionReport
 from tuneloop.schemas.dataset import DatasetManifest
 from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation
@@ -134,7 +134,7 @@ class World:
             champion=champion,
             reigning=line[-1] if line else None,
             champion_manifest=self.old if champion else None,
-            verdict=decide(challenger, champion, plan.gate),
+            result=apply_gate(challenger, champion, plan.gate),
             line=line,
             cents=400,
             decision=f"models/robot/decisions/{run.key}-g1-{plan.digest}/0001.json",

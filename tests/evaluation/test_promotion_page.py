@@ -72,7 +72,7 @@ def saying(evidence: DecisionReport, text: str) -> DecisionReport:
         manifest=evidence.manifest.model_copy(update={"items": items, "source": text}),
         run=evidence.run.model_copy(update={"recipe": {"prompt": text}}),
         collected=evidence.collected.model_copy(update={"job_id": text}),
-        verdict=evidence.verdict.model_copy(update={"why": text, "rule": text}),
+        result=evidence.result.model_copy(update={"reason": text, "rule": text}),
         line=[promotion.model_copy(update={"reason": text}) for promotion in evidence.line],
         decided_by=text,
     )
@@ -151,11 +151,11 @@ def test_verdict_is_told_by_word_sign_and_color(world: World, steps: int, word: 
     page = write_page(world.store, found)
     assert f"<strong>{word}</strong>" in page
     assert f'<header class="verdict {sign}">' in page
-    assert found.verdict.why.replace("'", "&#39;") in page
+    assert found.result.reason.replace("'", "&#39;") in page
 
 
 def test_undecided_says_that_a_person_is_asked(world: World, evidence: DecisionReport) -> None:
-    open_ = dataclasses.replace(evidence, verdict=evidence.verdict.model_copy(update={"verdict": "undecided"}))
+    open_ = dataclasses.replace(evidence, result=evidence.result.model_copy(update={"verdict": "undecided"}))
     page = write_page(world.store, open_)
     assert "<strong>undecided</strong>" in page
     assert "A person is asked" in page
@@ -165,7 +165,7 @@ def test_undecided_says_that_a_person_is_asked(world: World, evidence: DecisionR
 
 def test_scores_that_had_no_say_are_told_so(world: World, evidence: DecisionReport) -> None:
     assert "The scores had no say" not in write_page(world.store, evidence)
-    fallen = dataclasses.replace(evidence, verdict=evidence.verdict.model_copy(update={"by_thresholds": True}))
+    fallen = dataclasses.replace(evidence, result=evidence.result.model_copy(update={"by_thresholds": True}))
     assert "The scores had no say" in write_page(world.store, fallen)
 
 
@@ -243,8 +243,8 @@ def test_names_of_changed_images_are_bounded(world: World, evidence: DecisionRep
 
 def test_characters_that_no_page_can_hold_are_replaced(world: World, evidence: DecisionReport) -> None:
     # No manifest can hold half a character, a verdict might.
-    verdict = evidence.verdict.model_copy(update={"why": "c\ud800d"})
-    said = dataclasses.replace(saying(evidence, "a\x00b\x1bc"), verdict=verdict)
+    verdict = evidence.result.model_copy(update={"reason": "c\ud800d"})
+    said = dataclasses.replace(saying(evidence, "a\x00b\x1bc"), result=verdict)
     page = write_page(world.store, said)
     assert not set(page) & {"\x00", "\x1b", "\ud800"}
     assert "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}c" in page

@@ -37,14 +37,14 @@ def test_short_report_has_every_score_with_its_interval(world: World) -> None:
     found = world.evidence(world.rendered("challenger", 1000, FEW.prompts, FEW.seeds), champion, FEW)
     report = write_report(world.store, found)
     rows = [line for line in report.splitlines() if re.search(r"[+\N{MINUS SIGN}]\d\.\d{3} to ", line)]
-    assert len(rows) == len(found.verdict.differences) == 8
+    assert len(rows) == len(found.result.differences) == 8
     assert "**score**" in rows[0]
     assert rows[0].endswith("▲ |")
 
 
 def test_undecided_is_a_word_of_the_short_report(world: World) -> None:
     found = world.evidence(world.rendered("challenger", 1000, FEW.prompts, (1,)), None, FEW)
-    undecided = dataclasses.replace(found, verdict=found.verdict.model_copy(update={"verdict": "undecided"}))
+    undecided = dataclasses.replace(found, result=found.result.model_copy(update={"verdict": "undecided"}))
     report = write_report(world.store, undecided)
     assert report.startswith("# robot: undecided\n")
     assert f"`{found.run.review_command}`" in report

@@ -27,7 +27,7 @@ def test_commands_leave_nothing_but_their_own_words(
     model = wish["model"]
     first = ledger.champion(model)
     assert first is not None
-    ledger.promote(first.model_copy(update={"number": 2, "created_at": now()}))
+    ledger.write_promotion(first.model_copy(update={"number": 2, "created_at": now()}))
     commands = {
         "models": ["models"],
         "models of one": ["models", model],

@@ -163,7 +163,7 @@ def test_champion_that_its_provider_has_no_more_leaves_the_decision_to_a_person(
     assert champion is not None
     # Another version, as after its deletion at the provider.
     gone = {"number": 2, "key": "f" * 64, "job_id": "deleted-by-somebody", "writer_id": "w"}
-    assert ledger.promote(champion.model_copy(update=gone))
+    assert ledger.write_promotion(champion.model_copy(update=gone))
     state = here({**wish, "dataset": str(draw_images(tmp_path / "more", 4, shade=93))})
     assert tags_of(run_of(state)) == {"needs-review"}
     assert "No image of both models can be compared." in (state.message or "")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneloop.evaluation.gate import WEIGHTED, decide
+from tuneloop.evaluation.gate import WEIGHTED, apply_gate
 from tuneloop.evaluation.metrics.bootstrap import interval
 from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation
 from tuneloop.schemas.gate import GatePolicy, ScoreWeights
@@ -40,9 +40,9 @@ def with_finding(evaluation: Evaluation, at: int, finding: str) -> Evaluation:
 
 
 def test_surely_better_challenger_is_promoted_and_the_reason_names_the_score() -> None:
-    verdict = decide(model(cleanness=0.15), model(), GatePolicy())
+    verdict = apply_gate(model(cleanness=0.15), model(), GatePolicy())
     assert verdict.verdict == "promote"
-    assert "most in cleanness" in verdict.why
+    assert "most in cleanness" in verdict.reason
     whole = verdict.differences[0]
     assert whole.name == WEIGHTED
     assert whole.low is not None
@@ -50,107 +50,109 @@ def test_surely_better_challenger_is_promoted_and_the_reason_names_the_score() -
 
 
 def test_surely_worse_challenger_is_rejected() -> None:
-    verdict = decide(model(exposure=-0.2), model(), GatePolicy())
+    verdict = apply_gate(model(exposure=-0.2), model(), GatePolicy())
     assert verdict.verdict == "reject"
-    assert "most in exposure" in verdict.why
+    assert "most in exposure" in verdict.reason
 
 
 def test_equal_models_are_undecided_and_the_policy_says_what_then() -> None:
-    assert decide(model(), model(), GatePolicy()).verdict == "undecided"
-    assert decide(model(), model(), GatePolicy(undecided="reject")).verdict == "reject"
-    kept = decide(model(), model(), GatePolicy(undecided="promote"))
+    assert apply_gate(model(), model(), GatePolicy()).verdict == "undecided"
+    assert apply_gate(model(), model(), GatePolicy(undecided="reject")).verdict == "reject"
+    kept = apply_gate(model(), model(), GatePolicy(undecided="promote"))
     assert kept.verdict == "promote"
-    assert "set to promote" in kept.why
+    assert "set to promote" in kept.reason
 
 
 def test_difference_below_the_margin_is_undecided_however_sure() -> None:
-    barely = decide(model(noise=0.0, color=0.01), model(noise=0.0), GatePolicy())
+    barely = apply_gate(model(noise=0.0, color=0.01), model(noise=0.0), GatePolicy())
     assert barely.verdict == "undecided"
-    assert "too small to count" in barely.why
-    assert decide(model(noise=0.0, color=0.01), model(noise=0.0), GatePolicy(margin=0)).verdict == "promote"
+    assert "too small to count" in barely.reason
+    assert apply_gate(model(noise=0.0, color=0.01), model(noise=0.0), GatePolicy(margin=0)).verdict == "promote"
 
 
 def test_gain_with_a_great_loss_in_one_score_is_left_to_a_person() -> None:
-    verdict = decide(model(cleanness=0.19, exposure=0.19, diversity=-0.12), model(), GatePolicy())
+    verdict = apply_gate(model(cleanness=0.19, exposure=0.19, diversity=-0.12), model(), GatePolicy())
     assert verdict.verdict == "undecided"
-    assert "diversity is worse" in verdict.why
+    assert "diversity is worse" in verdict.reason
 
 
 def test_score_of_weight_zero_is_shown_and_decides_nothing() -> None:
     weights = ScoreWeights(cleanness=0)
-    verdict = decide(model(cleanness=0.19), model(), GatePolicy(weights=weights))
+    verdict = apply_gate(model(cleanness=0.19), model(), GatePolicy(weights=weights))
     assert verdict.verdict == "undecided"
     assert "cleanness" in {item.name for item in verdict.differences}
 
 
 @pytest.mark.parametrize("champion", [None, model(cleanness=-0.3)])
 def test_copy_is_rejected_even_from_the_first_or_the_better_model(champion: Evaluation | None) -> None:
-    verdict = decide(model(copied=0.9), champion, GatePolicy())
+    verdict = apply_gate(model(copied=0.9), champion, GatePolicy())
     assert verdict.verdict == "reject"
-    assert "1 of 12 images copy a training image" in verdict.why
-    assert "seed 3" in verdict.why
-    assert decide(model(copied=0.9), None, GatePolicy(max_copies=1)).verdict == "promote"
+    assert "1 of 12 images copy a training image" in verdict.reason
+    assert "seed 3" in verdict.reason
+    assert apply_gate(model(copied=0.9), None, GatePolicy(max_copies=1)).verdict == "promote"
 
 
 def test_unusable_image_is_rejected_with_its_prompt_and_seed() -> None:
-    verdict = decide(with_finding(model(), 5, "blank: one flat tone"), None, GatePolicy())
+    verdict = apply_gate(with_finding(model(), 5, "blank: one flat tone"), None, GatePolicy())
     assert verdict.verdict == "reject"
-    assert "blank: one flat tone" in verdict.why
-    assert "'prompt 1', seed 1" in verdict.why
-    assert decide(with_finding(model(), 5, "blank"), None, GatePolicy(max_unusable=1)).verdict == "promote"
+    assert "blank: one flat tone" in verdict.reason
+    assert "'prompt 1', seed 1" in verdict.reason
+    assert apply_gate(with_finding(model(), 5, "blank"), None, GatePolicy(max_unusable=1)).verdict == "promote"
 
 
 def test_first_model_must_be_diverse() -> None:
-    assert decide(model(diversity=-0.19), None, GatePolicy()).verdict == "reject"
-    assert decide(model(), None, GatePolicy()).verdict == "promote"
+    assert apply_gate(model(diversity=-0.19), None, GatePolicy()).verdict == "reject"
+    assert apply_gate(model(), None, GatePolicy()).verdict == "promote"
 
 
 def test_reason_of_a_first_model_says_only_what_was_looked_at() -> None:
-    assert "(no copies, 12 usable images, enough diversity)" in decide(model(), None, GatePolicy()).why
-    allowed = decide(with_finding(model(copied=0.9), 5, "blank"), None, GatePolicy(max_copies=1, max_unusable=1))
-    assert "(1 of 12 are copies, as allowed, 11 of 12 images usable, enough diversity)" in allowed.why
+    assert "(no copies, 12 usable images, enough diversity)" in apply_gate(model(), None, GatePolicy()).reason
+    allowed = apply_gate(
+        with_finding(model(copied=0.9), 5, "blank"), None, GatePolicy(max_copies=1, max_unusable=1)
+    )
+    assert "(1 of 12 are copies, as allowed, 11 of 12 images usable, enough diversity)" in allowed.reason
     edits = model(1).images[0].model_copy(update={"nearest": None})
-    alone = decide(Evaluation(job="j", images=(edits,)), None, GatePolicy())
-    assert "(copies not looked for, 1 usable image, diversity not measured)" in alone.why
+    alone = apply_gate(Evaluation(job="j", images=(edits,)), None, GatePolicy())
+    assert "(copies not looked for, 1 usable image, diversity not measured)" in alone.reason
 
 
 def test_interval_that_ends_at_nothing_is_said_without_a_sign() -> None:
-    close = decide(model(noise=0.0), model(noise=0.0), GatePolicy())
-    assert "differs by 0.000 (between 0.000 and 0.000)" in close.why
+    close = apply_gate(model(noise=0.0), model(noise=0.0), GatePolicy())
+    assert "differs by 0.000 (between 0.000 and 0.000)" in close.reason
 
 
 def test_verdict_says_whether_floors_or_scores_decided() -> None:
-    assert decide(model(), None, GatePolicy()).by_thresholds
-    assert decide(model(copied=0.9, cleanness=0.15), model(), GatePolicy()).by_thresholds
-    assert not decide(model(cleanness=0.15), model(), GatePolicy()).by_thresholds
+    assert apply_gate(model(), None, GatePolicy()).by_thresholds
+    assert apply_gate(model(copied=0.9, cleanness=0.15), model(), GatePolicy()).by_thresholds
+    assert not apply_gate(model(cleanness=0.15), model(), GatePolicy()).by_thresholds
 
 
 def test_reason_stays_short_however_long_the_prompt_is() -> None:
     images = tuple(one.model_copy(update={"prompt": "x" * 10_000}) for one in model(copied=0.9).images)
     found = Evaluation(job="j", images=images)
-    assert len(decide(found, None, GatePolicy()).why) < 300
-    assert len(decide(with_finding(found, 3, "blank"), None, GatePolicy(max_copies=1)).why) < 300
+    assert len(apply_gate(found, None, GatePolicy()).reason) < 300
+    assert len(apply_gate(with_finding(found, 3, "blank"), None, GatePolicy(max_copies=1)).reason) < 300
 
 
 def test_champion_judged_again_is_told_so() -> None:
-    assert "champion itself" in decide(model(), None, GatePolicy(), reigns=True).why
+    assert "champion itself" in apply_gate(model(), None, GatePolicy(), reigns=True).reason
 
 
 def test_images_that_one_model_lacks_are_left_out_of_both() -> None:
     champion = with_finding(model(), 0, "refused")
-    verdict = decide(model(), champion, GatePolicy(max_unusable=1))
+    verdict = apply_gate(model(), champion, GatePolicy(max_unusable=1))
     assert verdict.verdict == "undecided"
     assert verdict.differences[0].difference == pytest.approx(0, abs=1e-9)
 
 
 def test_single_pair_decides_nothing() -> None:
-    assert decide(model(1, cleanness=0.2), model(1), GatePolicy()).verdict == "undecided"
+    assert apply_gate(model(1, cleanness=0.2), model(1), GatePolicy()).verdict == "undecided"
 
 
 def test_models_without_scores_are_left_to_a_person() -> None:
     bare = Evaluation(job="j", images=(EvaluatedImage(prompt="p", seed=1, name="x"),))
-    assert decide(bare, bare, GatePolicy()).verdict == "undecided"
-    assert decide(bare, None, GatePolicy()).verdict == "promote"
+    assert apply_gate(bare, bare, GatePolicy()).verdict == "undecided"
+    assert apply_gate(bare, None, GatePolicy()).verdict == "promote"
 
 
 @given(st.lists(st.floats(-1, 1), min_size=2, max_size=30), st.floats(0.5, 0.99))
@@ -166,23 +168,25 @@ def test_interval_holds_the_mean_and_is_the_same_every_time(values: list[float],
 
 def test_great_loss_in_a_score_of_weight_zero_stops_nobody() -> None:
     better = model(cleanness=0.19, exposure=0.19, diversity=-0.12)
-    verdict = decide(better, model(), GatePolicy(weights=ScoreWeights(diversity=0)))
+    verdict = apply_gate(better, model(), GatePolicy(weights=ScoreWeights(diversity=0)))
     assert verdict.verdict == "promote"
-    worse = decide(model(exposure=-0.2, cleanness=-0.4), model(), GatePolicy(weights=ScoreWeights(cleanness=0)))
-    assert "most in exposure" in worse.why
+    worse = apply_gate(
+        model(exposure=-0.2, cleanness=-0.4), model(), GatePolicy(weights=ScoreWeights(cleanness=0))
+    )
+    assert "most in exposure" in worse.reason
 
 
 def test_first_model_is_praised_only_for_what_was_measured() -> None:
-    assert "(no copies, 12 usable images, enough diversity)" in decide(model(), None, GatePolicy()).why
+    assert "(no copies, 12 usable images, enough diversity)" in apply_gate(model(), None, GatePolicy()).reason
     bare = Evaluation(job="j", images=(EvaluatedImage(prompt="p", seed=1, name="x"),))
-    why = decide(bare, None, GatePolicy()).why
+    why = apply_gate(bare, None, GatePolicy()).reason
     assert "copies not looked for" in why
     assert "diversity not measured" in why
 
 
 def test_copies_and_unusable_images_that_are_allowed_are_counted() -> None:
     flawed = with_finding(model(copied=0.9), 5, "blank")
-    why = decide(flawed, None, GatePolicy(max_copies=1, max_unusable=1)).why
+    why = apply_gate(flawed, None, GatePolicy(max_copies=1, max_unusable=1)).reason
     assert "(1 of 12 are copies, as allowed, 11 of 12 images usable, enough diversity)" in why
 
 
@@ -190,15 +194,15 @@ def test_one_pair_of_many_is_called_one() -> None:
     champion = model()
     for at in range(11):
         champion = with_finding(champion, at, "refused")
-    verdict = decide(model(cleanness=0.2), champion, GatePolicy())
+    verdict = apply_gate(model(cleanness=0.2), champion, GatePolicy())
     assert verdict.verdict == "undecided"
-    assert "Only one image of both models" in verdict.why
+    assert "Only one image of both models" in verdict.reason
 
 
 def test_scores_without_a_weight_decide_nothing_and_the_reason_says_so() -> None:
     weights = ScoreWeights(**dict.fromkeys(ScoreWeights.model_fields, 0))
-    verdict = decide(model(cleanness=0.2), model(), GatePolicy(weights=weights))
-    assert (verdict.verdict, "has a weight" in verdict.why) == ("undecided", True)
+    verdict = apply_gate(model(cleanness=0.2), model(), GatePolicy(weights=weights))
+    assert (verdict.verdict, "has a weight" in verdict.reason) == ("undecided", True)
 
 
 def test_score_that_says_nothing_of_one_image_is_left_out_of_all() -> None:
@@ -206,7 +210,7 @@ def test_score_that_says_nothing_of_one_image_is_left_out_of_all() -> None:
     first = champion.images[0]
     scores = {name: value for name, value in first.scores.items() if name != "diversity"}
     images = (first.model_copy(update={"scores": scores}), *champion.images[1:])
-    verdict = decide(model(), champion.model_copy(update={"images": images}), GatePolicy())
+    verdict = apply_gate(model(), champion.model_copy(update={"images": images}), GatePolicy())
     assert "diversity" not in verdict.scores
     assert len(verdict.differences) == len(SCORES)
 

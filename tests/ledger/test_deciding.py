@@ -21,13 +21,13 @@ from tuneloop.registry.promotions import (
     write_decision,
 )
 from tuneloop.registry.review import open_questions, review_model
-from tuneloop.schemas.evaluation import Verdict
+from tuneloop.schemas.evaluation import GateResult
 from tuneloop.schemas.records import Collected, Decision, RunRecord, Submitted, Trained
 from tuneloop.schemas.training import JobStatus, job_name
 from tuneloop.sensor.transitions import pending_run
 
-UNDECIDED = Verdict(verdict="undecided", why="too close", rule="r", scores={})
-PROMOTE = Verdict(verdict="promote", why="better", rule="r", scores={})
+UNDECIDED = GateResult(verdict="undecided", reason="too close", rule="r", scores={})
+PROMOTE = GateResult(verdict="promote", reason="better", rule="r", scores={})
 READY = JobStatus(job_id="j", name="n", phase="ready", word="AVAILABLE", known=True)
 
 
@@ -142,11 +142,11 @@ class Racing(Ledger):
 
     first: Callable[[], object] | None = None
 
-    def decide(self, run: RunRecord, number: int, decision: Decision) -> Decision:
+    def write_decision(self, run: RunRecord, number: int, decision: Decision) -> Decision:
         if self.first is not None:
             first, self.first = self.first, None
             first()
-        return super().decide(run, number, decision)
+        return super().write_decision(run, number, decision)
 
 
 @pytest.mark.parametrize("approve", [True, False])

@@ -6,7 +6,7 @@ import pytest
 
 from tuneloop.clock import now
 from tuneloop.errors import LedgerError
-from tuneloop.evaluation.gate import decide
+from tuneloop.evaluation.gate import apply_gate
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.registry.promotions import (
     DecisionSlot,
@@ -16,7 +16,7 @@ from tuneloop.registry.promotions import (
     promote,
     write_decision,
 )
-from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation, Verdict
+from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation, GateResult
 from tuneloop.schemas.gate import GatePolicy
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.records import Collected, Decision, RunRecord
@@ -25,8 +25,8 @@ GOOD = Evaluation(job="j", images=(EvaluatedImage(prompt="p", seed=1, name="rend
 BAD = Evaluation(job="j", images=(EvaluatedImage(prompt="p", seed=1, name=None, finding="refused"),))
 
 
-def judge(challenger: Evaluation, champion: Evaluation | None) -> Verdict:
-    return decide(challenger, champion, GatePolicy(undecided="promote"))
+def judge(challenger: Evaluation, champion: Evaluation | None) -> GateResult:
+    return apply_gate(challenger, champion, GatePolicy(undecided="promote"))
 
 
 def collected(run: RunRecord) -> Collected:
@@ -45,7 +45,7 @@ def of_key(run: RunRecord, letter: str) -> RunRecord:
     return run.model_copy(update={"key": letter * 64})
 
 
-def settled(ledger: Ledger, run: RunRecord, verdict: Verdict, against: int) -> Decision:
+def settled(ledger: Ledger, run: RunRecord, verdict: GateResult, against: int) -> Decision:
     decision = write_decision(
         ledger, run, verdict, DecisionSlot(len(ledger.decisions(run)) + 1, against), "report"
     )
@@ -73,7 +73,7 @@ def test_promoting_twice_is_promoting_once(ledger: Ledger, run: RunRecord) -> No
 def test_incomplete_evaluation_is_rejected_with_the_image_named(ledger: Ledger, run: RunRecord) -> None:
     verdict = judge(BAD, GOOD)
     assert verdict.verdict == "reject"
-    assert "seed 1" in verdict.why
+    assert "seed 1" in verdict.reason
     decision = settled(ledger, run, verdict, 1)
     assert applied_decision(ledger, run) == decision
     with pytest.raises(LedgerError, match="not decided to be promoted"):

@@ -54,7 +54,7 @@ def judged(ledger: Ledger, run: RunRecord) -> None:
         plan_digest=run.plan.digest,
         against=1, scores={}, report=None, decided_by="the gate", reason="worse",
     )  # fmt: skip
-    ledger.decide(run, 1, decision)
+    ledger.write_decision(run, 1, decision)
 
 
 def refusal(ledger: Ledger, recipe: dict[str, Any], base_url: str = HOME, **changes: Any) -> str:

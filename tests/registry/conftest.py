@@ -76,7 +76,7 @@ def champion(ledger: Ledger) -> Champion:
 
     def make(letter: str, model: str = "robot", **changes: object) -> Promotion:
         promotion = promotion_of(letter, model, len(ledger.promotions(model)) + 1).model_copy(update=changes)
-        assert ledger.promote(promotion)
+        assert ledger.write_promotion(promotion)
         return promotion
 
     return make

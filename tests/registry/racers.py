@@ -18,13 +18,13 @@ from tests.s3_server import s3_client
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.registry.promotions import DecisionSlot, current_decision, promote, write_decision
 from tuneloop.registry.rollback import roll_back
-from tuneloop.schemas.evaluation import Verdict
+from tuneloop.schemas.evaluation import GateResult
 from tuneloop.schemas.records import Promotion, RunRecord
 from tuneloop.storage.base import Store
 from tuneloop.storage.local_directory import LocalDirectory
 from tuneloop.storage.s3 import S3Store
 
-BETTER = Verdict(verdict="promote", why="better", rule="a rule", scores={})
+BETTER = GateResult(verdict="promote", reason="better", rule="a rule", scores={})
 
 
 def challenge(ledger: Ledger, run: RunRecord) -> Promotion:

@@ -71,7 +71,7 @@ def test_keys_that_are_set_are_those_that_are_used(tmp_path: Path) -> None:
         bucket = fresh_bucket(client)
         store = S3Store(client, bucket, "loras")
         create_store(store, "a test")
-        Ledger(store).promote(promotion_of("a", "robot", 1))
+        Ledger(store).write_promotion(promotion_of("a", "robot", 1))
         own = {"AWS_ACCESS_KEY_ID": access, "AWS_SECRET_ACCESS_KEY": secret, "AWS_ENDPOINT_URL_S3": endpoint}
         set_here = {
             "TUNELOOP_S3_ENDPOINT": endpoint,

@@ -15,7 +15,7 @@ from tuneloop.ledger.ledger import Ledger
 from tuneloop.registry.models import champion_history, get_version, summaries
 from tuneloop.registry.promotions import DecisionSlot, write_decision
 from tuneloop.registry.rollback import roll_back
-from tuneloop.schemas.evaluation import Verdict
+from tuneloop.schemas.evaluation import GateResult
 
 WHO = "a person"
 
@@ -51,7 +51,7 @@ def test_model_without_a_champion_is_listed_too(ledger: Ledger) -> None:
 
 def test_open_question_stands_below_the_champions_with_the_command_that_answers_it(ledger: Ledger) -> None:
     win(ledger, run_of("a"))
-    run, unsure = run_of("b"), Verdict(verdict="undecided", why="Too close.", rule="a rule", scores={})
+    run, unsure = run_of("b"), GateResult(verdict="undecided", reason="Too close.", rule="a rule", scores={})
     ledger.save_run(run)
     assert write_decision(ledger, run, unsure, DecisionSlot(1, 1), "models/robot/reports/b.html")
     text = " ".join(shown(ledger, "robot").split())
@@ -61,7 +61,7 @@ def test_open_question_stands_below_the_champions_with_the_command_that_answers_
 
 def test_model_that_cannot_be_read_does_not_hide_the_others(ledger: Ledger, champion: Champion) -> None:
     champion("a", "hare")
-    assert ledger.promote(promotion_of("b", "robot", 2))
+    assert ledger.write_promotion(promotion_of("b", "robot", 2))
     document, readable = show_models(ledger, None, Console(file=io.StringIO()))
     assert not readable
     hare, robot = document["models"]

@@ -177,7 +177,7 @@ def test_killed_process_leaves_the_file_as_it_was_and_the_next_one_clears_up_aft
 ) -> None:
     weights = {"weights": NAME, "sha256": artifacts.write_stream(NAME, [WEIGHTS]).sha256}
     trained = promotion_of("a", "robot", 1).model_copy(update=weights)
-    assert Ledger(artifacts).promote(trained)
+    assert Ledger(artifacts).write_promotion(trained)
     (folder / "mine").write_bytes(b"precious")
     root = artifacts.uri.removeprefix("file://")
     done = subprocess.run([sys.executable, "-c", PULL, root, str(folder / "mine")], check=False)

@@ -9,14 +9,14 @@ from tuneloop.errors import ConfigurationError, CorruptRecord, RecordConflict
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.registry.promotions import DecisionSlot, applied_decision, current_decision, promote, write_decision
 from tuneloop.registry.rollback import roll_back
-from tuneloop.schemas.evaluation import Verdict
+from tuneloop.schemas.evaluation import GateResult
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.records import Decision, Promotion, RunRecord
 from tuneloop.storage.local_directory import LocalDirectory
 
 WHO = "a person"
 OURS = {"created_at", "writer_id", "number", "rolled_back_to", "decided_by", "reason"}
-BETTER = Verdict(verdict="promote", why="better", rule="a rule", scores={})
+BETTER = GateResult(verdict="promote", reason="better", rule="a rule", scores={})
 
 
 def win(ledger: Ledger, run: RunRecord) -> Promotion:
@@ -103,7 +103,7 @@ def test_champion_whose_weights_are_gone_is_not_put_back(ledger: Ledger, champio
 
 def test_line_with_a_gap_is_not_continued(ledger: Ledger, champion: Champion) -> None:
     champion("a")
-    assert ledger.promote(promotion_of("b", "robot", 3))
+    assert ledger.write_promotion(promotion_of("b", "robot", 3))
     with pytest.raises(CorruptRecord, match="gap"):
         roll_back(ledger, "robot", 1, "why", WHO)
     assert len(list(ledger.store.names("models/robot/promotions/"))) == 2
@@ -114,11 +114,12 @@ class Overtaken(Ledger):
 
     left: int
 
-    def promote(self, promotion: Promotion) -> bool:
+    def write_promotion(self, promotion: Promotion) -> bool:
         if self.left:
             self.left -= 1
-            assert super().promote(promotion_of("cd"[promotion.number % 2], promotion.model, promotion.number))
-        return super().promote(promotion)
+            taken = promotion_of("cd"[promotion.number % 2], promotion.model, promotion.number)
+            assert super().write_promotion(taken)
+        return super().write_promotion(promotion)
 
 
 def overtaken(ledger: Ledger, times: int) -> Overtaken:
@@ -140,8 +141,8 @@ def test_rollback_that_is_overtaken_for_ever_gives_up_and_says_so(
     artifacts: LocalDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ledger = Ledger(artifacts)
-    assert ledger.promote(promotion_of("a", "robot", 1))
-    assert ledger.promote(promotion_of("b", "robot", 2))
+    assert ledger.write_promotion(promotion_of("a", "robot", 1))
+    assert ledger.write_promotion(promotion_of("b", "robot", 2))
     monkeypatch.setattr("tuneloop.registry.rollback._TRIES", 5)
     with pytest.raises(RecordConflict, match=r"not rolled back: 5 promotions came in between"):
         roll_back(overtaken(ledger, 99), "robot", 1, "why", WHO)

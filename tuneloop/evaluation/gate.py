@@ -15,7 +15,7 @@ import numpy as np
 
 from tuneloop.evaluation.metrics.bootstrap import interval
 from tuneloop.evaluation.metrics.copying import COPY_THRESHOLD
-from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation, Verdict
+from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation, GateResult
 from tuneloop.schemas.gate import GatePolicy, ScoreDifference
 
 WEIGHTED = "score"
@@ -24,9 +24,9 @@ _LONGEST_PROMPT = 120
 """Characters of a prompt within a reason."""
 
 
-def decide(
+def apply_gate(
     challenger: Evaluation, champion: Evaluation | None, policy: GatePolicy, *, reigns: bool = False
-) -> Verdict:
+) -> GateResult:
     """Judge a challenger.
 
     Args:
@@ -49,16 +49,18 @@ def decide(
     if verdict == "undecided" and policy.undecided != "ask":
         verdict = "promote" if policy.undecided == "promote" else "reject"
         why = f"{why} The gate is set to {policy.undecided} then."
-    return Verdict.model_validate(
-        {"verdict": verdict, "why": why, "rule": rule, "scores": scores, "differences": differences}
+    return GateResult.model_validate(
+        {"verdict": verdict, "reason": why, "rule": rule, "scores": scores, "differences": differences}
     )
 
 
 def _by_floors(
     verdict: Literal["promote", "reject"], why: str, rule: str, differences: tuple[ScoreDifference, ...]
-) -> Verdict:
+) -> GateResult:
     scores = {item.name: item.challenger for item in differences}
-    return Verdict(verdict=verdict, why=why, rule=rule, scores=scores, differences=differences, by_thresholds=True)
+    return GateResult(
+        verdict=verdict, reason=why, rule=rule, scores=scores, differences=differences, by_thresholds=True
+    )
 
 
 def _floors(challenger: Evaluation, policy: GatePolicy) -> str | None:

@@ -177,7 +177,7 @@ class Ledger:
         names = self.numbered(self.decision_folder(run))
         return (self.read_record(name, Decision) for name in reversed(names))
 
-    def decide(self, run: RunRecord, number: int, decision: Decision) -> Decision:
+    def write_decision(self, run: RunRecord, number: int, decision: Decision) -> Decision:
         """Write decision `number`; the first one written stands and is returned."""
         name = f"{self.decision_folder(run)}{number:04d}.json"
         stands = decision if self.create_record(name, decision) else self.read_record(name, Decision)
@@ -208,7 +208,7 @@ class Ledger:
         names = self.numbered(f"models/{model}/promotions/")
         return self.read_record(names[-1], Promotion) if names else None
 
-    def promote(self, promotion: Promotion) -> bool:
+    def write_promotion(self, promotion: Promotion) -> bool:
         """Write a promotion under its own number, never under the next free one.
 
         Returns:

@@ -209,7 +209,7 @@ def report(ctx: RunContext, evidence: DecisionReport, against: int) -> str:
     markdown = write_report(ctx.store, evidence)
     ctx.store.create(report_name(evidence.run, against), markdown.encode())
     create_markdown_artifact(
-        key=f"report-{evidence.run.model}", markdown=markdown, description=evidence.verdict.why
+        key=f"report-{evidence.run.model}", markdown=markdown, description=evidence.result.reason
     )
     return name
 
@@ -223,6 +223,6 @@ def model_page(ctx: RunContext, model: str) -> None:
 @task(name="decide", task_run_name="decide", cache_policy=NO_CACHE)
 def decide(ctx: RunContext, evidence: DecisionReport, place: DecisionSlot, report_file: str) -> Decision | None:
     """Write down what the gate says. Returns the decision that stands, see `write_decision`."""
-    verdict = evidence.verdict
-    get_run_logger().info("%s: %s", verdict.verdict, verdict.why)
+    verdict = evidence.result
+    get_run_logger().info("%s: %s", verdict.verdict, verdict.reason)
     return write_decision(ctx.ledger, evidence.run, verdict, place, report_file)

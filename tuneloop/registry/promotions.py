@@ -14,7 +14,7 @@ from tuneloop.clock import now
 from tuneloop.errors import LedgerError
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.registry.reasons import clean_reason
-from tuneloop.schemas.evaluation import Verdict
+from tuneloop.schemas.evaluation import GateResult
 from tuneloop.schemas.records import (
     ENDS,
     AnyTrainingRecord,
@@ -148,7 +148,7 @@ def answer(ledger: Ledger, run: RunRecord, question: Decision, *, approve: bool,
         if standing.writer_id != question.writer_id:
             return standing
         # That some run was cancelled takes a number too, and answers nothing.
-        written = ledger.decide(run, len(decisions) + 1, decision)
+        written = ledger.write_decision(run, len(decisions) + 1, decision)
         if written.verdict != "abandoned":
             return written
 
@@ -171,12 +171,12 @@ def abandon(ledger: Ledger, run: RunRecord, why: str) -> Decision:
             reason=why,
             flow_run=run.flow_run,
         )
-        if ledger.decide(run, number, decision) == decision:
+        if ledger.write_decision(run, number, decision) == decision:
             return decision
 
 
 def write_decision(
-    ledger: Ledger, run: RunRecord, verdict: Verdict, place: DecisionSlot, report: str
+    ledger: Ledger, run: RunRecord, verdict: GateResult, place: DecisionSlot, report: str
 ) -> Decision | None:
     """Write the decision; the first one written for this number stands.
 
@@ -203,10 +203,10 @@ def write_decision(
         rule=verdict.rule,
         report=report,
         decided_by=WHO,
-        reason=verdict.why,
+        reason=verdict.reason,
         flow_run=run.flow_run if verdict.verdict == "undecided" else None,
     )
-    written = ledger.decide(run, place.number, decision)
+    written = ledger.write_decision(run, place.number, decision)
     return None if written.verdict == "abandoned" else written
 
 
@@ -245,7 +245,7 @@ def promote(
         decided_by=decision.decided_by,
         reason=decision.reason,
     )
-    if ledger.promote(promotion):
+    if ledger.write_promotion(promotion):
         return promotion
     return _carried_out(ledger, run, decision)
 

@@ -86,7 +86,7 @@ def roll_back(ledger: Ledger, model: str, to: int, reason: str, who: str) -> Rol
                 "reason": why,
             }
         )
-        if ledger.promote(promotion):
+        if ledger.write_promotion(promotion):
             return Rollback(promotion, reigning, to)
     raise RecordConflict(
         f"{model} was not rolled back: {_TRIES} promotions came in between; look at `tuneloop models {model}` and "

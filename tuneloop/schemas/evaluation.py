@@ -56,12 +56,12 @@ class Evaluation(FrozenModel):
         return all(image.name for image in self.images)
 
 
-class Verdict(FrozenModel):
-    """What a rule says about a challenger."""
+class GateResult(FrozenModel):
+    """What the gate says about a challenger."""
 
     verdict: Literal["promote", "reject", "undecided"]
     """Whether it becomes the champion; undecided asks a person."""
-    why: str
+    reason: str
     """The reason in one sentence."""
     rule: str
     """The rule, in words."""

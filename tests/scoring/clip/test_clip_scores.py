@@ -13,7 +13,7 @@ from tests.scoring.clip.color_encoder import ColorEncoder
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import scan
 from tuneloop.datasets.store import store_images
-from tuneloop.evaluation.gate import decide
+from tuneloop.evaluation.gate import apply_gate
 from tuneloop.evaluation.metrics.clip.clip_image import clip_image
 from tuneloop.evaluation.metrics.clip.clip_text import clip_text, without_trigger_words
 from tuneloop.evaluation.metrics.scorers import SCORERS
@@ -167,12 +167,12 @@ def test_gate_counts_them_by_their_weights() -> None:
         images = tuple(EvaluatedImage(prompt="p", seed=seed, name="n", scores=scores) for seed in range(12))
         return Evaluation(job="j", images=images)
 
-    better = decide(judged(0.6), judged(0.5), GatePolicy())
+    better = apply_gate(judged(0.6), judged(0.5), GatePolicy())
     assert better.verdict == "promote"
-    assert "most in clip_text" in better.why
+    assert "most in clip_text" in better.reason
     weights = ScoreWeights()
     share = weights.clip_text / (weights.sharpness + weights.clip_text + weights.clip_image)
     assert better.differences[0].difference == pytest.approx(0.1 * share)
-    shown = decide(judged(0.6), judged(0.5), GatePolicy(weights=ScoreWeights(clip_text=0)))
+    shown = apply_gate(judged(0.6), judged(0.5), GatePolicy(weights=ScoreWeights(clip_text=0)))
     assert shown.verdict == "undecided"
     assert "clip_text" in {item.name for item in shown.differences}

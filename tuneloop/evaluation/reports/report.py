@@ -14,7 +14,7 @@ from tuneloop.evaluation.gate import WEIGHTED
 from tuneloop.evaluation.observations import noticed, signed, telling
 from tuneloop.evaluation.thumbnail import thumbnail_address
 from tuneloop.schemas.dataset import DatasetDifference, DatasetManifest
-from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation, Verdict
+from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation, GateResult
 from tuneloop.schemas.gate import ScoreDifference
 from tuneloop.schemas.records import AnyTrainingRecord, Collected, Promotion, RunRecord
 from tuneloop.schemas.shown_text import in_markdown
@@ -41,7 +41,7 @@ class DecisionReport:
         champion: The champion's images, None for a first model.
         reigning: The champion's promotion, None for a first model.
         champion_manifest: The champion's dataset, None for a first model.
-        verdict: What was decided.
+        result: What the gate says.
         line: Every champion until now, oldest first.
         cents: Price of the training in US cents, None where nobody knows it.
         cents_per_image: Price of one of the challenger's images in US cents, None where nobody knows it.
@@ -57,7 +57,7 @@ class DecisionReport:
     champion: Evaluation | None
     reigning: Promotion | None
     champion_manifest: DatasetManifest | None
-    verdict: Verdict
+    result: GateResult
     line: Sequence[Promotion] = ()
     cents: int | None = None
     cents_per_image: float | None = None
@@ -99,10 +99,10 @@ def write_report(store: Store, evidence: DecisionReport) -> str:
     """
     against = evidence.reigning.number if evidence.reigning else 0
     parts = [
-        f"# {evidence.run.model}: {OUTCOMES[evidence.verdict.verdict]}",
-        f"**{in_markdown(evidence.verdict.why)}**",
+        f"# {evidence.run.model}: {OUTCOMES[evidence.result.verdict]}",
+        f"**{in_markdown(evidence.result.reason)}**",
         *_asked(evidence),
-        f"Rule: {in_markdown(evidence.verdict.rule)}.",
+        f"Rule: {in_markdown(evidence.result.rule)}.",
         f"Everything, and images to enlarge: `{store.uri_of(page_name(evidence.run, against))}`",
         "## Scores",
         _score_table(evidence),
@@ -117,7 +117,7 @@ def write_report(store: Store, evidence: DecisionReport) -> str:
 
 
 def _asked(evidence: DecisionReport) -> list[str]:
-    if evidence.verdict.verdict != "undecided":
+    if evidence.result.verdict != "undecided":
         return []
     command = evidence.run.review_command
     return [
@@ -126,7 +126,7 @@ def _asked(evidence: DecisionReport) -> list[str]:
 
 
 def _score_table(evidence: DecisionReport) -> str:
-    differences = evidence.verdict.differences
+    differences = evidence.result.differences
     if not differences:
         return "No image could be measured."
     if all(item.difference is None for item in differences):
@@ -134,7 +134,7 @@ def _score_table(evidence: DecisionReport) -> str:
     confidence = f"{evidence.run.plan.gate.confidence:.0%} interval"
     lines = [_row(["", "champion", "challenger", "difference", confidence]), "|---|--:|--:|--:|:-:|"]
     legend = "▲ the challenger is surely better, ▼ the champion; no sign: nobody can tell."
-    if evidence.verdict.by_thresholds:
+    if evidence.result.by_thresholds:
         legend += " The scores had no say in this decision."
     return "\n".join([*lines, *(_compared(item) for item in differences), "", legend])
 

@@ -74,7 +74,7 @@ class Scores:
 
 def scores(evidence: DecisionReport) -> Scores:
     """Lay out every score."""
-    policy, differences = evidence.run.plan.gate, evidence.verdict.differences
+    policy, differences = evidence.run.plan.gate, evidence.result.differences
     compared = any(item.difference is not None for item in differences)
     limit = _limit(differences, policy)
     names = tuple(item.name for item in differences if item.name != WEIGHTED)
@@ -85,7 +85,7 @@ def scores(evidence: DecisionReport) -> Scores:
         limit=f"{limit:.2f}",
         band_at=_place(-policy.margin, limit),
         band_width=_share(policy.margin / limit),
-        by_thresholds=evidence.verdict.by_thresholds,
+        by_thresholds=evidence.result.by_thresholds,
         idle=tuple((name, _meaning(name)) for name in ScoreWeights.model_fields if name not in names),
         clip_model=evidence.challenger.clip_model,
     )

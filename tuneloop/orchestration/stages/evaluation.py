@@ -7,7 +7,7 @@ from prefect.logging import get_run_logger
 from tuneloop.clock import now
 from tuneloop.datasets.store import load_manifest
 from tuneloop.errors import NotFoundAtProvider, ProviderUnavailable, TrainingFailed
-from tuneloop.evaluation import gate
+from tuneloop.evaluation.gate import apply_gate
 from tuneloop.evaluation.render import count_missing, load_renders
 from tuneloop.evaluation.reports.report import DecisionReport
 from tuneloop.ledger.submit_request import training_price
@@ -132,7 +132,7 @@ def _evaluate_against(
         cents_per_image=ctx.limits.price_of_image(run.plan.service),
         decision=f"{ctx.ledger.decision_folder(run)}{number:04d}.json",
         decided_by=WHO,
-        verdict=gate.decide(challenger, champion, run.plan.gate, reigns=reigning is not None and other is None),
+        result=apply_gate(challenger, champion, run.plan.gate, reigns=reigning is not None and other is None),
     )
     report = tasks.report(ctx, evidence, place.against)
     return tasks.decide(ctx, evidence, place, report)
