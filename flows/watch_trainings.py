@@ -30,7 +30,7 @@ from tuneloop.sensor.transitions import Transition
 
 
 @flow(name="watch-trainings")
-def watch_trainings(stores: list[str]) -> State[Any]:
+def watch_trainings(stores: list[str], account: str | None = None) -> State[Any]:
     """Look at every training in flight and wake the runs whose training has moved on.
 
     Asks each account once, whatever the number of trainings, and keeps no memory: a tick that dies or fails is
@@ -39,13 +39,16 @@ def watch_trainings(stores: list[str]) -> State[Any]:
 
     Args:
         stores: Stores to watch: s3-bucket/NAME or local-file-system/NAME.
+        account: Only this account, such as segmind.default, at once and in full; a webhook asks for that.
     """
     with get_client(sync_client=True) as client:
-        younger = newer_tick(client)
-        if younger is not None:
-            return Completed(name=LATE, message=f"Started late; {younger} looks instead.")
-        previous = previous_tick(client)
-        looks = [_poll_store(client, slug, previous) for slug in stores]
+        previous = None
+        if account is None:
+            younger = newer_tick(client)
+            if younger is not None:
+                return Completed(name=LATE, message=f"Started late; {younger} looks instead.")
+            previous = previous_tick(client)
+        looks = [_poll_store(client, slug, previous, account) for slug in stores]
         delete_idle_runs(client)
     problems = [problem for tick, _ in looks for problem in tick.problems]
     in_flight = sum(tick.in_flight for tick, _ in looks)
@@ -69,13 +72,13 @@ def watch_trainings(stores: list[str]) -> State[Any]:
 
 
 def _poll_store(
-    client: SyncPrefectClient, slug: str, previous: datetime | None
+    client: SyncPrefectClient, slug: str, previous: datetime | None, account: str | None
 ) -> tuple[TickResult, ResumeResult]:
     """Look at one store; what a person has to mend is among the tick's problems."""
     tick, woken = TickResult(), ResumeResult()
     try:
         ledger = Ledger(drive_store(slug))
-        tick = poll_all(ledger, partial(open_provider, patience=TICK), previous)
+        tick = poll_all(ledger, partial(open_provider, patience=TICK), previous, account)
         _tell(ledger, tick)
         # Of all runs, be there anything to do or not: one that was cancelled may be deleted at any time.
         note_cancelled(client, ledger, tick.flow_runs)

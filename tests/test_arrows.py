@@ -24,7 +24,7 @@ ROOMS: dict[str, set[str]] = {
     "registry": {"datasets", "evaluation", "ledger", "providers", "schemas", "storage"},
     "sensor": {"ledger", "providers", "registry", "schemas"},
     "operations": {"datasets", "ledger", "providers", "registry", "schemas", "sensor"},
-    "webhooks": {"ledger", "providers", "schemas", "sensor", "storage"},
+    "webhooks": set(),
     "orchestration": {
         "datasets", "evaluation", "http", "ledger", "operations", "providers", "registry", "schemas", "sensor",
         "storage", "webhooks",

@@ -43,7 +43,7 @@ def test_paths_exist(document: Path) -> None:
     for path in re.findall(r"`((?:[a-z_]+/)+[a-z_./-]*|[a-z-]+\.(?:yaml|toml|txt))`", document.read_text()):
         store_names = path.split("/")[0] in {
             "images", "captions", "datasets", "trainings", "trained", "weights", "renders", "models", "runs",
-            "inflight", "promotions", "budget", "duplicate-jobs", "hints", "job-names", "unknown-statuses",
+            "inflight", "promotions", "budget", "duplicate-jobs", "job-names", "unknown-statuses",
             "overdue", "transfers", "render-log", "looks", "drivers", "accounts", "ended", "uncollected",
             "retrain-reasons", "cancelled", "continued",
         }  # fmt: skip

@@ -67,12 +67,15 @@ def test_tick_that_did_something_shows_a_table_of_it(
     wait_for(run, "Completed")
 
 
-def made_sensor_run(state: Any, due: timedelta) -> UUID:
+def made_sensor_run(state: Any, due: timedelta, account: str | None = None) -> UUID:
     """A run of the sensor's deployment that was due some time ago and never started."""
     with get_client(sync_client=True) as client:
         sensor = client.read_deployment_by_name(SENSOR)
         run = client.create_flow_run_from_deployment(
-            sensor.id, state=Scheduled(scheduled_time=now() - due), idempotency_key=None
+            sensor.id,
+            parameters={"account": account},
+            state=Scheduled(scheduled_time=now() - due),
+            idempotency_key=None,
         )
         if state is not None:
             client.set_flow_run_state(run.id, state, force=True)
@@ -88,6 +91,15 @@ def test_late_ticks_leave_to_the_youngest_one(stack: Stack) -> None:
     messages = [look(run).message or "" for run in late]
     assert all("Started late" in message for message in messages[:3])
     assert "Started late" not in messages[-1]
+
+
+def test_tick_of_one_account_is_not_taken_for_one_of_the_schedule(stack: Stack) -> None:
+    del stack
+    with sensor_paused():
+        made_sensor_run(Completed(name="Idle"), timedelta(0), account="segmind.other")
+        run = made_sensor_run(None, timedelta(seconds=1))
+        wait_until("it has ended", lambda: look(run).is_final())
+    assert "Started late" not in (look(run).message or "")
 
 
 def test_idle_ticks_of_yesterday_are_deleted_and_others_stay(stack: Stack, ledger: Ledger) -> None:

@@ -173,16 +173,8 @@ def test_marker_can_be_deleted_and_made_again(store: Store) -> None:
     assert store.create(marker, b"")
 
 
-def test_hint_can_be_deleted(store: Store) -> None:
-    store.create("hints/acme/2026-01-01/x.json", b"{}")
-    store.delete_marker("hints/acme/2026-01-01/x.json")
-    assert list(store.names("hints/")) == []
-
-
-@pytest.mark.parametrize(
-    "name", ["runs/one.json", "inflight", "inflight/../runs/one.json", "inflightx/run", "hints/../runs/one.json"]
-)
-def test_nothing_but_markers_and_hints_can_be_deleted(store: Store, name: str) -> None:
+@pytest.mark.parametrize("name", ["runs/one.json", "inflight", "inflight/../runs/one.json", "inflightx/run"])
+def test_nothing_but_markers_can_be_deleted(store: Store, name: str) -> None:
     store.create("runs/one.json", b"x")
     with pytest.raises(StoreError):
         store.delete_marker(name)

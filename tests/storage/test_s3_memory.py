@@ -43,7 +43,7 @@ def test_what_was_written_or_read_once_is_not_read_again(
     assert counted(log, "somebody else") == {}
 
 
-@pytest.mark.parametrize("name", ["store.json", "inflight/account/job/run", "hints/1", "weights/job/a"])
+@pytest.mark.parametrize("name", ["store.json", "inflight/account/job/run", "weights/job/a"])
 def test_what_shows_something_is_asked_for_each_time(
     remembering: RememberingS3Store, client: S3Client, bucket: str, name: str
 ) -> None:

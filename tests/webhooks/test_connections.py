@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.webhooks.conftest import only_segmind
-from tests.webhooks.world import QUICK, Receiver, World, receiving
+from tests.webhooks.world import QUICK_S, Receiver, World, receiving
 from tuneloop.webhooks.connections import MOST_OPEN, Caller
 
 
@@ -34,7 +34,7 @@ def test_true_call_is_taken_in_though_strangers_hold_every_connection(world: Wor
 @only_segmind
 @pytest.mark.parametrize("sent", [b"", b"POST /hooks/x HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET"])
 def test_caller_without_a_whole_request_is_hung_up_on(world: World, sent: bytes) -> None:
-    with receiving(world, QUICK, Hasty) as receiver, connection(receiver) as stranger:
+    with receiving(world, QUICK_S, Hasty) as receiver, connection(receiver) as stranger:
         stranger.sendall(sent)
         with suppress(ConnectionResetError):
             while stranger.recv(4096):
@@ -44,7 +44,7 @@ def test_caller_without_a_whole_request_is_hung_up_on(world: World, sent: bytes)
 
 @only_segmind
 def test_head_that_drips_in_is_hung_up_on(world: World) -> None:
-    with receiving(world, QUICK, Hasty) as receiver, connection(receiver) as stranger:
+    with receiving(world, QUICK_S, Hasty) as receiver, connection(receiver) as stranger:
         stranger.settimeout(0.02)
         with pytest.raises((BrokenPipeError, ConnectionResetError)):
             drip(stranger)

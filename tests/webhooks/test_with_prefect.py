@@ -6,12 +6,16 @@ import io
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
+from uuid import UUID
 
 import pytest
 from prefect import flow
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
 from prefect.client.schemas.objects import FlowRun
 from prefect.filesystems import LocalFileSystem
 from prefect.settings import PREFECT_API_URL
@@ -22,6 +26,7 @@ from rich.console import Console
 
 from blocks.bfl_credentials import BflCredentials
 from blocks.segmind_credentials import SegmindCredentials
+from flows.watch_trainings import watch_trainings
 from tests.webhooks.conftest import only_segmind
 from tests.webhooks.world import Receiver, World, eventually, truth
 from tuneloop.cli.webhooks import show_addresses
@@ -29,12 +34,11 @@ from tuneloop.demo.processes import answers, clean_environment, free_port
 from tuneloop.emulator import Progress
 from tuneloop.errors import ConfigurationError
 from tuneloop.orchestration.stores import init_store
-from tuneloop.orchestration.webhook_accounts import hook_accounts
+from tuneloop.orchestration.webhooks import webhook_accounts
 
 PUBLIC = "https://hooks.example.com"
 SERVE = (
-    "import sys; from tuneloop.orchestration.webhook_receiver import serve_webhooks as s; "
-    "s({!r}, {!r}, '127.0.0.1', {})"
+    "import sys; from tuneloop.orchestration.webhooks import serve_webhooks as s; s({!r}, {!r}, '127.0.0.1', {})"
 )
 
 
@@ -73,11 +77,11 @@ def test_address_is_made_once_saved_and_shown_whole_with_what_to_do() -> None:
     block = SegmindCredentials.load("one")
     assert isinstance(block, SegmindCredentials)
     assert block.api_key.get_secret_value() == "SG_0123456789"
-    assert address.rpartition("/")[2] not in repr([block, hook_accounts([first])])
+    assert address.rpartition("/")[2] not in repr([block, webhook_accounts([first])])
     assert set(addresses(shown(first, second))) <= set(addresses(shown()))
 
 
-def test_bfl_is_told_by_the_block_and_its_secret_is_asked_for() -> None:
+def test_bfl_gets_the_address_from_the_block_and_a_secret_is_advised() -> None:
     BflCredentials(api_key=SecretStr("key"), account="studio").save("studio", overwrite=True)
     page = shown("bfl-credentials/studio")
     (address,) = addresses(page)
@@ -87,8 +91,8 @@ def test_bfl_is_told_by_the_block_and_its_secret_is_asked_for() -> None:
     assert isinstance(block, BflCredentials)
     block.webhook_url, block.webhook_secret = SecretStr(address), SecretStr("a long random word")
     block.save("studio", overwrite=True)
-    (account,) = hook_accounts(["bfl-credentials/studio"])
-    assert (account.secret, account.told, account.account.slug) == (
+    (account,) = webhook_accounts(["bfl-credentials/studio"])
+    assert (account.secret, account.announced, account.account) == (
         "a long random word",
         address,
         "bfl.studio-us1",
@@ -98,7 +102,7 @@ def test_bfl_is_told_by_the_block_and_its_secret_is_asked_for() -> None:
         kept = client.read_block_documents_by_type("bfl-credentials", include_secrets=False)
     assert not any(path in document.model_dump_json() for document in kept)
     page = shown("bfl-credentials/studio")
-    assert "tells BFL this address" in page
+    assert "sends BFL this address" in page
     assert "a long random word" not in page + repr(account)
 
 
@@ -130,54 +134,72 @@ def state_of(run: FlowRun) -> str:
         return client.read_flow_run(run.id).state_name or ""
 
 
-@only_segmind
-def test_command_wakes_the_run_whose_training_has_ended_and_logs_no_path(world: World, tmp_path: Path) -> None:
-    sleeper = sleeping_run()
-    run, job_id = world.submitted(str(sleeper.id))
-    gone, gone_id = world.submitted()
-    folder = unquote(urlsplit(world.ledger.store.uri).path)
-    LocalFileSystem(basepath=folder).save("webhooks", overwrite=True)
-    init_store("local-file-system/webhooks")
-    slug, port = save_segmind("default", world), free_port()
-    (account,) = hook_accounts([slug])
-    assert state_of(sleeper) == "Suspended"
+def save_store(name: str, folder: str) -> str:
+    LocalFileSystem(basepath=folder).save(name, overwrite=True)
+    slug = f"local-file-system/{name}"
+    init_store(slug)
+    return slug
+
+
+def deploy_sensor(store: str) -> UUID:
+    with get_client(sync_client=True) as client:
+        parameters = {"stores": [store]}
+        return client.create_deployment(client.create_flow(watch_trainings), store[-8:], parameters=parameters)
+
+
+def requested(sensor: UUID) -> list[dict[str, Any]]:
+    """Parameters of the sensor's runs."""
+    which = DeploymentFilter(id=DeploymentFilterId(any_=[sensor]))
+    with get_client(sync_client=True) as client:
+        return [run.parameters for run in client.read_flow_runs(deployment_filter=which)]
+
+
+@contextmanager
+def command(log: Path, store: str, credentials: str, path: str) -> Iterator[Receiver]:
+    """Run `tuneloop webhooks` while the block lasts."""
+    port = free_port()
     environment = clean_environment({"PREFECT_API_URL": PREFECT_API_URL.value() or ""})
-    command = [sys.executable, "-c", SERVE.format(["local-file-system/webhooks"], [slug], port)]
-    log = tmp_path / "receiver.log"
-    with log.open("wb") as file, subprocess.Popen(command, env=environment, stderr=file) as process:
+    arguments = [sys.executable, "-c", SERVE.format([store], [credentials], port)]
+    with log.open("ab") as file, subprocess.Popen(arguments, env=environment, stderr=file) as process:
         try:
             receiver = Receiver(f"http://127.0.0.1:{port}", "segmind")
-            address = f"{receiver.url}/hooks/segmind/{account.path}"
-            eventually("the receiver runs", lambda: answers(address), 60)
-            world.emulator.progress(Progress.at_once())
-            assert receiver.post(truth(world, job_id, "AVAILABLE"), path=account.path) == 200
-            eventually("the end is recorded", lambda: world.states(run)[-1] == "trained")
-            eventually("the run is woken", lambda: state_of(sleeper) != "Suspended")
-            assert receiver.post(truth(world, gone_id, "AVAILABLE"), path=account.path) == 200
-            eventually("the gone run is noticed", lambda: b"no deployment continue-training" in log.read_bytes())
-            world.follow_all()
+            eventually("the receiver runs", lambda: answers(f"{receiver.url}/hooks/segmind/{path}"), 60)
+            yield receiver
         finally:
             process.terminate()
-    text = log.read_text()
-    assert "listening on" in text
-    assert f"{run.key[:16]}-g1 is trained" in text
-    assert world.states(gone)[-1] == "trained"
+
+
+@only_segmind
+def test_command_requests_one_sensor_run_of_the_account_which_wakes_its_run(world: World, tmp_path: Path) -> None:
+    sleeper = sleeping_run()
+    run, job_id = world.submitted(str(sleeper.id))
+    store = save_store("webhooks", unquote(urlsplit(world.ledger.store.uri).path))
+    sensor, slug, log = deploy_sensor(store), save_segmind("default", world), tmp_path / "receiver.log"
+    (account,) = webhook_accounts([slug])
+    world.emulator.progress(Progress.at_once())
+    wanted: dict[str, Any] = {"stores": [store], "account": "segmind.default"}
+    for _ in range(2):  # the second receiver finds that the first one's run has not started yet
+        with command(log, store, slug, account.path) as receiver:
+            for _ in range(5):
+                assert receiver.post(truth(world, job_id, "AVAILABLE"), path=account.path) == 200
+            eventually("a run is requested", lambda: requested(sensor) == [wanted])
+    eventually("it is seen", lambda: "waiting to start" in log.read_text())
+    assert "listening on" in log.read_text()
     for secret in (account.path, world.emulator.api_key):
-        assert secret not in text
+        assert secret not in log.read_text()
+    watch_trainings(**wanted)
+    assert world.states(run)[-1] == "trained"
+    assert state_of(sleeper) != "Suspended"
 
 
-def failed_start(store: Path, *credentials: str) -> str:
-    LocalFileSystem(basepath=str(store)).save("start", overwrite=True)
-    if store.is_dir():
-        init_store("local-file-system/start")
-    command = [sys.executable, "-c", SERVE.format(["local-file-system/start"], list(credentials), 0)]
+def failed_start(store: str, credentials: str) -> str:
+    arguments = [sys.executable, "-c", SERVE.format([store], [credentials], 0)]
     environment = clean_environment({"PREFECT_API_URL": PREFECT_API_URL.value() or ""})
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(arguments, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     return done.stderr
 
 
-def test_start_names_what_is_missing_or_cannot_be_told_apart(tmp_path: Path) -> None:
-    assert "no block segmind-credentials/absent" in failed_start(tmp_path, "segmind-credentials/absent")
-    assert "nowhere" in failed_start(tmp_path / "nowhere", save_segmind("one"))
-    assert "are both segmind.default" in failed_start(tmp_path, save_segmind("one"), save_segmind("two"))
+def test_start_names_what_is_missing() -> None:
+    assert "no block segmind-credentials/absent" in failed_start("s3-bucket/x", "segmind-credentials/absent")
+    assert "watch-trainings names s3-bucket/x" in failed_start("s3-bucket/x", save_segmind("one"))

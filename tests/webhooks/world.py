@@ -24,29 +24,22 @@ from tuneloop.ledger.submission import submit_training
 from tuneloop.ledger.submit_request import SubmitRequest
 from tuneloop.ledger.training import read_training
 from tuneloop.providers.base import Provider
+from tuneloop.providers.registry import WEBHOOK_VERIFIERS
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.records import RunRecord
 from tuneloop.schemas.spending import SpendingLimits
 from tuneloop.schemas.training import TrainingIdentity
-from tuneloop.sensor.tick import TickResult
-from tuneloop.webhooks.accounts import WebhookAccount
+from tuneloop.sensor.poll import poll_all
+from tuneloop.webhooks.account import WebhookAccount
 from tuneloop.webhooks.connections import Caller, receiver_config
-from tuneloop.webhooks.patience import Patience
-from tuneloop.webhooks.server import Installation, webhook_app
+from tuneloop.webhooks.receiver import webhook_app
 
 PATH = "the-path-that-nobody-can-guess"
 SECRET = "the-secret-of-the-block"
 STORE = "local-file-system/test"
-QUICK = Patience(
-    first_pause_s=0.05,
-    longest_pause_s=0.2,
-    moving_s=0.4,
-    unknown_s=0.4,
-    look_every_s=0.1,
-    questions_per_minute=100_000,
-)
-"""For tests that wait until every hint is done with."""
+QUICK_S = 0.1
+"""A pause for tests in which more than one sensor run is awaited."""
 _DEADLINE_S = 20.0
 
 
@@ -68,10 +61,9 @@ class World:
         recipe: A recipe that it trains.
         archive: A dataset for it.
         ledger: The ledger.
-        secret: What the provider proves its calls with.
-        found: What was found by the receiver, for each look.
-        opened: How often the account was opened.
-        server_down_for: How many more times nobody can be woken.
+        secret: What the provider signs its calls with.
+        runs: Accounts for which the receiver has requested a sensor run.
+        woken: Runs that some sensor run would resume.
     """
 
     emulator: EmulatorControl
@@ -79,9 +71,8 @@ class World:
     archive: DatasetArchive
     ledger: Ledger
     secret: str | None = None
-    found: list[TickResult] = field(default_factory=list)
-    opened: int = 0
-    server_down_for: int = 0
+    runs: list[str] = field(default_factory=list)
+    woken: set[str] = field(default_factory=set)
 
     @property
     def name(self) -> str:
@@ -93,25 +84,18 @@ class World:
 
     @property
     def account(self) -> WebhookAccount:
-        return WebhookAccount(f"{self.name}-credentials/default", self.provider.account, PATH, self.secret)
+        slug, verify = self.provider.account.slug, WEBHOOK_VERIFIERS[self.name]
+        return WebhookAccount(f"{self.name}-credentials/default", self.name, slug, PATH, verify, self.secret)
 
-    def installation(self) -> Installation:
-        return Installation([self.account], {STORE: self.ledger.store}, self._open, self._act)
+    def sensor_run(self, account: str) -> None:
+        """What the sensor does where a webhook has asked for it."""
+        self.runs.append(account)
+        self.tick(account)
 
-    def _open(self, slug: str) -> Provider:
-        assert slug == self.account.credentials
-        self.opened += 1
-        return self.provider
-
-    def _act(self, _: Ledger, store: str, tick: TickResult) -> None:
-        assert store == STORE
-        if self.server_down_for:
-            self.server_down_for -= 1
-            raise RuntimeError("the server does not answer")
-        self.found.append(tick)
-
-    def woken(self) -> set[str]:
-        return {story.run.flow_run for tick in self.found for story in tick.stories}
+    def tick(self, account: str | None = None) -> None:
+        """Poll as the sensor does: by its schedule, or one account."""
+        found = poll_all(self.ledger, lambda _: self.provider, None, account)
+        self.woken |= {pending.run.flow_run for pending in found.stories}
 
     def marked(self, flow_run: str | None = None) -> RunRecord:
         """A run that is about to submit, with images that no other one has."""
@@ -145,13 +129,6 @@ class World:
     def states(self, run: RunRecord) -> list[str]:
         return [record.state for record in self.ledger.history(run.key)]
 
-    def hints(self, ending: str = ".json") -> list[str]:
-        return [name for name in self.ledger.store.names("hints/") if name.endswith(ending)]
-
-    def follow_all(self) -> None:
-        """Wait until every hint is done with."""
-        eventually("every hint is done with", lambda: len(self.hints()) == len(self.hints(".done")))
-
 
 @dataclass(frozen=True)
 class Receiver:
@@ -178,11 +155,9 @@ class Receiver:
 
 
 @contextmanager
-def receiving(
-    world: World, patience: Patience | None = QUICK, caller: type[Caller] = Caller
-) -> Iterator[Receiver]:
+def receiving(world: World, pause_s: float = QUICK_S, caller: type[Caller] = Caller) -> Iterator[Receiver]:
     """Run a receiver in a thread while the block lasts."""
-    app = webhook_app(world.installation(), patience)
+    app = webhook_app([world.account], world.sensor_run, pause_s)
     server = uvicorn.Server(receiver_config(app, "127.0.0.1", 0, caller))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

@@ -97,7 +97,8 @@ def automations(
 @app.command()
 def webhooks(
     store: Annotated[
-        list[str] | None, typer.Option(help="A store's block, again for each; TUNELOOP_STORE without it.")
+        list[str] | None,
+        typer.Option(help="A store's block, again for each; TUNELOOP_STORE without it."),
     ] = None,
     credentials: Annotated[
         list[str] | None, typer.Option(help="An account's block, again for each; all of the server's without it.")
@@ -110,7 +111,7 @@ def webhooks(
     *,
     show: Annotated[bool, typer.Option("--print-urls", help="Print what to paste where, and end.")] = False,
 ) -> None:
-    """Take providers' webhooks as hints: what is recorded is what their API says."""
+    """Receive webhooks. They only trigger a poll; the API's state is what is recorded."""
     use_server(emits=not show)
     if show:
         from rich.console import Console  # noqa: PLC0415 - as above
@@ -119,7 +120,7 @@ def webhooks(
 
         show_addresses(credentials or [], public_url or f"http://{host}:{port}", Console())
         return
-    from tuneloop.orchestration.webhook_receiver import serve_webhooks  # noqa: PLC0415 - as above
+    from tuneloop.orchestration.webhooks import serve_webhooks  # noqa: PLC0415 - as above
 
     serve_webhooks(store or [], credentials or [], host, port)
 

@@ -6,11 +6,9 @@ from rich.console import Console
 
 from tuneloop.cli.terminal import shown
 from tuneloop.errors import ConfigurationError
-from tuneloop.orchestration.webhook_accounts import hook_accounts
-from tuneloop.webhooks.accounts import WebhookAccount
-from tuneloop.webhooks.address import address_of
-from tuneloop.webhooks.keeping import KEPT_FOR
-from tuneloop.webhooks.patience import Patience
+from tuneloop.orchestration.webhooks import webhook_accounts
+from tuneloop.webhooks.account import WebhookAccount
+from tuneloop.webhooks.debounce import PAUSE_S
 
 
 def show_addresses(credentials: list[str], public_url: str, console: Console) -> None:
@@ -26,15 +24,14 @@ def show_addresses(credentials: list[str], public_url: str, console: Console) ->
     """
     if not public_url.startswith(("https://", "http://")):
         raise ConfigurationError(f"--public-url must start with https:// or http://, not {public_url[:20]!r}")
-    for account in hook_accounts(credentials):
-        address = address_of(public_url, account.account.provider, account.path)
-        lines = [f"{account.credentials} ({account.account.slug})", f"  {address}"]
-        lines += [f"  {line}" for line in _STEPS[account.account.provider](account, address)]
+    for account in webhook_accounts(credentials):
+        address = account.url(public_url)
+        lines = [f"{account.credentials} ({account.account})", f"  {address}"]
+        lines += [f"  {line}" for line in _STEPS[account.provider](account, address)]
         console.print(shown("\n".join(lines)), soft_wrap=True)
     console.print(
-        "Keep an address secret: whoever knows it can make the receiver look, up to "
-        f"{Patience().questions_per_minute} times a minute, and take notes that are deleted after "
-        f"{KEPT_FOR.days} days, and nothing else.",
+        "Keep an address secret: whoever knows it can cause a sensor run of the account every "
+        f"{PAUSE_S:.0f} seconds, and nothing else.",
         soft_wrap=True,
     )
     if not public_url.startswith("https://"):
@@ -60,12 +57,12 @@ def _segmind_steps(_: WebhookAccount, __: str) -> list[str]:
 
 def _bfl_steps(account: WebhookAccount, address: str) -> list[str]:
     steps = []
-    if account.told != address:
-        steps.append("Paste it into the block's webhook_url: it is told to BFL with each submit.")
+    if account.announced != address:
+        steps.append("Paste it into the block's webhook_url: it is sent to BFL with each submit.")
     if account.secret is None:
         steps.append("Put a long random word into the block's webhook_secret, else the address is the only proof.")
     return (
-        [*steps, "Restart `tuneloop webhooks` after a change."] if steps else ["The block tells BFL this address."]
+        [*steps, "Restart `tuneloop webhooks` after a change."] if steps else ["The block sends BFL this address."]
     )
 
 

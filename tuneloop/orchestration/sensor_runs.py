@@ -15,7 +15,7 @@ from prefect.client.schemas.filters import (
     FlowRunFilterState,
     FlowRunFilterStateName,
 )
-from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.logging import get_run_logger
 from prefect.runtime import deployment, flow_run
@@ -28,6 +28,7 @@ LATE = "Late"
 _KEPT = timedelta(days=1)
 _DELETED_AT_ONCE = 50
 _WAITING_AT_MOST = 2
+_READ_AT_ONCE = 50
 
 
 def newer_tick(client: SyncPrefectClient) -> str | None:
@@ -46,8 +47,9 @@ def newer_tick(client: SyncPrefectClient) -> str | None:
                 after_=due + timedelta(milliseconds=1), before_=now()
             )
         ),
-        limit=20,
+        limit=_READ_AT_ONCE,
     )
+    younger = [run for run in younger if _polls_all(run)]
     started = [run for run in younger if run.state and run.state.type != StateType.SCHEDULED]
     waiting = len(younger) - len(started)
     if started:
@@ -67,9 +69,14 @@ def previous_tick(client: SyncPrefectClient) -> datetime | None:
             expected_start_time=FlowRunFilterExpectedStartTime(before_=due - timedelta(milliseconds=1)),
         ),
         sort=FlowRunSort.EXPECTED_START_TIME_DESC,
-        limit=1,
+        limit=_READ_AT_ONCE,
     )
-    return before[0].expected_start_time if before else None
+    return next((run.expected_start_time for run in before if _polls_all(run)), None)
+
+
+def _polls_all(run: FlowRun) -> bool:
+    """Return False for a tick that a webhook has asked for: it polls one account only."""
+    return run.parameters.get("account") is None
 
 
 def delete_idle_runs(client: SyncPrefectClient) -> int:

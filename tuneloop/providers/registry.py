@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from tuneloop.providers.base import Capabilities, Provider
+from tuneloop.providers.bfl import webhook as bfl_webhook
 from tuneloop.providers.bfl.client import BflProvider
+from tuneloop.providers.segmind import webhook as segmind_webhook
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.schemas.bfl_recipe import BflFinetuneRecipe
 from tuneloop.schemas.recipe_fields import BaseRecipe
@@ -11,6 +15,11 @@ from tuneloop.schemas.segmind_recipes import FluxLoraRecipe, KontextLoraRecipe, 
 
 PROVIDERS: tuple[type[Provider], ...] = (SegmindProvider, BflProvider)
 TRAINERS: tuple[type[BaseRecipe], ...] = (FluxLoraRecipe, KontextLoraRecipe, QwenLoraRecipe, BflFinetuneRecipe)
+WEBHOOK_VERIFIERS: dict[str, Callable[[Mapping[str, str], bytes, str | None], str | None]] = {
+    "segmind": segmind_webhook.verify,
+    "bfl": bfl_webhook.verify,
+}
+"""Checks a webhook call of each provider."""
 
 _COLUMNS = (
     "trainer",

@@ -28,7 +28,10 @@ PAUSE_S = 60.0
 
 
 def poll_all(
-    ledger: Ledger, open_provider: Callable[[str], Provider], previous: datetime | None = None
+    ledger: Ledger,
+    open_provider: Callable[[str], Provider],
+    previous: datetime | None = None,
+    account: str | None = None,
 ) -> TickResult:
     """Ask each account that is due, write down what has ended, and name the runs that have something to do.
 
@@ -39,16 +42,18 @@ def poll_all(
         ledger: The ledger of one store.
         open_provider: Opens a credentials block by its slug.
         previous: When the tick before looked, None where nobody knows; it only decides who is asked.
+        account: Slug of the only account to ask, None for all.
     """
     markers: dict[str, list[Marker]] = defaultdict(list)
     for marker in ledger.markers():
         markers[marker.account].append(marker)
     ends = bad_ends(ledger)
+    accounts = [slug for slug in dict.fromkeys([*markers, *ends]) if account in {None, slug}]
     looks = [
-        _AccountTick(ledger, account, markers.get(account, []), ends.get(account, {}), open_provider, previous)
-        for account in dict.fromkeys([*markers, *ends])
+        _AccountTick(ledger, slug, markers.get(slug, []), ends.get(slug, {}), open_provider, previous)
+        for slug in accounts
     ]
-    tick = TickResult(flow_runs=[marker.flow_run for of_account in markers.values() for marker in of_account])
+    tick = TickResult(flow_runs=[marker.flow_run for slug in accounts for marker in markers.get(slug, [])])
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         # Each at its own pace: one that does not answer keeps nobody waiting but the end of the tick.
         for found in [threads.submit(copy_context().run, look.look) for look in looks]:

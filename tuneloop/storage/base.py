@@ -127,9 +127,9 @@ class Store(ABC):
 
     @abstractmethod
     def delete_marker(self, name: str) -> None:
-        """Delete a marker below `inflight/` or a hint below `hints/`. Absent is fine.
+        """Delete a marker below `inflight/`. Absent is fine.
 
-        Nothing else in a store is ever deleted: no payment hangs on these two.
+        Nothing else in a store is ever deleted: no payment hangs on markers.
         """
 
     @abstractmethod

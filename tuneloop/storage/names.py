@@ -40,7 +40,7 @@ def checked_prefix(text: str) -> str:
 
 
 def checked_marker(text: str) -> str:
-    """Return the name of a marker or hint as it is. Raises `StoreError` for anything that is never deleted."""
-    if not text.startswith(("inflight/", "hints/")):
-        raise StoreError(f"{text!r} stays: only markers below inflight/ and hints below hints/ may be deleted.")
+    """Return the name of a marker as it is. Raises `StoreError` for anything that is never deleted."""
+    if not text.startswith("inflight/"):
+        raise StoreError(f"{text!r} stays: only markers below inflight/ may be deleted.")
     return checked_name(text)

@@ -20,7 +20,7 @@ _REMEMBERED = (
     "retrain-reasons/", "runs/", "trainings/",
 )  # fmt: skip
 """Written once and read again. Not `store.json`, by which a run shows that the store is still the same one, nor
-what is deleted (`inflight/`, `hints/`), nor weights, which are read to prove what they are."""
+what is deleted (`inflight/`), nor weights, which are read to prove what they are."""
 _LARGEST_BYTES = 4 << 20
 _ALL_BYTES = 24 << 20
 

@@ -1,1 +1,1 @@
-"""Notices from providers: each one is only a reason to ask."""
+"""Webhooks: a verified call requests a sensor run of its account. Nothing of it is stored or believed."""

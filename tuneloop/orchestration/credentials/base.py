@@ -10,7 +10,7 @@ from tuneloop.orchestration.credentials.account_label import label_of, label_or_
 from tuneloop.orchestration.credentials.checked_fields import ApiKey, HostName
 from tuneloop.orchestration.credentials.spending_guard import SpendingGuard
 from tuneloop.providers.base import Provider
-from tuneloop.webhooks.address import check_path
+from tuneloop.webhooks.account import check_path
 
 
 class ProviderCredentials(Block):

@@ -1,0 +1,153 @@
+"""`tuneloop webhooks`: runs the receiver for the accounts of the Prefect server, and asks it for sensor runs."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from functools import partial
+from uuid import UUID
+
+import uvicorn
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterId,
+    FlowFilter,
+    FlowFilterName,
+    FlowRunFilter,
+    FlowRunFilterExpectedStartTime,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.client.schemas.sorting import FlowRunSort
+from pydantic import SecretStr
+
+from tuneloop.clock import now
+from tuneloop.errors import ConfigurationError
+from tuneloop.orchestration.blocks import all_credentials, load_credentials
+from tuneloop.orchestration.suspend import SENSOR_FLOW
+from tuneloop.providers.registry import WEBHOOK_VERIFIERS
+from tuneloop.schemas.shown_text import visible
+from tuneloop.settings import Settings
+from tuneloop.webhooks.account import WebhookAccount, new_path
+from tuneloop.webhooks.connections import receiver_config
+from tuneloop.webhooks.receiver import webhook_app
+
+_LOG = logging.getLogger("tuneloop.webhooks")
+_PAGE = 200
+
+
+def serve_webhooks(stores: list[str], credentials: list[str], host: str, port: int) -> None:
+    """Run the receiver until it is interrupted.
+
+    Args:
+        stores: Slugs of the stores' blocks whose sensor is asked; the installation's own where none is named.
+        credentials: Slugs of the accounts' blocks; all of the server's where none is named.
+        host: Address to listen on.
+        port: Port to listen on.
+
+    Raises:
+        ConfigurationError: A block is missing or wrong, or no sensor polls one of the stores.
+    """
+    _log_to_stderr()
+    accounts, stores = webhook_accounts(credentials), stores or [Settings().store]
+    with get_client(sync_client=True) as client:
+        for store in stores:
+            if not _sensors(client, [store]):
+                raise ConfigurationError(f"no deployment of {SENSOR_FLOW} names {store}: run `tuneloop deploy`")
+    names = ", ".join(item.account for item in accounts)
+    _LOG.info(
+        "listening on http://%s:%d for %s; `tuneloop webhooks --print-urls` prints the addresses",
+        host,
+        port,
+        names,
+    )
+    app = webhook_app(accounts, partial(request_sensor_run, stores))
+    uvicorn.Server(receiver_config(app, host, port)).run()
+
+
+def webhook_accounts(credentials: list[str]) -> list[WebhookAccount]:
+    """Read credentials blocks; one without a webhook path is given one, and saved.
+
+    Args:
+        credentials: Slugs of the blocks; all of the server's where none is named.
+
+    Raises:
+        ConfigurationError: There is no such block, or none at all.
+    """
+    slugs = credentials or all_credentials()
+    if not slugs:
+        raise ConfigurationError(
+            "the Prefect server has no credentials blocks, so nobody can call; make one in its UI under Blocks"
+        )
+    return [_webhook_account(slug) for slug in slugs]
+
+
+def request_sensor_run(stores: list[str], account: str) -> None:
+    """Start a run of the sensor that polls one account at once, unless one is waiting to start.
+
+    Args:
+        stores: Slugs of the stores whose sensor is asked.
+        account: Slug of the account.
+    """
+    with get_client(sync_client=True) as client:
+        for sensor in _sensors(client, stores):
+            if _is_waiting(client, sensor.id, account):
+                _LOG.info("%s: a run of the sensor is waiting to start", account)
+            else:
+                run = client.create_flow_run_from_deployment(sensor.id, parameters={"account": account})
+                _LOG.info("%s: sensor run %s", account, run.name)
+
+
+def _webhook_account(slug: str) -> WebhookAccount:
+    block = load_credentials(slug)
+    if block.webhook_path is None:
+        block.webhook_path = SecretStr(new_path())
+        block.save(slug.partition("/")[2], overwrite=True, _sync=True)  # type: ignore[call-arg]
+    account = block.get_client().account
+    return WebhookAccount(
+        credentials=slug,
+        provider=account.provider,
+        account=account.slug,
+        path=block.webhook_path.get_secret_value(),
+        verify=WEBHOOK_VERIFIERS[account.provider],
+        secret=block.signing_secret(),
+        announced=block.announced_address(),
+    )
+
+
+def _sensors(client: SyncPrefectClient, stores: list[str]) -> list[DeploymentResponse]:
+    flows = FlowFilter(name=FlowFilterName(any_=[SENSOR_FLOW]))
+    found = client.read_deployments(flow_filter=flows)
+    return [item for item in found if set(stores) & set((item.parameters or {}).get("stores", []))]
+
+
+def _is_waiting(client: SyncPrefectClient, sensor: UUID, account: str) -> bool:
+    waiting = client.read_flow_runs(
+        deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[sensor])),
+        flow_run_filter=FlowRunFilter(
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED, StateType.PENDING])),
+            expected_start_time=FlowRunFilterExpectedStartTime(before_=now()),
+        ),
+        sort=FlowRunSort.EXPECTED_START_TIME_DESC,
+        limit=_PAGE,
+    )
+    return any(run.parameters.get("account") == account for run in waiting)
+
+
+class _Visible(logging.Formatter):
+    """Shows what callers and providers have written, and lets a terminal obey none of it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(super().format(record))
+
+
+def _log_to_stderr() -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Visible("%(asctime)s %(levelname)s %(message)s"))
+    _LOG.addHandler(handler)
+    _LOG.setLevel(logging.INFO)
+    _LOG.propagate = False
+    logging.getLogger("uvicorn.error").addHandler(handler)

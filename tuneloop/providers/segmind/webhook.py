@@ -1,0 +1,19 @@
+"""Verifies Segmind's webhook calls. Segmind documents no signature: the secret path is all there is to check."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tuneloop.providers.webhook_body import json_object, named_job
+
+
+def verify(_: Mapping[str, str], body: bytes, __: str | None) -> str | None:
+    """Accept every call at the account's path, samples of the console too.
+
+    Args:
+        body: The raw body. Its fields are not documented, so the job's id may be missing.
+
+    Returns:
+        The id of the job that it is about, "" where it names none.
+    """
+    return named_job(json_object(body), "finetune_id", "request_id", "id")

@@ -1,0 +1,65 @@
+"""An account whose provider may call, and the secret address at which it does."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from pydantic import SecretStr
+
+ROUTE = "/hooks/{provider}/{path}"
+"""Where the receiver listens, below its public address."""
+_RANDOM_BYTES = 24
+_PATH = re.compile(r"[A-Za-z0-9_-]{20,128}")
+
+Verify = Callable[[Mapping[str, str], bytes, str | None], str | None]
+"""Takes a call's headers, its raw body and the account's secret. Returns the id of the job that the call names, ""
+where it names none, and None where the call is not the provider's."""
+
+
+@dataclass(frozen=True)
+class WebhookAccount:
+    """An account whose provider may call.
+
+    Attributes:
+        credentials: Slug of its credentials block.
+        provider: Its provider.
+        account: Its slug, such as `segmind.default`.
+        path: The last part of its address, which nobody can guess.
+        verify: Checks a call.
+        secret: What the provider signs its calls with, None where it signs nothing.
+        announced: The address that the block sends along with each submit, None for none.
+    """
+
+    credentials: str
+    provider: str
+    account: str
+    path: str = field(repr=False)
+    verify: Verify = field(repr=False)
+    secret: str | None = field(default=None, repr=False)
+    announced: str | None = field(default=None, repr=False)
+
+    def url(self, public_url: str) -> str:
+        """The address to register at the provider."""
+        return public_url.rstrip("/") + ROUTE.format(provider=self.provider, path=self.path)
+
+
+def new_path() -> str:
+    """Make a path that nobody can guess, 192 bits."""
+    return secrets.token_urlsafe(_RANDOM_BYTES)
+
+
+def check_path(value: SecretStr | None) -> SecretStr | None:
+    """Accept a path that is long enough to be a secret and safe in an address.
+
+    Raises:
+        ValueError: It is neither; the text does not show it.
+    """
+    if value is not None and not _PATH.fullmatch(value.get_secret_value()):
+        raise ValueError(
+            "a webhook path needs 20 to 128 letters, digits, hyphens and underscores; leave it empty and "
+            "`tuneloop webhooks --print-urls` makes one"
+        )
+    return value

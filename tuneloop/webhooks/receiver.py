@@ -1,0 +1,111 @@
+"""The receiver's routes: verify a call, request a sensor run of its account, respond."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from tuneloop.webhooks.account import ROUTE, WebhookAccount
+from tuneloop.webhooks.debounce import PAUSE_S, Debounce
+
+BODY_LIMIT = 1 << 20
+"""Bytes of a body that are read; providers' calls have a few hundred."""
+_DISCARD_LIMIT = 8 << 20
+_READ_TIMEOUT_S = 15
+_HANG_UP = {"Connection": "close"}
+"""Without it the server goes on reading a body that nobody wants, to its end."""
+_LOG = logging.getLogger("tuneloop.webhooks")
+
+
+class _TooLarge(Exception):
+    """A body is larger than any provider's."""
+
+
+def webhook_app(
+    accounts: list[WebhookAccount], request_run: Callable[[str], None], pause_s: float = PAUSE_S
+) -> Starlette:
+    """Make the application.
+
+    Args:
+        accounts: Whose providers may call.
+        request_run: Asks for a sensor run of an account by its slug; may raise anything.
+        pause_s: Seconds from one run of an account to the next.
+    """
+    debounce = Debounce(request_run, pause_s)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        await debounce.close()
+
+    # A wrong verb gets the response of a wrong path: neither tells a stranger anything.
+    app = Starlette(
+        routes=[Route(ROUTE, _Receiver(accounts, debounce).receive, methods=["GET", "POST"])],
+        exception_handlers={404: _not_found, 405: _not_found},
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+class _Receiver:
+    def __init__(self, accounts: list[WebhookAccount], debounce: Debounce) -> None:
+        self._accounts = accounts
+        self._debounce = debounce
+
+    async def receive(self, request: Request) -> Response:
+        account = self._account_of(request.path_params["provider"], request.path_params["path"])
+        if account is None:
+            return _not_found(request, None)
+        if request.method != "POST":
+            return PlainTextResponse("ready\n")
+        try:
+            async with asyncio.timeout(_READ_TIMEOUT_S):
+                body = await _bounded_body(request)
+        except _TooLarge:
+            _LOG.warning("%s: a call of more than %d bytes is rejected", account.account, BODY_LIMIT)
+            return PlainTextResponse("too large\n", 413, _HANG_UP)
+        except (TimeoutError, ClientDisconnect):
+            return PlainTextResponse("incomplete body\n", 408, _HANG_UP)
+        job_id = account.verify(request.headers, body, account.secret)
+        if job_id is None:
+            _LOG.warning("%s: a call with a wrong signature, or an old one, is rejected", account.account)
+            return PlainTextResponse("not verified\n", 401)
+        _LOG.info("%s: call about %s", account.account, job_id or "no job in particular")
+        self._debounce.notify(account.account)
+        return PlainTextResponse("accepted\n")
+
+    def _account_of(self, provider: str, path: str) -> WebhookAccount | None:
+        """The account with this path. Compares with every path in full, so that the time taken reveals nothing."""
+        found = None
+        for account in self._accounts:
+            same = hmac.compare_digest(account.path.encode(), path.encode("utf-8", "surrogatepass"))
+            if same and account.provider == provider:
+                found = account
+        return found
+
+
+async def _bounded_body(request: Request) -> bytes:
+    """Read a body up to the limit. More of a larger one is read and dropped: only then is the response seen."""
+    body, size = bytearray(), 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size <= BODY_LIMIT:
+            body += chunk
+        elif size > _DISCARD_LIMIT:
+            raise _TooLarge
+    if size > BODY_LIMIT:
+        raise _TooLarge
+    return bytes(body)
+
+
+def _not_found(_: Request, __: Exception | None) -> Response:
+    return PlainTextResponse("not found\n", 404, _HANG_UP)
