@@ -10,8 +10,7 @@ from tests.crash import scenes
 from tests.crash.stories import BFL_RUN, SLOW, SUBMIT, Story
 from tuneloop.emulator import Fault
 from tuneloop.emulator.faults import FaultKind
-from tuneloop.emulator.status_words import STYLES
-from tuneloop.emulator.switches import ShownName
+from tuneloop.emulator.switches import ShownName, StatusStyle
 
 _LIST = "/finetune/request/list"
 _DETAILS = "/finetune/request/details"
@@ -127,5 +126,5 @@ def _worlds() -> Iterator[tuple[str, str, dict[str, Any]]]:
     yield "bad answers: names", "name-late", {"name_lag_s": 290.0}
     for form in get_args(ShownName)[1:]:
         yield "bad answers: names", f"name-{form}", {"shown_name": form}
-    for style in STYLES[1:]:
+    for style in get_args(StatusStyle)[1:]:
         yield "bad answers: status words", f"words-{style}", {"status_words": style}

@@ -19,7 +19,7 @@ from tests.crash.places import FREE, AccountPlace, BucketPlace, FolderPlace, Sto
 from tests.crash.prefect_server import PrefectServer, ServerProcess
 from tests.crash.s3_place import S3Server
 from tuneloop.demo.processes import Processes, clean_environment, free_port
-from tuneloop.emulator.server import PROVIDERS
+from tuneloop.emulator.providers import PROVIDERS
 from tuneloop.orchestration.deploy import prepare_server
 
 

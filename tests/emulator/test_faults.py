@@ -73,12 +73,12 @@ def test_control_routes_meet_no_fault(emulator: EmulatorControl) -> None:
     "wrong", [{"kind": "explode"}, {"kind": "slow", "times": 0}, {"kind": "refuse", "method": "get"}]
 )
 def test_a_fault_that_would_never_hit_is_refused_at_once(wrong: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="fault: "):
+    with pytest.raises(ValueError, match="Fault"):
         Fault(**wrong)  # type: ignore[arg-type]
 
 
 def test_a_control_that_cannot_be_used_says_why(emulator: EmulatorControl) -> None:
-    with pytest.raises(EmulatorControlError, match="unknown kind 'explode'"):
+    with pytest.raises(EmulatorControlError, match="kind: Input should be 'answer'"):
         emulator._call("POST", "faults", {"kind": "explode"})
     with pytest.raises(EmulatorControlError, match="only moves forward"):
         emulator.advance(-1)

@@ -9,7 +9,7 @@ import pytest
 from tests.emulator.bfl_caller import BflCaller
 from tests.emulator.segmind_caller import Caller
 from tuneloop.emulator import EmulatorControl, EmulatorControlError, Progress, running_emulator
-from tuneloop.emulator.strangers import KINDS
+from tuneloop.emulator.switches import STRANGERS
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_a_strangers_row_may_have_no_id_or_be_no_object(emulator: EmulatorContro
 def test_all_strangers_stand_before_ours_and_cost_nothing(emulator: EmulatorControl, caller: Caller) -> None:
     caller.train()
     emulator.switch(strangers="all")
-    assert len(caller.listed()) == len(KINDS) + 1
+    assert len(caller.listed()) == len(STRANGERS) + 1
     assert len(emulator.billing()) == len(emulator.jobs()) == 1
 
 

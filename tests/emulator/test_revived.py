@@ -81,5 +81,5 @@ def test_only_what_has_ended_badly_comes_back(emulator: EmulatorControl, caller:
         emulator.revive_job(failed, "REVIVED")
     emulator.revive_job(failed, "RETRIED")
     for job_id in (failed, caller.train(), "none"):
-        with pytest.raises(EmulatorControlError, match="has not ended badly"):
+        with pytest.raises(EmulatorControlError, match="has not failed"):
             emulator.revive_job(job_id, "RETRIED")

@@ -84,12 +84,12 @@ def test_switches_stay_over_a_restart_until_they_are_reset(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"list_lag": 5}, "list_lag"),
-        ({"list_lag_s": -1}, "too small"),
-        ({"list_lag_s": "long"}, "not of its type"),
-        ({"list_short_by": -1}, "too small"),
-        ({"read_timeout_s": 0}, "too small"),
-        ({"deploying_word": "READY"}, "choose one of INFERENCE_QUEUED, DEPLOYING"),
+        ({"list_lag": 5}, "list_lag: Unexpected keyword"),
+        ({"list_lag_s": -1}, "list_lag_s: Input should be greater than or equal to 0"),
+        ({"list_lag_s": "long"}, "valid number"),
+        ({"list_short_by": -1}, "greater than or equal to 0"),
+        ({"read_timeout_s": 0}, "greater than 0"),
+        ({"deploying_word": "READY"}, "Input should be 'INFERENCE_QUEUED' or 'DEPLOYING'"),
     ],
 )
 def test_a_switch_that_is_none_is_refused_and_changes_nothing(

@@ -243,12 +243,12 @@ def test_an_emulator_that_stops_waits_for_no_receiver_and_sends_again(
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"webhook_proof": "both"}, "choose one of secret, signature"),
-        ({"webhook_copies": -1}, "too small"),
-        ({"webhook_copies": 1.5}, "not of its type"),
-        ({"webhook_delay_s": -1}, "too small"),
-        ({"webhook_timeout_s": 0}, "nobody could answer"),
-        ({"webhook_early": 1}, "not of its type"),
+        ({"webhook_proof": "both"}, "should be 'secret' or 'signature'"),
+        ({"webhook_copies": -1}, "greater than or equal to 0"),
+        ({"webhook_copies": 1.5}, "valid integer"),
+        ({"webhook_delay_s": -1}, "greater than or equal to 0"),
+        ({"webhook_timeout_s": 0}, "greater than 0"),
+        ({"webhook_early": 1}, "valid boolean"),
     ],
 )
 def test_a_webhook_switch_that_is_none_is_refused(

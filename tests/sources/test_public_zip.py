@@ -12,7 +12,7 @@ from tests.sources.zips import contents_of, open_and_close, zipped
 from tuneloop.datasets.sources import limits
 from tuneloop.datasets.sources.opening import opened
 from tuneloop.datasets.sources.public_zip import check_address, check_still_there
-from tuneloop.emulator.dataset_zip import complaint
+from tuneloop.emulator.segmind.trainers import dataset_failure
 from tuneloop.errors import DatasetError
 
 
@@ -69,7 +69,7 @@ def test_zip_that_a_paid_training_may_fail_on_is_not_taken_for_a_clean_one(
     shelf.body = zipped({"a.png": png_of(1), name: b""})
     (tmp_path / "a.zip").write_bytes(shelf.body)
     # The folder that macOS adds does no harm at the emulator. That is inferred, and nothing to pay for.
-    assert (complaint(tmp_path / "a.zip") is not None) == fails
+    assert (dataset_failure(tmp_path / "a.zip") is not None) == fails
     with pytest.raises(DatasetError, match=rf"{re.escape(repr(name))} is hidden or left behind .*zip the images"):
         open_and_close(url, provider_fetches=True)
     with opened(url) as source:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from tuneloop.emulator.state import State
 
 _OFFSET = "clock_offset_s"
-_STANDING: ContextVar[float | None] = ContextVar("standing", default=None)
+_FIXED: ContextVar[float | None] = ContextVar("fixed", default=None)
 
 
 class Clock:
@@ -28,17 +28,17 @@ class Clock:
 
     def now(self) -> float:
         """Return seconds since the epoch."""
-        standing = _STANDING.get()
-        return time.time() + self.offset_s if standing is None else standing
+        fixed = _FIXED.get()
+        return time.time() + self.offset_s if fixed is None else fixed
 
     @contextmanager
-    def standing_at(self, moment: float) -> Iterator[None]:
-        """Show one moment to everything this block does, for what should have been done then."""
-        token = _STANDING.set(moment)
+    def fixed_at(self, moment: float) -> Iterator[None]:
+        """Show one moment to everything this block does, for effects that were due then."""
+        token = _FIXED.set(moment)
         try:
             yield
         finally:
-            _STANDING.reset(token)
+            _FIXED.reset(token)
 
     def advance(self, seconds: float) -> None:
         """Move forward.

@@ -21,7 +21,7 @@ class BreakableProtocol(H11Protocol):
         """Wrap the application of this one connection."""
         super().connection_made(transport)
         # asyncio leaves this out where the listener was made for any protocol; without it the second
-        # answer on a kept connection waits 40 ms for an acknowledgement.
+        # response on a kept connection waits 40 ms for an acknowledgement.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         app: ASGIApp = self.app
 
@@ -33,7 +33,7 @@ class BreakableProtocol(H11Protocol):
 
 
 class BreakingServer(Server):
-    """Stops at once, and as a crash would: whoever still waits for an answer gets none."""
+    """Stops at once, as a crash would: whoever still waits for a response gets none."""
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
@@ -41,7 +41,7 @@ class BreakingServer(Server):
         """Set as soon as requests are answered."""
 
     async def main_loop(self) -> None:
-        """Tick until told to stop."""
+        """Tick until stopped."""
         self._loop = asyncio.get_running_loop()
         self._ticking = self._loop.create_task(super().main_loop())
         self.running.set()
@@ -49,7 +49,7 @@ class BreakingServer(Server):
             await self._ticking
 
     def stop(self) -> None:
-        """Tell a running server to stop, from another thread, without waiting for its next tick."""
+        """Stop a running server from another thread, without waiting for its next tick."""
         self._loop.call_soon_threadsafe(self._ticking.cancel)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -64,24 +64,21 @@ class BreakingServer(Server):
 
 async def cut(scope: Scope, receive: Receive) -> None:
     """Break the connection now, and wait until it is broken; bytes not sent yet are lost."""
-    transport: Transport = scope["extensions"][_TRANSPORT]
-    transport.abort()
-    await gone(receive)
+    _transport(scope).abort()
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def hang_up(scope: Scope) -> None:
     """Close the connection once the bytes written so far are out."""
-    transport: Transport = scope["extensions"][_TRANSPORT]
-    transport.close()
+    _transport(scope).close()
 
 
 def is_gone(scope: Scope) -> bool:
-    """Tell whether nobody is there any more to read an answer."""
+    """Return True if nobody is there any more to read a response."""
+    return _transport(scope).is_closing()
+
+
+def _transport(scope: Scope) -> Transport:
     transport: Transport = scope["extensions"][_TRANSPORT]
-    return transport.is_closing()
-
-
-async def gone(receive: Receive) -> None:
-    """Wait for the end of a connection."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
+    return transport

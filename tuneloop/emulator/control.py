@@ -18,14 +18,14 @@ _TIMEOUT_S = 30
 
 
 class EmulatorControlError(RuntimeError):
-    """The emulator did not do what it was told; the text is its reason."""
+    """The emulator rejected a control request; the text is its reason."""
 
 
 class EmulatorControl:
-    """The controls of one running emulator.
+    """The controls of one running emulator. Each raises an `EmulatorControlError` where it is rejected.
 
     Args:
-        url: its origin, such as `http://127.0.0.1:8787`.
+        url: its base URL, such as `http://127.0.0.1:8787`.
     """
 
     def __init__(self, url: str) -> None:
@@ -49,51 +49,32 @@ class EmulatorControl:
         return [LoggedRequest(**entry) for entry in self._call("GET", "requests")["requests"]]
 
     def jobs(self) -> list[Job]:
-        """Return every training as it stands, oldest first; this look is no poll."""
+        """Return every training as it stands, oldest first; this is no poll."""
         return [Job(**job) for job in self._call("GET", "jobs")["jobs"]]
 
     def fail_job(self, job_id: str, error_message: str) -> None:
-        """End a job badly, now; of BFL, a text that is the name of a bad end leads to that one.
-
-        Raises:
-            EmulatorControlError: where there is no such job, or it has already ended.
-        """
+        """Fail an open job now; a text that is the name of a failed state leads there."""
         self._call("POST", f"jobs/{job_id}/fail", {"error_message": error_message})
 
     def revive_job(self, job_id: str, status: str) -> None:
-        """Let a job that has ended badly go on from a state, such as Segmind's `RETRIED`; it is billed again.
-
-        Raises:
-            EmulatorControlError: for a state there is none of, or where no such job has ended badly.
-        """
+        """Let a failed job go on from a state, such as `RETRIED`; it is billed again."""
         self._call("POST", f"jobs/{job_id}/revive", {"status": status})
 
     def show_job(self, job_id: str, *, without: Sequence[str] = (), **fields: Any) -> None:
-        """Let lists and details show fields of one job as said, and leave out others; nothing ends it.
+        """Let lists and details show fields of one job as given, and leave out others, for good.
 
-        Fields have the names and values of the provider's JSON, such as `status=None`; those that an answer
+        Fields have the names and values of the provider's JSON, such as `status=None`; those that a response
         does not have by itself stay out of it.
-
-        Raises:
-            EmulatorControlError: where there is no such job.
         """
-        self._call("POST", f"jobs/{job_id}/look", {"fields": fields, "without": list(without)})
+        self._call("POST", f"jobs/{job_id}/override", {"fields": fields, "without": list(without)})
 
     def unlist_job(self, job_id: str) -> None:
-        """Let lists leave out one job from now on; whoever knows its id still finds it.
-
-        Raises:
-            EmulatorControlError: where there is no such job.
-        """
+        """Let lists leave out one job from now on; whoever knows its id still finds it."""
         self._call("POST", f"jobs/{job_id}/mark", {"mark": "unlisted"})
 
     def need_queue(self, job_id: str) -> None:
-        """Let the model of one job draw on Segmind's v2 queue alone; v1 refuses it from now on.
-
-        Raises:
-            EmulatorControlError: where there is no such job.
-        """
-        self._call("POST", f"jobs/{job_id}/mark", {"mark": "v2 only"})
+        """Let the model of one job draw through the provider's queue only."""
+        self._call("POST", f"jobs/{job_id}/mark", {"mark": "queue only"})
 
     def inject(self, fault: Fault) -> None:
         """Queue a fault behind those already waiting."""
@@ -120,11 +101,7 @@ class EmulatorControl:
         return Switches(**self._call("GET", "switches"))
 
     def switch(self, **changed: Any) -> Switches:
-        """Set some of `Switches`, such as `list_lag_s=30`, and leave the others; return all of them.
-
-        Raises:
-            EmulatorControlError: for a switch or a value that there is none of.
-        """
+        """Set some of `Switches`, such as `list_lag_s=30`, and leave the others; return all of them."""
         return Switches(**self._call("POST", "switches", changed))
 
     def reset_switches(self) -> None:
@@ -132,11 +109,9 @@ class EmulatorControl:
         self._call("DELETE", "switches")
 
     def webhook(self, url: str | None) -> None:
-        """Register Segmind's one webhook, as its console does; None removes it. BFL's come with each submit.
+        """Register the one webhook of a provider that has a console for it; None removes it.
 
-        Raises:
-            EmulatorControlError: while another is registered, for an address that is not on this machine, and
-                of BFL.
+        It is rejected while another is registered, and for an address that is not on this machine.
         """
         if url is None:
             self._call("DELETE", "webhook")
@@ -144,22 +119,18 @@ class EmulatorControl:
             self._call("POST", "webhook", {"url": url})
 
     def send_sample(self) -> Delivery:
-        """Let the console send a sample to the registered webhook; return what came of it.
-
-        Raises:
-            EmulatorControlError: if none is registered.
-        """
+        """Let the console send a sample to the registered webhook; return what came of it."""
         return Delivery(**self._call("POST", "webhook/sample"))
 
     def deliveries(self) -> list[Delivery]:
-        """Return every attempt to tell a webhook something, oldest first."""
+        """Return every attempt to deliver a webhook, oldest first."""
         return [Delivery(**entry) for entry in self._call("GET", "deliveries")["deliveries"]]
 
     def _call(self, method: str, control: str, body: dict[str, Any] | None = None) -> Any:
         # A session of its own for each call: a restarted emulator leaves no dead connection behind.
         with requests.Session() as session:
             session.trust_env = False  # no proxy between a test and its own machine
-            answer = session.request(method, f"{self.url}/_emulator/{control}", json=body, timeout=_TIMEOUT_S)
-        if not answer.ok:
-            raise EmulatorControlError(f"{method} {control}: {answer.json().get('error', answer.text)}")
-        return answer.json()
+            response = session.request(method, f"{self.url}/_emulator/{control}", json=body, timeout=_TIMEOUT_S)
+        if not response.ok:
+            raise EmulatorControlError(f"{method} {control}: {response.json().get('error', response.text)}")
+        return response.json()

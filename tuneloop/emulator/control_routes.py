@@ -1,139 +1,152 @@
 """The control routes under `/_emulator/`: what a test may see and do that a client may not.
 
-Those of the webhooks are in `webhook_routes.py`.
+JSON in, JSON out; a body that cannot be used is rejected with 400 and the reason. The webhooks' own are in
+`webhooks/routes.py`.
 """
 
 import json
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Any, get_args
 
+from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from tuneloop.emulator import billing, request_log
 from tuneloop.emulator.emulation import Emulation
 from tuneloop.emulator.faults import Fault
-from tuneloop.emulator.job_marks import Mark
+from tuneloop.emulator.jobs import Mark
 from tuneloop.emulator.middleware import CONTROL
 from tuneloop.emulator.progress import Progress
 
+_Control = Callable[[Emulation, str, dict[str, Any]], Any]
+"""Takes the emulation, the verb or the job id of the path, and the JSON object that came; returns JSON."""
 
-class ControlRoutes:
-    """JSON in, JSON out; a body that cannot be used answers 400 with the reason."""
 
-    def __init__(self, emulation: Emulation) -> None:
-        self._emulation = emulation
+class _Missing(Exception):
+    """A job that is not there, or not in the state that a control needs; responded to with a status."""
 
-    def routes(self) -> list[BaseRoute]:
-        """Return the routes of every control."""
-        return [
-            Route(CONTROL + "health", self._health, methods=["GET"]),
-            Route(CONTROL + "billing", self._billing, methods=["GET"]),
-            Route(CONTROL + "requests", self._requests, methods=["GET"]),
-            Route(CONTROL + "jobs", self._jobs, methods=["GET"]),
-            Route(CONTROL + "jobs/{job_id}/fail", self._fail_job, methods=["POST"]),
-            Route(CONTROL + "jobs/{job_id}/revive", self._revive_job, methods=["POST"]),
-            Route(CONTROL + "jobs/{job_id}/look", self._change_look, methods=["POST"]),
-            Route(CONTROL + "jobs/{job_id}/mark", self._mark_job, methods=["POST"]),
-            Route(CONTROL + "faults", self._faults, methods=["GET", "POST", "DELETE"]),
-            Route(CONTROL + "clock", self._clock, methods=["GET", "POST"]),
-            Route(CONTROL + "progress", self._progress, methods=["GET", "POST"]),
-            Route(CONTROL + "switches", self._switches, methods=["GET", "POST", "DELETE"]),
-        ]
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
 
-    async def _health(self, _: Request) -> Response:
-        provider = self._emulation.provider
-        return JSONResponse({"status": "ok", "provider": provider.name, "api_key": provider.api_key})
 
-    async def _billing(self, _: Request) -> Response:
-        return JSONResponse(billing.as_json(self._emulation.billed()))
+def routes(emulation: Emulation) -> list[BaseRoute]:
+    """Return the routes of every control."""
+    controls: list[tuple[str, _Control, list[str]]] = [
+        ("health", _health, ["GET"]),
+        ("billing", _billing, ["GET"]),
+        ("requests", _requests, ["GET"]),
+        ("jobs", _jobs, ["GET"]),
+        ("jobs/{job_id}/fail", _fail_job, ["POST"]),
+        ("jobs/{job_id}/revive", _revive_job, ["POST"]),
+        ("jobs/{job_id}/override", _override_job, ["POST"]),
+        ("jobs/{job_id}/mark", _mark_job, ["POST"]),
+        ("faults", _faults, ["GET", "POST", "DELETE"]),
+        ("clock", _clock, ["GET", "POST"]),
+        ("progress", _progress, ["GET", "POST"]),
+        ("switches", _switches, ["GET", "POST", "DELETE"]),
+    ]
+    return [Route(CONTROL + path, _endpoint(emulation, run), methods=verbs) for path, run, verbs in controls]
 
-    async def _requests(self, _: Request) -> Response:
-        return JSONResponse(request_log.as_json(self._emulation.requests.entries()))
 
-    async def _jobs(self, _: Request) -> Response:
-        jobs = [asdict(job) for job in self._emulation.jobs.all(polled=False)]
-        return JSONResponse({"count": len(jobs), "jobs": jobs})
-
-    async def _fail_job(self, request: Request) -> Response:
-        job_id = request.path_params["job_id"]
-        body = await json_body(request)
-        if not isinstance(body.get("error_message"), str):
-            return unusable("give the text the job fails with as error_message")
-        if not self._emulation.jobs.fail(job_id, body["error_message"]):
-            return JSONResponse({"error": f"job {job_id}: there is none, or it has already ended"}, 409)
-        return JSONResponse({"failed": job_id})
-
-    async def _revive_job(self, request: Request) -> Response:
-        job_id = request.path_params["job_id"]
+def _endpoint(emulation: Emulation, run: _Control) -> Callable[[Request], Awaitable[Response]]:
+    async def called(request: Request) -> Response:
+        subject = request.path_params.get("job_id", request.method)
         try:
-            revived = self._emulation.jobs.revive(job_id, (await json_body(request)).get("status", ""))
-        except ValueError as error:
+            return JSONResponse(run(emulation, subject, await json_body(request)))
+        except _Missing as error:
+            return JSONResponse({"error": str(error)}, error.status)
+        except ValidationError as error:
+            found = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+            return unusable("; ".join(found))
+        except (TypeError, ValueError) as error:
             return unusable(str(error))
-        if not revived:
-            return JSONResponse({"error": f"job {job_id}: there is none, or it has not ended badly"}, 409)
-        return JSONResponse({"revived": job_id})
 
-    async def _change_look(self, request: Request) -> Response:
-        job_id, body = request.path_params["job_id"], await json_body(request)
-        fields, without = body.get("fields", {}), body.get("without", [])
-        if not isinstance(fields, dict) or not isinstance(without, list):
-            return unusable("give an object as fields and a list of names as without")
-        if self._emulation.jobs.find(job_id, polled=False) is None:
-            return JSONResponse({"error": f"job {job_id}: there is none"}, 404)
-        self._emulation.looks.change(job_id, fields, without)
-        return JSONResponse({"changed": job_id})
+    return called
 
-    async def _mark_job(self, request: Request) -> Response:
-        job_id = request.path_params["job_id"]
-        mark: Mark | None = (await json_body(request)).get("mark")
-        if mark is None or mark not in get_args(Mark):
-            return unusable(f"mark must be one of {', '.join(get_args(Mark))}")
-        if self._emulation.jobs.find(job_id, polled=False) is None:
-            return JSONResponse({"error": f"job {job_id}: there is none"}, 404)
-        self._emulation.marks.add(job_id, mark)
-        return JSONResponse({"marked": job_id})
 
-    async def _faults(self, request: Request) -> Response:
-        faults = self._emulation.faults
-        if request.method == "DELETE":
-            faults.clear()
-        if request.method == "POST":
-            try:
-                faults.add(Fault(**await json_body(request)))
-            except (TypeError, ValueError) as error:
-                return unusable(str(error))
-        return JSONResponse({"faults": faults.waiting()})
+def _health(emulation: Emulation, _: str, __: dict[str, Any]) -> Any:
+    return {"status": "ok", "provider": emulation.provider.name, "api_key": emulation.provider.api_key}
 
-    async def _clock(self, request: Request) -> Response:
-        clock = self._emulation.clock
-        if request.method == "POST":
-            try:
-                clock.advance(float((await json_body(request))["advance_s"]))
-            except (KeyError, TypeError, ValueError) as error:
-                return unusable(f"advance_s must be a number of seconds: {error}")
-        return JSONResponse({"now": clock.now(), "offset_s": clock.offset_s})
 
-    async def _progress(self, request: Request) -> Response:
-        jobs = self._emulation.jobs
-        if request.method == "POST":
-            try:
-                jobs.set_policy(Progress(**await json_body(request)))
-            except (TypeError, ValueError) as error:
-                return unusable(str(error))
-        return JSONResponse(asdict(jobs.policy))
+def _billing(emulation: Emulation, _: str, __: dict[str, Any]) -> Any:
+    entries = [asdict(entry) for entry in emulation.billed()]
+    return {"count": len(entries), "entries": entries}
 
-    async def _switches(self, request: Request) -> Response:
-        board = self._emulation.switches
-        if request.method == "DELETE":
-            board.reset()
-        if request.method == "POST":
-            try:
-                board.turn(**await json_body(request))
-            except (TypeError, ValueError) as error:
-                return unusable(str(error))
-        return JSONResponse(asdict(board.now))
+
+def _requests(emulation: Emulation, _: str, __: dict[str, Any]) -> Any:
+    entries = [asdict(entry) for entry in emulation.requests.entries()]
+    return {"count": len(entries), "requests": entries}
+
+
+def _jobs(emulation: Emulation, _: str, __: dict[str, Any]) -> Any:
+    jobs = [asdict(job) for job in emulation.jobs.all(polled=False)]
+    return {"count": len(jobs), "jobs": jobs}
+
+
+def _fail_job(emulation: Emulation, job_id: str, body: dict[str, Any]) -> Any:
+    if not isinstance(body.get("error_message"), str):
+        raise TypeError("give the text the job fails with as error_message")
+    if not emulation.jobs.fail(job_id, body["error_message"]):
+        raise _Missing(409, f"job {job_id}: there is none, or it has already ended")
+    return {"failed": job_id}
+
+
+def _revive_job(emulation: Emulation, job_id: str, body: dict[str, Any]) -> Any:
+    if not emulation.jobs.revive(job_id, body.get("status", "")):
+        raise _Missing(409, f"job {job_id}: there is none, or it has not failed")
+    return {"revived": job_id}
+
+
+def _override_job(emulation: Emulation, job_id: str, body: dict[str, Any]) -> Any:
+    fields, without = body.get("fields", {}), body.get("without", [])
+    if not isinstance(fields, dict) or not isinstance(without, list):
+        raise TypeError("give an object as fields and a list of names as without")
+    if not emulation.jobs.override(job_id, fields, without):
+        raise _Missing(404, f"job {job_id}: there is none")
+    return {"changed": job_id}
+
+
+def _mark_job(emulation: Emulation, job_id: str, body: dict[str, Any]) -> Any:
+    mark: Mark | None = body.get("mark")
+    if mark is None or mark not in get_args(Mark):
+        raise ValueError(f"mark must be one of {', '.join(get_args(Mark))}")
+    if not emulation.jobs.mark(job_id, mark):
+        raise _Missing(404, f"job {job_id}: there is none")
+    return {"marked": job_id}
+
+
+def _faults(emulation: Emulation, verb: str, body: dict[str, Any]) -> Any:
+    if verb == "DELETE":
+        emulation.faults.clear()
+    if verb == "POST":
+        emulation.faults.add(Fault(**body))
+    return {"faults": emulation.faults.waiting()}
+
+
+def _clock(emulation: Emulation, verb: str, body: dict[str, Any]) -> Any:
+    if verb == "POST":
+        seconds = body.get("advance_s")
+        if not isinstance(seconds, int | float):
+            raise TypeError("advance_s must be a number of seconds")
+        emulation.clock.advance(seconds)
+    return {"now": emulation.clock.now(), "offset_s": emulation.clock.offset_s}
+
+
+def _progress(emulation: Emulation, verb: str, body: dict[str, Any]) -> Any:
+    if verb == "POST":
+        emulation.jobs.set_policy(Progress(**body))
+    return asdict(emulation.jobs.policy)
+
+
+def _switches(emulation: Emulation, verb: str, body: dict[str, Any]) -> Any:
+    if verb == "DELETE":
+        emulation.switches.reset()
+    if verb == "POST":
+        emulation.switches.turn(**body)
+    return asdict(emulation.switches.now)
 
 
 async def json_body(request: Request) -> dict[str, Any]:
@@ -146,5 +159,5 @@ async def json_body(request: Request) -> dict[str, Any]:
 
 
 def unusable(reason: str) -> Response:
-    """Answer a control request that has been refused."""
+    """Respond to a control request that is rejected."""
     return JSONResponse({"error": f"{reason}; nothing was changed"}, 400)

@@ -13,9 +13,7 @@ from starlette.types import ExceptionHandler
 from tuneloop.emulator.billing import BilledEntry, Billing
 from tuneloop.emulator.clock import Clock
 from tuneloop.emulator.faults import Fault, FaultQueue
-from tuneloop.emulator.job_looks import JobLooks
-from tuneloop.emulator.job_marks import JobMarks
-from tuneloop.emulator.jobs import Jobs
+from tuneloop.emulator.jobs import Job, Jobs
 from tuneloop.emulator.objects import Objects
 from tuneloop.emulator.progress import Lifecycle, Progress
 from tuneloop.emulator.request_log import RequestLog
@@ -24,9 +22,10 @@ from tuneloop.emulator.switches import SwitchBoard
 from tuneloop.emulator.tasks import Tasks
 from tuneloop.emulator.webhooks.sending import Webhooks
 from tuneloop.emulator.webhooks.style import WebhookStyle
+from tuneloop.emulator.weights import fingerprint
 
 WEIGHTS_BYTES = 1_500_000
-"""Size of a weights file, where nothing else is asked for."""
+"""Size of a weights file, unless another is asked for."""
 
 _FIRST_NUMBER = 70_001
 """Id of the first training, where they are counted."""
@@ -34,7 +33,7 @@ _FIRST_NUMBER = 70_001
 
 @dataclass(frozen=True)
 class Provider:
-    """What one provider's file says about itself; everything else is shared."""
+    """What one provider's folder says about itself; everything else is shared."""
 
     name: str
     api_key: str
@@ -45,11 +44,11 @@ class Provider:
     webhooks: WebhookStyle
     routes: Callable[["Emulation"], list[BaseRoute]]
     redirects_slashes: bool
-    """Whether a path with a slash too many is sent on by 307, as FastAPI does."""
-    refusal: Callable[["Emulation", Fault], Response]
-    """The provider's own answer with the status that a fault asks for."""
+    """Whether a path with a slash too many is redirected by 307, as FastAPI does."""
+    fault_response: Callable[["Emulation", Fault], Response]
+    """The provider's own response with the status of a fault."""
     error_pages: dict[int | type[Exception], ExceptionHandler]
-    """Handlers of unknown routes (404), wrong verbs (405) and the provider's own refusals."""
+    """Handlers of unknown routes (404), wrong verbs (405) and the provider's own rejections."""
 
 
 class Emulation:
@@ -73,8 +72,6 @@ class Emulation:
         self.switches = SwitchBoard(self.state)
         self.jobs = Jobs(self.state, self.clock, provider.lifecycle, provider.progress)
         self.webhooks = Webhooks(self.state, self.clock, self.jobs, self.switches, provider.webhooks)
-        self.marks = JobMarks(self.state)
-        self.looks = JobLooks(self.state, self.clock, self.switches)
         self.tasks = Tasks(self.state, self.clock)
         self.objects = Objects(self.state, self.clock, folder / f"{provider.name}-objects")
 
@@ -84,19 +81,25 @@ class Emulation:
             return str(_FIRST_NUMBER + len(self.jobs.all(polled=False)))
         return str(uuid.uuid4())
 
-    def accept(self, job_id: str, name: str, request: dict[str, Any], dataset: str, doom: str | None) -> None:
+    def accept(self, job_id: str, name: str, request: dict[str, Any], dataset: str, failure: str | None) -> None:
         """Accept a training; see `Jobs.add`. Lists never show it where a switch says so."""
         with self.state.transaction():
-            self.jobs.add(job_id, name, request, dataset, doom)
+            self.jobs.add(job_id, name, request, dataset, failure)
             if self.switches.now.accepts_unlisted:
-                self.marks.add(job_id, "unlisted")
+                self.jobs.mark(job_id, "unlisted")
 
     def billed(self) -> list[BilledEntry]:
-        """Return the billing ledger, with what has come to a bad end by now as refunded."""
+        """Return the billing ledger, with what has failed by now as refunded."""
         with self.state.transaction():
             jobs = self.jobs.all(polled=False)
-            failed = {job.id for job in jobs if self.jobs.lifecycle.is_bad(job.status)}
+            failed = {job.id for job in jobs if self.jobs.lifecycle.has_failed(job.status)}
             return self.billing.entries(failed | self.tasks.failed())
+
+    def weights_mark(self, job: Job, ignored: set[str]) -> str:
+        """Return the fingerprint of a job's dataset and of its request, but for the `ignored` fields."""
+        recipe = {name: value for name, value in job.request.items() if name not in ignored}
+        dataset = self.objects.find(job.dataset)
+        return fingerprint(dataset.etag if dataset else "", recipe)
 
     def close(self) -> None:
         """Close the database; a later emulation of the same folder goes on from here."""

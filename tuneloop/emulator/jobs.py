@@ -2,18 +2,28 @@
 
 import json
 import sqlite3
-from collections.abc import Container, Iterable
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
 from tuneloop.emulator.clock import Clock
 from tuneloop.emulator.progress import Lifecycle, Position, Progress, moved
 from tuneloop.emulator.state import State
 
 _TABLE = """CREATE TABLE IF NOT EXISTS jobs (
-    position INTEGER PRIMARY KEY, id TEXT UNIQUE, name TEXT, request TEXT, dataset TEXT, doom TEXT,
-    status TEXT, since REAL, polls INTEGER, error_message TEXT, created REAL, updated REAL)"""
+    position INTEGER PRIMARY KEY, id TEXT UNIQUE, name TEXT, request TEXT, dataset TEXT, failure TEXT,
+    status TEXT, since REAL, polls INTEGER, error_message TEXT, created REAL, updated REAL,
+    marks TEXT DEFAULT '[]', overrides TEXT DEFAULT '{}', hidden TEXT DEFAULT '[]')"""
+_SHOWN = ("id", "name", "dataset", "status", "error_message", "created", "updated")
+_JSON = ("request", "marks", "overrides", "hidden")
 _POLICY = "progress"
+
+Mark = Literal["unlisted", "deleted", "queue only"]
+"""
+unlisted: never shows in a list.
+deleted: the client has deleted it.
+queue only: its model takes no direct requests for images.
+"""
 
 
 @dataclass(frozen=True)
@@ -31,10 +41,15 @@ class Job:
     created: float
     updated: float
     """Epoch seconds, like `created`."""
+    marks: list[Mark] = field(default_factory=list)
+    overrides: dict[str, Any] = field(default_factory=dict)
+    """What responses show in place of its fields."""
+    hidden: list[str] = field(default_factory=list)
+    """Fields that responses leave out."""
 
 
 class Jobs:
-    """Jobs move only when somebody looks: the state is brought up to date before it is shown."""
+    """Jobs move only when read: the state is brought up to date before it is shown."""
 
     def __init__(self, state: State, clock: Clock, lifecycle: Lifecycle, default: Progress) -> None:
         self._state = state
@@ -55,15 +70,15 @@ class Jobs:
         Raises:
             ValueError: for a state the provider does not have.
         """
-        unknown = set(policy.states_s) - set(self.lifecycle.revived)
+        known = self.lifecycle.revivable
+        unknown = ", ".join(sorted(set(policy.states_s) - set(known)))
         if unknown:
-            known = ", ".join(self.lifecycle.revived)
-            raise ValueError(f"progress: unknown state {', '.join(sorted(unknown))}; the states are {known}")
+            raise ValueError(f"progress: unknown state {unknown}; the states are {', '.join(known)}")
         with self._state.transaction():
-            self._look_at(self._rows(), polled=False)
+            self._update(self._rows(), polled=False)
             self._state.set_setting(_POLICY, asdict(policy))
 
-    def add(self, job_id: str, name: str, request: dict[str, Any], dataset: str, doom: str | None) -> None:
+    def add(self, job_id: str, name: str, request: Mapping[str, Any], dataset: str, failure: str | None) -> None:
         """Accept a training.
 
         Args:
@@ -71,95 +86,91 @@ class Jobs:
             name: as the client called it; names need not be unique.
             request: the accepted request.
             dataset: key of the uploaded archive.
-            doom: error message it will fail with, None for a good dataset.
+            failure: error message it will fail with, None for a good dataset.
         """
         now = self._clock.now()
-        first = self.lifecycle.states[0]
-        with self._state.transaction() as connection:
-            connection.execute(
-                "INSERT INTO jobs (id, name, request, dataset, doom, status, since, polls, created, updated)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?)",
-                (job_id, name, json.dumps(request), dataset, doom, first, now, now, now),
-            )
+        self._state.execute(
+            "INSERT INTO jobs (id, name, request, dataset, failure, status, since, polls, created, updated)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?)",
+            *(job_id, name, json.dumps(request), dataset, failure, self.lifecycle.states[0], now, now, now),
+        )
 
     def all(self, *, polled: bool, only: Container[str] | None = None) -> list[Job]:
         """Return every job, or `only` those of some ids, oldest first; `polled` if the client asked."""
         with self._state.transaction():
             rows = [row for row in self._rows() if only is None or row["id"] in only]
-            return self._look_at(rows, polled=polled)
+            return self._update(rows, polled=polled)
 
     def find(self, job_id: str, *, polled: bool) -> Job | None:
         """Return one job, None if there is none of this id."""
         with self._state.transaction():
-            found = self._look_at(self._rows("WHERE id = ?", (job_id,)), polled=polled)
+            found = self._update(self._rows("WHERE id = ?", job_id), polled=polled)
         return found[0] if found else None
 
-    def amend(self, job_id: str, **fields: Any) -> None:
+    def amend(self, job: Job, **fields: Any) -> None:
         """Change fields of the accepted request, such as who may see the model."""
-        with self._state.transaction() as connection:
-            (row,) = self._rows("WHERE id = ?", (job_id,))
-            request = {**json.loads(row["request"]), **fields}
-            connection.execute(
-                "UPDATE jobs SET request = ?, updated = ? WHERE id = ?",
-                (json.dumps(request), self._clock.now(), job_id),
-            )
+        self._set(job.id, request=json.dumps({**job.request, **fields}), updated=self._clock.now())
+
+    def mark(self, job_id: str, mark: Mark) -> bool:
+        """Mark a job for good; return False where there is none."""
+        job = self.find(job_id, polled=False)
+        if job is not None:
+            self._set(job_id, marks=json.dumps([*job.marks, mark]))
+        return job is not None
+
+    def override(self, job_id: str, fields: dict[str, Any], hidden: Sequence[str]) -> bool:
+        """Show some fields of a job as given and hide others; return False where there is none."""
+        self._set(job_id, overrides=json.dumps(fields), hidden=json.dumps(list(hidden)))
+        return bool(self._rows("WHERE id = ?", job_id))
 
     def fail(self, job_id: str, error_message: str) -> bool:
-        """End a job badly, now; return False where there is none, or it has already ended."""
-        with self._state.transaction() as connection:
+        """Fail a job now; return False where there is none, or it has already ended."""
+        with self._state.transaction():
             job = self.find(job_id, polled=False)
             if job is None or self.lifecycle.ended(job.status):
                 return False
-            connection.execute(
-                "UPDATE jobs SET status = ?, error_message = ?, updated = ? WHERE id = ?",
-                (self.lifecycle.bad_end(error_message), error_message, self._clock.now(), job_id),
-            )
+            status = self.lifecycle.failed_state(error_message)
+            self._set(job_id, status=status, error_message=error_message, updated=self._clock.now())
         return True
 
     def revive(self, job_id: str, status: str) -> bool:
-        """Let a job that has ended badly go on from a state; return False where no such job has.
+        """Let a failed job go on from a state; return False where no such job has failed.
 
         Raises:
             ValueError: for a state the provider does not have.
         """
-        if status not in self.lifecycle.revived:
-            known = ", ".join(self.lifecycle.revived)
+        if status not in self.lifecycle.revivable:
+            known = ", ".join(self.lifecycle.revivable)
             raise ValueError(f"status {status!r} is none to come back into; choose one of {known}")
-        with self._state.transaction() as connection:
-            job = self.find(job_id, polled=False)
-            if job is None or not self.lifecycle.is_bad(job.status):
+        with self._state.transaction():
+            job, now = self.find(job_id, polled=False), self._clock.now()
+            if job is None or not self.lifecycle.has_failed(job.status):
                 return False
-            now = self._clock.now()
-            connection.execute(
-                "UPDATE jobs SET status = ?, since = ?, polls = 0, doom = NULL, error_message = NULL, updated = ?"
-                " WHERE id = ?",
-                (status, now, now, job_id),
-            )
+            self._set(job_id, status=status, since=now, polls=0, failure=None, error_message=None, updated=now)
         return True
 
-    def _rows(self, where: str = "", values: Iterable[Any] = ()) -> list[sqlite3.Row]:
-        with self._state.transaction() as connection:
-            query = f"SELECT * FROM jobs {where} ORDER BY position"  # noqa: S608 - `where` is a literal of this file
-            return connection.execute(query, tuple(values)).fetchall()
+    def _rows(self, where: str = "", *values: Any) -> list[sqlite3.Row]:
+        return self._state.query(f"SELECT * FROM jobs {where} ORDER BY position", *values)  # noqa: S608 - literals
 
-    def _look_at(self, rows: list[sqlite3.Row], *, polled: bool) -> list[Job]:
+    def _set(self, job_id: str, **columns: object) -> None:
+        assigned = ", ".join(f"{name} = ?" for name in columns)
+        self._state.execute(f"UPDATE jobs SET {assigned} WHERE id = ?", *columns.values(), job_id)  # noqa: S608
+
+    def _update(self, rows: list[sqlite3.Row], *, polled: bool) -> list[Job]:
         now, policy = self._clock.now(), self.policy
-        jobs, changes = [], []
+        jobs = []
         for row in rows:
             before = Position(row["status"], row["since"], row["polls"])
-            after = moved(before, self.lifecycle, policy, now, polled=polled, doom=row["doom"])
-            error, updated = row["error_message"], row["updated"]
-            if after.status != before.status:
-                updated = after.since
-                error = row["doom"] if self.lifecycle.is_bad(after.status) else None
+            after = moved(before, self.lifecycle, policy, now, polled=polled, failure=row["failure"])
+            changed: dict[str, Any] = {}
             if after != before:
-                changes.append((after.status, after.since, after.polls, error, updated, row["id"]))
-            request = json.loads(row["request"])
-            dataset, created = row["dataset"], row["created"]
-            jobs.append(Job(row["id"], row["name"], request, dataset, after.status, error, created, updated))
-        with self._state.transaction() as connection:
-            connection.executemany(
-                "UPDATE jobs SET status = ?, since = ?, polls = ?, error_message = ?, updated = ? WHERE id = ?",
-                changes,
-            )
+                changed = asdict(after)
+            if after.status != before.status:
+                error = row["failure"] if self.lifecycle.has_failed(after.status) else None
+                changed |= {"error_message": error, "updated": after.since}
+            if changed:
+                self._set(row["id"], **changed)
+            shown = {**dict(row), **changed}
+            parsed = {name: json.loads(shown[name]) for name in _JSON}
+            jobs.append(Job(**{name: shown[name] for name in _SHOWN}, **parsed))
         return jobs

@@ -60,7 +60,7 @@ class JsonUpload:
     def echoed(self, document: Any) -> tuple[int, Iterator[bytes]]:
         """Write a JSON document with the long text in place of each stand-in; return its size and its pieces."""
         # Half a surrogate pair has no UTF-8, but an escape.
-        shown = written(document)
+        shown = compact_json(document)
         parts = [part.encode(errors="backslashreplace") for part in shown.split(_STAND_IN)]
         size = sum(map(len, parts)) + (len(parts) - 1) * (self._end - self._begin)
         return size, self._joined(parts)
@@ -103,7 +103,7 @@ def _meaning(escape: re.Match[bytes]) -> bytes:
     return b"" if sign in b"nr" else sign
 
 
-def written(document: Any) -> str:
+def compact_json(document: Any) -> str:
     """Write JSON as FastAPI does: compact, and what is no JSON (an exception) as an empty object."""
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=lambda _: {})
 

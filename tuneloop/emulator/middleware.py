@@ -4,45 +4,27 @@ import asyncio
 import contextlib
 import functools
 import random
+import tempfile
 import time
-from collections.abc import Callable
 from email.utils import formatdate
+from typing import BinaryIO
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tuneloop.emulator import connection, object_routes
-from tuneloop.emulator.delayed_effects import LateEffects
 from tuneloop.emulator.emulation import Emulation
-from tuneloop.emulator.fault_effects import Call, meet
+from tuneloop.emulator.fault_effects import Call, DelayedEffects, apply
 from tuneloop.emulator.faults import Fault
 from tuneloop.emulator.objects import PREFIX as OBJECTS
-from tuneloop.emulator.request_body import held_back, patient
 
 CONTROL = "/_emulator/"
 """Prefix of the control routes; they are neither logged nor hit by faults."""
+_CHUNK = 1 << 20
+"""Bytes; a larger body is held back in a temporary file, and read from it in such pieces."""
 
 
-class _Sent:
-    """Counts what goes out of one answer's body, before it does: whoever has it may look at the log at once."""
-
-    def __init__(self, send: Send, tell: Callable[[int, str | None], None]) -> None:
-        self._send = send
-        self._tell = tell
-        self._body_bytes = 0
-        self._content_range: str | None = None
-
-    async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            found = dict(message.get("headers", ())).get(b"content-range")
-            self._content_range = found.decode() if found else None
-        elif message.get("body"):
-            self._body_bytes += len(message["body"])
-            self._tell(self._body_bytes, self._content_range)
-        await self._send(message)
-
-
-class Gate:
+class FaultMiddleware:
     """ASGI middleware around one provider.
 
     Args:
@@ -53,60 +35,109 @@ class Gate:
     def __init__(self, app: ASGIApp, emulation: Emulation) -> None:
         self._app = app
         self._emulation = emulation
-        self._late = LateEffects(emulation.clock)
+        self._delayed = DelayedEffects(emulation.clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let one request through, or do to it what the queue says."""
+        """Pass one request on, or apply the fault it meets."""
         if scope["type"] != "http" or scope["path"].startswith(CONTROL):
-            await self._late.settle()
+            await self._delayed.settle()
             await self._app(scope, receive, send)
             return
-        log = self._emulation.requests
-        position = log.arrived(scope["method"], scope["path"])
-
+        position = self._emulation.requests.arrived(scope["method"], scope["path"])
         stored = scope["path"].startswith(OBJECTS)
-        # The bodies of API calls are small and not worth a line.
-        out = _Sent(send, functools.partial(log.sent, position)) if stored else send
-
-        async def logged(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                log.answered(position, message["status"])
-                message = {**message, "headers": [*message["headers"], (b"date", self._date())]}
-            await out(message)
-
-        await self._answer(scope, receive, logged, position)
-
-    async def _answer(self, scope: Scope, receive: Receive, send: Send, position: int) -> None:
-        stored = scope["path"].startswith(OBJECTS)
-        hurried = patient(receive, self._emulation.switches.now.read_timeout_s)
+        hurried = _impatient(receive, self._emulation.switches.now.read_timeout_s)
         # Archives are streamed to disk by their route; everything else is held back until its last
         # byte is in, so that a request that was only half sent has no effect and meets no fault.
-        whole = hurried if stored else await held_back(hurried)
+        whole = hurried if stored else await _held_back(hurried)
         if whole is None:
             await connection.cut(scope, receive)
             return
-        await self._late.settle()
-        call = Call(self._app, scope, whole, receive, send, self._refusal_of(stored=stored), self._late)
+        await self._delayed.settle()
+        response = functools.partial(self._fault_response, stored=stored)
+        sender = self._logged(send, position, stored=stored)
+        call = Call(self._app, scope, whole, receive, sender, response, self._delayed)
         fault = self._emulation.faults.take(scope["method"], scope["path"])
         if fault is None and stored and scope["method"] == "GET":
             fault = self._cut(position)
         # A stopping emulator cancels what is still slow; its connection is broken already.
         with contextlib.suppress(asyncio.CancelledError):
-            await (meet(call, fault) if fault else call.pass_on())
+            await (apply(call, fault) if fault else call.pass_on())
+
+    def _logged(self, send: Send, position: int, *, stored: bool) -> Send:
+        """Return a `send` that dates the response and logs its status and, of an object, its bytes."""
+        log, sent_bytes, content_range = self._emulation.requests, 0, None
+
+        async def logged(message: Message) -> None:
+            nonlocal sent_bytes, content_range
+            if message["type"] == "http.response.start":
+                log.answered(position, message["status"])
+                found = dict(message["headers"]).get(b"content-range")
+                content_range = found.decode() if found else None
+                message = {**message, "headers": [*message["headers"], (b"date", self._date())]}
+            elif stored and message.get("body"):
+                # Before they go out: whoever has them may read the log at once.
+                sent_bytes += len(message["body"])
+                log.sent(position, sent_bytes, content_range)
+            await send(message)
+
+        return logged
 
     def _date(self) -> bytes:
-        """The true time, which the emulator's clock need not show, or what a switch makes of it."""
+        """The true time, which the emulator's clock need not show, shifted by a switch."""
         return formatdate(time.time() + self._emulation.switches.now.date_off_s, usegmt=True).encode()
 
     def _cut(self, position: int) -> Fault | None:
-        """Where a download breaks, if a switch says that they do."""
+        """Return the fault that breaks a download, if a switch says that they do."""
         switches = self._emulation.switches.now
         if not switches.download_cut:
             return None
         drawn = random.Random(f"{switches.download_seed}:{position}").randint(0, switches.download_cut)
         return Fault("truncate", after_bytes=drawn)
 
-    def _refusal_of(self, *, stored: bool) -> Callable[[Fault], Response]:
+    def _fault_response(self, fault: Fault, *, stored: bool) -> Response:
         if stored:
-            return object_routes.refusal
-        return functools.partial(self._emulation.provider.refusal, self._emulation)
+            return object_routes.fault_response(fault)
+        return self._emulation.provider.fault_response(self._emulation, fault)
+
+
+def _impatient(receive: Receive, timeout_s: float | None) -> Receive:
+    """Return a `receive` that takes so many real seconds of silence for the end of the connection."""
+    whole = False
+
+    async def impatient() -> Message:
+        nonlocal whole
+        if whole or timeout_s is None:
+            return await receive()
+        try:
+            message = await asyncio.wait_for(receive(), timeout_s)
+        except TimeoutError:
+            return {"type": "http.disconnect"}
+        whole = not message.get("more_body", False)
+        return message
+
+    return impatient
+
+
+async def _held_back(receive: Receive) -> Receive | None:
+    """Read a body to its end, and return a `receive` that gives it once more; None if it never came whole."""
+    file: BinaryIO = tempfile.SpooledTemporaryFile(_CHUNK)  # type: ignore[assignment]  # noqa: SIM115
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            file.close()
+            return None
+        file.write(message.get("body", b""))
+        more = message.get("more_body", False)
+    size = file.tell()
+    file.seek(0)
+
+    async def replayed() -> Message:
+        if file.closed:
+            return await receive()
+        body, over = file.read(_CHUNK), file.tell() == size
+        if over:
+            file.close()
+        return {"type": "http.request", "body": body, "more_body": not over}
+
+    return replayed

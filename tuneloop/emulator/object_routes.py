@@ -1,5 +1,9 @@
-"""The object store over HTTP: PUT, HEAD and GET of `/s3/<bucket>/<key>`, with S3's XML errors."""
+"""The object store over HTTP: PUT, HEAD and GET of `/s3/<bucket>/<key>`, with S3's XML errors.
 
+Source: Amazon S3, list of error codes.
+"""
+
+import re
 from collections.abc import Iterator
 from email.utils import formatdate
 from pathlib import Path
@@ -10,32 +14,23 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from tuneloop.emulator import byte_ranges, signed_urls
-from tuneloop.emulator.clock import Clock
+from tuneloop.emulator import urls
+from tuneloop.emulator.emulation import Emulation
 from tuneloop.emulator.faults import Fault
 from tuneloop.emulator.objects import PREFIX, Objects, StoredObject
-from tuneloop.emulator.switches import SwitchBoard
 
 _CHUNK = 1 << 20
 _METHODS = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]
 _CODES = {429: "SlowDown", 500: "InternalError", 503: "ServiceUnavailable"}
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
-class ObjectRoutes:
-    """The HTTP face of `Objects`. Source of the error codes: Amazon S3, list of error codes."""
+def routes(emulation: Emulation) -> list[Route]:
+    """Return the one route that takes every verb."""
 
-    def __init__(self, objects: Objects, clock: Clock, switches: SwitchBoard) -> None:
-        self._objects = objects
-        self._clock = clock
-        self._switches = switches
-
-    def routes(self) -> list[Route]:
-        """Return the one route that takes every verb."""
-        return [Route(PREFIX + "{key:path}", self._dispatch, methods=_METHODS)]
-
-    async def _dispatch(self, request: Request) -> Response:
-        key = request.path_params["key"]
-        verdict = signed_urls.check(request.method, request.url.path, request.query_params, self._clock.now())
+    async def dispatch(request: Request) -> Response:
+        key, now = request.path_params["key"], emulation.clock.now()
+        verdict = urls.check(request.method, request.url.path, request.query_params, now)
         if request.method not in ("GET", "HEAD", "PUT"):
             return xml_error(405, "MethodNotAllowed", "The method is not allowed against this resource.")
         if verdict == "expired":
@@ -43,38 +38,42 @@ class ObjectRoutes:
         if verdict == "wrong signature":
             return xml_error(403, "SignatureDoesNotMatch", "The signature is not one made for this request.")
         if request.method == "PUT":
-            return await self._put(request, key, signed=verdict == "valid")
-        return self._get(request, key, signed=verdict == "valid")
+            return await _put(emulation.objects, request, key, signed=verdict == "valid")
+        return _get(emulation, request, key, signed=verdict == "valid")
 
-    async def _put(self, request: Request, key: str, *, signed: bool) -> Response:
-        if not signed:
-            return xml_error(403, "AccessDenied", "Access Denied")
-        if "content-length" not in request.headers:
-            return xml_error(411, "MissingContentLength", "You must provide the Content-Length HTTP header.")
-        incoming = self._objects.begin()
-        try:
-            batch = bytearray()
-            async for chunk in request.stream():
-                batch += chunk
-                if len(batch) >= _CHUNK:
-                    await run_in_threadpool(incoming.write, bytes(batch))
-                    batch.clear()
-            await run_in_threadpool(incoming.write, bytes(batch))
-        except ClientDisconnect:
-            incoming.drop()
-            return Response(status_code=400)  # nobody is there to read it
-        stored = await run_in_threadpool(self._objects.keep, incoming, key)
-        return Response(headers={"ETag": stored.etag})
+    return [Route(PREFIX + "{key:path}", dispatch, methods=_METHODS)]
 
-    def _get(self, request: Request, key: str, *, signed: bool) -> Response:
-        stored = self._objects.find(key)
-        if stored is None:
-            return xml_error(404, "NoSuchKey", "The specified key does not exist.")
-        if not signed and not stored.public:
-            return xml_error(403, "AccessDenied", "Access Denied")
-        # What is public was uploaded; the switch is about what is handed out.
-        style = "by range" if stored.public else self._switches.now.downloads
-        return _content(request, stored, self._objects.path(key), style)
+
+async def _put(objects: Objects, request: Request, key: str, *, signed: bool) -> Response:
+    if not signed:
+        return xml_error(403, "AccessDenied", "Access Denied")
+    if "content-length" not in request.headers:
+        return xml_error(411, "MissingContentLength", "You must provide the Content-Length HTTP header.")
+    incoming = objects.begin()
+    try:
+        batch = bytearray()
+        async for chunk in request.stream():
+            batch += chunk
+            if len(batch) >= _CHUNK:
+                await run_in_threadpool(incoming.write, bytes(batch))
+                batch.clear()
+        await run_in_threadpool(incoming.write, bytes(batch))
+    except ClientDisconnect:
+        incoming.drop()
+        return Response(status_code=400)  # nobody is there to read it
+    stored = await run_in_threadpool(objects.keep, incoming, key)
+    return Response(headers={"ETag": stored.etag})
+
+
+def _get(emulation: Emulation, request: Request, key: str, *, signed: bool) -> Response:
+    stored = emulation.objects.find(key)
+    if stored is None:
+        return xml_error(404, "NoSuchKey", "The specified key does not exist.")
+    if not signed and not stored.public:
+        return xml_error(403, "AccessDenied", "Access Denied")
+    # What is public was uploaded; the switch is about what is served as weights.
+    style = "by range" if stored.public else emulation.switches.now.downloads
+    return _content(request, stored, emulation.objects.path(key), style)
 
 
 def _content(request: Request, stored: StoredObject, path: Path, style: str) -> Response:
@@ -92,30 +91,43 @@ def _content(request: Request, stored: StoredObject, path: Path, style: str) -> 
         headers["Accept-Ranges"] = "none"
     if style == "without ETag":
         del headers["ETag"]
-    try:
-        part = byte_ranges.wanted(request.headers.get("range"), stored.size) if current else None
-    except byte_ranges.UnsatisfiableRange:
-        return xml_error(416, "InvalidRange", "The requested range is not satisfiable")
-    if part is None:
-        status, part = 200, byte_ranges.ByteRange(0, stored.size - 1)
-    else:
-        status = 206
-        headers["Content-Range"] = f"bytes {part.first}-{part.last}/{stored.size}"
+    status, part = 200, range(stored.size)
+    asked = byte_range(request.headers.get("range"), stored.size) if current else None
+    if asked is not None:
+        if not asked:
+            return xml_error(416, "InvalidRange", "The requested range is not satisfiable")
+        status, part = 206, asked
+        headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{stored.size}"
     if style != "without length":
-        headers["Content-Length"] = str(part.last - part.first + 1)
+        headers["Content-Length"] = str(len(part))
     if request.method == "HEAD":
         return Response(status_code=status, headers=headers)
     return StreamingResponse(_chunks(path, part), status_code=status, headers=headers)
 
 
-def _chunks(path: Path, part: byte_ranges.ByteRange) -> Iterator[bytes]:
-    left = part.last - part.first + 1
+def byte_range(header: str | None, size: int) -> range | None:
+    """Return the bytes a `Range` header asks for: none of them where it begins past the end of the object.
+
+    None stands for the whole object, as S3 sends it also for several ranges and for a header it cannot read.
+    """
+    match = _RANGE.fullmatch(header or "")
+    if match is None or match.groups() == ("", ""):
+        return None
+    first, last = match.groups()
+    if not first:
+        return range(max(0, size - int(last)), size)
+    if int(first) >= size:
+        return range(0)
+    end = min(int(last) + 1, size) if last else size
+    # "bytes=9-3" is malformed, not unsatisfiable.
+    return range(int(first), end) if int(first) < end else None
+
+
+def _chunks(path: Path, part: range) -> Iterator[bytes]:
     with path.open("rb") as file:
-        file.seek(part.first)
-        while left > 0:
-            chunk = file.read(min(_CHUNK, left))
-            left -= len(chunk)
-            yield chunk
+        file.seek(part.start)
+        for begin in range(part.start, part.stop, _CHUNK):
+            yield file.read(min(_CHUNK, part.stop - begin))
 
 
 def xml_error(status: int, code: str, message: str) -> Response:
@@ -127,7 +139,7 @@ def xml_error(status: int, code: str, message: str) -> Response:
     return Response(body, status, media_type="application/xml")
 
 
-def refusal(fault: Fault) -> Response:
-    """Return the store's answer to an injected fault."""
+def fault_response(fault: Fault) -> Response:
+    """Return the store's error with the status of a fault."""
     code = _CODES.get(fault.status, "AccessDenied")
     return xml_error(fault.status, code, fault.reason or "Injected by the emulator.")

@@ -5,19 +5,18 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from tuneloop.emulator.clock import Clock
 from tuneloop.emulator.state import State
 
 PREFIX = "/s3/"
-"""Where objects live on the emulator's own origin: `/s3/<bucket>/<key>`."""
+"""Where objects lie under the emulator's own address: `/s3/<bucket>/<key>`."""
 _TABLE = """CREATE TABLE IF NOT EXISTS objects (
     key TEXT PRIMARY KEY, url TEXT, size INTEGER, etag TEXT, public INTEGER, changed REAL)"""
 
-_LONGEST_NAME = 255
+_MAX_NAME = 255
 """Bytes, on every usual file system; keys on S3 may have 1024."""
-_LONGEST_SUFFIX = 20
+_MAX_SUFFIX = 20
 
 
 @dataclass(frozen=True)
@@ -35,6 +34,33 @@ class StoredObject:
     """Epoch seconds."""
 
 
+class IncomingFile:
+    """A file on its way in."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = path.open("wb")
+        self.md5 = hashlib.md5(usedforsecurity=False)
+        self.size = 0
+
+    def write(self, chunk: bytes) -> None:
+        """Append some bytes."""
+        self._file.write(chunk)
+        self.md5.update(chunk)
+        self.size += len(chunk)
+
+    def place(self, target: Path) -> None:
+        """Give the complete file its name, over an earlier one."""
+        self._file.close()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        self._path.replace(target)
+
+    def drop(self) -> None:
+        """Forget the bytes: the sender went away."""
+        self._file.close()
+        self._path.unlink()
+
+
 class Objects:
     """An object store of one folder; a key is `<bucket>/<path>`."""
 
@@ -50,93 +76,57 @@ class Objects:
 
     def reserve(self, key: str, url: str) -> None:
         """Announce an upload: `url` is one of ours from now on, though nothing is there yet."""
-        with self._state.transaction() as connection:
-            connection.execute("INSERT INTO objects (key, url) VALUES (?, ?)", (key, url))
+        self._state.execute("INSERT INTO objects (key, url) VALUES (?, ?)", key, url)
 
     def key_of(self, url: str) -> str | None:
         """Return the key of a URL that was announced, None for a foreign one."""
-        with self._state.transaction() as connection:
-            row = connection.execute("SELECT key FROM objects WHERE url = ?", (url,)).fetchone()
-        return None if row is None else str(row["key"])
+        rows = self._state.query("SELECT key FROM objects WHERE url = ?", url)
+        return str(rows[0]["key"]) if rows else None
 
     def find(self, key: str) -> StoredObject | None:
         """Return an object, None if it is not there (announced alone does not count)."""
-        with self._state.transaction() as connection:
-            query = "SELECT * FROM objects WHERE key = ? AND size IS NOT NULL"
-            row = connection.execute(query, (key,)).fetchone()
-        if row is None:
-            return None
-        return StoredObject(row["key"], row["size"], row["etag"], bool(row["public"]), row["changed"])
+        rows = self._state.query("SELECT * FROM objects WHERE key = ? AND size IS NOT NULL", key)
+        return next(
+            (StoredObject(r["key"], r["size"], r["etag"], bool(r["public"]), r["changed"]) for r in rows), None
+        )
 
-    def begin(self) -> "IncomingFile":
+    def begin(self) -> IncomingFile:
         """Open a file for bytes that are still coming; nothing shows before `keep`."""
         self._folder.mkdir(parents=True, exist_ok=True)
         return IncomingFile(self._folder / f"incoming-{uuid.uuid4().hex}")
 
-    def keep(self, incoming: "IncomingFile", key: str) -> StoredObject:
+    def keep(self, incoming: IncomingFile, key: str) -> StoredObject:
         """Put a complete upload in place, under its MD5 as ETag like a plain PUT on S3."""
         incoming.place(self.path(key))
-        return self._record(StoredObject(key, incoming.size, f'"{incoming.md5}"', True, self._clock.now()))
+        etag = f'"{incoming.md5.hexdigest()}"'
+        return self._record(StoredObject(key, incoming.size, etag, True, self._clock.now()))
 
     def produce(self, key: str, chunks: Iterable[bytes | memoryview], etag: str) -> StoredObject:
         """Return a private object of ours, writing it first where it is not there yet."""
         found = self.find(key)
         if found is not None:
             return found
-        target = self.path(key)
-        target.parent.mkdir(parents=True, exist_ok=True)
         # Two who ask at once both write; either file is right, and each appears whole.
-        unfinished = target.with_name(f"incoming-{uuid.uuid4().hex}")
+        unfinished = self._folder / f"incoming-{uuid.uuid4().hex}"
         with unfinished.open("wb") as file:
             file.writelines(chunks)
         size = unfinished.stat().st_size
+        target = self.path(key)
+        target.parent.mkdir(parents=True, exist_ok=True)
         unfinished.replace(target)
         return self._record(StoredObject(key, size, etag, False, self._clock.now()))
 
     def _record(self, stored: StoredObject) -> StoredObject:
-        with self._state.transaction() as connection:
-            connection.execute(
-                "INSERT INTO objects (key, size, etag, public, changed) VALUES (?, ?, ?, ?, ?)"
-                " ON CONFLICT (key) DO UPDATE SET size = excluded.size, etag = excluded.etag,"
-                " public = excluded.public, changed = excluded.changed",
-                (stored.key, stored.size, stored.etag, stored.public, stored.changed),
-            )
+        self._state.execute(
+            "INSERT INTO objects (key, size, etag, public, changed) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (key) DO UPDATE SET size = excluded.size, etag = excluded.etag,"
+            " public = excluded.public, changed = excluded.changed",
+            *(stored.key, stored.size, stored.etag, stored.public, stored.changed),
+        )
         return stored
 
 
-class IncomingFile:
-    """A file on its way in."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file: BinaryIO = path.open("wb")
-        self._md5 = hashlib.md5(usedforsecurity=False)
-        self.size = 0
-
-    @property
-    def md5(self) -> str:
-        """Hexadecimal MD5 of the bytes so far."""
-        return self._md5.hexdigest()
-
-    def write(self, chunk: bytes) -> None:
-        """Append some bytes."""
-        self._file.write(chunk)
-        self._md5.update(chunk)
-        self.size += len(chunk)
-
-    def place(self, target: Path) -> None:
-        """Give the complete file its name, over an earlier one."""
-        self._file.close()
-        target.parent.mkdir(parents=True, exist_ok=True)
-        self._path.replace(target)
-
-    def drop(self) -> None:
-        """Forget the bytes: the sender went away."""
-        self._file.close()
-        self._path.unlink()
-
-
 def _file_name(part: str) -> str:
-    if len(part.encode()) <= _LONGEST_NAME:
+    if len(part.encode()) <= _MAX_NAME:
         return part
-    return f"{hashlib.sha256(part.encode()).hexdigest()}{Path(part).suffix[:_LONGEST_SUFFIX]}"
+    return f"{hashlib.sha256(part.encode()).hexdigest()}{Path(part).suffix[:_MAX_SUFFIX]}"

@@ -1,10 +1,13 @@
 """How jobs move through their provider's states: a policy, and one pure step."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Literal, get_args
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal
 
-Mode = Literal["at once", "polls", "seconds"]
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass as checked_dataclass
+
+Seconds = Annotated[float, Field(ge=0)]
 
 
 @dataclass(frozen=True)
@@ -14,67 +17,58 @@ class Lifecycle:
     states: tuple[str, ...]
     """From the state at submit to the last one."""
     failed: str
-    """The state of a job that ended badly."""
     fails_after: str
     """State in which a bad dataset is noticed: such a job leaves it for `failed`."""
     trained: str
     """First state in which the weights can be downloaded."""
     also_failed: tuple[str, ...] = ()
-    """Further states of a bad end; an error message that is one of these words leads there."""
-    tried_again: str | None = None
-    """State of a job that was revived after a bad end, where it has a word of its own."""
+    """Further failed states; an error message that is one of these words leads there."""
+    retried: str | None = None
+    """State of a job that was revived after a failure, where it has a word of its own."""
 
     @property
-    def revived(self) -> tuple[str, ...]:
-        """The states into which a job that ended badly can come back."""
-        return (*self.states, self.tried_again) if self.tried_again else self.states
+    def revivable(self) -> tuple[str, ...]:
+        """The states into which a failed job can come back."""
+        return (*self.states, self.retried) if self.retried else self.states
 
-    def bad_end(self, error_message: str) -> str:
+    def failed_state(self, error_message: str) -> str:
         """Return the state in which a job with this error ends."""
         return error_message if error_message in self.also_failed else self.failed
 
-    def is_bad(self, status: str) -> bool:
-        """Tell whether a job in `status` has ended badly."""
+    def has_failed(self, status: str) -> bool:
+        """Return True if a job in `status` has failed."""
         return status == self.failed or status in self.also_failed
 
     def reached(self, status: str, target: str) -> bool:
-        """Tell whether a job in `status` is at `target` or past it; one that failed or was revived is not."""
+        """Return True if a job in `status` is at `target` or past it; one that failed or was revived is not."""
         if status not in self.states or target not in self.states:
             return False
         return self.states.index(status) >= self.states.index(target)
 
     def ended(self, status: str) -> bool:
-        """Tell whether a job in `status` moves no more."""
-        return self.is_bad(status) or status == self.states[-1]
+        """Return True if a job in `status` moves no more."""
+        return self.has_failed(status) or status == self.states[-1]
 
 
-@dataclass(frozen=True)
+@checked_dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid"))
 class Progress:
-    """When a job leaves a state. Make one with `at_once`, `after_polls` or `after_seconds`."""
+    """When a job leaves a state. Make one with `at_once`, `after_polls` or `after_seconds`.
 
-    mode: Mode
-    polls: int = 1
-    """Mode `polls`: answers that show a state before the next poll shows the next one."""
-    each_s: float = 0.0
+    Raises:
+        ValueError: for an unknown mode, fewer than one poll, or negative seconds.
+    """
+
+    mode: Literal["at once", "polls", "seconds"]
+    polls: Annotated[int, Field(ge=1)] = 1
+    """Mode `polls`: responses that show a state before the next poll shows the next one."""
+    each_s: Seconds = 0.0
     """Mode `seconds`: stay in every state that `states_s` does not name."""
-    states_s: Mapping[str, float] = field(default_factory=dict)
+    states_s: Mapping[str, Seconds] = Field(default_factory=dict)
     """Mode `seconds`: stay in a state by its name."""
-
-    def __post_init__(self) -> None:
-        """Refuse what is no policy.
-
-        Raises:
-            ValueError: for an unknown mode, fewer than one poll, or negative seconds.
-        """
-        if self.mode not in get_args(Mode):
-            known = ", ".join(get_args(Mode))
-            raise ValueError(f"progress: unknown mode {self.mode!r}; choose one of {known}")
-        if self.polls < 1 or self.each_s < 0 or any(seconds < 0 for seconds in self.states_s.values()):
-            raise ValueError(f"progress: {self} runs backwards; polls >= 1 and seconds >= 0")
 
     @classmethod
     def at_once(cls) -> "Progress":
-        """The first look at a job finds it at its end."""
+        """The first poll of a job finds it at its end."""
         return cls("at once")
 
     @classmethod
@@ -96,21 +90,21 @@ class Position:
     since: float
     """Epoch seconds at which it came into this state."""
     polls: int = 0
-    """Polls answered with this state."""
+    """Polls that found it in this state."""
 
 
 def moved(
-    position: Position, lifecycle: Lifecycle, policy: Progress, now: float, *, polled: bool, doom: str | None
+    position: Position, lifecycle: Lifecycle, policy: Progress, now: float, *, polled: bool, failure: str | None
 ) -> Position:
     """Return where a job stands now, never further back than before.
 
     Args:
-        position: where it stood when it was last looked at.
+        position: where it stood at the last update.
         lifecycle: the provider's states.
         policy: when a state is left.
         now: epoch seconds.
-        polled: whether this look is one of the client's.
-        doom: error of its bad dataset, with which it fails where the lifecycle says; None for a good one.
+        polled: whether a client asked.
+        failure: error of its bad dataset, with which it fails where the lifecycle says; None for a good one.
     """
     if polled and policy.mode == "polls":
         position = replace(position, polls=position.polls + 1)
@@ -118,7 +112,7 @@ def moved(
         left_at = _leaves_at(position, policy, now)
         if left_at is None:
             break
-        position = Position(_next_status(position.status, lifecycle, doom), left_at)
+        position = Position(_next_status(position.status, lifecycle, failure), left_at)
     return position
 
 
@@ -132,9 +126,9 @@ def _leaves_at(position: Position, policy: Progress, now: float) -> float | None
     return left_at if left_at <= now else None
 
 
-def _next_status(status: str, lifecycle: Lifecycle, doom: str | None) -> str:
-    if doom is not None and status == lifecycle.fails_after:
-        return lifecycle.bad_end(doom)
-    if status == lifecycle.tried_again:
+def _next_status(status: str, lifecycle: Lifecycle, failure: str | None) -> str:
+    if failure is not None and status == lifecycle.fails_after:
+        return lifecycle.failed_state(failure)
+    if status == lifecycle.retried:
         return lifecycle.fails_after
     return lifecycle.states[lifecycle.states.index(status) + 1]

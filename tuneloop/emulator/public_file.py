@@ -44,14 +44,14 @@ def _transfer(method: str, parts: SplitResult, keep: Callable[[bytes], object] |
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_TIMEOUT_S)
     try:
         connection.request(method, parts._replace(scheme="", netloc="", fragment="").geturl() or "/")
-        answer = connection.getresponse()
-        length = answer.getheader("Content-Length")
-        if answer.status != 200:
-            raise NotPublic(f"answers {method} with {answer.status}")
+        response = connection.getresponse()
+        length = response.getheader("Content-Length")
+        if response.status != 200:
+            raise NotPublic(f"answers {method} with {response.status}")
         if length is None or not length.isdigit():
             raise NotPublic(f"answers {method} without Content-Length")
         received = 0
-        while keep is not None and (chunk := answer.read(_CHUNK)):
+        while keep is not None and (chunk := response.read(_CHUNK)):
             received += len(chunk)
             keep(chunk)
         if keep is not None and received != int(length):

@@ -3,17 +3,14 @@
 Never a body, a query or a header of the request.
 """
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from tuneloop.emulator.clock import Clock
 from tuneloop.emulator.state import State
 
 _TABLE = """CREATE TABLE IF NOT EXISTS requests (
-    position INTEGER PRIMARY KEY, method TEXT, path TEXT, status INTEGER, time REAL)"""
-# A table of its own: folders of earlier emulators go on as they are.
-_SENT = """CREATE TABLE IF NOT EXISTS sent (
-    position INTEGER PRIMARY KEY, bytes INTEGER NOT NULL, content_range TEXT)"""
+    position INTEGER PRIMARY KEY, method TEXT, path TEXT, status INTEGER, time REAL,
+    sent_bytes INTEGER DEFAULT 0, content_range TEXT)"""
 
 
 @dataclass(frozen=True)
@@ -24,60 +21,39 @@ class LoggedRequest:
     path: str
     """Without the query, which may hold a signature."""
     status: int | None
-    """Status that was sent; None while unanswered and for ever where the connection was cut."""
+    """Status that was sent; None until then, and for good where the connection was cut."""
     time: float
     """Arrival of the headers, in epoch seconds of the emulator's clock."""
     sent_bytes: int = 0
-    """Bytes of an object that were handed to the connection; 0 for every other answer."""
+    """Bytes of an object that were handed to the connection; 0 for every other response."""
     content_range: str | None = None
-    """`Content-Range` of the answer."""
+    """`Content-Range` of an object's response."""
 
 
 class RequestLog:
-    """Append on arrival, fill in the status on answering."""
+    """Append on arrival, fill in the status with the response."""
 
     def __init__(self, state: State, clock: Clock) -> None:
         self._state = state
         self._clock = clock
         state.create(_TABLE)
-        state.create(_SENT)
 
     def arrived(self, method: str, path: str) -> int:
         """Log a request whose headers are in; return its position."""
-        with self._state.transaction() as connection:
-            cursor = connection.execute(
-                "INSERT INTO requests (method, path, time) VALUES (?, ?, ?)",
-                (method, path, self._clock.now()),
-            )
-        return int(cursor.lastrowid or 0)
+        row = (method, path, self._clock.now())
+        return self._state.execute("INSERT INTO requests (method, path, time) VALUES (?, ?, ?)", *row)
 
     def answered(self, position: int, status: int) -> None:
         """Fill in the status that goes out."""
-        with self._state.transaction() as connection:
-            connection.execute("UPDATE requests SET status = ? WHERE position = ?", (status, position))
+        self._state.execute("UPDATE requests SET status = ? WHERE position = ?", status, position)
 
     def sent(self, position: int, size_bytes: int, content_range: str | None) -> None:
-        """Fill in what has gone out of the answer's body so far."""
-        with self._state.transaction() as connection:
-            connection.execute(
-                "INSERT OR REPLACE INTO sent VALUES (?, ?, ?)", (position, size_bytes, content_range)
-            )
+        """Fill in what has gone out of an object so far."""
+        statement = "UPDATE requests SET sent_bytes = ?, content_range = ? WHERE position = ?"
+        self._state.execute(statement, size_bytes, content_range, position)
 
     def entries(self) -> list[LoggedRequest]:
         """Return every request, oldest first."""
-        with self._state.transaction() as connection:
-            rows = connection.execute(
-                "SELECT requests.*, COALESCE(bytes, 0) AS bytes, content_range FROM requests"
-                " LEFT JOIN sent USING (position) ORDER BY position"
-            ).fetchall()
-        return [
-            LoggedRequest(
-                row["method"], row["path"], row["status"], row["time"], row["bytes"], row["content_range"]
-            )
-            for row in rows
-        ]
-
-
-def as_json(entries: list[LoggedRequest]) -> dict[str, Any]:
-    """Write the log as the control route shows it."""
-    return {"count": len(entries), "requests": [asdict(entry) for entry in entries]}
+        columns = "method, path, status, time, sent_bytes, content_range"
+        rows = self._state.query(f"SELECT {columns} FROM requests ORDER BY position")  # noqa: S608 - literals
+        return [LoggedRequest(**dict(row)) for row in rows]

@@ -11,20 +11,16 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from uvicorn import Config
 
-from tuneloop.emulator.bfl.routes import BFL
+from tuneloop.emulator import control_routes, object_routes
 from tuneloop.emulator.connection import BreakableProtocol, BreakingServer
 from tuneloop.emulator.control import EmulatorControl
-from tuneloop.emulator.control_routes import ControlRoutes
-from tuneloop.emulator.emulation import WEIGHTS_BYTES, Emulation, Provider
-from tuneloop.emulator.middleware import Gate
-from tuneloop.emulator.object_routes import ObjectRoutes
+from tuneloop.emulator.emulation import WEIGHTS_BYTES, Emulation
+from tuneloop.emulator.middleware import FaultMiddleware
 from tuneloop.emulator.progress import Progress
-from tuneloop.emulator.segmind.routes import SEGMIND
+from tuneloop.emulator.providers import PROVIDERS
 from tuneloop.emulator.webhooks.routes import WebhookRoutes
 
 HOST = "127.0.0.1"
-PROVIDERS: dict[str, Provider] = {provider.name: provider for provider in (SEGMIND, BFL)}
-"""One row for each provider's file."""
 _START_S = 10.0
 
 
@@ -52,10 +48,9 @@ def running_emulator(
 
     Raises:
         PortInUse: if the port is taken.
-        ValueError: for a provider there is no file for.
+        ValueError: for an unknown provider.
     """
-    known = _provider(provider)
-    with _listen(port) as listener, closing(Emulation(known, folder, weights_bytes)) as emulation:
+    with _emulation(provider, port, folder, weights_bytes) as (listener, emulation):
         if progress is not None:
             emulation.jobs.set_policy(progress)
         server = _server(emulation)
@@ -66,7 +61,7 @@ def running_emulator(
         try:
             # Ends before the server: an early delivery that was under way would keep its request open.
             with emulation.webhooks.going_out():
-                yield EmulatorControl(f"http://{HOST}:{listener.getsockname()[1]}")
+                yield EmulatorControl(_address(listener))
         finally:
             server.stop()
             thread.join()
@@ -77,43 +72,45 @@ def serve(provider: str, port: int, folder: Path, *, weights_bytes: int = WEIGHT
 
     Raises:
         PortInUse: if the port is taken; nothing has been printed then.
-        ValueError: for a provider there is no file for.
+        ValueError: for an unknown provider.
     """
-    known = _provider(provider)
-    with _listen(port) as listener, closing(Emulation(known, folder, weights_bytes)) as emulation:
-        sys.stdout.write(
-            f"{known.name} emulator on http://{HOST}:{listener.getsockname()[1]}\n"
-            f"test key: {known.api_key}\nstate: {folder}\n"
-        )
+    with _emulation(provider, port, folder, weights_bytes) as (listener, emulation):
+        key = emulation.provider.api_key
+        sys.stdout.write(f"{provider} emulator on {_address(listener)}\ntest key: {key}\nstate: {folder}\n")
         sys.stdout.flush()
         with suppress(KeyboardInterrupt), emulation.webhooks.going_out():
             _server(emulation).run([listener])
 
 
-def _provider(name: str) -> Provider:
-    if name not in PROVIDERS:
-        raise ValueError(f"emulator: no provider {name!r}; choose one of {', '.join(PROVIDERS)}")
-    return PROVIDERS[name]
-
-
-def _listen(port: int) -> socket.socket:
+@contextmanager
+def _emulation(
+    provider: str, port: int, folder: Path, weights_bytes: int
+) -> Iterator[tuple[socket.socket, Emulation]]:
+    if provider not in PROVIDERS:
+        raise ValueError(f"emulator: no provider {provider!r}; choose one of {', '.join(PROVIDERS)}")
     try:
-        return socket.create_server((HOST, port), backlog=2048)
+        listener = socket.create_server((HOST, port), backlog=2048)
     except OSError as error:
         raise PortInUse(
             error.errno, f"emulator: port {port} of {HOST} is in use ({error.strerror}); choose another port"
         ) from error
+    with listener, closing(Emulation(PROVIDERS[provider], folder, weights_bytes)) as emulation:
+        yield listener, emulation
+
+
+def _address(listener: socket.socket) -> str:
+    return f"http://{HOST}:{listener.getsockname()[1]}"
 
 
 def _server(emulation: Emulation) -> BreakingServer:
     app = Starlette(
         routes=[
-            *ControlRoutes(emulation).routes(),
+            *control_routes.routes(emulation),
             *WebhookRoutes(emulation.webhooks).routes(),
-            *ObjectRoutes(emulation.objects, emulation.clock, emulation.switches).routes(),
+            *object_routes.routes(emulation),
             *emulation.provider.routes(emulation),
         ],
-        middleware=[Middleware(Gate, emulation=emulation)],
+        middleware=[Middleware(FaultMiddleware, emulation=emulation)],
         exception_handlers=emulation.provider.error_pages,
     )
     app.router.redirect_slashes = emulation.provider.redirects_slashes

@@ -55,16 +55,24 @@ class State:
             finally:
                 self._depth -= 1
 
+    def execute(self, statement: str, *values: object) -> int:
+        """Run one statement in a transaction; return the id of the last row it inserted."""
+        with self.transaction() as connection:
+            return int(connection.execute(statement, values).lastrowid or 0)
+
+    def query(self, statement: str, *values: object) -> list[sqlite3.Row]:
+        """Return every row of one query."""
+        with self.transaction() as connection:
+            return connection.execute(statement, values).fetchall()
+
     def setting(self, name: str) -> Any:
         """Return the JSON value stored under this name, None where there is none."""
-        with self.transaction() as connection:
-            row = connection.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
-        return None if row is None else json.loads(row["value"])
+        rows = self.query("SELECT value FROM settings WHERE name = ?", name)
+        return json.loads(rows[0]["value"]) if rows else None
 
     def set_setting(self, name: str, value: Any) -> None:
         """Store a JSON value under this name."""
-        with self.transaction() as connection:
-            connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, json.dumps(value)))
+        self.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", name, json.dumps(value))
 
     def close(self) -> None:
         """Close the file; the state stays."""

@@ -1,4 +1,4 @@
-"""Images that are drawn while nobody waits: accepted, then asked for until they are there."""
+"""Queued images: accepted, then polled until they are done. Their state follows from the clock alone."""
 
 import json
 import uuid
@@ -9,7 +9,7 @@ from tuneloop.emulator.clock import Clock
 from tuneloop.emulator.state import State
 
 _TABLE = """CREATE TABLE IF NOT EXISTS tasks (
-    id TEXT PRIMARY KEY, model TEXT, request TEXT, created REAL, ends REAL, doom TEXT)"""
+    id TEXT PRIMARY KEY, model TEXT, request TEXT, created REAL, ends REAL, failure TEXT)"""
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Task:
     created: float
     ends: float
     """Epoch seconds, like `created`."""
-    doom: str
-    """Text it ends badly with; empty for a good end."""
+    failure: str
+    """Error message it ends with; empty for a good end."""
 
     def share(self, now: float) -> float:
         """Return how much of it is done, 0 to 1; 1 is its end, good or bad."""
@@ -33,33 +33,27 @@ class Task:
 
 
 class Tasks:
-    """An image's state follows from the clock alone."""
+    """Every accepted image."""
 
     def __init__(self, state: State, clock: Clock) -> None:
         self._state = state
         self._clock = clock
         state.create(_TABLE)
 
-    def add(self, model: str, request: dict[str, Any], seconds: float, doom: str) -> Task:
+    def add(self, model: str, request: dict[str, Any], seconds: float, failure: str) -> Task:
         """Accept an image that takes so many seconds."""
         now = self._clock.now()
-        task = Task(str(uuid.uuid4()), model, request, now, now + seconds, doom)
-        with self._state.transaction() as connection:
-            connection.execute(
-                "INSERT INTO tasks (id, model, request, created, ends, doom) VALUES (?, ?, ?, ?, ?, ?)",
-                (task.id, model, json.dumps(request), task.created, task.ends, doom),
-            )
+        task = Task(str(uuid.uuid4()), model, request, now, now + seconds, failure)
+        row = (task.id, model, json.dumps(request), task.created, task.ends, failure)
+        self._state.execute("INSERT INTO tasks VALUES (?, ?, ?, ?, ?, ?)", *row)
         return task
 
     def find(self, task_id: str) -> Task | None:
         """Return one task, None if there is none of this id."""
-        with self._state.transaction() as connection:
-            row = connection.execute("SELECT * FROM tasks WHERE id = ?", (task_id,)).fetchone()
-        return None if row is None else Task(**{**dict(row), "request": json.loads(row["request"])})
+        rows = self._state.query("SELECT * FROM tasks WHERE id = ?", task_id)
+        return Task(**{**dict(rows[0]), "request": json.loads(rows[0]["request"])}) if rows else None
 
     def failed(self) -> set[str]:
-        """Return the ids of those that have ended badly."""
-        with self._state.transaction() as connection:
-            query = "SELECT id FROM tasks WHERE doom != '' AND ends <= ?"
-            rows = connection.execute(query, (self._clock.now(),)).fetchall()
-        return {row["id"] for row in rows}
+        """Return the ids of those that have failed by now."""
+        query = "SELECT id FROM tasks WHERE failure != '' AND ends <= ?"
+        return {row["id"] for row in self._state.query(query, self._clock.now())}

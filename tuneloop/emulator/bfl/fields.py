@@ -1,16 +1,26 @@
-"""The bodies BFL takes, field by field.
+"""How a request to BFL reaches a handler, in the order of FastAPI: a body that is JSON, the key, the fields.
 
-Source: BFL: OpenAPI, spring 2025. It was made by FastAPI, so these are pydantic models like those behind it:
-fields that they do not know are ignored, and errors come out in its words. The older page of POST /v1/finetune
-lacks `high_res_only` and the webhook fields.
+Source of the fields: BFL: OpenAPI, spring 2025. It was made by FastAPI, so these are pydantic models like those
+behind it: fields that they do not know are ignored, and errors come out in its words. The older page of
+POST /v1/finetune lacks `high_res_only` and the webhook fields.
 """
 
+import json
+import tempfile
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, Field, HttpUrl
+from pydantic import AfterValidator, BaseModel, Field, HttpUrl, ValidationError
+from starlette.requests import Request
 
+from tuneloop.emulator.bfl.responses import Invalid, Rejected, broken_json, missing
+from tuneloop.emulator.json_upload import JsonUpload
+
+API_KEY = "bfl-test-key-0123456789abcdef"
+LONG_FIELD = "file_data"
 _WIDEST = 21 / 9
+
+Body = TypeVar("Body", bound=BaseModel)
 
 
 class OutputFormat(StrEnum):
@@ -21,7 +31,7 @@ class OutputFormat(StrEnum):
 
 
 class Webhook(BaseModel):
-    """Whom to tell of the end; every request may have it."""
+    """Where to announce the end; every request may have it."""
 
     webhook_url: HttpUrl | None = None
     webhook_secret: str | None = None
@@ -128,3 +138,91 @@ class FillImage(ImageFields):
     guidance: Annotated[float, Field(ge=1.5, le=100)] = 60
     seed: int | None = None
     output_format: OutputFormat | None = OutputFormat.jpeg
+
+
+def authenticate(request: Request) -> None:
+    """Accept the one key only.
+
+    Raises:
+        Rejected: for another one, or none.
+    """
+    key = request.headers.get("x-key")
+    if key is None:
+        raise Rejected(403, "Not authenticated")
+    if key != API_KEY:
+        raise Rejected(403, "Not authenticated - Invalid Authentication")
+
+
+def query_field(request: Request, name: str) -> str:
+    """Return a field of the query.
+
+    Raises:
+        Invalid: if it is not there.
+    """
+    if name not in request.query_params:
+        raise Invalid([missing(name)], "query")
+    return request.query_params[name]
+
+
+async def small_body(request: Request) -> Any:
+    """Read a body that fits into memory; nothing of it is checked yet.
+
+    Raises:
+        Invalid: if there is none, or it is no JSON.
+    """
+    content = await request.body()
+    if not content:
+        raise Invalid([missing()])
+    if not _is_json(request):
+        return content.decode(errors="replace")
+    try:
+        return json.loads(content)
+    except ValueError as error:
+        raise _no_json(error) from None
+
+
+async def large_body(request: Request) -> JsonUpload:
+    """Read a body with one long text in it to disk; nothing of it is checked yet.
+
+    Raises:
+        Invalid: if there is none, or it is no JSON.
+    """
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the body is read from it
+    async for chunk in request.stream():
+        file.write(chunk)
+    if not file.tell():
+        raise Invalid([missing()])
+    file.flush()
+    if not _is_json(request):
+        file.seek(0)
+        checked(Finetune, file.read().decode(errors="replace"))
+    try:
+        return JsonUpload(file, LONG_FIELD)
+    except ValueError as error:
+        raise _no_json(error) from None
+
+
+def checked(model: type[Body], received: Any, upload: JsonUpload | None = None) -> Body:
+    """Return a body as its model.
+
+    Raises:
+        Invalid: if it does not fit the model.
+    """
+    try:
+        if received is None:
+            raise Invalid([missing()])
+        return model.model_validate(received, from_attributes=True)
+    except ValidationError as error:
+        raise Invalid([dict(found) for found in error.errors()], upload=upload) from None
+
+
+def _is_json(request: Request) -> bool:
+    """Return True if a body is read as JSON; one of no type is, as by all but the latest versions of FastAPI."""
+    media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    return media_type.startswith("application/") and media_type.endswith(("/json", "+json"))
+
+
+def _no_json(error: ValueError) -> Invalid:
+    if isinstance(error, json.JSONDecodeError):
+        return Invalid([broken_json(error.pos, error.msg)])
+    return Invalid([broken_json(0, "Expecting value")])

@@ -1,6 +1,6 @@
 """Images by finetuned models of BFL, and GET /v1/get_result, which shows trainings as well.
 
-Sources: BFL: OpenAPI, spring 2025 (fields, states, both shapes of the answer), pricing page, its official
+Sources: BFL: OpenAPI, spring 2025 (fields, states, both shapes of the response), pricing page, its official
 fine-tuning script; clients' types (fields of a ready image, an address valid for ten minutes).
 Images that a request brings are taken and leave no trace in the one that is drawn, not even their shape. No
 price is listed for depth and canny: here it is that of fill.
@@ -10,18 +10,17 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
-from tuneloop.emulator import signed_urls
-from tuneloop.emulator.bfl import strangers as bfl_strangers
-from tuneloop.emulator.bfl import webhooks as bfl_webhooks
+from tuneloop.emulator import urls
+from tuneloop.emulator.bfl import webhooks
 from tuneloop.emulator.bfl.fields import CannyImage, DepthImage, FillImage, ImageFields, ProImage, UltraImage
-from tuneloop.emulator.bfl.finetunes import model_of, ready
+from tuneloop.emulator.bfl.responses import foreign_result
+from tuneloop.emulator.bfl.trainers import model_of, ready
 from tuneloop.emulator.emulation import Emulation
 from tuneloop.emulator.images import drawing
 from tuneloop.emulator.images.values import DrawRequest
+from tuneloop.emulator.job_views import styled, view
 from tuneloop.emulator.object_routes import xml_error
-from tuneloop.emulator.status_words import spoken
 from tuneloop.emulator.tasks import Task
-from tuneloop.emulator.webhooks.style import Message
 
 ENDPOINTS: dict[str, tuple[type[ImageFields], float]] = {
     "flux-pro-finetuned": (ProImage, 0.06),
@@ -32,87 +31,70 @@ ENDPOINTS: dict[str, tuple[type[ImageFields], float]] = {
 }
 """What each endpoint takes, and the price of an image in dollars."""
 SAMPLES = "/results/"
-"""Where finished images lie on the emulator's own origin."""
+"""Where finished images lie under the emulator's own address."""
 _SAMPLE_KEPT_S = 600
 _ULTRA_SIDE = 512
 """Pixels of the longest side that are drawn of an ultra image."""
-_NOT_KEPT = {"webhook_secret"}
-_BROUGHT = ("image_prompt", "control_image", "image", "mask")
+_ENLARGED = 2
+"""Pixels of the file, each way, for one that is drawn."""
+_SENT_IMAGES = ("image_prompt", "control_image", "image", "mask")
 """Images in a request; of each it is only noted whether it came."""
 _CREDITS_USD = 1000.0
-"""What the account holds before anything is billed; it may run below zero, nothing is refused for it."""
+"""What the account holds before anything is billed; it may run below zero, nothing is rejected for it."""
 
 
-def submit(emulation: Emulation, endpoint: str, body: ImageFields, origin: str) -> dict[str, Any]:
+def submit(emulation: Emulation, endpoint: str, body: ImageFields, base_url: str) -> dict[str, Any]:
     """Accept an image and bill it.
 
     Raises:
-        Refused: if the model is not there, or not yet.
+        Rejected: if the model is not there, or not yet.
     """
     job = ready(emulation, body.finetune_id)
-    request = {**body.model_dump(mode="json", exclude=_NOT_KEPT), "endpoint": endpoint}
-    request |= {name: bool(request[name]) for name in _BROUGHT if name in request}
+    request = {**body.model_dump(mode="json", exclude={"webhook_secret"}), "endpoint": endpoint}
+    request |= {name: bool(request[name]) for name in _SENT_IMAGES if name in request}
     switches = emulation.switches.now
+    webhook = None if body.webhook_url is None else str(body.webhook_url)
     with emulation.state.transaction():
         task = emulation.tasks.add(job.id, request, switches.image_s, switches.images_fail)
-        price = ENDPOINTS[endpoint][1]
-        summary = {**request, "seed": _seed(task), "model_name": job.name, "price_usd": price}
+        summary = {**request, "seed": _seed(task), "model_name": job.name, "price_usd": ENDPOINTS[endpoint][1]}
         emulation.billing.record(task.id, "inference", job.id, summary)
-        if body.webhook_url is not None:
-            message = _told(emulation, task, origin)
-            url, secret = str(body.webhook_url), body.webhook_secret
-            emulation.webhooks.promise(task.id, message, task.ends, url=url, secret=secret)
-    if body.webhook_url is not None:
-        return {"id": task.id, "status": "Pending", "webhook_url": str(body.webhook_url)}
-    return {"id": task.id, "polling_url": f"{origin}/v1/get_result?id={task.id}"}
+        if webhook is not None:
+            # Its end is known when it is accepted.
+            result = None if task.failure else _ready(emulation, task, base_url)
+            message = webhooks.message(task.id, _end(emulation, task), result, task.ends)
+            emulation.webhooks.promise(task.id, message, task.ends, url=webhook, secret=body.webhook_secret)
+    if webhook is not None:
+        return {"id": task.id, "status": "Pending", "webhook_url": webhook}
+    return {"id": task.id, "polling_url": f"{base_url}/v1/get_result?id={task.id}"}
 
 
-def result(emulation: Emulation, task_id: str, origin: str) -> Response:
+def result(emulation: Emulation, task_id: str, base_url: str) -> Response:
     """Say how far an image or a training is; what is not known here is a state of its own."""
     task, job = emulation.tasks.find(task_id), emulation.jobs.find(task_id, polled=True)
     switches = emulation.switches.now
     if task is not None:
-        status, found = _state(emulation, task), None
-        if status == "Ready":
-            found = _ready(emulation, task, origin)
-        word = spoken(status, switches.status_words)
-        return JSONResponse(_document(task_id, word, found, task.doom if status == "Error" else None))
+        status = "Pending" if task.share(emulation.clock.now()) < 1 else _end(emulation, task)
+        found = _ready(emulation, task, base_url) if status == "Ready" else None
+        word = styled(status, switches.status_words)
+        return JSONResponse(_document(task_id, word, found, task.failure if status == "Error" else None))
     if job is not None:
         error = job.error_message if job.status == "Error" else None
-        return JSONResponse(emulation.looks.shown(job, _document(task_id, job.status, None, error)))
-    if (stranger := bfl_strangers.result(emulation, task_id)) is not None:
-        return JSONResponse(stranger)
+        return JSONResponse(view(emulation, job, _document(task_id, job.status, None, error)))
+    if (foreign := foreign_result(emulation, task_id)) is not None:
+        return JSONResponse(foreign)
     return JSONResponse(_document(task_id, "Task not found", None, None), switches.unknown_task_status)
 
 
 def sample(emulation: Emulation, path: str, query: dict[str, str], task_id: str) -> Response:
-    """Answer with a finished image, while its address is valid."""
-    verdict = signed_urls.check("GET", path, query, emulation.clock.now())
+    """Send a finished image, while its address is valid."""
+    verdict = urls.check("GET", path, query, emulation.clock.now())
     task = emulation.tasks.find(task_id)
     job = emulation.jobs.find(task.model, polled=False) if task else None
     if verdict != "valid" or task is None or job is None:
         return xml_error(403, "AuthenticationFailed", "Server failed to authenticate the request.")
-    wish = _wish(task)
-    content = drawing.draw(model_of(emulation, job), wish)
-    return Response(content, media_type=f"image/{wish.format.lower()}")
-
-
-def _document(task_id: str, status: str, found: Any, error: str | None) -> dict[str, Any]:
-    details = None if error is None else {"error": error}
-    return {"id": task_id, "status": status, "result": found, "progress": None, "details": details}
-
-
-def _state(emulation: Emulation, task: Task) -> str:
-    if task.share(emulation.clock.now()) < 1:
-        return "Pending"
-    return emulation.jobs.lifecycle.bad_end(task.doom) if task.doom else "Ready"
-
-
-def _told(emulation: Emulation, task: Task, origin: str) -> Message:
-    """Return what a webhook will say of an image: its end is known when it is accepted."""
-    status = emulation.jobs.lifecycle.bad_end(task.doom) if task.doom else "Ready"
-    result = None if task.doom else _ready(emulation, task, origin)
-    return bfl_webhooks.message(task.id, status, result, task.ends)
+    request = _draw_request(task)
+    content = drawing.draw(model_of(emulation, job), request)
+    return Response(content, media_type=f"image/{request.format.lower()}")
 
 
 def credits_left(emulation: Emulation) -> dict[str, float]:
@@ -121,11 +103,20 @@ def credits_left(emulation: Emulation) -> dict[str, float]:
     return {"credits": round(100 * (_CREDITS_USD - spent), 2)}
 
 
-def _ready(emulation: Emulation, task: Task, origin: str) -> dict[str, Any]:
-    path = f"{SAMPLES}{task.id}/sample.{_wish(task).format.lower()}"
-    query = signed_urls.sign_blob("GET", path, task.ends + _SAMPLE_KEPT_S)
+def _document(task_id: str, status: str, found: Any, error: str | None) -> dict[str, Any]:
+    details = None if error is None else {"error": error}
+    return {"id": task_id, "status": status, "result": found, "progress": None, "details": details}
+
+
+def _end(emulation: Emulation, task: Task) -> str:
+    return emulation.jobs.lifecycle.failed_state(task.failure) if task.failure else "Ready"
+
+
+def _ready(emulation: Emulation, task: Task, base_url: str) -> dict[str, Any]:
+    path = f"{SAMPLES}{task.id}/sample.{_draw_request(task).format.lower()}"
+    query = urls.sign_blob("GET", path, task.ends + _SAMPLE_KEPT_S)
     return {
-        "sample": f"{emulation.switches.now.image_host or origin}{path}?{query}",
+        "sample": f"{emulation.switches.now.image_host or base_url}{path}?{query}",
         "prompt": task.request["prompt"] or "",
         "seed": _seed(task),
         "start_time": task.created,
@@ -135,19 +126,19 @@ def _ready(emulation: Emulation, task: Task, origin: str) -> dict[str, Any]:
 
 
 def _seed(task: Task) -> int:
-    """Return the seed that was asked for, or the one the provider took."""
-    asked = task.request["seed"]
-    return int(task.id[:8], 16) if asked is None else int(asked)
+    """Return the seed of the request, or the one the provider took."""
+    seed = task.request["seed"]
+    return int(task.id[:8], 16) if seed is None else int(seed)
 
 
-def _wish(task: Task) -> DrawRequest:
+def _draw_request(task: Task) -> DrawRequest:
     request = task.request
     if "width" in request:
         # Multiples of 32, so that half of them are whole pixels.
-        width, height, enlarged = request["width"] // 2, request["height"] // 2, 2
+        width, height = request["width"] // _ENLARGED, request["height"] // _ENLARGED
     else:
         across, down = (int(side) for side in request.get("aspect_ratio", "1:1").split(":"))
-        scale, enlarged = _ULTRA_SIDE / max(across, down), 2
+        scale = _ULTRA_SIDE / max(across, down)
         width, height = round(across * scale), round(down * scale)
     return DrawRequest(
         prompt=request["prompt"] or "",
@@ -157,5 +148,5 @@ def _wish(task: Task) -> DrawRequest:
         width=width,
         height=height,
         format="PNG" if request["output_format"] == "png" else "JPEG",
-        enlarged=enlarged,
+        enlarged=_ENLARGED,
     )

@@ -1,11 +1,11 @@
 """BFL's fine-tuning API: its routes, and the states of a training.
 
 Sources: BFL: POST /v1/finetune and GET /v1/finetune_details pages, OpenAPI of spring 2025, its documents of 2026
-(credits). Training shows no
-state of its own: a job is Pending until it is Ready. There is no download of weights.
+(credits). Training shows no state of its own: a job is Pending until it is Ready. There is no download of weights.
 """
 
-from collections.abc import Callable
+import functools
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from starlette.background import BackgroundTask
@@ -14,84 +14,93 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from tuneloop.emulator.base_url import origin_of
-from tuneloop.emulator.bfl import answers
-from tuneloop.emulator.bfl import finetunes as bfl_finetunes
-from tuneloop.emulator.bfl import inference as bfl_images
-from tuneloop.emulator.bfl import webhooks as bfl_webhooks
-from tuneloop.emulator.bfl.fields import Deletion
-from tuneloop.emulator.bfl.requests import API_KEY, authenticate, checked, large_body, query_field, small_body
+from tuneloop.emulator.bfl import inference, responses, trainers, webhooks
+from tuneloop.emulator.bfl.fields import (
+    API_KEY,
+    Deletion,
+    authenticate,
+    checked,
+    large_body,
+    query_field,
+    small_body,
+)
 from tuneloop.emulator.emulation import Emulation, Provider
 from tuneloop.emulator.progress import Lifecycle, Progress
+from tuneloop.emulator.urls import base_url
+
+_Endpoint = Callable[[Emulation, Request], Awaitable[Response]]
 
 
-class BflRoutes:
-    """The routes of one emulation."""
+def _routes(emulation: Emulation) -> list[BaseRoute]:
+    """Return every route; like FastAPI's, none answers HEAD that is not meant to."""
+    endpoints: list[tuple[str, str, _Endpoint]] = [
+        ("POST", "/v1/finetune", _finetune),
+        ("GET", "/v1/my_finetunes", _mine),
+        ("GET", "/v1/finetune_details", _details),
+        ("POST", "/v1/delete_finetune", _delete),
+        ("GET", "/v1/credits", _credits),
+        ("GET", "/v1/get_result", _result),
+        *(("POST", f"/v1/{name}", _image) for name in inference.ENDPOINTS),
+        ("GET", inference.SAMPLES + "{id}/{file}", _sample),
+    ]
+    routes = [Route(path, functools.partial(run, emulation), methods=[verb]) for verb, path, run in endpoints]
+    for route in routes[:-1]:
+        (route.methods or set()).discard("HEAD")
+    return [*routes]
 
-    def __init__(self, emulation: Emulation) -> None:
-        self._emulation = emulation
 
-    def routes(self) -> list[BaseRoute]:
-        """Return every route; like FastAPI's, none answers HEAD that is not meant to."""
-        routes = [
-            Route("/v1/finetune", self._finetune, methods=["POST"]),
-            Route("/v1/my_finetunes", self._mine, methods=["GET"]),
-            Route("/v1/finetune_details", self._details, methods=["GET"]),
-            Route("/v1/delete_finetune", self._delete, methods=["POST"]),
-            Route("/v1/credits", self._credits, methods=["GET"]),
-            Route("/v1/get_result", self._result, methods=["GET"]),
-            *(Route(f"/v1/{name}", self._image, methods=["POST"]) for name in bfl_images.ENDPOINTS),
-        ]
-        for route in routes:
-            (route.methods or set()).discard("HEAD")
-        return [*routes, Route(bfl_images.SAMPLES + "{id}/{file}", self._sample, methods=["GET"])]
+async def _finetune(emulation: Emulation, request: Request) -> Response:
+    upload = await large_body(request)
+    authenticate(request)
+    accepted = await run_in_threadpool(trainers.submit, emulation, upload)
+    return _accepted(emulation, accepted, str(accepted["finetune_id"]))
 
-    async def _finetune(self, request: Request) -> Response:
-        upload = await large_body(request, bfl_finetunes.LONG_FIELD)
-        authenticate(request)
-        accepted = await run_in_threadpool(bfl_finetunes.submit, self._emulation, upload)
-        # No webhook tells of a training before its client knows the id.
-        answered = BackgroundTask(self._emulation.webhooks.answered, str(accepted["finetune_id"]))
-        return JSONResponse(accepted, background=answered)
 
-    async def _mine(self, request: Request) -> Response:
-        authenticate(request)
-        return await self._shown(bfl_finetunes.mine)
+def _accepted(emulation: Emulation, document: dict[str, Any], accepted_id: str) -> Response:
+    # No webhook announces a training or an image before its client knows the id.
+    return JSONResponse(document, background=BackgroundTask(emulation.webhooks.answered, accepted_id))
 
-    async def _details(self, request: Request) -> Response:
-        authenticate(request)
-        return await self._shown(bfl_finetunes.details, query_field(request, "finetune_id"))
 
-    async def _delete(self, request: Request) -> Response:
-        received = await small_body(request)
-        authenticate(request)
-        body = checked(Deletion, received)
-        return await self._shown(bfl_finetunes.delete, body.finetune_id)
+async def _mine(emulation: Emulation, request: Request) -> Response:
+    authenticate(request)
+    return JSONResponse(await run_in_threadpool(trainers.mine, emulation))
 
-    async def _image(self, request: Request) -> Response:
-        received = await small_body(request)
-        authenticate(request)
-        endpoint = request.url.path.rpartition("/")[2]
-        body = checked(bfl_images.ENDPOINTS[endpoint][0], received)
-        accepted = await run_in_threadpool(bfl_images.submit, self._emulation, endpoint, body, origin_of(request))
-        answered = BackgroundTask(self._emulation.webhooks.answered, accepted["id"])
-        return JSONResponse(accepted, background=answered)
 
-    async def _credits(self, request: Request) -> Response:
-        authenticate(request)
-        return await self._shown(bfl_images.credits_left)
+async def _details(emulation: Emulation, request: Request) -> Response:
+    authenticate(request)
+    finetune_id = query_field(request, "finetune_id")
+    return JSONResponse(await run_in_threadpool(trainers.details, emulation, finetune_id))
 
-    async def _result(self, request: Request) -> Response:
-        # The one request that needs no key: the id is the secret.
-        task, origin = query_field(request, "id"), origin_of(request)
-        return await run_in_threadpool(bfl_images.result, self._emulation, task, origin)
 
-    async def _sample(self, request: Request) -> Response:
-        path, query = request.url.path, dict(request.query_params)
-        return await run_in_threadpool(bfl_images.sample, self._emulation, path, query, request.path_params["id"])
+async def _delete(emulation: Emulation, request: Request) -> Response:
+    received = await small_body(request)
+    authenticate(request)
+    body = checked(Deletion, received)
+    return JSONResponse(await run_in_threadpool(trainers.delete, emulation, body.finetune_id))
 
-    async def _shown(self, handler: Callable[..., dict[str, Any]], *values: Any) -> Response:
-        return JSONResponse(await run_in_threadpool(handler, self._emulation, *values))
+
+async def _image(emulation: Emulation, request: Request) -> Response:
+    received = await small_body(request)
+    authenticate(request)
+    endpoint = request.url.path.rpartition("/")[2]
+    body = checked(inference.ENDPOINTS[endpoint][0], received)
+    accepted = await run_in_threadpool(inference.submit, emulation, endpoint, body, base_url(request))
+    return _accepted(emulation, accepted, accepted["id"])
+
+
+async def _credits(emulation: Emulation, request: Request) -> Response:
+    authenticate(request)
+    return JSONResponse(await run_in_threadpool(inference.credits_left, emulation))
+
+
+async def _result(emulation: Emulation, request: Request) -> Response:
+    # The one request that needs no key: the id is the secret.
+    return await run_in_threadpool(inference.result, emulation, query_field(request, "id"), base_url(request))
+
+
+async def _sample(emulation: Emulation, request: Request) -> Response:
+    path, query = request.url.path, dict(request.query_params)
+    return await run_in_threadpool(inference.sample, emulation, path, query, request.path_params["id"])
 
 
 BFL = Provider(
@@ -105,14 +114,14 @@ BFL = Provider(
         also_failed=("Request Moderated", "Content Moderated"),
     ),
     progress=Progress.after_seconds(Pending=8.0),
-    routes=lambda emulation: BflRoutes(emulation).routes(),
-    webhooks=bfl_webhooks.STYLE,
+    routes=_routes,
+    webhooks=webhooks.STYLE,
     redirects_slashes=True,
-    refusal=answers.injected,
+    fault_response=responses.fault_response,
     error_pages={
-        404: answers.unknown_route,
-        405: answers.wrong_verb,
-        answers.Refused: answers.refused,
-        answers.Invalid: answers.invalid,
+        404: responses.unknown_route,
+        405: responses.wrong_verb,
+        responses.Rejected: responses.rejected,
+        responses.Invalid: responses.invalid,
     },
 )

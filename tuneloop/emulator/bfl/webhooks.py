@@ -1,10 +1,10 @@
-"""BFL's webhooks: the end of a training or of an image, told to the address that its request named.
+"""BFL's webhooks: the end of a training or of an image, sent to the address that its request named.
 
 Sources: BFL: OpenAPI (`webhook_url`, `webhook_secret`); its skills repository (body of id, status, result and
 timestamp; a signature of the body in X-BFL-Signature; attempts again after 1, 5 and 30 s, HTTPS only); its Python
 SDK, which is newer (the secret itself in X-Webhook-Secret). Which proof is sent is a switch. The form of the
-timestamp is not published: here, as in the details. HTTPS is not asked for: the emulator tells its own machine
-only.
+timestamp is not published: here, as in the details. HTTPS is not required: the emulator reaches its own
+machine only.
 """
 
 import hashlib
@@ -17,9 +17,9 @@ from tuneloop.emulator.switches import Switches
 from tuneloop.emulator.webhooks.style import Message, WebhookStyle
 
 
-def message(told_id: str, status: str, result: dict[str, Any] | None, at: float) -> Message:
-    """Return what is told of an end; `result` is that of get_result."""
-    return Message(status, {"id": told_id, "status": status, "result": result, "timestamp": iso_utc(at)})
+def message(subject_id: str, status: str, result: dict[str, Any] | None, at: float) -> Message:
+    """Return what announces an end; `result` is that of get_result."""
+    return Message(status, {"id": subject_id, "status": status, "result": result, "timestamp": iso_utc(at)})
 
 
 def _message(job: Job, status: str, _: str, __: Switches) -> Message:

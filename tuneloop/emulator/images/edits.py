@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
-from tuneloop.emulator.dataset_pairs import pair_names
+from tuneloop.emulator.archives import pair_names
 from tuneloop.emulator.images.flaws import developed
 from tuneloop.emulator.images.memory import Pixels
 from tuneloop.emulator.images.scenes import chance_of

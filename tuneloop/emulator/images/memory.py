@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter, ImageOps
 
-from tuneloop.emulator.dataset_zip import image_names
+from tuneloop.emulator.archives import image_names
 
 Pixels = NDArray[np.floating[Any]]
 """Values 0 to 1; `(h, w, 3)` colors, `(h, w)` masks."""

@@ -1,19 +1,130 @@
-"""How a field of a Segmind request may look, and what a request with another one is told."""
+"""How a request to Segmind reaches a handler: the key, the body in one of its encodings, and its fields."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from tuneloop.emulator.segmind.refusals import Refused
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tuneloop.emulator.emulation import Emulation
+from tuneloop.emulator.segmind.responses import Rejected
+from tuneloop.emulator.urls import base_url
+
+API_KEY = "SG_0123456789abcdef"
+
+Fields = dict[str, Any]
+Reader = Callable[[Request], Awaitable[Fields]]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request that has the right key."""
+
+    emulation: Emulation
+    fields: Fields
+    base_url: str
+    """Under which the client sees the emulator."""
+    path: dict[str, str]
+    headers: Headers
+
+    def text(self, name: str) -> str:
+        """Return a field that must be a text.
+
+        Raises:
+            Rejected: if it is missing, blank or something else.
+        """
+        value = self.fields.get(name)
+        if not isinstance(value, str) or not value.strip():
+            raise Rejected(400, f"{name} is required")
+        return value
+
+    def id(self, name: str) -> str:
+        """Return a field that must be an id: a text, or a number.
+
+        Raises:
+            Rejected: if it is missing, blank or something else.
+        """
+        value = self.fields.get(name)
+        return str(value) if type(value) is int else self.text(name)
+
+
+Handler = Callable[[Call], Response]
+
+
+def endpoint(
+    emulation: Emulation, handler: Handler, read: Reader, *, key: bool = True
+) -> Callable[[Request], Awaitable[Response]]:
+    """Return an ASGI endpoint that checks the `key`, reads the fields, and runs the handler in a thread."""
+
+    async def called(request: Request) -> Response:
+        if key:
+            _authenticate(request)
+        call = Call(emulation, await read(request), base_url(request), request.path_params, request.headers)
+        return await run_in_threadpool(handler, call)
+
+    return called
+
+
+def _authenticate(request: Request) -> None:
+    key = request.headers.get("x-api-key")
+    if key is None and "authorization" not in request.headers:
+        raise Rejected(401, "Missing Authorization or x-api-key in header")
+    if key != API_KEY:  # a right key sent as a bearer token is rejected as well
+        raise Rejected(401, "Unauthorized", error_description="Invalid API key", status_code=401)
+
+
+async def no_fields(_: Request) -> Fields:
+    """Read nothing: the request has no body."""
+    return {}
+
+
+async def json_fields(request: Request) -> Fields:
+    """Read a JSON object.
+
+    Raises:
+        Rejected: for another content type or another body.
+    """
+    if _media_type(request) != "application/json":
+        raise Rejected(406, "Content-Type must be application/json")
+    try:
+        body = await request.json()
+    except ValueError:
+        raise Rejected(400, "The body is not JSON") from None
+    if not isinstance(body, dict):
+        raise Rejected(400, "The body must be a JSON object")
+    return body
+
+
+async def form_fields(request: Request) -> Fields:
+    """Read a form in both encodings in use: multipart (the pages' curl) and urlencoded (the SDK).
+
+    Raises:
+        Rejected: for another content type or another body.
+    """
+    if _media_type(request) not in ("multipart/form-data", "application/x-www-form-urlencoded"):
+        raise Rejected(406, "Content-Type must be that of a form, multipart or urlencoded")
+    try:
+        async with request.form() as form:
+            return dict(form)
+    except HTTPException:
+        raise Rejected(400, "The body is not a form") from None
+
+
+def _media_type(request: Request) -> str:
+    """Return the type of a body, whose letters' case means nothing."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 @dataclass(frozen=True)
 class Field:
-    """One field of a JSON body. Make one with `text`, `flag`, `integer`, `number` or `choice`."""
+    """What one field of a JSON body may hold."""
 
     types: tuple[type, ...]
-    what: str
-    """The type in words."""
+    type_name: str
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
@@ -21,53 +132,41 @@ class Field:
     blank: bool = False
     """Whether a text may be empty."""
 
+    @property
+    def optional(self) -> "Field":
+        """The same field where it may be left out."""
+        return replace(self, required=False)
+
     def check(self, name: str, value: Any) -> None:
-        """Refuse a value of a wrong type (400) or outside the documented values (406).
+        """Reject a value of a wrong type (400) or outside the documented values (406).
 
         Raises:
-            Refused: with the name of the field, what is wrong and what would be right.
+            Rejected: with the name of the field, what is wrong and what would be right.
         """
         # In Python True is an integer; in JSON it is not.
         mistyped = not isinstance(value, self.types) or (isinstance(value, bool) and bool not in self.types)
         empty = isinstance(value, str) and not self.choices and not self.blank and not value.strip()
         if mistyped or empty:
-            raise Refused(400, f"{name} must be {self.what}")
+            raise Rejected(400, f"{name} must be {self.type_name}")
         if self.choices and value not in self.choices:
-            raise Refused(406, f"{name} must be one of {', '.join(self.choices)}")
+            raise Rejected(406, f"{name} must be one of {', '.join(self.choices)}")
         if self.low is not None and value < self.low:
-            raise Refused(406, f"{name} must be at least {self.low:g}")
+            raise Rejected(406, f"{name} must be at least {self.low:g}")
         if self.high is not None and value > self.high:
-            raise Refused(406, f"{name} must be at most {self.high:g}")
+            raise Rejected(406, f"{name} must be at most {self.high:g}")
 
 
-def text(*, required: bool = True) -> Field:
-    """Any text that is not blank."""
-    return Field((str,), "a non-empty string", required=required)
+TEXT = Field((str,), "a non-empty string")
+FLAG = Field((bool,), "a boolean")
+INTEGER = Field((int,), "an integer")
+NUMBER = Field((int, float), "a number")
+OBJECT = Field((dict,), "an object")
+TEXT_OR_NULL = Field((str, type(None)), "a string or null", required=False, blank=True)
 
 
-def text_or_nothing() -> Field:
-    """Any text, also an empty one, or null, or left out."""
-    return Field((str, type(None)), "a string or null", required=False, blank=True)
-
-
-def flag(*, required: bool = True) -> Field:
-    """True or false."""
-    return Field((bool,), "a boolean", required=required)
-
-
-def integer(low: int | None = None, high: int | None = None, *, required: bool = True) -> Field:
-    """A whole number, bounds included."""
-    return Field((int,), "an integer", low, high, required=required)
-
-
-def number(low: float | None = None, high: float | None = None, *, required: bool = True) -> Field:
-    """A number, bounds included."""
-    return Field((int, float), "a number", low, high, required=required)
-
-
-def choice(*choices: str, required: bool = True) -> Field:
+def choice(*choices: str) -> Field:
     """One of the documented words."""
-    return Field((str,), "a string", choices=choices, required=required)
+    return Field((str,), "a string", choices=choices)
 
 
 def check(body: Mapping[str, Any], fields: Mapping[str, Field], *, where: str = "", others: bool = False) -> None:
@@ -80,15 +179,15 @@ def check(body: Mapping[str, Any], fields: Mapping[str, Field], *, where: str = 
         others: whether it may have further fields, each a single value.
 
     Raises:
-        Refused: 400 for an unknown, missing or mistyped field, 406 for a value out of bounds.
+        Rejected: 400 for an unknown, missing or mistyped field, 406 for a value out of bounds.
     """
     for name, value in body.items():
         if name not in fields and not others:
-            raise Refused(400, f"{where}{name} is not a field of this request")
+            raise Rejected(400, f"{where}{name} is not a field of this request")
         if name not in fields and not isinstance(value, str | int | float):
-            raise Refused(400, f"{where}{name} must be a single value")
+            raise Rejected(400, f"{where}{name} must be a single value")
     for name, field in fields.items():
         if name in body:
             field.check(f"{where}{name}", body[name])
         elif field.required:
-            raise Refused(400, f"{where}{name} is required")
+            raise Rejected(400, f"{where}{name} is required")

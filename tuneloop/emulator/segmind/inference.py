@@ -1,65 +1,165 @@
-"""POST /v1/flux-dev-finetuned and POST /v1/<slug>: an image by a fine-tuned model, drawn while one waits.
+"""Images by fine-tuned models of Segmind: at once under /v1/<slug>, or in the queue under /v2/<slug>.
 
 Sources: Segmind: Flux Dev Finetuned page, which says "Text/JSON" and reads JSON in its sample, and in an older
 form image/jpeg; Python SDK, whose `run_sync` takes bytes and says who it is in X-Initiator. So who asks for
 images gets bytes, and everybody else JSON; a switch gives one of them to all. The newer form of the page points
-to the queue under /v2, which a model can be made to insist on.
+to the queue, which a model can be made to insist on. Asynchronous inference page (responses, record of an hour,
+files of seven days, a failed run under 422); Python SDK (addresses of status and result, fields of a failed
+run). What the result's address says before its time is not published: the state, as the status's address does.
 """
 
 import base64
 import time
 import uuid
-from collections.abc import Mapping
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
 from tuneloop.emulator.emulation import Emulation
-from tuneloop.emulator.segmind.models import asked_for, billed, image, with_image
-from tuneloop.emulator.segmind.refusals import Refused
+from tuneloop.emulator.job_views import styled
+from tuneloop.emulator.segmind.fields import Call
+from tuneloop.emulator.segmind.models import bill, image, requested_model
+from tuneloop.emulator.segmind.responses import Rejected
+from tuneloop.emulator.tasks import Task
 
-COST_USD = 0.034
+OUTPUTS = "/outputs/"
+"""Where finished images lie under the emulator's own address; no key is asked for there."""
+_COST_USD = 0.034
 """Average price of an image in Segmind's model directory."""
 _CREDITS_USD = 1000.0
-"""What the account holds before the first image; it may run below zero, nothing is refused for it."""
+"""What the account holds before the first image; it may run below zero, nothing is rejected for it."""
+_RECORD_KEPT_S = 3600
+_OUTPUT_KEPT_S = 7 * 24 * 3600
 
 
-def wants_bytes(headers: Mapping[str, str]) -> bool:
-    """Tell whether a request asks for the image's bytes: by its Accept, or by coming from the SDK."""
-    accepted = headers.get("accept", "").lower()
-    return headers.get("x-initiator") == "SDK-PY" or ("image/" in accepted and "json" not in accepted)
-
-
-def draw(emulation: Emulation, endpoint: str, body: dict[str, Any], *, as_bytes: bool) -> Response:
-    """Draw one image, bill it, and answer with it, where no switch decides otherwise `as_bytes` or as JSON.
+def draw(call: Call) -> Response:
+    """Draw one image, bill it, and send it, as bytes or as JSON.
 
     Raises:
-        Refused: for a body the page does not allow, a model that is not there, or one that needs the queue.
+        Rejected: for a body the page does not allow, a model that is not there, or one that needs the queue.
     """
-    job = asked_for(emulation, endpoint, body)
-    if emulation.marks.has(job.id, "v2 only"):
-        raise Refused(400, f"This model takes requests in the v2 queue only: POST /v2/{endpoint}")
-    body = with_image(job, body)
+    emulation, endpoint = call.emulation, call.path["slug"]
+    job, body = requested_model(emulation, endpoint, call.fields)
+    if "queue only" in job.marks:
+        raise Rejected(400, f"This model takes requests in the v2 queue only: POST /v2/{endpoint}")
     begun = time.monotonic()
     content = image(emulation, job, body)
     request_id = str(uuid.uuid4())
     with emulation.state.transaction():
-        emulation.billing.record(request_id, "inference", job.id, billed(job, body))
-        left = credits_left(emulation)
+        bill(emulation, request_id, job, body)
+        left = _credits_left(emulation)
     headers = {
-        "x-cost": f"{COST_USD}",
+        "x-cost": f"{_COST_USD}",
         "x-remaining-credits": f"{left:.3f}",
         "x-generation-time": f"{time.monotonic() - begun:.3f}",
         "x-seed-value": str(body["seed"]),
         "x-request-id": request_id,
     }
     form = emulation.switches.now.image_answer
-    if form == "json" or (form == "negotiated" and not as_bytes):
+    if form == "json" or (form == "negotiated" and not _wants_bytes(call)):
         document = {"image": base64.b64encode(content).decode(), "seed": body["seed"]}
         return JSONResponse(document, headers=headers)
     return Response(content, media_type="image/jpeg", headers=headers)
 
 
-def credits_left(emulation: Emulation) -> float:
+def _wants_bytes(call: Call) -> bool:
+    accepted = call.headers.get("accept", "").lower()
+    return call.headers.get("x-initiator") == "SDK-PY" or ("image/" in accepted and "json" not in accepted)
+
+
+def _credits_left(emulation: Emulation) -> float:
     """Return what the account still holds, in dollars."""
-    return _CREDITS_USD - COST_USD * emulation.billing.count("inference")
+    return _CREDITS_USD - _COST_USD * emulation.billing.count("inference")
+
+
+def enqueue(call: Call) -> Response:
+    """Accept an image, bill it, and say where to poll for it.
+
+    Raises:
+        Rejected: for a body the page does not allow, or a model that is not there.
+    """
+    emulation, switches = call.emulation, call.emulation.switches.now
+    job, body = requested_model(emulation, call.path["slug"], call.fields)
+    with emulation.state.transaction():
+        task = emulation.tasks.add(job.id, body, switches.image_s, switches.images_fail)
+        bill(emulation, task.id, job, body)
+    document = {
+        "request_id": task.id,
+        "status": "QUEUED",
+        "poll_url": f"{call.base_url}/v1/requests/{task.id}",
+        "status_url": f"{call.base_url}/v2/requests/{task.id}/status",
+        "response_url": f"{call.base_url}/v2/requests/{task.id}",
+    }
+    return JSONResponse(document)
+
+
+def status(call: Call) -> Response:
+    """Say how far an image is.
+
+    Raises:
+        Rejected: 404 for a request there is none of, or whose record is gone.
+    """
+    return _document(call.emulation, _record(call), {})
+
+
+def result(call: Call) -> Response:
+    """Say how far an image is and, once it is done, where it lies.
+
+    Raises:
+        Rejected: 404 for a request there is none of, or whose record is gone.
+    """
+    task, switches = _record(call), call.emulation.switches.now
+    if _status(call.emulation, task) != "COMPLETED":
+        return _document(call.emulation, task, {})
+    url = f"{switches.image_host or call.base_url}{OUTPUTS}{task.id}.jpg"
+    output = [url] if switches.queue_output == "list" else url
+    found = {"output": output, "images": [{"url": url, "content_type": "image/jpeg"}]}
+    return _document(call.emulation, task, found)
+
+
+def output(call: Call) -> Response:
+    """Send a finished image.
+
+    Raises:
+        Rejected: 404 for one that is not done, has failed, or is no longer kept.
+    """
+    emulation = call.emulation
+    task = emulation.tasks.find(call.path["file"].removesuffix(".jpg"))
+    kept = task is not None and emulation.clock.now() < task.ends + _OUTPUT_KEPT_S
+    job = emulation.jobs.find(task.model, polled=False) if task else None
+    if task is None or job is None or not kept or _status(emulation, task) != "COMPLETED":
+        raise Rejected(404, "Not Found")
+    return Response(image(emulation, job, task.request), media_type="image/jpeg")
+
+
+def _record(call: Call) -> Task:
+    task = call.emulation.tasks.find(call.path["id"])
+    if task is None or call.emulation.clock.now() >= task.ends + _RECORD_KEPT_S:
+        raise Rejected(404, f"Request {call.path['id']} not found or expired")
+    return task
+
+
+def _status(emulation: Emulation, task: Task) -> str:
+    share = task.share(emulation.clock.now())
+    if share < 1:
+        return "QUEUED" if share < 0.5 else "PROCESSING"
+    return "FAILED" if task.failure else "COMPLETED"
+
+
+def _document(emulation: Emulation, task: Task, found: dict[str, Any]) -> Response:
+    state, total = _status(emulation, task), task.ends - task.created
+    metrics = {
+        "cost": 0.0 if task.failure else _COST_USD,
+        "remaining_credits": round(_credits_left(emulation), 3),
+        "queue_time": round(total / 2, 3),
+        "inference_time": round(total / 2, 3),
+        "total_time": round(total, 3),
+        "retry_count": 0,
+    }
+    document = {
+        "request_id": task.id,
+        "status": styled(state, emulation.switches.now.status_words),
+        "error": task.failure if state == "FAILED" else None,
+        "metrics": metrics if state in ("COMPLETED", "FAILED") else {},
+    }
+    return JSONResponse(document | found, 422 if state == "FAILED" else 200)

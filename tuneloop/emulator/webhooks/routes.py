@@ -7,9 +7,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from tuneloop.emulator.base_url import origin_of
 from tuneloop.emulator.control_routes import json_body, unusable
 from tuneloop.emulator.middleware import CONTROL
+from tuneloop.emulator.urls import base_url
 from tuneloop.emulator.webhooks import log as webhook_log
 from tuneloop.emulator.webhooks.sending import WebhookRefused, Webhooks
 
@@ -45,7 +45,7 @@ class WebhookRoutes:
     async def _sample(self, request: Request) -> Response:
         try:
             # In a thread: the receiver may ask the emulator something before it answers.
-            delivery = await run_in_threadpool(self._webhooks.send_sample, origin_of(request))
+            delivery = await run_in_threadpool(self._webhooks.send_sample, base_url(request))
         except WebhookRefused as error:
             return JSONResponse({"error": str(error)}, 409)
         return JSONResponse(asdict(delivery))

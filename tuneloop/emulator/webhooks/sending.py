@@ -195,6 +195,6 @@ class Webhooks:
         if not passed and self._jobs.lifecycle.ended(job.status):
             return []
         first = passed[0] if passed else self._style.events[0]
-        self._book.told(job_id, first, over=self._jobs.lifecycle.is_bad(first))
+        self._book.told(job_id, first, over=self._jobs.lifecycle.has_failed(first))
         message = self._style.message(job, first, followed.origin, self._switches.now)
         return self._carrier.take(followed, message, at_once=True)

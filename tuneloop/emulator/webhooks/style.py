@@ -37,7 +37,7 @@ class WebhookStyle:
 
     def passed(self, lifecycle: Lifecycle, before: str, after: str) -> list[str]:
         """Return the states to tell of a job that has gone from one to another, also past some unseen."""
-        if lifecycle.is_bad(after):
+        if lifecycle.has_failed(after):
             return [after] if self.tells_bad_end else []
         if before not in lifecycle.states or after not in lifecycle.states:
             return []

@@ -1,4 +1,4 @@
-"""Presigned URLs in the two query styles of S3 and in that of Azure, signed with the emulator's own secret.
+"""URLs of the emulator: its base URL as a client sees it, and presigned URLs in the styles of S3 and Azure.
 
 Signatures cover method, path and expiry, so a URL made for a PUT does not GET, and one made for another
 object opens nothing. They are not Amazon's algorithm: no client computes them, clients only carry them.
@@ -6,18 +6,40 @@ object opens nothing. They are not Amazon's algorithm: no client computes them, 
 
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Literal
 from urllib.parse import urlencode
 
+from starlette.requests import Request
+
 from tuneloop.emulator.clock import iso_utc
 
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _ACCESS_KEY = "TUNELOOPEMULATOR"
 _SECRET = b"not a secret: the emulator signs for itself"
 _STAMP = "%Y%m%dT%H%M%SZ"
 
 Verdict = Literal["valid", "unsigned", "expired", "wrong signature"]
+
+
+def base_url(request: Request) -> str:
+    """Return scheme and host of a request, such as `http://127.0.0.1:8787`.
+
+    Behind a proxy, those that the client asked for: from X-Forwarded-Proto and X-Forwarded-Host, else from
+    Host. The emulator itself listens on loopback only and speaks no TLS, so a foreign host name can only have
+    come through a proxy, and one that does not say otherwise is taken to have spoken TLS.
+    """
+    headers = request.headers
+    host = _outermost(headers.get("x-forwarded-host")) or headers.get("host") or request.url.netloc
+    loopback = host.rpartition(":")[0] in _LOOPBACK or host in _LOOPBACK
+    scheme = _outermost(headers.get("x-forwarded-proto")) or ("http" if loopback else "https")
+    return f"{scheme}://{host}"
+
+
+def _outermost(header: str | None) -> str:
+    """Return the entry of the outermost of several proxies."""
+    return (header or "").partition(",")[0].strip()
 
 
 def sign_v4(method: str, path: str, now: float, valid_s: int) -> str:
@@ -51,27 +73,23 @@ def sign_blob(method: str, path: str, until: float) -> str:
 def check(method: str, path: str, query: Mapping[str, str], now: float) -> Verdict:
     """Judge the query of a request, in any style."""
     if "X-Amz-Signature" in query:
-        stamp, valid_s = query.get("X-Amz-Date", ""), query.get("X-Amz-Expires", "")
-        ours = _signature(method, path, stamp, valid_s)
-        return _judged(ours, query["X-Amz-Signature"], lambda: now < _epoch(stamp) + int(valid_s))
-    if "Signature" in query:
-        expires = query.get("Expires", "")
-        return _judged(_signature(method, path, expires), query["Signature"], lambda: now < int(expires))
-    if "sig" in query:
-        end = query.get("se", "")
-        return _judged(_signature(method, path, end), query["sig"], lambda: iso_utc(now) <= end)
-    return "unsigned"
-
-
-def _judged(ours: str, theirs: str, is_fresh: Callable[[], bool]) -> Verdict:
-    """Judge a signature before what it signs: only ours is known to hold a time that can be read."""
-    if not hmac.compare_digest(ours.encode(), theirs.encode()):
+        theirs, signed = query["X-Amz-Signature"], [query.get("X-Amz-Date", ""), query.get("X-Amz-Expires", "")]
+    elif "Signature" in query:
+        theirs, signed = query["Signature"], [query.get("Expires", "")]
+    elif "sig" in query:
+        theirs, signed = query["sig"], [query.get("se", "")]
+    else:
+        return "unsigned"
+    # The signature before what it signs: only ours is known to hold a time that can be read.
+    if not hmac.compare_digest(_signature(method, path, *signed).encode(), theirs.encode()):
         return "wrong signature"
-    return "valid" if is_fresh() else "expired"
+    return "valid" if _is_fresh(signed, now) else "expired"
 
 
-def _epoch(stamp: str) -> float:
-    return datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC).timestamp()
+def _is_fresh(signed: list[str], now: float) -> bool:
+    if len(signed) > 1:
+        return now < datetime.strptime(signed[0], _STAMP).replace(tzinfo=UTC).timestamp() + int(signed[1])
+    return now < int(signed[0]) if signed[0].isdecimal() else iso_utc(now) <= signed[0]
 
 
 def _signature(*signed: str) -> str:

@@ -1,4 +1,4 @@
-"""Segmind's answers: its error bodies, and the fields in which it shows a training.
+"""Segmind's responses: its errors, and the fields in which it shows a training.
 
 Sources: Segmind: Flux fine-tuning page, Flux Kontext fine-tuning page (field names of details and list
 differ, as there), Flux Dev Finetuned page; error catalogue of api-evangelist/segmind (auth variant,
@@ -16,12 +16,10 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from tuneloop.emulator.clock import iso_utc
 from tuneloop.emulator.emulation import Emulation
 from tuneloop.emulator.faults import Fault
-from tuneloop.emulator.job_looks import shown_id
 from tuneloop.emulator.jobs import Job
-from tuneloop.emulator.segmind.refusals import Refused, Unauthorized
-from tuneloop.emulator.segmind.trainers import theme_of
+from tuneloop.emulator.switches import STRANGERS, stranger_kinds
 
-_WORDS = {
+_MESSAGES = {
     400: "Bad request",
     401: "Invalid API key",
     403: "Forbidden",
@@ -39,47 +37,65 @@ _MEANINGS_OF_406 = {
     "parameter": "Invalid value for parameter",
     "spend limit": "Team spend limit exceeded",
 }
-"""One status for four different refusals; only the message tells which."""
+"""One status for four different errors; only the message distinguishes them."""
 _RATE_WINDOW_S = 60
+_IDS = ("id", "finetune_id")
+_FOREIGN_ROW: dict[str, Any] = {
+    "id": "",
+    "data_source_path": "https://example.com/set.zip",
+    "name": "",
+    "status": "AVAILABLE",
+    "error_message": None,
+    "segmind_model_path": None,
+    "advance_parameters": {"theme": "FLUX", "prompt": "TOK"},
+    "segmind_public_model": False,
+    "train_type": "LORA",
+    "source_type": "AWS_S3",
+    "base_model": "FLUX",
+    "theme": "FLUX",
+    "cloud_storage_url": None,
+    "finetune_id": "",
+    "model_information": {},
+}
 
 
-async def refused(_: Request, error: Exception) -> Response:
-    """Answer a `Refused`."""
-    if not isinstance(error, Refused):
+class Rejected(Exception):
+    """A request the provider does not accept; it has had no effect."""
+
+    def __init__(self, status: int, message: str, **fields: Any) -> None:
+        super().__init__(message)
+        self.status = status
+        self.fields = fields
+
+
+async def rejected(_: Request, error: Exception) -> Response:
+    """Respond to a `Rejected`."""
+    if not isinstance(error, Rejected):
         raise error
-    body: dict[str, Any] = {"error": error.message}
-    if isinstance(error, Unauthorized):
-        body |= {"error_description": "Invalid API key", "status_code": 401}
-    return JSONResponse(body, error.status)
+    return JSONResponse({"error": str(error), **error.fields}, error.status)
 
 
 async def unknown_route(_: Request, __: Exception) -> Response:
-    """Answer a path that does not exist."""
+    """Respond to a path that does not exist."""
     return JSONResponse({"error": "Not Found"}, 404)
 
 
 async def wrong_verb(_: Request, error: Exception) -> Response:
-    """Answer a wrong verb, with the HTML page the gateway shows."""
+    """Respond to a wrong verb, with the HTML page the gateway shows."""
     headers = error.headers if isinstance(error, HTTPException) else None
     page = "<!doctype html>\n<title>405 Method Not Allowed</title>\n<h1>Method Not Allowed</h1>\n"
     return HTMLResponse(page, 405, headers)
 
 
-def injected(emulation: Emulation, fault: Fault) -> Response:
-    """Answer an injected fault; a 429 names the end of its window and sends no Retry-After."""
+def fault_response(emulation: Emulation, fault: Fault) -> Response:
+    """Respond with a fault's status; a 429 names the end of its window and sends no Retry-After."""
     headers = {}
     if fault.status == 429:
         headers["x-rate-limit-reset-at-utc"] = iso_utc(emulation.clock.now() + _RATE_WINDOW_S)
-    usual = _WORDS.get(fault.status) or HTTPStatus(fault.status).phrase
-    message = (_MEANINGS_OF_406.get(fault.reason) or fault.reason) if fault.reason else usual
-    return JSONResponse({"error": message}, fault.status, headers)
-
-
-def submitted(job_id: str, request: dict[str, Any]) -> dict[str, Any]:
-    """Show a training as the submit answer of its theme does."""
-    name = theme_of(request).submit_id
-    shown = request.get("finetune_id", job_id) if name == "finetune_id" else job_id
-    return {"status": "REQUESTED", name: shown_id(shown), "name": request["name"]}
+    usual = _MESSAGES.get(fault.status) or HTTPStatus(fault.status).phrase
+    return JSONResponse(
+        {"error": _MEANINGS_OF_406.get(fault.reason, fault.reason or usual)}, fault.status, headers
+    )
 
 
 def finetune_id(job: Job) -> str:
@@ -87,10 +103,20 @@ def finetune_id(job: Job) -> str:
     return str(job.request.get("finetune_id", job.id))
 
 
-def details(job: Job, weights_url: str | None, deploying_word: str) -> dict[str, Any]:
+def slug(job: Job) -> str:
+    """Return the name of a model's own endpoint: an id and the name, as on the page of a public model."""
+    return f"{job.id}-{re.sub('[^A-Za-z0-9_-]+', '-', job.name).strip('-').lower()}"
+
+
+def shown_status(status: str, deploying_word: str) -> str:
+    """Return the word that Segmind shows for a state."""
+    return deploying_word if status == "INFERENCE_QUEUED" else status
+
+
+def details(job: Job, first_id: str, weights_url: str | None, deploying_word: str) -> dict[str, Any]:
     """Show a training as details do: no theme, train type or parameters, but slug and times."""
     return {
-        theme_of(job.request).first_id: job.id,
+        first_id: job.id,
         "finetune_id": finetune_id(job),
         "name": job.name,
         "data_source_path": job.request["data_source_path"],
@@ -107,12 +133,12 @@ def details(job: Job, weights_url: str | None, deploying_word: str) -> dict[str,
     }
 
 
-def listed(job: Job, weights_url: str | None, deploying_word: str) -> dict[str, Any]:
+def row(job: Job, first_id: str, weights_url: str | None, deploying_word: str) -> dict[str, Any]:
     """Show a training as the list does: theme and prompt repeated inside the parameters."""
     request = job.request
     repeated = {"theme": request["theme"], "prompt": request["instance_prompt"]}
     return {
-        theme_of(request).first_id: job.id,
+        first_id: job.id,
         "data_source_path": request["data_source_path"],
         "name": job.name,
         "status": shown_status(job.status, deploying_word),
@@ -130,11 +156,23 @@ def listed(job: Job, weights_url: str | None, deploying_word: str) -> dict[str, 
     }
 
 
-def slug(job: Job) -> str:
-    """Return the name of a model's own endpoint: an id and the name, as on the page of a public model."""
-    return f"{job.id}-{re.sub('[^A-Za-z0-9_-]+', '-', job.name).strip('-').lower()}"
+def foreign_rows(emulation: Emulation) -> list[Any]:
+    """Return the invalid rows of foreign jobs that a switch asks for."""
+    return [_foreign_row(kind) for kind in stranger_kinds(emulation.switches.now.strangers)]
 
 
-def shown_status(status: str, deploying_word: str) -> str:
-    """Return the word that Segmind shows for a state."""
-    return deploying_word if status == "INFERENCE_QUEUED" else status
+def _foreign_row(kind: str) -> Any:
+    number = STRANGERS.index(kind)
+    row_id = f"00000000-0000-4000-8000-{number:012}"
+    shown = _FOREIGN_ROW | {"name": f"somebody's model {number}"} | dict.fromkeys(_IDS, row_id)
+    if kind == "no id":
+        return {name: value for name, value in shown.items() if name not in _IDS}
+    changed: dict[str, dict[str, Any]] = {
+        "integer id": dict.fromkeys(_IDS, number + 4711),
+        "null name": {"name": None},
+        "number for a name": {"name": 17},
+        "null status": {"status": None},
+        "error list": {"status": "FAILED", "error_message": ["CUDA out of memory", {"step": 12}]},
+        "nulls": dict.fromkeys(shown) | dict.fromkeys(_IDS, row_id) | {"owner": None, "tags": None},
+    }
+    return shown | changed[kind] if kind in changed else "deleted"

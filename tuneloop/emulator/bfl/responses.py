@@ -1,0 +1,160 @@
+"""BFL's responses to what it does not accept: FastAPI's, whose `detail` is a text or a list of field errors.
+
+Sources: BFL: OpenAPI, spring 2025 (422); logs in issues 4, 10 and 15 of ComfyUI_Flux_1.1_RAW_API (403, a model
+that is not ready, a 422 that echoes the whole request with the archive in it); a client's error table of 2026
+(400 and 404 for unknown finetunes, 402).
+"""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+
+from tuneloop.emulator.emulation import Emulation
+from tuneloop.emulator.faults import Fault
+from tuneloop.emulator.json_upload import JsonUpload, compact_json
+from tuneloop.emulator.switches import STRANGERS, stranger_kinds
+
+_URL = "https://errors.pydantic.dev/2.10/v/"
+_MESSAGES = {
+    400: "Bad Request",
+    401: "Not authenticated",
+    402: "Insufficient credits",
+    403: "Not authenticated - Invalid Authentication",
+    404: "Not Found",
+    410: "This endpoint has been discontinued",
+    429: "Too many active tasks",
+    503: "Service Unavailable",
+}
+_RETRY_AFTER_S = 5
+_FOREIGN_IDS: dict[str, Any] = {"integer id": 4711, "no id": None, "no object": {"id": "deleted"}}
+_FOREIGN_DETAILS: dict[str, Any] = {
+    "finetune_comment": "somebody's model",
+    "trigger_word": "TOK",
+    "mode": "general",
+    "iterations": 300,
+    "learning_rate": 1e-5,
+    "captioning": True,
+    "priority": "quality",
+    "finetune_type": "full",
+    "lora_rank": 32,
+    "timestamp": "2025-01-01T00:00:00Z",
+}
+_INVALID_DETAILS: dict[str, dict[str, Any]] = {
+    "null name": {"finetune_comment": None},
+    "number for a name": {"finetune_comment": 17},
+    "nulls": dict.fromkeys(_FOREIGN_DETAILS) | {"owner": None},
+}
+
+
+class Rejected(Exception):
+    """A request that is not accepted, and the text that says why; it has had no effect."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+
+
+class Invalid(Exception):
+    """A request with invalid fields.
+
+    Args:
+        errors: one object for each, as pydantic writes it; `loc` without the place.
+        place: `body` or `query`.
+        upload: what the errors' inputs are taken from, where it is too long to hold.
+    """
+
+    def __init__(
+        self, errors: Sequence[Mapping[str, Any]], place: str = "body", upload: JsonUpload | None = None
+    ) -> None:
+        super().__init__(place)
+        # The link has the version of pydantic that BFL ran, in place of the one that is installed here.
+        links = ({"url": _URL + error["type"]} if "url" in error else {} for error in errors)
+        self.detail = [
+            {**error, "loc": [place, *error["loc"]], **link} for error, link in zip(errors, links, strict=True)
+        ]
+        self.upload = upload
+
+
+def missing(*name: str) -> dict[str, Any]:
+    """Return the error of a query without one of its fields; without a name, of a request without a body."""
+    return {"type": "missing", "loc": name, "msg": "Field required", "input": None, "url": _URL}
+
+
+def value_error(reason: str, received: Any) -> dict[str, Any]:
+    """Return the error of a body that is wrong as a whole."""
+    message = f"Value error, {reason}"
+    return {"type": "value_error", "loc": [], "msg": message, "input": received, "ctx": {"error": {}}, "url": _URL}
+
+
+def broken_json(position: int, reason: str) -> dict[str, Any]:
+    """Return the error of a body that is no JSON."""
+    context = {"error": reason}
+    return {"type": "json_invalid", "loc": [position], "msg": "JSON decode error", "input": {}, "ctx": context}
+
+
+async def rejected(_: Request, error: Exception) -> Response:
+    """Respond to a `Rejected`."""
+    if not isinstance(error, Rejected):
+        raise error
+    return JSONResponse({"detail": str(error)}, error.status)
+
+
+async def invalid(_: Request, error: Exception) -> Response:
+    """Respond to an `Invalid`; an echoed archive is read from disk as it goes out."""
+    if not isinstance(error, Invalid):
+        raise error
+    document = {"detail": error.detail}
+    if error.upload is None:
+        content = compact_json(document).encode(errors="backslashreplace")
+        return Response(content, 422, media_type="application/json")
+    size, pieces = error.upload.echoed(document)
+    return StreamingResponse(pieces, 422, {"Content-Length": str(size)}, media_type="application/json")
+
+
+async def unknown_route(_: Request, __: Exception) -> Response:
+    """Respond to a path that does not exist."""
+    return JSONResponse({"detail": "Not Found"}, 404)
+
+
+async def wrong_verb(_: Request, __: Exception) -> Response:
+    """Respond to a wrong verb."""
+    return JSONResponse({"detail": "Method Not Allowed"}, 405)
+
+
+def fault_response(_: Emulation, fault: Fault) -> Response:
+    """Respond with a fault's status; a 429 for the reason `retry after` says in a header when to come back."""
+    if fault.status == 500 and not fault.reason:
+        return PlainTextResponse("Internal Server Error", 500)
+    usual = _MESSAGES.get(fault.status) or HTTPStatus(fault.status).phrase
+    if fault.reason == "retry after":
+        return JSONResponse({"detail": usual}, fault.status, {"Retry-After": str(_RETRY_AFTER_S)})
+    return JSONResponse({"detail": fault.reason or usual}, fault.status)
+
+
+def foreign_ids(emulation: Emulation) -> dict[str, Any]:
+    """Return what a switch adds to the list of ids, by kind: foreign trainings, some without a valid id."""
+    kinds = stranger_kinds(emulation.switches.now.strangers)
+    return {kind: _FOREIGN_IDS.get(kind, f"00000000-0000-4000-8000-{STRANGERS.index(kind):012}") for kind in kinds}
+
+
+def foreign_details(emulation: Emulation, finetune_id: str) -> dict[str, Any] | None:
+    """Return the parameters of a foreign training, None for any other."""
+    kind = _foreign_kind(emulation, finetune_id)
+    return None if kind is None else _FOREIGN_DETAILS | _INVALID_DETAILS.get(kind, {})
+
+
+def foreign_result(emulation: Emulation, task_id: str) -> dict[str, Any] | None:
+    """Return the state of a foreign training, None for any other."""
+    kind = _foreign_kind(emulation, task_id)
+    if kind is None:
+        return None
+    status = None if kind in ("null status", "nulls") else "Ready"
+    details: Any = ["CUDA out of memory", {"step": 12}] if kind == "error list" else None
+    return {"id": task_id, "status": status, "result": None, "progress": None, "details": details}
+
+
+def _foreign_kind(emulation: Emulation, job_id: str) -> str | None:
+    return next((kind for kind, shown in foreign_ids(emulation).items() if str(shown) == job_id), None)

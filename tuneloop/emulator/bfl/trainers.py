@@ -1,0 +1,179 @@
+"""BFL's trainings: accepted, shown, deleted.
+
+Sources: BFL: POST /v1/finetune and GET /v1/finetune_details pages, OpenAPI of spring 2025, pricing page; logs in
+issues 9 and 10 of ComfyUI_Flux_1.1_RAW_API (the one key of the response; a training that was accepted and never
+listed); typed clients (keys of the details). What the details show where no learning rate was given is not
+known: here, the default that it had.
+
+Of the ZIP, as it is checked before it is accepted and again by moderation: fine-tuning guide (formats, 1 to 20
+images); issues 401 (a message about file attributes) and 417 (more than 20 images: accepted, then moderated) of
+black-forest-labs/flux; issue 15 of ComfyUI_Flux_1.1_RAW_API (a ZIP with a folder and a ZIP in it is rejected).
+Folders alone are no reason: the guide has its reader compress one, and so do published clients. The texts of the
+other rejections are not known, nor which attributes are suspicious: here, those of anything but a plain file.
+"""
+
+import stat
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from tuneloop.emulator.archives import UNREADABLE_ERRORS, image_names, is_damaged
+from tuneloop.emulator.bfl.fields import Finetune, checked
+from tuneloop.emulator.bfl.responses import Invalid, Rejected, foreign_details, foreign_ids, value_error
+from tuneloop.emulator.clock import iso_utc
+from tuneloop.emulator.emulation import Emulation
+from tuneloop.emulator.images.values import Model
+from tuneloop.emulator.job_views import json_id, listed, view
+from tuneloop.emulator.jobs import Job
+from tuneloop.emulator.json_upload import JsonUpload, NotBase64
+
+_ARCHIVES = "finetune-archives"
+_DEFAULT_ITERATIONS = 300
+_DEFAULT_RATES = {"full": 1e-5, "lora": 1e-4}
+_SHOWN = (
+    "finetune_comment",
+    "trigger_word",
+    "mode",
+    "iterations",
+    "learning_rate",
+    "captioning",
+    "priority",
+    "finetune_type",
+    "lora_rank",
+)
+_MODERATED = "Request Moderated"
+_MAX_IMAGES = 20
+_NESTED = (".zip", ".tar", ".gz", ".7z", ".rar")
+
+
+def submit(emulation: Emulation, upload: JsonUpload) -> dict[str, Any]:
+    """Accept a training: one job and one entry in the billing ledger, together.
+
+    Raises:
+        Invalid: for wrong fields or an archive that is not even inspected; the response echoes all of it.
+    """
+    body = checked(Finetune, upload.fields, upload)
+    # Neither the archive nor a webhook, whose secret is nobody's business.
+    request = body.model_dump(mode="json", include=set(_SHOWN))
+    if request["learning_rate"] is None:
+        request["learning_rate"] = _DEFAULT_RATES[body.finetune_type]
+    job_id, name = emulation.new_id(), request["finetune_comment"]
+    key = f"{_ARCHIVES}/{job_id}.zip"
+    failure = _keep(emulation, upload, key)
+    with emulation.state.transaction():
+        emulation.accept(job_id, name, request, key, failure)
+        summary = {**request, "price_usd": _price_usd(request["iterations"])}
+        emulation.billing.record(job_id, "training", name, summary)
+        webhook = None if body.webhook_url is None else str(body.webhook_url)
+        emulation.webhooks.follow(job_id, url=webhook, secret=body.webhook_secret)
+    emulation.webhooks.before_answer(job_id)
+    return {"finetune_id": json_id(job_id)}
+
+
+def _keep(emulation: Emulation, upload: JsonUpload, key: str) -> str | None:
+    """Store the archive; return the error a training on it fails with, None for a good one."""
+    incoming = emulation.objects.begin()
+    try:
+        upload.decode(incoming.write)
+    except NotBase64:
+        incoming.drop()
+        raise Invalid([value_error("Invalid base64 in file_data", upload.fields)], upload=upload) from None
+    emulation.objects.keep(incoming, key)
+    try:
+        return _archive_failure(emulation.objects.path(key))
+    except _BadArchive as reason:
+        raise Invalid([value_error(str(reason), upload.fields)], upload=upload) from None
+
+
+class _BadArchive(Exception):
+    """A ZIP that is rejected; the text says why."""
+
+
+def _archive_failure(archive: Path) -> str | None:
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            for entry in opened.infolist():
+                kind = stat.S_IFMT(entry.external_attr >> 16)
+                if entry.filename.lower().endswith(_NESTED):
+                    raise _BadArchive(f"Archives are not allowed in the zip file: {entry.filename}")
+                if kind not in (0, stat.S_IFDIR if entry.is_dir() else stat.S_IFREG):
+                    raise _BadArchive(f"Suspicious file attributes detected: {entry.filename}")
+            images = image_names(opened)
+            if not images:
+                raise _BadArchive("No images found in the zip file")
+            if len(images) > _MAX_IMAGES:
+                return _MODERATED
+            return "An image cannot be read" if is_damaged(opened, images) else None
+    except UNREADABLE_ERRORS:
+        raise _BadArchive("Invalid zip file") from None
+
+
+def _price_usd(iterations: int) -> float:
+    """Return the price of a training; of the pricing page's two edges, 150 and 500 count as the middle."""
+    if iterations < 150:
+        return 2.0
+    return 4.0 if iterations <= 500 else 6.0
+
+
+def mine(emulation: Emulation) -> dict[str, Any]:
+    """Return the ids that my_finetunes shows."""
+    return {"finetunes": [*foreign_ids(emulation).values(), *(json_id(job.id) for job in listed(emulation))]}
+
+
+def details(emulation: Emulation, finetune_id: str) -> dict[str, Any]:
+    """Return the parameters of a training; its state is not among them.
+
+    Raises:
+        Rejected: for an unknown or deleted one.
+    """
+    if found := foreign_details(emulation, finetune_id):
+        return {"finetune_details": found}
+    job = _mine(emulation, finetune_id)
+    documented = {name: job.request[name] for name in _SHOWN} | {"timestamp": iso_utc(job.created)}
+    return {"finetune_details": view(emulation, job, documented)}
+
+
+def delete(emulation: Emulation, finetune_id: str) -> dict[str, Any]:
+    """Delete a model; a training that still runs is not stopped by it.
+
+    Raises:
+        Rejected: for an unknown or deleted one.
+    """
+    job = _mine(emulation, finetune_id)
+    emulation.jobs.mark(job.id, "deleted")
+    return {
+        "status": "success",
+        "message": f"Finetune {job.id} deleted",
+        "deleted_finetune_id": job.id,
+        "timestamp": iso_utc(emulation.clock.now()),
+    }
+
+
+def _mine(emulation: Emulation, finetune_id: str) -> Job:
+    job = emulation.jobs.find(finetune_id, polled=False)
+    if job is None or "deleted" in job.marks:
+        raise Rejected(404, "Finetune not found or access denied")
+    return job
+
+
+def ready(emulation: Emulation, finetune_id: str) -> Job:
+    """Return a job whose model draws.
+
+    Raises:
+        Rejected: for any other; a model of another region is as unknown here as one there never was.
+    """
+    job = emulation.jobs.find(finetune_id, polled=False)
+    if job is None or job.status != "Ready" or "deleted" in job.marks:
+        raise Rejected(400, "Finetune not found or not ready")
+    return job
+
+
+def model_of(emulation: Emulation, job: Job) -> Model:
+    """Return what draws the images of a job."""
+    return Model(
+        archive=emulation.objects.path(job.dataset),
+        mark=emulation.weights_mark(job, {"finetune_comment"}),
+        steps=job.request["iterations"],
+        learning_rate=job.request["learning_rate"],
+        right_dose=_DEFAULT_ITERATIONS * _DEFAULT_RATES[job.request["finetune_type"]],
+    )
