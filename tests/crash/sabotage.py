@@ -19,6 +19,13 @@ from tuneloop.storage.local_directory import LocalDirectory
 _STUBBORN_TIMES = 12
 
 
+def _replace(owner: Any, name: str, by: Any) -> None:
+    """Replace what is there; what has another name by now would be broken in vain."""
+    if not hasattr(owner, name):
+        raise AttributeError(f"{owner} has no {name} to break")
+    setattr(owner, name, by)
+
+
 def _resend() -> None:
     """Send the paid POST again where its answer is not clear."""
     providers: Any = SegmindProvider
@@ -32,14 +39,14 @@ def _resend() -> None:
         except ProviderError:
             return str(submit(provider, *arguments))
 
-    providers.submit = twice
+    _replace(providers, "submit", twice)
 
 
 def _resend_for_ever() -> None:
     """Send the paid POST again and again, and each image too."""
     providers: Any = SegmindProvider
     for name in ("submit", "generate"):
-        setattr(providers, name, _stubborn(getattr(providers, name)))
+        _replace(providers, name, _stubborn(getattr(providers, name)))
 
 
 def _stubborn(send: Callable[..., Any]) -> Callable[..., Any]:
@@ -54,8 +61,7 @@ def _stubborn(send: Callable[..., Any]) -> Callable[..., Any]:
 
 def _take_over_at_once() -> None:
     """Take absence from the list for evidence without waiting for the margins."""
-    margins: Any = SubmitMargins
-    margins.in_doubt = property(lambda _: timedelta(seconds=-60))
+    _replace(SubmitMargins, "in_doubt", property(lambda _: timedelta(seconds=-60)))
 
 
 def _drop_weights() -> None:
@@ -68,13 +74,12 @@ def _drop_weights() -> None:
         (store._folder / name).unlink()
         return stored
 
-    collecting.transfer = drop
+    _replace(collecting, "transfer", drop)
 
 
 def _never_wake() -> None:
     """Let the sensor wake nobody, and have nobody continued."""
-    sensor: Any = watch_trainings
-    sensor.wake = lambda *_: ResumeResult()
+    _replace(watch_trainings, "resume_runs", lambda *_: ResumeResult())
 
 
 SABOTAGES: dict[str, Callable[[], None]] = {
