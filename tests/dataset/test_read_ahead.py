@@ -13,7 +13,7 @@ from typing import BinaryIO
 import pytest
 
 from tests.s3_server import fresh_bucket, s3_client, s3_server
-from tuneloop.datasets import read_ahead
+from tuneloop.datasets import archive
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.datasets.store import image_name
 from tuneloop.errors import CorruptRecord, ObjectNotFound
@@ -67,7 +67,7 @@ def manifest_of(contents: list[bytes], store: Store) -> DatasetManifest:
 
 
 def threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("read-ahead")]
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("dataset")]
 
 
 def test_archive_from_s3_is_the_one_from_a_folder(store: LocalDirectory) -> None:
@@ -111,7 +111,7 @@ def test_next_images_are_under_way_while_one_is_waited_for(distant: Distant) -> 
 def test_large_image_comes_as_a_stream_and_those_behind_it_meanwhile(
     distant: Distant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(read_ahead, "_BYTES_AHEAD", 2 * MIB)
+    monkeypatch.setattr(archive, "_MAX_BYTES_AHEAD", MIB)
     contents = [*images(1, 24 * MIB), *images(20, MIB // 2)]
     manifest = manifest_of(contents, distant)
     expected = DatasetArchive(manifest, distant).size_bytes

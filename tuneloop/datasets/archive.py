@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import stat
+from contextlib import closing, contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from zipstream import ZipStream  # type: ignore[import-untyped]
 from zipstream.ng import ZipStreamInfo  # type: ignore[import-untyped]
 
-from tuneloop.datasets.read_ahead import Prefetcher, Wanted
+from tuneloop.datasets.parallel import bounded_map
 from tuneloop.datasets.store import image_name
 from tuneloop.errors import CorruptRecord, ObjectNotFound
 from tuneloop.schemas.dataset import DatasetItem, DatasetManifest, ImageFormat, Sha256, in_digest_order
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from typing import BinaryIO
 
@@ -27,9 +29,13 @@ if TYPE_CHECKING:
 
 _SUFFIXES: dict[ImageFormat, str] = {"jpeg": "jpg", "png": "png", "webp": "webp"}
 _READ_BYTES = 256 * 1024
-"""Larger pieces leave the processor's cache between the CRC-32, the encoding and the sending."""
+"""Larger pieces leave the processor's cache between the CRC-32, the encoding and the upload."""
 _SMALL_BYTES = 16 * 1024
 """Pieces below this (headers, captions) are joined: each one costs a system call and perhaps a packet."""
+_AHEAD = 8
+"""Images of a distant store that are requested before their turn: each one alone costs a round trip."""
+_MAX_BYTES_AHEAD = 1 << 20
+"""Of one image; larger ones are streamed when it is their turn, where a round trip matters little."""
 _MADE_ON_UNIX = 3
 _EARLIEST_TIME = (1980, 1, 1, 0, 0, 0)
 
@@ -38,8 +44,8 @@ class DatasetArchive:
     """A dataset as a flat, stored zip: `0001.jpg`, `0001.txt`, `0002.png`, …, in digest order.
 
     The bytes are a function of the dataset's digest and of the copies alone, on every host: entries carry one
-    fixed time and the attributes of a plain file (BFL refuses others). So a broken upload starts again with
-    identical bytes.
+    fixed time and the attributes of a plain file (one provider refuses others). So a broken upload starts again
+    with identical bytes.
 
     zipstream-ng writes it, for two reasons. It knows the size before the first byte, which a presigned PUT
     demands as Content-Length; and it produces the archive as a stream, so that no temporary file and never a
@@ -60,9 +66,9 @@ class DatasetArchive:
         copies: Mapping[Sha256, PreparedImage] = MappingProxyType({}),
     ) -> None:
         self._items = in_digest_order(list(manifest.items))
+        self._sent = [copies.get(item.sha256, item) for item in self._items]
         self._store = store
-        self._copies = copies
-        self.size_bytes: int = len(self._stream(store.open))
+        self.size_bytes = len(_zip_of(self._items, self._sent))
         """Exact size of the archive."""
 
     def chunks(self) -> Iterator[bytes]:
@@ -73,28 +79,68 @@ class DatasetArchive:
             CorruptRecord: An image in the store is not the one its name says.
         """
         if not self._store.distant:
-            return _small_ones_joined(self._stream(self._store.open))
-        return self._chunks_read_ahead()
+            yield from self._joined(self._store.open)
+            return
+        with closing(bounded_map(self._read, self._sent, _AHEAD, _AHEAD)) as contents:
 
-    def _chunks_read_ahead(self) -> Iterator[bytes]:
-        sent = [self._sent(item) for item in self._items]
-        wanted = [Wanted(image_name(one.sha256), one.size_bytes) for one in sent]
-        with Prefetcher(self._store, wanted) as ahead:
-            yield from _small_ones_joined(self._stream(ahead.open))
+            @contextmanager
+            def opener(name: str) -> Iterator[BinaryIO]:
+                data = next(contents)
+                with self._store.open(name) if data is None else io.BytesIO(data) as file:
+                    yield file
 
-    def _sent(self, item: DatasetItem) -> DatasetItem | PreparedImage:
-        return self._copies.get(item.sha256, item)
+            yield from self._joined(opener)
 
-    def _stream(self, opener: Opener) -> ZipStream:
-        stream = _ReproducibleZip(sized=True)
-        for number, item in enumerate(self._items, start=1):
-            name, caption_name = _entry_names(number, item)
-            image = _Image(self._sent(item), item.file_name, self._store, opener)
-            stream.add(image, f"{name}.{image.suffix}", size=image.size_bytes)
-            if item.caption is not None:
-                caption = item.caption.encode()
-                stream.add([caption], f"{caption_name}.txt", size=len(caption))
-        return stream
+    def _read(self, sent: DatasetItem | PreparedImage) -> bytes | None:
+        if sent.size_bytes > _MAX_BYTES_AHEAD:
+            return None
+        with self._store.open(image_name(sent.sha256)) as file:
+            # One byte more shows that an object is too long, of whatever size it is.
+            return file.read(sent.size_bytes + 1)
+
+    def _joined(self, opener: Opener) -> Iterator[bytes]:
+        images = [
+            _Image(sent, item.file_name, self._store, opener)
+            for item, sent in zip(self._items, self._sent, strict=True)
+        ]
+        waiting: list[bytes] = []
+        waiting_bytes = 0
+        for piece in _zip_of(self._items, self._sent, images):
+            small = len(piece) < _SMALL_BYTES
+            if small:
+                waiting.append(piece)
+                waiting_bytes += len(piece)
+            if waiting and (not small or waiting_bytes >= _SMALL_BYTES):
+                yield b"".join(waiting)
+                waiting, waiting_bytes = [], 0
+            if not small:
+                yield piece
+        if waiting:
+            yield b"".join(waiting)
+
+
+def archive_size(items: Sequence[DatasetItem]) -> int:
+    """Bytes of the archive of these items as they are, before anything is in a store."""
+    return len(_zip_of(items, items))
+
+
+def _zip_of(
+    items: Sequence[DatasetItem],
+    sent: Sequence[DatasetItem | PreparedImage],
+    images: Sequence[Iterable[bytes]] | None = None,
+) -> ZipStream:
+    """The zip; without contents it knows its size all the same."""
+    stream = _ReproducibleZip(sized=True)
+    for index, (item, file) in enumerate(zip(items, sent, strict=True)):
+        # A pair has one caption for both images.
+        name = f"{index + 1:04d}" if item.pair is None else f"{item.pair:02d}_{item.role}"
+        caption_name = name if item.pair is None else f"{item.pair:02d}"
+        image = images[index] if images else ()
+        stream.add(image, f"{name}.{_SUFFIXES[file.format]}", size=file.size_bytes)
+        if item.caption is not None:
+            caption = item.caption.encode()
+            stream.add([caption], f"{caption_name}.txt", size=len(caption))
+    return stream
 
 
 class _Image:
@@ -105,8 +151,6 @@ class _Image:
     """
 
     def __init__(self, sent: DatasetItem | PreparedImage, file_name: str, store: Store, opener: Opener) -> None:
-        self.size_bytes = sent.size_bytes
-        self.suffix = _SUFFIXES[sent.format]
         self._sent = sent
         self._file_name = file_name
         self._store = store
@@ -115,7 +159,7 @@ class _Image:
 
     def __iter__(self) -> Iterator[bytes]:
         hasher = hashlib.sha256() if self._sent.crc32 is None else None
-        left = self.size_bytes
+        left = self._sent.size_bytes
         try:
             with self._open(self._name) as file:
                 while piece := file.read(_READ_BYTES):
@@ -134,11 +178,7 @@ class _Image:
             raise self._damaged()
 
     def check(self, crc32: int) -> None:
-        """Compare what was read, before the next entry begins.
-
-        Raises:
-            CorruptRecord: These are other bytes.
-        """
+        """Compare what was read, before the next entry begins. Raises `CorruptRecord` where it differs."""
         if self._sent.crc32 not in {None, crc32}:
             raise self._damaged()
 
@@ -149,32 +189,8 @@ class _Image:
         )
 
 
-def _entry_names(number: int, item: DatasetItem) -> tuple[str, str]:
-    """Names of an image and of its caption, without suffix; a pair has one caption for both images."""
-    if item.pair is None:
-        return f"{number:04d}", f"{number:04d}"
-    return f"{item.pair:02d}_{item.role}", f"{item.pair:02d}"
-
-
-def _small_ones_joined(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    waiting: list[bytes] = []
-    waiting_bytes = 0
-    for piece in pieces:
-        small = len(piece) < _SMALL_BYTES
-        if small:
-            waiting.append(piece)
-            waiting_bytes += len(piece)
-        if waiting and (not small or waiting_bytes >= _SMALL_BYTES):
-            yield b"".join(waiting)
-            waiting, waiting_bytes = [], 0
-        if not small:
-            yield piece
-    if waiting:
-        yield b"".join(waiting)
-
-
 class _ReproducibleZip(ZipStream):  # type: ignore[misc]
-    """A zip whose entries do not tell when, where and by whom they were packed.
+    """A zip whose entries do not show when, where and by whom they were packed.
 
     zipstream-ng gives entries that come from an iterable the present time, the attributes of a private file
     and the host's system, and has no setting for any of them. Hence this one method; the golden test of the

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from tuneloop.datasets.archive_size import archive_size
+from tuneloop.datasets.archive import archive_size
 from tuneloop.datasets.caption_sources import Captions, gather_captions
 from tuneloop.datasets.captions import CaptionRule, words_of
 from tuneloop.datasets.checks.caption_checks import caption_findings

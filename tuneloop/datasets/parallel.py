@@ -1,0 +1,32 @@
+"""A map over threads whose results come in order, with few of them under way."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def bounded_map(
+    work: Callable[[Item], Result], items: Iterable[Item], at_a_time: int, ahead: int
+) -> Generator[Result, None, None]:
+    """Apply `work` to each item, `at_a_time` of them in parallel.
+
+    No more than `ahead` items are under way or finished and not yet taken, so memory does not grow with their
+    number. After an error, or once the generator is closed, nothing more is started and no thread is left.
+    """
+    under_way: deque[Future[Result]] = deque()
+    pool = ThreadPoolExecutor(at_a_time, "dataset")
+    try:
+        for item in items:
+            under_way.append(pool.submit(work, item))
+            if len(under_way) >= ahead:
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
