@@ -26,7 +26,7 @@ setup: .venv/.ready ## Make .venv with the locked dependencies and the command t
 demo: setup ## Retrain a sample model three times on an emulated provider (ARGS="--exit --json out.json")
 	@$(BIN)/tuneloop demo $(ARGS)
 
-test: setup browser ## Run all tests (ARGS="tests/dataset -x")
+test: setup browser ## Run all tests (ARGS="tests/datasets -x")
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 browser: setup ## Get Chromium for the browser tests, where there is none

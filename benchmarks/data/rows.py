@@ -93,7 +93,7 @@ def image_check(folder: Path) -> Row:
 
 def near_duplicates() -> str:
     """Images that look alike among 10,000, as a sentence; imagehash is measured on some and extrapolated."""
-    if importlib.util.find_spec("tuneloop.datasets.checks.near_duplicates") is None:
+    if importlib.util.find_spec("tuneloop.datasets.images.near_duplicates") is None:
         return "near duplicates: nothing here looks for them yet"
     pairs = _HASHES * (_HASHES - 1)
     times = pairs // (_LOOPED_HASHES * (_LOOPED_HASHES - 1))

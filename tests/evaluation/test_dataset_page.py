@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.dataset.images import distinct, encoded, noise
+from tests.datasets.images import distinct, encoded, noise
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import ScannedDataset, scan
 from tuneloop.evaluation.reports.dataset_page import write_dataset_page

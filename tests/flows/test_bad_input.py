@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from blocks.segmind_credentials import SegmindCredentials
 from tests.conftest import draw_images
-from tests.dataset.images import encoded, noise
+from tests.datasets.images import encoded, noise
 from tests.flows.bill import Bill
 from tests.flows.runs import here, start, wait_for
 from tuneloop.emulator import EmulatorControl

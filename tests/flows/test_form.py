@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from flows.retrain_model import retrain_model
-from tests.dataset.images import JPEG, PNG
+from tests.datasets.images import JPEG, PNG
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import scan
 from tuneloop.schemas.gate import GatePolicy

@@ -13,9 +13,9 @@ import requests
 from blocks.bfl_credentials import BflCredentials
 from tests.conftest import draw_images
 from tests.contract.conftest import RECIPES, draw_pairs
+from tests.datasets.sources.public_server import Shelf, serving
 from tests.flows.bill import Bill
 from tests.flows.runs import here
-from tests.sources.public_server import Shelf, serving
 from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Progress, running_emulator
 from tuneloop.ledger.ledger import Ledger

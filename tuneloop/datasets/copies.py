@@ -19,7 +19,7 @@ from threading import BoundedSemaphore
 from PIL import Image
 from pydantic import ValidationError
 
-from tuneloop.datasets.images.inspection import strict_decoding
+from tuneloop.datasets.images.inspect import strict_decoding
 from tuneloop.datasets.images.normalize import needs_copy, normalized
 from tuneloop.datasets.store import create_or_find, image_name, read_unchanged
 from tuneloop.errors import CorruptRecord, DatasetError, ObjectNotFound

@@ -25,15 +25,14 @@ OTHER_IMAGE_SUFFIXES = frozenset({
 """Images that no trainer takes: they are named, and stop the run."""
 
 
-class ImageFile(NamedTuple):
-    """An image file."""
+class DatasetFile(NamedTuple):
+    """An image or a caption file."""
 
     path: Path
-    """Where it is."""
     name: str
     """Its path within the folder."""
     owner: str
-    """Whose caption it takes: its name without the suffix; of both halves of a pair, the pair's name."""
+    """Whose caption it is or takes: its name without the suffix; of both halves of a pair, the pair's name."""
 
     @property
     def folder(self) -> str:
@@ -41,25 +40,14 @@ class ImageFile(NamedTuple):
         return self.name.rpartition("/")[0]
 
 
-class CaptionFile(NamedTuple):
-    """A caption file."""
-
-    path: Path
-    """Where it is."""
-    name: str
-    """Its path within the folder."""
-    owner: str
-    """Whose caption it is; see `ImageFile.owner`."""
-
-
 class Listing(NamedTuple):
     """What was found in a folder, by name, without opening any file."""
 
     root: Path
     """The folder's true path."""
-    images: list[ImageFile]
+    images: list[DatasetFile]
     """Those that can be opened, in the order of their names, also where there are problems with others."""
-    captions: list[CaptionFile]
+    captions: list[DatasetFile]
     """Caption files that belong to an image."""
     tables: list[FileEntry]
     """Caption tables."""
@@ -103,8 +91,8 @@ def list_folder(folder: Path, *, pairs: bool = False) -> Listing:
     owners = {_owner(file, pairs=pairs) for file in images}
     return Listing(
         root=found.root,
-        images=[ImageFile(file.path, file.name, _owner(file, pairs=pairs)) for file in images],
-        captions=[CaptionFile(file.path, file.name, _bare(file)) for file in captions if _bare(file) in owners],
+        images=[DatasetFile(file.path, file.name, _owner(file, pairs=pairs)) for file in images],
+        captions=[DatasetFile(file.path, file.name, _bare(file)) for file in captions if _bare(file) in owners],
         tables=tables,
         findings=findings,
     )

@@ -23,7 +23,7 @@ from tuneloop.datasets.checks.dataset_checks import (
 )
 from tuneloop.datasets.checks.image_checks import image_findings
 from tuneloop.datasets.delivery import LOCAL_ARCHIVE, Delivery, apply_delivery
-from tuneloop.datasets.inspect import look_at
+from tuneloop.datasets.images.inspect import inspect_all
 from tuneloop.datasets.listing import Listing, list_folder
 from tuneloop.datasets.pairs import numbered, parse_pair_name
 from tuneloop.errors import DatasetError
@@ -117,7 +117,7 @@ def preflight(
     """
     listing = list_folder(folder, pairs=pairs)
     captions = gather_captions(listing)
-    taken, unusable = _look_at_all(listing, captions, rule, on_progress)
+    taken, unusable = _inspect(listing, captions, rule, on_progress)
     manifest = _manifest(listing, taken, pairs=pairs)
     found = (
         *listing.findings,
@@ -152,7 +152,7 @@ def _dataset(manifest: DatasetManifest, taken: list[Taken], findings: list[Findi
     )
 
 
-def _look_at_all(
+def _inspect(
     listing: Listing,
     captions: Captions,
     rule: CaptionRule,
@@ -161,8 +161,8 @@ def _look_at_all(
     """Decode every image. Returns those that can be used, and why the others cannot."""
     taken, unusable = [], []
     # Closed even if the progress report raises: threads end, and Pillow is as tolerant as it was.
-    with closing(look_at(listing.images)) as looks:
-        for done, (image, found) in enumerate(looks, start=1):
+    with closing(inspect_all(listing.images)) as results:
+        for done, (image, found) in enumerate(zip(listing.images, results, strict=True), start=1):
             if isinstance(found, Finding):
                 unusable.append(found)
             else:

@@ -7,7 +7,7 @@ import io
 
 from PIL import Image
 
-from tuneloop.datasets.images.orientation import orientation_of, turned
+from tuneloop.datasets.images.orientation import apply_orientation, orientation_of
 
 _UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 """What Pillow raises for files that are broken, no images, or too large to be one."""
@@ -38,7 +38,7 @@ def shrunk(data: bytes, side_px: int) -> Image.Image | None:
     try:
         with Image.open(io.BytesIO(data)) as source:
             source.draft("RGB", (side_px * 2, side_px * 2))
-            small = turned(source, orientation_of(source)).convert("RGB")
+            small = apply_orientation(source, orientation_of(source)).convert("RGB")
     except _UNREADABLE:
         return None
     small.thumbnail((side_px, side_px), Image.Resampling.LANCZOS)

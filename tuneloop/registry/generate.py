@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 
-from tuneloop.datasets.images.inspection import inspect_image, strict_decoding
+from tuneloop.datasets.images.inspect import inspect_image, strict_decoding
 from tuneloop.errors import ConfigurationError, ProviderUnavailable, RateLimited, UnexpectedResponse
 from tuneloop.providers.base import Provider
 from tuneloop.schemas.adopted_recipes import recorded_recipe

@@ -9,7 +9,7 @@ from pathlib import Path
 import simplejpeg  # type: ignore[import-untyped]
 from PIL import Image
 
-from tuneloop.datasets.images.inspection import inspect_image, strict_decoding
+from tuneloop.datasets.images.inspect import inspect_image, strict_decoding
 
 _THREADS = 2
 

@@ -14,7 +14,7 @@ _WITHIN_BITS = 6
 
 def ours(count: str) -> Callable[[], None]:
     """What a scan does."""
-    near_duplicates = importlib.import_module("tuneloop.datasets.checks.near_duplicates").near_duplicates
+    near_duplicates = importlib.import_module("tuneloop.datasets.images.near_duplicates").near_duplicates
     values = [int(value) for value in _hashes(int(count))]
     return lambda: near_duplicates(values, _WITHIN_BITS)
 

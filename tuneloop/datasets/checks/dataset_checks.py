@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from tuneloop.datasets.checks.near_duplicates import near_duplicates
+from tuneloop.datasets.images.near_duplicates import near_duplicates
 from tuneloop.datasets.pairs import parse_pair_name
 from tuneloop.schemas.findings import Finding, error, join_names, warning
 from tuneloop.schemas.shown_text import printable
@@ -14,7 +14,7 @@ from tuneloop.schemas.shown_text import printable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tuneloop.datasets.listing import ImageFile
+    from tuneloop.datasets.listing import DatasetFile
     from tuneloop.schemas.dataset import Sha256
     from tuneloop.schemas.dataset_profile import DatasetRequirements
     from tuneloop.schemas.image_facts import ImageInfo
@@ -34,7 +34,7 @@ _FOLDERS_NAMED = 10
 class Taken(NamedTuple):
     """One usable image."""
 
-    image: ImageFile
+    image: DatasetFile
     facts: ImageInfo
     caption: str | None
     """As sent."""

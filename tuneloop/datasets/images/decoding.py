@@ -9,10 +9,8 @@ from typing import Any, NamedTuple
 import simplejpeg  # type: ignore[import-untyped]
 from PIL import Image, UnidentifiedImageError
 
-from tuneloop.datasets.images.brightness import Brightness, brightness_of
-from tuneloop.datasets.images.color_profile import visible_color_profile
-from tuneloop.datasets.images.declared_colors import told_profile
-from tuneloop.datasets.images.measures import LONGEST_SIDE_PX
+from tuneloop.datasets.images.color_profile import declared_profile, visible_color_profile
+from tuneloop.datasets.images.measures import LONGEST_SIDE_PX, Brightness, brightness_of
 from tuneloop.datasets.images.orientation import orientation_of
 from tuneloop.datasets.images.other_content import content_of
 from tuneloop.datasets.images.png_structure import PNG_SIGNATURE, walk_png
@@ -25,8 +23,9 @@ from tuneloop.datasets.images.structure import (
     walk_webp,
     without_junk,
 )
-from tuneloop.datasets.images.unusable import ImageUnusable, unusable
+from tuneloop.errors import DatasetError
 from tuneloop.schemas.dataset import ImageFormat
+from tuneloop.schemas.findings import error as error_finding
 
 LARGEST_IMAGE_PX = 100_000_000
 """Pixels per image. Above it a small file can be made to fill the memory."""
@@ -44,6 +43,14 @@ _LEFT_OVER = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marke
 """What it says of bytes that it has skipped, the first of them where there are more such places."""
 _LONG_TEXT = ("Decompressed data too large", "Too much memory used in text chunks")
 """What Pillow says of a PNG whose texts are longer than it unpacks. Copying it would not help."""
+
+
+class ImageError(DatasetError):
+    """One image file cannot be used; the text is the finding's sentence."""
+
+    def __init__(self, check: str, name: str, reason: str, remedy: str) -> None:
+        self.finding = error_finding(check, name, reason, remedy)
+        super().__init__(self.finding.sentence)
 
 
 class Decoded(NamedTuple):
@@ -80,18 +87,20 @@ def decode(data: bytes, name: str) -> Decoded:
     whatever its bytes: only missing ones are found.
 
     Raises:
-        ImageUnusable: It is no image, of another format, too large or broken.
+        ImageError: It is no image, of another format, too large or broken.
     """
     try:
         _check_kind(data, name)
         with Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP")) as image:
-            _check_size(image, name)
+            # By the header, before anything is decoded.
+            if image.width * image.height > LARGEST_IMAGE_PX:
+                raise _too_many_pixels(name)  # noqa: TRY301
             return _decoded(image, data)
-    except ImageUnusable:
+    except ImageError:
         raise
     except JpegUncommon as error:
         reason = f"is {error} JPEG, which not all trainers' libraries read"
-        raise unusable("other-format", name, reason, "save it as a plain 8-bit JPEG") from error
+        raise ImageError("other-format", name, reason, "save it as a plain 8-bit JPEG") from error
     except Image.DecompressionBombError as error:
         raise _too_many_pixels(name) from error
     except UnidentifiedImageError as error:
@@ -99,11 +108,11 @@ def decode(data: bytes, name: str) -> Decoded:
     except Exception as error:  # Broken bytes make decoders raise anything, SyntaxError included.
         if str(error).startswith(_LONG_TEXT):
             reason = "holds a text, such as a workflow, that is longer than the trainers' libraries read"
-            raise unusable("long-text", name, reason, "save it again without comments") from error
+            raise ImageError("long-text", name, reason, "save it again without comments") from error
         if told := _LEFT_OVER.match(str(error)):
             reason = f"may be damaged: {told[1]} bytes before its marker 0x{told[2]} belong to no pixel"
             remedy = "look at it; save it again if it is whole, or replace it"
-            raise unusable("broken", name, reason, remedy) from error
+            raise ImageError("broken", name, reason, remedy) from error
         raise _broken(name, str(error)) from error
 
 
@@ -118,15 +127,7 @@ def _check_kind(data: bytes, name: str) -> None:
     if data.startswith(PNG_SIGNATURE):
         return
     other = content_of(data)
-    if other.is_image:
-        raise unusable("other-format", name, other.reason, other.remedy)
-    raise unusable("not-a-image", name, other.reason, other.remedy)
-
-
-def _check_size(image: Image.Image, name: str) -> None:
-    """Refuse by the header, before anything is decoded."""
-    if image.width * image.height > LARGEST_IMAGE_PX:
-        raise _too_many_pixels(name)
+    raise ImageError("other-format" if other.is_image else "not-an-image", name, other.reason, other.remedy)
 
 
 def _decoded(image: Image.Image, data: bytes) -> Decoded:
@@ -138,7 +139,7 @@ def _decoded(image: Image.Image, data: bytes) -> Decoded:
         image_format, pixels = "png", _png(image, data)
     else:
         image_format, pixels = "webp", _webp(image, data)
-    profile = told_profile(image, data)
+    profile = declared_profile(image, data)
     return Decoded(
         width_px=image.width,
         height_px=image.height,
@@ -199,10 +200,10 @@ def _webp(image: Image.Image, data: bytes) -> _Pixels:
     return _Pixels(brightness_of(image), bits=8, frames=frames, trailing_bytes=trailing_bytes)
 
 
-def _too_many_pixels(name: str) -> ImageUnusable:
+def _too_many_pixels(name: str) -> ImageError:
     reason = f"has more than {LARGEST_IMAGE_PX // 1_000_000} megapixels"
-    return unusable("too-many-pixels", name, reason, "scale it down")
+    return ImageError("too-many-pixels", name, reason, "scale it down")
 
 
-def _broken(name: str, how: str) -> ImageUnusable:
-    return unusable("broken", name, f"is broken or cut short ({how})", "save or copy it again")
+def _broken(name: str, how: str) -> ImageError:
+    return ImageError("broken", name, f"is broken or cut short ({how})", "save or copy it again")

@@ -12,8 +12,8 @@ from typing import Literal
 import numpy as np
 from PIL import Image, ImageCms
 
-from tuneloop.datasets.images.declared_colors import told_profile
-from tuneloop.datasets.images.orientation import turned
+from tuneloop.datasets.images.color_profile import declared_profile
+from tuneloop.datasets.images.orientation import apply_orientation
 from tuneloop.schemas.copies import ImagePreprocessing
 from tuneloop.schemas.dataset import ImageFormat
 from tuneloop.schemas.image_facts import ImageInfo
@@ -73,8 +73,8 @@ def normalized(data: bytes, facts: ImageInfo, way: ImagePreprocessing | None) ->
     image: Image.Image = Image.open(io.BytesIO(data))
     image.load()
     # What is told elsewhere is gone from a copy, so that it is embedded where it can be seen.
-    profile = image.info.get("icc_profile") if facts.profile is None else told_profile(image, data)
-    image = turned(image, facts.orientation)
+    profile = image.info.get("icc_profile") if facts.profile is None else declared_profile(image, data)
+    image = apply_orientation(image, facts.orientation)
     smaller = way.longest_side_px is not None and max(image.size) > way.longest_side_px
     # A palette cannot be scaled, and JPEG has no place for transparency.
     unfit = image.mode not in _MODES[made] or (made == "jpeg" and facts.alpha)

@@ -36,6 +36,6 @@ def orientation_of(image: Image.Image) -> int:
         return 1
 
 
-def turned(image: Image.Image, orientation: int) -> Image.Image:
+def apply_orientation(image: Image.Image, orientation: int) -> Image.Image:
     """The image as it is shown; itself where that is as it is stored."""
     return image if orientation == 1 else image.transpose(_TO_UPRIGHT[orientation])

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tuneloop.datasets.images.orientation import orientation_of, turned
+from tuneloop.datasets.images.orientation import apply_orientation, orientation_of
 
 Array = NDArray[np.floating[Any]]
 
@@ -27,7 +27,7 @@ def upright(data: bytes) -> Image.Image:
     """
     with Image.open(io.BytesIO(data)) as opened:
         opened.draft("RGB", (SIDE_PX * 2, SIDE_PX * 2))
-        image = turned(opened, orientation_of(opened))
+        image = apply_orientation(opened, orientation_of(opened))
         if image.mode.startswith("I;16"):  # Pillow would call everything from 255 of 65,535 on white
             image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
         return image.convert("RGB")
