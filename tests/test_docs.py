@@ -90,7 +90,7 @@ def test_every_setting_is_documented() -> None:
 
 def test_every_check_of_a_dataset_is_explained_with_its_severity() -> None:
     code = "\n".join(path.read_text() for path in (ROOT / "tuneloop" / "datasets").rglob("*.py"))
-    errors = set(re.findall(r'(?:\b_?error|\bunusable)\(\s*"([a-z0-9-]+)"', code))
+    errors = set(re.findall(r'(?:\b_?error|\bImageError)\(\s*"([a-z0-9-]+)"', code))
     warnings = set(re.findall(r'(?:\b_?warning|\b_told)\(\s*"([a-z0-9-]+)"|\bcheck = "([a-z-]+)"', code))
     told = dict.fromkeys(errors, "error") | {"".join(names): "warning" for names in warnings}
     told |= dict.fromkeys(errors & {"".join(names) for names in warnings}, "error, warning")
