@@ -62,7 +62,7 @@ def adopt_model(
     manifest = _dataset(ctx, model, recipe, dataset)
     run = _run_file(ctx, model, recipe, manifest, evaluation)
     adopt(ctx.ledger, ctx.provider, run, recipe.job_id)
-    collected = tasks.collect(ctx, run, read_training(ctx.ledger, run.key, run.generation))
+    collected = tasks.collect(ctx, run, read_training(ctx.ledger, run.key, run.attempt))
     try:
         decision = decide(ctx, run, collected)
     except (BudgetExceeded, TrainingFailed) as error:
@@ -111,7 +111,7 @@ def _run_file(
         flow_run=str(flow_run.id),
         model=model,
         key=identity.key,
-        generation=1,
+        attempt=1,
         dataset_digest=manifest.digest,
         recipe=recipe.model_dump(mode="json"),
         plan=evaluation.rendered_by(recipe.services[0]()),

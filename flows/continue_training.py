@@ -33,7 +33,7 @@ def continue_training(flow_run: str, store: str, cancelled: bool = False) -> Sta
     run = ledger.run(flow_run)
     if run is None:
         raise ConfigurationError(f"{store} knows nothing of a run {flow_run}; copy its id from `tuneloop status`")
-    if is_run_finished(ledger, run, read_training(ledger, run.key, run.generation).last):
+    if is_run_finished(ledger, run, read_training(ledger, run.key, run.attempt).last):
         ledger.unmark(run)
         return Completed(name="Cached", message="Nothing is left to do for this run.")
     ctx = open_context(store, run.credentials)

@@ -70,7 +70,7 @@ def retrain_model(  # noqa: PLR0913, PLR0917 - each one is a field of the form
         validate_request(ctx, request)
         begun = begin(ctx, request, str(flow_run.id))
         run = begun.run
-        get_run_logger().info("training key %s, generation %d.%s", run.key, run.generation, begun.repeated)
+        get_run_logger().info("training key %s, attempt %d.%s", run.key, run.attempt, begun.repeated)
         if begun.standing.decision is not None:
             return _unchanged(ctx, run, begun.standing, begun.repeated)
     return run_to_decision(ctx, run)

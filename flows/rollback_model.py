@@ -65,6 +65,6 @@ def _spelled(done: Rollback) -> str:
 def _row(word: str, promotion: Promotion) -> str:
     why = in_markdown(promotion.reason)
     return (
-        f"| {word} | no. {promotion.number} | `{job_name(promotion.key, promotion.generation)}` | "
+        f"| {word} | no. {promotion.number} | `{job_name(promotion.key, promotion.attempt)}` | "
         f"`{promotion.dataset_digest[:12]}` | {promotion.created_at:%Y-%m-%d %H:%M} | {why} |"
     )

@@ -99,7 +99,7 @@ def _tell(ledger: Ledger, tick: TickResult) -> None:
         logger.info("%s is %s", change.record.name, change.record.state)
     emit_changes(tick.changes)
     for run in tick.overdue:
-        job = job_name(run.key, run.generation)
+        job = job_name(run.key, run.attempt)
         logger.warning("%s of model %s takes unusually long; look at it", job, run.model)
         emit_training_event("overdue", run)
         mark_overdue_notified(ledger, run, job)

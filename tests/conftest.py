@@ -102,7 +102,7 @@ def run(provider: SegmindProvider, manifest: DatasetManifest, recipe: FluxLoraRe
         flow_run="11111111-1111-1111-1111-111111111111",
         model="robot",
         key=identity.key,
-        generation=1,
+        attempt=1,
         dataset_digest=digest,
         recipe=recipe.model_dump(mode="json"),
         plan=EvaluationConfig(),

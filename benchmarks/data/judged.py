@@ -79,7 +79,7 @@ def make_judged(store: Store, dataset: str, client_for: Callable[[str], S3Client
 def _train(ledger: Ledger, run: RunRecord) -> None:
     """Records of a whole story, from a job that was found to its promotion."""
     name, weights = f"{run.key[:16]}-g1", b"weights"
-    base = {"created_at": now(), "generation": 1, "name": name, "job_id": "job"}
+    base = {"created_at": now(), "attempt": 1, "name": name, "job_id": "job"}
     submitted = Submitted.model_validate({**base, "found_by": "list"})
     trained = Trained.model_validate({**base, "word": "TRAINED"})
     ledger.store.create(f"weights/{name}/lora.safetensors", weights)

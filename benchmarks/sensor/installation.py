@@ -85,11 +85,11 @@ class Installation:
     def _write_records(self, run: RunRecord, job_id: str) -> None:
         at, name = now(), job_name(run.key, 1)
         claim = Claimed(
-            created_at=at, generation=1, name=name, nonce="n", flow_run=run.flow_run,
+            created_at=at, attempt=1, name=name, nonce="n", flow_run=run.flow_run,
             submit_deadline=at, take_over_after=at,
             account=run.account, credentials=run.credentials, dataset_digest=run.dataset_digest, recipe=run.recipe,
         )  # fmt: skip
-        submitted = Submitted(created_at=at, generation=1, name=name, job_id=job_id, found_by="answer")
+        submitted = Submitted(created_at=at, attempt=1, name=name, job_id=job_id, found_by="answer")
         records: dict[str, Record] = {
             f"runs/{run.flow_run}.json": run,
             f"trainings/{run.key}/0001.json": claim,
@@ -149,7 +149,7 @@ def _run_file(flow_run: str) -> RunRecord:
         flow_run=flow_run,
         model="robot",
         key=uuid.uuid4().hex * 2,
-        generation=1,
+        attempt=1,
         dataset_digest="ab" * 32,
         recipe=_RECIPE.model_dump(mode="json"),
         plan=EvaluationConfig().rendered_by(_RECIPE.services[0]()),

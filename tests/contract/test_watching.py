@@ -38,7 +38,7 @@ def mine(rig: Rig, ledger: Ledger) -> RunRecord:
         flow_run="22222222-2222-2222-2222-222222222222",
         model="robot",
         key=identity.key,
-        generation=1,
+        attempt=1,
         dataset_digest="d" * 64,
         recipe=rig.recipe.model_dump(mode="json"),
         plan=EvaluationConfig(),

@@ -35,8 +35,8 @@ def _claims(lane: Lane, runs: list[RunRecord], submits: int) -> Iterator[Finding
     allowed = 0
     for key in {run.key for run in runs}:
         records = [record for ledger in lane.ledgers() for record in ledger.history(key)]
-        for generation in {record.generation for record in records}:
-            mine = [record for record in records if record.generation == generation]
+        for attempt in {record.attempt for record in records}:
+            mine = [record for record in records if record.attempt == attempt]
             allowed += _POSTS_WITHOUT_A_PERSON + _approved(mine)
     if submits > allowed + lane.foreign_submits:
         yield Finding("unbounded claims", f"{submits} submits were sent, and {allowed} are the most")
@@ -70,7 +70,7 @@ def _wanted(ledger: Ledger, runs: list[RunRecord]) -> set[tuple[str, int, str, i
     """Images that the runs of a case may ask for: those of each attempt, and those of the champion of then."""
     attempts = {(record.name, run.plan.digest): run for run in runs for record in ledger.history(run.key)}
     champions = {
-        (f"{promotion.key}-{promotion.generation}", run.plan.digest): run
+        (f"{promotion.key}-{promotion.attempt}", run.plan.digest): run
         for run in runs
         for promotion in ledger.promotions(run.model)
     }

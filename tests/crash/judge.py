@@ -32,10 +32,10 @@ _IMAGES = 2
 
 
 def story_is_over(lane: Lane) -> bool:
-    """Tell whether the newest generation of every training was decided on, and no marker waits for a sensor."""
+    """Tell whether the newest attempt of every training was decided on, and no marker waits for a sensor."""
     ledger = lane.ledger
     runs = run_files(lane)
-    newest = {run.key: run for run in sorted(runs, key=lambda run: run.generation)}
+    newest = {run.key: run for run in sorted(runs, key=lambda run: run.attempt)}
     decided = all(_has_ended(ledger, run) for run in newest.values())
     waiting = any(True for _ in ledger.markers())
     return bool(newest) and decided and not waiting
@@ -43,7 +43,7 @@ def story_is_over(lane: Lane) -> bool:
 
 def _has_ended(ledger: Ledger, run: RunRecord) -> bool:
     """Tell whether a run's attempt was decided on, or given up by a person who takes it for paid."""
-    records = [record for record in ledger.history(run.key) if record.generation == run.generation]
+    records = [record for record in ledger.history(run.key) if record.attempt == run.attempt]
     given_up = bool(records) and isinstance(records[-1], Abandoned) and records[-1].paid
     return given_up or applied_decision(ledger, run) is not None
 
@@ -81,7 +81,7 @@ def judge(lane: Lane, deaths: int, case: Case) -> list[Finding]:
 
 
 def _payments(lane: Lane) -> Iterator[Finding]:
-    """At most one paid training for each key and generation, and one that was not refunded for each key."""
+    """At most one paid training for each key and attempt, and one that was not refunded for each key."""
     paid = [entry for entry in lane.billing() if entry.kind == "training"]
     for name, times in Counter(entry.name for entry in paid).items():
         if times > 1:
@@ -89,7 +89,7 @@ def _payments(lane: Lane) -> Iterator[Finding]:
     kept = Counter(entry.name.partition("-g")[0] for entry in paid if not entry.refunded)
     for key, times in kept.items():
         if times > 1:
-            yield Finding("double payment", f"training {key} was paid for in {times} generations")
+            yield Finding("double payment", f"training {key} was paid for in {times} attempts")
 
 
 def _images(lane: Lane, deaths: int, case: Case) -> Iterator[Finding]:
@@ -103,7 +103,7 @@ def _images(lane: Lane, deaths: int, case: Case) -> Iterator[Finding]:
 
 
 def _history(ledger: Ledger, key: str) -> Iterator[Finding]:
-    """No gap, only legal steps, and one job for each generation."""
+    """No gap, only legal steps, and one job for each attempt."""
     before: AnyTrainingRecord | None = None
     jobs: dict[int, str] = {}
     for record in ledger.history(key):
@@ -111,22 +111,22 @@ def _history(ledger: Ledger, key: str) -> Iterator[Finding]:
             yield Finding("ledger", f"{record.state} follows {before.state if before else 'nothing'}")
         if isinstance(record, Submitted):
             # A job that lives again after its bad end is written down again, under the same id.
-            if jobs.get(record.generation, record.job_id) != record.job_id:
-                yield Finding("ledger", f"generation {record.generation} has two jobs")
-            jobs[record.generation] = record.job_id
+            if jobs.get(record.attempt, record.job_id) != record.job_id:
+                yield Finding("ledger", f"attempt {record.attempt} has two jobs")
+            jobs[record.attempt] = record.job_id
         before = record
 
 
 def _may_follow(before: AnyTrainingRecord | None, record: AnyTrainingRecord) -> bool:
-    if before is not None and record.generation == before.generation:
+    if before is not None and record.attempt == before.attempt:
         return follows(before, record)
     if before is not None and before.state not in ENDS:
         return False
-    # A job that is at the provider already is written down, or held, without a claim; a generation that was
+    # A job that is at the provider already is written down, or held, without a claim; an attempt that was
     # marked and never claimed is closed by its first record.
     found = isinstance(record, Submitted) and record.found_by != "answer"
-    return (found or record.state in {"claimed", "held", "abandoned"}) and record.generation == (
-        before.generation + 1 if before else 1
+    return (found or record.state in {"claimed", "held", "abandoned"}) and record.attempt == (
+        before.attempt + 1 if before else 1
     )
 
 
@@ -170,14 +170,14 @@ def _limits(lane: Lane, case: Case, runs: list[RunRecord]) -> Iterator[Finding]:
 def _champions(ledger: Ledger, model: str) -> Iterator[Finding]:
     """One line of champions without a gap, in which no version stands twice, each with its weights."""
     line = ledger.promotions(model)
-    versions = Counter((promotion.key, promotion.generation) for promotion in line)
-    for (key, generation), times in versions.items():
+    versions = Counter((promotion.key, promotion.attempt) for promotion in line)
+    for (key, attempt), times in versions.items():
         if times > 1:
-            yield Finding("champion", f"{job_name(key, generation)} was promoted {times} times")
+            yield Finding("champion", f"{job_name(key, attempt)} was promoted {times} times")
     for place, promotion in enumerate(line, start=1):
         if promotion.number != place:
             yield Finding("champion", f"promotion {promotion.number} stands at place {place}")
-        ends = [r for r in ledger.history(promotion.key) if r.generation == promotion.generation]
+        ends = [r for r in ledger.history(promotion.key) if r.attempt == promotion.attempt]
         if not isinstance(ends[-1], Collected) or ends[-1].sha256 != promotion.sha256:
             yield Finding("champion", f"promotion {place} is not of the weights that were collected")
 
@@ -191,7 +191,7 @@ def trace_of(ledger: Ledger) -> Iterator[str]:
     """Every training's states in order, and the names of decisions, promotions and markers."""
     for key in sorted({name.split("/")[1] for name in ledger.store.names("trainings/")}):
         try:
-            steps = [f"{record.state} (g{record.generation})" for record in ledger.history(key)]
+            steps = [f"{record.state} (g{record.attempt})" for record in ledger.history(key)]
         except TuneloopError as error:
             steps = [str(error)]
         yield f"{key[:16]}: {' -> '.join(steps)}"

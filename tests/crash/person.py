@@ -50,5 +50,5 @@ def _job_of(lane: Lane, run: FlowRun) -> str | None:
     work = lane.ledger.run(str(run.parameters.get("flow_run") or run.id))
     if work is None:
         return None
-    name = job_name(work.key, work.generation)
+    name = job_name(work.key, work.attempt)
     return next((job.id for job in lane.emulator.jobs() if job.name == name), None)

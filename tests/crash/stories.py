@@ -107,9 +107,9 @@ LOST_ANSWER = Story(
 LOST_REQUEST = Story("lost-request", faults=(Fault("cut_before_effect", SUBMIT),))
 """The submit never arrives, which nobody can know: it is claimed again after every margin."""
 REFUSED = Story("refused", faults=(Fault("refuse", SUBMIT, status=406, reason="parameter"),))
-"""The submit is refused, and the next run tries the next generation."""
+"""The submit is refused, and the next run tries the next attempt."""
 FAILED = Story("failed", progress=SLOW, mishap=fail_the_training)
-"""The training fails at the provider, and the next run tries the next generation."""
+"""The training fails at the provider, and the next run tries the next attempt."""
 SALVAGED = Story(
     "salvaged",
     progress=SLOW,

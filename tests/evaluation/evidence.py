@@ -125,9 +125,7 @@ class World:
             run=run,
             manifest=self.new,
             history=[
-                Trained(
-                    created_at=AT, generation=1, name=challenger.job, job_id="job-77", word="TRAINING_COMPLETED"
-                )
+                Trained(created_at=AT, attempt=1, name=challenger.job, job_id="job-77", word="TRAINING_COMPLETED")
             ],
             collected=_collected(challenger.job),
             challenger=challenger,
@@ -159,7 +157,7 @@ def promotions(dataset_digest: str) -> tuple[Promotion, ...]:
             number=number,
             model="robot",
             key=key_of("champion" if number != 2 else "second"),
-            generation=1,
+            attempt=1,
             job_id=f"job-{number}",
             account=ACCOUNT,
             credentials="segmind-credentials/default",
@@ -191,7 +189,7 @@ def _run(manifest: DatasetManifest, plan: EvaluationConfig) -> RunRecord:
         flow_run="11111111-1111-1111-1111-111111111111",
         model="robot",
         key=key_of("challenger"),
-        generation=1,
+        attempt=1,
         dataset_digest=manifest.digest,
         recipe=RECIPE,
         plan=plan,
@@ -204,7 +202,7 @@ def _run(manifest: DatasetManifest, plan: EvaluationConfig) -> RunRecord:
 def _collected(job: str) -> Collected:
     return Collected(
         created_at=AT,
-        generation=1,
+        attempt=1,
         name=job,
         job_id="job-77",
         weights=f"weights/{job}.safetensors",

@@ -131,7 +131,7 @@ def test_rejected_training_is_given_up_unpaid_and_the_next_run_asks_again(
     assert history(ledger, run)[-1].state == "abandoned"
     again = start(wish)
     wait_for(again, "Suspended")
-    assert history(ledger, again)[-1].generation == 2
+    assert history(ledger, again)[-1].attempt == 2
     assert bill.trainings == []
 
 
@@ -172,7 +172,7 @@ def test_retry_of_a_refused_run_says_that_a_new_run_tries_again(
     assert work is not None
     age_refusal(ledger, work)
     assert here(wish).name == "Completed"
-    assert history(ledger, run_of(refused))[-1].generation == 2
+    assert history(ledger, run_of(refused))[-1].attempt == 2
     assert len(bill.trainings) == 1
 
 
@@ -207,7 +207,7 @@ def lost_weights(wish: dict[str, Any], emulator: EmulatorControl, ledger: Ledger
     last = ledger.history(work.key)[-1]
     assert isinstance(last, Submitted)
     days_ago = now() - LOST_AFTER
-    trained = Trained(created_at=days_ago, generation=1, name=last.name, job_id=last.job_id, word="AVAILABLE")
+    trained = Trained(created_at=days_ago, attempt=1, name=last.name, job_id=last.job_id, word="AVAILABLE")
     ledger.append(work.key, last, trained)
     training = read_training(ledger, work.key, 1)
     for _ in range(3):
@@ -246,5 +246,5 @@ def test_lost_weights_are_trained_again_by_the_next_run_when_a_person_says_so(
     assert isinstance(last, Abandoned)
     assert (last.paid, last.again) == (True, True)
     assert here(wish).name == "Completed"
-    assert history(ledger, run)[-1].generation == 2
+    assert history(ledger, run)[-1].attempt == 2
     assert len(bill.trainings) == 2

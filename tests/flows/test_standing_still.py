@@ -167,7 +167,7 @@ def test_cancelled_run_that_is_deleted_later_is_not_judged_either(
     assert "is not judged" in (wait_for(other, "Completed").message or "")
     assert ledger.champion(work.model) is None
     # Other tests of this installation may render meanwhile: what counts is what was asked for this model.
-    assert not list(ledger.store.names(f"render-log/{job_name(work.key, work.generation)}/"))
+    assert not list(ledger.store.names(f"render-log/{job_name(work.key, work.attempt)}/"))
 
 
 def test_one_run_continues_a_training_and_a_plan_however_many_have_left_them(
@@ -222,7 +222,7 @@ def test_run_whose_job_the_sensor_has_given_up_is_woken_to_ask_a_person(
     run, work = sleeping(wish, emulator, ledger)
     last = ledger.history(work.key)[-1]
     held = Held(
-        created_at=now(), generation=1, name=last.name, reason="the provider has no such job any more", kind="lost"
+        created_at=now(), attempt=1, name=last.name, reason="the provider has no such job any more", kind="lost"
     )
     with sensor_paused():
         emulator.unlist_job(emulator.jobs()[-1].id)

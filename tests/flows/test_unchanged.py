@@ -73,7 +73,7 @@ def test_changed_plan_renders_and_decides_again_without_a_training(
     bill.clear()
     again = trained({**wish, "evaluation": {**wish["evaluation"], "seeds": [7, 8]}}, ledger)
     assert (bill.trainings, bill.images) == ([], 2)
-    assert (again.key, again.generation) == (first.key, 1)
+    assert (again.key, again.attempt) == (first.key, 1)
     assert decision(ledger, again).plan_digest != decision(ledger, first).plan_digest
     assert here(wish).name == "Cached"
 
@@ -102,7 +102,7 @@ def test_a_reason_trains_unchanged_images_once_more(wish: dict[str, Any], bill: 
     first = trained(wish, ledger)
     bill.clear()
     again = trained({**wish, "force_reason": "the first one has six fingers"}, ledger)
-    assert (again.key, again.generation) == (first.key, 2)
+    assert (again.key, again.attempt) == (first.key, 2)
     assert bill.trainings == [f"{first.key[:16]}-g2"]
     assert here(wish).name == "Cached"
     same_words = here({**wish, "force_reason": " the first one  has six fingers"})

@@ -26,7 +26,7 @@ SUBMIT = "/finetune/request/submit"
 
 
 def submit(ledger: Ledger, provider: BentProvider, order: SubmitRequest) -> Submitted:
-    return submit_training(ledger, provider, read_training(ledger, order.run.key, order.run.generation), order)
+    return submit_training(ledger, provider, read_training(ledger, order.run.key, order.run.attempt), order)
 
 
 def states(ledger: Ledger, order: SubmitRequest) -> list[str]:
@@ -107,7 +107,7 @@ def known_training(ledger: Ledger, bent: BentProvider, order: SubmitRequest, age
     older = other.model_copy(update={"key": "d" * 64, "flow_run": "33333333-3333-3333-3333-333333333333"})
     claim = old_claim(older, age)
     ledger.append(older.key, None, claim)
-    submitted = Submitted(created_at=now() - age, generation=1, name=claim.name, job_id=job_id, found_by="answer")
+    submitted = Submitted(created_at=now() - age, attempt=1, name=claim.name, job_id=job_id, found_by="answer")
     ledger.append(older.key, claim, submitted)
     ledger.mark(ledger.save_run(older))
 
@@ -168,7 +168,7 @@ def held_for(ledger: Ledger, run: RunRecord, kind: str) -> None:
     claim = old_claim(run, timedelta(hours=1))
     ledger.append(run.key, None, claim)
     held = Held.model_validate(
-        {"created_at": now(), "generation": 1, "name": claim.name, "reason": "asked", "kind": kind}
+        {"created_at": now(), "attempt": 1, "name": claim.name, "reason": "asked", "kind": kind}
     )
     ledger.append(run.key, claim, held)
 
@@ -195,10 +195,10 @@ def test_approval_of_the_budget_does_not_waive_three_bad_ends(
     ledger: Ledger, bent: BentProvider, order: SubmitRequest, emulator: EmulatorControl
 ) -> None:
     rejected_attempts(ledger, order.run, 3)
-    fourth = order.run.model_copy(update={"generation": 4})
+    fourth = order.run.model_copy(update={"attempt": 4})
     claim = old_claim(fourth, timedelta(hours=1))
     ledger.append(fourth.key, ledger.last(fourth.key), claim)
-    held = Held(created_at=now(), generation=4, name=claim.name, reason="asked", kind="budget")
+    held = Held(created_at=now(), attempt=4, name=claim.name, reason="asked", kind="budget")
     ledger.append(fourth.key, claim, held)
     with pytest.raises(TrainingOnHold, match="3 times in a row"):
         submit(ledger, bent, replace(order, run=fourth, approval="the money is there"))

@@ -47,9 +47,7 @@ def claimed(
 
 
 def ended_unpaid(ledger: Ledger, run: RunRecord, claim: Claimed) -> None:
-    end = Abandoned(
-        created_at=now(), generation=claim.generation, name=claim.name, reason="never sent", paid=False
-    )
+    end = Abandoned(created_at=now(), attempt=claim.attempt, name=claim.name, reason="never sent", paid=False)
     ledger.append(run.key, claim, end)
 
 
@@ -231,20 +229,18 @@ def test_sixty_four_racing_runs_against_a_budget_for_three_pay_exactly_three(
     assert Budget(ledger, run.account, THREE_A_DAY).spending(now().date()).trainings_today == 3
 
 
-def test_bad_end_of_a_training_that_was_in_doubt_keeps_its_place_and_starts_no_new_generation(
+def test_bad_end_of_a_training_that_was_in_doubt_keeps_its_place_and_starts_no_new_attempt(
     ledger: Ledger, run: RunRecord
 ) -> None:
     budget = Budget(ledger, run.account, SpendingLimits(trainings_per_day=1))
     first = claimed(ledger, run)
     budget.reserve(run, None, first, first)
-    held = Held(created_at=now(), generation=1, name=first.name, reason="nobody can tell")
+    held = Held(created_at=now(), attempt=1, name=first.name, reason="nobody can tell")
     ledger.append(run.key, first, held)
     approved = claimed(ledger, run)
-    submitted = Submitted(created_at=now(), generation=1, name=first.name, job_id="second", found_by="answer")
+    submitted = Submitted(created_at=now(), attempt=1, name=first.name, job_id="second", found_by="answer")
     ledger.append(run.key, approved, submitted)
-    failed = Failed(
-        created_at=now(), generation=1, name=first.name, job_id="second", word="FAILED", reason="no GPU"
-    )
+    failed = Failed(created_at=now(), attempt=1, name=first.name, job_id="second", word="FAILED", reason="no GPU")
     ledger.append(run.key, submitted, failed)
     other = other_key(run, 9)
     claim = claimed(ledger, other)

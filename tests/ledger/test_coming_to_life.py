@@ -53,14 +53,14 @@ class Late(BentProvider):
 
 def second_of(run: RunRecord, age: timedelta = timedelta(0), reason: str | None = None) -> RunRecord:
     """A run on the second attempt."""
-    update = {"flow_run": "22222222-2222-2222-2222-222222222222", "generation": 2, "created_at": now() - age}
+    update = {"flow_run": "22222222-2222-2222-2222-222222222222", "attempt": 2, "created_at": now() - age}
     return run.model_copy(update={**update, "retrain_reason": reason})
 
 
 def collected(ledger: Ledger, run: RunRecord) -> None:
     last = ledger.last(run.key)
     assert isinstance(last, Submitted)
-    job = {"generation": last.generation, "name": last.name, "job_id": last.job_id}
+    job = {"attempt": last.attempt, "name": last.name, "job_id": last.job_id}
     trained = Trained.model_validate({"created_at": now(), "word": "AVAILABLE", **job})
     ledger.append(run.key, last, trained)
     nothing = {"weights": None, "sha256": None, "size_bytes": None}
@@ -90,7 +90,7 @@ def test_run_that_shares_another_ones_wish_may_begin_its_attempt(ledger: Ledger,
     ended(ledger, run)
     wishing(run, ledger, "six fingers", 1)
     again = wishing(run, ledger, "six fingers", 2)
-    assert (again.generation, again.retrain_reason) == (2, None)
+    assert (again.attempt, again.retrain_reason) == (2, None)
     assert may_begin(ledger, again)
 
 
@@ -116,7 +116,7 @@ def test_attempt_that_was_abandoned_before_its_claim_hides_no_bill(ledger: Ledge
     collected(ledger, run)
     second = second_of(run, reason="six fingers")
     fence = Abandoned(
-        created_at=now(), generation=2, name=f"{run.key[:16]}-g2", reason="its run was cancelled", paid=False
+        created_at=now(), attempt=2, name=f"{run.key[:16]}-g2", reason="its run was cancelled", paid=False
     )
     record_bad_end(ledger, second, ledger.last(run.key), fence)
     assert choose_attempt(ledger, run.key, None) == 1
@@ -127,12 +127,10 @@ def test_reason_whose_run_never_claimed_is_not_carried_out_by_others(ledger: Led
     submitted(ledger, run)
     collected(ledger, run)
     first = wishing(run, ledger, "six fingers", 1)
-    fence = Abandoned(
-        created_at=now(), generation=2, name=f"{run.key[:16]}-g2", reason="never claimed", paid=False
-    )
+    fence = Abandoned(created_at=now(), attempt=2, name=f"{run.key[:16]}-g2", reason="never claimed", paid=False)
     record_bad_end(ledger, first, ledger.last(run.key), fence)
     again = wishing(run, ledger, "six fingers", 2)
-    assert (again.generation, again.retrain_reason) == (1, None)
+    assert (again.attempt, again.retrain_reason) == (1, None)
 
 
 def test_wish_whose_attempt_failed_is_carried_out_by_the_next_run(ledger: Ledger, run: RunRecord) -> None:
@@ -195,7 +193,7 @@ def test_failed_job_that_lives_is_found_by_its_id_where_the_list_lacks_it(
     submit(ledger, bent, next_attempt(order))
     last = ledger.last(order.run.key)
     assert isinstance(last, Submitted)
-    assert (last.generation, last.job_id, last.name) == (2, known.job_id, known.name)
+    assert (last.attempt, last.job_id, last.name) == (2, known.job_id, known.name)
     assert trainings(emulator) == 1
 
 
@@ -313,7 +311,7 @@ def test_answer_that_comes_after_the_attempt_was_closed_is_written_down_and_mark
 ) -> None:
     claim = old_claim(run, timedelta(days=1))
     ledger.append(run.key, None, claim)
-    gone = Abandoned(created_at=now(), generation=1, name=claim.name, reason="cancelled", paid=False)
+    gone = Abandoned(created_at=now(), attempt=1, name=claim.name, reason="cancelled", paid=False)
     record_bad_end(ledger, run, claim, gone)
     record_job_id(ledger, read_training(ledger, run.key, 1), "late", "answer")
     assert read_training(ledger, run.key, 1).job_id == "late"
@@ -324,7 +322,7 @@ def test_answer_that_comes_after_the_next_attempt_was_begun_is_an_error_and_no_e
 ) -> None:
     claim = old_claim(run, timedelta(days=1))
     ledger.append(run.key, None, claim)
-    gone = Abandoned(created_at=now(), generation=1, name=claim.name, reason="cancelled", paid=False)
+    gone = Abandoned(created_at=now(), attempt=1, name=claim.name, reason="cancelled", paid=False)
     record_bad_end(ledger, run, claim, gone)
     ledger.append(run.key, gone, old_claim(second_of(run), timedelta(0)))
     with pytest.raises(LedgerError, match="job late was accepted"):
@@ -374,9 +372,7 @@ def test_adopted_model_is_marked_before_its_record_and_a_closed_adoption_goes_on
 ) -> None:
     job_id = post(bent, order, "made-elsewhere")
     run = order.run
-    fence = Abandoned(
-        created_at=now(), generation=1, name=f"{run.key[:16]}-g1", reason="never claimed", paid=False
-    )
+    fence = Abandoned(created_at=now(), attempt=1, name=f"{run.key[:16]}-g1", reason="never claimed", paid=False)
     record_bad_end(ledger, run, None, fence)
     adopt(ledger, bent, run, job_id)
     assert states(ledger, order) == ["abandoned", "submitted", "trained"]

@@ -34,9 +34,9 @@ READY = JobStatus(job_id="j", name="n", phase="ready", word="AVAILABLE", known=T
 def trained(ledger: Ledger, run: RunRecord) -> Collected:
     """A run whose weights are in the store."""
     ledger.save_run(run)
-    name = job_name(run.key, run.generation)
+    name = job_name(run.key, run.attempt)
     kept = collected(run).model_copy(update={"name": name})
-    common = {"created_at": now(), "generation": run.generation, "name": name, "job_id": "j"}
+    common = {"created_at": now(), "attempt": run.attempt, "name": name, "job_id": "j"}
     records = (Submitted(**common, found_by="person"), Trained(**common, word="AVAILABLE"), kept)
     for record in records:
         ledger.append(run.key, ledger.last(run.key), record)

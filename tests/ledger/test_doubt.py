@@ -103,7 +103,7 @@ def test_refusal_after_an_approval_says_nothing_about_the_submit_that_was_in_dou
 ) -> None:
     claim = old_claim(run, timedelta(days=1))
     ledger.append(run.key, None, claim)
-    ledger.append(run.key, claim, Held(created_at=now(), generation=1, name=claim.name, reason="nobody can tell"))
+    ledger.append(run.key, claim, Held(created_at=now(), attempt=1, name=claim.name, reason="nobody can tell"))
     order = SubmitRequest(
         run, recipe, provider.upload(archive), archive, SpendingLimits(), approval="it is not in the console"
     )
@@ -121,7 +121,7 @@ def test_job_that_shows_up_under_a_held_training_is_followed(
 ) -> None:
     claim = old_claim(run, timedelta(days=1))
     ledger.append(run.key, None, claim)
-    ledger.append(run.key, claim, Held(created_at=now(), generation=1, name=claim.name, reason="nobody can tell"))
+    ledger.append(run.key, claim, Held(created_at=now(), attempt=1, name=claim.name, reason="nobody can tell"))
     job_id = provider.submit(claim.name, recipe, provider.upload(archive), archive, Deadline(60))
     found = find_submitted(ledger, provider, read_training(ledger, run.key, 1))
     assert isinstance(found, Submitted)

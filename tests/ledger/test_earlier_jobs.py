@@ -34,12 +34,12 @@ LIST = "/finetune/request/list"
 
 
 def submit(ledger: Ledger, provider: BentProvider, order: SubmitRequest) -> None:
-    training = read_training(ledger, order.run.key, order.run.generation)
+    training = read_training(ledger, order.run.key, order.run.attempt)
     submit_training(ledger, provider, training, order)
 
 
-def next_attempt(order: SubmitRequest, generation: int = 2) -> SubmitRequest:
-    return replace(order, run=order.run.model_copy(update={"generation": generation}))
+def next_attempt(order: SubmitRequest, attempt: int = 2) -> SubmitRequest:
+    return replace(order, run=order.run.model_copy(update={"attempt": attempt}))
 
 
 def post(provider: BentProvider, order: SubmitRequest, name: str) -> str:
@@ -117,7 +117,7 @@ def test_collected_training_is_no_earlier_job_where_one_more_is_asked_for(
     trained = record_progress(ledger, order.run, bent.status(training.known.job_id))
     assert trained is not None
     collected = {"state": "collected", "weights": None, "sha256": None, "size_bytes": None}
-    fields = trained.model_dump(include={"created_at", "generation", "name", "job_id"}) | collected
+    fields = trained.model_dump(include={"created_at", "attempt", "name", "job_id"}) | collected
     ledger.append(order.run.key, trained, training_record.validate_python(fields))
     submit(ledger, bent, next_attempt(order))
     assert trainings(emulator) == 2

@@ -136,7 +136,7 @@ def test_place_of_a_training_that_was_not_paid_is_free_for_images(ledger: Ledger
     budget = ImageBudget(ledger, run.account, SpendingLimits(cents_per_window=400))
     claim = claimed(ledger, run)
     budget.reserve(run, 400, claim, claim)
-    rejected = Rejected(created_at=now(), generation=1, name=claim.name, reason="no")
+    rejected = Rejected(created_at=now(), attempt=1, name=claim.name, reason="no")
     with pytest.raises(BudgetExceeded):
         budget.reserve_images(run, 10, BflProRender())
     ledger.append(run.key, claim, rejected)

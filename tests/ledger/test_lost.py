@@ -37,19 +37,19 @@ from tuneloop.schemas.training import JobStatus
 
 def rejected_attempts(ledger: Ledger, run: RunRecord, count: int) -> None:
     last: AnyTrainingRecord | None = None
-    for generation in range(1, count + 1):
-        attempt = run.model_copy(update={"generation": generation})
-        claim = old_claim(attempt, timedelta(days=1))
+    for attempt in range(1, count + 1):
+        numbered = run.model_copy(update={"attempt": attempt})
+        claim = old_claim(numbered, timedelta(days=1))
         ledger.append(run.key, last, claim)
-        last = Rejected(created_at=now(), generation=generation, name=claim.name, reason="no such thing")
-        record_bad_end(ledger, attempt, claim, last)
+        last = Rejected(created_at=now(), attempt=attempt, name=claim.name, reason="no such thing")
+        record_bad_end(ledger, numbered, claim, last)
 
 
 def submitted(ledger: Ledger, run: RunRecord, job_id: str = "job", at: datetime | None = None) -> Submitted:
     claim = old_claim(run, timedelta(days=1))
     ledger.append(run.key, ledger.last(run.key), claim)
     record = Submitted(
-        created_at=at or now(), generation=run.generation, name=claim.name, job_id=job_id, found_by="answer"
+        created_at=at or now(), attempt=run.attempt, name=claim.name, job_id=job_id, found_by="answer"
     )
     ledger.append(run.key, claim, record)
     return record
@@ -84,22 +84,22 @@ def test_failed_job_that_runs_again_is_known_by_its_name_and_followed_again(
 
 def test_revived_job_is_taken_up_by_the_newest_attempt(ledger: Ledger, run: RunRecord) -> None:
     end = failed(ledger, run)
-    second = run.model_copy(update={"generation": 2, "flow_run": "22222222-2222-2222-2222-222222222222"})
+    second = run.model_copy(update={"attempt": 2, "flow_run": "22222222-2222-2222-2222-222222222222"})
     claim = old_claim(second, timedelta(days=1))
     ledger.append(run.key, ledger.last(run.key), claim)
     ledger.save_run(second)
     record_bad_end(
-        ledger, second, claim, Rejected(created_at=now(), generation=2, name=claim.name, reason="too many")
+        ledger, second, claim, Rejected(created_at=now(), attempt=2, name=claim.name, reason="too many")
     )
     again = revive(ledger, end, shown(run, "ready"))
     assert isinstance(again, Submitted)
-    assert (again.generation, again.name, again.job_id) == (2, f"{run.key[:16]}-g1", "job")
+    assert (again.attempt, again.name, again.job_id) == (2, f"{run.key[:16]}-g1", "job")
     assert ledger.is_marked(second)
 
 
 def test_revived_job_beside_one_that_is_followed_is_a_duplicate_once(ledger: Ledger, run: RunRecord) -> None:
     end = failed(ledger, run)
-    submitted(ledger, run.model_copy(update={"generation": 2}), "second")
+    submitted(ledger, run.model_copy(update={"attempt": 2}), "second")
     assert isinstance(revive(ledger, end, shown(run, "running")), DoublePayment)
     assert revive(ledger, end, shown(run, "running")) is None
     (double,) = duplicate_jobs(ledger)
@@ -124,7 +124,7 @@ def test_training_that_was_given_up_although_paid_is_not_revived(ledger: Ledger,
     ledger.append(
         run.key,
         last,
-        Abandoned(created_at=now(), generation=1, name=last.name, reason="lost", paid=True, again=True),
+        Abandoned(created_at=now(), attempt=1, name=last.name, reason="lost", paid=True, again=True),
     )
     assert revive(ledger, end, shown(run, "ready")) is None
     assert ledger.last(run.key).state == "abandoned"  # type: ignore[union-attr]
@@ -134,7 +134,7 @@ def test_training_that_was_given_up_although_paid_is_not_revived(ledger: Ledger,
 def trained(ledger: Ledger, run: RunRecord, age: timedelta) -> Trained:
     before = submitted(ledger, run)
     record = Trained(
-        created_at=now() - age, generation=run.generation, name=before.name, job_id=before.job_id, word="AVAILABLE"
+        created_at=now() - age, attempt=run.attempt, name=before.name, job_id=before.job_id, word="AVAILABLE"
     )
     ledger.append(run.key, before, record)
     return record
@@ -209,18 +209,14 @@ def test_lost_training_that_is_given_up_keeps_its_place_in_the_budget(
     run = order.run
     submit_training(ledger, bent, read_training(ledger, run.key, 1), order)
     held = hold(ledger, read_training(ledger, run.key, 1), "lost", "404")
-    ledger.append(
-        run.key, held, Abandoned(created_at=now(), generation=1, name=held.name, reason="gone", paid=True)
-    )
+    ledger.append(run.key, held, Abandoned(created_at=now(), attempt=1, name=held.name, reason="gone", paid=True))
     assert Budget(ledger, run.account, SpendingLimits()).spending(now().date()).trainings_today == 1
 
 
 def ended(ledger: Ledger, run: RunRecord) -> None:
     """A training that is paid and at its end."""
     held = hold_of(ledger, run)
-    ledger.append(
-        run.key, held, Abandoned(created_at=now(), generation=1, name=held.name, reason="gone", paid=True)
-    )
+    ledger.append(run.key, held, Abandoned(created_at=now(), attempt=1, name=held.name, reason="gone", paid=True))
 
 
 def hold_of(ledger: Ledger, run: RunRecord) -> Held:
@@ -230,31 +226,29 @@ def hold_of(ledger: Ledger, run: RunRecord) -> Held:
 
 def wishing(run: RunRecord, ledger: Ledger, reason: str, number: int) -> RunRecord:
     flow_run = f"00000000-0000-0000-0000-{number:012d}"
-    generation, words = wished_attempt(ledger, run.key, reason, flow_run)
-    update = {"flow_run": flow_run, "generation": generation, "retrain_reason": words}
+    attempt, words = wished_attempt(ledger, run.key, reason, flow_run)
+    update = {"flow_run": flow_run, "attempt": attempt, "retrain_reason": words}
     return count_reason(ledger, run.model_copy(update=update))
 
 
 def test_reason_counts_once_however_often_it_is_said(ledger: Ledger, run: RunRecord) -> None:
     ended(ledger, run)
     first = wishing(run, ledger, "six fingers", 1)
-    assert (first.generation, first.retrain_reason) == (2, "six fingers")
+    assert (first.attempt, first.retrain_reason) == (2, "six fingers")
     assert wishing(run, ledger, " six  fingers\n", 1) == first, "the same run restarted keeps its attempt"
     again = wishing(run, ledger, "  six fingers ", 2)
-    assert (again.generation, again.retrain_reason) == (2, None), "it works on the same attempt"
-    second = run.model_copy(update={"generation": 2})
+    assert (again.attempt, again.retrain_reason) == (2, None), "it works on the same attempt"
+    second = run.model_copy(update={"attempt": 2})
     held = submitted(ledger, second)
-    ledger.append(
-        run.key, held, Abandoned(created_at=now(), generation=2, name=held.name, reason="gone", paid=True)
-    )
-    assert wishing(run, ledger, "six fingers", 3).generation == 2
-    assert wishing(run, ledger, "seven fingers", 4).generation == 3
+    ledger.append(run.key, held, Abandoned(created_at=now(), attempt=2, name=held.name, reason="gone", paid=True))
+    assert wishing(run, ledger, "six fingers", 3).attempt == 2
+    assert wishing(run, ledger, "seven fingers", 4).attempt == 3
 
 
 def test_of_two_runs_that_say_the_same_at_once_one_counts(ledger: Ledger, run: RunRecord) -> None:
     ended(ledger, run)
     wishes = [
-        run.model_copy(update={"flow_run": f"run {number}", "generation": 2, "retrain_reason": "six fingers"})
+        run.model_copy(update={"flow_run": f"run {number}", "attempt": 2, "retrain_reason": "six fingers"})
         for number in range(2)
     ]
     assert [count_reason(ledger, wish).retrain_reason for wish in wishes] == ["six fingers", None]
@@ -280,10 +274,8 @@ def test_reason_that_was_carried_out_between_two_looks_at_the_log_counts_once(
     ended(ledger, run)
     first = wishing(run, ledger, "six fingers", 1)
     held = submitted(ledger, first)
-    ledger.append(
-        run.key, held, Abandoned(created_at=now(), generation=2, name=held.name, reason="gone", paid=True)
-    )
+    ledger.append(run.key, held, Abandoned(created_at=now(), attempt=2, name=held.name, reason="gone", paid=True))
     # This one has looked for the reason before the first run gave it, and at the log after it was done.
-    late = run.model_copy(update={"flow_run": "late", "generation": 3, "retrain_reason": "six fingers"})
+    late = run.model_copy(update={"flow_run": "late", "attempt": 3, "retrain_reason": "six fingers"})
     counted = count_reason(ledger, late)
-    assert (counted.generation, counted.retrain_reason) == (2, None)
+    assert (counted.attempt, counted.retrain_reason) == (2, None)

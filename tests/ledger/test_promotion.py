@@ -32,7 +32,7 @@ def judge(challenger: Evaluation, champion: Evaluation | None) -> GateResult:
 def collected(run: RunRecord) -> Collected:
     return Collected(
         created_at=now(),
-        generation=run.generation,
+        attempt=run.attempt,
         name="n",
         job_id="j",
         weights="weights/n/lora.safetensors",

@@ -21,10 +21,10 @@ def test_unchanged_training_is_trained_again_only_on_request(ledger: Ledger, run
     claim = old_claim(run, timedelta(days=1))
     steps: list[Claimed | Submitted | Trained | Collected] = [
         claim,
-        Submitted(created_at=now(), generation=1, name=claim.name, job_id="j", found_by="answer"),
-        Trained(created_at=now(), generation=1, name=claim.name, job_id="j", word="AVAILABLE"),
+        Submitted(created_at=now(), attempt=1, name=claim.name, job_id="j", found_by="answer"),
+        Trained(created_at=now(), attempt=1, name=claim.name, job_id="j", word="AVAILABLE"),
         Collected(
-            created_at=now(), generation=1, name=claim.name, job_id="j", weights="w", sha256="0" * 64, size_bytes=1
+            created_at=now(), attempt=1, name=claim.name, job_id="j", weights="w", sha256="0" * 64, size_bytes=1
         ),
     ]
     before = None
@@ -53,7 +53,7 @@ def test_an_unreadable_record_is_not_an_absent_one(
 def test_illegal_steps_are_refused(ledger: Ledger, run: RunRecord) -> None:
     claim = old_claim(run, timedelta(days=1))
     ledger.append(run.key, None, claim)
-    trained = Trained(created_at=now(), generation=1, name=claim.name, job_id="j", word="AVAILABLE")
+    trained = Trained(created_at=now(), attempt=1, name=claim.name, job_id="j", word="AVAILABLE")
     with pytest.raises(LedgerError, match=r"trained .* cannot follow claimed"):
         ledger.append(run.key, claim, trained)
 
@@ -62,7 +62,7 @@ def test_step_after_a_record_that_is_gone_is_refused_and_writes_nothing(
     ledger: Ledger, artifacts: LocalDirectory, run: RunRecord
 ) -> None:
     claim = old_claim(run, timedelta(days=1))
-    submitted = Submitted(created_at=now(), generation=1, name=claim.name, job_id="j", found_by="answer")
+    submitted = Submitted(created_at=now(), attempt=1, name=claim.name, job_id="j", found_by="answer")
     with pytest.raises(RecordConflict, match="no record any more that this step could follow"):
         ledger.append(run.key, claim, submitted)
     assert list(artifacts.names("trainings/")) == []
@@ -73,7 +73,7 @@ def test_record_that_another_process_has_read_is_followed_by_the_next_number(
 ) -> None:
     claim = old_claim(run, timedelta(days=1))
     ledger.append(run.key, None, claim)
-    submitted = Submitted(created_at=now(), generation=1, name=claim.name, job_id="j", found_by="answer")
+    submitted = Submitted(created_at=now(), attempt=1, name=claim.name, job_id="j", found_by="answer")
     Ledger(artifacts).append(run.key, claim, submitted)
     with pytest.raises(RecordConflict, match=r"moved on: .*0002\.json was written by somebody else"):
         ledger.append(run.key, claim, submitted.model_copy(update={"writer_id": "another"}))
@@ -81,5 +81,5 @@ def test_record_that_another_process_has_read_is_followed_by_the_next_number(
 
 def test_first_run_file_wins(ledger: Ledger, run: RunRecord) -> None:
     ledger.save_run(run)
-    other = run.model_copy(update={"generation": 2, "writer_id": "somebody else"})
-    assert ledger.save_run(other).generation == 1
+    other = run.model_copy(update={"attempt": 2, "writer_id": "somebody else"})
+    assert ledger.save_run(other).attempt == 1

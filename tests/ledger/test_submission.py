@@ -37,8 +37,8 @@ def old_claim(run: RunRecord, age: timedelta) -> Claimed:
     until = now() - age
     return Claimed(
         created_at=until - timedelta(seconds=60),
-        generation=run.generation,
-        name=f"{run.key[:16]}-g{run.generation}",
+        attempt=run.attempt,
+        name=f"{run.key[:16]}-g{run.attempt}",
         nonce="another process",
         flow_run=run.flow_run,
         submit_deadline=until,
@@ -164,14 +164,14 @@ def test_after_three_bad_ends_in_a_row_the_fourth_is_held_and_sends_nothing(
     emulator: EmulatorControl,
 ) -> None:
     last = None
-    for generation in (1, 2, 3):
-        numbered = run.model_copy(update={"generation": generation})
+    for attempt in (1, 2, 3):
+        numbered = run.model_copy(update={"attempt": attempt})
         claim = old_claim(numbered, timedelta(days=1))
         ledger.append(run.key, last, claim)
-        last = Rejected(created_at=now(), generation=generation, name=claim.name, reason="no such thing")
+        last = Rejected(created_at=now(), attempt=attempt, name=claim.name, reason="no such thing")
         ledger.append(run.key, claim, last)
     assert choose_attempt(ledger, run.key, None) == 4
-    fourth = run.model_copy(update={"generation": 4})
+    fourth = run.model_copy(update={"attempt": 4})
     order = SubmitRequest(fourth, recipe, provider.upload(archive), archive, SpendingLimits())
     with pytest.raises(TrainingOnHold, match="3 times in a row, the last time: no such thing"):
         submit_training(ledger, provider, read_training(ledger, run.key, 4), order)

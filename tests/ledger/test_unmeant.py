@@ -29,7 +29,7 @@ def run_of(recipe: dict[str, Any], **changes: Any) -> RunRecord:
         dataset_digest=digest, recipe=BflFinetuneRecipe(**recipe).canonical(), account=account
     )
     return RunRecord(
-        created_at=now(), flow_run="2" * 36, model="robot", key=changes.pop("key", identity.key), generation=1,
+        created_at=now(), flow_run="2" * 36, model="robot", key=changes.pop("key", identity.key), attempt=1,
         dataset_digest=digest, recipe=BflFinetuneRecipe(**recipe).model_dump(mode="json"), plan=EvaluationConfig(),
         account=account, credentials="bfl-credentials/default", store="local-file-system/x", **changes,
     )  # fmt: skip
@@ -38,7 +38,7 @@ def run_of(recipe: dict[str, Any], **changes: Any) -> RunRecord:
 def claim(ledger: Ledger, run: RunRecord) -> None:
     at, name = now(), job_name(run.key, 1)
     record = Claimed(
-        created_at=at, generation=1, name=name, nonce="n", flow_run=run.flow_run,
+        created_at=at, attempt=1, name=name, nonce="n", flow_run=run.flow_run,
         submit_deadline=at, take_over_after=at,
         account=run.account, credentials=run.credentials, dataset_digest=run.dataset_digest, recipe=run.recipe,
     )  # fmt: skip
@@ -50,7 +50,7 @@ def judged(ledger: Ledger, run: RunRecord) -> None:
     """Leave a training as it is when it was judged, be it promoted or not."""
     claim(ledger, run)
     decision = Decision(
-        created_at=now(), verdict="reject", model=run.model, key=run.key, generation=1,
+        created_at=now(), verdict="reject", model=run.model, key=run.key, attempt=1,
         plan_digest=run.plan.digest,
         against=1, scores={}, report=None, decided_by="the gate", reason="worse",
     )  # fmt: skip
@@ -131,7 +131,7 @@ def test_other_models_and_bad_ends_hold_nobody(ledger: Ledger) -> None:
     judged(ledger, run_of(SET, label="old-us1").model_copy(update={"model": "other"}))
     refused = run_of(SET, label="older-us1")
     claim(ledger, refused)
-    end = Rejected(created_at=now(), generation=1, name=job_name(refused.key, 1), reason="no credits")
+    end = Rejected(created_at=now(), attempt=1, name=job_name(refused.key, 1), reason="no credits")
     ledger.append(refused.key, ledger.last(refused.key), end)
     note_training(ledger, run_of(SET, label="never-begun"))
     assert refusal(ledger, SET) == ""

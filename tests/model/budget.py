@@ -23,7 +23,7 @@ class Budget:
 
     Attributes:
         trainings: How many training keys compete.
-        generations: How many generations each may have.
+        attempts: How many attempts each may have.
         processes: How many processes may be alive at once.
         each: How many of them may work on the same training.
         trusted: Whether the provider's list shows every accepted job.
@@ -33,7 +33,7 @@ class Budget:
     """
 
     trainings: int = 2
-    generations: int = 2
+    attempts: int = 2
     processes: int = 2
     each: int = 2
     trusted: bool = True
@@ -57,7 +57,7 @@ class Budget:
         ]
         if sum(paid) > LIMIT:
             return "more was paid than the limit allows"
-        slots = [(slot.training, slot.generation) for slot in state.slots]
+        slots = [(slot.training, slot.attempt) for slot in state.slots]
         if len(slots) != len(set(slots)):
             return "one training has two slots"
         return None

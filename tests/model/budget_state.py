@@ -15,15 +15,15 @@ MAY_SEND, IN_TRANSIT, RIPE = 2, 1, 0
 
 
 class Training(NamedTuple):
-    """One training key; its generations follow each other."""
+    """One training key; its attempts follow each other."""
 
-    generation: int = 1
+    attempt: int = 1
     record: str = ""
     """State of the last record; empty for none."""
     age: int = RIPE
     """What has not yet passed of a claim's margins."""
     jobs: tuple[str, str] = ("", "")
-    """What the provider has of this generation: nothing, sent, accepted, trained or failed. The second is one that
+    """What the provider has of this attempt: nothing, sent, accepted, trained or failed. The second is one that
     an approval adds: it is a person's own, and has no slot of its own."""
     followed: int = 0
     """Which of the two the record is about, once a job is named."""
@@ -32,14 +32,14 @@ class Training(NamedTuple):
     waived: tuple[str, ...] = ()
     """The holds that a person has let its claim through."""
     left_behind: bool = False
-    """Whether an earlier generation has a job that may be paid."""
+    """Whether an earlier attempt has a job that may be paid."""
 
 
 class Slot(NamedTuple):
     """A reserved place."""
 
     training: int
-    generation: int
+    attempt: int
     released: bool = False
 
 
@@ -48,7 +48,7 @@ class Process(NamedTuple):
 
     training: int
     step: str
-    generation: int = 0
+    attempt: int = 0
     writes: str = ""
     current: bool = False
     """Whether the training's records are still those on which it decided."""

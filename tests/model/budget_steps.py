@@ -76,7 +76,7 @@ def _decisions(world: Budget, state: State, number: int) -> Steps:
     elif world.approves and training.record != IN_DOUBT:
         choices[f"approves, as it is {training.record},"] = "claimed"
     for label, record in choices.items():
-        click = Process(number, "writes", training.generation, writes=record, current=True)
+        click = Process(number, "writes", training.attempt, writes=record, current=True)
         yield label, state._replace(processes=tuple(sorted((*state.processes, click))))
 
 
@@ -90,11 +90,11 @@ def _aged(state: State, number: int) -> State:
 def read(world: Budget, state: State, me: Process) -> Steps:
     training = state.trainings[me.training]
     label = f"reads {training.record or 'nothing'}"
-    now = me._replace(generation=training.generation, current=True, step="writes")
+    now = me._replace(attempt=training.attempt, current=True, step="writes")
     if not training.record:
         yield label, become(state, me, now._replace(writes="claimed"))
-    elif training.record in UNPAID and training.generation < world.generations:
-        next_one = now._replace(writes="claimed", generation=training.generation + 1)
+    elif training.record in UNPAID and training.attempt < world.attempts:
+        next_one = now._replace(writes="claimed", attempt=training.attempt + 1)
         yield label, become(state, me, next_one)
     elif training.record in {"claimed", IN_DOUBT}:
         yield from _look_for_the_job(world, state, me, now)
@@ -134,17 +134,17 @@ def write(world: Budget, state: State, me: Process) -> Steps:
         written = append(state, me.training, after)
         yield f"writes {me.writes}", become(written, me._replace(current=False))
         return
-    claimed = append(state, me.training, _claim(world, before, me.generation))
+    claimed = append(state, me.training, _claim(world, before, me.attempt))
     first = "reserves" if world.rules.slot_before_submit else "submits"
     then = me._replace(step=first, writes="", may_send=True)
-    yield f"claims generation {me.generation}", become(claimed, me._replace(current=False), then)
+    yield f"claims attempt {me.attempt}", become(claimed, me._replace(current=False), then)
 
 
-def _claim(world: Budget, before: Training, generation: int) -> Training:
-    if before.generation == generation:
+def _claim(world: Budget, before: Training, attempt: int) -> Training:
+    if before.attempt == attempt:
         return before._replace(record="claimed", age=MAY_SEND, waived=_waived(world, before))
     may_be_paid = any(job == "sent" or job in PAID for job in before.jobs)
-    return Training(generation, "claimed", MAY_SEND, left_behind=before.left_behind or may_be_paid)
+    return Training(attempt, "claimed", MAY_SEND, left_behind=before.left_behind or may_be_paid)
 
 
 def _waived(world: Budget, before: Training) -> tuple[str, ...]:
@@ -159,8 +159,7 @@ def reserve(world: Budget, state: State, me: Process) -> Steps:
     """Find the slot that the training has, or count what is taken."""
     live = sum(not slot.released for slot in state.slots)
     mine = any(
-        slot.training == me.training
-        and (slot.generation == me.generation or not world.rules.slot_of_one_generation)
+        slot.training == me.training and (slot.attempt == me.attempt or not world.rules.slot_of_one_attempt)
         for slot in state.slots
     )
     waived = state.trainings[me.training].waived
@@ -183,7 +182,7 @@ def take_slot(world: Budget, state: State, me: Process) -> Steps:
     if world.rules.slot_after_the_last and len(state.slots) != me.slot:
         yield "has lost the race for the next slot", become(state, me, me._replace(step="reserves", slot=0))
         return
-    slots = (*state.slots, Slot(me.training, me.generation))
+    slots = (*state.slots, Slot(me.training, me.attempt))
     then = me._replace(step="submits", slot=0)
     yield f"takes slot {len(slots)}", become(state._replace(slots=slots), me, then)
 
@@ -193,7 +192,7 @@ def audit(world: Budget, state: State, me: Process) -> Steps:
     done = me._replace(step="reserves", slot=0, audited=True)
     for number, slot in enumerate(state.slots):
         training = state.trainings[slot.training]
-        ended = training.record in UNPAID or training.generation > slot.generation
+        ended = training.record in UNPAID or training.attempt > slot.attempt
         guessed = not world.rules.release_after_unpaid_end and training.record == "claimed"
         if not slot.released and (ended or guessed):
             then = me._replace(step="releases", slot=number)

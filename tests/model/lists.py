@@ -34,11 +34,11 @@ def _found(world: Training, state: State, me: Process) -> list[int]:
         number
         for number, job in enumerate(state.jobs)
         if _is_shown(job, me)
-        and (job.generation == me.generation or not world.rules.evidence_of_one_generation)
-        and not _belongs_to_another(world, state, number, me.generation)
+        and (job.attempt == me.attempt or not world.rules.evidence_of_one_attempt)
+        and not _belongs_to_another(world, state, number, me.attempt)
     ]
     if me.writes != "claimed":
-        record = state.log[me.generation - 1]
+        record = state.log[me.attempt - 1]
         if record is not None and record.state in REVIVES:
             own = [number for number in own if state.jobs[number].phase != "failed"]
         return own or [NOBODY]
@@ -49,10 +49,10 @@ def _found(world: Training, state: State, me: Process) -> list[int]:
         if (_is_shown(job, me) or (world.rules.look_asks_by_id and _is_named(state, number)))
         and job.phase != "failed"
         and not is_followed(state, number)
-        and (job.generation == me.generation or world.rules.look_at_every_attempt)
+        and (job.attempt == me.attempt or world.rules.look_at_every_attempt)
     ]
     if alive:
-        return [max(alive, key=lambda number: state.jobs[number].generation)]
+        return [max(alive, key=lambda number: state.jobs[number].attempt)]
     return (own if world.rules.used_name_is_no_new_one else []) or [NOBODY]
 
 
@@ -65,32 +65,32 @@ def _is_named(state: State, number: int) -> bool:
     return any(record is not None and record.job == number for record in state.log)
 
 
-def _belongs_to_another(world: Training, state: State, number: int, generation: int) -> bool:
-    """Tell whether another generation's record names a job: then it is no evidence for this one."""
+def _belongs_to_another(world: Training, state: State, number: int, attempt: int) -> bool:
+    """Tell whether another attempt's record names a job: then it is no evidence for this one."""
     if not world.rules.job_of_one_attempt:
         return False
     return any(
         record is not None and record.job == number and record.state not in REVIVES
         for other, record in enumerate(state.log, 1)
-        if other != generation
+        if other != attempt
     )
 
 
 def _is_ripe(world: Training, state: State, me: Process) -> bool:
     """Tell whether a list that is started now may prove that nothing was accepted."""
-    record = state.log[me.generation - 1]
+    record = state.log[me.attempt - 1]
     if me.kind == "run" and not me.current:
         return False
     if me.writes == "rejected":
         return True
     if record is not None and record.state in {"claimed", "rejected"}:
         return record.left <= max(0, me.off)
-    return me.writes == "claimed" and not _may_still_show(world, state, me.generation)
+    return me.writes == "claimed" and not _may_still_show(world, state, me.attempt)
 
 
-def _may_still_show(world: Training, state: State, generation: int) -> bool:
-    """Tell whether the generation before was refused so lately that its job might not be listed yet."""
-    before: Record | None = state.log[generation - 2] if generation > 1 else None
+def _may_still_show(world: Training, state: State, attempt: int) -> bool:
+    """Tell whether the attempt before was refused so lately that its job might not be listed yet."""
+    before: Record | None = state.log[attempt - 2] if attempt > 1 else None
     rules = world.rules
     return (
         rules.refusal_is_looked_up

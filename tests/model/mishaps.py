@@ -67,8 +67,8 @@ def _is_quiet(state: State) -> bool:
 
 def _may_revive(state: State, number: int) -> bool:
     """A job that revives after the next attempt was looked for, or begun, can only be shown to a person."""
-    generation = state.jobs[number].generation
-    return not any(state.log[generation:]) and not any(p.generation > generation for p in state.processes)
+    attempt = state.jobs[number].attempt
+    return not any(state.log[attempt:]) and not any(p.attempt > attempt for p in state.processes)
 
 
 def _is_collected(state: State, number: int) -> bool:

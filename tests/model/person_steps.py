@@ -21,9 +21,9 @@ def steps(world: Training, state: State) -> Steps:
         if room:
             for what, process in newborns(world, state, number):
                 yield f"{name}: a process starts{what}", _with(state, process), world.nightly
-        if world.nightly and run.generation and not run.marked and not _has_a_process(state, number):
+        if world.nightly and run.attempt and not run.marked and not _has_a_process(state, number):
             yield f"{name} is over, and another run takes its letter", with_run(state, number, Run()), True
-        if world.cancels and run.generation and not run.cancelled:
+        if world.cancels and run.attempt and not run.cancelled:
             yield f"person: cancels {name}", with_run(state, number, run._replace(cancelled=True)), False
         if world.decides and room and run.marked:
             for label, after in _decisions(world, state, number):
@@ -51,9 +51,9 @@ def _has_a_process(state: State, number: int) -> bool:
 def newborn(world: Training, state: State, number: int) -> Process:
     """A new process of a run: it goes by the run file, where there is one."""
     run = state.runs[number]
-    if run.generation and world.rules.run_file_once:
+    if run.attempt and world.rules.run_file_once:
         first = "leaves its marker" if world.rules.marker_before_claim else "reads"
-        return Process("run", number, first, run.generation, only_collects=run.cancelled)
+        return Process("run", number, first, run.attempt, only_collects=run.cancelled)
     return Process("run", number, "chooses", only_collects=run.cancelled)
 
 
@@ -73,41 +73,41 @@ def _decisions(world: Training, state: State, number: int) -> Iterator[tuple[str
     Where the run is cancelled meanwhile, it takes the approval for the end of its training, and sends nothing.
     """
     run = state.runs[number]
-    generation = run.generation
-    record = state.log[generation - 1]
+    attempt = run.attempt
+    record = state.log[attempt - 1]
     if record is None or record.state != "held":
         return
     if record.job != NOBODY:
         yield from _decisions_on_what_is_lost(state, number, record)
         return
-    answered = Process("run", number, "writes", generation, current=True, only_collects=run.cancelled)
+    answered = Process("run", number, "writes", attempt, current=True, only_collects=run.cancelled)
     if run.cancelled and world.rules.cancelled_only_collects:
         yield "person: approves another submit, in vain", _with(state, answered._replace(writes="abandoned"))
     elif not record.approved:
         first = "lists" if world.rules.look_before_claim else "writes"
         yield "person: approves another submit", _with(state, answered._replace(step=first, writes="claimed"))
-    given_up = Process("person", number, "writes", generation, writes="abandoned", current=True)
+    given_up = Process("person", number, "writes", attempt, writes="abandoned", current=True)
     yield "person: rejects the held training", _with(state, given_up)
     for job in range(len(state.jobs)):
-        if state.jobs[job].generation == generation:
+        if state.jobs[job].attempt == attempt:
             # The provider's console may show what its list lacks.
-            named = Process("person", number, "has the id", generation, job=job)
+            named = Process("person", number, "has the id", attempt, job=job)
             yield f"person: names job {job}", _with(state, named)
 
 
 def _decisions_on_what_is_lost(state: State, number: int, record: Record) -> Iterator[tuple[str, State]]:
     """Try once more to get the weights, or give them up; a new run may then be asked to train again."""
-    generation = state.runs[number].generation
-    again = Process("person", number, "has the id", generation, job=record.job)
+    attempt = state.runs[number].attempt
+    again = Process("person", number, "has the id", attempt, job=record.job)
     yield "person: tries again", _with(state, again)
-    given_up = Process("person", number, "writes", generation, writes="abandoned", current=True)
+    given_up = Process("person", number, "writes", attempt, writes="abandoned", current=True)
     yield "person: gives the lost job up", _with(state, given_up)
 
 
 def killed(state: State, process: Process) -> Iterator[tuple[str, State]]:
     after = become(state, process)
     if process.step == "awaits the answer":
-        post = Post(process.generation, process.run, process.left, process.stranger)
+        post = Post(process.attempt, process.run, process.left, process.stranger)
         yield "killed; what it has sent is lost", after
         yield "killed; what it has sent is on its way", after._replace(posts=tuple(sorted((*after.posts, post))))
         return

@@ -47,6 +47,6 @@ def _sensor(world: Training, state: State) -> Iterator[tuple[str, State, bool]]:
             woken = tuple(sorted((*state.processes, process)))
             yield f"sensor: wakes run {LETTERS[number]}{what}", state._replace(processes=woken), True
         if world.ticks:
-            tick = Process("tick", number, "lists", run.generation)
+            tick = Process("tick", number, "lists", run.attempt)
             ticking = tuple(sorted((*state.processes, tick)))
             yield f"sensor: sees the marker of run {LETTERS[number]}", state._replace(processes=ticking), True

@@ -18,7 +18,7 @@ def steps(world: Training, state: State) -> Steps:
         waiting = list(state.posts)
         waiting.remove(post)
         after, number = accept(
-            world, state._replace(posts=tuple(waiting)), post.generation, post.run, stranger=post.stranger
+            world, state._replace(posts=tuple(waiting)), post.attempt, post.run, stranger=post.stranger
         )
         yield f"provider: accepts job {number} late, nobody hears of it", after, True
     for number, job in enumerate(state.jobs):
@@ -39,10 +39,10 @@ def steps(world: Training, state: State) -> Steps:
 
 
 def accept(
-    world: Training, state: State, generation: int, run: int, *, told: bool = False, stranger: bool = False
+    world: Training, state: State, attempt: int, run: int, *, told: bool = False, stranger: bool = False
 ) -> tuple[State, int]:
     """Accept a submit: from now on it is paid."""
-    job = Job(generation, run, hidden=world.show if world.trusted else 0, told=told, stranger=stranger)
+    job = Job(attempt, run, hidden=world.show if world.trusted else 0, told=told, stranger=stranger)
     return state._replace(jobs=(*state.jobs, job)), len(state.jobs)
 
 

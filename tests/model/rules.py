@@ -12,7 +12,7 @@ class Rules:
     compare_and_set: bool = True
     """A record is created only under the number that follows the records on which it was decided."""
     run_file_once: bool = True
-    """The first run file wins for ever: the same run never moves on to another generation."""
+    """The first run file wins for ever: the same run never moves on to another attempt."""
     marker_before_claim: bool = True
     """The marker is there before the claim."""
     marker_until_the_end: bool = True
@@ -35,8 +35,8 @@ class Rules:
     """A take-over allows for clocks that differ."""
     list_after_the_margins: bool = True
     """Absence counts only in a list that was started after every margin had passed."""
-    evidence_of_one_generation: bool = True
-    """A job is evidence only for the generation that it is named for."""
+    evidence_of_one_attempt: bool = True
+    """A job is evidence only for the attempt that it is named for."""
     missing_is_no_evidence: bool = True
     """A job that the provider does not know yet has not failed."""
     id_over_claim_and_held: bool = True
@@ -93,8 +93,8 @@ class Rules:
     """Nothing is submitted without a budget slot."""
     slot_reused: bool = True
     """A training that has a budget slot never takes a second one."""
-    slot_of_one_generation: bool = True
-    """The slot of one generation is none for the next."""
+    slot_of_one_attempt: bool = True
+    """The slot of one attempt is none for the next."""
     slot_after_the_last: bool = True
     """A budget slot is created only under the number that follows the slots that were counted."""
     release_after_unpaid_end: bool = True

@@ -15,7 +15,7 @@ from tests.model.state import (
     Record,
     State,
     become,
-    chosen_generation,
+    chosen_attempt,
     ended_unpaid,
     with_run,
 )
@@ -29,26 +29,26 @@ Steps = Iterator[tuple[str, State]]
 
 
 def choose(world: Training, state: State, me: Process) -> Steps:
-    generation = chosen_generation(state.log)
-    if generation > world.generations:
+    attempt = chosen_attempt(state.log)
+    if attempt > world.attempts:
         yield "sees too many bad ends and gives up", become(state, me)
     else:
-        then = me._replace(step="writes its run file", generation=generation)
-        yield f"chooses generation {generation}", become(state, me, then)
-    last = state.log[generation - 1] if generation <= world.generations else None
-    if world.wishes and generation < world.generations and last is not None and last.state in ENDS:
+        then = me._replace(step="writes its run file", attempt=attempt)
+        yield f"chooses attempt {attempt}", become(state, me, then)
+    last = state.log[attempt - 1] if attempt <= world.attempts else None
+    if world.wishes and attempt < world.attempts and last is not None and last.state in ENDS:
         wished = with_run(state, me.run, state.runs[me.run]._replace(wished=True))
-        then = me._replace(step="writes its run file", generation=generation + 1)
-        yield f"chooses generation {generation + 1}, on request", become(wished, me, then)
+        then = me._replace(step="writes its run file", attempt=attempt + 1)
+        yield f"chooses attempt {attempt + 1}, on request", become(wished, me, then)
 
 
 def write_run_file(world: Training, state: State, me: Process) -> Steps:
     run = state.runs[me.run]
-    first_wins = run.generation and world.rules.run_file_once
-    generation = run.generation if first_wins else me.generation
-    state = with_run(state, me.run, run._replace(generation=generation))
+    first_wins = run.attempt and world.rules.run_file_once
+    attempt = run.attempt if first_wins else me.attempt
+    state = with_run(state, me.run, run._replace(attempt=attempt))
     first = "leaves its marker" if world.rules.marker_before_claim else "reads"
-    yield f"works on generation {generation}", become(state, me, me._replace(step=first, generation=generation))
+    yield f"works on attempt {attempt}", become(state, me, me._replace(step=first, attempt=attempt))
 
 
 def leave_marker(_: Training, state: State, me: Process) -> Steps:
@@ -57,7 +57,7 @@ def leave_marker(_: Training, state: State, me: Process) -> Steps:
 
 
 def read(world: Training, state: State, me: Process) -> Steps:
-    record = state.log[me.generation - 1]
+    record = state.log[me.attempt - 1]
     label = f"reads {record.state if record else 'that nothing is claimed'}"
     me_now = me._replace(current=True)
     here = become(state, me, me_now)
@@ -83,12 +83,12 @@ def read(world: Training, state: State, me: Process) -> Steps:
 
 
 def _begin(world: Training, state: State, me: Process) -> State:
-    """Look for jobs before the first claim of a generation."""
-    before = state.log[me.generation - 2] if me.generation > 1 else None
+    """Look for jobs before the first claim of an attempt."""
+    before = state.log[me.attempt - 2] if me.attempt > 1 else None
     alive = before is not None and not ended_unpaid(before)
     allowed = state.runs[me.run].wished and before is not None and before.state in ENDS
     if alive and not allowed and world.rules.attempt_before_is_read_again:
-        # The run ends: what it waits for is the business of the runs of that generation.
+        # The run ends: what it waits for is the business of the runs of that attempt.
         return become(state, me, at_rest(me, "deletes the marker"))
     if me.only_collects and world.rules.cancelled_only_collects:
         return _leave(world, state, me)
@@ -144,7 +144,7 @@ def start_list(world: Training, state: State, me: Process) -> Steps:
 
 
 def judge_list(world: Training, state: State, me: Process) -> Steps:
-    record = state.log[me.generation - 1]
+    record = state.log[me.attempt - 1]
     ripe = me.ripe
     claimed = record is not None and record.state == "claimed"
     if not world.rules.list_after_the_margins and claimed:
@@ -187,13 +187,13 @@ def submit(world: Training, state: State, me: Process) -> Steps:
 
 
 def await_answer(world: Training, state: State, me: Process) -> Steps:
-    accepted, number = accept(world, state, me.generation, me.run, told=True, stranger=me.stranger)
+    accepted, number = accept(world, state, me.attempt, me.run, told=True, stranger=me.stranger)
     has_it = me._replace(step="has the id", left=0, job=number)
     yield f"is told that job {number} is accepted", become(accepted, me, has_it)
     if world.refuses:
         yield "is refused", _refused(world, state, me)
     if world.lies:
-        taken, number = accept(world, state, me.generation, me.run, stranger=me.stranger)
+        taken, number = accept(world, state, me.attempt, me.run, stranger=me.stranger)
         yield f"is refused, although job {number} is accepted", _refused(world, taken, me)
     yield "hears nothing, and nothing has arrived", reads_again(state, me)
     yield "hears nothing, what it has sent is on its way", reads_again(_with_post(state, me), me)
@@ -211,13 +211,13 @@ def _refused(world: Training, state: State, me: Process) -> State:
 
 
 def _with_post(state: State, me: Process) -> State:
-    post = Post(me.generation, me.run, me.left, me.stranger)
+    post = Post(me.attempt, me.run, me.left, me.stranger)
     return state._replace(posts=tuple(sorted((*state.posts, post))))
 
 
 def delete_marker(world: Training, state: State, me: Process) -> Steps:
     """Delete the marker, read once more, and create it again where the training has come to life meanwhile."""
-    record = state.log[me.generation - 1]
+    record = state.log[me.attempt - 1]
     if world.rules.marked_when_it_revives and record is not None and record.state not in ENDS:
         yield "deletes its marker, and creates it again", become(state, me)
         return

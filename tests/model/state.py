@@ -1,7 +1,7 @@
 """One training key, its runs and the provider, at one moment.
 
 Time is kept as time left, so that the states are finite without a bound on time, claims or kills. For the same
-reason a generation is its last record, and a process remembers not a record's number but whether the records are
+reason an attempt is its last record, and a process remembers not a record's number but whether the records are
 still those it has read: creating the next number succeeds exactly then.
 """
 
@@ -14,14 +14,14 @@ from tuneloop.schemas.records import ENDS, NEXT_STATES, UNPAID_FAILURES
 REVIVES = ENDS - {"collected"}
 """Ends that may turn out to be none, if the provider shows a job after all."""
 FIRST_STATES = frozenset({"claimed", "submitted", "abandoned"})
-"""What a generation may begin with: a claim, a job that was found by the look before it, or the fence before a
+"""What an attempt may begin with: a claim, a job that was found by the look before it, or the fence before a
 marker that no claim followed."""
 NOBODY = -1
 SHOWN = -1
 
 
 class Record(NamedTuple):
-    """The last record of a generation."""
+    """The last record of an attempt."""
 
     state: str
     run: int = NOBODY
@@ -38,13 +38,13 @@ class Record(NamedTuple):
     claims: int = 0
     """How often it was claimed without a person."""
     wished: bool = False
-    """Whether a person has asked for this generation, whatever became of the one before."""
+    """Whether a person has asked for this attempt, whatever became of the one before."""
 
 
 class Run(NamedTuple):
     """A flow run: what survives its processes."""
 
-    generation: int = 0
+    attempt: int = 0
     """As chosen in the run file; 0 for no file."""
     marked: bool = False
     cancelled: bool = False
@@ -58,7 +58,7 @@ class Process(NamedTuple):
     kind: str
     run: int
     step: str
-    generation: int = 0
+    attempt: int = 0
     writes: str = ""
     """State of the record that it is about to create; while it looks, what it writes if it finds nothing."""
     current: bool = False
@@ -82,7 +82,7 @@ class Process(NamedTuple):
 class Job(NamedTuple):
     """A training that the provider has accepted: it is paid, unless it fails."""
 
-    generation: int
+    attempt: int
     run: int
     """Whose process had submitted it."""
     hidden: int
@@ -103,7 +103,7 @@ class Job(NamedTuple):
 class Post(NamedTuple):
     """A submit whose last byte has been sent, and whose answer nobody waits for any more."""
 
-    generation: int
+    attempt: int
     run: int
     left: int
     stranger: bool = False
@@ -120,7 +120,7 @@ class State(NamedTuple):
     """Everything there is."""
 
     log: tuple[Record | None, ...]
-    """The last record of each generation."""
+    """The last record of each attempt."""
     runs: tuple[Run, ...]
     processes: tuple[Process, ...] = ()
     """Sorted: it does not matter which one came first."""
@@ -153,30 +153,30 @@ def with_job(state: State, number: int, job: Job) -> State:
     return state._replace(jobs=(*state.jobs[:number], job, *state.jobs[number + 1 :]))
 
 
-def append(state: State, generation: int, record: Record) -> State:
+def append(state: State, attempt: int, record: Record) -> State:
     """Create the next record. Whoever has read the records before is no longer up to date."""
-    log = [*state.log[: generation - 1], record, *state.log[generation:]]
-    fault = state.fault or illegal_step(state.log, generation, record.state)
+    log = [*state.log[: attempt - 1], record, *state.log[attempt:]]
+    fault = state.fault or illegal_step(state.log, attempt, record.state)
     processes = [p._replace(current=False, ripe=False) for p in state.processes]
     return state._replace(log=tuple(log), processes=tuple(sorted(processes)), fault=fault)
 
 
-def illegal_step(log: tuple[Record | None, ...], generation: int, state: str) -> str:
+def illegal_step(log: tuple[Record | None, ...], attempt: int, state: str) -> str:
     """What is wrong with a step, as the real ledger would say; empty where it is legal."""
-    before = log[generation - 1]
+    before = log[attempt - 1]
     if before is not None:
         legal = state in NEXT_STATES[before.state]
-        newer = any(log[generation:])
+        newer = any(log[attempt:])
     else:
-        legal = state in FIRST_STATES and all(r is not None and r.state in ENDS for r in log[: generation - 1])
+        legal = state in FIRST_STATES and all(r is not None and r.state in ENDS for r in log[: attempt - 1])
         newer = False
     if legal and not newer:
         return ""
-    return f"{state} of generation {generation} was written after {before.state if before else 'nothing'}"
+    return f"{state} of attempt {attempt} was written after {before.state if before else 'nothing'}"
 
 
-def chosen_generation(log: tuple[Record | None, ...]) -> int:
-    """The generation that a new run works on."""
+def chosen_attempt(log: tuple[Record | None, ...]) -> int:
+    """The attempt that a new run works on."""
     history = [record for record in log if record is not None]
     if not history:
         return 1
@@ -185,5 +185,5 @@ def chosen_generation(log: tuple[Record | None, ...]) -> int:
 
 
 def ended_unpaid(record: Record) -> bool:
-    """Tell whether an end leaves nothing to pay, so that a new run may begin the next generation."""
+    """Tell whether an end leaves nothing to pay, so that a new run may begin the next attempt."""
     return record.state in UNPAID_FAILURES | {"abandoned"} and not record.paid

@@ -7,7 +7,7 @@ import pytest
 
 from tests.model.rules import NAMES
 from tests.model.search import Finding, World, reachable, search
-from tests.model.state import SHOWN, State, chosen_generation
+from tests.model.state import SHOWN, State, chosen_attempt
 from tests.model.training import Training
 from tests.model.whereabouts import is_left_over, is_shown_by_the_status, record_of
 from tests.model.worlds import ATTENDED_WITHOUT, SMALL, WITHOUT, Missed, attended, lawless
@@ -62,7 +62,7 @@ def test_only_the_other_job_of_an_approval_is_left_over_and_it_is_reported_when_
             if not job.reported and job.phase != "failed" and is_left_over(state, number):
                 left_over.add((record_of(state, number).state, job.hidden == SHOWN))
                 assert len(state.jobs) == 2
-                assert chosen_generation(state.log) == 1, "a new run goes on beside it"
+                assert chosen_attempt(state.log) == 1, "a new run goes on beside it"
                 assert is_shown_by_the_status(state, number) == (job.hidden == SHOWN)
     states = {"submitted", "trained", "collected", "failed"}
     assert left_over == {(state, seen) for state in states for seen in (True, False)}
@@ -86,5 +86,5 @@ def claimed_again(state: State, after: State) -> bool:
 
 def test_counterexample_reads_as_numbered_steps() -> None:
     text = str(search_any(lawless(next(missed for missed in WITHOUT if missed.rule == "silence_is_looked_up"))))
-    assert text.startswith("generation 1 was paid 2 times, after 11 steps:\n   1. run A: a process starts\n")
+    assert text.startswith("attempt 1 was paid 2 times, after 11 steps:\n   1. run A: a process starts\n")
     assert "sends the last byte, hears nothing and sends again" in text

@@ -23,7 +23,7 @@ def start_list(world: Training, state: State, me: Process) -> Steps:
 
 
 def read(world: Training, state: State, me: Process) -> Steps:
-    record = state.log[me.generation - 1]
+    record = state.log[me.attempt - 1]
     me_now = me._replace(current=True)
     here = become(state, me, me_now)
     if record is None and _has_come_to_life(world, state, me):
@@ -45,7 +45,7 @@ def read(world: Training, state: State, me: Process) -> Steps:
 
 def _has_come_to_life(world: Training, state: State, me: Process) -> bool:
     """Tell whether the attempt before turned out not to be without a bill, so that no run begins this one."""
-    before = state.log[me.generation - 2] if me.generation > 1 else None
+    before = state.log[me.attempt - 2] if me.attempt > 1 else None
     alive = before is not None and not ended_unpaid(before)
     return alive and not state.runs[me.run].wished and world.rules.no_fence_after_a_bill
 
@@ -70,7 +70,7 @@ def _can_be_named(world: Training, state: State, me: Process, record: Record) ->
     """Tell whether the list has shown a job where the ledger has none, or none that came to anything."""
     if me.seen == NOBODY:
         return False
-    if record.state in REVIVES and not any(state.log[me.generation :]):
+    if record.state in REVIVES and not any(state.log[me.attempt :]):
         return world.rules.bad_end_revives and state.jobs[me.seen].phase != "failed"
     return record.state == "claimed" or (record.state == "held" and record.job == NOBODY)
 

@@ -22,7 +22,7 @@ class Training:
     Attributes:
         runs: How many flow runs want it.
         processes: How many processes may be alive at once, sensor ticks included.
-        generations: How many generations there may be.
+        attempts: How many attempts there may be.
         trusted: Whether the provider's list shows every accepted job in the end.
         ticks: Whether the sensor ticks; waking a run is possible in any case.
         cancels: Whether a person may cancel a run.
@@ -49,7 +49,7 @@ class Training:
 
     runs: int = 1
     processes: int = 2
-    generations: int = 1
+    attempts: int = 1
     trusted: bool = True
     ticks: bool = True
     cancels: bool = False
@@ -96,7 +96,7 @@ class Training:
         )
 
     def first(self) -> State:
-        return State(log=(None,) * self.generations, runs=(Run(),) * self.runs)
+        return State(log=(None,) * self.attempts, runs=(Run(),) * self.runs)
 
     def steps(self, state: State) -> Iterator[tuple[str, State, bool]]:
         yield from process_steps.steps(self, state)
@@ -108,33 +108,33 @@ class Training:
         return state.fault or self._paid_twice(state) or self._begun_too_early(state) or self._astray(state)
 
     def _paid_twice(self, state: State) -> str | None:
-        for generation, record in enumerate(state.log, 1):
-            paid = sum(job.generation == generation for job in self._own_jobs(state))
+        for attempt, record in enumerate(state.log, 1):
+            paid = sum(job.attempt == attempt for job in self._own_jobs(state))
             if paid > 1 + (record is not None and record.approved):
-                return f"generation {generation} was paid {paid} times"
+                return f"attempt {attempt} was paid {paid} times"
             if record is not None and record.claims > MOST_CLAIMS:
                 return "an attempt was claimed a third time without a person"
-        bought = {(job.run, job.generation) for job in state.jobs}
+        bought = {(job.run, job.attempt) for job in state.jobs}
         if len(bought) > len({run for run, _ in bought}) and not self.nightly:
-            return "one run has paid for two generations"
+            return "one run has paid for two attempts"
         allowed = 1 + sum(record is not None and record.approved + record.wished for record in state.log)
         if sum(job.phase != "failed" for job in state.jobs) > allowed:
             return "two jobs of one training are paid"
         return None
 
     def _own_jobs(self, state: State) -> Iterator[Job]:
-        """The jobs that no other generation has taken over, as one may where the store was lost."""
+        """The jobs that no other attempt has taken over, as one may where the store was lost."""
         for number, job in enumerate(state.jobs):
-            if not is_followed(state, number) or (state.log[job.generation - 1] or Record("")).job == number:
+            if not is_followed(state, number) or (state.log[job.attempt - 1] or Record("")).job == number:
                 yield job
 
     def _begun_too_early(self, state: State) -> str | None:
-        for generation, record in enumerate(state.log[:-1], 1):
-            following = state.log[generation]
+        for attempt, record in enumerate(state.log[:-1], 1):
+            following = state.log[attempt]
             if record is None or following is None or following.wished:
                 continue
             if record.doubted or not ended_unpaid(record):
-                return f"generation {generation + 1} was begun, and generation {generation} may be paid"
+                return f"attempt {attempt + 1} was begun, and attempt {attempt} may be paid"
         return None
 
     def _astray(self, state: State) -> str | None:

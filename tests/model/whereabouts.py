@@ -3,8 +3,8 @@
 What is left over is this. A person is asked about a submit that nobody can account for, and says that the job is
 not there. That may be wrong, and no list can tell. So the approved submit may be accepted too, and then there are
 two jobs of one name. The ledger follows the one that is named first, to its end; nobody follows the other.
-Even if the one that is followed fails, the generation counts as paid, because it was in doubt once: it keeps its
-budget slot, and no run begins the next generation beside the other job by itself. So a wrong approval costs the
+Even if the one that is followed fails, the attempt counts as paid, because it was in doubt once: it keeps its
+budget slot, and no run begins the next attempt beside the other job by itself. So a wrong approval costs the
 one job that it adds, and nothing follows from that. None of this happens without an approval, or where only one of
 the two was accepted. A process that holds the other job's id reports it as a double payment. Whoever asks for the
 status is told of it once the list shows it. As long as neither happens nobody can know of it.
@@ -31,9 +31,9 @@ def is_followed(state: State, number: int) -> bool:
 
 
 def record_of(state: State, number: int) -> Record:
-    """The last record that follows a job, or else that of its generation."""
+    """The last record that follows a job, or else that of its attempt."""
     followers = [r for r in state.log if r is not None and r.job == number and r.state not in UNPAID_FAILURES]
-    return followers[-1] if followers else state.log[state.jobs[number].generation - 1] or Record("")
+    return followers[-1] if followers else state.log[state.jobs[number].attempt - 1] or Record("")
 
 
 def is_astray(state: State, number: int) -> bool:
@@ -43,8 +43,8 @@ def is_astray(state: State, number: int) -> bool:
     if job.phase == "failed" or job.reported or job.orphan or is_followed(state, number):
         return False
     # It is found by its name, as long as something leads to the record.
-    awake = any(process.generation == job.generation for process in state.processes)
-    awake = awake or any(run.marked and run.generation == job.generation for run in state.runs)
+    awake = any(process.attempt == job.attempt for process in state.processes)
+    awake = awake or any(run.marked and run.attempt == job.attempt for run in state.runs)
     if record.state in OPEN | UNPAID_FAILURES and awake:
         return False
     return not is_given_up(record) and not is_left_over(state, number)

@@ -23,34 +23,34 @@ SMALL: dict[str, AnyWorld] = {
     "slow clocks": Training(skew=1),
     "cancelled run": Training(cancels=True),
     "two runs": Training(runs=2, ticks=False),
-    "two generations": Training(runs=2, generations=2, processes=1),
+    "two attempts": Training(runs=2, attempts=2, processes=1),
     "untrusted list": Training(trusted=False),
     "untrusted list and a person": Training(trusted=False, decides=True, cancels=True, processes=1),
     # A fence uses up an attempt, of which there are few here: no ticks.
-    "lost store": Training(empties=True, nightly=True, generations=2, processes=1, ticks=False),
+    "lost store": Training(empties=True, nightly=True, attempts=2, processes=1, ticks=False),
     "lost store and a wish": Training(
-        empties=True, nightly=True, wishes=True, generations=2, processes=1, ticks=False
+        empties=True, nightly=True, wishes=True, attempts=2, processes=1, ticks=False
     ),
     "store not mounted": Training(unmounts=True, trusted=False, processes=1),
     "another account's key": Training(accounts=True, processes=1),
     "clocks that are wrong": Training(drift=2, processes=1),
     "part of the list": Training(cuts=True, processes=1),
-    "refused and yet accepted": Training(lies=True, nightly=True, generations=2, processes=1),
+    "refused and yet accepted": Training(lies=True, nightly=True, attempts=2, processes=1),
     "refused and two processes": Training(lies=True, arrive=0, accept=0),
-    "failed job that runs on": Training(revives=True, nightly=True, generations=2, processes=1),
+    "failed job that runs on": Training(revives=True, nightly=True, attempts=2, processes=1),
     "failed job and two runs": Training(
-        revives=True, runs=2, generations=2, processes=1, refuses=False, arrive=0, accept=0, show=0
+        revives=True, runs=2, attempts=2, processes=1, refuses=False, arrive=0, accept=0, show=0
     ),
     "failed job and two processes": Training(
-        revives=True, nightly=True, generations=2, ticks=False, refuses=False, arrive=0, accept=0, show=0
+        revives=True, nightly=True, attempts=2, ticks=False, refuses=False, arrive=0, accept=0, show=0
     ),
     "job without its name": Training(renames=True, processes=1),
     "weights that are lost": Training(loses=True, decides=True, processes=1),
-    "budget": Budget(generations=1),
-    "budget, one process each": Budget(generations=1, each=1),
-    "budget of two generations": Budget(processes=1),
-    "budget and a person": Budget(processes=1, generations=1, trusted=False, decides=True),
-    "budget and two holds": Budget(processes=1, generations=1, approves=True),
+    "budget": Budget(attempts=1),
+    "budget, one process each": Budget(attempts=1, each=1),
+    "budget of two attempts": Budget(processes=1),
+    "budget and a person": Budget(processes=1, attempts=1, trusted=False, decides=True),
+    "budget and two holds": Budget(processes=1, attempts=1, approves=True),
     "promotions": Promotions(processes=2),
     "promotions, cancelled run": Promotions(processes=2, rollbacks=False, cancels=True),
     "images": Images(),
@@ -64,11 +64,11 @@ LARGE: dict[str, AnyWorld] = {
     "one run, longer margins": Training(send=2, arrive=2, accept=2, show=2, skew=1),
     "two runs and ticks": Training(runs=2),
     "two runs, cancelled": Training(runs=2, cancels=True),
-    "two generations, two processes": Training(runs=2, generations=2),
+    "two attempts, two processes": Training(runs=2, attempts=2),
     "untrusted list, three processes": Training(trusted=False, processes=3),
     "untrusted list and a person, two processes": Training(trusted=False, decides=True),
-    "untrusted list, a person and two generations": Training(
-        runs=2, generations=2, trusted=False, decides=True, processes=1
+    "untrusted list, a person and two attempts": Training(
+        runs=2, attempts=2, trusted=False, decides=True, processes=1
     ),
     "lost store, two processes": Training(empties=True, nightly=True, ticks=False),
     "store not mounted, two processes": Training(unmounts=True),
@@ -76,31 +76,29 @@ LARGE: dict[str, AnyWorld] = {
     "another account's key, two processes": Training(accounts=True),
     "clocks that are wrong, two processes": Training(drift=2),
     "part of the list, two processes": Training(cuts=True),
-    "refused and yet accepted, two processes": Training(lies=True, nightly=True, generations=2),
-    "failed job and two runs, all margins": Training(
-        revives=True, nightly=True, runs=2, generations=2, processes=1
-    ),
-    "failed job and two processes, all margins": Training(revives=True, nightly=True, generations=2),
+    "refused and yet accepted, two processes": Training(lies=True, nightly=True, attempts=2),
+    "failed job and two runs, all margins": Training(revives=True, nightly=True, runs=2, attempts=2, processes=1),
+    "failed job and two processes, all margins": Training(revives=True, nightly=True, attempts=2),
     "job without its name, two processes": Training(renames=True),
     "weights that are lost, and a wish": Training(
-        loses=True, decides=True, wishes=True, nightly=True, generations=2, processes=1
+        loses=True, decides=True, wishes=True, nightly=True, attempts=2, processes=1
     ),
-    "budget, three processes": Budget(generations=1, processes=3),
-    "budget of two generations, two processes": Budget(),
-    "budget and a person, two processes": Budget(generations=1, trusted=False, decides=True),
-    "budget of two generations and a person": Budget(processes=1, trusted=False, decides=True),
+    "budget, three processes": Budget(attempts=1, processes=3),
+    "budget of two attempts, two processes": Budget(),
+    "budget and a person, two processes": Budget(attempts=1, trusted=False, decides=True),
+    "budget of two attempts and a person": Budget(processes=1, trusted=False, decides=True),
     "promotions, three processes": Promotions(),
     "promotions, three processes, cancelled run": Promotions(cancels=True),
     "promotions, four processes": Promotions(processes=4),
 }
 """Searched by `python -m tests.model`, within minutes."""
 
-TWICE = "generation 1 was paid 2 times"
+TWICE = "attempt 1 was paid 2 times"
 ASTRAY = "a paid job is followed by nobody"
 OVER = "more was paid than the limit allows"
 LOST = "nothing leads to the end any more"
 TWO_JOBS = "two jobs of one training are paid"
-BEGUN = "generation 2 was begun, and generation 1 may be paid"
+BEGUN = "attempt 2 was begun, and attempt 1 may be paid"
 
 
 class Missed(NamedTuple):
@@ -113,7 +111,7 @@ class Missed(NamedTuple):
 
 WITHOUT = (
     Missed("compare_and_set", "two runs", TWICE),
-    Missed("run_file_once", "two generations", "one run has paid for two generations"),
+    Missed("run_file_once", "two attempts", "one run has paid for two attempts"),
     Missed("marker_before_claim", "one run", ASTRAY),
     Missed("marker_until_the_end", "one run", ASTRAY),
     Missed("fence_before_unmarking", "one run", ASTRAY),
@@ -125,7 +123,7 @@ WITHOUT = (
     Missed("wait_for_the_list", "one run", TWICE),
     Missed("wait_for_the_clocks", "slow clocks", TWICE),
     Missed("list_after_the_margins", "one run", TWICE),
-    Missed("evidence_of_one_generation", "two generations", ASTRAY),
+    Missed("evidence_of_one_attempt", "two attempts", ASTRAY),
     Missed("missing_is_no_evidence", "one run", ASTRAY),
     Missed("id_over_claim_and_held", "untrusted list", LOST),
     Missed("held_where_untrusted", "untrusted list", TWICE),
@@ -165,7 +163,7 @@ WITHOUT = (
     Missed("prefect_cancels_are_no_wish", "cancelling", "a paid training was never judged"),
     Missed("slot_before_submit", "budget", OVER),
     Missed("slot_reused", "budget", "one training has two slots"),
-    Missed("slot_of_one_generation", "budget of two generations", OVER),
+    Missed("slot_of_one_attempt", "budget of two attempts", OVER),
     Missed("slot_after_the_last", "budget, one process each", OVER),
     Missed("release_after_unpaid_end", "budget", OVER),
     Missed("promotion_after_its_judge", "promotions", "champion 2 was judged against champion 0"),

@@ -32,7 +32,7 @@ def at_rest(me: Process, step: str) -> Process:
         me.kind,
         me.run,
         step,
-        me.generation,
+        me.attempt,
         only_collects=me.only_collects,
         stranger=me.stranger,
         off=me.off,
@@ -56,7 +56,7 @@ def reads_again(state: State, me: Process) -> State:
 
 def write_record(world: Training, state: State, me: Process) -> Steps:
     late = not me.current and world.rules.compare_and_set
-    if late or illegal_step(state.log, me.generation, me.writes):
+    if late or illegal_step(state.log, me.attempt, me.writes):
         if me.writes == "submitted":
             yield (
                 "has lost the race for the next record",
@@ -69,7 +69,7 @@ def write_record(world: Training, state: State, me: Process) -> Steps:
         yield "compares the clocks, and claims nothing", become(state, me)
         return
     for record, may_send in _records(world, state, me):
-        written = append(_marked_again(world, state, me), me.generation, record)
+        written = append(_marked_again(world, state, me), me.attempt, record)
         # Whoever has read before is out of date now, this process as it was included.
         it = me._replace(current=False, ripe=False)
         if record.state == "claimed":
@@ -87,7 +87,7 @@ def _marked_again(world: Training, state: State, me: Process) -> State:
 
     What is left over is a kill between the two, while the run deletes its marker in the same moment.
     """
-    before = state.log[me.generation - 1]
+    before = state.log[me.attempt - 1]
     revives = me.writes == "submitted" and before is not None and before.state in REVIVES
     if not revives or not world.rules.marked_when_it_revives:
         return state
@@ -96,7 +96,7 @@ def _marked_again(world: Training, state: State, me: Process) -> State:
 
 def _records(world: Training, state: State, me: Process) -> list[tuple[Record, int]]:
     """The record that comes next, and how long its process may send."""
-    before = state.log[me.generation - 1] or Record("", wished=state.runs[me.run].wished)
+    before = state.log[me.attempt - 1] or Record("", wished=state.runs[me.run].wished)
     rules = world.rules
     if me.writes == "claimed":
         return _claims(world, before, me)
@@ -130,8 +130,8 @@ def _claim_label(may_send: int) -> str:
 
 def write_id(world: Training, state: State, me: Process) -> Steps:
     """Write a job's id over whatever claim stands, or report that another job has taken its place."""
-    record = state.log[me.generation - 1]
-    if not illegal_step(state.log, me.generation, "submitted") and _is_unnamed(world, state, me, record):
+    record = state.log[me.attempt - 1]
+    if not illegal_step(state.log, me.attempt, "submitted") and _is_unnamed(world, state, me, record):
         if record is None or record.state in REVIVES or world.rules.id_over_claim_and_held or me.current:
             then = me._replace(step="writes", writes="submitted", current=True, left=0, seen=NOBODY, ripe=False)
             yield "reads that no job is named yet", become(state, me, then)
@@ -154,5 +154,5 @@ def _is_unnamed(world: Training, state: State, me: Process, record: Record | Non
     if record.state in REVIVES:
         return world.rules.bad_end_revives and state.jobs[me.job].phase != "failed"
     # Whoever has claimed since another attempt's job was found is about to submit.
-    own = state.jobs[me.job].generation == me.generation or not world.rules.found_before_it_is_claimed
+    own = state.jobs[me.job].attempt == me.attempt or not world.rules.found_before_it_is_claimed
     return record.state == "claimed" and (own or me.current)

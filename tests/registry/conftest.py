@@ -48,7 +48,7 @@ def run_of(letter: str, model: str = "robot") -> RunRecord:
         flow_run=f"{letter * 8}-0000-0000-0000-000000000000",
         model=model,
         key=letter * 64,
-        generation=1,
+        attempt=1,
         dataset_digest=letter * 64,
         recipe=FluxLoraRecipe(instance_prompt="a photo of ROBOX", trigger_word="ROBOX").model_dump(mode="json"),
         plan=EvaluationConfig(),
@@ -61,7 +61,7 @@ def run_of(letter: str, model: str = "robot") -> RunRecord:
 def collected(run: RunRecord, weights: str | None = None, sha256: str | None = None) -> Collected:
     return Collected(
         created_at=now(),
-        generation=1,
+        attempt=1,
         name=f"{run.key[:16]}-g1",
         job_id=f"job-{run.key[0]}",
         weights=weights,
@@ -89,7 +89,7 @@ def promotion_of(letter: str, model: str, number: int) -> Promotion:
         number=number,
         model=model,
         key=run.key,
-        generation=1,
+        attempt=1,
         job_id=f"job-{letter}",
         account=run.account,
         credentials=run.credentials,

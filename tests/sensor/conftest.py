@@ -35,7 +35,7 @@ def put_in_flight(
             name = job_name(mine.key, 1)
             claim = Claimed(
                 created_at=now(),
-                generation=1,
+                attempt=1,
                 name=name,
                 nonce="n",
                 flow_run=flow_run,

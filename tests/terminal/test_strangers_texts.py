@@ -88,7 +88,7 @@ def test_models_and_errors_are_shown_as_they_are(text: str, capsys: pytest.Captu
         model=text, job=None, number=1, since=None, why=text, dataset_digest=None, sha256=None,
         rolled_back_to=None, readable=False, versions_judged=0,
     )  # fmt: skip
-    known: dict[str, Any] = {"number": 1, "created_at": datetime.now(UTC), "rolled_back_to": None, "generation": 1}
+    known: dict[str, Any] = {"number": 1, "created_at": datetime.now(UTC), "rolled_back_to": None, "attempt": 1}
     known |= dict.fromkeys(("key", "dataset_digest"), "0" * 64) | {"sha256": None}
     known |= dict.fromkeys(("reason", "decided_by", "job_id", "report", "decision"), text)
     promotion = Promotion.model_construct(account=Account(provider="segmind", label="default"), **known)

@@ -107,7 +107,7 @@ class World:
             flow_run=flow_run or str(uuid4()),
             model="robot",
             key=identity.key,
-            generation=1,
+            attempt=1,
             dataset_digest=digest,
             recipe=self.recipe.model_dump(mode="json"),
             plan=EvaluationConfig(),

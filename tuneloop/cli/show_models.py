@@ -83,7 +83,7 @@ def _glance(item: ModelSummary) -> list[str]:
 
 
 def _asked(run: RunRecord, question: Decision) -> str:
-    job = job_name(run.key, run.generation)
+    job = job_name(run.key, run.attempt)
     return (
         f"Undecided: {job} (run {run.flow_run}). {question.reason} Look at {question.report}, and answer with "
         f"`tuneloop review {run.model}`."
@@ -104,7 +104,7 @@ def _lines(item: Promotion) -> list[str]:
     lines += [
         f"why: {item.reason}",
         f"who: {item.decided_by}",
-        f"job: {job_name(item.key, item.generation)} ({item.account.slug}, id {item.job_id})",
+        f"job: {job_name(item.key, item.attempt)} ({item.account.slug}, id {item.job_id})",
         f"dataset: {item.dataset_digest[:_SHORT]}, weights: {_weights(item.sha256)}",
         f"report: {item.report or 'named in the decision'}",
         f"decision: {item.decision}",

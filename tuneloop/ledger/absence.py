@@ -74,9 +74,9 @@ def _known(ledger: Ledger, account: Account, lag: timedelta) -> frozenset[str]:
     """Ids of jobs that a whole list of the account shows: those in flight and those made last."""
     latest = now() - lag
     known = set()
-    for key, generation in set(_newest(ledger, account)):
+    for key, attempt in set(_newest(ledger, account)):
         with suppress(CorruptRecord):
-            own = [record for record in ledger.history(key) if record.generation == generation]
+            own = [record for record in ledger.history(key) if record.attempt == attempt]
             submitted = [record for record in own if isinstance(record, Submitted) and record.created_at < latest]
             if submitted and isinstance(own[-1], Submitted | Trained | Collected):
                 known.add(submitted[-1].job_id)
@@ -89,7 +89,7 @@ def _newest(ledger: Ledger, account: Account) -> Iterator[tuple[str, int]]:
         with suppress(CorruptRecord):
             run = ledger.run(marker.flow_run)
             if run is not None:
-                yield run.key, run.generation
+                yield run.key, run.attempt
     for slot in Budget(ledger, account, SpendingLimits()).newest_slots(_SLOTS_READ):
         if slot.kind == "training":
-            yield slot.key, slot.generation
+            yield slot.key, slot.attempt

@@ -42,10 +42,10 @@ def adopt(ledger: Ledger, provider: Provider, run: RunRecord, job_id: str) -> No
         )
     # Before the record: from there on the sensor carries it on, and it finds runs by their markers.
     ledger.mark(run)
-    training = read_training(ledger, run.key, run.generation)
+    training = read_training(ledger, run.key, run.attempt)
     if training.last is None or is_revivable(training.last):
         record = Submitted(
-            created_at=now(), generation=run.generation, name=training.name, job_id=job_id, found_by="person"
+            created_at=now(), attempt=run.attempt, name=training.name, job_id=job_id, found_by="person"
         )
         with suppress(RecordConflict):  # two adopt the same job: they write the same
             ledger.append(run.key, training.last, record)

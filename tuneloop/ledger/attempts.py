@@ -30,7 +30,7 @@ class CountedReason(Record):
     """The words."""
     flow_run: str
     """The run that carried it out."""
-    generation: int
+    attempt: int
     """The attempt that it was carried out by."""
 
 
@@ -51,10 +51,10 @@ def wished_attempt(ledger: Ledger, key: str, reason: str | None, flow_run: str) 
     if counted is None:
         return choose_attempt(ledger, key, words or None), words or None
     if counted.flow_run == flow_run:
-        return counted.generation, words
+        return counted.attempt, words
     last = ledger.last(key)
-    begun = last is not None and last.generation >= counted.generation
-    return choose_attempt(ledger, key, None) if begun else counted.generation, None
+    begun = last is not None and last.attempt >= counted.attempt
+    return choose_attempt(ledger, key, None) if begun else counted.attempt, None
 
 
 def count_reason(ledger: Ledger, run: RunRecord) -> RunRecord:
@@ -65,16 +65,14 @@ def count_reason(ledger: Ledger, run: RunRecord) -> RunRecord:
     """
     if run.retrain_reason is None:
         return run
-    record = CountedReason(
-        created_at=now(), reason=run.retrain_reason, flow_run=run.flow_run, generation=run.generation
-    )
+    record = CountedReason(created_at=now(), reason=run.retrain_reason, flow_run=run.flow_run, attempt=run.attempt)
     ledger.create_record(_reason_name(run.key, run.retrain_reason), record)
-    generation, reason = wished_attempt(ledger, run.key, run.retrain_reason, run.flow_run)
-    return run.model_copy(update={"generation": generation, "retrain_reason": reason})
+    attempt, reason = wished_attempt(ledger, run.key, run.retrain_reason, run.flow_run)
+    return run.model_copy(update={"attempt": attempt, "retrain_reason": reason})
 
 
 def choose_attempt(ledger: Ledger, key: str, on_request: str | None) -> int:
-    """Decide which generation a new run works on; see docs/ledger.md.
+    """Decide which attempt a new run works on; see docs/ledger.md.
 
     Args:
         ledger: The ledger.
@@ -85,15 +83,15 @@ def choose_attempt(ledger: Ledger, key: str, on_request: str | None) -> int:
     if newest is None:
         return 1
     if isinstance(newest, Collected) and not on_request:
-        return newest.generation
+        return newest.attempt
     history = ledger.history(key)
     last = _last_begun(history)
     ended = last is None or last.state in ENDS
-    unpaid = last is None or (ended and read_training(ledger, key, last.generation).ended_unpaid)
+    unpaid = last is None or (ended and read_training(ledger, key, last.attempt).ended_unpaid)
     again = on_request or (isinstance(last, Abandoned) and last.again)
     if last is None or unpaid or (ended and again):
-        return history[-1].generation + 1
-    return last.generation
+        return history[-1].attempt + 1
+    return last.attempt
 
 
 def may_begin(ledger: Ledger, run: RunRecord) -> bool:
@@ -102,12 +100,12 @@ def may_begin(ledger: Ledger, run: RunRecord) -> bool:
     Not if the one before has come to life since it was chosen, or was paid: unless somebody wishes for one more.
     """
     reason = run.retrain_reason or _reason_for(ledger, run)
-    return choose_attempt(ledger, run.key, reason) == run.generation
+    return choose_attempt(ledger, run.key, reason) == run.attempt
 
 
-def too_many_attempts(history: list[AnyTrainingRecord], generation: int) -> str | None:
-    """Say why a person must look before a generation is submitted, None where the ones before did not all fail."""
-    ends = {record.generation: record for record in history if record.generation < generation}
+def too_many_attempts(history: list[AnyTrainingRecord], attempt: int) -> str | None:
+    """Say why a person must look before an attempt is submitted, None where the ones before did not all fail."""
+    ends = {record.attempt: record for record in history if record.attempt < attempt}
     recent = [ends[number] for number in sorted(ends)[-ATTEMPTS_IN_A_ROW:]]
     if len(recent) < ATTEMPTS_IN_A_ROW or any(record.state not in UNPAID_FAILURES for record in recent):
         return None
@@ -121,15 +119,15 @@ def _last_begun(history: list[AnyTrainingRecord]) -> AnyTrainingRecord | None:
 
     One that was abandoned before that says nothing about a bill; whether there is one, the attempt before tells.
     """
-    begun = {record.generation for record in history if not isinstance(record, Abandoned)}
-    return next((record for record in reversed(history) if record.generation in begun), None)
+    begun = {record.attempt for record in history if not isinstance(record, Abandoned)}
+    return next((record for record in reversed(history) if record.attempt in begun), None)
 
 
 def _reason_for(ledger: Ledger, run: RunRecord) -> str | None:
     """The reason that another run has given for an attempt."""
     names = ledger.store.names(f"retrain-reasons/{run.key}/")
     counted = (ledger.read_record(name, CountedReason) for name in names)
-    return next((record.reason for record in counted if record.generation == run.generation), None)
+    return next((record.reason for record in counted if record.attempt == run.attempt), None)
 
 
 def _counted(ledger: Ledger, key: str, words: str) -> CountedReason | None:

@@ -80,7 +80,7 @@ class Budget:
             run: What the flow run works on.
             cents: The training's price, None where nobody knows it.
             claim: Its claim. One that a person has let over the limits is not held to them.
-            first: The first claim of its generation: a place of its own comes after the slot seen there.
+            first: The first claim of its attempt: a place of its own comes after the slot seen there.
 
         Raises:
             BudgetExceeded: There is no place left.
@@ -168,7 +168,7 @@ class Budget:
             last = window == window_of(day)
             for name in (listed.names if last else self._ledger.numbered(self._folder(window)))[seen:]:
                 slot = self._read(name)
-                if slot.kind == "training" and (slot.key, slot.generation) == (run.key, run.generation):
+                if slot.kind == "training" and (slot.key, slot.attempt) == (run.key, run.attempt):
                     return slot
             window, seen = window + timedelta(days=WINDOW_DAYS), 0
         return None
@@ -203,7 +203,7 @@ class Budget:
             kind=kind,
             number=spending.slots + 1,
             key=run.key,
-            generation=run.generation,
+            attempt=run.attempt,
             model=run.model,
             flow_run=run.flow_run,
             deployment=run.deployment,
@@ -224,7 +224,7 @@ class Budget:
     def _ended_unpaid(self, slot: Reservation) -> bool:
         if slot.kind != "training":
             return False
-        training = read_training(self._ledger, slot.key, slot.generation)
+        training = read_training(self._ledger, slot.key, slot.attempt)
         # Its job may have come to life, and be followed by a later attempt.
         return training.ended_unpaid and training.name not in training.followed.values()
 

@@ -57,7 +57,7 @@ def collect_weights(
         stored = _bring_home(ledger.store, provider, trained, on_progress)
     record = Collected(
         created_at=now(),
-        generation=training.generation,
+        attempt=training.attempt,
         name=training.name,
         job_id=training.last.job_id,
         weights=stored.name if stored else None,
@@ -67,7 +67,7 @@ def collect_weights(
     try:
         ledger.append(training.key, training.last, record)
     except RecordConflict:
-        latest = read_training(ledger, training.key, training.generation).last
+        latest = read_training(ledger, training.key, training.attempt).last
         if not isinstance(latest, Collected):
             raise
         return latest

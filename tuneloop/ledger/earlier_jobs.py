@@ -50,7 +50,7 @@ def follow_earlier_job(ledger: Ledger, training: Training, shown: JobList) -> Su
     jobs = sorted(_unfollowed(training, shown), key=_how_far, reverse=True)
     if not jobs:
         return None
-    record = found(training.generation, jobs[0])
+    record = found(training.attempt, jobs[0])
     ledger.append(training.key, training.before, record)
     for other in jobs[1:]:
         record_duplicate_job(ledger, other.name, other.job_id, record.job_id)

@@ -34,7 +34,7 @@ def weights_problem(ledger: Ledger, promotion: Promotion) -> str | None:
 
 def _recorded_size(ledger: Ledger, promotion: Promotion) -> int | None:
     for record in ledger.history(promotion.key):
-        if isinstance(record, Collected) and record.generation == promotion.generation:
+        if isinstance(record, Collected) and record.attempt == promotion.attempt:
             return record.size_bytes
     return None
 

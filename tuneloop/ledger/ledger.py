@@ -29,7 +29,7 @@ from tuneloop.schemas.training import job_name
 from tuneloop.storage.base import Store
 
 _FIRST_STATES = frozenset({"claimed", "abandoned", "submitted"})
-"""How a generation begins: abandoned where it was never claimed, which fences a starter that stands still, and
+"""How an attempt begins: abandoned where it was never claimed, which fences a starter that stands still, and
 submitted where a job was there before anything was claimed."""
 PAUSES, TROUBLES = "paused-until", "trouble"
 """What lies beside the markers of an account, see `account_marks`."""
@@ -135,7 +135,7 @@ class Ledger:
             run: A run of the attempt.
             job: The job's name at the provider, which may be the one of an earlier attempt.
         """
-        for name in {job, job_name(run.key, run.generation)}:
+        for name in {job, job_name(run.key, run.attempt)}:
             self.store.create(BadEnd(run.account.slug, name, run.key).name, run.flow_run.encode())
 
     def bad_ends(self, account: str) -> Iterator[BadEnd]:
@@ -156,7 +156,7 @@ class Ledger:
         after that, so one of the two sees the other.
         """
         self.store.delete_marker(_marker_name(run))
-        own = [record for record in self.history(run.key) if record.generation == run.generation]
+        own = [record for record in self.history(run.key) if record.attempt == run.attempt]
         if own and own[-1].state not in ENDS:
             self.mark(run)
 
@@ -164,7 +164,7 @@ class Ledger:
 
     def decision_folder(self, run: RunRecord) -> str:
         """Where the decisions on this run's model version and plan are."""
-        return f"models/{run.model}/decisions/{run.key}-g{run.generation}-{run.plan.digest}/"
+        return f"models/{run.model}/decisions/{run.key}-g{run.attempt}-{run.plan.digest}/"
 
     def decisions(self, run: RunRecord) -> list[Decision]:
         """Every decision on this run's model version and plan, oldest first."""
@@ -255,18 +255,18 @@ def _check_step(after: AnyTrainingRecord | None, record: AnyTrainingRecord) -> N
     answered = isinstance(record, Submitted) and record.found_by == "answer"
     first = record.state in _FIRST_STATES and not answered
     if after is None:
-        legal = first and record.generation == 1
-    elif record.generation == after.generation:
+        legal = first and record.attempt == 1
+    elif record.attempt == after.attempt:
         legal = follows(after, record)
     else:
-        legal = first and after.state in ENDS and record.generation == after.generation + 1
+        legal = first and after.state in ENDS and record.attempt == after.attempt + 1
     if not legal:
-        before = f"{after.state} (generation {after.generation})" if after else "nothing"
-        raise LedgerError(f"{record.state} (generation {record.generation}) cannot follow {before}")
+        before = f"{after.state} (attempt {after.attempt})" if after else "nothing"
+        raise LedgerError(f"{record.state} (attempt {record.attempt}) cannot follow {before}")
 
 
 def _marker_name(run: RunRecord) -> str:
-    return f"inflight/{run.account.slug}/{job_name(run.key, run.generation)}/{run.flow_run}"
+    return f"inflight/{run.account.slug}/{job_name(run.key, run.attempt)}/{run.flow_run}"
 
 
 def _spelled(record: Record) -> bytes:

@@ -27,7 +27,7 @@ def find_submitted(ledger: Ledger, provider: Provider, training: Training) -> Su
         What is written now: the job, or that a person must look at one that cannot be read. None where the list
         shows no such job.
     """
-    training = read_training(ledger, training.key, training.generation)
+    training = read_training(ledger, training.key, training.attempt)
     last = training.last
     if isinstance(last, Submitted):
         return last
@@ -57,7 +57,7 @@ def _unreadable(ledger: Ledger, training: Training, shown: JobList) -> Held | No
 def hold(ledger: Ledger, training: Training, kind: HeldKind, reason: str, *, sent: bool = True) -> Held:
     """Hand a training over to a person. Raises `RecordConflict` where it has moved on."""
     held = Held(
-        created_at=now(), generation=training.generation, name=training.name, reason=reason, kind=kind, sent=sent
+        created_at=now(), attempt=training.attempt, name=training.name, reason=reason, kind=kind, sent=sent
     )
     ledger.append(training.key, training.last, held)
     return held
@@ -93,7 +93,7 @@ def record_job_id(ledger: Ledger, training: Training, job_id: str, found_by: Fou
         try:
             ledger.append(training.key, last, record)
         except RecordConflict:
-            training = read_training(ledger, training.key, training.generation)
+            training = read_training(ledger, training.key, training.attempt)
         else:
             return record
 
@@ -104,7 +104,7 @@ def _takes_an_id(ledger: Ledger, training: Training) -> bool:
         return isinstance(last, Claimed | Held)
     # Where the next attempt has begun, the sensor sees to it: see `revive`.
     newest = ledger.last(training.key)
-    return newest is not None and newest.generation == training.generation
+    return newest is not None and newest.attempt == training.attempt
 
 
 def revive(ledger: Ledger, end: BadEnd, job: JobStatus) -> Submitted | DoublePayment | None:
@@ -131,7 +131,7 @@ def revive(ledger: Ledger, end: BadEnd, job: JobStatus) -> Submitted | DoublePay
     record: Submitted | DoublePayment | None = None
     if job.job_id not in followed_jobs(history):
         if is_revivable(last) or (isinstance(last, Held) and last.kind != "lost"):
-            record = found(last.generation, job)
+            record = found(last.attempt, job)
             try:
                 ledger.append(end.key, last, record)
             except RecordConflict:
@@ -142,7 +142,7 @@ def revive(ledger: Ledger, end: BadEnd, job: JobStatus) -> Submitted | DoublePay
     if isinstance(last, Submitted | Trained) and last.job_id == job.job_id:
         # An attempt that has come to no bad end has its marker still.
         with suppress(ObjectNotFound):
-            run = ledger.run_of(BadEnd(end.account, job_name(end.key, last.generation), end.key))
+            run = ledger.run_of(BadEnd(end.account, job_name(end.key, last.attempt), end.key))
             if run is not None:
                 ledger.mark(run)
     return record
@@ -160,12 +160,12 @@ def record_duplicate_job(ledger: Ledger, name: str, job_id: str, followed: str) 
     return payment if ledger.create_record(double_name(payment), payment) else None
 
 
-def found(generation: int, job: JobStatus) -> Submitted:
+def found(attempt: int, job: JobStatus) -> Submitted:
     """The record of a job that the provider's list has shown, under the name that it has there."""
-    return Submitted(created_at=now(), generation=generation, name=job.name, job_id=job.job_id, found_by="list")
+    return Submitted(created_at=now(), attempt=attempt, name=job.name, job_id=job.job_id, found_by="list")
 
 
 def _submitted(training: Training, job_id: str, found_by: FoundBy) -> Submitted:
     return Submitted(
-        created_at=now(), generation=training.generation, name=training.name, job_id=job_id, found_by=found_by
+        created_at=now(), attempt=training.attempt, name=training.name, job_id=job_id, found_by=found_by
     )

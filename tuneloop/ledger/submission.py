@@ -99,7 +99,7 @@ def _claim(
     seen = spent.slots if spent.window == window_of(deadline.started.date()) else 0
     return Claimed(
         created_at=deadline.started,
-        generation=run.generation,
+        attempt=run.attempt,
         name=training.name,
         nonce=PROCESS,
         flow_run=run.flow_run,
@@ -117,7 +117,7 @@ def _claim(
 
 def _claimed(ledger: Ledger, training: Training, claim: Claimed) -> Training:
     """Read the claimed training. Raises `RecordConflict` where somebody has found a job of its name meanwhile."""
-    claimed = read_training(ledger, training.key, training.generation)
+    claimed = read_training(ledger, training.key, training.attempt)
     if claimed.last is None or claimed.last.writer_id != claim.writer_id:
         raise RecordConflict(f"{training.name} has moved on since it was claimed; nothing was sent")
     return claimed
@@ -147,8 +147,8 @@ def _reserve_or_hold(
     """Let a claim through to its POST, or hand it to a person."""
     kind: HeldKind = "attempts"
     reason = None
-    if claim.generation > ATTEMPTS_IN_A_ROW and kind not in claim.waived:
-        reason = too_many_attempts(ledger.history(training.key), claim.generation)
+    if claim.attempt > ATTEMPTS_IN_A_ROW and kind not in claim.waived:
+        reason = too_many_attempts(ledger.history(training.key), claim.attempt)
     if reason is None:
         try:
             budget.reserve(order.run, order.cents, claim, training.first or claim)
@@ -172,7 +172,7 @@ def _post(
         return _found_in_spite_of(ledger, provider, claimed, order, error)
     except ProviderError as error:
         return _found_or_in_doubt(ledger, provider, claimed, error)
-    submitted = record_job_id(ledger, read_training(ledger, claimed.key, claimed.generation), job_id, "answer")
+    submitted = record_job_id(ledger, read_training(ledger, claimed.key, claimed.attempt), job_id, "answer")
     # Whoever has closed the attempt meanwhile has taken the marker away.
     ledger.keep_marked(order.run)
     return submitted
@@ -256,7 +256,7 @@ def _refused(
 ) -> None:
     """Write down the end of a submit that was refused.
 
-    Where an earlier one of the same generation may have been accepted, its refusal says nothing about that one:
+    Where an earlier one of the same attempt may have been accepted, its refusal says nothing about that one:
     a person goes on deciding.
     """
     if claimed.doubted:
@@ -265,7 +265,7 @@ def _refused(
         return
     rejected = Rejected(
         created_at=now(),
-        generation=claimed.generation,
+        attempt=claimed.attempt,
         name=claimed.name,
         reason=str(error),
         settled_after=settled_after,

@@ -1,4 +1,4 @@
-"""Where one generation of a training stands, as the ledger has it."""
+"""Where one attempt of a training stands, as the ledger has it."""
 
 from __future__ import annotations
 
@@ -31,26 +31,26 @@ BadEndRecord = Failed | Rejected | Abandoned
 
 @dataclass(frozen=True)
 class Training:
-    """One generation of one training.
+    """One attempt of one training.
 
     Attributes:
         key: Training key.
-        generation: Which attempt.
+        attempt: Which attempt.
         last: Its last record; None where nothing is claimed yet.
-        previous: The last record of the generation before, where `last` is None.
+        previous: The last record of the attempt before, where `last` is None.
         first: Its first claim, None where there is none yet.
         claim: Its last claim.
         known: Its last record that names a job, None where none does.
         doubted: It was held once because nobody could tell whether its submit was accepted.
         doubts: How many of its claims may have been submitted.
-        followed: The training's jobs that are followed, of all generations; see `followed_jobs`.
+        followed: The training's jobs that are followed, of all attempts; see `followed_jobs`.
         ended: Its other jobs that records name: those that have come to a bad end.
-        elsewhere: Ids of the jobs that records of other generations name.
-        records: How many records the training has, of all generations.
+        elsewhere: Ids of the jobs that records of other attempts name.
+        records: How many records the training has, of all attempts.
     """
 
     key: str
-    generation: int
+    attempt: int
     last: AnyTrainingRecord | None
     previous: AnyTrainingRecord | None
     first: Claimed | None = None
@@ -66,7 +66,7 @@ class Training:
     @property
     def name(self) -> str:
         """The job's name at the provider."""
-        return job_name(self.key, self.generation)
+        return job_name(self.key, self.attempt)
 
     @property
     def stem(self) -> str:
@@ -115,13 +115,13 @@ class Training:
         return job.job_id not in self.followed and self.lives(job)
 
 
-def read_training(ledger: Ledger, key: str, generation: int) -> Training:
-    """Read where one generation stands."""
+def read_training(ledger: Ledger, key: str, attempt: int) -> Training:
+    """Read where one attempt stands."""
     history = ledger.history(key)
-    own = [record for record in history if record.generation == generation]
-    before = [record for record in history if record.generation < generation]
-    if any(record.generation > generation for record in history) and not own:
-        raise LedgerError(f"generation {generation} of training {key[:16]} was skipped")
+    own = [record for record in history if record.attempt == attempt]
+    before = [record for record in history if record.attempt < attempt]
+    if any(record.attempt > attempt for record in history) and not own:
+        raise LedgerError(f"attempt {attempt} of training {key[:16]} was skipped")
     last = own[-1] if own else None
     previous = before[-1] if before and not own else None
     claims = [record for record in own if isinstance(record, Claimed)]
@@ -129,7 +129,7 @@ def read_training(ledger: Ledger, key: str, generation: int) -> Training:
     followed = followed_jobs(history)
     return Training(
         key=key,
-        generation=generation,
+        attempt=attempt,
         last=last,
         previous=previous,
         first=claims[0] if claims else None,
@@ -139,7 +139,7 @@ def read_training(ledger: Ledger, key: str, generation: int) -> Training:
         doubts=len(claims) - sum(_sent_nothing(*pair) for pair in pairwise(own)),
         followed=followed,
         ended={job_id: record.name for job_id, record in jobs.items() if job_id not in followed},
-        elsewhere=frozenset(job_id for job_id, record in jobs.items() if record.generation != generation),
+        elsewhere=frozenset(job_id for job_id, record in jobs.items() if record.attempt != attempt),
         records=len(history),
     )
 
@@ -157,11 +157,11 @@ def is_revivable(record: AnyTrainingRecord) -> bool:
 
 def followed_jobs(history: list[AnyTrainingRecord]) -> dict[str, str]:
     """A training's jobs that are followed, collected, or given up although they are paid: their names by id."""
-    ends = {record.generation: record for record in history}
+    ends = {record.attempt: record for record in history}
     return {
         record.job_id: record.name
         for record in history
-        if isinstance(record, HasJobId) and not is_revivable(ends[record.generation])
+        if isinstance(record, HasJobId) and not is_revivable(ends[record.attempt])
     }
 
 
@@ -186,13 +186,13 @@ def record_progress(ledger: Ledger, run: RunRecord, status: JobStatus) -> AnyTra
     Returns:
         The training's last record after that.
     """
-    last = read_training(ledger, run.key, run.generation).last
+    last = read_training(ledger, run.key, run.attempt).last
     if not isinstance(last, Submitted) or status.phase == "running":
         return last
     record: Trained | Failed
     base = {
         "created_at": now(),
-        "generation": run.generation,
+        "attempt": run.attempt,
         "name": last.name,
         "job_id": last.job_id,
         "word": status.word,
@@ -206,5 +206,5 @@ def record_progress(ledger: Ledger, run: RunRecord, status: JobStatus) -> AnyTra
             record = Trained.model_validate(base)
             ledger.append(run.key, last, record)
     except RecordConflict:
-        return read_training(ledger, run.key, run.generation).last
+        return read_training(ledger, run.key, run.attempt).last
     return record

@@ -59,9 +59,9 @@ def _claims(ledger: Ledger, keys: Iterable[str]) -> Iterator[Claimed]:
     """The claim of every training; not of those that have ended without a bill."""
     for key in keys:
         history = ledger.history(key)
-        ends = {record.generation: record for record in history}
+        ends = {record.attempt: record for record in history}
         claims = (record for record in reversed(history) if isinstance(record, Claimed))
-        yield from islice((claim for claim in claims if not is_revivable(ends[claim.generation])), 1)
+        yield from islice((claim for claim in claims if not is_revivable(ends[claim.attempt])), 1)
 
 
 def _folder(run: RunRecord) -> str:

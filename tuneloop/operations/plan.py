@@ -77,7 +77,7 @@ def plan_run(
         limits: What the account may spend.
         cents: What the training would cost.
     """
-    training = read_training(ledger, run.key, run.generation)
+    training = read_training(ledger, run.key, run.attempt)
     budget = Budget(ledger, run.account, limits)
     champion = ledger.champion(run.model)
     difference = (
@@ -124,7 +124,7 @@ def _action(
 def _submit(
     ledger: Ledger, run: RunRecord, training: Training, budget: Budget, cents: int | None
 ) -> tuple[Action, str]:
-    held = too_many_attempts(ledger.history(run.key), run.generation) or budget.hold_reason(cents)
+    held = too_many_attempts(ledger.history(run.key), run.attempt) or budget.hold_reason(cents)
     if held:
         return "ask a person", f"{training.name} would be held: {held}"
     return "train", f"{training.name} would be submitted to {run.account.slug}"
@@ -143,10 +143,10 @@ def _reasons(
             reasons.append(f"the recipe or the account is not the one of champion no. {champion.number}")
         else:
             reasons.append(f"champion no. {champion.number} was trained on this very dataset and recipe")
-    if run.generation > 1 and not run.retrain_reason:
-        ends = [record for record in ledger.history(run.key) if record.generation == run.generation - 1]
+    if run.attempt > 1 and not run.retrain_reason:
+        ends = [record for record in ledger.history(run.key) if record.attempt == run.attempt - 1]
         if ends:
-            reasons.append(f"generation {run.generation - 1} came to nothing: {ends[-1].state}")
+            reasons.append(f"attempt {run.attempt - 1} came to nothing: {ends[-1].state}")
     return reasons
 
 

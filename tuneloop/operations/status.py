@@ -89,7 +89,7 @@ def _open_training(ledger: Ledger, marker: Marker) -> OpenTraining | None:
         return None
     state, since, note = "marked", run.created_at, ""
     try:
-        training = read_training(ledger, run.key, run.generation)
+        training = read_training(ledger, run.key, run.attempt)
         last = training.last
         given_up = is_given_up(ledger, run, training.records)
         question = pending_review(ledger, run) if isinstance(last, Collected) else None
@@ -137,7 +137,7 @@ def _is_followed(ledger: Ledger, keys: dict[str, set[str]], job: JobStatus, *, m
     """Tell whether a record of the job's own name knows it, or is about to."""
     match = _OUR_NAME.fullmatch(job.name)
     for key in keys.get(match.group(1), ()) if match else ():
-        records = [r for r in ledger.history(key) if match and r.generation == int(match.group(2))]
+        records = [r for r in ledger.history(key) if match and r.attempt == int(match.group(2))]
         if records and may_live and is_revivable(records[-1]):
             continue  # it had come to a bad end, and lives
         ids = {record.job_id for record in records if isinstance(record, HasJobId)}

@@ -139,7 +139,7 @@ def abandon_training(
     # What may have been accepted counts as paid: it keeps its place in the budget, and nothing submits it again.
     paid = held.kind in {"uncertain", "lost"}
     record = Abandoned(
-        created_at=now(), generation=held.generation, name=held.name, reason=reason, paid=paid, again=again
+        created_at=now(), attempt=held.attempt, name=held.name, reason=reason, paid=paid, again=again
     )
     if paid:
         ctx.ledger.append(training.key, held, record)

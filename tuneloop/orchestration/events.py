@@ -37,7 +37,7 @@ def emit_training_event(event: TrainingEvent, run: RunRecord, record: AnyTrainin
         run: A run that waits for the training.
         record: What was written, where something was; its writer's id makes one event of many tellers.
     """
-    job = job_name(run.key, run.generation)
+    job = job_name(run.key, run.attempt)
     payload = {"model": run.model, "job": job, "account": run.account.slug, "flow_run": run.flow_run}
     if isinstance(record, HasJobId):
         payload["job_id"] = record.job_id
@@ -66,7 +66,7 @@ def emit_changes(changes: list[Transition]) -> None:
 
 def emit_unknown_status(odd: OddWord) -> None:
     """Tell that a provider says something that is not documented: `tuneloop.training.odd-word`."""
-    job = job_name(odd.run.key, odd.run.generation)
+    job = job_name(odd.run.key, odd.run.attempt)
     emit_event(
         "tuneloop.training.odd-word",
         resource={"prefect.resource.id": f"tuneloop.training.{job}", "prefect.resource.name": job},
@@ -90,7 +90,7 @@ def emit_stuck(run: RunRecord, reason: str, once: str) -> None:
         reason: What is to be seen and what to do.
         once: What tells this standstill from another one of the run.
     """
-    job = job_name(run.key, run.generation)
+    job = job_name(run.key, run.attempt)
     emit_event(
         "tuneloop.run.stuck",
         resource={"prefect.resource.id": f"prefect.flow-run.{run.flow_run}"},
@@ -126,7 +126,7 @@ def emit_unreachable(unreached: Unreached) -> None:
 def emit_model_event(event: ModelEvent, run: RunRecord, decision: Decision) -> None:
     """Tell what was decided about a model: `tuneloop.model.<event>`."""
     what = f"tuneloop.model.{event}"
-    job = job_name(run.key, run.generation)
+    job = job_name(run.key, run.attempt)
     emit_event(
         what,
         resource={"prefect.resource.id": f"tuneloop.model.{run.model}", "prefect.resource.name": run.model},
@@ -180,7 +180,7 @@ def emit_rolled_back(promotion: Promotion, flow_run: str | None = None) -> None:
         flow_run: Id of the run that did it, None where it was done without one.
     """
     what = "tuneloop.model.rolled-back"
-    job = job_name(promotion.key, promotion.generation)
+    job = job_name(promotion.key, promotion.attempt)
     emit_event(
         what,
         resource={

@@ -117,7 +117,7 @@ def _try(waker: Waker, ledger: Ledger, store_slug: str, story: PendingRun, *, ca
     """Make the next try at a story, if it is time; tell a person where none is left."""
     made = next_try(ledger, story, waker.watcher.at, cancelled=cancelled)
     if made.left_to_a_person and not made.told:
-        job = job_name(story.run.key, story.run.generation)
+        job = job_name(story.run.key, story.run.attempt)
         why = (
             f"{job} of model {story.run.model}: {made.number - 1} runs in a row could not continue run "
             f"{story.run.flow_run}; read the last one's log, mend the cause, and start the model's run again"

@@ -66,16 +66,16 @@ def validate_request(ctx: RunContext, request: RunRequest) -> None:
 def build_run_record(
     ctx: RunContext, request: RunRequest, digest: Sha256, public: PublicDataset | None, flow_run: str
 ) -> RunRecord:
-    """Choose the training and the generation that a run works on a dataset of this digest; nothing is written."""
+    """Choose the training and the attempt that a run works on a dataset of this digest; nothing is written."""
     account = ctx.provider.account
     identity = TrainingIdentity(dataset_digest=digest, recipe=request.recipe.canonical(), account=account)
-    generation, reason = wished_attempt(ctx.ledger, identity.key, request.force_reason, flow_run)
+    attempt, reason = wished_attempt(ctx.ledger, identity.key, request.force_reason, flow_run)
     return RunRecord(
         created_at=now(),
         flow_run=flow_run,
         model=request.model,
         key=identity.key,
-        generation=generation,
+        attempt=attempt,
         dataset_digest=digest,
         recipe=request.recipe.model_dump(mode="json"),
         plan=request.plan,

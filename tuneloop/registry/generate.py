@@ -25,7 +25,7 @@ class ByHand:
 
     model: str
     key: str
-    generation: int
+    attempt: int
     flow_run: str = "none, tuneloop generate"
     deployment: str | None = None
 
@@ -53,7 +53,7 @@ class ImageRequest:
     @property
     def purpose(self) -> ByHand:
         """What the budget counts it for."""
-        return ByHand(self.promotion.model, self.promotion.key, self.promotion.generation)
+        return ByHand(self.promotion.model, self.promotion.key, self.promotion.attempt)
 
     def in_words(self, cents: float | None) -> str:
         """What will be asked, and that it costs money.

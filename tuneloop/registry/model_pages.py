@@ -33,7 +33,7 @@ def _reign(ledger: Ledger, promotion: Promotion, last: Promotion) -> ChampionEnt
         return ChampionEntry(promotion)
     items = load_manifest(last.dataset_digest, ledger.store).items
     subject = ModelUnderTest(
-        job=job_name(promotion.key, promotion.generation),
+        job=job_name(promotion.key, promotion.attempt),
         job_id=promotion.job_id,
         trigger_word=promotion.trigger_word,
         inputs=tuple(item.sha256 for item in items if item.role == "start"),

@@ -73,7 +73,7 @@ def _summary(ledger: Ledger, model: str, judged: int) -> ModelSummary:
         model=model,
         number=champion.number if champion else None,
         since=champion.created_at if champion else None,
-        job=job_name(champion.key, champion.generation) if champion else None,
+        job=job_name(champion.key, champion.attempt) if champion else None,
         dataset_digest=champion.dataset_digest if champion else None,
         sha256=champion.sha256 if champion else None,
         rolled_back_to=champion.rolled_back_to if champion else None,
@@ -124,7 +124,7 @@ def require_model(ledger: Ledger, model: str) -> None:
 
 def is_same_version(one: Promotion, other: Promotion) -> bool:
     """Tell whether two promotions are of one model version, whatever their numbers."""
-    return (one.key, one.generation) == (other.key, other.generation)
+    return (one.key, one.attempt) == (other.key, other.attempt)
 
 
 def _no_champion(ledger: Ledger, model: str) -> list[Promotion]:

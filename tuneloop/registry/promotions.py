@@ -100,7 +100,7 @@ def is_run_finished(ledger: Ledger, run: RunRecord, last: AnyTrainingRecord | No
     Args:
         ledger: The ledger.
         run: What the flow run works on.
-        last: The last record of its training's generation.
+        last: The last record of its training's attempt.
     """
     if last is None or last.state not in ENDS:
         return False
@@ -162,7 +162,7 @@ def abandon(ledger: Ledger, run: RunRecord, why: str) -> Decision:
             verdict="abandoned",
             model=run.model,
             key=run.key,
-            generation=run.generation,
+            attempt=run.attempt,
             plan_digest=run.plan.digest,
             against=champion.number if (champion := ledger.champion(run.model)) else 0,
             scores={},
@@ -195,7 +195,7 @@ def write_decision(
         verdict=verdict.verdict,
         model=run.model,
         key=run.key,
-        generation=run.generation,
+        attempt=run.attempt,
         plan_digest=run.plan.digest,
         against=place.against,
         scores=verdict.scores,
@@ -229,7 +229,7 @@ def promote(
         number=number,
         model=run.model,
         key=run.key,
-        generation=run.generation,
+        attempt=run.attempt,
         job_id=collected.job_id,
         account=run.account,
         credentials=run.credentials,
@@ -264,4 +264,4 @@ def _is_carried_out(ledger: Ledger, run: RunRecord, decision: Decision, champion
 
 def is_same_training(promotion: Promotion, run: RunRecord) -> bool:
     """Tell whether a promotion is of the model version that a run works on."""
-    return (promotion.key, promotion.generation) == (run.key, run.generation)
+    return (promotion.key, promotion.attempt) == (run.key, run.attempt)

@@ -78,7 +78,7 @@ def review_model(
         raise LedgerError(f"{decision.decided_by} has answered first: {decision.verdict}, {decision.reason}")
     if not approve:
         return ReviewResult(run, decision, None)
-    collected = read_training(ledger, run.key, run.generation).last
+    collected = read_training(ledger, run.key, run.attempt).last
     if not isinstance(collected, Collected):
         raise LedgerError(f"the weights of {model} are not collected; look at its run {run.flow_run}")
     trigger = recorded_recipe.validate_python(run.recipe).trigger
@@ -99,7 +99,7 @@ def _the_one(ledger: Ledger, model: str, asker: str) -> tuple[RunRecord, Decisio
         return meant[0]
     if not questions:
         raise LedgerError(f"nothing is undecided about {model}; `tuneloop models {model}` shows its champions")
-    asking = "; ".join(f"{run.flow_run} ({job_name(run.key, run.generation)})" for run, _ in questions)
+    asking = "; ".join(f"{run.flow_run} ({job_name(run.key, run.attempt)})" for run, _ in questions)
     wrong = (
         f"no open question of {model} is of run {asker}"
         if not meant

@@ -34,14 +34,14 @@ class Rollback:
     @property
     def in_words(self) -> str:
         """One sentence for people."""
-        model, job = self.champion.model, job_name(self.champion.key, self.champion.generation)
+        model, job = self.champion.model, job_name(self.champion.key, self.champion.attempt)
         if self.replaced is None:
             same = "" if self.champion.number == self.to else f", the same model version as no. {self.to}"
             return (
                 f"{model}: nothing to do, and nothing was written: champion is no. {self.champion.number} "
                 f"({job}){same}."
             )
-        old = job_name(self.replaced.key, self.replaced.generation)
+        old = job_name(self.replaced.key, self.replaced.attempt)
         return (
             f"{model}: champion is no. {self.champion.number} ({job}), put back from no. {self.to}; it replaces "
             f"no. {self.replaced.number} ({old})."

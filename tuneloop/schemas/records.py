@@ -34,7 +34,7 @@ class Record(FrozenModel):
 class TrainingRecord(Record):
     """One step of a training."""
 
-    generation: int = Field(ge=1)
+    attempt: int = Field(ge=1)
     """Which attempt at this training it belongs to."""
     name: str
     """The job's name at the provider."""
@@ -64,7 +64,7 @@ class Claimed(TrainingRecord):
     recipe: JsonValue
     """The recipe in full, as validated."""
     budget_slot: int | None = None
-    """Number of the last budget slot at the first claim of this generation: its own one comes after that."""
+    """Number of the last budget slot at the first claim of this attempt: its own one comes after that."""
     approval: str | None = None
     """The reason with which a person let it through after it was held; None where nobody was asked."""
     waived: tuple[HeldKind, ...] = ()
@@ -169,7 +169,7 @@ NEXT_STATES: dict[str, frozenset[str]] = {
     "rejected": frozenset({"submitted"}),
     "abandoned": frozenset({"submitted"}),
 }
-"""Which state may follow which within one generation. Two of them depend on more than the state, see `follows`."""
+"""Which state may follow which within one attempt. Two of them depend on more than the state, see `follows`."""
 ENDS = frozenset({"collected", "failed", "rejected", "abandoned"})
 """What ends an attempt; only after one of them may the next one begin."""
 UNPAID_FAILURES = frozenset({"failed", "rejected"})
@@ -177,7 +177,7 @@ UNPAID_FAILURES = frozenset({"failed", "rejected"})
 
 
 def follows(before: AnyTrainingRecord, record: AnyTrainingRecord) -> bool:
-    """Tell whether a record may follow another one of the same generation."""
+    """Tell whether a record may follow another one of the same attempt."""
     if isinstance(before, Held) and (record.state in {"claimed", "trained"}):
         # What is lost was paid: it is never claimed again, and only it was trained before.
         return (before.kind == "lost") is (record.state == "trained")
@@ -196,7 +196,7 @@ class RunRecord(Record):
     """The model to retrain."""
     key: str
     """Training key, 64 hex digits."""
-    generation: int = Field(ge=1)
+    attempt: int = Field(ge=1)
     """The attempt that this run works on; it never wants another."""
     dataset_digest: str
     """The dataset."""
@@ -234,8 +234,8 @@ class Decision(Record):
     """The model."""
     key: str
     """Training key of the challenger."""
-    generation: int
-    """Generation of the challenger."""
+    attempt: int
+    """Attempt of the challenger."""
     plan_digest: str
     """Digest of the evaluation plan."""
     against: int
@@ -265,8 +265,8 @@ class Promotion(Record):
     """The model."""
     key: str
     """Training key."""
-    generation: int
-    """Generation."""
+    attempt: int
+    """Attempt."""
     job_id: str
     """The provider's id of the job."""
     account: Account

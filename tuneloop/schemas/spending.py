@@ -50,8 +50,8 @@ class Purpose(Protocol):
         """Training key."""
 
     @property
-    def generation(self) -> int:
-        """Generation."""
+    def attempt(self) -> int:
+        """Attempt."""
 
     @property
     def flow_run(self) -> str:
@@ -72,8 +72,8 @@ class Reservation(Record):
     """Its number within the account's window, without gaps."""
     key: str
     """Training key."""
-    generation: int
-    """Generation."""
+    attempt: int
+    """Attempt."""
     model: ModelName
     """The model it was first trained for."""
     flow_run: str

@@ -68,9 +68,9 @@ class TrainingIdentity(FrozenModel):
         )
 
 
-def job_name(key: str, generation: int) -> str:
+def job_name(key: str, attempt: int) -> str:
     """Name of a training's job at the provider; the job is found again by it."""
-    return f"{key[:16]}-g{generation}"
+    return f"{key[:16]}-g{attempt}"
 
 
 def is_job_name(name: str) -> bool:

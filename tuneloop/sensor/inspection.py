@@ -63,7 +63,7 @@ def _settle(look: AccountLook, marker: Marker, tick: TickResult) -> None:
         run = look.ledger.run(marker.flow_run)
         if run is None:
             return
-        training = read_training(look.ledger, run.key, run.generation)
+        training = read_training(look.ledger, run.key, run.attempt)
         shown = look.asked.of(marker.job, training.job_id)
         jobs = [job.recorded_as(training.job_ids) for job in shown]
         jobs = cleared_up(look.asked, training, jobs, look.at)

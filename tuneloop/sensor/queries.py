@@ -125,7 +125,7 @@ def query_job(ledger: Ledger, provider: Provider, marker: Marker, asked: QueryRe
     """Ask for one job, by its id where that is known, else by its name."""
     try:
         run = ledger.run(marker.flow_run)
-        training = read_training(ledger, run.key, run.generation) if run else None
+        training = read_training(ledger, run.key, run.attempt) if run else None
     except CorruptRecord:
         return  # it is named where the marker is settled
     if training is None:

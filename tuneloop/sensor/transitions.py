@@ -68,7 +68,7 @@ class Transition:
 
 def work_of(run: RunRecord) -> str:
     """What a run wants, in one word for paths: all runs of a model's training and plan want the same."""
-    return f"{run.model}/{job_name(run.key, run.generation)}/{run.plan.digest[:16]}"
+    return f"{run.model}/{job_name(run.key, run.attempt)}/{run.plan.digest[:16]}"
 
 
 def record_transitions(
@@ -84,7 +84,7 @@ def record_transitions(
     Returns:
         The job that the ledger follows, and what was written last.
     """
-    training = read_training(ledger, run.key, run.generation) if jobs else None
+    training = read_training(ledger, run.key, run.attempt) if jobs else None
     jobs = [job for job in jobs if training is not None and training.is_evidence(job)]
     if not jobs or training is None:
         return None, None
@@ -112,12 +112,12 @@ def pending_run(ledger: Ledger, run: RunRecord, job: JobStatus | None) -> Pendin
         run: What the run works on.
         job: What the provider shows; None where nobody has asked or it shows nothing.
     """
-    training = read_training(ledger, run.key, run.generation)
+    training = read_training(ledger, run.key, run.attempt)
     if training.last is None:
         story = _before_its_claim(ledger, run, training)
         if story is not None:
             return story
-        training = read_training(ledger, run.key, run.generation)
+        training = read_training(ledger, run.key, run.attempt)
     last = training.last
     ended = is_run_finished(ledger, run, last)
     if not ended and _waits_for_the_provider(ledger, last, job):
@@ -164,7 +164,7 @@ def _before_its_claim(ledger: Ledger, run: RunRecord, training: Training) -> Pen
         return replace(begun, ended=True, submitting=False)
     record = Abandoned(
         created_at=now(),
-        generation=run.generation,
+        attempt=run.attempt,
         name=training.name,
         reason=f"never claimed: its run {run.flow_run} has done nothing for a day",
         paid=False,

@@ -68,7 +68,7 @@ def held_as_lost(
     if since is None or now() - since < HELD_AFTER or not isinstance(last, Submitted):
         return None
     reason = f"{why}, since {since:%Y-%m-%d %H:%M} UTC: look for {last.name} in its console"
-    record = Held(created_at=now(), generation=last.generation, name=last.name, reason=reason, kind="lost")
+    record = Held(created_at=now(), attempt=last.attempt, name=last.name, reason=reason, kind="lost")
     try:
         ledger.append(run.key, last, record)
     except RecordConflict:

@@ -91,7 +91,7 @@ def write_model_page(store: Store, model: str, reigns: Sequence[ChampionEntry]) 
 def _champion(store: Store, promotion: Promotion) -> _Champion:
     return _Champion(
         promotion=promotion,
-        job=job_name(promotion.key, promotion.generation),
+        job=job_name(promotion.key, promotion.attempt),
         why=shortened(promotion.reason, _WHY),
         whole_why=whole_if_cut(promotion.reason, _WHY),
         report=stored(store, promotion.report) if promotion.report else None,

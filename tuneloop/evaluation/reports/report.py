@@ -67,7 +67,7 @@ class DecisionReport:
     @property
     def steps(self) -> list[AnyTrainingRecord]:
         """The records of this attempt at the training."""
-        return [record for record in self.history if record.generation == self.run.generation]
+        return [record for record in self.history if record.attempt == self.run.attempt]
 
     @property
     def dataset_difference(self) -> DatasetDifference | None:
@@ -79,7 +79,7 @@ class DecisionReport:
 
 def report_name(run: RunRecord, against: int) -> str:
     """Name of the report within the store: one per model version, plan and champion it was judged against."""
-    return f"models/{run.model}/reports/{run.key[:16]}-g{run.generation}-{run.plan.digest}-vs{against:04d}.md"
+    return f"models/{run.model}/reports/{run.key[:16]}-g{run.attempt}-{run.plan.digest}-vs{against:04d}.md"
 
 
 def page_name(run: RunRecord, against: int) -> str:

@@ -129,7 +129,7 @@ def challenger_subject(
     ctx: RunContext, run: RunRecord, inputs: tuple[str, ...], job_id: str = ""
 ) -> ModelUnderTest:
     """The model that a run trains. Its id is known once it is trained."""
-    return ModelUnderTest(job_name(run.key, run.generation), job_id, ctx.trigger_word(run), inputs)
+    return ModelUnderTest(job_name(run.key, run.attempt), job_id, ctx.trigger_word(run), inputs)
 
 
 def champion_turn(
@@ -140,7 +140,7 @@ def champion_turn(
     fits = isinstance(run.plan.settings, recipe.services)
     plan = run.plan if fits else run.plan.model_copy(update={"settings": recipe.services[0]()})
     subject = ModelUnderTest(
-        job=job_name(champion.key, champion.generation),
+        job=job_name(champion.key, champion.attempt),
         job_id=champion.job_id,
         trigger_word=champion.trigger_word,
         inputs=inputs if recipe.edit_pairs else (),

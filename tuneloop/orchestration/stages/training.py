@@ -60,14 +60,14 @@ def run_training(ctx: RunContext, run: RunRecord, *, cancelled: bool) -> Collect
     Raises:
         TrainingFailed: The training has come to an end without weights.
     """
-    training = read_training(ctx.ledger, run.key, run.generation)
+    training = read_training(ctx.ledger, run.key, run.attempt)
     if training.last is not None:  # else whoever begins it marks it first
         ctx.ledger.keep_marked(run)
     while not isinstance(training.last, Collected):
         collected = _go_on(ctx, run, training, cancelled=cancelled)
         if collected is not None:
             return collected
-        training = read_training(ctx.ledger, run.key, run.generation)
+        training = read_training(ctx.ledger, run.key, run.attempt)
     return training.last
 
 
@@ -139,7 +139,7 @@ def _submit(ctx: RunContext, run: RunRecord, training: Training, approval: str |
             get_run_logger().warning("%s", error)
         except ProviderError as error:
             get_run_logger().warning("%s", error)
-            if read_training(ctx.ledger, run.key, run.generation).last == training.last:
+            if read_training(ctx.ledger, run.key, run.attempt).last == training.last:
                 # Nothing was claimed: it was the look before the claim that failed, and that may be repeated.
                 if pause_s is None or not isinstance(error, ProviderUnavailable):
                     raise
@@ -256,7 +256,7 @@ def _abandon(ctx: RunContext, run: RunRecord, training: Training) -> None:
     """Close a training that nobody wants any more and nothing was accepted of."""
     record = Abandoned(
         created_at=now(),
-        generation=training.generation,
+        attempt=training.attempt,
         name=training.name,
         reason="its run was cancelled by a person before anything was accepted",
         paid=False,
