@@ -14,7 +14,7 @@ from tuneloop.datasets.scan import ScannedDataset
 from tuneloop.datasets.store import store_images
 from tuneloop.errors import BudgetExceeded, ConfigurationError, TrainingFailed
 from tuneloop.ledger.adoption import adopt, only_id
-from tuneloop.ledger.training import read_training
+from tuneloop.ledger.training import TrainingLog
 from tuneloop.orchestration import tasks
 from tuneloop.orchestration.context import RunContext, open_context
 from tuneloop.orchestration.progress import ProgressReporter
@@ -62,7 +62,7 @@ def adopt_model(
     manifest = _dataset(ctx, model, recipe, dataset)
     run = _run_file(ctx, model, recipe, manifest, evaluation)
     adopt(ctx.ledger, ctx.provider, run, recipe.job_id)
-    collected = tasks.collect(ctx, run, read_training(ctx.ledger, run.key, run.attempt))
+    collected = tasks.collect(ctx, run, TrainingLog.of(ctx.ledger, run))
     try:
         decision = decide(ctx, run, collected)
     except (BudgetExceeded, TrainingFailed) as error:

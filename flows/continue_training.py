@@ -11,7 +11,7 @@ from prefect.states import Completed
 from tuneloop.errors import ConfigurationError
 from tuneloop.ledger.cancelling import is_cancelled
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.training import read_training
+from tuneloop.ledger.training import TrainingLog
 from tuneloop.orchestration.blocks import open_store
 from tuneloop.orchestration.context import open_context
 from tuneloop.orchestration.stages.run import finish_cancelled_run, run_to_decision
@@ -33,7 +33,7 @@ def continue_training(flow_run: str, store: str, cancelled: bool = False) -> Sta
     run = ledger.run(flow_run)
     if run is None:
         raise ConfigurationError(f"{store} knows nothing of a run {flow_run}; copy its id from `tuneloop status`")
-    if is_run_finished(ledger, run, read_training(ledger, run.key, run.attempt).last):
+    if is_run_finished(ledger, run, TrainingLog.of(ledger, run).last):
         ledger.unmark(run)
         return Completed(name="Cached", message="Nothing is left to do for this run.")
     ctx = open_context(store, run.credentials)

@@ -22,7 +22,7 @@ from rich.table import Table
 from benchmarks.sensor.installation import STORE, Installation, running_installation
 from benchmarks.sensor.measuring import resident_of, run_tick
 from tuneloop.emulator import Progress
-from tuneloop.ledger.training import read_training
+from tuneloop.ledger.training import TrainingLog
 
 _LIST = "/finetune/request/list"
 _PEERS = 6
@@ -117,7 +117,7 @@ def _measure_burst(installation: Installation) -> dict[str, Any]:
     installation.emulator.progress(Progress.at_once())
     cost = run_tick(installation.environment, STORE)
     recorded = sum(
-        getattr(read_training(installation.ledger, run.key, 1).last, "state", None) == "trained" for run in runs
+        getattr(TrainingLog(installation.ledger, run.key, 1).last, "state", None) == "trained" for run in runs
     )
     first = installation.awake()
     ticks = 1

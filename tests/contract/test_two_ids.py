@@ -15,7 +15,7 @@ from tuneloop.errors import ConfigurationError, NotFoundAtProvider, ProviderUnav
 from tuneloop.ledger.adoption import only_id
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.reconciliation import find_submitted, record_job_id
-from tuneloop.ledger.training import read_training
+from tuneloop.ledger.training import TrainingLog
 from tuneloop.operations.status import duplicate_jobs, orphaned_jobs
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.schemas.records import RunRecord
@@ -67,12 +67,12 @@ def test_job_found_in_the_list_after_a_lost_answer_is_asked_for_and_collected(
     two: Rig, ledger: Ledger, mine: RunRecord
 ) -> None:
     ledger.append(mine.key, None, old_claim(mine, timedelta(0)))
-    training = read_training(ledger, mine.key, 1)
+    training = TrainingLog(ledger, mine.key, 1)
     trained(two, training.name)
-    found = find_submitted(ledger, two.provider, training)
+    found = find_submitted(two.provider, training)
     assert found is not None
     assert moved(look(two, ledger)) == [mine.flow_run]
-    assert read_training(ledger, mine.key, 1).last.state == "trained"  # type: ignore[union-attr]
+    assert TrainingLog(ledger, mine.key, 1).last.state == "trained"  # type: ignore[union-attr]
     assert orphaned_jobs(ledger, two.provider) == []
 
 
@@ -81,13 +81,13 @@ def test_job_that_is_recorded_by_either_id_is_followed_and_is_no_duplicate(
     two: Rig, ledger: Ledger, mine: RunRecord, recorded: str
 ) -> None:
     ledger.append(mine.key, None, old_claim(mine, timedelta(0)))
-    training = read_training(ledger, mine.key, 1)
+    training = TrainingLog(ledger, mine.key, 1)
     submitted, other = trained(two, training.name)
-    record_job_id(ledger, training, submitted if recorded == "submitted" else other, "answer")
+    record_job_id(training, submitted if recorded == "submitted" else other, "answer")
     assert orphaned_jobs(ledger, two.provider) == []
     tick = look(two, ledger)
     assert (moved(tick), tick.problems) == ([mine.flow_run], [])
-    assert read_training(ledger, mine.key, 1).last.state == "trained"  # type: ignore[union-attr]
+    assert TrainingLog(ledger, mine.key, 1).last.state == "trained"  # type: ignore[union-attr]
     assert duplicate_jobs(ledger) == []
     assert orphaned_jobs(ledger, two.provider) == []
 

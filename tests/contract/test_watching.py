@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -17,7 +16,7 @@ from tuneloop.ledger.attempts import choose_attempt
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.submission import submit_training
 from tuneloop.ledger.submit_request import SubmitRequest
-from tuneloop.ledger.training import read_training
+from tuneloop.ledger.training import TrainingLog
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.records import RunRecord
 from tuneloop.schemas.spending import SpendingLimits
@@ -66,15 +65,15 @@ def test_running_trainings_are_left_asleep_and_ended_ones_woken_at_every_look(
     assert rig.emulator is not None
     rig.emulator.progress(Progress.after_seconds(3600))
     uploaded = rig.provider.upload(rig.archive)
-    nothing_yet = read_training(ledger, mine.key, 1)
+    nothing_yet = TrainingLog(ledger, mine.key, 1)
     submit_training(
-        ledger, rig.provider, nothing_yet, SubmitRequest(mine, rig.recipe, uploaded, rig.archive, SpendingLimits())
+        rig.provider, nothing_yet, SubmitRequest(mine, rig.recipe, uploaded, rig.archive, SpendingLimits())
     )
     assert moved(look(rig, ledger)) == []
     rig.emulator.progress(Progress.at_once())
     for _ in range(2):
         assert moved(look(rig, ledger)) == [mine.flow_run]
-    assert read_training(ledger, mine.key, 1).last.state == "trained"  # type: ignore[union-attr]
+    assert TrainingLog(ledger, mine.key, 1).last.state == "trained"  # type: ignore[union-attr]
 
 
 def test_claimed_job_that_the_provider_shows_is_adopted(
@@ -98,9 +97,9 @@ def test_claim_that_came_to_nothing_is_taken_over_only_where_absence_proves_some
     mine: RunRecord,
 ) -> None:
     ledger.append(mine.key, None, old_claim(mine, timedelta(days=1)))
-    training = read_training(ledger, mine.key, 1)
+    training = TrainingLog(ledger, mine.key, 1)
     trusted = rig.provider.capabilities.list_is_complete
-    reason = why_not_again(ledger, rig.provider, training, mine.credentials, rig.provider.find(training.stem))
+    reason = why_not_again(rig.provider, training, mine.credentials, rig.provider.find(training.stem))
     assert (reason is None) is trusted
     assert choose_attempt(ledger, mine.key, None) == 1
     assert rig.trainings() == 0
@@ -113,9 +112,9 @@ def test_one_unreadable_record_is_named_and_keeps_no_other_run_asleep(
     ledger.mark(ledger.save_run(other))
     ledger.store.create(f"trainings/{other.key}/0001.json", b"{}")
     uploaded = rig.provider.upload(rig.archive)
-    nothing_yet = read_training(ledger, mine.key, 1)
+    nothing_yet = TrainingLog(ledger, mine.key, 1)
     submit_training(
-        ledger, rig.provider, nothing_yet, SubmitRequest(mine, rig.recipe, uploaded, rig.archive, SpendingLimits())
+        rig.provider, nothing_yet, SubmitRequest(mine, rig.recipe, uploaded, rig.archive, SpendingLimits())
     )
     tick = look(rig, ledger)
     assert moved(tick) == [mine.flow_run]
@@ -143,14 +142,14 @@ def test_marker_that_nobody_claimed_for_is_left_alone_for_a_day_and_then_fenced(
         }
     )
     ledger.mark(ledger.save_run(yesterday))
+    frozen = TrainingLog.of(ledger, yesterday)
     (story,) = look(rig, ledger).stories
     assert story.run == yesterday
     assert story.ended
     assert ledger.history(mine.key) == []
     # The starter stood still all the time, and goes on now: nothing can be claimed any more.
-    frozen = read_training(ledger, mine.key, 1)
     order = SubmitRequest(yesterday, rig.recipe, rig.provider.upload(rig.archive), rig.archive, SpendingLimits())
     with pytest.raises(RecordConflict):
-        submit_training(ledger, rig.provider, replace(frozen, key=yesterday.key), order)
+        submit_training(rig.provider, frozen, order)
     assert rig.trainings() == 0
     assert choose_attempt(ledger, yesterday.key, None) == 2

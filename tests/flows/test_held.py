@@ -18,7 +18,7 @@ from tuneloop.clock import now
 from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.training import read_training
+from tuneloop.ledger.training import TrainingLog
 from tuneloop.ledger.uncollected import LOST_AFTER, hold_if_lost, note_failed_try
 from tuneloop.orchestration.credentials.spending_guard import SpendingGuard
 from tuneloop.orchestration.forms import is_there
@@ -209,10 +209,10 @@ def lost_weights(wish: dict[str, Any], emulator: EmulatorControl, ledger: Ledger
     days_ago = now() - LOST_AFTER
     trained = Trained(created_at=days_ago, attempt=1, name=last.name, job_id=last.job_id, word="AVAILABLE")
     ledger.append(work.key, last, trained)
-    training = read_training(ledger, work.key, 1)
+    training = TrainingLog(ledger, work.key, 1)
     for _ in range(3):
         note_failed_try(ledger, trained)
-    assert hold_if_lost(ledger, training, "there is no such file") is not None
+    assert hold_if_lost(training, "there is no such file") is not None
     with get_client(sync_client=True) as client:
         client.resume_flow_run(run)
     wait_until("it asks", lambda: look(run).state_details.run_input_keyset is not None)

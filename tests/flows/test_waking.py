@@ -20,7 +20,7 @@ from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.submission import submit_training
 from tuneloop.ledger.submit_request import SubmitRequest
-from tuneloop.ledger.training import read_training
+from tuneloop.ledger.training import TrainingLog
 from tuneloop.orchestration.blocks import open_store
 from tuneloop.orchestration.stores import init_store
 from tuneloop.providers.segmind.client import SegmindProvider
@@ -88,10 +88,10 @@ def story(
     ledger = Ledger(open_store(Story.store))
     mine = run.model_copy(update={"credentials": "segmind-credentials/of-a-story"})
     ledger.mark(ledger.save_run(mine))
-    nothing_yet = read_training(ledger, run.key, 1)
+    nothing_yet = TrainingLog(ledger, run.key, 1)
     uploaded = provider.upload(archive)
     submitted = submit_training(
-        ledger, provider, nothing_yet, SubmitRequest(mine, recipe, uploaded, archive, SpendingLimits())
+        provider, nothing_yet, SubmitRequest(mine, recipe, uploaded, archive, SpendingLimits())
     )
     return Story(ledger, submitted, run.key)
 

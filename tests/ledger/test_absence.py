@@ -17,7 +17,7 @@ from tuneloop.errors import AmbiguousSubmit, TrainingOnHold, UnexpectedResponse
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.submission import submit_training
 from tuneloop.ledger.submit_request import SubmitRequest
-from tuneloop.ledger.training import read_training
+from tuneloop.ledger.training import TrainingLog
 from tuneloop.schemas.records import Claimed, Held, RunRecord, Submitted
 from tuneloop.schemas.spending import SpendingLimits
 from tuneloop.schemas.training import JobList
@@ -26,7 +26,7 @@ SUBMIT = "/finetune/request/submit"
 
 
 def submit(ledger: Ledger, provider: BentProvider, order: SubmitRequest) -> Submitted:
-    return submit_training(ledger, provider, read_training(ledger, order.run.key, order.run.attempt), order)
+    return submit_training(provider, TrainingLog.of(ledger, order.run), order)
 
 
 def states(ledger: Ledger, order: SubmitRequest) -> list[str]:

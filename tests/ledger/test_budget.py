@@ -24,7 +24,7 @@ from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.submission import submit_training
 from tuneloop.ledger.submit_request import SubmitRequest
-from tuneloop.ledger.training import read_training
+from tuneloop.ledger.training import TrainingLog
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.schemas.bfl_recipe import BflFinetuneRecipe
 from tuneloop.schemas.records import Abandoned, Claimed, Failed, Held, HeldKind, RunRecord, Submitted
@@ -143,7 +143,7 @@ def test_limit_in_money_without_a_price_is_refused_before_anything_is_claimed(
 ) -> None:
     order = SubmitRequest(run, recipe, provider.upload(archive), archive, SpendingLimits(cents_per_window=1000))
     with pytest.raises(ConfigurationError, match="dollars_per_training"):
-        submit_training(ledger, provider, read_training(ledger, run.key, 1), order)
+        submit_training(provider, TrainingLog(ledger, run.key, 1), order)
     assert ledger.history(run.key) == []
 
 
@@ -164,12 +164,12 @@ def test_submit_over_the_limit_is_held_and_sends_nothing_until_a_person_approves
 ) -> None:
     order = SubmitRequest(run, recipe, provider.upload(archive), archive, SpendingLimits(trainings_per_day=0))
     with pytest.raises(TrainingOnHold, match="0 of 0 trainings"):
-        submit_training(ledger, provider, read_training(ledger, run.key, 1), order)
-    held = read_training(ledger, run.key, 1)
+        submit_training(provider, TrainingLog(ledger, run.key, 1), order)
+    held = TrainingLog(ledger, run.key, 1)
     assert isinstance(held.last, Held)
     assert held.last.kind == "budget"
     assert trainings(emulator) == 0
-    submit_training(ledger, provider, held, replace(order, approval="agreed with finance"))
+    submit_training(provider, held, replace(order, approval="agreed with finance"))
     assert trainings(emulator) == 1
     claims = [record for record in ledger.history(run.key) if isinstance(record, Claimed)]
     assert [claim.approval for claim in claims] == [None, "agreed with finance"]
@@ -188,10 +188,10 @@ def test_refused_submit_gives_its_place_back(
     emulator.inject(Fault("refuse", "/finetune/request/submit", "POST", status=400))
     first = SubmitRequest(run, recipe, uploaded, archive, one_a_day)
     with pytest.raises(RequestRejected):
-        submit_training(ledger, provider, read_training(ledger, run.key, 1), first)
+        submit_training(provider, TrainingLog(ledger, run.key, 1), first)
     other = other_key(run, 5)
     second = SubmitRequest(other, recipe, uploaded, archive, one_a_day)
-    submit_training(ledger, provider, read_training(ledger, other.key, 1), second)
+    submit_training(provider, TrainingLog(ledger, other.key, 1), second)
     assert trainings(emulator) == 1
 
 
@@ -212,7 +212,7 @@ def test_sixty_four_racing_runs_against_a_budget_for_three_pay_exactly_three(
         start.wait()
         for _ in range(20):
             try:
-                submit_training(ledger, client, read_training(ledger, mine.key, 1), order)
+                submit_training(client, TrainingLog(ledger, mine.key, 1), order)
             except ProviderUnavailable:
                 continue  # sixty-four looks at once are many; nothing was claimed
             except TrainingOnHold:

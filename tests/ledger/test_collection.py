@@ -15,7 +15,7 @@ from tuneloop.ledger.kept_weights import is_whole, weights_problem
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.submission import submit_training
 from tuneloop.ledger.submit_request import SubmitRequest
-from tuneloop.ledger.training import read_training, record_progress
+from tuneloop.ledger.training import TrainingLog, record_progress
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.schemas.records import Collected, Failed, Promotion, RunRecord
 from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
@@ -26,18 +26,17 @@ def test_collected_weights_have_the_recorded_sha256(
     ledger: Ledger, provider: SegmindProvider, run: RunRecord, recipe: FluxLoraRecipe, archive: DatasetArchive
 ) -> None:
     submitted = submit_training(
-        ledger,
         provider,
-        read_training(ledger, run.key, 1),
+        TrainingLog(ledger, run.key, 1),
         SubmitRequest(run, recipe, provider.upload(archive), archive, SpendingLimits()),
     )
     record_progress(ledger, run, provider.status(submitted.job_id))
-    collected = collect_weights(ledger, provider, read_training(ledger, run.key, 1))
+    collected = collect_weights(provider, TrainingLog(ledger, run.key, 1))
     assert collected.weights is not None
     data = ledger.store.read(collected.weights)
     assert hashlib.sha256(data).hexdigest() == collected.sha256
     assert len(data) == collected.size_bytes
-    assert collect_weights(ledger, provider, read_training(ledger, run.key, 1)) == collected
+    assert collect_weights(provider, TrainingLog(ledger, run.key, 1)) == collected
 
 
 @pytest.fixture
@@ -46,7 +45,7 @@ def trained(
 ) -> str:
     """A training whose weights are still at the provider; the folder they go into."""
     order = SubmitRequest(run, recipe, provider.upload(archive), archive, SpendingLimits())
-    submitted = submit_training(ledger, provider, read_training(ledger, run.key, 1), order)
+    submitted = submit_training(provider, TrainingLog(ledger, run.key, 1), order)
     record_progress(ledger, run, provider.status(submitted.job_id))
     return f"weights/{submitted.name}/"
 
@@ -56,7 +55,7 @@ def test_file_beside_the_weights_is_not_taken_for_them(
     ledger: Ledger, provider: SegmindProvider, run: RunRecord, trained: str, stray: str
 ) -> None:
     ledger.store.create(trained + stray, b"not weights")
-    collected = collect_weights(ledger, provider, read_training(ledger, run.key, 1))
+    collected = collect_weights(provider, TrainingLog(ledger, run.key, 1))
     assert collected.weights == f"{trained}lora.safetensors"
     assert is_whole(ledger.store, collected.weights)
 
@@ -65,10 +64,10 @@ def test_file_beside_the_weights_is_not_taken_for_them(
 def test_broken_file_under_the_name_of_the_weights_is_left_alone_and_another_name_is_taken(
     ledger: Ledger, provider: SegmindProvider, run: RunRecord, trained: str, length: int
 ) -> None:
-    with provider.weights(str(read_training(ledger, run.key, 1).job_id)).read(0, None) as chunks:
+    with provider.weights(str(TrainingLog(ledger, run.key, 1).job_id)).read(0, None) as chunks:
         whole = b"".join(chunks)
     ledger.store.create(f"{trained}lora.safetensors", whole[:length])
-    collected = collect_weights(ledger, provider, read_training(ledger, run.key, 1))
+    collected = collect_weights(provider, TrainingLog(ledger, run.key, 1))
     assert collected.weights == f"{trained}lora-2.safetensors"
     assert ledger.store.read(collected.weights) == whole
     assert ledger.store.read(f"{trained}lora.safetensors") == whole[:length]
@@ -77,14 +76,11 @@ def test_broken_file_under_the_name_of_the_weights_is_left_alone_and_another_nam
 def test_weights_that_are_there_already_are_recorded_without_asking_for_them(
     ledger: Ledger, provider: SegmindProvider, run: RunRecord, trained: str, emulator: EmulatorControl
 ) -> None:
-    with provider.weights(str(read_training(ledger, run.key, 1).job_id)).read(0, None) as chunks:
+    with provider.weights(str(TrainingLog(ledger, run.key, 1).job_id)).read(0, None) as chunks:
         whole = b"".join(chunks)
     ledger.store.create(f"{trained}lora.safetensors", whole)
     before = len(emulator.requests())
-    assert (
-        collect_weights(ledger, provider, read_training(ledger, run.key, 1)).sha256
-        == hashlib.sha256(whole).hexdigest()
-    )
+    assert collect_weights(provider, TrainingLog(ledger, run.key, 1)).sha256 == hashlib.sha256(whole).hexdigest()
     assert len(emulator.requests()) == before
 
 
@@ -103,7 +99,7 @@ def promoted(run: RunRecord, collected: Collected) -> Promotion:
 def test_weights_that_are_gone_or_cut_are_a_problem_that_is_told(
     ledger: Ledger, provider: SegmindProvider, run: RunRecord, tmp_path: Path
 ) -> None:
-    champion = promoted(run, collect_weights(ledger, provider, read_training(ledger, run.key, 1)))
+    champion = promoted(run, collect_weights(provider, TrainingLog(ledger, run.key, 1)))
     assert weights_problem(ledger, champion) is None
     assert weights_problem(ledger, champion.model_copy(update={"weights": None})) is None
     file = tmp_path / "artifacts" / str(champion.weights)
@@ -119,7 +115,7 @@ def test_weights_that_are_gone_or_cut_are_a_problem_that_is_told(
 def test_weights_that_are_gone_are_fetched_again_and_only_the_same_bytes(
     ledger: Ledger, provider: SegmindProvider, run: RunRecord, tmp_path: Path
 ) -> None:
-    champion = promoted(run, collect_weights(ledger, provider, read_training(ledger, run.key, 1)))
+    champion = promoted(run, collect_weights(provider, TrainingLog(ledger, run.key, 1)))
     file = tmp_path / "artifacts" / str(champion.weights)
     with pytest.raises(InvalidWeights, match="is taken"):
         restore_weights(ledger.store, provider, champion)
@@ -141,10 +137,10 @@ def test_link_to_the_weights_that_has_expired_is_asked_for_again(
     emulator: EmulatorControl,
 ) -> None:
     order = SubmitRequest(run, recipe, provider.upload(archive), archive, SpendingLimits())
-    submitted = submit_training(ledger, provider, read_training(ledger, run.key, 1), order)
+    submitted = submit_training(provider, TrainingLog(ledger, run.key, 1), order)
     record_progress(ledger, run, provider.status(submitted.job_id))
     emulator.inject(Fault("refuse", "/s3/", "GET", status=403, times=2))
-    assert collect_weights(ledger, provider, read_training(ledger, run.key, 1)).sha256
+    assert collect_weights(provider, TrainingLog(ledger, run.key, 1)).sha256
     links = [request for request in emulator.requests() if request.path == "/finetune/request/file/download"]
     assert len(links) == 3
 
@@ -166,9 +162,8 @@ def test_failed_job_is_recorded_with_the_providers_reason(
 ) -> None:
     emulator.progress(Progress.after_polls(50))
     submitted = submit_training(
-        ledger,
         provider,
-        read_training(ledger, run.key, 1),
+        TrainingLog(ledger, run.key, 1),
         SubmitRequest(run, recipe, provider.upload(archive), archive, SpendingLimits()),
     )
     emulator.fail_job(submitted.job_id, "GPU overloaded")

@@ -25,9 +25,9 @@ from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.collection import collect_weights
 from tuneloop.ledger.earlier_jobs import follow_earlier_job
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.reconciliation import find_submitted, hold, record_job_id, revive
+from tuneloop.ledger.reconciliation import find_submitted, record_job_id, revive
 from tuneloop.ledger.submit_request import SubmitRequest
-from tuneloop.ledger.training import read_training, record_bad_end, record_progress
+from tuneloop.ledger.training import TrainingLog, record_progress
 from tuneloop.providers.base import SubmitMargins
 from tuneloop.schemas.records import (
     Abandoned,
@@ -118,7 +118,7 @@ def test_attempt_that_was_abandoned_before_its_claim_hides_no_bill(ledger: Ledge
     fence = Abandoned(
         created_at=now(), attempt=2, name=f"{run.key[:16]}-g2", reason="its run was cancelled", paid=False
     )
-    record_bad_end(ledger, second, ledger.last(run.key), fence)
+    TrainingLog.of(ledger, second).append_bad_end(second, fence)
     assert choose_attempt(ledger, run.key, None) == 1
     assert choose_attempt(ledger, run.key, "seven fingers") == 3
 
@@ -128,7 +128,7 @@ def test_reason_whose_run_never_claimed_is_not_carried_out_by_others(ledger: Led
     collected(ledger, run)
     first = wishing(run, ledger, "six fingers", 1)
     fence = Abandoned(created_at=now(), attempt=2, name=f"{run.key[:16]}-g2", reason="never claimed", paid=False)
-    record_bad_end(ledger, first, ledger.last(run.key), fence)
+    TrainingLog.of(ledger, first).append_bad_end(first, fence)
     again = wishing(run, ledger, "six fingers", 2)
     assert (again.attempt, again.retrain_reason) == (1, None)
 
@@ -185,7 +185,7 @@ def test_failed_job_that_lives_is_found_by_its_id_where_the_list_lacks_it(
 ) -> None:
     emulator.progress(Progress.after_seconds(3600))
     submit(ledger, bent, order)
-    known = read_training(ledger, order.run.key, 1).known
+    known = TrainingLog(ledger, order.run.key, 1).known
     assert known is not None
     seen = bent.status(known.job_id).model_copy(update={"phase": "failed", "word": "FAILED"})
     assert isinstance(record_progress(ledger, order.run, seen), Failed)
@@ -200,10 +200,10 @@ def test_failed_job_that_lives_is_found_by_its_id_where_the_list_lacks_it(
 def test_failed_job_that_is_only_old_is_not_alive(ledger: Ledger, run: RunRecord) -> None:
     failed(ledger, run)
     old = shown(run, "ready").model_copy(update={"by_age": True})
-    training = read_training(ledger, run.key, 2)
-    assert follow_earlier_job(ledger, training, JobList(jobs=(old,))) is None
+    training = TrainingLog(ledger, run.key, 2)
+    assert follow_earlier_job(training, JobList(jobs=(old,))) is None
     unknown = old.model_copy(update={"job_id": "of a lost store"})
-    assert follow_earlier_job(ledger, training, JobList(jobs=(old, unknown))) is not None
+    assert follow_earlier_job(training, JobList(jobs=(old, unknown))) is not None
 
 
 def test_name_that_a_failed_job_of_a_lost_store_has_is_not_used_for_a_second_one(
@@ -214,7 +214,7 @@ def test_name_that_a_failed_job_of_a_lost_store_has_is_not_used_for_a_second_one
         update={"jobs": tuple(job.model_copy(update={"phase": "failed"}) for job in listed.jobs)}
     )
     submit(ledger, bent, order)
-    training = read_training(ledger, order.run.key, 1)
+    training = TrainingLog(ledger, order.run.key, 1)
     assert (states(ledger, order), training.job_id) == (["submitted"], job_id)
     record_progress(ledger, order.run, shown(order.run, "failed", job_id))
     submit(ledger, bent, next_attempt(order))
@@ -234,8 +234,8 @@ def test_of_two_jobs_of_one_name_the_ledger_follows_the_one_that_lives(
 
     bent.bend_list = dying
     ledger.append(order.run.key, None, old_claim(order.run, timedelta(days=1)))
-    find_submitted(ledger, bent, read_training(ledger, order.run.key, 1))
-    assert read_training(ledger, order.run.key, 1).job_id == alive
+    find_submitted(bent, TrainingLog(ledger, order.run.key, 1))
+    assert TrainingLog(ledger, order.run.key, 1).job_id == alive
 
 
 @pytest.mark.parametrize("phase", ["running", "failed"])
@@ -246,7 +246,7 @@ def test_job_that_another_attempt_follows_is_no_evidence_for_the_one_it_is_named
     run, second = order.run, second_of(order.run, reason="six fingers")
     job_id = post(bent, order, f"{run.key[:16]}-g2")
     submit(ledger, bent, order)
-    assert read_training(ledger, run.key, 1).job_id == job_id, "found in place of a first one"
+    assert TrainingLog(ledger, run.key, 1).job_id == job_id, "found in place of a first one"
     if phase == "failed":
         record_progress(ledger, run, shown(run, "failed", job_id, 2))
         bent.bend_list = lambda listed: listed.model_copy(
@@ -256,11 +256,11 @@ def test_job_that_another_attempt_follows_is_no_evidence_for_the_one_it_is_named
         collected(ledger, run)
     claim = old_claim(second, timedelta(days=1))
     ledger.append(run.key, ledger.last(run.key), claim)
-    training = read_training(ledger, run.key, 2)
-    assert find_submitted(ledger, bent, training) is None
+    training = TrainingLog(ledger, run.key, 2)
+    assert find_submitted(bent, training) is None
     listed = bent.find(training.stem)
     assert record_transitions(ledger, second, list(listed.jobs)) == (None, None)
-    assert why_not_again(ledger, bent, training, second.credentials, listed) is None
+    assert why_not_again(bent, training, second.credentials, listed) is None
     assert ledger.last(run.key) == claim
 
 
@@ -268,10 +268,10 @@ def test_job_of_another_attempt_is_not_written_over_a_claim_that_came_after_the_
     ledger: Ledger, run: RunRecord
 ) -> None:
     end = failed(ledger, run)
-    before = read_training(ledger, run.key, 2)
+    before = TrainingLog(ledger, run.key, 2)
     ledger.append(run.key, before.previous, old_claim(second_of(run), timedelta(0)))
     with pytest.raises(RecordConflict):
-        follow_earlier_job(ledger, before, JobList(jobs=(shown(run, "running"),)))
+        follow_earlier_job(before, JobList(jobs=(shown(run, "running"),)))
     assert revive(ledger, end, shown(run, "running")) is None
     assert ledger.last(run.key).state == "claimed"  # type: ignore[union-attr]
 
@@ -301,7 +301,7 @@ def test_job_that_lives_is_taken_up_by_an_attempt_that_is_held_and_every_look_ma
     end = failed(ledger, run)
     second = second_of(run)
     ledger.append(run.key, ledger.last(run.key), old_claim(second, timedelta(days=1)))
-    hold(ledger, read_training(ledger, run.key, 2), "budget", "over the limit")
+    TrainingLog(ledger, run.key, 2).hold("budget", "over the limit")
     assert isinstance(revive(ledger, end, shown(run, "running")), Submitted)
     assert revive(ledger, end, shown(run, "running")) is None
 
@@ -312,9 +312,9 @@ def test_answer_that_comes_after_the_attempt_was_closed_is_written_down_and_mark
     claim = old_claim(run, timedelta(days=1))
     ledger.append(run.key, None, claim)
     gone = Abandoned(created_at=now(), attempt=1, name=claim.name, reason="cancelled", paid=False)
-    record_bad_end(ledger, run, claim, gone)
-    record_job_id(ledger, read_training(ledger, run.key, 1), "late", "answer")
-    assert read_training(ledger, run.key, 1).job_id == "late"
+    TrainingLog.of(ledger, run).append_bad_end(run, gone)
+    record_job_id(TrainingLog(ledger, run.key, 1), "late", "answer")
+    assert TrainingLog(ledger, run.key, 1).job_id == "late"
 
 
 def test_answer_that_comes_after_the_next_attempt_was_begun_is_an_error_and_no_endless_loop(
@@ -323,10 +323,10 @@ def test_answer_that_comes_after_the_next_attempt_was_begun_is_an_error_and_no_e
     claim = old_claim(run, timedelta(days=1))
     ledger.append(run.key, None, claim)
     gone = Abandoned(created_at=now(), attempt=1, name=claim.name, reason="cancelled", paid=False)
-    record_bad_end(ledger, run, claim, gone)
+    TrainingLog.of(ledger, run).append_bad_end(run, gone)
     ledger.append(run.key, gone, old_claim(second_of(run), timedelta(0)))
     with pytest.raises(LedgerError, match="job late was accepted"):
-        record_job_id(ledger, read_training(ledger, run.key, 1), "late", "answer")
+        record_job_id(TrainingLog(ledger, run.key, 1), "late", "answer")
 
 
 def test_place_that_was_given_back_counts_again_when_its_job_lives(
@@ -335,7 +335,7 @@ def test_place_that_was_given_back_counts_again_when_its_job_lives(
     emulator.progress(Progress.after_seconds(3600))
     submit(ledger, bent, replace(order, limits=SpendingLimits(trainings_per_day=1)))
     run = order.run
-    known = read_training(ledger, run.key, 1).known
+    known = TrainingLog(ledger, run.key, 1).known
     assert known is not None
     record_progress(ledger, run, shown(run, "failed", known.job_id))
     budget = Budget(ledger, run.account, SpendingLimits(trainings_per_day=1))
@@ -361,10 +361,10 @@ def test_hold_because_of_a_row_that_cannot_be_read_is_no_submit_in_doubt(
     bent.bend_list = lambda listed: listed.model_copy(update={"unreadable": {name: "its status is null"}})
     with pytest.raises(Exception, match="cannot be read"):
         submit(ledger, bent, order)
-    training = read_training(ledger, order.run.key, 1)
+    training = TrainingLog(ledger, order.run.key, 1)
     assert isinstance(training.last, Held)
-    assert training.doubts == 0
-    assert training.doubted, "the job may be there"
+    assert training.submits == 0
+    assert training.had_ambiguous_submit, "the job may be there"
 
 
 def test_adopted_model_is_marked_before_its_record_and_a_closed_adoption_goes_on(
@@ -373,7 +373,7 @@ def test_adopted_model_is_marked_before_its_record_and_a_closed_adoption_goes_on
     job_id = post(bent, order, "made-elsewhere")
     run = order.run
     fence = Abandoned(created_at=now(), attempt=1, name=f"{run.key[:16]}-g1", reason="never claimed", paid=False)
-    record_bad_end(ledger, run, None, fence)
+    TrainingLog.of(ledger, run).append_bad_end(run, fence)
     adopt(ledger, bent, run, job_id)
     assert states(ledger, order) == ["abandoned", "submitted", "trained"]
     assert ledger.is_marked(run)
@@ -402,10 +402,10 @@ def test_weights_of_a_job_that_is_named_after_another_attempt_are_not_taken_for_
     run, second = order.run, second_of(order.run, reason="six fingers")
     post(bent, order, f"{run.key[:16]}-g2")
     submit(ledger, bent, order)
-    record_progress(ledger, run, bent.status(read_training(ledger, run.key, 1).job_id or ""))
-    first = collect_weights(ledger, bent, read_training(ledger, run.key, 1))
+    record_progress(ledger, run, bent.status(TrainingLog(ledger, run.key, 1).job_id or ""))
+    first = collect_weights(bent, TrainingLog(ledger, run.key, 1))
     submit(ledger, bent, replace(order, run=second))
-    record_progress(ledger, second, bent.status(read_training(ledger, run.key, 2).job_id or ""))
-    other = collect_weights(ledger, bent, read_training(ledger, run.key, 2))
+    record_progress(ledger, second, bent.status(TrainingLog(ledger, run.key, 2).job_id or ""))
+    other = collect_weights(bent, TrainingLog(ledger, run.key, 2))
     assert first.job_id != other.job_id
     assert first.weights != other.weights

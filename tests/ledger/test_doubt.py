@@ -19,7 +19,7 @@ from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.reconciliation import find_submitted, record_job_id
 from tuneloop.ledger.submission import submit_training
 from tuneloop.ledger.submit_request import SubmitRequest
-from tuneloop.ledger.training import read_training
+from tuneloop.ledger.training import TrainingLog
 from tuneloop.operations.status import duplicate_jobs
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.schemas.records import Claimed, Held, RunRecord, Submitted
@@ -28,9 +28,9 @@ from tuneloop.schemas.spending import SpendingLimits
 
 
 def can_take_over(ledger: Ledger, provider: SegmindProvider, run: RunRecord) -> bool:
-    training = read_training(ledger, run.key, 1)
+    training = TrainingLog(ledger, run.key, 1)
     shown = provider.find(training.stem)
-    return why_not_again(ledger, provider, training, run.credentials, shown) is None
+    return why_not_again(provider, training, run.credentials, shown) is None
 
 
 def test_no_answer_and_no_job_leaves_the_claim_standing(
@@ -45,9 +45,8 @@ def test_no_answer_and_no_job_leaves_the_claim_standing(
     emulator.inject(Fault("cut_before_effect", SUBMIT, "POST"))
     with pytest.raises(AmbiguousSubmit):
         submit_training(
-            ledger,
             provider,
-            read_training(ledger, run.key, 1),
+            TrainingLog(ledger, run.key, 1),
             SubmitRequest(run, recipe, uploaded, archive, SpendingLimits()),
         )
     assert isinstance(ledger.last(run.key), Claimed)
@@ -68,9 +67,8 @@ def test_stale_claim_is_taken_over_only_after_every_margin(
     ledger.append(run.key, None, old_claim(run, timedelta(minutes=19)))
     assert can_take_over(ledger, provider, run)
     submit_training(
-        ledger,
         provider,
-        read_training(ledger, run.key, 1),
+        TrainingLog(ledger, run.key, 1),
         SubmitRequest(run, recipe, provider.upload(archive), archive, SpendingLimits()),
     )
     assert trainings(emulator) == 1
@@ -88,7 +86,7 @@ def test_stale_claim_whose_job_exists_is_adopted_not_paid_again(
     provider.submit(f"{run.key[:16]}-g1", recipe, provider.upload(archive), archive, Deadline(60))
     ledger.append(run.key, None, old_claim(run, timedelta(days=1)))
     assert not can_take_over(ledger, provider, run)
-    found = find_submitted(ledger, provider, read_training(ledger, run.key, 1))
+    found = find_submitted(provider, TrainingLog(ledger, run.key, 1))
     assert isinstance(found, Submitted)
     assert trainings(emulator) == 1
 
@@ -109,7 +107,7 @@ def test_refusal_after_an_approval_says_nothing_about_the_submit_that_was_in_dou
     )
     emulator.inject(Fault("refuse", SUBMIT, "POST", status=400))
     with pytest.raises(RequestRejected):
-        submit_training(ledger, provider, read_training(ledger, run.key, 1), order)
+        submit_training(provider, TrainingLog(ledger, run.key, 1), order)
     last = ledger.last(run.key)
     assert isinstance(last, Held)
     assert "stays in doubt" in last.reason
@@ -123,7 +121,7 @@ def test_job_that_shows_up_under_a_held_training_is_followed(
     ledger.append(run.key, None, claim)
     ledger.append(run.key, claim, Held(created_at=now(), attempt=1, name=claim.name, reason="nobody can tell"))
     job_id = provider.submit(claim.name, recipe, provider.upload(archive), archive, Deadline(60))
-    found = find_submitted(ledger, provider, read_training(ledger, run.key, 1))
+    found = find_submitted(provider, TrainingLog(ledger, run.key, 1))
     assert isinstance(found, Submitted)
     assert (found.job_id, found.found_by) == (job_id, "list")
 
@@ -133,9 +131,9 @@ def test_second_job_of_one_name_is_recorded_and_named(
 ) -> None:
     uploaded = provider.upload(archive)
     order = SubmitRequest(run, recipe, uploaded, archive, SpendingLimits())
-    submitted = submit_training(ledger, provider, read_training(ledger, run.key, 1), order)
+    submitted = submit_training(provider, TrainingLog(ledger, run.key, 1), order)
     second = provider.submit(submitted.name, recipe, uploaded, archive, Deadline(60))
     with pytest.raises(DuplicateJob, match=second):
-        record_job_id(ledger, read_training(ledger, run.key, 1), second, "answer")
+        record_job_id(TrainingLog(ledger, run.key, 1), second, "answer")
     (double,) = duplicate_jobs(ledger)
     assert (double.job_id, double.followed) == (second, submitted.job_id)

@@ -24,7 +24,7 @@ from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.reconciliation import record_duplicate_job
 from tuneloop.ledger.submission import submit_training
 from tuneloop.ledger.submit_request import SubmitRequest
-from tuneloop.ledger.training import read_training, record_progress
+from tuneloop.ledger.training import TrainingLog, record_progress
 from tuneloop.operations.status import duplicate_jobs
 from tuneloop.schemas.records import Failed, Held, training_record
 from tuneloop.schemas.training import JobList
@@ -34,8 +34,8 @@ LIST = "/finetune/request/list"
 
 
 def submit(ledger: Ledger, provider: BentProvider, order: SubmitRequest) -> None:
-    training = read_training(ledger, order.run.key, order.run.attempt)
-    submit_training(ledger, provider, training, order)
+    training = TrainingLog.of(ledger, order.run)
+    submit_training(provider, training, order)
 
 
 def next_attempt(order: SubmitRequest, attempt: int = 2) -> SubmitRequest:
@@ -57,7 +57,7 @@ def test_lost_store_follows_the_job_that_is_there_and_pays_nothing(
     submit(ledger, bent, order)
     (tmp_path / "mounted elsewhere").mkdir()
     other = Ledger(LocalDirectory(tmp_path / "mounted elsewhere"))
-    found = submit_training(other, bent, read_training(other, order.run.key, 1), order)
+    found = submit_training(bent, TrainingLog(other, order.run.key, 1), order)
     assert found.found_by == "list"
     assert states(other, order) == ["submitted"]
     assert trainings(emulator) == 1
@@ -77,7 +77,7 @@ def test_failed_job_that_runs_again_is_followed_by_the_next_attempt(
 ) -> None:
     emulator.progress(Progress.after_seconds(3600))
     submit(ledger, bent, order)
-    submitted = read_training(ledger, order.run.key, 1).known
+    submitted = TrainingLog(ledger, order.run.key, 1).known
     assert submitted is not None
     seen = bent.status(submitted.job_id).model_copy(update={"phase": "failed", "word": "FAILED"})
     assert isinstance(record_progress(ledger, order.run, seen), Failed)
@@ -92,7 +92,7 @@ def test_of_several_unknown_jobs_the_highest_attempt_is_followed_and_the_others_
     stem = order.run.key[:16]
     first, tenth, second = (post(bent, order, f"{stem}-g{attempt}") for attempt in (1, 10, 2))
     submit(ledger, bent, order)
-    assert read_training(ledger, order.run.key, 1).job_id == tenth
+    assert TrainingLog(ledger, order.run.key, 1).job_id == tenth
     assert {double.job_id for double in duplicate_jobs(ledger)} == {first, second}
 
 
@@ -112,7 +112,7 @@ def test_collected_training_is_no_earlier_job_where_one_more_is_asked_for(
     ledger: Ledger, bent: BentProvider, order: SubmitRequest, emulator: EmulatorControl
 ) -> None:
     submit(ledger, bent, order)
-    training = read_training(ledger, order.run.key, 1)
+    training = TrainingLog(ledger, order.run.key, 1)
     assert training.known is not None
     trained = record_progress(ledger, order.run, bent.status(training.known.job_id))
     assert trained is not None

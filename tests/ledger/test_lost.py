@@ -15,10 +15,10 @@ from tuneloop.ledger.attempts import choose_attempt, count_reason, wished_attemp
 from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.markers import BadEnd
-from tuneloop.ledger.reconciliation import hold, record_job_id, revive
+from tuneloop.ledger.reconciliation import record_job_id, revive
 from tuneloop.ledger.submission import submit_training
 from tuneloop.ledger.submit_request import SubmitRequest
-from tuneloop.ledger.training import read_training, record_bad_end, record_progress
+from tuneloop.ledger.training import TrainingLog, record_progress
 from tuneloop.ledger.uncollected import LOST_AFTER, hold_if_lost, next_try, note_failed_try, try_again
 from tuneloop.operations.status import duplicate_jobs
 from tuneloop.schemas.records import (
@@ -42,7 +42,7 @@ def rejected_attempts(ledger: Ledger, run: RunRecord, count: int) -> None:
         claim = old_claim(numbered, timedelta(days=1))
         ledger.append(run.key, last, claim)
         last = Rejected(created_at=now(), attempt=attempt, name=claim.name, reason="no such thing")
-        record_bad_end(ledger, numbered, claim, last)
+        TrainingLog.of(ledger, numbered).append_bad_end(numbered, last)
 
 
 def submitted(ledger: Ledger, run: RunRecord, job_id: str = "job", at: datetime | None = None) -> Submitted:
@@ -88,9 +88,8 @@ def test_revived_job_is_taken_up_by_the_newest_attempt(ledger: Ledger, run: RunR
     claim = old_claim(second, timedelta(days=1))
     ledger.append(run.key, ledger.last(run.key), claim)
     ledger.save_run(second)
-    record_bad_end(
-        ledger, second, claim, Rejected(created_at=now(), attempt=2, name=claim.name, reason="too many")
-    )
+    end_of_second = Rejected(created_at=now(), attempt=2, name=claim.name, reason="too many")
+    TrainingLog.of(ledger, second).append_bad_end(second, end_of_second)
     again = revive(ledger, end, shown(run, "ready"))
     assert isinstance(again, Submitted)
     assert (again.attempt, again.name, again.job_id) == (2, f"{run.key[:16]}-g1", "job")
@@ -145,14 +144,14 @@ def test_weights_that_cannot_be_had_for_days_are_held_as_lost_and_keep_their_pla
 ) -> None:
     record = trained(ledger, run, LOST_AFTER + timedelta(hours=1))
     for tries in range(3):
-        assert hold_if_lost(ledger, read_training(ledger, run.key, 1), "404") is None, tries
+        assert hold_if_lost(TrainingLog(ledger, run.key, 1), "404") is None, tries
         note_failed_try(ledger, record)
-    held = hold_if_lost(ledger, read_training(ledger, run.key, 1), "404: no such file")
+    held = hold_if_lost(TrainingLog(ledger, run.key, 1), "404: no such file")
     assert held is not None
     assert held.kind == "lost"
     assert "its weights (id job) cannot be had since" in held.reason
     assert "404: no such file" in held.reason
-    training = read_training(ledger, run.key, 1)
+    training = TrainingLog(ledger, run.key, 1)
     assert not training.ended_unpaid
     assert training.job_id == "job"
 
@@ -167,15 +166,15 @@ def test_weights_are_not_lost_before_days_have_passed_and_are_tried_less_and_les
         note_failed_try(ledger, record)
         pauses.append(round((next_try(ledger, record) - now()) / timedelta(minutes=1)))
     assert pauses == [10, 60, 240, 1440, 1440]
-    assert hold_if_lost(ledger, read_training(ledger, run.key, 1), "404") is None
+    assert hold_if_lost(TrainingLog(ledger, run.key, 1), "404") is None
 
 
 def test_person_who_tries_again_begins_anew_and_at_once(ledger: Ledger, run: RunRecord) -> None:
     record = trained(ledger, run, LOST_AFTER)
     for _ in range(3):
         note_failed_try(ledger, record)
-    hold_if_lost(ledger, read_training(ledger, run.key, 1), "404")
-    try_again(ledger, read_training(ledger, run.key, 1))
+    hold_if_lost(TrainingLog(ledger, run.key, 1), "404")
+    try_again(TrainingLog(ledger, run.key, 1))
     last = ledger.last(run.key)
     assert isinstance(last, Trained)
     assert last.writer_id != record.writer_id
@@ -184,22 +183,22 @@ def test_person_who_tries_again_begins_anew_and_at_once(ledger: Ledger, run: Run
 
 def test_lost_training_is_never_claimed_again_in_its_attempt(ledger: Ledger, run: RunRecord) -> None:
     trained(ledger, run, timedelta(days=4))
-    held = hold(ledger, read_training(ledger, run.key, 1), "lost", "404")
+    held = TrainingLog(ledger, run.key, 1).hold("lost", "404")
     with pytest.raises(LedgerError, match="cannot follow"):
         ledger.append(run.key, held, old_claim(run, timedelta(0)))
 
 
 def test_job_that_was_lost_sight_of_goes_on_when_it_is_shown_again(ledger: Ledger, run: RunRecord) -> None:
     submitted(ledger, run, at=now() - timedelta(days=4))
-    assert isinstance(hold_if_lost(ledger, read_training(ledger, run.key, 1), "404"), Held)
-    record_job_id(ledger, read_training(ledger, run.key, 1), "job", "list")
+    assert isinstance(hold_if_lost(TrainingLog(ledger, run.key, 1), "404"), Held)
+    record_job_id(TrainingLog(ledger, run.key, 1), "job", "list")
     assert ledger.last(run.key).state == "submitted"  # type: ignore[union-attr]
 
 
 def test_job_whose_weights_are_lost_is_left_to_the_person_who_is_asked(ledger: Ledger, run: RunRecord) -> None:
     trained(ledger, run, timedelta(days=4))
-    hold(ledger, read_training(ledger, run.key, 1), "lost", "404")
-    record_job_id(ledger, read_training(ledger, run.key, 1), "job", "list")
+    TrainingLog(ledger, run.key, 1).hold("lost", "404")
+    record_job_id(TrainingLog(ledger, run.key, 1), "job", "list")
     assert ledger.last(run.key).state == "held"  # type: ignore[union-attr]
 
 
@@ -207,8 +206,8 @@ def test_lost_training_that_is_given_up_keeps_its_place_in_the_budget(
     ledger: Ledger, bent: BentProvider, order: SubmitRequest
 ) -> None:
     run = order.run
-    submit_training(ledger, bent, read_training(ledger, run.key, 1), order)
-    held = hold(ledger, read_training(ledger, run.key, 1), "lost", "404")
+    submit_training(bent, TrainingLog(ledger, run.key, 1), order)
+    held = TrainingLog(ledger, run.key, 1).hold("lost", "404")
     ledger.append(run.key, held, Abandoned(created_at=now(), attempt=1, name=held.name, reason="gone", paid=True))
     assert Budget(ledger, run.account, SpendingLimits()).spending(now().date()).trainings_today == 1
 
@@ -221,7 +220,7 @@ def ended(ledger: Ledger, run: RunRecord) -> None:
 
 def hold_of(ledger: Ledger, run: RunRecord) -> Held:
     submitted(ledger, run)
-    return hold(ledger, read_training(ledger, run.key, 1), "lost", "404")
+    return TrainingLog(ledger, run.key, 1).hold("lost", "404")
 
 
 def wishing(run: RunRecord, ledger: Ledger, reason: str, number: int) -> RunRecord:

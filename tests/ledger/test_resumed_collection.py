@@ -24,7 +24,7 @@ from tuneloop.ledger.collection import collect_weights
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.submission import submit_training
 from tuneloop.ledger.submit_request import SubmitRequest
-from tuneloop.ledger.training import read_training, record_progress
+from tuneloop.ledger.training import TrainingLog, record_progress
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.schemas.records import Collected, RunRecord
 from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
@@ -80,7 +80,7 @@ def trained(
     """A training that has ended at the provider."""
     ledger, provider = process()
     order = SubmitRequest(run, recipe, provider.upload(archive), archive, SpendingLimits())
-    submitted = submit_training(ledger, provider, read_training(ledger, run.key, 1), order)
+    submitted = submit_training(provider, TrainingLog(ledger, run.key, 1), order)
     record_progress(ledger, run, provider.status(submitted.job_id))
     return run
 
@@ -108,7 +108,7 @@ def test_download_that_is_cut_fifty_times_finishes_and_fetches_little_twice(
 ) -> None:
     emulator.switch(download_cut=WEIGHTS // 25, download_seed=11)
     ledger, provider = process()
-    data = check(ledger, collect_weights(ledger, provider, read_training(ledger, trained.key, 1)))
+    data = check(ledger, collect_weights(provider, TrainingLog(ledger, trained.key, 1)))
     found = downloads(emulator)
     assert len(found) >= 50
     # Reading goes on at the very byte: what was on its way when a connection broke was received.
@@ -131,9 +131,9 @@ def test_fifty_crashes_fetch_no_finished_part_again(
 
         seen = len(downloads(emulator))
         ledger, provider = process()
-        training = read_training(ledger, trained.key, 1)
+        training = TrainingLog(ledger, trained.key, 1)
         with pytest.raises(SystemExit):
-            collect_weights(ledger, provider, training, crash)
+            collect_weights(provider, training, crash)
         assert told[0] == finished
         # The first byte is asked for each time, to learn of the file; its header only once.
         fetched = [start for start, stop in downloads(emulator)[seen:] if stop - start > 1]
@@ -141,7 +141,7 @@ def test_fifty_crashes_fetch_no_finished_part_again(
         # A crash at the very end of a part comes before the part is sent whole.
         finished = max(finished, (told[-1] - 1) // PART * PART)
     ledger, provider = process()
-    collected = collect_weights(ledger, provider, read_training(ledger, trained.key, 1))
+    collected = collect_weights(provider, TrainingLog(ledger, trained.key, 1))
     data = check(ledger, collected)
     assert PART <= finished < len(data)
     assert sum(stop - start for start, stop in downloads(emulator)) <= len(data) + 51 * PART
@@ -154,7 +154,7 @@ import sys
 from tests.s3_server import s3_client
 from tuneloop.ledger.collection import collect_weights
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.training import read_training
+from tuneloop.ledger.training import TrainingLog
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.storage.s3 import S3Store
 from tuneloop.storage.local_directory import LocalDirectory
@@ -167,8 +167,8 @@ else:
     store = LocalDirectory(Path(where), part_size=int(part))
 tell = lambda done, _: print(done, flush=True)
 ledger = Ledger(store)
-training = read_training(ledger, key_of_training, 1)
-print(collect_weights(ledger, SegmindProvider(key, base_url=url), training, tell).sha256)
+training = TrainingLog(ledger, key_of_training, 1)
+print(collect_weights(SegmindProvider(key, base_url=url), training, tell).sha256)
 """
 
 
@@ -205,7 +205,7 @@ def test_killed_processes_lose_no_part_that_was_finished(
     assert running.returncode == 0
     # Each one goes on after at least the part that the one before had finished.
     assert all(later >= earlier + PART for earlier, later in pairwise(firsts))
-    last = read_training(ledger, trained.key, 1).last
+    last = TrainingLog(ledger, trained.key, 1).last
     assert isinstance(last, Collected)
     data = check(ledger, last)
     assert sum(stop - start for start, stop in downloads(emulator)) <= len(data) + 4 * PART
@@ -222,7 +222,7 @@ def test_link_that_expires_in_the_middle_is_asked_for_anew(
             advanced.append(done)
             emulator.advance(3_601)
 
-    check(ledger, collect_weights(ledger, provider, read_training(ledger, trained.key, 1), expire))
+    check(ledger, collect_weights(provider, TrainingLog(ledger, trained.key, 1), expire))
     links = [entry for entry in emulator.requests() if entry.path == "/finetune/request/file/download"]
     assert len(links) == 2
 
@@ -236,7 +236,7 @@ def test_server_that_forgets_ranges_in_the_middle_is_read_whole(
         if PART < done < 2 * PART:
             emulator.switch(downloads="whole")
 
-    check(ledger, collect_weights(ledger, provider, read_training(ledger, trained.key, 1), forget))
+    check(ledger, collect_weights(provider, TrainingLog(ledger, trained.key, 1), forget))
 
 
 def test_file_that_is_never_the_same_twice_is_read_whole(
@@ -244,7 +244,7 @@ def test_file_that_is_never_the_same_twice_is_read_whole(
 ) -> None:
     emulator.switch(downloads="without If-Range")
     ledger, provider = process()
-    check(ledger, collect_weights(ledger, provider, read_training(ledger, trained.key, 1)))
+    check(ledger, collect_weights(provider, TrainingLog(ledger, trained.key, 1)))
 
 
 @pytest.mark.parametrize("kind", ["whole", "without ETag", "without length"])
@@ -253,7 +253,7 @@ def test_weights_of_a_server_without_ranges_come_home_too(
 ) -> None:
     emulator.switch(downloads=kind)
     ledger, provider = process()
-    collected = collect_weights(ledger, provider, read_training(ledger, trained.key, 1))
+    collected = collect_weights(provider, TrainingLog(ledger, trained.key, 1))
     check(ledger, collected)
     assert records(ledger.store, str(collected.weights)) == []
 
@@ -271,10 +271,10 @@ def test_crash_between_the_weights_and_their_record_loses_nothing_though_the_pro
 
     monkeypatch.setattr(ledger, "append", crash)
     with pytest.raises(SystemExit):
-        collect_weights(ledger, provider, read_training(ledger, trained.key, 1))
+        collect_weights(provider, TrainingLog(ledger, trained.key, 1))
     emulator.inject(Fault("refuse", "/", status=404, times=99))
     ledger, provider = process()
-    check(ledger, collect_weights(ledger, provider, read_training(ledger, trained.key, 1)))
+    check(ledger, collect_weights(provider, TrainingLog(ledger, trained.key, 1)))
 
 
 def test_two_runs_that_collect_at_once_end_with_the_same_record(process: Start, trained: RunRecord) -> None:
@@ -286,9 +286,9 @@ def test_two_runs_that_collect_at_once_end_with_the_same_record(process: Start, 
         if done > 2 * PART and not started:
             started.append(done)
             other, account = process()
-            theirs.append(collect_weights(other, account, read_training(other, trained.key, 1)))
+            theirs.append(collect_weights(account, TrainingLog(other, trained.key, 1)))
 
-    assert collect_weights(ledger, provider, read_training(ledger, trained.key, 1), meanwhile) == theirs[0]
+    assert collect_weights(provider, TrainingLog(ledger, trained.key, 1), meanwhile) == theirs[0]
     check(ledger, theirs[0])
 
 
@@ -303,5 +303,5 @@ def test_sweep_that_is_refused_fails_no_collection(
         raise StoreError("S3 answered AccessDenied")
 
     monkeypatch.setattr(ledger.store, "sweep", refuse)
-    check(ledger, collect_weights(ledger, provider, read_training(ledger, trained.key, 1)))
+    check(ledger, collect_weights(provider, TrainingLog(ledger, trained.key, 1)))
     assert len(swept) == 1

@@ -20,7 +20,7 @@ from tuneloop.ledger.attempts import choose_attempt
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.submission import submit_training
 from tuneloop.ledger.submit_request import SubmitRequest
-from tuneloop.ledger.training import read_training
+from tuneloop.ledger.training import TrainingLog
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.schemas.records import Claimed, Held, Rejected, RunRecord
 from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
@@ -54,9 +54,8 @@ def test_submit_leaves_claim_and_id(
     ledger: Ledger, provider: SegmindProvider, run: RunRecord, recipe: FluxLoraRecipe, archive: DatasetArchive
 ) -> None:
     submitted = submit_training(
-        ledger,
         provider,
-        read_training(ledger, run.key, 1),
+        TrainingLog(ledger, run.key, 1),
         SubmitRequest(run, recipe, provider.upload(archive), archive, SpendingLimits()),
     )
     assert [record.state for record in ledger.history(run.key)] == ["claimed", "submitted"]
@@ -74,9 +73,8 @@ def test_lost_answer_is_found_in_the_list(
     uploaded = provider.upload(archive)
     emulator.inject(Fault("cut_after_effect", SUBMIT, "POST"))
     submitted = submit_training(
-        ledger,
         provider,
-        read_training(ledger, run.key, 1),
+        TrainingLog(ledger, run.key, 1),
         SubmitRequest(run, recipe, uploaded, archive, SpendingLimits()),
     )
     assert submitted.found_by == "list"
@@ -95,9 +93,8 @@ def test_rate_limited_submit_is_recorded_as_unpaid(
     emulator.inject(Fault("refuse", SUBMIT, "POST", status=429))
     with pytest.raises(RateLimited):
         submit_training(
-            ledger,
             provider,
-            read_training(ledger, run.key, 1),
+            TrainingLog(ledger, run.key, 1),
             SubmitRequest(run, recipe, uploaded, archive, SpendingLimits()),
         )
     assert isinstance(ledger.last(run.key), Rejected)
@@ -113,7 +110,7 @@ def test_racing_runs_pay_once(
     emulator: EmulatorControl,
 ) -> None:
     uploaded = provider.upload(archive)
-    nothing_yet = read_training(ledger, run.key, 1)
+    nothing_yet = TrainingLog(ledger, run.key, 1)
     start = Barrier(8)
     ends: list[str] = []
 
@@ -122,7 +119,7 @@ def test_racing_runs_pay_once(
         try:
             ends.append(
                 submit_training(
-                    ledger, provider, nothing_yet, SubmitRequest(run, recipe, uploaded, archive, SpendingLimits())
+                    provider, nothing_yet, SubmitRequest(run, recipe, uploaded, archive, SpendingLimits())
                 ).state
             )
         except (RecordConflict, LedgerError):
@@ -145,13 +142,11 @@ def test_submit_decided_before_somebody_elses_claim_is_refused(
     archive: DatasetArchive,
     emulator: EmulatorControl,
 ) -> None:
-    nothing_yet = read_training(ledger, run.key, 1)
+    nothing_yet = TrainingLog(ledger, run.key, 1)
     uploaded = provider.upload(archive)
     ledger.append(run.key, None, old_claim(run, timedelta(seconds=-60)))
     with pytest.raises(RecordConflict):
-        submit_training(
-            ledger, provider, nothing_yet, SubmitRequest(run, recipe, uploaded, archive, SpendingLimits())
-        )
+        submit_training(provider, nothing_yet, SubmitRequest(run, recipe, uploaded, archive, SpendingLimits()))
     assert trainings(emulator) == 0
 
 
@@ -174,13 +169,13 @@ def test_after_three_bad_ends_in_a_row_the_fourth_is_held_and_sends_nothing(
     fourth = run.model_copy(update={"attempt": 4})
     order = SubmitRequest(fourth, recipe, provider.upload(archive), archive, SpendingLimits())
     with pytest.raises(TrainingOnHold, match="3 times in a row, the last time: no such thing"):
-        submit_training(ledger, provider, read_training(ledger, run.key, 4), order)
+        submit_training(provider, TrainingLog(ledger, run.key, 4), order)
     assert trainings(emulator) == 0
-    held = read_training(ledger, run.key, 4)
+    held = TrainingLog(ledger, run.key, 4)
     assert isinstance(held.last, Held)
     assert held.last.kind == "attempts"
     approved = replace(order, approval="the provider has mended it")
-    assert submit_training(ledger, provider, held, approved).name.endswith("-g4")
+    assert submit_training(provider, held, approved).name.endswith("-g4")
     assert trainings(emulator) == 1
 
 
@@ -200,7 +195,7 @@ def test_thirty_two_racing_runs_on_one_key_pay_once(
         order = SubmitRequest(mine, recipe, uploaded, archive, SpendingLimits())
         start.wait()
         with suppress(RecordConflict):
-            submit_training(ledger, client, read_training(ledger, run.key, 1), order)
+            submit_training(client, TrainingLog(ledger, run.key, 1), order)
 
     threads = [Thread(target=race, args=(number,)) for number in range(32)]
     for thread in threads:

@@ -8,7 +8,7 @@ from tuneloop.clock import Deadline, now
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.reconciliation import record_job_id
-from tuneloop.ledger.training import read_training
+from tuneloop.ledger.training import TrainingLog
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.schemas.records import Claimed, RunRecord
 from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
@@ -48,7 +48,7 @@ def put_in_flight(
             )
             ledger.append(mine.key, None, claim)
             job_id = provider.submit(name, recipe, uploaded, archive, Deadline(60))
-            record_job_id(ledger, read_training(ledger, mine.key, 1), job_id, "answer")
+            record_job_id(TrainingLog(ledger, mine.key, 1), job_id, "answer")
             runs.append(mine)
         return runs
 

@@ -12,7 +12,7 @@ from tests.sensor.bent import bent
 from tests.sensor.conftest import PutInFlight, look, moved
 from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.training import read_training
+from tuneloop.ledger.training import TrainingLog
 from tuneloop.operations.status import duplicate_jobs
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.schemas.records import AnyTrainingRecord, Failed, Held, RunRecord
@@ -28,7 +28,7 @@ def behind(url: str, emulator: EmulatorControl) -> SegmindProvider:
 
 
 def last(ledger: Ledger, run: RunRecord) -> AnyTrainingRecord:
-    record = read_training(ledger, run.key, 1).last
+    record = TrainingLog(ledger, run.key, 1).last
     assert record is not None
     return record
 

@@ -16,7 +16,7 @@ from tests.wire.replay import replaying
 from tuneloop.clock import now
 from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.training import read_training
+from tuneloop.ledger.training import TrainingLog
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.schemas.adopted_recipes import ADOPTED
 from tuneloop.schemas.cadence import Cadence
@@ -52,7 +52,7 @@ def test_burst_of_endings_is_written_down_in_one_tick_and_told_once(
     runs = put_in_flight(40)
     emulator.progress(Progress.at_once())
     first = look(ledger, provider)
-    assert {read_training(ledger, run.key, 1).last.state for run in runs} == {"trained"}  # type: ignore[union-attr]
+    assert {TrainingLog(ledger, run.key, 1).last.state for run in runs} == {"trained"}  # type: ignore[union-attr]
     assert len(first.changes) == 40
     second = look(ledger, provider)
     assert second.changes == []
@@ -161,7 +161,7 @@ def test_fifty_invented_status_words_count_as_running_and_are_each_told_once(
     documented = exchange("segmind", "the list")
     jobs = []
     for number, run in enumerate(runs):
-        last = read_training(ledger, run.key, 1).last
+        last = TrainingLog(ledger, run.key, 1).last
         assert isinstance(last, Submitted)
         jobs.append(
             {

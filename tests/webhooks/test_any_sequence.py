@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.webhooks.world import PATH, Receiver, World, receiving, truth
 from tuneloop.emulator import Progress
-from tuneloop.ledger.training import read_training
+from tuneloop.ledger.training import TrainingLog
 from tuneloop.schemas.records import RunRecord
 
 WORDS = st.sampled_from(["AVAILABLE", "FAILED", "TRAINING_COMPLETED", "Ready", "Error", "Pending", "?"])
@@ -65,5 +65,5 @@ def test_any_sequence_of_calls_leaves_the_ledger_as_the_provider_says(world: Wor
     # The other one has ended only where everything has.
     assert world.states(other) == ["claimed", "submitted", *(ended if truths == "trained" else [])]
     for training, expected in ((run, job_id), (other, other_id)):
-        assert read_training(world.ledger, training.key, 1).job_id == expected
+        assert TrainingLog(world.ledger, training.key, 1).job_id == expected
         world.ledger.unmark(training)

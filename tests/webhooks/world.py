@@ -22,7 +22,7 @@ from tuneloop.emulator import EmulatorControl
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.submission import submit_training
 from tuneloop.ledger.submit_request import SubmitRequest
-from tuneloop.ledger.training import read_training
+from tuneloop.ledger.training import TrainingLog
 from tuneloop.providers.base import Provider
 from tuneloop.providers.registry import WEBHOOK_VERIFIERS
 from tuneloop.schemas.plan import EvaluationConfig
@@ -122,9 +122,9 @@ class World:
         """A run whose training is in flight, and the job's id."""
         run, provider = self.marked(flow_run), provider or self.provider
         uploaded = provider.upload(self.archive)
-        nothing_yet = read_training(self.ledger, run.key, 1)
+        nothing_yet = TrainingLog(self.ledger, run.key, 1)
         order = SubmitRequest(run, self.recipe, uploaded, self.archive, SpendingLimits())
-        return run, submit_training(self.ledger, provider, nothing_yet, order).job_id
+        return run, submit_training(provider, nothing_yet, order).job_id
 
     def states(self, run: RunRecord) -> list[str]:
         return [record.state for record in self.ledger.history(run.key)]

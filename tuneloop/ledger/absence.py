@@ -11,7 +11,7 @@ from tuneloop.clock import now
 from tuneloop.errors import CorruptRecord
 from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.training import Training
+from tuneloop.ledger.training import TrainingLog
 from tuneloop.providers.base import Provider
 from tuneloop.schemas.records import Claimed, Collected, Submitted, Trained
 from tuneloop.schemas.spending import SpendingLimits
@@ -23,24 +23,19 @@ _MARKERS_READ = 20
 _SLOTS_READ = 10
 
 
-def why_not_again(
-    ledger: Ledger, provider: Provider, training: Training, credentials: str, shown: JobList
-) -> str | None:
+def why_not_again(provider: Provider, training: TrainingLog, credentials: str, shown: JobList) -> str | None:
     """Say why a claim that came to nothing may not be claimed again without a person, None where it may.
 
     Args:
-        ledger: The ledger.
         provider: Whose list it is.
         training: A claimed training, after every margin.
         credentials: Slug of the credentials block by which the list was read.
         shown: The provider's jobs of the training, from a list that was started after every margin.
     """
-    return next(_reasons(ledger, provider, training, credentials, shown), None)
+    return next(_reasons(provider, training, credentials, shown), None)
 
 
-def _reasons(
-    ledger: Ledger, provider: Provider, training: Training, credentials: str, shown: JobList
-) -> Iterator[str]:
+def _reasons(provider: Provider, training: TrainingLog, credentials: str, shown: JobList) -> Iterator[str]:
     claim = training.last
     if not isinstance(claim, Claimed):
         yield f"{training.name} is not claimed"
@@ -53,8 +48,8 @@ def _reasons(
         yield f"{doubt}, and a job of that name is there now"
     if not provider.capabilities.list_is_complete:
         yield f"{doubt}, and {provider.name}'s list may lack accepted jobs: {search} before it is submitted again"
-    if training.doubts >= _SUBMITS:
-        yield f"{training.doubts} submits of {claim.name} had no clear answer: {search}"
+    if training.submits >= _SUBMITS:
+        yield f"{training.submits} submits of {claim.name} had no clear answer: {search}"
     if claim.credentials != credentials:
         yield (
             f"{doubt}, and only {claim.credentials}, by which it was submitted, can show that it came to nothing; "
@@ -63,7 +58,7 @@ def _reasons(
     if shown.may_be_cut:
         yield f"{doubt}, and {provider.name}'s list may be cut, or show names in another form: {search}"
     lag = timedelta(seconds=provider.margins.list_lag_s)
-    for job_id in sorted(_known(ledger, claim.account, lag) - shown.shown):
+    for job_id in sorted(_known(training.ledger, claim.account, lag) - shown.shown):
         yield (
             f"{doubt}, and {provider.name}'s list is not whole (it lacks {job_id}, which is known to be there): "
             f"{search}"

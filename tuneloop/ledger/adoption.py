@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from tuneloop.clock import now
 from tuneloop.errors import ConfigurationError, NotFoundAtProvider, RecordConflict
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.training import is_revivable, read_training, record_progress
+from tuneloop.ledger.training import TrainingLog, is_revivable, record_progress
 from tuneloop.providers.base import Provider
 from tuneloop.schemas.records import RunRecord, Submitted
 from tuneloop.schemas.training import JobStatus
@@ -42,13 +41,10 @@ def adopt(ledger: Ledger, provider: Provider, run: RunRecord, job_id: str) -> No
         )
     # Before the record: from there on the sensor carries it on, and it finds runs by their markers.
     ledger.mark(run)
-    training = read_training(ledger, run.key, run.attempt)
+    training = TrainingLog.of(ledger, run)
     if training.last is None or is_revivable(training.last):
-        record = Submitted(
-            created_at=now(), attempt=run.attempt, name=training.name, job_id=job_id, found_by="person"
-        )
         with suppress(RecordConflict):  # two adopt the same job: they write the same
-            ledger.append(run.key, training.last, record)
+            training.append(Submitted(**training.header(), job_id=job_id, found_by="person"))
     record_progress(ledger, run, status)
 
 

@@ -7,7 +7,7 @@ import hashlib
 from tuneloop.clock import now
 from tuneloop.errors import ObjectNotFound
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.training import read_training
+from tuneloop.ledger.training import TrainingLog
 from tuneloop.schemas.records import (
     ENDS,
     UNPAID_FAILURES,
@@ -39,7 +39,7 @@ def wished_attempt(ledger: Ledger, key: str, reason: str | None, flow_run: str) 
 
     Args:
         ledger: The ledger.
-        key: Training key.
+        key: TrainingLog key.
         reason: Why an unchanged dataset should be trained again, None for no such wish.
         flow_run: The run.
 
@@ -76,7 +76,7 @@ def choose_attempt(ledger: Ledger, key: str, on_request: str | None) -> int:
 
     Args:
         ledger: The ledger.
-        key: Training key.
+        key: TrainingLog key.
         on_request: Why an unchanged dataset should be trained again, None for no such wish.
     """
     newest = ledger.last(key)
@@ -87,7 +87,7 @@ def choose_attempt(ledger: Ledger, key: str, on_request: str | None) -> int:
     history = ledger.history(key)
     last = _last_begun(history)
     ended = last is None or last.state in ENDS
-    unpaid = last is None or (ended and read_training(ledger, key, last.attempt).ended_unpaid)
+    unpaid = last is None or (ended and TrainingLog(ledger, key, last.attempt).ended_unpaid)
     again = on_request or (isinstance(last, Abandoned) and last.again)
     if last is None or unpaid or (ended and again):
         return history[-1].attempt + 1

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from tuneloop.clock import now
 from tuneloop.errors import BudgetExceeded, ConfigurationError
 from tuneloop.ledger.ledger import Ledger, numbered_among
-from tuneloop.ledger.training import read_training
+from tuneloop.ledger.training import TrainingLog
 from tuneloop.schemas.records import Claimed, RunRecord
 from tuneloop.schemas.spending import (
     WINDOW_DAYS,
@@ -224,7 +224,7 @@ class Budget:
     def _ended_unpaid(self, slot: Reservation) -> bool:
         if slot.kind != "training":
             return False
-        training = read_training(self._ledger, slot.key, slot.attempt)
+        training = TrainingLog(self._ledger, slot.key, slot.attempt)
         # Its job may have come to life, and be followed by a later attempt.
         return training.ended_unpaid and training.name not in training.followed.values()
 

@@ -1,4 +1,4 @@
-"""Brings paid weights home: from the provider's stream into the store, checked, and only then recorded."""
+"""Stream trained weights into the store, validate them, then record them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
 
-from tuneloop.clock import now
 from tuneloop.errors import InvalidWeights, LedgerError, RecordConflict, StoreError
 from tuneloop.ledger.kept_weights import is_whole
-from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.training import Training, read_training
+from tuneloop.ledger.training import TrainingLog
 from tuneloop.providers.base import Provider, SourceChanged
 from tuneloop.schemas.records import Collected, Promotion, Trained
 from tuneloop.storage.base import Store, StoredObject
@@ -27,16 +25,13 @@ _SWEPT_AFTER = timedelta(days=7)
 Progress = Callable[[int, int | None], None]
 
 
-def collect_weights(
-    ledger: Ledger, provider: Provider, training: Training, on_progress: Progress | None = None
-) -> Collected:
+def collect_weights(provider: Provider, training: TrainingLog, on_progress: Progress | None = None) -> Collected:
     """Stream a trained job's weights into the store and write the `collected` record last.
 
     A download that was cut or killed goes on where it stopped, in this process or another one. Where the provider
     hands out no weights, the trained model is its id there, and only that is recorded.
 
     Args:
-        ledger: The ledger.
         provider: The account that trained.
         training: Where it stood when this was decided.
         on_progress: Called with bytes so far and bytes in all (None where the provider does not say); after a
@@ -54,30 +49,28 @@ def collect_weights(
     if provider.capabilities.weights:
         # By the attempt's name: the job's own may be the one of another attempt, which has weights too.
         trained = training.last.model_copy(update={"name": training.name})
-        stored = _bring_home(ledger.store, provider, trained, on_progress)
+        stored = _download(training.ledger.store, provider, trained, on_progress)
     record = Collected(
-        created_at=now(),
-        attempt=training.attempt,
-        name=training.name,
+        **training.header(),
         job_id=training.last.job_id,
         weights=stored.name if stored else None,
         sha256=stored.sha256 if stored else None,
         size_bytes=stored.size_bytes if stored else None,
     )
     try:
-        ledger.append(training.key, training.last, record)
+        training.append(record)
     except RecordConflict:
-        latest = read_training(ledger, training.key, training.attempt).last
+        latest = training.reread().last
         if not isinstance(latest, Collected):
             raise
         return latest
     # Weights are home: what cannot be tidied up now is tidied up after the next ones.
     with suppress(StoreError):
-        ledger.store.sweep("weights/", _SWEPT_AFTER)
+        training.ledger.store.sweep("weights/", _SWEPT_AFTER)
     return record
 
 
-def _bring_home(store: Store, provider: Provider, trained: Trained, on_progress: Progress | None) -> StoredObject:
+def _download(store: Store, provider: Provider, trained: Trained, on_progress: Progress | None) -> StoredObject:
     """Find the weights under the first of their names that holds a whole file, or bring them there.
 
     Whatever else lies in the folder, or under one of those names, is left alone and counts for nothing.

@@ -6,9 +6,8 @@ from contextlib import suppress
 
 from tuneloop.clock import now
 from tuneloop.errors import ClockWrong, NotFoundAtProvider
-from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.reconciliation import found, record_duplicate_job
-from tuneloop.ledger.training import Training
+from tuneloop.ledger.training import TrainingLog
 from tuneloop.providers.base import Provider
 from tuneloop.schemas.records import Submitted
 from tuneloop.schemas.training import JobList, JobStatus, Phase
@@ -18,7 +17,7 @@ CLOCK_TOLERANCE_S = 30.0
 _PROGRESS: dict[Phase, int] = {"ready": 3, "trained": 2, "running": 1, "failed": 0}
 
 
-def with_ended_ones(provider: Provider, training: Training, shown: JobList) -> JobList:
+def with_ended_ones(provider: Provider, training: TrainingLog, shown: JobList) -> JobList:
     """Ask by their ids for jobs that have come to a bad end and are not in the list, which may lag behind."""
     found = []
     for job_id, name in training.ended.items():
@@ -29,7 +28,7 @@ def with_ended_ones(provider: Provider, training: Training, shown: JobList) -> J
     return shown.model_copy(update={"jobs": (*shown.jobs, *found)})
 
 
-def follow_earlier_job(ledger: Ledger, training: Training, shown: JobList) -> Submitted | None:
+def follow_earlier_job(training: TrainingLog, shown: JobList) -> Submitted | None:
     """Follow a job that was made for this training and that nobody follows, in place of paying for another one.
 
     It was submitted from a store that is lost or from another one, or lives on after a bad end. Of several, the
@@ -37,7 +36,6 @@ def follow_earlier_job(ledger: Ledger, training: Training, shown: JobList) -> Su
     failed under the attempt's own name is written down too: a second job of that name could be taken for it.
 
     Args:
-        ledger: The ledger.
         training: Where the attempt stands that is to be submitted.
         shown: The provider's jobs of the training, all attempts.
 
@@ -50,14 +48,13 @@ def follow_earlier_job(ledger: Ledger, training: Training, shown: JobList) -> Su
     jobs = sorted(_unfollowed(training, shown), key=_how_far, reverse=True)
     if not jobs:
         return None
-    record = found(training.attempt, jobs[0])
-    ledger.append(training.key, training.before, record)
+    record = training.append(found(training.attempt, jobs[0]))
     for other in jobs[1:]:
-        record_duplicate_job(ledger, other.name, other.job_id, record.job_id)
+        record_duplicate_job(training.ledger, other.name, other.job_id, record.job_id)
     return record
 
 
-def unreadable_job(training: Training, shown: JobList) -> str | None:
+def unreadable_job(training: TrainingLog, shown: JobList) -> str | None:
     """Say which job of this training is there and cannot be read, None where there is none that nobody follows."""
     known = set(training.followed.values())
     for name, why in sorted(shown.unreadable.items()):
@@ -81,7 +78,7 @@ def check_clock(provider: Provider) -> None:
         )
 
 
-def _unfollowed(training: Training, shown: JobList) -> list[JobStatus]:
+def _unfollowed(training: TrainingLog, shown: JobList) -> list[JobStatus]:
     by_id = {job.job_id: job for job in shown.jobs if job.job_id not in training.followed}
     alive = [job for job in by_id.values() if training.lives(job)]
     unknown = by_id.keys() - training.ended.keys()

@@ -1,4 +1,4 @@
-"""A submit without a clear answer: the job is found by its name, or every margin passes, or a person looks."""
+"""Resolve an ambiguous submit: find the job by name, wait out the margins, or ask for a manual decision."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from tuneloop.clock import now
 from tuneloop.errors import DuplicateJob, LedgerError, ObjectNotFound, RecordConflict
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.markers import BadEnd
-from tuneloop.ledger.training import Training, followed_jobs, is_revivable, read_training
+from tuneloop.ledger.training import TrainingLog, followed_jobs, is_revivable
 from tuneloop.providers.base import Provider
-from tuneloop.schemas.records import Claimed, HasJobId, Held, HeldKind, Submitted, Trained
+from tuneloop.schemas.records import Claimed, HasJobId, Held, Submitted, Trained
 from tuneloop.schemas.spending import DoublePayment, double_name
 from tuneloop.schemas.training import JobList, JobStatus, job_name
 
 FoundBy = Literal["answer", "list", "person"]
 
 
-def find_submitted(ledger: Ledger, provider: Provider, training: Training) -> Submitted | Held | None:
+def find_submitted(provider: Provider, training: TrainingLog) -> Submitted | Held | None:
     """Look a claimed or held training up by its name.
 
     Presence counts at once, also of a job whose row cannot be read; absence is for `why_not_again`.
@@ -27,7 +27,7 @@ def find_submitted(ledger: Ledger, provider: Provider, training: Training) -> Su
         What is written now: the job, or that a person must look at one that cannot be read. None where the list
         shows no such job.
     """
-    training = read_training(ledger, training.key, training.attempt)
+    training = training.reread()
     last = training.last
     if isinstance(last, Submitted):
         return last
@@ -38,32 +38,23 @@ def find_submitted(ledger: Ledger, provider: Provider, training: Training) -> Su
     named = sorted(filter(training.is_evidence, shown.named(training.name)), key=lambda job: job.phase == "failed")
     ids = list(dict.fromkeys(job.job_id for job in named))
     if not ids:
-        return _unreadable(ledger, training, shown)
-    record = record_job_id(ledger, training, ids[0], "list")
+        return _hold_unreadable(training, shown)
+    record = record_job_id(training, ids[0], "list")
     for other in ids[1:]:
-        record_duplicate_job(ledger, training.name, other, ids[0])
+        record_duplicate_job(training.ledger, training.name, other, ids[0])
     return record
 
 
-def _unreadable(ledger: Ledger, training: Training, shown: JobList) -> Held | None:
+def _hold_unreadable(training: TrainingLog, shown: JobList) -> Held | None:
     """Hold a claim whose job is there and cannot be read."""
     why = shown.unreadable.get(training.name)
     if why is None or not isinstance(training.last, Claimed):
         return None
     reason = f"the provider's list has a job named {training.name} that cannot be read: {why}"
-    return hold(ledger, training, "uncertain", reason)
+    return training.hold("uncertain", reason)
 
 
-def hold(ledger: Ledger, training: Training, kind: HeldKind, reason: str, *, sent: bool = True) -> Held:
-    """Hand a training over to a person. Raises `RecordConflict` where it has moved on."""
-    held = Held(
-        created_at=now(), attempt=training.attempt, name=training.name, reason=reason, kind=kind, sent=sent
-    )
-    ledger.append(training.key, training.last, held)
-    return held
-
-
-def record_job_id(ledger: Ledger, training: Training, job_id: str, found_by: FoundBy) -> Submitted:
+def record_job_id(training: TrainingLog, job_id: str, found_by: FoundBy) -> Submitted:
     """Write the job's id over a claim, a hold or a bad end, whoever has written that.
 
     A job that was lost sight of and shows up again goes on; one whose weights are lost is left to the person who
@@ -79,31 +70,28 @@ def record_job_id(ledger: Ledger, training: Training, job_id: str, found_by: Fou
         if training.job_id == job_id and not lost:
             return last if isinstance(last, Submitted) else _submitted(training, job_id, found_by)
         if training.job_id not in {None, job_id}:
-            record_duplicate_job(ledger, training.name, job_id, training.job_id)
+            record_duplicate_job(training.ledger, training.name, job_id, training.job_id)
             raise DuplicateJob(
                 f"the provider has accepted two jobs named {training.name}: {training.job_id}, which is followed, "
                 f"and {job_id}; look at both in its console and cancel the second"
             )
-        if not _takes_an_id(ledger, training):
+        if not _takes_an_id(training):
             raise LedgerError(
                 f"job {job_id} was accepted for {training.name}, but the ledger has "
                 f"{last.state if last else 'nothing'}: look at it in the provider's console"
             )
-        record = _submitted(training, job_id, found_by)
         try:
-            ledger.append(training.key, last, record)
+            return training.append(_submitted(training, job_id, found_by))
         except RecordConflict:
-            training = read_training(ledger, training.key, training.attempt)
-        else:
-            return record
+            training = training.reread()
 
 
-def _takes_an_id(ledger: Ledger, training: Training) -> bool:
+def _takes_an_id(training: TrainingLog) -> bool:
     last = training.last
     if last is None or not is_revivable(last):
         return isinstance(last, Claimed | Held)
     # Where the next attempt has begun, the sensor sees to it: see `revive`.
-    newest = ledger.last(training.key)
+    newest = training.ledger.last(training.key)
     return newest is not None and newest.attempt == training.attempt
 
 
@@ -165,7 +153,5 @@ def found(attempt: int, job: JobStatus) -> Submitted:
     return Submitted(created_at=now(), attempt=attempt, name=job.name, job_id=job.job_id, found_by="list")
 
 
-def _submitted(training: Training, job_id: str, found_by: FoundBy) -> Submitted:
-    return Submitted(
-        created_at=now(), attempt=training.attempt, name=training.name, job_id=job_id, found_by=found_by
-    )
+def _submitted(training: TrainingLog, job_id: str, found_by: FoundBy) -> Submitted:
+    return Submitted(**training.header(), job_id=job_id, found_by=found_by)

@@ -24,10 +24,9 @@ from tuneloop.ledger.attempts import ATTEMPTS_IN_A_ROW, too_many_attempts
 from tuneloop.ledger.budget import Budget, Spending
 from tuneloop.ledger.earlier_jobs import check_clock, follow_earlier_job, unreadable_job, with_ended_ones
 from tuneloop.ledger.job_names import StoredNames
-from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.reconciliation import find_submitted, hold, record_job_id
+from tuneloop.ledger.reconciliation import find_submitted, record_job_id
 from tuneloop.ledger.submit_request import SubmitRequest
-from tuneloop.ledger.training import Training, read_training, record_bad_end
+from tuneloop.ledger.training import TrainingLog
 from tuneloop.providers.base import Provider
 from tuneloop.schemas.records import Claimed, Held, HeldKind, Rejected, Submitted
 from tuneloop.schemas.spending import window_of
@@ -37,11 +36,10 @@ PROCESS = uuid4().hex
 """Nonce of this process: the same flow run, started again, is another process."""
 
 
-def submit_training(ledger: Ledger, provider: Provider, training: Training, order: SubmitRequest) -> Submitted:
+def submit_training(provider: Provider, training: TrainingLog, order: SubmitRequest) -> Submitted:
     """Look for a job that is there already, claim the training, reserve its price and submit it with one POST.
 
     Args:
-        ledger: The ledger.
         provider: The account that pays.
         training: Where it stood when the submit was decided. Whatever was written since then forbids it.
         order: What is to be paid for.
@@ -54,27 +52,28 @@ def submit_training(ledger: Ledger, provider: Provider, training: Training, orde
         AmbiguousSubmit: Nobody can tell yet; the claim stands.
     """
     _check_claimable(training, order)
+    ledger = training.ledger
     budget = Budget(ledger, provider.account, order.limits)
     budget.require_price(order.cents)
     spending = budget.check_readable(order.run, order.cents, training.first)
     if provider.names_known is None:
         provider.names_known = StoredNames(ledger.store, provider.account.slug)
     shown = provider.find(training.stem).recorded_as(training.job_ids)
-    earlier = follow_earlier_job(ledger, training, with_ended_ones(provider, training, shown))
+    earlier = follow_earlier_job(training, with_ended_ones(provider, training, shown))
     if earlier is not None:
         return earlier
     check_clock(provider)
-    _hold_if_it_may_be_there(ledger, provider, training, order, shown)
+    _hold_if_it_may_be_there(provider, training, order, shown)
     deadline = Deadline(provider.margins.claim_s)
     claim = _claim(spending, training, order, deadline, provider)
-    ledger.append(training.key, training.before, claim)
-    claimed = _claimed(ledger, training, claim)
-    _hold_if_unreadable(ledger, training, claimed, shown)
-    _reserve_or_hold(ledger, budget, claimed, claim, order)
-    return _post(ledger, provider, claimed, order, deadline)
+    training.append(claim)
+    claimed = _claimed(training, claim)
+    _hold_if_unreadable(training, claimed, shown)
+    _reserve_or_hold(budget, claimed, claim, order)
+    return _post(provider, claimed, order, deadline)
 
 
-def _check_claimable(training: Training, order: SubmitRequest) -> None:
+def _check_claimable(training: TrainingLog, order: SubmitRequest) -> None:
     """Refuse to claim beside what may still end in a payment, and over a hold without a person's word."""
     last = training.last
     if training.not_before is not None and now() <= training.not_before:
@@ -86,7 +85,7 @@ def _check_claimable(training: Training, order: SubmitRequest) -> None:
 
 
 def _claim(
-    spent: Spending, training: Training, order: SubmitRequest, deadline: Deadline, provider: Provider
+    spent: Spending, training: TrainingLog, order: SubmitRequest, deadline: Deadline, provider: Provider
 ) -> Claimed:
     run, before, first = order.run, training.last, training.first
     # Who takes over a claim that a person has approved need not ask again.
@@ -115,40 +114,38 @@ def _claim(
     )
 
 
-def _claimed(ledger: Ledger, training: Training, claim: Claimed) -> Training:
+def _claimed(training: TrainingLog, claim: Claimed) -> TrainingLog:
     """Read the claimed training. Raises `RecordConflict` where somebody has found a job of its name meanwhile."""
-    claimed = read_training(ledger, training.key, training.attempt)
+    claimed = training.reread()
     if claimed.last is None or claimed.last.writer_id != claim.writer_id:
         raise RecordConflict(f"{training.name} has moved on since it was claimed; nothing was sent")
     return claimed
 
 
 def _hold_if_it_may_be_there(
-    ledger: Ledger, provider: Provider, training: Training, order: SubmitRequest, shown: JobList
+    provider: Provider, training: TrainingLog, order: SubmitRequest, shown: JobList
 ) -> None:
     """Hand a claim that came to nothing to a person, unless the list proves that it did."""
     if isinstance(training.last, Claimed):
-        reason = why_not_again(ledger, provider, training, order.run.credentials, shown)
+        reason = why_not_again(provider, training, order.run.credentials, shown)
         if reason is not None:
-            raise _held(hold(ledger, training, "uncertain", reason))
+            raise _held(training.hold("uncertain", reason))
 
 
-def _hold_if_unreadable(ledger: Ledger, before: Training, claimed: Training, shown: JobList) -> None:
+def _hold_if_unreadable(before: TrainingLog, claimed: TrainingLog, shown: JobList) -> None:
     """Hand a claim to a person whose job is there and cannot be read, unless that person has just answered."""
     answered = isinstance(before.last, Held) and before.last.kind == "uncertain"
     reason = None if answered else unreadable_job(before, shown)
     if reason is not None:
-        raise _held(hold(ledger, claimed, "uncertain", reason, sent=False))
+        raise _held(claimed.hold("uncertain", reason, sent=False))
 
 
-def _reserve_or_hold(
-    ledger: Ledger, budget: Budget, training: Training, claim: Claimed, order: SubmitRequest
-) -> None:
+def _reserve_or_hold(budget: Budget, training: TrainingLog, claim: Claimed, order: SubmitRequest) -> None:
     """Let a claim through to its POST, or hand it to a person."""
     kind: HeldKind = "attempts"
     reason = None
     if claim.attempt > ATTEMPTS_IN_A_ROW and kind not in claim.waived:
-        reason = too_many_attempts(ledger.history(training.key), claim.attempt)
+        reason = too_many_attempts(training.history, claim.attempt)
     if reason is None:
         try:
             budget.reserve(order.run, order.cents, claim, training.first or claim)
@@ -156,30 +153,28 @@ def _reserve_or_hold(
             reason, kind = str(error), "budget"
         else:
             return
-    raise _held(hold(ledger, training, kind, reason))
+    raise _held(training.hold(kind, reason))
 
 
-def _post(
-    ledger: Ledger, provider: Provider, claimed: Training, order: SubmitRequest, deadline: Deadline
-) -> Submitted:
+def _post(provider: Provider, claimed: TrainingLog, order: SubmitRequest, deadline: Deadline) -> Submitted:
     """Send the one POST, and write down what became of it."""
     try:
         job_id = provider.submit(claimed.name, order.recipe, order.dataset, order.archive, deadline)
     except RequestNotSent as error:
-        _refused(ledger, claimed, order, error, settled_after=None)
+        _refused(claimed, order, error, settled_after=None)
         raise
     except (RequestRejected, RateLimited) as error:
-        return _found_in_spite_of(ledger, provider, claimed, order, error)
+        return _found_in_spite_of(provider, claimed, order, error)
     except ProviderError as error:
-        return _found_or_in_doubt(ledger, provider, claimed, error)
-    submitted = record_job_id(ledger, read_training(ledger, claimed.key, claimed.attempt), job_id, "answer")
+        return _found_or_in_doubt(provider, claimed, error)
+    submitted = record_job_id(claimed.reread(), job_id, "answer")
     # Whoever has closed the attempt meanwhile has taken the marker away.
-    ledger.keep_marked(order.run)
+    claimed.ledger.keep_marked(order.run)
     return submitted
 
 
 def _found_in_spite_of(
-    ledger: Ledger, provider: Provider, claimed: Training, order: SubmitRequest, error: ProviderError
+    provider: Provider, claimed: TrainingLog, order: SubmitRequest, error: ProviderError
 ) -> Submitted:
     """Look for a job whose submit was refused: only a list that lacks it makes the refusal an end.
 
@@ -188,7 +183,7 @@ def _found_in_spite_of(
         AmbiguousSubmit: There is no list; the claim stands.
     """
     try:
-        found = find_submitted(ledger, provider, claimed)
+        found = find_submitted(provider, claimed)
     except ProviderError as second:
         # Whose key is refused for both was let in for neither.
         if not (isinstance(error, AuthenticationFailed) and isinstance(second, AuthenticationFailed)):
@@ -196,17 +191,17 @@ def _found_in_spite_of(
                 f"the submit of {claimed.name} was refused ({error}), and the list that could show that it had no "
                 f"effect was not answered: {second}"
             ) from None
-        _refused(ledger, claimed, order, error, settled_after=None)
+        _refused(claimed, order, error, settled_after=None)
         raise error from None
     if found is None:
         # So soon after the submit the list may lack it all the same.
         settled_after = claimed.claim.take_over_after if claimed.claim else None
-        _refused(ledger, claimed, order, error, settled_after)
+        _refused(claimed, order, error, settled_after)
         raise error
     return _submitted_or_held(found)
 
 
-def _found_or_in_doubt(ledger: Ledger, provider: Provider, claimed: Training, error: ProviderError) -> Submitted:
+def _found_or_in_doubt(provider: Provider, claimed: TrainingLog, error: ProviderError) -> Submitted:
     """Look for a job whose submit had no clear answer.
 
     Raises:
@@ -214,26 +209,26 @@ def _found_or_in_doubt(ledger: Ledger, provider: Provider, claimed: Training, er
         AmbiguousSubmit: The claim stands until every margin has passed.
     """
     try:
-        found = find_submitted(ledger, provider, claimed)
+        found = find_submitted(provider, claimed)
     except ProviderError:
         found = None  # a list that fails says nothing
     if found is None:
         reason = _why_a_person_looks(claimed, error)
         if reason is None:
             raise AmbiguousSubmit(_in_doubt(claimed, error)) from None
-        found = hold(ledger, claimed, "uncertain", reason)
+        found = claimed.hold("uncertain", reason)
     return _submitted_or_held(found)
 
 
-def _why_a_person_looks(claimed: Training, error: ProviderError) -> str | None:
+def _why_a_person_looks(claimed: TrainingLog, error: ProviderError) -> str | None:
     if isinstance(error, UnexpectedResponse) and HTTPStatus(200) <= (error.status or 0) < HTTPStatus(300):
         return f"the submit of {claimed.name} was answered, but not with a job's id: {error}"
-    if claimed.doubts > 1:
-        return f"{claimed.doubts} submits of {claimed.name} had no clear answer, the last one: {error}"
+    if claimed.submits > 1:
+        return f"{claimed.submits} submits of {claimed.name} had no clear answer, the last one: {error}"
     return None
 
 
-def _in_doubt(claimed: Training, error: ProviderError) -> str:
+def _in_doubt(claimed: TrainingLog, error: ProviderError) -> str:
     until = f"{claimed.claim.take_over_after:%Y-%m-%d %H:%M:%S} UTC" if claimed.claim else "then"
     return (
         f"the submit of {claimed.name} had no clear answer: {error}. It is looked for in the provider's list; "
@@ -252,22 +247,16 @@ def _held(held: Held) -> TrainingOnHold:
 
 
 def _refused(
-    ledger: Ledger, claimed: Training, order: SubmitRequest, error: ProviderError, settled_after: datetime | None
+    claimed: TrainingLog, order: SubmitRequest, error: ProviderError, settled_after: datetime | None
 ) -> None:
     """Write down the end of a submit that was refused.
 
     Where an earlier one of the same attempt may have been accepted, its refusal says nothing about that one:
     a person goes on deciding.
     """
-    if claimed.doubted:
+    if claimed.had_ambiguous_submit:
         reason = f"the submit that was approved was refused, and the one before it stays in doubt: {error}"
-        hold(ledger, claimed, "uncertain", reason)
+        claimed.hold("uncertain", reason)
         return
-    rejected = Rejected(
-        created_at=now(),
-        attempt=claimed.attempt,
-        name=claimed.name,
-        reason=str(error),
-        settled_after=settled_after,
-    )
-    record_bad_end(ledger, order.run, claimed.last, rejected)
+    rejected = Rejected(**claimed.header(), reason=str(error), settled_after=settled_after)
+    claimed.append_bad_end(order.run, rejected)

@@ -1,11 +1,10 @@
-"""Where one attempt of a training stands, as the ledger has it."""
+"""The recorded state of one training attempt."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
+from typing import Any, TypeVar
 
 from tuneloop.clock import now
 from tuneloop.errors import LedgerError, RecordConflict
@@ -15,10 +14,10 @@ from tuneloop.schemas.records import (
     Abandoned,
     AnyTrainingRecord,
     Claimed,
-    Collected,
     Failed,
     HasJobId,
     Held,
+    HeldKind,
     Rejected,
     RunRecord,
     Submitted,
@@ -27,41 +26,78 @@ from tuneloop.schemas.records import (
 from tuneloop.schemas.training import JobStatus, job_name
 
 BadEndRecord = Failed | Rejected | Abandoned
+NewRecord = TypeVar("NewRecord", bound=AnyTrainingRecord)
 
 
-@dataclass(frozen=True)
-class Training:
-    """One attempt of one training.
+class TrainingLog:
+    """One attempt at a training, as its records stood when they were read.
 
-    Attributes:
+    Whatever was written since then makes `append` fail: `reread` it, and decide again.
+
+    Args:
+        ledger: The ledger.
         key: Training key.
         attempt: Which attempt.
-        last: Its last record; None where nothing is claimed yet.
-        previous: The last record of the attempt before, where `last` is None.
-        first: Its first claim, None where there is none yet.
-        claim: Its last claim.
-        known: Its last record that names a job, None where none does.
-        doubted: It was held once because nobody could tell whether its submit was accepted.
-        doubts: How many of its claims may have been submitted.
-        followed: The training's jobs that are followed, of all attempts; see `followed_jobs`.
-        ended: Its other jobs that records name: those that have come to a bad end.
-        elsewhere: Ids of the jobs that records of other attempts name.
-        records: How many records the training has, of all attempts.
+
+    Raises:
+        CorruptRecord: A record is missing or cannot be read.
     """
 
-    key: str
-    attempt: int
-    last: AnyTrainingRecord | None
-    previous: AnyTrainingRecord | None
-    first: Claimed | None = None
-    claim: Claimed | None = None
-    known: Submitted | Trained | Collected | Failed | None = None
-    doubted: bool = False
-    doubts: int = 0
-    followed: Mapping[str, str] = field(default_factory=dict)
-    ended: Mapping[str, str] = field(default_factory=dict)
-    elsewhere: frozenset[str] = frozenset()
-    records: int = 0
+    def __init__(self, ledger: Ledger, key: str, attempt: int) -> None:
+        self.ledger, self.key, self.attempt = ledger, key, attempt
+        self.history = ledger.history(key)
+        self._own = [record for record in self.history if record.attempt == attempt]
+        before = [record for record in self.history if record.attempt < attempt]
+        if len(before) < len(self.history) and not self._own:
+            raise LedgerError(f"attempt {attempt} of training {key[:16]} was skipped")
+        self.last = self._own[-1] if self._own else None
+        self.previous = before[-1] if before and not self._own else None
+        """The last record of the attempt before, where this one has none."""
+        claims = [record for record in self._own if isinstance(record, Claimed)]
+        self.first = claims[0] if claims else None
+        self.claim = claims[-1] if claims else None
+        self.known = next((record for record in reversed(self._own) if isinstance(record, HasJobId)), None)
+        """Its last record that names a job."""
+        self.had_ambiguous_submit = any(isinstance(r, Held) and r.kind == "uncertain" for r in self._own)
+        self.submits = len(claims) - sum(_sent_nothing(*pair) for pair in pairwise(self._own))
+        """How many of its claims may have been submitted."""
+        jobs = {record.job_id: record for record in self.history if isinstance(record, HasJobId)}
+        self.followed = followed_jobs(self.history)
+        self.ended = {job_id: record.name for job_id, record in jobs.items() if job_id not in self.followed}
+        """Jobs of all attempts that have come to a bad end: their names by id."""
+        self._elsewhere = {job_id for job_id, record in jobs.items() if record.attempt != attempt}
+
+    @classmethod
+    def of(cls, ledger: Ledger, run: RunRecord) -> TrainingLog:
+        """The attempt that a run works on."""
+        return cls(ledger, run.key, run.attempt)
+
+    def reread(self) -> TrainingLog:
+        """The same attempt, as it stands now."""
+        return TrainingLog(self.ledger, self.key, self.attempt)
+
+    def append(self, record: NewRecord) -> NewRecord:
+        """Write the record that comes after those that were read. This log stays as it was read.
+
+        Raises:
+            RecordConflict: Another writer was first.
+            LedgerError: The step is not legal.
+        """
+        self.ledger.append(self.key, self.before, record)
+        return record
+
+    def append_bad_end(self, run: RunRecord, record: BadEndRecord) -> None:
+        """Write a bad end, after its job's name: see `Ledger.note_bad_end`. Raises as `append`."""
+        self.ledger.note_bad_end(run, record.name)
+        self.append(record)
+
+    def hold(self, kind: HeldKind, reason: str, *, sent: bool = True) -> Held:
+        """Ask for a manual decision. Raises `RecordConflict` where the training has moved on."""
+        return self.append(Held(**self.header(), reason=reason, kind=kind, sent=sent))
+
+    def header(self) -> dict[str, Any]:
+        """The fields that each of its records begins with."""
+        return {"created_at": now(), "attempt": self.attempt, "name": self.name}
 
     @property
     def name(self) -> str:
@@ -75,16 +111,16 @@ class Training:
 
     @property
     def before(self) -> AnyTrainingRecord | None:
-        """The record after which its next one comes, None where there is none at all."""
+        """The record after which its next one comes."""
         return self.last or self.previous
 
     @property
     def ended_unpaid(self) -> bool:
-        """It has come to its end, and nothing is to be paid for it.
+        """It has ended, and nothing is to be paid for it.
 
-        Where its submit was once in doubt, a bad end of the job that is followed says nothing about the other one.
+        After an ambiguous submit, a bad end of the job that is followed says nothing about the other one.
         """
-        return not self.doubted and self.last is not None and is_revivable(self.last)
+        return not self.had_ambiguous_submit and self.last is not None and is_revivable(self.last)
 
     @property
     def job_id(self) -> str | None:
@@ -93,65 +129,36 @@ class Training:
 
     @property
     def job_ids(self) -> frozenset[str]:
-        """Ids of the jobs of all its attempts, as they are recorded."""
+        """Ids of the jobs of all attempts."""
         return frozenset(self.followed) | frozenset(self.ended)
 
     @property
     def not_before(self) -> datetime | None:
-        """It must not be begun until then, see `Rejected.settled_after`; None where it may be."""
+        """It must not be begun until then, see `Rejected.settled_after`."""
         return self.previous.settled_after if isinstance(self.previous, Rejected) else None
 
     def lives(self, job: JobStatus) -> bool:
-        """Tell whether a job lives. That one has grown old is no sign of that once it has come to a bad end."""
+        """Return True if a job lives. After a bad end, its age alone is no sign of that."""
         return job.phase != "failed" and not (job.by_age and job.job_id in self.ended)
 
     def is_evidence(self, job: JobStatus) -> bool:
-        """Tell whether a job of this attempt's name says anything about it.
+        """Return True if a job of this attempt's name says anything about it.
 
         Not if another attempt's record names it, unless it lives on after that one's bad end.
         """
-        if job.job_id not in self.elsewhere:
+        if job.job_id not in self._elsewhere:
             return True
         return job.job_id not in self.followed and self.lives(job)
 
 
-def read_training(ledger: Ledger, key: str, attempt: int) -> Training:
-    """Read where one attempt stands."""
-    history = ledger.history(key)
-    own = [record for record in history if record.attempt == attempt]
-    before = [record for record in history if record.attempt < attempt]
-    if any(record.attempt > attempt for record in history) and not own:
-        raise LedgerError(f"attempt {attempt} of training {key[:16]} was skipped")
-    last = own[-1] if own else None
-    previous = before[-1] if before and not own else None
-    claims = [record for record in own if isinstance(record, Claimed)]
-    jobs = {record.job_id: record for record in history if isinstance(record, HasJobId)}
-    followed = followed_jobs(history)
-    return Training(
-        key=key,
-        attempt=attempt,
-        last=last,
-        previous=previous,
-        first=claims[0] if claims else None,
-        claim=claims[-1] if claims else None,
-        known=next((record for record in reversed(own) if isinstance(record, HasJobId)), None),
-        doubted=any(isinstance(record, Held) and record.kind == "uncertain" for record in own),
-        doubts=len(claims) - sum(_sent_nothing(*pair) for pair in pairwise(own)),
-        followed=followed,
-        ended={job_id: record.name for job_id, record in jobs.items() if job_id not in followed},
-        elsewhere=frozenset(job_id for job_id, record in jobs.items() if record.attempt != attempt),
-        records=len(history),
-    )
-
-
 def _sent_nothing(record: AnyTrainingRecord, following: AnyTrainingRecord) -> bool:
-    """Tell by the record that follows a claim whether its submit was held back."""
+    """Return True if the record that follows a claim says that its submit was held back."""
     held_back = isinstance(following, Held) and (following.kind in {"budget", "attempts"} or not following.sent)
     return isinstance(record, Claimed) and held_back
 
 
 def is_revivable(record: AnyTrainingRecord) -> bool:
-    """Tell whether a record is an end without a bill, which may be wrong: its job may live on all the same."""
+    """Return True if a record is an end without a bill, which may be wrong: its job may live on all the same."""
     return record.state in UNPAID_FAILURES or (isinstance(record, Abandoned) and not record.paid)
 
 
@@ -165,46 +172,23 @@ def followed_jobs(history: list[AnyTrainingRecord]) -> dict[str, str]:
     }
 
 
-def record_bad_end(ledger: Ledger, run: RunRecord, after: AnyTrainingRecord | None, record: BadEndRecord) -> None:
-    """Write down that an attempt has come to a bad end, after its job's name: see `Ledger.note_bad_end`.
-
-    Raises:
-        RecordConflict: As `Ledger.append`.
-    """
-    ledger.note_bad_end(run, record.name)
-    ledger.append(run.key, after, record)
-
-
 def record_progress(ledger: Ledger, run: RunRecord, status: JobStatus) -> AnyTrainingRecord | None:
-    """Write down that a submitted job has ended, where it has.
-
-    Args:
-        ledger: The ledger.
-        run: A run of the attempt.
-        status: What the provider says about its job.
+    """Record that a submitted job has ended, where `status` says so.
 
     Returns:
-        The training's last record after that.
+        The attempt's last record after that.
     """
-    last = read_training(ledger, run.key, run.attempt).last
+    log = TrainingLog.of(ledger, run)
+    last = log.last
     if not isinstance(last, Submitted) or status.phase == "running":
         return last
-    record: Trained | Failed
-    base = {
-        "created_at": now(),
-        "attempt": run.attempt,
-        "name": last.name,
-        "job_id": last.job_id,
-        "word": status.word,
-    }
+    # Under the name that the job has at the provider, which may be the one of an earlier attempt.
+    fields = {**log.header(), "name": last.name, "job_id": last.job_id, "word": status.word}
     try:
-        if status.phase == "failed":
-            reason = status.error_message or "the provider gives no reason"
-            record = Failed.model_validate({**base, "reason": reason})
-            record_bad_end(ledger, run, last, record)
-        else:
-            record = Trained.model_validate(base)
-            ledger.append(run.key, last, record)
+        if status.phase != "failed":
+            return log.append(Trained(**fields))
+        failed = Failed(**fields, reason=status.error_message or "the provider gives no reason")
+        log.append_bad_end(run, failed)
     except RecordConflict:
-        return read_training(ledger, run.key, run.attempt).last
-    return record
+        return log.reread().last
+    return failed

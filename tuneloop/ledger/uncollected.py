@@ -6,8 +6,7 @@ from datetime import datetime, timedelta
 
 from tuneloop.clock import now
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.reconciliation import hold
-from tuneloop.ledger.training import Training
+from tuneloop.ledger.training import TrainingLog
 from tuneloop.schemas.records import Held, Submitted, Trained
 
 LOST_AFTER = timedelta(days=3)
@@ -30,11 +29,10 @@ def next_try(ledger: Ledger, trained: Trained) -> datetime:
     return tries[-1] + _PAUSES[min(len(tries), len(_PAUSES)) - 1]
 
 
-def hold_if_lost(ledger: Ledger, training: Training, reason: str) -> Held | None:
+def hold_if_lost(training: TrainingLog, reason: str) -> Held | None:
     """Hand a job to a person that, or whose weights, could not be had for days.
 
     Args:
-        ledger: The ledger.
         training: Where its training stands: submitted or trained.
         reason: What was answered the last time.
 
@@ -48,23 +46,20 @@ def hold_if_lost(ledger: Ledger, training: Training, reason: str) -> Held | None
     if not isinstance(last, Submitted | Trained) or now() - last.created_at < LOST_AFTER:
         return None
     # A sensor that was off for days has not tried for days.
-    if isinstance(last, Trained) and len(_tries(ledger, last)) < _FEWEST_TRIES:
+    if isinstance(last, Trained) and len(_tries(training.ledger, last)) < _FEWEST_TRIES:
         return None
     what = "its weights" if isinstance(last, Trained) else "the job"
-    return hold(
-        ledger,
-        training,
-        "lost",
-        f"{what} (id {last.job_id}) cannot be had since {last.created_at:%Y-%m-%d}: {reason}",
+    return training.hold(
+        "lost", f"{what} (id {last.job_id}) cannot be had since {last.created_at:%Y-%m-%d}: {reason}"
     )
 
 
-def try_again(ledger: Ledger, training: Training) -> None:
+def try_again(training: TrainingLog) -> None:
     """Go on where a training was lost, as a person wishes. Raises `RecordConflict` where it has moved on."""
     known = training.known
     if isinstance(known, Submitted | Trained):
         fields = known.model_dump(exclude={"created_at", "writer_id"})
-        ledger.append(training.key, training.last, type(known).model_validate({**fields, "created_at": now()}))
+        training.append(type(known).model_validate({**fields, "created_at": now()}))
 
 
 def _tries(ledger: Ledger, trained: Trained) -> list[datetime]:

@@ -10,7 +10,7 @@ from tuneloop.datasets.store import load_manifest
 from tuneloop.ledger.attempts import too_many_attempts
 from tuneloop.ledger.budget import Budget, Spending
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.training import Training, read_training
+from tuneloop.ledger.training import TrainingLog
 from tuneloop.registry.promotions import applied_decision
 from tuneloop.schemas.dataset import DatasetDifference, DatasetManifest
 from tuneloop.schemas.frozen import FrozenModel
@@ -77,7 +77,7 @@ def plan_run(
         limits: What the account may spend.
         cents: What the training would cost.
     """
-    training = read_training(ledger, run.key, run.attempt)
+    training = TrainingLog.of(ledger, run)
     budget = Budget(ledger, run.account, limits)
     champion = ledger.champion(run.model)
     difference = (
@@ -104,7 +104,7 @@ def plan_run(
 
 
 def _action(
-    ledger: Ledger, run: RunRecord, training: Training, budget: Budget, cents: int | None
+    ledger: Ledger, run: RunRecord, training: TrainingLog, budget: Budget, cents: int | None
 ) -> tuple[Action, str]:
     last = training.last
     if last is None:
@@ -122,7 +122,7 @@ def _action(
 
 
 def _submit(
-    ledger: Ledger, run: RunRecord, training: Training, budget: Budget, cents: int | None
+    ledger: Ledger, run: RunRecord, training: TrainingLog, budget: Budget, cents: int | None
 ) -> tuple[Action, str]:
     held = too_many_attempts(ledger.history(run.key), run.attempt) or budget.hold_reason(cents)
     if held:

@@ -16,7 +16,7 @@ from tuneloop.ledger.budget import Spending
 from tuneloop.ledger.kept_weights import weights_problem
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.markers import Marker
-from tuneloop.ledger.training import is_revivable, read_training
+from tuneloop.ledger.training import TrainingLog, is_revivable
 from tuneloop.providers.base import Provider
 from tuneloop.registry.promotions import pending_review
 from tuneloop.schemas.frozen import FrozenModel
@@ -89,9 +89,9 @@ def _open_training(ledger: Ledger, marker: Marker) -> OpenTraining | None:
         return None
     state, since, note = "marked", run.created_at, ""
     try:
-        training = read_training(ledger, run.key, run.attempt)
+        training = TrainingLog.of(ledger, run)
         last = training.last
-        given_up = is_given_up(ledger, run, training.records)
+        given_up = is_given_up(ledger, run, len(training.history))
         question = pending_review(ledger, run) if isinstance(last, Collected) else None
     except TuneloopError as error:
         state, note = "unreadable", str(error)

@@ -11,11 +11,10 @@ from prefect.input.run_input import Keyset, keyset_from_base_key
 from prefect.logging import get_run_logger
 from pydantic import Field
 
-from tuneloop.clock import now
 from tuneloop.errors import RequestRejected, TrainingOnHold
 from tuneloop.ledger.reconciliation import record_job_id
 from tuneloop.ledger.submit_request import training_price
-from tuneloop.ledger.training import Training, record_bad_end
+from tuneloop.ledger.training import TrainingLog
 from tuneloop.ledger.uncollected import try_again
 from tuneloop.orchestration.context import RunContext
 from tuneloop.orchestration.forms import ask, read_form_answer
@@ -72,7 +71,7 @@ _SO_FAR: dict[HeldKind, str] = {
 }
 
 
-def request_approval(ctx: RunContext, run: RunRecord, training: Training, held: Held) -> str | None:
+def request_approval(ctx: RunContext, run: RunRecord, training: TrainingLog, held: Held) -> str | None:
     """Ask a person about a held training, and carry the answer out as far as it sends nothing.
 
     Suspends the run with a form, which ends this process; when the form was filled in, the flow starts from the
@@ -88,20 +87,20 @@ def request_approval(ctx: RunContext, run: RunRecord, training: Training, held: 
     with get_client(sync_client=True) as client:
         for attempt in count(1):
             # The name tells this hold from another one of the same training, and a second answer from the first.
-            keys = keyset_from_base_key(f"held-{training.name}-{training.records}-{attempt}")
+            keys = keyset_from_base_key(f"held-{training.name}-{len(training.history)}-{attempt}")
             answer = read_form_answer(client, keys, form)
             if answer is None:
                 label_run(run.model, "on-hold")
                 _ask(client, keys, form, _question(ctx, run, training, held), held)
             elif (wrong := _validate_answer(ctx, training, answer)) is None:
                 label_run(run.model, None)
-                return _apply_answer(ctx, run, training, held, answer)
+                return _apply_answer(run, training, held, answer)
             else:
                 get_run_logger().warning("%s; you are asked once more", wrong)
     raise AssertionError("count() has no end")
 
 
-def _validate_answer(ctx: RunContext, training: Training, answer: Answer) -> str | None:
+def _validate_answer(ctx: RunContext, training: TrainingLog, answer: Answer) -> str | None:
     """Say why an answer cannot be carried out."""
     if not isinstance(answer, SubmitResolution) or answer.decision != _THERE:
         return None
@@ -114,37 +113,35 @@ def _validate_answer(ctx: RunContext, training: Training, answer: Answer) -> str
     return None
 
 
-def _apply_answer(ctx: RunContext, run: RunRecord, training: Training, held: Held, answer: Answer) -> str | None:
+def _apply_answer(run: RunRecord, training: TrainingLog, held: Held, answer: Answer) -> str | None:
     get_run_logger().info("a person has decided about %s: %s (%s)", held.name, answer.decision, answer.reason)
     if answer.decision == _REJECT:
-        abandon_training(ctx, run, training, held, f"rejected by a person: {answer.reason}")
+        abandon_training(run, training, held, f"rejected by a person: {answer.reason}")
         return None
     if isinstance(answer, WhereItIs):
         if answer.decision == _FETCH:
-            try_again(ctx.ledger, training)
+            try_again(training)
         else:
             reason = f"a person wants it trained again: {answer.reason}"
-            abandon_training(ctx, run, training, held, reason, again=answer.decision == _TRAIN)
+            abandon_training(run, training, held, reason, again=answer.decision == _TRAIN)
         return None
     if isinstance(answer, SubmitResolution) and answer.decision == _THERE:
-        record_job_id(ctx.ledger, training, answer.job_id.strip(), "person")
+        record_job_id(training, answer.job_id.strip(), "person")
         return None
     return answer.reason
 
 
 def abandon_training(
-    ctx: RunContext, run: RunRecord, training: Training, held: Held, reason: str, *, again: bool = False
+    run: RunRecord, training: TrainingLog, held: Held, reason: str, *, again: bool = False
 ) -> None:
     """Close a held training, as a person wishes. Raises `RecordConflict` where it has moved on."""
     # What may have been accepted counts as paid: it keeps its place in the budget, and nothing submits it again.
     paid = held.kind in {"uncertain", "lost"}
-    record = Abandoned(
-        created_at=now(), attempt=held.attempt, name=held.name, reason=reason, paid=paid, again=again
-    )
+    record = Abandoned(**training.header(), reason=reason, paid=paid, again=again)
     if paid:
-        ctx.ledger.append(training.key, held, record)
+        training.append(record)
     else:
-        record_bad_end(ctx.ledger, run, held, record)
+        training.append_bad_end(run, record)
 
 
 def _ask(client: SyncPrefectClient, keys: Keyset, form: type[Answer], question: str, held: Held) -> None:
@@ -156,7 +153,7 @@ def _ask(client: SyncPrefectClient, keys: Keyset, form: type[Answer], question: 
     ask(client, keys, form, question, f"Held, a person decides: {held.reason}. Press Resume")
 
 
-def _question(ctx: RunContext, run: RunRecord, training: Training, held: Held) -> str:
+def _question(ctx: RunContext, run: RunRecord, training: TrainingLog, held: Held) -> str:
     reason = f"{held.reason[:1].upper()}{held.reason[1:]}"
     cents = training_price(ctx.recipe(run), ctx.limits)
     price = "a price that the provider does not publish" if cents is None else dollars(cents)

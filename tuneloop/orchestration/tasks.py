@@ -24,7 +24,7 @@ from tuneloop.ledger.collection import collect_weights, restore_weights
 from tuneloop.ledger.image_budget import ImageBudget
 from tuneloop.ledger.submission import submit_training
 from tuneloop.ledger.submit_request import SubmitRequest
-from tuneloop.ledger.training import Training
+from tuneloop.ledger.training import TrainingLog
 from tuneloop.orchestration.clip_choice import load_clip_encoder
 from tuneloop.orchestration.context import RunContext
 from tuneloop.orchestration.events import emit_training_event, emit_unanswered
@@ -112,11 +112,11 @@ def upload_dataset(ctx: RunContext, run: RunRecord) -> UploadedDataset:
 
 @task(name="submit-training", task_run_name="submit-training", cache_policy=NO_CACHE, retries=0)
 def submit(
-    ctx: RunContext, run: RunRecord, training: Training, uploaded: UploadedDataset, approval: str | None
+    ctx: RunContext, run: RunRecord, training: TrainingLog, uploaded: UploadedDataset, approval: str | None
 ) -> Submitted:
     """Claim the training and send the one paid POST. Never retried: the ledger knows how it ended."""
     order = SubmitRequest(run, ctx.recipe(run), uploaded, ctx.archive(run), ctx.limits, approval)
-    submitted = submit_training(ctx.ledger, ctx.provider, training, order)
+    submitted = submit_training(ctx.provider, training, order)
     emit_training_event("submitted", run, submitted)
     get_run_logger().info("submitted %s: the provider's id is %s", submitted.name, submitted.job_id)
     return submitted
@@ -127,10 +127,10 @@ def submit(
     task_run_name="collect-weights",
     **_RETRY_OPTIONS,
 )
-def collect(ctx: RunContext, run: RunRecord, training: Training) -> Collected:
+def collect(ctx: RunContext, run: RunRecord, training: TrainingLog) -> Collected:
     """Stream the trained weights into the store, check them, and record them last."""
     bar = ProgressReporter(f"weights-{run.model}", "Weights into the store", "bytes")
-    collected = collect_weights(ctx.ledger, ctx.provider, training, bar.show)
+    collected = collect_weights(ctx.provider, training, bar.show)
     get_run_logger().info("%s bytes of weights in %s", collected.size_bytes, collected.weights)
     return collected
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tuneloop.errors import LedgerError
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.training import read_training
+from tuneloop.ledger.training import TrainingLog
 from tuneloop.registry.models import require_model
 from tuneloop.registry.promotions import answer, applied_decision, current_decision, promote
 from tuneloop.schemas.adopted_recipes import recorded_recipe
@@ -78,7 +78,7 @@ def review_model(
         raise LedgerError(f"{decision.decided_by} has answered first: {decision.verdict}, {decision.reason}")
     if not approve:
         return ReviewResult(run, decision, None)
-    collected = read_training(ledger, run.key, run.attempt).last
+    collected = TrainingLog.of(ledger, run).last
     if not isinstance(collected, Collected):
         raise LedgerError(f"the weights of {model} are not collected; look at its run {run.flow_run}")
     trigger = recorded_recipe.validate_python(run.recipe).trigger

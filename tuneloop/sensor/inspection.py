@@ -11,7 +11,7 @@ from tuneloop.errors import CorruptRecord
 from tuneloop.ledger.account_marks import AccountMarks
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.markers import Marker
-from tuneloop.ledger.training import Training, read_training
+from tuneloop.ledger.training import TrainingLog
 from tuneloop.schemas.cadence import Cadence
 from tuneloop.schemas.canonical import digest_of
 from tuneloop.schemas.records import RunRecord, Submitted
@@ -63,7 +63,7 @@ def _settle(look: AccountLook, marker: Marker, tick: TickResult) -> None:
         run = look.ledger.run(marker.flow_run)
         if run is None:
             return
-        training = read_training(look.ledger, run.key, run.attempt)
+        training = TrainingLog.of(look.ledger, run)
         shown = look.asked.of(marker.job, training.job_id)
         jobs = [job.recorded_as(training.job_ids) for job in shown]
         jobs = cleared_up(look.asked, training, jobs, look.at)
@@ -82,7 +82,7 @@ def _settle(look: AccountLook, marker: Marker, tick: TickResult) -> None:
 
 
 def _attend_to_the_unclear(
-    look: AccountLook, run: RunRecord, training: Training, jobs: list[JobStatus], tick: TickResult
+    look: AccountLook, run: RunRecord, training: TrainingLog, jobs: list[JobStatus], tick: TickResult
 ) -> Transition | None:
     """Remember since when nobody can tell a job's state, and hand it over to a person after a day."""
     marks, since = AccountMarks(look.ledger, run.account.slug), look.troubles.get(training.name)
@@ -96,7 +96,7 @@ def _attend_to_the_unclear(
     if odd is not None and not look.ledger.store.exists(_word_name(run, odd)):
         tick.problems.append(f"{training.name}: unknown status {odd!r} counts as still running")
         tick.odd_words.append(OddWord(run, odd))
-    return held_as_lost(look.ledger, run, training, why, since)
+    return held_as_lost(run, training, why, since)
 
 
 def told_odd_word(ledger: Ledger, odd: OddWord) -> None:

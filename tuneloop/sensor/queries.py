@@ -11,7 +11,7 @@ from datetime import datetime
 from tuneloop.errors import CorruptRecord, NotFoundAtProvider, UnexpectedResponse
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.markers import Marker
-from tuneloop.ledger.training import read_training
+from tuneloop.ledger.training import TrainingLog
 from tuneloop.providers.base import Provider
 from tuneloop.schemas.adopted_recipes import recorded_recipe
 from tuneloop.schemas.cadence import Cadence
@@ -125,7 +125,7 @@ def query_job(ledger: Ledger, provider: Provider, marker: Marker, asked: QueryRe
     """Ask for one job, by its id where that is known, else by its name."""
     try:
         run = ledger.run(marker.flow_run)
-        training = read_training(ledger, run.key, run.attempt) if run else None
+        training = TrainingLog.of(ledger, run) if run else None
     except CorruptRecord:
         return  # it is named where the marker is settled
     if training is None:

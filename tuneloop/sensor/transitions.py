@@ -10,7 +10,7 @@ from tuneloop.errors import RecordConflict
 from tuneloop.ledger.attempts import may_begin
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.reconciliation import record_duplicate_job, record_job_id
-from tuneloop.ledger.training import Training, read_training, record_bad_end, record_progress
+from tuneloop.ledger.training import TrainingLog, record_progress
 from tuneloop.ledger.uncollected import next_try
 from tuneloop.registry.promotions import is_run_finished, owns_review, pending_review
 from tuneloop.schemas.records import Abandoned, AnyTrainingRecord, Claimed, Collected, Held, RunRecord, Trained
@@ -84,7 +84,7 @@ def record_transitions(
     Returns:
         The job that the ledger follows, and what was written last.
     """
-    training = read_training(ledger, run.key, run.attempt) if jobs else None
+    training = TrainingLog.of(ledger, run) if jobs else None
     jobs = [job for job in jobs if training is not None and training.is_evidence(job)]
     if not jobs or training is None:
         return None, None
@@ -98,7 +98,7 @@ def record_transitions(
         return None, None
     # A lost job is there again only when it says something that is known.
     if isinstance(before, Claimed) or (isinstance(before, Held) and (before.kind != "lost" or job.known)):
-        before = record_job_id(ledger, training, followed, "list")
+        before = record_job_id(training, followed, "list")
     after = record_progress(ledger, run, job)
     changed = after not in (before, training.last)
     return job, Transition(run, after, job) if after is not None and changed else None
@@ -112,28 +112,28 @@ def pending_run(ledger: Ledger, run: RunRecord, job: JobStatus | None) -> Pendin
         run: What the run works on.
         job: What the provider shows; None where nobody has asked or it shows nothing.
     """
-    training = read_training(ledger, run.key, run.attempt)
+    training = TrainingLog.of(ledger, run)
     if training.last is None:
         story = _before_its_claim(ledger, run, training)
         if story is not None:
             return story
-        training = read_training(ledger, run.key, run.attempt)
+        training = training.reread()
     last = training.last
     ended = is_run_finished(ledger, run, last)
     if not ended and _waits_for_the_provider(ledger, last, job):
-        begun = PendingRun(run, training.records, asks=False, ended=False, submitting=True, early=True)
+        begun = PendingRun(run, len(training.history), asks=False, ended=False, submitting=True, early=True)
         return begun if isinstance(last, Claimed) else None
     if ended or last is None:
-        return PendingRun(run, training.records, asks=False, ended=ended)
+        return PendingRun(run, len(training.history), asks=False, ended=ended)
     if isinstance(last, Held):
         asker = training.claim.flow_run if training.claim else None
-        return PendingRun(run, training.records, asks=True, ended=False, asker=asker)
+        return PendingRun(run, len(training.history), asks=True, ended=False, asker=asker)
     question = pending_review(ledger, run) if isinstance(last, Collected) else None
     if question is None:
-        return PendingRun(run, training.records, asks=False, ended=False)
+        return PendingRun(run, len(training.history), asks=False, ended=False)
     # Whoever else waits may be woken and see.
     asks = owns_review(ledger, run, question)
-    return PendingRun(run, training.records, asks=asks, ended=False, asker=question.flow_run)
+    return PendingRun(run, len(training.history), asks=asks, ended=False, asker=question.flow_run)
 
 
 def _waits_for_the_provider(ledger: Ledger, last: AnyTrainingRecord | None, job: JobStatus | None) -> bool:
@@ -150,27 +150,21 @@ def _waits_for_the_provider(ledger: Ledger, last: AnyTrainingRecord | None, job:
     return False
 
 
-def _before_its_claim(ledger: Ledger, run: RunRecord, training: Training) -> PendingRun | None:
+def _before_its_claim(ledger: Ledger, run: RunRecord, training: TrainingLog) -> PendingRun | None:
     """What a run that has claimed nothing yet has to do; None where it is closed now, by whomever.
 
     One that was marked long ago is closed by a record, so that a starter that stands still cannot claim any more.
     Where the attempt before has come to life it cannot anyway, and a record would hide the bill.
     """
     early = training.not_before is not None and now() <= training.not_before
-    begun = PendingRun(run, training.records, asks=False, ended=False, submitting=True, early=early)
+    begun = PendingRun(run, len(training.history), asks=False, ended=False, submitting=True, early=early)
     if now() - run.created_at < NEVER_CLAIMED_AFTER:
         return begun
     if training.previous is not None and not may_begin(ledger, run):
         return replace(begun, ended=True, submitting=False)
-    record = Abandoned(
-        created_at=now(),
-        attempt=run.attempt,
-        name=training.name,
-        reason=f"never claimed: its run {run.flow_run} has done nothing for a day",
-        paid=False,
-    )
+    reason = f"never claimed: its run {run.flow_run} has done nothing for a day"
     try:
-        record_bad_end(ledger, run, training.previous, record)
+        training.append_bad_end(run, Abandoned(**training.header(), reason=reason, paid=False))
     except RecordConflict:
         return begun
     return None

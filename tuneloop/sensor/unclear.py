@@ -9,9 +9,8 @@ from datetime import datetime, timedelta
 
 from tuneloop.clock import now
 from tuneloop.errors import NotFoundAtProvider, ProviderError, ProviderUnavailable, RecordConflict
-from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.training import Training
-from tuneloop.schemas.records import Held, RunRecord, Submitted
+from tuneloop.ledger.training import TrainingLog
+from tuneloop.schemas.records import RunRecord, Submitted
 from tuneloop.schemas.training import JobStatus
 from tuneloop.sensor.queries import QueryResult
 from tuneloop.sensor.transitions import Transition
@@ -22,7 +21,7 @@ HELD_AFTER = timedelta(days=1)
 """What is unclear for so long is for a person."""
 
 
-def cleared_up(asked: QueryResult, training: Training, jobs: list[JobStatus], at: datetime) -> list[JobStatus]:
+def cleared_up(asked: QueryResult, training: TrainingLog, jobs: list[JobStatus], at: datetime) -> list[JobStatus]:
     """Ask by its id for a submitted job that the list does not show, or shows with a word that nobody knows.
 
     Returns:
@@ -47,7 +46,7 @@ def cleared_up(asked: QueryResult, training: Training, jobs: list[JobStatus], at
     return [answer, *(job for job in jobs if job.job_id != last.job_id)]
 
 
-def unclear_because(asked: QueryResult, training: Training, jobs: list[JobStatus]) -> str | None:
+def unclear_because(asked: QueryResult, training: TrainingLog, jobs: list[JobStatus]) -> str | None:
     """Say why nobody can tell the state of a submitted job; None where it is clear, or nobody has asked."""
     last = training.last
     if not isinstance(last, Submitted):
@@ -60,17 +59,13 @@ def unclear_because(asked: QueryResult, training: Training, jobs: list[JobStatus
     return None
 
 
-def held_as_lost(
-    ledger: Ledger, run: RunRecord, training: Training, why: str, since: datetime | None
-) -> Transition | None:
+def held_as_lost(run: RunRecord, training: TrainingLog, why: str, since: datetime | None) -> Transition | None:
     """Hand a training over to a person whose job has been unclear for a day."""
     last = training.last
     if since is None or now() - since < HELD_AFTER or not isinstance(last, Submitted):
         return None
     reason = f"{why}, since {since:%Y-%m-%d %H:%M} UTC: look for {last.name} in its console"
-    record = Held(created_at=now(), attempt=last.attempt, name=last.name, reason=reason, kind="lost")
     try:
-        ledger.append(run.key, last, record)
+        return Transition(run, training.hold("lost", reason), None)
     except RecordConflict:
         return None
-    return Transition(run, record, None)

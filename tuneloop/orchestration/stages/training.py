@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from datetime import timedelta
 
 from prefect.logging import get_run_logger
@@ -23,9 +24,9 @@ from tuneloop.errors import (
 )
 from tuneloop.ledger.absence import why_not_again
 from tuneloop.ledger.attempts import may_begin
-from tuneloop.ledger.reconciliation import find_submitted, hold
+from tuneloop.ledger.reconciliation import find_submitted
 from tuneloop.ledger.submit_request import training_price
-from tuneloop.ledger.training import Training, read_training, record_bad_end, record_progress
+from tuneloop.ledger.training import TrainingLog, record_progress
 from tuneloop.ledger.uncollected import hold_if_lost, next_try, note_failed_try
 from tuneloop.orchestration import tasks
 from tuneloop.orchestration.approvals import abandon_training, request_approval
@@ -60,18 +61,18 @@ def run_training(ctx: RunContext, run: RunRecord, *, cancelled: bool) -> Collect
     Raises:
         TrainingFailed: The training has come to an end without weights.
     """
-    training = read_training(ctx.ledger, run.key, run.attempt)
+    training = TrainingLog.of(ctx.ledger, run)
     if training.last is not None:  # else whoever begins it marks it first
         ctx.ledger.keep_marked(run)
     while not isinstance(training.last, Collected):
         collected = _go_on(ctx, run, training, cancelled=cancelled)
         if collected is not None:
             return collected
-        training = read_training(ctx.ledger, run.key, run.attempt)
+        training = TrainingLog.of(ctx.ledger, run)
     return training.last
 
 
-def _go_on(ctx: RunContext, run: RunRecord, training: Training, *, cancelled: bool) -> Collected | None:
+def _go_on(ctx: RunContext, run: RunRecord, training: TrainingLog, *, cancelled: bool) -> Collected | None:
     """Take the step that the last record asks for. Returns what ends it, where it has come to that."""
     last = training.last
     if isinstance(last, Submitted):
@@ -83,7 +84,7 @@ def _go_on(ctx: RunContext, run: RunRecord, training: Training, *, cancelled: bo
     elif last is None:
         _begin(ctx, run, training, cancelled=cancelled)
     elif cancelled and isinstance(last, Held) and last.kind in {"budget", "attempts"}:
-        _abandon(ctx, run, training)
+        _abandon(run, training)
     elif isinstance(last, Held):
         _handle_hold(ctx, run, training, last, cancelled=cancelled)
     elif isinstance(last, Rejected | Failed | Abandoned):
@@ -92,14 +93,14 @@ def _go_on(ctx: RunContext, run: RunRecord, training: Training, *, cancelled: bo
     return None
 
 
-def _what_next(training: Training, last: Rejected | Failed | Abandoned) -> str:
+def _what_next(training: TrainingLog, last: Rejected | Failed | Abandoned) -> str:
     """Say how to go on: a run's attempt never changes, so to repeat the run repeats its end."""
     if not training.ended_unpaid and not (isinstance(last, Abandoned) and last.again):
         return "It counts as paid and is not trained again, but by a new run with a reason in force_reason"
     return "Start a new run to try again: Retry repeats this one, whose attempt has ended"
 
 
-def _begin(ctx: RunContext, run: RunRecord, training: Training, *, cancelled: bool) -> None:
+def _begin(ctx: RunContext, run: RunRecord, training: TrainingLog, *, cancelled: bool) -> None:
     """Submit the attempt, unless the one before it has come to life again, or may still do so."""
     before, not_before = training.previous, training.not_before
     if before is not None and not may_begin(ctx.ledger, run):
@@ -109,7 +110,7 @@ def _begin(ctx: RunContext, run: RunRecord, training: Training, *, cancelled: bo
             "a new run, which goes on with that one"
         )
     if cancelled:
-        _abandon(ctx, run, training)
+        _abandon(run, training)
     elif before is not None and not_before is not None and now() <= not_before:
         ctx.ledger.mark(run)
         wait_for(
@@ -121,7 +122,7 @@ def _begin(ctx: RunContext, run: RunRecord, training: Training, *, cancelled: bo
         _submit(ctx, run, training, approval=None)
 
 
-def _submit(ctx: RunContext, run: RunRecord, training: Training, approval: str | None) -> None:
+def _submit(ctx: RunContext, run: RunRecord, training: TrainingLog, approval: str | None) -> None:
     """Look whether all of it can be paid, upload, which is free, and then look, claim and pay."""
     cents = (training_price(ctx.recipe(run), ctx.limits) or 0) if training.first is None else None
     champion = ctx.ledger.champion(run.model)
@@ -139,7 +140,7 @@ def _submit(ctx: RunContext, run: RunRecord, training: Training, approval: str |
             get_run_logger().warning("%s", error)
         except ProviderError as error:
             get_run_logger().warning("%s", error)
-            if read_training(ctx.ledger, run.key, run.attempt).last == training.last:
+            if training.reread().last == training.last:
                 # Nothing was claimed: it was the look before the claim that failed, and that may be repeated.
                 if pause_s is None or not isinstance(error, ProviderUnavailable):
                     raise
@@ -149,11 +150,11 @@ def _submit(ctx: RunContext, run: RunRecord, training: Training, approval: str |
 
 
 def _resolve_ambiguous_submit(
-    ctx: RunContext, run: RunRecord, training: Training, claim: Claimed, *, cancelled: bool
+    ctx: RunContext, run: RunRecord, training: TrainingLog, claim: Claimed, *, cancelled: bool
 ) -> None:
     """Look for a claimed job by its name; claim again only after every margin has passed."""
     try:
-        if find_submitted(ctx.ledger, ctx.provider, training) is not None:
+        if find_submitted(ctx.provider, training) is not None:
             return
         if now() > claim.take_over_after:
             _take_over(ctx, run, training, cancelled=cancelled)
@@ -169,19 +170,19 @@ def _resolve_ambiguous_submit(
     )
 
 
-def _take_over(ctx: RunContext, run: RunRecord, training: Training, *, cancelled: bool) -> None:
+def _take_over(ctx: RunContext, run: RunRecord, training: TrainingLog, *, cancelled: bool) -> None:
     """Go on with a claim after every margin: submit it again where a list proves that it came to nothing."""
     shown = ctx.provider.find(training.stem).recorded_as(training.job_ids)
-    reason = why_not_again(ctx.ledger, ctx.provider, training, ctx.credentials_slug, shown)
+    reason = why_not_again(ctx.provider, training, ctx.credentials_slug, shown)
     if reason is not None:
-        hold(ctx.ledger, training, "uncertain", reason)
+        training.hold("uncertain", reason)
     elif cancelled:
-        _abandon(ctx, run, training)
+        _abandon(run, training)
     else:
         _submit(ctx, run, training, approval=None)
 
 
-def _handle_hold(ctx: RunContext, run: RunRecord, training: Training, held: Held, *, cancelled: bool) -> None:
+def _handle_hold(ctx: RunContext, run: RunRecord, training: TrainingLog, held: Held, *, cancelled: bool) -> None:
     """Ask a person, in the run that claimed; others wait for that answer."""
     emit_training_event("lost" if held.kind == "lost" else "held", run, held)
     asking = training.claim.flow_run if training.claim else run.flow_run
@@ -192,21 +193,21 @@ def _handle_hold(ctx: RunContext, run: RunRecord, training: Training, held: Held
     try:
         approval = request_approval(ctx, run, training, held)
         if approval is not None and cancelled:
-            abandon_training(ctx, run, training, held, f"its run was cancelled; a person says: {approval}")
+            abandon_training(run, training, held, f"its run was cancelled; a person says: {approval}")
         elif approval is not None:
             _submit(ctx, run, training, approval)
     except RecordConflict:
         get_run_logger().info("somebody else has decided about %s meanwhile", held.name)
 
 
-def _poll_training(ctx: RunContext, run: RunRecord, training: Training, submitted: Submitted) -> None:
+def _poll_training(ctx: RunContext, run: RunRecord, training: TrainingLog, submitted: Submitted) -> None:
     """Ask for the job's state; wait where it still runs."""
     word = "not shown yet"
     try:
         status = ctx.provider.status(submitted.job_id)
     except NotFoundAtProvider as error:
         # Some jobs are not shown just after their submit: no evidence of anything, for days.
-        if _is_lost(ctx, training, error):
+        if _is_lost(training, error):
             return
     except ProviderUnavailable as error:
         get_run_logger().warning("%s", error)
@@ -222,7 +223,7 @@ def _poll_training(ctx: RunContext, run: RunRecord, training: Training, submitte
     )
 
 
-def _collect(ctx: RunContext, run: RunRecord, training: Training, trained: Trained) -> Collected | None:
+def _collect(ctx: RunContext, run: RunRecord, training: TrainingLog, trained: Trained) -> Collected | None:
     """Bring the weights home. What cannot be had now is tried again later, and after days it is for a person."""
     why = "they could not be fetched the last time"
     if now() >= next_try(ctx.ledger, trained):
@@ -236,7 +237,7 @@ def _collect(ctx: RunContext, run: RunRecord, training: Training, trained: Train
             passing = isinstance(error, ProviderUnavailable) and not isinstance(error, PresignedUrlExpired)
             if not passing or now() - trained.created_at > _PASSING:
                 note_failed_try(ctx.ledger, trained)
-            if _is_lost(ctx, training, error):
+            if _is_lost(training, error):
                 return None
     wait_for(
         f"Waiting for {run.account.provider} to hand out the weights of {trained.name}: {why}", ctx.store_slug
@@ -244,24 +245,16 @@ def _collect(ctx: RunContext, run: RunRecord, training: Training, trained: Train
     return None
 
 
-def _is_lost(ctx: RunContext, training: Training, error: Exception) -> bool:
+def _is_lost(training: TrainingLog, error: Exception) -> bool:
     """Tell whether a person has to look for the job or its weights now, or somebody has written something else."""
     try:
-        return hold_if_lost(ctx.ledger, training, str(error)) is not None
+        return hold_if_lost(training, str(error)) is not None
     except RecordConflict:
         return True
 
 
-def _abandon(ctx: RunContext, run: RunRecord, training: Training) -> None:
+def _abandon(run: RunRecord, training: TrainingLog) -> None:
     """Close a training that nobody wants any more and nothing was accepted of."""
-    record = Abandoned(
-        created_at=now(),
-        attempt=training.attempt,
-        name=training.name,
-        reason="its run was cancelled by a person before anything was accepted",
-        paid=False,
-    )
-    try:
-        record_bad_end(ctx.ledger, run, training.before, record)
-    except RecordConflict:
-        return
+    reason = "its run was cancelled by a person before anything was accepted"
+    with suppress(RecordConflict):
+        training.append_bad_end(run, Abandoned(**training.header(), reason=reason, paid=False))
