@@ -11,7 +11,7 @@ from tests.ledger.test_submission import old_claim
 from tests.webhooks.world import PATH, Receiver, World, eventually, receiving, truth
 from tuneloop.clock import Deadline
 from tuneloop.emulator import Progress
-from tuneloop.ledger.training import read_training
+from tuneloop.ledger.training import TrainingLog
 
 GOOD, BAD = {"segmind": "AVAILABLE", "bfl": "Ready"}, {"segmind": "FAILED", "bfl": "Error"}
 
@@ -62,7 +62,7 @@ def test_ledger_ends_the_same_however_calls_are_delivered(world: World, ending: 
         eventually("the end is recorded", lambda: world.states(run)[-1] == ending)
         eventually("its run is woken", lambda: world.woken == {run.flow_run})
     assert world.states(run) == ["claimed", "submitted", ending]
-    assert read_training(world.ledger, run.key, 1).job_id == job_id
+    assert TrainingLog(world.ledger, run.key, 1).job_id == job_id
 
 
 @pytest.mark.parametrize("word", ["AVAILABLE", "FAILED", "Ready", "Error", "TRAINING_COMPLETED"])
@@ -89,7 +89,7 @@ def test_call_before_the_submits_response_finds_the_job_by_its_name(world: World
         receiver.post(truth(world, job_id, GOOD[world.name]))
         eventually("the end is recorded", lambda: world.states(run)[-1] == "trained")
     assert world.states(run) == ["claimed", "submitted", "trained"]
-    assert read_training(world.ledger, run.key, 1).job_id == job_id
+    assert TrainingLog(world.ledger, run.key, 1).job_id == job_id
 
 
 def test_flood_of_forged_calls_makes_no_sensor_run_and_of_true_ones_one_per_pause(world: World) -> None:
