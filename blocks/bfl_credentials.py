@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, SecretStr, field_validator
 
-from tuneloop.http.patience import RUN, Patience
+from tuneloop.http.retries import RUN_POLICY, RequestPolicy
 from tuneloop.orchestration.credentials.base import ProviderCredentials
 from tuneloop.orchestration.credentials.checked_fields import ApiAddress, ApiKey
 from tuneloop.providers.bfl.client import BflProvider
@@ -51,12 +51,12 @@ class BflCredentials(ProviderCredentials):
             raise ValueError("webhook_url must start with https:// or http://")
         return SecretStr(address.rstrip("/"))
 
-    def get_client(self, patience: Patience = RUN) -> BflProvider:
+    def get_client(self, policy: RequestPolicy = RUN_POLICY) -> BflProvider:
         """A client of this account in this region."""
         address = self.announced_address()
         webhook = (address, self.signing_secret()) if address else None
         key, hosts = self.api_key.get_secret_value(), tuple(self.storage_hosts)
-        return BflProvider(key, self.label, self.region, self.base_url, webhook, patience, hosts)
+        return BflProvider(key, self.label, self.region, self.base_url, webhook, policy, hosts)
 
     def signing_secret(self) -> str | None:
         """As it is typed in here. See `ProviderCredentials.signing_secret`."""

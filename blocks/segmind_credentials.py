@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from tuneloop.http.patience import RUN, Patience
+from tuneloop.http.retries import RUN_POLICY, RequestPolicy
 from tuneloop.orchestration.credentials.base import ProviderCredentials
 from tuneloop.orchestration.credentials.checked_fields import ApiAddress, ApiKey
 from tuneloop.providers.segmind.client import BASE_URL, SegmindProvider
@@ -28,7 +28,7 @@ class SegmindCredentials(ProviderCredentials):
         "Plain http is taken for this machine only.",
     )
 
-    def get_client(self, patience: Patience = RUN) -> SegmindProvider:
+    def get_client(self, policy: RequestPolicy = RUN_POLICY) -> SegmindProvider:
         """A client of this account."""
         key, hosts = self.api_key.get_secret_value(), tuple(self.storage_hosts)
-        return SegmindProvider(key, self.label, self.base_url, patience, hosts)
+        return SegmindProvider(key, self.label, self.base_url, policy, hosts)

@@ -14,7 +14,7 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
 from tuneloop.clock import now
-from tuneloop.http.patience import TICK
+from tuneloop.http.retries import TICK_POLICY
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.orchestration.blocks import drive_store, open_provider
 from tuneloop.orchestration.cancelled_runs import note_cancelled
@@ -78,7 +78,7 @@ def _poll_store(
     tick, woken = TickResult(), ResumeResult()
     try:
         ledger = Ledger(drive_store(slug))
-        tick = poll_all(ledger, partial(open_provider, patience=TICK), previous, account)
+        tick = poll_all(ledger, partial(open_provider, policy=TICK_POLICY), previous, account)
         _tell(ledger, tick)
         # Of all runs, be there anything to do or not: one that was cancelled may be deleted at any time.
         note_cancelled(client, ledger, tick.flow_runs)

@@ -107,7 +107,7 @@ def test_only_transport_and_the_emulators_control_import_requests() -> None:
         if room_of(file) not in KNOW_PREFECT
         and any(name.split(".")[0] in {"requests", "httpx"} for name in imports(file))
     }
-    http = {f"tuneloop/http/{name}.py" for name in ("answer", "bodies", "failures", "sessions", "transport")}
+    http = {f"tuneloop/http/{name}.py" for name in ("bodies", "failures", "response", "sessions", "transport")}
     assert users == {"tuneloop/emulator/control.py", *http}
 
 

@@ -20,8 +20,9 @@ def main() -> None:
     module, _, function = sys.argv[1].partition(":")
     work = getattr(importlib.import_module(module), function)(*sys.argv[2:])
     began = time.perf_counter()
-    told = work() or {}
+    found = work()
     seconds = time.perf_counter() - began
+    told = found if isinstance(found, dict) else {}
     status = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     peak = int(status[1]) * 1024 / 1e6 if status else 0.0
     sys.stdout.write(json.dumps({"seconds": seconds, "peak_rss_mb": peak, "told": told}) + "\n")

@@ -14,8 +14,8 @@ import pytest
 from tests.http.speaking import Reply, saying, speaking
 from tuneloop.clock import Deadline
 from tuneloop.errors import ProviderUnavailable, RequestRejected, UnexpectedResponse
-from tuneloop.http.patience import Patience
-from tuneloop.http.request_body import StreamingJsonBody
+from tuneloop.http.bodies import StreamingJsonBody
+from tuneloop.http.retries import RequestPolicy
 from tuneloop.http.transport import RequestNotSent, Transport
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.providers.segmind.errors import map_error
@@ -35,8 +35,8 @@ def memory() -> Iterator[None]:
     assert peak < 80 << 20
 
 
-def provider(url: str, patience: Patience | None = None) -> SegmindProvider:
-    return SegmindProvider(KEY, base_url=url, patience=patience or Patience(tries=1))
+def provider(url: str, policy: RequestPolicy | None = None) -> SegmindProvider:
+    return SegmindProvider(KEY, base_url=url, policy=policy or RequestPolicy(tries=1))
 
 
 def endless(head: str, piece: bytes) -> Reply:
@@ -70,7 +70,7 @@ def test_refusal_that_unpacks_to_much_is_a_refusal_and_takes_no_memory(status: s
         transport = Transport("the dataset's server", server.url, None, map_error)
         with pytest.raises(RequestRejected):
             transport.get(server.url)
-        with pytest.raises(RequestRejected), transport.open_answer(server.url, {}):
+        with pytest.raises(RequestRejected), transport.open_response(server.url, {}):
             pytest.fail("it was refused")
 
 
@@ -143,12 +143,12 @@ def test_answer_that_drips_ends_wherever_it_drips(where: str) -> None:
         speaking(dripping(*DRIPS[where])) as server,
         pytest.raises(ProviderUnavailable, match=r"did not answer in whole within 0\.3 s"),
     ):
-        provider(server.url, Patience(tries=1, answer_s=0.3)).jobs()
+        provider(server.url, RequestPolicy(tries=1, response_s=0.3)).jobs()
 
 
 def test_submit_whose_answer_drips_is_in_doubt_and_sent_once() -> None:
     with speaking(dripping(*DRIPS["body"])) as server:
-        transport = Transport("segmind", server.url, ("x-api-key", KEY), map_error, Patience(answer_s=0.3))
+        transport = Transport("segmind", server.url, ("x-api-key", KEY), map_error, RequestPolicy(response_s=0.3))
         with pytest.raises(ProviderUnavailable) as caught:
             transport.post_once("/submit", StreamingJsonBody.of({}), Deadline(60))
         assert not isinstance(caught.value, RequestNotSent)

@@ -11,8 +11,8 @@ import pytest
 from tests.http.speaking import Reply, Spoken, saying, speaking, write_certificate
 from tuneloop.clock import Deadline
 from tuneloop.errors import ConfigurationError, ProviderError, ProviderUnavailable
-from tuneloop.http.patience import TICK, Patience
-from tuneloop.http.request_body import StreamingJsonBody
+from tuneloop.http.bodies import StreamingJsonBody
+from tuneloop.http.retries import TICK_POLICY, RequestPolicy
 from tuneloop.http.transport import RequestNotSent, Transport
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.providers.segmind.errors import map_error
@@ -83,10 +83,10 @@ def test_whatever_changes_something_leaves_once_however_it_ends(method: str, rep
 
 def test_list_is_asked_for_again_when_tls_breaks_and_by_a_tick_once(broken_tls: Spoken) -> None:
     with pytest.raises(ProviderUnavailable):
-        SegmindProvider(KEY, base_url=broken_tls.url, patience=Patience(tries=3)).jobs()
+        SegmindProvider(KEY, base_url=broken_tls.url, policy=RequestPolicy(tries=3)).jobs()
     assert len(broken_tls.requests) == 3
     with pytest.raises(ProviderUnavailable):
-        SegmindProvider(KEY, base_url=broken_tls.url, patience=TICK).jobs()
+        SegmindProvider(KEY, base_url=broken_tls.url, policy=TICK_POLICY).jobs()
     assert len(broken_tls.requests) == 4
 
 

@@ -11,7 +11,7 @@ from blocks.bfl_credentials import BflCredentials
 from blocks.segmind_credentials import SegmindCredentials
 from tests.http.speaking import saying, speaking
 from tuneloop.errors import ConfigurationError, ProviderUnavailable
-from tuneloop.http.patience import TICK
+from tuneloop.http.retries import TICK_POLICY
 from tuneloop.providers.bfl.client import BflProvider
 from tuneloop.providers.segmind.client import SegmindProvider
 
@@ -35,7 +35,7 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def ask(url: str) -> None:
-    SegmindProvider(KEY, base_url=url, patience=TICK).jobs()
+    SegmindProvider(KEY, base_url=url, policy=TICK_POLICY).jobs()
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ from tuneloop.errors import (
     RequestRejected,
     UnexpectedResponse,
 )
-from tuneloop.http.answer import Answer
+from tuneloop.http.response import Response
 from tuneloop.providers.bfl.body import finetune_body
 from tuneloop.providers.bfl.client import BflProvider
 from tuneloop.providers.bfl.errors import map_error
@@ -39,9 +39,9 @@ from tuneloop.schemas.training import UploadedDataset
 KEY = "bfl-key-of-a-test"
 
 
-def answer(status: int, body: Any, **headers: str) -> Answer:
+def answer(status: int, body: Any, **headers: str) -> Response:
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return Answer("bfl", status, headers, data, (KEY,))
+    return Response("bfl", status, headers, data, (KEY,))
 
 
 @given(pieces=st.lists(st.binary(max_size=50), max_size=20), comment=st.text(max_size=30))

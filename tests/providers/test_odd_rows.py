@@ -12,7 +12,7 @@ import pytest
 
 from tests.http.speaking import Spoken, saying, speaking
 from tuneloop.errors import AuthenticationFailed, UnexpectedResponse
-from tuneloop.http.patience import TICK
+from tuneloop.http.retries import TICK_POLICY
 from tuneloop.ledger.job_names import StoredNames
 from tuneloop.providers.bfl.client import BflProvider
 from tuneloop.providers.segmind.client import SegmindProvider
@@ -27,7 +27,7 @@ GOOD = {"finetune_id": "ours", "name": OURS, "status": "AVAILABLE"}
 
 def listed(document: Any, *headers: str) -> JobList:
     with speaking(saying("200 OK", json.dumps(document).encode(), *headers)) as server:
-        return SegmindProvider(KEY, base_url=server.url, patience=TICK).find(STEM)
+        return SegmindProvider(KEY, base_url=server.url, policy=TICK_POLICY).find(STEM)
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def comment(text: Any) -> tuple[str, Any]:
 
 
 def provider(server: Spoken) -> BflProvider:
-    return BflProvider(KEY, base_url=server.url, patience=TICK)
+    return BflProvider(KEY, base_url=server.url, policy=TICK_POLICY)
 
 
 @pytest.mark.parametrize("early", [None, "", 7, {"finetune_comment": "x"}])

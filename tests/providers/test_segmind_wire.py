@@ -15,7 +15,7 @@ from tests.wire.exchanges import Exchange, exchange, exchanges
 from tests.wire.replay import Replay, replaying
 from tuneloop.clock import Deadline
 from tuneloop.errors import ProviderError, ProviderUnavailable, RequestRejected, UnexpectedResponse
-from tuneloop.http.answer import Answer
+from tuneloop.http.response import Response
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.providers.segmind.errors import map_error
 from tuneloop.providers.segmind.jobs import PHASES
@@ -129,7 +129,7 @@ def test_image_is_asked_for_with_every_documented_field() -> None:
     ids=lambda item: item.name,
 )
 def test_every_documented_refusal_is_an_error_of_ours_that_says_who_and_what(documented: Exchange) -> None:
-    answer = Answer("segmind", documented.response.status, {}, documented.response.content(""), (KEY,))
+    answer = Response("segmind", documented.response.status, {}, documented.response.content(""), (KEY,))
     error = map_error(answer)
     expected: type[ProviderError] = ProviderUnavailable if documented.response.status >= 500 else RequestRejected
     if documented.response.status == 416:
@@ -142,7 +142,7 @@ def test_every_documented_refusal_is_an_error_of_ours_that_says_who_and_what(doc
 @given(status=st.integers(200, 599), body=st.binary(max_size=2000), header=st.text(max_size=40))
 def test_any_body_under_any_status_is_an_error_of_ours(status: int, body: bytes, header: str) -> None:
     headers = {"x-rate-limit-reset-at-utc": header}
-    error = map_error(Answer("segmind", status, headers, body + KEY.encode(), (KEY,)))
+    error = map_error(Response("segmind", status, headers, body + KEY.encode(), (KEY,)))
     assert isinstance(error, ProviderError)
     assert KEY not in str(error)
 

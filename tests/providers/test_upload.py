@@ -23,7 +23,7 @@ from tuneloop.errors import (
     UnexpectedResponse,
 )
 from tuneloop.http import transport
-from tuneloop.http.patience import Patience
+from tuneloop.http.retries import RequestPolicy
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.providers.segmind.errors import map_error
 
@@ -211,7 +211,7 @@ def test_storage_that_cannot_be_reached_is_named_and_not_the_api_nor_the_address
 
 def test_line_that_stands_still_for_longer_than_connecting_may_take_is_waited_for(storage: Storage) -> None:
     storage.stands_still_s = 1.0
-    SegmindProvider(KEY, base_url=storage.url, patience=Patience(connect_s=0.2)).upload(Zip())
+    SegmindProvider(KEY, base_url=storage.url, policy=RequestPolicy(connect_s=0.2)).upload(Zip())
     assert len(storage.bodies) == 1
 
 

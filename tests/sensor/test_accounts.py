@@ -12,7 +12,7 @@ from tests.sensor.conftest import PutInFlight, look, moved
 from tuneloop.clock import now
 from tuneloop.emulator import EmulatorControl, Fault
 from tuneloop.errors import ConfigurationError
-from tuneloop.http.patience import TICK
+from tuneloop.http.retries import TICK_POLICY
 from tuneloop.ledger.account_marks import LONGEST_PAUSE, AccountMarks
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.providers.base import Provider
@@ -142,7 +142,7 @@ def test_account_that_is_not_reached_for_an_hour_is_a_problem_until_it_is(
 ) -> None:
     (run,) = put_in_flight(1)
     emulator.inject(Fault("refuse", LIST, status=503, times=1000))
-    patient = SegmindProvider(emulator.api_key, base_url=emulator.url, patience=TICK)
+    patient = SegmindProvider(emulator.api_key, base_url=emulator.url, policy=TICK_POLICY)
     assert look(ledger, patient).problems == []
     age(ledger, f"inflight/{run.account.slug}/trouble/unreached", timedelta(hours=2))
     tick = look(ledger, patient)

@@ -1,19 +1,21 @@
-"""Where an API key may be sent, and what can be a key at all."""
+"""Which addresses are contacted: where an API key may be sent, and how private networks are kept out."""
 
 from __future__ import annotations
 
 import re
-from ipaddress import ip_address
+import socket
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import Any
 from urllib.parse import urlsplit
 
+from tuneloop.errors import DatasetError
+
 _HOST_NAME = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
+_NAT64 = ip_network("64:ff9b::/96")
 
 
 def check_api_address(value: str) -> str:
-    """Accept the address of an API that is asked with a key: https, or http on this machine.
-
-    Returns:
-        It, without white space around it and without a slash at its end.
+    """Return an API's base URL without white space or a trailing slash: https, or http on this machine.
 
     Raises:
         ValueError: It cannot be one; the message says why, and never shows a password in it.
@@ -35,7 +37,7 @@ def check_api_address(value: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine."""
+    """Return True if a host is this machine."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
@@ -45,11 +47,7 @@ def is_loopback(host: str) -> bool:
 
 
 def check_key(value: str) -> str:
-    """Accept what can be an API key, without white space around it.
-
-    Raises:
-        ValueError: No header can carry it, or nothing is left; the message does not show it.
-    """
+    """Return an API key without white space around it. Raises `ValueError`, which never shows the key."""
     value = value.strip()
     if not value:
         raise ValueError("the key is empty; paste it from the provider's console")
@@ -72,3 +70,66 @@ def check_host_name(value: str) -> str:
     if not _HOST_NAME.fullmatch(name):
         raise ValueError(f"{value[:60]!r} is no host name; write it like cdn.example.com, without https://")
     return name
+
+
+def is_public(address: str) -> bool:
+    """Return True if an IP address is one of the public internet."""
+    ip = _embedded_ipv4(ip_address(address.partition("%")[0]))
+    local = isinstance(ip, IPv6Address) and ip.is_site_local
+    return ip.is_global and not ip.is_multicast and not ip.is_reserved and not local
+
+
+def check_host(host: str) -> None:
+    """Reject a host of which any address is in a private network. Raises `DatasetError`.
+
+    It is the only check where a proxy connects, and an early one elsewhere: `check_peers` sees the connection.
+    """
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return  # whoever connects says what is wrong; a proxy may know more names
+    for *_, address in found:
+        _check(host, str(address[0]))
+
+
+def check_peers(session: Any) -> None:
+    """Let a requests session check the peer of each connection before a byte is sent.
+
+    Names are resolved anew for each connection, and may lead elsewhere than a moment ago.
+    """
+    for adapter in session.adapters.values():
+        manager: Any = getattr(adapter, "poolmanager", None)
+        manager.pool_classes_by_scheme = {
+            scheme: _checking(pool) for scheme, pool in manager.pool_classes_by_scheme.items()
+        }
+
+
+def _checking(pool: Any) -> Any:
+    class Connection(pool.ConnectionCls):  # type: ignore[misc]  # the library's class that the session has
+        def _new_conn(self) -> socket.socket:
+            connected: socket.socket = super()._new_conn()
+            try:
+                _check(self.host, connected.getpeername()[0])
+            except BaseException:
+                connected.close()
+                raise
+            return connected
+
+    return type(pool.__name__, (pool,), {"ConnectionCls": Connection})
+
+
+def _check(host: str, address: str) -> None:
+    if not is_public(address):
+        raise DatasetError(
+            f"{host} is at {address}, which is no public address: put the zip on a public server, or set "
+            "TUNELOOP_ALLOW_PRIVATE_ADDRESSES=true where the flows run, if datasets may come from your own network"
+        )
+
+
+def _embedded_ipv4(ip: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """The IPv4 address that an IPv6 address stands for, or the address itself."""
+    if isinstance(ip, IPv6Address):
+        if ip in _NAT64:
+            return IPv4Address(int(ip) & 0xFFFFFFFF)
+        return ip.ipv4_mapped or ip.sixtofour or ip
+    return ip

@@ -1,73 +1,125 @@
-"""Bodies that are read whole: no more of them than memory should hold, packed or not."""
+"""Request bodies produced while they are sent, and response bodies read whole within a limit."""
 
 from __future__ import annotations
 
+import json
 import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import requests
 
-_PIECE_BYTES = 1 << 16
+from tuneloop.clock import Deadline
+
+_READ_BYTES = 64 << 10
+_SEND_BYTES = 128 << 10
+"""Sent at once. Libraries apply the connect time-out to every piece, and a connection may be slow."""
 _GZIP = b"\x1f\x8b"
-_SPELLINGS = ("gzip", "x-gzip")
+_GZIP_NAMES = ("gzip", "x-gzip")
 
 
-class BodyRefused(Exception):
-    """A body that is too large, or packed in a way that cannot be read."""
+class DeadlineExceeded(Exception):
+    """The deadline passed before the last byte was sent."""
 
 
-def read_up_to(response: requests.Response, limit_bytes: int, *, cut: bool = False) -> bytes:
-    """Read a body as it was sent.
+class BodyRejected(Exception):
+    """A body that is too large, or encoded in a way that cannot be read."""
 
-    Args:
-        response: Its head has been read.
-        limit_bytes: How much of it may come.
-        cut: Take the beginning of a larger one.
+
+@dataclass(frozen=True)
+class StreamingJsonBody:
+    """A JSON body of known size that is produced while it is sent."""
+
+    size_bytes: int
+    chunks: Iterable[bytes]
+
+    @classmethod
+    def of(cls, document: Any) -> StreamingJsonBody:
+        """The body of a small document."""
+        data = json.dumps(document).encode()
+        return cls(len(data), [data])
+
+
+class RequestBody:
+    """A body of known size that is streamed; its last byte leaves only before the deadline.
+
+    Keeps an error of its own source, which HTTP libraries would report as a cut connection.
+    """
+
+    def __init__(self, chunks: Iterable[bytes], size_bytes: int, deadline: Deadline | None = None) -> None:
+        self._chunks = chunks
+        self._size_bytes = size_bytes
+        self._deadline = deadline
+        self.last_byte_released = False
+        self.error: Exception | None = None
+
+    def __len__(self) -> int:
+        # Makes the library send a Content-Length, which presigned URLs need.
+        return self._size_bytes
+
+    def __iter__(self) -> Iterator[memoryview]:
+        held = memoryview(b"")
+        try:
+            for chunk in self._chunks:
+                yield from _pieces(held)
+                held = memoryview(chunk)
+        except Exception as error:
+            self.error = error
+            raise
+        yield from _pieces(held[:-1])
+        if self._deadline is not None and self._deadline.passed():
+            raise DeadlineExceeded
+        self.last_byte_released = True
+        yield held[-1:]
+
+
+def _pieces(chunk: memoryview) -> Iterator[memoryview]:
+    return (chunk[start : start + _SEND_BYTES] for start in range(0, len(chunk), _SEND_BYTES))
+
+
+def read_up_to(response: requests.Response, limit_bytes: int, *, truncate: bool = False) -> bytes:
+    """Read a body as it was sent, or only its beginning.
 
     Raises:
-        BodyRefused: It is larger than the limit.
+        BodyRejected: It is larger than the limit.
     """
     pieces, size = [], 0
     # Reads what has arrived: a piece that is waited for in full would hide how slowly it comes.
-    while size <= limit_bytes and (piece := response.raw.read1(_PIECE_BYTES, decode_content=False)):
+    while size <= limit_bytes and (piece := response.raw.read1(_READ_BYTES, decode_content=False)):
         pieces.append(piece)
         size += len(piece)
-    if size > limit_bytes and not cut:
-        raise BodyRefused(_too_large(limit_bytes))
+    if size > limit_bytes and not truncate:
+        raise BodyRejected(_too_large(limit_bytes))
     return b"".join(pieces)[:limit_bytes]
 
 
-def is_packed(data: bytes, encoding: str) -> bool:
-    """Tell whether a body is said to be gzip and is: some proxies unpack it and keep the header."""
-    return encoding.strip().lower() in _SPELLINGS and data.startswith(_GZIP)
+def is_gzip(data: bytes, encoding: str) -> bool:
+    """Return True if a body is declared as gzip and is: some proxies unpack it and keep the header."""
+    return encoding.strip().lower() in _GZIP_NAMES and data.startswith(_GZIP)
 
 
-def unpacked(data: bytes, encoding: str, limit_bytes: int, *, cut: bool = False) -> bytes:
-    """Undo a body's Content-Encoding.
-
-    Args:
-        data: The body as it was sent.
-        encoding: The header's value.
-        limit_bytes: How much may come out.
-        cut: Take the beginning of a larger one, or of one that was cut.
+def decoded(data: bytes, encoding: str, limit_bytes: int, *, truncate: bool = False) -> bytes:
+    """Undo a body's Content-Encoding, for all of it or only its beginning.
 
     Raises:
-        BodyRefused: It is packed in another way, is broken, or is larger than the limit.
+        BodyRejected: It is encoded in another way, is broken, or is larger than the limit.
     """
-    if encoding.strip().lower() not in {"", "identity", *_SPELLINGS}:
-        raise BodyRefused(f"it is packed as {encoding[:40]!r} (Content-Encoding), which was not asked for")
-    if not is_packed(data, encoding):
+    if encoding.strip().lower() not in {"", "identity", *_GZIP_NAMES}:
+        raise BodyRejected(f"it is packed as {encoding[:40]!r} (Content-Encoding), which was not asked for")
+    if not is_gzip(data, encoding):
         return data
     unpacker = zlib.decompressobj(wbits=31)
     try:
         found = unpacker.decompress(data, limit_bytes + 1)
     except zlib.error:
-        raise BodyRefused("it is marked as gzip (Content-Encoding) and cannot be unpacked") from None
-    if cut:
+        raise BodyRejected("it is marked as gzip (Content-Encoding) and cannot be unpacked") from None
+    if truncate:
         return found[:limit_bytes]
     if len(found) > limit_bytes:
-        raise BodyRefused(f"unpacked from gzip (Content-Encoding) {_too_large(limit_bytes)}")
+        raise BodyRejected(f"unpacked from gzip (Content-Encoding) {_too_large(limit_bytes)}")
     if not unpacker.eof or unpacker.unused_data:
-        raise BodyRefused("it is marked as gzip (Content-Encoding) and is not one whole gzip stream")
+        raise BodyRejected("it is marked as gzip (Content-Encoding) and is not one whole gzip stream")
     return found
 
 

@@ -10,20 +10,16 @@ import requests
 from requests import exceptions
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
-from tuneloop.http.sessions import AnswerTooSlow
+from tuneloop.http.sessions import ResponseTooSlow
 
 _TUNNEL = re.compile(r"Tunnel connection failed: ([1-5]\d\d)")
 _BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 def configuration_fault(error: Exception, url: str) -> str | None:
-    """What must be set otherwise before such a request can succeed; None where it is no such fault.
+    """The setting to correct before such a request can succeed; None where settings are not to blame.
 
     The library's own texts hold whole addresses and headers, so none is shown.
-
-    Args:
-        error: What the library raised.
-        url: The address that was asked.
     """
     text = str(error)
     if isinstance(error, exceptions.ProxyError) or "SOCKS" in text:
@@ -50,7 +46,7 @@ def _proxy_fault(text: str, url: str) -> str | None:
 
 def outage(error: Exception) -> str:
     """What happened to a request, where the configuration is not to blame."""
-    if isinstance(error, AnswerTooSlow):
+    if isinstance(error, ResponseTooSlow):
         return str(error)
     if isinstance(error, requests.Timeout):
         return "it did not answer in time"
@@ -62,7 +58,7 @@ def outage(error: Exception) -> str:
 
 
 def never_connected(error: Exception) -> bool:
-    """Tell whether there was no connection by which anything could have been sent."""
+    """Return True if there was no connection over which anything could have been sent."""
     reason = getattr(error.args[0] if error.args else None, "reason", None)
     return isinstance(reason, NewConnectionError | ConnectTimeoutError)
 
@@ -78,7 +74,7 @@ def proxy_of(url: str) -> str:
 
 
 def is_proxied(url: str) -> bool:
-    """Tell whether a proxy stands before an address."""
+    """Return True if an address is reached through a proxy."""
     try:
         return bool(requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url)))
     except ValueError:

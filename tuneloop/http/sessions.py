@@ -1,4 +1,4 @@
-"""Sessions that send each request once, and cut an answer that takes too long as a whole.
+"""Sessions that send each request once, and cut a response that takes too long as a whole.
 
 The library's own repetitions are switched off: it asks for the method on some errors only, so that a POST over a
 broken TLS connection would be sent, and billed, several times.
@@ -22,18 +22,15 @@ from urllib3.response import HTTPResponse
 from urllib3.util import Retry
 
 
-class AnswerTooSlow(TimeoutError):
-    """An answer did not come to its end in time, however steadily it came."""
+class ResponseTooSlow(TimeoutError):
+    """A response did not end in time, however steadily it came."""
 
 
-class Watch:
-    """Cuts the connection when an answer takes too long as a whole.
+class ResponseTimeout:
+    """Cuts the connection when a response takes too long as a whole: a read time-out begins anew with each byte.
 
-    A read time-out begins anew with each byte. Within the watch, one answer may be waited for; its time begins
-    when its request has been sent. Leaving the watch raises `AnswerTooSlow` where the time was over.
-
-    Args:
-        seconds: Time for the answer, from its first line to its last byte.
+    One response may be read in the `with` block; its time begins when its request has been sent. Leaving the block
+    raises `ResponseTooSlow` where the time was over.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -41,14 +38,14 @@ class Watch:
         self._socket: object = None
         self._timer: threading.Timer | None = None
         self._over = False
-        self._token: Token[Watch | None] | None = None
+        self._token: Token[ResponseTimeout | None] | None = None
 
     def __enter__(self) -> Self:
-        self._token = _WATCH.set(self)
+        self._token = _TIMEOUT.set(self)
         return self
 
     def begin(self, connection: object) -> None:
-        """Start the clock for the answer on this socket."""
+        """Start the clock for the response on this socket."""
         self._socket = connection
         self._timer = threading.Timer(self._seconds, self._cut)
         self._timer.daemon = True
@@ -65,34 +62,34 @@ class Watch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._token is not None:
-            _WATCH.reset(self._token)
+            _TIMEOUT.reset(self._token)
         if self._timer is not None:
             self._timer.cancel()
         if self._over:
-            raise AnswerTooSlow(f"it did not answer in whole within {self._seconds:g} s")
+            raise ResponseTooSlow(f"it did not answer in whole within {self._seconds:g} s")
 
 
-_WATCH: ContextVar[Watch | None] = ContextVar("watch", default=None)
+_TIMEOUT: ContextVar[ResponseTimeout | None] = ContextVar("response_timeout", default=None)
 
 
-class _Watched(HTTPConnection):
+class _Connection(HTTPConnection):
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]
-        watch = _WATCH.get()
-        if watch is not None:
-            watch.begin(self.sock)
+        timeout = _TIMEOUT.get()
+        if timeout is not None:
+            timeout.begin(self.sock)
         return super().getresponse()
 
 
-class _WatchedOverTls(_Watched, HTTPSConnection):
+class _TlsConnection(_Connection, HTTPSConnection):
     """The same, over TLS."""
 
 
 class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Watched
+    ConnectionCls = _Connection
 
 
-class _PoolOverTls(HTTPSConnectionPool):
-    ConnectionCls = _WatchedOverTls
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
 
 
 class _Once(HTTPAdapter):
@@ -112,7 +109,7 @@ class _Once(HTTPAdapter):
         return manager
 
 
-_POOLS = {"http": _Pool, "https": _PoolOverTls}
+_POOLS = {"http": _Pool, "https": _TlsPool}
 
 
 class _NoNetrc(AuthBase):

@@ -1,8 +1,8 @@
 """HTTP to providers.
 
-What is repeated: GET and HEAD, as often as `Patience` says, on cut connections and on 429, 500, 502, 503 and 504,
-honouring Retry-After up to half a minute. What is never sent again by anything: POST and PUT, each on a connection
-of its own. No redirect is followed: a redirected request would carry the key to another host.
+What is repeated: GET and HEAD, as often as `RequestPolicy` says, on cut connections and on 429, 500, 502, 503 and
+504, honouring Retry-After up to half a minute. What is never sent again by anything: POST and PUT, each on a
+connection of its own. No redirect is followed: a redirected request would carry the key to another host.
 """
 
 from __future__ import annotations
@@ -24,22 +24,19 @@ from tuneloop.errors import (
     TuneloopError,
     UnexpectedResponse,
 )
-from tuneloop.http.addresses import check_api_address, check_key
-from tuneloop.http.answer import Answer, StreamedAnswer, read_answer, size_in
-from tuneloop.http.bodies import is_packed
+from tuneloop.http.addresses import check_api_address, check_key, check_peers
+from tuneloop.http.bodies import DeadlineExceeded, RequestBody, StreamingJsonBody, is_gzip
 from tuneloop.http.failures import configuration_fault, is_proxied, never_connected, outage, proxy_of
-from tuneloop.http.patience import RUN, Patience
-from tuneloop.http.public_peer import check_peers
-from tuneloop.http.repeating import repeated
-from tuneloop.http.request_body import DeadlineBody, DeadlineExceeded, StreamedBody, StreamingJsonBody
-from tuneloop.http.sessions import Watch, new_session
+from tuneloop.http.response import Response, StreamedResponse, lower_case, read_response
+from tuneloop.http.retries import RUN_POLICY, RequestPolicy, retried
+from tuneloop.http.sessions import ResponseTimeout, new_session
 from tuneloop.redaction import guard_http_logs
 
 CHUNK_BYTES = 1 << 20
 DOCUMENT_BYTES = 32 << 20
-"""The largest answer of an API that is read."""
+"""Maximum size of an API's response."""
 IMAGE_BYTES = 128 << 20
-"""The largest image that is read, also within JSON."""
+"""Maximum size of an image, also within JSON."""
 
 _DONE = (200, 201, 204)
 _ACCEPTED = (200, 201, 202)
@@ -56,9 +53,10 @@ class Transport:
         provider: Its name, for errors.
         base_url: Where its API lives; the key is sent nowhere else, and in clear to this machine only.
         key_header: Name and value of the header that carries the key; None where there is no key.
-        map_error: Maps an answer that is no success to an error.
-        patience: How long it is waited for.
-        secrets: What must not be shown of an answer, beside the key.
+        map_error: Maps a response that is no success to an error.
+        policy: Tries and time-outs.
+        secrets: Values that must not be shown of a response, beside the key.
+        only_public_peers: Refuse to connect to an address that is not public.
 
     Raises:
         ConfigurationError: The key or the base URL cannot be one.
@@ -69,9 +67,11 @@ class Transport:
         provider: str,
         base_url: str,
         key_header: tuple[str, str] | None,
-        map_error: Callable[[Answer], ProviderError],
-        patience: Patience = RUN,
+        map_error: Callable[[Response], ProviderError],
+        policy: RequestPolicy = RUN_POLICY,
         secrets: tuple[str, ...] = (),
+        *,
+        only_public_peers: bool = False,
     ) -> None:
         guard_http_logs()
         self.provider = provider
@@ -81,13 +81,14 @@ class Transport:
             self.base_url = _checked(check_api_address, base_url, f"the base URL of {provider}")
             self._key_header[key_header[0]] = _checked(check_key, key_header[1], f"the API key of {provider}")
         self._secrets = (*self._key_header.values(), *secrets)
-        self._error_for = map_error
-        self._patience = patience
-        self.exchanges = 0
-        """Requests that were made."""
+        self._map_error = map_error
+        self._policy = policy
+        self.request_count = 0
         self.clock_offset_s: float | None = None
         """Seconds by which the API's clock is ahead of ours, to the second; None before it was heard."""
         self._session = new_session()
+        if only_public_peers:
+            check_peers(self._session)
 
     def call(
         self,
@@ -97,47 +98,47 @@ class Transport:
         accept: tuple[int, ...] = (200,),
         limit_bytes: int = DOCUMENT_BYTES,
         **parts: Any,
-    ) -> Answer:
-        """Ask the provider's API.
+    ) -> Response:
+        """Call the provider's API.
 
         Args:
             method: HTTP method.
             path: Path below the base URL, starting with a slash.
             accept: Statuses that are no error here.
-            limit_bytes: How large an accepted answer may be.
-            **parts: `json`, `files`, `params` or `data` as requests knows them.
+            limit_bytes: Maximum size of an accepted response.
+            **parts: `json`, `files`, `params` or `data` as requests takes them.
 
         Raises:
-            ProviderError: The mapped error for every other answer.
+            ProviderError: The mapped error for every other response.
         """
         url, parts = self.base_url + path, {"headers": self._key_header, **parts}
         if method in {"GET", "HEAD"}:
-            answer = self._asked(method, url, accept, limit_bytes, **parts)
+            response = self._read_only(method, url, accept, limit_bytes, **parts)
         else:
             with new_session() as session:
-                answer = self._exchange(session, method, url, accept, limit_bytes, **parts)
-        self.clock_offset_s = answer.clock_offset_s
-        return answer
+                response = self._send(session, method, url, accept, limit_bytes, **parts)
+        self.clock_offset_s = response.clock_offset_s
+        return response
 
-    def post_once(self, path: str, body: StreamingJsonBody, deadline: Deadline) -> Answer:
+    def post_once(self, path: str, body: StreamingJsonBody, deadline: Deadline) -> Response:
         """Send one paid POST, exactly once, on a fresh connection.
 
         Raises:
             RequestNotSent: The request did not leave whole: no effect.
             ProviderError: As mapped; what is neither `RequestRejected` nor `RateLimited` is ambiguous.
         """
-        guarded = DeadlineBody(body, deadline)
+        guarded = RequestBody(body.chunks, body.size_bytes, deadline)
         headers = {**self._key_header, "Content-Type": "application/json", "Connection": "close"}
         url = self.base_url + path
         with new_session() as session:
             try:
-                return self._exchange(session, "POST", url, _ACCEPTED, headers=headers, data=guarded)
+                return self._send(session, "POST", url, _ACCEPTED, headers=headers, data=guarded)
             except DeadlineExceeded:
                 raise RequestNotSent(
                     "the submit was not sent: its deadline had passed", provider=self.provider
                 ) from None
             except (ProviderUnavailable, ConfigurationError) as error:
-                if guarded.error is not None:
+                if isinstance(guarded.error, TuneloopError):
                     raise guarded.error from None
                 reason = error.reason if isinstance(error, ProviderUnavailable) else str(error)
                 if not guarded.last_byte_released and getattr(error, "status", None) is None:
@@ -146,77 +147,57 @@ class Transport:
                     raise
                 raise ProviderUnavailable(reason, provider=self.provider) from None
 
-    def put_stream(self, url: str, chunks: Iterable[bytes], size_bytes: int) -> Answer:
+    def put_stream(self, url: str, chunks: Iterable[bytes], size_bytes: int) -> Response:
         """PUT a stream of known size to a presigned address; the key is not sent."""
-        source = StreamedBody(chunks, size_bytes)
+        source = RequestBody(chunks, size_bytes)
         with new_session() as session:
             try:
-                return self._exchange(session, "PUT", url, _DONE, refused=self._refused_by_a_store, data=source)
+                return self._send(session, "PUT", url, _DONE, map_error=self._map_storage_error, data=source)
             except ProviderUnavailable:
-                if source.error is not None:
+                if isinstance(source.error, TuneloopError):
                     raise source.error from None
                 raise
 
-    def get(self, url: str, *, accept: tuple[int, ...] = (200,)) -> Answer:
+    def get(self, url: str, *, accept: tuple[int, ...] = (200,)) -> Response:
         """GET of a foreign address; the key is not sent."""
-        return self._asked("GET", url, accept)
+        return self._read_only("GET", url, accept)
 
-    def only_public_peers(self) -> None:
-        """Refuse to connect to an address that is not public, from now on."""
-        check_peers(self._session)
-
-    def head(self, url: str, *, accept: tuple[int, ...] = (200,)) -> Answer:
+    def head(self, url: str, *, accept: tuple[int, ...] = (200,)) -> Response:
         """HEAD of a foreign address; the key is not sent."""
-        return self._asked("HEAD", url, accept)
+        return self._read_only("HEAD", url, accept)
 
     def image(self, url: str) -> bytes:
-        """GET an image at a foreign address; the key is not sent. Raises as `open_answer`."""
-        return self._asked("GET", url, (200,), IMAGE_BYTES, self._refused_by_a_store).body
+        """GET an image at a foreign address; the key is not sent. Raises as `open_response`."""
+        return self._read_only("GET", url, (200,), IMAGE_BYTES, self._map_storage_error).body
 
     @contextmanager
-    def open_stream(self, url: str) -> Iterator[tuple[int | None, Iterator[bytes]]]:
-        """GET a foreign address as a stream; the key is not sent.
-
-        Yields:
-            Size in bytes (None where the server does not say) and the chunks.
-        """
-        with self.open_answer(url, {}) as answer:
-            yield size_in(answer.headers), answer.chunks
-
-    @contextmanager
-    def open_answer(
+    def open_response(
         self, url: str, headers: Mapping[str, str], *, accept: tuple[int, ...] = (200,)
-    ) -> Iterator[StreamedAnswer]:
-        """GET a foreign address and read its answer as it comes in; the key is not sent.
-
-        Args:
-            url: The address.
-            headers: Headers of the request.
-            accept: Statuses that are no error here.
+    ) -> Iterator[StreamedResponse]:
+        """GET a foreign address and read its response as it comes in; the key is not sent.
 
         Raises:
-            PresignedUrlExpired: The address is signed, and its signature is not taken any more.
+            PresignedUrlExpired: The address is presigned, and its signature is not accepted any more.
         """
-        with repeated(lambda: self._opened(url, headers, accept), self._patience.tries) as response:
-            found = {name.lower(): value for name, value in response.headers.items()}
-            yield StreamedAnswer(response.status_code, found, self._chunks(response))
+        with retried(lambda: self._opened(url, headers, accept), self._policy.tries) as response:
+            yield StreamedResponse(response.status_code, lower_case(response.headers), self._chunks(response))
 
     def _opened(self, url: str, headers: Mapping[str, str], accept: tuple[int, ...]) -> requests.Response:
-        self.exchanges += 1
-        timeout = (self._patience.connect_s, self._patience.read_s)
+        self.request_count += 1
+        timeout = (self._policy.connect_s, self._policy.read_s)
         # Bytes as they lie there: sizes and ranges are those of the file.
         sent = {"Accept-Encoding": "identity", **headers}
-        with self._mapped_errors(url), Watch(self._patience.answer_s):
+        with self._mapped_errors(url), ResponseTimeout(self._policy.response_s):
             response = self._session.get(url, headers=sent, stream=True, allow_redirects=False, timeout=timeout)
             if response.status_code not in accept:
                 with response:
-                    raise self._refused_by_a_store(self._read(response, None))
+                    raise self._map_storage_error(self._read(response, None))
         return response
 
     def _chunks(self, response: requests.Response) -> Iterator[bytes]:
         with self._mapped_errors(response.url):
             for number, chunk in enumerate(response.raw.stream(CHUNK_BYTES, decode_content=False)):
-                if number == 0 and is_packed(chunk, response.headers.get("content-encoding", "")):
+                if number == 0 and is_gzip(chunk, response.headers.get("content-encoding", "")):
                     raise UnexpectedResponse(
                         "the file came packed as gzip (Content-Encoding), though it was asked for as it is; "
                         "a server or proxy on the way packs it",
@@ -225,38 +206,38 @@ class Transport:
                     )
                 yield chunk
 
-    def _asked(self, *request: Any, **parts: Any) -> Answer:
+    def _read_only(self, *request: Any, **parts: Any) -> Response:
         """Send a GET or HEAD, again where trouble may pass."""
-        return repeated(lambda: self._exchange(self._session, *request, **parts), self._patience.tries)
+        return retried(lambda: self._send(self._session, *request, **parts), self._policy.tries)
 
-    def _exchange(
+    def _send(
         self,
         session: requests.Session,
         method: str,
         url: str,
         accept: tuple[int, ...],
         limit_bytes: int = DOCUMENT_BYTES,
-        refused: Callable[[Answer], ProviderError] | None = None,
+        map_error: Callable[[Response], ProviderError] | None = None,
         **parts: Any,
-    ) -> Answer:
+    ) -> Response:
         """Send one request, once."""
-        self.exchanges += 1
+        self.request_count += 1
         # The library takes the time-out for connecting for every piece of a body too, and lines stand still.
-        connect_s = self._patience.read_s if "data" in parts else self._patience.connect_s
-        parts |= {"allow_redirects": False, "timeout": (connect_s, self._patience.read_s), "stream": True}
+        connect_s = self._policy.read_s if "data" in parts else self._policy.connect_s
+        parts |= {"allow_redirects": False, "timeout": (connect_s, self._policy.read_s), "stream": True}
         with (
             self._mapped_errors(url, method),
-            Watch(self._patience.answer_s),
-            session.request(method, url, **parts) as response,
+            ResponseTimeout(self._policy.response_s),
+            session.request(method, url, **parts) as opened,
         ):
-            accepted = response.status_code in accept
-            answer = self._read(response, limit_bytes if accepted else None)
+            accepted = opened.status_code in accept
+            response = self._read(opened, limit_bytes if accepted else None)
         if not accepted:
-            raise (refused or self._error_for)(answer)
-        return answer
+            raise (map_error or self._map_error)(response)
+        return response
 
-    def _read(self, response: requests.Response, limit_bytes: int | None) -> Answer:
-        return read_answer(response, self.provider, self._secrets, limit_bytes)
+    def _read(self, response: requests.Response, limit_bytes: int | None) -> Response:
+        return read_response(response, self.provider, self._secrets, limit_bytes)
 
     @contextmanager
     def _mapped_errors(self, url: str, method: str = "GET") -> Iterator[None]:
@@ -275,15 +256,15 @@ class Transport:
                 raise RequestNotSent(unavailable.reason, provider=self.provider) from None
             raise unavailable from None
 
-    def _refused_by_a_store(self, answer: Answer) -> ProviderError:
-        """The error of an answer from a signed address. Source: Amazon S3, list of error codes."""
+    def _map_storage_error(self, response: Response) -> ProviderError:
+        """The error of a response from a presigned URL. Source: Amazon S3, list of error codes."""
         # An address that was signed with keys for some hours ends with them, by another status.
-        if answer.status == 403 or (answer.status == 400 and b"<Code>ExpiredToken<" in answer.body):  # noqa: PLR2004
+        if response.status == 403 or (response.status == 400 and b"<Code>ExpiredToken<" in response.body):  # noqa: PLR2004
             reason = "the signed address was refused, most likely because it has expired"
-            return PresignedUrlExpired(reason, **answer.details)
-        if answer.status == 400 and b"<Code>RequestTimeout<" in answer.body:  # noqa: PLR2004
-            return ProviderUnavailable("too few bytes arrived for too long; run again", **answer.details)
-        return self._error_for(answer)
+            return PresignedUrlExpired(reason, **response.details)
+        if response.status == 400 and b"<Code>RequestTimeout<" in response.body:  # noqa: PLR2004
+            return ProviderUnavailable("too few bytes arrived for too long; run again", **response.details)
+        return self._map_error(response)
 
     def _unavailable(self, what: str, url: str) -> ProviderUnavailable:
         host = urlsplit(url).netloc.rpartition("@")[2]

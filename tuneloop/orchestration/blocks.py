@@ -16,7 +16,7 @@ from prefect_aws.s3 import S3Bucket
 from pydantic import ValidationError
 
 from tuneloop.errors import ConfigurationError, TuneloopError
-from tuneloop.http.patience import RUN, Patience
+from tuneloop.http.retries import RUN_POLICY, RequestPolicy
 from tuneloop.orchestration.credentials.base import ProviderCredentials
 from tuneloop.orchestration.store_checks import check_driver, check_identity
 from tuneloop.providers.base import Provider
@@ -96,23 +96,23 @@ def _s3_client(block: S3Bucket, slug: str) -> Any:
     return client
 
 
-def open_provider(slug: str, patience: Patience = RUN) -> Provider:
+def open_provider(slug: str, policy: RequestPolicy = RUN_POLICY) -> Provider:
     """Open an account at a provider.
 
     Args:
         slug: Slug of a credentials block.
-        patience: How long the provider is waited for.
+        policy: Tries and time-outs of the requests.
 
     Raises:
         ConfigurationError: There is no such block, or it is of another kind.
     """
-    return open_account(slug, patience)[0]
+    return open_account(slug, policy)[0]
 
 
-def open_account(slug: str, patience: Patience = RUN) -> tuple[Provider, SpendingLimits]:
+def open_account(slug: str, policy: RequestPolicy = RUN_POLICY) -> tuple[Provider, SpendingLimits]:
     """Open an account at a provider, with what it may spend. Raises `ConfigurationError` as `open_provider`."""
     block = load_credentials(slug)
-    return block.get_client(patience), block.spending.limits
+    return block.get_client(policy), block.spending.limits
 
 
 def load_credentials(slug: str) -> ProviderCredentials:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from tuneloop.errors import UnexpectedResponse
-from tuneloop.http.answer import Answer
+from tuneloop.http.response import Response
 from tuneloop.providers.list_rows import id_of
 
 _WRAPPERS = ("data", "finetune", "result")
 
 
-def accepted_id(answer: Answer, fields: tuple[str, ...]) -> str:
+def accepted_id(answer: Response, fields: tuple[str, ...]) -> str:
     """Read the id of what was just submitted: it is paid for, so that every usual place is looked into.
 
     Args:

@@ -6,7 +6,7 @@ import re
 from urllib.parse import SplitResult, urlsplit
 
 from tuneloop.errors import UnexpectedResponse
-from tuneloop.http.answer import Answer
+from tuneloop.http.response import Response
 from tuneloop.redaction import redact
 
 
@@ -26,7 +26,7 @@ class ExpectedHosts:
         self._whose = whose
         self._further = further
 
-    def check(self, url: str, field: str, answer: Answer) -> None:
+    def check(self, url: str, field: str, answer: Response) -> None:
         """Refuse an address of any other host.
 
         Args:

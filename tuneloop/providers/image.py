@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from tuneloop.errors import RequestRejected, UnexpectedResponse
-from tuneloop.http.answer import Answer
+from tuneloop.http.response import Response
 from tuneloop.schemas.training import RenderedImage
 
 Suffix = Literal[".jpg", ".png", ".webp"]
@@ -40,7 +40,7 @@ def suffix_of(data: bytes) -> Suffix | None:
     return None
 
 
-def image_of(data: bytes, answer: Answer) -> RenderedImage:
+def image_of(data: bytes, answer: Response) -> RenderedImage:
     """Take bytes as an image. Raises `UnexpectedResponse` where they are none."""
     suffix = suffix_of(data)
     if suffix is None:

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, ExitStack, closing, contextmanage
 from typing import Any
 
 from tuneloop.errors import PresignedUrlExpired, ProviderUnavailable, RateLimited, UnexpectedResponse
-from tuneloop.http.answer import StreamedAnswer, size_in
+from tuneloop.http.response import StreamedResponse, content_length
 from tuneloop.http.transport import Transport
 from tuneloop.providers.base import SourceChanged, WeightsSource
 
@@ -64,7 +64,7 @@ class PresignedDownload:
                 for _ in answer.chunks:
                     """Read to its end, so that the connection is used again."""
             elif answer.status == 200:  # noqa: PLR2004
-                self._size_bytes = size_in(answer.headers)
+                self._size_bytes = content_length(answer.headers)
 
     @contextmanager
     def _whole(self) -> Iterator[Iterator[bytes]]:
@@ -93,12 +93,12 @@ class PresignedDownload:
             time.sleep(_PAUSE_S * fruitless)
 
     @contextmanager
-    def _opened(self, headers: Mapping[str, str], accept: tuple[int, ...]) -> Iterator[StreamedAnswer]:
+    def _opened(self, headers: Mapping[str, str], accept: tuple[int, ...]) -> Iterator[StreamedResponse]:
         """GET by the link at hand, and by a fresh one where it has expired."""
         with ExitStack() as stack:
             for tries_left in reversed(range(_TRIES)):
                 try:
-                    opened = self._transport.open_answer(self._link, headers, accept=accept)
+                    opened = self._transport.open_response(self._link, headers, accept=accept)
                     answer = stack.enter_context(opened)
                     break
                 except PresignedUrlExpired:
@@ -107,7 +107,7 @@ class PresignedDownload:
                     self._link = self._fresh_link()
             yield answer
 
-    def _expect_part(self, answer: StreamedAnswer, start: int, stop: int, etag: str) -> None:
+    def _expect_part(self, answer: StreamedResponse, start: int, stop: int, etag: str) -> None:
         """Refuse whatever is not the bytes that were asked for, of the same file."""
         found = _CONTENT_RANGE.fullmatch(answer.headers.get("content-range", ""))
         details: dict[str, Any] = {"provider": self._transport.provider, "status": answer.status}

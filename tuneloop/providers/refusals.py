@@ -17,8 +17,8 @@ from tuneloop.errors import (
     RequestRejected,
     UnexpectedResponse,
 )
-from tuneloop.http.answer import Answer
-from tuneloop.http.rate_limits import seconds_until_allowed
+from tuneloop.http.response import Response
+from tuneloop.http.retries import seconds_until_allowed
 
 Meaning = tuple[type[ProviderError], str]
 
@@ -46,7 +46,7 @@ _USUAL: dict[int, Meaning] = {
 
 
 def error_by_status(
-    answer: Answer, documented: Mapping[int, Meaning], details: Mapping[str, Any] | None = None
+    answer: Response, documented: Mapping[int, Meaning], details: Mapping[str, Any] | None = None
 ) -> ProviderError:
     """Map an answer that is no success.
 
@@ -77,7 +77,7 @@ def error_by_status(
     return UnexpectedResponse("the answer is not as documented", **details)
 
 
-def _redirected(answer: Answer) -> str:
+def _redirected(answer: Response) -> str:
     try:
         host = urlsplit(answer.headers.get("location", "")).hostname
     except ValueError:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.data.entrants.packing import packing
 from tuneloop.clock import Deadline
-from tuneloop.http.request_body import DeadlineBody
+from tuneloop.http.bodies import RequestBody
 from tuneloop.providers.bfl.body import finetune_body
 
 
@@ -17,9 +17,8 @@ def to_nowhere(folder: str) -> Callable[[], None]:
 
     def work() -> None:
         archive = pack()
-        body = DeadlineBody(
-            finetune_body({"mode": "general"}, archive.chunks(), archive.size_bytes), Deadline(600)
-        )
+        whole = finetune_body({"mode": "general"}, archive.chunks(), archive.size_bytes)
+        body = RequestBody(whole.chunks, whole.size_bytes, Deadline(600))
         with Path("/dev/null").open("wb", buffering=0) as nowhere:
             nowhere.writelines(body)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.data.entrants.packing import packing
 from tuneloop.errors import ProviderError, RequestRejected
-from tuneloop.http.answer import Answer
+from tuneloop.http.response import Response
 from tuneloop.http.transport import Transport
 
 
@@ -23,5 +23,5 @@ def into_put(folder: str, url: str) -> Callable[[], None]:
     return work
 
 
-def _refused(answer: Answer) -> ProviderError:
+def _refused(answer: Response) -> ProviderError:
     return RequestRejected("the gateway refused", **answer.details)

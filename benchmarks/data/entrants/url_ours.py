@@ -8,7 +8,7 @@ from collections.abc import Callable
 import boto3
 
 from tuneloop.errors import ProviderError, RequestRejected
-from tuneloop.http.answer import Answer
+from tuneloop.http.response import Response
 from tuneloop.http.transport import Transport
 from tuneloop.providers.linked_file import PresignedDownload
 from tuneloop.storage.base import Store
@@ -33,5 +33,5 @@ def ours(url: str, store: Store) -> None:
     transfer(store, "weights/bench/weights.safetensors", source, "the weights")
 
 
-def _refused(answer: Answer) -> ProviderError:
+def _refused(answer: Response) -> ProviderError:
     return RequestRejected("the origin refused", **answer.details)

@@ -12,7 +12,7 @@ from tests.datasets.sources.zips import open_and_close, zipped
 from tests.one_answer import OneAnswer, one_answer
 from tuneloop.datasets.sources.public_zip import check_still_there
 from tuneloop.errors import DatasetError, ProviderUnavailable, RequestRejected
-from tuneloop.http.public_peer import is_public
+from tuneloop.http.addresses import is_public
 from tuneloop.schemas.dataset import PublicDataset
 
 SECRET = b'{"SecretAccessKey": "wJalrXUtnFEMI"}'

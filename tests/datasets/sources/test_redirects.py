@@ -11,8 +11,8 @@ import pytest
 from tests.datasets.sources.zips import contents_of, open_and_close, zipped
 from tuneloop.datasets.sources.opening import opened
 from tuneloop.errors import DatasetError, ProviderUnavailable, RequestRejected
-from tuneloop.http.answer import StreamedAnswer
 from tuneloop.http.public_file import PublicFile
+from tuneloop.http.response import StreamedResponse
 
 ZIP = zipped({"a.png": b"x"})
 SIGNED = "/signed.zip?X-Amz-Signature=hunter2"
@@ -112,7 +112,7 @@ def test_redirect_into_a_private_network_is_refused_before_anything_is_sent_ther
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tuneloop.http.public_file.check_host", _knows(site.port))
-    monkeypatch.setattr("tuneloop.http.transport.Transport.only_public_peers", lambda _: None)
+    monkeypatch.setattr("tuneloop.http.transport.check_peers", lambda _: None)
     monkeypatch.delenv("TUNELOOP_ALLOW_PRIVATE_ADDRESSES")
     site.leads["/cats.zip"] = (302, f"http://localhost:{site.port}/latest/meta-data.zip")
     with pytest.raises(DatasetError, match="localhost is private"):
@@ -150,7 +150,7 @@ def test_redirect_to_where_we_do_not_go_is_refused_without_showing_it(
 
 
 def test_https_never_leads_to_http() -> None:
-    answer = StreamedAnswer(302, {"location": "http://93.184.215.14/a.zip"}, iter(()))
+    answer = StreamedResponse(302, {"location": "http://93.184.215.14/a.zip"}, iter(()))
     with pytest.raises(DatasetError, match="not plain https"):
         PublicFile("https://93.184.215.14/a.zip")._next("https://93.184.215.14/a.zip", answer)
 

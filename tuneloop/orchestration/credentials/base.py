@@ -5,7 +5,7 @@ from __future__ import annotations
 from prefect.blocks.core import Block
 from pydantic import ConfigDict, Field, SecretStr, field_validator
 
-from tuneloop.http.patience import RUN, Patience
+from tuneloop.http.retries import RUN_POLICY, RequestPolicy
 from tuneloop.orchestration.credentials.account_label import label_of, label_or_none
 from tuneloop.orchestration.credentials.checked_fields import ApiKey, HostName
 from tuneloop.orchestration.credentials.spending_guard import SpendingGuard
@@ -55,7 +55,7 @@ class ProviderCredentials(Block):
         """What the account is called. Raises `ConfigurationError` where the block's name cannot be one."""
         return label_of(self, self.account)
 
-    def get_client(self, patience: Patience = RUN) -> Provider:
+    def get_client(self, policy: RequestPolicy = RUN_POLICY) -> Provider:
         """A client of this account."""
         raise NotImplementedError
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from tuneloop.http.request_body import StreamingJsonBody
+from tuneloop.http.bodies import StreamingJsonBody
 
 _FIELD = "file_data"
 _ENCODED_AT_ONCE = 48 * 1024

@@ -19,7 +19,7 @@ from tuneloop.errors import (
     RequestRejected,
     UnexpectedResponse,
 )
-from tuneloop.http.patience import RUN, Patience
+from tuneloop.http.retries import RUN_POLICY, RequestPolicy
 from tuneloop.http.transport import Transport
 from tuneloop.providers.accepted import accepted_id
 from tuneloop.providers.base import Archive, Capabilities, Provider, SubmitMargins, WeightsSource
@@ -64,7 +64,7 @@ class BflProvider(Provider):
         region: Where its fine-tunes live; part of the account's identity.
         base_url: Another address of the API, for the emulator or a proxy.
         webhook: Address and secret that BFL is told to call, None for none.
-        patience: How long it is waited for.
+        policy: Tries and time-outs.
         storage_hosts: Hosts at which images may lie, beside those that are known.
     """
 
@@ -90,7 +90,7 @@ class BflProvider(Provider):
         region: Region = "us1",
         base_url: str | None = None,
         webhook: tuple[str, str | None] | None = None,
-        patience: Patience = RUN,
+        policy: RequestPolicy = RUN_POLICY,
         storage_hosts: tuple[str, ...] = (),
     ) -> None:
         self.account = Account(provider=self.name, label=f"{account}-{region}")
@@ -99,7 +99,7 @@ class BflProvider(Provider):
             base_url or region_url(region),
             ("x-key", api_key),
             map_error,
-            patience,
+            policy,
             secrets=tuple(part for part in webhook or () if part),
         )
         hosts = ExpectedHosts(self._transport.base_url, _DELIVERY_HOST, "BFL's", storage_hosts)
@@ -114,7 +114,7 @@ class BflProvider(Provider):
     @property
     def requests_made(self) -> int:
         """Requests that this client has made."""
-        return self._transport.exchanges
+        return self._transport.request_count
 
     @property
     def clock_offset_s(self) -> float | None:

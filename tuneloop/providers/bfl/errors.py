@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 from tuneloop.errors import AuthenticationFailed, NotFoundAtProvider, ProviderError, RequestRejected
-from tuneloop.http.answer import Answer
+from tuneloop.http.response import Response
 from tuneloop.providers.refusals import Meaning, error_by_status
 from tuneloop.redaction import excerpt, redact
 
@@ -30,7 +30,7 @@ _NOT_READY = "not found or not ready"
 _FIELDS_SHOWN = 5
 
 
-def map_error(answer: Answer) -> ProviderError:
+def map_error(answer: Response) -> ProviderError:
     """Map an answer that is no success; what a 422 echoes of the request is never shown."""
     details = {**answer.details, "excerpt": _without_echo(answer)}
     if _NOT_READY in details["excerpt"] and answer.status < 500:  # noqa: PLR2004
@@ -38,7 +38,7 @@ def map_error(answer: Answer) -> ProviderError:
     return error_by_status(answer, _BY_STATUS, details)
 
 
-def _without_echo(answer: Answer) -> str:
+def _without_echo(answer: Response) -> str:
     """Say which fields were refused and why. Its validation errors echo the whole request, zip included."""
     try:
         document = json.loads(answer.body)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from tuneloop.errors import ConfigurationError, ProviderUnavailable, RequestRejected, UnexpectedResponse
-from tuneloop.http.answer import Answer
+from tuneloop.http.response import Response
 from tuneloop.http.transport import Transport
 from tuneloop.providers.bfl.states import PHASES, WITH_STATE, state_word
 from tuneloop.providers.expected_hosts import ExpectedHosts
@@ -73,7 +73,7 @@ class BflInference:
                 raise ProviderUnavailable(trouble, provider=self._transport.provider)
             time.sleep(_POLL_PAUSE_S)
 
-    def _download(self, answer: Answer) -> RenderedImage:
+    def _download(self, answer: Response) -> RenderedImage:
         result = answer.json().get("result")
         sample = result.get("sample") if isinstance(result, dict) else None
         if not isinstance(sample, str):

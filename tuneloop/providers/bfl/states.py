@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tuneloop.errors import UnexpectedResponse
-from tuneloop.http.answer import Answer
+from tuneloop.http.response import Response
 from tuneloop.providers.bfl.errors import map_error
 from tuneloop.schemas.training import Phase
 
@@ -20,7 +20,7 @@ WITH_STATE = (200, 404, 422)
 """Statuses under which `get_result` shows a state: 200 by its page; 404 and 422 have been seen with one."""
 
 
-def state_word(answer: Answer) -> str:
+def state_word(answer: Response) -> str:
     """The state that a result shows. Raises the mapped error where it shows none."""
     document = answer.json()
     word = document.get("status") if isinstance(document, dict) else None

@@ -18,9 +18,9 @@ from tuneloop.errors import (
     RateLimited,
     UnexpectedResponse,
 )
-from tuneloop.http.answer import Answer
-from tuneloop.http.patience import RUN, Patience
-from tuneloop.http.request_body import StreamingJsonBody
+from tuneloop.http.bodies import StreamingJsonBody
+from tuneloop.http.response import Response
+from tuneloop.http.retries import RUN_POLICY, RequestPolicy
 from tuneloop.http.transport import Transport
 from tuneloop.providers.accepted import accepted_id
 from tuneloop.providers.base import Archive, Capabilities, Provider, WeightsSource
@@ -60,7 +60,7 @@ class SegmindProvider(Provider):
         api_key: The account's key.
         account: The user's label for the account.
         base_url: Where the API lives; another address is for the emulator or a proxy.
-        patience: How long it is waited for.
+        policy: Tries and time-outs.
         storage_hosts: Hosts at which its files may lie, beside those that are known.
     """
 
@@ -82,11 +82,11 @@ class SegmindProvider(Provider):
         api_key: str,
         account: str = "default",
         base_url: str = BASE_URL,
-        patience: Patience = RUN,
+        policy: RequestPolicy = RUN_POLICY,
         storage_hosts: tuple[str, ...] = (),
     ) -> None:
         self.account = Account(provider=self.name, label=account)
-        self._transport = Transport(self.name, base_url, ("x-api-key", api_key), map_error, patience)
+        self._transport = Transport(self.name, base_url, ("x-api-key", api_key), map_error, policy)
         self._hosts = ExpectedHosts(self._transport.base_url, _STORAGE_HOST, "Segmind's storage", storage_hosts)
         self._inference = SegmindInference(self._transport, lambda job_id: self._details(job_id)[0], self._hosts)
 
@@ -98,7 +98,7 @@ class SegmindProvider(Provider):
     @property
     def requests_made(self) -> int:
         """Requests that this client has made."""
-        return self._transport.exchanges
+        return self._transport.request_count
 
     @property
     def clock_offset_s(self) -> float | None:
@@ -176,8 +176,8 @@ class SegmindProvider(Provider):
         """Details of one job."""
         return self._details(job_id)[0].status
 
-    def _details(self, job_id: str) -> tuple[Job, Answer]:
-        def asked(request_id: str) -> tuple[Job, Answer]:
+    def _details(self, job_id: str) -> tuple[Job, Response]:
+        def asked(request_id: str) -> tuple[Job, Response]:
             answer = self._transport.call("GET", "/finetune/request/details", json={"request_id": request_id})
             return details_of(answer), answer
 
@@ -230,7 +230,7 @@ class SegmindProvider(Provider):
         self._by_any_id(job_id, put)
 
 
-def _link_in(answer: Answer) -> str:
+def _link_in(answer: Response) -> str:
     """The address in a body that should be nothing else. Raises `UnexpectedResponse` where there is none."""
     text = answer.body.decode("utf-8", "replace").strip()
     if text.startswith(("{", "[", '"')):

@@ -13,7 +13,7 @@ from tuneloop.errors import (
     ProviderError,
     RequestRejected,
 )
-from tuneloop.http.answer import Answer
+from tuneloop.http.response import Response
 from tuneloop.providers.refusals import Meaning, error_by_status
 
 _BY_STATUS: dict[int, Meaning] = {
@@ -28,7 +28,7 @@ _BY_STATUS: dict[int, Meaning] = {
 }
 
 
-def map_error(answer: Answer) -> ProviderError:
+def map_error(answer: Response) -> ProviderError:
     """Map an answer that is no success.
 
     Args:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tuneloop.errors import UnexpectedResponse
-from tuneloop.http.answer import Answer
+from tuneloop.http.response import Response
 from tuneloop.providers.list_rows import (
     RowUnreadable,
     further_one,
@@ -61,7 +61,7 @@ class Job:
     cloud_storage_url: str | None
 
 
-def details_of(answer: Answer) -> Job:
+def details_of(answer: Response) -> Job:
     """The fine-tune in a details response. Raises `UnexpectedResponse` where there is none."""
     document = answer.json()
     if not isinstance(document, dict) or "finetune" not in document:
@@ -72,7 +72,7 @@ def details_of(answer: Answer) -> Job:
         raise UnexpectedResponse(f"a fine-tune is not as documented: {error}", **answer.details) from None
 
 
-def list_of(answer: Answer) -> JobList:
+def list_of(answer: Response) -> JobList:
     """Every fine-tune of the list response. Raises `UnexpectedResponse` where it is no list."""
     rows = answer.json()
     if not isinstance(rows, list):
@@ -102,7 +102,7 @@ def list_of(answer: Answer) -> JobList:
     )
 
 
-def _job(row: Any, answer: Answer) -> Job:
+def _job(row: Any, answer: Response) -> Job:
     if not isinstance(row, dict):
         raise RowUnreadable(f"it is a {type(row).__name__}, no object")
     ids, word = _ids(row), text_of(row.get("status"))

@@ -20,7 +20,7 @@ from tuneloop.errors import (
     RequestRejected,
     UnexpectedResponse,
 )
-from tuneloop.http.answer import Answer
+from tuneloop.http.response import Response
 from tuneloop.http.transport import IMAGE_BYTES, Transport
 from tuneloop.providers.expected_hosts import ExpectedHosts
 from tuneloop.providers.image import find_image, image_of, refused_after_acceptance, suffix_of
@@ -72,7 +72,7 @@ class SegmindInference:
             return self._image(self._ask(self._slug(job_id), document))
         raise ConfigurationError(f"Segmind does not render with {settings.endpoint}; choose another endpoint")
 
-    def _ask_by_id(self, job_id: str, document: dict[str, Any]) -> Answer:
+    def _ask_by_id(self, job_id: str, document: dict[str, Any]) -> Response:
         """POST once. An id that is not known may be the job's other one: nothing is paid yet."""
         try:
             return self._ask(_SHARED_ROUTE, {**document, "finetune_id": job_id})
@@ -88,7 +88,7 @@ class SegmindInference:
             raise UnexpectedResponse(f"the details of job {job_id} name no usable slug", provider="segmind")
         return slug
 
-    def _ask(self, route: str, document: dict[str, Any]) -> Answer:
+    def _ask(self, route: str, document: dict[str, Any]) -> Response:
         """POST once. A model that only the queue serves refuses `/v1` and names `/v2`: nothing is paid yet."""
         try:
             return self._transport.call("POST", f"/v1/{route}", limit_bytes=IMAGE_BYTES, json=document)
@@ -97,7 +97,7 @@ class SegmindInference:
                 raise
         return self._queued(route, document)
 
-    def _queued(self, route: str, document: dict[str, Any]) -> Answer:
+    def _queued(self, route: str, document: dict[str, Any]) -> Response:
         accepted = self._transport.call("POST", f"/v2/{route}", json=document)
         names = accepted.json()
         until = time.monotonic() + _LONGEST_WAIT_S
@@ -122,7 +122,7 @@ class SegmindInference:
                 raise ProviderUnavailable(trouble, **accepted.details)
             time.sleep(_POLL_PAUSE_S)
 
-    def _path(self, names: Any, key: str, answer: Answer) -> str:
+    def _path(self, names: Any, key: str, answer: Response) -> str:
         """The path of an address that must be on the API's own origin: the key goes along."""
         url = names.get(key) if isinstance(names, dict) else None
         base = self._transport.base_url + "/"
@@ -130,7 +130,7 @@ class SegmindInference:
             raise UnexpectedResponse(f"the answer names no {key} on the API's own host", **answer.details)
         return url[len(base) - 1 :]
 
-    def _image(self, answer: Answer) -> RenderedImage:
+    def _image(self, answer: Response) -> RenderedImage:
         """The page says JSON, the service sends images: the content decides, whatever type it says it is."""
         if suffix_of(answer.body) is not None:
             return image_of(answer.body, answer)

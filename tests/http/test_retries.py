@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuneloop.errors import RateLimited
-from tuneloop.http.answer import Answer
-from tuneloop.http.rate_limits import seconds_until_allowed
+from tuneloop.http.response import Response
+from tuneloop.http.retries import seconds_until_allowed
 from tuneloop.providers.bfl import errors as bfl_errors
 from tuneloop.providers.segmind import errors as segmind_errors
 
@@ -64,6 +64,6 @@ def test_any_header_is_none_or_within_an_hour(text: str) -> None:
 @pytest.mark.parametrize("map_error", [bfl_errors.map_error, segmind_errors.map_error])
 def test_every_provider_reads_them(map_error: object) -> None:
     headers = {"x-rate-limit-reset": f"{(time.time() + 30) * 1000:.0f}"}
-    error = map_error(Answer("x", 429, headers, b"", ()))  # type: ignore[operator]
+    error = map_error(Response("x", 429, headers, b"", ()))  # type: ignore[operator]
     assert isinstance(error, RateLimited)
     assert error.retry_after_s == pytest.approx(30, abs=10)
