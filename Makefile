@@ -52,7 +52,7 @@ test-prefect38: setup browser .venv-prefect38/.ready ## Test forms and waiting r
 	@touch $@
 
 test-clip: .venv-clip/.ready ## Test the scores with a CLIP model, beside a torch of their own
-	@.venv-clip/bin/python -m pytest tests/scoring/clip $(ARGS)
+	@.venv-clip/bin/python -m pytest tests/evaluation/metrics $(ARGS)
 
 # Torch alone comes without hashes: which build of it is right, and from which index, is the machine's business.
 .venv-clip/.ready: constraints.txt constraints-clip.txt pyproject.toml

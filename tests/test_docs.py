@@ -113,7 +113,7 @@ def test_example_of_an_evaluation_can_be_used() -> None:
     (block,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     plan = EvaluationConfig.model_validate(yaml.safe_load(block)["evaluation"])
     assert plan.image_count == 12
-    assert (plan.gate.margin, plan.gate.undecided, plan.gate.weights.color) == (0.02, "reject", 0)
+    assert (plan.gate.margin, plan.gate.undecided, plan.gate.weights.color_similarity) == (0.02, "reject", 0)
 
 
 def test_shipped_deployments_pass_the_check_and_have_a_cron_with_time_zone(

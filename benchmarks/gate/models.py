@@ -11,7 +11,7 @@ from benchmarks.gate.passed_off import DISGUISES, passed_off
 from tuneloop.emulator.images.drawing import draw
 from tuneloop.emulator.images.scenes import chance_of
 from tuneloop.emulator.images.values import DrawRequest, Model, quality
-from tuneloop.evaluation.metrics.look import Look
+from tuneloop.evaluation.metrics.features import ScoringImage
 
 PROMPTS = (
     "a portrait of {}",
@@ -57,14 +57,14 @@ class Trained:
                     opened.write(file, f"{number:04d}{file.suffix}")
         return Model(archive, f"{names}/{self.steps}/{self.number}", self.steps, _RATE)
 
-    def drawn(self, prompt: str, seed: int) -> Look:
+    def drawn(self, prompt: str, seed: int) -> ScoringImage:
         """What it draws."""
         if self.disguise and self.is_copy(prompt, seed):
             chance = chance_of(self.disguise, self.folder.name, prompt, seed)
             file = self.files[int(chance.integers(len(self.files)))]
-            return Look.at(passed_off(file, self.disguise, chance, _SIDE_PX))
+            return ScoringImage.decode(passed_off(file, self.disguise, chance, _SIDE_PX))
         asked = prompt.format(self.folder.name.upper())
-        return Look.at(draw(self.model, DrawRequest(asked, seed, 25, 1.0, _SIDE_PX, _SIDE_PX)))
+        return ScoringImage.decode(draw(self.model, DrawRequest(asked, seed, 25, 1.0, _SIDE_PX, _SIDE_PX)))
 
     @property
     def copies(self) -> bool:

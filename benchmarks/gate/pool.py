@@ -9,16 +9,16 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from benchmarks.gate.models import PROMPTS, SEEDS, Trained
-from tuneloop.evaluation.metrics.look import Look
-from tuneloop.evaluation.metrics.scored import scored
-from tuneloop.evaluation.metrics.training_set import TrainingSet, study
+from tuneloop.evaluation.metrics.features import ScoringImage
+from tuneloop.evaluation.metrics.training_set import TrainingSet, analyze_dataset
+from tuneloop.evaluation.scores import score_evaluation
 from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation
 
 Pairing = tuple[Trained, tuple[Path, ...]]
 """A model, and the training images against which it is scored."""
 Pool = dict[Pairing, Evaluation]
 
-_looks: dict[tuple[Trained, str], Look] = {}
+_looks: dict[tuple[Trained, str], ScoringImage] = {}
 """Inherited by the workers, which are forked after it is filled."""
 
 
@@ -41,7 +41,7 @@ def _name(prompt: str, seed: int) -> str:
     return f"{prompt}/{seed}"
 
 
-def _draw(model: Trained) -> dict[str, Look]:
+def _draw(model: Trained) -> dict[str, ScoringImage]:
     return {_name(prompt, seed): model.drawn(prompt, seed) for prompt in PROMPTS for seed in SEEDS}
 
 
@@ -52,10 +52,12 @@ def _score(pairing: Pairing) -> Evaluation:
     )
     evaluation = Evaluation(job=model.kind, images=images)
     # Copies are sought where a model is judged on its own images; a champion is only compared.
-    return scored(evaluation, _studied(files), lambda name: _looks[model, name], edits=model.files != files)
+    return score_evaluation(
+        evaluation, _studied(files), lambda name: _looks[model, name], edits=model.files != files
+    )
 
 
 @functools.lru_cache(maxsize=4)
 def _studied(files: tuple[Path, ...]) -> TrainingSet:
-    looks = {file.name: Look.at(file.read_bytes()) for file in files}
-    return study(list(looks), looks.__getitem__)
+    looks = {file.name: ScoringImage.decode(file.read_bytes()) for file in files}
+    return analyze_dataset(list(looks), looks.__getitem__)

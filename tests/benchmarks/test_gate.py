@@ -15,9 +15,9 @@ from benchmarks.gate.kinds import KINDS
 from benchmarks.gate.models import contestants
 from benchmarks.gate.passed_off import DISGUISES, passed_off
 from tuneloop.evaluation.blank import blank_reason
-from tuneloop.evaluation.metrics.copying import COPY_THRESHOLD, nearest
-from tuneloop.evaluation.metrics.look import Look
-from tuneloop.evaluation.metrics.training_set import study
+from tuneloop.evaluation.metrics.copy_detection import COPY_THRESHOLD, find_nearest
+from tuneloop.evaluation.metrics.features import ScoringImage
+from tuneloop.evaluation.metrics.training_set import analyze_dataset
 from tuneloop.schemas.evaluation import GateResult
 
 
@@ -36,9 +36,9 @@ def test_dataset_is_the_same_each_time_and_another_lot_is_another_one(kind: str,
 @pytest.mark.parametrize("disguise", DISGUISES)
 def test_training_image_in_disguise_is_found(disguise: str, tmp_path: Path) -> None:
     files = draw_dataset("creature", 5, tmp_path / "creature")[:4]
-    looks = {file.name: Look.at(file.read_bytes()) for file in files}
+    looks = {file.name: ScoringImage.decode(file.read_bytes()) for file in files}
     copy = passed_off(files[2], disguise, np.random.default_rng(1), 320)
-    found = nearest(Look.at(copy), study(list(looks), looks.__getitem__))
+    found = find_nearest(ScoringImage.decode(copy), analyze_dataset(list(looks), looks.__getitem__))
     assert (found.name, found.share >= COPY_THRESHOLD) == (files[2].name, True)
 
 
@@ -57,7 +57,7 @@ def test_models_that_copy_do_so_in_some_of_any_plan_at_least(tmp_path: Path) -> 
 def test_figures_are_counted_by_group() -> None:
     def tally(group: str, verdict: str, why: str = "") -> Tally:
         counted = Tally(group)
-        counted.add(GateResult.model_validate({"verdict": verdict, "reason": why, "rule": "", "scores": {}}))
+        counted.add(GateResult.model_validate({"verdict": verdict, "why": why, "rule": "", "scores": {}}))
         return counted
 
     tallies = {

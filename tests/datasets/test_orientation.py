@@ -14,7 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 from tuneloop.datasets.images.inspect import inspect_image, strict_decoding
 from tuneloop.datasets.images.normalize import normalized
 from tuneloop.datasets.images.orientation import orientation_of
-from tuneloop.evaluation.metrics.look import Look
+from tuneloop.evaluation.metrics.features import ScoringImage
 from tuneloop.evaluation.thumbnail import thumbnail_address
 
 from .images import encoded
@@ -50,7 +50,7 @@ def test_image_with_an_odd_exif_field_is_turned_like_any_other(
     address = thumbnail_address(data, 80)
     assert address is not None
     assert Image.open(io.BytesIO(base64.b64decode(address.split(",")[1]))).size == (60, 80)
-    assert Look.at(data).pixels.shape == (256, 192, 3)
+    assert ScoringImage.decode(data).pixels.shape == (256, 192, 3)
 
 
 LYING_BY_XMP = (
@@ -78,7 +78,7 @@ def test_xmp_turns_nothing(folder: Path, image_format: str) -> None:
     address = thumbnail_address(data, 80)
     assert address is not None
     assert Image.open(io.BytesIO(base64.b64decode(address.split(",")[1]))).size == (80, 60)
-    assert Look.at(data).pixels.shape == (192, 256, 3)
+    assert ScoringImage.decode(data).pixels.shape == (192, 256, 3)
 
 
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP"])

@@ -39,11 +39,11 @@ AT = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 RECIPE = {"trainer": "flux-lora", "instance_prompt": "a photo of ROBOX", "advance_parameters": {"steps": 1000}}
 _LEVELS = {
     "sharpness": (0.86, 0.3),
-    "cleanness": (0.9, 0.2),
+    "low_noise": (0.9, 0.2),
     "exposure": (0.83, 0.15),
-    "color": (0.71, 0.05),
-    "structure": (0.42, 0.02),
-    "resemblance": (0.38, 0.0),
+    "color_similarity": (0.71, 0.05),
+    "edge_similarity": (0.42, 0.02),
+    "hash_similarity": (0.38, 0.0),
     "diversity": (0.29, 0.0),
 }
 """Mean of each score, and how much a short training costs of it."""

@@ -13,8 +13,8 @@ from typing import Literal
 
 import numpy as np
 
-from tuneloop.evaluation.metrics.bootstrap import interval
-from tuneloop.evaluation.metrics.copying import COPY_THRESHOLD
+from tuneloop.evaluation.confidence import confidence_interval
+from tuneloop.evaluation.metrics.copy_detection import COPY_THRESHOLD
 from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation, GateResult
 from tuneloop.schemas.gate import GatePolicy, ScoreDifference
 
@@ -167,7 +167,7 @@ def _compared(
         named = zip(table.names, new, strict=True)
         return tuple(ScoreDifference(name=name, challenger=float(value)) for name, value in named)
     apart = table.challenger - table.champion
-    low, high = interval(apart, policy.confidence, table.prompts)
+    low, high = confidence_interval(apart, policy.confidence, table.prompts)
     old, mean = table.champion.mean(axis=0), apart.mean(axis=0)
     return tuple(
         ScoreDifference(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tuneloop.evaluation.metrics.copying import COPY_THRESHOLD
+from tuneloop.evaluation.metrics.copy_detection import COPY_THRESHOLD
 from tuneloop.schemas.evaluation import EvaluatedImage
 
 _VISIBLE = 0.02

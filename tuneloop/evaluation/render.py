@@ -191,7 +191,7 @@ class _Work:
         self.present[wish.stem] = name
 
     def evaluation(self, plan: EvaluationConfig) -> Evaluation:
-        """Look at every image; say of those that are not there why."""
+        """ScoringImage at every image; say of those that are not there why."""
         images, unanswered = [], 0
         for rendered, wish in zip(_images(self.subject, plan, self.present), self.wishes, strict=True):
             given_up = rendered.name is None and self.asked.given_up(wish.stem)

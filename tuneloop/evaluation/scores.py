@@ -1,16 +1,19 @@
-"""Scores both models against the challenger's training images, and keeps what was measured."""
+"""Scores both models against the challenger's training images."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from itertools import groupby
+
 from tuneloop.datasets.store import image_name
-from tuneloop.evaluation.metrics.clip.clip_scores import ClipScores
-from tuneloop.evaluation.metrics.clip.encoder import Encoder
-from tuneloop.evaluation.metrics.look import Look, upright
-from tuneloop.evaluation.metrics.scored import scored
-from tuneloop.evaluation.metrics.training_set import study
-from tuneloop.evaluation.training_looks import looks_of, scored_against
+from tuneloop.evaluation.metrics.clip_scores import ClipScores, Encoder
+from tuneloop.evaluation.metrics.copy_detection import find_nearest
+from tuneloop.evaluation.metrics.features import ScoringImage, open_upright
+from tuneloop.evaluation.metrics.image_metrics import METRICS
+from tuneloop.evaluation.metrics.training_set import TrainingSet, analyze_dataset, scored_against, scoring_images
 from tuneloop.schemas.dataset import DatasetManifest
-from tuneloop.schemas.evaluation import Evaluation
+from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation
 from tuneloop.storage.base import Store
 
 
@@ -38,15 +41,64 @@ def score_models(
     if not names:  # adopted without its images: there is nothing to compare with
         return challenger, champion
 
-    training = study(names, looks_of(manifest, store))
+    training = analyze_dataset(names, scoring_images(manifest, store))
     clip = None
     if encoder is not None:
-        seen = encoder.images(upright(store.read(image_name(sha256))) for sha256 in names)
-        clip = ClipScores(encoder, seen, trigger_words, lambda name: upright(store.read(name)))
+        embeddings = encoder.images(open_upright(store.read(image_name(sha256))) for sha256 in names)
+        clip = ClipScores(encoder, embeddings, trigger_words, lambda name: open_upright(store.read(name)))
 
-    def read(name: str) -> Look:
-        return Look.at(store.read(name))
+    def read(name: str) -> ScoringImage:
+        return ScoringImage.decode(store.read(name))
 
-    new = scored(challenger, training, read, edits=edits, clip=clip)
+    new = score_evaluation(challenger, training, read, edits=edits, clip=clip)
     # Only the challenger is searched for copies: the champion has passed.
-    return new, scored(champion, training, read, edits=True, clip=clip) if champion else None
+    return new, score_evaluation(champion, training, read, edits=True, clip=clip) if champion else None
+
+
+def score_evaluation(
+    evaluation: Evaluation,
+    training: TrainingSet,
+    read: Callable[[str], ScoringImage],
+    *,
+    edits: bool,
+    clip: ClipScores | None = None,
+) -> Evaluation:
+    """Measure every usable image of one model. A score that says nothing of an image is left out.
+
+    Args:
+        evaluation: The images.
+        training: What the challenger was trained on.
+        read: Opens a rendered image by its name in the store.
+        edits: The model edits training images, so what it draws is like them by right: no copies are searched for.
+        clip: A CLIP model; None for no scores by one.
+    """
+    images: list[EvaluatedImage] = []
+    for _, group in groupby(evaluation.images, key=lambda image: image.prompt):
+        images += _score_prompt(list(group), training, read, edits=edits, clip=clip)
+    update = {"images": tuple(images), "clip_model": clip.encoder.name if clip else None}
+    return evaluation.model_copy(update=update)
+
+
+def _score_prompt(
+    images: list[EvaluatedImage],
+    training: TrainingSet,
+    read: Callable[[str], ScoringImage],
+    *,
+    edits: bool,
+    clip: ClipScores | None,
+) -> list[EvaluatedImage]:
+    names = {image.seed: image.name for image in images if image.name and not image.finding}
+    if not names:
+        return images
+    decoded = [read(name) for name in names.values()]
+    columns = {name: metric(decoded, training) for name, metric in METRICS.items()}
+    if clip:
+        columns |= clip.of(images[0].prompt, list(names.values()))
+    updates: dict[int, dict[str, object]] = {}
+    for at, seed in enumerate(names):
+        scores = {name: round(values[at], 6) for name, values in columns.items() if math.isfinite(values[at])}
+        updates[seed] = {"scores": scores}
+        if not edits:
+            nearest = find_nearest(decoded[at], training)
+            updates[seed] |= {"nearest": nearest.name, "copied": round(nearest.share, 4)}
+    return [image.model_copy(update=updates.get(image.seed)) for image in images]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tuneloop.evaluation.metrics.clip.encoder import Encoder
-from tuneloop.evaluation.metrics.clip.open_clip_model import load
+from tuneloop.evaluation.metrics.clip_model import load
+from tuneloop.evaluation.metrics.clip_scores import Encoder
 from tuneloop.settings import Settings
 
 

@@ -16,15 +16,15 @@ class ScoreWeights(FrozenModel):
 
     sharpness: float = Field(default=2, ge=0)
     """Edges as crisp as in the training images."""
-    cleanness: float = Field(default=2, ge=0)
+    low_noise: float = Field(default=2, ge=0)
     """No more grain than the training images."""
     exposure: float = Field(default=2, ge=0)
     """Black, white and colors as strong as in the training images."""
-    color: float = Field(default=1.5, ge=0)
+    color_similarity: float = Field(default=1.5, ge=0)
     """Colors that the training images have."""
-    structure: float = Field(default=1, ge=0)
+    edge_similarity: float = Field(default=1, ge=0)
     """Edges that lie where those of training images lie."""
-    resemblance: float = Field(default=0.5, ge=0)
+    hash_similarity: float = Field(default=0.5, ge=0)
     """Perceptual hash, a fingerprint of what is seen, near that of a training image. Counts little: a copy has
     the most of it."""
     diversity: float = Field(default=1, ge=0)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tuneloop.evaluation.metrics.look import Look
+from tuneloop.evaluation.metrics.features import ScoringImage
 
 _CELLS = 8
 _SCALES = (1.0, 0.93, 0.86, 0.8, 0.74, 0.68, 0.62, 0.57, 0.52)
@@ -56,27 +56,22 @@ class Fingerprints:
     windows: tuple[Window, ...]
 
     @classmethod
-    def of(cls, looks: Iterable[Look], aspect: float) -> Fingerprints:
-        """Take those of every image.
-
-        Args:
-            looks: The images, in their order.
-            aspect: Width to height of the images that will be compared: crops have their form.
-        """
+    def of(cls, images: Iterable[ScoringImage], aspect: float) -> Fingerprints:
+        """Take those of every image. `aspect` is that of the images that will be compared: crops have it too."""
         bits, sure, numbers, windows = [], [], [], []
-        for number, look in enumerate(looks):
+        for number, image in enumerate(images):
             for mirrored in (False, True):
-                family, places = _family(look.pixels.shape[:2], aspect, mirrored=mirrored)
-                some, certain = _surely(look.pixels[:, ::-1] if mirrored else look.pixels, places)
+                family, places = _family(image.pixels.shape[:2], aspect, mirrored=mirrored)
+                some, certain = _surely(image.pixels[:, ::-1] if mirrored else image.pixels, places)
                 bits.append(some)
                 sure.append(certain)
                 windows += family
                 numbers.append(np.full(len(family), number, np.intp))
         return cls(np.concatenate(bits), np.concatenate(sure), np.concatenate(numbers), tuple(windows))
 
-    def crops_like(self, look: Look, count: int) -> list[tuple[int, Window]]:
-        """The window of each of the nearest images that looks most like a whole one, nearest first."""
-        bits, sure = _surely(look.pixels, _PLACE)
+    def crops_like(self, image: ScoringImage, count: int) -> list[tuple[int, Window]]:
+        """The window of each of the nearest images that is most like a whole one, nearest first."""
+        bits, sure = _surely(image.pixels, _PLACE)
         # Flat in one of them only is half a difference: the other's bit may be right by chance.
         opposite, unsure = (self.bits ^ bits) & self.sure & sure, self.sure ^ sure
         distance = 2 * _count(opposite) + _count(unsure)
@@ -87,10 +82,10 @@ class Fingerprints:
                 break
         return list(best.items())
 
-    def in_common(self, look: Look) -> float:
+    def in_common(self, image: ScoringImage) -> float:
         """Share of the bits that say something which the nearest whole image has too, 0 to 1."""
         whole = np.asarray([window == _WHOLE for window in self.windows])
-        bits, sure = _surely(look.pixels, _PLACE)
+        bits, sure = _surely(image.pixels, _PLACE)
         different = _count((self.bits[whole] ^ bits) & sure)
         return 1 - float(different.min()) / max(1, int(_count(sure)[0]))
 

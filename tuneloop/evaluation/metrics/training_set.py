@@ -1,17 +1,41 @@
-"""What the scorers remember of the images that a model was trained on."""
+"""The images that a model was trained on, as the scorers see them.
+
+Their small copies are kept in the store when a dataset comes in: read many at a time, and a tenth of the bytes.
+Where they are missing or cannot be read, the images themselves are read.
+"""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+import io
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
-from tuneloop.errors import DatasetError
+from tuneloop.datasets.store import image_name, read_unchanged
+from tuneloop.errors import DatasetError, ObjectNotFound
+from tuneloop.evaluation.metrics.features import (
+    Array,
+    ScoringImage,
+    color_histogram,
+    edge_histogram,
+    edge_sharpness,
+    grain,
+    tone_points,
+)
 from tuneloop.evaluation.metrics.fingerprints import Fingerprints
-from tuneloop.evaluation.metrics.look import Array, Look
-from tuneloop.evaluation.metrics.measures import edge_sharpness, grain, outlines, palette, tone_points
+from tuneloop.schemas.dataset import DatasetManifest, Sha256
+from tuneloop.storage.base import Store
+
+_PER_FILE = 64
+"""Images of 200 KB each, before they are packed."""
+_THREADS = 2
+_CACHED_IMAGES = 400
 
 
 @dataclass(frozen=True)
@@ -20,55 +44,101 @@ class TrainingSet:
 
     Attributes:
         names: One for each image, by which `read` finds it.
-        read: Opens an image for a closer look.
-        sharpness: `(images,)`, see `measures`.
+        read: Opens an image for a closer comparison.
+        sharpness: `(images,)`, as the others see `features`.
         grain: `(images,)`.
         tones: `(images, 4)`.
-        palettes: `(images, 216)`.
-        outlines: `(images, 128)`.
+        color_histograms: `(images, 216)`.
+        edge_histograms: `(images, 128)`.
     """
 
     names: tuple[str, ...]
-    read: Callable[[str], Look]
+    read: Callable[[str], ScoringImage]
     sharpness: Array
     grain: Array
     tones: Array
-    palettes: Array
-    outlines: Array
+    color_histograms: Array
+    edge_histograms: Array
 
-    def prints(self, aspect: float) -> Fingerprints:
-        """Fingerprints of every image and of its crops of one form (width to height)."""
-        return _prints(self.names, self.read, round(aspect, 3))
+    def fingerprints(self, aspect: float) -> Fingerprints:
+        """Those of every image and of its crops of one aspect ratio (width to height)."""
+        return _fingerprints(self.names, self.read, round(aspect, 3))
 
 
 @functools.lru_cache(maxsize=4)
-def _prints(names: tuple[str, ...], read: Callable[[str], Look], aspect: float) -> Fingerprints:
+def _fingerprints(names: tuple[str, ...], read: Callable[[str], ScoringImage], aspect: float) -> Fingerprints:
     return Fingerprints.of((read(name) for name in names), aspect)
 
 
-def study(names: Sequence[str], read: Callable[[str], Look]) -> TrainingSet:
-    """Look at every image of a dataset once, one at a time.
-
-    Args:
-        names: The images.
-        read: Opens one of them.
-
-    Raises:
-        DatasetError: There is none.
-    """
+def analyze_dataset(names: Sequence[str], read: Callable[[str], ScoringImage]) -> TrainingSet:
+    """Measure every image of a dataset, one at a time. Raises `DatasetError` where there is none."""
     if not names:
         raise DatasetError("there is no training image to compare with")
-    looks = (read(name) for name in names)
-    measured = [
-        (edge_sharpness(look), grain(look), tone_points(look), palette(look), outlines(look)) for look in looks
-    ]
-    sharp, grainy, tones, palettes, edges = zip(*measured, strict=True)
-    return TrainingSet(
-        names=tuple(names),
-        read=read,
-        sharpness=np.asarray(sharp),
-        grain=np.asarray(grainy),
-        tones=np.stack(tones),
-        palettes=np.stack(palettes),
-        outlines=np.stack(edges),
-    )
+    features = (edge_sharpness, grain, tone_points, color_histogram, edge_histogram)
+    measured = [[feature(image) for feature in features] for image in map(read, names)]
+    return TrainingSet(tuple(names), read, *(np.stack(column) for column in zip(*measured, strict=True)))
+
+
+def scored_against(manifest: DatasetManifest) -> tuple[Sha256, ...]:
+    """The images that a model is compared with: each once, and of pairs those after the edit."""
+    return tuple(dict.fromkeys(item.sha256 for item in manifest.items if item.role != "start"))
+
+
+def store_scoring_images(manifest: DatasetManifest, files: Mapping[Sha256, Path], store: Store) -> None:
+    """Decode every image of a dataset once more, and keep what the scorers need of it.
+
+    Args:
+        manifest: The dataset.
+        files: One file for every image.
+        store: Where it is kept; what is there stays.
+
+    Raises:
+        DatasetError: A file is gone or has changed since the scan, or cannot be scored against.
+    """
+
+    def decode(sha256: Sha256) -> ScoringImage:
+        data = read_unchanged(files[sha256], sha256)
+        try:
+            return ScoringImage.decode(data)
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            # Now, for the scorers would only find out after everything is paid.
+            raise DatasetError(
+                f"{files[sha256].name}: cannot be decoded ({error}); save it again, or leave it out"
+            ) from error
+
+    for name, part in _parts(manifest):
+        if not store.seems_absent(name):
+            continue
+        with ThreadPoolExecutor(_THREADS, "scoring-images") as pool:
+            images = dict(zip(part, pool.map(decode, part), strict=True))
+        out = io.BytesIO()
+        np.savez_compressed(out, allow_pickle=False, **{sha256: image.pixels for sha256, image in images.items()})
+        store.create(name, out.getvalue())
+
+
+def scoring_images(manifest: DatasetManifest, store: Store) -> Callable[[Sha256], ScoringImage]:
+    """Open a dataset's images for the scorers. Returns what gives one by its sha256."""
+    part_names = {sha256: name for name, part in _parts(manifest) for sha256 in part}
+
+    @functools.lru_cache(maxsize=2)
+    def read_part(name: str) -> Mapping[str, np.ndarray]:
+        try:
+            with np.load(io.BytesIO(store.read(name)), allow_pickle=False) as kept:
+                return {sha256: kept[sha256] for sha256 in kept.files}
+        except (ObjectNotFound, ValueError, OSError, EOFError, zipfile.BadZipFile):
+            return {}
+
+    @functools.lru_cache(maxsize=_CACHED_IMAGES)
+    def read(sha256: Sha256) -> ScoringImage:
+        pixels = read_part(part_names[sha256]).get(sha256)
+        if pixels is None:
+            return ScoringImage.decode(store.read(image_name(sha256)))
+        return ScoringImage(pixels)
+
+    return read
+
+
+def _parts(manifest: DatasetManifest) -> list[tuple[str, Sequence[Sha256]]]:
+    names = scored_against(manifest)
+    starts = range(0, len(names), _PER_FILE)
+    return [(f"datasets/{manifest.digest}.scoring-{at:05d}.npz", names[at : at + _PER_FILE]) for at in starts]

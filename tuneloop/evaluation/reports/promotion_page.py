@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tuneloop.evaluation.metrics.copying import COPY_THRESHOLD
+from tuneloop.evaluation.metrics.copy_detection import COPY_THRESHOLD
 from tuneloop.evaluation.reports import facts
 from tuneloop.evaluation.reports.grid import scenes
 from tuneloop.evaluation.reports.report import OUTCOMES, DecisionReport

@@ -16,8 +16,8 @@ from tuneloop.datasets.scan import Preflight, ScannedDataset, preflight, refusal
 from tuneloop.datasets.sources.opening import opened
 from tuneloop.datasets.store import load_manifest, store_images
 from tuneloop.errors import ConfigurationError, DatasetError
+from tuneloop.evaluation.metrics.training_set import store_scoring_images
 from tuneloop.evaluation.reports.dataset_page import write_dataset_page
-from tuneloop.evaluation.training_looks import keep_looks
 from tuneloop.orchestration.context import RunContext
 from tuneloop.schemas.dataset import DatasetManifest, PublicDataset
 from tuneloop.schemas.findings import Finding, errors_in, limit_per_check
@@ -124,7 +124,7 @@ def ingest(ctx: RunContext, looked: CheckedDataset, model: str, recipe: BaseReci
     dataset = looked.dataset
     known = {item.sha256 for item in before.items} if before else set()
     store_images(dataset, ctx.store, on_progress, known)
-    keep_looks(dataset.manifest, dataset.files, ctx.store)
+    store_scoring_images(dataset.manifest, dataset.files, ctx.store)
     if looked.public is None:
         made = make_copies(dataset.manifest, dataset.files, dataset.facts, recipe.normalize, ctx.store)
         if made.copies:

@@ -13,9 +13,9 @@ from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import ScannedDataset, scan
 from tuneloop.datasets.store import image_name, store_images
 from tuneloop.errors import DatasetError
-from tuneloop.evaluation import training_looks
-from tuneloop.evaluation.metrics.look import Look
-from tuneloop.evaluation.training_looks import keep_looks, looks_of, scored_against
+from tuneloop.evaluation.metrics import training_set
+from tuneloop.evaluation.metrics.features import ScoringImage
+from tuneloop.evaluation.metrics.training_set import scored_against, scoring_images, store_scoring_images
 from tuneloop.storage.local_directory import LocalDirectory
 
 
@@ -48,30 +48,32 @@ def store(tmp_path: Path, scanned: ScannedDataset) -> Counting:
     return store
 
 
-def test_looks_are_those_of_the_images_and_are_read_at_once(scanned: ScannedDataset, store: Counting) -> None:
-    keep_looks(scanned.manifest, scanned.files, store)
+def test_scoring_images_are_those_of_the_dataset_and_read_at_once(
+    scanned: ScannedDataset, store: Counting
+) -> None:
+    store_scoring_images(scanned.manifest, scanned.files, store)
     store.seen.clear()
-    look = looks_of(scanned.manifest, store)
+    look = scoring_images(scanned.manifest, store)
     found = {sha256: look(sha256).pixels for sha256 in scored_against(scanned.manifest)}
     assert len(store.seen) == 1
     assert len(found) == 5
     for sha256, pixels in found.items():
-        np.testing.assert_array_equal(pixels, Look.at(store.read(image_name(sha256))).pixels)
+        np.testing.assert_array_equal(pixels, ScoringImage.decode(store.read(image_name(sha256))).pixels)
 
 
 def test_dataset_of_many_images_is_kept_in_several_files(
     scanned: ScannedDataset, store: Counting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training_looks, "_IN_A_FILE", 2)
-    keep_looks(scanned.manifest, scanned.files, store)
-    names = list(store.names(f"datasets/{scanned.manifest.digest}.looks"))
+    monkeypatch.setattr(training_set, "_PER_FILE", 2)
+    store_scoring_images(scanned.manifest, scanned.files, store)
+    names = list(store.names(f"datasets/{scanned.manifest.digest}.scoring"))
     assert len(names) == 3
-    look = looks_of(scanned.manifest, store)
+    look = scoring_images(scanned.manifest, store)
     last = scored_against(scanned.manifest)[-1]
-    np.testing.assert_array_equal(look(last).pixels, Look.at(store.read(image_name(last))).pixels)
+    np.testing.assert_array_equal(look(last).pixels, ScoringImage.decode(store.read(image_name(last))).pixels)
 
 
-def test_image_that_cannot_be_scored_against_is_told_by_name(
+def test_image_that_cannot_be_scored_against_is_named(
     scanned: ScannedDataset, store: Counting, tmp_path: Path
 ) -> None:
     broken = tmp_path / "broken.png"
@@ -79,15 +81,17 @@ def test_image_that_cannot_be_scored_against_is_told_by_name(
     item = scanned.manifest.items[0].model_copy(update={"sha256": hashlib.sha256(b"no image").hexdigest()})
     manifest = scanned.manifest.model_copy(update={"items": (item,)})
     with pytest.raises(DatasetError, match=r"broken\.png: cannot be decoded .*save it again, or leave it out"):
-        keep_looks(manifest, {item.sha256: broken}, store)
+        store_scoring_images(manifest, {item.sha256: broken}, store)
 
 
 @pytest.mark.parametrize("kept", [None, b"", b"no archive", b"PK\x05\x06" + bytes(18)])
-def test_images_themselves_are_read_where_no_looks_are_kept(
+def test_images_themselves_are_read_where_no_small_copies_are_kept(
     scanned: ScannedDataset, store: Counting, kept: bytes | None
 ) -> None:
     if kept is not None:
-        store.create(f"datasets/{scanned.manifest.digest}.looks-00000.npz", kept)
-    look = looks_of(scanned.manifest, store)
+        store.create(f"datasets/{scanned.manifest.digest}.scoring-00000.npz", kept)
+    look = scoring_images(scanned.manifest, store)
     for sha256 in scored_against(scanned.manifest):
-        np.testing.assert_array_equal(look(sha256).pixels, Look.at(store.read(image_name(sha256))).pixels)
+        np.testing.assert_array_equal(
+            look(sha256).pixels, ScoringImage.decode(store.read(image_name(sha256))).pixels
+        )

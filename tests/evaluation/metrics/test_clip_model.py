@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from tuneloop.errors import ConfigurationError
-from tuneloop.evaluation.metrics.clip.model_choice import FOLDER_FILES, ModelChoice
-from tuneloop.evaluation.metrics.clip.open_clip_model import load
+from tuneloop.evaluation.metrics.clip_model import FOLDER_FILES, ModelChoice, load
 
 
 @pytest.fixture
@@ -21,9 +20,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_tag_and_hub_are_named_as_they_are_written() -> None:
-    tag = ModelChoice.read(" ViT-B-32/laion2b_s34b_b79k ")
+    tag = ModelChoice.parse(" ViT-B-32/laion2b_s34b_b79k ")
     assert (tag.model, tag.weights, tag.local) == ("ViT-B-32", "laion2b_s34b_b79k", False)
-    hub = ModelChoice.read("hf-hub:owner/model")
+    hub = ModelChoice.parse("hf-hub:owner/model")
     assert (hub.model, hub.weights, hub.local) == ("hf-hub:owner/model", None, False)
     assert (tag.name, hub.name) == ("ViT-B-32/laion2b_s34b_b79k", "hf-hub:owner/model")
 
@@ -31,15 +30,15 @@ def test_tag_and_hub_are_named_as_they_are_written() -> None:
 def test_folder_and_file_are_found_and_their_names_tell_nothing_of_the_machine(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = ModelChoice.read(str(folder))
+    whole = ModelChoice.parse(str(folder))
     assert (whole.model, whole.weights, whole.local) == (f"local-dir:{folder}", None, True)
     weights = folder / FOLDER_FILES[1]
-    part = ModelChoice.read(f"ViT-B-32:{weights}")
+    part = ModelChoice.parse(f"ViT-B-32:{weights}")
     assert (part.model, part.weights, part.local) == ("ViT-B-32", str(weights), True)
     assert str(folder.parent) not in whole.name + part.name
     monkeypatch.setenv("HOME", str(folder.parent))
-    assert ModelChoice.read("~/my-clip").model == whole.model
-    assert ModelChoice.read("ViT-B-32:~/my-clip/open_clip_model.safetensors").weights == str(weights)
+    assert ModelChoice.parse("~/my-clip").model == whole.model
+    assert ModelChoice.parse("ViT-B-32:~/my-clip/open_clip_model.safetensors").weights == str(weights)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Copying: is an image one of the training images again, whole, cropped or mirrored?
+"""Copy detection: is an image one of the training images again, whole, cropped or mirrored?
 
 Two steps. An exact search among the fingerprints of every training image and its crops names the likeliest
 ones. Then each of them is laid over the image, shifted and scaled until it fits best, and the share of the
@@ -7,17 +7,14 @@ image is counted that really is the same. A subject that appears in a new scene 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from tuneloop.evaluation.metrics.features import Array, ScoringImage, brightness, gaussian_blur
 from tuneloop.evaluation.metrics.fingerprints import Fingerprints, Window
-from tuneloop.evaluation.metrics.frames import unframed
-from tuneloop.evaluation.metrics.look import Array, Look, brightness
-from tuneloop.evaluation.metrics.smoothing import smoothed
 from tuneloop.evaluation.metrics.training_set import TrainingSet
 
 COPY_THRESHOLD = 0.55
@@ -27,9 +24,9 @@ _SIDE = 96
 _BLOCK = 12
 _REACH = 16
 """How far, in pixels of 96, a crop may lie from the nearest one of the family."""
-_BEYOND_DOUBT = 0.95
+_CERTAIN = 0.95
 _CANDIDATES = 16
-"""Training images that are looked at closely."""
+"""Training images that are compared closely."""
 _REFINED = 4
 """Of these, those that are tried at other scales too."""
 _SCALES = (0.94, 0.97, 1.03, 1.065)
@@ -41,38 +38,39 @@ _UNCHANGED = 0.02
 """How strongly colors are taken for unchanged where few blocks tell."""
 _TEXTURED_BLOCKS = 6
 """Fewer blocks with detail prove nothing: two plain skies are not copies of each other."""
-
+_MAX_BORDER = 0.15
+"""Share of a side that a border takes at most, at each end."""
+_PLAIN = 24
+"""How far, of 255, the colors of a border may lie from its middle one: compression stirs them."""
+_LINED = 0.9
+"""Share of a row that has to be plain for it to belong to a border."""
+_BLURRED_PX = 2
+"""What a border's inner edge takes of the image."""
 
 _RIM = np.pad(np.zeros((_SIDE // _BLOCK - 2,) * 2, bool), 1, constant_values=True).ravel()
 """The blocks along the edges."""
 
 
-@dataclass(frozen=True)
-class Nearest:
-    """The training image that explains most of an image.
-
-    Attributes:
-        name: Which one.
-        share: Share of the image that is the same, 0 to 1.
-    """
+class Nearest(NamedTuple):
+    """The training image that explains most of an image."""
 
     name: str
     share: float
+    """Share of the image that is the same, 0 to 1."""
 
 
-def nearest(look: Look, training: TrainingSet) -> Nearest:
-    """Find the training image that explains most of an image, or of what a frame around it leaves."""
-    height, width, _ = look.pixels.shape
-    prints = training.prints(width / height)
-    views = [look, unframed(look)]
-    return max((_nearest(view, training, prints) for view in views if view), key=lambda one: one.share)
+def find_nearest(image: ScoringImage, training: TrainingSet) -> Nearest:
+    """Find the training image that explains most of an image, or of what a border around it leaves."""
+    fingerprints = training.fingerprints(image.aspect)
+    views = [image, remove_border(image)]
+    return max((_find(view, training, fingerprints) for view in views if view), key=lambda found: found.share)
 
 
-def _nearest(look: Look, training: TrainingSet, prints: Fingerprints) -> Nearest:
-    target = _resized(look.pixels, _SIDE, _SIDE)
+def _find(image: ScoringImage, training: TrainingSet, fingerprints: Fingerprints) -> Nearest:
+    target = _resized(image.pixels, _SIDE, _SIDE)
     fine = _detail(target)
     found = []
-    for number, window in prints.crops_like(look, _CANDIDATES):
+    for number, window in fingerprints.crops_like(image, _CANDIDATES):
         name = training.names[number]
         found.append((_share_at(target, fine, training.read(name), window), name, window))
     best = Nearest(training.names[0], 0.0)
@@ -80,7 +78,7 @@ def _nearest(look: Look, training: TrainingSet, prints: Fingerprints) -> Nearest
         source = training.read(name)
         shares = (_share_at(target, fine, source, _scaled(window, scale)) for scale in _SCALES)
         best = max(best, Nearest(name, max(share, *shares)), key=lambda one: one.share)
-        if best.share > _BEYOND_DOUBT:
+        if best.share > _CERTAIN:
             break
     return best
 
@@ -91,9 +89,9 @@ def _scaled(window: Window, factor: float) -> Window:
     return Window(left, top, width, height, window.mirrored)
 
 
-def _share_at(target: Array, fine: Array, look: Look, window: Window) -> float:
+def _share_at(target: Array, fine: Array, image: ScoringImage, window: Window) -> float:
     """Shift a window of one scale over the target until it fits best, and count what is the same there."""
-    pixels = look.pixels[:, ::-1] if window.mirrored else look.pixels
+    pixels = image.pixels[:, ::-1] if window.mirrored else image.pixels
     source = _resized(pixels, round(_SIDE / window.width), round(_SIDE / window.height))
     left, top = round(window.left * source.shape[1]), round(window.top * source.shape[0])
     region, there = _region(source, top - _REACH, left - _REACH)
@@ -155,10 +153,29 @@ def _blocks(square: NDArray[Any]) -> NDArray[Any]:
 def _detail(colors: Array) -> Array:
     """What is finer than about a block in brightness, grain left out, and without a mean."""
     gray = brightness(colors)
-    return smoothed(gray, 1.0) - smoothed(gray, 5.0)
+    return gaussian_blur(gray, 1.0) - gaussian_blur(gray, 5.0)
 
 
 def _resized(pixels: NDArray[np.uint8], width: int, height: int) -> Array:
     """`(height, width, 3)`, 0 to 1."""
     image = Image.fromarray(np.ascontiguousarray(pixels))
     return np.asarray(image.resize((width, height), Image.Resampling.BOX), np.float32) / 255
+
+
+def remove_border(image: ScoringImage) -> ScoringImage | None:
+    """The inner image, in the aspect ratio of the whole one; None where there is no border."""
+    pixels = image.pixels
+    height, width, _ = pixels.shape
+    rim = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    plain = np.abs(pixels - np.median(rim, axis=0)).max(axis=2) < _PLAIN
+    share = min(_thickness(rows) / len(rows) for side in (plain, plain.T) for rows in (side, side[::-1]))
+    down, across = (round(share * side) + _BLURRED_PX for side in (height, width))
+    if not share or height < 4 * down or width < 4 * across:
+        return None
+    return ScoringImage(np.ascontiguousarray(pixels[down : height - down, across : width - across]))
+
+
+def _thickness(plain: NDArray[Any]) -> int:
+    """How many rows from the first one on are plain."""
+    lined = plain[: int(_MAX_BORDER * len(plain)) + 1].mean(axis=1) > _LINED
+    return len(lined) if lined.all() else int(np.argmin(lined))

@@ -5,12 +5,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tuneloop.evaluation.confidence import confidence_interval
 from tuneloop.evaluation.gate import WEIGHTED, apply_gate
-from tuneloop.evaluation.metrics.bootstrap import interval
 from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation
 from tuneloop.schemas.gate import GatePolicy, ScoreWeights
 
-SCORES = {"sharpness": 0.8, "cleanness": 0.8, "exposure": 0.8, "color": 0.6, "structure": 0.9, "diversity": 0.2}
+SCORES = {
+    "sharpness": 0.8,
+    "low_noise": 0.8,
+    "exposure": 0.8,
+    "color_similarity": 0.6,
+    "edge_similarity": 0.9,
+    "diversity": 0.2,
+}
 
 
 def model(count: int = 12, *, copied: float = 0.0, noise: float = 0.01, **better: float) -> Evaluation:
@@ -40,9 +47,9 @@ def with_finding(evaluation: Evaluation, at: int, finding: str) -> Evaluation:
 
 
 def test_surely_better_challenger_is_promoted_and_the_reason_names_the_score() -> None:
-    verdict = apply_gate(model(cleanness=0.15), model(), GatePolicy())
+    verdict = apply_gate(model(low_noise=0.15), model(), GatePolicy())
     assert verdict.verdict == "promote"
-    assert "most in cleanness" in verdict.reason
+    assert "most in low_noise" in verdict.reason
     whole = verdict.differences[0]
     assert whole.name == WEIGHTED
     assert whole.low is not None
@@ -64,26 +71,29 @@ def test_equal_models_are_undecided_and_the_policy_says_what_then() -> None:
 
 
 def test_difference_below_the_margin_is_undecided_however_sure() -> None:
-    barely = apply_gate(model(noise=0.0, color=0.01), model(noise=0.0), GatePolicy())
+    barely = apply_gate(model(noise=0.0, color_similarity=0.01), model(noise=0.0), GatePolicy())
     assert barely.verdict == "undecided"
     assert "too small to count" in barely.reason
-    assert apply_gate(model(noise=0.0, color=0.01), model(noise=0.0), GatePolicy(margin=0)).verdict == "promote"
+    assert (
+        apply_gate(model(noise=0.0, color_similarity=0.01), model(noise=0.0), GatePolicy(margin=0)).verdict
+        == "promote"
+    )
 
 
 def test_gain_with_a_great_loss_in_one_score_is_left_to_a_person() -> None:
-    verdict = apply_gate(model(cleanness=0.19, exposure=0.19, diversity=-0.12), model(), GatePolicy())
+    verdict = apply_gate(model(low_noise=0.19, exposure=0.19, diversity=-0.12), model(), GatePolicy())
     assert verdict.verdict == "undecided"
     assert "diversity is worse" in verdict.reason
 
 
 def test_score_of_weight_zero_is_shown_and_decides_nothing() -> None:
-    weights = ScoreWeights(cleanness=0)
-    verdict = apply_gate(model(cleanness=0.19), model(), GatePolicy(weights=weights))
+    weights = ScoreWeights(low_noise=0)
+    verdict = apply_gate(model(low_noise=0.19), model(), GatePolicy(weights=weights))
     assert verdict.verdict == "undecided"
-    assert "cleanness" in {item.name for item in verdict.differences}
+    assert "low_noise" in {item.name for item in verdict.differences}
 
 
-@pytest.mark.parametrize("champion", [None, model(cleanness=-0.3)])
+@pytest.mark.parametrize("champion", [None, model(low_noise=-0.3)])
 def test_copy_is_rejected_even_from_the_first_or_the_better_model(champion: Evaluation | None) -> None:
     verdict = apply_gate(model(copied=0.9), champion, GatePolicy())
     assert verdict.verdict == "reject"
@@ -107,9 +117,8 @@ def test_first_model_must_be_diverse() -> None:
 
 def test_reason_of_a_first_model_says_only_what_was_looked_at() -> None:
     assert "(no copies, 12 usable images, enough diversity)" in apply_gate(model(), None, GatePolicy()).reason
-    allowed = apply_gate(
-        with_finding(model(copied=0.9), 5, "blank"), None, GatePolicy(max_copies=1, max_unusable=1)
-    )
+    policy = GatePolicy(max_copies=1, max_unusable=1)
+    allowed = apply_gate(with_finding(model(copied=0.9), 5, "blank"), None, policy)
     assert "(1 of 12 are copies, as allowed, 11 of 12 images usable, enough diversity)" in allowed.reason
     edits = model(1).images[0].model_copy(update={"nearest": None})
     alone = apply_gate(Evaluation(job="j", images=(edits,)), None, GatePolicy())
@@ -123,8 +132,8 @@ def test_interval_that_ends_at_nothing_is_said_without_a_sign() -> None:
 
 def test_verdict_says_whether_floors_or_scores_decided() -> None:
     assert apply_gate(model(), None, GatePolicy()).by_thresholds
-    assert apply_gate(model(copied=0.9, cleanness=0.15), model(), GatePolicy()).by_thresholds
-    assert not apply_gate(model(cleanness=0.15), model(), GatePolicy()).by_thresholds
+    assert apply_gate(model(copied=0.9, low_noise=0.15), model(), GatePolicy()).by_thresholds
+    assert not apply_gate(model(low_noise=0.15), model(), GatePolicy()).by_thresholds
 
 
 def test_reason_stays_short_however_long_the_prompt_is() -> None:
@@ -146,7 +155,7 @@ def test_images_that_one_model_lacks_are_left_out_of_both() -> None:
 
 
 def test_single_pair_decides_nothing() -> None:
-    assert apply_gate(model(1, cleanness=0.2), model(1), GatePolicy()).verdict == "undecided"
+    assert apply_gate(model(1, low_noise=0.2), model(1), GatePolicy()).verdict == "undecided"
 
 
 def test_models_without_scores_are_left_to_a_person() -> None:
@@ -158,20 +167,20 @@ def test_models_without_scores_are_left_to_a_person() -> None:
 @given(st.lists(st.floats(-1, 1), min_size=2, max_size=30), st.floats(0.5, 0.99))
 def test_interval_holds_the_mean_and_is_the_same_every_time(values: list[float], confidence: float) -> None:
     column = np.asarray(values)[:, None]
-    low, high = interval(column, confidence)
+    low, high = confidence_interval(column, confidence)
     assert low[0] - 1e-9 <= column.mean() <= high[0] + 1e-9
-    assert interval(column, confidence)[0] == low
-    wider_low, wider_high = interval(column, min(0.995, confidence + 0.005))
+    assert confidence_interval(column, confidence)[0] == low
+    wider_low, wider_high = confidence_interval(column, min(0.995, confidence + 0.005))
     assert wider_low[0] <= low[0] + 1e-9
     assert wider_high[0] >= high[0] - 1e-9
 
 
 def test_great_loss_in_a_score_of_weight_zero_stops_nobody() -> None:
-    better = model(cleanness=0.19, exposure=0.19, diversity=-0.12)
+    better = model(low_noise=0.19, exposure=0.19, diversity=-0.12)
     verdict = apply_gate(better, model(), GatePolicy(weights=ScoreWeights(diversity=0)))
     assert verdict.verdict == "promote"
     worse = apply_gate(
-        model(exposure=-0.2, cleanness=-0.4), model(), GatePolicy(weights=ScoreWeights(cleanness=0))
+        model(exposure=-0.2, low_noise=-0.4), model(), GatePolicy(weights=ScoreWeights(low_noise=0))
     )
     assert "most in exposure" in worse.reason
 
@@ -194,14 +203,14 @@ def test_one_pair_of_many_is_called_one() -> None:
     champion = model()
     for at in range(11):
         champion = with_finding(champion, at, "refused")
-    verdict = apply_gate(model(cleanness=0.2), champion, GatePolicy())
+    verdict = apply_gate(model(low_noise=0.2), champion, GatePolicy())
     assert verdict.verdict == "undecided"
     assert "Only one image of both models" in verdict.reason
 
 
 def test_scores_without_a_weight_decide_nothing_and_the_reason_says_so() -> None:
     weights = ScoreWeights(**dict.fromkeys(ScoreWeights.model_fields, 0))
-    verdict = apply_gate(model(cleanness=0.2), model(), GatePolicy(weights=weights))
+    verdict = apply_gate(model(low_noise=0.2), model(), GatePolicy(weights=weights))
     assert (verdict.verdict, "has a weight" in verdict.reason) == ("undecided", True)
 
 
@@ -223,7 +232,7 @@ def test_equal_models_that_differ_by_prompt_are_seldom_told_apart(plan: tuple[in
     for _ in range(400):
         # Of the variance, 0.3 belongs to the prompt.
         drawn = chance.normal(0, 0.3**0.5, (plan[0], 1)) + chance.normal(0, 0.7**0.5, plan)
-        low, high = interval(drawn.reshape(-1, 1), 0.95, prompts)
+        low, high = confidence_interval(drawn.reshape(-1, 1), 0.95, prompts)
         told_apart += not low[0] <= 0 <= high[0]
     # 6 % of 400, and three standard deviations of chance.
     assert told_apart <= 24 + 14
@@ -231,7 +240,7 @@ def test_equal_models_that_differ_by_prompt_are_seldom_told_apart(plan: tuple[in
 
 def test_one_outlier_tells_no_models_apart() -> None:
     column = np.asarray([[0.0]] * 11 + [[1.0]])
-    low, high = interval(column, 0.95)
+    low, high = confidence_interval(column, 0.95)
     assert low[0] < 0 < high[0]
 
 
@@ -240,7 +249,7 @@ def test_interval_misses_the_truth_no_more_often_than_it_says(pairs: int) -> Non
     chance = np.random.default_rng(pairs)
     missed = 0
     for _ in range(400):
-        low, high = interval(chance.normal(0, 1, (pairs, 1)), 0.95)
+        low, high = confidence_interval(chance.normal(0, 1, (pairs, 1)), 0.95)
         missed += not low[0] <= 0 <= high[0]
     # 5 % of 400, and three standard deviations of chance.
     assert missed <= 20 + 13

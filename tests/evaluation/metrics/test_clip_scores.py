@@ -9,14 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from tests.scoring.clip.color_encoder import ColorEncoder
+from tests.evaluation.metrics.color_encoder import ColorEncoder
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import scan
 from tuneloop.datasets.store import store_images
 from tuneloop.evaluation.gate import apply_gate
-from tuneloop.evaluation.metrics.clip.clip_image import clip_image
-from tuneloop.evaluation.metrics.clip.clip_text import clip_text, without_trigger_words
-from tuneloop.evaluation.metrics.scorers import SCORERS
+from tuneloop.evaluation.metrics.clip_scores import clip_image, clip_text, without_trigger_words
+from tuneloop.evaluation.metrics.image_metrics import METRICS
 from tuneloop.evaluation.scores import score_models
 from tuneloop.schemas.dataset import DatasetManifest
 from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation
@@ -24,7 +23,7 @@ from tuneloop.schemas.gate import GatePolicy, ScoreWeights
 from tuneloop.storage.local_directory import LocalDirectory
 
 RED, GREEN, BLUE = (220, 30, 30), (30, 220, 30), (30, 30, 220)
-PIXELS = {scorer.name for scorer in SCORERS}
+PIXELS = set(METRICS)
 SEEDS = range(4)
 
 

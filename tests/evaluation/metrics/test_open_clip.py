@@ -15,9 +15,8 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from tuneloop.errors import ConfigurationError
-from tuneloop.evaluation.metrics.clip.clip_scores import ClipScores
-from tuneloop.evaluation.metrics.clip.encoder import Encoder
-from tuneloop.evaluation.metrics.clip.open_clip_model import load
+from tuneloop.evaluation.metrics.clip_model import load
+from tuneloop.evaluation.metrics.clip_scores import ClipScores, Encoder
 
 TINY = {
     "embed_dim": 16,

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from PIL import Image
 
-from tuneloop.evaluation.metrics.look import Array
+from tuneloop.evaluation.metrics.features import Array
 
 _WORDS = ("red", "green", "blue")
 

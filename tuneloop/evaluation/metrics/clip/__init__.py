@@ -1,1 +1,0 @@
-"""Scores with a CLIP model, an extra."""
