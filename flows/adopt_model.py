@@ -21,9 +21,10 @@ from tuneloop.orchestration.progress import ProgressReporter
 from tuneloop.orchestration.run_labels import LABEL_OF, label_run
 from tuneloop.orchestration.stages.dataset import ingest, log_findings, open_and_check
 from tuneloop.orchestration.stages.evaluation import decide
-from tuneloop.schemas.adopted_recipes import ADOPTED, Adopted, Trainer
+from tuneloop.providers.registry import ADOPTED, DEFAULT_CREDENTIALS, Trainer
 from tuneloop.schemas.dataset import DatasetManifest
 from tuneloop.schemas.plan import EvaluationConfig
+from tuneloop.schemas.recipe_fields import AdoptedRecipe
 from tuneloop.schemas.records import RunRecord
 from tuneloop.schemas.training import ModelName, TrainingIdentity
 
@@ -37,7 +38,7 @@ def adopt_model(
     dataset: str | None = None,
     evaluation: EvaluationConfig = EvaluationConfig(),  # noqa: B008 - frozen
     store: str = "local-file-system/tuneloop",
-    credentials: str = "segmind-credentials/default",
+    credentials: str = DEFAULT_CREDENTIALS,
 ) -> State[Any]:
     """Take in a fine-tune that was made elsewhere; nothing is trained, and only its images are paid.
 
@@ -78,7 +79,7 @@ def adopt_model(
     return Completed(message=f"{adopted}: {outcome}. {decision.reason}")
 
 
-def _check(ctx: RunContext, recipe: Adopted, dataset: str | None) -> None:
+def _check(ctx: RunContext, recipe: AdoptedRecipe, dataset: str | None) -> None:
     if recipe.provider != ctx.provider.name:
         raise ConfigurationError(
             f"trainer: such models are at {recipe.provider}, but {ctx.credentials_slug} is an account at "
@@ -88,7 +89,7 @@ def _check(ctx: RunContext, recipe: Adopted, dataset: str | None) -> None:
         raise ConfigurationError("dataset: this model edits images; name a folder of pairs to judge it on")
 
 
-def _dataset(ctx: RunContext, model: str, recipe: Adopted, dataset: str | None) -> DatasetManifest:
+def _dataset(ctx: RunContext, model: str, recipe: AdoptedRecipe, dataset: str | None) -> DatasetManifest:
     """What the model was trained on, as far as it is known."""
     if dataset is None:
         unknown = DatasetManifest(items=(), source="not known: the model was adopted")
@@ -102,7 +103,7 @@ def _dataset(ctx: RunContext, model: str, recipe: Adopted, dataset: str | None) 
 
 
 def _run_file(
-    ctx: RunContext, model: str, recipe: Adopted, manifest: DatasetManifest, evaluation: EvaluationConfig
+    ctx: RunContext, model: str, recipe: AdoptedRecipe, manifest: DatasetManifest, evaluation: EvaluationConfig
 ) -> RunRecord:
     account = ctx.provider.account
     identity = TrainingIdentity(dataset_digest=manifest.digest, recipe=recipe.canonical(), account=account)

@@ -19,9 +19,9 @@ from tuneloop.orchestration.run_request import RunRequest, validate_request
 from tuneloop.orchestration.stages.evaluation_costs import account_of
 from tuneloop.orchestration.stages.preparation import begin
 from tuneloop.orchestration.stages.run import run_to_decision
+from tuneloop.providers.registry import DEFAULT_CREDENTIALS, Recipe
 from tuneloop.registry.promotions import Standing
 from tuneloop.schemas.plan import EvaluationConfig
-from tuneloop.schemas.recipes import Recipe
 from tuneloop.schemas.records import RunRecord, Visibility
 from tuneloop.schemas.training import ModelName
 
@@ -33,7 +33,7 @@ def retrain_model(  # noqa: PLR0913, PLR0917 - each one is a field of the form
     recipe: Recipe,
     evaluation: EvaluationConfig = EvaluationConfig(),  # noqa: B008 - frozen
     store: str = "local-file-system/tuneloop",
-    credentials: str = "segmind-credentials/default",
+    credentials: str = DEFAULT_CREDENTIALS,
     visibility: Visibility = "unchanged",
     force_reason: str | None = None,
     dry_run: bool = False,
@@ -55,7 +55,7 @@ def retrain_model(  # noqa: PLR0913, PLR0917 - each one is a field of the form
         recipe: The trainer and its settings.
         evaluation: What is rendered to judge the model.
         store: Where weights and records go: s3-bucket/NAME or local-file-system/NAME.
-        credentials: The account that pays: segmind-credentials/NAME or bfl-credentials/NAME.
+        credentials: The account that pays: the slug of its credentials block.
         visibility: Make the promoted model public or private at the provider, where there is such a thing.
         force_reason: A reason to train once more although nothing has changed. It is paid again; the same
             words count once.

@@ -17,10 +17,10 @@ from tuneloop.datasets.store import store_images
 from tuneloop.emulator import EmulatorControl, Progress, running_emulator
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.providers.segmind.client import SegmindProvider
+from tuneloop.providers.segmind.recipes import FluxLoraRecipe
 from tuneloop.schemas.dataset import DatasetManifest
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.records import RunRecord
-from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
 from tuneloop.schemas.training import TrainingIdentity
 from tuneloop.storage.local_directory import LocalDirectory
 

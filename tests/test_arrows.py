@@ -30,7 +30,7 @@ ROOMS: dict[str, set[str]] = {
         "storage", "webhooks",
     },
     "emulator": set(),
-    "demo": {"datasets", "emulator", "ledger", "orchestration", "schemas", "storage"},
+    "demo": {"datasets", "emulator", "ledger", "orchestration", "providers", "schemas", "storage"},
     "cli": {
         "datasets", "demo", "emulator", "ledger", "operations", "orchestration", "providers", "registry",
         "schemas", "storage", "webhooks",

@@ -11,10 +11,13 @@ _RULES = (
     # Query strings hold the signatures of presigned URLs.
     (re.compile(r"(https?://[^\s\"'<>?]+)\?[^\s\"'<>]+"), r"\1?…"),
     (re.compile(r"(?i)\b(X-Amz-[A-Za-z-]+|Signature|AWSAccessKeyId|Expires)=[^&\s\"'<>]+"), r"\1=…"),
-    (re.compile(r"SG_[0-9A-Za-z]{8,}"), "SG_…"),
     # Some providers echo a whole upload in their error body.
     (re.compile(r"[A-Za-z0-9+/=_-]{200,}"), "…"),
 )
+
+
+KEYS: list[re.Pattern[str]] = []
+"""What providers' API keys look like. `tuneloop.providers.registry` fills it."""
 
 
 def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
@@ -27,6 +30,8 @@ def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
     for secret in secrets:
         if secret:
             text = text.replace(secret, "…")
+    for pattern in KEYS:
+        text = pattern.sub("…", text)
     for pattern, shown in _RULES:
         text = pattern.sub(shown, text)
     return text

@@ -22,11 +22,11 @@ from tuneloop.orchestration.context import RunContext
 from tuneloop.orchestration.run_request import RunRequest, build_run_record
 from tuneloop.orchestration.stages.preparation import Begun, begin
 from tuneloop.providers.segmind.client import SegmindProvider
+from tuneloop.providers.segmind.recipes import FluxLoraRecipe
 from tuneloop.registry.promotions import DecisionSlot, promote, write_decision
 from tuneloop.schemas.evaluation import GateResult
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.records import Collected, RunRecord, Submitted, Trained
-from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
 from tuneloop.schemas.spending import SpendingLimits
 from tuneloop.storage.base import Store
 from tuneloop.storage.identity import create_store, identity_of

@@ -34,9 +34,9 @@ from tuneloop.ledger.ledger import Ledger
 from tuneloop.orchestration.deploy import deploy_all, prepare_server
 from tuneloop.orchestration.deployment_files import SAMPLE
 from tuneloop.providers.segmind.client import SegmindProvider
+from tuneloop.providers.segmind.recipes import FluxLoraRecipe
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.records import Claimed, Record, RunRecord, Submitted
-from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
 from tuneloop.schemas.training import Account, job_name
 from tuneloop.storage.local_directory import LocalDirectory
 

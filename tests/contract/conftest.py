@@ -14,8 +14,8 @@ from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import scan
 from tuneloop.datasets.store import store_images
 from tuneloop.emulator import Progress, running_emulator
+from tuneloop.providers.registry import Recipe
 from tuneloop.schemas.recipe_fields import BaseRecipe
-from tuneloop.schemas.recipes import Recipe
 from tuneloop.storage.local_directory import LocalDirectory
 
 RECIPES = {

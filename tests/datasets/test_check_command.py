@@ -99,8 +99,8 @@ def test_pairs_are_checked_as_pairs_and_the_trainers_formats_count(folder: Path)
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--provider", "nobody"), "--provider: nobody is not known; choose one of segmind, bfl"),
-        (("--provider", "bfl", "--trainer", "flux-lora"), "--trainer: bfl has no flux-lora; choose one of bfl-"),
+        (("--provider", "nobody"), "provider: nobody is not known; choose one of segmind, bfl"),
+        (("--provider", "bfl", "--trainer", "flux-lora"), "trainer: flux-lora is not known; choose one of bfl-"),
         (
             ("--provider", "segmind", "--trainer", "kontext-lora", "--trigger-word", "x"),
             "--trigger-word: kontext-lora has none; leave it out",
@@ -173,7 +173,8 @@ def test_it_starts_without_prefect(folder: Path) -> None:
     fill_cleanly(folder)
     code = (
         "import sys; from tuneloop.cli.check import *; from pathlib import Path; "
-        "check_folder(Path(sys.argv[1]), recipe_of('segmind', None), None); "
+        "from tuneloop.providers.registry import recipe_type; "
+        "check_folder(Path(sys.argv[1]), recipe_type('segmind', None), None); "
         "sys.exit(any(name.split('.')[0] in {'prefect', 'boto3', 'requests'} for name in sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code, str(folder)], capture_output=True, check=False, timeout=60)

@@ -18,11 +18,11 @@ from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl, Fault, Progress, running_emulator
 from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.schemas.bfl_recipe import BflFinetuneRecipe
+from tuneloop.providers.bfl.recipes import BflFinetuneRecipe, BflProRender
+from tuneloop.providers.segmind.recipes import FluxDevRender, FluxLoraRecipe
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.recipe_fields import BaseRecipe
-from tuneloop.schemas.render_settings import BflProRender, FluxDevRender, ServiceSettings
-from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
+from tuneloop.schemas.render_settings import ServiceSettings
 from tuneloop.schemas.spending import SpendingLimits
 from tuneloop.storage.local_directory import LocalDirectory
 

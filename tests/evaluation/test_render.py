@@ -25,10 +25,9 @@ from tuneloop.evaluation.blank import blank_reason
 from tuneloop.evaluation.render import ModelUnderTest, image_stem, render
 from tuneloop.http.transport import RequestNotSent
 from tuneloop.providers.segmind.client import SegmindProvider
+from tuneloop.providers.segmind.recipes import FluxDevRender, FluxLoraRecipe
 from tuneloop.schemas.evaluation import Evaluation
 from tuneloop.schemas.plan import EvaluationConfig
-from tuneloop.schemas.render_settings import FluxDevRender
-from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
 from tuneloop.storage.local_directory import LocalDirectory
 
 RENDER = "/v1/flux-dev-finetuned"

@@ -16,7 +16,7 @@ from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.orchestration.blocks import open_provider
-from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
+from tuneloop.providers.segmind.recipes import FluxLoraRecipe
 
 NOWHERE = "/no/such/model"
 SAID = f"TUNELOOP_CLIP_MODEL={NOWHERE}: there is no such folder here"

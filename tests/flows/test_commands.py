@@ -21,7 +21,7 @@ from tuneloop.emulator import EmulatorControl, Progress
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.orchestration.blocks import open_provider
 from tuneloop.providers.base import Provider
-from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
+from tuneloop.providers.segmind.recipes import FluxLoraRecipe
 
 EVERYTHING = ("",)
 

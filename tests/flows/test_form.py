@@ -13,10 +13,9 @@ from flows.retrain_model import retrain_model
 from tests.datasets.images import JPEG, PNG
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import scan
+from tuneloop.providers.segmind.recipes import FluxDevRender, FluxLoraRecipe
 from tuneloop.schemas.gate import GatePolicy
 from tuneloop.schemas.plan import EvaluationConfig
-from tuneloop.schemas.render_settings import FluxDevRender
-from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
 from tuneloop.schemas.training import Account, TrainingIdentity
 
 MINIMAL = """

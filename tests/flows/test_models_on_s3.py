@@ -29,7 +29,7 @@ from tuneloop.emulator import EmulatorControl, Fault
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.orchestration.blocks import open_provider, open_store
 from tuneloop.orchestration.stores import init_store
-from tuneloop.schemas.bfl_recipe import BflFinetuneRecipe
+from tuneloop.providers.bfl.recipes import BflFinetuneRecipe
 
 BFL = "bfl-credentials/on-s3"
 

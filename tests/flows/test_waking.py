@@ -24,8 +24,8 @@ from tuneloop.ledger.training import TrainingLog
 from tuneloop.orchestration.blocks import open_store
 from tuneloop.orchestration.stores import init_store
 from tuneloop.providers.segmind.client import SegmindProvider
+from tuneloop.providers.segmind.recipes import FluxLoraRecipe
 from tuneloop.schemas.records import RunRecord, Submitted
-from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
 from tuneloop.schemas.spending import SpendingLimits
 from tuneloop.schemas.training import job_name
 

@@ -16,7 +16,7 @@ from tuneloop.http.retries import TICK_POLICY, RequestPolicy
 from tuneloop.http.transport import RequestNotSent, Transport
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.providers.segmind.errors import map_error
-from tuneloop.schemas.render_settings import FluxDevRender
+from tuneloop.providers.segmind.recipes import FluxDevRender
 
 KEY = "SG_0123456789abcdef"
 

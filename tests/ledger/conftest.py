@@ -6,8 +6,8 @@ from tests.ledger.bent import BentProvider
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl
 from tuneloop.ledger.submit_request import SubmitRequest
+from tuneloop.providers.segmind.recipes import FluxLoraRecipe
 from tuneloop.schemas.records import RunRecord
-from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
 from tuneloop.schemas.spending import SpendingLimits
 
 

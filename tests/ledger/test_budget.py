@@ -25,10 +25,10 @@ from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.submission import submit_training
 from tuneloop.ledger.submit_request import SubmitRequest
 from tuneloop.ledger.training import TrainingLog
+from tuneloop.providers.bfl.recipes import BflFinetuneRecipe
 from tuneloop.providers.segmind.client import SegmindProvider
-from tuneloop.schemas.bfl_recipe import BflFinetuneRecipe
+from tuneloop.providers.segmind.recipes import FluxLoraRecipe
 from tuneloop.schemas.records import Abandoned, Claimed, Failed, Held, HeldKind, RunRecord, Submitted
-from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
 from tuneloop.schemas.spending import WINDOW_DAYS, SpendingLimits, window_of
 
 THREE_A_DAY = SpendingLimits(trainings_per_day=3)

@@ -17,8 +17,8 @@ from tuneloop.ledger.submission import submit_training
 from tuneloop.ledger.submit_request import SubmitRequest
 from tuneloop.ledger.training import TrainingLog, record_progress
 from tuneloop.providers.segmind.client import SegmindProvider
+from tuneloop.providers.segmind.recipes import FluxLoraRecipe
 from tuneloop.schemas.records import Collected, Failed, Promotion, RunRecord
-from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
 from tuneloop.schemas.spending import SpendingLimits
 
 

@@ -22,8 +22,8 @@ from tuneloop.ledger.submit_request import SubmitRequest
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.operations.status import duplicate_jobs
 from tuneloop.providers.segmind.client import SegmindProvider
+from tuneloop.providers.segmind.recipes import FluxLoraRecipe
 from tuneloop.schemas.records import Claimed, Held, RunRecord, Submitted
-from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
 from tuneloop.schemas.spending import SpendingLimits
 
 

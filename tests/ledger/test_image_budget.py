@@ -11,9 +11,10 @@ from tuneloop.ledger.image_budget import ImageBudget
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.operations.status import spending_by_model
 from tuneloop.orchestration.credentials.spending_guard import SpendingGuard
+from tuneloop.providers.bfl.recipes import BflProRender
+from tuneloop.providers.segmind.recipes import FluxDevRender
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.records import Rejected, RunRecord
-from tuneloop.schemas.render_settings import BflProRender, FluxDevRender
 from tuneloop.schemas.spending import SpendingLimits
 
 

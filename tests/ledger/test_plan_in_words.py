@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from tuneloop.operations.plan import Action, RunPlan
-from tuneloop.schemas.render_settings import BflProRender, FluxDevRender
+from tuneloop.providers.bfl.recipes import BflProRender
+from tuneloop.providers.segmind.recipes import FluxDevRender
 from tuneloop.schemas.spending import SpendingLimits
 
 

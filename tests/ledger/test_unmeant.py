@@ -12,7 +12,7 @@ from tuneloop.errors import ConfigurationError
 from tuneloop.ledger.accounts import remember_origin
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.unmeant import check_meant, note_training
-from tuneloop.schemas.bfl_recipe import BflFinetuneRecipe
+from tuneloop.providers.bfl.recipes import BflFinetuneRecipe
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.records import Claimed, Decision, Rejected, RunRecord
 from tuneloop.schemas.training import Account, TrainingIdentity, job_name

@@ -15,12 +15,12 @@ from tuneloop.errors import ProviderUnavailable, RateLimited, RequestRejected, U
 from tuneloop.providers.base import Provider
 from tuneloop.providers.bfl import render as bfl_inference
 from tuneloop.providers.bfl.client import BflProvider
+from tuneloop.providers.bfl.recipes import BflFinetuneRecipe, BflUltraRender
 from tuneloop.providers.segmind import render as segmind_inference
 from tuneloop.providers.segmind.client import SegmindProvider
-from tuneloop.schemas.bfl_recipe import BflFinetuneRecipe
+from tuneloop.providers.segmind.recipes import FluxDevRender, FluxLoraRecipe
 from tuneloop.schemas.recipe_fields import BaseRecipe
-from tuneloop.schemas.render_settings import BflUltraRender, FluxDevRender, ServiceSettings
-from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
+from tuneloop.schemas.render_settings import ServiceSettings
 from tuneloop.schemas.training import RenderedImage
 
 

@@ -33,7 +33,7 @@ from tuneloop.http.response import Response
 from tuneloop.providers.bfl.body import finetune_body
 from tuneloop.providers.bfl.client import BflProvider
 from tuneloop.providers.bfl.errors import map_error
-from tuneloop.schemas.bfl_recipe import BflFinetuneRecipe
+from tuneloop.providers.bfl.recipes import BflFinetuneRecipe
 from tuneloop.schemas.training import UploadedDataset
 
 KEY = "bfl-key-of-a-test"

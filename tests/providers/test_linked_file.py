@@ -21,7 +21,7 @@ from tuneloop.providers.base import SourceChanged, WeightsSource
 from tuneloop.providers.linked_file import PresignedDownload
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.providers.segmind.errors import map_error
-from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
+from tuneloop.providers.segmind.recipes import FluxLoraRecipe
 
 LINKS = "/finetune/request/file/download"
 

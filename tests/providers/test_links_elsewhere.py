@@ -13,7 +13,7 @@ import pytest
 from tests.http.speaking import saying, speaking
 from tuneloop.errors import UnexpectedResponse
 from tuneloop.providers.segmind.client import SegmindProvider
-from tuneloop.schemas.render_settings import FluxDevRender
+from tuneloop.providers.segmind.recipes import FluxDevRender
 
 KEY = "SG_0123456789abcdef"
 JPEG = b"\xff\xd8\xff" + bytes(600)

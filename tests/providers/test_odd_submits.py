@@ -19,10 +19,10 @@ from tuneloop.errors import (
 )
 from tuneloop.providers.base import Provider
 from tuneloop.providers.bfl.client import BflProvider
+from tuneloop.providers.bfl.recipes import BflFinetuneRecipe
 from tuneloop.providers.segmind.client import SegmindProvider
-from tuneloop.schemas.bfl_recipe import BflFinetuneRecipe
+from tuneloop.providers.segmind.recipes import FluxLoraRecipe
 from tuneloop.schemas.recipe_fields import BaseRecipe
-from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
 from tuneloop.schemas.training import UploadedDataset
 
 KEY = "SG_0123456789abcdef"

@@ -15,8 +15,7 @@ from tuneloop.errors import (
 )
 from tuneloop.http.transport import RequestNotSent
 from tuneloop.providers.segmind.client import SegmindProvider
-from tuneloop.schemas.render_settings import FluxDevRender
-from tuneloop.schemas.segmind_recipes import FluxLoraAdvanced, FluxLoraRecipe
+from tuneloop.providers.segmind.recipes import FluxDevRender, FluxLoraAdvanced, FluxLoraRecipe
 
 SUBMIT = "/finetune/request/submit"
 

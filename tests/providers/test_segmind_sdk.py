@@ -11,7 +11,7 @@ from tuneloop.clock import Deadline
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl
 from tuneloop.providers.segmind.client import SegmindProvider
-from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
+from tuneloop.providers.segmind.recipes import FluxLoraRecipe
 
 
 @pytest.fixture

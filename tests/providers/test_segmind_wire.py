@@ -19,9 +19,14 @@ from tuneloop.http.response import Response
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.providers.segmind.errors import map_error
 from tuneloop.providers.segmind.jobs import PHASES
+from tuneloop.providers.segmind.recipes import (
+    FluxDevRender,
+    FluxLoraAdvanced,
+    FluxLoraRecipe,
+    KontextLoraRecipe,
+    QwenLoraRecipe,
+)
 from tuneloop.schemas.recipe_fields import BaseRecipe
-from tuneloop.schemas.render_settings import FluxDevRender
-from tuneloop.schemas.segmind_recipes import FluxLoraAdvanced, FluxLoraRecipe, KontextLoraRecipe, QwenLoraRecipe
 from tuneloop.schemas.training import UploadedDataset
 
 KEY = "SG_0123456789abcdef"

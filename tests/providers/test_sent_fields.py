@@ -14,11 +14,10 @@ from tests.wire.exchanges import exchange
 from tests.wire.replay import replaying
 from tuneloop.clock import Deadline
 from tuneloop.providers.bfl.client import BflProvider
+from tuneloop.providers.registry import ADOPTED, Recipe, recorded_recipe
 from tuneloop.providers.segmind.client import SegmindProvider
-from tuneloop.schemas.adopted_recipes import ADOPTED, recorded_recipe
 from tuneloop.schemas.canonical import digest_of
 from tuneloop.schemas.recipe_fields import BaseRecipe
-from tuneloop.schemas.recipes import Recipe
 from tuneloop.schemas.training import UploadedDataset
 
 CLIENTS = {"segmind": SegmindProvider, "bfl": BflProvider}
@@ -62,8 +61,9 @@ def test_way_of_preparing_is_another_training_and_leaving_it_out_is_none(name: s
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_every_recipe_ends_with_it_so_that_the_form_does(name: str) -> None:
-    assert list(type(recipe_named(name)).model_fields)[-1] == "normalize"
+def test_form_begins_with_the_trainer_and_ends_with_how_images_are_prepared(name: str) -> None:
+    shown = list(type(recipe_named(name)).model_json_schema()["properties"])
+    assert (shown[0], shown[-1]) == ("trainer", "normalize")
 
 
 def test_every_adopted_recipe_has_it_too() -> None:

@@ -7,9 +7,9 @@ import pytest
 from tests.s3_server import fresh_bucket, s3_client, s3_server
 from tuneloop.clock import now
 from tuneloop.ledger.ledger import Ledger
+from tuneloop.providers.segmind.recipes import FluxLoraRecipe
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.records import Collected, Promotion, RunRecord
-from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
 from tuneloop.schemas.training import Account
 from tuneloop.storage.local_directory import LocalDirectory
 from tuneloop.storage.s3 import S3Store

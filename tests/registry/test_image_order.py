@@ -29,12 +29,12 @@ from tuneloop.errors import (
 )
 from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.ledger import Ledger
+from tuneloop.providers.registry import ADOPTED
 from tuneloop.providers.segmind.client import SegmindProvider
+from tuneloop.providers.segmind.recipes import FluxLoraRecipe, ModelEndpointRender
 from tuneloop.registry.generate import generate_image, image_order
-from tuneloop.schemas.adopted_recipes import AdoptedFluxLora, AdoptedKontextLora
 from tuneloop.schemas.records import Promotion
-from tuneloop.schemas.render_settings import ModelEndpointRender, ServiceSettings
-from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
+from tuneloop.schemas.render_settings import ServiceSettings
 from tuneloop.schemas.spending import SpendingLimits
 from tuneloop.schemas.training import Account, RenderedImage
 
@@ -256,12 +256,12 @@ def test_refusal_is_no_bill_and_says_so_by_saying_nothing_of_one(
 
 
 def no_trigger(promotion: Promotion) -> Promotion:
-    recipe = AdoptedFluxLora(job_id="j").model_dump(mode="json")
+    recipe = ADOPTED["flux-lora"](job_id="j").model_dump(mode="json")
     return promotion.model_copy(update={"trigger_word": None, "recipe": recipe})
 
 
 def editing(promotion: Promotion) -> Promotion:
-    recipe = AdoptedKontextLora(job_id="j").model_dump(mode="json")
+    recipe = ADOPTED["kontext-lora"](job_id="j").model_dump(mode="json")
     return promotion.model_copy(update={"recipe": recipe})
 
 

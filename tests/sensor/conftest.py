@@ -10,8 +10,8 @@ from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.reconciliation import record_job_id
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.providers.segmind.client import SegmindProvider
+from tuneloop.providers.segmind.recipes import FluxLoraRecipe
 from tuneloop.schemas.records import Claimed, RunRecord
-from tuneloop.schemas.segmind_recipes import FluxLoraRecipe
 from tuneloop.schemas.training import job_name
 from tuneloop.sensor.poll import poll_all
 from tuneloop.sensor.tick import TickResult

@@ -9,7 +9,7 @@ from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import Progress, running_emulator
 from tuneloop.ledger.job_names import StoredNames
 from tuneloop.providers.bfl.client import BflProvider
-from tuneloop.schemas.bfl_recipe import BflFinetuneRecipe
+from tuneloop.providers.bfl.recipes import BflFinetuneRecipe
 from tuneloop.storage.local_directory import LocalDirectory
 
 DETAILS = "/v1/finetune_details"

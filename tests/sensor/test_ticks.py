@@ -17,8 +17,8 @@ from tuneloop.clock import now
 from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.training import TrainingLog
+from tuneloop.providers.registry import ADOPTED
 from tuneloop.providers.segmind.client import SegmindProvider
-from tuneloop.schemas.adopted_recipes import ADOPTED
 from tuneloop.schemas.cadence import Cadence
 from tuneloop.schemas.records import RunRecord, Submitted
 from tuneloop.sensor.cadence import is_due

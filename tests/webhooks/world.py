@@ -24,7 +24,7 @@ from tuneloop.ledger.submission import submit_training
 from tuneloop.ledger.submit_request import SubmitRequest
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.providers.base import Provider
-from tuneloop.providers.registry import WEBHOOK_VERIFIERS
+from tuneloop.providers.registry import row_of
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.records import RunRecord
@@ -84,7 +84,7 @@ class World:
 
     @property
     def account(self) -> WebhookAccount:
-        slug, verify = self.provider.account.slug, WEBHOOK_VERIFIERS[self.name]
+        slug, verify = self.provider.account.slug, row_of(self.name).verify
         return WebhookAccount(f"{self.name}-credentials/default", self.name, slug, PATH, verify, self.secret)
 
     def sensor_run(self, account: str) -> None:

@@ -27,10 +27,7 @@ def tuneloop() -> None:
 def demo(
     folder: Annotated[Path, typer.Option(help="The demo's own folder; it is emptied first.")] = Path(".demo"),
     dataset: Annotated[Path | None, typer.Option(help="Folder of images to use; never changed.")] = None,
-    recipe: Annotated[
-        Literal["flux-lora", "kontext-lora", "qwen-lora", "bfl-finetune"],
-        typer.Option(help="Which trainer to use."),
-    ] = "flux-lora",
+    recipe: Annotated[str | None, typer.Option(help="Which trainer to use, such as kontext-lora.")] = None,
     store: Annotated[Literal["local", "s3"], typer.Option(help="Where artifacts go.")] = "local",
     json_file: Annotated[Path | None, typer.Option("--json", help="Write what happened to this file.")] = None,
     *,
@@ -38,22 +35,27 @@ def demo(
 ) -> None:
     """Retrain a sample model three times, on an emulated provider and a Prefect server of its own."""
     from tuneloop.cli.demo import DemoOptions, run_demo  # noqa: PLC0415 - importing Prefect takes a second
+    from tuneloop.providers.registry import recipe_type  # noqa: PLC0415 - as above
+    from tuneloop.schemas.recipe_fields import trainer_of  # noqa: PLC0415 - as above
 
-    stay = not leave and sys.stdout.isatty()
-    if not run_demo(DemoOptions(folder, dataset, store, recipe, json_file, stay)):
+    stay, trainer = not leave and sys.stdout.isatty(), trainer_of(recipe_type(None, recipe))
+    if not run_demo(DemoOptions(folder, dataset, store, trainer, json_file, stay)):
         sys.exit(1)
 
 
 @app.command()
 def emulator(
-    provider: Annotated[str, typer.Option(help="Which provider to emulate: segmind or bfl.")] = "segmind",
+    provider: Annotated[
+        str | None, typer.Option(help="Which provider to emulate; the first one without it.")
+    ] = None,
     port: Annotated[int, typer.Option(help="Port of 127.0.0.1; 0 takes a free one.")] = 8787,
     folder: Annotated[Path, typer.Option(help="Where its state lives.")] = Path(".emulator"),
 ) -> None:
     """Run an emulated provider; prints its address and a test key."""
     from tuneloop.emulator import serve  # noqa: PLC0415 - only this command needs it
+    from tuneloop.providers.registry import PROVIDERS, row_of  # noqa: PLC0415 - as above
 
-    serve(provider, port, folder)
+    serve(row_of(provider or PROVIDERS[0].name).name, port, folder)
 
 
 @app.command()
@@ -131,7 +133,7 @@ def check(
         str,
         typer.Argument(help="Folder of images with captions, a zip or its address, s3://… or hf://datasets/…."),
     ],
-    provider: Annotated[str, typer.Option(help="Whose limits count: segmind or bfl.")],
+    provider: Annotated[str, typer.Option(help="Whose limits count.")],
     trainer: Annotated[
         str | None, typer.Option(help="Which of its trainers, such as kontext-lora; its first one without it.")
     ] = None,
@@ -153,11 +155,11 @@ def check(
         check_folder,
         exit_code,
         open_with_progress,
-        recipe_of,
         show_check,
     )
+    from tuneloop.providers.registry import recipe_type  # noqa: PLC0415 - as above
 
-    recipe = recipe_of(provider, trainer)
+    recipe = recipe_type(provider, trainer)
     with open_with_progress(dataset, recipe) as source:
         found = check_folder(source.folder, recipe, trigger_word, by_provider=source.public is not None)
     show_check(found, recipe, Console())
@@ -225,10 +227,9 @@ def status(
 def adopt(
     model: Annotated[str, typer.Argument(help="Name of the model here.")],
     job_id: Annotated[str, typer.Option("--job-id", help="The provider's id of the fine-tune.")],
-    provider: Annotated[Literal["segmind", "bfl"], typer.Option(help="Who has it.")] = "segmind",
+    provider: Annotated[str | None, typer.Option(help="Who has it; the trainer's without it.")] = None,
     trainer: Annotated[
-        Literal["flux-lora", "kontext-lora", "qwen-lora", "bfl-finetune"] | None,
-        typer.Option(help="What made it; flux-lora at Segmind, bfl-finetune at BFL, without it."),
+        str | None, typer.Option(help="What made it, such as kontext-lora; the provider's first one without it.")
     ] = None,
     trigger_word: Annotated[str | None, typer.Option(help="The word that calls the subject.")] = None,
     dataset: Annotated[Path | None, typer.Option(help="Images it was trained on, if you have them.")] = None,
@@ -238,17 +239,20 @@ def adopt(
     """Take in a fine-tune that was made elsewhere: its weights, an evaluation, a champion. Nothing is trained."""
     use_server(emits=True)
     from tuneloop.orchestration.deployment_files import flow_of  # noqa: PLC0415 - as above
+    from tuneloop.providers.registry import recipe_type, row_of  # noqa: PLC0415 - as above
+    from tuneloop.schemas.recipe_fields import trainer_of  # noqa: PLC0415 - as above
     from tuneloop.settings import Settings  # noqa: PLC0415 - as above
 
+    recipe = recipe_type(provider, trainer)
     adopt_model: Any = flow_of("flows/adopt_model.py:adopt_model")
     state = adopt_model(
         model=model,
         job_id=job_id,
-        trainer=trainer or ("flux-lora" if provider == "segmind" else "bfl-finetune"),
+        trainer=trainer_of(recipe),
         trigger_word=trigger_word,
         dataset=str(dataset) if dataset else None,
         store=store or Settings().store,
-        credentials=credentials or f"{provider}-credentials/default",
+        credentials=credentials or f"{row_of(recipe.provider).credentials}/default",
         return_state=True,
     )
     say(state.message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group, RenderableType
 from rich.progress import (
@@ -28,8 +28,7 @@ from tuneloop.datasets.delivery import Delivery
 from tuneloop.datasets.scan import Preflight, preflight
 from tuneloop.errors import ConfigurationError
 from tuneloop.schemas.findings import Finding, errors_in, limit_per_check, warnings_in
-from tuneloop.schemas.recipe_fields import BaseRecipe
-from tuneloop.schemas.recipes import Recipe
+from tuneloop.schemas.recipe_fields import BaseRecipe, trainer_of
 from tuneloop.schemas.shown_text import printable
 
 if TYPE_CHECKING:
@@ -39,37 +38,13 @@ _OF_EACH_CHECK = 10
 _CLEAN, _WARNINGS, _ERRORS = 0, 1, 2
 
 
-def recipe_of(provider: str, trainer: str | None) -> type[BaseRecipe]:
-    """Find the recipe of a provider's trainer, or of its first one where none is named.
-
-    Raises:
-        ConfigurationError: There is no such provider or trainer.
-    """
-    recipes: list[type[BaseRecipe]] = list(get_args(get_args(Recipe)[0]))
-    at_provider = {trainer_of(recipe): recipe for recipe in recipes if recipe.provider == provider}
-    if not at_provider:
-        known = ", ".join(dict.fromkeys(recipe.provider for recipe in recipes))
-        raise ConfigurationError(f"--provider: {provider} is not known; choose one of {known}")
-    if trainer is None:
-        return next(iter(at_provider.values()))
-    if trainer not in at_provider:
-        raise ConfigurationError(f"--trainer: {provider} has no {trainer}; choose one of {', '.join(at_provider)}")
-    return at_provider[trainer]
-
-
-def trainer_of(recipe: type[BaseRecipe]) -> str:
-    """What a recipe's trainer is called."""
-    return str(recipe.model_fields["trainer"].default)
-
-
 @contextmanager
 def open_with_progress(dataset: str, recipe: type[BaseRecipe]) -> Iterator[Opened]:
     """Open a dataset as a run would, with a bar while it is fetched. See `sources.opening.opened`."""
     # Both take a second to import, and a folder that is looked at by a program needs neither.
     from tuneloop.datasets.sources.opening import opened  # noqa: PLC0415
-    from tuneloop.providers.registry import PROVIDERS  # noqa: PLC0415
+    from tuneloop.providers.registry import row_of  # noqa: PLC0415
 
-    fetching = {client.name for client in PROVIDERS if client.capabilities.public_url}
     columns = (TextColumn("Fetching"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with ExitStack() as stack:
         with _bar(*columns) as progress:
@@ -77,7 +52,7 @@ def open_with_progress(dataset: str, recipe: type[BaseRecipe]) -> Iterator[Opene
             source = stack.enter_context(
                 opened(
                     dataset,
-                    provider_fetches=recipe.provider in fetching,
+                    provider_fetches=row_of(recipe.provider).client.capabilities.public_url,
                     on_progress=lambda done, total: progress.update(
                         task, completed=done, total=total, visible=True
                     ),

@@ -24,15 +24,9 @@ from tuneloop.demo.stack import Stack, StoreKind, fresh_folder, running_stack
 from tuneloop.orchestration.automations import create_automations
 from tuneloop.orchestration.blocks import open_store
 from tuneloop.orchestration.server_address import send_no_events
+from tuneloop.providers.registry import TRAINERS
 from tuneloop.schemas.shown_text import visible
 
-PROVIDER_OF = {
-    "flux-lora": "segmind",
-    "kontext-lora": "segmind",
-    "qwen-lora": "segmind",
-    "bfl-finetune": "bfl",
-}
-"""Which provider trains each recipe."""
 _PRIVATE = {"message", "page"}
 
 
@@ -73,7 +67,7 @@ def run_demo(wanted: DemoOptions) -> bool:
         ends.callback(console.print, "Everything that the demo has started is ended.")
         progress = ends.enter_context(_progress(console))
         task = progress.add_task("Emulated provider, Prefect server, worker, deployments", total=1)
-        stack = ends.enter_context(running_stack(home, wanted.store, PROVIDER_OF[wanted.trainer]))
+        stack = ends.enter_context(running_stack(home, wanted.store, TRAINERS[wanted.trainer].provider))
         progress.update(task, completed=1, description=f"Everything runs; the UI is {stack.server_url}")
         create_automations()
         set_parameters(_parameters(first, stack, wanted))
@@ -94,7 +88,7 @@ def _datasets(home: Path, wanted: DemoOptions) -> tuple[Path, Path]:
     """The images of the first two runs, a quarter of them, and of the third, all of them."""
     source = wanted.dataset.expanduser().resolve() if wanted.dataset else home / "images"
     if wanted.dataset is None:
-        copy = copy_sample_pairs if wanted.trainer == "kontext-lora" else copy_sample_images
+        copy = copy_sample_pairs if TRAINERS[wanted.trainer].edit_pairs else copy_sample_images
         copy(source)
     some = home / "some-images"
     take_some(source, some)

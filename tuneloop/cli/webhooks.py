@@ -7,7 +7,7 @@ from rich.console import Console
 from tuneloop.cli.terminal import shown
 from tuneloop.errors import ConfigurationError
 from tuneloop.orchestration.webhooks import webhook_accounts
-from tuneloop.webhooks.account import WebhookAccount
+from tuneloop.providers.registry import row_of
 from tuneloop.webhooks.debounce import PAUSE_S
 
 
@@ -27,7 +27,8 @@ def show_addresses(credentials: list[str], public_url: str, console: Console) ->
     for account in webhook_accounts(credentials):
         address = account.url(public_url)
         lines = [f"{account.credentials} ({account.account})", f"  {address}"]
-        lines += [f"  {line}" for line in _STEPS[account.provider](account, address)]
+        steps = row_of(account.provider).webhook_steps
+        lines += [f"  {line}" for line in steps(account.announced == address, account.secret is not None)]
         console.print(shown("\n".join(lines)), soft_wrap=True)
     console.print(
         "Keep an address secret: whoever knows it can cause a sensor run of the account every "
@@ -42,29 +43,3 @@ def show_addresses(credentials: list[str], public_url: str, console: Console) ->
             ),
             soft_wrap=True,
         )
-
-
-_SEGMIND_STEPS = """\
-Paste it into Segmind's console: Developer, Webhooks, a webhook for fine-tuning.
-Warning: Segmind allows one fine-tune webhook at a time. An old one must be deleted first, and whatever relies on
-it then hears nothing more.
-Segmind signs nothing: the address is the only proof. Its sample calls are answered with 200."""
-
-
-def _segmind_steps(_: WebhookAccount, __: str) -> list[str]:
-    return _SEGMIND_STEPS.splitlines()
-
-
-def _bfl_steps(account: WebhookAccount, address: str) -> list[str]:
-    steps = []
-    if account.announced != address:
-        steps.append("Paste it into the block's webhook_url: it is sent to BFL with each submit.")
-    if account.secret is None:
-        steps.append("Put a long random word into the block's webhook_secret, else the address is the only proof.")
-    return (
-        [*steps, "Restart `tuneloop webhooks` after a change."] if steps else ["The block sends BFL this address."]
-    )
-
-
-_STEPS = {"segmind": _segmind_steps, "bfl": _bfl_steps}
-"""One row for each provider that calls."""

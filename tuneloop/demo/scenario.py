@@ -19,6 +19,7 @@ from tuneloop.demo.stack import Stack
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.orchestration.blocks import open_store
 from tuneloop.orchestration.suspend import SENSOR_FLOW
+from tuneloop.providers.registry import TRAINERS
 from tuneloop.schemas.records import Collected, RunRecord
 from tuneloop.storage.s3_request_log import counted
 
@@ -163,21 +164,14 @@ def parameters_for(dataset: Path, stack: Stack, trainer: str, *, own_images: boo
         trainer: Which recipe to use.
         own_images: Whether the images are the user's, to which the sample's words would not fit.
     """
-    word = "TOK" if own_images else "ROBOX"
-    subject = f"a photo of {word}"
-    recipes: dict[str, dict[str, Any]] = {
-        "flux-lora": {"instance_prompt": subject, "trigger_word": word},
-        "kontext-lora": {"instance_prompt": "give the robot a hat"},
-        "qwen-lora": {"instance_prompt": subject, "trigger_word": word},
-        "bfl-finetune": {"mode": "character", "trigger_word": word},
-    }
+    word, recipe = "TOK" if own_images else "ROBOX", TRAINERS[trainer]
     parameters: dict[str, Any] = {
         "dataset": str(dataset),
         "store": stack.store_slug,
         "credentials": stack.credentials_slug,
-        "recipe": {"trainer": trainer, **recipes[trainer]},
+        "recipe": recipe.example_for(word),
     }
-    if trainer == "kontext-lora":
+    if recipe.edit_pairs:
         parameters["evaluation"] = {"prompts": ["give the robot a hat", "a red hat"]}
     if own_images:
         # Nobody can say which model of unknown images is better; the demo shall end all the same.

@@ -23,6 +23,7 @@ from tuneloop.errors import ConfigurationError
 from tuneloop.orchestration.blocks import credentials_types
 from tuneloop.orchestration.deploy import WORK_POOL, deploy_all, prepare_server
 from tuneloop.orchestration.deployment_files import SAMPLE
+from tuneloop.providers.registry import DEFAULT_CREDENTIALS, PROVIDERS, row_of
 from tuneloop.settings import Settings
 
 StoreKind = Literal["local", "s3"]
@@ -89,16 +90,17 @@ def fresh_folder(folder: Path) -> Path:
 
 @contextmanager
 def running_stack(
-    folder: Path, store: StoreKind, provider: str = "segmind", server_python: str = sys.executable
+    folder: Path, store: StoreKind, provider: str | None = None, server_python: str = sys.executable
 ) -> Iterator[Stack]:
     """Start everything below one folder, and end it all afterwards.
 
     Args:
         folder: An empty folder for everything that is kept.
         store: Which kind of artifact store.
-        provider: Which provider is emulated.
+        provider: Which provider is emulated; the first one where none is named.
         server_python: Interpreter of the Prefect server.
     """
+    row = row_of(provider) if provider else PROVIDERS[0]
     # Read here, before this process takes on the environment of its programs.
     place = wished_place(Settings()) if store == "s3" else None
     server_port, emulator_port = free_port(), free_port()
@@ -107,11 +109,11 @@ def running_stack(
     environment = _environment(folder, server_url, slug)
     processes = Processes(folder / "logs", environment)
     emulator = EmulatorControl(f"http://127.0.0.1:{emulator_port}")
-    stack = Stack(folder, processes, server_url, emulator, slug, f"{provider}-credentials/default", server_python)
+    stack = Stack(folder, processes, server_url, emulator, slug, f"{row.credentials}/default", server_python)
     settings = {PREFECT_API_URL: f"{server_url}/api", PREFECT_HOME: folder / "prefect"}
     try:
         processes.start(
-            "emulator", "tuneloop.cli.app", "emulator", "--provider", provider,
+            "emulator", "tuneloop.cli.app", "emulator", "--provider", row.name,
             "--port", str(emulator_port), "--folder", str(folder / "emulator"),
         )  # fmt: skip
         if place is not None:
@@ -131,7 +133,7 @@ def running_stack(
 def _sample_for(stack: Stack) -> Path:
     """The sample's file, with the account of this installation."""
     file = stack.folder / SAMPLE.name
-    file.write_text(SAMPLE.read_text().replace("segmind-credentials/default", stack.credentials_slug))
+    file.write_text(SAMPLE.read_text().replace(DEFAULT_CREDENTIALS, stack.credentials_slug))
     return file
 
 

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+import tuneloop.providers.registry  # noqa: F401 - a record names services that are registered there
 from tuneloop.errors import CorruptRecord, LedgerError, ObjectNotFound, RecordConflict
 from tuneloop.ledger.markers import BadEnd, Marker
 from tuneloop.schemas.records import (

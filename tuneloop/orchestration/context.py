@@ -16,7 +16,7 @@ from tuneloop.ledger.ledger import Ledger
 from tuneloop.orchestration.blocks import open_account, store_of
 from tuneloop.orchestration.store_checks import check_account, check_driver
 from tuneloop.providers.base import Provider
-from tuneloop.schemas.adopted_recipes import recorded_recipe
+from tuneloop.providers.registry import recorded_recipe
 from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.records import RunRecord
 from tuneloop.schemas.spending import SpendingLimits

@@ -28,7 +28,7 @@ from tuneloop.clock import now
 from tuneloop.errors import ConfigurationError
 from tuneloop.orchestration.blocks import all_credentials, load_credentials
 from tuneloop.orchestration.suspend import SENSOR_FLOW
-from tuneloop.providers.registry import WEBHOOK_VERIFIERS
+from tuneloop.providers.registry import row_of
 from tuneloop.schemas.shown_text import visible
 from tuneloop.settings import Settings
 from tuneloop.webhooks.account import WebhookAccount, new_path
@@ -112,7 +112,7 @@ def _webhook_account(slug: str) -> WebhookAccount:
         provider=account.provider,
         account=account.slug,
         path=block.webhook_path.get_secret_value(),
-        verify=WEBHOOK_VERIFIERS[account.provider],
+        verify=row_of(account.provider).verify,
         secret=block.signing_secret(),
         announced=block.announced_address(),
     )

@@ -1,25 +1,135 @@
-"""What each trainer can do, as a table for people."""
+"""The providers: one row for each, and what follows from the rows."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, TypeVar, Union, cast
 
-from tuneloop.providers.base import Capabilities, Provider
+from pydantic import Field, TypeAdapter
+
+from tuneloop import redaction
+from tuneloop.errors import ConfigurationError
 from tuneloop.providers.bfl import webhook as bfl_webhook
-from tuneloop.providers.bfl.client import BflProvider
+from tuneloop.providers.bfl.recipes import BflFinetuneRecipe
 from tuneloop.providers.segmind import webhook as segmind_webhook
-from tuneloop.providers.segmind.client import SegmindProvider
-from tuneloop.schemas.bfl_recipe import BflFinetuneRecipe
-from tuneloop.schemas.recipe_fields import BaseRecipe
-from tuneloop.schemas.segmind_recipes import FluxLoraRecipe, KontextLoraRecipe, QwenLoraRecipe
+from tuneloop.providers.segmind.recipes import FluxLoraRecipe, KontextLoraRecipe, QwenLoraRecipe
+from tuneloop.schemas.form import AnyOfSchema
+from tuneloop.schemas.recipe_fields import AdoptedRecipe, BaseRecipe, trainer_of
+from tuneloop.schemas.render_settings import SERVICES, ServiceSettings, endpoint_of
 
-PROVIDERS: tuple[type[Provider], ...] = (SegmindProvider, BflProvider)
-TRAINERS: tuple[type[BaseRecipe], ...] = (FluxLoraRecipe, KontextLoraRecipe, QwenLoraRecipe, BflFinetuneRecipe)
-WEBHOOK_VERIFIERS: dict[str, Callable[[Mapping[str, str], bytes, str | None], str | None]] = {
-    "segmind": segmind_webhook.verify,
-    "bfl": bfl_webhook.verify,
-}
-"""Checks a webhook call of each provider."""
+if TYPE_CHECKING:
+    from tuneloop.providers.base import Capabilities, Provider
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class ProviderRow:
+    """One provider.
+
+    By its name follow `blocks/<name>_credentials.py`, `tuneloop/emulator/<name>/` and `tests/wire/<name>.json`.
+
+    Attributes:
+        name: Its name, and that of its folder here.
+        client_class: Name of its client in the folder's `client.py`.
+        recipes: One for each of its trainers, the usual one first. They name the services that render.
+        verify: Checks a webhook call by its headers, its body and the account's secret; returns the id of the job
+            that it is about, "" where it names none, None where the call is not the provider's.
+        webhook_steps: What remains to be done so that it calls, by whether the block sends it the right address,
+            and whether the block has a secret.
+        key: What its API keys look like, None where they have no form of their own.
+    """
+
+    name: str
+    client_class: str
+    recipes: tuple[type[BaseRecipe], ...]
+    verify: Callable[[Mapping[str, str], bytes, str | None], str | None]
+    webhook_steps: Callable[[bool, bool], list[str]]
+    key: re.Pattern[str] | None = None
+
+    @property
+    def client(self) -> type[Provider]:
+        """Its client, imported when it is asked for: HTTP takes a while to import, and recipes do not need it."""
+        module = import_module(f"tuneloop.providers.{self.name}.client")
+        return cast("type[Provider]", getattr(module, self.client_class))
+
+    @property
+    def credentials(self) -> str:
+        """Slug of its credentials blocks."""
+        return f"{self.name}-credentials"
+
+    @property
+    def services(self) -> tuple[type[ServiceSettings], ...]:
+        """Services that render what it has trained."""
+        return tuple(dict.fromkeys(service for recipe in self.recipes for service in recipe.services))
+
+
+PROVIDERS = (
+    ProviderRow(
+        name="segmind",
+        client_class="SegmindProvider",
+        recipes=(FluxLoraRecipe, KontextLoraRecipe, QwenLoraRecipe),
+        verify=segmind_webhook.verify,
+        webhook_steps=segmind_webhook.webhook_steps,
+        key=re.compile(r"SG_[0-9A-Za-z]{8,}"),
+    ),
+    ProviderRow(
+        name="bfl",
+        client_class="BflProvider",
+        recipes=(BflFinetuneRecipe,),
+        verify=bfl_webhook.verify,
+        webhook_steps=bfl_webhook.webhook_steps,
+    ),
+)
+
+TRAINERS = {trainer_of(recipe): recipe for row in PROVIDERS for recipe in row.recipes}
+"""Every recipe by the name of its trainer."""
+ADOPTED = {name: AdoptedRecipe.made_by(recipe) for name, recipe in TRAINERS.items()}
+"""The recipes of models that were trained elsewhere, by the trainer that made them."""
+DEFAULT_CREDENTIALS = f"{PROVIDERS[0].credentials}/default"
+"""The account that is meant where none is named."""
+
+SERVICES.update({endpoint_of(service): service for row in PROVIDERS for service in row.services})
+redaction.KEYS.extend(row.key for row in PROVIDERS if row.key is not None)
+
+if TYPE_CHECKING:
+    Recipe: TypeAlias = BaseRecipe
+    RecordedRecipe: TypeAlias = BaseRecipe
+    Trainer: TypeAlias = str
+else:
+    _BY_TRAINER = Field(discriminator="trainer")
+    Recipe = Annotated[Union[tuple(TRAINERS.values())], _BY_TRAINER, AnyOfSchema()]  # noqa: UP007 - of many
+    RecordedRecipe = Annotated[Union[(*TRAINERS.values(), *ADOPTED.values())], _BY_TRAINER]
+    Trainer = Literal[tuple(TRAINERS)]
+
+recorded_recipe: TypeAdapter[BaseRecipe] = TypeAdapter(RecordedRecipe)
+"""Any recipe that a record may hold."""
+
+
+def row_of(provider: str) -> ProviderRow:
+    """The row of one provider. Raises `ConfigurationError` where there is none of this name."""
+    return _named(provider, {row.name: row for row in PROVIDERS}, "provider")
+
+
+def recipe_type(provider: str | None, trainer: str | None) -> type[BaseRecipe]:
+    """Find the recipe of a trainer; where none is named, of the provider's first one.
+
+    Raises:
+        ConfigurationError: There is no such provider or trainer, or the trainer is another provider's.
+    """
+    rows = PROVIDERS if provider is None else (row_of(provider),)
+    recipes = {trainer_of(recipe): recipe for row in rows for recipe in row.recipes}
+    return next(iter(recipes.values())) if trainer is None else _named(trainer, recipes, "trainer")
+
+
+def _named(name: str, known: Mapping[str, _T], what: str) -> _T:
+    if name not in known:
+        raise ConfigurationError(f"{what}: {name} is not known; choose one of {', '.join(known)}")
+    return known[name]
+
 
 _COLUMNS = (
     "trainer",
@@ -37,27 +147,24 @@ _COLUMNS = (
 
 
 def capability_table() -> str:
-    """The table as markdown."""
-    clients = {client.name: client.capabilities for client in PROVIDERS}
-    rows = [_COLUMNS, ("---",) * len(_COLUMNS)]
-    rows += [_row(trainer, clients[trainer.provider]) for trainer in TRAINERS]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"
+    """What each trainer can do, as a markdown table."""
+    lines = [_COLUMNS, ("---",) * len(_COLUMNS)]
+    lines += [_line(recipe, row.client.capabilities) for row in PROVIDERS for recipe in row.recipes]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
-def _row(trainer: type[BaseRecipe], can: Capabilities) -> tuple[str, ...]:
-    name = str(trainer.model_fields["trainer"].default)
-    kind = "edit pairs" if trainer.edit_pairs else "images"
+def _line(recipe: type[BaseRecipe], can: Capabilities) -> tuple[str, ...]:
+    kind = "edit pairs" if recipe.edit_pairs else "images"
     way = "presigned upload, or a public address" if can.upload else "within the submit"
-    services = ", ".join(str(service.model_fields["endpoint"].default) for service in trainer.services)
     return (
-        f"`{name}`",
-        trainer.provider,
+        f"`{trainer_of(recipe)}`",
+        recipe.provider,
         f"{kind}; {way}",
         _yes(can.list_has_status),
         "yes" if can.list_is_complete else "yes, but absence proves nothing",
         _yes(can.cancel),
         _yes(can.weights) if can.weights else "no: used by its id",
-        services,
+        ", ".join(endpoint_of(service) for service in recipe.services),
         _yes(can.visibility),
         _yes(can.webhook),
         can.takes_trainings,

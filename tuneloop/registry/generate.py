@@ -10,7 +10,7 @@ from secrets import token_hex
 from tuneloop.datasets.images.inspect import inspect_image, strict_decoding
 from tuneloop.errors import ConfigurationError, ProviderUnavailable, RateLimited, UnexpectedResponse
 from tuneloop.providers.base import Provider
-from tuneloop.schemas.adopted_recipes import recorded_recipe
+from tuneloop.providers.registry import recorded_recipe
 from tuneloop.schemas.records import Promotion
 from tuneloop.schemas.render_settings import ServiceSettings
 from tuneloop.storage.atomic_files import WholeFile

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from tuneloop.errors import LedgerError
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.training import TrainingLog
+from tuneloop.providers.registry import recorded_recipe
 from tuneloop.registry.models import require_model
 from tuneloop.registry.promotions import answer, applied_decision, current_decision, promote
-from tuneloop.schemas.adopted_recipes import recorded_recipe
 from tuneloop.schemas.records import Collected, Decision, Promotion, RunRecord
 from tuneloop.schemas.training import job_name
 

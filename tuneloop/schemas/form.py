@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pydantic import GetJsonSchemaHandler
+from pydantic import BaseModel, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -26,10 +26,22 @@ class AnyOfSchema:
         return shown
 
 
-def require_discriminator(name: str) -> Callable[[dict[str, Any]], None]:
-    """Put the discriminator among the required fields, so that each form member sends its own."""
+def discriminated_by(name: str) -> Callable[[dict[str, Any], type[BaseModel]], None]:
+    """Make the discriminator the first and a required field, so that each form member sends its own.
 
-    def require(schema: dict[str, Any]) -> None:
+    Fields of base classes come last in the form: they say the least about the member.
+    """
+
+    def reorder(schema: dict[str, Any], member: type[BaseModel]) -> None:
         schema["required"] = sorted({*schema.get("required", []), name})
+        properties = schema["properties"]
+        order = [name, *(field for field in _own_first(member) if field != name)]
+        schema["properties"] = {field: properties[field] for field in order if field in properties}
 
-    return require
+    return reorder
+
+
+def _own_first(member: type[BaseModel]) -> list[str]:
+    base = member.__base__
+    inherited = _own_first(base) if base is not None and issubclass(base, BaseModel) else []
+    return [*(field for field in member.model_fields if field not in inherited), *inherited]

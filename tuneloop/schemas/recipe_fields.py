@@ -1,10 +1,10 @@
-"""What every recipe has in common."""
+"""What every recipe has in common, and what is left of one for a model that was trained elsewhere."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import JsonValue
+from pydantic import Field, JsonValue, create_model
 
 from tuneloop.schemas.cadence import Cadence
 from tuneloop.schemas.canonical import drop_empty
@@ -32,10 +32,15 @@ class BaseRecipe(FrozenModel):
     """The dataset is made of pairs, before and after, and the model edits images."""
     profile: ClassVar[DatasetRequirements] = NO_LIMITS
     """What the trainer's pages say about datasets."""
+    example: ClassVar[dict[str, JsonValue]]
+    """The fields that it demands, for images of a subject that `{trigger}` stands for."""
 
     if TYPE_CHECKING:
-        normalize: ImagePreprocessing | None
-        """Every recipe has it, as its own last field: a field of this class would be the first one of the form."""
+        trainer: str = ""
+        """Which trainer this is: each recipe has its own literal."""
+
+    normalize: ImagePreprocessing | None = Field(default=None, title="Normalize")
+    """Send changed copies in place of the images. Left out: copies only of those that EXIF data rotates."""
 
     def canonical(self) -> JsonValue:
         """The recipe as it enters the training key: set fields only, with a schema number."""
@@ -47,10 +52,16 @@ class BaseRecipe(FrozenModel):
         fields = drop_empty(self.model_dump(mode="json", exclude=set(_OUR_OWN)))
         return fields if isinstance(fields, dict) else {}
 
+    @classmethod
+    def example_for(cls, trigger: str) -> dict[str, JsonValue]:
+        """The example's fields, with a subject's word in them."""
+        texts = {name: item.format(trigger=trigger) for name, item in cls.example.items() if isinstance(item, str)}
+        return {"trainer": trainer_of(cls), **cls.example, **texts}
+
     @property
     def trigger(self) -> str | None:
         """The word that calls the subject, None where the trainer knows none."""
-        return None
+        return getattr(self, "trigger_word", None)
 
     @property
     def default_caption(self) -> str | None:
@@ -66,3 +77,31 @@ class BaseRecipe(FrozenModel):
     def cents(self) -> int | None:
         """What one training costs in US cents by the provider's own price list, None where it publishes none."""
         return None
+
+
+class AdoptedRecipe(BaseRecipe):
+    """What is known of a model that was trained elsewhere: enough to render and to judge it.
+
+    The job's id tells it from every other one. Its dataset has been trained on, whatever it is: nothing of it is
+    uploaded, and no limit refuses it.
+    """
+
+    job_id: str
+    """The provider's id of the job."""
+    trigger_word: str | None = None
+    """The word that calls the subject."""
+
+    @classmethod
+    def made_by(cls, recipe: type[BaseRecipe]) -> type[AdoptedRecipe]:
+        """The recipe of models that this trainer has made, recorded as `adopted-TRAINER`."""
+        name = f"adopted-{trainer_of(recipe)}"
+        trainer: Any = (Literal[name], name)
+        adopted = create_model(f"Adopted{recipe.__name__}", __base__=cls, trainer=trainer)
+        adopted.provider, adopted.services = recipe.provider, recipe.services
+        adopted.edit_pairs = recipe.edit_pairs
+        return adopted
+
+
+def trainer_of(recipe: type[BaseRecipe]) -> str:
+    """What a recipe's trainer is called."""
+    return str(recipe.model_fields["trainer"].default)

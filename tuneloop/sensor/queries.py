@@ -13,7 +13,7 @@ from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.markers import Marker
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.providers.base import Provider
-from tuneloop.schemas.adopted_recipes import recorded_recipe
+from tuneloop.providers.registry import recorded_recipe
 from tuneloop.schemas.cadence import Cadence
 from tuneloop.schemas.records import Claimed, Held, RunRecord
 from tuneloop.schemas.training import JobList, JobStatus

@@ -25,12 +25,12 @@ from tuneloop.providers.accepted import accepted_id
 from tuneloop.providers.base import Archive, Capabilities, Provider, SubmitMargins, WeightsSource
 from tuneloop.providers.bfl.body import finetune_body
 from tuneloop.providers.bfl.errors import map_error
+from tuneloop.providers.bfl.recipes import BflFinetuneRecipe
 from tuneloop.providers.bfl.render import BflInference
 from tuneloop.providers.bfl.states import PHASES, WITH_STATE, state_word
 from tuneloop.providers.expected_hosts import ExpectedHosts
 from tuneloop.providers.list_rows import id_of, may_be_cut, note_on, text_of
 from tuneloop.providers.status_words import phase_of, same_word
-from tuneloop.schemas.bfl_recipe import BflFinetuneRecipe
 from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.render_settings import ServiceSettings
 from tuneloop.schemas.training import (

@@ -7,11 +7,12 @@ import time
 from tuneloop.errors import ConfigurationError, ProviderUnavailable, RequestRejected, UnexpectedResponse
 from tuneloop.http.response import Response
 from tuneloop.http.transport import Transport
+from tuneloop.providers.bfl.recipes import BflProRender, BflUltraRender
 from tuneloop.providers.bfl.states import PHASES, WITH_STATE, state_word
 from tuneloop.providers.expected_hosts import ExpectedHosts
 from tuneloop.providers.image import image_of, refused_after_acceptance
 from tuneloop.providers.status_words import phase_of, same_word
-from tuneloop.schemas.render_settings import BflProRender, BflUltraRender, ServiceSettings
+from tuneloop.schemas.render_settings import ServiceSettings
 from tuneloop.schemas.training import RenderedImage
 
 _POLL_PAUSE_S = 1.0

@@ -42,6 +42,18 @@ def verify(headers: Mapping[str, str], body: bytes, secret: str | None) -> str |
     return named_job(document, "id")
 
 
+def webhook_steps(is_announced: bool, has_secret: bool) -> list[str]:
+    """What remains to be done in the block, so that BFL calls the address and signs."""
+    steps = []
+    if not is_announced:
+        steps.append("Paste it into the block's webhook_url: it is sent to BFL with each submit.")
+    if not has_secret:
+        steps.append("Put a long random word into the block's webhook_secret, else the address is the only proof.")
+    return (
+        [*steps, "Restart `tuneloop webhooks` after a change."] if steps else ["The block sends BFL this address."]
+    )
+
+
 def _is_signed(headers: Mapping[str, str], body: bytes, secret: bytes) -> bool:
     signature = "sha256=" + hmac.new(secret, body, hashlib.sha256).hexdigest()
     return _same(headers.get("x-webhook-secret"), secret) or _same(

@@ -28,10 +28,10 @@ from tuneloop.providers.expected_hosts import ExpectedHosts
 from tuneloop.providers.linked_file import PresignedDownload
 from tuneloop.providers.segmind.errors import map_error
 from tuneloop.providers.segmind.jobs import ID_FIELDS, Job, details_of, list_of
+from tuneloop.providers.segmind.recipes import FluxLoraRecipe, KontextLoraRecipe, QwenLoraRecipe
 from tuneloop.providers.segmind.render import SegmindInference
 from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.render_settings import ServiceSettings
-from tuneloop.schemas.segmind_recipes import FluxLoraRecipe, KontextLoraRecipe, QwenLoraRecipe
 from tuneloop.schemas.training import Account, JobList, JobStatus, RenderedImage, UploadedDataset
 
 BASE_URL = "https://api.segmind.com"

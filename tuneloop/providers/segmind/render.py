@@ -25,8 +25,9 @@ from tuneloop.http.transport import IMAGE_BYTES, Transport
 from tuneloop.providers.expected_hosts import ExpectedHosts
 from tuneloop.providers.image import find_image, image_of, refused_after_acceptance, suffix_of
 from tuneloop.providers.segmind.jobs import Job
+from tuneloop.providers.segmind.recipes import FluxDevRender, ModelEndpointRender
 from tuneloop.providers.status_words import same_word
-from tuneloop.schemas.render_settings import FluxDevRender, ModelEndpointRender, ServiceSettings
+from tuneloop.schemas.render_settings import ServiceSettings
 from tuneloop.schemas.training import RenderedImage
 
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")

@@ -17,3 +17,13 @@ def verify(_: Mapping[str, str], body: bytes, __: str | None) -> str | None:
         The id of the job that it is about, "" where it names none.
     """
     return named_job(json_object(body), "finetune_id", "request_id", "id")
+
+
+def webhook_steps(_: bool, __: bool) -> list[str]:
+    """What to do so that Segmind calls the address."""
+    return [
+        "Paste it into Segmind's console: Developer, Webhooks, a webhook for fine-tuning.",
+        "Warning: Segmind allows one fine-tune webhook at a time. An old one must be deleted first, and whatever "
+        "relies on it then hears nothing more.",
+        "Segmind signs nothing: the address is the only proof. Its sample calls are answered with 200.",
+    ]

@@ -1,23 +1,85 @@
-"""Recipes of Segmind's trainers: Flux, Flux Kontext and Qwen LoRAs."""
+"""Recipes of Segmind's trainers, Flux, Flux Kontext and Qwen LoRAs, and the services that render with them."""
 
 from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, JsonValue
 
-from tuneloop.schemas.copies import ImagePreprocessing
 from tuneloop.schemas.dataset import ImageFormat
 from tuneloop.schemas.dataset_profile import DatasetRequirements
-from tuneloop.schemas.form import require_discriminator
+from tuneloop.schemas.form import discriminated_by
 from tuneloop.schemas.frozen import FrozenModel
 from tuneloop.schemas.recipe_fields import BaseRecipe
-from tuneloop.schemas.render_settings import FluxDevRender, ModelEndpointRender, ServiceSettings
+from tuneloop.schemas.render_settings import ServiceSettings
 
 _ZIP_LIMIT_ELSEWHERE = 100_000_000
 """The pages of FLUX_PRO and FAST_FLUX demand less than 100 MB; those of the trainers here say nothing."""
 _USUAL_FORMATS: frozenset[ImageFormat] = frozenset({"jpeg", "png"})
 """What ai-toolkit reads, whose settings the FLUX page has. No page of Segmind's says so, so webp is a warning."""
+_SUBJECT: dict[str, JsonValue] = {"instance_prompt": "a photo of {trigger}", "trigger_word": "{trigger}"}
+
+AspectRatio = Literal[
+    "1:1", "2:3", "3:4", "5:8", "9:16", "9:19", "9:21", "3:2", "4:3", "8:5", "16:9", "19:9", "21:9"
+]
+"""The 13 values of Segmind's Flux Dev Finetuned page; it shows ten and counts three more."""
+
+NAMED_SAMPLERS = (
+    "euler",
+    "euler_pp",
+    "euler_ancestral",
+    "euler_ancestral_pp",
+    "heun",
+    "heunpp2",
+    "dpm_2",
+    "dpm_2_ancestral",
+    "lms",
+    "dpm_fast",
+)
+"""Samplers that the page names; it counts sixteen more, so any other text is passed on."""
+
+
+class _FluxDevFields(ServiceSettings):
+    """Source: Segmind, Flux Dev Finetuned page."""
+
+    aspect_ratio: AspectRatio = "1:1"
+    """Width to height."""
+    scheduler: Literal["normal", "karras", "exponential", "sgm_uniform", "simple", "ddim_uniform", "beta"] = (
+        "simple"
+    )
+    """Noise schedule."""
+    sampler_name: str = Field(default="euler", min_length=1, examples=list(NAMED_SAMPLERS))
+    """Sampler, such as euler, euler_ancestral, heun, heunpp2, dpm_2, lms or dpm_fast; others are passed on."""
+    steps: int = Field(default=25, ge=1, le=100)
+    """Denoising steps, 1 to 100."""
+    lora_strength: float = Field(default=1, ge=-10, le=10)
+    """Strength of the LoRA, -10 to 10."""
+    hardware: Literal["fast", "cost"] = "cost"
+    """Changes latency and price, not the image."""
+
+
+class FluxDevRender(_FluxDevFields):
+    """Render with Segmind's flux-dev-finetuned. Source: Segmind, Flux Dev Finetuned page."""
+
+    model_config = ConfigDict(title="Flux Dev Finetuned (Segmind)", json_schema_extra=discriminated_by("endpoint"))
+
+    endpoint: Literal["flux-dev-finetuned"] = "flux-dev-finetuned"
+    """Which service renders; the tab above sets it."""
+
+
+class ModelEndpointRender(_FluxDevFields):
+    """Render with the fine-tuned model's own address at Segmind.
+
+    No page documents what a Kontext or Qwen fine-tune takes there. That it is the body of Flux Dev Finetuned
+    without the id, and for Kontext an `image` beside it, is our assumption.
+    """
+
+    model_config = ConfigDict(
+        title="The model's own address (Segmind)", json_schema_extra=discriminated_by("endpoint")
+    )
+
+    endpoint: Literal["model-slug"] = "model-slug"
+    """Which service renders; the tab above sets it."""
 
 
 class FluxLoraAdvanced(FrozenModel):
@@ -72,49 +134,6 @@ class FluxLoraAdvanced(FrozenModel):
     """Weight decay. Page example: 0.01."""
 
 
-class FluxLoraRecipe(BaseRecipe):
-    """Train a Flux LoRA on Segmind."""
-
-    model_config = ConfigDict(title="Flux LoRA (Segmind)", json_schema_extra=require_discriminator("trainer"))
-    provider: ClassVar[str] = "segmind"
-    services: ClassVar[tuple[type[ServiceSettings], ...]] = (FluxDevRender, ModelEndpointRender)
-    profile: ClassVar[DatasetRequirements] = DatasetRequirements(
-        advised_formats=_USUAL_FORMATS, advised_fewest=12, advised_most=25, advised_zip_bytes=_ZIP_LIMIT_ELSEWHERE
-    )
-    """Source: Segmind, blog on custom FLUX images: 12 to 25 are advised. The API's pages name no limits."""
-    excluded_from_key: ClassVar[frozenset[str]] = frozenset({"machine_type", "segmind_public"})
-
-    trainer: Literal["flux-lora"] = "flux-lora"
-    """Which trainer this is; the tab above sets it."""
-    instance_prompt: str = Field(min_length=1)
-    """What the images show. Also the caption of images without one, unless auto_caption is on."""
-    trigger_word: str = Field(min_length=1)
-    """The rare word that calls the subject; it is put in front of captions that lack it."""
-    machine_type: Literal["NVIDIA_A100_40GB", "NVIDIA_H100", "NVIDIA_L40S"] = "NVIDIA_A100_40GB"
-    """GPU: A100 balanced, H100 fastest, L40S cost-efficient. Not part of the training's identity."""
-    segmind_public: bool = False
-    """Make the trained model public at Segmind. Not part of the training's identity."""
-    advance_parameters: FluxLoraAdvanced = FluxLoraAdvanced()
-    """Trainer settings; what is left out is Segmind's choice."""
-    normalize: ImagePreprocessing | None = Field(default=None, title="Normalize")
-    """Send changed copies in place of the images. Left out: copies only of those that EXIF data rotates."""
-
-    @property
-    def trigger(self) -> str:
-        """The trigger word."""
-        return self.trigger_word
-
-    @property
-    def default_caption(self) -> str:
-        """The instance prompt."""
-        return self.instance_prompt
-
-    @property
-    def provider_captions(self) -> bool:
-        """Segmind captions where auto_caption is on."""
-        return bool(self.advance_parameters.auto_caption)
-
-
 class KontextLoraAdvanced(FrozenModel):
     """Segmind's advance_parameters for Kontext. Source: Segmind, Flux Kontext fine-tuning page; no ranges."""
 
@@ -124,40 +143,6 @@ class KontextLoraAdvanced(FrozenModel):
     """Learning rate, above 0; its range is undocumented. Page example: 0.0004."""
     steps: int | None = Field(default=None, gt=0)
     """Training steps, above 0; their range is undocumented. Page example: 300."""
-
-
-class KontextLoraRecipe(BaseRecipe):
-    """Train a Flux Kontext LoRA on Segmind: a model that edits images, learned from pairs."""
-
-    model_config = ConfigDict(
-        title="Flux Kontext LoRA (Segmind)", json_schema_extra=require_discriminator("trainer")
-    )
-    provider: ClassVar[str] = "segmind"
-    services: ClassVar[tuple[type[ServiceSettings], ...]] = (ModelEndpointRender,)
-    excluded_from_key: ClassVar[frozenset[str]] = frozenset({"machine_type", "segmind_public"})
-    edit_pairs: ClassVar[bool] = True
-    profile: ClassVar[DatasetRequirements] = DatasetRequirements(
-        formats=frozenset({"jpeg", "png"}), fewest_images=2, advised_zip_bytes=_ZIP_LIMIT_ELSEWHERE
-    )
-    """Source: Segmind, its repository of Kontext sample datasets: pairs of jpg, jpeg or png."""
-
-    trainer: Literal["kontext-lora"] = "kontext-lora"
-    """Which trainer this is; the tab above sets it. The dataset holds NN_start, NN_end and, if wanted, NN.txt."""
-    instance_prompt: str = Field(min_length=1)
-    """The edit, as an instruction. Also the caption of pairs without an NN.txt."""
-    machine_type: Literal["NVIDIA_H100"] = "NVIDIA_H100"
-    """GPU; the page names one. Not part of the training's identity."""
-    segmind_public: bool = False
-    """Make the trained model public at Segmind. Not part of the training's identity."""
-    advance_parameters: KontextLoraAdvanced = KontextLoraAdvanced()
-    """Trainer settings; what is left out is Segmind's choice."""
-    normalize: ImagePreprocessing | None = Field(default=None, title="Normalize")
-    """Send changed copies in place of the images. Left out: copies only of those that EXIF data rotates."""
-
-    @property
-    def default_caption(self) -> str:
-        """The instance prompt."""
-        return self.instance_prompt
 
 
 class QwenLoraAdvanced(FrozenModel):
@@ -173,17 +158,78 @@ class QwenLoraAdvanced(FrozenModel):
     """Learning rate, above 0; its range is undocumented. Page example: 0.0004."""
 
 
-class QwenLoraRecipe(BaseRecipe):
-    """Train a Qwen LoRA on Segmind."""
-
-    model_config = ConfigDict(title="Qwen LoRA (Segmind)", json_schema_extra=require_discriminator("trainer"))
+class _SegmindRecipe(BaseRecipe):
     provider: ClassVar[str] = "segmind"
-    services: ClassVar[tuple[type[ServiceSettings], ...]] = (ModelEndpointRender,)
     excluded_from_key: ClassVar[frozenset[str]] = frozenset({"machine_type", "segmind_public"})
+
+    segmind_public: bool = False
+    """Make the trained model public at Segmind. Not part of the training's identity."""
+
+    @property
+    def default_caption(self) -> str | None:
+        """The instance prompt, which every trainer demands."""
+        return getattr(self, "instance_prompt", None)
+
+
+class FluxLoraRecipe(_SegmindRecipe):
+    """Train a Flux LoRA on Segmind."""
+
+    model_config = ConfigDict(title="Flux LoRA (Segmind)", json_schema_extra=discriminated_by("trainer"))
+    services: ClassVar[tuple[type[ServiceSettings], ...]] = (FluxDevRender, ModelEndpointRender)
+    profile: ClassVar[DatasetRequirements] = DatasetRequirements(
+        advised_formats=_USUAL_FORMATS, advised_fewest=12, advised_most=25, advised_zip_bytes=_ZIP_LIMIT_ELSEWHERE
+    )
+    """Source: Segmind, blog on custom FLUX images: 12 to 25 are advised. The API's pages name no limits."""
+    example: ClassVar[dict[str, JsonValue]] = _SUBJECT
+
+    trainer: Literal["flux-lora"] = "flux-lora"
+    """Which trainer this is; the tab above sets it."""
+    instance_prompt: str = Field(min_length=1)
+    """What the images show. Also the caption of images without one, unless auto_caption is on."""
+    trigger_word: str = Field(min_length=1)
+    """The rare word that calls the subject; it is put in front of captions that lack it."""
+    machine_type: Literal["NVIDIA_A100_40GB", "NVIDIA_H100", "NVIDIA_L40S"] = "NVIDIA_A100_40GB"
+    """GPU: A100 balanced, H100 fastest, L40S cost-efficient. Not part of the training's identity."""
+    advance_parameters: FluxLoraAdvanced = FluxLoraAdvanced()
+    """Trainer settings; what is left out is Segmind's choice."""
+
+    @property
+    def provider_captions(self) -> bool:
+        """Segmind captions where auto_caption is on."""
+        return bool(self.advance_parameters.auto_caption)
+
+
+class KontextLoraRecipe(_SegmindRecipe):
+    """Train a Flux Kontext LoRA on Segmind: a model that edits images, learned from pairs."""
+
+    model_config = ConfigDict(title="Flux Kontext LoRA (Segmind)", json_schema_extra=discriminated_by("trainer"))
+    services: ClassVar[tuple[type[ServiceSettings], ...]] = (ModelEndpointRender,)
+    edit_pairs: ClassVar[bool] = True
+    profile: ClassVar[DatasetRequirements] = DatasetRequirements(
+        formats=frozenset({"jpeg", "png"}), fewest_images=2, advised_zip_bytes=_ZIP_LIMIT_ELSEWHERE
+    )
+    """Source: Segmind, its repository of Kontext sample datasets: pairs of jpg, jpeg or png."""
+    example: ClassVar[dict[str, JsonValue]] = {"instance_prompt": "give the robot a hat"}
+
+    trainer: Literal["kontext-lora"] = "kontext-lora"
+    """Which trainer this is; the tab above sets it. The dataset holds NN_start, NN_end and, if wanted, NN.txt."""
+    instance_prompt: str = Field(min_length=1)
+    """The edit, as an instruction. Also the caption of pairs without an NN.txt."""
+    machine_type: Literal["NVIDIA_H100"] = "NVIDIA_H100"
+    """GPU; the page names one. Not part of the training's identity."""
+    advance_parameters: KontextLoraAdvanced = KontextLoraAdvanced()
+    """Trainer settings; what is left out is Segmind's choice."""
+
+
+class QwenLoraRecipe(_SegmindRecipe):
+    """Train a Qwen LoRA on Segmind, whose page says nothing about datasets."""
+
+    model_config = ConfigDict(title="Qwen LoRA (Segmind)", json_schema_extra=discriminated_by("trainer"))
+    services: ClassVar[tuple[type[ServiceSettings], ...]] = (ModelEndpointRender,)
     profile: ClassVar[DatasetRequirements] = DatasetRequirements(
         advised_formats=_USUAL_FORMATS, advised_zip_bytes=_ZIP_LIMIT_ELSEWHERE
     )
-    """Segmind's Qwen page says nothing about datasets."""
+    example: ClassVar[dict[str, JsonValue]] = _SUBJECT
 
     trainer: Literal["qwen-lora"] = "qwen-lora"
     """Which trainer this is; the tab above sets it."""
@@ -193,22 +239,8 @@ class QwenLoraRecipe(BaseRecipe):
     """The rare word that calls the subject; it is put in front of captions that lack it."""
     machine_type: Literal["NVIDIA_H100"] = "NVIDIA_H100"
     """GPU; the page names one. Not part of the training's identity."""
-    segmind_public: bool = False
-    """Make the trained model public at Segmind. Not part of the training's identity."""
     advance_parameters: QwenLoraAdvanced = QwenLoraAdvanced()
     """Trainer settings; what is left out is Segmind's choice."""
-    normalize: ImagePreprocessing | None = Field(default=None, title="Normalize")
-    """Send changed copies in place of the images. Left out: copies only of those that EXIF data rotates."""
-
-    @property
-    def trigger(self) -> str:
-        """The trigger word."""
-        return self.trigger_word
-
-    @property
-    def default_caption(self) -> str:
-        """The instance prompt."""
-        return self.instance_prompt
 
     @property
     def provider_captions(self) -> bool:
