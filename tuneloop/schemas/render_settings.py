@@ -50,7 +50,7 @@ class _AnyService:
 
     def __get_pydantic_json_schema__(self, _schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         members: list[type[FrozenModel]] = [DefaultRender, *SERVICES.values()]
-        return {"anyOf": [handler(member.__pydantic_core_schema__) for member in members]}
+        return handler(core_schema.union_schema([member.__pydantic_core_schema__ for member in members]))
 
 
 def _validated(value: Any) -> DefaultRender | ServiceSettings:
