@@ -6,6 +6,12 @@ from collections.abc import Mapping
 
 from tuneloop.providers.webhook_body import json_object, named_job
 
+_STEPS = """\
+Paste it into Segmind's console: Developer, Webhooks, a webhook for fine-tuning.
+Warning: Segmind allows one fine-tune webhook at a time. An old one must be deleted first, and whatever relies on
+it then hears nothing more.
+Segmind signs nothing: the address is the only proof. Its sample calls are answered with 200."""
+
 
 def verify(_: Mapping[str, str], body: bytes, __: str | None) -> str | None:
     """Accept every call at the account's path, samples of the console too.
@@ -21,9 +27,4 @@ def verify(_: Mapping[str, str], body: bytes, __: str | None) -> str | None:
 
 def webhook_steps(_: bool, __: bool) -> list[str]:
     """What to do so that Segmind calls the address."""
-    return [
-        "Paste it into Segmind's console: Developer, Webhooks, a webhook for fine-tuning.",
-        "Warning: Segmind allows one fine-tune webhook at a time. An old one must be deleted first, and whatever "
-        "relies on it then hears nothing more.",
-        "Segmind signs nothing: the address is the only proof. Its sample calls are answered with 200.",
-    ]
+    return _STEPS.splitlines()
