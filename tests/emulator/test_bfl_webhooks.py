@@ -101,19 +101,6 @@ def test_a_second_attempt_that_arrives_is_the_last(
     assert [(d.attempt, d.status) for d in emulator.deliveries()] == [(1, 500), (2, 202)]
 
 
-def test_a_further_attempt_outlasts_a_restart(tmp_path: Path, receiver: Receiver) -> None:
-    receiver.statuses = [500]
-    with running_emulator("bfl", tmp_path, progress=Progress.at_once()) as emulator:
-        emulator.switch(webhook_retry_scale=1000)
-        BflCaller(emulator).train(webhook_url=receiver.url, webhook_secret=SECRET)
-        settled(emulator, 1)
-    with running_emulator("bfl", tmp_path) as emulator:
-        emulator.advance(1000)
-        first, again = receiver.wait(2)
-        assert again.content == first.content
-        assert again.headers["X-Webhook-Secret"] == first.headers["X-Webhook-Secret"]
-
-
 def test_an_address_on_another_machine_is_accepted_and_never_called(
     emulator: EmulatorControl, caller: BflCaller
 ) -> None:

@@ -245,17 +245,6 @@ def test_end_of_a_image_is_told_to_the_webhook_of_its_request(
         assert told.body["result"] is None
 
 
-def test_webhook_of_a_image_outlives_a_restart(tmp_path: Path, receiver: Receiver) -> None:
-    with running_emulator("bfl", tmp_path, progress=Progress.at_once()) as control:
-        control.switch(image_s=100)
-        customer = BflCaller(control)
-        task = customer.draw(customer.train(), webhook_url=receiver.url).json()["id"]
-    with running_emulator("bfl", tmp_path) as control:
-        control.advance(100)
-        (told,) = receiver.wait(1)
-    assert told.body["id"] == task
-
-
 def test_samples_may_lie_at_another_host(bfl: EmulatorControl, customer: BflCaller) -> None:
     bfl.switch(image_host="https://delivery.example.com", image_s=0)
     assert customer.sample(customer.train()).startswith("https://delivery.example.com/results/")

@@ -193,18 +193,12 @@ def test_a_submit_whose_answer_was_cut_is_told_of(
     assert receiver.wait(3)[0].body["finetune_id"] == emulator.billing()[0].id
 
 
-def test_registration_and_what_is_told_outlast_a_restart(tmp_path: Path, receiver: Receiver) -> None:
-    with running_emulator("segmind", tmp_path, progress=Progress.after_seconds(100)) as emulator:
-        emulator.webhook(receiver.url)
-        caller = Caller(emulator)
-        caller.train()
-        emulator.advance(450)
-        receiver.wait(1)
-        settled(emulator, 1)
+def test_registration_outlasts_a_restart(tmp_path: Path, receiver: Receiver) -> None:
     with running_emulator("segmind", tmp_path) as emulator:
+        emulator.webhook(receiver.url)
+    with running_emulator("segmind", tmp_path, progress=Progress.at_once()) as emulator:
         with pytest.raises(EmulatorControlError, match="there is one already"):
             emulator.webhook(receiver.url)
-        emulator.advance(200)
+        Caller(emulator).train()
         receiver.wait(3)
-        assert receiver.events == STAGES
-        assert len(settled(emulator, 3)) == 3
+    assert receiver.events == STAGES

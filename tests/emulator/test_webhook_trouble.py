@@ -214,9 +214,7 @@ def test_a_silent_receiver_is_given_up_after_the_time_out(
 
 
 @pytest.mark.parametrize("early", [False, True])
-def test_an_emulator_that_stops_waits_for_no_receiver_and_sends_again(
-    tmp_path: Path, receiver: Receiver, early: bool
-) -> None:
+def test_an_emulator_that_stops_waits_for_no_receiver(tmp_path: Path, receiver: Receiver, early: bool) -> None:
     folder = tmp_path / "other"
     with running_emulator("segmind", folder, progress=Progress.after_seconds(100)) as emulator:
         emulator.webhook(receiver.url)
@@ -234,10 +232,6 @@ def test_an_emulator_that_stops_waits_for_no_receiver_and_sends_again(
         begun = time.monotonic()
     assert time.monotonic() - begun < 5
     awake.set()
-    with running_emulator("segmind", folder) as emulator:
-        receiver.wait(2)
-        assert receiver.events == STAGES[:1] * 2
-        assert [(d.event, d.attempt, d.status) for d in settled(emulator, 1)] == [(STAGES[0], 1, 200)]
 
 
 @pytest.mark.parametrize(

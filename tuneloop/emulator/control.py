@@ -12,7 +12,7 @@ from tuneloop.emulator.jobs import Job
 from tuneloop.emulator.progress import Progress
 from tuneloop.emulator.request_log import LoggedRequest
 from tuneloop.emulator.switches import Switches
-from tuneloop.emulator.webhooks.log import Delivery
+from tuneloop.emulator.webhooks.delivery import Delivery
 
 _TIMEOUT_S = 30
 

@@ -27,7 +27,7 @@ def _message(job: Job, status: str, _: str, __: Switches) -> Message:
     return message(job.id, status, None, job.updated)
 
 
-def _proof(body: bytes, secret: str, switches: Switches) -> dict[str, str]:
+def _sign(body: bytes, secret: str, switches: Switches) -> dict[str, str]:
     if switches.webhook_proof == "secret":
         return {"X-Webhook-Secret": secret}
     signature = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
@@ -37,8 +37,8 @@ def _proof(body: bytes, secret: str, switches: Switches) -> dict[str, str]:
 STYLE = WebhookStyle(
     from_console=False,
     events=("Ready",),
-    tells_bad_end=True,
+    notifies_bad_end=True,
     retries_s=(1, 5, 30),
     message=_message,
-    proof=_proof,
+    sign=_sign,
 )

@@ -37,10 +37,10 @@ def _message(job: Job, status: str, base_url: str, switches: Switches) -> Messag
 STYLE = WebhookStyle(
     from_console=True,
     events=("TRAINING_COMPLETED", "INFERENCE_QUEUED", "AVAILABLE"),
-    tells_bad_end=False,
+    notifies_bad_end=False,
     retries_s=(),
     message=_message,
-    proof=lambda *_: {},
+    sign=lambda *_: {},
 )
 
 

@@ -1,108 +1,179 @@
-"""How deliveries go out: when, how often, with which proof, and what is noted of each."""
+"""How deliveries go out: when, how often, with which signature, and what is logged of each."""
 
 import json
+import threading
+from collections.abc import Callable, Container
+from dataclasses import dataclass
+from typing import Literal
 
 from tuneloop.emulator.clock import Clock
-from tuneloop.emulator.state import State
-from tuneloop.emulator.switches import SwitchBoard, Switches
-from tuneloop.emulator.webhooks.log import Delivery, DeliveryLog
+from tuneloop.emulator.switches import SwitchBoard
 from tuneloop.emulator.webhooks.post import Outcome, Poster, reachable
-from tuneloop.emulator.webhooks.queue import Letter, Outbox
 from tuneloop.emulator.webhooks.style import Message, WebhookStyle
-from tuneloop.emulator.webhooks.subscriptions import Followed, WebhookBook
 
+Kind = Literal["event", "forged", "sample"]
+"""An event that has happened; one that somebody else has made up; a sample that was asked for in the console."""
 _WRONG_SECRET = "guessed"  # noqa: S105 - of a forged delivery, whose sender does not know the right one
 
 
+@dataclass(frozen=True)
+class Delivery:
+    """One attempt to deliver, as logged: never a body, an address or a secret."""
+
+    job_id: str
+    """Also where the delivery itself names no job."""
+    event: str
+    kind: Kind
+    attempt: int
+    """1 is the first; 0 did not go out at all."""
+    status: int | None
+    """HTTP status of the receiver's response, None without one."""
+    error: str | None
+    """Why there was no response."""
+    time: float
+    """Its end, in epoch seconds of the emulator's clock."""
+
+
+@dataclass
+class Subscription:
+    """One job that somebody is notified of. Holds a secret: no part of it may go into a response."""
+
+    job_id: str
+    origin: str
+    """Of the emulator, as its client called it at the submit."""
+    url: str | None
+    """Address of this job alone; None where the registered one counts."""
+    secret: str | None
+    notified: str
+    """The last state up to which everything was sent, or was not to be sent."""
+    forged: bool = False
+    """Whether a forged delivery about it has been made."""
+    over: bool = False
+
+
+@dataclass(eq=False)
+class Letter:
+    """One delivery that has still to go out."""
+
+    subscription: Subscription
+    message: Message
+    kind: Kind
+    due: float
+    """Epoch seconds of the emulator's clock."""
+    attempt: int = 1
+
+
 class Carrier:
-    """The deliveries of one emulation, in its order or in a worse one; see the switches."""
+    """The deliveries of one emulation, in their order or in a worse one; see the switches.
+
+    Args:
+        clock: The emulator's.
+        switches: How badly deliveries go out.
+        style: The provider's habits.
+        address: Finds whom to notify of a job, None for nobody.
+    """
 
     def __init__(
-        self, state: State, clock: Clock, switches: SwitchBoard, style: WebhookStyle, book: WebhookBook
+        self,
+        clock: Clock,
+        switches: SwitchBoard,
+        style: WebhookStyle,
+        address: Callable[[Subscription], str | None],
     ) -> None:
-        self._state = state
         self._clock = clock
         self._switches = switches
         self._style = style
-        self._book = book
-        self.outbox = Outbox(state)
-        self.log = DeliveryLog(state, clock)
+        self._address = address
+        self._lock = threading.RLock()
+        self._reversed_at = 0.0
+        self.outbox: list[Letter] = []
+        self.log: list[Delivery] = []
         self.poster = Poster()
 
-    def address(self, followed: Followed) -> str | None:
-        """Return whom to tell of a training, None if nobody."""
-        return self._book.registered if self._style.from_console else followed.url
-
     def take(
-        self, followed: Followed, message: Message, *, at_once: bool = False, not_before: float = 0.0
+        self, subscription: Subscription, message: Message, *, at_once: bool = False, not_before: float = 0.0
     ) -> list[Letter]:
-        """Take over what is to be told of a training or, `not_before` its end, of an image.
-
-        `at_once` knows no delay and no other order.
-        """
-        switches, job_id = self._switches.now, followed.job_id
+        """Take a message to be sent at once, or with the delay and the order of the switches."""
+        switches = self._switches.now
         hindrance = None if switches.webhook_copies else "dropped"
-        if not reachable(self.address(followed) or ""):
+        if not reachable(self._address(subscription) or ""):
             hindrance = "not sent: the emulator talks to this machine only"
         if hindrance is not None:
-            self.log.add(job_id, message.event, "event", 0, Outcome(None, hindrance))
+            self._log(subscription.job_id, message, "event", 0, Outcome(None, hindrance))
             return []
-        due, backwards = max(self._clock.now(), not_before), False
-        if not at_once:
-            due, backwards = self._due(switches, due), switches.webhook_reverse_s > 0
-        return [
-            self.outbox.put(job_id, message, "event", due, backwards=backwards)
-            for _ in range(switches.webhook_copies)
-        ]
+        due = max(self._clock.now(), not_before)
+        with self._lock:
+            due = due if at_once else self._due(due)
+            letters = [Letter(subscription, message, "event", due) for _ in range(switches.webhook_copies)]
+            reverse = switches.webhook_reverse_s > 0 and not at_once
+            self.outbox = letters + self.outbox if reverse else self.outbox + letters
+        return letters
 
-    def forge(self, followed: Followed, message: Message) -> None:
-        """Let somebody else tell a lie about a training, at once and with a wrong proof."""
-        if reachable(self.address(followed) or ""):
-            self.outbox.put(followed.job_id, message, "forged", self._clock.now())
+    def forge(self, subscription: Subscription, message: Message) -> None:
+        """Let somebody else lie about a training, at once and with a wrong secret."""
+        if reachable(self._address(subscription) or ""):
+            letter = Letter(subscription, message, "forged", self._clock.now())
+            with self._lock:
+                self.outbox.append(letter)
 
-    def sample(self, url: str, job_id: str, message: Message) -> Delivery:
+    def clear(self) -> None:
+        """Drop everything that has still to go out."""
+        with self._lock:
+            self.outbox = []
+
+    def sample(self, url: str, message: Message, job_id: str) -> Delivery:
         """Send a sample, past the outbox; no switch spoils it."""
-        letter = Letter(0, job_id, message.event, json.dumps(message.body), "sample", 1)
-        return self._logged(letter, self._posted(letter, url, None))
+        return self._log(job_id, message, "sample", 1, self._post(url, message, None))
 
-    def send_next(self, held: set[str]) -> bool:
-        """Send what is due first, if it is not about a `held` training; return False if there is nothing."""
-        letter = None if self.poster.stopped else self.outbox.next_due(self._clock.now(), held)
-        if letter is not None:
-            self.send(letter)
-        return letter is not None
+    def send_next(self, held: Container[str]) -> bool:
+        """Send what is due first and is not about a `held` job; return False if there is nothing."""
+        now = self._clock.now()
+        with self._lock:
+            due = [each for each in self.outbox if each.due <= now and each.subscription.job_id not in held]
+        if not due or self.poster.stopped:
+            return False
+        self.send(min(due, key=lambda letter: letter.due))
+        return True
 
     def send(self, letter: Letter) -> None:
-        """Make one attempt, and note what is to become of the letter."""
-        followed = self._book.find(letter.job_id)
-        url = None if followed is None else self.address(followed)
-        if followed is None or url is None:
-            self.outbox.done(letter)  # the webhook has just been removed
+        """Make one attempt, and put the letter off where it failed and another one is made."""
+        url = self._address(letter.subscription)
+        if url is None:  # the webhook has just been removed
+            self._remove(letter)
             return
-        outcome = self._posted(letter, url, followed.secret)
+        secret = _WRONG_SECRET if letter.kind == "forged" else letter.subscription.secret
+        outcome = self._post(url, letter.message, secret)
         if self.poster.stopped:
-            return  # it stays in the outbox, and goes out again after a restart
-        with self._state.transaction():
-            self._logged(letter, outcome)
-            pauses = self._style.retries_s if letter.kind == "event" else ()
-            if outcome.arrived or letter.attempt > len(pauses):
-                self.outbox.done(letter)
-                return
-            pause = pauses[letter.attempt - 1] * self._switches.now.webhook_retry_scale
-            self.outbox.put_off(letter, self._clock.now() + pause)
+            return
+        self._log(letter.subscription.job_id, letter.message, letter.kind, letter.attempt, outcome)
+        pauses = self._style.retries_s if letter.kind == "event" else ()
+        if outcome.arrived or letter.attempt > len(pauses):
+            self._remove(letter)
+            return
+        pause = pauses[letter.attempt - 1] * self._switches.now.webhook_retry_scale
+        letter.due = self._clock.now() + pause
+        letter.attempt += 1
 
-    def _due(self, switches: Switches, earliest: float) -> float:
-        """Return when a new letter goes out; with a turned order, together with those already gathered."""
+    def _remove(self, letter: Letter) -> None:
+        with self._lock:
+            self.outbox = [each for each in self.outbox if each is not letter]
+
+    def _due(self, earliest: float) -> float:
+        """When a new letter goes out; in reversed order, together with those already gathered."""
+        switches = self._switches.now
         due = earliest + switches.webhook_delay_s
         if switches.webhook_reverse_s == 0:
             return due
-        return self.outbox.next_backwards(self._clock.now()) or due + switches.webhook_reverse_s
+        if self._reversed_at <= self._clock.now():
+            self._reversed_at = due + switches.webhook_reverse_s
+        return self._reversed_at
 
-    def _posted(self, letter: Letter, url: str, secret: str | None) -> Outcome:
-        switches, body = self._switches.now, letter.body.encode()
-        shown = _WRONG_SECRET if letter.kind == "forged" else secret
-        proof = {} if shown is None else self._style.proof(body, shown, switches)
-        return self.poster.post(url, body, proof, switches.webhook_timeout_s)
+    def _post(self, url: str, message: Message, secret: str | None) -> Outcome:
+        switches, body = self._switches.now, json.dumps(message.body).encode()
+        headers = {} if secret is None else self._style.sign(body, secret, switches)
+        return self.poster.post(url, body, headers, switches.webhook_timeout_s)
 
-    def _logged(self, letter: Letter, outcome: Outcome) -> Delivery:
-        return self.log.add(letter.job_id, letter.event, letter.kind, letter.attempt, outcome)
+    def _log(self, job_id: str, message: Message, kind: Kind, attempt: int, outcome: Outcome) -> Delivery:
+        delivery = Delivery(job_id, message.event, kind, attempt, outcome.status, outcome.error, self._clock.now())
+        self.log.append(delivery)
+        return delivery

@@ -10,7 +10,6 @@ from starlette.routing import BaseRoute, Route
 from tuneloop.emulator.control_routes import json_body, unusable
 from tuneloop.emulator.middleware import CONTROL
 from tuneloop.emulator.urls import base_url
-from tuneloop.emulator.webhooks import log as webhook_log
 from tuneloop.emulator.webhooks.sending import WebhookRefused, Webhooks
 
 
@@ -44,11 +43,12 @@ class WebhookRoutes:
 
     async def _sample(self, request: Request) -> Response:
         try:
-            # In a thread: the receiver may ask the emulator something before it answers.
+            # In a thread: the receiver may call the emulator before it responds.
             delivery = await run_in_threadpool(self._webhooks.send_sample, base_url(request))
         except WebhookRefused as error:
             return JSONResponse({"error": str(error)}, 409)
         return JSONResponse(asdict(delivery))
 
     async def _deliveries(self, _: Request) -> Response:
-        return JSONResponse(webhook_log.as_json(self._webhooks.log.entries()))
+        log = [asdict(delivery) for delivery in self._webhooks.log]
+        return JSONResponse({"count": len(log), "deliveries": log})

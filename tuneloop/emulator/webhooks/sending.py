@@ -1,7 +1,6 @@
-"""Telling customers of their trainings and images: who is told, and what of.
+"""Notifies customers of their trainings and images: who is notified, and of what.
 
-What has happened and what has been told of it are noted together, so that a restart neither loses an event nor
-tells one twice; only a delivery that was under way when the emulator stopped goes out again.
+The address that was registered outlasts a restart of the emulator; what has still to be sent does not.
 """
 
 import threading
@@ -12,16 +11,14 @@ from tuneloop.emulator.clock import Clock
 from tuneloop.emulator.jobs import Job, Jobs
 from tuneloop.emulator.state import State
 from tuneloop.emulator.switches import SwitchBoard
-from tuneloop.emulator.webhooks.delivery import Carrier
-from tuneloop.emulator.webhooks.log import Delivery
+from tuneloop.emulator.webhooks.delivery import Carrier, Delivery, Letter, Subscription
 from tuneloop.emulator.webhooks.post import reachable
-from tuneloop.emulator.webhooks.queue import Letter
 from tuneloop.emulator.webhooks.style import Message, WebhookStyle
-from tuneloop.emulator.webhooks.subscriptions import Followed, WebhookBook
 
 _LOOK_S = 0.1
-"""Real seconds between two looks at the trainings somebody is to be told of."""
+"""Real seconds between two polls of the trainings somebody is to be notified of."""
 _SAMPLE = "00000000-0000-4000-8000-000000000000"
+_REGISTERED = "webhook"
 
 
 class WebhookRefused(Exception):
@@ -41,21 +38,26 @@ class Webhooks:
         self._jobs = jobs
         self._switches = switches
         self._style = style
-        self._book = WebhookBook(state)
-        self._carrier = Carrier(state, clock, switches, style, self._book)
+        self._carrier = Carrier(clock, switches, style, self._address)
+        self._subscriptions: dict[str, Subscription] = {}
         self._unanswered: set[str] = set()
         self._woken = threading.Event()
-        self.log = self._carrier.log
+
+    @property
+    def log(self) -> list[Delivery]:
+        """Every attempt to deliver, oldest first."""
+        return list(self._carrier.log)
 
     @property
     def registered(self) -> str | None:
         """The one webhook of the console, None if there is none."""
-        return self._book.registered
+        url = self._state.setting(_REGISTERED)
+        return None if url is None else str(url)
 
     def register(self, url: str | None) -> None:
         """Register the one webhook of the console, or remove it; what waits for the old one is dropped.
 
-        Only what happens from now on is told.
+        It is notified only of what happens from now on.
 
         Raises:
             WebhookRefused: while there is another, or where the provider has no console for it.
@@ -66,12 +68,14 @@ class Webhooks:
         if url is not None and not reachable(url):
             raise ValueError("webhook: the emulator talks to http://127.0.0.1 and http://localhost only")
         with self._state.transaction():
-            if url is not None and self._book.registered is not None:
+            if url is not None and self.registered is not None:
                 raise WebhookRefused("webhook: there is one already; remove it before you create another")
-            self._book.register(url)
-            self._carrier.outbox.clear()
-            for job in self._jobs.all(polled=False):
-                self._book.told(job.id, job.status, over=self._jobs.lifecycle.ended(job.status))
+            self._state.set_setting(_REGISTERED, url)
+            self._carrier.clear()
+            for job in self._jobs.all(polled=False, only=self._subscriptions):
+                subscription = self._subscriptions[job.id]
+                subscription.notified = job.status
+                subscription.over = self._jobs.lifecycle.ended(job.status)
         self._woken.set()
 
     def follow(self, job_id: str, *, origin: str = "", url: str | None = None, secret: str | None = None) -> None:
@@ -79,43 +83,33 @@ class Webhooks:
 
         Args:
             job_id: the provider's id.
-            origin: of the emulator, for the URLs that are told.
+            origin: of the emulator, for URLs in bodies.
             url: the address that the submit has named.
-            secret: what proves a delivery to that address.
+            secret: what signs a delivery to that address.
         """
         if url is None and not self._style.from_console:
             return
         self._unanswered.add(job_id)
         first = self._jobs.lifecycle.states[0]
-        self._book.follow(Followed(job_id, origin, url, secret, first, forged=False))
+        self._subscriptions[job_id] = Subscription(job_id, origin, url, secret, first)
 
     def promise(self, task_id: str, message: Message, due: float, *, url: str, secret: str | None) -> None:
-        """Tell of an image at a time that is known: the one of its end. Called with its acceptance.
-
-        Args:
-            task_id: the provider's id.
-            message: what will be told.
-            due: when.
-            url: the address that the request has named.
-            secret: what proves a delivery to that address.
-        """
+        """Notify of an image at a time that is known: the one of its end. Called with its acceptance."""
         self._unanswered.add(task_id)
-        followed = Followed(task_id, "", url, secret, message.event, forged=False)
-        self._book.follow(followed)
-        self._book.told(task_id, message.event, over=True)
-        self._carrier.take(followed, message, not_before=due)
+        subscription = Subscription(task_id, "", url, secret, message.event, over=True)
+        self._carrier.take(subscription, message, not_before=due)
 
     def before_answer(self, job_id: str) -> None:
         """Send the first delivery of a training whose submit is not answered yet, if the switch says so.
 
-        It is true where the training has got that far, as with the policy `at once`; otherwise it is told all
+        It is true where the training has got that far, as with the policy `at once`; otherwise it is sent all
         the same, and not again when it comes true.
         """
         if not self._switches.now.webhook_early:
             return
         with self._state.transaction():
             letters = self._first_letters(job_id)
-        # Outside of the transaction: the receiver may well ask the emulator before it answers.
+        # Outside of the transaction: the receiver may well call the emulator before it responds.
         for letter in letters:
             self._carrier.send(letter)
 
@@ -130,36 +124,22 @@ class Webhooks:
         Raises:
             WebhookRefused: if no webhook is registered.
         """
-        url, now = self._book.registered, self._clock.now()
+        url, now = self.registered, self._clock.now()
         if url is None:
             raise WebhookRefused("webhook: there is none to send a sample to; register one first")
-        # That a sample looks like a first event is assumed; it names a training that there is none of.
+        # That a sample looks like a first event is assumed; it names a training that does not exist.
         job = Job(_SAMPLE, "sample", {}, "", self._style.events[0], None, now, now)
-        message = self._style.message(job, job.status, origin, self._switches.now)
-        return self._carrier.sample(url, job.id, message)
-
-    def notice(self) -> bool:
-        """Take over what has happened; return whether there is more to wait for. This look is no poll."""
-        with self._state.transaction():
-            opened = {
-                followed.job_id: followed
-                for followed in self._book.open()
-                if followed.job_id not in self._unanswered and self._carrier.address(followed) is not None
-            }
-            # Most of the time there is nobody to tell, and then nobody looks.
-            for job in self._jobs.all(polled=False, only=opened) if opened else []:
-                self._look_at(job, opened[job.id])
-            return bool(opened) or not self._carrier.outbox.empty()
+        return self._carrier.sample(url, self._style.message(job, job.status, origin, self._switches.now), job.id)
 
     @contextmanager
     def going_out(self) -> Iterator[None]:
-        """Notice and deliver in a thread of its own while the block lasts."""
+        """Deliver in a thread of its own while the block lasts."""
         ended = threading.Event()
 
         def run() -> None:
             while not ended.is_set():
                 self._woken.clear()
-                more = self.notice()
+                more = self._take_changes()
                 while self._carrier.send_next(self._unanswered):
                     pass
                 self._woken.wait(_LOOK_S if more else None)
@@ -174,27 +154,43 @@ class Webhooks:
             self._woken.set()
             thread.join()
 
-    def _look_at(self, job: Job, followed: Followed) -> None:
+    def _address(self, subscription: Subscription) -> str | None:
+        return self.registered if self._style.from_console else subscription.url
+
+    def _take_changes(self) -> bool:
+        """Take over what has happened; return whether there is more to wait for. This does not count as a poll."""
+        with self._state.transaction():
+            opened = {
+                job_id: each
+                for job_id, each in self._subscriptions.items()
+                if not each.over and job_id not in self._unanswered and self._address(each) is not None
+            }
+            # Most of the time there is nobody to notify, and then no job is read.
+            for job in self._jobs.all(polled=False, only=opened) if opened else []:
+                self._take_changes_of(job, opened[job.id])
+            return bool(opened or self._carrier.outbox)
+
+    def _take_changes_of(self, job: Job, subscription: Subscription) -> None:
         lifecycle, switches = self._jobs.lifecycle, self._switches.now
-        if switches.webhook_forged and not followed.forged:
+        if switches.webhook_forged and not subscription.forged:
             end = lifecycle.states[-1]
             lie = lifecycle.failed if job.status == end else end
-            self._carrier.forge(followed, self._style.message(job, lie, followed.origin, switches))
-            self._book.forged(job.id)
-        for status in self._style.passed(lifecycle, followed.told, job.status):
-            self._carrier.take(followed, self._style.message(job, status, followed.origin, switches))
-        ended = lifecycle.ended(job.status)
-        if ended or not lifecycle.reached(followed.told, job.status):
-            self._book.told(job.id, job.status, over=ended)
+            self._carrier.forge(subscription, self._style.message(job, lie, subscription.origin, switches))
+            subscription.forged = True
+        for status in self._style.passed(lifecycle, subscription.notified, job.status):
+            self._carrier.take(subscription, self._style.message(job, status, subscription.origin, switches))
+        subscription.over = lifecycle.ended(job.status)
+        if subscription.over or not lifecycle.reached(subscription.notified, job.status):
+            subscription.notified = job.status
 
     def _first_letters(self, job_id: str) -> list[Letter]:
-        job, followed = self._jobs.find(job_id, polled=False), self._book.find(job_id)
-        if job is None or followed is None or self._carrier.address(followed) is None:
+        job, subscription = self._jobs.find(job_id, polled=False), self._subscriptions.get(job_id)
+        if job is None or subscription is None or self._address(subscription) is None:
             return []
-        passed = self._style.passed(self._jobs.lifecycle, followed.told, job.status)
+        passed = self._style.passed(self._jobs.lifecycle, subscription.notified, job.status)
         if not passed and self._jobs.lifecycle.ended(job.status):
             return []
         first = passed[0] if passed else self._style.events[0]
-        self._book.told(job_id, first, over=self._jobs.lifecycle.has_failed(first))
-        message = self._style.message(job, first, followed.origin, self._switches.now)
-        return self._carrier.take(followed, message, at_once=True)
+        subscription.notified, subscription.over = first, self._jobs.lifecycle.has_failed(first)
+        message = self._style.message(job, first, subscription.origin, self._switches.now)
+        return self._carrier.take(subscription, message, at_once=True)
