@@ -1,5 +1,6 @@
 """Starting, stopping, starting again."""
 
+import inspect
 import json
 import socket
 import subprocess
@@ -12,6 +13,7 @@ import requests
 from tests.emulator.bfl_caller import BflCaller
 from tests.emulator.segmind_caller import SUBMIT, Caller
 from tuneloop.emulator import EmulatorControl, Fault, PortInUse, Progress, running_emulator, serve
+from tuneloop.emulator.providers import PROVIDERS
 
 
 def _free_port() -> int:
@@ -79,6 +81,17 @@ def test_each_provider_keeps_its_own_state_in_one_folder(tmp_path: Path) -> None
             BflCaller(bfl).train()
             assert len(bfl.billing()) == len(segmind.billing()) == 1
             assert bfl.api_key != segmind.api_key
+
+
+def test_only_one_shared_file_names_the_providers() -> None:
+    folder = Path(inspect.getfile(EmulatorControl)).parent
+    inner = {folder / name for name in PROVIDERS}
+    naming = [
+        file.name
+        for file in folder.rglob("*.py")
+        if not inner & set(file.parents) and any(name in file.read_text().lower() for name in PROVIDERS)
+    ]
+    assert naming == ["providers.py"]
 
 
 def test_an_unknown_provider_is_refused_with_those_there_are(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ JSON in, JSON out; a body that cannot be used is rejected with 400 and the reaso
 """
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from typing import Any, get_args
 
@@ -34,11 +34,13 @@ class _Missing(Exception):
 
 def routes(emulation: Emulation) -> list[BaseRoute]:
     """Return the routes of every control."""
+    provider = emulation.provider
+    health = {"status": "ok", "provider": provider.name, "api_key": provider.api_key}
     controls: list[tuple[str, _Control, list[str]]] = [
-        ("health", _health, ["GET"]),
-        ("billing", _billing, ["GET"]),
-        ("requests", _requests, ["GET"]),
-        ("jobs", _jobs, ["GET"]),
+        ("health", lambda *_: health, ["GET"]),
+        ("billing", lambda *_: _counted("entries", emulation.billed()), ["GET"]),
+        ("requests", lambda *_: _counted("requests", emulation.requests.entries()), ["GET"]),
+        ("jobs", lambda *_: _counted("jobs", emulation.jobs.all(polled=False)), ["GET"]),
         ("jobs/{job_id}/fail", _fail_job, ["POST"]),
         ("jobs/{job_id}/revive", _revive_job, ["POST"]),
         ("jobs/{job_id}/override", _override_job, ["POST"]),
@@ -67,23 +69,8 @@ def _endpoint(emulation: Emulation, run: _Control) -> Callable[[Request], Awaita
     return called
 
 
-def _health(emulation: Emulation, _: str, __: dict[str, Any]) -> Any:
-    return {"status": "ok", "provider": emulation.provider.name, "api_key": emulation.provider.api_key}
-
-
-def _billing(emulation: Emulation, _: str, __: dict[str, Any]) -> Any:
-    entries = [asdict(entry) for entry in emulation.billed()]
-    return {"count": len(entries), "entries": entries}
-
-
-def _requests(emulation: Emulation, _: str, __: dict[str, Any]) -> Any:
-    entries = [asdict(entry) for entry in emulation.requests.entries()]
-    return {"count": len(entries), "requests": entries}
-
-
-def _jobs(emulation: Emulation, _: str, __: dict[str, Any]) -> Any:
-    jobs = [asdict(job) for job in emulation.jobs.all(polled=False)]
-    return {"count": len(jobs), "jobs": jobs}
+def _counted(name: str, entries: Sequence[Any]) -> dict[str, Any]:
+    return {"count": len(entries), name: [asdict(entry) for entry in entries]}
 
 
 def _fail_job(emulation: Emulation, job_id: str, body: dict[str, Any]) -> Any:

@@ -1,7 +1,7 @@
 """One running emulation: the state and services that every provider's routes work with."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,8 @@ class Provider:
     lifecycle: Lifecycle
     progress: Progress
     """Policy until another is set."""
+    foreign_statuses: Mapping[str, str]
+    """What other services call its states, of trainings and of images."""
     webhooks: WebhookStyle
     routes: Callable[["Emulation"], list[BaseRoute]]
     redirects_slashes: bool

@@ -4,30 +4,10 @@ from typing import Any
 
 from tuneloop.emulator.emulation import Emulation
 from tuneloop.emulator.jobs import Job
-from tuneloop.emulator.switches import StatusStyle, Switches
+from tuneloop.emulator.switches import Switches
 
 _NAMES = ("name", "finetune_comment")
 _SHORT = 12
-_FOREIGN = {
-    "REQUESTED": "SUBMITTED",
-    "QUEUED": "IN_QUEUE",
-    "RETRIED": "RESTARTING",
-    "DATA_PROCESSING": "STARTING",
-    "TRAINING_INITIATED": "IN_PROGRESS",
-    "TRAINING_COMPLETED": "FINALIZING",
-    "INFERENCE_QUEUED": "FINALIZING",
-    "DEPLOYING": "FINALIZING",
-    "AVAILABLE": "SUCCEEDED",
-    "FAILED": "CANCELED",
-    "PROCESSING": "IN_PROGRESS",
-    "COMPLETED": "SUCCEEDED",
-    "Pending": "IN_PROGRESS",
-    "Ready": "SUCCEEDED",
-    "Error": "CANCELED",
-    "Request Moderated": "REJECTED",
-    "Content Moderated": "REJECTED",
-}
-"""What other services call these states (fal, Replicate, Vertex)."""
 
 
 def listed(emulation: Emulation) -> list[Job]:
@@ -58,21 +38,22 @@ def json_id(job_id: str) -> str | int:
     return int(job_id) if job_id.isdecimal() else job_id
 
 
-def styled(status: str, style: StatusStyle) -> str:
-    """Return a status as a provider of this style writes it."""
+def styled(emulation: Emulation, status: str) -> str:
+    """Return a status in the letters, or in the foreign words, that a switch asks for."""
+    style = emulation.switches.now.status_words
     if style == "capitalised":
         return status.replace("_", " ").capitalize()
     if style == "lower case":
         return status.lower()
     if style == "spaced":
         return f" {status} "
-    return _FOREIGN.get(status, status) if style == "foreign" else status
+    return emulation.provider.foreign_statuses.get(status, status) if style == "foreign" else status
 
 
 def _usual(emulation: Emulation, job: Job, name: str, value: Any) -> Any:
     switches = emulation.switches.now
     if name == "status":
-        return styled(value, switches.status_words)
+        return styled(emulation, value)
     if name in _NAMES:
         late = emulation.clock.now() < job.created + switches.name_lag_s
         return None if late else _renamed(job, switches)

@@ -32,11 +32,11 @@ class JsonUpload:
     def __init__(self, file: BinaryIO, name: str) -> None:
         file.seek(0, 2)
         self._bytes: Any = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if file.tell() else b""
-        # A quote inside a JSON text has a backslash before it, so this finds keys only.
-        key = re.compile(rb'(?<!\\)"%b"\s*:\s*"' % re.escape(name.encode()))
-        match = key.search(self._bytes)
-        self._begin = match.end() if match else 0
-        self._end = self._closing_quote() if match else 0
+        # A quote inside a JSON text has a backslash before it, so this finds keys only. Possessive: a long text
+        # with many escapes leaves nothing to come back to.
+        text = rb'(?<!\\)"%b"\s*:\s*"([^"\\]*+(?:\\.[^"\\]*+)*+)' % re.escape(name.encode())
+        match = re.search(text, self._bytes, re.DOTALL)
+        self._begin, self._end = match.span(1) if match else (0, 0)
         shortened = json.dumps(_STAND_IN).encode()[1:-1] if match else b""
         self.fields: Any = json.loads(self._bytes[: self._begin] + shortened + self._bytes[self._end :])
         """The parsed body, with a stand-in for the long text."""
@@ -53,15 +53,17 @@ class JsonUpload:
             text = left + plain
             whole = len(text) - len(text) % 4
             left = text[whole:]
-            keep(_decoded(text[:whole]))
+            try:
+                keep(binascii.a2b_base64(text[:whole], strict_mode=True))
+            except binascii.Error:
+                raise NotBase64 from None
         if left or cut:
             raise NotBase64
 
     def echoed(self, document: Any) -> tuple[int, Iterator[bytes]]:
         """Write a JSON document with the long text in place of each stand-in; return its size and its pieces."""
         # Half a surrogate pair has no UTF-8, but an escape.
-        shown = compact_json(document)
-        parts = [part.encode(errors="backslashreplace") for part in shown.split(_STAND_IN)]
+        parts = [part.encode(errors="backslashreplace") for part in compact_json(document).split(_STAND_IN)]
         size = sum(map(len, parts)) + (len(parts) - 1) * (self._end - self._begin)
         return size, self._joined(parts)
 
@@ -75,17 +77,10 @@ class JsonUpload:
         for begin in range(self._begin, self._end, _CHUNK):
             yield self._bytes[begin : min(begin + _CHUNK, self._end)]
 
-    def _closing_quote(self) -> int:
-        end = self._bytes.find(b'"', self._begin)
-        while end > 0 and self._is_escaped(end):
-            end = self._bytes.find(b'"', end + 1)
-        return int(end) if end > 0 else len(self._bytes)
 
-    def _is_escaped(self, position: int) -> bool:
-        backslashes = 0
-        while self._bytes[position - 1 - backslashes : position - backslashes] == b"\\":
-            backslashes += 1
-        return backslashes % 2 == 1
+def compact_json(document: Any) -> str:
+    """Write JSON as FastAPI does: compact, and what is no JSON (an exception) as an empty object."""
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=lambda _: {})
 
 
 def _unescaped(text: bytes) -> tuple[bytes, bytes]:
@@ -101,15 +96,3 @@ def _meaning(escape: re.Match[bytes]) -> bytes:
     if code is not None:
         return bytes([int(code, 16)])
     return b"" if sign in b"nr" else sign
-
-
-def compact_json(document: Any) -> str:
-    """Write JSON as FastAPI does: compact, and what is no JSON (an exception) as an empty object."""
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=lambda _: {})
-
-
-def _decoded(text: bytes) -> bytes:
-    try:
-        return binascii.a2b_base64(text, strict_mode=True)
-    except binascii.Error:
-        raise NotBase64 from None

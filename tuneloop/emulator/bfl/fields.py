@@ -3,6 +3,8 @@
 Source of the fields: BFL: OpenAPI, spring 2025. It was made by FastAPI, so these are pydantic models like those
 behind it: fields that they do not know are ignored, and errors come out in its words. The older page of
 POST /v1/finetune lacks `high_res_only` and the webhook fields.
+
+A key is `Rejected`; a body or a field that is missing or wrong is `Invalid`.
 """
 
 import json
@@ -141,11 +143,7 @@ class FillImage(ImageFields):
 
 
 def authenticate(request: Request) -> None:
-    """Accept the one key only.
-
-    Raises:
-        Rejected: for another one, or none.
-    """
+    """Accept the one key only."""
     key = request.headers.get("x-key")
     if key is None:
         raise Rejected(403, "Not authenticated")
@@ -154,22 +152,14 @@ def authenticate(request: Request) -> None:
 
 
 def query_field(request: Request, name: str) -> str:
-    """Return a field of the query.
-
-    Raises:
-        Invalid: if it is not there.
-    """
+    """Return a field of the query."""
     if name not in request.query_params:
         raise Invalid([missing(name)], "query")
     return request.query_params[name]
 
 
 async def small_body(request: Request) -> Any:
-    """Read a body that fits into memory; nothing of it is checked yet.
-
-    Raises:
-        Invalid: if there is none, or it is no JSON.
-    """
+    """Read a body that fits into memory; nothing of it is checked yet."""
     content = await request.body()
     if not content:
         raise Invalid([missing()])
@@ -182,11 +172,7 @@ async def small_body(request: Request) -> Any:
 
 
 async def large_body(request: Request) -> JsonUpload:
-    """Read a body with one long text in it to disk; nothing of it is checked yet.
-
-    Raises:
-        Invalid: if there is none, or it is no JSON.
-    """
+    """Read a body with one long text in it to disk; nothing of it is checked yet."""
     file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the body is read from it
     async for chunk in request.stream():
         file.write(chunk)
@@ -203,11 +189,7 @@ async def large_body(request: Request) -> JsonUpload:
 
 
 def checked(model: type[Body], received: Any, upload: JsonUpload | None = None) -> Body:
-    """Return a body as its model.
-
-    Raises:
-        Invalid: if it does not fit the model.
-    """
+    """Return a body as its model."""
     try:
         if received is None:
             raise Invalid([missing()])

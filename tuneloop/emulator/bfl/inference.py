@@ -71,18 +71,19 @@ def submit(emulation: Emulation, endpoint: str, body: ImageFields, base_url: str
 def result(emulation: Emulation, task_id: str, base_url: str) -> Response:
     """Say how far an image or a training is; what is not known here is a state of its own."""
     task, job = emulation.tasks.find(task_id), emulation.jobs.find(task_id, polled=True)
-    switches = emulation.switches.now
     if task is not None:
         status = "Pending" if task.share(emulation.clock.now()) < 1 else _end(emulation, task)
         found = _ready(emulation, task, base_url) if status == "Ready" else None
-        word = styled(status, switches.status_words)
-        return JSONResponse(_document(task_id, word, found, task.failure if status == "Error" else None))
+        error = task.failure if status == "Error" else None
+        return JSONResponse(_document(task_id, styled(emulation, status), found, error))
     if job is not None:
         error = job.error_message if job.status == "Error" else None
         return JSONResponse(view(emulation, job, _document(task_id, job.status, None, error)))
     if (foreign := foreign_result(emulation, task_id)) is not None:
         return JSONResponse(foreign)
-    return JSONResponse(_document(task_id, "Task not found", None, None), switches.unknown_task_status)
+    return JSONResponse(
+        _document(task_id, "Task not found", None, None), emulation.switches.now.unknown_task_status
+    )
 
 
 def sample(emulation: Emulation, path: str, query: dict[str, str], task_id: str) -> Response:

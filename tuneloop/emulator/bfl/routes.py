@@ -114,6 +114,13 @@ BFL = Provider(
         also_failed=("Request Moderated", "Content Moderated"),
     ),
     progress=Progress.after_seconds(Pending=8.0),
+    foreign_statuses={
+        "Pending": "IN_PROGRESS",
+        "Ready": "SUCCEEDED",
+        "Error": "CANCELED",
+        "Request Moderated": "REJECTED",
+        "Content Moderated": "REJECTED",
+    },
     routes=_routes,
     webhooks=webhooks.STYLE,
     redirects_slashes=True,

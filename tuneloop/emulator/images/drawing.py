@@ -6,43 +6,44 @@ burns them, few training images blur the subject, and both together draw the tra
 arguments, same bytes.
 """
 
-import numpy as np
-from PIL import Image, ImageOps
+import io
 
-from tuneloop.emulator.images.flaws import developed
+import numpy as np
+from PIL import Image, ImageFilter, ImageOps
+
 from tuneloop.emulator.images.memory import Cutout, Memory, Pixels, remember
 from tuneloop.emulator.images.scenes import chance_of, scene
-from tuneloop.emulator.images.values import DrawRequest, Model, quality
+from tuneloop.emulator.images.values import DrawRequest, Model, Quality, quality
 
 
-def draw(model: Model, wish: DrawRequest) -> bytes:
-    """Return an image file of the wished size."""
+def draw(model: Model, request: DrawRequest) -> bytes:
+    """Return an image file of the requested size."""
     memory = remember(model.archive, model.mark)
     trained = quality(model, memory.images)
-    image = scene(wish.prompt, wish.seed, memory.palette, wish.width, wish.height)
-    if wish.strength >= 1 and chance_of("recall", wish.prompt, wish.seed).random() < trained.recall:
-        image = _recalled(memory, wish)
-    elif wish.strength > 0:
-        part = min(abs(wish.strength), 1.0)
-        image = _with_subject(image, memory, model.mark, wish, shown=part * (0.4 + 0.6 * trained.fit))
-    return developed(image, trained, wish, chance_of("grain", model.mark, wish.prompt, wish.seed))
+    image = scene(request.prompt, request.seed, memory.palette, request.width, request.height)
+    if request.strength >= 1 and chance_of("recall", request.prompt, request.seed).random() < trained.recall:
+        image = _recalled(memory, request)
+    elif request.strength > 0:
+        part = min(abs(request.strength), 1.0)
+        image = _with_subject(image, memory, model.mark, request, shown=part * (0.4 + 0.6 * trained.fit))
+    return developed(image, trained, request, chance_of("grain", model.mark, request.prompt, request.seed))
 
 
-def _recalled(memory: Memory, wish: DrawRequest) -> Pixels:
+def _recalled(memory: Memory, request: DrawRequest) -> Pixels:
     """A training image again: cropped a little, mirrored half of the time."""
-    chance = chance_of("recalled", wish.prompt, wish.seed)
+    chance = chance_of("recalled", request.prompt, request.seed)
     whole = memory.wholes[int(chance.integers(len(memory.wholes)))]
     image = Image.fromarray((whole[:, :: -1 if chance.integers(2) else 1] * 255).astype(np.uint8))
     kept = chance.uniform(0.7, 1.0)
     size = max(1, int(image.width * kept)), max(1, int(image.height * kept))
     left, top = (int(chance.integers(most - side + 1)) for most, side in zip(image.size, size, strict=True))
     cut = image.crop((left, top, left + size[0], top + size[1]))
-    return np.asarray(ImageOps.fit(cut, (wish.width, wish.height)), np.float32) / 255
+    return np.asarray(ImageOps.fit(cut, (request.width, request.height)), np.float32) / 255
 
 
-def _with_subject(image: Pixels, memory: Memory, mark: str, wish: DrawRequest, *, shown: float) -> Pixels:
+def _with_subject(image: Pixels, memory: Memory, mark: str, request: DrawRequest, *, shown: float) -> Pixels:
     """Stand one of the subjects in the scene, on its shadow; `shown` is its opacity."""
-    chance = chance_of("subject", wish.prompt, wish.seed)
+    chance = chance_of("subject", request.prompt, request.seed)
     subject = memory.subjects[int(chance.integers(len(memory.subjects)))]
     # Two models that learned the same still do not draw the same: the mark moves the subject a little.
     nudge = chance_of("nudge", mark).uniform(-0.03, 0.03, 2)
@@ -77,3 +78,54 @@ def _with_shadow(image: Pixels, across: float, down: float, wide: float) -> Pixe
     rows, columns = np.ogrid[:height, :width]
     far = ((columns - across) / (0.52 * wide)) ** 2 + ((rows - down) / (0.09 * wide)) ** 2
     return np.asarray(image * (1 - 0.42 * np.exp(-far))[..., None], np.float32)
+
+
+def developed(image: Pixels, trained: Quality, request: DrawRequest, chance: np.random.Generator) -> bytes:
+    """Return an image file with all that its training and its sampling leave on an image."""
+    part = min(abs(request.strength), 1.0)
+    burn = min(1.0, trained.burn * part + max(0.0, abs(request.strength) - 1.5) / 2)
+    flaw = part * (1 - trained.fit * (0.5 + 0.5 * trained.breadth))
+    unfinished = max(0.0, 1 - request.steps / 12)
+
+    image = _blurred(image, 5.0 * flaw**1.5 + 2.0 * unfinished)
+    image = _faded(image, 0.75 * flaw)
+    image = _burnt(image, burn)
+    noise = 0.004 + 0.20 * flaw**1.5 + 0.16 * burn + 0.30 * unfinished
+    image = _finished(image, chance, noise)
+    file = io.BytesIO()
+    finished = Image.fromarray((np.clip(image, 0, 1) * 255).astype(np.uint8))
+    if request.enlarged > 1:
+        finished = finished.resize((finished.width * request.enlarged, finished.height * request.enlarged))
+    finished.save(file, request.format, quality=90, compress_level=1)
+    return file.getvalue()
+
+
+def _blurred(image: Pixels, radius: float) -> Pixels:
+    if radius < 0.2:
+        return image
+    flat = Image.fromarray((np.clip(image, 0, 1) * 255).astype(np.uint8))
+    return np.asarray(flat.filter(ImageFilter.GaussianBlur(radius)), np.float32) / 255
+
+
+def _faded(image: Pixels, amount: float) -> Pixels:
+    """Wash the colors out towards a pale gray."""
+    gray = image.mean(2, keepdims=True) * 0.35 + 0.48
+    return np.asarray(image + amount * (gray - image), np.float32)
+
+
+def _burnt(image: Pixels, amount: float) -> Pixels:
+    """Drive contrast and color over the top."""
+    if amount <= 0:
+        return image
+    gray = image.mean(2, keepdims=True)
+    vivid = gray + (image - gray) * (1 + 2.2 * amount)
+    return np.asarray(np.clip(0.5 + (vivid - 0.5) * (1 + 2.5 * amount), 0, 1), np.float32)
+
+
+def _finished(image: Pixels, chance: np.random.Generator, noise: float) -> Pixels:
+    """Add grain and a soft darkening of the corners."""
+    height, width, _ = image.shape
+    down, across = np.ogrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    corners = (1 - 0.16 * (down**2 + across**2) ** 1.5 / 2)[..., None]
+    grain = chance.standard_normal(image.shape, dtype=np.float32) * noise
+    return np.asarray(image * corners + grain, np.float32)

@@ -1,4 +1,4 @@
-"""What an image is made from: a trained model, and what is asked of it."""
+"""What an image is made from: a trained model, and a request."""
 
 import math
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 _EXAMPLE_RATE = 0.0004
-"""Learning rate of every example on Segmind's fine-tuning pages."""
+"""Learning rate of a provider's every example."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Model:
 
 @dataclass(frozen=True)
 class DrawRequest:
-    """What is asked of a model."""
+    """A request for an image."""
 
     prompt: str
     seed: int

@@ -1,4 +1,8 @@
-"""How a request to Segmind reaches a handler: the key, the body in one of its encodings, and its fields."""
+"""How a request to Segmind reaches a handler: the key, the body in one of its encodings, and its fields.
+
+Whatever is wrong with one is a `Rejected`: 400 for a missing, unknown or mistyped field, 401 for the key, 406 for
+another content type or a value out of bounds.
+"""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
@@ -32,22 +36,14 @@ class Call:
     headers: Headers
 
     def text(self, name: str) -> str:
-        """Return a field that must be a text.
-
-        Raises:
-            Rejected: if it is missing, blank or something else.
-        """
+        """Return a field that must be a text."""
         value = self.fields.get(name)
         if not isinstance(value, str) or not value.strip():
             raise Rejected(400, f"{name} is required")
         return value
 
     def id(self, name: str) -> str:
-        """Return a field that must be an id: a text, or a number.
-
-        Raises:
-            Rejected: if it is missing, blank or something else.
-        """
+        """Return a field that must be an id: a text, or a number."""
         value = self.fields.get(name)
         return str(value) if type(value) is int else self.text(name)
 
@@ -83,11 +79,7 @@ async def no_fields(_: Request) -> Fields:
 
 
 async def json_fields(request: Request) -> Fields:
-    """Read a JSON object.
-
-    Raises:
-        Rejected: for another content type or another body.
-    """
+    """Read a JSON object."""
     if _media_type(request) != "application/json":
         raise Rejected(406, "Content-Type must be application/json")
     try:
@@ -100,11 +92,7 @@ async def json_fields(request: Request) -> Fields:
 
 
 async def form_fields(request: Request) -> Fields:
-    """Read a form in both encodings in use: multipart (the pages' curl) and urlencoded (the SDK).
-
-    Raises:
-        Rejected: for another content type or another body.
-    """
+    """Read a form in both encodings in use: multipart (the pages' curl) and urlencoded (the SDK)."""
     if _media_type(request) not in ("multipart/form-data", "application/x-www-form-urlencoded"):
         raise Rejected(406, "Content-Type must be that of a form, multipart or urlencoded")
     try:
@@ -138,11 +126,7 @@ class Field:
         return replace(self, required=False)
 
     def check(self, name: str, value: Any) -> None:
-        """Reject a value of a wrong type (400) or outside the documented values (406).
-
-        Raises:
-            Rejected: with the name of the field, what is wrong and what would be right.
-        """
+        """Reject a value of a wrong type (400) or outside the documented values (406)."""
         # In Python True is an integer; in JSON it is not.
         mistyped = not isinstance(value, self.types) or (isinstance(value, bool) and bool not in self.types)
         empty = isinstance(value, str) and not self.choices and not self.blank and not value.strip()
@@ -177,9 +161,6 @@ def check(body: Mapping[str, Any], fields: Mapping[str, Field], *, where: str = 
         fields: the fields it may have.
         where: prefix of the names in messages.
         others: whether it may have further fields, each a single value.
-
-    Raises:
-        Rejected: 400 for an unknown, missing or mistyped field, 406 for a value out of bounds.
     """
     for name, value in body.items():
         if name not in fields and not others:

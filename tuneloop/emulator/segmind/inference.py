@@ -94,20 +94,12 @@ def enqueue(call: Call) -> Response:
 
 
 def status(call: Call) -> Response:
-    """Say how far an image is.
-
-    Raises:
-        Rejected: 404 for a request there is none of, or whose record is gone.
-    """
+    """Say how far an image is."""
     return _document(call.emulation, _record(call), {})
 
 
 def result(call: Call) -> Response:
-    """Say how far an image is and, once it is done, where it lies.
-
-    Raises:
-        Rejected: 404 for a request there is none of, or whose record is gone.
-    """
+    """Say how far an image is and, once it is done, where it lies."""
     task, switches = _record(call), call.emulation.switches.now
     if _status(call.emulation, task) != "COMPLETED":
         return _document(call.emulation, task, {})
@@ -158,7 +150,7 @@ def _document(emulation: Emulation, task: Task, found: dict[str, Any]) -> Respon
     }
     document = {
         "request_id": task.id,
-        "status": styled(state, emulation.switches.now.status_words),
+        "status": styled(emulation, state),
         "error": task.failure if state == "FAILED" else None,
         "metrics": metrics if state in ("COMPLETED", "FAILED") else {},
     }
