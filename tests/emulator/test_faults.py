@@ -31,16 +31,6 @@ def test_a_fault_of_another_route_or_verb_waits(emulator: EmulatorControl, calle
     assert _statuses(caller, 1) == [200]
 
 
-def test_a_seeded_fault_hits_the_same_requests_again(emulator: EmulatorControl, caller: Caller) -> None:
-    runs = []
-    for _ in range(2):
-        emulator.inject(Fault("refuse", LIST, times=100, chance=0.5, seed=4))
-        runs.append(_statuses(caller, 12))
-        emulator.clear_faults()
-    assert runs[0] == runs[1]
-    assert set(runs[0]) == {200, 500}
-
-
 def test_cleared_faults_hit_nothing(emulator: EmulatorControl, caller: Caller) -> None:
     emulator.inject(Fault("refuse", LIST))
     emulator.clear_faults()

@@ -5,7 +5,6 @@ would concern every request (a list that lags, a status that differs) is a switc
 """
 
 import json
-import random
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
@@ -17,7 +16,7 @@ from tuneloop.emulator.state import State
 from tuneloop.emulator.switches import Count
 
 _TABLE = """CREATE TABLE IF NOT EXISTS faults (
-    position INTEGER PRIMARY KEY, fault TEXT NOT NULL, hits INTEGER NOT NULL, matched INTEGER NOT NULL)"""
+    position INTEGER PRIMARY KEY, fault TEXT NOT NULL, hits INTEGER NOT NULL)"""
 
 FaultKind = Literal[
     "answer",
@@ -66,9 +65,6 @@ class Fault:
     """For `slow`, real seconds; for late effects, seconds of the emulator's clock."""
     after_bytes: Count = 0
     """For `truncate`: bytes of the body that still go out."""
-    chance: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Share of the matching requests that are hit, drawn from `seed`; the others pass and are not counted."""
-    seed: int = 0
     reason: str = ""
     """Which of its meanings the status has, in the provider's terms (for a 406, such as `credits`,
     `content type`, `parameter`, `spend limit`); any other text goes out as it stands."""
@@ -98,21 +94,15 @@ class FaultQueue:
 
     def add(self, fault: Fault) -> None:
         """Queue a fault behind the others."""
-        statement = "INSERT INTO faults (fault, hits, matched) VALUES (?, 0, 0)"
-        self._state.execute(statement, json.dumps(asdict(fault)))
+        self._state.execute("INSERT INTO faults (fault, hits) VALUES (?, 0)", json.dumps(asdict(fault)))
 
     def take(self, method: str, path: str) -> Fault | None:
         """Return the fault this request meets, and count it; None if it passes."""
         with self._state.transaction():
             for row in self._rows():
                 fault = Fault(**json.loads(row["fault"]))
-                if row["hits"] >= fault.times or not fault.matches(method, path):
-                    continue
-                # Seeded by the number of the request, so that a run can be repeated exactly.
-                hit = random.Random(f"{fault.seed}:{row['matched']}").random() < fault.chance
-                counted = "UPDATE faults SET hits = hits + ?, matched = matched + 1 WHERE position = ?"
-                self._state.execute(counted, int(hit), row["position"])
-                if hit:
+                if row["hits"] < fault.times and fault.matches(method, path):
+                    self._state.execute("UPDATE faults SET hits = hits + 1 WHERE position = ?", row["position"])
                     return fault
         return None
 

@@ -79,15 +79,7 @@ class Jobs:
             self._state.set_setting(_POLICY, asdict(policy))
 
     def add(self, job_id: str, name: str, request: Mapping[str, Any], dataset: str, failure: str | None) -> None:
-        """Accept a training.
-
-        Args:
-            job_id: the provider's id.
-            name: as the client called it; names need not be unique.
-            request: the accepted request.
-            dataset: key of the uploaded archive.
-            failure: error message it will fail with, None for a good dataset.
-        """
+        """Accept a training; `failure` is the error message it will fail with, None for a good dataset."""
         now = self._clock.now()
         self._state.execute(
             "INSERT INTO jobs (id, name, request, dataset, failure, status, since, polls, created, updated)"

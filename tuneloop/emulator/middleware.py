@@ -25,12 +25,7 @@ _CHUNK = 1 << 20
 
 
 class FaultMiddleware:
-    """ASGI middleware around one provider.
-
-    Args:
-        app: the provider's routes.
-        emulation: its request log, faults and switches.
-    """
+    """ASGI middleware around one provider's routes."""
 
     def __init__(self, app: ASGIApp, emulation: Emulation) -> None:
         self._app = app

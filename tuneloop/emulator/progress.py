@@ -104,7 +104,7 @@ def moved(
         policy: when a state is left.
         now: epoch seconds.
         polled: whether a client asked.
-        failure: error of its bad dataset, with which it fails where the lifecycle says; None for a good one.
+        failure: error with which it fails where the lifecycle says; None for a good dataset.
     """
     if polled and policy.mode == "polls":
         position = replace(position, polls=position.polls + 1)

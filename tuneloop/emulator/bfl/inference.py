@@ -44,11 +44,7 @@ _CREDITS_USD = 1000.0
 
 
 def submit(emulation: Emulation, endpoint: str, body: ImageFields, base_url: str) -> dict[str, Any]:
-    """Accept an image and bill it.
-
-    Raises:
-        Rejected: if the model is not there, or not yet.
-    """
+    """Accept an image and bill it; `Rejected` if the model is not there, or not yet."""
     job = ready(emulation, body.finetune_id)
     request = {**body.model_dump(mode="json", exclude={"webhook_secret"}), "endpoint": endpoint}
     request |= {name: bool(request[name]) for name in _SENT_IMAGES if name in request}

@@ -14,16 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from tuneloop.emulator.bfl import inference, responses, trainers, webhooks
-from tuneloop.emulator.bfl.fields import (
-    API_KEY,
-    Deletion,
-    authenticate,
-    checked,
-    large_body,
-    query_field,
-    small_body,
-)
+from tuneloop.emulator.bfl import fields, inference, responses, trainers, webhooks
 from tuneloop.emulator.emulation import Emulation, Provider
 from tuneloop.emulator.progress import Lifecycle, Progress
 from tuneloop.emulator.urls import base_url
@@ -50,8 +41,8 @@ def _routes(emulation: Emulation) -> list[BaseRoute]:
 
 
 async def _finetune(emulation: Emulation, request: Request) -> Response:
-    upload = await large_body(request)
-    authenticate(request)
+    upload = await fields.large_body(request)
+    fields.authenticate(request)
     accepted = await run_in_threadpool(trainers.submit, emulation, upload)
     return _accepted(emulation, accepted, str(accepted["finetune_id"]))
 
@@ -62,40 +53,42 @@ def _accepted(emulation: Emulation, document: dict[str, Any], accepted_id: str) 
 
 
 async def _mine(emulation: Emulation, request: Request) -> Response:
-    authenticate(request)
+    fields.authenticate(request)
     return JSONResponse(await run_in_threadpool(trainers.mine, emulation))
 
 
 async def _details(emulation: Emulation, request: Request) -> Response:
-    authenticate(request)
-    finetune_id = query_field(request, "finetune_id")
+    fields.authenticate(request)
+    finetune_id = fields.query_field(request, "finetune_id")
     return JSONResponse(await run_in_threadpool(trainers.details, emulation, finetune_id))
 
 
 async def _delete(emulation: Emulation, request: Request) -> Response:
-    received = await small_body(request)
-    authenticate(request)
-    body = checked(Deletion, received)
+    received = await fields.small_body(request)
+    fields.authenticate(request)
+    body = fields.checked(fields.Deletion, received)
     return JSONResponse(await run_in_threadpool(trainers.delete, emulation, body.finetune_id))
 
 
 async def _image(emulation: Emulation, request: Request) -> Response:
-    received = await small_body(request)
-    authenticate(request)
+    received = await fields.small_body(request)
+    fields.authenticate(request)
     endpoint = request.url.path.rpartition("/")[2]
-    body = checked(inference.ENDPOINTS[endpoint][0], received)
+    body = fields.checked(inference.ENDPOINTS[endpoint][0], received)
     accepted = await run_in_threadpool(inference.submit, emulation, endpoint, body, base_url(request))
     return _accepted(emulation, accepted, accepted["id"])
 
 
 async def _credits(emulation: Emulation, request: Request) -> Response:
-    authenticate(request)
+    fields.authenticate(request)
     return JSONResponse(await run_in_threadpool(inference.credits_left, emulation))
 
 
 async def _result(emulation: Emulation, request: Request) -> Response:
     # The one request that needs no key: the id is the secret.
-    return await run_in_threadpool(inference.result, emulation, query_field(request, "id"), base_url(request))
+    return await run_in_threadpool(
+        inference.result, emulation, fields.query_field(request, "id"), base_url(request)
+    )
 
 
 async def _sample(emulation: Emulation, request: Request) -> Response:
@@ -105,7 +98,7 @@ async def _sample(emulation: Emulation, request: Request) -> Response:
 
 BFL = Provider(
     name="bfl",
-    api_key=API_KEY,
+    api_key=fields.API_KEY,
     lifecycle=Lifecycle(
         states=("Pending", "Ready"),
         failed="Error",

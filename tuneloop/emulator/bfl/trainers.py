@@ -1,4 +1,4 @@
-"""BFL's trainings: accepted, shown, deleted.
+"""BFL's trainings: accepted, shown, deleted. What is wrong with a request is `Rejected` or `Invalid`.
 
 Sources: BFL: POST /v1/finetune and GET /v1/finetune_details pages, OpenAPI of spring 2025, pricing page; logs in
 issues 9 and 10 of ComfyUI_Flux_1.1_RAW_API (the one key of the response; a training that was accepted and never
@@ -47,11 +47,7 @@ _NESTED = (".zip", ".tar", ".gz", ".7z", ".rar")
 
 
 def submit(emulation: Emulation, upload: JsonUpload) -> dict[str, Any]:
-    """Accept a training: one job and one entry in the billing ledger, together.
-
-    Raises:
-        Invalid: for wrong fields or an archive that is not even inspected; the response echoes all of it.
-    """
+    """Accept a training: one job and one entry in the billing ledger, together."""
     body = checked(Finetune, upload.fields, upload)
     # Neither the archive nor a webhook, whose secret is nobody's business.
     request = body.model_dump(mode="json", include=set(_SHOWN))
@@ -121,11 +117,7 @@ def mine(emulation: Emulation) -> dict[str, Any]:
 
 
 def details(emulation: Emulation, finetune_id: str) -> dict[str, Any]:
-    """Return the parameters of a training; its state is not among them.
-
-    Raises:
-        Rejected: for an unknown or deleted one.
-    """
+    """Return the parameters of a training; its state is not among them."""
     if found := foreign_details(emulation, finetune_id):
         return {"finetune_details": found}
     job = _mine(emulation, finetune_id)
@@ -134,11 +126,7 @@ def details(emulation: Emulation, finetune_id: str) -> dict[str, Any]:
 
 
 def delete(emulation: Emulation, finetune_id: str) -> dict[str, Any]:
-    """Delete a model; a training that still runs is not stopped by it.
-
-    Raises:
-        Rejected: for an unknown or deleted one.
-    """
+    """Delete a model; a training that still runs is not stopped by it."""
     job = _mine(emulation, finetune_id)
     emulation.jobs.mark(job.id, "deleted")
     return {
@@ -157,11 +145,7 @@ def _mine(emulation: Emulation, finetune_id: str) -> Job:
 
 
 def ready(emulation: Emulation, finetune_id: str) -> Job:
-    """Return a job whose model draws.
-
-    Raises:
-        Rejected: for any other; a model of another region is as unknown here as one there never was.
-    """
+    """Return a job whose model draws; one of another region is as unknown here as one there never was."""
     job = emulation.jobs.find(finetune_id, polled=False)
     if job is None or job.status != "Ready" or "deleted" in job.marks:
         raise Rejected(400, "Finetune not found or not ready")

@@ -33,11 +33,7 @@ _OUTPUT_KEPT_S = 7 * 24 * 3600
 
 
 def draw(call: Call) -> Response:
-    """Draw one image, bill it, and send it, as bytes or as JSON.
-
-    Raises:
-        Rejected: for a body the page does not allow, a model that is not there, or one that needs the queue.
-    """
+    """Draw one image, bill it, and send it, as bytes or as JSON."""
     emulation, endpoint = call.emulation, call.path["slug"]
     job, body = requested_model(emulation, endpoint, call.fields)
     if "queue only" in job.marks:
@@ -73,11 +69,7 @@ def _credits_left(emulation: Emulation) -> float:
 
 
 def enqueue(call: Call) -> Response:
-    """Accept an image, bill it, and say where to poll for it.
-
-    Raises:
-        Rejected: for a body the page does not allow, or a model that is not there.
-    """
+    """Accept an image, bill it, and say where to poll for it."""
     emulation, switches = call.emulation, call.emulation.switches.now
     job, body = requested_model(emulation, call.path["slug"], call.fields)
     with emulation.state.transaction():
@@ -110,11 +102,7 @@ def result(call: Call) -> Response:
 
 
 def output(call: Call) -> Response:
-    """Send a finished image.
-
-    Raises:
-        Rejected: 404 for one that is not done, has failed, or is no longer kept.
-    """
+    """Send a finished image, unless it is no longer kept."""
     emulation = call.emulation
     task = emulation.tasks.find(call.path["file"].removesuffix(".jpg"))
     kept = task is not None and emulation.clock.now() < task.ends + _OUTPUT_KEPT_S

@@ -54,12 +54,7 @@ _DATA_URI = re.compile(r"data:[a-z]+/[a-z0-9.+-]+;base64,", re.IGNORECASE)
 
 
 def requested_model(emulation: Emulation, endpoint: str, body: dict[str, Any]) -> tuple[Job, dict[str, Any]]:
-    """Return the model of a request and its checked body, whose `image`, if any, is base64 text.
-
-    Args:
-        emulation: whose jobs.
-        endpoint: the slug that was called.
-        body: what came.
+    """Return the model that a slug is called for and the checked body, whose `image`, if any, is base64 text.
 
     Raises:
         Rejected: for a body the page does not allow (400, 406), an image that is none or cannot be read (400),

@@ -29,18 +29,8 @@ from tuneloop.emulator.archives import UNREADABLE_ERRORS, has_folders, image_nam
 from tuneloop.emulator.emulation import Emulation
 from tuneloop.emulator.job_views import json_id
 from tuneloop.emulator.public_file import NotPublic, fetch
-from tuneloop.emulator.segmind.fields import (
-    FLAG,
-    INTEGER,
-    NUMBER,
-    OBJECT,
-    TEXT,
-    TEXT_OR_NULL,
-    Call,
-    Field,
-    check,
-    choice,
-)
+from tuneloop.emulator.segmind import fields
+from tuneloop.emulator.segmind.fields import FLAG, INTEGER, NUMBER, OBJECT, TEXT, Call, Field, choice
 from tuneloop.emulator.segmind.responses import Rejected
 
 _EMPTY = "Looks like empty dataset. Please do not create subfolders, only zip the images"
@@ -105,7 +95,7 @@ TRAINERS = {
         example_steps=1000,
     ),
     ("FLUX", "KONTEXT"): Trainer(
-        fields=_common("NVIDIA_H100") | {"trigger_word": TEXT_OR_NULL},
+        fields=_common("NVIDIA_H100") | {"trigger_word": fields.TEXT_OR_NULL},
         parameters=_FEW_PARAMETERS,
         example_steps=300,
         any_parameters=True,
@@ -132,9 +122,6 @@ def submit(call: Call) -> Response:
     """Accept a training: one job and one entry in the billing ledger, together.
 
     Webhooks announce it under the base URL of the call, and not before the response is out.
-
-    Raises:
-        Rejected: for a body the trainer's page does not allow, or a dataset that is not there.
     """
     emulation, request = call.emulation, _checked(call.fields)
     key = _dataset(emulation, request["data_source_path"])
@@ -175,13 +162,13 @@ def _checked(body: dict[str, Any]) -> dict[str, Any]:
     if body.get("base_model") == _DEFAULT_THEME:
         body = {"theme": _DEFAULT_THEME, **body}
     pair = (body.get("base_model"), body.get("theme"))
-    check({field: body[field] for field in _PAIR if field in body}, _PAIR)
+    fields.check({field: body[field] for field in _PAIR if field in body}, _PAIR)
     trainer = TRAINERS.get((str(pair[0]), str(pair[1])))
     if trainer is None:
         raise Rejected(406, f"base_model {pair[0]} has no theme {pair[1]}")
-    check(body, trainer.fields | _PAIR | {"advance_parameters": OBJECT.optional})
+    fields.check(body, trainer.fields | _PAIR | {"advance_parameters": OBJECT.optional})
     parameters = body.get("advance_parameters", {})
-    check(parameters, trainer.parameters, where="advance_parameters.", others=trainer.any_parameters)
+    fields.check(parameters, trainer.parameters, where="advance_parameters.", others=trainer.any_parameters)
     return {"segmind_public": False, **body, "advance_parameters": parameters}
 
 

@@ -52,11 +52,7 @@ def get_webhooks(call: Call) -> Response:
 
 
 def add_webhook(call: Call) -> Response:
-    """Register a webhook.
-
-    Raises:
-        Rejected: for an address that cannot be used, or while another is registered.
-    """
+    """Register a webhook."""
     url = call.text("webhook_url")
     event = call.fields.get("event")
     if not isinstance(event, dict) or not event.get("types"):
