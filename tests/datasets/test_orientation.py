@@ -15,7 +15,7 @@ from tuneloop.datasets.images.inspect import inspect_image, strict_decoding
 from tuneloop.datasets.images.normalize import normalized
 from tuneloop.datasets.images.orientation import orientation_of
 from tuneloop.evaluation.metrics.features import ScoringImage
-from tuneloop.evaluation.thumbnail import thumbnail_address
+from tuneloop.evaluation.reports.images import thumbnail_address
 
 from .images import encoded
 from .planted.scenes import scene

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tuneloop.datasets.checks.dataset_checks import by_folder
-from tuneloop.evaluation.thumbnail import thumbnail_address
+from tuneloop.evaluation.reports.images import thumbnail_address
 from tuneloop.schemas.dataset import DatasetDifference, DatasetItem, DatasetManifest, Sha256
 from tuneloop.schemas.findings import Finding, errors_in, limit_per_check, warnings_in
 from tuneloop.schemas.shown_text import in_markdown
@@ -32,13 +32,13 @@ def write_dataset_page(
     findings: Sequence[Finding],
     champion_manifest: DatasetManifest | None,
 ) -> str:
-    """Spell the page of a dataset. It stays below 400 KB, however large the dataset is.
+    """Write the page of a dataset. It stays below 400 KB, however large the dataset is.
 
     Args:
         files: One file for every image of it.
         manifest: The dataset; None where errors kept it from becoming one.
         findings: What the preflight has found.
-        champion_manifest: The dataset of the reigning model, None where there is none.
+        champion_manifest: The dataset of the current champion, None where there is none.
 
     Returns:
         Markdown with thumbnails inside.

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from tuneloop.datasets.store import image_name
 from tuneloop.errors import ObjectNotFound
 from tuneloop.evaluation.gate import WEIGHTED
-from tuneloop.evaluation.observations import noticed, signed, telling
-from tuneloop.evaluation.thumbnail import thumbnail_address
+from tuneloop.evaluation.reports.images import thumbnail_address
+from tuneloop.evaluation.reports.observations import most_informative, observations, signed
 from tuneloop.schemas.dataset import DatasetDifference, DatasetManifest
 from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation, GateResult
 from tuneloop.schemas.gate import ScoreDifference
@@ -21,11 +21,10 @@ from tuneloop.schemas.shown_text import in_markdown
 from tuneloop.storage.base import Store
 
 OUTCOMES = {"promote": "promoted", "reject": "not promoted", "undecided": "undecided"}
-"""What people call the verdicts."""
 
 _RENDER_SIDE_PX = 200
-_MOST_PAIRS = 12
-_LONGEST_PROMPT = 300
+_MAX_PAIRS = 12
+_PROMPT_CHARACTERS = 300
 
 
 @dataclass(frozen=True)
@@ -43,8 +42,8 @@ class DecisionReport:
         champion_manifest: The champion's dataset, None for a first model.
         result: What the gate says.
         line: Every champion until now, oldest first.
-        cents: Price of the training in US cents, None where nobody knows it.
-        cents_per_image: Price of one of the challenger's images in US cents, None where nobody knows it.
+        cents: Price of the training in US cents, None if unknown.
+        cents_per_image: Price of one of the challenger's images in US cents, None if unknown.
         decision: Name of the decision record within the store, None where it is not known yet.
         decided_by: Who or what decides.
     """
@@ -87,60 +86,49 @@ def page_name(run: RunRecord, against: int) -> str:
     return report_name(run, against).removesuffix(".md") + ".html"
 
 
-def write_report(store: Store, evidence: DecisionReport) -> str:
-    """Spell the report in short.
-
-    Args:
-        store: Where the images are.
-        evidence: What to show.
-
-    Returns:
-        Markdown with thumbnails inside.
-    """
-    against = evidence.reigning.number if evidence.reigning else 0
+def write_report(store: Store, report: DecisionReport) -> str:
+    """Write the report in short: markdown with thumbnails inside."""
+    against = report.reigning.number if report.reigning else 0
+    review = (
+        f"A person is asked: press *Resume* on the run's page, or `{report.run.review_command}` (`--reject` keeps "
+        "the champion)."
+    )
     parts = [
-        f"# {evidence.run.model}: {OUTCOMES[evidence.result.verdict]}",
-        f"**{in_markdown(evidence.result.reason)}**",
-        *_asked(evidence),
-        f"Rule: {in_markdown(evidence.result.rule)}.",
-        f"Everything, and images to enlarge: `{store.uri_of(page_name(evidence.run, against))}`",
+        f"# {report.run.model}: {OUTCOMES[report.result.verdict]}",
+        f"**{in_markdown(report.result.reason)}**",
+        *([review] if report.result.verdict == "undecided" else []),
+        f"Rule: {in_markdown(report.result.rule)}.",
+        f"Everything, and images to enlarge: `{store.uri_of(page_name(report.run, against))}`",
         "## Scores",
-        _score_table(evidence),
+        _score_table(report),
         "## Images",
-        _image_grid(store, evidence),
+        _image_grid(store, report),
         "## Dataset",
-        _dataset_section(evidence),
+        _dataset_section(report),
         "## Training",
-        _training_table(store, evidence),
+        _training_table(store, report),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _asked(evidence: DecisionReport) -> list[str]:
-    if evidence.result.verdict != "undecided":
-        return []
-    command = evidence.run.review_command
-    return [
-        f"A person is asked: press *Resume* on the run's page, or `{command}` (`--reject` keeps the champion)."
-    ]
-
-
-def _score_table(evidence: DecisionReport) -> str:
-    differences = evidence.result.differences
+def _score_table(report: DecisionReport) -> str:
+    differences = report.result.differences
     if not differences:
         return "No image could be measured."
     if all(item.difference is None for item in differences):
-        return "\n".join(["| | score |", "|---|--:|", *(_level(item) for item in differences)])
-    confidence = f"{evidence.run.plan.gate.confidence:.0%} interval"
+        return "\n".join(
+            [
+                "| | score |",
+                "|---|--:|",
+                *(_row([_score_name(item), f"{item.challenger:.3f}"]) for item in differences),
+            ]
+        )
+    confidence = f"{report.run.plan.gate.confidence:.0%} interval"
     lines = [_row(["", "champion", "challenger", "difference", confidence]), "|---|--:|--:|--:|:-:|"]
     legend = "▲ the challenger is surely better, ▼ the champion; no sign: nobody can tell."
-    if evidence.result.by_thresholds:
+    if report.result.by_thresholds:
         legend += " The scores had no say in this decision."
     return "\n".join([*lines, *(_compared(item) for item in differences), "", legend])
-
-
-def _level(item: ScoreDifference) -> str:
-    return _row([_score_name(item), f"{item.challenger:.3f}"])
 
 
 def _compared(item: ScoreDifference) -> str:
@@ -156,29 +144,30 @@ def _score_name(item: ScoreDifference) -> str:
     return "**score**, all weighted" if item.name == WEIGHTED else in_markdown(item.name)
 
 
-def _image_grid(store: Store, evidence: DecisionReport) -> str:
+def _image_grid(store: Store, report: DecisionReport) -> str:
     """The images that tell most, champion and challenger side by side."""
-    new, old = evidence.challenger.images, evidence.champion.images if evidence.champion else ()
-    chosen = telling(new, old, _MOST_PAIRS)
+    new, old = report.challenger.images, report.champion.images if report.champion else ()
+    chosen = most_informative(new, old, _MAX_PAIRS)
     columns = ["prompt and seed"]
     if any(image.edited for image in new):
         columns.append("before")
-    if evidence.champion is not None and evidence.reigning is not None:
-        columns.append(f"champion no. {evidence.reigning.number} `{evidence.champion.job}`")
-    columns.append(f"challenger `{evidence.challenger.job}`")
+    if report.champion is not None and report.reigning is not None:
+        columns.append(f"champion no. {report.reigning.number} `{report.champion.job}`")
+    columns.append(f"challenger `{report.challenger.job}`")
     lines = [_row(columns), _row(["---", *[":-:"] * (len(columns) - 1)])]
     for number in chosen:
         image = new[number]
-        cells = [f"{in_markdown(image.prompt[:_LONGEST_PROMPT])}, seed {image.seed}"]
+        cells = [f"{in_markdown(image.prompt[:_PROMPT_CHARACTERS])}, seed {image.seed}"]
         if "before" in columns:
-            cells.append(_before(store, image))
+            before = _thumbnail(store, image_name(image.edited), "before the edit") if image.edited else "none"
+            cells.append(before)
         if old:
             cells.append(_shown(store, old[number]))
         lines.append(_row([*cells, _shown(store, image)]))
     if len(chosen) < len(new):
         lines += ["", f"The {len(chosen)} of {len(new)} that tell most; the page has all of them."]
-    if evidence.challenger.asked_again:
-        again = evidence.challenger.asked_again
+    if report.challenger.asked_again:
+        again = report.challenger.asked_again
         lines += ["", f"Asked for once more, because an answer was lost: {again}. Each may be billed."]
     return "\n".join(lines)
 
@@ -187,23 +176,16 @@ def _row(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _before(store: Store, image: EvaluatedImage) -> str:
-    """The image that was edited."""
-    if image.edited is None:
-        return "none"
-    return _thumbnail(store, image_name(image.edited), "before the edit")
-
-
 def _shown(store: Store, image: EvaluatedImage) -> str:
-    wrong = noticed(image)
+    wrong = observations(image)
     note = f" {in_markdown(wrong)}" if wrong else ""
     if image.name is None:
         return f"(no image){note}"
     return _thumbnail(store, image.name, f"seed {image.seed}") + note
 
 
-def _dataset_section(evidence: DecisionReport) -> str:
-    manifest, difference = evidence.manifest, evidence.dataset_difference
+def _dataset_section(report: DecisionReport) -> str:
+    manifest, difference = report.manifest, report.dataset_difference
     captioned = sum(item.caption is not None for item in manifest.items)
     rows = [
         ("source", _code(manifest.source)),
@@ -215,17 +197,17 @@ def _dataset_section(evidence: DecisionReport) -> str:
     return _two_columns(rows)
 
 
-def _training_table(store: Store, evidence: DecisionReport) -> str:
-    collected = evidence.collected
+def _training_table(store: Store, report: DecisionReport) -> str:
+    collected = report.collected
     weights = store.uri_of(collected.weights) if collected.weights else "stay at the provider, under its id"
     rows = [
-        ("account", f"{evidence.run.account.slug}"),
+        ("account", f"{report.run.account.slug}"),
         ("job", f"`{collected.name}`, provider's id {_code(collected.job_id)}"),
         ("weights", f"`{weights}`"),
     ]
     if collected.sha256:
         rows.append(("sha256", f"`{collected.sha256}`, {collected.size_bytes or 0:,} bytes"))
-    rows += [(record.state, f"{record.created_at:%Y-%m-%d %H:%M:%S} UTC") for record in evidence.steps]
+    rows += [(record.state, f"{record.created_at:%Y-%m-%d %H:%M:%S} UTC") for record in report.steps]
     return _two_columns(rows)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tuneloop.evaluation.reports.embedded import Embedded, embed
+from tuneloop.evaluation.reports.images import Embedded, embed
 from tuneloop.storage.local_directory import LocalDirectory
 
 

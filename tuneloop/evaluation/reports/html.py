@@ -1,7 +1,8 @@
-"""The templates of the pages, and what they may not do.
+"""Filling the templates of the pages, and what a page may do.
 
 A page asks nobody for anything: its policy allows images that lie within it, the one style and the one script
-that are named by their hashes, and nothing else. What comes from data is escaped in one place, here.
+that are named by their hashes, and nothing else. What comes from data is escaped in one place, here. Links lead
+to the store that the page lies in, and nowhere else.
 """
 
 from __future__ import annotations
@@ -10,19 +11,25 @@ import base64
 import hashlib
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from tuneloop.storage.base import Store
+
 _FOLDER = Path(__file__).parent / "templates"
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_TO_STORE_ROOT = "../../../"
+"""From `models/<model>/reports/` or `models/<model>/pages/`."""
 
 
-def fill(template: str, *, script: str | None = None, **values: object) -> str:
+def fill_template(template: str, store: Store, *, script: str | None = None, **values: object) -> str:
     """Fill a template.
 
     Args:
         template: File name of the template.
+        store: Where its links lead.
         script: File name of the page's script, None for a page without one.
         values: What the template shows.
     """
@@ -32,6 +39,7 @@ def fill(template: str, *, script: str | None = None, **values: object) -> str:
         # Our own files, and nothing of anybody's data: all that is ever put in unescaped.
         style=Markup(style),  # noqa: S704
         script=Markup(code) if code else None,  # noqa: S704
+        link=lambda name: store_link(store, name),
         **values,
     )
 
@@ -51,6 +59,31 @@ def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
+class StoreLink(NamedTuple):
+    """An object of the store, as a page names it."""
+
+    uri: str
+    """Its full address, to read and to copy. Never a signed one: a page is handed on."""
+    href: str | None
+    """A link that works wherever a local store is put; None for a store that a browser cannot read."""
+
+
+def store_link(store: Store, name: str) -> StoreLink:
+    """Link to an object of the store."""
+    return StoreLink(store.uri_of(name), _TO_STORE_ROOT + name if store.uri.startswith("file:") else None)
+
+
+def truncate(text: str, limit: int) -> str:
+    """A text on one line, cut to a number of characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def full_if_truncated(text: str, limit: int) -> str | None:
+    """The full text where `truncate` loses some of it, None where it does not."""
+    return text if len(" ".join(text.split())) > limit else None
+
+
 def _cleaned(value: object) -> object:
     """Take out of a text what no page can hold: control characters and halves of characters."""
     if isinstance(value, str) and not isinstance(value, Markup):
@@ -66,3 +99,4 @@ _ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_ENVIRONMENT.globals |= {"truncated": truncate, "full_if_truncated": full_if_truncated}
