@@ -7,8 +7,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from tuneloop.http.retries import RUN_POLICY, RequestPolicy
-from tuneloop.orchestration.credentials.base import ProviderCredentials
-from tuneloop.orchestration.credentials.checked_fields import ApiAddress, ApiKey
+from tuneloop.orchestration.credentials import ApiAddress, ApiKey, ProviderCredentials
 from tuneloop.providers.segmind.client import BASE_URL, SegmindProvider
 
 
@@ -17,9 +16,6 @@ class SegmindCredentials(ProviderCredentials):
 
     _block_type_name: ClassVar[str | None] = "Segmind Credentials"
     _block_type_slug: ClassVar[str | None] = "segmind-credentials"
-    _description: ClassVar[str | None] = (
-        "API key of one Segmind account, for training LoRAs and rendering with them."
-    )
 
     api_key: ApiKey = Field(description="The key from Segmind's console; it starts with SG_.")
     base_url: ApiAddress = Field(
@@ -28,7 +24,7 @@ class SegmindCredentials(ProviderCredentials):
         "Plain http is taken for this machine only.",
     )
 
-    def get_client(self, policy: RequestPolicy = RUN_POLICY) -> SegmindProvider:
+    def get_provider(self, policy: RequestPolicy = RUN_POLICY) -> SegmindProvider:
         """A client of this account."""
         key, hosts = self.api_key.get_secret_value(), tuple(self.storage_hosts)
         return SegmindProvider(key, self.label, self.base_url, policy, hosts)

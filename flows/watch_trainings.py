@@ -39,7 +39,7 @@ def watch_trainings(stores: list[str], account: str | None = None) -> State[Any]
 
     Args:
         stores: Stores to watch: s3-bucket/NAME or local-file-system/NAME.
-        account: Only this account, such as segmind.default, at once and in full; a webhook asks for that.
+        account: Only this account, PROVIDER.LABEL, at once and in full; a webhook asks for that.
     """
     with get_client(sync_client=True) as client:
         previous = None

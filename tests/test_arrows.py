@@ -1,9 +1,16 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
+
+from tuneloop.emulator.providers import PROVIDERS as EMULATED
+from tuneloop.orchestration.blocks import credentials_types
+from tuneloop.providers.registry import PROVIDERS, TRAINERS, ProviderRow, recorded_recipe
+from tuneloop.schemas.recipe_fields import trainer_of
+from tuneloop.schemas.render_settings import SERVICES
 
 ROOT = Path(__file__).parent.parent
 
@@ -62,6 +69,41 @@ def room_of(file: Path) -> str:
 
 def ours(names: set[str]) -> set[str]:
     return {name for name in names if name.split(".")[0] in OUTER}
+
+
+def test_no_other_file_than_its_own_names_a_provider() -> None:
+    for name in (row.name for row in PROVIDERS):
+        named = re.compile(rf"(?i:(?<![a-z]){name}(?![a-z]))|{name.title()}(?=[A-Z])")
+        own = {f"tuneloop/providers/{name}/", f"tuneloop/emulator/{name}/"}
+        for file in [*files("tuneloop"), *files("flows")]:
+            place = file.relative_to(ROOT).as_posix()
+            if place != "tuneloop/providers/registry.py" and not any(map(place.startswith, own)):
+                assert not named.search(file.read_text()), f"{place} names {name}"
+
+
+@pytest.mark.parametrize("row", PROVIDERS, ids=lambda row: row.name)
+def test_row_of_a_provider_is_complete(row: ProviderRow) -> None:
+    folder = ROOT / "tuneloop" / "providers" / row.name
+    wanted = {f"{part}.py" for part in ("__init__", "client", "errors", "recipes", "render", "webhook")}
+    assert wanted <= {file.name for file in folder.iterdir()}
+    assert (ROOT / "tests" / "wire" / f"{row.name}.json").is_file()
+    assert row.client.name == row.name
+    block = credentials_types()[row.credentials]
+    assert block.__module__ == f"blocks.{row.name}_credentials"
+    assert EMULATED[row.name].name == row.name
+    assert callable(row.verify)
+    assert row.webhook_steps(False, False)
+    for recipe in row.recipes:
+        example = recipe.model_validate(recipe.example_for("ROBOX"))
+        assert recipe.provider == row.name
+        assert recipe.services
+        assert recorded_recipe.validate_python(example.model_dump()) == example
+        assert recorded_recipe.validate_python({"trainer": f"adopted-{trainer_of(recipe)}", "job_id": "j-1"})
+
+
+def test_names_of_trainers_and_services_are_one_providers() -> None:
+    assert len(TRAINERS) == sum(len(row.recipes) for row in PROVIDERS)
+    assert len(SERVICES) == sum(len(row.services) for row in PROVIDERS)
 
 
 @pytest.mark.parametrize("folder", OUTER)

@@ -111,7 +111,7 @@ class ProviderError(TuneloopError):
 
     Args:
         reason: One sentence: what failed and what to do.
-        provider: Name of the provider, such as `segmind`.
+        provider: Name of the provider.
         status: HTTP status, or None where no answer came.
         request_id: The provider's own id of the exchange, for its support.
         excerpt: Redacted beginning of the answer's body.

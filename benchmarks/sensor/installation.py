@@ -29,7 +29,7 @@ from tuneloop.demo.processes import Processes, answers, clean_environment, free_
 from tuneloop.emulator import EmulatorControl
 from tuneloop.emulator.emulation import Emulation
 from tuneloop.emulator.jobs import Job
-from tuneloop.emulator.segmind.routes import SEGMIND
+from tuneloop.emulator.segmind.routes import PROVIDER as SEGMIND
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.orchestration.deploy import deploy_all, prepare_server
 from tuneloop.orchestration.deployment_files import SAMPLE

@@ -24,7 +24,7 @@ from tests.crash.points import Kill, Point
 from tests.crash.prefect_server import PrefectServer
 from tuneloop.emulator import BilledEntry, EmulatorControl, LoggedRequest
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.orchestration.credentials.spending_guard import SpendingGuard
+from tuneloop.orchestration.credentials import SpendingGuard
 from tuneloop.orchestration.stores import init_store
 
 RETRAIN = "retrain-model"

@@ -15,7 +15,7 @@ from blocks.segmind_credentials import SegmindCredentials
 from tests.crash.s3_place import S3Server
 from tuneloop.demo.processes import free_port
 from tuneloop.emulator import EmulatorControl, running_emulator
-from tuneloop.orchestration.credentials.spending_guard import SpendingGuard
+from tuneloop.orchestration.credentials import SpendingGuard
 from tuneloop.storage.base import Store
 from tuneloop.storage.local_directory import LocalDirectory
 

@@ -11,7 +11,7 @@ from tests.crash.lane import ADOPT, RETRAIN, Gate
 from tests.crash.points import Kill
 from tests.crash.stage import Scene
 from tuneloop.emulator import EmulatorControl, Fault, Progress
-from tuneloop.orchestration.credentials.spending_guard import SpendingGuard
+from tuneloop.orchestration.credentials import SpendingGuard
 
 Mood = Literal["truth", "reject"]
 """How a person answers a form: as the provider's own books say (and else with yes), or with no."""

@@ -26,7 +26,7 @@ from tests.crash.stories import (
     Story,
 )
 from tuneloop.emulator import Fault
-from tuneloop.orchestration.credentials.spending_guard import SpendingGuard
+from tuneloop.orchestration.credentials import SpendingGuard
 
 _BFL_SUBMIT = "/v1/finetune"
 _OF_A_KIND = 2

@@ -8,7 +8,7 @@ from PIL import Image
 
 from tests.emulator.segmind_caller import Caller, dataset
 from tuneloop.emulator import EmulatorControl, EmulatorControlError, Progress
-from tuneloop.emulator.segmind.routes import SEGMIND
+from tuneloop.emulator.segmind.routes import PROVIDER as SEGMIND
 
 STATES = [
     "REQUESTED",

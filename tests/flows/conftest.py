@@ -21,7 +21,7 @@ from tuneloop.demo.stack import Stack, running_stack
 from tuneloop.emulator import EmulatorControl, Progress, running_emulator
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.orchestration.blocks import open_store
-from tuneloop.orchestration.credentials.spending_guard import SpendingGuard
+from tuneloop.orchestration.credentials import SpendingGuard
 
 _NUMBERS = itertools.count(1)
 

@@ -12,7 +12,7 @@ from tests.flows.bill import Bill
 from tests.flows.runs import here
 from tuneloop.emulator import EmulatorControl
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.orchestration.credentials.spending_guard import SpendingGuard
+from tuneloop.orchestration.credentials import SpendingGuard
 
 
 def block(emulator: EmulatorControl, name: str, account: str) -> str:

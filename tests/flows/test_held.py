@@ -20,7 +20,7 @@ from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.ledger.uncollected import LOST_AFTER, hold_if_lost, note_failed_try
-from tuneloop.orchestration.credentials.spending_guard import SpendingGuard
+from tuneloop.orchestration.credentials import SpendingGuard
 from tuneloop.orchestration.forms import is_there
 from tuneloop.orchestration.run_labels import LABELS
 from tuneloop.schemas.records import Abandoned, AnyTrainingRecord, Submitted, Trained

@@ -9,7 +9,7 @@ from tests.flows.bill import Bill
 from tests.flows.runs import here, run_of
 from tuneloop.emulator import EmulatorControl
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.orchestration.credentials.spending_guard import SpendingGuard
+from tuneloop.orchestration.credentials import SpendingGuard
 
 
 def account(emulator: EmulatorControl, name: str, guard: SpendingGuard) -> dict[str, Any]:

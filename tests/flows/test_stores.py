@@ -294,7 +294,7 @@ def test_block_left_alone_is_an_account_of_its_own(emulator: EmulatorControl) ->
         SegmindCredentials(api_key=emulator.api_key, base_url=emulator.url).save(name, overwrite=True)
         block = SegmindCredentials.load(name)
         assert isinstance(block, SegmindCredentials)
-        names.append(block.get_client().account.slug)
+        names.append(block.get_provider().account.slug)
     assert names == ["segmind.left-alone", "segmind.left-alone-too"]
 
 

@@ -159,7 +159,7 @@ def test_key_goes_nowhere_but_over_https_or_to_this_machine(address: str) -> Non
     "address", ["http://localhost:1", "http://127.9.9.9:1", "http://[::1]:1", "https://10.0.0.1"]
 )
 def test_this_machine_may_be_asked_in_clear(address: str) -> None:
-    SegmindCredentials(api_key=KEY, base_url=address).get_client()
+    SegmindCredentials(api_key=KEY, base_url=address).get_provider()
 
 
 @pytest.mark.parametrize("host", ["https://cdn.example.com", "cdn.example.com/a", "*.example.com", "cdn"])

@@ -10,7 +10,7 @@ from tuneloop.errors import BudgetExceeded, ConfigurationError
 from tuneloop.ledger.image_budget import ImageBudget
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.operations.status import spending_by_model
-from tuneloop.orchestration.credentials.spending_guard import SpendingGuard
+from tuneloop.orchestration.credentials import SpendingGuard
 from tuneloop.providers.bfl.recipes import BflProRender
 from tuneloop.providers.segmind.recipes import FluxDevRender
 from tuneloop.schemas.plan import EvaluationConfig

@@ -1,6 +1,6 @@
 """Edit pairs: `NN_start`, `NN_end` and, if wanted, `NN.txt`.
 
-Source: Segmind, its repository of Kontext sample datasets (names; two digits are advised, one digit occurs).
+Source: a repository of sample datasets for Kontext (names; two digits are advised, one digit occurs).
 """
 
 from __future__ import annotations

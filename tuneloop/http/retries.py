@@ -1,8 +1,8 @@
 """How long a provider is waited for, and how often a request is repeated that costs and changes nothing.
 
 When a provider accepts requests again, its headers say. Sources: RFC 9110, 10.2.3 (Retry-After: seconds or a
-date); Segmind's rate limit page (`x-rate-limit-reset-at-utc`). Others send the moment as seconds, milliseconds or
-less since 1970.
+date); one provider's rate limit page (`x-rate-limit-reset-at-utc`). Others send the moment as seconds,
+milliseconds or less since 1970.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import pkgutil
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from pydantic import ValidationError
 
 from tuneloop.errors import ConfigurationError, TuneloopError
 from tuneloop.http.retries import RUN_POLICY, RequestPolicy
-from tuneloop.orchestration.credentials.base import ProviderCredentials
+from tuneloop.orchestration.credentials import ProviderCredentials
 from tuneloop.orchestration.store_checks import check_driver, check_identity
 from tuneloop.providers.base import Provider
 from tuneloop.schemas.spending import SpendingLimits
@@ -112,7 +113,7 @@ def open_provider(slug: str, policy: RequestPolicy = RUN_POLICY) -> Provider:
 def open_account(slug: str, policy: RequestPolicy = RUN_POLICY) -> tuple[Provider, SpendingLimits]:
     """Open an account at a provider, with what it may spend. Raises `ConfigurationError` as `open_provider`."""
     block = load_credentials(slug)
-    return block.get_client(policy), block.spending.limits
+    return block.get_provider(policy), block.spending.limits
 
 
 def load_credentials(slug: str) -> ProviderCredentials:
@@ -127,7 +128,8 @@ def load_credentials(slug: str) -> ProviderCredentials:
 def credentials_types() -> dict[str, type[ProviderCredentials]]:
     """The block types that the project defines in its folder `blocks`, by their slugs."""
     # The project owns them, and imports from here: so they are looked up, and not imported above.
-    importlib.import_module("blocks")
+    for module in pkgutil.iter_modules(importlib.import_module("blocks").__path__, "blocks."):
+        importlib.import_module(module.name)
     return {kind.get_block_type_slug(): kind for kind in ProviderCredentials.__subclasses__()}
 
 

@@ -106,7 +106,7 @@ def _webhook_account(slug: str) -> WebhookAccount:
     if block.webhook_path is None:
         block.webhook_path = SecretStr(new_path())
         block.save(slug.partition("/")[2], overwrite=True, _sync=True)  # type: ignore[call-arg]
-    account = block.get_client().account
+    account = block.get_provider().account
     return WebhookAccount(
         credentials=slug,
         provider=account.provider,

@@ -16,7 +16,7 @@ class ExpectedHosts:
     Args:
         base_url: Address of the API.
         known: Hosts that are known to be the provider's.
-        whose: What they are, such as `Segmind's storage`.
+        whose: What they are, such as `NAME's storage`.
         further: Host names that the user trusts as well.
     """
 

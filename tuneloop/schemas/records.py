@@ -58,7 +58,7 @@ class Claimed(TrainingRecord):
     account: Account
     """Who pays."""
     credentials: str
-    """Slug of the credentials block, such as `segmind-credentials/default`."""
+    """Slug of the credentials block, TYPE/NAME."""
     dataset_digest: str
     """The dataset."""
     recipe: JsonValue

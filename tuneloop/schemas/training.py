@@ -34,13 +34,13 @@ class Account(FrozenModel):
     """Whom the provider bills. Two keys of one account carry one label."""
 
     provider: Label
-    """Name of the provider, such as `segmind`."""
+    """Name of the provider."""
     label: Label = "default"
     """The user's name for the account."""
 
     @property
     def slug(self) -> str:
-        """One word for paths, such as `segmind.default`."""
+        """One word for paths, PROVIDER.LABEL."""
         return f"{self.provider}.{self.label}"
 
 

@@ -26,7 +26,7 @@ class WebhookAccount:
     Attributes:
         credentials: Slug of its credentials block.
         provider: Its provider.
-        account: Its slug, such as `segmind.default`.
+        account: Its slug, PROVIDER.LABEL.
         path: The last part of its address, which nobody can guess.
         verify: Checks a call.
         secret: What the provider signs its calls with, None where it signs nothing.

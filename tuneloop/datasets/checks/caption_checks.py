@@ -97,7 +97,7 @@ def _instead(rule: CaptionRule, sending: Delivery) -> str:
 
 
 def _unread(said: list[CaptionText]) -> list[Finding]:
-    """Find captions that are read here only. Source: Segmind's open Flux worker, which knows .txt files alone."""
+    """Find captions that are read here only. Source: an open Flux worker, which knows .txt files alone."""
     unread = [caption for caption in said if not caption.file.lower().endswith(".txt")]
     fault = "that the provider does not read: it fetches this zip by itself, and takes .txt files alone"
     return _told("caption-unread", unread, fault, "write it into a .txt of the image's name, and zip anew")

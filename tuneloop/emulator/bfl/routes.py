@@ -96,7 +96,7 @@ async def _sample(emulation: Emulation, request: Request) -> Response:
     return await run_in_threadpool(inference.sample, emulation, path, query, request.path_params["id"])
 
 
-BFL = Provider(
+PROVIDER = Provider(
     name="bfl",
     api_key=fields.API_KEY,
     lifecycle=Lifecycle(

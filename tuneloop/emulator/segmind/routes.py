@@ -148,7 +148,7 @@ _LIFECYCLE = Lifecycle(
     retried="RETRIED",
 )
 
-SEGMIND = Provider(
+PROVIDER = Provider(
     name="segmind",
     api_key=API_KEY,
     lifecycle=_LIFECYCLE,

@@ -1,0 +1,176 @@
+"""What the credentials blocks of all providers have in common."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from prefect.blocks.core import Block
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+from tuneloop.errors import ConfigurationError
+from tuneloop.http.addresses import check_api_address, check_host_name, check_key
+from tuneloop.http.retries import RUN_POLICY, RequestPolicy
+from tuneloop.providers.base import Provider
+from tuneloop.schemas.spending import SpendingLimits
+from tuneloop.schemas.training import validate_slug
+from tuneloop.webhooks.account import check_path
+
+_UNSAVED = "default"
+"""Label of a block that has no name yet."""
+
+
+def _checked_key(value: SecretStr) -> SecretStr:
+    return SecretStr(check_key(value.get_secret_value()))
+
+
+ApiKey = Annotated[SecretStr, AfterValidator(_checked_key)]
+ApiAddress = Annotated[str, AfterValidator(check_api_address)]
+HostName = Annotated[str, AfterValidator(check_host_name)]
+
+
+class SpendingGuard(BaseModel):
+    """What an account may spend. Beyond it a training is held until a person approves it."""
+
+    trainings_per_day: int | None = Field(
+        default=20,
+        ge=0,
+        description="Trainings that may be submitted in one day (UTC). One more is held until a person approves "
+        "it. Empty: no limit.",
+    )
+    dollars_per_30_days: float | None = Field(
+        default=None,
+        ge=0,
+        allow_inf_nan=False,
+        description="US dollars that trainings may cost within 30 days. One more is held until a person approves "
+        "it. Empty: no limit.",
+    )
+    dollars_per_training: float | None = Field(
+        default=None,
+        ge=0,
+        allow_inf_nan=False,
+        description="What one training costs you, where the provider publishes no price or bills you another one. "
+        "Empty: the published price, if there is one.",
+    )
+    dollars_per_image: float | None = Field(
+        default=None,
+        ge=0,
+        allow_inf_nan=False,
+        description="What one image costs you that is rendered to judge a model, where the provider publishes "
+        "no price or bills you another one. Empty: the published price, if there is one.",
+    )
+
+    images_per_model: int | None = Field(
+        default=100,
+        ge=0,
+        description="Images that may be rendered to judge one model: those of the evaluation plan, and those of "
+        "the champion that are not rendered yet. A plan beyond it is refused before anything is paid. Empty: no "
+        "limit.",
+    )
+
+    @property
+    def limits(self) -> SpendingLimits:
+        """The limits, in US cents."""
+        return SpendingLimits(
+            trainings_per_day=self.trainings_per_day,
+            cents_per_window=_cents(self.dollars_per_30_days),
+            cents_per_training=_cents(self.dollars_per_training),
+            cents_per_image=None if self.dollars_per_image is None else self.dollars_per_image * 100,
+            images_per_model=self.images_per_model,
+        )
+
+
+def _cents(amount: float | None) -> int | None:
+    return None if amount is None else round(amount * 100)
+
+
+class ProviderCredentials(Block):
+    """Key of one account at a provider. A project has a block type below it for each provider."""
+
+    # A key that is refused is not shown.
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    api_key: ApiKey = Field(description="The key from the provider's console.")
+    account: str | None = Field(
+        default=None,
+        description="Your name for the account that pays; left empty, the name of this block. It is part of every "
+        "training's identity: two keys of one account carry the same name, two accounts never do.",
+    )
+    spending: SpendingGuard = Field(
+        default=SpendingGuard(),
+        description="What this account may spend. Beyond it a training is held until a person approves it.",
+    )
+    storage_hosts: list[HostName] = Field(
+        default=[],
+        description="Hosts at which the provider hands out files, such as cdn.example.com, beside those that are "
+        "known. The key is not sent there. Add one when an error names it.",
+    )
+    webhook_path: SecretStr | None = Field(
+        default=None,
+        description="Last part of the address at which the provider calls us; nobody must be able to guess it. "
+        "Left empty, `tuneloop webhooks --print-urls` makes one.",
+    )
+
+    @field_validator("webhook_path")
+    @classmethod
+    def _cannot_be_guessed(cls, value: SecretStr | None) -> SecretStr | None:
+        return check_path(value)
+
+    @field_validator("account")
+    @classmethod
+    def _is_a_label(cls, value: str | None) -> str | None:
+        # A form sends an empty field as an empty text.
+        return validate_slug(value) if value else None
+
+    @property
+    def label(self) -> str:
+        """What the account is called. Raises `ConfigurationError` where the block's name cannot be one."""
+        # The attribute is how Prefect's own blocks know their name.
+        name = self.account or self._block_document_name or _UNSAVED
+        try:
+            return validate_slug(name)
+        except ValueError as error:
+            raise ConfigurationError(f"account: {error}; fill in the field account of this block") from None
+
+    def get_provider(self, policy: RequestPolicy = RUN_POLICY) -> Provider:
+        """A client of this account."""
+        raise NotImplementedError
+
+    def signing_secret(self) -> str | None:
+        """What the provider signs its webhook calls with, None where it signs nothing."""
+        return None
+
+    def announced_address(self) -> str | None:
+        """The address that is sent to the provider with each submit, None where it is registered by hand."""
+        return None
+
+
+class AnnouncedWebhook(BaseModel):
+    """Fields of a block whose provider is given the webhook's address with each submit."""
+
+    webhook_url: SecretStr | None = Field(
+        default=None,
+        description="Address that the provider calls when a training has changed; left out, it calls nobody. "
+        "It ends with webhook_path, so it is as secret.",
+    )
+    webhook_secret: SecretStr | None = Field(
+        default=None,
+        description="Secret that the provider shows with each call, so that it can be told from a forged one.",
+    )
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _can_be_called(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        address = value.get_secret_value()
+        if not address.startswith(("https://", "http://")):
+            raise ValueError("webhook_url must start with https:// or http://")
+        return SecretStr(address.rstrip("/"))
+
+    def signing_secret(self) -> str | None:
+        """As it is typed in here. See `ProviderCredentials.signing_secret`."""
+        return self.webhook_secret.get_secret_value() if self.webhook_secret else None
+
+    def announced_address(self) -> str | None:
+        """As it is typed in here. See `ProviderCredentials.announced_address`."""
+        return self.webhook_url.get_secret_value() if self.webhook_url else None

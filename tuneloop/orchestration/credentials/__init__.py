@@ -1,1 +1,0 @@
-"""What credentials blocks are made of."""
