@@ -9,8 +9,8 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from tuneloop.errors import ConfigurationError
-from tuneloop.ledger.cancelling import is_cancelled
 from tuneloop.ledger.ledger import Ledger
+from tuneloop.ledger.markers import is_cancelled
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.orchestration.blocks import open_store
 from tuneloop.orchestration.context import open_context

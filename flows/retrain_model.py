@@ -11,7 +11,7 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from tuneloop.errors import TuneloopError
-from tuneloop.ledger.kept_weights import weights_problem
+from tuneloop.ledger.collection import weights_problem
 from tuneloop.orchestration import tasks
 from tuneloop.orchestration.context import RunContext, open_context
 from tuneloop.orchestration.dry_run import show_plan

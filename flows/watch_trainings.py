@@ -23,7 +23,7 @@ from tuneloop.orchestration.resume import resume_runs
 from tuneloop.orchestration.resume_run import ResumeResult
 from tuneloop.orchestration.sensor_runs import IDLE, LATE, delete_idle_runs, newer_tick, previous_tick
 from tuneloop.schemas.training import job_name
-from tuneloop.sensor.inspection import mark_overdue_notified, told_odd_word
+from tuneloop.sensor.inspection import mark_overdue_notified, mark_status_notified
 from tuneloop.sensor.poll import poll_all
 from tuneloop.sensor.tick import TickResult
 from tuneloop.sensor.transitions import Transition
@@ -105,7 +105,7 @@ def _tell(ledger: Ledger, tick: TickResult) -> None:
         mark_overdue_notified(ledger, run, job)
     for odd in tick.odd_words:
         emit_unknown_status(odd)
-        told_odd_word(ledger, odd)
+        mark_status_notified(ledger, odd)
     for revived in tick.revived:
         emit_training_event("revived", revived.run, revived.record)
     for unreached in tick.unreached:

@@ -14,9 +14,8 @@ from tuneloop.datasets.earlier_looks import EarlierLook, keep_look, look_name
 from tuneloop.datasets.scan import scan
 from tuneloop.datasets.sources.opening import opened
 from tuneloop.datasets.sources.source_state import state_of
-from tuneloop.ledger.accounts import remember_origin
-from tuneloop.ledger.drivers import current_driver, hand_over
-from tuneloop.ledger.kept_weights import weights_problem
+from tuneloop.ledger.accounts import current_driver, hand_over, remember_origin
+from tuneloop.ledger.collection import weights_problem
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.orchestration.context import RunContext
 from tuneloop.orchestration.run_request import RunRequest, build_run_record

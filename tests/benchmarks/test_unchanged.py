@@ -16,7 +16,7 @@ from benchmarks.data.material import make_captioned
 from tests.s3_server import fresh_bucket, s3_client, s3_server
 from tuneloop.datasets.earlier_looks import look_name
 from tuneloop.datasets.sources.source_state import state_of
-from tuneloop.ledger.kept_weights import weights_problem
+from tuneloop.ledger.collection import weights_problem
 from tuneloop.orchestration.stages.preparation import _settled_as_before
 from tuneloop.storage.s3_memory import RememberingS3Store
 from tuneloop.storage.s3_request_log import counted, log_requests

@@ -11,11 +11,10 @@ from tests.ledger.test_submission import old_claim
 from tuneloop.clock import Deadline, now
 from tuneloop.emulator import Progress
 from tuneloop.errors import RecordConflict
-from tuneloop.ledger.absence import why_not_again
 from tuneloop.ledger.attempts import choose_attempt
+from tuneloop.ledger.evidence import why_not_again
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.submission import submit_training
-from tuneloop.ledger.submit_request import SubmitRequest
+from tuneloop.ledger.submission import SubmitRequest, submit_training
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.records import RunRecord

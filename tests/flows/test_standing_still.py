@@ -23,8 +23,8 @@ from tests.flows.test_salvage import continuing, end_as, is_marked, sleeping
 from tuneloop.clock import now
 from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Fault, Progress
-from tuneloop.ledger.cancelling import is_cancelled
 from tuneloop.ledger.ledger import Ledger
+from tuneloop.ledger.markers import is_cancelled
 from tuneloop.orchestration.blocks import open_provider
 from tuneloop.orchestration.resume import resume_runs
 from tuneloop.orchestration.resume_run import ResumeResult

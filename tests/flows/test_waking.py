@@ -18,8 +18,7 @@ from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.submission import submit_training
-from tuneloop.ledger.submit_request import SubmitRequest
+from tuneloop.ledger.submission import SubmitRequest, submit_training
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.orchestration.blocks import open_store
 from tuneloop.orchestration.stores import init_store

@@ -5,7 +5,7 @@ import pytest
 from tests.ledger.bent import BentProvider
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl
-from tuneloop.ledger.submit_request import SubmitRequest
+from tuneloop.ledger.submission import SubmitRequest
 from tuneloop.providers.segmind.recipes import FluxLoraRecipe
 from tuneloop.schemas.records import RunRecord
 from tuneloop.schemas.spending import SpendingLimits

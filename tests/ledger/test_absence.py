@@ -15,8 +15,7 @@ from tuneloop.clock import now
 from tuneloop.emulator import EmulatorControl, Fault
 from tuneloop.errors import AmbiguousSubmit, TrainingOnHold, UnexpectedResponse
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.submission import submit_training
-from tuneloop.ledger.submit_request import SubmitRequest
+from tuneloop.ledger.submission import SubmitRequest, submit_training
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.schemas.records import Claimed, Held, RunRecord, Submitted
 from tuneloop.schemas.spending import SpendingLimits

@@ -5,8 +5,14 @@ from __future__ import annotations
 import pytest
 
 from tuneloop.errors import ConfigurationError
-from tuneloop.ledger.accounts import check_origin, move_origin, origin_of, remember_origin
-from tuneloop.ledger.drivers import current_driver, hand_over
+from tuneloop.ledger.accounts import (
+    check_origin,
+    current_driver,
+    hand_over,
+    move_origin,
+    origin_of,
+    remember_origin,
+)
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.schemas.training import Account
 

@@ -22,8 +22,7 @@ from tuneloop.errors import (
 from tuneloop.ledger.attempts import choose_attempt
 from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.submission import submit_training
-from tuneloop.ledger.submit_request import SubmitRequest
+from tuneloop.ledger.submission import SubmitRequest, submit_training
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.providers.bfl.recipes import BflFinetuneRecipe
 from tuneloop.providers.segmind.client import SegmindProvider

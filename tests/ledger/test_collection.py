@@ -10,11 +10,9 @@ from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.errors import InvalidWeights
 from tuneloop.ledger.attempts import choose_attempt
-from tuneloop.ledger.collection import collect_weights, restore_weights
-from tuneloop.ledger.kept_weights import is_whole, weights_problem
+from tuneloop.ledger.collection import collect_weights, is_whole, restore_weights, weights_problem
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.submission import submit_training
-from tuneloop.ledger.submit_request import SubmitRequest
+from tuneloop.ledger.submission import SubmitRequest, submit_training
 from tuneloop.ledger.training import TrainingLog, record_progress
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.providers.segmind.recipes import FluxLoraRecipe

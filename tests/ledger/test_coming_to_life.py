@@ -18,15 +18,14 @@ from tuneloop.clock import now
 from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.errors import LedgerError, RateLimited, RecordConflict, RequestRejected
 from tuneloop.http.transport import RequestNotSent
-from tuneloop.ledger.absence import why_not_again
 from tuneloop.ledger.adoption import adopt
 from tuneloop.ledger.attempts import choose_attempt, may_begin
 from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.collection import collect_weights
-from tuneloop.ledger.earlier_jobs import follow_earlier_job
+from tuneloop.ledger.evidence import follow_earlier_job, why_not_again
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.reconciliation import find_submitted, record_job_id, revive
-from tuneloop.ledger.submit_request import SubmitRequest
+from tuneloop.ledger.submission import SubmitRequest
 from tuneloop.ledger.training import TrainingLog, record_progress
 from tuneloop.providers.base import SubmitMargins
 from tuneloop.schemas.records import (

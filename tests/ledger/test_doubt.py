@@ -13,12 +13,11 @@ from tuneloop.errors import (
     DuplicateJob,
     RequestRejected,
 )
-from tuneloop.ledger.absence import why_not_again
 from tuneloop.ledger.attempts import choose_attempt
+from tuneloop.ledger.evidence import why_not_again
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.reconciliation import find_submitted, record_job_id
-from tuneloop.ledger.submission import submit_training
-from tuneloop.ledger.submit_request import SubmitRequest
+from tuneloop.ledger.submission import SubmitRequest, submit_training
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.operations.status import duplicate_jobs
 from tuneloop.providers.segmind.client import SegmindProvider

@@ -22,8 +22,7 @@ from tuneloop.errors import (
 )
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.reconciliation import record_duplicate_job
-from tuneloop.ledger.submission import submit_training
-from tuneloop.ledger.submit_request import SubmitRequest
+from tuneloop.ledger.submission import SubmitRequest, submit_training
 from tuneloop.ledger.training import TrainingLog, record_progress
 from tuneloop.operations.status import duplicate_jobs
 from tuneloop.schemas.records import Failed, Held, training_record

@@ -16,8 +16,7 @@ from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.markers import BadEnd
 from tuneloop.ledger.reconciliation import record_job_id, revive
-from tuneloop.ledger.submission import submit_training
-from tuneloop.ledger.submit_request import SubmitRequest
+from tuneloop.ledger.submission import SubmitRequest, submit_training
 from tuneloop.ledger.training import TrainingLog, record_progress
 from tuneloop.ledger.uncollected import LOST_AFTER, hold_if_lost, next_try, note_failed_try, try_again
 from tuneloop.operations.status import duplicate_jobs
@@ -64,7 +63,7 @@ def failed(ledger: Ledger, run: RunRecord) -> BadEnd:
     ledger.save_run(run)
     submitted(ledger, run)
     assert isinstance(record_progress(ledger, run, shown(run, "failed")), Failed)
-    (end,) = ledger.bad_ends(run.account.slug)
+    ((end, _),) = ledger.bad_ends()
     return end
 
 

@@ -22,8 +22,7 @@ from tuneloop.emulator.objects import PREFIX
 from tuneloop.errors import StoreError
 from tuneloop.ledger.collection import collect_weights
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.submission import submit_training
-from tuneloop.ledger.submit_request import SubmitRequest
+from tuneloop.ledger.submission import SubmitRequest, submit_training
 from tuneloop.ledger.training import TrainingLog, record_progress
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.providers.segmind.recipes import FluxLoraRecipe

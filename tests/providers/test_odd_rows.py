@@ -13,7 +13,7 @@ import pytest
 from tests.http.speaking import Spoken, saying, speaking
 from tuneloop.errors import AuthenticationFailed, UnexpectedResponse
 from tuneloop.http.retries import TICK_POLICY
-from tuneloop.ledger.job_names import StoredNames
+from tuneloop.ledger.accounts import JobNameCache
 from tuneloop.providers.bfl.client import BflProvider
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.schemas.training import JobList
@@ -202,7 +202,7 @@ def test_comment_that_comes_later_is_found_then_and_no_other_is_kept(tmp_path: P
     details = {"ours": comment(early)}
     with bfl(["ours"], details, {"ours": READY}) as server:
         client = provider(server)
-        client.names_known = StoredNames(LocalDirectory(tmp_path), "bfl.default")
+        client.names_known = JobNameCache(LocalDirectory(tmp_path), "bfl.default")
         assert client.find(STEM).jobs == ()
         details["ours"] = comment(OURS)
         assert [job.name for job in client.find(STEM).jobs] == [OURS]
@@ -213,7 +213,7 @@ def test_comment_that_comes_later_is_found_then_and_no_other_is_kept(tmp_path: P
 
 @pytest.mark.parametrize("kept", ["None", ""])
 def test_name_that_was_kept_of_an_answer_without_one_is_asked_for_anew(tmp_path: Path, kept: str) -> None:
-    names = StoredNames(LocalDirectory(tmp_path), "bfl.default")
+    names = JobNameCache(LocalDirectory(tmp_path), "bfl.default")
     names.keep("ours", kept)
     with bfl(["ours"], {"ours": comment(OURS)}, {"ours": READY}) as server:
         client = provider(server)

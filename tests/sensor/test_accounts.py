@@ -13,7 +13,7 @@ from tuneloop.clock import now
 from tuneloop.emulator import EmulatorControl, Fault
 from tuneloop.errors import ConfigurationError
 from tuneloop.http.retries import TICK_POLICY
-from tuneloop.ledger.account_marks import LONGEST_PAUSE, AccountMarks
+from tuneloop.ledger.accounts import LONGEST_PAUSE, AccountMarks
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.providers.base import Provider
 from tuneloop.providers.segmind.client import SegmindProvider

@@ -7,7 +7,7 @@ from pathlib import Path
 from tuneloop.clock import Deadline
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import Progress, running_emulator
-from tuneloop.ledger.job_names import StoredNames
+from tuneloop.ledger.accounts import JobNameCache
 from tuneloop.providers.bfl.client import BflProvider
 from tuneloop.providers.bfl.recipes import BflFinetuneRecipe
 from tuneloop.storage.local_directory import LocalDirectory
@@ -22,7 +22,7 @@ def test_name_of_a_job_is_asked_for_once_and_then_read_from_the_store(
 
         def found(name: str) -> int:
             provider = BflProvider(control.api_key, base_url=control.url)
-            provider.names_known = StoredNames(artifacts, "bfl.default")
+            provider.names_known = JobNameCache(artifacts, "bfl.default")
             return len(provider.find(name).jobs)
 
         def details() -> int:

@@ -17,7 +17,7 @@ from tuneloop.operations.status import duplicate_jobs
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.schemas.records import AnyTrainingRecord, Failed, Held, RunRecord
 from tuneloop.schemas.training import JobList, job_name
-from tuneloop.sensor.inspection import told_odd_word
+from tuneloop.sensor.inspection import mark_status_notified
 from tuneloop.sensor.tick import TickResult
 
 DETAILS = "/finetune/request/details"
@@ -137,7 +137,7 @@ def with_word(word: str) -> Any:
 
 def told(ledger: Ledger, tick: TickResult) -> list[str]:
     for odd in tick.odd_words:
-        told_odd_word(ledger, odd)
+        mark_status_notified(ledger, odd)
     return [problem for problem in tick.problems if "unknown status" in problem]
 
 

@@ -19,11 +19,11 @@ from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.providers.registry import ADOPTED
 from tuneloop.providers.segmind.client import SegmindProvider
-from tuneloop.schemas.cadence import Cadence
+from tuneloop.schemas.recipe_fields import Cadence
 from tuneloop.schemas.records import RunRecord, Submitted
-from tuneloop.sensor.cadence import is_due
-from tuneloop.sensor.inspection import mark_overdue_notified, told_odd_word
+from tuneloop.sensor.inspection import mark_overdue_notified, mark_status_notified
 from tuneloop.sensor.poll import poll_all
+from tuneloop.sensor.queries import is_due
 from tuneloop.storage.local_directory import LocalDirectory
 
 LIST = "/finetune/request/list"
@@ -179,7 +179,7 @@ def test_fifty_invented_status_words_count_as_running_and_are_each_told_once(
         told += [problem for problem in tick.problems if "unknown status" in problem]
         assert moved(tick) == []
         for odd in tick.odd_words:
-            told_odd_word(ledger, odd)
+            mark_status_notified(ledger, odd)
     assert len(told) == 50
     emulator.progress(Progress.at_once())
     after = look(ledger, SegmindProvider(emulator.api_key, base_url=emulator.url))

@@ -20,8 +20,7 @@ from tuneloop.clock import now
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.submission import submit_training
-from tuneloop.ledger.submit_request import SubmitRequest
+from tuneloop.ledger.submission import SubmitRequest, submit_training
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.providers.base import Provider
 from tuneloop.providers.registry import row_of

@@ -1,4 +1,4 @@
-"""A job that somebody else has submitted enters the ledger, at the state the provider shows."""
+"""Import a job that was submitted elsewhere into the ledger, in the state that the provider shows."""
 
 from __future__ import annotations
 
@@ -13,22 +13,12 @@ from tuneloop.schemas.training import JobStatus
 
 
 def only_id(provider: Provider, job_id: str) -> str:
-    """The id under which a job is adopted, whichever of its ids was given.
-
-    Raises:
-        ConfigurationError: There is no such job.
-    """
+    """The id under which a job is adopted, whichever was given. Raises `ConfigurationError` for no such job."""
     return _status(provider, job_id).job_id
 
 
 def adopt(ledger: Ledger, provider: Provider, run: RunRecord, job_id: str) -> None:
-    """Write down a finished job of the account as a training of ours. May be repeated.
-
-    Args:
-        ledger: The ledger.
-        provider: The account that has the job.
-        run: What the adopting run works on.
-        job_id: The provider's id of the job.
+    """Record a finished job of the account as the training of an adopting run. May be repeated.
 
     Raises:
         ConfigurationError: There is no such job, or it cannot be rendered (yet).
@@ -39,7 +29,7 @@ def adopt(ledger: Ledger, provider: Provider, run: RunRecord, job_id: str) -> No
             f"fine-tune {job_id} is {status.word} at {provider.name}, and only one that is ready to render can be "
             "adopted; " + ("it never will be" if status.phase == "failed" else "try again when it is")
         )
-    # Before the record: from there on the sensor carries it on, and it finds runs by their markers.
+    # Before the record: from there on the sensor resumes it, and it finds runs by their markers.
     ledger.mark(run)
     training = TrainingLog.of(ledger, run)
     if training.last is None or is_revivable(training.last):

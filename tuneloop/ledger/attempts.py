@@ -24,27 +24,22 @@ ATTEMPTS_IN_A_ROW = 3
 
 
 class CountedReason(Record):
-    """A reason to retrain that was carried out: the same words are no new wish, whoever says them."""
+    """A reason to retrain that was applied: the same words are no new request, whoever says them."""
 
     reason: str
     """The words."""
     flow_run: str
-    """The run that carried it out."""
+    """The run that applied it."""
     attempt: int
-    """The attempt that it was carried out by."""
+    """The attempt that it was applied by."""
 
 
 def wished_attempt(ledger: Ledger, key: str, reason: str | None, flow_run: str) -> tuple[int, str | None]:
     """Decide which attempt a new run works on; nothing is written.
 
-    Args:
-        ledger: The ledger.
-        key: TrainingLog key.
-        reason: Why an unchanged dataset should be trained again, None for no such wish.
-        flow_run: The run.
-
     Returns:
-        The attempt, and the reason where it counts: not where another run has carried it out.
+        The attempt, and the reason to train an unchanged dataset again where it counts: not where another run has
+        applied it.
     """
     words = " ".join((reason or "").split())
     counted = _counted(ledger, key, words) if words else None
@@ -58,11 +53,7 @@ def wished_attempt(ledger: Ledger, key: str, reason: str | None, flow_run: str) 
 
 
 def count_reason(ledger: Ledger, run: RunRecord) -> RunRecord:
-    """Let a run's reason to retrain count, once per training for ever; where another run was first, it does not.
-
-    Returns:
-        The run, on the attempt that it is to work on.
-    """
+    """Let a run's reason to retrain count once per training; returns the run, on the attempt it is to work on."""
     if run.retrain_reason is None:
         return run
     record = CountedReason(created_at=now(), reason=run.retrain_reason, flow_run=run.flow_run, attempt=run.attempt)
@@ -72,13 +63,7 @@ def count_reason(ledger: Ledger, run: RunRecord) -> RunRecord:
 
 
 def choose_attempt(ledger: Ledger, key: str, on_request: str | None) -> int:
-    """Decide which attempt a new run works on; see docs/ledger.md.
-
-    Args:
-        ledger: The ledger.
-        key: TrainingLog key.
-        on_request: Why an unchanged dataset should be trained again, None for no such wish.
-    """
+    """Decide which attempt a new run works on; see docs/ledger.md."""
     newest = ledger.last(key)
     if newest is None:
         return 1
@@ -95,16 +80,16 @@ def choose_attempt(ledger: Ledger, key: str, on_request: str | None) -> int:
 
 
 def may_begin(ledger: Ledger, run: RunRecord) -> bool:
-    """Tell whether an attempt that nobody has claimed may still be begun.
+    """Return True if an attempt that nobody has claimed may still be begun.
 
-    Not if the one before has come to life since it was chosen, or was paid: unless somebody wishes for one more.
+    Not if the one before has come to life since it was chosen, or was paid: unless one more was requested.
     """
     reason = run.retrain_reason or _reason_for(ledger, run)
     return choose_attempt(ledger, run.key, reason) == run.attempt
 
 
 def too_many_attempts(history: list[AnyTrainingRecord], attempt: int) -> str | None:
-    """Say why a person must look before an attempt is submitted, None where the ones before did not all fail."""
+    """Say why an attempt needs approval, None where the ones before did not all fail."""
     ends = {record.attempt: record for record in history if record.attempt < attempt}
     recent = [ends[number] for number in sorted(ends)[-ATTEMPTS_IN_A_ROW:]]
     if len(recent) < ATTEMPTS_IN_A_ROW or any(record.state not in UNPAID_FAILURES for record in recent):
@@ -124,7 +109,6 @@ def _last_begun(history: list[AnyTrainingRecord]) -> AnyTrainingRecord | None:
 
 
 def _reason_for(ledger: Ledger, run: RunRecord) -> str | None:
-    """The reason that another run has given for an attempt."""
     names = ledger.store.names(f"retrain-reasons/{run.key}/")
     counted = (ledger.read_record(name, CountedReason) for name in names)
     return next((record.reason for record in counted if record.attempt == run.attempt), None)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from tuneloop.clock import now
 from tuneloop.errors import BudgetExceeded, ConfigurationError
-from tuneloop.ledger.ledger import Ledger, numbered_among
+from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.schemas.records import Claimed, RunRecord
 from tuneloop.schemas.spending import (
@@ -233,7 +233,7 @@ class Budget:
         folder = self._folder(window)
         listed = list(self._ledger.store.names(folder))
         released = (_RELEASED.fullmatch(name[len(folder) :]) for name in listed)
-        names = numbered_among(self._ledger.store, folder, listed)
+        names = self._ledger.numbered_among(folder, listed)
         return _Listed(names, {int(match.group(1)) for match in released if match})
 
     def _folder(self, window: date) -> str:

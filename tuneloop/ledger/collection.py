@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 from tuneloop.errors import InvalidWeights, LedgerError, RecordConflict, StoreError
-from tuneloop.ledger.kept_weights import is_whole
+from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.providers.base import Provider, SourceChanged
 from tuneloop.schemas.records import Collected, Promotion, Trained
 from tuneloop.storage.base import Store, StoredObject
 from tuneloop.storage.fingerprint import Fingerprint
-from tuneloop.storage.safetensors_stream import SafetensorsCheck
+from tuneloop.storage.safetensors_stream import SafetensorsCheck, promised_size
 from tuneloop.storage.transfer import RangedSource, transfer
 
 _CHANGES = 2
@@ -23,19 +23,14 @@ _NAMES = 9
 _SWEPT_AFTER = timedelta(days=7)
 """How long unfinished uploads and drafts are kept for whoever may go on with them."""
 Progress = Callable[[int, int | None], None]
+"""Called with bytes so far and bytes in all (None where the provider does not say)."""
 
 
 def collect_weights(provider: Provider, training: TrainingLog, on_progress: Progress | None = None) -> Collected:
     """Stream a trained job's weights into the store and write the `collected` record last.
 
-    A download that was cut or killed goes on where it stopped, in this process or another one. Where the provider
-    hands out no weights, the trained model is its id there, and only that is recorded.
-
-    Args:
-        provider: The account that trained.
-        training: Where it stood when this was decided.
-        on_progress: Called with bytes so far and bytes in all (None where the provider does not say); after a
-            resumption it starts at the bytes that are already there.
+    A download that was cut or killed goes on where it stopped, in this process or another one; `on_progress` then
+    starts at the bytes that are there. Where a provider hands out no weights, only the model's id is recorded.
 
     Raises:
         InvalidWeights: What arrived is not one whole safetensors file; nothing is kept of it.
@@ -64,14 +59,14 @@ def collect_weights(provider: Provider, training: TrainingLog, on_progress: Prog
         if not isinstance(latest, Collected):
             raise
         return latest
-    # Weights are home: what cannot be tidied up now is tidied up after the next ones.
+    # The weights are stored: what cannot be swept now is swept after the next ones.
     with suppress(StoreError):
         training.ledger.store.sweep("weights/", _SWEPT_AFTER)
     return record
 
 
 def _download(store: Store, provider: Provider, trained: Trained, on_progress: Progress | None) -> StoredObject:
-    """Find the weights under the first of their names that holds a whole file, or bring them there.
+    """Find the weights under the first of their names that holds a whole file, or download them there.
 
     Whatever else lies in the folder, or under one of those names, is left alone and counts for nothing.
     """
@@ -132,7 +127,7 @@ def restore_weights(
 
 
 def _the_same(chunks: Iterator[bytes], promotion: Promotion) -> Iterator[bytes]:
-    """Hand on a stream, the last piece only if all of it is what was collected."""
+    """Pass a stream on, the last chunk only if all of it is what was collected."""
     fingerprint, held = Fingerprint(), b""
     for chunk in fingerprint.watch(chunks):
         if held:
@@ -155,3 +150,52 @@ def _counted(chunks: Iterator[bytes], size_bytes: int | None, on_progress: Progr
         yield chunk
     if size_bytes is not None and done != size_bytes:
         raise InvalidWeights(f"{done} of {size_bytes} bytes arrived; run again, the weights are still there")
+
+
+def weights_problem(ledger: Ledger, promotion: Promotion) -> str | None:
+    """Say what is wrong with a promoted model's weights, None where their size in the store is as recorded.
+
+    Weights that stay at the provider have no problem here.
+    """
+    if promotion.weights is None:
+        return None
+    where = ledger.store.uri_of(promotion.weights)
+    size_bytes = ledger.store.size(promotion.weights)
+    if size_bytes is None:
+        return f"its weights {where} are gone"
+    recorded = promotion.size_bytes
+    if recorded is None:
+        recorded = _recorded_size(ledger, promotion)
+    if recorded is not None and size_bytes != recorded:
+        return f"its weights {where} have {size_bytes:,} bytes, and {recorded:,} were collected"
+    return None
+
+
+def _recorded_size(ledger: Ledger, promotion: Promotion) -> int | None:
+    for record in ledger.history(promotion.key):
+        if isinstance(record, Collected) and record.attempt == promotion.attempt:
+            return record.size_bytes
+    return None
+
+
+def is_whole(store: Store, name: str) -> bool:
+    """Return True if a stored file is one whole safetensors file, by its header and size."""
+    size_bytes = store.size(name)
+    if size_bytes is None:
+        return False
+
+    with store.open(name) as stream:
+        data = b""
+
+        @contextmanager
+        def read(start: int, stop: int) -> Iterator[Iterator[bytes]]:
+            nonlocal data
+            while len(data) < stop and (more := stream.read(stop - len(data))):
+                data += more
+            yield iter([data[start:stop]])
+
+        try:
+            promised_size(name, size_bytes, read)
+        except InvalidWeights:
+            return False
+    return True

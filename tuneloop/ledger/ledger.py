@@ -6,21 +6,18 @@ record is the state. Nothing in here deletes anything but markers.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
-from typing import TypeVar
-
-from pydantic import ValidationError
+from collections.abc import Iterator
+from datetime import datetime
 
 import tuneloop.providers.registry  # noqa: F401 - a record names services that are registered there
-from tuneloop.errors import CorruptRecord, LedgerError, ObjectNotFound, RecordConflict
-from tuneloop.ledger.markers import BadEnd, Marker
+from tuneloop.errors import LedgerError, ObjectNotFound, RecordConflict
+from tuneloop.ledger.markers import BadEnd, Marker, marker_name
+from tuneloop.ledger.record_store import RecordStore
 from tuneloop.schemas.records import (
     ENDS,
     AnyTrainingRecord,
     Decision,
     Promotion,
-    Record,
     RunRecord,
     Submitted,
     follows,
@@ -33,20 +30,14 @@ _FIRST_STATES = frozenset({"claimed", "abandoned", "submitted"})
 """How an attempt begins: abandoned where it was never claimed, which fences a starter that stands still, and
 submitted where a job was there before anything was claimed."""
 PAUSES, TROUBLES = "paused-until", "trouble"
-"""What lies beside the markers of an account, see `account_marks`."""
-_NUMBERED = re.compile(r"(\d{4,})\.json")
-AnyRecord = TypeVar("AnyRecord", bound=Record)
+"""What lies beside the markers of an account, see `accounts`."""
 
 
-class Ledger:
-    """Reads and writes records.
-
-    Args:
-        store: Where they live.
-    """
+class Ledger(RecordStore):
+    """Trainings, runs with their markers, decisions and promotions of one store."""
 
     def __init__(self, store: Store) -> None:
-        self.store = store
+        super().__init__(store)
         self._numbers: dict[str, int] = {}  # of records that were read or written here, by writer id
 
     def history(self, key: str) -> list[AnyTrainingRecord]:
@@ -84,10 +75,7 @@ class Ledger:
         self._numbers[record.writer_id] = number
 
     def _training_record(self, name: str, number: int) -> AnyTrainingRecord:
-        try:
-            record = training_record.validate_json(self.store.read(name))
-        except ValidationError as error:
-            raise _unreadable(name, self.store, error) from None
+        record: AnyTrainingRecord = self._read(name, training_record)
         self._numbers[record.writer_id] = number
         return record
 
@@ -101,27 +89,27 @@ class Ledger:
         return self.read_record(name, RunRecord)
 
     def run(self, flow_run: str) -> RunRecord | None:
-        """What a flow run works on, None where it has not decided yet."""
+        """What a flow run works on, None before it has decided."""
         try:
             return self.read_record(f"runs/{flow_run}.json", RunRecord)
         except ObjectNotFound:
             return None
 
     def mark(self, run: RunRecord) -> None:
-        """Leave a marker, so that the sensor finds this story without reading history."""
-        self.store.create(_marker_name(run), b"")
+        """Leave a marker, by which the sensor finds this run without reading history."""
+        self.store.create(marker_name(run), b"")
 
     def keep_marked(self, run: RunRecord) -> None:
-        """Leave a marker where it is not there any more. One look costs less than a second write."""
-        if self.store.seems_absent(_marker_name(run)):
+        """Leave a marker where it is gone. Reading costs less than a second write."""
+        if self.store.seems_absent(marker_name(run)):
             self.mark(run)
 
     def is_marked(self, run: RunRecord) -> bool:
-        """Tell whether a run's story is open."""
-        return self.store.exists(_marker_name(run))
+        """Return True if a run is open."""
+        return self.store.exists(marker_name(run))
 
     def markers(self) -> Iterator[Marker]:
-        """Every open story, by names alone."""
+        """Every open run, by names alone."""
         for name, since in self.store.written("inflight/"):
             parts = name.split("/")
             if len(parts) == 4 and parts[2] not in {PAUSES, TROUBLES}:  # noqa: PLR2004 - inflight/account/job/run
@@ -130,33 +118,30 @@ class Ledger:
     def note_bad_end(self, run: RunRecord, job: str) -> None:
         """Leave the name of a job that is about to be recorded as failed, rejected or abandoned unpaid.
 
-        It is never taken away; by it a job is known again that lives on in spite of such a record: `bad_ends`.
-
-        Args:
-            run: A run of the attempt.
-            job: The job's name at the provider, which may be the one of an earlier attempt.
+        It is never deleted; by it a job is known again that lives on in spite of such a record: `bad_ends`. The
+        job's name at the provider may be the one of an earlier attempt than the run's.
         """
         for name in {job, job_name(run.key, run.attempt)}:
             self.store.create(BadEnd(run.account.slug, name, run.key).name, run.flow_run.encode())
 
-    def bad_ends(self, account: str) -> Iterator[BadEnd]:
-        """Every job of an account that was noted by `note_bad_end`, by names alone."""
-        for name in self.store.names(f"ended/{account}/"):
+    def bad_ends(self) -> Iterator[tuple[BadEnd, datetime]]:
+        """Every job that was noted by `note_bad_end`, by names alone, and the store's time of that."""
+        for name, since in self.store.written("ended/"):
             parts = name.split("/")
             if len(parts) == 4:  # noqa: PLR2004 - ended/account/job/key
-                yield BadEnd(parts[1], parts[2], parts[3])
+                yield BadEnd(*parts[1:]), since
 
     def run_of(self, end: BadEnd) -> RunRecord | None:
         """The run that found a bad end."""
         return self.run(self.store.read(end.name).decode())
 
     def unmark(self, run: RunRecord) -> None:
-        """Delete a run's marker. Only after the end of its story has been read.
+        """Delete a run's marker. Only after its end has been read.
 
         Where the training has come to life since then, it is marked again. Whoever brings one to life marks it
         after that, so one of the two sees the other.
         """
-        self.store.delete_marker(_marker_name(run))
+        self.store.delete_marker(marker_name(run))
         own = [record for record in self.history(run.key) if record.attempt == run.attempt]
         if own and own[-1].state not in ENDS:
             self.mark(run)
@@ -192,22 +177,21 @@ class Ledger:
         return f"{self.decision_folder(run)}{self._numbers[decision.writer_id]:04d}.json"
 
     def promotions(self, model: str) -> list[Promotion]:
-        """The line of champions, oldest first; the last one is the champion."""
+        """The champions of a model, oldest first; the last one is the champion."""
         return list(self.promotions_since(model, 1))
 
     def promotions_since(self, model: str, number: int) -> Iterator[Promotion]:
-        """The line of champions from a number on, oldest first, each read when it is asked for."""
+        """The champions of a model from a number on, oldest first, each read when it is asked for."""
         names = self.numbered(f"models/{model}/promotions/")
         return (self.read_record(name, Promotion) for name in names[max(0, number - 1) :])
 
     def promotion(self, model: str, number: int) -> Promotion:
-        """One champion of the line. Raises `ObjectNotFound` where there is none of this number."""
+        """One promotion. Raises `ObjectNotFound` where there is none of this number."""
         return self.read_record(f"models/{model}/promotions/{number:04d}.json", Promotion)
 
     def champion(self, model: str) -> Promotion | None:
         """The model version in use."""
-        names = self.numbered(f"models/{model}/promotions/")
-        return self.read_record(names[-1], Promotion) if names else None
+        return self.newest(f"models/{model}/promotions/", Promotion)
 
     def write_promotion(self, promotion: Promotion) -> bool:
         """Write a promotion under its own number, never under the next free one.
@@ -218,41 +202,9 @@ class Ledger:
         name = f"models/{promotion.model}/promotions/{promotion.number:04d}.json"
         return self.create_record(name, promotion)
 
-    def create_record(self, name: str, record: Record) -> bool:
-        """Write a record once.
-
-        Returns:
-            False where another one has this name.
-        """
-        return self.store.create(name, _spelled(record))
-
-    def numbered(self, prefix: str) -> list[str]:
-        """The records below a prefix, in order. Raises `CorruptRecord` on a gap."""
-        return numbered_among(self.store, prefix, self.store.names(prefix))
-
-    def read_record(self, name: str, kind: type[AnyRecord]) -> AnyRecord:
-        """Read one record. Raises `ObjectNotFound`, or `CorruptRecord` where it is not of this kind."""
-        try:
-            return kind.model_validate_json(self.store.read(name))
-        except ValidationError as error:
-            raise _unreadable(name, self.store, error) from None
-
-
-def numbered_among(store: Store, prefix: str, listed: Iterable[str]) -> list[str]:
-    """The numbered records among names that were listed just now. Raises `CorruptRecord` on a gap."""
-    names = [name for name in listed if _NUMBERED.fullmatch(name[len(prefix) :])]
-    expected = [f"{prefix}{n:04d}.json" for n in range(1, len(names) + 1)]
-    if sorted(names) != sorted(expected):
-        missing = sorted(set(expected) - set(names))
-        raise CorruptRecord(
-            f"{store.uri_of(prefix)} has a gap at {', '.join(missing)}: a record was deleted or is "
-            "hidden; restore it from a backup or an older object version, nothing is decided without it"
-        )
-    return expected
-
 
 def _check_step(after: AnyTrainingRecord | None, record: AnyTrainingRecord) -> None:
-    """Refuse a step that the protocol does not know."""
+    """Reject a step that the protocol does not have."""
     answered = isinstance(record, Submitted) and record.found_by == "answer"
     first = record.state in _FIRST_STATES and not answered
     if after is None:
@@ -264,18 +216,3 @@ def _check_step(after: AnyTrainingRecord | None, record: AnyTrainingRecord) -> N
     if not legal:
         before = f"{after.state} (attempt {after.attempt})" if after else "nothing"
         raise LedgerError(f"{record.state} (attempt {record.attempt}) cannot follow {before}")
-
-
-def _marker_name(run: RunRecord) -> str:
-    return f"inflight/{run.account.slug}/{job_name(run.key, run.attempt)}/{run.flow_run}"
-
-
-def _spelled(record: Record) -> bytes:
-    return record.model_dump_json(indent=1).encode()
-
-
-def _unreadable(name: str, store: Store, error: ValidationError) -> CorruptRecord:
-    where = ", ".join(".".join(map(str, item["loc"])) or "the whole" for item in error.errors()[:3])
-    return CorruptRecord(
-        f"{store.uri_of(name)} is not a record of this version ({where}); restore it or upgrade Tuneloop"
-    )

@@ -1,14 +1,18 @@
-"""What small files in the store say by their names alone: open stories, and jobs that have come to a bad end."""
+"""What small files in the store say by their names alone: open runs, bad ends of jobs, and cancelled runs."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
+
+from tuneloop.clock import now
+from tuneloop.ledger.record_store import RecordStore
+from tuneloop.schemas.records import Record, RunRecord
+from tuneloop.schemas.training import job_name
 
 
-@dataclass(frozen=True)
-class Marker:
-    """An open story: this flow run waits for this job of this account."""
+class Marker(NamedTuple):
+    """An open run: it waits for this job of this account."""
 
     account: str
     job: str
@@ -22,12 +26,8 @@ class Marker:
         return f"inflight/{self.account}/{self.job}/{self.flow_run}"
 
 
-@dataclass(frozen=True, order=True)
-class BadEnd:
-    """A job that has come to a bad end, or was about to: `ended/<account>/<job's name>/<training key>`.
-
-    What the file holds is the id of the flow run that found it.
-    """
+class BadEnd(NamedTuple):
+    """A job that has come to a bad end, or was about to. The file holds the id of the flow run that found it."""
 
     account: str
     job: str
@@ -37,3 +37,25 @@ class BadEnd:
     def name(self) -> str:
         """Its name within the store."""
         return f"ended/{self.account}/{self.job}/{self.key}"
+
+
+class CancelledRun(Record):
+    """A person has cancelled a run: what was paid is collected, and nothing is judged. It outlives the run."""
+
+    flow_run: str
+    """Id of the flow run."""
+
+
+def marker_name(run: RunRecord) -> str:
+    """Name of a run's marker within the store."""
+    return f"inflight/{run.account.slug}/{job_name(run.key, run.attempt)}/{run.flow_run}"
+
+
+def is_cancelled(ledger: RecordStore, flow_run: str) -> bool:
+    """Return True if a person was seen to cancel a run."""
+    return ledger.store.exists(f"cancelled/{flow_run}.json")
+
+
+def remember_cancelled(ledger: RecordStore, flow_run: str) -> None:
+    """Remember that a person has cancelled a run."""
+    ledger.create_record(f"cancelled/{flow_run}.json", CancelledRun(created_at=now(), flow_run=flow_run))

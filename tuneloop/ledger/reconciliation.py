@@ -19,13 +19,9 @@ FoundBy = Literal["answer", "list", "person"]
 
 
 def find_submitted(provider: Provider, training: TrainingLog) -> Submitted | Held | None:
-    """Look a claimed or held training up by its name.
+    """Find a claimed or held training by its name, and record it. None where the list shows no such job.
 
-    Presence counts at once, also of a job whose row cannot be read; absence is for `why_not_again`.
-
-    Returns:
-        What is written now: the job, or that a person must look at one that cannot be read. None where the list
-        shows no such job.
+    Presence counts at once, also of a job whose row cannot be read (that is held); absence is for `why_not_again`.
     """
     training = training.reread()
     last = training.last
@@ -46,7 +42,6 @@ def find_submitted(provider: Provider, training: TrainingLog) -> Submitted | Hel
 
 
 def _hold_unreadable(training: TrainingLog, shown: JobList) -> Held | None:
-    """Hold a claim whose job is there and cannot be read."""
     why = shown.unreadable.get(training.name)
     if why is None or not isinstance(training.last, Claimed):
         return None
@@ -55,10 +50,10 @@ def _hold_unreadable(training: TrainingLog, shown: JobList) -> Held | None:
 
 
 def record_job_id(training: TrainingLog, job_id: str, found_by: FoundBy) -> Submitted:
-    """Write the job's id over a claim, a hold or a bad end, whoever has written that.
+    """Record the job's id over a claim, a hold or a bad end, whoever has written that.
 
-    A job that was lost sight of and shows up again goes on; one whose weights are lost is left to the person who
-    is asked. After a bad end the caller marks the run again.
+    A lost job that shows up again goes on; one whose weights are lost waits for the manual decision. After a bad
+    end the caller marks the run again.
 
     Raises:
         DuplicateJob: The ledger follows another job of this name; both are recorded.
@@ -96,20 +91,15 @@ def _takes_an_id(training: TrainingLog) -> bool:
 
 
 def revive(ledger: Ledger, end: BadEnd, job: JobStatus) -> Submitted | DoublePayment | None:
-    """Follow a job that lives on although the ledger has it as failed, rejected or abandoned unpaid.
+    """Follow a listed job that lives on although the ledger has it as failed, rejected or abandoned unpaid.
 
     Its training's newest attempt takes it up, whichever attempt it was made for, so that nothing is paid for this
-    key meanwhile; its run is marked again, and the sensor carries it on. Where the newest attempt has a job of its
+    key meanwhile; its run is marked again, and the sensor resumes it. Where the newest attempt has a job of its
     own, this one is a duplicate. It may be repeated and may die anywhere: whoever reads `Ledger.bad_ends` next
     comes here again.
 
-    Args:
-        ledger: The ledger.
-        end: The bad end of the job's name, from `Ledger.bad_ends`.
-        job: What the provider's list shows: a job of that name that is not failed.
-
     Returns:
-        What was written: the attempt goes on, or a duplicate job. None where everything is known already.
+        What was written. None where everything is known already.
     """
     history = ledger.history(end.key)
     if not history:
@@ -137,11 +127,7 @@ def revive(ledger: Ledger, end: BadEnd, job: JobStatus) -> Submitted | DoublePay
 
 
 def record_duplicate_job(ledger: Ledger, name: str, job_id: str, followed: str) -> DoublePayment | None:
-    """Leave a record of a job that should not exist; `tuneloop status` shows it.
-
-    Returns:
-        The record, None where it was there before. A job is no duplicate of itself.
-    """
+    """Record a job that should not exist, for `tuneloop status`. None where it was recorded before."""
     if job_id == followed:
         return None
     payment = DoublePayment(created_at=now(), name=name, job_id=job_id, followed=followed)

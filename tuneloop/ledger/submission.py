@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from uuid import uuid4
@@ -19,34 +20,60 @@ from tuneloop.errors import (
     UnexpectedResponse,
 )
 from tuneloop.http.transport import RequestNotSent
-from tuneloop.ledger.absence import why_not_again
+from tuneloop.ledger.accounts import JobNameCache
 from tuneloop.ledger.attempts import ATTEMPTS_IN_A_ROW, too_many_attempts
 from tuneloop.ledger.budget import Budget, Spending
-from tuneloop.ledger.earlier_jobs import check_clock, follow_earlier_job, unreadable_job, with_ended_ones
-from tuneloop.ledger.job_names import StoredNames
+from tuneloop.ledger.evidence import (
+    check_clock,
+    follow_earlier_job,
+    unreadable_job,
+    why_not_again,
+    with_ended_ones,
+)
 from tuneloop.ledger.reconciliation import find_submitted, record_job_id
-from tuneloop.ledger.submit_request import SubmitRequest
 from tuneloop.ledger.training import TrainingLog
-from tuneloop.providers.base import Provider
-from tuneloop.schemas.records import Claimed, Held, HeldKind, Rejected, Submitted
-from tuneloop.schemas.spending import window_of
-from tuneloop.schemas.training import JobList
+from tuneloop.providers.base import Archive, Provider
+from tuneloop.schemas.recipe_fields import BaseRecipe
+from tuneloop.schemas.records import Claimed, Held, HeldKind, Rejected, RunRecord, Submitted
+from tuneloop.schemas.spending import SpendingLimits, window_of
+from tuneloop.schemas.training import JobList, UploadedDataset
 
 PROCESS = uuid4().hex
 """Nonce of this process: the same flow run, started again, is another process."""
 
 
+@dataclass(frozen=True)
+class SubmitRequest:
+    """What is to be paid for."""
+
+    run: RunRecord
+    recipe: BaseRecipe
+    dataset: UploadedDataset
+    archive: Archive
+    """The zip itself, for providers that take it within the submit."""
+    limits: SpendingLimits
+    approval: str | None = None
+    """The reason with which a person lets a held training through."""
+
+    @property
+    def cents(self) -> int | None:
+        """Price in US cents, None if unknown."""
+        return training_price(self.recipe, self.limits)
+
+
+def training_price(recipe: BaseRecipe, limits: SpendingLimits) -> int | None:
+    """What a training costs in US cents: as the user has set it, else as the provider publishes it."""
+    return recipe.cents if limits.cents_per_training is None else limits.cents_per_training
+
+
 def submit_training(provider: Provider, training: TrainingLog, order: SubmitRequest) -> Submitted:
     """Look for a job that is there already, claim the training, reserve its price and submit it with one POST.
 
-    Args:
-        provider: The account that pays.
-        training: Where it stood when the submit was decided. Whatever was written since then forbids it.
-        order: What is to be paid for.
+    Whatever was written since `training` was read forbids it.
 
     Raises:
         RecordConflict: Another run has claimed it first; read the ledger again.
-        TrainingOnHold: A person must let it through.
+        TrainingOnHold: It needs approval.
         ConfigurationError: A price, a limit or this host's clock is wrong; nothing was claimed.
         ProviderError: Nothing was accepted: recorded as rejected where it was claimed.
         AmbiguousSubmit: Nobody can tell yet; the claim stands.
@@ -57,7 +84,7 @@ def submit_training(provider: Provider, training: TrainingLog, order: SubmitRequ
     budget.require_price(order.cents)
     spending = budget.check_readable(order.run, order.cents, training.first)
     if provider.names_known is None:
-        provider.names_known = StoredNames(ledger.store, provider.account.slug)
+        provider.names_known = JobNameCache(ledger.store, provider.account.slug)
     shown = provider.find(training.stem).recorded_as(training.job_ids)
     earlier = follow_earlier_job(training, with_ended_ones(provider, training, shown))
     if earlier is not None:
@@ -74,7 +101,7 @@ def submit_training(provider: Provider, training: TrainingLog, order: SubmitRequ
 
 
 def _check_claimable(training: TrainingLog, order: SubmitRequest) -> None:
-    """Refuse to claim beside what may still end in a payment, and over a hold without a person's word."""
+    """Reject a claim beside what may still end in a payment, and over a hold without approval."""
     last = training.last
     if training.not_before is not None and now() <= training.not_before:
         raise RecordConflict(f"the submit before {training.name} was refused too lately; nothing is submitted yet")
@@ -141,7 +168,6 @@ def _hold_if_unreadable(before: TrainingLog, claimed: TrainingLog, shown: JobLis
 
 
 def _reserve_or_hold(budget: Budget, training: TrainingLog, claim: Claimed, order: SubmitRequest) -> None:
-    """Let a claim through to its POST, or hand it to a person."""
     kind: HeldKind = "attempts"
     reason = None
     if claim.attempt > ATTEMPTS_IN_A_ROW and kind not in claim.waived:
@@ -157,7 +183,6 @@ def _reserve_or_hold(budget: Budget, training: TrainingLog, claim: Claimed, orde
 
 
 def _post(provider: Provider, claimed: TrainingLog, order: SubmitRequest, deadline: Deadline) -> Submitted:
-    """Send the one POST, and write down what became of it."""
     try:
         job_id = provider.submit(claimed.name, order.recipe, order.dataset, order.archive, deadline)
     except RequestNotSent as error:
@@ -249,7 +274,7 @@ def _held(held: Held) -> TrainingOnHold:
 def _refused(
     claimed: TrainingLog, order: SubmitRequest, error: ProviderError, settled_after: datetime | None
 ) -> None:
-    """Write down the end of a submit that was refused.
+    """Record the end of a submit that was rejected.
 
     Where an earlier one of the same attempt may have been accepted, its refusal says nothing about that one:
     a person goes on deciding.

@@ -34,11 +34,6 @@ class TrainingLog:
 
     Whatever was written since then makes `append` fail: `reread` it, and decide again.
 
-    Args:
-        ledger: The ledger.
-        key: Training key.
-        attempt: Which attempt.
-
     Raises:
         CorruptRecord: A record is missing or cannot be read.
     """

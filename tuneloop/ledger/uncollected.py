@@ -1,4 +1,4 @@
-"""Weights that were trained and paid, and cannot be fetched: tried at growing pauses, then a person is asked."""
+"""Weights that are paid and cannot be fetched: tried at growing pauses, then a manual decision is requested."""
 
 from __future__ import annotations
 
@@ -30,14 +30,7 @@ def next_try(ledger: Ledger, trained: Trained) -> datetime:
 
 
 def hold_if_lost(training: TrainingLog, reason: str) -> Held | None:
-    """Hand a job to a person that, or whose weights, could not be had for days.
-
-    Args:
-        training: Where its training stands: submitted or trained.
-        reason: What was answered the last time.
-
-    Returns:
-        The record, None where it is too early.
+    """Hold a training whose job or weights could not be had for days; None where it is too early.
 
     Raises:
         RecordConflict: The training has moved on.
@@ -55,7 +48,7 @@ def hold_if_lost(training: TrainingLog, reason: str) -> Held | None:
 
 
 def try_again(training: TrainingLog) -> None:
-    """Go on where a training was lost, as a person wishes. Raises `RecordConflict` where it has moved on."""
+    """Resume a lost training, as a person requests. Raises `RecordConflict` where it has moved on."""
     known = training.known
     if isinstance(known, Submitted | Trained):
         fields = known.model_dump(exclude={"created_at", "writer_id"})
@@ -63,7 +56,7 @@ def try_again(training: TrainingLog) -> None:
 
 
 def _tries(ledger: Ledger, trained: Trained) -> list[datetime]:
-    """When the weights could not be fetched since the training was, or was said to be, at its end."""
+    """Failed tries since the training was, or was said to be, at its end."""
     return sorted(at for _, at in ledger.store.written(_folder(trained)) if at >= trained.created_at)
 
 

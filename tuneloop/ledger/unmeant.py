@@ -1,4 +1,4 @@
-"""Trainings that nobody has asked for: the same as before, but for a changed label or default."""
+"""Trainings that nobody has requested: the same as before, but for a changed label or default."""
 
 from __future__ import annotations
 
@@ -19,13 +19,9 @@ _Path = tuple[str, ...]
 
 
 def check_meant(ledger: Ledger, run: RunRecord, recipe: BaseRecipe, base_url: str) -> None:
-    """Refuse to pay for a training that differs from one of this model in nothing that a person has changed.
+    """Reject a training that differs from one of this model in nothing that a person has changed.
 
-    Args:
-        ledger: The ledger.
-        run: What a run would work on.
-        recipe: Its recipe, which knows what the user has set and what was filled in.
-        base_url: Where its account is.
+    The recipe is the parsed one, which knows what the user has set and what was filled in.
 
     Raises:
         ConfigurationError: The message names the training, what differs and the remedy.
@@ -50,7 +46,7 @@ def check_meant(ledger: Ledger, run: RunRecord, recipe: BaseRecipe, base_url: st
 def note_training(ledger: Ledger, run: RunRecord) -> None:
     """Leave the key of a training that is about to be begun where `check_meant` looks for it.
 
-    So nobody has to read all trainings of a model. Where the run dies before it claims, it says nothing.
+    Where the run dies before it claims, it says nothing.
     """
     ledger.store.create(f"{_folder(run)}{run.key}", b"")
 
@@ -71,7 +67,7 @@ def _folder(run: RunRecord) -> str:
 def _unmeant_changes(
     ledger: Ledger, claim: Claimed, run: RunRecord, recipe: BaseRecipe, base_url: str
 ) -> list[str] | None:
-    """What differs, in words; None where something differs that a person has changed."""
+    """What differs; None where something differs that a person has changed."""
     if claim.account.provider != run.account.provider:
         return None
     changes = []
@@ -90,14 +86,13 @@ def _unmeant_changes(
         if path in set_by_user:
             return None
         changes.append(
-            f"recipe.{'.'.join(path)} was {_word(was.get(path))} and is {_word(now.get(path))} by default (to "
+            f"recipe.{'.'.join(path)} was {_shown(was.get(path))} and is {_shown(now.get(path))} by default (to "
             "keep it, write the old value into the recipe)"
         )
     return changes
 
 
 def _leaves(value: JsonValue, path: _Path = ()) -> Iterator[tuple[_Path, JsonValue]]:
-    """Every value that is set, by its path."""
     if isinstance(value, dict):
         for key, item in value.items():
             yield from _leaves(item, (*path, key))
@@ -106,7 +101,7 @@ def _leaves(value: JsonValue, path: _Path = ()) -> Iterator[tuple[_Path, JsonVal
 
 
 def _set_fields(model: BaseModel, path: _Path = ()) -> Iterator[_Path]:
-    """Paths of all fields that the user has written down; the form writes down all of them."""
+    """Paths of all fields that the user has set; the form sets all of them."""
     for name in model.model_fields_set:
         value = getattr(model, name)
         if isinstance(value, BaseModel):
@@ -115,5 +110,5 @@ def _set_fields(model: BaseModel, path: _Path = ()) -> Iterator[_Path]:
             yield (*path, name)
 
 
-def _word(value: JsonValue) -> str:
+def _shown(value: JsonValue) -> str:
     return "not set" if value is None else str(value)

@@ -11,9 +11,9 @@ from datetime import datetime
 
 from tuneloop.clock import now
 from tuneloop.errors import CorruptRecord, TuneloopError
-from tuneloop.ledger.account_marks import TOLD_AFTER, UNREACHED, AccountMarks
+from tuneloop.ledger.accounts import TOLD_AFTER, UNREACHED, AccountMarks
 from tuneloop.ledger.budget import Spending
-from tuneloop.ledger.kept_weights import weights_problem
+from tuneloop.ledger.collection import weights_problem
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.markers import Marker
 from tuneloop.ledger.training import TrainingLog, is_revivable

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from tuneloop.errors import RequestRejected, TrainingOnHold
 from tuneloop.ledger.reconciliation import record_job_id
-from tuneloop.ledger.submit_request import training_price
+from tuneloop.ledger.submission import training_price
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.ledger.uncollected import try_again
 from tuneloop.orchestration.context import RunContext

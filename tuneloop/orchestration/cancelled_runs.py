@@ -8,8 +8,8 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
 from prefect.client.schemas.objects import FlowRun, StateType
 
-from tuneloop.ledger.cancelling import is_cancelled, remember_cancelled
 from tuneloop.ledger.ledger import Ledger
+from tuneloop.ledger.markers import is_cancelled, remember_cancelled
 from tuneloop.orchestration.run_queries import ids_of, pages, read_runs
 
 _PREFECTS_OWN = ("concurrency limit", "concurrency slot", "no longer exists", "timed out")

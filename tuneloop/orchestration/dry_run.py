@@ -8,7 +8,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from tuneloop.ledger.submit_request import training_price
+from tuneloop.ledger.submission import training_price
 from tuneloop.ledger.unmeant import check_meant
 from tuneloop.operations.plan import RunPlan, plan_run
 from tuneloop.orchestration.context import RunContext

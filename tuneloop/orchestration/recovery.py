@@ -10,8 +10,8 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import ObjectNotFound
 from prefect.logging import get_run_logger
 
-from tuneloop.ledger.cancelling import is_cancelled, remember_cancelled
 from tuneloop.ledger.ledger import Ledger
+from tuneloop.ledger.markers import is_cancelled, remember_cancelled
 from tuneloop.orchestration.cancelled_runs import is_a_persons_wish
 from tuneloop.orchestration.events import emit_stuck
 from tuneloop.orchestration.resume_run import AT_ONCE, Waker

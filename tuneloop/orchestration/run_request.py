@@ -10,7 +10,7 @@ from tuneloop.clock import now
 from tuneloop.errors import ConfigurationError
 from tuneloop.ledger.attempts import wished_attempt
 from tuneloop.ledger.image_budget import ImageBudget
-from tuneloop.ledger.submit_request import training_price
+from tuneloop.ledger.submission import training_price
 from tuneloop.orchestration.clip_choice import load_clip_encoder
 from tuneloop.orchestration.context import RunContext
 from tuneloop.schemas.dataset import PublicDataset, Sha256

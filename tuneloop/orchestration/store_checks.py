@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from tuneloop.errors import ConfigurationError, NoStore, StoreError
-from tuneloop.ledger.accounts import check_origin, remember_origin
-from tuneloop.ledger.drivers import current_driver
+from tuneloop.ledger.accounts import Driver, check_origin, current_driver, remember_origin
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.orchestration import server_variables
 from tuneloop.providers.base import Provider
-from tuneloop.schemas.ties import Driver
 from tuneloop.storage.base import Store
 from tuneloop.storage.identity import IDENTITY, StoreIdentity, identity_of
 

@@ -8,8 +8,7 @@ import socket
 from uuid import uuid4
 
 from tuneloop.errors import ConfigurationError, NoStore, StoreError
-from tuneloop.ledger.accounts import move_origin
-from tuneloop.ledger.drivers import current_driver, hand_over
+from tuneloop.ledger.accounts import current_driver, hand_over, move_origin
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.orchestration import server_variables
 from tuneloop.orchestration.account_labels import shared_labels

@@ -22,8 +22,7 @@ from tuneloop.evaluation.reports.report import DecisionReport, page_name, report
 from tuneloop.evaluation.scores import score_models
 from tuneloop.ledger.collection import collect_weights, restore_weights
 from tuneloop.ledger.image_budget import ImageBudget
-from tuneloop.ledger.submission import submit_training
-from tuneloop.ledger.submit_request import SubmitRequest
+from tuneloop.ledger.submission import SubmitRequest, submit_training
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.orchestration.clip_choice import load_clip_encoder
 from tuneloop.orchestration.context import RunContext

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 from tuneloop.errors import ConfigurationError, TuneloopError
-from tuneloop.ledger.kept_weights import weights_problem
+from tuneloop.ledger.collection import weights_problem
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.schemas.frozen import FrozenModel
 from tuneloop.schemas.records import Promotion

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tuneloop.clock import now
 from tuneloop.errors import ConfigurationError, RecordConflict
-from tuneloop.ledger.kept_weights import weights_problem
+from tuneloop.ledger.collection import weights_problem
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.registry.models import get_version, is_same_version
 from tuneloop.registry.reasons import clean_reason

@@ -1,4 +1,4 @@
-"""How often a run that is gone is continued by others: a few times, at growing pauses; then a person is told."""
+"""How often a run that is gone is continued by others: a few times, at growing pauses; then an event."""
 
 from __future__ import annotations
 
@@ -15,32 +15,21 @@ PAUSES = (timedelta(hours=1), timedelta(hours=4), timedelta(days=1))
 
 @dataclass(frozen=True)
 class Try:
-    """The next try at what a training and a plan have left to do.
-
-    Attributes:
-        folder: Where its tries are remembered.
-        number: Its number, from 1.
-        due: It may be made now.
-        left_to_a_person: There is none: all have come to nothing.
-        told: Somebody was told that.
-    """
+    """The next try at what a training and a plan have left to do."""
 
     folder: str
+    """Where its tries are remembered."""
     number: int
+    """From 1."""
     due: bool = False
     left_to_a_person: bool = False
+    """There is none: all have come to nothing."""
     told: bool = False
+    """Somebody was notified of that."""
 
 
 def next_try(ledger: Ledger, story: PendingRun, at: datetime, *, cancelled: bool) -> Try:
-    """Tell whether another run may continue a story now.
-
-    Args:
-        ledger: The ledger.
-        story: One of the runs that want the same.
-        at: When the tick looks.
-        cancelled: A person has cancelled this run: then it is wound up by itself.
-    """
+    """The next try at one of the runs that want the same. A cancelled run is finished by itself."""
     folder = _folder(story.run, story.records, cancelled=cancelled)
     tried = {name[len(folder) :]: since for name, since in ledger.store.written(folder)}
     told = tried.pop("told", None) is not None
@@ -53,14 +42,13 @@ def next_try(ledger: Ledger, story: PendingRun, at: datetime, *, cancelled: bool
 
 
 def is_given_up(ledger: Ledger, run: RunRecord, records: int) -> bool:
-    """Tell whether a person was told that nothing goes on with a run by itself any more."""
+    """Return True if a person was notified that a run is not continued automatically any more."""
     return any(
         ledger.store.exists(f"{_folder(run, records, cancelled=cancelled)}told") for cancelled in (False, True)
     )
 
 
 def _folder(run: RunRecord, records: int, *, cancelled: bool) -> str:
-    """Where the tries at what a run wants are remembered."""
     finish_cancelled_run = f"-{run.flow_run}" if cancelled else ""
     return f"continued/{work_of(run)}{finish_cancelled_run}/{records:04d}/"
 
@@ -71,5 +59,5 @@ def tried(ledger: Ledger, made: Try, flow_run: str) -> None:
 
 
 def told(ledger: Ledger, last: Try) -> None:
-    """Remember that a person was told that there are no tries left."""
+    """Remember that a person was notified that there are no tries left."""
     ledger.store.create(f"{last.folder}told", b"")

@@ -1,4 +1,8 @@
-"""What a look at an account means for each of its markers."""
+"""What a query of an account means for each of its markers.
+
+A job that is not shown, or with a status that is not documented, is queried by its id. What stays unclear for
+a day is held for a manual decision.
+"""
 
 from __future__ import annotations
 
@@ -7,41 +11,39 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from tuneloop.errors import CorruptRecord
-from tuneloop.ledger.account_marks import AccountMarks
+from tuneloop.clock import now
+from tuneloop.errors import CorruptRecord, NotFoundAtProvider, ProviderError, ProviderUnavailable, RecordConflict
+from tuneloop.ledger.accounts import AccountMarks
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.markers import Marker
 from tuneloop.ledger.training import TrainingLog
-from tuneloop.schemas.cadence import Cadence
 from tuneloop.schemas.canonical import digest_of
+from tuneloop.schemas.recipe_fields import Cadence
 from tuneloop.schemas.records import RunRecord, Submitted
 from tuneloop.schemas.training import JobStatus
 from tuneloop.sensor.queries import QueryResult, cadence_of
 from tuneloop.sensor.tick import OddWord, TickResult
 from tuneloop.sensor.transitions import Transition, pending_run, record_transitions
-from tuneloop.sensor.unclear import cleared_up, held_as_lost, unclear_because
 
 _AT_ONCE = 8
+SHOWN_AFTER = timedelta(hours=1)
+"""So long a list may not show a job that was accepted."""
+HELD_AFTER = timedelta(days=1)
+"""What is unclear for so long is held."""
 
 
 @dataclass(frozen=True)
 class AccountLook:
-    """One look at one account.
-
-    Attributes:
-        ledger: The ledger.
-        asked: What the account has answered.
-        at: When.
-        troubles: What was not as it should be before, and since when; see `AccountMarks.troubles`.
-    """
+    """One query of one account."""
 
     ledger: Ledger
     asked: QueryResult
     at: datetime
     troubles: Mapping[str, datetime] = field(default_factory=dict)
+    """What was wrong before, and since when; see `AccountMarks.troubles`."""
 
 
-def look_at_markers(look: AccountLook, markers: list[Marker], tick: TickResult) -> None:
+def inspect_markers(look: AccountLook, markers: list[Marker], tick: TickResult) -> None:
     """Settle every marker that needs it, several at once: each is some round trips to the store."""
     unsettled = []
     for marker in markers:
@@ -58,7 +60,7 @@ def look_at_markers(look: AccountLook, markers: list[Marker], tick: TickResult) 
 
 
 def _settle(look: AccountLook, marker: Marker, tick: TickResult) -> None:
-    """Write down what happened to one job, and whether its run has something to do."""
+    """Record what happened to one job, and whether its run has something to do."""
     try:
         run = look.ledger.run(marker.flow_run)
         if run is None:
@@ -66,7 +68,7 @@ def _settle(look: AccountLook, marker: Marker, tick: TickResult) -> None:
         training = TrainingLog.of(look.ledger, run)
         shown = look.asked.of(marker.job, training.job_id)
         jobs = [job.recorded_as(training.job_ids) for job in shown]
-        jobs = cleared_up(look.asked, training, jobs, look.at)
+        jobs = _clear_up(look.asked, training, jobs, look.at)
         job, change = record_transitions(look.ledger, run, jobs)
         change = change or _attend_to_the_unclear(look, run, training, jobs, tick)
         story = pending_run(look.ledger, run, job)
@@ -84,9 +86,9 @@ def _settle(look: AccountLook, marker: Marker, tick: TickResult) -> None:
 def _attend_to_the_unclear(
     look: AccountLook, run: RunRecord, training: TrainingLog, jobs: list[JobStatus], tick: TickResult
 ) -> Transition | None:
-    """Remember since when nobody can tell a job's state, and hand it over to a person after a day."""
+    """Remember since when a job's state is unclear, and hold it after a day."""
     marks, since = AccountMarks(look.ledger, run.account.slug), look.troubles.get(training.name)
-    why = unclear_because(look.asked, training, jobs)
+    why = _unclear_because(look.asked, training, jobs)
     if why is None:
         if since is not None and jobs:
             marks.trouble_ended(training.name)
@@ -96,11 +98,11 @@ def _attend_to_the_unclear(
     if odd is not None and not look.ledger.store.exists(_word_name(run, odd)):
         tick.problems.append(f"{training.name}: unknown status {odd!r} counts as still running")
         tick.odd_words.append(OddWord(run, odd))
-    return held_as_lost(run, training, why, since)
+    return _hold_as_lost(run, training, why, since)
 
 
-def told_odd_word(ledger: Ledger, odd: OddWord) -> None:
-    """Remember that somebody was told of a word. Only after telling: twice is better than never."""
+def mark_status_notified(ledger: Ledger, odd: OddWord) -> None:
+    """Remember that an unknown status was notified. Only after that: twice is better than never."""
     ledger.store.create(_word_name(odd.run, odd.word), odd.word.encode())
 
 
@@ -109,7 +111,7 @@ def _word_name(run: RunRecord, word: str) -> str:
 
 
 def _tell_if_overdue(look: AccountLook, marker: Marker, tick: TickResult) -> None:
-    """Tell of a training once that takes unusually long."""
+    """Note a training once that takes unusually long."""
     age = look.at - marker.since
     if age <= timedelta(seconds=Cadence().overdue_s) or look.ledger.store.exists(f"overdue/{marker.job}"):
         return
@@ -123,5 +125,54 @@ def _tell_if_overdue(look: AccountLook, marker: Marker, tick: TickResult) -> Non
 
 
 def mark_overdue_notified(ledger: Ledger, run: RunRecord, job: str) -> None:
-    """Remember that somebody was told. Only after telling: twice is better than never."""
+    """Remember that an overdue training was notified. Only after that: twice is better than never."""
     ledger.store.create(f"overdue/{job}", run.flow_run.encode())
+
+
+def _clear_up(asked: QueryResult, training: TrainingLog, jobs: list[JobStatus], at: datetime) -> list[JobStatus]:
+    """Query by id a submitted job that the list does not show, or shows with an unknown status.
+
+    Returns:
+        The training's jobs, with what the provider says now about the one that is followed.
+    """
+    last = training.last
+    if not isinstance(last, Submitted):
+        return jobs
+    shown = next((job for job in jobs if job.job_id == last.job_id), None)
+    if shown is None and (not asked.complete or at - last.created_at < SHOWN_AFTER):
+        return jobs
+    if (shown is not None and shown.known) or not asked.may_ask_for_one() or asked.provider is None:
+        return jobs
+    try:
+        answer = asked.provider.status(last.job_id).recorded_as({last.job_id})
+    except ProviderError as error:
+        if shown is None and isinstance(error, NotFoundAtProvider):
+            asked.absent.add(training.name)
+        elif shown is None and not isinstance(error, ProviderUnavailable):
+            raise
+        return jobs  # the next tick asks again
+    return [answer, *(job for job in jobs if job.job_id != last.job_id)]
+
+
+def _unclear_because(asked: QueryResult, training: TrainingLog, jobs: list[JobStatus]) -> str | None:
+    """Say why the state of a submitted job is unclear; None where it is clear, or was not queried."""
+    last = training.last
+    if not isinstance(last, Submitted):
+        return None
+    followed = next((job for job in jobs if job.job_id == last.job_id), None)
+    if followed is None and training.name in asked.absent:
+        return f"the provider has no job {last.job_id} any more"
+    if followed is not None and not followed.known:
+        return f"the provider says {followed.word!r} about job {last.job_id}, which is not documented"
+    return None
+
+
+def _hold_as_lost(run: RunRecord, training: TrainingLog, why: str, since: datetime | None) -> Transition | None:
+    last = training.last
+    if since is None or now() - since < HELD_AFTER or not isinstance(last, Submitted):
+        return None
+    reason = f"{why}, since {since:%Y-%m-%d %H:%M} UTC: look for {last.name} in its console"
+    try:
+        return Transition(run, training.hold("lost", reason), None)
+    except RecordConflict:
+        return None

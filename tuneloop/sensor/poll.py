@@ -1,4 +1,4 @@
-"""One look at every training in flight: a list call per account, whatever the number of jobs."""
+"""One poll of every training in flight: a list call per account, whatever the number of jobs."""
 
 from __future__ import annotations
 
@@ -7,24 +7,28 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from tuneloop.clock import now
-from tuneloop.errors import CorruptRecord, ProviderUnavailable, RateLimited
-from tuneloop.ledger.account_marks import TOLD_AFTER, UNREACHED, AccountMarks
-from tuneloop.ledger.job_names import StoredNames
+from tuneloop.errors import CorruptRecord, ProviderUnavailable, RateLimited, StoreError
+from tuneloop.ledger.accounts import TOLD_AFTER, UNREACHED, AccountMarks, JobNameCache
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.markers import BadEnd, Marker
+from tuneloop.ledger.reconciliation import revive
 from tuneloop.providers.base import Provider
 from tuneloop.schemas.canonical import digest_of
-from tuneloop.sensor.inspection import AccountLook, look_at_markers
-from tuneloop.sensor.queries import QueryResult, ask
-from tuneloop.sensor.reviving import bad_ends, follow_the_revived, looked_for
-from tuneloop.sensor.tick import TickResult, Unreached
+from tuneloop.schemas.records import Submitted
+from tuneloop.sensor.inspection import AccountLook, inspect_markers
+from tuneloop.sensor.queries import QueryResult, query_account
+from tuneloop.sensor.tick import Revived, TickResult, Unreached
 
 _AT_ONCE = 8
 PAUSE_S = 60.0
-"""For how long an account is left alone that is asked too often and does not say for how long."""
+"""For how long a rate-limited account is left alone that does not say for how long."""
+_QUERIED_FOR = timedelta(days=7)
+"""So long after a bad end an account is queried about it, even where no run waits for anything else there."""
+_MAX_BAD_ENDS = 20
+"""Bad ends of an account for whose sake it is queried."""
 
 
 def poll_all(
@@ -33,21 +37,23 @@ def poll_all(
     previous: datetime | None = None,
     account: str | None = None,
 ) -> TickResult:
-    """Ask each account that is due, write down what has ended, and name the runs that have something to do.
+    """Query each account that is due, record what has ended, and name the runs that have something to do.
 
-    Has no memory and may die anywhere: the next look finds the same again. Two at once do no harm. Whatever goes
+    Has no memory and may die anywhere: the next poll finds the same again. Two at once do no harm. Whatever goes
     wrong with one account or one marker stays with it.
 
     Args:
         ledger: The ledger of one store.
         open_provider: Opens a credentials block by its slug.
-        previous: When the tick before looked, None where nobody knows; it only decides who is asked.
-        account: Slug of the only account to ask, None for all.
+        previous: When the tick before polled, None if unknown; it only decides what is due.
+        account: Slug of the only account to query, None for all.
     """
     markers: dict[str, list[Marker]] = defaultdict(list)
     for marker in ledger.markers():
         markers[marker.account].append(marker)
-    ends = bad_ends(ledger)
+    ends: dict[str, dict[BadEnd, datetime]] = defaultdict(dict)
+    for end, since in ledger.bad_ends():
+        ends[end.account][end] = since
     accounts = [slug for slug in dict.fromkeys([*markers, *ends]) if account in {None, slug}]
     looks = [
         _AccountTick(ledger, slug, markers.get(slug, []), ends.get(slug, {}), open_provider, previous)
@@ -62,16 +68,7 @@ def poll_all(
 
 
 class _AccountTick:
-    """One look at one account.
-
-    Args:
-        ledger: The ledger.
-        account: Slug of the account.
-        markers: Its open stories.
-        ends: Its jobs that have come to a bad end.
-        open_provider: Opens a credentials block by its slug.
-        previous: When the tick before looked.
-    """
+    """One poll of one account, given by its slug, for its markers and the bad ends of its jobs."""
 
     def __init__(
         self,
@@ -90,23 +87,23 @@ class _AccountTick:
         )
 
     def look(self) -> TickResult:
-        """Ask the account, and see what that means for each marker."""
+        """Query the account, and see what that means for each marker."""
         try:
             troubles = self._marks.troubles()
-            waiting = [*self._markers, *looked_for(self._ledger, self._ends, self._at)]
+            waiting = [*self._markers, *_as_markers(self._ledger, self._ends, self._at)]
             asked = self._ask(waiting) if waiting else QueryResult()
             self._remember_whether_reached(asked, troubles.get(UNREACHED))
             if asked is not None:
                 self._note_odd_rows(asked)
-                follow_the_revived(self._ledger, self._ends, asked, self._tick)
+                _follow_revived(self._ledger, self._ends, asked, self._tick)
             look = AccountLook(self._ledger, asked or QueryResult(), self._at, troubles)
-            look_at_markers(look, self._markers, self._tick)
+            inspect_markers(look, self._markers, self._tick)
         except Exception as error:  # noqa: BLE001 - the other accounts are looked at, whatever is wrong with this one
             self._tick.problems.append(f"{self._account}: {_spelled(error)}")
         return self._tick
 
     def _ask(self, waiting: list[Marker]) -> QueryResult | None:
-        """Ask the account, unless it is to be left alone. Returns None where it has not answered."""
+        """Query the account, unless it is to be left alone. Returns None where it has not answered."""
         if (until := self._marks.paused_until(self._at)) is not None:
             self._note(f"not asked before {until:%H:%M:%S} UTC, as its provider wishes")
             return None
@@ -115,7 +112,7 @@ class _AccountTick:
             if not provider.capabilities.list_has_status:
                 waiting = self._markers  # what such a provider says about an old job is no proof that it lives
             try:
-                asked = ask(self._ledger, provider, waiting, self._at, self._previous)
+                asked = query_account(self._ledger, provider, waiting, self._at, self._previous)
             except RateLimited as error:
                 until = self._marks.pause(self._at, error.retry_after_s or PAUSE_S)
                 self._note(f"too many requests, asked again after {until:%H:%M:%S} UTC")
@@ -130,10 +127,9 @@ class _AccountTick:
                 return asked
             finally:
                 self._tick.requests += provider.requests_made
-        told = (
-            self._tick.problems if self._markers else self._tick.notes
-        )  # nobody waits for an account without any
-        told += [f"{self._account}: {item}" for item in wrong]
+        # Nobody waits for an account without markers.
+        found = self._tick.problems if self._markers else self._tick.notes
+        found += [f"{self._account}: {item}" for item in wrong]
         if not wrong:
             self._note(f"{len(waiting)} markers without a run file are left alone")
         return None
@@ -150,7 +146,7 @@ class _AccountTick:
             tried.add(run.credentials)
             try:
                 provider = self._open(run.credentials)
-                provider.names_known = StoredNames(self._ledger.store, self._account)
+                provider.names_known = JobNameCache(self._ledger.store, self._account)
             except Exception as error:  # noqa: BLE001 - as above
                 wrong.append(_spelled(error))
                 continue
@@ -160,7 +156,7 @@ class _AccountTick:
                 wrong.append(f"{run.credentials} is {provider.account.slug} now; give it its old label again")
 
     def _remember_whether_reached(self, asked: QueryResult | None, since: datetime | None) -> None:
-        """Remember since when the account could not be asked; after an hour that is told."""
+        """Remember since when the account could not be queried; after an hour that is a problem."""
         if asked is not None and asked.answered:
             if since is not None:
                 self._marks.trouble_ended(UNREACHED)
@@ -175,7 +171,7 @@ class _AccountTick:
             self._tick.unreached.append(Unreached(self._account, since, why))
 
     def _note_odd_rows(self, asked: QueryResult) -> None:
-        """Note what was odd about rows of a list, once a day each."""
+        """Note invalid rows of a list, once a day each."""
         for note in asked.notes:
             name = f"unknown-statuses/{self._account}/{self._at:%Y-%m-%d}-{digest_of(note)[:16]}.txt"
             if not self._ledger.store.exists(name):
@@ -188,3 +184,27 @@ class _AccountTick:
 
 def _spelled(error: Exception) -> str:
     return str(error) or type(error).__name__
+
+
+def _as_markers(ledger: Ledger, ends: dict[BadEnd, datetime], at: datetime) -> list[Marker]:
+    """The youngest bad ends as if a run waited for them, so that their account is queried."""
+    young = sorted((since, end) for end, since in ends.items() if at - since < _QUERIED_FOR)
+    found = []
+    for since, end in young[-_MAX_BAD_ENDS:]:
+        with suppress(StoreError):
+            flow_run = ledger.store.read(end.name).decode(errors="replace")
+            found.append(Marker(end.account, end.job, flow_run, since))
+    return found
+
+
+def _follow_revived(ledger: Ledger, ends: dict[BadEnd, datetime], asked: QueryResult, tick: TickResult) -> None:
+    """Follow every job again that the provider's list shows alive after its bad end, in a known status."""
+    for end in ends if asked.complete else ():
+        for job in [job for job in asked.jobs.get(end.job, []) if job.phase != "failed" and job.known]:
+            record = revive(ledger, end, job)
+            if isinstance(record, Submitted):
+                run = ledger.run_of(end)
+                tick.problems.append(f"{end.job}: job {job.job_id} had come to a bad end and lives ({job.word})")
+                tick.revived += [Revived(run, record)] if run else []
+            elif record is not None:
+                tick.problems.append(f"{end.job}: job {job.job_id} lives beside job {record.followed}")

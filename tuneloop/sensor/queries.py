@@ -1,7 +1,8 @@
-"""What one tick asks of one account: a list where that carries states, else the jobs that are due."""
+"""What one tick queries of one account: a list where that carries states, else the jobs that are due."""
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections import defaultdict
 from collections.abc import Iterable
@@ -14,38 +15,34 @@ from tuneloop.ledger.markers import Marker
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.providers.base import Provider
 from tuneloop.providers.registry import recorded_recipe
-from tuneloop.schemas.cadence import Cadence
+from tuneloop.schemas.recipe_fields import Cadence
 from tuneloop.schemas.records import Claimed, Held, RunRecord
-from tuneloop.schemas.training import JobList, JobStatus
-from tuneloop.sensor.cadence import is_due
+from tuneloop.schemas.training import JobStatus
 
 ALWAYS_ASKED_FROM = 200
-"""So many in flight are asked about at every tick: one list call costs less than reading all their records."""
+"""So many in flight are queried at every tick: one list call costs less than reading all their records."""
 JOBS_A_TICK = 100
-"""Jobs that are asked about by themselves, at the most."""
+"""Jobs that are queried one by one, at most."""
 
 
 @dataclass
 class QueryResult:
-    """What an account has answered.
-
-    Attributes:
-        jobs: Jobs by the name that we gave them; more than one of a name should not be.
-        by_id: The same jobs by the provider's id.
-        complete: Every marker's job was asked about.
-        absent: Names of jobs that were asked for by their id, and that the provider has not.
-        unreadable: Rows with a name of ours that cannot be read otherwise: why not, by name.
-        notes: What was odd about other rows.
-        provider: Who may be asked about one job; None where nobody was asked at all.
-    """
+    """What an account has answered."""
 
     jobs: dict[str, list[JobStatus]] = field(default_factory=lambda: defaultdict(list))
+    """Jobs by the name that we gave them; more than one of a name should not be."""
     by_id: dict[str, JobStatus] = field(default_factory=dict)
+    """The same jobs by the provider's id."""
     complete: bool = False
+    """Every marker's job was queried."""
     absent: set[str] = field(default_factory=set)
+    """Names of jobs that were queried by id, and that the provider has not."""
     unreadable: dict[str, str] = field(default_factory=dict)
+    """Rows with a name of ours that cannot be read otherwise: why not, by name."""
     notes: tuple[str, ...] = ()
+    """What was invalid in other rows."""
     provider: Provider | None = None
+    """Who may be queried about one job; None where nobody was queried at all."""
     _left: int = JOBS_A_TICK
 
     @property
@@ -53,18 +50,8 @@ class QueryResult:
         """Whether the account has answered anything."""
         return self.complete or bool(self.by_id) or bool(self.absent)
 
-    @classmethod
-    def by_list(cls, listed: JobList, provider: Provider) -> QueryResult:
-        """What a whole list says."""
-        asked = cls(complete=True, unreadable=listed.unreadable, notes=listed.notes, provider=provider)
-        asked.add(listed.jobs)
-        return asked
-
     def add(self, jobs: Iterable[JobStatus], name: str | None = None) -> None:
-        """Take in some jobs, under another name where they were asked for by their ids.
-
-        One that is shown twice is one job.
-        """
+        """Take in some jobs, under another name where they were queried by id. One shown twice is one job."""
         for job in jobs:
             if job.job_id not in self.by_id:
                 self.by_id[job.job_id] = job
@@ -79,7 +66,7 @@ class QueryResult:
         return [followed, *named]
 
     def may_ask_for_one(self) -> bool:
-        """Take one of the questions about single jobs that are left in this tick."""
+        """Take one of the queries of single jobs that are left in this tick."""
         self._left -= 1
         return self.provider is not None and self._left >= 0
 
@@ -89,25 +76,34 @@ def cadence_of(run: RunRecord) -> Cadence:
     return recorded_recipe.validate_python(run.recipe).cadence
 
 
-def ask(
+def is_due(who: str, age_s: float, at: datetime, previous: datetime | None, cadence: Cadence) -> bool:
+    """Return True if a tick at this moment should query an account or job of this name and age.
+
+    Decided from the clock alone: a tick remembers nothing of the one before. Time is cut into pauses, shifted by
+    the name's hash so that not all are due at once. Whoever has passed the end of a pause since the previous tick
+    (if known) is due; so every rhythm of the sensor queries everyone.
+    """
+    if previous is None:
+        return True
+    pause_s = cadence.pause_s(age_s)
+    shift = int.from_bytes(hashlib.sha256(who.encode()).digest()[:4]) % max(1, int(pause_s))
+    return (at.timestamp() + shift) // pause_s != (previous.timestamp() + shift) // pause_s
+
+
+def query_account(
     ledger: Ledger, provider: Provider, markers: list[Marker], at: datetime, previous: datetime | None
 ) -> QueryResult:
-    """Ask one account, if it is time.
-
-    Args:
-        ledger: The ledger.
-        provider: The account.
-        markers: Its open stories.
-        at: When the tick looks.
-        previous: When the tick before looked, None where nobody knows.
-    """
+    """Query one account for its markers, if it is time at the tick `at`, after the one at `previous`."""
     if provider.capabilities.list_has_status:
         youngest = max(markers, key=lambda marker: marker.since)
         if len(markers) < ALWAYS_ASKED_FROM:
             cadence = _cadence(ledger, youngest)
             if not is_due(youngest.account, _age_s(youngest, at), at, previous, cadence):
                 return QueryResult(provider=provider)
-        return QueryResult.by_list(provider.jobs(), provider)
+        listed = provider.jobs()
+        asked = QueryResult(complete=True, unreadable=listed.unreadable, notes=listed.notes, provider=provider)
+        asked.add(listed.jobs)
+        return asked
     asked = QueryResult(provider=provider)
     due = [
         marker
@@ -117,12 +113,12 @@ def ask(
     # No order is kept between ticks: chance gives everyone a turn.
     for marker in random.sample(due, min(len(due), JOBS_A_TICK)):
         if marker.job not in asked.jobs:
-            query_job(ledger, provider, marker, asked)
+            _query_job(ledger, provider, marker, asked)
     return asked
 
 
-def query_job(ledger: Ledger, provider: Provider, marker: Marker, asked: QueryResult) -> None:
-    """Ask for one job, by its id where that is known, else by its name."""
+def _query_job(ledger: Ledger, provider: Provider, marker: Marker, asked: QueryResult) -> None:
+    """Query one job, by its id where that is known, else by its name."""
     try:
         run = ledger.run(marker.flow_run)
         training = TrainingLog.of(ledger, run) if run else None

@@ -1,51 +1,33 @@
-"""What one look at a store found."""
+"""What one poll of a store found."""
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
+from typing import NamedTuple
 
 from tuneloop.schemas.records import RunRecord, Submitted
 from tuneloop.sensor.transitions import PendingRun, Transition
 
 
-@dataclass(frozen=True)
-class Unreached:
-    """An account that could not be asked for an hour.
-
-    Attributes:
-        account: Its slug.
-        since: Since when.
-        why: What stands in the way.
-    """
+class Unreached(NamedTuple):
+    """An account that could not be queried for an hour."""
 
     account: str
     since: datetime
     why: str
 
 
-@dataclass(frozen=True)
-class OddWord:
-    """A status word that is not documented.
-
-    Attributes:
-        run: A run that waits for the job.
-        word: The word.
-    """
+class OddWord(NamedTuple):
+    """A status that is not documented, of a job that a run waits for."""
 
     run: RunRecord
     word: str
 
 
-@dataclass(frozen=True)
-class Revived:
-    """A job that lives on after a bad end, and is followed again.
-
-    Attributes:
-        run: The run that had found the end.
-        record: What was written.
-    """
+class Revived(NamedTuple):
+    """A job that lives on after a bad end: the run that had found the end, and what was written."""
 
     run: RunRecord
     record: Submitted
@@ -53,52 +35,38 @@ class Revived:
 
 @dataclass
 class TickResult:
-    """What one look found.
-
-    Attributes:
-        in_flight: Markers that were seen.
-        flow_runs: The runs that have left them.
-        states: How many jobs have which state, by account and the provider's word for it.
-        oldest: When the oldest marker was left.
-        requests: Requests that were made to providers.
-        stories: Runs that have something to do, be it only to end.
-        submitting: Runs that have begun to submit; see `PendingRun.submitting`.
-        changes: What was written down.
-        overdue: Runs whose training takes unusually long, told of once.
-        odd_words: Status words that are not documented, told of once.
-        unreached: Accounts that could not be asked for an hour.
-        revived: Jobs that are followed again.
-        notes: Sentences worth a log line.
-        problems: What a person has to mend; everything else was looked at all the same.
-    """
+    """What one poll found."""
 
     in_flight: int = 0
+    """Markers that were seen."""
     flow_runs: list[str] = field(default_factory=list)
+    """The runs that have left them."""
     states: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """How many jobs have which state, by account and provider status."""
     oldest: datetime | None = None
+    """When the oldest marker was left."""
     requests: int = 0
+    """Requests that were made to providers."""
     stories: list[PendingRun] = field(default_factory=list)
+    """Runs that have something to do, be it only to end."""
     submitting: list[PendingRun] = field(default_factory=list)
+    """Runs that have begun to submit; see `PendingRun.submitting`."""
     changes: list[Transition] = field(default_factory=list)
+    """What was written."""
     overdue: list[RunRecord] = field(default_factory=list)
+    """Runs whose training takes unusually long; notified once."""
     odd_words: list[OddWord] = field(default_factory=list)
+    """Unknown statuses; notified once."""
     unreached: list[Unreached] = field(default_factory=list)
     revived: list[Revived] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    """Sentences worth a log line."""
     problems: list[str] = field(default_factory=list)
+    """What a person has to fix; everything else was polled all the same."""
 
     def add(self, other: TickResult) -> None:
         """Take in what was found in another account of the store."""
-        self.in_flight += other.in_flight
-        self.states += other.states
-        self.oldest = min(filter(None, (self.oldest, other.oldest)), default=None)
-        self.requests += other.requests
-        self.stories += other.stories
-        self.submitting += other.submitting
-        self.changes += other.changes
-        self.overdue += other.overdue
-        self.odd_words += other.odd_words
-        self.unreached += other.unreached
-        self.revived += other.revived
-        self.notes += other.notes
-        self.problems += other.problems
+        oldest = min(filter(None, (self.oldest, other.oldest)), default=None)
+        for name in {item.name for item in fields(self)} - {"oldest"}:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.oldest = oldest

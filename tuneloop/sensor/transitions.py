@@ -1,4 +1,4 @@
-"""What a look at one job means for the ledger and for the run that waits."""
+"""What a query of one job means for the ledger and for the run that waits."""
 
 from __future__ import annotations
 
@@ -25,25 +25,21 @@ DEPLOYED_AFTER = timedelta(days=1)
 
 @dataclass(frozen=True)
 class PendingRun:
-    """A run that has something to do.
-
-    Attributes:
-        run: What it works on.
-        records: How many records its training has: with each one the counting of attempts begins anew.
-        asks: A person is asked. Whoever sleeps over that is left asleep.
-        ended: Nothing is left to do but to take its marker away.
-        asker: The run in which a person is asked, where one is.
-        submitting: It has begun to submit: nothing is to be done but to see that it does not stand still.
-        early: What it submits, or finds out, is not to be done yet.
-    """
+    """A run that has something to do."""
 
     run: RunRecord
     records: int
-    asks: bool
-    ended: bool
+    """How many records its training has: with each one the counting of tries begins anew."""
+    asks: bool = False
+    """A person is asked. Whoever is suspended for that stays so."""
+    ended: bool = False
+    """Nothing is left to do but to delete its marker."""
     asker: str | None = None
+    """The run in which a person is asked, where one is."""
     submitting: bool = False
+    """It has begun to submit: nothing is to be done but to see that it does not stand still."""
     early: bool = False
+    """What it submits, or finds out, is not to be done yet."""
 
     @property
     def work(self) -> str:
@@ -53,17 +49,13 @@ class PendingRun:
 
 @dataclass(frozen=True)
 class Transition:
-    """A record that was written because of what the provider shows.
-
-    Attributes:
-        run: One of the runs that wait for the training.
-        record: The record.
-        job: What the provider showed; None where it showed nothing for too long.
-    """
+    """A record that was written because of what the provider shows."""
 
     run: RunRecord
+    """One of the runs that wait for the training."""
     record: AnyTrainingRecord
     job: JobStatus | None
+    """What the provider showed; None where it showed nothing for too long."""
 
 
 def work_of(run: RunRecord) -> str:
@@ -74,12 +66,7 @@ def work_of(run: RunRecord) -> str:
 def record_transitions(
     ledger: Ledger, run: RunRecord, jobs: list[JobStatus]
 ) -> tuple[JobStatus | None, Transition | None]:
-    """Bring the ledger up to what the provider shows.
-
-    Args:
-        ledger: The ledger.
-        run: A run that waits for the training.
-        jobs: Every job of the training's name; none where nobody has asked or the provider shows none.
+    """Record what the provider shows of a training: every job of its name, none where none was queried or shown.
 
     Returns:
         The job that the ledger follows, and what was written last.
@@ -105,13 +92,7 @@ def record_transitions(
 
 
 def pending_run(ledger: Ledger, run: RunRecord, job: JobStatus | None) -> PendingRun | None:
-    """Tell what a run has to do now, None for nothing.
-
-    Args:
-        ledger: The ledger.
-        run: What the run works on.
-        job: What the provider shows; None where nobody has asked or it shows nothing.
-    """
+    """What a run has to do now, None for nothing. `job` is None where none was queried or shown."""
     training = TrainingLog.of(ledger, run)
     if training.last is None:
         story = _before_its_claim(ledger, run, training)
@@ -121,23 +102,23 @@ def pending_run(ledger: Ledger, run: RunRecord, job: JobStatus | None) -> Pendin
     last = training.last
     ended = is_run_finished(ledger, run, last)
     if not ended and _waits_for_the_provider(ledger, last, job):
-        begun = PendingRun(run, len(training.history), asks=False, ended=False, submitting=True, early=True)
+        begun = PendingRun(run, len(training.history), submitting=True, early=True)
         return begun if isinstance(last, Claimed) else None
     if ended or last is None:
-        return PendingRun(run, len(training.history), asks=False, ended=ended)
+        return PendingRun(run, len(training.history), ended=ended)
     if isinstance(last, Held):
         asker = training.claim.flow_run if training.claim else None
-        return PendingRun(run, len(training.history), asks=True, ended=False, asker=asker)
+        return PendingRun(run, len(training.history), asks=True, asker=asker)
     question = pending_review(ledger, run) if isinstance(last, Collected) else None
     if question is None:
-        return PendingRun(run, len(training.history), asks=False, ended=False)
+        return PendingRun(run, len(training.history))
     # Whoever else waits may be woken and see.
     asks = owns_review(ledger, run, question)
-    return PendingRun(run, len(training.history), asks=asks, ended=False, asker=question.flow_run)
+    return PendingRun(run, len(training.history), asks=asks, asker=question.flow_run)
 
 
 def _waits_for_the_provider(ledger: Ledger, last: AnyTrainingRecord | None, job: JobStatus | None) -> bool:
-    """Tell whether there is nothing to do before the provider has moved on."""
+    """Return True if there is nothing to do before the provider has moved on."""
     if last is None or last.state == "submitted":
         return True
     if isinstance(last, Claimed):
@@ -151,13 +132,13 @@ def _waits_for_the_provider(ledger: Ledger, last: AnyTrainingRecord | None, job:
 
 
 def _before_its_claim(ledger: Ledger, run: RunRecord, training: TrainingLog) -> PendingRun | None:
-    """What a run that has claimed nothing yet has to do; None where it is closed now, by whomever.
+    """What a run that has claimed nothing yet has to do; None where it is closed now.
 
     One that was marked long ago is closed by a record, so that a starter that stands still cannot claim any more.
     Where the attempt before has come to life it cannot anyway, and a record would hide the bill.
     """
     early = training.not_before is not None and now() <= training.not_before
-    begun = PendingRun(run, len(training.history), asks=False, ended=False, submitting=True, early=early)
+    begun = PendingRun(run, len(training.history), submitting=True, early=early)
     if now() - run.created_at < NEVER_CLAIMED_AFTER:
         return begun
     if training.previous is not None and not may_begin(ledger, run):

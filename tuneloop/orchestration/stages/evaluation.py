@@ -10,7 +10,7 @@ from tuneloop.errors import NotFoundAtProvider, ProviderUnavailable, TrainingFai
 from tuneloop.evaluation.gate import apply_gate
 from tuneloop.evaluation.render import count_missing, load_renders
 from tuneloop.evaluation.reports.report import DecisionReport
-from tuneloop.ledger.submit_request import training_price
+from tuneloop.ledger.submission import training_price
 from tuneloop.orchestration import tasks
 from tuneloop.orchestration.clip_choice import load_clip_encoder
 from tuneloop.orchestration.context import RunContext

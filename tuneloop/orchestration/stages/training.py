@@ -22,10 +22,10 @@ from tuneloop.errors import (
     TrainingFailed,
     TrainingOnHold,
 )
-from tuneloop.ledger.absence import why_not_again
 from tuneloop.ledger.attempts import may_begin
+from tuneloop.ledger.evidence import why_not_again
 from tuneloop.ledger.reconciliation import find_submitted
-from tuneloop.ledger.submit_request import training_price
+from tuneloop.ledger.submission import training_price
 from tuneloop.ledger.training import TrainingLog, record_progress
 from tuneloop.ledger.uncollected import hold_if_lost, next_try, note_failed_try
 from tuneloop.orchestration import tasks
