@@ -13,7 +13,7 @@ from rich.console import Console
 
 from tests.conftest import draw_images
 from tests.registry.conftest import promotion_of
-from tuneloop.cli.generate import generate_by_champion
+from tuneloop.cli.champion import generate_by_champion
 from tuneloop.clock import Deadline, now
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl, Fault

@@ -17,7 +17,7 @@ import pytest
 from rich.console import Console
 
 from tests.registry.conftest import Champion, promotion_of
-from tuneloop.cli.pull import pull_model
+from tuneloop.cli.champion import pull_model
 from tuneloop.errors import ConfigurationError, CorruptRecord, ObjectNotFound, StoreUnavailable
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.registry.download import pull_weights, target_of

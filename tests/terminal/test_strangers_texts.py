@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from tuneloop.cli.show_models import _line_table, _overview
-from tuneloop.cli.show_status import _in_flight, _show_unowned
+from tuneloop.cli.status import show_orphans
+from tuneloop.cli.store_status import in_flight
 from tuneloop.cli.terminal import say, shown
 from tuneloop.operations.plan import RunPlan
 from tuneloop.operations.status import OpenTraining
@@ -58,9 +59,9 @@ def test_status_shows_states_reasons_and_a_providers_word_as_they_are(text: str)
     )
     console = Console(file=io.StringIO(), width=300)
     job = JobStatus(job_id=text, name="0123456789abcdef-g1", word=text, phase="running")
-    assert _show_unowned("segmind-credentials/x", [job], console)
+    assert show_orphans("segmind-credentials/x", [job], console)
     assert isinstance(console.file, io.StringIO)
-    for sent in (printed(_in_flight([story], {text: text})), console.file.getvalue()):
+    for sent in (printed(in_flight([story], {text: text})), console.file.getvalue()):
         assert not _OBEYED.search(sent)
         assert visible(text)[:4] in sent
 
@@ -72,7 +73,7 @@ def test_status_names_runs_and_jobs_whole_in_eighty_columns() -> None:
         since=datetime(2026, 11, 28, tzinfo=UTC), flow_run=run, note="the limit has been reached, and " * 5,
     )  # fmt: skip
     console = Console(file=io.StringIO(), width=80)
-    console.print(_in_flight([story], {run: "AwaitingConcurrencySlot"}))
+    console.print(in_flight([story], {run: "AwaitingConcurrencySlot"}))
     assert isinstance(console.file, io.StringIO)
     assert [line.rstrip() for line in console.file.getvalue().splitlines()][:4] == [
         "In flight",

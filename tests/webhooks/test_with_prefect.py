@@ -6,7 +6,7 @@ import io
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -22,7 +22,6 @@ from prefect.settings import PREFECT_API_URL
 from prefect.states import Suspended
 from prefect.testing.utilities import prefect_test_harness
 from pydantic import SecretStr, ValidationError
-from rich.console import Console
 
 from blocks.bfl_credentials import BflCredentials
 from blocks.segmind_credentials import SegmindCredentials
@@ -49,8 +48,8 @@ def prefect() -> Iterator[None]:
 
 
 def shown(*credentials: str, public_url: str = PUBLIC) -> str:
-    page = io.StringIO()
-    show_addresses(list(credentials), public_url, Console(file=page, width=60))
+    with redirect_stdout(io.StringIO()) as page:
+        show_addresses(list(credentials), public_url)
     return page.getvalue()
 
 

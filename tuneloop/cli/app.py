@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from tuneloop.cli import models, stores
+from tuneloop.cli.options import Accounts, JsonFile, Store, StoreOrAddress, TriggerWord
 from tuneloop.cli.terminal import say
 from tuneloop.errors import ConfigurationError, TuneloopError
 from tuneloop.orchestration.server_address import is_address, send_events, trouble_with_server, use_server
@@ -29,14 +30,14 @@ def demo(
     dataset: Annotated[Path | None, typer.Option(help="Folder of images to use; never changed.")] = None,
     recipe: Annotated[str | None, typer.Option(help="Which trainer to use, such as kontext-lora.")] = None,
     store: Annotated[Literal["local", "s3"], typer.Option(help="Where artifacts go.")] = "local",
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write what happened to this file.")] = None,
+    json_file: JsonFile = None,
     *,
     leave: Annotated[bool, typer.Option("--exit", help="End when done, and leave nothing running.")] = False,
 ) -> None:
     """Retrain a sample model three times, on an emulated provider and a Prefect server of its own."""
-    from tuneloop.cli.demo import DemoOptions, run_demo  # noqa: PLC0415 - importing Prefect takes a second
-    from tuneloop.providers.registry import recipe_type  # noqa: PLC0415 - as above
-    from tuneloop.schemas.recipe_fields import trainer_of  # noqa: PLC0415 - as above
+    from tuneloop.cli.demo import DemoOptions, run_demo
+    from tuneloop.providers.registry import recipe_type
+    from tuneloop.schemas.recipe_fields import trainer_of
 
     stay, trainer = not leave and sys.stdout.isatty(), trainer_of(recipe_type(None, recipe))
     if not run_demo(DemoOptions(folder, dataset, store, trainer, json_file, stay)):
@@ -52,8 +53,8 @@ def emulator(
     folder: Annotated[Path, typer.Option(help="Where its state lives.")] = Path(".emulator"),
 ) -> None:
     """Run an emulated provider; prints its address and a test key."""
-    from tuneloop.emulator import serve  # noqa: PLC0415 - only this command needs it
-    from tuneloop.providers.registry import PROVIDERS, row_of  # noqa: PLC0415 - as above
+    from tuneloop.emulator import serve
+    from tuneloop.providers.registry import PROVIDERS, row_of
 
     serve(row_of(provider or PROVIDERS[0].name).name, port, folder)
 
@@ -62,7 +63,7 @@ def emulator(
 def deploy(
     *,
     keep: Annotated[
-        bool, typer.Option("--keep", help="Delete nothing that is in no file any more; only tell of it.")
+        bool, typer.Option("--keep", help="Delete nothing that is in no file any more; only name it.")
     ] = False,
 ) -> None:
     """Check every deployment file, then deploy prefect.yaml and deployments/*.yaml.
@@ -72,8 +73,8 @@ def deploy(
     file any more are deleted.
     """
     use_server()
-    from tuneloop.cli.show_stalled import missing_for_the_sensor  # noqa: PLC0415 - as above
-    from tuneloop.orchestration.deploy import deploy_all, prepare_server  # noqa: PLC0415 - as above
+    from tuneloop.cli.status import missing_for_the_sensor
+    from tuneloop.orchestration.deploy import deploy_all, prepare_server
 
     prepare_server()
     for line in deploy_all(keep=keep):
@@ -85,12 +86,12 @@ def deploy(
 @app.command()
 def automations(
     notify: Annotated[
-        str | None, typer.Option(help="A notification block that is told, such as slack-webhook/alerts.")
+        str | None, typer.Option(help="A notification block to use, such as slack-webhook/alerts.")
     ] = None,
 ) -> None:
     """Create or renew Prefect automations: notices of failed, held and overdue trainings, help for dead runs."""
     use_server()
-    from tuneloop.orchestration.automations import create_automations  # noqa: PLC0415 - as above
+    from tuneloop.orchestration.automations import create_automations
 
     for name in create_automations(notify):
         typer.echo(name)
@@ -99,12 +100,9 @@ def automations(
 @app.command()
 def webhooks(
     store: Annotated[
-        list[str] | None,
-        typer.Option(help="A store's block, again for each; TUNELOOP_STORE without it."),
+        list[str] | None, typer.Option(help="A store's block, again for each; TUNELOOP_STORE without it.")
     ] = None,
-    credentials: Annotated[
-        list[str] | None, typer.Option(help="An account's block, again for each; all of the server's without it.")
-    ] = None,
+    credentials: Accounts = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8788,
     public_url: Annotated[
@@ -116,13 +114,11 @@ def webhooks(
     """Receive webhooks. They only trigger a poll; the API's state is what is recorded."""
     use_server(emits=not show)
     if show:
-        from rich.console import Console  # noqa: PLC0415 - as above
+        from tuneloop.cli.webhooks import show_addresses
 
-        from tuneloop.cli.webhooks import show_addresses  # noqa: PLC0415 - as above
-
-        show_addresses(credentials or [], public_url or f"http://{host}:{port}", Console())
+        show_addresses(credentials or [], public_url or f"http://{host}:{port}")
         return
-    from tuneloop.orchestration.webhooks import serve_webhooks  # noqa: PLC0415 - as above
+    from tuneloop.orchestration.webhooks import serve_webhooks
 
     serve_webhooks(store or [], credentials or [], host, port)
 
@@ -137,90 +133,48 @@ def check(
     trainer: Annotated[
         str | None, typer.Option(help="Which of its trainers, such as kontext-lora; its first one without it.")
     ] = None,
-    trigger_word: Annotated[str | None, typer.Option(help="The word that calls the subject.")] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write what was found to this file.")] = None,
+    trigger_word: TriggerWord = None,
+    json_file: JsonFile = None,
     *,
     strict: Annotated[bool, typer.Option("--strict", help="Let warnings end with 1.")] = False,
 ) -> None:
-    """Tell everything that is wrong with a dataset: which file, why, and what to do. Nothing is sent.
+    """List everything that is wrong with a dataset: which file, why, and what to do. Nothing is sent.
 
     Ends with 2 where a run would refuse it.
     """
-    import json  # noqa: PLC0415 - as above
+    from tuneloop.cli.check import check_dataset
 
-    from rich.console import Console  # noqa: PLC0415 - as above
-
-    from tuneloop.cli.check import (  # noqa: PLC0415 - as above
-        check_document,
-        check_folder,
-        exit_code,
-        open_with_progress,
-        show_check,
-    )
-    from tuneloop.providers.registry import recipe_type  # noqa: PLC0415 - as above
-
-    recipe = recipe_type(provider, trainer)
-    with open_with_progress(dataset, recipe) as source:
-        found = check_folder(source.folder, recipe, trigger_word, by_provider=source.public is not None)
-    show_check(found, recipe, Console())
-    if json_file is not None:
-        json_file.write_text(json.dumps(check_document(found, dataset, recipe), indent=1) + "\n")
-    sys.exit(exit_code(found, strict=strict))
+    sys.exit(check_dataset(dataset, provider, trainer, trigger_word, json_file, strict=strict))
 
 
 @app.command()
 def plan(
     file: Annotated[Path, typer.Argument(help="A deployment file, such as deployments/my-model.yaml.")],
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the plans to this file.")] = None,
+    json_file: JsonFile = None,
 ) -> None:
-    """Tell what a deployment would submit if it ran now, why, and at what price. Nothing is written or sent."""
+    """Show what a deployment would submit if it ran now, why, and at what price. Nothing is written or sent."""
     if not file.is_file():
         raise ConfigurationError(f"there is no file {file}")
     use_server()
-    import json  # noqa: PLC0415 - as above
+    from tuneloop.cli.plan import show_plans
 
-    from rich.console import Console  # noqa: PLC0415 - as above
-    from rich.markdown import Markdown  # noqa: PLC0415 - as above
-
-    from tuneloop.cli.plan import plan_file  # noqa: PLC0415 - as above
-    from tuneloop.orchestration.dry_run import plan_markdown  # noqa: PLC0415 - as above
-
-    plans = plan_file(file)
-    for item in plans:
-        Console().print(Markdown(plan_markdown(item)))
-    if json_file is not None:
-        json_file.write_text(json.dumps([item.model_dump(mode="json") for item in plans], indent=1) + "\n")
+    show_plans(file, json_file)
 
 
 @app.command()
-def status(
-    store: models.StoreOrAddress = None,
-    credentials: Annotated[
-        list[str] | None, typer.Option(help="An account's block; all of the server's without it.")
-    ] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write what is open to this file.")] = None,
-) -> None:
+def status(store: StoreOrAddress = None, credentials: Accounts = None, json_file: JsonFile = None) -> None:
     """List what is in flight, held, or paid and followed by nobody, and what each model has spent.
 
-    Ends with 1 where a person has something to look at. With an address, only what the store knows is told.
+    Ends with 1 where a person has something to look at. With an address, only what the store knows is listed.
     """
     if store and is_address(store):
-        from tuneloop.cli.show_store import show_store  # noqa: PLC0415 - as above
+        from tuneloop.cli.store_status import show_store
 
         sys.exit(show_store(store, json_file))
     use_server()
-    import json  # noqa: PLC0415 - as above
+    from tuneloop.cli.status import show_status
 
-    from rich.console import Console  # noqa: PLC0415 - as above
-
-    from tuneloop.cli.show_status import show_status, status_document  # noqa: PLC0415 - as above
-    from tuneloop.settings import Settings  # noqa: PLC0415 - as above
-
-    slug = store or Settings().store
-    if json_file is not None:
-        json_file.write_text(json.dumps(status_document(slug), indent=1) + "\n")
-    if show_status(slug, credentials or [], Console()):
-        sys.exit(1)
+    sys.exit(show_status(store, credentials or [], json_file))
 
 
 @app.command()
@@ -231,17 +185,17 @@ def adopt(
     trainer: Annotated[
         str | None, typer.Option(help="What made it, such as kontext-lora; the provider's first one without it.")
     ] = None,
-    trigger_word: Annotated[str | None, typer.Option(help="The word that calls the subject.")] = None,
+    trigger_word: TriggerWord = None,
     dataset: Annotated[Path | None, typer.Option(help="Images it was trained on, if you have them.")] = None,
     credentials: Annotated[str | None, typer.Option(help="The account's block.")] = None,
-    store: Annotated[str | None, typer.Option(help="The store's block; TUNELOOP_STORE without it.")] = None,
+    store: Store = None,
 ) -> None:
-    """Take in a fine-tune that was made elsewhere: its weights, an evaluation, a champion. Nothing is trained."""
+    """Import a fine-tune that was made elsewhere: its weights, an evaluation, a champion. Nothing is trained."""
     use_server(emits=True)
-    from tuneloop.orchestration.deployment_files import flow_of  # noqa: PLC0415 - as above
-    from tuneloop.providers.registry import recipe_type, row_of  # noqa: PLC0415 - as above
-    from tuneloop.schemas.recipe_fields import trainer_of  # noqa: PLC0415 - as above
-    from tuneloop.settings import Settings  # noqa: PLC0415 - as above
+    from tuneloop.orchestration.deployment_files import flow_of
+    from tuneloop.providers.registry import recipe_type, row_of
+    from tuneloop.schemas.recipe_fields import trainer_of
+    from tuneloop.settings import Settings
 
     recipe = recipe_type(provider, trainer)
     adopt_model: Any = flow_of("flows/adopt_model.py:adopt_model")

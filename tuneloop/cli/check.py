@@ -12,7 +12,6 @@ from rich.progress import (
     BarColumn,
     DownloadColumn,
     MofNCompleteColumn,
-    Progress,
     ProgressColumn,
     Task,
     TextColumn,
@@ -21,7 +20,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from tuneloop.cli.terminal import shown
+from tuneloop.cli.terminal import progress_bar, shown, write_json
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.checks.dataset_checks import by_folder, megabytes
 from tuneloop.datasets.delivery import Delivery
@@ -38,16 +37,42 @@ _OF_EACH_CHECK = 10
 _CLEAN, _WARNINGS, _ERRORS = 0, 1, 2
 
 
+def check_dataset(
+    dataset: str,
+    provider: str,
+    trainer: str | None,
+    trigger_word: str | None,
+    json_file: Path | None,
+    *,
+    strict: bool,
+) -> int:
+    """Check a dataset as a run would open it, print what was found, and return the command's exit code."""
+    # Imported here, as in `_opened`: they take a second, and a program that checks a folder needs neither.
+    from tuneloop.providers.registry import recipe_type  # noqa: PLC0415
+
+    recipe, console = recipe_type(provider, trainer), Console()
+    with _opened(dataset, recipe) as source:
+        found = check_folder(source.folder, recipe, trigger_word, by_provider=source.public is not None)
+    errors, warnings = errors_in(found.findings), warnings_in(found.findings)
+    for title, color, findings in (("error", "red", errors), ("warning", "yellow", warnings)):
+        if findings:
+            console.print(_table(_number(len(findings), title), color, findings))
+    console.print(shown(_summary(found, recipe)))
+    write_json(json_file, _document(found, dataset, recipe))
+    if errors:
+        return _ERRORS
+    return _WARNINGS if strict and warnings else _CLEAN
+
+
 @contextmanager
-def open_with_progress(dataset: str, recipe: type[BaseRecipe]) -> Iterator[Opened]:
+def _opened(dataset: str, recipe: type[BaseRecipe]) -> Iterator[Opened]:
     """Open a dataset as a run would, with a bar while it is fetched. See `sources.opening.opened`."""
-    # Both take a second to import, and a folder that is looked at by a program needs neither.
     from tuneloop.datasets.sources.opening import opened  # noqa: PLC0415
     from tuneloop.providers.registry import row_of  # noqa: PLC0415
 
     columns = (TextColumn("Fetching"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with ExitStack() as stack:
-        with _bar(*columns) as progress:
+        with progress_bar(*columns) as progress:
             task = progress.add_task("", total=None, visible=False)
             source = stack.enter_context(
                 opened(
@@ -64,7 +89,7 @@ def open_with_progress(dataset: str, recipe: type[BaseRecipe]) -> Iterator[Opene
 def check_folder(
     folder: Path, recipe: type[BaseRecipe], trigger_word: str | None, *, by_provider: bool = False
 ) -> Preflight:
-    """Look at a folder as a training of this recipe would, with its other settings left at their defaults.
+    """Check a folder as a training of this recipe would, with its other settings at their defaults.
 
     Args:
         folder: Holds the images; it is never changed.
@@ -86,8 +111,8 @@ def check_folder(
         instance_prompt=None if by_provider else defaults.default_caption,
         provider_captions=by_provider or defaults.provider_captions,
     )
-    columns = (TextColumn("Looking at images"), BarColumn(), MofNCompleteColumn(), _Rate())
-    with _bar(*columns) as progress:
+    columns = (TextColumn("Checking images"), BarColumn(), MofNCompleteColumn(), _Rate())
+    with progress_bar(*columns) as progress:
         task = progress.add_task("", total=None)
         return preflight(
             folder,
@@ -99,25 +124,7 @@ def check_folder(
         )
 
 
-def show_check(found: Preflight, recipe: type[BaseRecipe], console: Console) -> None:
-    """Print what was found, errors first, and a line that sums it up."""
-    for title, color, findings in (
-        ("error", "red", errors_in(found.findings)),
-        ("warning", "yellow", warnings_in(found.findings)),
-    ):
-        if findings:
-            console.print(_table(f"{_number(len(findings), title)}", color, findings))
-    console.print(shown(_summary(found, recipe)))
-
-
-def exit_code(found: Preflight, *, strict: bool) -> int:
-    """What the command ends with: 2 where there are errors, 1 where `strict` minds warnings, else 0."""
-    if errors_in(found.findings):
-        return _ERRORS
-    return _WARNINGS if strict and found.findings else _CLEAN
-
-
-def check_document(found: Preflight, folder: str, recipe: type[BaseRecipe]) -> dict[str, Any]:
+def _document(found: Preflight, folder: str, recipe: type[BaseRecipe]) -> dict[str, Any]:
     """What was found, for programs."""
     return {
         "dataset": folder,
@@ -132,12 +139,6 @@ def check_document(found: Preflight, folder: str, recipe: type[BaseRecipe]) -> d
         "zip_bytes": found.zip_bytes,
         "findings": [finding.model_dump(mode="json") for finding in found.findings],
     }
-
-
-def _bar(*columns: ProgressColumn) -> Progress:
-    """A bar that is gone afterwards. Where nobody watches, there is none."""
-    console = Console(stderr=True)
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 class _Rate(ProgressColumn):

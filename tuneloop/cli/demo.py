@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
@@ -17,9 +16,9 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from tuneloop.cli.terminal import shown
+from tuneloop.cli.terminal import shown, write_json
 from tuneloop.demo.samples import copy_sample_images, copy_sample_pairs, take_some
-from tuneloop.demo.scenario import Outcome, parameters_for, play, set_parameters
+from tuneloop.demo.scenario import Outcome, parameters_for, run_once, set_parameters
 from tuneloop.demo.stack import Stack, StoreKind, fresh_folder, running_stack
 from tuneloop.orchestration.automations import create_automations
 from tuneloop.orchestration.blocks import open_store
@@ -32,7 +31,7 @@ _PRIVATE = {"message", "page"}
 
 @dataclass(frozen=True)
 class DemoOptions:
-    """What a demo is to show.
+    """What a demo shows.
 
     Attributes:
         folder: The demo's own folder; emptied first.
@@ -51,8 +50,8 @@ class DemoOptions:
     stay: bool
 
 
-def run_demo(wanted: DemoOptions) -> bool:
-    """Play the whole demo.
+def run_demo(options: DemoOptions) -> bool:
+    """Run the whole demo.
 
     Returns:
         Whether everything came out as it should.
@@ -60,67 +59,63 @@ def run_demo(wanted: DemoOptions) -> bool:
     signal.signal(signal.SIGTERM, _as_interrupt)
     send_no_events()
     console = Console()
-    home = fresh_folder(wanted.folder)
-    first, second = _datasets(home, wanted)
+    folder = fresh_folder(options.folder)
+    first, second = _datasets(folder, options)
     plan = (("first training", first), ("unchanged", first), ("images added", second))
     with ExitStack() as ends:
         ends.callback(console.print, "Everything that the demo has started is ended.")
-        progress = ends.enter_context(_progress(console))
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        progress = ends.enter_context(Progress(*columns, console=console))
         task = progress.add_task("Emulated provider, Prefect server, worker, deployments", total=1)
-        stack = ends.enter_context(running_stack(home, wanted.store, TRAINERS[wanted.trainer].provider))
+        stack = ends.enter_context(running_stack(folder, options.store, TRAINERS[options.trainer].provider))
         progress.update(task, completed=1, description=f"Everything runs; the UI is {stack.server_url}")
         create_automations()
-        set_parameters(_parameters(first, stack, wanted))
-        outcomes = [_play_one(stack, progress, name, _parameters(images, stack, wanted)) for name, images in plan]
+        set_parameters(_parameters(first, stack, options))
+        outcomes = [_run_one(stack, progress, name, _parameters(images, stack, options)) for name, images in plan]
         progress.stop()
-        _write(wanted.json_file, stack, outcomes)
+        write_json(options.json_file, _document(stack, outcomes))
         _summary(console, stack, outcomes)
-        if wanted.stay:
-            _stay(console)
+        if options.stay:
+            console.print("[bold]Everything keeps running. Look around in the UI; Ctrl-C ends it.[/]")
+            with suppress(KeyboardInterrupt):
+                threading.Event().wait()
     return [outcome.state for outcome in outcomes] == ["Completed", "Cached", "Completed"]
 
 
-def _parameters(images: Path, stack: Stack, wanted: DemoOptions) -> dict[str, Any]:
-    return parameters_for(images, stack, wanted.trainer, own_images=wanted.dataset is not None)
+def _parameters(images: Path, stack: Stack, options: DemoOptions) -> dict[str, Any]:
+    return parameters_for(images, stack, options.trainer, own_images=options.dataset is not None)
 
 
-def _datasets(home: Path, wanted: DemoOptions) -> tuple[Path, Path]:
+def _datasets(folder: Path, options: DemoOptions) -> tuple[Path, Path]:
     """The images of the first two runs, a quarter of them, and of the third, all of them."""
-    source = wanted.dataset.expanduser().resolve() if wanted.dataset else home / "images"
-    if wanted.dataset is None:
-        copy = copy_sample_pairs if TRAINERS[wanted.trainer].edit_pairs else copy_sample_images
+    source = options.dataset.expanduser().resolve() if options.dataset else folder / "images"
+    if options.dataset is None:
+        copy = copy_sample_pairs if TRAINERS[options.trainer].edit_pairs else copy_sample_images
         copy(source)
-    some = home / "some-images"
+    some = folder / "some-images"
     take_some(source, some)
     return some, source
 
 
-def _progress(console: Console) -> Progress:
-    return Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console)
-
-
-def _play_one(stack: Stack, progress: Progress, name: str, parameters: dict[str, Any]) -> Outcome:
+def _run_one(stack: Stack, progress: Progress, name: str, parameters: dict[str, Any]) -> Outcome:
     task = progress.add_task(f"[bold]{name}[/]", total=1)
 
-    def tell(line: str) -> None:
+    def report(line: str) -> None:
         progress.update(task, description=f"[bold]{name}[/]: {escape(visible(line))}")
 
-    outcome = play(stack, name, parameters, tell)
+    outcome = run_once(stack, name, parameters, report)
     progress.update(task, completed=1)
     return outcome
 
 
-def _write(file: Path | None, stack: Stack, outcomes: list[Outcome]) -> None:
-    if file is None:
-        return
+def _document(stack: Stack, outcomes: list[Outcome]) -> dict[str, Any]:
     billed = [entry.kind for entry in stack.emulator.billing()]
     runs = [{key: value for key, value in asdict(item).items() if key not in _PRIVATE} for item in outcomes]
-    document = {
+    return {
         "runs": runs,
         "billing": {"trainings": billed.count("training"), "inferences": billed.count("inference")},
         "store": open_store(stack.store_slug).uri,
     }
-    file.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 
 def _summary(console: Console, stack: Stack, outcomes: list[Outcome]) -> None:
@@ -140,14 +135,6 @@ def _summary(console: Console, stack: Stack, outcomes: list[Outcome]) -> None:
         if item.report_uri:
             console.print(shown(f"  report {item.report_uri}"), soft_wrap=True)
     console.print(f"Prefect UI {stack.server_url}   store {open_store(stack.store_slug).uri}", soft_wrap=True)
-
-
-def _stay(console: Console) -> None:
-    console.print("[bold]Everything keeps running. Look around in the UI; Ctrl-C ends it.[/]")
-    try:
-        threading.Event().wait()
-    except KeyboardInterrupt:
-        return
 
 
 def _as_interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
 
-from tuneloop.cli.terminal import say
+from tuneloop.cli.options import JsonFile, Model, Reason, Store, StoreOrAddress, Version
+from tuneloop.cli.terminal import say, write_json
 from tuneloop.errors import ConfigurationError
 from tuneloop.orchestration.server_address import is_address, use_server
 
@@ -19,14 +21,6 @@ app = typer.Typer()
 
 _WHO = "a person, at the command line"
 
-Model = Annotated[str, typer.Argument(help="Name of the model.")]
-Store = Annotated[str | None, typer.Option(help="The store's block; TUNELOOP_STORE without it.")]
-StoreOrAddress = Annotated[
-    str | None,
-    typer.Option(help="The store's block, or its address: file:///… or s3://…; TUNELOOP_STORE without it."),
-]
-Version = Annotated[int | None, typer.Option(help="An earlier champion, by its number; the champion without it.")]
-
 
 def _ledger(store: str | None, *, emits: bool = False) -> Ledger:
     if store and is_address(store):
@@ -34,19 +28,19 @@ def _ledger(store: str | None, *, emits: bool = False) -> Ledger:
             f"{store}: this command needs the store's block; an address will do for models, pull and status"
         )
     use_server(emits=emits)
-    from tuneloop.ledger.ledger import Ledger  # noqa: PLC0415 - as above
-    from tuneloop.orchestration.blocks import open_store  # noqa: PLC0415 - importing Prefect takes a second
-    from tuneloop.settings import Settings  # noqa: PLC0415 - as above
+    from tuneloop.ledger.ledger import Ledger
+    from tuneloop.orchestration.blocks import open_store
+    from tuneloop.settings import Settings
 
     return Ledger(open_store(store or Settings().store))
 
 
-def _ledger_to_look_at(store: str | None) -> Ledger:
-    """The ledger of a store; one that is named by its address needs no Prefect."""
+def _read_only_ledger(store: str | None) -> Ledger:
+    """The ledger of a store that is only read; one that is named by its address needs no Prefect."""
     if not store or not is_address(store):
         return _ledger(store)
-    from tuneloop.cli.store_address import store_at  # noqa: PLC0415 - as above
-    from tuneloop.ledger.ledger import Ledger  # noqa: PLC0415 - as above
+    from tuneloop.cli.store_address import store_at
+    from tuneloop.ledger.ledger import Ledger
 
     return Ledger(store_at(store))
 
@@ -55,24 +49,18 @@ def _ledger_to_look_at(store: str | None) -> Ledger:
 def models(
     model: Annotated[str | None, typer.Argument(help="A model's name: its champions, newest first.")] = None,
     store: StoreOrAddress = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the same to this file.")] = None,
+    json_file: JsonFile = None,
 ) -> None:
     """List every model with its champion: number, since when, why; or all champions of one model.
 
     Ends with 1 where a record cannot be read or a champion's weights are gone.
     """
-    ledger = _ledger_to_look_at(store)
-    import json  # noqa: PLC0415 - as above
-
-    from rich.console import Console  # noqa: PLC0415 - as above
-
-    from tuneloop.cli.show_models import show_models  # noqa: PLC0415 - as above
+    ledger = _read_only_ledger(store)
+    from tuneloop.cli.show_models import show_models
 
     document, readable = show_models(ledger, model, Console())
-    if json_file is not None:
-        json_file.write_text(json.dumps(document, indent=1) + "\n")
-    if not readable:
-        sys.exit(1)
+    write_json(json_file, document)
+    sys.exit(not readable)
 
 
 @app.command()
@@ -81,27 +69,27 @@ def rollback(
     version: Annotated[
         int, typer.Option(help="The champion to put back, by its number; see `tuneloop models MODEL`.")
     ],
-    reason: Annotated[str, typer.Option(help="Why. It is kept in the model's record.")],
+    reason: Reason,
     store: Store = None,
 ) -> None:
     """Put an earlier champion back, under the next number. Nothing is trained, rendered or deleted."""
     ledger = _ledger(store, emits=True)
-    from tuneloop.orchestration.events import emit_rolled_back  # noqa: PLC0415 - as above
-    from tuneloop.registry.model_pages import save_model_page  # noqa: PLC0415 - as above
-    from tuneloop.registry.rollback import roll_back  # noqa: PLC0415 - as above
+    from tuneloop.orchestration.events import emit_rolled_back
+    from tuneloop.registry.model_pages import save_model_page
+    from tuneloop.registry.rollback import roll_back
 
     done = roll_back(ledger, model, version, reason, _WHO)
     say(done.in_words)
     say(f"Page: {ledger.store.uri_of(save_model_page(ledger, model))}")
     if done.champion.rolled_back_to is not None:
-        # Told again where a crash came between record and event: one id, one event.
+        # Emitted again where a crash came between record and event: one id, one event.
         emit_rolled_back(done.champion)
 
 
 @app.command()
 def review(
     model: Model,
-    reason: Annotated[str, typer.Option(help="Why. It is kept in the record of the decision.")],
+    reason: Reason,
     *,
     approve: Annotated[
         bool, typer.Option("--approve/--reject", help="Promote the challenger, or keep the champion.")
@@ -113,9 +101,9 @@ def review(
 ) -> None:
     """Answer an undecided gate. The run that asks ends by the same answer."""
     ledger = _ledger(store, emits=True)
-    from tuneloop.orchestration.events import emit_model_event  # noqa: PLC0415 - as above
-    from tuneloop.registry.model_pages import save_model_page  # noqa: PLC0415 - as above
-    from tuneloop.registry.review import review_model  # noqa: PLC0415 - as above
+    from tuneloop.orchestration.events import emit_model_event
+    from tuneloop.registry.model_pages import save_model_page
+    from tuneloop.registry.review import review_model
 
     done = review_model(ledger, model, approve=approve, why=reason, who=_WHO, asker=run)
     report = done.decision.report
@@ -124,7 +112,7 @@ def review(
     else:
         say(f"{model}: the challenger is champion no. {done.promotion.number} ({done.decision.reason}).")
         say(f"Page: {ledger.store.uri_of(save_model_page(ledger, model))}")
-    # Its run tells the same, if it still is there: one id, one event.
+    # Its run emits the same, if it still is there: one id, one event.
     emit_model_event("promoted" if done.promotion else "rejected", done.run, done.decision)
 
 
@@ -138,11 +126,9 @@ def pull(
     force: Annotated[bool, typer.Option("--force", help="Replace another file of this name.")] = False,
 ) -> None:
     """Copy a champion's weights into a file, which appears only when its sha256 is right."""
-    ledger = _ledger_to_look_at(store)
-    from rich.console import Console  # noqa: PLC0415 - as above
-
-    from tuneloop.cli.pull import pull_model  # noqa: PLC0415 - as above
-    from tuneloop.registry.models import get_version  # noqa: PLC0415 - as above
+    ledger = _read_only_ledger(store)
+    from tuneloop.cli.champion import pull_model
+    from tuneloop.registry.models import get_version
 
     promotion = get_version(ledger, model, version)
     say(pull_model(ledger.store, promotion, output, Console(stderr=True), overwrite=force))
@@ -160,13 +146,11 @@ def generate(
     version: Version = None,
     store: Store = None,
 ) -> None:
-    """Render one image with the champion. The provider bills it; it is asked for once."""
+    """Render one image with the champion. The provider bills it; it is requested once."""
     ledger = _ledger(store)
-    from rich.console import Console  # noqa: PLC0415 - as above
-
-    from tuneloop.cli.generate import generate_by_champion  # noqa: PLC0415 - as above
-    from tuneloop.orchestration.blocks import open_account  # noqa: PLC0415 - as above
-    from tuneloop.registry.models import get_version  # noqa: PLC0415 - as above
+    from tuneloop.cli.champion import generate_by_champion
+    from tuneloop.orchestration.blocks import open_account
+    from tuneloop.registry.models import get_version
 
     promotion = get_version(ledger, model, version)
     console = Console(stderr=True)

@@ -7,20 +7,23 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from rich.console import Console
+from rich.markdown import Markdown
 
+from tuneloop.cli.terminal import write_json
 from tuneloop.errors import ConfigurationError
 from tuneloop.operations.plan import RunPlan
 from tuneloop.orchestration.context import open_context
 from tuneloop.orchestration.deployment_files import check_file, flow_of, resolved
-from tuneloop.orchestration.dry_run import build_plan
+from tuneloop.orchestration.dry_run import build_plan, plan_markdown
 from tuneloop.orchestration.run_request import RunRequest
 from tuneloop.settings import Settings
 
 _ENTRYPOINT = "flows/retrain_model.py:retrain_model"
 
 
-def plan_file(path: Path) -> list[RunPlan]:
-    """Plan every model of a deployment file. Writes nothing, and sends nothing to the provider.
+def show_plans(path: Path, json_file: Path | None) -> None:
+    """Plan every model of a deployment file. Writes no record, and sends nothing to the provider.
 
     Raises:
         ConfigurationError: The file has a problem, or retrains no model.
@@ -35,7 +38,9 @@ def plan_file(path: Path) -> list[RunPlan]:
     plans = [_plan(entry) for entry in entries if entry["entrypoint"] == _ENTRYPOINT]
     if not plans:
         raise ConfigurationError(f"{path} has no deployment of {_ENTRYPOINT}; name the file of a model")
-    return plans
+    for plan in plans:
+        Console().print(Markdown(plan_markdown(plan)))
+    write_json(json_file, [plan.model_dump(mode="json") for plan in plans])
 
 
 def _plan(entry: dict[str, Any]) -> RunPlan:

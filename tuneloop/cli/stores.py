@@ -34,7 +34,7 @@ def init(
 ) -> None:
     """Make a store where there is none yet, and let this Prefect server drive it. May be repeated."""
     use_server()
-    from tuneloop.orchestration.stores import init_store  # noqa: PLC0415 - importing Prefect takes a second
+    from tuneloop.orchestration.stores import init_store
 
     typer.echo(init_store(slug, replace=replace, account=account))
 
@@ -43,6 +43,6 @@ def init(
 def move(slug: Slug) -> None:
     """Let this Prefect server drive a store that another one has driven. Stop the other one's worker first."""
     use_server()
-    from tuneloop.orchestration.stores import move_store  # noqa: PLC0415 - as above
+    from tuneloop.orchestration.stores import move_store
 
     typer.echo(move_store(slug))

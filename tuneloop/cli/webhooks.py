@@ -11,17 +11,17 @@ from tuneloop.providers.registry import row_of
 from tuneloop.webhooks.debounce import PAUSE_S
 
 
-def show_addresses(credentials: list[str], public_url: str, console: Console) -> None:
+def show_addresses(credentials: list[str], public_url: str) -> None:
     """Print each account's address, and what to do with it. An account without a path is given one.
 
     Args:
         credentials: Slugs of the accounts' blocks; all of the server's where none is named.
         public_url: Where providers reach the receiver.
-        console: Where to print.
 
     Raises:
         ConfigurationError: A block or the address is wrong.
     """
+    console = Console()
     if not public_url.startswith(("https://", "http://")):
         raise ConfigurationError(f"--public-url must start with https:// or http://, not {public_url[:20]!r}")
     for account in webhook_accounts(credentials):

@@ -28,7 +28,7 @@ SENSOR_DEPLOYMENT = f"{SENSOR_FLOW}/sensor"
 _RUN_LIMIT_S = 300
 _SENSOR_PAUSE_S = 4
 
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -49,19 +49,19 @@ class Outcome:
     page: str
 
 
-def play(stack: Stack, name: str, parameters: dict[str, Any], tell: Tell) -> Outcome:
+def run_once(stack: Stack, name: str, parameters: dict[str, Any], report: Report) -> Outcome:
     """Start one run, watch it to its end, and say what it came to.
 
     Args:
         stack: The installation.
         name: What the run shows.
         parameters: What differs from the deployment's own parameters.
-        tell: Called with each new state of the run.
+        report: Called with each new state of the run.
     """
     paid = _paid(stack)
     started = time.monotonic()
     with get_client(sync_client=True) as client:
-        run = _watch(client, stack, _start(client, MODEL_DEPLOYMENT, parameters), tell)
+        run = _watch(client, stack, _start(client, MODEL_DEPLOYMENT, parameters), report)
     return _outcome(stack, name, run, _paid(stack) - paid, time.monotonic() - started)
 
 
@@ -84,18 +84,18 @@ def _start(client: SyncPrefectClient, deployment: str, parameters: dict[str, Any
     )
 
 
-def _watch(client: SyncPrefectClient, stack: Stack, run: FlowRun, tell: Tell) -> FlowRun:
-    """Follow a run to its end. Asks the sensor to look now, so that nobody waits for its next minute."""
+def _watch(client: SyncPrefectClient, stack: Stack, run: FlowRun, report: Report) -> FlowRun:
+    """Follow a run to its end. Starts the sensor at once, so that nobody waits for its next minute."""
     until = time.monotonic() + _RUN_LIMIT_S
-    told, asked_at = "", 0.0
+    reported, asked_at = "", 0.0
     while time.monotonic() < until:
         run = client.read_flow_run(run.id)
         state = run.state
         if state is not None:
             line = f"{state.name}. {state.message or ''}".strip()
-            if line != told:
-                told = line
-                tell(line)
+            if line != reported:
+                reported = line
+                report(line)
             if state.is_final():
                 return run
             if state.name == "Suspended" and time.monotonic() - asked_at > _SENSOR_PAUSE_S:
@@ -104,7 +104,7 @@ def _watch(client: SyncPrefectClient, stack: Stack, run: FlowRun, tell: Tell) ->
                 asked_at = time.monotonic()
         stack.processes.check()
         time.sleep(0.3)
-    raise ProgramFailed(f"run {run.name} has not ended after {_RUN_LIMIT_S} s; it says: {told}")
+    raise ProgramFailed(f"run {run.name} has not ended after {_RUN_LIMIT_S} s; it says: {reported}")
 
 
 def _until_ended(client: SyncPrefectClient, run: FlowRun) -> None:
@@ -174,6 +174,6 @@ def parameters_for(dataset: Path, stack: Stack, trainer: str, *, own_images: boo
     if recipe.edit_pairs:
         parameters["evaluation"] = {"prompts": ["give the robot a hat", "a red hat"]}
     if own_images:
-        # Nobody can say which model of unknown images is better; the demo shall end all the same.
+        # Which model of unknown images is better stays open; the demo ends all the same.
         parameters.setdefault("evaluation", {})["gate"] = {"undecided": "reject"}
     return parameters

@@ -1,4 +1,4 @@
-"""`tuneloop generate`: one image by a champion."""
+"""What commands make of a champion: a file with its weights, or one image."""
 
 from __future__ import annotations
 
@@ -7,17 +7,51 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from tuneloop.cli.terminal import shown
+from tuneloop.cli.terminal import progress_bar, shown
 from tuneloop.errors import ConfigurationError
 from tuneloop.ledger.image_budget import ImageBudget
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.providers.base import Provider
+from tuneloop.registry.download import pull_weights, target_of
 from tuneloop.registry.generate import generate_image, image_order
 from tuneloop.schemas.records import Promotion
+from tuneloop.schemas.shown_text import visible
 from tuneloop.schemas.spending import SpendingLimits
+from tuneloop.storage.base import Store
 
 _SEEDS = 1 << 31
+
+
+def pull_model(
+    store: Store, promotion: Promotion, output: Path | None, console: Console, *, overwrite: bool
+) -> str:
+    """Stream weights into a file, with a progress bar.
+
+    Args:
+        store: The store that has them.
+        promotion: Whose weights.
+        output: File or folder; without it the current folder.
+        console: Where the bar is shown.
+        overwrite: Replace another file of this name.
+
+    Returns:
+        What was done, in a sentence.
+    """
+    target = target_of(promotion, output)
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with progress_bar(TextColumn("{task.description}", markup=False), *columns, console=console) as progress:
+        bar = progress.add_task(visible(target.name), total=None)
+        made = pull_weights(
+            store,
+            promotion,
+            target,
+            overwrite=overwrite,
+            on_progress=lambda done, total: progress.update(bar, completed=done, total=total),
+        )
+    what = "written" if made else "there already, and left alone"
+    return f"{target}: {promotion.model} no. {promotion.number}, {what} (sha256 {promotion.sha256})"
 
 
 def generate_by_champion(
@@ -25,32 +59,32 @@ def generate_by_champion(
     promotion: Promotion,
     prompt: str,
     seed: int | None,
-    out: Path | None,
+    output: Path | None,
     image: Path | None,
     account_for: Callable[[str], tuple[Provider, SpendingLimits]],
     console: Console,
 ) -> Path:
-    """Tell what will be asked and that it is billed, ask once, and keep the image.
+    """Say what will be requested and that it is billed, request it once, and keep the image.
 
     Args:
         ledger: Where the price is counted.
         promotion: Which model renders.
         prompt: What to render.
         seed: The seed; one at random without it.
-        out: The file to make, or a folder.
+        output: The file to make, or a folder.
         image: The image to edit, for models that edit.
         account_for: Opens an account, with what it may spend, by its credentials' slug.
-        console: Where to tell.
+        console: Where to print.
 
     Returns:
         The file.
 
     Raises:
         ConfigurationError: The credentials are of another account by now, or the price is not known and limited.
-        BudgetExceeded: The account has spent what it may. Nothing was asked for.
+        BudgetExceeded: The account has spent what it may. Nothing was requested.
     """
     chosen = secrets.randbelow(_SEEDS) if seed is None else seed
-    order = image_order(promotion, prompt, seed=chosen, out=out, image=image)
+    order = image_order(promotion, prompt, seed=chosen, out=output, image=image)
     provider, limits = account_for(promotion.credentials)
     if provider.account != promotion.account:
         raise ConfigurationError(

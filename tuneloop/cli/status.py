@@ -1,0 +1,133 @@
+"""`tuneloop status`: what is open, held or followed by nobody, what stands still, and what was spent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter
+from prefect.client.schemas.objects import FlowRun
+from rich.console import Console, Group
+from rich.table import Column, Table
+from rich.text import Text
+
+from tuneloop.cli.store_status import StoreStatus
+from tuneloop.cli.terminal import shown, write_json
+from tuneloop.clock import now
+from tuneloop.errors import TuneloopError
+from tuneloop.ledger.accounts import check_origin
+from tuneloop.ledger.budget import Budget, Spending
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.operations.status import orphaned_jobs, spending_by_model
+from tuneloop.orchestration.account_labels import shared_labels
+from tuneloop.orchestration.blocks import all_credentials, open_account, open_store, store_problem
+from tuneloop.orchestration.run_queries import ids_of, pages, read_runs
+from tuneloop.orchestration.sensor_health import pool_problems, sensor_problems
+from tuneloop.orchestration.stalled_runs import Watcher
+from tuneloop.providers.base import Provider
+from tuneloop.schemas.spending import SpendingLimits, dollars
+from tuneloop.schemas.training import JobStatus
+from tuneloop.settings import Settings
+
+
+def show_status(store: str | None, credentials: list[str], json_file: Path | None) -> bool:
+    """Print the status of a store and of the accounts that train into it.
+
+    Args:
+        store: Slug of the store's block; the installation's own where none is named.
+        credentials: Slugs of the accounts' blocks; all of the server's where none is named.
+        json_file: Where to write what is open, None for nowhere.
+
+    Returns:
+        Whether a person has something to look at.
+    """
+    console, store = Console(), store or Settings().store
+    problem = store_problem(store)
+    if problem is not None:
+        write_json(json_file, {"store": store, "problem": problem, "open": [], "doubles": []})
+        console.print(problem, style="red", markup=False)
+        return True
+    ledger = Ledger(open_store(store))
+    status = StoreStatus(ledger, store)
+    _ask_prefect(status)
+    write_json(json_file, {**status.document(), "problem": None})
+    status.show(console)
+    attention = status.needs_attention | _show_shared_labels(console)
+    for slug in credentials or all_credentials():
+        try:
+            provider, limits = open_account(slug)
+            check_origin(ledger, provider.account, provider.base_url)
+            console.print(_spending(slug, ledger, provider, limits))
+            attention |= show_orphans(slug, orphaned_jobs(ledger, provider), console)
+        except TuneloopError as error:
+            console.print(Text.assemble(shown(f"{slug}: ", "red"), shown(str(error))))
+            attention = True
+    return attention
+
+
+def missing_for_the_sensor() -> list[str]:
+    """Say what has to be there beside the deployments, so that the sensor of this installation polls."""
+    with get_client(sync_client=True) as client:
+        return sensor_problems(client, Settings().store, now())
+
+
+def _ask_prefect(status: StoreStatus) -> None:
+    """Add the states of runs, and what stands still: the sensor, work pools, runs."""
+    at = now()
+    with get_client(sync_client=True) as client:
+        runs = {
+            str(run.id): run
+            for page in pages(status.trainings)
+            for run in read_runs(client, FlowRunFilter(id=ids_of(training.flow_run for training in page)))
+        }
+        watcher = Watcher(client, at)
+        status.prefect_states = {each.flow_run: _state(runs.get(each.flow_run)) for each in status.trainings}
+        status.note(
+            [
+                *sensor_problems(client, status.place, at),
+                *pool_problems(client, {run.work_pool_name for run in runs.values() if run.work_pool_name}),
+                *(still.why for run in runs.values() if (still := watcher.standstill(run))),
+            ]
+        )
+
+
+def _state(run: FlowRun | None) -> str:
+    return run.state.name or run.state.type.value if run is not None and run.state is not None else "not there"
+
+
+def _show_shared_labels(console: Console) -> bool:
+    labels = shared_labels()
+    for line in labels.refused:
+        console.print(line, style="red", markup=False)
+    for line in labels.notes:
+        console.print(line, markup=False)
+    return bool(labels.refused)
+
+
+def _spending(slug: str, ledger: Ledger, provider: Provider, limits: SpendingLimits) -> Group:
+    spending = Budget(ledger, provider.account, limits).spending(now().date())
+    table = Table(Column("model", overflow="fold"), "trainings", "reserved")
+    for row in spending_by_model(spending):
+        money = dollars(row.cents) + (f" and {row.unpriced} without a known price" if row.unpriced else "")
+        table.add_row(shown(row.model), str(row.trainings), money)
+    return Group(shown(_title(slug, spending, limits)), table)
+
+
+def _title(slug: str, spending: Spending, limits: SpendingLimits) -> str:
+    day = "no limit" if limits.trainings_per_day is None else f"limit {limits.trainings_per_day}"
+    money = "no limit" if limits.cents_per_window is None else f"limit {dollars(limits.cents_per_window)}"
+    return (
+        f"{slug}: {spending.trainings_today} trainings today ({day}), {dollars(spending.cents)} ({money}) "
+        f"from {spending.window} to {spending.ends}"
+    )
+
+
+def show_orphans(slug: str, jobs: list[JobStatus], console: Console) -> bool:
+    """Print the jobs of an account that no record follows. Returns whether there are any."""
+    for job in jobs:
+        line = (
+            f"{slug} has {job.name} ({job.word}), which no record knows. Take it in with: tuneloop adopt MODEL "
+            f"--credentials {slug} --job-id {job.job_id}"
+        )
+        console.print(Text.assemble(("Followed by nobody: ", "yellow"), shown(line)))
+    return bool(jobs)

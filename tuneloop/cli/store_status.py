@@ -1,0 +1,105 @@
+"""What a store itself knows of open trainings; `tuneloop status --store ADDRESS` needs no Prefect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, Group
+from rich.padding import Padding
+from rich.text import Text
+
+from tuneloop.cli.store_address import store_at
+from tuneloop.cli.terminal import shown, write_json
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.operations.status import OpenTraining, duplicate_jobs, lost_weights, open_trainings, troubles
+
+_COLORS = {"held": "yellow", "undecided": "yellow", "unreadable": "red", "given up": "red"}
+_AWAIT_REVIEW = {"held", "undecided", "unreadable"}
+
+
+class StoreStatus:
+    """The open trainings of a store, and what needs attention.
+
+    Args:
+        ledger: The store's ledger; it is only read.
+        place: What the store is called.
+    """
+
+    def __init__(self, ledger: Ledger, place: str) -> None:
+        self.place = place
+        self.trainings = open_trainings(ledger)
+        self.duplicates = duplicate_jobs(ledger)
+        self.attention = [*troubles(ledger), *lost_weights(ledger)]
+        self.prefect_states: Mapping[str, str] = {}
+        """The state of each run, by its id; empty where Prefect was not asked."""
+
+    @property
+    def needs_attention(self) -> bool:
+        """Whether a person has something to look at."""
+        waiting = any(training.state in _AWAIT_REVIEW for training in self.trainings)
+        return waiting or bool(self.duplicates or self.attention)
+
+    def note(self, problems: Iterable[str]) -> None:
+        """Put problems before those of the store, each once."""
+        self.attention = list(dict.fromkeys([*problems, *self.attention]))
+
+    def show(self, console: Console) -> None:
+        """Print everything."""
+        if self.trainings:
+            console.print(in_flight(self.trainings, self.prefect_states))
+        else:
+            console.print(shown(f"Nothing is in flight in {self.place}."))
+        for line in self.attention:
+            console.print(shown(line, "red"), soft_wrap=True)
+        for item in self.duplicates:
+            line = f"{item.name}: job {item.job_id} beside {item.followed}"
+            console.print(Text.assemble(("Paid twice: ", "red"), shown(line)))
+
+    def document(self) -> dict[str, Any]:
+        """The same for programs."""
+        states = self.prefect_states
+        return {
+            "store": self.place,
+            "attention": self.attention,
+            "open": [
+                item.model_dump(mode="json") | ({"prefect": states[item.flow_run]} if states else {})
+                for item in self.trainings
+            ],
+            "doubles": [
+                item.model_dump(mode="json", exclude={"writer_id", "schema_number"}) for item in self.duplicates
+            ],
+        }
+
+
+def show_store(address: str, json_file: Path | None) -> bool:
+    """Print the status of the store at an address. Returns whether a person has something to look at."""
+    status, console = StoreStatus(Ledger(store_at(address)), address), Console()
+    status.show(console)
+    console.print("Spending, and jobs that nobody follows, need a Prefect server and its blocks: not looked at.")
+    write_json(json_file, status.document())
+    return status.needs_attention
+
+
+def in_flight(trainings: list[OpenTraining], prefect_states: Mapping[str, str]) -> Group:
+    """Open trainings, a block each: names, ids and a note side by side fit no terminal."""
+    return Group(
+        Text("In flight", "bold"), *(_block(each, prefect_states.get(each.flow_run)) for each in trainings)
+    )
+
+
+def _block(training: OpenTraining, prefect_state: str | None) -> Group:
+    state = shown(training.state, _COLORS.get(training.state, ""))
+    in_prefect = "" if prefect_state is None else f", in Prefect: {prefect_state}"
+    lines = [
+        Text.assemble("job ", shown(training.job), " of ", shown(training.account)),
+        Text.assemble("run ", shown(training.flow_run), shown(in_prefect)),
+    ]
+    if training.note:
+        lines.append(shown(training.note))
+    name = shown(training.model or "unknown model", "bold")
+    return Group(
+        Text.assemble(name, ": ", state, f" since {training.since:%Y-%m-%d %H:%M} UTC"),
+        *(Padding.indent(line, 2) for line in lines),
+    )
