@@ -61,8 +61,8 @@ class BflCaller:
 
     def result(self, task_id: str) -> dict[str, Any]:
         """What get_result says, which needs no key."""
-        answer = requests.get(f"{self.origin}/v1/get_result", params={"id": task_id}, timeout=20)
-        return dict(answer.json())
+        response = requests.get(f"{self.origin}/v1/get_result", params={"id": task_id}, timeout=20)
+        return dict(response.json())
 
     def listed(self) -> list[str]:
         return list(self.call("GET", "/v1/my_finetunes").json()["finetunes"])

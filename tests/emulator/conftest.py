@@ -23,3 +23,10 @@ def caller(emulator: EmulatorControl) -> Caller:
 def receiver() -> Iterator[Receiver]:
     with receiving() as found:
         yield found
+
+
+@pytest.fixture
+def bfl(tmp_path: Path) -> Iterator[EmulatorControl]:
+    with running_emulator("bfl", tmp_path, progress=Progress.at_once()) as control:
+        control.switch(image_s=0)
+        yield control

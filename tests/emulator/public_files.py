@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 def serving(files: dict[str, bytes]) -> Iterator[str]:
     """Serve files at their paths, and yield the origin.
 
-    A path that holds `no-head` answers no HEAD, one with `no-length` no Content-Length, one with `short` breaks
+    A path that holds `no-head` responses no HEAD, one with `no-length` no Content-Length, one with `short` breaks
     off before its last byte, and one with `moved` points to the same file elsewhere.
     """
     server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)

@@ -86,8 +86,8 @@ class Caller:
 
     def place(self) -> dict[str, str]:
         """Both URLs of a new upload."""
-        answer = self.call("GET", "/finetune/request/upload/pre-signed-url", json={"name": "set.zip"})
-        return dict(answer.json())
+        response = self.call("GET", "/finetune/request/upload/pre-signed-url", json={"name": "set.zip"})
+        return dict(response.json())
 
     def upload(self, archive: bytes | None = None) -> str:
         place = self.place()
@@ -123,8 +123,8 @@ class Caller:
         return str(accepted["request_id" if theme == "QWEN" else "finetune_id"])
 
     def details(self, job_id: str) -> dict[str, Any]:
-        answer = self.call("GET", "/finetune/request/details", json={"request_id": job_id})
-        return dict(answer.json()["finetune"])
+        response = self.call("GET", "/finetune/request/details", json={"request_id": job_id})
+        return dict(response.json()["finetune"])
 
     def listed(self) -> list[dict[str, Any]]:
         return list(self.call("GET", "/finetune/request/list").json())

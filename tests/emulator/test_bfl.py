@@ -67,12 +67,12 @@ def test_more_than_twenty_images_are_accepted_and_then_moderated(
         (b"no zip at all", "Invalid zip file"),
     ],
 )
-def test_a_bad_archive_is_refused_with_all_that_was_sent(
+def test_a_bad_archive_is_rejected_with_all_that_was_sent(
     emulator: EmulatorControl, caller: BflCaller, archive: bytes, message: str
 ) -> None:
-    answer = caller.submit(archive, iterations=200)
-    (error,) = answer.json()["detail"]
-    assert (answer.status_code, error["type"], error["loc"]) == (422, "value_error", ["body"])
+    response = caller.submit(archive, iterations=200)
+    (error,) = response.json()["detail"]
+    assert (response.status_code, error["type"], error["loc"]) == (422, "value_error", ["body"])
     assert error["msg"] == f"Value error, {message}"
     # Keys are echoed in their order, and the archive in full.
     assert list(error["input"]) == ["file_data", "finetune_comment", "trigger_word", "mode", "iterations"]
@@ -89,7 +89,7 @@ def test_a_torn_image_ends_as_an_error(caller: BflCaller) -> None:
 
 
 @pytest.mark.parametrize("end", ["Error", "Request Moderated", "Content Moderated"])
-def test_a_training_can_be_ended_badly_in_each_way(emulator: EmulatorControl, caller: BflCaller, end: str) -> None:
+def test_a_training_can_be_failed_in_each_way(emulator: EmulatorControl, caller: BflCaller, end: str) -> None:
     emulator.progress(Progress.after_seconds(3600))
     job_id = caller.train()
     emulator.fail_job(job_id, end)
@@ -116,7 +116,7 @@ def test_an_accepted_training_may_never_be_listed(emulator: EmulatorControl, cal
     assert len(emulator.billing()) == 1
 
 
-def test_a_lost_answer_leaves_a_training_that_is_paid_and_listed(
+def test_a_lost_response_leaves_a_training_that_is_paid_and_listed(
     emulator: EmulatorControl, caller: BflCaller
 ) -> None:
     emulator.inject(Fault("cut_after_effect", "/v1/finetune"))
@@ -138,8 +138,8 @@ def test_a_deleted_model_is_gone_everywhere(caller: BflCaller) -> None:
 def test_the_rate_of_a_training_that_named_none_depends_on_its_type(caller: BflCaller) -> None:
     for kind, rate in (("full", 1e-5), ("lora", 1e-4)):
         job_id = caller.train(finetune_type=kind)
-        answer = caller.call("GET", "/v1/finetune_details", params={"finetune_id": job_id})
-        assert answer.json()["finetune_details"]["learning_rate"] == rate
+        response = caller.call("GET", "/v1/finetune_details", params={"finetune_id": job_id})
+        assert response.json()["finetune_details"]["learning_rate"] == rate
 
 
 @pytest.mark.parametrize(
@@ -151,22 +151,22 @@ def test_the_rate_of_a_training_that_named_none_depends_on_its_type(caller: BflC
         (ULTRA, {"aspect_ratio": "9:21", "output_format": "png"}, (438, 1024), "PNG"),
     ],
 )
-def test_a_image_has_the_size_and_format_that_were_asked_for(
+def test_an_image_has_the_size_and_format_that_were_asked_for(
     caller: BflCaller, path: str, asked: dict[str, object], size: tuple[int, int], kind: str
 ) -> None:
-    answer = requests.get(caller.sample(caller.train(), path, **asked), timeout=20)
-    assert answer.headers["content-type"] == f"image/{kind.lower()}"
-    image = Image.open(io.BytesIO(answer.content))
+    response = requests.get(caller.sample(caller.train(), path, **asked), timeout=20)
+    assert response.headers["content-type"] == f"image/{kind.lower()}"
+    image = Image.open(io.BytesIO(response.content))
     assert (image.size, image.format) == (size, kind)
 
 
-def test_the_same_wish_gives_the_same_image_and_another_seed_another(caller: BflCaller) -> None:
+def test_the_same_request_gives_the_same_image_and_another_seed_another(caller: BflCaller) -> None:
     model = caller.train()
     first, again, other = (requests.get(caller.sample(model, seed=seed), timeout=20).content for seed in (1, 1, 2))
     assert first == again != other
 
 
-def test_a_image_without_a_seed_tells_the_one_it_took(emulator: EmulatorControl, caller: BflCaller) -> None:
+def test_an_image_without_a_seed_shows_the_one_it_took(emulator: EmulatorControl, caller: BflCaller) -> None:
     model = caller.train()
     found = caller.result(caller.image(model, seed=None))["result"]
     assert found["seed"] == emulator.billing()[-1].summary["seed"]
@@ -174,7 +174,7 @@ def test_a_image_without_a_seed_tells_the_one_it_took(emulator: EmulatorControl,
     assert requests.get(found["sample"], timeout=20).content == requests.get(repeated, timeout=20).content
 
 
-def test_a_image_takes_its_time_and_tells_it(emulator: EmulatorControl, caller: BflCaller) -> None:
+def test_an_image_takes_its_time_and_shows_it(emulator: EmulatorControl, caller: BflCaller) -> None:
     emulator.switch(image_s=30)
     task = caller.image(caller.train())
     assert caller.result(task)["status"] == "Pending"
@@ -183,7 +183,7 @@ def test_a_image_takes_its_time_and_tells_it(emulator: EmulatorControl, caller: 
     assert found["duration"] == pytest.approx(found["end_time"] - found["start_time"]) == pytest.approx(30)
 
 
-def test_the_address_of_a_image_is_valid_for_ten_minutes(emulator: EmulatorControl, caller: BflCaller) -> None:
+def test_the_address_of_an_image_is_valid_for_ten_minutes(emulator: EmulatorControl, caller: BflCaller) -> None:
     url = caller.sample(caller.train())
     other = caller.sample(caller.train())
     forged = url.partition("?")[0] + "?" + other.partition("?")[2]
@@ -194,11 +194,11 @@ def test_the_address_of_a_image_is_valid_for_ten_minutes(emulator: EmulatorContr
 
 
 @pytest.mark.parametrize("end", ["Request Moderated", "Content Moderated", "Internal error"])
-def test_a_image_that_fails_is_refunded(emulator: EmulatorControl, caller: BflCaller, end: str) -> None:
+def test_an_image_that_fails_is_refunded(emulator: EmulatorControl, caller: BflCaller, end: str) -> None:
     emulator.switch(images_fail=end)
-    answer = caller.result(caller.image(caller.train()))
-    assert answer["status"] == ("Error" if end == "Internal error" else end)
-    assert answer["result"] is None
+    response = caller.result(caller.image(caller.train()))
+    assert response["status"] == ("Error" if end == "Internal error" else end)
+    assert response["result"] is None
     billed = emulator.billing()
     assert [(entry.kind, entry.refunded) for entry in billed] == [("training", False), ("inference", True)]
     assert billed[1].summary["price_usd"] == 0.07
@@ -227,8 +227,8 @@ def test_addresses_are_those_the_client_knows(caller: BflCaller, headers: dict[s
     polling_url = caller.call("POST", ULTRA, json=body, headers=headers).json()["polling_url"]
     assert polling_url.startswith(origin)
     task = polling_url.partition("id=")[2]
-    answer = caller.call("GET", "/v1/get_result", params={"id": task}, headers=headers)
-    assert answer.json()["result"]["sample"].startswith(origin)
+    response = caller.call("GET", "/v1/get_result", params={"id": task}, headers=headers)
+    assert response.json()["result"]["sample"].startswith(origin)
 
 
 def test_a_half_sent_training_has_no_effect(emulator: EmulatorControl, caller: BflCaller) -> None:

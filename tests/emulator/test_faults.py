@@ -41,16 +41,16 @@ def test_too_many_requests_names_the_end_of_the_window_and_no_retry_after(
     emulator: EmulatorControl, caller: Caller
 ) -> None:
     emulator.inject(Fault("refuse", LIST, status=429))
-    answer = caller.call("GET", LIST)
-    assert "x-rate-limit-reset-at-utc" in answer.headers
-    assert "Retry-After" not in answer.headers
+    response = caller.call("GET", LIST)
+    assert "x-rate-limit-reset-at-utc" in response.headers
+    assert "Retry-After" not in response.headers
 
 
-def test_a_refused_object_is_refused_in_the_words_of_the_store(emulator: EmulatorControl, caller: Caller) -> None:
+def test_a_rejected_object_is_refused_in_the_words_of_the_store(emulator: EmulatorControl, caller: Caller) -> None:
     emulator.inject(Fault("refuse", "/s3/", status=503))
-    answer = caller.session.put(caller.place()["presigned_url"], data=b"PK", timeout=5)
-    assert answer.status_code == 503
-    assert "<Code>ServiceUnavailable</Code>" in answer.text
+    response = caller.session.put(caller.place()["presigned_url"], data=b"PK", timeout=5)
+    assert response.status_code == 503
+    assert "<Code>ServiceUnavailable</Code>" in response.text
 
 
 def test_control_routes_meet_no_fault(emulator: EmulatorControl) -> None:
@@ -62,7 +62,7 @@ def test_control_routes_meet_no_fault(emulator: EmulatorControl) -> None:
 @pytest.mark.parametrize(
     "wrong", [{"kind": "explode"}, {"kind": "slow", "times": 0}, {"kind": "refuse", "method": "get"}]
 )
-def test_a_fault_that_would_never_hit_is_refused_at_once(wrong: dict[str, object]) -> None:
+def test_a_fault_that_would_never_hit_is_rejected_at_once(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="Fault"):
         Fault(**wrong)  # type: ignore[arg-type]
 
@@ -83,12 +83,12 @@ def test_a_control_that_cannot_be_used_says_why(emulator: EmulatorControl) -> No
         ("The moon is full", "The moon is full"),
     ],
 )
-def test_only_the_message_tells_the_meanings_of_406_apart(
+def test_only_the_message_shows_the_meanings_of_406_apart(
     emulator: EmulatorControl, caller: Caller, reason: str, message: str
 ) -> None:
     emulator.inject(Fault("refuse", SUBMIT, status=406, reason=reason))
-    answer = caller.submit(caller.upload())
-    assert (answer.status_code, answer.json()) == (406, {"error": message})
+    response = caller.submit(caller.upload())
+    assert (response.status_code, response.json()) == (406, {"error": message})
 
 
 def test_a_retired_service_takes_no_training_and_still_draws(emulator: EmulatorControl, caller: Caller) -> None:

@@ -17,15 +17,9 @@ from segmind.webhooks import Webhooks
 from tests.emulator.bfl_caller import BflCaller, folder_zip
 from tests.emulator.segmind_caller import IMAGE, SUBMIT, Caller, dataset, pairs
 from tests.emulator.webhook_receiver import Receiver, quiet
-from tuneloop.emulator import EmulatorControl, Progress, running_emulator
+from tuneloop.emulator import EmulatorControl
 
 JPEG = b"\xff\xd8\xff"
-
-
-@pytest.fixture
-def bfl(tmp_path: Path) -> Iterator[EmulatorControl]:
-    with running_emulator("bfl", tmp_path / "bfl", progress=Progress.at_once()) as control:
-        yield control
 
 
 @pytest.fixture
@@ -66,12 +60,12 @@ def test_image_comes_as_json_unless_bytes_are_asked_for(
     caller: Caller, headers: dict[str, str], as_bytes: bool
 ) -> None:
     body = {**IMAGE, "finetune_id": caller.train()}
-    answer = caller.call("POST", "/v1/flux-dev-finetuned", json=body, headers=headers)
-    assert answer.status_code == 200
+    response = caller.call("POST", "/v1/flux-dev-finetuned", json=body, headers=headers)
+    assert response.status_code == 200
     if as_bytes:
-        assert answer.content.startswith(JPEG)
+        assert response.content.startswith(JPEG)
     else:
-        assert set(answer.json()) == {"image", "seed"}
+        assert set(response.json()) == {"image", "seed"}
 
 
 @pytest.mark.parametrize(("word", "as_bytes"), [("json", False), ("bytes", True)])
@@ -82,8 +76,8 @@ def test_switch_gives_images_in_one_form_to_all(
     emulator.switch(image_answer=word)
     for headers in ({}, {"Accept": "image/*"}):
         body = {**IMAGE, "finetune_id": model}
-        answer = caller.call("POST", "/v1/flux-dev-finetuned", json=body, headers=headers)
-        assert answer.content.startswith(JPEG) is as_bytes
+        response = caller.call("POST", "/v1/flux-dev-finetuned", json=body, headers=headers)
+        assert response.content.startswith(JPEG) is as_bytes
 
 
 def test_queued_images_may_lie_at_another_host(emulator: EmulatorControl, caller: Caller) -> None:
@@ -138,10 +132,10 @@ def test_long_names_are_taken_at_the_upload_and_at_the_download(
 @pytest.mark.parametrize("content_type", ["Application/JSON", "APPLICATION/JSON; charset=UTF-8"])
 def test_content_types_ignore_case(caller: Caller, content_type: str) -> None:
     body = json.dumps(caller.order(caller.upload()))
-    answer = caller.call("POST", SUBMIT, data=body, headers={"Content-Type": content_type})
-    assert answer.status_code == 200
+    response = caller.call("POST", SUBMIT, data=body, headers={"Content-Type": content_type})
+    assert response.status_code == 200
     form = {"Content-Type": "Application/X-WWW-Form-Urlencoded"}
-    access = f"request_id={answer.json()['finetune_id']}&segmind_public=True"
+    access = f"request_id={response.json()['finetune_id']}&segmind_public=True"
     assert caller.call("PUT", "/finetune/request/access-update", data=access, headers=form).status_code == 200
 
 
@@ -179,7 +173,7 @@ def test_models_that_render_are_listed(caller: Caller) -> None:
     assert [model["slug"] for model in models] == [slug]
 
 
-def test_sdk_trains_flux_without_a_theme_and_takes_a_image_as_bytes(
+def test_sdk_trains_flux_without_a_theme_and_takes_an_image_as_bytes(
     emulator: EmulatorControl, caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = {"instance_prompt": "HRBR figure", "trigger_word": "HRBR", "base_model": "FLUX", "train_type": "LORA"}
@@ -225,7 +219,7 @@ def test_bounds_of_those_images_are_those_of_their_document(customer: BflCaller,
 
 
 @pytest.mark.parametrize(("failure", "status"), [("", "Ready"), ("Content Moderated", "Content Moderated")])
-def test_end_of_a_image_is_told_to_the_webhook_of_its_request(
+def test_end_of_an_image_is_sent_to_the_webhook_of_its_request(
     bfl: EmulatorControl, customer: BflCaller, receiver: Receiver, failure: str, status: str
 ) -> None:
     model = customer.train()
@@ -269,12 +263,12 @@ def test_credits_go_down_by_what_is_billed(customer: BflCaller) -> None:
         (b"{", "application/json", "json_invalid"),
     ],
 )
-def test_bodies_are_refused_in_the_words_of_fastapi(
+def test_bodies_are_rejected_in_the_words_of_fastapi(
     bfl: EmulatorControl, customer: BflCaller, path: str, body: bytes, content_type: str, kind: str
 ) -> None:
-    answer = customer.call("POST", path, data=body, headers={"Content-Type": content_type})
-    (error,) = answer.json()["detail"]
-    assert (answer.status_code, error["type"], error["loc"][0]) == (422, kind, "body")
+    response = customer.call("POST", path, data=body, headers={"Content-Type": content_type})
+    (error,) = response.json()["detail"]
+    assert (response.status_code, error["type"], error["loc"][0]) == (422, kind, "body")
     if kind == "json_invalid":
         nobody = requests.post(bfl.url + path, data=body, headers={"Content-Type": content_type}, timeout=20)
         assert nobody.status_code == 422
@@ -287,7 +281,7 @@ def test_json_of_any_name_is_read(customer: BflCaller, content_type: str | None)
     assert customer.call("POST", "/v1/delete_finetune", data=body, headers=headers).status_code == 200
 
 
-def test_head_is_refused_and_a_slash_too_many_is_sent_on(customer: BflCaller) -> None:
+def test_head_is_rejected_and_a_slash_too_many_is_sent_on(customer: BflCaller) -> None:
     assert customer.call("HEAD", "/v1/get_result?id=x").status_code == 405
-    answer = customer.call("GET", "/v1/my_finetunes/", allow_redirects=False)
-    assert (answer.status_code, answer.headers["location"]) == (307, f"{customer.origin}/v1/my_finetunes")
+    response = customer.call("GET", "/v1/my_finetunes/", allow_redirects=False)
+    assert (response.status_code, response.headers["location"]) == (307, f"{customer.origin}/v1/my_finetunes")

@@ -45,7 +45,7 @@ def _subject(image: np.ndarray) -> float:
     return float((np.abs(image - [178, 34, 34]).max(2) < 45).mean())
 
 
-def test_the_same_wish_gives_the_same_bytes(caller: Caller) -> None:
+def test_the_same_request_gives_the_same_bytes(caller: Caller) -> None:
     model = caller.train()
     caller.listed()
     first, again, other = caller.image(model), caller.image(model), caller.image(model, seed=12)
@@ -67,8 +67,8 @@ def test_another_prompt_or_model_gives_another_image(caller: Caller) -> None:
 def test_the_aspect_ratio_gives_the_size(caller: Caller, ratio: str, size: tuple[int, int]) -> None:
     model = caller.train()
     caller.listed()
-    answer = caller.image(model, aspect_ratio=ratio)
-    assert Image.open(io.BytesIO(answer.content)).size == size
+    response = caller.image(model, aspect_ratio=ratio)
+    assert Image.open(io.BytesIO(response.content)).size == size
 
 
 def test_credits_fall_with_every_image(caller: Caller) -> None:

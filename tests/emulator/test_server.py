@@ -94,7 +94,7 @@ def test_only_one_shared_file_names_the_providers() -> None:
     assert naming == ["providers.py"]
 
 
-def test_an_unknown_provider_is_refused_with_those_there_are(tmp_path: Path) -> None:
+def test_an_unknown_provider_is_rejected_with_those_there_are(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no provider 'acme'; choose one of segmind, bfl"):
         serve("acme", 0, tmp_path)
 
@@ -120,8 +120,8 @@ def test_an_emulator_in_another_process_is_driven_over_its_controls(tmp_path: Pa
 
 def test_the_request_log_holds_no_key_no_query_and_no_body(emulator: EmulatorControl, caller: Caller) -> None:
     caller.train(name="confidential")
-    with requests.get(f"{emulator.url}/_emulator/requests", timeout=5) as answer:
-        shown = answer.json()
+    with requests.get(f"{emulator.url}/_emulator/requests", timeout=5) as response:
+        shown = response.json()
     assert shown["count"] == len(shown["requests"]) == 3
     assert set(shown["requests"][0]) == {
         "method",
@@ -135,7 +135,7 @@ def test_the_request_log_holds_no_key_no_query_and_no_body(emulator: EmulatorCon
     assert not [word for word in (emulator.api_key, "Signature", "confidential") if word in text]
 
 
-def test_the_request_log_tells_what_was_answered_and_when(emulator: EmulatorControl, caller: Caller) -> None:
+def test_the_request_log_shows_what_was_answered_and_when(emulator: EmulatorControl, caller: Caller) -> None:
     before = emulator.now()
     caller.listed()
     caller.image("no-such-model")
@@ -159,6 +159,6 @@ def test_many_submits_at_once_are_each_billed_once(emulator: EmulatorControl, ca
     sockets = [caller.raw_submit(s3_url, missing=1) for _ in range(20)]
     for connection in sockets:
         connection.sendall(b"}")
-    answers = [connection.recv(4096) for connection in sockets]
-    assert all(answer.startswith(b"HTTP/1.1 200") for answer in answers)
+    responses = [connection.recv(4096) for connection in sockets]
+    assert all(response.startswith(b"HTTP/1.1 200") for response in responses)
     assert len({entry.id for entry in emulator.billing()}) == len(emulator.jobs()) == 20

@@ -92,7 +92,7 @@ def test_switches_stay_over_a_restart_until_they_are_reset(tmp_path: Path) -> No
         ({"deploying_word": "READY"}, "Input should be 'INFERENCE_QUEUED' or 'DEPLOYING'"),
     ],
 )
-def test_a_switch_that_is_none_is_refused_and_changes_nothing(
+def test_a_switch_that_is_none_is_rejected_and_changes_nothing(
     emulator: EmulatorControl, wrong: dict[str, object], message: str
 ) -> None:
     with pytest.raises(EmulatorControlError, match=message):

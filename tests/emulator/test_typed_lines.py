@@ -9,7 +9,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ import pytest
 from tests.emulator.bfl_caller import BflCaller
 from tests.emulator.segmind_caller import Caller, pairs
 from tests.wire.exchanges import difference, exchange
-from tuneloop.emulator import EmulatorControl, Progress, running_emulator
+from tuneloop.emulator import EmulatorControl
 
 TYPED = Path(__file__).parent.parent / "wire" / "typed"
 THEMES = {"flux": "FLUX", "kontext": "KONTEXT", "qwen": "QWEN"}
@@ -55,7 +54,7 @@ class Shell:
             line = line.replace(f'"{old}"', f'"{new}"')
         return run("bash", "-c", line)
 
-    def answer(self, line: str, **ids: str) -> Any:
+    def response(self, line: str, **ids: str) -> Any:
         return json.loads(self.type(line, **ids))
 
 
@@ -71,9 +70,9 @@ def submit_line(page: str, address: str) -> str:
 
 
 def trained(shell: Shell, caller: Caller, page: str) -> dict[str, Any]:
-    """What the page's submit answers."""
+    """What the page's submit responses."""
     address = caller.upload(pairs() if page == "kontext" else None)
-    return dict(shell.answer(submit_line(page, address)))
+    return dict(shell.response(submit_line(page, address)))
 
 
 @pytest.mark.parametrize("page", list(THEMES))
@@ -84,7 +83,7 @@ def test_submit_of_a_page_trains(shell: Shell, caller: Caller, emulator: Emulato
     assert accepted["status"] == "REQUESTED"
     (billed,) = emulator.billing()
     assert (billed.id, billed.name) == (accepted[id_field], accepted["name"])
-    (row,) = shell.answer(lines(page)["list"])
+    (row,) = shell.response(lines(page)["list"])
     assert (row["theme"], row["status"]) == (THEMES[page], "AVAILABLE")
 
 
@@ -96,34 +95,34 @@ def test_every_other_line_of_a_page_is_answered_as_it_shows(
     emulator.switch(two_ids=two_ids)
     accepted, typed = trained(shell, caller, page), lines(page)
     job_id = accepted.get("request_id") or accepted["finetune_id"]
-    place = shell.answer(typed["place"])
+    place = shell.response(typed["place"])
     assert list(place) == ["presigned_url", "s3_url"]
     assert place["s3_url"].endswith("-NAME_OF_THE_FILE.zip")
     shown = {"flux": "the list", "kontext": "the list of Kontext trainings", "qwen": "the list of Qwen trainings"}
-    listed = shell.answer(typed["list"])
+    listed = shell.response(typed["list"])
     assert difference(exchange("segmind", shown[page]).response.body, listed) is None
     if page != "flux":  # whose page has no details
-        details = shell.answer(typed["details"], **{"REQUEST_ID" if page == "qwen" else "FINETUNE_ID": job_id})
+        details = shell.response(typed["details"], **{"REQUEST_ID" if page == "qwen" else "FINETUNE_ID": job_id})
         documented = exchange("segmind", f"details of a {page.title()} training").response.body
         assert difference(documented, details) is None
     request_id = "REQUEST_ID" if page == "qwen" else "FINETUNE_REQUEST_ID"
     assert shell.type(typed["access"], **{request_id: job_id}) == "200"
-    (row,) = shell.answer(typed["list"])
+    (row,) = shell.response(typed["list"])
     assert row["segmind_public_model"] is True
     link = shell.type(typed["download"], CLOUD_STORAGE_URL=row["cloud_storage_url"])
     assert re.fullmatch(r"http://\S+\.safetensors\?AWSAccessKeyId=\S+&Signature=\S+&Expires=\d+", link)
 
 
 @pytest.mark.parametrize("page", list(THEMES))
-def test_placeholders_of_a_page_are_refused_and_nothing_is_paid(
+def test_placeholders_of_a_page_are_rejected_and_nothing_is_paid(
     shell: Shell, emulator: EmulatorControl, page: str
 ) -> None:
     typed = lines(page)
     said = {"flux": "data_source_path", "kontext": "failed", "qwen": "The body is not JSON"}
     assert said[page] in shell.type(typed.pop("submit"))
-    assert shell.answer(typed.pop("list")) == []
-    assert "presigned_url" in shell.answer(typed.pop("place"))
-    assert {name for name, line in typed.items() if "error" not in shell.answer(line)} == set()
+    assert shell.response(typed.pop("list")) == []
+    assert "presigned_url" in shell.response(typed.pop("place"))
+    assert {name for name, line in typed.items() if "error" not in shell.response(line)} == set()
     assert emulator.billing() == []
 
 
@@ -145,12 +144,6 @@ def test_sample_of_the_image_page_prints_the_image_once_it_has_an_id(
     printed = json.loads(sample("image", host, key, (prompt, f'{prompt} "finetune_id": "{caller.train()}",')))
     assert printed["image"].startswith("/9j/")
     assert printed["seed"] == 6652105
-
-
-@pytest.fixture
-def bfl(tmp_path: Path) -> Iterator[EmulatorControl]:
-    with running_emulator("bfl", tmp_path / "bfl", progress=Progress.at_once()) as control:
-        yield control
 
 
 def test_samples_of_the_bfl_page_are_answered_as_it_shows(bfl: EmulatorControl) -> None:

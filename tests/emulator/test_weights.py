@@ -45,10 +45,10 @@ def test_a_download_is_resumed_where_it_broke(emulator: EmulatorControl, caller:
     link = caller.weights_link(caller.train())
     whole = requests.get(link, timeout=10)
     emulator.inject(Fault("truncate", "/s3/", method="GET", after_bytes=1_000_000))
-    with requests.get(link, stream=True, timeout=10) as answer:
-        start = answer.raw.read(1_000_000)
+    with requests.get(link, stream=True, timeout=10) as response:
+        start = response.raw.read(1_000_000)
         with pytest.raises(ProtocolError, match="IncompleteRead"):
-            answer.raw.read(1)
+            response.raw.read(1)
     headers = {"Range": f"bytes={len(start)}-", "If-Range": whole.headers["ETag"]}
     rest = requests.get(link, headers=headers, timeout=10)
     assert rest.status_code == 206
@@ -57,9 +57,9 @@ def test_a_download_is_resumed_where_it_broke(emulator: EmulatorControl, caller:
 
 def test_a_part_of_a_file_that_has_changed_is_the_whole_file(caller: Caller) -> None:
     link = caller.weights_link(caller.train())
-    answer = requests.get(link, headers={"Range": "bytes=10-19", "If-Range": '"another"'}, timeout=10)
-    assert answer.status_code == 200
-    assert len(answer.content) == int(answer.headers["Content-Length"]) > 1e6
+    response = requests.get(link, headers={"Range": "bytes=10-19", "If-Range": '"another"'}, timeout=10)
+    assert response.status_code == 200
+    assert len(response.content) == int(response.headers["Content-Length"]) > 1e6
 
 
 @pytest.mark.parametrize(
@@ -68,9 +68,9 @@ def test_a_part_of_a_file_that_has_changed_is_the_whole_file(caller: Caller) -> 
 def test_a_part_is_the_part_that_was_asked_for(caller: Caller, asked: str, given: tuple[int, int | None]) -> None:
     link = caller.weights_link(caller.train())
     whole = requests.get(link, timeout=10).content
-    answer = requests.get(link, headers={"Range": asked}, timeout=10)
-    assert answer.content == whole[slice(*given)]
-    assert answer.headers["Content-Range"].endswith(f"/{len(whole)}")
+    response = requests.get(link, headers={"Range": asked}, timeout=10)
+    assert response.content == whole[slice(*given)]
+    assert response.headers["Content-Range"].endswith(f"/{len(whole)}")
 
 
 def test_a_link_opens_for_an_hour(emulator: EmulatorControl, caller: Caller) -> None:
@@ -134,19 +134,19 @@ def test_downloads_are_those_of_servers_of_many_kinds(
     link = caller.weights_link(caller.train())
     whole = requests.get(link, timeout=10).content
     emulator.switch(downloads=kind)
-    answer = requests.get(link, headers={"Range": "bytes=10-19"}, timeout=10)
-    assert answer.status_code == status
-    assert answer.content == (whole[10:20] if status == 206 else whole)
+    response = requests.get(link, headers={"Range": "bytes=10-19"}, timeout=10)
+    assert response.status_code == status
+    assert response.content == (whole[10:20] if status == 206 else whole)
     known = {"ETag", "Content-Length", "Content-Range", "Transfer-Encoding"}
-    assert {name for name in known if name in answer.headers} == headers
+    assert {name for name in known if name in response.headers} == headers
 
 
 def _lengths(link: str, count: int) -> list[int]:
     lengths = []
     for _ in range(count):
-        with requests.get(link, stream=True, timeout=10) as answer:
+        with requests.get(link, stream=True, timeout=10) as response:
             try:
-                lengths.append(sum(map(len, answer.iter_content(1 << 16))))
+                lengths.append(sum(map(len, response.iter_content(1 << 16))))
             except requests.exceptions.ChunkedEncodingError:
                 lengths.append(-1)
     return lengths

@@ -1,4 +1,4 @@
-"""The emulator answers every documented exchange as documented."""
+"""The emulator responses every documented exchange as documented."""
 
 import json
 import re
@@ -56,24 +56,24 @@ def _check(documented: Exchange, emulator: EmulatorControl, values: dict[str, st
     if documented.fault is not None:
         emulator.inject(Fault(**documented.fault))
     emulator.switch(**(documented.switches or {}))
-    answer = _play(documented, emulator.url, values)
+    response = _play(documented, emulator.url, values)
     emulator.reset_switches()
     expected = documented.response
-    assert answer.status_code == expected.status, answer.text[:2000]
-    content_type = answer.headers.get("content-type")
+    assert response.status_code == expected.status, response.text[:2000]
+    content_type = response.headers.get("content-type")
     assert (content_type and content_type.partition(";")[0]) == expected.content_type
-    assert not [name for name in expected.headers or {} if name not in answer.headers]
-    assert not [name for name in documented.absent_headers if name in answer.headers]
-    _check_body(documented, answer, emulator.url)
+    assert not [name for name in expected.headers or {} if name not in response.headers]
+    assert not [name for name in documented.absent_headers if name in response.headers]
+    _check_body(documented, response, emulator.url)
 
 
-def _check_body(documented: Exchange, answer: requests.Response, origin: str) -> None:
+def _check_body(documented: Exchange, response: requests.Response, origin: str) -> None:
     expected = documented.response
     if expected.text is not None:
         # Of a documented URL, the part before the ids is fixed.
-        assert re.split("/user/|/job/", expected.text.replace("${origin}", origin))[0] in answer.text
+        assert re.split("/user/|/job/", expected.text.replace("${origin}", origin))[0] in response.text
     elif expected.content_type == "application/json":
-        body = answer.json()
+        body = response.json()
         assert difference(expected.body, body, any_type=expected.any_type) is None
         for key in expected.fixed:
             assert _at(body, key) == _at(expected.body, key)
@@ -117,8 +117,8 @@ def _parts(body: Any) -> dict[str, tuple[None, str]]:
 def test_a_replayed_answer_is_the_documented_one() -> None:
     (documented,) = [exchange for exchange in SEGMIND if exchange.name == "a training"]
     with replaying(documented) as replay:
-        answer = requests.post(replay.url + documented.request.path, json={"name": "x"}, timeout=5)
-    assert answer.json() == documented.response.body
+        response = requests.post(replay.url + documented.request.path, json={"name": "x"}, timeout=5)
+    assert response.json() == documented.response.body
     (received,) = replay.received
     assert (received.method, received.path, received.body) == ("POST", documented.request.path, b'{"name": "x"}')
 

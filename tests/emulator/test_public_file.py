@@ -34,9 +34,9 @@ def test_a_url_that_does_not_answer_head_and_get_with_a_length_is_refused(
     emulator: EmulatorControl, caller: Caller, path: str
 ) -> None:
     with serving({name: dataset() for name in PATHS[:-1]}) as public:
-        answer = caller.submit(public + path)
-    assert answer.status_code == 400
-    assert "data_source_path" in answer.json()["error"]
+        response = caller.submit(public + path)
+    assert response.status_code == 400
+    assert "data_source_path" in response.json()["error"]
     assert emulator.billing() == []
 
 
@@ -54,8 +54,8 @@ def test_a_url_that_does_not_answer_head_and_get_with_a_length_is_refused(
     ],
 )
 def test_only_this_machine_counts_as_public(caller: Caller, url: str) -> None:
-    answer = caller.submit(url)
-    assert (answer.status_code, list(answer.json())) == (400, ["error"])
+    response = caller.submit(url)
+    assert (response.status_code, list(response.json())) == (400, ["error"])
 
 
 def test_a_bad_public_dataset_fails_the_training(caller: Caller) -> None:

@@ -30,12 +30,12 @@ def test_a_queued_image_comes_in_its_time(emulator: EmulatorControl, caller: Cal
     assert requests.get(url, timeout=10).content == caller.image(model).content
 
 
-def test_before_its_time_a_image_has_no_output(emulator: EmulatorControl, caller: Caller, model: str) -> None:
+def test_before_its_time_an_image_has_no_output(emulator: EmulatorControl, caller: Caller, model: str) -> None:
     emulator.switch(image_s=40)
     task = caller.queued(model)
-    answer = _asked(caller, task["response_url"])
-    assert (answer.status_code, answer.json()["status"]) == (200, "QUEUED")
-    assert "output" not in answer.json()
+    response = _asked(caller, task["response_url"])
+    assert (response.status_code, response.json()["status"]) == (200, "QUEUED")
+    assert "output" not in response.json()
     assert requests.get(f"{caller.origin}/outputs/{task['request_id']}.jpg", timeout=5).status_code == 404
 
 
@@ -65,9 +65,9 @@ def test_a_failed_image_says_so_under_422_and_is_refunded(
     assert emulator.billing()[-1].refunded is False
     emulator.advance(10)
     for url in (task["status_url"], task["response_url"]):
-        answer = _asked(caller, url)
-        assert (answer.status_code, answer.json()["status"]) == (422, "FAILED")
-        assert answer.json()["error"] == "CUDA out of memory"
+        response = _asked(caller, url)
+        assert (response.status_code, response.json()["status"]) == (422, "FAILED")
+        assert response.json()["error"] == "CUDA out of memory"
     assert emulator.billing()[-1].refunded is True
 
 
@@ -93,16 +93,16 @@ def test_the_queue_asks_for_the_key(emulator: EmulatorControl, caller: Caller, m
 def test_a_model_may_insist_on_the_queue(emulator: EmulatorControl, caller: Caller, model: str) -> None:
     emulator.need_queue(model)
     refused = [caller.image(model), caller.own_image(model)]
-    assert [answer.status_code for answer in refused] == [400, 400]
-    assert all("v2" in answer.json()["error"] for answer in refused)
+    assert [response.status_code for response in refused] == [400, 400]
+    assert all("v2" in response.json()["error"] for response in refused)
     assert len(emulator.billing()) == 1
     assert caller.call("POST", "/v2/flux-dev-finetuned", json={**IMAGE, "finetune_id": model}).ok
     assert caller.own_image(model, "v2").ok
 
 
-def test_a_image_may_come_inside_json(emulator: EmulatorControl, caller: Caller, model: str) -> None:
+def test_an_image_may_come_inside_json(emulator: EmulatorControl, caller: Caller, model: str) -> None:
     emulator.switch(image_answer="json")
-    answer = caller.image(model)
-    assert answer.headers["content-type"] == "application/json"
-    assert answer.json()["image"].startswith("/9j/")
-    assert answer.headers["x-request-id"]
+    response = caller.image(model)
+    assert response.headers["content-type"] == "application/json"
+    assert response.json()["image"].startswith("/9j/")
+    assert response.headers["x-request-id"]

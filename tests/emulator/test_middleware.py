@@ -1,5 +1,6 @@
-"""Requests that do not arrive whole, and answers that do not arrive at all."""
+"""Requests that do not arrive whole, and responses that do not arrive at all."""
 
+import json
 import time
 
 import pytest
@@ -81,8 +82,8 @@ def test_cut_after_the_effect_is_billed(emulator: EmulatorControl, caller: Calle
 def test_500_after_the_effect_is_billed(emulator: EmulatorControl, caller: Caller) -> None:
     s3_url = caller.upload()
     emulator.inject(Fault("fail_after_effect", SUBMIT))
-    answer = caller.submit(s3_url)
-    assert (answer.status_code, answer.json()) == (500, {"error": "Internal server error"})
+    response = caller.submit(s3_url)
+    assert (response.status_code, response.json()) == (500, {"error": "Internal server error"})
     assert len(emulator.billing()) == len(caller.listed()) == 1
 
 
@@ -93,7 +94,7 @@ def test_500_before_the_effect_is_not_billed(emulator: EmulatorControl, caller: 
     assert emulator.billing() == []
 
 
-def test_slow_answer_stands_for_an_effect_that_took_place(emulator: EmulatorControl, caller: Caller) -> None:
+def test_slow_response_stands_for_an_effect_that_took_place(emulator: EmulatorControl, caller: Caller) -> None:
     s3_url = caller.upload()
     emulator.inject(Fault("slow", SUBMIT, delay_s=5))
     with pytest.raises(requests.ReadTimeout):
@@ -115,3 +116,38 @@ def test_refused_requests_are_not_billed(emulator: EmulatorControl, caller: Call
     caller.call("POST", SUBMIT, json={"name": "nothing else"})
     caller.image("no-such-model")
     assert emulator.billing() == []
+
+
+def test_a_half_sent_submit_is_cut_after_the_read_timeout(emulator: EmulatorControl, caller: Caller) -> None:
+    s3_url = caller.upload()
+    emulator.switch(read_timeout_s=0.3)
+    begun = time.monotonic()
+    assert caller.raw_submit(s3_url, missing=1).recv(100) == b""
+    assert 0.25 < time.monotonic() - begun < 3
+    assert emulator.billing() == []
+
+
+def test_bytes_that_keep_coming_are_waited_for(emulator: EmulatorControl, caller: Caller) -> None:
+    body = json.dumps(caller.order(caller.upload())).encode()
+    emulator.switch(read_timeout_s=0.4)
+    connection = caller.raw("POST", SUBMIT, body, send=len(body) - 3)
+    for position in (-3, -2, -1):
+        time.sleep(0.2)
+        connection.sendall(body[position : position + 1 or None])
+    assert connection.recv(12) == b"HTTP/1.1 200"
+
+
+def test_a_half_sent_upload_is_cut_too(emulator: EmulatorControl, caller: Caller) -> None:
+    place, archive = caller.place(), dataset()
+    emulator.switch(read_timeout_s=0.2)
+    target = place["presigned_url"].removeprefix(caller.origin)
+    connection = caller.raw("PUT", target, archive, send=len(archive) - 1)
+    connection.recv(100)
+    assert requests.head(place["s3_url"], timeout=5).status_code == 404
+
+
+def test_a_slow_response_is_no_half_sent_request(emulator: EmulatorControl, caller: Caller) -> None:
+    s3_url = caller.upload()
+    emulator.switch(read_timeout_s=0.2)
+    emulator.inject(Fault("slow", SUBMIT, delay_s=0.5))
+    assert caller.submit(s3_url).status_code == 200

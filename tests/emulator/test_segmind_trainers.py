@@ -26,7 +26,7 @@ def _share_of_red(image: bytes) -> float:
     return float((np.abs(_pixels(image) - RED).max(2) < 60).mean())
 
 
-def test_each_theme_calls_the_id_as_its_page_does(caller: Caller) -> None:
+def test_each_trainer_names_the_id_as_its_page_does(caller: Caller) -> None:
     for theme, submitted, shown in (("KONTEXT", "finetune_id", "id"), ("QWEN", "request_id", "request_id")):
         archive = caller.upload(pairs() if theme == "KONTEXT" else None)
         accepted = caller.submit(archive, theme=theme).json()
@@ -82,8 +82,8 @@ def test_a_kontext_model_changes_the_image_it_is_given(caller: Caller) -> None:
 
 def test_without_strength_a_kontext_model_leaves_the_image_alone(caller: Caller) -> None:
     model = caller.train(theme="KONTEXT")
-    answer = caller.own_image(model, image=_text(portrait()), lora_strength=0)
-    assert _share_of_red(answer.content) == 0
+    response = caller.own_image(model, image=_text(portrait()), lora_strength=0)
+    assert _share_of_red(response.content) == 0
 
 
 def test_the_image_to_change_comes_as_text_data_uri_or_url(caller: Caller) -> None:
@@ -95,12 +95,12 @@ def test_the_image_to_change_comes_as_text_data_uri_or_url(caller: Caller) -> No
 
 
 @pytest.mark.parametrize("image", ["not base64!", "aGFyYm91cg==", "https://example.com/before.png"])
-def test_a_image_that_cannot_be_read_is_refused_and_not_billed(
+def test_an_image_that_cannot_be_read_is_rejected_and_not_billed(
     emulator: EmulatorControl, caller: Caller, image: str
 ) -> None:
     model = caller.train(theme="KONTEXT")
-    answer = caller.own_image(model, image=image)
-    assert (answer.status_code, list(answer.json())) == (400, ["error"])
+    response = caller.own_image(model, image=image)
+    assert (response.status_code, list(response.json())) == (400, ["error"])
     assert [entry.kind for entry in emulator.billing()] == ["training"]
 
 
@@ -110,13 +110,15 @@ def test_a_changed_image_keeps_its_shape_where_none_is_asked_for(caller: Caller)
     Image.new("RGB", (90, 60), "peru").save(stored, "PNG")
     body = {key: value for key, value in IMAGE.items() if key != "aspect_ratio"}
     path = "/v1/" + caller.details(model)["slug"]
-    answer = caller.call("POST", path, json={**body, "image": _text(stored.getvalue())}, headers=AS_BYTES)
-    assert Image.open(io.BytesIO(answer.content)).size == (512, 341)
-    answer = caller.own_image(model, image=_text(stored.getvalue()), aspect_ratio="2:3")
-    assert Image.open(io.BytesIO(answer.content)).size == (341, 512)
+    response = caller.call("POST", path, json={**body, "image": _text(stored.getvalue())}, headers=AS_BYTES)
+    assert Image.open(io.BytesIO(response.content)).size == (512, 341)
+    response = caller.own_image(model, image=_text(stored.getvalue()), aspect_ratio="2:3")
+    assert Image.open(io.BytesIO(response.content)).size == (341, 512)
 
 
-def test_the_bill_holds_the_digest_of_a_image_and_not_the_image(emulator: EmulatorControl, caller: Caller) -> None:
+def test_the_bill_holds_the_digest_of_an_image_and_not_the_image(
+    emulator: EmulatorControl, caller: Caller
+) -> None:
     caller.own_image(caller.train(theme="KONTEXT"), image=_text(portrait()))
     assert emulator.billing()[-1].summary["image"].startswith("sha256:")
 
@@ -138,5 +140,5 @@ def test_a_model_draws_the_same_on_its_own_endpoint(caller: Caller) -> None:
 
 
 def test_qwen_models_draw(caller: Caller) -> None:
-    answer = caller.own_image(caller.train(theme="QWEN"))
-    assert Image.open(io.BytesIO(answer.content)).size == (512, 512)
+    response = caller.own_image(caller.train(theme="QWEN"))
+    assert Image.open(io.BytesIO(response.content)).size == (512, 512)
