@@ -95,7 +95,7 @@ def test_no_shared_file_names_a_provider() -> None:
 
 
 def test_an_unknown_provider_is_rejected_with_those_there_are(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no provider 'acme'; choose one of segmind, bfl"):
+    with pytest.raises(ValueError, match="no provider 'acme'; choose one of bfl, segmind"):
         serve("acme", 0, tmp_path)
 
 
