@@ -12,7 +12,7 @@ from tuneloop.clock import now
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.earlier_looks import EarlierLook, keep_look, look_name
 from tuneloop.datasets.scan import scan
-from tuneloop.datasets.sources.opening import opened
+from tuneloop.datasets.sources.opening import open_source
 from tuneloop.datasets.sources.source_state import state_of
 from tuneloop.ledger.accounts import current_driver, hand_over, remember_origin
 from tuneloop.ledger.collection import weights_problem
@@ -63,7 +63,7 @@ def make_judged(store: Store, dataset: str, client_for: Callable[[str], S3Client
     rule = CaptionRule(trigger_word="TOK", instance_prompt=None, provider_captions=False)
     state = state_of(dataset, client_for)
     assert state is not None  # noqa: S101 - its files are old enough
-    with opened(dataset, client_for=client_for) as source:
+    with open_source(dataset, client_for=client_for) as source:
         manifest = scan(source.folder, rule).manifest
     keep_look(
         store,

@@ -31,7 +31,7 @@ from tuneloop.schemas.recipe_fields import BaseRecipe, trainer_of
 from tuneloop.schemas.shown_text import printable
 
 if TYPE_CHECKING:
-    from tuneloop.datasets.sources.opening import Opened
+    from tuneloop.datasets.sources.opening import OpenedSource
 
 _OF_EACH_CHECK = 10
 _CLEAN, _WARNINGS, _ERRORS = 0, 1, 2
@@ -65,9 +65,9 @@ def check_dataset(
 
 
 @contextmanager
-def _opened(dataset: str, recipe: type[BaseRecipe]) -> Iterator[Opened]:
-    """Open a dataset as a run would, with a bar while it is fetched. See `sources.opening.opened`."""
-    from tuneloop.datasets.sources.opening import opened  # noqa: PLC0415
+def _opened(dataset: str, recipe: type[BaseRecipe]) -> Iterator[OpenedSource]:
+    """Open a dataset as a run would, with a bar while it is fetched. See `open_source`."""
+    from tuneloop.datasets.sources.opening import open_source  # noqa: PLC0415
     from tuneloop.providers.registry import row_of  # noqa: PLC0415
 
     columns = (TextColumn("Fetching"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
@@ -75,7 +75,7 @@ def _opened(dataset: str, recipe: type[BaseRecipe]) -> Iterator[Opened]:
         with progress_bar(*columns) as progress:
             task = progress.add_task("", total=None, visible=False)
             source = stack.enter_context(
-                opened(
+                open_source(
                     dataset,
                     provider_fetches=row_of(recipe.provider).client.capabilities.public_url,
                     on_progress=lambda done, total: progress.update(
@@ -106,21 +106,16 @@ def check_folder(
     # A recipe demands an instance prompt where it has one, so that it stands in for missing captions.
     given: dict[str, Any] = {"instance_prompt": "what the images show", "trigger_word": trigger_word}
     defaults = recipe.model_construct(None, **given)
-    rule = CaptionRule(
-        trigger_word=None if by_provider else trigger_word,
-        instance_prompt=None if by_provider else defaults.default_caption,
-        provider_captions=by_provider or defaults.provider_captions,
-    )
     columns = (TextColumn("Checking images"), BarColumn(), MofNCompleteColumn(), _Rate())
     with progress_bar(*columns) as progress:
         task = progress.add_task("", total=None)
         return preflight(
             folder,
-            rule,
+            CaptionRule.of(defaults, as_written=by_provider),
             recipe.profile,
             pairs=recipe.edit_pairs,
             on_progress=lambda done, total: progress.update(task, completed=done, total=total),
-            sending=Delivery(by_provider=by_provider, trigger_word=trigger_word if by_provider else None),
+            sending=Delivery.of(defaults, by_provider=by_provider),
         )
 
 

@@ -60,20 +60,12 @@ class Sorted(NamedTuple):
     """Images told apart."""
 
     kept: list[FileEntry]
-    """Those to train on."""
     aside: list[FileEntry]
-    """Those that are left out or refused."""
     findings: list[Finding]
-    """Which those are."""
 
 
 def sort_out(images: list[FileEntry], *, pairs: bool) -> Sorted:
-    """Tell images to train on from what lies beside them, by their names.
-
-    Args:
-        images: Image files of the dataset.
-        pairs: They are edit pairs, where a control image is half of an example.
-    """
+    """Tell images to train on from what lies beside them, by their names."""
     kinds = {file: _kind_of_folder(file.folder, pairs=pairs) for file in images}
     outside = [file for file in images if kinds[file] is None]
     names = {_name(file.stem) for file in outside}

@@ -21,11 +21,8 @@ class CaptionText(NamedTuple):
     """One caption as somebody wrote it."""
 
     text: str
-    """The text; empty where the file or the field is."""
     file: str
-    """The file that it is in."""
     line: int | None = None
-    """Its line in a caption table."""
 
     @property
     def place(self) -> str:
@@ -41,7 +38,6 @@ class Captions(NamedTuple):
     told: set[str]
     """Owners whose caption is missing or broken, and for whom a finding says so already."""
     findings: list[Finding]
-    """What is wrong with the files, and where they contradict each other."""
 
 
 def gather_captions(listing: Listing) -> Captions:
@@ -90,7 +86,6 @@ def _two_tables(tables: list[FileEntry]) -> list[Finding]:
 def _use_rows(
     listing: Listing, table: FileEntry, rows: list[Row], sources: dict[str, list[CaptionText]]
 ) -> list[Finding]:
-    """Add the captions of one table to the sources."""
     owners = {nfc(image.name): image.owner for image in listing.images}
     findings = []
     for row in rows:
@@ -104,7 +99,6 @@ def _use_rows(
 
 
 def _is_told(listing: Listing, row: Row) -> bool:
-    """Tell whether a row names an image that is there and was refused or left out, with a finding of its own."""
     known = {finding.file for finding in listing.findings}
     path = listing.root / row.image
     return row.image in known or (path.suffix.lower() in IMAGE_SUFFIXES and os.path.lexists(path))
@@ -113,7 +107,6 @@ def _is_told(listing: Listing, row: Row) -> bool:
 def _without_a_row(
     listing: Listing, sources: dict[str, list[CaptionText]], told: set[str], unread: set[str]
 ) -> list[Finding]:
-    """Find images that a table should name and does not, and that have no caption elsewhere."""
     findings = []
     for table in listing.tables:
         inside = f"{table.folder}/" if table.folder else ""
@@ -130,7 +123,6 @@ def _without_a_row(
 
 
 def _disagreements(owner: str, written: list[CaptionText]) -> list[Finding]:
-    """Find captions of one image that differ."""
     told = [one for one in written if words_of(one.text)]
     findings = []
     for other in told[1:]:

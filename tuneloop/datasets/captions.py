@@ -5,13 +5,15 @@ from __future__ import annotations
 import codecs
 import re
 import unicodedata
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from tuneloop.schemas.findings import Finding, error
 from tuneloop.schemas.frozen import FrozenModel
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tuneloop.schemas.recipe_fields import BaseRecipe
 
 LARGEST_CAPTION_BYTES = 1 << 20
 """Of one file. What is larger is no caption, and is not read."""
@@ -35,6 +37,15 @@ class CaptionRule(FrozenModel):
     provider_captions: bool
     """Leave images without a caption to the provider's own captioning."""
 
+    @classmethod
+    def of(cls, recipe: BaseRecipe, *, as_written: bool = False) -> Self:
+        """The rule of a recipe; `as_written` leaves captions as they are, and adds none."""
+        return cls(
+            trigger_word=None if as_written else recipe.trigger,
+            instance_prompt=None if as_written else recipe.default_caption,
+            provider_captions=as_written or recipe.provider_captions,
+        )
+
     def caption_as_sent(self, written: str) -> str | None:
         """Turn the text beside an image (empty if there is none) into the caption that is sent.
 
@@ -56,10 +67,6 @@ class CaptionRule(FrozenModel):
 
 def read_caption(path: Path, name: str) -> str | Finding:
     """Read a caption file, a byte order mark dropped.
-
-    Args:
-        path: Where it is.
-        name: What it is called in findings.
 
     Returns:
         The text as written, or why it cannot be used.

@@ -12,7 +12,7 @@ import hashlib
 import io
 import zlib
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from threading import BoundedSemaphore
 
@@ -21,6 +21,7 @@ from pydantic import ValidationError
 
 from tuneloop.datasets.images.inspect import strict_decoding
 from tuneloop.datasets.images.normalize import needs_copy, normalized
+from tuneloop.datasets.parallel import bounded_map
 from tuneloop.datasets.store import create_or_find, image_name, read_unchanged
 from tuneloop.errors import CorruptRecord, DatasetError, ObjectNotFound
 from tuneloop.schemas.canonical import canonical_json
@@ -45,14 +46,6 @@ def make_copies(
 ) -> PreparedImages:
     """Make the copies that are sent in place of a dataset's images, and store them.
 
-    Args:
-        manifest: The dataset.
-        files: One file for every image.
-        facts: What is known of every image.
-        way: What the recipe asks for; None puts images upright and changes nothing else.
-        store: Where copies and list go.
-        on_progress: Told (copies done, copies in all) after each copy.
-
     Returns:
         The list that counts: an earlier one, where there is one.
 
@@ -66,18 +59,19 @@ def make_copies(
     if found is not None:
         return found
     copies: dict[Sha256, PreparedImage] = {}
-    maker = _Maker(way, store)
-    with strict_decoding(), ThreadPoolExecutor(_STORED_AT_A_TIME, "copies") as pool:
-        try:
-            made = pool.map(
-                maker.copy, [files[sha256] for sha256 in waiting], [facts[sha256] for sha256 in waiting]
-            )
-            for sha256, copy in zip(waiting, made, strict=True):
-                copies[sha256] = copy
-                if on_progress is not None:
-                    on_progress(len(copies), len(waiting))
-        finally:
-            pool.shutdown(cancel_futures=True)
+    decoding = BoundedSemaphore(_DECODED_AT_A_TIME)
+
+    def copy(sha256: Sha256) -> PreparedImage:
+        with decoding:
+            data = _copy_of(files[sha256], facts[sha256], way)
+        return _stored(data, store)
+
+    work = bounded_map(copy, waiting, _STORED_AT_A_TIME, 4 * _STORED_AT_A_TIME)
+    with strict_decoding(), closing(work) as made:
+        for sha256, one in zip(waiting, made, strict=True):
+            copies[sha256] = one
+            if on_progress is not None:
+                on_progress(len(copies), len(waiting))
     mine = PreparedImages(copies=copies)
     if store.create(name, canonical_json(mine.model_dump(mode="json"))):
         return mine
@@ -107,37 +101,23 @@ def _read(name: str, store: Store) -> PreparedImages | None:
         ) from error
 
 
-class _Maker:
-    """Makes and stores copies, by as many threads as call it; few of them hold decoded pixels at a time."""
+def _copy_of(path: Path, facts: ImageInfo, way: ImagePreprocessing | None) -> bytes:
+    data = read_unchanged(path, facts.sha256)
+    try:
+        return normalized(data, facts, way) or data
+    except (OSError, ValueError, SyntaxError) as error:
+        raise DatasetError(f"{path.name}: cannot be prepared ({error}); save it again, or leave it out") from error
 
-    def __init__(self, way: ImagePreprocessing | None, store: Store) -> None:
-        self._way = way
-        self._store = store
-        self._decoding = BoundedSemaphore(_DECODED_AT_A_TIME)
 
-    def copy(self, path: Path, facts: ImageInfo) -> PreparedImage:
-        """Make the copy of one image and store it."""
-        with self._decoding:
-            data = self._made(path, facts)
-        sha256 = hashlib.sha256(data).hexdigest()
-        create_or_find(self._store, image_name(sha256), data)
-        with Image.open(io.BytesIO(data)) as image:
-            width_px, height_px = image.size
-            made = _FORMATS[image.format]
+def _stored(data: bytes, store: Store) -> PreparedImage:
+    sha256 = hashlib.sha256(data).hexdigest()
+    create_or_find(store, image_name(sha256), data)
+    with Image.open(io.BytesIO(data)) as image:
         return PreparedImage(
             sha256=sha256,
             crc32=zlib.crc32(data),
             size_bytes=len(data),
-            width_px=width_px,
-            height_px=height_px,
-            format=made,
+            width_px=image.width,
+            height_px=image.height,
+            format=_FORMATS[image.format],
         )
-
-    def _made(self, path: Path, facts: ImageInfo) -> bytes:
-        data = read_unchanged(path, facts.sha256)
-        try:
-            return normalized(data, facts, self._way) or data
-        except (OSError, ValueError, SyntaxError) as error:
-            raise DatasetError(
-                f"{path.name}: cannot be prepared ({error}); save it again, or leave it out"
-            ) from error

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from tuneloop.schemas.dataset_profile import DatasetRequirements
     from tuneloop.schemas.findings import Finding
+    from tuneloop.schemas.recipe_fields import BaseRecipe
 
 
 class Delivery(NamedTuple):
@@ -22,6 +23,11 @@ class Delivery(NamedTuple):
     """The provider fetches the zip by itself: nothing in it is turned, renamed or written anew."""
     trigger_word: str | None = None
     """The word that the captions of such a zip should hold. Elsewhere the caption rule puts it there."""
+
+    @classmethod
+    def of(cls, recipe: BaseRecipe, *, by_provider: bool) -> Delivery:
+        """How a dataset reaches the trainer of a recipe."""
+        return cls(recipe.normalize, by_provider, recipe.trigger if by_provider else None)
 
 
 LOCAL_ARCHIVE = Delivery()
@@ -42,13 +48,7 @@ _NOT_LEFT_OUT = frozenset({"not-for-training"})
 def apply_delivery(
     findings: Iterable[Finding], profile: DatasetRequirements, sending: Delivery
 ) -> Iterator[Finding]:
-    """Leave out what is mended on the way, and tell what can be done about the rest.
-
-    Args:
-        findings: What was found in the files.
-        profile: What the trainer takes.
-        sending: What is done to them.
-    """
+    """Leave out what is mended on the way, and tell what can be done about the rest."""
     mended = _mended(sending.normalize, profile)
     remedies = _ZIP_ANEW if sending.by_provider else {}
     if sending.normalize is not None and sending.normalize.convert_to_rgb:

@@ -28,20 +28,12 @@ class EarlierLook(FrozenModel):
     """A dataset that was read and hashed, and could be used."""
 
     digest: Sha256
-    """Digest of the dataset."""
     images: int
-    """How many images it has."""
     findings: tuple[Finding, ...]
-    """What a person should know about it."""
 
 
 def look_name(state: str, recipe: BaseRecipe) -> str:
-    """Where a look is kept.
-
-    Args:
-        state: How the dataset looked from outside, see `source_state`.
-        recipe: All of it: by its words and settings the same files may be another dataset.
-    """
+    """Where a look is kept."""
     document: JsonValue = {"checks": _CHECKS, "state": state, "recipe": recipe.model_dump(mode="json")}
     return f"looks/{digest_of(document)}.json"
 

@@ -17,7 +17,6 @@ class FileEntry(NamedTuple):
     """One file."""
 
     path: Path
-    """Where it is."""
     name: str
     """Its path within the folder, with `/` between the parts."""
 
@@ -41,7 +40,6 @@ class Walk(NamedTuple):
     """What a folder holds."""
 
     root: Path
-    """The folder's true path."""
     files: list[FileEntry]
     """Regular files, and links to some, by name."""
     left_out: list[str]
@@ -49,7 +47,6 @@ class Walk(NamedTuple):
     refused: list[FileEntry]
     """What is there by name but cannot be used; each has a finding."""
     findings: list[Finding]
-    """Why."""
 
 
 def walk(folder: Path) -> Walk:

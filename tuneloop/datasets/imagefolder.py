@@ -37,20 +37,15 @@ class Row(NamedTuple):
     """One line of a table."""
 
     line: int
-    """Its number, from 1."""
     image: str
-    """The image's path within the dataset."""
     caption: str
-    """The caption as written; empty where there is none."""
 
 
 class Table(NamedTuple):
     """What one table says."""
 
     rows: list[Row]
-    """In the order of their lines."""
     findings: list[Finding]
-    """What is wrong with the table itself."""
 
 
 class _BrokenLine(Exception):
@@ -91,7 +86,6 @@ def read_table(table: FileEntry) -> Table:
 
 
 def _lines_of(table: FileEntry) -> Iterator[tuple[int, dict[str, Any] | str]] | Finding:
-    """The table's lines, or why there are none."""
     if table.suffix == ".parquet":
         try:
             return text_rows(opened_table(table))
@@ -137,7 +131,6 @@ def _other_form(table: FileEntry, text: str) -> Finding | None:
 
 
 def _is_one_object(text: str) -> bool:
-    """Tell a single object that is spread over several lines."""
     if "\n" not in text.strip() or not text.lstrip().startswith("{"):
         return False
     try:
@@ -180,7 +173,6 @@ def _csv_lines(text: str) -> Iterator[tuple[int, dict[str, Any] | str]]:
 
 
 def _caption_column(table: FileEntry, rows: list[dict[str, Any]]) -> tuple[str | None, list[Finding]]:
-    """Choose the column that holds the captions."""
     columns = {name for values in rows for name in values}
     found = [name for name in _CAPTION_COLUMNS if name in columns]
     if found[:1] == ["text"] and len(found) == 1:
@@ -221,7 +213,6 @@ def _row(table: FileEntry, number: int, values: dict[str, Any], column: str | No
 
 
 def _can_be_written(text: str) -> bool:
-    """Tell text from halves of characters, which JSON can spell and UTF-8 cannot."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -27,13 +27,7 @@ _TEXTS = frozenset({".txt", ".caption", ".jsonl", ".csv"})
 
 
 def link_problem(link: Path, name: str, root: Path) -> Finding | None:
-    """Say why a link is not followed, None if it is.
-
-    Args:
-        link: The link.
-        name: Its path within the folder.
-        root: True path of the folder.
-    """
+    """Say why a link is not followed, None if it is."""
     copy = "put a copy in its place"
     try:
         target = link.resolve(strict=True)
@@ -73,7 +67,6 @@ def _foreign(link: Path, target: Path, root: Path) -> str | None:
 
 
 def _how_to_fetch(link: Path) -> str:
-    """What brings the file that a tool's link leads to."""
     with suppress(OSError):
         target = link.readlink().parts
         return next((how for part, how in _FETCHED_BY.items() if part in target), "put a copy in its place")

@@ -44,15 +44,11 @@ class Listing(NamedTuple):
     """What was found in a folder, by name, without opening any file."""
 
     root: Path
-    """The folder's true path."""
     images: list[DatasetFile]
     """Those that can be opened, in the order of their names, also where there are problems with others."""
     captions: list[DatasetFile]
-    """Caption files that belong to an image."""
     tables: list[FileEntry]
-    """Caption tables."""
     findings: list[Finding]
-    """What is wrong, and what was left out."""
 
 
 def list_folder(folder: Path, *, pairs: bool = False) -> Listing:
@@ -60,10 +56,6 @@ def list_folder(folder: Path, *, pairs: bool = False) -> Listing:
 
     Subfolders are flattened, for trainers skip them without a word (SimpleTuner#484: 45 of 612 images); a
     caption file belongs to the image of its name in its own subfolder.
-
-    Args:
-        folder: Where to look.
-        pairs: The images are edit pairs; a pair has one caption.
 
     Raises:
         DatasetError: There is no such folder, or it cannot be listed.
@@ -126,7 +118,6 @@ def _not_downloaded(file: FileEntry, placeholder: FileEntry) -> Finding:
 
 
 def _bare(file: FileEntry) -> str:
-    """A file's path within the folder, without its suffix."""
     return _within(file.folder, file.stem)
 
 
@@ -147,15 +138,7 @@ def _name_findings(
     *,
     pairs: bool,
 ) -> list[Finding]:
-    """Find captions without an image, images without their pair, and names that two images share.
-
-    Args:
-        images: What is trained on, or could be if it were readable.
-        others: What has an error of its own already.
-        aside: What is no part of the dataset.
-        captions: Caption files.
-        pairs: The images are edit pairs.
-    """
+    """Find captions without an image, images without their pair, and names that two images share."""
     by_name: dict[str, list[FileEntry]] = defaultdict(list)
     for image in images:
         by_name[_bare(image)].append(image)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 from tuneloop.datasets.files import nfc
 from tuneloop.schemas.dataset import DatasetItem
@@ -25,13 +25,13 @@ class Half(NamedTuple):
     """Which half of which pair an image is."""
 
     pair: str
-    role: str
+    role: Literal["start", "end"]
 
 
 def parse_pair_name(stem: str) -> Half | None:
     """Read an image's half from its file name without the suffix, None where it is of no pair."""
     found = _HALF.fullmatch(stem)
-    return Half(nfc(found["pair"]), found["role"]) if found else None
+    return Half(nfc(found["pair"]), cast(Literal["start", "end"], found["role"])) if found else None
 
 
 def pair_findings(images: Iterable[FileEntry]) -> list[Finding]:
@@ -54,12 +54,8 @@ def pair_findings(images: Iterable[FileEntry]) -> list[Finding]:
     return findings
 
 
-def numbered(items: list[tuple[str, DatasetItem]]) -> list[DatasetItem]:
-    """Number pairs by their content, so that renaming them changes nothing.
-
-    Args:
-        items: The name of each image's pair, and the image.
-    """
+def number_pairs(items: list[tuple[str, DatasetItem]]) -> list[DatasetItem]:
+    """Number pairs by their content, so that renaming them changes nothing."""
     by_pair: dict[str, list[DatasetItem]] = defaultdict(list)
     for pair, item in items:
         by_pair[pair].append(item)

@@ -25,7 +25,7 @@ from tuneloop.datasets.checks.image_checks import image_findings
 from tuneloop.datasets.delivery import LOCAL_ARCHIVE, Delivery, apply_delivery
 from tuneloop.datasets.images.inspect import inspect_all
 from tuneloop.datasets.listing import Listing, list_folder
-from tuneloop.datasets.pairs import numbered, parse_pair_name
+from tuneloop.datasets.pairs import number_pairs, parse_pair_name
 from tuneloop.errors import DatasetError
 from tuneloop.schemas.dataset import DatasetItem, DatasetManifest, Sha256, in_digest_order
 from tuneloop.schemas.dataset_profile import NO_LIMITS, DatasetRequirements
@@ -40,7 +40,6 @@ class ScannedDataset(FrozenModel):
     """A dataset as found in a folder, and where its files are."""
 
     manifest: DatasetManifest
-    """What the dataset is."""
     files: dict[Sha256, Path]
     """One file for every image of the manifest."""
     findings: tuple[Finding, ...] = ()
@@ -55,7 +54,6 @@ class Preflight(FrozenModel):
     findings: tuple[Finding, ...]
     """What is wrong, errors first."""
     dataset: ScannedDataset | None
-    """The dataset, None where there are errors."""
     facts: dict[Sha256, ImageInfo]
     """What is known of every image that can be decoded, errors elsewhere or not."""
     folders: dict[str, int]
@@ -63,7 +61,6 @@ class Preflight(FrozenModel):
     captions: int
     """Images, or pairs, that somebody has written a caption for."""
     size_bytes: int
-    """Size of all usable image files."""
     zip_bytes: int
     """Size of the zip that would be sent if every image went as it is."""
 
@@ -100,17 +97,13 @@ def preflight(
     pairs: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
     sending: Delivery = LOCAL_ARCHIVE,
+    source: str | None = None,
 ) -> Preflight:
     """Find everything that is wrong with a folder of images. The folder itself is never changed.
 
-    Args:
-        folder: Holds jpg, png and webp files, also in subfolders, and their captions: a `.txt` or `.caption`
-            of the same name beside those that have one, or a `metadata.jsonl` or `metadata.csv`.
-        rule: Turns what is written beside an image into the caption that is sent.
-        profile: What the trainer takes.
-        pairs: The images are edit pairs, `NN_start` and `NN_end`.
-        on_progress: Told (images done, images in all) after each image.
-        sending: What is done to images and captions before the trainer sees them.
+    It holds jpg, png and webp files, also in subfolders, and their captions: a `.txt` or `.caption` of the same
+    name beside those that have one, or a caption table. With `pairs` the images are `NN_start` and `NN_end`. The
+    manifest names `source`, or the folder where that is None.
 
     Raises:
         DatasetError: There is no such folder, or it cannot be listed.
@@ -118,7 +111,10 @@ def preflight(
     listing = list_folder(folder, pairs=pairs)
     captions = gather_captions(listing)
     taken, unusable = _inspect(listing, captions, rule, on_progress)
-    manifest = _manifest(listing, taken, pairs=pairs)
+    items = [_item(one, pairs=pairs) for one in taken]
+    numbered = number_pairs(items) if pairs else [item for _, item in items]
+    manifest = DatasetManifest(items=in_digest_order(numbered), source=source or str(listing.root))
+    zip_bytes = archive_size(manifest.items)
     found = (
         *listing.findings,
         *number_findings(len(listing.images), profile),
@@ -128,7 +124,7 @@ def preflight(
         *(one for kept in taken for one in image_findings(kept.facts, kept.image.name, profile)),
         *set_findings(taken, profile),
         *(pair_likeness_findings(taken) if pairs else likeness_findings(taken)),
-        *size_findings(archive_size(manifest.items), profile),
+        *size_findings(zip_bytes, profile),
     )
     findings = list(apply_delivery(found, profile, sending))
     return Preflight(
@@ -138,7 +134,7 @@ def preflight(
         folders=dict(Counter(image.folder for image in listing.images)),
         captions=sum(bool(words_of(caption.text)) for caption in captions.by_owner.values()),
         size_bytes=manifest.size_bytes,
-        zip_bytes=archive_size(manifest.items),
+        zip_bytes=zip_bytes,
     )
 
 
@@ -158,7 +154,6 @@ def _inspect(
     rule: CaptionRule,
     on_progress: Callable[[int, int], None] | None,
 ) -> tuple[list[Taken], list[Finding]]:
-    """Decode every image. Returns those that can be used, and why the others cannot."""
     taken, unusable = [], []
     # Closed even if the progress report raises: threads end, and Pillow is as tolerant as it was.
     with closing(inspect_all(listing.images)) as results:
@@ -171,12 +166,6 @@ def _inspect(
             if on_progress is not None:
                 on_progress(done, len(listing.images))
     return taken, unusable
-
-
-def _manifest(listing: Listing, taken: list[Taken], *, pairs: bool) -> DatasetManifest:
-    items = [_item(one, pairs=pairs) for one in taken]
-    found = numbered(items) if pairs else [item for _, item in items]
-    return DatasetManifest(items=in_digest_order(found), source=str(listing.root))
 
 
 def _item(one: Taken, *, pairs: bool) -> tuple[str, DatasetItem]:
@@ -192,11 +181,10 @@ def _item(one: Taken, *, pairs: bool) -> tuple[str, DatasetItem]:
         format=facts.format,
         # One instruction for the pair: it stands with the first image.
         caption=None if half is not None and half.role == "end" else one.caption,
+        role="single" if half is None else half.role,
         file_name=one.image.name,
     )
-    if half is None:
-        return one.image.owner, item
-    return one.image.owner, item.model_copy(update={"role": half.role})
+    return one.image.owner, item
 
 
 def refusal(source: str, errors: tuple[Finding, ...]) -> str:

@@ -7,11 +7,12 @@ take-overs and reports read from here and never from the folder, which may have 
 from __future__ import annotations
 
 import hashlib
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from tuneloop.datasets.parallel import bounded_map
 from tuneloop.errors import CorruptRecord, DatasetError
 from tuneloop.schemas.canonical import canonical_json
 from tuneloop.schemas.dataset import DatasetManifest, Sha256
@@ -47,12 +48,6 @@ def store_images(
 
     What the store holds already is left alone. The manifest comes last: where it is, everything was. Each image
     is asked for by its name all the same, so that one that is gone is put back; a list would be of every dataset.
-
-    Args:
-        scanned: The dataset and its files.
-        store: Where to put them.
-        on_progress: Told (images done, images in all) after each image; equal images count once.
-        known: Images that are likely to be there already.
 
     Raises:
         DatasetError: A file is gone or has changed since the scan.
@@ -114,7 +109,6 @@ def _store_files(
     on_progress: Callable[[int, int], None] | None,
     known: Container[Sha256],
 ) -> None:
-    """Store those images that the store does not hold yet, a few at a time."""
     new = [sha256 for sha256 in files if sha256 not in known]
     # Whoever adds images has none of them in the store, whoever moves a folder all: the first one tells.
     all_absent = bool(new) and store.seems_absent(image_name(new[0]))
@@ -123,11 +117,7 @@ def _store_files(
         if (all_absent and sha256 not in known) or store.seems_absent(image_name(sha256)):
             create_or_find(store, image_name(sha256), read_unchanged(files[sha256], sha256))
 
-    with ThreadPoolExecutor(_STORED_AT_A_TIME, "images") as pool:
-        try:
-            for done, _ in enumerate(pool.map(keep, files), start=1):
-                if on_progress is not None:
-                    on_progress(done, len(files))
-        finally:
-            # After an error, nothing more is started: a dataset that cannot be stored may be large.
-            pool.shutdown(cancel_futures=True)
+    with closing(bounded_map(keep, files, _STORED_AT_A_TIME, 4 * _STORED_AT_A_TIME)) as stored:
+        for done, _ in enumerate(stored, start=1):
+            if on_progress is not None:
+                on_progress(done, len(files))

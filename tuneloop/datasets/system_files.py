@@ -31,11 +31,7 @@ _ELSEWHERE = re.compile(
 
 
 def is_system_file(name: str) -> bool:
-    """Tell what a system put there, and what is hidden, from what a person put there.
-
-    Args:
-        name: One part of a path.
-    """
+    """Tell what a system put there, and what is hidden, from what a person put there."""
     hidden = name.startswith(".") and name not in {".", ".."}
     return (
         (hidden and awaited_file(name) is None)

@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.datasets.copies import load_copies
-from tuneloop.datasets.sources.bucket import default_client
+from tuneloop.datasets.sources.s3 import default_client
 from tuneloop.datasets.store import load_manifest
 from tuneloop.errors import StoreError
 from tuneloop.ledger.ledger import Ledger

@@ -33,15 +33,10 @@ class PreparedImage(FrozenModel):
     """The copy that is sent in place of one source image; it lies in the store under its own sha256."""
 
     sha256: Sha256
-    """Sha256 of the copy's bytes."""
     size_bytes: int = Field(gt=0)
-    """Size of the copy."""
     width_px: int = Field(gt=0)
-    """Width of the copy."""
     height_px: int = Field(gt=0)
-    """Height of the copy."""
     format: ImageFormat
-    """Format of the copy."""
     crc32: int | None = Field(default=None, ge=0, lt=1 << 32)
     """CRC-32 of the copy's bytes: packing compares it, and computes the sha256 where it is None."""
 

@@ -20,7 +20,6 @@ class DatasetItem(FrozenModel):
     sha256: Sha256
     """Sha256 of the source file's bytes, 64 hex digits."""
     size_bytes: int = Field(gt=0)
-    """Size of the source file."""
     width_px: int = Field(gt=0)
     """Width as stored in the file, before any EXIF rotation."""
     height_px: int = Field(gt=0)
@@ -66,9 +65,7 @@ class DatasetDifference(FrozenModel):
     """What has changed between two datasets, by file names."""
 
     added: tuple[str, ...]
-    """Images that only the new one has."""
     removed: tuple[str, ...]
-    """Images that only the old one has."""
     recaptioned: tuple[str, ...]
     """Images that both have, with another caption."""
     paired_otherwise: bool = False
@@ -144,9 +141,7 @@ class PublicDataset(FrozenModel):
     url: str
     """Where it lies; holds no secret."""
     sha256: Sha256
-    """Sha256 of the zip."""
     size_bytes: int
-    """Size of the zip."""
     etag: str | None
     """What the server calls this version, where it does."""
 

@@ -13,7 +13,6 @@ class DatasetRequirements(FrozenModel):
     """
 
     formats: frozenset[ImageFormat] = frozenset({"jpeg", "png", "webp"})
-    """Image formats that are taken."""
     advised_formats: frozenset[ImageFormat] | None = None
     """Images of another format are a warning, though nobody refuses them."""
     fewest_images: int = 1

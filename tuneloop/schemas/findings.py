@@ -18,7 +18,6 @@ class Finding(FrozenModel):
     """One thing that is wrong, or that a person should know before paying."""
 
     severity: Severity
-    """Whether the dataset can be used all the same."""
     check: str
     """Short name of the check, such as `near-duplicate`: small letters and hyphens."""
     file: str | None = None
@@ -26,7 +25,6 @@ class Finding(FrozenModel):
     reason: str
     """What was found, as the second half of a sentence that starts with the file's name."""
     remedy: str
-    """What to do about it."""
 
     @property
     def sentence(self) -> str:

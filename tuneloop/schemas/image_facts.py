@@ -12,11 +12,9 @@ class ImageInfo(FrozenModel):
     """What was read from one decoded image file."""
 
     sha256: Sha256
-    """Sha256 of the file's bytes."""
     crc32: int | None = None
     """CRC-32 of the file's bytes, which the zip needs."""
     size_bytes: int
-    """Size of the file."""
     width_px: int = Field(gt=0)
     """Width as stored, before any EXIF rotation."""
     height_px: int = Field(gt=0)
@@ -42,6 +40,5 @@ class ImageInfo(FrozenModel):
     sharpness: float
     """How sharp the sharpest edges are, against the image's contrast, scaled to a common size: 1 is sharp."""
     mean: float
-    """Mean brightness, 0 to 255."""
     spread: float
     """Standard deviation of the brightness, 0 to 127; low is flat."""

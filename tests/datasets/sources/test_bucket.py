@@ -10,7 +10,7 @@ import pytest
 from tests.datasets.images import png_of
 from tests.datasets.sources.buckets import cut_bodies, put
 from tests.datasets.sources.zips import contents_of, open_and_close, zipped
-from tuneloop.datasets.sources.opening import opened
+from tuneloop.datasets.sources.opening import open_source
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -21,7 +21,7 @@ def test_everything_below_a_prefix_arrives_with_its_folders(client: S3Client, bu
     put(client, bucket, {f"cats/{name}": data for name, data in files.items()})
     put(client, bucket, {"cats/": b"", "cats/b/": b"", "cats/.DS_Store": b"x", "cats2/x.png": b"other"})
     told: list[tuple[int, int | None]] = []
-    with opened(
+    with open_source(
         f"s3://{bucket}/cats", client_for=lambda _: client, on_progress=lambda *said: told.append(said)
     ) as source:
         assert contents_of(source.folder) == files
@@ -34,9 +34,9 @@ def test_everything_below_a_prefix_arrives_with_its_folders(client: S3Client, bu
 
 def test_whole_bucket_and_slash_at_the_end_are_prefixes_too(client: S3Client, bucket: str) -> None:
     put(client, bucket, {"cats.zip/a.png": b"1"})
-    with opened(f"s3://{bucket}", client_for=lambda _: client) as source:
+    with open_source(f"s3://{bucket}", client_for=lambda _: client) as source:
         assert contents_of(source.folder) == {"cats.zip/a.png": b"1"}
-    with opened(f"s3://{bucket}/cats.zip/", client_for=lambda _: client) as source:
+    with open_source(f"s3://{bucket}/cats.zip/", client_for=lambda _: client) as source:
         assert contents_of(source.folder) == {"a.png": b"1"}
 
 
@@ -56,7 +56,7 @@ def test_zip_on_s3_is_unpacked(client: S3Client, bucket: str) -> None:
     data = zipped({"a/b.png": png_of(1)})
     put(client, bucket, {"sets/cats.zip": data, "sets/cats.zip.old": b"x"})
     told: list[tuple[int, int | None]] = []
-    with opened(
+    with open_source(
         f"s3://{bucket}/sets/cats.zip", client_for=lambda _: client, on_progress=lambda *said: told.append(said)
     ) as source:
         assert contents_of(source.folder) == {"a/b.png": png_of(1)}
@@ -67,7 +67,7 @@ def test_body_that_breaks_off_is_fetched_again(client: S3Client, bucket: str) ->
     data = bytes(range(256)) * 8192
     put(client, bucket, {"p/a.png": data})
     broken = cut_bodies(client, times=2)
-    with opened(f"s3://{bucket}/p", client_for=lambda _: client) as source:
+    with open_source(f"s3://{bucket}/p", client_for=lambda _: client) as source:
         assert contents_of(source.folder) == {"a.png": data}
     assert broken == [1, 2]
 
@@ -80,7 +80,7 @@ def test_default_client_uses_the_environment(
     for name, value in (("ACCESS_KEY_ID", "test-access"), ("SECRET_ACCESS_KEY", "test-secret")):
         monkeypatch.setenv(f"AWS_{name}", value)
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-    with opened(f"s3://{bucket}/p") as source:
+    with open_source(f"s3://{bucket}/p") as source:
         assert contents_of(source.folder) == {"a.png": b"1"}
 
 
@@ -90,7 +90,7 @@ def test_few_objects_are_fetched_at_a_time(client: S3Client, bucket: str) -> Non
     client.meta.events.register(
         "before-sign.s3.GetObject", lambda **_: threads.add(threading.current_thread().name)
     )
-    with opened(f"s3://{bucket}/p", client_for=lambda _: client) as source:
+    with open_source(f"s3://{bucket}/p", client_for=lambda _: client) as source:
         assert len(contents_of(source.folder)) == 40
     assert 1 < len(threads) <= 8
 
@@ -100,13 +100,13 @@ def test_keys_with_slashes_that_stand_alone_are_read_as_the_aws_command_line_rea
 ) -> None:
     keys = ["p//a.png", "p/b//c.png", "p/./d.png", "/f.png"]
     put(client, bucket, {**{key: key.encode() for key in keys}, "p/sub/": b"marker"})
-    with opened(f"s3://{bucket}/p", client_for=lambda _: client) as source:
+    with open_source(f"s3://{bucket}/p", client_for=lambda _: client) as source:
         assert contents_of(source.folder) == {
             "a.png": b"p//a.png",
             "b/c.png": b"p/b//c.png",
             "d.png": b"p/./d.png",
         }
-    with opened(f"s3://{bucket}", client_for=lambda _: client) as source:
+    with open_source(f"s3://{bucket}", client_for=lambda _: client) as source:
         assert set(contents_of(source.folder)) == {"p/a.png", "p/b/c.png", "p/d.png", "f.png"}
-    with opened(f"s3://{bucket}//", client_for=lambda _: client) as source:
+    with open_source(f"s3://{bucket}//", client_for=lambda _: client) as source:
         assert "f.png" in contents_of(source.folder)

@@ -14,7 +14,7 @@ from tests.datasets.sources.buckets import cut_bodies, gets_of, put
 from tests.datasets.sources.zips import open_and_close
 from tests.s3_server import s3_client
 from tuneloop.datasets.sources import limits
-from tuneloop.datasets.sources.bucket import default_client
+from tuneloop.datasets.sources.s3 import default_client
 from tuneloop.errors import DatasetError
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from tests.datasets.sources.hub_server import COMMIT, FakeHub, hub
 from tests.datasets.sources.zips import contents_of, open_and_close, zipped
 from tuneloop.datasets.sources import limits
 from tuneloop.datasets.sources.hub import hub_place
-from tuneloop.datasets.sources.opening import opened
+from tuneloop.datasets.sources.opening import open_source
 from tuneloop.errors import DatasetError
 
 FILES = {
@@ -47,7 +47,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]
 
 def test_images_captions_and_tables_arrive_and_nothing_else_is_fetched(server: FakeHub) -> None:
     told: list[tuple[int, int | None]] = []
-    with opened(ADDRESS, on_progress=lambda *said: told.append(said)) as source:
+    with open_source(ADDRESS, on_progress=lambda *said: told.append(said)) as source:
         assert contents_of(source.folder) == FILES
         assert (source.label, source.public) == (PINNED, None)
     assert server.fetched == set(FILES)
@@ -58,13 +58,13 @@ def test_images_captions_and_tables_arrive_and_nothing_else_is_fetched(server: F
 
 @pytest.mark.parametrize("revision", ["main", "v1", "refs/pr/1", "refs%2Fpr%2F1", COMMIT])
 def test_revision_is_pinned_to_its_commit(server: FakeHub, revision: str) -> None:
-    with opened(f"{ADDRESS}@{revision}") as source:
+    with open_source(f"{ADDRESS}@{revision}") as source:
         assert source.label == PINNED
     assert all(COMMIT in path for _, _, path, _ in server.seen if "/resolve/" in path)
 
 
 def test_folder_of_a_dataset_is_a_dataset(server: FakeHub) -> None:
-    with opened(f"{ADDRESS}@v1/train/") as source:
+    with open_source(f"{ADDRESS}@v1/train/") as source:
         assert contents_of(source.folder) == {
             name.removeprefix("train/"): data for name, data in FILES.items() if name.startswith("train/")
         }
@@ -74,7 +74,7 @@ def test_folder_of_a_dataset_is_a_dataset(server: FakeHub) -> None:
 
 def test_zip_of_a_dataset_is_unpacked_and_suggested_where_there_is_nothing_else(server: FakeHub) -> None:
     server.files = {"README.md": b"x", "data/cats.zip": zipped({"a/b.png": distinct(1)})}
-    with opened(f"{ADDRESS}/data/cats.zip") as source:
+    with open_source(f"{ADDRESS}/data/cats.zip") as source:
         assert contents_of(source.folder) == {"a/b.png": distinct(1)}
         assert source.label == f"{PINNED}/data/cats.zip"
     with pytest.raises(DatasetError, match=r"no tables of images; name hf://datasets/someone/cats/data/cats\.zip"):
@@ -190,8 +190,8 @@ def test_library_that_is_missing_is_one_line(monkeypatch: pytest.MonkeyPatch) ->
 def test_library_is_imported_only_where_it_is_asked_for(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(distinct(1))
     code = (
-        "import sys; from tuneloop.datasets.sources.opening import opened\n"
-        f"with opened({str(tmp_path)!r}): pass\n"
+        "import sys; from tuneloop.datasets.sources.opening import open_source\n"
+        f"with open_source({str(tmp_path)!r}): pass\n"
         "assert not {'huggingface_hub', 'pyarrow', 'httpx'} & set(sys.modules), sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -15,7 +15,7 @@ from tests.datasets.sources.zips import contents_of, open_and_close, zipped
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import scan
 from tuneloop.datasets.sources import limits
-from tuneloop.datasets.sources.opening import opened
+from tuneloop.datasets.sources.opening import open_source
 from tuneloop.errors import DatasetError
 
 RULE = CaptionRule(trigger_word=None, instance_prompt=None, provider_captions=False)
@@ -49,7 +49,7 @@ def test_rows_make_the_dataset_that_files_with_captions_make(tmp_path: Path) -> 
     for name, data, caption in ROWS:
         (files / str(name)).write_bytes(data or b"")
         (files / str(name)).with_suffix(".txt").write_text(caption or "")
-    with opened(str(tmp_path / "hub")) as source:
+    with open_source(str(tmp_path / "hub")) as source:
         assert source.label == str(tmp_path / "hub")
         found = scan(source.folder, RULE).manifest
     assert found.digest == scan(files, RULE).manifest.digest
@@ -61,14 +61,14 @@ def test_rows_make_the_dataset_that_files_with_captions_make(tmp_path: Path) -> 
 def test_table_in_a_zip_is_read(tmp_path: Path) -> None:
     table(tmp_path / "a.parquet", ROWS[:2])
     (tmp_path / "a.zip").write_bytes(zipped({"a.parquet": (tmp_path / "a.parquet").read_bytes()}))
-    with opened(str(tmp_path / "a.zip")) as source:
+    with open_source(str(tmp_path / "a.zip")) as source:
         assert len(scan(source.folder, RULE).manifest.items) == 2
 
 
 def test_names_that_are_none_or_hostile_become_numbers(tmp_path: Path) -> None:
     names = [None, "", "../../evil.png", "/etc/a.png", "a.exe", "b.png", "b.jpg", ".c.png", "d\n.png", "x" * 300]
     table(tmp_path / "a.parquet", [(name, distinct(number), "c") for number, name in enumerate(names)])
-    with opened(str(tmp_path)) as source:
+    with open_source(str(tmp_path)) as source:
         assert {name.removeprefix("a/") for name in contents_of(source.folder)} == {
             "metadata.jsonl", "evil.png", "a.png", "b.png",
             *(f"row-{number:06}.png" for number in (1, 2, 5, 7, 8, 9, 10)),
@@ -78,25 +78,25 @@ def test_names_that_are_none_or_hostile_become_numbers(tmp_path: Path) -> None:
 
 def test_other_names_of_the_captions_column_are_read_and_told_as_in_any_table(tmp_path: Path) -> None:
     table(tmp_path / "a.parquet", ROWS[:2], column="photo", text="caption")
-    with opened(str(tmp_path)) as source:
+    with open_source(str(tmp_path)) as source:
         assert [item.caption for item in scan(source.folder, RULE).manifest.items] != [None, None]
 
 
 def test_bytes_alone_are_images_where_the_column_is_called_image(tmp_path: Path) -> None:
     columns = {"image": pa.array([distinct(1)], pa.binary()), "text": ["a cat"]}
     parquet.write_table(pa.table(columns), tmp_path / "a.parquet")
-    with opened(str(tmp_path)) as source:
+    with open_source(str(tmp_path)) as source:
         (item,) = scan(source.folder, RULE).manifest.items
     assert (item.file_name, item.caption) == ("a/row-000001.png", "a cat")
 
 
 def test_tables_beside_images_and_tables_without_images_are_left_alone(tmp_path: Path) -> None:
     parquet.write_table(pa.table({"text": ["a"]}), tmp_path / "a.parquet")
-    with opened(str(tmp_path)) as source:
+    with open_source(str(tmp_path)) as source:
         assert source.folder == tmp_path
     table(tmp_path / "b.parquet", ROWS[:1])
     (tmp_path / "a.png").write_bytes(distinct(1))
-    with opened(str(tmp_path)) as source:
+    with open_source(str(tmp_path)) as source:
         assert source.folder == tmp_path
 
 

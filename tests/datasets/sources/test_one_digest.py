@@ -19,8 +19,8 @@ from tests.datasets.sources.public_server import Shelf, serving
 from tests.datasets.sources.zips import Made, made_zip, zipped
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import scan
-from tuneloop.datasets.sources.bucket import default_client
-from tuneloop.datasets.sources.opening import opened
+from tuneloop.datasets.sources.opening import open_source
+from tuneloop.datasets.sources.s3 import default_client
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -77,7 +77,7 @@ LOCAL: dict[str, Callable[[Path], str]] = {
 
 
 def digest_of(source: str, client: S3Client | None = None) -> str:
-    with opened(source, client_for=(lambda _: client) if client else default_client) as found:
+    with open_source(source, client_for=(lambda _: client) if client else default_client) as found:
         return scan(found.folder, RULE).manifest.digest
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.datasets.images import png_of
 from tests.datasets.sources.zips import contents_of, open_and_close, zipped
-from tuneloop.datasets.sources.opening import opened
+from tuneloop.datasets.sources.opening import open_source
 from tuneloop.datasets.sources.unpacking import unpack
 from tuneloop.errors import DatasetError
 
@@ -25,7 +25,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_folder_is_used_in_place(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(png_of(1))
-    with opened(str(tmp_path)) as source:
+    with open_source(str(tmp_path)) as source:
         assert source == (tmp_path, str(tmp_path), None)
     assert contents_of(tmp_path) == {"a.png": png_of(1)}
 
@@ -33,20 +33,20 @@ def test_folder_is_used_in_place(tmp_path: Path) -> None:
 def test_folder_needs_no_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.png").write_bytes(png_of(1))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
-    with opened(str(tmp_path)) as source:
+    with open_source(str(tmp_path)) as source:
         assert source.folder == tmp_path
 
 
 def test_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "cats").mkdir()
-    with opened("~/cats") as source:
+    with open_source("~/cats") as source:
         assert source.folder == tmp_path / "cats"
 
 
 def test_folder_that_is_called_like_a_zip_is_a_folder(tmp_path: Path) -> None:
     (tmp_path / "cats.zip").mkdir()
-    with opened(str(tmp_path / "cats.zip")) as source:
+    with open_source(str(tmp_path / "cats.zip")) as source:
         assert source.folder == tmp_path / "cats.zip"
 
 
@@ -55,7 +55,7 @@ def test_zip_file_is_unpacked_beside_nothing_of_the_users_and_gone_afterwards(
 ) -> None:
     archive = tmp_path / "cats.ZIP"
     archive.write_bytes(zipped({"a/b.png": png_of(1), "metadata.jsonl": b"{}"}))
-    with opened(str(archive), provider_fetches=True) as source:
+    with open_source(str(archive), provider_fetches=True) as source:
         assert contents_of(source.folder) == {"a/b.png": png_of(1), "metadata.jsonl": b"{}"}
         assert source.folder.is_relative_to(temporary)
         assert (source.label, source.public) == (str(archive), None)
@@ -76,7 +76,7 @@ def test_error_while_the_source_is_open_takes_it_away_too(tmp_path: Path, tempor
     archive.write_bytes(zipped({"a.png": png_of(1)}))
 
     def fail() -> None:
-        with opened(str(archive)):
+        with open_source(str(archive)):
             raise KeyError
 
     with pytest.raises(KeyError):

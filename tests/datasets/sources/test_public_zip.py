@@ -10,7 +10,7 @@ from tests.datasets.images import png_of
 from tests.datasets.sources.public_server import Shelf, serving
 from tests.datasets.sources.zips import contents_of, open_and_close, zipped
 from tuneloop.datasets.sources import limits
-from tuneloop.datasets.sources.opening import opened
+from tuneloop.datasets.sources.opening import open_source
 from tuneloop.datasets.sources.public_zip import check_address, check_still_there
 from tuneloop.emulator.segmind.trainers import dataset_failure
 from tuneloop.errors import DatasetError
@@ -34,7 +34,7 @@ def url(shelf: Shelf) -> Iterator[str]:
 
 def test_flat_zip_is_fetched_and_unpacked_without_what_systems_leave_behind(shelf: Shelf, url: str) -> None:
     shelf.body = zipped({"a.png": png_of(1), "a.txt": b"a cat", "Thumbs.db": b"x", ".DS_Store": b"x"})
-    with opened(url, provider_fetches=True) as source:
+    with open_source(url, provider_fetches=True) as source:
         assert contents_of(source.folder) == {"a.png": png_of(1), "a.txt": b"a cat"}
         assert source.public is not None
         assert source.public.size_bytes == len(shelf.body)
@@ -44,7 +44,7 @@ def test_flat_zip_is_fetched_and_unpacked_without_what_systems_leave_behind(shel
 
 def test_changed_bytes_behind_the_same_address_are_noticed(shelf: Shelf, url: str) -> None:
     shelf.body = zipped({"a.png": png_of(1)})
-    with opened(url, provider_fetches=True) as source:
+    with open_source(url, provider_fetches=True) as source:
         public = source.public
     assert public is not None
     check_still_there(public)
@@ -72,13 +72,13 @@ def test_zip_that_a_paid_training_may_fail_on_is_not_taken_for_a_clean_one(
     assert (dataset_failure(tmp_path / "a.zip") is not None) == fails
     with pytest.raises(DatasetError, match=rf"{re.escape(repr(name))} is hidden or left behind .*zip the images"):
         open_and_close(url, provider_fetches=True)
-    with opened(url) as source:
+    with open_source(url) as source:
         assert contents_of(source.folder) == {"a.png": png_of(1)}
 
 
 def test_zip_that_we_pack_anew_may_have_folders_and_is_not_the_providers(shelf: Shelf, url: str) -> None:
     shelf.body = zipped({"cats/a.png": png_of(1), "cats/b/c.txt": b"x"})
-    with opened(url) as source:
+    with open_source(url) as source:
         assert contents_of(source.folder) == {"cats/a.png": png_of(1), "cats/b/c.txt": b"x"}
         assert source.public is None
 
@@ -86,7 +86,7 @@ def test_zip_that_we_pack_anew_may_have_folders_and_is_not_the_providers(shelf: 
 def test_progress_of_a_fetch_ends_at_its_size(shelf: Shelf, url: str) -> None:
     shelf.body = zipped({"a.png": bytes(3 << 20)})
     told: list[tuple[int, int | None]] = []
-    with opened(url, on_progress=lambda done, total: told.append((done, total))):
+    with open_source(url, on_progress=lambda done, total: told.append((done, total))):
         pass
     assert told[-1] == (len(shelf.body), len(shelf.body))
     assert len(told) > 2
@@ -119,7 +119,7 @@ def test_head_and_get_must_agree_on_the_length(shelf: Shelf, url: str) -> None:
 @pytest.mark.parametrize("same", [True, False])
 def test_bytes_count_where_a_server_names_each_answer_anew(shelf: Shelf, url: str, same: bool) -> None:
     shelf.body = zipped({"a.png": png_of(1)})
-    with opened(url, provider_fetches=True) as source:
+    with open_source(url, provider_fetches=True) as source:
         public = source.public
     assert public is not None
     if not same:

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from tests.datasets.sources.zips import contents_of, open_and_close, zipped
-from tuneloop.datasets.sources.opening import opened
+from tuneloop.datasets.sources.opening import open_source
 from tuneloop.errors import DatasetError, ProviderUnavailable, RequestRejected
 from tuneloop.http.public_file import PublicFile
 from tuneloop.http.response import StreamedResponse
@@ -71,7 +71,7 @@ def test_redirect_is_followed_where_only_we_fetch_and_the_address_given_is_the_l
     site: Site, status: int
 ) -> None:
     site.leads["/cats.zip"] = (status, SIGNED)
-    with opened(site.url) as source:
+    with open_source(site.url) as source:
         assert contents_of(source.folder) == {"a.png": b"x"}
         assert (source.label, source.public) == (site.url, None)
     assert [path for _, path, _ in site.seen] == ["/cats.zip", SIGNED]

@@ -13,7 +13,7 @@ from tests.datasets.images import distinct
 from tests.datasets.sources.zips import Made, contents_of, made_zip, open_and_close
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import scan
-from tuneloop.datasets.sources.opening import opened
+from tuneloop.datasets.sources.opening import open_source
 from tuneloop.errors import DatasetError
 
 RULE = CaptionRule(trigger_word=None, instance_prompt=None, provider_captions=False)
@@ -23,7 +23,7 @@ DOS, UNIX, NTFS = 0, 3, 10
 
 def read(tmp_path: Path, entries: list[Made]) -> dict[str, bytes]:
     (tmp_path / "a.zip").write_bytes(made_zip(entries))
-    with opened(str(tmp_path / "a.zip")) as source:
+    with open_source(str(tmp_path / "a.zip")) as source:
         return contents_of(source.folder)
 
 
@@ -110,7 +110,7 @@ def test_names_that_no_code_page_explains_stay_apart_and_pair_with_their_caption
     entries = [Made(name + b".jpg", distinct(number), host=host) for number, name in enumerate(odd)]
     entries += [Made(name + b".txt", b"cat %d" % number, host=host) for number, name in enumerate(odd)]
     (tmp_path / "a.zip").write_bytes(made_zip(entries))
-    with opened(str(tmp_path / "a.zip")) as source:
+    with open_source(str(tmp_path / "a.zip")) as source:
         items = scan(source.folder, RULE).manifest.items
     assert sorted(item.caption or "" for item in items) == ["cat 0", "cat 1", "cat 2"]
 
@@ -127,7 +127,7 @@ def test_unicode_path_is_the_name_and_finds_its_line_in_a_table(tmp_path: Path) 
         Made(b"metadata.jsonl", '{"file_name": "表.png", "text": "a table"}'.encode()),
     ]
     (tmp_path / "a.zip").write_bytes(made_zip(entries))
-    with opened(str(tmp_path / "a.zip")) as source:
+    with open_source(str(tmp_path / "a.zip")) as source:
         (item,) = scan(source.folder, RULE).manifest.items
     assert (item.file_name, item.caption) == ("表.png", "a table")
 
@@ -158,14 +158,14 @@ def test_what_came_through_a_pipe_is_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("after", [b"\n", b"\r\n", bytes(1000)])
 def test_filler_after_a_zip_is_passed_over(tmp_path: Path, after: bytes) -> None:
     (tmp_path / "a.zip").write_bytes(made_zip([Made(b"a.jpg", b"1")], after=after))
-    with opened(str(tmp_path / "a.zip")) as source:
+    with open_source(str(tmp_path / "a.zip")) as source:
         assert contents_of(source.folder) == {"a.jpg": b"1"}
 
 
 @pytest.mark.parametrize("mark", [b"PK00", b"PK\7\x08"])
 def test_zip_that_was_to_be_split_and_was_not_is_read(tmp_path: Path, mark: bytes) -> None:
     (tmp_path / "a.zip").write_bytes(made_zip([Made(b"a.jpg", b"1")], before=mark))
-    with opened(str(tmp_path / "a.zip")) as source:
+    with open_source(str(tmp_path / "a.zip")) as source:
         assert contents_of(source.folder) == {"a.jpg": b"1"}
 
 

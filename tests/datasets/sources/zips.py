@@ -9,7 +9,7 @@ import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tuneloop.datasets.sources.opening import opened
+from tuneloop.datasets.sources.opening import open_source
 
 
 def contents_of(folder: Path) -> dict[str, bytes]:
@@ -18,7 +18,7 @@ def contents_of(folder: Path) -> dict[str, bytes]:
 
 
 def open_and_close(source: str, **more: Any) -> None:
-    with opened(source, **more):
+    with open_source(source, **more):
         pass
 
 

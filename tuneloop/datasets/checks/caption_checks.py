@@ -26,15 +26,7 @@ def caption_findings(
     profile: DatasetRequirements,
     sending: Delivery = LOCAL_ARCHIVE,
 ) -> list[Finding]:
-    """Check captions against what they are for.
-
-    Args:
-        images: Every image of the dataset.
-        captions: What was written for them.
-        rule: Turns it into what is sent.
-        profile: What the trainer's pages say.
-        sending: Whether what is sent is written here.
-    """
+    """Check captions against what they are for."""
     owners: dict[str, str] = {}
     for image in images:
         owners.setdefault(image.owner, image.name)
@@ -88,7 +80,6 @@ def _missing(names: list[str], said: list[CaptionText], instead: str) -> list[Fi
 
 
 def _instead(rule: CaptionRule, sending: Delivery) -> str:
-    """What is sent in place of a caption that nobody wrote."""
     if sending.by_provider:
         return "none is sent"
     if rule.caption_as_sent("") is not None:

@@ -37,7 +37,6 @@ class Taken(NamedTuple):
     image: DatasetFile
     facts: ImageInfo
     caption: str | None
-    """As sent."""
 
 
 def number_findings(number: int, profile: DatasetRequirements) -> list[Finding]:

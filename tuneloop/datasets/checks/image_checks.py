@@ -38,13 +38,7 @@ _SUFFIXES: dict[ImageFormat, frozenset[str]] = {
 
 
 def image_findings(facts: ImageInfo, name: str, profile: DatasetRequirements) -> list[Finding]:
-    """Judge one image by its facts.
-
-    Args:
-        facts: What was read from the file.
-        name: What the file is called in messages; its suffix is compared with the content.
-        profile: What the trainer takes.
-    """
+    """Judge one image by its facts."""
     found = (*_of_file(facts, name, profile), *_of_size(facts, profile), *_of_colors(facts), *_of_content(facts))
     return [finding.model_copy(update={"file": name}) for finding in found]
 

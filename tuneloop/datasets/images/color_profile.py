@@ -65,10 +65,6 @@ _STEPS = np.linspace(0, 1, 1024)
 def visible_color_profile(icc: bytes, mode: str) -> str | None:
     """Name a profile if its colors differ visibly from sRGB's, which trainers take every image for.
 
-    Args:
-        icc: The profile as embedded.
-        mode: Pillow's mode of the image.
-
     Returns:
         None where it makes no difference, or where a profile that says nothing readable would be ignored anyway.
     """
@@ -92,16 +88,11 @@ def _kind_of(mode: str) -> str:
 
 
 def _largest(one: Image.Image, other: Image.Image) -> int:
-    """Largest difference in any channel."""
     return max(high for _, high in ImageChops.difference(one, other).getextrema())  # type: ignore[misc]
 
 
 def declared_profile(image: Image.Image, data: bytes) -> bytes | None:
     """The color profile that counts for an image: the embedded one, or one made from what the file tells.
-
-    Args:
-        image: The opened image, read to its end.
-        data: Its file.
 
     Returns:
         None where nothing is told, so that it is sRGB.

@@ -117,7 +117,6 @@ def decode(data: bytes, name: str) -> Decoded:
 
 
 def _check_kind(data: bytes, name: str) -> None:
-    """Accept the three formats, and name any other one."""
     if is_jpeg(data):
         check_jpeg_kind(data)
         return

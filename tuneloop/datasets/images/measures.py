@@ -23,7 +23,6 @@ class Brightness(NamedTuple):
     gray: Image.Image
     """Mode L, scaled down; transparent parts are white, as on the copies that are sent."""
     alpha: bool
-    """Whether any pixel is transparent, wholly or in part."""
 
 
 def brightness_of(image: Image.Image) -> Brightness:

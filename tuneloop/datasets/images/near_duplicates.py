@@ -131,15 +131,7 @@ def _with_neighbour(distinct: _Hashes, within_bits: int) -> _Flags:
 
 
 def _compare_within_bands(hashes: _Hashes, band: _Bands, order: _Places, within_bits: int, found: _Flags) -> None:
-    """Compare each hash with all behind it in its band, some thousand pairs at a time.
-
-    Args:
-        hashes: In the order of their bands.
-        band: The band of each, ascending.
-        order: Where each of them stands in `found`.
-        within_bits: Largest distance.
-        found: Set where a hash is within the distance of another one.
-    """
+    """Compare each hash with all behind it in its band, some thousand pairs at a time."""
     places = np.arange(len(band))
     behind = np.searchsorted(band, band, side="right") - places - 1
     pairs_before = np.cumsum(behind) - behind

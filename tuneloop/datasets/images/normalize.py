@@ -54,11 +54,6 @@ def normalized(data: bytes, facts: ImageInfo, way: ImagePreprocessing | None) ->
 
     What JPEG holds is encoded anew, at the quality asked for (95 where nothing is); PNG and WebP lose nothing.
 
-    Args:
-        data: The file.
-        facts: What is known of it.
-        way: What was asked for; None applies the EXIF rotation and keeps everything else.
-
     Returns:
         The copy, with no EXIF data; None where the file is sent as it is.
 
@@ -105,7 +100,6 @@ def _plain_rgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 _COLORS = {"1": "L", "LA": "L", "La": "L", "P": "RGB", "PA": "RGB", "RGBA": "RGB", "RGBa": "RGB"}
-"""The colors of a mode without its transparency."""
 
 
 def _eight_bits(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:

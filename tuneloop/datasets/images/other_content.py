@@ -21,7 +21,6 @@ class Content(NamedTuple):
     reason: str
     """What it is, as the second half of a sentence."""
     remedy: str
-    """What to do about it."""
 
 
 _CONVERT = "convert it to jpg, png or webp"
@@ -115,7 +114,6 @@ def _brands(start: bytes) -> set[bytes]:
 
 
 def _damaged(start: bytes) -> Content | None:
-    """What was an image once, or has one behind other bytes."""
     if start[:4] == b"\x89PNG" or start.startswith((b"\xef\xbf\xbdPNG", b"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd")):
         reason = "was an image that a program has saved as text, which changes its bytes"
         return Content(is_image=False, reason=reason, remedy=_AGAIN)

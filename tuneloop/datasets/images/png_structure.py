@@ -15,7 +15,6 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _AROUND_CHUNK = 12
 """Length, kind and checksum around the data of a chunk."""
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-"""By the color type."""
 _WHOLE = ((0, 0, 1, 1),)
 _INTERLACED = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
 """First row, first column, step of rows, step of columns of each pass."""
@@ -28,7 +27,6 @@ class PngFacts(NamedTuple):
     bits: int
     """Bits per channel as stored, per index where it has a palette."""
     trailing_bytes: int
-    """Bytes behind its end."""
 
 
 def walk_png(data: bytes) -> PngFacts:

@@ -9,17 +9,17 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from importlib import import_module
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from tuneloop.datasets.listing import CAPTION_SUFFIXES, IMAGE_SUFFIXES, OTHER_IMAGE_SUFFIXES, TABLE_NAMES
-from tuneloop.datasets.sources import limits
-from tuneloop.datasets.sources.names import check_unique, left_behind, name_problem
+from tuneloop.datasets.parallel import bounded_map
+from tuneloop.datasets.sources import Progress, limits
+from tuneloop.datasets.sources.names import check_unique, is_system_path, name_problem
 from tuneloop.errors import DatasetError
 from tuneloop.http.addresses import check_api_address
 
@@ -47,9 +47,7 @@ class HubPlace(NamedTuple):
     """What an address of the hub names."""
 
     repository: str
-    """Owner and name."""
     revision: str | None
-    """Branch, tag or commit; None for the newest state of the main branch."""
     path: str
     """A folder or a zip within it; empty for all of it."""
 
@@ -67,7 +65,6 @@ class _Listed(NamedTuple):
     """A file of the dataset."""
 
     path: str
-    """Its path in the repository."""
     name: str
     """Its path below the folder that is wanted."""
     size_bytes: int
@@ -87,15 +84,8 @@ def hub_place(source: str) -> HubPlace:
     return HubPlace(found["repository"], unquote(found["revision"]) if found["revision"] else None, path)
 
 
-def fetch_from_hub(
-    place: HubPlace, folder: Path, on_progress: Callable[[int, int | None], None] | None = None
-) -> tuple[str, Path]:
+def fetch_from_hub(place: HubPlace, folder: Path, on_progress: Progress | None = None) -> tuple[str, Path]:
     """Fetch the images, captions and tables of a dataset, and nothing else of it.
-
-    Args:
-        place: Which dataset.
-        folder: An empty folder.
-        on_progress: Told (bytes so far, bytes in all) after each file.
 
     Returns:
         The address with the commit that was fetched, and where the folder or the zip is that it names.
@@ -109,7 +99,7 @@ def fetch_from_hub(
         endpoint = check_api_address(os.environ.get("HF_ENDPOINT") or _ENDPOINT)
     except ValueError as error:
         raise DatasetError(f"HF_ENDPOINT: {error}") from None
-    with _refusals(place.label()):
+    with _hub_errors(place.label()):
         info = hub.HfApi(endpoint=endpoint).dataset_info(
             place.repository, revision=place.revision, files_metadata=True, timeout=_ANSWER_S
         )
@@ -117,7 +107,7 @@ def fetch_from_hub(
     found = _wanted(place, label, info.siblings or [])
 
     def fetch(item: _Listed) -> None:
-        with _refusals(f"{label}: {item.name!r}"):
+        with _hub_errors(f"{label}: {item.name!r}"):
             hub.hf_hub_download(
                 place.repository,
                 item.path,
@@ -129,7 +119,12 @@ def fetch_from_hub(
         if (folder / item.path).stat().st_size != item.size_bytes:
             raise DatasetError(f"{label}: {item.name!r} has another size than the hub says; run again")
 
-    _fetch_all(found, fetch, on_progress)
+    done, total = 0, sum(item.size_bytes for item in found)
+    with closing(bounded_map(fetch, found, _FILES_AT_A_TIME, 4 * _FILES_AT_A_TIME)) as fetched:
+        for item, _ in zip(found, fetched, strict=True):
+            done += item.size_bytes
+            if on_progress is not None:
+                on_progress(done, total)
     # The library's notes for the next time.
     shutil.rmtree(folder / ".cache", ignore_errors=True)
     return label, folder / place.path
@@ -187,33 +182,15 @@ def _wanted(place: HubPlace, label: str, siblings: list[Any]) -> list[_Listed]:
 
 def _is_wanted(name: str) -> bool:
     path = PurePosixPath(name)
-    return not left_behind(name) and (path.suffix.lower() in _WANTED or path.name in TABLE_NAMES)
+    return not is_system_path(name) and (path.suffix.lower() in _WANTED or path.name in TABLE_NAMES)
 
 
 def _is_zip(path: str) -> bool:
     return path.lower().endswith(".zip")
 
 
-def _fetch_all(
-    found: list[_Listed],
-    fetch: Callable[[_Listed], None],
-    on_progress: Callable[[int, int | None], None] | None,
-) -> None:
-    done, total = 0, sum(item.size_bytes for item in found)
-    with ThreadPoolExecutor(_FILES_AT_A_TIME, "hub-source") as pool:
-        try:
-            waiting = {pool.submit(fetch, item): item for item in found}
-            for ended in as_completed(waiting):
-                ended.result()
-                done += waiting[ended].size_bytes
-                if on_progress is not None:
-                    on_progress(done, total)
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
 @contextmanager
-def _refusals(thing: str) -> Iterator[None]:
+def _hub_errors(thing: str) -> Iterator[None]:
     """Turn the library's errors into ours; theirs hold addresses, which may be signed, so none is chained."""
     try:
         yield

@@ -56,11 +56,6 @@ def image_tables(folder: Path, label: str) -> list[ImageTable]:
 def unpacked_tables(folder: Path, target: Path, label: str) -> Path:
     """Write the images of a folder's tables as files, with a `metadata.jsonl` of what the tables say of them.
 
-    Args:
-        folder: Any folder.
-        target: A folder that does not exist, for the files.
-        label: What people call the folder.
-
     Returns:
         `target`, or `folder` where it has no table of images.
 

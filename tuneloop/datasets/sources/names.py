@@ -16,7 +16,7 @@ _LONGEST_NAME_BYTES = 1024
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
-def left_behind(name: str) -> bool:
+def is_system_path(name: str) -> bool:
     """Tell what operating systems put into folders, and what is hidden, from what a person put there.
 
     Such a file is passed over: it is never written, so its name cannot do harm.
@@ -55,10 +55,6 @@ def name_problem(name: str) -> str | None:
 
 def check_unique(names: Iterable[str], label: str) -> None:
     """Refuse names that two files share, and names that are a file's and a folder's at once.
-
-    Args:
-        names: Relative names, each of them fine by itself.
-        label: Where they are from.
 
     Raises:
         DatasetError: Names the first one.

@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from tuneloop.datasets.sources.bucket import default_client, fetch_folder, fetch_zip, is_zip, place_of
+from tuneloop.datasets.sources import Progress
 from tuneloop.datasets.sources.hub import fetch_from_hub, hub_place, is_hub_address
 from tuneloop.datasets.sources.image_tables import image_tables, unpacked_tables
 from tuneloop.datasets.sources.public_zip import fetch, fetch_as_provider, is_address
+from tuneloop.datasets.sources.s3 import default_client, fetch_folder, fetch_zip, is_zip, parse_s3_uri
 from tuneloop.datasets.sources.unpacking import unpack
 from tuneloop.errors import DatasetError
 from tuneloop.schemas.dataset import PublicDataset
@@ -20,7 +21,6 @@ from tuneloop.schemas.dataset import PublicDataset
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-Progress = Callable[[int, int | None], None]
 _ANY_ADDRESS = re.compile(r"(?P<kind>[A-Za-z][A-Za-z0-9+.-]+)://")
 _KINDS = "a folder, a .zip file, https://….zip, s3://bucket/prefix, s3://bucket/….zip or hf://datasets/OWNER/NAME"
 _REMEDIES = {
@@ -32,25 +32,24 @@ _REMEDIES = {
 }
 
 
-class Opened(NamedTuple):
+class OpenedSource(NamedTuple):
     """A source that is at hand."""
 
     folder: Path
     """Where its files are: to be read only, and gone afterwards unless it is the user's own."""
     label: str
-    """What people call the source."""
     public: PublicDataset | None
     """The zip that the provider fetches by itself; None where it is sent what we pack."""
 
 
 @contextmanager
-def opened(
+def open_source(
     source: str,
     *,
     client_for: Callable[[str], S3Client] = default_client,
     provider_fetches: bool = False,
     on_progress: Progress | None = None,
-) -> Iterator[Opened]:
+) -> Iterator[OpenedSource]:
     """Bring a source to a local folder that is gone afterwards. A user's own folder is used in place.
 
     Args:
@@ -65,16 +64,16 @@ def opened(
         ProviderError: A public address does not answer as it should.
     """
     if not _is_elsewhere(source) and (own := _local(source)).is_dir() and not image_tables(own, str(own)):
-        yield Opened(own, str(own), None)
+        yield OpenedSource(own, str(own), None)
         return
     with tempfile.TemporaryDirectory(prefix="tuneloop-") as temporary:
         place = Path(temporary)
         if is_address(source) and provider_fetches:
             public = fetch_as_provider(source, place / "dataset.zip", on_progress)
-            yield Opened(_unpacked(place / "dataset.zip", place, source, flat=True), source, public)
+            yield OpenedSource(_unpacked(place / "dataset.zip", place, source, flat=True), source, public)
         else:
             folder, label = _brought(source, place, client_for, on_progress)
-            yield Opened(unpacked_tables(folder, place / "tables", label), label, None)
+            yield OpenedSource(unpacked_tables(folder, place / "tables", label), label, None)
 
 
 def _is_elsewhere(source: str) -> bool:
@@ -103,7 +102,7 @@ def _brought(
 def _brought_from_s3(
     source: str, place: Path, client_for: Callable[[str], S3Client], on_progress: Progress | None
 ) -> tuple[Path, str]:
-    named = place_of(source)
+    named = parse_s3_uri(source)
     client = client_for(named.bucket)
     if is_zip(source):
         fetch_zip(named, client, place / "dataset.zip", on_progress)

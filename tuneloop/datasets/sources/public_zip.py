@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
-from tuneloop.datasets.sources import limits
+from tuneloop.datasets.sources import Progress, limits
 from tuneloop.errors import DatasetError
 from tuneloop.http.public_file import PublicFile
 from tuneloop.schemas.dataset import PublicDataset
@@ -62,7 +61,7 @@ def _has_bytes_of(file: PublicFile, dataset: PublicDataset) -> bool:
         return file.save(Path(temporary) / "dataset.zip", dataset.size_bytes) == dataset.sha256
 
 
-def fetch(url: str, archive: Path, on_progress: Callable[[int, int | None], None] | None = None) -> None:
+def fetch(url: str, archive: Path, on_progress: Progress | None = None) -> None:
     """Fetch a zip into `archive`, which must not exist, wherever its server leads.
 
     Raises:
@@ -72,9 +71,7 @@ def fetch(url: str, archive: Path, on_progress: Callable[[int, int | None], None
     PublicFile(url).follow(archive, limits.LARGEST_ZIP_BYTES, on_progress)
 
 
-def fetch_as_provider(
-    url: str, archive: Path, on_progress: Callable[[int, int | None], None] | None = None
-) -> PublicDataset:
+def fetch_as_provider(url: str, archive: Path, on_progress: Progress | None = None) -> PublicDataset:
     """Fetch a zip into `archive`, which must not exist, where a provider will fetch it by itself later.
 
     Raises:

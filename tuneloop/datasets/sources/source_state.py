@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 from pydantic import JsonValue
 
 from tuneloop.datasets.files import walk
-from tuneloop.datasets.sources.bucket import default_client, is_zip, list_place, place_of
 from tuneloop.datasets.sources.hub import is_hub_address
 from tuneloop.datasets.sources.public_zip import is_address
+from tuneloop.datasets.sources.s3 import default_client, is_zip, list_objects, parse_s3_uri
 from tuneloop.errors import DatasetError
 from tuneloop.schemas.canonical import digest_of
 
@@ -34,17 +34,13 @@ def state_of(source: str, client_for: Callable[[str], S3Client] = default_client
 
     Where files were written just now, it waits a moment until their times tell them from later ones.
 
-    Args:
-        source: As for `opened`.
-        client_for: Makes the S3 client that reads a bucket.
-
     Raises:
         DatasetError: A bucket cannot be listed.
     """
     if source.startswith("s3://"):
-        place = place_of(source)
+        place = parse_s3_uri(source)
         client = client_for(place.bucket)
-        objects = list_place(place, client, is_zip=is_zip(source))
+        objects = list_objects(place, client, is_zip=is_zip(source))
         seen: JsonValue = [[one.key, one.etag, one.size_bytes, one.modified.isoformat()] for one in objects]
         return digest_of({"at": source, "server": client.meta.endpoint_url, "objects": seen})
     if is_address(source) or is_hub_address(source):
@@ -67,7 +63,6 @@ def _state_on_disk(source: str) -> str | None:
 
 
 def _state_of_files(path: Path) -> tuple[str, float]:
-    """The state of a folder or a zip file, and the newest time in it."""
     if path.is_file():
         files, others = [(path, path.name)], []
     else:

@@ -7,10 +7,11 @@ the data are inflated here: counted, checked, and with memory bounded by one pie
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from tuneloop.datasets.sources import Progress
 from tuneloop.datasets.sources.zip_entries import Entry, entries_of
 from tuneloop.errors import DatasetError
 
@@ -23,16 +24,9 @@ def unpack(
     label: str,
     *,
     flat: bool = False,
-    on_progress: Callable[[int, int | None], None] | None = None,
+    on_progress: Progress | None = None,
 ) -> None:
     """Unpack every file of a zip. Nothing is written outside the folder, whatever the zip says.
-
-    Args:
-        archive: The zip.
-        folder: An empty folder.
-        label: What people call the zip.
-        flat: Refuse folders within it.
-        on_progress: Told (bytes written, bytes in all).
 
     Raises:
         DatasetError: Names the entry, the reason and the remedy; the folder may hold some files then.

@@ -1,18 +1,30 @@
-"""The entries of a zip, none of them trusted: what stays can be unpacked without doing harm."""
+"""The entries of a zip, none of them trusted: what stays can be unpacked without doing harm.
+
+Python's zipfile reads a list of contents of any size into memory, and overlooks bytes before the first entry: so
+the end of a zip is checked first.
+"""
 
 from __future__ import annotations
 
+import re
 import stat
 import struct
 import zipfile
 from typing import BinaryIO, NamedTuple
 
 from tuneloop.datasets.sources import limits
-from tuneloop.datasets.sources.names import check_unique, left_behind, name_problem
-from tuneloop.datasets.sources.zip_end import checked_directory_start
+from tuneloop.datasets.sources.names import check_unique, is_system_path, name_problem
 from tuneloop.datasets.sources.zip_names import names_of
 from tuneloop.errors import DatasetError
 
+_END, _END_64, _LOCATOR, _LISTED = b"PK\5\6", b"PK\6\6", b"PK\6\7", b"PK\1\2"
+_END_FIELDS = struct.Struct("<4s4H2LH")
+_END_64_FIELDS = struct.Struct("<4sQ2H2L4Q")
+_LOCATOR_BYTES = 20
+_LONGEST_COMMENT = 0xFFFF
+_FILLER = b"\0\r\n\t "
+"""What downloads and mails add to a file's end."""
+_WEB_PAGE = re.compile(rb"(?i)\s*(\xef\xbb\xbf)?\s*<(!doctype html|html|head|script|\?xml)")
 _LOCAL = b"PK\3\4"
 _LOCAL_BYTES = 30
 # Bits of an entry's flags: encrypted, strongly encrypted, and with encrypted headers.
@@ -34,7 +46,6 @@ class Entry(NamedTuple):
     start: int
     """Where its data start in the zip."""
     packed_bytes: int
-    """Size of its data."""
     size_bytes: int
     """Size of the file, as the zip claims."""
     checksum: int
@@ -46,30 +57,25 @@ class Entry(NamedTuple):
 def entries_of(file: BinaryIO, label: str, *, flat: bool) -> list[Entry]:
     """List the files of a zip, without what operating systems leave behind.
 
-    Args:
-        file: The zip.
-        label: What people call it.
-        flat: Refuse folders, and what is left behind but would disturb a training.
-
     Raises:
         DatasetError: Names the entry, the reason and the remedy.
     """
-    end = checked_directory_start(file, label)
+    end = _checked_directory_start(file, label)
     try:
         with zipfile.ZipFile(file) as opened:
             listed = opened.infolist()
     except _NO_ZIP as error:
         raise DatasetError(f"{label} is no zip that can be read: {error}; zip it again") from None
     if len(listed) > limits.MOST_FILES:
-        raise DatasetError(f"{label} lists more than {limits.MOST_FILES:,} files; leave out what is no dataset")
+        raise DatasetError(_too_many(label))
     names = names_of(listed)
     starts = _data_starts(file, listed, names, end, label)
     entries = []
     for item, name, start in zip(listed, names, starts, strict=True):
         problem = _problem_for_provider(item, name) if flat else None
-        if problem is None and (left_behind(name) or (name == "/" and item.file_size == 0)):
+        if problem is None and (is_system_path(name) or (name == "/" and item.file_size == 0)):
             continue
-        problem = problem or _problem_with(item, name)
+        problem = problem or _entry_problem(item, name)
         if problem is not None:
             raise DatasetError(f"{label}: {name!r} {problem}")
         if not name.endswith("/"):
@@ -87,14 +93,14 @@ def entries_of(file: BinaryIO, label: str, *, flat: bool) -> list[Entry]:
 def _problem_for_provider(item: zipfile.ZipInfo, name: str) -> str | None:
     """Say what would disturb a training whose provider reads this zip by itself. Returns reason and remedy."""
     for read in (name, item.orig_filename):
-        if left_behind(read) and read.lower() not in _OVERLOOKED:
+        if is_system_path(read) and read.lower() not in _OVERLOOKED:
             return "is hidden or left behind by a system, and the provider would get it; zip the images (zip -X)"
         if "/" in read:
             return "is in a folder; zip the images flat, for the provider fetches this zip by itself"
     return None
 
 
-def _problem_with(item: zipfile.ZipInfo, name: str) -> str | None:
+def _entry_problem(item: zipfile.ZipInfo, name: str) -> str | None:
     """Say why an entry is not unpacked. Returns reason and remedy."""
     is_folder = name.endswith("/")
     kind = stat.S_IFMT(item.external_attr >> 16)
@@ -110,10 +116,10 @@ def _problem_with(item: zipfile.ZipInfo, name: str) -> str | None:
         (is_folder and item.file_size > 0, "is a folder with contents of its own; zip it again"),
     )
     named = name_problem(name.removesuffix("/"))
-    return named or next((reason for found, reason in problems if found), None) or _problem_with_size(item)
+    return named or next((reason for found, reason in problems if found), None) or _size_problem(item)
 
 
-def _problem_with_size(item: zipfile.ZipInfo) -> str | None:
+def _size_problem(item: zipfile.ZipInfo) -> str | None:
     if item.file_size > limits.LARGEST_FILE_BYTES:
         return (
             f"unpacks to {item.file_size:,} bytes; {limits.LARGEST_FILE_BYTES:,} is the most for one file, so "
@@ -160,3 +166,58 @@ def _data_start(file: BinaryIO, item: zipfile.ZipInfo) -> int | None:
     if file.read(name_bytes) != name:
         return None
     return item.header_offset + _LOCAL_BYTES + int(name_bytes) + int(extra_bytes)
+
+
+def _checked_directory_start(file: BinaryIO, label: str) -> int:
+    """Find where the list of contents starts, that only entries come before it and only filler after it.
+
+    Raises:
+        DatasetError: It is no zip, is cut short, has bytes around it, or lists too much.
+    """
+    start, size_bytes = _directory(file, label)
+    if size_bytes > limits.LARGEST_DIRECTORY_BYTES:
+        raise DatasetError(_too_many(label))
+    file.seek(start)
+    # Counted in the bytes themselves: the number beside them is only a claim.
+    if file.read(size_bytes).count(_LISTED) > limits.MOST_FILES:
+        raise DatasetError(_too_many(label))
+    return start
+
+
+def _directory(file: BinaryIO, label: str) -> tuple[int, int]:
+    """Start and size of the list of contents, in bytes."""
+    size_bytes = file.seek(0, 2)
+    tail_start = max(0, size_bytes - _END_FIELDS.size - _LONGEST_COMMENT)
+    file.seek(tail_start)
+    tail = file.read()
+    at = tail.rfind(_END)
+    if at < 0 or len(tail) - at < _END_FIELDS.size:
+        file.seek(0)
+        if _WEB_PAGE.match(file.read(1024)):
+            raise DatasetError(
+                f"{label} is a web page and no zip; name the address of the zip itself, the one that a download "
+                "ends at, or download it and name the file"
+            )
+        raise DatasetError(f"{label} is no zip that can be read: it has no end; fetch or zip it again")
+    *_, directory_bytes, start, comment_bytes = _END_FIELDS.unpack_from(tail, at)
+    comment_end = at + _END_FIELDS.size + comment_bytes
+    if comment_end > len(tail) or tail[comment_end:].strip(_FILLER):
+        raise DatasetError(f"{label} is no whole zip: its end is cut, or bytes come after it; zip it again")
+    end = tail_start + at
+    if end >= _LOCATOR_BYTES + _END_64_FIELDS.size:
+        file.seek(end - _LOCATOR_BYTES - _END_64_FIELDS.size)
+        large = file.read(_END_64_FIELDS.size)
+        if file.read(len(_LOCATOR)) == _LOCATOR:
+            mark, *_, directory_bytes, start = _END_64_FIELDS.unpack(large)
+            end -= _LOCATOR_BYTES + _END_64_FIELDS.size
+            if mark != _END_64:
+                raise DatasetError(f"{label} is no zip that can be read: its end is broken; zip it again")
+    if start + directory_bytes != end:
+        raise DatasetError(
+            f"{label} is no plain zip: other bytes come before it or within it, or a part is missing; zip it again"
+        )
+    return start, directory_bytes
+
+
+def _too_many(label: str) -> str:
+    return f"{label} lists more than {limits.MOST_FILES:,} files; leave out what is no image and no caption"

@@ -13,7 +13,7 @@ from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.copies import make_copies
 from tuneloop.datasets.delivery import Delivery
 from tuneloop.datasets.scan import Preflight, ScannedDataset, preflight, refusal
-from tuneloop.datasets.sources.opening import opened
+from tuneloop.datasets.sources.opening import open_source
 from tuneloop.datasets.store import load_manifest, store_images
 from tuneloop.errors import ConfigurationError, DatasetError
 from tuneloop.evaluation.metrics.training_set import store_scoring_images
@@ -46,9 +46,7 @@ class CheckedDataset:
         """The dataset. Raises `DatasetError` where it cannot be used, naming each file."""
         if self.found.dataset is None:
             raise DatasetError(refusal(self.source, errors_in(self.found.findings)))
-        # A zip or a bucket was unpacked to a folder that is soon gone.
-        manifest = self.found.dataset.manifest.model_copy(update={"source": self.source})
-        return self.found.dataset.model_copy(update={"manifest": manifest})
+        return self.found.dataset
 
 
 @contextmanager
@@ -72,27 +70,23 @@ def open_and_check(
         adopted: The model was trained elsewhere: captions are taken as they are.
     """
     fetches = ctx.provider.capabilities.public_url and not adopted
-    with opened(dataset, client_for=ctx.bucket_client, provider_fetches=fetches, on_progress=on_fetch) as source:
+    with open_source(
+        dataset, client_for=ctx.bucket_client, provider_fetches=fetches, on_progress=on_fetch
+    ) as source:
         if source.public is not None and recipe.normalize is not None:
             raise ConfigurationError(
                 f"recipe.normalize: {ctx.provider.name} fetches {source.label} by itself, so nothing in it can "
                 "be changed; name a folder, or leave normalize empty"
             )
-        # Captions of a zip that the provider fetches by itself cannot be mended, only read.
-        by_provider = source.public is not None
-        as_they_are = adopted or by_provider
-        rule = CaptionRule(
-            trigger_word=None if as_they_are else recipe.trigger,
-            instance_prompt=None if as_they_are else recipe.default_caption,
-            provider_captions=as_they_are or recipe.provider_captions,
-        )
         found = preflight(
             source.folder,
-            rule,
+            # Captions of a zip that the provider fetches by itself cannot be changed, only read.
+            CaptionRule.of(recipe, as_written=adopted or source.public is not None),
             recipe.profile,
             pairs=recipe.edit_pairs,
             on_progress=on_progress,
-            sending=Delivery(recipe.normalize, by_provider, recipe.trigger if by_provider else None),
+            sending=Delivery.of(recipe, by_provider=source.public is not None),
+            source=source.label,
         )
         yield CheckedDataset(found, source.label, source.public)
 

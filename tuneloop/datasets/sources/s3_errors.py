@@ -59,11 +59,8 @@ class DownloadInterrupted(DatasetError):
 
 
 @contextmanager
-def s3_refusals(thing: str) -> Iterator[None]:
+def s3_errors(thing: str) -> Iterator[None]:
     """Turn errors of boto3 into a sentence about the dataset.
-
-    Args:
-        thing: Full address of what is read.
 
     Raises:
         DatasetError: Names the address, the reason and the remedy.
