@@ -45,10 +45,10 @@ rules = st.builds(
 profiles = st.builds(
     DatasetRequirements,
     formats=st.just(frozenset({"jpeg", "png"})) | st.just(frozenset({"jpeg", "png", "webp"})),
-    most_images=st.none() | st.integers(1, 4),
-    advised_fewest=st.none() | st.integers(1, 4),
-    longest_caption=st.none() | st.integers(0, 10),
-    captions_needed=st.booleans(),
+    max_images=st.none() | st.integers(1, 4),
+    recommended_min_images=st.none() | st.integers(1, 4),
+    max_caption_length=st.none() | st.integers(0, 10),
+    captions_required=st.booleans(),
 )
 NO_RULE = CaptionRule(trigger_word=None, instance_prompt=None, provider_captions=False)
 Files = list[tuple[list[str], str, bytes]]

@@ -87,7 +87,7 @@ def test_format_that_the_recipe_changes_is_no_reason_to_refuse(
 
 def test_size_of_a_zip_of_copies_is_not_told_before_they_are_made(folder: Path) -> None:
     fill_cleanly(folder)
-    small = DatasetRequirements(advised_zip_bytes=1000)
+    small = DatasetRequirements(recommended_max_zip_bytes=1000)
     for way, told in ((None, True), (ImagePreprocessing(), True), (ImagePreprocessing(longest_side_px=64), False)):
         assert any(one.check == "large-zip" for one in looked(folder, small, Delivery(way)).findings) is told
 
@@ -95,7 +95,7 @@ def test_size_of_a_zip_of_copies_is_not_told_before_they_are_made(folder: Path) 
 def test_format_that_is_only_advised_against_is_not_told_where_it_is_not_sent(folder: Path) -> None:
     fill_cleanly(folder)
     (folder / "x.webp").write_bytes(distinct(50, image_format="WEBP"))
-    profile = DatasetRequirements(advised_formats=frozenset({"jpeg", "png"}))
+    profile = DatasetRequirements(recommended_formats=frozenset({"jpeg", "png"}))
     for way, told in ((None, True), (ImagePreprocessing(reencode="png"), False)):
         assert (
             any(one.check == "unusual-format" for one in looked(folder, profile, Delivery(way)).findings) is told

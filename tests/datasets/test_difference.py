@@ -38,7 +38,7 @@ def test_there_is_a_difference_where_and_only_where_the_digests_differ(old: list
     assert len(new) - len(old) == len(difference.added) - len(difference.removed)
     backwards = DatasetDifference.between(after, before)
     assert (backwards.added, backwards.removed) == (difference.removed, difference.added)
-    assert sorted(backwards.recaptioned) == sorted(difference.recaptioned)
+    assert sorted(backwards.captions_changed) == sorted(difference.captions_changed)
 
 
 def test_each_change_is_told_once() -> None:
@@ -47,8 +47,8 @@ def test_each_change_is_told_once() -> None:
     assert DatasetDifference.between(old, new).model_dump() == {
         "added": ("d.png",),
         "removed": ("b.png",),
-        "recaptioned": ("a.png",),
-        "paired_otherwise": False,
+        "captions_changed": ("a.png",),
+        "pairs_changed": False,
     }
 
 
@@ -56,7 +56,7 @@ def test_image_that_is_there_twice_counts_twice() -> None:
     once, twice = manifest(("a", "red")), manifest(("a", "red"), ("a", "blue"))
     assert DatasetDifference.between(once, twice).added == ("a.png",)
     assert DatasetDifference.between(twice, once).removed == ("a.png",)
-    assert DatasetDifference.between(twice, manifest(("a", "red"), ("a", "green"))).recaptioned == ("a.png",)
+    assert DatasetDifference.between(twice, manifest(("a", "red"), ("a", "green"))).captions_changed == ("a.png",)
 
 
 def test_new_instruction_for_one_of_two_edits_of_a_image_is_told() -> None:
@@ -66,7 +66,7 @@ def test_new_instruction_for_one_of_two_edits_of_a_image_is_told() -> None:
         pairs(("s", "x", "a hat"), ("s", "y", "a long coat")),
     ):
         difference = DatasetDifference.between(old, new)
-        assert len(difference.recaptioned) == 1
+        assert len(difference.captions_changed) == 1
         assert difference.in_words == "1 caption changed"
 
 

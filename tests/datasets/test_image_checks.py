@@ -131,7 +131,7 @@ def test_too_small(folder: Path, size: tuple[int, int], severity: str | None) ->
 
 
 def test_too_small_for_this_trainer(folder: Path) -> None:
-    trainer = DatasetRequirements(shortest_side_px=512)
+    trainer = DatasetRequirements(recommended_min_side_px=512)
     severity, _, sentence = only_finding(folder, saved(scene(1, 600, 500), "PNG"), trainer=trainer)
     assert severity == "warning"
     assert sentence.endswith("use an image of at least 512 pixels on its shorter side")

@@ -78,8 +78,8 @@ def test_plan_tells_what_would_be_paid_and_leaves_no_trace_anywhere(
     assert plan["difference"] == {
         "added": [],
         "removed": ["1.png"],
-        "recaptioned": ["0.png"],
-        "paired_otherwise": False,
+        "captions_changed": ["0.png"],
+        "pairs_changed": False,
     }
     assert "dataset: 1 image removed, 1 caption changed, compared with champion no. 1" in plan["why"]
     assert "1.png" in shown

@@ -68,7 +68,7 @@ def _mended(way: ImagePreprocessing | None, profile: DatasetRequirements) -> set
     mended = set()
     if way.reencode in profile.formats:
         mended.add("format")
-    if way.reencode in (profile.advised_formats or profile.formats):
+    if way.reencode in (profile.recommended_formats or profile.formats):
         mended.add("unusual-format")
     if way.reencode != "keep" or way.longest_side_px is not None:
         mended.add("large-zip")  # What the copies come to is not known before they are made.

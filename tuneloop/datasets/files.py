@@ -42,7 +42,7 @@ class Walk(NamedTuple):
     root: Path
     files: list[FileEntry]
     """Regular files, and links to some, by name."""
-    left_out: list[str]
+    ignored: list[str]
     """Hidden files and folders, and what systems leave behind."""
     refused: list[FileEntry]
     """What is there by name but cannot be used; each has a finding."""
@@ -61,7 +61,7 @@ def walk(folder: Path) -> Walk:
         waiting += _list_one(found, waiting.pop())
     for part in (found.files, found.refused):
         part.sort(key=lambda file: file.name)
-    found.left_out.sort()
+    found.ignored.sort()
     found.findings.sort(key=lambda finding: finding.file or "")
     return found
 
@@ -104,7 +104,7 @@ def _list_one(found: Walk, inner: str) -> list[str]:
         name = f"{inner}/{entry.name}" if inner else entry.name
         # It once broke a training (kohya-trainer#300).
         if is_system_file(entry.name):
-            found.left_out.append(_spelled(name))
+            found.ignored.append(_spelled(name))
         elif entry.is_dir(follow_symlinks=False):
             folders.append(name)
         else:

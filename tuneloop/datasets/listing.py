@@ -173,12 +173,12 @@ def _name_findings(
 def _what_is_not_read(found: Walk, read: set[FileEntry]) -> list[Finding]:
     """Say in one finding each what was left out and what nothing reads."""
     findings = []
-    if found.left_out:
+    if found.ignored:
         findings.append(
             warning(
                 "left-out",
                 None,
-                f"{_files(found.left_out)} hidden or left behind by a system, and left out",
+                f"{_files(found.ignored)} hidden or left behind by a system, and left out",
                 "nothing, or unhide what belongs to the dataset",
             )
         )

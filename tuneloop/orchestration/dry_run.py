@@ -65,7 +65,7 @@ def plan_markdown(plan: RunPlan) -> str:
     if plan.difference is not None:
         lines += _names("Added", plan.difference.added)
         lines += _names("Removed", plan.difference.removed)
-        lines += _names("Caption changed", plan.difference.recaptioned)
+        lines += _names("Caption changed", plan.difference.captions_changed)
     return "\n".join(lines) + "\n"
 
 

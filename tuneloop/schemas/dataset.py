@@ -66,33 +66,33 @@ class DatasetDifference(FrozenModel):
 
     added: tuple[str, ...]
     removed: tuple[str, ...]
-    recaptioned: tuple[str, ...]
+    captions_changed: tuple[str, ...]
     """Images that both have, with another caption."""
-    paired_otherwise: bool = False
+    pairs_changed: bool = False
     """Whether the same images make other pairs."""
 
     @classmethod
     def between(cls, old: DatasetManifest, new: DatasetManifest) -> DatasetDifference:
         """Compare by content; a renamed image is the same image, and one that is there twice counts twice."""
         before, after = _by_content(old), _by_content(new)
-        added, removed, recaptioned = [], [], []
+        added, removed, captions_changed = [], [], []
         for sha in before.keys() | after.keys():
             gone, come = _unmatched(before[sha], after[sha]), _unmatched(after[sha], before[sha])
             both = min(len(gone), len(come))
-            recaptioned += [item.file_name for item in come[:both]]
+            captions_changed += [item.file_name for item in come[:both]]
             added += [item.file_name for item in come[both:]]
             removed += [item.file_name for item in gone[both:]]
         return cls(
             added=tuple(sorted(added)),
             removed=tuple(sorted(removed)),
-            recaptioned=tuple(sorted(recaptioned)),
-            paired_otherwise=not added and not removed and _pairs(old) != _pairs(new),
+            captions_changed=tuple(sorted(captions_changed)),
+            pairs_changed=not added and not removed and _pairs(old) != _pairs(new),
         )
 
     @property
     def any(self) -> bool:
         """Whether there is one."""
-        return bool(self.added or self.removed or self.recaptioned or self.paired_otherwise)
+        return bool(self.added or self.removed or self.captions_changed or self.pairs_changed)
 
     @property
     def in_words(self) -> str:
@@ -100,10 +100,10 @@ class DatasetDifference(FrozenModel):
         counted = (
             (len(self.added), "image", "added"),
             (len(self.removed), "image", "removed"),
-            (len(self.recaptioned), "caption", "changed"),
+            (len(self.captions_changed), "caption", "changed"),
         )
         told = [f"{count} {what}{'s' if count > 1 else ''} {how}" for count, what, how in counted if count]
-        told += ["paired otherwise"] * self.paired_otherwise
+        told += ["paired otherwise"] * self.pairs_changed
         return ", ".join(told) or "the same images with the same captions"
 
 

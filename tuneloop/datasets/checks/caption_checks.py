@@ -53,7 +53,7 @@ def _refusals(
     """Find what no training should start without; kohya_ss#2758 went on with 9 of 9 captions missing."""
     if not without or rule.caption_as_sent("") is not None:
         return []
-    if profile.captions_needed:
+    if profile.captions_required:
         return [
             error("caption-needed", name, "has no caption, and this trainer demands one", "write one beside it")
             for name in without.values()
@@ -124,12 +124,12 @@ def _trigger(said: list[CaptionText], rule: CaptionRule, sending: Delivery) -> l
 
 
 def _long(said: list[CaptionText], rule: CaptionRule, profile: DatasetRequirements) -> list[Finding]:
-    if profile.longest_caption is None:
+    if profile.max_caption_length is None:
         return []
     too_long = [
-        caption for caption in said if len(rule.caption_as_sent(caption.text) or "") > profile.longest_caption
+        caption for caption in said if len(rule.caption_as_sent(caption.text) or "") > profile.max_caption_length
     ]
-    fault = f"of more than {profile.longest_caption} characters; the trainer may cut it off"
+    fault = f"of more than {profile.max_caption_length} characters; the trainer may cut it off"
     return _told("long-caption", too_long, fault, "shorten it")
 
 

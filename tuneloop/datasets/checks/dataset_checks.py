@@ -42,18 +42,18 @@ class Taken(NamedTuple):
 def number_findings(number: int, profile: DatasetRequirements) -> list[Finding]:
     """Check how many images there are. An empty folder is told by the listing."""
     remedy_few, remedy_many = "add images", "remove images"
-    most = profile.most_images
-    if 0 < number < profile.fewest_images:
-        reason = f"{_images(number)}, and {profile.fewest_images} are the fewest that the trainer takes"
+    most = profile.max_images
+    if 0 < number < profile.min_images:
+        reason = f"{_images(number)}, and {profile.min_images} are the fewest that the trainer takes"
         return [error("too-few", None, reason, remedy_few)]
     if most is not None and number > most:
         reason = f"{_images(number)}, and {most} are the most that the trainer takes"
         return [error("too-many", None, reason, remedy_many)]
-    if profile.advised_fewest is not None and 0 < number < profile.advised_fewest:
-        reason = f"{_images(number)}, and at least {profile.advised_fewest} are advised"
+    if profile.recommended_min_images is not None and 0 < number < profile.recommended_min_images:
+        reason = f"{_images(number)}, and at least {profile.recommended_min_images} are advised"
         return [warning("few-images", None, reason, remedy_few)]
-    if profile.advised_most is not None and number > profile.advised_most:
-        reason = f"{_images(number)}, and at most {profile.advised_most} are advised"
+    if profile.recommended_max_images is not None and number > profile.recommended_max_images:
+        reason = f"{_images(number)}, and at most {profile.recommended_max_images} are advised"
         return [warning("many-images", None, reason, remedy_many)]
     return []
 
@@ -61,13 +61,11 @@ def number_findings(number: int, profile: DatasetRequirements) -> list[Finding]:
 def size_findings(zip_bytes: int, profile: DatasetRequirements) -> list[Finding]:
     """Check how large the zip gets."""
     remedy = "scale images down, or save them as jpg"
-    if profile.largest_zip_bytes is not None and zip_bytes > profile.largest_zip_bytes:
-        reason = (
-            f"the zip has {megabytes(zip_bytes)}, and the trainer takes {megabytes(profile.largest_zip_bytes)}"
-        )
+    if profile.max_zip_bytes is not None and zip_bytes > profile.max_zip_bytes:
+        reason = f"the zip has {megabytes(zip_bytes)}, and the trainer takes {megabytes(profile.max_zip_bytes)}"
         return [error("zip-too-large", None, reason, remedy)]
-    if profile.advised_zip_bytes is not None and zip_bytes > profile.advised_zip_bytes:
-        advised = megabytes(profile.advised_zip_bytes)
+    if profile.recommended_max_zip_bytes is not None and zip_bytes > profile.recommended_max_zip_bytes:
+        advised = megabytes(profile.recommended_max_zip_bytes)
         reason = (
             f"the zip has {megabytes(zip_bytes)}, and the provider names {advised} as a limit of other trainers"
         )
@@ -82,7 +80,7 @@ def set_findings(taken: list[Taken], profile: DatasetRequirements) -> list[Findi
 
 def format_findings(taken: list[Taken], profile: DatasetRequirements) -> list[Finding]:
     """Find formats that a trainer may skip; those that it refuses are told image by image."""
-    advised = profile.advised_formats
+    advised = profile.recommended_formats
     odd = [] if advised is None else [one for one in taken if one.facts.format in profile.formats - advised]
     if not odd:
         return []

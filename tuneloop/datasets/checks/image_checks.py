@@ -72,13 +72,13 @@ def _of_file(facts: ImageInfo, name: str, profile: DatasetRequirements) -> Itera
 def _of_size(facts: ImageInfo, profile: DatasetRequirements) -> Iterator[Finding]:
     short, long = sorted((facts.width_px, facts.height_px))
     size = f"{facts.width_px}x{facts.height_px} pixels"
-    if short < profile.smallest_side_px:
+    if short < profile.min_side_px:
         yield _error("too-small", f"has {size}, too few to learn from", "replace it by a larger one or remove it")
-    elif short < profile.shortest_side_px:
+    elif short < profile.recommended_min_side_px:
         yield _warning(
             "too-small",
             f"has {size}; the trainer enlarges it and learns the blur",
-            f"use an image of at least {profile.shortest_side_px} pixels on its shorter side",
+            f"use an image of at least {profile.recommended_min_side_px} pixels on its shorter side",
         )
     if long > WIDEST_RATIO * short:
         yield _warning(

@@ -68,7 +68,7 @@ def _state_of_files(path: Path) -> tuple[str, float]:
     else:
         found = walk(path)
         files = [(file.path, file.name) for file in found.files]
-        others = [*found.left_out, *(finding.sentence for finding in found.findings)]
+        others = [*found.ignored, *(finding.sentence for finding in found.findings)]
     seen: list[JsonValue] = []
     newest = 0.0
     for file, name in files:

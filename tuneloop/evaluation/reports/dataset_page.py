@@ -116,7 +116,7 @@ def _difference(old: DatasetManifest, new: DatasetManifest) -> str:
     for what, names in (
         ("Added", difference.added),
         ("Removed", difference.removed),
-        ("Captions changed", difference.recaptioned),
+        ("Captions changed", difference.captions_changed),
     ):
         if names:
             rest = f" and {len(names) - _NAMES_SHOWN:,} more" if len(names) > _NAMES_SHOWN else ""

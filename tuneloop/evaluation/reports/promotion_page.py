@@ -102,7 +102,7 @@ def _dataset_changes(report: DecisionReport) -> list[tuple[str, int, list[str]]]
     every = {
         "Added": difference.added,
         "Removed": difference.removed,
-        "Caption changed": difference.recaptioned,
+        "Caption changed": difference.captions_changed,
     }
     return [
         (title, len(names), [truncate(name, _PROMPT_CHARACTERS) for name in names[:_NAMES_SHOWN]])

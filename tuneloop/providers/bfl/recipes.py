@@ -83,7 +83,7 @@ class BflFinetuneRecipe(BaseRecipe):
     provider: ClassVar[str] = "bfl"
     services: ClassVar[tuple[type[ServiceSettings], ...]] = (BflProRender, BflUltraRender)
     profile: ClassVar[DatasetRequirements] = DatasetRequirements(
-        fewest_images=1, most_images=20, advised_fewest=6, scaled_to_px=1_000_000
+        min_images=1, max_images=20, recommended_min_images=6, scaled_to_px=1_000_000
     )
     """Source: BFL, finetuning guide: 1 to 20 images, more than 5 advised, JPG, PNG and WebP, capped at 1 MP.
 

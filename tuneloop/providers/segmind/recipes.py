@@ -177,7 +177,10 @@ class FluxLoraRecipe(_SegmindRecipe):
     model_config = ConfigDict(title="Flux LoRA (Segmind)", json_schema_extra=discriminated_by("trainer"))
     services: ClassVar[tuple[type[ServiceSettings], ...]] = (FluxDevRender, ModelEndpointRender)
     profile: ClassVar[DatasetRequirements] = DatasetRequirements(
-        advised_formats=_USUAL_FORMATS, advised_fewest=12, advised_most=25, advised_zip_bytes=_ZIP_LIMIT_ELSEWHERE
+        recommended_formats=_USUAL_FORMATS,
+        recommended_min_images=12,
+        recommended_max_images=25,
+        recommended_max_zip_bytes=_ZIP_LIMIT_ELSEWHERE,
     )
     """Source: Segmind, blog on custom FLUX images: 12 to 25 are advised. The API's pages name no limits."""
     example: ClassVar[dict[str, JsonValue]] = _SUBJECT
@@ -206,7 +209,7 @@ class KontextLoraRecipe(_SegmindRecipe):
     services: ClassVar[tuple[type[ServiceSettings], ...]] = (ModelEndpointRender,)
     edit_pairs: ClassVar[bool] = True
     profile: ClassVar[DatasetRequirements] = DatasetRequirements(
-        formats=frozenset({"jpeg", "png"}), fewest_images=2, advised_zip_bytes=_ZIP_LIMIT_ELSEWHERE
+        formats=frozenset({"jpeg", "png"}), min_images=2, recommended_max_zip_bytes=_ZIP_LIMIT_ELSEWHERE
     )
     """Source: Segmind, its repository of Kontext sample datasets: pairs of jpg, jpeg or png."""
     example: ClassVar[dict[str, JsonValue]] = {"instance_prompt": "give the robot a hat"}
@@ -227,7 +230,7 @@ class QwenLoraRecipe(_SegmindRecipe):
     model_config = ConfigDict(title="Qwen LoRA (Segmind)", json_schema_extra=discriminated_by("trainer"))
     services: ClassVar[tuple[type[ServiceSettings], ...]] = (ModelEndpointRender,)
     profile: ClassVar[DatasetRequirements] = DatasetRequirements(
-        advised_formats=_USUAL_FORMATS, advised_zip_bytes=_ZIP_LIMIT_ELSEWHERE
+        recommended_formats=_USUAL_FORMATS, recommended_max_zip_bytes=_ZIP_LIMIT_ELSEWHERE
     )
     example: ClassVar[dict[str, JsonValue]] = _SUBJECT
 
