@@ -22,7 +22,7 @@ from tuneloop.schemas.dataset import DatasetManifest
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.records import RunRecord
 from tuneloop.schemas.training import TrainingIdentity
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 
 SERVER_PYTHON = os.environ.get("SERVER_PYTHON", sys.executable)
 """Interpreter of the Prefect server: `make test-prefect38` tries a server of another minor version."""

@@ -23,7 +23,7 @@ LOOSE = {"errors", "settings", "clock", "redaction"}
 ROOMS: dict[str, set[str]] = {
     "schemas": set(),
     "http": set(),
-    "storage": {"schemas"},
+    "storage": {"http", "schemas"},
     "datasets": {"http", "schemas", "storage"},
     "providers": {"http", "schemas"},
     "ledger": {"http", "providers", "schemas", "storage"},

@@ -38,7 +38,7 @@ from tuneloop.providers.segmind.recipes import FluxLoraRecipe
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.records import Claimed, Record, RunRecord, Submitted
 from tuneloop.schemas.training import Account, job_name
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 
 STORE = "local-file-system/tuneloop"
 CREDENTIALS = "segmind-credentials/default"

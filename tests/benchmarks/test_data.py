@@ -19,7 +19,7 @@ from benchmarks.data.bucket import served
 from benchmarks.data.material import make_dataset, make_images, make_weights, repeated
 from benchmarks.data.report import OURS, Goal, Row, table_of
 from benchmarks.data.turns import Entrant, EntrantFailed, Result, in_turns, program, python
-from tuneloop.storage.safetensors_stream import SafetensorsCheck
+from tuneloop.storage.safetensors import checked_chunks
 
 ROW = Row(
     "zip",
@@ -91,7 +91,7 @@ def test_weights_are_safetensors_of_the_wanted_size(tmp_path: Path, hollow: bool
     make_weights(tmp_path / "weights", 3_000_000, hollow=hollow)
     data = (tmp_path / "weights").read_bytes()
     assert len(data) == 3_000_000
-    assert b"".join(SafetensorsCheck("weights").chunks(iter([data]))) == data
+    assert b"".join(checked_chunks("weights", [data])) == data
 
 
 def test_images_are_the_same_each_time(tmp_path: Path) -> None:

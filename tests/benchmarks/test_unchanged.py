@@ -18,8 +18,8 @@ from tuneloop.datasets.earlier_looks import look_name
 from tuneloop.datasets.sources.source_state import state_of
 from tuneloop.ledger.collection import weights_problem
 from tuneloop.orchestration.stages.preparation import _settled_as_before
-from tuneloop.storage.s3_memory import RememberingS3Store
-from tuneloop.storage.s3_request_log import counted, log_requests
+from tuneloop.storage.s3_cache import CachingS3Store
+from tuneloop.storage.s3_logs import count_requests, log_requests
 
 MOST_REQUESTS = 15
 
@@ -31,10 +31,10 @@ class Shop(NamedTuple):
     bucket: str
     folder: Path
 
-    def opened(self, who: str) -> RememberingS3Store:
+    def opened(self, who: str) -> CachingS3Store:
         client = s3_client(self.endpoint)
         log_requests(client, self.folder / "requests.log", who)
-        return RememberingS3Store(client, self.bucket, "store")
+        return CachingS3Store(client, self.bucket, "store")
 
     @property
     def log(self) -> list[str]:
@@ -63,7 +63,7 @@ def test_unchanged_folder_costs_15_requests_at_most_whatever_the_store_holds(sho
             first.create(f"{kind}/{number:064x}", b"{}")
     begun = unchanged_run(shop.opened("second"), str(shop.folder / "images"))
     assert begun.standing.decision is not None
-    requests = counted(shop.folder / "requests.log", "second")
+    requests = count_requests(shop.folder / "requests.log", "second")
     assert sum(requests.values()) <= MOST_REQUESTS, shop.log
     assert "HeadBucket" not in requests
 
@@ -77,7 +77,7 @@ def test_unchanged_bucket_is_listed_once_and_nothing_of_it_is_read(shop: Shop) -
     assert unchanged_run(shop.opened("second"), dataset).standing.decision is not None
     of_dataset = [line for line in shop.log if line.startswith("second ") and f"{shop.bucket}/dataset" in line]
     assert of_dataset == [f"second ListObjectsV2 /{shop.bucket}/dataset/"]
-    assert sum(counted(shop.folder / "requests.log", "second").values()) <= MOST_REQUESTS + 1
+    assert sum(count_requests(shop.folder / "requests.log", "second").values()) <= MOST_REQUESTS + 1
 
 
 def test_changed_file_of_the_same_size_and_time_is_no_unchanged_dataset(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from tuneloop.demo.stack import Stack
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.schemas.records import Claimed
 from tuneloop.schemas.training import job_name
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 
 REASON = "agreed with the studio"
 

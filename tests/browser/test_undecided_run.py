@@ -15,7 +15,7 @@ from tuneloop.demo.scenario import MODEL_DEPLOYMENT
 from tuneloop.demo.stack import Stack
 from tuneloop.emulator import Progress
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 
 MODEL = "close-robot"
 REASON = "the hands are better"

@@ -16,7 +16,7 @@ from tuneloop.datasets.store import store_images
 from tuneloop.emulator import Progress, running_emulator
 from tuneloop.providers.registry import Recipe
 from tuneloop.schemas.recipe_fields import BaseRecipe
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 
 RECIPES = {
     "flux-lora": {"instance_prompt": "a photo of ROBOX", "trigger_word": "ROBOX"},

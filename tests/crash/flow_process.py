@@ -11,6 +11,7 @@ import traceback
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NoReturn
 from uuid import UUID
 
@@ -30,7 +31,7 @@ from tests.crash.sabotage import SABOTAGES
 from tuneloop.orchestration.stalled_runs import Standstill, Watcher
 from tuneloop.schemas.recipe_fields import Cadence
 from tuneloop.schemas.records import new_writer
-from tuneloop.storage.drafts import Draft
+from tuneloop.storage.atomic_files import AtomicFile
 
 
 @dataclass(frozen=True)
@@ -138,9 +139,9 @@ def _date_new_files(seconds: float) -> None:
         link(source, target, **options)
 
     system.link = dated
-    drafts: Any = Draft
-    written_at = drafts.written_at
-    drafts.written_at = lambda draft: written_at(draft) + timedelta(seconds=seconds)
+    files: Any = AtomicFile
+    sync = files.sync
+    files.sync = lambda file: SimpleNamespace(st_mtime=sync(file).st_mtime + seconds)
 
 
 def _date_runs(seconds: float) -> None:

@@ -17,7 +17,7 @@ from tuneloop.demo.processes import free_port
 from tuneloop.emulator import EmulatorControl, running_emulator
 from tuneloop.orchestration.credentials import SpendingGuard
 from tuneloop.storage.base import Store
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 
 _WEIGHTS_BYTES = 200_000
 FREE = SpendingGuard(trainings_per_day=None)

@@ -14,7 +14,7 @@ from tuneloop.ledger import collection
 from tuneloop.orchestration.resume_run import ResumeResult
 from tuneloop.providers.base import SubmitMargins
 from tuneloop.providers.segmind.client import SegmindProvider
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 
 _STUBBORN_TIMES = 12
 

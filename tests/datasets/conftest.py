@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tuneloop.datasets.captions import CaptionRule
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 
 
 @pytest.fixture

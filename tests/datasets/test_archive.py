@@ -16,7 +16,7 @@ from tuneloop.datasets.store import image_name
 from tuneloop.errors import CorruptRecord, ObjectNotFound
 from tuneloop.schemas.copies import PreparedImage
 from tuneloop.schemas.dataset import DatasetItem, DatasetManifest, in_digest_order
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 
 from .images import JPEG, PNG, WEBP, png_of
 

@@ -19,7 +19,7 @@ from tuneloop.datasets.store import image_name
 from tuneloop.errors import CorruptRecord, ObjectNotFound
 from tuneloop.schemas.dataset import DatasetManifest
 from tuneloop.storage.base import Store
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 from tuneloop.storage.s3 import S3Store
 
 from .images import png_of

@@ -20,7 +20,7 @@ from tuneloop.errors import CorruptRecord, DatasetError, StoreUnavailable
 from tuneloop.schemas.copies import ImagePreprocessing, PreparedImages, copies_name
 from tuneloop.schemas.dataset import DatasetItem, DatasetManifest
 from tuneloop.schemas.image_facts import ImageInfo
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 
 WAY = ImagePreprocessing(longest_side_px=64)
 

@@ -15,7 +15,7 @@ from tuneloop.datasets.scan import Preflight, preflight
 from tuneloop.schemas.copies import ImagePreprocessing
 from tuneloop.schemas.dataset_profile import DatasetRequirements
 from tuneloop.schemas.findings import errors_in
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 
 from .images import distinct, encoded, fill_cleanly
 from .planted.scenes import saved, scene, turned

@@ -9,7 +9,7 @@ from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import scan
 from tuneloop.datasets.store import store_images
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 
 from .images import JPEG, PNG, WEBP
 

@@ -13,7 +13,7 @@ from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import scan
 from tuneloop.datasets.store import store_images
 from tuneloop.errors import DatasetError
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 
 RULE = CaptionRule(trigger_word=None, instance_prompt="a hat", provider_captions=False)
 

@@ -23,13 +23,13 @@ from tests.datasets.test_archive import SUFFIXES, item_of
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.datasets.store import image_name
 from tuneloop.schemas.dataset import DatasetItem, DatasetManifest, in_digest_order
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 
 PACK_AGAIN = """
 import sys
 from pathlib import Path
 from tuneloop.datasets.archive import DatasetArchive
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 from tuneloop.schemas.dataset import DatasetManifest
 manifest = DatasetManifest.model_validate_json(Path(sys.argv[1]).read_bytes())
 Path(sys.argv[3]).write_bytes(b"".join(DatasetArchive(manifest, LocalDirectory(Path(sys.argv[2]))).chunks()))

@@ -15,7 +15,7 @@ from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import ScannedDataset, scan
 from tuneloop.datasets.store import load_manifest, store_images
 from tuneloop.errors import CorruptRecord, DatasetError, ObjectNotFound, StoreError
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 from tuneloop.storage.s3 import S3Store
 
 from .images import JPEG, PNG, png_of

@@ -24,7 +24,7 @@ from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.records import Collected, Promotion, RunRecord, Trained
 from tuneloop.schemas.training import Account, job_name
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 
 PROMPTS = (
     "a photo of ROBOX",

@@ -16,7 +16,7 @@ from tuneloop.schemas.frozen import FrozenModel
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.records import RunRecord
 from tuneloop.schemas.spending import SpendingLimits
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 
 CLIENTS: dict[str, type[SegmindProvider | BflProvider]] = {"segmind": SegmindProvider, "bfl": BflProvider}
 CENTS = 3

@@ -24,7 +24,7 @@ from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.render_settings import ServiceSettings
 from tuneloop.schemas.spending import SpendingLimits
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 
 IMAGES = 3
 KINDS: dict[str, tuple[BaseRecipe, ServiceSettings, str]] = {

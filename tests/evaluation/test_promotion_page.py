@@ -17,7 +17,7 @@ from tuneloop.evaluation.reports.promotion_page import write_page
 from tuneloop.evaluation.reports.report import DecisionReport, page_name
 from tuneloop.schemas.evaluation import Evaluation
 from tuneloop.schemas.plan import EvaluationConfig
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 
 FEW = EvaluationConfig(prompts=PROMPTS[:2], seeds=(1, 2))
 

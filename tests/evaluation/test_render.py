@@ -28,7 +28,7 @@ from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.providers.segmind.recipes import FluxDevRender, FluxLoraRecipe
 from tuneloop.schemas.evaluation import Evaluation
 from tuneloop.schemas.plan import EvaluationConfig
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 
 RENDER = "/v1/flux-dev-finetuned"
 PLAN = EvaluationConfig(prompts=("a photo of {trigger}",), seeds=(1, 2), settings=FluxDevRender())

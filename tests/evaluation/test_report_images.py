@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from tuneloop.evaluation.reports.images import Embedded, embed
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 
 
 def png(pixels: np.ndarray) -> bytes:

@@ -30,7 +30,7 @@ from tuneloop.orchestration.account_labels import shared_labels
 from tuneloop.orchestration.stores import init_store, move_store, prepare_stores
 from tuneloop.schemas.training import Account
 from tuneloop.storage.identity import create_store, identity_of
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 
 pytestmark = pytest.mark.usefixtures("alone")
 

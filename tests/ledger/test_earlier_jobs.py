@@ -27,7 +27,7 @@ from tuneloop.ledger.training import TrainingLog, record_progress
 from tuneloop.operations.status import duplicate_jobs
 from tuneloop.schemas.records import Failed, Held, training_record
 from tuneloop.schemas.training import JobList
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 
 LIST = "/finetune/request/list"
 

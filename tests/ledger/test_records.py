@@ -14,7 +14,7 @@ from tuneloop.errors import (
 from tuneloop.ledger.attempts import choose_attempt
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.schemas.records import Claimed, Collected, RunRecord, Submitted, Trained
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 
 
 def test_unchanged_training_is_trained_again_only_on_request(ledger: Ledger, run: RunRecord) -> None:

@@ -28,7 +28,7 @@ from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.providers.segmind.recipes import FluxLoraRecipe
 from tuneloop.schemas.records import Collected, RunRecord
 from tuneloop.schemas.spending import SpendingLimits
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 from tuneloop.storage.s3 import S3Store
 from tuneloop.storage.transfer import records
 
@@ -156,7 +156,7 @@ from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.storage.s3 import S3Store
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 from pathlib import Path
 
 kind, where, bucket, part, url, key, key_of_training = sys.argv[1:]

@@ -16,7 +16,7 @@ from tuneloop.providers.bfl.recipes import BflFinetuneRecipe
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.records import Claimed, Decision, Rejected, RunRecord
 from tuneloop.schemas.training import Account, TrainingIdentity, job_name
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 
 HOME = "https://api.us1.bfl.ai"
 SET = {"mode": "character", "trigger_word": "ROBOX"}

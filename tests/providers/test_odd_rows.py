@@ -17,7 +17,7 @@ from tuneloop.ledger.accounts import JobNameCache
 from tuneloop.providers.bfl.client import BflProvider
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.schemas.training import JobList
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 
 KEY = "SG_0123456789abcdef"
 STEM = "0123456789abcdef"

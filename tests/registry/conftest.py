@@ -11,7 +11,7 @@ from tuneloop.providers.segmind.recipes import FluxLoraRecipe
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.records import Collected, Promotion, RunRecord
 from tuneloop.schemas.training import Account
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 from tuneloop.storage.s3 import S3Store
 
 Champion = Callable[..., Promotion]

@@ -21,7 +21,7 @@ from tuneloop.registry.rollback import roll_back
 from tuneloop.schemas.evaluation import GateResult
 from tuneloop.schemas.records import Promotion, RunRecord
 from tuneloop.storage.base import Store
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 from tuneloop.storage.s3 import S3Store
 
 BETTER = GateResult(verdict="promote", reason="better", rule="a rule", scores={})

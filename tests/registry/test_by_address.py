@@ -13,7 +13,7 @@ from tests.s3_server import ACCESS_KEY, SECRET_KEY, fresh_bucket, s3_client, ser
 from tests.terminal.commands import in_an_empty_home
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.storage.identity import create_store
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 from tuneloop.storage.s3 import S3Store
 
 WEIGHTS = b"weights " * 100

@@ -23,7 +23,7 @@ from tuneloop.ledger.ledger import Ledger
 from tuneloop.registry.download import pull_weights, target_of
 from tuneloop.schemas.records import Promotion
 from tuneloop.storage.base import Store
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 
 NAME = "weights/aaaaaaaaaaaaaaaa-g1/lora.safetensors"
 WEIGHTS = bytes(range(256)) * 12_345
@@ -164,7 +164,7 @@ from pathlib import Path
 from tuneloop.registry.models import get_version
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.registry.download import pull_weights
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 
 store, target = LocalDirectory(Path(sys.argv[1])), Path(sys.argv[2])
 die = lambda *_: os.kill(os.getpid(), signal.SIGKILL)

@@ -14,7 +14,7 @@ import pytest
 from tests.registry.conftest import run_of
 from tests.registry.racers import challenge
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 from tuneloop.storage.s3 import S3Store
 
 OURS = {"created_at", "writer_id", "number", "rolled_back_to", "decided_by", "reason"}

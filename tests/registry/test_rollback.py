@@ -12,7 +12,7 @@ from tuneloop.registry.rollback import roll_back
 from tuneloop.schemas.evaluation import GateResult
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.records import Decision, Promotion, RunRecord
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 
 WHO = "a person"
 OURS = {"created_at", "writer_id", "number", "rolled_back_to", "decided_by", "reason"}

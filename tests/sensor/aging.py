@@ -10,7 +10,7 @@ from pathlib import Path
 from tuneloop.clock import now
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.schemas.records import Rejected, RunRecord, training_record
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 
 
 def folder_of(ledger: Ledger) -> Path:

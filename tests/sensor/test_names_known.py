@@ -10,7 +10,7 @@ from tuneloop.emulator import Progress, running_emulator
 from tuneloop.ledger.accounts import JobNameCache
 from tuneloop.providers.bfl.client import BflProvider
 from tuneloop.providers.bfl.recipes import BflFinetuneRecipe
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 
 DETAILS = "/v1/finetune_details"
 

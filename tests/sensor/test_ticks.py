@@ -24,7 +24,7 @@ from tuneloop.schemas.records import RunRecord, Submitted
 from tuneloop.sensor.inspection import mark_overdue_notified, mark_status_notified
 from tuneloop.sensor.poll import poll_all
 from tuneloop.sensor.queries import is_due
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 
 LIST = "/finetune/request/list"
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.s3_server import fresh_bucket, s3_client, s3_server
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 from tuneloop.storage.s3 import S3Store
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ import random
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from tuneloop.storage.transfer import RangedSource
+from tuneloop.schemas.ranged_source import RangedSource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 PIECE = 1 << 18
 
@@ -58,9 +58,24 @@ class File:
     def bytes_read(self) -> int:
         return sum(stop - start for start, stop in self.reads)
 
+    def watched(self, on_progress: Callable[[int], None]) -> RangedSource:
+        """The same source, which calls with the end of each piece that was written."""
+
+        @contextmanager
+        def read(start: int, stop: int | None) -> Iterator[Iterator[bytes]]:
+            yield watch(start, stop)
+
+        def watch(start: int, stop: int | None) -> Iterator[bytes]:
+            for chunk in self._chunks(start, stop or len(self.data)):
+                yield chunk
+                start += len(chunk)
+                on_progress(start)
+
+        return RangedSource(len(self.data), self.etag, read)
+
     @contextmanager
-    def _read(self, start: int, stop: int) -> Iterator[Iterator[bytes]]:
-        yield self._chunks(start, stop)
+    def _read(self, start: int, stop: int | None) -> Iterator[Iterator[bytes]]:
+        yield self._chunks(start, stop or len(self.data))
 
     def _chunks(self, start: int, stop: int) -> Iterator[bytes]:
         self.reads.append((start, start))

@@ -12,7 +12,7 @@ import pytest
 from tests.one_answer import OneAnswer, one_answer
 from tests.s3_server import s3_client
 from tuneloop.errors import StoreError, StoreUnavailable
-from tuneloop.storage.local_errors import refusals
+from tuneloop.storage.local_errors import os_errors
 from tuneloop.storage.s3 import S3Store, client_config
 from tuneloop.storage.upload import Part
 
@@ -117,7 +117,7 @@ def test_server_without_lists_is_refused_for_good(server: OneAnswer, store: S3St
 
 @pytest.mark.parametrize("code", [errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM, errno.EMLINK])
 def test_file_system_without_hard_links_is_told_to_be_one(tmp_path: Path, code: int) -> None:
-    with pytest.raises(StoreError, match="file system that has hard links"), refusals(tmp_path, "x/1"):
+    with pytest.raises(StoreError, match="file system that has hard links"), os_errors(tmp_path, "x/1"):
         raise OSError(code, "no link")
 
 

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.storage.ranged import File, Killed, safetensors, sha256
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 from tuneloop.storage.transfer import records, transfer
 from tuneloop.storage.upload import parts_of
 
@@ -27,7 +27,7 @@ FILE = safetensors(5 * PART)
 HOLDING = """
 import sys, time
 from pathlib import Path
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 from tuneloop.storage.transfer import records
 from tuneloop.storage.upload import parts_of
 

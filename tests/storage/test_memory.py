@@ -22,10 +22,9 @@ import json, re, sys
 from pathlib import Path
 from tests.s3_server import s3_client
 from tuneloop.providers.segmind.client import SegmindProvider
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 from tuneloop.storage.s3 import S3Store
-from tuneloop.storage.safetensors_stream import SafetensorsCheck
-from tuneloop.storage.transfer import RangedSource, transfer
+from tuneloop.storage.transfer import transfer
 
 kind, where, bucket, url, key, job = sys.argv[1:]
 store = S3Store(s3_client(where), bucket) if kind == "s3_store" else LocalDirectory(Path(where))
@@ -34,11 +33,7 @@ source = SegmindProvider(key, base_url=url).weights(job)
 # ru_maxrss of a fresh process begins with its parent's peak, and so would hide all below that.
 peak = lambda: int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
 before = peak()
-if source.etag:
-    stored = transfer(store, "weights", RangedSource(source.size_bytes, source.etag, source.read), "w")
-else:
-    with source.read(0, None) as chunks:
-        stored = store.write_stream("weights", SafetensorsCheck("w").chunks(chunks))
+stored = transfer(store, "weights", source, "w")
 print(json.dumps([stored.size_bytes, before, peak()]))
 """
 

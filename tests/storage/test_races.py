@@ -9,14 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tuneloop.storage.base import Store
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 
 RACERS = 8
 
 PROCESS = """
 import sys
 from pathlib import Path
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 
 store = LocalDirectory(Path(sys.argv[1]))
 print("ready", flush=True)

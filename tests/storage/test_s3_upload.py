@@ -106,12 +106,12 @@ def test_upload_that_vanishes_under_our_hands_is_begun_anew(
     file = File(FILE)
     dropped: list[str] = []
 
-    def drop(done: int, _: int | None) -> None:
+    def drop(done: int) -> None:
         if done > PART_SIZE and not dropped:
             dropped.append(records(s3_store, NAME)[0].upload)
             s3_store.drop_upload(NAME, dropped[0])
 
-    assert transfer(s3_store, NAME, file.source, "w", drop).sha256 == sha256(FILE)
+    assert transfer(s3_store, NAME, file.watched(drop), "w").sha256 == sha256(FILE)
     assert len(records(s3_store, NAME)) == 2
     assert unfinished(client, bucket) == []
 
@@ -146,11 +146,12 @@ def test_upload_that_vanishes_before_its_completion_is_begun_anew(
 
 
 def test_uploads_that_always_vanish_are_an_error_with_its_reason(s3_store: S3Store) -> None:
-    def drop(*_: object) -> None:
-        s3_store.drop_upload(NAME, records(s3_store, NAME)[-1].upload)
+    def drop(_: int) -> None:
+        for begun in records(s3_store, NAME)[-1:]:  # none while the header is read
+            s3_store.drop_upload(NAME, begun.upload)
 
     with pytest.raises(StoreUnavailable, match=r"3 uploads vanished.*lifecycle rule"):
-        transfer(s3_store, NAME, File(FILE).source, "w", drop)
+        transfer(s3_store, NAME, File(FILE).watched(drop), "w")
 
 
 def test_upload_completed_by_somebody_else_is_described(s3_store: S3Store) -> None:
@@ -159,13 +160,13 @@ def test_upload_completed_by_somebody_else_is_described(s3_store: S3Store) -> No
     (record,) = records(s3_store, NAME)
     completed: list[int] = []
 
-    def complete(done: int, _: int | None) -> None:
+    def complete(done: int) -> None:
         if done > 2 * PART_SIZE and not completed:
             completed.append(done)
             stored = transfer(S3Store(s3_store.client, s3_store._bucket, PREFIX), NAME, File(FILE).source, "w")
             assert stored.sha256 == sha256(FILE)
 
-    assert transfer(s3_store, NAME, file.source, "w", complete).sha256 == sha256(FILE)
+    assert transfer(s3_store, NAME, file.watched(complete), "w").sha256 == sha256(FILE)
     assert records(s3_store, NAME) == [record]
 
 
@@ -181,11 +182,11 @@ def test_first_file_wins_on_a_server_that_ignores_the_condition_of_a_completion(
 ) -> None:
     lax = S3Store(without_condition(s3_client(s3_endpoint)), bucket, PREFIX, part_size=PART_SIZE)
 
-    def overtake(done: int, _: int | None) -> None:
+    def overtake(done: int) -> None:
         if done == len(FILE):
             s3_store.create(NAME, b"first")
 
-    assert transfer(lax, NAME, File(FILE).source, "w", overtake).sha256 == sha256(b"first")
+    assert transfer(lax, NAME, File(FILE).watched(overtake), "w").sha256 == sha256(b"first")
     assert s3_store.read(NAME) == b"first"
     assert unfinished(client, bucket) == []
 
@@ -206,7 +207,7 @@ def test_completion_that_is_overtaken_on_its_way_yields_to_the_first(
 
 @pytest.mark.skipif(bool(OTHER_SERVER), reason="a server may refuse a short part by itself")
 def test_part_of_another_size_on_the_server_is_never_completed(s3_store: S3Store, client: S3Client) -> None:
-    def replace(done: int, _: int | None) -> None:
+    def replace(done: int) -> None:
         if done == len(FILE):
             (record,) = records(s3_store, NAME)
             client.upload_part(
@@ -218,7 +219,7 @@ def test_part_of_another_size_on_the_server_is_never_completed(s3_store: S3Store
             )
 
     with pytest.raises(StoreError, match="parts of other sizes"):
-        transfer(s3_store, NAME, File(FILE).source, "w", replace)
+        transfer(s3_store, NAME, File(FILE).watched(replace), "w")
     assert not s3_store.exists(NAME)
     # It is sent again, over the wrong one.
     assert transfer(s3_store, NAME, File(FILE).source, "w").sha256 == sha256(FILE)

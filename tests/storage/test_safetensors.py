@@ -14,8 +14,7 @@ from safetensors.numpy import save
 
 from tuneloop.errors import InvalidWeights
 from tuneloop.storage.base import Store
-from tuneloop.storage.safetensors_header import LONGEST_HEADER
-from tuneloop.storage.safetensors_stream import SafetensorsCheck
+from tuneloop.storage.safetensors import MAX_HEADER_BYTES, checked_chunks
 
 DTYPES = {
     "F32": np.float32,
@@ -53,7 +52,7 @@ def split(data: bytes, piece: int) -> Iterator[bytes]:
 def passes(data: bytes, piece: int = 7) -> bool:
     handed_on = bytearray()
     try:
-        for chunk in SafetensorsCheck("the weights").chunks(split(data, piece)):
+        for chunk in checked_chunks("the weights", split(data, piece)):
             handed_on += chunk
     except InvalidWeights:
         # What was handed on is never the whole stream: a store cannot take it for the end.
@@ -84,16 +83,6 @@ def tensor(dtype: str, shape: list[int], *offsets: int) -> dict[str, object]:
 @given(data=files(), piece=st.integers(1, 200))
 def test_whole_file_passes_byte_for_byte(data: bytes, piece: int) -> None:
     assert passes(data, piece)
-
-
-def test_check_knows_tensors_and_types_at_the_end() -> None:
-    data = save({"a": np.ones((2, 3), np.float16), "b": np.ones(4, np.float32), "c": np.ones(1, np.float32)})
-    check = SafetensorsCheck("the weights")
-    assert check.tensor_count == 0
-    assert check.dtypes == frozenset()
-    assert b"".join(check.chunks([data])) == data
-    assert check.tensor_count == 3
-    assert check.dtypes == {"F16", "F32"}
 
 
 @settings(max_examples=40)
@@ -167,7 +156,7 @@ BROKEN = {
 @pytest.mark.parametrize(("reason", "data"), BROKEN.items(), ids=BROKEN)
 def test_broken_file_is_refused_with_its_reason(reason: str, data: bytes) -> None:
     with pytest.raises(InvalidWeights) as caught:
-        list(SafetensorsCheck("weights of job 7").chunks([data]))
+        list(checked_chunks("weights of job 7", [data]))
     assert reason in str(caught.value)
     assert str(caught.value).startswith("weights of job 7 is not one whole safetensors file")
     assert "Fetch it again" in str(caught.value)
@@ -175,31 +164,31 @@ def test_broken_file_is_refused_with_its_reason(reason: str, data: bytes) -> Non
 
 def test_message_stays_short_whatever_the_file_says() -> None:
     with pytest.raises(InvalidWeights) as caught:
-        list(SafetensorsCheck("w").chunks([with_header({"a" * 100_000: 1})]))
+        list(checked_chunks("w", [with_header({"a" * 100_000: 1})]))
     assert len(str(caught.value)) < 600
 
 
 def test_file_that_starts_with_an_impossible_length_is_refused_at_once() -> None:
     def endless() -> Iterator[bytes]:
-        yield (LONGEST_HEADER + 1).to_bytes(8, "little")
+        yield (MAX_HEADER_BYTES + 1).to_bytes(8, "little")
         pytest.fail("the stream was read on")
 
     with pytest.raises(InvalidWeights, match="no length of a header"):
-        list(SafetensorsCheck("w").chunks(endless()))
+        list(checked_chunks("w", endless()))
 
 
 def test_longest_header_is_read_on() -> None:
-    started = LONGEST_HEADER.to_bytes(8, "little") + b"{"
+    started = MAX_HEADER_BYTES.to_bytes(8, "little") + b"{"
     with pytest.raises(InvalidWeights, match="ends after 9 bytes, within its header"):
-        list(SafetensorsCheck("w").chunks([started]))
+        list(checked_chunks("w", [started]))
 
 
 @pytest.mark.parametrize("size", [1_000, 3_000_000])
 def test_cut_weights_leave_nothing_in_the_store(store: Store, size: int) -> None:
     data = save({"a": np.ones(size, np.float32)})
     with pytest.raises(InvalidWeights):
-        store.write_stream("weights", SafetensorsCheck("w").chunks(split(data[:-1], 1 << 20)))
+        store.write_stream("weights", checked_chunks("w", split(data[:-1], 1 << 20)))
     assert list(store.names("")) == []
-    stored = store.write_stream("weights", SafetensorsCheck("w").chunks(split(data, 1 << 20)))
+    stored = store.write_stream("weights", checked_chunks("w", split(data, 1 << 20)))
     assert stored.size_bytes == len(data)
     assert store.read("weights") == data

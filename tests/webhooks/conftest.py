@@ -14,7 +14,7 @@ from tuneloop.datasets.scan import scan
 from tuneloop.datasets.store import store_images
 from tuneloop.emulator import Progress, running_emulator
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 
 
 @pytest.fixture(params=["flux-lora", "bfl-finetune"])

@@ -13,7 +13,7 @@ from tuneloop.errors import ConfigurationError
 from tuneloop.settings import Settings
 from tuneloop.storage.base import Store
 from tuneloop.storage.identity import identity_of
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 from tuneloop.storage.s3 import S3Store, client_config
 
 if TYPE_CHECKING:

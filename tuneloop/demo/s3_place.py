@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from tuneloop.errors import ConfigurationError
 from tuneloop.settings import Settings
 from tuneloop.storage.s3 import client_config
-from tuneloop.storage.s3_errors import s3_refusals
+from tuneloop.storage.s3_errors import s3_errors
 
 _NOT_FOUND = 404
 
@@ -63,7 +63,7 @@ def store_block(place: S3Place, folder: str) -> S3Bucket:
         aws_client_parameters={"endpoint_url": place.endpoint},
     )
     client = credentials.get_boto3_session().client("s3", endpoint_url=place.endpoint, config=client_config())
-    with s3_refusals(f"s3://{place.bucket}", place.endpoint):
+    with s3_errors(f"s3://{place.bucket}", place.endpoint):
         try:
             client.head_bucket(Bucket=place.bucket)
         except ClientError as error:

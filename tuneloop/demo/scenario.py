@@ -21,7 +21,7 @@ from tuneloop.orchestration.blocks import open_store
 from tuneloop.orchestration.suspend import SENSOR_FLOW
 from tuneloop.providers.registry import TRAINERS
 from tuneloop.schemas.records import Collected, RunRecord
-from tuneloop.storage.s3_request_log import counted
+from tuneloop.storage.s3_logs import count_requests
 
 MODEL_DEPLOYMENT = "retrain-model/sample-robot"
 SENSOR_DEPLOYMENT = f"{SENSOR_FLOW}/sensor"
@@ -137,7 +137,7 @@ def _outcome(stack: Stack, name: str, run: FlowRun, paid: int, seconds: float) -
         weights=_weights(ledger, work) if work and worked else None,
         evaluation_pictures=work.plan.image_count if work and worked else 0,
         report_uri=store.uri_of(report) if report else None,
-        store_requests=sum(counted(stack.request_log, str(run.id)).values()) if store.distant else None,
+        store_requests=sum(count_requests(stack.request_log, str(run.id)).values()) if store.distant else None,
         seconds=round(seconds, 1),
         message=(run.state.message or "") if run.state else "",
         page=f"{stack.server_url}/v2/runs/flow-run/{run.id}?tab=Details",

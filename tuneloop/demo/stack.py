@@ -54,7 +54,7 @@ class Stack:
 
     @property
     def request_log(self) -> Path:
-        """A line for every request to a store on S3, see `tuneloop.storage.s3_request_log`."""
+        """A line for every request to a store on S3, see `tuneloop.storage.s3_logs`."""
         return self.folder / _REQUESTS
 
     def start_server(self) -> None:

@@ -47,7 +47,9 @@ class RequestBody:
     Keeps an error of its own source, which HTTP libraries would report as a cut connection.
     """
 
-    def __init__(self, chunks: Iterable[bytes], size_bytes: int, deadline: Deadline | None = None) -> None:
+    def __init__(
+        self, chunks: Iterable[bytes | memoryview], size_bytes: int, deadline: Deadline | None = None
+    ) -> None:
         self._chunks = chunks
         self._size_bytes = size_bytes
         self._deadline = deadline

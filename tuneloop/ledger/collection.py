@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 
 from tuneloop.errors import InvalidWeights, LedgerError, RecordConflict, StoreError
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.providers.base import Provider, SourceChanged
+from tuneloop.schemas.ranged_source import RangedSource
 from tuneloop.schemas.records import Collected, Promotion, Trained
 from tuneloop.storage.base import Store, StoredObject
-from tuneloop.storage.fingerprint import Fingerprint
-from tuneloop.storage.safetensors_stream import SafetensorsCheck, promised_size
-from tuneloop.storage.transfer import RangedSource, transfer
+from tuneloop.storage.safetensors import check_file
+from tuneloop.storage.transfer import transfer
+from tuneloop.storage.upload import Digest
 
 _CHANGES = 2
 """How often a download begins anew because the provider's file has changed, before it is read in one go."""
@@ -89,19 +91,13 @@ def _download(store: Store, provider: Provider, trained: Trained, on_progress: P
 def _fetched(
     store: Store, provider: Provider, trained: Trained, name: str, on_progress: Progress | None
 ) -> StoredObject:
-    source = provider.weights(trained.job_id)
     for _ in range(_CHANGES):
-        if source.size_bytes is None or source.etag is None:
-            break
-        ranged = RangedSource(source.size_bytes, source.etag, source.read)
-        try:
-            return transfer(store, name, ranged, trained.name, on_progress)
-        except SourceChanged:
-            source = provider.weights(trained.job_id)
-    # There are no ranges, or none of the same file twice: all of it in one go.
-    with source.read(0, None) as chunks:
-        counted = _counted(chunks, source.size_bytes, on_progress)
-        return store.write_stream(name, SafetensorsCheck(trained.name).chunks(counted))
+        with suppress(SourceChanged):
+            source = _with_progress(provider.weights(trained.job_id), on_progress)
+            return transfer(store, name, source, trained.name)
+    # It is not the same file twice: all of it in one go.
+    source = _with_progress(provider.weights(trained.job_id), on_progress)
+    return transfer(store, name, replace(source, etag=None), trained.name)
 
 
 def restore_weights(
@@ -120,36 +116,49 @@ def restore_weights(
             f"{store.uri_of(promotion.weights or '')} is taken, and nothing in a store is replaced: move it away, "
             "and run again to fetch the weights once more, or restore it from a backup or an older object version"
         )
-    source = provider.weights(promotion.job_id)
+    source = _with_progress(provider.weights(promotion.job_id), on_progress)
     with source.read(0, None) as chunks:
-        counted = _counted(chunks, source.size_bytes, on_progress)
-        store.write_stream(promotion.weights, _the_same(counted, promotion))
+        store.write_stream(promotion.weights, _the_same(chunks, promotion))
 
 
 def _the_same(chunks: Iterator[bytes], promotion: Promotion) -> Iterator[bytes]:
-    """Pass a stream on, the last chunk only if all of it is what was collected."""
-    fingerprint, held = Fingerprint(), b""
-    for chunk in fingerprint.watch(chunks):
-        if held:
-            yield held
-        held = chunk
-    if fingerprint.sha256 != promotion.sha256:
+    """Pass a stream on. Raises `InvalidWeights` at its end if it is not what was collected."""
+    digest = Digest()
+    for chunk in chunks:
+        digest.update(chunk)
+        yield chunk
+    if digest.sha256 != promotion.sha256:
         raise InvalidWeights(
             f"the provider hands out other weights of job {promotion.job_id} than were collected: sha256 "
-            f"{fingerprint.sha256} and not {promotion.sha256}. Nothing was stored"
+            f"{digest.sha256} and not {promotion.sha256}. Nothing was stored"
         )
-    yield held
 
 
-def _counted(chunks: Iterator[bytes], size_bytes: int | None, on_progress: Progress | None) -> Iterator[bytes]:
-    done = 0
-    for chunk in chunks:
-        done += len(chunk)
-        if on_progress is not None:
-            on_progress(done, size_bytes)
-        yield chunk
-    if size_bytes is not None and done != size_bytes:
-        raise InvalidWeights(f"{done} of {size_bytes} bytes arrived; run again, the weights are still there")
+def _with_progress(source: RangedSource, on_progress: Progress | None) -> RangedSource:
+    """The same source, reporting the furthest byte that was read of it."""
+    if on_progress is None:
+        return source
+    furthest = 0
+
+    def report(position: int) -> None:
+        nonlocal furthest
+        if position >= furthest:
+            furthest = position
+            on_progress(position, source.size_bytes)
+
+    @contextmanager
+    def read(start: int, stop: int | None) -> Iterator[Iterator[bytes]]:
+        with source.read(start, stop) as chunks:
+            report(start)
+            yield counted(chunks, start)
+
+    def counted(chunks: Iterator[bytes], position: int) -> Iterator[bytes]:
+        for chunk in chunks:
+            yield chunk
+            position += len(chunk)
+            report(position)
+
+    return replace(source, read=read)
 
 
 def weights_problem(ledger: Ledger, promotion: Promotion) -> str | None:
@@ -183,19 +192,9 @@ def is_whole(store: Store, name: str) -> bool:
     size_bytes = store.size(name)
     if size_bytes is None:
         return False
-
     with store.open(name) as stream:
-        data = b""
-
-        @contextmanager
-        def read(start: int, stop: int) -> Iterator[Iterator[bytes]]:
-            nonlocal data
-            while len(data) < stop and (more := stream.read(stop - len(data))):
-                data += more
-            yield iter([data[start:stop]])
-
         try:
-            promised_size(name, size_bytes, read)
+            check_file(name, size_bytes, stream.read)
         except InvalidWeights:
             return False
     return True

@@ -24,10 +24,10 @@ from tuneloop.providers.base import Provider
 from tuneloop.schemas.spending import SpendingLimits
 from tuneloop.settings import Settings
 from tuneloop.storage.base import Store
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 from tuneloop.storage.s3 import client_config
-from tuneloop.storage.s3_memory import RememberingS3Store
-from tuneloop.storage.s3_request_log import NOBODY, log_requests
+from tuneloop.storage.s3_cache import CachingS3Store
+from tuneloop.storage.s3_logs import NO_RUN, log_requests
 
 _NOT_FOUND = 404
 _STORES = "`s3-bucket/NAME` or `local-file-system/NAME`"
@@ -76,7 +76,7 @@ def store_of(slug: str) -> Store:
             raise ConfigurationError(f"block {slug} has no basepath; set it to the folder for artifacts")
         return LocalDirectory(Path(block.basepath).expanduser())
     if isinstance(block, S3Bucket):
-        return RememberingS3Store(_s3_client(block, slug), block.bucket_name, block.bucket_folder.strip("/"))
+        return CachingS3Store(_s3_client(block, slug), block.bucket_name, block.bucket_folder.strip("/"))
     raise ConfigurationError(f"block {slug} is no store; name one of {_STORES}")
 
 
@@ -93,7 +93,7 @@ def _s3_client(block: S3Bucket, slug: str) -> Any:
     except (BotoCoreError, ValueError) as error:
         raise ConfigurationError(f"block {slug} gives no S3 client: {error}") from None
     if (file := Settings().s3_request_log) is not None:
-        log_requests(client, file, flow_run.id or NOBODY)
+        log_requests(client, file, flow_run.id or NO_RUN)
     return client
 
 

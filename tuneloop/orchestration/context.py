@@ -23,7 +23,7 @@ from tuneloop.schemas.spending import SpendingLimits
 from tuneloop.storage.base import Store
 from tuneloop.storage.identity import StoreIdentity
 from tuneloop.storage.s3 import S3Store
-from tuneloop.storage.verification import check_clock, verify
+from tuneloop.storage.self_check import check_clock, verify
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

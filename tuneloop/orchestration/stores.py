@@ -16,7 +16,7 @@ from tuneloop.orchestration.blocks import open_provider, store_of
 from tuneloop.orchestration.store_checks import check_account, check_driver, check_identity
 from tuneloop.storage.base import Store
 from tuneloop.storage.identity import IDENTITY, StoreIdentity, create_store, identity_of
-from tuneloop.storage.verification import verify
+from tuneloop.storage.self_check import verify
 
 
 def init_store(slug: str, *, replace: bool = False, account: str | None = None) -> str:

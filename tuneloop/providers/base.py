@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import ClassVar, Protocol
 
 from tuneloop.clock import Deadline
 from tuneloop.errors import ConfigurationError, ProviderUnavailable
 from tuneloop.schemas.frozen import FrozenModel
+from tuneloop.schemas.ranged_source import RangedSource
 from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.render_settings import ServiceSettings
 from tuneloop.schemas.training import Account, JobList, JobStatus, RenderedImage, UploadedDataset
@@ -79,25 +78,6 @@ class NamesKnown(Protocol):
 
     def keep(self, job_id: str, name: str) -> None:
         """Keep a name; it never changes."""
-
-
-@dataclass(frozen=True)
-class WeightsSource:
-    """Where trained weights can be fetched.
-
-    Attributes:
-        file_name: A file name for them.
-        size_bytes: Size, None where the provider does not say.
-        etag: What changes when the file does; None where it cannot be read by range, or not safely.
-        read: Opens the bytes from a first one up to (not including) a last one, None for the end of the file. Cut
-            connections and expired addresses are met by going on at the same byte. Without an ETag, only the
-            whole file can be read, and a cut is an error. Raises `SourceChanged`.
-    """
-
-    file_name: str
-    size_bytes: int | None
-    etag: str | None
-    read: Callable[[int, int | None], AbstractContextManager[Iterator[bytes]]]
 
 
 class SourceChanged(ProviderUnavailable):
@@ -172,7 +152,7 @@ class Provider(ABC):
         """State of one job."""
 
     @abstractmethod
-    def weights(self, job_id: str) -> WeightsSource:
+    def weights(self, job_id: str) -> RangedSource:
         """Find the trained weights, by an address asked for just now."""
 
     @abstractmethod

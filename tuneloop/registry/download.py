@@ -8,9 +8,9 @@ from pathlib import Path, PurePosixPath
 
 from tuneloop.errors import ConfigurationError, CorruptRecord
 from tuneloop.schemas.records import Promotion
-from tuneloop.storage.atomic_files import WholeFile
+from tuneloop.storage.atomic_files import output_file
 from tuneloop.storage.base import Store
-from tuneloop.storage.fingerprint import Fingerprint
+from tuneloop.storage.upload import Digest
 
 _READ_BYTES = 1 << 20
 Progress = Callable[[int, int], None]
@@ -61,8 +61,8 @@ def pull_weights(
     if target.exists() and _is_there(target, promotion, overwrite=overwrite):
         return False
     size_bytes = store.size(name) or 0
-    fingerprint = Fingerprint()
-    with WholeFile(target.absolute().parent) as file:
+    fingerprint = Digest()
+    with output_file(target.absolute().parent) as file:
         with store.open(name) as stream:
             while chunk := stream.read(_READ_BYTES):
                 fingerprint.update(chunk)

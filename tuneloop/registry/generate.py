@@ -13,7 +13,7 @@ from tuneloop.providers.base import Provider
 from tuneloop.providers.registry import recorded_recipe
 from tuneloop.schemas.records import Promotion
 from tuneloop.schemas.render_settings import ServiceSettings
-from tuneloop.storage.atomic_files import WholeFile
+from tuneloop.storage.atomic_files import output_file
 
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 TRIGGER = "{trigger}"
@@ -125,7 +125,7 @@ def generate_image(order: ImageRequest, provider: Provider, reserve: Callable[[]
     """
     folder = order.stem.absolute().parent
     # The file first: a folder that cannot be written is found before the image is paid.
-    with WholeFile(folder) as file:
+    with output_file(folder) as file:
         reserve()
         try:
             rendered = provider.generate(

@@ -1,43 +1,39 @@
-"""A file outside of the store that appears whole under its name, or not at all."""
+"""Files that appear whole under their name, or not at all."""
 
 from __future__ import annotations
 
 import os
 import re
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
 from types import TracebackType
 from typing import Self
 
 from tuneloop.errors import ConfigurationError
-from tuneloop.storage.drafts import sync_folder
 
 _PART = re.compile(r"\.tuneloop-[0-9a-f]{16}\.part")
-_LEFT_BEHIND_S = 24 * 3600
-"""Whoever has not written to its file for so long is no more."""
+_ABANDONED_S = 24 * 3600
+"""A writer that has not written to its file for so long is gone."""
 
 
-class WholeFile:
-    """A file that is being written beside its place, and is gone after the `with` block unless published.
+class AtomicFile:
+    """A file that is written under a temporary name, and is gone after the `with` block unless published.
 
-    Opening it proves that the folder can be written, before anything is paid or downloaded for it.
+    A file opened under its final name would stay there empty or cut when its writer is killed.
 
     Args:
-        folder: Where it shall appear; it must exist.
-
-    Raises:
-        ConfigurationError: The folder is not there, or cannot be written.
+        path: The temporary file; its folder must exist.
+        errors: Maps the operating system's errors.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._path = folder / f".tuneloop-{token_hex(8)}.part"
-        _sweep(folder)
-        with _refusals(folder):
-            self._file = self._path.open("xb")
+    def __init__(self, path: Path, errors: Callable[[], AbstractContextManager[None]]) -> None:
+        self._path = path
+        self._errors = errors
+        with errors():
+            self._file = path.open("xb")
 
     def __enter__(self) -> Self:
         return self
@@ -45,42 +41,90 @@ class WholeFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            self._file.close()
-        except OSError:
-            # Closing flushes, and a full disk fails a second time: the first error says it all.
-            if error is None:
-                raise
-        finally:
-            self._path.unlink(missing_ok=True)
+        with self._errors():
+            try:
+                self._file.close()
+            except OSError:
+                # Closing flushes, and a full disk fails a second time: the first error says it all.
+                if error is None:
+                    raise
+            finally:
+                self._path.unlink(missing_ok=True)
 
     def write(self, data: bytes) -> None:
-        """Append bytes."""
-        with _refusals(self._folder):
+        with self._errors():
             self._file.write(data)
 
-    def publish(self, target: Path) -> None:
-        """Let it appear, whole and durable, in place of whatever has this name."""
-        with _refusals(self._folder):
+    def sync(self) -> os.stat_result:
+        """Make what was written durable. Its time is the file system's, on a network share its server's."""
+        with self._errors():
             self._file.flush()
             os.fsync(self._file.fileno())
+            return os.fstat(self._file.fileno())
+
+    def publish(self, target: Path) -> None:
+        """Let it appear, durable, in place of whatever has this name."""
+        self.sync()
+        with self._errors():
             self._path.replace(target)
-            sync_folder(self._folder)
+            sync_folder(target.absolute().parent)
+
+    def publish_once(self, root: Path, name: str) -> bool:
+        """Let it appear under a name below a folder, durable. Returns False if the name is taken."""
+        self.sync()
+        with self._errors():
+            return link(self._path, root, name)
 
 
-def _sweep(folder: Path) -> None:
-    """Remove what killed processes have left here: nobody sees it, and it may be as large as a model."""
-    for path in folder.glob(".tuneloop-*.part"):
-        with suppress(OSError):  # somebody else clears up, or it is somebody else's
-            if _PART.fullmatch(path.name) and time.time() - path.stat().st_mtime > _LEFT_BEHIND_S:
-                path.unlink()
+def link(path: Path, root: Path, name: str) -> bool:
+    """Let a durable file appear under a name as well. Returns False if the name is taken.
 
-
-@contextmanager
-def _refusals(folder: Path) -> Iterator[None]:
+    What has the name is durable too after this.
+    """
+    target = root / name
+    target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        yield
-    except OSError as error:
-        raise ConfigurationError(
-            f"{folder} cannot be written ({error.strerror}); nothing is left there, name another place"
-        ) from None
+        os.link(path, target)
+    except FileExistsError:
+        won = False
+    else:
+        won = True
+    # All folders up to the root, whoever made them: another writer may be killed between making one
+    # and syncing it. A loser syncs too: the winner may be this run, killed before its own sync.
+    for each in target.parents:
+        sync_folder(each)
+        if each == root:
+            break
+    return won
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the entries of a folder outlive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def output_file(folder: Path) -> AtomicFile:
+    """A file outside of the store. Opening it proves that the folder can be written, before anything is paid.
+
+    Raises:
+        ConfigurationError: The folder is not there, or cannot be written.
+    """
+
+    @contextmanager
+    def errors() -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise ConfigurationError(
+                f"{folder} cannot be written ({error.strerror}); nothing is left there, name another place"
+            ) from None
+
+    for path in folder.glob(".tuneloop-*.part"):  # of killed processes; it may be as large as a model
+        with suppress(OSError):  # another process clears up, or it is another user's
+            if _PART.fullmatch(path.name) and time.time() - path.stat().st_mtime > _ABANDONED_S:
+                path.unlink()
+    return AtomicFile(folder / f".tuneloop-{token_hex(8)}.part", errors)

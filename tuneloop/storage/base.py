@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from contextlib import nullcontext, suppress
+from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO
 
+from tuneloop.errors import StoreError
 from tuneloop.schemas.frozen import FrozenModel
-from tuneloop.storage.fingerprint import Fingerprint
-from tuneloop.storage.upload import PART_SIZE, Part, Upload
+from tuneloop.storage.names import checked_name
+from tuneloop.storage.upload import PART_SIZE, Digest, Part, Upload
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
 _READ_BYTES = 1 << 20
+_BUFFER_BYTES = 8 << 20
+"""Bytes of a stream that are held in memory; 10,000 parts of them are 78 GiB."""
 
 
 class StoredObject(FrozenModel):
@@ -36,8 +41,8 @@ class Store(ABC):
     """A flat name space of byte strings in which a name is written once.
 
     Names are relative, with `/` between parts, of the characters `A-Z a-z 0-9 . _ -`; no part starts with a
-    dot. Every method raises `StoreUnavailable` where the store does not answer and `StoreError` where it
-    refuses, naming the store and the remedy. A store that is not there at all is an error, never an absence.
+    dot. Every method raises `StoreUnavailable` where the store does not respond and `StoreError` where it
+    rejects, naming the store and the remedy. A store that is not there at all is an error, never an absence.
     """
 
     uri: str
@@ -51,8 +56,8 @@ class Store(ABC):
     def create(self, name: str, data: bytes) -> bool:
         """Create a name once, for exactly one content.
 
-        Answers can lie: a request is resent after a lost answer and then told that the name is taken. So a
-        taken name is read back. Records carry a random writer id: equal bytes mean "written by me".
+        Responses can lie: a request is resent after a lost response and then rejected because the name is taken.
+        So a taken name is read back. Records carry a random writer id: equal bytes mean "written by me".
 
         Returns:
             True if the name now holds exactly `data`, False if it holds something else.
@@ -82,26 +87,17 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def write_stream(self, name: str, chunks: Iterable[bytes]) -> StoredObject:
-        """Write a large object once, from a stream, with memory bounded by one part.
-
-        The object appears under its name only when `chunks` is exhausted; an error or a kill before that
-        leaves nothing under the name. If the name is taken meanwhile, the object that is there is hashed
-        and returned instead: the first one wins.
-        """
-
-    @abstractmethod
     def begin_upload(self, name: str) -> str:
-        """Begin an upload in parts that outlives this process. Returns the store's id of it."""
+        """Begin an upload in parts that outlives this process. Returns its id."""
 
     @abstractmethod
     def open_upload(self, name: str, upload: str, parts: Sequence[Part]) -> Upload:
-        """Open an upload to write parts of it, or to complete it.
+        """Open an upload, begun here or in an earlier process, to write parts of it or to complete it.
 
         Args:
-            name: Name that the file shall get.
-            upload: What `begin_upload` has returned, here or in an earlier process.
-            parts: Every part of the file, in order.
+            name: Name of the finished file.
+            upload: What `begin_upload` has returned.
+            parts: Every part of the file, in order; all must be in it by `complete`.
 
         Raises:
             UploadGone: There is no such upload any more; it may have been completed.
@@ -113,16 +109,9 @@ class Store(ABC):
 
     @abstractmethod
     def sweep(self, prefix: str, older_than: timedelta) -> int:
-        """Drop what killed writers have left behind: uploads that nobody has completed, and drafts.
+        """Drop unfinished uploads and drafts below a prefix that are older than this. Returns how many.
 
-        An upload stays that a transfer record names which is younger, while nothing has its name.
-
-        Args:
-            prefix: Beginning of the names whose uploads are meant.
-            older_than: What is younger stays.
-
-        Returns:
-            How many were dropped.
+        An upload stays that a younger transfer record names, while nothing has its name.
         """
 
     @abstractmethod
@@ -140,28 +129,78 @@ class Store(ABC):
             The bytes, and the seconds by which the store's clock is ahead of ours, None where it does not say.
         """
 
+    def write_stream(self, name: str, chunks: Iterable[bytes]) -> StoredObject:
+        """Write a large object once, from a stream, with memory bounded by one part.
+
+        The object appears under its name only when `chunks` is exhausted; an error or a kill before that
+        leaves nothing under the name. If the name is taken meanwhile, the object that is there is hashed
+        and returned instead: the first one wins.
+        """
+        checked_name(name)
+        size = min(self.part_size, _BUFFER_BYTES)
+        buffers = _buffers(chunks, size)
+        first = next(buffers)
+        if len(first) == size:
+            return self._upload(name, chain((first,), buffers))
+        digest = Digest()
+        digest.update(first)
+        return self.stored(name, digest) if self.create(name, bytes(first)) else self.describe(name)
+
+    def _upload(self, name: str, buffers: Iterable[memoryview]) -> StoredObject:
+        upload_id, parts, start = self.begin_upload(name), list[Part](), 0
+        try:
+            with self.open_upload(name, upload_id, parts) as upload:
+                for number, data in enumerate(buffers, start=1):
+                    parts.append(Part(number, start, start := start + len(data)))
+                    opened = nullcontext([data])
+                    upload.send(parts[-1], lambda opened=opened: opened)  # type: ignore[misc]
+                won = upload.complete()
+        except BaseException:
+            with suppress(StoreError):  # the upload may be gone, and the first error says more
+                self.drop_upload(name, upload_id)
+            raise
+        return self.stored(name, upload.digest) if won else self.describe(name)
+
     def describe(self, name: str) -> StoredObject:
         """Hash what has this name, reading all of it. Raises `ObjectNotFound`."""
-        fingerprint = Fingerprint()
+        digest = Digest()
         with self.open(name) as stream:
             while chunk := stream.read(_READ_BYTES):
-                fingerprint.update(chunk)
-        return self.stored(name, fingerprint).model_copy(update={"found": True})
+                digest.update(chunk)
+        return self.stored(name, digest).model_copy(update={"found": True})
 
-    def stored(self, name: str, fingerprint: Fingerprint) -> StoredObject:
-        """Say what a name holds, from its fingerprint."""
-        return StoredObject(
-            name=name, uri=self.uri_of(name), sha256=fingerprint.sha256, size_bytes=fingerprint.size_bytes
-        )
+    def stored(self, name: str, digest: Digest) -> StoredObject:
+        """What a name holds, from its digest."""
+        uri = self.uri_of(name)
+        return StoredObject(name=name, uri=uri, sha256=digest.sha256, size_bytes=digest.size_bytes)
 
     def exists(self, name: str) -> bool:
-        """Tell whether something has this name."""
+        """Return True if something has this name."""
         return self.size(name) is not None
 
     def seems_absent(self, name: str) -> bool:
-        """Tell whether nothing seems to have a name, for whoever writes it next; without a store, that fails."""
+        """Return True if nothing seems to have a name, for a writer of it; without a store, the write fails."""
         return not self.exists(name)
 
     def uri_of(self, name: str) -> str:
         """Full address of a name."""
         return f"{self.uri}/{name}"
+
+
+def _buffers(chunks: Iterable[bytes], size: int) -> Iterator[memoryview]:
+    """Gather a stream into pieces of one size, and at last what remains; one empty piece for an empty stream.
+
+    It is one buffer, filled anew each time: what is kept of it changes.
+    """
+    buffer, filled, is_empty = bytearray(size), 0, True
+    for chunk in chunks:
+        rest = memoryview(chunk)
+        while rest:
+            taken = rest[: size - filled]
+            buffer[filled : filled + len(taken)] = taken
+            filled, rest = filled + len(taken), rest[len(taken) :]
+            if filled == size:
+                yield memoryview(buffer)
+                filled, is_empty = 0, False
+    if filled or is_empty:
+        yield memoryview(buffer)[:filled]

@@ -37,7 +37,7 @@ _REMEDIES = {
 
 
 @contextmanager
-def refusals(folder: Path, name: str) -> Iterator[None]:
+def os_errors(folder: Path, name: str) -> Iterator[None]:
     """Turn errors of the operating system into the stores' own.
 
     Nothing but file operations may stand inside: errors of `requests` are `OSError`s too.
@@ -56,8 +56,8 @@ def refusals(folder: Path, name: str) -> Iterator[None]:
 
 @contextmanager
 def reading(folder: Path, name: str) -> Iterator[None]:
-    """As `refusals`, for reading: nothing there is `ObjectNotFound`, unless the whole store is not there."""
-    with refusals(folder, name):
+    """As `os_errors`, for reading: nothing there is `ObjectNotFound`, unless the whole store is not there."""
+    with os_errors(folder, name):
         try:
             yield
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:

@@ -1,8 +1,8 @@
 """An upload in parts into a local directory: a draft that outlives its writer, and a journal of its parts.
 
-Each line of the journal is the sha256 of the draft from its start to the end of one part. A writer that goes on
-reads the draft and believes as much of it as the journal proves: after a power cut, a file may have its length
-and not its bytes.
+Each line of the journal is the sha256 of the draft from its start to the end of one part. A writer that resumes
+reads the draft and trusts as much of it as the journal proves: after a power cut, a file may have its length and
+not its bytes.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from tuneloop.clock import now
 from tuneloop.errors import StoreError
-from tuneloop.storage.drafts import DRAFTS, publish
-from tuneloop.storage.fingerprint import Fingerprint
-from tuneloop.storage.local_errors import refusals
-from tuneloop.storage.upload import Part, Upload, UploadGone
+from tuneloop.storage.atomic_files import link
+from tuneloop.storage.local_errors import os_errors
+from tuneloop.storage.upload import Chunk, Digest, Part, Upload, UploadGone
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import timedelta
     from pathlib import Path
 
+DRAFTS = ".tmp"
+"""Folder within the store for what is not yet whole. Killed writers leave their drafts there, unread."""
 _JOURNAL = ".parts"
 _DRAFT = re.compile(rf"([0-9a-f]{{32}})(?:{re.escape(_JOURNAL)})?")
 _LINE_BYTES = 65
@@ -41,13 +42,7 @@ def new_id() -> str:
 class LocalUpload(Upload):
     """The draft of one upload, locked while it is open.
 
-    Where another living process has it, this one writes a draft of its own, which nobody can go on with.
-
-    Args:
-        folder: Root folder of the store; it must exist.
-        name: Name within the store that the file shall get.
-        upload_id: Which draft.
-        parts: Every part of the file.
+    Where another living process has it, this one writes a draft of its own, which cannot be resumed.
 
     Raises:
         UploadGone: The draft was published by a process that died before it could delete it.
@@ -59,7 +54,7 @@ class LocalUpload(Upload):
         self._name = name
         self._parts = parts
         self._done: dict[int, int] = {}
-        with refusals(folder, name), ExitStack() as opened:
+        with os_errors(folder, name), ExitStack() as opened:
             (folder / DRAFTS).mkdir(exist_ok=True)
             journal = _locked(folder / DRAFTS / f"{upload_id}{_JOURNAL}")
             self._is_shared = journal is not None
@@ -75,7 +70,7 @@ class LocalUpload(Upload):
                 # Its bytes are an object of the store by now: never write to it again.
                 self._forget()
                 raise UploadGone(f"{folder.as_uri()}/{name} was published already.")
-            self._believe()
+            self._trust()
             self._opened = opened.pop_all()
 
     def done(self) -> dict[int, int]:
@@ -86,44 +81,44 @@ class LocalUpload(Upload):
         """Link the draft to its name. See `Upload.complete`."""
         if self.done() != {part.number: part.size for part in self._parts}:
             raise StoreError(f"{self._folder.as_uri()}/{self._name} lacks parts; nothing was stored. Run again.")
-        with refusals(self._folder, self._name):
+        with os_errors(self._folder, self._name):
             os.fsync(self._draft.fileno())
-            won = publish(self._path, self._folder, self._name)
+            won = link(self._path, self._folder, self._name)
             self._forget()
         return won
 
     def close(self) -> None:
         """Unlock the draft. See `Upload.close`."""
-        with refusals(self._folder, self._name), self._opened:
+        with os_errors(self._folder, self._name), self._opened:
             if not self._is_shared:
                 self._forget()
 
-    def put(self, part: Part, chunks: Iterable[bytes]) -> None:
+    def put(self, part: Part, chunks: Iterable[Chunk]) -> None:
         """Write the next part, and a line about it. See `Upload.put`."""
         super().put(part, chunks)
-        with refusals(self._folder, self._name):
-            self._journal.write(f"{self.fingerprint.sha256}\n".encode())
+        with os_errors(self._folder, self._name):
+            self._journal.write(f"{self.digest.sha256}\n".encode())
             self._journal.flush()
         self._done[part.number] = part.size
 
-    def _write(self, part: Part, chunks: Iterable[bytes]) -> None:
+    def _write(self, part: Part, chunks: Iterable[Chunk]) -> None:
         self._draft.seek(part.start)
         for chunk in chunks:
-            with refusals(self._folder, self._name):
+            with os_errors(self._folder, self._name):
                 self._draft.write(chunk)
-        with refusals(self._folder, self._name):
+        with os_errors(self._folder, self._name):
             self._draft.flush()
 
-    def _believe(self) -> None:
-        """Read what the draft has, and cut off what the journal does not prove."""
+    def _trust(self) -> None:
+        """Read the draft, and cut off what the journal does not prove."""
         for part in self._parts:
-            seen = self.fingerprint.copy()
+            seen = self.digest.copy()
             _read(self._draft, part.size, seen)
             if self._journal.read(_LINE_BYTES) != f"{seen.sha256}\n".encode():
                 break
-            self.fingerprint = seen
+            self.digest = seen
             self._done[part.number] = part.size
-        self._draft.truncate(self.fingerprint.size_bytes)
+        self._draft.truncate(self.digest.size_bytes)
         self._journal.truncate(len(self._done) * _LINE_BYTES)
         self._journal.seek(0, os.SEEK_END)
 
@@ -158,20 +153,20 @@ def sweep(folder: Path, older_than: timedelta) -> int:
     return sum(drop(folder, upload_id) for upload_id, at in written.items() if at < before)
 
 
-def _read(file: BinaryIO, size: int, seen: Fingerprint) -> None:
+def _read(file: BinaryIO, size: int, seen: Digest) -> None:
     while size > 0 and (chunk := file.read(min(size, _READ_BYTES))):
         seen.update(chunk)
         size -= len(chunk)
 
 
 def _locked(path: Path) -> BinaryIO | None:
-    """Open and lock a file, making it where it is not there; None where it is somebody else's."""
+    """Open and lock a file, making it where it is not there; None where another process has it."""
     while True:
         file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            # Locked, or on a share that has no locks: nothing there can be gone on with.
+            # Locked, or on a share that has no locks: nothing there can be resumed.
             file.close()
             return None
         with suppress(FileNotFoundError):

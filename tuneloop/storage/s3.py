@@ -8,7 +8,6 @@ from contextlib import closing, contextmanager
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO
 
 from botocore.config import Config
@@ -16,28 +15,22 @@ from botocore.exceptions import ClientError
 
 from tuneloop.clock import now, offset_s
 from tuneloop.errors import ConfigurationError, ObjectNotFound, StoreError, StoreUnavailable
-from tuneloop.storage.base import Store, StoredObject
-from tuneloop.storage.fingerprint import Fingerprint
+from tuneloop.storage.base import Store
 from tuneloop.storage.names import checked_marker, checked_name, checked_prefix, is_name
-from tuneloop.storage.s3_answers import listed, of_an_object
-from tuneloop.storage.s3_body import BodyStream
-from tuneloop.storage.s3_errors import s3_refusals
+from tuneloop.storage.s3_errors import checked_object, list_pages, s3_errors
 from tuneloop.storage.s3_logs import guard_s3_logs
-from tuneloop.storage.s3_multipart import MultipartUpload, cut
-from tuneloop.storage.s3_part import Place
-from tuneloop.storage.s3_upload import PAUSES_S, S3Upload, abort, begin, completed
+from tuneloop.storage.s3_upload import PAUSES_S, Place, S3Upload, abort, begin
 from tuneloop.storage.upload import PART_SIZE, Part
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime, timedelta
 
+    from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
 
 _READ_AHEAD = 1 << 20
-_HELD = 8 << 20
-"""Most bytes per part of a stream, which are held in memory; 10,000 parts of them are 78 GiB."""
 
 
 def client_config() -> Config:
@@ -61,8 +54,8 @@ class S3Store(Store):
     Args:
         client: boto3's S3 client, made with `client_config()`.
         bucket: An existing bucket.
-        prefix: What all keys of the store start with, without slashes around it; empty for the whole bucket.
-        part_size: Bytes per part of an upload that is opened by its id, which takes no memory for it.
+        prefix: Start of all keys of the store, without slashes around it; empty for the whole bucket.
+        part_size: Bytes per part of a resumable upload, which takes no memory for it.
     """
 
     distant = True
@@ -74,7 +67,7 @@ class S3Store(Store):
                 f"{prefix!r} cannot be the prefix of a store: use A-Z a-z 0-9 . _ - with / between parts."
             )
         self.client = client
-        """What reaches the server. Datasets in other buckets of it are read with it too."""
+        """Datasets in other buckets of the server are read with it too."""
         self._bucket = bucket
         self._prefix = f"{prefix}/" if prefix else ""
         self.part_size = part_size
@@ -87,8 +80,10 @@ class S3Store(Store):
         for pause_s in PAUSES_S:
             time.sleep(pause_s)
             try:
-                with self._refusals(name):
-                    of_an_object(self.client.put_object(Bucket=self._bucket, Key=key, Body=data, IfNoneMatch="*"))
+                with self._errors(name):
+                    checked_object(
+                        self.client.put_object(Bucket=self._bucket, Key=key, Body=data, IfNoneMatch="*")
+                    )
             except StoreUnavailable as error:
                 last = error
             else:
@@ -105,16 +100,16 @@ class S3Store(Store):
     def read(self, name: str) -> bytes:
         """Read a whole object. See `Store.read`."""
         key = self._key(name)
-        with self._refusals(name):
-            return of_an_object(self.client.get_object(Bucket=self._bucket, Key=key))["Body"].read()
+        with self._errors(name):
+            return checked_object(self.client.get_object(Bucket=self._bucket, Key=key))["Body"].read()
 
     @contextmanager
     def open(self, name: str) -> Iterator[BinaryIO]:
         """Open an object for reading. See `Store.open`."""
         key = self._key(name)
-        with self._refusals(name):
-            body = of_an_object(self.client.get_object(Bucket=self._bucket, Key=key))["Body"]
-        raw = BodyStream(body, self.uri_of(name), self.client.meta.endpoint_url)
+        with self._errors(name):
+            body = checked_object(self.client.get_object(Bucket=self._bucket, Key=key))["Body"]
+        raw = _BodyStream(body, self.uri_of(name), self.client.meta.endpoint_url)
         with closing(io.BufferedReader(raw, _READ_AHEAD)) as stream:
             yield stream
 
@@ -122,8 +117,8 @@ class S3Store(Store):
         """Size in bytes, or None. See `Store.size`."""
         size_bytes = self._head(name)
         if size_bytes is None:
-            # An answer to HEAD has no body: a missing bucket looks like a missing object.
-            with self._refusals(name):
+            # A response to HEAD has no body: a missing bucket looks like a missing object.
+            with self._errors(name):
                 self.client.head_bucket(Bucket=self._bucket)
         return size_bytes
 
@@ -133,9 +128,9 @@ class S3Store(Store):
 
     def _head(self, name: str) -> int | None:
         key = self._key(name)
-        with self._refusals(name):
+        with self._errors(name):
             try:
-                return of_an_object(self.client.head_object(Bucket=self._bucket, Key=key))["ContentLength"]
+                return checked_object(self.client.head_object(Bucket=self._bucket, Key=key))["ContentLength"]
             except ClientError as error:
                 if error.response["ResponseMetadata"]["HTTPStatusCode"] != HTTPStatus.NOT_FOUND:
                     raise
@@ -148,26 +143,13 @@ class S3Store(Store):
     def written(self, prefix: str) -> Iterator[tuple[str, datetime]]:
         """Every name that starts with `prefix`, with its time of writing. See `Store.written`."""
         start = self._prefix + checked_prefix(prefix)
-        with self._refusals(prefix):
+        with self._errors(prefix):
             found = [
                 (item["Key"].removeprefix(self._prefix), item["LastModified"])
-                for page in listed(self.client, self._bucket, start)
+                for page in list_pages(self.client, self._bucket, start)
                 for item in page.get("Contents", ())
             ]
         return iter(sorted(item for item in found if is_name(item[0])))
-
-    def write_stream(self, name: str, chunks: Iterable[bytes]) -> StoredObject:
-        """Write a large object once, from a stream. See `Store.write_stream`."""
-        checked_name(name)
-        fingerprint = Fingerprint()
-        part_size = min(self.part_size, _HELD)
-        parts = cut(fingerprint.watch(chunks), part_size)
-        first = next(parts)
-        if first.getbuffer().nbytes < part_size:
-            won = self.create(name, first.getvalue())
-        else:
-            won = self._upload(name, chain((first,), parts))
-        return self.stored(name, fingerprint) if won else self.describe(name)
 
     def begin_upload(self, name: str) -> str:
         """Begin an upload in parts. See `Store.begin_upload`."""
@@ -194,33 +176,26 @@ class S3Store(Store):
     def delete_marker(self, name: str) -> None:
         """Delete a marker. See `Store.delete_marker`."""
         key = self._key(checked_marker(name))
-        with self._refusals(name):
+        with self._errors(name):
             self.client.delete_object(Bucket=self._bucket, Key=key)
 
     def read_with_clock(self, name: str) -> tuple[bytes, float | None]:
-        """By the `Date` of the answer (RFC 9110, 6.6.1). See `Store.read_with_clock`."""
+        """By the `Date` of the response (RFC 9110, 6.6.1). See `Store.read_with_clock`."""
         key, before = self._key(name), now()
-        with self._refusals(name):
-            answer = of_an_object(self.client.get_object(Bucket=self._bucket, Key=key))
-            data = answer["Body"].read()
+        with self._errors(name):
+            response = checked_object(self.client.get_object(Bucket=self._bucket, Key=key))
+            data = response["Body"].read()
         try:
-            theirs = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"].get("date", ""))
+            theirs = parsedate_to_datetime(response["ResponseMetadata"]["HTTPHeaders"].get("date", ""))
         except ValueError:
             return data, None
         return data, offset_s(theirs.astimezone(UTC), before)
-
-    def _upload(self, name: str, parts: Iterable[io.BytesIO]) -> bool:
-        with MultipartUpload(self.client, self._bucket, self._key(name)) as upload:
-            for part in parts:
-                upload.add(part)
-            # As in `S3Upload.complete`: asked before it, because not every server honours the condition.
-            return self.seems_absent(name) and completed(upload.complete, lambda: not self.seems_absent(name))
 
     def _unfinished(self, prefix: str, before: datetime) -> list[tuple[str, str]]:
         pages = self.client.get_paginator("list_multipart_uploads").paginate(
             Bucket=self._bucket, Prefix=self._prefix + checked_prefix(prefix)
         )
-        with self._refusals(prefix):
+        with self._errors(prefix):
             found = [
                 (item["Key"].removeprefix(self._prefix), item["UploadId"])
                 for page in pages
@@ -230,7 +205,7 @@ class S3Store(Store):
         return [item for item in found if is_name(item[0])]
 
     def _is_named_since(self, name: str, upload: str, before: datetime) -> bool:
-        """Tell whether a young record of a transfer names the upload: somebody means to go on with it."""
+        """Return True if a young transfer record names the upload: another process may resume it."""
         return any(
             upload.encode() in self.read(record)
             for record, written in self.written(f"transfers/{name}/")
@@ -243,5 +218,25 @@ class S3Store(Store):
     def _key(self, name: str) -> str:
         return self._prefix + checked_name(name)
 
-    def _refusals(self, name: str) -> AbstractContextManager[None]:
-        return s3_refusals(self.uri_of(name), self.client.meta.endpoint_url)
+    def _errors(self, name: str) -> AbstractContextManager[None]:
+        return s3_errors(self.uri_of(name), self.client.meta.endpoint_url)
+
+
+class _BodyStream(io.RawIOBase):
+    """boto3's body as an ordinary stream; a body that breaks off in the middle is `StoreUnavailable`."""
+
+    def __init__(self, body: StreamingBody, thing: str, endpoint: str) -> None:
+        self._body = body
+        self._thing = thing
+        self._endpoint = endpoint
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        with s3_errors(self._thing, self._endpoint):
+            return self._body.readinto(buffer)  # type: ignore[arg-type]  # the stubs take a file
+
+    def close(self) -> None:
+        self._body.close()
+        super().close()

@@ -1,10 +1,11 @@
-"""What boto3's errors mean for a store on S3."""
+"""What boto3's errors mean for a store on S3, and which responses are S3's at all."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from botocore.exceptions import (
@@ -24,13 +25,13 @@ from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError
 
 from tuneloop.errors import ObjectNotFound, StoreError, StoreUnavailable
-from tuneloop.storage.s3_answers import NotOfS3
 from tuneloop.storage.upload import UploadGone
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef
 
-_NO_ANSWER = (
+_NO_RESPONSE = (
     HTTPClientError,
     NoConnectionError,
     IncompleteReadError,
@@ -38,7 +39,7 @@ _NO_ANSWER = (
     HTTPError,
 )
 UNREADABLE = (ResponseParserError, LookupError, TypeError, ValueError)
-"""What an answer raises that is not S3's: it cannot be parsed, fields lack, times are none."""
+"""Raised by a response that is not S3's: it cannot be parsed, fields lack, times are none."""
 _NO_KEYS = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError)
 _KEYS = "Correct the access key and the secret key in the credentials block of the store."
 _RIGHTS = (
@@ -50,7 +51,7 @@ _REMEDIES = {
     "NoSuchBucket": "Create the bucket, or correct its name in the block of the store.",
     "AccessDenied": _RIGHTS,
     "AllAccessDisabled": _RIGHTS,
-    # An answer to HEAD has no body: its code is the bare status.
+    # A response to HEAD has no body: its code is the bare status.
     "403": f"{_KEYS} {_RIGHTS}",
     "404": "Create the bucket, or correct its name in the block of the store.",
     "400": _KEYS,
@@ -78,11 +79,18 @@ _CONDITIONAL = frozenset({"PutObject", "CompleteMultipartUpload"})
 _MAY_PASS = frozenset({"RequestTimeout", "SlowDown", "Throttling", "TooManyRequests", "OperationAborted"})
 # A part that was sent twice at once has another ETag than it was listed with a moment ago.
 _LOST = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "InvalidPart"})
-_REMEDIES_OF_LINES: dict[type[Exception], str] = {
+_CONNECTION_REMEDIES: dict[type[Exception], str] = {
     ProxyConnectionError: "Check the proxy that HTTPS_PROXY or HTTP_PROXY names, then run again.",
     SSLError: "Check its certificate, and what AWS_CA_BUNDLE names, then run again.",
 }
-_LONGEST_EXCERPT = 200
+_MAX_EXCERPT = 200
+
+
+ResponseT = TypeVar("ResponseT", bound=Mapping[str, Any])
+
+
+class NotOfS3(ResponseParserError):
+    """A response that means success by its status and lacks what every S3 server says."""
 
 
 class Conflict(StoreUnavailable):
@@ -90,19 +98,14 @@ class Conflict(StoreUnavailable):
 
 
 @contextmanager
-def s3_refusals(thing: str, endpoint: str) -> Iterator[None]:
-    """Turn errors of boto3 into the stores' own.
-
-    Args:
-        thing: Full address of what is read or written.
-        endpoint: Address of the S3 server.
-    """
+def s3_errors(thing: str, endpoint: str) -> Iterator[None]:
+    """Turn errors of boto3 about an object, named by its URI, into the stores' own."""
     try:
         yield
     except ClientError as error:
-        raise _of_answer(error, thing) from error
-    except _NO_ANSWER as error:
-        raise _without_answer(error, thing, endpoint) from error
+        raise _of_response(error, thing) from error
+    except _NO_RESPONSE as error:
+        raise _without_response(error, thing, endpoint) from error
     except _NO_KEYS as error:
         raise StoreError(f"{thing}: there are no credentials for S3. {_KEYS}") from error
     except BotoCoreError as error:
@@ -110,49 +113,50 @@ def s3_refusals(thing: str, endpoint: str) -> Iterator[None]:
     except RecursionError as error:
         # boto3 asks for the region of a bucket that it is sent elsewhere for, is sent elsewhere, and asks again.
         raise StoreError(
-            f"{thing}: the S3 server {_host(endpoint)} sends requests elsewhere and does not say where. {_REGION}"
+            f"{thing}: the S3 server {host_of(endpoint)} redirects requests and does not say where to. {_REGION}"
         ) from error
     except UNREADABLE as error:
-        # Only our own sentence is shown: the library's holds the beginning of the answer.
+        # Only our own sentence is shown: the library's holds the beginning of the response.
         what = error if isinstance(error, NotOfS3) else type(error).__name__
         raise StoreUnavailable(
-            f"{thing}: {_host(endpoint)} does not answer as S3 does ({what}). Check endpoint_url in the block of "
-            "the store, and whether a proxy answers in its place, then run again."
+            f"{thing}: {host_of(endpoint)} does not answer as S3 does ({what}). Check endpoint_url in the block "
+            "of the store, and whether a proxy answers in its place, then run again."
         ) from error
 
 
 @contextmanager
-def upload_refusals(thing: str, endpoint: str) -> Iterator[None]:
-    """As `s3_refusals`, for requests about an upload in parts: there, nothing of this name is `UploadGone`."""
+def s3_upload_errors(thing: str, endpoint: str) -> Iterator[None]:
+    """As `s3_errors`, for requests about an upload in parts: there, nothing of this name is `UploadGone`."""
     try:
-        with s3_refusals(thing, endpoint):
+        with s3_errors(thing, endpoint):
             yield
     except ObjectNotFound as error:
         # Ceph 16 speaks of the key where Amazon speaks of the upload.
         raise UploadGone(f"{thing}: there is no such upload. Somebody has completed or aborted it.") from error
 
 
-def _without_answer(error: Exception, thing: str, endpoint: str) -> StoreError:
+def _without_response(error: Exception, thing: str, endpoint: str) -> StoreError:
     if isinstance(error, HTTPClientError) and isinstance(error.kwargs.get("error"), ValueError):
         # A key with a line break in it cannot be sent. The library's sentence shows it.
         return StoreError(f"{thing}: the credentials for S3 cannot be sent. {_KEYS}")
-    remedy = _REMEDIES_OF_LINES.get(type(error), "Check that it runs and can be reached, then run again.")
+    remedy = _CONNECTION_REMEDIES.get(type(error), "Check that it runs and can be reached, then run again.")
     return StoreUnavailable(
-        f"{thing}: no whole answer from the S3 server {_host(endpoint)} ({type(error).__name__}). {remedy}"
+        f"{thing}: no whole answer from the S3 server {host_of(endpoint)} ({type(error).__name__}). {remedy}"
     )
 
 
-def _host(endpoint: str) -> str:
+def host_of(endpoint: str) -> str:
+    """Host and port of an address, without user and password."""
     return urlsplit(endpoint).netloc.rpartition("@")[2]
 
 
-def _of_answer(error: ClientError, thing: str) -> StoreError:
+def _of_response(error: ClientError, thing: str) -> StoreError:
     code = error.response.get("Error", {}).get("Code", "")
     said = error.response.get("Error", {}).get("Message", "") or ""
     details = error.response.get("ResponseMetadata", {})
     status = details.get("HTTPStatusCode", 0)
     reason = f"{thing}: S3 answered {code} (status {status}, request id {details.get('RequestId') or 'none given'}"
-    reason += f", {said[:_LONGEST_EXCERPT]!r})." if said else ")."
+    reason += f", {said[:_MAX_EXCERPT]!r})." if said else ")."
     if code == "NoSuchKey":
         return ObjectNotFound(f"{thing} does not exist.")
     if code == "NoSuchUpload":
@@ -167,3 +171,35 @@ def _of_answer(error: ClientError, thing: str) -> StoreError:
         str(status), "See what the server says about it; nothing was written."
     )
     return StoreError(f"{reason} {remedy}")
+
+
+def checked_object(response: ResponseT) -> ResponseT:
+    """Return a response about one object, which has an ETag. Raises `NotOfS3` where it has none.
+
+    A proxy's page for logging in has none: a record would count as written, and lie nowhere.
+    """
+    if not response.get("ETag"):
+        raise NotOfS3("the answer has no ETag")
+    return response
+
+
+def list_pages(
+    client: S3Client, bucket: str, prefix: str, *, page_size: int = 1000
+) -> Iterator[ListObjectsV2OutputTypeDef]:
+    """List the objects whose keys start with a prefix, page by page.
+
+    boto3 reads any document as a list, one without objects where it knows nothing of it, and ends where a page
+    names no next one. Records that were left out would be taken for trainings that were never paid.
+
+    Raises:
+        NotOfS3: A response is no list, or one of something else, or it is cut.
+    """
+    paginator = client.get_paginator("list_objects_v2")
+    for page in paginator.paginate(Bucket=bucket, Prefix=prefix, PaginationConfig={"PageSize": page_size}):
+        if not page.get("Name") or "IsTruncated" not in page:
+            raise NotOfS3("the answer is no list of a bucket")
+        if page["IsTruncated"] and not page.get("NextContinuationToken"):
+            raise NotOfS3("the list is cut and names no next page")
+        if any(not item["Key"].startswith(prefix) for item in page.get("Contents", ())):
+            raise NotOfS3("the list is of another prefix")
+        yield page

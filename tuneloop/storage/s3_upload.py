@@ -1,16 +1,25 @@
-"""Multipart uploads that outlive the process that began them."""
+"""Multipart uploads that outlive the process that began them, their parts streamed to S3 as they come in.
+
+boto3 reads a body before it sends it: for the signature over plain HTTP, for its checksums everywhere. A presigned
+address leaves the body out of the signature, so that a part of any size needs no memory. boto3's managed transfer
+is of no use here: it has no conditional completion (s3transfer 0.19), and nothing of it can be resumed.
+"""
 
 from __future__ import annotations
 
+import re
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from botocore.awsrequest import AWSPreparedRequest, HeadersDict
+from botocore.exceptions import BotoCoreError, ClientError
 
 from tuneloop.errors import StoreError, StoreUnavailable
-from tuneloop.storage.s3_answers import of_an_object
-from tuneloop.storage.s3_errors import s3_refusals, upload_refusals
-from tuneloop.storage.s3_part import Place, send_part
-from tuneloop.storage.upload import Part, Upload, UploadGone
+from tuneloop.http.bodies import RequestBody
+from tuneloop.storage.s3_errors import checked_object, host_of, s3_errors, s3_upload_errors
+from tuneloop.storage.s3_logs import guard_s3_logs
+from tuneloop.storage.upload import Chunk, Part, Upload, UploadGone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -19,8 +28,29 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef, PartTypeDef
 
+_VALID_S = 3600
+"""How long a part may wait before its first byte; an upload that is under way is not cut off."""
+_CODE = re.compile(rb"<Code>([^<]{1,100})</Code>")
+_MESSAGE = re.compile(rb"<Message>([^<]{1,300})</Message>")
 # Before each attempt to write. boto3 has already asked several times within one.
 PAUSES_S = (0.0, 0.2, 1.0)
+
+
+class Place(NamedTuple):
+    """Where a part goes."""
+
+    bucket: str
+    key: str
+    upload_id: str
+
+    @property
+    def uri(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
+    @property
+    def arguments(self) -> Any:
+        """As boto3's calls take them."""
+        return {"Bucket": self.bucket, "Key": self.key, "UploadId": self.upload_id}
 
 
 class S3Upload(Upload):
@@ -30,7 +60,7 @@ class S3Upload(Upload):
         client: boto3's S3 client.
         place: Bucket, key and id of the upload.
         parts: Every part of the file.
-        exists: Tells whether something has the key.
+        exists: Returns True if something has the key.
     """
 
     def __init__(self, client: S3Client, place: Place, parts: Sequence[Part], exists: Callable[[], bool]) -> None:
@@ -57,7 +87,7 @@ class S3Upload(Upload):
     def close(self) -> None:
         """Nothing is held here. See `Upload.close`."""
 
-    def _write(self, part: Part, chunks: Iterable[bytes]) -> None:
+    def _write(self, part: Part, chunks: Iterable[Chunk]) -> None:
         send_part(self._client, self._place, part.number, part.size, chunks)
 
     def _complete(self) -> None:
@@ -66,51 +96,38 @@ class S3Upload(Upload):
         sizes = {number: part["Size"] for number, part in listed.items()}
         if sizes != {part.number: part.size for part in self._parts}:
             raise StoreError(
-                f"{self._thing}: the S3 server lists parts of other sizes than were sent, and nothing was stored. "
-                "Run again; if that ends the same way, use another server."
+                f"{self._place.uri}: the S3 server lists parts of other sizes than were sent, and nothing was "
+                "stored. Run again; if that ends the same way, use another server."
             )
         parts: list[CompletedPartTypeDef] = [
             {"PartNumber": number, "ETag": listed[number]["ETag"]} for number in sorted(listed)
         ]
-        with self._refusals():
-            of_an_object(
+        with self._errors():
+            checked_object(
                 self._client.complete_multipart_upload(
-                    Bucket=self._place.bucket,
-                    Key=self._place.key,
-                    UploadId=self._place.upload_id,
-                    MultipartUpload={"Parts": parts},
-                    IfNoneMatch="*",
+                    **self._place.arguments, MultipartUpload={"Parts": parts}, IfNoneMatch="*"
                 )
             )
 
     def _listed(self) -> list[PartTypeDef]:
-        pages = self._client.get_paginator("list_parts").paginate(
-            Bucket=self._place.bucket, Key=self._place.key, UploadId=self._place.upload_id
-        )
-        with self._refusals():
+        pages = self._client.get_paginator("list_parts").paginate(**self._place.arguments)
+        with self._errors():
             return [part for page in pages for part in page.get("Parts", ())]
 
-    @property
-    def _thing(self) -> str:
-        return f"s3://{self._place.bucket}/{self._place.key}"
-
-    def _refusals(self) -> AbstractContextManager[None]:
-        return upload_refusals(self._thing, self._client.meta.endpoint_url)
+    def _errors(self) -> AbstractContextManager[None]:
+        return s3_upload_errors(self._place.uri, self._client.meta.endpoint_url)
 
 
 def begin(client: S3Client, bucket: str, key: str) -> str:
     """Begin an upload. Returns its id."""
-    with s3_refusals(f"s3://{bucket}/{key}", client.meta.endpoint_url):
+    with s3_errors(f"s3://{bucket}/{key}", client.meta.endpoint_url):
         return client.create_multipart_upload(Bucket=bucket, Key=key)["UploadId"]
 
 
 def abort(client: S3Client, place: Place) -> None:
     """Give an upload up, with its parts. Absent is fine."""
-    with (
-        suppress(UploadGone),
-        upload_refusals(f"s3://{place.bucket}/{place.key}", client.meta.endpoint_url),
-    ):
-        client.abort_multipart_upload(Bucket=place.bucket, Key=place.key, UploadId=place.upload_id)
+    with suppress(UploadGone), s3_upload_errors(place.uri, client.meta.endpoint_url):
+        client.abort_multipart_upload(**place.arguments)
 
 
 def completed(complete: Callable[[], None], exists: Callable[[], bool]) -> bool:
@@ -118,7 +135,7 @@ def completed(complete: Callable[[], None], exists: Callable[[], bool]) -> bool:
 
     Args:
         complete: Sends the completion; it is sent again where nobody can tell whether it arrived.
-        exists: Tells whether something has the key.
+        exists: Returns True if something has the key.
 
     Returns:
         False where something has it that need not be ours.
@@ -140,3 +157,60 @@ def completed(complete: Callable[[], None], exists: Callable[[], bool]) -> bool:
     if isinstance(last, UploadGone):
         raise last
     raise StoreUnavailable(f"Nobody can tell whether it was written: {last}") from last
+
+
+def send_part(client: S3Client, place: Place, number: int, size_bytes: int, chunks: Iterable[Chunk]) -> None:
+    """Send one part, once.
+
+    The ETag of its response is ignored: it is the part's MD5 on some servers only (not with SSE-KMS, for one).
+    What counts is the size that the server lists.
+
+    Raises:
+        StoreError: As everywhere in this store; the source's own errors pass unchanged.
+    """
+    guard_s3_logs()
+    url = client.generate_presigned_url(
+        "upload_part",
+        Params={**place.arguments, "PartNumber": number},
+        ExpiresIn=_VALID_S,
+    )
+    body = RequestBody(chunks, size_bytes)
+    headers: Any = HeadersDict({"Content-Length": str(size_bytes)})
+    streamed: Any = body  # the stubs do not know that any iterable is sent as it comes
+    request = AWSPreparedRequest("PUT", url, headers, streamed, False)
+    thing = f"{place.uri} (part {number})"
+    failure, response = _sent(client, request)
+    # Raised out here, where no error of the library is around: theirs hold the whole address.
+    if body.error is not None:
+        raise body.error
+    if failure:
+        server = host_of(client.meta.endpoint_url)
+        raise StoreUnavailable(
+            f"{thing}: no whole answer from the S3 server {server} ({failure}). Check that it runs and can be "
+            "reached, then run again."
+        )
+    if response.status_code != 200:  # noqa: PLR2004
+        with s3_upload_errors(thing, client.meta.endpoint_url):
+            raise _client_error(response)
+
+
+def _sent(client: S3Client, request: AWSPreparedRequest) -> tuple[str, Any]:
+    # The client's own connections: another HTTP library would not know of its proxies, certificates and
+    # time-outs. There is no public way to them.
+    session: Any = client._endpoint.http_session  # type: ignore[attr-defined]  # noqa: SLF001
+    try:
+        return "", session.send(request)
+    except BotoCoreError as error:
+        return type(error).__name__, None
+
+
+def _client_error(response: Any) -> ClientError:
+    code, message = (
+        found[1].decode("utf-8", "replace") if (found := pattern.search(response.content)) else ""
+        for pattern in (_CODE, _MESSAGE)
+    )
+    metadata: Any = {
+        "HTTPStatusCode": response.status_code,
+        "RequestId": response.headers.get("x-amz-request-id"),
+    }
+    return ClientError({"Error": {"Code": code, "Message": message}, "ResponseMetadata": metadata}, "UploadPart")

@@ -1,25 +1,59 @@
-"""An upload in parts, which a later process can go on with."""
+"""Uploads in parts that a later process can resume, and the digest of what passes."""
 
 from __future__ import annotations
 
+import hashlib
+import time
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from tuneloop.errors import InvalidWeights, StoreUnavailable
-from tuneloop.storage.fingerprint import Fingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from contextlib import AbstractContextManager
     from types import TracebackType
 
 PART_SIZE = 64 << 20
 """Bytes per part of a large upload; S3 takes 5 MiB or more, and 10,000 parts."""
-MOST_PARTS = 10_000
+MAX_PARTS = 10_000
 """S3's own limit."""
+# Before each attempt to write a part; what a part had so far is read again.
+_PAUSES_S = (0.0, 0.5, 2.0, 8.0)
+
+Chunk = bytes | memoryview
 
 
 class UploadGone(StoreUnavailable):
-    """The upload is not there any more: completed by somebody else, aborted, or swept away."""
+    """The upload is not there any more: completed by another process, aborted, or swept away."""
+
+
+class Digest:
+    """Sha256 and size of the bytes seen so far."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+        self.size_bytes = 0
+
+    @property
+    def sha256(self) -> str:
+        """64 hex digits."""
+        return self._hash.hexdigest()
+
+    def update(self, chunk: Chunk) -> None:
+        self._hash.update(chunk)
+        self.size_bytes += len(chunk)
+
+    def copy(self) -> Digest:
+        other = Digest()
+        other._hash, other.size_bytes = self._hash.copy(), self.size_bytes
+        return other
+
+    def watch(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
+        """Pass a stream on and update from it."""
+        for chunk in chunks:
+            self.update(chunk)
+            yield chunk
 
 
 class Part(NamedTuple):
@@ -28,19 +62,17 @@ class Part(NamedTuple):
     number: int
     """From 1."""
     start: int
-    """Its first byte within the file."""
     stop: int
     """The byte after its last one."""
 
     @property
     def size(self) -> int:
-        """Number of bytes."""
         return self.stop - self.start
 
 
-def fitting_part_size(size_bytes: int, part_size: int) -> int:
-    """Bytes per part, more than wished for where a file would have too many parts."""
-    return max(part_size, -(-size_bytes // MOST_PARTS))
+def part_size_for(size_bytes: int, part_size: int) -> int:
+    """Bytes per part, more than requested where a file would have too many parts."""
+    return max(part_size, -(-size_bytes // MAX_PARTS))
 
 
 def parts_of(size_bytes: int, part_size: int) -> list[Part]:
@@ -58,7 +90,7 @@ class Upload(ABC):
     """
 
     def __init__(self) -> None:
-        self.fingerprint = Fingerprint()
+        self.digest = Digest()
         """Of the file's beginning, as far as this process has seen it without a hole."""
 
     def __enter__(self) -> Self:
@@ -69,13 +101,30 @@ class Upload(ABC):
     ) -> None:
         self.close()
 
-    def put(self, part: Part, chunks: Iterable[bytes]) -> None:
+    def send(self, part: Part, open_part: Callable[[], AbstractContextManager[Iterable[Chunk]]]) -> None:
+        """Write one part, again from its start where the store does not respond."""
+        last: StoreUnavailable | None = None
+        for pause_s in _PAUSES_S:
+            time.sleep(pause_s)
+            try:
+                with open_part() as chunks:
+                    self.put(part, chunks)
+            except StoreUnavailable as error:
+                last = error
+            else:
+                return
+            # Raises `UploadGone`, where some servers answer 500; a lost response may hide a part that is there.
+            if self.done().get(part.number) == part.size:
+                return
+        raise last or StoreUnavailable(f"part {part.number} was never sent")
+
+    def put(self, part: Part, chunks: Iterable[Chunk]) -> None:
         """Write one part, as it comes in. Raises `InvalidWeights` where it is not as long as it should be."""
-        follows = self.fingerprint.size_bytes == part.start
-        seen = self.fingerprint.copy() if follows else Fingerprint()
+        follows = self.digest.size_bytes == part.start
+        seen = self.digest.copy() if follows else Digest()
         self._write(part, seen.watch(_exactly(part, chunks)))
         if follows:
-            self.fingerprint = seen
+            self.digest = seen
 
     @abstractmethod
     def done(self) -> dict[int, int]:
@@ -83,25 +132,21 @@ class Upload(ABC):
 
     @abstractmethod
     def complete(self) -> bool:
-        """Let the file appear, if every part is there and nothing has its name.
-
-        Returns:
-            False if the name is taken.
-        """
+        """Let the file appear if every part is there. Returns False if the name is taken."""
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of it; the parts stay for whoever goes on."""
+        """Let go of it; the parts stay for the process that resumes."""
 
     @abstractmethod
-    def _write(self, part: Part, chunks: Iterable[bytes]) -> None:
+    def _write(self, part: Part, chunks: Iterable[Chunk]) -> None:
         """Write a part over whatever there is of it."""
 
 
-def _exactly(part: Part, chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Hand on a part, its last piece only once it is known to be the last: so nothing else looks whole."""
+def _exactly(part: Part, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
+    """Pass a part on, its last piece only once it is known to be the last: so nothing else looks whole."""
     left = part.size
-    held = b""
+    held: Chunk = b""
     for chunk in chunks:
         left -= len(chunk)
         if left < 0:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.schemas.dataset import DatasetManifest
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 
 
 def to_disk(folder: str, target: str) -> Callable[[], None]:

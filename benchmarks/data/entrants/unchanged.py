@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from benchmarks.data.judged import make_judged, make_store, unchanged_run
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 from tuneloop.storage.s3 import client_config
-from tuneloop.storage.s3_memory import RememberingS3Store
+from tuneloop.storage.s3_cache import CachingS3Store
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -36,7 +36,7 @@ def prepare_s3(images: str, access: str, bucket: str) -> Callable[[], None]:
             pass
 
     def work() -> None:
-        store = RememberingS3Store(client, bucket, "store")
+        store = CachingS3Store(client, bucket, "store")
         make_store(store)
         make_judged(store, f"s3://{bucket}/{_DATASET}", lambda _: client)
 
@@ -46,7 +46,7 @@ def prepare_s3(images: str, access: str, bucket: str) -> Callable[[], None]:
 def ours_s3(access: str, bucket: str) -> Work:
     """What a run does: it lists the dataset, and reads a handful of records."""
     client, count = _counting(access)
-    store = RememberingS3Store(client, bucket, "store")
+    store = CachingS3Store(client, bucket, "store")
 
     def work() -> dict[str, int]:
         assert unchanged_run(store, f"s3://{bucket}/{_DATASET}").standing.decision is not None  # noqa: S101

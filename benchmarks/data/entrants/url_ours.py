@@ -10,10 +10,10 @@ import boto3
 from tuneloop.errors import ProviderError, RequestRejected
 from tuneloop.http.response import Response
 from tuneloop.http.transport import Transport
-from tuneloop.providers.linked_file import PresignedDownload
+from tuneloop.providers.download import PresignedDownload
 from tuneloop.storage.base import Store
 from tuneloop.storage.s3 import S3Store, client_config
-from tuneloop.storage.transfer import RangedSource, transfer
+from tuneloop.storage.transfer import transfer
 
 
 def into_store(url: str, access: str, bucket: str) -> Callable[[], None]:
@@ -26,10 +26,9 @@ def into_store(url: str, access: str, bucket: str) -> Callable[[], None]:
 def ours(url: str, store: Store) -> None:
     """What collecting weights does."""
     transport = Transport("bench", "http://127.0.0.1", ("x-key", "none"), _refused)
-    file = PresignedDownload(transport, lambda: url).source("weights.safetensors")
-    if file.size_bytes is None or file.etag is None:
+    source = PresignedDownload(transport, lambda: url).source
+    if source.size_bytes is None or source.etag is None:
         raise RuntimeError("the origin should answer to ranges, with an ETag")
-    source = RangedSource(file.size_bytes, file.etag, file.read)
     transfer(store, "weights/bench/weights.safetensors", source, "the weights")
 
 

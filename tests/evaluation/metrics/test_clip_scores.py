@@ -20,7 +20,7 @@ from tuneloop.evaluation.scores import score_models
 from tuneloop.schemas.dataset import DatasetManifest
 from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation
 from tuneloop.schemas.gate import GatePolicy, ScoreWeights
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 
 RED, GREEN, BLUE = (220, 30, 30), (30, 220, 30), (30, 30, 220)
 PIXELS = set(METRICS)

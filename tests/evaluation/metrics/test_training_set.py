@@ -16,7 +16,7 @@ from tuneloop.errors import DatasetError
 from tuneloop.evaluation.metrics import training_set
 from tuneloop.evaluation.metrics.features import ScoringImage
 from tuneloop.evaluation.metrics.training_set import scored_against, scoring_images, store_scoring_images
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 
 
 class Counting(LocalDirectory):

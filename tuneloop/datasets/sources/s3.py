@@ -19,7 +19,7 @@ from tuneloop.datasets.sources.names import check_unique, is_system_path, name_p
 from tuneloop.datasets.sources.s3_errors import DownloadInterrupted, s3_errors
 from tuneloop.errors import DatasetError
 from tuneloop.storage.s3 import client_config
-from tuneloop.storage.s3_answers import listed, of_an_object
+from tuneloop.storage.s3_errors import checked_object, list_pages
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -97,7 +97,7 @@ def list_objects(place: S3Location, client: S3Client, *, is_zip: bool) -> list[S
 def _listed_zip(place: S3Location, client: S3Client) -> S3Entry:
     with s3_errors(place.label):
         # Asked for by a list: an answer to HEAD has no body, and a missing bucket looks like a missing object.
-        first = next(listed(client, place.bucket, place.key, most=1))
+        first = next(list_pages(client, place.bucket, place.key, page_size=1))
     items = [item for item in first.get("Contents", ()) if item["Key"] == place.key]
     if not items:
         raise DatasetError(f"{place.label}: there is no such object; check the address")
@@ -135,7 +135,7 @@ def _listed(place: S3Location, client: S3Client) -> list[S3Entry]:
     found: list[S3Entry] = []
     objects = total = 0
     with s3_errors(place.label):
-        for page in listed(client, place.bucket, prefix):
+        for page in list_pages(client, place.bucket, prefix):
             for item in page.get("Contents", ()):
                 objects += 1
                 name = _name(item["Key"].removeprefix(prefix))
@@ -236,7 +236,7 @@ class Downloader:
     def _pieces(self, item: S3Entry, thing: str) -> Iterator[bytes]:
         with s3_errors(thing):
             answer = self._client.get_object(Bucket=self._bucket, Key=item.key, IfMatch=item.etag)
-            body = of_an_object(answer)["Body"]
+            body = checked_object(answer)["Body"]
             with body:
                 while piece := body.read(_PIECE_BYTES):
                     yield piece

@@ -22,7 +22,7 @@ from tuneloop.errors import (
 from tuneloop.http.retries import RUN_POLICY, RequestPolicy
 from tuneloop.http.transport import Transport
 from tuneloop.providers.accepted import accepted_id
-from tuneloop.providers.base import Archive, Capabilities, Provider, SubmitMargins, WeightsSource
+from tuneloop.providers.base import Archive, Capabilities, Provider, SubmitMargins
 from tuneloop.providers.bfl.body import finetune_body
 from tuneloop.providers.bfl.errors import map_error
 from tuneloop.providers.bfl.recipes import BflFinetuneRecipe
@@ -31,6 +31,7 @@ from tuneloop.providers.bfl.states import PHASES, WITH_STATE, state_word
 from tuneloop.providers.expected_hosts import ExpectedHosts
 from tuneloop.providers.list_rows import id_of, may_be_cut, note_on, text_of
 from tuneloop.providers.status_words import phase_of, same_word
+from tuneloop.schemas.ranged_source import RangedSource
 from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.render_settings import ServiceSettings
 from tuneloop.schemas.training import (
@@ -234,7 +235,7 @@ class BflProvider(Provider):
         moment = now() if made.tzinfo else now().replace(tzinfo=None)
         return "ready" if moment - made > _RESULT_LIVES else "running"
 
-    def weights(self, job_id: str) -> WeightsSource:
+    def weights(self, job_id: str) -> RangedSource:
         """BFL hands out no weights. Raises `ConfigurationError`."""
         raise ConfigurationError(f"BFL hands out no weights; fine-tune {job_id} is used by its id")
 

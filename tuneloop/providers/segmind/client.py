@@ -23,13 +23,14 @@ from tuneloop.http.response import Response
 from tuneloop.http.retries import RUN_POLICY, RequestPolicy
 from tuneloop.http.transport import Transport
 from tuneloop.providers.accepted import accepted_id
-from tuneloop.providers.base import Archive, Capabilities, Provider, WeightsSource
+from tuneloop.providers.base import Archive, Capabilities, Provider
+from tuneloop.providers.download import PresignedDownload
 from tuneloop.providers.expected_hosts import ExpectedHosts
-from tuneloop.providers.linked_file import PresignedDownload
 from tuneloop.providers.segmind.errors import map_error
 from tuneloop.providers.segmind.jobs import ID_FIELDS, Job, details_of, list_of
 from tuneloop.providers.segmind.recipes import FluxLoraRecipe, KontextLoraRecipe, QwenLoraRecipe
 from tuneloop.providers.segmind.render import SegmindInference
+from tuneloop.schemas.ranged_source import RangedSource
 from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.render_settings import ServiceSettings
 from tuneloop.schemas.training import Account, JobList, JobStatus, RenderedImage, UploadedDataset
@@ -196,13 +197,13 @@ class SegmindProvider(Provider):
                     continue
             raise
 
-    def weights(self, job_id: str) -> WeightsSource:
+    def weights(self, job_id: str) -> RangedSource:
         """Ask for a download address (they last an hour), and for another one whenever it has expired."""
         job, details = self._details(job_id)
         if not job.cloud_storage_url:
             raise UnexpectedResponse("the details name no cloud_storage_url yet", **details.details)
         address = job.cloud_storage_url
-        return PresignedDownload(self._transport, lambda: self._download_link(address)).source("lora.safetensors")
+        return PresignedDownload(self._transport, lambda: self._download_link(address)).source
 
     def _download_link(self, cloud_storage_url: str) -> str:
         # The page shows a multipart form on a GET.

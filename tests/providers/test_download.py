@@ -17,11 +17,12 @@ from tuneloop.emulator import EmulatorControl, Fault
 from tuneloop.emulator.objects import PREFIX
 from tuneloop.errors import PresignedUrlExpired, ProviderError, ProviderUnavailable, UnexpectedResponse
 from tuneloop.http.transport import Transport
-from tuneloop.providers.base import SourceChanged, WeightsSource
-from tuneloop.providers.linked_file import PresignedDownload
+from tuneloop.providers.base import SourceChanged
+from tuneloop.providers.download import PresignedDownload
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.providers.segmind.errors import map_error
 from tuneloop.providers.segmind.recipes import FluxLoraRecipe
+from tuneloop.schemas.ranged_source import RangedSource
 
 LINKS = "/finetune/request/file/download"
 
@@ -33,12 +34,12 @@ def job(provider: SegmindProvider, archive: DatasetArchive, recipe: FluxLoraReci
     return job_id
 
 
-def whole(source: WeightsSource) -> bytes:
+def whole(source: RangedSource) -> bytes:
     with source.read(0, None) as chunks:
         return b"".join(chunks)
 
 
-def part(source: WeightsSource, start: int, stop: int) -> bytes:
+def part(source: RangedSource, start: int, stop: int) -> bytes:
     with source.read(start, stop) as chunks:
         return b"".join(chunks)
 
@@ -168,7 +169,7 @@ def answering(*answers: Answer, versions: list[str | None] | None = None) -> Ite
 )
 def test_file_that_changed_is_said_to_have_changed(answer: Answer) -> None:
     with answering(LOOK, answer) as file, pytest.raises(SourceChanged, match="fetched anew"):
-        part(file.source("x"), 10, 20)
+        part(file.source, 10, 20)
 
 
 @pytest.mark.parametrize(
@@ -177,20 +178,20 @@ def test_file_that_changed_is_said_to_have_changed(answer: Answer) -> None:
 def test_bytes_that_were_not_asked_for_are_refused(content_range: dict[str, str]) -> None:
     answer = (206, {"ETag": '"a"', **content_range}, b"y" * 10)
     with answering(LOOK, answer) as file, pytest.raises(UnexpectedResponse, match="10 to 19 were asked for"):
-        part(file.source("x"), 10, 20)
+        part(file.source, 10, 20)
 
 
 def test_less_than_was_asked_for_is_taken_and_the_rest_asked_for() -> None:
     first = (206, {"ETag": '"a"', "Content-Range": "bytes 10-14/100"}, b"01234")
     second = (206, {"Content-Range": "bytes 15-19/100"}, b"56789")
     with answering(LOOK, first, second) as file:
-        assert part(file.source("x"), 10, 20) == b"0123456789"
+        assert part(file.source, 10, 20) == b"0123456789"
 
 
 def test_every_range_is_asked_of_the_version_that_was_seen_first() -> None:
     versions: list[str | None] = []
     with answering(LOOK, FOUND, versions=versions) as file:
-        part(file.source("x"), 10, 20)
+        part(file.source, 10, 20)
     assert versions == [None, '"a"']
 
 
@@ -200,19 +201,19 @@ def test_answers_without_a_byte_are_not_asked_for_without_end() -> None:
         answering(LOOK, *[nothing] * 3) as file,
         pytest.raises(ProviderUnavailable, match="none of the bytes"),
     ):
-        part(file.source("x"), 10, 20)
+        part(file.source, 10, 20)
 
 
 def test_refusal_that_is_cut_is_no_other_error() -> None:
     cut: Answer = (500, {"Content-Length": "99", "Connection": "close"}, b"<Error>")
     with answering(LOOK, *[cut] * 4, FOUND) as file:
-        assert part(file.source("x"), 10, 20) == b"0123456789"
+        assert part(file.source, 10, 20) == b"0123456789"
 
 
 def test_link_that_ends_with_the_keys_that_signed_it_is_asked_for_anew() -> None:
     over: Answer = (400, {}, b"<Error><Code>ExpiredToken</Code><Message>It has expired.</Message></Error>")
     with answering(LOOK, over, FOUND) as file:
-        assert part(file.source("x"), 10, 20) == b"0123456789"
+        assert part(file.source, 10, 20) == b"0123456789"
 
 
 @pytest.mark.parametrize(
@@ -227,7 +228,7 @@ def test_link_that_ends_with_the_keys_that_signed_it_is_asked_for_anew() -> None
 )
 def test_what_is_not_sure_to_be_one_file_is_not_read_by_range(look: Answer) -> None:
     with answering(look, (200, {}, b"xyz")) as file:
-        source = file.source("x")
+        source = file.source
         assert source.etag is None
         assert whole(source) == b"xyz"
 
@@ -235,19 +236,19 @@ def test_what_is_not_sure_to_be_one_file_is_not_read_by_range(look: Answer) -> N
 def test_file_that_comes_packed_is_refused_by_the_name_of_its_packing() -> None:
     packed = (200, {"Content-Encoding": "gzip"}, gzip.compress(b"weights"))
     with answering(packed, packed) as file, pytest.raises(UnexpectedResponse, match="packed as gzip"):
-        whole(file.source("x"))
+        whole(file.source)
     unpacked_on_the_way = (200, {"Content-Encoding": "gzip"}, b"weights")
     with answering(unpacked_on_the_way, unpacked_on_the_way) as file:
-        assert whole(file.source("x")) == b"weights"
+        assert whole(file.source) == b"weights"
 
 
 @pytest.mark.parametrize("size", ["9" * 5000, "7, 7", "-1", "seven"])
 def test_length_that_is_no_length_is_none(size: str) -> None:
     with answering((200, {"Content-Length": size, "Connection": "close"}, b"weights")) as file:
-        assert file.source("x").size_bytes is None
+        assert file.source.size_bytes is None
     odd_range = (206, {"ETag": '"a"', "Content-Range": f"bytes 0-0/{size}"}, b"x")
     with answering(odd_range) as file:
-        assert file.source("x").size_bytes is None
+        assert file.source.size_bytes is None
 
 
 @pytest.mark.parametrize("kind", ["whole", "without ETag", "without length"])

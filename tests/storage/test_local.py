@@ -16,13 +16,13 @@ import pytest
 from tests.storage.ranged import File, safetensors
 from tuneloop.errors import ObjectNotFound, StoreError, StoreUnavailable
 from tuneloop.storage.base import Store
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 from tuneloop.storage.transfer import transfer
 
 BEGIN = """
 import resource, signal, sys, time
 from pathlib import Path
-from tuneloop.storage.local_directory import LocalDirectory
+from tuneloop.storage.local import LocalDirectory
 
 store = LocalDirectory(Path(sys.argv[1]))
 """
@@ -37,7 +37,7 @@ store.create("log/0001.json", b"x" * (2 << 20))
 
 STOPPED_WITHIN_A_STREAM = """
 def chunks():
-    yield b"x" * (2 << 20)
+    yield b"x" * (9 << 20)
     print("streaming", flush=True)
     time.sleep(60)
 

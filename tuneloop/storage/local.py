@@ -11,19 +11,16 @@ from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 from tuneloop.clock import now, offset_s
 from tuneloop.errors import ObjectNotFound
+from tuneloop.storage.atomic_files import AtomicFile, sync_folder
 from tuneloop.storage.base import Store
-from tuneloop.storage.drafts import Draft, sync_folder
-from tuneloop.storage.fingerprint import Fingerprint
-from tuneloop.storage.local_errors import reading, refusals
-from tuneloop.storage.local_upload import LocalUpload, drop, new_id, sweep
+from tuneloop.storage.local_errors import os_errors, reading
+from tuneloop.storage.local_upload import DRAFTS, LocalUpload, drop, new_id, sweep
 from tuneloop.storage.names import checked_marker, checked_name, checked_prefix, is_name
 from tuneloop.storage.upload import PART_SIZE, Part
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import timedelta
-
-    from tuneloop.storage.base import StoredObject
 
 
 class LocalDirectory(Store):
@@ -45,12 +42,12 @@ class LocalDirectory(Store):
     def create(self, name: str, data: bytes) -> bool:
         """Create a name once, for exactly one content. See `Store.create`."""
         path = self._path(name)
-        with Draft(self._folder, name) as draft:
+        with self._draft(name) as draft:
             draft.write(data)
-            if draft.publish():
+            if draft.publish_once(self._folder, name):
                 return True
-        # On a network share, a link whose answer was lost is told that the name is taken.
-        with refusals(self._folder, name):
+        # On a network share, a link whose response was lost is rejected because the name is taken.
+        with os_errors(self._folder, name):
             return path.read_bytes() == data
 
     def read(self, name: str) -> bytes:
@@ -88,7 +85,7 @@ class LocalDirectory(Store):
             return iter(())
         if start != self._folder and not stat.S_ISDIR(status.st_mode):
             return iter(())
-        with refusals(self._folder, prefix):
+        with os_errors(self._folder, prefix):
             found = [name for name in self._below(start) if name.startswith(prefix) and is_name(name)]
         return iter(sorted(found))
 
@@ -102,16 +99,6 @@ class LocalDirectory(Store):
                 continue
             yield name, datetime.fromtimestamp(written, UTC)
 
-    def write_stream(self, name: str, chunks: Iterable[bytes]) -> StoredObject:
-        """Write a large object once, from a stream. See `Store.write_stream`."""
-        checked_name(name)
-        fingerprint = Fingerprint()
-        with Draft(self._folder, name) as draft:
-            for chunk in fingerprint.watch(chunks):
-                draft.write(chunk)
-            won = draft.publish()
-        return self.stored(name, fingerprint) if won else self.describe(name)
-
     def begin_upload(self, name: str) -> str:
         """Choose a draft for an upload in parts. See `Store.begin_upload`."""
         checked_name(name)
@@ -123,12 +110,12 @@ class LocalDirectory(Store):
 
     def drop_upload(self, name: str, upload: str) -> None:
         """Delete the draft of an upload. See `Store.drop_upload`."""
-        with refusals(self._folder, name):
+        with os_errors(self._folder, name):
             drop(self._folder, upload)
 
     def sweep(self, prefix: str, older_than: timedelta) -> int:
         """Delete the drafts that nobody writes. See `Store.sweep`; a draft does not tell its name."""
-        with refusals(self._folder, prefix):
+        with os_errors(self._folder, prefix):
             return sweep(self._folder, older_than)
 
     def delete_marker(self, name: str) -> None:
@@ -144,9 +131,14 @@ class LocalDirectory(Store):
     def read_with_clock(self, name: str) -> tuple[bytes, float]:
         """By a draft. See `Store.read_with_clock`."""
         data, before = self.read(name), now()
-        with Draft(self._folder, "clock") as draft:
+        with self._draft("clock") as draft:
             draft.write(b"what time is it?")
-            return data, offset_s(draft.written_at(), before)
+            return data, offset_s(datetime.fromtimestamp(draft.sync().st_mtime, UTC), before)
+
+    def _draft(self, name: str) -> AtomicFile:
+        with os_errors(self._folder, name):
+            (self._folder / DRAFTS).mkdir(exist_ok=True)
+        return AtomicFile(self._folder / DRAFTS / new_id(), lambda: os_errors(self._folder, name))
 
     def _path(self, name: str) -> Path:
         return self._folder / checked_name(name)
