@@ -1,4 +1,4 @@
-"""The ledger's records, in their final form: what is stored once stays readable for ever."""
+"""The ledger's records. What is stored once stays readable for ever."""
 
 from __future__ import annotations
 
@@ -16,26 +16,23 @@ from tuneloop.schemas.training import Account, ModelName
 
 
 def new_writer() -> str:
-    """A random id for one record, by which its writer knows it again after a lost answer."""
+    """A random id for one record, by which its writer knows it again after a lost response."""
     return uuid4().hex
 
 
 class Record(FrozenModel):
-    """What every record carries."""
+    """What every record has."""
 
     schema_number: Literal[1] = 1
-    """Form of the record."""
     writer_id: str = Field(default_factory=new_writer)
-    """Random id of this one write."""
     created_at: datetime
-    """When it was written, by the writer's clock (UTC)."""
+    """By the writer's clock (UTC)."""
 
 
 class TrainingRecord(Record):
     """One step of a training."""
 
     attempt: int = Field(ge=1)
-    """Which attempt at this training it belongs to."""
     name: str
     """The job's name at the provider."""
 
@@ -44,31 +41,28 @@ HeldKind = Literal["uncertain", "budget", "attempts", "lost"]
 
 
 class Claimed(TrainingRecord):
-    """Somebody is about to submit, until a deadline."""
+    """A run is about to submit, until a deadline."""
 
     state: Literal["claimed"] = "claimed"
     nonce: str
     """Random id of the process that claimed: the same run restarted is another process."""
     flow_run: str
-    """The flow run that claimed."""
     submit_deadline: datetime
     """The last byte of the submit leaves before this moment, or never."""
     take_over_after: datetime
-    """Nobody else may conclude that nothing was submitted before this moment."""
+    """No other run may conclude that nothing was submitted before this moment."""
     account: Account
-    """Who pays."""
     credentials: str
     """Slug of the credentials block, TYPE/NAME."""
     dataset_digest: str
-    """The dataset."""
     recipe: JsonValue
     """The recipe in full, as validated."""
     budget_slot: int | None = None
     """Number of the last budget slot at the first claim of this attempt: its own one comes after that."""
     approval: str | None = None
-    """The reason with which a person let it through after it was held; None where nobody was asked."""
+    """The reason with which a person approved it after it was held."""
     waived: tuple[HeldKind, ...] = ()
-    """What persons have let it through for. An approval waives what it was asked for and nothing else."""
+    """What it was approved for. An approval waives what it was asked for and nothing else."""
 
 
 class Submitted(TrainingRecord):
@@ -76,9 +70,8 @@ class Submitted(TrainingRecord):
 
     state: Literal["submitted"] = "submitted"
     job_id: str
-    """The provider's id of the job."""
     found_by: Literal["answer", "list", "person"]
-    """Whether the submit's answer, the provider's list or a person named the job."""
+    """Whether the response to the submit, the provider's list or a person named the job."""
 
 
 class Trained(TrainingRecord):
@@ -86,7 +79,6 @@ class Trained(TrainingRecord):
 
     state: Literal["trained"] = "trained"
     job_id: str
-    """The provider's id of the job."""
     word: str
     """The provider's status word that was read."""
 
@@ -96,13 +88,11 @@ class Collected(TrainingRecord):
 
     state: Literal["collected"] = "collected"
     job_id: str
-    """The provider's id of the job."""
     weights: str | None
     """Name of the weights within the store; None where the provider hands out no file."""
     sha256: str | None
     """Sha256 of the weights, 64 hex digits."""
     size_bytes: int | None
-    """Size of the weights."""
 
 
 class Failed(TrainingRecord):
@@ -110,7 +100,6 @@ class Failed(TrainingRecord):
 
     state: Literal["failed"] = "failed"
     job_id: str
-    """The provider's id of the job."""
     word: str
     """The provider's status word that was read."""
     reason: str
@@ -118,7 +107,7 @@ class Failed(TrainingRecord):
 
 
 class Rejected(TrainingRecord):
-    """The provider refused the submit: nothing was paid."""
+    """The provider rejected the submit: nothing was paid."""
 
     state: Literal["rejected"] = "rejected"
     reason: str
@@ -128,11 +117,11 @@ class Rejected(TrainingRecord):
 
 
 class Held(TrainingRecord):
-    """A person must look."""
+    """A manual decision is required."""
 
     state: Literal["held"] = "held"
     reason: str
-    """Why nobody may go on alone."""
+    """Why no run may go on by itself."""
     kind: HeldKind = "uncertain"
     """A submit may have been accepted, a limit is reached, too many bad ends, or a paid job cannot be had."""
     sent: bool = True
@@ -144,7 +133,6 @@ class Abandoned(TrainingRecord):
 
     state: Literal["abandoned"] = "abandoned"
     reason: str
-    """Why."""
     paid: bool
     """Whether the provider has accepted the job, or may have."""
     again: bool = False
@@ -177,7 +165,7 @@ UNPAID_FAILURES = frozenset({"failed", "rejected"})
 
 
 def follows(before: AnyTrainingRecord, record: AnyTrainingRecord) -> bool:
-    """Tell whether a record may follow another one of the same attempt."""
+    """Return True if a record may follow another one of the same attempt."""
     if isinstance(before, Held) and (record.state in {"claimed", "trained"}):
         # What is lost was paid: it is never claimed again, and only it was trained before.
         return (before.kind == "lost") is (record.state == "trained")
@@ -191,37 +179,28 @@ class RunRecord(Record):
     """What a flow run has decided to work on; the first one written wins for ever."""
 
     flow_run: str
-    """Id of the flow run."""
     model: ModelName
-    """The model to retrain."""
     key: str
-    """Training key, 64 hex digits."""
     attempt: int = Field(ge=1)
     """The attempt that this run works on; it never wants another."""
     dataset_digest: str
-    """The dataset."""
     recipe: JsonValue
     """The recipe in full, as validated."""
     plan: EvaluationConfig
-    """How the model is judged."""
     account: Account
-    """Who pays."""
     credentials: str
-    """Slug of the credentials block."""
     store: str
-    """Slug of the store's block."""
     public_dataset: PublicDataset | None = None
     """The zip that the provider fetches by itself; None where the dataset is sent to it."""
     visibility: Visibility = "unchanged"
     """Who may use the promoted model at the provider."""
     deployment: str | None = None
-    """Name of the deployment that the run belongs to; None for a run without one."""
     retrain_reason: str | None = None
     """Why an unchanged dataset is trained once more; None where it has changed."""
 
     @property
     def review_command(self) -> str:
-        """What a person types to answer an undecided verdict on it."""
+        """The command that answers an undecided verdict on it."""
         return f'tuneloop review {self.model} --store {self.store} --approve --reason "…"'
 
 
@@ -231,27 +210,18 @@ class Decision(Record):
     verdict: Literal["promote", "reject", "undecided", "abandoned"]
     """What was decided. `undecided` asks a person, whose answer is the next decision."""
     model: ModelName
-    """The model."""
     key: str
-    """Training key of the challenger."""
     attempt: int
-    """Attempt of the challenger."""
     plan_digest: str
-    """Digest of the evaluation plan."""
     against: int
     """Number of the promotion that was champion then; 0 for none."""
     scores: dict[str, float]
-    """What was measured."""
     report: str | None
-    """Name of the report within the store."""
     decided_by: str
-    """Who or what decided."""
     reason: str
-    """The reason in one sentence."""
     flow_run: str | None = None
     """The run that was abandoned, or that asks a person; None for a verdict, which holds for every run."""
     differences: tuple[ScoreDifference, ...] = ()
-    """Every score of both models, with intervals."""
     rule: str | None = None
     """The rule, in words; None in records of before there was more than one."""
 
@@ -260,21 +230,14 @@ class Promotion(Record):
     """A model version becomes the champion. The highest number is the champion."""
 
     number: int = Field(ge=1)
-    """Its number, without gaps."""
     model: ModelName
-    """The model."""
     key: str
-    """Training key."""
     attempt: int
-    """Attempt."""
     job_id: str
-    """The provider's id of the job."""
     account: Account
-    """Whose model it is."""
     credentials: str
     """Slug of the credentials block that reaches it."""
     trigger_word: str | None
-    """The word that calls the subject."""
     weights: str | None
     """Name of the weights within the store."""
     sha256: str | None
@@ -282,11 +245,8 @@ class Promotion(Record):
     size_bytes: int | None = None
     """Size of the weights; None in records of before it was named here."""
     dataset_digest: str
-    """The dataset it was trained on."""
     recipe: JsonValue
-    """The recipe it was trained with."""
     decision: str
-    """Name of the decision record within the store."""
     report: str | None = None
     """Name of the report within the store; None in records of before it was named here."""
     plan: EvaluationConfig | None = None
@@ -294,6 +254,4 @@ class Promotion(Record):
     rolled_back_to: int | None = None
     """Number of the earlier promotion that a rollback has put back; None for a challenger that won."""
     decided_by: str
-    """Who or what decided."""
     reason: str
-    """The reason in one sentence."""

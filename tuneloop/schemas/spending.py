@@ -29,17 +29,16 @@ class SpendingLimits(FrozenModel):
     """What one training costs, where the provider publishes no price or bills another one."""
     cents_per_image: float | None = None
     """What one rendered image costs, where the provider publishes no price or bills another one."""
-
     images_per_model: int | None = None
     """Images that may be rendered to judge one model; None for no limit."""
 
     def price_of_image(self, service: ServiceSettings) -> float | None:
-        """What one rendered image costs in US cents, None where nobody knows it."""
+        """What one rendered image costs in US cents, None if unknown."""
         return service.cents_per_image if self.cents_per_image is None else self.cents_per_image
 
 
 class Purpose(Protocol):
-    """What a slot is for; a run file says it."""
+    """What a slot is for, and the flow run that pays: a `RunRecord`, or an order of images."""
 
     @property
     def model(self) -> str:
@@ -63,31 +62,23 @@ class Purpose(Protocol):
 
 
 class Reservation(Record):
-    """Money reserved for one training or for rendering images. The sums make the last slot tell of all."""
+    """Money reserved for one training or for rendering images. The sums are of all slots up to this one."""
 
     kind: SlotKind = "training"
     """What is paid for. Images do not count as a training of the day, and are never given back."""
-
     number: int = Field(ge=1)
     """Its number within the account's window, without gaps."""
     key: str
-    """Training key."""
     attempt: int
-    """Attempt."""
     model: ModelName
     """The model it was first trained for."""
     flow_run: str
-    """The flow run that reserved."""
     deployment: str | None
-    """Name of its deployment."""
     cents: int | None
-    """Price in US cents, None where nobody knows it."""
     day: date
     """UTC day of the claim."""
     trainings_by_day: dict[date, int]
-    """Slots of each day, up to and with this one."""
     cents_so_far: int
-    """Price of all slots, up to and with this one."""
 
 
 def window_of(day: date) -> date:
@@ -101,10 +92,9 @@ def dollars(cents: int) -> str:
 
 
 class DoublePayment(Record):
-    """The provider has two jobs of one name: the promise was broken, and a person is told."""
+    """The provider has two jobs of one name: the promise was broken, and `tuneloop status` shows it."""
 
     name: str
-    """The name of both jobs."""
     job_id: str
     """The job that the ledger does not follow."""
     followed: str

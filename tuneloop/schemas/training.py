@@ -1,4 +1,4 @@
-"""Who a training is: its key, its account, its job at the provider."""
+"""What identifies a training (key, account), and its job at the provider."""
 
 from __future__ import annotations
 
@@ -45,14 +45,12 @@ class Account(FrozenModel):
 
 
 class TrainingIdentity(FrozenModel):
-    """Everything that decides what a training is. Same identity, same training: it is never paid twice."""
+    """Inputs that identify a training. Equal identity means the same training, paid once."""
 
     dataset_digest: str
     """Digest of the dataset manifest, 64 hex digits."""
     recipe: JsonValue
-    """The canonical recipe."""
     account: Account
-    """Who pays."""
 
     @property
     def key(self) -> str:
@@ -74,7 +72,7 @@ def job_name(key: str, attempt: int) -> str:
 
 
 def is_job_name(name: str) -> bool:
-    """Tell whether a name is of the form that `job_name` gives."""
+    """Return True for a name of the form that `job_name` gives."""
     return _JOB_NAME.fullmatch(name) is not None
 
 
@@ -86,20 +84,16 @@ class JobStatus(FrozenModel):
     """What the provider says about one job."""
 
     job_id: str
-    """The provider's id."""
     name: str
-    """The job's name, as we sent it."""
     phase: Phase
-    """What it means to us."""
     word: str
-    """The provider's own status word."""
+    """The provider's own status."""
     known: bool = True
-    """False where the word is not in the provider's documentation: then it counts as running, or as failed where
-    it can mean nothing else."""
+    """False if the provider does not document the status: it counts as running, or as failed where it can mean
+    nothing else."""
     by_age: bool = False
     """The phase follows from the job's age alone: the provider has forgotten how it ended."""
     error_message: str | None = None
-    """The provider's reason, for failed jobs."""
     changed_at: datetime | None = None
     """When the job came to this state, by the provider's clock; None where it does not say."""
     other_ids: frozenset[str] = frozenset()
@@ -150,13 +144,10 @@ class UploadedDataset(FrozenModel):
     sha256: str | None
     """Sha256 of a zip at a public address, 64 hex digits; None for our own, whose images are checked instead."""
     size_bytes: int
-    """Size of the zip."""
 
 
 class RenderedImage(FrozenModel):
     """One image that a model rendered."""
 
     data: bytes = Field(repr=False)
-    """The encoded image."""
     suffix: Literal[".jpg", ".png", ".webp"]
-    """File name suffix by content."""
