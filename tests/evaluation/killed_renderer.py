@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.deadly import make_deadly
 from tuneloop.evaluation.render import ModelUnderTest, render
-from tuneloop.ledger.image_budget import ImageBudget
+from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.providers.bfl.client import BflProvider
 from tuneloop.providers.segmind.client import SegmindProvider
@@ -37,7 +37,7 @@ class Scene(FrozenModel):
 def rendered(scene: Scene, store: LocalDirectory) -> Evaluation:
     """Render the scene, and count its price into the budget."""
     provider = CLIENTS[scene.provider](scene.key, base_url=scene.url)
-    budget = ImageBudget(Ledger(store), provider.account, SpendingLimits(cents_per_image=CENTS))
+    budget = Budget(Ledger(store), provider.account, SpendingLimits(cents_per_image=CENTS))
     return render(
         store,
         provider,

@@ -7,7 +7,7 @@ import pytest
 from tests.ledger.test_budget import claimed, other_key
 from tuneloop.clock import now
 from tuneloop.errors import BudgetExceeded, ConfigurationError
-from tuneloop.ledger.image_budget import ImageBudget
+from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.operations.status import spending_by_model
 from tuneloop.orchestration.credentials import SpendingGuard
@@ -19,7 +19,7 @@ from tuneloop.schemas.spending import SpendingLimits
 
 
 def test_images_count_into_the_money_and_not_into_the_trainings_of_the_day(ledger: Ledger, run: RunRecord) -> None:
-    budget = ImageBudget(ledger, run.account, SpendingLimits(trainings_per_day=1, cents_per_window=500))
+    budget = Budget(ledger, run.account, SpendingLimits(trainings_per_day=1, cents_per_window=500))
     budget.reserve_images(run, 12, BflProRender())
     spending = budget.spending(now().date())
     assert (spending.cents, spending.trainings_today) == (72, 0)
@@ -32,7 +32,7 @@ def test_images_count_into_the_money_and_not_into_the_trainings_of_the_day(ledge
 
 
 def test_slot_of_its_images_is_not_taken_for_the_slot_of_a_training(ledger: Ledger, run: RunRecord) -> None:
-    budget = ImageBudget(ledger, run.account, SpendingLimits())
+    budget = Budget(ledger, run.account, SpendingLimits())
     budget.reserve_images(run, 1, BflProRender())
     claim = claimed(ledger, run)
     assert budget.reserve(run, 400, claim, claim).kind == "training"
@@ -40,7 +40,7 @@ def test_slot_of_its_images_is_not_taken_for_the_slot_of_a_training(ledger: Ledg
 
 
 def test_images_over_the_limit_are_refused_before_any_is_rendered(ledger: Ledger, run: RunRecord) -> None:
-    budget = ImageBudget(ledger, run.account, SpendingLimits(cents_per_window=100))
+    budget = Budget(ledger, run.account, SpendingLimits(cents_per_window=100))
     budget.reserve_images(run, 10, BflProRender())
     with pytest.raises(BudgetExceeded, match=r"\$0.60 of \$1.00") as error:
         budget.reserve_images(run, 10, BflProRender())
@@ -49,18 +49,18 @@ def test_images_over_the_limit_are_refused_before_any_is_rendered(ledger: Ledger
 
 
 def test_price_of_the_block_comes_before_the_published_one(ledger: Ledger, run: RunRecord) -> None:
-    ImageBudget(ledger, run.account, SpendingLimits(cents_per_image=0.5)).reserve_images(run, 3, BflProRender())
-    assert ImageBudget(ledger, run.account, SpendingLimits()).spending(now().date()).cents == 2
+    Budget(ledger, run.account, SpendingLimits(cents_per_image=0.5)).reserve_images(run, 3, BflProRender())
+    assert Budget(ledger, run.account, SpendingLimits()).spending(now().date()).cents == 2
 
 
 def test_images_without_a_known_price_take_no_slot(ledger: Ledger, run: RunRecord) -> None:
-    budget = ImageBudget(ledger, run.account, SpendingLimits())
+    budget = Budget(ledger, run.account, SpendingLimits())
     assert not budget.reserve_images(run, 3, FluxDevRender())
     assert budget.spending(now().date()).slots == 0
 
 
 def test_limit_in_money_without_a_price_of_images_is_refused(ledger: Ledger, run: RunRecord) -> None:
-    budget = ImageBudget(ledger, run.account, SpendingLimits(cents_per_window=100))
+    budget = Budget(ledger, run.account, SpendingLimits(cents_per_window=100))
     for refused in (
         lambda: budget.reserve_images(run, 100_000, FluxDevRender()),
         lambda: budget.check_images("robot", [(1, FluxDevRender())]),
@@ -71,7 +71,7 @@ def test_limit_in_money_without_a_price_of_images_is_refused(ledger: Ledger, run
 
 
 def test_images_over_the_cap_are_refused_before_any_is_rendered(ledger: Ledger, run: RunRecord) -> None:
-    budget = ImageBudget(ledger, run.account, SpendingLimits(images_per_model=100))
+    budget = Budget(ledger, run.account, SpendingLimits(images_per_model=100))
     budget.check_images("robot", [(60, FluxDevRender()), (40, FluxDevRender())])
     with pytest.raises(BudgetExceeded, match=r"101 images .* allows 100.* raise images_per_model"):
         budget.check_images("robot", [(60, FluxDevRender()), (41, FluxDevRender())])
@@ -80,7 +80,7 @@ def test_images_over_the_cap_are_refused_before_any_is_rendered(ledger: Ledger, 
 def test_images_that_would_not_fit_beside_their_training_are_refused_before_it(
     ledger: Ledger, run: RunRecord
 ) -> None:
-    budget = ImageBudget(ledger, run.account, SpendingLimits(cents_per_window=500))
+    budget = Budget(ledger, run.account, SpendingLimits(cents_per_window=500))
     budget.check_images("robot", [(12, BflProRender())], training_cents=428)
     with pytest.raises(BudgetExceeded, match=r"\$0.72, and \$0.00 of \$5.00"):
         budget.check_images("robot", [(12, BflProRender())], training_cents=429)
@@ -107,7 +107,7 @@ def test_plan_of_more_than_a_thousand_images_is_refused() -> None:
 
 
 def test_images_are_shown_with_the_model_and_not_as_a_training(ledger: Ledger, run: RunRecord) -> None:
-    budget = ImageBudget(ledger, run.account, SpendingLimits())
+    budget = Budget(ledger, run.account, SpendingLimits())
     budget.reserve_images(run, 5, BflProRender())
     (spent,) = spending_by_model(budget.spending(now().date()))
     assert (spent.model, spent.trainings, spent.cents) == (run.model, 0, 30)
@@ -117,7 +117,7 @@ def test_racing_reservations_never_go_over_the_limit(ledger: Ledger, run: RunRec
     start, refused = Barrier(12), []
 
     def race() -> None:
-        budget = ImageBudget(ledger, run.account, SpendingLimits(cents_per_window=36))
+        budget = Budget(ledger, run.account, SpendingLimits(cents_per_window=36))
         start.wait()
         try:
             budget.reserve_images(run, 1, BflProRender())
@@ -130,11 +130,11 @@ def test_racing_reservations_never_go_over_the_limit(ledger: Ledger, run: RunRec
     for thread in threads:
         thread.join()
     assert len(refused) == 6
-    assert ImageBudget(ledger, run.account, SpendingLimits()).spending(now().date()).cents == 36
+    assert Budget(ledger, run.account, SpendingLimits()).spending(now().date()).cents == 36
 
 
 def test_place_of_a_training_that_was_not_paid_is_free_for_images(ledger: Ledger, run: RunRecord) -> None:
-    budget = ImageBudget(ledger, run.account, SpendingLimits(cents_per_window=400))
+    budget = Budget(ledger, run.account, SpendingLimits(cents_per_window=400))
     claim = claimed(ledger, run)
     budget.reserve(run, 400, claim, claim)
     rejected = Rejected(created_at=now(), attempt=1, name=claim.name, reason="no")

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingCo
 
 from tuneloop.cli.terminal import progress_bar, shown
 from tuneloop.errors import ConfigurationError
-from tuneloop.ledger.image_budget import ImageBudget
+from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.providers.base import Provider
 from tuneloop.registry.download import pull_weights, target_of
@@ -92,7 +92,7 @@ def generate_by_champion(
             f"{promotion.credentials} are of {provider.account.slug} now; give them a key and the label of that "
             "account again"
         )
-    budget = ImageBudget(ledger, provider.account, limits)
+    budget = Budget(ledger, provider.account, limits)
     budget.require_image_price(order.settings)
     console.print(shown(order.in_words(limits.price_of_image(order.settings))), soft_wrap=True)
     try:

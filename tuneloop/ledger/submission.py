@@ -22,7 +22,7 @@ from tuneloop.errors import (
 from tuneloop.http.transport import RequestNotSent
 from tuneloop.ledger.accounts import JobNameCache
 from tuneloop.ledger.attempts import ATTEMPTS_IN_A_ROW, too_many_attempts
-from tuneloop.ledger.budget import Budget, Spending
+from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.evidence import (
     check_clock,
     follow_earlier_job,
@@ -31,6 +31,7 @@ from tuneloop.ledger.evidence import (
     with_ended_ones,
 )
 from tuneloop.ledger.reconciliation import find_submitted, record_job_id
+from tuneloop.ledger.slots import Spending
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.providers.base import Archive, Provider
 from tuneloop.schemas.recipe_fields import BaseRecipe

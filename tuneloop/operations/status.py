@@ -12,10 +12,10 @@ from datetime import datetime
 from tuneloop.clock import now
 from tuneloop.errors import CorruptRecord, TuneloopError
 from tuneloop.ledger.accounts import TOLD_AFTER, UNREACHED, AccountMarks
-from tuneloop.ledger.budget import Spending
 from tuneloop.ledger.collection import weights_problem
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.markers import Marker
+from tuneloop.ledger.slots import Spending
 from tuneloop.ledger.training import TrainingLog, is_revivable
 from tuneloop.providers.base import Provider
 from tuneloop.registry.promotions import pending_review

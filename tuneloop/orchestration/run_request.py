@@ -9,7 +9,7 @@ from prefect.runtime import deployment
 from tuneloop.clock import now
 from tuneloop.errors import ConfigurationError
 from tuneloop.ledger.attempts import wished_attempt
-from tuneloop.ledger.image_budget import ImageBudget
+from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.submission import training_price
 from tuneloop.orchestration.clip_choice import load_clip_encoder
 from tuneloop.orchestration.context import RunContext
@@ -58,7 +58,7 @@ def validate_request(ctx: RunContext, request: RunRequest) -> None:
     if request.visibility != "unchanged" and not provider.capabilities.visibility:
         raise ConfigurationError(f"visibility: {provider.name} has no such thing; leave it unchanged")
     load_clip_encoder()
-    budget = ImageBudget(ctx.ledger, provider.account, ctx.limits)
+    budget = Budget(ctx.ledger, provider.account, ctx.limits)
     budget.require_price(training_price(recipe, ctx.limits))
     budget.require_image_price(plan.service)
 

@@ -20,8 +20,8 @@ from tuneloop.evaluation.render import ModelUnderTest, render
 from tuneloop.evaluation.reports.promotion_page import write_page
 from tuneloop.evaluation.reports.report import DecisionReport, page_name, report_name, write_report
 from tuneloop.evaluation.scores import score_models
+from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.collection import collect_weights, restore_weights
-from tuneloop.ledger.image_budget import ImageBudget
 from tuneloop.ledger.submission import SubmitRequest, submit_training
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.orchestration.clip_choice import load_clip_encoder
@@ -158,7 +158,7 @@ def render_images(
     """Render what the plan asks for and is not in the store yet. Never retried: each image is paid."""
     bar = ProgressReporter(f"images-{role}-{run.model}", f"Images of the {role}", "images")
     provider, limits = account
-    budget = ImageBudget(ctx.ledger, provider.account, limits)
+    budget = Budget(ctx.ledger, provider.account, limits)
     evaluation = render(
         ctx.store,
         provider,

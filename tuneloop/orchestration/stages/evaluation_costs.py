@@ -8,7 +8,7 @@ from prefect.logging import get_run_logger
 
 from tuneloop.errors import AuthenticationFailed, BudgetExceeded, ConfigurationError, ProviderError
 from tuneloop.evaluation.render import ModelUnderTest, count_missing
-from tuneloop.ledger.image_budget import ImageBudget
+from tuneloop.ledger.budget import Budget
 from tuneloop.orchestration.blocks import open_account
 from tuneloop.orchestration.context import RunContext, recipe_of
 from tuneloop.providers.base import Provider
@@ -45,7 +45,7 @@ def check_judging(
     """
     inputs = edited_by(manifest)
     own = (challenger_subject(ctx, run, inputs), run.plan)
-    budget = ImageBudget(ctx.ledger, ctx.provider.account, ctx.limits)
+    budget = Budget(ctx.ledger, ctx.provider.account, ctx.limits)
     if champion is None or is_same_training(champion, run):
         _check_images(ctx, budget, run, [own], training_cents)
         return
@@ -57,14 +57,14 @@ def check_judging(
     provider, limits = account_of(ctx, champion)
     # The training is not paid by this account: what is left there is for images alone.
     no_training = None if training_cents is None else 0
-    _check_images(ctx, ImageBudget(ctx.ledger, champion.account, limits), run, [others], no_training)
+    _check_images(ctx, Budget(ctx.ledger, champion.account, limits), run, [others], no_training)
     if not read_only:
         _try_key(provider, champion)
 
 
 def _check_images(
     ctx: RunContext,
-    budget: ImageBudget,
+    budget: Budget,
     run: RunRecord,
     wanted: Sequence[tuple[ModelUnderTest, EvaluationConfig]],
     training_cents: int | None,
