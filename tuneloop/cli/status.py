@@ -16,8 +16,9 @@ from tuneloop.cli.terminal import shown, write_json
 from tuneloop.clock import now
 from tuneloop.errors import TuneloopError
 from tuneloop.ledger.accounts import check_origin
-from tuneloop.ledger.budget import Budget, Spending
+from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.ledger import Ledger
+from tuneloop.ledger.slots import Spending
 from tuneloop.operations.status import orphaned_jobs, spending_by_model
 from tuneloop.orchestration.account_labels import shared_labels
 from tuneloop.orchestration.blocks import all_credentials, open_account, open_store, store_problem
