@@ -78,23 +78,24 @@ class ImageFields(Webhook):
     """What every endpoint of finetuned models takes."""
 
     finetune_id: str
+    finetune_strength: Strength = 1.1
     prompt: str | None = ""
     prompt_upsampling: bool = False
     safety_tolerance: Annotated[int, Field(ge=0, le=6)] = 2
+    # Where the document allows no null, a seed that is left out has no other value.
+    seed: int | None = None
+    output_format: OutputFormat | None = OutputFormat.jpeg
 
 
 class ProImage(ImageFields):
     """POST /v1/flux-pro-finetuned."""
 
-    finetune_strength: Strength = 1.1
     prompt: str = ""
     image_prompt: str | None = None
     steps: Annotated[int, Field(ge=1, le=50)] = 40
     guidance: Annotated[float, Field(ge=1.5, le=5)] = 2.5
     width: Annotated[int, Field(ge=256, le=1440, multiple_of=32)] = 1024
     height: Annotated[int, Field(ge=256, le=1440, multiple_of=32)] = 768
-    # The document allows no null here, but a seed that is left out has no other value.
-    seed: int | None = None
     output_format: OutputFormat = OutputFormat.jpeg
 
 
@@ -105,20 +106,15 @@ class UltraImage(ImageFields):
     image_prompt: str | None = None
     aspect_ratio: Annotated[str, AfterValidator(_between_the_widest)] = "16:9"
     image_prompt_strength: Annotated[float, Field(ge=0, le=1)] = 0.1
-    seed: int | None = None
-    output_format: OutputFormat | None = OutputFormat.jpeg
 
 
 class DepthImage(ImageFields):
     """POST /v1/flux-pro-1.0-depth-finetuned."""
 
-    finetune_strength: Strength = 1.1
     prompt: str
     control_image: str
     steps: ControlSteps = 50
     guidance: Annotated[float, Field(ge=1, le=100)] = 15
-    seed: int | None = None
-    output_format: OutputFormat | None = OutputFormat.jpeg
 
 
 class CannyImage(DepthImage):
@@ -132,14 +128,11 @@ class CannyImage(DepthImage):
 class FillImage(ImageFields):
     """POST /v1/flux-pro-1.0-fill-finetuned."""
 
-    finetune_strength: Strength = 1.1
     image: str
     mask: str | None = None
     prompt: str = ""
     steps: ControlSteps = 50
     guidance: Annotated[float, Field(ge=1.5, le=100)] = 60
-    seed: int | None = None
-    output_format: OutputFormat | None = OutputFormat.jpeg
 
 
 def authenticate(request: Request) -> None:

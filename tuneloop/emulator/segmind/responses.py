@@ -40,22 +40,14 @@ _MEANINGS_OF_406 = {
 """One status for four different errors; only the message distinguishes them."""
 _RATE_WINDOW_S = 60
 _IDS = ("id", "finetune_id")
-_FOREIGN_ROW: dict[str, Any] = {
-    "id": "",
+_FOREIGN_REQUEST: dict[str, Any] = {
     "data_source_path": "https://example.com/set.zip",
-    "name": "",
-    "status": "AVAILABLE",
-    "error_message": None,
-    "segmind_model_path": None,
-    "advance_parameters": {"theme": "FLUX", "prompt": "TOK"},
-    "segmind_public_model": False,
-    "train_type": "LORA",
-    "source_type": "AWS_S3",
+    "instance_prompt": "TOK",
     "base_model": "FLUX",
     "theme": "FLUX",
-    "cloud_storage_url": None,
-    "finetune_id": "",
-    "model_information": {},
+    "train_type": "LORA",
+    "segmind_public": False,
+    "advance_parameters": {},
 }
 
 
@@ -164,7 +156,8 @@ def foreign_rows(emulation: Emulation) -> list[Any]:
 def _foreign_row(kind: str) -> Any:
     number = STRANGERS.index(kind)
     row_id = f"00000000-0000-4000-8000-{number:012}"
-    shown = _FOREIGN_ROW | {"name": f"somebody's model {number}"} | dict.fromkeys(_IDS, row_id)
+    job = Job(row_id, f"somebody's model {number}", _FOREIGN_REQUEST, "", "AVAILABLE", None, 0, 0)
+    shown = row(job, "id", None, "")
     if kind == "no id":
         return {name: value for name, value in shown.items() if name not in _IDS}
     changed: dict[str, dict[str, Any]] = {
