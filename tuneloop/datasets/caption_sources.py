@@ -71,13 +71,9 @@ def _two_tables(tables: list[FileEntry]) -> list[Finding]:
     by_folder: dict[str, list[str]] = defaultdict(list)
     for table in tables:
         by_folder[table.folder].append(table.name)
+    reason = "is not the only caption table here"
     return [
-        error(
-            "two-tables",
-            names[0],
-            f"is not the only caption table here: {join_names(names[1:])}",
-            "keep one of them",
-        )
+        error("two-tables", names[0], f"{reason}: {join_names(names[1:])}", "keep one of them")
         for names in by_folder.values()
         if len(names) > 1
     ]

@@ -91,14 +91,8 @@ def _list_one(found: Walk, inner: str) -> list[str]:
         with os.scandir(found.root / inner) as listed:
             entries = list(listed)
     except OSError as caught:
-        found.findings.append(
-            error(
-                "unreadable",
-                _spelled(inner),
-                f"cannot be listed ({caught.strerror})",
-                "make it readable or remove it",
-            )
-        )
+        reason = f"cannot be listed ({caught.strerror})"
+        found.findings.append(error("unreadable", _spelled(inner), reason, "make it readable or remove it"))
         return []
     for entry in entries:
         name = f"{inner}/{entry.name}" if inner else entry.name

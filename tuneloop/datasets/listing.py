@@ -77,9 +77,8 @@ def list_folder(folder: Path, *, pairs: bool = False) -> Listing:
     findings += _what_is_not_read(found, {*images, *aside, *unsupported, *awaited.values(), *captions, *tables})
     findings += _same_names(images)
     if not images and not any(finding.severity == "error" for finding in findings):
-        findings.append(
-            error("no-images", None, "the folder holds no images", "put jpg, png or webp files into it")
-        )
+        remedy = "put jpg, png or webp files into it"
+        findings.append(error("no-images", None, "the folder holds no images", remedy))
     owners = {_owner(file, pairs=pairs) for file in images}
     return Listing(
         root=found.root,
@@ -96,12 +95,8 @@ def _captions_among(files: Iterable[FileEntry], folders: set[str]) -> list[FileE
 
 
 def _unsupported(file: FileEntry) -> Finding:
-    return error(
-        "unsupported-image",
-        file.name,
-        f"is a {file.suffix} file, which no trainer takes",
-        "convert it to jpg, png or webp or remove it",
-    )
+    reason = f"is a {file.suffix} file, which no trainer takes"
+    return error("unsupported-image", file.name, reason, "convert it to jpg, png or webp or remove it")
 
 
 def _awaited(placeholder: FileEntry) -> FileEntry | None:
@@ -142,56 +137,33 @@ def _name_findings(
     by_name: dict[str, list[FileEntry]] = defaultdict(list)
     for image in images:
         by_name[_bare(image)].append(image)
-    findings = [
-        error(
-            "shared-name",
-            group[0].name,
-            f"has the same name as {join_names([other.name for other in group[1:]])}, so that a caption would "
-            "belong to both",
-            "rename all but one",
-        )
-        for group in by_name.values()
-        if len(group) > 1
-    ]
+    findings = []
+    for first, *others_of_name in by_name.values():
+        if others_of_name:
+            names = join_names([other.name for other in others_of_name])
+            reason = f"has the same name as {names}, so that a caption would belong to both"
+            findings.append(error("shared-name", first.name, reason, "rename all but one"))
     owners = {_owner(image, pairs=pairs) for image in (*images, *others, *aside)}
     if pairs:
         findings += pair_findings([*images, *others])
-    whom = "its pair, such as 01.txt," if pairs else "its image"
-    findings += [
-        error(
-            "orphaned-caption",
-            caption.name,
-            f"is a caption without {'a pair' if pairs else 'an image'}",
-            f"rename it after {whom} or remove it",
-        )
-        for caption in captions
-        if _bare(caption) not in owners
-    ]
-    return findings
+    reason = f"is a caption without {'a pair' if pairs else 'an image'}"
+    remedy = f"rename it after {'its pair, such as 01.txt,' if pairs else 'its image'} or remove it"
+    orphans = [caption.name for caption in captions if _bare(caption) not in owners]
+    return findings + [error("orphaned-caption", name, reason, remedy) for name in orphans]
 
 
 def _what_is_not_read(found: Walk, read: set[FileEntry]) -> list[Finding]:
     """Say in one finding each what was left out and what nothing reads."""
     findings = []
     if found.ignored:
-        findings.append(
-            warning(
-                "left-out",
-                None,
-                f"{_files(found.ignored)} hidden or left behind by a system, and left out",
-                "nothing, or unhide what belongs to the dataset",
-            )
-        )
+        reason = f"{_files(found.ignored)} hidden or left behind by a system, and left out"
+        remedy = "nothing, or unhide what belongs to the dataset"
+        findings.append(warning("left-out", None, reason, remedy))
     others = [file.name for file in found.files if file not in read]
     if others:
-        findings.append(
-            warning(
-                "not-read",
-                None,
-                f"{_files(others)} neither image nor caption, and read by nothing",
-                "nothing, or remove what does not belong to the dataset",
-            )
-        )
+        reason = f"{_files(others)} neither image nor caption, and read by nothing"
+        remedy = "nothing, or remove what does not belong to the dataset"
+        findings.append(warning("not-read", None, reason, remedy))
     return findings
 
 
@@ -208,11 +180,5 @@ def _same_names(images: list[FileEntry]) -> list[Finding]:
     if not several:
         return []
     more = f", and {len(several) - 1} more names like it" if len(several) > 1 else ""
-    return [
-        warning(
-            "same-file-name",
-            None,
-            f"{join_names(several[0])} have one file name{more}; all of them are sent, under numbers",
-            "nothing, if they are different images",
-        )
-    ]
+    reason = f"{join_names(several[0])} have one file name{more}; all of them are sent, under numbers"
+    return [warning("same-file-name", None, reason, "nothing, if they are different images")]

@@ -41,34 +41,29 @@ class Taken(NamedTuple):
 
 def number_findings(number: int, profile: DatasetRequirements) -> list[Finding]:
     """Check how many images there are. An empty folder is told by the listing."""
-    remedy_few, remedy_many = "add images", "remove images"
-    most = profile.max_images
+    there, few, many = _images(number), "add images", "remove images"
+    least, most = profile.recommended_min_images, profile.recommended_max_images
     if 0 < number < profile.min_images:
-        reason = f"{_images(number)}, and {profile.min_images} are the fewest that the trainer takes"
-        return [error("too-few", None, reason, remedy_few)]
+        reason = f"{there}, and {profile.min_images} are the fewest that the trainer takes"
+        return [error("too-few", None, reason, few)]
+    if profile.max_images is not None and number > profile.max_images:
+        reason = f"{there}, and {profile.max_images} are the most that the trainer takes"
+        return [error("too-many", None, reason, many)]
+    if least is not None and 0 < number < least:
+        return [warning("few-images", None, f"{there}, and at least {least} are advised", few)]
     if most is not None and number > most:
-        reason = f"{_images(number)}, and {most} are the most that the trainer takes"
-        return [error("too-many", None, reason, remedy_many)]
-    if profile.recommended_min_images is not None and 0 < number < profile.recommended_min_images:
-        reason = f"{_images(number)}, and at least {profile.recommended_min_images} are advised"
-        return [warning("few-images", None, reason, remedy_few)]
-    if profile.recommended_max_images is not None and number > profile.recommended_max_images:
-        reason = f"{_images(number)}, and at most {profile.recommended_max_images} are advised"
-        return [warning("many-images", None, reason, remedy_many)]
+        return [warning("many-images", None, f"{there}, and at most {most} are advised", many)]
     return []
 
 
 def size_findings(zip_bytes: int, profile: DatasetRequirements) -> list[Finding]:
     """Check how large the zip gets."""
-    remedy = "scale images down, or save them as jpg"
-    if profile.max_zip_bytes is not None and zip_bytes > profile.max_zip_bytes:
-        reason = f"the zip has {megabytes(zip_bytes)}, and the trainer takes {megabytes(profile.max_zip_bytes)}"
-        return [error("zip-too-large", None, reason, remedy)]
-    if profile.recommended_max_zip_bytes is not None and zip_bytes > profile.recommended_max_zip_bytes:
-        advised = megabytes(profile.recommended_max_zip_bytes)
-        reason = (
-            f"the zip has {megabytes(zip_bytes)}, and the provider names {advised} as a limit of other trainers"
-        )
+    size, remedy = f"the zip has {megabytes(zip_bytes)}", "scale images down, or save them as jpg"
+    limit, recommended = profile.max_zip_bytes, profile.recommended_max_zip_bytes
+    if limit is not None and zip_bytes > limit:
+        return [error("zip-too-large", None, f"{size}, and the trainer takes {megabytes(limit)}", remedy)]
+    if recommended is not None and zip_bytes > recommended:
+        reason = f"{size}, and the provider names {megabytes(recommended)} as a limit of other trainers"
         return [warning("large-zip", None, reason, remedy)]
     return []
 

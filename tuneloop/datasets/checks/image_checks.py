@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from tuneloop.schemas.findings import Finding
+from tuneloop.schemas.findings import Finding, error, warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,99 +38,75 @@ _SUFFIXES: dict[ImageFormat, frozenset[str]] = {
 
 
 def image_findings(facts: ImageInfo, name: str, profile: DatasetRequirements) -> list[Finding]:
-    """Judge one image by its facts."""
-    found = (*_of_file(facts, name, profile), *_of_size(facts, profile), *_of_colors(facts), *_of_content(facts))
-    return [finding.model_copy(update={"file": name}) for finding in found]
+    """Judge one image by its facts and its name, whose suffix is compared with the content."""
+    return [
+        *_of_file(facts, name, profile),
+        *_of_size(facts, name, profile),
+        *_of_colors(facts, name),
+        *_of_content(facts, name),
+    ]
 
 
 def _of_file(facts: ImageInfo, name: str, profile: DatasetRequirements) -> Iterator[Finding]:
     if facts.format not in profile.formats:
         taken = " or ".join(sorted(profile.formats))
-        yield _error(
-            "format", f"is a {facts.format} file, which the trainer does not take", f"convert it to {taken}"
-        )
+        reason = f"is a {facts.format} file, which the trainer does not take"
+        yield error("format", name, reason, f"convert it to {taken}")
     if PurePosixPath(name).suffix.lower() not in _SUFFIXES[facts.format]:
-        yield _warning(
-            "misnamed",
-            f"is a {facts.format} file by its content",
-            "nothing needs to be done: it is sent under a right name",
-        )
+        reason = f"is a {facts.format} file by its content"
+        yield warning("misnamed", name, reason, "nothing needs to be done: it is sent under a right name")
     if facts.trailing_bytes:
-        yield _warning(
-            "trailing-bytes",
-            f"has {facts.trailing_bytes:,} bytes behind its end, such as a film by a phone, which are sent too",
-            "save it again if they should not be",
+        reason = (
+            f"has {facts.trailing_bytes:,} bytes behind its end, such as a film by a phone, which are sent too"
         )
+        yield warning("trailing-bytes", name, reason, "save it again if they should not be")
     if facts.frames > 1:
-        yield _error(
-            "animated",
-            f"is animated ({facts.frames} frames), and only the first frame would be trained on",
-            "save the frames that matter as images of their own",
-        )
+        reason = f"is animated ({facts.frames} frames), and only the first frame would be trained on"
+        yield error("animated", name, reason, "save the frames that matter as images of their own")
 
 
-def _of_size(facts: ImageInfo, profile: DatasetRequirements) -> Iterator[Finding]:
+def _of_size(facts: ImageInfo, name: str, profile: DatasetRequirements) -> Iterator[Finding]:
     short, long = sorted((facts.width_px, facts.height_px))
     size = f"{facts.width_px}x{facts.height_px} pixels"
     if short < profile.min_side_px:
-        yield _error("too-small", f"has {size}, too few to learn from", "replace it by a larger one or remove it")
+        remedy = "replace it by a larger one or remove it"
+        yield error("too-small", name, f"has {size}, too few to learn from", remedy)
     elif short < profile.recommended_min_side_px:
-        yield _warning(
-            "too-small",
-            f"has {size}; the trainer enlarges it and learns the blur",
-            f"use an image of at least {profile.recommended_min_side_px} pixels on its shorter side",
-        )
+        remedy = f"use an image of at least {profile.recommended_min_side_px} pixels on its shorter side"
+        yield warning("too-small", name, f"has {size}; the trainer enlarges it and learns the blur", remedy)
     if long > WIDEST_RATIO * short:
-        yield _warning(
-            "aspect-ratio",
-            f"has {size}, more than {WIDEST_RATIO:g}:1; the trainer cuts off or squeezes much of it",
-            "crop it to what matters",
-        )
+        reason = f"has {size}, more than {WIDEST_RATIO:g}:1; the trainer cuts off or squeezes much of it"
+        yield warning("aspect-ratio", name, reason, "crop it to what matters")
     if facts.orientation != 1:
-        yield _warning(
-            "exif-rotation",
-            f"is turned or mirrored by its EXIF data (orientation {facts.orientation}), which trainers ignore",
-            "nothing needs to be done: a turned copy is sent, the file stays",
-        )
+        reason = f"is turned or mirrored by its EXIF data (orientation {facts.orientation}), which trainers ignore"
+        remedy = "nothing needs to be done: a turned copy is sent, the file stays"
+        yield warning("exif-rotation", name, reason, remedy)
 
 
-def _of_colors(facts: ImageInfo) -> Iterator[Finding]:
-    converted = "let the recipe normalize images, or save it as plain 8-bit RGB"
+def _of_colors(facts: ImageInfo, name: str) -> Iterator[Finding]:
+    remedy = "let the recipe normalize images, or save it as plain 8-bit RGB"
     if facts.alpha:
-        yield _warning(
-            "transparency", "is transparent in parts; trainers show what is hidden there, mostly black", converted
-        )
+        reason = "is transparent in parts; trainers show what is hidden there, mostly black"
+        yield warning("transparency", name, reason, remedy)
     if facts.mode == "CMYK":
-        yield _warning("cmyk", "has printing colors (CMYK), which come out wrong in training", converted)
+        yield warning("cmyk", name, "has printing colors (CMYK), which come out wrong in training", remedy)
     if facts.bits >= _SIXTEEN_BITS:
-        yield _warning(
-            "sixteen-bit", f"has {facts.bits} bits a channel, which some trainers clip to white", converted
-        )
+        reason = f"has {facts.bits} bits a channel, which some trainers clip to white"
+        yield warning("sixteen-bit", name, reason, remedy)
     if facts.profile is not None:
-        yield _warning(
-            "color-profile",
-            f"has the color profile {facts.profile}; trainers take it for sRGB and learn other colors",
-            converted,
-        )
+        reason = f"has the color profile {facts.profile}; trainers take it for sRGB and learn other colors"
+        yield warning("color-profile", name, reason, remedy)
 
 
-def _of_content(facts: ImageInfo) -> Iterator[Finding]:
+def _of_content(facts: ImageInfo, name: str) -> Iterator[Finding]:
     """At most one: a black image is flat too, and a flat one has no edges."""
+    remedy = "remove it, unless that is meant"
     if facts.mean + 2 * facts.spread < BLACK_BELOW:
-        yield _warning("black", "is nearly black all over", "remove it, unless that is meant")
+        yield warning("black", name, "is nearly black all over", remedy)
     elif facts.mean - 2 * facts.spread > WHITE_ABOVE:
-        yield _warning("white", "is nearly white all over", "remove it, unless that is meant")
+        yield warning("white", name, "is nearly white all over", remedy)
     elif facts.spread < FLAT_BELOW:
-        yield _warning("flat", "shows one brightness all over", "remove it, unless that is meant")
+        yield warning("flat", name, "shows one brightness all over", remedy)
     elif facts.sharpness < BLURRED_BELOW:
-        yield _warning(
-            "blurred", "seems blurred: not even its sharpest edges are sharp", "replace it, unless that is meant"
-        )
-
-
-def _error(check: str, reason: str, remedy: str) -> Finding:
-    return Finding(severity="error", check=check, reason=reason, remedy=remedy)
-
-
-def _warning(check: str, reason: str, remedy: str) -> Finding:
-    return Finding(severity="warning", check=check, reason=reason, remedy=remedy)
+        reason = "seems blurred: not even its sharpest edges are sharp"
+        yield warning("blurred", name, reason, "replace it, unless that is meant")

@@ -16,11 +16,11 @@ _LONGEST_PATH = 1024
 class Content(NamedTuple):
     """What a file turned out to be."""
 
-    is_image: bool
-    """An image of another format: viewers may show it."""
     reason: str
     """What it is, as the second half of a sentence."""
     remedy: str
+    is_image: bool = False
+    """An image of another format: viewers may show it."""
 
 
 _CONVERT = "convert it to jpg, png or webp"
@@ -73,24 +73,23 @@ _PATH_OF_A_FILE = re.compile(rb"(?:\.\.?/|/)?[\w .@:+-]+(?:/[\w .@:+-]+)+\n?")
 
 
 def content_of(data: bytes) -> Content:
-    """Tell what a file is that is neither JPEG, PNG nor WebP.
+    """Find out what a file is that is neither JPEG, PNG nor WebP.
 
     Raises:
         Image.DecompressionBombError: It claims to be far too large an image.
     """
     start = data[:_READ_BYTES]
     if not data:
-        return Content(is_image=False, reason="is empty", remedy=_AGAIN)
+        return Content("is empty", _AGAIN)
     if not data.strip(b"\0"):
-        return Content(is_image=False, reason="holds nothing but zeros: its content was lost", remedy=_AGAIN)
+        return Content("holds nothing but zeros: its content was lost", _AGAIN)
     image = _image_format(start)
     if image is not None:
-        return Content(is_image=True, reason=f"is {image} file by its content", remedy=_CONVERT)
+        return Content(f"is {image} file by its content", _CONVERT, is_image=True)
     other = next((what for sign, what in _OTHERS.items() if start.startswith(sign)), _film(start))
     if other is not None:
-        return Content(is_image=False, reason=f"is {other}", remedy=_REPLACE)
-    not_a_image = Content(is_image=False, reason="is not an image", remedy=_REPLACE)
-    return _text(data) or _known_to_pillow(data) or _damaged(start) or not_a_image
+        return Content(f"is {other}", _REPLACE)
+    return _text(data) or _known_to_pillow(data) or _damaged(start) or Content("is not an image", _REPLACE)
 
 
 def _image_format(start: bytes) -> str | None:
@@ -114,53 +113,41 @@ def _brands(start: bytes) -> set[bytes]:
 
 
 def _damaged(start: bytes) -> Content | None:
-    if start[:4] == b"\x89PNG" or start.startswith((b"\xef\xbf\xbdPNG", b"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd")):
-        reason = "was an image that a program has saved as text, which changes its bytes"
-        return Content(is_image=False, reason=reason, remedy=_AGAIN)
+    if start[:4] == b"\x89PNG" or start.startswith((b"\xef\xbf\xbdPNG", b"\xef\xbf\xbd" * 3)):
+        return Content("was an image that a program has saved as text, which changes its bytes", _AGAIN)
     before = [at for sign in (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n") if (at := start.find(sign)) > 0]
-    if before:
-        reason = f"has {min(before)} other bytes before the start of an image"
-        return Content(is_image=False, reason=reason, remedy="save or fetch it again, or remove it")
-    return None
+    if not before:
+        return None
+    reason = f"has {min(before)} other bytes before the start of an image"
+    return Content(reason, "save or fetch it again, or remove it")
 
 
 def _text(data: bytes) -> Content | None:
     """What a text is: pointers to a file elsewhere, pages and messages of servers, drawings."""
     start = data[:_READ_BYTES]
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return Content(is_image=False, reason="is a text", remedy=_REPLACE)
+        return Content("is a text", _REPLACE)
     if any(sign < 0x20 and sign not in b"\t\n\r\f\x1b" for sign in start):  # noqa: PLR2004  Control characters.
         return None
     words = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    is_lfs = words.startswith(b"version https://git-lfs")
+    is_page = words.startswith(b"<!doctype html") or b"<html" in words
+    is_base64 = words.startswith((b"data:image/", b"/9j/4", b"ivborw0k", b"uklgr"))
+    is_path = len(data) < _LONGEST_PATH and _PATH_OF_A_FILE.fullmatch(data) is not None
+    server = "such as a server's error, in place of the image"
     for found, reason, remedy in (
-        (
-            words.startswith(b"version https://git-lfs"),
-            "is a pointer of Git LFS, not the image",
-            "run git lfs pull",
-        ),
+        (is_lfs, "is a pointer of Git LFS, not the image", "run git lfs pull"),
         (b"/annex/objects/" in words, "is a pointer of git-annex, not the image", "run git annex get"),
-        (
-            words.startswith((b"data:image/", b"/9j/4", b"ivborw0k", b"uklgr")),
-            "is an image that is written as text (base64)",
-            "decode it, or remove it",
-        ),
+        (is_base64, "is an image that is written as text (base64)", "decode it, or remove it"),
         (b"<svg" in words, "is an SVG drawing, which has no pixels", _CONVERT),
-        (
-            words.startswith(b"<!doctype html") or b"<html" in words,
-            "is a web page, such as a login or an error, in place of the image",
-            _AGAIN,
-        ),
-        (words.startswith(b"<"), "is an XML document, such as a server's error, in place of the image", _AGAIN),
-        (words.startswith((b"{", b"[")), "is JSON, such as a server's error, in place of the image", _AGAIN),
-        (
-            len(data) < _LONGEST_PATH and _PATH_OF_A_FILE.fullmatch(data) is not None,
-            "is a text that names another file: a link that became a text",
-            "put that file in its place",
-        ),
+        (is_page, "is a web page, such as a login or an error, in place of the image", _AGAIN),
+        (words.startswith(b"<"), f"is an XML document, {server}", _AGAIN),
+        (words.startswith((b"{", b"[")), f"is JSON, {server}", _AGAIN),
+        (is_path, "is a text that names another file: a link that became a text", "put that file in its place"),
     ):
         if found:
-            return Content(is_image=False, reason=reason, remedy=remedy)
-    return Content(is_image=False, reason="is a text", remedy=_REPLACE) if _is_text(start) else None
+            return Content(reason, remedy)
+    return Content("is a text", _REPLACE) if _is_text(start) else None
 
 
 def _is_text(start: bytes) -> bool:
@@ -175,8 +162,7 @@ def _is_text(start: bytes) -> bool:
 def _known_to_pillow(data: bytes) -> Content | None:
     try:
         with Image.open(io.BytesIO(data)) as image:
-            reason = f"is a {image.format} file by its content"
-            return Content(is_image=True, reason=reason, remedy=_CONVERT)
+            return Content(f"is a {image.format} file by its content", _CONVERT, is_image=True)
     except Image.DecompressionBombError:
         raise
     except Exception:  # noqa: BLE001  Whatever a plugin raises: it is none of the formats that can be named.
