@@ -14,21 +14,19 @@ from pydantic import Field
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.orchestration.blocks import open_store
 from tuneloop.orchestration.events import emit_rolled_back
-from tuneloop.registry.model_pages import save_model_page
-from tuneloop.registry.reasons import LONGEST_REASON
+from tuneloop.registry.models import save_model_page
+from tuneloop.registry.promotions import IN_PREFECT, MAX_REASON_LENGTH
 from tuneloop.registry.rollback import Rollback, roll_back
 from tuneloop.schemas.records import Promotion
 from tuneloop.schemas.shown_text import in_markdown, visible
 from tuneloop.schemas.training import ModelName, job_name
-
-_WHO = "a person, in Prefect"
 
 
 @flow(name="rollback-model", flow_run_name="rollback-{model}-to-{to}")
 def rollback_model(
     model: ModelName,
     to: Annotated[int, Field(ge=1)],
-    reason: Annotated[str, Field(min_length=1, max_length=LONGEST_REASON)],
+    reason: Annotated[str, Field(min_length=1, max_length=MAX_REASON_LENGTH)],
     store: str = "local-file-system/tuneloop",
 ) -> State[Any]:
     """Put an earlier champion back. Nothing is trained or rendered, and nothing is deleted.
@@ -43,17 +41,16 @@ def rollback_model(
         store: The store that has the model: s3-bucket/NAME or local-file-system/NAME.
     """
     ledger = Ledger(open_store(store))
-    done = roll_back(ledger, model, to, reason, _WHO)
+    done = roll_back(ledger, model, to, reason, IN_PREFECT)
     save_model_page(ledger, model)
     if done.champion.rolled_back_to is not None:
-        # Told again where a crash came between record and event: one id, one event.
+        # Again where a crash came between record and event: one id, one event.
         emit_rolled_back(done.champion, flow_run.id)
-    create_markdown_artifact(key=f"rollback-{model}", markdown=_spelled(done), description=visible(done.in_words))
+    create_markdown_artifact(key=f"rollback-{model}", markdown=_markdown(done), description=visible(done.in_words))
     return Completed(name=None if done.replaced else "Cached", message=done.in_words)
 
 
-def _spelled(done: Rollback) -> str:
-    """What was done, as markdown for the run page."""
+def _markdown(done: Rollback) -> str:
     lines = [f"# {done.champion.model}: rolled back to no. {done.to}", "", in_markdown(done.in_words), ""]
     lines += ["| | champion | job | dataset | since (UTC) | why |", "|---|---|---|---|---|---|"]
     if done.replaced is not None:

@@ -19,13 +19,13 @@ from tuneloop.ledger.collection import weights_problem
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.orchestration.context import RunContext
 from tuneloop.orchestration.run_request import RunRequest, build_run_record
-from tuneloop.orchestration.stages.preparation import Begun, begin
+from tuneloop.orchestration.stages.preparation import prepare
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.providers.segmind.recipes import FluxLoraRecipe
-from tuneloop.registry.promotions import DecisionSlot, promote, write_decision
+from tuneloop.registry.promotions import Registry
 from tuneloop.schemas.evaluation import GateResult
 from tuneloop.schemas.plan import EvaluationConfig
-from tuneloop.schemas.records import Collected, RunRecord, Submitted, Trained
+from tuneloop.schemas.records import Collected, Decision, RunRecord, Submitted, Trained
 from tuneloop.schemas.spending import SpendingLimits
 from tuneloop.storage.base import Store
 from tuneloop.storage.identity import create_store, identity_of
@@ -42,13 +42,15 @@ def wish_for(dataset: str) -> RunRequest:
     return RunRequest("bench", dataset, recipe, EvaluationConfig(prompts=("a photo of TOK",)), "unchanged", None)
 
 
-def desk_for(store: Store) -> RunContext:
+def desk_for(store: Store, flow_run: str = "the-first-run") -> RunContext:
     """Open a store as a run does; what the Prefect server knows of it is left out."""
     identity = identity_of(store)
     provider = SegmindProvider("a-key", base_url="http://127.0.0.1:9")
     assert current_driver(Ledger(store)) is not None  # noqa: S101
     remember_origin(Ledger(store), provider.account, provider.base_url)
-    return RunContext(store, Ledger(store), provider, SpendingLimits(), "the-store", "the-credentials", identity)
+    return RunContext(
+        store, Ledger(store), provider, SpendingLimits(), "the-store", "the-credentials", identity, flow_run
+    )
 
 
 def make_store(store: Store) -> None:
@@ -70,7 +72,7 @@ def make_judged(store: Store, dataset: str, client_for: Callable[[str], S3Client
         look_name(state, request.recipe),
         EarlierLook(digest=manifest.digest, images=len(manifest.items), findings=()),
     )
-    run = build_run_record(ctx, request, manifest.digest, None, "the-first-run")
+    run = build_run_record(ctx, request, manifest.digest, None)
     _train(ctx.ledger, run)
     return ctx.ledger.save_run(run)
 
@@ -90,18 +92,17 @@ def _train(ledger: Ledger, run: RunRecord) -> None:
         ledger.append(run.key, before, record)
         before = record
     verdict = GateResult(verdict="promote", reason="the first one", rule="the first one", scores={})
-    decision = write_decision(ledger, run, verdict, DecisionSlot(1, 0), "report.html")
+    decision = Registry(ledger).record(run, verdict, number=1, against=0, report="report.html")
     assert decision is not None  # noqa: S101
-    promote(ledger, run, collected, decision, "TOK")
+    Registry(ledger).promote(run, collected, decision)
 
 
-def unchanged_run(store: Store, dataset: str) -> Begun:
-    """What a run does on an unchanged dataset, from the opened blocks to its end."""
-    ctx = desk_for(store)
-    flow_run = str(uuid4())
+def unchanged_run(store: Store, dataset: str) -> Decision | None:
+    """What a run does on an unchanged dataset, from the opened blocks to its end: the decision found."""
+    ctx = desk_for(store, str(uuid4()))
     with disable_run_logger():
-        assert ctx.ledger.run(flow_run) is None  # noqa: S101
-        begun = begin(ctx, wish_for(dataset), flow_run)
-    if begun.standing.champion is not None:
-        weights_problem(ctx.ledger, begun.standing.champion)
-    return begun
+        run = ctx.load_run() or prepare(ctx, wish_for(dataset))
+    previous = ctx.registry.applied_decision(run)
+    if previous is not None and (champion := ctx.registry.champion_beside(run)) is not None:
+        weights_problem(ctx.ledger, champion)
+    return previous

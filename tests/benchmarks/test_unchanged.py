@@ -17,7 +17,7 @@ from tests.s3_server import fresh_bucket, s3_client, s3_server
 from tuneloop.datasets.earlier_looks import look_name
 from tuneloop.datasets.sources.source_state import state_of
 from tuneloop.ledger.collection import weights_problem
-from tuneloop.orchestration.stages.preparation import _settled_as_before
+from tuneloop.orchestration.stages.preparation import _unchanged
 from tuneloop.storage.s3_cache import CachingS3Store
 from tuneloop.storage.s3_logs import count_requests, log_requests
 
@@ -61,8 +61,7 @@ def test_unchanged_folder_costs_15_requests_at_most_whatever_the_store_holds(sho
     for number in range(60):
         for kind in ("images", "looks", "inflight/segmind.default/job", "runs", "models/bench/decisions/other"):
             first.create(f"{kind}/{number:064x}", b"{}")
-    begun = unchanged_run(shop.opened("second"), str(shop.folder / "images"))
-    assert begun.standing.decision is not None
+    assert unchanged_run(shop.opened("second"), str(shop.folder / "images")) is not None
     requests = count_requests(shop.folder / "requests.log", "second")
     assert sum(requests.values()) <= MOST_REQUESTS, shop.log
     assert "HeadBucket" not in requests
@@ -74,7 +73,7 @@ def test_unchanged_bucket_is_listed_once_and_nothing_of_it_is_read(shop: Shop) -
         client.put_object(Bucket=shop.bucket, Key=f"dataset/{file.name}", Body=file.read_bytes())
     dataset = f"s3://{shop.bucket}/dataset"
     make_judged(shop.opened("first"), dataset, lambda _: client)
-    assert unchanged_run(shop.opened("second"), dataset).standing.decision is not None
+    assert unchanged_run(shop.opened("second"), dataset) is not None
     of_dataset = [line for line in shop.log if line.startswith("second ") and f"{shop.bucket}/dataset" in line]
     assert of_dataset == [f"second ListObjectsV2 /{shop.bucket}/dataset/"]
     assert sum(count_requests(shop.folder / "requests.log", "second").values()) <= MOST_REQUESTS + 1
@@ -137,7 +136,7 @@ def test_earlier_look_decides_nothing_but_that_nothing_is_left_to_do(shop: Shop,
         "damaged": wish,
     }[change]
     with disable_run_logger():
-        assert _settled_as_before(desk_for(shop.opened("second")), wish, "second", state) is None
+        assert _unchanged(desk_for(shop.opened("second"), "second"), wish, state) is None
 
 
 def test_weights_of_a_champion_are_asked_for_in_each_run_by_their_size(shop: Shop) -> None:

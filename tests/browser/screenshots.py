@@ -97,14 +97,14 @@ def _keep_all(stack: Stack, runs: Runs, camera: Camera) -> None:
     camera.keep("dataset", f"artifacts/artifact/{_artifact(runs, run, 'dataset-')}", "Dataset")
     unchanged = runs.start(MODEL_DEPLOYMENT, dataset=str(changed))
     runs.wait_until(unchanged, "Cached")
-    camera.keep("unchanged-run-details", f"runs/flow-run/{unchanged}?tab=Details", "Nothing to do")
+    camera.keep("unchanged-run-details", f"runs/flow-run/{unchanged}?tab=Details", "Skipped, nothing paid")
     # The first model again, under a gate that is never sure: it is asked about, and trained no second time.
     plan = {"seeds": [1, 2, 3, 4], "gate": {"margin": 1.0}}
     undecided = runs.start(MODEL_DEPLOYMENT, dataset=str(images), evaluation=plan)
     runs.wait_until(undecided, "Suspended")
     page = f"runs/flow-run/{undecided}?tab=Details"
-    camera.keep("undecided-run", page, "Undecided, a person decides")
-    camera.keep("approval", page, "Undecided, a person decides", Ui.ask_to_resume)
+    camera.keep("undecided-run", page, "Inconclusive, review required")
+    camera.keep("approval", page, "Inconclusive, review required", Ui.ask_to_resume)
     camera.keep("runs", "runs", "retrain-model")
 
 

@@ -55,7 +55,7 @@ def test_undecided_run_is_approved_with_a_reason_on_its_own_page_and_promoted(
     ui: Ui, runs: Runs, ledger: Ledger, undecided_run: UUID
 ) -> None:
     page = ui.run_page(undecided_run, "Details")
-    expect(page.get_by_text("Undecided, a person decides").first).to_be_visible()
+    expect(page.get_by_text("Inconclusive, review required").first).to_be_visible()
     dialog = ui.ask_to_resume()
     expect(dialog.get_by_text("too close to tell")).to_be_visible()
     dialog.get_by_label("Select Decision").click()

@@ -28,7 +28,7 @@ from tests.crash.impatience import impatient
 from tests.crash.instruments import install
 from tests.crash.points import Kill, Trail
 from tests.crash.sabotage import SABOTAGES
-from tuneloop.orchestration.stalled_runs import Standstill, Watcher
+from tuneloop.orchestration.run_queries import Standstill, Watcher
 from tuneloop.schemas.recipe_fields import Cadence
 from tuneloop.schemas.records import new_writer
 from tuneloop.storage.atomic_files import AtomicFile

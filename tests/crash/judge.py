@@ -13,7 +13,7 @@ from tests.crash.finding import Finding
 from tests.crash.lane import Lane
 from tuneloop.errors import ObjectNotFound, TuneloopError
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.registry.promotions import applied_decision
+from tuneloop.registry.promotions import Registry
 from tuneloop.schemas.records import (
     ENDS,
     Abandoned,
@@ -45,7 +45,7 @@ def _has_ended(ledger: Ledger, run: RunRecord) -> bool:
     """Tell whether a run's attempt was decided on, or given up by a person who takes it for paid."""
     records = [record for record in ledger.history(run.key) if record.attempt == run.attempt]
     given_up = bool(records) and isinstance(records[-1], Abandoned) and records[-1].paid
-    return given_up or applied_decision(ledger, run) is not None
+    return given_up or Registry(ledger).applied_decision(run) is not None
 
 
 def run_files(lane: Lane) -> list[RunRecord]:

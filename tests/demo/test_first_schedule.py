@@ -103,7 +103,7 @@ def test_every_command_works_in_the_printed_order_and_the_first_night_goes_well(
 ) -> None:
     settings = {PREFECT_API_URL: reader.api_url, PREFECT_HOME: Path(reader.environment["PREFECT_HOME"])}
     first = reader.follow(1)
-    assert "sensor is not deployed yet: there is no block local-file-system/tuneloop" in "".join(first)
+    assert "sensor is not deployed yet: block local-file-system/tuneloop not found" in "".join(first)
     with temporary_settings(updates=settings):
         save_blocks(reader, emulator)
         (second,) = reader.follow(2)

@@ -79,11 +79,11 @@ def test_unusable_folder_is_named_with_the_remedy(
 @pytest.mark.parametrize(
     ("parameter", "slug", "said"),
     [
-        ("store", "local-file-system/nowhere", "there is no block local-file-system/nowhere; make it in the"),
-        ("store", "nonsense/tuneloop", "there is no block nonsense/tuneloop; make it in the Prefect UI"),
+        ("store", "local-file-system/nowhere", "block local-file-system/nowhere not found; create it in the"),
+        ("store", "nonsense/tuneloop", "block nonsense/tuneloop not found; create it in the Prefect UI"),
         ("store", "segmind-credentials/default", "is no store; name one of `s3-bucket/NAME` or `local-file-"),
         ("store", "tuneloop", "'tuneloop' is no block's slug; write `s3-bucket/NAME` or `local-file-system/NAME`"),
-        ("credentials", "segmind-credentials/nowhere", "there is no block segmind-credentials/nowhere; make it"),
+        ("credentials", "segmind-credentials/nowhere", "block segmind-credentials/nowhere not found; create it"),
         ("credentials", "local-file-system/tuneloop", "holds no provider's credentials; name one of `bfl-"),
     ],
 )

@@ -59,7 +59,7 @@ def test_champion_of_an_account_without_a_block_stops_the_run_before_it_pays(
     bill.clear()
     state = here(changed)
     assert state.name == "Failed"
-    assert "there is no block segmind-credentials/gone" in (state.message or "")
+    assert "block segmind-credentials/gone not found" in (state.message or "")
     assert "tuneloop rollback" in (state.message or "")
     assert bill.orders == []
 

@@ -158,8 +158,8 @@ def test_deployment_waits_until_its_blocks_are_there(checkout: Checkout) -> None
     blocks = {"store": f"local-file-system/{store}", "credentials": f"segmind-credentials/{store}"}
     checkout.has("robot", NIGHTLY, **blocks)
     said = checkout.deploy()
-    assert f"{checkout.name_of('robot')} is not deployed yet: there is no block local-file-system/{store}" in said
-    assert f"there is no block segmind-credentials/{store}" in said
+    assert f"{checkout.name_of('robot')} is not deployed yet: block local-file-system/{store} not found" in said
+    assert f"block segmind-credentials/{store} not found" in said
     assert "Then run `tuneloop deploy` again" in said
     assert checkout.deployed("robot") is None
 

@@ -21,8 +21,8 @@ from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.ledger.uncollected import LOST_AFTER, hold_if_lost, note_failed_try
 from tuneloop.orchestration.credentials import SpendingGuard
-from tuneloop.orchestration.forms import is_there
-from tuneloop.orchestration.run_labels import LABELS
+from tuneloop.orchestration.events import LABELS
+from tuneloop.orchestration.suspend import has_form
 from tuneloop.schemas.records import Abandoned, AnyTrainingRecord, Submitted, Trained
 
 NOTHING_LEFT = "segmind-credentials/nothing-left"
@@ -66,7 +66,7 @@ def form_of(run: UUID) -> dict[str, Any] | None:
     """The schema of the form that a suspended run waits for; None where it is not there."""
     keys = look(run).state_details.run_input_keyset
     with get_client(sync_client=True) as client:
-        if keys is None or not is_there(client, run, keys):
+        if keys is None or not has_form(client, run, keys):
             return None
         form: dict[str, Any] = json.loads(client.read_flow_run_input(run, keys["schema"]))
         return form

@@ -173,7 +173,8 @@ def test_model_at_bfl_renders_one_image_that_is_billed_once_whatever_becomes_of_
     # Without the images it was trained on nothing can be measured: a person decides.
     other = provider.submit("robot-2", recipe, provider.upload(archive), archive, Deadline(60))
     said = adopt_from_bfl(stack, slug, other)
-    assert "undecided. No image of both models can be compared. A person decides: `tuneloop review" in said
+    assert "undecided. No image of both models can be compared. Review required" in said
+    assert "with `tuneloop review" in said
     decided = tuneloop(stack, "review", "bfl-robot", "--reject", "--reason", "older is better", "--store", slug)
     assert decided.returncode == 0, decided.stderr
     assert "bfl-robot: the champion stays. Report: s3://" in decided.stdout

@@ -81,7 +81,7 @@ def test_cancelled_runs_training_is_collected_and_never_judged(
     emulator.progress(Progress.at_once())
     tick(stack.store_slug)
     (other,) = continuing(run)
-    assert "is not judged" in (wait_for(other, "Completed").message or "")
+    assert "is not evaluated" in (wait_for(other, "Completed").message or "")
     assert ledger.history(work.key)[-1].state == "collected"
     assert [decision.verdict for decision in ledger.decisions(work)] == ["abandoned"]
     assert ledger.champion(work.model) is None

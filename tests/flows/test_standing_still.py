@@ -26,10 +26,10 @@ from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.markers import is_cancelled
 from tuneloop.orchestration.blocks import open_provider
-from tuneloop.orchestration.resume import resume_runs
-from tuneloop.orchestration.resume_run import ResumeResult
-from tuneloop.orchestration.sensor_health import pool_problems, sensor_problems
-from tuneloop.orchestration.stalled_runs import Watcher
+from tuneloop.orchestration.recovery import resume_runs
+from tuneloop.orchestration.resume import ResumeResult
+from tuneloop.orchestration.run_queries import Watcher
+from tuneloop.orchestration.sensor_runs import pool_problems, sensor_problems
 from tuneloop.schemas.records import Held
 from tuneloop.schemas.training import job_name
 from tuneloop.sensor.poll import poll_all
@@ -164,7 +164,7 @@ def test_cancelled_run_that_is_deleted_later_is_not_judged_either(
     emulator.progress(Progress.at_once())
     tick(stack.store_slug)
     (other,) = continuing(run)
-    assert "is not judged" in (wait_for(other, "Completed").message or "")
+    assert "is not evaluated" in (wait_for(other, "Completed").message or "")
     assert ledger.champion(work.model) is None
     # Other tests of this installation may render meanwhile: what counts is what was asked for this model.
     assert not list(ledger.store.names(f"render-log/{job_name(work.key, work.attempt)}/"))
@@ -202,7 +202,7 @@ def test_runs_of_a_deployment_with_a_limit_are_woken_one_after_the_other(
     try:
         with sensor_paused(), no_worker():
             emulator.progress(Progress.at_once())
-            assert "1 woken" in (tick(stack.store_slug).message or "")
+            assert "1 resumed" in (tick(stack.store_slug).message or "")
             tick(stack.store_slug)
             assert sorted(look(run).name or "" for run in (first, second)) == ["Resuming", "Suspended"]
 

@@ -18,7 +18,7 @@ from tests.flows.test_salvage import continuing, end_as
 from tuneloop.cli.app import app
 from tuneloop.demo.stack import Stack
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.orchestration.run_labels import LABELS
+from tuneloop.orchestration.events import LABELS
 from tuneloop.schemas.records import RunRecord
 
 
@@ -56,7 +56,7 @@ def test_undecided_run_sleeps_on_is_asked_about_once_and_promotes_by_a_persons_w
 ) -> None:
     run, again = asking
     state, form = question_of(run)
-    assert "Undecided, a person decides" in (state.message or "")
+    assert "Inconclusive, review required" in (state.message or "")
     assert "needs-review" in tags_of(run)
     assert form["properties"]["decision"]["enum"] == [
         "approve: promote the challenger",

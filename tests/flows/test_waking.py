@@ -40,7 +40,7 @@ def test_training_that_ends_before_its_run_is_suspended_is_woken_by_a_later_tick
     process = process_of(run)
     process.suspend()
     emulator.progress(Progress.at_once())
-    assert "1 written down, 0 woken" in (tick(stack.store_slug).message or "")
+    assert "1 recorded, 0 resumed" in (tick(stack.store_slug).message or "")
     work = ledger.run(str(run))
     assert work is not None
     assert ledger.history(work.key)[-1].state == "trained"
@@ -108,7 +108,7 @@ def test_broken_store_is_named_and_does_not_keep_the_sensor_from_the_others(
     LocalFileSystem(basepath=str(tmp_path / "gone")).save("unmounted", overwrite=True)
     state = tick("local-file-system/nowhere", "local-file-system/unmounted", story.store)
     assert state.name == "Failed"
-    assert "local-file-system/nowhere: there is no block" in (state.message or "")
+    assert "local-file-system/nowhere: block" in (state.message or "")
     assert "local-file-system/unmounted: The folder" in (state.message or "")
     assert story.store not in (state.message or "")
     assert story.last == "trained"

@@ -46,7 +46,7 @@ def finished(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> UUID:
 def test_run_that_finds_the_sensor_paused_waits_in_its_own_process_and_says_why(finished: UUID) -> None:
     log = log_of(finished)
     assert "Waiting for segmind to train" in log
-    assert "in this process: the schedule of watch-trainings for local-file-system/tuneloop is paused" in log
+    assert "in this process: the schedule of watch-trainings/" in log
     assert "Suspended" not in log
 
 

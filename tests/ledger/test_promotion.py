@@ -8,14 +8,7 @@ from tuneloop.clock import now
 from tuneloop.errors import LedgerError
 from tuneloop.evaluation.gate import apply_gate
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.registry.promotions import (
-    DecisionSlot,
-    abandon,
-    applied_decision,
-    current_decision,
-    promote,
-    write_decision,
-)
+from tuneloop.registry.promotions import Registry
 from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation, GateResult
 from tuneloop.schemas.gate import GatePolicy
 from tuneloop.schemas.plan import EvaluationConfig
@@ -46,8 +39,8 @@ def of_key(run: RunRecord, letter: str) -> RunRecord:
 
 
 def settled(ledger: Ledger, run: RunRecord, verdict: GateResult, against: int) -> Decision:
-    decision = write_decision(
-        ledger, run, verdict, DecisionSlot(len(ledger.decisions(run)) + 1, against), "report"
+    decision = Registry(ledger).record(
+        run, verdict, number=len(ledger.decisions(run)) + 1, against=against, report="report"
     )
     assert decision is not None
     return decision
@@ -55,18 +48,18 @@ def settled(ledger: Ledger, run: RunRecord, verdict: GateResult, against: int) -
 
 def test_complete_first_model_becomes_champion_number_one(ledger: Ledger, run: RunRecord) -> None:
     decision = settled(ledger, run, judge(GOOD, None), 0)
-    assert applied_decision(ledger, run) is None
-    promotion = promote(ledger, run, collected(run), decision, "ROBOX")
+    assert Registry(ledger).applied_decision(run) is None
+    promotion = Registry(ledger).promote(run, collected(run), decision)
     assert promotion is not None
     assert promotion.number == 1
     assert ledger.champion(run.model) == promotion
-    assert applied_decision(ledger, run) == decision
+    assert Registry(ledger).applied_decision(run) == decision
 
 
 def test_promoting_twice_is_promoting_once(ledger: Ledger, run: RunRecord) -> None:
     decision = settled(ledger, run, judge(GOOD, None), 0)
-    first = promote(ledger, run, collected(run), decision, None)
-    assert promote(ledger, run, collected(run), decision, None) == first
+    first = Registry(ledger).promote(run, collected(run), decision)
+    assert Registry(ledger).promote(run, collected(run), decision) == first
     assert len(ledger.promotions(run.model)) == 1
 
 
@@ -75,23 +68,23 @@ def test_incomplete_evaluation_is_rejected_with_the_image_named(ledger: Ledger, 
     assert verdict.verdict == "reject"
     assert "seed 1" in verdict.reason
     decision = settled(ledger, run, verdict, 1)
-    assert applied_decision(ledger, run) == decision
+    assert Registry(ledger).applied_decision(run) == decision
     with pytest.raises(LedgerError, match="not decided to be promoted"):
-        promote(ledger, run, collected(run), decision, None)
+        Registry(ledger).promote(run, collected(run), decision)
 
 
 def test_decision_that_lost_the_race_for_its_number_no_longer_stands(ledger: Ledger, run: RunRecord) -> None:
     slow, quick = of_key(run, "a"), of_key(run, "b")
     late = settled(ledger, slow, judge(GOOD, None), 0)
     first = settled(ledger, quick, judge(GOOD, None), 0)
-    assert promote(ledger, quick, collected(quick), first, None)
-    assert promote(ledger, slow, collected(slow), late, None) is None
-    assert current_decision(ledger, slow) is None
+    assert Registry(ledger).promote(quick, collected(quick), first)
+    assert Registry(ledger).promote(slow, collected(slow), late) is None
+    assert Registry(ledger).current_decision(slow) is None
     again = settled(ledger, slow, judge(GOOD, GOOD), 1)
-    second = promote(ledger, slow, collected(slow), again, None)
+    second = Registry(ledger).promote(slow, collected(slow), again)
     assert second is not None
     assert second.number == 2
-    assert applied_decision(ledger, quick) == first
+    assert Registry(ledger).applied_decision(quick) == first
 
 
 def test_racing_promotions_leave_one_line_of_champions(ledger: Ledger, run: RunRecord) -> None:
@@ -103,7 +96,7 @@ def test_racing_promotions_leave_one_line_of_champions(ledger: Ledger, run: RunR
         while True:
             reigning = ledger.champion(mine.model)
             decision = settled(ledger, mine, judge(GOOD, None), reigning.number if reigning else 0)
-            if promote(ledger, mine, collected(mine), decision, None):
+            if Registry(ledger).promote(mine, collected(mine), decision):
                 return
 
     threads = [Thread(target=race, args=(mine,)) for mine in runs]
@@ -118,22 +111,21 @@ def test_racing_promotions_leave_one_line_of_champions(ledger: Ledger, run: RunR
 
 def test_new_plan_on_the_reigning_model_promotes_nothing_anew(ledger: Ledger, run: RunRecord) -> None:
     first = settled(ledger, run, judge(GOOD, None), 0)
-    promote(ledger, run, collected(run), first, None)
+    Registry(ledger).promote(run, collected(run), first)
     plan = run.plan.model_copy(update={"seeds": (9,)})
     other = run.model_copy(update={"plan": plan})
-    assert current_decision(ledger, other) is None
+    assert Registry(ledger).current_decision(other) is None
     second = settled(ledger, other, judge(GOOD, None), 1)
-    assert promote(ledger, other, collected(other), second, None)
+    assert Registry(ledger).promote(other, collected(other), second)
     assert len(ledger.promotions(run.model)) == 1
-    assert applied_decision(ledger, other) == second
+    assert Registry(ledger).applied_decision(other) == second
 
 
 def test_decision_that_was_judged_before_another_one_was_written_is_not_written_after_it(
     ledger: Ledger, run: RunRecord
 ) -> None:
-    place = DecisionSlot(1, 0)
-    first = write_decision(ledger, run, judge(GOOD, None), place, "report")
-    second = write_decision(ledger, run, judge(BAD, None), place, "report")
+    first = Registry(ledger).record(run, judge(GOOD, None), number=1, against=0, report="report")
+    second = Registry(ledger).record(run, judge(BAD, None), number=1, against=0, report="report")
     assert second == first
     assert len(ledger.decisions(run)) == 1
 
@@ -142,22 +134,22 @@ def test_run_that_was_abandoned_decides_nothing_for_another_run_of_the_same_mode
     ledger: Ledger, run: RunRecord
 ) -> None:
     other = run.model_copy(update={"flow_run": "99999999-9999-9999-9999-999999999999"})
-    abandon(ledger, run, "cancelled")
-    assert current_decision(ledger, other) is None
-    assert write_decision(ledger, other, judge(GOOD, None), DecisionSlot(1, 0), "report") is None
+    Registry(ledger).abandon(run, "cancelled")
+    assert Registry(ledger).current_decision(other) is None
+    assert Registry(ledger).record(other, judge(GOOD, None), number=1, against=0, report="report") is None
     assert settled(ledger, other, judge(GOOD, None), 0).verdict == "promote"
 
 
 def test_champion_that_was_replaced_while_it_was_judged_again_is_done(ledger: Ledger, run: RunRecord) -> None:
     first = settled(ledger, run, judge(GOOD, None), 0)
-    assert promote(ledger, run, collected(run), first, None)
+    assert Registry(ledger).promote(run, collected(run), first)
     on_another_plan = run.model_copy(update={"plan": EvaluationConfig(seeds=(7,))})
     again = settled(ledger, on_another_plan, judge(GOOD, None), 1)
     other = of_key(run, "b")
     newer = settled(ledger, other, judge(GOOD, GOOD), 1)
-    assert promote(ledger, other, collected(other), newer, None)
+    assert Registry(ledger).promote(other, collected(other), newer)
     # It was promoted before, and a later one has replaced it: nothing is left to be carried out.
-    done = promote(ledger, on_another_plan, collected(run), again, None)
+    done = Registry(ledger).promote(on_another_plan, collected(run), again)
     assert done is not None
     assert done.number == 1
-    assert applied_decision(ledger, on_another_plan) == again
+    assert Registry(ledger).applied_decision(on_another_plan) == again

@@ -16,7 +16,7 @@ from tests.deadly import make_deadly
 from tests.registry.conftest import collected, run_of
 from tests.s3_server import s3_client
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.registry.promotions import DecisionSlot, current_decision, promote, write_decision
+from tuneloop.registry.promotions import Registry
 from tuneloop.registry.rollback import roll_back
 from tuneloop.schemas.evaluation import GateResult
 from tuneloop.schemas.records import Promotion, RunRecord
@@ -31,11 +31,13 @@ def challenge(ledger: Ledger, run: RunRecord) -> Promotion:
     """Judge a challenger until it is champion, as its run does, also after a crash."""
     while True:
         number = len(ledger.decisions(run)) + 1
-        standing = current_decision(ledger, run)
+        standing = Registry(ledger).current_decision(run)
         if standing is None:
             reigning = ledger.champion(run.model)
-            write_decision(ledger, run, BETTER, DecisionSlot(number, reigning.number if reigning else 0), "report")
-        elif promotion := promote(ledger, run, collected(run), standing, "ROBOX"):
+            Registry(ledger).record(
+                run, BETTER, number=number, against=reigning.number if reigning else 0, report="report"
+            )
+        elif promotion := Registry(ledger).promote(run, collected(run), standing):
             return promotion
 
 

@@ -13,7 +13,7 @@ from tuneloop.cli.show_models import show_models
 from tuneloop.errors import ConfigurationError, CorruptRecord
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.registry.models import champion_history, get_version, summaries
-from tuneloop.registry.promotions import DecisionSlot, write_decision
+from tuneloop.registry.promotions import Registry
 from tuneloop.registry.rollback import roll_back
 from tuneloop.schemas.evaluation import GateResult
 
@@ -53,7 +53,7 @@ def test_open_question_stands_below_the_champions_with_the_command_that_answers_
     win(ledger, run_of("a"))
     run, unsure = run_of("b"), GateResult(verdict="undecided", reason="Too close.", rule="a rule", scores={})
     ledger.save_run(run)
-    assert write_decision(ledger, run, unsure, DecisionSlot(1, 1), "models/robot/reports/b.html")
+    assert Registry(ledger).record(run, unsure, number=1, against=1, report="models/robot/reports/b.html")
     text = " ".join(shown(ledger, "robot").split())
     assert f"Undecided: {'b' * 16}-g1 (run {run.flow_run}). Too close. Look at models/robot/reports/b.html" in text
     assert text.endswith("answer with `tuneloop review robot`.")

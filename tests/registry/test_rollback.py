@@ -7,7 +7,7 @@ import pytest
 from tests.registry.conftest import Champion, collected, promotion_of, run_of
 from tuneloop.errors import ConfigurationError, CorruptRecord, RecordConflict
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.registry.promotions import DecisionSlot, applied_decision, current_decision, promote, write_decision
+from tuneloop.registry.promotions import Registry
 from tuneloop.registry.rollback import roll_back
 from tuneloop.schemas.evaluation import GateResult
 from tuneloop.schemas.plan import EvaluationConfig
@@ -24,11 +24,11 @@ def win(ledger: Ledger, run: RunRecord) -> Promotion:
     while True:
         number = len(ledger.decisions(run)) + 1
         reigning = ledger.champion(run.model)
-        decision = write_decision(
-            ledger, run, BETTER, DecisionSlot(number, reigning.number if reigning else 0), "report"
+        decision = Registry(ledger).record(
+            run, BETTER, number=number, against=reigning.number if reigning else 0, report="report"
         )
         assert decision is not None
-        promotion = promote(ledger, run, collected(run), decision, "ROBOX")
+        promotion = Registry(ledger).promote(run, collected(run), decision)
         if promotion:
             return promotion
 
@@ -157,14 +157,14 @@ def test_unchanged_run_of_the_model_that_was_rolled_back_from_has_nothing_to_do(
     win(ledger, old), win(ledger, bad)
     roll_back(ledger, "robot", 1, "six fingers", WHO)
     (decided,) = decisions(ledger, bad)
-    assert applied_decision(ledger, bad) == current_decision(ledger, bad) == decided
-    carried_out = promote(ledger, bad, collected(bad), decided, "ROBOX")
+    assert Registry(ledger).applied_decision(bad) == Registry(ledger).current_decision(bad) == decided
+    carried_out = Registry(ledger).promote(bad, collected(bad), decided)
     assert carried_out is not None
     assert carried_out.number == 2
     reigning = ledger.champion("robot")
     assert reigning is not None
     assert (reigning.number, reigning.key[0]) == (3, "a")
-    assert applied_decision(ledger, old) is not None
+    assert Registry(ledger).applied_decision(old) is not None
 
 
 def test_model_that_was_judged_again_while_it_was_rolled_back_stays_rolled_back(ledger: Ledger) -> None:
@@ -173,33 +173,33 @@ def test_model_that_was_judged_again_while_it_was_rolled_back_stays_rolled_back(
     on_another_plan = bad.model_copy(update={"plan": EvaluationConfig(seeds=(7,))})
     # Its images were judged while it was champion no. 2; the person was quicker than its decision.
     roll_back(ledger, "robot", 1, "six fingers", WHO)
-    decided = write_decision(ledger, on_another_plan, BETTER, DecisionSlot(1, 2), "report")
+    decided = Registry(ledger).record(on_another_plan, BETTER, number=1, against=2, report="report")
     assert decided is not None
-    assert promote(ledger, on_another_plan, collected(bad), decided, "ROBOX")
-    assert applied_decision(ledger, on_another_plan) == decided
+    assert Registry(ledger).promote(on_another_plan, collected(bad), decided)
+    assert Registry(ledger).applied_decision(on_another_plan) == decided
     assert [item.key[0] for item in ledger.promotions("robot")] == ["a", "b", "a"]
 
 
 def test_challenger_that_was_judged_against_the_model_rolled_back_from_is_judged_again(ledger: Ledger) -> None:
     old, bad, new = run_of("a"), run_of("b"), run_of("c")
     win(ledger, old), win(ledger, bad)
-    late = write_decision(ledger, new, BETTER, DecisionSlot(1, 2), "report")
+    late = Registry(ledger).record(new, BETTER, number=1, against=2, report="report")
     assert late is not None
     roll_back(ledger, "robot", 1, "six fingers", WHO)
-    assert promote(ledger, new, collected(new), late, None) is None
-    assert current_decision(ledger, new) is None
+    assert Registry(ledger).promote(new, collected(new), late) is None
+    assert Registry(ledger).current_decision(new) is None
     fourth = win(ledger, new)
     assert (fourth.number, fourth.rolled_back_to) == (4, None)
     assert decisions(ledger, new)[-1].against == 3
-    assert applied_decision(ledger, new) is not None
+    assert Registry(ledger).applied_decision(new) is not None
 
 
 def test_challenger_that_a_person_put_back_before_its_decision_was_carried_out_is_done(ledger: Ledger) -> None:
     old, bad = run_of("a"), run_of("b")
     win(ledger, old), win(ledger, bad)
     again = old.model_copy(update={"plan": EvaluationConfig(seeds=(7,))})
-    decided = write_decision(ledger, again, BETTER, DecisionSlot(1, 2), "report")
+    decided = Registry(ledger).record(again, BETTER, number=1, against=2, report="report")
     assert decided is not None
     third = roll_back(ledger, "robot", 1, "six fingers", WHO).champion
-    assert promote(ledger, again, collected(old), decided, "ROBOX") == third
+    assert Registry(ledger).promote(again, collected(old), decided) == third
     assert len(ledger.promotions("robot")) == 3

@@ -17,7 +17,7 @@ from tuneloop.cli.store_status import in_flight
 from tuneloop.cli.terminal import say, shown
 from tuneloop.operations.plan import RunPlan
 from tuneloop.operations.status import OpenTraining
-from tuneloop.orchestration.dry_run import plan_markdown
+from tuneloop.orchestration.run_request import plan_markdown
 from tuneloop.registry.models import ModelSummary
 from tuneloop.schemas.dataset import DatasetDifference
 from tuneloop.schemas.records import Promotion

@@ -75,7 +75,7 @@ def rollback(
     """Put an earlier champion back, under the next number. Nothing is trained, rendered or deleted."""
     ledger = _ledger(store, emits=True)
     from tuneloop.orchestration.events import emit_rolled_back
-    from tuneloop.registry.model_pages import save_model_page
+    from tuneloop.registry.models import save_model_page
     from tuneloop.registry.rollback import roll_back
 
     done = roll_back(ledger, model, version, reason, _WHO)
@@ -102,18 +102,20 @@ def review(
     """Answer an undecided gate. The run that asks ends by the same answer."""
     ledger = _ledger(store, emits=True)
     from tuneloop.orchestration.events import emit_model_event
-    from tuneloop.registry.model_pages import save_model_page
+    from tuneloop.registry.models import save_model_page
     from tuneloop.registry.review import review_model
 
-    done = review_model(ledger, model, approve=approve, why=reason, who=_WHO, asker=run)
-    report = done.decision.report
-    if done.promotion is None:
+    asker, decision, promotion = review_model(
+        ledger, model, approve=approve, reason=reason, decided_by=_WHO, run_id=run or ""
+    )
+    report = decision.report
+    if promotion is None:
         say(f"{model}: the champion stays.{f' Report: {ledger.store.uri_of(report)}' if report else ''}")
     else:
-        say(f"{model}: the challenger is champion no. {done.promotion.number} ({done.decision.reason}).")
+        say(f"{model}: the challenger is champion no. {promotion.number} ({decision.reason}).")
         say(f"Page: {ledger.store.uri_of(save_model_page(ledger, model))}")
     # Its run emits the same, if it still is there: one id, one event.
-    emit_model_event("promoted" if done.promotion else "rejected", done.run, done.decision)
+    emit_model_event("promoted" if promotion else "rejected", asker, decision)
 
 
 @app.command()

@@ -10,7 +10,7 @@ from rich.table import Table
 from tuneloop.cli.terminal import shown
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.registry.models import ModelSummary, champion_history, summaries
-from tuneloop.registry.review import open_questions
+from tuneloop.registry.review import pending_reviews
 from tuneloop.schemas.records import Decision, Promotion, RunRecord
 from tuneloop.schemas.training import job_name
 
@@ -36,7 +36,7 @@ def show_models(ledger: Ledger, model: str | None, console: Console) -> tuple[An
     if model is not None:
         line = champion_history(ledger, model)[::-1]
         console.print(_line_table(model, line))
-        for run, question in open_questions(ledger, model):
+        for run, question in pending_reviews(ledger, model):
             console.print(shown(_asked(run, question)))
         return {
             "store": store,

@@ -20,11 +20,10 @@ from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.slots import Spending
 from tuneloop.operations.status import orphaned_jobs, spending_by_model
-from tuneloop.orchestration.account_labels import shared_labels
 from tuneloop.orchestration.blocks import all_credentials, open_account, open_store, store_problem
-from tuneloop.orchestration.run_queries import ids_of, pages, read_runs
-from tuneloop.orchestration.sensor_health import pool_problems, sensor_problems
-from tuneloop.orchestration.stalled_runs import Watcher
+from tuneloop.orchestration.run_queries import Watcher, ids_of, pages, read_runs
+from tuneloop.orchestration.sensor_runs import pool_problems, sensor_problems
+from tuneloop.orchestration.stores import shared_labels
 from tuneloop.providers.base import Provider
 from tuneloop.schemas.spending import SpendingLimits, dollars
 from tuneloop.schemas.training import JobStatus
@@ -97,12 +96,12 @@ def _state(run: FlowRun | None) -> str:
 
 
 def _show_shared_labels(console: Console) -> bool:
-    labels = shared_labels()
-    for line in labels.refused:
+    problems, notes = shared_labels()
+    for line in problems:
         console.print(line, style="red", markup=False)
-    for line in labels.notes:
+    for line in notes:
         console.print(line, markup=False)
-    return bool(labels.refused)
+    return bool(problems)
 
 
 def _spending(slug: str, ledger: Ledger, provider: Provider, limits: SpendingLimits) -> Group:

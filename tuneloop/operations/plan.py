@@ -12,7 +12,7 @@ from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.slots import Spending
 from tuneloop.ledger.training import TrainingLog
-from tuneloop.registry.promotions import applied_decision
+from tuneloop.registry.promotions import Registry
 from tuneloop.schemas.dataset import DatasetDifference, DatasetManifest
 from tuneloop.schemas.frozen import FrozenModel
 from tuneloop.schemas.records import Claimed, Collected, Held, Promotion, RunRecord, Submitted, Trained
@@ -115,7 +115,7 @@ def _action(
     if isinstance(last, Claimed | Submitted | Trained):
         return "go on", f"{last.name} is {last.state} already: the run would wait for it and pay nothing"
     if isinstance(last, Collected):
-        decision = applied_decision(ledger, run)
+        decision = Registry(ledger).applied_decision(run)
         if decision is None:
             return "judge", "the weights are in the store; they would be rendered and judged, nothing is trained"
         return "nothing", f"trained and judged on {decision.created_at:%Y-%m-%d %H:%M} UTC: {decision.verdict}"

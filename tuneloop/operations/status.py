@@ -18,7 +18,7 @@ from tuneloop.ledger.markers import Marker
 from tuneloop.ledger.slots import Spending
 from tuneloop.ledger.training import TrainingLog, is_revivable
 from tuneloop.providers.base import Provider
-from tuneloop.registry.promotions import pending_review
+from tuneloop.registry.promotions import Registry
 from tuneloop.schemas.frozen import FrozenModel
 from tuneloop.schemas.records import Collected, HasJobId, Held
 from tuneloop.schemas.spending import DoublePayment
@@ -92,7 +92,7 @@ def _open_training(ledger: Ledger, marker: Marker) -> OpenTraining | None:
         training = TrainingLog.of(ledger, run)
         last = training.last
         given_up = is_given_up(ledger, run, len(training.history))
-        question = pending_review(ledger, run) if isinstance(last, Collected) else None
+        question = Registry(ledger).pending_review(run) if isinstance(last, Collected) else None
     except TuneloopError as error:
         state, note = "unreadable", str(error)
     else:

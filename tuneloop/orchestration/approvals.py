@@ -1,4 +1,4 @@
-"""A training that is held: a person is asked on the run's page, and the answer is carried out."""
+"""Manual decisions on a run's page: the approval of a training on hold, and the review of an undecided gate."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from tuneloop.ledger.submission import training_price
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.ledger.uncollected import try_again
 from tuneloop.orchestration.context import RunContext
-from tuneloop.orchestration.forms import ask, read_form_answer
-from tuneloop.orchestration.run_labels import label_run
-from tuneloop.orchestration.suspend import cannot_suspend
-from tuneloop.schemas.records import Abandoned, Held, HeldKind, RunRecord
+from tuneloop.orchestration.events import emit_model_event, label_run
+from tuneloop.orchestration.suspend import cannot_suspend, read_form_answer, suspend_with_form
+from tuneloop.registry.promotions import IN_PREFECT, MAX_REASON_LENGTH
+from tuneloop.schemas.records import Abandoned, Decision, Held, HeldKind, RunRecord
 from tuneloop.schemas.shown_text import in_markdown
 from tuneloop.schemas.spending import dollars
 
@@ -28,17 +28,18 @@ _REJECT = "reject: give it up"
 _THERE = "it is there: this is its id"
 _FETCH = "try again: look for it once more"
 _TRAIN = "train again: the next run pays for a new attempt"
+_APPROVE = "approve: promote the challenger"
 
 
 class SubmitApproval(RunInput):
-    """Asked where nothing was sent: over a limit, or after too many bad ends."""
+    """Asked where nothing was sent: over a limit, or after too many failures."""
 
     decision: Literal["approve: submit it", "reject: give it up"]
     reason: str = Field(min_length=1, description="Why. It is kept in the training's record.")
 
 
 class SubmitResolution(RunInput):
-    """Asked where nobody can tell whether the provider has accepted the submit."""
+    """Asked after an ambiguous submit."""
 
     decision: Literal["it is there: this is its id", "it is not there: submit it again", "reject: give it up"]
     job_id: str = Field(default="", description="The provider's id of the job, if it is there.")
@@ -54,6 +55,15 @@ class WhereItIs(RunInput):
         "train again: the next run pays for a new attempt",
     ]
     reason: str = Field(min_length=1, description="Why. It is kept in the training's record.")
+
+
+class PromotionReview(RunInput):
+    """Asked where the gate is undecided."""
+
+    decision: Literal["approve: promote the challenger", "reject: keep the champion"]
+    reason: str = Field(
+        pattern=r"\S", max_length=MAX_REASON_LENGTH, description="Why. It is kept in the record of the decision."
+    )
 
 
 Answer = SubmitApproval | SubmitResolution | WhereItIs
@@ -72,7 +82,7 @@ _SO_FAR: dict[HeldKind, str] = {
 
 
 def request_approval(ctx: RunContext, run: RunRecord, training: TrainingLog, held: Held) -> str | None:
-    """Ask a person about a held training, and carry the answer out as far as it sends nothing.
+    """Ask for a manual decision about a training on hold, and apply the answer as far as it sends nothing.
 
     Suspends the run with a form, which ends this process; when the form was filled in, the flow starts from the
     top and comes here again.
@@ -81,7 +91,7 @@ def request_approval(ctx: RunContext, run: RunRecord, training: TrainingLog, hel
         The reason with which the training is to be submitted now, None where the ledger has moved on.
 
     Raises:
-        TrainingOnHold: This run cannot ask anybody.
+        TrainingOnHold: This run has no page that could ask.
     """
     form = _FORMS[held.kind]
     with get_client(sync_client=True) as client:
@@ -101,7 +111,7 @@ def request_approval(ctx: RunContext, run: RunRecord, training: TrainingLog, hel
 
 
 def _validate_answer(ctx: RunContext, training: TrainingLog, answer: Answer) -> str | None:
-    """Say why an answer cannot be carried out."""
+    """Why an answer cannot be applied, None where it can."""
     if not isinstance(answer, SubmitResolution) or answer.decision != _THERE:
         return None
     try:
@@ -134,7 +144,7 @@ def _apply_answer(run: RunRecord, training: TrainingLog, held: Held, answer: Ans
 def abandon_training(
     run: RunRecord, training: TrainingLog, held: Held, reason: str, *, again: bool = False
 ) -> None:
-    """Close a held training, as a person wishes. Raises `RecordConflict` where it has moved on."""
+    """Close a training on hold. Raises `RecordConflict` where it has moved on."""
     # What may have been accepted counts as paid: it keeps its place in the budget, and nothing submits it again.
     paid = held.kind in {"uncertain", "lost"}
     record = Abandoned(**training.header(), reason=reason, paid=paid, again=again)
@@ -147,10 +157,11 @@ def abandon_training(
 def _ask(client: SyncPrefectClient, keys: Keyset, form: type[Answer], question: str, held: Held) -> None:
     if (why_not := cannot_suspend()) is not None:
         raise TrainingOnHold(
-            f"{held.name} is held: {held.reason}. This run cannot ask anybody, for {why_not}: raise the limit in "
+            f"{held.name} is on hold: {held.reason}. This run cannot ask, for {why_not}: raise the limit in "
             "the credentials block, or start the model's own deployment and answer there"
         )
-    ask(client, keys, form, question, f"Held, a person decides: {held.reason}. Press Resume")
+    sentence = f"On hold, approval required: {held.reason}. Click Resume to answer"
+    suspend_with_form(client, keys, form, question, sentence)
 
 
 def _question(ctx: RunContext, run: RunRecord, training: TrainingLog, held: Held) -> str:
@@ -158,6 +169,38 @@ def _question(ctx: RunContext, run: RunRecord, training: TrainingLog, held: Held
     cents = training_price(ctx.recipe(run), ctx.limits)
     price = "a price that the provider does not publish" if cents is None else dollars(cents)
     return (
-        f"**{run.model}: training {training.name} is held. {in_markdown(reason)}.**\n\n"
-        f"{_SO_FAR[held.kind]} Each submit costs {price} at {run.account.slug}. It stays held until you decide."
+        f"**{run.model}: training {training.name} is on hold. {in_markdown(reason)}.**\n\n"
+        f"{_SO_FAR[held.kind]} Each submit costs {price} at {run.account.slug}. It stays on hold until you decide."
+    )
+
+
+def request_review(ctx: RunContext, run: RunRecord, pending: Decision) -> Decision | None:
+    """Ask for a review of an undecided verdict as `request_approval` does, and write it as the next decision.
+
+    Returns:
+        The decision, or None where this run has no page that could ask: `tuneloop review` answers then.
+    """
+    emit_model_event("undecided", run, pending)
+    if cannot_suspend() is not None:
+        get_run_logger().warning("%s Decide with: %s (or --reject)", pending.reason, run.review_command)
+        return None
+    with get_client(sync_client=True) as client:
+        keys = keyset_from_base_key(f"undecided-{pending.writer_id}")
+        review = read_form_answer(client, keys, PromotionReview)
+        if review is None:
+            label_run(run.model, "needs-review")
+            sentence = f"Inconclusive, review required: {pending.reason} Click Resume to answer"
+            suspend_with_form(client, keys, PromotionReview, _review_question(ctx, run, pending), sentence)
+    get_run_logger().info("reviewed: %s (%s)", review.decision, review.reason)
+    approve = review.decision == _APPROVE
+    return ctx.registry.write_review(run, pending, approve=approve, decided_by=IN_PREFECT, reason=review.reason)
+
+
+def _review_question(ctx: RunContext, run: RunRecord, pending: Decision) -> str:
+    champion = f"champion no. {pending.against}" if pending.against else "no champion"
+    report = ctx.store.uri_of(pending.report) if pending.report else "the run's artifacts"
+    return (
+        f"**{run.model}: the challenger and {champion} are too close to tell.** {in_markdown(pending.reason)}\n\n"
+        f"Look at both, image by image: `{report}`, or this run's artifacts. Nothing changes until you "
+        "decide, and neither answer is paid."
     )

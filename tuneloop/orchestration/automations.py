@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -16,14 +17,14 @@ from tuneloop.orchestration.suspend import SENSOR_FLOW
 
 _NOTICED = {
     "tuneloop.training.failed": "a training has failed",
-    "tuneloop.training.held": "a training is held and asks a person",
+    "tuneloop.training.held": "a training is on hold and needs approval",
     "tuneloop.training.overdue": "a training takes unusually long",
-    "tuneloop.training.lost": "a job or its weights cannot be had and a person is asked",
+    "tuneloop.training.lost": "a job or its weights cannot be fetched and approval is needed",
     "tuneloop.training.revived": "a job lives on that had come to a bad end",
-    "tuneloop.training.odd-word": "a provider says something that is not documented",
+    "tuneloop.training.odd-word": "a provider's status is not documented",
     "tuneloop.run.stuck": "a run does not go on by itself",
-    "tuneloop.account.unreached": "an account could not be asked for an hour",
-    "tuneloop.model.undecided": "a model is undecided and asks a person",
+    "tuneloop.account.unreached": "an account could not be reached for an hour",
+    "tuneloop.model.undecided": "a model is undecided and needs a review",
 }
 _ZOMBIE_AFTER = timedelta(minutes=10)
 """More than three heartbeats: a shorter window has called living runs dead."""
@@ -42,8 +43,8 @@ def create_automations(notify: str | None = None) -> list[str]:
     """Create or renew the automations that belong to every installation.
 
     Args:
-        notify: Slug of a notification block, such as `slack-webhook/alerts`; without one nobody is told, and the
-            automations can be given an action in the UI.
+        notify: Slug of a notification block, such as `slack-webhook/alerts`; without one the automations notify
+            nobody, and can be given an action in the UI.
 
     Returns:
         Their names.
@@ -61,49 +62,55 @@ def create_automations(notify: str | None = None) -> list[str]:
 
 
 def _notice(event: str, what: str, block: UUID | None) -> AutomationCore:
-    action: ActionTypes = DoNothing()
-    if block is not None:
-        action = SendNotification(
-            block_document_id=block,
-            subject=f"Tuneloop: {what}: {{{{ event.payload.model }}}}",
-            body=(
-                "{{ event.payload.job }} of model {{ event.payload.model }} ({{ event.payload.account }}): "
-                "{{ event.payload.reason }}{{ event.payload.why }}\nRun {{ event.payload.flow_run }}"
-            ),
-        )
+    body = (
+        "{{ event.payload.job }} of model {{ event.payload.model }} ({{ event.payload.account }}): "
+        "{{ event.payload.reason }}{{ event.payload.why }}\nRun {{ event.payload.flow_run }}"
+    )
     return AutomationCore(
         name=f"tuneloop: notify on {event.rpartition('.')[2]}",
-        description=f"Tells somebody that {what}. Made by `tuneloop automations`.",
+        description=f"Notifies that {what}. Made by `tuneloop automations`.",
         trigger=EventTrigger(expect={event}, posture=Posture.Reactive, threshold=1),
-        actions=[action],
+        actions=[_notification(block, f"Tuneloop: {what}: {{{{ event.payload.model }}}}", body)],
     )
 
 
+def _notification(block: UUID | None, subject: str, body: str) -> ActionTypes:
+    if block is None:
+        return DoNothing()
+    return SendNotification(block_document_id=block, subject=subject, body=body)
+
+
 def _no_look(block: UUID | None) -> AutomationCore:
-    """Whoever runs on a worker cannot tell that none is up: this one is told by the server itself."""
+    """What runs on a worker cannot notice that none is up: here the server itself does."""
     minutes = _NO_LOOK_FOR.total_seconds() / 60
-    action: ActionTypes = DoNothing()
-    if block is not None:
-        action = SendNotification(
-            block_document_id=block,
-            subject="Tuneloop: nobody looks at the trainings",
-            body=f"{SENSOR_FLOW} has not looked for {minutes:.0f} minutes, so suspended runs sleep on: is a "
-            "worker up, and its schedule switched on? `tuneloop status` says which.",
-        )
+    body = (
+        f"{SENSOR_FLOW} has not looked for {minutes:.0f} minutes, so suspended runs are not resumed: is a worker "
+        "up, and its schedule switched on? `tuneloop status` says which."
+    )
     return AutomationCore(
         name="tuneloop: notify when the sensor does not look",
-        description=f"Tells somebody that {SENSOR_FLOW} has not ended for {minutes:.0f} minutes. Made by "
+        description=f"Notifies that {SENSOR_FLOW} has not ended for {minutes:.0f} minutes. Made by "
         "`tuneloop automations`.",
         # Not "Late": that is also what Prefect calls a run that no worker takes.
-        trigger=EventTrigger(
-            expect={f"prefect.flow-run.{name}" for name in ("Idle", "Completed", "Failed")},
-            match={"prefect.resource.id": ["prefect.flow-run.*"]},
-            match_related={"prefect.resource.role": "flow", "prefect.resource.name": [SENSOR_FLOW]},
-            posture=Posture.Proactive,
-            threshold=1,
+        trigger=_of_runs(
+            Posture.Proactive,
+            {f"prefect.flow-run.{name}" for name in ("Idle", "Completed", "Failed")},
+            {"prefect.resource.role": "flow", "prefect.resource.name": [SENSOR_FLOW]},
             within=_NO_LOOK_FOR,
         ),
-        actions=[action],
+        actions=[_notification(block, "Tuneloop: no poll of the trainings", body)],
+    )
+
+
+def _of_runs(posture: Posture, expect: set[str], flows: dict[str, Any], **options: Any) -> EventTrigger:
+    """Trigger on events of the runs of some flows."""
+    return EventTrigger(
+        expect=expect,
+        match={"prefect.resource.id": ["prefect.flow-run.*"]},
+        match_related=flows,
+        posture=posture,
+        threshold=1,
+        **options,
     )
 
 
@@ -112,14 +119,12 @@ def _zombies() -> AutomationCore:
     return AutomationCore(
         name="tuneloop: call runs without heartbeat crashed",
         description="A run of ours that gives no sign of life is marked Crashed. Made by `tuneloop automations`.",
-        trigger=EventTrigger(
+        trigger=_of_runs(
+            Posture.Proactive,
+            _SIGNS_OF_LIFE,
+            _OUR_FLOWS,
             after={"prefect.flow-run.heartbeat"},
-            expect=_SIGNS_OF_LIFE,
-            match={"prefect.resource.id": ["prefect.flow-run.*"]},
-            match_related=_OUR_FLOWS,
             for_each={"prefect.resource.id"},
-            posture=Posture.Proactive,
-            threshold=1,
             within=_ZOMBIE_AFTER,
         ),
         # Never by force: that has turned completed runs into crashed ones.
@@ -130,15 +135,13 @@ def _zombies() -> AutomationCore:
 def _crashed() -> AutomationCore:
     return AutomationCore(
         name="tuneloop: start crashed runs again",
-        description="A crashed run of ours is started again, at most once in ten minutes; it carries on where the "
-        "ledger stands. Made by `tuneloop automations`.",
-        trigger=EventTrigger(
-            expect={"prefect.flow-run.Crashed"},
-            match={"prefect.resource.id": ["prefect.flow-run.*"]},
-            match_related=_OUR_FLOWS,
+        description="A crashed run of ours is started again, at most once in ten minutes; it goes on from the "
+        "ledger. Made by `tuneloop automations`.",
+        trigger=_of_runs(
+            Posture.Reactive,
+            {"prefect.flow-run.Crashed"},
+            _OUR_FLOWS,
             for_each={"prefect.resource.id"},
-            posture=Posture.Reactive,
-            threshold=1,
             within=_ZOMBIE_AFTER,
         ),
         actions=[
@@ -159,8 +162,8 @@ def _create_or_renew(client: SyncPrefectClient, wanted: AutomationCore, *, keep_
     if keep_actions and notices:
         wanted = wanted.model_copy(update={"actions": present[0].actions})
     client.update_automation(present[0].id, wanted.model_copy(update={"enabled": present[0].enabled}))
-    for double in present[1:]:
-        client.delete_automation(double.id)
+    for duplicate in present[1:]:
+        client.delete_automation(duplicate.id)
 
 
 def _notification_block(client: SyncPrefectClient, slug: str) -> UUID:

@@ -1,4 +1,4 @@
-"""Opens a block by its slug, such as `s3-bucket/artifacts`, and hands out what it stands for."""
+"""Open blocks by their slugs, such as `s3-bucket/artifacts`."""
 
 from __future__ import annotations
 
@@ -34,10 +34,7 @@ _STORES = "`s3-bucket/NAME` or `local-file-system/NAME`"
 
 
 def open_store(slug: str) -> Store:
-    """Open an artifact store, to look at it or for what a person does.
-
-    Args:
-        slug: Slug of an S3 Bucket or Local File System block.
+    """Open an artifact store by its S3 Bucket or Local File System block, to read it or for a command.
 
     Raises:
         ConfigurationError: There is no such block, or it is of another kind.
@@ -60,7 +57,7 @@ def drive_store(slug: str) -> Store:
 
 
 def store_problem(slug: str) -> str | None:
-    """Say what is wrong with a store and what to do, None where runs can work with it."""
+    """What is wrong with a store and what to do, None where runs can work with it."""
     try:
         drive_store(slug)
     except TuneloopError as error:
@@ -98,11 +95,7 @@ def _s3_client(block: S3Bucket, slug: str) -> Any:
 
 
 def open_provider(slug: str, policy: RequestPolicy = RUN_POLICY) -> Provider:
-    """Open an account at a provider.
-
-    Args:
-        slug: Slug of a credentials block.
-        policy: Tries and time-outs of the requests.
+    """Open an account at a provider by its credentials block.
 
     Raises:
         ConfigurationError: There is no such block, or it is of another kind.
@@ -152,7 +145,7 @@ def all_credentials() -> list[str]:
 def _load(slug: str, expected: str) -> Block:
     kind, _, name = slug.partition("/")
     if not kind or not name:
-        raise ConfigurationError(f"{slug!r} is no block's slug; write {expected}")
+        raise ConfigurationError(f"{slug!r} is no block's slug; pass {expected}")
     try:
         return Block.load(slug, _sync=True)  # type: ignore[call-arg, return-value]
     except RuntimeError as error:
@@ -166,12 +159,12 @@ def _load(slug: str, expected: str) -> Block:
         if "Unable to find" not in str(error):
             raise ConfigurationError(f"block {slug} cannot be read: {error}") from None
         raise ConfigurationError(
-            f"there is no block {slug}; make it in the Prefect UI under Blocks, or name another ({expected})"
+            f"block {slug} not found; create it in the Prefect UI (Blocks), or pass another ({expected})"
         ) from None
 
 
 def _faults(error: ValidationError) -> str:
-    """Which fields are wrong and why, never what they hold."""
+    """Which fields are invalid and why, never their values."""
     faults = error.errors(include_url=False, include_context=False, include_input=False)
     return "; ".join(
         f"{'.'.join(map(str, fault['loc'])) or 'the block'}: {fault['msg'].removeprefix('Value error, ')}"

@@ -5,21 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pydantic import JsonValue
+from prefect.runtime import flow_run
 
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.datasets.copies import load_copies
 from tuneloop.datasets.sources.s3 import default_client
 from tuneloop.datasets.store import load_manifest
 from tuneloop.errors import StoreError
+from tuneloop.evaluation.metrics.clip_model import load
+from tuneloop.evaluation.metrics.clip_scores import Encoder
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.orchestration.blocks import open_account, store_of
 from tuneloop.orchestration.store_checks import check_account, check_driver
 from tuneloop.providers.base import Provider
 from tuneloop.providers.registry import recorded_recipe
+from tuneloop.registry.promotions import Registry
 from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.records import RunRecord
 from tuneloop.schemas.spending import SpendingLimits
+from tuneloop.settings import Settings
 from tuneloop.storage.base import Store
 from tuneloop.storage.identity import StoreIdentity
 from tuneloop.storage.s3 import S3Store
@@ -31,16 +35,11 @@ if TYPE_CHECKING:
 
 @dataclass
 class RunContext:
-    """Opened blocks.
+    """Opened blocks: an artifact store with its records, and the account that pays.
 
     Attributes:
-        store: The artifact store.
-        ledger: Its records.
-        provider: The account that pays.
-        limits: What it may spend.
-        store_slug: The store's block.
-        credentials_slug: The account's block.
         identity: Which store it is.
+        flow_run: Id of the flow run.
         tried: The store was tried by this process.
     """
 
@@ -51,10 +50,18 @@ class RunContext:
     store_slug: str
     credentials_slug: str
     identity: StoreIdentity
+    flow_run: str
     tried: bool = False
 
+    def __post_init__(self) -> None:
+        self.registry = Registry(self.ledger)
+
+    def load_run(self) -> RunRecord | None:
+        """What this flow run works on, None where it has not decided yet."""
+        return self.ledger.run(self.flow_run)
+
     def try_store(self) -> None:
-        """Show that the store keeps its promises, in a run that is to pay: one that ends unchanged need not.
+        """Verify the store in a run that is to pay: one that has nothing to do need not.
 
         Raises:
             StoreError: It cannot be written, does not create once, keeps another time, or is another one by now.
@@ -63,7 +70,7 @@ class RunContext:
         self.tried = True
 
     def check_store(self) -> None:
-        """Show, just before a payment, that the store is still the one that was opened, and keeps our time.
+        """Verify, just before a payment, that the store is still the one that was opened, and keeps our time.
 
         Raises:
             StoreError: It is not: a run may have waited for days since. As `try_store`, in a process that has not
@@ -84,7 +91,7 @@ class RunContext:
 
     def recipe(self, run: RunRecord) -> BaseRecipe:
         """The recipe that a run has decided on."""
-        return recipe_of(run.recipe)
+        return recorded_recipe.validate_python(run.recipe)
 
     def archive(self, run: RunRecord) -> DatasetArchive:
         """The zip of a run's dataset, made from the store."""
@@ -92,26 +99,12 @@ class RunContext:
         return DatasetArchive(load_manifest(run.dataset_digest, self.store), self.store, copies)
 
     def bucket_client(self, bucket: str) -> S3Client:
-        """What reads a dataset's bucket: the store's own client, where the store is on S3; else boto3's own."""
+        """The client for a dataset's bucket: the store's own where that is on S3, else boto3's."""
         return self.store.client if isinstance(self.store, S3Store) else default_client(bucket)
-
-    def trigger_word(self, run: RunRecord) -> str | None:
-        """What {trigger} stands for in this run's prompts."""
-        return self.recipe(run).trigger
-
-
-def recipe_of(document: JsonValue) -> BaseRecipe:
-    """Read a recipe from a record."""
-    return recorded_recipe.validate_python(document)
 
 
 def open_context(store: str, credentials: str, *, read_only: bool = False) -> RunContext:
-    """Open the blocks of a store and an account that this Prefect server may act on.
-
-    Args:
-        store: Slug of the store's block.
-        credentials: Slug of the credentials block.
-        read_only: Write nothing.
+    """Open the blocks of a store and an account that this Prefect server may act on; `read_only` writes nothing.
 
     Raises:
         ConfigurationError: A block is missing or of another kind, or the account is not the one the store knows.
@@ -121,4 +114,14 @@ def open_context(store: str, credentials: str, *, read_only: bool = False) -> Ru
     opened = store_of(store)
     identity = check_driver(store, opened)
     check_account(store, opened, identity, provider, read_only=read_only)
-    return RunContext(opened, Ledger(opened), provider, limits, store, credentials, identity)
+    return RunContext(opened, Ledger(opened), provider, limits, store, credentials, identity, str(flow_run.id))
+
+
+def load_clip_encoder() -> Encoder | None:
+    """Load the model that `TUNELOOP_CLIP_MODEL` names, once in a process; None where it names none.
+
+    Raises:
+        ConfigurationError: It cannot be used. Ask before anything is paid.
+    """
+    setting = Settings().clip_model
+    return load(setting) if setting else None

@@ -1,16 +1,23 @@
-"""Makes a Prefect server ready: block types, work pool, deployments. Each step may be repeated."""
+"""Make a Prefect server ready: block types, work pool, deployments. Each step may be repeated.
+
+Prefect's own deploy starts again what was paused in the UI, and leaves behind what was taken out of the files;
+ours does neither.
+"""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from prefect.blocks.core import Block
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import DeploymentUpdate, WorkPoolCreate
+from prefect.client.schemas.objects import DeploymentSchedule
+from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.filesystems import LocalFileSystem
 from prefect_aws import AwsCredentials, MinIOCredentials, S3Bucket
@@ -25,18 +32,18 @@ from tuneloop.orchestration.deployment_files import (
     named_blocks,
     named_twice,
 )
-from tuneloop.orchestration.reconcile import deployed_from, deployments, mark, pause_again, remove_undeclared
 from tuneloop.orchestration.server_address import server_url
 from tuneloop.orchestration.stores import prepare_stores
 from tuneloop.settings import Settings
 
 WORK_POOL = "tuneloop"
-STORE_TYPES = (LocalFileSystem, AwsCredentials, MinIOCredentials, S3Bucket)
+_STORE_TYPES = (LocalFileSystem, AwsCredentials, MinIOCredentials, S3Bucket)
+_PAGE = 200
 
 
 def prepare_server() -> None:
     """Register the block types and make the work pool."""
-    kinds: list[type[Block]] = [*credentials_types().values(), *STORE_TYPES]
+    kinds: list[type[Block]] = [*credentials_types().values(), *_STORE_TYPES]
     for block_type in kinds:
         block_type.register_type_and_schema()
     with get_client(sync_client=True) as client:
@@ -54,7 +61,7 @@ def deploy_all(*examples: Path, keep: bool = False) -> list[str]:
 
     Args:
         *examples: Files that are deployed too.
-        keep: Delete nothing, only tell.
+        keep: Delete nothing, only report.
 
     Returns:
         What was done, a line each.
@@ -75,17 +82,17 @@ def deploy_all(*examples: Path, keep: bool = False) -> list[str]:
     lines = prepare_stores(set().union(*map(named_blocks, ready)))
     here = Path.cwd().resolve()
     with get_client(sync_client=True) as client:
-        before = deployments(client)
+        before = _deployments(client)
         for file, entries in everything.items():
             lines += _deploy(file, [key for key in entries if key not in missing])
-        mark(client, here, declared)
-        lines += pause_again(client, before, declared)
-        lines += remove_undeclared(client, deployed_from(client, here), declared, keep=keep)
+        ours = _ours(client, here, declared)
+        lines += _pause_again(client, before, declared)
+        lines += _remove_undeclared(client, ours, declared, keep=keep)
     return [*lines, *(f"{name} is not deployed yet: {what}" for (_, name), what in missing.items())]
 
 
 def _missing_blocks(entry: dict[str, Any]) -> str:
-    """Say which blocks of a deployment cannot be opened, and what to do; empty where all can."""
+    """Which blocks of a deployment cannot be opened, and what to do; empty where all can."""
     named = named_blocks(entry)
     stores = {store for store, _ in named}
     accounts = {credentials for _, credentials in named if credentials}
@@ -100,7 +107,6 @@ def _missing_blocks(entry: dict[str, Any]) -> str:
 
 
 def _deploy(file: Path, keys: list[Key]) -> list[str]:
-    """Deploy some of the deployments of a file, and say so."""
     if not keys:
         return []
     names = [f"--name={entrypoint.rpartition(':')[2].replace('_', '-')}/{name}" for entrypoint, name in keys]
@@ -115,3 +121,95 @@ def _deploy(file: Path, keys: list[Key]) -> list[str]:
     if done.returncode:
         raise ConfigurationError(f"{file} was not deployed: {(done.stdout + done.stderr).strip()[-2000:]}")
     return [f"deployed {file}: {', '.join(name for _, name in keys)}"]
+
+
+def _deployments(client: SyncPrefectClient) -> dict[Key, DeploymentResponse]:
+    """Every deployment of the server."""
+    found: dict[Key, DeploymentResponse] = {}
+    offset = 0
+    while page := client.read_deployments(limit=_PAGE, offset=offset):
+        found |= {(one.entrypoint or "", one.name): one for one in page}
+        offset += len(page)
+    return found
+
+
+def _ours(client: SyncPrefectClient, folder: Path, files: dict[Key, Any]) -> dict[Key, DeploymentResponse]:
+    """Mark what was deployed from a folder just now, and find all that `tuneloop deploy` has made from there.
+
+    The mark is a tag with the name: a copy that was made in the UI, under another name, has none of its own.
+    """
+    ours = {}
+    for key, found in _deployments(client).items():
+        if not any(_directory(step) == str(folder) for step in found.pull_steps or []):
+            continue
+        mark = f"tuneloop:{found.name}"
+        if key in files and mark not in found.tags:
+            client.update_deployment(found.id, DeploymentUpdate(tags=[*found.tags, mark]))
+        if key in files or mark in found.tags:
+            ours[key] = found
+    return ours
+
+
+def _pause_again(
+    client: SyncPrefectClient, before: dict[Key, DeploymentResponse], files: dict[Key, Any]
+) -> list[str]:
+    """Pause what was paused before the deploy, unless the file says itself whether a schedule is active."""
+    lines = []
+    for key, old in before.items():
+        if key not in files:
+            continue
+        new = client.read_deployment(old.id)
+        if old.paused and not new.paused:
+            client.pause_deployment(new.id)
+        if old.paused:
+            lines.append(f"{new.name} stays paused")
+        for schedule in _inactive(old, files[key]):
+            for same in new.schedules:
+                if same.active and _is_same(schedule, same):
+                    client.update_deployment_schedule(new.id, same.id, active=False)
+                    lines.append(f"{new.name}: schedule {same.slug or 'without a slug'} stays paused")
+    return lines
+
+
+def _remove_undeclared(
+    client: SyncPrefectClient, ours: dict[Key, DeploymentResponse], files: dict[Key, Any], *, keep: bool
+) -> list[str]:
+    """Delete deployments and schedules that no file has any more; `keep` only reports them."""
+    done = "is in no file any more, and is kept" if keep else "was in no file any more, and is deleted"
+    lines = []
+    for key, found in ours.items():
+        if key not in files:
+            lines.append(f"deployment {found.name} ({found.entrypoint}) {done}")
+            if not keep:
+                client.delete_deployment(found.id)
+            continue
+        slugs = {schedule.get("slug") for schedule in files[key].get("schedules") or []}
+        for schedule in found.schedules:
+            if schedule.slug is not None and schedule.slug not in slugs:
+                lines.append(f"schedule {schedule.slug} of {found.name} {done}")
+                if not keep:
+                    client.delete_deployment_schedule(found.id, schedule.id)
+    return lines
+
+
+def _inactive(old: DeploymentResponse, entry: dict[str, Any]) -> Iterator[DeploymentSchedule]:
+    """The schedules that were paused, and of which the file does not say whether they are."""
+    set_in_file = {item.get("slug") for item in entry.get("schedules") or [] if "active" in item}
+    return (item for item in old.schedules if not item.active and item.slug not in set_in_file)
+
+
+def _is_same(one: DeploymentSchedule, other: DeploymentSchedule) -> bool:
+    return one.slug == other.slug if one.slug or other.slug else _times(one) == _times(other)
+
+
+def _times(item: DeploymentSchedule) -> dict[str, Any]:
+    """When a schedule starts runs. Prefect counts an interval from each deploy anew."""
+    return item.schedule.model_dump(exclude={"anchor_date"})
+
+
+def _directory(step: dict[str, Any]) -> str | None:
+    """Where a deployment's flow runs, by one of its pull steps; None where the step says nothing of it."""
+    for name, inputs in step.items():
+        if name.endswith("set_working_directory") and isinstance(inputs, dict):
+            return str(inputs.get("directory"))
+    return None

@@ -1,4 +1,4 @@
-"""Reads the deployment files and refuses what Prefect would accept in silence.
+"""Read the deployment files and reject what Prefect would accept in silence.
 
 Prefect takes misspelt keys and unknown parameters without a word, and stops half-way at the first bad entry.
 So every file is checked whole before any is deployed.
@@ -54,11 +54,7 @@ def deployment_files() -> list[Path]:
 
 
 def check_file(path: Path) -> list[str]:
-    """Check one file.
-
-    Returns:
-        Problems, each naming the file, the place, the reason and the remedy; empty where there are none.
-    """
+    """Check one file. Returns problems, each naming the file, the place, the reason and the remedy."""
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeError, yaml.YAMLError) as error:
@@ -89,7 +85,7 @@ def _check_deployment(place: str, entry: dict[str, Any]) -> list[str]:
 
 
 def _parameter_sets(entry: dict[str, Any]) -> dict[str, Any]:
-    """The parameters that a deployment may be started with by itself, under words for them."""
+    """The parameters that a deployment may be started with by itself, by what they are called."""
     schedules, base = entry.get("schedules") or [], entry.get("parameters") or {}
     # Without schedules and parameters it is started by hand, and its form asks for everything.
     sets = {"parameters": base} if base or schedules else {}
@@ -102,8 +98,12 @@ def _parameter_sets(entry: dict[str, Any]) -> dict[str, Any]:
 
 def entries_of(path: Path) -> dict[Key, dict[str, Any]]:
     """The deployments of a file without problems."""
-    entries = yaml.safe_load(path.read_text(encoding="utf-8"))["deployments"]
-    return {(str(entry["entrypoint"]), str(entry["name"])): entry for entry in entries}
+    return {(str(entry["entrypoint"]), str(entry["name"])): entry for entry in _entries(path)}
+
+
+def _entries(path: Path) -> list[dict[str, Any]]:
+    entries: list[dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))["deployments"]
+    return entries
 
 
 def named_blocks(entry: dict[str, Any]) -> set[tuple[str, str | None]]:
@@ -117,15 +117,11 @@ def named_blocks(entry: dict[str, Any]) -> set[tuple[str, str | None]]:
 
 
 def named_twice(files: list[Path]) -> list[str]:
-    """Problems of deployments with one name: the last one would replace the others without a word.
-
-    Args:
-        files: Files without other problems.
-    """
+    """Deployments of one name in files without other problems: the last one would silently replace the others."""
     first: dict[Key, Path] = {}
     problems = []
     for file in files:
-        for entry in yaml.safe_load(file.read_text(encoding="utf-8"))["deployments"]:
+        for entry in _entries(file):
             key = str(entry["entrypoint"]), str(entry["name"])
             if key in first:
                 problems.append(f"{file}: {key[1]} is in {first[key]} already; give one of them another name")

@@ -1,11 +1,16 @@
-"""Tells Prefect what has happened to a training or a model, as events that automations can hang on."""
+"""What Prefect shows of trainings, models and runs: events that automations can trigger on, tags and names."""
 
 from __future__ import annotations
 
-from typing import Literal
+from contextlib import suppress
+from typing import Any, Literal
 from uuid import UUID, uuid5
 
+import httpx
+from prefect.client.orchestration import get_client
 from prefect.events import emit_event
+from prefect.exceptions import PrefectException
+from prefect.runtime import flow_run as this_run
 
 from tuneloop.schemas.evaluation import Evaluation
 from tuneloop.schemas.records import (
@@ -25,36 +30,32 @@ from tuneloop.sensor.transitions import Transition
 TrainingEvent = Literal["submitted", "trained", "failed", "held", "overdue", "lost", "revived"]
 ModelEvent = Literal["promoted", "rejected", "undecided"]
 
-_SPACE = UUID("6f0c4b0e-7a0c-4d6b-9a55-3a1c0f9c8e11")
-"""Name space of our events' ids: whoever tells the same thing twice has told it once."""
+Label = Literal["promoted", "rejected", "needs-review", "on-hold"]
+LABELS: frozenset[str] = frozenset({"promoted", "rejected", "needs-review", "on-hold"})
+"""The list of runs can be filtered by them."""
+LABEL_OF: dict[str, Label] = {"promote": "promoted", "reject": "rejected", "undecided": "needs-review"}
+"""What came of a run, by the verdict."""
+
+_EVENT_NAMESPACE = UUID("6f0c4b0e-7a0c-4d6b-9a55-3a1c0f9c8e11")
+"""Of our events' ids: what is emitted twice is one event."""
 
 
 def emit_training_event(event: TrainingEvent, run: RunRecord, record: AnyTrainingRecord | None = None) -> None:
-    """Tell what has happened to a training: `tuneloop.training.<event>`.
+    """Emit `tuneloop.training.<event>`, for a run that waits for the training.
 
-    Args:
-        event: What has happened.
-        run: A run that waits for the training.
-        record: What was written, where something was; its writer's id makes one event of many tellers.
+    The writer's id of the record that was written, if any, makes one event of several emits.
     """
-    job = job_name(run.key, run.attempt)
-    payload = {"model": run.model, "job": job, "account": run.account.slug, "flow_run": run.flow_run}
+    payload = _payload(run)
     if isinstance(record, HasJobId):
         payload["job_id"] = record.job_id
     if isinstance(record, Failed | Held):
         payload["reason"] = record.reason
-    what = f"tuneloop.training.{event}"
-    emit_event(
-        what,
-        resource={"prefect.resource.id": f"tuneloop.training.{job}", "prefect.resource.name": job},
-        related=[_model(run), *_flow_run(run)],
-        payload=payload,
-        id=uuid5(_SPACE, f"{what}/{job}/{record.writer_id if record else ''}"),
-    )
+    job, once = payload["job"], record.writer_id if record else ""
+    _emit(f"training.{event}", f"{job}/{once}", "training", job, [_model(run.model), _run(run.flow_run)], payload)
 
 
 def emit_changes(changes: list[Transition]) -> None:
-    """Tell of what a look at the provider has written down."""
+    """Emit what a poll has recorded."""
     for change in changes:
         if isinstance(change.record, Trained):
             emit_training_event("trained", change.run, change.record)
@@ -65,148 +66,90 @@ def emit_changes(changes: list[Transition]) -> None:
 
 
 def emit_unknown_status(odd: OddWord) -> None:
-    """Tell that a provider says something that is not documented: `tuneloop.training.odd-word`."""
-    job = job_name(odd.run.key, odd.run.attempt)
-    emit_event(
-        "tuneloop.training.odd-word",
-        resource={"prefect.resource.id": f"tuneloop.training.{job}", "prefect.resource.name": job},
-        related=[_model(odd.run), *_flow_run(odd.run)],
-        payload={
-            "model": odd.run.model,
-            "job": job,
-            "account": odd.run.account.slug,
-            "flow_run": odd.run.flow_run,
-            "reason": f"status {odd.word!r} is not documented and counts as still running",
-        },
-        id=uuid5(_SPACE, f"tuneloop.training.odd-word/{odd.run.account.slug}/{odd.word}"),
-    )
+    """Emit that a provider's status is not documented: `tuneloop.training.odd-word`."""
+    run, reason = odd.run, f"status {odd.word!r} is not documented and counts as still running"
+    payload = {**_payload(run), "reason": reason}
+    related = [_model(run.model), _run(run.flow_run)]
+    _emit("training.odd-word", f"{run.account.slug}/{odd.word}", "training", payload["job"], related, payload)
 
 
 def emit_stuck(run: RunRecord, reason: str, once: str) -> None:
-    """Tell that a run has something to do and does not go on: `tuneloop.run.stuck`.
-
-    Args:
-        run: What the run works on.
-        reason: What is to be seen and what to do.
-        once: What tells this standstill from another one of the run.
-    """
-    job = job_name(run.key, run.attempt)
+    """Emit that a run does not do what it has to: `tuneloop.run.stuck`; `once` names this standstill."""
+    payload = {**_payload(run), "reason": reason}
     emit_event(
         "tuneloop.run.stuck",
         resource={"prefect.resource.id": f"prefect.flow-run.{run.flow_run}"},
-        related=[_model(run), _training(job)],
-        payload={
-            "model": run.model,
-            "job": job,
-            "account": run.account.slug,
-            "flow_run": run.flow_run,
-            "reason": reason,
-        },
-        id=uuid5(_SPACE, f"tuneloop.run.stuck/{run.flow_run}/{once}"),
+        related=[_model(run.model), _training(payload["job"])],
+        payload=payload,
+        id=uuid5(_EVENT_NAMESPACE, f"tuneloop.run.stuck/{run.flow_run}/{once}"),
     )
 
 
 def emit_unreachable(unreached: Unreached) -> None:
-    """Tell that an account could not be asked for an hour: `tuneloop.account.unreached`."""
-    emit_event(
-        "tuneloop.account.unreached",
-        resource={
-            "prefect.resource.id": f"tuneloop.account.{unreached.account}",
-            "prefect.resource.name": unreached.account,
-        },
-        payload={
-            "account": unreached.account,
-            "since": f"{unreached.since:%Y-%m-%d %H:%M} UTC",
-            "reason": unreached.why,
-        },
-        id=uuid5(_SPACE, f"tuneloop.account.unreached/{unreached.account}/{unreached.since.isoformat()}"),
-    )
+    """Emit that an account could not be reached for an hour: `tuneloop.account.unreached`."""
+    account, since = unreached.account, unreached.since
+    payload = {"account": account, "since": f"{since:%Y-%m-%d %H:%M} UTC", "reason": unreached.why}
+    _emit("account.unreached", f"{account}/{since.isoformat()}", "account", account, [], payload)
 
 
 def emit_model_event(event: ModelEvent, run: RunRecord, decision: Decision) -> None:
-    """Tell what was decided about a model: `tuneloop.model.<event>`."""
-    what = f"tuneloop.model.{event}"
-    job = job_name(run.key, run.attempt)
-    emit_event(
-        what,
-        resource={"prefect.resource.id": f"tuneloop.model.{run.model}", "prefect.resource.name": run.model},
-        related=[
-            _training(job),
-            *_flow_run(run),
-        ],
-        payload={
-            "model": run.model,
-            "job": job,
-            "account": run.account.slug,
-            "flow_run": run.flow_run,
-            "why": decision.reason,
-            "who": decision.decided_by,
-        },
-        id=uuid5(_SPACE, f"{what}/{decision.writer_id}"),
-    )
+    """Emit what was decided about a model: `tuneloop.model.<event>`."""
+    payload = {**_payload(run), "why": decision.reason, "who": decision.decided_by}
+    related = [_training(payload["job"]), _run(run.flow_run)]
+    _emit(f"model.{event}", decision.writer_id, "model", run.model, related, payload)
 
 
 def emit_unanswered(run: RunRecord, evaluation: Evaluation) -> None:
-    """Tell that images were paid, perhaps, and never came: `tuneloop.images.unanswered`.
-
-    Args:
-        run: The run that wanted them.
-        evaluation: The images of one model; the same ones are told of once.
-    """
-    what = "tuneloop.images.unanswered"
-    emit_event(
-        what,
-        resource={
-            "prefect.resource.id": f"tuneloop.images.{evaluation.job}",
-            "prefect.resource.name": evaluation.job,
-        },
-        related=[_model(run), *_flow_run(run)],
-        payload={
-            "model": run.model,
-            "job": evaluation.job,
-            "flow_run": run.flow_run,
-            "unanswered": evaluation.unanswered,
-            "images": len(evaluation.images),
-        },
-        id=uuid5(_SPACE, f"{what}/{evaluation.job}/{run.plan.digest}/{evaluation.unanswered}"),
-    )
+    """Emit once that images were paid, perhaps, and never came: `tuneloop.images.unanswered`."""
+    job, unanswered = evaluation.job, evaluation.unanswered
+    payload = {
+        "model": run.model,
+        "job": job,
+        "flow_run": run.flow_run,
+        "unanswered": unanswered,
+        "images": len(evaluation.images),
+    }
+    once = f"{job}/{run.plan.digest}/{unanswered}"
+    _emit("images.unanswered", once, "images", job, [_model(run.model), _run(run.flow_run)], payload)
 
 
 def emit_rolled_back(promotion: Promotion, flow_run: str | None = None) -> None:
-    """Tell that a person has put an earlier champion back: `tuneloop.model.rolled-back`.
-
-    Args:
-        promotion: What the rollback has written; its writer's id makes one event of many tellers.
-        flow_run: Id of the run that did it, None where it was done without one.
-    """
-    what = "tuneloop.model.rolled-back"
+    """Emit once that an earlier champion was put back, by a run if any: `tuneloop.model.rolled-back`."""
     job = job_name(promotion.key, promotion.attempt)
+    payload = {
+        "model": promotion.model,
+        "job": job,
+        "number": promotion.number,
+        "to": promotion.rolled_back_to,
+        "why": promotion.reason,
+        "who": promotion.decided_by,
+    }
+    related = [_training(job), *([_run(flow_run)] if flow_run else [])]
+    _emit("model.rolled-back", promotion.writer_id, "model", promotion.model, related, payload)
+
+
+def _emit(
+    event: str, once: str, kind: str, name: str, related: list[dict[str, str]], payload: dict[str, Any]
+) -> None:
+    """Emit `tuneloop.<event>` about a resource; the same event with the same `once` is one event."""
     emit_event(
-        what,
-        resource={
-            "prefect.resource.id": f"tuneloop.model.{promotion.model}",
-            "prefect.resource.name": promotion.model,
-        },
-        related=[
-            _training(job),
-            *(_of_run(flow_run) if flow_run else []),
-        ],
-        payload={
-            "model": promotion.model,
-            "job": job,
-            "number": promotion.number,
-            "to": promotion.rolled_back_to,
-            "why": promotion.reason,
-            "who": promotion.decided_by,
-        },
-        id=uuid5(_SPACE, f"{what}/{promotion.writer_id}"),
+        f"tuneloop.{event}",
+        resource={"prefect.resource.id": f"tuneloop.{kind}.{name}", "prefect.resource.name": name},
+        related=related,
+        payload=payload,
+        id=uuid5(_EVENT_NAMESPACE, f"tuneloop.{event}/{once}"),
     )
 
 
-def _model(run: RunRecord) -> dict[str, str]:
+def _payload(run: RunRecord) -> dict[str, str]:
+    job = job_name(run.key, run.attempt)
+    return {"model": run.model, "job": job, "account": run.account.slug, "flow_run": run.flow_run}
+
+
+def _model(model: str) -> dict[str, str]:
     return {
-        "prefect.resource.id": f"tuneloop.model.{run.model}",
-        "prefect.resource.name": run.model,
+        "prefect.resource.id": f"tuneloop.model.{model}",
+        "prefect.resource.name": model,
         "prefect.resource.role": "model",
     }
 
@@ -215,9 +158,16 @@ def _training(job: str) -> dict[str, str]:
     return {"prefect.resource.id": f"tuneloop.training.{job}", "prefect.resource.role": "training"}
 
 
-def _flow_run(run: RunRecord) -> list[dict[str, str]]:
-    return _of_run(run.flow_run)
+def _run(flow_run: str) -> dict[str, str]:
+    return {"prefect.resource.id": f"prefect.flow-run.{flow_run}", "prefect.resource.role": "flow-run"}
 
 
-def _of_run(flow_run: str) -> list[dict[str, str]]:
-    return [{"prefect.resource.id": f"prefect.flow-run.{flow_run}", "prefect.resource.role": "flow-run"}]
+def label_run(model: str, label: Label | None) -> None:
+    """Give this run one of the tags in place of another, and a name that says the same; None takes it away."""
+    # What cannot be shown stops no work.
+    with suppress(httpx.HTTPError, PrefectException), get_client(sync_client=True) as client:
+        tags = set(client.read_flow_run(this_run.id).tags)
+        wanted = tags - LABELS | ({label} if label else set())
+        if wanted != tags:
+            name = f"{model}: {label.replace('-', ' ')}" if label else model
+            client.update_flow_run(this_run.id, tags=sorted(wanted), name=name)

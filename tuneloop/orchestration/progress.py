@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on the run's page, and a line in the log now and then."""
+"""Progress of long work: on the run's page, and now and then in the log."""
 
 from __future__ import annotations
 
@@ -16,34 +16,28 @@ from tuneloop.providers.base import Archive
 
 _SHOWN_EVERY_S = 1.0
 _LOGGED_EVERY_S = 15.0
-_RESTS_S = 60.0
-"""After Prefect's server did not take it: its client asks for as long before it gives up, and the work waits."""
+_REST_S = 60.0
+"""After Prefect's server did not take it: its client retries for so long, and the work waits."""
 
 
 class ProgressReporter:
-    """One progress bar. It is made at the first news: work that was done before shows none.
-
-    Args:
-        key: Key of the artifact.
-        what: What is going on.
-        unit: What is counted.
-    """
+    """One progress bar under an artifact's key, made at the first call: work that was done before shows none."""
 
     def __init__(self, key: str, what: str, unit: Literal["bytes", "images"]) -> None:
         self._key, self._what, self._unit = key, what, unit
         self._artifact: UUID | None = None
         self._started = self._shown = self._logged = time.monotonic()
         self._first = 0
-        self._rests_until = self._started
+        self._rest_until = self._started
 
     def show(self, done: int, total: int | None) -> None:
-        """Tell how far it is; `total` is None where nobody knows. What cannot be shown stops no work."""
-        if time.monotonic() < self._rests_until:
+        """Show how far it is; `total` is None if unknown. What cannot be shown stops no work."""
+        if time.monotonic() < self._rest_until:
             return
         try:
             self._show(done, total, time.monotonic())
         except (httpx.HTTPError, PrefectException):
-            self._rests_until = time.monotonic() + _RESTS_S
+            self._rest_until = time.monotonic() + _REST_S
 
     def _show(self, done: int, total: int | None, now: float) -> None:
         if self._artifact is None:
@@ -74,12 +68,7 @@ class ProgressReporter:
 
 
 class ProgressArchive:
-    """An archive that tells how much of it has been read.
-
-    Args:
-        archive: The archive.
-        on_progress: Told (bytes so far, bytes in all); begins again with every new pass.
-    """
+    """An archive that reports bytes read and bytes in all, from zero in every pass."""
 
     def __init__(self, archive: Archive, on_progress: Callable[[int, int | None], None]) -> None:
         self._archive = archive
@@ -87,11 +76,11 @@ class ProgressArchive:
 
     @property
     def size_bytes(self) -> int:
-        """Its size."""
+        """See `Archive`."""
         return self._archive.size_bytes
 
     def chunks(self) -> Iterator[bytes]:
-        """Its bytes, from the start."""
+        """See `Archive`."""
         done = 0
         for chunk in self._archive.chunks():
             done += len(chunk)

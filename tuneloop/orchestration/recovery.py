@@ -1,10 +1,12 @@
-"""Has another run continue the work of runs that are gone: one for each training and plan, at growing pauses."""
+"""Resume the runs that have something to do, and continue lost ones: once for each training and plan."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
 
 import httpx
+from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
 from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import ObjectNotFound
@@ -12,10 +14,16 @@ from prefect.logging import get_run_logger
 
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.markers import is_cancelled, remember_cancelled
-from tuneloop.orchestration.cancelled_runs import is_a_persons_wish
 from tuneloop.orchestration.events import emit_stuck
-from tuneloop.orchestration.resume_run import AT_ONCE, Waker
-from tuneloop.orchestration.run_queries import read_runs
+from tuneloop.orchestration.resume import AT_ONCE, Resumer, ResumeResult
+from tuneloop.orchestration.run_queries import (
+    Standstill,
+    Watcher,
+    ids_of,
+    is_cancelled_by_hand,
+    pages,
+    read_runs,
+)
 from tuneloop.schemas.training import job_name
 from tuneloop.sensor.continuing import Try, next_try, told, tried
 from tuneloop.sensor.transitions import PendingRun
@@ -23,138 +31,186 @@ from tuneloop.sensor.transitions import PendingRun
 CONTINUING = "continue-training/recovery"
 """The deployment whose runs continue what others have left."""
 
-
-@dataclass(frozen=True)
-class Gone:
-    """A run of which nobody can expect anything any more.
-
-    Attributes:
-        story: What it has left to do.
-        run: As the server has it; None where it was deleted.
-    """
-
-    story: PendingRun
-    run: FlowRun | None
+Lost = tuple[PendingRun, FlowRun | None]
+"""A run that does not go on by itself, and how the server has it; None where it was deleted."""
 
 
-def attend_to_the_gone(waker: Waker, ledger: Ledger, store_slug: str, gone: list[Gone], busy: set[str]) -> None:
-    """Close the stories that have ended; for the others see that somebody continues them.
+def resume_runs(
+    client: SyncPrefectClient, ledger: Ledger, store_slug: str, pending: list[PendingRun], at: datetime
+) -> ResumeResult:
+    """Resume the runs that are suspended, and have others continue those that are lost or stand still.
+
+    What fails here is tried again at the next tick, and keeps no other run suspended.
 
     Args:
-        waker: Resumes runs.
+        client: The server.
         ledger: Where the markers are.
         store_slug: Slug of its store's block.
-        gone: The runs.
-        busy: What living runs work on, see `PendingRun.work`.
+        pending: What the tick has found.
+        at: When the tick polls.
     """
-    if not gone:
-        return
-    others = _continuing(waker, gone)
-    left: dict[str, list[PendingRun]] = {}
-    for item in gone:
-        story, continuing = item.story, others.get(_tag(item.story), [])
-        alive = [other for other in continuing if not _is_finished(waker, other)]
-        if alive:
-            busy.add(story.work)
-            # Also at the end of a story: whoever sleeps over it takes the marker away, or would never wake.
-            for other in alive:
-                waker.resume(other, story)
-        elif story.ended:
-            ledger.unmark(story.run)
-            waker.woken.closed += 1
-        elif _was_cancelled(waker, ledger, item, continuing):
-            _try(waker, ledger, store_slug, story, cancelled=True)
-        else:
-            left.setdefault(story.work, []).append(story)
-    for work, stories in left.items():
-        leader = _leader(stories, busy=work in busy)
-        if leader is not None:
-            _try(waker, ledger, store_slug, leader, cancelled=False)
+    result = ResumeResult()
+    recovery = _Recovery(Resumer(Watcher(client, at), result), ledger, store_slug)
+    readable = [item for item in pending if _has_an_id(item, result)]
+    # Runs that want the same stand together: one of them is enough.
+    for page in pages(sorted(readable, key=lambda item: item.work)):
+        which = FlowRunFilter(id=ids_of(item.run.flow_run for item in page))
+        recovery.go_through(page, {str(run.id): run for run in read_runs(client, which)})
+    return result
 
 
-def _continuing(waker: Waker, gone: list[Gone]) -> dict[str, list[FlowRun]]:
-    """The runs that were started to continue some others, by their tags."""
-    others: dict[str, list[FlowRun]] = {}
-    tags = [_tag(item.story) for item in gone]
-    for other in read_runs(waker.watcher.client, FlowRunFilter(tags=FlowRunFilterTags(any_=tags))):
-        for tag in other.tags:
-            others.setdefault(tag, []).append(other)
-    return others
+def _has_an_id(pending: PendingRun, result: ResumeResult) -> bool:
+    try:
+        UUID(pending.run.flow_run)
+    except ValueError:
+        result.problems.append(
+            f"runs/{pending.run.flow_run}.json names no flow run of Prefect; restore the file from a backup"
+        )
+        return False
+    return True
 
 
-def _is_finished(waker: Waker, run: FlowRun) -> bool:
-    if run.state is None or run.state.is_final():
-        return True
-    standstill = waker.watcher.standstill(run)
-    if standstill is not None:
-        waker.woken.problems.append(standstill.why)
-    return standstill is not None and standstill.over
+class _Recovery:
+    """One tick's work on the runs of a store."""
+
+    def __init__(self, resumer: Resumer, ledger: Ledger, store_slug: str) -> None:
+        self.resumer, self.watcher, self.result = resumer, resumer.watcher, resumer.result
+        self.ledger, self.store_slug = ledger, store_slug
+
+    def go_through(self, page: list[PendingRun], runs: dict[str, FlowRun]) -> None:
+        """Resume some runs, and recover those that are lost."""
+        lost: list[Lost] = []
+        busy: set[str] = set()
+        for pending in page:
+            run = runs.get(pending.run.flow_run)
+            try:
+                if pending.submitting:
+                    self._report_standstill(run, pending)
+                    if not pending.early:
+                        self.resumer.resume(run, pending)
+                elif self._is_lost(run, pending):
+                    lost.append((pending, run))
+                else:
+                    busy.add(pending.work)
+                    self.resumer.resume(run, pending)
+            except httpx.HTTPError as error:
+                self.result.problems.append(f"run {pending.run.flow_run}: {error}")
+        if lost:
+            self._recover(lost, busy)
+
+    def _is_lost(self, run: FlowRun | None, pending: PendingRun) -> bool:
+        if run is None or run.state is None or run.state.is_final():
+            return True
+        standstill = self._report_standstill(run, pending)
+        return standstill is not None and standstill.over
+
+    def _report_standstill(self, run: FlowRun | None, pending: PendingRun) -> Standstill | None:
+        standstill = self.watcher.standstill(run)
+        if standstill is not None and not pending.ended:
+            self.result.problems.append(standstill.why)
+            emit_stuck(pending.run, standstill.why, standstill.since.isoformat())
+        return standstill
+
+    def _recover(self, lost: list[Lost], busy: set[str]) -> None:
+        """Close what has ended, and see that the rest is continued; `busy` is what living runs work on."""
+        others = self._continuing(lost)
+        left: dict[str, list[PendingRun]] = {}
+        for pending, run in lost:
+            continuing = others.get(_tag(pending), [])
+            alive = [other for other in continuing if not self._is_finished(other)]
+            if alive:
+                busy.add(pending.work)
+                # Also at its end: a run that is suspended over it takes the marker away, or would stay so.
+                for other in alive:
+                    self.resumer.resume(other, pending)
+            elif pending.ended:
+                self.ledger.unmark(pending.run)
+                self.result.closed += 1
+            elif self._was_cancelled(pending, [run, *continuing]):
+                self._try(pending, cancelled=True)
+            else:
+                left.setdefault(pending.work, []).append(pending)
+        for work, waiting in left.items():
+            leader = _leader(waiting, busy=work in busy)
+            if leader is not None:
+                self._try(leader, cancelled=False)
+
+    def _continuing(self, lost: list[Lost]) -> dict[str, list[FlowRun]]:
+        """The runs that were started to continue some others, by their tags."""
+        others: dict[str, list[FlowRun]] = {}
+        tags = FlowRunFilterTags(any_=[_tag(pending) for pending, _ in lost])
+        for other in read_runs(self.watcher.client, FlowRunFilter(tags=tags)):
+            for tag in other.tags:
+                others.setdefault(tag, []).append(other)
+        return others
+
+    def _is_finished(self, run: FlowRun) -> bool:
+        if run.state is None or run.state.is_final():
+            return True
+        standstill = self.watcher.standstill(run)
+        if standstill is not None:
+            self.result.problems.append(standstill.why)
+        return standstill is not None and standstill.over
+
+    def _was_cancelled(self, pending: PendingRun, runs: list[FlowRun | None]) -> bool:
+        """Return True if a person has cancelled a run, or one that continued it."""
+        if is_cancelled(self.ledger, pending.run.flow_run):
+            return True
+        if any(is_cancelled_by_hand(self.watcher.client, run) for run in runs if run is not None):
+            remember_cancelled(self.ledger, pending.run.flow_run)
+            return True
+        return False
+
+    def _try(self, pending: PendingRun, *, cancelled: bool) -> None:
+        """Make the next try to continue a run, if it is time; report it where none is left."""
+        made = next_try(self.ledger, pending, self.watcher.at, cancelled=cancelled)
+        if made.left_to_a_person and not made.told:
+            job = job_name(pending.run.key, pending.run.attempt)
+            why = (
+                f"{job} of model {pending.run.model}: {made.number - 1} runs in a row could not continue run "
+                f"{pending.run.flow_run}; read the last one's log, fix the cause, and start the model's run again"
+            )
+            self.result.problems.append(why)
+            emit_stuck(pending.run, why, made.folder)
+            told(self.ledger, made)
+        elif made.due and self.result.continued < AT_ONCE:
+            self._continue(pending, made, cancelled=cancelled)
+
+    def _continue(self, pending: PendingRun, made: Try, *, cancelled: bool) -> None:
+        """Start a run that continues another one. The same try is the same run, however many ticks make it."""
+        flow_run, client = pending.run.flow_run, self.watcher.client
+        try:
+            deployment = client.read_deployment_by_name(CONTINUING)
+            run = client.create_flow_run_from_deployment(
+                deployment.id,
+                parameters={"flow_run": flow_run, "store": self.store_slug, "cancelled": cancelled},
+                tags=[_tag(pending)],
+                idempotency_key=f"{made.folder}{made.number}",
+            )
+        except ObjectNotFound:
+            self.result.problems.append(
+                f"run {flow_run} is gone and its training goes on, but there is no deployment {CONTINUING} "
+                "to continue it: run `tuneloop deploy`"
+            )
+            return
+        except httpx.HTTPError as error:
+            get_run_logger().info("run %s is not continued yet, the next tick tries again: %s", flow_run, error)
+            return
+        tried(self.ledger, made, str(run.id))
+        self.result.continued += 1
+        get_run_logger().info("run %s is gone: another one continues %s", flow_run, pending.run.model)
 
 
-def _was_cancelled(waker: Waker, ledger: Ledger, item: Gone, continuing: list[FlowRun]) -> bool:
-    """Tell whether a person has cancelled a run, or one that continued it."""
-    flow_run = item.story.run.flow_run
-    if is_cancelled(ledger, flow_run):
-        return True
-    if any(is_a_persons_wish(waker.watcher.client, run) for run in (item.run, *continuing) if run is not None):
-        remember_cancelled(ledger, flow_run)
-        return True
-    return False
-
-
-def _leader(stories: list[PendingRun], *, busy: bool) -> PendingRun | None:
+def _leader(waiting: list[PendingRun], *, busy: bool) -> PendingRun | None:
     """Choose the run that is continued for all that want the same; None where a living one does it.
 
-    A person is asked in one run, and only that one: the others wait for the answer.
+    One run asks for a manual decision, and only that one: the others wait for it.
     """
-    asker = next((story for story in stories if story.run.flow_run == story.asker), None)
+    asker = next((pending for pending in waiting if pending.run.flow_run == pending.asker), None)
     if asker is not None:
         return asker
-    return None if busy else min(stories, key=lambda story: story.run.created_at)
+    return None if busy else min(waiting, key=lambda pending: pending.run.created_at)
 
 
-def _try(waker: Waker, ledger: Ledger, store_slug: str, story: PendingRun, *, cancelled: bool) -> None:
-    """Make the next try at a story, if it is time; tell a person where none is left."""
-    made = next_try(ledger, story, waker.watcher.at, cancelled=cancelled)
-    if made.left_to_a_person and not made.told:
-        job = job_name(story.run.key, story.run.attempt)
-        why = (
-            f"{job} of model {story.run.model}: {made.number - 1} runs in a row could not continue run "
-            f"{story.run.flow_run}; read the last one's log, mend the cause, and start the model's run again"
-        )
-        waker.woken.problems.append(why)
-        emit_stuck(story.run, why, made.folder)
-        told(ledger, made)
-    elif made.due and waker.woken.continued < AT_ONCE:
-        _continue(waker, ledger, store_slug, story, made, cancelled=cancelled)
-
-
-def _continue(
-    waker: Waker, ledger: Ledger, store_slug: str, story: PendingRun, made: Try, *, cancelled: bool
-) -> None:
-    """Start a run that continues a story. The same try is the same run, however many ticks make it."""
-    flow_run, client = story.run.flow_run, waker.watcher.client
-    try:
-        deployment = client.read_deployment_by_name(CONTINUING)
-        run = client.create_flow_run_from_deployment(
-            deployment.id,
-            parameters={"flow_run": flow_run, "store": store_slug, "cancelled": cancelled},
-            tags=[_tag(story)],
-            idempotency_key=f"{made.folder}{made.number}",
-        )
-    except ObjectNotFound:
-        waker.woken.problems.append(
-            f"run {flow_run} is gone and its training goes on, but there is no deployment {CONTINUING} "
-            "to continue it: run `tuneloop deploy`"
-        )
-        return
-    except httpx.HTTPError as error:
-        get_run_logger().info("run %s is not continued yet, the next tick tries again: %s", flow_run, error)
-        return
-    tried(ledger, made, str(run.id))
-    waker.woken.continued += 1
-    get_run_logger().info("run %s is gone: another one continues %s", flow_run, story.run.model)
-
-
-def _tag(story: PendingRun) -> str:
-    return f"continues:{story.run.flow_run}"
+def _tag(pending: PendingRun) -> str:
+    return f"continues:{pending.run.flow_run}"

@@ -1,88 +1,107 @@
-"""Wakes the runs that have something to do, and sees which of them are gone or stand still."""
+"""Resume suspended runs, as far as their deployments' limits on runs at once let them start."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import dataclass, field
 from uuid import UUID
 
 import httpx
-from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.filters import FlowRunFilter
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.client.schemas.responses import SetStateStatus
+from prefect.logging import get_run_logger
+from prefect.states import Scheduled
 
-from tuneloop.ledger.ledger import Ledger
-from tuneloop.orchestration.events import emit_stuck
-from tuneloop.orchestration.recovery import Gone, attend_to_the_gone
-from tuneloop.orchestration.resume_run import ResumeResult, Waker
-from tuneloop.orchestration.run_queries import ids_of, pages, read_runs
-from tuneloop.orchestration.stalled_runs import Standstill, Watcher
+from tuneloop.orchestration.run_queries import Watcher, find_runs, is_suspended
+from tuneloop.orchestration.suspend import has_form
 from tuneloop.sensor.transitions import PendingRun
 
+AT_ONCE = 100
+"""How many runs one tick starts again: the others are met at the next one."""
+_ACTIVE = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING, StateType.SCHEDULED]
+_CHECKED = 20
 
-def resume_runs(
-    client: SyncPrefectClient, ledger: Ledger, store_slug: str, stories: list[PendingRun], at: datetime
-) -> ResumeResult:
-    """Resume the runs that are suspended, and have others continue for those that are gone or stand still.
 
-    What fails here is met again at the next tick, and keeps no other run asleep.
+@dataclass
+class ResumeResult:
+    """What a tick has done about runs.
 
-    Args:
-        client: The server.
-        ledger: Where the markers are.
-        store_slug: Slug of its store's block.
-        stories: What the tick has found.
-        at: When the tick looks.
+    Attributes:
+        resumed: Suspended runs that go on.
+        continued: Lost runs that another one continues.
+        closed: Lost runs that had nothing left to do.
+        problems: What needs a manual fix.
     """
-    woken = ResumeResult()
-    waker = Waker(Watcher(client, at), woken)
-    readable = [story for story in stories if _has_an_id(story, woken)]
-    # Runs that want the same stand together: one of them is enough.
-    for page in pages(sorted(readable, key=lambda story: story.work)):
-        which = FlowRunFilter(id=ids_of(story.run.flow_run for story in page))
-        runs = {str(run.id): run for run in read_runs(client, which)}
-        gone, busy = [], set()
-        for story in page:
-            run = runs.get(story.run.flow_run)
-            try:
-                if story.submitting:
-                    _tell_if_still(waker.watcher, run, story, woken)
-                    if not story.early:
-                        waker.resume(run, story)
-                elif _is_finished(waker.watcher, run, story, woken):
-                    gone.append(Gone(story, run))
-                else:
-                    busy.add(story.work)
-                    waker.resume(run, story)
-            except httpx.HTTPError as error:
-                woken.problems.append(f"run {story.run.flow_run}: {error}")
-        attend_to_the_gone(waker, ledger, store_slug, gone, busy)
-    return woken
+
+    resumed: int = 0
+    continued: int = 0
+    closed: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def any(self) -> bool:
+        """Return True if something was done."""
+        return bool(self.resumed or self.continued or self.closed)
 
 
-def _has_an_id(story: PendingRun, woken: ResumeResult) -> bool:
-    try:
-        UUID(story.run.flow_run)
-    except ValueError:
-        woken.problems.append(
-            f"runs/{story.run.flow_run}.json names no flow run of Prefect; restore the file from a backup"
+class Resumer:
+    """Resumes runs of one tick, and counts what was done in `result`."""
+
+    def __init__(self, watcher: Watcher, result: ResumeResult) -> None:
+        self.watcher, self.result = watcher, result
+        self._may_start: dict[UUID, bool] = {}
+
+    def resume(self, run: FlowRun | None, story: PendingRun) -> None:
+        """Resume a run, if it is suspended and does not wait for a form."""
+        if run is None or not is_suspended(run) or self.result.resumed >= AT_ONCE:
+            return
+        if story.asks and not _is_yet_to_ask(run, story) and not self._has_lost_its_form(run):
+            return
+        if not self._may(run):
+            get_run_logger().info("run %s is resumed when no other run of its deployment is at work", run.name)
+            return
+        try:
+            if self._resumed(run):
+                self.result.resumed += 1
+        except httpx.HTTPError as error:
+            get_run_logger().info("run %s was not resumed, the next tick asks again: %s", run.name, error)
+
+    def _has_lost_its_form(self, run: FlowRun) -> bool:
+        """Return True if the form of a run is gone. It asks again from the top."""
+        keys = run.state.state_details.run_input_keyset if run.state is not None else None
+        if keys is None or has_form(self.watcher.client, run.id, keys):
+            return False
+        get_run_logger().warning(
+            "run %s asks a person, and its form is gone: it is resumed to ask again", run.name
         )
-        return False
-    return True
-
-
-def _is_finished(watcher: Watcher, run: FlowRun | None, story: PendingRun, woken: ResumeResult) -> bool:
-    """Tell whether nobody can expect anything of a run any more, and tell of one that stands still."""
-    if run is None or run.state is None or run.state.is_final():
         return True
-    standstill = _tell_if_still(watcher, run, story, woken)
-    return standstill is not None and standstill.over
+
+    def _resumed(self, run: FlowRun) -> bool:
+        client = self.watcher.client
+        if run.state is not None and run.state.state_details.run_input_keyset is None:
+            return client.resume_flow_run(run.id).status == SetStateStatus.ACCEPT
+        # What this run asks was answered elsewhere: its form would never be filled in.
+        state: State[None] = Scheduled(name="Resuming")
+        return client.set_flow_run_state(run.id, state).status == SetStateStatus.ACCEPT
+
+    def _may(self, run: FlowRun) -> bool:
+        """Take a place under the limit of a run's deployment: Prefect may cancel a run that finds none."""
+        deployment = self.watcher.deployment(run)
+        limit = deployment.global_concurrency_limit if deployment else None
+        if deployment is None or limit is None or not limit.active:
+            return True
+        if deployment.id not in self._may_start:
+            self._may_start[deployment.id] = not self._is_busy(deployment.id)
+        may, self._may_start[deployment.id] = self._may_start[deployment.id], False
+        return may
+
+    def _is_busy(self, deployment: UUID) -> bool:
+        at = self.watcher.at
+        found = find_runs(self.watcher.client, [deployment], _CHECKED, types=_ACTIVE, before=at)
+        standstills = [self.watcher.standstill(run) for run in found]
+        return any(standstill is None or not standstill.over for standstill in standstills)
 
 
-def _tell_if_still(
-    watcher: Watcher, run: FlowRun | None, story: PendingRun, woken: ResumeResult
-) -> Standstill | None:
-    standstill = watcher.standstill(run)
-    if standstill is not None and not story.ended:
-        woken.problems.append(standstill.why)
-        emit_stuck(story.run, standstill.why, standstill.since.isoformat())
-    return standstill
+def _is_yet_to_ask(run: FlowRun, story: PendingRun) -> bool:
+    """Return True if this run is to ask, and is suspended over something else: it has no form yet."""
+    has_a_form = run.state is not None and run.state.state_details.run_input_keyset is not None
+    return not has_a_form and story.asker in {None, story.run.flow_run}

@@ -1,17 +1,42 @@
-"""Reads runs from the server, some at a time."""
+"""What the server knows of flow runs: read in pages, cancelled by whom, and standing still."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterId,
+    FlowRunFilter,
+    FlowRunFilterExpectedStartTime,
+    FlowRunFilterId,
+    FlowRunFilterState,
+    FlowRunFilterStateName,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFilter, EventResourceFilter
+from prefect.exceptions import ObjectNotFound
+
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.ledger.markers import is_cancelled, remember_cancelled
 
 PAGE = 200
+NOTIFY_AFTER = timedelta(minutes=10)
+"""More than three heartbeats of Prefect's default, and far more than a worker needs."""
+CONTINUE_AFTER = timedelta(minutes=30)
+"""After that another run goes on. Should this one live after all, the ledger keeps them apart."""
+_CANCELLED_BY_PREFECT = ("concurrency limit", "concurrency slot", "no longer exists", "timed out")
+"""What Prefect says where nobody has cancelled anything."""
+_ALIVE = {StateType.RUNNING, StateType.PAUSED}
 _Item = TypeVar("_Item")
 
 
@@ -21,6 +46,33 @@ def read_runs(client: SyncPrefectClient, which: FlowRunFilter) -> Iterator[FlowR
     while page := client.read_flow_runs(flow_run_filter=which, limit=PAGE, offset=offset):
         yield from page
         offset += len(page)
+
+
+def find_runs(
+    client: SyncPrefectClient,
+    deployments: Iterable[DeploymentResponse | UUID],
+    limit: int,
+    *,
+    types: list[StateType] | None = None,
+    names: list[str] | None = None,
+    after: datetime | None = None,
+    before: datetime | None = None,
+    newest_first: bool = False,
+) -> list[FlowRun]:
+    """Runs of some deployments, by type or name of state and by when they are due; the first due first."""
+    ids = [one if isinstance(one, UUID) else one.id for one in deployments]
+    due = FlowRunFilterExpectedStartTime(after_=after, before_=before) if after or before else None
+    state = FlowRunFilterState(
+        type=FlowRunFilterStateType(any_=types) if types else None,
+        name=FlowRunFilterStateName(any_=names) if names else None,
+    )
+    order = FlowRunSort.EXPECTED_START_TIME_DESC if newest_first else FlowRunSort.EXPECTED_START_TIME_ASC
+    return client.read_flow_runs(
+        deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=ids)),
+        flow_run_filter=FlowRunFilter(state=state if types or names else None, expected_start_time=due),
+        sort=order,
+        limit=limit,
+    )
 
 
 def ids_of(flow_runs: Iterable[str]) -> FlowRunFilterId:
@@ -33,6 +85,120 @@ def ids_of(flow_runs: Iterable[str]) -> FlowRunFilterId:
 
 
 def pages(items: list[_Item]) -> Iterator[list[_Item]]:
-    """Items, as many at a time as the server answers."""
+    """Items, as many at a time as the server returns."""
     for start in range(0, len(items), PAGE):
         yield items[start : start + PAGE]
+
+
+def note_cancelled(client: SyncPrefectClient, ledger: Ledger, flow_runs: Iterable[str]) -> None:
+    """Remember in the store which runs a person has cancelled: they may be deleted from the server later."""
+    state = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.CANCELLED]))
+    for page in pages(list(dict.fromkeys(flow_runs))):
+        for run in read_runs(client, FlowRunFilter(id=ids_of(page), state=state)):
+            if not is_cancelled(ledger, str(run.id)) and is_cancelled_by_hand(client, run):
+                remember_cancelled(ledger, str(run.id))
+
+
+def is_cancelled_by_hand(client: SyncPrefectClient, run: FlowRun) -> bool:
+    """Return True if a run was cancelled by a person, and not by Prefect itself."""
+    if run.state is None or run.state.type != StateType.CANCELLED:
+        return False
+    before: set[StateType] = set()
+    for state in sorted(client.read_flow_run_states(run.id), key=lambda state: state.timestamp)[:-1]:
+        # A run that was cancelled and retried begins anew.
+        before = set() if state.is_final() else before | {state.type}
+    if StateType.CANCELLING in before:
+        return True  # Prefect does not begin with that
+    message = (run.state.message or "").lower()
+    return bool(before & _ALIVE) and not any(own in message for own in _CANCELLED_BY_PREFECT)
+
+
+@dataclass(frozen=True)
+class Standstill:
+    """A run that was started or resumed, or is at work, as Prefect has it, and does not move.
+
+    Attributes:
+        since: Since when.
+        why: What is to be seen and what to do.
+        over: Another run is to go on.
+    """
+
+    since: datetime
+    why: str
+    over: bool
+
+
+class Watcher:
+    """Inspects runs as the server has them at one moment.
+
+    Args:
+        client: The server.
+        at: The moment.
+    """
+
+    def __init__(self, client: SyncPrefectClient, at: datetime) -> None:
+        self.client, self.at = client, at
+        self._deployments: dict[UUID, DeploymentResponse | None] = {}
+
+    def standstill(self, run: FlowRun | None) -> Standstill | None:
+        """How a run stands still, None where it does not: one that is suspended or has ended does not."""
+        if run is None or run.state is None or run.state.is_final() or is_suspended(run):
+            return None
+        if run.state.type == StateType.SCHEDULED and self._is_in_no_queue(run):
+            why = f"run {run.name} is in no work queue, so that no worker ever takes it"
+            return Standstill(run.state.timestamp, why, over=True)
+        since = self._last_sign(run, run.state)
+        if self.at - since < NOTIFY_AFTER:
+            return None
+        minutes = f"{(self.at - since).total_seconds() / 60:.0f} minutes"
+        over = self.at - since >= CONTINUE_AFTER and run.state.type != StateType.PAUSED
+        return Standstill(since, _reason(run, run.state, minutes), over)
+
+    def deployment(self, run: FlowRun) -> DeploymentResponse | None:
+        """The deployment of a run, None where it has none or it is gone."""
+        if run.deployment_id is None:
+            return None
+        if run.deployment_id not in self._deployments:
+            try:
+                self._deployments[run.deployment_id] = self.client.read_deployment(run.deployment_id)
+            except ObjectNotFound:
+                self._deployments[run.deployment_id] = None
+        return self._deployments[run.deployment_id]
+
+    def _is_in_no_queue(self, run: FlowRun) -> bool:
+        # A deployment that is served by a process has no queue either, and needs none.
+        deployment = self.deployment(run) if run.work_queue_id is None else None
+        return deployment is not None and deployment.work_queue_name is not None
+
+    def _last_sign(self, run: FlowRun, state: State) -> datetime:
+        since = state.timestamp
+        if state.type == StateType.SCHEDULED and state.state_details.scheduled_time is not None:
+            return max(since, state.state_details.scheduled_time)
+        if state.type == StateType.RUNNING and self.at - since >= NOTIFY_AFTER:
+            return max(since, self._last_heartbeat(run) or since)
+        return since
+
+    def _last_heartbeat(self, run: FlowRun) -> datetime | None:
+        which = EventFilter(
+            occurred=EventOccurredFilter(since=self.at - CONTINUE_AFTER, until=self.at),
+            event=EventNameFilter(name=["prefect.flow-run.heartbeat"]),
+            resource=EventResourceFilter(id=[f"prefect.flow-run.{run.id}"]),
+        )
+        found = self.client.read_events(which, limit=1).events
+        return found[0].occurred if found else None
+
+
+def is_suspended(run: FlowRun) -> bool:
+    """Return True if a run is suspended."""
+    return run.state is not None and run.state.name == "Suspended"
+
+
+def _reason(run: FlowRun, state: State, minutes: str) -> str:
+    if state.type == StateType.RUNNING:
+        return f"run {run.name} is Running and has given no sign of life for {minutes}; is its worker gone?"
+    if state.type == StateType.PAUSED:
+        return f"run {run.name} has been {state.name} for {minutes} and has something to do; resume it"
+    if state.type == StateType.CANCELLING:
+        return f"run {run.name} is being cancelled since {minutes}; is its worker gone?"
+    pool = f" on pool {run.work_pool_name}" if run.work_pool_name else ""
+    return f"run {run.name} was resumed {minutes} ago and has not started ({state.name}); is a worker up{pool}?"

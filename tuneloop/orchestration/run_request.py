@@ -1,35 +1,45 @@
-"""What the parameters of a run ask for, and which training that is."""
+"""What the parameters of a run ask for, which training that is, and the plan that a dry run shows."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+from prefect.artifacts import create_markdown_artifact
+from prefect.client.schemas.objects import State
 from prefect.runtime import deployment
+from prefect.states import Completed
 
 from tuneloop.clock import now
 from tuneloop.errors import ConfigurationError
 from tuneloop.ledger.attempts import wished_attempt
 from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.submission import training_price
-from tuneloop.orchestration.clip_choice import load_clip_encoder
-from tuneloop.orchestration.context import RunContext
+from tuneloop.ledger.unmeant import check_meant
+from tuneloop.operations.plan import RunPlan, plan_run
+from tuneloop.orchestration.context import RunContext, load_clip_encoder
+from tuneloop.orchestration.stages.dataset import open_and_check
+from tuneloop.orchestration.stages.evaluation_costs import check_judging
 from tuneloop.schemas.dataset import PublicDataset, Sha256
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.records import RunRecord, Visibility
+from tuneloop.schemas.shown_text import in_markdown, visible
 from tuneloop.schemas.training import TrainingIdentity
+
+_NAMES_SHOWN = 20
 
 
 @dataclass(frozen=True)
 class RunRequest:
-    """The parameters that say what is wanted; see `retrain_model`."""
+    """The parameters of `retrain_model`."""
 
     model: str
     dataset: str
     recipe: BaseRecipe
     evaluation: EvaluationConfig
-    visibility: Visibility
-    force_reason: str | None
+    visibility: Visibility = "unchanged"
+    force_reason: str | None = None
 
     @property
     def plan(self) -> EvaluationConfig:
@@ -38,7 +48,7 @@ class RunRequest:
 
 
 def validate_request(ctx: RunContext, request: RunRequest) -> None:
-    """Refuse, before anything is sent, what the recipe's provider or this installation cannot do.
+    """Reject, before anything is sent, what the recipe's provider or this installation cannot do.
 
     Raises:
         ConfigurationError: A parameter or a setting has to be changed.
@@ -64,15 +74,20 @@ def validate_request(ctx: RunContext, request: RunRequest) -> None:
 
 
 def build_run_record(
-    ctx: RunContext, request: RunRequest, digest: Sha256, public: PublicDataset | None, flow_run: str
+    ctx: RunContext,
+    request: RunRequest,
+    digest: Sha256,
+    public: PublicDataset | None = None,
+    attempt: int | None = None,
 ) -> RunRecord:
     """Choose the training and the attempt that a run works on a dataset of this digest; nothing is written."""
-    account = ctx.provider.account
+    account, reason = ctx.provider.account, None
     identity = TrainingIdentity(dataset_digest=digest, recipe=request.recipe.canonical(), account=account)
-    attempt, reason = wished_attempt(ctx.ledger, identity.key, request.force_reason, flow_run)
+    if attempt is None:
+        attempt, reason = wished_attempt(ctx.ledger, identity.key, request.force_reason, ctx.flow_run)
     return RunRecord(
         created_at=now(),
-        flow_run=flow_run,
+        flow_run=ctx.flow_run,
         model=request.model,
         key=identity.key,
         attempt=attempt,
@@ -87,3 +102,69 @@ def build_run_record(
         deployment=deployment.name,
         retrain_reason=reason,
     )
+
+
+def repeated_reason(request: RunRequest, run: RunRecord) -> str:
+    """Say that a reason does not count any more; empty where it does or there is none."""
+    if not request.force_reason or run.retrain_reason is not None:
+        return ""
+    return (
+        " The reason in force_reason has been carried out before, and the same words count once: say in other "
+        "words why it should be trained and paid once more."
+    )
+
+
+def build_plan(ctx: RunContext, request: RunRequest) -> RunPlan:
+    """Check everything that a run would check, without a write or a request to the provider.
+
+    Raises:
+        ConfigurationError, DatasetError, BudgetExceeded: As the run itself.
+    """
+    validate_request(ctx, request)
+    with open_and_check(ctx, request.dataset, request.recipe) as checked:
+        manifest = checked.dataset.manifest
+    run = build_run_record(ctx, request, manifest.digest, checked.public)
+    check_meant(ctx.ledger, run, request.recipe, ctx.provider.base_url)
+    cents = training_price(request.recipe, ctx.limits)
+    plan = plan_run(ctx.ledger, run, manifest, ctx.limits, cents)
+    if plan.action in {"train", "judge"}:
+        champion = ctx.ledger.champion(run.model)
+        paid_first = (cents or 0) if plan.action == "train" else None
+        check_judging(ctx, run, manifest, champion, paid_first, read_only=True)
+    return plan
+
+
+def show_plan(ctx: RunContext, request: RunRequest) -> State[Any]:
+    """Show the plan on the run's page, and end."""
+    plan = build_plan(ctx, request)
+    create_markdown_artifact(
+        key=f"plan-{plan.model}", markdown=plan_markdown(plan), description=visible(plan.what)
+    )
+    return Completed(message=f"Dry run, nothing was written or sent. {plan.action}: {plan.what}")
+
+
+def plan_markdown(plan: RunPlan) -> str:
+    """The plan as markdown, for the run page and the terminal."""
+    rows = [
+        ("training", plan.what),
+        ("why", "; ".join(plan.why) or "nothing has changed"),
+        ("price of the training", plan.price),
+        ("judging", plan.judging),
+        ("budget", plan.budget),
+        ("dataset", f"{plan.images} images"),
+        ("training key", plan.key),
+    ]
+    lines = [f"# {in_markdown(f'{plan.model}: {plan.action}')}", "", "| | |", "|---|---|"]
+    lines += [f"| {name} | {in_markdown(value)} |" for name, value in rows]
+    if plan.difference is not None:
+        lines += _names("Added", plan.difference.added)
+        lines += _names("Removed", plan.difference.removed)
+        lines += _names("Caption changed", plan.difference.captions_changed)
+    return "\n".join(lines) + "\n"
+
+
+def _names(title: str, names: tuple[str, ...]) -> list[str]:
+    if not names:
+        return []
+    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+    return ["", f"**{title}:** {', '.join(in_markdown(name) for name in names[:_NAMES_SHOWN])}{more}"]

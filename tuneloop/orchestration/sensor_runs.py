@@ -1,75 +1,67 @@
-"""Keeps the sensor's own runs few: late ones leave, idle ones are deleted after a day."""
+"""The sensor's own runs: late ones are skipped, idle ones deleted after a day, and missing ones reported."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.filters import (
-    DeploymentFilter,
-    DeploymentFilterId,
-    FlowRunFilter,
-    FlowRunFilterExpectedStartTime,
-    FlowRunFilterState,
-    FlowRunFilterStateName,
-)
-from prefect.client.schemas.objects import FlowRun, StateType
-from prefect.client.schemas.sorting import FlowRunSort
+from prefect.client.schemas.objects import FlowRun, StateType, WorkerStatus
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.exceptions import ObjectNotFound
 from prefect.logging import get_run_logger
 from prefect.runtime import deployment, flow_run
 
 from tuneloop.clock import now
+from tuneloop.orchestration.recovery import CONTINUING
+from tuneloop.orchestration.run_queries import find_runs
+from tuneloop.orchestration.suspend import SENSOR_FLOW, active_sensors
 
 IDLE = "Idle"
 LATE = "Late"
-"""A tick that left its work to a younger one, and has looked at nothing."""
+"""A tick that left its work to a newer one, and has polled nothing."""
 _KEPT = timedelta(days=1)
 _DELETED_AT_ONCE = 50
-_WAITING_AT_MOST = 2
+_MAX_WAITING = 2
 _READ_AT_ONCE = 50
+_MISSED_INTERVALS = 3
+"""So many ticks in a row may be missed."""
+_TICKED = [StateType.COMPLETED, StateType.FAILED, StateType.RUNNING]
+_JUST = timedelta(milliseconds=1)
 
 
 def newer_tick(client: SyncPrefectClient) -> str | None:
-    """Name a younger tick of the same deployment that does the work of this one, None where there is none.
+    """Name a newer tick of the same deployment that does the work of this one, None where there is none.
 
-    After a pause many ticks start at once. One that is younger and has started makes this one needless; one that
+    After a pause many ticks start at once. One that is newer and has started makes this one needless; one that
     only waits may be as late as this one, so only several of them count.
     """
     due = flow_run.scheduled_start_time
     if deployment.id is None or due is None:
         return None
-    younger = client.read_flow_runs(
-        deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[UUID(str(deployment.id))])),
-        flow_run_filter=FlowRunFilter(
-            expected_start_time=FlowRunFilterExpectedStartTime(
-                after_=due + timedelta(milliseconds=1), before_=now()
-            )
-        ),
-        limit=_READ_AT_ONCE,
-    )
-    younger = [run for run in younger if _polls_all(run)]
-    started = [run for run in younger if run.state and run.state.type != StateType.SCHEDULED]
-    waiting = len(younger) - len(started)
+    newer = find_runs(client, [UUID(str(deployment.id))], _READ_AT_ONCE, after=due + _JUST, before=now())
+    newer = [run for run in newer if _polls_all(run)]
+    started = [run for run in newer if run.state and run.state.type != StateType.SCHEDULED]
+    waiting = len(newer) - len(started)
     if started:
         return started[0].name
-    return younger[0].name if waiting >= _WAITING_AT_MOST else None
+    return newer[0].name if waiting >= _MAX_WAITING else None
 
 
 def previous_tick(client: SyncPrefectClient) -> datetime | None:
-    """When the tick before this one was due that has looked at everything, None where there was none."""
+    """When the last tick before this one that has polled was due, None where there was none."""
     due = flow_run.scheduled_start_time
     if deployment.id is None or due is None:
         return None
-    before = client.read_flow_runs(
-        deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[UUID(str(deployment.id))])),
-        flow_run_filter=FlowRunFilter(
-            state=FlowRunFilterState(name=FlowRunFilterStateName(any_=[IDLE, "Completed", "Failed"])),
-            expected_start_time=FlowRunFilterExpectedStartTime(before_=due - timedelta(milliseconds=1)),
-        ),
-        sort=FlowRunSort.EXPECTED_START_TIME_DESC,
-        limit=_READ_AT_ONCE,
+    before = find_runs(
+        client,
+        [UUID(str(deployment.id))],
+        _READ_AT_ONCE,
+        names=[IDLE, "Completed", "Failed"],
+        before=due - _JUST,
+        newest_first=True,
     )
     return next((run.expected_start_time for run in before if _polls_all(run)), None)
 
@@ -79,25 +71,67 @@ def _polls_all(run: FlowRun) -> bool:
     return run.parameters.get("account") is None
 
 
-def delete_idle_runs(client: SyncPrefectClient) -> int:
-    """Delete some of this deployment's ticks that found nothing to do a day ago or longer.
-
-    Returns:
-        How many are gone.
-    """
+def delete_idle_runs(client: SyncPrefectClient) -> None:
+    """Delete some of this deployment's ticks that found nothing to do a day ago or longer."""
     if deployment.id is None:
-        return 0
-    old = client.read_flow_runs(
-        deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[UUID(str(deployment.id))])),
-        flow_run_filter=FlowRunFilter(
-            state=FlowRunFilterState(name=FlowRunFilterStateName(any_=[IDLE, LATE])),
-            expected_start_time=FlowRunFilterExpectedStartTime(before_=now() - _KEPT),
-        ),
-        limit=_DELETED_AT_ONCE,
-    )
+        return
+    this, until = [UUID(str(deployment.id))], now() - _KEPT
+    old = find_runs(client, this, _DELETED_AT_ONCE, names=[IDLE, LATE], before=until)
     try:
         for run in old:
             client.delete_flow_run(run.id)
     except httpx.HTTPError as error:
         get_run_logger().info("old ticks are deleted at the next one: %s", error)
-    return len(old)
+
+
+def sensor_problems(client: SyncPrefectClient, store: str, at: datetime) -> list[str]:
+    """Why nothing polls the trainings of a store, or not any more; empty where all is well."""
+    active, missing = active_sensors(client, store)
+    if missing is not None:
+        return [f"suspended runs of {store} are not resumed: {missing}"]
+    found = _overdue(client, active, at)
+    found += pool_problems(client, {item.work_pool_name for item in active if item.work_pool_name})
+    try:
+        client.read_deployment_by_name(CONTINUING)
+    except ObjectNotFound:
+        found.append(f"there is no deployment {CONTINUING} to continue runs that are gone: run `tuneloop deploy`")
+    return found
+
+
+def pool_problems(client: SyncPrefectClient, pools: Iterable[str]) -> list[str]:
+    """Which work pools start no runs, and why."""
+    found = []
+    for name in sorted(pools):
+        try:
+            paused = client.read_work_pool(name).is_paused
+            workers = client.read_workers_for_work_pool(name)
+        except ObjectNotFound:
+            found.append(f"there is no work pool {name}, so no run of it starts: run `tuneloop deploy`")
+            continue
+        if paused:
+            found.append(f"work pool {name} is paused, so no run of it starts: switch it on in the Prefect UI")
+        if not any(worker.status == WorkerStatus.ONLINE for worker in workers):
+            found.append(
+                f"no worker is online on pool {name}, so no run of it starts: `prefect worker start --pool {name}`"
+            )
+    return found
+
+
+def _overdue(client: SyncPrefectClient, sensors: list[DeploymentResponse], at: datetime) -> list[str]:
+    """Report that the last tick was too long ago, by the interval in which ticks are scheduled."""
+    name = f"{SENSOR_FLOW}/{sensors[0].name}"
+    coming = find_runs(client, sensors, 2, types=[StateType.SCHEDULED], after=at)
+    times = [run.expected_start_time for run in coming if run.expected_start_time]
+    if len(times) <= 1:
+        return [f"no run of {name} is scheduled: are the Prefect server's services up?"]
+    last = find_runs(client, sensors, 1, types=_TICKED, newest_first=True)
+    since = last[0].expected_start_time if last else max(filter(None, (item.created for item in sensors)))
+    if since is None or at - since <= _MISSED_INTERVALS * max(times[1] - times[0], timedelta(minutes=1)):
+        return []
+    minutes = (at - since).total_seconds() / 60
+    seen = (
+        f"looked last {minutes:.0f} minutes ago"
+        if last
+        else f"has not looked since it was made {minutes:.0f} min ago"
+    )
+    return [f"{name} {seen}, and is due more often: is its worker up?"]

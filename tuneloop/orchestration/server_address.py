@@ -1,4 +1,4 @@
-"""The Prefect server that the commands speak to. None of them starts a temporary one."""
+"""The Prefect server of the commands. None of them starts a temporary one."""
 
 from __future__ import annotations
 
@@ -17,13 +17,10 @@ _LONGEST_SENDING_S = 15
 
 
 def use_server(*, emits: bool = False) -> None:
-    """Refuse to go on without a Prefect server, before Prefect is imported or anything is written.
+    """Raise `ConfigurationError` without a Prefect server, before Prefect is imported or anything is written.
 
     Args:
-        emits: Whether the command has events of its own to send.
-
-    Raises:
-        ConfigurationError: No server is named.
+        emits: The command has events of its own to send.
     """
     # Where a place may name a server, Prefect itself says whether it does; that takes a second.
     if not any(_may_name_a_server()) or server_url() is None:
@@ -36,7 +33,7 @@ def use_server(*, emits: bool = False) -> None:
 
 
 def send_no_events() -> None:
-    """Send none of the events with which Prefect tells of each opened block, and keeps every command waiting."""
+    """Send none of the events that Prefect emits for each opened block, which keep every command waiting."""
     from prefect.events.clients import NullEventsClient  # noqa: PLC0415 - importing Prefect takes a second
     from prefect.events.worker import EventsWorker  # noqa: PLC0415 - as above
 
@@ -44,7 +41,7 @@ def send_no_events() -> None:
 
 
 def send_events() -> None:
-    """Let a command's events go out. Prefect does so too while Python ends, but complains that it has to."""
+    """Send a command's events. Prefect does so too while Python ends, but with a warning."""
     if "prefect.events.worker" not in sys.modules:
         return
     from prefect.events.worker import EventsWorker  # noqa: PLC0415 - as above
@@ -64,7 +61,7 @@ def server_url() -> str | None:
 
 
 def trouble_with_server(error: Exception) -> str | None:
-    """Say in one line that the server does not answer or refuses; None for an error that says something else."""
+    """One line for a server that does not respond or rejects; None for any other error."""
     import httpx  # noqa: PLC0415 - only where something has gone wrong
 
     if not isinstance(error, httpx.HTTPError):
@@ -77,7 +74,7 @@ def trouble_with_server(error: Exception) -> str | None:
 
 
 def is_address(store: str) -> bool:
-    """Tell an address from a block's slug."""
+    """Return True for an address, False for a block's slug."""
     return "://" in store
 
 

@@ -1,19 +1,30 @@
-"""Makes stores, and says which Prefect server and which accounts work with them: only ever on a person's word."""
+"""Make stores, and tie a Prefect server and accounts to them: only ever by a command."""
 
 from __future__ import annotations
 
 import getpass
 import os
 import socket
+from collections import defaultdict
 from uuid import uuid4
 
 from tuneloop.errors import ConfigurationError, NoStore, StoreError
-from tuneloop.ledger.accounts import current_driver, hand_over, move_origin
+from tuneloop.ledger.accounts import current_driver, hand_over, move_origin, origin_of
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.orchestration import server_variables
-from tuneloop.orchestration.account_labels import shared_labels
-from tuneloop.orchestration.blocks import open_provider, store_of
-from tuneloop.orchestration.store_checks import check_account, check_driver, check_identity
+from tuneloop.orchestration.blocks import all_credentials, open_provider, store_of
+from tuneloop.orchestration.store_checks import (
+    SERVER_ID,
+    accounts_of,
+    check_account,
+    check_driver,
+    check_identity,
+    of_account,
+    of_store,
+    overwrite,
+    recall,
+    remember,
+    server_address,
+)
 from tuneloop.storage.base import Store
 from tuneloop.storage.identity import IDENTITY, StoreIdentity, create_store, identity_of
 from tuneloop.storage.self_check import verify
@@ -38,16 +49,16 @@ def init_store(slug: str, *, replace: bool = False, account: str | None = None) 
     identity, done = _made_or_found(slug, store, replace=replace)
     verify(store)
     _drive(slug, store)
-    known = server_variables.remember(server_variables.of_store(slug), identity.store_id)
+    known = remember(of_store(slug), identity.store_id)
     if known != identity.store_id:
         # Accounts first: killed in between, the next try finds the same to do.
-        for variable in server_variables.accounts_of(known):
-            server_variables.replace(variable, identity.store_id)
-        server_variables.replace(server_variables.of_store(slug), identity.store_id)
+        for variable in accounts_of(known):
+            overwrite(variable, identity.store_id)
+        overwrite(of_store(slug), identity.store_id)
     if account is not None:
         provider = open_provider(account)
         move_origin(Ledger(store), provider.account, provider.base_url)
-        server_variables.replace(server_variables.of_account(provider.account), identity.store_id)
+        overwrite(of_account(provider.account), identity.store_id)
     return f"{slug}: {done} store {identity.store_id} in {store.uri}"
 
 
@@ -55,16 +66,16 @@ def _made_or_found(slug: str, store: Store, *, replace: bool) -> tuple[StoreIden
     try:
         return (identity_of(store) if replace else check_identity(slug, store)), "found"
     except NoStore:
-        if not replace and server_variables.recall(server_variables.of_store(slug)) is not None:
+        if not replace and recall(of_store(slug)) is not None:
             raise
         return create_store(store, who()), "made"
 
 
 def _drive(slug: str, store: Store) -> None:
     """Let this server drive a store that no other one drives."""
-    server_id = server_variables.remember(server_variables.SERVER_ID, uuid4().hex)
+    server_id = remember(SERVER_ID, uuid4().hex)
     if current_driver(Ledger(store)) is None:
-        hand_over(Ledger(store), server_id, server_variables.server_address(), who())
+        hand_over(Ledger(store), server_id, server_address(), who())
     driver = current_driver(Ledger(store))
     if driver is None or driver.server_id != server_id:
         raise StoreError(_of_another(slug, store))
@@ -79,10 +90,7 @@ def _of_another(slug: str, store: Store) -> str:
 
 
 def move_store(slug: str) -> str:
-    """Let this Prefect server drive a store that another one has driven.
-
-    Returns:
-        What was done, in a sentence.
+    """Let this Prefect server drive a store that another one has driven, and say what was done.
 
     Raises:
         StoreError: There is no store, or it cannot be used.
@@ -90,16 +98,16 @@ def move_store(slug: str) -> str:
     store = store_of(slug)
     identity = identity_of(store)
     verify(store)
-    server_id = server_variables.remember(server_variables.SERVER_ID, uuid4().hex)
-    driver = hand_over(Ledger(store), server_id, server_variables.server_address(), who())
-    server_variables.replace(server_variables.of_store(slug), identity.store_id)
+    server_id = remember(SERVER_ID, uuid4().hex)
+    driver = hand_over(Ledger(store), server_id, server_address(), who())
+    overwrite(of_store(slug), identity.store_id)
     return (
         f"{slug}: store {identity.store_id} in {store.uri} is driven by {driver.address} now (no. {driver.number})"
     )
 
 
 def prepare_stores(named: set[tuple[str, str | None]]) -> list[str]:
-    """Make the stores that deployments name where there are none yet, and write down where their accounts are.
+    """Make the stores that deployments name where there are none yet, and record where their accounts are.
 
     Args:
         named: Slugs of the stores' blocks, each with that of an account's block that trains into it, if any.
@@ -111,10 +119,9 @@ def prepare_stores(named: set[tuple[str, str | None]]) -> list[str]:
         StoreError: A store is not the one that the server knows, or another server drives it.
         ConfigurationError: An account is not where the store knows it, or trains into another store.
     """
-    problems = shared_labels()
-    if problems.refused:
-        raise ConfigurationError("nothing was deployed:\n" + "\n".join(f"- {item}" for item in problems.refused))
-    lines = list(problems.notes)
+    rejected, lines = shared_labels()
+    if rejected:
+        raise ConfigurationError("nothing was deployed:\n" + "\n".join(f"- {item}" for item in rejected))
     for slug in sorted({slug for slug, _ in named}):
         blocks = [credentials for name, credentials in named if name == slug and credentials is not None]
         lines += _prepare(slug, sorted(blocks))
@@ -129,7 +136,7 @@ def _prepare(slug: str, credentials: list[str]) -> list[str]:
     try:
         store.exists(IDENTITY)
     except StoreError as error:
-        # Workers may see what this machine does not; they look for themselves before they pay.
+        # Workers may see what this machine does not; they check for themselves before they pay.
         return [f"{slug} cannot be seen from here: {error} Run `tuneloop store init {slug}` where it can be"]
     lines = [init_store(slug)]
     for block in credentials:
@@ -143,9 +150,38 @@ def _prepare(slug: str, credentials: list[str]) -> list[str]:
 
 
 def who() -> str:
-    """Who runs this command, as far as the machine knows."""
+    """The user of this command, as far as the machine knows."""
     try:
         name = getpass.getuser()
     except (KeyError, OSError):  # a container without a user list
         name = f"user {os.getuid()}"
     return f"{name} on {socket.gethostname()}"
+
+
+def shared_labels() -> tuple[list[str], list[str]]:
+    """Find the credentials blocks of the Prefect server that say they are one account.
+
+    Returns:
+        Problems: blocks at different addresses cannot be one account; and notes: blocks at one address may be.
+    """
+    found: dict[str, dict[str, str]] = defaultdict(dict)
+    for slug in all_credentials():
+        try:
+            provider = open_provider(slug)
+        except ConfigurationError:
+            continue  # it can be used for nothing, and says why when it is tried
+        found[provider.account.slug][slug] = origin_of(provider.base_url)
+    problems, notes = [], []
+    for account, blocks in found.items():
+        names = " and ".join(sorted(blocks))
+        if len(set(blocks.values())) > 1:
+            problems.append(
+                f"{names} are both account {account}, at different addresses: each would take the other's "
+                "trainings for its own. Give one of them another account label (field account)"
+            )
+        elif len(blocks) > 1:
+            notes.append(
+                f"{names} are both account {account}. Right, if they hold two keys of one account; if not, give "
+                "one of them another account label (field account) before it trains"
+            )
+    return problems, notes

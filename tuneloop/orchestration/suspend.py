@@ -1,79 +1,54 @@
-"""How a run waits: suspended where a sensor will wake it, else in its own process."""
+"""How a run waits: suspended until the sensor or a form resumes it, else in its own process."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
-from typing import NoReturn
-from uuid import uuid4
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any, NoReturn, TypeVar
+from uuid import UUID, uuid4
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.filters import (
-    DeploymentFilter,
-    DeploymentFilterId,
-    FlowFilter,
-    FlowFilterName,
-    FlowRunFilter,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
-)
+from prefect.client.schemas.filters import FlowFilter, FlowFilterName
 from prefect.client.schemas.objects import State, StateType
 from prefect.client.schemas.responses import DeploymentResponse, SetStateStatus
-from prefect.client.schemas.sorting import FlowRunSort
-from prefect.exceptions import Pause
+from prefect.exceptions import Pause, PrefectHTTPStatusError
+from prefect.input import RunInput
 from prefect.input.run_input import Keyset
 from prefect.logging import get_run_logger
 from prefect.runtime import deployment, flow_run
 from prefect.states import Suspended
 
+from tuneloop.orchestration.run_queries import find_runs
 from tuneloop.settings import Settings
 
 SENSOR_FLOW = "watch-trainings"
-
-
-@dataclass(frozen=True)
-class SensorCoverage:
-    """What is known about the sensor of one store.
-
-    Attributes:
-        next_look: When it looks next, None where no look is scheduled yet.
-        missing: Why no sensor covers the store, None where one does.
-    """
-
-    next_look: datetime | None = None
-    missing: str | None = None
+_Form = TypeVar("_Form", bound=RunInput)
 
 
 def wait_for(what: str, store_slug: str) -> None:
     """Wait until it is worth looking again.
 
-    Suspends the run, which ends this process: when it is woken, the flow starts from the top. Where nothing
-    would wake it, sleeps for one interval and returns.
+    Suspends the run, which ends this process: when it is resumed, the flow starts from the top. Where nothing
+    would resume it, sleeps for one interval and returns.
 
     Args:
         what: What the run waits for, with the provider's job id.
-        store_slug: The store whose sensor would wake it.
+        store_slug: The store whose sensor would resume it.
     """
-    logger = get_run_logger()
-    with get_client(sync_client=True) as client:
-        sensor = _sensor(client, store_slug)
-        if sensor.missing is None:
-            suspend(client, f"{what}. {_next_look(sensor)}")
+    missing = cannot_suspend()
+    if missing is None:
+        with get_client(sync_client=True) as client:
+            sensors, missing = active_sensors(client, store_slug)
+            if missing is None:
+                suspend(client, f"{what}. {_next_look(client, sensors)}")
     interval = Settings().poll_interval_s
-    logger.info("%s. Looking again in %.0f s, in this process: %s", what, interval, sensor.missing)
+    get_run_logger().info("%s. Looking again in %.0f s, in this process: %s", what, interval, missing)
     time.sleep(interval)
 
 
-def _next_look(sensor: SensorCoverage) -> str:
-    if sensor.next_look is None:
-        return f"{SENSOR_FLOW} looks at its next scheduled run"
-    return f"{SENSOR_FLOW} looks next at {sensor.next_look:%Y-%m-%d %H:%M:%S} UTC"
-
-
 def cannot_suspend() -> str | None:
-    """Say why Prefect cannot suspend this run, None where it can."""
+    """Why Prefect cannot suspend this run, None where it can."""
     if flow_run.parent_flow_run_id is not None:
         return "Prefect does not suspend a run that another flow has called"
     if deployment.id is None:
@@ -87,55 +62,98 @@ def suspend(
     form: Keyset | None = None,
     once_suspended: Callable[[], None] | None = None,
 ) -> NoReturn:
-    """Suspend this run with a sentence that its page shows, and leave the process.
+    """Suspend this run with a message on its page, and leave the process.
 
-    `suspend_flow_run` takes no message, and its default key lets a run that has been resumed once sleep no
-    second time.
+    `suspend_flow_run` takes no message, and by its default key a resumed run suspends no second time.
 
     Args:
         client: The server.
         message: What the run waits for.
-        form: Where a saved form is that a person fills in to resume the run; None where nobody is asked.
+        form: Where a saved form is that resumes the run when it is filled in.
         once_suspended: Called when the server has suspended the run, before this process ends.
     """
     state: State[None] = Suspended(message=message, pause_key=uuid4().hex)
     if form is not None:
         state.state_details.run_input_keyset = {str(key): value for key, value in form.items()}
-    answer = client.set_flow_run_state(flow_run.id, state)
-    if answer.status != SetStateStatus.ACCEPT:
-        reason = getattr(answer.details, "reason", None) or answer.status.value
+    response = client.set_flow_run_state(flow_run.id, state)
+    if response.status != SetStateStatus.ACCEPT:
+        reason = getattr(response.details, "reason", None) or response.status.value
         raise RuntimeError(f"Prefect did not let the run suspend: {reason}; retry the run")
     if once_suspended is not None:
         once_suspended()
     get_run_logger().info("Suspended. %s", message)
-    raise Pause(state=answer.state or state)
+    raise Pause(state=response.state or state)
 
 
-def _sensor(client: SyncPrefectClient, store_slug: str) -> SensorCoverage:
-    """Find an active schedule of the sensor that covers a store."""
-    if (reason := cannot_suspend()) is not None:
-        return SensorCoverage(missing=reason)
+def active_sensors(client: SyncPrefectClient, store_slug: str) -> tuple[list[DeploymentResponse], str | None]:
+    """The sensor's deployments that watch a store by an active schedule, and where there is none, why."""
     flows = FlowFilter(name=FlowFilterName(any_=[SENSOR_FLOW]))
-    covering = [
+    watching = [
         item
         for item in client.read_deployments(flow_filter=flows)
         if store_slug in (item.parameters or {}).get("stores", [])
     ]
-    if not covering:
-        return SensorCoverage(missing=f"no deployment of {SENSOR_FLOW} names the store {store_slug}")
-    active = [item for item in covering if not item.paused and any(s.active for s in item.schedules)]
+    if not watching:
+        return [], f"no deployment of {SENSOR_FLOW} names the store {store_slug}: run `tuneloop deploy`"
+    active = [item for item in watching if not item.paused and any(s.active for s in item.schedules)]
     if not active:
-        return SensorCoverage(missing=f"the schedule of {SENSOR_FLOW} for {store_slug} is paused")
-    return SensorCoverage(next_look=_next_scheduled(client, active))
+        name = f"{SENSOR_FLOW}/{watching[0].name}"
+        return [], f"the schedule of {name} is paused: switch it on in the Prefect UI"
+    return active, None
 
 
-def _next_scheduled(client: SyncPrefectClient, deployments: list[DeploymentResponse]) -> datetime | None:
-    runs = client.read_flow_runs(
-        deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[item.id for item in deployments])),
-        flow_run_filter=FlowRunFilter(
-            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED]))
-        ),
-        sort=FlowRunSort.EXPECTED_START_TIME_ASC,
-        limit=1,
-    )
-    return runs[0].expected_start_time if runs else None
+def _next_look(client: SyncPrefectClient, sensors: list[DeploymentResponse]) -> str:
+    coming = find_runs(client, sensors, 1, types=[StateType.SCHEDULED])
+    due = coming[0].expected_start_time if coming else None
+    when = f"next at {due:%Y-%m-%d %H:%M:%S} UTC" if due else "at its next scheduled run"
+    return f"{SENSOR_FLOW} looks {when}"
+
+
+def read_form_answer(client: SyncPrefectClient, keys: Keyset, form: type[_Form]) -> _Form | None:
+    """Read the filled-in form that is kept under some keys, None where it is not yet."""
+    text = _stored(client, _this_run(), keys["response"])
+    return None if text is None else form.model_validate_json(text)
+
+
+def suspend_with_form(
+    client: SyncPrefectClient, keys: Keyset, form: type[RunInput], question: str, sentence: str
+) -> NoReturn:
+    """Suspend this run with a form, which ends this process; other keys ask another time.
+
+    The question, as markdown, stands above the form; the run's state says the sentence.
+    """
+    described = form.with_initial_data(description=question)
+
+    def save() -> None:
+        parts = [
+            key for key in (keys["schema"], keys["description"]) if _stored(client, _this_run(), key) is not None
+        ]
+        if len(parts) == 2:  # noqa: PLR2004 - both of them
+            return
+        # Half a form is made anew: Prefect writes no part a second time.
+        for part in parts:
+            client.delete_flow_run_input(_this_run(), part)
+        described.save(keys, _this_run())
+
+    # Before: a run that waits for a form must have one. And after: a server of Prefect 3.9 deletes the inputs of
+    # a run that it suspends.
+    save()
+    suspend(client, sentence, keys, once_suspended=save)
+
+
+def has_form(client: SyncPrefectClient, run: UUID, keys: Mapping[Any, str]) -> bool:
+    """Return True if a run's form is there to be filled in."""
+    return _stored(client, run, keys["schema"]) is not None
+
+
+def _this_run() -> UUID:
+    return UUID(str(flow_run.id))
+
+
+def _stored(client: SyncPrefectClient, run: UUID, key: str) -> str | None:
+    try:
+        return client.read_flow_run_input(run, key)
+    except PrefectHTTPStatusError as error:
+        if error.response.status_code != HTTPStatus.NOT_FOUND:
+            raise
+        return None

@@ -24,17 +24,15 @@ from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.collection import collect_weights, restore_weights
 from tuneloop.ledger.submission import SubmitRequest, submit_training
 from tuneloop.ledger.training import TrainingLog
-from tuneloop.orchestration.clip_choice import load_clip_encoder
-from tuneloop.orchestration.context import RunContext
+from tuneloop.orchestration.context import RunContext, load_clip_encoder
 from tuneloop.orchestration.events import emit_training_event, emit_unanswered
 from tuneloop.orchestration.progress import ProgressArchive, ProgressReporter
 from tuneloop.orchestration.run_request import RunRequest
 from tuneloop.orchestration.stages.dataset import ingest, log_findings, open_and_check
 from tuneloop.providers.base import Provider
-from tuneloop.registry.model_pages import save_model_page
-from tuneloop.registry.promotions import DecisionSlot, write_decision
+from tuneloop.registry.models import save_model_page
 from tuneloop.schemas.dataset import DatasetManifest, PublicDataset
-from tuneloop.schemas.evaluation import Evaluation
+from tuneloop.schemas.evaluation import Evaluation, GateResult
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.records import Collected, Decision, Promotion, RunRecord, Submitted
 from tuneloop.schemas.spending import SpendingLimits
@@ -60,7 +58,7 @@ _RETRY_OPTIONS: dict[str, Any] = {
     "retry_delay_seconds": RETRY_DELAYS_S,
     "retry_condition_fn": _is_transient,
 }
-"""For steps that cost nothing: minutes of patience, where the transport has seconds. Never for a paid one."""
+"""For steps that cost nothing: retries for minutes, where the transport has seconds. Never for a paid one."""
 
 
 @task(name="scan-dataset", task_run_name="scan-dataset", cache_policy=NO_CACHE)
@@ -68,35 +66,37 @@ def scan_dataset(
     ctx: RunContext,
     request: RunRequest,
     state: str | None,
-    is_settled: Callable[[DatasetManifest, PublicDataset | None], bool],
-) -> tuple[DatasetManifest, PublicDataset | None]:
+    settled_run: Callable[[DatasetManifest, PublicDataset | None], RunRecord | None],
+) -> tuple[DatasetManifest, PublicDataset | None, RunRecord | None]:
     """Check every image and caption and, where there is something to do, bring all of it into the store.
 
     What was found is kept for later runs, if the dataset looks from outside as it did before it was read.
+
+    Returns:
+        The manifest, the zip that the provider fetches, and what `settled_run` returned: a run with nothing to do.
     """
     fetching = ProgressReporter(f"fetched-{request.model}", "Dataset fetched", "bytes")
     checking = ProgressReporter(f"checked-{request.model}", "Images checked", "images")
     storing = ProgressReporter(f"stored-{request.model}", "Images into the store", "images")
-    with open_and_check(ctx, request.dataset, request.recipe, checking.show, on_fetch=fetching.show) as looked:
-        log_findings(looked.found.findings)
-        if looked.found.dataset is None or not is_settled(looked.dataset.manifest, looked.public):
+    settled = None
+    with open_and_check(ctx, request.dataset, request.recipe, checking.show, on_fetch=fetching.show) as checked:
+        log_findings(checked.found.findings)
+        if checked.found.dataset is not None:
+            settled = settled_run(checked.dataset.manifest, checked.public)
+        if settled is None:
             ctx.try_store()
-            ingest(ctx, looked, request.model, request.recipe, storing.show)
-        manifest = looked.dataset.manifest
+            ingest(ctx, checked, request.model, request.recipe, storing.show)
+        manifest = checked.dataset.manifest
     if state is not None and state == state_of(request.dataset, ctx.bucket_client):
-        kept = EarlierLook(digest=manifest.digest, images=len(manifest.items), findings=looked.found.findings)
+        kept = EarlierLook(digest=manifest.digest, images=len(manifest.items), findings=checked.found.findings)
         keep_look(ctx.store, look_name(state, request.recipe), kept)
     get_run_logger().info(
         "%d images, %d bytes, dataset %s", len(manifest.items), manifest.size_bytes, manifest.digest[:16]
     )
-    return manifest, looked.public
+    return manifest, checked.public, settled
 
 
-@task(
-    name="upload-dataset",
-    task_run_name="upload-dataset",
-    **_RETRY_OPTIONS,
-)
+@task(name="upload-dataset", task_run_name="upload-dataset", **_RETRY_OPTIONS)
 def upload_dataset(ctx: RunContext, run: RunRecord) -> UploadedDataset:
     """Stream the dataset's zip from the store to the provider, and prove that it arrived."""
     if run.public_dataset is not None:
@@ -121,11 +121,7 @@ def submit(
     return submitted
 
 
-@task(
-    name="collect-weights",
-    task_run_name="collect-weights",
-    **_RETRY_OPTIONS,
-)
+@task(name="collect-weights", task_run_name="collect-weights", **_RETRY_OPTIONS)
 def collect(ctx: RunContext, run: RunRecord, training: TrainingLog) -> Collected:
     """Stream the trained weights into the store, check them, and record them last."""
     bar = ProgressReporter(f"weights-{run.model}", "Weights into the store", "bytes")
@@ -134,11 +130,7 @@ def collect(ctx: RunContext, run: RunRecord, training: TrainingLog) -> Collected
     return collected
 
 
-@task(
-    name="restore-weights",
-    task_run_name="restore-weights",
-    **_RETRY_OPTIONS,
-)
+@task(name="restore-weights", task_run_name="restore-weights", **_RETRY_OPTIONS)
 def restore(ctx: RunContext, provider: Provider, champion: Promotion) -> None:
     """Fetch the champion's weights from the provider once more, after they were lost."""
     bar = ProgressReporter(f"weights-{champion.model}", "Weights into the store", "bytes")
@@ -189,11 +181,7 @@ def score(
     return score_models(ctx.store, manifest, challenger, champion, encoder=encoder, trigger_words=trigger_words)
 
 
-@task(
-    name="set-visibility",
-    task_run_name="set-visibility",
-    **_RETRY_OPTIONS,
-)
+@task(name="set-visibility", task_run_name="set-visibility", **_RETRY_OPTIONS)
 def set_visibility(ctx: RunContext, job_id: str, *, public: bool) -> None:
     """Make the promoted model public or private at the provider."""
     ctx.provider.set_visibility(job_id, public=public)
@@ -220,8 +208,9 @@ def model_page(ctx: RunContext, model: str) -> None:
 
 
 @task(name="decide", task_run_name="decide", cache_policy=NO_CACHE)
-def decide(ctx: RunContext, evidence: DecisionReport, place: DecisionSlot, report_file: str) -> Decision | None:
-    """Write down what the gate says. Returns the decision that stands, see `write_decision`."""
-    verdict = evidence.result
-    get_run_logger().info("%s: %s", verdict.verdict, verdict.reason)
-    return write_decision(ctx.ledger, evidence.run, verdict, place, report_file)
+def record_result(
+    ctx: RunContext, run: RunRecord, result: GateResult, number: int, against: int, report_file: str
+) -> Decision | None:
+    """Record what the gate says. Returns the decision that stands, see `Registry.record`."""
+    get_run_logger().info("%s: %s", result.verdict, result.reason)
+    return ctx.registry.record(run, result, number=number, against=against, report=report_file)

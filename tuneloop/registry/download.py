@@ -1,4 +1,4 @@
-"""A champion's weights, from the store into a file."""
+"""Download a champion's weights from the store into a file."""
 
 from __future__ import annotations
 
@@ -17,11 +17,7 @@ Progress = Callable[[int, int], None]
 
 
 def target_of(promotion: Promotion, to: Path | None) -> Path:
-    """Where the weights of a promotion go.
-
-    Args:
-        promotion: Whose weights.
-        to: A file, or a folder that is there already; the current folder without it.
+    """Where the weights of a promotion go: a file, or into a folder that is there, by default the current one.
 
     Raises:
         ConfigurationError: The weights stay at the provider.
@@ -42,13 +38,6 @@ def pull_weights(
     on_progress: Progress | None = None,
 ) -> bool:
     """Stream a promotion's weights into a file that appears only after its sha256 was checked.
-
-    Args:
-        store: The store that has them.
-        promotion: Whose weights.
-        target: The file to make.
-        overwrite: Replace another file of this name.
-        on_progress: Called with bytes so far and bytes in all.
 
     Returns:
         False where the file was there already, with these very bytes: it was left alone.
@@ -74,7 +63,7 @@ def pull_weights(
                 f"{store.uri_of(name)} has the sha256 {fingerprint.sha256}, and {promotion.sha256} was recorded "
                 "when it was trained; restore it from a backup or an older object version. No file was made"
             )
-        if target.exists():  # made meanwhile by somebody else
+        if target.exists():  # made meanwhile by another program
             _is_there(target, promotion, overwrite=overwrite)
         file.publish(target)
     return True
@@ -90,7 +79,7 @@ def _weights_of(promotion: Promotion) -> str:
 
 
 def _is_there(target: Path, promotion: Promotion, *, overwrite: bool) -> bool:
-    """Tell whether a file holds the wanted bytes already. Raises where it holds others and must stay."""
+    """Return True if a file holds these bytes already. Raises where it holds others and must stay."""
     if not target.is_file():
         raise ConfigurationError(f"{target} is there and is no file; name another one with --output")
     with target.open("rb") as file:

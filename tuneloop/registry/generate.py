@@ -1,4 +1,4 @@
-"""One image by a champion, ordered by a person: asked for once, whatever becomes of the answer."""
+"""One image by a champion, on request: sent once, whatever becomes of the response."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TRIGGER = "{trigger}"
 
 @dataclass(frozen=True)
 class ByHand:
-    """What the budget counts an image for that a person orders."""
+    """What the budget counts a requested image for."""
 
     model: str
     key: str
@@ -32,13 +32,9 @@ class ByHand:
 
 @dataclass(frozen=True)
 class ImageRequest:
-    """One image, as it will be asked for.
+    """One image, as it will be requested.
 
     Attributes:
-        promotion: Which model renders it.
-        prompt: As it is sent.
-        seed: As it is sent.
-        settings: Which service renders, with that one's defaults.
         stem: Where the image goes, without the suffix: that follows from what arrives.
         image: The encoded image to edit, None for models that do not edit.
     """
@@ -56,11 +52,7 @@ class ImageRequest:
         return ByHand(self.promotion.model, self.promotion.key, self.promotion.attempt)
 
     def in_words(self, cents: float | None) -> str:
-        """What will be asked, and that it costs money.
-
-        Args:
-            cents: The price, None where it is not known.
-        """
+        """What will be requested and that it costs money: `cents`, None where the price is not known."""
         promotion = self.promotion
         edited = " an edit of the image" if self.image is not None else " an image"
         price = "the price of an image is not known here" if cents is None else f"${cents / 100:.4g}"
@@ -79,7 +71,7 @@ def image_order(
     Args:
         promotion: Which model renders.
         prompt: What to render; {trigger} stands for the model's trigger word.
-        seed: The seed.
+        seed: Sent as it is.
         out: The file to make, whose suffix is replaced by that of the image's format; or a folder.
         image: The image to edit, for models that edit.
 
@@ -98,7 +90,7 @@ def image_order(
         seed=seed,
         settings=recipe.services[0](),
         stem=_stem(out, f"{promotion.model}-{promotion.number:04d}-seed{seed}"),
-        image=None if image is None else _whole_image(image),
+        image=_whole_image(image) if image else None,
     )
     for suffix in _SUFFIXES:
         if (taken := Path(f"{order.stem}{suffix}")).exists():
@@ -109,19 +101,11 @@ def image_order(
 
 
 def generate_image(order: ImageRequest, provider: Provider, reserve: Callable[[], object]) -> Path:
-    """Ask for the image, once, and keep it.
-
-    Args:
-        order: What to ask for.
-        provider: The account that has the model.
-        reserve: Reserves the price, just before the image is asked for.
-
-    Returns:
-        The file.
+    """Request the image, once, right after its price was reserved, and return the file it was put into.
 
     Raises:
-        BudgetExceeded: It does not fit into the account's limit, and was not asked for.
-        ProviderError: No image; the message tells where it may have been billed all the same.
+        BudgetExceeded: It does not fit into the account's limit, and was not requested.
+        ProviderError: No image; the message says where it may have been billed all the same.
     """
     folder = order.stem.absolute().parent
     # The file first: a folder that cannot be written is found before the image is paid.
@@ -145,7 +129,7 @@ def generate_image(order: ImageRequest, provider: Provider, reserve: Callable[[]
         file.write(rendered.data)
         target = Path(f"{order.stem}{rendered.suffix}")
         if target.exists():
-            # Made meanwhile by somebody else: neither that file nor a paid image is lost.
+            # Made meanwhile by another program: neither that file nor a paid image is lost.
             target = Path(f"{order.stem}-{token_hex(4)}{rendered.suffix}")
         file.publish(target)
     return target

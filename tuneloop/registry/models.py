@@ -1,4 +1,4 @@
-"""Looks up the models of a store and their champions.
+"""Look up the models of a store and their champions, and write the page of a model.
 
 The stable address of a champion: the highest number below `models/<model>/promotions/`, such as
 `models/robot/promotions/0003.json`. Numbers have no gaps and a record never changes, so another program may list
@@ -12,7 +12,10 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
-from tuneloop.errors import ConfigurationError, TuneloopError
+from tuneloop.datasets.store import load_manifest
+from tuneloop.errors import ConfigurationError, LedgerError, TuneloopError
+from tuneloop.evaluation.render import ModelUnderTest, load_renders
+from tuneloop.evaluation.reports.model_page import ChampionEntry, model_page_name, write_model_page
 from tuneloop.ledger.collection import weights_problem
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.schemas.frozen import FrozenModel
@@ -25,30 +28,26 @@ _NAMED = 10
 
 
 class ModelSummary(FrozenModel):
-    """What is to be known of one model at a glance."""
+    """One model at a glance; the champion's fields are None without one."""
 
     model: str
-    """The model."""
     number: int | None
-    """Number of its champion; None without one."""
     since: datetime | None
-    """When that became champion."""
     job: str | None
     """Name of the champion's training job."""
     dataset_digest: str | None
-    """The dataset it was trained on."""
     sha256: str | None
-    """Sha256 of its weights; None where they stay at the provider."""
+    """Of its weights; None where they stay at the provider."""
     rolled_back_to: int | None
-    """Number of the promotion that a person has put back; None for a challenger that won."""
+    """Number of the promotion that was put back; None for a challenger that won."""
     why: str
-    """Why it is champion, or why that cannot be told."""
+    """Why it is champion, or why that cannot be said."""
     versions_judged: int
-    """How many model versions were judged for this model."""
+    """How many model versions were evaluated for this model."""
     weights_problem: str | None = None
-    """What is wrong with its weights in the store, None where nothing is to be seen."""
+    """What is wrong with its weights in the store."""
     readable: bool = True
-    """False where its line of champions has a gap or an odd record."""
+    """False where its champion history has a gap or an invalid record."""
 
 
 def summaries(ledger: Ledger) -> list[ModelSummary]:
@@ -85,18 +84,13 @@ def _summary(ledger: Ledger, model: str, judged: int) -> ModelSummary:
 
 
 def champion_history(ledger: Ledger, model: str) -> list[Promotion]:
-    """The line of champions of a model, oldest first. Raises `ConfigurationError` where it has none."""
+    """The champion history of a model, oldest first. Raises `ConfigurationError` where it has none."""
     validate_slug(model)
     return ledger.promotions(model) or _no_champion(ledger, model)
 
 
 def get_version(ledger: Ledger, model: str, number: int | None = None) -> Promotion:
-    """Read one promotion of a model.
-
-    Args:
-        ledger: The ledger.
-        model: Name of the model.
-        number: Number of a promotion; without one, the champion's.
+    """Read one promotion of a model by its number; without one, the champion.
 
     Raises:
         ConfigurationError: There is no such model, it has no champion, or no promotion of this number.
@@ -122,11 +116,6 @@ def require_model(ledger: Ledger, model: str) -> None:
         _no_champion(ledger, model)
 
 
-def is_same_version(one: Promotion, other: Promotion) -> bool:
-    """Tell whether two promotions are of one model version, whatever their numbers."""
-    return (one.key, one.attempt) == (other.key, other.attempt)
-
-
 def _no_champion(ledger: Ledger, model: str) -> list[Promotion]:
     known = sorted({name.split("/")[1] for name in ledger.store.names("models/")})
     if model in known:
@@ -134,3 +123,30 @@ def _no_champion(ledger: Ledger, model: str) -> list[Promotion]:
     more = f" and {len(known) - _NAMED} more" if len(known) > _NAMED else ""
     there = f"it has {', '.join(known[:_NAMED])}{more}" if known else "it has no models"
     raise ConfigurationError(f"{ledger.store.uri} has no model {model}: {there}; check the name and the store")
+
+
+def save_model_page(ledger: Ledger, model: str) -> str:
+    """Write the page of a model's champion history once for each champion, and return its name within the store.
+
+    All champions are shown with the prompts and seeds of the last one, as far as they were rendered.
+    """
+    history = ledger.promotions(model)
+    if not history:
+        raise LedgerError(f"{model} has no champion yet")
+    name = model_page_name(model, history[-1].number)
+    page = write_model_page(ledger.store, model, [_entry(ledger, item, history[-1]) for item in history])
+    ledger.store.create(name, page.encode())
+    return name
+
+
+def _entry(ledger: Ledger, promotion: Promotion, last: Promotion) -> ChampionEntry:
+    if last.plan is None:
+        return ChampionEntry(promotion)
+    items = load_manifest(last.dataset_digest, ledger.store).items
+    subject = ModelUnderTest(
+        job=job_name(promotion.key, promotion.attempt),
+        job_id=promotion.job_id,
+        trigger_word=promotion.trigger_word,
+        inputs=tuple(item.sha256 for item in items if item.role == "start"),
+    )
+    return ChampionEntry(promotion, load_renders(ledger.store, subject, last.plan))

@@ -1,4 +1,4 @@
-"""A person puts an earlier champion back: the next promotion has its content again."""
+"""Put an earlier champion back: the next promotion has its content again."""
 
 from __future__ import annotations
 
@@ -8,23 +8,21 @@ from tuneloop.clock import now
 from tuneloop.errors import ConfigurationError, RecordConflict
 from tuneloop.ledger.collection import weights_problem
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.registry.models import get_version, is_same_version
-from tuneloop.registry.reasons import clean_reason
+from tuneloop.registry.models import get_version
+from tuneloop.registry.promotions import clean_reason, is_same_training
 from tuneloop.schemas.records import Promotion, new_writer
 from tuneloop.schemas.training import job_name
 
 _TRIES = 100
-"""How many promotions may come in between, one after the other: each of them is judged for minutes."""
+"""How many promotions may come in between, one after the other: each of them is evaluated for minutes."""
 
 
 @dataclass(frozen=True)
 class Rollback:
-    """What a rollback has come to.
+    """The champion after a rollback to version `to`.
 
     Attributes:
-        champion: The champion now.
-        replaced: Whom it has replaced; None where it was champion already and nothing was written.
-        to: The number that was asked for.
+        replaced: The champion before; None where nothing had to be written.
     """
 
     champion: Promotion
@@ -33,7 +31,7 @@ class Rollback:
 
     @property
     def in_words(self) -> str:
-        """One sentence for people."""
+        """What was done, in a sentence."""
         model, job = self.champion.model, job_name(self.champion.key, self.champion.attempt)
         if self.replaced is None:
             same = "" if self.champion.number == self.to else f", the same model version as no. {self.to}"
@@ -48,46 +46,39 @@ class Rollback:
         )
 
 
-def roll_back(ledger: Ledger, model: str, to: int, reason: str, who: str) -> Rollback:
+def roll_back(ledger: Ledger, model: str, to: int, reason: str, decided_by: str) -> Rollback:
     """Make the model version of an earlier promotion the champion again, under the next number.
 
-    Whoever is promoted meanwhile is replaced too: the person wants that model version and no other. Running it
-    again after a crash finds it champion and writes nothing.
-
-    Args:
-        ledger: The ledger.
-        model: Name of the model.
-        to: Number of the promotion to put back.
-        reason: Why, in the person's words.
-        who: Who wants it.
+    A model that is promoted meanwhile is replaced too: this version is wanted and no other. Run again after a
+    crash it finds it champion and writes nothing.
 
     Raises:
         ConfigurationError: There is no such model or number, its weights are gone, or the reason cannot be kept.
-        RecordConflict: Others have taken one number after the other.
+        RecordConflict: Other promotions have taken one number after the other.
     """
     why = clean_reason(reason)
-    wanted = get_version(ledger, model, to)
-    if (problem := weights_problem(ledger, wanted)) is not None:
+    target = get_version(ledger, model, to)
+    if (problem := weights_problem(ledger, target)) is not None:
         raise ConfigurationError(
             f"{model} no. {to} cannot be put back: {problem}; "
             "restore them from a backup or an older object version, or choose another number"
         )
     for _ in range(_TRIES):
-        reigning = get_version(ledger, model)
-        if is_same_version(reigning, wanted):
-            return Rollback(reigning, None, to)
-        promotion = wanted.model_copy(
+        current = get_version(ledger, model)
+        if is_same_training(current, target):
+            return Rollback(current, None, to)
+        promotion = target.model_copy(
             update={
                 "created_at": now(),
                 "writer_id": new_writer(),
-                "number": reigning.number + 1,
+                "number": current.number + 1,
                 "rolled_back_to": to,
-                "decided_by": who,
+                "decided_by": decided_by,
                 "reason": why,
             }
         )
         if ledger.write_promotion(promotion):
-            return Rollback(promotion, reigning, to)
+            return Rollback(promotion, current, to)
     raise RecordConflict(
         f"{model} was not rolled back: {_TRIES} promotions came in between; look at `tuneloop models {model}` and "
         "run it again"

@@ -12,7 +12,7 @@ from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.reconciliation import record_duplicate_job, record_job_id
 from tuneloop.ledger.training import TrainingLog, record_progress
 from tuneloop.ledger.uncollected import next_try
-from tuneloop.registry.promotions import is_run_finished, owns_review, pending_review
+from tuneloop.registry.promotions import Registry
 from tuneloop.schemas.records import Abandoned, AnyTrainingRecord, Claimed, Collected, Held, RunRecord, Trained
 from tuneloop.schemas.training import JobStatus, job_name
 
@@ -100,7 +100,7 @@ def pending_run(ledger: Ledger, run: RunRecord, job: JobStatus | None) -> Pendin
             return story
         training = training.reread()
     last = training.last
-    ended = is_run_finished(ledger, run, last)
+    ended = Registry(ledger).is_run_finished(run, last)
     if not ended and _waits_for_the_provider(ledger, last, job):
         begun = PendingRun(run, len(training.history), submitting=True, early=True)
         return begun if isinstance(last, Claimed) else None
@@ -109,11 +109,11 @@ def pending_run(ledger: Ledger, run: RunRecord, job: JobStatus | None) -> Pendin
     if isinstance(last, Held):
         asker = training.claim.flow_run if training.claim else None
         return PendingRun(run, len(training.history), asks=True, asker=asker)
-    question = pending_review(ledger, run) if isinstance(last, Collected) else None
+    question = Registry(ledger).pending_review(run) if isinstance(last, Collected) else None
     if question is None:
         return PendingRun(run, len(training.history))
     # Whoever else waits may be woken and see.
-    asks = owns_review(ledger, run, question)
+    asks = Registry(ledger).owns_review(run, question)
     return PendingRun(run, len(training.history), asks=asks, asker=question.flow_run)
 
 

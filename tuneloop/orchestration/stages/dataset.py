@@ -1,4 +1,4 @@
-"""From whatever a dataset is named by to a checked manifest in the store."""
+"""From a dataset's name to a checked manifest in the store."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _OF_EACH_LOGGED = 10
 
 @dataclass(frozen=True)
 class CheckedDataset:
-    """A dataset that was looked at; its files are there while the block lasts that opened it.
+    """A dataset that was opened and checked; its files are there while the block lasts that opened it.
 
     Attributes:
         found: What the preflight found.
-        source: What people call it.
+        source: As people name it.
         public: The zip that the provider fetches by itself, None where it is sent what we pack.
     """
 
@@ -65,8 +65,8 @@ def open_and_check(
         ctx: Opened blocks.
         dataset: A folder, a zip, a public address, `s3://…` or `hf://…`.
         recipe: Whose limits and caption rules count.
-        on_progress: Told (images done, images in all).
-        on_fetch: Told (bytes done, bytes in all) while something is fetched or unpacked.
+        on_progress: Called with images done and images in all.
+        on_fetch: Called with bytes done and bytes in all while something is fetched or unpacked.
         adopted: The model was trained elsewhere: captions are taken as they are.
     """
     fetches = ctx.provider.capabilities.public_url and not adopted
@@ -92,44 +92,41 @@ def open_and_check(
 
 
 def log_findings(findings: Sequence[Finding]) -> None:
-    """Log findings, of each kind the first few."""
+    """Log the first few findings of each kind."""
     for finding, more in limit_per_check(findings, _OF_EACH_LOGGED):
         rest = f" (and {more:,} more like it)" if more else ""
         get_run_logger().warning("%s: %s%s", finding.severity, finding.sentence, rest)
 
 
-def ingest(ctx: RunContext, looked: CheckedDataset, model: str, recipe: BaseRecipe, on_progress: Progress) -> None:
+def ingest(
+    ctx: RunContext, checked: CheckedDataset, model: str, recipe: BaseRecipe, on_progress: Progress
+) -> None:
     """Put a dataset into the store with the copies that are sent in its place, and show it on the run's page.
 
-    Args:
-        ctx: Opened blocks.
-        looked: The dataset.
-        model: For whose champion it is compared with.
-        recipe: Says how images are prepared.
-        on_progress: Told (images stored, images in all).
+    It is compared with the one of the model's champion.
 
     Raises:
         DatasetError: It cannot be used. The page names every finding all the same.
     """
     champion = ctx.ledger.champion(model)
     before = load_manifest(champion.dataset_digest, ctx.store) if champion else None
-    if looked.found.dataset is None:
-        _show(looked, model, None, before)
-    dataset = looked.dataset
+    if checked.found.dataset is None:
+        _show(checked, model, None, before)
+    dataset = checked.dataset
     known = {item.sha256 for item in before.items} if before else set()
     store_images(dataset, ctx.store, on_progress, known)
     store_scoring_images(dataset.manifest, dataset.files, ctx.store)
-    if looked.public is None:
+    if checked.public is None:
         made = make_copies(dataset.manifest, dataset.files, dataset.facts, recipe.normalize, ctx.store)
         if made.copies:
             get_run_logger().info("%d images are sent as changed copies", len(made.copies))
-    _show(looked, model, dataset.manifest, before)
+    _show(checked, model, dataset.manifest, before)
 
 
 def _show(
-    looked: CheckedDataset, model: str, manifest: DatasetManifest | None, before: DatasetManifest | None
+    checked: CheckedDataset, model: str, manifest: DatasetManifest | None, before: DatasetManifest | None
 ) -> None:
-    files = looked.found.dataset.files if looked.found.dataset else {}
-    page = write_dataset_page(files, manifest, looked.found.findings, before)
-    counts = f"{looked.found.images} images, {len(looked.found.findings)} findings"
+    files = checked.found.dataset.files if checked.found.dataset else {}
+    page = write_dataset_page(files, manifest, checked.found.findings, before)
+    counts = f"{checked.found.images} images, {len(checked.found.findings)} findings"
     create_markdown_artifact(key=f"dataset-{model}", markdown=page, description=counts)

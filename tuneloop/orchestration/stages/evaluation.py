@@ -1,4 +1,4 @@
-"""From weights in the store to a decision: render both models, report, decide, promote."""
+"""From weights in the store to a decision: render both models, score them, ask the gate, report."""
 
 from __future__ import annotations
 
@@ -12,10 +12,7 @@ from tuneloop.evaluation.render import count_missing, load_renders
 from tuneloop.evaluation.reports.report import DecisionReport
 from tuneloop.ledger.submission import training_price
 from tuneloop.orchestration import tasks
-from tuneloop.orchestration.clip_choice import load_clip_encoder
-from tuneloop.orchestration.context import RunContext
-from tuneloop.orchestration.events import emit_model_event
-from tuneloop.orchestration.reviews import request_review
+from tuneloop.orchestration.context import RunContext, load_clip_encoder
 from tuneloop.orchestration.stages.evaluation_costs import (
     account_of,
     challenger_subject,
@@ -24,40 +21,31 @@ from tuneloop.orchestration.stages.evaluation_costs import (
     edited_by,
 )
 from tuneloop.orchestration.suspend import wait_for
-from tuneloop.registry.promotions import WHO, DecisionSlot, is_same_training, owns_review, promote, standing_among
+from tuneloop.registry.promotions import GATE, is_same_training
 from tuneloop.schemas.evaluation import Evaluation
 from tuneloop.schemas.records import Collected, Decision, Promotion, RunRecord
 from tuneloop.sensor.transitions import DEPLOYED_AFTER
 
 
-def decide(ctx: RunContext, run: RunRecord, collected: Collected) -> Decision:
-    """Judge the collected model against whoever is champion, until a decision stands."""
+def evaluate(ctx: RunContext, run: RunRecord, weights: Collected) -> Decision:
+    """Find the decision on a collected model: the one that stands, or a new one against the champion of now.
+
+    Raises:
+        BudgetExceeded: The images do not fit into a limit.
+        TrainingFailed: The provider does not render the model.
+    """
     while True:
         # Before anything else is read: a decision that is written meanwhile takes this number, not the next one.
         decisions = ctx.ledger.decisions(run)
-        number = len(decisions) + 1
-        standing = standing_among(ctx.ledger, run, decisions)
-        if standing is None:
-            _wait_until_deployed(ctx, run, collected)
-            standing = _evaluate_against(ctx, run, collected, ctx.ledger.promotions(run.model), number)
-        if standing is None:
-            continue
-        if standing.verdict == "undecided":
-            mine = owns_review(ctx.ledger, run, standing)
-            if not mine or request_review(ctx, run, standing) is None:
-                return standing
-        elif standing.verdict == "reject" or promote(ctx.ledger, run, collected, standing, ctx.trigger_word(run)):
-            return _announce(ctx, run, standing)
+        decision = ctx.registry.current_decision(run, decisions)
+        if decision is None:
+            _wait_until_deployed(ctx, run, weights)
+            decision = _compare(ctx, run, weights, ctx.ledger.promotions(run.model), len(decisions) + 1)
+        if decision is not None:
+            return decision
 
 
-def _announce(ctx: RunContext, run: RunRecord, decision: Decision) -> Decision:
-    if decision.verdict == "promote":
-        tasks.model_page(ctx, run.model)
-    emit_model_event("promoted" if decision.verdict == "promote" else "rejected", run, decision)
-    return decision
-
-
-def _wait_until_deployed(ctx: RunContext, run: RunRecord, collected: Collected) -> None:
+def _wait_until_deployed(ctx: RunContext, run: RunRecord, weights: Collected) -> None:
     """Wait for the provider to deploy the model; its weights are already safe.
 
     Raises:
@@ -66,76 +54,76 @@ def _wait_until_deployed(ctx: RunContext, run: RunRecord, collected: Collected) 
     while True:
         word = "not shown"
         try:
-            status = ctx.provider.status(collected.job_id)
+            status = ctx.provider.status(weights.job_id)
         except ProviderUnavailable as error:
             get_run_logger().warning("%s", error)
         except NotFoundAtProvider as error:
             get_run_logger().warning("%s", error)
-            _fail_if_overdue(run, collected, word)
+            _fail_if_overdue(run, weights, word)
         else:
             if status.phase == "ready":
                 return
             word = status.word
-            _fail_if_overdue(run, collected, word)
+            _fail_if_overdue(run, weights, word)
         wait_for(
-            f"Waiting for {run.account.provider} to deploy {collected.name} for rendering "
-            f"(job {collected.job_id}, {word}); its weights are in the store",
+            f"Waiting for {run.account.provider} to deploy {weights.name} for rendering "
+            f"(job {weights.job_id}, {word}); its weights are in the store",
             ctx.store_slug,
         )
 
 
-def _fail_if_overdue(run: RunRecord, collected: Collected, word: str) -> None:
-    if now() - collected.created_at > DEPLOYED_AFTER:
+def _fail_if_overdue(run: RunRecord, weights: Collected, word: str) -> None:
+    if now() - weights.created_at > DEPLOYED_AFTER:
         raise TrainingFailed(
-            f"{collected.name} was collected on {collected.created_at:%Y-%m-%d}, and cannot be judged by this "
-            f"plan: {run.account.provider} does not render it (job {collected.job_id}, {word}). What was decided "
+            f"{weights.name} was collected on {weights.created_at:%Y-%m-%d}, and cannot be judged by this "
+            f"plan: {run.account.provider} does not render it (job {weights.job_id}, {word}). What was decided "
             "before stands. Run again when it renders; if it was deleted there, start a run with a reason in "
             "force_reason, which is paid"
         )
 
 
-def _evaluate_against(
-    ctx: RunContext, run: RunRecord, collected: Collected, line: list[Promotion], number: int
+def _compare(
+    ctx: RunContext, run: RunRecord, weights: Collected, history: list[Promotion], number: int
 ) -> Decision | None:
-    """Render, score, report, and write what the gate says.
+    """Render, score, report, and record what the gate says under a number.
 
     Returns:
-        The decision that has the number, by whomever; None where that is no verdict.
+        The decision that has the number, whoever wrote it; None where that is none on the model.
     """
-    reigning = line[-1] if line else None
-    load_clip_encoder()  # a setting that cannot be used is told before images are paid
+    current = history[-1] if history else None
+    load_clip_encoder()  # a setting that cannot be used is found before images are paid
     manifest = load_manifest(run.dataset_digest, ctx.store)
-    check_judging(ctx, run, manifest, reigning)
+    check_judging(ctx, run, manifest, current)
     inputs = edited_by(manifest)
-    subject = challenger_subject(ctx, run, inputs, collected.job_id)
+    subject = challenger_subject(ctx, run, inputs, weights.job_id)
     try:
         rendered = tasks.render_images(ctx, (ctx.provider, ctx.limits), subject, run.plan, run, "challenger")
     except NotFoundAtProvider:
-        _fail_if_overdue(run, collected, "not found")
+        _fail_if_overdue(run, weights, "not found")
         raise
-    other = reigning if reigning is not None and not is_same_training(reigning, run) else None
+    other = current if current is not None and not is_same_training(current, run) else None
     champion = _render_champion(ctx, run, other, inputs) if other else None
-    words = (ctx.trigger_word(run), other.trigger_word if other else None)
+    words = (ctx.recipe(run).trigger, other.trigger_word if other else None)
     challenger, champion = tasks.score(ctx, manifest, rendered, champion, tuple(filter(None, words)))
-    place = DecisionSlot(number, reigning.number if reigning else 0)
     evidence = DecisionReport(
         run=run,
         manifest=manifest,
         history=ctx.ledger.history(run.key),
-        collected=collected,
+        collected=weights,
         challenger=challenger,
         champion=champion,
         reigning=other,
         champion_manifest=load_manifest(other.dataset_digest, ctx.store) if other else None,
-        line=line,
+        line=history,
         cents=training_price(ctx.recipe(run), ctx.limits),
         cents_per_image=ctx.limits.price_of_image(run.plan.service),
         decision=f"{ctx.ledger.decision_folder(run)}{number:04d}.json",
-        decided_by=WHO,
-        result=apply_gate(challenger, champion, run.plan.gate, reigns=reigning is not None and other is None),
+        decided_by=GATE,
+        result=apply_gate(challenger, champion, run.plan.gate, reigns=current is not None and other is None),
     )
-    report = tasks.report(ctx, evidence, place.against)
-    return tasks.decide(ctx, evidence, place, report)
+    against = current.number if current else 0
+    report = tasks.report(ctx, evidence, against)
+    return tasks.record_result(ctx, run, evidence.result, number, against, report)
 
 
 def _render_champion(ctx: RunContext, run: RunRecord, champion: Promotion, inputs: tuple[str, ...]) -> Evaluation:

@@ -1,4 +1,4 @@
-"""What judging a model asks of its accounts, and a look at all of it before anything is paid."""
+"""What an evaluation asks of its accounts, checked before anything is paid."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from tuneloop.errors import AuthenticationFailed, BudgetExceeded, ConfigurationE
 from tuneloop.evaluation.render import ModelUnderTest, count_missing
 from tuneloop.ledger.budget import Budget
 from tuneloop.orchestration.blocks import open_account
-from tuneloop.orchestration.context import RunContext, recipe_of
+from tuneloop.orchestration.context import RunContext
 from tuneloop.providers.base import Provider
+from tuneloop.providers.registry import recorded_recipe
 from tuneloop.registry.promotions import is_same_training
 from tuneloop.schemas.dataset import DatasetManifest
 from tuneloop.schemas.plan import EvaluationConfig
@@ -29,7 +30,7 @@ def check_judging(
     *,
     read_only: bool = False,
 ) -> None:
-    """Refuse a run whose images cannot be rendered or paid, before any of it is paid.
+    """Reject a run whose images cannot be rendered or paid.
 
     Args:
         ctx: Opened blocks.
@@ -37,7 +38,7 @@ def check_judging(
         manifest: Its dataset.
         champion: The model's champion, None where it has none.
         training_cents: Price of the training that is paid first; None where none is.
-        read_only: Ask no provider.
+        read_only: Send no request to a provider.
 
     Raises:
         ConfigurationError: The champion's account cannot be used, or a price is not known.
@@ -79,7 +80,7 @@ def _check_images(
 
 
 def _try_key(provider: Provider, champion: Promotion) -> None:
-    """Try a champion's key where that costs nothing. A model that is gone is judged by what is in the store."""
+    """Try a champion's key, which is free. A model that is gone is evaluated by what is in the store."""
     try:
         provider.status(champion.job_id)
     except AuthenticationFailed as error:
@@ -87,7 +88,7 @@ def _try_key(provider: Provider, champion: Promotion) -> None:
             f"{_reached(champion)}, and the provider refuses its key: {error.reason}"
         ) from None
     except ProviderError as error:
-        get_run_logger().info("champion no. %d cannot be looked at just now: %s", champion.number, error)
+        get_run_logger().info("champion no. %d cannot be reached just now: %s", champion.number, error)
 
 
 def account_of(ctx: RunContext, champion: Promotion) -> tuple[Provider, SpendingLimits]:
@@ -121,22 +122,22 @@ def _reached(champion: Promotion) -> str:
 
 
 def edited_by(manifest: DatasetManifest) -> tuple[str, ...]:
-    """The images before the edit, on which edit models are judged; both models are given the same ones."""
+    """The images before the edit, which both edit models are given."""
     return tuple(item.sha256 for item in manifest.items if item.role == "start")
 
 
 def challenger_subject(
     ctx: RunContext, run: RunRecord, inputs: tuple[str, ...], job_id: str = ""
 ) -> ModelUnderTest:
-    """The model that a run trains. Its id is known once it is trained."""
-    return ModelUnderTest(job_name(run.key, run.attempt), job_id, ctx.trigger_word(run), inputs)
+    """The model that a run trains; its id is known once it is trained."""
+    return ModelUnderTest(job_name(run.key, run.attempt), job_id, ctx.recipe(run).trigger, inputs)
 
 
 def champion_turn(
     run: RunRecord, champion: Promotion, inputs: tuple[str, ...]
 ) -> tuple[ModelUnderTest, EvaluationConfig]:
     """What a champion renders. One of another trainer may need another service, with that one's defaults."""
-    recipe = recipe_of(champion.recipe)
+    recipe = recorded_recipe.validate_python(champion.recipe)
     fits = isinstance(run.plan.settings, recipe.services)
     plan = run.plan if fits else run.plan.model_copy(update={"settings": recipe.services[0]()})
     subject = ModelUnderTest(

@@ -1,8 +1,6 @@
-"""What a new run works on, and whether there is anything to do at all."""
+"""What a new run works on: its dataset checked and in the store, its training chosen, its record written."""
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 from prefect.logging import get_run_logger
 
@@ -12,59 +10,47 @@ from tuneloop.ledger.attempts import count_reason
 from tuneloop.ledger.unmeant import check_meant, note_training
 from tuneloop.orchestration import tasks
 from tuneloop.orchestration.context import RunContext
-from tuneloop.orchestration.run_request import RunRequest, build_run_record
+from tuneloop.orchestration.run_request import (
+    RunRequest,
+    build_run_record,
+    repeated_reason,
+    validate_request,
+)
 from tuneloop.orchestration.stages.dataset import log_findings
-from tuneloop.registry.promotions import Standing, applied_standing
-from tuneloop.schemas.dataset import DatasetManifest, PublicDataset, Sha256
+from tuneloop.schemas.dataset import DatasetManifest, PublicDataset
 from tuneloop.schemas.records import RunRecord
 
-_REPEATED = (
-    " The reason in force_reason has been carried out before, and the same words count once: say in other "
-    "words why it should be trained and paid once more."
-)
 
-
-class Begun(NamedTuple):
-    """A run that has decided what it works on."""
-
-    run: RunRecord
-    """What it works on, as it is written down."""
-    standing: Standing
-    """The decision that leaves nothing to do, none where something is left; and the champion beside it."""
-    repeated: str
-    """What is to be said of a reason that does not count any more; else empty."""
-
-
-def begin(ctx: RunContext, request: RunRequest, flow_run: str) -> Begun:
+def prepare(ctx: RunContext, request: RunRequest) -> RunRecord:
     """Decide what a run works on, and write it down.
 
     Where the dataset looks from outside as it did when it was read and hashed, and that dataset was trained and
-    judged, nothing is read of it. In every other case all of it is read and hashed, and is in the store before the
-    run is written down.
+    evaluated, nothing is read of it. In every other case all of it is read and hashed, and is in the store before
+    the run is written down.
 
     Raises:
         DatasetError: The dataset cannot be used.
-        ConfigurationError: It would be paid again for nothing that a person has changed.
+        ConfigurationError: A parameter has to be changed, or it would be paid again for nothing that a person has
+            changed.
     """
+    validate_request(ctx, request)
     state = state_of(request.dataset, ctx.bucket_client)
-    begun = _settled_as_before(ctx, request, flow_run, state) or _read(ctx, request, flow_run, state)
-    run = ctx.ledger.save_run(begun.run)
-    # Another process of this very run was first: what it has decided on counts, whatever this one has found.
-    return (
-        begun
-        if run.writer_id == begun.run.writer_id
-        else Begun(run, applied_standing(ctx.ledger, run), begun.repeated)
-    )
+    run = _unchanged(ctx, request, state) or _read(ctx, request, state)
+    # Where another process of this very run was first, what that one has decided on counts.
+    run = ctx.ledger.save_run(run)
+    repeated = repeated_reason(request, run)
+    get_run_logger().info("training key %s, attempt %d.%s", run.key, run.attempt, repeated)
+    return run
 
 
-def _settled_as_before(ctx: RunContext, request: RunRequest, flow_run: str, state: str | None) -> Begun | None:
-    """What an earlier look allows to say: that nothing is left to do. It decides nothing else."""
+def _unchanged(ctx: RunContext, request: RunRequest, state: str | None) -> RunRecord | None:
+    """The run, where an earlier look shows that nothing is left to do; that look decides nothing else."""
     look = earlier_look(ctx.store, look_name(state, request.recipe)) if state is not None else None
     if look is None:
         return None
     # A dataset that its provider fetches by itself has no state.
-    begun = _begun(ctx, request, flow_run, look.digest, None)
-    if begun.run.retrain_reason is not None or begun.standing.decision is None:
+    run = build_run_record(ctx, request, look.digest, None)
+    if not _is_settled(ctx, run):
         return None
     log_findings(look.findings)
     get_run_logger().info(
@@ -73,36 +59,27 @@ def _settled_as_before(ctx: RunContext, request: RunRequest, flow_run: str, stat
         look.images,
         look.digest[:16],
     )
-    return begun
+    return run
 
 
-def _read(ctx: RunContext, request: RunRequest, flow_run: str, state: str | None) -> Begun:
+def _read(ctx: RunContext, request: RunRequest, state: str | None) -> RunRecord:
     """Read all of a dataset, and bring it into the store unless nothing is left to do."""
-    done: list[Begun] = []
 
-    def is_settled(manifest: DatasetManifest, public: PublicDataset | None) -> bool:
-        begun = _begun(ctx, request, flow_run, manifest.digest, public)
-        if begun.run.retrain_reason is not None or begun.standing.decision is None:
-            check_meant(ctx.ledger, begun.run, request.recipe, ctx.provider.base_url)
-            return False
-        done.append(begun)
-        return True
+    def settled_run(manifest: DatasetManifest, public: PublicDataset | None) -> RunRecord | None:
+        run = build_run_record(ctx, request, manifest.digest, public)
+        if _is_settled(ctx, run):
+            return run
+        check_meant(ctx.ledger, run, request.recipe, ctx.provider.base_url)
+        return None
 
-    manifest, public = tasks.scan_dataset(ctx, request, state, is_settled)
-    if done:
-        return done[0]
+    manifest, public, settled = tasks.scan_dataset(ctx, request, state, settled_run)
+    if settled is not None:
+        return settled
     # Bringing it in takes time, in which others may have gone on with the same training.
-    run = count_reason(ctx.ledger, build_run_record(ctx, request, manifest.digest, public, flow_run))
+    run = count_reason(ctx.ledger, build_run_record(ctx, request, manifest.digest, public))
     note_training(ctx.ledger, run)
-    return Begun(run, applied_standing(ctx.ledger, run), _repeated(request, run))
+    return run
 
 
-def _begun(
-    ctx: RunContext, request: RunRequest, flow_run: str, digest: Sha256, public: PublicDataset | None
-) -> Begun:
-    run = build_run_record(ctx, request, digest, public, flow_run)
-    return Begun(run, applied_standing(ctx.ledger, run), _repeated(request, run))
-
-
-def _repeated(request: RunRequest, run: RunRecord) -> str:
-    return _REPEATED if request.force_reason and run.retrain_reason is None else ""
+def _is_settled(ctx: RunContext, run: RunRecord) -> bool:
+    return run.retrain_reason is None and ctx.registry.applied_decision(run) is not None

@@ -1,4 +1,4 @@
-"""From a decided training to its weights in the store, asking the ledger before every step."""
+"""From a chosen training to its weights in the store, asking the ledger before every step."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ from tuneloop.schemas.records import (
 )
 
 _PASSING = timedelta(hours=1)
-"""How long after a training's end a provider that is down is no reason to try less often."""
+"""So long after a training's end, a provider that is down is no reason to try less often."""
 
 
-def run_training(ctx: RunContext, run: RunRecord, *, cancelled: bool) -> Collected:
-    """Go from wherever the training stands to its collected weights.
+def train(ctx: RunContext, run: RunRecord, *, cancelled: bool = False) -> Collected:
+    """Submit a training once, wait for it, and collect its weights: from wherever its records stand.
 
     Args:
         ctx: Opened blocks.
@@ -73,7 +73,7 @@ def run_training(ctx: RunContext, run: RunRecord, *, cancelled: bool) -> Collect
 
 
 def _go_on(ctx: RunContext, run: RunRecord, training: TrainingLog, *, cancelled: bool) -> Collected | None:
-    """Take the step that the last record asks for. Returns what ends it, where it has come to that."""
+    """Take the step that the last record asks for. Returns the weights, once they are collected."""
     last = training.last
     if isinstance(last, Submitted):
         _poll_training(ctx, run, training, last)
@@ -94,7 +94,7 @@ def _go_on(ctx: RunContext, run: RunRecord, training: TrainingLog, *, cancelled:
 
 
 def _what_next(training: TrainingLog, last: Rejected | Failed | Abandoned) -> str:
-    """Say how to go on: a run's attempt never changes, so to repeat the run repeats its end."""
+    """How to go on: a run's attempt never changes, so to repeat the run repeats its end."""
     if not training.ended_unpaid and not (isinstance(last, Abandoned) and last.again):
         return "It counts as paid and is not trained again, but by a new run with a reason in force_reason"
     return "Start a new run to try again: Retry repeats this one, whose attempt has ended"
@@ -123,7 +123,7 @@ def _begin(ctx: RunContext, run: RunRecord, training: TrainingLog, *, cancelled:
 
 
 def _submit(ctx: RunContext, run: RunRecord, training: TrainingLog, approval: str | None) -> None:
-    """Look whether all of it can be paid, upload, which is free, and then look, claim and pay."""
+    """Check that all of it can be paid, upload, which is free, and then search, claim and pay."""
     cents = (training_price(ctx.recipe(run), ctx.limits) or 0) if training.first is None else None
     champion = ctx.ledger.champion(run.model)
     check_judging(ctx, run, load_manifest(run.dataset_digest, ctx.store), champion, cents)
@@ -141,7 +141,7 @@ def _submit(ctx: RunContext, run: RunRecord, training: TrainingLog, approval: st
         except ProviderError as error:
             get_run_logger().warning("%s", error)
             if training.reread().last == training.last:
-                # Nothing was claimed: it was the look before the claim that failed, and that may be repeated.
+                # Nothing was claimed: the search before the claim failed, and that may be repeated.
                 if pause_s is None or not isinstance(error, ProviderUnavailable):
                     raise
                 time.sleep(pause_s)
@@ -152,7 +152,7 @@ def _submit(ctx: RunContext, run: RunRecord, training: TrainingLog, approval: st
 def _resolve_ambiguous_submit(
     ctx: RunContext, run: RunRecord, training: TrainingLog, claim: Claimed, *, cancelled: bool
 ) -> None:
-    """Look for a claimed job by its name; claim again only after every margin has passed."""
+    """Find a claimed job by its name; claim again only after every margin has passed."""
     try:
         if find_submitted(ctx.provider, training) is not None:
             return
@@ -171,7 +171,7 @@ def _resolve_ambiguous_submit(
 
 
 def _take_over(ctx: RunContext, run: RunRecord, training: TrainingLog, *, cancelled: bool) -> None:
-    """Go on with a claim after every margin: submit it again where a list proves that it came to nothing."""
+    """Continue a claim after every margin: submit again where a list proves that it came to nothing."""
     shown = ctx.provider.find(training.stem).recorded_as(training.job_ids)
     reason = why_not_again(ctx.provider, training, ctx.credentials_slug, shown)
     if reason is not None:
@@ -183,25 +183,25 @@ def _take_over(ctx: RunContext, run: RunRecord, training: TrainingLog, *, cancel
 
 
 def _handle_hold(ctx: RunContext, run: RunRecord, training: TrainingLog, held: Held, *, cancelled: bool) -> None:
-    """Ask a person, in the run that claimed; others wait for that answer."""
+    """Ask for approval in the run that claimed; others wait for that."""
     emit_training_event("lost" if held.kind == "lost" else "held", run, held)
     asking = training.claim.flow_run if training.claim else run.flow_run
     if asking != run.flow_run and ctx.ledger.is_marked(run.model_copy(update={"flow_run": asking})):
-        what = f"Waiting for a person to decide about {held.name} in run {asking}: {held.reason}"
+        what = f"Waiting for the approval of {held.name} in run {asking}: {held.reason}"
         wait_for(what, ctx.store_slug)
         return
     try:
         approval = request_approval(ctx, run, training, held)
         if approval is not None and cancelled:
-            abandon_training(run, training, held, f"its run was cancelled; a person says: {approval}")
+            abandon_training(run, training, held, f"its run was cancelled; approval: {approval}")
         elif approval is not None:
             _submit(ctx, run, training, approval)
     except RecordConflict:
-        get_run_logger().info("somebody else has decided about %s meanwhile", held.name)
+        get_run_logger().info("%s was decided elsewhere meanwhile", held.name)
 
 
 def _poll_training(ctx: RunContext, run: RunRecord, training: TrainingLog, submitted: Submitted) -> None:
-    """Ask for the job's state; wait where it still runs."""
+    """Fetch the job's status; wait while it runs."""
     word = "not shown yet"
     try:
         status = ctx.provider.status(submitted.job_id)
@@ -224,7 +224,7 @@ def _poll_training(ctx: RunContext, run: RunRecord, training: TrainingLog, submi
 
 
 def _collect(ctx: RunContext, run: RunRecord, training: TrainingLog, trained: Trained) -> Collected | None:
-    """Bring the weights home. What cannot be had now is tried again later, and after days it is for a person."""
+    """Collect the weights. What fails now is tried again later, and after days it needs approval."""
     why = "they could not be fetched the last time"
     if now() >= next_try(ctx.ledger, trained):
         try:
@@ -246,7 +246,7 @@ def _collect(ctx: RunContext, run: RunRecord, training: TrainingLog, trained: Tr
 
 
 def _is_lost(training: TrainingLog, error: Exception) -> bool:
-    """Tell whether a person has to look for the job or its weights now, or somebody has written something else."""
+    """Return True if the job or its weights need approval now, or another record was written."""
     try:
         return hold_if_lost(training, str(error)) is not None
     except RecordConflict:
@@ -254,7 +254,7 @@ def _is_lost(training: TrainingLog, error: Exception) -> bool:
 
 
 def _abandon(run: RunRecord, training: TrainingLog) -> None:
-    """Close a training that nobody wants any more and nothing was accepted of."""
+    """Close a cancelled training of which nothing was accepted."""
     reason = "its run was cancelled by a person before anything was accepted"
     with suppress(RecordConflict):
         training.append_bad_end(run, Abandoned(**training.header(), reason=reason, paid=False))

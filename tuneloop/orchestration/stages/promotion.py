@@ -1,0 +1,109 @@
+"""The ends of a run: its decision applied, nothing to do, stopped, or cancelled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect.client.schemas.objects import State
+from prefect.logging import get_run_logger
+from prefect.states import Cancelled, Completed, Failed
+
+from tuneloop.errors import TrainingFailed, TuneloopError
+from tuneloop.ledger.collection import weights_problem
+from tuneloop.orchestration import tasks
+from tuneloop.orchestration.approvals import request_review
+from tuneloop.orchestration.context import RunContext
+from tuneloop.orchestration.events import LABEL_OF, emit_model_event, label_run
+from tuneloop.orchestration.run_request import RunRequest, repeated_reason
+from tuneloop.orchestration.stages.evaluation import evaluate
+from tuneloop.orchestration.stages.evaluation_costs import account_of
+from tuneloop.orchestration.stages.training import train
+from tuneloop.schemas.records import Collected, Decision, RunRecord
+
+
+def promote(
+    ctx: RunContext, run: RunRecord, weights: Collected, decision: Decision, name: str | None = None
+) -> State[Any]:
+    """Apply the decision on a model: champion, rejected, or a review.
+
+    Args:
+        ctx: Opened blocks.
+        run: What the flow run works on.
+        weights: The collected model.
+        decision: The decision on it.
+        name: How the end calls the model, by default by its job.
+    """
+    while not _is_applied(ctx, run, weights, decision):
+        # Reviewed by now, or another model was promoted meanwhile: compare with that one.
+        decision = evaluate(ctx, run, weights)
+    name = name or weights.name
+    if decision.verdict == "promote" and run.visibility != "unchanged":
+        tasks.set_visibility(ctx, weights.job_id, public=run.visibility == "public")
+    ctx.ledger.unmark(run)
+    label_run(run.model, LABEL_OF[decision.verdict])
+    if decision.verdict == "undecided":
+        asked = f"run {decision.flow_run} asks" if decision.flow_run != run.flow_run else "no run could ask"
+        return Completed(
+            message=f"{name}: undecided. {decision.reason} Review required ({asked}): answer there, or "
+            f"with `{run.review_command}` (or `--reject`).",
+        )
+    outcome = "promoted" if decision.verdict == "promote" else "not promoted"
+    return Completed(message=f"{name}: {outcome}. {decision.reason}")
+
+
+def _is_applied(ctx: RunContext, run: RunRecord, weights: Collected, decision: Decision) -> bool:
+    """Apply a decision as far as it can be. Returns False if another decision has to be found."""
+    if decision.verdict == "undecided":
+        return not ctx.registry.owns_review(run, decision) or request_review(ctx, run, decision) is None
+    if decision.verdict == "promote":
+        if ctx.registry.promote(run, weights, decision) is None:
+            return False
+        tasks.model_page(ctx, run.model)
+    emit_model_event("promoted" if decision.verdict == "promote" else "rejected", run, decision)
+    return True
+
+
+def nothing_to_do(ctx: RunContext, request: RunRequest, run: RunRecord, previous: Decision) -> State[Any]:
+    """End a run whose dataset, recipe and plan were evaluated before; lost weights are fetched again."""
+    champion = ctx.registry.champion_beside(run)
+    restored = ""
+    if champion is not None and (problem := weights_problem(ctx.ledger, champion)) is not None:
+        get_run_logger().warning("champion no. %d: %s", champion.number, problem)
+        try:
+            tasks.restore(ctx, account_of(ctx, champion)[0], champion)
+        except TuneloopError as error:
+            return Failed(
+                message=f"Champion no. {champion.number} of {run.model}: {problem}, and they could not be fetched "
+                f"again: {error}. Restore them from a backup or an older object version, or put another champion "
+                "back with `tuneloop rollback`."
+            )
+        restored = " Its weights were gone from the store, and were fetched again."
+    current = f"champion is no. {champion.number}" if champion else "there is no champion"
+    if champion is not None and champion.rolled_back_to is not None:
+        current += f" (rolled back to no. {champion.rolled_back_to} by a person: {champion.reason})"
+    return Completed(
+        name="Cached",
+        message="Skipped, nothing paid: this dataset, recipe and plan were already evaluated "
+        f"on {previous.created_at:%Y-%m-%d %H:%M} UTC ({previous.verdict}); "
+        f"{current}.{restored}{repeated_reason(request, run)}",
+    )
+
+
+def stop(ctx: RunContext, run: RunRecord, error: TuneloopError) -> State[Any]:
+    """End a run whose model cannot be evaluated now: the next run tries again, and the sensor does not."""
+    ctx.ledger.unmark(run)
+    return Failed(message=str(error))
+
+
+def finish_cancelled_run(ctx: RunContext, run: RunRecord) -> State[Any]:
+    """Collect what a cancelled run has paid, and evaluate nothing."""
+    try:
+        weights = train(ctx, run, cancelled=True)
+    except TrainingFailed as error:
+        return Cancelled(message=f"The run was cancelled, and nothing is left to collect: {error}")
+    ctx.registry.abandon(run, f"run {run.flow_run} was cancelled by a person")
+    ctx.ledger.unmark(run)
+    where = f"its weights are in the store ({weights.weights})" if weights.weights else "its id is recorded"
+    return Completed(
+        message=f"{weights.name} was paid, so {where}; its run was cancelled, so it is not evaluated."
+    )
