@@ -1,32 +1,32 @@
 """Every error Tuneloop raises on purpose, as one tree.
 
 TuneloopError
-├── ConfigurationError (ValueError)      a block, a setting or a parameter is wrong
-│   └── ClockWrong                       this host's clock is not the provider's
-├── DatasetError (ValueError)            a file or folder of the dataset is wrong
-├── StoreError (OSError)                 the artifact store refused or misbehaved
-│   ├── StoreUnavailable                 it may answer later
-│   ├── ObjectNotFound                       nothing has this name
-│   ├── NoStore                          nobody has made a store here
-│   └── CorruptRecord                 something has this name, but it is not what it should be
-├── LedgerError                          the record of a training forbids this step
-│   ├── RecordConflict                      somebody else wrote the next record first: read again
-│   ├── BudgetExceeded                       the account has spent what it may
-│   └── DuplicateJob                        the provider has two jobs of one name
-├── TrainingError                        a training came to no usable model
-│   ├── TrainingFailed                   the training has ended without weights
-│   ├── TrainingOnHold                     a person must let it through
+├── ConfigurationError (ValueError)  a block, a setting or a parameter is wrong
+│   └── ClockWrong                   this host's clock is not the provider's
+├── DatasetError (ValueError)        a file or folder of the dataset is wrong
+├── StoreError (OSError)             the artifact store refused or misbehaved
+│   ├── StoreUnavailable             it may answer later
+│   ├── ObjectNotFound               nothing has this name
+│   ├── NoStore                      nobody has made a store here
+│   └── CorruptRecord                something has this name, but it is not what it should be
+├── LedgerError                      the record of a training forbids this step
+│   ├── RecordConflict               somebody else wrote the next record first: read again
+│   ├── BudgetExceeded               the account has spent what it may
+│   └── DuplicateJob                 the provider has two jobs of one name
+├── TrainingError                    a training came to no usable model
+│   ├── TrainingFailed               the training has ended without weights
+│   ├── TrainingOnHold               a person must let it through
 │   ├── AmbiguousSubmit              nobody can tell yet whether the submit was accepted
-│   └── InvalidWeights                the downloaded weights are not a whole safetensors file
-└── ProviderError                        a provider's answer, with status, request id and excerpt
-    ├── ProviderUnavailable              time-out, cut connection, 5xx: asking again may help
-    │   ├── RateLimited                  429: not accepted, ask again later
-    │   └── PresignedUrlExpired                  a signed address is refused: ask for a new one
-    ├── RequestRejected                   the provider said no, and why
-    │   ├── AuthenticationFailed           401, 403
-    │   ├── InsufficientCredits                 the account cannot pay
-    │   └── NotFoundAtProvider                404: no such thing (or not yet)
-    └── UnexpectedResponse                 not as documented
+│   └── InvalidWeights               the downloaded weights are not a whole safetensors file
+└── ProviderError                    a provider's answer, with status, request id and excerpt
+    ├── ProviderUnavailable          time-out, cut connection, 5xx: asking again may help
+    │   ├── RateLimited              429: not accepted, ask again later
+    │   └── PresignedUrlExpired      a signed address is refused: ask for a new one
+    ├── RequestRejected              the provider said no, and why
+    │   ├── AuthenticationFailed     401, 403
+    │   ├── InsufficientCredits      the account cannot pay
+    │   └── NotFoundAtProvider       404: no such thing (or not yet)
+    └── UnexpectedResponse           not as documented
 
 An error names the thing, the reason and the remedy, in this order. It never holds a key or a signed URL.
 """

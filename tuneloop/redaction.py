@@ -54,12 +54,12 @@ class _RedactingFilter(logging.Filter):
     """Redacts records in place: urllib3 logs whole addresses at DEBUG, signatures included."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.msg = redact(_unquestioned(record.getMessage()))
+        record.msg = redact(_without_queries(record.getMessage()))
         record.args = ()
         return True
 
 
-def _unquestioned(message: str) -> str:
+def _without_queries(message: str) -> str:
     """Cut every query: the library logs paths without their host, which no other rule knows as addresses."""
     return re.sub(r"\?[^\s\"'<>)]+", "?…", message)
 

@@ -40,7 +40,7 @@ class StoreIdentity(FrozenModel):
 def create_store(store: Store, created_by: str) -> StoreIdentity:
     """Make a store where there is none yet. Where one is, it stays as it is, and is returned."""
     made = StoreIdentity(store_id=uuid4().hex, created_at=now(), created_by=created_by)
-    return made if store.create(IDENTITY, spelled(made)) else identity_of(store)
+    return made if store.create(IDENTITY, to_json(made)) else identity_of(store)
 
 
 def identity_of(store: Store) -> StoreIdentity:
@@ -79,6 +79,6 @@ def _read(store: Store, read: Callable[[str], bytes]) -> StoreIdentity:
         ) from error
 
 
-def spelled(identity: StoreIdentity) -> bytes:
+def to_json(identity: StoreIdentity) -> bytes:
     """The bytes of `store.json`."""
     return identity.model_dump_json(indent=1).encode()

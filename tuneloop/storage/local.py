@@ -40,7 +40,6 @@ class LocalDirectory(Store):
         self.uri = self._folder.as_uri()
 
     def create(self, name: str, data: bytes) -> bool:
-        """Create a name once, for exactly one content. See `Store.create`."""
         path = self._path(name)
         with self._draft(name) as draft:
             draft.write(data)
@@ -51,14 +50,12 @@ class LocalDirectory(Store):
             return path.read_bytes() == data
 
     def read(self, name: str) -> bytes:
-        """Read a whole object. See `Store.read`."""
         path = self._path(name)
         with reading(self._folder, name):
             return path.read_bytes()
 
     @contextmanager
     def open(self, name: str) -> Iterator[BinaryIO]:
-        """Open an object for reading. See `Store.open`."""
         path = self._path(name)
         with reading(self._folder, name):
             file = path.open("rb")
@@ -66,7 +63,6 @@ class LocalDirectory(Store):
             yield file
 
     def size(self, name: str) -> int | None:
-        """Size in bytes, or None. See `Store.size`."""
         path = self._path(name)
         try:
             with reading(self._folder, name):
@@ -76,7 +72,6 @@ class LocalDirectory(Store):
         return status.st_size if stat.S_ISREG(status.st_mode) else None
 
     def names(self, prefix: str) -> Iterator[str]:
-        """Every name that starts with `prefix`, sorted. See `Store.names`."""
         start = self._folder / checked_prefix(prefix).rpartition("/")[0]
         try:
             with reading(self._folder, prefix):
@@ -90,7 +85,6 @@ class LocalDirectory(Store):
         return iter(sorted(found))
 
     def written(self, prefix: str) -> Iterator[tuple[str, datetime]]:
-        """Every name that starts with `prefix`, with its time of writing. See `Store.written`."""
         for name in self.names(prefix):
             try:
                 with reading(self._folder, name):
@@ -100,16 +94,13 @@ class LocalDirectory(Store):
             yield name, datetime.fromtimestamp(written, UTC)
 
     def begin_upload(self, name: str) -> str:
-        """Choose a draft for an upload in parts. See `Store.begin_upload`."""
         checked_name(name)
         return new_id()
 
     def open_upload(self, name: str, upload: str, parts: Sequence[Part]) -> LocalUpload:
-        """Open the draft of an upload. See `Store.open_upload`."""
         return LocalUpload(self._folder, checked_name(name), upload, parts)
 
     def drop_upload(self, name: str, upload: str) -> None:
-        """Delete the draft of an upload. See `Store.drop_upload`."""
         with os_errors(self._folder, name):
             drop(self._folder, upload)
 
@@ -119,7 +110,6 @@ class LocalDirectory(Store):
             return sweep(self._folder, older_than)
 
     def delete_marker(self, name: str) -> None:
-        """Delete a marker. See `Store.delete_marker`."""
         path = self._folder / checked_marker(name)
         try:
             with reading(self._folder, name):

@@ -74,11 +74,9 @@ class LocalUpload(Upload):
             self._opened = opened.pop_all()
 
     def done(self) -> dict[int, int]:
-        """Number and size of every part that is there. See `Upload.done`."""
         return dict(self._done)
 
     def complete(self) -> bool:
-        """Link the draft to its name. See `Upload.complete`."""
         if self.done() != {part.number: part.size for part in self._parts}:
             raise StoreError(f"{self._folder.as_uri()}/{self._name} lacks parts; nothing was stored. Run again.")
         with os_errors(self._folder, self._name):
@@ -88,13 +86,11 @@ class LocalUpload(Upload):
         return won
 
     def close(self) -> None:
-        """Unlock the draft. See `Upload.close`."""
         with os_errors(self._folder, self._name), self._opened:
             if not self._is_shared:
                 self._forget()
 
     def put(self, part: Part, chunks: Iterable[Chunk]) -> None:
-        """Write the next part, and a line about it. See `Upload.put`."""
         super().put(part, chunks)
         with os_errors(self._folder, self._name):
             self._journal.write(f"{self.digest.sha256}\n".encode())

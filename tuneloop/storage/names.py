@@ -10,15 +10,15 @@ from tuneloop.errors import StoreError
 _PART = r"[A-Za-z0-9_-][A-Za-z0-9._-]*"
 _NAME = re.compile(rf"{_PART}(?:/{_PART})*")
 
-LONGEST_PART = 255
+MAX_PART = 255
 """Longest file name of the usual file systems."""
-LONGEST_NAME = 900
+MAX_NAME = 900
 """An S3 key ends at 1,024 bytes; the rest is left to the prefix of the store."""
 
 
 def is_name(text: str) -> bool:
-    """Tell whether a store would accept this as a name."""
-    short = len(text) <= LONGEST_NAME and all(len(part) <= LONGEST_PART for part in text.split("/"))
+    """Return True if a store accepts this as a name."""
+    short = len(text) <= MAX_NAME and all(len(part) <= MAX_PART for part in text.split("/"))
     return short and _NAME.fullmatch(text) is not None
 
 
@@ -27,7 +27,7 @@ def checked_name(text: str) -> str:
     if not is_name(text):
         raise StoreError(
             f"{text!r} cannot be a name in a store: use A-Z a-z 0-9 . _ - with / between parts, no "
-            f"part empty or starting with a dot, {LONGEST_PART} characters a part, {LONGEST_NAME} in all."
+            f"part empty or starting with a dot, {MAX_PART} characters a part, {MAX_NAME} in all."
         )
     return text
 

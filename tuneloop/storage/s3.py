@@ -19,7 +19,7 @@ from tuneloop.storage.base import Store
 from tuneloop.storage.names import checked_marker, checked_name, checked_prefix, is_name
 from tuneloop.storage.s3_errors import checked_object, list_pages, s3_errors
 from tuneloop.storage.s3_logs import guard_s3_logs
-from tuneloop.storage.s3_upload import PAUSES_S, Place, S3Upload, abort, begin
+from tuneloop.storage.s3_upload import PAUSES_S, Place, S3Upload, abort
 from tuneloop.storage.upload import PART_SIZE, Part
 
 if TYPE_CHECKING:
@@ -74,7 +74,6 @@ class S3Store(Store):
         self.uri = f"s3://{bucket}/{prefix}".rstrip("/")
 
     def create(self, name: str, data: bytes) -> bool:
-        """Create a name once, for exactly one content. See `Store.create`."""
         key = self._key(name)
         last: StoreError | None = None
         for pause_s in PAUSES_S:
@@ -95,17 +94,15 @@ class S3Store(Store):
                 continue
             except StoreUnavailable as error:
                 last = error
-        raise StoreUnavailable(f"Nobody can tell whether it was written: {last}") from last
+        raise StoreUnavailable(f"It is not known whether it was written: {last}") from last
 
     def read(self, name: str) -> bytes:
-        """Read a whole object. See `Store.read`."""
         key = self._key(name)
         with self._errors(name):
             return checked_object(self.client.get_object(Bucket=self._bucket, Key=key))["Body"].read()
 
     @contextmanager
     def open(self, name: str) -> Iterator[BinaryIO]:
-        """Open an object for reading. See `Store.open`."""
         key = self._key(name)
         with self._errors(name):
             body = checked_object(self.client.get_object(Bucket=self._bucket, Key=key))["Body"]
@@ -114,7 +111,6 @@ class S3Store(Store):
             yield stream
 
     def size(self, name: str) -> int | None:
-        """Size in bytes, or None. See `Store.size`."""
         size_bytes = self._head(name)
         if size_bytes is None:
             # A response to HEAD has no body: a missing bucket looks like a missing object.
@@ -123,7 +119,7 @@ class S3Store(Store):
         return size_bytes
 
     def seems_absent(self, name: str) -> bool:
-        """One request: that there is a bucket is shown by the write. See `Store.seems_absent`."""
+        # One request: that there is a bucket is shown by the write.
         return self._head(name) is None
 
     def _head(self, name: str) -> int | None:
@@ -137,11 +133,9 @@ class S3Store(Store):
         return None
 
     def names(self, prefix: str) -> Iterator[str]:
-        """Every name that starts with `prefix`, sorted. See `Store.names`."""
         return (name for name, _ in self.written(prefix))
 
     def written(self, prefix: str) -> Iterator[tuple[str, datetime]]:
-        """Every name that starts with `prefix`, with its time of writing. See `Store.written`."""
         start = self._prefix + checked_prefix(prefix)
         with self._errors(prefix):
             found = [
@@ -152,19 +146,17 @@ class S3Store(Store):
         return iter(sorted(item for item in found if is_name(item[0])))
 
     def begin_upload(self, name: str) -> str:
-        """Begin an upload in parts. See `Store.begin_upload`."""
-        return begin(self.client, self._bucket, self._key(name))
+        key = self._key(name)
+        with self._errors(name):
+            return self.client.create_multipart_upload(Bucket=self._bucket, Key=key)["UploadId"]
 
     def open_upload(self, name: str, upload: str, parts: Sequence[Part]) -> S3Upload:
-        """Open an upload. See `Store.open_upload`."""
         return S3Upload(self.client, self._place(name, upload), parts, lambda: not self.seems_absent(name))
 
     def drop_upload(self, name: str, upload: str) -> None:
-        """Give an upload up. See `Store.drop_upload`."""
         abort(self.client, self._place(name, upload))
 
     def sweep(self, prefix: str, older_than: timedelta) -> int:
-        """Abort uploads that nobody has completed. See `Store.sweep`."""
         before = now() - older_than
         dropped = 0
         for name, upload in self._unfinished(prefix, before):
@@ -174,13 +166,12 @@ class S3Store(Store):
         return dropped
 
     def delete_marker(self, name: str) -> None:
-        """Delete a marker. See `Store.delete_marker`."""
         key = self._key(checked_marker(name))
         with self._errors(name):
             self.client.delete_object(Bucket=self._bucket, Key=key)
 
     def read_with_clock(self, name: str) -> tuple[bytes, float | None]:
-        """By the `Date` of the response (RFC 9110, 6.6.1). See `Store.read_with_clock`."""
+        # By the `Date` of the response (RFC 9110, 6.6.1).
         key, before = self._key(name), now()
         with self._errors(name):
             response = checked_object(self.client.get_object(Bucket=self._bucket, Key=key))

@@ -39,14 +39,12 @@ class CachingS3Store(S3Store):
         self._lock = Lock()
 
     def create(self, name: str, data: bytes) -> bool:
-        """Create a name once. See `Store.create`."""
         won = super().create(name, data)
         if won:
             self._put(name, data)
         return won
 
     def read(self, name: str) -> bytes:
-        """Read a whole object. See `Store.read`."""
         data = self._get(name)
         if data is None:
             data = super().read(name)
@@ -55,7 +53,6 @@ class CachingS3Store(S3Store):
 
     @contextmanager
     def open(self, name: str) -> Iterator[BinaryIO]:
-        """Open an object for reading. See `Store.open`."""
         data = self._get(name)
         with super().open(name) if data is None else io.BytesIO(data) as stream:
             yield stream

@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tuneloop.errors import StoreError, StoreUnavailable
 from tuneloop.http.bodies import RequestBody
-from tuneloop.storage.s3_errors import checked_object, host_of, s3_errors, s3_upload_errors
+from tuneloop.storage.s3_errors import checked_object, host_of, s3_upload_errors
 from tuneloop.storage.s3_logs import guard_s3_logs
 from tuneloop.storage.upload import Chunk, Part, Upload, UploadGone
 
@@ -54,14 +54,7 @@ class Place(NamedTuple):
 
 
 class S3Upload(Upload):
-    """One multipart upload, by its id. Several processes may send its parts: they are all of one file.
-
-    Args:
-        client: boto3's S3 client.
-        place: Bucket, key and id of the upload.
-        parts: Every part of the file.
-        exists: Returns True if something has the key.
-    """
+    """One multipart upload, by its id. Several processes may send its parts: they are all of one file."""
 
     def __init__(self, client: S3Client, place: Place, parts: Sequence[Part], exists: Callable[[], bool]) -> None:
         super().__init__()
@@ -71,24 +64,42 @@ class S3Upload(Upload):
         self._exists = exists
 
     def done(self) -> dict[int, int]:
-        """Number and size of every part that is there. See `Upload.done`."""
         return {part["PartNumber"]: part["Size"] for part in self._listed()}
 
     def complete(self) -> bool:
-        """Let the object appear. See `Upload.complete`."""
         # Ceph 16 for one ignores the condition of a completion: asking before it leaves a gap of one
         # request, in which a second upload of the same weights may replace the first.
-        if not self._exists() and completed(self._complete, self._exists):
+        if not self._exists() and self._completed():
             return True
         with suppress(StoreError):
             abort(self._client, self._place)
         return False
 
     def close(self) -> None:
-        """Nothing is held here. See `Upload.close`."""
+        """Nothing is held here."""
 
     def _write(self, part: Part, chunks: Iterable[Chunk]) -> None:
         send_part(self._client, self._place, part.number, part.size, chunks)
+
+    def _completed(self) -> bool:
+        """Complete whatever responses are lost. Returns False where the key holds what need not be ours."""
+        last: StoreUnavailable | None = None
+        for pause_s in PAUSES_S:
+            time.sleep(pause_s)
+            try:
+                self._complete()
+            except StoreUnavailable as error:
+                last = error
+            else:
+                return True
+            try:
+                if self._exists():
+                    return False
+            except StoreUnavailable as error:
+                last = error
+        if isinstance(last, UploadGone):
+            raise last
+        raise StoreUnavailable(f"It is not known whether it was written: {last}") from last
 
     def _complete(self) -> None:
         # Listed anew each time: another process may have sent a part again, under another ETag.
@@ -118,45 +129,10 @@ class S3Upload(Upload):
         return s3_upload_errors(self._place.uri, self._client.meta.endpoint_url)
 
 
-def begin(client: S3Client, bucket: str, key: str) -> str:
-    """Begin an upload. Returns its id."""
-    with s3_errors(f"s3://{bucket}/{key}", client.meta.endpoint_url):
-        return client.create_multipart_upload(Bucket=bucket, Key=key)["UploadId"]
-
-
 def abort(client: S3Client, place: Place) -> None:
     """Give an upload up, with its parts. Absent is fine."""
     with suppress(UploadGone), s3_upload_errors(place.uri, client.meta.endpoint_url):
         client.abort_multipart_upload(**place.arguments)
-
-
-def completed(complete: Callable[[], None], exists: Callable[[], bool]) -> bool:
-    """Complete an upload whatever answers are lost.
-
-    Args:
-        complete: Sends the completion; it is sent again where nobody can tell whether it arrived.
-        exists: Returns True if something has the key.
-
-    Returns:
-        False where something has it that need not be ours.
-    """
-    last: StoreUnavailable | None = None
-    for pause_s in PAUSES_S:
-        time.sleep(pause_s)
-        try:
-            complete()
-        except StoreUnavailable as error:
-            last = error
-        else:
-            return True
-        try:
-            if exists():
-                return False
-        except StoreUnavailable as error:
-            last = error
-    if isinstance(last, UploadGone):
-        raise last
-    raise StoreUnavailable(f"Nobody can tell whether it was written: {last}") from last
 
 
 def send_part(client: S3Client, place: Place, number: int, size_bytes: int, chunks: Iterable[Chunk]) -> None:
@@ -184,10 +160,9 @@ def send_part(client: S3Client, place: Place, number: int, size_bytes: int, chun
     if body.error is not None:
         raise body.error
     if failure:
-        server = host_of(client.meta.endpoint_url)
         raise StoreUnavailable(
-            f"{thing}: no whole answer from the S3 server {server} ({failure}). Check that it runs and can be "
-            "reached, then run again."
+            f"{thing}: no whole answer from the S3 server {host_of(client.meta.endpoint_url)} "
+            f"({failure}). Check that it runs and can be reached, then run again."
         )
     if response.status_code != 200:  # noqa: PLR2004
         with s3_upload_errors(thing, client.meta.endpoint_url):

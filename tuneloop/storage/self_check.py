@@ -1,4 +1,4 @@
-"""A look at a store before anything is paid for: is a name written once, and does its clock agree with ours?"""
+"""Check a store before anything is paid: is a name written once, and does its clock agree with ours?"""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from tuneloop.errors import StoreError
 from tuneloop.schemas.records import new_writer
-from tuneloop.storage.identity import IDENTITY, identity_and_clock, spelled
+from tuneloop.storage.identity import IDENTITY, identity_and_clock, to_json
 
 if TYPE_CHECKING:
     from tuneloop.storage.base import Store
     from tuneloop.storage.identity import StoreIdentity
 
-_MOST_APART_S = 30
-"""Deadlines are told to other hosts by the wall clock; their margins allow for a minute between two of them."""
+_MAX_OFFSET_S = 30
+"""Deadlines reach other hosts by the wall clock; their margins allow for a minute between two of them."""
 
 
 def verify(store: Store) -> StoreIdentity:
@@ -29,7 +29,7 @@ def verify(store: Store) -> StoreIdentity:
     """
     identity = check_clock(store)
     # Whoever ignores the condition writes the same identity over itself: the store stays the one it was.
-    if store.create(IDENTITY, spelled(identity.model_copy(update={"writer_id": new_writer()}))):
+    if store.create(IDENTITY, to_json(identity.model_copy(update={"writer_id": new_writer()}))):
         raise StoreError(
             f"{store.uri} cannot keep records: it wrote {IDENTITY} a second time. It ignores If-None-Match: "
             "two runs could both pay for one training. Use a server that honours it, such as Amazon S3, "
@@ -46,10 +46,10 @@ def check_clock(store: Store) -> StoreIdentity:
         StoreError: They are too far apart for deadlines that one host writes and another one reads.
     """
     identity, offset_s = identity_and_clock(store)
-    if offset_s is not None and abs(offset_s) > _MOST_APART_S:
+    if offset_s is not None and abs(offset_s) > _MAX_OFFSET_S:
         ahead = "ahead of" if offset_s > 0 else "behind"
         raise StoreError(
             f"The clock of {store.uri} is {abs(offset_s):.0f} s {ahead} the clock of this machine. More than "
-            f"{_MOST_APART_S} s, and two machines could both pay for one training. Set both by NTP, and run again."
+            f"{_MAX_OFFSET_S} s, and two machines could both pay for one training. Set both by NTP, and run again."
         )
     return identity
