@@ -51,12 +51,7 @@ class Ledger(RecordStore):
         return self._training_record(names[-1], len(names)) if names else None
 
     def append(self, key: str, after: AnyTrainingRecord | None, record: AnyTrainingRecord) -> None:
-        """Write the next record of a training.
-
-        Args:
-            key: The training key.
-            after: The last record, as it was read when this step was decided; None for none.
-            record: The next one.
+        """Write the record that comes `after` the one that was last when this step was decided; None for none.
 
         Raises:
             RecordConflict: Another writer was first: read again and decide again.
@@ -149,7 +144,7 @@ class Ledger(RecordStore):
     # Decisions and promotions
 
     def decision_folder(self, run: RunRecord) -> str:
-        """Where the decisions on this run's model version and plan are."""
+        """Where the decisions on a run's model version and plan are."""
         return f"models/{run.model}/decisions/{run.key}-g{run.attempt}-{run.plan.digest}/"
 
     def decisions(self, run: RunRecord) -> list[Decision]:
@@ -196,8 +191,7 @@ class Ledger(RecordStore):
     def write_promotion(self, promotion: Promotion) -> bool:
         """Write a promotion under its own number, never under the next free one.
 
-        Returns:
-            False where that number is taken: evaluate against the new champion.
+        Returns False where that number is taken: evaluate against the new champion.
         """
         name = f"models/{promotion.model}/promotions/{promotion.number:04d}.json"
         return self.create_record(name, promotion)

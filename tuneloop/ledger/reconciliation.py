@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import suppress
 from typing import Literal
 
@@ -12,7 +13,7 @@ from tuneloop.ledger.markers import BadEnd
 from tuneloop.ledger.training import TrainingLog, followed_jobs, is_revivable
 from tuneloop.providers.base import Provider
 from tuneloop.schemas.records import Claimed, HasJobId, Held, Submitted, Trained
-from tuneloop.schemas.spending import DoublePayment, double_name
+from tuneloop.schemas.spending import DoublePayment
 from tuneloop.schemas.training import JobList, JobStatus, job_name
 
 FoundBy = Literal["answer", "list", "person"]
@@ -131,7 +132,8 @@ def record_duplicate_job(ledger: Ledger, name: str, job_id: str, followed: str) 
     if job_id == followed:
         return None
     payment = DoublePayment(created_at=now(), name=name, job_id=job_id, followed=followed)
-    return payment if ledger.create_record(double_name(payment), payment) else None
+    digest = hashlib.sha256(job_id.encode()).hexdigest()[:16]
+    return payment if ledger.create_record(f"duplicate-jobs/{name}-{digest}.json", payment) else None
 
 
 def found(attempt: int, job: JobStatus) -> Submitted:

@@ -153,7 +153,7 @@ def _claimed(training: TrainingLog, claim: Claimed) -> TrainingLog:
 def _hold_if_it_may_be_there(
     provider: Provider, training: TrainingLog, order: SubmitRequest, shown: JobList
 ) -> None:
-    """Hand a claim that came to nothing to a person, unless the list proves that it did."""
+    """Hold a claim that came to nothing, unless the list proves that it did."""
     if isinstance(training.last, Claimed):
         reason = why_not_again(provider, training, order.run.credentials, shown)
         if reason is not None:
@@ -161,7 +161,7 @@ def _hold_if_it_may_be_there(
 
 
 def _hold_if_unreadable(before: TrainingLog, claimed: TrainingLog, shown: JobList) -> None:
-    """Hand a claim to a person whose job is there and cannot be read, unless that person has just answered."""
+    """Hold a claim whose job is there and cannot be read, unless a person has just answered that."""
     answered = isinstance(before.last, Held) and before.last.kind == "uncertain"
     reason = None if answered else unreadable_job(before, shown)
     if reason is not None:
@@ -202,10 +202,10 @@ def _post(provider: Provider, claimed: TrainingLog, order: SubmitRequest, deadli
 def _found_in_spite_of(
     provider: Provider, claimed: TrainingLog, order: SubmitRequest, error: ProviderError
 ) -> Submitted:
-    """Look for a job whose submit was refused: only a list that lacks it makes the refusal an end.
+    """Look for a job whose submit was rejected: only a list that lacks it makes the rejection an end.
 
     Raises:
-        ProviderError: The refusal, recorded.
+        ProviderError: The rejection, recorded.
         AmbiguousSubmit: There is no list; the claim stands.
     """
     try:
@@ -239,27 +239,23 @@ def _found_or_in_doubt(provider: Provider, claimed: TrainingLog, error: Provider
     except ProviderError:
         found = None  # a list that fails says nothing
     if found is None:
-        reason = _why_a_person_looks(claimed, error)
+        reason = _why_held(claimed, error)
         if reason is None:
-            raise AmbiguousSubmit(_in_doubt(claimed, error)) from None
+            until = f"{claimed.claim.take_over_after:%Y-%m-%d %H:%M:%S} UTC" if claimed.claim else "then"
+            raise AmbiguousSubmit(
+                f"the submit of {claimed.name} had no clear answer: {error}. It is looked for in the provider's "
+                f"list; nobody submits it again before {until}"
+            ) from None
         found = claimed.hold("uncertain", reason)
     return _submitted_or_held(found)
 
 
-def _why_a_person_looks(claimed: TrainingLog, error: ProviderError) -> str | None:
+def _why_held(claimed: TrainingLog, error: ProviderError) -> str | None:
     if isinstance(error, UnexpectedResponse) and HTTPStatus(200) <= (error.status or 0) < HTTPStatus(300):
         return f"the submit of {claimed.name} was answered, but not with a job's id: {error}"
     if claimed.submits > 1:
         return f"{claimed.submits} submits of {claimed.name} had no clear answer, the last one: {error}"
     return None
-
-
-def _in_doubt(claimed: TrainingLog, error: ProviderError) -> str:
-    until = f"{claimed.claim.take_over_after:%Y-%m-%d %H:%M:%S} UTC" if claimed.claim else "then"
-    return (
-        f"the submit of {claimed.name} had no clear answer: {error}. It is looked for in the provider's list; "
-        f"nobody submits it again before {until}"
-    )
 
 
 def _submitted_or_held(found: Submitted | Held) -> Submitted:
@@ -275,11 +271,7 @@ def _held(held: Held) -> TrainingOnHold:
 def _refused(
     claimed: TrainingLog, order: SubmitRequest, error: ProviderError, settled_after: datetime | None
 ) -> None:
-    """Record the end of a submit that was rejected.
-
-    Where an earlier one of the same attempt may have been accepted, its refusal says nothing about that one:
-    a person goes on deciding.
-    """
+    """Record a rejected submit. It says nothing about an earlier one of the attempt that was ambiguous."""
     if claimed.had_ambiguous_submit:
         reason = f"the submit that was approved was refused, and the one before it stays in doubt: {error}"
         claimed.hold("uncertain", reason)

@@ -74,9 +74,7 @@ class TrainingLog:
     def append(self, record: NewRecord) -> NewRecord:
         """Write the record that comes after those that were read. This log stays as it was read.
 
-        Raises:
-            RecordConflict: Another writer was first.
-            LedgerError: The step is not legal.
+        Raises `RecordConflict` where another writer was first, and `LedgerError` for a step that is not legal.
         """
         self.ledger.append(self.key, self.before, record)
         return record
@@ -168,11 +166,7 @@ def followed_jobs(history: list[AnyTrainingRecord]) -> dict[str, str]:
 
 
 def record_progress(ledger: Ledger, run: RunRecord, status: JobStatus) -> AnyTrainingRecord | None:
-    """Record that a submitted job has ended, where `status` says so.
-
-    Returns:
-        The attempt's last record after that.
-    """
+    """Record that a submitted job has ended, where `status` says so. Returns the attempt's last record then."""
     log = TrainingLog.of(ledger, run)
     last = log.last
     if not isinstance(last, Submitted) or status.phase == "running":

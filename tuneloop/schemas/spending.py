@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import date, timedelta
 from typing import Literal, Protocol
 
@@ -99,9 +98,3 @@ class DoublePayment(Record):
     """The job that the ledger does not follow."""
     followed: str
     """The job that the ledger follows."""
-
-
-def double_name(payment: DoublePayment) -> str:
-    """Name of its record within the store."""
-    digest = hashlib.sha256(payment.job_id.encode()).hexdigest()[:16]
-    return f"duplicate-jobs/{payment.name}-{digest}.json"

@@ -71,9 +71,11 @@ def record_transitions(
     Returns:
         The job that the ledger follows, and what was written last.
     """
-    training = TrainingLog.of(ledger, run) if jobs else None
-    jobs = [job for job in jobs if training is not None and training.is_evidence(job)]
-    if not jobs or training is None:
+    if not jobs:
+        return None, None
+    training = TrainingLog.of(ledger, run)
+    jobs = [job for job in jobs if training.is_evidence(job)]
+    if not jobs:
         return None, None
     before = training.last
     # Once its id is known, another job of this name tells nothing about the one that is followed.
@@ -95,26 +97,22 @@ def pending_run(ledger: Ledger, run: RunRecord, job: JobStatus | None) -> Pendin
     """What a run has to do now, None for nothing. `job` is None where none was queried or shown."""
     training = TrainingLog.of(ledger, run)
     if training.last is None:
-        story = _before_its_claim(ledger, run, training)
-        if story is not None:
-            return story
+        pending = _before_its_claim(ledger, run, training)
+        if pending is not None:
+            return pending
         training = training.reread()
-    last = training.last
-    ended = Registry(ledger).is_run_finished(run, last)
-    if not ended and _waits_for_the_provider(ledger, last, job):
-        begun = PendingRun(run, len(training.history), submitting=True, early=True)
-        return begun if isinstance(last, Claimed) else None
-    if ended or last is None:
-        return PendingRun(run, len(training.history), ended=ended)
+    last, pending, registry = training.last, PendingRun(run, len(training.history)), Registry(ledger)
+    if registry.is_run_finished(run, last):
+        return replace(pending, ended=True)
+    if _waits_for_the_provider(ledger, last, job):
+        return replace(pending, submitting=True, early=True) if isinstance(last, Claimed) else None
     if isinstance(last, Held):
-        asker = training.claim.flow_run if training.claim else None
-        return PendingRun(run, len(training.history), asks=True, asker=asker)
-    question = Registry(ledger).pending_review(run) if isinstance(last, Collected) else None
+        return replace(pending, asks=True, asker=training.claim.flow_run if training.claim else None)
+    question = registry.pending_review(run) if isinstance(last, Collected) else None
     if question is None:
-        return PendingRun(run, len(training.history))
-    # Whoever else waits may be woken and see.
-    asks = Registry(ledger).owns_review(run, question)
-    return PendingRun(run, len(training.history), asks=asks, asker=question.flow_run)
+        return pending
+    # Whoever else waits may be resumed and see.
+    return replace(pending, asks=registry.owns_review(run, question), asker=question.flow_run)
 
 
 def _waits_for_the_provider(ledger: Ledger, last: AnyTrainingRecord | None, job: JobStatus | None) -> bool:

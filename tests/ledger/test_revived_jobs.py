@@ -10,16 +10,15 @@ from typing import ClassVar
 import pytest
 
 from tests.ledger.bent import BentProvider
+from tests.ledger.test_attempts import collected, second_of
 from tests.ledger.test_earlier_jobs import next_attempt, post, states, submit
-from tests.ledger.test_lost import ended, failed, shown, submitted, wishing
+from tests.ledger.test_lost import failed, shown
 from tests.ledger.test_submission import SUBMIT, old_claim, trainings
 from tests.sensor.aging import age_refusal
 from tuneloop.clock import now
 from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.errors import LedgerError, RateLimited, RecordConflict, RequestRejected
 from tuneloop.http.transport import RequestNotSent
-from tuneloop.ledger.adoption import adopt
-from tuneloop.ledger.attempts import choose_attempt, may_begin
 from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.collection import collect_weights
 from tuneloop.ledger.evidence import follow_earlier_job, why_not_again
@@ -31,13 +30,11 @@ from tuneloop.providers.base import SubmitMargins
 from tuneloop.schemas.records import (
     Abandoned,
     Claimed,
-    Collected,
     Failed,
     Held,
     Rejected,
     RunRecord,
     Submitted,
-    Trained,
 )
 from tuneloop.schemas.spending import SpendingLimits
 from tuneloop.schemas.training import JobList
@@ -48,97 +45,6 @@ class Late(BentProvider):
     """An account whose submits never leave in time."""
 
     margins: ClassVar[SubmitMargins] = SubmitMargins(claim_s=0)
-
-
-def second_of(run: RunRecord, age: timedelta = timedelta(0), reason: str | None = None) -> RunRecord:
-    """A run on the second attempt."""
-    update = {"flow_run": "22222222-2222-2222-2222-222222222222", "attempt": 2, "created_at": now() - age}
-    return run.model_copy(update={**update, "retrain_reason": reason})
-
-
-def collected(ledger: Ledger, run: RunRecord) -> None:
-    last = ledger.last(run.key)
-    assert isinstance(last, Submitted)
-    job = {"attempt": last.attempt, "name": last.name, "job_id": last.job_id}
-    trained = Trained.model_validate({"created_at": now(), "word": "AVAILABLE", **job})
-    ledger.append(run.key, last, trained)
-    nothing = {"weights": None, "sha256": None, "size_bytes": None}
-    ledger.append(run.key, trained, Collected.model_validate({"created_at": now(), **job, **nothing}))
-
-
-def come_to_life(ledger: Ledger, run: RunRecord) -> None:
-    """The first attempt fails, a run decides on a second one, and the job of the first is there all the same."""
-    end = failed(ledger, run)
-    assert isinstance(revive(ledger, end, shown(run, "running")), Submitted)
-
-
-def test_attempt_is_not_begun_after_the_one_before_has_come_to_life_or_was_collected(
-    ledger: Ledger, run: RunRecord
-) -> None:
-    end = failed(ledger, run)
-    second = second_of(run)
-    assert may_begin(ledger, second)
-    revive(ledger, end, shown(run, "running"))
-    assert not may_begin(ledger, second)
-    collected(ledger, run)
-    assert not may_begin(ledger, second)
-    assert may_begin(ledger, second_of(run, reason="six fingers")), "but on request"
-
-
-def test_run_that_shares_another_ones_wish_may_begin_its_attempt(ledger: Ledger, run: RunRecord) -> None:
-    ended(ledger, run)
-    wishing(run, ledger, "six fingers", 1)
-    again = wishing(run, ledger, "six fingers", 2)
-    assert (again.attempt, again.retrain_reason) == (2, None)
-    assert may_begin(ledger, again)
-
-
-@pytest.mark.parametrize("bill", ["submitted", "collected"])
-def test_marker_of_an_attempt_that_was_overtaken_goes_and_leaves_no_record(
-    bill: str, ledger: Ledger, run: RunRecord
-) -> None:
-    second = second_of(run, age=timedelta(hours=25))
-    come_to_life(ledger, run)
-    if bill == "collected":
-        collected(ledger, run)
-    ledger.mark(ledger.save_run(second))
-    before = ledger.history(run.key)
-    story = pending_run(ledger, second, None)
-    assert story is not None
-    assert story.ended
-    assert ledger.history(run.key) == before
-    assert choose_attempt(ledger, run.key, None) == 1
-
-
-def test_attempt_that_was_abandoned_before_its_claim_hides_no_bill(ledger: Ledger, run: RunRecord) -> None:
-    submitted(ledger, run)
-    collected(ledger, run)
-    second = second_of(run, reason="six fingers")
-    fence = Abandoned(
-        created_at=now(), attempt=2, name=f"{run.key[:16]}-g2", reason="its run was cancelled", paid=False
-    )
-    TrainingLog.of(ledger, second).append_bad_end(second, fence)
-    assert choose_attempt(ledger, run.key, None) == 1
-    assert choose_attempt(ledger, run.key, "seven fingers") == 3
-
-
-def test_reason_whose_run_never_claimed_is_not_carried_out_by_others(ledger: Ledger, run: RunRecord) -> None:
-    submitted(ledger, run)
-    collected(ledger, run)
-    first = wishing(run, ledger, "six fingers", 1)
-    fence = Abandoned(created_at=now(), attempt=2, name=f"{run.key[:16]}-g2", reason="never claimed", paid=False)
-    TrainingLog.of(ledger, first).append_bad_end(first, fence)
-    again = wishing(run, ledger, "six fingers", 2)
-    assert (again.attempt, again.retrain_reason) == (1, None)
-
-
-def test_wish_whose_attempt_failed_is_carried_out_by_the_next_run(ledger: Ledger, run: RunRecord) -> None:
-    submitted(ledger, run)
-    collected(ledger, run)
-    second = second_of(run, reason="six fingers")
-    submitted(ledger, second, "second")
-    record_progress(ledger, second, shown(run, "failed", "second", 2))
-    assert choose_attempt(ledger, run.key, None) == 3
 
 
 def test_next_attempt_waits_until_a_job_that_was_refused_would_be_shown(
@@ -364,24 +270,6 @@ def test_hold_because_of_a_row_that_cannot_be_read_is_no_submit_in_doubt(
     assert isinstance(training.last, Held)
     assert training.submits == 0
     assert training.had_ambiguous_submit, "the job may be there"
-
-
-def test_adopted_model_is_marked_before_its_record_and_a_closed_adoption_goes_on(
-    ledger: Ledger, bent: BentProvider, order: SubmitRequest
-) -> None:
-    job_id = post(bent, order, "made-elsewhere")
-    run = order.run
-    fence = Abandoned(created_at=now(), attempt=1, name=f"{run.key[:16]}-g1", reason="never claimed", paid=False)
-    TrainingLog.of(ledger, run).append_bad_end(run, fence)
-    adopt(ledger, bent, run, job_id)
-    assert states(ledger, order) == ["abandoned", "submitted", "trained"]
-    assert ledger.is_marked(run)
-
-
-def test_refused_adoption_leaves_no_marker(ledger: Ledger, bent: BentProvider, order: SubmitRequest) -> None:
-    with pytest.raises(Exception, match="no fine-tune"):
-        adopt(ledger, bent, order.run, "00000000-0000-0000-0000-000000000000")
-    assert not ledger.is_marked(order.run)
 
 
 def test_refusal_that_needs_no_look_lets_the_next_attempt_go_at_once(

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.ledger.bent import BentProvider
+from tests.ledger.test_earlier_jobs import post, states
+from tuneloop.clock import now
+from tuneloop.ledger.adoption import adopt
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.ledger.submission import SubmitRequest
+from tuneloop.ledger.training import TrainingLog
+from tuneloop.schemas.records import (
+    Abandoned,
+)
+
+
+def test_adopted_model_is_marked_before_its_record_and_a_closed_adoption_goes_on(
+    ledger: Ledger, bent: BentProvider, order: SubmitRequest
+) -> None:
+    job_id = post(bent, order, "made-elsewhere")
+    run = order.run
+    fence = Abandoned(created_at=now(), attempt=1, name=f"{run.key[:16]}-g1", reason="never claimed", paid=False)
+    TrainingLog.of(ledger, run).append_bad_end(run, fence)
+    adopt(ledger, bent, run, job_id)
+    assert states(ledger, order) == ["abandoned", "submitted", "trained"]
+    assert ledger.is_marked(run)
+
+
+def test_refused_adoption_leaves_no_marker(ledger: Ledger, bent: BentProvider, order: SubmitRequest) -> None:
+    with pytest.raises(Exception, match="no fine-tune"):
+        adopt(ledger, bent, order.run, "00000000-0000-0000-0000-000000000000")
+    assert not ledger.is_marked(order.run)
