@@ -70,13 +70,6 @@ class Decoded(NamedTuple):
     """Brightness in mode L as stored, at most twice as long as what is measured."""
 
 
-class _Pixels(NamedTuple):
-    brightness: Brightness
-    bits: int
-    frames: int
-    trailing_bytes: int
-
-
 def decode(data: bytes, name: str) -> Decoded:
     """Decode every pixel of an image, whatever its file is called. Call it within `strict_decoding()`.
 
@@ -132,14 +125,22 @@ def _check_kind(data: bytes, name: str) -> None:
 
 
 def _decoded(image: Image.Image, data: bytes) -> Decoded:
-    mode = image.mode
+    mode, bits, frames, trailing_bytes = image.mode, 8, 1, 0
+    image_format: ImageFormat = "jpeg"
     if is_jpeg(data):
-        image_format: ImageFormat = "jpeg"
-        pixels = _jpeg(image, data)
-    elif data.startswith(PNG_SIGNATURE):
-        image_format, pixels = "png", _png(image, data)
+        brightness = _jpeg_brightness(image, data)
+        # Phones put a second image behind the first, and say so: that is part of the file.
+        if image.format != "MPO" and not data.endswith(_JPEG_ENDING):
+            trailing_bytes = len(data) - jpeg_end(data)
     else:
-        image_format, pixels = "webp", _webp(image, data)
+        if is_webp(data):
+            image_format, trailing_bytes = "webp", walk_webp(data)
+        else:
+            image_format = "png"
+            bits, trailing_bytes = walk_png(data)
+        frames = getattr(image, "n_frames", 1)
+        image.load()
+        brightness = brightness_of(image)
     profile = declared_profile(image, data)
     return Decoded(
         width_px=image.width,
@@ -148,29 +149,25 @@ def _decoded(image: Image.Image, data: bytes) -> Decoded:
         # Once everything is read: a PNG may hold it behind its pixels.
         orientation=orientation_of(image),
         mode=mode,
-        alpha=pixels.brightness.alpha,
-        bits=pixels.bits,
-        frames=pixels.frames,
+        alpha=brightness.alpha,
+        bits=bits,
+        frames=frames,
         profile=visible_color_profile(profile, mode) if profile else None,
-        trailing_bytes=pixels.trailing_bytes,
-        gray=pixels.brightness.gray,
+        trailing_bytes=trailing_bytes,
+        gray=brightness.gray,
     )
 
 
-def _jpeg(image: Image.Image, data: bytes) -> _Pixels:
+def _jpeg_brightness(image: Image.Image, data: bytes) -> Brightness:
     """Decode to gray at a size near the one that is measured: the codes of all colors are read all the same."""
     shortest = "min_width" if image.width >= image.height else "min_height"
     try:
-        levels = _levels(data, shortest)
-        brightness = Brightness(Image.fromarray(levels[:, :, 0]), alpha=False)
+        return Brightness(Image.fromarray(_levels(data, shortest)[:, :, 0]), alpha=False)
     except ValueError as error:
         if not str(error).startswith(_HARMLESS):
             raise
         image.load()
-        brightness = brightness_of(image)
-    # Phones put a second image behind the first, and say so: that is part of the file.
-    whole = image.format == "MPO" or data.endswith(_JPEG_ENDING)
-    return _Pixels(brightness, bits=8, frames=1, trailing_bytes=0 if whole else len(data) - jpeg_end(data))
+        return brightness_of(image)
 
 
 def _levels(data: bytes, shortest: str) -> Any:
@@ -185,20 +182,6 @@ def _levels(data: bytes, shortest: str) -> Any:
             if len(tidy) == len(data):
                 raise
             data = tidy
-
-
-def _png(image: Image.Image, data: bytes) -> _Pixels:
-    bits, trailing_bytes = walk_png(data)
-    frames = getattr(image, "n_frames", 1)
-    image.load()
-    return _Pixels(brightness_of(image), bits, frames, trailing_bytes)
-
-
-def _webp(image: Image.Image, data: bytes) -> _Pixels:
-    trailing_bytes = walk_webp(data)
-    frames = getattr(image, "n_frames", 1)
-    image.load()
-    return _Pixels(brightness_of(image), bits=8, frames=frames, trailing_bytes=trailing_bytes)
 
 
 def _too_many_pixels(name: str) -> ImageError:

@@ -84,7 +84,7 @@ def _brought(
     source: str, place: Path, client_for: Callable[[str], S3Client], on_progress: Progress | None
 ) -> tuple[Path, str]:
     """Bring a source to a folder below `place`. Returns the folder and what people call the source."""
-    archive = place / "dataset.zip"
+    archive, folder = place / "dataset.zip", place / "dataset"
     if is_address(source):
         fetch(source, archive, on_progress)
         return _unpacked(archive, place, source), source
@@ -92,25 +92,18 @@ def _brought(
         label, fetched = fetch_from_hub(hub_place(source), place / "hub", on_progress)
         return (fetched if fetched.is_dir() else _unpacked(fetched, place, label)), label
     if source.startswith("s3://"):
-        return _brought_from_s3(source, place, client_for, on_progress)
+        named = parse_s3_uri(source)
+        client = client_for(named.bucket)
+        if is_zip(source):
+            fetch_zip(named, client, archive, on_progress)
+            return _unpacked(archive, place, named.label), named.label
+        folder.mkdir()
+        fetch_folder(named, client, folder, on_progress)
+        return folder, named.label
     path = _local(source)
     if path.is_dir():
         return path, str(path)
     return _unpacked(path, place, str(path), on_progress=on_progress), str(path)
-
-
-def _brought_from_s3(
-    source: str, place: Path, client_for: Callable[[str], S3Client], on_progress: Progress | None
-) -> tuple[Path, str]:
-    named = parse_s3_uri(source)
-    client = client_for(named.bucket)
-    if is_zip(source):
-        fetch_zip(named, client, place / "dataset.zip", on_progress)
-        return _unpacked(place / "dataset.zip", place, named.label), named.label
-    folder = place / "dataset"
-    folder.mkdir()
-    fetch_folder(named, client, folder, on_progress)
-    return folder, named.label
 
 
 def _unpacked(
