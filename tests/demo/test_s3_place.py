@@ -7,7 +7,7 @@ from prefect_aws import AwsCredentials
 from pydantic import SecretStr
 
 from tests.s3_server import s3_client, server_that_checks_keys
-from tuneloop.demo.s3_place import S3Place, store_block, wished_place
+from tuneloop.demo.s3_place import S3Place, configured_place, store_block
 from tuneloop.errors import ConfigurationError, StoreError
 from tuneloop.settings import Settings
 
@@ -18,7 +18,7 @@ def test_server_keys_and_bucket_are_those_that_were_given(monkeypatch: pytest.Mo
         monkeypatch.setenv("TUNELOOP_S3_ACCESS_KEY", access_key)
         monkeypatch.setenv("TUNELOOP_S3_SECRET_KEY", secret_key)
         monkeypatch.setenv("TUNELOOP_S3_BUCKET", "my-own-bucket")
-        first, second = (store_block(wished_place(Settings()), ".demo") for _ in range(2))
+        first, second = (store_block(configured_place(Settings()), ".demo") for _ in range(2))
         buckets = s3_client(endpoint, keys=(access_key, secret_key)).list_buckets()["Buckets"]
     assert "my-own-bucket" in [bucket["Name"] for bucket in buckets]
     assert first.bucket_name == "my-own-bucket"
@@ -39,8 +39,8 @@ def test_wrong_keys_are_an_error_that_names_the_bucket() -> None:
 
 def test_server_without_keys_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="set TUNELOOP_S3_ACCESS_KEY and TUNELOOP_S3_SECRET_KEY"):
-        wished_place(Settings(s3_endpoint="http://127.0.0.1:9", s3_access_key=None, s3_secret_key=None))
+        configured_place(Settings(s3_endpoint="http://127.0.0.1:9", s3_access_key=None, s3_secret_key=None))
 
 
 def test_without_a_server_the_demo_has_one_of_its_own() -> None:
-    assert wished_place(Settings(s3_endpoint=None)).endpoint == ""
+    assert configured_place(Settings(s3_endpoint=None)).endpoint == ""

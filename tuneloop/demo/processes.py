@@ -43,16 +43,7 @@ class Processes:
         self._watcher: subprocess.Popen[str] | None = None
 
     def start(self, name: str, *module_and_arguments: str, python: str = sys.executable) -> int:
-        """Start `python -m …` in the background, with its output in `<name>.log`.
-
-        Args:
-            name: What to call it.
-            *module_and_arguments: What follows `-m`.
-            python: The interpreter.
-
-        Returns:
-            Its process id.
-        """
+        """Start `python -m …` in the background, with its output in `<name>.log`. Returns its process id."""
         with (self._logs / f"{name}.log").open("ab") as log, interrupts_deferred():
             # The arguments are our own.
             process = subprocess.Popen(  # noqa: S603
@@ -64,10 +55,10 @@ class Processes:
                 start_new_session=True,
             )
             self._started[name] = process
-            self._tell_watcher(process.pid)
+            self._register_with_watcher(process.pid)
         return process.pid
 
-    def _tell_watcher(self, pid: int) -> None:
+    def _register_with_watcher(self, pid: int) -> None:
         if self._watcher is None:
             self._watcher = subprocess.Popen(
                 [sys.executable, "-m", "tuneloop.demo.left_behind"],
@@ -156,7 +147,7 @@ def interrupts_deferred() -> Iterator[None]:
 
 
 def free_port() -> int:
-    """A port of the loopback address that nobody listens on now.
+    """A port of the loopback address that is free now.
 
     From below those that systems give to clients (32768 and up on Linux, 49152 elsewhere): a program takes seconds
     to start, and one of those would be somebody's by then.
@@ -170,7 +161,7 @@ def free_port() -> int:
 
 
 def answers(url: str) -> bool:
-    """Tell whether a local address answers with success."""
+    """Return True if a local address responds with success."""
     try:
         return requests.get(url, timeout=2).ok
     except requests.RequestException:

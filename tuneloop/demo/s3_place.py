@@ -23,9 +23,9 @@ class S3Place:
 
     Attributes:
         endpoint: Address of the server; empty until the demo has started one.
-        access_key: Access key.
-        secret_key: Secret key.
-        bucket: The bucket; made if it is missing.
+        access_key: Its access key.
+        secret_key: Its secret key.
+        bucket: Made if it is missing.
     """
 
     endpoint: str
@@ -34,8 +34,8 @@ class S3Place:
     bucket: str
 
 
-def wished_place(settings: Settings) -> S3Place:
-    """What the settings name. They are those of the user's environment, which the demo's own programs do not get.
+def configured_place(settings: Settings) -> S3Place:
+    """What the user's settings name; the demo's own programs do not get them.
 
     Raises:
         ConfigurationError: A server is named without its keys.
@@ -51,10 +51,10 @@ def wished_place(settings: Settings) -> S3Place:
 
 
 def store_block(place: S3Place, folder: str) -> S3Bucket:
-    """The block of a new store below a prefix of its own: an earlier demo's ledger is not gone on with.
+    """The block of a new store below a prefix of its own, apart from earlier demos.
 
     Raises:
-        StoreError: The server refuses the keys or the bucket.
+        StoreError: The server rejects the keys or the bucket.
     """
     credentials = AwsCredentials(
         aws_access_key_id=place.access_key,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ MODEL_DEPLOYMENT = "retrain-model/sample-robot"
 SENSOR_DEPLOYMENT = f"{SENSOR_FLOW}/sensor"
 _RUN_LIMIT_S = 300
 _SENSOR_PAUSE_S = 4
+_PAUSE_S = 0.3
 
 Report = Callable[[str], None]
 
@@ -50,14 +51,7 @@ class Outcome:
 
 
 def run_once(stack: Stack, name: str, parameters: dict[str, Any], report: Report) -> Outcome:
-    """Start one run, watch it to its end, and say what it came to.
-
-    Args:
-        stack: The installation.
-        name: What the run shows.
-        parameters: What differs from the deployment's own parameters.
-        report: Called with each new state of the run.
-    """
+    """Start one run with some parameters of its own, `report` each new state of it, and return what it came to."""
     paid = _paid(stack)
     started = time.monotonic()
     with get_client(sync_client=True) as client:
@@ -86,34 +80,35 @@ def _start(client: SyncPrefectClient, deployment: str, parameters: dict[str, Any
 
 def _watch(client: SyncPrefectClient, stack: Stack, run: FlowRun, report: Report) -> FlowRun:
     """Follow a run to its end. Starts the sensor at once, so that nobody waits for its next minute."""
+    reported, polled_at = "", 0.0
+    for current in _until_ended(client, stack, run):
+        run, line = current, _line(current)
+        if line != reported:
+            reported = line
+            report(line)
+        suspended = run.state is not None and run.state.name == "Suspended"
+        if suspended and time.monotonic() - polled_at > _SENSOR_PAUSE_S:
+            for _ in _until_ended(client, stack, _start(client, SENSOR_DEPLOYMENT, {})):
+                pass
+            polled_at = time.monotonic()
+    return run
+
+
+def _until_ended(client: SyncPrefectClient, stack: Stack, run: FlowRun) -> Iterator[FlowRun]:
+    """Poll a run until it has ended, and yield it each time."""
     until = time.monotonic() + _RUN_LIMIT_S
-    reported, asked_at = "", 0.0
     while time.monotonic() < until:
         run = client.read_flow_run(run.id)
-        state = run.state
-        if state is not None:
-            line = f"{state.name}. {state.message or ''}".strip()
-            if line != reported:
-                reported = line
-                report(line)
-            if state.is_final():
-                return run
-            if state.name == "Suspended" and time.monotonic() - asked_at > _SENSOR_PAUSE_S:
-                tick = _start(client, SENSOR_DEPLOYMENT, {})
-                _until_ended(client, tick)
-                asked_at = time.monotonic()
-        stack.processes.check()
-        time.sleep(0.3)
-    raise ProgramFailed(f"run {run.name} has not ended after {_RUN_LIMIT_S} s; it says: {reported}")
-
-
-def _until_ended(client: SyncPrefectClient, run: FlowRun) -> None:
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        state = client.read_flow_run(run.id).state
-        if state is not None and state.is_final():
+        yield run
+        if run.state is not None and run.state.is_final():
             return
-        time.sleep(0.3)
+        stack.processes.check()
+        time.sleep(_PAUSE_S)
+    raise ProgramFailed(f"run {run.name} has not ended after {_RUN_LIMIT_S} s; it says: {_line(run)}")
+
+
+def _line(run: FlowRun) -> str:
+    return f"{run.state.name}. {run.state.message or ''}".strip() if run.state is not None else ""
 
 
 def _paid(stack: Stack) -> int:
@@ -148,11 +143,7 @@ def _weights(ledger: Ledger, run: RunRecord) -> dict[str, Any] | None:
     last = ledger.last(run.key)
     if not isinstance(last, Collected) or last.weights is None:
         return None
-    return {
-        "uri": ledger.store.uri_of(last.weights),
-        "sha256": last.sha256,
-        "size_bytes": last.size_bytes,
-    }
+    return {"uri": ledger.store.uri_of(last.weights), "sha256": last.sha256, "size_bytes": last.size_bytes}
 
 
 def parameters_for(dataset: Path, stack: Stack, trainer: str, *, own_images: bool) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 from pydantic import SecretStr
 
 from tuneloop.demo.processes import Processes, answers, clean_environment, free_port
-from tuneloop.demo.s3_place import S3Place, store_block, wished_place
+from tuneloop.demo.s3_place import S3Place, configured_place, store_block
 from tuneloop.emulator import EmulatorControl
 from tuneloop.errors import ConfigurationError
 from tuneloop.orchestration.blocks import credentials_types
@@ -41,7 +41,7 @@ class Stack:
         emulator: Controls of the emulated provider.
         store_slug: Slug of its store's block.
         credentials_slug: Slug of its account's block.
-        server_python: Interpreter of the Prefect server, which may have another Prefect.
+        server_python: Interpreter of the Prefect server, which may be of another version.
     """
 
     folder: Path
@@ -97,12 +97,12 @@ def running_stack(
     Args:
         folder: An empty folder for everything that is kept.
         store: Which kind of artifact store.
-        provider: Which provider is emulated; the first one where none is named.
+        provider: Which provider is emulated; the first one without it.
         server_python: Interpreter of the Prefect server.
     """
     row = row_of(provider) if provider else PROVIDERS[0]
     # Read here, before this process takes on the environment of its programs.
-    place = wished_place(Settings()) if store == "s3" else None
+    place = configured_place(Settings()) if store == "s3" else None
     server_port, emulator_port = free_port(), free_port()
     server_url = f"http://127.0.0.1:{server_port}"
     slug = "s3-bucket/tuneloop" if store == "s3" else "local-file-system/tuneloop"
@@ -148,7 +148,7 @@ def _environment(folder: Path, server_url: str, store_slug: str) -> dict[str, st
             "PREFECT_API_URL": f"{server_url}/api",
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
-            "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": ("prefect.server.concurrency.lease_storage.filesystem"),
+            "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
             "PREFECT_WORKER_QUERY_SECONDS": "1",
             "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "0.5",
             "TUNELOOP_STORE": store_slug,

@@ -1,4 +1,4 @@
-"""What a run would do and cost, told from records alone: nothing is written, nobody is asked."""
+"""What a run would do and cost, by the records alone: nothing is written, no provider is queried."""
 
 from __future__ import annotations
 
@@ -27,33 +27,31 @@ class RunPlan(FrozenModel):
     """What a run would do."""
 
     model: str
-    """The model."""
     action: Action
-    """In a word."""
     what: str
-    """In a sentence."""
+    """The action in a sentence."""
     why: tuple[str, ...]
-    """Reasons, the most telling one first."""
+    """Reasons, the most informative one first."""
     job: str
     """Name of the training's job."""
     key: str
     """Training key."""
     images: int
-    """Images of the dataset."""
+    """How many the dataset has."""
     difference: DatasetDifference | None
     """Against the champion's dataset; None without a champion."""
     cents: int | None
-    """Price of the training that would be submitted: 0 for none, None where nobody knows it."""
+    """Price of the training that would be submitted: 0 for none, None if unknown."""
     renders: int
-    """Images that the plan asks of each model."""
+    """Images that the plan renders with each model."""
     cents_per_image: float | None
-    """Price of one of them, None where nobody knows it."""
+    """Price of one of them, None if unknown."""
     budget: str
     """What is used and left."""
 
     @property
     def price(self) -> str:
-        """The price as people write it."""
+        """The price in dollars."""
         return _UNKNOWN if self.cents is None else dollars(self.cents)
 
     @property
@@ -69,7 +67,7 @@ class RunPlan(FrozenModel):
 def plan_run(
     ledger: Ledger, run: RunRecord, manifest: DatasetManifest, limits: SpendingLimits, cents: int | None
 ) -> RunPlan:
-    """Tell what a run would do now.
+    """Plan a run as it would go now.
 
     Args:
         ledger: The ledger; it is only read.
@@ -83,7 +81,7 @@ def plan_run(
     champion = ledger.champion(run.model)
     difference = (
         DatasetDifference.between(load_manifest(champion.dataset_digest, ledger.store), manifest)
-        if (champion)
+        if champion
         else None
     )
     action, what = _action(ledger, run, training, budget, cents)

@@ -1,4 +1,4 @@
-"""What is in flight, held, or paid and followed by nobody; and what the accounts have spent. Only read."""
+"""What is in flight, held, or paid and followed by no record; and what the accounts have spent. Read-only."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tuneloop.ledger.training import TrainingLog, is_revivable
 from tuneloop.providers.base import Provider
 from tuneloop.registry.promotions import Registry
 from tuneloop.schemas.frozen import FrozenModel
-from tuneloop.schemas.records import Collected, HasJobId, Held
+from tuneloop.schemas.records import Collected, HasJobId, Held, RunRecord
 from tuneloop.schemas.spending import DoublePayment
 from tuneloop.schemas.training import JobStatus
 from tuneloop.sensor.continuing import is_given_up
@@ -34,20 +34,16 @@ _GIVEN_UP = (
 
 
 class OpenTraining(FrozenModel):
-    """One open story: a run and its training."""
+    """One open training and the run that waits for it."""
 
     model: str
-    """The model."""
+    """Empty where the run cannot be read."""
     job: str
-    """Name of the training's job."""
     account: str
-    """Who pays."""
     state: str
     """State of its last record; `marked` before the first one, `given up` where nothing goes on by itself."""
     since: datetime
-    """When that was written."""
     flow_run: str
-    """The run that waits."""
     note: str
     """Why it is held, undecided or given up, or why it cannot be read."""
 
@@ -56,55 +52,32 @@ class ModelSpending(FrozenModel):
     """What one model has reserved in a window."""
 
     model: str
-    """The model."""
     trainings: int
-    """How many trainings."""
     cents: int
     """Their price, as far as it is known."""
     unpriced: int
-    """Trainings whose price nobody knows."""
+    """Trainings whose price is unknown."""
 
 
 def open_trainings(ledger: Ledger) -> list[OpenTraining]:
-    """Every open story, oldest first."""
+    """Every open training, oldest first."""
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         found = threads.map(lambda marker: _open_training(ledger, marker), ledger.markers())
         return sorted(filter(None, found), key=lambda item: item.since)
 
 
 def _open_training(ledger: Ledger, marker: Marker) -> OpenTraining | None:
+    model, since = "", marker.since
     try:
         run = ledger.run(marker.flow_run)
-    except TuneloopError as error:
-        return OpenTraining(
-            model="",
-            job=marker.job,
-            account=marker.account,
-            state="unreadable",
-            since=marker.since,
-            flow_run=marker.flow_run,
-            note=str(error),
-        )
-    if run is None:
-        return None
-    state, since, note = "marked", run.created_at, ""
-    try:
-        training = TrainingLog.of(ledger, run)
-        last = training.last
-        given_up = is_given_up(ledger, run, len(training.history))
-        question = Registry(ledger).pending_review(run) if isinstance(last, Collected) else None
+        if run is None:
+            return None
+        model, since = run.model, run.created_at
+        state, since, note = _stands(ledger, run)
     except TuneloopError as error:
         state, note = "unreadable", str(error)
-    else:
-        if last is not None:
-            state, since = last.state, last.created_at
-            note = last.reason if isinstance(last, Held) else ""
-            if question is not None:
-                state, since, note = "undecided", question.created_at, question.reason
-            if given_up:
-                state, note = "given up", _GIVEN_UP
     return OpenTraining(
-        model=run.model,
+        model=model,
         job=marker.job,
         account=marker.account,
         state=state,
@@ -112,6 +85,20 @@ def _open_training(ledger: Ledger, marker: Marker) -> OpenTraining | None:
         flow_run=marker.flow_run,
         note=note,
     )
+
+
+def _stands(ledger: Ledger, run: RunRecord) -> tuple[str, datetime, str]:
+    """State of a run's training, since when, and a note."""
+    training = TrainingLog.of(ledger, run)
+    last = training.last
+    if last is None:
+        return "marked", run.created_at, ""
+    question = Registry(ledger).pending_review(run) if isinstance(last, Collected) else None
+    if is_given_up(ledger, run, len(training.history)):
+        return "given up", question.created_at if question else last.created_at, _GIVEN_UP
+    if question is not None:
+        return "undecided", question.created_at, question.reason
+    return last.state, last.created_at, last.reason if isinstance(last, Held) else ""
 
 
 def orphaned_jobs(ledger: Ledger, provider: Provider) -> list[JobStatus]:
@@ -134,7 +121,7 @@ def orphaned_jobs(ledger: Ledger, provider: Provider) -> list[JobStatus]:
 
 
 def _is_followed(ledger: Ledger, keys: dict[str, set[str]], job: JobStatus, *, may_live: bool) -> bool:
-    """Tell whether a record of the job's own name knows it, or is about to."""
+    """Return True if a record of the job's own name knows it, or is about to."""
     match = _OUR_NAME.fullmatch(job.name)
     for key in keys.get(match.group(1), ()) if match else ():
         records = [r for r in ledger.history(key) if match and r.attempt == int(match.group(2))]
