@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 from rich.markdown import Markdown
 
-from tuneloop.cli.show_models import _line_table, _overview
+from tuneloop.cli.show_models import history_table, overview
 from tuneloop.cli.status import show_orphans
 from tuneloop.cli.store_status import in_flight
 from tuneloop.cli.terminal import say, shown
@@ -93,7 +93,7 @@ def test_models_and_errors_are_shown_as_they_are(text: str, capsys: pytest.Captu
     known |= dict.fromkeys(("key", "dataset_digest"), "0" * 64) | {"sha256": None}
     known |= dict.fromkeys(("reason", "decided_by", "job_id", "report", "decision"), text)
     promotion = Promotion.model_construct(account=Account(provider="segmind", label="default"), **known)
-    sent = printed(_overview([summary]), _line_table(text, [promotion]), shown(text))
+    sent = printed(overview([summary]), history_table(text, [promotion]), shown(text))
     assert not _OBEYED.search(sent)
     say(f"tuneloop: {text}\nand more", err=True)
     said = capsys.readouterr().err

@@ -27,18 +27,7 @@ _SEEDS = 1 << 31
 def pull_model(
     store: Store, promotion: Promotion, output: Path | None, console: Console, *, overwrite: bool
 ) -> str:
-    """Stream weights into a file, with a progress bar.
-
-    Args:
-        store: The store that has them.
-        promotion: Whose weights.
-        output: File or folder; without it the current folder.
-        console: Where the bar is shown.
-        overwrite: Replace another file of this name.
-
-    Returns:
-        What was done, in a sentence.
-    """
+    """Stream weights into a file, with a progress bar. Returns what was done, in a sentence."""
     target = target_of(promotion, output)
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with progress_bar(TextColumn("{task.description}", markup=False), *columns, console=console) as progress:
@@ -64,20 +53,9 @@ def generate_by_champion(
     account_for: Callable[[str], tuple[Provider, SpendingLimits]],
     console: Console,
 ) -> Path:
-    """Say what will be requested and that it is billed, request it once, and keep the image.
+    """Say what will be requested and that it is billed, request it once, and return the image's file.
 
-    Args:
-        ledger: Where the price is counted.
-        promotion: Which model renders.
-        prompt: What to render.
-        seed: The seed; one at random without it.
-        output: The file to make, or a folder.
-        image: The image to edit, for models that edit.
-        account_for: Opens an account, with what it may spend, by its credentials' slug.
-        console: Where to print.
-
-    Returns:
-        The file.
+    `account_for` opens an account, with what it may spend, by its credentials' slug.
 
     Raises:
         ConfigurationError: The credentials are of another account by now, or the price is not known and limited.

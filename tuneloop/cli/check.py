@@ -91,11 +91,7 @@ def check_folder(
 ) -> Preflight:
     """Check a folder as a training of this recipe would, with its other settings at their defaults.
 
-    Args:
-        folder: Holds the images; it is never changed.
-        recipe: Whose limits count.
-        trigger_word: The word that calls the subject; without it, captions are not searched for it.
-        by_provider: The provider fetches the same zip by itself, so that captions stay as they are.
+    With `by_provider` the provider fetches the same zip by itself, so that captions stay as they are.
 
     Raises:
         DatasetError: There is no such folder, or it cannot be listed.
@@ -144,7 +140,7 @@ class _Rate(ProgressColumn):
 
 
 def _table(title: str, color: str, findings: tuple[Finding, ...]) -> RenderableType:
-    """One part for each check; what stands in the row above already is not said again."""
+    """One part for each check; a cell that equals the one above stays empty."""
     table = Table(expand=True)
     table.add_column("file", ratio=3, overflow="fold")
     table.add_column("reason", ratio=5, overflow="fold")
@@ -168,11 +164,8 @@ def _table(title: str, color: str, findings: tuple[Finding, ...]) -> RenderableT
 def _summary(found: Preflight, recipe: type[BaseRecipe]) -> str:
     errors, warnings = len(errors_in(found.findings)), len(warnings_in(found.findings))
     if errors:
-        verdict = (
-            "Cannot be used: "
-            + _number(errors, "error")
-            + (f", {_number(warnings, 'warning')}" if warnings else "")
-        )
+        more = f", {_number(warnings, 'warning')}" if warnings else ""
+        verdict = f"Cannot be used: {_number(errors, 'error')}{more}"
     else:
         verdict = "Can be used" + (f", with {_number(warnings, 'warning')}" if warnings else ": nothing to mend")
     sources = f" Images come {by_folder(found.folders)}." if set(found.folders) - {""} else ""

@@ -1,4 +1,4 @@
-"""`tuneloop models`: every model with its champion, or the line of champions of one."""
+"""`tuneloop models`: every model with its champion, or the champion history of one."""
 
 from __future__ import annotations
 
@@ -21,11 +21,6 @@ _NAME_WIDTH = 20
 def show_models(ledger: Ledger, model: str | None, console: Console) -> tuple[Any, bool]:
     """Print every model of a store, or the champions of one, newest first.
 
-    Args:
-        ledger: The ledger; it is only read.
-        model: A model's name; None for all models.
-        console: Where to print.
-
     Returns:
         The same for programs, and whether everything could be read and all weights are there.
 
@@ -34,22 +29,25 @@ def show_models(ledger: Ledger, model: str | None, console: Console) -> tuple[An
     """
     store = ledger.store.uri
     if model is not None:
-        line = champion_history(ledger, model)[::-1]
-        console.print(_line_table(model, line))
+        history = champion_history(ledger, model)[::-1]
+        console.print(history_table(model, history))
         for run, question in pending_reviews(ledger, model):
-            console.print(shown(_asked(run, question)))
+            console.print(shown(_pending(run, question)))
         return {
             "store": store,
             "model": model,
-            "champions": [item.model_dump(mode="json", exclude={"writer_id", "schema_number"}) for item in line],
+            "champions": [
+                item.model_dump(mode="json", exclude={"writer_id", "schema_number"}) for item in history
+            ],
         }, True
     found = summaries(ledger)
-    console.print(_overview(found) if found else shown(f"There are no models in {store}."))
+    console.print(overview(found) if found else shown(f"There are no models in {store}."))
     document = {"store": store, "models": [item.model_dump(mode="json") for item in found]}
     return document, all(item.readable and not item.weights_problem for item in found)
 
 
-def _overview(found: list[ModelSummary]) -> Table:
+def overview(found: list[ModelSummary]) -> Table:
+    """Every model with its champion."""
     table = Table("model", "no.", "since (UTC)", "champion", title="Models", show_lines=True)
     model, number, since, champion = table.columns
     model.overflow = champion.overflow = "fold"
@@ -60,7 +58,7 @@ def _overview(found: list[ModelSummary]) -> Table:
             shown(item.model),
             str(item.number or ""),
             f"{item.since:%Y-%m-%d %H:%M}" if item.since else "",
-            shown("\n".join(_glance(item)), "red" if item.weights_problem or not item.readable else ""),
+            shown("\n".join(_summary_lines(item)), "red" if item.weights_problem or not item.readable else ""),
         )
     return table
 
@@ -69,7 +67,7 @@ def _weights(sha256: str | None) -> str:
     return sha256[:_SHORT] if sha256 else "at the provider"
 
 
-def _glance(item: ModelSummary) -> list[str]:
+def _summary_lines(item: ModelSummary) -> list[str]:
     back = f"rolled back to no. {item.rolled_back_to}: " if item.rolled_back_to else ""
     lines = [back + item.why]
     if item.dataset_digest is not None:
@@ -82,24 +80,27 @@ def _glance(item: ModelSummary) -> list[str]:
     return lines
 
 
-def _asked(run: RunRecord, question: Decision) -> str:
+def _pending(run: RunRecord, question: Decision) -> str:
     job = job_name(run.key, run.attempt)
     return (
-        f"Undecided: {job} (run {run.flow_run}). {question.reason} Look at {question.report}, and answer with "
+        f"Undecided: {job} (run {run.flow_run}). {question.reason} See {question.report}, and decide with "
         f"`tuneloop review {run.model}`."
     )
 
 
-def _line_table(model: str, line: list[Promotion]) -> Table:
+def history_table(model: str, history: list[Promotion]) -> Table:
+    """The champions of a model."""
     table = Table("no.", "since (UTC)", "champion", title=shown(f"Champions of {model}"), show_lines=True)
     table.columns[1].no_wrap = True
     table.columns[2].overflow = "fold"
-    for item in line:
-        table.add_row(str(item.number), f"{item.created_at:%Y-%m-%d %H:%M}", shown("\n".join(_lines(item))))
+    for item in history:
+        table.add_row(
+            str(item.number), f"{item.created_at:%Y-%m-%d %H:%M}", shown("\n".join(_champion_lines(item)))
+        )
     return table
 
 
-def _lines(item: Promotion) -> list[str]:
+def _champion_lines(item: Promotion) -> list[str]:
     lines = [] if item.rolled_back_to is None else [f"rolled back to no. {item.rolled_back_to}"]
     lines += [
         f"why: {item.reason}",

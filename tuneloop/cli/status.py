@@ -31,15 +31,9 @@ from tuneloop.settings import Settings
 
 
 def show_status(store: str | None, credentials: list[str], json_file: Path | None) -> bool:
-    """Print the status of a store and of the accounts that train into it.
+    """Print the status of a store and of the accounts that train into it, all of the server's by default.
 
-    Args:
-        store: Slug of the store's block; the installation's own where none is named.
-        credentials: Slugs of the accounts' blocks; all of the server's where none is named.
-        json_file: Where to write what is open, None for nowhere.
-
-    Returns:
-        Whether a person has something to look at.
+    Returns whether a person has something to look at.
     """
     console, store = Console(), store or Settings().store
     problem = store_problem(store)

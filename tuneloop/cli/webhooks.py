@@ -14,10 +14,6 @@ from tuneloop.webhooks.debounce import PAUSE_S
 def show_addresses(credentials: list[str], public_url: str) -> None:
     """Print each account's address, and what to do with it. An account without a path is given one.
 
-    Args:
-        credentials: Slugs of the accounts' blocks; all of the server's where none is named.
-        public_url: Where providers reach the receiver.
-
     Raises:
         ConfigurationError: A block or the address is wrong.
     """
