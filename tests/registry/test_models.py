@@ -55,7 +55,7 @@ def test_open_question_stands_below_the_champions_with_the_command_that_answers_
     ledger.save_run(run)
     assert Registry(ledger).record(run, unsure, number=1, against=1, report="models/robot/reports/b.html")
     text = " ".join(shown(ledger, "robot").split())
-    assert f"Undecided: {'b' * 16}-g1 (run {run.flow_run}). Too close. Look at models/robot/reports/b.html" in text
+    assert f"Undecided: {'b' * 16}-g1 (run {run.flow_run}). Too close. See models/robot/reports/b.html" in text
     assert text.endswith("answer with `tuneloop review robot`.")
 
 
