@@ -56,7 +56,7 @@ def test_open_question_stands_below_the_champions_with_the_command_that_answers_
     assert Registry(ledger).record(run, unsure, number=1, against=1, report="models/robot/reports/b.html")
     text = " ".join(shown(ledger, "robot").split())
     assert f"Undecided: {'b' * 16}-g1 (run {run.flow_run}). Too close. See models/robot/reports/b.html" in text
-    assert text.endswith("answer with `tuneloop review robot`.")
+    assert text.endswith("decide with `tuneloop review robot`.")
 
 
 def test_model_that_cannot_be_read_does_not_hide_the_others(ledger: Ledger, champion: Champion) -> None:
