@@ -14,10 +14,10 @@ from benchmarks.gate.gates import Tally, plan_by_lot
 from benchmarks.gate.kinds import KINDS
 from benchmarks.gate.models import contestants
 from benchmarks.gate.passed_off import DISGUISES, passed_off
-from tuneloop.evaluation.blank import blank_reason
 from tuneloop.evaluation.metrics.copy_detection import COPY_THRESHOLD, find_nearest
 from tuneloop.evaluation.metrics.features import ScoringImage
 from tuneloop.evaluation.metrics.training_set import analyze_dataset
+from tuneloop.evaluation.render import blank_reason
 from tuneloop.schemas.evaluation import GateResult
 
 

@@ -144,7 +144,7 @@ def test_reason_stays_short_however_long_the_prompt_is() -> None:
 
 
 def test_champion_judged_again_is_told_so() -> None:
-    assert "champion itself" in apply_gate(model(), None, GatePolicy(), reigns=True).reason
+    assert "champion itself" in apply_gate(model(), None, GatePolicy(), is_current_champion=True).reason
 
 
 def test_images_that_one_model_lacks_are_left_out_of_both() -> None:

@@ -32,7 +32,7 @@ from tuneloop.ledger.ledger import Ledger
 from tuneloop.providers.registry import ADOPTED
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.providers.segmind.recipes import FluxLoraRecipe, ModelEndpointRender
-from tuneloop.registry.generate import generate_image, image_order
+from tuneloop.registry.generate import generate_image, image_request
 from tuneloop.schemas.records import Promotion
 from tuneloop.schemas.render_settings import ServiceSettings
 from tuneloop.schemas.spending import SpendingLimits
@@ -98,11 +98,11 @@ def test_image_is_told_of_asked_for_once_and_kept(
 def test_suffix_follows_what_arrives_and_other_suffixes_stay(
     reigning: Promotion, provider: SegmindProvider, folder: Path
 ) -> None:
-    made = generate_image(image_order(reigning, "x", seed=1, out=folder / "a.webp"), provider, list)
+    made = generate_image(image_request(reigning, "x", seed=1, out=folder / "a.webp"), provider, list)
     assert made == folder / f"a{made.suffix}"
     assert made.suffix == ".jpg"
-    assert image_order(reigning, "x", seed=1, out=Path("v1.2")).stem == Path("v1.2")
-    assert image_order(reigning, "x", seed=1, out=folder).stem == folder / "robot-0001-seed1"
+    assert image_request(reigning, "x", seed=1, out=Path("v1.2")).stem == Path("v1.2")
+    assert image_request(reigning, "x", seed=1, out=folder).stem == folder / "robot-0001-seed1"
 
 
 def test_image_by_hand_counts_into_the_limit_of_its_account(
@@ -225,7 +225,7 @@ def test_odd_answer_is_told_and_nothing_is_asked_again(
 ) -> None:
     emulator.inject(Fault("fail_after_effect", RENDER, "POST", status=status))
     with pytest.raises(kind, match="may have been rendered and billed; it is not asked for again unless you do"):
-        generate_image(image_order(reigning, "x", seed=1), provider, list)
+        generate_image(image_request(reigning, "x", seed=1), provider, list)
     assert (asked(emulator), paid(emulator)) == (1, 1)
     assert names_in(folder) == []
 
@@ -235,7 +235,7 @@ def test_lost_answer_is_told_and_nothing_is_asked_again(
 ) -> None:
     emulator.inject(Fault("cut_after_effect", RENDER, "POST"))
     with pytest.raises(ProviderUnavailable, match="may have been rendered and billed"):
-        generate_image(image_order(reigning, "x", seed=1), provider, list)
+        generate_image(image_request(reigning, "x", seed=1), provider, list)
     assert (asked(emulator), paid(emulator)) == (1, 1)
     assert names_in(folder) == []
 
@@ -250,7 +250,7 @@ def test_refusal_is_no_bill_and_says_so_by_saying_nothing_of_one(
 ) -> None:
     emulator.inject(Fault("refuse", RENDER, "POST", status=status))
     with pytest.raises(kind) as caught:
-        generate_image(image_order(reigning, "x", seed=1), provider, list)
+        generate_image(image_request(reigning, "x", seed=1), provider, list)
     assert "billed" not in str(caught.value)
     assert (asked(emulator), paid(emulator)) == (1, 0)
 
@@ -277,38 +277,38 @@ def test_what_cannot_be_asked_is_said_before(
     change: Callable[[Promotion], Promotion], prompt: str, said: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=said.replace("{", r"\{")):
-        image_order(change(promotion_of("a", "robot", 1)), prompt, seed=1)
+        image_request(change(promotion_of("a", "robot", 1)), prompt, seed=1)
 
 
 def test_image_for_a_model_that_does_not_edit_is_refused(tmp_path: Path) -> None:
     image = draw_images(tmp_path / "inputs", 1) / "0.png"
     with pytest.raises(ConfigurationError, match="does not edit images; leave it out"):
-        image_order(promotion_of("a", "robot", 1), "x", seed=1, image=image)
+        image_request(promotion_of("a", "robot", 1), "x", seed=1, image=image)
 
 
 def test_image_to_edit_must_be_whole(tmp_path: Path) -> None:
     edits = editing(promotion_of("a", "robot", 1))
     image = draw_images(tmp_path / "inputs", 1) / "0.png"
     data = image.read_bytes()
-    assert image_order(edits, "x", seed=1, image=image).image == data
+    assert image_request(edits, "x", seed=1, image=image).image == data
     image.write_bytes(data[: len(data) // 2])
     with pytest.raises(DatasetError, match=r"0\.png: is broken or cut short"):
-        image_order(edits, "x", seed=1, image=image)
+        image_request(edits, "x", seed=1, image=image)
     with pytest.raises(DatasetError, match=r"1\.png: cannot be read"):
-        image_order(edits, "x", seed=1, image=image.with_name("1.png"))
+        image_request(edits, "x", seed=1, image=image.with_name("1.png"))
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
 def test_image_of_any_format_that_is_there_is_not_overwritten(folder: Path, suffix: str) -> None:
     (folder / f"a{suffix}").write_bytes(b"precious")
     with pytest.raises(ConfigurationError, match=r"is there already; name another file with --output"):
-        image_order(promotion_of("a", "robot", 1), "x", seed=1, out=folder / "a.jpg")
+        image_request(promotion_of("a", "robot", 1), "x", seed=1, out=folder / "a.jpg")
 
 
 def test_folder_that_cannot_be_written_is_found_before_anything_is_paid(
     reigning: Promotion, provider: SegmindProvider, emulator: EmulatorControl, folder: Path
 ) -> None:
-    order = image_order(reigning, "x", seed=1, out=folder / "missing" / "a")
+    order = image_request(reigning, "x", seed=1, out=folder / "missing" / "a")
     with pytest.raises(ConfigurationError, match="missing cannot be written"):
         generate_image(order, provider, list)
     assert asked(emulator) == 0
@@ -317,7 +317,7 @@ def test_folder_that_cannot_be_written_is_found_before_anything_is_paid(
 def test_file_that_is_made_meanwhile_stays_and_so_does_the_paid_image(
     reigning: Promotion, provider: SegmindProvider, folder: Path
 ) -> None:
-    order = image_order(reigning, "x", seed=1, out=folder / "a")
+    order = image_request(reigning, "x", seed=1, out=folder / "a")
     (folder / "a.jpg").write_bytes(b"precious")
     made = generate_image(order, provider, list)
     assert (folder / "a.jpg").read_bytes() == b"precious"

@@ -15,7 +15,7 @@ from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.providers.base import Provider
 from tuneloop.registry.download import pull_weights, target_of
-from tuneloop.registry.generate import generate_image, image_order
+from tuneloop.registry.generate import generate_image, image_request
 from tuneloop.schemas.records import Promotion
 from tuneloop.schemas.shown_text import visible
 from tuneloop.schemas.spending import SpendingLimits
@@ -62,7 +62,7 @@ def generate_by_champion(
         BudgetExceeded: The account has spent what it may. Nothing was requested.
     """
     chosen = secrets.randbelow(_SEEDS) if seed is None else seed
-    order = image_order(promotion, prompt, seed=chosen, out=output, image=image)
+    request = image_request(promotion, prompt, seed=chosen, out=output, image=image)
     provider, limits = account_for(promotion.credentials)
     if provider.account != promotion.account:
         raise ConfigurationError(
@@ -71,10 +71,12 @@ def generate_by_champion(
             "account again"
         )
     budget = Budget(ledger, provider.account, limits)
-    budget.require_image_price(order.settings)
-    console.print(shown(order.in_words(limits.price_of_image(order.settings))), soft_wrap=True)
+    budget.require_image_price(request.settings)
+    console.print(shown(request.summary(limits.price_of_image(request.settings))), soft_wrap=True)
     try:
-        return generate_image(order, provider, lambda: budget.reserve_images(order.purpose, 1, order.settings))
+        return generate_image(
+            request, provider, lambda: budget.reserve_images(request.purpose, 1, request.settings)
+        )
     except KeyboardInterrupt:
         console.print("Stopped. The image may be rendered and billed all the same; it is not asked for again.")
         raise

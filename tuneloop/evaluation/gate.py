@@ -1,6 +1,6 @@
 """The gate: does a challenger become the champion? Pure: images' scores in, a verdict out.
 
-First the floors, which every model has to pass, the first one too: copies of training images, unusable images,
+First the thresholds, which every model has to pass, the first one too: copies of training images, unusable images,
 diversity. Then both models are compared at the same prompts and seeds. The challenger wins where the interval of
 the weighted score's mean difference lies above zero and the difference can be seen; it loses where the same is
 true below zero; anything between is undecided.
@@ -8,8 +8,7 @@ true below zero; anything between is undecided.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -20,51 +19,42 @@ from tuneloop.schemas.gate import GatePolicy, ScoreDifference
 
 WEIGHTED = "score"
 """Name of the weighted mean of all scores."""
-_LONGEST_PROMPT = 120
-"""Characters of a prompt within a reason."""
+_PROMPT_CHARACTERS = 120
+"""Of a prompt within a reason."""
 
 
 def apply_gate(
-    challenger: Evaluation, champion: Evaluation | None, policy: GatePolicy, *, reigns: bool = False
+    challenger: Evaluation, champion: Evaluation | None, policy: GatePolicy, *, is_current_champion: bool = False
 ) -> GateResult:
-    """Judge a challenger.
+    """Judge a challenger by its scored images.
 
-    Args:
-        challenger: Its images, scored.
-        champion: The champion's, scored against the same training images; None where there is no other one.
-        policy: The limits and weights.
-        reigns: The challenger is the champion itself, judged on another plan.
+    The champion's are scored against the same training images; None where there is no other one, because this is
+    the first model or `is_current_champion`: the champion itself, judged on another plan.
     """
-    fallen = _floors(challenger, policy)
-    differences = _compared(challenger, champion, policy)
-    scores = {item.name: item.challenger for item in differences}
-    rule = _rule(policy)
-    if fallen:
-        return _by_floors("reject", fallen, rule, differences)
-    if champion is None:
-        who = "The champion itself, judged on another plan" if reigns else "First model"
-        why = f"{who}: it passes every floor ({_passed(challenger)})."
-        return _by_floors("promote", why, rule, differences)
-    verdict, why = _against(differences, policy)
-    if verdict == "undecided" and policy.undecided != "ask":
-        verdict = "promote" if policy.undecided == "promote" else "reject"
-        why = f"{why} The gate is set to {policy.undecided} then."
+    differences = _differences(challenger, champion, policy)
+    verdict, reason = "reject", _failed_threshold(challenger, policy)
+    by_thresholds = champion is None or reason is not None
+    if champion is None and reason is None:
+        who = "The champion itself, judged on another plan" if is_current_champion else "First model"
+        verdict, reason = "promote", f"{who}: it passes every floor ({_passed(challenger)})."
+    elif reason is None:
+        verdict, reason = _compare(differences, policy)
+        if verdict == "undecided" and policy.undecided != "review":
+            verdict, reason = policy.undecided, f"{reason} The gate is set to {policy.undecided} then."
     return GateResult.model_validate(
-        {"verdict": verdict, "reason": why, "rule": rule, "scores": scores, "differences": differences}
+        {
+            "verdict": verdict,
+            "reason": reason,
+            "rule": _rule(policy),
+            "scores": {item.name: item.challenger for item in differences},
+            "differences": differences,
+            "by_thresholds": by_thresholds,
+        }
     )
 
 
-def _by_floors(
-    verdict: Literal["promote", "reject"], why: str, rule: str, differences: tuple[ScoreDifference, ...]
-) -> GateResult:
-    scores = {item.name: item.challenger for item in differences}
-    return GateResult(
-        verdict=verdict, reason=why, rule=rule, scores=scores, differences=differences, by_thresholds=True
-    )
-
-
-def _floors(challenger: Evaluation, policy: GatePolicy) -> str | None:
-    """Say which floor the challenger has fallen through, None where it stands."""
+def _failed_threshold(challenger: Evaluation, policy: GatePolicy) -> str | None:
+    """Say which threshold the challenger misses, None where it passes all."""
     images = challenger.images
     copies = [image for image in images if image.copied >= COPY_THRESHOLD]
     if len(copies) > policy.max_copies:
@@ -80,105 +70,78 @@ def _floors(challenger: Evaluation, policy: GatePolicy) -> str | None:
             f"{len(unusable)} of {len(images)} images cannot be used; the first: {first.finding} "
             f"({_place(first)})."
         )
-    spread = _spread(images)
-    if spread and float(np.mean(spread)) < policy.min_diversity:
+    diversity = _diversity(images)
+    if diversity and float(np.mean(diversity)) < policy.min_diversity:
         return (
-            f"The seeds give one image again and again: diversity {np.mean(spread):.3f} is below "
+            f"The seeds give one image again and again: diversity {np.mean(diversity):.3f} is below "
             f"{policy.min_diversity:.3f}."
         )
     return None
 
 
-def _spread(images: tuple[EvaluatedImage, ...]) -> list[float]:
+def _diversity(images: tuple[EvaluatedImage, ...]) -> list[float]:
     return [image.scores["diversity"] for image in images if "diversity" in image.scores]
 
 
 def _place(image: EvaluatedImage) -> str:
     """Prompt and seed, in a sentence that a run's state can hold."""
     prompt = image.prompt
-    if len(prompt) > _LONGEST_PROMPT:
-        prompt = prompt[: _LONGEST_PROMPT - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    if len(prompt) > _PROMPT_CHARACTERS:
+        prompt = prompt[: _PROMPT_CHARACTERS - 1] + "\N{HORIZONTAL ELLIPSIS}"
     return f"prompt {prompt!r}, seed {image.seed}"
 
 
 def _passed(challenger: Evaluation) -> str:
-    """Say what the floors have seen of a model, and nothing that was not looked at."""
+    """Say what was checked of a model, and nothing that was not."""
     images = challenger.images
     total, usable = len(images), sum(not image.finding for image in images)
     copies = sum(image.copied >= COPY_THRESHOLD for image in images)
-    searched = any(image.nearest for image in images)
-    spread = bool(_spread(images))
-    several = len({image.seed for image in images}) > 1
-    if not searched:
+    copying = f"{copies} of {total} are copies, as allowed" if copies else "no copies"
+    if not any(image.nearest for image in images):
         copying = "copies not looked for"
-    else:
-        copying = f"{copies} of {total} are copies, as allowed" if copies else "no copies"
     all_usable = f"{total} usable image{'s' if total > 1 else ''}"
     use = all_usable if usable == total else f"{usable} of {total} images usable"
-    diversity = "enough diversity" if spread and several else "diversity not measured"
-    return f"{copying}, {use}, {diversity}"
+    several_seeds = len({image.seed for image in images}) > 1
+    measured = _diversity(images) and several_seeds
+    return f"{copying}, {use}, {'enough diversity' if measured else 'diversity not measured'}"
 
 
-@dataclass(frozen=True)
-class _Table:
-    """Scores of the images that both models have.
-
-    Attributes:
-        prompts: The prompt of each pair.
-        names: The scores, the weighted one first.
-        challenger: `(pairs, scores)`.
-        champion: `(pairs, scores)`, None for a first model.
-    """
-
-    prompts: tuple[str, ...]
-    names: tuple[str, ...]
-    challenger: np.ndarray
-    champion: np.ndarray | None
-
-
-def _table(challenger: Evaluation, champion: Evaluation | None, policy: GatePolicy) -> _Table | None:
-    pairs = list(zip(challenger.images, champion.images if champion else challenger.images, strict=True))
+def _differences(
+    challenger: Evaluation, champion: Evaluation | None, policy: GatePolicy
+) -> tuple[ScoreDifference, ...]:
+    """Every score, the weighted one first, with the interval of its mean paired difference."""
+    pairs = zip(challenger.images, (champion or challenger).images, strict=True)
     both = [(new, old) for new, old in pairs if new.scores and old.scores]
     if not both:
-        return None
-    names = [name for name in both[0][0].scores if all(name in one.scores for pair in both for one in pair)]
+        return ()
+    names = [name for name in both[0][0].scores if all(name in image.scores for pair in both for image in pair)]
     weights = np.asarray([getattr(policy.weights, name, 0.0) for name in names], float)
     if weights.sum() > 0:
         weights = weights / weights.sum()
 
-    def rows(images: list[EvaluatedImage]) -> np.ndarray:
+    def table(images: Iterable[EvaluatedImage]) -> np.ndarray:
+        """`(pairs, scores)`."""
         values = np.asarray([[image.scores[name] for name in names] for image in images], float)
         return np.column_stack([values @ weights, values])
 
-    old = rows([pair[1] for pair in both]) if champion else None
-    prompts = tuple(pair[0].prompt for pair in both)
-    return _Table(prompts, (WEIGHTED, *names), rows([pair[0] for pair in both]), old)
-
-
-def _compared(
-    challenger: Evaluation, champion: Evaluation | None, policy: GatePolicy
-) -> tuple[ScoreDifference, ...]:
-    """Every score of both models with the interval of its mean paired difference."""
-    table = _table(challenger, champion, policy)
-    if table is None:
-        return ()
-    new = table.challenger.mean(axis=0)
-    if table.champion is None:
-        named = zip(table.names, new, strict=True)
+    new = table(pair[0] for pair in both)
+    means = new.mean(axis=0)
+    if champion is None:
+        named = zip((WEIGHTED, *names), means, strict=True)
         return tuple(ScoreDifference(name=name, challenger=float(value)) for name, value in named)
-    apart = table.challenger - table.champion
-    low, high = confidence_interval(apart, policy.confidence, table.prompts)
-    old, mean = table.champion.mean(axis=0), apart.mean(axis=0)
+    old = table(pair[1] for pair in both)
+    low, high = confidence_interval(new - old, policy.confidence, [pair[0].prompt for pair in both])
+    columns = zip((WEIGHTED, *names), means, old.mean(axis=0), (new - old).mean(axis=0), low, high, strict=True)
     return tuple(
         ScoreDifference(
             name=name,
-            challenger=float(new[at]),
-            champion=float(old[at]),
-            difference=float(mean[at]),
-            low=_finite(low[at]),
-            high=_finite(high[at]),
+            challenger=float(mean),
+            champion=float(other),
+            difference=float(difference),
+            low=_finite(lower),
+            high=_finite(upper),
         )
-        for at, name in enumerate(table.names)
+        for name, mean, other, difference, lower, upper in columns
     )
 
 
@@ -187,7 +150,7 @@ def _finite(end: float) -> float | None:
     return float(end) if np.isfinite(end) else None
 
 
-def _against(differences: tuple[ScoreDifference, ...], policy: GatePolicy) -> tuple[str, str]:
+def _compare(differences: tuple[ScoreDifference, ...], policy: GatePolicy) -> tuple[str, str]:
     """The verdict against a champion, and its reason."""
     if not differences:
         return "undecided", "No image of both models can be compared."
@@ -202,13 +165,13 @@ def _against(differences: tuple[ScoreDifference, ...], policy: GatePolicy) -> tu
     if high < 0 and mean <= -policy.margin:
         return "reject", f"The challenger is worse: its score differs by {measured}{_mostly(parts, worse=True)}."
     if low > 0 and mean >= policy.margin:
-        return _better(parts, measured, policy)
+        return _promote_if_no_loss(parts, measured, policy)
     too_small = f"The difference is too small to count: {measured}, the margin is {policy.margin:g}."
     unsure = f"Neither model is surely better: the score differs by {measured}."
     return "undecided", too_small if low > 0 or high < 0 else unsure
 
 
-def _better(parts: list[ScoreDifference], measured: str, policy: GatePolicy) -> tuple[str, str]:
+def _promote_if_no_loss(parts: list[ScoreDifference], measured: str, policy: GatePolicy) -> tuple[str, str]:
     """The verdict on a challenger whose score is surely higher: a great loss in one part stops it."""
     lost = [part for part in parts if (part.high or 0.0) < -policy.max_regression]
     if not lost:
@@ -233,7 +196,11 @@ def _signed(value: float) -> str:
 
 
 def _rule(policy: GatePolicy) -> str:
-    otherwise = {"ask": "a person is asked", "reject": "the champion stays", "promote": "the challenger is taken"}
+    otherwise = {
+        "review": "a person is asked",
+        "reject": "the champion stays",
+        "promote": "the challenger is taken",
+    }
     return (
         f"at most {policy.max_copies} copies and {policy.max_unusable} unusable images, diversity of at least "
         f"{policy.min_diversity:g}; then the score: the {policy.confidence:.0%} interval of its difference has "

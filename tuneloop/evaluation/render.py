@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import itertools
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import NamedTuple
+
+from PIL import Image, ImageStat, UnidentifiedImageError
 
 from tuneloop.datasets.store import image_name
 from tuneloop.errors import (
@@ -16,15 +21,13 @@ from tuneloop.errors import (
     RateLimited,
     RequestRejected,
 )
-from tuneloop.evaluation.blank import blank_reason
-from tuneloop.evaluation.render_log import MOST_ASKS, RenderLog
+from tuneloop.evaluation.render_log import MAX_ASKS, RenderLog
 from tuneloop.http.transport import RequestNotSent
 from tuneloop.providers.base import Provider
 from tuneloop.schemas.canonical import digest_of
 from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.render_settings import ServiceSettings
-from tuneloop.schemas.training import RenderedImage
 from tuneloop.storage.base import Store
 
 _ACCOUNT_PROBLEMS = (AuthenticationFailed, InsufficientCredits, NotFoundAtProvider)
@@ -32,6 +35,8 @@ _UNANSWERED_IN_A_ROW = 2
 """After so many a run stops, and a later one goes on: what passes by itself is not asked for again at once."""
 _RATE_LIMIT_PAUSES = 10
 _LONGEST_PAUSE_S = 60.0
+_BLANK_BELOW = 4.0
+"""Standard deviation of the luminance (0 to 255) below which an image counts as blank."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +59,12 @@ class ModelUnderTest:
 def render(
     store: Store,
     provider: Provider,
-    subject: ModelUnderTest,
+    model: ModelUnderTest,
     plan: EvaluationConfig,
     on_progress: Callable[[int, int], None] | None = None,
     reserve: Callable[[int], bool] | None = None,
 ) -> Evaluation:
-    """Render every image of a plan that is not in the store yet, and look at all of them.
+    """Render every image of a plan that is not in the store yet, and inspect all of them.
 
     Two runs that render the same at the same time share the work: only the last image may be paid by both. An
     image that was asked for three times without an answer, by all runs together, is a finding.
@@ -67,25 +72,25 @@ def render(
     Args:
         store: Where images live, one per model, prompt, seed and settings.
         provider: The account that has the model.
-        subject: The model.
+        model: What is rendered.
         plan: Prompts, seeds and settings.
         on_progress: Called with images done and images in all.
         reserve: Called with the number of images that have to be paid and are not reserved yet, before the first
-            of them is asked for; tells whether it has reserved something.
+            of them is asked for; returns whether it has reserved something.
 
     Raises:
         ProviderError: The account or the service has a problem; what is rendered stays.
     """
-    work = _Work(store, subject, tuple(_wishes(plan, subject)), RenderLog(store, subject.job))
-    asked, wishes = work.asked, work.wishes
-    lost, missing = list[ProviderUnavailable](), list[_Wish]()
-    while missing := _next(missing, asked) or work.left():
+    work = _Rendering(store, provider, model, plan, reserve)
+    lost, missing = list[ProviderUnavailable](), list[_Request]()
+    while missing := _next(missing, work.log) or work.remaining():
         if len(lost) >= _UNANSWERED_IN_A_ROW:
             raise lost[-1]
-        wish, done = missing[0], len(wishes) - len(missing) + 1
+        request, done = missing[0], len(work.requests) - len(missing) + 1
         try:
-            _afford(asked, missing, reserve)
-            answered = _ask(work, provider, wish, reserve)
+            work.reserve(missing)
+            if not work.render(request):
+                missing = []
         except (*_ACCOUNT_PROBLEMS, RateLimited):
             raise
         except ProviderUnavailable as error:
@@ -93,117 +98,47 @@ def render(
             missing = []
             continue
         except RequestRejected as error:
-            work.refusals[wish.stem] = f"refused by the provider: {error.reason}"
-        else:
-            missing = missing if answered else []  # else others are at work
+            work.rejections[request.stem] = f"refused by the provider: {error.reason}"
         lost.clear()
         if on_progress is not None:
-            on_progress(done, len(wishes))
-    return work.evaluation(plan)
+            on_progress(done, len(work.requests))
+    return work.evaluation()
 
 
-def count_missing(store: Store, subject: ModelUnderTest, plan: EvaluationConfig) -> int:
+def count_missing(store: Store, model: ModelUnderTest, plan: EvaluationConfig) -> int:
     """How many images of a plan the store does not have. Nothing is asked for, and the job's id is not needed."""
-    return len({wish.stem for wish in _wishes(plan, subject)} - _present(store, subject).keys())
+    return len({request.stem for request in _requests(plan, model)} - _present(store, model).keys())
 
 
 def load_renders(
-    store: Store, subject: ModelUnderTest, plan: EvaluationConfig, absent: str | None = None
+    store: Store, model: ModelUnderTest, plan: EvaluationConfig, absent: str | None = None
 ) -> Evaluation:
-    """What the store has of a plan's images; nothing is asked for.
-
-    Args:
-        store: Where images live.
-        subject: The model.
-        plan: Prompts, seeds and settings.
-        absent: What is to be found of images that are not there.
-    """
-    return Evaluation(job=subject.job, images=_images(subject, plan, _present(store, subject), absent))
-
-
-def _images(
-    subject: ModelUnderTest, plan: EvaluationConfig, present: dict[str, str], absent: str | None = None
-) -> tuple[EvaluatedImage, ...]:
-    return tuple(
-        EvaluatedImage(
-            prompt=wish.prompt,
-            seed=wish.seed,
-            name=present.get(wish.stem),
-            edited=wish.image,
-            finding=None if wish.stem in present else absent,
-        )
-        for wish in _wishes(plan, subject)
+    """What the store has of a plan's images; nothing is asked for. `absent` is the finding of those it lacks."""
+    present = _present(store, model)
+    return Evaluation(
+        job=model.job,
+        images=tuple(
+            request.image(present.get(request.stem), None if request.stem in present else absent)
+            for request in _requests(plan, model)
+        ),
     )
 
 
-@dataclass(frozen=True)
-class _Wish:
-    """One image that a plan asks for.
-
-    Attributes:
-        prompt: As it is sent.
-        seed: As it is sent.
-        settings: Which service, and how.
-        image: Sha256 of the stored image to edit, None for models that do not edit.
-    """
+class _Request(NamedTuple):
+    """One image that a plan asks for."""
 
     prompt: str
     seed: int
     settings: ServiceSettings
-    image: str | None
+    edited: str | None
+    """Sha256 of the stored image to edit, None for models that do not edit."""
 
     @property
     def stem(self) -> str:
-        return image_stem(self.prompt, self.seed, self.settings, self.image)
+        return image_stem(self.prompt, self.seed, self.settings, self.edited)
 
-
-@dataclass
-class _Work:
-    """The images of one model and plan, and what is known of them.
-
-    Attributes:
-        refusals: Why the provider refused an image, by its stem.
-        present: Names of the images within the store, by their stems, as of the last look.
-    """
-
-    store: Store
-    subject: ModelUnderTest
-    wishes: tuple[_Wish, ...]
-    asked: RenderLog
-    refusals: dict[str, str] = field(default_factory=dict)
-    present: dict[str, str] = field(default_factory=dict)
-
-    def left(self) -> list[_Wish]:
-        """What is to be asked for; last what another run may be waiting for just now."""
-        # What is there stays there, and what was refused is not asked for again: that needs no other look.
-        if all(wish.stem in self.present or wish.stem in self.refusals for wish in self.wishes):
-            return []
-        self.asked.look()
-        self.present = _present(self.store, self.subject)
-        settled = self.present.keys() | self.refusals.keys()
-        missing = [wish for wish in self.wishes if wish.stem not in settled and not self.asked.given_up(wish.stem)]
-        return sorted(missing, key=lambda wish: self.asked.open(wish.stem))
-
-    def keep(self, wish: _Wish, rendered: RenderedImage) -> None:
-        """Put an answer into the store."""
-        name = f"{_folder(self.subject)}{wish.stem}{rendered.suffix}"
-        self.store.create(name, rendered.data)
-        self.present[wish.stem] = name
-
-    def evaluation(self, plan: EvaluationConfig) -> Evaluation:
-        """ScoringImage at every image; say of those that are not there why."""
-        images, unanswered = [], 0
-        for rendered, wish in zip(_images(self.subject, plan, self.present), self.wishes, strict=True):
-            given_up = rendered.name is None and self.asked.given_up(wish.stem)
-            unanswered += given_up
-            why = f"asked {MOST_ASKS} times, no answer" if given_up else self.refusals.get(wish.stem)
-            images.append(_looked_at(self.store, rendered, why))
-        return Evaluation(
-            job=self.subject.job,
-            images=tuple(images),
-            asked_again=sum(self.asked.unclear(wish.stem) for wish in self.wishes),
-            unanswered=unanswered,
-        )
+    def image(self, name: str | None, finding: str | None) -> EvaluatedImage:
+        return EvaluatedImage(prompt=self.prompt, seed=self.seed, name=name, edited=self.edited, finding=finding)
 
 
 def image_stem(prompt: str, seed: int, settings: ServiceSettings, image: str | None = None) -> str:
@@ -213,77 +148,131 @@ def image_stem(prompt: str, seed: int, settings: ServiceSettings, image: str | N
     return digest_of(document if image is None else {**document, "image": image})[:32]
 
 
-def _wishes(plan: EvaluationConfig, subject: ModelUnderTest) -> Iterator[_Wish]:
+def _requests(plan: EvaluationConfig, model: ModelUnderTest) -> list[_Request]:
     """Every prompt with every seed; an edit model is given one input after the other."""
-    number = 0
-    for prompt in plan.prompts_for(subject.trigger_word):
-        for seed in plan.seeds:
-            image = subject.inputs[number % len(subject.inputs)] if subject.inputs else None
-            number += 1
-            yield _Wish(prompt, seed, plan.service, image)
+    inputs = itertools.cycle(model.inputs or (None,))
+    return [
+        _Request(prompt, seed, plan.service, next(inputs))
+        for prompt in plan.prompts_for(model.trigger_word)
+        for seed in plan.seeds
+    ]
 
 
-def _folder(subject: ModelUnderTest) -> str:
-    return f"renders/{subject.job}/"
+def _folder(model: ModelUnderTest) -> str:
+    return f"renders/{model.job}/"
 
 
-def _present(store: Store, subject: ModelUnderTest) -> dict[str, str]:
+def _present(store: Store, model: ModelUnderTest) -> dict[str, str]:
     """Names of the model's images within the store, by their stems."""
-    return {PurePosixPath(name).stem: name for name in store.names(_folder(subject))}
+    return {PurePosixPath(name).stem: name for name in store.names(_folder(model))}
 
 
-def _looked_at(store: Store, rendered: EvaluatedImage, refusal: str | None) -> EvaluatedImage:
-    finding = refusal if rendered.name is None else blank_reason(store.read(rendered.name))
-    return rendered.model_copy(update={"finding": finding})
+def _next(missing: list[_Request], log: RenderLog) -> list[_Request]:
+    """What is left to ask for without listing the store once more, empty where that has to be.
 
-
-def _next(missing: list[_Wish], asked: RenderLog) -> list[_Wish]:
-    """What is left to ask for without another look at the store, empty where that has to be.
-
-    Whoever asks takes the next number of an ask, once: where others have asked for the same image since the last
-    look, it is taken. That holds for images that nobody waits for; for a second ask it takes a look.
+    Each ask takes the next number of its image, once: where others have asked for it since the last listing, that
+    is taken. That holds for images that nobody waits for; a second ask takes a new listing.
     """
     rest = missing[1:]
-    return [] if rest and asked.open(rest[0].stem) else rest
+    return [] if rest and log.open(rest[0].stem) else rest
 
 
-def _afford(asked: RenderLog, wishes: list[_Wish], reserve: Callable[[int], bool] | None) -> None:
-    """Reserve the price of the images that nobody has reserved it for: not again after each crash."""
-    stems = asked.unreserved(wish.stem for wish in wishes)
-    if stems and reserve is not None and reserve(len(stems)):
-        asked.reserved(stems)
+class _Rendering:
+    """The images of one model and plan, and what is known of them."""
 
+    def __init__(
+        self,
+        store: Store,
+        provider: Provider,
+        model: ModelUnderTest,
+        plan: EvaluationConfig,
+        reserve: Callable[[int], bool] | None,
+    ) -> None:
+        self._store = store
+        self._provider = provider
+        self._model = model
+        self._reserve = reserve
+        self._present: dict[str, str] = {}
+        self.requests = _requests(plan, model)
+        self.log = RenderLog(store, model.job)
+        self.rejections: dict[str, str] = {}
+        """Why the provider rejected an image, by its stem."""
 
-def _ask(
-    work: _Work,
-    provider: Provider,
-    wish: _Wish,
-    reserve: Callable[[int], bool] | None,
-) -> bool:
-    """Ask for one image, and keep it. A full queue is waited for.
+    def remaining(self) -> list[_Request]:
+        """What is to be asked for; last what another run may be waiting for right now."""
+        # What is there stays there, and what was rejected is not asked for again: that needs no new listing.
+        if all(request.stem in self._present or request.stem in self.rejections for request in self.requests):
+            return []
+        self.log.refresh()
+        self._present = _present(self._store, self._model)
+        settled = self._present.keys() | self.rejections.keys()
+        missing = [
+            request
+            for request in self.requests
+            if request.stem not in settled and not self.log.given_up(request.stem)
+        ]
+        return sorted(missing, key=lambda request: self.log.open(request.stem))
 
-    Returns:
-        False where another run asks for it at this very moment.
-    """
-    asked, job_id = work.asked, work.subject.job_id
-    image = work.store.read(image_name(wish.image)) if wish.image else None
-    pauses = 0
-    while True:
-        _afford(asked, [wish], reserve)
-        ask = asked.ask(wish.stem)
-        if ask is None:
-            return False
-        try:
-            rendered = provider.generate(job_id, wish.prompt, wish.seed, wish.settings, image)
-        except RateLimited as error:
-            asked.refused(wish.stem, ask)
-            pauses += 1
-            if pauses > _RATE_LIMIT_PAUSES:
+    def reserve(self, requests: list[_Request]) -> None:
+        """Reserve the price of the images that nobody has reserved it for: not again after each crash."""
+        stems = self.log.unreserved(request.stem for request in requests)
+        if stems and self._reserve is not None and self._reserve(len(stems)):
+            self.log.reserved(stems)
+
+    def render(self, request: _Request) -> bool:
+        """Ask for one image, and store it. A full queue is waited for.
+
+        Returns:
+            False where another run asks for it at this very moment.
+        """
+        edited = self._store.read(image_name(request.edited)) if request.edited else None
+        for pause in itertools.count(1):
+            self.reserve([request])
+            ask = self.log.ask(request.stem)
+            if ask is None:
+                return False
+            try:
+                rendered = self._provider.generate(
+                    self._model.job_id, request.prompt, request.seed, request.settings, edited
+                )
+                break
+            except RateLimited as error:
+                self.log.refused(request.stem, ask)
+                if pause > _RATE_LIMIT_PAUSES:
+                    raise
+                time.sleep(min(error.retry_after_s or 2.0 * pause, _LONGEST_PAUSE_S))
+            except (RequestRejected, RequestNotSent):
+                self.log.refused(request.stem, ask)
                 raise
-            time.sleep(min(error.retry_after_s or 2.0 * pauses, _LONGEST_PAUSE_S))
-        except (RequestRejected, RequestNotSent):
-            asked.refused(wish.stem, ask)
-            raise
-        else:
-            work.keep(wish, rendered)
-            return True
+        name = f"{_folder(self._model)}{request.stem}{rendered.suffix}"
+        self._store.create(name, rendered.data)
+        self._present[request.stem] = name
+        return True
+
+    def evaluation(self) -> Evaluation:
+        """Inspect every image; say of those that are not there why."""
+        images, unanswered = [], 0
+        for request in self.requests:
+            if name := self._present.get(request.stem):
+                images.append(request.image(name, blank_reason(self._store.read(name))))
+                continue
+            given_up = self.log.given_up(request.stem)
+            unanswered += given_up
+            reason = f"asked {MAX_ASKS} times, no answer" if given_up else self.rejections.get(request.stem)
+            images.append(request.image(None, reason))
+        return Evaluation(
+            job=self._model.job,
+            images=tuple(images),
+            asked_again=sum(self.log.repeated(request.stem) for request in self.requests),
+            unanswered=unanswered,
+        )
+
+
+def blank_reason(data: bytes) -> str | None:
+    """Say why an encoded image counts as blank, None where it shows something."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            spread = ImageStat.Stat(image.convert("L")).stddev[0]
+    except (UnidentifiedImageError, OSError):
+        return "not a readable image"
+    return "blank: one flat tone" if spread < _BLANK_BELOW else None

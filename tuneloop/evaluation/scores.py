@@ -31,8 +31,8 @@ def score_models(
     Args:
         store: Where all images are.
         manifest: The challenger's dataset.
-        challenger: Its images.
-        champion: The champion's, None for a first model.
+        challenger: The challenger's images.
+        champion: The champion's images, None for a first model.
         encoder: A CLIP model, None for no CLIP scores.
         trigger_words: Of both models; they mean nothing to CLIP.
     """
@@ -65,12 +65,8 @@ def score_evaluation(
 ) -> Evaluation:
     """Measure every usable image of one model. A score that says nothing of an image is left out.
 
-    Args:
-        evaluation: The images.
-        training: What the challenger was trained on.
-        read: Opens a rendered image by its name in the store.
-        edits: The model edits training images, so what it draws is like them by right: no copies are searched for.
-        clip: A CLIP model; None for no scores by one.
+    `read` opens a rendered image by its name in the store. A model that `edits` training images draws what is like
+    them by right: no copies are searched for.
     """
     images: list[EvaluatedImage] = []
     for _, group in groupby(evaluation.images, key=lambda image: image.prompt):
@@ -87,18 +83,19 @@ def _score_prompt(
     edits: bool,
     clip: ClipScores | None,
 ) -> list[EvaluatedImage]:
-    names = {image.seed: image.name for image in images if image.name and not image.finding}
-    if not names:
+    usable = {at: image.name for at, image in enumerate(images) if image.name and not image.finding}
+    if not usable:
         return images
-    decoded = [read(name) for name in names.values()]
+    decoded = [read(name) for name in usable.values()]
     columns = {name: metric(decoded, training) for name, metric in METRICS.items()}
     if clip:
-        columns |= clip.of(images[0].prompt, list(names.values()))
-    updates: dict[int, dict[str, object]] = {}
-    for at, seed in enumerate(names):
-        scores = {name: round(values[at], 6) for name, values in columns.items() if math.isfinite(values[at])}
-        updates[seed] = {"scores": scores}
+        columns |= clip.of(images[0].prompt, list(usable.values()))
+    scored = list(images)
+    for column, place in enumerate(usable):
+        values = {name: each[column] for name, each in columns.items() if math.isfinite(each[column])}
+        update: dict[str, object] = {"scores": {name: round(value, 6) for name, value in values.items()}}
         if not edits:
-            nearest = find_nearest(decoded[at], training)
-            updates[seed] |= {"nearest": nearest.name, "copied": round(nearest.share, 4)}
-    return [image.model_copy(update=updates.get(image.seed)) for image in images]
+            nearest = find_nearest(decoded[column], training)
+            update |= {"nearest": nearest.name, "copied": round(nearest.share, 4)}
+        scored[place] = images[place].model_copy(update=update)
+    return scored

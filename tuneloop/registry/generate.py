@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
+from typing import NamedTuple
 
 from tuneloop.datasets.images.inspect import inspect_image, strict_decoding
 from tuneloop.errors import ConfigurationError, ProviderUnavailable, RateLimited, UnexpectedResponse
@@ -13,14 +13,14 @@ from tuneloop.providers.base import Provider
 from tuneloop.providers.registry import recorded_recipe
 from tuneloop.schemas.records import Promotion
 from tuneloop.schemas.render_settings import ServiceSettings
+from tuneloop.schemas.spending import Purpose
 from tuneloop.storage.atomic_files import output_file
 
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
-TRIGGER = "{trigger}"
+_TRIGGER = "{trigger}"
 
 
-@dataclass(frozen=True)
-class ByHand:
+class _Manual(NamedTuple):
     """What the budget counts a requested image for."""
 
     model: str
@@ -30,29 +30,26 @@ class ByHand:
     deployment: str | None = None
 
 
-@dataclass(frozen=True)
-class ImageRequest:
-    """One image, as it will be requested.
-
-    Attributes:
-        stem: Where the image goes, without the suffix: that follows from what arrives.
-        image: The encoded image to edit, None for models that do not edit.
-    """
+class ImageRequest(NamedTuple):
+    """One image, as it will be requested."""
 
     promotion: Promotion
     prompt: str
     seed: int
     settings: ServiceSettings
+    """Which service renders, with that one's defaults."""
     stem: Path
-    image: bytes | None = None
+    """Where the image goes, without the suffix: that follows from what arrives."""
+    image: bytes | None
+    """The encoded image to edit, None for models that do not edit."""
 
     @property
-    def purpose(self) -> ByHand:
+    def purpose(self) -> Purpose:
         """What the budget counts it for."""
-        return ByHand(self.promotion.model, self.promotion.key, self.promotion.attempt)
+        return _Manual(self.promotion.model, self.promotion.key, self.promotion.attempt)
 
-    def in_words(self, cents: float | None) -> str:
-        """What will be requested and that it costs money: `cents`, None where the price is not known."""
+    def summary(self, cents: float | None) -> str:
+        """What will be requested and that it costs money: `cents`, None if unknown."""
         promotion = self.promotion
         edited = " an edit of the image" if self.image is not None else " an image"
         price = "the price of an image is not known here" if cents is None else f"${cents / 100:.4g}"
@@ -63,57 +60,60 @@ class ImageRequest:
         )
 
 
-def image_order(
+def image_request(
     promotion: Promotion, prompt: str, *, seed: int, out: Path | None = None, image: Path | None = None
 ) -> ImageRequest:
     """Check everything that can be checked before money is spent.
 
-    Args:
-        promotion: Which model renders.
-        prompt: What to render; {trigger} stands for the model's trigger word.
-        seed: Sent as it is.
-        out: The file to make, whose suffix is replaced by that of the image's format; or a folder.
-        image: The image to edit, for models that edit.
+    In the prompt, {trigger} stands for the model's trigger word. `out` is a folder, or the file to make, whose
+    suffix is replaced by that of the image's format.
 
     Raises:
         ConfigurationError: The prompt or a file does not fit, or an image has the file's name already.
         DatasetError: The image to edit cannot be decoded.
     """
+    model, number, trigger = promotion.model, promotion.number, promotion.trigger_word
     recipe = recorded_recipe.validate_python(promotion.recipe)
     if recipe.edit_pairs and image is None:
-        raise ConfigurationError(f"--image: {promotion.model} edits images; name the one to edit")
+        raise ConfigurationError(f"--image: {model} edits images; name the one to edit")
     if image is not None and not recipe.edit_pairs:
-        raise ConfigurationError(f"--image: {promotion.model} does not edit images; leave it out")
-    order = ImageRequest(
-        promotion=promotion,
-        prompt=_filled_in(prompt, promotion),
-        seed=seed,
-        settings=recipe.services[0](),
-        stem=_stem(out, f"{promotion.model}-{promotion.number:04d}-seed{seed}"),
-        image=_whole_image(image) if image else None,
-    )
-    for suffix in _SUFFIXES:
-        if (taken := Path(f"{order.stem}{suffix}")).exists():
+        raise ConfigurationError(f"--image: {model} does not edit images; leave it out")
+    if _TRIGGER in prompt and trigger is None:
+        raise ConfigurationError(
+            f"PROMPT: {_TRIGGER} stands for nothing, because {model} no. {number} has no trigger word; write the "
+            "prompt without it"
+        )
+    prompt = prompt.replace(_TRIGGER, trigger or "").strip()
+    if not prompt:
+        raise ConfigurationError("PROMPT: it is empty; say what to render")
+    if out is None or out.is_dir():
+        stem = (out or Path()) / f"{model}-{number:04d}-seed{seed}"
+    else:  # only the suffix of an image is cut: v1.2 keeps its 2
+        stem = out.with_suffix("") if out.suffix.lower() in _SUFFIXES else out
+    for taken in (Path(f"{stem}{suffix}") for suffix in _SUFFIXES):
+        if taken.exists():
             raise ConfigurationError(
                 f"{taken} is there already; name another file with --output. Nothing was asked"
             )
-    return order
+    if image is not None:
+        with strict_decoding():
+            inspect_image(image, image.name)
+    return ImageRequest(promotion, prompt, seed, recipe.services[0](), stem, image.read_bytes() if image else None)
 
 
-def generate_image(order: ImageRequest, provider: Provider, reserve: Callable[[], object]) -> Path:
-    """Request the image, once, right after its price was reserved, and return the file it was put into.
+def generate_image(request: ImageRequest, provider: Provider, reserve: Callable[[], object]) -> Path:
+    """Request the image, once, and save it. `reserve` reserves the price just before.
 
     Raises:
         BudgetExceeded: It does not fit into the account's limit, and was not requested.
         ProviderError: No image; the message says where it may have been billed all the same.
     """
-    folder = order.stem.absolute().parent
     # The file first: a folder that cannot be written is found before the image is paid.
-    with output_file(folder) as file:
+    with output_file(request.stem.absolute().parent) as file:
         reserve()
         try:
             rendered = provider.generate(
-                order.promotion.job_id, order.prompt, order.seed, order.settings, order.image
+                request.promotion.job_id, request.prompt, request.seed, request.settings, request.image
             )
         except RateLimited:
             raise
@@ -127,34 +127,8 @@ def generate_image(order: ImageRequest, provider: Provider, reserve: Callable[[]
                 excerpt=error.excerpt,
             ) from None
         file.write(rendered.data)
-        target = Path(f"{order.stem}{rendered.suffix}")
-        if target.exists():
-            # Made meanwhile by another program: neither that file nor a paid image is lost.
-            target = Path(f"{order.stem}-{token_hex(4)}{rendered.suffix}")
+        target = Path(f"{request.stem}{rendered.suffix}")
+        if target.exists():  # made meanwhile by another: neither that file nor a paid image is lost
+            target = Path(f"{request.stem}-{token_hex(4)}{rendered.suffix}")
         file.publish(target)
     return target
-
-
-def _filled_in(prompt: str, promotion: Promotion) -> str:
-    if TRIGGER in prompt and promotion.trigger_word is None:
-        raise ConfigurationError(
-            f"PROMPT: {TRIGGER} stands for nothing, because {promotion.model} no. {promotion.number} has no "
-            "trigger word; write the prompt without it"
-        )
-    filled = prompt.replace(TRIGGER, promotion.trigger_word or "").strip()
-    if not filled:
-        raise ConfigurationError("PROMPT: it is empty; say what to render")
-    return filled
-
-
-def _stem(out: Path | None, name: str) -> Path:
-    """Cut the suffix of an image, and no other: v1.2 keeps its 2."""
-    if out is None or out.is_dir():
-        return (out or Path()) / name
-    return out.with_suffix("") if out.suffix.lower() in _SUFFIXES else out
-
-
-def _whole_image(path: Path) -> bytes:
-    with strict_decoding():
-        inspect_image(path, path.name)
-    return path.read_bytes()

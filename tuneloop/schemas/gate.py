@@ -50,8 +50,8 @@ class GatePolicy(FrozenModel):
     """Smallest difference of the score that counts. Below about 0.01 nobody sees one."""
     max_regression: float = Field(default=0.05, ge=0, le=1)
     """A challenger that surely loses more than this in any single score is not promoted by itself."""
-    undecided: Literal["ask", "reject", "promote"] = "ask"
-    """What happens where neither is surely better: ask a person, keep the champion, or take the newer model."""
+    undecided: Literal["review", "reject", "promote"] = "review"
+    """What happens where neither is surely better: ask for a review, keep the champion or take the newer one."""
     max_copies: int = Field(default=0, ge=0)
     """Images that may be copies of a training image; one more, and the challenger is rejected."""
     max_unusable: int = Field(default=0, ge=0)

@@ -102,14 +102,7 @@ class ModelChoice:
 
 
 class OpenClipEncoder:
-    """A loaded model, see `Encoder`.
-
-    Args:
-        name: Which one.
-        model: The model, in evaluation mode.
-        prepare: Makes a tensor of an image, as the model was trained.
-        tokens: Makes a tensor of texts.
-    """
+    """A loaded model, see `Encoder`; `prepare` and `tokens` make tensors of an image and of texts."""
 
     def __init__(
         self, name: str, model: Any, prepare: Callable[[Image.Image], Any], tokens: Callable[[list[str]], Any]

@@ -61,20 +61,13 @@ def clip_text(images: Array, prompt: Array) -> list[float]:
     Stretched to twice its size, for all the difference between an image that fits and one that does not is about
     0.1 of cosine. Straight in between, so that differences of two models mean the same everywhere.
 
-    Args:
-        images: `(images, size)`, each of length 1.
-        prompt: `(size,)`, of length 1.
+    Of images, `(images, size)`, and a prompt, `(size,)`, of length 1.
     """
     return [float(value) for value in np.clip(images @ prompt / _MAX_COSINE, 0, 1)]
 
 
 def clip_image(images: Array, training: Array) -> list[float]:
-    """Cosine between each image and the nearest training images; below 0 counts as 0.
-
-    Args:
-        images: `(images, size)`, each of length 1.
-        training: `(training images, size)`, each of length 1.
-    """
+    """Cosine between each image and the nearest training images, all of length 1; below 0 counts as 0."""
     nearest = np.sort(images @ training.T, axis=1)[:, -NEAREST:]
     return [float(value) for value in np.clip(nearest.mean(axis=1), 0, 1)]
 

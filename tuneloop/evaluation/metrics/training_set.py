@@ -85,12 +85,7 @@ def scored_against(manifest: DatasetManifest) -> tuple[Sha256, ...]:
 
 
 def store_scoring_images(manifest: DatasetManifest, files: Mapping[Sha256, Path], store: Store) -> None:
-    """Decode every image of a dataset once more, and keep what the scorers need of it.
-
-    Args:
-        manifest: The dataset.
-        files: One file for every image.
-        store: Where it is kept; what is there stays.
+    """Decode every image of a dataset once more, and store what the scorers need of it; what is there stays.
 
     Raises:
         DatasetError: A file is gone or has changed since the scan, or cannot be scored against.

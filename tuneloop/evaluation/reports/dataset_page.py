@@ -32,16 +32,13 @@ def write_dataset_page(
     findings: Sequence[Finding],
     champion_manifest: DatasetManifest | None,
 ) -> str:
-    """Write the page of a dataset. It stays below 400 KB, however large the dataset is.
+    """Write the page of a dataset, markdown with thumbnails inside. It stays below 400 KB.
 
     Args:
         files: One file for every image of it.
         manifest: The dataset; None where errors kept it from becoming one.
-        findings: What the preflight has found.
+        findings: What the checks have found.
         champion_manifest: The dataset of the current champion, None where there is none.
-
-    Returns:
-        Markdown with thumbnails inside.
     """
     parts = [f"# Dataset: {_outcome(findings)}", f"**{_verdict(findings)}**"]
     if manifest is not None:
@@ -133,10 +130,9 @@ def _grid(files: Mapping[Sha256, Path], manifest: DatasetManifest) -> str:
         filler = [""] * (_COLUMNS - len(items))
         lines.append(_row([*(_thumbnail(files, item) for item in items), *filler]))
         lines.append(_row([*(_caption(item) for item in items), *filler]))
-    grid = "\n".join(lines)
-    if len(picked) == len(manifest.items):
-        return grid
-    return f"{len(picked)} of {len(manifest.items):,}, evenly picked.\n\n{grid}"
+    if len(picked) < len(manifest.items):
+        lines = [f"{len(picked)} of {len(manifest.items):,}, evenly picked.", "", *lines]
+    return "\n".join(lines)
 
 
 def _picked(items: Sequence[DatasetItem]) -> list[DatasetItem]:

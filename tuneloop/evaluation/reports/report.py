@@ -31,21 +31,13 @@ _PROMPT_CHARACTERS = 300
 class DecisionReport:
     """Everything a report shows.
 
+    What is of the champion is None for a first model. `manifest`, `history` and `collected` are the challenger's.
+
     Attributes:
-        run: What the flow run worked on.
-        manifest: The challenger's dataset.
-        history: The training's records.
-        collected: The challenger's weights.
-        challenger: The challenger's images.
-        champion: The champion's images, None for a first model.
-        reigning: The champion's promotion, None for a first model.
-        champion_manifest: The champion's dataset, None for a first model.
-        result: What the gate says.
         line: Every champion until now, oldest first.
         cents: Price of the training in US cents, None if unknown.
         cents_per_image: Price of one of the challenger's images in US cents, None if unknown.
         decision: Name of the decision record within the store, None where it is not known yet.
-        decided_by: Who or what decides.
     """
 
     run: RunRecord
@@ -116,13 +108,8 @@ def _score_table(report: DecisionReport) -> str:
     if not differences:
         return "No image could be measured."
     if all(item.difference is None for item in differences):
-        return "\n".join(
-            [
-                "| | score |",
-                "|---|--:|",
-                *(_row([_score_name(item), f"{item.challenger:.3f}"]) for item in differences),
-            ]
-        )
+        rows = (_row([_score_name(item), f"{item.challenger:.3f}"]) for item in differences)
+        return "\n".join(["| | score |", "|---|--:|", *rows])
     confidence = f"{report.run.plan.gate.confidence:.0%} interval"
     lines = [_row(["", "champion", "challenger", "difference", confidence]), "|---|--:|--:|--:|:-:|"]
     legend = "▲ the challenger is surely better, ▼ the champion; no sign: nobody can tell."
@@ -159,15 +146,14 @@ def _image_grid(store: Store, report: DecisionReport) -> str:
         image = new[number]
         cells = [f"{in_markdown(image.prompt[:_PROMPT_CHARACTERS])}, seed {image.seed}"]
         if "before" in columns:
-            before = _thumbnail(store, image_name(image.edited), "before the edit") if image.edited else "none"
-            cells.append(before)
+            name = image_name(image.edited) if image.edited else None
+            cells.append(_thumbnail(store, name, "before the edit") if name else "none")
         if old:
             cells.append(_shown(store, old[number]))
         lines.append(_row([*cells, _shown(store, image)]))
     if len(chosen) < len(new):
         lines += ["", f"The {len(chosen)} of {len(new)} that tell most; the page has all of them."]
-    if report.challenger.asked_again:
-        again = report.challenger.asked_again
+    if again := report.challenger.asked_again:
         lines += ["", f"Asked for once more, because an answer was lost: {again}. Each may be billed."]
     return "\n".join(lines)
 
@@ -177,11 +163,9 @@ def _row(cells: list[str]) -> str:
 
 
 def _shown(store: Store, image: EvaluatedImage) -> str:
+    shown = _thumbnail(store, image.name, f"seed {image.seed}") if image.name else "(no image)"
     wrong = observations(image)
-    note = f" {in_markdown(wrong)}" if wrong else ""
-    if image.name is None:
-        return f"(no image){note}"
-    return _thumbnail(store, image.name, f"seed {image.seed}") + note
+    return f"{shown} {in_markdown(wrong)}" if wrong else shown
 
 
 def _dataset_section(report: DecisionReport) -> str:

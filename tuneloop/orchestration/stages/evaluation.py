@@ -119,7 +119,9 @@ def _compare(
         cents_per_image=ctx.limits.price_of_image(run.plan.service),
         decision=f"{ctx.ledger.decision_folder(run)}{number:04d}.json",
         decided_by=GATE,
-        result=apply_gate(challenger, champion, run.plan.gate, reigns=current is not None and other is None),
+        result=apply_gate(
+            challenger, champion, run.plan.gate, is_current_champion=current is not None and other is None
+        ),
     )
     against = current.number if current else 0
     report = tasks.report(ctx, evidence, against)
