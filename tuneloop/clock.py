@@ -1,4 +1,4 @@
-"""The two clocks behind every deadline."""
+"""Wall clock for records, monotonic clock for deadlines."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def offset_s(theirs: datetime, before: datetime) -> float:
 
     Args:
         theirs: Its time, to the second.
-        before: Our time before it was asked; it answered between then and now.
+        before: Our time before the request; the response was made between then and now.
     """
     ahead, behind = (theirs - now()).total_seconds(), (before - theirs).total_seconds() - 1
     return max(ahead, 0.0) or -max(behind, 0.0)
@@ -40,7 +40,7 @@ class Deadline:
         self.until = self.started + timedelta(seconds=seconds)
 
     def passed(self) -> bool:
-        """Tell whether either clock is past the deadline, or the wall clock before its start."""
+        """Return True if either clock is past the deadline, or the wall clock before its start."""
         wall = now()
         on_time = self.started <= wall < self.until and time.clock_gettime(_SINCE_BOOT) < self._boot_until
         return not on_time

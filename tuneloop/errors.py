@@ -4,25 +4,25 @@ TuneloopError
 ├── ConfigurationError (ValueError)  a block, a setting or a parameter is wrong
 │   └── ClockWrong                   this host's clock is not the provider's
 ├── DatasetError (ValueError)        a file or folder of the dataset is wrong
-├── StoreError (OSError)             the artifact store refused or misbehaved
-│   ├── StoreUnavailable             it may answer later
+├── StoreError (OSError)             the artifact store rejected or misbehaved
+│   ├── StoreUnavailable             it may respond later
 │   ├── ObjectNotFound               nothing has this name
-│   ├── NoStore                      nobody has made a store here
+│   ├── NoStore                      no store was made here
 │   └── CorruptRecord                something has this name, but it is not what it should be
 ├── LedgerError                      the record of a training forbids this step
-│   ├── RecordConflict               somebody else wrote the next record first: read again
+│   ├── RecordConflict               another writer wrote the next record first: read again
 │   ├── BudgetExceeded               the account has spent what it may
 │   └── DuplicateJob                 the provider has two jobs of one name
 ├── TrainingError                    a training came to no usable model
 │   ├── TrainingFailed               the training has ended without weights
 │   ├── TrainingOnHold               a person must let it through
-│   ├── AmbiguousSubmit              nobody can tell yet whether the submit was accepted
+│   ├── AmbiguousSubmit              it is not known yet whether the submit was accepted
 │   └── InvalidWeights               the downloaded weights are not a whole safetensors file
-└── ProviderError                    a provider's answer, with status, request id and excerpt
-    ├── ProviderUnavailable          time-out, cut connection, 5xx: asking again may help
-    │   ├── RateLimited              429: not accepted, ask again later
-    │   └── PresignedUrlExpired      a signed address is refused: ask for a new one
-    ├── RequestRejected              the provider said no, and why
+└── ProviderError                    a provider's response, with status, request id and excerpt
+    ├── ProviderUnavailable          time-out, cut connection, 5xx: another try may help
+    │   ├── RateLimited              429: not accepted, try again later
+    │   └── PresignedUrlExpired      a presigned URL was rejected: request a new one
+    ├── RequestRejected              the provider rejected the request and said why
     │   ├── AuthenticationFailed     401, 403
     │   ├── InsufficientCredits      the account cannot pay
     │   └── NotFoundAtProvider       404: no such thing (or not yet)
@@ -51,11 +51,11 @@ class DatasetError(TuneloopError, ValueError):
 
 
 class StoreError(TuneloopError, OSError):
-    """The artifact store refused a request or broke its contract."""
+    """The artifact store rejected a request or broke its contract."""
 
 
 class StoreUnavailable(StoreError):
-    """The artifact store did not answer; it may do so later."""
+    """The artifact store did not respond; it may do so later."""
 
 
 class ObjectNotFound(StoreError):
@@ -95,11 +95,11 @@ class TrainingFailed(TrainingError):
 
 
 class TrainingOnHold(TrainingError):
-    """A training waits for a person, and this run cannot ask one."""
+    """A training needs an approval, and this run cannot request one."""
 
 
 class AmbiguousSubmit(TrainingError):
-    """A submit ended without a clear answer, and the job is not (yet) in the provider's list."""
+    """A submit ended without a clear response, and the job is not (yet) in the provider's list."""
 
 
 class InvalidWeights(TrainingError):
@@ -107,14 +107,14 @@ class InvalidWeights(TrainingError):
 
 
 class ProviderError(TuneloopError):
-    """A provider answered with something other than success.
+    """A provider responded with something other than success.
 
     Args:
         reason: One sentence: what failed and what to do.
         provider: Name of the provider.
-        status: HTTP status, or None where no answer came.
+        status: HTTP status, or None without a response.
         request_id: The provider's own id of the exchange, for its support.
-        excerpt: Redacted beginning of the answer's body.
+        excerpt: Redacted beginning of the response's body.
     """
 
     def __init__(
@@ -139,7 +139,7 @@ class ProviderError(TuneloopError):
 
 
 class ProviderUnavailable(ProviderError):
-    """The provider did not answer, or answered 5xx; asking again may help.
+    """The provider did not respond, or with 5xx; another try may help.
 
     Args:
         reason: One sentence: what failed and what to do.
@@ -157,11 +157,11 @@ class RateLimited(ProviderUnavailable):
 
 
 class PresignedUrlExpired(ProviderUnavailable):
-    """A signed address is refused, most likely because its time is over; a new one may be asked for."""
+    """A presigned URL was rejected, probably because it expired; a new one may be requested."""
 
 
 class RequestRejected(ProviderError):
-    """The provider refused the request and said why: nothing was accepted, nothing is paid."""
+    """The provider rejected the request and said why: nothing was accepted, nothing is paid."""
 
 
 class AuthenticationFailed(RequestRejected):
@@ -177,4 +177,4 @@ class NotFoundAtProvider(RequestRejected):
 
 
 class UnexpectedResponse(ProviderError):
-    """The answer is not as documented."""
+    """The response is not as documented."""

@@ -24,7 +24,7 @@ def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
     """Take keys, signed queries and echoed uploads out of a text.
 
     Args:
-        text: Any text, such as an answer's body.
+        text: Any text, such as a response's body.
         secrets: Values that must not be shown, whatever they look like.
     """
     for secret in secrets:
@@ -38,7 +38,7 @@ def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
 
 
 def excerpt(body: bytes, secrets: tuple[str, ...] = ()) -> str:
-    """The redacted beginning of an answer's body, on one line.
+    """The redacted beginning of a response's body, on one line.
 
     A piece of the body is decoded that is far longer than what is shown, so that a secret at the cut is seen
     whole and taken out.

@@ -16,7 +16,7 @@ class Settings(BaseSettings):
     store: str = "local-file-system/tuneloop"
     """Slug of the store's block that the deployments in this checkout use."""
     poll_interval_s: float = Field(default=30, gt=0)
-    """Seconds between looks at a training, where a run waits in its own process."""
+    """Seconds between polls of a training, where a run waits in its own process."""
     allow_private_addresses: bool = False
     """Whether a dataset's address may lead into a private network or to the machine itself."""
     clip_model: str | None = None

@@ -188,7 +188,7 @@ def test_transfer_that_is_begun_by_two_at_once_is_one_or_said_to_be_of_another_f
         assert transfer(small_parts, NAME, mine.source, "the weights").sha256 == sha256(mine.data)
         assert mine.bytes_read == len(mine.data) + HEADER - PART_SIZE
     else:
-        with pytest.raises(StoreUnavailable, match="begun by somebody else for another file"):
+        with pytest.raises(StoreUnavailable, match="begun by another process for another file"):
             transfer(small_parts, NAME, mine.source, "the weights")
     (record,) = records(small_parts, NAME)
     assert record.upload != begun[0]

@@ -87,7 +87,7 @@ def check_host(host: str) -> None:
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        return  # whoever connects says what is wrong; a proxy may know more names
+        return  # connecting will show what is wrong; a proxy may know more names
     for *_, address in found:
         _check(host, str(address[0]))
 

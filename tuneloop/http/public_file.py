@@ -53,15 +53,12 @@ class PublicFile:
         return size_bytes, response.headers.get("etag")
 
     def save(self, target: Path, size_bytes: int, on_progress: Progress | None = None) -> str:
-        """GET the file as a provider does, without following a redirect.
+        """GET the file as a provider does, without following a redirect, and return its sha256.
 
         Args:
             target: Where to write it; must not exist.
             size_bytes: Its size, as HEAD states it.
             on_progress: Called with bytes so far and bytes in all.
-
-        Returns:
-            Its sha256.
 
         Raises:
             DatasetError: GET states another size than HEAD.
@@ -74,17 +71,9 @@ class PublicFile:
             return self._write(response, target, size_bytes, on_progress)
 
     def follow(self, target: Path, limit_bytes: int, on_progress: Progress | None = None) -> str:
-        """GET the file through redirects: each further address is held to the rules of the first.
+        """As `save`, through redirects: each further address is held to the rules of the first.
 
         Addresses on the way are shown and kept nowhere, for they are often signed.
-
-        Args:
-            target: Where to write it; must not exist.
-            limit_bytes: Maximum size.
-            on_progress: Called with bytes so far and bytes in all.
-
-        Returns:
-            Its sha256.
 
         Raises:
             DatasetError: It is too large, or the server leads to where we do not go.

@@ -63,7 +63,7 @@ class AtomicFile:
             return os.fstat(self._file.fileno())
 
     def publish(self, target: Path) -> None:
-        """Let it appear, durable, in place of whatever has this name."""
+        """Let it appear, durable, in place of what has this name."""
         self.sync()
         with self._errors():
             self._path.replace(target)

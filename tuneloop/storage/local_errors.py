@@ -38,13 +38,9 @@ _REMEDIES = {
 
 @contextmanager
 def os_errors(folder: Path, name: str) -> Iterator[None]:
-    """Turn errors of the operating system into the stores' own.
+    """Turn errors of the operating system about a name in a store's folder into the stores' own.
 
     Nothing but file operations may stand inside: errors of `requests` are `OSError`s too.
-
-    Args:
-        folder: Root folder of the store.
-        name: What is read or written.
     """
     try:
         yield

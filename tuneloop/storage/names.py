@@ -6,7 +6,7 @@ import re
 
 from tuneloop.errors import StoreError
 
-# A part that starts with a dot is refused: `.` and `..` lead out of the store, `.tmp` is the stores' own.
+# A part that starts with a dot is rejected: `.` and `..` lead out of the store, `.tmp` is the stores' own.
 _PART = r"[A-Za-z0-9_-][A-Za-z0-9._-]*"
 _NAME = re.compile(rf"{_PART}(?:/{_PART})*")
 

@@ -28,8 +28,8 @@ _MAX_BYTES = 24 << 20
 class CachingS3Store(S3Store):
     """A store below a prefix of an S3 bucket, for the length of one run.
 
-    What exists is asked each time, by lists and sizes; only the content of what is never written twice is cached.
-    Absence never is.
+    What exists is requested each time, by lists and sizes; only the content of what is never written twice is
+    cached. Absence never is.
     """
 
     def __init__(self, client: S3Client, bucket: str, prefix: str = "", **options: Any) -> None:

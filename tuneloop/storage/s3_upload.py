@@ -32,7 +32,7 @@ _VALID_S = 3600
 """How long a part may wait before its first byte; an upload that is under way is not cut off."""
 _CODE = re.compile(rb"<Code>([^<]{1,100})</Code>")
 _MESSAGE = re.compile(rb"<Message>([^<]{1,300})</Message>")
-# Before each attempt to write. boto3 has already asked several times within one.
+# Before each attempt to write. boto3 has already tried several times within one.
 PAUSES_S = (0.0, 0.2, 1.0)
 
 

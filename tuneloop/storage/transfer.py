@@ -148,7 +148,7 @@ def _begin(store: Store, name: str, source: RangedSource, number: int) -> tuple[
     theirs = Transfer.model_validate_json(store.read(record))
     if not theirs.is_of(source):
         raise StoreUnavailable(
-            f"{store.uri_of(record)} was begun by somebody else for another file of this name; run again."
+            f"{store.uri_of(record)} was begun by another process for another file of this name; run again."
         )
     return theirs, False
 
