@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 from contextlib import closing, contextmanager
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -14,12 +13,12 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tuneloop.clock import now, offset_s
-from tuneloop.errors import ConfigurationError, ObjectNotFound, StoreError, StoreUnavailable
+from tuneloop.errors import ConfigurationError, ObjectNotFound
 from tuneloop.storage.base import Store
 from tuneloop.storage.names import checked_marker, checked_name, checked_prefix, is_name
 from tuneloop.storage.s3_errors import checked_object, list_pages, s3_errors
 from tuneloop.storage.s3_logs import guard_s3_logs
-from tuneloop.storage.s3_upload import PAUSES_S, Place, S3Upload, abort
+from tuneloop.storage.s3_upload import Place, S3Upload, abort, write_conditionally
 from tuneloop.storage.upload import PART_SIZE, Part
 
 if TYPE_CHECKING:
@@ -75,26 +74,19 @@ class S3Store(Store):
 
     def create(self, name: str, data: bytes) -> bool:
         key = self._key(name)
-        last: StoreError | None = None
-        for pause_s in PAUSES_S:
-            time.sleep(pause_s)
-            try:
-                with self._errors(name):
-                    checked_object(
-                        self.client.put_object(Bucket=self._bucket, Key=key, Body=data, IfNoneMatch="*")
-                    )
-            except StoreUnavailable as error:
-                last = error
-            else:
-                return True
+
+        def put() -> None:
+            with self._errors(name):
+                response = self.client.put_object(Bucket=self._bucket, Key=key, Body=data, IfNoneMatch="*")
+                checked_object(response)
+
+        def is_ours() -> bool | None:
             try:
                 return self.read(name) == data
             except ObjectNotFound:
-                # The request has not arrived (yet). Sending it again cannot do harm: it is conditional.
-                continue
-            except StoreUnavailable as error:
-                last = error
-        raise StoreUnavailable(f"It is not known whether it was written: {last}") from last
+                return None
+
+        return write_conditionally(put, is_ours)
 
     def read(self, name: str) -> bytes:
         key = self._key(name)

@@ -33,7 +33,7 @@ _VALID_S = 3600
 _CODE = re.compile(rb"<Code>([^<]{1,100})</Code>")
 _MESSAGE = re.compile(rb"<Message>([^<]{1,300})</Message>")
 # Before each attempt to write. boto3 has already tried several times within one.
-PAUSES_S = (0.0, 0.2, 1.0)
+_PAUSES_S = (0.0, 0.2, 1.0)
 
 
 class Place(NamedTuple):
@@ -69,7 +69,7 @@ class S3Upload(Upload):
     def complete(self) -> bool:
         # Ceph 16 for one ignores the condition of a completion: asking before it leaves a gap of one
         # request, in which a second upload of the same weights may replace the first.
-        if not self._exists() and self._completed():
+        if not self._exists() and write_conditionally(self._complete, lambda: False if self._exists() else None):
             return True
         with suppress(StoreError):
             abort(self._client, self._place)
@@ -80,26 +80,6 @@ class S3Upload(Upload):
 
     def _write(self, part: Part, chunks: Iterable[Chunk]) -> None:
         send_part(self._client, self._place, part.number, part.size, chunks)
-
-    def _completed(self) -> bool:
-        """Complete whatever responses are lost. Returns False where the key holds what need not be ours."""
-        last: StoreUnavailable | None = None
-        for pause_s in PAUSES_S:
-            time.sleep(pause_s)
-            try:
-                self._complete()
-            except StoreUnavailable as error:
-                last = error
-            else:
-                return True
-            try:
-                if self._exists():
-                    return False
-            except StoreUnavailable as error:
-                last = error
-        if isinstance(last, UploadGone):
-            raise last
-        raise StoreUnavailable(f"It is not known whether it was written: {last}") from last
 
     def _complete(self) -> None:
         # Listed anew each time: another process may have sent a part again, under another ETag.
@@ -133,6 +113,32 @@ def abort(client: S3Client, place: Place) -> None:
     """Give an upload up, with its parts. Absent is fine."""
     with suppress(UploadGone), s3_upload_errors(place.uri, client.meta.endpoint_url):
         client.abort_multipart_upload(**place.arguments)
+
+
+def write_conditionally(write: Callable[[], object], outcome: Callable[[], bool | None]) -> bool:
+    """Send a conditional write until its outcome is known, whatever responses are lost.
+
+    Args:
+        write: Sends it; sending it again does no harm.
+        outcome: Reads whether what is there is ours; None where nothing is there (yet).
+    """
+    last: StoreUnavailable | None = None
+    for pause_s in _PAUSES_S:
+        time.sleep(pause_s)
+        try:
+            write()
+        except StoreUnavailable as error:
+            last = error
+        else:
+            return True
+        try:
+            if (won := outcome()) is not None:
+                return won
+        except StoreUnavailable as error:
+            last = error
+    if isinstance(last, UploadGone):
+        raise last
+    raise StoreUnavailable(f"It is not known whether it was written: {last}") from last
 
 
 def send_part(client: S3Client, place: Place, number: int, size_bytes: int, chunks: Iterable[Chunk]) -> None:
