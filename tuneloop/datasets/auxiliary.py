@@ -115,7 +115,6 @@ def _companions(files: list[FileEntry], names: set[str]) -> set[FileEntry]:
 
 
 def _subject(file: FileEntry, names: set[str]) -> str | None:
-    """Name of the image that a mask or map belongs to, where it is there: `a` of `a_depth_mask`."""
     stem = file.stem
     while found := _COMPANION_NAMES.fullmatch(stem):
         stem = found["of"] or found["for"]

@@ -85,7 +85,6 @@ def _root_of(folder: Path) -> Path:
 
 
 def _list_one(found: Walk, inner: str) -> list[str]:
-    """Sort the entries of one subfolder into what was found. Returns the folders in it."""
     folders = []
     try:
         with os.scandir(found.root / inner) as listed:

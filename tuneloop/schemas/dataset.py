@@ -25,7 +25,6 @@ class DatasetItem(FrozenModel):
     height_px: int = Field(gt=0)
     """Height as stored in the file, before any EXIF rotation."""
     format: ImageFormat
-    """Format by content, whatever the file is called."""
     caption: str | None = None
     """The caption as it is sent to the provider; None leaves captioning to the provider."""
     role: Literal["single", "start", "end"] = "single"
@@ -67,7 +66,6 @@ class DatasetDifference(FrozenModel):
     added: tuple[str, ...]
     removed: tuple[str, ...]
     captions_changed: tuple[str, ...]
-    """Images that both have, with another caption."""
     pairs_changed: bool = False
     """Whether the same images make other pairs."""
 

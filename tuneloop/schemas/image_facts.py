@@ -20,7 +20,6 @@ class ImageInfo(FrozenModel):
     height_px: int = Field(gt=0)
     """Height as stored, before any EXIF rotation."""
     format: ImageFormat
-    """Format by content."""
     orientation: int = Field(default=1, ge=1, le=8)
     """EXIF orientation; 1 needs no rotation."""
     mode: str

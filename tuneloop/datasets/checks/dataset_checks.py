@@ -168,11 +168,7 @@ def megabytes(size_bytes: int) -> str:
 
 
 def by_folder(folders: Mapping[str, int]) -> str:
-    """Spell how many images come from which subfolder, so that one too many is seen.
-
-    Args:
-        folders: Numbers of images; those of the folder itself under an empty name.
-    """
+    """Spell how many images come from which subfolder, so that one too many is seen."""
     most = sorted(folders.items(), key=lambda one: (-one[1], one[0]))
     told = [f"from {printable(name) or 'the folder itself'} ({count:,})" for name, count in most[:_FOLDERS_NAMED]]
     rest = len(most) - _FOLDERS_NAMED

@@ -168,14 +168,7 @@ def _hlg_light() -> Matrix:
 
 
 def matrix_profile(name: str, primaries: Primaries, curve: float | Matrix, *, gray: bool = False) -> bytes:
-    """Make an ICC profile.
-
-    Args:
-        name: What it is called; ASCII.
-        primaries: Of its colors.
-        curve: An exponent, or the light (0 to 1) of evenly spaced values.
-        gray: For images of brightness alone; the primaries do not matter then.
-    """
+    """Make an ICC profile."""
     title = name.encode("ascii")
     description = b"desc" + bytes(4) + struct.pack(">L", len(title) + 1) + title + bytes(1 + 78)
     tags = {b"desc": description, b"cprt": b"text" + bytes(4) + b"none\0", b"wtpt": _xyz(_D50)}

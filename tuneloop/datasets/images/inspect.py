@@ -80,11 +80,6 @@ def inspect_image(path: Path, name: str, known: Mapping[Sha256, ImageInfo] | Non
     The file is read once, so the bytes that are decoded are the bytes that were hashed, whatever happens to the
     file meanwhile. One call holds one file and one decoded image, and nothing when it returns.
 
-    Args:
-        path: The file.
-        name: What it is called in messages.
-        known: Facts of images that were inspected before. They are not decoded again.
-
     Raises:
         ImageError: The file cannot be read, is no image, is of another format, too large or broken.
     """

@@ -53,10 +53,6 @@ def perceptual_hash(gray: Image.Image, orientation: int) -> int:
 
     Each bit says whether one of the 64 slowest waves across the image goes up by more than noise. So an
     image in which nothing goes up or down hashes to 0.
-
-    Args:
-        gray: Mode L, as stored.
-        orientation: EXIF orientation, 1 to 8. Turning the reduced image gives the same as turning the large one.
     """
     small = gray.resize((_SIDE, _SIDE), Image.Resampling.BOX)
     levels = upright(np.asarray(small, dtype=np.float32), orientation)

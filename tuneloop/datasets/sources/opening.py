@@ -36,7 +36,6 @@ class OpenedSource(NamedTuple):
     """A source that is at hand."""
 
     folder: Path
-    """Where its files are: to be read only, and gone afterwards unless it is the user's own."""
     label: str
     public: PublicDataset | None
     """The zip that the provider fetches by itself; None where it is sent what we pack."""

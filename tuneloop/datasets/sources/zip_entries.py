@@ -44,7 +44,6 @@ class Entry(NamedTuple):
     name: str
     """Relative, and safe below any folder."""
     start: int
-    """Where its data start in the zip."""
     packed_bytes: int
     size_bytes: int
     """Size of the file, as the zip claims."""
