@@ -75,7 +75,7 @@ def test_champion_whose_key_is_refused_stops_the_run_before_it_pays(
     bill.clear()
     state = here(changed)
     assert state.name == "Failed"
-    assert "the provider refuses its key" in (state.message or "")
+    assert "the provider rejects its key" in (state.message or "")
     assert bill.orders == []
 
 

@@ -124,7 +124,7 @@ def _validate_answer(ctx: RunContext, training: TrainingLog, answer: Answer) -> 
 
 
 def _apply_answer(run: RunRecord, training: TrainingLog, held: Held, answer: Answer) -> str | None:
-    get_run_logger().info("a person has decided about %s: %s (%s)", held.name, answer.decision, answer.reason)
+    get_run_logger().info("decided about %s: %s (%s)", held.name, answer.decision, answer.reason)
     if answer.decision == _REJECT:
         abandon_training(run, training, held, f"rejected by a person: {answer.reason}")
         return None

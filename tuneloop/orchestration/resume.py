@@ -50,11 +50,11 @@ class Resumer:
         self.watcher, self.result = watcher, result
         self._may_start: dict[UUID, bool] = {}
 
-    def resume(self, run: FlowRun | None, story: PendingRun) -> None:
+    def resume(self, run: FlowRun | None, pending: PendingRun) -> None:
         """Resume a run, if it is suspended and does not wait for a form."""
         if run is None or not is_suspended(run) or self.result.resumed >= AT_ONCE:
             return
-        if story.asks and not _is_yet_to_ask(run, story) and not self._has_lost_its_form(run):
+        if pending.asks and not _is_yet_to_ask(run, pending) and not self._has_lost_its_form(run):
             return
         if not self._may(run):
             get_run_logger().info("run %s is resumed when no other run of its deployment is at work", run.name)
@@ -70,9 +70,7 @@ class Resumer:
         keys = run.state.state_details.run_input_keyset if run.state is not None else None
         if keys is None or has_form(self.watcher.client, run.id, keys):
             return False
-        get_run_logger().warning(
-            "run %s asks a person, and its form is gone: it is resumed to ask again", run.name
-        )
+        get_run_logger().warning("run %s waits for a form that is gone: it is resumed to ask again", run.name)
         return True
 
     def _resumed(self, run: FlowRun) -> bool:
@@ -101,7 +99,7 @@ class Resumer:
         return any(standstill is None or not standstill.over for standstill in standstills)
 
 
-def _is_yet_to_ask(run: FlowRun, story: PendingRun) -> bool:
+def _is_yet_to_ask(run: FlowRun, pending: PendingRun) -> bool:
     """Return True if this run is to ask, and is suspended over something else: it has no form yet."""
     has_a_form = run.state is not None and run.state.state_details.run_input_keyset is not None
-    return not has_a_form and story.asker in {None, story.run.flow_run}
+    return not has_a_form and pending.asker in {None, pending.run.flow_run}

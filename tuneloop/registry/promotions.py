@@ -241,8 +241,8 @@ class Registry:
 
     def _is_applied(self, run: RunRecord, decision: Decision, champion: Promotion | None) -> bool:
         # The champion first: as a rule it is the one, and it has been read.
-        reigns = champion is not None and champion.number >= decision.against and is_same_training(champion, run)
-        return reigns or self._applied(run, decision) is not None
+        current = champion is not None and champion.number >= decision.against and is_same_training(champion, run)
+        return current or self._applied(run, decision) is not None
 
 
 def _on_the_model(decisions: Iterable[Decision]) -> Iterator[Decision]:

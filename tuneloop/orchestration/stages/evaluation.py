@@ -88,7 +88,7 @@ def _compare(
     """Render, score, report, and record what the gate says under a number.
 
     Returns:
-        The decision that has the number, whoever wrote it; None where that is none on the model.
+        The decision that has the number, by any writer; None where that is none on the model.
     """
     current = history[-1] if history else None
     load_clip_encoder()  # a setting that cannot be used is found before images are paid
@@ -134,7 +134,7 @@ def _render_champion(ctx: RunContext, run: RunRecord, champion: Promotion, input
     One that its provider has no more is judged by the images that are there.
     """
     subject, plan = champion_turn(run, champion, inputs)
-    # Where nothing is missing nobody is asked, and another account need not be there any more.
+    # Where nothing is missing no request is sent, and another account need not be there any more.
     elsewhere = champion.account != ctx.provider.account and count_missing(ctx.store, subject, plan)
     account = account_of(ctx, champion) if elsewhere else (ctx.provider, ctx.limits)
     try:

@@ -85,7 +85,7 @@ def _try_key(provider: Provider, champion: Promotion) -> None:
         provider.status(champion.job_id)
     except AuthenticationFailed as error:
         raise ConfigurationError(
-            f"{_reached(champion)}, and the provider refuses its key: {error.reason}"
+            f"{_reached(champion)}, and the provider rejects its key: {error.reason}"
         ) from None
     except ProviderError as error:
         get_run_logger().info("champion no. %d cannot be reached just now: %s", champion.number, error)

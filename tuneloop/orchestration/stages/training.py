@@ -62,7 +62,7 @@ def train(ctx: RunContext, run: RunRecord, *, cancelled: bool = False) -> Collec
         TrainingFailed: The training has come to an end without weights.
     """
     training = TrainingLog.of(ctx.ledger, run)
-    if training.last is not None:  # else whoever begins it marks it first
+    if training.last is not None:  # else it is marked when it is begun
         ctx.ledger.keep_marked(run)
     while not isinstance(training.last, Collected):
         collected = _go_on(ctx, run, training, cancelled=cancelled)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.ledger.test_promotion import collected, of_key
+from tests.registry.test_promotions import collected, of_key
 from tuneloop.clock import now
 from tuneloop.errors import ConfigurationError, LedgerError
 from tuneloop.ledger.ledger import Ledger
