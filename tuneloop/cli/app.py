@@ -35,13 +35,12 @@ def demo(
     leave: Annotated[bool, typer.Option("--exit", help="End when done, and leave nothing running.")] = False,
 ) -> None:
     """Retrain a sample model three times, on an emulated provider and a Prefect server of its own."""
-    from tuneloop.cli.demo import DemoOptions, run_demo
+    from tuneloop.cli.demo import run_demo
     from tuneloop.providers.registry import recipe_type
     from tuneloop.schemas.recipe_fields import trainer_of
 
     stay, trainer = not leave and sys.stdout.isatty(), trainer_of(recipe_type(None, recipe))
-    if not run_demo(DemoOptions(folder, dataset, store, trainer, json_file, stay)):
-        sys.exit(1)
+    sys.exit(not run_demo(folder, dataset, store, trainer, json_file, stay=stay))
 
 
 @app.command()

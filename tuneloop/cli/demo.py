@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 import threading
 from contextlib import ExitStack, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -29,69 +30,56 @@ from tuneloop.schemas.shown_text import visible
 _PRIVATE = {"message", "page"}
 
 
-@dataclass(frozen=True)
-class DemoOptions:
-    """What a demo shows.
+def run_demo(
+    folder: Path, dataset: Path | None, store: StoreKind, trainer: str, json_file: Path | None, *, stay: bool
+) -> bool:
+    """Run the whole demo.
 
-    Attributes:
+    Args:
         folder: The demo's own folder; emptied first.
         dataset: Images to use, None for the drawn samples. Never changed.
         store: Which kind of artifact store.
-        trainer: Which recipe.
+        trainer: Which trainer's recipe to use.
         json_file: Where to write what happened, None for nowhere.
         stay: Keep everything running until Ctrl-C.
-    """
-
-    folder: Path
-    dataset: Path | None
-    store: StoreKind
-    trainer: str
-    json_file: Path | None
-    stay: bool
-
-
-def run_demo(options: DemoOptions) -> bool:
-    """Run the whole demo.
 
     Returns:
         Whether everything came out as it should.
     """
     signal.signal(signal.SIGTERM, _as_interrupt)
     send_no_events()
-    console = Console()
-    folder = fresh_folder(options.folder)
-    first, second = _datasets(folder, options)
+    console, recipe = Console(), TRAINERS[trainer]
+    folder = fresh_folder(folder)
+    first, second = _datasets(folder, dataset, pairs=recipe.edit_pairs)
     plan = (("first training", first), ("unchanged", first), ("images added", second))
     with ExitStack() as ends:
         ends.callback(console.print, "Everything that the demo has started is ended.")
         columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
         progress = ends.enter_context(Progress(*columns, console=console))
         task = progress.add_task("Emulated provider, Prefect server, worker, deployments", total=1)
-        stack = ends.enter_context(running_stack(folder, options.store, TRAINERS[options.trainer].provider))
+        stack = ends.enter_context(running_stack(folder, store, recipe.provider))
         progress.update(task, completed=1, description=f"Everything runs; the UI is {stack.server_url}")
         create_automations()
-        set_parameters(_parameters(first, stack, options))
-        outcomes = [_run_one(stack, progress, name, _parameters(images, stack, options)) for name, images in plan]
+        parameters = partial(parameters_for, stack=stack, trainer=trainer, own_images=dataset is not None)
+        set_parameters(parameters(first))
+        outcomes = [_run_one(stack, progress, name, parameters(images)) for name, images in plan]
         progress.stop()
-        write_json(options.json_file, _document(stack, outcomes))
+        write_json(json_file, _document(stack, outcomes))
         _summary(console, stack, outcomes)
-        if options.stay:
+        if stay:
             console.print("[bold]Everything keeps running. Look around in the UI; Ctrl-C ends it.[/]")
             with suppress(KeyboardInterrupt):
                 threading.Event().wait()
     return [outcome.state for outcome in outcomes] == ["Completed", "Cached", "Completed"]
 
 
-def _parameters(images: Path, stack: Stack, options: DemoOptions) -> dict[str, Any]:
-    return parameters_for(images, stack, options.trainer, own_images=options.dataset is not None)
-
-
-def _datasets(folder: Path, options: DemoOptions) -> tuple[Path, Path]:
+def _datasets(folder: Path, dataset: Path | None, *, pairs: bool) -> tuple[Path, Path]:
     """The images of the first two runs, a quarter of them, and of the third, all of them."""
-    source = options.dataset.expanduser().resolve() if options.dataset else folder / "images"
-    if options.dataset is None:
-        copy = copy_sample_pairs if TRAINERS[options.trainer].edit_pairs else copy_sample_images
-        copy(source)
+    if dataset is not None:
+        source = dataset.expanduser().resolve()
+    else:
+        source = folder / "images"
+        (copy_sample_pairs if pairs else copy_sample_images)(source)
     some = folder / "some-images"
     take_some(source, some)
     return some, source
