@@ -82,7 +82,7 @@ def _train(ledger: Ledger, run: RunRecord) -> None:
     name, weights = f"{run.key[:16]}-g1", b"weights"
     base = {"created_at": now(), "attempt": 1, "name": name, "job_id": "job"}
     submitted = Submitted.model_validate({**base, "found_by": "list"})
-    trained = Trained.model_validate({**base, "word": "TRAINED"})
+    trained = Trained.model_validate({**base, "provider_status": "TRAINED"})
     ledger.store.create(f"weights/{name}/lora.safetensors", weights)
     collected = Collected.model_validate(
         {**base, "weights": f"weights/{name}/lora.safetensors", "sha256": "0" * 64, "size_bytes": len(weights)}

@@ -49,7 +49,7 @@ def mine(rig: Rig, ledger: Ledger) -> RunRecord:
 
 
 def moved(tick: TickResult) -> list[str]:
-    return [story.run.flow_run for story in tick.stories]
+    return [story.run.flow_run for story in tick.pending]
 
 
 def look(rig: Rig, ledger: Ledger) -> TickResult:
@@ -142,7 +142,7 @@ def test_marker_that_nobody_claimed_for_is_left_alone_for_a_day_and_then_fenced(
     )
     ledger.mark(ledger.save_run(yesterday))
     frozen = TrainingLog.of(ledger, yesterday)
-    (story,) = look(rig, ledger).stories
+    (story,) = look(rig, ledger).pending
     assert story.run == yesterday
     assert story.ended
     assert ledger.history(mine.key) == []

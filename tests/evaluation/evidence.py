@@ -125,7 +125,13 @@ class World:
             run=run,
             manifest=self.new,
             history=[
-                Trained(created_at=AT, attempt=1, name=challenger.job, job_id="job-77", word="TRAINING_COMPLETED")
+                Trained(
+                    created_at=AT,
+                    attempt=1,
+                    name=challenger.job,
+                    job_id="job-77",
+                    provider_status="TRAINING_COMPLETED",
+                )
             ],
             collected=_collected(challenger.job),
             challenger=challenger,

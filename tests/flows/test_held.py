@@ -207,7 +207,9 @@ def lost_weights(wish: dict[str, Any], emulator: EmulatorControl, ledger: Ledger
     last = ledger.history(work.key)[-1]
     assert isinstance(last, Submitted)
     days_ago = now() - LOST_AFTER
-    trained = Trained(created_at=days_ago, attempt=1, name=last.name, job_id=last.job_id, word="AVAILABLE")
+    trained = Trained(
+        created_at=days_ago, attempt=1, name=last.name, job_id=last.job_id, provider_status="AVAILABLE"
+    )
     ledger.append(work.key, last, trained)
     training = TrainingLog(ledger, work.key, 1)
     for _ in range(3):

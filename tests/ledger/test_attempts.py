@@ -30,7 +30,7 @@ def collected(ledger: Ledger, run: RunRecord) -> None:
     last = ledger.last(run.key)
     assert isinstance(last, Submitted)
     job = {"attempt": last.attempt, "name": last.name, "job_id": last.job_id}
-    trained = Trained.model_validate({"created_at": now(), "word": "AVAILABLE", **job})
+    trained = Trained.model_validate({"created_at": now(), "provider_status": "AVAILABLE", **job})
     ledger.append(run.key, last, trained)
     nothing = {"weights": None, "sha256": None, "size_bytes": None}
     ledger.append(run.key, trained, Collected.model_validate({"created_at": now(), **job, **nothing}))

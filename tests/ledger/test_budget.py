@@ -239,7 +239,9 @@ def test_bad_end_of_a_training_that_was_in_doubt_keeps_its_place_and_starts_no_n
     approved = claimed(ledger, run)
     submitted = Submitted(created_at=now(), attempt=1, name=first.name, job_id="second", found_by="answer")
     ledger.append(run.key, approved, submitted)
-    failed = Failed(created_at=now(), attempt=1, name=first.name, job_id="second", word="FAILED", reason="no GPU")
+    failed = Failed(
+        created_at=now(), attempt=1, name=first.name, job_id="second", provider_status="FAILED", reason="no GPU"
+    )
     ledger.append(run.key, submitted, failed)
     other = other_key(run, 9)
     claim = claimed(ledger, other)

@@ -78,7 +78,7 @@ def test_failed_job_that_runs_again_is_followed_by_the_next_attempt(
     submit(ledger, bent, order)
     submitted = TrainingLog(ledger, order.run.key, 1).known
     assert submitted is not None
-    seen = bent.status(submitted.job_id).model_copy(update={"phase": "failed", "word": "FAILED"})
+    seen = bent.status(submitted.job_id).model_copy(update={"phase": "failed", "provider_status": "FAILED"})
     assert isinstance(record_progress(ledger, order.run, seen), Failed)
     submit(ledger, bent, next_attempt(order))
     assert states(ledger, order) == ["claimed", "submitted", "failed", "submitted"]

@@ -56,7 +56,9 @@ def submitted(ledger: Ledger, run: RunRecord, job_id: str = "job", at: datetime 
 
 def shown(run: RunRecord, phase: str, job_id: str = "job", attempt: int = 1) -> JobStatus:
     name = f"{run.key[:16]}-g{attempt}"
-    return JobStatus.model_validate({"job_id": job_id, "name": name, "phase": phase, "word": phase.upper()})
+    return JobStatus.model_validate(
+        {"job_id": job_id, "name": name, "phase": phase, "provider_status": phase.upper()}
+    )
 
 
 def failed(ledger: Ledger, run: RunRecord) -> BadEnd:
@@ -132,7 +134,11 @@ def test_training_that_was_given_up_although_paid_is_not_revived(ledger: Ledger,
 def trained(ledger: Ledger, run: RunRecord, age: timedelta) -> Trained:
     before = submitted(ledger, run)
     record = Trained(
-        created_at=now() - age, attempt=run.attempt, name=before.name, job_id=before.job_id, word="AVAILABLE"
+        created_at=now() - age,
+        attempt=run.attempt,
+        name=before.name,
+        job_id=before.job_id,
+        provider_status="AVAILABLE",
     )
     ledger.append(run.key, before, record)
     return record

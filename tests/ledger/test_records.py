@@ -37,7 +37,7 @@ def test_unchanged_training_is_trained_again_only_on_request(ledger: Ledger, run
     steps: list[Claimed | Submitted | Trained | Collected] = [
         claim,
         Submitted(created_at=now(), attempt=1, name=claim.name, job_id="j", found_by="answer"),
-        Trained(created_at=now(), attempt=1, name=claim.name, job_id="j", word="AVAILABLE"),
+        Trained(created_at=now(), attempt=1, name=claim.name, job_id="j", provider_status="AVAILABLE"),
         Collected(
             created_at=now(), attempt=1, name=claim.name, job_id="j", weights="w", sha256="0" * 64, size_bytes=1
         ),
@@ -68,7 +68,7 @@ def test_an_unreadable_record_is_not_an_absent_one(
 def test_illegal_steps_are_refused(ledger: Ledger, run: RunRecord) -> None:
     claim = old_claim(run, timedelta(days=1))
     ledger.append(run.key, None, claim)
-    trained = Trained(created_at=now(), attempt=1, name=claim.name, job_id="j", word="AVAILABLE")
+    trained = Trained(created_at=now(), attempt=1, name=claim.name, job_id="j", provider_status="AVAILABLE")
     with pytest.raises(LedgerError, match=r"trained .* cannot follow claimed"):
         ledger.append(run.key, claim, trained)
 

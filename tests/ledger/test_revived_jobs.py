@@ -92,7 +92,7 @@ def test_failed_job_that_lives_is_found_by_its_id_where_the_list_lacks_it(
     submit(ledger, bent, order)
     known = TrainingLog(ledger, order.run.key, 1).known
     assert known is not None
-    seen = bent.status(known.job_id).model_copy(update={"phase": "failed", "word": "FAILED"})
+    seen = bent.status(known.job_id).model_copy(update={"phase": "failed", "provider_status": "FAILED"})
     assert isinstance(record_progress(ledger, order.run, seen), Failed)
     bent.bend_list = lambda _: JobList()
     submit(ledger, bent, next_attempt(order))

@@ -118,7 +118,7 @@ def test_row_that_comes_twice_is_one_job_as_far_as_it_has_come(states: list[str]
 )
 def test_word_counts_however_it_is_spelled(word: str, phase: str, known: bool) -> None:
     (job,) = listed([{**GOOD, "status": word}]).jobs
-    assert (job.phase, job.known, job.word) == (phase, known, word.strip())
+    assert (job.phase, job.known, job.provider_status) == (phase, known, word.strip())
 
 
 def rows(count: int) -> list[dict[str, Any]]:

@@ -38,7 +38,7 @@ def test_job_is_found_by_its_name_and_goes_through_to_available(
     seen = []
     for _ in range(20):
         status = provider.status(job)
-        seen.append((status.word, status.phase))
+        seen.append((status.provider_status, status.phase))
         if status.phase == "ready":
             break
     assert seen[-1] == ("AVAILABLE", "ready")

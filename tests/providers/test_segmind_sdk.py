@@ -45,7 +45,7 @@ def test_all_six_calls_of_the_sdk_agree_with_ours(
     assert [job.job_id for job in provider.find("by-the-sdk").jobs] == [job_id]
     details = sdk.finetune.details(job_id)["finetune"]
     ours = provider.status(job_id)
-    assert (details["status"], details["name"]) == (ours.word, ours.name)
+    assert (details["status"], details["name"]) == (ours.provider_status, ours.name)
     assert {item["name"] for item in sdk.finetune.list()} == {job.name for job in provider.jobs().jobs}
     assert sdk.finetune.access_update(job_id, segmind_public=True) == 200
     assert sdk.finetune.details(job_id)["finetune"]["public_model"] is True

@@ -18,7 +18,7 @@ from tuneloop.sensor.transitions import pending_run
 
 UNDECIDED = GateResult(verdict="undecided", reason="too close", rule="r", scores={})
 PROMOTE = GateResult(verdict="promote", reason="better", rule="r", scores={})
-READY = JobStatus(job_id="j", name="n", phase="ready", word="AVAILABLE", known=True)
+READY = JobStatus(job_id="j", name="n", phase="ready", provider_status="AVAILABLE", known=True)
 
 
 def trained(ledger: Ledger, run: RunRecord) -> Collected:
@@ -27,7 +27,7 @@ def trained(ledger: Ledger, run: RunRecord) -> Collected:
     name = job_name(run.key, run.attempt)
     kept = collected(run).model_copy(update={"name": name})
     common = {"created_at": now(), "attempt": run.attempt, "name": name, "job_id": "j"}
-    records = (Submitted(**common, found_by="person"), Trained(**common, word="AVAILABLE"), kept)
+    records = (Submitted(**common, found_by="person"), Trained(**common, provider_status="AVAILABLE"), kept)
     for record in records:
         ledger.append(run.key, ledger.last(run.key), record)
     ledger.mark(run)

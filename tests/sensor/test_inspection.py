@@ -108,7 +108,7 @@ def test_job_that_is_gone_for_a_day_is_held_as_lost_and_goes_on_when_it_is_there
         (change,) = tick.changes
         assert isinstance(change.record, Held)
         assert change.record.kind == "lost"
-        (story,) = tick.stories
+        (story,) = tick.pending
         assert story.asks
         assert look(ledger, behind(url, emulator)).changes == []
     emulator.clear_faults()
@@ -136,7 +136,7 @@ def with_word(word: str) -> Any:
 
 
 def told(ledger: Ledger, tick: TickResult) -> list[str]:
-    for odd in tick.odd_words:
+    for odd in tick.unknown_statuses:
         mark_status_notified(ledger, odd)
     return [problem for problem in tick.problems if "unknown status" in problem]
 

@@ -145,7 +145,7 @@ def test_run_that_has_marked_and_not_claimed_is_only_looked_after(
     ledger.mark(ledger.save_run(run))
     tick = look(ledger, provider)
     assert [story.run.flow_run for story in tick.submitting] == [run.flow_run]
-    assert tick.stories == []
+    assert tick.pending == []
 
 
 def test_no_recipe_is_overdue_sooner_than_ticks_look_for() -> None:
@@ -178,7 +178,7 @@ def test_fifty_invented_status_words_count_as_running_and_are_each_told_once(
             tick = look(ledger, SegmindProvider("SG_0123456789abcdef", base_url=replay.url))
         told += [problem for problem in tick.problems if "unknown status" in problem]
         assert moved(tick) == []
-        for odd in tick.odd_words:
+        for odd in tick.unknown_statuses:
             mark_status_notified(ledger, odd)
     assert len(told) == 50
     emulator.progress(Progress.at_once())

@@ -58,7 +58,7 @@ def test_status_shows_states_reasons_and_a_providers_word_as_they_are(text: str)
         model="robot", job=text, account=text, state="held", since=datetime.now(UTC), flow_run=text, note=text
     )
     console = Console(file=io.StringIO(), width=300)
-    job = JobStatus(job_id=text, name="0123456789abcdef-g1", word=text, phase="running")
+    job = JobStatus(job_id=text, name="0123456789abcdef-g1", provider_status=text, phase="running")
     assert show_orphans("segmind-credentials/x", [job], console)
     assert isinstance(console.file, io.StringIO)
     for sent in (printed(in_flight([story], {text: text})), console.file.getvalue()):

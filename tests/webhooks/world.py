@@ -94,7 +94,7 @@ class World:
     def tick(self, account: str | None = None) -> None:
         """Poll as the sensor does: by its schedule, or one account."""
         found = poll_all(self.ledger, lambda _: self.provider, None, account)
-        self.woken |= {pending.run.flow_run for pending in found.stories}
+        self.woken |= {pending.run.flow_run for pending in found.pending}
 
     def marked(self, flow_run: str | None = None) -> RunRecord:
         """A run that is about to submit, with images that no other one has."""

@@ -120,8 +120,8 @@ def show_orphans(slug: str, jobs: list[JobStatus], console: Console) -> bool:
     """Print the jobs of an account that no record follows. Returns whether there are any."""
     for job in jobs:
         line = (
-            f"{slug} has {job.name} ({job.word}), which no record knows. Take it in with: tuneloop adopt MODEL "
-            f"--credentials {slug} --job-id {job.job_id}"
+            f"{slug} has {job.name} ({job.provider_status}), which no record knows. Take it in with: tuneloop "
+            f"adopt MODEL --credentials {slug} --job-id {job.job_id}"
         )
         console.print(Text.assemble(("Followed by nobody: ", "yellow"), shown(line)))
     return bool(jobs)

@@ -172,7 +172,7 @@ def record_progress(ledger: Ledger, run: RunRecord, status: JobStatus) -> AnyTra
     if not isinstance(last, Submitted) or status.phase == "running":
         return last
     # Under the name that the job has at the provider, which may be the one of an earlier attempt.
-    fields = {**log.header(), "name": last.name, "job_id": last.job_id, "word": status.word}
+    fields = {**log.header(), "name": last.name, "job_id": last.job_id, "provider_status": status.provider_status}
     try:
         if status.phase != "failed":
             return log.append(Trained(**fields))

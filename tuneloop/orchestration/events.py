@@ -24,7 +24,7 @@ from tuneloop.schemas.records import (
     Trained,
 )
 from tuneloop.schemas.training import job_name
-from tuneloop.sensor.tick import OddWord, Unreached
+from tuneloop.sensor.tick import UnknownStatus, Unreached
 from tuneloop.sensor.transitions import Transition
 
 TrainingEvent = Literal["submitted", "trained", "failed", "held", "overdue", "lost", "revived"]
@@ -65,12 +65,13 @@ def emit_changes(changes: list[Transition]) -> None:
             emit_training_event("lost", change.run, change.record)
 
 
-def emit_unknown_status(odd: OddWord) -> None:
+def emit_unknown_status(odd: UnknownStatus) -> None:
     """Emit that a provider's status is not documented: `tuneloop.training.odd-word`."""
-    run, reason = odd.run, f"status {odd.word!r} is not documented and counts as still running"
+    run, reason = odd.run, f"status {odd.provider_status!r} is not documented and counts as still running"
     payload = {**_payload(run), "reason": reason}
     related = [_model(run.model), _run(run.flow_run)]
-    _emit("training.odd-word", f"{run.account.slug}/{odd.word}", "training", payload["job"], related, payload)
+    subject = f"{run.account.slug}/{odd.provider_status}"
+    _emit("training.odd-word", subject, "training", payload["job"], related, payload)
 
 
 def emit_stuck(run: RunRecord, reason: str, once: str) -> None:

@@ -79,7 +79,7 @@ class Trained(TrainingRecord):
 
     state: Literal["trained"] = "trained"
     job_id: str
-    word: str
+    provider_status: str
     """The provider's status word that was read."""
 
 
@@ -100,7 +100,7 @@ class Failed(TrainingRecord):
 
     state: Literal["failed"] = "failed"
     job_id: str
-    word: str
+    provider_status: str
     """The provider's status word that was read."""
     reason: str
     """The provider's reason, redacted."""

@@ -86,7 +86,7 @@ class JobStatus(FrozenModel):
     job_id: str
     name: str
     phase: Phase
-    word: str
+    provider_status: str
     """The provider's own status."""
     known: bool = True
     """False if the provider does not document the status: it counts as running, or as failed where it can mean

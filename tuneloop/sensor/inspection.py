@@ -22,7 +22,7 @@ from tuneloop.schemas.recipe_fields import Cadence
 from tuneloop.schemas.records import RunRecord, Submitted
 from tuneloop.schemas.training import JobStatus
 from tuneloop.sensor.queries import QueryResult, cadence_of
-from tuneloop.sensor.tick import OddWord, TickResult
+from tuneloop.sensor.tick import TickResult, UnknownStatus
 from tuneloop.sensor.transitions import Transition, pending_run, record_transitions
 
 _AT_ONCE = 8
@@ -33,7 +33,7 @@ HELD_AFTER = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class AccountLook:
+class AccountQuery:
     """One query of one account."""
 
     ledger: Ledger
@@ -43,12 +43,12 @@ class AccountLook:
     """What was wrong before, and since when; see `AccountMarks.troubles`."""
 
 
-def inspect_markers(look: AccountLook, markers: list[Marker], tick: TickResult) -> None:
+def inspect_markers(look: AccountQuery, markers: list[Marker], tick: TickResult) -> None:
     """Settle every marker that needs it, several at once: each is some round trips to the store."""
     unsettled = []
     for marker in markers:
         jobs = look.asked.jobs.get(marker.job, [])
-        word = jobs[0].word if jobs else "not shown" if look.asked.complete else "not asked"
+        word = jobs[0].provider_status if jobs else "not shown" if look.asked.complete else "not asked"
         tick.states[marker.account, word] += 1
         running = len(jobs) == 1 and jobs[0].phase == "running" and jobs[0].known
         if running and marker.job not in look.troubles:
@@ -59,7 +59,7 @@ def inspect_markers(look: AccountLook, markers: list[Marker], tick: TickResult) 
         list(threads.map(lambda marker: _settle(look, marker, tick), unsettled))
 
 
-def _settle(look: AccountLook, marker: Marker, tick: TickResult) -> None:
+def _settle(look: AccountQuery, marker: Marker, tick: TickResult) -> None:
     """Record what happened to one job, and whether its run has something to do."""
     try:
         run = look.ledger.run(marker.flow_run)
@@ -74,7 +74,7 @@ def _settle(look: AccountLook, marker: Marker, tick: TickResult) -> None:
         story = pending_run(look.ledger, run, job)
         tick.changes += [change] if change else []
         if story is not None:
-            (tick.submitting if story.submitting else tick.stories).append(story)
+            (tick.submitting if story.submitting else tick.pending).append(story)
         if (why := look.asked.unreadable.get(marker.job)) is not None:
             tick.problems.append(f"{marker.job}: {why}")
         if isinstance(training.last, Submitted) and change is None:
@@ -84,7 +84,7 @@ def _settle(look: AccountLook, marker: Marker, tick: TickResult) -> None:
 
 
 def _attend_to_the_unclear(
-    look: AccountLook, run: RunRecord, training: TrainingLog, jobs: list[JobStatus], tick: TickResult
+    look: AccountQuery, run: RunRecord, training: TrainingLog, jobs: list[JobStatus], tick: TickResult
 ) -> Transition | None:
     """Remember since when a job's state is unclear, and hold it after a day."""
     marks, since = AccountMarks(look.ledger, run.account.slug), look.troubles.get(training.name)
@@ -94,23 +94,23 @@ def _attend_to_the_unclear(
             marks.trouble_ended(training.name)
         return None
     marks.trouble_began(training.name)
-    odd = next((job.word for job in jobs if job.job_id == training.job_id and not job.known), None)
+    odd = next((job.provider_status for job in jobs if job.job_id == training.job_id and not job.known), None)
     if odd is not None and not look.ledger.store.exists(_word_name(run, odd)):
         tick.problems.append(f"{training.name}: unknown status {odd!r} counts as still running")
-        tick.odd_words.append(OddWord(run, odd))
+        tick.unknown_statuses.append(UnknownStatus(run, odd))
     return _hold_as_lost(run, training, why, since)
 
 
-def mark_status_notified(ledger: Ledger, odd: OddWord) -> None:
+def mark_status_notified(ledger: Ledger, odd: UnknownStatus) -> None:
     """Remember that an unknown status was notified. Only after that: twice is better than never."""
-    ledger.store.create(_word_name(odd.run, odd.word), odd.word.encode())
+    ledger.store.create(_word_name(odd.run, odd.provider_status), odd.provider_status.encode())
 
 
 def _word_name(run: RunRecord, word: str) -> str:
     return f"unknown-statuses/{run.account.slug}/{digest_of(word)[:16]}.txt"
 
 
-def _tell_if_overdue(look: AccountLook, marker: Marker, tick: TickResult) -> None:
+def _tell_if_overdue(look: AccountQuery, marker: Marker, tick: TickResult) -> None:
     """Note a training once that takes unusually long."""
     age = look.at - marker.since
     if age <= timedelta(seconds=Cadence().overdue_s) or look.ledger.store.exists(f"overdue/{marker.job}"):
@@ -163,7 +163,7 @@ def _unclear_because(asked: QueryResult, training: TrainingLog, jobs: list[JobSt
     if followed is None and training.name in asked.absent:
         return f"the provider has no job {last.job_id} any more"
     if followed is not None and not followed.known:
-        return f"the provider says {followed.word!r} about job {last.job_id}, which is not documented"
+        return f"the provider says {followed.provider_status!r} about job {last.job_id}, which is not documented"
     return None
 
 

@@ -18,7 +18,7 @@ from tuneloop.ledger.reconciliation import revive
 from tuneloop.providers.base import Provider
 from tuneloop.schemas.canonical import digest_of
 from tuneloop.schemas.records import Submitted
-from tuneloop.sensor.inspection import AccountLook, inspect_markers
+from tuneloop.sensor.inspection import AccountQuery, inspect_markers
 from tuneloop.sensor.queries import QueryResult, query_account
 from tuneloop.sensor.tick import Revived, TickResult, Unreached
 
@@ -96,7 +96,7 @@ class _AccountTick:
             if asked is not None:
                 self._note_odd_rows(asked)
                 _follow_revived(self._ledger, self._ends, asked, self._tick)
-            look = AccountLook(self._ledger, asked or QueryResult(), self._at, troubles)
+            look = AccountQuery(self._ledger, asked or QueryResult(), self._at, troubles)
             inspect_markers(look, self._markers, self._tick)
         except Exception as error:  # noqa: BLE001 - the other accounts are looked at, whatever is wrong with this one
             self._tick.problems.append(f"{self._account}: {_spelled(error)}")
@@ -204,7 +204,9 @@ def _follow_revived(ledger: Ledger, ends: dict[BadEnd, datetime], asked: QueryRe
             record = revive(ledger, end, job)
             if isinstance(record, Submitted):
                 run = ledger.run_of(end)
-                tick.problems.append(f"{end.job}: job {job.job_id} had come to a bad end and lives ({job.word})")
+                tick.problems.append(
+                    f"{end.job}: job {job.job_id} had come to a bad end and lives ({job.provider_status})"
+                )
                 tick.revived += [Revived(run, record)] if run else []
             elif record is not None:
                 tick.problems.append(f"{end.job}: job {job.job_id} lives beside job {record.followed}")

@@ -19,11 +19,11 @@ class Unreached(NamedTuple):
     why: str
 
 
-class OddWord(NamedTuple):
+class UnknownStatus(NamedTuple):
     """A status that is not documented, of a job that a run waits for."""
 
     run: RunRecord
-    word: str
+    provider_status: str
 
 
 class Revived(NamedTuple):
@@ -47,7 +47,7 @@ class TickResult:
     """When the oldest marker was left."""
     requests: int = 0
     """Requests that were made to providers."""
-    stories: list[PendingRun] = field(default_factory=list)
+    pending: list[PendingRun] = field(default_factory=list)
     """Runs that have something to do, be it only to end."""
     submitting: list[PendingRun] = field(default_factory=list)
     """Runs that have begun to submit; see `PendingRun.submitting`."""
@@ -55,7 +55,7 @@ class TickResult:
     """What was written."""
     overdue: list[RunRecord] = field(default_factory=list)
     """Runs whose training takes unusually long; notified once."""
-    odd_words: list[OddWord] = field(default_factory=list)
+    unknown_statuses: list[UnknownStatus] = field(default_factory=list)
     """Unknown statuses; notified once."""
     unreached: list[Unreached] = field(default_factory=list)
     revived: list[Revived] = field(default_factory=list)

@@ -63,7 +63,7 @@ def _wait_until_deployed(ctx: RunContext, run: RunRecord, weights: Collected) ->
         else:
             if status.phase == "ready":
                 return
-            word = status.word
+            word = status.provider_status
             _fail_if_overdue(run, weights, word)
         wait_for(
             f"Waiting for {run.account.provider} to deploy {weights.name} for rendering "

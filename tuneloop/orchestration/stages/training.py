@@ -212,7 +212,7 @@ def _poll_training(ctx: RunContext, run: RunRecord, training: TrainingLog, submi
     except ProviderUnavailable as error:
         get_run_logger().warning("%s", error)
     else:
-        word = status.word
+        word = status.provider_status
         if status.phase != "running":
             record = record_progress(ctx.ledger, run, status)
             emit_training_event("failed" if status.phase == "failed" else "trained", run, record)

@@ -220,7 +220,7 @@ class BflProvider(Provider):
             job_id=job_id,
             name=comment or "",
             phase=phase,
-            word=word,
+            provider_status=word,
             known=known,
             by_age=by_age,
             error_message=reason,

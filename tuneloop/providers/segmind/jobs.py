@@ -116,7 +116,7 @@ def _job(row: Any, answer: Response) -> Job:
         other_ids=frozenset(ids[1:]) - {ids[0]},
         name=text_of(row.get("name")) or "",
         phase=phase,
-        word=word.strip(),
+        provider_status=word.strip(),
         known=known,
         error_message=shown_text(row.get("error_message"), answer.secrets),
         changed_at=_moment(row.get("updated_ts")),
