@@ -27,7 +27,8 @@ def adopt(ledger: Ledger, provider: Provider, run: RunRecord, job_id: str) -> No
     if status.phase != "ready":
         raise ConfigurationError(
             f"fine-tune {job_id} is {status.provider_status} at {provider.name}, and only one that is ready to "
-            "render can be adopted; " + ("it never will be" if status.phase == "failed" else "try again when it is")
+            "render can be adopted; "
+            + ("it never will be" if status.phase == "failed" else "try again when it is")
         )
     # Before the record: from there on the sensor resumes it, and it finds runs by their markers.
     ledger.mark(run)
