@@ -7,6 +7,7 @@ import pytest
 from tests.s3_server import fresh_bucket, s3_client, s3_server
 from tuneloop.clock import now
 from tuneloop.ledger.ledger import Ledger
+from tuneloop.providers.registry import ADOPTED
 from tuneloop.providers.segmind.recipes import FluxLoraRecipe
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.records import Collected, Promotion, RunRecord
@@ -103,3 +104,9 @@ def promotion_of(letter: str, model: str, number: int) -> Promotion:
         decided_by="tuneloop: a rule",
         reason=f"{letter} is better",
     )
+
+
+def editing(promotion: Promotion) -> Promotion:
+    """The same promotion, of a model that edits images."""
+    recipe = ADOPTED["kontext-lora"](job_id="j").model_dump(mode="json")
+    return promotion.model_copy(update={"recipe": recipe})

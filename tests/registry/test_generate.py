@@ -1,4 +1,4 @@
-"""One image by a champion: checked before it is paid, asked for once."""
+"""One image by a champion: requested once, and saved."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image
 from rich.console import Console
 
 from tests.conftest import draw_images
-from tests.registry.conftest import promotion_of
+from tests.registry.conftest import editing, promotion_of
 from tuneloop.cli.champion import generate_by_champion
 from tuneloop.clock import Deadline, now
 from tuneloop.datasets.archive import DatasetArchive
@@ -20,7 +20,6 @@ from tuneloop.emulator import EmulatorControl, Fault
 from tuneloop.errors import (
     BudgetExceeded,
     ConfigurationError,
-    DatasetError,
     ProviderUnavailable,
     RateLimited,
     RequestRejected,
@@ -29,7 +28,6 @@ from tuneloop.errors import (
 )
 from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.providers.registry import ADOPTED
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.providers.segmind.recipes import FluxLoraRecipe, ModelEndpointRender
 from tuneloop.registry.generate import generate_image, image_request
@@ -253,56 +251,6 @@ def test_refusal_is_no_bill_and_says_so_by_saying_nothing_of_one(
         generate_image(image_request(reigning, "x", seed=1), provider, list)
     assert "billed" not in str(caught.value)
     assert (asked(emulator), paid(emulator)) == (1, 0)
-
-
-def no_trigger(promotion: Promotion) -> Promotion:
-    recipe = ADOPTED["flux-lora"](job_id="j").model_dump(mode="json")
-    return promotion.model_copy(update={"trigger_word": None, "recipe": recipe})
-
-
-def editing(promotion: Promotion) -> Promotion:
-    recipe = ADOPTED["kontext-lora"](job_id="j").model_dump(mode="json")
-    return promotion.model_copy(update={"recipe": recipe})
-
-
-@pytest.mark.parametrize(
-    ("change", "prompt", "said"),
-    [
-        (no_trigger, "a photo of {trigger}", "PROMPT: {trigger} stands for nothing"),
-        (no_trigger, "  ", "PROMPT: it is empty"),
-        (editing, "x", "--image: robot edits images; name the one to edit"),
-    ],
-)
-def test_what_cannot_be_asked_is_said_before(
-    change: Callable[[Promotion], Promotion], prompt: str, said: str
-) -> None:
-    with pytest.raises(ConfigurationError, match=said.replace("{", r"\{")):
-        image_request(change(promotion_of("a", "robot", 1)), prompt, seed=1)
-
-
-def test_image_for_a_model_that_does_not_edit_is_refused(tmp_path: Path) -> None:
-    image = draw_images(tmp_path / "inputs", 1) / "0.png"
-    with pytest.raises(ConfigurationError, match="does not edit images; leave it out"):
-        image_request(promotion_of("a", "robot", 1), "x", seed=1, image=image)
-
-
-def test_image_to_edit_must_be_whole(tmp_path: Path) -> None:
-    edits = editing(promotion_of("a", "robot", 1))
-    image = draw_images(tmp_path / "inputs", 1) / "0.png"
-    data = image.read_bytes()
-    assert image_request(edits, "x", seed=1, image=image).image == data
-    image.write_bytes(data[: len(data) // 2])
-    with pytest.raises(DatasetError, match=r"0\.png: is broken or cut short"):
-        image_request(edits, "x", seed=1, image=image)
-    with pytest.raises(DatasetError, match=r"1\.png: cannot be read"):
-        image_request(edits, "x", seed=1, image=image.with_name("1.png"))
-
-
-@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
-def test_image_of_any_format_that_is_there_is_not_overwritten(folder: Path, suffix: str) -> None:
-    (folder / f"a{suffix}").write_bytes(b"precious")
-    with pytest.raises(ConfigurationError, match=r"is there already; name another file with --output"):
-        image_request(promotion_of("a", "robot", 1), "x", seed=1, out=folder / "a.jpg")
 
 
 def test_folder_that_cannot_be_written_is_found_before_anything_is_paid(
