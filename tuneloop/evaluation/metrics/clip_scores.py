@@ -61,7 +61,7 @@ def clip_text(images: Array, prompt: Array) -> list[float]:
     Stretched to twice its size, for all the difference between an image that fits and one that does not is about
     0.1 of cosine. Straight in between, so that differences of two models mean the same everywhere.
 
-    Of images, `(images, size)`, and a prompt, `(size,)`, of length 1.
+    Shapes are `(images, size)` and `(size,)`, each row of length 1.
     """
     return [float(value) for value in np.clip(images @ prompt / _MAX_COSINE, 0, 1)]
 

@@ -47,7 +47,6 @@ class Fingerprints:
         bits: `(windows, 6)` of 64 bits each.
         sure: Likewise, which of them say something: where an image is flat, grain decides.
         images: `(windows,)`, the number of the image that each window is of.
-        windows: The windows.
     """
 
     bits: Bits

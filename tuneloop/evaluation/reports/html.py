@@ -25,14 +25,7 @@ _TO_STORE_ROOT = "../../../"
 
 
 def fill_template(template: str, store: Store, *, script: str | None = None, **values: object) -> str:
-    """Fill a template.
-
-    Args:
-        template: File name of the template.
-        store: Where its links lead.
-        script: File name of the page's script, None for a page without one.
-        values: What the template shows.
-    """
+    """Fill a template with values. Its links lead to the store; `script` is the file name of its script."""
     style, code = _text("style.css"), _text(script) if script else None
     return _ENVIRONMENT.get_template(template).render(
         policy=_policy(style, code),

@@ -43,16 +43,9 @@ class Embedded(NamedTuple):
 def embed(
     store: Store, names: Iterable[str], *, max_side_px: int = 768, budget_bytes: int = _BUDGET_BYTES
 ) -> dict[str, Embedded]:
-    """Encode the images of a page.
+    """Encode the images of a page, named as often as it shows them. Returns those that could be read, by name.
 
-    Args:
-        store: Where they are.
-        names: Their names, as often as the page shows them.
-        max_side_px: Longest side at most.
-        budget_bytes: What all of them may come to, each as often as it is shown.
-
-    Returns:
-        Those that could be read, by name.
+    All of them, each as often as it is shown, come to `budget_bytes` at most.
     """
     uses = Counter(names)
     steps = _fitting_steps(uses.total(), max_side_px, budget_bytes)

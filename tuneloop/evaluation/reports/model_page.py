@@ -50,10 +50,7 @@ def model_page_name(model: str, number: int) -> str:
 def write_model_page(store: Store, model: str, champions: Sequence[ChampionEntry]) -> str:
     """Write a model's page as one HTML file that asks nobody for anything and runs no script.
 
-    Args:
-        store: Where images and reports are, and where the page will lie.
-        model: Name of the model.
-        champions: Every champion, oldest first.
+    The store is where images and reports are and where the page will lie; champions come oldest first.
     """
     newest_first = champions[::-1]
     rows = _rows(newest_first[:_COLUMNS])

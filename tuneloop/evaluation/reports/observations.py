@@ -32,13 +32,7 @@ def largest_changes(new: EvaluatedImage, old: EvaluatedImage) -> str:
 
 
 def most_informative(new: Sequence[EvaluatedImage], old: Sequence[EvaluatedImage], limit: int) -> list[int]:
-    """Places of the images to show, in the plan's order: those with something wrong, then those that changed most.
-
-    Args:
-        new: The challenger's images.
-        old: The champion's, or none.
-        limit: How many.
-    """
+    """Places of the images to show, in order: those with something wrong, then those that changed most."""
 
     def weight(at: int) -> tuple[bool, float]:
         if not old:

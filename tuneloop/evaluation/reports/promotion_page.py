@@ -36,14 +36,9 @@ class Fact(NamedTuple):
 
 
 def write_page(store: Store, report: DecisionReport) -> str:
-    """Write the whole report as one HTML file that asks nobody for anything.
+    """Write the whole report as one HTML file that asks nobody for anything, below 2 MB for some hundred images.
 
-    Args:
-        store: Where the images are, and where the page will lie: its links are relative to that place.
-        report: What to show.
-
-    Returns:
-        The page, below 2 MB for some hundred images.
+    The store is where the images are and where the page will lie: its links are relative to that place.
     """
     difference = report.dataset_difference
     rows = prompt_rows(report)
