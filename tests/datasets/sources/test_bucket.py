@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +11,9 @@ import pytest
 from tests.datasets.images import png_of
 from tests.datasets.sources.buckets import cut_bodies, put
 from tests.datasets.sources.zips import contents_of, open_and_close, zipped
+from tuneloop.datasets.sources import s3
 from tuneloop.datasets.sources.opening import open_source
+from tuneloop.errors import DatasetError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -110,3 +113,25 @@ def test_keys_with_slashes_that_stand_alone_are_read_as_the_aws_command_line_rea
         assert set(contents_of(source.folder)) == {"p/a.png", "p/b/c.png", "p/d.png", "f.png"}
     with open_source(f"s3://{bucket}//", client_for=lambda _: client) as source:
         assert "f.png" in contents_of(source.folder)
+
+
+def test_file_that_fails_stops_the_others_under_way(
+    client: S3Client, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(client, bucket, {"p/a.png": b"1", "p/b.png": b"2"})
+    begun, stopped = threading.Event(), threading.Event()
+
+    def pieces(downloader: s3.Downloader, item: s3.S3Entry, _: str) -> Iterator[bytes]:
+        if item.name == "a.png":
+            begun.wait(60)
+            raise DatasetError("a.png is broken")
+        begun.set()
+        yield b"2"
+        if downloader.stop.wait(10):
+            stopped.set()
+        yield b"more"
+
+    monkeypatch.setattr(s3.Downloader, "_pieces", pieces)
+    with pytest.raises(DatasetError, match=r"a.png is broken"):
+        open_and_close(f"s3://{bucket}/p", client_for=lambda _: client)
+    assert stopped.is_set()

@@ -119,7 +119,15 @@ def fetch_folder(place: S3Location, client: S3Client, folder: Path, on_progress:
     found = _listed(place, client)
     done, total = 0, sum(item.size_bytes for item in found)
     downloader = Downloader(client, place.bucket, folder)
-    with closing(bounded_map(downloader.fetch, found, _FILES_AT_A_TIME, 4 * _FILES_AT_A_TIME)) as fetched:
+
+    def fetch(item: S3Entry) -> None:
+        try:
+            downloader.fetch(item)
+        except BaseException:
+            downloader.stop.set()  # nobody needs what else is under way, and it may be large
+            raise
+
+    with closing(bounded_map(fetch, found, _FILES_AT_A_TIME, 4 * _FILES_AT_A_TIME)) as fetched:
         try:
             for item, _ in zip(found, fetched, strict=True):
                 done += item.size_bytes
