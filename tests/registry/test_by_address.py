@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.commands import in_an_empty_home
 from tests.registry.conftest import Champion, promotion_of
 from tests.s3_server import ACCESS_KEY, SECRET_KEY, fresh_bucket, s3_client, server_that_checks_keys
-from tests.terminal.commands import in_an_empty_home
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.storage.identity import create_store
 from tuneloop.storage.local import LocalDirectory

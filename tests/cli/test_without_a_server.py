@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.terminal.commands import in_an_empty_home
+from tests.cli.commands import in_an_empty_home
 
 NEEDING_PREFECT = {
     "deploy": ["deploy"],
