@@ -13,7 +13,7 @@ from tests.s3_server import s3_client
 from tests.storage.conftest import PART_SIZE
 from tests.storage.failing_proxy import Failure, Orders, failing_proxy
 from tuneloop.errors import StoreError
-from tuneloop.http.bodies import RequestBody
+from tuneloop.storage import s3_upload
 from tuneloop.storage.s3 import S3Store
 from tuneloop.storage.upload import Part
 
@@ -64,7 +64,7 @@ def test_presigned_address_of_a_part_is_in_no_log_and_no_error(
 
 def test_part_leaves_in_small_pieces_for_lines_that_are_slow() -> None:
     chunk = random.Random(3).randbytes(1_000_001)  # noqa: S311 - the same bytes each time
-    pieces = list(RequestBody([chunk, b"end"], len(chunk) + 3))
+    pieces = list(s3_upload._pieces([chunk, b"end"]))
     assert b"".join(pieces) == chunk + b"end"
     assert max(map(len, pieces)) <= 128 << 10
 

@@ -13,8 +13,6 @@ import requests
 from tuneloop.clock import Deadline
 
 _READ_BYTES = 64 << 10
-_SEND_BYTES = 128 << 10
-"""Sent at once. Libraries apply the connect time-out to every piece, and a connection may be slow."""
 _GZIP = b"\x1f\x8b"
 _GZIP_NAMES = ("gzip", "x-gzip")
 
@@ -60,24 +58,25 @@ class RequestBody:
         # Makes the library send a Content-Length, which presigned URLs need.
         return self._size_bytes
 
-    def __iter__(self) -> Iterator[memoryview]:
-        held = memoryview(b"")
+    def __iter__(self) -> Iterator[bytes | memoryview]:
         try:
-            for chunk in self._chunks:
-                yield from _pieces(held)
-                held = memoryview(chunk)
+            yield from self._chunks if self._deadline is None else self._held_back(self._deadline)
         except Exception as error:
             self.error = error
             raise
-        yield from _pieces(held[:-1])
-        if self._deadline is not None and self._deadline.passed():
+
+    def _held_back(self, deadline: Deadline) -> Iterator[memoryview]:
+        held = memoryview(b"")
+        for chunk in self._chunks:
+            if held:
+                yield held
+            held = memoryview(chunk)
+        if held[:-1]:
+            yield held[:-1]
+        if deadline.passed():
             raise DeadlineExceeded
         self.last_byte_released = True
         yield held[-1:]
-
-
-def _pieces(chunk: memoryview) -> Iterator[memoryview]:
-    return (chunk[start : start + _SEND_BYTES] for start in range(0, len(chunk), _SEND_BYTES))
 
 
 def read_up_to(response: requests.Response, limit_bytes: int, *, truncate: bool = False) -> bytes:

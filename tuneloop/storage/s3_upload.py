@@ -22,7 +22,7 @@ from tuneloop.storage.s3_logs import guard_s3_logs
 from tuneloop.storage.upload import Chunk, Part, Upload, UploadGone
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from mypy_boto3_s3 import S3Client
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 _VALID_S = 3600
 """How long a part may wait before its first byte; an upload that is under way is not cut off."""
+_PIECE_BYTES = 128 << 10
+"""Sent at once. The library applies the connect time-out to every piece, and a connection may be slow."""
 _CODE = re.compile(rb"<Code>([^<]{1,100})</Code>")
 _MESSAGE = re.compile(rb"<Message>([^<]{1,300})</Message>")
 # Before each attempt to write. boto3 has already tried several times within one.
@@ -156,7 +158,7 @@ def send_part(client: S3Client, place: Place, number: int, size_bytes: int, chun
         Params={**place.arguments, "PartNumber": number},
         ExpiresIn=_VALID_S,
     )
-    body = RequestBody(chunks, size_bytes)
+    body = RequestBody(_pieces(chunks), size_bytes)
     headers: Any = HeadersDict({"Content-Length": str(size_bytes)})
     streamed: Any = body  # the stubs do not know that any iterable is sent as it comes
     request = AWSPreparedRequest("PUT", url, headers, streamed, False)
@@ -173,6 +175,13 @@ def send_part(client: S3Client, place: Place, number: int, size_bytes: int, chun
     if response.status_code != 200:  # noqa: PLR2004
         with s3_upload_errors(thing, client.meta.endpoint_url):
             raise _client_error(response)
+
+
+def _pieces(chunks: Iterable[Chunk]) -> Iterator[memoryview]:
+    for chunk in chunks:
+        whole = memoryview(chunk)
+        for start in range(0, len(whole), _PIECE_BYTES):
+            yield whole[start : start + _PIECE_BYTES]
 
 
 def _sent(client: S3Client, request: AWSPreparedRequest) -> tuple[str, Any]:
