@@ -17,9 +17,9 @@ from tests.sensor.aging import age_refusal
 from tuneloop.clock import now
 from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Fault, Progress
+from tuneloop.ledger.collection import LOST_AFTER, hold_if_lost, note_failed_try
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.training import TrainingLog
-from tuneloop.ledger.uncollected import LOST_AFTER, hold_if_lost, note_failed_try
 from tuneloop.orchestration.credentials import SpendingGuard
 from tuneloop.orchestration.events import LABELS
 from tuneloop.orchestration.suspend import has_form

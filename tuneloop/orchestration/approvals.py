@@ -12,10 +12,10 @@ from prefect.logging import get_run_logger
 from pydantic import Field
 
 from tuneloop.errors import RequestRejected, TrainingOnHold
+from tuneloop.ledger.collection import try_again
 from tuneloop.ledger.reconciliation import record_job_id
 from tuneloop.ledger.submission import training_price
 from tuneloop.ledger.training import TrainingLog
-from tuneloop.ledger.uncollected import try_again
 from tuneloop.orchestration.context import RunContext
 from tuneloop.orchestration.events import emit_model_event, label_run
 from tuneloop.orchestration.suspend import cannot_suspend, read_form_answer, suspend_with_form

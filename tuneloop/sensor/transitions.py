@@ -8,10 +8,10 @@ from datetime import timedelta
 from tuneloop.clock import now
 from tuneloop.errors import RecordConflict
 from tuneloop.ledger.attempts import may_begin
+from tuneloop.ledger.collection import next_try
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.reconciliation import record_duplicate_job, record_job_id
 from tuneloop.ledger.training import TrainingLog, record_progress
-from tuneloop.ledger.uncollected import next_try
 from tuneloop.registry.promotions import Registry
 from tuneloop.schemas.records import Abandoned, AnyTrainingRecord, Claimed, Collected, Held, RunRecord, Trained
 from tuneloop.schemas.training import JobStatus, job_name

@@ -23,11 +23,11 @@ from tuneloop.errors import (
     TrainingOnHold,
 )
 from tuneloop.ledger.attempts import may_begin
+from tuneloop.ledger.collection import hold_if_lost, next_try, note_failed_try
 from tuneloop.ledger.evidence import why_not_again
 from tuneloop.ledger.reconciliation import find_submitted
 from tuneloop.ledger.submission import training_price
 from tuneloop.ledger.training import TrainingLog, record_progress
-from tuneloop.ledger.uncollected import hold_if_lost, next_try, note_failed_try
 from tuneloop.orchestration import tasks
 from tuneloop.orchestration.approvals import abandon_training, request_approval
 from tuneloop.orchestration.context import RunContext
