@@ -41,7 +41,7 @@ def test_an_echoed_upload_is_cut_out() -> None:
 def test_debug_logs_of_the_http_library_hold_no_signature(
     emulator: EmulatorControl, provider: SegmindProvider, caplog: pytest.LogCaptureFixture
 ) -> None:
-    provider.jobs()
+    provider.list_jobs()
     with caplog.at_level(logging.DEBUG, logger="urllib3.connectionpool"):
         requests.get(f"{emulator.url}/s3/nothing?X-Amz-Signature=0123abcd", timeout=5)
     assert "/s3/nothing" in caplog.text

@@ -138,7 +138,7 @@ def _submitted(control: EmulatorControl, folder: Path) -> Job:
     store_images(scanned, kept)
     archive = DatasetArchive(scanned.manifest, kept)
     provider = SegmindProvider(control.api_key, base_url=control.url)
-    provider.submit("template", _RECIPE, provider.upload(archive), archive, Deadline(60))
+    provider.submit("template", _RECIPE, provider.deliver("a-name", archive), Deadline(60))
     (job,) = control.jobs()
     return job
 

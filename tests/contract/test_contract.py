@@ -18,27 +18,28 @@ from tuneloop.errors import (
     RateLimited,
 )
 from tuneloop.http.transport import RequestNotSent
+from tuneloop.providers.base import TrainedModel
 from tuneloop.schemas.training import JobStatus
 
 pays = pytest.mark.pays
 
 
 def submit(rig: Rig, name: str) -> str:
-    dataset = rig.provider.upload(rig.archive)
-    return rig.provider.submit(name, rig.recipe, dataset, rig.archive, Deadline(60))
+    dataset = rig.provider.deliver("a-name", rig.archive)
+    return rig.provider.submit(name, rig.recipe, dataset, Deadline(60)).job_id
 
 
 def ended(rig: Rig, job_id: str) -> JobStatus:
-    status = rig.provider.status(job_id)
+    status = rig.provider.get_job(job_id)
     for _ in range(10):
         if status.phase in {"ready", "failed"}:
             break
-        status = rig.provider.status(job_id)
+        status = rig.provider.get_job(job_id)
     return status
 
 
 def test_upload_costs_nothing_and_is_of_the_known_size(rig: Rig) -> None:
-    uploaded = rig.provider.upload(rig.archive)
+    uploaded = rig.provider.deliver("a-name", rig.archive)
     assert uploaded.size_bytes == rig.archive.size_bytes
     assert (uploaded.address is not None) is rig.provider.capabilities.upload
 
@@ -48,14 +49,14 @@ def test_a_name_that_nobody_used_is_not_found(rig: Rig) -> None:
 
 
 def test_clock_is_compared_with_the_providers_own(rig: Rig) -> None:
-    rig.provider.jobs()
+    rig.provider.list_jobs()
     assert rig.provider.clock_offset_s is not None
     assert abs(rig.provider.clock_offset_s) < 30
 
 
 def test_an_unknown_job_is_no_evidence_of_anything(rig: Rig) -> None:
     try:
-        status = rig.provider.status(str(uuid4()))
+        status = rig.provider.get_job(str(uuid4()))
     except NotFoundAtProvider:
         return
     assert status.phase == "running"
@@ -63,7 +64,7 @@ def test_an_unknown_job_is_no_evidence_of_anything(rig: Rig) -> None:
 
 def test_a_wrong_key_is_refused_without_showing_it(rig: Rig) -> None:
     with pytest.raises(AuthenticationFailed) as caught:
-        rig.stranger.jobs()
+        rig.stranger.list_jobs()
     assert "no-key" not in str(caught.value)
 
 
@@ -79,12 +80,12 @@ def test_weights_are_handed_out_exactly_where_the_provider_says_so(rig: Rig) -> 
     job_id = submit(rig, "0123456789abcdef-g1")
     ended(rig, job_id)
     if rig.provider.capabilities.weights:
-        source = rig.provider.weights(job_id)
+        source = rig.provider.open_weights(job_id)[-1]
         with source.read(0, None) as chunks:
             assert sum(map(len, chunks)) == source.size_bytes
     else:
         with pytest.raises(ConfigurationError, match="no weights"):
-            rig.provider.weights(job_id)
+            rig.provider.open_weights(job_id)[-1]
 
 
 @pays
@@ -92,7 +93,7 @@ def test_every_service_of_the_recipe_renders(rig: Rig) -> None:
     job_id = submit(rig, "0123456789abcdef-g1")
     ended(rig, job_id)
     for service in rig.recipe.services:
-        image = rig.provider.generate(job_id, "ROBOX in the rain", 7, service(), rig.image)
+        image = rig.provider.render(TrainedModel(job_id), "ROBOX in the rain", 7, service(), rig.image)
         assert len(image.data) > 500
 
 
@@ -122,33 +123,33 @@ def break_submit(rig: Rig, fault: str, status: int = 500) -> None:
 
 @pytest.mark.parametrize("fault", ["cut_after_effect", "fail_after_effect"])
 def test_paid_post_is_not_resent_when_its_answer_is_lost(emulated: Rig, fault: str) -> None:
-    dataset = emulated.provider.upload(emulated.archive)
+    dataset = emulated.provider.deliver("a-name", emulated.archive)
     break_submit(emulated, fault)
     with pytest.raises(ProviderUnavailable) as caught:
-        emulated.provider.submit("n-g1", emulated.recipe, dataset, emulated.archive, Deadline(60))
+        emulated.provider.submit("n-g1", emulated.recipe, dataset, Deadline(60))
     assert not isinstance(caught.value, RequestNotSent | RateLimited)
     assert emulated.trainings() == 1
     assert len(emulated.provider.find("n").jobs) == 1
 
 
 def test_past_the_deadline_nothing_is_submitted(emulated: Rig) -> None:
-    dataset = emulated.provider.upload(emulated.archive)
+    dataset = emulated.provider.deliver("a-name", emulated.archive)
     with pytest.raises(RequestNotSent, match="deadline"):
-        emulated.provider.submit("n-g1", emulated.recipe, dataset, emulated.archive, Deadline(0))
+        emulated.provider.submit("n-g1", emulated.recipe, dataset, Deadline(0))
     assert emulated.trainings() == 0
 
 
 def test_too_many_requests_are_told_apart_from_an_outage(emulated: Rig) -> None:
-    dataset = emulated.provider.upload(emulated.archive)
+    dataset = emulated.provider.deliver("a-name", emulated.archive)
     break_submit(emulated, "refuse", 429)
     with pytest.raises(RateLimited):
-        emulated.provider.submit("n-g1", emulated.recipe, dataset, emulated.archive, Deadline(60))
+        emulated.provider.submit("n-g1", emulated.recipe, dataset, Deadline(60))
     assert emulated.trainings() == 0
 
 
 def test_no_credits_is_said_as_such(emulated: Rig) -> None:
-    dataset = emulated.provider.upload(emulated.archive)
+    dataset = emulated.provider.deliver("a-name", emulated.archive)
     break_submit(emulated, "refuse", 402 if emulated.recipe.provider == "bfl" else 406)
     with pytest.raises(InsufficientCredits, match="credits"):
-        emulated.provider.submit("n-g1", emulated.recipe, dataset, emulated.archive, Deadline(60))
+        emulated.provider.submit("n-g1", emulated.recipe, dataset, Deadline(60))
     assert emulated.trainings() == 0

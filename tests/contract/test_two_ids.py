@@ -17,8 +17,10 @@ from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.reconciliation import find_submitted, record_job_id
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.operations.status import duplicate_jobs, orphaned_jobs
+from tuneloop.providers.base import TrainedModel
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.schemas.records import RunRecord
+from tuneloop.schemas.training import Submission
 
 __all__ = ["mine"]  # a fixture
 
@@ -33,9 +35,9 @@ def two(rig: Rig) -> Rig:
 
 def trained(rig: Rig, name: str) -> tuple[str, str]:
     """The id that a submit has returned, and the job's other one."""
-    uploaded = rig.provider.upload(rig.archive)
-    submitted = rig.provider.submit(name, rig.recipe, uploaded, rig.archive, Deadline(60))
-    (job,) = [job for job in rig.provider.jobs().jobs if job.name == name]
+    uploaded = rig.provider.deliver("a-name", rig.archive)
+    submitted = rig.provider.submit(name, rig.recipe, uploaded, Deadline(60)).job_id
+    (job,) = [job for job in rig.provider.list_jobs().jobs if job.name == name]
     assert job.job_id == submitted
     (other,) = job.other_ids
     return submitted, other
@@ -43,24 +45,24 @@ def trained(rig: Rig, name: str) -> tuple[str, str]:
 
 def test_everything_asked_by_either_id_is_about_the_same_job(two: Rig) -> None:
     submitted, other = trained(two, "robot-g1")
-    assert two.provider.jobs().shown == {submitted, other}
+    assert two.provider.list_jobs().shown == {submitted, other}
     for job_id in (submitted, other):
-        status = two.provider.status(job_id)
+        status = two.provider.get_job(job_id)
         assert (status.name, status.phase, status.job_id) == ("robot-g1", "ready", submitted)
-        assert two.provider.weights(job_id).size_bytes
+        assert two.provider.open_weights(job_id)[-1].size_bytes
         settings = two.recipe.services[0]()
-        assert two.provider.generate(job_id, "ROBOX in the rain", 7, settings, two.image).data
+        assert two.provider.render(TrainedModel(job_id), "ROBOX in the rain", 7, settings, two.image).data
         two.provider.set_visibility(job_id, public=True)
     assert two.trainings() == 1
     with pytest.raises(NotFoundAtProvider):
-        two.provider.status("nobody")
+        two.provider.get_job("nobody")
 
 
 def test_list_that_cannot_be_had_proves_no_absence(two: Rig) -> None:
     assert two.emulator is not None
     two.emulator.inject(Fault("refuse", "/finetune/request/list", "GET", times=9, status=500))
     with pytest.raises(ProviderUnavailable):
-        two.provider.status("nobody")
+        two.provider.get_job("nobody")
 
 
 def test_job_found_in_the_list_after_a_lost_answer_is_asked_for_and_collected(
@@ -83,7 +85,8 @@ def test_job_that_is_recorded_by_either_id_is_followed_and_is_no_duplicate(
     ledger.append(mine.key, None, old_claim(mine, timedelta(0)))
     training = TrainingLog(ledger, mine.key, 1)
     submitted, other = trained(two, training.name)
-    record_job_id(training, submitted if recorded == "submitted" else other, "answer")
+    known = submitted if recorded == "submitted" else other
+    record_job_id(training, Submission(job_id=known), "answer")
     assert orphaned_jobs(ledger, two.provider) == []
     tick = look(two, ledger)
     assert (moved(tick), tick.problems) == ([mine.flow_run], [])

@@ -63,11 +63,9 @@ def test_running_trainings_are_left_asleep_and_ended_ones_woken_at_every_look(
 ) -> None:
     assert rig.emulator is not None
     rig.emulator.progress(Progress.after_seconds(3600))
-    uploaded = rig.provider.upload(rig.archive)
+    uploaded = rig.provider.deliver("a-name", rig.archive)
     nothing_yet = TrainingLog(ledger, mine.key, 1)
-    submit_training(
-        rig.provider, nothing_yet, SubmitRequest(mine, rig.recipe, uploaded, rig.archive, SpendingLimits())
-    )
+    submit_training(rig.provider, nothing_yet, SubmitRequest(mine, rig.recipe, uploaded, SpendingLimits()))
     assert moved(look(rig, ledger)) == []
     rig.emulator.progress(Progress.at_once())
     for _ in range(2):
@@ -82,8 +80,8 @@ def test_claimed_job_that_the_provider_shows_is_adopted(
 ) -> None:
     claim = old_claim(mine, timedelta(seconds=-60))
     ledger.append(mine.key, None, claim)
-    uploaded = rig.provider.upload(rig.archive)
-    rig.provider.submit(claim.name, rig.recipe, uploaded, rig.archive, Deadline(60))
+    uploaded = rig.provider.deliver("a-name", rig.archive)
+    rig.provider.submit(claim.name, rig.recipe, uploaded, Deadline(60))
     look(rig, ledger)
     states = [record.state for record in ledger.history(mine.key)]
     assert states[:2] == ["claimed", "submitted"]
@@ -110,11 +108,9 @@ def test_one_unreadable_record_is_named_and_keeps_no_other_run_asleep(
     other = mine.model_copy(update={"flow_run": "33333333-3333-3333-3333-333333333333", "key": "e" * 64})
     ledger.mark(ledger.save_run(other))
     ledger.store.create(f"trainings/{other.key}/0001.json", b"{}")
-    uploaded = rig.provider.upload(rig.archive)
+    uploaded = rig.provider.deliver("a-name", rig.archive)
     nothing_yet = TrainingLog(ledger, mine.key, 1)
-    submit_training(
-        rig.provider, nothing_yet, SubmitRequest(mine, rig.recipe, uploaded, rig.archive, SpendingLimits())
-    )
+    submit_training(rig.provider, nothing_yet, SubmitRequest(mine, rig.recipe, uploaded, SpendingLimits()))
     tick = look(rig, ledger)
     assert moved(tick) == [mine.flow_run]
     assert "is not a record of this version" in " ".join(tick.problems)
@@ -147,7 +143,7 @@ def test_marker_that_nobody_claimed_for_is_left_alone_for_a_day_and_then_fenced(
     assert story.ended
     assert ledger.history(mine.key) == []
     # The starter stood still all the time, and goes on now: nothing can be claimed any more.
-    order = SubmitRequest(yesterday, rig.recipe, rig.provider.upload(rig.archive), rig.archive, SpendingLimits())
+    order = SubmitRequest(yesterday, rig.recipe, rig.provider.deliver("a-name", rig.archive), SpendingLimits())
     with pytest.raises(RecordConflict):
         submit_training(rig.provider, frozen, order)
     assert rig.trainings() == 0

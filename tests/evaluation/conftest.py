@@ -21,6 +21,6 @@ def world(tmp_path: Path) -> World:
 
 @pytest.fixture
 def subject(provider: SegmindProvider, archive: DatasetArchive, recipe: FluxLoraRecipe) -> ModelUnderTest:
-    job_id = provider.submit("robot-1", recipe, provider.upload(archive), archive, Deadline(60))
-    provider.status(job_id)
+    job_id = provider.submit("robot-1", recipe, provider.deliver("robot-1", archive), Deadline(60)).job_id
+    provider.get_job(job_id)
     return ModelUnderTest("robot-1", job_id, "ROBOX")

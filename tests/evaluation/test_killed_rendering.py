@@ -70,8 +70,8 @@ def emulator(tmp_path: Path, kind: str) -> Iterator[EmulatorControl]:
 def scene(emulator: EmulatorControl, archive: DatasetArchive, artifacts: LocalDirectory, kind: str) -> Scene:
     recipe, settings, _ = KINDS[kind]
     provider = CLIENTS[kind](emulator.api_key, base_url=emulator.url)
-    job_id = provider.submit("robot-1", recipe, provider.upload(archive), archive, Deadline(60))
-    provider.status(job_id)
+    job_id = provider.submit("robot-1", recipe, provider.deliver("a-name", archive), Deadline(60)).job_id
+    provider.get_job(job_id)
     return Scene(
         provider=kind,
         url=emulator.url,

@@ -109,7 +109,7 @@ def test_unusable_images_are_named_by_the_plan_too(
 
 def submit_elsewhere(provider: Provider, recipe: FluxLoraRecipe, archive: DatasetArchive, name: str) -> str:
     """Train without Tuneloop's ledger."""
-    return provider.submit(name, recipe, provider.upload(archive), archive, Deadline(60))
+    return provider.submit(name, recipe, provider.deliver("a-name", archive), Deadline(60)).job_id
 
 
 def test_job_with_a_name_of_ours_that_no_record_knows_is_shown_and_taken_in(

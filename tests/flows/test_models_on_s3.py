@@ -137,7 +137,7 @@ def test_model_at_bfl_renders_one_image_that_is_billed_once_whatever_becomes_of_
     stack: Stack, bfl: EmulatorControl, slug: str, archive: DatasetArchive, ledger: Ledger, tmp_path: Path
 ) -> None:
     provider, recipe = open_provider(BFL), BflFinetuneRecipe(mode="character", trigger_word="ROBOX")
-    job_id = provider.submit("robot-1", recipe, provider.upload(archive), archive, Deadline(60))
+    job_id = provider.submit("robot-1", recipe, provider.deliver("a-name", archive), Deadline(60)).job_id
     adopt_from_bfl(stack, slug, job_id)
     assert (reigning(ledger, "bfl-robot").job_id, reigning(ledger, "bfl-robot").weights) == (job_id, None)
     bill = Bill(bfl)
@@ -171,7 +171,7 @@ def test_model_at_bfl_renders_one_image_that_is_billed_once_whatever_becomes_of_
     assert f"bfl keeps them, and the model is its id there, {job_id}" in pulled.stderr
 
     # Without the images it was trained on nothing can be measured: a person decides.
-    other = provider.submit("robot-2", recipe, provider.upload(archive), archive, Deadline(60))
+    other = provider.submit("robot-2", recipe, provider.deliver("a-name", archive), Deadline(60)).job_id
     said = adopt_from_bfl(stack, slug, other)
     assert "undecided. No image of both models can be compared. Review required" in said
     assert "with `tuneloop review" in said

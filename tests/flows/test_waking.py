@@ -88,10 +88,8 @@ def story(
     mine = run.model_copy(update={"credentials": "segmind-credentials/of-a-story"})
     ledger.mark(ledger.save_run(mine))
     nothing_yet = TrainingLog(ledger, run.key, 1)
-    uploaded = provider.upload(archive)
-    submitted = submit_training(
-        provider, nothing_yet, SubmitRequest(mine, recipe, uploaded, archive, SpendingLimits())
-    )
+    uploaded = provider.deliver("a-name", archive)
+    submitted = submit_training(provider, nothing_yet, SubmitRequest(mine, recipe, uploaded, SpendingLimits()))
     return Story(ledger, submitted, run.key)
 
 

@@ -80,7 +80,7 @@ def test_refusal_that_unpacks_to_much_is_a_refusal_and_takes_no_memory(status: s
 def test_refusal_without_an_end_is_a_refusal(status: str, head: str) -> None:
     reply = endless(f"HTTP/1.1 {status}\r\n{head}\r\n\r\n", bytes(65536))
     with speaking(reply) as server, pytest.raises(RequestRejected):
-        provider(server.url).jobs()
+        provider(server.url).list_jobs()
 
 
 @pytest.mark.usefixtures("memory")
@@ -89,7 +89,7 @@ def test_list_that_unpacks_to_much_is_refused_by_the_name_of_its_packing() -> No
         speaking(saying("200 OK", BOMB, "Content-Encoding: gzip")) as server,
         pytest.raises(UnexpectedResponse, match=r"gzip.*larger than 32 MiB"),
     ):
-        provider(server.url).jobs()
+        provider(server.url).list_jobs()
 
 
 @pytest.mark.usefixtures("memory")
@@ -98,7 +98,7 @@ def test_list_without_an_end_is_refused() -> None:
         speaking(endless("HTTP/1.1 200 OK\r\n\r\n", bytes(1 << 20))) as server,
         pytest.raises(UnexpectedResponse, match="larger than 32 MiB"),
     ):
-        provider(server.url).jobs()
+        provider(server.url).list_jobs()
 
 
 @pytest.mark.parametrize(
@@ -116,13 +116,13 @@ def test_packing_that_cannot_be_undone_is_named(encoding: str, body: bytes, said
         speaking(saying("200 OK", body, f"Content-Encoding: {encoding}")) as server,
         pytest.raises(UnexpectedResponse, match=f"{said}.*Content-Encoding.*status 200"),
     ):
-        provider(server.url).jobs()
+        provider(server.url).list_jobs()
 
 
 @pytest.mark.parametrize("body", [gzip.compress(b"[]"), b"[]"], ids=["packed", "unpacked on the way"])
 def test_gzip_is_read_also_where_only_its_header_is_left(body: bytes) -> None:
     with speaking(saying("200 OK", body, "Content-Encoding: gzip")) as server:
-        assert provider(server.url).jobs().jobs == ()
+        assert provider(server.url).list_jobs().jobs == ()
 
 
 DRIPS = {
@@ -143,7 +143,7 @@ def test_answer_that_drips_ends_wherever_it_drips(where: str) -> None:
         speaking(dripping(*DRIPS[where])) as server,
         pytest.raises(ProviderUnavailable, match=r"did not answer in whole within 0\.3 s"),
     ):
-        provider(server.url, RequestPolicy(tries=1, response_s=0.3)).jobs()
+        provider(server.url, RequestPolicy(tries=1, response_s=0.3)).list_jobs()
 
 
 def test_submit_whose_answer_drips_is_in_doubt_and_sent_once() -> None:
@@ -158,7 +158,7 @@ def test_submit_whose_answer_drips_is_in_doubt_and_sent_once() -> None:
 @pytest.mark.parametrize("body", [b"[" * 100_000, b'{"a":' * 100_000, b"[" + b"9" * 5000 + b"]"])
 def test_json_that_breaks_the_reader_is_an_error_of_ours(body: bytes) -> None:
     with speaking(saying("200 OK", body)) as server, pytest.raises(UnexpectedResponse, match="should be JSON"):
-        provider(server.url).jobs()
+        provider(server.url).list_jobs()
 
 
 @pytest.mark.parametrize(
@@ -167,4 +167,4 @@ def test_json_that_breaks_the_reader_is_an_error_of_ours(body: bytes) -> None:
 )
 def test_odd_date_of_an_answer_is_no_reason_to_stop(date: str) -> None:
     with speaking(saying("200 OK", b"[]", f"Date: {date}")) as server:
-        assert provider(server.url).jobs().jobs == ()
+        assert provider(server.url).list_jobs().jobs == ()

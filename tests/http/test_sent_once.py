@@ -14,6 +14,7 @@ from tuneloop.errors import ConfigurationError, ProviderError, ProviderUnavailab
 from tuneloop.http.bodies import StreamingJsonBody
 from tuneloop.http.retries import TICK_POLICY, RequestPolicy
 from tuneloop.http.transport import RequestNotSent, Transport
+from tuneloop.providers.base import TrainedModel
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.providers.segmind.errors import map_error
 from tuneloop.providers.segmind.recipes import FluxDevRender
@@ -39,7 +40,7 @@ def broken_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Spok
 
 
 def render(url: str) -> None:
-    SegmindProvider(KEY, base_url=url).generate("an id", "ROBOX", 7, FluxDevRender())
+    SegmindProvider(KEY, base_url=url).render(TrainedModel("an id"), "ROBOX", 7, FluxDevRender())
 
 
 def test_image_is_asked_for_once_when_tls_breaks_after_the_request(broken_tls: Spoken) -> None:
@@ -83,10 +84,10 @@ def test_whatever_changes_something_leaves_once_however_it_ends(method: str, rep
 
 def test_list_is_asked_for_again_when_tls_breaks_and_by_a_tick_once(broken_tls: Spoken) -> None:
     with pytest.raises(ProviderUnavailable):
-        SegmindProvider(KEY, base_url=broken_tls.url, policy=RequestPolicy(tries=3)).jobs()
+        SegmindProvider(KEY, base_url=broken_tls.url, policy=RequestPolicy(tries=3)).list_jobs()
     assert len(broken_tls.requests) == 3
     with pytest.raises(ProviderUnavailable):
-        SegmindProvider(KEY, base_url=broken_tls.url, policy=TICK_POLICY).jobs()
+        SegmindProvider(KEY, base_url=broken_tls.url, policy=TICK_POLICY).list_jobs()
     assert len(broken_tls.requests) == 4
 
 
@@ -96,7 +97,7 @@ def test_certificate_that_nobody_trusts_is_named_and_no_request_leaves(
     monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
     with speaking(saying("200 OK", b"[]"), write_certificate(tmp_path / "server.pem")) as server:
         with pytest.raises(ConfigurationError, match=r"certificate of 127\.0\.0\.1 is not trusted.*REQUESTS_CA"):
-            SegmindProvider(KEY, base_url=server.url).jobs()
+            SegmindProvider(KEY, base_url=server.url).list_jobs()
         transport = Transport("segmind", server.url, ("x-api-key", KEY), map_error)
         with pytest.raises(RequestNotSent, match="not trusted"):
             transport.post_once("/submit", StreamingJsonBody.of({}), Deadline(60))

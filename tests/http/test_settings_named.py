@@ -35,7 +35,7 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def ask(url: str) -> None:
-    SegmindProvider(KEY, base_url=url, policy=TICK_POLICY).jobs()
+    SegmindProvider(KEY, base_url=url, policy=TICK_POLICY).list_jobs()
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from tuneloop.clock import Deadline
 from tuneloop.errors import ProviderError
-from tuneloop.providers.base import Archive
+from tuneloop.providers.base import DeliveredDataset
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.schemas.recipe_fields import BaseRecipe
-from tuneloop.schemas.training import JobList, UploadedDataset
+from tuneloop.schemas.training import JobList, Submission
 
 
 class BentProvider(SegmindProvider):
@@ -25,13 +25,11 @@ class BentProvider(SegmindProvider):
     def clock_offset_s(self) -> float | None:
         return (super().clock_offset_s or 0.0) + self.ahead_s
 
-    def jobs(self) -> JobList:
-        return self.bend_list(super().jobs())
+    def list_jobs(self) -> JobList:
+        return self.bend_list(super().list_jobs())
 
-    def submit(
-        self, name: str, recipe: BaseRecipe, dataset: UploadedDataset, archive: Archive, deadline: Deadline
-    ) -> str:
-        job_id = super().submit(name, recipe, dataset, archive, deadline)
+    def submit(self, name: str, recipe: BaseRecipe, dataset: DeliveredDataset, deadline: Deadline) -> Submission:
+        accepted = super().submit(name, recipe, dataset, deadline)
         if self.lost_answer is not None:
             raise self.lost_answer
-        return job_id
+        return accepted

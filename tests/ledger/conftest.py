@@ -18,4 +18,4 @@ def bent(emulator: EmulatorControl) -> BentProvider:
 
 @pytest.fixture
 def order(run: RunRecord, recipe: FluxLoraRecipe, archive: DatasetArchive, bent: BentProvider) -> SubmitRequest:
-    return SubmitRequest(run, recipe, bent.upload(archive), archive, SpendingLimits())
+    return SubmitRequest(run, recipe, bent.deliver("a-name", archive), SpendingLimits())

@@ -24,7 +24,7 @@ from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.submission import SubmitRequest, submit_training
 from tuneloop.ledger.training import TrainingLog
-from tuneloop.providers.bfl.recipes import BflFinetuneRecipe
+from tuneloop.providers.bfl.recipes import BflFinetuneRecipe, price_of
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.providers.segmind.recipes import FluxLoraRecipe
 from tuneloop.schemas.records import Abandoned, Claimed, Failed, Held, HeldKind, RunRecord, Submitted
@@ -140,7 +140,7 @@ def test_every_day_is_in_one_window_of_thirty_days(day: date) -> None:
 def test_limit_in_money_without_a_price_is_refused_before_anything_is_claimed(
     ledger: Ledger, provider: SegmindProvider, run: RunRecord, recipe: FluxLoraRecipe, archive: DatasetArchive
 ) -> None:
-    order = SubmitRequest(run, recipe, provider.upload(archive), archive, SpendingLimits(cents_per_window=1000))
+    order = SubmitRequest(run, recipe, provider.deliver("a-name", archive), SpendingLimits(cents_per_window=1000))
     with pytest.raises(ConfigurationError, match="dollars_per_training"):
         submit_training(provider, TrainingLog(ledger, run.key, 1), order)
     assert ledger.history(run.key) == []
@@ -150,7 +150,7 @@ def test_limit_in_money_without_a_price_is_refused_before_anything_is_claimed(
     ("iterations", "cents"), [(100, 200), (149, 200), (150, 400), (499, 400), (500, 600), (1000, 600)]
 )
 def test_price_of_a_bfl_finetune_follows_its_iterations(iterations: int, cents: int) -> None:
-    assert BflFinetuneRecipe(mode="product", iterations=iterations).cents == cents
+    assert price_of(BflFinetuneRecipe(mode="product", iterations=iterations)).cents == cents
 
 
 def test_submit_over_the_limit_is_held_and_sends_nothing_until_a_person_approves(
@@ -161,7 +161,7 @@ def test_submit_over_the_limit_is_held_and_sends_nothing_until_a_person_approves
     archive: DatasetArchive,
     emulator: EmulatorControl,
 ) -> None:
-    order = SubmitRequest(run, recipe, provider.upload(archive), archive, SpendingLimits(trainings_per_day=0))
+    order = SubmitRequest(run, recipe, provider.deliver("a-name", archive), SpendingLimits(trainings_per_day=0))
     with pytest.raises(TrainingOnHold, match="0 of 0 trainings"):
         submit_training(provider, TrainingLog(ledger, run.key, 1), order)
     held = TrainingLog(ledger, run.key, 1)
@@ -183,13 +183,13 @@ def test_refused_submit_gives_its_place_back(
     emulator: EmulatorControl,
 ) -> None:
     one_a_day = SpendingLimits(trainings_per_day=1)
-    uploaded = provider.upload(archive)
+    uploaded = provider.deliver("a-name", archive)
     emulator.inject(Fault("refuse", "/finetune/request/submit", "POST", status=400))
-    first = SubmitRequest(run, recipe, uploaded, archive, one_a_day)
+    first = SubmitRequest(run, recipe, uploaded, one_a_day)
     with pytest.raises(RequestRejected):
         submit_training(provider, TrainingLog(ledger, run.key, 1), first)
     other = other_key(run, 5)
-    second = SubmitRequest(other, recipe, uploaded, archive, one_a_day)
+    second = SubmitRequest(other, recipe, uploaded, one_a_day)
     submit_training(provider, TrainingLog(ledger, other.key, 1), second)
     assert trainings(emulator) == 1
 
@@ -202,11 +202,11 @@ def test_sixty_four_racing_runs_against_a_budget_for_three_pay_exactly_three(
     archive: DatasetArchive,
     emulator: EmulatorControl,
 ) -> None:
-    uploaded, start, held = provider.upload(archive), Barrier(64), []
+    uploaded, start, held = provider.deliver("a-name", archive), Barrier(64), []
 
     def race(number: int) -> None:
         mine = other_key(run, number)
-        order = SubmitRequest(mine, recipe, uploaded, archive, THREE_A_DAY)
+        order = SubmitRequest(mine, recipe, uploaded, THREE_A_DAY)
         client = SegmindProvider(emulator.api_key, base_url=emulator.url)
         start.wait()
         for _ in range(20):

@@ -31,7 +31,7 @@ from tuneloop.schemas.records import (
     Trained,
 )
 from tuneloop.schemas.spending import DoublePayment, SpendingLimits
-from tuneloop.schemas.training import JobStatus
+from tuneloop.schemas.training import JobStatus, Submission
 
 
 def rejected_attempts(ledger: Ledger, run: RunRecord, count: int) -> None:
@@ -196,14 +196,14 @@ def test_lost_training_is_never_claimed_again_in_its_attempt(ledger: Ledger, run
 def test_job_that_was_lost_sight_of_goes_on_when_it_is_shown_again(ledger: Ledger, run: RunRecord) -> None:
     submitted(ledger, run, at=now() - timedelta(days=4))
     assert isinstance(hold_if_lost(TrainingLog(ledger, run.key, 1), "404"), Held)
-    record_job_id(TrainingLog(ledger, run.key, 1), "job", "list")
+    record_job_id(TrainingLog(ledger, run.key, 1), Submission(job_id="job"), "list")
     assert ledger.last(run.key).state == "submitted"  # type: ignore[union-attr]
 
 
 def test_job_whose_weights_are_lost_is_left_to_the_person_who_is_asked(ledger: Ledger, run: RunRecord) -> None:
     trained(ledger, run, timedelta(days=4))
     TrainingLog(ledger, run.key, 1).hold("lost", "404")
-    record_job_id(TrainingLog(ledger, run.key, 1), "job", "list")
+    record_job_id(TrainingLog(ledger, run.key, 1), Submission(job_id="job"), "list")
     assert ledger.last(run.key).state == "held"  # type: ignore[union-attr]
 
 

@@ -19,6 +19,7 @@ def plan(action: Action, cents_per_image: float | None) -> RunPlan:
         images=20,
         difference=None,
         cents=0,
+        price_basis=None,
         renders=12,
         cents_per_image=cents_per_image,
         budget="",

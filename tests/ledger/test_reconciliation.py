@@ -24,6 +24,7 @@ from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.providers.segmind.recipes import FluxLoraRecipe
 from tuneloop.schemas.records import Claimed, Held, RunRecord, Submitted
 from tuneloop.schemas.spending import SpendingLimits
+from tuneloop.schemas.training import Submission
 
 
 def can_take_over(ledger: Ledger, provider: SegmindProvider, run: RunRecord) -> bool:
@@ -40,13 +41,13 @@ def test_no_answer_and_no_job_leaves_the_claim_standing(
     archive: DatasetArchive,
     emulator: EmulatorControl,
 ) -> None:
-    uploaded = provider.upload(archive)
+    uploaded = provider.deliver("a-name", archive)
     emulator.inject(Fault("cut_before_effect", SUBMIT, "POST"))
     with pytest.raises(AmbiguousSubmit):
         submit_training(
             provider,
             TrainingLog(ledger, run.key, 1),
-            SubmitRequest(run, recipe, uploaded, archive, SpendingLimits()),
+            SubmitRequest(run, recipe, uploaded, SpendingLimits()),
         )
     assert isinstance(ledger.last(run.key), Claimed)
     assert not can_take_over(ledger, provider, run)
@@ -68,7 +69,7 @@ def test_stale_claim_is_taken_over_only_after_every_margin(
     submit_training(
         provider,
         TrainingLog(ledger, run.key, 1),
-        SubmitRequest(run, recipe, provider.upload(archive), archive, SpendingLimits()),
+        SubmitRequest(run, recipe, provider.deliver("a-name", archive), SpendingLimits()),
     )
     assert trainings(emulator) == 1
     assert [record.state for record in ledger.history(run.key)] == ["claimed", "claimed", "submitted"]
@@ -82,7 +83,7 @@ def test_stale_claim_whose_job_exists_is_adopted_not_paid_again(
     archive: DatasetArchive,
     emulator: EmulatorControl,
 ) -> None:
-    provider.submit(f"{run.key[:16]}-g1", recipe, provider.upload(archive), archive, Deadline(60))
+    provider.submit(f"{run.key[:16]}-g1", recipe, provider.deliver("a-name", archive), Deadline(60))
     ledger.append(run.key, None, old_claim(run, timedelta(days=1)))
     assert not can_take_over(ledger, provider, run)
     found = find_submitted(provider, TrainingLog(ledger, run.key, 1))
@@ -102,7 +103,7 @@ def test_refusal_after_an_approval_says_nothing_about_the_submit_that_was_in_dou
     ledger.append(run.key, None, claim)
     ledger.append(run.key, claim, Held(created_at=now(), attempt=1, name=claim.name, reason="nobody can tell"))
     order = SubmitRequest(
-        run, recipe, provider.upload(archive), archive, SpendingLimits(), approval="it is not in the console"
+        run, recipe, provider.deliver("a-name", archive), SpendingLimits(), approval="not in the console"
     )
     emulator.inject(Fault("refuse", SUBMIT, "POST", status=400))
     with pytest.raises(RequestRejected):
@@ -119,7 +120,7 @@ def test_job_that_shows_up_under_a_held_training_is_followed(
     claim = old_claim(run, timedelta(days=1))
     ledger.append(run.key, None, claim)
     ledger.append(run.key, claim, Held(created_at=now(), attempt=1, name=claim.name, reason="nobody can tell"))
-    job_id = provider.submit(claim.name, recipe, provider.upload(archive), archive, Deadline(60))
+    job_id = provider.submit(claim.name, recipe, provider.deliver("a-name", archive), Deadline(60)).job_id
     found = find_submitted(provider, TrainingLog(ledger, run.key, 1))
     assert isinstance(found, Submitted)
     assert (found.job_id, found.found_by) == (job_id, "list")
@@ -128,11 +129,11 @@ def test_job_that_shows_up_under_a_held_training_is_followed(
 def test_second_job_of_one_name_is_recorded_and_named(
     ledger: Ledger, provider: SegmindProvider, run: RunRecord, recipe: FluxLoraRecipe, archive: DatasetArchive
 ) -> None:
-    uploaded = provider.upload(archive)
-    order = SubmitRequest(run, recipe, uploaded, archive, SpendingLimits())
+    uploaded = provider.deliver("a-name", archive)
+    order = SubmitRequest(run, recipe, uploaded, SpendingLimits())
     submitted = submit_training(provider, TrainingLog(ledger, run.key, 1), order)
-    second = provider.submit(submitted.name, recipe, uploaded, archive, Deadline(60))
+    second = provider.submit(submitted.name, recipe, uploaded, Deadline(60)).job_id
     with pytest.raises(DuplicateJob, match=second):
-        record_job_id(TrainingLog(ledger, run.key, 1), second, "answer")
+        record_job_id(TrainingLog(ledger, run.key, 1), Submission(job_id=second), "answer")
     (double,) = duplicate_jobs(ledger)
     assert (double.job_id, double.followed) == (second, submitted.job_id)

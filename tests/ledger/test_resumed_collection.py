@@ -78,9 +78,9 @@ def trained(
 ) -> RunRecord:
     """A training that has ended at the provider."""
     ledger, provider = process()
-    order = SubmitRequest(run, recipe, provider.upload(archive), archive, SpendingLimits())
+    order = SubmitRequest(run, recipe, provider.deliver("a-name", archive), SpendingLimits())
     submitted = submit_training(provider, TrainingLog(ledger, run.key, 1), order)
-    record_progress(ledger, run, provider.status(submitted.job_id))
+    record_progress(ledger, run, provider.get_job(submitted.job_id))
     return run
 
 

@@ -37,7 +37,7 @@ from tuneloop.schemas.records import (
     Submitted,
 )
 from tuneloop.schemas.spending import SpendingLimits
-from tuneloop.schemas.training import JobList
+from tuneloop.schemas.training import JobList, Submission
 from tuneloop.sensor.transitions import pending_run, record_transitions
 
 
@@ -92,7 +92,7 @@ def test_failed_job_that_lives_is_found_by_its_id_where_the_list_lacks_it(
     submit(ledger, bent, order)
     known = TrainingLog(ledger, order.run.key, 1).known
     assert known is not None
-    seen = bent.status(known.job_id).model_copy(update={"phase": "failed", "provider_status": "FAILED"})
+    seen = bent.get_job(known.job_id).model_copy(update={"phase": "failed", "provider_status": "FAILED"})
     assert isinstance(record_progress(ledger, order.run, seen), Failed)
     bent.bend_list = lambda _: JobList()
     submit(ledger, bent, next_attempt(order))
@@ -218,7 +218,7 @@ def test_answer_that_comes_after_the_attempt_was_closed_is_written_down_and_mark
     ledger.append(run.key, None, claim)
     gone = Abandoned(created_at=now(), attempt=1, name=claim.name, reason="cancelled", paid=False)
     TrainingLog.of(ledger, run).append_bad_end(run, gone)
-    record_job_id(TrainingLog(ledger, run.key, 1), "late", "answer")
+    record_job_id(TrainingLog(ledger, run.key, 1), Submission(job_id="late"), "answer")
     assert TrainingLog(ledger, run.key, 1).job_id == "late"
 
 
@@ -231,7 +231,7 @@ def test_answer_that_comes_after_the_next_attempt_was_begun_is_an_error_and_no_e
     TrainingLog.of(ledger, run).append_bad_end(run, gone)
     ledger.append(run.key, gone, old_claim(second_of(run), timedelta(0)))
     with pytest.raises(LedgerError, match="job late was accepted"):
-        record_job_id(TrainingLog(ledger, run.key, 1), "late", "answer")
+        record_job_id(TrainingLog(ledger, run.key, 1), Submission(job_id="late"), "answer")
 
 
 def test_place_that_was_given_back_counts_again_when_its_job_lives(
@@ -289,10 +289,10 @@ def test_weights_of_a_job_that_is_named_after_another_attempt_are_not_taken_for_
     run, second = order.run, second_of(order.run, reason="six fingers")
     post(bent, order, f"{run.key[:16]}-g2")
     submit(ledger, bent, order)
-    record_progress(ledger, run, bent.status(TrainingLog(ledger, run.key, 1).job_id or ""))
+    record_progress(ledger, run, bent.get_job(TrainingLog(ledger, run.key, 1).job_id or ""))
     first = collect_weights(bent, TrainingLog(ledger, run.key, 1))
     submit(ledger, bent, replace(order, run=second))
-    record_progress(ledger, second, bent.status(TrainingLog(ledger, run.key, 2).job_id or ""))
+    record_progress(ledger, second, bent.get_job(TrainingLog(ledger, run.key, 2).job_id or ""))
     other = collect_weights(bent, TrainingLog(ledger, run.key, 2))
     assert first.job_id != other.job_id
     assert first.weights != other.weights

@@ -55,7 +55,7 @@ def test_submit_leaves_claim_and_id(
     submitted = submit_training(
         provider,
         TrainingLog(ledger, run.key, 1),
-        SubmitRequest(run, recipe, provider.upload(archive), archive, SpendingLimits()),
+        SubmitRequest(run, recipe, provider.deliver("a-name", archive), SpendingLimits()),
     )
     assert [record.state for record in ledger.history(run.key)] == ["claimed", "submitted"]
     assert submitted.name == f"{run.key[:16]}-g1"
@@ -69,12 +69,12 @@ def test_lost_answer_is_found_in_the_list(
     archive: DatasetArchive,
     emulator: EmulatorControl,
 ) -> None:
-    uploaded = provider.upload(archive)
+    uploaded = provider.deliver("a-name", archive)
     emulator.inject(Fault("cut_after_effect", SUBMIT, "POST"))
     submitted = submit_training(
         provider,
         TrainingLog(ledger, run.key, 1),
-        SubmitRequest(run, recipe, uploaded, archive, SpendingLimits()),
+        SubmitRequest(run, recipe, uploaded, SpendingLimits()),
     )
     assert submitted.found_by == "list"
     assert trainings(emulator) == 1
@@ -88,13 +88,13 @@ def test_rate_limited_submit_is_recorded_as_unpaid(
     archive: DatasetArchive,
     emulator: EmulatorControl,
 ) -> None:
-    uploaded = provider.upload(archive)
+    uploaded = provider.deliver("a-name", archive)
     emulator.inject(Fault("refuse", SUBMIT, "POST", status=429))
     with pytest.raises(RateLimited):
         submit_training(
             provider,
             TrainingLog(ledger, run.key, 1),
-            SubmitRequest(run, recipe, uploaded, archive, SpendingLimits()),
+            SubmitRequest(run, recipe, uploaded, SpendingLimits()),
         )
     assert isinstance(ledger.last(run.key), Rejected)
     assert choose_attempt(ledger, run.key, None) == 2
@@ -108,7 +108,7 @@ def test_racing_runs_pay_once(
     archive: DatasetArchive,
     emulator: EmulatorControl,
 ) -> None:
-    uploaded = provider.upload(archive)
+    uploaded = provider.deliver("a-name", archive)
     nothing_yet = TrainingLog(ledger, run.key, 1)
     start = Barrier(8)
     ends: list[str] = []
@@ -118,7 +118,7 @@ def test_racing_runs_pay_once(
         try:
             ends.append(
                 submit_training(
-                    provider, nothing_yet, SubmitRequest(run, recipe, uploaded, archive, SpendingLimits())
+                    provider, nothing_yet, SubmitRequest(run, recipe, uploaded, SpendingLimits())
                 ).state
             )
         except (RecordConflict, LedgerError):
@@ -142,10 +142,10 @@ def test_submit_decided_before_somebody_elses_claim_is_refused(
     emulator: EmulatorControl,
 ) -> None:
     nothing_yet = TrainingLog(ledger, run.key, 1)
-    uploaded = provider.upload(archive)
+    uploaded = provider.deliver("a-name", archive)
     ledger.append(run.key, None, old_claim(run, timedelta(seconds=-60)))
     with pytest.raises(RecordConflict):
-        submit_training(provider, nothing_yet, SubmitRequest(run, recipe, uploaded, archive, SpendingLimits()))
+        submit_training(provider, nothing_yet, SubmitRequest(run, recipe, uploaded, SpendingLimits()))
     assert trainings(emulator) == 0
 
 
@@ -166,7 +166,7 @@ def test_after_three_bad_ends_in_a_row_the_fourth_is_held_and_sends_nothing(
         ledger.append(run.key, claim, last)
     assert choose_attempt(ledger, run.key, None) == 4
     fourth = run.model_copy(update={"attempt": 4})
-    order = SubmitRequest(fourth, recipe, provider.upload(archive), archive, SpendingLimits())
+    order = SubmitRequest(fourth, recipe, provider.deliver("a-name", archive), SpendingLimits())
     with pytest.raises(TrainingOnHold, match="3 times in a row, the last time: no such thing"):
         submit_training(provider, TrainingLog(ledger, run.key, 4), order)
     assert trainings(emulator) == 0
@@ -186,12 +186,12 @@ def test_thirty_two_racing_runs_on_one_key_pay_once(
     archive: DatasetArchive,
     emulator: EmulatorControl,
 ) -> None:
-    uploaded, start = provider.upload(archive), Barrier(32)
+    uploaded, start = provider.deliver("a-name", archive), Barrier(32)
 
     def race(number: int) -> None:
         mine = run.model_copy(update={"flow_run": f"00000000-0000-0000-0000-{number:012d}"})
         client = SegmindProvider(emulator.api_key, base_url=emulator.url)
-        order = SubmitRequest(mine, recipe, uploaded, archive, SpendingLimits())
+        order = SubmitRequest(mine, recipe, uploaded, SpendingLimits())
         start.wait()
         with suppress(RecordConflict):
             submit_training(client, TrainingLog(ledger, run.key, 1), order)

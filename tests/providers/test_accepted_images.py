@@ -12,7 +12,7 @@ from tuneloop.clock import Deadline
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl, Fault, Progress, running_emulator
 from tuneloop.errors import ProviderUnavailable, RateLimited, RequestRejected, UnexpectedResponse
-from tuneloop.providers.base import Provider
+from tuneloop.providers.base import Provider, TrainedModel
 from tuneloop.providers.bfl import render as bfl_inference
 from tuneloop.providers.bfl.client import BflProvider
 from tuneloop.providers.bfl.recipes import BflFinetuneRecipe, BflUltraRender
@@ -47,7 +47,7 @@ class Booth:
     file: str
 
     def image(self) -> RenderedImage:
-        return self.provider.generate(self.job_id, "ROBOX at sea", 7, self.settings)
+        return self.provider.render(TrainedModel(self.job_id), "ROBOX at sea", 7, self.settings)
 
     @property
     def orders(self) -> int:
@@ -83,8 +83,8 @@ def booth(
         monkeypatch.setattr(module, "_POLL_PAUSE_S", 0.01)
     with running_emulator(request.param, tmp_path / "booth", progress=Progress.at_once()) as emulator:
         provider = client(emulator.api_key, base_url=emulator.url)
-        job_id = provider.submit("robot-1", recipe, provider.upload(archive), archive, Deadline(60))
-        provider.status(job_id)
+        job_id = provider.submit("robot-1", recipe, provider.deliver("a-name", archive), Deadline(60)).job_id
+        provider.get_job(job_id)
         if request.param == "segmind":
             emulator.need_queue(job_id)
         emulator.switch(image_s=0.05)

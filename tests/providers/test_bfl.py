@@ -30,11 +30,11 @@ from tuneloop.errors import (
     UnexpectedResponse,
 )
 from tuneloop.http.response import Response
+from tuneloop.providers.base import DeliveredDataset
 from tuneloop.providers.bfl.body import finetune_body
 from tuneloop.providers.bfl.client import BflProvider
 from tuneloop.providers.bfl.errors import map_error
 from tuneloop.providers.bfl.recipes import BflFinetuneRecipe
-from tuneloop.schemas.training import UploadedDataset
 
 KEY = "bfl-key-of-a-test"
 
@@ -176,14 +176,14 @@ def answering(timestamp: str, word: str = "Task not found", status: int = 200) -
 @pytest.mark.parametrize(("age", "phase"), [(timedelta(days=2), "ready"), (timedelta(0), "running")])
 def test_only_an_old_finetune_without_a_result_counts_as_ready(age: timedelta, phase: str) -> None:
     with answering((now() - age).isoformat()) as url:
-        found = BflProvider(KEY, base_url=url).status("an id")
+        found = BflProvider(KEY, base_url=url).get_job("an id")
     assert (found.phase, found.by_age) == (phase, True)
 
 
 @pytest.mark.parametrize("status", [200, 404, 422])
 def test_state_counts_under_whichever_status_it_comes(status: int) -> None:
     with answering(now().isoformat(), "Error", status) as url:
-        found = BflProvider(KEY, base_url=url).status("an id")
+        found = BflProvider(KEY, base_url=url).get_job("an id")
     assert (found.phase, found.by_age, found.error_message) == ("failed", False, "BFL says Error")
 
 
@@ -191,10 +191,10 @@ def test_submit_sends_the_documented_fields_and_the_webhook_of_the_credentials()
     documented = exchange("bfl", "a training with a webhook and a third priority")
     page = documented.request.body
     recipe = BflFinetuneRecipe(mode=page["mode"], priority=page["priority"])
-    dataset = UploadedDataset(address=None, sha256=None, size_bytes=3)
+    dataset = DeliveredDataset(None, 3, ThreeBytes())
     with replaying(documented) as replay:
         client = BflProvider(KEY, base_url=replay.url, webhook=("https://example.invalid/hook", "a secret"))
-        job_id = client.submit("0123456789abcdef-g1", recipe, dataset, ThreeBytes(), Deadline(60))
+        job_id = client.submit("0123456789abcdef-g1", recipe, dataset, Deadline(60)).job_id
     assert job_id == documented.response.body["finetune_id"]
     (received,) = replay.received
     assert received.headers["x-key"] == KEY

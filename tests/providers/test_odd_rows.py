@@ -127,34 +127,34 @@ def rows(count: int) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("count", [10, 16, 20, 25, 50, 64, 75, 100, 128, 200, 250, 500, 1000])
 def test_list_of_a_round_length_may_be_cut(count: int) -> None:
-    assert listed(rows(count)).may_be_cut
-    assert not listed(rows(count + 1)).may_be_cut
+    assert not listed(rows(count)).list_is_complete
+    assert listed(rows(count + 1)).list_is_complete
 
 
 @pytest.mark.parametrize(
     "header", ['Link: <https://x/?page=2>; rel="next"', "X-Next-Page: 2", "X-Total-Count: 4", "X-Total: 17"]
 )
 def test_list_that_marks_a_further_page_may_be_cut(header: str) -> None:
-    assert listed(rows(3), header).may_be_cut
-    assert not listed(rows(3), 'Link: <https://x/>; rel="prev"', "X-Total-Count: 3").may_be_cut
+    assert not listed(rows(3), header).list_is_complete
+    assert listed(rows(3), 'Link: <https://x/>; rel="prev"', "X-Total-Count: 3").list_is_complete
 
 
 @pytest.mark.parametrize("name", [None, "", 7, "absent"])
 def test_row_without_a_name_may_be_ours(name: Any) -> None:
     row = {"id": "x", "status": "REQUESTED", **({} if name == "absent" else {"name": name})}
     found = listed([row, GOOD])
-    assert found.may_be_cut
+    assert not found.list_is_complete
     assert {job.name for job in found.named(OURS)} == {OURS}
 
 
 @pytest.mark.parametrize("name", [OURS.upper(), OURS[:12], f"{OURS}-1a2b3c4d", f" {OURS} ", f"team/{STEM}"])
 def test_row_whose_name_may_be_ours_with_changes_proves_no_absence(name: str) -> None:
-    assert listed([{"id": "x", "name": name, "status": "REQUESTED"}]).may_be_cut
+    assert not listed([{"id": "x", "name": name, "status": "REQUESTED"}]).list_is_complete
 
 
 @pytest.mark.parametrize("name", [OURS, "fedcba9876543210-g12", "a stranger's", "robot arm 2026", "decade"])
 def test_row_of_another_training_or_person_does_not_count_as_ours(name: str) -> None:
-    assert not listed([{"id": "x", "name": name, "status": "REQUESTED"}]).may_be_cut
+    assert listed([{"id": "x", "name": name, "status": "REQUESTED"}]).list_is_complete
 
 
 @pytest.mark.parametrize("document", [{"data": [GOOD]}, {"error": "no"}, None, "AVAILABLE", 7])
@@ -224,7 +224,7 @@ def test_name_that_was_kept_of_an_answer_without_one_is_asked_for_anew(tmp_path:
 def test_finetune_that_was_deleted_meanwhile_is_left_out() -> None:
     gone = ("404 Not Found", {"detail": "Finetune not found"})
     with bfl(["gone", "ours"], {"gone": gone, "ours": comment(OURS)}, {"ours": READY}) as server:
-        for ask in (provider(server).jobs, lambda: provider(server).find(STEM)):
+        for ask in (provider(server).list_jobs, lambda: provider(server).find(STEM)):
             found = ask()
             assert [job.job_id for job in found.jobs] == ["ours"]
             assert found.shown == {"gone", "ours"}
@@ -243,7 +243,7 @@ ODD_RESULTS = [
 def test_state_of_one_that_cannot_be_read_blinds_for_that_one_only(odd: tuple[str, Any]) -> None:
     names = {"odd": comment("stranger"), "ours": comment(OURS)}
     with bfl(["odd", "ours"], names, {"odd": odd, "ours": READY}) as server:
-        assert [job.job_id for job in provider(server).jobs().jobs] == ["ours"]
+        assert [job.job_id for job in provider(server).list_jobs().jobs] == ["ours"]
     with bfl(["odd", "ours"], names, {"odd": READY, "ours": odd}) as server:
         found = provider(server).find(STEM)
     assert (found.jobs, set(found.unreadable)) == ((), {OURS})
@@ -252,7 +252,7 @@ def test_state_of_one_that_cannot_be_read_blinds_for_that_one_only(odd: tuple[st
 def test_key_that_is_refused_is_no_odd_row() -> None:
     refused = ("403 No", {"detail": "Not authenticated"})
     with bfl(["ours"], {"ours": refused}, {}) as server, pytest.raises(AuthenticationFailed):
-        provider(server).jobs()
+        provider(server).list_jobs()
 
 
 @pytest.mark.parametrize(
@@ -261,15 +261,15 @@ def test_key_that_is_refused_is_no_odd_row() -> None:
 )
 def test_ids_of_other_types_are_read_or_noted(ids: list[Any], shown: set[str], notes: int) -> None:
     with bfl(ids, {"7": comment(OURS), "ours": comment(OURS)}, {"7": READY, "ours": READY}) as server:
-        found = provider(server).jobs()
+        found = provider(server).list_jobs()
     assert (set(found.shown), len(found.notes)) == (shown, notes)
     assert len(found.jobs) == 1
 
 
-def test_finetunes_with_a_further_page_may_be_cut() -> None:
-    for beside, cut in (({"has_more": True}, True), ({"next": None}, False)):
+def test_list_of_finetunes_is_never_complete() -> None:
+    for beside in ({"has_more": True}, {"next": None}):
         with bfl([], {}, {}, beside) as server:
-            assert provider(server).jobs().may_be_cut is cut
+            assert not provider(server).list_jobs().list_is_complete
 
 
 @pytest.mark.parametrize(
@@ -279,11 +279,11 @@ def test_finetunes_with_a_further_page_may_be_cut() -> None:
 )  # fmt: skip
 def test_bfls_word_counts_however_it_is_spelled(word: str, phase: str, known: bool) -> None:
     with bfl([], {}, {"ours": ("200 OK", {"status": word})}) as server:
-        job = provider(server).status("ours")
+        job = provider(server).get_job("ours")
     assert (job.phase, job.known) == (phase, known)
 
 
 def test_task_not_found_is_understood_with_a_space_behind_it() -> None:
     with bfl([], {"ours": comment(OURS)}, {"ours": ("200 OK", {"status": "Task not found "})}) as server:
-        job = provider(server).status("ours")
+        job = provider(server).get_job("ours")
     assert (job.phase, job.known) == ("running", True)

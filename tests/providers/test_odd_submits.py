@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.http.speaking import saying, speaking
-from tests.providers.test_segmind_wire import Nothing
+from tests.providers.test_bfl import ThreeBytes
 from tuneloop.clock import Deadline
 from tuneloop.errors import (
     InsufficientCredits,
@@ -17,13 +17,12 @@ from tuneloop.errors import (
     RequestRejected,
     UnexpectedResponse,
 )
-from tuneloop.providers.base import Provider
+from tuneloop.providers.base import DeliveredDataset, Provider
 from tuneloop.providers.bfl.client import BflProvider
 from tuneloop.providers.bfl.recipes import BflFinetuneRecipe
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.providers.segmind.recipes import FluxLoraRecipe
 from tuneloop.schemas.recipe_fields import BaseRecipe
-from tuneloop.schemas.training import UploadedDataset
 
 KEY = "SG_0123456789abcdef"
 RECIPES: dict[type[Provider], BaseRecipe] = {
@@ -35,10 +34,10 @@ each_provider = pytest.mark.parametrize("client", [SegmindProvider, BflProvider]
 
 def submit(client: type[SegmindProvider | BflProvider], status: str, body: Any, *headers: str) -> str:
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    dataset = UploadedDataset(address="https://example.invalid/d.zip", sha256=None, size_bytes=1)
+    dataset = DeliveredDataset("https://example.invalid/d.zip", 1, ThreeBytes())
     with speaking(saying(status, data, *headers)) as server:
         provider = client(KEY, base_url=server.url)
-        return provider.submit("n-g1", RECIPES[client], dataset, Nothing(), Deadline(60))
+        return provider.submit("n-g1", RECIPES[client], dataset, Deadline(60)).job_id
 
 
 @each_provider

@@ -14,6 +14,7 @@ from tuneloop.errors import (
     RequestRejected,
 )
 from tuneloop.http.transport import RequestNotSent
+from tuneloop.providers.base import TrainedModel
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.providers.segmind.recipes import FluxDevRender, FluxLoraAdvanced, FluxLoraRecipe
 
@@ -26,18 +27,18 @@ def trainings(emulator: EmulatorControl) -> int:
 
 @pytest.fixture
 def job(provider: SegmindProvider, archive: DatasetArchive, recipe: FluxLoraRecipe) -> str:
-    return provider.submit("robot-g1", recipe, provider.upload(archive), archive, Deadline(60))
+    return provider.submit("robot-g1", recipe, provider.deliver("a-name", archive), Deadline(60)).job_id
 
 
 def test_job_is_found_by_its_name_and_goes_through_to_available(
     provider: SegmindProvider, emulator: EmulatorControl, archive: DatasetArchive, recipe: FluxLoraRecipe
 ) -> None:
     emulator.progress(Progress.after_polls(1))
-    job = provider.submit("robot-g1", recipe, provider.upload(archive), archive, Deadline(60))
+    job = provider.submit("robot-g1", recipe, provider.deliver("a-name", archive), Deadline(60)).job_id
     assert [found.job_id for found in provider.find("robot").jobs] == [job]
     seen = []
     for _ in range(20):
-        status = provider.status(job)
+        status = provider.get_job(job)
         seen.append((status.provider_status, status.phase))
         if status.phase == "ready":
             break
@@ -76,17 +77,17 @@ def test_every_advance_parameter_of_the_page_is_taken(
     assert all(value is not None for value in page.model_dump().values())
     assert len(page.model_dump()) == 21
     full = recipe.model_copy(update={"advance_parameters": page})
-    provider.submit("robot-g1", full, provider.upload(archive), archive, Deadline(60))
+    provider.submit("robot-g1", full, provider.deliver("a-name", archive), Deadline(60))
     assert trainings(emulator) == 1
 
 
 def test_post_is_not_resent_after_the_connection_is_cut(
     provider: SegmindProvider, emulator: EmulatorControl, archive: DatasetArchive, recipe: FluxLoraRecipe
 ) -> None:
-    uploaded = provider.upload(archive)
+    uploaded = provider.deliver("a-name", archive)
     emulator.inject(Fault("cut_after_effect", SUBMIT, "POST"))
     with pytest.raises(ProviderUnavailable) as caught:
-        provider.submit("robot-g1", recipe, uploaded, archive, Deadline(60))
+        provider.submit("robot-g1", recipe, uploaded, Deadline(60))
     assert not isinstance(caught.value, RequestNotSent)
     assert trainings(emulator) == 1
 
@@ -94,19 +95,19 @@ def test_post_is_not_resent_after_the_connection_is_cut(
 def test_post_is_not_resent_after_500(
     provider: SegmindProvider, emulator: EmulatorControl, archive: DatasetArchive, recipe: FluxLoraRecipe
 ) -> None:
-    uploaded = provider.upload(archive)
+    uploaded = provider.deliver("a-name", archive)
     emulator.inject(Fault("fail_after_effect", SUBMIT, "POST", status=500))
     with pytest.raises(ProviderUnavailable):
-        provider.submit("robot-g1", recipe, uploaded, archive, Deadline(60))
+        provider.submit("robot-g1", recipe, uploaded, Deadline(60))
     assert trainings(emulator) == 1
 
 
 def test_past_its_deadline_a_submit_has_no_effect(
     provider: SegmindProvider, emulator: EmulatorControl, archive: DatasetArchive, recipe: FluxLoraRecipe
 ) -> None:
-    uploaded = provider.upload(archive)
+    uploaded = provider.deliver("a-name", archive)
     with pytest.raises(RequestNotSent, match="deadline"):
-        provider.submit("robot-g1", recipe, uploaded, archive, Deadline(0))
+        provider.submit("robot-g1", recipe, uploaded, Deadline(0))
     assert trainings(emulator) == 0
     assert provider.find("robot").jobs == ()
 
@@ -114,15 +115,15 @@ def test_past_its_deadline_a_submit_has_no_effect(
 def test_a_refused_connection_is_known_to_have_sent_nothing(
     archive: DatasetArchive, recipe: FluxLoraRecipe, provider: SegmindProvider
 ) -> None:
-    uploaded = provider.upload(archive)
+    uploaded = provider.deliver("a-name", archive)
     nobody = SegmindProvider("SG_0123456789abcdef", base_url="http://127.0.0.1:9")
     with pytest.raises(RequestNotSent):
-        nobody.submit("robot-g1", recipe, uploaded, archive, Deadline(60))
+        nobody.submit("robot-g1", recipe, uploaded, Deadline(60))
 
 
 def test_get_is_asked_again_after_500(provider: SegmindProvider, emulator: EmulatorControl, job: str) -> None:
     emulator.inject(Fault("refuse", "/finetune/request/details", "GET", times=2, status=500))
-    assert provider.status(job).name == "robot-g1"
+    assert provider.get_job(job).name == "robot-g1"
 
 
 def test_wrong_key_is_refused_before_anything_is_uploaded(
@@ -130,7 +131,7 @@ def test_wrong_key_is_refused_before_anything_is_uploaded(
 ) -> None:
     stranger = SegmindProvider("SG_ffffffffffffffff", base_url=emulator.url)
     with pytest.raises(AuthenticationFailed, match="credentials block") as caught:
-        stranger.upload(archive)
+        stranger.deliver("a-name", archive)
     assert "SG_ffffffffffffffff" not in str(caught.value)
     assert [entry.method for entry in emulator.requests()] == ["GET"]
 
@@ -138,10 +139,10 @@ def test_wrong_key_is_refused_before_anything_is_uploaded(
 def test_rate_limit_says_when_to_come_back(
     provider: SegmindProvider, emulator: EmulatorControl, archive: DatasetArchive, recipe: FluxLoraRecipe
 ) -> None:
-    uploaded = provider.upload(archive)
+    uploaded = provider.deliver("a-name", archive)
     emulator.inject(Fault("refuse", SUBMIT, "POST", status=429))
     with pytest.raises(RateLimited) as caught:
-        provider.submit("robot-g1", recipe, uploaded, archive, Deadline(60))
+        provider.submit("robot-g1", recipe, uploaded, Deadline(60))
     assert caught.value.retry_after_s is not None
     assert trainings(emulator) == 0
 
@@ -150,7 +151,7 @@ def test_upload_that_is_cut_starts_again_with_a_new_address_and_the_same_bytes(
     provider: SegmindProvider, emulator: EmulatorControl, archive: DatasetArchive
 ) -> None:
     emulator.inject(Fault("cut_before_effect", "/", "PUT"))
-    uploaded = provider.upload(archive)
+    uploaded = provider.deliver("a-name", archive)
     asked = [entry for entry in emulator.requests() if entry.path.endswith("pre-signed-url")]
     assert len(asked) == 2
     assert uploaded.address is not None
@@ -158,8 +159,8 @@ def test_upload_that_is_cut_starts_again_with_a_new_address_and_the_same_bytes(
 
 
 def test_weights_arrive_whole(provider: SegmindProvider, job: str) -> None:
-    provider.status(job)
-    source = provider.weights(job)
+    provider.get_job(job)
+    source = provider.open_weights(job)[-1]
     with source.read(0, None) as chunks:
         data = b"".join(chunks)
     assert len(data) == source.size_bytes
@@ -168,23 +169,23 @@ def test_weights_arrive_whole(provider: SegmindProvider, job: str) -> None:
 def test_cut_download_is_unavailable_not_the_end_of_the_file(
     provider: SegmindProvider, emulator: EmulatorControl, job: str
 ) -> None:
-    provider.status(job)
-    source = provider.weights(job)
+    provider.get_job(job)
+    source = provider.open_weights(job)[-1]
     emulator.inject(Fault("truncate", "/s3/", "GET", after_bytes=1000))
     with pytest.raises(ProviderUnavailable), source.read(0, None) as chunks:
         list(chunks)
 
 
 def test_image_is_rendered_and_billed_once(provider: SegmindProvider, emulator: EmulatorControl, job: str) -> None:
-    provider.status(job)
-    image = provider.generate(job, "ROBOX in the rain", 7, FluxDevRender())
+    provider.get_job(job)
+    image = provider.render(TrainedModel(job), "ROBOX in the rain", 7, FluxDevRender())
     assert image.suffix == ".jpg"
     assert sum(entry.kind == "inference" for entry in emulator.billing()) == 1
 
 
 def test_unknown_job_is_not_at_the_provider(provider: SegmindProvider) -> None:
     with pytest.raises(NotFoundAtProvider):
-        provider.status("00000000-0000-0000-0000-000000000000")
+        provider.get_job("00000000-0000-0000-0000-000000000000")
 
 
 def test_another_service_at_the_base_url_is_named_as_such(
@@ -192,4 +193,4 @@ def test_another_service_at_the_base_url_is_named_as_such(
 ) -> None:
     lost = SegmindProvider(emulator.api_key, base_url=f"{emulator.url}/elsewhere")
     with pytest.raises(RequestRejected, match="base URL"):
-        lost.upload(archive)
+        lost.deliver("a-name", archive)

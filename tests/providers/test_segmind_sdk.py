@@ -44,13 +44,13 @@ def test_all_six_calls_of_the_sdk_agree_with_ours(
     job_id = submitted["finetune_id"]
     assert [job.job_id for job in provider.find("by-the-sdk").jobs] == [job_id]
     details = sdk.finetune.details(job_id)["finetune"]
-    ours = provider.status(job_id)
+    ours = provider.get_job(job_id)
     assert (details["status"], details["name"]) == (ours.provider_status, ours.name)
-    assert {item["name"] for item in sdk.finetune.list()} == {job.name for job in provider.jobs().jobs}
+    assert {item["name"] for item in sdk.finetune.list()} == {job.name for job in provider.list_jobs().jobs}
     assert sdk.finetune.access_update(job_id, segmind_public=True) == 200
     assert sdk.finetune.details(job_id)["finetune"]["public_model"] is True
     link = sdk.finetune.file_download(details["cloud_storage_url"]).strip('"')
-    with provider.weights(job_id).read(0, None) as chunks:
+    with provider.open_weights(job_id)[-1].read(0, None) as chunks:
         assert requests.get(link, timeout=10).content == b"".join(chunks)
     assert sum(entry.kind == "training" for entry in emulator.billing()) == 1
 
@@ -58,5 +58,5 @@ def test_all_six_calls_of_the_sdk_agree_with_ours(
 def test_a_training_of_ours_is_seen_alike_by_the_sdk(
     sdk: SegmindClient, provider: SegmindProvider, archive: DatasetArchive, recipe: FluxLoraRecipe
 ) -> None:
-    job_id = provider.submit("by-us", recipe, provider.upload(archive), archive, Deadline(60))
+    job_id = provider.submit("by-us", recipe, provider.deliver("a-name", archive), Deadline(60)).job_id
     assert sdk.finetune.details(job_id)["finetune"]["name"] == "by-us"

@@ -16,6 +16,7 @@ from tests.wire.replay import Replay, replaying
 from tuneloop.clock import Deadline
 from tuneloop.errors import ProviderError, ProviderUnavailable, RequestRejected, UnexpectedResponse
 from tuneloop.http.response import Response
+from tuneloop.providers.base import DeliveredDataset, TrainedModel
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.providers.segmind.errors import map_error
 from tuneloop.providers.segmind.jobs import PHASES
@@ -27,7 +28,6 @@ from tuneloop.providers.segmind.recipes import (
     QwenLoraRecipe,
 )
 from tuneloop.schemas.recipe_fields import BaseRecipe
-from tuneloop.schemas.training import UploadedDataset
 
 KEY = "SG_0123456789abcdef"
 
@@ -68,9 +68,9 @@ def test_submit_sends_every_documented_field_and_reads_the_id() -> None:
         machine_type=page["machine_type"],
         advance_parameters=FluxLoraAdvanced(**page["advance_parameters"]),
     )
-    dataset = UploadedDataset(address="https://example.invalid/d.zip", sha256=None, size_bytes=1)
+    dataset = DeliveredDataset("https://example.invalid/d.zip", 1)
     with replaying(documented) as replay:
-        job_id = client(replay).submit("harbour", recipe, dataset, Nothing(), Deadline(60))
+        job_id = client(replay).submit("harbour", recipe, dataset, Deadline(60)).job_id
     sent = assert_sent_as_documented(replay, documented)
     assert {**sent, "data_source_path": page["data_source_path"]} == page
     assert job_id == documented.response.body["finetune_id"]
@@ -87,19 +87,19 @@ def test_submit_sends_every_documented_field_and_reads_the_id() -> None:
     ids=lambda recipe: recipe.trainer,
 )
 def test_advance_parameters_are_sent_even_where_none_is_set(recipe: BaseRecipe) -> None:
-    dataset = UploadedDataset(address="https://example.invalid/d.zip", sha256=None, size_bytes=1)
+    dataset = DeliveredDataset("https://example.invalid/d.zip", 1)
     with replaying(exchange("segmind", "a training")) as replay:
-        client(replay).submit("harbour", recipe, dataset, Nothing(), Deadline(60))
+        client(replay).submit("harbour", recipe, dataset, Deadline(60))
     assert json.loads(replay.received[0].body)["advance_parameters"] == {}
 
 
 def test_details_and_list_are_read_alike() -> None:
     documented = exchange("segmind", "details of a finished training")
     with replaying(documented) as replay:
-        status = client(replay).status("an id")
+        status = client(replay).get_job("an id")
     assert assert_sent_as_documented(replay, documented) == {"request_id": "an id"}
     with replaying(exchange("segmind", "the list")) as replay:
-        jobs = client(replay).jobs()
+        jobs = client(replay).list_jobs()
     # Only the details tell when the state was reached.
     assert jobs.jobs == (status.model_copy(update={"changed_at": None}),)
     assert status.changed_at is not None
@@ -109,7 +109,7 @@ def test_details_and_list_are_read_alike() -> None:
 def test_weights_link_is_asked_for_with_a_multipart_form() -> None:
     details = exchange("segmind", "details of a finished training")
     with replaying(details) as replay, pytest.raises(UnexpectedResponse):
-        client(replay).weights("an id")
+        client(replay).open_weights("an id")[-1]
     form = replay.received[1]
     assert (form.method, form.path) == ("GET", "/finetune/request/file/download")
     assert form.headers["content-type"].startswith("multipart/form-data")
@@ -121,7 +121,9 @@ def test_image_is_asked_for_with_every_documented_field() -> None:
     page = documented.request.body
     settings_ = {key: value for key, value in page.items() if key not in {"prompt", "seed", "finetune_id"}}
     with replaying(documented) as replay:
-        image = client(replay).generate("an id", page["prompt"], page["seed"], FluxDevRender(**settings_))
+        image = client(replay).render(
+            TrainedModel("an id"), page["prompt"], page["seed"], FluxDevRender(**settings_)
+        )
     sent = assert_sent_as_documented(replay, documented)
     assert {**sent, "finetune_id": page["finetune_id"]} == page
     assert image.suffix == ".jpg"
@@ -168,7 +170,7 @@ def test_any_json_in_place_of_an_answer_is_read_or_is_an_error_of_ours(document:
     odd = Exchange(odd.name, odd.source, odd.request, type(odd.response)(200, "application/json", body=document))
     with replaying(odd) as replay:
         provider = client(replay)
-        for ask in (provider.jobs, lambda: provider.status("an id")):
+        for ask in (provider.list_jobs, lambda: provider.get_job("an id")):
             try:
                 ask()
             except ProviderError as error:
@@ -196,5 +198,5 @@ def test_address_on_another_host_is_not_followed(url: str) -> None:
     lying = Exchange(documented.name, documented.source, documented.request, response)
 
     with replaying(lying) as replay, pytest.raises(UnexpectedResponse, match="not Segmind's storage"):
-        client(replay).upload(Nothing())
+        client(replay).deliver("a-name", Nothing())
     assert len(replay.received) == 1

@@ -13,12 +13,12 @@ from tests.providers.test_bfl import ThreeBytes
 from tests.wire.exchanges import exchange
 from tests.wire.replay import replaying
 from tuneloop.clock import Deadline
+from tuneloop.providers.base import DeliveredDataset
 from tuneloop.providers.bfl.client import BflProvider
 from tuneloop.providers.registry import ADOPTED, Recipe, recorded_recipe
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.schemas.canonical import digest_of
 from tuneloop.schemas.recipe_fields import BaseRecipe
-from tuneloop.schemas.training import UploadedDataset
 
 CLIENTS = {"segmind": SegmindProvider, "bfl": BflProvider}
 SUBMITS = {"segmind": "a training", "bfl": "a training with a webhook and a third priority"}
@@ -30,10 +30,10 @@ def recipe_named(name: str, **more: Any) -> BaseRecipe:
 
 
 def body_sent(recipe: BaseRecipe) -> Any:
-    dataset = UploadedDataset(address="https://example.invalid/d.zip", sha256=None, size_bytes=3)
+    dataset = DeliveredDataset("https://example.invalid/d.zip", 3, ThreeBytes())
     with replaying(exchange(recipe.provider, SUBMITS[recipe.provider])) as replay:
         CLIENTS[recipe.provider]("key-of-a-test", base_url=replay.url).submit(
-            "a name", recipe, dataset, ThreeBytes(), Deadline(60)
+            "a name", recipe, dataset, Deadline(60)
         )
     (received,) = replay.received
     return json.loads(received.body)

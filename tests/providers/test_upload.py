@@ -140,7 +140,9 @@ def storage() -> Iterator[Storage]:
 @pytest.fixture
 def upload(storage: Storage) -> Callable[[], None]:
     provider = SegmindProvider(KEY, base_url=storage.url)
-    return lambda: None if provider.upload(Zip()).size_bytes == Zip.size_bytes else pytest.fail("another size")
+    return lambda: (
+        None if provider.deliver("a-name", Zip()).size_bytes == Zip.size_bytes else pytest.fail("another size")
+    )
 
 
 def test_connection_that_breaks_anywhere_is_followed_by_identical_bytes_at_a_new_address(
@@ -211,7 +213,7 @@ def test_storage_that_cannot_be_reached_is_named_and_not_the_api_nor_the_address
 
 def test_line_that_stands_still_for_longer_than_connecting_may_take_is_waited_for(storage: Storage) -> None:
     storage.stands_still_s = 1.0
-    SegmindProvider(KEY, base_url=storage.url, policy=RequestPolicy(connect_s=0.2)).upload(Zip())
+    SegmindProvider(KEY, base_url=storage.url, policy=RequestPolicy(connect_s=0.2)).deliver("a-name", Zip())
     assert len(storage.bodies) == 1
 
 

@@ -28,6 +28,7 @@ from tuneloop.errors import (
 )
 from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.ledger import Ledger
+from tuneloop.providers.base import TrainedModel
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.providers.segmind.recipes import FluxLoraRecipe, ModelEndpointRender
 from tuneloop.registry.generate import generate_image, image_request
@@ -41,8 +42,8 @@ RENDER = "/v1/flux-dev-finetuned"
 
 @pytest.fixture
 def reigning(provider: SegmindProvider, archive: DatasetArchive, recipe: FluxLoraRecipe) -> Promotion:
-    job_id = provider.submit("robot-1", recipe, provider.upload(archive), archive, Deadline(60))
-    provider.status(job_id)
+    job_id = provider.submit("robot-1", recipe, provider.deliver("a-name", archive), Deadline(60)).job_id
+    provider.get_job(job_id)
     return promotion_of("a", "robot", 1).model_copy(update={"job_id": job_id})
 
 
@@ -153,10 +154,10 @@ def test_image_by_hand_that_cannot_be_counted_is_refused_before_it_is_asked_for(
 class Edits(SegmindProvider):
     """An account that hands back the image it was given."""
 
-    def generate(
-        self, job_id: str, prompt: str, seed: int, settings: ServiceSettings, image: bytes | None = None
+    def render(
+        self, model: TrainedModel, prompt: str, seed: int, settings: ServiceSettings, image: bytes | None = None
     ) -> RenderedImage:
-        assert (job_id, prompt, seed) == ("job-a", "make ROBOX red", 4)
+        assert (model.job_id, prompt, seed) == ("job-a", "make ROBOX red", 4)
         assert settings == ModelEndpointRender()
         assert image is not None
         return RenderedImage(data=image, suffix=".png")
@@ -182,7 +183,7 @@ def test_model_that_edits_is_given_the_image(emulator: EmulatorControl, tmp_path
 class Stopped(SegmindProvider):
     """An account that a person has lost patience with."""
 
-    def generate(self, *_: object, **__: object) -> NoReturn:
+    def render(self, *_: object, **__: object) -> NoReturn:
         raise KeyboardInterrupt
 
 

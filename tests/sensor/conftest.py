@@ -12,7 +12,7 @@ from tuneloop.ledger.training import TrainingLog
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.providers.segmind.recipes import FluxLoraRecipe
 from tuneloop.schemas.records import Claimed, RunRecord
-from tuneloop.schemas.training import job_name
+from tuneloop.schemas.training import Submission, job_name
 from tuneloop.sensor.poll import poll_all
 from tuneloop.sensor.tick import TickResult
 
@@ -24,7 +24,7 @@ def put_in_flight(
     ledger: Ledger, run: RunRecord, provider: SegmindProvider, recipe: FluxLoraRecipe, archive: DatasetArchive
 ) -> PutInFlight:
     """Puts so many trainings of one account in flight, at the provider and in the ledger."""
-    uploaded = provider.upload(archive)
+    uploaded = provider.deliver("a-name", archive)
 
     def put(count: int) -> list[RunRecord]:
         runs = []
@@ -47,8 +47,8 @@ def put_in_flight(
                 recipe=mine.recipe,
             )
             ledger.append(mine.key, None, claim)
-            job_id = provider.submit(name, recipe, uploaded, archive, Deadline(60))
-            record_job_id(TrainingLog(ledger, mine.key, 1), job_id, "answer")
+            job_id = provider.submit(name, recipe, uploaded, Deadline(60)).job_id
+            record_job_id(TrainingLog(ledger, mine.key, 1), Submission(job_id=job_id), "answer")
             runs.append(mine)
         return runs
 

@@ -161,15 +161,15 @@ def test_account_whose_provider_hangs_keeps_no_other_one_waiting(
     asked = threading.Event()
 
     class Hanging(SegmindProvider):
-        def jobs(self) -> JobList:
+        def list_jobs(self) -> JobList:
             # Is asked first, and answers only when the other one has been asked.
             assert asked.wait(30)
-            return super().jobs()
+            return super().list_jobs()
 
     class Answering(SegmindProvider):
-        def jobs(self) -> JobList:
+        def list_jobs(self) -> JobList:
             asked.set()
-            return super().jobs()
+            return super().list_jobs()
 
     hanging = Hanging(emulator.api_key, "a-hanging", emulator.url)
     answering = Answering(emulator.api_key, base_url=emulator.url)

@@ -172,8 +172,8 @@ class WithOddRows(SegmindProvider):
     unreadable: ClassVar[dict[str, str]] = {}
     notes: ClassVar[tuple[str, ...]] = ()
 
-    def jobs(self) -> JobList:
-        listed = super().jobs()
+    def list_jobs(self) -> JobList:
+        listed = super().list_jobs()
         readable = tuple(job for job in listed.jobs if job.name not in self.unreadable)
         return listed.model_copy(update={"jobs": readable, "unreadable": self.unreadable, "notes": self.notes})
 

@@ -31,9 +31,9 @@ def test_name_of_a_job_is_asked_for_once_and_then_read_from_the_store(
         provider = BflProvider(control.api_key, base_url=control.url)
         recipe = BflFinetuneRecipe(mode="product")
         for name in ("first-g1", "second-g1", "third-g1"):
-            provider.submit(name, recipe, provider.upload(archive), archive, Deadline(60))
+            provider.submit(name, recipe, provider.deliver("a-name", archive), Deadline(60))
         assert (found("second"), found("third"), found("fourth")) == (1, 1, 0)
         assert details() == 3
-        provider.submit("fourth-g1", recipe, provider.upload(archive), archive, Deadline(60))
+        provider.submit("fourth-g1", recipe, provider.deliver("a-name", archive), Deadline(60))
         assert found("fourth") == 1
         assert details() == 4

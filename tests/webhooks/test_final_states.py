@@ -82,8 +82,8 @@ def test_call_before_the_submits_response_finds_the_job_by_its_name(world: World
     run, provider = world.marked(), world.provider
     claim = old_claim(run, timedelta(seconds=-600))
     world.ledger.append(run.key, None, claim)
-    uploaded = provider.upload(world.archive)
-    job_id = provider.submit(claim.name, world.recipe, uploaded, world.archive, Deadline(60))
+    uploaded = provider.deliver("a-name", world.archive)
+    job_id = provider.submit(claim.name, world.recipe, uploaded, Deadline(60)).job_id
     world.emulator.progress(Progress.at_once())
     with receiving(world) as receiver:
         receiver.post(truth(world, job_id, GOOD[world.name]))

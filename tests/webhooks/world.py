@@ -120,9 +120,9 @@ class World:
     def submitted(self, flow_run: str | None = None, provider: Provider | None = None) -> tuple[RunRecord, str]:
         """A run whose training is in flight, and the job's id."""
         run, provider = self.marked(flow_run), provider or self.provider
-        uploaded = provider.upload(self.archive)
+        uploaded = provider.deliver("a-name", self.archive)
         nothing_yet = TrainingLog(self.ledger, run.key, 1)
-        order = SubmitRequest(run, self.recipe, uploaded, self.archive, SpendingLimits())
+        order = SubmitRequest(run, self.recipe, uploaded, SpendingLimits())
         return run, submit_training(provider, nothing_yet, order).job_id
 
     def states(self, run: RunRecord) -> list[str]:

@@ -73,9 +73,10 @@ def generate_by_champion(
     budget = Budget(ledger, provider.account, limits)
     budget.require_image_price(request.settings)
     console.print(shown(request.summary(limits.price_of_image(request.settings))), soft_wrap=True)
+    weights = ledger.store.uri_of(promotion.weights) if promotion.weights else None
     try:
         return generate_image(
-            request, provider, lambda: budget.reserve_images(request.purpose, 1, request.settings)
+            request, provider, lambda: budget.reserve_images(request.purpose, 1, request.settings), weights
         )
     except KeyboardInterrupt:
         console.print("Stopped. The image may be rendered and billed all the same; it is not asked for again.")

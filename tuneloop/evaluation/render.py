@@ -23,7 +23,7 @@ from tuneloop.errors import (
 )
 from tuneloop.evaluation.render_log import MAX_ASKS, RenderLog
 from tuneloop.http.transport import RequestNotSent
-from tuneloop.providers.base import Provider
+from tuneloop.providers.base import Provider, TrainedModel
 from tuneloop.schemas.canonical import digest_of
 from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation
 from tuneloop.schemas.plan import EvaluationConfig
@@ -47,6 +47,7 @@ class ModelUnderTest:
         job: Name of its training job.
         job_id: The provider's id of it.
         trigger_word: What {trigger} stands for in prompts, None where the trainer knows none.
+        weights: Name of its weights in the store, None where it has none.
         inputs: Sha256 of the stored images that an edit model is given, one after the other; empty for others.
     """
 
@@ -54,6 +55,7 @@ class ModelUnderTest:
     job_id: str
     trigger_word: str | None
     inputs: tuple[str, ...] = ()
+    weights: str | None = None
 
 
 def render(
@@ -226,15 +228,15 @@ class _Rendering:
             False where another run asks for it at this very moment.
         """
         edited = self._store.read(image_name(request.edited)) if request.edited else None
+        weights = self._model.weights
+        trained = TrainedModel(self._model.job_id, self._store.uri_of(weights) if weights else None)
         for pause in itertools.count(1):
             self.reserve([request])
             ask = self.log.ask(request.stem)
             if ask is None:
                 return False
             try:
-                rendered = self._provider.generate(
-                    self._model.job_id, request.prompt, request.seed, request.settings, edited
-                )
+                rendered = self._provider.render(trained, request.prompt, request.seed, request.settings, edited)
                 break
             except RateLimited as error:
                 self.log.refused(request.stem, ask)

@@ -41,7 +41,7 @@ def adopt(ledger: Ledger, provider: Provider, run: RunRecord, job_id: str) -> No
 
 def _status(provider: Provider, job_id: str) -> JobStatus:
     try:
-        return provider.status(job_id)
+        return provider.get_job(job_id)
     except NotFoundAtProvider as error:
         raise ConfigurationError(
             f"{provider.name} has no fine-tune {job_id} in account {provider.account.label}: {error.reason}"

@@ -17,6 +17,7 @@ from tuneloop.ledger.training import TrainingLog
 from tuneloop.providers.base import Provider, SourceChanged
 from tuneloop.schemas.ranged_source import RangedSource
 from tuneloop.schemas.records import Collected, Held, Promotion, Submitted, Trained
+from tuneloop.schemas.training import Handle
 from tuneloop.storage.base import Store, StoredObject
 from tuneloop.storage.safetensors import check_file
 from tuneloop.storage.transfer import transfer
@@ -54,7 +55,7 @@ def collect_weights(provider: Provider, training: TrainingLog, on_progress: Prog
     if provider.capabilities.weights:
         # By the attempt's name: the job's own may be the one of another attempt, which has weights too.
         trained = training.last.model_copy(update={"name": training.name})
-        stored = _download(training.ledger.store, provider, trained, on_progress)
+        stored = _download(training.ledger.store, provider, trained, training.handle, on_progress)
     record = Collected(
         **training.header(),
         job_id=training.last.job_id,
@@ -75,7 +76,9 @@ def collect_weights(provider: Provider, training: TrainingLog, on_progress: Prog
     return record
 
 
-def _download(store: Store, provider: Provider, trained: Trained, on_progress: Progress | None) -> StoredObject:
+def _download(
+    store: Store, provider: Provider, trained: Trained, handle: Handle, on_progress: Progress | None
+) -> StoredObject:
     """Find the weights under the first of their names that holds a whole file, or download them there.
 
     Whatever else lies in the folder, or under one of those names, is left alone and counts for nothing.
@@ -87,7 +90,7 @@ def _download(store: Store, provider: Provider, trained: Trained, on_progress: P
             if is_whole(store, name):
                 return store.describe(name)
             continue
-        stored = _fetched(store, provider, trained, name, on_progress)
+        stored = _fetched(store, provider, trained, handle, name, on_progress)
         if not stored.found or is_whole(store, name):  # else something else took the name first
             return stored
     raise InvalidWeights(
@@ -97,14 +100,14 @@ def _download(store: Store, provider: Provider, trained: Trained, on_progress: P
 
 
 def _fetched(
-    store: Store, provider: Provider, trained: Trained, name: str, on_progress: Progress | None
+    store: Store, provider: Provider, trained: Trained, handle: Handle, name: str, on_progress: Progress | None
 ) -> StoredObject:
     for _ in range(_CHANGES):
         with suppress(SourceChanged):
-            source = _with_progress(provider.weights(trained.job_id), on_progress)
+            source = _with_progress(provider.open_weights(trained.job_id, handle)[-1], on_progress)
             return transfer(store, name, source, trained.name)
     # It is not the same file twice: all of it in one go.
-    source = _with_progress(provider.weights(trained.job_id), on_progress)
+    source = _with_progress(provider.open_weights(trained.job_id, handle)[-1], on_progress)
     return transfer(store, name, replace(source, etag=None), trained.name)
 
 
@@ -124,7 +127,7 @@ def restore_weights(
             f"{store.uri_of(promotion.weights or '')} is taken, and nothing in a store is replaced: move it away, "
             "and run again to fetch the weights once more, or restore it from a backup or an older object version"
         )
-    source = _with_progress(provider.weights(promotion.job_id), on_progress)
+    source = _with_progress(provider.open_weights(promotion.job_id)[-1], on_progress)
     with source.read(0, None) as chunks:
         store.write_stream(promotion.weights, _the_same(chunks, promotion))
 

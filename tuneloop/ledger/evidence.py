@@ -36,7 +36,7 @@ def with_ended_ones(provider: Provider, training: TrainingLog, shown: JobList) -
     for job_id, name in training.ended.items():
         if job_id not in {job.job_id for job in shown.jobs}:
             with suppress(NotFoundAtProvider):
-                status = provider.status(job_id).recorded_as({job_id})
+                status = provider.get_job(job_id).recorded_as({job_id})
                 found.append(status.model_copy(update={"name": name}))
     return shown.model_copy(update={"jobs": (*shown.jobs, *found)})
 
@@ -115,8 +115,11 @@ def _reasons(provider: Provider, training: TrainingLog, credentials: str, shown:
     search = f"look for the name {claim.name} in its console"
     if any(map(training.is_evidence, shown.named(claim.name))) or claim.name in shown.unreadable:
         yield f"{doubt}, and a job of that name is there now"
-    if not provider.capabilities.list_is_complete:
-        yield f"{doubt}, and {provider.name}'s list may lack accepted jobs: {search} before it is submitted again"
+    if not shown.list_is_complete:
+        yield (
+            f"{doubt}, and {provider.name}'s list may lack accepted jobs, be cut, or show names in another form: "
+            f"{search} before it is submitted again"
+        )
     if training.submits >= _SUBMITS:
         yield f"{training.submits} submits of {claim.name} had no clear answer: {search}"
     if claim.credentials != credentials:
@@ -124,8 +127,6 @@ def _reasons(provider: Provider, training: TrainingLog, credentials: str, shown:
             f"{doubt}, and only {claim.credentials}, by which it was submitted, can show that it came to nothing; "
             f"this run has {credentials}"
         )
-    if shown.may_be_cut:
-        yield f"{doubt}, and {provider.name}'s list may be cut, or show names in another form: {search}"
     lag = timedelta(seconds=provider.margins.list_lag_s)
     for job_id in sorted(_known(training.ledger, claim.account, lag) - shown.shown):
         yield (

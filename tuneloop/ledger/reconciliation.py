@@ -14,7 +14,7 @@ from tuneloop.ledger.training import TrainingLog, followed_jobs, is_revivable
 from tuneloop.providers.base import Provider
 from tuneloop.schemas.records import Claimed, HasJobId, Held, Submitted, Trained
 from tuneloop.schemas.spending import DoublePayment
-from tuneloop.schemas.training import JobList, JobStatus, job_name
+from tuneloop.schemas.training import JobList, JobStatus, Submission, job_name
 
 FoundBy = Literal["answer", "list", "person"]
 
@@ -30,15 +30,15 @@ def find_submitted(provider: Provider, training: TrainingLog) -> Submitted | Hel
         return last
     if not isinstance(last, Claimed | Held) or training.job_id is not None:
         return None
-    shown = provider.find(training.stem).recorded_as(training.job_ids)
+    shown = provider.find(training.stem, training.since).recorded_as(training.job_ids)
     # Of several the ledger follows one that lives.
     named = sorted(filter(training.is_evidence, shown.named(training.name)), key=lambda job: job.phase == "failed")
-    ids = list(dict.fromkeys(job.job_id for job in named))
-    if not ids:
+    if not named:
         return _hold_unreadable(training, shown)
-    record = record_job_id(training, ids[0], "list")
-    for other in ids[1:]:
-        record_duplicate_job(training.ledger, training.name, other, ids[0])
+    followed = Submission(job_id=named[0].job_id, handle=named[0].handle)
+    record = record_job_id(training, followed, "list")
+    for other in dict.fromkeys(job.job_id for job in named):
+        record_duplicate_job(training.ledger, training.name, other, followed.job_id)
     return record
 
 
@@ -50,7 +50,7 @@ def _hold_unreadable(training: TrainingLog, shown: JobList) -> Held | None:
     return training.hold("uncertain", reason)
 
 
-def record_job_id(training: TrainingLog, job_id: str, found_by: FoundBy) -> Submitted:
+def record_job_id(training: TrainingLog, job: Submission, found_by: FoundBy) -> Submitted:
     """Record the job's id over a claim, a hold or a bad end, whoever has written that.
 
     A lost job that shows up again goes on; one whose weights are lost waits for the manual decision. After a bad
@@ -60,11 +60,12 @@ def record_job_id(training: TrainingLog, job_id: str, found_by: FoundBy) -> Subm
         DuplicateJob: The ledger follows another job of this name; both are recorded.
         LedgerError: The training has come to another end meanwhile.
     """
+    job_id = job.job_id
     while True:
         last = training.last
         lost = isinstance(last, Held) and isinstance(training.known, Submitted)
         if training.job_id == job_id and not lost:
-            return last if isinstance(last, Submitted) else _submitted(training, job_id, found_by)
+            return last if isinstance(last, Submitted) else _submitted(training, job, found_by)
         if training.job_id not in {None, job_id}:
             record_duplicate_job(training.ledger, training.name, job_id, training.job_id)
             raise DuplicateJob(
@@ -77,7 +78,7 @@ def record_job_id(training: TrainingLog, job_id: str, found_by: FoundBy) -> Subm
                 f"{last.state if last else 'nothing'}: look at it in the provider's console"
             )
         try:
-            return training.append(_submitted(training, job_id, found_by))
+            return training.append(_submitted(training, job, found_by))
         except RecordConflict:
             training = training.reread()
 
@@ -138,8 +139,10 @@ def record_duplicate_job(ledger: Ledger, name: str, job_id: str, followed: str) 
 
 def found(attempt: int, job: JobStatus) -> Submitted:
     """The record of a job that the provider's list has shown, under the name that it has there."""
-    return Submitted(created_at=now(), attempt=attempt, name=job.name, job_id=job.job_id, found_by="list")
+    return Submitted(
+        created_at=now(), attempt=attempt, name=job.name, job_id=job.job_id, handle=job.handle, found_by="list"
+    )
 
 
-def _submitted(training: TrainingLog, job_id: str, found_by: FoundBy) -> Submitted:
-    return Submitted(**training.header(), job_id=job_id, found_by=found_by)
+def _submitted(training: TrainingLog, job: Submission, found_by: FoundBy) -> Submitted:
+    return Submitted(**training.header(), job_id=job.job_id, handle=job.handle, found_by=found_by)

@@ -33,11 +33,12 @@ from tuneloop.ledger.evidence import (
 from tuneloop.ledger.reconciliation import find_submitted, record_job_id
 from tuneloop.ledger.slots import Spending
 from tuneloop.ledger.training import TrainingLog
-from tuneloop.providers.base import Archive, Provider
+from tuneloop.providers.base import DeliveredDataset, Price, Provider
+from tuneloop.schemas.dataset import DatasetManifest
 from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.records import Claimed, Held, HeldKind, Rejected, RunRecord, Submitted
 from tuneloop.schemas.spending import SpendingLimits, window_of
-from tuneloop.schemas.training import JobList, UploadedDataset
+from tuneloop.schemas.training import JobList
 
 PROCESS = uuid4().hex
 """Nonce of this process: the same flow run, started again, is another process."""
@@ -49,22 +50,29 @@ class SubmitRequest:
 
     run: RunRecord
     recipe: BaseRecipe
-    dataset: UploadedDataset
-    archive: Archive
-    """The zip itself, for providers that take it within the submit."""
+    dataset: DeliveredDataset
     limits: SpendingLimits
     approval: str | None = None
     """The reason with which a person lets a held training through."""
-
-    @property
-    def cents(self) -> int | None:
-        """Price in US cents, None if unknown."""
-        return training_price(self.recipe, self.limits)
+    manifest: DatasetManifest | None = None
+    """What is in the dataset, for providers whose price depends on it."""
 
 
-def training_price(recipe: BaseRecipe, limits: SpendingLimits) -> int | None:
-    """What a training costs in US cents: as the user has set it, else as the provider publishes it."""
-    return recipe.cents if limits.cents_per_training is None else limits.cents_per_training
+def quoted_price(
+    provider: Provider, recipe: BaseRecipe, limits: SpendingLimits, dataset: DatasetManifest | None = None
+) -> Price | None:
+    """What a training costs: as the user has set it, else as the provider says; None if unknown."""
+    if limits.cents_per_training is not None:
+        return Price(limits.cents_per_training, "set in the credentials block")
+    return provider.price(recipe, dataset)
+
+
+def training_price(
+    provider: Provider, recipe: BaseRecipe, limits: SpendingLimits, dataset: DatasetManifest | None = None
+) -> int | None:
+    """What a training costs in US cents, see `quoted_price`."""
+    price = quoted_price(provider, recipe, limits, dataset)
+    return None if price is None else price.cents
 
 
 def submit_training(provider: Provider, training: TrainingLog, order: SubmitRequest) -> Submitted:
@@ -82,11 +90,12 @@ def submit_training(provider: Provider, training: TrainingLog, order: SubmitRequ
     _check_claimable(training, order)
     ledger = training.ledger
     budget = Budget(ledger, provider.account, order.limits)
-    budget.require_price(order.cents)
-    spending = budget.check_readable(order.run, order.cents, training.first)
+    cents = training_price(provider, order.recipe, order.limits, order.manifest)
+    budget.require_price(cents)
+    spending = budget.check_readable(order.run, cents, training.first)
     if provider.names_known is None:
         provider.names_known = JobNameCache(ledger.store, provider.account.slug)
-    shown = provider.find(training.stem).recorded_as(training.job_ids)
+    shown = provider.find(training.stem, training.since).recorded_as(training.job_ids)
     earlier = follow_earlier_job(training, with_ended_ones(provider, training, shown))
     if earlier is not None:
         return earlier
@@ -97,7 +106,7 @@ def submit_training(provider: Provider, training: TrainingLog, order: SubmitRequ
     training.append(claim)
     claimed = _claimed(training, claim)
     _hold_if_unreadable(training, claimed, shown)
-    _reserve_or_hold(budget, claimed, claim, order)
+    _reserve_or_hold(budget, claimed, claim, order, cents)
     return _post(provider, claimed, order, deadline)
 
 
@@ -168,14 +177,16 @@ def _hold_if_unreadable(before: TrainingLog, claimed: TrainingLog, shown: JobLis
         raise _held(claimed.hold("uncertain", reason, sent=False))
 
 
-def _reserve_or_hold(budget: Budget, training: TrainingLog, claim: Claimed, order: SubmitRequest) -> None:
+def _reserve_or_hold(
+    budget: Budget, training: TrainingLog, claim: Claimed, order: SubmitRequest, cents: int | None
+) -> None:
     kind: HeldKind = "attempts"
     reason = None
     if claim.attempt > ATTEMPTS_IN_A_ROW and kind not in claim.waived:
         reason = too_many_attempts(training.history, claim.attempt)
     if reason is None:
         try:
-            budget.reserve(order.run, order.cents, claim, training.first or claim)
+            budget.reserve(order.run, cents, claim, training.first or claim)
         except BudgetExceeded as error:
             reason, kind = str(error), "budget"
         else:
@@ -185,7 +196,7 @@ def _reserve_or_hold(budget: Budget, training: TrainingLog, claim: Claimed, orde
 
 def _post(provider: Provider, claimed: TrainingLog, order: SubmitRequest, deadline: Deadline) -> Submitted:
     try:
-        job_id = provider.submit(claimed.name, order.recipe, order.dataset, order.archive, deadline)
+        accepted = provider.submit(claimed.name, order.recipe, order.dataset, deadline)
     except RequestNotSent as error:
         _refused(claimed, order, error, settled_after=None)
         raise
@@ -193,7 +204,7 @@ def _post(provider: Provider, claimed: TrainingLog, order: SubmitRequest, deadli
         return _found_in_spite_of(provider, claimed, order, error)
     except ProviderError as error:
         return _found_or_in_doubt(provider, claimed, error)
-    submitted = record_job_id(claimed.reread(), job_id, "answer")
+    submitted = record_job_id(claimed.reread(), accepted, "answer")
     # Whoever has closed the attempt meanwhile has taken the marker away.
     claimed.ledger.keep_marked(order.run)
     return submitted

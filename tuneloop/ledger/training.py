@@ -23,7 +23,7 @@ from tuneloop.schemas.records import (
     Submitted,
     Trained,
 )
-from tuneloop.schemas.training import JobStatus, job_name
+from tuneloop.schemas.training import Handle, JobStatus, job_name
 
 BadEndRecord = Failed | Rejected | Abandoned
 NewRecord = TypeVar("NewRecord", bound=AnyTrainingRecord)
@@ -119,6 +119,17 @@ class TrainingLog:
     def job_id(self) -> str | None:
         """The provider's id of the job, once it is known."""
         return self.known.job_id if self.known else None
+
+    @property
+    def handle(self) -> Handle:
+        """What the provider is given beside the job's id."""
+        submitted = [record for record in reversed(self.history) if isinstance(record, Submitted)]
+        return next((r.handle for r in submitted if r.job_id == self.job_id and r.handle), {})
+
+    @property
+    def since(self) -> datetime | None:
+        """When it was first claimed or followed, in any attempt; None where it never was."""
+        return self.history[0].created_at if self.history else None
 
     @property
     def job_ids(self) -> frozenset[str]:

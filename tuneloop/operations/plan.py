@@ -42,6 +42,8 @@ class RunPlan(FrozenModel):
     """Against the champion's dataset; None without a champion."""
     cents: int | None
     """Price of the training that would be submitted: 0 for none, None if unknown."""
+    price_basis: str | None
+    """What the price was computed from; None without a price."""
     renders: int
     """Images that the plan renders with each model."""
     cents_per_image: float | None
@@ -52,7 +54,9 @@ class RunPlan(FrozenModel):
     @property
     def price(self) -> str:
         """The price in dollars."""
-        return _UNKNOWN if self.cents is None else dollars(self.cents)
+        if self.cents is None:
+            return _UNKNOWN
+        return dollars(self.cents) + (f" ({self.price_basis})" if self.price_basis else "")
 
     @property
     def judging(self) -> str:
@@ -65,7 +69,12 @@ class RunPlan(FrozenModel):
 
 
 def plan_run(
-    ledger: Ledger, run: RunRecord, manifest: DatasetManifest, limits: SpendingLimits, cents: int | None
+    ledger: Ledger,
+    run: RunRecord,
+    manifest: DatasetManifest,
+    limits: SpendingLimits,
+    cents: int | None,
+    price_basis: str | None = None,
 ) -> RunPlan:
     """Plan a run as it would go now.
 
@@ -75,6 +84,7 @@ def plan_run(
         manifest: Its dataset.
         limits: What the account may spend.
         cents: What the training would cost.
+        price_basis: Where that price is from.
     """
     training = TrainingLog.of(ledger, run)
     budget = Budget(ledger, run.account, limits)
@@ -96,6 +106,7 @@ def plan_run(
         images=len(manifest.items),
         difference=difference,
         cents=cents if pays else 0,
+        price_basis=price_basis if pays else None,
         renders=run.plan.image_count,
         cents_per_image=limits.price_of_image(run.plan.service),
         budget=_left(budget.spending(now().date()), limits),

@@ -107,7 +107,7 @@ def orphaned_jobs(ledger: Ledger, provider: Provider) -> list[JobStatus]:
     for name in ledger.store.names("trainings/"):
         key = name.split("/")[1]
         keys[key[:16]].add(key)
-    ours = [job for job in provider.jobs().jobs if job.phase != "failed" and _OUR_NAME.fullmatch(job.name)]
+    ours = [job for job in provider.list_jobs().jobs if job.phase != "failed" and _OUR_NAME.fullmatch(job.name)]
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         lasts = threads.map(ledger.last, [key for same in keys.values() for key in same])
         # An adopted job is followed under another name than the one it has at the provider.

@@ -11,7 +11,7 @@ from prefect.input.run_input import Keyset, keyset_from_base_key
 from prefect.logging import get_run_logger
 from pydantic import Field
 
-from tuneloop.errors import RequestRejected, TrainingOnHold
+from tuneloop.errors import ProviderError, RequestRejected, TrainingOnHold
 from tuneloop.ledger.collection import try_again
 from tuneloop.ledger.reconciliation import record_job_id
 from tuneloop.ledger.submission import training_price
@@ -19,10 +19,12 @@ from tuneloop.ledger.training import TrainingLog
 from tuneloop.orchestration.context import RunContext
 from tuneloop.orchestration.events import emit_model_event, label_run
 from tuneloop.orchestration.suspend import cannot_suspend, read_form_answer, suspend_with_form
+from tuneloop.providers.base import Provider
 from tuneloop.registry.promotions import IN_PREFECT, MAX_REASON_LENGTH
 from tuneloop.schemas.records import Abandoned, Decision, Held, HeldKind, RunRecord
 from tuneloop.schemas.shown_text import in_markdown
 from tuneloop.schemas.spending import dollars
+from tuneloop.schemas.training import Submission
 
 _REJECT = "reject: give it up"
 _THERE = "it is there: this is its id"
@@ -104,7 +106,7 @@ def request_approval(ctx: RunContext, run: RunRecord, training: TrainingLog, hel
                 _ask(client, keys, form, _question(ctx, run, training, held), held)
             elif (wrong := _validate_answer(ctx, training, answer)) is None:
                 label_run(run.model, None)
-                return _apply_answer(run, training, held, answer)
+                return _apply_answer(ctx.provider, run, training, held, answer)
             else:
                 get_run_logger().warning("%s; you are asked once more", wrong)
     raise AssertionError("count() has no end")
@@ -115,7 +117,7 @@ def _validate_answer(ctx: RunContext, training: TrainingLog, answer: Answer) -> 
     if not isinstance(answer, SubmitResolution) or answer.decision != _THERE:
         return None
     try:
-        status = ctx.provider.status(answer.job_id.strip())
+        status = ctx.provider.get_job(answer.job_id.strip())
     except RequestRejected as error:
         return f"the provider shows no job of the id {answer.job_id!r}: {error.reason}"
     if status.name not in {"", training.name}:  # some providers name a job only in their list
@@ -123,10 +125,13 @@ def _validate_answer(ctx: RunContext, training: TrainingLog, answer: Answer) -> 
     return None
 
 
-def _apply_answer(run: RunRecord, training: TrainingLog, held: Held, answer: Answer) -> str | None:
+def _apply_answer(
+    provider: Provider, run: RunRecord, training: TrainingLog, held: Held, answer: Answer
+) -> str | None:
     get_run_logger().info("decided about %s: %s (%s)", held.name, answer.decision, answer.reason)
     if answer.decision == _REJECT:
         abandon_training(run, training, held, f"rejected by a person: {answer.reason}")
+        _cancel(provider, training)
         return None
     if isinstance(answer, WhereItIs):
         if answer.decision == _FETCH:
@@ -136,9 +141,22 @@ def _apply_answer(run: RunRecord, training: TrainingLog, held: Held, answer: Ans
             abandon_training(run, training, held, reason, again=answer.decision == _TRAIN)
         return None
     if isinstance(answer, SubmitResolution) and answer.decision == _THERE:
-        record_job_id(training, answer.job_id.strip(), "person")
+        record_job_id(training, Submission(job_id=answer.job_id.strip()), "person")
         return None
     return answer.reason
+
+
+def _cancel(provider: Provider, training: TrainingLog) -> None:
+    """Ask that the job of a training stops that a person has given up."""
+    if training.job_id is None:
+        return
+    try:
+        stops = provider.cancel(training.job_id, training.handle)
+    except ProviderError as error:
+        get_run_logger().warning("job %s could not be cancelled: %s", training.job_id, error)
+    else:
+        done = "is asked to stop" if stops else "cannot be stopped from here; look into the provider's console"
+        get_run_logger().info("job %s %s", training.job_id, done)
 
 
 def abandon_training(
@@ -166,7 +184,7 @@ def _ask(client: SyncPrefectClient, keys: Keyset, form: type[Answer], question: 
 
 def _question(ctx: RunContext, run: RunRecord, training: TrainingLog, held: Held) -> str:
     reason = f"{held.reason[:1].upper()}{held.reason[1:]}"
-    cents = training_price(ctx.recipe(run), ctx.limits)
+    cents = training_price(ctx.provider, ctx.recipe(run), ctx.limits)
     price = "a price that the provider does not publish" if cents is None else dollars(cents)
     return (
         f"**{run.model}: training {training.name} is on hold. {in_markdown(reason)}.**\n\n"

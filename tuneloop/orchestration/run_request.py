@@ -14,7 +14,7 @@ from tuneloop.clock import now
 from tuneloop.errors import ConfigurationError
 from tuneloop.ledger.attempts import wished_attempt
 from tuneloop.ledger.budget import Budget
-from tuneloop.ledger.submission import training_price
+from tuneloop.ledger.submission import quoted_price, training_price
 from tuneloop.ledger.unmeant import check_meant
 from tuneloop.operations.plan import RunPlan, plan_run
 from tuneloop.orchestration.context import RunContext, load_clip_encoder
@@ -69,7 +69,7 @@ def validate_request(ctx: RunContext, request: RunRequest) -> None:
         raise ConfigurationError(f"visibility: {provider.name} has no such thing; leave it unchanged")
     load_clip_encoder()
     budget = Budget(ctx.ledger, provider.account, ctx.limits)
-    budget.require_price(training_price(recipe, ctx.limits))
+    budget.require_price(training_price(provider, recipe, ctx.limits))
     budget.require_image_price(plan.service)
 
 
@@ -125,8 +125,9 @@ def build_plan(ctx: RunContext, request: RunRequest) -> RunPlan:
         manifest = checked.dataset.manifest
     run = build_run_record(ctx, request, manifest.digest, checked.public)
     check_meant(ctx.ledger, run, request.recipe, ctx.provider.base_url)
-    cents = training_price(request.recipe, ctx.limits)
-    plan = plan_run(ctx.ledger, run, manifest, ctx.limits, cents)
+    price = quoted_price(ctx.provider, request.recipe, ctx.limits, manifest)
+    cents = None if price is None else price.cents
+    plan = plan_run(ctx.ledger, run, manifest, ctx.limits, cents, None if price is None else price.source)
     if plan.action in {"train", "judge"}:
         champion = ctx.ledger.champion(run.model)
         paid_first = (cents or 0) if plan.action == "train" else None

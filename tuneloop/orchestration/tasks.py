@@ -15,6 +15,7 @@ from prefect.tasks import Task
 from tuneloop.datasets.earlier_looks import EarlierLook, keep_look, look_name
 from tuneloop.datasets.sources.public_zip import check_still_there
 from tuneloop.datasets.sources.source_state import state_of
+from tuneloop.datasets.store import load_manifest
 from tuneloop.errors import ProviderUnavailable, StoreUnavailable
 from tuneloop.evaluation.render import ModelUnderTest, render
 from tuneloop.evaluation.reports.promotion_page import write_page
@@ -29,14 +30,14 @@ from tuneloop.orchestration.events import emit_training_event, emit_unanswered
 from tuneloop.orchestration.progress import ProgressArchive, ProgressReporter
 from tuneloop.orchestration.run_request import RunRequest
 from tuneloop.orchestration.stages.dataset import ingest, log_findings, open_and_check
-from tuneloop.providers.base import Provider
+from tuneloop.providers.base import DeliveredDataset, Provider
 from tuneloop.registry.models import save_model_page
 from tuneloop.schemas.dataset import DatasetManifest, PublicDataset
 from tuneloop.schemas.evaluation import Evaluation, GateResult
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.records import Collected, Decision, Promotion, RunRecord, Submitted
 from tuneloop.schemas.spending import SpendingLimits
-from tuneloop.schemas.training import UploadedDataset
+from tuneloop.schemas.training import job_name
 
 RETRY_DELAYS_S: list[float] = [10, 60, 300]
 
@@ -97,24 +98,28 @@ def scan_dataset(
 
 
 @task(name="upload-dataset", task_run_name="upload-dataset", **_RETRY_OPTIONS)
-def upload_dataset(ctx: RunContext, run: RunRecord) -> UploadedDataset:
-    """Stream the dataset's zip from the store to the provider, and prove that it arrived."""
+def upload_dataset(ctx: RunContext, run: RunRecord) -> DeliveredDataset:
+    """Prepare the job at the provider, stream the zip from the store to it, and prove that it arrived."""
+    name = job_name(run.key, run.attempt)
+    ctx.provider.prepare(name, ctx.recipe(run))
     if run.public_dataset is not None:
         public = run.public_dataset
         check_still_there(public)
-        return UploadedDataset(address=public.url, sha256=public.sha256, size_bytes=public.size_bytes)
+        return DeliveredDataset(public.url, public.size_bytes)
     bar = ProgressReporter(f"upload-{run.model}", "Dataset to the provider", "bytes")
-    uploaded = ctx.provider.upload(ProgressArchive(ctx.archive(run), bar.show))
+    uploaded = ctx.provider.deliver(name, ProgressArchive(ctx.archive(run), bar.show))
     get_run_logger().info("uploaded %d bytes, dataset %s", uploaded.size_bytes, run.dataset_digest[:16])
     return uploaded
 
 
 @task(name="submit-training", task_run_name="submit-training", cache_policy=NO_CACHE, retries=0)
 def submit(
-    ctx: RunContext, run: RunRecord, training: TrainingLog, uploaded: UploadedDataset, approval: str | None
+    ctx: RunContext, run: RunRecord, training: TrainingLog, uploaded: DeliveredDataset, approval: str | None
 ) -> Submitted:
     """Claim the training and send the one paid POST. Never retried: the ledger knows how it ended."""
-    order = SubmitRequest(run, ctx.recipe(run), uploaded, ctx.archive(run), ctx.limits, approval)
+    order = SubmitRequest(
+        run, ctx.recipe(run), uploaded, ctx.limits, approval, load_manifest(run.dataset_digest, ctx.store)
+    )
     submitted = submit_training(ctx.provider, training, order)
     emit_training_event("submitted", run, submitted)
     get_run_logger().info("submitted %s: the provider's id is %s", submitted.name, submitted.job_id)

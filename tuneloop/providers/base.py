@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from typing import ClassVar, Protocol
 
 from tuneloop.clock import Deadline
 from tuneloop.errors import ConfigurationError, ProviderUnavailable
+from tuneloop.schemas.dataset import DatasetManifest
 from tuneloop.schemas.frozen import FrozenModel
 from tuneloop.schemas.ranged_source import RangedSource
 from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.render_settings import ServiceSettings
-from tuneloop.schemas.training import Account, JobList, JobStatus, RenderedImage, UploadedDataset
+from tuneloop.schemas.training import Account, Handle, JobList, JobStatus, RenderedImage, Submission
 
 
 class SubmitMargins(FrozenModel):
-    """How long a submit may stay in doubt. Seconds."""
+    """How long a submit may stay ambiguous, in seconds: 0 but for the first where a name is taken only once."""
 
     claim_s: int = 60
     """From the claim to the last byte of the POST."""
@@ -80,6 +82,43 @@ class NamesKnown(Protocol):
         """Keep a name; it never changes."""
 
 
+@dataclass(frozen=True)
+class DeliveredDataset:
+    """A dataset as the submit takes it: at an address, or as the zip itself."""
+
+    address: str | None = field(repr=False)
+    """Address to name in the submit, without any signature; None where the zip travels within it."""
+    size_bytes: int
+    archive: Archive | None = None
+    """The zip, where it travels within the submit."""
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model that renders."""
+
+    job_id: str
+    weights_uri: str | None = None
+    """Where our store has its weights, for a service that renders from weights; None where it has none."""
+
+
+@dataclass(frozen=True)
+class Price:
+    """What a training costs."""
+
+    cents: int
+    """US cents."""
+    basis: str
+    """What it was computed from, and by which price list."""
+    as_of: date | None = None
+    """When that price was read; None where no date is known."""
+
+    @property
+    def source(self) -> str:
+        """Basis and date, for people."""
+        return self.basis if self.as_of is None else f"{self.basis}, as of {self.as_of}"
+
+
 class SourceChanged(ProviderUnavailable):
     """The file is another one than a moment ago: ask for it anew, and begin again."""
 
@@ -113,56 +152,72 @@ class Provider(ABC):
     def clock_offset_s(self) -> float | None:
         """Seconds by which the provider's clock is ahead of ours; None before it was heard."""
 
-    @abstractmethod
-    def upload(self, archive: Archive) -> UploadedDataset:
-        """Bring the zip to where the provider can fetch it, and prove that it is there. Costs nothing."""
+    def prepare(self, name: str, recipe: BaseRecipe) -> None:  # noqa: B027 - most have nothing to prepare
+        """Make what a submit needs to be there, such as a destination. Free, and harmless when repeated."""
 
     @abstractmethod
-    def submit(
-        self,
-        name: str,
-        recipe: BaseRecipe,
-        dataset: UploadedDataset,
-        archive: Archive,
-        deadline: Deadline,
-    ) -> str:
+    def deliver(self, name: str, archive: Archive) -> DeliveredDataset:
+        """Bring the zip to where the provider takes it from, and prove that it is there. Costs nothing."""
+
+    @abstractmethod
+    def submit(self, name: str, recipe: BaseRecipe, dataset: DeliveredDataset, deadline: Deadline) -> Submission:
         """Submit a paid training, exactly once.
 
         Args:
             name: The job's name, by which it is found again.
             recipe: The recipe, as validated.
-            dataset: What `upload` has returned.
-            archive: The zip itself, for providers that take it within the submit.
+            dataset: What `deliver` has returned, or a zip at a public address.
             deadline: Past it, nothing leaves.
-
-        Returns:
-            The provider's id of the job.
 
         Raises:
             RequestRejected, RateLimited, RequestNotSent: Definitely not accepted.
             ProviderError: Any other one leaves it open.
         """
 
+    def price(self, recipe: BaseRecipe, dataset: DatasetManifest | None) -> Price | None:  # noqa: ARG002
+        """What a training would cost; None where the provider publishes no price.
+
+        Args:
+            recipe: The recipe.
+            dataset: None before it is known.
+        """
+        return None
+
     @abstractmethod
-    def jobs(self) -> JobList:
+    def list_jobs(self) -> JobList:
         """Every job of the account, from one list."""
 
-    @abstractmethod
-    def status(self, job_id: str) -> JobStatus:
-        """State of one job."""
+    def find(self, stem: str, since: datetime | None = None) -> JobList:  # noqa: ARG002
+        """Every job of one training, all of its attempts, matched by whatever the provider keeps of their names.
+
+        Args:
+            stem: What comes before `-g<attempt>` in the jobs' names.
+            since: When the training was first claimed; None where it was not, or nobody knows.
+        """
+        listed = self.list_jobs()
+        ours = tuple(job for job in listed.jobs if job.name.rpartition("-g")[0] == stem)
+        return listed.model_copy(update={"jobs": ours})
 
     @abstractmethod
-    def weights(self, job_id: str) -> RangedSource:
-        """Find the trained weights, by an address asked for just now."""
+    def get_job(self, job_id: str, handle: Handle | None = None) -> JobStatus:
+        """State of one job, by its id and by what its submit has returned beside it, where that is known."""
+
+    def cancel(self, job_id: str, handle: Handle | None = None) -> bool:  # noqa: ARG002
+        """Ask that a job stops, because a person has given it up. False where it cannot be asked for."""
+        return False
 
     @abstractmethod
-    def generate(
-        self, job_id: str, prompt: str, seed: int, settings: ServiceSettings, image: bytes | None = None
+    def open_weights(self, job_id: str, handle: Handle | None = None) -> tuple[RangedSource, ...]:
+        """Find the trained weights by fresh addresses: a file for each checkpoint, in their order."""
+
+    @abstractmethod
+    def render(
+        self, model: TrainedModel, prompt: str, seed: int, settings: ServiceSettings, image: bytes | None = None
     ) -> RenderedImage:
         """Render one image with a trained model. Paid, and sent once.
 
         Args:
-            job_id: The provider's id of the model's job.
+            model: The model.
             prompt: The prompt as it is sent.
             seed: The seed.
             settings: Which service renders, and how.
@@ -175,13 +230,3 @@ class Provider(ABC):
         raise ConfigurationError(
             f"{self.name} cannot make model {job_id} {wanted}; leave its visibility unchanged"
         )
-
-    def find(self, stem: str) -> JobList:
-        """Every job of one training, all of its attempts.
-
-        Args:
-            stem: What comes before `-g<attempt>` in the jobs' names.
-        """
-        listed = self.jobs()
-        ours = tuple(job for job in listed.jobs if job.name.rpartition("-g")[0] == stem)
-        return listed.model_copy(update={"jobs": ours})

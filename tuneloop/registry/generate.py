@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from tuneloop.datasets.images.inspect import inspect_image, strict_decoding
 from tuneloop.errors import ConfigurationError, ProviderUnavailable, RateLimited, UnexpectedResponse
-from tuneloop.providers.base import Provider
+from tuneloop.providers.base import Provider, TrainedModel
 from tuneloop.providers.registry import recorded_recipe
 from tuneloop.schemas.records import Promotion
 from tuneloop.schemas.render_settings import ServiceSettings
@@ -101,8 +101,12 @@ def image_request(
     return ImageRequest(promotion, prompt, seed, recipe.services[0](), stem, image.read_bytes() if image else None)
 
 
-def generate_image(request: ImageRequest, provider: Provider, reserve: Callable[[], object]) -> Path:
-    """Request the image, once, and save it. `reserve` reserves the price just before.
+def generate_image(
+    request: ImageRequest, provider: Provider, reserve: Callable[[], object], weights_uri: str | None = None
+) -> Path:
+    """Request the image, once, and save it.
+
+    `reserve` reserves the price just before. The store has the model's weights at `weights_uri`, None if not.
 
     Raises:
         BudgetExceeded: It does not fit into the account's limit, and was not requested.
@@ -112,9 +116,8 @@ def generate_image(request: ImageRequest, provider: Provider, reserve: Callable[
     with output_file(request.stem.absolute().parent) as file:
         reserve()
         try:
-            rendered = provider.generate(
-                request.promotion.job_id, request.prompt, request.seed, request.settings, request.image
-            )
+            model = TrainedModel(request.promotion.job_id, weights_uri)
+            rendered = provider.render(model, request.prompt, request.seed, request.settings, request.image)
         except RateLimited:
             raise
         except (ProviderUnavailable, UnexpectedResponse) as error:

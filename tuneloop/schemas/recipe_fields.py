@@ -93,11 +93,6 @@ class BaseRecipe(FrozenModel):
         """Whether the provider captions the images that have no caption."""
         return False
 
-    @property
-    def cents(self) -> int | None:
-        """What one training costs in US cents by the provider's own price list, None where it publishes none."""
-        return None
-
 
 class AdoptedRecipe(BaseRecipe):
     """What is known of a model that was trained elsewhere: enough to render and to judge it.

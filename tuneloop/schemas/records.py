@@ -12,7 +12,7 @@ from tuneloop.schemas.dataset import PublicDataset
 from tuneloop.schemas.frozen import FrozenModel
 from tuneloop.schemas.gate import ScoreDifference
 from tuneloop.schemas.plan import EvaluationConfig
-from tuneloop.schemas.training import Account, ModelName
+from tuneloop.schemas.training import Account, Handle, ModelName
 
 
 def new_writer() -> str:
@@ -71,6 +71,8 @@ class Submitted(TrainingRecord):
     state: Literal["submitted"] = "submitted"
     job_id: str
     found_by: Literal["answer", "list", "person"]
+    handle: Handle = Field(default_factory=dict)
+    """What the provider is given beside the id; empty where the id is enough, or a person has named the job."""
     """Whether the response to the submit, the provider's list or a person named the job."""
 
 

@@ -76,6 +76,19 @@ def is_job_name(name: str) -> bool:
     return _JOB_NAME.fullmatch(name) is not None
 
 
+Handle = dict[str, str]
+"""What a provider needs beside the id to find a job again, such as returned addresses or a second id."""
+
+
+class Submission(FrozenModel):
+    """What a submit returns. The record of the job keeps it."""
+
+    job_id: str
+    """The provider's id of the job."""
+    handle: Handle = Field(default_factory=dict)
+    """Given back to the provider whenever it is asked about the job; empty where the id is enough."""
+
+
 Phase = Literal["running", "trained", "ready", "failed"]
 """`trained`: the weights exist. `ready`: the model can render as well."""
 
@@ -96,6 +109,8 @@ class JobStatus(FrozenModel):
     error_message: str | None = None
     changed_at: datetime | None = None
     """When the job came to this state, by the provider's clock; None where it does not say."""
+    handle: Handle = Field(default_factory=dict)
+    """As in `Submission`, where the list shows it."""
     other_ids: frozenset[str] = frozenset()
     """Further ids of the same job, where the provider has more than one for it."""
 
@@ -123,9 +138,10 @@ class JobList(FrozenModel):
     """Rows that carry a job's name and cannot be read otherwise: why not, by name. Such a job was accepted."""
     notes: tuple[str, ...] = ()
     """Rows that were skipped because they are nobody's that we know, a sentence each."""
-    may_be_cut: bool = False
-    """Absence from the list proves nothing: it names a further page, has a length at which lists are cut, or shows
-    jobs without a name, or with one that may be ours in another form."""
+    list_is_complete: bool = True
+    """Absence proves that nothing was accepted. Not so of a list that names a further page, has a length at which
+    lists are cut, or shows jobs without a name, or with one that may be ours in another form; and never at
+    providers whose lists may lack accepted jobs."""
 
     def named(self, name: str) -> tuple[JobStatus, ...]:
         """The jobs of exactly this name."""
@@ -134,16 +150,6 @@ class JobList(FrozenModel):
     def recorded_as(self, ids: Collection[str]) -> JobList:
         """The same list; a job that has several ids is under the one that is among those given."""
         return self.model_copy(update={"jobs": tuple(job.recorded_as(ids) for job in self.jobs)})
-
-
-class UploadedDataset(FrozenModel):
-    """A dataset that the provider can fetch."""
-
-    address: str | None = Field(repr=False)
-    """Address to name in the submit, without any signature; None where the zip travels within the submit."""
-    sha256: str | None
-    """Sha256 of a zip at a public address, 64 hex digits; None for our own, whose images are checked instead."""
-    size_bytes: int
 
 
 class RenderedImage(FrozenModel):

@@ -144,7 +144,7 @@ def _clear_up(asked: QueryResult, training: TrainingLog, jobs: list[JobStatus], 
     if (shown is not None and shown.known) or not asked.may_ask_for_one() or asked.provider is None:
         return jobs
     try:
-        answer = asked.provider.status(last.job_id).recorded_as({last.job_id})
+        answer = asked.provider.get_job(last.job_id, last.handle).recorded_as({last.job_id})
     except ProviderError as error:
         if shown is None and isinstance(error, NotFoundAtProvider):
             asked.absent.add(training.name)

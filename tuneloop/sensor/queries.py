@@ -100,7 +100,7 @@ def query_account(
             cadence = _cadence(ledger, youngest)
             if not is_due(youngest.account, _age_s(youngest, at), at, previous, cadence):
                 return QueryResult(provider=provider)
-        listed = provider.jobs()
+        listed = provider.list_jobs()
         asked = QueryResult(complete=True, unreadable=listed.unreadable, notes=listed.notes, provider=provider)
         asked.add(listed.jobs)
         return asked
@@ -128,13 +128,13 @@ def _query_job(ledger: Ledger, provider: Provider, marker: Marker, asked: QueryR
         return
     if training.job_id is not None:
         try:
-            asked.add([provider.status(training.job_id)], marker.job)
+            asked.add([provider.get_job(training.job_id, training.handle)], marker.job)
         except NotFoundAtProvider:
             asked.absent.add(marker.job)
         except UnexpectedResponse as error:
             asked.unreadable[marker.job] = str(error)
     elif isinstance(training.last, Claimed | Held):
-        asked.add(provider.find(training.stem).named(training.name))
+        asked.add(provider.find(training.stem, training.since).named(training.name))
 
 
 def _cadence(ledger: Ledger, marker: Marker) -> Cadence:

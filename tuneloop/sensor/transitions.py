@@ -14,7 +14,7 @@ from tuneloop.ledger.reconciliation import record_duplicate_job, record_job_id
 from tuneloop.ledger.training import TrainingLog, record_progress
 from tuneloop.registry.promotions import Registry
 from tuneloop.schemas.records import Abandoned, AnyTrainingRecord, Claimed, Collected, Held, RunRecord, Trained
-from tuneloop.schemas.training import JobStatus, job_name
+from tuneloop.schemas.training import JobStatus, Submission, job_name
 
 NEVER_CLAIMED_AFTER = timedelta(hours=24)
 """A marker whose run has claimed nothing for so long was left by a starter that died."""
@@ -87,7 +87,7 @@ def record_transitions(
         return None, None
     # A lost job is there again only when it says something that is known.
     if isinstance(before, Claimed) or (isinstance(before, Held) and (before.kind != "lost" or job.known)):
-        before = record_job_id(training, followed, "list")
+        before = record_job_id(training, Submission(job_id=followed, handle=job.handle), "list")
     after = record_progress(ledger, run, job)
     changed = after not in (before, training.last)
     return job, Transition(run, after, job) if after is not None and changed else None

@@ -54,7 +54,7 @@ def _wait_until_deployed(ctx: RunContext, run: RunRecord, weights: Collected) ->
     while True:
         word = "not shown"
         try:
-            status = ctx.provider.status(weights.job_id)
+            status = ctx.provider.get_job(weights.job_id)
         except ProviderUnavailable as error:
             get_run_logger().warning("%s", error)
         except NotFoundAtProvider as error:
@@ -95,7 +95,7 @@ def _compare(
     manifest = load_manifest(run.dataset_digest, ctx.store)
     check_judging(ctx, run, manifest, current)
     inputs = edited_by(manifest)
-    subject = challenger_subject(ctx, run, inputs, weights.job_id)
+    subject = challenger_subject(ctx, run, inputs, weights.job_id, weights.weights)
     try:
         rendered = tasks.render_images(ctx, (ctx.provider, ctx.limits), subject, run.plan, run, "challenger")
     except NotFoundAtProvider:
@@ -115,7 +115,7 @@ def _compare(
         reigning=other,
         champion_manifest=load_manifest(other.dataset_digest, ctx.store) if other else None,
         line=history,
-        cents=training_price(ctx.recipe(run), ctx.limits),
+        cents=training_price(ctx.provider, ctx.recipe(run), ctx.limits),
         cents_per_image=ctx.limits.price_of_image(run.plan.service),
         decision=f"{ctx.ledger.decision_folder(run)}{number:04d}.json",
         decided_by=GATE,

@@ -82,7 +82,7 @@ def _check_images(
 def _try_key(provider: Provider, champion: Promotion) -> None:
     """Try a champion's key, which is free. A model that is gone is evaluated by what is in the store."""
     try:
-        provider.status(champion.job_id)
+        provider.get_job(champion.job_id)
     except AuthenticationFailed as error:
         raise ConfigurationError(
             f"{_reached(champion)}, and the provider rejects its key: {error.reason}"
@@ -127,10 +127,10 @@ def edited_by(manifest: DatasetManifest) -> tuple[str, ...]:
 
 
 def challenger_subject(
-    ctx: RunContext, run: RunRecord, inputs: tuple[str, ...], job_id: str = ""
+    ctx: RunContext, run: RunRecord, inputs: tuple[str, ...], job_id: str = "", weights: str | None = None
 ) -> ModelUnderTest:
-    """The model that a run trains; its id is known once it is trained."""
-    return ModelUnderTest(job_name(run.key, run.attempt), job_id, ctx.recipe(run).trigger, inputs)
+    """The model that a run trains; its id and weights are known once it is trained."""
+    return ModelUnderTest(job_name(run.key, run.attempt), job_id, ctx.recipe(run).trigger, inputs, weights)
 
 
 def champion_turn(
@@ -145,5 +145,6 @@ def champion_turn(
         job_id=champion.job_id,
         trigger_word=champion.trigger_word,
         inputs=inputs if recipe.edit_pairs else (),
+        weights=champion.weights,
     )
     return subject, plan

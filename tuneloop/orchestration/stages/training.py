@@ -124,7 +124,7 @@ def _begin(ctx: RunContext, run: RunRecord, training: TrainingLog, *, cancelled:
 
 def _submit(ctx: RunContext, run: RunRecord, training: TrainingLog, approval: str | None) -> None:
     """Check that all of it can be paid, upload, which is free, and then search, claim and pay."""
-    cents = (training_price(ctx.recipe(run), ctx.limits) or 0) if training.first is None else None
+    cents = (training_price(ctx.provider, ctx.recipe(run), ctx.limits) or 0) if training.first is None else None
     champion = ctx.ledger.champion(run.model)
     check_judging(ctx, run, load_manifest(run.dataset_digest, ctx.store), champion, cents)
     uploaded = tasks.upload_dataset(ctx, run)
@@ -172,7 +172,7 @@ def _resolve_ambiguous_submit(
 
 def _take_over(ctx: RunContext, run: RunRecord, training: TrainingLog, *, cancelled: bool) -> None:
     """Continue a claim after every margin: submit again where a list proves that it came to nothing."""
-    shown = ctx.provider.find(training.stem).recorded_as(training.job_ids)
+    shown = ctx.provider.find(training.stem, training.since).recorded_as(training.job_ids)
     reason = why_not_again(ctx.provider, training, ctx.credentials_slug, shown)
     if reason is not None:
         training.hold("uncertain", reason)
@@ -204,7 +204,7 @@ def _poll_training(ctx: RunContext, run: RunRecord, training: TrainingLog, submi
     """Fetch the job's status; wait while it runs."""
     word = "not shown yet"
     try:
-        status = ctx.provider.status(submitted.job_id)
+        status = ctx.provider.get_job(submitted.job_id, submitted.handle)
     except NotFoundAtProvider as error:
         # Some jobs are not shown just after their submit: no evidence of anything, for days.
         if _is_lost(training, error):

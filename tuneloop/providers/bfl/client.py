@@ -22,25 +22,35 @@ from tuneloop.errors import (
 from tuneloop.http.retries import RUN_POLICY, RequestPolicy
 from tuneloop.http.transport import Transport
 from tuneloop.providers.accepted import accepted_id
-from tuneloop.providers.base import Archive, Capabilities, Provider, SubmitMargins
+from tuneloop.providers.base import (
+    Archive,
+    Capabilities,
+    DeliveredDataset,
+    Price,
+    Provider,
+    SubmitMargins,
+    TrainedModel,
+)
 from tuneloop.providers.bfl.body import finetune_body
 from tuneloop.providers.bfl.errors import map_error
-from tuneloop.providers.bfl.recipes import BflFinetuneRecipe
+from tuneloop.providers.bfl.recipes import BflFinetuneRecipe, price_of
 from tuneloop.providers.bfl.render import BflInference
 from tuneloop.providers.bfl.states import PHASES, WITH_STATE, state_word
 from tuneloop.providers.expected_hosts import ExpectedHosts
-from tuneloop.providers.list_rows import id_of, may_be_cut, note_on, text_of
+from tuneloop.providers.list_rows import id_of, note_on, text_of
 from tuneloop.providers.status_words import phase_of, same_word
+from tuneloop.schemas.dataset import DatasetManifest
 from tuneloop.schemas.ranged_source import RangedSource
 from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.render_settings import ServiceSettings
 from tuneloop.schemas.training import (
     Account,
+    Handle,
     JobList,
     JobStatus,
     Phase,
     RenderedImage,
-    UploadedDataset,
+    Submission,
     is_job_name,
 )
 
@@ -122,20 +132,13 @@ class BflProvider(Provider):
         """By the `Date` of the last answer."""
         return self._transport.clock_offset_s
 
-    def upload(self, archive: Archive) -> UploadedDataset:
+    def deliver(self, name: str, archive: Archive) -> DeliveredDataset:  # noqa: ARG002 - it has no name
         """Nothing to do: the zip travels within the submit."""
-        return UploadedDataset(address=None, sha256=None, size_bytes=archive.size_bytes)
+        return DeliveredDataset(None, archive.size_bytes, archive)
 
-    def submit(
-        self,
-        name: str,
-        recipe: BaseRecipe,
-        dataset: UploadedDataset,
-        archive: Archive,
-        deadline: Deadline,
-    ) -> str:
+    def submit(self, name: str, recipe: BaseRecipe, dataset: DeliveredDataset, deadline: Deadline) -> Submission:
         """POST /v1/finetune once, with the name as its comment; see `Provider.submit`."""
-        if not isinstance(recipe, BflFinetuneRecipe):
+        if not isinstance(recipe, BflFinetuneRecipe) or dataset.archive is None:
             raise ConfigurationError(f"BFL does not train {type(recipe).__name__}; choose another recipe")
         document: dict[str, Any] = {"finetune_comment": name, **recipe.sent_fields()}
         if self._webhook is not None:
@@ -143,20 +146,24 @@ class BflProvider(Provider):
             document["webhook_url"] = address
             if secret is not None:
                 document["webhook_secret"] = secret
-        body = finetune_body(document, archive.chunks(), dataset.size_bytes)
+        body = finetune_body(document, dataset.archive.chunks(), dataset.size_bytes)
         answer = self._transport.post_once("/v1/finetune", body, deadline)
         # The page's schema of the answer is empty; BFL's own script calls the same id `id`.
-        return accepted_id(answer, ("finetune_id", "id"))
+        return Submission(job_id=accepted_id(answer, ("finetune_id", "id")))
 
-    def jobs(self) -> JobList:
+    def price(self, recipe: BaseRecipe, dataset: DatasetManifest | None) -> Price | None:  # noqa: ARG002
+        """By the iterations, as its pricing page has it."""
+        return price_of(recipe) if isinstance(recipe, BflFinetuneRecipe) else None
+
+    def list_jobs(self) -> JobList:
         """Every fine-tune with its comment: one request for the list, one for each fine-tune and its state."""
         return self._list(lambda _: True)
 
-    def find(self, stem: str) -> JobList:
+    def find(self, stem: str, since: datetime | None = None) -> JobList:  # noqa: ARG002 - the list has no times
         """Every fine-tune of one training; only those are asked for their state."""
         return self._list(lambda name: name.rpartition("-g")[0] == stem)
 
-    def status(self, job_id: str) -> JobStatus:
+    def get_job(self, job_id: str, handle: Handle | None = None) -> JobStatus:  # noqa: ARG002
         """State of one fine-tune."""
         return self._job(job_id, None)
 
@@ -187,7 +194,7 @@ class BflProvider(Provider):
             shown=frozenset(ids),
             unreadable=unreadable,
             notes=tuple(notes),
-            may_be_cut=may_be_cut(len(rows), answer.headers, document),
+            list_is_complete=False,
         )
 
     def _comment(self, job_id: str) -> str:
@@ -235,7 +242,7 @@ class BflProvider(Provider):
         moment = now() if made.tzinfo else now().replace(tzinfo=None)
         return "ready" if moment - made > _RESULT_LIVES else "running"
 
-    def weights(self, job_id: str) -> RangedSource:
+    def open_weights(self, job_id: str, handle: Handle | None = None) -> tuple[RangedSource, ...]:  # noqa: ARG002
         """BFL hands out no weights. Raises `ConfigurationError`."""
         raise ConfigurationError(f"BFL hands out no weights; fine-tune {job_id} is used by its id")
 
@@ -243,8 +250,8 @@ class BflProvider(Provider):
         """Delete a fine-tune at BFL, for good."""
         self._transport.call("POST", "/v1/delete_finetune", json={"finetune_id": job_id})
 
-    def generate(
-        self, job_id: str, prompt: str, seed: int, settings: ServiceSettings, image: bytes | None = None
+    def render(
+        self, model: TrainedModel, prompt: str, seed: int, settings: ServiceSettings, image: bytes | None = None
     ) -> RenderedImage:
-        """POST once, then poll for the image; see `Provider.generate`."""
-        return self._inference.generate(job_id, prompt, seed, settings, image)
+        """POST once, then poll for the image; see `Provider.render`."""
+        return self._inference.render(model.job_id, prompt, seed, settings, image)

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, JsonValue
 
+from tuneloop.providers.base import Price
 from tuneloop.schemas.dataset_profile import DatasetRequirements
 from tuneloop.schemas.form import discriminated_by
 from tuneloop.schemas.recipe_fields import BaseRecipe
@@ -116,8 +117,8 @@ class BflFinetuneRecipe(BaseRecipe):
         """BFL captions unless told not to."""
         return self.captioning
 
-    @property
-    def cents(self) -> int:
-        """Source: BFL, pricing. It leaves 150 and 500 iterations themselves open: the higher price is assumed."""
-        below = (cents for limit, cents in _CENTS_BY_ITERATIONS if self.iterations < limit)
-        return next(below, _CENTS_BEYOND)
+
+def price_of(recipe: BflFinetuneRecipe) -> Price:
+    """Source: BFL, pricing. It leaves 150 and 500 iterations themselves open: the higher price is assumed."""
+    below = (cents for limit, cents in _CENTS_BY_ITERATIONS if recipe.iterations < limit)
+    return Price(next(below, _CENTS_BEYOND), f"{recipe.iterations} iterations by BFL's pricing page")

@@ -31,10 +31,10 @@ class BflInference:
         self._transport = transport
         self._hosts = hosts
 
-    def generate(
+    def render(
         self, job_id: str, prompt: str, seed: int, settings: ServiceSettings, image: bytes | None
     ) -> RenderedImage:
-        """POST once, then poll for the image; see `Provider.generate`."""
+        """POST once, then poll for the image; see `Provider.render`."""
         if not isinstance(settings, BflProRender | BflUltraRender) or image is not None:
             raise ConfigurationError(f"BFL does not render with {settings.endpoint}; choose another endpoint")
         document = {

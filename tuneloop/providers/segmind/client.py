@@ -23,7 +23,13 @@ from tuneloop.http.response import Response
 from tuneloop.http.retries import RUN_POLICY, RequestPolicy
 from tuneloop.http.transport import Transport
 from tuneloop.providers.accepted import accepted_id
-from tuneloop.providers.base import Archive, Capabilities, Provider
+from tuneloop.providers.base import (
+    Archive,
+    Capabilities,
+    DeliveredDataset,
+    Provider,
+    TrainedModel,
+)
 from tuneloop.providers.download import PresignedDownload
 from tuneloop.providers.expected_hosts import ExpectedHosts
 from tuneloop.providers.segmind.errors import map_error
@@ -33,7 +39,7 @@ from tuneloop.providers.segmind.render import SegmindInference
 from tuneloop.schemas.ranged_source import RangedSource
 from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.render_settings import ServiceSettings
-from tuneloop.schemas.training import Account, JobList, JobStatus, RenderedImage, UploadedDataset
+from tuneloop.schemas.training import Account, Handle, JobList, JobStatus, RenderedImage, Submission
 
 BASE_URL = "https://api.segmind.com"
 
@@ -106,7 +112,7 @@ class SegmindProvider(Provider):
         """By the `Date` of the last answer."""
         return self._transport.clock_offset_s
 
-    def upload(self, archive: Archive) -> UploadedDataset:
+    def deliver(self, name: str, archive: Archive) -> DeliveredDataset:  # noqa: ARG002 - any name will do
         """Ask for a presigned URL, PUT the zip there, and read its size back.
 
         A broken connection or an expired URL is met with a new URL and identical bytes: nothing is billed here.
@@ -120,7 +126,7 @@ class SegmindProvider(Provider):
                 continue
         return self._upload_once(archive)
 
-    def _upload_once(self, archive: Archive) -> UploadedDataset:
+    def _upload_once(self, archive: Archive) -> DeliveredDataset:
         answer = self._transport.call(
             "GET", "/finetune/request/upload/pre-signed-url", json={"name": "dataset.zip"}
         )
@@ -133,7 +139,7 @@ class SegmindProvider(Provider):
         self._hosts.check(address, "s3_url", answer)
         self._transport.put_stream(presigned, archive.chunks(), archive.size_bytes)
         self._prove_uploaded(address, archive.size_bytes)
-        return UploadedDataset(address=address, sha256=None, size_bytes=archive.size_bytes)
+        return DeliveredDataset(address, archive.size_bytes)
 
     def _prove_uploaded(self, address: str, size_bytes: int) -> None:
         """Compare the stored size, where it is shown: no page promises that, and the PUT was answered."""
@@ -147,14 +153,7 @@ class SegmindProvider(Provider):
                 f"the uploaded zip should have {size_bytes} bytes and has {shown}; run again", **answer.details
             )
 
-    def submit(
-        self,
-        name: str,
-        recipe: BaseRecipe,
-        dataset: UploadedDataset,
-        archive: Archive,  # noqa: ARG002 - it was uploaded before
-        deadline: Deadline,
-    ) -> str:
+    def submit(self, name: str, recipe: BaseRecipe, dataset: DeliveredDataset, deadline: Deadline) -> Submission:
         """POST the training once; see `Provider.submit`."""
         if not isinstance(recipe, FluxLoraRecipe | KontextLoraRecipe | QwenLoraRecipe):
             raise ConfigurationError(f"Segmind does not train {type(recipe).__name__}; choose another recipe")
@@ -167,13 +166,13 @@ class SegmindProvider(Provider):
             "data_source_path": dataset.address,
         }
         answer = self._transport.post_once("/finetune/request/submit", StreamingJsonBody.of(document), deadline)
-        return accepted_id(answer, ID_FIELDS)
+        return Submission(job_id=accepted_id(answer, ID_FIELDS))
 
-    def jobs(self) -> JobList:
+    def list_jobs(self) -> JobList:
         """The whole list: it has no pages."""
         return list_of(self._transport.call("GET", "/finetune/request/list"))
 
-    def status(self, job_id: str) -> JobStatus:
+    def get_job(self, job_id: str, handle: Handle | None = None) -> JobStatus:  # noqa: ARG002
         """Details of one job."""
         return self._details(job_id)[0].status
 
@@ -189,7 +188,7 @@ class SegmindProvider(Provider):
         try:
             return ask(job_id)
         except NotFoundAtProvider:
-            others = {other for job in self.jobs().jobs if job_id in job.ids for other in job.ids - {job_id}}
+            others = {other for job in self.list_jobs().jobs if job_id in job.ids for other in job.ids - {job_id}}
             for other in sorted(others):
                 try:
                     return ask(other)
@@ -197,13 +196,13 @@ class SegmindProvider(Provider):
                     continue
             raise
 
-    def weights(self, job_id: str) -> RangedSource:
+    def open_weights(self, job_id: str, handle: Handle | None = None) -> tuple[RangedSource, ...]:  # noqa: ARG002
         """Ask for a download address (they last an hour), and for another one whenever it has expired."""
         job, details = self._details(job_id)
         if not job.cloud_storage_url:
             raise UnexpectedResponse("the details name no cloud_storage_url yet", **details.details)
         address = job.cloud_storage_url
-        return PresignedDownload(self._transport, lambda: self._download_link(address)).source
+        return (PresignedDownload(self._transport, lambda: self._download_link(address)).source,)
 
     def _download_link(self, cloud_storage_url: str) -> str:
         # The page shows a multipart form on a GET.
@@ -214,11 +213,11 @@ class SegmindProvider(Provider):
         self._hosts.check(url, "the link to the weights", answer)
         return url
 
-    def generate(
-        self, job_id: str, prompt: str, seed: int, settings: ServiceSettings, image: bytes | None = None
+    def render(
+        self, model: TrainedModel, prompt: str, seed: int, settings: ServiceSettings, image: bytes | None = None
     ) -> RenderedImage:
-        """Render by the id or by the model's own address; see `segmind_inference`."""
-        return self._inference.generate(job_id, prompt, seed, settings, image)
+        """Render by the id or by the model's own address; see `SegmindInference`."""
+        return self._inference.render(model.job_id, prompt, seed, settings, image)
 
     def set_visibility(self, job_id: str, *, public: bool) -> None:
         """PUT the access with a multipart form, as the pages do; the answer is a bare 200."""

@@ -98,7 +98,7 @@ def list_of(answer: Response) -> JobList:
         shown=frozenset(job_id for row in rows if isinstance(row, dict) for job_id in _ids(row)),
         unreadable=unreadable,
         notes=tuple(notes),
-        may_be_cut=doubtful or may_be_cut(len(rows), answer.headers, rows),
+        list_is_complete=not (doubtful or may_be_cut(len(rows), answer.headers, rows)),
     )
 
 

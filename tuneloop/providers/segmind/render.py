@@ -56,10 +56,10 @@ class SegmindInference:
         self._details = details
         self._hosts = hosts
 
-    def generate(
+    def render(
         self, job_id: str, prompt: str, seed: int, settings: ServiceSettings, image: bytes | None
     ) -> RenderedImage:
-        """Ask for one image; see `Provider.generate`."""
+        """Ask for one image; see `Provider.render`."""
         document: dict[str, Any] = {
             "prompt": prompt,
             "seed": seed,
