@@ -14,16 +14,11 @@ from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import scan
 from tuneloop.datasets.store import store_images
 from tuneloop.emulator import Progress, running_emulator
-from tuneloop.providers.registry import Recipe
+from tuneloop.providers.registry import TRAINERS, Recipe
 from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.storage.local import LocalDirectory
 
-RECIPES = {
-    "flux-lora": {"instance_prompt": "a photo of ROBOX", "trigger_word": "ROBOX"},
-    "kontext-lora": {"instance_prompt": "give the robot a hat"},
-    "qwen-lora": {"instance_prompt": "a photo of ROBOX", "trigger_word": "ROBOX"},
-    "bfl-finetune": {"mode": "character", "trigger_word": "ROBOX"},
-}
+RECIPES = {name: recipe.example_for("ROBOX") for name, recipe in TRAINERS.items()}
 LIVE = os.environ.get("LIVE")
 
 

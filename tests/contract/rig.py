@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl
 from tuneloop.providers.base import Provider
-from tuneloop.providers.bfl.client import BflProvider
-from tuneloop.providers.segmind.client import SegmindProvider
+from tuneloop.providers.registry import PROVIDERS
 from tuneloop.schemas.recipe_fields import BaseRecipe
 
-CLIENTS: dict[str, type[SegmindProvider | BflProvider]] = {"segmind": SegmindProvider, "bfl": BflProvider}
-KEY_VARIABLES = {"segmind": "SEGMIND_API_KEY", "bfl": "BFL_API_KEY"}
-PAID_PATHS = {"segmind": "/finetune/request/submit", "bfl": "/v1/finetune"}
+CLIENTS: dict[str, Callable[..., Provider]] = {row.name: row.client for row in PROVIDERS}
+KEY_VARIABLES = {row.name: f"{row.name.upper()}_API_KEY" for row in PROVIDERS}
 
 
 @dataclass(frozen=True)
