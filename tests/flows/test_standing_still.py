@@ -228,7 +228,7 @@ def test_run_whose_job_the_sensor_has_given_up_is_woken_to_ask_a_person(
         emulator.unlist_job(emulator.jobs()[-1].id)
         ledger.append(work.key, last, held)
         tick(stack.store_slug)
-        wait_until("a person is asked", lambda: "a person decides" in (look(run).message or ""))
+        wait_until("a person is asked", lambda: "approval required" in (look(run).message or ""))
         assert look(run).state_details.run_input_keyset is not None
         tick(stack.store_slug)
         assert look(run).name == "Suspended"
