@@ -1,33 +1,5 @@
 """Every error Tuneloop raises on purpose, as one tree.
 
-TuneloopError
-├── ConfigurationError (ValueError)  a block, a setting or a parameter is wrong
-│   └── ClockWrong                   this host's clock is not the provider's
-├── DatasetError (ValueError)        a file or folder of the dataset is wrong
-├── StoreError (OSError)             the artifact store rejected or misbehaved
-│   ├── StoreUnavailable             it may respond later
-│   ├── ObjectNotFound               nothing has this name
-│   ├── NoStore                      no store was made here
-│   └── CorruptRecord                something has this name, but it is not what it should be
-├── LedgerError                      the record of a training forbids this step
-│   ├── RecordConflict               another writer wrote the next record first: read again
-│   ├── BudgetExceeded               the account has spent what it may
-│   └── DuplicateJob                 the provider has two jobs of one name
-├── TrainingError                    a training came to no usable model
-│   ├── TrainingFailed               the training has ended without weights
-│   ├── TrainingOnHold               a person must let it through
-│   ├── AmbiguousSubmit              it is not known yet whether the submit was accepted
-│   └── InvalidWeights               the downloaded weights are not a whole safetensors file
-└── ProviderError                    a provider's response, with status, request id and excerpt
-    ├── ProviderUnavailable          time-out, cut connection, 5xx: another try may help
-    │   ├── RateLimited              429: not accepted, try again later
-    │   └── PresignedUrlExpired      a presigned URL was rejected: request a new one
-    ├── RequestRejected              the provider rejected the request and said why
-    │   ├── AuthenticationFailed     401, 403
-    │   ├── InsufficientCredits      the account cannot pay
-    │   └── NotFoundAtProvider       404: no such thing (or not yet)
-    └── UnexpectedResponse           not as documented
-
 An error names the thing, the reason and the remedy, in this order. It never holds a key or a signed URL.
 """
 
@@ -63,7 +35,7 @@ class ObjectNotFound(StoreError):
 
 
 class NoStore(StoreError):
-    """Nobody has made a store here, or it is not the place where one was made."""
+    """No store was created here, or it is not the place where one was made."""
 
 
 class CorruptRecord(StoreError):
@@ -134,7 +106,7 @@ class ProviderError(TuneloopError):
         details = [f"provider {provider}", f"status {status if status is not None else 'none'}"]
         details.append(f"request id {request_id or 'none given'}")
         if excerpt:
-            details.append(f"answer: {excerpt}")
+            details.append(f"response: {excerpt}")
         super().__init__(f"{reason} ({'; '.join(details)})")
 
 

@@ -25,7 +25,7 @@ from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import scan
 from tuneloop.datasets.store import store_images
-from tuneloop.demo.processes import Processes, answers, clean_environment, free_port
+from tuneloop.demo.processes import Processes, clean_environment, free_port, responds
 from tuneloop.emulator import EmulatorControl
 from tuneloop.emulator.emulation import Emulation
 from tuneloop.emulator.jobs import Job
@@ -181,8 +181,8 @@ def running_installation(folder: Path) -> Iterator[Installation]:
             "emulator", "tuneloop.cli.app", "emulator", "--port", str(provider),
             "--folder", str(folder / "emulator"),
         )  # fmt: skip
-        processes.wait_until("server", lambda: answers(f"http://127.0.0.1:{server}/api/health"))
-        processes.wait_until("emulator", lambda: answers(f"{control.url}/_emulator/health"))
+        processes.wait_until("server", lambda: responds(f"http://127.0.0.1:{server}/api/health"))
+        processes.wait_until("emulator", lambda: responds(f"{control.url}/_emulator/health"))
         os.environ["TUNELOOP_STORE"] = STORE
         settings = {PREFECT_API_URL: f"http://127.0.0.1:{server}/api", PREFECT_HOME: folder / "prefect"}
         with temporary_settings(updates=settings):

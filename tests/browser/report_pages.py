@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from tests.browser.find_browser import NEEDED, browser_path
 from tests.browser.pages import launch
 from tests.evaluation.evidence import PROMPTS, World, promotions
-from tuneloop.demo.samples import copy_sample_images
+from tuneloop.demo.samples import copy_samples
 from tuneloop.evaluation.reports.model_page import ChampionEntry, write_model_page
 from tuneloop.evaluation.reports.promotion_page import write_page
 from tuneloop.schemas.evaluation import Evaluation
@@ -55,7 +55,7 @@ def _keep(page: Page, file: Path) -> None:
 def _written(folder: Path) -> dict[str, str]:
     """Write the pages where they would lie. Returns their addresses."""
     samples = folder / "samples"
-    copy_sample_images(samples)
+    copy_samples(samples)
     world = World.made(folder / "world", samples, side_px=768)
     good, other, short, burnt = (
         world.rendered(mark, steps, _PLAN.prompts, _PLAN.seeds)

@@ -22,7 +22,7 @@ from tests.browser.find_browser import NEEDED, browser_path
 from tests.browser.pages import Ui, launch, new_context
 from tests.browser.report_pages import keep_report_pages
 from tests.browser.runs import Runs
-from tuneloop.demo.samples import copy_sample_images, take_some
+from tuneloop.demo.samples import copy_samples, take_some
 from tuneloop.demo.scenario import MODEL_DEPLOYMENT, SENSOR_DEPLOYMENT
 from tuneloop.demo.stack import Stack, running_stack
 from tuneloop.emulator import Progress
@@ -81,7 +81,7 @@ def _retrain(stack: Stack, runs: Runs, images: Path, camera: Camera | None) -> U
 
 def _keep_all(stack: Stack, runs: Runs, camera: Camera) -> None:
     changed, images = stack.folder / "images", stack.folder / "some-images"
-    copy_sample_images(changed)
+    copy_samples(changed)
     take_some(changed, images)
     deployment = runs.client.read_deployment_by_name(MODEL_DEPLOYMENT).id
     camera.keep("deployments", "deployments", "sensor")

@@ -6,7 +6,7 @@ import pytest
 
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import scan
-from tuneloop.demo.samples import copy_sample_images, take_some
+from tuneloop.demo.samples import copy_samples, take_some
 
 from .images import PNG
 
@@ -16,7 +16,7 @@ RULE = CaptionRule(trigger_word="ROBOX", instance_prompt="a photo of ROBOX", pro
 @pytest.fixture(scope="module")
 def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("samples") / "images" / "robox"
-    copy_sample_images(folder)
+    copy_samples(folder)
     return folder
 
 

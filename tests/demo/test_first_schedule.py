@@ -21,8 +21,8 @@ from prefect.filesystems import LocalFileSystem
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
 from blocks.segmind_credentials import SegmindCredentials
-from tuneloop.demo.processes import Processes, answers, clean_environment, free_port
-from tuneloop.demo.samples import copy_sample_images
+from tuneloop.demo.processes import Processes, clean_environment, free_port, responds
+from tuneloop.demo.samples import copy_samples
 from tuneloop.emulator import EmulatorControl, Progress, running_emulator
 
 ROOT = Path(__file__).parent.parent.parent
@@ -71,7 +71,7 @@ class Reader:
             if begins in command:
                 self.programs.start(name, *shlex.split(command.removeprefix(".venv/bin/")))
                 if name == "server":
-                    self.programs.wait_until(name, lambda: answers(f"{self.api_url}/health"))
+                    self.programs.wait_until(name, lambda: responds(f"{self.api_url}/health"))
                 return ""
         done = subprocess.run(
             ["bash", "-c", command],
@@ -135,7 +135,7 @@ def write_model(clone: Path) -> None:
     text = file.read_text()
     assert text.count(": sample-robot\n") == 2, "the name is there twice"
     file.write_text(text.replace(": sample-robot\n", ": my-robot\n").replace("images/sample-robot", "my-robot"))
-    copy_sample_images(clone / "my-robot")
+    copy_samples(clone / "my-robot")
 
 
 def the_first_night(client: SyncPrefectClient, reader: Reader) -> None:

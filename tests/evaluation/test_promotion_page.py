@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.evaluation.evidence import PROMPTS, SEEDS, World
 from tests.evaluation.hostile import HOSTILE
-from tuneloop.demo.samples import copy_sample_images
+from tuneloop.demo.samples import copy_samples
 from tuneloop.evaluation.reports.promotion_page import write_page
 from tuneloop.evaluation.reports.report import DecisionReport, page_name
 from tuneloop.schemas.evaluation import Evaluation
@@ -79,7 +79,7 @@ def saying(evidence: DecisionReport, text: str) -> DecisionReport:
 
 
 def test_page_of_24_pairs_stays_below_two_megabytes(tmp_path: Path) -> None:
-    copy_sample_images(tmp_path / "samples")
+    copy_samples(tmp_path / "samples")
     world = World.made(tmp_path / "world", tmp_path / "samples", side_px=512)
     challenger, champion = world.rendered("challenger", 300), world.rendered("champion", 1000)
     assert len(challenger.images) == 24

@@ -20,7 +20,7 @@ from tests.conftest import draw_images
 from tests.flows.bill import Bill
 from tests.flows.runs import here, tick, wait_until
 from tests.flows.test_commands import tuneloop
-from tuneloop.demo.processes import Processes, answers, clean_environment, free_port
+from tuneloop.demo.processes import Processes, clean_environment, free_port, responds
 from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Fault, Progress, running_emulator
 from tuneloop.errors import ConfigurationError, StoreError
@@ -212,7 +212,7 @@ def second_server(folder: Path) -> Iterator[None]:
     url = f"http://127.0.0.1:{port}"
     try:
         processes.start("server", "prefect", "server", "start", "--no-services", "--port", str(port))
-        processes.wait_until("server", lambda: answers(f"{url}/api/health"))
+        processes.wait_until("server", lambda: responds(f"{url}/api/health"))
         with temporary_settings(updates={PREFECT_API_URL: f"{url}/api", PREFECT_HOME: folder / "prefect"}):
             yield
     finally:

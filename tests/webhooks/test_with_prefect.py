@@ -29,7 +29,7 @@ from flows.watch_trainings import watch_trainings
 from tests.webhooks.conftest import only_segmind
 from tests.webhooks.world import Receiver, World, eventually, truth
 from tuneloop.cli.webhooks import show_addresses
-from tuneloop.demo.processes import answers, clean_environment, free_port
+from tuneloop.demo.processes import clean_environment, free_port, responds
 from tuneloop.emulator import Progress
 from tuneloop.errors import ConfigurationError
 from tuneloop.orchestration.stores import init_store
@@ -162,7 +162,7 @@ def command(log: Path, store: str, credentials: str, path: str) -> Iterator[Rece
     with log.open("ab") as file, subprocess.Popen(arguments, env=environment, stderr=file) as process:
         try:
             receiver = Receiver(f"http://127.0.0.1:{port}", "segmind")
-            eventually("the receiver runs", lambda: answers(f"{receiver.url}/hooks/segmind/{path}"), 60)
+            eventually("the receiver runs", lambda: responds(f"{receiver.url}/hooks/segmind/{path}"), 60)
             yield receiver
         finally:
             process.terminate()

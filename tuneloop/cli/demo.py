@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tuneloop.cli.terminal import shown, write_json
-from tuneloop.demo.samples import copy_sample_images, copy_sample_pairs, take_some
+from tuneloop.demo.samples import copy_samples, take_some
 from tuneloop.demo.scenario import Outcome, parameters_for, run_once, set_parameters
 from tuneloop.demo.stack import Stack, StoreKind, fresh_folder, running_stack
 from tuneloop.orchestration.automations import create_automations
@@ -33,18 +33,15 @@ _PRIVATE = {"message", "page"}
 def run_demo(
     folder: Path, dataset: Path | None, store: StoreKind, trainer: str, json_file: Path | None, *, stay: bool
 ) -> bool:
-    """Run the whole demo.
+    """Run the whole demo. Returns whether everything came out as it should.
 
     Args:
         folder: The demo's own folder; emptied first.
         dataset: Images to use, None for the drawn samples. Never changed.
         store: Which kind of artifact store.
         trainer: Which trainer's recipe to use.
-        json_file: Where to write what happened, None for nowhere.
+        json_file: Where to write what happened.
         stay: Keep everything running until Ctrl-C.
-
-    Returns:
-        Whether everything came out as it should.
     """
     signal.signal(signal.SIGTERM, _as_interrupt)
     send_no_events()
@@ -79,7 +76,7 @@ def _datasets(folder: Path, dataset: Path | None, *, pairs: bool) -> tuple[Path,
         source = dataset.expanduser().resolve()
     else:
         source = folder / "images"
-        (copy_sample_pairs if pairs else copy_sample_images)(source)
+        copy_samples(source, pairs=pairs)
     some = folder / "some-images"
     take_some(source, some)
     return some, source

@@ -1,4 +1,7 @@
-"""Starts programs, and ends exactly those and what they started."""
+"""Starts programs, and ends exactly those and what they started.
+
+Run as a program of its own, it ends programs whose starter has died, and so outlives a kill of the starter.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +20,8 @@ from pathlib import Path
 import psutil
 import requests
 
-from tuneloop.demo.left_behind import end_trees
-
 _LINES_SHOWN = 15
+_TERMINATE_S = 8.0
 _PORTS = range(10_000, 32_000)
 
 
@@ -28,12 +30,7 @@ class ProgramFailed(RuntimeError):
 
 
 class Processes:
-    """The programs of one installation. They end with us, however we end.
-
-    Args:
-        logs: Folder for their output.
-        environment: Their environment.
-    """
+    """The programs of one installation. They end with us, however we end."""
 
     def __init__(self, logs: Path, environment: dict[str, str]) -> None:
         self._logs = logs
@@ -61,7 +58,7 @@ class Processes:
     def _register_with_watcher(self, pid: int) -> None:
         if self._watcher is None:
             self._watcher = subprocess.Popen(
-                [sys.executable, "-m", "tuneloop.demo.left_behind"],
+                [sys.executable, "-m", "tuneloop.demo.processes"],
                 stdin=subprocess.PIPE,
                 text=True,
                 start_new_session=True,
@@ -117,6 +114,25 @@ class Processes:
                 self._watcher = None
 
 
+def end_trees(roots: list[psutil.Process]) -> None:
+    """Terminate processes and all that they have started, then kill what is left.
+
+    Flow runs leave their worker's session, so the tree is read before anything ends.
+    """
+    tree: list[psutil.Process] = []
+    for root in roots:
+        with suppress(psutil.NoSuchProcess):
+            tree += [*root.children(recursive=True), root]
+    for member in tree:
+        with suppress(psutil.NoSuchProcess):
+            member.terminate()
+    _, alive = psutil.wait_procs(tree, timeout=_TERMINATE_S)
+    for member in alive:
+        with suppress(psutil.NoSuchProcess):
+            member.kill()
+    psutil.wait_procs(alive, timeout=_TERMINATE_S)
+
+
 def _end(process: subprocess.Popen[bytes]) -> None:
     with suppress(psutil.NoSuchProcess):
         end_trees([psutil.Process(process.pid)])
@@ -160,7 +176,7 @@ def free_port() -> int:
             return port
 
 
-def answers(url: str) -> bool:
+def responds(url: str) -> bool:
     """Return True if a local address responds with success."""
     try:
         return requests.get(url, timeout=2).ok
@@ -172,3 +188,19 @@ def clean_environment(extra: dict[str, str]) -> dict[str, str]:
     """This process's environment without anybody's Prefect or Tuneloop settings, plus some of our own."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("PREFECT_", "TUNELOOP_"))}
     return {**kept, **extra}
+
+
+def _end_left_behind() -> None:
+    """Read one process id a line until standard input ends, with the starter; then end those still there."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    started: list[psutil.Process] = []
+    for line in sys.stdin:
+        # The process is kept with the moment of its start: another one that gets its id later is left alone.
+        with suppress(psutil.NoSuchProcess):
+            started.append(psutil.Process(int(line)))
+    end_trees([process for process in reversed(started) if process.is_running()])
+
+
+if __name__ == "__main__":
+    _end_left_behind()

@@ -12,14 +12,9 @@ _HERE = Path(__file__).parent
 _ONE_OF = 4
 
 
-def copy_sample_images(folder: Path) -> None:
-    """Copy twenty images into a folder, with the captions of thirteen beside them."""
-    shutil.copytree(_HERE / "sample_images", folder, dirs_exist_ok=True)
-
-
-def copy_sample_pairs(folder: Path) -> None:
-    """Copy eight pairs for an edit model into a folder; three have an instruction beside."""
-    shutil.copytree(_HERE / "sample_pairs", folder, dirs_exist_ok=True)
+def copy_samples(folder: Path, *, pairs: bool = False) -> None:
+    """Copy twenty images into a folder, thirteen with captions; or eight pairs for an edit model."""
+    shutil.copytree(_HERE / ("sample_pairs" if pairs else "sample_images"), folder, dirs_exist_ok=True)
 
 
 def take_some(source: Path, target: Path) -> None:

@@ -147,14 +147,7 @@ def _weights(ledger: Ledger, run: RunRecord) -> dict[str, Any] | None:
 
 
 def parameters_for(dataset: Path, stack: Stack, trainer: str, *, own_images: bool) -> dict[str, Any]:
-    """Parameters of one run.
-
-    Args:
-        dataset: Folder of images.
-        stack: The installation.
-        trainer: Which recipe to use.
-        own_images: Whether the images are the user's, to which the sample's words would not fit.
-    """
+    """Parameters of one run. With `own_images`, the sample's words would not fit the images."""
     word, recipe = "TOK" if own_images else "ROBOX", TRAINERS[trainer]
     parameters: dict[str, Any] = {
         "dataset": str(dataset),

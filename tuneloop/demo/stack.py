@@ -7,17 +7,19 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+from uuid import uuid4
 
 import psutil
+from botocore.exceptions import ClientError
 from prefect.filesystems import LocalFileSystem
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+from prefect_aws import AwsCredentials, S3Bucket
 from pydantic import SecretStr
 
-from tuneloop.demo.processes import Processes, answers, clean_environment, free_port
-from tuneloop.demo.s3_place import S3Place, configured_place, store_block
+from tuneloop.demo.processes import Processes, clean_environment, free_port, responds
 from tuneloop.emulator import EmulatorControl
 from tuneloop.errors import ConfigurationError
 from tuneloop.orchestration.blocks import credentials_types
@@ -25,24 +27,17 @@ from tuneloop.orchestration.deploy import WORK_POOL, deploy_all, prepare_server
 from tuneloop.orchestration.deployment_files import SAMPLE
 from tuneloop.providers.registry import DEFAULT_CREDENTIALS, PROVIDERS, row_of
 from tuneloop.settings import Settings
+from tuneloop.storage.s3 import client_config
+from tuneloop.storage.s3_errors import s3_errors
 
 StoreKind = Literal["local", "s3"]
 _REQUESTS = "s3-requests.log"
+_NOT_FOUND = 404
 
 
 @dataclass(frozen=True)
 class Stack:
-    """A running installation.
-
-    Attributes:
-        folder: Everything it keeps.
-        processes: Its programs.
-        server_url: Address of the Prefect UI.
-        emulator: Controls of the emulated provider.
-        store_slug: Slug of its store's block.
-        credentials_slug: Slug of its account's block.
-        server_python: Interpreter of the Prefect server, which may be of another version.
-    """
+    """A running installation."""
 
     folder: Path
     processes: Processes
@@ -51,6 +46,7 @@ class Stack:
     store_slug: str
     credentials_slug: str
     server_python: str = sys.executable
+    """Interpreter of the Prefect server, which may be of another version."""
 
     @property
     def request_log(self) -> Path:
@@ -58,11 +54,11 @@ class Stack:
         return self.folder / _REQUESTS
 
     def start_server(self) -> None:
-        """Start the Prefect server and wait until it answers."""
+        """Start the Prefect server and wait until it responds."""
         port = self.server_url.rpartition(":")[2]
         command = ("prefect", "server", "start", "--host", "127.0.0.1", "--port", port)
         self.processes.start("server", *command, python=self.server_python)
-        self.processes.wait_until("server", lambda: answers(f"{self.server_url}/api/health"))
+        self.processes.wait_until("server", lambda: responds(f"{self.server_url}/api/health"))
 
     def start_worker(self) -> None:
         """Start the worker that runs the flows."""
@@ -92,17 +88,10 @@ def fresh_folder(folder: Path) -> Path:
 def running_stack(
     folder: Path, store: StoreKind, provider: str | None = None, server_python: str = sys.executable
 ) -> Iterator[Stack]:
-    """Start everything below one folder, and end it all afterwards.
-
-    Args:
-        folder: An empty folder for everything that is kept.
-        store: Which kind of artifact store.
-        provider: Which provider is emulated; the first one without it.
-        server_python: Interpreter of the Prefect server.
-    """
+    """Start everything below one empty folder, and end it all afterwards."""
     row = row_of(provider) if provider else PROVIDERS[0]
     # Read here, before this process takes on the environment of its programs.
-    place = configured_place(Settings()) if store == "s3" else None
+    s3 = s3_settings(Settings()) if store == "s3" else None
     server_port, emulator_port = free_port(), free_port()
     server_url = f"http://127.0.0.1:{server_port}"
     slug = "s3-bucket/tuneloop" if store == "s3" else "local-file-system/tuneloop"
@@ -116,13 +105,13 @@ def running_stack(
             "emulator", "tuneloop.cli.app", "emulator", "--provider", row.name,
             "--port", str(emulator_port), "--folder", str(folder / "emulator"),
         )  # fmt: skip
-        if place is not None:
-            place = _start_s3(processes, place)
+        if s3 is not None and s3.s3_endpoint is None:
+            s3 = s3.model_copy(update={"s3_endpoint": _start_s3(processes)})
         stack.start_server()
-        processes.wait_until("emulator", lambda: answers(f"{emulator.url}/_emulator/health"))
+        processes.wait_until("emulator", lambda: responds(f"{emulator.url}/_emulator/health"))
         with temporary_settings(updates=settings), _environment_of(environment):
             prepare_server()
-            _save_blocks(stack, place)
+            _save_blocks(stack, s3)
             stack.start_worker()
             deploy_all(_sample_for(stack))
             yield stack
@@ -173,10 +162,24 @@ def _environment_of(environment: dict[str, str]) -> Iterator[None]:
         os.environ.update(before)
 
 
-def _start_s3(processes: Processes, place: S3Place) -> S3Place:
-    """Start a server, where the settings name none."""
-    if place.endpoint:
-        return place
+def s3_settings(settings: Settings) -> Settings:
+    """The user's server and keys, or keys for one that is to be started. The demo's own programs do not get them.
+
+    Raises:
+        ConfigurationError: A server is named without its keys.
+    """
+    if settings.s3_endpoint is None:
+        return settings.model_copy(update={"s3_access_key": "demo", "s3_secret_key": SecretStr("demo-secret")})
+    if settings.s3_access_key is None or settings.s3_secret_key is None:
+        raise ConfigurationError(
+            "TUNELOOP_S3_ENDPOINT names a server without keys; set TUNELOOP_S3_ACCESS_KEY and "
+            "TUNELOOP_S3_SECRET_KEY too"
+        )
+    return settings
+
+
+def _start_s3(processes: Processes) -> str:
+    """Start an S3 server and return its address."""
     try:
         import moto  # noqa: F401, PLC0415 - an extra, asked for only here
     except ImportError:
@@ -185,17 +188,42 @@ def _start_s3(processes: Processes, place: S3Place) -> S3Place:
         ) from None
     port = free_port()
     processes.start("s3", "moto.server", "-H", "127.0.0.1", "-p", str(port))
-    processes.wait_until("s3", lambda: answers(f"http://127.0.0.1:{port}/moto-api/data.json"))
-    return replace(place, endpoint=f"http://127.0.0.1:{port}")
+    processes.wait_until("s3", lambda: responds(f"http://127.0.0.1:{port}/moto-api/data.json"))
+    return f"http://127.0.0.1:{port}"
 
 
-def _save_blocks(stack: Stack, place: S3Place | None) -> None:
+def s3_block(settings: Settings, folder: str) -> S3Bucket:
+    """The block of a new store below a prefix of its own, apart from earlier demos.
+
+    Raises:
+        StoreError: The server rejects the keys or the bucket.
+    """
+    bucket, endpoint = settings.s3_bucket, settings.s3_endpoint or ""
+    credentials = AwsCredentials(
+        aws_access_key_id=settings.s3_access_key,
+        aws_secret_access_key=settings.s3_secret_key,
+        region_name="us-east-1",
+        aws_client_parameters={"endpoint_url": endpoint},
+    )
+    client = credentials.get_boto3_session().client("s3", endpoint_url=endpoint, config=client_config())
+    with s3_errors(f"s3://{bucket}", endpoint):
+        try:
+            client.head_bucket(Bucket=bucket)
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] != _NOT_FOUND:
+                raise
+            client.create_bucket(Bucket=bucket)
+    prefix = f"{folder.strip('.') or 'demo'}-{uuid4().hex[:8]}"
+    return S3Bucket(bucket_name=bucket, credentials=credentials, bucket_folder=prefix)
+
+
+def _save_blocks(stack: Stack, s3: Settings | None) -> None:
     """Save the blocks that the deployments name."""
     key = SecretStr(stack.emulator.api_key)
     block = credentials_types()[stack.credentials_slug.partition("/")[0]]
     block(api_key=key, base_url=stack.emulator.url).save("default", overwrite=True)
-    if place is None:
+    if s3 is None:
         (stack.folder / "store").mkdir()
         LocalFileSystem(basepath=str(stack.folder / "store")).save("tuneloop", overwrite=True)
         return
-    store_block(place, stack.folder.name).save("tuneloop", overwrite=True)
+    s3_block(s3, stack.folder.name).save("tuneloop", overwrite=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tuneloop.demo.samples import copy_sample_images
+from tuneloop.demo.samples import copy_samples
 from tuneloop.evaluation.metrics.features import ScoringImage
 from tuneloop.evaluation.metrics.training_set import TrainingSet, analyze_dataset
 
@@ -48,7 +48,7 @@ if WITH_EXTRA:
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     folder = tmp_path_factory.mktemp("samples")
-    copy_sample_images(folder)
+    copy_samples(folder)
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.suffix != ".txt"}
 
 

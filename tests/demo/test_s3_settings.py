@@ -7,7 +7,7 @@ from prefect_aws import AwsCredentials
 from pydantic import SecretStr
 
 from tests.s3_server import s3_client, server_that_checks_keys
-from tuneloop.demo.s3_place import S3Place, configured_place, store_block
+from tuneloop.demo.stack import s3_block, s3_settings
 from tuneloop.errors import ConfigurationError, StoreError
 from tuneloop.settings import Settings
 
@@ -18,7 +18,7 @@ def test_server_keys_and_bucket_are_those_that_were_given(monkeypatch: pytest.Mo
         monkeypatch.setenv("TUNELOOP_S3_ACCESS_KEY", access_key)
         monkeypatch.setenv("TUNELOOP_S3_SECRET_KEY", secret_key)
         monkeypatch.setenv("TUNELOOP_S3_BUCKET", "my-own-bucket")
-        first, second = (store_block(configured_place(Settings()), ".demo") for _ in range(2))
+        first, second = (s3_block(s3_settings(Settings()), ".demo") for _ in range(2))
         buckets = s3_client(endpoint, keys=(access_key, secret_key)).list_buckets()["Buckets"]
     assert "my-own-bucket" in [bucket["Name"] for bucket in buckets]
     assert first.bucket_name == "my-own-bucket"
@@ -31,16 +31,21 @@ def test_server_keys_and_bucket_are_those_that_were_given(monkeypatch: pytest.Mo
 def test_wrong_keys_are_an_error_that_names_the_bucket() -> None:
     with server_that_checks_keys() as (endpoint, access_key, _):
         for keys in ((access_key, "wrong"), ("demo", "demo-secret")):
-            place = S3Place(endpoint, keys[0], SecretStr(keys[1]), "my-own-bucket")
+            settings = Settings(
+                s3_endpoint=endpoint,
+                s3_access_key=keys[0],
+                s3_secret_key=SecretStr(keys[1]),
+                s3_bucket="my-own-bucket",
+            )
             with pytest.raises(StoreError, match=r"s3://my-own-bucket.*Correct the access key") as raised:
-                store_block(place, ".demo")
+                s3_block(settings, ".demo")
             assert keys[1] not in str(raised.value)
 
 
 def test_server_without_keys_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="set TUNELOOP_S3_ACCESS_KEY and TUNELOOP_S3_SECRET_KEY"):
-        configured_place(Settings(s3_endpoint="http://127.0.0.1:9", s3_access_key=None, s3_secret_key=None))
+        s3_settings(Settings(s3_endpoint="http://127.0.0.1:9", s3_access_key=None, s3_secret_key=None))
 
 
 def test_without_a_server_the_demo_has_one_of_its_own() -> None:
-    assert configured_place(Settings(s3_endpoint=None)).endpoint == ""
+    assert s3_settings(Settings(s3_endpoint=None)).s3_endpoint is None
