@@ -48,12 +48,12 @@ def adopt_model(
         trainer: What made it; decides which service renders it.
         trigger_word: The word that calls the subject.
         dataset: Folder of the images it was trained on, if you have them. Edit models are judged on them.
-        evaluation: What is rendered to judge the model.
+        evaluation: What is rendered to evaluate the model.
         store: Where weights and records go: s3-bucket/NAME or local-file-system/NAME.
         credentials: The account that has the fine-tune.
     """
     ctx = open_context(store, credentials)
-    ctx.try_store()
+    ctx.verify_store()
     recipe = ADOPTED[trainer](job_id=job_id, trigger_word=trigger_word)
     _check(ctx, recipe, dataset)
     recipe = recipe.model_copy(update={"job_id": only_id(ctx.provider, job_id)})

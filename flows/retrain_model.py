@@ -47,7 +47,7 @@ def retrain_model(  # noqa: PLR0913, PLR0917 - each one is a field of the form
             hf://datasets/OWNER/NAME. Captions are .txt files beside the images; Kontext takes pairs, NN_start
             and NN_end.
         recipe: The trainer and its settings.
-        evaluation: What is rendered to judge the model.
+        evaluation: What is rendered to evaluate the model.
         store: Where weights and records go: s3-bucket/NAME or local-file-system/NAME.
         credentials: The account that pays: the slug of its credentials block.
         visibility: Make the promoted model public or private at the provider, where there is such a thing.

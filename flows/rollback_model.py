@@ -22,36 +22,36 @@ from tuneloop.schemas.shown_text import in_markdown, visible
 from tuneloop.schemas.training import ModelName, job_name
 
 
-@flow(name="rollback-model", flow_run_name="rollback-{model}-to-{to}")
+@flow(name="rollback-model", flow_run_name="rollback-{model}-to-{version}")
 def rollback_model(
     model: ModelName,
-    to: Annotated[int, Field(ge=1)],
+    version: Annotated[int, Field(ge=1)],
     reason: Annotated[str, Field(min_length=1, max_length=MAX_REASON_LENGTH)],
     store: str = "local-file-system/tuneloop",
 ) -> State[Any]:
     """Put an earlier champion back. Nothing is trained or rendered, and nothing is deleted.
 
-    The earlier champion becomes the next one in the line, with your reason. Runs on unchanged images leave it
-    there; a new training is judged against it. Run it again after a crash: it does not do it twice.
+    The earlier champion becomes the next version, with your reason. Runs on unchanged images leave it
+    there; a new training is compared with it. Run it again after a crash: it does not do it twice.
 
     Args:
         model: Name of the model.
-        to: Number of the champion to put back; `tuneloop models MODEL` lists them.
+        version: Number of the champion to put back; `tuneloop models MODEL` lists them.
         reason: Why. It is kept in the model's record.
         store: The store that has the model: s3-bucket/NAME or local-file-system/NAME.
     """
     ledger = Ledger(open_store(store))
-    done = roll_back(ledger, model, to, reason, IN_PREFECT)
+    done = roll_back(ledger, model, version, reason, IN_PREFECT)
     save_model_page(ledger, model)
     if done.champion.rolled_back_to is not None:
         # Again where a crash came between record and event: one id, one event.
         emit_rolled_back(done.champion, flow_run.id)
-    create_markdown_artifact(key=f"rollback-{model}", markdown=_markdown(done), description=visible(done.in_words))
-    return Completed(name=None if done.replaced else "Cached", message=done.in_words)
+    create_markdown_artifact(key=f"rollback-{model}", markdown=_markdown(done), description=visible(done.summary))
+    return Completed(name=None if done.replaced else "Cached", message=done.summary)
 
 
 def _markdown(done: Rollback) -> str:
-    lines = [f"# {done.champion.model}: rolled back to no. {done.to}", "", in_markdown(done.in_words), ""]
+    lines = [f"# {done.champion.model}: rolled back to no. {done.to}", "", in_markdown(done.summary), ""]
     lines += ["| | champion | job | dataset | since (UTC) | why |", "|---|---|---|---|---|---|"]
     if done.replaced is not None:
         lines.append(_row("from", done.replaced))

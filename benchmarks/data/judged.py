@@ -36,13 +36,13 @@ if TYPE_CHECKING:
 WHO = "a benchmark"
 
 
-def wish_for(dataset: str) -> RunRequest:
+def request_for(dataset: str) -> RunRequest:
     """A plain wish for a dataset."""
     recipe = FluxLoraRecipe(instance_prompt="a photo of TOK", trigger_word="TOK")
     return RunRequest("bench", dataset, recipe, EvaluationConfig(prompts=("a photo of TOK",)), "unchanged", None)
 
 
-def desk_for(store: Store, flow_run: str = "the-first-run") -> RunContext:
+def context_for(store: Store, flow_run: str = "the-first-run") -> RunContext:
     """Open a store as a run does; what the Prefect server knows of it is left out."""
     identity = identity_of(store)
     provider = SegmindProvider("a-key", base_url="http://127.0.0.1:9")
@@ -61,7 +61,7 @@ def make_store(store: Store) -> None:
 
 def make_judged(store: Store, dataset: str, client_for: Callable[[str], S3Client]) -> RunRecord:
     """Write what a run leaves that has read, trained, judged and promoted a dataset."""
-    request, ctx = wish_for(dataset), desk_for(store)
+    request, ctx = request_for(dataset), context_for(store)
     rule = CaptionRule(trigger_word="TOK", instance_prompt=None, provider_captions=False)
     state = state_of(dataset, client_for)
     assert state is not None  # noqa: S101 - its files are old enough
@@ -99,9 +99,9 @@ def _train(ledger: Ledger, run: RunRecord) -> None:
 
 def unchanged_run(store: Store, dataset: str) -> Decision | None:
     """What a run does on an unchanged dataset, from the opened blocks to its end: the decision found."""
-    ctx = desk_for(store, str(uuid4()))
+    ctx = context_for(store, str(uuid4()))
     with disable_run_logger():
-        run = ctx.load_run() or prepare(ctx, wish_for(dataset))
+        run = ctx.load_run() or prepare(ctx, request_for(dataset))
     previous = ctx.registry.applied_decision(run)
     if previous is not None and (champion := ctx.registry.champion_beside(run)) is not None:
         weights_problem(ctx.ledger, champion)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 from prefect.logging import disable_run_logger
 
-from benchmarks.data.judged import desk_for, make_judged, make_store, unchanged_run, wish_for
+from benchmarks.data.judged import context_for, make_judged, make_store, request_for, unchanged_run
 from benchmarks.data.material import make_captioned
 from tests.s3_server import fresh_bucket, s3_client, s3_server
 from tuneloop.datasets.earlier_looks import look_name
@@ -124,7 +124,7 @@ def test_object_that_is_written_anew_is_no_unchanged_dataset(shop: Shop) -> None
 def test_earlier_look_decides_nothing_but_that_nothing_is_left_to_do(shop: Shop, change: str) -> None:
     store, dataset = shop.opened("first"), str(shop.folder / "images")
     make_judged(store, dataset, lambda _: store.client)
-    wish, state = wish_for(dataset), state_of(dataset)
+    wish, state = request_for(dataset), state_of(dataset)
     assert state is not None
     if change == "damaged":
         client, name = s3_client(shop.endpoint), f"store/{look_name(state, wish.recipe)}"
@@ -136,15 +136,15 @@ def test_earlier_look_decides_nothing_but_that_nothing_is_left_to_do(shop: Shop,
         "damaged": wish,
     }[change]
     with disable_run_logger():
-        assert _unchanged(desk_for(shop.opened("second"), "second"), wish, state) is None
+        assert _unchanged(context_for(shop.opened("second"), "second"), wish, state) is None
 
 
 def test_weights_of_a_champion_are_asked_for_in_each_run_by_their_size(shop: Shop) -> None:
     store, dataset = shop.opened("first"), str(shop.folder / "images")
     make_judged(store, dataset, lambda _: store.client)
-    champion = desk_for(store).ledger.champion("bench")
+    champion = context_for(store).ledger.champion("bench")
     assert champion is not None
     assert champion.weights is not None
-    assert weights_problem(desk_for(store).ledger, champion) is None
+    assert weights_problem(context_for(store).ledger, champion) is None
     s3_client(shop.endpoint).delete_object(Bucket=shop.bucket, Key=f"store/{champion.weights}")
-    assert "are gone" in str(weights_problem(desk_for(store).ledger, champion))
+    assert "are gone" in str(weights_problem(context_for(store).ledger, champion))

@@ -22,7 +22,7 @@ from tests.crash.lane import ADOPT, RETRAIN, SENSOR, Ending, Hung, Lane
 from tests.crash.person import answer, asks
 from tests.crash.points import Kill
 from tests.crash.prefect_server import PrefectServer
-from tests.flows.runs import wish_for
+from tests.flows.runs import request_for
 from tuneloop import errors
 from tuneloop.errors import TuneloopError
 
@@ -265,5 +265,5 @@ class _Play:
             draw_images(folder, 2, shade=digest[0])
             (folder / "0.txt").write_text(f"ROBOX no. {random.Random(digest).randrange(10**12)}")  # noqa: S311
         model = f"crash-{self.lane.case_home.name}" + (f"-{shade}" if self._case.story.images_differ else "")
-        wish = {**wish_for(model, folder), **self._case.story.parameters}
+        wish = {**request_for(model, folder), **self._case.story.parameters}
         return {**wish, "job_id": self._adopted, "trigger_word": "ROBOX"} if self._adopted else wish

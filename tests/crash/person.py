@@ -12,7 +12,7 @@ from tests.crash.stories import Mood
 from tuneloop.schemas.training import job_name
 
 _THERE = "it is there"
-_NO = ("reject", "give it up")
+_NO = ("reject",)
 
 
 def asks(run: FlowRun) -> bool:

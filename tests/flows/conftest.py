@@ -16,7 +16,7 @@ from blocks.bfl_credentials import BflCredentials
 from blocks.segmind_credentials import SegmindCredentials
 from tests.conftest import SERVER_PYTHON, draw_images
 from tests.flows.bill import Bill
-from tests.flows.runs import PROGRAMS, sensor_paused, wish_for
+from tests.flows.runs import PROGRAMS, request_for, sensor_paused
 from tuneloop.demo.stack import Stack, running_stack
 from tuneloop.emulator import EmulatorControl, Progress, running_emulator
 from tuneloop.ledger.ledger import Ledger
@@ -97,7 +97,7 @@ def images(tmp_path: Path) -> Path:
 def wish(images: Path, request: pytest.FixtureRequest) -> dict[str, Any]:
     """Parameters of a run on images that no other test has."""
     words = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower())
-    return wish_for(words[:50].strip("-"), images)
+    return request_for(words[:50].strip("-"), images)
 
 
 @pytest.fixture

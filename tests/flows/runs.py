@@ -41,7 +41,7 @@ _PAUSE_S = 0.2
 _PAGE = 200
 
 
-def wish_for(model: str, images: Path) -> dict[str, Any]:
+def request_for(model: str, images: Path) -> dict[str, Any]:
     """Parameters of a run that renders one image, of which no gate can be sure: the newer model wins."""
     return {
         "model": model,

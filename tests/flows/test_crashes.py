@@ -33,7 +33,7 @@ def test_suspended_run_outlives_the_worker_and_the_server(
     run = start(wish)
     told = wait_for(run, "Suspended").message or ""
     assert "Waiting for segmind to train" in told
-    assert "watch-trainings looks next at" in told
+    assert "watch-trainings polls next at" in told
     # A tick that is killed on its way would stay there, and other tests wait until none is.
     with sensor_paused():
         try:

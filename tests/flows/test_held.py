@@ -79,7 +79,7 @@ def test_run_over_the_limit_asks_in_the_ui_and_is_left_asleep_by_the_sensor(
     wait_for(run, "Suspended")
     state, form = question_of(run)
     assert "0 of 0 trainings of segmind.nothing-left are used today" in (state.message or "")
-    assert form["properties"]["decision"]["enum"] == ["approve: submit it", "reject: give it up"]
+    assert form["properties"]["decision"]["enum"] == ["approve: submit it", "reject: abandon it"]
     assert [record.state for record in history(ledger, run)] == ["claimed", "held"]
     tick(stack.store_slug)
     assert look(run).name == "Suspended"
@@ -125,7 +125,7 @@ def test_rejected_training_is_given_up_unpaid_and_the_next_run_asks_again(
 ) -> None:
     run = start(wish)
     wait_for(run, "Suspended")
-    answer(run, "reject: give it up", "wrong images")
+    answer(run, "reject: abandon it", "wrong images")
     wait_for(run, "Failed")
     assert "rejected by a person: wrong images" in (look(run).message or "")
     assert history(ledger, run)[-1].state == "abandoned"
@@ -227,11 +227,11 @@ def test_lost_weights_are_asked_about_and_fetched_when_a_person_says_try_again(
     run = lost_weights(wish, emulator, ledger)
     _, form = question_of(run)
     assert form["properties"]["decision"]["enum"] == [
-        "try again: look for it once more",
-        "reject: give it up",
+        "try again: search once more",
+        "reject: abandon it",
         "train again: the next run pays for a new attempt",
     ]
-    answer(run, "try again: look for it once more", "their storage is mended")
+    answer(run, "try again: search once more", "their storage is mended")
     wait_for(run, "Completed")
     assert [record.state for record in history(ledger, run)][-4:] == ["trained", "held", "trained", "collected"]
     assert len(bill.trainings) == 1

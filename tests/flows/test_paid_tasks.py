@@ -16,7 +16,7 @@ FREE = {
     "score",
     "report",
     "model-page",
-    "decide",
+    "record-decision",
 }
 """Tasks that cost nothing: they may be tried again. Every other one pays, and says `retries=0`."""
 

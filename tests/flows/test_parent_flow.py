@@ -15,7 +15,7 @@ from prefect.flows import flow as prefect_flow
 from tests.conftest import draw_images
 from tests.flows.bill import Bill
 from tests.flows.parent_flow import retrain_two
-from tests.flows.runs import log_of, start, wait_for, wish_for
+from tests.flows.runs import log_of, request_for, start, wait_for
 from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Progress
 from tuneloop.orchestration.deploy import WORK_POOL
@@ -30,7 +30,7 @@ def wishes(tmp_path: Path, emulator: EmulatorControl) -> dict[str, Any]:
     """Two models, whose trainings are seen running before they end."""
     emulator.progress(Progress.after_polls(2))
     return {
-        name: wish_for(f"{name}-of-{number}", draw_images(tmp_path / name, shade=number))
+        name: request_for(f"{name}-of-{number}", draw_images(tmp_path / name, shade=number))
         for name, number in (("first", next(_NUMBERS)), ("second", next(_NUMBERS)))
     }
 

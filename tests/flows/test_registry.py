@@ -55,14 +55,14 @@ def test_model_that_a_person_rolls_back_stays_back_until_a_new_one_beats_it(
     model = two_champions
     first, bad = ledger.promotions(model)
     bill.clear()
-    run = start({"model": model, "to": 1, "reason": "six | fingers", "store": stack.store_slug}, ROLLBACK)
+    run = start({"model": model, "version": 1, "reason": "six | fingers", "store": stack.store_slug}, ROLLBACK)
     message = wait_for(run, "Completed").message or ""
     assert "champion is no. 3" in message
     third = reigning(ledger, model)
     assert (third.key, third.rolled_back_to, third.reason) == (first.key, 1, "six | fingers")
     wait_until("the server knows of it", lambda: len(told(model)) == 1)
     (event,) = told(model)
-    assert (event["to"], event["why"]) == (1, "six | fingers")
+    assert (event["to"], event["reason"]) == (1, "six | fingers")
     with get_client(sync_client=True) as client:
         (page,) = client.read_artifacts(
             artifact_filter=ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run]))

@@ -135,7 +135,7 @@ def test_scheduled_run_in_no_work_queue_is_continued_at_once(stack: Stack) -> No
         client.delete_work_queue_by_id(queue.id)
         standstill = watcher.standstill(client.read_flow_run(run.id))
         assert standstill is not None
-        assert standstill.over
+        assert standstill.is_lost
         client.delete_flow_run(run.id)
 
 
@@ -258,7 +258,7 @@ def test_status_tells_of_a_sensor_that_is_paused_late_or_has_no_worker(stack: St
             return " ".join(sensor_problems(client, stack.store_slug, now() + timedelta(minutes=minutes)))
 
         wait_until("the sensor has looked", lambda: problems() == "")
-        assert "looked last" in problems(minutes=10)
+        assert "last polled" in problems(minutes=10)
         assert "no deployment of watch-trainings names" in " ".join(sensor_problems(client, "s3-bucket/x", now()))
         with sensor_paused():
             assert "is paused" in problems()

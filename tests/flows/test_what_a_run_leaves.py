@@ -16,7 +16,7 @@ from prefect.client.schemas.filters import (
 )
 
 from tests.conftest import draw_images
-from tests.flows.runs import here, log_of, run_of, sensor_paused, start, wait_for, wish_for
+from tests.flows.runs import here, log_of, request_for, run_of, sensor_paused, start, wait_for
 from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.emulator.objects import PREFIX as OBJECTS
@@ -38,7 +38,7 @@ def finished(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> UUID:
     stack.emulator.progress(Progress.after_polls())
     images = draw_images(tmp_path_factory.mktemp("left") / "images", shade=255)
     with sensor_paused():
-        run = start(wish_for("talkative", images), environment=TALKATIVE)
+        run = start(request_for("talkative", images), environment=TALKATIVE)
         wait_for(run, "Completed")
     return run
 

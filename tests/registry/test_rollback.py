@@ -53,12 +53,12 @@ def test_rollback_is_the_next_number_with_the_content_of_the_earlier_one(
 
 def test_model_that_is_champion_already_is_not_written_again(ledger: Ledger, champion: Champion) -> None:
     champion("a"), champion("b")
-    assert "nothing was written: champion is no. 2" in roll_back(ledger, "robot", 2, "why", WHO).in_words
+    assert "nothing was written: champion is no. 2" in roll_back(ledger, "robot", 2, "why", WHO).summary
     third = roll_back(ledger, "robot", 1, "why", WHO).champion
     again = roll_back(ledger, "robot", 1, "why", WHO)
     assert (again.champion, again.replaced) == (third, None)
-    assert "champion is no. 3" in again.in_words
-    assert "the same model version as no. 1" in again.in_words
+    assert "champion is no. 3" in again.summary
+    assert "the same model version as no. 1" in again.summary
     assert len(ledger.promotions("robot")) == 3
 
 

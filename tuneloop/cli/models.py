@@ -79,7 +79,7 @@ def rollback(
     from tuneloop.registry.rollback import roll_back
 
     done = roll_back(ledger, model, version, reason, _WHO)
-    say(done.in_words)
+    say(done.summary)
     say(f"Page: {ledger.store.uri_of(save_model_page(ledger, model))}")
     if done.champion.rolled_back_to is not None:
         # Emitted again where a crash came between record and event: one id, one event.

@@ -80,7 +80,7 @@ def _ask_prefect(status: StoreStatus) -> None:
             [
                 *sensor_problems(client, status.place, at),
                 *pool_problems(client, {run.work_pool_name for run in runs.values() if run.work_pool_name}),
-                *(still.why for run in runs.values() if (still := watcher.standstill(run))),
+                *(still.reason for run in runs.values() if (still := watcher.standstill(run))),
             ]
         )
 

@@ -137,9 +137,9 @@ class Budget(Slots):
         count, most = sum(images for images, _ in wanted), self._limits.images_per_model
         if most is not None and count > most:
             raise BudgetExceeded(
-                f"{count} images would be rendered to judge {model}, and {self._account.slug} allows {most}. Name "
-                "fewer prompts or seeds in the evaluation, or raise images_per_model in the account's credentials "
-                "block, and run again. None of them was rendered"
+                f"{count} images would be rendered to evaluate {model}, and {self._account.slug} allows {most}. "
+                "Name fewer prompts or seeds in the evaluation, or raise images_per_model in the account's "
+                "credentials block, and run again. None of them was rendered"
             )
         cents = 0.0
         for images, service in wanted:

@@ -276,7 +276,7 @@ def _submitted_or_held(found: Submitted | Held) -> Submitted:
 
 
 def _held(held: Held) -> TrainingOnHold:
-    return TrainingOnHold(f"{held.name} is held: {held.reason}")
+    return TrainingOnHold(f"{held.name} is on hold: {held.reason}")
 
 
 def _refused(

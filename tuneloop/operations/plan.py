@@ -120,7 +120,7 @@ def _action(
     if last is None:
         return _submit(ledger, run, training, budget, cents)
     if isinstance(last, Held):
-        return "ask a person", f"{last.name} is held: {last.reason}"
+        return "ask a person", f"{last.name} is on hold: {last.reason}"
     if isinstance(last, Claimed | Submitted | Trained):
         return "go on", f"{last.name} is {last.state} already: the run would wait for it and pay nothing"
     if isinstance(last, Collected):

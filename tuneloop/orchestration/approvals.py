@@ -26,34 +26,34 @@ from tuneloop.schemas.shown_text import in_markdown
 from tuneloop.schemas.spending import dollars
 from tuneloop.schemas.training import Submission
 
-_REJECT = "reject: give it up"
-_THERE = "it is there: this is its id"
-_FETCH = "try again: look for it once more"
-_TRAIN = "train again: the next run pays for a new attempt"
+_REJECT = "reject: abandon it"
+_FOUND = "it is there: this is its id"
+_RETRY = "try again: search once more"
+_RETRAIN = "train again: the next run pays for a new attempt"
 _APPROVE = "approve: promote the challenger"
 
 
 class SubmitApproval(RunInput):
     """Asked where nothing was sent: over a limit, or after too many failures."""
 
-    decision: Literal["approve: submit it", "reject: give it up"]
+    decision: Literal["approve: submit it", "reject: abandon it"]
     reason: str = Field(min_length=1, description="Why. It is kept in the training's record.")
 
 
 class SubmitResolution(RunInput):
     """Asked after an ambiguous submit."""
 
-    decision: Literal["it is there: this is its id", "it is not there: submit it again", "reject: give it up"]
+    decision: Literal["it is there: this is its id", "it is not there: submit it again", "reject: abandon it"]
     job_id: str = Field(default="", description="The provider's id of the job, if it is there.")
     reason: str = Field(min_length=1, description="Why. It is kept in the training's record.")
 
 
-class WhereItIs(RunInput):
+class LostJobResolution(RunInput):
     """Asked where the provider has the job, and it or its weights could not be had for days."""
 
     decision: Literal[
-        "try again: look for it once more",
-        "reject: give it up",
+        "try again: search once more",
+        "reject: abandon it",
         "train again: the next run pays for a new attempt",
     ]
     reason: str = Field(min_length=1, description="Why. It is kept in the training's record.")
@@ -68,18 +68,18 @@ class PromotionReview(RunInput):
     )
 
 
-Answer = SubmitApproval | SubmitResolution | WhereItIs
+Answer = SubmitApproval | SubmitResolution | LostJobResolution
 _FORMS: dict[HeldKind, type[Answer]] = {
     "uncertain": SubmitResolution,
     "budget": SubmitApproval,
     "attempts": SubmitApproval,
-    "lost": WhereItIs,
+    "lost": LostJobResolution,
 }
 _SO_FAR: dict[HeldKind, str] = {
     "uncertain": "Its submit was sent and had no clear answer.",
     "budget": "Nothing was sent and nothing is paid.",
     "attempts": "Nothing was sent and nothing is paid.",
-    "lost": "It is paid, and stays so if you give it up.",
+    "lost": "It is paid, and stays so if you abandon it.",
 }
 
 
@@ -114,7 +114,7 @@ def request_approval(ctx: RunContext, run: RunRecord, training: TrainingLog, hel
 
 def _validate_answer(ctx: RunContext, training: TrainingLog, answer: Answer) -> str | None:
     """Why an answer cannot be applied, None where it can."""
-    if not isinstance(answer, SubmitResolution) or answer.decision != _THERE:
+    if not isinstance(answer, SubmitResolution) or answer.decision != _FOUND:
         return None
     try:
         status = ctx.provider.get_job(answer.job_id.strip())
@@ -133,14 +133,14 @@ def _apply_answer(
         abandon_training(run, training, held, f"rejected by a person: {answer.reason}")
         _cancel(provider, training)
         return None
-    if isinstance(answer, WhereItIs):
-        if answer.decision == _FETCH:
+    if isinstance(answer, LostJobResolution):
+        if answer.decision == _RETRY:
             try_again(training)
         else:
             reason = f"a person wants it trained again: {answer.reason}"
-            abandon_training(run, training, held, reason, again=answer.decision == _TRAIN)
+            abandon_training(run, training, held, reason, again=answer.decision == _RETRAIN)
         return None
-    if isinstance(answer, SubmitResolution) and answer.decision == _THERE:
+    if isinstance(answer, SubmitResolution) and answer.decision == _FOUND:
         record_job_id(training, Submission(job_id=answer.job_id.strip()), "person")
         return None
     return answer.reason
@@ -198,7 +198,7 @@ def request_review(ctx: RunContext, run: RunRecord, pending: Decision) -> Decisi
     Returns:
         The decision, or None where this run has no page that could ask: `tuneloop review` answers then.
     """
-    emit_model_event("undecided", run, pending)
+    emit_model_event("needs-review", run, pending)
     if cannot_suspend() is not None:
         get_run_logger().warning("%s Decide with: %s (or --reject)", pending.reason, run.review_command)
         return None

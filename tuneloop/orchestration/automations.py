@@ -21,14 +21,14 @@ _NOTICED = {
     "tuneloop.training.overdue": "a training takes unusually long",
     "tuneloop.training.lost": "a job or its weights cannot be fetched and approval is needed",
     "tuneloop.training.revived": "a job lives on that had come to a bad end",
-    "tuneloop.training.odd-word": "a provider's status is not documented",
+    "tuneloop.training.unknown-status": "a provider's status is not documented",
     "tuneloop.run.stuck": "a run does not go on by itself",
-    "tuneloop.account.unreached": "an account could not be reached for an hour",
-    "tuneloop.model.undecided": "a model is undecided and needs a review",
+    "tuneloop.account.unreachable": "an account could not be reached for an hour",
+    "tuneloop.model.needs-review": "a model is undecided and needs a review",
 }
 _ZOMBIE_AFTER = timedelta(minutes=10)
 """More than three heartbeats: a shorter window has called living runs dead."""
-_NO_LOOK_FOR = timedelta(minutes=15)
+_SENSOR_SILENT_AFTER = timedelta(minutes=15)
 _OUR_FLOWS = {"prefect.resource.role": "flow", "prefect.resource.name": ["retrain-model", "continue-training"]}
 _SIGNS_OF_LIFE = {
     f"prefect.flow-run.{name}"
@@ -55,7 +55,7 @@ def create_automations(notify: str | None = None) -> list[str]:
     with get_client(sync_client=True) as client:
         block = _notification_block(client, notify) if notify else None
         notices = [_notice(event, what, block) for event, what in _NOTICED.items()]
-        wanted = [*notices, _no_look(block), _zombies(), _crashed()]
+        wanted = [*notices, _sensor_silent(block), _zombies(), _crashed()]
         for automation in wanted:
             _create_or_renew(client, automation, keep_actions=notify is None)
     return [automation.name for automation in wanted]
@@ -64,7 +64,7 @@ def create_automations(notify: str | None = None) -> list[str]:
 def _notice(event: str, what: str, block: UUID | None) -> AutomationCore:
     body = (
         "{{ event.payload.job }} of model {{ event.payload.model }} ({{ event.payload.account }}): "
-        "{{ event.payload.reason }}{{ event.payload.why }}\nRun {{ event.payload.flow_run }}"
+        "{{ event.payload.reason }}\nRun {{ event.payload.flow_run }}"
     )
     return AutomationCore(
         name=f"tuneloop: notify on {event.rpartition('.')[2]}",
@@ -80,15 +80,15 @@ def _notification(block: UUID | None, subject: str, body: str) -> ActionTypes:
     return SendNotification(block_document_id=block, subject=subject, body=body)
 
 
-def _no_look(block: UUID | None) -> AutomationCore:
+def _sensor_silent(block: UUID | None) -> AutomationCore:
     """What runs on a worker cannot notice that none is up: here the server itself does."""
-    minutes = _NO_LOOK_FOR.total_seconds() / 60
+    minutes = _SENSOR_SILENT_AFTER.total_seconds() / 60
     body = (
-        f"{SENSOR_FLOW} has not looked for {minutes:.0f} minutes, so suspended runs are not resumed: is a worker "
+        f"{SENSOR_FLOW} has not polled for {minutes:.0f} minutes, so suspended runs are not resumed: is a worker "
         "up, and its schedule switched on? `tuneloop status` says which."
     )
     return AutomationCore(
-        name="tuneloop: notify when the sensor does not look",
+        name="tuneloop: notify when the sensor stops polling",
         description=f"Notifies that {SENSOR_FLOW} has not ended for {minutes:.0f} minutes. Made by "
         "`tuneloop automations`.",
         # Not "Late": that is also what Prefect calls a run that no worker takes.
@@ -96,7 +96,7 @@ def _no_look(block: UUID | None) -> AutomationCore:
             Posture.Proactive,
             {f"prefect.flow-run.{name}" for name in ("Idle", "Completed", "Failed")},
             {"prefect.resource.role": "flow", "prefect.resource.name": [SENSOR_FLOW]},
-            within=_NO_LOOK_FOR,
+            within=_SENSOR_SILENT_AFTER,
         ),
         actions=[_notification(block, "Tuneloop: no poll of the trainings", body)],
     )

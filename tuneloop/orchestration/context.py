@@ -40,7 +40,7 @@ class RunContext:
     Attributes:
         identity: Which store it is.
         flow_run: Id of the flow run.
-        tried: The store was tried by this process.
+        verified: The store was verified by this process.
     """
 
     store: Store
@@ -51,7 +51,7 @@ class RunContext:
     credentials_slug: str
     identity: StoreIdentity
     flow_run: str
-    tried: bool = False
+    verified: bool = False
 
     def __post_init__(self) -> None:
         self.registry = Registry(self.ledger)
@@ -60,26 +60,26 @@ class RunContext:
         """What this flow run works on, None where it has not decided yet."""
         return self.ledger.run(self.flow_run)
 
-    def try_store(self) -> None:
+    def verify_store(self) -> None:
         """Verify the store in a run that is to pay: one that has nothing to do need not.
 
         Raises:
             StoreError: It cannot be written, does not create once, keeps another time, or is another one by now.
         """
         self._check_same(verify(self.store))
-        self.tried = True
+        self.verified = True
 
     def check_store(self) -> None:
         """Verify, just before a payment, that the store is still the one that was opened, and keeps our time.
 
         Raises:
-            StoreError: It is not: a run may have waited for days since. As `try_store`, in a process that has not
-                tried it yet.
+            StoreError: It is not: a run may have waited for days since. As `verify_store`, in a process
+                that has not done so yet.
         """
-        if self.tried:
+        if self.verified:
             self._check_same(check_clock(self.store))
         else:
-            self.try_store()
+            self.verify_store()
 
     def _check_same(self, identity: StoreIdentity) -> None:
         found, known = identity.store_id, self.identity.store_id

@@ -29,20 +29,20 @@ HostName = Annotated[str, AfterValidator(check_host_name)]
 
 
 class SpendingGuard(BaseModel):
-    """What an account may spend. Beyond it a training is held until a person approves it."""
+    """What an account may spend. Beyond it a training is put on hold for approval."""
 
     trainings_per_day: int | None = Field(
         default=20,
         ge=0,
-        description="Trainings that may be submitted in one day (UTC). One more is held until a person approves "
-        "it. Empty: no limit.",
+        description="Trainings that may be submitted in one day (UTC). One more is put on hold for "
+        "approval. Empty: no limit.",
     )
     dollars_per_30_days: float | None = Field(
         default=None,
         ge=0,
         allow_inf_nan=False,
-        description="US dollars that trainings may cost within 30 days. One more is held until a person approves "
-        "it. Empty: no limit.",
+        description="US dollars that trainings may cost within 30 days. One more is put on hold for "
+        "approval. Empty: no limit.",
     )
     dollars_per_training: float | None = Field(
         default=None,
@@ -55,16 +55,16 @@ class SpendingGuard(BaseModel):
         default=None,
         ge=0,
         allow_inf_nan=False,
-        description="What one image costs you that is rendered to judge a model, where the provider publishes "
+        description="What one image costs you that is rendered to evaluate a model, where the provider publishes "
         "no price or bills you another one. Empty: the published price, if there is one.",
     )
 
     images_per_model: int | None = Field(
         default=100,
         ge=0,
-        description="Images that may be rendered to judge one model: those of the evaluation plan, and those of "
-        "the champion that are not rendered yet. A plan beyond it is refused before anything is paid. Empty: no "
-        "limit.",
+        description="Images that may be rendered to evaluate one model: those of the evaluation plan, and those "
+        "of the champion that are not rendered yet. A plan beyond it is rejected before anything is paid. Empty: "
+        "no limit.",
     )
 
     @property
@@ -97,7 +97,7 @@ class ProviderCredentials(Block):
     )
     spending: SpendingGuard = Field(
         default=SpendingGuard(),
-        description="What this account may spend. Beyond it a training is held until a person approves it.",
+        description="What this account may spend. Beyond it a training is put on hold for approval.",
     )
     storage_hosts: list[HostName] = Field(
         default=[],

@@ -28,7 +28,7 @@ from tuneloop.sensor.tick import UnknownStatus, Unreached
 from tuneloop.sensor.transitions import Transition
 
 TrainingEvent = Literal["submitted", "trained", "failed", "held", "overdue", "lost", "revived"]
-ModelEvent = Literal["promoted", "rejected", "undecided"]
+ModelEvent = Literal["promoted", "rejected", "needs-review"]
 
 Label = Literal["promoted", "rejected", "needs-review", "on-hold"]
 LABELS: frozenset[str] = frozenset({"promoted", "rejected", "needs-review", "on-hold"})
@@ -66,12 +66,12 @@ def emit_changes(changes: list[Transition]) -> None:
 
 
 def emit_unknown_status(odd: UnknownStatus) -> None:
-    """Emit that a provider's status is not documented: `tuneloop.training.odd-word`."""
+    """Emit that a provider's status is not documented: `tuneloop.training.unknown-status`."""
     run, reason = odd.run, f"status {odd.provider_status!r} is not documented and counts as still running"
     payload = {**_payload(run), "reason": reason}
     related = [_model(run.model), _run(run.flow_run)]
     subject = f"{run.account.slug}/{odd.provider_status}"
-    _emit("training.odd-word", subject, "training", payload["job"], related, payload)
+    _emit("training.unknown-status", subject, "training", payload["job"], related, payload)
 
 
 def emit_stuck(run: RunRecord, reason: str, once: str) -> None:
@@ -87,15 +87,15 @@ def emit_stuck(run: RunRecord, reason: str, once: str) -> None:
 
 
 def emit_unreachable(unreached: Unreached) -> None:
-    """Emit that an account could not be reached for an hour: `tuneloop.account.unreached`."""
+    """Emit that an account could not be reached for an hour: `tuneloop.account.unreachable`."""
     account, since = unreached.account, unreached.since
     payload = {"account": account, "since": f"{since:%Y-%m-%d %H:%M} UTC", "reason": unreached.why}
-    _emit("account.unreached", f"{account}/{since.isoformat()}", "account", account, [], payload)
+    _emit("account.unreachable", f"{account}/{since.isoformat()}", "account", account, [], payload)
 
 
 def emit_model_event(event: ModelEvent, run: RunRecord, decision: Decision) -> None:
     """Emit what was decided about a model: `tuneloop.model.<event>`."""
-    payload = {**_payload(run), "why": decision.reason, "who": decision.decided_by}
+    payload = {**_payload(run), "reason": decision.reason, "decided_by": decision.decided_by}
     related = [_training(payload["job"]), _run(run.flow_run)]
     _emit(f"model.{event}", decision.writer_id, "model", run.model, related, payload)
 
@@ -122,8 +122,8 @@ def emit_rolled_back(promotion: Promotion, flow_run: str | None = None) -> None:
         "job": job,
         "number": promotion.number,
         "to": promotion.rolled_back_to,
-        "why": promotion.reason,
-        "who": promotion.decided_by,
+        "reason": promotion.reason,
+        "decided_by": promotion.decided_by,
     }
     related = [_training(job), *([_run(flow_run)] if flow_run else [])]
     _emit("model.rolled-back", promotion.writer_id, "model", promotion.model, related, payload)

@@ -102,13 +102,13 @@ class _Recovery:
         if run is None or run.state is None or run.state.is_final():
             return True
         standstill = self._report_standstill(run, pending)
-        return standstill is not None and standstill.over
+        return standstill is not None and standstill.is_lost
 
     def _report_standstill(self, run: FlowRun | None, pending: PendingRun) -> Standstill | None:
         standstill = self.watcher.standstill(run)
         if standstill is not None and not pending.ended:
-            self.result.problems.append(standstill.why)
-            emit_stuck(pending.run, standstill.why, standstill.since.isoformat())
+            self.result.problems.append(standstill.reason)
+            emit_stuck(pending.run, standstill.reason, standstill.since.isoformat())
         return standstill
 
     def _recover(self, lost: list[Lost], busy: set[str]) -> None:
@@ -149,8 +149,8 @@ class _Recovery:
             return True
         standstill = self.watcher.standstill(run)
         if standstill is not None:
-            self.result.problems.append(standstill.why)
-        return standstill is not None and standstill.over
+            self.result.problems.append(standstill.reason)
+        return standstill is not None and standstill.is_lost
 
     def _was_cancelled(self, pending: PendingRun, runs: list[FlowRun | None]) -> bool:
         """Return True if a person has cancelled a run, or one that continued it."""

@@ -96,7 +96,7 @@ class Resumer:
         at = self.watcher.at
         found = find_runs(self.watcher.client, [deployment], _CHECKED, types=_ACTIVE, before=at)
         standstills = [self.watcher.standstill(run) for run in found]
-        return any(standstill is None or not standstill.over for standstill in standstills)
+        return any(standstill is None or not standstill.is_lost for standstill in standstills)
 
 
 def _is_yet_to_ask(run: FlowRun, pending: PendingRun) -> bool:

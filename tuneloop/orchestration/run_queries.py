@@ -119,13 +119,13 @@ class Standstill:
 
     Attributes:
         since: Since when.
-        why: What is to be seen and what to do.
-        over: Another run is to go on.
+        reason: What is to be seen and what to do.
+        is_lost: Another run is to go on.
     """
 
     since: datetime
-    why: str
-    over: bool
+    reason: str
+    is_lost: bool
 
 
 class Watcher:
@@ -145,14 +145,14 @@ class Watcher:
         if run is None or run.state is None or run.state.is_final() or is_suspended(run):
             return None
         if run.state.type == StateType.SCHEDULED and self._is_in_no_queue(run):
-            why = f"run {run.name} is in no work queue, so that no worker ever takes it"
-            return Standstill(run.state.timestamp, why, over=True)
+            reason = f"run {run.name} is in no work queue, so that no worker ever takes it"
+            return Standstill(run.state.timestamp, reason, is_lost=True)
         since = self._last_sign(run, run.state)
         if self.at - since < NOTIFY_AFTER:
             return None
         minutes = f"{(self.at - since).total_seconds() / 60:.0f} minutes"
-        over = self.at - since >= CONTINUE_AFTER and run.state.type != StateType.PAUSED
-        return Standstill(since, _reason(run, run.state, minutes), over)
+        is_lost = self.at - since >= CONTINUE_AFTER and run.state.type != StateType.PAUSED
+        return Standstill(since, _reason(run, run.state, minutes), is_lost)
 
     def deployment(self, run: FlowRun) -> DeploymentResponse | None:
         """The deployment of a run, None where it has none or it is gone."""

@@ -19,7 +19,7 @@ from tuneloop.ledger.unmeant import check_meant
 from tuneloop.operations.plan import RunPlan, plan_run
 from tuneloop.orchestration.context import RunContext, load_clip_encoder
 from tuneloop.orchestration.stages.dataset import open_and_check
-from tuneloop.orchestration.stages.evaluation_costs import check_judging
+from tuneloop.orchestration.stages.evaluation_costs import check_evaluation_costs
 from tuneloop.schemas.dataset import PublicDataset, Sha256
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.recipe_fields import BaseRecipe
@@ -131,7 +131,7 @@ def build_plan(ctx: RunContext, request: RunRequest) -> RunPlan:
     if plan.action in {"train", "judge"}:
         champion = ctx.ledger.champion(run.model)
         paid_first = (cents or 0) if plan.action == "train" else None
-        check_judging(ctx, run, manifest, champion, paid_first, read_only=True)
+        check_evaluation_costs(ctx, run, manifest, champion, paid_first, read_only=True)
     return plan
 
 

@@ -130,8 +130,8 @@ def _overdue(client: SyncPrefectClient, sensors: list[DeploymentResponse], at: d
         return []
     minutes = (at - since).total_seconds() / 60
     seen = (
-        f"looked last {minutes:.0f} minutes ago"
+        f"last polled {minutes:.0f} minutes ago"
         if last
-        else f"has not looked since it was made {minutes:.0f} min ago"
+        else f"has not polled since it was created {minutes:.0f} min ago"
     )
     return [f"{name} {seen}, and is due more often: is its worker up?"]

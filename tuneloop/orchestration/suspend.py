@@ -19,6 +19,7 @@ from prefect.logging import get_run_logger
 from prefect.runtime import deployment, flow_run
 from prefect.states import Suspended
 
+from tuneloop.clock import now
 from tuneloop.orchestration.run_queries import find_runs
 from tuneloop.settings import Settings
 
@@ -27,7 +28,7 @@ _Form = TypeVar("_Form", bound=RunInput)
 
 
 def wait_for(what: str, store_slug: str) -> None:
-    """Wait until it is worth looking again.
+    """Wait until it is time to check again.
 
     Suspends the run, which ends this process: when it is resumed, the flow starts from the top. Where nothing
     would resume it, sleeps for one interval and returns.
@@ -41,9 +42,9 @@ def wait_for(what: str, store_slug: str) -> None:
         with get_client(sync_client=True) as client:
             sensors, missing = active_sensors(client, store_slug)
             if missing is None:
-                suspend(client, f"{what}. {_next_look(client, sensors)}")
+                suspend(client, f"{what}. {_next_poll(client, sensors)}")
     interval = Settings().poll_interval_s
-    get_run_logger().info("%s. Looking again in %.0f s, in this process: %s", what, interval, missing)
+    get_run_logger().info("%s. Checking again in %.0f s, in this process: %s", what, interval, missing)
     time.sleep(interval)
 
 
@@ -102,11 +103,11 @@ def active_sensors(client: SyncPrefectClient, store_slug: str) -> tuple[list[Dep
     return active, None
 
 
-def _next_look(client: SyncPrefectClient, sensors: list[DeploymentResponse]) -> str:
-    coming = find_runs(client, sensors, 1, types=[StateType.SCHEDULED])
+def _next_poll(client: SyncPrefectClient, sensors: list[DeploymentResponse]) -> str:
+    coming = find_runs(client, sensors, 1, types=[StateType.SCHEDULED], after=now())
     due = coming[0].expected_start_time if coming else None
     when = f"next at {due:%Y-%m-%d %H:%M:%S} UTC" if due else "at its next scheduled run"
-    return f"{SENSOR_FLOW} looks {when}"
+    return f"{SENSOR_FLOW} polls {when}"
 
 
 def read_form_answer(client: SyncPrefectClient, keys: Keyset, form: type[_Form]) -> _Form | None:

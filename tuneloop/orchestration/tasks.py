@@ -85,7 +85,7 @@ def scan_dataset(
         if checked.found.dataset is not None:
             settled = settled_run(checked.dataset.manifest, checked.public)
         if settled is None:
-            ctx.try_store()
+            ctx.verify_store()
             ingest(ctx, checked, request.model, request.recipe, storing.show)
         manifest = checked.dataset.manifest
     if state is not None and state == state_of(request.dataset, ctx.bucket_client):
@@ -212,7 +212,7 @@ def model_page(ctx: RunContext, model: str) -> None:
     get_run_logger().info("champions of %s: %s", model, ctx.store.uri_of(save_model_page(ctx.ledger, model)))
 
 
-@task(name="decide", task_run_name="decide", cache_policy=NO_CACHE)
+@task(name="record-decision", task_run_name="record-decision", cache_policy=NO_CACHE)
 def record_result(
     ctx: RunContext, run: RunRecord, result: GateResult, number: int, against: int, report_file: str
 ) -> Decision | None:

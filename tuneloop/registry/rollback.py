@@ -30,7 +30,7 @@ class Rollback:
     to: int
 
     @property
-    def in_words(self) -> str:
+    def summary(self) -> str:
         """What was done, in a sentence."""
         model, job = self.champion.model, job_name(self.champion.key, self.champion.attempt)
         if self.replaced is None:

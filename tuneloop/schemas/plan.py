@@ -1,4 +1,4 @@
-"""What is rendered to judge a model: the same prompts and seeds for champion and challenger."""
+"""What is rendered to evaluate a model: the same prompts and seeds for champion and challenger."""
 
 from __future__ import annotations
 

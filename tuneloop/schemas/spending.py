@@ -29,7 +29,7 @@ class SpendingLimits(FrozenModel):
     cents_per_image: float | None = None
     """What one rendered image costs, where the provider publishes no price or bills another one."""
     images_per_model: int | None = None
-    """Images that may be rendered to judge one model; None for no limit."""
+    """Images that may be rendered to evaluate one model; None for no limit."""
 
     def price_of_image(self, service: ServiceSettings) -> float | None:
         """What one rendered image costs in US cents, None if unknown."""

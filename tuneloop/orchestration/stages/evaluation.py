@@ -16,9 +16,9 @@ from tuneloop.orchestration.context import RunContext, load_clip_encoder
 from tuneloop.orchestration.stages.evaluation_costs import (
     account_of,
     challenger_subject,
-    champion_turn,
-    check_judging,
-    edited_by,
+    champion_subject,
+    check_evaluation_costs,
+    edit_inputs,
 )
 from tuneloop.orchestration.suspend import wait_for
 from tuneloop.registry.promotions import GATE, is_same_training
@@ -52,33 +52,33 @@ def _wait_until_deployed(ctx: RunContext, run: RunRecord, weights: Collected) ->
         TrainingFailed: The provider has had a day, or has deleted the model since.
     """
     while True:
-        word = "not shown"
+        provider_status = "not shown"
         try:
             status = ctx.provider.get_job(weights.job_id)
         except ProviderUnavailable as error:
             get_run_logger().warning("%s", error)
         except NotFoundAtProvider as error:
             get_run_logger().warning("%s", error)
-            _fail_if_overdue(run, weights, word)
+            _fail_if_overdue(run, weights, provider_status)
         else:
             if status.phase == "ready":
                 return
-            word = status.provider_status
-            _fail_if_overdue(run, weights, word)
+            provider_status = status.provider_status
+            _fail_if_overdue(run, weights, provider_status)
         wait_for(
             f"Waiting for {run.account.provider} to deploy {weights.name} for rendering "
-            f"(job {weights.job_id}, {word}); its weights are in the store",
+            f"(job {weights.job_id}, {provider_status}); its weights are in the store",
             ctx.store_slug,
         )
 
 
-def _fail_if_overdue(run: RunRecord, weights: Collected, word: str) -> None:
+def _fail_if_overdue(run: RunRecord, weights: Collected, provider_status: str) -> None:
     if now() - weights.created_at > DEPLOYED_AFTER:
         raise TrainingFailed(
             f"{weights.name} was collected on {weights.created_at:%Y-%m-%d}, and cannot be judged by this "
-            f"plan: {run.account.provider} does not render it (job {weights.job_id}, {word}). What was decided "
-            "before stands. Run again when it renders; if it was deleted there, start a run with a reason in "
-            "force_reason, which is paid"
+            f"plan: {run.account.provider} does not render it (job {weights.job_id}, {provider_status}). What was "
+            "decided before stands. Run again when it renders; if it was deleted there, start a run with a reason "
+            "in force_reason, which is paid"
         )
 
 
@@ -93,8 +93,8 @@ def _compare(
     current = history[-1] if history else None
     load_clip_encoder()  # a setting that cannot be used is found before images are paid
     manifest = load_manifest(run.dataset_digest, ctx.store)
-    check_judging(ctx, run, manifest, current)
-    inputs = edited_by(manifest)
+    check_evaluation_costs(ctx, run, manifest, current)
+    inputs = edit_inputs(manifest)
     subject = challenger_subject(ctx, run, inputs, weights.job_id, weights.weights)
     try:
         rendered = tasks.render_images(ctx, (ctx.provider, ctx.limits), subject, run.plan, run, "challenger")
@@ -133,7 +133,7 @@ def _render_champion(ctx: RunContext, run: RunRecord, champion: Promotion, input
 
     One that its provider has no more is judged by the images that are there.
     """
-    subject, plan = champion_turn(run, champion, inputs)
+    subject, plan = champion_subject(run, champion, inputs)
     # Where nothing is missing no request is sent, and another account need not be there any more.
     elsewhere = champion.account != ctx.provider.account and count_missing(ctx.store, subject, plan)
     account = account_of(ctx, champion) if elsewhere else (ctx.provider, ctx.limits)

@@ -21,7 +21,7 @@ from tuneloop.schemas.spending import SpendingLimits
 from tuneloop.schemas.training import job_name
 
 
-def check_judging(
+def check_evaluation_costs(
     ctx: RunContext,
     run: RunRecord,
     manifest: DatasetManifest,
@@ -44,13 +44,13 @@ def check_judging(
         ConfigurationError: The champion's account cannot be used, or a price is not known.
         BudgetExceeded: There are too many images, or they cost too much.
     """
-    inputs = edited_by(manifest)
+    inputs = edit_inputs(manifest)
     own = (challenger_subject(ctx, run, inputs), run.plan)
     budget = Budget(ctx.ledger, ctx.provider.account, ctx.limits)
     if champion is None or is_same_training(champion, run):
         _check_images(ctx, budget, run, [own], training_cents)
         return
-    others = champion_turn(run, champion, inputs)
+    others = champion_subject(run, champion, inputs)
     if champion.account == ctx.provider.account or not count_missing(ctx.store, *others):
         _check_images(ctx, budget, run, [own, others], training_cents)
         return
@@ -85,7 +85,7 @@ def _try_key(provider: Provider, champion: Promotion) -> None:
         provider.get_job(champion.job_id)
     except AuthenticationFailed as error:
         raise ConfigurationError(
-            f"{_reached(champion)}, and the provider rejects its key: {error.reason}"
+            f"{_champion_access(champion)}, and the provider rejects its key: {error.reason}"
         ) from None
     except ProviderError as error:
         get_run_logger().info("champion no. %d cannot be reached just now: %s", champion.number, error)
@@ -103,25 +103,25 @@ def account_of(ctx: RunContext, champion: Promotion) -> tuple[Provider, Spending
         provider, limits = open_account(champion.credentials)
     except ConfigurationError as error:
         raise ConfigurationError(
-            f"{_reached(champion)}, and {error}. Make it again with a key of that account, or put a champion "
-            "of an account that is there back with `tuneloop rollback`"
+            f"{_champion_access(champion)}, and {error}. Make it again with a key of that account, or put a "
+            "champion of an account that is there back with `tuneloop rollback`"
         ) from None
     if provider.account != champion.account:
         raise ConfigurationError(
-            f"{_reached(champion)}, which are of {provider.account.slug} now: give them the label and a key of "
-            "that account again, or put a champion of another account back with `tuneloop rollback`"
+            f"{_champion_access(champion)}, which are of {provider.account.slug} now: give them the label and a "
+            "key of that account again, or put a champion of another account back with `tuneloop rollback`"
         )
     return provider, limits
 
 
-def _reached(champion: Promotion) -> str:
+def _champion_access(champion: Promotion) -> str:
     return (
         f"champion no. {champion.number} of {champion.model} is at {champion.account.slug}, and is reached with "
         f"the credentials {champion.credentials}"
     )
 
 
-def edited_by(manifest: DatasetManifest) -> tuple[str, ...]:
+def edit_inputs(manifest: DatasetManifest) -> tuple[str, ...]:
     """The images before the edit, which both edit models are given."""
     return tuple(item.sha256 for item in manifest.items if item.role == "start")
 
@@ -133,7 +133,7 @@ def challenger_subject(
     return ModelUnderTest(job_name(run.key, run.attempt), job_id, ctx.recipe(run).trigger, inputs, weights)
 
 
-def champion_turn(
+def champion_subject(
     run: RunRecord, champion: Promotion, inputs: tuple[str, ...]
 ) -> tuple[ModelUnderTest, EvaluationConfig]:
     """What a champion renders. One of another trainer may need another service, with that one's defaults."""

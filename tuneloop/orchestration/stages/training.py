@@ -32,7 +32,7 @@ from tuneloop.orchestration import tasks
 from tuneloop.orchestration.approvals import abandon_training, request_approval
 from tuneloop.orchestration.context import RunContext
 from tuneloop.orchestration.events import emit_training_event
-from tuneloop.orchestration.stages.evaluation_costs import check_judging
+from tuneloop.orchestration.stages.evaluation_costs import check_evaluation_costs
 from tuneloop.orchestration.suspend import wait_for
 from tuneloop.schemas.records import (
     Abandoned,
@@ -65,14 +65,14 @@ def train(ctx: RunContext, run: RunRecord, *, cancelled: bool = False) -> Collec
     if training.last is not None:  # else it is marked when it is begun
         ctx.ledger.keep_marked(run)
     while not isinstance(training.last, Collected):
-        collected = _go_on(ctx, run, training, cancelled=cancelled)
+        collected = _advance(ctx, run, training, cancelled=cancelled)
         if collected is not None:
             return collected
         training = TrainingLog.of(ctx.ledger, run)
     return training.last
 
 
-def _go_on(ctx: RunContext, run: RunRecord, training: TrainingLog, *, cancelled: bool) -> Collected | None:
+def _advance(ctx: RunContext, run: RunRecord, training: TrainingLog, *, cancelled: bool) -> Collected | None:
     """Take the step that the last record asks for. Returns the weights, once they are collected."""
     last = training.last
     if isinstance(last, Submitted):
@@ -126,7 +126,7 @@ def _submit(ctx: RunContext, run: RunRecord, training: TrainingLog, approval: st
     """Check that all of it can be paid, upload, which is free, and then search, claim and pay."""
     cents = (training_price(ctx.provider, ctx.recipe(run), ctx.limits) or 0) if training.first is None else None
     champion = ctx.ledger.champion(run.model)
-    check_judging(ctx, run, load_manifest(run.dataset_digest, ctx.store), champion, cents)
+    check_evaluation_costs(ctx, run, load_manifest(run.dataset_digest, ctx.store), champion, cents)
     uploaded = tasks.upload_dataset(ctx, run)
     ctx.check_store()
     if training.last is None:  # else it is marked already
@@ -202,7 +202,7 @@ def _handle_hold(ctx: RunContext, run: RunRecord, training: TrainingLog, held: H
 
 def _poll_training(ctx: RunContext, run: RunRecord, training: TrainingLog, submitted: Submitted) -> None:
     """Fetch the job's status; wait while it runs."""
-    word = "not shown yet"
+    provider_status = "not shown yet"
     try:
         status = ctx.provider.get_job(submitted.job_id, submitted.handle)
     except NotFoundAtProvider as error:
@@ -212,13 +212,14 @@ def _poll_training(ctx: RunContext, run: RunRecord, training: TrainingLog, submi
     except ProviderUnavailable as error:
         get_run_logger().warning("%s", error)
     else:
-        word = status.provider_status
+        provider_status = status.provider_status
         if status.phase != "running":
             record = record_progress(ctx.ledger, run, status)
             emit_training_event("failed" if status.phase == "failed" else "trained", run, record)
             return
     wait_for(
-        f"Waiting for {run.account.provider} to train {submitted.name} (job {submitted.job_id}, {word})",
+        f"Waiting for {run.account.provider} to train {submitted.name} "
+        f"(job {submitted.job_id}, {provider_status})",
         ctx.store_slug,
     )
 
