@@ -82,7 +82,7 @@ def test_distance_is_kept_to_the_bit() -> None:
         assert near_duplicates([value, other], 6) == ([(0, 1)] if bits <= 6 else [])
 
 
-def test_every_way_to_differ_is_found_however_the_bits_fall_into_bands() -> None:
+def test_every_way_to_differ_is_found() -> None:
     chance = np.random.default_rng(5)
     spread_out = [5, 16, 26, 37, 48, 58]
     for value in chance.integers(1 << 62, 1 << 63, 200).tolist():

@@ -19,17 +19,6 @@ def ours(count: str) -> Callable[[], None]:
     return lambda: near_duplicates(values, _WITHIN_BITS)
 
 
-def brute_force(count: str) -> Callable[[], None]:
-    """Each hash against all that follow it, a whole row at a time."""
-    values = _hashes(int(count))
-
-    def work() -> None:
-        for at in range(len(values) - 1):
-            np.flatnonzero(np.bitwise_count(values[at + 1 :] ^ values[at]) <= _WITHIN_BITS)
-
-    return work
-
-
 def imagehash_loop(count: str) -> Callable[[], None]:
     """Each hash against each other one, as the library's README compares two."""
     bits = np.unpackbits(_hashes(int(count)).view(np.uint8)).reshape(-1, 8, 8).astype(bool)
