@@ -7,7 +7,6 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from tuneloop.datasets.scan import ScannedDataset
 from tuneloop.datasets.store import store_images
 from tuneloop.errors import BudgetExceeded, ConfigurationError, TrainingFailed
 from tuneloop.ledger.adoption import adopt, only_id
@@ -83,10 +82,10 @@ def _ingest(ctx: RunContext, model: str, recipe: AdoptedRecipe, dataset: str | N
     """Bring what the model was trained on into the store, as far as it is known."""
     if dataset is None:
         unknown = DatasetManifest(items=(), source="not known: the model was adopted")
-        store_images(ScannedDataset(manifest=unknown, files={}), ctx.store)
+        store_images(unknown, {}, ctx.store)
         return unknown
     bar = ProgressReporter(f"stored-{model}", "Images into the store", "images")
     with open_and_check(ctx, dataset, recipe, adopted=True) as checked:
         log_findings(checked.found.findings)
         ingest(ctx, checked, model, recipe, bar.show)
-        return checked.dataset.manifest
+        return checked.found.require_manifest()

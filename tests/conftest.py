@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.datasets.scanning import scan
 from tuneloop.clock import now
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.datasets.captions import CaptionRule
-from tuneloop.datasets.scan import scan
 from tuneloop.datasets.store import store_images
 from tuneloop.emulator import EmulatorControl, Progress, running_emulator
 from tuneloop.ledger.ledger import Ledger
@@ -84,7 +84,7 @@ def manifest(tmp_path: Path, artifacts: LocalDirectory, recipe: FluxLoraRecipe) 
         trigger_word=recipe.trigger_word, instance_prompt=recipe.instance_prompt, provider_captions=False
     )
     scanned = scan(draw_images(tmp_path / "images"), rule)
-    store_images(scanned, artifacts)
+    store_images(scanned.manifest, scanned.files, artifacts)
     return scanned.manifest
 
 

@@ -11,7 +11,7 @@ from prefect.logging import disable_run_logger
 from tuneloop.clock import now
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.earlier_looks import EarlierLook, keep_look, look_name
-from tuneloop.datasets.scan import scan
+from tuneloop.datasets.scan import preflight
 from tuneloop.datasets.sources.opening import open_source
 from tuneloop.datasets.sources.source_state import state_of
 from tuneloop.ledger.accounts import current_driver, hand_over, remember_origin
@@ -23,6 +23,7 @@ from tuneloop.orchestration.stages.preparation import prepare
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.providers.segmind.recipes import FluxLoraRecipe
 from tuneloop.registry.promotions import Registry
+from tuneloop.schemas.dataset_profile import NO_LIMITS
 from tuneloop.schemas.evaluation import GateResult
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.records import Collected, Decision, RunRecord, Submitted, Trained
@@ -66,7 +67,7 @@ def make_judged(store: Store, dataset: str, client_for: Callable[[str], S3Client
     state = state_of(dataset, client_for)
     assert state is not None  # noqa: S101 - its files are old enough
     with open_source(dataset, client_for=client_for) as source:
-        manifest = scan(source.folder, rule).manifest
+        manifest = preflight(source.folder, rule, NO_LIMITS).require_manifest()
     keep_look(
         store,
         look_name(state, request.recipe),

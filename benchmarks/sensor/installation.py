@@ -23,7 +23,7 @@ from blocks.segmind_credentials import SegmindCredentials
 from tuneloop.clock import Deadline, now
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.datasets.captions import CaptionRule
-from tuneloop.datasets.scan import scan
+from tuneloop.datasets.scan import preflight
 from tuneloop.datasets.store import store_images
 from tuneloop.demo.processes import Processes, clean_environment, free_port, responds
 from tuneloop.emulator import EmulatorControl
@@ -35,6 +35,7 @@ from tuneloop.orchestration.deploy import deploy_all, prepare_server
 from tuneloop.orchestration.deployment_files import SAMPLE
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.providers.segmind.recipes import FluxLoraRecipe
+from tuneloop.schemas.dataset_profile import NO_LIMITS
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.records import Claimed, Record, RunRecord, Submitted
 from tuneloop.schemas.training import Account, job_name
@@ -133,10 +134,12 @@ def _submitted(control: EmulatorControl, folder: Path) -> Job:
         made.mkdir()
     for shade in (60, 120, 180):
         Image.new("RGB", (64, 64), (shade, shade, 90)).save(images / f"{shade}.png")
-    scanned = scan(images, CaptionRule(trigger_word=None, instance_prompt=None, provider_captions=True))
+    rule = CaptionRule(trigger_word=None, instance_prompt=None, provider_captions=True)
+    found = preflight(images, rule, NO_LIMITS)
+    manifest = found.require_manifest()
     kept = LocalDirectory(store)
-    store_images(scanned, kept)
-    archive = DatasetArchive(scanned.manifest, kept)
+    store_images(manifest, found.files, kept)
+    archive = DatasetArchive(manifest, kept)
     provider = SegmindProvider(control.api_key, base_url=control.url)
     provider.submit("template", _RECIPE, provider.deliver("a-name", archive), Deadline(60))
     (job,) = control.jobs()

@@ -9,9 +9,9 @@ from pydantic import TypeAdapter
 
 from tests.conftest import draw_images
 from tests.contract.rig import CLIENTS, KEY_VARIABLES, Rig
+from tests.datasets.scanning import scan
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.datasets.captions import CaptionRule
-from tuneloop.datasets.scan import scan
 from tuneloop.datasets.store import store_images
 from tuneloop.emulator import Progress, running_emulator
 from tuneloop.providers.registry import TRAINERS, Recipe
@@ -37,7 +37,7 @@ def rig(request: pytest.FixtureRequest, tmp_path: Path, artifacts: LocalDirector
         provider_captions=recipe.provider_captions,
     )
     scanned = scan(folder, rule, pairs=recipe.edit_pairs)
-    store_images(scanned, artifacts)
+    store_images(scanned.manifest, scanned.files, artifacts)
     archive = DatasetArchive(scanned.manifest, artifacts)
     image = next(folder.glob("*_start.png")).read_bytes() if recipe.edit_pairs else None
     client = CLIENTS[recipe.provider]

@@ -81,15 +81,15 @@ def test_every_image_is_in_the_dataset_or_an_error_tells_why_there_is_none(
 def check(folder: Path, found: Preflight) -> None:
     there = set(images_in(folder, ""))
     errors = {finding.file for finding in errors_in(found.findings)}
-    event("dataset" if found.dataset else "errors" if there else "empty")
+    event("dataset" if found.manifest else "errors" if there else "empty")
     for finding in found.findings:
         assert finding.model_dump_json()
         assert finding.sentence.isprintable()
-    if found.dataset is None:
+    if found.manifest is None:
         assert errors
     else:
         assert not errors
-        assert {item.file_name for item in found.dataset.manifest.items} == there
+        assert {item.file_name for item in found.manifest.items} == there
     for name in there:
         path = folder / os.fsdecode(name)
         unusable = not path.is_file() or path.read_bytes() not in WHOLE

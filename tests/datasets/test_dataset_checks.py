@@ -37,15 +37,15 @@ def test_planted_fault_is_found_and_nothing_else(fault: Fault, folder: Path) -> 
     (finding,) = found.findings
     assert finding.reason
     assert finding.remedy
-    assert (found.dataset is None) == (fault.severity == "error")
+    assert (found.manifest is None) == (fault.severity == "error")
 
 
 @pytest.mark.parametrize("pairs", [False, True])
 def test_clean_folder_has_no_finding(folder: Path, pairs: bool) -> None:
     found = looked_at(Fault("", "error", None, nothing, rule=PAIR_RULE if pairs else RULE, pairs=pairs), folder)
     assert found.findings == ()
-    assert found.dataset is not None
-    assert len(found.dataset.manifest.items) == found.images == (6 if pairs else 12)
+    assert found.manifest is not None
+    assert len(found.manifest.items) == found.images == (6 if pairs else 12)
     assert found.captions == (3 if pairs else 12)
 
 

@@ -76,12 +76,10 @@ def test_format_that_the_recipe_changes_is_no_reason_to_refuse(
     way = ImagePreprocessing.model_validate({"reencode": reencode})
     for sending in (LOCAL_ARCHIVE, Delivery(ImagePreprocessing())):
         assert [one.check for one in errors_in(looked(folder, NO_WEBP, sending).findings)] == ["format"]
-    dataset = looked(folder, NO_WEBP, Delivery(way)).dataset
-    assert dataset is not None
-    copies = make_copies(dataset.manifest, dataset.files, dataset.facts, way, store).copies
-    sent = {
-        copies[item.sha256].format if item.sha256 in copies else item.format for item in dataset.manifest.items
-    }
+    dataset = looked(folder, NO_WEBP, Delivery(way))
+    manifest = dataset.require_manifest()
+    copies = make_copies(manifest, dataset.files, dataset.facts, way, store).copies
+    sent = {copies[item.sha256].format if item.sha256 in copies else item.format for item in manifest.items}
     assert sent == {reencode}
 
 

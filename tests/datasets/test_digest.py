@@ -7,8 +7,8 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.datasets.scanning import scan
 from tuneloop.datasets.captions import CaptionRule
-from tuneloop.datasets.scan import scan
 from tuneloop.schemas.dataset import DatasetManifest
 
 from .images import encoded, noise, png_of

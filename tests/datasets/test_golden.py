@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from tests.datasets.scanning import scan
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.datasets.captions import CaptionRule
-from tuneloop.datasets.scan import scan
 from tuneloop.datasets.store import store_images
 from tuneloop.storage.local import LocalDirectory
 
@@ -22,7 +22,7 @@ def test_small_dataset_has_its_digest_and_its_archive_for_ever(folder: Path, sto
     (folder / "b.txt").write_bytes("ein Täßchen für TEABOT".encode())
     (folder / "c.webp").write_bytes(WEBP)
     scanned = scan(folder, rule)
-    store_images(scanned, store)
+    store_images(scanned.manifest, scanned.files, store)
     archive = DatasetArchive(scanned.manifest, store)
     packed = b"".join(archive.chunks())
     assert scanned.manifest.digest == "01ff9cbdf47ed6ecc6c285e7b5bf81fb0f2c7ca144885f1ec2006c23583b27e5"

@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from tests.datasets.scanning import scan
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.files import FileEntry
 from tuneloop.datasets.imagefolder import Row, read_table
-from tuneloop.datasets.scan import preflight, scan
+from tuneloop.datasets.scan import preflight
 from tuneloop.schemas.dataset_profile import DatasetRequirements
 
 from .images import distinct

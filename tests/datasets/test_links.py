@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.datasets.scanning import scan
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.links import link_problem
-from tuneloop.datasets.scan import preflight, scan
+from tuneloop.datasets.scan import preflight
 from tuneloop.schemas.dataset_profile import DatasetRequirements
 
 from .images import distinct

@@ -3,9 +3,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from tests.datasets.scanning import scan
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.listing import list_folder
-from tuneloop.datasets.scan import scan
 
 from .images import PNG, png_of
 

@@ -31,7 +31,7 @@ from tuneloop.datasets.scan import preflight
 from tuneloop.schemas.dataset_profile import NO_LIMITS
 rule = CaptionRule(trigger_word="ROBOX", instance_prompt="a photo of ROBOX", provider_captions=False)
 found = preflight(Path(sys.argv[1]), rule, NO_LIMITS)
-assert found.dataset is not None, found.findings[:3]
+assert found.manifest is not None, found.findings[:3]
 print(len(found.facts), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 

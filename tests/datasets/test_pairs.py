@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.datasets.images import png_of
+from tests.datasets.scanning import scan
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.datasets.captions import CaptionRule
-from tuneloop.datasets.scan import scan
 from tuneloop.datasets.store import store_images
 from tuneloop.errors import DatasetError
 from tuneloop.storage.local import LocalDirectory
@@ -27,7 +27,7 @@ def pair(folder: Path, name: str, number: int, caption: str | None = None) -> No
 
 def entries(folder: Path, store: LocalDirectory) -> dict[str, bytes]:
     scanned = scan(folder, RULE, pairs=True)
-    store_images(scanned, store)
+    store_images(scanned.manifest, scanned.files, store)
     data = b"".join(DatasetArchive(scanned.manifest, store).chunks())
     with zipfile.ZipFile(io.BytesIO(data)) as opened:
         return {name: opened.read(name) for name in opened.namelist()}

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.datasets.scanning import scan
 from tuneloop.datasets.captions import CaptionRule
-from tuneloop.datasets.scan import scan
 from tuneloop.demo.samples import copy_samples, take_some
 
 from .images import PNG

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.datasets.scanning import scan
 from tuneloop.datasets.captions import CaptionRule
-from tuneloop.datasets.scan import scan
 
 from .images import JPEG, PNG, WEBP, encoded, png_of
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageFile
 
+from tests.datasets.scanning import scan
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.listing import Listing, list_folder
-from tuneloop.datasets.scan import scan
 from tuneloop.errors import DatasetError
 
 from .images import PNG, encoded, noise, png_claiming, png_of

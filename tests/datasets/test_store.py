@@ -9,10 +9,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from tests.datasets.scanning import Scanned, scan
 from tests.s3_server import fresh_bucket, s3_client, s3_server
 from tests.storage.failing_proxy import failing_proxy
 from tuneloop.datasets.captions import CaptionRule
-from tuneloop.datasets.scan import ScannedDataset, scan
 from tuneloop.datasets.store import load_manifest, store_images
 from tuneloop.errors import CorruptRecord, DatasetError, ObjectNotFound, StoreError
 from tuneloop.storage.local import LocalDirectory
@@ -22,7 +22,7 @@ from .images import JPEG, PNG, png_of
 
 
 @pytest.fixture
-def scanned(folder: Path, rule: CaptionRule) -> ScannedDataset:
+def scanned(folder: Path, rule: CaptionRule) -> Scanned:
     """Three images, two of them equal, two captions."""
     (folder / "a.jpg").write_bytes(JPEG)
     (folder / "a.txt").write_text("a cup")
@@ -32,8 +32,8 @@ def scanned(folder: Path, rule: CaptionRule) -> ScannedDataset:
     return scan(folder, rule)
 
 
-def test_everything_is_kept_under_its_digest(scanned: ScannedDataset, store: LocalDirectory) -> None:
-    store_images(scanned, store)
+def test_everything_is_kept_under_its_digest(scanned: Scanned, store: LocalDirectory) -> None:
+    store_images(scanned.manifest, scanned.files, store)
     kept = {name: store.read(name) for name in store.names("")}
     manifest = kept.pop(f"datasets/{scanned.manifest.digest}.json")
     assert kept == {f"images/{hashlib.sha256(data).hexdigest()}": data for data in (JPEG, PNG)}
@@ -41,53 +41,48 @@ def test_everything_is_kept_under_its_digest(scanned: ScannedDataset, store: Loc
     assert {item["caption"] for item in items} >= {"TEABOT, a cup", "TEABOT, zwei Täßchen"}
 
 
-def test_manifest_comes_back_as_it_was(scanned: ScannedDataset, store: LocalDirectory) -> None:
-    store_images(scanned, store)
+def test_manifest_comes_back_as_it_was(scanned: Scanned, store: LocalDirectory) -> None:
+    store_images(scanned.manifest, scanned.files, store)
     assert load_manifest(scanned.manifest.digest, store) == scanned.manifest
 
 
-def test_progress_counts_equal_images_once(scanned: ScannedDataset, store: LocalDirectory) -> None:
+def test_progress_counts_equal_images_once(scanned: Scanned, store: LocalDirectory) -> None:
     told: list[tuple[int, int]] = []
-    store_images(scanned, store, lambda done, total: told.append((done, total)))
+    store_images(scanned.manifest, scanned.files, store, lambda done, total: told.append((done, total)))
     assert told == [(1, 2), (2, 2)]
 
 
-def test_images_in_the_store_are_not_read_again(
-    scanned: ScannedDataset, store: LocalDirectory, folder: Path
-) -> None:
-    store_images(scanned, store)
+def test_images_in_the_store_are_not_read_again(scanned: Scanned, store: LocalDirectory, folder: Path) -> None:
+    store_images(scanned.manifest, scanned.files, store)
     for path in folder.iterdir():
         path.unlink()
-    store_images(scanned, store)
+    store_images(scanned.manifest, scanned.files, store)
 
 
 def test_dataset_found_again_elsewhere_keeps_the_first_manifest(
-    scanned: ScannedDataset, store: LocalDirectory, folder: Path, rule: CaptionRule
+    scanned: Scanned, store: LocalDirectory, folder: Path, rule: CaptionRule
 ) -> None:
-    store_images(scanned, store)
+    store_images(scanned.manifest, scanned.files, store)
     moved = folder.rename(folder.parent / "elsewhere")
-    store_images(scan(moved, rule), store)
+    again = scan(moved, rule)
+    store_images(again.manifest, again.files, store)
     assert load_manifest(scanned.manifest.digest, store).source == str(folder)
 
 
-def test_image_changed_since_the_scan_is_refused(
-    scanned: ScannedDataset, store: LocalDirectory, folder: Path
-) -> None:
+def test_image_changed_since_the_scan_is_refused(scanned: Scanned, store: LocalDirectory, folder: Path) -> None:
     (folder / "a.jpg").write_bytes(PNG)
     with pytest.raises(DatasetError, match=r"a\.jpg: has changed since the scan; scan the folder again"):
-        store_images(scanned, store)
+        store_images(scanned.manifest, scanned.files, store)
     assert not store.exists(f"datasets/{scanned.manifest.digest}.json")
 
 
-def test_image_gone_since_the_scan_is_refused(
-    scanned: ScannedDataset, store: LocalDirectory, folder: Path
-) -> None:
+def test_image_gone_since_the_scan_is_refused(scanned: Scanned, store: LocalDirectory, folder: Path) -> None:
     (folder / "a.jpg").unlink()
     with pytest.raises(DatasetError, match=r"a\.jpg: cannot be read any more .*; put it back"):
-        store_images(scanned, store)
+        store_images(scanned.manifest, scanned.files, store)
 
 
-def test_other_bytes_under_a_name_are_not_overwritten(scanned: ScannedDataset, store: LocalDirectory) -> None:
+def test_other_bytes_under_a_name_are_not_overwritten(scanned: Scanned, store: LocalDirectory) -> None:
     name = f"images/{hashlib.sha256(JPEG).hexdigest()}"
 
     class Blind(LocalDirectory):
@@ -99,26 +94,26 @@ def test_other_bytes_under_a_name_are_not_overwritten(scanned: ScannedDataset, s
     store = Blind(Path(store.uri.removeprefix("file://")))
     store.create(name, b"TEABOT, a mug")
     with pytest.raises(CorruptRecord, match=rf"{name} holds other bytes than its name says; move it away"):
-        store_images(scanned, store)
+        store_images(scanned.manifest, scanned.files, store)
     assert store.read(name) == b"TEABOT, a mug"
 
 
-def test_image_that_was_lost_in_the_store_is_put_back(scanned: ScannedDataset, store: LocalDirectory) -> None:
-    store_images(scanned, store)
+def test_image_that_was_lost_in_the_store_is_put_back(scanned: Scanned, store: LocalDirectory) -> None:
+    store_images(scanned.manifest, scanned.files, store)
     lost = Path(store.uri.removeprefix("file://")) / "images" / hashlib.sha256(JPEG).hexdigest()
     lost.unlink()
-    store_images(scanned, store)
+    store_images(scanned.manifest, scanned.files, store)
     assert lost.read_bytes() == JPEG
 
 
-def test_a_run_asks_for_its_own_images_and_lists_nothing(scanned: ScannedDataset) -> None:
+def test_a_run_asks_for_its_own_images_and_lists_nothing(scanned: Scanned) -> None:
     with s3_server() as endpoint, failing_proxy(endpoint) as proxy:
         bucket = fresh_bucket(s3_client(endpoint))
         store = S3Store(s3_client(proxy.endpoint), bucket)
-        store_images(scanned, store)
+        store_images(scanned.manifest, scanned.files, store)
         first = requests_of(proxy.seen)
         proxy.seen.clear()
-        store_images(scanned, store)
+        store_images(scanned.manifest, scanned.files, store)
         second = requests_of(proxy.seen)
     # Two images and the manifest are written.
     assert first == {"HEAD object": 1, "PUT object": 3}
@@ -147,7 +142,7 @@ def test_broken_manifest_is_unreadable_and_not_absent(store: LocalDirectory, con
         load_manifest("0" * 64, store)
 
 
-def test_manifest_of_another_dataset_is_unreadable(scanned: ScannedDataset, store: LocalDirectory) -> None:
+def test_manifest_of_another_dataset_is_unreadable(scanned: Scanned, store: LocalDirectory) -> None:
     store.create(f"datasets/{'0' * 64}.json", scanned.manifest.model_dump_json().encode())
     with pytest.raises(CorruptRecord, match=f"another dataset .{scanned.manifest.digest}"):
         load_manifest("0" * 64, store)
@@ -177,7 +172,7 @@ def test_several_images_are_on_their_way_at_once_and_the_manifest_comes_last(
         (folder / f"{number}.txt").write_text(f"cup {number}")
     scanned = scan(folder, rule)
     slow = SlowStore(Path(store.uri.removeprefix("file://")), 4)
-    store_images(scanned, slow)
+    store_images(scanned.manifest, scanned.files, slow)
     assert len(slow.order) == 9
     assert slow.order[-1] == f"datasets/{scanned.manifest.digest}.json"
     assert all(name.startswith("images/") for name in slow.order[:8])
@@ -204,5 +199,5 @@ def test_nothing_more_is_stored_after_an_error(folder: Path, rule: CaptionRule, 
     full = FullStore(Path(store.uri.removeprefix("file://")))
     full.refused = f"images/{next(iter(scanned.files))}"
     with pytest.raises(StoreError, match="does not fit"):
-        store_images(scanned, full)
+        store_images(scanned.manifest, scanned.files, full)
     assert full.asked < 100

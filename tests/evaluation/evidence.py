@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tests.datasets.scanning import scan
 from tuneloop.datasets.captions import CaptionRule
-from tuneloop.datasets.scan import scan
 from tuneloop.datasets.store import store_images
 from tuneloop.emulator.images.drawing import draw
 from tuneloop.emulator.images.values import DrawRequest, Model
@@ -185,7 +185,7 @@ def promotions(dataset_digest: str) -> tuple[Promotion, ...]:
 def _scanned(folder: Path, store: LocalDirectory) -> DatasetManifest:
     rule = CaptionRule(trigger_word="ROBOX", instance_prompt="a photo of ROBOX", provider_captions=False)
     found = scan(folder, rule)
-    store_images(found, store)
+    store_images(found.manifest, found.files, store)
     return found.manifest
 
 

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from tests.datasets.images import distinct, encoded, noise
+from tests.datasets.scanning import Scanned, scan
 from tuneloop.datasets.captions import CaptionRule
-from tuneloop.datasets.scan import ScannedDataset, scan
 from tuneloop.evaluation.reports.dataset_page import write_dataset_page
 from tuneloop.schemas.findings import Finding, error, warning
 
@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
-def page_of(scanned: ScannedDataset, findings: Sequence[Finding] = ()) -> str:
+def page_of(scanned: Scanned, findings: Sequence[Finding] = ()) -> str:
     return write_dataset_page(scanned.files, scanned.manifest, findings, None)
 
 

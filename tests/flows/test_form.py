@@ -11,8 +11,8 @@ import yaml
 
 from flows.retrain_model import retrain_model
 from tests.datasets.images import JPEG, PNG
+from tests.datasets.scanning import scan
 from tuneloop.datasets.captions import CaptionRule
-from tuneloop.datasets.scan import scan
 from tuneloop.providers.segmind.recipes import FluxDevRender, FluxLoraRecipe
 from tuneloop.schemas.gate import GatePolicy
 from tuneloop.schemas.plan import EvaluationConfig

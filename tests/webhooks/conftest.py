@@ -7,10 +7,10 @@ import pytest
 
 from tests.conftest import draw_images
 from tests.contract.conftest import recipe_named
+from tests.datasets.scanning import scan
 from tests.webhooks.world import World
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.datasets.captions import CaptionRule
-from tuneloop.datasets.scan import scan
 from tuneloop.datasets.store import store_images
 from tuneloop.emulator import Progress, running_emulator
 from tuneloop.ledger.ledger import Ledger
@@ -27,7 +27,7 @@ def world(request: pytest.FixtureRequest, tmp_path: Path, artifacts: LocalDirect
         provider_captions=recipe.provider_captions,
     )
     scanned = scan(draw_images(tmp_path / "images"), rule)
-    store_images(scanned, artifacts)
+    store_images(scanned.manifest, scanned.files, artifacts)
     endless = Progress.after_seconds(3600)
     with running_emulator(recipe.provider, tmp_path / "emulator", progress=endless) as control:
         yield World(control, recipe, DatasetArchive(scanned.manifest, artifacts), Ledger(artifacts))

@@ -121,8 +121,8 @@ def _document(found: Preflight, folder: str, recipe: type[BaseRecipe]) -> dict[s
         "dataset": folder,
         "provider": recipe.provider,
         "trainer": trainer_of(recipe),
-        "usable": found.dataset is not None,
-        "digest": found.dataset.manifest.digest if found.dataset else None,
+        "usable": found.manifest is not None,
+        "digest": found.manifest.digest if found.manifest else None,
         "pictures": found.images,  # as it has been called since the first version
         "folders": found.folders,
         "captions": found.captions,

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from pydantic import Field
-
 from tuneloop.datasets.archive import archive_size
 from tuneloop.datasets.caption_sources import Captions, gather_captions
 from tuneloop.datasets.captions import CaptionRule, words_of
@@ -28,7 +26,7 @@ from tuneloop.datasets.listing import Listing, list_folder
 from tuneloop.datasets.pairs import number_pairs, parse_pair_name
 from tuneloop.errors import DatasetError
 from tuneloop.schemas.dataset import DatasetItem, DatasetManifest, Sha256, in_digest_order
-from tuneloop.schemas.dataset_profile import NO_LIMITS, DatasetRequirements
+from tuneloop.schemas.dataset_profile import DatasetRequirements
 from tuneloop.schemas.findings import Finding, errors_in, warnings_in
 from tuneloop.schemas.frozen import FrozenModel
 from tuneloop.schemas.image_facts import ImageInfo
@@ -36,24 +34,17 @@ from tuneloop.schemas.image_facts import ImageInfo
 _ERRORS_NAMED = 10
 
 
-class ScannedDataset(FrozenModel):
-    """A dataset as found in a folder, and where its files are."""
-
-    manifest: DatasetManifest
-    files: dict[Sha256, Path]
-    """One file for every image of the manifest."""
-    findings: tuple[Finding, ...] = ()
-    """What a person should know about it; nothing that stops a run."""
-    facts: dict[Sha256, ImageInfo] = Field(default_factory=dict)
-    """What is known of every image of the manifest."""
-
-
 class Preflight(FrozenModel):
     """Everything that can be told of a folder before anything is uploaded or paid."""
 
     findings: tuple[Finding, ...]
     """What is wrong, errors first."""
-    dataset: ScannedDataset | None
+    manifest: DatasetManifest | None
+    """None where there are errors."""
+    source: str
+    """The dataset as people name it."""
+    files: dict[Sha256, Path]
+    """One file for every image that can be decoded."""
     facts: dict[Sha256, ImageInfo]
     """What is known of every image that can be decoded, errors elsewhere or not."""
     folders: dict[str, int]
@@ -69,24 +60,18 @@ class Preflight(FrozenModel):
         """Image files."""
         return sum(self.folders.values())
 
-
-def scan(
-    folder: Path,
-    rule: CaptionRule,
-    on_progress: Callable[[int, int], None] | None = None,
-    *,
-    pairs: bool = False,
-    profile: DatasetRequirements = NO_LIMITS,
-) -> ScannedDataset:
-    """Run the preflight and refuse a dataset that cannot be used; see `preflight` for the arguments.
-
-    Raises:
-        DatasetError: Names everything that is wrong with the folder, up to ten files by name.
-    """
-    found = preflight(folder, rule, profile, pairs=pairs, on_progress=on_progress)
-    if found.dataset is None:
-        raise DatasetError(refusal(str(folder), errors_in(found.findings)))
-    return found.dataset
+    def require_manifest(self) -> DatasetManifest:
+        """The dataset. Raises `DatasetError` where it cannot be used, with its first errors, one a line."""
+        if self.manifest is not None:
+            return self.manifest
+        errors = errors_in(self.findings)
+        lines = [
+            f"The dataset in {self.source} cannot be used:",
+            *(one.sentence for one in errors[:_ERRORS_NAMED]),
+        ]
+        if len(errors) > _ERRORS_NAMED:
+            lines.append(f"and {len(errors) - _ERRORS_NAMED} more")
+        raise DatasetError("\n".join(lines))
 
 
 def preflight(
@@ -129,22 +114,15 @@ def preflight(
     findings = list(apply_delivery(found, profile, sending))
     return Preflight(
         findings=(*errors_in(findings), *warnings_in(findings)),
-        dataset=None if errors_in(findings) else _dataset(manifest, taken, findings),
+        manifest=None if errors_in(findings) else manifest,
+        source=source or str(folder),
+        # Of equal files the first one.
+        files={one.facts.sha256: one.image.path for one in reversed(taken)},
         facts={one.facts.sha256: one.facts for one in taken},
         folders=dict(Counter(image.folder for image in listing.images)),
         captions=sum(bool(words_of(caption.text)) for caption in captions.by_owner.values()),
         size_bytes=manifest.size_bytes,
         zip_bytes=zip_bytes,
-    )
-
-
-def _dataset(manifest: DatasetManifest, taken: list[Taken], findings: list[Finding]) -> ScannedDataset:
-    return ScannedDataset(
-        manifest=manifest,
-        # Of equal files the first one.
-        files={one.facts.sha256: one.image.path for one in reversed(taken)},
-        findings=tuple(findings),
-        facts={one.facts.sha256: one.facts for one in taken},
     )
 
 
@@ -185,11 +163,3 @@ def _item(one: Taken, *, pairs: bool) -> tuple[str, DatasetItem]:
         file_name=one.image.name,
     )
     return one.image.owner, item
-
-
-def refusal(source: str, errors: tuple[Finding, ...]) -> str:
-    """Name the first errors, one a line, and count the others."""
-    lines = [f"The dataset in {source} cannot be used:", *(error.sentence for error in errors[:_ERRORS_NAMED])]
-    if len(errors) > _ERRORS_NAMED:
-        lines.append(f"and {len(errors) - _ERRORS_NAMED} more")
-    return "\n".join(lines)

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping
     from pathlib import Path
 
-    from tuneloop.datasets.scan import ScannedDataset
     from tuneloop.storage.base import Store
 
 _STORED_AT_A_TIME = 8
@@ -39,12 +38,13 @@ def manifest_name(digest: Sha256) -> str:
 
 
 def store_images(
-    scanned: ScannedDataset,
+    manifest: DatasetManifest,
+    files: Mapping[Sha256, Path],
     store: Store,
     on_progress: Callable[[int, int], None] | None = None,
     known: Container[Sha256] = (),
 ) -> None:
-    """Put a dataset's images and at last its manifest, which has the captions, into the store.
+    """Put a dataset's images, one file for each, and at last its manifest, which has the captions, into the store.
 
     What the store holds already is left alone. The manifest comes last: where it is, everything was. Each image
     is asked for by its name all the same, so that one that is gone is put back; a list would be of every dataset.
@@ -53,9 +53,9 @@ def store_images(
         DatasetError: A file is gone or has changed since the scan.
         CorruptRecord: The store holds something else under an image's name.
     """
-    _store_files(scanned.files, store, on_progress, known)
+    _store_files(files, store, on_progress, known)
     # One that is there stays. It may name other files and another folder, and is the same dataset all the same.
-    store.create(manifest_name(scanned.manifest.digest), canonical_json(scanned.manifest.model_dump(mode="json")))
+    store.create(manifest_name(manifest.digest), canonical_json(manifest.model_dump(mode="json")))
 
 
 def load_manifest(digest: Sha256, store: Store) -> DatasetManifest:

@@ -122,7 +122,7 @@ def build_plan(ctx: RunContext, request: RunRequest) -> RunPlan:
     """
     validate_request(ctx, request)
     with open_and_check(ctx, request.dataset, request.recipe) as checked:
-        manifest = checked.dataset.manifest
+        manifest = checked.found.require_manifest()
     run = build_run_record(ctx, request, manifest.digest, checked.public)
     check_meant(ctx.ledger, run, request.recipe, ctx.provider.base_url)
     price = quoted_price(ctx.provider, request.recipe, ctx.limits, manifest)

@@ -82,12 +82,12 @@ def scan_dataset(
     settled = None
     with open_and_check(ctx, request.dataset, request.recipe, checking.show, on_fetch=fetching.show) as checked:
         log_findings(checked.found.findings)
-        if checked.found.dataset is not None:
-            settled = settled_run(checked.dataset.manifest, checked.public)
+        if checked.found.manifest is not None:
+            settled = settled_run(checked.found.manifest, checked.public)
         if settled is None:
             ctx.verify_store()
             ingest(ctx, checked, request.model, request.recipe, storing.show)
-        manifest = checked.dataset.manifest
+        manifest = checked.found.require_manifest()
     if state is not None and state == state_of(request.dataset, ctx.bucket_client):
         kept = EarlierLook(digest=manifest.digest, images=len(manifest.items), findings=checked.found.findings)
         keep_look(ctx.store, look_name(state, request.recipe), kept)

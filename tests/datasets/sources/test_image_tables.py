@@ -11,9 +11,9 @@ import pytest
 from pyarrow import parquet
 
 from tests.datasets.images import distinct
+from tests.datasets.scanning import scan
 from tests.datasets.sources.zips import contents_of, open_and_close, zipped
 from tuneloop.datasets.captions import CaptionRule
-from tuneloop.datasets.scan import scan
 from tuneloop.datasets.sources import limits
 from tuneloop.datasets.sources.opening import open_source
 from tuneloop.errors import DatasetError

@@ -13,12 +13,12 @@ import pytest
 from pyarrow import parquet
 
 from tests.datasets.images import distinct
+from tests.datasets.scanning import scan
 from tests.datasets.sources.buckets import put
 from tests.datasets.sources.hub_server import hub
 from tests.datasets.sources.public_server import Shelf, serving
 from tests.datasets.sources.zips import Made, made_zip, zipped
 from tuneloop.datasets.captions import CaptionRule
-from tuneloop.datasets.scan import scan
 from tuneloop.datasets.sources.opening import open_source
 from tuneloop.datasets.sources.s3 import default_client
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.datasets.images import distinct
+from tests.datasets.scanning import scan
 from tests.datasets.sources.zips import Made, contents_of, made_zip, open_and_close
 from tuneloop.datasets.captions import CaptionRule
-from tuneloop.datasets.scan import scan
 from tuneloop.datasets.sources.opening import open_source
 from tuneloop.errors import DatasetError
 

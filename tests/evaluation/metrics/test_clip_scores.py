@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from tests.datasets.scanning import scan
 from tests.evaluation.metrics.color_encoder import ColorEncoder
 from tuneloop.datasets.captions import CaptionRule
-from tuneloop.datasets.scan import scan
 from tuneloop.datasets.store import store_images
 from tuneloop.evaluation.gate import apply_gate
 from tuneloop.evaluation.metrics.clip_scores import clip_image, clip_text, without_trigger_words
@@ -90,7 +90,7 @@ def trained_on_red(store: LocalDirectory, tmp_path: Path) -> DatasetManifest:
         (folder / f"{number}.png").write_bytes(image(RED, number))
     rule = CaptionRule(trigger_word="ROBOX", instance_prompt="a photo of ROBOX", provider_captions=False)
     found = scan(folder, rule)
-    store_images(found, store)
+    store_images(found.manifest, found.files, store)
     return found.manifest
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from tests.datasets.images import distinct
+from tests.datasets.scanning import Scanned, scan
 from tuneloop.datasets.captions import CaptionRule
-from tuneloop.datasets.scan import ScannedDataset, scan
 from tuneloop.datasets.store import image_name, store_images
 from tuneloop.errors import DatasetError
 from tuneloop.evaluation.metrics import training_set
@@ -32,7 +32,7 @@ class Counting(LocalDirectory):
 
 
 @pytest.fixture
-def scanned(tmp_path: Path) -> ScannedDataset:
+def scanned(tmp_path: Path) -> Scanned:
     folder = tmp_path / "images"
     folder.mkdir()
     for number in range(5):
@@ -41,16 +41,14 @@ def scanned(tmp_path: Path) -> ScannedDataset:
 
 
 @pytest.fixture
-def store(tmp_path: Path, scanned: ScannedDataset) -> Counting:
+def store(tmp_path: Path, scanned: Scanned) -> Counting:
     (tmp_path / "store").mkdir()
     store = Counting(tmp_path / "store")
-    store_images(scanned, store)
+    store_images(scanned.manifest, scanned.files, store)
     return store
 
 
-def test_scoring_images_are_those_of_the_dataset_and_read_at_once(
-    scanned: ScannedDataset, store: Counting
-) -> None:
+def test_scoring_images_are_those_of_the_dataset_and_read_at_once(scanned: Scanned, store: Counting) -> None:
     store_scoring_images(scanned.manifest, scanned.files, store)
     store.seen.clear()
     look = scoring_images(scanned.manifest, store)
@@ -62,7 +60,7 @@ def test_scoring_images_are_those_of_the_dataset_and_read_at_once(
 
 
 def test_dataset_of_many_images_is_kept_in_several_files(
-    scanned: ScannedDataset, store: Counting, monkeypatch: pytest.MonkeyPatch
+    scanned: Scanned, store: Counting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training_set, "_PER_FILE", 2)
     store_scoring_images(scanned.manifest, scanned.files, store)
@@ -73,9 +71,7 @@ def test_dataset_of_many_images_is_kept_in_several_files(
     np.testing.assert_array_equal(look(last).pixels, ScoringImage.decode(store.read(image_name(last))).pixels)
 
 
-def test_image_that_cannot_be_scored_against_is_named(
-    scanned: ScannedDataset, store: Counting, tmp_path: Path
-) -> None:
+def test_image_that_cannot_be_scored_against_is_named(scanned: Scanned, store: Counting, tmp_path: Path) -> None:
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"no image")
     item = scanned.manifest.items[0].model_copy(update={"sha256": hashlib.sha256(b"no image").hexdigest()})
@@ -86,7 +82,7 @@ def test_image_that_cannot_be_scored_against_is_named(
 
 @pytest.mark.parametrize("kept", [None, b"", b"no archive", b"PK\x05\x06" + bytes(18)])
 def test_images_themselves_are_read_where_no_small_copies_are_kept(
-    scanned: ScannedDataset, store: Counting, kept: bytes | None
+    scanned: Scanned, store: Counting, kept: bytes | None
 ) -> None:
     if kept is not None:
         store.create(f"datasets/{scanned.manifest.digest}.scoring-00000.npz", kept)

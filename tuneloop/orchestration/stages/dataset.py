@@ -12,15 +12,15 @@ from prefect.logging import get_run_logger
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.copies import make_copies
 from tuneloop.datasets.delivery import Delivery
-from tuneloop.datasets.scan import Preflight, ScannedDataset, preflight, refusal
+from tuneloop.datasets.scan import Preflight, preflight
 from tuneloop.datasets.sources.opening import open_source
 from tuneloop.datasets.store import load_manifest, store_images
-from tuneloop.errors import ConfigurationError, DatasetError
+from tuneloop.errors import ConfigurationError
 from tuneloop.evaluation.metrics.training_set import store_scoring_images
 from tuneloop.evaluation.reports.dataset_page import write_dataset_page
 from tuneloop.orchestration.context import RunContext
 from tuneloop.schemas.dataset import DatasetManifest, PublicDataset
-from tuneloop.schemas.findings import Finding, errors_in, limit_per_check
+from tuneloop.schemas.findings import Finding, limit_per_check
 from tuneloop.schemas.recipe_fields import BaseRecipe
 
 Progress = Callable[[int, int], None]
@@ -33,20 +33,11 @@ class CheckedDataset:
 
     Attributes:
         found: What the preflight found.
-        source: As people name it.
         public: The zip that the provider fetches by itself, None where it is sent what we pack.
     """
 
     found: Preflight
-    source: str
     public: PublicDataset | None
-
-    @property
-    def dataset(self) -> ScannedDataset:
-        """The dataset. Raises `DatasetError` where it cannot be used, naming each file."""
-        if self.found.dataset is None:
-            raise DatasetError(refusal(self.source, errors_in(self.found.findings)))
-        return self.found.dataset
 
 
 @contextmanager
@@ -88,7 +79,7 @@ def open_and_check(
             sending=Delivery.of(recipe, by_provider=source.public is not None),
             source=source.label,
         )
-        yield CheckedDataset(found, source.label, source.public)
+        yield CheckedDataset(found, source.public)
 
 
 def log_findings(findings: Sequence[Finding]) -> None:
@@ -110,23 +101,21 @@ def ingest(
     """
     champion = ctx.ledger.champion(model)
     before = load_manifest(champion.dataset_digest, ctx.store) if champion else None
-    if checked.found.dataset is None:
-        _show(checked, model, None, before)
-    dataset = checked.dataset
+    found = checked.found
+    if found.manifest is None:
+        _show(found, model, before)
+    manifest = found.require_manifest()
     known = {item.sha256 for item in before.items} if before else set()
-    store_images(dataset, ctx.store, on_progress, known)
-    store_scoring_images(dataset.manifest, dataset.files, ctx.store)
+    store_images(manifest, found.files, ctx.store, on_progress, known)
+    store_scoring_images(manifest, found.files, ctx.store)
     if checked.public is None:
-        made = make_copies(dataset.manifest, dataset.files, dataset.facts, recipe.normalize, ctx.store)
+        made = make_copies(manifest, found.files, found.facts, recipe.normalize, ctx.store)
         if made.copies:
             get_run_logger().info("%d images are sent as changed copies", len(made.copies))
-    _show(checked, model, dataset.manifest, before)
+    _show(found, model, before)
 
 
-def _show(
-    checked: CheckedDataset, model: str, manifest: DatasetManifest | None, before: DatasetManifest | None
-) -> None:
-    files = checked.found.dataset.files if checked.found.dataset else {}
-    page = write_dataset_page(files, manifest, checked.found.findings, before)
-    counts = f"{checked.found.images} images, {len(checked.found.findings)} findings"
+def _show(found: Preflight, model: str, before: DatasetManifest | None) -> None:
+    page = write_dataset_page(found.files, found.manifest, found.findings, before)
+    counts = f"{found.images} images, {len(found.findings)} findings"
     create_markdown_artifact(key=f"dataset-{model}", markdown=page, description=counts)
