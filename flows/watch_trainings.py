@@ -79,7 +79,7 @@ def _poll_store(
         _emit(ledger, tick)
         # Of all runs, whether there is anything to do or not: a cancelled one may be deleted at any time.
         note_cancelled(client, ledger, tick.flow_runs)
-        resumed = resume_runs(client, ledger, slug, [*tick.pending, *tick.submitting], now())
+        resumed = resume_runs(client, ledger, slug, tick.pending, now())
     except Exception as error:  # noqa: BLE001 - the other stores are polled, whatever is wrong with this one
         tick.problems.append(str(error) or type(error).__name__)
     problems = dict.fromkeys([*tick.problems, *resumed.problems])

@@ -49,7 +49,7 @@ def mine(rig: Rig, ledger: Ledger) -> RunRecord:
 
 
 def moved(tick: TickResult) -> list[str]:
-    return [story.run.flow_run for story in tick.pending]
+    return [story.run.flow_run for story in tick.pending if not story.submitting]
 
 
 def look(rig: Rig, ledger: Ledger) -> TickResult:

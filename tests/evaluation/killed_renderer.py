@@ -15,7 +15,7 @@ from tuneloop.schemas.evaluation import Evaluation
 from tuneloop.schemas.frozen import FrozenModel
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.records import RunRecord
-from tuneloop.schemas.spending import SpendingLimits
+from tuneloop.schemas.spending import Purpose, SpendingLimits
 from tuneloop.storage.local import LocalDirectory
 
 CLIENTS: dict[str, type[SegmindProvider | BflProvider]] = {"segmind": SegmindProvider, "bfl": BflProvider}
@@ -43,7 +43,7 @@ def rendered(scene: Scene, store: LocalDirectory) -> Evaluation:
         provider,
         ModelUnderTest("robot-1", scene.job_id, "ROBOX"),
         scene.plan,
-        reserve=lambda missing: budget.reserve_images(scene.run, missing, scene.plan.service),
+        reserve=lambda missing: budget.reserve_images(Purpose.of(scene.run), missing, scene.plan.service),
     )
 
 

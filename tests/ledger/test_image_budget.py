@@ -15,12 +15,12 @@ from tuneloop.providers.bfl.recipes import BflProRender
 from tuneloop.providers.segmind.recipes import FluxDevRender
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.records import Rejected, RunRecord
-from tuneloop.schemas.spending import SpendingLimits
+from tuneloop.schemas.spending import Purpose, SpendingLimits
 
 
 def test_images_count_into_the_money_and_not_into_the_trainings_of_the_day(ledger: Ledger, run: RunRecord) -> None:
     budget = Budget(ledger, run.account, SpendingLimits(trainings_per_day=1, cents_per_window=500))
-    budget.reserve_images(run, 12, BflProRender())
+    budget.reserve_images(Purpose.of(run), 12, BflProRender())
     spending = budget.spending(now().date())
     assert (spending.cents, spending.trainings_today) == (72, 0)
     claim = claimed(ledger, run)
@@ -33,7 +33,7 @@ def test_images_count_into_the_money_and_not_into_the_trainings_of_the_day(ledge
 
 def test_slot_of_its_images_is_not_taken_for_the_slot_of_a_training(ledger: Ledger, run: RunRecord) -> None:
     budget = Budget(ledger, run.account, SpendingLimits())
-    budget.reserve_images(run, 1, BflProRender())
+    budget.reserve_images(Purpose.of(run), 1, BflProRender())
     claim = claimed(ledger, run)
     assert budget.reserve(run, 400, claim, claim).kind == "training"
     assert budget.spending(now().date()).cents == 406
@@ -41,28 +41,30 @@ def test_slot_of_its_images_is_not_taken_for_the_slot_of_a_training(ledger: Ledg
 
 def test_images_over_the_limit_are_refused_before_any_is_rendered(ledger: Ledger, run: RunRecord) -> None:
     budget = Budget(ledger, run.account, SpendingLimits(cents_per_window=100))
-    budget.reserve_images(run, 10, BflProRender())
+    budget.reserve_images(Purpose.of(run), 10, BflProRender())
     with pytest.raises(BudgetExceeded, match=r"\$0.60 of \$1.00") as error:
-        budget.reserve_images(run, 10, BflProRender())
+        budget.reserve_images(Purpose.of(run), 10, BflProRender())
     assert "dollars_per_30_days" in str(error.value)
     assert budget.spending(now().date()).cents == 60
 
 
 def test_price_of_the_block_comes_before_the_published_one(ledger: Ledger, run: RunRecord) -> None:
-    Budget(ledger, run.account, SpendingLimits(cents_per_image=0.5)).reserve_images(run, 3, BflProRender())
+    Budget(ledger, run.account, SpendingLimits(cents_per_image=0.5)).reserve_images(
+        Purpose.of(run), 3, BflProRender()
+    )
     assert Budget(ledger, run.account, SpendingLimits()).spending(now().date()).cents == 2
 
 
 def test_images_without_a_known_price_take_no_slot(ledger: Ledger, run: RunRecord) -> None:
     budget = Budget(ledger, run.account, SpendingLimits())
-    assert not budget.reserve_images(run, 3, FluxDevRender())
+    assert not budget.reserve_images(Purpose.of(run), 3, FluxDevRender())
     assert budget.spending(now().date()).slots == 0
 
 
 def test_limit_in_money_without_a_price_of_images_is_refused(ledger: Ledger, run: RunRecord) -> None:
     budget = Budget(ledger, run.account, SpendingLimits(cents_per_window=100))
     for refused in (
-        lambda: budget.reserve_images(run, 100_000, FluxDevRender()),
+        lambda: budget.reserve_images(Purpose.of(run), 100_000, FluxDevRender()),
         lambda: budget.check_images("robot", [(1, FluxDevRender())]),
     ):
         with pytest.raises(ConfigurationError, match="set dollars_per_image in its credentials block"):
@@ -108,7 +110,7 @@ def test_plan_of_more_than_a_thousand_images_is_refused() -> None:
 
 def test_images_are_shown_with_the_model_and_not_as_a_training(ledger: Ledger, run: RunRecord) -> None:
     budget = Budget(ledger, run.account, SpendingLimits())
-    budget.reserve_images(run, 5, BflProRender())
+    budget.reserve_images(Purpose.of(run), 5, BflProRender())
     (spent,) = spending_by_model(budget.spending(now().date()))
     assert (spent.model, spent.trainings, spent.cents) == (run.model, 0, 30)
 
@@ -120,7 +122,7 @@ def test_racing_reservations_never_go_over_the_limit(ledger: Ledger, run: RunRec
         budget = Budget(ledger, run.account, SpendingLimits(cents_per_window=36))
         start.wait()
         try:
-            budget.reserve_images(run, 1, BflProRender())
+            budget.reserve_images(Purpose.of(run), 1, BflProRender())
         except BudgetExceeded as error:
             refused.append(error)
 
@@ -139,7 +141,7 @@ def test_place_of_a_training_that_was_not_paid_is_free_for_images(ledger: Ledger
     budget.reserve(run, 400, claim, claim)
     rejected = Rejected(created_at=now(), attempt=1, name=claim.name, reason="no")
     with pytest.raises(BudgetExceeded):
-        budget.reserve_images(run, 10, BflProRender())
+        budget.reserve_images(Purpose.of(run), 10, BflProRender())
     ledger.append(run.key, claim, rejected)
-    budget.reserve_images(run, 10, BflProRender())
+    budget.reserve_images(Purpose.of(run), 10, BflProRender())
     assert budget.spending(now().date()).cents == 60

@@ -144,8 +144,7 @@ def test_run_that_has_marked_and_not_claimed_is_only_looked_after(
 ) -> None:
     ledger.mark(ledger.save_run(run))
     tick = look(ledger, provider)
-    assert [story.run.flow_run for story in tick.submitting] == [run.flow_run]
-    assert tick.pending == []
+    assert [(story.run.flow_run, story.submitting) for story in tick.pending] == [(run.flow_run, True)]
 
 
 def test_no_recipe_is_overdue_sooner_than_ticks_look_for() -> None:

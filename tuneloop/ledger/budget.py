@@ -46,7 +46,7 @@ class Budget(Slots):
         def over(spending: Spending) -> str | None:
             return None if "budget" in claim.waived else self._over(spending, cents)
 
-        return self._reserve(run, cents, day, over, first)
+        return self._reserve(Purpose.of(run), cents, day, over, first)
 
     def reserve_images(self, purpose: Purpose, images: int, service: ServiceSettings) -> bool:
         """Reserve the price of images that are about to be rendered.
@@ -108,7 +108,7 @@ class Budget(Slots):
         day = now().date()
         listed = self.listed(window_of(day))
         if first is not None:
-            self.find(run, first, day, listed)
+            self.find(Purpose.of(run), first, day, listed)
         spending = self.running_totals(day, listed)
         if self._over(spending, cents) is not None:
             self.audit(spending.window)

@@ -14,12 +14,12 @@ from itertools import islice
 from tuneloop.clock import now
 from tuneloop.errors import ClockWrong, CorruptRecord, NotFoundAtProvider
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.reconciliation import found, record_duplicate_job
+from tuneloop.ledger.reconciliation import record_duplicate_job, submitted_record
 from tuneloop.ledger.slots import Slots
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.providers.base import Provider
 from tuneloop.schemas.records import Claimed, Collected, Submitted, Trained
-from tuneloop.schemas.training import Account, JobList, JobStatus, Phase
+from tuneloop.schemas.training import Account, JobList, JobStatus, Phase, parse_job_name
 
 CLOCK_TOLERANCE_S = 30.0
 """How far two clocks may be apart; the margins of a submit leave room for a minute."""
@@ -54,7 +54,7 @@ def follow_earlier_job(training: TrainingLog, shown: JobList) -> Submitted | Non
     jobs = sorted(_unfollowed(training, shown), key=_how_far, reverse=True)
     if not jobs:
         return None
-    record = training.append(found(training.attempt, jobs[0]))
+    record = training.append(submitted_record(training.attempt, jobs[0].name, jobs[0]))
     for other in jobs[1:]:
         record_duplicate_job(training.ledger, other.name, other.job_id, record.job_id)
     return record
@@ -64,7 +64,7 @@ def unreadable_job(training: TrainingLog, shown: JobList) -> str | None:
     """Say which job of this training is listed, not followed, and cannot be read; None for none."""
     known = set(training.followed.values())
     for name, why in sorted(shown.unreadable.items()):
-        if name.rpartition("-g")[0] == training.stem and name not in known:
+        if (parse_job_name(name) or ("",))[0] == training.stem and name not in known:
             return f"the provider's list has a job named {name} that cannot be read: {why}"
     return None
 
@@ -92,8 +92,8 @@ def _unfollowed(training: TrainingLog, shown: JobList) -> list[JobStatus]:
 
 
 def _how_far(job: JobStatus) -> tuple[int, int]:
-    attempt = job.name.rpartition("-g")[2]
-    return (int(attempt) if attempt.isdecimal() else 0, _PROGRESS[job.phase])
+    _, attempt = parse_job_name(job.name) or ("", 0)
+    return attempt, _PROGRESS[job.phase]
 
 
 def why_not_again(provider: Provider, training: TrainingLog, credentials: str, shown: JobList) -> str | None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-from tuneloop.clock import now
 from tuneloop.ledger.record_store import RecordStore
-from tuneloop.schemas.records import Record, RunRecord
+from tuneloop.schemas.records import RunRecord
 from tuneloop.schemas.training import job_name
 
 
@@ -39,13 +38,6 @@ class BadEnd(NamedTuple):
         return f"ended/{self.account}/{self.job}/{self.key}"
 
 
-class CancelledRun(Record):
-    """A person has cancelled a run: what was paid is collected, and nothing is judged. It outlives the run."""
-
-    flow_run: str
-    """Id of the flow run."""
-
-
 def marker_name(run: RunRecord) -> str:
     """Name of a run's marker within the store."""
     return f"inflight/{run.account.slug}/{job_name(run.key, run.attempt)}/{run.flow_run}"
@@ -53,9 +45,9 @@ def marker_name(run: RunRecord) -> str:
 
 def is_cancelled(ledger: RecordStore, flow_run: str) -> bool:
     """Return True if a person was seen to cancel a run."""
-    return ledger.store.exists(f"cancelled/{flow_run}.json")
+    return ledger.store.exists(f"cancelled/{flow_run}")
 
 
 def remember_cancelled(ledger: RecordStore, flow_run: str) -> None:
-    """Remember that a person has cancelled a run."""
-    ledger.create_record(f"cancelled/{flow_run}.json", CancelledRun(created_at=now(), flow_run=flow_run))
+    """Remember that a person has cancelled a run: what was paid is collected, and nothing is judged."""
+    ledger.store.create(f"cancelled/{flow_run}", b"")

@@ -63,9 +63,10 @@ def record_job_id(training: TrainingLog, job: Submission, found_by: FoundBy) -> 
     job_id = job.job_id
     while True:
         last = training.last
+        record = submitted_record(training.attempt, training.name, job, found_by)
         lost = isinstance(last, Held) and isinstance(training.known, Submitted)
         if training.job_id == job_id and not lost:
-            return last if isinstance(last, Submitted) else _submitted(training, job, found_by)
+            return last if isinstance(last, Submitted) else record
         if training.job_id not in {None, job_id}:
             record_duplicate_job(training.ledger, training.name, job_id, training.job_id)
             raise DuplicateJob(
@@ -78,7 +79,7 @@ def record_job_id(training: TrainingLog, job: Submission, found_by: FoundBy) -> 
                 f"{last.state if last else 'nothing'}: look at it in the provider's console"
             )
         try:
-            return training.append(_submitted(training, job, found_by))
+            return training.append(record)
         except RecordConflict:
             training = training.reread()
 
@@ -111,7 +112,7 @@ def revive(ledger: Ledger, end: BadEnd, job: JobStatus) -> Submitted | DoublePay
     record: Submitted | DoublePayment | None = None
     if job.job_id not in followed_jobs(history):
         if is_revivable(last) or (isinstance(last, Held) and last.kind != "lost"):
-            record = found(last.attempt, job)
+            record = submitted_record(last.attempt, job.name, job)
             try:
                 ledger.append(end.key, last, record)
             except RecordConflict:
@@ -137,12 +138,10 @@ def record_duplicate_job(ledger: Ledger, name: str, job_id: str, followed: str) 
     return payment if ledger.create_record(f"duplicate-jobs/{name}-{digest}.json", payment) else None
 
 
-def found(attempt: int, job: JobStatus) -> Submitted:
-    """The record of a job that the provider's list has shown, under the name that it has there."""
+def submitted_record(
+    attempt: int, name: str, job: JobStatus | Submission, found_by: FoundBy = "list"
+) -> Submitted:
+    """The record of a job, under the name that it has at the provider."""
     return Submitted(
-        created_at=now(), attempt=attempt, name=job.name, job_id=job.job_id, handle=job.handle, found_by="list"
+        created_at=now(), attempt=attempt, name=name, job_id=job.job_id, handle=job.handle, found_by=found_by
     )
-
-
-def _submitted(training: TrainingLog, job: Submission, found_by: FoundBy) -> Submitted:
-    return Submitted(**training.header(), job_id=job.job_id, handle=job.handle, found_by=found_by)

@@ -95,7 +95,7 @@ class Slots:
         return Spending(window, today, cents, len(names))
 
     def create(
-        self, run: Purpose, cents: int | None, day: date, spending: Spending, kind: SlotKind
+        self, purpose: Purpose, cents: int | None, day: date, spending: Spending, kind: SlotKind
     ) -> Reservation | None:
         """Create the next slot after `spending` was read; None where another run was first."""
         by_day: dict[date, int] = {}
@@ -108,15 +108,11 @@ class Slots:
             created_at=now(),
             kind=kind,
             number=spending.slots + 1,
-            key=run.key,
-            attempt=run.attempt,
-            model=run.model,
-            flow_run=run.flow_run,
-            deployment=run.deployment,
             cents=cents,
             day=day,
             trainings_by_day=by_day,
             cents_so_far=so_far + (cents or 0),
+            **purpose._asdict(),
         )
         return slot if self._ledger.create_record(self._name(spending.window, slot.number), slot) else None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,10 +21,9 @@ from tuneloop.registry.promotions import Registry
 from tuneloop.schemas.frozen import FrozenModel
 from tuneloop.schemas.records import Collected, HasJobId, Held, RunRecord
 from tuneloop.schemas.spending import DoublePayment
-from tuneloop.schemas.training import JobStatus
+from tuneloop.schemas.training import JobStatus, is_job_name, parse_job_name
 from tuneloop.sensor.continuing import is_given_up
 
-_OUR_NAME = re.compile(r"([0-9a-f]{16})-g([1-9][0-9]*)")
 _AT_ONCE = 16
 _GIVEN_UP = (
     "no further run is started by itself, because some in a row have come to nothing: read the last one's log, "
@@ -107,7 +105,7 @@ def orphaned_jobs(ledger: Ledger, provider: Provider) -> list[JobStatus]:
     for name in ledger.store.names("trainings/"):
         key = name.split("/")[1]
         keys[key[:16]].add(key)
-    ours = [job for job in provider.list_jobs().jobs if job.phase != "failed" and _OUR_NAME.fullmatch(job.name)]
+    ours = [job for job in provider.list_jobs().jobs if job.phase != "failed" and is_job_name(job.name)]
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         lasts = threads.map(ledger.last, [key for same in keys.values() for key in same])
         # An adopted job is followed under another name than the one it has at the provider.
@@ -122,9 +120,9 @@ def orphaned_jobs(ledger: Ledger, provider: Provider) -> list[JobStatus]:
 
 def _is_followed(ledger: Ledger, keys: dict[str, set[str]], job: JobStatus, *, may_live: bool) -> bool:
     """Return True if a record of the job's own name knows it, or is about to."""
-    match = _OUR_NAME.fullmatch(job.name)
-    for key in keys.get(match.group(1), ()) if match else ():
-        records = [r for r in ledger.history(key) if match and r.attempt == int(match.group(2))]
+    stem, attempt = parse_job_name(job.name) or ("", 0)
+    for key in keys.get(stem, ()):
+        records = [record for record in ledger.history(key) if record.attempt == attempt]
         if records and may_live and is_revivable(records[-1]):
             continue  # it had come to a bad end, and lives
         ids = {record.job_id for record in records if isinstance(record, HasJobId)}
@@ -139,8 +137,7 @@ def duplicate_jobs(ledger: Ledger) -> list[DoublePayment]:
     for name in ledger.store.names("duplicate-jobs/"):
         with suppress(CorruptRecord):  # `troubles` names it
             found.append(ledger.read_record(name, DoublePayment))
-    # Lists that show a row twice have once left records of a job beside itself.
-    return [double for double in found if double.job_id != double.followed]
+    return found
 
 
 def troubles(ledger: Ledger) -> Iterator[str]:

@@ -36,7 +36,7 @@ from tuneloop.schemas.dataset import DatasetManifest, PublicDataset
 from tuneloop.schemas.evaluation import Evaluation, GateResult
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.records import Collected, Decision, Promotion, RunRecord, Submitted
-from tuneloop.schemas.spending import SpendingLimits
+from tuneloop.schemas.spending import Purpose, SpendingLimits
 from tuneloop.schemas.training import job_name
 
 RETRY_DELAYS_S: list[float] = [10, 60, 300]
@@ -162,7 +162,7 @@ def render_images(
         subject,
         plan,
         bar.show,
-        reserve=lambda missing: budget.reserve_images(run, missing, plan.service),
+        reserve=lambda missing: budget.reserve_images(Purpose.of(run), missing, plan.service),
     )
     if evaluation.unanswered:
         emit_unanswered(run, evaluation)

@@ -20,16 +20,6 @@ _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 _TRIGGER = "{trigger}"
 
 
-class _Manual(NamedTuple):
-    """What the budget counts a requested image for."""
-
-    model: str
-    key: str
-    attempt: int
-    flow_run: str = "none, tuneloop generate"
-    deployment: str | None = None
-
-
 class ImageRequest(NamedTuple):
     """One image, as it will be requested."""
 
@@ -46,7 +36,8 @@ class ImageRequest(NamedTuple):
     @property
     def purpose(self) -> Purpose:
         """What the budget counts it for."""
-        return _Manual(self.promotion.model, self.promotion.key, self.promotion.attempt)
+        promotion = self.promotion
+        return Purpose(promotion.model, promotion.key, promotion.attempt, "none, tuneloop generate", None)
 
     def summary(self, cents: float | None) -> str:
         """What will be requested and that it costs money: `cents`, None if unknown."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple
 
 from pydantic import Field
 
 from tuneloop.schemas.frozen import FrozenModel
-from tuneloop.schemas.records import Record
+from tuneloop.schemas.records import Record, RunRecord
 from tuneloop.schemas.render_settings import ServiceSettings
 from tuneloop.schemas.training import ModelName
 
@@ -36,28 +36,18 @@ class SpendingLimits(FrozenModel):
         return service.cents_per_image if self.cents_per_image is None else self.cents_per_image
 
 
-class Purpose(Protocol):
-    """What a slot is for, and the flow run that pays: a `RunRecord`, or an order of images."""
+class Purpose(NamedTuple):
+    """What a slot is for, and the flow run that pays."""
 
-    @property
-    def model(self) -> str:
-        """The model."""
+    model: str
+    key: str
+    attempt: int
+    flow_run: str
+    deployment: str | None
 
-    @property
-    def key(self) -> str:
-        """Training key."""
-
-    @property
-    def attempt(self) -> int:
-        """Attempt."""
-
-    @property
-    def flow_run(self) -> str:
-        """The flow run that pays."""
-
-    @property
-    def deployment(self) -> str | None:
-        """Name of its deployment."""
+    @classmethod
+    def of(cls, run: RunRecord) -> Purpose:
+        return cls(run.model, run.key, run.attempt, run.flow_run, run.deployment)
 
 
 class Reservation(Record):

@@ -13,7 +13,7 @@ from tuneloop.schemas.canonical import digest_of
 from tuneloop.schemas.frozen import FrozenModel
 
 _LABEL = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-_JOB_NAME = re.compile(r"[0-9a-f]{16}-g[1-9][0-9]*")
+_JOB_NAME = re.compile(r"([0-9a-f]{16})-g([1-9][0-9]*)")
 
 
 def validate_slug(value: str) -> str:
@@ -71,9 +71,15 @@ def job_name(key: str, attempt: int) -> str:
     return f"{key[:16]}-g{attempt}"
 
 
+def parse_job_name(name: str) -> tuple[str, int] | None:
+    """The stem and the attempt of a name of the form that `job_name` gives, None for any other."""
+    match = _JOB_NAME.fullmatch(name)
+    return (match.group(1), int(match.group(2))) if match else None
+
+
 def is_job_name(name: str) -> bool:
-    """Return True for a name of the form that `job_name` gives."""
-    return _JOB_NAME.fullmatch(name) is not None
+    """Return True for a name of that form."""
+    return parse_job_name(name) is not None
 
 
 Handle = dict[str, str]

@@ -74,7 +74,7 @@ def _settle(look: AccountQuery, marker: Marker, tick: TickResult) -> None:
         story = pending_run(look.ledger, run, job)
         tick.changes += [change] if change else []
         if story is not None:
-            (tick.submitting if story.submitting else tick.pending).append(story)
+            tick.pending.append(story)
         if (why := look.asked.unreadable.get(marker.job)) is not None:
             tick.problems.append(f"{marker.job}: {why}")
         if isinstance(training.last, Submitted) and change is None:

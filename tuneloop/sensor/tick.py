@@ -48,9 +48,7 @@ class TickResult:
     requests: int = 0
     """Requests that were made to providers."""
     pending: list[PendingRun] = field(default_factory=list)
-    """Runs that have something to do, be it only to end."""
-    submitting: list[PendingRun] = field(default_factory=list)
-    """Runs that have begun to submit; see `PendingRun.submitting`."""
+    """Runs that have something to do, be it only to end, or have begun to submit."""
     changes: list[Transition] = field(default_factory=list)
     """What was written."""
     overdue: list[RunRecord] = field(default_factory=list)
