@@ -100,9 +100,9 @@ def _emit(ledger: Ledger, tick: TickResult) -> None:
         logger.warning("%s of model %s takes unusually long; check it", job, run.model)
         emit_training_event("overdue", run)
         mark_overdue_notified(ledger, run, job)
-    for odd in tick.unknown_statuses:
-        emit_unknown_status(odd)
-        mark_status_notified(ledger, odd)
+    for unknown in tick.unknown_statuses:
+        emit_unknown_status(unknown)
+        mark_status_notified(ledger, unknown)
     for revived in tick.revived:
         emit_training_event("revived", revived.run, revived.record)
     for unreached in tick.unreached:

@@ -44,8 +44,8 @@ def test_paths_exist(document: Path) -> None:
         store_names = path.split("/")[0] in {
             "images", "captions", "datasets", "trainings", "trained", "weights", "renders", "models", "runs",
             "inflight", "promotions", "budget", "duplicate-jobs", "job-names", "unknown-statuses",
-            "overdue", "transfers", "render-log", "looks", "drivers", "accounts", "ended", "uncollected",
-            "retrain-reasons", "cancelled", "continued",
+            "overdue", "transfers", "render-log", "looks", "drivers", "accounts",
+            "failed-jobs", "failed-downloads", "retrain-reasons", "cancelled", "continued",
         }  # fmt: skip
         if path not in made_later and not store_names:
             assert (ROOT / path).exists(), f"{document.name} names {path}"

@@ -49,7 +49,7 @@ def mine(rig: Rig, ledger: Ledger) -> RunRecord:
 
 
 def moved(tick: TickResult) -> list[str]:
-    return [story.run.flow_run for story in tick.pending if not story.submitting]
+    return [pending.run.flow_run for pending in tick.pending if not pending.submitting]
 
 
 def look(rig: Rig, ledger: Ledger) -> TickResult:
@@ -138,9 +138,9 @@ def test_marker_that_nobody_claimed_for_is_left_alone_for_a_day_and_then_fenced(
     )
     ledger.mark(ledger.save_run(yesterday))
     frozen = TrainingLog.of(ledger, yesterday)
-    (story,) = [item for item in look(rig, ledger).pending if not item.submitting]
-    assert story.run == yesterday
-    assert story.ended
+    (pending,) = [item for item in look(rig, ledger).pending if not item.submitting]
+    assert pending.run == yesterday
+    assert pending.ended
     assert ledger.history(mine.key) == []
     # The starter stood still all the time, and goes on now: nothing can be claimed any more.
     order = SubmitRequest(yesterday, rig.recipe, rig.provider.deliver("a-name", rig.archive), SpendingLimits())

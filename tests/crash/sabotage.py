@@ -61,7 +61,7 @@ def _stubborn(send: Callable[..., Any]) -> Callable[..., Any]:
 
 def _take_over_at_once() -> None:
     """Take absence from the list for evidence without waiting for the margins."""
-    _replace(SubmitMargins, "in_doubt", property(lambda _: timedelta(seconds=-60)))
+    _replace(SubmitMargins, "ambiguous_for", property(lambda _: timedelta(seconds=-60)))
 
 
 def _drop_weights() -> None:

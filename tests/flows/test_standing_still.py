@@ -51,9 +51,9 @@ def no_worker() -> Iterator[None]:
 def woken_in(minutes: float, stack: Stack, ledger: Ledger, run: UUID) -> ResumeResult:
     """What a tick does about a run so many minutes from now."""
     tick = poll_all(ledger, open_provider)
-    stories = [story for story in tick.pending if story.run.flow_run == str(run)]
+    pending = [item for item in tick.pending if item.run.flow_run == str(run)]
     with get_client(sync_client=True) as client, disable_run_logger():
-        return resume_runs(client, ledger, stack.store_slug, stories, now() + timedelta(minutes=minutes))
+        return resume_runs(client, ledger, stack.store_slug, pending, now() + timedelta(minutes=minutes))
 
 
 def put_into(run: UUID, state: State[Any]) -> None:

@@ -38,7 +38,7 @@ def test_second_submit_without_an_answer_is_held_and_there_is_no_third(
     bent.bend_list = lambda _: JobList()
     ledger.append(order.run.key, None, old_claim(order.run, timedelta(hours=1)))
     emulator.inject(Fault("fail_after_effect", SUBMIT, "POST", status=504))
-    with pytest.raises(TrainingOnHold, match=r"2 submits of .* had no clear answer"):
+    with pytest.raises(TrainingOnHold, match=r"2 submits of .* were ambiguous"):
         submit(ledger, bent, order)
     assert states(ledger, order) == ["claimed", "claimed", "held"]
     assert trainings(emulator) == 1

@@ -20,7 +20,7 @@ def test_adopted_model_is_marked_before_its_record_and_a_closed_adoption_goes_on
     job_id = post(bent, order, "made-elsewhere")
     run = order.run
     fence = Abandoned(created_at=now(), attempt=1, name=f"{run.key[:16]}-g1", reason="never claimed", paid=False)
-    TrainingLog.of(ledger, run).append_bad_end(run, fence)
+    TrainingLog.of(ledger, run).append_failure(run, fence)
     adopt(ledger, bent, run, job_id)
     assert states(ledger, order) == ["abandoned", "submitted", "trained"]
     assert ledger.is_marked(run)

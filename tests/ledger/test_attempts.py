@@ -73,9 +73,9 @@ def test_marker_of_an_attempt_that_was_overtaken_goes_and_leaves_no_record(
         collected(ledger, run)
     ledger.mark(ledger.save_run(second))
     before = ledger.history(run.key)
-    story = pending_run(ledger, second, None)
-    assert story is not None
-    assert story.ended
+    pending = pending_run(ledger, second, None)
+    assert pending is not None
+    assert pending.ended
     assert ledger.history(run.key) == before
     assert choose_attempt(ledger, run.key, None) == 1
 
@@ -87,7 +87,7 @@ def test_attempt_that_was_abandoned_before_its_claim_hides_no_bill(ledger: Ledge
     fence = Abandoned(
         created_at=now(), attempt=2, name=f"{run.key[:16]}-g2", reason="its run was cancelled", paid=False
     )
-    TrainingLog.of(ledger, second).append_bad_end(second, fence)
+    TrainingLog.of(ledger, second).append_failure(second, fence)
     assert choose_attempt(ledger, run.key, None) == 1
     assert choose_attempt(ledger, run.key, "seven fingers") == 3
 
@@ -97,7 +97,7 @@ def test_reason_whose_run_never_claimed_is_not_carried_out_by_others(ledger: Led
     collected(ledger, run)
     first = wishing(run, ledger, "six fingers", 1)
     fence = Abandoned(created_at=now(), attempt=2, name=f"{run.key[:16]}-g2", reason="never claimed", paid=False)
-    TrainingLog.of(ledger, first).append_bad_end(first, fence)
+    TrainingLog.of(ledger, first).append_failure(first, fence)
     again = wishing(run, ledger, "six fingers", 2)
     assert (again.attempt, again.retrain_reason) == (1, None)
 

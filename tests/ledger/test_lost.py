@@ -11,11 +11,11 @@ from tests.ledger.bent import BentProvider
 from tests.ledger.test_submission import old_claim
 from tuneloop.clock import now
 from tuneloop.errors import LedgerError
-from tuneloop.ledger.attempts import choose_attempt, count_reason, wished_attempt
+from tuneloop.ledger.attempts import choose_attempt, count_reason, requested_attempt
 from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.collection import LOST_AFTER, hold_if_lost, next_try, note_failed_try, try_again
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.markers import BadEnd
+from tuneloop.ledger.markers import FailedJob
 from tuneloop.ledger.reconciliation import record_job_id, revive
 from tuneloop.ledger.submission import SubmitRequest, submit_training
 from tuneloop.ledger.training import TrainingLog, record_progress
@@ -30,7 +30,7 @@ from tuneloop.schemas.records import (
     Submitted,
     Trained,
 )
-from tuneloop.schemas.spending import DoublePayment, SpendingLimits
+from tuneloop.schemas.spending import DuplicateJobRecord, SpendingLimits
 from tuneloop.schemas.training import JobStatus, Submission
 
 
@@ -41,7 +41,7 @@ def rejected_attempts(ledger: Ledger, run: RunRecord, count: int) -> None:
         claim = old_claim(numbered, timedelta(days=1))
         ledger.append(run.key, last, claim)
         last = Rejected(created_at=now(), attempt=attempt, name=claim.name, reason="no such thing")
-        TrainingLog.of(ledger, numbered).append_bad_end(numbered, last)
+        TrainingLog.of(ledger, numbered).append_failure(numbered, last)
 
 
 def submitted(ledger: Ledger, run: RunRecord, job_id: str = "job", at: datetime | None = None) -> Submitted:
@@ -61,11 +61,11 @@ def shown(run: RunRecord, phase: str, job_id: str = "job", attempt: int = 1) -> 
     )
 
 
-def failed(ledger: Ledger, run: RunRecord) -> BadEnd:
+def failed(ledger: Ledger, run: RunRecord) -> FailedJob:
     ledger.save_run(run)
     submitted(ledger, run)
     assert isinstance(record_progress(ledger, run, shown(run, "failed")), Failed)
-    ((end, _),) = ledger.bad_ends()
+    ((end, _),) = ledger.failed_jobs()
     return end
 
 
@@ -90,7 +90,7 @@ def test_revived_job_is_taken_up_by_the_newest_attempt(ledger: Ledger, run: RunR
     ledger.append(run.key, ledger.last(run.key), claim)
     ledger.save_run(second)
     end_of_second = Rejected(created_at=now(), attempt=2, name=claim.name, reason="too many")
-    TrainingLog.of(ledger, second).append_bad_end(second, end_of_second)
+    TrainingLog.of(ledger, second).append_failure(second, end_of_second)
     again = revive(ledger, end, shown(run, "ready"))
     assert isinstance(again, Submitted)
     assert (again.attempt, again.name, again.job_id) == (2, f"{run.key[:16]}-g1", "job")
@@ -100,7 +100,7 @@ def test_revived_job_is_taken_up_by_the_newest_attempt(ledger: Ledger, run: RunR
 def test_revived_job_beside_one_that_is_followed_is_a_duplicate_once(ledger: Ledger, run: RunRecord) -> None:
     end = failed(ledger, run)
     submitted(ledger, run.model_copy(update={"attempt": 2}), "second")
-    assert isinstance(revive(ledger, end, shown(run, "running")), DoublePayment)
+    assert isinstance(revive(ledger, end, shown(run, "running")), DuplicateJobRecord)
     assert revive(ledger, end, shown(run, "running")) is None
     (double,) = duplicate_jobs(ledger)
     assert (double.job_id, double.followed) == ("job", "second")
@@ -230,7 +230,7 @@ def hold_of(ledger: Ledger, run: RunRecord) -> Held:
 
 def wishing(run: RunRecord, ledger: Ledger, reason: str, number: int) -> RunRecord:
     flow_run = f"00000000-0000-0000-0000-{number:012d}"
-    attempt, words = wished_attempt(ledger, run.key, reason, flow_run)
+    attempt, words = requested_attempt(ledger, run.key, reason, flow_run)
     update = {"flow_run": flow_run, "attempt": attempt, "retrain_reason": words}
     return count_reason(ledger, run.model_copy(update=update))
 
@@ -260,7 +260,7 @@ def test_of_two_runs_that_say_the_same_at_once_one_counts(ledger: Ledger, run: R
 
 def test_blank_reason_is_no_wish(ledger: Ledger, run: RunRecord) -> None:
     ended(ledger, run)
-    assert wished_attempt(ledger, run.key, " \n", "run") == (1, None)
+    assert requested_attempt(ledger, run.key, " \n", "run") == (1, None)
 
 
 def test_nothing_is_written_by_asking_which_attempt_it_would_be(
@@ -268,7 +268,7 @@ def test_nothing_is_written_by_asking_which_attempt_it_would_be(
 ) -> None:
     ended(ledger, run)
     before = sorted(tmp_path.rglob("*"))
-    wished_attempt(ledger, run.key, "six fingers", "dry-run")
+    requested_attempt(ledger, run.key, "six fingers", "dry-run")
     assert sorted(tmp_path.rglob("*")) == before
 
 

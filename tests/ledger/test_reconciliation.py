@@ -110,7 +110,7 @@ def test_refusal_after_an_approval_says_nothing_about_the_submit_that_was_in_dou
         submit_training(provider, TrainingLog(ledger, run.key, 1), order)
     last = ledger.last(run.key)
     assert isinstance(last, Held)
-    assert "stays in doubt" in last.reason
+    assert "is still ambiguous" in last.reason
     assert choose_attempt(ledger, run.key, None) == 1
 
 

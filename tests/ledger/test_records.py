@@ -90,7 +90,7 @@ def test_record_that_another_process_has_read_is_followed_by_the_next_number(
     ledger.append(run.key, None, claim)
     submitted = Submitted(created_at=now(), attempt=1, name=claim.name, job_id="j", found_by="answer")
     Ledger(artifacts).append(run.key, claim, submitted)
-    with pytest.raises(RecordConflict, match=r"moved on: .*0002\.json was written by somebody else"):
+    with pytest.raises(RecordConflict, match=r"moved on: another writer was first at .*0002\.json"):
         ledger.append(run.key, claim, submitted.model_copy(update={"writer_id": "another"}))
 
 

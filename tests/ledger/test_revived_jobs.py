@@ -59,17 +59,17 @@ def test_next_attempt_waits_until_a_job_that_was_refused_would_be_shown(
     assert isinstance(rejected, Rejected)
     assert rejected.settled_after == claim.take_over_after
     second = second_of(order.run)
-    with pytest.raises(RecordConflict, match="refused too lately"):
+    with pytest.raises(RecordConflict, match="rejected too recently"):
         submit(ledger, bent, replace(order, run=second))
-    story = pending_run(ledger, second, None)
-    assert story is not None
-    assert story.early, "nobody wakes it"
+    pending = pending_run(ledger, second, None)
+    assert pending is not None
+    assert pending.early, "nobody wakes it"
     assert trainings(emulator) == 1
     emulator.advance(61)
     age_refusal(ledger, order.run)
-    story = pending_run(ledger, second, None)
-    assert story is not None
-    assert not story.early
+    pending = pending_run(ledger, second, None)
+    assert pending is not None
+    assert not pending.early
     submit(ledger, bent, replace(order, run=second))
     assert states(ledger, order)[-1] == "submitted"
     assert trainings(emulator) == 1
@@ -217,7 +217,7 @@ def test_answer_that_comes_after_the_attempt_was_closed_is_written_down_and_mark
     claim = old_claim(run, timedelta(days=1))
     ledger.append(run.key, None, claim)
     gone = Abandoned(created_at=now(), attempt=1, name=claim.name, reason="cancelled", paid=False)
-    TrainingLog.of(ledger, run).append_bad_end(run, gone)
+    TrainingLog.of(ledger, run).append_failure(run, gone)
     record_job_id(TrainingLog(ledger, run.key, 1), Submission(job_id="late"), "answer")
     assert TrainingLog(ledger, run.key, 1).job_id == "late"
 
@@ -228,7 +228,7 @@ def test_answer_that_comes_after_the_next_attempt_was_begun_is_an_error_and_no_e
     claim = old_claim(run, timedelta(days=1))
     ledger.append(run.key, None, claim)
     gone = Abandoned(created_at=now(), attempt=1, name=claim.name, reason="cancelled", paid=False)
-    TrainingLog.of(ledger, run).append_bad_end(run, gone)
+    TrainingLog.of(ledger, run).append_failure(run, gone)
     ledger.append(run.key, gone, old_claim(second_of(run), timedelta(0)))
     with pytest.raises(LedgerError, match="job late was accepted"):
         record_job_id(TrainingLog(ledger, run.key, 1), Submission(job_id="late"), "answer")

@@ -47,32 +47,32 @@ def test_undecided_verdict_is_no_end_and_its_asker_is_left_asleep(ledger: Ledger
     asked(ledger, run)
     assert Registry(ledger).applied_decision(run) is None
     assert not Registry(ledger).is_run_finished(run, ledger.last(run.key))
-    story = pending_run(ledger, run, READY)
-    assert story is not None
-    assert story.asks
+    pending = pending_run(ledger, run, READY)
+    assert pending is not None
+    assert pending.awaits_review
 
 
 def test_status_says_that_a_person_is_asked(ledger: Ledger, run: RunRecord) -> None:
     asked(ledger, run)
-    (story,) = open_trainings(ledger)
-    assert (story.state, story.note) == ("undecided", "too close")
+    (pending,) = open_trainings(ledger)
+    assert (pending.state, pending.note) == ("undecided", "too close")
 
 
 def test_whoever_waits_beside_the_asker_is_not_left_asleep(ledger: Ledger, run: RunRecord) -> None:
     asked(ledger, run)
     beside = run.model_copy(update={"flow_run": "00000000-0000-0000-0000-0000000000bb"})
-    story = pending_run(ledger, beside, READY)
-    assert story is not None
-    assert not story.asks
+    pending = pending_run(ledger, beside, READY)
+    assert pending is not None
+    assert not pending.awaits_review
 
 
 def test_whoever_comes_asks_once_the_asker_is_gone(ledger: Ledger, run: RunRecord) -> None:
     asked(ledger, run)
     ledger.unmark(run)
     beside = run.model_copy(update={"flow_run": "00000000-0000-0000-0000-0000000000bb"})
-    story = pending_run(ledger, beside, READY)
-    assert story is not None
-    assert story.asks
+    pending = pending_run(ledger, beside, READY)
+    assert pending is not None
+    assert pending.awaits_review
 
 
 def test_approval_by_hand_promotes_with_the_reason_and_wakes_the_asker(ledger: Ledger, run: RunRecord) -> None:
@@ -84,9 +84,9 @@ def test_approval_by_hand_promotes_with_the_reason_and_wakes_the_asker(ledger: L
     assert (promotion.number, promotion.decided_by, promotion.reason) == (1, "ann", "nicer hands")
     assert (asker, ledger.decisions(run)[-1]) == (run, decision)
     assert [item.verdict for item in ledger.decisions(run)] == ["undecided", "promote"]
-    story = pending_run(ledger, run, READY)
-    assert story is not None
-    assert (story.asks, story.ended) == (False, True)
+    pending = pending_run(ledger, run, READY)
+    assert pending is not None
+    assert (pending.awaits_review, pending.ended) == (False, True)
 
 
 def test_rejection_by_hand_keeps_the_champion(ledger: Ledger, run: RunRecord) -> None:

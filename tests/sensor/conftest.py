@@ -60,4 +60,4 @@ def look(ledger: Ledger, provider: SegmindProvider) -> TickResult:
 
 
 def moved(tick: TickResult) -> list[str]:
-    return sorted(story.run.flow_run for story in tick.pending if not story.submitting)
+    return sorted(pending.run.flow_run for pending in tick.pending if not pending.submitting)

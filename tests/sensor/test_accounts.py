@@ -146,7 +146,7 @@ def test_account_that_is_not_reached_for_an_hour_is_a_problem_until_it_is(
     assert look(ledger, patient).problems == []
     age(ledger, f"inflight/{run.account.slug}/trouble/unreached", timedelta(hours=2))
     tick = look(ledger, patient)
-    assert "could not be asked since" in " ".join(tick.problems)
+    assert "could not be reached since" in " ".join(tick.problems)
     assert [item.account for item in tick.unreached] == [run.account.slug]
     emulator.clear_faults()
     assert look(ledger, patient).problems == []

@@ -108,8 +108,8 @@ def test_job_that_is_gone_for_a_day_is_held_as_lost_and_goes_on_when_it_is_there
         (change,) = tick.changes
         assert isinstance(change.record, Held)
         assert change.record.kind == "lost"
-        (story,) = tick.pending
-        assert story.asks
+        (pending,) = tick.pending
+        assert pending.awaits_review
         assert look(ledger, behind(url, emulator)).changes == []
     emulator.clear_faults()
     look(ledger, behind(emulator.url, emulator))

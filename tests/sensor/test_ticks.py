@@ -66,7 +66,7 @@ def test_account_that_asks_to_be_left_alone_is_left_alone_until_its_time_is_over
     emulator.inject(Fault("refuse", LIST, status=429))
     assert "too many requests" in " ".join(look(ledger, provider).notes)
     asked = lists(emulator)
-    assert "not asked before" in " ".join(look(ledger, provider).notes)
+    assert "paused until" in " ".join(look(ledger, provider).notes)
     assert lists(emulator) == asked
     (pause,) = [name for name in ledger.store.names("inflight/") if "paused-until" in name]
     ledger.store.delete_marker(pause)
@@ -144,7 +144,7 @@ def test_run_that_has_marked_and_not_claimed_is_only_looked_after(
 ) -> None:
     ledger.mark(ledger.save_run(run))
     tick = look(ledger, provider)
-    assert [(story.run.flow_run, story.submitting) for story in tick.pending] == [(run.flow_run, True)]
+    assert [(pending.run.flow_run, pending.submitting) for pending in tick.pending] == [(run.flow_run, True)]
 
 
 def test_no_recipe_is_overdue_sooner_than_ticks_look_for() -> None:

@@ -22,7 +22,7 @@ LONGEST_PAUSE = timedelta(hours=1)
 """An account is never left alone for longer, whatever its provider says."""
 UNREACHED = "unreached"
 """The trouble of an account that could not be queried. Every other one is named after the job that it is about."""
-TOLD_AFTER = timedelta(hours=1)
+NOTIFY_AFTER = timedelta(hours=1)
 """An account that could not be queried for so long needs a person."""
 _PORTS = {"https": 443, "http": 80}
 _DRIVERS = "drivers/"

@@ -34,7 +34,7 @@ class CountedReason(Record):
     """The attempt that it was applied by."""
 
 
-def wished_attempt(ledger: Ledger, key: str, reason: str | None, flow_run: str) -> tuple[int, str | None]:
+def requested_attempt(ledger: Ledger, key: str, reason: str | None, flow_run: str) -> tuple[int, str | None]:
     """Decide which attempt a new run works on; nothing is written.
 
     Returns:
@@ -58,7 +58,7 @@ def count_reason(ledger: Ledger, run: RunRecord) -> RunRecord:
         return run
     record = CountedReason(created_at=now(), reason=run.retrain_reason, flow_run=run.flow_run, attempt=run.attempt)
     ledger.create_record(_reason_name(run.key, run.retrain_reason), record)
-    attempt, reason = wished_attempt(ledger, run.key, run.retrain_reason, run.flow_run)
+    attempt, reason = requested_attempt(ledger, run.key, run.retrain_reason, run.flow_run)
     return run.model_copy(update={"attempt": attempt, "retrain_reason": reason})
 
 

@@ -23,16 +23,16 @@ from tuneloop.storage.safetensors import check_file
 from tuneloop.storage.transfer import transfer
 from tuneloop.storage.upload import Digest
 
-_CHANGES = 2
+_MAX_CHANGES = 2
 """How often a download begins anew because the provider's file has changed, before it is read in one go."""
-_NAMES = 9
-"""How many names of a job's weights may be taken by something else before a person has to look."""
+_MAX_NAMES = 9
+"""How many names of a job's weights may be taken by something else before that is an error."""
 _SWEPT_AFTER = timedelta(days=7)
 """How long unfinished uploads and drafts are kept for whoever may go on with them."""
 LOST_AFTER = timedelta(days=3)
-"""How long a job or its weights may be out of reach before a person is asked."""
+"""How long a job or its weights may be out of reach before a decision is requested."""
 _PAUSES = (timedelta(minutes=10), timedelta(hours=1), timedelta(hours=4), timedelta(days=1))
-_FEWEST_TRIES = 3
+_MIN_TRIES = 3
 Progress = Callable[[int, int | None], None]
 """Called with bytes so far and bytes in all (None where the provider does not say)."""
 
@@ -83,9 +83,9 @@ def _download(
 
     Whatever else lies in the folder, or under one of those names, is left alone and counts for nothing.
     """
-    for number in range(1, _NAMES + 1):
+    for number in range(1, _MAX_NAMES + 1):
         name = f"weights/{trained.name}/lora{'' if number == 1 else f'-{number}'}.safetensors"
-        # Before the provider is asked: it need not have them any more.
+        # Before the provider is called: it need not have them any more.
         if not store.seems_absent(name):
             if is_whole(store, name):
                 return store.describe(name)
@@ -94,15 +94,15 @@ def _download(
         if not stored.found or is_whole(store, name):  # else something else took the name first
             return stored
     raise InvalidWeights(
-        f"{store.uri_of(f'weights/{trained.name}/')} has {_NAMES} files with names of these weights, and none is "
-        "a whole safetensors file; see what writes there, move them away and run again"
+        f"{store.uri_of(f'weights/{trained.name}/')} has {_MAX_NAMES} files with names of these weights, and none "
+        "is a whole safetensors file; see what writes there, move them away and run again"
     )
 
 
 def _fetched(
     store: Store, provider: Provider, trained: Trained, handle: Handle, name: str, on_progress: Progress | None
 ) -> StoredObject:
-    for _ in range(_CHANGES):
+    for _ in range(_MAX_CHANGES):
         with suppress(SourceChanged):
             source = _with_progress(provider.open_weights(trained.job_id, handle)[-1], on_progress)
             return transfer(store, name, source, trained.name)
@@ -235,7 +235,7 @@ def hold_if_lost(training: TrainingLog, reason: str) -> Held | None:
     if not isinstance(last, Submitted | Trained) or now() - last.created_at < LOST_AFTER:
         return None
     # A sensor that was off for days has not tried for days.
-    if isinstance(last, Trained) and len(_tries(training.ledger, last)) < _FEWEST_TRIES:
+    if isinstance(last, Trained) and len(_tries(training.ledger, last)) < _MIN_TRIES:
         return None
     what = "its weights" if isinstance(last, Trained) else "the job"
     return training.hold(
@@ -257,4 +257,4 @@ def _tries(ledger: Ledger, trained: Trained) -> list[datetime]:
 
 
 def _folder(trained: Trained) -> str:
-    return f"uncollected/{trained.name}/"
+    return f"failed-downloads/{trained.name}/"

@@ -24,8 +24,8 @@ from tuneloop.schemas.training import Account, JobList, JobStatus, Phase, parse_
 CLOCK_TOLERANCE_S = 30.0
 """How far two clocks may be apart; the margins of a submit leave room for a minute."""
 _PROGRESS: dict[Phase, int] = {"ready": 3, "trained": 2, "running": 1, "failed": 0}
-_SUBMITS = 2
-"""How often an attempt is submitted before a person must look, whatever became of it."""
+_MAX_SUBMITS = 2
+"""How often an attempt is submitted before it needs approval, whatever became of it."""
 _MARKERS_READ = 20
 _SLOTS_READ = 10
 
@@ -51,7 +51,7 @@ def follow_earlier_job(training: TrainingLog, shown: JobList) -> Submitted | Non
     Raises:
         RecordConflict: The training has moved on: read the ledger again.
     """
-    jobs = sorted(_unfollowed(training, shown), key=_how_far, reverse=True)
+    jobs = sorted(_unfollowed(training, shown), key=_progress, reverse=True)
     if not jobs:
         return None
     record = training.append(submitted_record(training.attempt, jobs[0].name, jobs[0]))
@@ -86,12 +86,12 @@ def check_clock(provider: Provider) -> None:
 
 def _unfollowed(training: TrainingLog, shown: JobList) -> list[JobStatus]:
     by_id = {job.job_id: job for job in shown.jobs if job.job_id not in training.followed}
-    alive = [job for job in by_id.values() if training.lives(job)]
+    alive = [job for job in by_id.values() if training.is_alive(job)]
     unknown = by_id.keys() - training.ended.keys()
     return alive or [job for job in shown.named(training.name) if job.job_id in unknown][:1]
 
 
-def _how_far(job: JobStatus) -> tuple[int, int]:
+def _progress(job: JobStatus) -> tuple[int, int]:
     _, attempt = parse_job_name(job.name) or ("", 0)
     return attempt, _PROGRESS[job.phase]
 
@@ -109,29 +109,29 @@ def _reasons(provider: Provider, training: TrainingLog, credentials: str, shown:
     if not isinstance(claim, Claimed):
         yield f"{training.name} is not claimed"
         return
-    doubt = f"the submit of {claim.name} had no clear answer"
+    ambiguous = f"the submit of {claim.name} was ambiguous"
     if now() <= claim.take_over_after:
-        yield f"{doubt}, and it may still be accepted"
+        yield f"{ambiguous}, and it may still be accepted"
     search = f"look for the name {claim.name} in its console"
     if any(map(training.is_evidence, shown.named(claim.name))) or claim.name in shown.unreadable:
-        yield f"{doubt}, and a job of that name is there now"
+        yield f"{ambiguous}, and a job of that name is there now"
     if not shown.list_is_complete:
         yield (
-            f"{doubt}, and {provider.name}'s list may lack accepted jobs, be cut, or show names in another form: "
-            f"{search} before it is submitted again"
+            f"{ambiguous}, and {provider.name}'s list may lack accepted jobs, be cut, or show names in another "
+            f"form: {search} before it is submitted again"
         )
-    if training.submits >= _SUBMITS:
-        yield f"{training.submits} submits of {claim.name} had no clear answer: {search}"
+    if training.submits >= _MAX_SUBMITS:
+        yield f"{training.submits} submits of {claim.name} were ambiguous: {search}"
     if claim.credentials != credentials:
         yield (
-            f"{doubt}, and only {claim.credentials}, by which it was submitted, can show that it came to nothing; "
-            f"this run has {credentials}"
+            f"{ambiguous}, and only {claim.credentials}, by which it was submitted, can show that it came to "
+            f"nothing; this run has {credentials}"
         )
     lag = timedelta(seconds=provider.margins.list_lag_s)
     for job_id in sorted(_known(training.ledger, claim.account, lag) - shown.shown):
         yield (
-            f"{doubt}, and {provider.name}'s list is not whole (it lacks {job_id}, which is known to be there): "
-            f"{search}"
+            f"{ambiguous}, and {provider.name}'s list is not whole (it lacks {job_id}, which is known to be "
+            f"there): {search}"
         )
 
 

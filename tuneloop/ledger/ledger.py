@@ -11,7 +11,7 @@ from datetime import datetime
 
 import tuneloop.providers.registry  # noqa: F401 - a record names services that are registered there
 from tuneloop.errors import LedgerError, ObjectNotFound, RecordConflict
-from tuneloop.ledger.markers import BadEnd, Marker, marker_name
+from tuneloop.ledger.markers import FailedJob, Marker, marker_name
 from tuneloop.ledger.record_store import RecordStore
 from tuneloop.schemas.records import (
     ENDS,
@@ -41,7 +41,7 @@ class Ledger(RecordStore):
         self._numbers: dict[str, int] = {}  # of records that were read or written here, by writer id
 
     def history(self, key: str) -> list[AnyTrainingRecord]:
-        """Every record of a training, oldest first. Raises `CorruptRecord` on a gap or an odd record."""
+        """Every record of a training, oldest first. Raises `CorruptRecord` on a gap or an invalid record."""
         names = self.numbered(f"trainings/{key}/")
         return [self._training_record(name, number) for number, name in enumerate(names, start=1)]
 
@@ -66,7 +66,7 @@ class Ledger(RecordStore):
         number = self._numbers[after.writer_id] + 1 if after else 1
         name = f"trainings/{key}/{number:04d}.json"
         if not self.create_record(name, record):
-            raise RecordConflict(f"training {key[:16]} has moved on: {name} was written by somebody else")
+            raise RecordConflict(f"training {key[:16]} has moved on: another writer was first at {name}")
         self._numbers[record.writer_id] = number
 
     def _training_record(self, name: str, number: int) -> AnyTrainingRecord:
@@ -110,23 +110,23 @@ class Ledger(RecordStore):
             if len(parts) == 4 and parts[2] not in {PAUSES, TROUBLES}:  # noqa: PLR2004 - inflight/account/job/run
                 yield Marker(parts[1], parts[2], parts[3], since)
 
-    def note_bad_end(self, run: RunRecord, job: str) -> None:
+    def note_failure(self, run: RunRecord, job: str) -> None:
         """Leave the name of a job that is about to be recorded as failed, rejected or abandoned unpaid.
 
-        It is never deleted; by it a job is known again that lives on in spite of such a record: `bad_ends`. The
+        It is never deleted; by it a job is known again that lives on in spite of such a record: `failed_jobs`. The
         job's name at the provider may be the one of an earlier attempt than the run's.
         """
         for name in {job, job_name(run.key, run.attempt)}:
-            self.store.create(BadEnd(run.account.slug, name, run.key).name, run.flow_run.encode())
+            self.store.create(FailedJob(run.account.slug, name, run.key).name, run.flow_run.encode())
 
-    def bad_ends(self) -> Iterator[tuple[BadEnd, datetime]]:
-        """Every job that was noted by `note_bad_end`, by names alone, and the store's time of that."""
-        for name, since in self.store.written("ended/"):
+    def failed_jobs(self) -> Iterator[tuple[FailedJob, datetime]]:
+        """Every job that was noted by `note_failure`, by names alone, and the store's time of that."""
+        for name, since in self.store.written("failed-jobs/"):
             parts = name.split("/")
-            if len(parts) == 4:  # noqa: PLR2004 - ended/account/job/key
-                yield BadEnd(*parts[1:]), since
+            if len(parts) == 4:  # noqa: PLR2004 - failed-jobs/account/job/key
+                yield FailedJob(*parts[1:]), since
 
-    def run_of(self, end: BadEnd) -> RunRecord | None:
+    def run_of(self, end: FailedJob) -> RunRecord | None:
         """The run that found a bad end."""
         return self.run(self.store.read(end.name).decode())
 

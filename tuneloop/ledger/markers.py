@@ -25,7 +25,7 @@ class Marker(NamedTuple):
         return f"inflight/{self.account}/{self.job}/{self.flow_run}"
 
 
-class BadEnd(NamedTuple):
+class FailedJob(NamedTuple):
     """A job that has come to a bad end, or was about to. The file holds the id of the flow run that found it."""
 
     account: str
@@ -35,7 +35,7 @@ class BadEnd(NamedTuple):
     @property
     def name(self) -> str:
         """Its name within the store."""
-        return f"ended/{self.account}/{self.job}/{self.key}"
+        return f"failed-jobs/{self.account}/{self.job}/{self.key}"
 
 
 def marker_name(run: RunRecord) -> str:

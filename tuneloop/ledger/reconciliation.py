@@ -9,11 +9,11 @@ from typing import Literal
 from tuneloop.clock import now
 from tuneloop.errors import DuplicateJob, LedgerError, ObjectNotFound, RecordConflict
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.markers import BadEnd
+from tuneloop.ledger.markers import FailedJob
 from tuneloop.ledger.training import TrainingLog, followed_jobs, is_revivable
 from tuneloop.providers.base import Provider
 from tuneloop.schemas.records import Claimed, HasJobId, Held, Submitted, Trained
-from tuneloop.schemas.spending import DoublePayment
+from tuneloop.schemas.spending import DuplicateJobRecord
 from tuneloop.schemas.training import JobList, JobStatus, Submission, job_name
 
 FoundBy = Literal["answer", "list", "person"]
@@ -93,12 +93,12 @@ def _takes_an_id(training: TrainingLog) -> bool:
     return newest is not None and newest.attempt == training.attempt
 
 
-def revive(ledger: Ledger, end: BadEnd, job: JobStatus) -> Submitted | DoublePayment | None:
+def revive(ledger: Ledger, end: FailedJob, job: JobStatus) -> Submitted | DuplicateJobRecord | None:
     """Follow a listed job that lives on although the ledger has it as failed, rejected or abandoned unpaid.
 
     Its training's newest attempt takes it up, whichever attempt it was made for, so that nothing is paid for this
     key meanwhile; its run is marked again, and the sensor resumes it. Where the newest attempt has a job of its
-    own, this one is a duplicate. It may be repeated and may die anywhere: whoever reads `Ledger.bad_ends` next
+    own, this one is a duplicate. It may be repeated and may die anywhere: whoever reads `Ledger.failed_jobs` next
     comes here again.
 
     Returns:
@@ -109,7 +109,7 @@ def revive(ledger: Ledger, end: BadEnd, job: JobStatus) -> Submitted | DoublePay
         return None
     job = job.recorded_as({known.job_id for known in history if isinstance(known, HasJobId)})
     last = history[-1]
-    record: Submitted | DoublePayment | None = None
+    record: Submitted | DuplicateJobRecord | None = None
     if job.job_id not in followed_jobs(history):
         if is_revivable(last) or (isinstance(last, Held) and last.kind != "lost"):
             record = submitted_record(last.attempt, job.name, job)
@@ -123,17 +123,17 @@ def revive(ledger: Ledger, end: BadEnd, job: JobStatus) -> Submitted | DoublePay
     if isinstance(last, Submitted | Trained) and last.job_id == job.job_id:
         # An attempt that has come to no bad end has its marker still.
         with suppress(ObjectNotFound):
-            run = ledger.run_of(BadEnd(end.account, job_name(end.key, last.attempt), end.key))
+            run = ledger.run_of(FailedJob(end.account, job_name(end.key, last.attempt), end.key))
             if run is not None:
                 ledger.mark(run)
     return record
 
 
-def record_duplicate_job(ledger: Ledger, name: str, job_id: str, followed: str) -> DoublePayment | None:
+def record_duplicate_job(ledger: Ledger, name: str, job_id: str, followed: str) -> DuplicateJobRecord | None:
     """Record a job that should not exist, for `tuneloop status`. None where it was recorded before."""
     if job_id == followed:
         return None
-    payment = DoublePayment(created_at=now(), name=name, job_id=job_id, followed=followed)
+    payment = DuplicateJobRecord(created_at=now(), name=name, job_id=job_id, followed=followed)
     digest = hashlib.sha256(job_id.encode()).hexdigest()[:16]
     return payment if ledger.create_record(f"duplicate-jobs/{name}-{digest}.json", payment) else None
 

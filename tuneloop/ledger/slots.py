@@ -84,12 +84,12 @@ class Slots:
     def running_totals(self, day: date, listed: Listed) -> Spending:
         """What counts, by the last slot's sums and the released slots, except those that came to life since."""
         window = window_of(day)
-        names, given_back = listed
+        names, released = listed
         if not names:
             return Spending(window, 0, 0, 0)
         last = self._read(names[-1])
-        released = [self._read(names[number - 1]) for number in given_back if number <= len(names)]
-        back = [slot for slot in released if self._ended_unpaid(slot)]
+        slots = [self._read(names[number - 1]) for number in released if number <= len(names)]
+        back = [slot for slot in slots if self._ended_unpaid(slot)]
         today = last.trainings_by_day.get(day, 0) - sum(slot.day == day for slot in back)
         cents = last.cents_so_far - sum(slot.cents or 0 for slot in back)
         return Spending(window, today, cents, len(names))

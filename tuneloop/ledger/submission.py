@@ -75,7 +75,7 @@ def training_price(
     return None if price is None else price.cents
 
 
-def submit_training(provider: Provider, training: TrainingLog, order: SubmitRequest) -> Submitted:
+def submit_training(provider: Provider, training: TrainingLog, request: SubmitRequest) -> Submitted:
     """Look for a job that is there already, claim the training, reserve its price and submit it with one POST.
 
     Whatever was written since `training` was read forbids it.
@@ -87,12 +87,12 @@ def submit_training(provider: Provider, training: TrainingLog, order: SubmitRequ
         ProviderError: Nothing was accepted: recorded as rejected where it was claimed.
         AmbiguousSubmit: Nobody can tell yet; the claim stands.
     """
-    _check_claimable(training, order)
+    _check_claimable(training, request)
     ledger = training.ledger
-    budget = Budget(ledger, provider.account, order.limits)
-    cents = training_price(provider, order.recipe, order.limits, order.manifest)
+    budget = Budget(ledger, provider.account, request.limits)
+    cents = training_price(provider, request.recipe, request.limits, request.manifest)
     budget.require_price(cents)
-    spending = budget.check_readable(order.run, cents, training.first)
+    spending = budget.check_readable(request.run, cents, training.first)
     if provider.names_known is None:
         provider.names_known = JobNameCache(ledger.store, provider.account.slug)
     shown = provider.find(training.stem, training.since).recorded_as(training.job_ids)
@@ -100,33 +100,35 @@ def submit_training(provider: Provider, training: TrainingLog, order: SubmitRequ
     if earlier is not None:
         return earlier
     check_clock(provider)
-    _hold_if_it_may_be_there(provider, training, order, shown)
+    _hold_if_it_may_be_there(provider, training, request, shown)
     deadline = Deadline(provider.margins.claim_s)
-    claim = _claim(spending, training, order, deadline, provider)
+    claim = _claim(spending, training, request, deadline, provider)
     training.append(claim)
     claimed = _claimed(training, claim)
     _hold_if_unreadable(training, claimed, shown)
-    _reserve_or_hold(budget, claimed, claim, order, cents)
-    return _post(provider, claimed, order, deadline)
+    _reserve_or_hold(budget, claimed, claim, request, cents)
+    return _post(provider, claimed, request, deadline)
 
 
-def _check_claimable(training: TrainingLog, order: SubmitRequest) -> None:
+def _check_claimable(training: TrainingLog, request: SubmitRequest) -> None:
     """Reject a claim beside what may still end in a payment, and over a hold without approval."""
     last = training.last
     if training.not_before is not None and now() <= training.not_before:
-        raise RecordConflict(f"the submit before {training.name} was refused too lately; nothing is submitted yet")
+        raise RecordConflict(
+            f"the submit before {training.name} was rejected too recently; nothing is submitted yet"
+        )
     if isinstance(last, Claimed) and now() <= last.take_over_after:
         raise RecordConflict(f"{training.name} is claimed by run {last.flow_run}; nobody else submits it yet")
-    if isinstance(last, Held) and not order.approval:
+    if isinstance(last, Held) and not request.approval:
         raise _held(last)
 
 
 def _claim(
-    spent: Spending, training: TrainingLog, order: SubmitRequest, deadline: Deadline, provider: Provider
+    spent: Spending, training: TrainingLog, request: SubmitRequest, deadline: Deadline, provider: Provider
 ) -> Claimed:
-    run, before, first = order.run, training.last, training.first
+    run, before, first = request.run, training.last, training.first
     # Who takes over a claim that a person has approved need not ask again.
-    approval, waived = order.approval, set(training.claim.waived if training.claim else ())
+    approval, waived = request.approval, set(training.claim.waived if training.claim else ())
     if isinstance(before, Claimed):
         approval = approval or before.approval
     elif isinstance(before, Held):
@@ -140,7 +142,7 @@ def _claim(
         nonce=PROCESS,
         flow_run=run.flow_run,
         submit_deadline=deadline.until,
-        take_over_after=deadline.until + provider.margins.in_doubt,
+        take_over_after=deadline.until + provider.margins.ambiguous_for,
         account=run.account,
         credentials=run.credentials,
         dataset_digest=run.dataset_digest,
@@ -160,11 +162,11 @@ def _claimed(training: TrainingLog, claim: Claimed) -> TrainingLog:
 
 
 def _hold_if_it_may_be_there(
-    provider: Provider, training: TrainingLog, order: SubmitRequest, shown: JobList
+    provider: Provider, training: TrainingLog, request: SubmitRequest, shown: JobList
 ) -> None:
     """Hold a claim that came to nothing, unless the list proves that it did."""
     if isinstance(training.last, Claimed):
-        reason = why_not_again(provider, training, order.run.credentials, shown)
+        reason = why_not_again(provider, training, request.run.credentials, shown)
         if reason is not None:
             raise _held(training.hold("uncertain", reason))
 
@@ -178,7 +180,7 @@ def _hold_if_unreadable(before: TrainingLog, claimed: TrainingLog, shown: JobLis
 
 
 def _reserve_or_hold(
-    budget: Budget, training: TrainingLog, claim: Claimed, order: SubmitRequest, cents: int | None
+    budget: Budget, training: TrainingLog, claim: Claimed, request: SubmitRequest, cents: int | None
 ) -> None:
     kind: HeldKind = "attempts"
     reason = None
@@ -186,7 +188,7 @@ def _reserve_or_hold(
         reason = too_many_attempts(training.history, claim.attempt)
     if reason is None:
         try:
-            budget.reserve(order.run, cents, claim, training.first or claim)
+            budget.reserve(request.run, cents, claim, training.first or claim)
         except BudgetExceeded as error:
             reason, kind = str(error), "budget"
         else:
@@ -194,24 +196,24 @@ def _reserve_or_hold(
     raise _held(training.hold(kind, reason))
 
 
-def _post(provider: Provider, claimed: TrainingLog, order: SubmitRequest, deadline: Deadline) -> Submitted:
+def _post(provider: Provider, claimed: TrainingLog, request: SubmitRequest, deadline: Deadline) -> Submitted:
     try:
-        accepted = provider.submit(claimed.name, order.recipe, order.dataset, deadline)
+        accepted = provider.submit(claimed.name, request.recipe, request.dataset, deadline)
     except RequestNotSent as error:
-        _refused(claimed, order, error, settled_after=None)
+        _refused(claimed, request, error, settled_after=None)
         raise
     except (RequestRejected, RateLimited) as error:
-        return _found_in_spite_of(provider, claimed, order, error)
+        return _found_despite_rejection(provider, claimed, request, error)
     except ProviderError as error:
-        return _found_or_in_doubt(provider, claimed, error)
+        return _found_or_ambiguous(provider, claimed, error)
     submitted = record_job_id(claimed.reread(), accepted, "answer")
     # Whoever has closed the attempt meanwhile has taken the marker away.
-    claimed.ledger.keep_marked(order.run)
+    claimed.ledger.keep_marked(request.run)
     return submitted
 
 
-def _found_in_spite_of(
-    provider: Provider, claimed: TrainingLog, order: SubmitRequest, error: ProviderError
+def _found_despite_rejection(
+    provider: Provider, claimed: TrainingLog, request: SubmitRequest, error: ProviderError
 ) -> Submitted:
     """Look for a job whose submit was rejected: only a list that lacks it makes the rejection an end.
 
@@ -228,18 +230,18 @@ def _found_in_spite_of(
                 f"the submit of {claimed.name} was refused ({error}), and the list that could show that it had no "
                 f"effect was not answered: {second}"
             ) from None
-        _refused(claimed, order, error, settled_after=None)
+        _refused(claimed, request, error, settled_after=None)
         raise error from None
     if found is None:
         # So soon after the submit the list may lack it all the same.
         settled_after = claimed.claim.take_over_after if claimed.claim else None
-        _refused(claimed, order, error, settled_after)
+        _refused(claimed, request, error, settled_after)
         raise error
     return _submitted_or_held(found)
 
 
-def _found_or_in_doubt(provider: Provider, claimed: TrainingLog, error: ProviderError) -> Submitted:
-    """Look for a job whose submit had no clear answer.
+def _found_or_ambiguous(provider: Provider, claimed: TrainingLog, error: ProviderError) -> Submitted:
+    """Look for a job whose submit was ambiguous.
 
     Raises:
         TrainingOnHold: Waiting would not make it clearer, or it is the second time.
@@ -254,8 +256,8 @@ def _found_or_in_doubt(provider: Provider, claimed: TrainingLog, error: Provider
         if reason is None:
             until = f"{claimed.claim.take_over_after:%Y-%m-%d %H:%M:%S} UTC" if claimed.claim else "then"
             raise AmbiguousSubmit(
-                f"the submit of {claimed.name} had no clear answer: {error}. It is looked for in the provider's "
-                f"list; nobody submits it again before {until}"
+                f"the submit of {claimed.name} was ambiguous: {error}. It is looked for in the provider's "
+                f"list; it is not submitted again before {until}"
             ) from None
         found = claimed.hold("uncertain", reason)
     return _submitted_or_held(found)
@@ -265,7 +267,7 @@ def _why_held(claimed: TrainingLog, error: ProviderError) -> str | None:
     if isinstance(error, UnexpectedResponse) and HTTPStatus(200) <= (error.status or 0) < HTTPStatus(300):
         return f"the submit of {claimed.name} was answered, but not with a job's id: {error}"
     if claimed.submits > 1:
-        return f"{claimed.submits} submits of {claimed.name} had no clear answer, the last one: {error}"
+        return f"{claimed.submits} submits of {claimed.name} were ambiguous, the last one: {error}"
     return None
 
 
@@ -280,12 +282,12 @@ def _held(held: Held) -> TrainingOnHold:
 
 
 def _refused(
-    claimed: TrainingLog, order: SubmitRequest, error: ProviderError, settled_after: datetime | None
+    claimed: TrainingLog, request: SubmitRequest, error: ProviderError, settled_after: datetime | None
 ) -> None:
     """Record a rejected submit. It says nothing about an earlier one of the attempt that was ambiguous."""
     if claimed.had_ambiguous_submit:
-        reason = f"the submit that was approved was refused, and the one before it stays in doubt: {error}"
+        reason = f"the submit that was approved was rejected, and the one before it is still ambiguous: {error}"
         claimed.hold("uncertain", reason)
         return
     rejected = Rejected(**claimed.header(), reason=str(error), settled_after=settled_after)
-    claimed.append_bad_end(order.run, rejected)
+    claimed.append_failure(request.run, rejected)

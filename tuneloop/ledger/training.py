@@ -25,7 +25,7 @@ from tuneloop.schemas.records import (
 )
 from tuneloop.schemas.training import Handle, JobStatus, job_name
 
-BadEndRecord = Failed | Rejected | Abandoned
+FailureRecord = Failed | Rejected | Abandoned
 NewRecord = TypeVar("NewRecord", bound=AnyTrainingRecord)
 
 
@@ -79,9 +79,9 @@ class TrainingLog:
         self.ledger.append(self.key, self.before, record)
         return record
 
-    def append_bad_end(self, run: RunRecord, record: BadEndRecord) -> None:
-        """Write a bad end, after its job's name: see `Ledger.note_bad_end`. Raises as `append`."""
-        self.ledger.note_bad_end(run, record.name)
+    def append_failure(self, run: RunRecord, record: FailureRecord) -> None:
+        """Write a bad end, after its job's name: see `Ledger.note_failure`. Raises as `append`."""
+        self.ledger.note_failure(run, record.name)
         self.append(record)
 
     def hold(self, kind: HeldKind, reason: str, *, sent: bool = True) -> Held:
@@ -141,7 +141,7 @@ class TrainingLog:
         """It must not be begun until then, see `Rejected.settled_after`."""
         return self.previous.settled_after if isinstance(self.previous, Rejected) else None
 
-    def lives(self, job: JobStatus) -> bool:
+    def is_alive(self, job: JobStatus) -> bool:
         """Return True if a job lives. After a bad end, its age alone is no sign of that."""
         return job.phase != "failed" and not (job.by_age and job.job_id in self.ended)
 
@@ -152,7 +152,7 @@ class TrainingLog:
         """
         if job.job_id not in self._elsewhere:
             return True
-        return job.job_id not in self.followed and self.lives(job)
+        return job.job_id not in self.followed and self.is_alive(job)
 
 
 def _sent_nothing(record: AnyTrainingRecord, following: AnyTrainingRecord) -> bool:
@@ -188,7 +188,7 @@ def record_progress(ledger: Ledger, run: RunRecord, status: JobStatus) -> AnyTra
         if status.phase != "failed":
             return log.append(Trained(**fields))
         failed = Failed(**fields, reason=status.error_message or "the provider gives no reason")
-        log.append_bad_end(run, failed)
+        log.append_failure(run, failed)
     except RecordConflict:
         return log.reread().last
     return failed

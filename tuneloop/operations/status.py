@@ -10,7 +10,7 @@ from datetime import datetime
 
 from tuneloop.clock import now
 from tuneloop.errors import CorruptRecord, TuneloopError
-from tuneloop.ledger.accounts import TOLD_AFTER, UNREACHED, AccountMarks
+from tuneloop.ledger.accounts import NOTIFY_AFTER, UNREACHED, AccountMarks
 from tuneloop.ledger.collection import weights_problem
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.markers import Marker
@@ -20,7 +20,7 @@ from tuneloop.providers.base import Provider
 from tuneloop.registry.promotions import Registry
 from tuneloop.schemas.frozen import FrozenModel
 from tuneloop.schemas.records import Collected, HasJobId, Held, RunRecord
-from tuneloop.schemas.spending import DoublePayment
+from tuneloop.schemas.spending import DuplicateJobRecord
 from tuneloop.schemas.training import JobStatus, is_job_name, parse_job_name
 from tuneloop.sensor.continuing import is_given_up
 
@@ -131,12 +131,12 @@ def _is_followed(ledger: Ledger, keys: dict[str, set[str]], job: JobStatus, *, m
     return False
 
 
-def duplicate_jobs(ledger: Ledger) -> list[DoublePayment]:
+def duplicate_jobs(ledger: Ledger) -> list[DuplicateJobRecord]:
     """Jobs that the provider has accepted under a name that was taken."""
     found = []
     for name in ledger.store.names("duplicate-jobs/"):
         with suppress(CorruptRecord):  # `troubles` names it
-            found.append(ledger.read_record(name, DoublePayment))
+            found.append(ledger.read_record(name, DuplicateJobRecord))
     return found
 
 
@@ -147,13 +147,13 @@ def troubles(ledger: Ledger) -> Iterator[str]:
         for what, since in marks.troubles().items():
             if what != UNREACHED:
                 yield f"{what}: nobody can tell its state since {since:%Y-%m-%d %H:%M} UTC; look into the console"
-            elif now() - since >= TOLD_AFTER:
-                yield f"{account} could not be asked since {since:%Y-%m-%d %H:%M} UTC; read the sensor's log"
+            elif now() - since >= NOTIFY_AFTER:
+                yield f"{account} could not be reached since {since:%Y-%m-%d %H:%M} UTC; read the sensor's log"
         for name in marks.strays():
             yield f"{ledger.store.uri_of(name)} was not written by Tuneloop; delete it"
     for name in ledger.store.names("duplicate-jobs/"):
         try:
-            ledger.read_record(name, DoublePayment)
+            ledger.read_record(name, DuplicateJobRecord)
         except CorruptRecord as error:
             yield str(error)
 

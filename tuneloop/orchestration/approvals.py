@@ -76,7 +76,7 @@ _FORMS: dict[HeldKind, type[Answer]] = {
     "lost": LostJobResolution,
 }
 _SO_FAR: dict[HeldKind, str] = {
-    "uncertain": "Its submit was sent and had no clear answer.",
+    "uncertain": "Its submit was sent and is ambiguous.",
     "budget": "Nothing was sent and nothing is paid.",
     "attempts": "Nothing was sent and nothing is paid.",
     "lost": "It is paid, and stays so if you abandon it.",
@@ -169,7 +169,7 @@ def abandon_training(
     if paid:
         training.append(record)
     else:
-        training.append_bad_end(run, record)
+        training.append_failure(run, record)
 
 
 def _ask(client: SyncPrefectClient, keys: Keyset, form: type[Answer], question: str, held: Held) -> None:

@@ -25,7 +25,7 @@ from tuneloop.orchestration.run_queries import (
     read_runs,
 )
 from tuneloop.schemas.training import job_name
-from tuneloop.sensor.continuing import Try, next_try, told, tried
+from tuneloop.sensor.continuing import Try, mark_notified, next_continuation, record_try
 from tuneloop.sensor.transitions import PendingRun
 
 CONTINUING = "continue-training/recovery"
@@ -163,8 +163,8 @@ class _Recovery:
 
     def _try(self, pending: PendingRun, *, cancelled: bool) -> None:
         """Make the next try to continue a run, if it is time; report it where none is left."""
-        made = next_try(self.ledger, pending, self.watcher.at, cancelled=cancelled)
-        if made.left_to_a_person and not made.told:
+        made = next_continuation(self.ledger, pending, self.watcher.at, cancelled=cancelled)
+        if made.exhausted and not made.notified:
             job = job_name(pending.run.key, pending.run.attempt)
             why = (
                 f"{job} of model {pending.run.model}: {made.number - 1} runs in a row could not continue run "
@@ -172,7 +172,7 @@ class _Recovery:
             )
             self.result.problems.append(why)
             emit_stuck(pending.run, why, made.folder)
-            told(self.ledger, made)
+            mark_notified(self.ledger, made)
         elif made.due and self.result.continued < AT_ONCE:
             self._continue(pending, made, cancelled=cancelled)
 
@@ -196,7 +196,7 @@ class _Recovery:
         except httpx.HTTPError as error:
             get_run_logger().info("run %s is not continued yet, the next tick tries again: %s", flow_run, error)
             return
-        tried(self.ledger, made, str(run.id))
+        record_try(self.ledger, made, str(run.id))
         self.result.continued += 1
         get_run_logger().info("run %s is gone: another one continues %s", flow_run, pending.run.model)
 
@@ -206,7 +206,7 @@ def _leader(waiting: list[PendingRun], *, busy: bool) -> PendingRun | None:
 
     One run asks for a manual decision, and only that one: the others wait for it.
     """
-    asker = next((pending for pending in waiting if pending.run.flow_run == pending.asker), None)
+    asker = next((pending for pending in waiting if pending.run.flow_run == pending.asking_run), None)
     if asker is not None:
         return asker
     return None if busy else min(waiting, key=lambda pending: pending.run.created_at)

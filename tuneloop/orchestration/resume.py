@@ -54,7 +54,7 @@ class Resumer:
         """Resume a run, if it is suspended and does not wait for a form."""
         if run is None or not is_suspended(run) or self.result.resumed >= AT_ONCE:
             return
-        if pending.asks and not _is_yet_to_ask(run, pending) and not self._has_lost_its_form(run):
+        if pending.awaits_review and not _is_yet_to_ask(run, pending) and not self._has_lost_its_form(run):
             return
         if not self._may(run):
             get_run_logger().info("run %s is resumed when no other run of its deployment is at work", run.name)
@@ -102,4 +102,4 @@ class Resumer:
 def _is_yet_to_ask(run: FlowRun, pending: PendingRun) -> bool:
     """Return True if this run is to ask, and is suspended over something else: it has no form yet."""
     has_a_form = run.state is not None and run.state.state_details.run_input_keyset is not None
-    return not has_a_form and pending.asker in {None, pending.run.flow_run}
+    return not has_a_form and pending.asking_run in {None, pending.run.flow_run}

@@ -12,10 +12,10 @@ from prefect.states import Completed
 
 from tuneloop.clock import now
 from tuneloop.errors import ConfigurationError
-from tuneloop.ledger.attempts import wished_attempt
+from tuneloop.ledger.attempts import requested_attempt
 from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.submission import quoted_price, training_price
-from tuneloop.ledger.unmeant import check_meant
+from tuneloop.ledger.unintended import check_intended
 from tuneloop.operations.plan import RunPlan, plan_run
 from tuneloop.orchestration.context import RunContext, load_clip_encoder
 from tuneloop.orchestration.stages.dataset import open_and_check
@@ -84,7 +84,7 @@ def build_run_record(
     account, reason = ctx.provider.account, None
     identity = TrainingIdentity(dataset_digest=digest, recipe=request.recipe.canonical(), account=account)
     if attempt is None:
-        attempt, reason = wished_attempt(ctx.ledger, identity.key, request.force_reason, ctx.flow_run)
+        attempt, reason = requested_attempt(ctx.ledger, identity.key, request.force_reason, ctx.flow_run)
     return RunRecord(
         created_at=now(),
         flow_run=ctx.flow_run,
@@ -124,7 +124,7 @@ def build_plan(ctx: RunContext, request: RunRequest) -> RunPlan:
     with open_and_check(ctx, request.dataset, request.recipe) as checked:
         manifest = checked.found.require_manifest()
     run = build_run_record(ctx, request, manifest.digest, checked.public)
-    check_meant(ctx.ledger, run, request.recipe, ctx.provider.base_url)
+    check_intended(ctx.ledger, run, request.recipe, ctx.provider.base_url)
     price = quoted_price(ctx.provider, request.recipe, ctx.limits, manifest)
     cents = None if price is None else price.cents
     plan = plan_run(ctx.ledger, run, manifest, ctx.limits, cents, None if price is None else price.source)

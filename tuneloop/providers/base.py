@@ -33,7 +33,7 @@ class SubmitMargins(FrozenModel):
     """Between two hosts of ours."""
 
     @property
-    def in_doubt(self) -> timedelta:
+    def ambiguous_for(self) -> timedelta:
         """From the claim's deadline until absence from the list means that nothing was submitted."""
         return timedelta(seconds=self.arrival_s + self.late_acceptance_s + self.list_lag_s + self.clock_skew_s)
 

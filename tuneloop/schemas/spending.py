@@ -80,7 +80,7 @@ def dollars(cents: int) -> str:
     return f"${cents / 100:,.2f}"
 
 
-class DoublePayment(Record):
+class DuplicateJobRecord(Record):
     """The provider has two jobs of one name: the promise was broken, and `tuneloop status` shows it."""
 
     name: str

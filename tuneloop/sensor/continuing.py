@@ -18,33 +18,33 @@ class Try:
     """The next try at what a training and a plan have left to do."""
 
     folder: str
-    """Where its tries are remembered."""
+    """Where its tries are recorded."""
     number: int
     """From 1."""
     due: bool = False
-    left_to_a_person: bool = False
+    exhausted: bool = False
     """There is none: all have come to nothing."""
-    told: bool = False
+    notified: bool = False
     """Somebody was notified of that."""
 
 
-def next_try(ledger: Ledger, story: PendingRun, at: datetime, *, cancelled: bool) -> Try:
+def next_continuation(ledger: Ledger, pending: PendingRun, at: datetime, *, cancelled: bool) -> Try:
     """The next try at one of the runs that want the same. A cancelled run is finished by itself."""
-    folder = _folder(story.run, story.records, cancelled=cancelled)
+    folder = _folder(pending.run, pending.records, cancelled=cancelled)
     tried = {name[len(folder) :]: since for name, since in ledger.store.written(folder)}
-    told = tried.pop("told", None) is not None
+    notified = tried.pop("notified", None) is not None
     number = len(tried) + 1
     if number == 1:
         return Try(folder, number, due=True)
     if number > len(PAUSES) + 1:
-        return Try(folder, number, left_to_a_person=True, told=told)
+        return Try(folder, number, exhausted=True, notified=notified)
     return Try(folder, number, due=at - max(tried.values()) >= PAUSES[number - 2])
 
 
 def is_given_up(ledger: Ledger, run: RunRecord, records: int) -> bool:
     """Return True if a person was notified that a run is not continued automatically any more."""
     return any(
-        ledger.store.exists(f"{_folder(run, records, cancelled=cancelled)}told") for cancelled in (False, True)
+        ledger.store.exists(f"{_folder(run, records, cancelled=cancelled)}notified") for cancelled in (False, True)
     )
 
 
@@ -53,11 +53,11 @@ def _folder(run: RunRecord, records: int, *, cancelled: bool) -> str:
     return f"continued/{work_of(run)}{finish_cancelled_run}/{records:04d}/"
 
 
-def tried(ledger: Ledger, made: Try, flow_run: str) -> None:
+def record_try(ledger: Ledger, made: Try, flow_run: str) -> None:
     """Remember a try. Only after it was made: a tick that dies in between makes the same one once more."""
     ledger.store.create(f"{made.folder}{made.number:04d}", flow_run.encode())
 
 
-def told(ledger: Ledger, last: Try) -> None:
+def mark_notified(ledger: Ledger, last: Try) -> None:
     """Remember that a person was notified that there are no tries left."""
-    ledger.store.create(f"{last.folder}told", b"")
+    ledger.store.create(f"{last.folder}notified", b"")

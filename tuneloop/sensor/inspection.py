@@ -37,86 +37,86 @@ class AccountQuery:
     """One query of one account."""
 
     ledger: Ledger
-    asked: QueryResult
+    result: QueryResult
     at: datetime
     troubles: Mapping[str, datetime] = field(default_factory=dict)
     """What was wrong before, and since when; see `AccountMarks.troubles`."""
 
 
-def inspect_markers(look: AccountQuery, markers: list[Marker], tick: TickResult) -> None:
+def inspect_markers(query: AccountQuery, markers: list[Marker], tick: TickResult) -> None:
     """Settle every marker that needs it, several at once: each is some round trips to the store."""
     unsettled = []
     for marker in markers:
-        jobs = look.asked.jobs.get(marker.job, [])
-        word = jobs[0].provider_status if jobs else "not shown" if look.asked.complete else "not asked"
+        jobs = query.result.jobs.get(marker.job, [])
+        word = jobs[0].provider_status if jobs else "not shown" if query.result.complete else "not polled"
         tick.states[marker.account, word] += 1
         running = len(jobs) == 1 and jobs[0].phase == "running" and jobs[0].known
-        if running and marker.job not in look.troubles:
-            _tell_if_overdue(look, marker, tick)
+        if running and marker.job not in query.troubles:
+            _note_overdue(query, marker, tick)
         else:
             unsettled.append(marker)
     with ThreadPoolExecutor(_AT_ONCE) as threads:
-        list(threads.map(lambda marker: _settle(look, marker, tick), unsettled))
+        list(threads.map(lambda marker: _settle(query, marker, tick), unsettled))
 
 
-def _settle(look: AccountQuery, marker: Marker, tick: TickResult) -> None:
+def _settle(query: AccountQuery, marker: Marker, tick: TickResult) -> None:
     """Record what happened to one job, and whether its run has something to do."""
     try:
-        run = look.ledger.run(marker.flow_run)
+        run = query.ledger.run(marker.flow_run)
         if run is None:
             return
-        training = TrainingLog.of(look.ledger, run)
-        shown = look.asked.of(marker.job, training.job_id)
+        training = TrainingLog.of(query.ledger, run)
+        shown = query.result.of(marker.job, training.job_id)
         jobs = [job.recorded_as(training.job_ids) for job in shown]
-        jobs = _clear_up(look.asked, training, jobs, look.at)
-        job, change = record_transitions(look.ledger, run, jobs)
-        change = change or _attend_to_the_unclear(look, run, training, jobs, tick)
-        story = pending_run(look.ledger, run, job)
+        jobs = _query_unclear(query.result, training, jobs, query.at)
+        job, change = record_transitions(query.ledger, run, jobs)
+        change = change or _handle_unclear(query, run, training, jobs, tick)
+        pending = pending_run(query.ledger, run, job)
         tick.changes += [change] if change else []
-        if story is not None:
-            tick.pending.append(story)
-        if (why := look.asked.unreadable.get(marker.job)) is not None:
+        if pending is not None:
+            tick.pending.append(pending)
+        if (why := query.result.unreadable.get(marker.job)) is not None:
             tick.problems.append(f"{marker.job}: {why}")
         if isinstance(training.last, Submitted) and change is None:
-            _tell_if_overdue(look, marker, tick)
+            _note_overdue(query, marker, tick)
     except Exception as error:  # noqa: BLE001 - one record that cannot be read must not keep the others asleep
         tick.problems.append(f"{marker.job}: {error or type(error).__name__}")
 
 
-def _attend_to_the_unclear(
-    look: AccountQuery, run: RunRecord, training: TrainingLog, jobs: list[JobStatus], tick: TickResult
+def _handle_unclear(
+    query: AccountQuery, run: RunRecord, training: TrainingLog, jobs: list[JobStatus], tick: TickResult
 ) -> Transition | None:
     """Remember since when a job's state is unclear, and hold it after a day."""
-    marks, since = AccountMarks(look.ledger, run.account.slug), look.troubles.get(training.name)
-    why = _unclear_because(look.asked, training, jobs)
+    marks, since = AccountMarks(query.ledger, run.account.slug), query.troubles.get(training.name)
+    why = _unclear_because(query.result, training, jobs)
     if why is None:
         if since is not None and jobs:
             marks.trouble_ended(training.name)
         return None
     marks.trouble_began(training.name)
-    odd = next((job.provider_status for job in jobs if job.job_id == training.job_id and not job.known), None)
-    if odd is not None and not look.ledger.store.exists(_word_name(run, odd)):
-        tick.problems.append(f"{training.name}: unknown status {odd!r} counts as still running")
-        tick.unknown_statuses.append(UnknownStatus(run, odd))
+    unknown = next((job.provider_status for job in jobs if job.job_id == training.job_id and not job.known), None)
+    if unknown is not None and not query.ledger.store.exists(_word_name(run, unknown)):
+        tick.problems.append(f"{training.name}: unknown status {unknown!r} counts as still running")
+        tick.unknown_statuses.append(UnknownStatus(run, unknown))
     return _hold_as_lost(run, training, why, since)
 
 
-def mark_status_notified(ledger: Ledger, odd: UnknownStatus) -> None:
+def mark_status_notified(ledger: Ledger, unknown: UnknownStatus) -> None:
     """Remember that an unknown status was notified. Only after that: twice is better than never."""
-    ledger.store.create(_word_name(odd.run, odd.provider_status), odd.provider_status.encode())
+    ledger.store.create(_word_name(unknown.run, unknown.provider_status), unknown.provider_status.encode())
 
 
 def _word_name(run: RunRecord, word: str) -> str:
     return f"unknown-statuses/{run.account.slug}/{digest_of(word)[:16]}.txt"
 
 
-def _tell_if_overdue(look: AccountQuery, marker: Marker, tick: TickResult) -> None:
+def _note_overdue(query: AccountQuery, marker: Marker, tick: TickResult) -> None:
     """Note a training once that takes unusually long."""
-    age = look.at - marker.since
-    if age <= timedelta(seconds=Cadence().overdue_s) or look.ledger.store.exists(f"overdue/{marker.job}"):
+    age = query.at - marker.since
+    if age <= timedelta(seconds=Cadence().overdue_s) or query.ledger.store.exists(f"overdue/{marker.job}"):
         return
     try:
-        run = look.ledger.run(marker.flow_run)
+        run = query.ledger.run(marker.flow_run)
     except CorruptRecord as error:
         tick.problems.append(f"{marker.job}: {error}")
         return
@@ -129,7 +129,9 @@ def mark_overdue_notified(ledger: Ledger, run: RunRecord, job: str) -> None:
     ledger.store.create(f"overdue/{job}", run.flow_run.encode())
 
 
-def _clear_up(asked: QueryResult, training: TrainingLog, jobs: list[JobStatus], at: datetime) -> list[JobStatus]:
+def _query_unclear(
+    result: QueryResult, training: TrainingLog, jobs: list[JobStatus], at: datetime
+) -> list[JobStatus]:
     """Query by id a submitted job that the list does not show, or shows with an unknown status.
 
     Returns:
@@ -139,28 +141,28 @@ def _clear_up(asked: QueryResult, training: TrainingLog, jobs: list[JobStatus], 
     if not isinstance(last, Submitted):
         return jobs
     shown = next((job for job in jobs if job.job_id == last.job_id), None)
-    if shown is None and (not asked.complete or at - last.created_at < SHOWN_AFTER):
+    if shown is None and (not result.complete or at - last.created_at < SHOWN_AFTER):
         return jobs
-    if (shown is not None and shown.known) or not asked.may_ask_for_one() or asked.provider is None:
+    if (shown is not None and shown.known) or not result.take_single_query() or result.provider is None:
         return jobs
     try:
-        answer = asked.provider.get_job(last.job_id, last.handle).recorded_as({last.job_id})
+        answer = result.provider.get_job(last.job_id, last.handle).recorded_as({last.job_id})
     except ProviderError as error:
         if shown is None and isinstance(error, NotFoundAtProvider):
-            asked.absent.add(training.name)
+            result.absent.add(training.name)
         elif shown is None and not isinstance(error, ProviderUnavailable):
             raise
         return jobs  # the next tick asks again
     return [answer, *(job for job in jobs if job.job_id != last.job_id)]
 
 
-def _unclear_because(asked: QueryResult, training: TrainingLog, jobs: list[JobStatus]) -> str | None:
+def _unclear_because(result: QueryResult, training: TrainingLog, jobs: list[JobStatus]) -> str | None:
     """Say why the state of a submitted job is unclear; None where it is clear, or was not queried."""
     last = training.last
     if not isinstance(last, Submitted):
         return None
     followed = next((job for job in jobs if job.job_id == last.job_id), None)
-    if followed is None and training.name in asked.absent:
+    if followed is None and training.name in result.absent:
         return f"the provider has no job {last.job_id} any more"
     if followed is not None and not followed.known:
         return f"the provider says {followed.provider_status!r} about job {last.job_id}, which is not documented"

@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 
 from tuneloop.clock import now
 from tuneloop.errors import CorruptRecord, ProviderUnavailable, RateLimited, StoreError
-from tuneloop.ledger.accounts import TOLD_AFTER, UNREACHED, AccountMarks, JobNameCache
+from tuneloop.ledger.accounts import NOTIFY_AFTER, UNREACHED, AccountMarks, JobNameCache
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.markers import BadEnd, Marker
+from tuneloop.ledger.markers import FailedJob, Marker
 from tuneloop.ledger.reconciliation import revive
 from tuneloop.providers.base import Provider
 from tuneloop.schemas.canonical import digest_of
@@ -27,7 +27,7 @@ PAUSE_S = 60.0
 """For how long a rate-limited account is left alone that does not say for how long."""
 _QUERIED_FOR = timedelta(days=7)
 """So long after a bad end an account is queried about it, even where no run waits for anything else there."""
-_MAX_BAD_ENDS = 20
+_MAX_FAILED_JOBS = 20
 """Bad ends of an account for whose sake it is queried."""
 
 
@@ -51,18 +51,18 @@ def poll_all(
     markers: dict[str, list[Marker]] = defaultdict(list)
     for marker in ledger.markers():
         markers[marker.account].append(marker)
-    ends: dict[str, dict[BadEnd, datetime]] = defaultdict(dict)
-    for end, since in ledger.bad_ends():
+    ends: dict[str, dict[FailedJob, datetime]] = defaultdict(dict)
+    for end, since in ledger.failed_jobs():
         ends[end.account][end] = since
     accounts = [slug for slug in dict.fromkeys([*markers, *ends]) if account in {None, slug}]
-    looks = [
+    polls = [
         _AccountTick(ledger, slug, markers.get(slug, []), ends.get(slug, {}), open_provider, previous)
         for slug in accounts
     ]
     tick = TickResult(flow_runs=[marker.flow_run for slug in accounts for marker in markers.get(slug, [])])
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         # Each at its own pace: one that does not answer keeps nobody waiting but the end of the tick.
-        for found in [threads.submit(copy_context().run, look.look) for look in looks]:
+        for found in [threads.submit(copy_context().run, account_tick.poll) for account_tick in polls]:
             tick.add(found.result())
     return tick
 
@@ -75,7 +75,7 @@ class _AccountTick:
         ledger: Ledger,
         account: str,
         markers: list[Marker],
-        ends: dict[BadEnd, datetime],
+        ends: dict[FailedJob, datetime],
         open_provider: Callable[[str], Provider],
         previous: datetime | None,
     ) -> None:
@@ -86,36 +86,36 @@ class _AccountTick:
             in_flight=len(markers), oldest=min((marker.since for marker in markers), default=None)
         )
 
-    def look(self) -> TickResult:
+    def poll(self) -> TickResult:
         """Query the account, and see what that means for each marker."""
         try:
             troubles = self._marks.troubles()
             waiting = [*self._markers, *_as_markers(self._ledger, self._ends, self._at)]
-            asked = self._ask(waiting) if waiting else QueryResult()
-            self._remember_whether_reached(asked, troubles.get(UNREACHED))
-            if asked is not None:
-                self._note_odd_rows(asked)
-                _follow_revived(self._ledger, self._ends, asked, self._tick)
-            look = AccountQuery(self._ledger, asked or QueryResult(), self._at, troubles)
-            inspect_markers(look, self._markers, self._tick)
+            result = self._query(waiting) if waiting else QueryResult()
+            self._remember_whether_reached(result, troubles.get(UNREACHED))
+            if result is not None:
+                self._note_invalid_rows(result)
+                _follow_revived(self._ledger, self._ends, result, self._tick)
+            query = AccountQuery(self._ledger, result or QueryResult(), self._at, troubles)
+            inspect_markers(query, self._markers, self._tick)
         except Exception as error:  # noqa: BLE001 - the other accounts are looked at, whatever is wrong with this one
             self._tick.problems.append(f"{self._account}: {_spelled(error)}")
         return self._tick
 
-    def _ask(self, waiting: list[Marker]) -> QueryResult | None:
+    def _query(self, waiting: list[Marker]) -> QueryResult | None:
         """Query the account, unless it is to be left alone. Returns None where it has not answered."""
         if (until := self._marks.paused_until(self._at)) is not None:
-            self._note(f"not asked before {until:%H:%M:%S} UTC, as its provider wishes")
+            self._note(f"paused until {until:%H:%M:%S} UTC at the provider's request")
             return None
         wrong: list[str] = []
         for provider in self._providers(waiting, wrong):
             if not provider.capabilities.list_has_status:
                 waiting = self._markers  # what such a provider says about an old job is no proof that it lives
             try:
-                asked = query_account(self._ledger, provider, waiting, self._at, self._previous)
+                result = query_account(self._ledger, provider, waiting, self._at, self._previous)
             except RateLimited as error:
                 until = self._marks.pause(self._at, error.retry_after_s or PAUSE_S)
-                self._note(f"too many requests, asked again after {until:%H:%M:%S} UTC")
+                self._note(f"too many requests, polled again after {until:%H:%M:%S} UTC")
                 return None
             except ProviderUnavailable as error:
                 self._note(f"not reached, the next tick asks again: {error}")
@@ -124,7 +124,7 @@ class _AccountTick:
                 wrong.append(_spelled(error))
             else:
                 self._tick.notes += [f"{self._account}: {item}" for item in wrong]
-                return asked
+                return result
             finally:
                 self._tick.requests += provider.requests_made
         # Nobody waits for an account without markers.
@@ -155,24 +155,24 @@ class _AccountTick:
             else:
                 wrong.append(f"{run.credentials} is {provider.account.slug} now; give it its old label again")
 
-    def _remember_whether_reached(self, asked: QueryResult | None, since: datetime | None) -> None:
+    def _remember_whether_reached(self, result: QueryResult | None, since: datetime | None) -> None:
         """Remember since when the account could not be queried; after an hour that is a problem."""
-        if asked is not None and asked.answered:
+        if result is not None and result.answered:
             if since is not None:
                 self._marks.trouble_ended(UNREACHED)
             return
-        if asked is None and since is None:
+        if result is None and since is None:
             self._marks.trouble_began(UNREACHED)
-        if self._markers and since is not None and self._at - since >= TOLD_AFTER:
+        if self._markers and since is not None and self._at - since >= NOTIFY_AFTER:
             why = next(reversed([*self._tick.problems, *self._tick.notes]), "it has not answered")
             self._tick.problems.append(
-                f"{self._account} could not be asked since {since:%Y-%m-%d %H:%M} UTC; the last time: {why}"
+                f"{self._account} could not be reached since {since:%Y-%m-%d %H:%M} UTC; the last time: {why}"
             )
             self._tick.unreached.append(Unreached(self._account, since, why))
 
-    def _note_odd_rows(self, asked: QueryResult) -> None:
+    def _note_invalid_rows(self, result: QueryResult) -> None:
         """Note invalid rows of a list, once a day each."""
-        for note in asked.notes:
+        for note in result.notes:
             name = f"unknown-statuses/{self._account}/{self._at:%Y-%m-%d}-{digest_of(note)[:16]}.txt"
             if not self._ledger.store.exists(name):
                 self._note(note)
@@ -186,21 +186,23 @@ def _spelled(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _as_markers(ledger: Ledger, ends: dict[BadEnd, datetime], at: datetime) -> list[Marker]:
+def _as_markers(ledger: Ledger, ends: dict[FailedJob, datetime], at: datetime) -> list[Marker]:
     """The youngest bad ends as if a run waited for them, so that their account is queried."""
     young = sorted((since, end) for end, since in ends.items() if at - since < _QUERIED_FOR)
     found = []
-    for since, end in young[-_MAX_BAD_ENDS:]:
+    for since, end in young[-_MAX_FAILED_JOBS:]:
         with suppress(StoreError):
             flow_run = ledger.store.read(end.name).decode(errors="replace")
             found.append(Marker(end.account, end.job, flow_run, since))
     return found
 
 
-def _follow_revived(ledger: Ledger, ends: dict[BadEnd, datetime], asked: QueryResult, tick: TickResult) -> None:
+def _follow_revived(
+    ledger: Ledger, ends: dict[FailedJob, datetime], result: QueryResult, tick: TickResult
+) -> None:
     """Follow every job again that the provider's list shows alive after its bad end, in a known status."""
-    for end in ends if asked.complete else ():
-        for job in [job for job in asked.jobs.get(end.job, []) if job.phase != "failed" and job.known]:
+    for end in ends if result.complete else ():
+        for job in [job for job in result.jobs.get(end.job, []) if job.phase != "failed" and job.known]:
             record = revive(ledger, end, job)
             if isinstance(record, Submitted):
                 run = ledger.run_of(end)

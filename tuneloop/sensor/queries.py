@@ -19,7 +19,7 @@ from tuneloop.schemas.recipe_fields import Cadence
 from tuneloop.schemas.records import Claimed, Held, RunRecord
 from tuneloop.schemas.training import JobStatus
 
-ALWAYS_ASKED_FROM = 200
+ALWAYS_QUERIED_FROM = 200
 """So many in flight are queried at every tick: one list call costs less than reading all their records."""
 JOBS_A_TICK = 100
 """Jobs that are queried one by one, at most."""
@@ -65,7 +65,7 @@ class QueryResult:
             return named
         return [followed, *named]
 
-    def may_ask_for_one(self) -> bool:
+    def take_single_query(self) -> bool:
         """Take one of the queries of single jobs that are left in this tick."""
         self._left -= 1
         return self.provider is not None and self._left >= 0
@@ -96,15 +96,15 @@ def query_account(
     """Query one account for its markers, if it is time at the tick `at`, after the one at `previous`."""
     if provider.capabilities.list_has_status:
         youngest = max(markers, key=lambda marker: marker.since)
-        if len(markers) < ALWAYS_ASKED_FROM:
+        if len(markers) < ALWAYS_QUERIED_FROM:
             cadence = _cadence(ledger, youngest)
             if not is_due(youngest.account, _age_s(youngest, at), at, previous, cadence):
                 return QueryResult(provider=provider)
         listed = provider.list_jobs()
-        asked = QueryResult(complete=True, unreadable=listed.unreadable, notes=listed.notes, provider=provider)
-        asked.add(listed.jobs)
-        return asked
-    asked = QueryResult(provider=provider)
+        result = QueryResult(complete=True, unreadable=listed.unreadable, notes=listed.notes, provider=provider)
+        result.add(listed.jobs)
+        return result
+    result = QueryResult(provider=provider)
     due = [
         marker
         for marker in markers
@@ -112,12 +112,12 @@ def query_account(
     ]
     # No order is kept between ticks: chance gives everyone a turn.
     for marker in random.sample(due, min(len(due), JOBS_A_TICK)):
-        if marker.job not in asked.jobs:
-            _query_job(ledger, provider, marker, asked)
-    return asked
+        if marker.job not in result.jobs:
+            _query_job(ledger, provider, marker, result)
+    return result
 
 
-def _query_job(ledger: Ledger, provider: Provider, marker: Marker, asked: QueryResult) -> None:
+def _query_job(ledger: Ledger, provider: Provider, marker: Marker, result: QueryResult) -> None:
     """Query one job, by its id where that is known, else by its name."""
     try:
         run = ledger.run(marker.flow_run)
@@ -128,13 +128,13 @@ def _query_job(ledger: Ledger, provider: Provider, marker: Marker, asked: QueryR
         return
     if training.job_id is not None:
         try:
-            asked.add([provider.get_job(training.job_id, training.handle)], marker.job)
+            result.add([provider.get_job(training.job_id, training.handle)], marker.job)
         except NotFoundAtProvider:
-            asked.absent.add(marker.job)
+            result.absent.add(marker.job)
         except UnexpectedResponse as error:
-            asked.unreadable[marker.job] = str(error)
+            result.unreadable[marker.job] = str(error)
     elif isinstance(training.last, Claimed | Held):
-        asked.add(provider.find(training.stem, training.since).named(training.name))
+        result.add(provider.find(training.stem, training.since).named(training.name))
 
 
 def _cadence(ledger: Ledger, marker: Marker) -> Cadence:

@@ -30,12 +30,12 @@ class PendingRun:
     run: RunRecord
     records: int
     """How many records its training has: with each one the counting of tries begins anew."""
-    asks: bool = False
-    """A person is asked. Whoever is suspended for that stays so."""
+    awaits_review: bool = False
+    """A manual decision is required. Whoever is suspended for that stays so."""
     ended: bool = False
     """Nothing is left to do but to delete its marker."""
-    asker: str | None = None
-    """The run in which a person is asked, where one is."""
+    asking_run: str | None = None
+    """The run that asks for it, where one does."""
     submitting: bool = False
     """It has begun to submit: nothing is to be done but to see that it does not stand still."""
     early: bool = False
@@ -107,12 +107,12 @@ def pending_run(ledger: Ledger, run: RunRecord, job: JobStatus | None) -> Pendin
     if _waits_for_the_provider(ledger, last, job):
         return replace(pending, submitting=True, early=True) if isinstance(last, Claimed) else None
     if isinstance(last, Held):
-        return replace(pending, asks=True, asker=training.claim.flow_run if training.claim else None)
+        return replace(pending, awaits_review=True, asking_run=training.claim.flow_run if training.claim else None)
     question = registry.pending_review(run) if isinstance(last, Collected) else None
     if question is None:
         return pending
     # Whoever else waits may be resumed and see.
-    return replace(pending, asks=registry.owns_review(run, question), asker=question.flow_run)
+    return replace(pending, awaits_review=registry.owns_review(run, question), asking_run=question.flow_run)
 
 
 def _waits_for_the_provider(ledger: Ledger, last: AnyTrainingRecord | None, job: JobStatus | None) -> bool:
@@ -143,7 +143,7 @@ def _before_its_claim(ledger: Ledger, run: RunRecord, training: TrainingLog) -> 
         return replace(begun, ended=True, submitting=False)
     reason = f"never claimed: its run {run.flow_run} has done nothing for a day"
     try:
-        training.append_bad_end(run, Abandoned(**training.header(), reason=reason, paid=False))
+        training.append_failure(run, Abandoned(**training.header(), reason=reason, paid=False))
     except RecordConflict:
         return begun
     return None

@@ -7,7 +7,7 @@ from prefect.logging import get_run_logger
 from tuneloop.datasets.earlier_looks import earlier_look, look_name
 from tuneloop.datasets.sources.source_state import state_of
 from tuneloop.ledger.attempts import count_reason
-from tuneloop.ledger.unmeant import check_meant, note_training
+from tuneloop.ledger.unintended import check_intended, note_training
 from tuneloop.orchestration import tasks
 from tuneloop.orchestration.context import RunContext
 from tuneloop.orchestration.run_request import (
@@ -69,7 +69,7 @@ def _read(ctx: RunContext, request: RunRequest, state: str | None) -> RunRecord:
         run = build_run_record(ctx, request, manifest.digest, public)
         if _is_settled(ctx, run):
             return run
-        check_meant(ctx.ledger, run, request.recipe, ctx.provider.base_url)
+        check_intended(ctx.ledger, run, request.recipe, ctx.provider.base_url)
         return None
 
     manifest, public, settled = tasks.scan_dataset(ctx, request, state, settled_run)

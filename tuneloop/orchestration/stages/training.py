@@ -164,7 +164,7 @@ def _resolve_ambiguous_submit(
     except ProviderUnavailable as error:
         get_run_logger().warning("%s", error)
     wait_for(
-        f"Waiting for {claim.name}: its submit had no clear answer, and nobody submits again before "
+        f"Waiting for {claim.name}: its submit was ambiguous, and it is not submitted again before "
         f"{claim.take_over_after:%Y-%m-%d %H:%M:%S} UTC",
         ctx.store_slug,
     )
@@ -258,4 +258,4 @@ def _abandon(run: RunRecord, training: TrainingLog) -> None:
     """Close a cancelled training of which nothing was accepted."""
     reason = "its run was cancelled by a person before anything was accepted"
     with suppress(RecordConflict):
-        training.append_bad_end(run, Abandoned(**training.header(), reason=reason, paid=False))
+        training.append_failure(run, Abandoned(**training.header(), reason=reason, paid=False))

@@ -11,7 +11,7 @@ from tuneloop.clock import now
 from tuneloop.errors import ConfigurationError
 from tuneloop.ledger.accounts import remember_origin
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.unmeant import check_meant, note_training
+from tuneloop.ledger.unintended import check_intended, note_training
 from tuneloop.providers.bfl.recipes import BflFinetuneRecipe
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.records import Claimed, Decision, Rejected, RunRecord
@@ -60,7 +60,7 @@ def judged(ledger: Ledger, run: RunRecord) -> None:
 def refusal(ledger: Ledger, recipe: dict[str, Any], base_url: str = HOME, **changes: Any) -> str:
     """Why a run would not train, empty where it would."""
     try:
-        check_meant(ledger, run_of(recipe, **changes), BflFinetuneRecipe(**recipe), base_url)
+        check_intended(ledger, run_of(recipe, **changes), BflFinetuneRecipe(**recipe), base_url)
     except ConfigurationError as error:
         return str(error)
     return ""

@@ -18,7 +18,7 @@ from tuneloop.schemas.records import Claimed, RunRecord
 _Path = tuple[str, ...]
 
 
-def check_meant(ledger: Ledger, run: RunRecord, recipe: BaseRecipe, base_url: str) -> None:
+def check_intended(ledger: Ledger, run: RunRecord, recipe: BaseRecipe, base_url: str) -> None:
     """Reject a training that differs from one of this model in nothing that a person has changed.
 
     The recipe is the parsed one, which knows what the user has set and what was filled in.
@@ -33,7 +33,7 @@ def check_meant(ledger: Ledger, run: RunRecord, recipe: BaseRecipe, base_url: st
     if not keys or ledger.last(run.key) is not None:
         return
     for claim in _claims(ledger, keys):
-        changes = _unmeant_changes(ledger, claim, run, recipe, base_url)
+        changes = _unintended_changes(ledger, claim, run, recipe, base_url)
         if changes is not None:
             what = "; ".join(changes) or "this version of Tuneloop only names the same training in another way"
             raise ConfigurationError(
@@ -44,7 +44,7 @@ def check_meant(ledger: Ledger, run: RunRecord, recipe: BaseRecipe, base_url: st
 
 
 def note_training(ledger: Ledger, run: RunRecord) -> None:
-    """Leave the key of a training that is about to be begun where `check_meant` looks for it.
+    """Leave the key of a training that is about to be begun where `check_intended` looks for it.
 
     Where the run dies before it claims, it says nothing.
     """
@@ -64,7 +64,7 @@ def _folder(run: RunRecord) -> str:
     return f"trained/{run.model}/{run.dataset_digest}/"
 
 
-def _unmeant_changes(
+def _unintended_changes(
     ledger: Ledger, claim: Claimed, run: RunRecord, recipe: BaseRecipe, base_url: str
 ) -> list[str] | None:
     """What differs; None where something differs that a person has changed."""
