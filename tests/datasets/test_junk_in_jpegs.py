@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tuneloop.datasets.images.decoding import Decoded, ImageError, decode
+from tuneloop.datasets.images.decoding import ImageError, decode
 from tuneloop.datasets.images.inspect import inspect_image, strict_decoding
 from tuneloop.datasets.images.normalize import normalized
 from tuneloop.schemas.copies import ImagePreprocessing
+from tuneloop.schemas.image_facts import ImageInfo
 
 from .planted.scenes import saved, scene
 
@@ -27,9 +28,10 @@ def jpeg(kind: str) -> bytes:
     return saved(scene(1, 640, 480, grain=8), "JPEG", **KINDS[kind])
 
 
-def looked_at(data: bytes) -> Decoded:
+def looked_at(data: bytes) -> ImageInfo:
+    """What is seen of an image, whatever its bytes are."""
     with strict_decoding():
-        return decode(data, "a.jpg")
+        return decode(data, "a.jpg", "").model_copy(update={"crc32": None, "size_bytes": 0})
 
 
 def before(marker: bytes, junk: bytes) -> Callable[[bytes], bytes]:
@@ -57,9 +59,7 @@ HARMLESS: dict[str, Callable[[bytes], bytes]] = {
 @pytest.mark.parametrize("plant", HARMLESS.values(), ids=HARMLESS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_bytes_that_touch_no_pixel_are_no_fault(kind: str, plant: Callable[[bytes], bytes]) -> None:
-    plain, seen = looked_at(jpeg(kind)), looked_at(plant(jpeg(kind)))
-    assert seen.gray.tobytes() == plain.gray.tobytes()
-    assert seen._replace(gray=plain.gray) == plain
+    assert looked_at(plant(jpeg(kind))) == looked_at(jpeg(kind))
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -69,7 +69,7 @@ OTHERS = {
 
 def said_of(data: bytes) -> tuple[str, str]:
     with strict_decoding(), pytest.raises(ImageError) as caught:
-        decode(data, "a.jpg")
+        decode(data, "a.jpg", "")
     return caught.value.finding.check, str(caught.value).removeprefix("a.jpg: ")
 
 

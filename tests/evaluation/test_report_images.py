@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import io
 
 import numpy as np
@@ -47,6 +48,14 @@ def test_few_images_keep_their_size(store: LocalDirectory) -> None:
 
 def test_budget_that_cannot_be_kept_gives_the_smallest_images(store: LocalDirectory) -> None:
     assert embed(store, ["noise"], budget_bytes=10)["noise"].width == 96
+
+
+def test_sixteen_bits_keep_their_brightness(store: LocalDirectory) -> None:
+    out = io.BytesIO()
+    Image.fromarray(np.full((60, 60), 100 << 8, np.uint16)).save(out, "PNG")
+    store.create("deep", out.getvalue())
+    data = base64.b64decode(embed(store, ["deep"])["deep"].address.partition(",")[2])
+    assert Image.open(io.BytesIO(data)).convert("L").getextrema() == pytest.approx((100, 100), abs=2)
 
 
 def test_what_is_gone_or_broken_is_left_out(store: LocalDirectory) -> None:

@@ -6,10 +6,13 @@ import math
 from collections.abc import Callable
 from itertools import groupby
 
+from PIL import Image
+
+from tuneloop.datasets.images.orientation import open_upright
 from tuneloop.datasets.store import image_name
 from tuneloop.evaluation.metrics.clip_scores import ClipScores, Encoder
 from tuneloop.evaluation.metrics.copy_detection import find_nearest
-from tuneloop.evaluation.metrics.features import ScoringImage, open_upright
+from tuneloop.evaluation.metrics.features import SIDE_PX, ScoringImage
 from tuneloop.evaluation.metrics.image_metrics import METRICS
 from tuneloop.evaluation.metrics.training_set import TrainingSet, analyze_dataset, scored_against, scoring_images
 from tuneloop.schemas.dataset import DatasetManifest
@@ -41,11 +44,14 @@ def score_models(
     if not names:  # adopted without its images: there is nothing to compare with
         return challenger, champion
 
+    def opened(name: str) -> Image.Image:
+        return open_upright(store.read(name), SIDE_PX * 2)
+
     training = analyze_dataset(names, scoring_images(manifest, store))
     clip = None
     if encoder is not None:
-        embeddings = encoder.images(open_upright(store.read(image_name(sha256))) for sha256 in names)
-        clip = ClipScores(encoder, embeddings, trigger_words, lambda name: open_upright(store.read(name)))
+        embeddings = encoder.images(opened(image_name(sha256)) for sha256 in names)
+        clip = ClipScores(encoder, embeddings, trigger_words, opened)
 
     def read(name: str) -> ScoringImage:
         return ScoringImage.decode(store.read(name))

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import ConfigDict, Field
 
 from tuneloop.schemas.canonical import digest_of, drop_empty
-from tuneloop.schemas.dataset import ImageFormat, Sha256
+from tuneloop.schemas.dataset import Sha256, StoredImage
 from tuneloop.schemas.frozen import FrozenModel
 
 
@@ -29,16 +29,8 @@ class ImagePreprocessing(FrozenModel):
     """Quality of copies in JPEG, 70 to 100."""
 
 
-class PreparedImage(FrozenModel):
+class PreparedImage(StoredImage):
     """The copy that is sent in place of one source image; it lies in the store under its own sha256."""
-
-    sha256: Sha256
-    size_bytes: int = Field(gt=0)
-    width_px: int = Field(gt=0)
-    height_px: int = Field(gt=0)
-    format: ImageFormat
-    crc32: int | None = Field(default=None, ge=0, lt=1 << 32)
-    """CRC-32 of the copy's bytes: packing compares it, and computes the sha256 where it is None."""
 
 
 class PreparedImages(FrozenModel):

@@ -14,17 +14,24 @@ ImageFormat = Literal["jpeg", "png", "webp"]
 Sha256 = str
 
 
-class DatasetItem(FrozenModel):
-    """One image with its caption."""
+class StoredImage(FrozenModel):
+    """One image file."""
 
     sha256: Sha256
-    """Sha256 of the source file's bytes, 64 hex digits."""
+    """Sha256 of the file's bytes, 64 hex digits."""
     size_bytes: int = Field(gt=0)
     width_px: int = Field(gt=0)
     """Width as stored in the file, before any EXIF rotation."""
     height_px: int = Field(gt=0)
     """Height as stored in the file, before any EXIF rotation."""
     format: ImageFormat
+    crc32: int | None = Field(default=None, ge=0, lt=1 << 32)
+    """CRC-32 of the file's bytes: packing compares it, and computes the sha256 where it is None."""
+
+
+class DatasetItem(StoredImage):
+    """One image with its caption. The CRC-32 is None in old manifests, and outside the digest."""
+
     caption: str | None = None
     """The caption as it is sent to the provider; None leaves captioning to the provider."""
     role: Literal["single", "start", "end"] = "single"
@@ -33,8 +40,6 @@ class DatasetItem(FrozenModel):
     """Number of the edit pair, None for single images."""
     file_name: str
     """Name of the source file, for people only: it stays outside the digest."""
-    crc32: int | None = Field(default=None, ge=0, lt=1 << 32)
-    """CRC-32 of the source file's bytes, None in old manifests: packing compares it. Outside the digest."""
 
 
 class DatasetManifest(FrozenModel):

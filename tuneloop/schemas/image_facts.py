@@ -4,22 +4,12 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from tuneloop.schemas.dataset import ImageFormat, Sha256
-from tuneloop.schemas.frozen import FrozenModel
+from tuneloop.schemas.dataset import StoredImage
 
 
-class ImageInfo(FrozenModel):
+class ImageInfo(StoredImage):
     """What was read from one decoded image file."""
 
-    sha256: Sha256
-    crc32: int | None = None
-    """CRC-32 of the file's bytes, which the zip needs."""
-    size_bytes: int
-    width_px: int = Field(gt=0)
-    """Width as stored, before any EXIF rotation."""
-    height_px: int = Field(gt=0)
-    """Height as stored, before any EXIF rotation."""
-    format: ImageFormat
     orientation: int = Field(default=1, ge=1, le=8)
     """EXIF orientation; 1 needs no rotation."""
     mode: str

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import io
 import re
-from typing import Any, NamedTuple
+import zlib
+from typing import Any
 
 import simplejpeg  # type: ignore[import-untyped]
 from PIL import Image, UnidentifiedImageError
 
 from tuneloop.datasets.images.color_profile import declared_profile, visible_color_profile
-from tuneloop.datasets.images.measures import LONGEST_SIDE_PX, Brightness, brightness_of
+from tuneloop.datasets.images.measures import (
+    LONGEST_SIDE_PX,
+    Brightness,
+    at_measuring_size,
+    brightness_of,
+    measured,
+)
+from tuneloop.datasets.images.near_duplicates import perceptual_hash
 from tuneloop.datasets.images.orientation import orientation_of
 from tuneloop.datasets.images.other_content import content_of
 from tuneloop.datasets.images.png_structure import PNG_SIGNATURE, walk_png
@@ -24,8 +32,9 @@ from tuneloop.datasets.images.structure import (
     without_junk,
 )
 from tuneloop.errors import DatasetError
-from tuneloop.schemas.dataset import ImageFormat
+from tuneloop.schemas.dataset import ImageFormat, Sha256
 from tuneloop.schemas.findings import error as error_finding
+from tuneloop.schemas.image_facts import ImageInfo
 
 LARGEST_IMAGE_PX = 100_000_000
 """Pixels per image. Above it a small file can be made to fill the memory."""
@@ -53,24 +62,7 @@ class ImageError(DatasetError):
         super().__init__(self.finding.sentence)
 
 
-class Decoded(NamedTuple):
-    """What was seen of an image; the names are those of `ImageInfo`."""
-
-    width_px: int
-    height_px: int
-    format: ImageFormat
-    orientation: int
-    mode: str
-    alpha: bool
-    bits: int
-    frames: int
-    profile: str | None
-    trailing_bytes: int
-    gray: Image.Image
-    """Brightness in mode L as stored, at most twice as long as what is measured."""
-
-
-def decode(data: bytes, name: str) -> Decoded:
+def decode(data: bytes, name: str, sha256: Sha256) -> ImageInfo:
     """Decode every pixel of an image, whatever its file is called. Call it within `strict_decoding()`.
 
     What can be found is what the formats allow. A PNG has checksums: every changed byte is found. A JPEG has
@@ -88,7 +80,7 @@ def decode(data: bytes, name: str) -> Decoded:
             # By the header, before anything is decoded.
             if image.width * image.height > LARGEST_IMAGE_PX:
                 raise _too_many_pixels(name)  # noqa: TRY301
-            return _decoded(image, data)
+            return _decoded(image, data, sha256)
     except ImageError:
         raise
     except JpegUncommon as error:
@@ -124,7 +116,7 @@ def _check_kind(data: bytes, name: str) -> None:
     raise ImageError("not-an-image", name, other.reason, other.remedy)
 
 
-def _decoded(image: Image.Image, data: bytes) -> Decoded:
+def _decoded(image: Image.Image, data: bytes, sha256: Sha256) -> ImageInfo:
     mode, bits, frames, trailing_bytes = image.mode, 8, 1, 0
     image_format: ImageFormat = "jpeg"
     if is_jpeg(data):
@@ -142,19 +134,25 @@ def _decoded(image: Image.Image, data: bytes) -> Decoded:
         image.load()
         brightness = brightness_of(image)
     profile = declared_profile(image, data)
-    return Decoded(
+    # Once everything is read: a PNG may hold it behind its pixels.
+    orientation = orientation_of(image)
+    gray = at_measuring_size(brightness.gray)
+    return ImageInfo(
+        sha256=sha256,
+        crc32=zlib.crc32(data),
+        size_bytes=len(data),
         width_px=image.width,
         height_px=image.height,
         format=image_format,
-        # Once everything is read: a PNG may hold it behind its pixels.
-        orientation=orientation_of(image),
+        orientation=orientation,
         mode=mode,
         alpha=brightness.alpha,
         bits=bits,
         frames=frames,
         profile=visible_color_profile(profile, mode) if profile else None,
         trailing_bytes=trailing_bytes,
-        gray=brightness.gray,
+        perceptual_hash=perceptual_hash(gray, orientation),
+        **measured(gray),
     )
 
 

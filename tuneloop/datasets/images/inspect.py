@@ -5,15 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import warnings
-import zlib
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from PIL import Image, ImageFile
 
 from tuneloop.datasets.images.decoding import ImageError, decode
-from tuneloop.datasets.images.measures import at_measuring_size, measured
-from tuneloop.datasets.images.near_duplicates import perceptual_hash
 from tuneloop.datasets.parallel import bounded_map
 from tuneloop.schemas.dataset import Sha256
 from tuneloop.schemas.findings import Finding
@@ -87,17 +84,7 @@ def inspect_image(path: Path, name: str, known: Mapping[Sha256, ImageInfo] | Non
     sha256 = hashlib.sha256(data).hexdigest()
     if known is not None and sha256 in known:
         return known[sha256]
-    decoded = decode(data, name)
-    gray = at_measuring_size(decoded.gray)
-    seen = {key: value for key, value in decoded._asdict().items() if key != "gray"}
-    return ImageInfo(
-        sha256=sha256,
-        crc32=zlib.crc32(data),
-        size_bytes=len(data),
-        perceptual_hash=perceptual_hash(gray, decoded.orientation),
-        **seen,
-        **measured(gray)._asdict(),
-    )
+    return decode(data, name, sha256)
 
 
 def _read(path: Path, name: str) -> bytes:

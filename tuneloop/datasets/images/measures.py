@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -60,14 +60,6 @@ def _reduced(image: Image.Image) -> Image.Image:
     return image.reduce(max(1, max(image.size) // LONGEST_SIDE_PX))
 
 
-class Measures(NamedTuple):
-    """See `ImageInfo`."""
-
-    sharpness: float
-    mean: float
-    spread: float
-
-
 def at_measuring_size(gray: Image.Image) -> Image.Image:
     """Scale an image of mode L down to the size at which images are compared; smaller ones stay."""
     longest = max(gray.size)
@@ -77,26 +69,27 @@ def at_measuring_size(gray: Image.Image) -> Image.Image:
     return gray if (width, height) == gray.size else gray.resize((width, height), Image.Resampling.BOX)
 
 
-def measured(gray: Image.Image) -> Measures:
-    """Measure an image that is at its measuring size."""
+def measured(gray: Image.Image) -> dict[str, Any]:
+    """Measure an image that is at its measuring size. Returns those fields of `ImageInfo`."""
     counts = np.array(gray.histogram())
     mean = float(counts @ _LEVELS / counts.sum())
     spread = float(np.sqrt(counts @ (_LEVELS - mean) ** 2 / counts.sum()))
     # A step of n levels answers n where it is sharp, and the less the longer it takes, whatever else is there.
     edges = np.array(_edges(gray).histogram())
     span = _level_above(counts, _OUTLIERS_SHARE) - _level_above(counts, 1 - _OUTLIERS_SHARE)
-    return Measures(_level_above(edges, _SHARPEST_SHARE) / max(span, 1), mean, spread)
+    sharpness = _level_above(edges, _SHARPEST_SHARE) / max(span, 1)
+    return {"sharpness": sharpness, "mean": mean, "spread": spread}
 
 
 def _edges(gray: Image.Image) -> Image.Image:
-    """How much brighter each inner pixel is than its four neighbours together (the Laplacian), up to 255.
+    """How much brighter each inner pixel is than its four neighbors together (the Laplacian), up to 255.
 
     In numpy, for Pillow's own filter takes ten times as long.
     """
     levels = np.asarray(gray).astype(np.int16)
     edges = 4 * levels[1:-1, 1:-1]
-    for neighbours in (levels[:-2, 1:-1], levels[2:, 1:-1], levels[1:-1, :-2], levels[1:-1, 2:]):
-        edges -= neighbours
+    for neighbors in (levels[:-2, 1:-1], levels[2:, 1:-1], levels[1:-1, :-2], levels[1:-1, 2:]):
+        edges -= neighbors
     return Image.fromarray(edges.clip(0, 255).astype(np.uint8))
 
 

@@ -1,4 +1,4 @@
-"""Images turned as their EXIF data say, whatever else stands in those.
+"""Images opened and turned as their EXIF data say, whatever else stands in those.
 
 Pillow's own `exif_transpose` writes all of them again, and fails where one field is of an odd kind. Cameras and
 editors write such fields, and viewers show the images all the same.
@@ -6,6 +6,9 @@ editors write such fields, and viewers show the images all the same.
 
 from __future__ import annotations
 
+import io
+
+import numpy as np
 from PIL import Image
 
 _ORIENTATION = 0x0112
@@ -39,3 +42,16 @@ def orientation_of(image: Image.Image) -> int:
 def apply_orientation(image: Image.Image, orientation: int) -> Image.Image:
     """The image as it is shown; itself where that is as it is stored."""
     return image if orientation == 1 else image.transpose(_TO_UPRIGHT[orientation])
+
+
+def open_upright(data: bytes, draft_px: int) -> Image.Image:
+    """Decode an image file as RGB, turned as its EXIF data say. Raises `OSError` where it is none.
+
+    A JPEG may come smaller than it is, but no side below `draft_px` that was not so before.
+    """
+    with Image.open(io.BytesIO(data)) as opened:
+        opened.draft("RGB", (draft_px, draft_px))
+        image = apply_orientation(opened, orientation_of(opened))
+        if image.mode.startswith("I"):  # Pillow would call everything from 255 of 65,535 on white
+            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        return image.convert("RGB")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import io
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tuneloop.datasets.images.orientation import apply_orientation, orientation_of
+from tuneloop.datasets.images.orientation import open_upright
 
 Array = NDArray[np.floating[Any]]
 
@@ -21,19 +20,6 @@ _LUMA = np.asarray([0.299, 0.587, 0.114], np.float32)
 _GRID = 4
 _ORIENTATIONS = 8
 _LEVELS = 6
-
-
-def open_upright(data: bytes) -> Image.Image:
-    """Decode an image file as RGB, turned as its EXIF data say. Raises `OSError` where it is none.
-
-    A JPEG may come smaller than it is, but no side below 512 pixels that was not so before.
-    """
-    with Image.open(io.BytesIO(data)) as opened:
-        opened.draft("RGB", (SIDE_PX * 2, SIDE_PX * 2))
-        image = apply_orientation(opened, orientation_of(opened))
-        if image.mode.startswith("I;16"):  # Pillow would call everything from 255 of 65,535 on white
-            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-        return image.convert("RGB")
 
 
 def brightness(colors: Array) -> Array:
@@ -51,7 +37,7 @@ class ScoringImage:
     @classmethod
     def decode(cls, data: bytes) -> ScoringImage:
         """Decode an image file. Raises `OSError` where it is none."""
-        image = open_upright(data)
+        image = open_upright(data, SIDE_PX * 2)
         # Up as well as down: sharpness is only comparable between images of one size.
         scale = SIDE_PX / max(image.size)
         size = (max(8, round(image.width * scale)), max(8, round(image.height * scale)))

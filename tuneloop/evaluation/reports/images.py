@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from tuneloop.datasets.images.orientation import apply_orientation, orientation_of
+from tuneloop.datasets.images.orientation import open_upright
 from tuneloop.errors import ObjectNotFound
 from tuneloop.storage.base import Store
 
@@ -85,9 +85,7 @@ def thumbnail_address(data: bytes, side_px: int) -> str | None:
 def _shrink(data: bytes, side_px: int) -> Image.Image | None:
     """Decode an image upright, its longest side at most `side_px`; None where it cannot be read."""
     try:
-        with Image.open(io.BytesIO(data)) as source:
-            source.draft("RGB", (side_px * 2, side_px * 2))
-            small = apply_orientation(source, orientation_of(source)).convert("RGB")
+        small = open_upright(data, side_px * 2)
     except _UNREADABLE:
         return None
     small.thumbnail((side_px, side_px), Image.Resampling.LANCZOS)
