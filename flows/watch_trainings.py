@@ -39,15 +39,12 @@ def watch_trainings(stores: list[str], account: str | None = None) -> State[Any]
 
     Args:
         stores: Stores to watch: s3-bucket/NAME or local-file-system/NAME.
-        account: Only this account, PROVIDER.LABEL, at once and in full; a webhook asks for that.
+        account: An account, PROVIDER.LABEL, that is due at once; a webhook asks for that.
     """
     with get_client(sync_client=True) as client:
-        previous = None
-        if account is None:
-            newer = newer_tick(client)
-            if newer is not None:
-                return Completed(name=LATE, message=f"Started late; {newer} polls instead.")
-            previous = previous_tick(client)
+        if account is None and (newer := newer_tick(client)):
+            return Completed(name=LATE, message=f"Started late; {newer} polls instead.")
+        previous = previous_tick(client)
         results = [_poll_store(client, slug, previous, account) for slug in stores]
         delete_idle_runs(client)
     in_progress = sum(tick.in_flight for tick, _ in results)

@@ -34,7 +34,7 @@ def kept(folder: Path, *, pairs: bool = False) -> list[str]:
         "a_depth_map.png", "a_canny.webp", "a_openpose.png", "a_seg.png", "a_segmentation.png", "depth-a.png",
         "a_depth_mask.png", "masks/a.png", "mask/a_mask.png", "set/masks/a.jpg", "conditioning_images/a.png",
         "_controls/a.depth.jpg", "depth/a.png", "SegmentationClass/a.png", "annotations/a.png",
-        "thumbnails/a.jpg", "train_masks/a.png", "near/robot masks/a.png",
+        "thumbnails/a.jpg", "train_masks/a.png", "near/robot masks/a.png", "mask_pictures/a.png",
     ],
 )  # fmt: skip
 def test_masks_and_maps_of_an_image_that_is_there_are_left_out(folder: Path, name: str) -> None:

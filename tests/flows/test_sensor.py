@@ -93,11 +93,11 @@ def test_late_ticks_leave_to_the_youngest_one(stack: Stack) -> None:
     assert "Started late" not in messages[-1]
 
 
-def test_tick_of_one_account_is_not_taken_for_one_of_the_schedule(stack: Stack) -> None:
+def test_tick_that_a_webhook_asked_for_leaves_to_no_other_one(stack: Stack) -> None:
     del stack
     with sensor_paused():
-        made_sensor_run(Completed(name="Idle"), timedelta(0), account="segmind.other")
-        run = made_sensor_run(None, timedelta(seconds=1))
+        made_sensor_run(Completed(name="Idle"), timedelta(0))
+        run = made_sensor_run(None, timedelta(seconds=1), account="segmind.other")
         wait_until("it has ended", lambda: look(run).is_final())
     assert "Started late" not in (look(run).message or "")
 

@@ -59,13 +59,14 @@ def test_account_that_cannot_be_asked_keeps_no_other_one_asleep(
     assert problem.startswith("segmind.broken: ")
 
 
-def test_tick_of_one_account_asks_no_other_one(
+def test_account_that_announced_a_change_is_due_at_once_and_no_other_one(
     put_in_flight: PutInFlight, ledger: Ledger, provider: SegmindProvider
 ) -> None:
     runs = put_in_flight(2)
-    other = poll_all(ledger, lambda _: provider, account="segmind.other")
-    assert (other.in_flight, other.requests, other.flow_runs) == (0, 0, [])
-    mine = poll_all(ledger, lambda _: provider, account=provider.account.slug)
+    a_moment_ago = now()
+    other = poll_all(ledger, lambda _: provider, a_moment_ago, account="segmind.other")
+    assert (other.in_flight, other.requests, moved(other)) == (2, 0, [])
+    mine = poll_all(ledger, lambda _: provider, a_moment_ago, account=provider.account.slug)
     assert moved(mine) == mine.flow_runs == [run.flow_run for run in runs]
 
 

@@ -34,7 +34,7 @@ _SMALL_BYTES = 16 * 1024
 """Pieces below this (headers, captions) are joined: each one costs a system call and perhaps a packet."""
 _AHEAD = 8
 """Images of a distant store that are requested before their turn: each one alone costs a round trip."""
-_MAX_BYTES_AHEAD = 1 << 20
+_MAX_BYTES_AHEAD = 2 << 20
 """Of one image; larger ones are streamed when it is their turn, where a round trip matters little."""
 _MADE_ON_UNIX = 3
 _EARLIEST_TIME = (1980, 1, 1, 0, 0, 0)

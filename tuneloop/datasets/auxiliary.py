@@ -30,7 +30,7 @@ _MORE_FOLDERS = r"labels?|annotations?|groundtruth"
 _MORE_NAMES = r"pose|normal|edges?|sketch"
 _REGULAR = r"reg(?:s|ulari[sz]ations?)?|(?:class|prior)(?=.)(?:preservation)?"
 _SAMPLE = r"(?:training|validation)?samples?"
-_STORED = r"(?:images?|imgs?|pics?|images?|data|dirs?|sets?|files?|outputs?)?"
+_STORED = r"(?:images?|imgs?|pics?|pictures?|data|dirs?|sets?|files?|outputs?)?"
 
 
 def _folders(words: str) -> re.Pattern[str]:

@@ -66,7 +66,7 @@ def make_copies(
             data = _copy_of(files[sha256], facts[sha256], way)
         return _stored(data, store)
 
-    work = bounded_map(copy, waiting, _STORED_AT_A_TIME, 4 * _STORED_AT_A_TIME)
+    work = bounded_map(copy, waiting, _STORED_AT_A_TIME)
     with strict_decoding(), closing(work) as made:
         for sha256, one in zip(waiting, made, strict=True):
             copies[sha256] = one

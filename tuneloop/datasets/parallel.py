@@ -1,10 +1,11 @@
-"""A map over threads whose results come in order, with few of them under way."""
+"""A map over threads whose results come in order."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from threading import Event
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -12,19 +13,30 @@ Result = TypeVar("Result")
 
 
 def bounded_map(
-    work: Callable[[Item], Result], items: Iterable[Item], at_a_time: int, ahead: int
+    work: Callable[[Item], Result], items: Iterable[Item], at_a_time: int, ahead: int | None = None
 ) -> Generator[Result, None, None]:
     """Apply `work` to each item, `at_a_time` of them in parallel.
 
-    No more than `ahead` items are under way or finished and not yet taken, so memory does not grow with their
-    number. After an error, or once the generator is closed, nothing more is started and no thread is left.
+    No more than `ahead` items are under way or finished and not yet taken, where results are large. Once one has
+    failed, or the generator is closed, nothing more is started, and no thread is left.
     """
+    failed = Event()
+
+    def run(item: Item) -> Result:
+        if failed.is_set():
+            raise CancelledError
+        try:
+            return work(item)
+        except BaseException:
+            failed.set()
+            raise
+
     under_way: deque[Future[Result]] = deque()
     pool = ThreadPoolExecutor(at_a_time, "dataset")
     try:
         for item in items:
-            under_way.append(pool.submit(work, item))
-            if len(under_way) >= ahead:
+            under_way.append(pool.submit(run, item))
+            if ahead is not None and len(under_way) >= ahead:
                 yield under_way.popleft().result()
         while under_way:
             yield under_way.popleft().result()

@@ -117,7 +117,7 @@ def _store_files(
         if (all_absent and sha256 not in known) or store.seems_absent(image_name(sha256)):
             create_or_find(store, image_name(sha256), read_unchanged(files[sha256], sha256))
 
-    with closing(bounded_map(keep, files, _STORED_AT_A_TIME, 4 * _STORED_AT_A_TIME)) as stored:
+    with closing(bounded_map(keep, files, _STORED_AT_A_TIME)) as stored:
         for done, _ in enumerate(stored, start=1):
             if on_progress is not None:
                 on_progress(done, len(files))

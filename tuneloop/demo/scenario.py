@@ -26,6 +26,7 @@ from tuneloop.storage.s3_logs import count_requests
 MODEL_DEPLOYMENT = "retrain-model/sample-robot"
 SENSOR_DEPLOYMENT = f"{SENSOR_FLOW}/sensor"
 _RUN_LIMIT_S = 300
+_TICK_LIMIT_S = 60
 _SENSOR_PAUSE_S = 4
 _PAUSE_S = 0.3
 
@@ -81,22 +82,25 @@ def _start(client: SyncPrefectClient, deployment: str, parameters: dict[str, Any
 def _watch(client: SyncPrefectClient, stack: Stack, run: FlowRun, report: Report) -> FlowRun:
     """Follow a run to its end. Starts the sensor at once, so that nobody waits for its next minute."""
     reported, polled_at = "", 0.0
-    for current in _until_ended(client, stack, run):
+    for current in _until_ended(client, stack, run, _RUN_LIMIT_S):
         run, line = current, _line(current)
         if line != reported:
             reported = line
             report(line)
         suspended = run.state is not None and run.state.name == "Suspended"
         if suspended and time.monotonic() - polled_at > _SENSOR_PAUSE_S:
-            for _ in _until_ended(client, stack, _start(client, SENSOR_DEPLOYMENT, {})):
+            # One that takes longer is left alone: the schedule starts others.
+            for _ in _until_ended(client, stack, _start(client, SENSOR_DEPLOYMENT, {}), _TICK_LIMIT_S):
                 pass
             polled_at = time.monotonic()
+    if run.state is None or not run.state.is_final():
+        raise ProgramFailed(f"run {run.name} has not ended after {_RUN_LIMIT_S} s; it says: {_line(run)}")
     return run
 
 
-def _until_ended(client: SyncPrefectClient, stack: Stack, run: FlowRun) -> Iterator[FlowRun]:
-    """Poll a run until it has ended, and yield it each time."""
-    until = time.monotonic() + _RUN_LIMIT_S
+def _until_ended(client: SyncPrefectClient, stack: Stack, run: FlowRun, limit_s: float) -> Iterator[FlowRun]:
+    """Poll a run until it has ended or the time is over, and yield it each time."""
+    until = time.monotonic() + limit_s
     while time.monotonic() < until:
         run = client.read_flow_run(run.id)
         yield run
@@ -104,7 +108,6 @@ def _until_ended(client: SyncPrefectClient, stack: Stack, run: FlowRun) -> Itera
             return
         stack.processes.check()
         time.sleep(_PAUSE_S)
-    raise ProgramFailed(f"run {run.name} has not ended after {_RUN_LIMIT_S} s; it says: {_line(run)}")
 
 
 def _line(run: FlowRun) -> str:

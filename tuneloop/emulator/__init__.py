@@ -1,7 +1,7 @@
 """The providers' HTTP APIs on a real socket, for tests and the demo.
 
 Built from the providers' documentation, not from our clients; shares no code with the rest of `tuneloop`.
-To add a provider: one file with a `Provider` (see `emulation.py`), and its name in `server.PROVIDERS`.
+To add a provider: a folder whose `routes.py` has a `PROVIDER` (see `emulation.py`).
 """
 
 from tuneloop.emulator.billing import BilledEntry

@@ -1,6 +1,6 @@
 """What can go wrong between a client and a provider, queued request by request.
 
-To add a fault of one request: one word in `FaultKind`, one function in `fault_effects.py`. What
+To add a fault of one request: one word in `FaultKind`, one `case` in `apply`. What
 would concern every request (a list that lags, a status that differs) is a switch: `switches.py`.
 """
 

@@ -101,13 +101,16 @@ class Jobs:
 
     def amend(self, job: Job, **fields: Any) -> None:
         """Change fields of the accepted request, such as who may see the model."""
-        self._set(job.id, request=json.dumps({**job.request, **fields}), updated=self._clock.now())
+        with self._state.transaction():
+            request = json.loads(self._rows("WHERE id = ?", job.id)[0]["request"])
+            self._set(job.id, request=json.dumps({**request, **fields}), updated=self._clock.now())
 
     def mark(self, job_id: str, mark: Mark) -> bool:
         """Mark a job for good; return False where there is none."""
-        job = self.find(job_id, polled=False)
-        if job is not None:
-            self._set(job_id, marks=json.dumps([*job.marks, mark]))
+        with self._state.transaction():
+            job = self.find(job_id, polled=False)
+            if job is not None:
+                self._set(job_id, marks=json.dumps(sorted({*job.marks, mark})))
         return job is not None
 
     def override(self, job_id: str, fields: dict[str, Any], hidden: Sequence[str]) -> bool:

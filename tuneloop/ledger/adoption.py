@@ -35,7 +35,7 @@ def adopt(ledger: Ledger, provider: Provider, run: RunRecord, job_id: str) -> No
     training = TrainingLog.of(ledger, run)
     if training.last is None or is_revivable(training.last):
         with suppress(RecordConflict):  # two adopt the same job: they write the same
-            training.append(Submitted(**training.header(), job_id=job_id, found_by="person"))
+            training.append(Submitted(**training.header(), job_id=job_id, found_by="person", handle=status.handle))
     record_progress(ledger, run, status)
 
 

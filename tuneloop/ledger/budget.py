@@ -69,20 +69,21 @@ class Budget(Slots):
             return None if fits else self._images_do_not_fit(purpose.model, images, cents, spending)
 
         if cents:
-            self._reserve(purpose, cents, now().date(), over)
+            self._reserve(purpose, cents, None, over)
         return bool(cents)
 
     def _reserve(
         self,
         purpose: Purpose,
         cents: int | None,
-        day: date,
+        at: date | None,
         over: Callable[[Spending], str | None],
         first: Claimed | None = None,
     ) -> Reservation:
         """Create the next slot, unless it would go over a limit even after unpaid ones were released."""
         audited = False
         while True:
+            day = at or now().date()
             listed = self.listed(window_of(day))
             own = self.find(purpose, first, day, listed) if first else None
             if own is not None:

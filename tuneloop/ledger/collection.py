@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from tuneloop.clock import now
-from tuneloop.errors import InvalidWeights, LedgerError, RecordConflict, StoreError
+from tuneloop.errors import InvalidWeights, LedgerError, ProviderUnavailable, RecordConflict, StoreError
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.providers.base import Provider, SourceChanged
@@ -62,6 +62,7 @@ def collect_weights(provider: Provider, training: TrainingLog, on_progress: Prog
         weights=stored.name if stored else None,
         sha256=stored.sha256 if stored else None,
         size_bytes=stored.size_bytes if stored else None,
+        handle=training.handle,
     )
     try:
         training.append(record)
@@ -127,7 +128,7 @@ def restore_weights(
             f"{store.uri_of(promotion.weights or '')} is taken, and nothing in a store is replaced: move it away, "
             "and run again to fetch the weights once more, or restore it from a backup or an older object version"
         )
-    source = _with_progress(provider.open_weights(promotion.job_id)[-1], on_progress)
+    source = _with_progress(provider.open_weights(promotion.job_id, promotion.handle)[-1], on_progress)
     with source.read(0, None) as chunks:
         store.write_stream(promotion.weights, _the_same(chunks, promotion))
 
@@ -138,6 +139,10 @@ def _the_same(chunks: Iterator[bytes], promotion: Promotion) -> Iterator[bytes]:
     for chunk in chunks:
         digest.update(chunk)
         yield chunk
+    if promotion.size_bytes is not None and digest.size_bytes < promotion.size_bytes:
+        raise ProviderUnavailable(
+            f"{digest.size_bytes} of {promotion.size_bytes} bytes of job {promotion.job_id} arrived; run again"
+        )
     if digest.sha256 != promotion.sha256:
         raise InvalidWeights(
             f"the provider hands out other weights of job {promotion.job_id} than were collected: sha256 "

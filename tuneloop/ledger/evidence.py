@@ -36,7 +36,7 @@ def with_ended_ones(provider: Provider, training: TrainingLog, shown: JobList) -
     for job_id, name in training.ended.items():
         if job_id not in {job.job_id for job in shown.jobs}:
             with suppress(NotFoundAtProvider):
-                status = provider.get_job(job_id).recorded_as({job_id})
+                status = provider.get_job(job_id, training.handle_of(job_id)).recorded_as({job_id})
                 found.append(status.model_copy(update={"name": name}))
     return shown.model_copy(update={"jobs": (*shown.jobs, *found)})
 
@@ -115,7 +115,7 @@ def _reasons(provider: Provider, training: TrainingLog, credentials: str, shown:
     search = f"look for the name {claim.name} in its console"
     if any(map(training.is_evidence, shown.named(claim.name))) or claim.name in shown.unreadable:
         yield f"{ambiguous}, and a job of that name is there now"
-    if not shown.list_is_complete:
+    if not (provider.capabilities.list_is_complete and shown.list_is_complete):
         yield (
             f"{ambiguous}, and {provider.name}'s list may lack accepted jobs, be cut, or show names in another "
             f"form: {search} before it is submitted again"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any, TypeVar
 
@@ -25,6 +25,8 @@ from tuneloop.schemas.records import (
 )
 from tuneloop.schemas.training import Handle, JobStatus, job_name
 
+_CLOCKS_APART = timedelta(minutes=5)
+"""More than any two clocks of ours and the provider's may differ."""
 FailureRecord = Failed | Rejected | Abandoned
 NewRecord = TypeVar("NewRecord", bound=AnyTrainingRecord)
 
@@ -123,13 +125,17 @@ class TrainingLog:
     @property
     def handle(self) -> Handle:
         """What the provider is given beside the job's id."""
+        return self.handle_of(self.job_id)
+
+    def handle_of(self, job_id: str | None) -> Handle:
+        """What the provider is given beside the id of a job of any attempt."""
         submitted = [record for record in reversed(self.history) if isinstance(record, Submitted)]
-        return next((r.handle for r in submitted if r.job_id == self.job_id and r.handle), {})
+        return next((record.handle for record in submitted if record.job_id == job_id and record.handle), {})
 
     @property
     def since(self) -> datetime | None:
-        """When it was first claimed or followed, in any attempt; None where it never was."""
-        return self.history[0].created_at if self.history else None
+        """When its first job can have been made, by any clock; None where it was never claimed or followed."""
+        return self.history[0].created_at - _CLOCKS_APART if self.history else None
 
     @property
     def job_ids(self) -> frozenset[str]:

@@ -11,6 +11,7 @@ from prefect.input.run_input import Keyset, keyset_from_base_key
 from prefect.logging import get_run_logger
 from pydantic import Field
 
+from tuneloop.datasets.store import load_manifest
 from tuneloop.errors import ProviderError, RequestRejected, TrainingOnHold
 from tuneloop.ledger.collection import try_again
 from tuneloop.ledger.reconciliation import record_job_id
@@ -184,7 +185,8 @@ def _ask(client: SyncPrefectClient, keys: Keyset, form: type[Answer], question: 
 
 def _question(ctx: RunContext, run: RunRecord, training: TrainingLog, held: Held) -> str:
     reason = f"{held.reason[:1].upper()}{held.reason[1:]}"
-    cents = training_price(ctx.provider, ctx.recipe(run), ctx.limits)
+    manifest = load_manifest(run.dataset_digest, ctx.store)
+    cents = training_price(ctx.provider, ctx.recipe(run), ctx.limits, manifest)
     price = "a price that the provider does not publish" if cents is None else dollars(cents)
     return (
         f"**{run.model}: training {training.name} is on hold. {in_markdown(reason)}.**\n\n"

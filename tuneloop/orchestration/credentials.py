@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, fi
 from tuneloop.errors import ConfigurationError
 from tuneloop.http.addresses import check_api_address, check_host_name, check_key
 from tuneloop.http.retries import RUN_POLICY, RequestPolicy
+from tuneloop.providers import registry as _registry  # noqa: F401 - keys of every provider are redacted from here on
 from tuneloop.providers.base import Provider
 from tuneloop.schemas.spending import SpendingLimits
 from tuneloop.schemas.training import validate_slug

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.objects import FlowRun, StateType, WorkerStatus
+from prefect.client.schemas.objects import StateType, WorkerStatus
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound
 from prefect.logging import get_run_logger
@@ -42,7 +42,6 @@ def newer_tick(client: SyncPrefectClient) -> str | None:
     if deployment.id is None or due is None:
         return None
     newer = find_runs(client, [UUID(str(deployment.id))], _READ_AT_ONCE, after=due + _JUST, before=now())
-    newer = [run for run in newer if _polls_all(run)]
     started = [run for run in newer if run.state and run.state.type != StateType.SCHEDULED]
     waiting = len(newer) - len(started)
     if started:
@@ -58,17 +57,12 @@ def previous_tick(client: SyncPrefectClient) -> datetime | None:
     before = find_runs(
         client,
         [UUID(str(deployment.id))],
-        _READ_AT_ONCE,
+        1,
         names=[IDLE, "Completed", "Failed"],
         before=due - _JUST,
         newest_first=True,
     )
-    return next((run.expected_start_time for run in before if _polls_all(run)), None)
-
-
-def _polls_all(run: FlowRun) -> bool:
-    """Return False for a tick that a webhook has asked for: it polls one account only."""
-    return run.parameters.get("account") is None
+    return before[0].expected_start_time if before else None
 
 
 def delete_idle_runs(client: SyncPrefectClient) -> None:

@@ -4,29 +4,21 @@ from __future__ import annotations
 
 import logging
 import sys
+from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
 import uvicorn
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.filters import (
-    DeploymentFilter,
-    DeploymentFilterId,
-    FlowFilter,
-    FlowFilterName,
-    FlowRunFilter,
-    FlowRunFilterExpectedStartTime,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
-)
+from prefect.client.schemas.filters import FlowFilter, FlowFilterName
 from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.responses import DeploymentResponse
-from prefect.client.schemas.sorting import FlowRunSort
 from pydantic import SecretStr
 
 from tuneloop.clock import now
 from tuneloop.errors import ConfigurationError
 from tuneloop.orchestration.blocks import all_credentials, load_credentials
+from tuneloop.orchestration.run_queries import find_runs
 from tuneloop.orchestration.suspend import SENSOR_FLOW
 from tuneloop.providers.registry import row_of
 from tuneloop.schemas.shown_text import visible
@@ -37,6 +29,8 @@ from tuneloop.webhooks.receiver import webhook_app
 
 _LOG = logging.getLogger("tuneloop.webhooks")
 _PAGE = 200
+_STUCK_AFTER = timedelta(minutes=10)
+"""A run that has not started by then may never do so, and is not waited for."""
 
 
 def serve_webhooks(stores: list[str], credentials: list[str], host: str, port: int) -> None:
@@ -86,7 +80,7 @@ def webhook_accounts(credentials: list[str]) -> list[WebhookAccount]:
 
 
 def request_sensor_run(stores: list[str], account: str) -> None:
-    """Start a run of the sensor that polls one account at once, unless one is waiting to start.
+    """Start a run of the sensor for which one account is due at once, unless such a run is waiting to start.
 
     Args:
         stores: Slugs of the stores whose sensor is asked.
@@ -125,14 +119,9 @@ def _sensors(client: SyncPrefectClient, stores: list[str]) -> list[DeploymentRes
 
 
 def _is_waiting(client: SyncPrefectClient, sensor: UUID, account: str) -> bool:
-    waiting = client.read_flow_runs(
-        deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[sensor])),
-        flow_run_filter=FlowRunFilter(
-            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED, StateType.PENDING])),
-            expected_start_time=FlowRunFilterExpectedStartTime(before_=now()),
-        ),
-        sort=FlowRunSort.EXPECTED_START_TIME_DESC,
-        limit=_PAGE,
+    states = [StateType.SCHEDULED, StateType.PENDING]
+    waiting = find_runs(
+        client, [sensor], _PAGE, types=states, after=now() - _STUCK_AFTER, before=now(), newest_first=True
     )
     return any(run.parameters.get("account") == account for run in waiting)
 

@@ -192,7 +192,8 @@ class Provider(ABC):
 
         Args:
             stem: What comes before `-g<attempt>` in the jobs' names.
-            since: When the training was first claimed; None where it was not, or nobody knows.
+            since: No job of it can be older; None where nobody knows. Even so `list_is_complete` and `shown` are
+                about the whole account.
         """
         listed = self.list_jobs()
         ours = tuple(job for job in listed.jobs if job.name.rpartition("-g")[0] == stem)

@@ -216,6 +216,7 @@ class Registry:
             key=run.key,
             attempt=run.attempt,
             job_id=weights.job_id,
+            handle=weights.handle,
             account=run.account,
             credentials=run.credentials,
             trigger_word=recorded_recipe.validate_python(run.recipe).trigger,

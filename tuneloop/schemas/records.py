@@ -71,9 +71,9 @@ class Submitted(TrainingRecord):
     state: Literal["submitted"] = "submitted"
     job_id: str
     found_by: Literal["answer", "list", "person"]
-    handle: Handle = Field(default_factory=dict)
-    """What the provider is given beside the id; empty where the id is enough, or a person has named the job."""
     """Whether the response to the submit, the provider's list or a person named the job."""
+    handle: Handle = Field(default_factory=dict)
+    """What the provider is given beside the id; empty where the id is enough."""
 
 
 class Trained(TrainingRecord):
@@ -95,6 +95,8 @@ class Collected(TrainingRecord):
     sha256: str | None
     """Sha256 of the weights, 64 hex digits."""
     size_bytes: int | None
+    handle: Handle = Field(default_factory=dict)
+    """As in `Submitted`."""
 
 
 class Failed(TrainingRecord):
@@ -236,6 +238,8 @@ class Promotion(Record):
     key: str
     attempt: int
     job_id: str
+    handle: Handle = Field(default_factory=dict)
+    """As in `Submitted`."""
     account: Account
     credentials: str
     """Slug of the credentials block that reaches it."""

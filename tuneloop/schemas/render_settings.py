@@ -59,7 +59,7 @@ def _validated(value: Any) -> DefaultRender | ServiceSettings:
     endpoint = value.get("endpoint") if isinstance(value, Mapping) else None
     if endpoint == "default":
         return DefaultRender.model_validate(value)
-    if endpoint not in SERVICES:
+    if not isinstance(endpoint, str) or endpoint not in SERVICES:
         raise ValueError(f"endpoint {endpoint!r} is not known; name one of default, {', '.join(SERVICES)}")
     return SERVICES[endpoint].model_validate(value)
 

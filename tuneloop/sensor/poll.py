@@ -46,7 +46,7 @@ def poll_all(
         ledger: The ledger of one store.
         open_provider: Opens a credentials block by its slug.
         previous: When the tick before polled, None if unknown; it only decides what is due.
-        account: Slug of the only account to query, None for all.
+        account: Slug of an account that is due whatever the cadence, because it has announced a change.
     """
     markers: dict[str, list[Marker]] = defaultdict(list)
     for marker in ledger.markers():
@@ -54,12 +54,18 @@ def poll_all(
     ends: dict[str, dict[FailedJob, datetime]] = defaultdict(dict)
     for end, since in ledger.failed_jobs():
         ends[end.account][end] = since
-    accounts = [slug for slug in dict.fromkeys([*markers, *ends]) if account in {None, slug}]
     polls = [
-        _AccountTick(ledger, slug, markers.get(slug, []), ends.get(slug, {}), open_provider, previous)
-        for slug in accounts
+        _AccountTick(
+            ledger,
+            slug,
+            markers.get(slug, []),
+            ends.get(slug, {}),
+            open_provider,
+            None if slug == account else previous,
+        )
+        for slug in dict.fromkeys([*markers, *ends])
     ]
-    tick = TickResult(flow_runs=[marker.flow_run for slug in accounts for marker in markers.get(slug, [])])
+    tick = TickResult(flow_runs=[marker.flow_run for found in markers.values() for marker in found])
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         # Each at its own pace: one that does not answer keeps nobody waiting but the end of the tick.
         for found in [threads.submit(copy_context().run, account_tick.poll) for account_tick in polls]:

@@ -120,7 +120,7 @@ def fetch_from_hub(place: HubPlace, folder: Path, on_progress: Progress | None =
             raise DatasetError(f"{label}: {item.name!r} has another size than the hub says; run again")
 
     done, total = 0, sum(item.size_bytes for item in found)
-    with closing(bounded_map(fetch, found, _FILES_AT_A_TIME, 4 * _FILES_AT_A_TIME)) as fetched:
+    with closing(bounded_map(fetch, found, _FILES_AT_A_TIME)) as fetched:
         for item, _ in zip(found, fetched, strict=True):
             done += item.size_bytes
             if on_progress is not None:

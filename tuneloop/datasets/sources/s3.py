@@ -127,7 +127,7 @@ def fetch_folder(place: S3Location, client: S3Client, folder: Path, on_progress:
             downloader.stop.set()  # nobody needs what else is under way, and it may be large
             raise
 
-    with closing(bounded_map(fetch, found, _FILES_AT_A_TIME, 4 * _FILES_AT_A_TIME)) as fetched:
+    with closing(bounded_map(fetch, found, _FILES_AT_A_TIME)) as fetched:
         try:
             for item, _ in zip(found, fetched, strict=True):
                 done += item.size_bytes

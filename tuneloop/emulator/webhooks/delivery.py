@@ -119,7 +119,7 @@ class Carrier:
     def clear(self) -> None:
         """Drop everything that has still to go out."""
         with self._lock:
-            self.outbox = []
+            self.outbox, self._reversed_at = [], 0
 
     def sample(self, url: str, message: Message, job_id: str) -> Delivery:
         """Send a sample, past the outbox; no switch spoils it."""

@@ -51,8 +51,9 @@ class Poster:
         # As bytes, because a secret need not be Latin-1.
         encoded = {name: value.encode() for name, value in headers.items()}
         connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout_s)
+        line = None
         try:
-            self._connect(connection)
+            line = self._connect(connection)
             connection.request("POST", path, body, {**encoded, "Content-Type": b"application/json"})
             response = connection.getresponse()
             response.read(_READ_BYTES)
@@ -64,7 +65,8 @@ class Poster:
             return Outcome(None, f"{type(error).__name__}: {error}")
         finally:
             with self._lock:
-                self._open.discard(connection.sock)
+                # A response that closes the connection takes the socket from it.
+                self._open -= {line}
             connection.close()
 
     def stop(self) -> None:
@@ -75,9 +77,10 @@ class Poster:
                 with suppress(OSError):
                     line.shutdown(socket.SHUT_RDWR)
 
-    def _connect(self, connection: http.client.HTTPConnection) -> None:
+    def _connect(self, connection: http.client.HTTPConnection) -> socket.socket:
         connection.connect()
         with self._lock:
             if self.stopped:
                 raise ConnectionAbortedError("the emulator stops")
             self._open.add(connection.sock)
+        return connection.sock

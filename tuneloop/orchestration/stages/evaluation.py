@@ -54,7 +54,7 @@ def _wait_until_deployed(ctx: RunContext, run: RunRecord, weights: Collected) ->
     while True:
         provider_status = "not shown"
         try:
-            status = ctx.provider.get_job(weights.job_id)
+            status = ctx.provider.get_job(weights.job_id, weights.handle)
         except ProviderUnavailable as error:
             get_run_logger().warning("%s", error)
         except NotFoundAtProvider as error:
@@ -115,7 +115,7 @@ def _compare(
         reigning=other,
         champion_manifest=load_manifest(other.dataset_digest, ctx.store) if other else None,
         line=history,
-        cents=training_price(ctx.provider, ctx.recipe(run), ctx.limits),
+        cents=training_price(ctx.provider, ctx.recipe(run), ctx.limits, manifest),
         cents_per_image=ctx.limits.price_of_image(run.plan.service),
         decision=f"{ctx.ledger.decision_folder(run)}{number:04d}.json",
         decided_by=GATE,

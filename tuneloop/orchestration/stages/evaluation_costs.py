@@ -82,7 +82,7 @@ def _check_images(
 def _try_key(provider: Provider, champion: Promotion) -> None:
     """Try a champion's key, which is free. A model that is gone is evaluated by what is in the store."""
     try:
-        provider.get_job(champion.job_id)
+        provider.get_job(champion.job_id, champion.handle)
     except AuthenticationFailed as error:
         raise ConfigurationError(
             f"{_champion_access(champion)}, and the provider rejects its key: {error.reason}"

@@ -124,9 +124,10 @@ def _begin(ctx: RunContext, run: RunRecord, training: TrainingLog, *, cancelled:
 
 def _submit(ctx: RunContext, run: RunRecord, training: TrainingLog, approval: str | None) -> None:
     """Check that all of it can be paid, upload, which is free, and then search, claim and pay."""
-    cents = (training_price(ctx.provider, ctx.recipe(run), ctx.limits) or 0) if training.first is None else None
+    manifest = load_manifest(run.dataset_digest, ctx.store)
+    price = training_price(ctx.provider, ctx.recipe(run), ctx.limits, manifest)
     champion = ctx.ledger.champion(run.model)
-    check_evaluation_costs(ctx, run, load_manifest(run.dataset_digest, ctx.store), champion, cents)
+    check_evaluation_costs(ctx, run, manifest, champion, (price or 0) if training.first is None else None)
     uploaded = tasks.upload_dataset(ctx, run)
     ctx.check_store()
     if training.last is None:  # else it is marked already
