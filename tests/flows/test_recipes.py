@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 import requests
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
 from blocks.bfl_credentials import BflCredentials
 from tests.conftest import draw_images
@@ -78,6 +80,14 @@ def test_bfl_model_is_its_remote_id_and_is_collected_rendered_and_promoted(
     assert here(changed).name == "Cached"
     kinds = [entry.kind for entry in bfl.billing()]
     assert (kinds.count("training"), kinds.count("inference")) == (1, 1)
+
+
+def test_no_progress_is_shown_between_the_bytes_of_a_paid_post(wish: dict[str, Any], bfl: EmulatorControl) -> None:
+    assert here(with_recipe(wish, "bfl-finetune", credentials="bfl-credentials/of-a-test")).name == "Completed"
+    assert [entry.kind for entry in bfl.billing()].count("training") == 1
+    key = ArtifactFilterKey(any_=[f"upload-{wish['model']}"])
+    with get_client(sync_client=True) as client:
+        assert client.read_artifacts(artifact_filter=ArtifactFilter(key=key)) == []
 
 
 @pytest.mark.usefixtures("alone")
