@@ -34,7 +34,7 @@ class Captions(NamedTuple):
     """All captions of a dataset."""
 
     by_owner: dict[str, CaptionText]
-    """The caption of each image that has one, maybe an empty one, by `DatasetFile.owner`."""
+    """The caption of each image that has one, maybe an empty one, by `FileEntry.owner`."""
     told: set[str]
     """Owners whose caption is missing or broken, and for whom a finding says so already."""
     findings: list[Finding]

@@ -19,6 +19,8 @@ class FileEntry(NamedTuple):
     path: Path
     name: str
     """Its path within the folder, with `/` between the parts."""
+    owner: str = ""
+    """In a `Listing`, whose caption it is or takes: its name without the suffix; of halves, that of their pair."""
 
     @property
     def folder(self) -> str:

@@ -25,28 +25,13 @@ OTHER_IMAGE_SUFFIXES = frozenset({
 """Images that no trainer takes: they are named, and stop the run."""
 
 
-class DatasetFile(NamedTuple):
-    """An image or a caption file."""
-
-    path: Path
-    name: str
-    """Its path within the folder."""
-    owner: str
-    """Whose caption it is or takes: its name without the suffix; of both halves of a pair, the pair's name."""
-
-    @property
-    def folder(self) -> str:
-        """The subfolder that it is in; empty for the folder itself."""
-        return self.name.rpartition("/")[0]
-
-
 class Listing(NamedTuple):
     """What was found in a folder, by name, without opening any file."""
 
     root: Path
-    images: list[DatasetFile]
+    images: list[FileEntry]
     """Those that can be opened, in the order of their names, also where there are problems with others."""
-    captions: list[DatasetFile]
+    captions: list[FileEntry]
     tables: list[FileEntry]
     findings: list[Finding]
 
@@ -82,8 +67,8 @@ def list_folder(folder: Path, *, pairs: bool = False) -> Listing:
     owners = {_owner(file, pairs=pairs) for file in images}
     return Listing(
         root=found.root,
-        images=[DatasetFile(file.path, file.name, _owner(file, pairs=pairs)) for file in images],
-        captions=[DatasetFile(file.path, file.name, _bare(file)) for file in captions if _bare(file) in owners],
+        images=[file._replace(owner=_owner(file, pairs=pairs)) for file in images],
+        captions=[file._replace(owner=_bare(file)) for file in captions if _bare(file) in owners],
         tables=tables,
         findings=findings,
     )

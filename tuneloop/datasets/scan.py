@@ -13,9 +13,7 @@ from tuneloop.datasets.captions import CaptionRule, words_of
 from tuneloop.datasets.checks.caption_checks import caption_findings
 from tuneloop.datasets.checks.dataset_checks import (
     Taken,
-    likeness_findings,
     number_findings,
-    pair_likeness_findings,
     set_findings,
     size_findings,
 )
@@ -107,8 +105,7 @@ def preflight(
         *caption_findings(listing.images, captions, rule, profile, sending),
         *unusable,
         *(one for kept in taken for one in image_findings(kept.facts, kept.image.name, profile)),
-        *set_findings(taken, profile),
-        *(pair_likeness_findings(taken) if pairs else likeness_findings(taken)),
+        *set_findings(taken, profile, pairs=pairs),
         *size_findings(zip_bytes, profile),
     )
     findings = list(apply_delivery(found, profile, sending))

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef
 
-_NO_RESPONSE = (
+NO_RESPONSE = (
     HTTPClientError,
     NoConnectionError,
     IncompleteReadError,
@@ -40,7 +40,7 @@ _NO_RESPONSE = (
 )
 UNREADABLE = (ResponseParserError, LookupError, TypeError, ValueError)
 """Raised by a response that is not S3's: it cannot be parsed, fields lack, times are none."""
-_NO_KEYS = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError)
+NO_KEYS = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError)
 _KEYS = "Correct the access key and the secret key in the credentials block of the store."
 _RIGHTS = (
     "Allow these credentials s3:ListBucket and s3:ListBucketMultipartUploads on the bucket, and s3:GetObject, "
@@ -104,9 +104,9 @@ def s3_errors(thing: str, endpoint: str) -> Iterator[None]:
         yield
     except ClientError as error:
         raise _of_response(error, thing) from error
-    except _NO_RESPONSE as error:
+    except NO_RESPONSE as error:
         raise _without_response(error, thing, endpoint) from error
-    except _NO_KEYS as error:
+    except NO_KEYS as error:
         raise StoreError(f"{thing}: there are no credentials for S3. {_KEYS}") from error
     except BotoCoreError as error:
         raise StoreError(f"{thing}: {error}. Correct the block of the store.") from error

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tuneloop.datasets.caption_sources import Captions, CaptionText
-    from tuneloop.datasets.listing import DatasetFile
+    from tuneloop.datasets.files import FileEntry
     from tuneloop.schemas.dataset_profile import DatasetRequirements
 
 _FEW_CAPTIONS = 3
@@ -20,7 +20,7 @@ _FEW_CAPTIONS = 3
 
 
 def caption_findings(
-    images: Iterable[DatasetFile],
+    images: Iterable[FileEntry],
     captions: Captions,
     rule: CaptionRule,
     profile: DatasetRequirements,

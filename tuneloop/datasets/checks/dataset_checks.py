@@ -14,7 +14,7 @@ from tuneloop.schemas.shown_text import printable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tuneloop.datasets.listing import DatasetFile
+    from tuneloop.datasets.files import FileEntry
     from tuneloop.schemas.dataset import Sha256
     from tuneloop.schemas.dataset_profile import DatasetRequirements
     from tuneloop.schemas.image_facts import ImageInfo
@@ -34,7 +34,7 @@ _FOLDERS_NAMED = 10
 class Taken(NamedTuple):
     """One usable image."""
 
-    image: DatasetFile
+    image: FileEntry
     facts: ImageInfo
     caption: str | None
 
@@ -68,12 +68,17 @@ def size_findings(zip_bytes: int, profile: DatasetRequirements) -> list[Finding]
     return []
 
 
-def set_findings(taken: list[Taken], profile: DatasetRequirements) -> list[Finding]:
+def set_findings(taken: list[Taken], profile: DatasetRequirements, *, pairs: bool) -> list[Finding]:
     """Check what images and their folders are among each other."""
-    return format_findings(taken, profile) + mask_findings(taken) + repeat_findings(taken)
+    return [
+        *_format_findings(taken, profile),
+        *_mask_findings(taken),
+        *_repeat_findings(taken),
+        *_likeness_findings(taken, pairs=pairs),
+    ]
 
 
-def format_findings(taken: list[Taken], profile: DatasetRequirements) -> list[Finding]:
+def _format_findings(taken: list[Taken], profile: DatasetRequirements) -> list[Finding]:
     """Find formats that a trainer may skip; those that it refuses are told image by image."""
     advised = profile.recommended_formats
     odd = [] if advised is None else [one for one in taken if one.facts.format in profile.formats - advised]
@@ -85,7 +90,7 @@ def format_findings(taken: list[Taken], profile: DatasetRequirements) -> list[Fi
     return [warning("unusual-format", None, reason, f"convert to {' or '.join(sorted(advised or ()))}")]
 
 
-def mask_findings(taken: list[Taken]) -> list[Finding]:
+def _mask_findings(taken: list[Taken]) -> list[Finding]:
     """Find images of pure black and white among others: masks, most likely, whatever they are called.
 
     Where most are like that, it is how the subject looks.
@@ -105,7 +110,7 @@ def _is_black_and_white(facts: ImageInfo) -> bool:
     return widest > _NEARLY_ONE_TONE and facts.spread**2 > _BLACK_AND_WHITE * widest
 
 
-def repeat_findings(taken: list[Taken]) -> list[Finding]:
+def _repeat_findings(taken: list[Taken]) -> list[Finding]:
     """Find folders that tell another trainer (kohya's) how often an image counts, such as `10_robot`."""
     repeats = {folder: found[1] for one in taken if (found := _REPEATS.fullmatch(folder := one.image.folder))}
     if len(set(repeats.values())) < _FEWEST_REPEATS:
@@ -115,51 +120,48 @@ def repeat_findings(taken: list[Taken]) -> list[Finding]:
     return [warning("folder-repeats", None, f"{reason}; here each one counts once", remedy)]
 
 
-def likeness_findings(taken: list[Taken]) -> list[Finding]:
-    """Find single images that are there twice, or nearly so: the trainer sees them twice as often as others."""
-    findings = []
-    alike: dict[Sha256, list[Taken]] = defaultdict(list)
-    for one in taken:
-        alike[one.facts.sha256].append(one)
-    for group in alike.values():
-        if len(group) > 1:
-            others = join_names([one.image.name for one in group[1:]])
-            check = "duplicate"
-            reason = f"is the same image as {others}"
-            if len({one.caption for one in group}) > 1:
-                check = "duplicate-other-caption"
-                reason += ", with another caption"
-            findings.append(warning(check, group[0].image.name, reason, "remove all but one"))
-    firsts = [group[0] for group in alike.values()]
-    return findings + [_near([one.image.name for one in group]) for group in _near_groups(firsts)]
+def _likeness_findings(taken: list[Taken], *, pairs: bool) -> list[Finding]:
+    """Find images, or pairs, that are there twice, or nearly so, and halves that do not fit each other.
 
-
-def pair_likeness_findings(taken: list[Taken]) -> list[Finding]:
-    """Find pairs that are there twice, or nearly so, and halves that do not fit each other.
-
-    Pairs may share one of their images: one start with two edits is a good example of both.
+    The trainer sees such images twice as often as others. Pairs may share one of their images: one start with two
+    edits is a good example of both.
     """
+    examples = _pairs(taken) if pairs else [(one,) for one in taken]
+    findings = [finding for pair in examples if pairs for finding in _halves(pair[0], pair[-1])]
+    alike: dict[tuple[Sha256, ...], list[tuple[Taken, ...]]] = defaultdict(list)
+    for example in examples:
+        alike[tuple(one.facts.sha256 for one in example)].append(example)
+    findings += [_duplicate(group) for group in alike.values() if len(group) > 1]
+    clusters = [[group[0] for group in alike.values()]]
+    for half in range(2 if pairs else 1):
+        clusters = [
+            [cluster[index] for index in near]
+            for cluster in clusters
+            for near in near_duplicates([example[half].facts.perceptual_hash for example in cluster])
+        ]
+    return findings + [_near([example[-1].image.name for example in cluster]) for cluster in clusters]
+
+
+def _pairs(taken: list[Taken]) -> list[tuple[Taken, ...]]:
     halves: dict[str, dict[str, Taken]] = defaultdict(dict)
     for one in taken:
         half = parse_pair_name(one.image.path.stem)
         if half is not None:
             halves[one.image.owner][half.role] = one
-    pairs = [(pair["start"], pair["end"]) for pair in halves.values() if pair.keys() == {"start", "end"}]
-    findings = []
-    alike: dict[tuple[Sha256, Sha256], list[tuple[Taken, Taken]]] = defaultdict(list)
-    for start, end in pairs:
-        findings += _halves(start, end)
-        alike[start.facts.sha256, end.facts.sha256].append((start, end))
-    for group in alike.values():
-        if len(group) > 1:
-            others = join_names([start.image.name for start, _ in group[1:]])
-            reason = f"and its other half are the same images as {others} and theirs"
-            findings.append(warning("duplicate-pair", group[0][0].image.name, reason, "remove all pairs but one"))
-    ends = {id(group[0][0]): group[0][1] for group in alike.values()}
-    for near_starts in _near_groups([group[0][0] for group in alike.values()]):
-        near_ends = _near_groups([ends[id(start)] for start in near_starts])
-        findings += [_near([end.image.name for end in cluster]) for cluster in near_ends]
-    return findings
+    return [(pair["start"], pair["end"]) for pair in halves.values() if pair.keys() == {"start", "end"}]
+
+
+def _duplicate(group: list[tuple[Taken, ...]]) -> Finding:
+    first, others = group[0][0], join_names([example[0].image.name for example in group[1:]])
+    if len(group[0]) > 1:
+        reason = f"and its other half are the same images as {others} and theirs"
+        return warning("duplicate-pair", first.image.name, reason, "remove all pairs but one")
+    check = "duplicate"
+    reason = f"is the same image as {others}"
+    if len({one.caption for (one,) in group}) > 1:
+        check = "duplicate-other-caption"
+        reason += ", with another caption"
+    return warning(check, first.image.name, reason, "remove all but one")
 
 
 def megabytes(size_bytes: int) -> str:
@@ -192,11 +194,6 @@ def _halves(start: Taken, end: Taken) -> list[Finding]:
 def _upright_size(facts: ImageInfo) -> tuple[int, int]:
     size = (facts.width_px, facts.height_px)
     return size[::-1] if facts.orientation >= _TURNED else size
-
-
-def _near_groups(taken: list[Taken]) -> list[list[Taken]]:
-    found = near_duplicates([one.facts.perceptual_hash for one in taken])
-    return [[taken[index] for index in cluster] for cluster in found]
 
 
 def _near(names: list[str]) -> Finding:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from tuneloop.datasets.listing import DatasetFile
+    from tuneloop.datasets.files import FileEntry
 
 LARGEST_FILE_BYTES = 512 * 1024 * 1024
 """A file is held in memory while it is inspected. Whole images of 100 megapixels stay below."""
@@ -46,7 +46,7 @@ def strict_decoding() -> Iterator[None]:
         ImageFile.LOAD_TRUNCATED_IMAGES = tolerant
 
 
-def inspect_all(images: Sequence[DatasetFile]) -> Generator[ImageInfo | Finding, None, None]:
+def inspect_all(images: Sequence[FileEntry]) -> Generator[ImageInfo | Finding, None, None]:
     """Hash every image file, and decode those whose content another one did not have.
 
     As many are under way at once as the machine has cores, and never more than four; only what was found is
@@ -57,7 +57,7 @@ def inspect_all(images: Sequence[DatasetFile]) -> Generator[ImageInfo | Finding,
     """
     seen: dict[Sha256, ImageInfo] = {}
 
-    def inspect(image: DatasetFile) -> ImageInfo | Finding:
+    def inspect(image: FileEntry) -> ImageInfo | Finding:
         try:
             return inspect_image(image.path, image.name, seen)
         except ImageError as caught:

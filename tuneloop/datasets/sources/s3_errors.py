@@ -5,25 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    CredentialRetrievalError,
-    FlexibleChecksumError,
-    HTTPClientError,
-    IncompleteReadError,
-    NoCredentialsError,
-    ParamValidationError,
-    PartialCredentialsError,
-)
-from botocore.exceptions import ConnectionError as NoConnectionError
-from urllib3.exceptions import HTTPError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from tuneloop.errors import DatasetError
-from tuneloop.storage.s3_errors import UNREADABLE
+from tuneloop.storage.s3_errors import NO_KEYS, NO_RESPONSE, UNREADABLE
 
-_NO_KEYS = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError)
-_NO_ANSWER = (HTTPClientError, NoConnectionError, IncompleteReadError, FlexibleChecksumError, HTTPError)
 _MISSING = "there is no such bucket; correct its name"
 _RIGHTS = (
     "these credentials may not read it; allow them s3:ListBucket on the bucket and s3:GetObject on its objects"
@@ -71,12 +57,12 @@ def s3_errors(thing: str) -> Iterator[None]:
         raise
     except ClientError as error:
         raise DatasetError(f"{thing}: {_meaning(error)}") from error
-    except _NO_KEYS as error:
+    except NO_KEYS as error:
         raise DatasetError(
             f"{thing}: there are no credentials for S3; keep the store on S3 too, whose block has some, or put "
             "them into the worker's environment"
         ) from error
-    except _NO_ANSWER as error:
+    except NO_RESPONSE as error:
         raise DownloadInterrupted(
             f"{thing}: S3 gave no whole answer ({type(error).__name__}); run again"
         ) from error
