@@ -51,7 +51,7 @@ def rollback_model(
 
 
 def _markdown(done: Rollback) -> str:
-    lines = [f"# {done.champion.model}: rolled back to no. {done.to}", "", in_markdown(done.summary), ""]
+    lines = [f"# {done.champion.model}: rolled back to v{done.to}", "", in_markdown(done.summary), ""]
     lines += ["| | champion | job | dataset | since (UTC) | why |", "|---|---|---|---|---|---|"]
     if done.replaced is not None:
         lines.append(_row("from", done.replaced))
@@ -62,6 +62,6 @@ def _markdown(done: Rollback) -> str:
 def _row(word: str, promotion: Promotion) -> str:
     why = in_markdown(promotion.reason)
     return (
-        f"| {word} | no. {promotion.number} | `{job_name(promotion.key, promotion.attempt)}` | "
+        f"| {word} | v{promotion.number} | `{job_name(promotion.key, promotion.attempt)}` | "
         f"`{promotion.dataset_digest[:12]}` | {promotion.created_at:%Y-%m-%d %H:%M} | {why} |"
     )

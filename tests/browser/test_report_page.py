@@ -108,14 +108,14 @@ def test_keyboard_flips_at_one_place_and_gives_the_focus_back(page: Page, report
     expect(label).to_have_text("Challenger")
     where = page.locator("#viewer-stage .shown").bounding_box()
     first = page.locator("#viewer-stage .shown").get_attribute("src")
-    for key, shown in (("ArrowRight", "Champion no. 3"), (" ", "Challenger"), ("ArrowLeft", "Champion no. 3")):
+    for key, shown in (("ArrowRight", "Champion v3"), (" ", "Challenger"), ("ArrowLeft", "Champion v3")):
         page.keyboard.press(key)
         expect(label).to_have_text(shown)
         assert (page.locator("#viewer-stage .shown").get_attribute("src") == first) == (shown == "Challenger")
         assert page.locator("#viewer-stage .shown").bounding_box() == where
     page.keyboard.press("ArrowDown")
     expect(page.locator("#viewer-seed")).to_have_text("seed 2")
-    expect(label).to_have_text("Champion no. 3")
+    expect(label).to_have_text("Champion v3")
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
     expect(button).to_be_focused()
@@ -123,7 +123,7 @@ def test_keyboard_flips_at_one_place_and_gives_the_focus_back(page: Page, report
 
 def test_every_image_of_a_pair_can_be_chosen_and_the_finding_is_said(page: Page, report: str) -> None:
     page.goto(report)
-    page.get_by_role("button", name="Champion no. 3: a photo of ROBOX, seed 2").click()
+    page.get_by_role("button", name="Champion v3: a photo of ROBOX, seed 2").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("button", name="Challenger", exact=True).click()
     expect(dialog.get_by_text("copies a training image: 80% of it is the same")).to_be_visible()
@@ -142,7 +142,7 @@ def test_focus_stays_in_the_dialog_at_the_first_and_last_pair(page: Page, report
         assert page.evaluate("document.getElementById('viewer').contains(document.activeElement)")
     expect(page.get_by_role("button", name="Next pair")).to_be_disabled()
     # The challenger's image was refused there: what is left to flip to is the training image.
-    expect(page.locator("#viewer-label")).to_have_text("Champion no. 3")
+    expect(page.locator("#viewer-label")).to_have_text("Champion v3")
     page.keyboard.press("ArrowRight")
     expect(page.locator("#viewer-label")).to_have_text("Nearest training image")
 

@@ -104,7 +104,7 @@ def test_models_and_errors_are_shown_as_they_are(text: str, capsys: pytest.Captu
 @pytest.mark.parametrize("text", HOSTILE)
 def test_plan_is_neither_markup_nor_html_nor_obeyed(text: str) -> None:
     plan = RunPlan(
-        model="robot", action="train", what=text, why=(text,), job="j", key="0" * 64, images=1,
+        model="robot", action="train", summary=text, reasons=(text,), job="j", key="0" * 64, images=1,
         difference=DatasetDifference.model_construct(added=(text,), removed=(text,), captions_changed=(text,)),
         cents=None, price_basis=text, renders=1, cents_per_image=None, budget=text,
     )  # fmt: skip

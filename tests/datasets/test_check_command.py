@@ -38,7 +38,7 @@ def test_clean_folder_ends_with_0_and_says_so(folder: Path) -> None:
     done = check(folder, "--provider", "segmind", "--trigger-word", "ROBOX", "--strict")
     assert done.returncode == 0, done.stderr
     assert " ".join(done.stdout.split()).startswith(
-        "Can be used: nothing to mend. 12 images, 12 captions, 0.0 MB; as a zip for segmind (flux-lora) about"
+        "Valid, no findings. 12 images, 12 captions, 0.0 MB; as a zip for segmind (flux-lora) about"
     )
 
 
@@ -158,7 +158,7 @@ def test_findings_are_shown_though_the_json_cannot_be_written(folder: Path) -> N
     fill_cleanly(folder)
     done = check(folder, "--provider", "segmind", "--json", str(folder / "nowhere" / "found"))
     assert done.returncode == 2
-    assert "Can be used" in done.stdout
+    assert "Valid, " in done.stdout
     assert "No such file or directory" in done.stderr
 
 

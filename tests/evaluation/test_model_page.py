@@ -12,7 +12,7 @@ def test_line_of_champions_is_told_newest_first(world: World) -> None:
     assert (
         text.index("No. 2 draws the antenna") < text.index("The challenger is better") < text.index("First model")
     )
-    assert "Rolled back to no. 1" in text
+    assert "Rolled back to v1" in text
     assert "by Mira Lang" in text
     assert world.old.digest[:12] in text
 
@@ -27,7 +27,7 @@ def test_same_images_of_all_champions_stand_side_by_side(world: World) -> None:
     outline = Outline(page)
     assert len(outline.named("src")) == 4 + 1
     assert page.count("not rendered") == 4 + 3
-    assert "Champion no. 1: a photo of ROBOX, seed 1" in outline.named("alt")
+    assert "Champion v1: a photo of ROBOX, seed 1" in outline.named("alt")
     assert not any(tag[0] == "script" for tag in outline.tags)
     assert "script-src" not in page
 
@@ -38,7 +38,7 @@ def test_champion_with_another_trigger_word_shows_its_images_of_the_same_prompts
     new = world.rendered("two", 1000, ("a photo of ROBOX", "ROBOX on a beach"), FEW.seeds)
     page = write_model_page(world.store, "robot", [ChampionEntry(first, old), ChampionEntry(second, new)])
     assert "not rendered" not in page
-    assert "Champion no. 1: OLDBOT on a beach, seed 1" in Outline(page).named("alt")
+    assert "Champion v1: OLDBOT on a beach, seed 1" in Outline(page).named("alt")
 
 
 def test_report_of_each_champion_is_linked(world: World) -> None:

@@ -59,7 +59,7 @@ def test_plan_tells_what_would_be_paid_and_leaves_no_trace_anywhere(
     assert done.returncode == 0, done.stderr
     (plan,) = json.loads(out.read_text())
     assert (plan["action"], plan["images"], plan["cents"]) == ("train", 3, None)
-    assert "the model has no champion yet" in plan["why"]
+    assert "the model has no champion yet" in plan["reasons"]
     assert (bill.paths, records(ledger, *EVERYTHING)) == ([], before)
 
     assert here(wish).name == "Completed"
@@ -81,7 +81,7 @@ def test_plan_tells_what_would_be_paid_and_leaves_no_trace_anywhere(
         "captions_changed": ["0.png"],
         "pairs_changed": False,
     }
-    assert "dataset: 1 image removed, 1 caption changed, compared with champion no. 1" in plan["why"]
+    assert "dataset: 1 image removed, 1 caption changed, compared with champion v1" in plan["reasons"]
     assert "1.png" in shown
     assert (bill.paths, records(ledger, *EVERYTHING)) == ([], before)
 
@@ -120,7 +120,7 @@ def test_job_with_a_name_of_ours_that_no_record_knows_is_shown_and_taken_in(
     job_id = submit_elsewhere(provider, recipe, archive, "0123456789abcdef-g1")
     done = tuneloop(stack, "status", "--credentials", stack.credentials_slug)
     assert done.returncode == 1
-    assert "Followed by nobody" in done.stdout
+    assert "Not tracked" in done.stdout
     assert job_id in done.stdout
 
     orders = [entry for entry in emulator.billing() if entry.kind == "training"]

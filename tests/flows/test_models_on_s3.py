@@ -95,7 +95,7 @@ def test_model_is_decided_on_rolled_back_looked_at_pulled_and_asked_for_a_image(
         return done.stdout
 
     decided = command("review", asked, "--approve", "--reason", "nicer  \x1b[31meyes")
-    assert f"{asked}: the challenger is champion no. 2 (nicer [31meyes)." in decided
+    assert f"{asked}: the challenger is champion v2 (nicer [31meyes)." in decided
     assert (reigning(ledger, asked).number, reigning(ledger, asked).reason) == (2, "nicer [31meyes")
     refused = tuneloop(stack, "review", asked, "--reject", "--reason", "x", "--store", slug)
     assert (refused.returncode, "nothing is undecided" in refused.stderr) == (2, True)
@@ -152,7 +152,7 @@ def test_model_at_bfl_renders_one_image_that_is_billed_once_whatever_becomes_of_
     bfl.inject(Fault("truncate", "/results/", "GET", after_bytes=100))
     code, out, said = generate()
     assert code == 0, said
-    assert "Asking bfl.on-s3-us1 for an image by bfl-robot no. 1" in said
+    assert "Asking bfl.on-s3-us1 for an image by bfl-robot v1" in said
     assert "seed 5: 'ROBOX at dawn'. bfl bills it" in said
     with Image.open(out.strip()) as image:
         assert (image.width, Path(out.strip()).name) == (1024, "bfl-robot-0001-seed5.jpg")
@@ -163,7 +163,7 @@ def test_model_at_bfl_renders_one_image_that_is_billed_once_whatever_becomes_of_
 
     bfl.inject(Fault("cut_after_effect", "/v1/flux-pro-finetuned", "POST"))
     code, _, said = generate("--seed", "6")
-    assert (code, "may have been rendered and billed; it is not asked for again" in said) == (2, True)
+    assert (code, "may have been rendered and billed; it is not requested again" in said) == (2, True)
     assert bill.images == 2
 
     pulled = tuneloop(stack, "pull", "bfl-robot", "--store", slug)

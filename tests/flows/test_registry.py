@@ -57,7 +57,7 @@ def test_model_that_a_person_rolls_back_stays_back_until_a_new_one_beats_it(
     bill.clear()
     run = start({"model": model, "version": 1, "reason": "six | fingers", "store": stack.store_slug}, ROLLBACK)
     message = wait_for(run, "Completed").message or ""
-    assert "champion is no. 3" in message
+    assert "champion is v3" in message
     third = reigning(ledger, model)
     assert (third.key, third.rolled_back_to, third.reason) == (first.key, 1, "six | fingers")
     wait_until("the server knows of it", lambda: len(told(model)) == 1)
@@ -67,13 +67,13 @@ def test_model_that_a_person_rolls_back_stays_back_until_a_new_one_beats_it(
         (page,) = client.read_artifacts(
             artifact_filter=ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run]))
         )
-    assert f"| from | no. 2 | `{bad.key[:16]}-g1`" in str(page.data)
-    assert f"| to | no. 3 | `{first.key[:16]}-g1`" in str(page.data)
+    assert f"| from | v2 | `{bad.key[:16]}-g1`" in str(page.data)
+    assert f"| to | v3 | `{first.key[:16]}-g1`" in str(page.data)
     assert "six \\| fingers" in str(page.data)
 
     nightly = here(wish)
     assert nightly.name == "Cached"
-    assert "champion is no. 3 (rolled back to no. 1 by a person: six | fingers)" in (nightly.message or "")
+    assert "champion is v3 (rolled back to v1 by a person: six | fingers)" in (nightly.message or "")
     assert (bill.orders, reigning(ledger, model)) == ([], third)
 
     (images / "1.txt").write_text("ROBOX in the rain")
@@ -82,7 +82,7 @@ def test_model_that_a_person_rolls_back_stays_back_until_a_new_one_beats_it(
     assert bill.trainings == [f"{new.key[:16]}-g1"]
     assert (reigning(ledger, model).number, reigning(ledger, model).key) == (4, new.key)
     report = ledger.store.read(str(decision(ledger, new).report).replace(".html", ".md")).decode()
-    assert f"champion no. 3 `{first.key[:16]}-g1`" in report
+    assert f"champion v3 `{first.key[:16]}-g1`" in report
 
 
 @pytest.mark.usefixtures("emulator")
@@ -93,7 +93,7 @@ def test_champion_is_looked_at_rolled_back_pulled_and_asked_for_a_image(
     bill.clear()
     done = tuneloop(stack, "rollback", model, "--version", "1", "--reason", "odd eyes")
     assert done.returncode == 0, done.stderr
-    assert "champion is no. 3" in done.stdout
+    assert "champion is v3" in done.stdout
     assert reigning(ledger, model).decided_by == "a person, at the command line"
     wait_until("the server knows of it", lambda: len(told(model)) == 1)
     unknown = tuneloop(stack, "rollback", model, "--version", "9", "--reason", "x")
@@ -104,7 +104,7 @@ def test_champion_is_looked_at_rolled_back_pulled_and_asked_for_a_image(
     assert (row["number"], row["rolled_back_to"], row["reason"]) == (3, 1, "odd eyes")
     assert (row["readable"], row["weights_problem"]) == (True, None)
     line = tuneloop(stack, "models", model).stdout
-    assert line.index("rolled back to no. 1") < line.index(ledger.promotions(model)[1].job_id)
+    assert line.index("rolled back to v1") < line.index(ledger.promotions(model)[1].job_id)
 
     file = tmp_path / "weights.safetensors"
     pulled = tuneloop(stack, "pull", model, "--output", str(file))

@@ -46,7 +46,7 @@ def test_second_run_on_the_same_images_ends_unchanged_and_orders_nothing(
     bill.clear()
     state = here(wish)
     assert state.name == "Cached"
-    assert "champion is no. 1" in (state.message or "")
+    assert "champion is v1" in (state.message or "")
     assert (bill.trainings, bill.images, bill.orders) == ([], 0, [])
     assert ledger.history(first.key)[-1].state == "collected"
 
@@ -90,7 +90,7 @@ def test_changed_caption_trains_again_and_is_rendered_beside_the_champion(
     page = str(decision(ledger, new).report)
     assert f"{old.key[:16]}-g1" in ledger.store.read(page).decode()
     report = ledger.store.read(page.replace(".html", ".md")).decode()
-    assert f"champion no. 1 `{old.key[:16]}-g1`" in report
+    assert f"champion v1 `{old.key[:16]}-g1`" in report
     assert f"challenger `{new.key[:16]}-g1`" in report
     assert "1 caption changed" in report
     champion = ledger.champion(new.model)

@@ -12,8 +12,8 @@ def plan(action: Action, cents_per_image: float | None) -> RunPlan:
     return RunPlan(
         model="robot",
         action=action,
-        what="",
-        why=(),
+        summary="",
+        reasons=(),
         job="j",
         key="k",
         images=20,
@@ -30,13 +30,13 @@ def plan(action: Action, cents_per_image: float | None) -> RunPlan:
     ("action", "cents", "words"),
     [
         ("train", 6.0, "12 images of each model, $0.72 at most; those that were rendered before cost nothing"),
-        ("judge", 0.3, "12 images of each model, $0.04 at most; those that were rendered before cost nothing"),
-        ("judge", None, "price not known: the provider publishes none"),
+        ("evaluate", 0.3, "12 images of each model, $0.04 at most; those that were rendered before cost nothing"),
+        ("evaluate", None, "price not known: the provider publishes none"),
         ("nothing", 6.0, "nothing is rendered"),
     ],
 )
 def test_plan_says_what_judging_would_cost(action: Action, cents: float | None, words: str) -> None:
-    assert words in plan(action, cents).judging
+    assert words in plan(action, cents).evaluation
 
 
 def test_own_price_of_a_image_goes_before_the_published_one() -> None:

@@ -177,7 +177,7 @@ def test_file_that_changed_is_said_to_have_changed(answer: Answer) -> None:
 )
 def test_bytes_that_were_not_asked_for_are_refused(content_range: dict[str, str]) -> None:
     answer = (206, {"ETag": '"a"', **content_range}, b"y" * 10)
-    with answering(LOOK, answer) as file, pytest.raises(UnexpectedResponse, match="10 to 19 were asked for"):
+    with answering(LOOK, answer) as file, pytest.raises(UnexpectedResponse, match="10 to 19 were requested"):
         part(file.source, 10, 20)
 
 
@@ -235,7 +235,7 @@ def test_what_is_not_sure_to_be_one_file_is_not_read_by_range(look: Answer) -> N
 
 def test_file_that_comes_packed_is_refused_by_the_name_of_its_packing() -> None:
     packed = (200, {"Content-Encoding": "gzip"}, gzip.compress(b"weights"))
-    with answering(packed, packed) as file, pytest.raises(UnexpectedResponse, match="packed as gzip"):
+    with answering(packed, packed) as file, pytest.raises(UnexpectedResponse, match="encoded as gzip"):
         whole(file.source)
     unpacked_on_the_way = (200, {"Content-Encoding": "gzip"}, b"weights")
     with answering(unpacked_on_the_way, unpacked_on_the_way) as file:

@@ -62,7 +62,7 @@ def test_status_shows_champions_whose_weights_are_gone(
     assert (done.returncode, done.stderr) == (1, "")
     assert "the champion of robot: its weights" in done.stdout
     document = json.loads((tmp_path / "out.json").read_text())
-    assert (document["open"], document["doubles"], len(document["attention"])) == ([], [], 1)
+    assert (document["open"], document["duplicate_jobs"], len(document["attention"])) == ([], [], 1)
 
 
 def test_keys_that_are_set_are_those_that_are_used(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def test_image_is_told_of_asked_for_once_and_kept(
     file = generate_by_champion(
         ledger, reigning, "a photo of {trigger}", 7, None, None, opened, Console(file=screen, width=500)
     )
-    assert "Asking segmind.default for an image by robot no. 1" in screen.getvalue()
+    assert "Asking segmind.default for an image by robot v1" in screen.getvalue()
     assert "with flux-dev-finetuned, seed 7: 'a photo of ROBOX'. segmind bills it" in screen.getvalue()
     assert (asked(emulator), paid(emulator)) == (1, 1)
     with Image.open(file) as image:
@@ -177,7 +177,7 @@ def test_model_that_edits_is_given_the_image(emulator: EmulatorControl, tmp_path
         Console(file=screen),
     )
     assert made.read_bytes() == image.read_bytes()
-    assert "for an edit of the image by robot no. 1" in " ".join(screen.getvalue().split())
+    assert "for an edit of the image by robot v1" in " ".join(screen.getvalue().split())
 
 
 class Stopped(SegmindProvider):
@@ -223,7 +223,7 @@ def test_odd_answer_is_told_and_nothing_is_asked_again(
     kind: type[TuneloopError],
 ) -> None:
     emulator.inject(Fault("fail_after_effect", RENDER, "POST", status=status))
-    with pytest.raises(kind, match="may have been rendered and billed; it is not asked for again unless you do"):
+    with pytest.raises(kind, match="may have been rendered and billed; it is not requested again unless you do"):
         generate_image(image_request(reigning, "x", seed=1), provider, list)
     assert (asked(emulator), paid(emulator)) == (1, 1)
     assert names_in(folder) == []

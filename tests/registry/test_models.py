@@ -35,8 +35,8 @@ def test_every_model_is_listed_with_its_champion(ledger: Ledger, champion: Champ
     assert (robot.number, robot.rolled_back_to, robot.why, robot.versions_judged) == (3, 1, "six fingers", 2)
     assert robot.job == f"{'a' * 16}-g1"
     text = shown(ledger, width=200)
-    assert "rolled back to no. 1: six fingers" in text
-    assert "versions judged: 2" in text
+    assert "rolled back to v1: six fingers" in text
+    assert "versions evaluated: 2" in text
     assert "555555555555" in text
     assert "at the provider" in text
 
@@ -79,10 +79,10 @@ def test_line_of_champions_is_shown_newest_first_with_what_one_asks_of_it(
     document, _ = show_models(ledger, "robot", Console(file=io.StringIO()))
     assert [item["number"] for item in document["champions"]] == [3, 2, 1]
     text = shown(ledger, "robot", width=200)
-    assert text.index("rolled back to no. 1") < text.index("b is better") < text.index("[bold]first[/bold]")
+    assert text.index("rolled back to v1") < text.index("b is better") < text.index("[bold]first[/bold]")
     for wanted in (
-        "why: six fingers",
-        f"who: {WHO}",
+        "reason: six fingers",
+        f"decided by: {WHO}",
         "report: models/robot/reports/a.md",
         "decision: m",
     ):

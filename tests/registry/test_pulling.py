@@ -82,9 +82,7 @@ def test_another_file_is_replaced_only_if_that_is_asked_for(
 ) -> None:
     target = folder / "mine"
     target.write_bytes(b"precious")
-    with pytest.raises(
-        ConfigurationError, match=r"is not robot no\. 1; name another file with --output, or replace"
-    ):
+    with pytest.raises(ConfigurationError, match=r"is not robot v1; name another file with --output, or replace"):
         pull_weights(store, trained, target)
     assert target.read_bytes() == b"precious"
     assert pull_weights(store, trained, target, overwrite=True)
@@ -100,7 +98,7 @@ def test_another_file_that_appears_while_the_weights_are_on_their_way_stays(
     def appear(*_: int) -> None:
         target.write_bytes(b"precious")
 
-    with pytest.raises(ConfigurationError, match=r"is not robot no\. 1"):
+    with pytest.raises(ConfigurationError, match=r"is not robot v1"):
         pull_weights(store, trained, target, on_progress=appear)
     assert target.read_bytes() == b"precious"
     assert everything_in(folder) == ["mine"]
@@ -214,7 +212,7 @@ def test_command_tells_what_it_did(store: Store, trained: Promotion, folder: Pat
     screen = io.StringIO()
     on_a_terminal = Console(file=screen, force_terminal=True, width=80)
     told = pull_model(store, trained, folder, on_a_terminal, overwrite=False)
-    assert f"robot no. 1, written (sha256 {trained.sha256})" in told
+    assert f"robot v1, written (sha256 {trained.sha256})" in told
     assert "3.2/3.2 MB" in screen.getvalue()
     piped = io.StringIO()
     again = pull_model(store, trained, folder, Console(file=piped), overwrite=False)

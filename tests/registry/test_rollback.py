@@ -53,12 +53,12 @@ def test_rollback_is_the_next_number_with_the_content_of_the_earlier_one(
 
 def test_model_that_is_champion_already_is_not_written_again(ledger: Ledger, champion: Champion) -> None:
     champion("a"), champion("b")
-    assert "nothing was written: champion is no. 2" in roll_back(ledger, "robot", 2, "why", WHO).summary
+    assert "nothing was written: champion is v2" in roll_back(ledger, "robot", 2, "why", WHO).summary
     third = roll_back(ledger, "robot", 1, "why", WHO).champion
     again = roll_back(ledger, "robot", 1, "why", WHO)
     assert (again.champion, again.replaced) == (third, None)
-    assert "champion is no. 3" in again.summary
-    assert "the same model version as no. 1" in again.summary
+    assert "champion is v3" in again.summary
+    assert "the same model version as v1" in again.summary
     assert len(ledger.promotions("robot")) == 3
 
 
@@ -74,9 +74,9 @@ def test_rollback_is_undone_by_another_one(ledger: Ledger, champion: Champion) -
 @pytest.mark.parametrize(
     ("model", "to", "reason", "said"),
     [
-        ("robot", 3, "why", r"no champion no\. 3: the numbers go from 1 to 2"),
-        ("robot", 0, "why", r"no champion no\. 0"),
-        ("robot", -1, "why", r"no champion no\. -1"),
+        ("robot", 3, "why", r"no champion v3: the numbers go from 1 to 2"),
+        ("robot", 0, "why", r"no champion v0"),
+        ("robot", -1, "why", r"no champion v-1"),
         ("robot", 1, " \n", "the reason is empty"),
         ("rabbit", 1, "why", "has no model rabbit: it has robot"),
         ("../robot", 1, "why", "cannot be a name here"),
@@ -95,7 +95,7 @@ def test_what_cannot_be_rolled_back_to_is_said_and_nothing_is_written(
 def test_champion_whose_weights_are_gone_is_not_put_back(ledger: Ledger, champion: Champion) -> None:
     champion("a", weights="weights/a/lora.safetensors", sha256="1" * 64), champion("b")
     with pytest.raises(
-        ConfigurationError, match=r"no\. 1 cannot be put back: its weights .*lora\.safetensors are gone"
+        ConfigurationError, match=r"v1 cannot be put back: its weights .*lora\.safetensors are gone"
     ):
         roll_back(ledger, "robot", 1, "why", WHO)
     assert len(ledger.promotions("robot")) == 2
@@ -171,7 +171,7 @@ def test_model_that_was_judged_again_while_it_was_rolled_back_stays_rolled_back(
     old, bad = run_of("a"), run_of("b")
     win(ledger, old), win(ledger, bad)
     on_another_plan = bad.model_copy(update={"plan": EvaluationConfig(seeds=(7,))})
-    # Its images were judged while it was champion no. 2; the person was quicker than its decision.
+    # Its images were judged while it was champion v2; the person was quicker than its decision.
     roll_back(ledger, "robot", 1, "six fingers", WHO)
     decided = Registry(ledger).record(on_another_plan, BETTER, number=1, against=2, report="report")
     assert decided is not None

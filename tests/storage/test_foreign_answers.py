@@ -79,7 +79,7 @@ def test_success_without_an_etag_is_not_believed(
     server: OneAnswer, store: S3Store, body: bytes, ask: Callable[[S3Store], object]
 ) -> None:
     server.body = body
-    with pytest.raises(StoreUnavailable, match="does not answer as S3 does"):
+    with pytest.raises(StoreUnavailable, match="does not respond as S3 does"):
         ask(store)
 
 

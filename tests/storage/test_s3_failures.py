@@ -88,11 +88,11 @@ def test_creator_gives_up_without_an_answer_when_nothing_comes_through(hasty: S3
 def test_body_that_breaks_off_is_an_error_and_no_short_object(hasty: S3Store, proxy: Orders) -> None:
     hasty.create("captions", b"a caption " * 500_000)
     proxy.failures = [("GET", "cut the answer")] * 3
-    with pytest.raises(StoreUnavailable, match="no whole answer"):
+    with pytest.raises(StoreUnavailable, match="no complete response"):
         hasty.read("captions")
-    with pytest.raises(StoreUnavailable, match="no whole answer"), hasty.open("captions") as stream:
+    with pytest.raises(StoreUnavailable, match="no complete response"), hasty.open("captions") as stream:
         stream.read()
-    with pytest.raises(StoreUnavailable, match="no whole answer"):
+    with pytest.raises(StoreUnavailable, match="no complete response"):
         hasty.describe("captions")
 
 

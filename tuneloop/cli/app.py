@@ -139,7 +139,7 @@ def check(
 ) -> None:
     """List everything that is wrong with a dataset: which file, why, and what to do. Nothing is sent.
 
-    Ends with 2 where a run would refuse it.
+    Ends with 2 where a run would reject it.
     """
     from tuneloop.cli.check import check_dataset
 
@@ -162,9 +162,9 @@ def plan(
 
 @app.command()
 def status(store: StoreOrAddress = None, credentials: Accounts = None, json_file: JsonFile = None) -> None:
-    """List what is in flight, held, or paid and followed by nobody, and what each model has spent.
+    """List what is in flight, held, or paid and not tracked, and what each model has spent.
 
-    Ends with 1 where a person has something to look at. With an address, only what the store knows is listed.
+    Ends with 1 where something needs attention. With an address, only what the store knows is listed.
     """
     if store and is_address(store):
         from tuneloop.cli.store_status import show_store
@@ -180,7 +180,9 @@ def status(store: StoreOrAddress = None, credentials: Accounts = None, json_file
 def adopt(
     model: Annotated[str, typer.Argument(help="Name of the model here.")],
     job_id: Annotated[str, typer.Option("--job-id", help="The provider's id of the fine-tune.")],
-    provider: Annotated[str | None, typer.Option(help="Who has it; the trainer's without it.")] = None,
+    provider: Annotated[
+        str | None, typer.Option(help="The provider that has it; the trainer's without it.")
+    ] = None,
     trainer: Annotated[
         str | None, typer.Option(help="What made it, such as kontext-lora; the provider's first one without it.")
     ] = None,

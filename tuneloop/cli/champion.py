@@ -40,7 +40,7 @@ def pull_model(
             on_progress=lambda done, total: progress.update(bar, completed=done, total=total),
         )
     what = "written" if made else "there already, and left alone"
-    return f"{target}: {promotion.model} no. {promotion.number}, {what} (sha256 {promotion.sha256})"
+    return f"{target}: {promotion.model} v{promotion.number}, {what} (sha256 {promotion.sha256})"
 
 
 def generate_by_champion(
@@ -66,7 +66,7 @@ def generate_by_champion(
     provider, limits = account_for(promotion.credentials)
     if provider.account != promotion.account:
         raise ConfigurationError(
-            f"{promotion.model} no. {promotion.number} is at {promotion.account.slug}, and its credentials "
+            f"{promotion.model} v{promotion.number} is at {promotion.account.slug}, and its credentials "
             f"{promotion.credentials} are of {provider.account.slug} now; give them a key and the label of that "
             "account again"
         )
@@ -79,5 +79,5 @@ def generate_by_champion(
             request, provider, lambda: budget.reserve_images(request.purpose, 1, request.settings), weights
         )
     except KeyboardInterrupt:
-        console.print("Stopped. The image may be rendered and billed all the same; it is not asked for again.")
+        console.print("Stopped. The image may be rendered and billed all the same; it is not requested again.")
         raise

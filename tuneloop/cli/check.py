@@ -165,9 +165,9 @@ def _summary(found: Preflight, recipe: type[BaseRecipe]) -> str:
     errors, warnings = len(errors_in(found.findings)), len(warnings_in(found.findings))
     if errors:
         more = f", {_number(warnings, 'warning')}" if warnings else ""
-        verdict = f"Cannot be used: {_number(errors, 'error')}{more}"
+        verdict = f"Invalid: {_number(errors, 'error')}{more}"
     else:
-        verdict = "Can be used" + (f", with {_number(warnings, 'warning')}" if warnings else ": nothing to mend")
+        verdict = "Valid, " + (_number(warnings, "warning") if warnings else "no findings")
     sources = f" Images come {by_folder(found.folders)}." if set(found.folders) - {""} else ""
     return (
         f"{verdict}. {_number(found.images, 'image')}, {_number(found.captions, 'caption')}, "

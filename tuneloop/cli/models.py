@@ -1,4 +1,4 @@
-"""The commands that look at models and use them."""
+"""The commands that show models and use them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-_WHO = "a person, at the command line"
+_DECIDED_BY = "a person, at the command line"
 
 
 def _ledger(store: str | None, *, emits: bool = False) -> Ledger:
@@ -78,7 +78,7 @@ def rollback(
     from tuneloop.registry.models import save_model_page
     from tuneloop.registry.rollback import roll_back
 
-    done = roll_back(ledger, model, version, reason, _WHO)
+    done = roll_back(ledger, model, version, reason, _DECIDED_BY)
     say(done.summary)
     say(f"Page: {ledger.store.uri_of(save_model_page(ledger, model))}")
     if done.champion.rolled_back_to is not None:
@@ -95,27 +95,27 @@ def review(
         bool, typer.Option("--approve/--reject", help="Promote the challenger, or keep the champion.")
     ],
     run: Annotated[
-        str | None, typer.Option(help="Id of the run that asks, or its beginning, where there is more than one.")
+        str | None, typer.Option(help="Id of the waiting run, or its beginning, where there is more than one.")
     ] = None,
     store: Store = None,
 ) -> None:
-    """Answer an undecided gate. The run that asks ends by the same answer."""
+    """Review an inconclusive gate. The waiting run ends with the same decision."""
     ledger = _ledger(store, emits=True)
     from tuneloop.orchestration.events import emit_model_event
     from tuneloop.registry.models import save_model_page
     from tuneloop.registry.review import review_model
 
-    asker, decision, promotion = review_model(
-        ledger, model, approve=approve, reason=reason, decided_by=_WHO, run_id=run or ""
+    waiting_run, decision, promotion = review_model(
+        ledger, model, approve=approve, reason=reason, decided_by=_DECIDED_BY, run_id=run or ""
     )
     report = decision.report
     if promotion is None:
         say(f"{model}: the champion stays.{f' Report: {ledger.store.uri_of(report)}' if report else ''}")
     else:
-        say(f"{model}: the challenger is champion no. {promotion.number} ({decision.reason}).")
+        say(f"{model}: the challenger is champion v{promotion.number} ({decision.reason}).")
         say(f"Page: {ledger.store.uri_of(save_model_page(ledger, model))}")
     # Its run emits the same, if it still is there: one id, one event.
-    emit_model_event("promoted" if promotion else "rejected", asker, decision)
+    emit_model_event("promoted" if promotion else "rejected", waiting_run, decision)
 
 
 @app.command()

@@ -30,9 +30,7 @@ def show_plans(path: Path, json_file: Path | None) -> None:
     os.environ.setdefault("TUNELOOP_STORE", Settings().store)
     problems = check_file(path)
     if problems:
-        raise ConfigurationError(
-            "the file has to be mended first:\n" + "\n".join(f"- {item}" for item in problems)
-        )
+        raise ConfigurationError("fix the file first:\n" + "\n".join(f"- {item}" for item in problems))
     entries = yaml.safe_load(path.read_text(encoding="utf-8"))["deployments"]
     plans = [_plan(entry) for entry in entries if entry["entrypoint"] == _ENTRYPOINT]
     if not plans:

@@ -31,8 +31,8 @@ def show_models(ledger: Ledger, model: str | None, console: Console) -> tuple[An
     if model is not None:
         history = champion_history(ledger, model)[::-1]
         console.print(history_table(model, history))
-        for run, question in pending_reviews(ledger, model):
-            console.print(shown(_pending(run, question)))
+        for run, pending in pending_reviews(ledger, model):
+            console.print(shown(_pending(run, pending)))
         return {
             "store": store,
             "model": model,
@@ -48,7 +48,7 @@ def show_models(ledger: Ledger, model: str | None, console: Console) -> tuple[An
 
 def overview(found: list[ModelSummary]) -> Table:
     """Every model with its champion."""
-    table = Table("model", "no.", "since (UTC)", "champion", title="Models", show_lines=True)
+    table = Table("model", "version", "since (UTC)", "champion", title="Models", show_lines=True)
     model, number, since, champion = table.columns
     model.overflow = champion.overflow = "fold"
     model.max_width = _NAME_WIDTH
@@ -68,7 +68,7 @@ def _weights(sha256: str | None) -> str:
 
 
 def _summary_lines(item: ModelSummary) -> list[str]:
-    back = f"rolled back to no. {item.rolled_back_to}: " if item.rolled_back_to else ""
+    back = f"rolled back to v{item.rolled_back_to}: " if item.rolled_back_to else ""
     lines = [back + item.why]
     if item.dataset_digest is not None:
         lines.append(f"dataset {item.dataset_digest[:_SHORT]}")
@@ -76,21 +76,21 @@ def _summary_lines(item: ModelSummary) -> list[str]:
     if item.weights_problem:
         lines.append(f"{item.weights_problem}; the next run of the model tries to fetch them again")
     if item.readable:
-        lines.append(f"versions judged: {item.versions_judged}")
+        lines.append(f"versions evaluated: {item.versions_judged}")
     return lines
 
 
-def _pending(run: RunRecord, question: Decision) -> str:
+def _pending(run: RunRecord, pending: Decision) -> str:
     job = job_name(run.key, run.attempt)
     return (
-        f"Undecided: {job} (run {run.flow_run}). {question.reason} See {question.report}, and decide with "
+        f"Undecided: {job} (run {run.flow_run}). {pending.reason} See {pending.report}, and decide with "
         f"`tuneloop review {run.model}`."
     )
 
 
 def history_table(model: str, history: list[Promotion]) -> Table:
     """The champions of a model."""
-    table = Table("no.", "since (UTC)", "champion", title=shown(f"Champions of {model}"), show_lines=True)
+    table = Table("version", "since (UTC)", "champion", title=shown(f"Champions of {model}"), show_lines=True)
     table.columns[1].no_wrap = True
     table.columns[2].overflow = "fold"
     for item in history:
@@ -101,10 +101,10 @@ def history_table(model: str, history: list[Promotion]) -> Table:
 
 
 def _champion_lines(item: Promotion) -> list[str]:
-    lines = [] if item.rolled_back_to is None else [f"rolled back to no. {item.rolled_back_to}"]
+    lines = [] if item.rolled_back_to is None else [f"rolled back to v{item.rolled_back_to}"]
     lines += [
-        f"why: {item.reason}",
-        f"who: {item.decided_by}",
+        f"reason: {item.reason}",
+        f"decided by: {item.decided_by}",
         f"job: {job_name(item.key, item.attempt)} ({item.account.slug}, id {item.job_id})",
         f"dataset: {item.dataset_digest[:_SHORT]}, weights: {_weights(item.sha256)}",
         f"report: {item.report or 'named in the decision'}",

@@ -1,4 +1,4 @@
-"""`tuneloop status`: what is open, held or followed by nobody, what stands still, and what was spent."""
+"""`tuneloop status`: what is open, held or not tracked, what stands still, and what was spent."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ from tuneloop.settings import Settings
 def show_status(store: str | None, credentials: list[str], json_file: Path | None) -> bool:
     """Print the status of a store and of the accounts that train into it, all of the server's by default.
 
-    Returns whether a person has something to look at.
+    Returns whether something needs attention.
     """
     console, store = Console(), store or Settings().store
     problem = store_problem(store)
     if problem is not None:
-        write_json(json_file, {"store": store, "problem": problem, "open": [], "doubles": []})
+        write_json(json_file, {"store": store, "problem": problem, "open": [], "duplicate_jobs": []})
         console.print(problem, style="red", markup=False)
         return True
     ledger = Ledger(open_store(store))
     status = StoreStatus(ledger, store)
-    _ask_prefect(status)
+    _query_prefect(status)
     write_json(json_file, {**status.document(), "problem": None})
     status.show(console)
     attention = status.needs_attention | _show_shared_labels(console)
@@ -65,7 +65,7 @@ def missing_for_the_sensor() -> list[str]:
         return sensor_problems(client, Settings().store, now())
 
 
-def _ask_prefect(status: StoreStatus) -> None:
+def _query_prefect(status: StoreStatus) -> None:
     """Add the states of runs, and what stands still: the sensor, work pools, runs."""
     at = now()
     with get_client(sync_client=True) as client:
@@ -78,7 +78,7 @@ def _ask_prefect(status: StoreStatus) -> None:
         status.prefect_states = {each.flow_run: _state(runs.get(each.flow_run)) for each in status.trainings}
         status.note(
             [
-                *sensor_problems(client, status.place, at),
+                *sensor_problems(client, status.store, at),
                 *pool_problems(client, {run.work_pool_name for run in runs.values() if run.work_pool_name}),
                 *(still.reason for run in runs.values() if (still := watcher.standstill(run))),
             ]
@@ -120,8 +120,8 @@ def show_orphans(slug: str, jobs: list[JobStatus], console: Console) -> bool:
     """Print the jobs of an account that no record follows. Returns whether there are any."""
     for job in jobs:
         line = (
-            f"{slug} has {job.name} ({job.provider_status}), which no record knows. Take it in with: tuneloop "
+            f"{slug} has {job.name} ({job.provider_status}), which no record knows. Import it with: tuneloop "
             f"adopt MODEL --credentials {slug} --job-id {job.job_id}"
         )
-        console.print(Text.assemble(("Followed by nobody: ", "yellow"), shown(line)))
+        console.print(Text.assemble(("Not tracked: ", "yellow"), shown(line)))
     return bool(jobs)

@@ -13,7 +13,7 @@ from rich.text import Text
 from tuneloop.cli.store_address import store_at
 from tuneloop.cli.terminal import shown, write_json
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.operations.status import OpenTraining, duplicate_jobs, lost_weights, open_trainings, troubles
+from tuneloop.operations.status import OpenTraining, duplicate_jobs, lost_weights, open_trainings, store_problems
 
 _COLORS = {"held": "yellow", "undecided": "yellow", "unreadable": "red", "given up": "red"}
 _AWAIT_REVIEW = {"held", "undecided", "unreadable"}
@@ -24,20 +24,20 @@ class StoreStatus:
 
     Args:
         ledger: The store's ledger; it is only read.
-        place: What the store is called.
+        store: What the store is called.
     """
 
-    def __init__(self, ledger: Ledger, place: str) -> None:
-        self.place = place
+    def __init__(self, ledger: Ledger, store: str) -> None:
+        self.store = store
         self.trainings = open_trainings(ledger)
         self.duplicates = duplicate_jobs(ledger)
-        self.attention = [*troubles(ledger), *lost_weights(ledger)]
+        self.attention = [*store_problems(ledger), *lost_weights(ledger)]
         self.prefect_states: Mapping[str, str] = {}
         """The state of each run, by its id; empty where Prefect was not asked."""
 
     @property
     def needs_attention(self) -> bool:
-        """Whether a person has something to look at."""
+        """Whether something needs attention."""
         waiting = any(training.state in _AWAIT_REVIEW for training in self.trainings)
         return waiting or bool(self.duplicates or self.attention)
 
@@ -50,7 +50,7 @@ class StoreStatus:
         if self.trainings:
             console.print(in_flight(self.trainings, self.prefect_states))
         else:
-            console.print(shown(f"Nothing is in flight in {self.place}."))
+            console.print(shown(f"Nothing is in flight in {self.store}."))
         for line in self.attention:
             console.print(shown(line, "red"), soft_wrap=True)
         for item in self.duplicates:
@@ -61,23 +61,23 @@ class StoreStatus:
         """The same for programs."""
         states = self.prefect_states
         return {
-            "store": self.place,
+            "store": self.store,
             "attention": self.attention,
             "open": [
                 item.model_dump(mode="json") | ({"prefect": states[item.flow_run]} if states else {})
                 for item in self.trainings
             ],
-            "doubles": [
+            "duplicate_jobs": [
                 item.model_dump(mode="json", exclude={"writer_id", "schema_number"}) for item in self.duplicates
             ],
         }
 
 
 def show_store(address: str, json_file: Path | None) -> bool:
-    """Print the status of the store at an address. Returns whether a person has something to look at."""
+    """Print the status of the store at an address. Returns whether something needs attention."""
     status, console = StoreStatus(Ledger(store_at(address)), address), Console()
     status.show(console)
-    console.print("Spending, and jobs that nobody follows, need a Prefect server and its blocks: not looked at.")
+    console.print("Spending and untracked jobs need a Prefect server and its blocks: not checked.")
     write_json(json_file, status.document())
     return status.needs_attention
 

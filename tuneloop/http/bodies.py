@@ -107,7 +107,7 @@ def decoded(data: bytes, encoding: str, limit_bytes: int, *, truncate: bool = Fa
         BodyRejected: It is encoded in another way, is broken, or is larger than the limit.
     """
     if encoding.strip().lower() not in {"", "identity", *_GZIP_NAMES}:
-        raise BodyRejected(f"it is packed as {encoding[:40]!r} (Content-Encoding), which was not asked for")
+        raise BodyRejected(f"it is encoded as {encoding[:40]!r} (Content-Encoding), which was not requested")
     if not is_gzip(data, encoding):
         return data
     unpacker = zlib.decompressobj(wbits=31)

@@ -41,7 +41,7 @@ def _proxy_fault(text: str, url: str) -> str | None:
     if tunnel is None:
         return f"{proxy_of(url)} cannot be reached; check that variable, or NO_PROXY, and the proxy"
     # A proxy that cannot reach the host, or is busy, is no matter of settings.
-    return None if tunnel[1] >= "500" else f"{proxy_of(url)} answers {tunnel[1]}; check it and its password"
+    return None if tunnel[1] >= "500" else f"{proxy_of(url)} responds {tunnel[1]}; check it and its password"
 
 
 def outage(error: Exception) -> str:
@@ -49,7 +49,7 @@ def outage(error: Exception) -> str:
     if isinstance(error, ResponseTooSlow):
         return str(error)
     if isinstance(error, requests.Timeout):
-        return "it did not answer in time"
+        return "it did not respond in time"
     if isinstance(error, exceptions.SSLError):
         return "the encrypted connection (TLS) broke"
     if isinstance(error, exceptions.ProxyError):
@@ -98,4 +98,4 @@ def _malformed(url: str) -> str:
         usable = False
     if usable:
         return f"{proxy_of(url)} is malformed; write it like http://proxy.example.com:3128"
-    return "the address cannot be asked; check the base URL"
+    return "the address cannot be called; check the base URL"

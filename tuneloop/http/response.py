@@ -63,7 +63,7 @@ class Response:
             return json.loads(self.body)
         except (ValueError, RecursionError):
             raise UnexpectedResponse(
-                "the answer should be JSON and is not; check the base URL", **self.details
+                "the response should be JSON and is not; check the base URL", **self.details
             ) from None
 
 
@@ -113,5 +113,5 @@ def read_response(
         unreadable = Response(provider, response.status_code, headers, f"(not shown: {error})".encode(), secrets)
         if truncate:
             return unreadable
-        raise UnexpectedResponse(f"the answer cannot be read: {error}", **unreadable.details) from None
+        raise UnexpectedResponse(f"the response cannot be read: {error}", **unreadable.details) from None
     return Response(provider, response.status_code, headers, body, secrets)

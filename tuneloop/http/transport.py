@@ -78,8 +78,8 @@ class Transport:
         self.base_url = base_url.rstrip("/")
         self._key_header: dict[str, str] = {}
         if key_header is not None:
-            self.base_url = _checked(check_api_address, base_url, f"the base URL of {provider}")
-            self._key_header[key_header[0]] = _checked(check_key, key_header[1], f"the API key of {provider}")
+            self.base_url = _validated(check_api_address, base_url, f"the base URL of {provider}")
+            self._key_header[key_header[0]] = _validated(check_key, key_header[1], f"the API key of {provider}")
         self._secrets = (*self._key_header.values(), *secrets)
         self._map_error = map_error
         self._policy = policy
@@ -199,8 +199,8 @@ class Transport:
             for number, chunk in enumerate(response.raw.stream(CHUNK_BYTES, decode_content=False)):
                 if number == 0 and is_gzip(chunk, response.headers.get("content-encoding", "")):
                     raise UnexpectedResponse(
-                        "the file came packed as gzip (Content-Encoding), though it was asked for as it is; "
-                        "a server or proxy on the way packs it",
+                        "the file came encoded as gzip (Content-Encoding), though it was requested as it is; "
+                        "a server or proxy on the way encodes it",
                         provider=self.provider,
                         status=response.status_code,
                     )
@@ -250,7 +250,7 @@ class Transport:
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             fault = configuration_fault(error, url)
             if fault is not None:
-                raise ConfigurationError(f"{self.provider} cannot be asked: {fault}") from None
+                raise ConfigurationError(f"{self.provider} cannot be called: {fault}") from None
             unavailable = self._unavailable(outage(error), url)
             if method == "POST" and never_connected(error):
                 raise RequestNotSent(unavailable.reason, provider=self.provider) from None
@@ -260,7 +260,7 @@ class Transport:
         """The error of a response from a presigned URL. Source: Amazon S3, list of error codes."""
         # An address that was signed with keys for some hours ends with them, by another status.
         if response.status == 403 or (response.status == 400 and b"<Code>ExpiredToken<" in response.body):  # noqa: PLR2004
-            reason = "the signed address was refused, most likely because it has expired"
+            reason = "the presigned URL was rejected, probably because it expired"
             return PresignedUrlExpired(reason, **response.details)
         if response.status == 400 and b"<Code>RequestTimeout<" in response.body:  # noqa: PLR2004
             return ProviderUnavailable("too few bytes arrived for too long; run again", **response.details)
@@ -274,7 +274,7 @@ class Transport:
         )
 
 
-def _checked(check: Callable[[str], str], value: str, what: str) -> str:
+def _validated(check: Callable[[str], str], value: str, what: str) -> str:
     try:
         return check(value)
     except ValueError as error:

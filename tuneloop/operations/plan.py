@@ -20,7 +20,7 @@ from tuneloop.schemas.spending import SpendingLimits, dollars
 
 _UNKNOWN = "not known: the provider publishes none"
 
-Action = Literal["train", "ask a person", "go on", "judge", "nothing"]
+Action = Literal["train", "on hold", "resume", "evaluate", "nothing"]
 
 
 class RunPlan(FrozenModel):
@@ -28,9 +28,9 @@ class RunPlan(FrozenModel):
 
     model: str
     action: Action
-    what: str
+    summary: str
     """The action in a sentence."""
-    why: tuple[str, ...]
+    reasons: tuple[str, ...]
     """Reasons, the most informative one first."""
     job: str
     """Name of the training's job."""
@@ -59,7 +59,7 @@ class RunPlan(FrozenModel):
         return dollars(self.cents) + (f" ({self.price_basis})" if self.price_basis else "")
 
     @property
-    def judging(self) -> str:
+    def evaluation(self) -> str:
         """What is rendered, and its price as people write it."""
         if self.action == "nothing":
             return "nothing is rendered"
@@ -94,13 +94,13 @@ def plan_run(
         if champion
         else None
     )
-    action, what = _action(ledger, run, training, budget, cents)
-    pays = action in {"train", "ask a person"}
+    action, summary = _action(ledger, run, training, budget, cents)
+    pays = action in {"train", "on hold"}
     return RunPlan(
         model=run.model,
         action=action,
-        what=what,
-        why=tuple(_reasons(ledger, run, champion, difference)),
+        summary=summary,
+        reasons=tuple(_reasons(ledger, run, champion, difference)),
         job=training.name,
         key=run.key,
         images=len(manifest.items),
@@ -120,14 +120,14 @@ def _action(
     if last is None:
         return _submit(ledger, run, training, budget, cents)
     if isinstance(last, Held):
-        return "ask a person", f"{last.name} is on hold: {last.reason}"
+        return "on hold", f"{last.name} is on hold: {last.reason}"
     if isinstance(last, Claimed | Submitted | Trained):
-        return "go on", f"{last.name} is {last.state} already: the run would wait for it and pay nothing"
+        return "resume", f"{last.name} is {last.state} already: the run would wait for it and pay nothing"
     if isinstance(last, Collected):
         decision = Registry(ledger).applied_decision(run)
         if decision is None:
-            return "judge", "the weights are in the store; they would be rendered and judged, nothing is trained"
-        return "nothing", f"trained and judged on {decision.created_at:%Y-%m-%d %H:%M} UTC: {decision.verdict}"
+            return "evaluate", "the stored weights would be rendered and evaluated, nothing is trained"
+        return "nothing", f"trained and evaluated on {decision.created_at:%Y-%m-%d %H:%M} UTC: {decision.verdict}"
     return "nothing", f"{last.name} is {last.state}: {last.reason}. Set force_reason to train once more"
 
 
@@ -136,23 +136,23 @@ def _submit(
 ) -> tuple[Action, str]:
     held = too_many_attempts(ledger.history(run.key), run.attempt) or budget.hold_reason(cents)
     if held:
-        return "ask a person", f"{training.name} would be held: {held}"
+        return "on hold", f"{training.name} would be held: {held}"
     return "train", f"{training.name} would be submitted to {run.account.slug}"
 
 
 def _reasons(
     ledger: Ledger, run: RunRecord, champion: Promotion | None, difference: DatasetDifference | None
 ) -> list[str]:
-    reasons = [f"asked for: {run.retrain_reason}"] if run.retrain_reason else []
+    reasons = [f"requested: {run.retrain_reason}"] if run.retrain_reason else []
     if champion is None:
         reasons.append("the model has no champion yet")
     elif difference is not None:
         if difference.any:
-            reasons.append(f"dataset: {difference.in_words}, compared with champion no. {champion.number}")
+            reasons.append(f"dataset: {difference.in_words}, compared with champion v{champion.number}")
         elif champion.key != run.key:
-            reasons.append(f"the recipe or the account is not the one of champion no. {champion.number}")
+            reasons.append(f"the recipe or the account is not the one of champion v{champion.number}")
         else:
-            reasons.append(f"champion no. {champion.number} was trained on this very dataset and recipe")
+            reasons.append(f"champion v{champion.number} was trained on this very dataset and recipe")
     if run.attempt > 1 and not run.retrain_reason:
         ends = [record for record in ledger.history(run.key) if record.attempt == run.attempt - 1]
         if ends:

@@ -1,4 +1,4 @@
-"""What is in flight, held, or paid and followed by no record; and what the accounts have spent. Read-only."""
+"""What is in flight, held, or paid and tracked by no record; and what the accounts have spent. Read-only."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tuneloop.sensor.continuing import is_given_up
 _AT_ONCE = 16
 _GIVEN_UP = (
     "no further run is started by itself, because some in a row have come to nothing: read the last one's log, "
-    "mend the cause, and start the model's run again"
+    "fix the cause, and start the model's run again"
 )
 
 
@@ -71,7 +71,7 @@ def _open_training(ledger: Ledger, marker: Marker) -> OpenTraining | None:
         if run is None:
             return None
         model, since = run.model, run.created_at
-        state, since, note = _stands(ledger, run)
+        state, since, note = _status_of(ledger, run)
     except TuneloopError as error:
         state, note = "unreadable", str(error)
     return OpenTraining(
@@ -85,17 +85,17 @@ def _open_training(ledger: Ledger, marker: Marker) -> OpenTraining | None:
     )
 
 
-def _stands(ledger: Ledger, run: RunRecord) -> tuple[str, datetime, str]:
+def _status_of(ledger: Ledger, run: RunRecord) -> tuple[str, datetime, str]:
     """State of a run's training, since when, and a note."""
     training = TrainingLog.of(ledger, run)
     last = training.last
     if last is None:
         return "marked", run.created_at, ""
-    question = Registry(ledger).pending_review(run) if isinstance(last, Collected) else None
+    pending = Registry(ledger).pending_review(run) if isinstance(last, Collected) else None
     if is_given_up(ledger, run, len(training.history)):
-        return "given up", question.created_at if question else last.created_at, _GIVEN_UP
-    if question is not None:
-        return "undecided", question.created_at, question.reason
+        return "given up", pending.created_at if pending else last.created_at, _GIVEN_UP
+    if pending is not None:
+        return "undecided", pending.created_at, pending.reason
     return last.state, last.created_at, last.reason if isinstance(last, Held) else ""
 
 
@@ -135,18 +135,18 @@ def duplicate_jobs(ledger: Ledger) -> list[DuplicateJobRecord]:
     """Jobs that the provider has accepted under a name that was taken."""
     found = []
     for name in ledger.store.names("duplicate-jobs/"):
-        with suppress(CorruptRecord):  # `troubles` names it
+        with suppress(CorruptRecord):  # `store_problems` names it
             found.append(ledger.read_record(name, DuplicateJobRecord))
     return found
 
 
-def troubles(ledger: Ledger) -> Iterator[str]:
+def store_problems(ledger: Ledger) -> Iterator[str]:
     """What the sensor could not make out, and files of strangers beside its own."""
     for account in sorted({name.split("/")[1] for name in ledger.store.names("inflight/")}):
         marks = AccountMarks(ledger, account)
         for what, since in marks.troubles().items():
             if what != UNREACHED:
-                yield f"{what}: nobody can tell its state since {since:%Y-%m-%d %H:%M} UTC; look into the console"
+                yield f"{what}: its state is unknown since {since:%Y-%m-%d %H:%M} UTC; check the console"
             elif now() - since >= NOTIFY_AFTER:
                 yield f"{account} could not be reached since {since:%Y-%m-%d %H:%M} UTC; read the sensor's log"
         for name in marks.strays():

@@ -217,7 +217,7 @@ def request_review(ctx: RunContext, run: RunRecord, pending: Decision) -> Decisi
 
 
 def _review_question(ctx: RunContext, run: RunRecord, pending: Decision) -> str:
-    champion = f"champion no. {pending.against}" if pending.against else "no champion"
+    champion = f"champion v{pending.against}" if pending.against else "no champion"
     report = ctx.store.uri_of(pending.report) if pending.report else "the run's artifacts"
     return (
         f"**{run.model}: the challenger and {champion} are too close to tell.** {in_markdown(pending.reason)}\n\n"

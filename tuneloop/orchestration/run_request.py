@@ -128,7 +128,7 @@ def build_plan(ctx: RunContext, request: RunRequest) -> RunPlan:
     price = quoted_price(ctx.provider, request.recipe, ctx.limits, manifest)
     cents = None if price is None else price.cents
     plan = plan_run(ctx.ledger, run, manifest, ctx.limits, cents, None if price is None else price.source)
-    if plan.action in {"train", "judge"}:
+    if plan.action in {"train", "evaluate"}:
         champion = ctx.ledger.champion(run.model)
         paid_first = (cents or 0) if plan.action == "train" else None
         check_evaluation_costs(ctx, run, manifest, champion, paid_first, read_only=True)
@@ -139,18 +139,18 @@ def show_plan(ctx: RunContext, request: RunRequest) -> State[Any]:
     """Show the plan on the run's page, and end."""
     plan = build_plan(ctx, request)
     create_markdown_artifact(
-        key=f"plan-{plan.model}", markdown=plan_markdown(plan), description=visible(plan.what)
+        key=f"plan-{plan.model}", markdown=plan_markdown(plan), description=visible(plan.summary)
     )
-    return Completed(message=f"Dry run, nothing was written or sent. {plan.action}: {plan.what}")
+    return Completed(message=f"Dry run, nothing was written or sent. {plan.action}: {plan.summary}")
 
 
 def plan_markdown(plan: RunPlan) -> str:
     """The plan as markdown, for the run page and the terminal."""
     rows = [
-        ("training", plan.what),
-        ("why", "; ".join(plan.why) or "nothing has changed"),
+        ("training", plan.summary),
+        ("reasons", "; ".join(plan.reasons) or "nothing has changed"),
         ("price of the training", plan.price),
-        ("judging", plan.judging),
+        ("evaluation", plan.evaluation),
         ("budget", plan.budget),
         ("dataset", f"{plan.images} images"),
         ("training key", plan.key),

@@ -116,4 +116,4 @@ class PresignedDownload:
         if response.status != _PART or not same:
             raise SourceChanged("the file has changed while it was fetched; it is fetched anew", **details)
         if found is None or int(found[1]) != start or not start <= int(found[2]) < stop:
-            raise UnexpectedResponse(f"bytes {start} to {stop - 1} were asked for, and others came", **details)
+            raise UnexpectedResponse(f"bytes {start} to {stop - 1} were requested, others arrived", **details)

@@ -72,7 +72,7 @@ def pull_weights(
 def _weights_of(promotion: Promotion) -> str:
     if promotion.weights is None:
         raise ConfigurationError(
-            f"{promotion.model} no. {promotion.number} has no weights to pull: {promotion.account.provider} keeps "
+            f"{promotion.model} v{promotion.number} has no weights to pull: {promotion.account.provider} keeps "
             f"them, and the model is its id there, {promotion.job_id} (account {promotion.account.slug})"
         )
     return promotion.weights
@@ -86,7 +86,7 @@ def _is_there(target: Path, promotion: Promotion, *, overwrite: bool) -> bool:
         same = hashlib.file_digest(file, "sha256").hexdigest() == promotion.sha256
     if not same and not overwrite:
         raise ConfigurationError(
-            f"{target} is there and is not {promotion.model} no. {promotion.number}; name another file with "
+            f"{target} is there and is not {promotion.model} v{promotion.number}; name another file with "
             "--output, or replace it with --force"
         )
     return same

@@ -45,7 +45,7 @@ class ImageRequest(NamedTuple):
         edited = " an edit of the image" if self.image is not None else " an image"
         price = "the price of an image is not known here" if cents is None else f"${cents / 100:.4g}"
         return (
-            f"Asking {promotion.account.slug} for{edited} by {promotion.model} no. {promotion.number} "
+            f"Asking {promotion.account.slug} for{edited} by {promotion.model} v{promotion.number} "
             f"(its id {promotion.job_id}) with {self.settings.endpoint}, seed {self.seed}: {self.prompt!r}. "
             f"{promotion.account.provider} bills it; {price}."
         )
@@ -71,7 +71,7 @@ def image_request(
         raise ConfigurationError(f"--image: {model} does not edit images; leave it out")
     if _TRIGGER in prompt and trigger is None:
         raise ConfigurationError(
-            f"PROMPT: {_TRIGGER} stands for nothing, because {model} no. {number} has no trigger word; write the "
+            f"PROMPT: {_TRIGGER} stands for nothing, because {model} v{number} has no trigger word; write the "
             "prompt without it"
         )
     prompt = prompt.replace(_TRIGGER, trigger or "").strip()
@@ -113,7 +113,7 @@ def generate_image(
             raise
         except (ProviderUnavailable, UnexpectedResponse) as error:
             raise type(error)(
-                f"{error.reason}. The image may have been rendered and billed; it is not asked for again unless "
+                f"{error.reason}. The image may have been rendered and billed; it is not requested again unless "
                 "you do",
                 provider=error.provider,
                 status=error.status,

@@ -103,7 +103,7 @@ def get_version(ledger: Ledger, model: str, number: int | None = None) -> Promot
         number = len(names)
     if not 1 <= number <= len(names):
         raise ConfigurationError(
-            f"{model} has no champion no. {number}: the numbers go from 1 to {len(names)}; look them up with "
+            f"{model} has no champion v{number}: the numbers go from 1 to {len(names)}; look them up with "
             f"`tuneloop models {model}`"
         )
     return ledger.read_record(names[number - 1], Promotion)

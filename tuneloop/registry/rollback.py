@@ -34,15 +34,15 @@ class Rollback:
         """What was done, in a sentence."""
         model, job = self.champion.model, job_name(self.champion.key, self.champion.attempt)
         if self.replaced is None:
-            same = "" if self.champion.number == self.to else f", the same model version as no. {self.to}"
+            same = "" if self.champion.number == self.to else f", the same model version as v{self.to}"
             return (
-                f"{model}: nothing to do, and nothing was written: champion is no. {self.champion.number} "
+                f"{model}: nothing to do, and nothing was written: champion is v{self.champion.number} "
                 f"({job}){same}."
             )
         old = job_name(self.replaced.key, self.replaced.attempt)
         return (
-            f"{model}: champion is no. {self.champion.number} ({job}), put back from no. {self.to}; it replaces "
-            f"no. {self.replaced.number} ({old})."
+            f"{model}: champion is v{self.champion.number} ({job}), put back from v{self.to}; it replaces "
+            f"v{self.replaced.number} ({old})."
         )
 
 
@@ -60,7 +60,7 @@ def roll_back(ledger: Ledger, model: str, to: int, reason: str, decided_by: str)
     target = get_version(ledger, model, to)
     if (problem := weights_problem(ledger, target)) is not None:
         raise ConfigurationError(
-            f"{model} no. {to} cannot be put back: {problem}; "
+            f"{model} v{to} cannot be put back: {problem}; "
             "restore them from a backup or an older object version, or choose another number"
         )
     for _ in range(_TRIES):

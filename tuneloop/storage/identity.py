@@ -44,10 +44,10 @@ def create_store(store: Store, created_by: str) -> StoreIdentity:
 
 
 def identity_of(store: Store) -> StoreIdentity:
-    """Tell which store this is.
+    """Return which store this is.
 
     Raises:
-        NoStore: Nobody has made a store here, or what was here is not there now.
+        NoStore: No store was created here, or what was here is not there now.
         CorruptRecord: `store.json` is of another version of Tuneloop, or no such file at all.
     """
     return _read(store, store.read)

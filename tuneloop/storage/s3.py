@@ -18,7 +18,7 @@ from tuneloop.storage.base import Store
 from tuneloop.storage.names import checked_marker, checked_name, checked_prefix, is_name
 from tuneloop.storage.s3_errors import checked_object, list_pages, s3_errors
 from tuneloop.storage.s3_logs import guard_s3_logs
-from tuneloop.storage.s3_upload import Place, S3Upload, abort, write_conditionally
+from tuneloop.storage.s3_upload import S3Upload, UploadLocation, abort, write_conditionally
 from tuneloop.storage.upload import PART_SIZE, Part
 
 if TYPE_CHECKING:
@@ -195,8 +195,8 @@ class S3Store(Store):
             if written >= before
         )
 
-    def _place(self, name: str, upload: str) -> Place:
-        return Place(self._bucket, self._key(name), upload)
+    def _place(self, name: str, upload: str) -> UploadLocation:
+        return UploadLocation(self._bucket, self._key(name), upload)
 
     def _key(self, name: str) -> str:
         return self._prefix + checked_name(name)

@@ -40,7 +40,7 @@ NO_RESPONSE = (
 )
 UNREADABLE = (ResponseParserError, LookupError, TypeError, ValueError)
 """Raised by a response that is not S3's: it cannot be parsed, fields lack, times are none."""
-NO_KEYS = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError)
+NO_CREDENTIALS = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError)
 _KEYS = "Correct the access key and the secret key in the credentials block of the store."
 _RIGHTS = (
     "Allow these credentials s3:ListBucket and s3:ListBucketMultipartUploads on the bucket, and s3:GetObject, "
@@ -89,12 +89,12 @@ _MAX_EXCERPT = 200
 ResponseT = TypeVar("ResponseT", bound=Mapping[str, Any])
 
 
-class NotOfS3(ResponseParserError):
+class NotS3Response(ResponseParserError):
     """A response that means success by its status and lacks what every S3 server says."""
 
 
 class Conflict(StoreUnavailable):
-    """Somebody (or this very request, sent twice) was first: what is there now decides."""
+    """Another process (or this very request, sent twice) was first: what is there now decides."""
 
 
 @contextmanager
@@ -106,7 +106,7 @@ def s3_errors(thing: str, endpoint: str) -> Iterator[None]:
         raise _of_response(error, thing) from error
     except NO_RESPONSE as error:
         raise _without_response(error, thing, endpoint) from error
-    except NO_KEYS as error:
+    except NO_CREDENTIALS as error:
         raise StoreError(f"{thing}: there are no credentials for S3. {_KEYS}") from error
     except BotoCoreError as error:
         raise StoreError(f"{thing}: {error}. Correct the block of the store.") from error
@@ -117,10 +117,10 @@ def s3_errors(thing: str, endpoint: str) -> Iterator[None]:
         ) from error
     except UNREADABLE as error:
         # Only our own sentence is shown: the library's holds the beginning of the response.
-        what = error if isinstance(error, NotOfS3) else type(error).__name__
+        what = error if isinstance(error, NotS3Response) else type(error).__name__
         raise StoreUnavailable(
-            f"{thing}: {host_of(endpoint)} does not answer as S3 does ({what}). Check endpoint_url in the block "
-            "of the store, and whether a proxy answers in its place, then run again."
+            f"{thing}: {host_of(endpoint)} does not respond as S3 does ({what}). Check endpoint_url in the block "
+            "of the store, and whether a proxy responds in its place, then run again."
         ) from error
 
 
@@ -132,7 +132,9 @@ def s3_upload_errors(thing: str, endpoint: str) -> Iterator[None]:
             yield
     except ObjectNotFound as error:
         # Ceph 16 speaks of the key where Amazon speaks of the upload.
-        raise UploadGone(f"{thing}: there is no such upload. Somebody has completed or aborted it.") from error
+        raise UploadGone(
+            f"{thing}: there is no such upload. Another process has completed or aborted it."
+        ) from error
 
 
 def _without_response(error: Exception, thing: str, endpoint: str) -> StoreError:
@@ -141,7 +143,7 @@ def _without_response(error: Exception, thing: str, endpoint: str) -> StoreError
         return StoreError(f"{thing}: the credentials for S3 cannot be sent. {_KEYS}")
     remedy = _CONNECTION_REMEDIES.get(type(error), "Check that it runs and can be reached, then run again.")
     return StoreUnavailable(
-        f"{thing}: no whole answer from the S3 server {host_of(endpoint)} ({type(error).__name__}). {remedy}"
+        f"{thing}: no complete response from the S3 server {host_of(endpoint)} ({type(error).__name__}). {remedy}"
     )
 
 
@@ -152,17 +154,17 @@ def host_of(endpoint: str) -> str:
 
 def _of_response(error: ClientError, thing: str) -> StoreError:
     code = error.response.get("Error", {}).get("Code", "")
-    said = error.response.get("Error", {}).get("Message", "") or ""
+    message = error.response.get("Error", {}).get("Message", "") or ""
     details = error.response.get("ResponseMetadata", {})
     status = details.get("HTTPStatusCode", 0)
     reason = f"{thing}: S3 answered {code} (status {status}, request id {details.get('RequestId') or 'none given'}"
-    reason += f", {said[:_MAX_EXCERPT]!r})." if said else ")."
+    reason += f", {message[:_MAX_EXCERPT]!r})." if message else ")."
     if code == "NoSuchKey":
         return ObjectNotFound(f"{thing} does not exist.")
     if code == "NoSuchUpload":
-        return UploadGone(f"{reason} Somebody has completed or aborted the upload; run again.")
+        return UploadGone(f"{reason} Another process has completed or aborted the upload; run again.")
     if code in _LOST or status in {409, 412}:
-        return Conflict(f"{reason} Somebody else may be writing it; run again.")
+        return Conflict(f"{reason} Another process may be writing it; run again.")
     if code == "NotImplemented" or status == HTTPStatus.NOT_IMPLEMENTED:
         return StoreError(f"{reason} {_CONDITION if error.operation_name in _CONDITIONAL else _OPERATIONS}")
     if code in _MAY_PASS or status in {408, 429} or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -174,12 +176,12 @@ def _of_response(error: ClientError, thing: str) -> StoreError:
 
 
 def checked_object(response: ResponseT) -> ResponseT:
-    """Return a response about one object, which has an ETag. Raises `NotOfS3` where it has none.
+    """Return a response about one object, which has an ETag. Raises `NotS3Response` where it has none.
 
     A proxy's page for logging in has none: a record would count as written, and lie nowhere.
     """
     if not response.get("ETag"):
-        raise NotOfS3("the answer has no ETag")
+        raise NotS3Response("the response has no ETag")
     return response
 
 
@@ -192,14 +194,14 @@ def list_pages(
     names no next one. Records that were left out would be taken for trainings that were never paid.
 
     Raises:
-        NotOfS3: A response is no list, or one of something else, or it is cut.
+        NotS3Response: A response is no list, or one of something else, or it is cut.
     """
     paginator = client.get_paginator("list_objects_v2")
     for page in paginator.paginate(Bucket=bucket, Prefix=prefix, PaginationConfig={"PageSize": page_size}):
         if not page.get("Name") or "IsTruncated" not in page:
-            raise NotOfS3("the answer is no list of a bucket")
+            raise NotS3Response("the response is no list of a bucket")
         if page["IsTruncated"] and not page.get("NextContinuationToken"):
-            raise NotOfS3("the list is cut and names no next page")
+            raise NotS3Response("the list is cut and names no next page")
         if any(not item["Key"].startswith(prefix) for item in page.get("Contents", ())):
-            raise NotOfS3("the list is of another prefix")
+            raise NotS3Response("the list is of another prefix")
         yield page

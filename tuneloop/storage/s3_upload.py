@@ -38,7 +38,7 @@ _MESSAGE = re.compile(rb"<Message>([^<]{1,300})</Message>")
 _PAUSES_S = (0.0, 0.2, 1.0)
 
 
-class Place(NamedTuple):
+class UploadLocation(NamedTuple):
     """Where a part goes."""
 
     bucket: str
@@ -58,7 +58,9 @@ class Place(NamedTuple):
 class S3Upload(Upload):
     """One multipart upload, by its id. Several processes may send its parts: they are all of one file."""
 
-    def __init__(self, client: S3Client, place: Place, parts: Sequence[Part], exists: Callable[[], bool]) -> None:
+    def __init__(
+        self, client: S3Client, place: UploadLocation, parts: Sequence[Part], exists: Callable[[], bool]
+    ) -> None:
         super().__init__()
         self._client = client
         self._place = place
@@ -111,7 +113,7 @@ class S3Upload(Upload):
         return s3_upload_errors(self._place.uri, self._client.meta.endpoint_url)
 
 
-def abort(client: S3Client, place: Place) -> None:
+def abort(client: S3Client, place: UploadLocation) -> None:
     """Give an upload up, with its parts. Absent is fine."""
     with suppress(UploadGone), s3_upload_errors(place.uri, client.meta.endpoint_url):
         client.abort_multipart_upload(**place.arguments)
@@ -143,7 +145,9 @@ def write_conditionally(write: Callable[[], object], outcome: Callable[[], bool 
     raise StoreUnavailable(f"It is not known whether it was written: {last}") from last
 
 
-def send_part(client: S3Client, place: Place, number: int, size_bytes: int, chunks: Iterable[Chunk]) -> None:
+def send_part(
+    client: S3Client, place: UploadLocation, number: int, size_bytes: int, chunks: Iterable[Chunk]
+) -> None:
     """Send one part, once.
 
     The ETag of its response is ignored: it is the part's MD5 on some servers only (not with SSE-KMS, for one).
@@ -169,7 +173,7 @@ def send_part(client: S3Client, place: Place, number: int, size_bytes: int, chun
         raise body.error
     if failure:
         raise StoreUnavailable(
-            f"{thing}: no whole answer from the S3 server {host_of(client.meta.endpoint_url)} "
+            f"{thing}: no complete response from the S3 server {host_of(client.meta.endpoint_url)} "
             f"({failure}). Check that it runs and can be reached, then run again."
         )
     if response.status_code != 200:  # noqa: PLR2004

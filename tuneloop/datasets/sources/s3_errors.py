@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from tuneloop.errors import DatasetError
-from tuneloop.storage.s3_errors import NO_KEYS, NO_RESPONSE, UNREADABLE
+from tuneloop.storage.s3_errors import NO_CREDENTIALS, NO_RESPONSE, UNREADABLE
 
 _MISSING = "there is no such bucket; correct its name"
 _RIGHTS = (
@@ -57,7 +57,7 @@ def s3_errors(thing: str) -> Iterator[None]:
         raise
     except ClientError as error:
         raise DatasetError(f"{thing}: {_meaning(error)}") from error
-    except NO_KEYS as error:
+    except NO_CREDENTIALS as error:
         raise DatasetError(
             f"{thing}: there are no credentials for S3; keep the store on S3 too, whose block has some, or put "
             "them into the worker's environment"

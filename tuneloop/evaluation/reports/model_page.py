@@ -93,6 +93,6 @@ def _cell(champion: ChampionEntry, place: int, seed: int) -> _Cell:
     number = champion.promotion.number
     images = champion.evaluation.images if champion.evaluation else ()
     if place >= len(images) or images[place].seed != seed:
-        return _Cell(number, f"Champion no. {number}: no image", None)
+        return _Cell(number, f"Champion v{number}: no image", None)
     what = f"{truncate(images[place].prompt, _PROMPT_CHARACTERS)}, seed {seed}"
-    return _Cell(number, f"Champion no. {number}: {what}", images[place].name)
+    return _Cell(number, f"Champion v{number}: {what}", images[place].name)

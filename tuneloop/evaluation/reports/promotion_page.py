@@ -75,7 +75,7 @@ def write_page(store: Store, report: DecisionReport) -> str:
 
 
 def _about(report: DecisionReport) -> str:
-    against = f"against champion no. {report.reigning.number}" if report.reigning else "first of its model"
+    against = f"against champion v{report.reigning.number}" if report.reigning else "first of its model"
     count = f"{len(report.challenger.images)} images" + (" each" if report.reigning else "")
     trained = f"weights of {report.collected.created_at:%Y-%m-%d}"
     return f"Challenger {report.collected.name}, {against}, {count}, {trained}"

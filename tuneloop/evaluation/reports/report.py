@@ -139,7 +139,7 @@ def _image_grid(store: Store, report: DecisionReport) -> str:
     if any(image.edited for image in new):
         columns.append("before")
     if report.champion is not None and report.reigning is not None:
-        columns.append(f"champion no. {report.reigning.number} `{report.champion.job}`")
+        columns.append(f"champion v{report.reigning.number} `{report.champion.job}`")
     columns.append(f"challenger `{report.challenger.job}`")
     lines = [_row(columns), _row(["---", *[":-:"] * (len(columns) - 1)])]
     for number in chosen:

@@ -140,5 +140,5 @@ def _render_champion(ctx: RunContext, run: RunRecord, champion: Promotion, input
     try:
         return tasks.render_images(ctx, account, subject, plan, run, "champion")
     except NotFoundAtProvider as error:
-        get_run_logger().warning("champion no. %d is not rendered any more: %s", champion.number, error)
+        get_run_logger().warning("champion v%d is not rendered any more: %s", champion.number, error)
         return load_renders(ctx.store, subject, plan, absent=f"{champion.account.provider} has no such model")

@@ -88,7 +88,7 @@ def _try_key(provider: Provider, champion: Promotion) -> None:
             f"{_champion_access(champion)}, and the provider rejects its key: {error.reason}"
         ) from None
     except ProviderError as error:
-        get_run_logger().info("champion no. %d cannot be reached just now: %s", champion.number, error)
+        get_run_logger().info("champion v%d cannot be reached just now: %s", champion.number, error)
 
 
 def account_of(ctx: RunContext, champion: Promotion) -> tuple[Provider, SpendingLimits]:
@@ -116,7 +116,7 @@ def account_of(ctx: RunContext, champion: Promotion) -> tuple[Provider, Spending
 
 def _champion_access(champion: Promotion) -> str:
     return (
-        f"champion no. {champion.number} of {champion.model} is at {champion.account.slug}, and is reached with "
+        f"champion v{champion.number} of {champion.model} is at {champion.account.slug}, and is reached with "
         f"the credentials {champion.credentials}"
     )
 

@@ -68,19 +68,19 @@ def nothing_to_do(ctx: RunContext, request: RunRequest, run: RunRecord, previous
     champion = ctx.registry.champion_beside(run)
     restored = ""
     if champion is not None and (problem := weights_problem(ctx.ledger, champion)) is not None:
-        get_run_logger().warning("champion no. %d: %s", champion.number, problem)
+        get_run_logger().warning("champion v%d: %s", champion.number, problem)
         try:
             tasks.restore(ctx, account_of(ctx, champion)[0], champion)
         except TuneloopError as error:
             return Failed(
-                message=f"Champion no. {champion.number} of {run.model}: {problem}, and they could not be fetched "
+                message=f"Champion v{champion.number} of {run.model}: {problem}, and they could not be fetched "
                 f"again: {error}. Restore them from a backup or an older object version, or put another champion "
                 "back with `tuneloop rollback`."
             )
         restored = " Its weights were gone from the store, and were fetched again."
-    current = f"champion is no. {champion.number}" if champion else "there is no champion"
+    current = f"champion is v{champion.number}" if champion else "there is no champion"
     if champion is not None and champion.rolled_back_to is not None:
-        current += f" (rolled back to no. {champion.rolled_back_to} by a person: {champion.reason})"
+        current += f" (rolled back to v{champion.rolled_back_to} by a person: {champion.reason})"
     return Completed(
         name="Cached",
         message="Skipped, nothing paid: this dataset, recipe and plan were already evaluated "
