@@ -55,11 +55,11 @@ def adopt_model(
     ctx.verify_store()
     recipe = ADOPTED[trainer](job_id=job_id, trigger_word=trigger_word)
     _check(ctx, recipe, dataset)
-    recipe = recipe.model_copy(update={"job_id": only_id(ctx.provider, job_id)})
+    recipe = recipe.model_copy(update={"job_id": only_id(ctx.provider, recipe)})
     manifest = _ingest(ctx, model, recipe, dataset)
     request = RunRequest(model, manifest.source, recipe, evaluation)
     run = ctx.ledger.save_run(build_run_record(ctx, request, manifest.digest, attempt=1))
-    adopt(ctx.ledger, ctx.provider, run, recipe.job_id)
+    adopt(ctx.ledger, ctx.provider, run, recipe)
     weights = tasks.collect(ctx, run, TrainingLog.of(ctx.ledger, run))
     try:
         decision = evaluate(ctx, run, weights)

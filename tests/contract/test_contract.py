@@ -19,22 +19,22 @@ from tuneloop.errors import (
 )
 from tuneloop.http.transport import RequestNotSent
 from tuneloop.providers.base import TrainedModel
-from tuneloop.schemas.training import JobStatus
+from tuneloop.schemas.training import JobStatus, Submission
 
 pays = pytest.mark.pays
 
 
-def submit(rig: Rig, name: str) -> str:
+def submit(rig: Rig, name: str) -> Submission:
     dataset = rig.provider.deliver("a-name", rig.archive)
-    return rig.provider.submit(name, rig.recipe, dataset, Deadline(60)).job_id
+    return rig.provider.submit(name, rig.recipe, dataset, Deadline(60))
 
 
-def ended(rig: Rig, job_id: str) -> JobStatus:
-    status = rig.provider.get_job(job_id)
+def ended(rig: Rig, job: Submission) -> JobStatus:
+    status = rig.provider.get_job(job)
     for _ in range(10):
         if status.phase in {"ready", "failed"}:
             break
-        status = rig.provider.get_job(job_id)
+        status = rig.provider.get_job(job)
     return status
 
 
@@ -68,7 +68,7 @@ def test_clock_is_compared_with_the_providers_own(rig: Rig) -> None:
 
 def test_an_unknown_job_is_no_evidence_of_anything(rig: Rig) -> None:
     try:
-        status = rig.provider.get_job(str(uuid4()))
+        status = rig.provider.get_job(Submission(job_id=str(uuid4())))
     except NotFoundAtProvider:
         return
     assert status.phase == "running"
@@ -82,51 +82,48 @@ def test_a_wrong_key_is_refused_without_showing_it(rig: Rig) -> None:
 
 @pays
 def test_job_is_found_by_its_name_and_becomes_ready(rig: Rig) -> None:
-    job_id = submit(rig, "0123456789abcdef-g1")
-    assert [job.job_id for job in rig.provider.find("0123456789abcdef").jobs] == [job_id]
-    assert ended(rig, job_id).phase == "ready"
+    job = submit(rig, "0123456789abcdef-g1")
+    assert [found.job_id for found in rig.provider.find("0123456789abcdef").jobs] == [job.job_id]
+    assert ended(rig, job).phase == "ready"
 
 
 @pays
 def test_job_is_cancelled_exactly_where_the_provider_says_so(rig: Rig) -> None:
-    submitted = rig.provider.submit(
-        "0123456789abcdef-g1", rig.recipe, rig.provider.deliver("a-name", rig.archive), Deadline(60)
-    )
-    cancelled = rig.provider.cancel(submitted.job_id, submitted.handle)
+    cancelled = rig.provider.cancel(submit(rig, "0123456789abcdef-g1"))
     assert cancelled is rig.provider.capabilities.cancel
 
 
 @pays
 def test_weights_are_handed_out_exactly_where_the_provider_says_so(rig: Rig) -> None:
-    job_id = submit(rig, "0123456789abcdef-g1")
-    ended(rig, job_id)
+    job = submit(rig, "0123456789abcdef-g1")
+    ended(rig, job)
     if rig.provider.capabilities.weights:
-        source = rig.provider.open_weights(job_id)[-1]
+        source = rig.provider.open_weights(job)[-1]
         with source.read(0, None) as chunks:
             assert sum(map(len, chunks)) == source.size_bytes
     else:
         with pytest.raises(ConfigurationError, match="no weights"):
-            rig.provider.open_weights(job_id)[-1]
+            rig.provider.open_weights(job)[-1]
 
 
 @pays
 def test_every_service_of_the_recipe_renders(rig: Rig) -> None:
-    job_id = submit(rig, "0123456789abcdef-g1")
-    ended(rig, job_id)
+    job = submit(rig, "0123456789abcdef-g1")
+    ended(rig, job)
     for service in rig.recipe.services:
-        image = rig.provider.render(TrainedModel(job_id), "ROBOX in the rain", 7, service(), rig.image)
+        image = rig.provider.render(TrainedModel(job), "ROBOX in the rain", 7, service(), rig.image)
         assert len(image.data) > 500
 
 
 @pays
 def test_visibility_is_set_exactly_where_the_provider_says_so(rig: Rig) -> None:
-    job_id = submit(rig, "0123456789abcdef-g1")
+    job = submit(rig, "0123456789abcdef-g1")
     if rig.provider.capabilities.visibility:
-        rig.provider.set_visibility(job_id, public=True)
-        rig.provider.set_visibility(job_id, public=False)
+        rig.provider.set_visibility(job, public=True)
+        rig.provider.set_visibility(job, public=False)
     else:
         with pytest.raises(ConfigurationError, match="leave its visibility unchanged"):
-            rig.provider.set_visibility(job_id, public=True)
+            rig.provider.set_visibility(job, public=True)
 
 
 @pytest.fixture

@@ -18,7 +18,9 @@ from tuneloop.ledger.reconciliation import find_submitted, record_job_id
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.operations.status import duplicate_jobs, orphaned_jobs
 from tuneloop.providers.base import TrainedModel
+from tuneloop.providers.registry import ADOPTED
 from tuneloop.providers.segmind.client import SegmindProvider
+from tuneloop.schemas.recipe_fields import AdoptedRecipe
 from tuneloop.schemas.records import RunRecord
 from tuneloop.schemas.training import Submission
 
@@ -47,22 +49,24 @@ def test_everything_asked_by_either_id_is_about_the_same_job(two: Rig) -> None:
     submitted, other = trained(two, "robot-g1")
     assert two.provider.list_jobs().shown == {submitted, other}
     for job_id in (submitted, other):
-        status = two.provider.get_job(job_id)
+        status = two.provider.get_job(Submission(job_id=job_id))
         assert (status.name, status.phase, status.job_id) == ("robot-g1", "ready", submitted)
-        assert two.provider.open_weights(job_id)[-1].size_bytes
+        assert two.provider.open_weights(Submission(job_id=job_id))[-1].size_bytes
         settings = two.recipe.services[0]()
-        assert two.provider.render(TrainedModel(job_id), "ROBOX in the rain", 7, settings, two.image).data
-        two.provider.set_visibility(job_id, public=True)
+        assert two.provider.render(
+            TrainedModel(Submission(job_id=job_id)), "ROBOX in the rain", 7, settings, two.image
+        ).data
+        two.provider.set_visibility(Submission(job_id=job_id), public=True)
     assert two.trainings() == 1
     with pytest.raises(NotFoundAtProvider):
-        two.provider.get_job("nobody")
+        two.provider.get_job(Submission(job_id="nobody"))
 
 
 def test_list_that_cannot_be_had_proves_no_absence(two: Rig) -> None:
     assert two.emulator is not None
     two.emulator.inject(Fault("refuse", "/finetune/request/list", "GET", times=9, status=500))
     with pytest.raises(ProviderUnavailable):
-        two.provider.get_job("nobody")
+        two.provider.get_job(Submission(job_id="nobody"))
 
 
 def test_job_found_in_the_list_after_a_lost_answer_is_asked_for_and_collected(
@@ -95,8 +99,12 @@ def test_job_that_is_recorded_by_either_id_is_followed_and_is_no_duplicate(
     assert orphaned_jobs(ledger, two.provider) == []
 
 
+def adopted(rig: Rig, job_id: str) -> AdoptedRecipe:
+    return ADOPTED[rig.name](job_id=job_id)
+
+
 def test_fine_tune_is_adopted_as_one_by_either_id(two: Rig) -> None:
     submitted, other = trained(two, "robot-g1")
-    assert only_id(two.provider, submitted) == only_id(two.provider, other) == submitted
+    assert [only_id(two.provider, adopted(two, job_id)) for job_id in (submitted, other)] == [submitted, submitted]
     with pytest.raises(ConfigurationError, match="no fine-tune nobody"):
-        only_id(two.provider, "nobody")
+        only_id(two.provider, adopted(two, "nobody"))

@@ -11,6 +11,7 @@ from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.evaluation.render import ModelUnderTest
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.providers.segmind.recipes import FluxLoraRecipe
+from tuneloop.schemas.training import Submission
 
 
 @pytest.fixture
@@ -22,5 +23,5 @@ def world(tmp_path: Path) -> World:
 @pytest.fixture
 def subject(provider: SegmindProvider, archive: DatasetArchive, recipe: FluxLoraRecipe) -> ModelUnderTest:
     job_id = provider.submit("robot-1", recipe, provider.deliver("robot-1", archive), Deadline(60)).job_id
-    provider.get_job(job_id)
+    provider.get_job(Submission(job_id=job_id))
     return ModelUnderTest("robot-1", job_id, "ROBOX")

@@ -24,6 +24,7 @@ from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.render_settings import ServiceSettings
 from tuneloop.schemas.spending import SpendingLimits
+from tuneloop.schemas.training import Submission
 from tuneloop.storage.local import LocalDirectory
 
 IMAGES = 3
@@ -71,7 +72,7 @@ def scene(emulator: EmulatorControl, archive: DatasetArchive, artifacts: LocalDi
     recipe, settings, _ = KINDS[kind]
     provider = CLIENTS[kind](emulator.api_key, base_url=emulator.url)
     job_id = provider.submit("robot-1", recipe, provider.deliver("a-name", archive), Deadline(60)).job_id
-    provider.get_job(job_id)
+    provider.get_job(Submission(job_id=job_id))
     return Scene(
         provider=kind,
         url=emulator.url,

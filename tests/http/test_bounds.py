@@ -148,7 +148,9 @@ def test_answer_that_drips_ends_wherever_it_drips(where: str) -> None:
 
 def test_submit_whose_answer_drips_is_in_doubt_and_sent_once() -> None:
     with speaking(dripping(*DRIPS["body"])) as server:
-        transport = Transport("segmind", server.url, ("x-api-key", KEY), map_error, RequestPolicy(response_s=0.3))
+        transport = Transport(
+            "segmind", server.url, ("x-api-key", "", KEY), map_error, RequestPolicy(response_s=0.3)
+        )
         with pytest.raises(ProviderUnavailable) as caught:
             transport.post_once("/submit", StreamingJsonBody.of({}), Deadline(60))
         assert not isinstance(caught.value, RequestNotSent)

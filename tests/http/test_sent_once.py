@@ -18,6 +18,7 @@ from tuneloop.providers.base import TrainedModel
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.providers.segmind.errors import map_error
 from tuneloop.providers.segmind.recipes import FluxDevRender
+from tuneloop.schemas.training import Submission
 
 KEY = "SG_0123456789abcdef"
 
@@ -40,7 +41,9 @@ def broken_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Spok
 
 
 def render(url: str) -> None:
-    SegmindProvider(KEY, base_url=url).render(TrainedModel("an id"), "ROBOX", 7, FluxDevRender())
+    SegmindProvider(KEY, base_url=url).render(
+        TrainedModel(Submission(job_id="an id")), "ROBOX", 7, FluxDevRender()
+    )
 
 
 def test_image_is_asked_for_once_when_tls_breaks_after_the_request(broken_tls: Spoken) -> None:
@@ -50,7 +53,7 @@ def test_image_is_asked_for_once_when_tls_breaks_after_the_request(broken_tls: S
 
 
 def test_submit_over_tls_that_breaks_is_sent_once_and_stays_in_doubt(broken_tls: Spoken) -> None:
-    transport = Transport("segmind", broken_tls.url, ("x-api-key", KEY), map_error)
+    transport = Transport("segmind", broken_tls.url, ("x-api-key", "", KEY), map_error)
     with pytest.raises(ProviderUnavailable) as caught:
         transport.post_once("/submit", StreamingJsonBody.of({"name": "n"}), Deadline(60))
     assert not isinstance(caught.value, RequestNotSent)
@@ -76,7 +79,7 @@ def test_submit_over_tls_that_breaks_is_sent_once_and_stays_in_doubt(broken_tls:
 )
 def test_whatever_changes_something_leaves_once_however_it_ends(method: str, reply: Reply) -> None:
     with speaking(reply) as server:
-        transport = Transport("segmind", server.url, ("x-api-key", KEY), map_error)
+        transport = Transport("segmind", server.url, ("x-api-key", "", KEY), map_error)
         with pytest.raises(ProviderError):
             transport.call(method, "/paid", json={"prompt": "x"})
         assert len(server.requests) == 1
@@ -98,7 +101,22 @@ def test_certificate_that_nobody_trusts_is_named_and_no_request_leaves(
     with speaking(saying("200 OK", b"[]"), write_certificate(tmp_path / "server.pem")) as server:
         with pytest.raises(ConfigurationError, match=r"certificate of 127\.0\.0\.1 is not trusted.*REQUESTS_CA"):
             SegmindProvider(KEY, base_url=server.url).list_jobs()
-        transport = Transport("segmind", server.url, ("x-api-key", KEY), map_error)
+        transport = Transport("segmind", server.url, ("x-api-key", "", KEY), map_error)
         with pytest.raises(RequestNotSent, match="not trusted"):
             transport.post_once("/submit", StreamingJsonBody.of({}), Deadline(60))
         assert server.requests == []
+
+
+def test_key_is_checked_and_redacted_without_its_scheme_and_other_headers_go_beside_it() -> None:
+    with speaking(saying("200 OK", b"key " + KEY.encode())) as server:
+        transport = Transport("fal", server.url, ("Authorization", "Key", f" {KEY} "), map_error)
+        transport.call("GET", "/list", headers={"X-Page": "2"})
+        transport.post_once("/submit", StreamingJsonBody.of({}), Deadline(60), {"X-No-Retry": "1"})
+        transport.put_stream(f"{server.url}/zip", [b"x"], 1, {"Content-Type": "application/zip"})
+    listed, posted, put = server.requests
+    assert f"Authorization: Key {KEY}".encode() in listed
+    assert b"X-Page: 2" in listed
+    assert f"Authorization: Key {KEY}".encode() in posted
+    assert b"X-No-Retry: 1" in posted
+    assert b"Content-Type: application/zip" in put
+    assert KEY.encode() not in put

@@ -18,6 +18,7 @@ from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.providers.segmind.recipes import FluxLoraRecipe
 from tuneloop.schemas.records import Collected, Failed, Promotion, RunRecord
 from tuneloop.schemas.spending import SpendingLimits
+from tuneloop.schemas.training import Submission
 
 
 def test_collected_weights_have_the_recorded_sha256(
@@ -28,7 +29,7 @@ def test_collected_weights_have_the_recorded_sha256(
         TrainingLog(ledger, run.key, 1),
         SubmitRequest(run, recipe, provider.deliver("a-name", archive), SpendingLimits()),
     )
-    record_progress(ledger, run, provider.get_job(submitted.job_id))
+    record_progress(ledger, run, provider.get_job(Submission(job_id=submitted.job_id)))
     collected = collect_weights(provider, TrainingLog(ledger, run.key, 1))
     assert collected.weights is not None
     data = ledger.store.read(collected.weights)
@@ -44,7 +45,7 @@ def trained(
     """A training whose weights are still at the provider; the folder they go into."""
     order = SubmitRequest(run, recipe, provider.deliver("a-name", archive), SpendingLimits())
     submitted = submit_training(provider, TrainingLog(ledger, run.key, 1), order)
-    record_progress(ledger, run, provider.get_job(submitted.job_id))
+    record_progress(ledger, run, provider.get_job(Submission(job_id=submitted.job_id)))
     return f"weights/{submitted.name}/"
 
 
@@ -62,7 +63,9 @@ def test_file_beside_the_weights_is_not_taken_for_them(
 def test_broken_file_under_the_name_of_the_weights_is_left_alone_and_another_name_is_taken(
     ledger: Ledger, provider: SegmindProvider, run: RunRecord, trained: str, length: int
 ) -> None:
-    with provider.open_weights(str(TrainingLog(ledger, run.key, 1).job_id))[-1].read(0, None) as chunks:
+    with provider.open_weights(Submission(job_id=str(TrainingLog(ledger, run.key, 1).job_id)))[-1].read(
+        0, None
+    ) as chunks:
         whole = b"".join(chunks)
     ledger.store.create(f"{trained}lora.safetensors", whole[:length])
     collected = collect_weights(provider, TrainingLog(ledger, run.key, 1))
@@ -74,7 +77,9 @@ def test_broken_file_under_the_name_of_the_weights_is_left_alone_and_another_nam
 def test_weights_that_are_there_already_are_recorded_without_asking_for_them(
     ledger: Ledger, provider: SegmindProvider, run: RunRecord, trained: str, emulator: EmulatorControl
 ) -> None:
-    with provider.open_weights(str(TrainingLog(ledger, run.key, 1).job_id))[-1].read(0, None) as chunks:
+    with provider.open_weights(Submission(job_id=str(TrainingLog(ledger, run.key, 1).job_id)))[-1].read(
+        0, None
+    ) as chunks:
         whole = b"".join(chunks)
     ledger.store.create(f"{trained}lora.safetensors", whole)
     before = len(emulator.requests())
@@ -136,7 +141,7 @@ def test_link_to_the_weights_that_has_expired_is_asked_for_again(
 ) -> None:
     order = SubmitRequest(run, recipe, provider.deliver("a-name", archive), SpendingLimits())
     submitted = submit_training(provider, TrainingLog(ledger, run.key, 1), order)
-    record_progress(ledger, run, provider.get_job(submitted.job_id))
+    record_progress(ledger, run, provider.get_job(Submission(job_id=submitted.job_id)))
     emulator.inject(Fault("refuse", "/s3/", "GET", status=403, times=2))
     assert collect_weights(provider, TrainingLog(ledger, run.key, 1)).sha256
     links = [request for request in emulator.requests() if request.path == "/finetune/request/file/download"]
@@ -165,7 +170,7 @@ def test_failed_job_is_recorded_with_the_providers_reason(
         SubmitRequest(run, recipe, provider.deliver("a-name", archive), SpendingLimits()),
     )
     emulator.fail_job(submitted.job_id, "GPU overloaded")
-    last = record_progress(ledger, run, provider.get_job(submitted.job_id))
+    last = record_progress(ledger, run, provider.get_job(Submission(job_id=submitted.job_id)))
     assert isinstance(last, Failed)
     assert last.reason == "GPU overloaded"
     assert choose_attempt(ledger, run.key, None) == 2

@@ -26,7 +26,7 @@ from tuneloop.ledger.submission import SubmitRequest, submit_training
 from tuneloop.ledger.training import TrainingLog, record_progress
 from tuneloop.operations.status import duplicate_jobs
 from tuneloop.schemas.records import Failed, Held, training_record
-from tuneloop.schemas.training import JobList
+from tuneloop.schemas.training import JobList, Submission
 from tuneloop.storage.local import LocalDirectory
 
 LIST = "/finetune/request/list"
@@ -78,7 +78,9 @@ def test_failed_job_that_runs_again_is_followed_by_the_next_attempt(
     submit(ledger, bent, order)
     submitted = TrainingLog(ledger, order.run.key, 1).known
     assert submitted is not None
-    seen = bent.get_job(submitted.job_id).model_copy(update={"phase": "failed", "provider_status": "FAILED"})
+    seen = bent.get_job(Submission(job_id=submitted.job_id)).model_copy(
+        update={"phase": "failed", "provider_status": "FAILED"}
+    )
     assert isinstance(record_progress(ledger, order.run, seen), Failed)
     submit(ledger, bent, next_attempt(order))
     assert states(ledger, order) == ["claimed", "submitted", "failed", "submitted"]
@@ -113,7 +115,7 @@ def test_collected_training_is_no_earlier_job_where_one_more_is_asked_for(
     submit(ledger, bent, order)
     training = TrainingLog(ledger, order.run.key, 1)
     assert training.known is not None
-    trained = record_progress(ledger, order.run, bent.get_job(training.known.job_id))
+    trained = record_progress(ledger, order.run, bent.get_job(Submission(job_id=training.known.job_id)))
     assert trained is not None
     collected = {"state": "collected", "weights": None, "sha256": None, "size_bytes": None}
     fields = trained.model_dump(include={"created_at", "attempt", "name", "job_id"}) | collected

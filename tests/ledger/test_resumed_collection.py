@@ -28,6 +28,7 @@ from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.providers.segmind.recipes import FluxLoraRecipe
 from tuneloop.schemas.records import Collected, RunRecord
 from tuneloop.schemas.spending import SpendingLimits
+from tuneloop.schemas.training import Submission
 from tuneloop.storage.local import LocalDirectory
 from tuneloop.storage.s3 import S3Store
 from tuneloop.storage.transfer import records
@@ -80,7 +81,7 @@ def trained(
     ledger, provider = process()
     order = SubmitRequest(run, recipe, provider.deliver("a-name", archive), SpendingLimits())
     submitted = submit_training(provider, TrainingLog(ledger, run.key, 1), order)
-    record_progress(ledger, run, provider.get_job(submitted.job_id))
+    record_progress(ledger, run, provider.get_job(Submission(job_id=submitted.job_id)))
     return run
 
 

@@ -92,7 +92,9 @@ def test_failed_job_that_lives_is_found_by_its_id_where_the_list_lacks_it(
     submit(ledger, bent, order)
     known = TrainingLog(ledger, order.run.key, 1).known
     assert known is not None
-    seen = bent.get_job(known.job_id).model_copy(update={"phase": "failed", "provider_status": "FAILED"})
+    seen = bent.get_job(Submission(job_id=known.job_id)).model_copy(
+        update={"phase": "failed", "provider_status": "FAILED"}
+    )
     assert isinstance(record_progress(ledger, order.run, seen), Failed)
     bent.bend_list = lambda _: JobList()
     submit(ledger, bent, next_attempt(order))
@@ -289,10 +291,10 @@ def test_weights_of_a_job_that_is_named_after_another_attempt_are_not_taken_for_
     run, second = order.run, second_of(order.run, reason="six fingers")
     post(bent, order, f"{run.key[:16]}-g2")
     submit(ledger, bent, order)
-    record_progress(ledger, run, bent.get_job(TrainingLog(ledger, run.key, 1).job_id or ""))
+    record_progress(ledger, run, bent.get_job(Submission(job_id=TrainingLog(ledger, run.key, 1).job_id or "")))
     first = collect_weights(bent, TrainingLog(ledger, run.key, 1))
     submit(ledger, bent, replace(order, run=second))
-    record_progress(ledger, second, bent.get_job(TrainingLog(ledger, run.key, 2).job_id or ""))
+    record_progress(ledger, second, bent.get_job(Submission(job_id=TrainingLog(ledger, run.key, 2).job_id or "")))
     other = collect_weights(bent, TrainingLog(ledger, run.key, 2))
     assert first.job_id != other.job_id
     assert first.weights != other.weights

@@ -21,7 +21,7 @@ from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.providers.segmind.recipes import FluxDevRender, FluxLoraRecipe
 from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.render_settings import ServiceSettings
-from tuneloop.schemas.training import RenderedImage
+from tuneloop.schemas.training import RenderedImage, Submission
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Booth:
     file: str
 
     def image(self) -> RenderedImage:
-        return self.provider.render(TrainedModel(self.job_id), "ROBOX at sea", 7, self.settings)
+        return self.provider.render(TrainedModel(Submission(job_id=self.job_id)), "ROBOX at sea", 7, self.settings)
 
     @property
     def orders(self) -> int:
@@ -84,7 +84,7 @@ def booth(
     with running_emulator(request.param, tmp_path / "booth", progress=Progress.at_once()) as emulator:
         provider = client(emulator.api_key, base_url=emulator.url)
         job_id = provider.submit("robot-1", recipe, provider.deliver("a-name", archive), Deadline(60)).job_id
-        provider.get_job(job_id)
+        provider.get_job(Submission(job_id=job_id))
         if request.param == "segmind":
             emulator.need_queue(job_id)
         emulator.switch(image_s=0.05)

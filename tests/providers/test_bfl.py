@@ -35,6 +35,7 @@ from tuneloop.providers.bfl.body import finetune_body
 from tuneloop.providers.bfl.client import BflProvider
 from tuneloop.providers.bfl.errors import map_error
 from tuneloop.providers.bfl.recipes import BflFinetuneRecipe
+from tuneloop.schemas.training import Submission
 
 KEY = "bfl-key-of-a-test"
 
@@ -176,14 +177,14 @@ def answering(timestamp: str, word: str = "Task not found", status: int = 200) -
 @pytest.mark.parametrize(("age", "phase"), [(timedelta(days=2), "ready"), (timedelta(0), "running")])
 def test_only_an_old_finetune_without_a_result_counts_as_ready(age: timedelta, phase: str) -> None:
     with answering((now() - age).isoformat()) as url:
-        found = BflProvider(KEY, base_url=url).get_job("an id")
+        found = BflProvider(KEY, base_url=url).get_job(Submission(job_id="an id"))
     assert (found.phase, found.by_age) == (phase, True)
 
 
 @pytest.mark.parametrize("status", [200, 404, 422])
 def test_state_counts_under_whichever_status_it_comes(status: int) -> None:
     with answering(now().isoformat(), "Error", status) as url:
-        found = BflProvider(KEY, base_url=url).get_job("an id")
+        found = BflProvider(KEY, base_url=url).get_job(Submission(job_id="an id"))
     assert (found.phase, found.by_age, found.error_message) == ("failed", False, "BFL says Error")
 
 

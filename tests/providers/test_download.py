@@ -23,6 +23,7 @@ from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.providers.segmind.errors import map_error
 from tuneloop.providers.segmind.recipes import FluxLoraRecipe
 from tuneloop.schemas.ranged_source import RangedSource
+from tuneloop.schemas.training import Submission
 
 LINKS = "/finetune/request/file/download"
 
@@ -30,7 +31,7 @@ LINKS = "/finetune/request/file/download"
 @pytest.fixture
 def job(provider: SegmindProvider, archive: DatasetArchive, recipe: FluxLoraRecipe) -> str:
     job_id = provider.submit("robot-1", recipe, provider.deliver("a-name", archive), Deadline(60)).job_id
-    provider.get_job(job_id)
+    provider.get_job(Submission(job_id=job_id))
     return job_id
 
 
@@ -57,7 +58,7 @@ def links(emulator: EmulatorControl) -> int:
 
 
 def test_size_and_etag_cost_one_byte(provider: SegmindProvider, emulator: EmulatorControl, job: str) -> None:
-    source = provider.open_weights(job)[-1]
+    source = provider.open_weights(Submission(job_id=job))[-1]
     assert sent(emulator) == [1]
     assert source.etag is not None
     data = whole(source)
@@ -69,7 +70,7 @@ def test_size_and_etag_cost_one_byte(provider: SegmindProvider, emulator: Emulat
 def test_cut_range_goes_on_at_that_very_byte(
     provider: SegmindProvider, emulator: EmulatorControl, job: str
 ) -> None:
-    source = provider.open_weights(job)[-1]
+    source = provider.open_weights(Submission(job_id=job))[-1]
     data = whole(source)
     for cut in (0, 1, 60_000, 200_000):
         emulator.inject(Fault("truncate", PREFIX, "GET", after_bytes=cut))
@@ -86,7 +87,7 @@ def test_cut_range_goes_on_at_that_very_byte(
 def test_link_that_expires_in_the_middle_is_asked_for_anew_and_reading_goes_on(
     provider: SegmindProvider, emulator: EmulatorControl, job: str
 ) -> None:
-    source = provider.open_weights(job)[-1]
+    source = provider.open_weights(Submission(job_id=job))[-1]
     data = whole(source)
     emulator.inject(Fault("truncate", PREFIX, "GET", after_bytes=300_000))
     got = b""
@@ -105,14 +106,14 @@ def test_links_that_are_all_refused_are_asked_for_three_times(
 ) -> None:
     emulator.switch(download_valid_s=0)
     with pytest.raises(PresignedUrlExpired, match="expired"):
-        provider.open_weights(job)[-1]
+        provider.open_weights(Submission(job_id=job))[-1]
     assert links(emulator) == 3
 
 
 def test_connections_that_always_break_at_once_are_given_up(
     provider: SegmindProvider, emulator: EmulatorControl, job: str
 ) -> None:
-    source = provider.open_weights(job)[-1]
+    source = provider.open_weights(Submission(job_id=job))[-1]
     emulator.inject(Fault("truncate", PREFIX, "GET", after_bytes=0, times=100))
     with pytest.raises(ProviderUnavailable, match="cut"):
         part(source, 0, 1_000)
@@ -150,7 +151,9 @@ def answering(*answers: Answer, versions: list[str | None] | None = None) -> Ite
     thread.start()
     try:
         url = f"http://127.0.0.1:{server.server_port}"
-        yield PresignedDownload(Transport("segmind", url, ("x-api-key", "key"), map_error), lambda: f"{url}/file")
+        yield PresignedDownload(
+            Transport("segmind", url, ("x-api-key", "", "key"), map_error), lambda: f"{url}/file"
+        )
     finally:
         server.shutdown()
         server.server_close()
@@ -255,9 +258,9 @@ def test_length_that_is_no_length_is_none(size: str) -> None:
 def test_file_that_cannot_be_read_by_range_safely_is_read_whole(
     provider: SegmindProvider, emulator: EmulatorControl, job: str, kind: str
 ) -> None:
-    data = whole(provider.open_weights(job)[-1])
+    data = whole(provider.open_weights(Submission(job_id=job))[-1])
     emulator.switch(downloads=kind)
-    source = provider.open_weights(job)[-1]
+    source = provider.open_weights(Submission(job_id=job))[-1]
     assert source.etag is None
     assert source.size_bytes == (None if kind == "without length" else len(data))
     assert whole(source) == data
@@ -268,7 +271,7 @@ def test_whole_file_that_is_cut_is_an_error_and_never_a_short_file(
     provider: SegmindProvider, emulator: EmulatorControl, job: str, kind: str
 ) -> None:
     emulator.switch(downloads=kind)
-    source = provider.open_weights(job)[-1]
+    source = provider.open_weights(Submission(job_id=job))[-1]
     emulator.inject(Fault("truncate", PREFIX, "GET", after_bytes=1_000))
     with pytest.raises(ProviderUnavailable):
         whole(source)
@@ -278,7 +281,7 @@ def test_no_link_is_in_a_log_or_an_error(
     provider: SegmindProvider, emulator: EmulatorControl, job: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    source = provider.open_weights(job)[-1]
+    source = provider.open_weights(Submission(job_id=job))[-1]
     emulator.inject(Fault("refuse", PREFIX, "GET", status=404))
     with pytest.raises(ProviderError) as caught:
         part(source, 0, 1_000)

@@ -15,6 +15,7 @@ from tuneloop.errors import UnexpectedResponse
 from tuneloop.providers.base import TrainedModel
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.providers.segmind.recipes import FluxDevRender
+from tuneloop.schemas.training import Submission
 
 KEY = "SG_0123456789abcdef"
 JPEG = b"\xff\xd8\xff" + bytes(600)
@@ -56,7 +57,7 @@ def test_link_to_another_host_is_not_followed_and_the_remedy_is_named(url: str) 
         segmind(url.encode()) as provider,
         pytest.raises(UnexpectedResponse, match="link to the weights") as caught,
     ):
-        provider.open_weights("j")[-1]
+        provider.open_weights(Submission(job_id="j"))[-1]
     assert "hunter2" not in str(caught.value)
     if "cdn" in url:
         assert "points to cdn.example.com" in str(caught.value)
@@ -69,13 +70,13 @@ def test_link_to_another_host_is_not_followed_and_the_remedy_is_named(url: str) 
 def test_answer_that_is_no_link_is_shown_and_not_called_a_foreign_host(body: Any) -> None:
     said = r"should be the link to the weights and is not.*status 200"
     with segmind(json.dumps(body).encode()) as provider, pytest.raises(UnexpectedResponse, match=said):
-        provider.open_weights("j")[-1]
+        provider.open_weights(Submission(job_id="j"))[-1]
 
 
 @pytest.mark.parametrize("link", [b"OWN/weights", b'"OWN/weights"', b' {"url": "OWN/weights"}\n'])
 def test_link_is_found_however_it_is_wrapped(link: bytes) -> None:
     with segmind(link) as provider:
-        source = provider.open_weights("j")[-1]
+        source = provider.open_weights(Submission(job_id="j"))[-1]
         assert source.size_bytes == len(JPEG)
 
 
@@ -110,7 +111,7 @@ IMAGES = {
 @pytest.mark.parametrize("answer", list(IMAGES))
 def test_image_that_was_paid_is_found_under_any_type(answer: str) -> None:
     with segmind(b"", IMAGES[answer]) as provider:
-        assert provider.render(TrainedModel("j"), "x", 7, FluxDevRender()).data == JPEG
+        assert provider.render(TrainedModel(Submission(job_id="j")), "x", 7, FluxDevRender()).data == JPEG
 
 
 @pytest.mark.parametrize(
@@ -118,4 +119,4 @@ def test_image_that_was_paid_is_found_under_any_type(answer: str) -> None:
 )
 def test_answer_without_a_image_is_unexpected(body: bytes) -> None:
     with segmind(b"", (body, "text/html")) as provider, pytest.raises(UnexpectedResponse, match="no image"):
-        provider.render(TrainedModel("j"), "x", 7, FluxDevRender())
+        provider.render(TrainedModel(Submission(job_id="j")), "x", 7, FluxDevRender())

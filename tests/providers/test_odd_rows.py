@@ -16,7 +16,7 @@ from tuneloop.http.retries import TICK_POLICY
 from tuneloop.ledger.accounts import JobNameCache
 from tuneloop.providers.bfl.client import BflProvider
 from tuneloop.providers.segmind.client import SegmindProvider
-from tuneloop.schemas.training import JobList
+from tuneloop.schemas.training import JobList, Submission
 from tuneloop.storage.local import LocalDirectory
 
 KEY = "SG_0123456789abcdef"
@@ -279,11 +279,11 @@ def test_list_of_finetunes_is_never_complete() -> None:
 )  # fmt: skip
 def test_bfls_word_counts_however_it_is_spelled(word: str, phase: str, known: bool) -> None:
     with bfl([], {}, {"ours": ("200 OK", {"status": word})}) as server:
-        job = provider(server).get_job("ours")
+        job = provider(server).get_job(Submission(job_id="ours"))
     assert (job.phase, job.known) == (phase, known)
 
 
 def test_task_not_found_is_understood_with_a_space_behind_it() -> None:
     with bfl([], {"ours": comment(OURS)}, {"ours": ("200 OK", {"status": "Task not found "})}) as server:
-        job = provider(server).get_job("ours")
+        job = provider(server).get_job(Submission(job_id="ours"))
     assert (job.phase, job.known) == ("running", True)

@@ -17,6 +17,7 @@ from tuneloop.http.transport import RequestNotSent
 from tuneloop.providers.base import TrainedModel
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.providers.segmind.recipes import FluxDevRender, FluxLoraAdvanced, FluxLoraRecipe
+from tuneloop.schemas.training import Submission
 
 SUBMIT = "/finetune/request/submit"
 
@@ -38,7 +39,7 @@ def test_job_is_found_by_its_name_and_goes_through_to_available(
     assert [found.job_id for found in provider.find("robot").jobs] == [job]
     seen = []
     for _ in range(20):
-        status = provider.get_job(job)
+        status = provider.get_job(Submission(job_id=job))
         seen.append((status.provider_status, status.phase))
         if status.phase == "ready":
             break
@@ -123,7 +124,7 @@ def test_a_refused_connection_is_known_to_have_sent_nothing(
 
 def test_get_is_asked_again_after_500(provider: SegmindProvider, emulator: EmulatorControl, job: str) -> None:
     emulator.inject(Fault("refuse", "/finetune/request/details", "GET", times=2, status=500))
-    assert provider.get_job(job).name == "robot-g1"
+    assert provider.get_job(Submission(job_id=job)).name == "robot-g1"
 
 
 def test_wrong_key_is_refused_before_anything_is_uploaded(
@@ -159,8 +160,8 @@ def test_upload_that_is_cut_starts_again_with_a_new_address_and_the_same_bytes(
 
 
 def test_weights_arrive_whole(provider: SegmindProvider, job: str) -> None:
-    provider.get_job(job)
-    source = provider.open_weights(job)[-1]
+    provider.get_job(Submission(job_id=job))
+    source = provider.open_weights(Submission(job_id=job))[-1]
     with source.read(0, None) as chunks:
         data = b"".join(chunks)
     assert len(data) == source.size_bytes
@@ -169,23 +170,23 @@ def test_weights_arrive_whole(provider: SegmindProvider, job: str) -> None:
 def test_cut_download_is_unavailable_not_the_end_of_the_file(
     provider: SegmindProvider, emulator: EmulatorControl, job: str
 ) -> None:
-    provider.get_job(job)
-    source = provider.open_weights(job)[-1]
+    provider.get_job(Submission(job_id=job))
+    source = provider.open_weights(Submission(job_id=job))[-1]
     emulator.inject(Fault("truncate", "/s3/", "GET", after_bytes=1000))
     with pytest.raises(ProviderUnavailable), source.read(0, None) as chunks:
         list(chunks)
 
 
 def test_image_is_rendered_and_billed_once(provider: SegmindProvider, emulator: EmulatorControl, job: str) -> None:
-    provider.get_job(job)
-    image = provider.render(TrainedModel(job), "ROBOX in the rain", 7, FluxDevRender())
+    provider.get_job(Submission(job_id=job))
+    image = provider.render(TrainedModel(Submission(job_id=job)), "ROBOX in the rain", 7, FluxDevRender())
     assert image.suffix == ".jpg"
     assert sum(entry.kind == "inference" for entry in emulator.billing()) == 1
 
 
 def test_unknown_job_is_not_at_the_provider(provider: SegmindProvider) -> None:
     with pytest.raises(NotFoundAtProvider):
-        provider.get_job("00000000-0000-0000-0000-000000000000")
+        provider.get_job(Submission(job_id="00000000-0000-0000-0000-000000000000"))
 
 
 def test_another_service_at_the_base_url_is_named_as_such(

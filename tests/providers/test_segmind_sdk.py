@@ -12,6 +12,7 @@ from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.providers.segmind.recipes import FluxLoraRecipe
+from tuneloop.schemas.training import Submission
 
 
 @pytest.fixture
@@ -44,13 +45,13 @@ def test_all_six_calls_of_the_sdk_agree_with_ours(
     job_id = submitted["finetune_id"]
     assert [job.job_id for job in provider.find("by-the-sdk").jobs] == [job_id]
     details = sdk.finetune.details(job_id)["finetune"]
-    ours = provider.get_job(job_id)
+    ours = provider.get_job(Submission(job_id=job_id))
     assert (details["status"], details["name"]) == (ours.provider_status, ours.name)
     assert {item["name"] for item in sdk.finetune.list()} == {job.name for job in provider.list_jobs().jobs}
     assert sdk.finetune.access_update(job_id, segmind_public=True) == 200
     assert sdk.finetune.details(job_id)["finetune"]["public_model"] is True
     link = sdk.finetune.file_download(details["cloud_storage_url"]).strip('"')
-    with provider.open_weights(job_id)[-1].read(0, None) as chunks:
+    with provider.open_weights(Submission(job_id=job_id))[-1].read(0, None) as chunks:
         assert requests.get(link, timeout=10).content == b"".join(chunks)
     assert sum(entry.kind == "training" for entry in emulator.billing()) == 1
 

@@ -28,6 +28,7 @@ from tuneloop.providers.segmind.recipes import (
     QwenLoraRecipe,
 )
 from tuneloop.schemas.recipe_fields import BaseRecipe
+from tuneloop.schemas.training import Submission
 
 KEY = "SG_0123456789abcdef"
 
@@ -96,7 +97,7 @@ def test_advance_parameters_are_sent_even_where_none_is_set(recipe: BaseRecipe) 
 def test_details_and_list_are_read_alike() -> None:
     documented = exchange("segmind", "details of a finished training")
     with replaying(documented) as replay:
-        status = client(replay).get_job("an id")
+        status = client(replay).get_job(Submission(job_id="an id"))
     assert assert_sent_as_documented(replay, documented) == {"request_id": "an id"}
     with replaying(exchange("segmind", "the list")) as replay:
         jobs = client(replay).list_jobs()
@@ -109,7 +110,7 @@ def test_details_and_list_are_read_alike() -> None:
 def test_weights_link_is_asked_for_with_a_multipart_form() -> None:
     details = exchange("segmind", "details of a finished training")
     with replaying(details) as replay, pytest.raises(UnexpectedResponse):
-        client(replay).open_weights("an id")[-1]
+        client(replay).open_weights(Submission(job_id="an id"))[-1]
     form = replay.received[1]
     assert (form.method, form.path) == ("GET", "/finetune/request/file/download")
     assert form.headers["content-type"].startswith("multipart/form-data")
@@ -122,7 +123,7 @@ def test_image_is_asked_for_with_every_documented_field() -> None:
     settings_ = {key: value for key, value in page.items() if key not in {"prompt", "seed", "finetune_id"}}
     with replaying(documented) as replay:
         image = client(replay).render(
-            TrainedModel("an id"), page["prompt"], page["seed"], FluxDevRender(**settings_)
+            TrainedModel(Submission(job_id="an id")), page["prompt"], page["seed"], FluxDevRender(**settings_)
         )
     sent = assert_sent_as_documented(replay, documented)
     assert {**sent, "finetune_id": page["finetune_id"]} == page
@@ -170,7 +171,7 @@ def test_any_json_in_place_of_an_answer_is_read_or_is_an_error_of_ours(document:
     odd = Exchange(odd.name, odd.source, odd.request, type(odd.response)(200, "application/json", body=document))
     with replaying(odd) as replay:
         provider = client(replay)
-        for ask in (provider.list_jobs, lambda: provider.get_job("an id")):
+        for ask in (provider.list_jobs, lambda: provider.get_job(Submission(job_id="an id"))):
             try:
                 ask()
             except ProviderError as error:

@@ -205,7 +205,7 @@ def test_refusal_is_told_with_its_reason_and_without_a_secret(
 
 
 def test_storage_that_cannot_be_reached_is_named_and_not_the_api_nor_the_address() -> None:
-    to_api = transport.Transport("segmind", "https://api.example", ("x-api-key", KEY), map_error)
+    to_api = transport.Transport("segmind", "https://api.example", ("x-api-key", "", KEY), map_error)
     with pytest.raises(ProviderUnavailable, match=r"network and 127\.0\.0\.1:9, then run again") as caught:
         to_api.put_stream(f"http://127.0.0.1:9/zip?X-Amz-Signature={SECRET}", [b"x"], 1)
     assert SECRET not in str(caught.value)

@@ -35,7 +35,7 @@ from tuneloop.registry.generate import generate_image, image_request
 from tuneloop.schemas.records import Promotion
 from tuneloop.schemas.render_settings import ServiceSettings
 from tuneloop.schemas.spending import SpendingLimits
-from tuneloop.schemas.training import Account, RenderedImage
+from tuneloop.schemas.training import Account, RenderedImage, Submission
 
 RENDER = "/v1/flux-dev-finetuned"
 
@@ -43,7 +43,7 @@ RENDER = "/v1/flux-dev-finetuned"
 @pytest.fixture
 def reigning(provider: SegmindProvider, archive: DatasetArchive, recipe: FluxLoraRecipe) -> Promotion:
     job_id = provider.submit("robot-1", recipe, provider.deliver("a-name", archive), Deadline(60)).job_id
-    provider.get_job(job_id)
+    provider.get_job(Submission(job_id=job_id))
     return promotion_of("a", "robot", 1).model_copy(update={"job_id": job_id})
 
 
@@ -157,7 +157,7 @@ class Edits(SegmindProvider):
     def render(
         self, model: TrainedModel, prompt: str, seed: int, settings: ServiceSettings, image: bytes | None = None
     ) -> RenderedImage:
-        assert (model.job_id, prompt, seed) == ("job-a", "make ROBOX red", 4)
+        assert (model.job.job_id, prompt, seed) == ("job-a", "make ROBOX red", 4)
         assert settings == ModelEndpointRender()
         assert image is not None
         return RenderedImage(data=image, suffix=".png")

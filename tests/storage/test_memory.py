@@ -22,6 +22,7 @@ import json, re, sys
 from pathlib import Path
 from tests.s3_server import s3_client
 from tuneloop.providers.segmind.client import SegmindProvider
+from tuneloop.schemas.training import Submission
 from tuneloop.storage.local import LocalDirectory
 from tuneloop.storage.s3 import S3Store
 from tuneloop.storage.transfer import transfer
@@ -29,7 +30,7 @@ from tuneloop.storage.transfer import transfer
 kind, where, bucket, url, key, job = sys.argv[1:]
 store = S3Store(s3_client(where), bucket) if kind == "s3_store" else LocalDirectory(Path(where))
 store.create("first", b"so that connections are there")
-source = SegmindProvider(key, base_url=url).open_weights(job)[-1]
+source = SegmindProvider(key, base_url=url).open_weights(Submission(job_id=job))[-1]
 # ru_maxrss of a fresh process begins with its parent's peak, and so would hide all below that.
 peak = lambda: int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
 before = peak()

@@ -6,7 +6,7 @@ import io
 import itertools
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -28,6 +28,7 @@ from tuneloop.schemas.canonical import digest_of
 from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.render_settings import ServiceSettings
+from tuneloop.schemas.training import Handle, Submission
 from tuneloop.storage.base import Store
 
 _ACCOUNT_PROBLEMS = (AuthenticationFailed, InsufficientCredits, NotFoundAtProvider)
@@ -46,6 +47,7 @@ class ModelUnderTest:
     Attributes:
         job: Name of its training job.
         job_id: The provider's id of it.
+        handle: What the provider is given beside the id.
         trigger_word: What {trigger} stands for in prompts, None where the trainer knows none.
         weights: Name of its weights in the store, None where it has none.
         inputs: Sha256 of the stored images that an edit model is given, one after the other; empty for others.
@@ -56,6 +58,7 @@ class ModelUnderTest:
     trigger_word: str | None
     inputs: tuple[str, ...] = ()
     weights: str | None = None
+    handle: Handle = field(default_factory=dict, hash=False)
 
 
 def render(
@@ -229,7 +232,8 @@ class _Rendering:
         """
         edited = self._store.read(image_name(request.edited)) if request.edited else None
         weights = self._model.weights
-        trained = TrainedModel(self._model.job_id, self._store.uri_of(weights) if weights else None)
+        job = Submission(job_id=self._model.job_id, handle=self._model.handle)
+        trained = TrainedModel(job, self._store.uri_of(weights) if weights else None)
         for pause in itertools.count(1):
             self.reserve([request])
             ask = self.log.ask(request.stem)

@@ -52,7 +52,8 @@ class Transport:
     Args:
         provider: Its name, for errors.
         base_url: Where its API lives; the key is sent nowhere else, and in clear to this machine only.
-        key_header: Name and value of the header that carries the key; None where there is no key.
+        auth: Header that carries the key, the scheme before it ("" for the bare key), and the key itself; None
+            where there is no key.
         map_error: Maps a response that is no success to an error.
         policy: Tries and time-outs.
         secrets: Values that must not be shown of a response, beside the key.
@@ -66,7 +67,7 @@ class Transport:
         self,
         provider: str,
         base_url: str,
-        key_header: tuple[str, str] | None,
+        auth: tuple[str, str, str] | None,
         map_error: Callable[[Response], ProviderError],
         policy: RequestPolicy = RUN_POLICY,
         secrets: tuple[str, ...] = (),
@@ -77,10 +78,13 @@ class Transport:
         self.provider = provider
         self.base_url = base_url.rstrip("/")
         self._key_header: dict[str, str] = {}
-        if key_header is not None:
+        self._secrets = secrets
+        if auth is not None:
+            header, scheme, key = auth
             self.base_url = _validated(check_api_address, base_url, f"the base URL of {provider}")
-            self._key_header[key_header[0]] = _validated(check_key, key_header[1], f"the API key of {provider}")
-        self._secrets = (*self._key_header.values(), *secrets)
+            key = _validated(check_key, key, f"the API key of {provider}")
+            self._key_header[header] = f"{scheme} {key}" if scheme else key
+            self._secrets = (key, *secrets)
         self._map_error = map_error
         self._policy = policy
         self.request_count = 0
@@ -97,6 +101,7 @@ class Transport:
         *,
         accept: tuple[int, ...] = (200,),
         limit_bytes: int = DOCUMENT_BYTES,
+        headers: Mapping[str, str] | None = None,
         **parts: Any,
     ) -> Response:
         """Call the provider's API.
@@ -106,12 +111,13 @@ class Transport:
             path: Path below the base URL, starting with a slash.
             accept: Statuses that are no error here.
             limit_bytes: Maximum size of an accepted response.
+            headers: Sent beside the key.
             **parts: `json`, `files`, `params` or `data` as requests takes them.
 
         Raises:
             ProviderError: The mapped error for every other response.
         """
-        url, parts = self.base_url + path, {"headers": self._key_header, **parts}
+        url, parts = self.base_url + path, {"headers": {**(headers or {}), **self._key_header}, **parts}
         if method in {"GET", "HEAD"}:
             response = self._read_only(method, url, accept, limit_bytes, **parts)
         else:
@@ -120,7 +126,9 @@ class Transport:
         self.clock_offset_s = response.clock_offset_s
         return response
 
-    def post_once(self, path: str, body: StreamingJsonBody, deadline: Deadline) -> Response:
+    def post_once(
+        self, path: str, body: StreamingJsonBody, deadline: Deadline, headers: Mapping[str, str] | None = None
+    ) -> Response:
         """Send one paid POST, exactly once, on a fresh connection.
 
         Raises:
@@ -128,11 +136,11 @@ class Transport:
             ProviderError: As mapped; what is neither `RequestRejected` nor `RateLimited` is ambiguous.
         """
         guarded = RequestBody(body.chunks, body.size_bytes, deadline)
-        headers = {**self._key_header, "Content-Type": "application/json", "Connection": "close"}
+        sent = {**(headers or {}), **self._key_header, "Content-Type": "application/json", "Connection": "close"}
         url = self.base_url + path
         with new_session() as session:
             try:
-                return self._send(session, "POST", url, _ACCEPTED, headers=headers, data=guarded)
+                return self._send(session, "POST", url, _ACCEPTED, headers=sent, data=guarded)
             except DeadlineExceeded:
                 raise RequestNotSent(
                     "the submit was not sent: its deadline had passed", provider=self.provider
@@ -147,12 +155,16 @@ class Transport:
                     raise
                 raise ProviderUnavailable(reason, provider=self.provider) from None
 
-    def put_stream(self, url: str, chunks: Iterable[bytes], size_bytes: int) -> Response:
+    def put_stream(
+        self, url: str, chunks: Iterable[bytes], size_bytes: int, headers: Mapping[str, str] | None = None
+    ) -> Response:
         """PUT a stream of known size to a presigned address; the key is not sent."""
         source = RequestBody(chunks, size_bytes)
         with new_session() as session:
             try:
-                return self._send(session, "PUT", url, _DONE, map_error=self._map_storage_error, data=source)
+                return self._send(
+                    session, "PUT", url, _DONE, map_error=self._map_storage_error, headers=headers, data=source
+                )
             except ProviderUnavailable:
                 if isinstance(source.error, TuneloopError):
                     raise source.error from None

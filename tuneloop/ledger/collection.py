@@ -17,7 +17,7 @@ from tuneloop.ledger.training import TrainingLog
 from tuneloop.providers.base import Provider, SourceChanged
 from tuneloop.schemas.ranged_source import RangedSource
 from tuneloop.schemas.records import Collected, Held, Promotion, Submitted, Trained
-from tuneloop.schemas.training import Handle
+from tuneloop.schemas.training import Submission
 from tuneloop.storage.base import Store, StoredObject
 from tuneloop.storage.safetensors import check_file
 from tuneloop.storage.transfer import transfer
@@ -51,18 +51,18 @@ def collect_weights(provider: Provider, training: TrainingLog, on_progress: Prog
     if not isinstance(training.last, Trained):
         state = training.last.state if training.last else "not claimed"
         raise LedgerError(f"{training.name} is {state}: its weights cannot be collected")
-    stored = None
+    job, stored = training.submission(training.last.job_id), None
     if provider.capabilities.weights:
         # By the attempt's name: the job's own may be the one of another attempt, which has weights too.
         trained = training.last.model_copy(update={"name": training.name})
-        stored = _download(training.ledger.store, provider, trained, training.handle, on_progress)
+        stored = _download(training.ledger.store, provider, trained, job, on_progress)
     record = Collected(
         **training.header(),
-        job_id=training.last.job_id,
+        job_id=job.job_id,
         weights=stored.name if stored else None,
         sha256=stored.sha256 if stored else None,
         size_bytes=stored.size_bytes if stored else None,
-        handle=training.handle,
+        handle=job.handle,
     )
     try:
         training.append(record)
@@ -78,7 +78,7 @@ def collect_weights(provider: Provider, training: TrainingLog, on_progress: Prog
 
 
 def _download(
-    store: Store, provider: Provider, trained: Trained, handle: Handle, on_progress: Progress | None
+    store: Store, provider: Provider, trained: Trained, job: Submission, on_progress: Progress | None
 ) -> StoredObject:
     """Find the weights under the first of their names that holds a whole file, or download them there.
 
@@ -91,7 +91,7 @@ def _download(
             if is_whole(store, name):
                 return store.describe(name)
             continue
-        stored = _fetched(store, provider, trained, handle, name, on_progress)
+        stored = _fetched(store, provider, trained, job, name, on_progress)
         if not stored.found or is_whole(store, name):  # else something else took the name first
             return stored
     raise InvalidWeights(
@@ -101,14 +101,14 @@ def _download(
 
 
 def _fetched(
-    store: Store, provider: Provider, trained: Trained, handle: Handle, name: str, on_progress: Progress | None
+    store: Store, provider: Provider, trained: Trained, job: Submission, name: str, on_progress: Progress | None
 ) -> StoredObject:
     for _ in range(_MAX_CHANGES):
         with suppress(SourceChanged):
-            source = _with_progress(provider.open_weights(trained.job_id, handle)[-1], on_progress)
+            source = _with_progress(provider.open_weights(job)[-1], on_progress)
             return transfer(store, name, source, trained.name)
     # It is not the same file twice: all of it in one go.
-    source = _with_progress(provider.open_weights(trained.job_id, handle)[-1], on_progress)
+    source = _with_progress(provider.open_weights(job)[-1], on_progress)
     return transfer(store, name, replace(source, etag=None), trained.name)
 
 
@@ -128,7 +128,7 @@ def restore_weights(
             f"{store.uri_of(promotion.weights or '')} is taken, and nothing in a store is replaced: move it away, "
             "and run again to fetch the weights once more, or restore it from a backup or an older object version"
         )
-    source = _with_progress(provider.open_weights(promotion.job_id, promotion.handle)[-1], on_progress)
+    source = _with_progress(provider.open_weights(Submission.of(promotion))[-1], on_progress)
     with source.read(0, None) as chunks:
         store.write_stream(promotion.weights, _the_same(chunks, promotion))
 

@@ -36,7 +36,7 @@ def with_ended_ones(provider: Provider, training: TrainingLog, shown: JobList) -
     for job_id, name in training.ended.items():
         if job_id not in {job.job_id for job in shown.jobs}:
             with suppress(NotFoundAtProvider):
-                status = provider.get_job(job_id, training.handle_of(job_id)).recorded_as({job_id})
+                status = provider.get_job(training.submission(job_id)).recorded_as({job_id})
                 found.append(status.model_copy(update={"name": name}))
     return shown.model_copy(update={"jobs": (*shown.jobs, *found)})
 

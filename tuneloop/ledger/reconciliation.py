@@ -35,7 +35,7 @@ def find_submitted(provider: Provider, training: TrainingLog) -> Submitted | Hel
     named = sorted(filter(training.is_evidence, shown.named(training.name)), key=lambda job: job.phase == "failed")
     if not named:
         return _hold_unreadable(training, shown)
-    followed = Submission(job_id=named[0].job_id, handle=named[0].handle)
+    followed = Submission.of(named[0])
     record = record_job_id(training, followed, "list")
     for other in dict.fromkeys(job.job_id for job in named):
         record_duplicate_job(training.ledger, training.name, other, followed.job_id)

@@ -23,7 +23,7 @@ from tuneloop.schemas.records import (
     Submitted,
     Trained,
 )
-from tuneloop.schemas.training import Handle, JobStatus, job_name
+from tuneloop.schemas.training import JobStatus, Submission, job_name
 
 _CLOCKS_APART = timedelta(minutes=5)
 """More than any two clocks of ours and the provider's may differ."""
@@ -122,15 +122,11 @@ class TrainingLog:
         """The provider's id of the job, once it is known."""
         return self.known.job_id if self.known else None
 
-    @property
-    def handle(self) -> Handle:
-        """What the provider is given beside the job's id."""
-        return self.handle_of(self.job_id)
-
-    def handle_of(self, job_id: str | None) -> Handle:
-        """What the provider is given beside the id of a job of any attempt."""
+    def submission(self, job_id: str) -> Submission:
+        """A job of any attempt, with what its provider is given beside the id."""
         submitted = [record for record in reversed(self.history) if isinstance(record, Submitted)]
-        return next((record.handle for record in submitted if record.job_id == job_id and record.handle), {})
+        named = [Submission.of(record) for record in submitted if record.job_id == job_id and record.handle]
+        return named[0] if named else Submission(job_id=job_id)
 
     @property
     def since(self) -> datetime | None:

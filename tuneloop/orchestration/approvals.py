@@ -105,20 +105,20 @@ def request_approval(ctx: RunContext, run: RunRecord, training: TrainingLog, hel
             if answer is None:
                 label_run(run.model, "on-hold")
                 _ask(client, keys, form, _question(ctx, run, training, held), held)
-            elif (wrong := _validate_answer(ctx, training, answer)) is None:
+            elif (wrong := _validate_answer(ctx, run, training, answer)) is None:
                 label_run(run.model, None)
-                return _apply_answer(ctx.provider, run, training, held, answer)
+                return _apply_answer(ctx, run, training, held, answer)
             else:
                 get_run_logger().warning("%s; you are asked once more", wrong)
     raise AssertionError("count() has no end")
 
 
-def _validate_answer(ctx: RunContext, training: TrainingLog, answer: Answer) -> str | None:
+def _validate_answer(ctx: RunContext, run: RunRecord, training: TrainingLog, answer: Answer) -> str | None:
     """Why an answer cannot be applied, None where it can."""
     if not isinstance(answer, SubmitResolution) or answer.decision != _FOUND:
         return None
     try:
-        status = ctx.provider.get_job(answer.job_id.strip())
+        status = ctx.provider.get_job(_named_job(ctx, run, answer))
     except RequestRejected as error:
         return f"the provider shows no job of the id {answer.job_id!r}: {error.reason}"
     if status.name not in {"", training.name}:  # some providers name a job only in their list
@@ -127,12 +127,12 @@ def _validate_answer(ctx: RunContext, training: TrainingLog, answer: Answer) -> 
 
 
 def _apply_answer(
-    provider: Provider, run: RunRecord, training: TrainingLog, held: Held, answer: Answer
+    ctx: RunContext, run: RunRecord, training: TrainingLog, held: Held, answer: Answer
 ) -> str | None:
     get_run_logger().info("decided about %s: %s (%s)", held.name, answer.decision, answer.reason)
     if answer.decision == _REJECT:
         abandon_training(run, training, held, f"rejected by a person: {answer.reason}")
-        _cancel(provider, training)
+        _cancel(ctx.provider, training)
         return None
     if isinstance(answer, LostJobResolution):
         if answer.decision == _RETRY:
@@ -142,9 +142,14 @@ def _apply_answer(
             abandon_training(run, training, held, reason, again=answer.decision == _RETRAIN)
         return None
     if isinstance(answer, SubmitResolution) and answer.decision == _FOUND:
-        record_job_id(training, Submission(job_id=answer.job_id.strip()), "person")
+        record_job_id(training, _named_job(ctx, run, answer), "person")
         return None
     return answer.reason
+
+
+def _named_job(ctx: RunContext, run: RunRecord, answer: SubmitResolution) -> Submission:
+    job_id = answer.job_id.strip()
+    return Submission(job_id=job_id, handle=ctx.provider.handle_for(job_id, ctx.recipe(run)))
 
 
 def _cancel(provider: Provider, training: TrainingLog) -> None:
@@ -152,7 +157,7 @@ def _cancel(provider: Provider, training: TrainingLog) -> None:
     if training.job_id is None:
         return
     try:
-        stops = provider.cancel(training.job_id, training.handle)
+        stops = provider.cancel(training.submission(training.job_id))
     except ProviderError as error:
         get_run_logger().warning("job %s could not be cancelled: %s", training.job_id, error)
     else:

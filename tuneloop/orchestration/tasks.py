@@ -37,7 +37,7 @@ from tuneloop.schemas.evaluation import Evaluation, GateResult
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.records import Collected, Decision, Promotion, RunRecord, Submitted
 from tuneloop.schemas.spending import Purpose, SpendingLimits
-from tuneloop.schemas.training import job_name
+from tuneloop.schemas.training import Submission, job_name
 
 RETRY_DELAYS_S: list[float] = [10, 60, 300]
 
@@ -191,9 +191,9 @@ def score(
 
 
 @task(name="set-visibility", task_run_name="set-visibility", **_RETRY_OPTIONS)
-def set_visibility(ctx: RunContext, job_id: str, *, public: bool) -> None:
+def set_visibility(ctx: RunContext, job: Submission, *, public: bool) -> None:
     """Make the promoted model public or private at the provider."""
-    ctx.provider.set_visibility(job_id, public=public)
+    ctx.provider.set_visibility(job, public=public)
     get_run_logger().info("the model is %s at %s", "public" if public else "private", ctx.provider.name)
 
 

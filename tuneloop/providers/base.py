@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from tuneloop.clock import Deadline
 from tuneloop.errors import ConfigurationError, ProviderUnavailable
@@ -16,6 +16,9 @@ from tuneloop.schemas.ranged_source import RangedSource
 from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.render_settings import ServiceSettings
 from tuneloop.schemas.training import Account, Handle, JobList, JobStatus, RenderedImage, Submission
+
+if TYPE_CHECKING:
+    from tuneloop.http.transport import Transport
 
 
 class SubmitMargins(FrozenModel):
@@ -97,7 +100,8 @@ class DeliveredDataset:
 class TrainedModel:
     """A model that renders."""
 
-    job_id: str
+    job: Submission
+    """The training that made it."""
     weights_uri: str | None = None
     """Where our store has its weights, for a service that renders from weights; None where it has none."""
 
@@ -134,23 +138,25 @@ class Provider(ABC):
     capabilities: ClassVar[Capabilities]
     margins: ClassVar[SubmitMargins] = SubmitMargins()
     account: Account
+    _transport: Transport
+    """Requests to its API; every client makes its own."""
     names_known: NamesKnown | None = None
     """Where to look for names before the provider is asked; None asks each time."""
 
     @property
-    @abstractmethod
     def base_url(self) -> str:
         """Where the account's API lives."""
+        return self._transport.base_url
 
     @property
-    @abstractmethod
     def requests_made(self) -> int:
         """Requests that this client has made."""
+        return self._transport.request_count
 
     @property
-    @abstractmethod
     def clock_offset_s(self) -> float | None:
         """Seconds by which the provider's clock is ahead of ours; None before it was heard."""
+        return self._transport.clock_offset_s
 
     def prepare(self, name: str, recipe: BaseRecipe) -> None:  # noqa: B027 - most have nothing to prepare
         """Make what a submit needs to be there, such as a destination. Free, and harmless when repeated."""
@@ -200,15 +206,19 @@ class Provider(ABC):
         return listed.model_copy(update={"jobs": ours})
 
     @abstractmethod
-    def get_job(self, job_id: str, handle: Handle | None = None) -> JobStatus:
-        """State of one job, by its id and by what its submit has returned beside it, where that is known."""
+    def get_job(self, job: Submission) -> JobStatus:
+        """State of one job."""
 
-    def cancel(self, job_id: str, handle: Handle | None = None) -> bool:  # noqa: ARG002
+    def handle_for(self, job_id: str, recipe: BaseRecipe) -> Handle:  # noqa: ARG002
+        """The handle of a job whose id a person has typed; `recipe` names the trainer."""
+        return {}
+
+    def cancel(self, job: Submission) -> bool:  # noqa: ARG002
         """Ask that a job stops, because a person has given it up. False where it cannot be asked for."""
         return False
 
     @abstractmethod
-    def open_weights(self, job_id: str, handle: Handle | None = None) -> tuple[RangedSource, ...]:
+    def open_weights(self, job: Submission) -> tuple[RangedSource, ...]:
         """Find the trained weights by fresh addresses: a file for each checkpoint, in their order."""
 
     @abstractmethod
@@ -225,9 +235,9 @@ class Provider(ABC):
             image: The encoded image to edit, for models that edit.
         """
 
-    def set_visibility(self, job_id: str, *, public: bool) -> None:
+    def set_visibility(self, job: Submission, *, public: bool) -> None:
         """Make a model public or private. Raises `ConfigurationError` where there is no such thing."""
         wanted = "public" if public else "private"
         raise ConfigurationError(
-            f"{self.name} cannot make model {job_id} {wanted}; leave its visibility unchanged"
+            f"{self.name} cannot make model {job.job_id} {wanted}; leave its visibility unchanged"
         )

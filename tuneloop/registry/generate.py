@@ -14,6 +14,7 @@ from tuneloop.providers.registry import recorded_recipe
 from tuneloop.schemas.records import Promotion
 from tuneloop.schemas.render_settings import ServiceSettings
 from tuneloop.schemas.spending import Purpose
+from tuneloop.schemas.training import Submission
 from tuneloop.storage.atomic_files import output_file
 
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
@@ -107,7 +108,7 @@ def generate_image(
     with output_file(request.stem.absolute().parent) as file:
         reserve()
         try:
-            model = TrainedModel(request.promotion.job_id, weights_uri)
+            model = TrainedModel(Submission.of(request.promotion), weights_uri)
             rendered = provider.render(model, request.prompt, request.seed, request.settings, request.image)
         except RateLimited:
             raise

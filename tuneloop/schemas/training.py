@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol
 
 from pydantic import AfterValidator, Field, JsonValue
 
@@ -86,13 +86,30 @@ Handle = dict[str, str]
 """What a provider needs beside the id to find a job again, such as returned addresses or a second id."""
 
 
+class KeptJob(Protocol):
+    """A record, or a row of a list, that names a job."""
+
+    @property
+    def job_id(self) -> str:
+        """The provider's id of the job."""
+
+    @property
+    def handle(self) -> Handle:
+        """As in `Submission`."""
+
+
 class Submission(FrozenModel):
-    """What a submit returns. The record of the job keeps it."""
+    """A submitted job. The submit returns it, the records keep it, and the provider is given it back."""
 
     job_id: str
     """The provider's id of the job."""
     handle: Handle = Field(default_factory=dict)
     """Given back to the provider whenever it is asked about the job; empty where the id is enough."""
+
+    @classmethod
+    def of(cls, kept: KeptJob) -> Submission:
+        """The job that a record or a row names."""
+        return cls(job_id=kept.job_id, handle=kept.handle)
 
 
 Phase = Literal["running", "trained", "ready", "failed"]

@@ -146,7 +146,7 @@ def _query_unclear(
     if (shown is not None and shown.known) or not result.take_single_query() or result.provider is None:
         return jobs
     try:
-        answer = result.provider.get_job(last.job_id, training.handle).recorded_as({last.job_id})
+        answer = result.provider.get_job(training.submission(last.job_id)).recorded_as({last.job_id})
     except ProviderError as error:
         if shown is None and isinstance(error, NotFoundAtProvider):
             result.absent.add(training.name)

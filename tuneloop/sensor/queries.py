@@ -128,7 +128,7 @@ def _query_job(ledger: Ledger, provider: Provider, marker: Marker, result: Query
         return
     if training.job_id is not None:
         try:
-            result.add([provider.get_job(training.job_id, training.handle)], marker.job)
+            result.add([provider.get_job(training.submission(training.job_id))], marker.job)
         except NotFoundAtProvider:
             result.absent.add(marker.job)
         except UnexpectedResponse as error:

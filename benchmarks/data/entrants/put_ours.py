@@ -14,7 +14,7 @@ from tuneloop.http.transport import Transport
 def into_put(folder: str, url: str) -> Callable[[], None]:
     """Pack straight into a presigned PUT."""
     pack = packing(Path(folder))
-    transport = Transport("bench", "http://127.0.0.1", ("x-key", "none"), _refused)
+    transport = Transport("bench", "http://127.0.0.1", ("x-key", "", "none"), _refused)
 
     def work() -> None:
         archive = pack()

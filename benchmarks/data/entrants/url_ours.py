@@ -25,7 +25,7 @@ def into_store(url: str, access: str, bucket: str) -> Callable[[], None]:
 
 def ours(url: str, store: Store) -> None:
     """What collecting weights does."""
-    transport = Transport("bench", "http://127.0.0.1", ("x-key", "none"), _refused)
+    transport = Transport("bench", "http://127.0.0.1", ("x-key", "", "none"), _refused)
     source = PresignedDownload(transport, lambda: url).source
     if source.size_bytes is None or source.etag is None:
         raise RuntimeError("the origin should answer to ranges, with an ETag")

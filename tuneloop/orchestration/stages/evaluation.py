@@ -24,6 +24,7 @@ from tuneloop.orchestration.suspend import wait_for
 from tuneloop.registry.promotions import GATE, is_same_training
 from tuneloop.schemas.evaluation import Evaluation
 from tuneloop.schemas.records import Collected, Decision, Promotion, RunRecord
+from tuneloop.schemas.training import Submission
 from tuneloop.sensor.transitions import DEPLOYED_AFTER
 
 
@@ -54,7 +55,7 @@ def _wait_until_deployed(ctx: RunContext, run: RunRecord, weights: Collected) ->
     while True:
         provider_status = "not shown"
         try:
-            status = ctx.provider.get_job(weights.job_id, weights.handle)
+            status = ctx.provider.get_job(Submission.of(weights))
         except ProviderUnavailable as error:
             get_run_logger().warning("%s", error)
         except NotFoundAtProvider as error:
@@ -95,7 +96,7 @@ def _compare(
     manifest = load_manifest(run.dataset_digest, ctx.store)
     check_evaluation_costs(ctx, run, manifest, current)
     inputs = edit_inputs(manifest)
-    subject = challenger_subject(ctx, run, inputs, weights.job_id, weights.weights)
+    subject = challenger_subject(ctx, run, inputs, weights)
     try:
         rendered = tasks.render_images(ctx, (ctx.provider, ctx.limits), subject, run.plan, run, "challenger")
     except NotFoundAtProvider:

@@ -16,9 +16,9 @@ from tuneloop.providers.registry import recorded_recipe
 from tuneloop.registry.promotions import is_same_training
 from tuneloop.schemas.dataset import DatasetManifest
 from tuneloop.schemas.plan import EvaluationConfig
-from tuneloop.schemas.records import Promotion, RunRecord
+from tuneloop.schemas.records import Collected, Promotion, RunRecord
 from tuneloop.schemas.spending import SpendingLimits
-from tuneloop.schemas.training import job_name
+from tuneloop.schemas.training import Submission, job_name
 
 
 def check_evaluation_costs(
@@ -82,7 +82,7 @@ def _check_images(
 def _try_key(provider: Provider, champion: Promotion) -> None:
     """Try a champion's key, which is free. A model that is gone is evaluated by what is in the store."""
     try:
-        provider.get_job(champion.job_id, champion.handle)
+        provider.get_job(Submission.of(champion))
     except AuthenticationFailed as error:
         raise ConfigurationError(
             f"{_champion_access(champion)}, and the provider rejects its key: {error.reason}"
@@ -127,10 +127,13 @@ def edit_inputs(manifest: DatasetManifest) -> tuple[str, ...]:
 
 
 def challenger_subject(
-    ctx: RunContext, run: RunRecord, inputs: tuple[str, ...], job_id: str = "", weights: str | None = None
+    ctx: RunContext, run: RunRecord, inputs: tuple[str, ...], collected: Collected | None = None
 ) -> ModelUnderTest:
     """The model that a run trains; its id and weights are known once it is trained."""
-    return ModelUnderTest(job_name(run.key, run.attempt), job_id, ctx.recipe(run).trigger, inputs, weights)
+    name, trigger = job_name(run.key, run.attempt), ctx.recipe(run).trigger
+    if collected is None:
+        return ModelUnderTest(name, "", trigger, inputs)
+    return ModelUnderTest(name, collected.job_id, trigger, inputs, collected.weights, collected.handle)
 
 
 def champion_subject(
@@ -143,6 +146,7 @@ def champion_subject(
     subject = ModelUnderTest(
         job=job_name(champion.key, champion.attempt),
         job_id=champion.job_id,
+        handle=champion.handle,
         trigger_word=champion.trigger_word,
         inputs=inputs if recipe.edit_pairs else (),
         weights=champion.weights,

@@ -19,6 +19,7 @@ from tuneloop.orchestration.stages.evaluation import evaluate
 from tuneloop.orchestration.stages.evaluation_costs import account_of
 from tuneloop.orchestration.stages.training import train
 from tuneloop.schemas.records import Collected, Decision, RunRecord
+from tuneloop.schemas.training import Submission
 
 
 def promote(
@@ -38,7 +39,7 @@ def promote(
         decision = evaluate(ctx, run, weights)
     name = name or weights.name
     if decision.verdict == "promote" and run.visibility != "unchanged":
-        tasks.set_visibility(ctx, weights.job_id, public=run.visibility == "public")
+        tasks.set_visibility(ctx, Submission.of(weights), public=run.visibility == "public")
     ctx.ledger.unmark(run)
     label_run(run.model, LABEL_OF[decision.verdict])
     if decision.verdict == "undecided":

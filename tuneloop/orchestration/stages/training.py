@@ -45,6 +45,7 @@ from tuneloop.schemas.records import (
     Submitted,
     Trained,
 )
+from tuneloop.schemas.training import Submission
 
 _PASSING = timedelta(hours=1)
 """So long after a training's end, a provider that is down is no reason to try less often."""
@@ -205,7 +206,7 @@ def _poll_training(ctx: RunContext, run: RunRecord, training: TrainingLog, submi
     """Fetch the job's status; wait while it runs."""
     provider_status = "not shown yet"
     try:
-        status = ctx.provider.get_job(submitted.job_id, submitted.handle)
+        status = ctx.provider.get_job(Submission.of(submitted))
     except NotFoundAtProvider as error:
         # Some jobs are not shown just after their submit: no evidence of anything, for days.
         if _is_lost(training, error):

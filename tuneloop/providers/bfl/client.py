@@ -45,7 +45,6 @@ from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.render_settings import ServiceSettings
 from tuneloop.schemas.training import (
     Account,
-    Handle,
     JobList,
     JobStatus,
     Phase,
@@ -108,7 +107,7 @@ class BflProvider(Provider):
         self._transport = Transport(
             self.name,
             base_url or region_url(region),
-            ("x-key", api_key),
+            ("x-key", "", api_key),
             map_error,
             policy,
             secrets=tuple(part for part in webhook or () if part),
@@ -116,21 +115,6 @@ class BflProvider(Provider):
         hosts = ExpectedHosts(self._transport.base_url, _DELIVERY_HOST, "BFL's", storage_hosts)
         self._inference = BflInference(self._transport, hosts)
         self._webhook = webhook
-
-    @property
-    def base_url(self) -> str:
-        """Where the account's API lives."""
-        return self._transport.base_url
-
-    @property
-    def requests_made(self) -> int:
-        """Requests that this client has made."""
-        return self._transport.request_count
-
-    @property
-    def clock_offset_s(self) -> float | None:
-        """By the `Date` of the last answer."""
-        return self._transport.clock_offset_s
 
     def deliver(self, name: str, archive: Archive) -> DeliveredDataset:  # noqa: ARG002 - it has no name
         """Nothing to do: the zip travels within the submit."""
@@ -163,9 +147,9 @@ class BflProvider(Provider):
         """Every fine-tune of one training; only those are asked for their state."""
         return self._list(lambda name: name.rpartition("-g")[0] == stem)
 
-    def get_job(self, job_id: str, handle: Handle | None = None) -> JobStatus:  # noqa: ARG002
+    def get_job(self, job: Submission) -> JobStatus:
         """State of one fine-tune."""
-        return self._job(job_id, None)
+        return self._job(job.job_id, None)
 
     def _list(self, is_wanted: Callable[[str], bool]) -> JobList:
         answer = self._transport.call("GET", "/v1/my_finetunes")
@@ -242,9 +226,9 @@ class BflProvider(Provider):
         moment = now() if made.tzinfo else now().replace(tzinfo=None)
         return "ready" if moment - made > _RESULT_LIVES else "running"
 
-    def open_weights(self, job_id: str, handle: Handle | None = None) -> tuple[RangedSource, ...]:  # noqa: ARG002
+    def open_weights(self, job: Submission) -> tuple[RangedSource, ...]:
         """BFL hands out no weights. Raises `ConfigurationError`."""
-        raise ConfigurationError(f"BFL hands out no weights; fine-tune {job_id} is used by its id")
+        raise ConfigurationError(f"BFL hands out no weights; fine-tune {job.job_id} is used by its id")
 
     def delete(self, job_id: str) -> None:
         """Delete a fine-tune at BFL, for good."""
@@ -254,4 +238,4 @@ class BflProvider(Provider):
         self, model: TrainedModel, prompt: str, seed: int, settings: ServiceSettings, image: bytes | None = None
     ) -> RenderedImage:
         """POST once, then poll for the image; see `Provider.render`."""
-        return self._inference.render(model.job_id, prompt, seed, settings, image)
+        return self._inference.render(model.job.job_id, prompt, seed, settings, image)

@@ -39,7 +39,7 @@ from tuneloop.providers.segmind.render import SegmindInference
 from tuneloop.schemas.ranged_source import RangedSource
 from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.render_settings import ServiceSettings
-from tuneloop.schemas.training import Account, Handle, JobList, JobStatus, RenderedImage, Submission
+from tuneloop.schemas.training import Account, JobList, JobStatus, RenderedImage, Submission
 
 BASE_URL = "https://api.segmind.com"
 
@@ -93,24 +93,9 @@ class SegmindProvider(Provider):
         storage_hosts: tuple[str, ...] = (),
     ) -> None:
         self.account = Account(provider=self.name, label=account)
-        self._transport = Transport(self.name, base_url, ("x-api-key", api_key), map_error, policy)
+        self._transport = Transport(self.name, base_url, ("x-api-key", "", api_key), map_error, policy)
         self._hosts = ExpectedHosts(self._transport.base_url, _STORAGE_HOST, "Segmind's storage", storage_hosts)
         self._inference = SegmindInference(self._transport, lambda job_id: self._details(job_id)[0], self._hosts)
-
-    @property
-    def base_url(self) -> str:
-        """Where the account's API lives."""
-        return self._transport.base_url
-
-    @property
-    def requests_made(self) -> int:
-        """Requests that this client has made."""
-        return self._transport.request_count
-
-    @property
-    def clock_offset_s(self) -> float | None:
-        """By the `Date` of the last answer."""
-        return self._transport.clock_offset_s
 
     def deliver(self, name: str, archive: Archive) -> DeliveredDataset:  # noqa: ARG002 - any name will do
         """Ask for a presigned URL, PUT the zip there, and read its size back.
@@ -172,9 +157,9 @@ class SegmindProvider(Provider):
         """The whole list: it has no pages."""
         return list_of(self._transport.call("GET", "/finetune/request/list"))
 
-    def get_job(self, job_id: str, handle: Handle | None = None) -> JobStatus:  # noqa: ARG002
+    def get_job(self, job: Submission) -> JobStatus:
         """Details of one job."""
-        return self._details(job_id)[0].status
+        return self._details(job.job_id)[0].status
 
     def _details(self, job_id: str) -> tuple[Job, Response]:
         def asked(request_id: str) -> tuple[Job, Response]:
@@ -196,12 +181,12 @@ class SegmindProvider(Provider):
                     continue
             raise
 
-    def open_weights(self, job_id: str, handle: Handle | None = None) -> tuple[RangedSource, ...]:  # noqa: ARG002
+    def open_weights(self, job: Submission) -> tuple[RangedSource, ...]:
         """Ask for a download address (they last an hour), and for another one whenever it has expired."""
-        job, details = self._details(job_id)
-        if not job.cloud_storage_url:
+        shown, details = self._details(job.job_id)
+        if not shown.cloud_storage_url:
             raise UnexpectedResponse("the details name no cloud_storage_url yet", **details.details)
-        address = job.cloud_storage_url
+        address = shown.cloud_storage_url
         return (PresignedDownload(self._transport, lambda: self._download_link(address)).source,)
 
     def _download_link(self, cloud_storage_url: str) -> str:
@@ -217,9 +202,9 @@ class SegmindProvider(Provider):
         self, model: TrainedModel, prompt: str, seed: int, settings: ServiceSettings, image: bytes | None = None
     ) -> RenderedImage:
         """Render by the id or by the model's own address; see `SegmindInference`."""
-        return self._inference.render(model.job_id, prompt, seed, settings, image)
+        return self._inference.render(model.job.job_id, prompt, seed, settings, image)
 
-    def set_visibility(self, job_id: str, *, public: bool) -> None:
+    def set_visibility(self, job: Submission, *, public: bool) -> None:
         """PUT the access with a multipart form, as the pages do; the answer is a bare 200."""
 
         # Python's spelling of a boolean is what the pages show.
@@ -227,7 +212,7 @@ class SegmindProvider(Provider):
             fields = {"request_id": (None, request_id), "segmind_public": (None, str(public))}
             self._transport.call("PUT", "/finetune/request/access-update", files=fields)
 
-        self._by_any_id(job_id, put)
+        self._by_any_id(job.job_id, put)
 
 
 def _link_in(answer: Response) -> str:
