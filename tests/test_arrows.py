@@ -91,7 +91,6 @@ def test_row_of_a_provider_is_complete(row: ProviderRow) -> None:
     block = credentials_types()[row.credentials]
     assert block.__module__ == f"blocks.{row.name}_credentials"
     assert EMULATED[row.name].name == row.name
-    assert callable(row.verify)
     assert row.webhook_steps(False, False)
     for recipe in row.recipes:
         example = recipe.model_validate(recipe.example_for("ROBOX"))

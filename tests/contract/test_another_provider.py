@@ -23,7 +23,6 @@ ROW = """PROVIDERS = (
         name="toy",
         client_class="ToyProvider",
         recipes=(import_module("tuneloop.providers.toy.recipes").ToyLoraRecipe,),
-        verify=import_module("tuneloop.providers.toy.webhook").verify,
         webhook_steps=import_module("tuneloop.providers.toy.webhook").webhook_steps,
     ),
 """

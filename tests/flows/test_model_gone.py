@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from tests.flows.bill import Bill
 from tests.flows.runs import here, run_of
 from tuneloop.emulator import EmulatorControl
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.orchestration.stages import evaluation as judging_story
-from tuneloop.providers.bfl.client import BflProvider
 
 
 def test_model_that_cannot_be_judged_by_a_new_plan_fails_with_a_sentence_and_waits_for_nothing(
@@ -30,7 +30,8 @@ def test_model_that_cannot_be_judged_by_a_new_plan_fails_with_a_sentence_and_wai
     assert here(wish).name == "Completed"
     champion = ledger.champion("deleted-at-bfl")
     assert champion is not None
-    BflProvider(bfl.api_key, base_url=bfl.url).delete(champion.job_id)
+    gone: dict[str, Any] = {"json": {"finetune_id": champion.job_id}, "headers": {"x-key": bfl.api_key}}
+    assert requests.post(f"{bfl.url}/v1/delete_finetune", **gone, timeout=30).ok
     monkeypatch.setattr(judging_story, "DEPLOYED_AFTER", timedelta(0))
     bill = Bill(bfl)
     state = here({**wish, "evaluation": {**plan, "seeds": [2]}})

@@ -223,12 +223,3 @@ class ThreeBytes:
 
     def chunks(self) -> Iterator[bytes]:
         yield b"zip"
-
-
-def test_deletion_asks_for_the_finetune_by_its_id() -> None:
-    documented = exchange("bfl", "a deletion")
-    with replaying(documented) as replay:
-        BflProvider(KEY, base_url=replay.url).delete("an id")
-    (received,) = replay.received
-    assert (received.method, received.path) == ("POST", "/v1/delete_finetune")
-    assert json.loads(received.body) == {"finetune_id": "an id"}

@@ -7,6 +7,7 @@ import hmac
 import json
 import logging
 import socket
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -17,6 +18,7 @@ from tests.webhooks.conftest import only_bfl, only_segmind
 from tests.webhooks.world import PATH, SECRET, World, eventually, receiving, truth, with_secret
 from tuneloop.clock import now
 from tuneloop.emulator import Progress
+from tuneloop.errors import ProviderUnavailable
 from tuneloop.webhooks.receiver import BODY_LIMIT
 
 NOWHERE = "/nowhere"
@@ -110,7 +112,9 @@ def test_either_of_the_two_documented_signatures_will_do(world: World, kind: str
 
 @only_bfl
 @pytest.mark.parametrize("offset", [timedelta(minutes=-11), timedelta(minutes=11), timedelta(days=-400)])
-def test_signed_call_of_another_time_is_rejected(world: World, offset: timedelta) -> None:
+def test_signed_call_of_another_time_is_rejected(
+    world: World, offset: timedelta, caplog: pytest.LogCaptureFixture
+) -> None:
     world = with_secret(world)
     moment = now() + offset
     with receiving(world) as receiver:
@@ -119,10 +123,35 @@ def test_signed_call_of_another_time_is_rejected(world: World, offset: timedelta
             body = {"id": "some-job", "status": "Ready", "timestamp": stamp}
             assert receiver.post(body, {"X-Webhook-Secret": SECRET}) == 401
         assert world.runs == []
+        assert f"sent at {moment:%Y-%m-%d %H:%M:%S} UTC, and the clock of this machine says 20" in caplog.text
         fine: list[Any] = [now().isoformat(), now().timestamp(), "yesterday", None, [], True, 1e400]
         for number in fine:
             body = {"id": "some-job", "status": "Ready", "timestamp": number}
             assert receiver.post(json.dumps(body).encode(), {"X-Webhook-Secret": SECRET}) == 200
+
+
+@only_segmind
+@pytest.mark.parametrize(
+    ("raised", "status", "logged"),
+    [
+        (
+            ProviderUnavailable("no public keys", provider="segmind"),
+            503,
+            "segmind.default: a call cannot be verified just now: ",
+        ),
+        (KeyError("keys"), 500, "segmind.default: a call could not be verified: KeyError: 'keys'"),
+    ],
+)
+def test_call_that_cannot_be_verified_is_logged_and_makes_no_sensor_run(
+    world: World, raised: Exception, status: int, logged: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def verify(*_: object) -> bool:
+        raise raised
+
+    with receiving(replace(world, verify=verify)) as receiver:
+        assert receiver.post({}) == status
+    assert world.runs == []
+    assert logged in caplog.text
 
 
 @only_segmind
@@ -135,7 +164,7 @@ def test_log_holds_neither_a_secret_nor_a_claim(world: World, caplog: pytest.Log
         receiver.post(claims)
         receiver.post(claims, {"X-Webhook-Secret": SECRET})
         receiver.post(claims, {"X-Webhook-Secret": "wrong"}, path=PATH[:-1])
-    assert "segmind.default: call about job" in caplog.text
+    assert "segmind.default: call accepted" in caplog.text
     ours = "\n".join(record.getMessage() for record in caplog.records if "urllib3" not in record.name)
     for secret in (PATH, PATH[:-1], SECRET, key, "Signature", "AVAILABLE"):
         assert secret not in ours

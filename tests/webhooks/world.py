@@ -23,14 +23,13 @@ from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.submission import SubmitRequest, submit_training
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.providers.base import Provider
-from tuneloop.providers.registry import row_of
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.records import RunRecord
 from tuneloop.schemas.spending import SpendingLimits
 from tuneloop.schemas.training import TrainingIdentity
 from tuneloop.sensor.poll import poll_all
-from tuneloop.webhooks.account import WebhookAccount
+from tuneloop.webhooks.account import Verify, WebhookAccount
 from tuneloop.webhooks.connections import Caller, receiver_config
 from tuneloop.webhooks.receiver import webhook_app
 
@@ -61,6 +60,7 @@ class World:
         archive: A dataset for it.
         ledger: The ledger.
         secret: What the provider signs its calls with.
+        verify: Verifies calls; the provider's client does where there is none.
         runs: Accounts for which the receiver has requested a sensor run.
         woken: Runs that some sensor run would resume.
     """
@@ -70,6 +70,7 @@ class World:
     archive: DatasetArchive
     ledger: Ledger
     secret: str | None = None
+    verify: Verify | None = None
     runs: list[str] = field(default_factory=list)
     woken: set[str] = field(default_factory=set)
 
@@ -83,7 +84,7 @@ class World:
 
     @property
     def account(self) -> WebhookAccount:
-        slug, verify = self.provider.account.slug, row_of(self.name).verify
+        slug, verify = self.provider.account.slug, self.verify or self.provider.verify_webhook
         return WebhookAccount(f"{self.name}-credentials/default", self.name, slug, PATH, verify, self.secret)
 
     def sensor_run(self, account: str) -> None:

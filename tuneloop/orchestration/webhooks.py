@@ -20,7 +20,6 @@ from tuneloop.errors import ConfigurationError
 from tuneloop.orchestration.blocks import all_credentials, load_credentials
 from tuneloop.orchestration.run_queries import find_runs
 from tuneloop.orchestration.suspend import SENSOR_FLOW
-from tuneloop.providers.registry import row_of
 from tuneloop.schemas.shown_text import visible
 from tuneloop.settings import Settings
 from tuneloop.webhooks.account import WebhookAccount, new_path
@@ -100,13 +99,14 @@ def _webhook_account(slug: str) -> WebhookAccount:
     if block.webhook_path is None:
         block.webhook_path = SecretStr(new_path())
         block.save(slug.partition("/")[2], overwrite=True, _sync=True)  # type: ignore[call-arg]
-    account = block.get_provider().account
+    provider = block.get_provider()
+    account = provider.account
     return WebhookAccount(
         credentials=slug,
         provider=account.provider,
         account=account.slug,
         path=block.webhook_path.get_secret_value(),
-        verify=row_of(account.provider).verify,
+        verify=provider.verify_webhook,
         secret=block.signing_secret(),
         announced=block.announced_address(),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar, Protocol
@@ -234,6 +234,19 @@ class Provider(ABC):
             settings: Which service renders, and how.
             image: The encoded image to edit, for models that edit.
         """
+
+    def verify_webhook(self, headers: Mapping[str, str], body: bytes, secret: str | None) -> bool:  # noqa: ARG002
+        """Whether a call at the account's webhook path is the provider's; called in a thread.
+
+        Args:
+            headers: Of the call; names in any case.
+            body: The raw body.
+            secret: What the provider signs the account's calls with; None where the block has none.
+
+        Raises:
+            ProviderUnavailable: It cannot be verified just now, such as for want of the provider's public keys.
+        """
+        return False
 
     def set_visibility(self, job: Submission, *, public: bool) -> None:
         """Make a model public or private. Raises `ConfigurationError` where there is no such thing."""

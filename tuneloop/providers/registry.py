@@ -36,8 +36,6 @@ class ProviderRow:
         name: Its name, and that of its folder here.
         client_class: Name of its client in the folder's `client.py`.
         recipes: One for each of its trainers, the usual one first. They name the services that render.
-        verify: Checks a webhook call by its headers, its body and the account's secret; returns the id of the job
-            that it is about, "" where it names none, None where the call is not the provider's.
         webhook_steps: What remains to be done so that it calls, by whether the block sends it the right address,
             and whether the block has a secret.
         key: What its API keys look like, None where they have no form of their own.
@@ -46,7 +44,6 @@ class ProviderRow:
     name: str
     client_class: str
     recipes: tuple[type[BaseRecipe], ...]
-    verify: Callable[[Mapping[str, str], bytes, str | None], str | None]
     webhook_steps: Callable[[bool, bool], list[str]]
     key: re.Pattern[str] | None = None
 
@@ -72,7 +69,6 @@ PROVIDERS = (
         name="segmind",
         client_class="SegmindProvider",
         recipes=(FluxLoraRecipe, KontextLoraRecipe, QwenLoraRecipe),
-        verify=segmind_webhook.verify,
         webhook_steps=segmind_webhook.webhook_steps,
         key=re.compile(r"SG_[0-9A-Za-z]{8,}"),
     ),
@@ -80,7 +76,6 @@ PROVIDERS = (
         name="bfl",
         client_class="BflProvider",
         recipes=(BflFinetuneRecipe,),
-        verify=bfl_webhook.verify,
         webhook_steps=bfl_webhook.webhook_steps,
     ),
 )

@@ -14,9 +14,8 @@ ROUTE = "/hooks/{provider}/{path}"
 _RANDOM_BYTES = 24
 _PATH = re.compile(r"[A-Za-z0-9_-]{20,128}")
 
-Verify = Callable[[Mapping[str, str], bytes, str | None], str | None]
-"""Takes a call's headers, its raw body and the account's secret. Returns the id of the job that the call names, ""
-where it names none, and None where the call is not the provider's."""
+Verify = Callable[[Mapping[str, str], bytes, str | None], bool]
+"""Takes a call's headers, its raw body and the account's secret; returns True for a call of the provider's."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
@@ -13,6 +13,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from tuneloop.errors import ProviderUnavailable
+from tuneloop.redaction import redact
 from tuneloop.webhooks.account import ROUTE, WebhookAccount
 from tuneloop.webhooks.debounce import PAUSE_S, Debounce
 
@@ -75,13 +77,11 @@ class _Receiver:
             return PlainTextResponse("too large\n", 413, _HANG_UP)
         except (TimeoutError, ClientDisconnect):
             return PlainTextResponse("incomplete body\n", 408, _HANG_UP)
-        job_id = account.verify(request.headers, body, account.secret)
-        if job_id is None:
-            _LOG.warning("%s: a call with a wrong signature, or an old one, is rejected", account.account)
-            return PlainTextResponse("not verified\n", 401)
-        _LOG.info("%s: call about %s", account.account, job_id or "no job in particular")
-        self._debounce.notify(account.account)
-        return PlainTextResponse("accepted\n")
+        rejected = await asyncio.to_thread(_verify, account, request.headers, body)
+        if rejected is None:
+            _LOG.info("%s: call accepted", account.account)
+            self._debounce.notify(account.account)
+        return rejected or PlainTextResponse("accepted\n")
 
     def _account_of(self, provider: str, path: str) -> WebhookAccount | None:
         """The account with this path. Compares with every path in full, so that the time taken reveals nothing."""
@@ -91,6 +91,22 @@ class _Receiver:
             if same and account.provider == provider:
                 found = account
         return found
+
+
+def _verify(account: WebhookAccount, headers: Mapping[str, str], body: bytes) -> Response | None:
+    """The response to a call that is not verified, None for one that is."""
+    try:
+        if account.verify(headers, body, account.secret):
+            return None
+    except ProviderUnavailable as error:
+        _LOG.warning("%s: a call cannot be verified just now: %s", account.account, error)
+        return PlainTextResponse("try again later\n", 503)
+    except Exception as error:  # noqa: BLE001 - a call may hold anything
+        problem = redact(f"{type(error).__name__}: {error}")
+        _LOG.error("%s: a call could not be verified: %s", account.account, problem)
+        return PlainTextResponse("error\n", 500)
+    _LOG.warning("%s: a call with a wrong signature, or an old one, is rejected", account.account)
+    return PlainTextResponse("not verified\n", 401)
 
 
 async def _bounded_body(request: Request) -> bytes:

@@ -7,7 +7,7 @@ silent: the submit answers `finetune_id`, by which `get_result` shows the traini
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal
 
@@ -36,6 +36,7 @@ from tuneloop.providers.bfl.errors import map_error
 from tuneloop.providers.bfl.recipes import BflFinetuneRecipe, price_of
 from tuneloop.providers.bfl.render import BflInference
 from tuneloop.providers.bfl.states import PHASES, WITH_STATE, state_word
+from tuneloop.providers.bfl.webhook import is_recent, is_signed
 from tuneloop.providers.expected_hosts import ExpectedHosts
 from tuneloop.providers.list_rows import id_of, note_on, text_of
 from tuneloop.providers.status_words import phase_of, same_word
@@ -230,9 +231,9 @@ class BflProvider(Provider):
         """BFL hands out no weights. Raises `ConfigurationError`."""
         raise ConfigurationError(f"BFL hands out no weights; fine-tune {job.job_id} is used by its id")
 
-    def delete(self, job_id: str) -> None:
-        """Delete a fine-tune at BFL, for good."""
-        self._transport.call("POST", "/v1/delete_finetune", json={"finetune_id": job_id})
+    def verify_webhook(self, headers: Mapping[str, str], body: bytes, secret: str | None) -> bool:
+        """By its signature and its time; where the account has no secret, its path has to do."""
+        return (secret is None or is_signed(headers, body, secret)) and is_recent(body)
 
     def render(
         self, model: TrainedModel, prompt: str, seed: int, settings: ServiceSettings, image: bytes | None = None

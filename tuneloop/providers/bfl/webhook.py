@@ -9,37 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
+import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tuneloop.clock import now
-from tuneloop.providers.webhook_body import json_object, named_job
 
 REPLAY_WINDOW = timedelta(minutes=10)
 """How far the time within a body may be from ours."""
 _MILLISECONDS_FROM = 1e11
-
-
-def verify(headers: Mapping[str, str], body: bytes, secret: str | None) -> str | None:
-    """Check a call's signature and its time; where the account has no secret, its path has to do.
-
-    Args:
-        headers: Of the call; names in any case.
-        body: The raw body.
-        secret: What BFL signs the account's calls with.
-
-    Returns:
-        The id of the job that it is about, "" where it names none; None where the signature is wrong, or where the
-        body names a time that is too far from now.
-    """
-    if secret is not None and not _is_signed(headers, body, secret.encode()):
-        return None
-    document = json_object(body)
-    sent = _parse_time(document.get("timestamp"))
-    if sent is not None and abs(now() - sent) > REPLAY_WINDOW:
-        return None
-    return named_job(document, "id")
+_LOG = logging.getLogger("tuneloop.webhooks")
 
 
 def webhook_steps(is_announced: bool, has_secret: bool) -> list[str]:
@@ -54,15 +35,30 @@ def webhook_steps(is_announced: bool, has_secret: bool) -> list[str]:
     )
 
 
-def _is_signed(headers: Mapping[str, str], body: bytes, secret: bytes) -> bool:
-    signature = "sha256=" + hmac.new(secret, body, hashlib.sha256).hexdigest()
-    return _same(headers.get("x-webhook-secret"), secret) or _same(
-        headers.get("x-bfl-signature"), signature.encode()
+def is_signed(headers: Mapping[str, str], body: bytes, secret: str) -> bool:
+    """Whether a call has the secret, or its signature of the body."""
+    signature = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    return _same(headers.get("x-webhook-secret"), secret) or _same(headers.get("x-bfl-signature"), signature)
+
+
+def is_recent(body: bytes) -> bool:
+    """Whether the time that a body names is about now; a body without one passes."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return True
+    sent = _parse_time(document.get("timestamp")) if isinstance(document, dict) else None
+    if sent is None or abs(now() - sent) <= REPLAY_WINDOW:
+        return True
+    _LOG.warning(
+        "a call was sent at %s, and the clock of this machine says %s: it is replayed, or the clock is wrong",
+        *(f"{moment:%Y-%m-%d %H:%M:%S} UTC" for moment in (sent.astimezone(UTC), now())),
     )
+    return False
 
 
-def _same(shown: str | None, expected: bytes) -> bool:
-    return shown is not None and hmac.compare_digest(shown.encode("latin-1", "replace"), expected)
+def _same(shown: str | None, expected: str) -> bool:
+    return shown is not None and hmac.compare_digest(shown.encode("latin-1", "replace"), expected.encode())
 
 
 def _parse_time(value: Any) -> datetime | None:
