@@ -21,6 +21,26 @@ _STEPS_S = (600.0, 1300.0, 3700.0, 3700.0, 3700.0, 3700.0, 90_000.0, 3700.0)
 """The margins of a submit in doubt pass before the second look."""
 _LOST = Fault("cut_after_effect", SUBMIT)
 """An accepted submit whose answer nobody has heard: the list has to tell."""
+_FOREIGN_ROW: dict[str, Any] = {
+    "id": "00000000-0000-4000-8000-000000000000",
+    "finetune_id": "00000000-0000-4000-8000-000000000000",
+    "name": "somebody's model",
+    "status": "AVAILABLE",
+}
+_EXTRA_ROWS: list[Any] = [
+    {**_FOREIGN_ROW, "id": 4711, "finetune_id": 4711},
+    {"name": "somebody's model", "status": "AVAILABLE"},
+    {**_FOREIGN_ROW, "name": None},
+    {**_FOREIGN_ROW, "name": 17},
+    {**_FOREIGN_ROW, "status": None},
+    {**_FOREIGN_ROW, "status": "FAILED", "error_message": ["CUDA out of memory", {"step": 12}]},
+    {**dict.fromkeys(_FOREIGN_ROW), "id": "00000000-0000-4000-8000-000000000001"},
+    "deleted",
+    4711,
+    None,
+    [],
+]
+"""Of jobs that somebody else has made on the account, as no page shows them; ids of two of them at BFL."""
 _REFUSALS = (402, 407, 408, 409, 411, 413, 415, 425, 429, 431)
 _REDIRECTS = (301, 302, 307, 308)
 
@@ -119,7 +139,7 @@ def _never_clear() -> Iterator[tuple[str, Story]]:
 
 def _worlds() -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Kind, name and switches of what holds for every request."""
-    yield "bad answers: strangers' rows", "strangers", {"strangers": "all"}
+    yield "bad answers: extra rows", "extra-rows", {"extra_rows": _EXTRA_ROWS}
     yield "bad answers: duplicate rows", "copies", {"list_copies": 2}
     yield "bad answers: integer ids", "integer-ids", {"integer_ids": True}
     yield "bad answers: two ids", "two-ids", {"two_ids": True}

@@ -38,7 +38,7 @@ _KINDS = {
     "bad answers: revived jobs",
     "bad answers: row of ours",
     "bad answers: status words",
-    "bad answers: strangers' rows",
+    "bad answers: extra rows",
     "bad answers: two ids",
     "bfl",
     "cancel",

@@ -9,7 +9,6 @@ import pytest
 from tests.emulator.bfl_caller import BflCaller
 from tests.emulator.segmind_caller import Caller
 from tuneloop.emulator import EmulatorControl, EmulatorControlError, Progress
-from tuneloop.emulator.switches import STRANGERS
 
 
 def _comment(caller: BflCaller, job_id: str) -> object:
@@ -208,64 +207,16 @@ def test_a_list_may_show_each_job_several_times(emulator: EmulatorControl, bfl: 
     assert bfl_caller.listed() == [job_id, job_id]
 
 
-def _row(caller: Caller) -> Any:
-    """The stranger's row, before the one of ours."""
-    stranger, ours = caller.listed()
-    assert ours["name"] == "harbour"
-    return stranger
-
-
-@pytest.mark.parametrize(
-    ("kind", "field", "value"),
-    [
-        ("integer id", "finetune_id", 4711),
-        ("null name", "name", None),
-        ("number for a name", "name", 17),
-        ("null status", "status", None),
-        ("error list", "error_message", ["CUDA out of memory", {"step": 12}]),
-        ("nulls", "tags", None),
-        ("nulls", "advance_parameters", None),
-    ],
-)
-def test_a_strangers_row_may_have_an_odd_field(
-    emulator: EmulatorControl, caller: Caller, kind: str, field: str, value: object
+def test_extra_rows_stand_before_those_of_jobs_and_cost_nothing(
+    emulator: EmulatorControl, bfl: EmulatorControl
 ) -> None:
-    caller.train()
-    emulator.switch(strangers=kind)
-    assert _row(caller)[field] == value
-
-
-def test_a_strangers_row_may_have_no_id_or_be_no_object(emulator: EmulatorControl, caller: Caller) -> None:
-    caller.train()
-    emulator.switch(strangers="no id")
-    assert not {"id", "finetune_id"} & set(_row(caller))
-    emulator.switch(strangers="no object")
-    assert _row(caller) == "deleted"
-
-
-def test_all_strangers_stand_before_ours_and_cost_nothing(emulator: EmulatorControl, caller: Caller) -> None:
-    caller.train()
-    emulator.switch(strangers="all")
-    assert len(caller.listed()) == len(STRANGERS) + 1
+    rows = [{"id": 4711, "name": None}, "deleted", 17, None, []]
+    segmind, bfl_caller = Caller(emulator), BflCaller(bfl)
+    segmind.train()
+    job_id = bfl_caller.train(1)
+    for control in (emulator, bfl):
+        control.switch(extra_rows=rows)
+    *extra, ours = segmind.listed()
+    assert (extra, ours["name"]) == (rows, "harbour")
+    assert list[Any](bfl_caller.listed()) == [*rows, job_id]
     assert len(emulator.billing()) == len(emulator.jobs()) == 1
-
-
-def test_strangers_of_bfl_are_odd_in_the_list_or_when_asked_for(bfl: EmulatorControl) -> None:
-    caller = BflCaller(bfl)
-    ours = caller.train(1)
-    bfl.switch(strangers="integer id, no id, no object, null name, null status, error list, nulls")
-    *strangers, shown = list[Any](caller.listed())
-    assert shown == ours
-    assert strangers[:3] == [4711, None, {"id": "deleted"}]
-    details = [
-        caller.call("GET", "/v1/finetune_details", params={"finetune_id": job_id}).json()["finetune_details"]
-        for job_id in strangers[3:]
-    ]
-    assert [found["finetune_comment"] for found in details][::3] == [None, None]
-    assert [caller.result(job_id)["status"] for job_id in strangers[3:]] == ["Ready", None, "Ready", None]
-    assert caller.result(strangers[5])["details"] == ["CUDA out of memory", {"step": 12}]
-
-
-def test_a_stranger_of_unknown_kind_is_refused(emulator: EmulatorControl) -> None:
-    with pytest.raises(EmulatorControlError, match="no 'alien'; choose some of integer id"):
-        emulator.switch(strangers="alien")

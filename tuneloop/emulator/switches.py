@@ -4,10 +4,10 @@ A switch holds for every request until it is set again; what should hit single r
 one: a field here, read where it matters.
 """
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, field, replace
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from tuneloop.emulator.progress import Seconds
@@ -17,38 +17,6 @@ StatusStyle = Literal["documented", "capitalised", "lower case", "spaced", "fore
 ShownName = Literal["as sent", "null", "empty", "missing", "upper case", "cut short", "with id", "spaced"]
 Count = Annotated[int, Field(ge=0)]
 _SETTING = "switches"
-
-STRANGERS = (
-    "integer id",
-    "no id",
-    "no object",
-    "null name",
-    "number for a name",
-    "null status",
-    "error list",
-    "nulls",
-)
-"""Kinds of undocumented rows that lists may have, of jobs somebody else has made on the account."""
-
-
-def stranger_kinds(chosen: str) -> tuple[str, ...]:
-    """Return the kinds that a switch names.
-
-    Raises:
-        ValueError: for a kind there is none of.
-    """
-    if chosen == "all":
-        return STRANGERS
-    named = tuple(kind.strip() for kind in chosen.split(",") if kind.strip())
-    for kind in named:
-        if kind not in STRANGERS:
-            raise ValueError(f"no {kind!r}; choose some of {', '.join(STRANGERS)}, or all")
-    return named
-
-
-def _check_strangers(chosen: str) -> str:
-    stranger_kinds(chosen)
-    return chosen
 
 
 @dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid"))
@@ -67,8 +35,8 @@ class Switches:
     """Lists show this many of the newest jobs, without a hint at the others; 0 shows all."""
     list_copies: Annotated[int, Field(ge=1)] = 1
     """Times that lists show each job."""
-    strangers: Annotated[str, AfterValidator(_check_strangers)] = ""
-    """Invalid rows of foreign jobs in lists: kinds of `STRANGERS`, separated by commas, or `all`."""
+    extra_rows: list[Any] = field(default_factory=list)
+    """What lists show before their own rows: any JSON, such as rows that no page documents."""
     accepts_unlisted: bool = False
     """Jobs accepted while this is on never show in a list."""
     integer_ids: bool = False

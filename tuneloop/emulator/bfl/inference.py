@@ -13,7 +13,6 @@ from starlette.responses import JSONResponse, Response
 from tuneloop.emulator import urls
 from tuneloop.emulator.bfl import webhooks
 from tuneloop.emulator.bfl.fields import CannyImage, DepthImage, FillImage, ImageFields, ProImage, UltraImage
-from tuneloop.emulator.bfl.responses import foreign_result
 from tuneloop.emulator.bfl.trainers import model_of, ready
 from tuneloop.emulator.emulation import Emulation
 from tuneloop.emulator.images import drawing
@@ -75,8 +74,6 @@ def result(emulation: Emulation, task_id: str, base_url: str) -> Response:
     if job is not None:
         error = job.error_message if job.status == "Error" else None
         return JSONResponse(view(emulation, job, _document(task_id, job.status, None, error)))
-    if (foreign := foreign_result(emulation, task_id)) is not None:
-        return JSONResponse(foreign)
     return JSONResponse(
         _document(task_id, "Task not found", None, None), emulation.switches.now.unknown_task_status
     )

@@ -15,7 +15,6 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from tuneloop.emulator.emulation import Emulation
 from tuneloop.emulator.faults import Fault
 from tuneloop.emulator.json_upload import JsonUpload, compact_json
-from tuneloop.emulator.switches import STRANGERS, stranger_kinds
 
 _URL = "https://errors.pydantic.dev/2.10/v/"
 _MESSAGES = {
@@ -29,24 +28,6 @@ _MESSAGES = {
     503: "Service Unavailable",
 }
 _RETRY_AFTER_S = 5
-_FOREIGN_IDS: dict[str, Any] = {"integer id": 4711, "no id": None, "no object": {"id": "deleted"}}
-_FOREIGN_DETAILS: dict[str, Any] = {
-    "finetune_comment": "somebody's model",
-    "trigger_word": "TOK",
-    "mode": "general",
-    "iterations": 300,
-    "learning_rate": 1e-5,
-    "captioning": True,
-    "priority": "quality",
-    "finetune_type": "full",
-    "lora_rank": 32,
-    "timestamp": "2025-01-01T00:00:00Z",
-}
-_INVALID_DETAILS: dict[str, dict[str, Any]] = {
-    "null name": {"finetune_comment": None},
-    "number for a name": {"finetune_comment": 17},
-    "nulls": dict.fromkeys(_FOREIGN_DETAILS) | {"owner": None},
-}
 
 
 class Rejected(Exception):
@@ -132,29 +113,3 @@ def fault_response(_: Emulation, fault: Fault) -> Response:
     if fault.reason == "retry after":
         return JSONResponse({"detail": usual}, fault.status, {"Retry-After": str(_RETRY_AFTER_S)})
     return JSONResponse({"detail": fault.reason or usual}, fault.status)
-
-
-def foreign_ids(emulation: Emulation) -> dict[str, Any]:
-    """Return what a switch adds to the list of ids, by kind: foreign trainings, some without a valid id."""
-    kinds = stranger_kinds(emulation.switches.now.strangers)
-    return {kind: _FOREIGN_IDS.get(kind, f"00000000-0000-4000-8000-{STRANGERS.index(kind):012}") for kind in kinds}
-
-
-def foreign_details(emulation: Emulation, finetune_id: str) -> dict[str, Any] | None:
-    """Return the parameters of a foreign training, None for any other."""
-    kind = _foreign_kind(emulation, finetune_id)
-    return None if kind is None else _FOREIGN_DETAILS | _INVALID_DETAILS.get(kind, {})
-
-
-def foreign_result(emulation: Emulation, task_id: str) -> dict[str, Any] | None:
-    """Return the state of a foreign training, None for any other."""
-    kind = _foreign_kind(emulation, task_id)
-    if kind is None:
-        return None
-    status = None if kind in ("null status", "nulls") else "Ready"
-    details: Any = ["CUDA out of memory", {"step": 12}] if kind == "error list" else None
-    return {"id": task_id, "status": status, "result": None, "progress": None, "details": details}
-
-
-def _foreign_kind(emulation: Emulation, job_id: str) -> str | None:
-    return next((kind for kind, shown in foreign_ids(emulation).items() if str(shown) == job_id), None)

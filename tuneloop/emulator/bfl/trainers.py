@@ -19,7 +19,7 @@ from typing import Any
 
 from tuneloop.emulator.archives import UNREADABLE_ERRORS, image_names, is_damaged
 from tuneloop.emulator.bfl.fields import Finetune, checked
-from tuneloop.emulator.bfl.responses import Invalid, Rejected, foreign_details, foreign_ids, value_error
+from tuneloop.emulator.bfl.responses import Invalid, Rejected, value_error
 from tuneloop.emulator.clock import iso_utc
 from tuneloop.emulator.emulation import Emulation
 from tuneloop.emulator.images.values import Model
@@ -113,13 +113,12 @@ def _price_usd(iterations: int) -> float:
 
 def mine(emulation: Emulation) -> dict[str, Any]:
     """Return the ids that my_finetunes shows."""
-    return {"finetunes": [*foreign_ids(emulation).values(), *(json_id(job.id) for job in listed(emulation))]}
+    ids = [json_id(job.id) for job in listed(emulation)]
+    return {"finetunes": [*emulation.switches.now.extra_rows, *ids]}
 
 
 def details(emulation: Emulation, finetune_id: str) -> dict[str, Any]:
     """Return the parameters of a training; its state is not among them."""
-    if found := foreign_details(emulation, finetune_id):
-        return {"finetune_details": found}
     job = _mine(emulation, finetune_id)
     documented = {name: job.request[name] for name in _SHOWN} | {"timestamp": iso_utc(job.created)}
     return {"finetune_details": view(emulation, job, documented)}

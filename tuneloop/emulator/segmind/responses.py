@@ -17,7 +17,6 @@ from tuneloop.emulator.clock import iso_utc
 from tuneloop.emulator.emulation import Emulation
 from tuneloop.emulator.faults import Fault
 from tuneloop.emulator.jobs import Job
-from tuneloop.emulator.switches import STRANGERS, stranger_kinds
 
 _MESSAGES = {
     400: "Bad request",
@@ -39,16 +38,6 @@ _MEANINGS_OF_406 = {
 }
 """One status for four different errors; only the message distinguishes them."""
 _RATE_WINDOW_S = 60
-_IDS = ("id", "finetune_id")
-_FOREIGN_REQUEST: dict[str, Any] = {
-    "data_source_path": "https://example.com/set.zip",
-    "instance_prompt": "TOK",
-    "base_model": "FLUX",
-    "theme": "FLUX",
-    "train_type": "LORA",
-    "segmind_public": False,
-    "advance_parameters": {},
-}
 
 
 class Rejected(Exception):
@@ -146,26 +135,3 @@ def row(job: Job, first_id: str, weights_url: str | None, deploying_word: str) -
         "finetune_id": finetune_id(job),
         "model_information": {},
     }
-
-
-def foreign_rows(emulation: Emulation) -> list[Any]:
-    """Return the invalid rows of foreign jobs that a switch asks for."""
-    return [_foreign_row(kind) for kind in stranger_kinds(emulation.switches.now.strangers)]
-
-
-def _foreign_row(kind: str) -> Any:
-    number = STRANGERS.index(kind)
-    row_id = f"00000000-0000-4000-8000-{number:012}"
-    job = Job(row_id, f"somebody's model {number}", _FOREIGN_REQUEST, "", "AVAILABLE", None, 0, 0)
-    shown = row(job, "id", None, "")
-    if kind == "no id":
-        return {name: value for name, value in shown.items() if name not in _IDS}
-    changed: dict[str, dict[str, Any]] = {
-        "integer id": dict.fromkeys(_IDS, number + 4711),
-        "null name": {"name": None},
-        "number for a name": {"name": 17},
-        "null status": {"status": None},
-        "error list": {"status": "FAILED", "error_message": ["CUDA out of memory", {"step": 12}]},
-        "nulls": dict.fromkeys(shown) | dict.fromkeys(_IDS, row_id) | {"owner": None, "tags": None},
-    }
-    return shown | changed[kind] if kind in changed else "deleted"

@@ -73,7 +73,8 @@ def _details(call: Call) -> Response:
 
 
 def _list(call: Call) -> Response:
-    rows, word = responses.foreign_rows(call.emulation), call.emulation.switches.now.deploying_word
+    switches = call.emulation.switches.now
+    rows, word = [*switches.extra_rows], switches.deploying_word
     for job in listed(call.emulation):
         first_id = trainers.trainer_of(job.request).first_id
         documented = responses.row(job, first_id, _weights_url(job, call.base_url), word)
