@@ -63,7 +63,7 @@ def test_the_secret_itself_is_the_proof(caller: BflCaller, receiver: Receiver) -
 def test_a_signature_of_the_body_may_be_the_proof(
     emulator: EmulatorControl, caller: BflCaller, receiver: Receiver
 ) -> None:
-    emulator.switch(webhook_proof="signature")
+    emulator.switch(webhook_auth="signature")
     caller.train(webhook_url=receiver.url, webhook_secret=SECRET)
     (told,) = receiver.wait(1)
     signature = hmac.new(SECRET.encode(), told.content, hashlib.sha256).hexdigest()

@@ -73,7 +73,7 @@ def test_switch_gives_images_in_one_form_to_all(
     emulator: EmulatorControl, caller: Caller, word: str, as_bytes: bool
 ) -> None:
     model = caller.train()
-    emulator.switch(image_answer=word)
+    emulator.switch(image_response=word)
     for headers in ({}, {"Accept": "image/*"}):
         body = {**IMAGE, "finetune_id": model}
         response = caller.call("POST", "/v1/flux-dev-finetuned", json=body, headers=headers)

@@ -101,7 +101,7 @@ def test_a_model_may_insist_on_the_queue(emulator: EmulatorControl, caller: Call
 
 
 def test_an_image_may_come_inside_json(emulator: EmulatorControl, caller: Caller, model: str) -> None:
-    emulator.switch(image_answer="json")
+    emulator.switch(image_response="json")
     response = caller.image(model)
     assert response.headers["content-type"] == "application/json"
     assert response.json()["image"].startswith("/9j/")

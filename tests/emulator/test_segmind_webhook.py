@@ -70,7 +70,7 @@ def test_telling_does_not_count_as_a_poll(emulator: EmulatorControl, caller: Cal
 def test_one_stage_is_told_in_one_of_two_words(
     emulator: EmulatorControl, caller: Caller, receiver: Receiver
 ) -> None:
-    emulator.switch(deploying_word="DEPLOYING")
+    emulator.switch(deploying_status="DEPLOYING")
     emulator.webhook(receiver.url)
     caller.train()
     receiver.wait(3)

@@ -16,7 +16,7 @@ def test_one_stage_has_two_words(emulator: EmulatorControl, caller: Caller) -> N
     emulator.progress(Progress.after_seconds(INFERENCE_QUEUED=3600))
     job_id = caller.train()
     assert caller.details(job_id)["status"] == "INFERENCE_QUEUED"
-    emulator.switch(deploying_word="DEPLOYING")
+    emulator.switch(deploying_status="DEPLOYING")
     assert caller.details(job_id)["status"] == caller.listed()[0]["status"] == "DEPLOYING"
     emulator.advance(3600)
     assert caller.details(job_id)["status"] == "AVAILABLE"
@@ -74,9 +74,9 @@ def test_an_accepted_job_may_never_be_listed(emulator: EmulatorControl, caller: 
 def test_switches_stay_over_a_restart_until_they_are_reset(tmp_path: Path) -> None:
     with running_emulator("segmind", tmp_path) as emulator:
         assert emulator.switch(list_lag_s=5).list_lag_s == 5
-        emulator.switch(image_answer="json")
+        emulator.switch(image_response="json")
     with running_emulator("segmind", tmp_path) as emulator:
-        assert emulator.switches() == Switches(list_lag_s=5, image_answer="json")
+        assert emulator.switches() == Switches(list_lag_s=5, image_response="json")
         emulator.reset_switches()
         assert emulator.switches() == Switches()
 
@@ -89,7 +89,7 @@ def test_switches_stay_over_a_restart_until_they_are_reset(tmp_path: Path) -> No
         ({"list_lag_s": "long"}, "valid number"),
         ({"list_short_by": -1}, "greater than or equal to 0"),
         ({"read_timeout_s": 0}, "greater than 0"),
-        ({"deploying_word": "READY"}, "Input should be 'INFERENCE_QUEUED' or 'DEPLOYING'"),
+        ({"deploying_status": "READY"}, "Input should be 'INFERENCE_QUEUED' or 'DEPLOYING'"),
     ],
 )
 def test_a_switch_that_is_none_is_rejected_and_changes_nothing(

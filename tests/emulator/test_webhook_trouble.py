@@ -116,7 +116,7 @@ def test_a_false_delivery_has_a_wrong_proof_and_is_sent_once(
     tmp_path: Path, receiver: Receiver, proof: str, header: str
 ) -> None:
     with running_emulator("bfl", tmp_path, progress=Progress.after_seconds(100)) as bfl:
-        bfl.switch(webhook_forged=True, webhook_proof=proof, webhook_retry_scale=0)
+        bfl.switch(webhook_forged=True, webhook_auth=proof, webhook_retry_scale=0)
         receiver.statuses = [401]
         BflCaller(bfl).train(webhook_url=receiver.url, webhook_secret="hush")
         receiver.wait(1)
@@ -237,7 +237,7 @@ def test_an_emulator_that_stops_waits_for_no_receiver(tmp_path: Path, receiver: 
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"webhook_proof": "both"}, "should be 'secret' or 'signature'"),
+        ({"webhook_auth": "both"}, "should be 'secret' or 'signature'"),
         ({"webhook_copies": -1}, "greater than or equal to 0"),
         ({"webhook_copies": 1.5}, "valid integer"),
         ({"webhook_delay_s": -1}, "greater than or equal to 0"),

@@ -148,7 +148,7 @@ def zipped(folder: Path, target: Path) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "switches", [{"image_answer": "bytes"}, {"download_url": "quoted"}, {"deploying_word": "DEPLOYING"}]
+    "switches", [{"image_response": "bytes"}, {"download_url": "quoted"}, {"deploying_status": "DEPLOYING"}]
 )
 def test_every_way_in_which_the_pages_differ_is_understood(
     wish: dict[str, Any], emulator: EmulatorControl, switches: dict[str, Any]

@@ -202,7 +202,7 @@ def test_comment_that_comes_later_is_found_then_and_no_other_is_kept(tmp_path: P
     details = {"ours": comment(early)}
     with bfl(["ours"], details, {"ours": READY}) as server:
         client = provider(server)
-        client.names_known = JobNameCache(LocalDirectory(tmp_path), "bfl.default")
+        client.job_names = JobNameCache(LocalDirectory(tmp_path), "bfl.default")
         assert client.find(STEM).jobs == ()
         details["ours"] = comment(OURS)
         assert [job.name for job in client.find(STEM).jobs] == [OURS]
@@ -217,7 +217,7 @@ def test_name_that_was_kept_of_an_answer_without_one_is_asked_for_anew(tmp_path:
     names.keep("ours", kept)
     with bfl(["ours"], {"ours": comment(OURS)}, {"ours": READY}) as server:
         client = provider(server)
-        client.names_known = names
+        client.job_names = names
         assert [job.name for job in client.find(STEM).jobs] == [OURS]
 
 

@@ -10,10 +10,10 @@ import pytest
 
 from tests.webhooks.conftest import only_segmind
 from tests.webhooks.world import QUICK_S, Receiver, World, receiving
-from tuneloop.webhooks.connections import MOST_OPEN, Caller
+from tuneloop.webhooks.connections import MAX_CONNECTIONS, Connection
 
 
-class Hasty(Caller):
+class Hasty(Connection):
     head_within_s = 0.2
 
 
@@ -25,7 +25,7 @@ def connection(receiver: Receiver) -> socket.socket:
 @only_segmind
 def test_true_call_is_taken_in_though_strangers_hold_every_connection(world: World) -> None:
     with receiving(world) as receiver, ExitStack() as idle:
-        strangers = [idle.enter_context(connection(receiver)) for _ in range(MOST_OPEN + 20)]
+        strangers = [idle.enter_context(connection(receiver)) for _ in range(MAX_CONNECTIONS + 20)]
         assert [receiver.post({"id": str(number)}) for number in range(3)] == [200, 200, 200]
         # The oldest ones made room.
         assert strangers[0].recv(1) == b""

@@ -20,7 +20,7 @@ TROUBLES: dict[str, dict[str, Any]] = {
     "forged": {"webhook_forged": True},
     "before the submit's answer": {"webhook_early": True},
     "all of it": {"webhook_copies": 3, "webhook_reverse_s": 0.3, "webhook_forged": True, "webhook_early": True},
-    "signed": {"webhook_proof": "signature"},
+    "signed": {"webhook_auth": "signature"},
     "naming no job": {"webhook_names_job": False},
 }
 

@@ -30,7 +30,7 @@ from tuneloop.schemas.spending import SpendingLimits
 from tuneloop.schemas.training import TrainingIdentity
 from tuneloop.sensor.poll import poll_all
 from tuneloop.webhooks.account import Verify, WebhookAccount
-from tuneloop.webhooks.connections import Caller, receiver_config
+from tuneloop.webhooks.connections import Connection, receiver_config
 from tuneloop.webhooks.receiver import webhook_app
 
 PATH = "the-path-that-nobody-can-guess"
@@ -155,7 +155,7 @@ class Receiver:
 
 
 @contextmanager
-def receiving(world: World, pause_s: float = QUICK_S, caller: type[Caller] = Caller) -> Iterator[Receiver]:
+def receiving(world: World, pause_s: float = QUICK_S, caller: type[Connection] = Connection) -> Iterator[Receiver]:
     """Run a receiver in a thread while the block lasts."""
     app = webhook_app([world.account], world.sensor_run, pause_s)
     server = uvicorn.Server(receiver_config(app, "127.0.0.1", 0, caller))

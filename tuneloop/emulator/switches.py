@@ -59,7 +59,7 @@ class Switches:
     images_fail: str = ""
     """Error with which queued images accepted from now on fail; empty lets them succeed. A text that is one of
     the provider's failed states leads there."""
-    deploying_word: Literal["INFERENCE_QUEUED", "DEPLOYING"] = "INFERENCE_QUEUED"
+    deploying_status: Literal["INFERENCE_QUEUED", "DEPLOYING"] = "INFERENCE_QUEUED"
     """Fine-tuning pages and webhook page name one stage differently."""
     download_url: Literal["bare", "quoted"] = "bare"
     """The link to the weights as plain text, or as a JSON text with its quotes."""
@@ -72,7 +72,7 @@ class Switches:
     """Every download of weights breaks after a random number of bytes, at most so many; with 0 none does."""
     download_seed: int = 0
     """What `download_cut` draws from, together with the number of the request."""
-    image_answer: Literal["negotiated", "bytes", "json"] = "negotiated"
+    image_response: Literal["negotiated", "bytes", "json"] = "negotiated"
     """A direct image as base64 inside JSON, as its page's sample reads it, or as its bytes, as the SDK does;
     negotiated, bytes are for requests from the SDK or with an Accept for images, and JSON for others."""
     queue_output: Literal["list", "url"] = "list"
@@ -85,7 +85,7 @@ class Switches:
     webhook_names_job: bool = True
     """Deliveries carry the id and the name of their training, where no page says whether they do. The URLs in
     them, whose paths have the id in them, stay."""
-    webhook_proof: Literal["secret", "signature"] = "secret"
+    webhook_auth: Literal["secret", "signature"] = "secret"
     """The training's secret itself in a header (an SDK), or a signature of the body (the skills text)."""
     webhook_timeout_s: Annotated[float, Field(gt=0)] = 30.0
     """Real seconds a receiver may be silent before a delivery counts as failed."""

@@ -93,8 +93,8 @@ def submit_training(provider: Provider, training: TrainingLog, request: SubmitRe
     cents = training_price(provider, request.recipe, request.limits, request.manifest)
     budget.require_price(cents)
     spending = budget.check_readable(request.run, cents, training.first)
-    if provider.names_known is None:
-        provider.names_known = JobNameCache(ledger.store, provider.account.slug)
+    if provider.job_names is None:
+        provider.job_names = JobNameCache(ledger.store, provider.account.slug)
     shown = provider.find(training.stem, training.since).recorded_as(training.job_ids)
     earlier = follow_earlier_job(training, with_ended_ones(provider, training, shown))
     if earlier is not None:

@@ -1,4 +1,4 @@
-"""The id in the answer to a submit."""
+"""The id in the response to a submit."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from tuneloop.providers.list_rows import id_of
 _WRAPPERS = ("data", "finetune", "result")
 
 
-def accepted_id(answer: Response, fields: tuple[str, ...]) -> str:
+def accepted_id(response: Response, fields: tuple[str, ...]) -> str:
     """Read the id of what was just submitted: it is paid for, so that every usual place is looked into.
 
     Args:
-        answer: The answer to the submit.
+        response: The response to the submit.
         fields: What the id may be called, the likeliest first.
 
     Raises:
-        UnexpectedResponse: There is none. The error shows the answer, which may say why.
+        UnexpectedResponse: There is none. The error shows the response, which may say why.
     """
-    document = answer.json()
+    document = response.json()
     for place in _places(document):
         for field in fields:
             if (found := id_of(place.get(field))) is not None:
                 return found
-    raise UnexpectedResponse("the submit was answered without an id", **answer.details)
+    raise UnexpectedResponse("the submit was answered without an id", **response.details)
 
 
 def _places(document: Any) -> list[dict[str, Any]]:

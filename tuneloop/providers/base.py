@@ -75,7 +75,7 @@ class Archive(Protocol):
         """Its bytes, from the start."""
 
 
-class NamesKnown(Protocol):
+class JobNames(Protocol):
     """Where the names of jobs are kept that a provider tells only one by one."""
 
     def get(self, job_id: str) -> str | None:
@@ -140,7 +140,7 @@ class Provider(ABC):
     account: Account
     _transport: Transport
     """Requests to its API; every client makes its own."""
-    names_known: NamesKnown | None = None
+    job_names: JobNames | None = None
     """Where to look for names before the provider is asked; None asks each time."""
 
     @property

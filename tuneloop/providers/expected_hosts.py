@@ -11,44 +11,44 @@ from tuneloop.redaction import redact
 
 
 class ExpectedHosts:
-    """Hosts whose addresses are followed: the API itself, the provider's known ones, and those that a user adds.
+    """Hosts owner addresses are followed: the API itself, the provider's known ones, and those that a user adds.
 
     Args:
         base_url: Address of the API.
         known: Hosts that are known to be the provider's.
-        whose: What they are, such as `NAME's storage`.
-        further: Host names that the user trusts as well.
+        owner: What they are, such as `NAME's storage`.
+        extra_hosts: Host names that the user trusts as well.
     """
 
-    def __init__(self, base_url: str, known: re.Pattern[str], whose: str, further: tuple[str, ...]) -> None:
+    def __init__(self, base_url: str, known: re.Pattern[str], owner: str, extra_hosts: tuple[str, ...]) -> None:
         self._base = urlsplit(base_url)
         self._known = known
-        self._whose = whose
-        self._further = further
+        self._owner = owner
+        self._extra_hosts = extra_hosts
 
-    def check(self, url: str, field: str, answer: Response) -> None:
+    def check(self, url: str, field: str, response: Response) -> None:
         """Refuse an address of any other host.
 
         Args:
             url: The address.
-            field: Where the answer has it, for the error.
-            answer: The answer that holds it.
+            field: Where the response has it, for the error.
+            response: The response that holds it.
 
         Raises:
             UnexpectedResponse: It is no https address, or one of another host.
         """
         parts = _split(url)
         if parts is None:
-            raise UnexpectedResponse(f"{field} is no address, and so not {self._whose}", **answer.details)
+            raise UnexpectedResponse(f"{field} is no address, and so not {self._owner}", **response.details)
         if (parts.scheme, parts.netloc) == (self._base.scheme, self._base.netloc):
             return
         host = parts.netloc.removesuffix(":443")
-        if parts.scheme == "https" and (self._known.fullmatch(host) or host in self._further):
+        if parts.scheme == "https" and (self._known.fullmatch(host) or host in self._extra_hosts):
             return
-        details = {**answer.details, "excerpt": redact(f"{parts.scheme}://{parts.netloc}/…", answer.secrets)}
+        details = {**response.details, "excerpt": redact(f"{parts.scheme}://{parts.netloc}/…", response.secrets)}
         way = "" if parts.scheme == "https" else f" over {parts.scheme}"
         raise UnexpectedResponse(
-            f"{field} points to {parts.hostname}{way}, which is not {self._whose}; if the provider has moved "
+            f"{field} points to {parts.hostname}{way}, which is not {self._owner}; if the provider has moved "
             "there, add that host to storage_hosts of the credentials block, else tell its support",
             **details,
         )

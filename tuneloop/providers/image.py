@@ -40,15 +40,15 @@ def suffix_of(data: bytes) -> Suffix | None:
     return None
 
 
-def image_of(data: bytes, answer: Response) -> RenderedImage:
+def image_of(data: bytes, response: Response) -> RenderedImage:
     """Take bytes as an image. Raises `UnexpectedResponse` where they are none."""
     suffix = suffix_of(data)
     if suffix is None:
-        raise UnexpectedResponse("a jpeg, png or webp image was expected", **answer.details)
+        raise UnexpectedResponse("a jpeg, png or webp image was expected", **response.details)
     return RenderedImage(data=data, suffix=suffix)
 
 
-def refused_after_acceptance(error: RequestRejected) -> UnexpectedResponse:
+def billed_but_unavailable(error: RequestRejected) -> UnexpectedResponse:
     """Make of it what it is after the order was taken: the image is billed, and is not handed out."""
     return UnexpectedResponse(
         f"the image was accepted, and asking for it was refused: {error.reason}",
@@ -60,7 +60,7 @@ def refused_after_acceptance(error: RequestRejected) -> UnexpectedResponse:
 
 
 def find_image(document: Any) -> bytes | str | None:
-    """Look for an image in a JSON answer: in the usual places, then in all, where only one can be meant.
+    """Look for an image in a JSON response: in the usual places, then in all, where only one can be meant.
 
     Returns:
         Its bytes where it is spelled in base64, its address where it is named by one, None where there is none.

@@ -56,20 +56,20 @@ def shown_text(value: Any, secrets: tuple[str, ...]) -> str | None:
     return redact(value if isinstance(value, str) else json.dumps(value), secrets)
 
 
-def note_on(job_id: str | None, name: str | None, reason: object) -> str:
+def skipped_row_note(job_id: str | None, name: str | None, reason: object) -> str:
     """Say that a row was skipped, and why."""
     called = f" named {redact(name)[:_SHOWN]!r}" if name else ""
     return f"the list's row of job {redact(job_id or 'without an id')[:_SHOWN]}{called} was skipped: {reason}"
 
 
-def further_one(one: JobStatus | None, other: JobStatus) -> JobStatus:
+def most_advanced(one: JobStatus | None, other: JobStatus) -> JobStatus:
     """Of two rows of one job, the one that is further: jobs do not go back."""
     if one is None:
         return other
     return max(one, other, key=lambda job: _FURTHEST.index(job.phase))
 
 
-def may_be_cut(rows: int, headers: Mapping[str, str], document: Any) -> bool:
+def may_be_truncated(rows: int, headers: Mapping[str, str], document: Any) -> bool:
     """Tell whether a list may be the first page of a longer one.
 
     No provider documents pages. So a mark of a further page counts, and a length that pages usually have: a whole
@@ -77,8 +77,8 @@ def may_be_cut(rows: int, headers: Mapping[str, str], document: Any) -> bool:
 
     Args:
         rows: How many there are.
-        headers: Of the answer, with names in lower case.
-        document: The whole answer; what stands beside the list in an object may mark a page.
+        headers: Of the response, with names in lower case.
+        document: The whole response; what stands beside the list in an object may mark a page.
     """
     if _NEXT_PAGE.search(headers.get("link", "")) or headers.get("x-next-page", "").strip():
         return True

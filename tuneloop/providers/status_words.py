@@ -25,7 +25,7 @@ def phase_of(word: str, documented: Mapping[str, Phase]) -> tuple[Phase, bool]:
     return ("failed" if folded in _BAD_ENDS_ELSEWHERE else "running"), False
 
 
-def same_word(word: str, known: str) -> bool:
+def same_status(word: str, known: str) -> bool:
     """Tell whether a word is a known one, however it is spelled."""
     return _folded(word) == _folded(known)
 

@@ -152,7 +152,7 @@ class _AccountTick:
             tried.add(run.credentials)
             try:
                 provider = self._open(run.credentials)
-                provider.names_known = JobNameCache(self._ledger.store, self._account)
+                provider.job_names = JobNameCache(self._ledger.store, self._account)
             except Exception as error:  # noqa: BLE001 - as above
                 wrong.append(_spelled(error))
                 continue

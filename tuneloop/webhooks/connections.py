@@ -8,25 +8,27 @@ import uvicorn
 from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-MOST_OPEN = 200
+MAX_CONNECTIONS = 200
 """Connections at the same time. The oldest one that has sent no request makes room for one more."""
 
 
-class Caller(H11Protocol):
+class Connection(H11Protocol):
     """One connection. Uvicorn itself waits without end for the first request, and for the rest of any head."""
 
     head_within_s = 10.0
     """From the opening of a connection, or the end of an answer, to the end of the next request's head."""
     waits_since = 0.0
     """When the wait for a request began, by the loop's clock."""
-    _patience: asyncio.TimerHandle | None = None
+    _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request, in the place of the oldest caller who sends none."""
         super().connection_made(transport)
         self._wait()
-        there = [each for each in self.connections if isinstance(each, Caller) and not each.transport.is_closing()]
-        if len(there) >= MOST_OPEN:
+        there = [
+            each for each in self.connections if isinstance(each, Connection) and not each.transport.is_closing()
+        ]
+        if len(there) >= MAX_CONNECTIONS:
             waiting = [each for each in there if each.is_waiting]
             min(waiting, key=lambda each: each.waits_since).transport.abort()
 
@@ -37,8 +39,8 @@ class Caller(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
-        if self._patience is not None:
-            self._patience.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
         super().connection_lost(exc)
 
     @property
@@ -47,17 +49,17 @@ class Caller(H11Protocol):
         return self.cycle is None or self.cycle.response_complete
 
     def _wait(self) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
         self.waits_since = self.loop.time()
-        self._patience = self.loop.call_later(self.head_within_s, self._hang_up)
+        self._timer = self.loop.call_later(self.head_within_s, self._hang_up)
 
     def _hang_up(self) -> None:
         if self.is_waiting:
             self.transport.abort()
 
 
-def receiver_config(app: Starlette, host: str, port: int, caller: type[Caller] = Caller) -> uvicorn.Config:
+def receiver_config(app: Starlette, host: str, port: int, caller: type[Connection] = Connection) -> uvicorn.Config:
     """How the receiver is served.
 
     Args:
@@ -76,5 +78,5 @@ def receiver_config(app: Starlette, host: str, port: int, caller: type[Caller] =
         # It would hold the paths, and they are secrets.
         access_log=False,
         server_header=False,
-        limit_concurrency=MOST_OPEN,
+        limit_concurrency=MAX_CONNECTIONS,
     )

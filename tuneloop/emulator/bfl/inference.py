@@ -57,7 +57,7 @@ def submit(emulation: Emulation, endpoint: str, body: ImageFields, base_url: str
             # Its end is known when it is accepted.
             result = None if task.failure else _ready(emulation, task, base_url)
             message = webhooks.message(task.id, _end(emulation, task), result, task.ends)
-            emulation.webhooks.promise(task.id, message, task.ends, url=webhook, secret=body.webhook_secret)
+            emulation.webhooks.schedule(task.id, message, task.ends, url=webhook, secret=body.webhook_secret)
     if webhook is not None:
         return {"id": task.id, "status": "Pending", "webhook_url": webhook}
     return {"id": task.id, "polling_url": f"{base_url}/v1/get_result?id={task.id}"}

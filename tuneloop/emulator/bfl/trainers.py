@@ -61,8 +61,8 @@ def submit(emulation: Emulation, upload: JsonUpload) -> dict[str, Any]:
         summary = {**request, "price_usd": _price_usd(request["iterations"])}
         emulation.billing.record(job_id, "training", name, summary)
         webhook = None if body.webhook_url is None else str(body.webhook_url)
-        emulation.webhooks.follow(job_id, url=webhook, secret=body.webhook_secret)
-    emulation.webhooks.before_answer(job_id)
+        emulation.webhooks.subscribe(job_id, url=webhook, secret=body.webhook_secret)
+    emulation.webhooks.before_response(job_id)
     return {"finetune_id": json_id(job_id)}
 
 

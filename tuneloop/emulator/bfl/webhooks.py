@@ -28,7 +28,7 @@ def _message(job: Job, status: str, _: str, __: Switches) -> Message:
 
 
 def _sign(body: bytes, secret: str, switches: Switches) -> dict[str, str]:
-    if switches.webhook_proof == "secret":
+    if switches.webhook_auth == "secret":
         return {"X-Webhook-Secret": secret}
     signature = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
     return {"X-BFL-Signature": f"sha256={signature}"}

@@ -51,7 +51,7 @@ def draw(call: Call) -> Response:
         "x-seed-value": str(body["seed"]),
         "x-request-id": request_id,
     }
-    form = emulation.switches.now.image_answer
+    form = emulation.switches.now.image_response
     if form == "json" or (form == "negotiated" and not _wants_bytes(call)):
         document = {"image": base64.b64encode(content).decode(), "seed": body["seed"]}
         return JSONResponse(document, headers=headers)

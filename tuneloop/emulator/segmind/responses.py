@@ -89,12 +89,12 @@ def slug(job: Job) -> str:
     return f"{job.id}-{re.sub('[^A-Za-z0-9_-]+', '-', job.name).strip('-').lower()}"
 
 
-def shown_status(status: str, deploying_word: str) -> str:
+def shown_status(status: str, deploying_status: str) -> str:
     """Return the word that Segmind shows for a state."""
-    return deploying_word if status == "INFERENCE_QUEUED" else status
+    return deploying_status if status == "INFERENCE_QUEUED" else status
 
 
-def details(job: Job, first_id: str, weights_url: str | None, deploying_word: str) -> dict[str, Any]:
+def details(job: Job, first_id: str, weights_url: str | None, deploying_status: str) -> dict[str, Any]:
     """Show a training as details do: no theme, train type or parameters, but slug and times."""
     return {
         first_id: job.id,
@@ -102,7 +102,7 @@ def details(job: Job, first_id: str, weights_url: str | None, deploying_word: st
         "name": job.name,
         "data_source_path": job.request["data_source_path"],
         "instance_prompt": job.request["instance_prompt"],
-        "status": shown_status(job.status, deploying_word),
+        "status": shown_status(job.status, deploying_status),
         "source_type": "AWS_S3",
         "base_model": job.request["base_model"],
         "slug": slug(job),
@@ -114,7 +114,7 @@ def details(job: Job, first_id: str, weights_url: str | None, deploying_word: st
     }
 
 
-def row(job: Job, first_id: str, weights_url: str | None, deploying_word: str) -> dict[str, Any]:
+def row(job: Job, first_id: str, weights_url: str | None, deploying_status: str) -> dict[str, Any]:
     """Show a training as the list does: theme and prompt repeated inside the parameters."""
     request = job.request
     repeated = {"theme": request["theme"], "prompt": request["instance_prompt"]}
@@ -122,7 +122,7 @@ def row(job: Job, first_id: str, weights_url: str | None, deploying_word: str) -
         first_id: job.id,
         "data_source_path": request["data_source_path"],
         "name": job.name,
-        "status": shown_status(job.status, deploying_word),
+        "status": shown_status(job.status, deploying_status),
         "error_message": job.error_message,
         "segmind_model_path": None,
         "advance_parameters": repeated | request["advance_parameters"],

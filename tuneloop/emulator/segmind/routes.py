@@ -67,14 +67,14 @@ def _details(call: Call) -> Response:
     job = _job(
         call.emulation, call.id("finetune_id" if "finetune_id" in call.fields else "request_id"), polled=True
     )
-    first_id, word = trainers.trainer_of(job.request).first_id, call.emulation.switches.now.deploying_word
+    first_id, word = trainers.trainer_of(job.request).first_id, call.emulation.switches.now.deploying_status
     documented = responses.details(job, first_id, _weights_url(job, call.base_url), word)
     return JSONResponse({"finetune": view(call.emulation, job, documented)})
 
 
 def _list(call: Call) -> Response:
     switches = call.emulation.switches.now
-    rows, word = [*switches.extra_rows], switches.deploying_word
+    rows, word = [*switches.extra_rows], switches.deploying_status
     for job in listed(call.emulation):
         first_id = trainers.trainer_of(job.request).first_id
         documented = responses.row(job, first_id, _weights_url(job, call.base_url), word)

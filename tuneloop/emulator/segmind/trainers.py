@@ -134,8 +134,8 @@ def submit(call: Call) -> Response:
         emulation.accept(job_id, request["name"], request, key, failure)
         summary = {field: request[field] for field in _BILLED}
         emulation.billing.record(job_id, "training", request["name"], summary)
-        emulation.webhooks.follow(job_id, origin=call.base_url)
-    emulation.webhooks.before_answer(job_id)
+        emulation.webhooks.subscribe(job_id, origin=call.base_url)
+    emulation.webhooks.before_response(job_id)
     shown = request.get("finetune_id", job_id) if trainer.submit_id == "finetune_id" else job_id
     document = {"status": "REQUESTED", trainer.submit_id: json_id(shown), "name": request["name"]}
     return JSONResponse(document, background=BackgroundTask(emulation.webhooks.answered, job_id))

@@ -14,7 +14,7 @@ from tuneloop.emulator.segmind.fields import Call
 from tuneloop.emulator.segmind.models import weights_url
 from tuneloop.emulator.segmind.responses import Rejected, finetune_id, shown_status, slug
 from tuneloop.emulator.switches import Switches
-from tuneloop.emulator.webhooks.sending import WebhookRefused
+from tuneloop.emulator.webhooks.sending import WebhookRejected
 from tuneloop.emulator.webhooks.style import Message, WebhookStyle
 
 _WEBHOOK = "finetune"
@@ -22,7 +22,7 @@ _WEBHOOK = "finetune"
 
 
 def _message(job: Job, status: str, base_url: str, switches: Switches) -> Message:
-    event = shown_status(status, switches.deploying_word)
+    event = shown_status(status, switches.deploying_status)
     # Assumed names, but for the two URLs: `event`, `status`, and those that name the training.
     body = {"event": event, "status": event}
     if switches.webhook_names_job:
@@ -61,6 +61,6 @@ def add_webhook(call: Call) -> Response:
         call.emulation.webhooks.register(url)
     except ValueError as error:
         raise Rejected(400, str(error)) from None
-    except WebhookRefused as error:
+    except WebhookRejected as error:
         raise Rejected(409, str(error)) from None
     return JSONResponse({"webhook_id": _WEBHOOK, "webhook_url": url, "event": event})

@@ -52,7 +52,7 @@ class Subscription:
 
 
 @dataclass(eq=False)
-class Letter:
+class PendingDelivery:
     """One delivery that has still to go out."""
 
     subscription: Subscription
@@ -63,7 +63,7 @@ class Letter:
     attempt: int = 1
 
 
-class Carrier:
+class Dispatcher:
     """The deliveries of one emulation, in their order or in a worse one; see the switches.
 
     Args:
@@ -86,13 +86,13 @@ class Carrier:
         self._address = address
         self._lock = threading.RLock()
         self._reversed_at = 0.0
-        self.outbox: list[Letter] = []
+        self.outbox: list[PendingDelivery] = []
         self.log: list[Delivery] = []
         self.poster = Poster()
 
     def take(
         self, subscription: Subscription, message: Message, *, at_once: bool = False, not_before: float = 0.0
-    ) -> list[Letter]:
+    ) -> list[PendingDelivery]:
         """Take a message to be sent at once, or with the delay and the order of the switches."""
         switches = self._switches.now
         hindrance = None if switches.webhook_copies else "dropped"
@@ -104,17 +104,19 @@ class Carrier:
         due = max(self._clock.now(), not_before)
         with self._lock:
             due = due if at_once else self._due(due)
-            letters = [Letter(subscription, message, "event", due) for _ in range(switches.webhook_copies)]
+            pending = [
+                PendingDelivery(subscription, message, "event", due) for _ in range(switches.webhook_copies)
+            ]
             reverse = switches.webhook_reverse_s > 0 and not at_once
-            self.outbox = letters + self.outbox if reverse else self.outbox + letters
-        return letters
+            self.outbox = pending + self.outbox if reverse else self.outbox + pending
+        return pending
 
     def forge(self, subscription: Subscription, message: Message) -> None:
         """Let somebody else lie about a training, at once and with a wrong secret."""
         if reachable(self._address(subscription) or ""):
-            letter = Letter(subscription, message, "forged", self._clock.now())
+            pending = PendingDelivery(subscription, message, "forged", self._clock.now())
             with self._lock:
-                self.outbox.append(letter)
+                self.outbox.append(pending)
 
     def clear(self) -> None:
         """Drop everything that has still to go out."""
@@ -132,34 +134,34 @@ class Carrier:
             due = [each for each in self.outbox if each.due <= now and each.subscription.job_id not in held]
         if not due or self.poster.stopped:
             return False
-        self.send(min(due, key=lambda letter: letter.due))
+        self.send(min(due, key=lambda pending: pending.due))
         return True
 
-    def send(self, letter: Letter) -> None:
-        """Make one attempt, and put the letter off where it failed and another one is made."""
-        url = self._address(letter.subscription)
+    def send(self, pending: PendingDelivery) -> None:
+        """Make one attempt, and put the pending off where it failed and another one is made."""
+        url = self._address(pending.subscription)
         if url is None:  # the webhook has just been removed
-            self._remove(letter)
+            self._remove(pending)
             return
-        secret = _WRONG_SECRET if letter.kind == "forged" else letter.subscription.secret
-        outcome = self._post(url, letter.message, secret)
+        secret = _WRONG_SECRET if pending.kind == "forged" else pending.subscription.secret
+        outcome = self._post(url, pending.message, secret)
         if self.poster.stopped:
             return
-        self._log(letter.subscription.job_id, letter.message, letter.kind, letter.attempt, outcome)
-        pauses = self._style.retries_s if letter.kind == "event" else ()
-        if outcome.arrived or letter.attempt > len(pauses):
-            self._remove(letter)
+        self._log(pending.subscription.job_id, pending.message, pending.kind, pending.attempt, outcome)
+        pauses = self._style.retries_s if pending.kind == "event" else ()
+        if outcome.arrived or pending.attempt > len(pauses):
+            self._remove(pending)
             return
-        pause = pauses[letter.attempt - 1] * self._switches.now.webhook_retry_scale
-        letter.due = self._clock.now() + pause
-        letter.attempt += 1
+        pause = pauses[pending.attempt - 1] * self._switches.now.webhook_retry_scale
+        pending.due = self._clock.now() + pause
+        pending.attempt += 1
 
-    def _remove(self, letter: Letter) -> None:
+    def _remove(self, pending: PendingDelivery) -> None:
         with self._lock:
-            self.outbox = [each for each in self.outbox if each is not letter]
+            self.outbox = [each for each in self.outbox if each is not pending]
 
     def _due(self, earliest: float) -> float:
-        """When a new letter goes out; in reversed order, together with those already gathered."""
+        """When a new delivery goes out; in reversed order, together with those already gathered."""
         switches = self._switches.now
         due = earliest + switches.webhook_delay_s
         if switches.webhook_reverse_s == 0:

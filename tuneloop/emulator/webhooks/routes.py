@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute, Route
 from tuneloop.emulator.control_routes import json_body, unusable
 from tuneloop.emulator.middleware import CONTROL
 from tuneloop.emulator.urls import base_url
-from tuneloop.emulator.webhooks.sending import WebhookRefused, Webhooks
+from tuneloop.emulator.webhooks.sending import WebhookRejected, Webhooks
 
 
 class WebhookRoutes:
@@ -37,7 +37,7 @@ class WebhookRoutes:
             self._webhooks.register(url)
         except ValueError as error:
             return unusable(str(error))
-        except WebhookRefused as error:
+        except WebhookRejected as error:
             return JSONResponse({"error": str(error)}, 409)
         return JSONResponse({"registered": url is not None})
 
@@ -45,7 +45,7 @@ class WebhookRoutes:
         try:
             # In a thread: the receiver may call the emulator before it responds.
             delivery = await run_in_threadpool(self._webhooks.send_sample, base_url(request))
-        except WebhookRefused as error:
+        except WebhookRejected as error:
             return JSONResponse({"error": str(error)}, 409)
         return JSONResponse(asdict(delivery))
 

@@ -11,17 +11,17 @@ from tuneloop.emulator.clock import Clock
 from tuneloop.emulator.jobs import Job, Jobs
 from tuneloop.emulator.state import State
 from tuneloop.emulator.switches import SwitchBoard
-from tuneloop.emulator.webhooks.delivery import Carrier, Delivery, Letter, Subscription
+from tuneloop.emulator.webhooks.delivery import Delivery, Dispatcher, PendingDelivery, Subscription
 from tuneloop.emulator.webhooks.post import reachable
 from tuneloop.emulator.webhooks.style import Message, WebhookStyle
 
-_LOOK_S = 0.1
+_POLL_S = 0.1
 """Real seconds between two polls of the trainings somebody is to be notified of."""
 _SAMPLE = "00000000-0000-4000-8000-000000000000"
 _REGISTERED = "webhook"
 
 
-class WebhookRefused(Exception):
+class WebhookRejected(Exception):
     """The provider's console does not do this; the text says why."""
 
 
@@ -38,7 +38,7 @@ class Webhooks:
         self._jobs = jobs
         self._switches = switches
         self._style = style
-        self._carrier = Carrier(clock, switches, style, self._address)
+        self._dispatcher = Dispatcher(clock, switches, style, self._address)
         self._subscriptions: dict[str, Subscription] = {}
         self._unanswered: set[str] = set()
         self._woken = threading.Event()
@@ -46,7 +46,7 @@ class Webhooks:
     @property
     def log(self) -> list[Delivery]:
         """Every attempt to deliver, oldest first."""
-        return list(self._carrier.log)
+        return list(self._dispatcher.log)
 
     @property
     def registered(self) -> str | None:
@@ -60,26 +60,28 @@ class Webhooks:
         It is notified only of what happens from now on.
 
         Raises:
-            WebhookRefused: while there is another, or where the provider has no console for it.
+            WebhookRejected: while there is another, or where the provider has no console for it.
             ValueError: for an address that is not on this machine.
         """
         if not self._style.from_console:
-            raise WebhookRefused("webhook: this provider registers none, a submit brings its own")
+            raise WebhookRejected("webhook: this provider registers none, a submit brings its own")
         if url is not None and not reachable(url):
             raise ValueError("webhook: the emulator talks to http://127.0.0.1 and http://localhost only")
         with self._state.transaction():
             if url is not None and self.registered is not None:
-                raise WebhookRefused("webhook: there is one already; remove it before you create another")
+                raise WebhookRejected("webhook: there is one already; remove it before you create another")
             self._state.set_setting(_REGISTERED, url)
-            self._carrier.clear()
+            self._dispatcher.clear()
             for job in self._jobs.all(polled=False, only=self._subscriptions):
                 subscription = self._subscriptions[job.id]
                 subscription.notified = job.status
                 subscription.over = self._jobs.lifecycle.ended(job.status)
         self._woken.set()
 
-    def follow(self, job_id: str, *, origin: str = "", url: str | None = None, secret: str | None = None) -> None:
-        """Follow a training; called with its acceptance, in one transaction.
+    def subscribe(
+        self, job_id: str, *, origin: str = "", url: str | None = None, secret: str | None = None
+    ) -> None:
+        """Subscribe to a training; called with its acceptance, in one transaction.
 
         Args:
             job_id: the provider's id.
@@ -93,13 +95,13 @@ class Webhooks:
         first = self._jobs.lifecycle.states[0]
         self._subscriptions[job_id] = Subscription(job_id, origin, url, secret, first)
 
-    def promise(self, task_id: str, message: Message, due: float, *, url: str, secret: str | None) -> None:
+    def schedule(self, task_id: str, message: Message, due: float, *, url: str, secret: str | None) -> None:
         """Notify of an image at a time that is known: the one of its end. Called with its acceptance."""
         self._unanswered.add(task_id)
         subscription = Subscription(task_id, "", url, secret, message.event, over=True)
-        self._carrier.take(subscription, message, not_before=due)
+        self._dispatcher.take(subscription, message, not_before=due)
 
-    def before_answer(self, job_id: str) -> None:
+    def before_response(self, job_id: str) -> None:
         """Send the first delivery of a training whose submit is not answered yet, if the switch says so.
 
         It is true where the training has got that far, as with the policy `at once`; otherwise it is sent all
@@ -108,10 +110,10 @@ class Webhooks:
         if not self._switches.now.webhook_early:
             return
         with self._state.transaction():
-            letters = self._first_letters(job_id)
+            first = self._first_deliveries(job_id)
         # Outside of the transaction: the receiver may well call the emulator before it responds.
-        for letter in letters:
-            self._carrier.send(letter)
+        for pending in first:
+            self._dispatcher.send(pending)
 
     def answered(self, job_id: str) -> None:
         """Let the deliveries about a training go out: its submit has been answered."""
@@ -122,14 +124,16 @@ class Webhooks:
         """Send what the console sends to try an address; return what came of it.
 
         Raises:
-            WebhookRefused: if no webhook is registered.
+            WebhookRejected: if no webhook is registered.
         """
         url, now = self.registered, self._clock.now()
         if url is None:
-            raise WebhookRefused("webhook: there is none to send a sample to; register one first")
+            raise WebhookRejected("webhook: there is none to send a sample to; register one first")
         # That a sample looks like a first event is assumed; it names a training that does not exist.
         job = Job(_SAMPLE, "sample", {}, "", self._style.events[0], None, now, now)
-        return self._carrier.sample(url, self._style.message(job, job.status, origin, self._switches.now), job.id)
+        return self._dispatcher.sample(
+            url, self._style.message(job, job.status, origin, self._switches.now), job.id
+        )
 
     @contextmanager
     def going_out(self) -> Iterator[None]:
@@ -140,9 +144,9 @@ class Webhooks:
             while not ended.is_set():
                 self._woken.clear()
                 more = self._take_changes()
-                while self._carrier.send_next(self._unanswered):
+                while self._dispatcher.send_next(self._unanswered):
                     pass
-                self._woken.wait(_LOOK_S if more else None)
+                self._woken.wait(_POLL_S if more else None)
 
         thread = threading.Thread(target=run, name="webhooks", daemon=True)
         thread.start()
@@ -150,7 +154,7 @@ class Webhooks:
             yield
         finally:
             ended.set()
-            self._carrier.poster.stop()
+            self._dispatcher.poster.stop()
             self._woken.set()
             thread.join()
 
@@ -168,22 +172,22 @@ class Webhooks:
             # Most of the time there is nobody to notify, and then no job is read.
             for job in self._jobs.all(polled=False, only=opened) if opened else []:
                 self._take_changes_of(job, opened[job.id])
-            return bool(opened or self._carrier.outbox)
+            return bool(opened or self._dispatcher.outbox)
 
     def _take_changes_of(self, job: Job, subscription: Subscription) -> None:
         lifecycle, switches = self._jobs.lifecycle, self._switches.now
         if switches.webhook_forged and not subscription.forged:
             end = lifecycle.states[-1]
             lie = lifecycle.failed if job.status == end else end
-            self._carrier.forge(subscription, self._style.message(job, lie, subscription.origin, switches))
+            self._dispatcher.forge(subscription, self._style.message(job, lie, subscription.origin, switches))
             subscription.forged = True
         for status in self._style.passed(lifecycle, subscription.notified, job.status):
-            self._carrier.take(subscription, self._style.message(job, status, subscription.origin, switches))
+            self._dispatcher.take(subscription, self._style.message(job, status, subscription.origin, switches))
         subscription.over = lifecycle.ended(job.status)
         if subscription.over or not lifecycle.reached(subscription.notified, job.status):
             subscription.notified = job.status
 
-    def _first_letters(self, job_id: str) -> list[Letter]:
+    def _first_deliveries(self, job_id: str) -> list[PendingDelivery]:
         job, subscription = self._jobs.find(job_id, polled=False), self._subscriptions.get(job_id)
         if job is None or subscription is None or self._address(subscription) is None:
             return []
@@ -193,4 +197,4 @@ class Webhooks:
         first = passed[0] if passed else self._style.events[0]
         subscription.notified, subscription.over = first, self._jobs.lifecycle.has_failed(first)
         message = self._style.message(job, first, subscription.origin, self._switches.now)
-        return self._carrier.take(subscription, message, at_once=True)
+        return self._dispatcher.take(subscription, message, at_once=True)

@@ -35,11 +35,11 @@ from tuneloop.providers.bfl.body import finetune_body
 from tuneloop.providers.bfl.errors import map_error
 from tuneloop.providers.bfl.recipes import BflFinetuneRecipe, price_of
 from tuneloop.providers.bfl.render import BflInference
-from tuneloop.providers.bfl.states import PHASES, WITH_STATE, state_word
+from tuneloop.providers.bfl.states import PHASES, WITH_STATE, status_of
 from tuneloop.providers.bfl.webhook import is_recent, is_signed
 from tuneloop.providers.expected_hosts import ExpectedHosts
-from tuneloop.providers.list_rows import id_of, note_on, text_of
-from tuneloop.providers.status_words import phase_of, same_word
+from tuneloop.providers.list_rows import id_of, skipped_row_note, text_of
+from tuneloop.providers.status_words import phase_of, same_status
 from tuneloop.schemas.dataset import DatasetManifest
 from tuneloop.schemas.ranged_source import RangedSource
 from tuneloop.schemas.recipe_fields import BaseRecipe
@@ -132,9 +132,9 @@ class BflProvider(Provider):
             if secret is not None:
                 document["webhook_secret"] = secret
         body = finetune_body(document, dataset.archive.chunks(), dataset.size_bytes)
-        answer = self._transport.post_once("/v1/finetune", body, deadline)
-        # The page's schema of the answer is empty; BFL's own script calls the same id `id`.
-        return Submission(job_id=accepted_id(answer, ("finetune_id", "id")))
+        response = self._transport.post_once("/v1/finetune", body, deadline)
+        # The page's schema of the response is empty; BFL's own script calls the same id `id`.
+        return Submission(job_id=accepted_id(response, ("finetune_id", "id")))
 
     def price(self, recipe: BaseRecipe, dataset: DatasetManifest | None) -> Price | None:  # noqa: ARG002
         """By the iterations, as its pricing page has it."""
@@ -153,13 +153,13 @@ class BflProvider(Provider):
         return self._job(job.job_id, None)
 
     def _list(self, is_wanted: Callable[[str], bool]) -> JobList:
-        answer = self._transport.call("GET", "/v1/my_finetunes")
-        document = answer.json()
+        response = self._transport.call("GET", "/v1/my_finetunes")
+        document = response.json()
         rows = document.get("finetunes") if isinstance(document, dict) else None
         if not isinstance(rows, list):
-            raise UnexpectedResponse("the list of fine-tunes should be a list of ids", **answer.details)
+            raise UnexpectedResponse("the list of fine-tunes should be a list of ids", **response.details)
         ids = dict.fromkeys(job_id for row in reversed(rows) if (job_id := id_of(row)))
-        notes = [note_on(None, None, "it is no id") for row in rows if id_of(row) is None]
+        notes = [skipped_row_note(None, None, "it is no id") for row in rows if id_of(row) is None]
         jobs: list[JobStatus] = []
         unreadable: dict[str, str] = {}
         for job_id in ids:
@@ -173,7 +173,7 @@ class BflProvider(Provider):
                 if is_job_name(name):
                     unreadable[name] = error.reason
                 elif not isinstance(error, NotFoundAtProvider):
-                    notes.append(note_on(job_id, name, error.reason))
+                    notes.append(skipped_row_note(job_id, name, error.reason))
         return JobList(
             jobs=tuple(jobs),
             shown=frozenset(ids),
@@ -183,28 +183,28 @@ class BflProvider(Provider):
         )
 
     def _comment(self, job_id: str) -> str:
-        known = self.names_known.get(job_id) if self.names_known else None
-        # Names that were once kept of an answer that had none.
+        known = self.job_names.get(job_id) if self.job_names else None
+        # Names that were once kept of a response that had none.
         if known and known != "None":
             return known
         name = text_of(self._details(job_id).get("finetune_comment"))
-        if name is not None and self.names_known is not None:
-            self.names_known.keep(job_id, name)
+        if name is not None and self.job_names is not None:
+            self.job_names.keep(job_id, name)
         return name or ""
 
     def _details(self, job_id: str) -> dict[str, Any]:
-        answer = self._transport.call("GET", "/v1/finetune_details", params={"finetune_id": job_id})
-        document = answer.json()
+        response = self._transport.call("GET", "/v1/finetune_details", params={"finetune_id": job_id})
+        document = response.json()
         details = document.get("finetune_details") if isinstance(document, dict) else None
         if not isinstance(details, dict):
-            raise UnexpectedResponse("the details should hold finetune_details", **answer.details)
+            raise UnexpectedResponse("the details should hold finetune_details", **response.details)
         return details
 
     def _job(self, job_id: str, comment: str | None) -> JobStatus:
-        answer = self._transport.call("GET", "/v1/get_result", accept=WITH_STATE, params={"id": job_id})
-        word = state_word(answer)
+        response = self._transport.call("GET", "/v1/get_result", accept=WITH_STATE, params={"id": job_id})
+        word = status_of(response)
         phase, known = phase_of(word, PHASES)
-        by_age = same_word(word, _NOT_FOUND)
+        by_age = same_status(word, _NOT_FOUND)
         if by_age:
             phase, known = self._phase_without_result(job_id), True
         reason = f"BFL says {word}" if phase == "failed" else None

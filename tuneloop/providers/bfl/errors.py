@@ -11,7 +11,7 @@ from typing import Any
 
 from tuneloop.errors import AuthenticationFailed, NotFoundAtProvider, ProviderError, RequestRejected
 from tuneloop.http.response import Response
-from tuneloop.providers.refusals import Meaning, error_by_status
+from tuneloop.providers.status_errors import Meaning, error_by_status
 from tuneloop.redaction import excerpt, redact
 
 _BY_STATUS: dict[int, Meaning] = {
@@ -30,26 +30,26 @@ _NOT_READY = "not found or not ready"
 _FIELDS_SHOWN = 5
 
 
-def map_error(answer: Response) -> ProviderError:
-    """Map an answer that is no success; what a 422 echoes of the request is never shown."""
-    details = {**answer.details, "excerpt": _without_echo(answer)}
-    if _NOT_READY in details["excerpt"] and answer.status < 500:  # noqa: PLR2004
+def map_error(response: Response) -> ProviderError:
+    """Map a response that is no success; what a 422 echoes of the request is never shown."""
+    details = {**response.details, "excerpt": _without_echo(response)}
+    if _NOT_READY in details["excerpt"] and response.status < 500:  # noqa: PLR2004
         return NotFoundAtProvider("the fine-tune is not ready, or lives in another region", **details)
-    return error_by_status(answer, _BY_STATUS, details)
+    return error_by_status(response, _BY_STATUS, details)
 
 
-def _without_echo(answer: Response) -> str:
+def _without_echo(response: Response) -> str:
     """Say which fields were refused and why. Its validation errors echo the whole request, zip included."""
     try:
-        document = json.loads(answer.body)
+        document = json.loads(response.body)
     except (ValueError, RecursionError):
         # Of a long one only the beginning was read. A field and the reason stand before what it echoes.
-        return excerpt(answer.body.partition(b'"input"')[0], answer.secrets)
+        return excerpt(response.body.partition(b'"input"')[0], response.secrets)
     detail = document.get("detail") if isinstance(document, dict) else None
     if not isinstance(detail, list):
-        return str(answer.details["excerpt"])
+        return str(response.details["excerpt"])
     shown = [_field(item) for item in detail[:_FIELDS_SHOWN] if isinstance(item, dict)]
-    return redact("; ".join(shown), answer.secrets)[:500]
+    return redact("; ".join(shown), response.secrets)[:500]
 
 
 def _field(item: dict[str, Any]) -> str:

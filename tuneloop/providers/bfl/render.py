@@ -8,10 +8,10 @@ from tuneloop.errors import ConfigurationError, ProviderUnavailable, RequestReje
 from tuneloop.http.response import Response
 from tuneloop.http.transport import Transport
 from tuneloop.providers.bfl.recipes import BflProRender, BflUltraRender
-from tuneloop.providers.bfl.states import PHASES, WITH_STATE, state_word
+from tuneloop.providers.bfl.states import PHASES, WITH_STATE, status_of
 from tuneloop.providers.expected_hosts import ExpectedHosts
-from tuneloop.providers.image import image_of, refused_after_acceptance
-from tuneloop.providers.status_words import phase_of, same_word
+from tuneloop.providers.image import billed_but_unavailable, image_of
+from tuneloop.providers.status_words import phase_of, same_status
 from tuneloop.schemas.render_settings import ServiceSettings
 from tuneloop.schemas.training import RenderedImage
 
@@ -43,41 +43,41 @@ class BflInference:
             "seed": seed,
             **settings.model_dump(mode="json", exclude={"endpoint"}),
         }
-        answer = self._transport.call("POST", f"/v1/{settings.endpoint}", json=document)
-        accepted = answer.json()
+        response = self._transport.call("POST", f"/v1/{settings.endpoint}", json=document)
+        accepted = response.json()
         url = accepted.get("polling_url") if isinstance(accepted, dict) else None
         if not isinstance(url, str):
-            raise UnexpectedResponse("the answer names no polling_url", **answer.details)
-        self._hosts.check(url, "polling_url", answer)
+            raise UnexpectedResponse("the response names no polling_url", **response.details)
+        self._hosts.check(url, "polling_url", response)
         return self._sample(url)
 
     def _sample(self, polling_url: str) -> RenderedImage:
         """Poll until the image is there, and fetch it. It is billed by now: what may pass is waited for."""
         until = time.monotonic() + _LONGEST_WAIT_S
-        trouble = "the image is still pending after five minutes"
+        reason = "the image is still pending after five minutes"
         while True:
             try:
                 # Polling needs no key, and the address may be on another host than the key's.
-                answer = self._transport.get(polling_url, accept=WITH_STATE)
-                word = state_word(answer)
-                if same_word(word, "Ready"):
-                    return self._download(answer)
+                response = self._transport.get(polling_url, accept=WITH_STATE)
+                word = status_of(response)
+                if same_status(word, "Ready"):
+                    return self._download(response)
             except ProviderUnavailable as error:
-                trouble = f"the image was accepted and cannot be fetched: {error.reason}"
+                reason = f"the image was accepted and cannot be fetched: {error.reason}"
             except RequestRejected as error:
-                raise refused_after_acceptance(error) from None
+                raise billed_but_unavailable(error) from None
             else:
                 # Not found says nothing just after the order.
                 if phase_of(word, PHASES)[0] == "failed":
-                    raise RequestRejected(f"the image was not rendered: {word}", **answer.details)
+                    raise RequestRejected(f"the image was not rendered: {word}", **response.details)
             if time.monotonic() > until:
-                raise ProviderUnavailable(trouble, provider=self._transport.provider)
+                raise ProviderUnavailable(reason, provider=self._transport.provider)
             time.sleep(_POLL_PAUSE_S)
 
-    def _download(self, answer: Response) -> RenderedImage:
-        result = answer.json().get("result")
+    def _download(self, response: Response) -> RenderedImage:
+        result = response.json().get("result")
         sample = result.get("sample") if isinstance(result, dict) else None
         if not isinstance(sample, str):
-            raise UnexpectedResponse("the result names no sample", **answer.details)
-        self._hosts.check(sample, "sample", answer)
-        return image_of(self._transport.image(sample), answer)
+            raise UnexpectedResponse("the result names no sample", **response.details)
+        self._hosts.check(sample, "sample", response)
+        return image_of(self._transport.image(sample), response)

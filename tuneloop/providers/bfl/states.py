@@ -20,12 +20,12 @@ WITH_STATE = (200, 404, 422)
 """Statuses under which `get_result` shows a state: 200 by its page; 404 and 422 have been seen with one."""
 
 
-def state_word(answer: Response) -> str:
+def status_of(response: Response) -> str:
     """The state that a result shows. Raises the mapped error where it shows none."""
-    document = answer.json()
+    document = response.json()
     word = document.get("status") if isinstance(document, dict) else None
     if isinstance(word, str) and word.strip():
         return word.strip()
-    if answer.status != 200:  # noqa: PLR2004
-        raise map_error(answer)
-    raise UnexpectedResponse("the result should hold a status", **answer.details)
+    if response.status != 200:  # noqa: PLR2004
+        raise map_error(response)
+    raise UnexpectedResponse("the result should hold a status", **response.details)

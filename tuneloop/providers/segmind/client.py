@@ -112,30 +112,32 @@ class SegmindProvider(Provider):
         return self._upload_once(archive)
 
     def _upload_once(self, archive: Archive) -> DeliveredDataset:
-        answer = self._transport.call(
+        response = self._transport.call(
             "GET", "/finetune/request/upload/pre-signed-url", json={"name": "dataset.zip"}
         )
-        document = answer.json()
+        document = response.json()
         try:
             presigned, address = str(document["presigned_url"]), str(document["s3_url"])
         except (KeyError, TypeError):
-            raise UnexpectedResponse("the answer names no presigned_url and s3_url", **answer.details) from None
-        self._hosts.check(presigned, "presigned_url", answer)
-        self._hosts.check(address, "s3_url", answer)
+            raise UnexpectedResponse(
+                "the response names no presigned_url and s3_url", **response.details
+            ) from None
+        self._hosts.check(presigned, "presigned_url", response)
+        self._hosts.check(address, "s3_url", response)
         self._transport.put_stream(presigned, archive.chunks(), archive.size_bytes)
-        self._prove_uploaded(address, archive.size_bytes)
+        self._verify_upload(address, archive.size_bytes)
         return DeliveredDataset(address, archive.size_bytes)
 
-    def _prove_uploaded(self, address: str, size_bytes: int) -> None:
+    def _verify_upload(self, address: str, size_bytes: int) -> None:
         """Compare the stored size, where it is shown: no page promises that, and the PUT was answered."""
         try:
-            answer = self._transport.head(address, accept=_ANY_STATUS)
+            response = self._transport.head(address, accept=_ANY_STATUS)
         except ProviderUnavailable:
             return
-        shown = answer.headers.get("content-length", str(size_bytes))
-        if answer.status == 200 and shown != str(size_bytes):  # noqa: PLR2004
+        shown = response.headers.get("content-length", str(size_bytes))
+        if response.status == 200 and shown != str(size_bytes):  # noqa: PLR2004
             raise UnexpectedResponse(
-                f"the uploaded zip should have {size_bytes} bytes and has {shown}; run again", **answer.details
+                f"the uploaded zip should have {size_bytes} bytes and has {shown}; run again", **response.details
             )
 
     def submit(self, name: str, recipe: BaseRecipe, dataset: DeliveredDataset, deadline: Deadline) -> Submission:
@@ -150,8 +152,8 @@ class SegmindProvider(Provider):
             "name": name,
             "data_source_path": dataset.address,
         }
-        answer = self._transport.post_once("/finetune/request/submit", StreamingJsonBody.of(document), deadline)
-        return Submission(job_id=accepted_id(answer, ID_FIELDS))
+        response = self._transport.post_once("/finetune/request/submit", StreamingJsonBody.of(document), deadline)
+        return Submission(job_id=accepted_id(response, ID_FIELDS))
 
     def list_jobs(self) -> JobList:
         """The whole list: it has no pages."""
@@ -163,8 +165,8 @@ class SegmindProvider(Provider):
 
     def _details(self, job_id: str) -> tuple[Job, Response]:
         def asked(request_id: str) -> tuple[Job, Response]:
-            answer = self._transport.call("GET", "/finetune/request/details", json={"request_id": request_id})
-            return details_of(answer), answer
+            response = self._transport.call("GET", "/finetune/request/details", json={"request_id": request_id})
+            return details_of(response), response
 
         return self._by_any_id(job_id, asked)
 
@@ -191,11 +193,11 @@ class SegmindProvider(Provider):
 
     def _download_link(self, cloud_storage_url: str) -> str:
         # The page shows a multipart form on a GET.
-        answer = self._transport.call(
+        response = self._transport.call(
             "GET", "/finetune/request/file/download", files={"cloud_storage_url": (None, cloud_storage_url)}
         )
-        url = _link_in(answer)
-        self._hosts.check(url, "the link to the weights", answer)
+        url = _link_in(response)
+        self._hosts.check(url, "the link to the weights", response)
         return url
 
     def render(
@@ -209,7 +211,7 @@ class SegmindProvider(Provider):
         return True
 
     def set_visibility(self, job: Submission, *, public: bool) -> None:
-        """PUT the access with a multipart form, as the pages do; the answer is a bare 200."""
+        """PUT the access with a multipart form, as the pages do; the response is a bare 200."""
 
         # Python's spelling of a boolean is what the pages show.
         def put(request_id: str) -> None:
@@ -219,19 +221,19 @@ class SegmindProvider(Provider):
         self._by_any_id(job.job_id, put)
 
 
-def _link_in(answer: Response) -> str:
+def _link_in(response: Response) -> str:
     """The address in a body that should be nothing else. Raises `UnexpectedResponse` where there is none."""
-    text = answer.body.decode("utf-8", "replace").strip()
+    text = response.body.decode("utf-8", "replace").strip()
     if text.startswith(("{", "[", '"')):
-        document = answer.json()
+        document = response.json()
         # A link within an object is still a link, if it is the only one.
         found = list(document.values()) if isinstance(document, dict) else [document]
         links = [item for item in found if isinstance(item, str) and item.startswith(_ADDRESS)]
         text = links[0] if len(links) == 1 else ""
     if not text.startswith(_ADDRESS):
         raise UnexpectedResponse(
-            "the answer should be the link to the weights and is not; the weights are at the provider still, "
+            "the response should be the link to the weights and is not; the weights are at the provider still, "
             "run again later",
-            **answer.details,
+            **response.details,
         )
     return text

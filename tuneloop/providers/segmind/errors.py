@@ -14,26 +14,28 @@ from tuneloop.errors import (
     RequestRejected,
 )
 from tuneloop.http.response import Response
-from tuneloop.providers.refusals import Meaning, error_by_status
+from tuneloop.providers.status_errors import Meaning, error_by_status
 
 _BY_STATUS: dict[int, Meaning] = {
-    400: (RequestRejected, "the request was refused as invalid; the answer says which field"),
+    400: (RequestRejected, "the request was refused as invalid; the response says which field"),
     401: (AuthenticationFailed, "the API key is missing or wrong; put the right one into the credentials block"),
     403: (AuthenticationFailed, "the API key may not do this; check the account's rights to this model"),
     404: (NotFoundAtProvider, "there is no such job, model or route (yet); check the id and the base URL"),
     405: (RequestRejected, "this method is not served here; check the base URL"),
-    406: (RequestRejected, "the request was not accepted; the answer says why"),
+    406: (RequestRejected, "the request was not accepted; the response says why"),
     410: (RequestRejected, "this model or service has been retired and takes no new requests"),
-    422: (RequestRejected, "the request was refused; the answer says why"),
+    422: (RequestRejected, "the request was refused; the response says why"),
 }
 
 
-def map_error(answer: Response) -> ProviderError:
-    """Map an answer that is no success.
+def map_error(response: Response) -> ProviderError:
+    """Map a response that is no success.
 
     Args:
-        answer: Any answer; its body is only shown, redacted, and for 406 searched for what it means.
+        response: Any response; its body is only shown, redacted, and for 406 searched for what it means.
     """
-    if answer.status == 406 and b"credit" in answer.body.lower():  # noqa: PLR2004
-        return InsufficientCredits("the account has not enough credits; top it up and run again", **answer.details)
-    return error_by_status(answer, _BY_STATUS)
+    if response.status == 406 and b"credit" in response.body.lower():  # noqa: PLR2004
+        return InsufficientCredits(
+            "the account has not enough credits; top it up and run again", **response.details
+        )
+    return error_by_status(response, _BY_STATUS)

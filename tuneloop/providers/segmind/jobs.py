@@ -1,4 +1,4 @@
-"""Fine-tunes in Segmind's answers.
+"""Fine-tunes in Segmind's responses.
 
 Sources: Segmind's Flux, Flux Kontext and Qwen fine-tuning pages (fields, status words). They name a job by `id`,
 `request_id` or `finetune_id`, often by two of these at once, and no page says that both have one value: a job is
@@ -15,12 +15,12 @@ from tuneloop.errors import UnexpectedResponse
 from tuneloop.http.response import Response
 from tuneloop.providers.list_rows import (
     RowUnreadable,
-    further_one,
     id_of,
-    may_be_cut,
     may_be_ours,
-    note_on,
+    may_be_truncated,
+    most_advanced,
     shown_text,
+    skipped_row_note,
     text_of,
 )
 from tuneloop.providers.status_words import phase_of
@@ -61,36 +61,36 @@ class Job:
     cloud_storage_url: str | None
 
 
-def details_of(answer: Response) -> Job:
+def details_of(response: Response) -> Job:
     """The fine-tune in a details response. Raises `UnexpectedResponse` where there is none."""
-    document = answer.json()
+    document = response.json()
     if not isinstance(document, dict) or "finetune" not in document:
-        raise UnexpectedResponse("the details should hold a finetune", **answer.details)
+        raise UnexpectedResponse("the details should hold a finetune", **response.details)
     try:
-        return _job(document["finetune"], answer)
+        return _job(document["finetune"], response)
     except RowUnreadable as error:
-        raise UnexpectedResponse(f"a fine-tune is not as documented: {error}", **answer.details) from None
+        raise UnexpectedResponse(f"a fine-tune is not as documented: {error}", **response.details) from None
 
 
-def list_of(answer: Response) -> JobList:
+def list_of(response: Response) -> JobList:
     """Every fine-tune of the list response. Raises `UnexpectedResponse` where it is no list."""
-    rows = answer.json()
+    rows = response.json()
     if not isinstance(rows, list):
-        raise UnexpectedResponse("the list of fine-tunes should be a JSON array", **answer.details)
+        raise UnexpectedResponse("the list of fine-tunes should be a JSON array", **response.details)
     jobs: dict[str, JobStatus] = {}
     unreadable: dict[str, str] = {}
     notes: list[str] = []
     for row in rows:
         try:
-            job = _job(row, answer).status
-            jobs[job.job_id] = further_one(jobs.get(job.job_id), job)
+            job = _job(row, response).status
+            jobs[job.job_id] = most_advanced(jobs.get(job.job_id), job)
         except RowUnreadable as error:
             fields = row if isinstance(row, dict) else {}
             job_id, name = next(iter(_ids(fields)), None), text_of(fields.get("name"))
             if name and is_job_name(name):
                 unreadable[name] = str(error)
             else:
-                notes.append(note_on(job_id, name, error))
+                notes.append(skipped_row_note(job_id, name, error))
     # A row without its true name may be anybody's, so that its list proves nobody's absence.
     doubtful = any(may_be_ours(text_of(row.get("name")) if isinstance(row, dict) else None) for row in rows)
     return JobList(
@@ -98,11 +98,11 @@ def list_of(answer: Response) -> JobList:
         shown=frozenset(job_id for row in rows if isinstance(row, dict) for job_id in _ids(row)),
         unreadable=unreadable,
         notes=tuple(notes),
-        list_is_complete=not (doubtful or may_be_cut(len(rows), answer.headers, rows)),
+        list_is_complete=not (doubtful or may_be_truncated(len(rows), response.headers, rows)),
     )
 
 
-def _job(row: Any, answer: Response) -> Job:
+def _job(row: Any, response: Response) -> Job:
     if not isinstance(row, dict):
         raise RowUnreadable(f"it is a {type(row).__name__}, no object")
     ids, word = _ids(row), text_of(row.get("status"))
@@ -118,7 +118,7 @@ def _job(row: Any, answer: Response) -> Job:
         phase=phase,
         provider_status=word.strip(),
         known=known,
-        error_message=shown_text(row.get("error_message"), answer.secrets),
+        error_message=shown_text(row.get("error_message"), response.secrets),
         changed_at=_moment(row.get("updated_ts")),
     )
     return Job(

@@ -23,10 +23,10 @@ from tuneloop.errors import (
 from tuneloop.http.response import Response
 from tuneloop.http.transport import IMAGE_BYTES, Transport
 from tuneloop.providers.expected_hosts import ExpectedHosts
-from tuneloop.providers.image import find_image, image_of, refused_after_acceptance, suffix_of
+from tuneloop.providers.image import billed_but_unavailable, find_image, image_of, suffix_of
 from tuneloop.providers.segmind.jobs import Job
 from tuneloop.providers.segmind.recipes import FluxDevRender, ModelEndpointRender
-from tuneloop.providers.status_words import same_word
+from tuneloop.providers.status_words import same_status
 from tuneloop.schemas.render_settings import ServiceSettings
 from tuneloop.schemas.training import RenderedImage
 
@@ -102,46 +102,48 @@ class SegmindInference:
         accepted = self._transport.call("POST", f"/v2/{route}", json=document)
         names = accepted.json()
         until = time.monotonic() + _LONGEST_WAIT_S
-        trouble = "the rendering is still queued after ten minutes"
+        reason = "the rendering is still queued after ten minutes"
         while True:
             # It is billed by now: what may pass is waited for.
             try:
-                answer = self._transport.call("GET", self._path(names, "status_url", accepted), accept=(200, 422))
-                state = answer.json()
+                response = self._transport.call(
+                    "GET", self._path(names, "status_url", accepted), accept=(200, 422)
+                )
+                state = response.json()
                 word = str(state.get("status")) if isinstance(state, dict) else ""
-                if same_word(word, "COMPLETED"):
+                if same_status(word, "COMPLETED"):
                     path = self._path(names, "response_url", accepted)
                     return self._transport.call("GET", path, limit_bytes=IMAGE_BYTES)
             except ProviderUnavailable as error:
-                trouble = f"the rendering was accepted and cannot be fetched: {error.reason}"
+                reason = f"the rendering was accepted and cannot be fetched: {error.reason}"
             except RequestRejected as error:
-                raise refused_after_acceptance(error) from None
+                raise billed_but_unavailable(error) from None
             else:
-                if same_word(word, "FAILED") or answer.status != 200:  # noqa: PLR2004
-                    raise RequestRejected("the rendering failed", **answer.details)
+                if same_status(word, "FAILED") or response.status != 200:  # noqa: PLR2004
+                    raise RequestRejected("the rendering failed", **response.details)
             if time.monotonic() > until:
-                raise ProviderUnavailable(trouble, **accepted.details)
+                raise ProviderUnavailable(reason, **accepted.details)
             time.sleep(_POLL_PAUSE_S)
 
-    def _path(self, names: Any, key: str, answer: Response) -> str:
+    def _path(self, names: Any, key: str, response: Response) -> str:
         """The path of an address that must be on the API's own origin: the key goes along."""
         url = names.get(key) if isinstance(names, dict) else None
         base = self._transport.base_url + "/"
         if not isinstance(url, str) or not url.startswith(base):
-            raise UnexpectedResponse(f"the answer names no {key} on the API's own host", **answer.details)
+            raise UnexpectedResponse(f"the response names no {key} on the API's own host", **response.details)
         return url[len(base) - 1 :]
 
-    def _image(self, answer: Response) -> RenderedImage:
+    def _image(self, response: Response) -> RenderedImage:
         """The page says JSON, the service sends images: the content decides, whatever type it says it is."""
-        if suffix_of(answer.body) is not None:
-            return image_of(answer.body, answer)
-        found = find_image(_json_or_text(answer.body))
+        if suffix_of(response.body) is not None:
+            return image_of(response.body, response)
+        found = find_image(_json_or_text(response.body))
         if found is None:
-            raise UnexpectedResponse("the answer holds no image", **answer.details)
+            raise UnexpectedResponse("the response holds no image", **response.details)
         if isinstance(found, bytes):
-            return image_of(found, answer)
-        self._hosts.check(found, "the image's address", answer)
-        return image_of(self._fetched(found), answer)
+            return image_of(found, response)
+        self._hosts.check(found, "the image's address", response)
+        return image_of(self._fetched(found), response)
 
     def _fetched(self, url: str) -> bytes:
         """Fetch an image that is billed by now. A connection that is cut is no reason to pay for it again."""
@@ -153,7 +155,7 @@ class SegmindInference:
                     raise
                 time.sleep(_POLL_PAUSE_S)
             except RequestRejected as error:
-                raise refused_after_acceptance(error) from None
+                raise billed_but_unavailable(error) from None
         raise AssertionError("the last try returns or raises")
 
 

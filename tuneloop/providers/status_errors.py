@@ -42,24 +42,24 @@ _USUAL: dict[int, Meaning] = {
     431: (RequestRejected, "the request's headers are too large; check the API key and the proxy"),
     451: (RequestRejected, "the provider may not serve this for legal reasons; ask its support"),
 }
-"""Refusals that say that nothing was accepted. 408 and 425 are none: a server in between may answer so."""
+"""Refusals that say that nothing was accepted. 408 and 425 are none: a server in between may response so."""
 
 
 def error_by_status(
-    answer: Response, documented: Mapping[int, Meaning], details: Mapping[str, Any] | None = None
+    response: Response, documented: Mapping[int, Meaning], details: Mapping[str, Any] | None = None
 ) -> ProviderError:
-    """Map an answer that is no success.
+    """Map a response that is no success.
 
     Args:
-        answer: Any answer.
+        response: Any response.
         documented: What the provider's own pages say; it wins.
-        details: What the error says of the answer, None for what every answer says of itself.
+        details: What the error says of the response, None for what every response says of itself.
     """
-    details, status = details or answer.details, answer.status
+    details, status = details or response.details, response.status
     if status == 429:  # noqa: PLR2004
         return RateLimited(
             "too many requests or active tasks for this account; the next try waits",
-            retry_after_s=seconds_until_allowed(answer.headers),
+            retry_after_s=seconds_until_allowed(response.headers),
             **details,
         )
     meaning = documented.get(status) or _USUAL.get(status)
@@ -67,19 +67,19 @@ def error_by_status(
         return meaning[0](meaning[1], **details)
     # 303 says that a POST has been carried out, and where its result is.
     if 300 <= status < 400 and status != 303:  # noqa: PLR2004
-        return RequestRejected(_redirected(answer), **details)
+        return RequestRejected(_redirected(response), **details)
     if status >= 500:  # noqa: PLR2004
         return ProviderUnavailable(
             "the service has a problem of its own; run again later",
-            retry_after_s=seconds_until_allowed(answer.headers),
+            retry_after_s=seconds_until_allowed(response.headers),
             **details,
         )
-    return UnexpectedResponse("the answer is not as documented", **details)
+    return UnexpectedResponse("the response is not as documented", **details)
 
 
-def _redirected(answer: Response) -> str:
+def _redirected(response: Response) -> str:
     try:
-        host = urlsplit(answer.headers.get("location", "")).hostname
+        host = urlsplit(response.headers.get("location", "")).hostname
     except ValueError:
         host = None
     return (

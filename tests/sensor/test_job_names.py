@@ -22,7 +22,7 @@ def test_name_of_a_job_is_asked_for_once_and_then_read_from_the_store(
 
         def found(name: str) -> int:
             provider = BflProvider(control.api_key, base_url=control.url)
-            provider.names_known = JobNameCache(artifacts, "bfl.default")
+            provider.job_names = JobNameCache(artifacts, "bfl.default")
             return len(provider.find(name).jobs)
 
         def details() -> int:
