@@ -9,7 +9,6 @@ from tuneloop.clock import now
 from tuneloop.errors import BudgetExceeded, ConfigurationError
 from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.operations.status import spending_by_model
 from tuneloop.orchestration.credentials import SpendingGuard
 from tuneloop.providers.bfl.recipes import BflProRender
 from tuneloop.providers.segmind.recipes import FluxDevRender
@@ -111,8 +110,8 @@ def test_plan_of_more_than_a_thousand_images_is_refused() -> None:
 def test_images_are_shown_with_the_model_and_not_as_a_training(ledger: Ledger, run: RunRecord) -> None:
     budget = Budget(ledger, run.account, SpendingLimits())
     budget.reserve_images(Purpose.of(run), 5, BflProRender())
-    (spent,) = spending_by_model(budget.spending(now().date()))
-    assert (spent.model, spent.trainings, spent.cents) == (run.model, 0, 30)
+    (slot,) = budget.spending(now().date()).live
+    assert (slot.model, slot.kind, slot.cents) == (run.model, "images", 30)
 
 
 def test_racing_reservations_never_go_over_the_limit(ledger: Ledger, run: RunRecord) -> None:

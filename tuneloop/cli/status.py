@@ -19,7 +19,7 @@ from tuneloop.ledger.accounts import check_origin
 from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.slots import Spending
-from tuneloop.operations.status import orphaned_jobs, spending_by_model
+from tuneloop.operations.status import orphaned_jobs
 from tuneloop.orchestration.blocks import all_credentials, open_account, open_store, store_problem
 from tuneloop.orchestration.run_queries import Watcher, ids_of, pages, read_runs
 from tuneloop.orchestration.sensor_runs import pool_problems, sensor_problems
@@ -101,9 +101,12 @@ def _show_shared_labels(console: Console) -> bool:
 def _spending(slug: str, ledger: Ledger, provider: Provider, limits: SpendingLimits) -> Group:
     spending = Budget(ledger, provider.account, limits).spending(now().date())
     table = Table(Column("model", overflow="fold"), "trainings", "reserved")
-    for row in spending_by_model(spending):
-        money = dollars(row.cents) + (f" and {row.unpriced} without a known price" if row.unpriced else "")
-        table.add_row(shown(row.model), str(row.trainings), money)
+    for model in sorted({slot.model for slot in spending.live}):
+        slots = [slot for slot in spending.live if slot.model == model]
+        unpriced = sum(slot.cents is None for slot in slots)
+        money = dollars(sum(slot.cents or 0 for slot in slots))
+        money += f" and {unpriced} without a known price" if unpriced else ""
+        table.add_row(shown(model), str(sum(slot.kind == "training" for slot in slots)), money)
     return Group(shown(_title(slug, spending, limits)), table)
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from pydantic import Field
 
 from tuneloop.clock import now
 from tuneloop.errors import ConfigurationError, ObjectNotFound, RecordConflict
+from tuneloop.http.addresses import is_loopback
 from tuneloop.ledger.ledger import PAUSES, TROUBLES, Ledger
 from tuneloop.schemas.records import Record
 from tuneloop.schemas.training import Account
@@ -56,19 +56,10 @@ def origin_of(base_url: str) -> str:
     """What of an API's address tells providers apart: scheme, host and port."""
     parts = urlsplit(base_url)
     host = (parts.hostname or "").rstrip(".")
-    if _is_loopback(host):
+    if is_loopback(host):
         return LOOPBACK
     port = "" if parts.port in {None, _PORTS.get(parts.scheme)} else f":{parts.port}"
     return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}"
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def kept_origin(ledger: Ledger, account: Account) -> str | None:

@@ -14,7 +14,6 @@ from tuneloop.ledger.accounts import NOTIFY_AFTER, UNREACHED, AccountMarks
 from tuneloop.ledger.collection import weights_problem
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.markers import Marker
-from tuneloop.ledger.slots import Spending
 from tuneloop.ledger.training import TrainingLog, is_revivable
 from tuneloop.providers.base import Provider
 from tuneloop.registry.promotions import Registry
@@ -44,17 +43,6 @@ class OpenTraining(FrozenModel):
     flow_run: str
     note: str
     """Why it is held, undecided or given up, or why it cannot be read."""
-
-
-class ModelSpending(FrozenModel):
-    """What one model has reserved in a window."""
-
-    model: str
-    trainings: int
-    cents: int
-    """Their price, as far as it is known."""
-    unpriced: int
-    """Trainings whose price is unknown."""
 
 
 def open_trainings(ledger: Ledger) -> list[OpenTraining]:
@@ -168,15 +156,3 @@ def lost_weights(ledger: Ledger) -> Iterator[str]:
             problem = str(error)
         if problem is not None:
             yield f"the champion of {model}: {problem}"
-
-
-def spending_by_model(spending: Spending) -> Iterator[ModelSpending]:
-    """A window's trainings, by the model they were first trained for."""
-    for model in sorted({slot.model for slot in spending.live}):
-        slots = [slot for slot in spending.live if slot.model == model]
-        yield ModelSpending(
-            model=model,
-            trainings=sum(slot.kind == "training" for slot in slots),
-            cents=sum(slot.cents or 0 for slot in slots),
-            unpriced=sum(slot.cents is None for slot in slots),
-        )

@@ -25,9 +25,8 @@ from tuneloop.schemas.records import RunRecord
 from tuneloop.schemas.spending import SpendingLimits
 from tuneloop.settings import Settings
 from tuneloop.storage.base import Store
-from tuneloop.storage.identity import StoreIdentity
+from tuneloop.storage.identity import StoreIdentity, check_clock, verify
 from tuneloop.storage.s3 import S3Store
-from tuneloop.storage.self_check import check_clock, verify
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

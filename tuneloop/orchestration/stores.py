@@ -26,8 +26,7 @@ from tuneloop.orchestration.store_checks import (
     server_address,
 )
 from tuneloop.storage.base import Store
-from tuneloop.storage.identity import IDENTITY, StoreIdentity, create_store, identity_of
-from tuneloop.storage.self_check import verify
+from tuneloop.storage.identity import IDENTITY, StoreIdentity, create_store, identity_of, verify
 
 
 def init_store(slug: str, *, replace: bool = False, account: str | None = None) -> str:

@@ -1,4 +1,4 @@
-"""Which store this is: made once, by a person, and never by a run."""
+"""Which store this is, made once by a person and never by a run; and its check before anything is paid."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from uuid import uuid4
 from pydantic import Field, ValidationError
 
 from tuneloop.clock import now
-from tuneloop.errors import CorruptRecord, NoStore, ObjectNotFound
+from tuneloop.errors import CorruptRecord, NoStore, ObjectNotFound, StoreError
 from tuneloop.schemas.frozen import FrozenModel
 from tuneloop.schemas.records import new_writer
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 IDENTITY = "store.json"
 """Name of the file that says which store this is."""
+_MAX_OFFSET_S = 30
+"""Deadlines reach other hosts by the wall clock; their margins allow for a minute between two of them."""
 
 
 class StoreIdentity(FrozenModel):
@@ -82,3 +84,42 @@ def _read(store: Store, read: Callable[[str], bytes]) -> StoreIdentity:
 def to_json(identity: StoreIdentity) -> bytes:
     """The bytes of `store.json`."""
     return identity.model_dump_json(indent=1).encode()
+
+
+def verify(store: Store) -> StoreIdentity:
+    """Show that a store can be written, writes a name once and keeps our time, in a few small requests.
+
+    It shows that the condition is honoured, not that it holds among racing writers: that no single writer
+    can see.
+
+    Raises:
+        NoStore: There is no store; it is never made here.
+        StoreError: The store cannot be used; the message says why and what to do.
+        CorruptRecord: `store.json` is of another version of Tuneloop, or no such file at all.
+    """
+    identity = check_clock(store)
+    # Whoever ignores the condition writes the same identity over itself: the store stays the one it was.
+    if store.create(IDENTITY, to_json(identity.model_copy(update={"writer_id": new_writer()}))):
+        raise StoreError(
+            f"{store.uri} cannot keep records: it wrote {IDENTITY} a second time. It ignores If-None-Match: "
+            "two runs could both pay for one training. Use a server that honours it, such as Amazon S3, "
+            "Cloudflare R2, Ceph or a recent MinIO, or a local directory."
+        )
+    return identity
+
+
+def check_clock(store: Store) -> StoreIdentity:
+    """Compare the store's clock with ours, and say which store it is; one small request.
+
+    Raises:
+        NoStore: As `identity_of`, and CorruptRecord too.
+        StoreError: They are too far apart for deadlines that one host writes and another one reads.
+    """
+    identity, offset_s = identity_and_clock(store)
+    if offset_s is not None and abs(offset_s) > _MAX_OFFSET_S:
+        ahead = "ahead of" if offset_s > 0 else "behind"
+        raise StoreError(
+            f"The clock of {store.uri} is {abs(offset_s):.0f} s {ahead} the clock of this machine. More than "
+            f"{_MAX_OFFSET_S} s, and two machines could both pay for one training. Set both by NTP, and run again."
+        )
+    return identity

@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from datetime import datetime
 from functools import partial
-from typing import Literal
-from uuid import uuid4
 
 from pydantic import Field, ValidationError
 
 from tuneloop.clock import now
 from tuneloop.errors import StoreError, StoreUnavailable
-from tuneloop.schemas.frozen import FrozenModel
 from tuneloop.schemas.ranged_source import RangedSource
+from tuneloop.schemas.records import Record
 from tuneloop.storage.base import Store, StoredObject
 from tuneloop.storage.safetensors import check_file, checked_chunks
 from tuneloop.storage.upload import UploadGone, part_size_for, parts_of
@@ -29,15 +26,9 @@ _MAX_UPLOADS = 3
 """Uploads of one file that may vanish under our hands."""
 
 
-class Transfer(FrozenModel):
+class Transfer(Record):
     """One upload of a file whose header was found good. It holds no address."""
 
-    schema_number: Literal[1] = 1
-    """Form of the record."""
-    writer_id: str = Field(default_factory=lambda: uuid4().hex)
-    """Random id of this one write."""
-    created_at: datetime
-    """When it was written, by the writer's clock (UTC)."""
     upload: str
     """The store's id of the upload."""
     size_bytes: int = Field(ge=1)

@@ -12,10 +12,9 @@ from tests.s3_server import s3_client, without_condition
 from tests.storage.failing_proxy import failing_proxy
 from tuneloop.errors import CorruptRecord, NoStore, StoreError
 from tuneloop.storage.base import Store
-from tuneloop.storage.identity import create_store, identity_of
+from tuneloop.storage.identity import create_store, identity_of, verify
 from tuneloop.storage.local import LocalDirectory
 from tuneloop.storage.s3 import S3Store
-from tuneloop.storage.self_check import verify
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
