@@ -57,7 +57,7 @@ def test_models_that_copy_do_so_in_some_of_any_plan_at_least(tmp_path: Path) -> 
 def test_figures_are_counted_by_group() -> None:
     def tally(group: str, verdict: str, why: str = "") -> Tally:
         counted = Tally(group)
-        counted.add(GateResult.model_validate({"verdict": verdict, "why": why, "rule": "", "scores": {}}))
+        counted.add(GateResult.model_validate({"verdict": verdict, "reason": why, "rule": "", "scores": {}}))
         return counted
 
     tallies = {

@@ -31,13 +31,13 @@ def _resend() -> None:
     providers: Any = SegmindProvider
     submit = providers.submit
 
-    def twice(provider: SegmindProvider, *arguments: Any) -> str:
+    def twice(provider: SegmindProvider, *arguments: Any) -> Any:
         try:
-            return str(submit(provider, *arguments))
+            return submit(provider, *arguments)
         except (RequestRejected, RateLimited, RequestNotSent):
             raise
         except ProviderError:
-            return str(submit(provider, *arguments))
+            return submit(provider, *arguments)
 
     _replace(providers, "submit", twice)
 
@@ -45,7 +45,7 @@ def _resend() -> None:
 def _resend_for_ever() -> None:
     """Send the paid POST again and again, and each image too."""
     providers: Any = SegmindProvider
-    for name in ("submit", "generate"):
+    for name in ("submit", "render"):
         _replace(providers, name, _stubborn(getattr(providers, name)))
 
 

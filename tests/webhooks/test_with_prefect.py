@@ -200,5 +200,5 @@ def failed_start(store: str, credentials: str) -> str:
 
 
 def test_start_names_what_is_missing() -> None:
-    assert "no block segmind-credentials/absent" in failed_start("s3-bucket/x", "segmind-credentials/absent")
+    assert "block segmind-credentials/absent not found" in failed_start("s3-bucket/x", "segmind-credentials/absent")
     assert "watch-trainings names s3-bucket/x" in failed_start("s3-bucket/x", save_segmind("one"))
