@@ -200,5 +200,6 @@ def failed_start(store: str, credentials: str) -> str:
 
 
 def test_start_names_what_is_missing() -> None:
-    assert "block segmind-credentials/absent not found" in failed_start("s3-bucket/x", "segmind-credentials/absent")
+    absent = "segmind-credentials/absent"
+    assert f"block {absent} not found" in failed_start("s3-bucket/x", absent)
     assert "watch-trainings names s3-bucket/x" in failed_start("s3-bucket/x", save_segmind("one"))
