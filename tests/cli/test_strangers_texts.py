@@ -86,8 +86,8 @@ def test_status_names_runs_and_jobs_whole_in_eighty_columns() -> None:
 @pytest.mark.parametrize("text", HOSTILE)
 def test_models_and_errors_are_shown_as_they_are(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     summary = ModelSummary.model_construct(
-        model=text, job=None, number=1, since=None, why=text, dataset_digest=None, sha256=None,
-        rolled_back_to=None, readable=False, versions_judged=0,
+        model=text, job=None, number=1, since=None, reason=text, dataset_digest=None, sha256=None,
+        rolled_back_to=None, readable=False, versions_evaluated=0,
     )  # fmt: skip
     known: dict[str, Any] = {"number": 1, "created_at": datetime.now(UTC), "rolled_back_to": None, "attempt": 1}
     known |= dict.fromkeys(("key", "dataset_digest"), "0" * 64) | {"sha256": None}

@@ -107,7 +107,7 @@ def test_model_is_decided_on_rolled_back_looked_at_pulled_and_asked_for_a_image(
     out = tmp_path / "models.json"
     assert "six fingers" in command("models", "--json", str(out))
     (row,) = [item for item in json.loads(out.read_text())["models"] if item["model"] == asked]
-    assert (row["number"], row["rolled_back_to"], row["versions_judged"]) == (3, 1, 2)
+    assert (row["number"], row["rolled_back_to"], row["versions_evaluated"]) == (3, 1, 2)
     assert command("models", asked).index("six fingers") < command("models", asked).index("nicer [31meyes")
 
     for number in (1, 2):

@@ -31,8 +31,8 @@ def test_every_model_is_listed_with_its_champion(ledger: Ledger, champion: Champ
     champion("c", "hare", sha256="5" * 64, weights="weights/c/lora.safetensors")
     roll_back(ledger, "robot", 1, "six fingers", WHO)
     hare, robot = summaries(ledger)
-    assert (hare.model, hare.number, hare.sha256, hare.versions_judged) == ("hare", 1, "5" * 64, 0)
-    assert (robot.number, robot.rolled_back_to, robot.why, robot.versions_judged) == (3, 1, "six fingers", 2)
+    assert (hare.model, hare.number, hare.sha256, hare.versions_evaluated) == ("hare", 1, "5" * 64, 0)
+    assert (robot.number, robot.rolled_back_to, robot.why, robot.versions_evaluated) == (3, 1, "six fingers", 2)
     assert robot.job == f"{'a' * 16}-g1"
     text = shown(ledger, width=200)
     assert "rolled back to v1: six fingers" in text
@@ -66,7 +66,7 @@ def test_model_that_cannot_be_read_does_not_hide_the_others(ledger: Ledger, cham
     assert not readable
     hare, robot = document["models"]
     assert (hare["readable"], robot["readable"]) == (True, False)
-    assert "has a gap at models/robot/promotions/0001.json" in robot["why"]
+    assert "has a gap at models/robot/promotions/0001.json" in robot["reason"]
     with pytest.raises(CorruptRecord):
         show_models(ledger, "robot", Console(file=io.StringIO()))
 

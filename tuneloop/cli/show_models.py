@@ -69,14 +69,14 @@ def _weights(sha256: str | None) -> str:
 
 def _summary_lines(item: ModelSummary) -> list[str]:
     back = f"rolled back to v{item.rolled_back_to}: " if item.rolled_back_to else ""
-    lines = [back + item.why]
+    lines = [back + item.reason]
     if item.dataset_digest is not None:
         lines.append(f"dataset {item.dataset_digest[:_SHORT]}")
         lines.append(f"weights {_weights(item.sha256)}")
     if item.weights_problem:
         lines.append(f"{item.weights_problem}; the next run of the model tries to fetch them again")
     if item.readable:
-        lines.append(f"versions evaluated: {item.versions_judged}")
+        lines.append(f"versions evaluated: {item.versions_evaluated}")
     return lines
 
 

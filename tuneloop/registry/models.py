@@ -40,9 +40,9 @@ class ModelSummary(FrozenModel):
     """Of its weights; None where they stay at the provider."""
     rolled_back_to: int | None
     """Number of the promotion that was put back; None for a challenger that won."""
-    why: str
+    reason: str
     """Why it is champion, or why that cannot be said."""
-    versions_judged: int
+    versions_evaluated: int
     """How many model versions were evaluated for this model."""
     weights_problem: str | None = None
     """What is wrong with its weights in the store."""
@@ -62,12 +62,12 @@ def summaries(ledger: Ledger) -> list[ModelSummary]:
 
 
 def _summary(ledger: Ledger, model: str, judged: int) -> ModelSummary:
-    champion, why, readable, problem = None, "no champion yet", True, None
+    champion, reason, readable, problem = None, "no champion yet", True, None
     try:
         champion = ledger.champion(model)
         problem = weights_problem(ledger, champion) if champion else None
     except TuneloopError as error:
-        why, readable = str(error), False
+        reason, readable = str(error), False
     return ModelSummary(
         model=model,
         number=champion.number if champion else None,
@@ -76,8 +76,8 @@ def _summary(ledger: Ledger, model: str, judged: int) -> ModelSummary:
         dataset_digest=champion.dataset_digest if champion else None,
         sha256=champion.sha256 if champion else None,
         rolled_back_to=champion.rolled_back_to if champion else None,
-        why=champion.reason if champion and readable else why,
-        versions_judged=judged,
+        reason=champion.reason if champion and readable else reason,
+        versions_evaluated=judged,
         weights_problem=problem,
         readable=readable,
     )
