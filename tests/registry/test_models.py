@@ -32,7 +32,7 @@ def test_every_model_is_listed_with_its_champion(ledger: Ledger, champion: Champ
     roll_back(ledger, "robot", 1, "six fingers", WHO)
     hare, robot = summaries(ledger)
     assert (hare.model, hare.number, hare.sha256, hare.versions_evaluated) == ("hare", 1, "5" * 64, 0)
-    assert (robot.number, robot.rolled_back_to, robot.why, robot.versions_evaluated) == (3, 1, "six fingers", 2)
+    assert (robot.number, robot.rolled_back_to, robot.reason, robot.versions_evaluated) == (3, 1, "six fingers", 2)
     assert robot.job == f"{'a' * 16}-g1"
     text = shown(ledger, width=200)
     assert "rolled back to v1: six fingers" in text
@@ -44,7 +44,7 @@ def test_every_model_is_listed_with_its_champion(ledger: Ledger, champion: Champ
 def test_model_without_a_champion_is_listed_too(ledger: Ledger) -> None:
     ledger.store.create("models/hare/reports/r.md", b"report")
     (hare,) = summaries(ledger)
-    assert (hare.number, hare.why) == (None, "no champion yet")
+    assert (hare.number, hare.reason) == (None, "no champion yet")
     with pytest.raises(ConfigurationError, match="hare has no champion yet"):
         champion_history(ledger, "hare")
 
