@@ -12,9 +12,12 @@ import pytest
 import yaml
 
 from tuneloop.orchestration.deployment_files import SAMPLE, check_file, deployment_files
-from tuneloop.providers.registry import capability_table
+from tuneloop.providers.base import Capabilities
+from tuneloop.providers.registry import PROVIDERS
 from tuneloop.schemas.gate import GatePolicy, ScoreWeights
 from tuneloop.schemas.plan import EvaluationConfig
+from tuneloop.schemas.recipe_fields import BaseRecipe, trainer_of
+from tuneloop.schemas.render_settings import endpoint_of
 from tuneloop.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -135,6 +138,50 @@ def test_constraints_hold_versions_and_hashes_and_no_address() -> None:
     for entry in entries:
         assert re.match(r"[A-Za-z0-9._-]+==\S+", entry), entry[:60]
         assert "--hash=sha256:" in entry, entry[:60]
+
+
+_COLUMNS = (
+    "trainer",
+    "provider",
+    "dataset",
+    "list shows states",
+    "found by name",
+    "cancel",
+    "weights",
+    "rendered by",
+    "public or private",
+    "webhook",
+    "takes new trainings",
+)
+
+
+def capability_table() -> str:
+    """What each trainer can do, as a markdown table."""
+    lines = [_COLUMNS, ("---",) * len(_COLUMNS)]
+    lines += [_line(recipe, row.client.capabilities) for row in PROVIDERS for recipe in row.recipes]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def _line(recipe: type[BaseRecipe], can: Capabilities) -> tuple[str, ...]:
+    kind = "edit pairs" if recipe.edit_pairs else "images"
+    way = "presigned upload, or a public address" if can.upload else "within the submit"
+    return (
+        f"`{trainer_of(recipe)}`",
+        recipe.provider,
+        f"{kind}; {way}",
+        _yes(can.list_has_status),
+        "yes" if can.list_is_complete else "yes, but absence proves nothing",
+        _yes(can.cancel),
+        _yes(can.weights) if can.weights else "no: used by its id",
+        ", ".join(endpoint_of(service) for service in recipe.services),
+        _yes(can.visibility),
+        _yes(can.webhook),
+        can.takes_trainings,
+    )
+
+
+def _yes(can: bool) -> str:
+    return "yes" if can else "no"
 
 
 def test_capability_table_is_the_one_the_code_gives() -> None:

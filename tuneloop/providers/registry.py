@@ -21,7 +21,7 @@ from tuneloop.schemas.recipe_fields import AdoptedRecipe, BaseRecipe, trainer_of
 from tuneloop.schemas.render_settings import SERVICES, ServiceSettings, endpoint_of
 
 if TYPE_CHECKING:
-    from tuneloop.providers.base import Capabilities, Provider
+    from tuneloop.providers.base import Provider
 
 _T = TypeVar("_T")
 
@@ -124,47 +124,3 @@ def _named(name: str, known: Mapping[str, _T], what: str) -> _T:
     if name not in known:
         raise ConfigurationError(f"{what}: {name} is not known; choose one of {', '.join(known)}")
     return known[name]
-
-
-_COLUMNS = (
-    "trainer",
-    "provider",
-    "dataset",
-    "list shows states",
-    "found by name",
-    "cancel",
-    "weights",
-    "rendered by",
-    "public or private",
-    "webhook",
-    "takes new trainings",
-)
-
-
-def capability_table() -> str:
-    """What each trainer can do, as a markdown table."""
-    lines = [_COLUMNS, ("---",) * len(_COLUMNS)]
-    lines += [_line(recipe, row.client.capabilities) for row in PROVIDERS for recipe in row.recipes]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
-
-
-def _line(recipe: type[BaseRecipe], can: Capabilities) -> tuple[str, ...]:
-    kind = "edit pairs" if recipe.edit_pairs else "images"
-    way = "presigned upload, or a public address" if can.upload else "within the submit"
-    return (
-        f"`{trainer_of(recipe)}`",
-        recipe.provider,
-        f"{kind}; {way}",
-        _yes(can.list_has_status),
-        "yes" if can.list_is_complete else "yes, but absence proves nothing",
-        _yes(can.cancel),
-        _yes(can.weights) if can.weights else "no: used by its id",
-        ", ".join(endpoint_of(service) for service in recipe.services),
-        _yes(can.visibility),
-        _yes(can.webhook),
-        can.takes_trainings,
-    )
-
-
-def _yes(can: bool) -> str:
-    return "yes" if can else "no"

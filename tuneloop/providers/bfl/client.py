@@ -21,7 +21,6 @@ from tuneloop.errors import (
 )
 from tuneloop.http.retries import RUN_POLICY, RequestPolicy
 from tuneloop.http.transport import Transport
-from tuneloop.providers.accepted import accepted_id
 from tuneloop.providers.base import (
     Archive,
     Capabilities,
@@ -38,8 +37,7 @@ from tuneloop.providers.bfl.render import BflInference
 from tuneloop.providers.bfl.states import PHASES, WITH_STATE, status_of
 from tuneloop.providers.bfl.webhook import is_recent, is_signed
 from tuneloop.providers.expected_hosts import ExpectedHosts
-from tuneloop.providers.list_rows import id_of, skipped_row_note, text_of
-from tuneloop.providers.status_words import phase_of, same_status
+from tuneloop.providers.response_fields import accepted_id, id_of, phase_of, same_status, skipped_row_note, text_of
 from tuneloop.schemas.dataset import DatasetManifest
 from tuneloop.schemas.ranged_source import RangedSource
 from tuneloop.schemas.recipe_fields import BaseRecipe

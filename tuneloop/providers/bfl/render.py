@@ -11,7 +11,7 @@ from tuneloop.providers.bfl.recipes import BflProRender, BflUltraRender
 from tuneloop.providers.bfl.states import PHASES, WITH_STATE, status_of
 from tuneloop.providers.expected_hosts import ExpectedHosts
 from tuneloop.providers.image import billed_but_unavailable, image_of
-from tuneloop.providers.status_words import phase_of, same_status
+from tuneloop.providers.response_fields import phase_of, same_status
 from tuneloop.schemas.render_settings import ServiceSettings
 from tuneloop.schemas.training import RenderedImage
 

@@ -22,7 +22,6 @@ from tuneloop.http.bodies import StreamingJsonBody
 from tuneloop.http.response import Response
 from tuneloop.http.retries import RUN_POLICY, RequestPolicy
 from tuneloop.http.transport import Transport
-from tuneloop.providers.accepted import accepted_id
 from tuneloop.providers.base import (
     Archive,
     Capabilities,
@@ -32,6 +31,7 @@ from tuneloop.providers.base import (
 )
 from tuneloop.providers.download import PresignedDownload
 from tuneloop.providers.expected_hosts import ExpectedHosts
+from tuneloop.providers.response_fields import accepted_id
 from tuneloop.providers.segmind.errors import map_error
 from tuneloop.providers.segmind.jobs import ID_FIELDS, Job, details_of, list_of
 from tuneloop.providers.segmind.recipes import FluxLoraRecipe, KontextLoraRecipe, QwenLoraRecipe

@@ -13,17 +13,17 @@ from typing import Any
 
 from tuneloop.errors import UnexpectedResponse
 from tuneloop.http.response import Response
-from tuneloop.providers.list_rows import (
+from tuneloop.providers.response_fields import (
     RowUnreadable,
     id_of,
     may_be_ours,
     may_be_truncated,
     most_advanced,
+    phase_of,
     shown_text,
     skipped_row_note,
     text_of,
 )
-from tuneloop.providers.status_words import phase_of
 from tuneloop.schemas.training import JobList, JobStatus, Phase, is_job_name
 
 PHASES: dict[str, Phase] = {

@@ -24,9 +24,9 @@ from tuneloop.http.response import Response
 from tuneloop.http.transport import IMAGE_BYTES, Transport
 from tuneloop.providers.expected_hosts import ExpectedHosts
 from tuneloop.providers.image import billed_but_unavailable, find_image, image_of, suffix_of
+from tuneloop.providers.response_fields import same_status
 from tuneloop.providers.segmind.jobs import Job
 from tuneloop.providers.segmind.recipes import FluxDevRender, ModelEndpointRender
-from tuneloop.providers.status_words import same_status
 from tuneloop.schemas.render_settings import ServiceSettings
 from tuneloop.schemas.training import RenderedImage
 

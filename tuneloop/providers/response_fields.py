@@ -1,4 +1,4 @@
-"""Lists of jobs, read row by row: one odd row is no reason to be blind for the others."""
+"""Ids, texts, statuses and rows of lists in responses: one invalid row does not hide the others."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from tuneloop.errors import UnexpectedResponse
+from tuneloop.http.response import Response
 from tuneloop.redaction import redact
 from tuneloop.schemas.training import JobStatus, Phase, is_job_name
 
@@ -26,6 +28,10 @@ _TOTALS = ("x-total-count", "x-total", "total-count")
 _PART_OF_OURS = re.compile(r"[0-9a-f]{8}", re.IGNORECASE)
 _SMALLEST_PAGE = 10
 _SHOWN = 200
+_WRAPPERS = ("data", "finetune", "result")
+"""Objects in which a submit's response may have its id."""
+_BAD_ENDS_ELSEWHERE = frozenset({"canceled", "cancelled", "aborted", "expired"})
+"""Words of other services that leave no doubt. Good ends do: only the provider's own means that weights exist."""
 
 
 class RowUnreadable(Exception):
@@ -88,3 +94,50 @@ def may_be_truncated(rows: int, headers: Mapping[str, str], document: Any) -> bo
         return True
     is_power_of_two = rows & (rows - 1) == 0
     return rows >= _SMALLEST_PAGE and (rows % 10 == 0 or rows % 25 == 0 or is_power_of_two)
+
+
+def phase_of(status: str, documented: Mapping[str, Phase]) -> tuple[Phase, bool]:
+    """The phase that a status stands for, and whether it is documented; case and separators do not matter.
+
+    Args:
+        status: The status.
+        documented: The provider's own statuses.
+    """
+    folded = _folded(status)
+    for known, phase in documented.items():
+        if _folded(known) == folded:
+            return phase, True
+    return ("failed" if folded in _BAD_ENDS_ELSEWHERE else "running"), False
+
+
+def same_status(status: str, known: str) -> bool:
+    """Return True if a status is a known one, however it is spelled."""
+    return _folded(status) == _folded(known)
+
+
+def _folded(status: str) -> str:
+    return re.sub(r"[\s_-]+", " ", status).strip().casefold()
+
+
+def accepted_id(response: Response, fields: tuple[str, ...]) -> str:
+    """Read the id of what was just submitted: it is paid for, so that every usual place is looked into.
+
+    Args:
+        response: The response to the submit.
+        fields: What the id may be called, the likeliest first.
+
+    Raises:
+        UnexpectedResponse: There is none. The error shows the response, which may say why.
+    """
+    document = response.json()
+    for place in _places(document):
+        for field in fields:
+            if (found := id_of(place.get(field))) is not None:
+                return found
+    raise UnexpectedResponse("the submit was answered without an id", **response.details)
+
+
+def _places(document: Any) -> list[dict[str, Any]]:
+    if not isinstance(document, dict):
+        return []
+    return [item for item in (document, *map(document.get, _WRAPPERS)) if isinstance(item, dict)]
