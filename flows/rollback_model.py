@@ -16,10 +16,9 @@ from tuneloop.orchestration.blocks import open_store
 from tuneloop.orchestration.events import emit_rolled_back
 from tuneloop.registry.models import save_model_page
 from tuneloop.registry.promotions import IN_PREFECT, MAX_REASON_LENGTH
-from tuneloop.registry.rollback import Rollback, roll_back
-from tuneloop.schemas.records import Promotion
+from tuneloop.registry.rollback import roll_back
 from tuneloop.schemas.shown_text import in_markdown, visible
-from tuneloop.schemas.training import ModelName, job_name
+from tuneloop.schemas.training import ModelName
 
 
 @flow(name="rollback-model", flow_run_name="rollback-{model}-to-{version}")
@@ -46,22 +45,6 @@ def rollback_model(
     if done.champion.rolled_back_to is not None:
         # Again where a crash came between record and event: one id, one event.
         emit_rolled_back(done.champion, flow_run.id)
-    create_markdown_artifact(key=f"rollback-{model}", markdown=_markdown(done), description=visible(done.summary))
+    page = f"# Rollback of {model}\n\n{in_markdown(done.summary)}\n\nReason: {in_markdown(done.champion.reason)}\n"
+    create_markdown_artifact(key=f"rollback-{model}", markdown=page, description=visible(done.summary))
     return Completed(name=None if done.replaced else "Cached", message=done.summary)
-
-
-def _markdown(done: Rollback) -> str:
-    lines = [f"# {done.champion.model}: rolled back to v{done.to}", "", in_markdown(done.summary), ""]
-    lines += ["| | champion | job | dataset | since (UTC) | why |", "|---|---|---|---|---|---|"]
-    if done.replaced is not None:
-        lines.append(_row("from", done.replaced))
-    lines.append(_row("to", done.champion))
-    return "\n".join(lines) + "\n"
-
-
-def _row(word: str, promotion: Promotion) -> str:
-    why = in_markdown(promotion.reason)
-    return (
-        f"| {word} | v{promotion.number} | `{job_name(promotion.key, promotion.attempt)}` | "
-        f"`{promotion.dataset_digest[:12]}` | {promotion.created_at:%Y-%m-%d %H:%M} | {why} |"
-    )

@@ -1,0 +1,91 @@
+"""One tick's work on a store: poll it, emit what was found, and resume its runs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import partial
+
+from prefect.artifacts import create_table_artifact
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.logging import get_run_logger
+
+from tuneloop.clock import now
+from tuneloop.http.retries import TICK_POLICY
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.orchestration.blocks import drive_store, open_provider
+from tuneloop.orchestration.events import emit_changes, emit_training_event, emit_unknown_status, emit_unreachable
+from tuneloop.orchestration.recovery import resume_runs
+from tuneloop.orchestration.resume import ResumeResult
+from tuneloop.orchestration.run_queries import note_cancelled
+from tuneloop.schemas.training import job_name
+from tuneloop.sensor.inspection import mark_overdue_notified, mark_status_notified
+from tuneloop.sensor.poll import poll_all
+from tuneloop.sensor.tick import TickResult
+from tuneloop.sensor.transitions import Transition
+
+
+def poll_store(
+    client: SyncPrefectClient, slug: str, previous: datetime | None, account: str | None
+) -> tuple[TickResult, ResumeResult]:
+    """Poll for one store; what needs a manual fix is among the tick's problems."""
+    tick, resumed = TickResult(), ResumeResult()
+    try:
+        ledger = Ledger(drive_store(slug))
+        tick = poll_all(ledger, partial(open_provider, policy=TICK_POLICY), previous, account)
+        _emit(ledger, tick)
+        # Of all runs, whether there is anything to do or not: a cancelled one may be deleted at any time.
+        note_cancelled(client, ledger, tick.flow_runs)
+        resumed = resume_runs(client, ledger, slug, tick.pending, now())
+    except Exception as error:  # noqa: BLE001 - the other stores are polled, whatever is wrong with this one
+        tick.problems.append(str(error) or type(error).__name__)
+    problems = dict.fromkeys([*tick.problems, *resumed.problems])
+    tick.problems = [f"{slug}: {problem}" for problem in problems]
+    return tick, resumed
+
+
+def _emit(ledger: Ledger, tick: TickResult) -> None:
+    """Log and emit what a poll has found; only then it is remembered that this was done."""
+    logger = get_run_logger()
+    for note in tick.notes:
+        logger.info("%s", note)
+    for change in tick.changes:
+        logger.info("%s is %s", change.record.name, change.record.state)
+    emit_changes(tick.changes)
+    for run in tick.overdue:
+        job = job_name(run.key, run.attempt)
+        logger.warning("%s of model %s takes unusually long; check it", job, run.model)
+        emit_training_event("overdue", run)
+        mark_overdue_notified(ledger, run, job)
+    for unknown in tick.unknown_statuses:
+        emit_unknown_status(unknown)
+        mark_status_notified(ledger, unknown)
+    for revived in tick.revived:
+        emit_training_event("revived", revived.run, revived.record)
+    for unreached in tick.unreached:
+        emit_unreachable(unreached)
+
+
+def publish_table(stores: list[str], results: list[tuple[TickResult, ResumeResult]]) -> None:
+    """Publish what this tick saw and did."""
+    table = []
+    for store, (tick, resumed) in zip(stores, results, strict=True):
+        rows = {f"{account}: {word}": str(count) for (account, word), count in sorted(tick.states.items())}
+        rows |= {
+            "oldest": f"{(now() - tick.oldest).total_seconds() / 3600:.1f} h" if tick.oldest else "",
+            "requests to providers": str(tick.requests),
+            "recorded": str(len(tick.changes)),
+            "longest from the provider's change to our record": _lag(tick.changes),
+            "runs resumed": str(resumed.resumed),
+            "runs continued by another one": str(resumed.continued),
+        }
+        table += [{"store": store, "what": what, "value": value} for what, value in rows.items()]
+    create_table_artifact(key="trainings-in-flight", table=table, description="What the sensor saw and did")
+
+
+def _lag(changes: list[Transition]) -> str:
+    lags = [
+        (change.record.created_at - change.job.changed_at).total_seconds()
+        for change in changes
+        if change.job is not None and change.job.changed_at is not None
+    ]
+    return f"{max(lags):.0f} s" if lags else "the provider gives no time"
