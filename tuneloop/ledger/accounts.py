@@ -23,7 +23,7 @@ LONGEST_PAUSE = timedelta(hours=1)
 UNREACHED = "unreached"
 """The trouble of an account that could not be queried. Every other one is named after the job that it is about."""
 NOTIFY_AFTER = timedelta(hours=1)
-"""An account that could not be queried for so long needs a person."""
+"""An account that could not be queried for so long is a problem."""
 _PORTS = {"https": 443, "http": 80}
 _DRIVERS = "drivers/"
 
@@ -95,7 +95,7 @@ def remember_origin(ledger: Ledger, account: Account, base_url: str) -> None:
 
 
 def move_origin(ledger: Ledger, account: Account, base_url: str) -> None:
-    """Record that an account is reached at another address now, as a person says.
+    """Record that an account is reached at another address now.
 
     Raises:
         ConfigurationError: One of the two is on this machine: an emulator never is the account itself.

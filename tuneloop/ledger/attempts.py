@@ -80,7 +80,7 @@ def choose_attempt(ledger: Ledger, key: str, on_request: str | None) -> int:
 
 
 def may_begin(ledger: Ledger, run: RunRecord) -> bool:
-    """Return True if an attempt that nobody has claimed may still be begun.
+    """Return True if an unclaimed attempt may still be begun.
 
     Not if the one before has come to life since it was chosen, or was paid: unless one more was requested.
     """
@@ -100,7 +100,7 @@ def too_many_attempts(history: list[AnyTrainingRecord], attempt: int) -> str | N
 
 
 def _last_begun(history: list[AnyTrainingRecord]) -> AnyTrainingRecord | None:
-    """The last record of the newest attempt that somebody has begun.
+    """The last record of the newest attempt that was begun.
 
     One that was abandoned before that says nothing about a bill; whether there is one, the attempt before tells.
     """

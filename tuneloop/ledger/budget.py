@@ -152,7 +152,7 @@ class Budget(Slots):
             return
         spending = self.spending(now().date())
         left = limit - spending.cents - training_cents
-        # A training that is over the limit by itself is held, and a person decides.
+        # A training that is over the limit by itself is held for approval.
         if math.ceil(cents) > left and not (training_cents and left < 0):
             raise BudgetExceeded(
                 f"{self._images_do_not_fit(model, count, math.ceil(cents), spending)}. The training before costs "

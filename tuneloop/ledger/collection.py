@@ -249,7 +249,7 @@ def hold_if_lost(training: TrainingLog, reason: str) -> Held | None:
 
 
 def try_again(training: TrainingLog) -> None:
-    """Resume a lost training, as a person requests. Raises `RecordConflict` where it has moved on."""
+    """Resume a lost training, on request. Raises `RecordConflict` where it has moved on."""
     known = training.known
     if isinstance(known, Submitted | Trained):
         fields = known.model_dump(exclude={"created_at", "writer_id"})

@@ -31,7 +31,7 @@ _SLOTS_READ = 10
 
 
 def with_ended_ones(provider: Provider, training: TrainingLog, shown: JobList) -> JobList:
-    """Query by id the jobs that have come to a bad end and are not in the list, which may lag behind."""
+    """Query by id the jobs that have failed and are not in the list, which may lag behind."""
     found = []
     for job_id, name in training.ended.items():
         if job_id not in {job.job_id for job in shown.jobs}:
@@ -42,9 +42,9 @@ def with_ended_ones(provider: Provider, training: TrainingLog, shown: JobList) -
 
 
 def follow_earlier_job(training: TrainingLog, shown: JobList) -> Submitted | None:
-    """Follow a job that was made for this training and that nobody follows, in place of paying for another one.
+    """Follow a job that was made for this training and that no record follows, in place of paying for another one.
 
-    It was submitted from a store that is lost or from another one, or lives on after a bad end. Of several, the
+    It was submitted from a store that is lost or from another one, or is alive after a failure. Of several, the
     one of the highest attempt is followed, and the others are recorded as duplicates. Where none lives, one that
     failed under the attempt's own name is recorded too: a second job of that name could be taken for it.
 
@@ -97,7 +97,7 @@ def _progress(job: JobStatus) -> tuple[int, int]:
 
 
 def why_not_again(provider: Provider, training: TrainingLog, credentials: str, shown: JobList) -> str | None:
-    """Say why a claim that came to nothing may not be claimed again without a person, None where it may.
+    """Say why a claim that came to nothing may not be claimed again without approval, None where it may.
 
     The list has to be started after every margin; `credentials` is the slug of the block by which it was read.
     """

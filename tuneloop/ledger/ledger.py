@@ -60,7 +60,7 @@ class Ledger(RecordStore):
         _check_step(after, record)
         # The number that follows the one it was decided on exists once: nothing else has to be read for it.
         if after is not None and after.writer_id not in self._numbers:
-            self.history(key)  # it was read by somebody else
+            self.history(key)  # it was read by another ledger object
             if after.writer_id not in self._numbers:
                 raise RecordConflict(f"training {key[:16]} has no record any more that this step could follow")
         number = self._numbers[after.writer_id] + 1 if after else 1
@@ -127,7 +127,7 @@ class Ledger(RecordStore):
                 yield FailedJob(*parts[1:]), since
 
     def run_of(self, end: FailedJob) -> RunRecord | None:
-        """The run that found a bad end."""
+        """The run that found a failed job."""
         return self.run(self.store.read(end.name).decode())
 
     def unmark(self, run: RunRecord) -> None:

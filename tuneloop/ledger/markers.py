@@ -1,4 +1,4 @@
-"""What small files in the store say by their names alone: open runs, bad ends of jobs, and cancelled runs."""
+"""What small files in the store say by their names alone: open runs, failed jobs, and cancelled runs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Marker(NamedTuple):
 
 
 class FailedJob(NamedTuple):
-    """A job that has come to a bad end, or was about to. The file holds the id of the flow run that found it."""
+    """A job that failed, was rejected or given up unpaid, or was about to be recorded so. The file holds the id of the flow run that found it."""
 
     account: str
     job: str
@@ -44,10 +44,10 @@ def marker_name(run: RunRecord) -> str:
 
 
 def is_cancelled(ledger: RecordStore, flow_run: str) -> bool:
-    """Return True if a person was seen to cancel a run."""
+    """Return True if a run was cancelled by hand."""
     return ledger.store.exists(f"cancelled/{flow_run}")
 
 
 def remember_cancelled(ledger: RecordStore, flow_run: str) -> None:
-    """Remember that a person has cancelled a run: what was paid is collected, and nothing is judged."""
+    """Remember that a run was cancelled by hand: what was paid is collected, and nothing is judged."""
     ledger.store.create(f"cancelled/{flow_run}", b"")

@@ -51,7 +51,7 @@ def _hold_unreadable(training: TrainingLog, shown: JobList) -> Held | None:
 
 
 def record_job_id(training: TrainingLog, job: Submission, found_by: FoundBy) -> Submitted:
-    """Record the job's id over a claim, a hold or a bad end, whoever has written that.
+    """Record the job's id over a claim, a hold or a failure, whoever has written that.
 
     A lost job that shows up again goes on; one whose weights are lost waits for the manual decision. After a bad
     end the caller marks the run again.
@@ -71,12 +71,12 @@ def record_job_id(training: TrainingLog, job: Submission, found_by: FoundBy) -> 
             record_duplicate_job(training.ledger, training.name, job_id, training.job_id)
             raise DuplicateJob(
                 f"the provider has accepted two jobs named {training.name}: {training.job_id}, which is followed, "
-                f"and {job_id}; look at both in its console and cancel the second"
+                f"and {job_id}; check both in its console and cancel the second"
             )
         if not _takes_an_id(training):
             raise LedgerError(
                 f"job {job_id} was accepted for {training.name}, but the ledger has "
-                f"{last.state if last else 'nothing'}: look at it in the provider's console"
+                f"{last.state if last else 'nothing'}: check it in the provider's console"
             )
         try:
             return training.append(record)
@@ -121,7 +121,7 @@ def revive(ledger: Ledger, end: FailedJob, job: JobStatus) -> Submitted | Duplic
         elif isinstance(last, HasJobId):
             return record_duplicate_job(ledger, job.name, job.job_id, last.job_id)
     if isinstance(last, Submitted | Trained) and last.job_id == job.job_id:
-        # An attempt that has come to no bad end has its marker still.
+        # An attempt that has not failed has its marker still.
         with suppress(ObjectNotFound):
             run = ledger.run_of(FailedJob(end.account, job_name(end.key, last.attempt), end.key))
             if run is not None:

@@ -53,7 +53,7 @@ class SubmitRequest:
     dataset: DeliveredDataset
     limits: SpendingLimits
     approval: str | None = None
-    """The reason with which a person lets a held training through."""
+    """The reason with which a held training was approved."""
     manifest: DatasetManifest | None = None
     """What is in the dataset, for providers whose price depends on it."""
 
@@ -85,7 +85,7 @@ def submit_training(provider: Provider, training: TrainingLog, request: SubmitRe
         TrainingOnHold: It needs approval.
         ConfigurationError: A price, a limit or this host's clock is wrong; nothing was claimed.
         ProviderError: Nothing was accepted: recorded as rejected where it was claimed.
-        AmbiguousSubmit: Nobody can tell yet; the claim stands.
+        AmbiguousSubmit: It may have been accepted; the claim stands.
     """
     _check_claimable(training, request)
     ledger = training.ledger
@@ -118,7 +118,7 @@ def _check_claimable(training: TrainingLog, request: SubmitRequest) -> None:
             f"the submit before {training.name} was rejected too recently; nothing is submitted yet"
         )
     if isinstance(last, Claimed) and now() <= last.take_over_after:
-        raise RecordConflict(f"{training.name} is claimed by run {last.flow_run}; nobody else submits it yet")
+        raise RecordConflict(f"{training.name} is claimed by run {last.flow_run}; no other run submits it yet")
     if isinstance(last, Held) and not request.approval:
         raise _held(last)
 
@@ -127,7 +127,7 @@ def _claim(
     spent: Spending, training: TrainingLog, request: SubmitRequest, deadline: Deadline, provider: Provider
 ) -> Claimed:
     run, before, first = request.run, training.last, training.first
-    # Who takes over a claim that a person has approved need not ask again.
+    # Who takes over an approved claim need not ask again.
     approval, waived = request.approval, set(training.claim.waived if training.claim else ())
     if isinstance(before, Claimed):
         approval = approval or before.approval
@@ -154,7 +154,7 @@ def _claim(
 
 
 def _claimed(training: TrainingLog, claim: Claimed) -> TrainingLog:
-    """Read the claimed training. Raises `RecordConflict` where somebody has found a job of its name meanwhile."""
+    """Read the claimed training. Raises `RecordConflict` where another run has found a job of its name meanwhile."""
     claimed = training.reread()
     if claimed.last is None or claimed.last.writer_id != claim.writer_id:
         raise RecordConflict(f"{training.name} has moved on since it was claimed; nothing was sent")
@@ -172,7 +172,7 @@ def _hold_if_it_may_be_there(
 
 
 def _hold_if_unreadable(before: TrainingLog, claimed: TrainingLog, shown: JobList) -> None:
-    """Hold a claim whose job is there and cannot be read, unless a person has just answered that."""
+    """Hold a claim whose job is there and cannot be read, unless that was just approved."""
     answered = isinstance(before.last, Held) and before.last.kind == "uncertain"
     reason = None if answered else unreadable_job(before, shown)
     if reason is not None:
@@ -200,7 +200,7 @@ def _post(provider: Provider, claimed: TrainingLog, request: SubmitRequest, dead
     try:
         accepted = provider.submit(claimed.name, request.recipe, request.dataset, deadline)
     except RequestNotSent as error:
-        _refused(claimed, request, error, settled_after=None)
+        _record_rejection(claimed, request, error, settled_after=None)
         raise
     except (RequestRejected, RateLimited) as error:
         return _found_despite_rejection(provider, claimed, request, error)
@@ -224,18 +224,18 @@ def _found_despite_rejection(
     try:
         found = find_submitted(provider, claimed)
     except ProviderError as second:
-        # Whose key is refused for both was let in for neither.
+        # A key that is rejected for both was let in for neither.
         if not (isinstance(error, AuthenticationFailed) and isinstance(second, AuthenticationFailed)):
             raise AmbiguousSubmit(
-                f"the submit of {claimed.name} was refused ({error}), and the list that could show that it had no "
-                f"effect was not answered: {second}"
+                f"the submit of {claimed.name} was rejected ({error}), and the list that could show that it had no "
+                f"effect failed: {second}"
             ) from None
-        _refused(claimed, request, error, settled_after=None)
+        _record_rejection(claimed, request, error, settled_after=None)
         raise error from None
     if found is None:
         # So soon after the submit the list may lack it all the same.
         settled_after = claimed.claim.take_over_after if claimed.claim else None
-        _refused(claimed, request, error, settled_after)
+        _record_rejection(claimed, request, error, settled_after)
         raise error
     return _submitted_or_held(found)
 
@@ -281,7 +281,7 @@ def _held(held: Held) -> TrainingOnHold:
     return TrainingOnHold(f"{held.name} is on hold: {held.reason}")
 
 
-def _refused(
+def _record_rejection(
     claimed: TrainingLog, request: SubmitRequest, error: ProviderError, settled_after: datetime | None
 ) -> None:
     """Record a rejected submit. It says nothing about an earlier one of the attempt that was ambiguous."""

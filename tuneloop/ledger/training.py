@@ -61,7 +61,7 @@ class TrainingLog:
         jobs = {record.job_id: record for record in self.history if isinstance(record, HasJobId)}
         self.followed = followed_jobs(self.history)
         self.ended = {job_id: record.name for job_id, record in jobs.items() if job_id not in self.followed}
-        """Jobs of all attempts that have come to a bad end: their names by id."""
+        """Jobs of all attempts that have failed or were given up unpaid: their names by id."""
         self._elsewhere = {job_id for job_id, record in jobs.items() if record.attempt != attempt}
 
     @classmethod
@@ -82,7 +82,7 @@ class TrainingLog:
         return record
 
     def append_failure(self, run: RunRecord, record: FailureRecord) -> None:
-        """Write a bad end, after its job's name: see `Ledger.note_failure`. Raises as `append`."""
+        """Write an unpaid end, after its job's name: see `Ledger.note_failure`. Raises as `append`."""
         self.ledger.note_failure(run, record.name)
         self.append(record)
 
@@ -113,7 +113,7 @@ class TrainingLog:
     def ended_unpaid(self) -> bool:
         """It has ended, and nothing is to be paid for it.
 
-        After an ambiguous submit, a bad end of the job that is followed says nothing about the other one.
+        After an ambiguous submit, the failure of the job that is followed says nothing about the other one.
         """
         return not self.had_ambiguous_submit and self.last is not None and is_revivable(self.last)
 
@@ -144,13 +144,13 @@ class TrainingLog:
         return self.previous.settled_after if isinstance(self.previous, Rejected) else None
 
     def is_alive(self, job: JobStatus) -> bool:
-        """Return True if a job lives. After a bad end, its age alone is no sign of that."""
+        """Return True if a job is alive. After a failure, its age alone is no sign of that."""
         return job.phase != "failed" and not (job.by_age and job.job_id in self.ended)
 
     def is_evidence(self, job: JobStatus) -> bool:
         """Return True if a job of this attempt's name says anything about it.
 
-        Not if another attempt's record names it, unless it lives on after that one's bad end.
+        Not if another attempt's record names it, unless it is alive in spite of that one's failure.
         """
         if job.job_id not in self._elsewhere:
             return True

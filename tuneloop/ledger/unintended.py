@@ -1,4 +1,4 @@
-"""Trainings that nobody has requested: the same as before, but for a changed label or default."""
+"""Trainings that were not requested: the same as before, but for a changed label or default."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _Path = tuple[str, ...]
 
 
 def check_intended(ledger: Ledger, run: RunRecord, recipe: BaseRecipe, base_url: str) -> None:
-    """Reject a training that differs from one of this model in nothing that a person has changed.
+    """Reject a training that differs from one of this model in nothing that the user has changed.
 
     The recipe is the parsed one, which knows what the user has set and what was filled in.
 
@@ -67,7 +67,7 @@ def _folder(run: RunRecord) -> str:
 def _unintended_changes(
     ledger: Ledger, claim: Claimed, run: RunRecord, recipe: BaseRecipe, base_url: str
 ) -> list[str] | None:
-    """What differs; None where something differs that a person has changed."""
+    """What differs; None where something differs that the user has changed."""
     if claim.account.provider != run.account.provider:
         return None
     changes = []

@@ -60,7 +60,7 @@ class Claimed(TrainingRecord):
     budget_slot: int | None = None
     """Number of the last budget slot at the first claim of this attempt: its own one comes after that."""
     approval: str | None = None
-    """The reason with which a person approved it after it was held."""
+    """The reason with which it was approved after it was held."""
     waived: tuple[HeldKind, ...] = ()
     """What it was approved for. An approval waives what it was asked for and nothing else."""
 
@@ -127,13 +127,13 @@ class Held(TrainingRecord):
     reason: str
     """Why no run may go on by itself."""
     kind: HeldKind = "uncertain"
-    """A submit may have been accepted, a limit is reached, too many bad ends, or a paid job cannot be had."""
+    """A submit may have been accepted, a limit is reached, too many failures, or a paid job is out of reach."""
     sent: bool = True
     """Whether the claim before it may have been submitted; never for the two kinds in the middle."""
 
 
 class Abandoned(TrainingRecord):
-    """Given up, by a person or before anything was claimed."""
+    """Given up, by hand or before anything was claimed."""
 
     state: Literal["abandoned"] = "abandoned"
     reason: str
@@ -212,7 +212,7 @@ class Decision(Record):
     """The verdict on one model version under one plan."""
 
     verdict: Literal["promote", "reject", "undecided", "abandoned"]
-    """What was decided. `undecided` asks a person, whose answer is the next decision."""
+    """What was decided. `undecided` asks for a review, which is the next decision."""
     model: ModelName
     key: str
     attempt: int
@@ -224,7 +224,7 @@ class Decision(Record):
     decided_by: str
     reason: str
     flow_run: str | None = None
-    """The run that was abandoned, or that asks a person; None for a verdict, which holds for every run."""
+    """The run that was abandoned, or that asks for a review; None for a verdict, which holds for every run."""
     differences: tuple[ScoreDifference, ...] = ()
     rule: str | None = None
     """The rule, in words; None in records of before there was more than one."""

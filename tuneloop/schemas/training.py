@@ -160,7 +160,7 @@ class JobList(FrozenModel):
     unreadable: dict[str, str] = Field(default_factory=dict)
     """Rows that carry a job's name and cannot be read otherwise: why not, by name. Such a job was accepted."""
     notes: tuple[str, ...] = ()
-    """Rows that were skipped because they are nobody's that we know, a sentence each."""
+    """Rows that were skipped because they are not ours, a sentence each."""
     list_is_complete: bool = True
     """Absence proves that nothing was accepted. Not so of a list that names a further page, has a length at which
     lists are cut, or shows jobs without a name, or with one that may be ours in another form; and never at

@@ -42,7 +42,7 @@ def next_continuation(ledger: Ledger, pending: PendingRun, at: datetime, *, canc
 
 
 def is_given_up(ledger: Ledger, run: RunRecord, records: int) -> bool:
-    """Return True if a person was notified that a run is not continued automatically any more."""
+    """Return True if an event said that a run is not continued automatically any more."""
     return any(
         ledger.store.exists(f"{_folder(run, records, cancelled=cancelled)}notified") for cancelled in (False, True)
     )
@@ -59,5 +59,5 @@ def record_try(ledger: Ledger, made: Try, flow_run: str) -> None:
 
 
 def mark_notified(ledger: Ledger, last: Try) -> None:
-    """Remember that a person was notified that there are no tries left."""
+    """Remember that an event said that there are no tries left."""
     ledger.store.create(f"{last.folder}notified", b"")

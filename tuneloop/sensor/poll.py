@@ -26,7 +26,7 @@ _AT_ONCE = 8
 PAUSE_S = 60.0
 """For how long a rate-limited account is left alone that does not say for how long."""
 _QUERIED_FOR = timedelta(days=7)
-"""So long after a bad end an account is queried about it, even where no run waits for anything else there."""
+"""So long after a failure an account is queried about it, even where no run waits for anything else there."""
 _MAX_FAILED_JOBS = 20
 """Bad ends of an account for whose sake it is queried."""
 
@@ -67,14 +67,14 @@ def poll_all(
     ]
     tick = TickResult(flow_runs=[marker.flow_run for found in markers.values() for marker in found])
     with ThreadPoolExecutor(_AT_ONCE) as threads:
-        # Each at its own pace: one that does not answer keeps nobody waiting but the end of the tick.
+        # Each at its own pace: one that does not answer delays only the end of the tick.
         for found in [threads.submit(copy_context().run, account_tick.poll) for account_tick in polls]:
             tick.add(found.result())
     return tick
 
 
 class _AccountTick:
-    """One poll of one account, given by its slug, for its markers and the bad ends of its jobs."""
+    """One poll of one account, given by its slug, for its markers and its failed jobs."""
 
     def __init__(
         self,
@@ -133,7 +133,7 @@ class _AccountTick:
                 return result
             finally:
                 self._tick.requests += provider.requests_made
-        # Nobody waits for an account without markers.
+        # No run waits for an account without markers.
         found = self._tick.problems if self._markers else self._tick.notes
         found += [f"{self._account}: {item}" for item in wrong]
         if not wrong:
@@ -193,7 +193,7 @@ def _spelled(error: Exception) -> str:
 
 
 def _as_markers(ledger: Ledger, ends: dict[FailedJob, datetime], at: datetime) -> list[Marker]:
-    """The youngest bad ends as if a run waited for them, so that their account is queried."""
+    """The youngest failed jobs as if a run waited for them, so that their account is queried."""
     young = sorted((since, end) for end, since in ends.items() if at - since < _QUERIED_FOR)
     found = []
     for since, end in young[-_MAX_FAILED_JOBS:]:
@@ -206,15 +206,15 @@ def _as_markers(ledger: Ledger, ends: dict[FailedJob, datetime], at: datetime) -
 def _follow_revived(
     ledger: Ledger, ends: dict[FailedJob, datetime], result: QueryResult, tick: TickResult
 ) -> None:
-    """Follow every job again that the provider's list shows alive after its bad end, in a known status."""
+    """Follow every job again that the provider's list shows alive after its failure, in a known status."""
     for end in ends if result.complete else ():
         for job in [job for job in result.jobs.get(end.job, []) if job.phase != "failed" and job.known]:
             record = revive(ledger, end, job)
             if isinstance(record, Submitted):
                 run = ledger.run_of(end)
                 tick.problems.append(
-                    f"{end.job}: job {job.job_id} had come to a bad end and lives ({job.provider_status})"
+                    f"{end.job}: job {job.job_id} was recorded as failed and is alive ({job.provider_status})"
                 )
                 tick.revived += [Revived(run, record)] if run else []
             elif record is not None:
-                tick.problems.append(f"{end.job}: job {job.job_id} lives beside job {record.followed}")
+                tick.problems.append(f"{end.job}: job {job.job_id} is alive beside job {record.followed}")

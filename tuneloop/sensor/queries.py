@@ -42,7 +42,7 @@ class QueryResult:
     notes: tuple[str, ...] = ()
     """What was invalid in other rows."""
     provider: Provider | None = None
-    """Who may be queried about one job; None where nobody was queried at all."""
+    """Who may be queried about one job; None where no query was made."""
     _left: int = JOBS_A_TICK
 
     @property

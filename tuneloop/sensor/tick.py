@@ -27,7 +27,7 @@ class UnknownStatus(NamedTuple):
 
 
 class Revived(NamedTuple):
-    """A job that lives on after a bad end: the run that had found the end, and what was written."""
+    """A job that is alive after a failure: the run that had found the failure, and what was written."""
 
     run: RunRecord
     record: Submitted
@@ -60,7 +60,7 @@ class TickResult:
     notes: list[str] = field(default_factory=list)
     """Sentences worth a log line."""
     problems: list[str] = field(default_factory=list)
-    """What a person has to fix; everything else was polled all the same."""
+    """What has to be fixed by hand; everything else was polled all the same."""
 
     def add(self, other: TickResult) -> None:
         """Take in what was found in another account of the store."""
