@@ -26,7 +26,7 @@ class Marker(NamedTuple):
 
 
 class FailedJob(NamedTuple):
-    """A job that failed, was rejected or given up unpaid, or was about to be recorded so. The file holds the id of the flow run that found it."""
+    """A job that ended unpaid, or was about to. The file holds the id of the flow run that found it."""
 
     account: str
     job: str

@@ -154,7 +154,7 @@ def _claim(
 
 
 def _claimed(training: TrainingLog, claim: Claimed) -> TrainingLog:
-    """Read the claimed training. Raises `RecordConflict` where another run has found a job of its name meanwhile."""
+    """Read the claimed training. Raises `RecordConflict` where a job of its name was found meanwhile."""
     claimed = training.reread()
     if claimed.last is None or claimed.last.writer_id != claim.writer_id:
         raise RecordConflict(f"{training.name} has moved on since it was claimed; nothing was sent")
@@ -227,8 +227,8 @@ def _found_despite_rejection(
         # A key that is rejected for both was let in for neither.
         if not (isinstance(error, AuthenticationFailed) and isinstance(second, AuthenticationFailed)):
             raise AmbiguousSubmit(
-                f"the submit of {claimed.name} was rejected ({error}), and the list that could show that it had no "
-                f"effect failed: {second}"
+                f"the submit of {claimed.name} was rejected ({error}), and the list that could show that it "
+                f"had no effect failed: {second}"
             ) from None
         _record_rejection(claimed, request, error, settled_after=None)
         raise error from None
