@@ -7,10 +7,10 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
-from flows import watch_trainings
 from tuneloop.errors import ProviderError, RateLimited, RequestRejected
 from tuneloop.http.transport import RequestNotSent
 from tuneloop.ledger import collection
+from tuneloop.orchestration import polling
 from tuneloop.orchestration.resume import ResumeResult
 from tuneloop.providers.base import SubmitMargins
 from tuneloop.providers.segmind.client import SegmindProvider
@@ -79,7 +79,7 @@ def _drop_weights() -> None:
 
 def _never_wake() -> None:
     """Let the sensor wake nobody, and have nobody continued."""
-    _replace(watch_trainings, "resume_runs", lambda *_: ResumeResult())
+    _replace(polling, "resume_runs", lambda *_: ResumeResult())
 
 
 SABOTAGES: dict[str, Callable[[], None]] = {
