@@ -47,7 +47,7 @@ def test_paths_exist(document: Path) -> None:
         store_names = path.split("/")[0] in {
             "images", "captions", "datasets", "trainings", "trained", "weights", "renders", "models", "runs",
             "inflight", "promotions", "budget", "duplicate-jobs", "job-names", "unknown-statuses",
-            "overdue", "transfers", "render-log", "looks", "drivers", "accounts",
+            "overdue", "transfers", "render-log", "scans", "drivers", "accounts",
             "failed-jobs", "failed-downloads", "retrain-reasons", "cancelled", "continued",
         }  # fmt: skip
         if path not in made_later and not store_names:
@@ -94,7 +94,7 @@ def test_every_setting_is_documented() -> None:
 def test_every_check_of_a_dataset_is_explained_with_its_severity() -> None:
     code = "\n".join(path.read_text() for path in (ROOT / "tuneloop" / "datasets").rglob("*.py"))
     errors = set(re.findall(r'(?:\b_?error|\bImageError)\(\s*"([a-z0-9-]+)"', code))
-    warnings = set(re.findall(r'(?:\b_?warning|\b_told)\(\s*"([a-z0-9-]+)"|\bcheck = "([a-z-]+)"', code))
+    warnings = set(re.findall(r'(?:\b_?warning|\b_warn)\(\s*"([a-z0-9-]+)"|\bcheck = "([a-z-]+)"', code))
     told = dict.fromkeys(errors, "error") | {"".join(names): "warning" for names in warnings}
     told |= dict.fromkeys(errors & {"".join(names) for names in warnings}, "error, warning")
     text = (ROOT / "docs" / "checks.md").read_text()

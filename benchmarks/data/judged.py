@@ -10,8 +10,8 @@ from prefect.logging import disable_run_logger
 
 from tuneloop.clock import now
 from tuneloop.datasets.captions import CaptionRule
-from tuneloop.datasets.earlier_looks import EarlierLook, keep_look, look_name
 from tuneloop.datasets.scan import preflight
+from tuneloop.datasets.scan_records import ScanRecord, save_scan_record, scan_record_name
 from tuneloop.datasets.sources.opening import open_source
 from tuneloop.datasets.sources.source_state import state_of
 from tuneloop.ledger.accounts import current_driver, hand_over, remember_origin
@@ -68,10 +68,10 @@ def make_judged(store: Store, dataset: str, client_for: Callable[[str], S3Client
     assert state is not None  # noqa: S101 - its files are old enough
     with open_source(dataset, client_for=client_for) as source:
         manifest = preflight(source.folder, rule, NO_LIMITS).require_manifest()
-    keep_look(
+    save_scan_record(
         store,
-        look_name(state, request.recipe),
-        EarlierLook(digest=manifest.digest, images=len(manifest.items), findings=()),
+        scan_record_name(state, request.recipe),
+        ScanRecord(digest=manifest.digest, images=len(manifest.items), findings=()),
     )
     run = build_run_record(ctx, request, manifest.digest, None)
     _train(ctx.ledger, run)

@@ -14,7 +14,7 @@ from prefect.logging import disable_run_logger
 from benchmarks.data.judged import context_for, make_judged, make_store, request_for, unchanged_run
 from benchmarks.data.material import make_captioned
 from tests.s3_server import fresh_bucket, s3_client, s3_server
-from tuneloop.datasets.earlier_looks import look_name
+from tuneloop.datasets.scan_records import scan_record_name
 from tuneloop.datasets.sources.source_state import state_of
 from tuneloop.ledger.collection import weights_problem
 from tuneloop.orchestration.stages.preparation import _unchanged
@@ -59,7 +59,7 @@ def test_unchanged_folder_costs_15_requests_at_most_whatever_the_store_holds(sho
     first = shop.opened("first")
     make_judged(first, str(shop.folder / "images"), lambda _: first.client)
     for number in range(60):
-        for kind in ("images", "looks", "inflight/segmind.default/job", "runs", "models/bench/decisions/other"):
+        for kind in ("images", "scans", "inflight/segmind.default/job", "runs", "models/bench/decisions/other"):
             first.create(f"{kind}/{number:064x}", b"{}")
     assert unchanged_run(shop.opened("second"), str(shop.folder / "images")) is not None
     requests = count_requests(shop.folder / "requests.log", "second")
@@ -127,7 +127,7 @@ def test_earlier_look_decides_nothing_but_that_nothing_is_left_to_do(shop: Shop,
     wish, state = request_for(dataset), state_of(dataset)
     assert state is not None
     if change == "damaged":
-        client, name = s3_client(shop.endpoint), f"store/{look_name(state, wish.recipe)}"
+        client, name = s3_client(shop.endpoint), f"store/{scan_record_name(state, wish.recipe)}"
         client.put_object(Bucket=shop.bucket, Key=name, Body=b"{")
     wish = {
         "reason": replace(wish, force_reason="once more"),

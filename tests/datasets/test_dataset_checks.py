@@ -69,7 +69,7 @@ def checks_in_the_code() -> set[str]:
     for module in MODULES:
         for node in ast.walk(ast.parse(inspect.getsource(module))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                if node.func.id in {"error", "warning", "_told"} and isinstance(node.args[0], ast.Constant):
+                if node.func.id in {"error", "warning", "_warn"} and isinstance(node.args[0], ast.Constant):
                     found.add(str(node.args[0].value))
             elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "check":
                 assert isinstance(node.value, ast.Constant)

@@ -67,12 +67,12 @@ def test_new_instruction_for_one_of_two_edits_of_a_image_is_told() -> None:
     ):
         difference = DatasetDifference.between(old, new)
         assert len(difference.captions_changed) == 1
-        assert difference.in_words == "1 caption changed"
+        assert difference.summary == "1 caption changed"
 
 
 def test_same_images_in_other_pairs_are_a_difference_and_other_numbers_are_none() -> None:
     old = pairs(("a", "b", "a hat"), ("c", "d", "a hat"))
     difference = DatasetDifference.between(old, pairs(("a", "d", "a hat"), ("c", "b", "a hat")))
     assert difference.any
-    assert difference.in_words == "paired otherwise"
+    assert difference.summary == "paired otherwise"
     assert not DatasetDifference.between(old, pairs(("c", "d", "a hat"), ("a", "b", "a hat"))).any

@@ -165,7 +165,7 @@ def test_caption_in_a_table_may_be_as_long_as_one_in_a_file(folder: Path) -> Non
     (told,) = errors_of(folder)
     assert (
         told
-        == "metadata.jsonl: line 2 has in text more than 1 MiB, which is no caption; mend the line, or remove it"
+        == "metadata.jsonl: line 2 has in text more than 1 MiB, which is no caption; fix the line, or remove it"
     )
 
 

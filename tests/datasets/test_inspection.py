@@ -158,7 +158,7 @@ def test_too_many_pixels_are_refused_by_the_header_alone(
 
 
 def test_file_too_large_to_be_held(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tuneloop.datasets.images.inspect.LARGEST_FILE_BYTES", 1 << 20)
+    monkeypatch.setattr("tuneloop.datasets.images.inspect.MAX_FILE_BYTES", 1 << 20)
     assert refusal(folder, bytes((1 << 20) + 1)) == "a.jpg: is larger than 1 MiB; scale it down or compress it"
 
 

@@ -136,10 +136,10 @@ class World:
             collected=_collected(challenger.job),
             challenger=challenger,
             champion=champion,
-            reigning=line[-1] if line else None,
+            current_champion=line[-1] if line else None,
             champion_manifest=self.old if champion else None,
             result=apply_gate(challenger, champion, plan.gate),
-            line=line,
+            champion_history=line,
             cents=400,
             decision=f"models/robot/decisions/{run.key}-g1-{plan.digest}/0001.json",
         )
@@ -153,7 +153,7 @@ def key_of(mark: str) -> str:
 def promotions(dataset_digest: str) -> tuple[Promotion, ...]:
     """Three champions: the third is the first one again."""
     whys = (
-        "First model: it passes every floor (no copies, 24 usable images, enough diversity).",
+        "First model: it passes every threshold (no copies, 24 usable images, enough diversity).",
         "The challenger is better: its score differs by +0.031 (between +0.020 and +0.044), most in sharpness.",
         "No. 2 draws the antenna on the wrong side.",
     )

@@ -48,7 +48,7 @@ def test_provider_that_bills_and_never_answers_is_paid_three_times_for_each_imag
     last = attempts[-1]
     assert last is not None
     assert (last.unanswered, last.complete) == (12, False)
-    assert {image.finding for image in last.images} == {"asked 3 times, no answer"}
+    assert {image.finding for image in last.images} == {"requested 3 times, no response"}
 
 
 def test_run_stops_after_two_asks_in_a_row_without_an_answer(
@@ -68,7 +68,7 @@ def test_image_that_is_given_up_hides_no_other_and_is_asked_for_by_no_later_run(
     assert attempt(artifacts, provider, subject, one) is None
     given_up = attempt(artifacts, provider, subject, one)
     assert given_up is not None
-    assert [image.finding for image in given_up.findings] == ["asked 3 times, no answer"]
+    assert [image.finding for image in given_up.findings] == ["requested 3 times, no response"]
     both = render(artifacts, provider, subject, PLAN)
     assert [image.name is not None for image in both.images] == [False, True]
     assert both.unanswered == 1

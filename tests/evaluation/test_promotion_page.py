@@ -73,7 +73,9 @@ def saying(evidence: DecisionReport, text: str) -> DecisionReport:
         run=evidence.run.model_copy(update={"recipe": {"prompt": text}}),
         collected=evidence.collected.model_copy(update={"job_id": text}),
         result=evidence.result.model_copy(update={"reason": text, "rule": text}),
-        line=[promotion.model_copy(update={"reason": text}) for promotion in evidence.line],
+        champion_history=[
+            promotion.model_copy(update={"reason": text}) for promotion in evidence.champion_history
+        ],
         decided_by=text,
     )
 
@@ -158,7 +160,7 @@ def test_undecided_says_that_a_person_is_asked(world: World, evidence: DecisionR
     open_ = dataclasses.replace(evidence, result=evidence.result.model_copy(update={"verdict": "undecided"}))
     page = write_page(world.store, open_)
     assert "<strong>undecided</strong>" in page
-    assert "A person is asked" in page
+    assert "A review is required" in page
     text = Outline(page).text
     assert f'tuneloop review robot --store {evidence.run.store} --approve --reason "…"' in text
 

@@ -26,7 +26,7 @@ def test_runs_end_with_a_decision_after_three_asks_for_each_image_and_it_is_told
     wish = {**wish, "evaluation": {**wish["evaluation"], "seeds": [1, 2]}}
     states = [here(wish) for _ in range(4)]
     assert [state.name for state in states] == ["Failed", "Failed", "Completed", "Cached"]
-    assert "2 of 2 images cannot be used; the first: asked 3 times, no answer" in (states[2].message or "")
+    assert "2 of 2 images cannot be used; the first: requested 3 times, no response" in (states[2].message or "")
     assert (len(bill.trainings), bill.images) == (1, 6)
     wait_until("it is told", lambda: bool(told_of(wish["model"])))
     (told,) = told_of(wish["model"])

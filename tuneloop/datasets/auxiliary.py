@@ -1,4 +1,4 @@
-"""Images that other trainers keep beside the ones to train on: masks, condition maps, regularisation, samples.
+"""Images that other trainers keep beside the ones to train on: masks, condition maps, regularization, samples.
 
 A name says little by itself: a mask counts as one where the image is there that it belongs to, and a folder of
 samples where there are images outside. So a dataset of masks for carnival can be trained on.
@@ -49,43 +49,43 @@ _COMPANION, _UNCLEAR = "masks or maps of other images", ""
 _FOLDERS = {
     _COMPANION: _folders(f"{_MASK}|{_MAP}"),
     _UNCLEAR: _folders(f"{_PERHAPS}|{_MORE_FOLDERS}"),
-    "regularisation images": _folders(_REGULAR),
+    "regularization images": _folders(_REGULAR),
     "samples of a training": _folders(_SAMPLE),
 }
 _MASK_FOLDERS = _folders(_MASK)
 _COMPANION_NAMES, _PERHAPS_NAMES = _names(f"{_MASK}|{_MAP}"), _names(f"{_PERHAPS}|{_MORE_NAMES}")
 
 
-class Sorted(NamedTuple):
+class ImageSplit(NamedTuple):
     """Images told apart."""
 
     kept: list[FileEntry]
-    aside: list[FileEntry]
+    excluded: list[FileEntry]
     findings: list[Finding]
 
 
-def sort_out(images: list[FileEntry], *, pairs: bool) -> Sorted:
+def split_auxiliary(images: list[FileEntry], *, pairs: bool) -> ImageSplit:
     """Tell images to train on from what lies beside them, by their names."""
     kinds = {file: _kind_of_folder(file.folder, pairs=pairs) for file in images}
     outside = [file for file in images if kinds[file] is None]
     names = {_name(file.stem) for file in outside}
     if not outside:
-        return Sorted(images, [], [])
+        return ImageSplit(images, [], [])
     paired = {file.folder for file in images if _name(file.stem) in names or _subject(file, names)}
-    aside: dict[str, list[FileEntry]] = defaultdict(list)
-    refused = []
+    excluded: dict[str, list[FileEntry]] = defaultdict(list)
+    rejected = []
     companions = _companions(outside, names)
     for file, kind in kinds.items():
         if file in companions or (kind in {_COMPANION, _UNCLEAR} and file.folder in paired):
-            aside[_COMPANION].append(file)
+            excluded[_COMPANION].append(file)
         elif kind == _COMPANION:
-            refused.append(file)
+            rejected.append(file)
         elif kind:
-            aside[kind].append(file)
-    left_out = {file for group in aside.values() for file in group} | set(refused)
-    findings = [_left_out(kind, [file.name for file in group]) for kind, group in aside.items()]
-    findings += _refused([file.name for file in refused])
-    return Sorted([file for file in images if file not in left_out], [*left_out], findings)
+            excluded[kind].append(file)
+    left_out = {file for group in excluded.values() for file in group} | set(rejected)
+    findings = [_left_out(kind, [file.name for file in group]) for kind, group in excluded.items()]
+    findings += _refused([file.name for file in rejected])
+    return ImageSplit([file for file in images if file not in left_out], [*left_out], findings)
 
 
 def _kind_of_folder(folder: str, *, pairs: bool) -> str | None:

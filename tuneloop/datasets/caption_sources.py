@@ -35,7 +35,7 @@ class Captions(NamedTuple):
 
     by_owner: dict[str, CaptionText]
     """The caption of each image that has one, maybe an empty one, by `FileEntry.owner`."""
-    told: set[str]
+    reported: set[str]
     """Owners whose caption is missing or broken, and for whom a finding says so already."""
     findings: list[Finding]
 
@@ -43,13 +43,13 @@ class Captions(NamedTuple):
 def gather_captions(listing: Listing) -> Captions:
     """Read every caption of a listed dataset."""
     sources: dict[str, list[CaptionText]] = defaultdict(list)
-    told: set[str] = set()
+    reported: set[str] = set()
     findings: list[Finding] = []
     for file in listing.captions:
         text = read_caption(file.path, file.name)
         if isinstance(text, Finding):
             findings.append(text)
-            told.add(file.owner)
+            reported.add(file.owner)
         else:
             sources[file.owner].append(CaptionText(text, file.name))
     findings += _two_tables(listing.tables)
@@ -59,12 +59,12 @@ def gather_captions(listing: Listing) -> Captions:
         findings += [*broken, *_use_rows(listing, table, rows, sources)]
         if broken and not rows:
             unread.add(table.name)
-    findings += _without_a_row(listing, sources, told, unread)
+    findings += _without_a_row(listing, sources, reported, unread)
     by_owner = {}
     for owner, written in sources.items():
         findings += _disagreements(owner, written)
         by_owner[owner] = next((one for one in written if words_of(one.text)), written[0])
-    return Captions(by_owner, told, findings)
+    return Captions(by_owner, reported, findings)
 
 
 def _two_tables(tables: list[FileEntry]) -> list[Finding]:
@@ -88,20 +88,20 @@ def _use_rows(
         owner = owners.get(nfc(row.image))
         if owner is not None:
             sources[owner].append(CaptionText(row.caption, table.name, row.line))
-        elif not _is_told(listing, row):
+        elif not _is_reported(listing, row):
             reason = f"line {row.line} names {join_names([row.image])}, and there is no such image"
             findings.append(error("table-orphan", table.name, reason, "add the image, or remove the line"))
     return findings
 
 
-def _is_told(listing: Listing, row: Row) -> bool:
+def _is_reported(listing: Listing, row: Row) -> bool:
     known = {finding.file for finding in listing.findings}
     path = listing.root / row.image
     return row.image in known or (path.suffix.lower() in IMAGE_SUFFIXES and os.path.lexists(path))
 
 
 def _without_a_row(
-    listing: Listing, sources: dict[str, list[CaptionText]], told: set[str], unread: set[str]
+    listing: Listing, sources: dict[str, list[CaptionText]], reported: set[str], unread: set[str]
 ) -> list[Finding]:
     findings = []
     for table in listing.tables:
@@ -109,9 +109,9 @@ def _without_a_row(
         without = [
             image
             for image in listing.images
-            if image.name.startswith(inside) and image.owner not in sources and image.owner not in told
+            if image.name.startswith(inside) and image.owner not in sources and image.owner not in reported
         ]
-        told |= {image.owner for image in without}
+        reported |= {image.owner for image in without}
         if without and table.name not in unread:
             reason = f"has no line for {join_names([image.name for image in without])}"
             findings.append(warning("table-without-image", table.name, reason, "add lines for them"))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tuneloop.schemas.recipe_fields import BaseRecipe
 
-LARGEST_CAPTION_BYTES = 1 << 20
+MAX_CAPTION_BYTES = 1 << 20
 """Of one file. What is larger is no caption, and is not read."""
 
 _UNSEEN = " \t\u00ad\u034f\u061c\u115f\u1160\u180e\u2800\u3164\ufeff\uffa0" + "".join(
@@ -73,10 +73,10 @@ def read_caption(path: Path, name: str) -> str | Finding:
     """
     try:
         with path.open("rb") as file:
-            data = file.read(LARGEST_CAPTION_BYTES + 1)
+            data = file.read(MAX_CAPTION_BYTES + 1)
     except OSError as caught:
         return error("unreadable", name, f"cannot be read ({caught.strerror})", "make it readable or remove it")
-    if len(data) > LARGEST_CAPTION_BYTES:
+    if len(data) > MAX_CAPTION_BYTES:
         return error("caption-huge", name, "is larger than 1 MiB, and so no caption", "rename or remove it")
     return text_of(data, name)
 

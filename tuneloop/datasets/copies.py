@@ -40,7 +40,7 @@ def make_copies(
     manifest: DatasetManifest,
     files: Mapping[Sha256, Path],
     facts: Mapping[Sha256, ImageInfo],
-    way: ImagePreprocessing | None,
+    preprocessing: ImagePreprocessing | None,
     store: Store,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> PreparedImages:
@@ -53,8 +53,8 @@ def make_copies(
         DatasetError: A file is gone or has changed, or its copy cannot be made.
         CorruptRecord: The store holds something else under a name.
     """
-    name = copies_name(manifest.digest, way)
-    waiting = [sha256 for sha256 in files if needs_copy(facts[sha256], way)]
+    name = copies_name(manifest.digest, preprocessing)
+    waiting = [sha256 for sha256 in files if needs_copy(facts[sha256], preprocessing)]
     found = _read(name, store) if waiting else None
     if found is not None:
         return found
@@ -63,7 +63,7 @@ def make_copies(
 
     def copy(sha256: Sha256) -> PreparedImage:
         with decoding:
-            data = _copy_of(files[sha256], facts[sha256], way)
+            data = _copy_of(files[sha256], facts[sha256], preprocessing)
         return _stored(data, store)
 
     work = bounded_map(copy, waiting, _STORED_AT_A_TIME)
@@ -75,16 +75,16 @@ def make_copies(
     mine = PreparedImages(copies=copies)
     if store.create(name, canonical_json(mine.model_dump(mode="json"))):
         return mine
-    return load_copies(manifest.digest, way, store)
+    return load_copies(manifest.digest, preprocessing, store)
 
 
-def load_copies(digest: Sha256, way: ImagePreprocessing | None, store: Store) -> PreparedImages:
+def load_copies(digest: Sha256, preprocessing: ImagePreprocessing | None, store: Store) -> PreparedImages:
     """Read which copies are sent for a dataset. Those that were stored before there were copies have none.
 
     Raises:
         CorruptRecord: What is stored is no such list.
     """
-    return _read(copies_name(digest, way), store) or PreparedImages(copies={})
+    return _read(copies_name(digest, preprocessing), store) or PreparedImages(copies={})
 
 
 def _read(name: str, store: Store) -> PreparedImages | None:
@@ -101,10 +101,10 @@ def _read(name: str, store: Store) -> PreparedImages | None:
         ) from error
 
 
-def _copy_of(path: Path, facts: ImageInfo, way: ImagePreprocessing | None) -> bytes:
+def _copy_of(path: Path, facts: ImageInfo, preprocessing: ImagePreprocessing | None) -> bytes:
     data = read_unchanged(path, facts.sha256)
     try:
-        return normalized(data, facts, way) or data
+        return normalized(data, facts, preprocessing) or data
     except (OSError, ValueError, SyntaxError) as error:
         raise DatasetError(f"{path.name}: cannot be prepared ({error}); save it again, or leave it out") from error
 

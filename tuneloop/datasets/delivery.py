@@ -48,28 +48,28 @@ _NOT_LEFT_OUT = frozenset({"not-for-training"})
 def apply_delivery(
     findings: Iterable[Finding], profile: DatasetRequirements, sending: Delivery
 ) -> Iterator[Finding]:
-    """Leave out what is mended on the way, and tell what can be done about the rest."""
-    mended = _mended(sending.normalize, profile)
+    """Leave out what is fixed on the way, and tell what can be done about the rest."""
+    fixed = _fixed(sending.normalize, profile)
     remedies = _ZIP_ANEW if sending.by_provider else {}
     if sending.normalize is not None and sending.normalize.convert_to_rgb:
         remedies = dict.fromkeys(_CONVERTED, _COPY_SENT)
     for finding in findings:
-        if finding.check not in mended:
+        if finding.check not in fixed:
             changed: dict[str, str] = {"remedy": remedies.get(finding.check, finding.remedy)}
             if sending.by_provider and finding.check in _NOT_LEFT_OUT:
                 changed |= {"severity": "error", "reason": finding.reason.replace("left out", "in the zip")}
             yield finding.model_copy(update=changed)
 
 
-def _mended(way: ImagePreprocessing | None, profile: DatasetRequirements) -> set[str]:
+def _fixed(preprocessing: ImagePreprocessing | None, profile: DatasetRequirements) -> set[str]:
     """Checks that say nothing about the copies that are sent."""
-    if way is None:
+    if preprocessing is None:
         return set()
-    mended = set()
-    if way.reencode in profile.formats:
-        mended.add("format")
-    if way.reencode in (profile.recommended_formats or profile.formats):
-        mended.add("unusual-format")
-    if way.reencode != "keep" or way.longest_side_px is not None:
-        mended.add("large-zip")  # What the copies come to is not known before they are made.
-    return mended
+    fixed = set()
+    if preprocessing.reencode in profile.formats:
+        fixed.add("format")
+    if preprocessing.reencode in (profile.recommended_formats or profile.formats):
+        fixed.add("unusual-format")
+    if preprocessing.reencode != "keep" or preprocessing.longest_side_px is not None:
+        fixed.add("large-zip")  # What the copies come to is not known before they are made.
+    return fixed

@@ -46,7 +46,7 @@ class Walk(NamedTuple):
     """Regular files, and links to some, by name."""
     ignored: list[str]
     """Hidden files and folders, and what systems leave behind."""
-    refused: list[FileEntry]
+    rejected: list[FileEntry]
     """What is there by name but cannot be used; each has a finding."""
     findings: list[Finding]
 
@@ -61,7 +61,7 @@ def walk(folder: Path) -> Walk:
     waiting = [""]
     while waiting:
         waiting += _list_one(found, waiting.pop())
-    for part in (found.files, found.refused):
+    for part in (found.files, found.rejected):
         part.sort(key=lambda file: file.name)
     found.ignored.sort()
     found.findings.sort(key=lambda finding: finding.file or "")
@@ -116,7 +116,7 @@ def _take(found: Walk, file: FileEntry, entry: os.DirEntry[str], *, is_text: boo
     if finding is None:
         found.files.append(file)
     else:
-        found.refused.append(file)
+        found.rejected.append(file)
         found.findings.append(finding)
 
 

@@ -12,7 +12,7 @@ import json
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tuneloop.datasets.captions import LARGEST_CAPTION_BYTES, text_of
+from tuneloop.datasets.captions import MAX_CAPTION_BYTES, text_of
 from tuneloop.datasets.parquet import UnreadableTable, opened_table, text_rows
 from tuneloop.schemas.findings import Finding, error, warning
 from tuneloop.schemas.shown_text import printable
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 _CAPTION_COLUMNS = ("text", "caption", "prompt")
 _FILE_COLUMN = "file_name"
-_LARGEST_TABLE_BYTES = 64 << 20
-_MOST_LINES = 100_000
+_MAX_TABLE_BYTES = 64 << 20
+_MAX_LINES = 100_000
 """More than a source may hold files."""
 _BROKEN_LINES_TOLD = 20
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _LONGEST_SEP = 8
-_MEND = "mend the line, or remove it"
+_FIX = "fix the line, or remove it"
 
 
 class Row(NamedTuple):
@@ -60,13 +60,13 @@ def read_table(table: FileEntry) -> Table:
     read: list[tuple[int, dict[str, Any]]] = []
     findings: list[Finding] = []
     for number, values in lines:
-        if len(read) == _MOST_LINES:
-            reason = f"has more than {_MOST_LINES:,} lines"
+        if len(read) == _MAX_LINES:
+            reason = f"has more than {_MAX_LINES:,} lines"
             return Table([], [error("caption-huge", table.name, reason, "leave out those of other images")])
         if isinstance(values, dict):
             read.append((number, values))
         else:
-            findings.append(error("table-line", table.name, f"line {number} {values}", _MEND))
+            findings.append(error("table-line", table.name, f"line {number} {values}", _FIX))
         if len(findings) == _BROKEN_LINES_TOLD:
             break
     if read and all(_FILE_COLUMN not in values for _, values in read):
@@ -81,7 +81,7 @@ def read_table(table: FileEntry) -> Table:
         try:
             rows.append(_row(table, number, values, column))
         except _BrokenLine as caught:
-            findings.append(error("table-line", table.name, f"line {number} {caught}", _MEND))
+            findings.append(error("table-line", table.name, f"line {number} {caught}", _FIX))
     return Table(rows, findings)
 
 
@@ -103,11 +103,11 @@ def _lines_of(table: FileEntry) -> Iterator[tuple[int, dict[str, Any] | str]] | 
 def _text_of(table: FileEntry) -> str | Finding:
     try:
         with table.path.open("rb") as file:
-            data = file.read(_LARGEST_TABLE_BYTES + 1)
+            data = file.read(_MAX_TABLE_BYTES + 1)
     except OSError as caught:
         reason = f"cannot be read ({caught.strerror})"
         return error("unreadable", table.name, reason, "make it readable or remove it")
-    if len(data) > _LARGEST_TABLE_BYTES:
+    if len(data) > _MAX_TABLE_BYTES:
         return error("caption-huge", table.name, "is larger than 64 MiB", "make it smaller, or remove it")
     return text_of(data, table.name)
 
@@ -204,7 +204,7 @@ def _row(table: FileEntry, number: int, values: dict[str, Any], column: str | No
     caption = values.get(column) if column else None
     if caption is not None and not isinstance(caption, str):
         raise _BrokenLine(f"has a caption in {column} that is no text")
-    if len(caption or "") > LARGEST_CAPTION_BYTES:
+    if len(caption or "") > MAX_CAPTION_BYTES:
         raise _BrokenLine(f"has in {column} more than 1 MiB, which is no caption")
     for text in (name, caption or ""):
         if "\0" in text or not _can_be_written(text):

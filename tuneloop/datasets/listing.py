@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from tuneloop.datasets.auxiliary import sort_out
+from tuneloop.datasets.auxiliary import split_auxiliary
 from tuneloop.datasets.files import FileEntry, Walk, nfc, walk
 from tuneloop.datasets.pairs import pair_findings, parse_pair_name
 from tuneloop.datasets.system_files import awaited_file
@@ -47,19 +47,21 @@ def list_folder(folder: Path, *, pairs: bool = False) -> Listing:
     """
     found = walk(folder)
     findings = list(found.findings)
-    images, aside, asides = sort_out([file for file in found.files if file.suffix in IMAGE_SUFFIXES], pairs=pairs)
-    findings += asides
+    images, excluded, split_findings = split_auxiliary(
+        [file for file in found.files if file.suffix in IMAGE_SUFFIXES], pairs=pairs
+    )
+    findings += split_findings
     unsupported = [file for file in found.files if file.suffix in OTHER_IMAGE_SUFFIXES]
     findings += [_unsupported(file) for file in unsupported]
-    refused = [file for file in found.refused if file.suffix in IMAGE_SUFFIXES | OTHER_IMAGE_SUFFIXES]
+    rejected = [file for file in found.rejected if file.suffix in IMAGE_SUFFIXES | OTHER_IMAGE_SUFFIXES]
     awaited = {file: placeholder for placeholder in found.files if (file := _awaited(placeholder)) is not None}
     findings += [_not_downloaded(file, placeholder) for file, placeholder in awaited.items()]
     # What is refused or left out has a caption all the same, so that it is not called an orphan.
     others = [*unsupported, *(file for file in awaited if file.suffix not in CAPTION_SUFFIXES)]
-    captions = _captions_among(found.files, {file.folder for file in (*images, *refused, *others, *aside)})
-    findings += _name_findings([*images, *refused], others, aside, captions, pairs=pairs)
+    captions = _captions_among(found.files, {file.folder for file in (*images, *rejected, *others, *excluded)})
+    findings += _name_findings([*images, *rejected], others, excluded, captions, pairs=pairs)
     tables = [file for file in found.files if file.path.name in TABLE_NAMES]
-    findings += _what_is_not_read(found, {*images, *aside, *unsupported, *awaited.values(), *captions, *tables})
+    findings += _what_is_not_read(found, {*images, *excluded, *unsupported, *awaited.values(), *captions, *tables})
     findings += _same_names(images)
     if not images and not any(finding.severity == "error" for finding in findings):
         remedy = "put jpg, png or webp files into it"
@@ -113,7 +115,7 @@ def _owner(image: FileEntry, *, pairs: bool) -> str:
 def _name_findings(
     images: list[FileEntry],
     others: list[FileEntry],
-    aside: list[FileEntry],
+    excluded: list[FileEntry],
     captions: list[FileEntry],
     *,
     pairs: bool,
@@ -128,7 +130,7 @@ def _name_findings(
             names = join_names([other.name for other in others_of_name])
             reason = f"has the same name as {names}, so that a caption would belong to both"
             findings.append(error("shared-name", first.name, reason, "rename all but one"))
-    owners = {_owner(image, pairs=pairs) for image in (*images, *others, *aside)}
+    owners = {_owner(image, pairs=pairs) for image in (*images, *others, *excluded)}
     if pairs:
         findings += pair_findings([*images, *others])
     reason = f"is a caption without {'a pair' if pairs else 'an image'}"

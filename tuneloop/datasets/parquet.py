@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 _EXTRA = ".venv/bin/python -m pip install -e '.[hub]'"
 _ROWS_AT_A_TIME = 1000
-_MOST_TEXT_BYTES = 1 << 30
+_MAX_TEXT_BYTES = 1 << 30
 """All columns together as they would be in memory, before one of them is read for its text."""
 
 
@@ -51,7 +51,7 @@ def text_rows(file: Any) -> Iterator[tuple[int, dict[str, Any] | str]]:
     """Each row's number, from 1, with its texts, or with what is wrong with it."""
     groups = (file.metadata.row_group(number) for number in range(file.num_row_groups))
     number = 0
-    if sum(group.total_byte_size for group in groups) > _MOST_TEXT_BYTES:
+    if sum(group.total_byte_size for group in groups) > _MAX_TEXT_BYTES:
         yield 1, "cannot be read: the table is larger than 1 GiB"
         return
     try:

@@ -1,4 +1,4 @@
-"""A folder of images, looked at before anything is uploaded, and turned into a manifest."""
+"""A folder of images, inspected before anything is uploaded, and turned into a manifest."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tuneloop.datasets.caption_sources import Captions, gather_captions
 from tuneloop.datasets.captions import CaptionRule, words_of
 from tuneloop.datasets.checks.caption_checks import caption_findings
 from tuneloop.datasets.checks.dataset_checks import (
-    Taken,
+    UsableImage,
     number_findings,
     set_findings,
     size_findings,
@@ -128,7 +128,7 @@ def _inspect(
     captions: Captions,
     rule: CaptionRule,
     on_progress: Callable[[int, int], None] | None,
-) -> tuple[list[Taken], list[Finding]]:
+) -> tuple[list[UsableImage], list[Finding]]:
     taken, unusable = [], []
     # Closed even if the progress report raises: threads end, and Pillow is as tolerant as it was.
     with closing(inspect_all(listing.images)) as results:
@@ -137,13 +137,13 @@ def _inspect(
                 unusable.append(found)
             else:
                 written = captions.by_owner.get(image.owner)
-                taken.append(Taken(image, found, rule.caption_as_sent(written.text if written else "")))
+                taken.append(UsableImage(image, found, rule.caption_as_sent(written.text if written else "")))
             if on_progress is not None:
                 on_progress(done, len(listing.images))
     return taken, unusable
 
 
-def _item(one: Taken, *, pairs: bool) -> tuple[str, DatasetItem]:
+def _item(one: UsableImage, *, pairs: bool) -> tuple[str, DatasetItem]:
     """One image, with the name of its pair (its own where there are no pairs)."""
     half = parse_pair_name(one.image.path.stem) if pairs else None
     facts = one.facts

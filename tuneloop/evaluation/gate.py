@@ -36,7 +36,7 @@ def apply_gate(
     by_thresholds = champion is None or reason is not None
     if champion is None and reason is None:
         who = "The champion itself, judged on another plan" if is_current_champion else "First model"
-        verdict, reason = "promote", f"{who}: it passes every floor ({_passed(challenger)})."
+        verdict, reason = "promote", f"{who}: it passes every threshold ({_passed(challenger)})."
     elif reason is None:
         verdict, reason = _compare(differences, policy)
         if verdict == "undecided" and policy.undecided != "review":
@@ -197,7 +197,7 @@ def _signed(value: float) -> str:
 
 def _rule(policy: GatePolicy) -> str:
     otherwise = {
-        "review": "a person is asked",
+        "review": "a review is required",
         "reject": "the champion stays",
         "promote": "the challenger is taken",
     }

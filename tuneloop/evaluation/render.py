@@ -21,7 +21,7 @@ from tuneloop.errors import (
     RateLimited,
     RequestRejected,
 )
-from tuneloop.evaluation.render_log import MAX_ASKS, RenderLog
+from tuneloop.evaluation.render_log import MAX_REQUESTS, RenderLog
 from tuneloop.http.transport import RequestNotSent
 from tuneloop.providers.base import Provider, TrainedModel
 from tuneloop.schemas.canonical import digest_of
@@ -236,19 +236,19 @@ class _Rendering:
         trained = TrainedModel(job, self._store.uri_of(weights) if weights else None)
         for pause in itertools.count(1):
             self.reserve([request])
-            ask = self.log.ask(request.stem)
-            if ask is None:
+            recorded = self.log.record_request(request.stem)
+            if recorded is None:
                 return False
             try:
                 rendered = self._provider.render(trained, request.prompt, request.seed, request.settings, edited)
                 break
             except RateLimited as error:
-                self.log.refused(request.stem, ask)
+                self.log.rejected(request.stem, recorded)
                 if pause > _RATE_LIMIT_PAUSES:
                     raise
                 time.sleep(min(error.retry_after_s or 2.0 * pause, _LONGEST_PAUSE_S))
             except (RequestRejected, RequestNotSent):
-                self.log.refused(request.stem, ask)
+                self.log.rejected(request.stem, recorded)
                 raise
         name = f"{_folder(self._model)}{request.stem}{rendered.suffix}"
         self._store.create(name, rendered.data)
@@ -264,12 +264,14 @@ class _Rendering:
                 continue
             given_up = self.log.given_up(request.stem)
             unanswered += given_up
-            reason = f"asked {MAX_ASKS} times, no answer" if given_up else self.rejections.get(request.stem)
+            reason = (
+                f"requested {MAX_REQUESTS} times, no response" if given_up else self.rejections.get(request.stem)
+            )
             images.append(request.image(None, reason))
         return Evaluation(
             job=self._model.job,
             images=tuple(images),
-            asked_again=sum(self.log.repeated(request.stem) for request in self.requests),
+            asked_again=sum(self.log.extra_requests(request.stem) for request in self.requests),
             unanswered=unanswered,
         )
 

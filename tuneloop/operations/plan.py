@@ -148,7 +148,7 @@ def _reasons(
         reasons.append("the model has no champion yet")
     elif difference is not None:
         if difference.any:
-            reasons.append(f"dataset: {difference.in_words}, compared with champion v{champion.number}")
+            reasons.append(f"dataset: {difference.summary}, compared with champion v{champion.number}")
         elif champion.key != run.key:
             reasons.append(f"the recipe or the account is not the one of champion v{champion.number}")
         else:

@@ -12,7 +12,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.logging import get_run_logger
 from prefect.tasks import Task
 
-from tuneloop.datasets.earlier_looks import EarlierLook, keep_look, look_name
+from tuneloop.datasets.scan_records import ScanRecord, save_scan_record, scan_record_name
 from tuneloop.datasets.sources.public_zip import check_still_there
 from tuneloop.datasets.sources.source_state import state_of
 from tuneloop.datasets.store import load_manifest
@@ -89,8 +89,8 @@ def scan_dataset(
             ingest(ctx, checked, request.model, request.recipe, storing.show)
         manifest = checked.found.require_manifest()
     if state is not None and state == state_of(request.dataset, ctx.bucket_client):
-        kept = EarlierLook(digest=manifest.digest, images=len(manifest.items), findings=checked.found.findings)
-        keep_look(ctx.store, look_name(state, request.recipe), kept)
+        kept = ScanRecord(digest=manifest.digest, images=len(manifest.items), findings=checked.found.findings)
+        save_scan_record(ctx.store, scan_record_name(state, request.recipe), kept)
     get_run_logger().info(
         "%d images, %d bytes, dataset %s", len(manifest.items), manifest.size_bytes, manifest.digest[:16]
     )

@@ -42,5 +42,5 @@ class PreparedImages(FrozenModel):
 
 def copies_name(dataset_digest: Sha256, normalize: ImagePreprocessing | None) -> str:
     """Name of a dataset's copy list in the store."""
-    way = digest_of(drop_empty(normalize.model_dump(mode="json")))[:16] if normalize else "as-they-are"
-    return f"datasets/{dataset_digest}-{way}.copies.json"
+    preprocessing = digest_of(drop_empty(normalize.model_dump(mode="json")))[:16] if normalize else "as-they-are"
+    return f"datasets/{dataset_digest}-{preprocessing}.copies.json"

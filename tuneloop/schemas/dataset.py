@@ -98,7 +98,7 @@ class DatasetDifference(FrozenModel):
         return bool(self.added or self.removed or self.captions_changed or self.pairs_changed)
 
     @property
-    def in_words(self) -> str:
+    def summary(self) -> str:
         """The numbers as a sentence."""
         counted = (
             (len(self.added), "image", "added"),

@@ -1,4 +1,4 @@
-"""What one image file is, by its content alone, so that a file that was looked at once is known for ever."""
+"""What one image file is, by its content alone, so that a file that was inspected once is known for ever."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def imagehash_loop(count: str) -> Callable[[], None]:
 
 
 def _hashes(count: int) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
-    """Random ones, of which every tenth has a near neighbour."""
+    """Random ones, of which every tenth has a near neighbor."""
     drawn = np.random.default_rng(3)
     values = drawn.integers(0, 1 << 64, count, dtype=np.uint64)
     values[::10] = values[1::10] ^ np.uint64(0b10010)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.datasets.images import black_and_white, distinct
-from tuneloop.datasets.captions import LARGEST_CAPTION_BYTES, CaptionRule
+from tuneloop.datasets.captions import MAX_CAPTION_BYTES, CaptionRule
 from tuneloop.datasets.delivery import LOCAL_ARCHIVE, Delivery
 from tuneloop.schemas.dataset_profile import DatasetRequirements
 from tuneloop.schemas.findings import Severity
@@ -172,7 +172,7 @@ FAULTS = [
     Fault("caption-encoding", "error", "01.txt", write("01.txt", b"ROBOX gr\xfcn")),
     Fault("caption-utf16", "error", "01.txt", write("01.txt", "ROBOX".encode("utf-16"))),
     Fault("caption-nul", "error", "01.txt", write("01.txt", "ROBOX".encode("utf-16-le"))),
-    Fault("caption-huge", "error", "01.txt", write("01.txt", b"a" * (LARGEST_CAPTION_BYTES + 1))),
+    Fault("caption-huge", "error", "01.txt", write("01.txt", b"a" * (MAX_CAPTION_BYTES + 1))),
     Fault("captions-disagree", "error", "01.txt", write("01.caption", "ROBOX otherwise")),
     Fault("captions-disagree", "error", "metadata.jsonl", table({"file_name": "00.png", "text": "ROBOX twice"})),
     Fault("empty-caption", "warning", "03.txt", write("03.txt", ", ,")),

@@ -75,9 +75,9 @@ def listed_too(client: S3Client, keys: list[str], size_bytes: int = 1) -> None:
 @pytest.mark.parametrize(
     ("limit", "value", "reason"),
     [
-        ("MOST_FILES", 2, "holds more than 2 objects; name a smaller folder"),
-        ("LARGEST_DATASET_BYTES", 5, "holds more than 5 bytes; name a smaller folder"),
-        ("LARGEST_FILE_BYTES", 1, "has 2 bytes; 1 is the most for one file"),
+        ("MAX_FILES", 2, "holds more than 2 objects; name a smaller folder"),
+        ("MAX_DATASET_BYTES", 5, "holds more than 5 bytes; name a smaller folder"),
+        ("MAX_FILE_BYTES", 1, "has 2 bytes; 1 is the most for one file"),
     ],
 )
 def test_too_much_is_refused_before_anything_is_fetched(
@@ -95,7 +95,7 @@ def test_large_zip_is_refused_before_it_is_fetched(
     client: S3Client, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(client, bucket, {"cats.zip": b"12"})
-    monkeypatch.setattr(limits, "LARGEST_ZIP_BYTES", 1)
+    monkeypatch.setattr(limits, "MAX_ZIP_BYTES", 1)
     fetched = gets_of(client)
     with pytest.raises(DatasetError, match="has 2 bytes; 1 is the most that is fetched"):
         open_and_close(f"s3://{bucket}/cats.zip", client_for=lambda _: client)

@@ -139,9 +139,9 @@ def test_hostile_name_is_refused_before_anything_is_fetched(server: FakeHub, nam
 @pytest.mark.parametrize(
     ("limit", "value", "reason"),
     [
-        ("MOST_FILES", 9, "holds more than 9 files"),
-        ("LARGEST_DATASET_BYTES", 5, "holds more than 5 bytes"),
-        ("LARGEST_FILE_BYTES", 1, "1 is the most for one file"),
+        ("MAX_FILES", 9, "holds more than 9 files"),
+        ("MAX_DATASET_BYTES", 5, "holds more than 5 bytes"),
+        ("MAX_FILE_BYTES", 1, "1 is the most for one file"),
     ],
 )
 def test_too_much_is_refused_before_anything_is_fetched(

@@ -144,9 +144,9 @@ def test_table_whose_pages_are_broken_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("limit", "value", "reason"),
     [
-        ("MOST_FILES", 19, "has 20 rows of images; 19 is the most"),
-        ("LARGEST_DATASET_BYTES", 100, "100 is the most that is read"),
-        ("LARGEST_FILE_BYTES", 10, "holds too many bytes"),
+        ("MAX_FILES", 19, "has 20 rows of images; 19 is the most"),
+        ("MAX_DATASET_BYTES", 100, "100 is the most that is read"),
+        ("MAX_FILE_BYTES", 10, "holds too many bytes"),
     ],
 )
 def test_too_much_is_refused(
@@ -163,7 +163,7 @@ def test_one_image_in_many_rows_counts_as_often_as_it_is_written(
 ) -> None:
     table(tmp_path / "a.parquet", [(None, distinct(1) + bytes(50_000), "a cat")] * 30, row_group_size=30)
     assert (tmp_path / "a.parquet").stat().st_size < 100_000
-    monkeypatch.setattr(limits, "LARGEST_DATASET_BYTES", 500_000)
+    monkeypatch.setattr(limits, "MAX_DATASET_BYTES", 500_000)
     with pytest.raises(DatasetError, match="holds too many bytes; make it smaller"):
         open_and_close(str(tmp_path))
 

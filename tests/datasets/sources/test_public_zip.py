@@ -96,7 +96,7 @@ def test_zip_larger_than_what_is_fetched_is_not_fetched(
     shelf: Shelf, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shelf.body = zipped({"a.png": png_of(1)})
-    monkeypatch.setattr(limits, "LARGEST_ZIP_BYTES", len(shelf.body) - 1)
+    monkeypatch.setattr(limits, "MAX_ZIP_BYTES", len(shelf.body) - 1)
     for provider_fetches in (True, False):
         with pytest.raises(DatasetError, match="the most that is fetched"):
             open_and_close(url, provider_fetches=provider_fetches)

@@ -177,7 +177,7 @@ def test_number_of_entries_is_limited_by_what_is_there_not_by_what_is_claimed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     many = made_zip([Made(b"%d" % number) for number in range(11)])
-    monkeypatch.setattr(limits, "MOST_FILES", 10)
+    monkeypatch.setattr(limits, "MAX_FILES", 10)
     lying = many[:-14] + b"\1\0\1\0" + many[-10:]
     assert len(lying) == len(many)
     for data in (many, lying):
@@ -188,13 +188,13 @@ def test_number_of_entries_is_limited_by_what_is_there_not_by_what_is_claimed(
 def test_list_of_contents_larger_than_memory_should_hold_is_not_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "LARGEST_DIRECTORY_BYTES", 60)
+    monkeypatch.setattr(limits, "MAX_DIRECTORY_BYTES", 60)
     with pytest.raises(DatasetError, match="lists more than"):
         unpack_alone(tmp_path, HONEST)
 
 
 def test_sizes_are_limited_together_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "LARGEST_DATASET_BYTES", 9)
+    monkeypatch.setattr(limits, "MAX_DATASET_BYTES", 9)
     with pytest.raises(DatasetError, match="unpacks to 10 bytes; 9 is the most"):
         unpack_alone(tmp_path, HONEST)
 

@@ -40,7 +40,7 @@ def caption_findings(
     if not findings:
         instead = _instead(rule, sending)
         findings += _empty(list(empty.values()), instead)
-        untold = [name for owner, name in missing.items() if owner not in captions.told]
+        untold = [name for owner, name in missing.items() if owner not in captions.reported]
         findings += _missing(untold, said, instead)
     if sending.by_provider:
         findings += _unread(said)
@@ -58,14 +58,14 @@ def _refusals(
             error("caption-needed", name, "has no caption, and this trainer demands one", "write one beside it")
             for name in without.values()
         ]
-    if rule.provider_captions or len(without) < number or without.keys() & captions.told:
+    if rule.provider_captions or len(without) < number or without.keys() & captions.reported:
         return []
     reason = "no image has a caption, and neither the recipe nor the provider has one for it"
     return [error("no-captions", None, reason, "write captions beside the images, or set an instance prompt")]
 
 
 def _empty(empty: list[CaptionText], instead: str) -> list[Finding]:
-    return _told("empty-caption", empty, f"without words; {instead}", "write it, or remove the file")
+    return _warn("empty-caption", empty, f"without words; {instead}", "write it, or remove the file")
 
 
 def _missing(names: list[str], said: list[CaptionText], instead: str) -> list[Finding]:
@@ -91,13 +91,13 @@ def _unread(said: list[CaptionText]) -> list[Finding]:
     """Find captions that are read here only. Source: an open Flux worker, which knows .txt files alone."""
     unread = [caption for caption in said if not caption.file.lower().endswith(".txt")]
     fault = "that the provider does not read: it fetches this zip by itself, and takes .txt files alone"
-    return _told("caption-unread", unread, fault, "write it into a .txt of the image's name, and zip anew")
+    return _warn("caption-unread", unread, fault, "write it into a .txt of the image's name, and zip anew")
 
 
 def _lines(said: list[CaptionText]) -> list[Finding]:
     """Find captions of several lines: kohya's scripts take each for a caption of its own, or the first alone."""
     several = [one for one in said if sum(bool(words_of(line)) for line in one.text.splitlines()) > 1]
-    return _told(
+    return _warn(
         "caption-lines", several, "of several lines, sent as one", "nothing, or keep the line that is meant"
     )
 
@@ -118,8 +118,8 @@ def _trigger(said: list[CaptionText], rule: CaptionRule, sending: Delivery) -> l
     shown = join_names([word])
     absent = f"without the trigger word {shown}{'' if sending.by_provider else ', which is put in front'}"
     return [
-        *_told("trigger-absent", lacking, absent, "nothing, or write it where it reads best"),
-        *_told("trigger-twice", twice, f"with the trigger word {shown} more than once", "name it once"),
+        *_warn("trigger-absent", lacking, absent, "nothing, or write it where it reads best"),
+        *_warn("trigger-twice", twice, f"with the trigger word {shown} more than once", "name it once"),
     ]
 
 
@@ -130,10 +130,10 @@ def _long(said: list[CaptionText], rule: CaptionRule, profile: DatasetRequiremen
         caption for caption in said if len(rule.caption_as_sent(caption.text) or "") > profile.max_caption_length
     ]
     fault = f"of more than {profile.max_caption_length} characters; the trainer may cut it off"
-    return _told("long-caption", too_long, fault, "shorten it")
+    return _warn("long-caption", too_long, fault, "shorten it")
 
 
-def _told(check: str, captions: list[CaptionText], fault: str, remedy: str) -> list[Finding]:
+def _warn(check: str, captions: list[CaptionText], fault: str, remedy: str) -> list[Finding]:
     """One warning for all captions that share a fault, with the file where it is only one."""
     if not captions:
         return []

@@ -27,11 +27,11 @@ _BLACK_AND_WHITE = 0.94
 _NEARLY_ONE_TONE = 1000
 """Below it an image is nearly black or white all over, which is told as that."""
 _REPEATS = re.compile(r"(?:.*/)?([1-9]\d{0,2})_[^/]+", re.DOTALL)
-_FEWEST_REPEATS = 2
+_MIN_REPEATS = 2
 _FOLDERS_NAMED = 10
 
 
-class Taken(NamedTuple):
+class UsableImage(NamedTuple):
     """One usable image."""
 
     image: FileEntry
@@ -68,7 +68,7 @@ def size_findings(zip_bytes: int, profile: DatasetRequirements) -> list[Finding]
     return []
 
 
-def set_findings(taken: list[Taken], profile: DatasetRequirements, *, pairs: bool) -> list[Finding]:
+def set_findings(taken: list[UsableImage], profile: DatasetRequirements, *, pairs: bool) -> list[Finding]:
     """Check what images and their folders are among each other."""
     return [
         *_format_findings(taken, profile),
@@ -78,19 +78,19 @@ def set_findings(taken: list[Taken], profile: DatasetRequirements, *, pairs: boo
     ]
 
 
-def _format_findings(taken: list[Taken], profile: DatasetRequirements) -> list[Finding]:
+def _format_findings(taken: list[UsableImage], profile: DatasetRequirements) -> list[Finding]:
     """Find formats that a trainer may skip; those that it refuses are told image by image."""
     advised = profile.recommended_formats
-    odd = [] if advised is None else [one for one in taken if one.facts.format in profile.formats - advised]
-    if not odd:
+    unusual = [] if advised is None else [one for one in taken if one.facts.format in profile.formats - advised]
+    if not unusual:
         return []
-    names = join_names([one.image.name for one in odd])
-    are = "is of a format" if len(odd) == 1 else "are of formats"
+    names = join_names([one.image.name for one in unusual])
+    are = "is of a format" if len(unusual) == 1 else "are of formats"
     reason = f"{names} {are} that no page of the provider names, and that its trainer may skip"
     return [warning("unusual-format", None, reason, f"convert to {' or '.join(sorted(advised or ()))}")]
 
 
-def _mask_findings(taken: list[Taken]) -> list[Finding]:
+def _mask_findings(taken: list[UsableImage]) -> list[Finding]:
     """Find images of pure black and white among others: masks, most likely, whatever they are called.
 
     Where most are like that, it is how the subject looks.
@@ -110,17 +110,17 @@ def _is_black_and_white(facts: ImageInfo) -> bool:
     return widest > _NEARLY_ONE_TONE and facts.spread**2 > _BLACK_AND_WHITE * widest
 
 
-def _repeat_findings(taken: list[Taken]) -> list[Finding]:
+def _repeat_findings(taken: list[UsableImage]) -> list[Finding]:
     """Find folders that tell another trainer (kohya's) how often an image counts, such as `10_robot`."""
     repeats = {folder: found[1] for one in taken if (found := _REPEATS.fullmatch(folder := one.image.folder))}
-    if len(set(repeats.values())) < _FEWEST_REPEATS:
+    if len(set(repeats.values())) < _MIN_REPEATS:
         return []
     reason = f"the folders {join_names(sorted(repeats))} tell other trainers how often an image counts"
     remedy = "nothing, if every image may count once"
     return [warning("folder-repeats", None, f"{reason}; here each one counts once", remedy)]
 
 
-def _likeness_findings(taken: list[Taken], *, pairs: bool) -> list[Finding]:
+def _likeness_findings(taken: list[UsableImage], *, pairs: bool) -> list[Finding]:
     """Find images, or pairs, that are there twice, or nearly so, and halves that do not fit each other.
 
     The trainer sees such images twice as often as others. Pairs may share one of their images: one start with two
@@ -128,7 +128,7 @@ def _likeness_findings(taken: list[Taken], *, pairs: bool) -> list[Finding]:
     """
     examples = _pairs(taken) if pairs else [(one,) for one in taken]
     findings = [finding for pair in examples if pairs for finding in _halves(pair[0], pair[-1])]
-    alike: dict[tuple[Sha256, ...], list[tuple[Taken, ...]]] = defaultdict(list)
+    alike: dict[tuple[Sha256, ...], list[tuple[UsableImage, ...]]] = defaultdict(list)
     for example in examples:
         alike[tuple(one.facts.sha256 for one in example)].append(example)
     findings += [_duplicate(group) for group in alike.values() if len(group) > 1]
@@ -142,8 +142,8 @@ def _likeness_findings(taken: list[Taken], *, pairs: bool) -> list[Finding]:
     return findings + [_near([example[-1].image.name for example in cluster]) for cluster in clusters]
 
 
-def _pairs(taken: list[Taken]) -> list[tuple[Taken, ...]]:
-    halves: dict[str, dict[str, Taken]] = defaultdict(dict)
+def _pairs(taken: list[UsableImage]) -> list[tuple[UsableImage, ...]]:
+    halves: dict[str, dict[str, UsableImage]] = defaultdict(dict)
     for one in taken:
         half = parse_pair_name(one.image.path.stem)
         if half is not None:
@@ -151,7 +151,7 @@ def _pairs(taken: list[Taken]) -> list[tuple[Taken, ...]]:
     return [(pair["start"], pair["end"]) for pair in halves.values() if pair.keys() == {"start", "end"}]
 
 
-def _duplicate(group: list[tuple[Taken, ...]]) -> Finding:
+def _duplicate(group: list[tuple[UsableImage, ...]]) -> Finding:
     first, others = group[0][0], join_names([example[0].image.name for example in group[1:]])
     if len(group[0]) > 1:
         reason = f"and its other half are the same images as {others} and theirs"
@@ -177,7 +177,7 @@ def by_folder(folders: Mapping[str, int]) -> str:
     return ", ".join(told) + (f" and from {rest:,} more folders" if rest > 0 else "")
 
 
-def _halves(start: Taken, end: Taken) -> list[Finding]:
+def _halves(start: UsableImage, end: UsableImage) -> list[Finding]:
     name, other = start.image.name, end.image.path.name
     if start.facts.sha256 == end.facts.sha256:
         reason = f"is the same image as {join_names([other])}, so that there is no edit to learn"

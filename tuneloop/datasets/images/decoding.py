@@ -36,7 +36,7 @@ from tuneloop.schemas.dataset import ImageFormat, Sha256
 from tuneloop.schemas.findings import error as error_finding
 from tuneloop.schemas.image_facts import ImageInfo
 
-LARGEST_IMAGE_PX = 100_000_000
+MAX_IMAGE_PX = 100_000_000
 """Pixels per image. Above it a small file can be made to fill the memory."""
 _JPEG_ENDING = b"\xff\xd9"
 _HARMLESS = (
@@ -78,7 +78,7 @@ def decode(data: bytes, name: str, sha256: Sha256) -> ImageInfo:
         _check_kind(data, name)
         with Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP")) as image:
             # By the header, before anything is decoded.
-            if image.width * image.height > LARGEST_IMAGE_PX:
+            if image.width * image.height > MAX_IMAGE_PX:
                 raise _too_many_pixels(name)  # noqa: TRY301
             return _decoded(image, data, sha256)
     except ImageError:
@@ -183,7 +183,7 @@ def _levels(data: bytes, shortest: str) -> Any:
 
 
 def _too_many_pixels(name: str) -> ImageError:
-    reason = f"has more than {LARGEST_IMAGE_PX // 1_000_000} megapixels"
+    reason = f"has more than {MAX_IMAGE_PX // 1_000_000} megapixels"
     return ImageError("too-many-pixels", name, reason, "scale it down")
 
 

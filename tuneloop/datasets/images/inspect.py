@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tuneloop.datasets.files import FileEntry
 
-LARGEST_FILE_BYTES = 512 * 1024 * 1024
+MAX_FILE_BYTES = 512 * 1024 * 1024
 """A file is held in memory while it is inspected. Whole images of 100 megapixels stay below."""
 _MAX_AT_A_TIME = 4
 """Decoders release the GIL, so threads help; each may hold a decoded image of 300 MB."""
@@ -39,7 +39,7 @@ def strict_decoding() -> Iterator[None]:
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     try:
         with warnings.catch_warnings():
-            # Superseded by LARGEST_IMAGE_PX.
+            # Superseded by MAX_IMAGE_PX.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             yield
     finally:
@@ -90,10 +90,10 @@ def inspect_image(path: Path, name: str, known: Mapping[Sha256, ImageInfo] | Non
 def _read(path: Path, name: str) -> bytes:
     try:
         with path.open("rb") as file:
-            if os.fstat(file.fileno()).st_size <= LARGEST_FILE_BYTES:
+            if os.fstat(file.fileno()).st_size <= MAX_FILE_BYTES:
                 return file.read()
     except OSError as error:
         reason = f"cannot be read ({error.strerror})"
         raise ImageError("unreadable", name, reason, "make it readable or remove it") from error
-    reason = f"is larger than {LARGEST_FILE_BYTES >> 20} MiB"
+    reason = f"is larger than {MAX_FILE_BYTES >> 20} MiB"
     raise ImageError("too-large", name, reason, "scale it down or compress it")

@@ -37,19 +37,20 @@ _SIXTEEN_TO_EIGHT = 257
 _EIGHT_BITS = 8
 
 
-def needs_copy(facts: ImageInfo, way: ImagePreprocessing | None) -> bool:
-    """Tell whether an image has to change at all, by what is known of it."""
-    way = way or _AS_THEY_ARE
+def needs_copy(facts: ImageInfo, preprocessing: ImagePreprocessing | None) -> bool:
+    """Return True if an image has to change at all, by what is known of it."""
+    preprocessing = preprocessing or _AS_THEY_ARE
     plain = facts.mode == "RGB" and facts.bits <= _EIGHT_BITS and not facts.alpha and facts.profile is None
+    limit_px = preprocessing.longest_side_px
     return (
         facts.orientation != 1
-        or (way.convert_to_rgb and not plain)
-        or (way.longest_side_px is not None and max(facts.width_px, facts.height_px) > way.longest_side_px)
-        or way.reencode not in {"keep", facts.format}
+        or (preprocessing.convert_to_rgb and not plain)
+        or (limit_px is not None and max(facts.width_px, facts.height_px) > limit_px)
+        or preprocessing.reencode not in {"keep", facts.format}
     )
 
 
-def normalized(data: bytes, facts: ImageInfo, way: ImagePreprocessing | None) -> bytes | None:
+def normalized(data: bytes, facts: ImageInfo, preprocessing: ImagePreprocessing | None) -> bytes | None:
     """Make the copy that is sent in place of an image. Call it within `strict_decoding()`.
 
     What JPEG holds is encoded anew, at the quality asked for (95 where nothing is); PNG and WebP lose nothing.
@@ -60,25 +61,25 @@ def normalized(data: bytes, facts: ImageInfo, way: ImagePreprocessing | None) ->
     Raises:
         OSError, ValueError: The file is not what the facts say, or its format cannot hold the copy.
     """
-    if not needs_copy(facts, way):
+    if not needs_copy(facts, preprocessing):
         return None
-    way = way or _AS_THEY_ARE
-    made = facts.format if way.reencode == "keep" else way.reencode
+    preprocessing = preprocessing or _AS_THEY_ARE
+    made = facts.format if preprocessing.reencode == "keep" else preprocessing.reencode
     # Not in a `with`: what is kept are the pixels, and the file is gone once they are loaded.
     image: Image.Image = Image.open(io.BytesIO(data))
     image.load()
     # What is told elsewhere is gone from a copy, so that it is embedded where it can be seen.
     profile = image.info.get("icc_profile") if facts.profile is None else declared_profile(image, data)
     image = apply_orientation(image, facts.orientation)
-    smaller = way.longest_side_px is not None and max(image.size) > way.longest_side_px
+    smaller = preprocessing.longest_side_px is not None and max(image.size) > preprocessing.longest_side_px
     # A palette cannot be scaled, and JPEG has no place for transparency.
     unfit = image.mode not in _MODES[made] or (made == "jpeg" and facts.alpha)
-    if way.convert_to_rgb or unfit or (smaller and image.mode in {"1", "P"}):
+    if preprocessing.convert_to_rgb or unfit or (smaller and image.mode in {"1", "P"}):
         image = _plain_rgb(image, profile if facts.profile is not None else None)
         profile = None
-    if way.longest_side_px is not None and smaller:
-        image = _scaled(image, way.longest_side_px)
-    return _encoded(image, made, way.jpeg_quality, profile)
+    if preprocessing.longest_side_px is not None and smaller:
+        image = _scaled(image, preprocessing.longest_side_px)
+    return _encoded(image, made, preprocessing.jpeg_quality, profile)
 
 
 def _plain_rgb(image: Image.Image, profile: bytes | None) -> Image.Image:

@@ -20,7 +20,7 @@ _JPEG_ARITHMETIC = frozenset({0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
 """With codes of another kind, which Pillow reads, and browsers and many programs do not."""
 _JPEG_PROGRESSIVE = 0xC2
 _JPEG_BITS = 8
-_MOST_SCANS = 100
+_MAX_SCANS = 100
 """Programs write about ten. Each one is a pass over all pixels, and may be had for a hundred bytes."""
 
 _TEXT = frozenset(b"\t\n\r" + bytes(range(0x20, 0x7F)))
@@ -92,11 +92,11 @@ def check_jpeg_kind(data: bytes) -> None:
 def _check_scans(data: bytes) -> None:
     scans, position = 0, 2
     # Most files need no closer look; thumbnails, and films behind the image, hold such bytes too.
-    many = data.count(bytes([0xFF, _JPEG_SCAN])) > _MOST_SCANS
+    many = data.count(bytes([0xFF, _JPEG_SCAN])) > _MAX_SCANS
     while many and (found := _JPEG_MARKER.search(data, position)) and found[1][0] != _JPEG_END:
         scans += found[1][0] == _JPEG_SCAN
-        if scans > _MOST_SCANS:
-            raise StructureBroken(f"it has more than {_MOST_SCANS} scans")
+        if scans > _MAX_SCANS:
+            raise StructureBroken(f"it has more than {_MAX_SCANS} scans")
         position = _after(data, found)
 
 

@@ -71,7 +71,7 @@ class _Listed(NamedTuple):
 
 
 def is_hub_address(source: str) -> bool:
-    """Tell whether a dataset is named by an address of the hub."""
+    """Return True if a dataset is named by an address of the hub."""
     return source.startswith(_SCHEME)
 
 
@@ -145,9 +145,9 @@ def _library() -> Any:
 
 def _wanted(place: HubPlace, label: str, siblings: list[Any]) -> list[_Listed]:
     """Choose from the repository's files, and stop where they are too many or too large."""
-    if len(siblings) > limits.MOST_FILES:
+    if len(siblings) > limits.MAX_FILES:
         raise DatasetError(
-            f"{label}: its repository holds more than {limits.MOST_FILES:,} files; make a smaller one"
+            f"{label}: its repository holds more than {limits.MAX_FILES:,} files; make a smaller one"
         )
     zipped = _is_zip(place.path)
     prefix = place.path if zipped or not place.path else f"{place.path}/"
@@ -163,7 +163,7 @@ def _wanted(place: HubPlace, label: str, siblings: list[Any]) -> list[_Listed]:
             f"name {HubPlace(place.repository, place.revision, zips[0]).label()}" if zips else "check the address"
         )
         raise DatasetError(f"{label}: there are no images and no tables of images; {remedy}")
-    most = limits.LARGEST_ZIP_BYTES if zipped else limits.LARGEST_FILE_BYTES
+    most = limits.MAX_ZIP_BYTES if zipped else limits.MAX_FILE_BYTES
     for one in found:
         problem = name_problem(one.path)
         if problem is not None:
@@ -173,10 +173,8 @@ def _wanted(place: HubPlace, label: str, siblings: list[Any]) -> list[_Listed]:
                 f"{label}: {one.name!r} has {one.size_bytes:,} bytes; {most:,} is the most for one file"
             )
     check_unique((one.path for one in found), label)
-    if sum(one.size_bytes for one in found) > limits.LARGEST_DATASET_BYTES:
-        raise DatasetError(
-            f"{label} holds more than {limits.LARGEST_DATASET_BYTES:,} bytes; name a smaller folder"
-        )
+    if sum(one.size_bytes for one in found) > limits.MAX_DATASET_BYTES:
+        raise DatasetError(f"{label} holds more than {limits.MAX_DATASET_BYTES:,} bytes; name a smaller folder")
     return found
 
 

@@ -76,7 +76,7 @@ def unpacked_tables(folder: Path, target: Path, label: str) -> Path:
 
 
 def _write(tables: list[ImageTable], target: Path, label: str) -> None:
-    left_bytes = limits.LARGEST_DATASET_BYTES
+    left_bytes = limits.MAX_DATASET_BYTES
     for table in tables:
         # A folder for each: rows of several tables may have images of one name.
         inner = target / table.found.name.removesuffix(".parquet")
@@ -84,7 +84,7 @@ def _write(tables: list[ImageTable], target: Path, label: str) -> None:
         with (inner / "metadata.jsonl").open("w", encoding="utf-8") as told:
             for name, data, texts in _rows(table, label):
                 left_bytes -= len(data)
-                if len(data) > limits.LARGEST_FILE_BYTES or left_bytes < 0:
+                if len(data) > limits.MAX_FILE_BYTES or left_bytes < 0:
                     raise DatasetError(f"{label}: {table.found.name} holds too many bytes; make it smaller")
                 (inner / name).write_bytes(data)
                 told.write(json.dumps({"file_name": name, **texts}) + "\n")
@@ -115,15 +115,15 @@ def _holds_images(field: Any) -> bool:
 
 def _check_sizes(tables: list[ImageTable], label: str) -> None:
     rows = sum(table.file.metadata.num_rows for table in tables)
-    if rows > limits.MOST_FILES:
-        raise DatasetError(f"{label} has {rows:,} rows of images; {limits.MOST_FILES:,} is the most that is read")
+    if rows > limits.MAX_FILES:
+        raise DatasetError(f"{label} has {rows:,} rows of images; {limits.MAX_FILES:,} is the most that is read")
     groups = (
         table.file.metadata.row_group(number) for table in tables for number in range(table.file.num_row_groups)
     )
     total = sum(group.total_byte_size for group in groups)
-    if total > limits.LARGEST_DATASET_BYTES:
+    if total > limits.MAX_DATASET_BYTES:
         raise DatasetError(
-            f"{label} holds tables of {total:,} bytes; {limits.LARGEST_DATASET_BYTES:,} is the most that is read"
+            f"{label} holds tables of {total:,} bytes; {limits.MAX_DATASET_BYTES:,} is the most that is read"
         )
 
 

@@ -21,7 +21,7 @@ _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 def is_address(dataset: str) -> bool:
-    """Tell whether a dataset is named by an address and not by a folder."""
+    """Return True if a dataset is named by an address and not by a folder."""
     return dataset.startswith(("https://", "http://"))
 
 
@@ -68,7 +68,7 @@ def fetch(url: str, archive: Path, on_progress: Progress | None = None) -> None:
         DatasetError: The address holds a secret, leads nowhere, or the zip is too large.
     """
     check_address(url)
-    PublicFile(url).follow(archive, limits.LARGEST_ZIP_BYTES, on_progress)
+    PublicFile(url).follow(archive, limits.MAX_ZIP_BYTES, on_progress)
 
 
 def fetch_as_provider(url: str, archive: Path, on_progress: Progress | None = None) -> PublicDataset:
@@ -81,9 +81,7 @@ def fetch_as_provider(url: str, archive: Path, on_progress: Progress | None = No
     check_address(url)
     file = PublicFile(url)
     size_bytes, etag = file.head()
-    if size_bytes > limits.LARGEST_ZIP_BYTES:
-        raise DatasetError(
-            f"{url} has {size_bytes:,} bytes; {limits.LARGEST_ZIP_BYTES:,} is the most that is fetched"
-        )
+    if size_bytes > limits.MAX_ZIP_BYTES:
+        raise DatasetError(f"{url} has {size_bytes:,} bytes; {limits.MAX_ZIP_BYTES:,} is the most that is fetched")
     sha256 = file.save(archive, size_bytes, on_progress)
     return PublicDataset(url=url, sha256=sha256, size_bytes=size_bytes, etag=etag)

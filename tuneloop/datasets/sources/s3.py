@@ -66,7 +66,7 @@ def parse_s3_uri(address: str) -> S3Location:
 
 
 def is_zip(address: str) -> bool:
-    """Tell whether an address on S3 names one zip and not a folder."""
+    """Return True if an address on S3 names one zip and not a folder."""
     return parse_s3_uri(address).key.lower().endswith(".zip") and not address.endswith("/")
 
 
@@ -102,9 +102,9 @@ def _listed_zip(place: S3Location, client: S3Client) -> S3Entry:
     if not items:
         raise DatasetError(f"{place.label}: there is no such object; check the address")
     size_bytes = items[0]["Size"]
-    if size_bytes > limits.LARGEST_ZIP_BYTES:
+    if size_bytes > limits.MAX_ZIP_BYTES:
         raise DatasetError(
-            f"{place.label} has {size_bytes:,} bytes; {limits.LARGEST_ZIP_BYTES:,} is the most that is fetched"
+            f"{place.label} has {size_bytes:,} bytes; {limits.MAX_ZIP_BYTES:,} is the most that is fetched"
         )
     return S3Entry(place.key, place.key, items[0]["ETag"], size_bytes, items[0]["LastModified"])
 
@@ -150,13 +150,13 @@ def _listed(place: S3Location, client: S3Client) -> list[S3Entry]:
                 if name and not is_system_path(name):
                     found.append(S3Entry(item["Key"], name, item["ETag"], item["Size"], item["LastModified"]))
                     total += item["Size"]
-            if objects > limits.MOST_FILES:
+            if objects > limits.MAX_FILES:
                 raise DatasetError(
-                    f"{place.label} holds more than {limits.MOST_FILES:,} objects; name a smaller folder"
+                    f"{place.label} holds more than {limits.MAX_FILES:,} objects; name a smaller folder"
                 )
-            if total > limits.LARGEST_DATASET_BYTES:
+            if total > limits.MAX_DATASET_BYTES:
                 raise DatasetError(
-                    f"{place.label} holds more than {limits.LARGEST_DATASET_BYTES:,} bytes; name a smaller folder"
+                    f"{place.label} holds more than {limits.MAX_DATASET_BYTES:,} bytes; name a smaller folder"
                 )
     if not found:
         raise DatasetError(f"{place.label}: there is nothing below this address; check bucket and prefix")
@@ -185,8 +185,8 @@ def _name(below: str) -> str:
 
 
 def _size_problem(item: S3Entry) -> str | None:
-    if item.size_bytes > limits.LARGEST_FILE_BYTES:
-        return f"has {item.size_bytes:,} bytes; {limits.LARGEST_FILE_BYTES:,} is the most for one file"
+    if item.size_bytes > limits.MAX_FILE_BYTES:
+        return f"has {item.size_bytes:,} bytes; {limits.MAX_FILE_BYTES:,} is the most for one file"
     return None
 
 

@@ -65,7 +65,7 @@ def entries_of(file: BinaryIO, label: str, *, flat: bool) -> list[Entry]:
             listed = opened.infolist()
     except _NO_ZIP as error:
         raise DatasetError(f"{label} is no zip that can be read: {error}; zip it again") from None
-    if len(listed) > limits.MOST_FILES:
+    if len(listed) > limits.MAX_FILES:
         raise DatasetError(_too_many(label))
     names = names_of(listed)
     starts = _data_starts(file, listed, names, end, label)
@@ -82,9 +82,9 @@ def entries_of(file: BinaryIO, label: str, *, flat: bool) -> list[Entry]:
             entries.append(Entry(name, start, item.compress_size, item.file_size, item.CRC, deflated))
     check_unique((entry.name for entry in entries), label)
     total = sum(entry.size_bytes for entry in entries)
-    if total > limits.LARGEST_DATASET_BYTES:
+    if total > limits.MAX_DATASET_BYTES:
         raise DatasetError(
-            f"{label} unpacks to {total:,} bytes; {limits.LARGEST_DATASET_BYTES:,} is the most that is unpacked"
+            f"{label} unpacks to {total:,} bytes; {limits.MAX_DATASET_BYTES:,} is the most that is unpacked"
         )
     return entries
 
@@ -119,15 +119,15 @@ def _entry_problem(item: zipfile.ZipInfo, name: str) -> str | None:
 
 
 def _size_problem(item: zipfile.ZipInfo) -> str | None:
-    if item.file_size > limits.LARGEST_FILE_BYTES:
+    if item.file_size > limits.MAX_FILE_BYTES:
         return (
-            f"unpacks to {item.file_size:,} bytes; {limits.LARGEST_FILE_BYTES:,} is the most for one file, so "
+            f"unpacks to {item.file_size:,} bytes; {limits.MAX_FILE_BYTES:,} is the most for one file, so "
             "leave it out or make it smaller"
         )
     if item.compress_type == zipfile.ZIP_STORED and item.file_size != item.compress_size:
         return "has two sizes, though it is not compressed; zip it again"
-    if item.file_size > max(limits.RATIO_MATTERS_BYTES, limits.LARGEST_RATIO * item.compress_size):
-        return f"grows more than {limits.LARGEST_RATIO} times when unpacked; leave it out, no image does"
+    if item.file_size > max(limits.RATIO_MATTERS_BYTES, limits.MAX_RATIO * item.compress_size):
+        return f"grows more than {limits.MAX_RATIO} times when unpacked; leave it out, no image does"
     return None
 
 
@@ -174,11 +174,11 @@ def _checked_directory_start(file: BinaryIO, label: str) -> int:
         DatasetError: It is no zip, is cut short, has bytes around it, or lists too much.
     """
     start, size_bytes = _directory(file, label)
-    if size_bytes > limits.LARGEST_DIRECTORY_BYTES:
+    if size_bytes > limits.MAX_DIRECTORY_BYTES:
         raise DatasetError(_too_many(label))
     file.seek(start)
     # Counted in the bytes themselves: the number beside them is only a claim.
-    if file.read(size_bytes).count(_LISTED) > limits.MOST_FILES:
+    if file.read(size_bytes).count(_LISTED) > limits.MAX_FILES:
         raise DatasetError(_too_many(label))
     return start
 
@@ -219,4 +219,4 @@ def _directory(file: BinaryIO, label: str) -> tuple[int, int]:
 
 
 def _too_many(label: str) -> str:
-    return f"{label} lists more than {limits.MOST_FILES:,} files; leave out what is no image and no caption"
+    return f"{label} lists more than {limits.MAX_FILES:,} files; leave out what is no image and no caption"

@@ -1,7 +1,7 @@
 """Fingerprints of images and their crops, and the exact search among them.
 
 A fingerprint is 384 bits: whether red, green and blue rise from each of 8 x 8 cells to its right and to its lower
-neighbour. Contrast, size and compression hardly change it; a crop does, so every image is kept with a family of
+neighbor. Contrast, size and compression hardly change it; a crop does, so every image is kept with a family of
 crops, mirrored too. The search compares with all of them: it is exact, not approximate.
 """
 
@@ -126,11 +126,11 @@ def _count(bits: Bits) -> NDArray[np.intp]:
 
 
 def _rises(channel: NDArray[np.uint8], places: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
-    """How much more each cell's right and lower neighbours have of a color, `(places, 128)`."""
+    """How much more each cell's right and lower neighbors have of a color, `(places, 128)`."""
     height, width = channel.shape
     # Sums over all pixels above and left of each corner: the mean of any cell is four look-ups.
     sums = np.pad(channel.cumsum(0, np.int64).cumsum(1), ((1, 0), (1, 0)))
-    # One cell more than bits, each way, so that every one has a neighbour.
+    # One cell more than bits, each way, so that every one has a neighbor.
     steps = np.linspace(0, 1, _CELLS + 2)
     left, top, wide, tall = (places[:, column, None] for column in range(4))
     rows = np.rint((top + tall * steps) * height).astype(np.intp)

@@ -56,14 +56,14 @@ def write_dataset_page(
 def _outcome(findings: Sequence[Finding]) -> str:
     if errors_in(findings):
         return "cannot be used"
-    return "can be used, with warnings" if findings else "nothing to mend"
+    return "can be used, with warnings" if findings else "nothing to fix"
 
 
 def _verdict(findings: Sequence[Finding]) -> str:
     errors, warnings = len(errors_in(findings)), len(warnings_in(findings))
     also = f", and there {_are(warnings, 'warning')}" if warnings else ""
     if errors:
-        return f"Nothing was uploaded or paid: there {_are(errors, 'error')} to mend first{also}."
+        return f"Nothing was uploaded or paid: there {_are(errors, 'error')} to fix first{also}."
     if warnings:
         return f"Nothing keeps it from being used; there {_are(warnings, 'warning')} to look at."
     return "Every image was decoded and every caption read; nothing was found."
@@ -109,7 +109,7 @@ def _difference(old: DatasetManifest, new: DatasetManifest) -> str:
     difference = DatasetDifference.between(old, new)
     if not difference.any:
         return "The same images with the same captions."
-    lines = [f"{difference.in_words[0].upper()}{difference.in_words[1:]}."]
+    lines = [f"{difference.summary[0].upper()}{difference.summary[1:]}."]
     for what, names in (
         ("Added", difference.added),
         ("Removed", difference.removed),

@@ -80,7 +80,7 @@ def prompt_rows(report: DecisionReport) -> tuple[PromptRow, ...]:
 
 def champion_label(report: DecisionReport) -> str:
     """What the champion is called on the page."""
-    return f"Champion v{report.reigning.number}" if report.reigning else "Champion"
+    return f"Champion v{report.current_champion.number}" if report.current_champion else "Champion"
 
 
 def _cells(

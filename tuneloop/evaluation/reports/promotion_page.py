@@ -61,7 +61,7 @@ def write_page(store: Store, report: DecisionReport) -> str:
         clip_model=report.challenger.clip_model,
         confidence=f"{report.run.plan.gate.confidence:.0%}",
         findings=list(_findings(report)),
-        difference=difference.in_words if difference else None,
+        difference=difference.summary if difference else None,
         changes=_dataset_changes(report),
         dataset=_dataset(store, report),
         cost=_cost(report),
@@ -69,14 +69,16 @@ def write_page(store: Store, report: DecisionReport) -> str:
         recipe=[
             Fact(name, truncate(str(value), _VALUE_CHARACTERS)) for name, value in _flat("", report.run.recipe)
         ],
-        line=report.line,
+        champion_history=report.champion_history,
         rule=_rule(report.run.plan.gate),
     )
 
 
 def _about(report: DecisionReport) -> str:
-    against = f"against champion v{report.reigning.number}" if report.reigning else "first of its model"
-    count = f"{len(report.challenger.images)} images" + (" each" if report.reigning else "")
+    against = (
+        f"against champion v{report.current_champion.number}" if report.current_champion else "first of its model"
+    )
+    count = f"{len(report.challenger.images)} images" + (" each" if report.current_champion else "")
     trained = f"weights of {report.collected.created_at:%Y-%m-%d}"
     return f"Challenger {report.collected.name}, {against}, {count}, {trained}"
 

@@ -34,7 +34,7 @@ class DecisionReport:
     What is of the champion is None for a first model. `manifest`, `history` and `collected` are the challenger's.
 
     Attributes:
-        line: Every champion until now, oldest first.
+        champion_history: Every champion until now, oldest first.
         cents: Price of the training in US cents, None if unknown.
         cents_per_image: Price of one of the challenger's images in US cents, None if unknown.
         decision: Name of the decision record within the store, None where it is not known yet.
@@ -46,10 +46,10 @@ class DecisionReport:
     collected: Collected
     challenger: Evaluation
     champion: Evaluation | None
-    reigning: Promotion | None
+    current_champion: Promotion | None
     champion_manifest: DatasetManifest | None
     result: GateResult
-    line: Sequence[Promotion] = ()
+    champion_history: Sequence[Promotion] = ()
     cents: int | None = None
     cents_per_image: float | None = None
     decision: str | None = None
@@ -80,10 +80,10 @@ def page_name(run: RunRecord, against: int) -> str:
 
 def write_report(store: Store, report: DecisionReport) -> str:
     """Write the report in short: markdown with thumbnails inside."""
-    against = report.reigning.number if report.reigning else 0
+    against = report.current_champion.number if report.current_champion else 0
     review = (
-        f"A person is asked: press *Resume* on the run's page, or `{report.run.review_command}` (`--reject` keeps "
-        "the champion)."
+        f"A review is required: press *Resume* on the run's page, or `{report.run.review_command}` "
+        "(`--reject` keeps the champion)."
     )
     parts = [
         f"# {report.run.model}: {OUTCOMES[report.result.verdict]}",
@@ -138,8 +138,8 @@ def _image_grid(store: Store, report: DecisionReport) -> str:
     columns = ["prompt and seed"]
     if any(image.edited for image in new):
         columns.append("before")
-    if report.champion is not None and report.reigning is not None:
-        columns.append(f"champion v{report.reigning.number} `{report.champion.job}`")
+    if report.champion is not None and report.current_champion is not None:
+        columns.append(f"champion v{report.current_champion.number} `{report.champion.job}`")
     columns.append(f"challenger `{report.challenger.job}`")
     lines = [_row(columns), _row(["---", *[":-:"] * (len(columns) - 1)])]
     for number in chosen:
@@ -177,7 +177,7 @@ def _dataset_section(report: DecisionReport) -> str:
         ("digest", f"`{manifest.digest}`"),
     ]
     if difference is not None:
-        rows.append(("compared with the champion's", difference.in_words))
+        rows.append(("compared with the champion's", difference.summary))
     return _two_columns(rows)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prefect.logging import get_run_logger
 
-from tuneloop.datasets.earlier_looks import earlier_look, look_name
+from tuneloop.datasets.scan_records import load_scan_record, scan_record_name
 from tuneloop.datasets.sources.source_state import state_of
 from tuneloop.ledger.attempts import count_reason
 from tuneloop.ledger.unintended import check_intended, note_training
@@ -44,20 +44,20 @@ def prepare(ctx: RunContext, request: RunRequest) -> RunRecord:
 
 
 def _unchanged(ctx: RunContext, request: RunRequest, state: str | None) -> RunRecord | None:
-    """The run, where an earlier look shows that nothing is left to do; that look decides nothing else."""
-    look = earlier_look(ctx.store, look_name(state, request.recipe)) if state is not None else None
-    if look is None:
+    """The run, where an earlier scan shows that nothing is left to do; it decides nothing else."""
+    record = load_scan_record(ctx.store, scan_record_name(state, request.recipe)) if state is not None else None
+    if record is None:
         return None
     # A dataset that its provider fetches by itself has no state.
-    run = build_run_record(ctx, request, look.digest, None)
+    run = build_run_record(ctx, request, record.digest, None)
     if not _is_settled(ctx, run):
         return None
-    log_findings(look.findings)
+    log_findings(record.findings)
     get_run_logger().info(
         "%d images, dataset %s: names, sizes and times are as they were when all of it was read, so that "
         "nothing is read again",
-        look.images,
-        look.digest[:16],
+        record.images,
+        record.digest[:16],
     )
     return run
 

@@ -1,4 +1,4 @@
-"""What an earlier look at a dataset has found, kept in the store by how the dataset looked from outside.
+"""What an earlier scan of a dataset has found, kept in the store by how the dataset looked from outside.
 
 Created once for each state and never trusted for what is paid: it lets a run say that nothing has changed, and
 every other run reads and hashes all of the dataset. Losing all of it costs time and nothing else.
@@ -24,7 +24,7 @@ _CHECKS = 2
 """Raise it when a check sees more or a finding gets another meaning: then every dataset is read again."""
 
 
-class EarlierLook(FrozenModel):
+class ScanRecord(FrozenModel):
     """A dataset that was read and hashed, and could be used."""
 
     digest: Sha256
@@ -32,20 +32,20 @@ class EarlierLook(FrozenModel):
     findings: tuple[Finding, ...]
 
 
-def look_name(state: str, recipe: BaseRecipe) -> str:
-    """Where a look is kept."""
+def scan_record_name(state: str, recipe: BaseRecipe) -> str:
+    """Where a record is kept."""
     document: JsonValue = {"checks": _CHECKS, "state": state, "recipe": recipe.model_dump(mode="json")}
-    return f"looks/{digest_of(document)}.json"
+    return f"scans/{digest_of(document)}.json"
 
 
-def earlier_look(store: Store, name: str) -> EarlierLook | None:
+def load_scan_record(store: Store, name: str) -> ScanRecord | None:
     """What is kept under a name, None where nothing readable is."""
     try:
-        return EarlierLook.model_validate_json(store.read(name))
+        return ScanRecord.model_validate_json(store.read(name))
     except (ObjectNotFound, ValidationError):
         return None
 
 
-def keep_look(store: Store, name: str, look: EarlierLook) -> None:
-    """Keep a look; the first one stays."""
-    store.create(name, canonical_json(look.model_dump(mode="json")))
+def save_scan_record(store: Store, name: str, record: ScanRecord) -> None:
+    """Keep a record; the first one stays."""
+    store.create(name, canonical_json(record.model_dump(mode="json")))
