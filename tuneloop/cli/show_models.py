@@ -48,7 +48,7 @@ def show_models(ledger: Ledger, model: str | None, console: Console) -> tuple[An
 
 def overview(found: list[ModelSummary]) -> Table:
     """Every model with its champion."""
-    table = Table("model", "version", "since (UTC)", "champion", title="Models", show_lines=True)
+    table = Table("model", "no.", "since (UTC)", "champion", title="Models", show_lines=True)
     model, number, since, champion = table.columns
     model.overflow = champion.overflow = "fold"
     model.max_width = _NAME_WIDTH
@@ -90,7 +90,7 @@ def _pending(run: RunRecord, pending: Decision) -> str:
 
 def history_table(model: str, history: list[Promotion]) -> Table:
     """The champions of a model."""
-    table = Table("version", "since (UTC)", "champion", title=shown(f"Champions of {model}"), show_lines=True)
+    table = Table("no.", "since (UTC)", "champion", title=shown(f"Champions of {model}"), show_lines=True)
     table.columns[1].no_wrap = True
     table.columns[2].overflow = "fold"
     for item in history:
