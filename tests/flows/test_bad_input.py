@@ -84,7 +84,7 @@ def test_unusable_folder_is_named_with_the_remedy(
         ("store", "segmind-credentials/default", "is no store; name one of `s3-bucket/NAME` or `local-file-"),
         ("store", "tuneloop", "'tuneloop' is no block's slug; pass `s3-bucket/NAME` or `local-file-system/NAME`"),
         ("credentials", "segmind-credentials/nowhere", "block segmind-credentials/nowhere not found; create it"),
-        ("credentials", "local-file-system/tuneloop", "holds no provider's credentials; name one of `segmind-"),
+        ("credentials", "local-file-system/tuneloop", "holds no provider's credentials; name one of `bfl-"),
     ],
 )
 def test_block_that_is_missing_or_of_another_kind_is_named_with_the_remedy(

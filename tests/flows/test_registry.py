@@ -102,7 +102,7 @@ def test_champion_is_looked_at_rolled_back_pulled_and_asked_for_a_image(
 
     tuneloop(stack, "models", "--json", str(out))  # ends with 1 where another test's model has lost its weights
     (row,) = [item for item in json.loads(out.read_text())["models"] if item["model"] == model]
-    assert (row["number"], row["rolled_back_to"], row["why"]) == (3, 1, "odd eyes")
+    assert (row["number"], row["rolled_back_to"], row["reason"]) == (3, 1, "odd eyes")
     assert (row["readable"], row["weights_problem"]) == (True, None)
     line = tuneloop(stack, "models", model).stdout
     assert line.index("rolled back to v1") < line.index(ledger.promotions(model)[1].job_id)

@@ -123,7 +123,8 @@ def credentials_types() -> dict[str, type[ProviderCredentials]]:
     # The project owns them, and imports from here: so they are looked up, and not imported above.
     for module in pkgutil.iter_modules(importlib.import_module("blocks").__path__, "blocks."):
         importlib.import_module(module.name)
-    return {kind.get_block_type_slug(): kind for kind in ProviderCredentials.__subclasses__()}
+    kinds = {kind.get_block_type_slug(): kind for kind in ProviderCredentials.__subclasses__()}
+    return dict(sorted(kinds.items()))
 
 
 def all_credentials() -> list[str]:
