@@ -64,6 +64,11 @@ class DatasetManifest(FrozenModel):
         """Bytes of all images together."""
         return sum(item.size_bytes for item in self.items)
 
+    @property
+    def caption_count(self) -> int:
+        """How many images are sent with a caption."""
+        return sum(item.caption is not None for item in self.items)
+
 
 class DatasetDifference(FrozenModel):
     """What has changed between two datasets, by file names."""

@@ -48,7 +48,9 @@ def embed(
     All of them, each as often as it is shown, come to `budget_bytes` at most.
     """
     uses = Counter(names)
-    steps = _fitting_steps(uses.total(), max_side_px, budget_bytes)
+    least_bytes = uses.total() * _MIN_BYTES_PER_PIXEL
+    steps = [step for step in _STEPS if step[0] <= max_side_px and step[0] ** 2 * least_bytes <= budget_bytes]
+    steps = steps or [_STEPS[-1]]
     images = {name: image for name in uses if (image := _read(store, name, steps[0][0])) is not None}
     encoded: dict[str, bytes] = {}
     for side, quality in steps:
@@ -58,15 +60,6 @@ def embed(
         if sum(len(data) * uses[name] for name, data in encoded.items()) <= budget_bytes:
             break
     return {name: Embedded(_data_address("webp", data), *images[name].size) for name, data in encoded.items()}
-
-
-def _fitting_steps(count: int, max_side_px: int, budget_bytes: int) -> tuple[tuple[int, int], ...]:
-    fitting = [
-        step
-        for step in _STEPS
-        if step[0] <= max_side_px and count * step[0] ** 2 * _MIN_BYTES_PER_PIXEL <= budget_bytes
-    ]
-    return tuple(fitting) or _STEPS[-1:]
 
 
 def _read(store: Store, name: str, side_px: int) -> Image.Image | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tuneloop.evaluation.reports.html import fill_template, truncate
 from tuneloop.evaluation.reports.images import embed
-from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation
+from tuneloop.evaluation.reports.template import fill_page, truncate
+from tuneloop.schemas.evaluation import Evaluation
 from tuneloop.schemas.records import Promotion
 from tuneloop.schemas.training import job_name
 from tuneloop.storage.base import Store
@@ -35,11 +35,10 @@ class _Cell(NamedTuple):
 
 
 class _Row(NamedTuple):
-    """The same prompt and seed, one cell for each champion."""
-
     prompt: str
     seed: int
     cells: list[_Cell]
+    """One for each champion."""
 
 
 def model_page_name(model: str, number: int) -> str:
@@ -55,7 +54,7 @@ def write_model_page(store: Store, model: str, champions: Sequence[ChampionEntry
     newest_first = champions[::-1]
     rows = _rows(newest_first[:_COLUMNS])
     names = [cell.name for row in rows for cell in row.cells if cell.name]
-    return fill_template(
+    return fill_page(
         "model.html",
         store,
         model=model,
@@ -72,20 +71,18 @@ def _rows(champions: Sequence[ChampionEntry]) -> list[_Row]:
     shown = next((entry.evaluation for entry in champions if entry.evaluation), None)
     if shown is None:
         return []
+    images = shown.images
+    # Of as many prompts as there are.
+    firsts = sorted({image.prompt: place for place, image in reversed(list(enumerate(images)))}.values())
+    places = [*firsts, *(place for place in range(len(images)) if place not in firsts)][:_ROWS]
     return [
         _Row(
-            truncate(shown.images[place].prompt, _PROMPT_CHARACTERS) or "(empty prompt)",
-            shown.images[place].seed,
-            [_cell(entry, place, shown.images[place].seed) for entry in champions],
+            truncate(images[place].prompt, _PROMPT_CHARACTERS) or "(empty prompt)",
+            images[place].seed,
+            [_cell(entry, place, images[place].seed) for entry in champions],
         )
-        for place in _first_places(shown.images)
+        for place in places
     ]
-
-
-def _first_places(images: tuple[EvaluatedImage, ...]) -> list[int]:
-    """Places in the plan of a few images, of as many prompts as there are."""
-    firsts = sorted({image.prompt: place for place, image in reversed(list(enumerate(images)))}.values())
-    return [*firsts, *(place for place in range(len(images)) if place not in firsts)][:_ROWS]
 
 
 def _cell(champion: ChampionEntry, place: int, seed: int) -> _Cell:

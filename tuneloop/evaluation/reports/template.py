@@ -1,8 +1,8 @@
-"""Filling the templates of the pages, and what a page may do.
+"""Fills the templates of pages (HTML) and of short reports (markdown).
 
 A page asks nobody for anything: its policy allows images that lie within it, the one style and the one script
-that are named by their hashes, and nothing else. What comes from data is escaped in one place, here. Links lead
-to the store that the page lies in, and nowhere else.
+that are named by their hashes, and nothing else. Its links lead to the store that it lies in, and nowhere else.
+What comes from data is escaped: in HTML by itself, in markdown by the filters `md` and `code`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
+from tuneloop.schemas.shown_text import in_markdown
+from tuneloop.schemas.spending import dollars
 from tuneloop.storage.base import Store
 
 _FOLDER = Path(__file__).parent / "templates"
@@ -24,8 +26,8 @@ _TO_STORE_ROOT = "../../../"
 """From `models/<model>/reports/` or `models/<model>/pages/`."""
 
 
-def fill_template(template: str, store: Store, *, script: str | None = None, **values: object) -> str:
-    """Fill a template with values. Its links lead to the store; `script` is the file name of its script."""
+def fill_page(template: str, store: Store, *, script: str | None = None, **values: object) -> str:
+    """Fill a page's template with values. Its links lead to the store; `script` is the file name of its script."""
     style, code = _text("style.css"), _text(script) if script else None
     return _ENVIRONMENT.get_template(template).render(
         policy=_policy(style, code),
@@ -35,6 +37,11 @@ def fill_template(template: str, store: Store, *, script: str | None = None, **v
         link=lambda name: store_link(store, name),
         **values,
     )
+
+
+def fill_markdown(template: str, **values: object) -> str:
+    """Fill a template of markdown with values."""
+    return _ENVIRONMENT.get_template(template).render(**values)
 
 
 def _text(file_name: str) -> str:
@@ -72,9 +79,13 @@ def truncate(text: str, limit: int) -> str:
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
 
 
-def full_if_truncated(text: str, limit: int) -> str | None:
-    """The full text where `truncate` loses some of it, None where it does not."""
+def _full_if_truncated(text: str, limit: int) -> str | None:
     return text if len(" ".join(text.split())) > limit else None
+
+
+def _code(text: str) -> str:
+    """A text as code of markdown, safe inside a table cell."""
+    return "`" + " ".join(text.split()).replace("`", "'").replace("|", "\\|") + "`"
 
 
 def _cleaned(value: object) -> object:
@@ -86,10 +97,11 @@ def _cleaned(value: object) -> object:
 
 _ENVIRONMENT = Environment(
     loader=FileSystemLoader(_FOLDER),
-    autoescape=True,
+    autoescape=select_autoescape(["html"]),
     undefined=StrictUndefined,
     finalize=_cleaned,
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_ENVIRONMENT.globals |= {"truncated": truncate, "full_if_truncated": full_if_truncated}
+_ENVIRONMENT.globals |= {"truncated": truncate, "full_if_truncated": _full_if_truncated, "dollars": dollars}
+_ENVIRONMENT.filters |= {"md": in_markdown, "code": _code}
