@@ -10,7 +10,6 @@ from prefect.states import Completed
 
 from tuneloop.errors import BudgetExceeded, ConfigurationError, TrainingFailed
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.markers import is_cancelled
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.orchestration.blocks import open_store
 from tuneloop.orchestration.context import open_context
@@ -39,7 +38,7 @@ def continue_training(flow_run: str, store: str, cancelled: bool = False) -> Sta
         ledger.unmark(run)
         return Completed(name="Cached", message="Nothing is left to do for this run.")
     ctx = open_context(store, run.credentials)
-    if cancelled or is_cancelled(ledger, flow_run):
+    if cancelled or ledger.is_cancelled(flow_run):
         return finish_cancelled_run(ctx, run)
     weights = train(ctx, run)
     try:

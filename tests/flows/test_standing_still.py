@@ -24,7 +24,6 @@ from tuneloop.clock import now
 from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.markers import is_cancelled
 from tuneloop.orchestration.blocks import open_provider
 from tuneloop.orchestration.recovery import resume_runs
 from tuneloop.orchestration.resume import ResumeResult
@@ -148,7 +147,7 @@ def test_run_that_prefect_has_cancelled_itself_is_continued_and_judged(
     tick(stack.store_slug)
     (other,) = continuing(run)
     wait_for(other, "Completed")
-    assert not is_cancelled(ledger, str(run))
+    assert not ledger.is_cancelled(str(run))
     assert ledger.champion(work.model) is not None
     assert len(bill.trainings) == 1
 
@@ -159,7 +158,7 @@ def test_cancelled_run_that_is_deleted_later_is_not_judged_either(
     run, work = sleeping(wish, emulator, ledger)
     end_as(run, "cancelled")
     tick(stack.store_slug)
-    assert is_cancelled(ledger, str(run))
+    assert ledger.is_cancelled(str(run))
     end_as(run, "deleted")
     emulator.progress(Progress.at_once())
     tick(stack.store_slug)

@@ -14,8 +14,7 @@ from tuneloop.errors import LedgerError
 from tuneloop.ledger.attempts import choose_attempt, count_reason, requested_attempt
 from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.collection import LOST_AFTER, hold_if_lost, next_try, note_failed_try, try_again
-from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.markers import FailedJob
+from tuneloop.ledger.ledger import FailedJob, Ledger
 from tuneloop.ledger.reconciliation import record_job_id, revive
 from tuneloop.ledger.submission import SubmitRequest, submit_training
 from tuneloop.ledger.training import TrainingLog, record_progress

@@ -13,7 +13,7 @@ from tuneloop.clock import now
 from tuneloop.emulator import EmulatorControl, Fault
 from tuneloop.errors import ConfigurationError
 from tuneloop.http.retries import TICK_POLICY
-from tuneloop.ledger.accounts import LONGEST_PAUSE, AccountMarks
+from tuneloop.ledger.accounts import MAX_PAUSE, AccountMarks
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.providers.base import Provider
 from tuneloop.providers.segmind.client import SegmindProvider
@@ -116,8 +116,8 @@ def test_block_that_has_become_another_account_is_not_believed(
 @pytest.mark.parametrize("wait", [4_070_908_799.0, 1_764_316_800_000.0, float("inf"), float("nan"), -5.0])
 def test_no_header_keeps_an_account_unasked_for_more_than_an_hour(ledger: Ledger, wait: float) -> None:
     marks, at = AccountMarks(ledger, "segmind.default"), now()
-    assert at < marks.pause(at, wait) <= at + LONGEST_PAUSE
-    assert marks.paused_until(at + LONGEST_PAUSE + timedelta(seconds=1)) is None
+    assert at < marks.pause(at, wait) <= at + MAX_PAUSE
+    assert marks.paused_until(at + MAX_PAUSE + timedelta(seconds=1)) is None
 
 
 def test_pause_that_was_kept_for_decades_is_forgotten(ledger: Ledger) -> None:

@@ -16,9 +16,8 @@ from tuneloop.cli.terminal import shown, write_json
 from tuneloop.clock import now
 from tuneloop.errors import TuneloopError
 from tuneloop.ledger.accounts import check_origin
-from tuneloop.ledger.budget import Budget
+from tuneloop.ledger.budget import Budget, Spending
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.slots import Spending
 from tuneloop.operations.status import orphaned_jobs
 from tuneloop.orchestration.blocks import all_credentials, open_account, open_store, store_problem
 from tuneloop.orchestration.run_queries import Watcher, ids_of, pages, read_runs

@@ -14,7 +14,7 @@ import numpy as np
 
 from tuneloop.evaluation.confidence import confidence_interval
 from tuneloop.evaluation.metrics.copy_detection import COPY_THRESHOLD
-from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation, GateResult
+from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation, GateResult, Verdict
 from tuneloop.schemas.gate import GatePolicy, ScoreDifference
 
 WEIGHTED = "score"
@@ -32,7 +32,8 @@ def apply_gate(
     the first model or `is_current_champion`: the champion itself, judged on another plan.
     """
     differences = _differences(challenger, champion, policy)
-    verdict, reason = "reject", _failed_threshold(challenger, policy)
+    verdict: Verdict = "reject"
+    reason = _failed_threshold(challenger, policy)
     by_thresholds = champion is None or reason is not None
     if champion is None and reason is None:
         who = "The champion itself, judged on another plan" if is_current_champion else "First model"
@@ -41,15 +42,13 @@ def apply_gate(
         verdict, reason = _compare(differences, policy)
         if verdict == "undecided" and policy.undecided != "review":
             verdict, reason = policy.undecided, f"{reason} The gate is set to {policy.undecided} then."
-    return GateResult.model_validate(
-        {
-            "verdict": verdict,
-            "reason": reason,
-            "rule": _rule(policy),
-            "scores": {item.name: item.challenger for item in differences},
-            "differences": differences,
-            "by_thresholds": by_thresholds,
-        }
+    return GateResult(
+        verdict=verdict,
+        reason=reason,
+        rule=_rule(policy),
+        scores={item.name: item.challenger for item in differences},
+        differences=differences,
+        by_thresholds=by_thresholds,
     )
 
 
@@ -125,32 +124,22 @@ def _differences(
         return np.column_stack([values @ weights, values])
 
     new = table(pair[0] for pair in both)
-    means = new.mean(axis=0)
-    if champion is None:
-        named = zip((WEIGHTED, *names), means, strict=True)
-        return tuple(ScoreDifference(name=name, challenger=float(value)) for name, value in named)
-    old = table(pair[1] for pair in both)
-    low, high = confidence_interval(new - old, policy.confidence, [pair[0].prompt for pair in both])
-    columns = zip((WEIGHTED, *names), means, old.mean(axis=0), (new - old).mean(axis=0), low, high, strict=True)
+    columns = {"challenger": new.mean(axis=0)}
+    if champion is not None:
+        old = table(pair[1] for pair in both)
+        low, high = confidence_interval(new - old, policy.confidence, [pair[0].prompt for pair in both])
+        columns |= {"champion": old.mean(axis=0), "difference": (new - old).mean(axis=0), "low": low, "high": high}
+    # One pair of images has an interval without ends.
+    values = {
+        what: [float(each) if np.isfinite(each) else None for each in column] for what, column in columns.items()
+    }
     return tuple(
-        ScoreDifference(
-            name=name,
-            challenger=float(mean),
-            champion=float(other),
-            difference=float(difference),
-            low=_finite(lower),
-            high=_finite(upper),
-        )
-        for name, mean, other, difference, lower, upper in columns
+        ScoreDifference.model_validate({"name": name, **{what: column[place] for what, column in values.items()}})
+        for place, name in enumerate((WEIGHTED, *names))
     )
 
 
-def _finite(end: float) -> float | None:
-    """An end of an interval, None where one pair of images gives none."""
-    return float(end) if np.isfinite(end) else None
-
-
-def _compare(differences: tuple[ScoreDifference, ...], policy: GatePolicy) -> tuple[str, str]:
+def _compare(differences: tuple[ScoreDifference, ...], policy: GatePolicy) -> tuple[Verdict, str]:
     """The verdict against a champion, and its reason."""
     if not differences:
         return "undecided", "No image of both models can be compared."
@@ -160,31 +149,30 @@ def _compare(differences: tuple[ScoreDifference, ...], policy: GatePolicy) -> tu
     parts = [part for part in others if getattr(policy.weights, part.name, 0.0) > 0]
     if not parts:
         return "undecided", "No score was measured that has a weight."
-    low, high, mean = whole.low, whole.high, whole.difference
-    measured = f"{_signed(mean)} (between {_signed(low)} and {_signed(high)})"
-    if high < 0 and mean <= -policy.margin:
+    measured = f"{_signed(whole.difference)} (between {_signed(whole.low)} and {_signed(whole.high)})"
+    if not (whole.low > 0 or whole.high < 0):
+        return "undecided", f"Neither model is surely better: the score differs by {measured}."
+    if abs(whole.difference) < policy.margin:
+        return "undecided", f"The difference is too small to count: {measured}, the margin is {policy.margin:g}."
+    return _decide(parts, measured, policy, worse=whole.high < 0)
+
+
+def _decide(
+    parts: list[ScoreDifference], measured: str, policy: GatePolicy, *, worse: bool
+) -> tuple[Verdict, str]:
+    """The verdict on a difference that is sure: a great loss in one part stops a challenger that is better."""
+    if worse:
         return "reject", f"The challenger is worse: its score differs by {measured}{_mostly(parts, worse=True)}."
-    if low > 0 and mean >= policy.margin:
-        return _promote_if_no_loss(parts, measured, policy)
-    too_small = f"The difference is too small to count: {measured}, the margin is {policy.margin:g}."
-    unsure = f"Neither model is surely better: the score differs by {measured}."
-    return "undecided", too_small if low > 0 or high < 0 else unsure
-
-
-def _promote_if_no_loss(parts: list[ScoreDifference], measured: str, policy: GatePolicy) -> tuple[str, str]:
-    """The verdict on a challenger whose score is surely higher: a great loss in one part stops it."""
     lost = [part for part in parts if (part.high or 0.0) < -policy.max_regression]
     if not lost:
         return "promote", f"The challenger is better: its score differs by {measured}{_mostly(parts)}."
     worst = min(lost, key=lambda part: part.difference or 0.0)
-    return "undecided", (
-        f"The challenger's score is better ({measured}), but {worst.name} is worse "
-        f"({_signed(worst.difference or 0.0)})."
-    )
+    change = _signed(worst.difference or 0.0)
+    return "undecided", f"The challenger's score is better ({measured}), but {worst.name} is worse ({change})."
 
 
 def _mostly(parts: list[ScoreDifference], *, worse: bool = False) -> str:
-    """Name the score that says so most clearly."""
+    """Name the score that changed most that way."""
     sign = -1.0 if worse else 1.0
     most = max(parts, key=lambda part: sign * (part.difference or 0.0))
     change = most.difference or 0.0

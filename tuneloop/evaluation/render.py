@@ -35,7 +35,7 @@ _ACCOUNT_PROBLEMS = (AuthenticationFailed, InsufficientCredits, NotFoundAtProvid
 _UNANSWERED_IN_A_ROW = 2
 """After so many a run stops, and a later one goes on: what passes by itself is not asked for again at once."""
 _RATE_LIMIT_PAUSES = 10
-_LONGEST_PAUSE_S = 60.0
+_MAX_PAUSE_S = 60.0
 _BLANK_BELOW = 4.0
 """Standard deviation of the luminance (0 to 255) below which an image counts as blank."""
 
@@ -74,14 +74,9 @@ def render(
     Two runs that render the same at the same time share the work: only the last image may be paid by both. An
     image that was asked for three times without an answer, by all runs together, is a finding.
 
-    Args:
-        store: Where images live, one per model, prompt, seed and settings.
-        provider: The account that has the model.
-        model: What is rendered.
-        plan: Prompts, seeds and settings.
-        on_progress: Called with images done and images in all.
-        reserve: Called with the number of images that have to be paid and are not reserved yet, before the first
-            of them is asked for; returns whether it has reserved something.
+    `on_progress` is called with images done and images in all. `reserve` is called with the number of images that
+    have to be paid and are not reserved yet, before the first of them is asked for; it returns whether it has
+    reserved something.
 
     Raises:
         ProviderError: The account or the service has a problem; what is rendered stays.
@@ -130,8 +125,6 @@ def load_renders(
 
 
 class _Request(NamedTuple):
-    """One image that a plan asks for."""
-
     prompt: str
     seed: int
     settings: ServiceSettings
@@ -163,13 +156,9 @@ def _requests(plan: EvaluationConfig, model: ModelUnderTest) -> list[_Request]:
     ]
 
 
-def _folder(model: ModelUnderTest) -> str:
-    return f"renders/{model.job}/"
-
-
 def _present(store: Store, model: ModelUnderTest) -> dict[str, str]:
     """Names of the model's images within the store, by their stems."""
-    return {PurePosixPath(name).stem: name for name in store.names(_folder(model))}
+    return {PurePosixPath(name).stem: name for name in store.names(f"renders/{model.job}/")}
 
 
 def _next(missing: list[_Request], log: RenderLog) -> list[_Request]:
@@ -193,10 +182,7 @@ class _Rendering:
         plan: EvaluationConfig,
         reserve: Callable[[int], bool] | None,
     ) -> None:
-        self._store = store
-        self._provider = provider
-        self._model = model
-        self._reserve = reserve
+        self._store, self._provider, self._model, self._reserve = store, provider, model, reserve
         self._present: dict[str, str] = {}
         self.requests = _requests(plan, model)
         self.log = RenderLog(store, model.job)
@@ -246,11 +232,11 @@ class _Rendering:
                 self.log.rejected(request.stem, recorded)
                 if pause > _RATE_LIMIT_PAUSES:
                     raise
-                time.sleep(min(error.retry_after_s or 2.0 * pause, _LONGEST_PAUSE_S))
+                time.sleep(min(error.retry_after_s or 2.0 * pause, _MAX_PAUSE_S))
             except (RequestRejected, RequestNotSent):
                 self.log.rejected(request.stem, recorded)
                 raise
-        name = f"{_folder(self._model)}{request.stem}{rendered.suffix}"
+        name = f"renders/{self._model.job}/{request.stem}{rendered.suffix}"
         self._store.create(name, rendered.data)
         self._present[request.stem] = name
         return True
@@ -259,15 +245,13 @@ class _Rendering:
         """Inspect every image; say of those that are not there why."""
         images, unanswered = [], 0
         for request in self.requests:
-            if name := self._present.get(request.stem):
-                images.append(request.image(name, blank_reason(self._store.read(name))))
-                continue
-            given_up = self.log.given_up(request.stem)
-            unanswered += given_up
-            reason = (
-                f"requested {MAX_REQUESTS} times, no response" if given_up else self.rejections.get(request.stem)
-            )
-            images.append(request.image(None, reason))
+            name, reason = self._present.get(request.stem), self.rejections.get(request.stem)
+            if name:
+                reason = blank_reason(self._store.read(name))
+            elif self.log.given_up(request.stem):
+                reason = f"requested {MAX_REQUESTS} times, no response"
+                unanswered += 1
+            images.append(request.image(name, reason))
         return Evaluation(
             job=self._model.job,
             images=tuple(images),

@@ -18,7 +18,7 @@ from tuneloop.storage.base import Store
 
 LOOPBACK = "loopback"
 """Origin of what runs on this machine, such as the emulator: it has another port each time."""
-LONGEST_PAUSE = timedelta(hours=1)
+MAX_PAUSE = timedelta(hours=1)
 """An account is never left alone for longer, whatever its provider says."""
 UNREACHED = "unreached"
 """The trouble of an account that could not be queried. Every other one is named after the job that it is about."""
@@ -32,22 +32,20 @@ class Driver(Record):
     """A Prefect server drives the store from here on: to any other one, its runs look as if they were gone."""
 
     number: int = Field(ge=1)
-    """Its number, without gaps; the highest one counts."""
+    """Without gaps; the highest one counts."""
     server_id: str = Field(min_length=1)
     """Random id that the server keeps."""
     address: str
     """Where its API was, for people."""
     decided_by: str
-    """Who decided."""
 
 
 class AccountOrigin(Record):
     """Where an account is from here on, so that its label is never taken for another account."""
 
     number: int = Field(ge=1)
-    """Its number, without gaps; the highest one counts."""
+    """Without gaps; the highest one counts."""
     account: Account
-    """The account."""
     origin: str
     """Scheme, host and port of the provider's API; `loopback` for this machine, on any port."""
 
@@ -64,18 +62,14 @@ def origin_of(base_url: str) -> str:
 
 def kept_origin(ledger: Ledger, account: Account) -> str | None:
     """The origin that a store knows an account by, None where it has never paid for it."""
-    newest = ledger.newest(_folder(account), AccountOrigin)
+    newest = ledger.newest(f"accounts/{account.slug}/", AccountOrigin)
     return newest.origin if newest else None
 
 
 def check_origin(ledger: Ledger, account: Account, base_url: str) -> str | None:
-    """Reject another origin for an account's label than the one the store knows; nothing is written.
+    """Reject another origin for an account's label than the one the store knows, which is returned.
 
-    Returns:
-        The origin that the store knows.
-
-    Raises:
-        ConfigurationError: The label was used for another origin before.
+    Nothing is written. Raises `ConfigurationError`: the label was used for another origin before.
     """
     kept, given = kept_origin(ledger, account), origin_of(base_url)
     if kept not in {None, given}:
@@ -90,6 +84,7 @@ def check_origin(ledger: Ledger, account: Account, base_url: str) -> str | None:
 def remember_origin(ledger: Ledger, account: Account, base_url: str) -> None:
     """Record where an account is, once. Raises `ConfigurationError` as `check_origin`."""
     if check_origin(ledger, account, base_url) is None:
+        # The first number only: of two that begin with other origins, one is rejected.
         _write(ledger, account, 1, origin_of(base_url))
         check_origin(ledger, account, base_url)
 
@@ -104,17 +99,13 @@ def move_origin(ledger: Ledger, account: Account, base_url: str) -> None:
     if kept is not None and kept != given and LOOPBACK in {kept, given}:
         check_origin(ledger, account, base_url)
     if kept != given:
-        _write(ledger, account, len(ledger.numbered(_folder(account))) + 1, given)
+        _write(ledger, account, len(ledger.numbered(f"accounts/{account.slug}/")) + 1, given)
     check_origin(ledger, account, base_url)
 
 
 def _write(ledger: Ledger, account: Account, number: int, origin: str) -> None:
     record = AccountOrigin(created_at=now(), number=number, account=account, origin=origin)
-    ledger.create_record(f"{_folder(account)}{number:04d}.json", record)
-
-
-def _folder(account: Account) -> str:
-    return f"accounts/{account.slug}/"
+    ledger.create_record(f"accounts/{account.slug}/{number:04d}.json", record)
 
 
 def current_driver(ledger: Ledger) -> Driver | None:
@@ -151,7 +142,7 @@ class AccountMarks:
 
     def pause(self, at: datetime, seconds: float) -> datetime:
         """Leave the account alone for some time, as its provider said; an hour at most, whatever a header says."""
-        until = at + timedelta(seconds=min(LONGEST_PAUSE.total_seconds(), max(1.0, seconds)))
+        until = at + timedelta(seconds=min(MAX_PAUSE.total_seconds(), max(1.0, seconds)))
         self._store.create(f"{self._pauses}{int(until.timestamp())}", b"")
         return until
 
@@ -161,7 +152,7 @@ class AccountMarks:
         for name in self._store.names(self._pauses):
             if (until := _moment(name.removeprefix(self._pauses))) is None:
                 continue  # `strays` tells of it
-            if at < until <= at + LONGEST_PAUSE:
+            if at < until <= at + MAX_PAUSE:
                 latest = max(latest, until) if latest else until
             else:
                 self._store.delete_marker(name)
@@ -176,11 +167,9 @@ class AccountMarks:
         return {name[len(self._troubles) :]: since for name, since in self._store.written(self._troubles)}
 
     def trouble_began(self, what: str) -> None:
-        """Remember that something is wrong; the first time counts."""
-        self._store.create(f"{self._troubles}{what}", b"")
+        self._store.create(f"{self._troubles}{what}", b"")  # the first time counts
 
     def trouble_ended(self, what: str) -> None:
-        """Forget a trouble that is over."""
         self._store.delete_marker(f"{self._troubles}{what}")
 
 
@@ -206,7 +195,6 @@ class JobNameCache:
             return None
 
     def keep(self, job_id: str, name: str) -> None:
-        """Keep a name; it never changes."""
         self._store.create(self._name(job_id), name.encode())
 
     def _name(self, job_id: str) -> str:

@@ -24,14 +24,11 @@ ATTEMPTS_IN_A_ROW = 3
 
 
 class CountedReason(Record):
-    """A reason to retrain that was applied: the same words are no new request, whoever says them."""
+    """A reason to retrain, with the run and attempt that applied it: the same words are no new request."""
 
     reason: str
-    """The words."""
     flow_run: str
-    """The run that applied it."""
     attempt: int
-    """The attempt that it was applied by."""
 
 
 def requested_attempt(ledger: Ledger, key: str, reason: str | None, flow_run: str) -> tuple[int, str | None]:
@@ -84,7 +81,10 @@ def may_begin(ledger: Ledger, run: RunRecord) -> bool:
 
     Not if the one before has come to life since it was chosen, or was paid: unless one more was requested.
     """
-    reason = run.retrain_reason or _reason_for(ledger, run)
+    names = ledger.store.names(f"retrain-reasons/{run.key}/")
+    counted = (ledger.read_record(name, CountedReason) for name in names)
+    applied = (record.reason for record in counted if record.attempt == run.attempt)
+    reason = run.retrain_reason or next(applied, None)
     return choose_attempt(ledger, run.key, reason) == run.attempt
 
 
@@ -106,12 +106,6 @@ def _last_begun(history: list[AnyTrainingRecord]) -> AnyTrainingRecord | None:
     """
     begun = {record.attempt for record in history if not isinstance(record, Abandoned)}
     return next((record for record in reversed(history) if record.attempt in begun), None)
-
-
-def _reason_for(ledger: Ledger, run: RunRecord) -> str | None:
-    names = ledger.store.names(f"retrain-reasons/{run.key}/")
-    counted = (ledger.read_record(name, CountedReason) for name in names)
-    return next((record.reason for record in counted if record.attempt == run.attempt), None)
 
 
 def _counted(ledger: Ledger, key: str, words: str) -> CountedReason | None:

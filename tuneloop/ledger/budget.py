@@ -1,52 +1,76 @@
-"""The spending guard: a slot is reserved before each paid submit and before images are rendered."""
+"""The spending guard: a slot is reserved before each paid submit and before images are rendered.
+
+Slots are numbered records by account and 30 days, with running sums. Slot n can be created once, so two runs never
+take the same place. A training's slot is released only when its record says that nothing was paid; those of images
+never are.
+"""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, timedelta
 
 from tuneloop.clock import now
 from tuneloop.errors import BudgetExceeded, ConfigurationError
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.slots import Slots, Spending
+from tuneloop.ledger.training import TrainingLog
 from tuneloop.schemas.records import Claimed, RunRecord
 from tuneloop.schemas.render_settings import ServiceSettings
-from tuneloop.schemas.spending import (
-    Purpose,
-    Reservation,
-    SpendingLimits,
-    dollars,
-    window_of,
-)
+from tuneloop.schemas.spending import WINDOW_DAYS, Purpose, Reservation, SpendingLimits, dollars, window_of
 from tuneloop.schemas.training import Account
 
+_RELEASED = re.compile(r"(\d{4,})\.released")
+_WINDOW = timedelta(days=WINDOW_DAYS)
+_Listed = tuple[list[str], set[int]]
+"""The slots of a window, and the numbers of the released ones."""
 
-class Budget(Slots):
+
+@dataclass(frozen=True)
+class Spending:
+    """What is reserved and not released.
+
+    Attributes:
+        window: First day of the 30 days; `ends` is the first one after them.
+        cents: Sum of the known prices.
+        last: The last slot, released or not.
+        live: The slots that count, where all were read.
+    """
+
+    window: date
+    trainings_today: int
+    cents: int
+    last: Reservation | None
+    live: tuple[Reservation, ...] = ()
+
+    @property
+    def slots(self) -> int:
+        return self.last.number if self.last else 0
+
+    @property
+    def ends(self) -> date:
+        return self.window + _WINDOW
+
+
+class Budget:
     """The slots of one account, and the limits that they are held to."""
 
     def __init__(self, ledger: Ledger, account: Account, limits: SpendingLimits) -> None:
-        super().__init__(ledger, account)
-        self._limits = limits
+        self._ledger, self._account, self._limits = ledger, account, limits
 
     def reserve(self, run: RunRecord, cents: int | None, claim: Claimed, first: Claimed) -> Reservation:
-        """Reserve a slot for a claimed training, or find the one that it has.
+        """Reserve a slot for a claimed training, or find the one that it has. Raises `BudgetExceeded`.
 
-        Args:
-            run: What the flow run works on.
-            cents: The training's price, None if unknown.
-            claim: Its claim. One that is approved over the limits is not held to them.
-            first: The first claim of its attempt: its own slot comes after the one seen there.
-
-        Raises:
-            BudgetExceeded: There is no place left.
+        A claim that is approved over the limits is not held to them. `first` is the first claim of its attempt:
+        its own slot comes after the one seen there. `cents` is None for an unknown price.
         """
-        day = claim.created_at.date()
 
         def over(spending: Spending) -> str | None:
             return None if "budget" in claim.waived else self._over(spending, cents)
 
-        return self._reserve(Purpose.of(run), cents, day, over, first)
+        return self._reserve(Purpose.of(run), cents, claim.created_at.date(), over, first)
 
     def reserve_images(self, purpose: Purpose, images: int, service: ServiceSettings) -> bool:
         """Reserve the price of images that are about to be rendered.
@@ -59,10 +83,8 @@ class Budget(Slots):
             ConfigurationError: There is a limit in money, and no known price.
         """
         self.require_image_price(service)
-        cents, limit = (
-            math.ceil(images * (self._limits.price_of_image(service) or 0)),
-            self._limits.cents_per_window,
-        )
+        cents = math.ceil(images * (self._limits.price_of_image(service) or 0))
+        limit = self._limits.cents_per_window
 
         def over(spending: Spending) -> str | None:
             fits = limit is None or spending.cents + cents <= limit
@@ -84,15 +106,15 @@ class Budget(Slots):
         audited = False
         while True:
             day = at or now().date()
-            listed = self.listed(window_of(day))
-            own = self.find(purpose, first, day, listed) if first else None
+            listed = self._listed(window_of(day))
+            own = self._find(purpose, first, day, listed) if first else None
             if own is not None:
                 return own
-            spending = self.running_totals(day, listed)
+            spending = self._running_totals(day, listed)
             reason = over(spending)
             if reason is None:
-                slot = self.create(purpose, cents, day, spending, "training" if first else "images")
-                if slot is not None:
+                slot = _next_slot(spending, purpose, cents, day, is_training=first is not None)
+                if self._ledger.create_record(f"{self._folder(spending.window)}{slot.number:04d}.json", slot):
                     return slot
             elif audited:
                 raise BudgetExceeded(reason)
@@ -107,10 +129,10 @@ class Budget(Slots):
             CorruptRecord: A slot is damaged or missing.
         """
         day = now().date()
-        listed = self.listed(window_of(day))
+        listed = self._listed(window_of(day))
         if first is not None:
-            self.find(Purpose.of(run), first, day, listed)
-        spending = self.running_totals(day, listed)
+            self._find(Purpose.of(run), first, day, listed)
+        spending = self._running_totals(day, listed)
         if self._over(spending, cents) is not None:
             self.audit(spending.window)
         return spending
@@ -118,6 +140,17 @@ class Budget(Slots):
     def require_price(self, cents: int | None) -> None:
         """Reject a limit in money without a known price. Raises `ConfigurationError`."""
         self._require(cents, "this training", "dollars_per_training")
+
+    def require_image_price(self, service: ServiceSettings) -> None:
+        """Reject a limit in money without a known price. Raises `ConfigurationError`."""
+        self._require(self._limits.price_of_image(service), "an image", "dollars_per_image")
+
+    def _require(self, price: float | None, what: str, field: str) -> None:
+        if self._limits.cents_per_window is not None and price is None:
+            raise ConfigurationError(
+                f"the account {self._account.slug} has a limit in money, but {self._account.provider} publishes "
+                f"no price of {what}: set {field} in its credentials block"
+            )
 
     def hold_reason(self, cents: int | None) -> str | None:
         """Why a training submitted now would be held, None where it would not. Writes nothing."""
@@ -167,17 +200,6 @@ class Budget(Slots):
             "run again; what is in the store is not paid again"
         )
 
-    def require_image_price(self, service: ServiceSettings) -> None:
-        """Reject a limit in money without a known price. Raises `ConfigurationError`."""
-        self._require(self._limits.price_of_image(service), "an image", "dollars_per_image")
-
-    def _require(self, price: float | None, what: str, field: str) -> None:
-        if self._limits.cents_per_window is not None and price is None:
-            raise ConfigurationError(
-                f"the account {self._account.slug} has a limit in money, but {self._account.provider} publishes "
-                f"no price of {what}: set {field} in its credentials block"
-            )
-
     def _over(self, spending: Spending, cents: int | None) -> str | None:
         """All limits that a training would go over: whoever approves it approves that."""
         limits, over = self._limits, []
@@ -192,3 +214,87 @@ class Budget(Slots):
                 f"used in the 30 days to {spending.ends}, and this training costs {dollars(cents or 0)}"
             )
         return "; ".join(over) or None
+
+    def newest_slots(self, count: int) -> list[Reservation]:
+        """The last slots of this window and the one before, newest first."""
+        window = window_of(now().date())
+        names = [name for start in (window - _WINDOW, window) for name in self._names(start)]
+        return [self._read(name) for name in reversed(names[-count:])]
+
+    def spending(self, day: date) -> Spending:
+        """What counts now, by the trainings' own records; reads every slot of the window."""
+        window = window_of(day)
+        slots = [self._read(name) for name in self._names(window)]
+        live = tuple(slot for slot in slots if not self._ended_unpaid(slot))
+        today = sum(slot.day == day and slot.kind == "training" for slot in live)
+        return Spending(window, today, sum(slot.cents or 0 for slot in live), slots[-1] if slots else None, live)
+
+    def audit(self, window: date) -> None:
+        """Release the slots whose training has ended unpaid."""
+        names, released = self._listed(window)
+        for name in names:
+            slot = self._read(name)
+            if slot.number not in released and self._ended_unpaid(slot):
+                self._ledger.store.create(f"{self._folder(window)}{slot.number:04d}.released", b"")
+
+    def _find(self, purpose: Purpose, first: Claimed, day: date, listed: _Listed) -> Reservation | None:
+        """Find the slot of this training among those that came after its first claim, up to a day's window."""
+        window, seen = window_of(first.created_at.date()), first.budget_slot or 0
+        while window <= window_of(day):
+            for name in (listed[0] if window == window_of(day) else self._names(window))[seen:]:
+                slot = self._read(name)
+                if slot.kind == "training" and (slot.key, slot.attempt) == (purpose.key, purpose.attempt):
+                    return slot
+            window, seen = window + _WINDOW, 0
+        return None
+
+    def _running_totals(self, day: date, listed: _Listed) -> Spending:
+        """What counts, by the last slot's sums and the released slots, except those that came to life since."""
+        names, released = listed
+        if not names:
+            return Spending(window_of(day), 0, 0, None)
+        last = self._read(names[-1])
+        slots = [self._read(names[number - 1]) for number in released if number <= len(names)]
+        back = [slot for slot in slots if self._ended_unpaid(slot)]
+        today = last.trainings_by_day.get(day, 0) - sum(slot.day == day for slot in back)
+        return Spending(window_of(day), today, last.cents_so_far - sum(slot.cents or 0 for slot in back), last)
+
+    def _ended_unpaid(self, slot: Reservation) -> bool:
+        if slot.kind != "training":
+            return False
+        training = TrainingLog(self._ledger, slot.key, slot.attempt)
+        # Its job may have come to life, and be followed by a later attempt.
+        return training.ended_unpaid and training.name not in training.followed.values()
+
+    def _listed(self, window: date) -> _Listed:
+        """List a window once. Raises `CorruptRecord` on a gap."""
+        folder = self._folder(window)
+        listed = list(self._ledger.store.names(folder))
+        released = (_RELEASED.fullmatch(name[len(folder) :]) for name in listed)
+        return self._ledger.numbered_among(folder, listed), {int(match[1]) for match in released if match}
+
+    def _names(self, window: date) -> list[str]:
+        return self._ledger.numbered(self._folder(window))
+
+    def _folder(self, window: date) -> str:
+        return f"budget/{self._account.slug}/{window:%Y-%m-%d}/"
+
+    def _read(self, name: str) -> Reservation:
+        return self._ledger.read_record(name, Reservation)
+
+
+def _next_slot(
+    spending: Spending, purpose: Purpose, cents: int | None, day: date, *, is_training: bool
+) -> Reservation:
+    last = spending.last
+    by_day = dict(last.trainings_by_day) if last else {}
+    return Reservation(
+        created_at=now(),
+        kind="training" if is_training else "images",
+        number=spending.slots + 1,
+        cents=cents,
+        day=day,
+        trainings_by_day=by_day | {day: by_day.get(day, 0) + is_training},
+        cents_so_far=(last.cents_so_far if last else 0) + (cents or 0),
+        **purpose._asdict(),
+    )

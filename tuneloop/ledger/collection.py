@@ -103,13 +103,14 @@ def _download(
 def _fetched(
     store: Store, provider: Provider, trained: Trained, job: Submission, name: str, on_progress: Progress | None
 ) -> StoredObject:
+    def source() -> RangedSource:
+        return _with_progress(provider.open_weights(job)[-1], on_progress)
+
     for _ in range(_MAX_CHANGES):
         with suppress(SourceChanged):
-            source = _with_progress(provider.open_weights(job)[-1], on_progress)
-            return transfer(store, name, source, trained.name)
+            return transfer(store, name, source(), trained.name)
     # It is not the same file twice: all of it in one go.
-    source = _with_progress(provider.open_weights(job)[-1], on_progress)
-    return transfer(store, name, replace(source, etag=None), trained.name)
+    return transfer(store, name, replace(source(), etag=None), trained.name)
 
 
 def restore_weights(
@@ -189,17 +190,11 @@ def weights_problem(ledger: Ledger, promotion: Promotion) -> str | None:
     if size_bytes is None:
         return f"its weights {where} are gone"
     recorded = promotion.size_bytes
-    if recorded is None:
-        recorded = _recorded_size(ledger, promotion)
+    if recorded is None:  # in records of before it was named there
+        own = (record for record in ledger.history(promotion.key) if record.attempt == promotion.attempt)
+        recorded = next((record.size_bytes for record in own if isinstance(record, Collected)), None)
     if recorded is not None and size_bytes != recorded:
         return f"its weights {where} have {size_bytes:,} bytes, and {recorded:,} were collected"
-    return None
-
-
-def _recorded_size(ledger: Ledger, promotion: Promotion) -> int | None:
-    for record in ledger.history(promotion.key):
-        if isinstance(record, Collected) and record.attempt == promotion.attempt:
-            return record.size_bytes
     return None
 
 
@@ -225,9 +220,7 @@ def note_failed_try(ledger: Ledger, trained: Trained) -> None:
 def next_try(ledger: Ledger, trained: Trained) -> datetime:
     """When the weights are to be fetched; a moment that has passed means now."""
     tries = _tries(ledger, trained)
-    if not tries:
-        return trained.created_at
-    return tries[-1] + _PAUSES[min(len(tries), len(_PAUSES)) - 1]
+    return tries[-1] + _PAUSES[min(len(tries), len(_PAUSES)) - 1] if tries else trained.created_at
 
 
 def hold_if_lost(training: TrainingLog, reason: str) -> Held | None:
@@ -243,9 +236,8 @@ def hold_if_lost(training: TrainingLog, reason: str) -> Held | None:
     if isinstance(last, Trained) and len(_tries(training.ledger, last)) < _MIN_TRIES:
         return None
     what = "its weights" if isinstance(last, Trained) else "the job"
-    return training.hold(
-        "lost", f"{what} (id {last.job_id}) cannot be had since {last.created_at:%Y-%m-%d}: {reason}"
-    )
+    since = f"{last.created_at:%Y-%m-%d}"
+    return training.hold("lost", f"{what} (id {last.job_id}) cannot be had since {since}: {reason}")
 
 
 def try_again(training: TrainingLog) -> None:

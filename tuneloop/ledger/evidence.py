@@ -13,12 +13,13 @@ from itertools import islice
 
 from tuneloop.clock import now
 from tuneloop.errors import ClockWrong, CorruptRecord, NotFoundAtProvider
+from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.reconciliation import record_duplicate_job, submitted_record
-from tuneloop.ledger.slots import Slots
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.providers.base import Provider
 from tuneloop.schemas.records import Claimed, Collected, Submitted, Trained
+from tuneloop.schemas.spending import SpendingLimits
 from tuneloop.schemas.training import Account, JobList, JobStatus, Phase, parse_job_name
 
 CLOCK_TOLERANCE_S = 30.0
@@ -155,6 +156,6 @@ def _newest(ledger: Ledger, account: Account) -> Iterator[tuple[str, int]]:
             run = ledger.run(marker.flow_run)
             if run is not None:
                 yield run.key, run.attempt
-    for slot in Slots(ledger, account).newest_slots(_SLOTS_READ):
+    for slot in Budget(ledger, account, SpendingLimits()).newest_slots(_SLOTS_READ):
         if slot.kind == "training":
             yield slot.key, slot.attempt

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import NamedTuple
 
 import tuneloop.providers.registry  # noqa: F401 - a record names services that are registered there
 from tuneloop.errors import LedgerError, ObjectNotFound, RecordConflict
-from tuneloop.ledger.markers import FailedJob, Marker, marker_name
 from tuneloop.ledger.record_store import RecordStore
 from tuneloop.schemas.records import (
     ENDS,
@@ -31,6 +31,37 @@ _FIRST_STATES = frozenset({"claimed", "abandoned", "submitted"})
 submitted where a job was there before anything was claimed."""
 PAUSES, TROUBLES = "paused-until", "trouble"
 """What lies beside the markers of an account, see `accounts`."""
+
+
+class Marker(NamedTuple):
+    """An open run: it waits for this job of this account."""
+
+    account: str
+    job: str
+    flow_run: str
+    since: datetime
+    """When it was left, by the store's clock."""
+
+    @property
+    def name(self) -> str:
+        return f"inflight/{self.account}/{self.job}/{self.flow_run}"
+
+
+class FailedJob(NamedTuple):
+    """A job that ended unpaid, or was about to. The file holds the id of the flow run that found it."""
+
+    account: str
+    job: str
+    key: str
+
+    @property
+    def name(self) -> str:
+        return f"failed-jobs/{self.account}/{self.job}/{self.key}"
+
+
+def marker_name(run: RunRecord) -> str:
+    """Name of a run's marker within the store."""
+    return f"inflight/{run.account.slug}/{job_name(run.key, run.attempt)}/{run.flow_run}"
 
 
 class Ledger(RecordStore):
@@ -74,14 +105,10 @@ class Ledger(RecordStore):
         self._numbers[record.writer_id] = number
         return record
 
-    # Runs and markers
-
     def save_run(self, run: RunRecord) -> RunRecord:
         """Write what a flow run works on. The first file wins for ever and is returned."""
         name = f"runs/{run.flow_run}.json"
-        if self.create_record(name, run):
-            return run
-        return self.read_record(name, RunRecord)
+        return run if self.create_record(name, run) else self.read_record(name, RunRecord)
 
     def run(self, flow_run: str) -> RunRecord | None:
         """What a flow run works on, None before it has decided."""
@@ -100,7 +127,6 @@ class Ledger(RecordStore):
             self.mark(run)
 
     def is_marked(self, run: RunRecord) -> bool:
-        """Return True if a run is open."""
         return self.store.exists(marker_name(run))
 
     def markers(self) -> Iterator[Marker]:
@@ -127,7 +153,6 @@ class Ledger(RecordStore):
                 yield FailedJob(*parts[1:]), since
 
     def run_of(self, end: FailedJob) -> RunRecord | None:
-        """The run that found a failed job."""
         return self.run(self.store.read(end.name).decode())
 
     def unmark(self, run: RunRecord) -> None:
@@ -141,11 +166,17 @@ class Ledger(RecordStore):
         if own and own[-1].state not in ENDS:
             self.mark(run)
 
-    # Decisions and promotions
-
     def decision_folder(self, run: RunRecord) -> str:
         """Where the decisions on a run's model version and plan are."""
         return f"models/{run.model}/decisions/{run.key}-g{run.attempt}-{run.plan.digest}/"
+
+    def is_cancelled(self, flow_run: str) -> bool:
+        """Return True if a run was cancelled by hand."""
+        return self.store.exists(f"cancelled/{flow_run}")
+
+    def remember_cancelled(self, flow_run: str) -> None:
+        """Remember that a run was cancelled by hand: what was paid is collected, and nothing is judged."""
+        self.store.create(f"cancelled/{flow_run}", b"")
 
     def decisions(self, run: RunRecord) -> list[Decision]:
         """Every decision on this run's model version and plan, oldest first."""
@@ -166,7 +197,6 @@ class Ledger(RecordStore):
         return stands
 
     def decision_name(self, run: RunRecord, decision: Decision) -> str:
-        """Where a decision on this run's model version is."""
         if decision.writer_id not in self._numbers:
             self.decisions(run)
         return f"{self.decision_folder(run)}{self._numbers[decision.writer_id]:04d}.json"
@@ -185,7 +215,6 @@ class Ledger(RecordStore):
         return self.read_record(f"models/{model}/promotions/{number:04d}.json", Promotion)
 
     def champion(self, model: str) -> Promotion | None:
-        """The model version in use."""
         return self.newest(f"models/{model}/promotions/", Promotion)
 
     def write_promotion(self, promotion: Promotion) -> bool:

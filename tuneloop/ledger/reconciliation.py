@@ -8,8 +8,7 @@ from typing import Literal
 
 from tuneloop.clock import now
 from tuneloop.errors import DuplicateJob, LedgerError, ObjectNotFound, RecordConflict
-from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.markers import FailedJob
+from tuneloop.ledger.ledger import FailedJob, Ledger
 from tuneloop.ledger.training import TrainingLog, followed_jobs, is_revivable
 from tuneloop.providers.base import Provider
 from tuneloop.schemas.records import Claimed, HasJobId, Held, Submitted, Trained

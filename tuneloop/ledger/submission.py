@@ -22,7 +22,7 @@ from tuneloop.errors import (
 from tuneloop.http.transport import RequestNotSent
 from tuneloop.ledger.accounts import JobNameCache
 from tuneloop.ledger.attempts import ATTEMPTS_IN_A_ROW, too_many_attempts
-from tuneloop.ledger.budget import Budget
+from tuneloop.ledger.budget import Budget, Spending
 from tuneloop.ledger.evidence import (
     check_clock,
     follow_earlier_job,
@@ -31,12 +31,11 @@ from tuneloop.ledger.evidence import (
     with_ended_ones,
 )
 from tuneloop.ledger.reconciliation import find_submitted, record_job_id
-from tuneloop.ledger.slots import Spending
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.providers.base import DeliveredDataset, Price, Provider
 from tuneloop.schemas.dataset import DatasetManifest
 from tuneloop.schemas.recipe_fields import BaseRecipe
-from tuneloop.schemas.records import Claimed, Held, HeldKind, Rejected, RunRecord, Submitted
+from tuneloop.schemas.records import Claimed, Held, Rejected, RunRecord, Submitted
 from tuneloop.schemas.spending import SpendingLimits, window_of
 from tuneloop.schemas.training import JobList
 
@@ -46,16 +45,19 @@ PROCESS = uuid4().hex
 
 @dataclass(frozen=True)
 class SubmitRequest:
-    """What is to be paid for."""
+    """What is to be paid for.
+
+    Attributes:
+        approval: The reason with which a held training was approved.
+        manifest: What is in the dataset, for providers whose price depends on it.
+    """
 
     run: RunRecord
     recipe: BaseRecipe
     dataset: DeliveredDataset
     limits: SpendingLimits
     approval: str | None = None
-    """The reason with which a held training was approved."""
     manifest: DatasetManifest | None = None
-    """What is in the dataset, for providers whose price depends on it."""
 
 
 def quoted_price(
@@ -182,18 +184,14 @@ def _hold_if_unreadable(before: TrainingLog, claimed: TrainingLog, shown: JobLis
 def _reserve_or_hold(
     budget: Budget, training: TrainingLog, claim: Claimed, request: SubmitRequest, cents: int | None
 ) -> None:
-    kind: HeldKind = "attempts"
-    reason = None
-    if claim.attempt > ATTEMPTS_IN_A_ROW and kind not in claim.waived:
+    if claim.attempt > ATTEMPTS_IN_A_ROW and "attempts" not in claim.waived:
         reason = too_many_attempts(training.history, claim.attempt)
-    if reason is None:
-        try:
-            budget.reserve(request.run, cents, claim, training.first or claim)
-        except BudgetExceeded as error:
-            reason, kind = str(error), "budget"
-        else:
-            return
-    raise _held(training.hold(kind, reason))
+        if reason is not None:
+            raise _held(training.hold("attempts", reason))
+    try:
+        budget.reserve(request.run, cents, claim, training.first or claim)
+    except BudgetExceeded as error:
+        raise _held(training.hold("budget", str(error))) from None
 
 
 def _post(provider: Provider, claimed: TrainingLog, request: SubmitRequest, deadline: Deadline) -> Submitted:

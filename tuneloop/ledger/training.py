@@ -70,7 +70,6 @@ class TrainingLog:
         return cls(ledger, run.key, run.attempt)
 
     def reread(self) -> TrainingLog:
-        """The same attempt, as it stands now."""
         return TrainingLog(self.ledger, self.key, self.attempt)
 
     def append(self, record: NewRecord) -> NewRecord:
@@ -91,7 +90,6 @@ class TrainingLog:
         return self.append(Held(**self.header(), reason=reason, kind=kind, sent=sent))
 
     def header(self) -> dict[str, Any]:
-        """The fields that each of its records begins with."""
         return {"created_at": now(), "attempt": self.attempt, "name": self.name}
 
     @property
@@ -106,7 +104,6 @@ class TrainingLog:
 
     @property
     def before(self) -> AnyTrainingRecord | None:
-        """The record after which its next one comes."""
         return self.last or self.previous
 
     @property
@@ -119,7 +116,6 @@ class TrainingLog:
 
     @property
     def job_id(self) -> str | None:
-        """The provider's id of the job, once it is known."""
         return self.known.job_id if self.known else None
 
     def submission(self, job_id: str) -> Submission:
@@ -135,7 +131,6 @@ class TrainingLog:
 
     @property
     def job_ids(self) -> frozenset[str]:
-        """Ids of the jobs of all attempts."""
         return frozenset(self.followed) | frozenset(self.ended)
 
     @property

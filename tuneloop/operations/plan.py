@@ -8,9 +8,8 @@ from typing import Literal
 from tuneloop.clock import now
 from tuneloop.datasets.store import load_manifest
 from tuneloop.ledger.attempts import too_many_attempts
-from tuneloop.ledger.budget import Budget
+from tuneloop.ledger.budget import Budget, Spending
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.slots import Spending
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.registry.promotions import Registry
 from tuneloop.schemas.dataset import DatasetDifference, DatasetManifest

@@ -12,8 +12,7 @@ from tuneloop.clock import now
 from tuneloop.errors import CorruptRecord, TuneloopError
 from tuneloop.ledger.accounts import NOTIFY_AFTER, UNREACHED, AccountMarks
 from tuneloop.ledger.collection import weights_problem
-from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.markers import Marker
+from tuneloop.ledger.ledger import Ledger, Marker
 from tuneloop.ledger.training import TrainingLog, is_revivable
 from tuneloop.providers.base import Provider
 from tuneloop.registry.promotions import Registry

@@ -13,7 +13,6 @@ from prefect.exceptions import ObjectNotFound
 from prefect.logging import get_run_logger
 
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.markers import is_cancelled, remember_cancelled
 from tuneloop.orchestration.events import emit_stuck
 from tuneloop.orchestration.resume import AT_ONCE, Resumer, ResumeResult
 from tuneloop.orchestration.run_queries import (
@@ -154,10 +153,10 @@ class _Recovery:
 
     def _was_cancelled(self, pending: PendingRun, runs: list[FlowRun | None]) -> bool:
         """Return True if a person has cancelled a run, or one that continued it."""
-        if is_cancelled(self.ledger, pending.run.flow_run):
+        if self.ledger.is_cancelled(pending.run.flow_run):
             return True
         if any(is_cancelled_by_hand(self.watcher.client, run) for run in runs if run is not None):
-            remember_cancelled(self.ledger, pending.run.flow_run)
+            self.ledger.remember_cancelled(pending.run.flow_run)
             return True
         return False
 

@@ -27,7 +27,6 @@ from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFi
 from prefect.exceptions import ObjectNotFound
 
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.markers import is_cancelled, remember_cancelled
 
 PAGE = 200
 NOTIFY_AFTER = timedelta(minutes=10)
@@ -95,8 +94,8 @@ def note_cancelled(client: SyncPrefectClient, ledger: Ledger, flow_runs: Iterabl
     state = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.CANCELLED]))
     for page in pages(list(dict.fromkeys(flow_runs))):
         for run in read_runs(client, FlowRunFilter(id=ids_of(page), state=state)):
-            if not is_cancelled(ledger, str(run.id)) and is_cancelled_by_hand(client, run):
-                remember_cancelled(ledger, str(run.id))
+            if not ledger.is_cancelled(str(run.id)) and is_cancelled_by_hand(client, run):
+                ledger.remember_cancelled(str(run.id))
 
 
 def is_cancelled_by_hand(client: SyncPrefectClient, run: FlowRun) -> bool:

@@ -9,6 +9,8 @@ from pydantic import Field
 from tuneloop.schemas.frozen import FrozenModel
 from tuneloop.schemas.gate import ScoreDifference
 
+Verdict = Literal["promote", "reject", "undecided"]
+
 
 class EvaluatedImage(FrozenModel):
     """One prompt and seed on one model."""
@@ -59,7 +61,7 @@ class Evaluation(FrozenModel):
 class GateResult(FrozenModel):
     """What the gate says about a challenger."""
 
-    verdict: Literal["promote", "reject", "undecided"]
+    verdict: Verdict
     """Whether it becomes the champion; undecided asks a person."""
     reason: str
     """The reason in one sentence."""

@@ -14,8 +14,7 @@ from datetime import datetime, timedelta
 from tuneloop.clock import now
 from tuneloop.errors import CorruptRecord, NotFoundAtProvider, ProviderError, ProviderUnavailable, RecordConflict
 from tuneloop.ledger.accounts import AccountMarks
-from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.markers import Marker
+from tuneloop.ledger.ledger import Ledger, Marker
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.schemas.canonical import digest_of
 from tuneloop.schemas.recipe_fields import Cadence

@@ -12,8 +12,7 @@ from datetime import datetime, timedelta
 from tuneloop.clock import now
 from tuneloop.errors import CorruptRecord, ProviderUnavailable, RateLimited, StoreError
 from tuneloop.ledger.accounts import NOTIFY_AFTER, UNREACHED, AccountMarks, JobNameCache
-from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.markers import FailedJob, Marker
+from tuneloop.ledger.ledger import FailedJob, Ledger, Marker
 from tuneloop.ledger.reconciliation import revive
 from tuneloop.providers.base import Provider
 from tuneloop.schemas.canonical import digest_of

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from tuneloop.errors import CorruptRecord, NotFoundAtProvider, UnexpectedResponse
-from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.markers import Marker
+from tuneloop.ledger.ledger import Ledger, Marker
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.providers.base import Provider
 from tuneloop.providers.registry import recorded_recipe
