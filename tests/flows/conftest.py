@@ -17,11 +17,13 @@ from blocks.segmind_credentials import SegmindCredentials
 from tests.conftest import SERVER_PYTHON, draw_images
 from tests.flows.bill import Bill
 from tests.flows.runs import PROGRAMS, request_for, sensor_paused
+from tests.flows.shop import Shop
 from tuneloop.demo.stack import Stack, running_stack
 from tuneloop.emulator import EmulatorControl, Progress, running_emulator
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.orchestration.blocks import open_store
 from tuneloop.orchestration.credentials import SpendingGuard
+from tuneloop.orchestration.stores import init_store
 
 _NUMBERS = itertools.count(1)
 
@@ -108,3 +110,16 @@ def bfl(tmp_path: Path, stack: Stack) -> Iterator[EmulatorControl]:
         control.switch(image_s=0)
         BflCredentials(api_key=control.api_key, base_url=control.url).save("elsewhere", overwrite=True)
         yield control
+
+
+@pytest.fixture
+def shop(tmp_path: Path, emulator: EmulatorControl, wish: dict[str, Any]) -> Shop:
+    """One that was made as it should be, and has trained nothing yet."""
+    name = f"shop-{next(_NUMBERS)}"
+    made = Shop(name, tmp_path / "store", {**wish, "store": f"local-file-system/{name}"})
+    made.wish["credentials"] = made.credentials
+    made.folder.mkdir()
+    made.is_at(made.folder)
+    made.account_is_at(emulator.url, emulator.api_key)
+    assert f"{made.store}: made store" in init_store(made.store)
+    return made

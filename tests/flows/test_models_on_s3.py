@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,7 @@ from tuneloop.orchestration.stores import init_store
 from tuneloop.providers.bfl.recipes import BflFinetuneRecipe
 
 BFL = "bfl-credentials/on-s3"
+_NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
@@ -126,65 +129,84 @@ def test_model_is_decided_on_rolled_back_looked_at_pulled_and_asked_for_a_image(
     assert SECRET_KEY not in "".join(said)
 
 
-def adopt_from_bfl(stack: Stack, slug: str, job_id: str) -> str:
-    """Take in a fine-tune. Returns what the command says."""
-    words = ("--provider", "bfl", "--job-id", job_id, "--trigger-word", "ROBOX", "--credentials", BFL)
-    adopted = tuneloop(stack, "adopt", "bfl-robot", *words, "--store", slug)
-    assert adopted.returncode == 0, adopted.stdout + adopted.stderr
-    return adopted.stdout
+@dataclass(frozen=True)
+class AtBfl:
+    """A model's name here, which has fine-tunes at BFL."""
+
+    model: str
+    stack: Stack
+    slug: str
+    archive: DatasetArchive
+    bfl: EmulatorControl
+
+    def adopt(self, name: str) -> tuple[str, str]:
+        """Take in a new fine-tune. Returns its id, and what the command says."""
+        provider, recipe = open_provider(BFL), BflFinetuneRecipe(mode="character", trigger_word="ROBOX")
+        job = provider.submit(name, recipe, provider.deliver("a-name", self.archive), Deadline(60))
+        words = ("--provider", "bfl", "--job-id", job.job_id, "--trigger-word", "ROBOX", "--credentials", BFL)
+        adopted = tuneloop(self.stack, "adopt", self.model, *words, "--store", self.slug)
+        assert adopted.returncode == 0, adopted.stdout + adopted.stderr
+        return job.job_id, adopted.stdout
+
+    def generate(self, out: Path, *words: str) -> tuple[int, str, str]:
+        arguments = (self.model, "{trigger} at dawn", "--seed", "5", "--store", self.slug, "--output", str(out))
+        done = tuneloop(self.stack, "generate", *arguments, *words)
+        assert self.bfl.api_key not in done.stdout + done.stderr
+        return done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture
+def at_bfl(stack: Stack, bfl: EmulatorControl, slug: str, archive: DatasetArchive) -> AtBfl:
+    """A model of this test's own."""
+    return AtBfl(f"bfl-robot-{next(_NUMBERS)}", stack, slug, archive, bfl)
 
 
 def test_model_at_bfl_renders_one_image_that_is_billed_once_whatever_becomes_of_it(
-    stack: Stack, bfl: EmulatorControl, slug: str, archive: DatasetArchive, ledger: Ledger, tmp_path: Path
+    at_bfl: AtBfl, stack: Stack, bfl: EmulatorControl, slug: str, ledger: Ledger, tmp_path: Path
 ) -> None:
-    provider, recipe = open_provider(BFL), BflFinetuneRecipe(mode="character", trigger_word="ROBOX")
-    job_id = provider.submit("robot-1", recipe, provider.deliver("a-name", archive), Deadline(60)).job_id
-    adopt_from_bfl(stack, slug, job_id)
-    assert (reigning(ledger, "bfl-robot").job_id, reigning(ledger, "bfl-robot").weights) == (job_id, None)
+    job_id, _ = at_bfl.adopt("robot-1")
+    assert (reigning(ledger, at_bfl.model).job_id, reigning(ledger, at_bfl.model).weights) == (job_id, None)
     bill = Bill(bfl)
-
-    def generate(*words: str) -> tuple[int, str, str]:
-        arguments = ("bfl-robot", "{trigger} at dawn", "--seed", "5", "--store", slug, "--output", str(tmp_path))
-        done = tuneloop(stack, "generate", *arguments, *words)
-        assert bfl.api_key not in done.stdout + done.stderr
-        return done.returncode, done.stdout, done.stderr
-
     bfl.inject(Fault("refuse", "/v1/get_result", "GET", status=429))
     bfl.inject(Fault("truncate", "/results/", "GET", after_bytes=100))
-    code, out, said = generate()
+    code, out, said = at_bfl.generate(tmp_path)
     assert code == 0, said
-    assert "Asking bfl.on-s3-us1 for an image by bfl-robot v1" in said
+    assert f"Asking bfl.on-s3-us1 for an image by {at_bfl.model} v1" in said
     assert "seed 5: 'ROBOX at dawn'. bfl bills it" in said
     with Image.open(out.strip()) as image:
-        assert (image.width, Path(out.strip()).name) == (1024, "bfl-robot-0001-seed5.jpg")
+        assert (image.width, Path(out.strip()).name) == (1024, f"{at_bfl.model}-0001-seed5.jpg")
     assert bill.images == 1
 
-    code, _, said = generate()
+    code, _, said = at_bfl.generate(tmp_path)
     assert (code, "is there already; name another file with --output" in said, bill.images) == (2, True, 1)
 
     bfl.inject(Fault("cut_after_effect", "/v1/flux-pro-finetuned", "POST"))
-    code, _, said = generate("--seed", "6")
+    code, _, said = at_bfl.generate(tmp_path, "--seed", "6")
     assert (code, "may have been rendered and billed; it is not requested again" in said) == (2, True)
     assert bill.images == 2
 
-    pulled = tuneloop(stack, "pull", "bfl-robot", "--store", slug)
+    pulled = tuneloop(stack, "pull", at_bfl.model, "--store", slug)
     assert pulled.returncode == 2
     assert f"bfl keeps them, and the model is its id there, {job_id}" in pulled.stderr
 
+
+def test_model_at_bfl_is_a_persons_to_judge_and_renders_nothing_once_it_is_deleted(
+    at_bfl: AtBfl, stack: Stack, bfl: EmulatorControl, slug: str, ledger: Ledger, tmp_path: Path
+) -> None:
+    job_id, _ = at_bfl.adopt("robot-2")
     # Without the images it was trained on nothing can be measured: a person decides.
-    other = provider.submit("robot-2", recipe, provider.deliver("a-name", archive), Deadline(60)).job_id
-    said = adopt_from_bfl(stack, slug, other)
+    _, said = at_bfl.adopt("robot-3")
     assert "undecided. No image of both models can be compared. Review required" in said
     assert "with `tuneloop review" in said
-    decided = tuneloop(stack, "review", "bfl-robot", "--reject", "--reason", "older is better", "--store", slug)
+    decided = tuneloop(stack, "review", at_bfl.model, "--reject", "--reason", "older is better", "--store", slug)
     assert decided.returncode == 0, decided.stderr
-    assert "bfl-robot: the champion stays. Report: s3://" in decided.stdout
-    assert reigning(ledger, "bfl-robot").number == 1
+    assert f"{at_bfl.model}: the champion stays. Report: s3://" in decided.stdout
+    assert reigning(ledger, at_bfl.model).number == 1
 
-    bill.clear()
+    bill = Bill(bfl)
     gone: dict[str, Any] = {"json": {"finetune_id": job_id}, "headers": {"x-key": bfl.api_key}}
     assert requests.post(f"{bfl.url}/v1/delete_finetune", **gone, timeout=30).ok
-    code, _, said = generate("--seed", "7")
+    code, _, said = at_bfl.generate(tmp_path, "--seed", "7")
     assert (code, bill.images) == (2, 0)
     assert "there is no such fine-tune" in said or "not ready" in said
     assert "Traceback" not in said

@@ -2,79 +2,30 @@
 
 from __future__ import annotations
 
-import itertools
 import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from prefect.filesystems import LocalFileSystem
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
-from blocks.segmind_credentials import SegmindCredentials
 from tests.conftest import draw_images
 from tests.flows.bill import Bill
 from tests.flows.runs import here, tick, wait_until
+from tests.flows.shop import Shop
 from tests.flows.test_commands import tuneloop
 from tuneloop.demo.processes import Processes, clean_environment, free_port, responds
 from tuneloop.demo.stack import Stack
-from tuneloop.emulator import EmulatorControl, Fault, Progress, running_emulator
-from tuneloop.errors import ConfigurationError, StoreError
-from tuneloop.ledger.accounts import kept_origin
-from tuneloop.ledger.ledger import Ledger
-from tuneloop.orchestration.stores import init_store, move_store, prepare_stores, shared_labels
-from tuneloop.schemas.training import Account
+from tuneloop.emulator import EmulatorControl, Fault
+from tuneloop.errors import StoreError
+from tuneloop.orchestration.stores import init_store, move_store, prepare_stores
 from tuneloop.storage.identity import create_store, identity_of
 from tuneloop.storage.local import LocalDirectory
 
 pytestmark = pytest.mark.usefixtures("alone")
-
-_NUMBERS = itertools.count(1)
-REAL = "https://api.provider.invalid"
-
-
-@dataclass(frozen=True)
-class Shop:
-    """A store and an account of one test's own."""
-
-    name: str
-    folder: Path
-    wish: dict[str, Any]
-
-    @property
-    def store(self) -> str:
-        return f"local-file-system/{self.name}"
-
-    @property
-    def credentials(self) -> str:
-        return f"segmind-credentials/{self.name}"
-
-    @property
-    def ledger(self) -> Ledger:
-        return Ledger(LocalDirectory(self.folder))
-
-    def is_at(self, folder: Path) -> None:
-        LocalFileSystem(basepath=str(folder)).save(self.name, overwrite=True)
-
-    def account_is_at(self, url: str, key: str, account: str | None = None) -> None:
-        SegmindCredentials(api_key=key, base_url=url, account=account).save(self.name, overwrite=True)
-
-
-@pytest.fixture
-def shop(tmp_path: Path, emulator: EmulatorControl, wish: dict[str, Any]) -> Shop:
-    """One that was made as it should be, and has trained nothing yet."""
-    name = f"shop-{next(_NUMBERS)}"
-    made = Shop(name, tmp_path / "store", {**wish, "store": f"local-file-system/{name}"})
-    made.wish["credentials"] = made.credentials
-    made.folder.mkdir()
-    made.is_at(made.folder)
-    made.account_is_at(emulator.url, emulator.api_key)
-    assert f"{made.store}: made store" in init_store(made.store)
-    return made
 
 
 def is_emptied(shop: Shop) -> None:
@@ -241,79 +192,6 @@ def test_second_prefect_server_acts_on_nothing_until_a_person_moves_the_store(
         assert here(changed).name == "Completed"
     assert f"tuneloop store move {shop.store}" in (here(shop.wish).message or "")
     assert f"tuneloop store move {shop.store}" in (tick(shop.store).message or "")
-
-
-def test_emulator_first_and_the_real_address_later_is_refused(shop: Shop, stack: Stack, bill: Bill) -> None:
-    assert here(shop.wish).name == "Completed"
-    bill.clear()
-    shop.account_is_at(REAL, "SG_0123456789abcdef")
-    for dry_run in (False, True):
-        said = here({**shop.wish, "dry_run": dry_run}).message or ""
-        assert f"account segmind.{shop.name} is at {REAL}" in said
-        assert "made at loopback" in said
-        assert "Choose another account label" in said
-    done = tuneloop(stack, "status", "--store", shop.store, "--credentials", shop.credentials)
-    assert (done.returncode, "Choose another account label" in " ".join(done.stdout.split())) == (1, True)
-    with pytest.raises(ConfigurationError, match="Choose another account label"):
-        prepare_stores({(shop.store, shop.credentials)})
-    assert bill.paths == []
-    # With a label of its own it is another account: what the emulator trained counts for nothing there.
-    shop.account_is_at(REAL, "SG_0123456789abcdef", "live")
-    plan = here({**shop.wish, "dry_run": True})
-    assert (plan.name, "train:" in (plan.message or "")) == ("Completed", True)
-
-
-def test_emulator_on_another_port_is_the_same_account(shop: Shop, bill: Bill, tmp_path: Path) -> None:
-    assert here(shop.wish).name == "Completed"
-    assert kept_origin(shop.ledger, Account(provider="segmind", label=shop.name)) == "loopback"
-    with running_emulator("segmind", tmp_path / "another", progress=Progress.at_once()) as another:
-        shop.account_is_at(another.url, another.api_key)
-        assert here(shop.wish).name == "Cached"
-    assert len(bill.trainings) == 1
-
-
-def test_changed_account_label_does_not_train_everything_again(
-    shop: Shop, emulator: EmulatorControl, bill: Bill
-) -> None:
-    assert here(shop.wish).name == "Completed"
-    bill.clear()
-    shop.account_is_at(emulator.url, emulator.api_key, "renamed")
-    for dry_run in (False, True):
-        said = here({**shop.wish, "dry_run": dry_run}).message or ""
-        assert "you have changed nothing since: the account label was" in said
-        assert "force_reason" in said
-    assert bill.orders == []
-    assert here({**shop.wish, "force_reason": "another account"}).name == "Completed"
-    assert len(bill.trainings) == 1
-
-
-def test_block_left_alone_is_an_account_of_its_own(emulator: EmulatorControl) -> None:
-    names = []
-    for name in ("left-alone", "left-alone-too"):
-        SegmindCredentials(api_key=emulator.api_key, base_url=emulator.url).save(name, overwrite=True)
-        block = SegmindCredentials.load(name)
-        assert isinstance(block, SegmindCredentials)
-        names.append(block.get_provider().account.slug)
-    assert names == ["segmind.left-alone", "segmind.left-alone-too"]
-
-
-@pytest.mark.usefixtures("stack")
-def test_two_blocks_that_say_they_are_one_account_are_named(stack: Stack, emulator: EmulatorControl) -> None:
-    for name, url in (("one-of-two", emulator.url), ("two-of-two", emulator.url)):
-        SegmindCredentials(api_key=emulator.api_key, base_url=url, account="of-two").save(name, overwrite=True)
-    both = "segmind-credentials/one-of-two and segmind-credentials/two-of-two are both account segmind.of-two"
-    try:
-        assert any(both in note for note in shared_labels()[1])
-        assert both in " ".join(tuneloop(stack, "status").stdout.split())
-        SegmindCredentials(api_key="SG_0123456789abcdef", base_url=REAL, account="of-two").save(
-            "two-of-two", overwrite=True
-        )
-        with pytest.raises(ConfigurationError, match=f"{both}, at different addresses"):
-            prepare_stores(set())
-        done = tuneloop(stack, "status")
-        assert (done.returncode, f"{both}, at different addresses" in " ".join(done.stdout.split())) == (1, True)
-    finally:
-        SegmindCredentials.delete("two-of-two")
 
 
 def test_store_that_is_swapped_while_a_run_uploads_stops_it_before_it_pays(

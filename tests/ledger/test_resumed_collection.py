@@ -71,12 +71,7 @@ def process(endpoint: str, bucket: str, emulator: EmulatorControl) -> Start:
 
 
 @pytest.fixture
-def trained(
-    process: Start,
-    run: RunRecord,
-    recipe: FluxLoraRecipe,
-    archive: DatasetArchive,
-) -> RunRecord:
+def trained(process: Start, run: RunRecord, recipe: FluxLoraRecipe, archive: DatasetArchive) -> RunRecord:
     """A training that has ended at the provider."""
     ledger, provider = process()
     order = SubmitRequest(run, recipe, provider.deliver("a-name", archive), SpendingLimits())
@@ -239,15 +234,7 @@ def test_server_that_forgets_ranges_in_the_middle_is_read_whole(
     check(ledger, collect_weights(provider, TrainingLog(ledger, trained.key, 1), forget))
 
 
-def test_file_that_is_never_the_same_twice_is_read_whole(
-    process: Start, trained: RunRecord, emulator: EmulatorControl
-) -> None:
-    emulator.switch(downloads="without If-Range")
-    ledger, provider = process()
-    check(ledger, collect_weights(provider, TrainingLog(ledger, trained.key, 1)))
-
-
-@pytest.mark.parametrize("kind", ["whole", "without ETag", "without length"])
+@pytest.mark.parametrize("kind", ["whole", "without ETag", "without length", "without If-Range"])
 def test_weights_of_a_server_without_ranges_come_home_too(
     process: Start, trained: RunRecord, emulator: EmulatorControl, kind: str
 ) -> None:
@@ -259,10 +246,7 @@ def test_weights_of_a_server_without_ranges_come_home_too(
 
 
 def test_crash_between_the_weights_and_their_record_loses_nothing_though_the_provider_has_none_any_more(
-    process: Start,
-    trained: RunRecord,
-    emulator: EmulatorControl,
-    monkeypatch: pytest.MonkeyPatch,
+    process: Start, trained: RunRecord, emulator: EmulatorControl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ledger, provider = process()
 
