@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -33,7 +34,7 @@ from tuneloop.demo.processes import clean_environment, free_port, responds
 from tuneloop.emulator import Progress
 from tuneloop.errors import ConfigurationError
 from tuneloop.orchestration.stores import init_store
-from tuneloop.orchestration.webhooks import webhook_accounts
+from tuneloop.orchestration.webhooks import request_sensor_run, webhook_accounts
 
 PUBLIC = "https://hooks.example.com"
 SERVE = (
@@ -140,10 +141,10 @@ def save_store(name: str, folder: str) -> str:
     return slug
 
 
-def deploy_sensor(store: str) -> UUID:
+def deploy_sensor(store: str, **options: Any) -> UUID:
     with get_client(sync_client=True) as client:
-        parameters = {"stores": [store]}
-        return client.create_deployment(client.create_flow(watch_trainings), store[-8:], parameters=parameters)
+        sensor, parameters = client.create_flow(watch_trainings), {"stores": [store]}
+        return client.create_deployment(sensor, store[-8:], parameters=parameters, **options)
 
 
 def requested(sensor: UUID) -> list[dict[str, Any]]:
@@ -189,6 +190,24 @@ def test_command_requests_one_sensor_run_of_the_account_which_wakes_its_run(worl
     watch_trainings(**wanted)
     assert world.states(run)[-1] == "trained"
     assert state_of(sleeper) != "Suspended"
+
+
+def test_sensor_that_takes_no_run_hinders_no_other_and_is_asked_again_at_the_next_call(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    stores = [f"s3-bucket/sensor-{letter}" for letter in "abc"]
+    sensors = [deploy_sensor(store) for store in stores]
+    knows_no_account = {"properties": {"stores": {"type": "array"}}, "additionalProperties": False}
+    deploy_sensor(stores[1], parameter_openapi_schema=knows_no_account, enforce_parameter_schema=True)
+    with caplog.at_level(logging.WARNING):
+        request_sensor_run(stores, "segmind.default")
+    assert [len(requested(sensor)) for sensor in sensors] == [1, 0, 1]
+    (line,) = caplog.messages
+    assert "segmind.default: watch-trainings/sensor-b takes no run" in line
+    assert "\n" not in line
+    deploy_sensor(stores[1], enforce_parameter_schema=False)
+    request_sensor_run(stores, "segmind.default")
+    assert [len(requested(sensor)) for sensor in sensors] == [1, 1, 1]
 
 
 def failed_start(store: str, credentials: str) -> str:

@@ -20,6 +20,7 @@ from tuneloop.errors import ConfigurationError
 from tuneloop.orchestration.blocks import all_credentials, load_credentials
 from tuneloop.orchestration.run_queries import find_runs
 from tuneloop.orchestration.suspend import SENSOR_FLOW
+from tuneloop.redaction import redact
 from tuneloop.schemas.shown_text import visible
 from tuneloop.settings import Settings
 from tuneloop.webhooks.account import WebhookAccount, new_path
@@ -79,19 +80,26 @@ def webhook_accounts(credentials: list[str]) -> list[WebhookAccount]:
 
 
 def request_sensor_run(stores: list[str], account: str) -> None:
-    """Start a run of the sensor for which one account is due at once, unless such a run is waiting to start.
+    """Start a run of each store's sensor for which one account is due at once, unless such a run waits to start.
+
+    A sensor that takes no run is logged, keeps no other one from its run, and is asked again at the next call.
 
     Args:
-        stores: Slugs of the stores whose sensor is asked.
+        stores: Slugs of the stores whose sensors are asked.
         account: Slug of the account.
     """
     with get_client(sync_client=True) as client:
         for sensor in _sensors(client, stores):
-            if _is_waiting(client, sensor.id, account):
-                _LOG.info("%s: a run of the sensor is waiting to start", account)
-            else:
-                run = client.create_flow_run_from_deployment(sensor.id, parameters={"account": account})
-                _LOG.info("%s: sensor run %s", account, run.name)
+            try:
+                if _is_waiting(client, sensor.id, account):
+                    _LOG.info("%s: a run of the sensor is waiting to start", account)
+                else:
+                    run = client.create_flow_run_from_deployment(sensor.id, parameters={"account": account})
+                    _LOG.info("%s: sensor run %s", account, run.name)
+            except Exception as error:  # noqa: BLE001 - the other sensors are asked, whatever is wrong with this one
+                problem = " ".join(redact(str(error) or type(error).__name__).split())
+                line = "%s: %s/%s takes no run, its schedule polls as usual: %s"
+                _LOG.warning(line, account, SENSOR_FLOW, sensor.name, problem)
 
 
 def _webhook_account(slug: str) -> WebhookAccount:

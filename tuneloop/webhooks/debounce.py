@@ -56,5 +56,5 @@ class Debounce:
         try:
             await asyncio.to_thread(self._request_run, account)
         except Exception as error:  # noqa: BLE001 - whatever it is, the receiver goes on
-            problem = redact(str(error) or type(error).__name__)
+            problem = " ".join(redact(str(error) or type(error).__name__).split())
             _LOG.warning("%s: no sensor run, its schedule polls as usual: %s", account, problem)
