@@ -69,7 +69,7 @@ def test_a_fault_that_would_never_hit_is_rejected_at_once(wrong: dict[str, objec
 
 def test_a_control_that_cannot_be_used_says_why(emulator: EmulatorControl) -> None:
     with pytest.raises(EmulatorControlError, match="kind: Input should be 'answer'"):
-        emulator._call("POST", "faults", {"kind": "explode"})
+        emulator._call("POST", "faults", kind="explode")
     with pytest.raises(EmulatorControlError, match="only moves forward"):
         emulator.advance(-1)
 

@@ -1,15 +1,11 @@
 """The billing ledger: what the provider would charge for. The oracle of the tests."""
 
-import json
 from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from tuneloop.emulator.clock import Clock
-from tuneloop.emulator.state import State
-
-_TABLE = """CREATE TABLE IF NOT EXISTS billing (
-    position INTEGER PRIMARY KEY, id TEXT, kind TEXT, name TEXT, summary TEXT, time REAL)"""
+from tuneloop.emulator.state import State, Table
 
 Kind = Literal["training", "inference"]
 
@@ -35,25 +31,13 @@ class Billing:
     """Append-only. A rejected request is not in it; an accepted one is, whatever became of the response."""
 
     def __init__(self, state: State, clock: Clock) -> None:
-        self._state = state
         self._clock = clock
-        state.create(_TABLE)
+        self._entries = Table(state, BilledEntry)
 
     def record(self, entry_id: str, kind: Kind, name: str, summary: dict[str, Any]) -> None:
         """Append one entry, in the transaction of the effect it stands for."""
-        self._state.execute(
-            "INSERT INTO billing (id, kind, name, summary, time) VALUES (?, ?, ?, ?, ?)",
-            *(entry_id, kind, name, json.dumps(summary), self._clock.now()),
-        )
+        self._entries.add(entry_id, BilledEntry(entry_id, kind, name, summary, self._clock.now()))
 
     def entries(self, failed: Container[str] = ()) -> list[BilledEntry]:
         """Return every entry, oldest first; those of the given ids as refunded."""
-        rows = self._state.query("SELECT id, kind, name, summary, time FROM billing ORDER BY position")
-        return [
-            BilledEntry(**{**dict(row), "summary": json.loads(row["summary"])}, refunded=row["id"] in failed)
-            for row in rows
-        ]
-
-    def count(self, kind: Kind) -> int:
-        """Return how many entries of one kind there are."""
-        return sum(entry.kind == kind for entry in self.entries())
+        return [replace(entry, refunded=entry.id in failed) for entry in self._entries.all()]

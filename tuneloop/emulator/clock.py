@@ -40,16 +40,16 @@ class Clock:
         finally:
             _FIXED.reset(token)
 
-    def advance(self, seconds: float) -> None:
+    def advance(self, advance_s: float) -> None:
         """Move forward.
 
         Raises:
             ValueError: for a negative number; time that went back would un-expire URLs.
         """
-        if seconds < 0:
-            raise ValueError(f"clock: cannot go {seconds} s ahead, it only moves forward; give 0 or more")
+        if advance_s < 0:
+            raise ValueError(f"clock: cannot go {advance_s} s ahead, it only moves forward; give 0 or more")
         with self._state.transaction():
-            self._state.set_setting(_OFFSET, self.offset_s + seconds)
+            self._state.set_setting(_OFFSET, self.offset_s + advance_s)
 
 
 def iso_utc(seconds: float) -> str:

@@ -7,12 +7,12 @@ from typing import Any
 import requests
 
 from tuneloop.emulator.billing import BilledEntry
+from tuneloop.emulator.deliveries import Delivery
 from tuneloop.emulator.faults import Fault
 from tuneloop.emulator.jobs import Job
 from tuneloop.emulator.progress import Progress
 from tuneloop.emulator.request_log import LoggedRequest
 from tuneloop.emulator.switches import Switches
-from tuneloop.emulator.webhooks.delivery import Delivery
 
 _TIMEOUT_S = 30
 
@@ -54,11 +54,11 @@ class EmulatorControl:
 
     def fail_job(self, job_id: str, error_message: str) -> None:
         """Fail an open job now; a text that is the name of a failed state leads there."""
-        self._call("POST", f"jobs/{job_id}/fail", {"error_message": error_message})
+        self._call("POST", f"jobs/{job_id}/fail", error_message=error_message)
 
     def revive_job(self, job_id: str, status: str) -> None:
         """Let a failed job go on from a state, such as `RETRIED`; it is billed again."""
-        self._call("POST", f"jobs/{job_id}/revive", {"status": status})
+        self._call("POST", f"jobs/{job_id}/revive", status=status)
 
     def show_job(self, job_id: str, *, without: Sequence[str] = (), **fields: Any) -> None:
         """Let lists and details show fields of one job as given, and leave out others, for good.
@@ -66,19 +66,19 @@ class EmulatorControl:
         Fields have the names and values of the provider's JSON, such as `status=None`; those that a response
         does not have by itself stay out of it.
         """
-        self._call("POST", f"jobs/{job_id}/override", {"fields": fields, "without": list(without)})
+        self._call("POST", f"jobs/{job_id}/override", fields=fields, without=list(without))
 
     def unlist_job(self, job_id: str) -> None:
         """Let lists leave out one job from now on; whoever knows its id still finds it."""
-        self._call("POST", f"jobs/{job_id}/mark", {"mark": "unlisted"})
+        self._call("POST", f"jobs/{job_id}/mark", mark="unlisted")
 
     def need_queue(self, job_id: str) -> None:
         """Let the model of one job draw through the provider's queue only."""
-        self._call("POST", f"jobs/{job_id}/mark", {"mark": "queue only"})
+        self._call("POST", f"jobs/{job_id}/mark", mark="queue only")
 
     def inject(self, fault: Fault) -> None:
         """Queue a fault behind those already waiting."""
-        self._call("POST", "faults", asdict(fault))
+        self._call("POST", "faults", **asdict(fault))
 
     def clear_faults(self) -> None:
         """Drop every fault that is waiting."""
@@ -86,7 +86,7 @@ class EmulatorControl:
 
     def advance(self, seconds: float) -> None:
         """Move the emulator's clock forward: URLs expire, jobs make progress."""
-        self._call("POST", "clock", {"advance_s": seconds})
+        self._call("POST", "clock", advance_s=seconds)
 
     def now(self) -> float:
         """Return the emulator's time, in epoch seconds."""
@@ -94,7 +94,7 @@ class EmulatorControl:
 
     def progress(self, policy: Progress) -> None:
         """Put another progress policy in force, for open jobs too."""
-        self._call("POST", "progress", asdict(policy))
+        self._call("POST", "progress", **asdict(policy))
 
     def switches(self) -> Switches:
         """Return the switches in force."""
@@ -102,7 +102,7 @@ class EmulatorControl:
 
     def switch(self, **changed: Any) -> Switches:
         """Set some of `Switches`, such as `list_lag_s=30`, and leave the others; return all of them."""
-        return Switches(**self._call("POST", "switches", changed))
+        return Switches(**self._call("POST", "switches", **changed))
 
     def reset_switches(self) -> None:
         """Set every switch back to how the provider behaves by itself."""
@@ -116,21 +116,22 @@ class EmulatorControl:
         if url is None:
             self._call("DELETE", "webhook")
         else:
-            self._call("POST", "webhook", {"url": url})
+            self._call("POST", "webhook", url=url)
 
     def send_sample(self) -> Delivery:
         """Let the console send a sample to the registered webhook; return what came of it."""
-        return Delivery(**self._call("POST", "webhook/sample"))
+        self._call("POST", "webhook/sample", origin=self.url)
+        return self.deliveries()[-1]
 
     def deliveries(self) -> list[Delivery]:
         """Return every attempt to deliver a webhook, oldest first."""
         return [Delivery(**entry) for entry in self._call("GET", "deliveries")["deliveries"]]
 
-    def _call(self, method: str, control: str, body: dict[str, Any] | None = None) -> Any:
+    def _call(self, verb: str, control: str, /, **body: Any) -> Any:
         # A session of its own for each call: a restarted emulator leaves no dead connection behind.
         with requests.Session() as session:
             session.trust_env = False  # no proxy between a test and its own machine
-            response = session.request(method, f"{self.url}/_emulator/{control}", json=body, timeout=_TIMEOUT_S)
+            response = session.request(verb, f"{self.url}/_emulator/{control}", json=body, timeout=_TIMEOUT_S)
         if not response.ok:
-            raise EmulatorControlError(f"{method} {control}: {response.json().get('error', response.text)}")
+            raise EmulatorControlError(f"{verb} {control}: {response.json().get('error', response.text)}")
         return response.json()

@@ -12,6 +12,7 @@ from starlette.types import ExceptionHandler
 
 from tuneloop.emulator.billing import BilledEntry, Billing
 from tuneloop.emulator.clock import Clock
+from tuneloop.emulator.deliveries import Subscription
 from tuneloop.emulator.faults import Fault, FaultQueue
 from tuneloop.emulator.jobs import Job, Jobs
 from tuneloop.emulator.objects import Objects
@@ -20,8 +21,7 @@ from tuneloop.emulator.request_log import RequestLog
 from tuneloop.emulator.state import State
 from tuneloop.emulator.switches import SwitchBoard
 from tuneloop.emulator.tasks import Tasks
-from tuneloop.emulator.webhooks.sending import Webhooks
-from tuneloop.emulator.webhooks.style import WebhookStyle
+from tuneloop.emulator.webhooks import Webhooks, WebhookStyle
 from tuneloop.emulator.weights import fingerprint
 
 WEIGHTS_BYTES = 1_500_000
@@ -29,6 +29,7 @@ WEIGHTS_BYTES = 1_500_000
 
 _FIRST_NUMBER = 70_001
 """Id of the first training, where they are counted."""
+_LAST_NUMBER = "last number"
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Provider:
     fault_response: Callable[["Emulation", Fault], Response]
     """The provider's own response with the status of a fault."""
     error_pages: dict[int | type[Exception], ExceptionHandler]
-    """Handlers of unknown routes (404), wrong verbs (405) and the provider's own rejections."""
+    """Handlers of unknown routes (404) and wrong verbs (405)."""
 
 
 class Emulation:
@@ -79,16 +80,41 @@ class Emulation:
 
     def new_id(self) -> str:
         """Return the id of the next training."""
-        if self.switches.now.integer_ids:
-            return str(_FIRST_NUMBER + len(self.jobs.all(polled=False)))
-        return str(uuid.uuid4())
+        if not self.switches.now.integer_ids:
+            return str(uuid.uuid4())
+        with self.state.transaction():
+            number = (self.state.setting(_LAST_NUMBER) or _FIRST_NUMBER - 1) + 1
+            self.state.set_setting(_LAST_NUMBER, number)
+        return str(number)
 
-    def accept(self, job_id: str, name: str, request: dict[str, Any], dataset: str, failure: str | None) -> None:
-        """Accept a training; see `Jobs.add`. Lists never show it where a switch says so."""
+    def accept(
+        self,
+        subscription: Subscription,
+        name: str,
+        request: dict[str, Any],
+        dataset: str,
+        failure: str | None,
+        billed: dict[str, Any],
+    ) -> None:
+        """Accept a training: one job and one entry in the billing ledger, together.
+
+        Args:
+            subscription: its id, and whom to notify.
+            name: its name.
+            request: the accepted request, in the provider's fields.
+            dataset: key of the archive.
+            failure: error message it will fail with, None for a good dataset.
+            billed: the fields of the request that matter for the bill.
+        """
+        job_id = subscription.job_id
         with self.state.transaction():
             self.jobs.add(job_id, name, request, dataset, failure)
+            # Lists never show it where a switch says so.
             if self.switches.now.accepts_unlisted:
                 self.jobs.mark(job_id, "unlisted")
+            self.billing.record(job_id, "training", name, billed)
+            self.webhooks.subscribe(subscription)
+        self.webhooks.before_response(job_id)
 
     def billed(self) -> list[BilledEntry]:
         """Return the billing ledger, with what has failed by now as refunded."""

@@ -4,7 +4,6 @@ To add a fault of one request: one word in `FaultKind`, one `case` in `apply`. W
 would concern every request (a list that lags, a status that differs) is a switch: `switches.py`.
 """
 
-import json
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
@@ -15,8 +14,7 @@ from tuneloop.emulator.progress import Seconds
 from tuneloop.emulator.state import State
 from tuneloop.emulator.switches import Count
 
-_TABLE = """CREATE TABLE IF NOT EXISTS faults (
-    position INTEGER PRIMARY KEY, fault TEXT NOT NULL, hits INTEGER NOT NULL)"""
+_SETTING = "faults"
 
 FaultKind = Literal[
     "answer",
@@ -86,34 +84,32 @@ class Fault:
 
 
 class FaultQueue:
-    """First in, first out, among the faults that match."""
+    """First in, first out, among the faults that match; each with how often it `hits` so far."""
 
     def __init__(self, state: State) -> None:
         self._state = state
-        state.create(_TABLE)
 
     def add(self, fault: Fault) -> None:
         """Queue a fault behind the others."""
-        self._state.execute("INSERT INTO faults (fault, hits) VALUES (?, 0)", json.dumps(asdict(fault)))
+        with self._state.transaction():
+            self._state.set_setting(_SETTING, [*self.waiting(), {**asdict(fault), "hits": 0}])
 
     def take(self, method: str, path: str) -> Fault | None:
         """Return the fault this request meets, and count it; None if it passes."""
         with self._state.transaction():
-            for row in self._rows():
-                fault = Fault(**json.loads(row["fault"]))
-                if row["hits"] < fault.times and fault.matches(method, path):
-                    self._state.execute("UPDATE faults SET hits = hits + 1 WHERE position = ?", row["position"])
+            queue = self.waiting()
+            for entry in queue:
+                fault = Fault(**{name: value for name, value in entry.items() if name != "hits"})
+                if fault.matches(method, path):
+                    entry["hits"] += 1
+                    self._state.set_setting(_SETTING, queue)
                     return fault
         return None
 
     def waiting(self) -> list[dict[str, Any]]:
-        """Return the faults with hits left, as JSON, each with how often it `hits` so far."""
-        shown = [{**json.loads(row["fault"]), "hits": row["hits"]} for row in self._rows()]
-        return [fault for fault in shown if fault["hits"] < fault["times"]]
+        """Return the faults with hits left, as JSON."""
+        return [entry for entry in self._state.setting(_SETTING) or [] if entry["hits"] < entry["times"]]
 
     def clear(self) -> None:
         """Drop every fault."""
-        self._state.execute("DELETE FROM faults")
-
-    def _rows(self) -> list[Any]:
-        return self._state.query("SELECT * FROM faults ORDER BY position")
+        self._state.set_setting(_SETTING, [])

@@ -1,21 +1,13 @@
 """The trainings the emulator accepted, and where each stands."""
 
-import json
-import sqlite3
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from tuneloop.emulator.clock import Clock
 from tuneloop.emulator.progress import Lifecycle, Position, Progress, moved
-from tuneloop.emulator.state import State
+from tuneloop.emulator.state import State, Table
 
-_TABLE = """CREATE TABLE IF NOT EXISTS jobs (
-    position INTEGER PRIMARY KEY, id TEXT UNIQUE, name TEXT, request TEXT, dataset TEXT, failure TEXT,
-    status TEXT, since REAL, polls INTEGER, error_message TEXT, created REAL, updated REAL,
-    marks TEXT DEFAULT '[]', overrides TEXT DEFAULT '{}', hidden TEXT DEFAULT '[]')"""
-_SHOWN = ("id", "name", "dataset", "status", "error_message", "created", "updated")
-_JSON = ("request", "marks", "overrides", "hidden")
 _POLICY = "progress"
 
 Mark = Literal["unlisted", "deleted", "queue only"]
@@ -26,8 +18,12 @@ queue only: its model takes no direct requests for images.
 """
 
 
-@dataclass(frozen=True)
-class Job:
+class Conflict(Exception):
+    """What was asked of the emulator cannot be done as things stand; the text says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job(Position):
     """One training, as it stands."""
 
     id: str
@@ -36,8 +32,7 @@ class Job:
     """The accepted request, in the provider's fields."""
     dataset: str
     """Key of the uploaded archive in the object store."""
-    status: str
-    error_message: str | None
+    error_message: str | None = None
     created: float
     updated: float
     """Epoch seconds, like `created`."""
@@ -56,7 +51,7 @@ class Jobs:
         self._clock = clock
         self.lifecycle = lifecycle
         self._default = default
-        state.create(_TABLE)
+        self._jobs = Table(state, Job)
 
     @property
     def policy(self) -> Progress:
@@ -75,63 +70,62 @@ class Jobs:
         if unknown:
             raise ValueError(f"progress: unknown state {unknown}; the states are {', '.join(known)}")
         with self._state.transaction():
-            self._update(self._rows(), polled=False)
+            self.all(polled=False)
             self._state.set_setting(_POLICY, asdict(policy))
 
     def add(self, job_id: str, name: str, request: Mapping[str, Any], dataset: str, failure: str | None) -> None:
         """Accept a training; `failure` is the error message it will fail with, None for a good dataset."""
         now = self._clock.now()
-        self._state.execute(
-            "INSERT INTO jobs (id, name, request, dataset, failure, status, since, polls, created, updated)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?)",
-            *(job_id, name, json.dumps(request), dataset, failure, self.lifecycle.states[0], now, now, now),
-        )
+        job = Job(
+            id=job_id, name=name, request=dict(request), dataset=dataset, failure=failure,
+            status=self.lifecycle.states[0], since=now, created=now, updated=now,
+        )  # fmt: skip
+        self._jobs.add(job_id, job)
 
     def all(self, *, polled: bool, only: Container[str] | None = None) -> list[Job]:
         """Return every job, or `only` those of some ids, oldest first; `polled` if the client asked."""
         with self._state.transaction():
-            rows = [row for row in self._rows() if only is None or row["id"] in only]
-            return self._update(rows, polled=polled)
+            jobs = [job for job in self._jobs.all() if only is None or job.id in only]
+            return self._updated(jobs, polled=polled)
 
     def find(self, job_id: str, *, polled: bool) -> Job | None:
         """Return one job, None if there is none of this id."""
         with self._state.transaction():
-            found = self._update(self._rows("WHERE id = ?", job_id), polled=polled)
-        return found[0] if found else None
+            job = self._jobs.find(job_id)
+            return self._updated([job], polled=polled)[0] if job else None
 
     def amend(self, job: Job, **fields: Any) -> None:
         """Change fields of the accepted request, such as who may see the model."""
-        with self._state.transaction():
-            request = json.loads(self._rows("WHERE id = ?", job.id)[0]["request"])
-            self._set(job.id, request=json.dumps({**request, **fields}), updated=self._clock.now())
+        self._jobs.change(job.id, request={**job.request, **fields}, updated=self._clock.now())
 
-    def mark(self, job_id: str, mark: Mark) -> bool:
-        """Mark a job for good; return False where there is none."""
+    def mark(self, job_id: str, mark: Mark) -> None:
+        """Mark a job for good. Raises `Conflict` where there is none, and `ValueError` for no mark."""
+        if mark not in get_args(Mark):
+            raise ValueError(f"mark must be one of {', '.join(get_args(Mark))}")
         with self._state.transaction():
-            job = self.find(job_id, polled=False)
-            if job is not None:
-                self._set(job_id, marks=json.dumps(sorted({*job.marks, mark})))
-        return job is not None
+            job = self._existing(job_id)
+            self._jobs.change(job_id, marks=sorted({*job.marks, mark}))
 
-    def override(self, job_id: str, fields: dict[str, Any], hidden: Sequence[str]) -> bool:
-        """Show some fields of a job as given and hide others; return False where there is none."""
-        self._set(job_id, overrides=json.dumps(fields), hidden=json.dumps(list(hidden)))
-        return bool(self._rows("WHERE id = ?", job_id))
-
-    def fail(self, job_id: str, error_message: str) -> bool:
-        """Fail a job now; return False where there is none, or it has already ended."""
+    def override(self, job_id: str, fields: dict[str, Any], without: Sequence[str]) -> None:
+        """Show some fields of a job as given, and leave out others. Raises `Conflict` where there is none."""
         with self._state.transaction():
-            job = self.find(job_id, polled=False)
-            if job is None or self.lifecycle.ended(job.status):
-                return False
+            self._existing(job_id)
+            self._jobs.change(job_id, overrides=dict(fields), hidden=list(without))
+
+    def fail(self, job_id: str, error_message: str) -> None:
+        """Fail a job now. Raises `Conflict` where there is none, or it has already ended."""
+        with self._state.transaction():
+            job = self._existing(job_id)
+            if self.lifecycle.ended(job.status):
+                raise Conflict(f"job {job_id} has already ended")
             status = self.lifecycle.failed_state(error_message)
-            self._set(job_id, status=status, error_message=error_message, updated=self._clock.now())
-        return True
+            self._jobs.change(job_id, status=status, error_message=error_message, updated=self._clock.now())
 
-    def revive(self, job_id: str, status: str) -> bool:
-        """Let a failed job go on from a state; return False where no such job has failed.
+    def revive(self, job_id: str, status: str) -> None:
+        """Let a failed job go on from a state.
 
         Raises:
+            Conflict: if there is none, or it has not failed.
             ValueError: for a state the provider does not have.
         """
         if status not in self.lifecycle.revivable:
@@ -140,32 +134,25 @@ class Jobs:
         with self._state.transaction():
             job, now = self.find(job_id, polled=False), self._clock.now()
             if job is None or not self.lifecycle.has_failed(job.status):
-                return False
-            self._set(job_id, status=status, since=now, polls=0, failure=None, error_message=None, updated=now)
-        return True
+                raise Conflict(f"job {job_id}: there is none, or it has not failed")
+            changed = {"status": status, "since": now, "polls": 0, "updated": now}
+            self._jobs.change(job_id, failure=None, error_message=None, **changed)
 
-    def _rows(self, where: str = "", *values: Any) -> list[sqlite3.Row]:
-        return self._state.query(f"SELECT * FROM jobs {where} ORDER BY position", *values)  # noqa: S608 - literals
+    def _existing(self, job_id: str) -> Job:
+        job = self.find(job_id, polled=False)
+        if job is None:
+            raise Conflict(f"job {job_id}: there is none")
+        return job
 
-    def _set(self, job_id: str, **columns: object) -> None:
-        assigned = ", ".join(f"{name} = ?" for name in columns)
-        self._state.execute(f"UPDATE jobs SET {assigned} WHERE id = ?", *columns.values(), job_id)  # noqa: S608
-
-    def _update(self, rows: list[sqlite3.Row], *, polled: bool) -> list[Job]:
+    def _updated(self, jobs: list[Job], *, polled: bool) -> list[Job]:
         now, policy = self._clock.now(), self.policy
-        jobs = []
-        for row in rows:
-            before = Position(row["status"], row["since"], row["polls"])
-            after = moved(before, self.lifecycle, policy, now, polled=polled, failure=row["failure"])
-            changed: dict[str, Any] = {}
-            if after != before:
-                changed = asdict(after)
-            if after.status != before.status:
-                error = row["failure"] if self.lifecycle.has_failed(after.status) else None
-                changed |= {"error_message": error, "updated": after.since}
-            if changed:
-                self._set(row["id"], **changed)
-            shown = {**dict(row), **changed}
-            parsed = {name: json.loads(shown[name]) for name in _JSON}
-            jobs.append(Job(**{name: shown[name] for name in _SHOWN}, **parsed))
-        return jobs
+        return [self._moved(job, moved(job, self.lifecycle, policy, now, polled=polled)) for job in jobs]
+
+    def _moved(self, before: Job, after: Job) -> Job:
+        if after == before:
+            return before
+        changed: dict[str, Any] = {"status": after.status, "since": after.since, "polls": after.polls}
+        if after.status != before.status:
+            error = before.failure if self.lifecycle.has_failed(after.status) else None
+            changed |= {"error_message": error, "updated": after.since}
+        return self._jobs.change(before.id, **changed) or before

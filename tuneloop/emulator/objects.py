@@ -3,17 +3,14 @@
 import hashlib
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tuneloop.emulator.clock import Clock
-from tuneloop.emulator.state import State
+from tuneloop.emulator.state import State, Table
 
 PREFIX = "/s3/"
 """Where objects lie under the emulator's own address: `/s3/<bucket>/<key>`."""
-_TABLE = """CREATE TABLE IF NOT EXISTS objects (
-    key TEXT PRIMARY KEY, url TEXT, size INTEGER, etag TEXT, public INTEGER, changed REAL)"""
-
 _MAX_NAME = 255
 """Bytes, on every usual file system; keys on S3 may have 1024."""
 _MAX_SUFFIX = 20
@@ -34,6 +31,14 @@ class StoredObject:
     """Epoch seconds."""
 
 
+@dataclass(frozen=True)
+class Announced:
+    """An upload that a client may make."""
+
+    key: str
+    url: str
+
+
 class IncomingFile:
     """A file on its way in."""
 
@@ -43,8 +48,7 @@ class IncomingFile:
         self.md5 = hashlib.md5(usedforsecurity=False)
         self.size = 0
 
-    def write(self, chunk: bytes) -> None:
-        """Append some bytes."""
+    def write(self, chunk: bytes | memoryview) -> None:
         self._file.write(chunk)
         self.md5.update(chunk)
         self.size += len(chunk)
@@ -68,7 +72,8 @@ class Objects:
         self._state = state
         self._clock = clock
         self._folder = folder
-        state.create(_TABLE)
+        self._objects = Table(state, StoredObject)
+        self._announced = Table(state, Announced)
 
     def path(self, key: str) -> Path:
         """Return the file of an object; parts of a key that are too long for a file name are shortened."""
@@ -76,54 +81,40 @@ class Objects:
 
     def reserve(self, key: str, url: str) -> None:
         """Announce an upload: `url` is one of ours from now on, though nothing is there yet."""
-        self._state.execute("INSERT INTO objects (key, url) VALUES (?, ?)", key, url)
+        self._announced.add(url, Announced(key, url))
 
     def key_of(self, url: str) -> str | None:
         """Return the key of a URL that was announced, None for a foreign one."""
-        rows = self._state.query("SELECT key FROM objects WHERE url = ?", url)
-        return str(rows[0]["key"]) if rows else None
+        found = self._announced.find(url)
+        return found.key if found else None
 
     def find(self, key: str) -> StoredObject | None:
         """Return an object, None if it is not there (announced alone does not count)."""
-        rows = self._state.query("SELECT * FROM objects WHERE key = ? AND size IS NOT NULL", key)
-        return next(
-            (StoredObject(r["key"], r["size"], r["etag"], bool(r["public"]), r["changed"]) for r in rows), None
-        )
+        return self._objects.find(key)
 
     def begin(self) -> IncomingFile:
         """Open a file for bytes that are still coming; nothing shows before `keep`."""
         self._folder.mkdir(parents=True, exist_ok=True)
         return IncomingFile(self._folder / f"incoming-{uuid.uuid4().hex}")
 
-    def keep(self, incoming: IncomingFile, key: str) -> StoredObject:
-        """Put a complete upload in place, under its MD5 as ETag like a plain PUT on S3."""
+    def keep(self, incoming: IncomingFile, key: str, etag: str | None = None) -> StoredObject:
+        """Put a complete file in place; without an ETag, as a public one under its MD5, like a plain PUT on S3."""
         incoming.place(self.path(key))
-        etag = f'"{incoming.md5.hexdigest()}"'
-        return self._record(StoredObject(key, incoming.size, etag, True, self._clock.now()))
-
-    def produce(self, key: str, chunks: Iterable[bytes | memoryview], etag: str) -> StoredObject:
-        """Return a private object of ours, writing it first where it is not there yet."""
-        found = self.find(key)
-        if found is not None:
-            return found
-        # Two who ask at once both write; either file is right, and each appears whole.
-        unfinished = self._folder / f"incoming-{uuid.uuid4().hex}"
-        with unfinished.open("wb") as file:
-            file.writelines(chunks)
-        size = unfinished.stat().st_size
-        target = self.path(key)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.replace(target)
-        return self._record(StoredObject(key, size, etag, False, self._clock.now()))
-
-    def _record(self, stored: StoredObject) -> StoredObject:
-        self._state.execute(
-            "INSERT INTO objects (key, size, etag, public, changed) VALUES (?, ?, ?, ?, ?)"
-            " ON CONFLICT (key) DO UPDATE SET size = excluded.size, etag = excluded.etag,"
-            " public = excluded.public, changed = excluded.changed",
-            *(stored.key, stored.size, stored.etag, stored.public, stored.changed),
-        )
+        md5 = f'"{incoming.md5.hexdigest()}"'
+        stored = StoredObject(key, incoming.size, etag or md5, etag is None, self._clock.now())
+        with self._state.transaction():
+            if self._objects.change(key, **asdict(stored)) is None:
+                self._objects.add(key, stored)
         return stored
+
+    def produce(self, key: str, chunks: Iterable[bytes | memoryview], etag: str) -> None:
+        """Write a private object of ours, where it is not there yet."""
+        if self.find(key) is None:
+            # Two who ask at once both write; either file is right, and each appears whole.
+            incoming = self.begin()
+            for chunk in chunks:
+                incoming.write(chunk)
+            self.keep(incoming, key, etag)
 
 
 def _file_name(part: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as checked_dataclass
@@ -82,7 +82,7 @@ class Progress:
         return cls("seconds", each_s=each, states_s=states)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Position:
     """Where a job stands."""
 
@@ -91,28 +91,22 @@ class Position:
     """Epoch seconds at which it came into this state."""
     polls: int = 0
     """Polls that found it in this state."""
+    failure: str | None = None
+    """Error with which it fails where its lifecycle says; None for a good dataset."""
 
 
-def moved(
-    position: Position, lifecycle: Lifecycle, policy: Progress, now: float, *, polled: bool, failure: str | None
-) -> Position:
-    """Return where a job stands now, never further back than before.
+Standing = TypeVar("Standing", bound=Position)
 
-    Args:
-        position: where it stood at the last update.
-        lifecycle: the provider's states.
-        policy: when a state is left.
-        now: epoch seconds.
-        polled: whether a client asked.
-        failure: error with which it fails where the lifecycle says; None for a good dataset.
-    """
+
+def moved(position: Standing, lifecycle: Lifecycle, policy: Progress, now: float, *, polled: bool) -> Standing:
+    """Return where a job stands now, never further back than before; `polled` if a client asked."""
     if polled and policy.mode == "polls":
         position = replace(position, polls=position.polls + 1)
     while not lifecycle.ended(position.status):
         left_at = _leaves_at(position, policy, now)
         if left_at is None:
             break
-        position = Position(_next_status(position.status, lifecycle, failure), left_at)
+        position = replace(position, status=_next_status(position, lifecycle), since=left_at, polls=0)
     return position
 
 
@@ -126,9 +120,9 @@ def _leaves_at(position: Position, policy: Progress, now: float) -> float | None
     return left_at if left_at <= now else None
 
 
-def _next_status(status: str, lifecycle: Lifecycle, failure: str | None) -> str:
-    if failure is not None and status == lifecycle.fails_after:
-        return lifecycle.failed_state(failure)
-    if status == lifecycle.retried:
+def _next_status(position: Position, lifecycle: Lifecycle) -> str:
+    if position.failure is not None and position.status == lifecycle.fails_after:
+        return lifecycle.failed_state(position.failure)
+    if position.status == lifecycle.retried:
         return lifecycle.fails_after
-    return lifecycle.states[lifecycle.states.index(status) + 1]
+    return lifecycle.states[lifecycle.states.index(position.status) + 1]

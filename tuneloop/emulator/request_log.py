@@ -6,11 +6,7 @@ Never a body, a query or a header of the request.
 from dataclasses import dataclass
 
 from tuneloop.emulator.clock import Clock
-from tuneloop.emulator.state import State
-
-_TABLE = """CREATE TABLE IF NOT EXISTS requests (
-    position INTEGER PRIMARY KEY, method TEXT, path TEXT, status INTEGER, time REAL,
-    sent_bytes INTEGER DEFAULT 0, content_range TEXT)"""
+from tuneloop.emulator.state import State, Table
 
 
 @dataclass(frozen=True)
@@ -36,24 +32,23 @@ class RequestLog:
     def __init__(self, state: State, clock: Clock) -> None:
         self._state = state
         self._clock = clock
-        state.create(_TABLE)
+        self._requests = Table(state, LoggedRequest)
 
     def arrived(self, method: str, path: str) -> int:
-        """Log a request whose headers are in; return its position."""
-        row = (method, path, self._clock.now())
-        return self._state.execute("INSERT INTO requests (method, path, time) VALUES (?, ?, ?)", *row)
+        """Log a request whose headers are in; return its number."""
+        with self._state.transaction():
+            number = len(self._requests) + 1
+            self._requests.add(str(number), LoggedRequest(method, path, None, self._clock.now()))
+        return number
 
-    def answered(self, position: int, status: int) -> None:
+    def answered(self, number: int, status: int) -> None:
         """Fill in the status that goes out."""
-        self._state.execute("UPDATE requests SET status = ? WHERE position = ?", status, position)
+        self._requests.change(str(number), status=status)
 
-    def sent(self, position: int, size_bytes: int, content_range: str | None) -> None:
+    def sent(self, number: int, size_bytes: int, content_range: str | None) -> None:
         """Fill in what has gone out of an object so far."""
-        statement = "UPDATE requests SET sent_bytes = ?, content_range = ? WHERE position = ?"
-        self._state.execute(statement, size_bytes, content_range, position)
+        self._requests.change(str(number), sent_bytes=size_bytes, content_range=content_range)
 
     def entries(self) -> list[LoggedRequest]:
         """Return every request, oldest first."""
-        columns = "method, path, status, time, sent_bytes, content_range"
-        rows = self._state.query(f"SELECT {columns} FROM requests ORDER BY position")  # noqa: S608 - literals
-        return [LoggedRequest(**dict(row)) for row in rows]
+        return self._requests.all()

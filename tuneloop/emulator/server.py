@@ -11,14 +11,13 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from uvicorn import Config
 
-from tuneloop.emulator import control_routes, object_routes
+from tuneloop.emulator import calls, control_routes, object_routes
 from tuneloop.emulator.connection import BreakableProtocol, BreakingServer
 from tuneloop.emulator.control import EmulatorControl
 from tuneloop.emulator.emulation import WEIGHTS_BYTES, Emulation
 from tuneloop.emulator.middleware import FaultMiddleware
 from tuneloop.emulator.progress import Progress
 from tuneloop.emulator.providers import PROVIDERS
-from tuneloop.emulator.webhooks.routes import WebhookRoutes
 
 HOST = "127.0.0.1"
 _START_S = 10.0
@@ -106,12 +105,11 @@ def _server(emulation: Emulation) -> BreakingServer:
     app = Starlette(
         routes=[
             *control_routes.routes(emulation),
-            *WebhookRoutes(emulation.webhooks).routes(),
             *object_routes.routes(emulation),
             *emulation.provider.routes(emulation),
         ],
         middleware=[Middleware(FaultMiddleware, emulation=emulation)],
-        exception_handlers=emulation.provider.error_pages,
+        exception_handlers={calls.Rejected: calls.rejected, **emulation.provider.error_pages},
     )
     app.router.redirect_slashes = emulation.provider.redirects_slashes
     config = Config(

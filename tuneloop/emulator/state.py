@@ -5,10 +5,17 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-_SETTINGS = "CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL)"
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Entry = TypeVar("Entry", bound="DataclassInstance")
+
+_ENTRIES = """CREATE TABLE IF NOT EXISTS entries (
+    position INTEGER PRIMARY KEY, kind TEXT, id TEXT, entry TEXT, UNIQUE (kind, id))"""
 
 
 class State:
@@ -21,20 +28,15 @@ class State:
         self._lock = threading.RLock()
         self._depth = 0
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._connection.row_factory = sqlite3.Row
         self._connection.execute("PRAGMA journal_mode=WAL")
         # A killed process loses nothing; only a power cut would, and no test cuts the power.
         self._connection.execute("PRAGMA synchronous=OFF")
-        self.create(_SETTINGS)
-
-    def create(self, schema: str) -> None:
-        """Create the table of one store, if it is not there yet."""
-        with self._lock:
-            self._connection.execute(schema)
+        self.execute("CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL)")
+        self.execute(_ENTRIES)
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Yield the connection; everything inside takes place together or not at all.
+    def transaction(self) -> Iterator[None]:
+        """Let everything inside take place together or not at all.
 
         A transaction inside a transaction of the same thread joins the outer one.
         """
@@ -44,7 +46,7 @@ class State:
                 self._connection.execute("BEGIN IMMEDIATE")
             self._depth += 1
             try:
-                yield self._connection
+                yield
             except BaseException:
                 if outermost:
                     self._connection.execute("ROLLBACK")
@@ -55,20 +57,15 @@ class State:
             finally:
                 self._depth -= 1
 
-    def execute(self, statement: str, *values: object) -> int:
-        """Run one statement in a transaction; return the id of the last row it inserted."""
-        with self.transaction() as connection:
-            return int(connection.execute(statement, values).lastrowid or 0)
-
-    def query(self, statement: str, *values: object) -> list[sqlite3.Row]:
-        """Return every row of one query."""
-        with self.transaction() as connection:
-            return connection.execute(statement, values).fetchall()
+    def execute(self, statement: str, *values: object) -> list[Any]:
+        """Run one statement in a transaction; return its rows."""
+        with self.transaction():
+            return self._connection.execute(statement, values).fetchall()
 
     def setting(self, name: str) -> Any:
         """Return the JSON value stored under this name, None where there is none."""
-        rows = self.query("SELECT value FROM settings WHERE name = ?", name)
-        return json.loads(rows[0]["value"]) if rows else None
+        rows = self.execute("SELECT value FROM settings WHERE name = ?", name)
+        return json.loads(rows[0][0]) if rows else None
 
     def set_setting(self, name: str, value: Any) -> None:
         """Store a JSON value under this name."""
@@ -78,3 +75,43 @@ class State:
         """Close the file; the state stays."""
         with self._lock:
             self._connection.close()
+
+
+class Table(Generic[Entry]):
+    """Dataclasses of one kind, kept as JSON by their ids, in the order in which they came."""
+
+    def __init__(self, state: State, kind: type[Entry]) -> None:
+        self._state = state
+        self._kind = kind
+
+    def __len__(self) -> int:
+        rows = self._state.execute("SELECT COUNT(*) FROM entries WHERE kind = ?", self._kind.__name__)
+        return int(rows[0][0])
+
+    def add(self, entry_id: str, entry: Entry) -> Entry:
+        """Add an entry. Raises `sqlite3.IntegrityError` if there is one of this id."""
+        row = (self._kind.__name__, entry_id, json.dumps(asdict(entry)))
+        self._state.execute("INSERT INTO entries (kind, id, entry) VALUES (?, ?, ?)", *row)
+        return entry
+
+    def change(self, entry_id: str, **fields: Any) -> Entry | None:
+        """Change fields of an entry and return it, None if there is none of this id."""
+        with self._state.transaction():
+            found = self.find(entry_id)
+            if found is None:
+                return None
+            changed = replace(found, **fields)
+            row = (json.dumps(asdict(changed)), self._kind.__name__, entry_id)
+            self._state.execute("UPDATE entries SET entry = ? WHERE kind = ? AND id = ?", *row)
+            return changed
+
+    def find(self, entry_id: str) -> Entry | None:
+        """Return one entry, None if there is none of this id."""
+        query = "SELECT entry FROM entries WHERE kind = ? AND id = ?"
+        rows = self._state.execute(query, self._kind.__name__, entry_id)
+        return self._kind(**json.loads(rows[0][0])) if rows else None
+
+    def all(self) -> list[Entry]:
+        """Return every entry, oldest first."""
+        query = "SELECT entry FROM entries WHERE kind = ? ORDER BY position"
+        return [self._kind(**json.loads(text)) for (text,) in self._state.execute(query, self._kind.__name__)]

@@ -1,15 +1,11 @@
 """Queued images: accepted, then polled until they are done. Their state follows from the clock alone."""
 
-import json
 import uuid
 from dataclasses import dataclass
 from typing import Any
 
 from tuneloop.emulator.clock import Clock
-from tuneloop.emulator.state import State
-
-_TABLE = """CREATE TABLE IF NOT EXISTS tasks (
-    id TEXT PRIMARY KEY, model TEXT, request TEXT, created REAL, ends REAL, failure TEXT)"""
+from tuneloop.emulator.state import State, Table
 
 
 @dataclass(frozen=True)
@@ -36,24 +32,16 @@ class Tasks:
     """Every accepted image."""
 
     def __init__(self, state: State, clock: Clock) -> None:
-        self._state = state
         self._clock = clock
-        state.create(_TABLE)
+        self._tasks = Table(state, Task)
+        self.find = self._tasks.find
 
     def add(self, model: str, request: dict[str, Any], seconds: float, failure: str) -> Task:
         """Accept an image that takes so many seconds."""
-        now = self._clock.now()
-        task = Task(str(uuid.uuid4()), model, request, now, now + seconds, failure)
-        row = (task.id, model, json.dumps(request), task.created, task.ends, failure)
-        self._state.execute("INSERT INTO tasks VALUES (?, ?, ?, ?, ?, ?)", *row)
-        return task
-
-    def find(self, task_id: str) -> Task | None:
-        """Return one task, None if there is none of this id."""
-        rows = self._state.query("SELECT * FROM tasks WHERE id = ?", task_id)
-        return Task(**{**dict(rows[0]), "request": json.loads(rows[0]["request"])}) if rows else None
+        now, task_id = self._clock.now(), str(uuid.uuid4())
+        return self._tasks.add(task_id, Task(task_id, model, request, now, now + seconds, failure))
 
     def failed(self) -> set[str]:
         """Return the ids of those that have failed by now."""
-        query = "SELECT id FROM tasks WHERE failure != '' AND ends <= ?"
-        return {row["id"] for row in self._state.query(query, self._clock.now())}
+        now = self._clock.now()
+        return {task.id for task in self._tasks.all() if task.failure and task.ends <= now}

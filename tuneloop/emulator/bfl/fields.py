@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, Field, HttpUrl, ValidationError
 from starlette.requests import Request
 
 from tuneloop.emulator.bfl.responses import Invalid, Rejected, broken_json, missing
+from tuneloop.emulator.calls import Reader
 from tuneloop.emulator.json_upload import JsonUpload
 
 API_KEY = "bfl-test-key-0123456789abcdef"
@@ -135,8 +136,7 @@ class FillImage(ImageFields):
     guidance: Annotated[float, Field(ge=1.5, le=100)] = 60
 
 
-def authenticate(request: Request) -> None:
-    """Accept the one key only."""
+def _authenticate(request: Request) -> None:
     key = request.headers.get("x-key")
     if key is None:
         raise Rejected(403, "Not authenticated")
@@ -144,15 +144,43 @@ def authenticate(request: Request) -> None:
         raise Rejected(403, "Not authenticated - Invalid Authentication")
 
 
-def query_field(request: Request, name: str) -> str:
-    """Return a field of the query."""
-    if name not in request.query_params:
-        raise Invalid([missing(name)], "query")
-    return request.query_params[name]
+async def key_only(request: Request) -> None:
+    """Accept the one key only."""
+    _authenticate(request)
 
 
-async def small_body(request: Request) -> Any:
-    """Read a body that fits into memory; nothing of it is checked yet."""
+def query_field(name: str, *, key: bool = True) -> Reader:
+    """Return a reader of a field of the query."""
+
+    async def read(request: Request) -> str:
+        if key:
+            _authenticate(request)
+        if name not in request.query_params:
+            raise Invalid([missing(name)], "query")
+        return request.query_params[name]
+
+    return read
+
+
+def body_of(model: type[Body]) -> Reader:
+    """Return a reader of a body that fits into memory."""
+
+    async def read(request: Request) -> Body:
+        received = await _small_body(request)
+        _authenticate(request)
+        return checked(model, received)
+
+    return read
+
+
+async def finetune_body(request: Request) -> JsonUpload:
+    """Read the body of a submit, of which only the key and that it is JSON are checked yet."""
+    upload = await _large_body(request)
+    _authenticate(request)
+    return upload
+
+
+async def _small_body(request: Request) -> Any:
     content = await request.body()
     if not content:
         raise Invalid([missing()])
@@ -164,8 +192,7 @@ async def small_body(request: Request) -> Any:
         raise _no_json(error) from None
 
 
-async def large_body(request: Request) -> JsonUpload:
-    """Read a body with one long text in it to disk; nothing of it is checked yet."""
+async def _large_body(request: Request) -> JsonUpload:
     file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the body is read from it
     async for chunk in request.stream():
         file.write(chunk)

@@ -14,6 +14,7 @@ from tuneloop.emulator import urls
 from tuneloop.emulator.bfl import webhooks
 from tuneloop.emulator.bfl.fields import CannyImage, DepthImage, FillImage, ImageFields, ProImage, UltraImage
 from tuneloop.emulator.bfl.trainers import model_of, ready
+from tuneloop.emulator.calls import Call, accepted
 from tuneloop.emulator.emulation import Emulation
 from tuneloop.emulator.images import drawing
 from tuneloop.emulator.images.values import DrawRequest
@@ -42,8 +43,9 @@ _CREDITS_USD = 1000.0
 """What the account holds before anything is billed; it may run below zero, nothing is rejected for it."""
 
 
-def submit(emulation: Emulation, endpoint: str, body: ImageFields, base_url: str) -> dict[str, Any]:
+def submit(call: Call) -> Response:
     """Accept an image and bill it; `Rejected` if the model is not there, or not yet."""
+    emulation, body, endpoint = call.emulation, call.fields, call.request.url.path.rpartition("/")[2]
     job = ready(emulation, body.finetune_id)
     request = {**body.model_dump(mode="json", exclude={"webhook_secret"}), "endpoint": endpoint}
     request |= {name: bool(request[name]) for name in _SENT_IMAGES if name in request}
@@ -55,45 +57,47 @@ def submit(emulation: Emulation, endpoint: str, body: ImageFields, base_url: str
         emulation.billing.record(task.id, "inference", job.id, summary)
         if webhook is not None:
             # Its end is known when it is accepted.
-            result = None if task.failure else _ready(emulation, task, base_url)
-            message = webhooks.message(task.id, _end(emulation, task), result, task.ends)
+            found = None if task.failure else _ready(emulation, task, call.base_url)
+            message = webhooks.message(task.id, _end(emulation, task), found, task.ends)
             emulation.webhooks.schedule(task.id, message, task.ends, url=webhook, secret=body.webhook_secret)
     if webhook is not None:
-        return {"id": task.id, "status": "Pending", "webhook_url": webhook}
-    return {"id": task.id, "polling_url": f"{base_url}/v1/get_result?id={task.id}"}
+        return accepted(emulation, {"id": task.id, "status": "Pending", "webhook_url": webhook}, task.id)
+    polling_url = f"{call.base_url}/v1/get_result?id={task.id}"
+    return accepted(emulation, {"id": task.id, "polling_url": polling_url}, task.id)
 
 
-def result(emulation: Emulation, task_id: str, base_url: str) -> Response:
+def result(call: Call) -> Response:
     """Say how far an image or a training is; what is not known here is a state of its own."""
+    emulation, task_id = call.emulation, call.fields
     task, job = emulation.tasks.find(task_id), emulation.jobs.find(task_id, polled=True)
     if task is not None:
         status = "Pending" if task.share(emulation.clock.now()) < 1 else _end(emulation, task)
-        found = _ready(emulation, task, base_url) if status == "Ready" else None
+        found = _ready(emulation, task, call.base_url) if status == "Ready" else None
         error = task.failure if status == "Error" else None
         return JSONResponse(_document(task_id, styled(emulation, status), found, error))
     if job is not None:
         error = job.error_message if job.status == "Error" else None
         return JSONResponse(view(emulation, job, _document(task_id, job.status, None, error)))
-    return JSONResponse(
-        _document(task_id, "Task not found", None, None), emulation.switches.now.unknown_task_status
-    )
+    unknown = _document(task_id, "Task not found", None, None)
+    return JSONResponse(unknown, emulation.switches.now.unknown_task_status)
 
 
-def sample(emulation: Emulation, path: str, query: dict[str, str], task_id: str) -> Response:
+def sample(call: Call) -> Response:
     """Send a finished image, while its address is valid."""
-    verdict = urls.check("GET", path, query, emulation.clock.now())
-    task = emulation.tasks.find(task_id)
+    emulation, request = call.emulation, call.request
+    verdict = urls.check("GET", request.url.path, request.query_params, emulation.clock.now())
+    task = emulation.tasks.find(call.path["id"])
     job = emulation.jobs.find(task.model, polled=False) if task else None
     if verdict != "valid" or task is None or job is None:
         return xml_error(403, "AuthenticationFailed", "Server failed to authenticate the request.")
-    request = _draw_request(task)
-    content = drawing.draw(model_of(emulation, job), request)
-    return Response(content, media_type=f"image/{request.format.lower()}")
+    wanted = _draw_request(task)
+    return Response(drawing.draw(model_of(emulation, job), wanted), media_type=f"image/{wanted.format.lower()}")
 
 
-def credits_left(emulation: Emulation) -> dict[str, float]:
+def credits_left(call: Call) -> dict[str, float]:
     """Return what the account still holds, in credits of a cent."""
-    spent = sum(entry.summary.get("price_usd", 0.0) for entry in emulation.billed() if not entry.refunded)
+    billed = call.emulation.billed()
+    spent = sum(entry.summary.get("price_usd", 0.0) for entry in billed if not entry.refunded)
     return {"credits": round(100 * (_CREDITS_USD - spent), 2)}
 
 

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
+from tuneloop.emulator import calls
 from tuneloop.emulator.emulation import Emulation
 from tuneloop.emulator.faults import Fault
 from tuneloop.emulator.json_upload import JsonUpload, compact_json
@@ -30,16 +30,15 @@ _MESSAGES = {
 _RETRY_AFTER_S = 5
 
 
-class Rejected(Exception):
-    """A request that is not accepted, and the text that says why; it has had no effect."""
+class Rejected(calls.Rejected):
+    """A request that is not accepted, and the text that says why."""
 
     def __init__(self, status: int, detail: str) -> None:
-        super().__init__(detail)
-        self.status = status
+        super().__init__(JSONResponse({"detail": detail}, status))
 
 
-class Invalid(Exception):
-    """A request with invalid fields.
+class Invalid(calls.Rejected):
+    """A request with invalid fields; an echoed archive is read from disk as it goes out.
 
     Args:
         errors: one object for each, as pydantic writes it; `loc` without the place.
@@ -50,13 +49,19 @@ class Invalid(Exception):
     def __init__(
         self, errors: Sequence[Mapping[str, Any]], place: str = "body", upload: JsonUpload | None = None
     ) -> None:
-        super().__init__(place)
         # The link has the version of pydantic that BFL ran, in place of the one that is installed here.
         links = ({"url": _URL + error["type"]} if "url" in error else {} for error in errors)
-        self.detail = [
+        located = [
             {**error, "loc": [place, *error["loc"]], **link} for error, link in zip(errors, links, strict=True)
         ]
-        self.upload = upload
+        document = {"detail": located}
+        if upload is None:
+            content = compact_json(document).encode(errors="backslashreplace")
+            super().__init__(Response(content, 422, media_type="application/json"))
+        else:
+            size, pieces = upload.echoed(document)
+            headers = {"Content-Length": str(size)}
+            super().__init__(StreamingResponse(pieces, 422, headers, media_type="application/json"))
 
 
 def missing(*name: str) -> dict[str, Any]:
@@ -74,35 +79,6 @@ def broken_json(position: int, reason: str) -> dict[str, Any]:
     """Return the error of a body that is no JSON."""
     context = {"error": reason}
     return {"type": "json_invalid", "loc": [position], "msg": "JSON decode error", "input": {}, "ctx": context}
-
-
-async def rejected(_: Request, error: Exception) -> Response:
-    """Respond to a `Rejected`."""
-    if not isinstance(error, Rejected):
-        raise error
-    return JSONResponse({"detail": str(error)}, error.status)
-
-
-async def invalid(_: Request, error: Exception) -> Response:
-    """Respond to an `Invalid`; an echoed archive is read from disk as it goes out."""
-    if not isinstance(error, Invalid):
-        raise error
-    document = {"detail": error.detail}
-    if error.upload is None:
-        content = compact_json(document).encode(errors="backslashreplace")
-        return Response(content, 422, media_type="application/json")
-    size, pieces = error.upload.echoed(document)
-    return StreamingResponse(pieces, 422, {"Content-Length": str(size)}, media_type="application/json")
-
-
-async def unknown_route(_: Request, __: Exception) -> Response:
-    """Respond to a path that does not exist."""
-    return JSONResponse({"detail": "Not Found"}, 404)
-
-
-async def wrong_verb(_: Request, __: Exception) -> Response:
-    """Respond to a wrong verb."""
-    return JSONResponse({"detail": "Method Not Allowed"}, 405)
 
 
 def fault_response(_: Emulation, fault: Fault) -> Response:

@@ -17,10 +17,14 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from starlette.responses import Response
+
 from tuneloop.emulator.archives import UNREADABLE_ERRORS, image_names, is_damaged
 from tuneloop.emulator.bfl.fields import Finetune, checked
 from tuneloop.emulator.bfl.responses import Invalid, Rejected, value_error
+from tuneloop.emulator.calls import Call, accepted
 from tuneloop.emulator.clock import iso_utc
+from tuneloop.emulator.deliveries import Subscription
 from tuneloop.emulator.emulation import Emulation
 from tuneloop.emulator.images.values import Model
 from tuneloop.emulator.job_views import json_id, listed, view
@@ -46,24 +50,22 @@ _MAX_IMAGES = 20
 _NESTED = (".zip", ".tar", ".gz", ".7z", ".rar")
 
 
-def submit(emulation: Emulation, upload: JsonUpload) -> dict[str, Any]:
-    """Accept a training: one job and one entry in the billing ledger, together."""
+def submit(call: Call) -> Response:
+    """Accept a training."""
+    emulation, upload = call.emulation, call.fields
     body = checked(Finetune, upload.fields, upload)
     # Neither the archive nor a webhook, whose secret is nobody's business.
     request = body.model_dump(mode="json", include=set(_SHOWN))
     if request["learning_rate"] is None:
         request["learning_rate"] = _DEFAULT_RATES[body.finetune_type]
-    job_id, name = emulation.new_id(), request["finetune_comment"]
+    job_id = emulation.new_id()
     key = f"{_ARCHIVES}/{job_id}.zip"
     failure = _keep(emulation, upload, key)
-    with emulation.state.transaction():
-        emulation.accept(job_id, name, request, key, failure)
-        summary = {**request, "price_usd": _price_usd(request["iterations"])}
-        emulation.billing.record(job_id, "training", name, summary)
-        webhook = None if body.webhook_url is None else str(body.webhook_url)
-        emulation.webhooks.subscribe(job_id, url=webhook, secret=body.webhook_secret)
-    emulation.webhooks.before_response(job_id)
-    return {"finetune_id": json_id(job_id)}
+    webhook = None if body.webhook_url is None else str(body.webhook_url)
+    subscription = Subscription(job_id, url=webhook, secret=body.webhook_secret)
+    billed = {**request, "price_usd": _price_usd(request["iterations"])}
+    emulation.accept(subscription, request["finetune_comment"], request, key, failure, billed)
+    return accepted(emulation, {"finetune_id": json_id(job_id)}, job_id)
 
 
 def _keep(emulation: Emulation, upload: JsonUpload, key: str) -> str | None:
@@ -111,28 +113,28 @@ def _price_usd(iterations: int) -> float:
     return 4.0 if iterations <= 500 else 6.0
 
 
-def mine(emulation: Emulation) -> dict[str, Any]:
+def mine(call: Call) -> dict[str, Any]:
     """Return the ids that my_finetunes shows."""
-    ids = [json_id(job.id) for job in listed(emulation)]
-    return {"finetunes": [*emulation.switches.now.extra_rows, *ids]}
+    ids = [json_id(job.id) for job in listed(call.emulation)]
+    return {"finetunes": [*call.emulation.switches.now.extra_rows, *ids]}
 
 
-def details(emulation: Emulation, finetune_id: str) -> dict[str, Any]:
+def details(call: Call) -> dict[str, Any]:
     """Return the parameters of a training; its state is not among them."""
-    job = _mine(emulation, finetune_id)
+    job = _mine(call.emulation, call.fields)
     documented = {name: job.request[name] for name in _SHOWN} | {"timestamp": iso_utc(job.created)}
-    return {"finetune_details": view(emulation, job, documented)}
+    return {"finetune_details": view(call.emulation, job, documented)}
 
 
-def delete(emulation: Emulation, finetune_id: str) -> dict[str, Any]:
+def delete(call: Call) -> dict[str, Any]:
     """Delete a model; a training that still runs is not stopped by it."""
-    job = _mine(emulation, finetune_id)
-    emulation.jobs.mark(job.id, "deleted")
+    job = _mine(call.emulation, call.fields.finetune_id)
+    call.emulation.jobs.mark(job.id, "deleted")
     return {
         "status": "success",
         "message": f"Finetune {job.id} deleted",
         "deleted_finetune_id": job.id,
-        "timestamp": iso_utc(emulation.clock.now()),
+        "timestamp": iso_utc(call.emulation.clock.now()),
     }
 
 

@@ -4,78 +4,47 @@ Whatever is wrong with one is a `Rejected`: 400 for a missing, unknown or mistyp
 another content type or a value out of bounds.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
 
-from tuneloop.emulator.emulation import Emulation
+from tuneloop.emulator.calls import Reader
 from tuneloop.emulator.segmind.responses import Rejected
-from tuneloop.emulator.urls import base_url
 
 API_KEY = "SG_0123456789abcdef"
 
 Fields = dict[str, Any]
-Reader = Callable[[Request], Awaitable[Fields]]
 
 
-@dataclass(frozen=True)
-class Call:
-    """One request that has the right key."""
-
-    emulation: Emulation
-    fields: Fields
-    base_url: str
-    """Under which the client sees the emulator."""
-    path: dict[str, str]
-    headers: Headers
-
-    def text(self, name: str) -> str:
-        """Return a field that must be a text."""
-        value = self.fields.get(name)
-        if not isinstance(value, str) or not value.strip():
-            raise Rejected(400, f"{name} is required")
-        return value
-
-    def id(self, name: str) -> str:
-        """Return a field that must be an id: a text, or a number."""
-        value = self.fields.get(name)
-        return str(value) if type(value) is int else self.text(name)
+def text(fields: Fields, name: str) -> str:
+    """Return a field that must be a text."""
+    value = fields.get(name)
+    if not isinstance(value, str) or not value.strip():
+        raise Rejected(400, f"{name} is required")
+    return value
 
 
-Handler = Callable[[Call], Response]
+def id_text(fields: Fields, name: str) -> str:
+    """Return a field that must be an id: a text, or a number."""
+    value = fields.get(name)
+    return str(value) if type(value) is int else text(fields, name)
 
 
-def endpoint(
-    emulation: Emulation, handler: Handler, read: Reader, *, key: bool = True
-) -> Callable[[Request], Awaitable[Response]]:
-    """Return an ASGI endpoint that checks the `key`, reads the fields, and runs the handler in a thread."""
+def keyed(read: Reader) -> Reader:
+    """Return a reader that checks the key first."""
 
-    async def called(request: Request) -> Response:
-        if key:
-            _authenticate(request)
-        call = Call(emulation, await read(request), base_url(request), request.path_params, request.headers)
-        return await run_in_threadpool(handler, call)
+    async def checked(request: Request) -> Any:
+        key = request.headers.get("x-api-key")
+        if key is None and "authorization" not in request.headers:
+            raise Rejected(401, "Missing Authorization or x-api-key in header")
+        if key != API_KEY:  # a right key sent as a bearer token is rejected as well
+            raise Rejected(401, "Unauthorized", error_description="Invalid API key", status_code=401)
+        return await read(request)
 
-    return called
-
-
-def _authenticate(request: Request) -> None:
-    key = request.headers.get("x-api-key")
-    if key is None and "authorization" not in request.headers:
-        raise Rejected(401, "Missing Authorization or x-api-key in header")
-    if key != API_KEY:  # a right key sent as a bearer token is rejected as well
-        raise Rejected(401, "Unauthorized", error_description="Invalid API key", status_code=401)
-
-
-async def no_fields(_: Request) -> Fields:
-    """Read nothing: the request has no body."""
-    return {}
+    return checked
 
 
 async def json_fields(request: Request) -> Fields:

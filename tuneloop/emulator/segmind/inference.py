@@ -15,9 +15,9 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
+from tuneloop.emulator.calls import Call
 from tuneloop.emulator.emulation import Emulation
 from tuneloop.emulator.job_views import styled
-from tuneloop.emulator.segmind.fields import Call
 from tuneloop.emulator.segmind.models import bill, image, requested_model
 from tuneloop.emulator.segmind.responses import Rejected
 from tuneloop.emulator.tasks import Task
@@ -59,30 +59,30 @@ def draw(call: Call) -> Response:
 
 
 def _wants_bytes(call: Call) -> bool:
-    accepted = call.headers.get("accept", "").lower()
-    return call.headers.get("x-initiator") == "SDK-PY" or ("image/" in accepted and "json" not in accepted)
+    headers = call.request.headers
+    accepted = headers.get("accept", "").lower()
+    return headers.get("x-initiator") == "SDK-PY" or ("image/" in accepted and "json" not in accepted)
 
 
 def _credits_left(emulation: Emulation) -> float:
     """Return what the account still holds, in dollars."""
-    return _CREDITS_USD - _COST_USD * emulation.billing.count("inference")
+    return _CREDITS_USD - _COST_USD * sum(entry.kind == "inference" for entry in emulation.billing.entries())
 
 
-def enqueue(call: Call) -> Response:
+def enqueue(call: Call) -> dict[str, str]:
     """Accept an image, bill it, and say where to poll for it."""
     emulation, switches = call.emulation, call.emulation.switches.now
     job, body = requested_model(emulation, call.path["slug"], call.fields)
     with emulation.state.transaction():
         task = emulation.tasks.add(job.id, body, switches.image_s, switches.images_fail)
         bill(emulation, task.id, job, body)
-    document = {
+    return {
         "request_id": task.id,
         "status": "QUEUED",
         "poll_url": f"{call.base_url}/v1/requests/{task.id}",
         "status_url": f"{call.base_url}/v2/requests/{task.id}/status",
         "response_url": f"{call.base_url}/v2/requests/{task.id}",
     }
-    return JSONResponse(document)
 
 
 def status(call: Call) -> Response:

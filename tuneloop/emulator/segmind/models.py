@@ -21,7 +21,7 @@ from tuneloop.emulator.images import edits as image_edits
 from tuneloop.emulator.images.values import DrawRequest, Model
 from tuneloop.emulator.jobs import Job
 from tuneloop.emulator.objects import PREFIX
-from tuneloop.emulator.public_file import NotPublic, fetch
+from tuneloop.emulator.outgoing import NotPublic, fetch
 from tuneloop.emulator.segmind.fields import INTEGER, NUMBER, TEXT, check, choice
 from tuneloop.emulator.segmind.responses import Rejected, finetune_id, slug
 from tuneloop.emulator.segmind.trainers import trainer_of

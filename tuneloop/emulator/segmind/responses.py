@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
+from tuneloop.emulator import calls
 from tuneloop.emulator.clock import iso_utc
 from tuneloop.emulator.emulation import Emulation
 from tuneloop.emulator.faults import Fault
@@ -40,28 +41,19 @@ _MEANINGS_OF_406 = {
 _RATE_WINDOW_S = 60
 
 
-class Rejected(Exception):
-    """A request the provider does not accept; it has had no effect."""
+class Rejected(calls.Rejected):
+    """A request that Segmind does not accept."""
 
     def __init__(self, status: int, message: str, **fields: Any) -> None:
-        super().__init__(message)
-        self.status = status
-        self.fields = fields
+        super().__init__(JSONResponse({"error": message, **fields}, status))
 
 
-async def rejected(_: Request, error: Exception) -> Response:
-    """Respond to a `Rejected`."""
-    if not isinstance(error, Rejected):
-        raise error
-    return JSONResponse({"error": str(error), **error.fields}, error.status)
-
-
-async def unknown_route(_: Request, __: Exception) -> Response:
+def unknown_route(_: Request, __: Exception) -> Response:
     """Respond to a path that does not exist."""
     return JSONResponse({"error": "Not Found"}, 404)
 
 
-async def wrong_verb(_: Request, error: Exception) -> Response:
+def wrong_verb(_: Request, error: Exception) -> Response:
     """Respond to a wrong verb, with the HTML page the gateway shows."""
     headers = error.headers if isinstance(error, HTTPException) else None
     page = "<!doctype html>\n<title>405 Method Not Allowed</title>\n<h1>Method Not Allowed</h1>\n"

@@ -7,19 +7,22 @@ open training worker (QUEUED, FAILED, RETRIED), Python SDK (models). Some GETs c
 
 import re
 import uuid
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from tuneloop.emulator import urls, weights
+from tuneloop.emulator.calls import Call, Handler, Reader, no_fields, route
 from tuneloop.emulator.emulation import Emulation, Provider
 from tuneloop.emulator.job_views import listed, view
 from tuneloop.emulator.jobs import Job
 from tuneloop.emulator.objects import PREFIX
 from tuneloop.emulator.progress import Lifecycle, Progress
 from tuneloop.emulator.segmind import inference, models, responses, trainers, webhooks
-from tuneloop.emulator.segmind.fields import API_KEY, Call, endpoint, form_fields, json_fields, no_fields
+from tuneloop.emulator.segmind.fields import API_KEY, form_fields, id_text, json_fields, keyed, text
 
 _UPLOADS = "finetune-pipeline/uploads/5f0c1c5e-2a55-4b0e-9d3c-6a3f5d1b7e42"
 """Bucket and folder of the one account."""
@@ -28,72 +31,70 @@ _UPLOAD_VALID_S = 3600
 
 
 def _routes(emulation: Emulation) -> list[BaseRoute]:
-    request = "/finetune/request/"
-    keyed = [
-        ("GET", request + "upload/pre-signed-url", _upload_url, json_fields),
-        ("POST", request + "submit", trainers.submit, json_fields),
-        ("GET", request + "details", _details, json_fields),
-        ("GET", request + "list", _list, no_fields),
-        ("PUT", request + "access-update", _access_update, form_fields),
-        ("GET", request + "file/download", _file_download, form_fields),
-        ("GET", "/webhook/get", webhooks.get_webhooks, no_fields),
-        ("POST", "/webhook/add", webhooks.add_webhook, json_fields),
-        ("GET", "/inference-model-information/list", _models, no_fields),
-        ("POST", "/v1/{slug}", inference.draw, json_fields),
-        ("POST", "/v2/{slug}", inference.enqueue, json_fields),
-        ("GET", "/v2/requests/{id}/status", inference.status, no_fields),
-        ("GET", "/v2/requests/{id}", inference.result, no_fields),
-        ("GET", "/v1/requests/{id}", inference.result, no_fields),
+    finetune, with_json, with_form, bare = (
+        "/finetune/request/",
+        keyed(json_fields),
+        keyed(form_fields),
+        keyed(no_fields),
+    )
+    endpoints: list[tuple[str, str, Handler, Reader]] = [
+        ("GET", finetune + "upload/pre-signed-url", _upload_url, with_json),
+        ("POST", finetune + "submit", trainers.submit, with_json),
+        ("GET", finetune + "details", _details, with_json),
+        ("GET", finetune + "list", _list, bare),
+        ("PUT", finetune + "access-update", _access_update, with_form),
+        ("GET", finetune + "file/download", _file_download, with_form),
+        ("GET", "/webhook/get", webhooks.get_webhooks, bare),
+        ("POST", "/webhook/add", webhooks.add_webhook, with_json),
+        ("GET", "/inference-model-information/list", _models, bare),
+        ("POST", "/v1/{slug}", inference.draw, with_json),
+        ("POST", "/v2/{slug}", inference.enqueue, with_json),
+        ("GET", "/v2/requests/{id}/status", inference.status, bare),
+        ("GET", "/v2/requests/{id}", inference.result, bare),
+        ("GET", "/v1/requests/{id}", inference.result, bare),
+        ("GET", inference.OUTPUTS + "{file}", inference.output, no_fields),
     ]
-    output = endpoint(emulation, inference.output, no_fields, key=False)
-    return [
-        *(Route(path, endpoint(emulation, handler, read), methods=[verb]) for verb, path, handler, read in keyed),
-        Route(inference.OUTPUTS + "{file}", output, methods=["GET"]),
-    ]
+    return [route(emulation, *endpoint) for endpoint in endpoints]
 
 
-def _upload_url(call: Call) -> Response:
-    name = call.text("name")
+def _upload_url(call: Call) -> dict[str, str]:
     # Whether Segmind doubles a .zip that is already there is not known; one is shown in its example.
-    file = re.sub(r"[^A-Za-z0-9._-]", "-", name.removesuffix(".zip")) + ".zip"
+    file = re.sub(r"[^A-Za-z0-9._-]", "-", text(call.fields, "name").removesuffix(".zip")) + ".zip"
     key = f"{_UPLOADS}/{uuid.uuid4()}-{file}"
     url = call.base_url + PREFIX + key
     call.emulation.objects.reserve(key, url)
     query = urls.sign_v4("PUT", PREFIX + key, call.emulation.clock.now(), _UPLOAD_VALID_S)
-    return JSONResponse({"presigned_url": f"{url}?{query}", "s3_url": url})
+    return {"presigned_url": f"{url}?{query}", "s3_url": url}
 
 
-def _details(call: Call) -> Response:
-    job = _job(
-        call.emulation, call.id("finetune_id" if "finetune_id" in call.fields else "request_id"), polled=True
-    )
+def _details(call: Call) -> dict[str, Any]:
+    name = "finetune_id" if "finetune_id" in call.fields else "request_id"
+    job = _job(call.emulation, id_text(call.fields, name), polled=True)
+    return {"finetune": _shown(call, job, responses.details)}
+
+
+def _list(call: Call) -> list[Any]:
+    extra_rows = call.emulation.switches.now.extra_rows
+    return [*extra_rows, *(_shown(call, job, responses.row) for job in listed(call.emulation))]
+
+
+def _shown(call: Call, job: Job, fields: Callable[[Job, str, str | None, str], dict[str, Any]]) -> dict[str, Any]:
     first_id, word = trainers.trainer_of(job.request).first_id, call.emulation.switches.now.deploying_status
-    documented = responses.details(job, first_id, _weights_url(job, call.base_url), word)
-    return JSONResponse({"finetune": view(call.emulation, job, documented)})
+    return view(call.emulation, job, fields(job, first_id, _weights_url(job, call.base_url), word))
 
 
-def _list(call: Call) -> Response:
-    switches = call.emulation.switches.now
-    rows, word = [*switches.extra_rows], switches.deploying_status
-    for job in listed(call.emulation):
-        first_id = trainers.trainer_of(job.request).first_id
-        documented = responses.row(job, first_id, _weights_url(job, call.base_url), word)
-        rows.append(view(call.emulation, job, documented))
-    return JSONResponse(rows)
-
-
-def _access_update(call: Call) -> Response:
-    public = call.text("segmind_public")
-    if public.lower() not in ("true", "false"):
+def _access_update(call: Call) -> int:
+    public = text(call.fields, "segmind_public").lower()
+    if public not in ("true", "false"):
         raise responses.Rejected(400, "segmind_public must be True or False")
-    job = _job(call.emulation, call.id("request_id"), polled=False)
-    call.emulation.jobs.amend(job, segmind_public=public.lower() == "true")
-    return JSONResponse(200)
+    job = _job(call.emulation, id_text(call.fields, "request_id"), polled=False)
+    call.emulation.jobs.amend(job, segmind_public=public == "true")
+    return 200
 
 
 def _file_download(call: Call) -> Response:
     emulation, switches = call.emulation, call.emulation.switches.now
-    path = urlsplit(call.text("cloud_storage_url")).path
+    path = urlsplit(text(call.fields, "cloud_storage_url")).path
     match = re.fullmatch(f"{PREFIX}{models.WEIGHTS}/([^/]+)/[^/]+", path)
     job = _job(emulation, match.group(1), polled=False) if match else None
     if job is None or urlsplit(_weights_url(job, call.base_url) or "").path != path:
@@ -104,9 +105,9 @@ def _file_download(call: Call) -> Response:
     return JSONResponse(url) if switches.download_url == "quoted" else PlainTextResponse(url)
 
 
-def _models(call: Call) -> Response:
+def _models(call: Call) -> dict[str, Any]:
     jobs = [job for job in call.emulation.jobs.all(polled=False) if job.status == "AVAILABLE"]
-    return JSONResponse({"models": [{"slug": responses.slug(job), "name": job.name} for job in jobs]})
+    return {"models": [{"slug": responses.slug(job), "name": job.name} for job in jobs]}
 
 
 def _job(emulation: Emulation, job_id: str, *, polled: bool) -> Job:
@@ -180,9 +181,5 @@ PROVIDER = Provider(
     webhooks=webhooks.STYLE,
     redirects_slashes=False,
     fault_response=responses.fault_response,
-    error_pages={
-        404: responses.unknown_route,
-        405: responses.wrong_verb,
-        responses.Rejected: responses.rejected,
-    },
+    error_pages={404: responses.unknown_route, 405: responses.wrong_verb},
 )

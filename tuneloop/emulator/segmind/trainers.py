@@ -22,15 +22,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from starlette.background import BackgroundTask
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from tuneloop.emulator.archives import UNREADABLE_ERRORS, has_folders, image_names, is_damaged, pair_names
+from tuneloop.emulator.calls import Call, accepted
+from tuneloop.emulator.deliveries import Subscription
 from tuneloop.emulator.emulation import Emulation
 from tuneloop.emulator.job_views import json_id
-from tuneloop.emulator.public_file import NotPublic, fetch
+from tuneloop.emulator.outgoing import NotPublic, fetch
 from tuneloop.emulator.segmind import fields
-from tuneloop.emulator.segmind.fields import FLAG, INTEGER, NUMBER, OBJECT, TEXT, Call, Field, choice
+from tuneloop.emulator.segmind.fields import FLAG, INTEGER, NUMBER, OBJECT, TEXT, Field, choice
 from tuneloop.emulator.segmind.responses import Rejected
 
 _EMPTY = "Looks like empty dataset. Please do not create subfolders, only zip the images"
@@ -119,26 +120,18 @@ def trainer_of(request: Mapping[str, Any]) -> Trainer:
 
 
 def submit(call: Call) -> Response:
-    """Accept a training: one job and one entry in the billing ledger, together.
-
-    Webhooks announce it under the base URL of the call, and not before the response is out.
-    """
+    """Accept a training. Webhooks announce it under the base URL of the call."""
     emulation, request = call.emulation, _checked(call.fields)
     key = _dataset(emulation, request["data_source_path"])
-    trainer = trainer_of(request)
+    trainer, job_id = trainer_of(request), emulation.new_id()
+    if emulation.switches.now.two_ids:
+        request["finetune_id"] = str(uuid.uuid4())
     failure = dataset_failure(emulation.objects.path(key), pairs=trainer.learns_edits)
-    with emulation.state.transaction():
-        job_id = emulation.new_id()
-        if emulation.switches.now.two_ids:
-            request["finetune_id"] = str(uuid.uuid4())
-        emulation.accept(job_id, request["name"], request, key, failure)
-        summary = {field: request[field] for field in _BILLED}
-        emulation.billing.record(job_id, "training", request["name"], summary)
-        emulation.webhooks.subscribe(job_id, origin=call.base_url)
-    emulation.webhooks.before_response(job_id)
+    billed = {field: request[field] for field in _BILLED}
+    emulation.accept(Subscription(job_id, call.base_url), request["name"], request, key, failure, billed)
     shown = request.get("finetune_id", job_id) if trainer.submit_id == "finetune_id" else job_id
     document = {"status": "REQUESTED", trainer.submit_id: json_id(shown), "name": request["name"]}
-    return JSONResponse(document, background=BackgroundTask(emulation.webhooks.answered, job_id))
+    return accepted(emulation, document, job_id)
 
 
 def dataset_failure(archive: Path, *, pairs: bool = False) -> str | None:

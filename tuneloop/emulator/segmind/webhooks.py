@@ -7,15 +7,16 @@ Of the console: Segmind's Python SDK (paths, which it calls at another host, and
 and that events of trainings are among those that can be chosen, are assumed.
 """
 
-from starlette.responses import JSONResponse, Response
+from typing import Any
 
-from tuneloop.emulator.jobs import Job
-from tuneloop.emulator.segmind.fields import Call
+from tuneloop.emulator.calls import Call
+from tuneloop.emulator.deliveries import Message
+from tuneloop.emulator.jobs import Conflict, Job
+from tuneloop.emulator.segmind.fields import text
 from tuneloop.emulator.segmind.models import weights_url
 from tuneloop.emulator.segmind.responses import Rejected, finetune_id, shown_status, slug
 from tuneloop.emulator.switches import Switches
-from tuneloop.emulator.webhooks.sending import WebhookRejected
-from tuneloop.emulator.webhooks.style import Message, WebhookStyle
+from tuneloop.emulator.webhooks import WebhookStyle
 
 _WEBHOOK = "finetune"
 """Id of the one webhook that there can be."""
@@ -44,23 +45,21 @@ STYLE = WebhookStyle(
 )
 
 
-def get_webhooks(call: Call) -> Response:
+def get_webhooks(call: Call) -> dict[str, Any]:
     """Show the registered webhook."""
     url = call.emulation.webhooks.registered
-    shown = [] if url is None else [{"webhook_id": _WEBHOOK, "webhook_url": url}]
-    return JSONResponse({"webhooks": shown})
+    return {"webhooks": [] if url is None else [{"webhook_id": _WEBHOOK, "webhook_url": url}]}
 
 
-def add_webhook(call: Call) -> Response:
+def add_webhook(call: Call) -> dict[str, Any]:
     """Register a webhook."""
-    url = call.text("webhook_url")
-    event = call.fields.get("event")
+    url, event = text(call.fields, "webhook_url"), call.fields.get("event")
     if not isinstance(event, dict) or not event.get("types"):
         raise Rejected(400, "event.types is required")
     try:
         call.emulation.webhooks.register(url)
     except ValueError as error:
         raise Rejected(400, str(error)) from None
-    except WebhookRejected as error:
+    except Conflict as error:
         raise Rejected(409, str(error)) from None
-    return JSONResponse({"webhook_id": _WEBHOOK, "webhook_url": url, "event": event})
+    return {"webhook_id": _WEBHOOK, "webhook_url": url, "event": event}

@@ -1,19 +1,29 @@
-"""How deliveries go out: when, how often, with which signature, and what is logged of each."""
+"""How webhooks go out: when, how often, with which signature, and what is logged of each."""
 
 import json
 import threading
 from collections.abc import Callable, Container
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from tuneloop.emulator.clock import Clock
+from tuneloop.emulator.outgoing import Outcome, Poster, reachable
 from tuneloop.emulator.switches import SwitchBoard
-from tuneloop.emulator.webhooks.post import Outcome, Poster, reachable
-from tuneloop.emulator.webhooks.style import Message, WebhookStyle
+
+if TYPE_CHECKING:
+    from tuneloop.emulator.webhooks import WebhookStyle
 
 Kind = Literal["event", "forged", "sample"]
 """An event that has happened; one that somebody else has made up; a sample that was asked for in the console."""
 _WRONG_SECRET = "guessed"  # noqa: S105 - of a forged delivery, whose sender does not know the right one
+
+
+@dataclass(frozen=True)
+class Message:
+    """What one delivery says: the event in the provider's word, and a body that is sent as JSON."""
+
+    event: str
+    body: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -39,12 +49,12 @@ class Subscription:
     """One job that somebody is notified of. Holds a secret: no part of it may go into a response."""
 
     job_id: str
-    origin: str
+    origin: str = ""
     """Of the emulator, as its client called it at the submit."""
-    url: str | None
+    url: str | None = None
     """Address of this job alone; None where the registered one counts."""
-    secret: str | None
-    notified: str
+    secret: str | None = None
+    notified: str = ""
     """The last state up to which everything was sent, or was not to be sent."""
     forged: bool = False
     """Whether a forged delivery about it has been made."""
@@ -77,7 +87,7 @@ class Dispatcher:
         self,
         clock: Clock,
         switches: SwitchBoard,
-        style: WebhookStyle,
+        style: "WebhookStyle",
         address: Callable[[Subscription], str | None],
     ) -> None:
         self._clock = clock
@@ -99,7 +109,7 @@ class Dispatcher:
         if not reachable(self._address(subscription) or ""):
             hindrance = "not sent: the emulator talks to this machine only"
         if hindrance is not None:
-            self._log(subscription.job_id, message, "event", 0, Outcome(None, hindrance))
+            self._log(PendingDelivery(subscription, message, "event", 0, attempt=0), Outcome(None, hindrance))
             return []
         due = max(self._clock.now(), not_before)
         with self._lock:
@@ -114,18 +124,13 @@ class Dispatcher:
     def forge(self, subscription: Subscription, message: Message) -> None:
         """Let somebody else lie about a training, at once and with a wrong secret."""
         if reachable(self._address(subscription) or ""):
-            pending = PendingDelivery(subscription, message, "forged", self._clock.now())
             with self._lock:
-                self.outbox.append(pending)
+                self.outbox.append(PendingDelivery(subscription, message, "forged", self._clock.now()))
 
     def clear(self) -> None:
         """Drop everything that has still to go out."""
         with self._lock:
             self.outbox, self._reversed_at = [], 0
-
-    def sample(self, url: str, message: Message, job_id: str) -> Delivery:
-        """Send a sample, past the outbox; no switch spoils it."""
-        return self._log(job_id, message, "sample", 1, self._post(url, message, None))
 
     def send_next(self, held: Container[str]) -> bool:
         """Send what is due first and is not about a `held` job; return False if there is nothing."""
@@ -138,23 +143,25 @@ class Dispatcher:
         return True
 
     def send(self, pending: PendingDelivery) -> None:
-        """Make one attempt, and put the pending off where it failed and another one is made."""
+        """Make one attempt, and put the delivery off where it failed and another one is made."""
         url = self._address(pending.subscription)
         if url is None:  # the webhook has just been removed
             self._remove(pending)
             return
         secret = _WRONG_SECRET if pending.kind == "forged" else pending.subscription.secret
-        outcome = self._post(url, pending.message, secret)
+        switches, body = self._switches.now, json.dumps(pending.message.body).encode()
+        headers = {} if secret is None else self._style.sign(body, secret, switches)
+        outcome = self.poster.post(url, body, headers, switches.webhook_timeout_s)
         if self.poster.stopped:
             return
-        self._log(pending.subscription.job_id, pending.message, pending.kind, pending.attempt, outcome)
+        self._log(pending, outcome)
         pauses = self._style.retries_s if pending.kind == "event" else ()
         if outcome.arrived or pending.attempt > len(pauses):
             self._remove(pending)
-            return
-        pause = pauses[pending.attempt - 1] * self._switches.now.webhook_retry_scale
-        pending.due = self._clock.now() + pause
-        pending.attempt += 1
+        else:
+            pause = pauses[pending.attempt - 1] * switches.webhook_retry_scale
+            pending.due = self._clock.now() + pause
+            pending.attempt += 1
 
     def _remove(self, pending: PendingDelivery) -> None:
         with self._lock:
@@ -170,12 +177,7 @@ class Dispatcher:
             self._reversed_at = due + switches.webhook_reverse_s
         return self._reversed_at
 
-    def _post(self, url: str, message: Message, secret: str | None) -> Outcome:
-        switches, body = self._switches.now, json.dumps(message.body).encode()
-        headers = {} if secret is None else self._style.sign(body, secret, switches)
-        return self.poster.post(url, body, headers, switches.webhook_timeout_s)
-
-    def _log(self, job_id: str, message: Message, kind: Kind, attempt: int, outcome: Outcome) -> Delivery:
-        delivery = Delivery(job_id, message.event, kind, attempt, outcome.status, outcome.error, self._clock.now())
-        self.log.append(delivery)
-        return delivery
+    def _log(self, pending: PendingDelivery, outcome: Outcome) -> None:
+        job_id, event, time = pending.subscription.job_id, pending.message.event, self._clock.now()
+        made = Delivery(job_id, event, pending.kind, pending.attempt, outcome.status, outcome.error, time)
+        self.log.append(made)

@@ -4,16 +4,17 @@ The address that was registered outlasts a restart of the emulator; what has sti
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from tuneloop.emulator.clock import Clock
-from tuneloop.emulator.jobs import Job, Jobs
+from tuneloop.emulator.deliveries import Delivery, Dispatcher, Message, PendingDelivery, Subscription
+from tuneloop.emulator.jobs import Conflict, Job, Jobs
+from tuneloop.emulator.outgoing import reachable
+from tuneloop.emulator.progress import Lifecycle
 from tuneloop.emulator.state import State
-from tuneloop.emulator.switches import SwitchBoard
-from tuneloop.emulator.webhooks.delivery import Delivery, Dispatcher, PendingDelivery, Subscription
-from tuneloop.emulator.webhooks.post import reachable
-from tuneloop.emulator.webhooks.style import Message, WebhookStyle
+from tuneloop.emulator.switches import SwitchBoard, Switches
 
 _POLL_S = 0.1
 """Real seconds between two polls of the trainings somebody is to be notified of."""
@@ -21,8 +22,30 @@ _SAMPLE = "00000000-0000-4000-8000-000000000000"
 _REGISTERED = "webhook"
 
 
-class WebhookRejected(Exception):
-    """The provider's console does not do this; the text says why."""
+@dataclass(frozen=True)
+class WebhookStyle:
+    """The habits of one provider."""
+
+    from_console: bool
+    """One address for all trainings, registered in a console; otherwise each submit may bring its own."""
+    events: tuple[str, ...]
+    """States whose beginning is notified, in their order."""
+    notifies_bad_end: bool
+    retries_s: tuple[float, ...]
+    """Seconds from an attempt that failed to the next one; after the last, the delivery is given up."""
+    message: Callable[[Job, str, str, Switches], Message]
+    """Takes a training, the state to notify of, the emulator's origin for URLs, and the switches in force."""
+    sign: Callable[[bytes, str, Switches], dict[str, str]]
+    """Takes a body and the secret of its training; returns the headers that prove it."""
+
+    def passed(self, lifecycle: Lifecycle, before: str, after: str) -> list[str]:
+        """Return the states to notify of when a job has gone from one to another, also past some unseen."""
+        if lifecycle.has_failed(after):
+            return [after] if self.notifies_bad_end else []
+        if before not in lifecycle.states or after not in lifecycle.states:
+            return []
+        first, last = lifecycle.states.index(before) + 1, lifecycle.states.index(after) + 1
+        return [state for state in lifecycle.states[first:last] if state in self.events]
 
 
 class Webhooks:
@@ -41,7 +64,6 @@ class Webhooks:
         self._dispatcher = Dispatcher(clock, switches, style, self._address)
         self._subscriptions: dict[str, Subscription] = {}
         self._unanswered: set[str] = set()
-        self._woken = threading.Event()
 
     @property
     def log(self) -> list[Delivery]:
@@ -60,46 +82,34 @@ class Webhooks:
         It is notified only of what happens from now on.
 
         Raises:
-            WebhookRejected: while there is another, or where the provider has no console for it.
+            Conflict: while there is another, or where the provider has no console for it.
             ValueError: for an address that is not on this machine.
         """
         if not self._style.from_console:
-            raise WebhookRejected("webhook: this provider registers none, a submit brings its own")
+            raise Conflict("webhook: this provider registers none, a submit brings its own")
         if url is not None and not reachable(url):
             raise ValueError("webhook: the emulator talks to http://127.0.0.1 and http://localhost only")
         with self._state.transaction():
             if url is not None and self.registered is not None:
-                raise WebhookRejected("webhook: there is one already; remove it before you create another")
+                raise Conflict("webhook: there is one already; remove it before you create another")
             self._state.set_setting(_REGISTERED, url)
             self._dispatcher.clear()
             for job in self._jobs.all(polled=False, only=self._subscriptions):
                 subscription = self._subscriptions[job.id]
                 subscription.notified = job.status
                 subscription.over = self._jobs.lifecycle.ended(job.status)
-        self._woken.set()
 
-    def subscribe(
-        self, job_id: str, *, origin: str = "", url: str | None = None, secret: str | None = None
-    ) -> None:
-        """Subscribe to a training; called with its acceptance, in one transaction.
-
-        Args:
-            job_id: the provider's id.
-            origin: of the emulator, for URLs in bodies.
-            url: the address that the submit has named.
-            secret: what signs a delivery to that address.
-        """
-        if url is None and not self._style.from_console:
-            return
-        self._unanswered.add(job_id)
-        first = self._jobs.lifecycle.states[0]
-        self._subscriptions[job_id] = Subscription(job_id, origin, url, secret, first)
+    def subscribe(self, subscription: Subscription) -> None:
+        """Subscribe to a training; called with its acceptance, in one transaction."""
+        if subscription.url is not None or self._style.from_console:
+            self._unanswered.add(subscription.job_id)
+            subscription.notified = self._jobs.lifecycle.states[0]
+            self._subscriptions[subscription.job_id] = subscription
 
     def schedule(self, task_id: str, message: Message, due: float, *, url: str, secret: str | None) -> None:
         """Notify of an image at a time that is known: the one of its end. Called with its acceptance."""
         self._unanswered.add(task_id)
-        subscription = Subscription(task_id, "", url, secret, message.event, over=True)
-        self._dispatcher.take(subscription, message, not_before=due)
+        self._dispatcher.take(Subscription(task_id, url=url, secret=secret), message, not_before=due)
 
     def before_response(self, job_id: str) -> None:
         """Send the first delivery of a training whose submit is not answered yet, if the switch says so.
@@ -118,22 +128,23 @@ class Webhooks:
     def answered(self, job_id: str) -> None:
         """Let the deliveries about a training go out: its submit has been answered."""
         self._unanswered.discard(job_id)
-        self._woken.set()
 
-    def send_sample(self, origin: str) -> Delivery:
-        """Send what the console sends to try an address; return what came of it.
+    def send_sample(self, origin: str = "") -> None:
+        """Send what the console sends to try an address; the log shows what came of it.
 
         Raises:
-            WebhookRejected: if no webhook is registered.
+            Conflict: if no webhook is registered.
         """
-        url, now = self.registered, self._clock.now()
-        if url is None:
-            raise WebhookRejected("webhook: there is none to send a sample to; register one first")
+        now = self._clock.now()
+        if self.registered is None:
+            raise Conflict("webhook: there is none to send a sample to; register one first")
         # That a sample looks like a first event is assumed; it names a training that does not exist.
-        job = Job(_SAMPLE, "sample", {}, "", self._style.events[0], None, now, now)
-        return self._dispatcher.sample(
-            url, self._style.message(job, job.status, origin, self._switches.now), job.id
+        status = self._style.events[0]
+        job = Job(
+            id=_SAMPLE, name="sample", request={}, dataset="", status=status, since=now, created=now, updated=now
         )
+        message = self._style.message(job, status, origin, self._switches.now)
+        self._dispatcher.send(PendingDelivery(Subscription(_SAMPLE), message, "sample", now))
 
     @contextmanager
     def going_out(self) -> Iterator[None]:
@@ -141,12 +152,10 @@ class Webhooks:
         ended = threading.Event()
 
         def run() -> None:
-            while not ended.is_set():
-                self._woken.clear()
-                more = self._take_changes()
+            while not ended.wait(_POLL_S):
+                self._take_changes()
                 while self._dispatcher.send_next(self._unanswered):
                     pass
-                self._woken.wait(_POLL_S if more else None)
 
         thread = threading.Thread(target=run, name="webhooks", daemon=True)
         thread.start()
@@ -155,24 +164,24 @@ class Webhooks:
         finally:
             ended.set()
             self._dispatcher.poster.stop()
-            self._woken.set()
             thread.join()
 
     def _address(self, subscription: Subscription) -> str | None:
         return self.registered if self._style.from_console else subscription.url
 
-    def _take_changes(self) -> bool:
-        """Take over what has happened; return whether there is more to wait for. This does not count as a poll."""
+    def _take_changes(self) -> None:
+        """Take over what has happened. This does not count as a poll."""
         with self._state.transaction():
+            # Most of the time there is nobody to notify, and then no job is read.
+            if self._style.from_console and self.registered is None:
+                return
             opened = {
                 job_id: each
                 for job_id, each in self._subscriptions.items()
-                if not each.over and job_id not in self._unanswered and self._address(each) is not None
+                if not each.over and job_id not in self._unanswered
             }
-            # Most of the time there is nobody to notify, and then no job is read.
             for job in self._jobs.all(polled=False, only=opened) if opened else []:
                 self._take_changes_of(job, opened[job.id])
-            return bool(opened or self._dispatcher.outbox)
 
     def _take_changes_of(self, job: Job, subscription: Subscription) -> None:
         lifecycle, switches = self._jobs.lifecycle, self._switches.now

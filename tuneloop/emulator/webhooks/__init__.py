@@ -1,1 +1,0 @@
-"""Webhooks that the emulated providers send."""
