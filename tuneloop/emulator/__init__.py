@@ -4,13 +4,12 @@ Built from the providers' documentation, not from our clients; shares no code wi
 To add a provider: a folder whose `routes.py` has a `PROVIDER` (see `emulation.py`).
 """
 
-from tuneloop.emulator.billing import BilledEntry
 from tuneloop.emulator.control import EmulatorControl, EmulatorControlError
 from tuneloop.emulator.deliveries import Delivery
 from tuneloop.emulator.faults import Fault
 from tuneloop.emulator.jobs import Job
 from tuneloop.emulator.progress import Progress
-from tuneloop.emulator.request_log import LoggedRequest
+from tuneloop.emulator.records import BilledEntry, LoggedRequest
 from tuneloop.emulator.server import PortInUse, running_emulator, serve
 from tuneloop.emulator.switches import Switches
 

@@ -6,12 +6,11 @@ from typing import Any
 
 import requests
 
-from tuneloop.emulator.billing import BilledEntry
 from tuneloop.emulator.deliveries import Delivery
 from tuneloop.emulator.faults import Fault
 from tuneloop.emulator.jobs import Job
 from tuneloop.emulator.progress import Progress
-from tuneloop.emulator.request_log import LoggedRequest
+from tuneloop.emulator.records import BilledEntry, LoggedRequest
 from tuneloop.emulator.switches import Switches
 
 _TIMEOUT_S = 30

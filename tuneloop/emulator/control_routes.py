@@ -50,19 +50,12 @@ def _controls(emulation: Emulation) -> _Controls:
             "POST": lambda **fields: faults.add(Fault(**fields)),
             "DELETE": faults.clear,
         },
-        "clock": {
-            "GET": lambda: {"now": clock.now(), "offset_s": clock.offset_s},
-            "POST": clock.advance,
-        },
+        "clock": {"GET": lambda: {"now": clock.now(), "offset_s": clock.offset_s}, "POST": clock.advance},
         "progress": {
             "GET": lambda: asdict(jobs.policy),
             "POST": lambda **fields: jobs.set_policy(Progress(**fields)),
         },
-        "switches": {
-            "GET": lambda: asdict(switches.now),
-            "POST": switches.turn,
-            "DELETE": switches.reset,
-        },
+        "switches": {"GET": lambda: asdict(switches.now), "POST": switches.turn, "DELETE": switches.reset},
         "webhook": {
             "GET": lambda: {"registered": webhooks.registered is not None},
             "POST": lambda url: webhooks.register(str(url)),

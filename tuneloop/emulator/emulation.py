@@ -10,14 +10,13 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ExceptionHandler
 
-from tuneloop.emulator.billing import BilledEntry, Billing
 from tuneloop.emulator.clock import Clock
 from tuneloop.emulator.deliveries import Subscription
 from tuneloop.emulator.faults import Fault, FaultQueue
 from tuneloop.emulator.jobs import Job, Jobs
 from tuneloop.emulator.objects import Objects
 from tuneloop.emulator.progress import Lifecycle, Progress
-from tuneloop.emulator.request_log import RequestLog
+from tuneloop.emulator.records import BilledEntry, Billing, RequestLog
 from tuneloop.emulator.state import State
 from tuneloop.emulator.switches import SwitchBoard
 from tuneloop.emulator.tasks import Tasks

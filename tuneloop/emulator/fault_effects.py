@@ -46,8 +46,8 @@ class DelayedEffects:
 
 
 @dataclass(frozen=True)
-class Call:
-    """One request on its way to the routes."""
+class Exchange:
+    """One request on its way to the routes, and the way back."""
 
     app: ASGIApp
     scope: Scope
@@ -80,38 +80,26 @@ class Call:
             response.headers["Location"] = fault.location or self.scope["path"]
         await response(self.scope, self.receive, self.send)
 
-    async def cut(self) -> None:
-        """Break the connection."""
-        await connection.cut(self.scope, self.connection)
+
+async def apply(exchange: Exchange, fault: Fault) -> None:
+    """Do to a request what its fault says: first its effect, if it has one now or later, then its response."""
+    exchange = replace(exchange, send=_spoiled(exchange, fault))
+    if fault.kind in ("answer", "slow", "truncate"):
+        await exchange.pass_on()
+        return
+    if fault.kind in ("fail_after_effect", "cut_after_effect"):
+        await exchange.take_effect_silently()
+    if fault.kind in ("fail_before_late_effect", "cut_before_late_effect"):
+        exchange.delayed.add(fault.delay_s, exchange.take_effect_silently)
+    if fault.kind.startswith("cut"):
+        await connection.cut(exchange.scope, exchange.connection)
+    else:
+        await exchange.reject(fault)
 
 
-async def apply(call: Call, fault: Fault) -> None:
-    """Do to a request what its fault says."""
-    call = replace(call, send=_spoiled(call, fault))
-    match fault.kind:
-        case "answer" | "slow" | "truncate":
-            await call.pass_on()
-        case "refuse":
-            await call.reject(fault)
-        case "fail_after_effect":
-            await call.take_effect_silently()
-            await call.reject(fault)
-        case "fail_before_late_effect":
-            call.delayed.add(fault.delay_s, call.take_effect_silently)
-            await call.reject(fault)
-        case "cut_before_effect":
-            await call.cut()
-        case "cut_after_effect":
-            await call.take_effect_silently()
-            await call.cut()
-        case "cut_before_late_effect":
-            call.delayed.add(fault.delay_s, call.take_effect_silently)
-            await call.cut()
-
-
-def _spoiled(call: Call, fault: Fault) -> Send:
+def _spoiled(exchange: Exchange, fault: Fault) -> Send:
     """Return a `send` that does to the response what the fault says."""
-    send, scope = call.send, call.scope
+    send, scope = exchange.send, exchange.scope
     if fault.drip_s:
         send = _dripped(send, scope, fault.drip_s)
     if fault.padding_bytes:

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tuneloop.emulator import connection, object_routes
 from tuneloop.emulator.emulation import Emulation
-from tuneloop.emulator.fault_effects import Call, DelayedEffects, apply
+from tuneloop.emulator.fault_effects import DelayedEffects, Exchange, apply
 from tuneloop.emulator.faults import Fault
 from tuneloop.emulator.objects import PREFIX as OBJECTS
 
@@ -50,13 +50,13 @@ class FaultMiddleware:
         await self._delayed.settle()
         response = functools.partial(self._fault_response, stored=stored)
         sender = self._logged(send, position, stored=stored)
-        call = Call(self._app, scope, whole, receive, sender, response, self._delayed)
+        exchange = Exchange(self._app, scope, whole, receive, sender, response, self._delayed)
         fault = self._emulation.faults.take(scope["method"], scope["path"])
         if fault is None and stored and scope["method"] == "GET":
             fault = self._cut(position)
         # A stopping emulator cancels what is still slow; its connection is broken already.
         with contextlib.suppress(asyncio.CancelledError):
-            await (apply(call, fault) if fault else call.pass_on())
+            await (apply(exchange, fault) if fault else exchange.pass_on())
 
     def _logged(self, send: Send, position: int, *, stored: bool) -> Send:
         """Return a `send` that dates the response and logs its status and, of an object, its bytes."""

@@ -26,7 +26,6 @@ class State:
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.RLock()
-        self._depth = 0
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._connection.execute("PRAGMA journal_mode=WAL")
         # A killed process loses nothing; only a power cut would, and no test cuts the power.
@@ -41,21 +40,12 @@ class State:
         A transaction inside a transaction of the same thread joins the outer one.
         """
         with self._lock:
-            outermost = self._depth == 0
-            if outermost:
-                self._connection.execute("BEGIN IMMEDIATE")
-            self._depth += 1
-            try:
+            if self._connection.in_transaction:
                 yield
-            except BaseException:
-                if outermost:
-                    self._connection.execute("ROLLBACK")
-                raise
-            else:
-                if outermost:
-                    self._connection.execute("COMMIT")
-            finally:
-                self._depth -= 1
+                return
+            self._connection.execute("BEGIN IMMEDIATE")
+            with self._connection:  # commits, or rolls back
+                yield
 
     def execute(self, statement: str, *values: object) -> list[Any]:
         """Run one statement in a transaction; return its rows."""

@@ -17,11 +17,7 @@ _WORDS = {
     "sea": "sea ocean beach water lake river boat ship island pool surf rain",
     "peaks": "mountain mountains snow rock ice winter canyon cliff alps",
 }
-_TINTS = {
-    "sea": (0.20, 0.50, 0.62),
-    "forest": (0.28, 0.48, 0.30),
-    "peaks": (0.46, 0.52, 0.62),
-}
+_TINTS = {"sea": (0.20, 0.50, 0.62), "forest": (0.28, 0.48, 0.30), "peaks": (0.46, 0.52, 0.62)}
 """What a scene adds to the colors of the dataset, so that water looks wet."""
 _SCENES = ("hills", "city", "forest", "sea", "peaks")
 

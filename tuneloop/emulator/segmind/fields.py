@@ -4,10 +4,9 @@ Whatever is wrong with one is a `Rejected`: 400 for a missing, unknown or mistyp
 another content type or a value out of bounds.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
@@ -76,68 +75,24 @@ def _media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-@dataclass(frozen=True)
-class Field:
-    """What one field of a JSON body may hold."""
+class Body(BaseModel):
+    """A JSON body: no other field, and no value of another type, passes."""
 
-    types: tuple[type, ...]
-    type_name: str
-    low: float | None = None
-    high: float | None = None
-    choices: tuple[str, ...] = ()
-    required: bool = True
-    blank: bool = False
-    """Whether a text may be empty."""
-
-    @property
-    def optional(self) -> "Field":
-        """The same field where it may be left out."""
-        return replace(self, required=False)
-
-    def check(self, name: str, value: Any) -> None:
-        """Reject a value of a wrong type (400) or outside the documented values (406)."""
-        # In Python True is an integer; in JSON it is not.
-        mistyped = not isinstance(value, self.types) or (isinstance(value, bool) and bool not in self.types)
-        empty = isinstance(value, str) and not self.choices and not self.blank and not value.strip()
-        if mistyped or empty:
-            raise Rejected(400, f"{name} must be {self.type_name}")
-        if self.choices and value not in self.choices:
-            raise Rejected(406, f"{name} must be one of {', '.join(self.choices)}")
-        if self.low is not None and value < self.low:
-            raise Rejected(406, f"{name} must be at least {self.low:g}")
-        if self.high is not None and value > self.high:
-            raise Rejected(406, f"{name} must be at most {self.high:g}")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
-TEXT = Field((str,), "a non-empty string")
-FLAG = Field((bool,), "a boolean")
-INTEGER = Field((int,), "an integer")
-NUMBER = Field((int, float), "a number")
-OBJECT = Field((dict,), "an object")
-TEXT_OR_NULL = Field((str, type(None)), "a string or null", required=False, blank=True)
+Text = Annotated[str, Field(pattern=r"\S")]
+"""A text that is not blank."""
+_OUT_OF_BOUNDS = ("literal_error", "greater_than_equal", "less_than_equal")
 
 
-def choice(*choices: str) -> Field:
-    """One of the documented words."""
-    return Field((str,), "a string", choices=choices)
-
-
-def check(body: Mapping[str, Any], fields: Mapping[str, Field], *, where: str = "", others: bool = False) -> None:
-    """Check a JSON object field by field.
-
-    Args:
-        body: the object.
-        fields: the fields it may have.
-        where: prefix of the names in messages.
-        others: whether it may have further fields, each a single value.
-    """
-    for name, value in body.items():
-        if name not in fields and not others:
-            raise Rejected(400, f"{where}{name} is not a field of this request")
-        if name not in fields and not isinstance(value, str | int | float):
-            raise Rejected(400, f"{where}{name} must be a single value")
-    for name, field in fields.items():
-        if name in body:
-            field.check(f"{where}{name}", body[name])
-        elif field.required:
-            raise Rejected(400, f"{where}{name} is required")
+def check(model: type[Body], body: Fields) -> None:
+    """Reject a body for the first thing that is wrong with it; see above for the statuses."""
+    try:
+        model.model_validate(body)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        if first["type"] == "missing":
+            raise Rejected(400, f"{name} is required") from None
+        raise Rejected(406 if first["type"] in _OUT_OF_BOUNDS else 400, f"{name}: {first['msg']}") from None

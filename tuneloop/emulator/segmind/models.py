@@ -12,8 +12,9 @@ import binascii
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from tuneloop.emulator.emulation import Emulation
 from tuneloop.emulator.images import drawing
@@ -22,7 +23,7 @@ from tuneloop.emulator.images.values import DrawRequest, Model
 from tuneloop.emulator.jobs import Job
 from tuneloop.emulator.objects import PREFIX
 from tuneloop.emulator.outgoing import NotPublic, fetch
-from tuneloop.emulator.segmind.fields import INTEGER, NUMBER, TEXT, check, choice
+from tuneloop.emulator.segmind.fields import Body, Text, check
 from tuneloop.emulator.segmind.responses import Rejected, finetune_id, slug
 from tuneloop.emulator.segmind.trainers import trainer_of
 
@@ -30,27 +31,37 @@ SHARED_SLUG = "flux-dev-finetuned"
 """The endpoint of all Flux models, which takes the id of one."""
 WEIGHTS = "segmind-sd-models/finetune/finetuned_models"
 """Bucket and folder of all weights files."""
-_ASPECT_RATIO = choice(
-    "1:1", "2:3", "3:4", "5:8", "9:16", "9:19", "9:21", "3:2", "4:3", "8:5", "16:9", "19:9", "21:9",
-)  # fmt: skip
-_FIELDS = {
-    "prompt": TEXT,
-    "steps": replace(INTEGER, low=1, high=100),
-    "seed": INTEGER,
-    "scheduler": choice("normal", "karras", "exponential", "sgm_uniform", "simple", "ddim_uniform", "beta"),
-    "sampler_name": TEXT,
-    "aspect_ratio": _ASPECT_RATIO,
-    "lora_strength": replace(NUMBER, low=-10, high=10),
-    "hardware": choice("fast", "cost").optional,
-}
-_SHARED_FIELDS = _FIELDS | {"finetune_id": TEXT}
-_EDIT_FIELDS = _FIELDS | {"image": TEXT, "aspect_ratio": _ASPECT_RATIO.optional}
 _LONGEST_SIDE = 512
 """Pixels. Half of what the real model draws, so that tests are quick."""
 _EXAMPLE_RATE = 0.0004
 _NOT_IN_THE_WEIGHTS = {"name", "machine_type", "segmind_public", "data_source_path", "finetune_id"}
 _UUID_LENGTH = 36
 _DATA_URI = re.compile(r"data:[a-z]+/[a-z0-9.+-]+;base64,", re.IGNORECASE)
+
+
+_AspectRatio = Literal[
+    "1:1", "2:3", "3:4", "5:8", "9:16", "9:19", "9:21", "3:2", "4:3", "8:5", "16:9", "19:9", "21:9"
+]
+
+
+class _Image(Body):
+    prompt: Text
+    steps: Annotated[int, Field(ge=1, le=100)]
+    seed: int
+    scheduler: Literal["normal", "karras", "exponential", "sgm_uniform", "simple", "ddim_uniform", "beta"]
+    sampler_name: Text
+    aspect_ratio: _AspectRatio
+    lora_strength: Annotated[float, Field(ge=-10, le=10)]
+    hardware: Literal["fast", "cost"] = "cost"
+
+
+class _SharedImage(_Image):
+    finetune_id: Text
+
+
+class _Edit(_Image):
+    image: Text
+    aspect_ratio: _AspectRatio = "1:1"
 
 
 def requested_model(emulation: Emulation, endpoint: str, body: dict[str, Any]) -> tuple[Job, dict[str, Any]]:
@@ -61,14 +72,14 @@ def requested_model(emulation: Emulation, endpoint: str, body: dict[str, Any]) -
             or a model that is not there (404).
     """
     if endpoint == SHARED_SLUG:
-        check(body, _SHARED_FIELDS)
+        check(_SharedImage, body)
     called = body["finetune_id"] if endpoint == SHARED_SLUG else endpoint
     job = _available(emulation, endpoint, called)
     if job is None:
         raise Rejected(404, f"Model {called} not found or not available")
     learns_edits = trainer_of(job.request).learns_edits
     if endpoint != SHARED_SLUG:
-        check(body, _EDIT_FIELDS if learns_edits else _FIELDS)
+        check(_Edit if learns_edits else _Image, body)
     return job, _with_image(body) if learns_edits else body
 
 

@@ -18,10 +18,11 @@ published.
 import uuid
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
+from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
 from tuneloop.emulator.archives import UNREADABLE_ERRORS, has_folders, image_names, is_damaged, pair_names
@@ -30,8 +31,7 @@ from tuneloop.emulator.deliveries import Subscription
 from tuneloop.emulator.emulation import Emulation
 from tuneloop.emulator.job_views import json_id
 from tuneloop.emulator.outgoing import NotPublic, fetch
-from tuneloop.emulator.segmind import fields
-from tuneloop.emulator.segmind.fields import FLAG, INTEGER, NUMBER, OBJECT, TEXT, Field, choice
+from tuneloop.emulator.segmind.fields import Body, Fields, Text, check, text
 from tuneloop.emulator.segmind.responses import Rejected
 
 _EMPTY = "Looks like empty dataset. Please do not create subfolders, only zip the images"
@@ -39,23 +39,87 @@ _UNREADABLE = "Internal Server Error"
 _BILLED = ("base_model", "theme", "machine_type", "data_source_path", "advance_parameters")
 _PUBLIC = "public-datasets"
 """Bucket of what was read from public URLs."""
-_PAIR = {"base_model": TEXT, "theme": TEXT}
 _DEFAULT_THEME = "FLUX"
 """Of the base model of the same name."""
+
+_Count = Annotated[int, Field(ge=1)]
+_Positive = Annotated[float, Field(ge=0)]
+
+
+class _FluxParameters(Body):
+    """What may stand in advance_parameters; all of it may be left out, here and with the other trainers."""
+
+    auto_caption: bool = False
+    batch_size: _Count = 1
+    bucket_steps: _Count = 1
+    center_crop: bool = False
+    content_or_style: Text = ""
+    gradient_accumulation_steps: _Count = 1
+    learning_rate: _Positive = 0
+    linear: _Count = 1
+    linear_alpha: _Count = 1
+    lora_rank: _Count = 1
+    lr_scheduler: Text = ""
+    max_grad_norm: _Positive = 0
+    noise_offset: _Positive = 0
+    num_train_epochs: _Count = 1
+    optimizer_type: Text = ""
+    prompt: Text = ""
+    relative_step: bool = False
+    repeats: _Count = 1
+    resolution: _Count = 1
+    steps: _Count = 1
+    weight_decay: _Positive = 0
+
+
+class _FewParameters(Body):
+    """Further ones pass too, each a single value."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, str | int | float | bool] = Field(init=False)
+
+    learning_rate: _Positive = 0
+    steps: _Count = 1
+
+
+class _QwenParameters(_FewParameters):
+    auto_caption: bool = False
+
+
+class _Submit(Body):
+    base_model: Text
+    theme: Text
+    name: Text
+    data_source_path: Text
+    instance_prompt: Text
+    train_type: Literal["LORA"]
+    segmind_public: bool = False
+
+
+class _FluxSubmit(_Submit):
+    machine_type: Literal["NVIDIA_A100_40GB", "NVIDIA_H100", "NVIDIA_L40S"]
+    trigger_word: Text
+    advance_parameters: _FluxParameters = _FluxParameters()
+
+
+class _KontextSubmit(_Submit):
+    machine_type: Literal["NVIDIA_H100"]
+    trigger_word: str | None = None
+    advance_parameters: _FewParameters = _FewParameters()
+
+
+class _QwenSubmit(_KontextSubmit):
+    trigger_word: Text
+    advance_parameters: _QwenParameters = _QwenParameters()
 
 
 @dataclass(frozen=True)
 class Trainer:
     """One pair of base_model and theme."""
 
-    fields: dict[str, Field]
-    """Top-level fields of a submit, but for base_model, theme and advance_parameters."""
-    parameters: dict[str, Field]
-    """Fields of advance_parameters; all of them may be left out."""
+    submit: type[Body]
     example_steps: int
     """Steps in the page's example; its learning rate is 0.0004 on every page."""
-    any_parameters: bool = False
-    """Whether other parameters pass too."""
     submit_id: str = "finetune_id"
     """Name of the id in the response to a submit."""
     first_id: str = "id"
@@ -64,52 +128,10 @@ class Trainer:
     """Whether it learns from pairs of images, and draws by changing one."""
 
 
-def _common(*machine_types: str) -> dict[str, Field]:
-    return {
-        "name": TEXT,
-        "data_source_path": TEXT,
-        "instance_prompt": TEXT,
-        "train_type": choice("LORA"),
-        "machine_type": choice(*machine_types),
-        "segmind_public": FLAG.optional,
-    }
-
-
-_COUNT = replace(INTEGER, low=1).optional
-_FLUX_COUNTS = (
-    "batch_size", "bucket_steps", "gradient_accumulation_steps", "linear", "linear_alpha", "lora_rank",
-    "num_train_epochs", "repeats", "resolution", "steps",
-)  # fmt: skip
-_POSITIVE = replace(NUMBER, low=0).optional
-_FLUX_PARAMETERS = {
-    **dict.fromkeys(("auto_caption", "center_crop", "relative_step"), FLAG.optional),
-    **dict.fromkeys(("content_or_style", "lr_scheduler", "optimizer_type", "prompt"), TEXT.optional),
-    **dict.fromkeys(_FLUX_COUNTS, _COUNT),
-    **dict.fromkeys(("learning_rate", "max_grad_norm", "noise_offset", "weight_decay"), _POSITIVE),
-}
-_FEW_PARAMETERS = {"steps": _COUNT, "learning_rate": _POSITIVE}
-
 TRAINERS = {
-    ("FLUX", "FLUX"): Trainer(
-        fields=_common("NVIDIA_A100_40GB", "NVIDIA_H100", "NVIDIA_L40S") | {"trigger_word": TEXT},
-        parameters=_FLUX_PARAMETERS,
-        example_steps=1000,
-    ),
-    ("FLUX", "KONTEXT"): Trainer(
-        fields=_common("NVIDIA_H100") | {"trigger_word": fields.TEXT_OR_NULL},
-        parameters=_FEW_PARAMETERS,
-        example_steps=300,
-        any_parameters=True,
-        learns_edits=True,
-    ),
-    ("QWEN", "QWEN"): Trainer(
-        fields=_common("NVIDIA_H100") | {"trigger_word": TEXT},
-        parameters=_FEW_PARAMETERS | {"auto_caption": FLAG.optional},
-        example_steps=1000,
-        any_parameters=True,
-        submit_id="request_id",
-        first_id="request_id",
-    ),
+    ("FLUX", "FLUX"): Trainer(_FluxSubmit, 1000),
+    ("FLUX", "KONTEXT"): Trainer(_KontextSubmit, 300, learns_edits=True),
+    ("QWEN", "QWEN"): Trainer(_QwenSubmit, 1000, submit_id="request_id", first_id="request_id"),
 }
 """One row for each pair of base_model and theme."""
 
@@ -150,19 +172,15 @@ def dataset_failure(archive: Path, *, pairs: bool = False) -> str | None:
         return _UNREADABLE
 
 
-def _checked(body: dict[str, Any]) -> dict[str, Any]:
+def _checked(body: Fields) -> Fields:
     """Return the request with its optional fields filled in."""
     if body.get("base_model") == _DEFAULT_THEME:
         body = {"theme": _DEFAULT_THEME, **body}
-    pair = (body.get("base_model"), body.get("theme"))
-    fields.check({field: body[field] for field in _PAIR if field in body}, _PAIR)
-    trainer = TRAINERS.get((str(pair[0]), str(pair[1])))
-    if trainer is None:
-        raise Rejected(406, f"base_model {pair[0]} has no theme {pair[1]}")
-    fields.check(body, trainer.fields | _PAIR | {"advance_parameters": OBJECT.optional})
-    parameters = body.get("advance_parameters", {})
-    fields.check(parameters, trainer.parameters, where="advance_parameters.", others=trainer.any_parameters)
-    return {"segmind_public": False, **body, "advance_parameters": parameters}
+    base_model, theme = text(body, "base_model"), text(body, "theme")
+    if (base_model, theme) not in TRAINERS:
+        raise Rejected(406, f"base_model {base_model} has no theme {theme}")
+    check(TRAINERS[base_model, theme].submit, body)
+    return {"segmind_public": False, "advance_parameters": {}, **body}
 
 
 def _dataset(emulation: Emulation, url: str) -> str:

@@ -42,15 +42,7 @@ from tuneloop.schemas.dataset import DatasetManifest
 from tuneloop.schemas.ranged_source import RangedSource
 from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.render_settings import ServiceSettings
-from tuneloop.schemas.training import (
-    Account,
-    JobList,
-    JobStatus,
-    Phase,
-    RenderedImage,
-    Submission,
-    is_job_name,
-)
+from tuneloop.schemas.training import Account, JobList, JobStatus, Phase, RenderedImage, Submission, is_job_name
 
 Region = Literal["us1", "eu1"]
 

@@ -22,13 +22,7 @@ from tuneloop.http.bodies import StreamingJsonBody
 from tuneloop.http.response import Response
 from tuneloop.http.retries import RUN_POLICY, RequestPolicy
 from tuneloop.http.transport import Transport
-from tuneloop.providers.base import (
-    Archive,
-    Capabilities,
-    DeliveredDataset,
-    Provider,
-    TrainedModel,
-)
+from tuneloop.providers.base import Archive, Capabilities, DeliveredDataset, Provider, TrainedModel
 from tuneloop.providers.download import PresignedDownload
 from tuneloop.providers.expected_hosts import ExpectedHosts
 from tuneloop.providers.response_fields import accepted_id

@@ -46,12 +46,7 @@ class SegmindInference:
         hosts: Where images may lie.
     """
 
-    def __init__(
-        self,
-        transport: Transport,
-        details: Callable[[str], Job],
-        hosts: ExpectedHosts,
-    ) -> None:
+    def __init__(self, transport: Transport, details: Callable[[str], Job], hosts: ExpectedHosts) -> None:
         self._transport = transport
         self._details = details
         self._hosts = hosts
