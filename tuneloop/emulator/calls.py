@@ -45,7 +45,6 @@ class Call:
 
     @property
     def path(self) -> dict[str, str]:
-        """The variable parts of the path."""
         return self.request.path_params
 
 

@@ -23,11 +23,9 @@ class Clock:
 
     @property
     def offset_s(self) -> float:
-        """Seconds this clock is ahead of the wall clock."""
         return float(self._state.setting(_OFFSET) or 0.0)
 
     def now(self) -> float:
-        """Return seconds since the epoch."""
         fixed = _FIXED.get()
         return time.time() + self.offset_s if fixed is None else fixed
 

@@ -18,7 +18,6 @@ class BreakableProtocol(H11Protocol):
     """Hands the transport to the application, which ASGI alone has no word for."""
 
     def connection_made(self, transport: Any) -> None:
-        """Wrap the application of this one connection."""
         super().connection_made(transport)
         # asyncio leaves this out where the listener was made for any protocol; without it the second
         # response on a kept connection waits 40 ms for an acknowledgement.
@@ -41,7 +40,6 @@ class BreakingServer(Server):
         """Set as soon as requests are answered."""
 
     async def main_loop(self) -> None:
-        """Tick until stopped."""
         self._loop = asyncio.get_running_loop()
         self._ticking = self._loop.create_task(super().main_loop())
         self.running.set()

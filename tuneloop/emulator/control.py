@@ -32,11 +32,9 @@ class EmulatorControl:
 
     @property
     def api_key(self) -> str:
-        """The one key the emulated provider takes."""
         return str(self.health()["api_key"])
 
     def health(self) -> dict[str, str]:
-        """Return `status`, `provider` and `api_key`."""
         return dict(self._call("GET", "health"))
 
     def billing(self) -> list[BilledEntry]:
@@ -76,11 +74,9 @@ class EmulatorControl:
         self._call("POST", f"jobs/{job_id}/mark", mark="queue only")
 
     def inject(self, fault: Fault) -> None:
-        """Queue a fault behind those already waiting."""
         self._call("POST", "faults", **asdict(fault))
 
     def clear_faults(self) -> None:
-        """Drop every fault that is waiting."""
         self._call("DELETE", "faults")
 
     def advance(self, seconds: float) -> None:
@@ -88,7 +84,6 @@ class EmulatorControl:
         self._call("POST", "clock", advance_s=seconds)
 
     def now(self) -> float:
-        """Return the emulator's time, in epoch seconds."""
         return float(self._call("GET", "clock")["now"])
 
     def progress(self, policy: Progress) -> None:
@@ -96,7 +91,6 @@ class EmulatorControl:
         self._call("POST", "progress", **asdict(policy))
 
     def switches(self) -> Switches:
-        """Return the switches in force."""
         return Switches(**self._call("GET", "switches"))
 
     def switch(self, **changed: Any) -> Switches:
@@ -123,7 +117,6 @@ class EmulatorControl:
         return self.deliveries()[-1]
 
     def deliveries(self) -> list[Delivery]:
-        """Return every attempt to deliver a webhook, oldest first."""
         return [Delivery(**entry) for entry in self._call("GET", "deliveries")["deliveries"]]
 
     def _call(self, verb: str, control: str, /, **body: Any) -> Any:

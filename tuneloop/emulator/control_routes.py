@@ -90,7 +90,6 @@ def _counted(name: str, entries: Sequence[Any]) -> dict[str, Any]:
 
 
 async def _json_body(request: Request) -> dict[str, Any]:
-    """Return the JSON object of a control request, an empty one where there is none."""
     try:
         body = json.loads(await request.body())
     except ValueError:

@@ -128,7 +128,6 @@ class Dispatcher:
                 self.outbox.append(PendingDelivery(subscription, message, "forged", self._clock.now()))
 
     def clear(self) -> None:
-        """Drop everything that has still to go out."""
         with self._lock:
             self.outbox, self._reversed_at = [], 0
 

@@ -78,7 +78,6 @@ class Emulation:
         self.objects = Objects(self.state, self.clock, folder / f"{provider.name}-objects")
 
     def new_id(self) -> str:
-        """Return the id of the next training."""
         if not self.switches.now.integer_ids:
             return str(uuid.uuid4())
         with self.state.transaction():
@@ -129,5 +128,4 @@ class Emulation:
         return fingerprint(dataset.etag if dataset else "", recipe)
 
     def close(self) -> None:
-        """Close the database; a later emulation of the same folder goes on from here."""
         self.state.close()

@@ -60,11 +60,9 @@ class Exchange:
     delayed: DelayedEffects
 
     async def pass_on(self) -> None:
-        """Let the routes respond."""
         await self.app(self.scope, self.receive, self.send)
 
     async def take_effect_silently(self) -> None:
-        """Let the routes do their work, and drop their response."""
 
         async def nowhere(_: Message) -> None:
             pass
@@ -72,7 +70,6 @@ class Exchange:
         await self.app(self.scope, self.receive, nowhere)
 
     async def reject(self, fault: Fault) -> None:
-        """Respond with the status of a fault."""
         response = self.fault_response(fault)
         if fault.body == "html":
             response = HTMLResponse(_gateway_page(fault.status), fault.status)
@@ -98,7 +95,6 @@ async def apply(exchange: Exchange, fault: Fault) -> None:
 
 
 def _spoiled(exchange: Exchange, fault: Fault) -> Send:
-    """Return a `send` that does to the response what the fault says."""
     send, scope = exchange.send, exchange.scope
     if fault.drip_s:
         send = _dripped(send, scope, fault.drip_s)
@@ -112,7 +108,6 @@ def _spoiled(exchange: Exchange, fault: Fault) -> Send:
 
 
 def _gateway_page(status: int) -> str:
-    """Return the page that a gateway shows in place of the provider's own error."""
     title = f"{status} {HTTPStatus(status).phrase}"
     return (
         f"<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n"

@@ -79,7 +79,6 @@ class Fault:
     """Real seconds before each single byte of the response's body, of any kind; 0 sends them together."""
 
     def matches(self, method: str, path: str) -> bool:
-        """Return True if a request is one of those the fault waits for."""
         return self.method in (None, method) and path.startswith(self.path)
 
 
@@ -90,7 +89,6 @@ class FaultQueue:
         self._state = state
 
     def add(self, fault: Fault) -> None:
-        """Queue a fault behind the others."""
         with self._state.transaction():
             self._state.set_setting(_SETTING, [*self.waiting(), {**asdict(fault), "hits": 0}])
 
@@ -107,9 +105,7 @@ class FaultQueue:
         return None
 
     def waiting(self) -> list[dict[str, Any]]:
-        """Return the faults with hits left, as JSON."""
         return [entry for entry in self._state.setting(_SETTING) or [] if entry["hits"] < entry["times"]]
 
     def clear(self) -> None:
-        """Drop every fault."""
         self._state.set_setting(_SETTING, [])

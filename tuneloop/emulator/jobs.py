@@ -55,7 +55,6 @@ class Jobs:
 
     @property
     def policy(self) -> Progress:
-        """The progress policy in force."""
         stored = self._state.setting(_POLICY)
         return self._default if stored is None else Progress(**stored)
 
@@ -89,7 +88,6 @@ class Jobs:
             return self._updated(jobs, polled=polled)
 
     def find(self, job_id: str, *, polled: bool) -> Job | None:
-        """Return one job, None if there is none of this id."""
         with self._state.transaction():
             job = self._jobs.find(job_id)
             return self._updated([job], polled=polled)[0] if job else None

@@ -33,7 +33,6 @@ class FaultMiddleware:
         self._delayed = DelayedEffects(emulation.clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass one request on, or apply the fault it meets."""
         if scope["type"] != "http" or scope["path"].startswith(CONTROL):
             await self._delayed.settle()
             await self._app(scope, receive, send)
@@ -82,7 +81,6 @@ class FaultMiddleware:
         return formatdate(time.time() + self._emulation.switches.now.date_off_s, usegmt=True).encode()
 
     def _cut(self, position: int) -> Fault | None:
-        """Return the fault that breaks a download, if a switch says that they do."""
         switches = self._emulation.switches.now
         if not switches.download_cut:
             return None

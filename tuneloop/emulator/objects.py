@@ -89,7 +89,6 @@ class Objects:
         return found.key if found else None
 
     def find(self, key: str) -> StoredObject | None:
-        """Return an object, None if it is not there (announced alone does not count)."""
         return self._objects.find(key)
 
     def begin(self) -> IncomingFile:

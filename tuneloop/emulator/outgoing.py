@@ -31,7 +31,6 @@ def reachable(url: str) -> bool:
 
 
 def _connection(url: str, timeout_s: float) -> tuple[http.client.HTTPConnection, str]:
-    """Return a connection, not yet open, and the path to ask it for."""
     parts = urlsplit(url)
     path = parts._replace(scheme="", netloc="", fragment="").geturl() or "/"
     return http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout_s), path

@@ -28,15 +28,12 @@ class Lifecycle:
 
     @property
     def revivable(self) -> tuple[str, ...]:
-        """The states into which a failed job can come back."""
         return (*self.states, self.retried) if self.retried else self.states
 
     def failed_state(self, error_message: str) -> str:
-        """Return the state in which a job with this error ends."""
         return error_message if error_message in self.also_failed else self.failed
 
     def has_failed(self, status: str) -> bool:
-        """Return True if a job in `status` has failed."""
         return status == self.failed or status in self.also_failed
 
     def reached(self, status: str, target: str) -> bool:
@@ -46,7 +43,6 @@ class Lifecycle:
         return self.states.index(status) >= self.states.index(target)
 
     def ended(self, status: str) -> bool:
-        """Return True if a job in `status` moves no more."""
         return self.has_failed(status) or status == self.states[-1]
 
 
@@ -111,7 +107,6 @@ def moved(position: Standing, lifecycle: Lifecycle, policy: Progress, now: float
 
 
 def _leaves_at(position: Position, policy: Progress, now: float) -> float | None:
-    """Return the time at which the state was left, None if it has not been."""
     if policy.mode == "at once":
         return now
     if policy.mode == "polls":

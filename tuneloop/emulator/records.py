@@ -38,7 +38,6 @@ class Billing:
         self._entries = Table(state, BilledEntry)
 
     def record(self, entry_id: str, kind: Kind, name: str, summary: dict[str, Any]) -> None:
-        """Append one entry, in the transaction of the effect it stands for."""
         self._entries.add(entry_id, BilledEntry(entry_id, kind, name, summary, self._clock.now()))
 
     def entries(self, failed: Container[str] = ()) -> list[BilledEntry]:
@@ -79,13 +78,10 @@ class RequestLog:
         return number
 
     def answered(self, number: int, status: int) -> None:
-        """Fill in the status that goes out."""
         self._requests.change(str(number), status=status)
 
     def sent(self, number: int, size_bytes: int, content_range: str | None) -> None:
-        """Fill in what has gone out of an object so far."""
         self._requests.change(str(number), sent_bytes=size_bytes, content_range=content_range)
 
     def entries(self) -> list[LoggedRequest]:
-        """Return every request, oldest first."""
         return self._requests.all()

@@ -58,11 +58,9 @@ class State:
         return json.loads(rows[0][0]) if rows else None
 
     def set_setting(self, name: str, value: Any) -> None:
-        """Store a JSON value under this name."""
         self.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", name, json.dumps(value))
 
     def close(self) -> None:
-        """Close the file; the state stays."""
         with self._lock:
             self._connection.close()
 
@@ -96,12 +94,10 @@ class Table(Generic[Entry]):
             return changed
 
     def find(self, entry_id: str) -> Entry | None:
-        """Return one entry, None if there is none of this id."""
         query = "SELECT entry FROM entries WHERE kind = ? AND id = ?"
         rows = self._state.execute(query, self._kind.__name__, entry_id)
         return self._kind(**json.loads(rows[0][0])) if rows else None
 
     def all(self) -> list[Entry]:
-        """Return every entry, oldest first."""
         query = "SELECT entry FROM entries WHERE kind = ? ORDER BY position"
         return [self._kind(**json.loads(text)) for (text,) in self._state.execute(query, self._kind.__name__)]

@@ -112,7 +112,6 @@ class SwitchBoard:
 
     @property
     def now(self) -> Switches:
-        """The switches in force."""
         return Switches(**(self._state.setting(_SETTING) or {}))
 
     def turn(self, **changed: Any) -> None:
@@ -125,5 +124,4 @@ class SwitchBoard:
             self._state.set_setting(_SETTING, asdict(replace(self.now, **changed)))
 
     def reset(self) -> None:
-        """Set every switch back."""
         self._state.set_setting(_SETTING, {})

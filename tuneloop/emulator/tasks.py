@@ -37,11 +37,9 @@ class Tasks:
         self.find = self._tasks.find
 
     def add(self, model: str, request: dict[str, Any], seconds: float, failure: str) -> Task:
-        """Accept an image that takes so many seconds."""
         now, task_id = self._clock.now(), str(uuid.uuid4())
         return self._tasks.add(task_id, Task(task_id, model, request, now, now + seconds, failure))
 
     def failed(self) -> set[str]:
-        """Return the ids of those that have failed by now."""
         now = self._clock.now()
         return {task.id for task in self._tasks.all() if task.failure and task.ends <= now}

@@ -38,7 +38,6 @@ def base_url(request: Request) -> str:
 
 
 def _outermost(header: str | None) -> str:
-    """Return the entry of the outermost of several proxies."""
     return (header or "").partition(",")[0].strip()
 
 

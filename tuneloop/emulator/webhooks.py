@@ -67,12 +67,10 @@ class Webhooks:
 
     @property
     def log(self) -> list[Delivery]:
-        """Every attempt to deliver, oldest first."""
         return list(self._dispatcher.log)
 
     @property
     def registered(self) -> str | None:
-        """The one webhook of the console, None if there is none."""
         url = self._state.setting(_REGISTERED)
         return None if url is None else str(url)
 

@@ -34,7 +34,6 @@ class StreamingJsonBody:
 
     @classmethod
     def of(cls, document: Any) -> StreamingJsonBody:
-        """The body of a small document."""
         data = json.dumps(document).encode()
         return cls(len(data), [data])
 

@@ -87,7 +87,6 @@ class PublicFile:
         raise DatasetError(f"{self.url} leads on and on, more than {_MAX_REDIRECTS} times; {_BY_HAND}")
 
     def _next(self, url: str, response: StreamedResponse) -> str:
-        """The address that a response redirects to."""
         location = response.headers.get("location")
         if response.status not in _REDIRECTS or location is None:
             raise self._error(response.status)

@@ -36,7 +36,6 @@ class Response:
 
     @property
     def request_id(self) -> str | None:
-        """The provider's id of this request, where it sends one."""
         return self.headers.get("x-request-id") or self.headers.get("x-amz-request-id")
 
     @property

@@ -45,7 +45,6 @@ class ResponseTimeout:
         return self
 
     def begin(self, connection: object) -> None:
-        """Start the clock for the response on this socket."""
         self._socket = connection
         self._timer = threading.Timer(self._seconds, self._cut)
         self._timer.daemon = True

@@ -232,7 +232,6 @@ class Transport:
         map_error: Callable[[Response], ProviderError] | None = None,
         **parts: Any,
     ) -> Response:
-        """Send one request, once."""
         self.request_count += 1
         # The library takes the time-out for connecting for every piece of a body too, and lines stand still.
         connect_s = self._policy.read_s if "data" in parts else self._policy.connect_s

@@ -145,12 +145,10 @@ class Provider(ABC):
 
     @property
     def base_url(self) -> str:
-        """Where the account's API lives."""
         return self._transport.base_url
 
     @property
     def requests_made(self) -> int:
-        """Requests that this client has made."""
         return self._transport.request_count
 
     @property

@@ -109,7 +109,6 @@ class PresignedDownload:
             yield response
 
     def _expect_part(self, response: StreamedResponse, start: int, stop: int, etag: str) -> None:
-        """Reject whatever is not the requested bytes of the same file."""
         found = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", ""))
         details: dict[str, Any] = {"provider": self._transport.provider, "status": response.status}
         same = response.headers.get("etag", etag) == etag and (found is None or int(found[3]) == self._size_bytes)

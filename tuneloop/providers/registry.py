@@ -55,12 +55,10 @@ class ProviderRow:
 
     @property
     def credentials(self) -> str:
-        """Slug of its credentials blocks."""
         return f"{self.name}-credentials"
 
     @property
     def services(self) -> tuple[type[ServiceSettings], ...]:
-        """Services that render what it has trained."""
         return tuple(dict.fromkeys(service for recipe in self.recipes for service in recipe.services))
 
 

@@ -124,7 +124,6 @@ def _ready(emulation: Emulation, task: Task, base_url: str) -> dict[str, Any]:
 
 
 def _seed(task: Task) -> int:
-    """Return the seed of the request, or the one the provider took."""
     seed = task.request["seed"]
     return int(task.id[:8], 16) if seed is None else int(seed)
 

@@ -139,7 +139,6 @@ class BflProvider(Provider):
         return self._list(lambda name: name.rpartition("-g")[0] == stem)
 
     def get_job(self, job: Submission) -> JobStatus:
-        """State of one fine-tune."""
         return self._job(job.job_id, None)
 
     def _list(self, is_wanted: Callable[[str], bool]) -> JobList:
@@ -228,5 +227,4 @@ class BflProvider(Provider):
     def render(
         self, model: TrainedModel, prompt: str, seed: int, settings: ServiceSettings, image: bytes | None = None
     ) -> RenderedImage:
-        """POST once, then poll for the image; see `Provider.render`."""
         return self._inference.render(model.job.job_id, prompt, seed, settings, image)

@@ -114,7 +114,6 @@ class BflFinetuneRecipe(BaseRecipe):
 
     @property
     def provider_captions(self) -> bool:
-        """BFL captions unless told not to."""
         return self.captioning
 
 

@@ -135,7 +135,6 @@ class SegmindProvider(Provider):
             )
 
     def submit(self, name: str, recipe: BaseRecipe, dataset: DeliveredDataset, deadline: Deadline) -> Submission:
-        """POST the training once; see `Provider.submit`."""
         if not isinstance(recipe, FluxLoraRecipe | KontextLoraRecipe | QwenLoraRecipe):
             raise ConfigurationError(f"Segmind does not train {type(recipe).__name__}; choose another recipe")
         document = {
@@ -154,7 +153,6 @@ class SegmindProvider(Provider):
         return list_of(self._transport.call("GET", "/finetune/request/list"))
 
     def get_job(self, job: Submission) -> JobStatus:
-        """Details of one job."""
         return self._details(job.job_id)[0].status
 
     def _details(self, job_id: str) -> tuple[Job, Response]:
@@ -197,7 +195,6 @@ class SegmindProvider(Provider):
     def render(
         self, model: TrainedModel, prompt: str, seed: int, settings: ServiceSettings, image: bytes | None = None
     ) -> RenderedImage:
-        """Render by the id or by the model's own address; see `SegmindInference`."""
         return self._inference.render(model.job.job_id, prompt, seed, settings, image)
 
     def verify_webhook(self, headers: Mapping[str, str], body: bytes, secret: str | None) -> bool:  # noqa: ARG002

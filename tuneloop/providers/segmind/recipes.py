@@ -198,7 +198,6 @@ class FluxLoraRecipe(_SegmindRecipe):
 
     @property
     def provider_captions(self) -> bool:
-        """Segmind captions where auto_caption is on."""
         return bool(self.advance_parameters.auto_caption)
 
 
@@ -247,5 +246,4 @@ class QwenLoraRecipe(_SegmindRecipe):
 
     @property
     def provider_captions(self) -> bool:
-        """Segmind captions where auto_caption is on."""
         return bool(self.advance_parameters.auto_caption)

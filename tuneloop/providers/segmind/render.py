@@ -54,7 +54,6 @@ class SegmindInference:
     def render(
         self, job_id: str, prompt: str, seed: int, settings: ServiceSettings, image: bytes | None
     ) -> RenderedImage:
-        """Ask for one image; see `Provider.render`."""
         document: dict[str, Any] = {
             "prompt": prompt,
             "seed": seed,
