@@ -8,9 +8,8 @@ from functools import cached_property
 from pathlib import Path
 
 from benchmarks.gate.passed_off import DISGUISES, passed_off
-from tuneloop.emulator.images.drawing import draw
+from tuneloop.emulator.images.drawing import DrawRequest, Model, draw, quality
 from tuneloop.emulator.images.scenes import chance_of
-from tuneloop.emulator.images.values import DrawRequest, Model, quality
 from tuneloop.evaluation.metrics.features import ScoringImage
 
 PROMPTS = (

@@ -9,8 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.emulator.segmind_caller import Caller, dataset
-from tuneloop.emulator.images.drawing import draw
-from tuneloop.emulator.images.values import DrawRequest, Model, quality
+from tuneloop.emulator.images.drawing import DrawRequest, Model, draw, quality
 
 PROMPT = "HRBR figure in the city"
 

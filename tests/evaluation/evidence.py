@@ -15,8 +15,7 @@ from pathlib import Path
 from tests.datasets.scanning import scan
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.store import store_images
-from tuneloop.emulator.images.drawing import draw
-from tuneloop.emulator.images.values import DrawRequest, Model
+from tuneloop.emulator.images.drawing import DrawRequest, Model, draw
 from tuneloop.evaluation.gate import apply_gate
 from tuneloop.evaluation.reports.report import DecisionReport
 from tuneloop.schemas.dataset import DatasetManifest

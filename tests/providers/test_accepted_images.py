@@ -12,6 +12,7 @@ from tuneloop.clock import Deadline
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl, Fault, Progress, running_emulator
 from tuneloop.errors import ProviderUnavailable, RateLimited, RequestRejected, UnexpectedResponse
+from tuneloop.providers import image
 from tuneloop.providers.base import Provider, TrainedModel
 from tuneloop.providers.bfl import render as bfl_inference
 from tuneloop.providers.bfl.client import BflProvider
@@ -79,8 +80,7 @@ def booth(
     request: pytest.FixtureRequest, tmp_path: Path, archive: DatasetArchive, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Booth]:
     client, recipe, settings, paths = KINDS[request.param]
-    for module in (bfl_inference, segmind_inference):
-        monkeypatch.setattr(module, "_POLL_PAUSE_S", 0.01)
+    monkeypatch.setattr(image, "POLL_PAUSE_S", 0.01)
     with running_emulator(request.param, tmp_path / "booth", progress=Progress.at_once()) as emulator:
         provider = client(emulator.api_key, base_url=emulator.url)
         job_id = provider.submit("robot-1", recipe, provider.deliver("a-name", archive), Deadline(60)).job_id

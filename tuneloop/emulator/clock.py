@@ -39,11 +39,7 @@ class Clock:
             _FIXED.reset(token)
 
     def advance(self, advance_s: float) -> None:
-        """Move forward.
-
-        Raises:
-            ValueError: for a negative number; time that went back would un-expire URLs.
-        """
+        """Move forward. Raises `ValueError` for a negative number: time that went back would un-expire URLs."""
         if advance_s < 0:
             raise ValueError(f"clock: cannot go {advance_s} s ahead, it only moves forward; give 0 or more")
         with self._state.transaction():

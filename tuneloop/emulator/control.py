@@ -21,11 +21,7 @@ class EmulatorControlError(RuntimeError):
 
 
 class EmulatorControl:
-    """The controls of one running emulator. Each raises an `EmulatorControlError` where it is rejected.
-
-    Args:
-        url: its base URL, such as `http://127.0.0.1:8787`.
-    """
+    """The controls of one running emulator. Each raises an `EmulatorControlError` where it is rejected."""
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")

@@ -76,11 +76,7 @@ class PendingDelivery:
 class Dispatcher:
     """The deliveries of one emulation, in their order or in a worse one; see the switches.
 
-    Args:
-        clock: The emulator's.
-        switches: How badly deliveries go out.
-        style: The provider's habits.
-        address: Finds whom to notify of a job, None for nobody.
+    `address` finds whom to notify of a job, None for nobody.
     """
 
     def __init__(

@@ -54,13 +54,7 @@ class Provider:
 
 
 class Emulation:
-    """State and services of one provider in one folder.
-
-    Args:
-        provider: whom to imitate.
-        folder: where the database and the objects live; made if it is not there.
-        weights_bytes: size of every weights file.
-    """
+    """State and services of one provider in one folder, which is made if it is not there."""
 
     def __init__(self, provider: Provider, folder: Path, weights_bytes: int = WEIGHTS_BYTES) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -94,16 +88,7 @@ class Emulation:
         failure: str | None,
         billed: dict[str, Any],
     ) -> None:
-        """Accept a training: one job and one entry in the billing ledger, together.
-
-        Args:
-            subscription: its id, and whom to notify.
-            name: its name.
-            request: the accepted request, in the provider's fields.
-            dataset: key of the archive.
-            failure: error message it will fail with, None for a good dataset.
-            billed: the fields of the request that matter for the bill.
-        """
+        """Accept a training: one job and one entry in the billing ledger, together; see also `Jobs.add`."""
         job_id = subscription.job_id
         with self.state.transaction():
             self.jobs.add(job_id, name, request, dataset, failure)

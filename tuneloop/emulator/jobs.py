@@ -59,11 +59,7 @@ class Jobs:
         return self._default if stored is None else Progress(**stored)
 
     def set_policy(self, policy: Progress) -> None:
-        """Put another policy in force, for open jobs too; none of them moves back.
-
-        Raises:
-            ValueError: for a state the provider does not have.
-        """
+        """Put another policy in force, for open jobs too; none moves back. Raises `ValueError` for no state."""
         known = self.lifecycle.revivable
         unknown = ", ".join(sorted(set(policy.states_s) - set(known)))
         if unknown:
@@ -120,12 +116,7 @@ class Jobs:
             self._jobs.change(job_id, status=status, error_message=error_message, updated=self._clock.now())
 
     def revive(self, job_id: str, status: str) -> None:
-        """Let a failed job go on from a state.
-
-        Raises:
-            Conflict: if there is none, or it has not failed.
-            ValueError: for a state the provider does not have.
-        """
+        """Let a failed job go on from a state. Raises `Conflict` or, for an unknown state, `ValueError`."""
         if status not in self.lifecycle.revivable:
             known = ", ".join(self.lifecycle.revivable)
             raise ValueError(f"status {status!r} is none to come back into; choose one of {known}")

@@ -19,15 +19,7 @@ class NotBase64(ValueError):
 
 
 class JsonUpload:
-    """A body whose `name`, if it is a text, stays in the file.
-
-    Args:
-        file: the whole body.
-        name: key of the long text.
-
-    Raises:
-        ValueError: if the body is no JSON.
-    """
+    """A body whose field `name`, if it is a text, stays in the file. Raises `ValueError` for what is no JSON."""
 
     def __init__(self, file: BinaryIO, name: str) -> None:
         file.seek(0, 2)

@@ -39,13 +39,9 @@ def _connection(url: str, timeout_s: float) -> tuple[http.client.HTTPConnection,
 def fetch(url: str, keep: Callable[[bytes], object]) -> None:
     """Read a file piece by piece, after a HEAD that must agree with it; redirects are not followed.
 
-    Args:
-        url: where it lies, as `reachable` wants it.
-        keep: takes the pieces in order.
-
     Raises:
-        NotPublic: if it is another kind of URL, or its server does not answer HEAD and GET with the same
-            Content-Length and as many bytes.
+        NotPublic: if it is another URL than a `reachable` one, or its server does not answer HEAD and GET with
+            the same Content-Length and as many bytes.
     """
     if not reachable(url):
         raise NotPublic("is not reachable from here")

@@ -115,11 +115,7 @@ class SwitchBoard:
         return Switches(**(self._state.setting(_SETTING) or {}))
 
     def turn(self, **changed: Any) -> None:
-        """Set some switches, leave the others.
-
-        Raises:
-            ValueError: for a switch there is none of, or a value it does not take.
-        """
+        """Set some switches, leave the others. Raises `ValueError` as `Switches` does."""
         with self._state.transaction():
             self._state.set_setting(_SETTING, asdict(replace(self.now, **changed)))
 

@@ -128,11 +128,7 @@ class Webhooks:
         self._unanswered.discard(job_id)
 
     def send_sample(self, origin: str = "") -> None:
-        """Send what the console sends to try an address; the log shows what came of it.
-
-        Raises:
-            Conflict: if no webhook is registered.
-        """
+        """Send what the console sends to try an address. Raises `Conflict` if no webhook is registered."""
         now = self._clock.now()
         if self.registered is None:
             raise Conflict("webhook: there is none to send a sample to; register one first")

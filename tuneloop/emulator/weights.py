@@ -36,10 +36,7 @@ def etag(mark: str, size: int) -> str:
 def chunks(mark: str, size: int, metadata: dict[str, str]) -> Iterator[bytes | memoryview]:
     """Yield the file piece by piece, so that gigabytes need no memory.
 
-    Args:
-        mark: fingerprint of dataset and recipe.
-        size: bytes wanted; the nearest LoRA rank decides, so the file is within 0.1 MB of it.
-        metadata: text for the header's `__metadata__`.
+    The LoRA rank that is nearest to `size` decides, so that the file is within 0.1 MB of it.
     """
     header, left = _header(size, metadata)
     yield header

@@ -55,11 +55,6 @@ class PublicFile:
     def save(self, target: Path, size_bytes: int, on_progress: Progress | None = None) -> str:
         """GET the file as a provider does, without following a redirect, and return its sha256.
 
-        Args:
-            target: Where to write it; must not exist.
-            size_bytes: Its size, as HEAD states it.
-            on_progress: Called with bytes so far and bytes in all.
-
         Raises:
             DatasetError: GET states another size than HEAD.
         """

@@ -91,13 +91,7 @@ def lower_case(headers: Mapping[str, str]) -> dict[str, str]:
 def read_response(
     response: requests.Response, provider: str, secrets: tuple[str, ...], limit_bytes: int | None
 ) -> Response:
-    """Read a response whole.
-
-    Args:
-        response: Its head has been read.
-        provider: Who responds.
-        secrets: Values that must not be shown of it.
-        limit_bytes: Maximum size. None for one that is no success: its beginning is enough.
+    """Read a response whole; of one that is no success (`limit_bytes` None) the beginning is enough.
 
     Raises:
         UnexpectedResponse: It is larger, or encoded in a way that was not asked for.

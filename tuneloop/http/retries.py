@@ -24,12 +24,8 @@ _MAX_PAUSE_S = 30
 _TRANSIENT = (None, 429, 500, 502, 503, 504)
 """Statuses worth another try; None where there was no response."""
 _HEADERS = (
-    "retry-after",
-    "x-rate-limit-reset-at-utc",
-    "x-rate-limit-reset",
-    "x-ratelimit-reset",
-    "ratelimit-reset",
-)
+    "retry-after", "x-rate-limit-reset-at-utc", "x-rate-limit-reset", "x-ratelimit-reset", "ratelimit-reset",
+)  # fmt: skip
 _NUMBER = re.compile(r"[0-9]{1,25}(\.[0-9]{1,25})?")
 _YEAR_2001 = 1e9
 """Seconds since 1970. A smaller number is a time to wait."""

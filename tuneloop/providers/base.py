@@ -179,12 +179,7 @@ class Provider(ABC):
         """
 
     def price(self, recipe: BaseRecipe, dataset: DatasetManifest | None) -> Price | None:  # noqa: ARG002
-        """What a training would cost; None where the provider publishes no price.
-
-        Args:
-            recipe: The recipe.
-            dataset: None before it is known.
-        """
+        """What a training would cost, its dataset None before it is known; None where no price is published."""
         return None
 
     @abstractmethod
@@ -223,15 +218,7 @@ class Provider(ABC):
     def render(
         self, model: TrainedModel, prompt: str, seed: int, settings: ServiceSettings, image: bytes | None = None
     ) -> RenderedImage:
-        """Render one image with a trained model. Paid, and sent once.
-
-        Args:
-            model: The model.
-            prompt: The prompt as it is sent.
-            seed: The seed.
-            settings: Which service renders, and how.
-            image: The encoded image to edit, for models that edit.
-        """
+        """Render one image with a trained model, from `image` for models that edit. Paid, and sent once."""
 
     def verify_webhook(self, headers: Mapping[str, str], body: bytes, secret: str | None) -> bool:  # noqa: ARG002
         """Whether a call at the account's webhook path is the provider's; called in a thread.

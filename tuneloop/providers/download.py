@@ -27,12 +27,7 @@ _PAUSE_S = 0.5
 
 
 class PresignedDownload:
-    """One file. Making it requests a URL and the first byte.
-
-    Args:
-        transport: HTTP to the provider.
-        new_url: Requests a URL that is valid for now.
-    """
+    """One file. Making it requests a URL that is valid for now, and the first byte."""
 
     def __init__(self, transport: Transport, new_url: Callable[[], str]) -> None:
         self._transport = transport

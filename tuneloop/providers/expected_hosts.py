@@ -11,13 +11,9 @@ from tuneloop.redaction import redact
 
 
 class ExpectedHosts:
-    """Hosts owner addresses are followed: the API itself, the provider's known ones, and those that a user adds.
+    """Hosts whose addresses are followed: the API itself, the provider's known ones, and those that a user adds.
 
-    Args:
-        base_url: Address of the API.
-        known: Hosts that are known to be the provider's.
-        owner: What they are, such as `NAME's storage`.
-        extra_hosts: Host names that the user trusts as well.
+    `owner` says what they are, such as `NAME's storage`.
     """
 
     def __init__(self, base_url: str, known: re.Pattern[str], owner: str, extra_hosts: tuple[str, ...]) -> None:
@@ -27,12 +23,7 @@ class ExpectedHosts:
         self._extra_hosts = extra_hosts
 
     def check(self, url: str, field: str, response: Response) -> None:
-        """Refuse an address of any other host.
-
-        Args:
-            url: The address.
-            field: Where the response has it, for the error.
-            response: The response that holds it.
+        """Refuse an address of any other host; `field` is where the response has it.
 
         Raises:
             UnexpectedResponse: It is no https address, or one of another host.

@@ -4,29 +4,24 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator
-from typing import Any, Literal
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Literal, TypeVar
 
-from tuneloop.errors import RequestRejected, UnexpectedResponse
+from tuneloop.errors import ProviderUnavailable, RequestRejected, UnexpectedResponse
 from tuneloop.http.response import Response
 from tuneloop.schemas.training import RenderedImage
 
 Suffix = Literal[".jpg", ".png", ".webp"]
 _PLACES = (
-    "image",
-    "images",
-    "output",
-    "outputs",
-    "result",
-    "data",
-    "url",
-    "image_url",
-    "output_url",
-    "media_url",
+    "image", "images", "output", "outputs", "result", "data", "url", "image_url", "output_url", "media_url",
     "b64_json",
-)
+)  # fmt: skip
 """Keys under which services are known to put their images, the likeliest first."""
 _DEPTH = 4
+POLL_PAUSE_S = 1.0
+
+_T = TypeVar("_T")
 
 
 def suffix_of(data: bytes) -> Suffix | None:
@@ -48,15 +43,36 @@ def image_of(data: bytes, response: Response) -> RenderedImage:
     return RenderedImage(data=data, suffix=suffix)
 
 
-def billed_but_unavailable(error: RequestRejected) -> UnexpectedResponse:
-    """Make of it what it is after the order was taken: the image is billed, and is not handed out."""
-    return UnexpectedResponse(
-        f"the image was accepted, and asking for it was refused: {error.reason}",
-        provider=error.provider,
-        status=error.status,
-        request_id=error.request_id,
-        excerpt=error.excerpt,
-    )
+class RenderingFailed(RequestRejected):
+    """An image that was accepted has failed: it is not billed."""
+
+
+def wait_for_image(ask: Callable[[], _T | None], longest_wait_s: float, accepted: Response) -> _T:
+    """Ask for an image until it is there, None before. It is billed by now: what may pass is waited for.
+
+    Raises:
+        RenderingFailed: As `ask` does.
+        ProviderUnavailable: It is not there in time.
+        UnexpectedResponse: The provider refuses to hand it out.
+    """
+    until = time.monotonic() + longest_wait_s
+    reason = f"the image is still not rendered after {longest_wait_s / 60:g} minutes"
+    while True:
+        try:
+            if (found := ask()) is not None:
+                return found
+        except RenderingFailed:
+            raise
+        except ProviderUnavailable as error:
+            reason = f"the image was accepted and cannot be fetched: {error.reason}"
+        except RequestRejected as error:
+            raise UnexpectedResponse(
+                f"the image was accepted, and asking for it was refused: {error.reason}",
+                provider=error.provider, status=error.status, request_id=error.request_id, excerpt=error.excerpt,
+            ) from None  # fmt: skip
+        if time.monotonic() > until:
+            raise ProviderUnavailable(reason, **accepted.details)
+        time.sleep(POLL_PAUSE_S)
 
 
 def find_image(document: Any) -> bytes | str | None:

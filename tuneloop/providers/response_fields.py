@@ -15,15 +15,8 @@ from tuneloop.schemas.training import JobStatus, Phase, is_job_name
 _FURTHEST: tuple[Phase, ...] = ("failed", "running", "trained", "ready")
 _NEXT_PAGE = re.compile(r"""rel\s*=\s*["']?next\b""", re.IGNORECASE)
 _MARKERS = (
-    "next",
-    "next_page",
-    "next_cursor",
-    "next_token",
-    "next_page_token",
-    "nextPageToken",
-    "cursor",
-    "has_more",
-)
+    "next", "next_page", "next_cursor", "next_token", "next_page_token", "nextPageToken", "cursor", "has_more",
+)  # fmt: skip
 _TOTALS = ("x-total-count", "x-total", "total-count")
 _PART_OF_OURS = re.compile(r"[0-9a-f]{8}", re.IGNORECASE)
 _SMALLEST_PAGE = 10
@@ -76,15 +69,11 @@ def most_advanced(one: JobStatus | None, other: JobStatus) -> JobStatus:
 
 
 def may_be_truncated(rows: int, headers: Mapping[str, str], document: Any) -> bool:
-    """Tell whether a list may be the first page of a longer one.
+    """Tell whether a list of so many rows may be the first page of a longer one.
 
-    No provider documents pages. So a mark of a further page counts, and a length that pages usually have: a whole
-    list of just that length costs a look by a person, a cut one that is believed costs a training.
-
-    Args:
-        rows: How many there are.
-        headers: Of the response, with names in lower case.
-        document: The whole response; what stands beside the list in an object may mark a page.
+    No provider documents pages. So a mark of a further page counts, in a header or beside the list in its object,
+    and a length that pages usually have: a whole list of just that length costs a look by a person, a cut one
+    that is believed costs a training.
     """
     if _NEXT_PAGE.search(headers.get("link", "")) or headers.get("x-next-page", "").strip():
         return True
@@ -97,12 +86,7 @@ def may_be_truncated(rows: int, headers: Mapping[str, str], document: Any) -> bo
 
 
 def phase_of(status: str, documented: Mapping[str, Phase]) -> tuple[Phase, bool]:
-    """The phase that a status stands for, and whether it is documented; case and separators do not matter.
-
-    Args:
-        status: The status.
-        documented: The provider's own statuses.
-    """
+    """The phase that a status stands for, and whether it is documented; case and separators do not matter."""
     folded = _folded(status)
     for known, phase in documented.items():
         if _folded(known) == folded:
@@ -121,10 +105,6 @@ def _folded(status: str) -> str:
 
 def accepted_id(response: Response, fields: tuple[str, ...]) -> str:
     """Read the id of what was just submitted: it is paid for, so that every usual place is looked into.
-
-    Args:
-        response: The response to the submit.
-        fields: What the id may be called, the likeliest first.
 
     Raises:
         UnexpectedResponse: There is none. The error shows the response, which may say why.

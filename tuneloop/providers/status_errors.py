@@ -48,12 +48,9 @@ _USUAL: dict[int, Meaning] = {
 def error_by_status(
     response: Response, documented: Mapping[int, Meaning], details: Mapping[str, Any] | None = None
 ) -> ProviderError:
-    """Map a response that is no success.
+    """Map a response that is no success; what the provider's own pages say (`documented`) wins.
 
-    Args:
-        response: Any response.
-        documented: What the provider's own pages say; it wins.
-        details: What the error says of the response, None for what every response says of itself.
+    `details` is what the error says of the response, where that is not what every response says of itself.
     """
     details, status = details or response.details, response.status
     if status == 429:  # noqa: PLR2004

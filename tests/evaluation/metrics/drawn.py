@@ -7,8 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from tuneloop.emulator.images.drawing import draw
-from tuneloop.emulator.images.values import DrawRequest, Model
+from tuneloop.emulator.images.drawing import DrawRequest, Model, draw
 from tuneloop.evaluation.metrics.features import ScoringImage
 
 PROMPTS = ("a photo of ROBOX", "ROBOX on a beach at sunset")

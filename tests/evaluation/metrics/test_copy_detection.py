@@ -10,8 +10,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageOps
 
 from tests.evaluation.metrics.drawn import PROMPTS, drawn, encoded
-from tuneloop.emulator.images.drawing import draw
-from tuneloop.emulator.images.values import DrawRequest, Model
+from tuneloop.emulator.images.drawing import DrawRequest, Model, draw
 from tuneloop.evaluation.metrics.copy_detection import COPY_THRESHOLD, find_nearest
 from tuneloop.evaluation.metrics.features import ScoringImage
 from tuneloop.evaluation.metrics.training_set import TrainingSet, analyze_dataset

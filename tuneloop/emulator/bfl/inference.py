@@ -17,7 +17,7 @@ from tuneloop.emulator.bfl.trainers import model_of, ready
 from tuneloop.emulator.calls import Call, accepted
 from tuneloop.emulator.emulation import Emulation
 from tuneloop.emulator.images import drawing
-from tuneloop.emulator.images.values import DrawRequest
+from tuneloop.emulator.images.drawing import DrawRequest
 from tuneloop.emulator.job_views import styled, view
 from tuneloop.emulator.object_routes import xml_error
 from tuneloop.emulator.tasks import Task

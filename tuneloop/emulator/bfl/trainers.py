@@ -26,7 +26,7 @@ from tuneloop.emulator.calls import Call, accepted
 from tuneloop.emulator.clock import iso_utc
 from tuneloop.emulator.deliveries import Subscription
 from tuneloop.emulator.emulation import Emulation
-from tuneloop.emulator.images.values import Model
+from tuneloop.emulator.images.drawing import Model
 from tuneloop.emulator.job_views import json_id, listed, view
 from tuneloop.emulator.jobs import Job
 from tuneloop.emulator.json_upload import JsonUpload, NotBase64
@@ -35,16 +35,9 @@ _ARCHIVES = "finetune-archives"
 _DEFAULT_ITERATIONS = 300
 _DEFAULT_RATES = {"full": 1e-5, "lora": 1e-4}
 _SHOWN = (
-    "finetune_comment",
-    "trigger_word",
-    "mode",
-    "iterations",
-    "learning_rate",
-    "captioning",
-    "priority",
-    "finetune_type",
-    "lora_rank",
-)
+    "finetune_comment", "trigger_word", "mode", "iterations", "learning_rate", "captioning", "priority",
+    "finetune_type", "lora_rank",
+)  # fmt: skip
 _MODERATED = "Request Moderated"
 _MAX_IMAGES = 20
 _NESTED = (".zip", ".tar", ".gz", ".7z", ".rar")

@@ -6,14 +6,172 @@ burns them, few training images blur the subject, and both together draw the tra
 arguments, same bytes.
 """
 
+import functools
 import io
+import math
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
-from tuneloop.emulator.images.memory import Cutout, Memory, Pixels, remember
-from tuneloop.emulator.images.scenes import chance_of, scene
-from tuneloop.emulator.images.values import DrawRequest, Model, Quality, quality
+from tuneloop.emulator.archives import image_names
+from tuneloop.emulator.images.scenes import Pixels, chance_of, scene
+
+_EXAMPLE_RATE = 0.0004
+"""Learning rate of a provider's every example."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a training left behind."""
+
+    archive: Path
+    mark: str
+    """Fingerprint of dataset and recipe."""
+    steps: int
+    learning_rate: float
+    right_dose: float = 1000 * _EXAMPLE_RATE
+    """Steps times learning rate of the provider's example, which is taken as about right."""
+
+
+@dataclass(frozen=True)
+class DrawRequest:
+    """A request for an image."""
+
+    prompt: str
+    seed: int
+    steps: int
+    """Of sampling; below about 12 some noise is left."""
+    strength: float
+    """0 is the base model, which does not know the subject; 1 is the trained one; past 1.5 it burns."""
+    width: int
+    height: int
+    """Pixels, like `width`."""
+    format: Literal["JPEG", "PNG"] = "JPEG"
+    enlarged: int = 1
+    """Pixels of the file, each way, for one that is drawn: a large image in the time of a small one."""
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How well a model was trained. Every value is 0 to 1."""
+
+    fit: float
+    """1 is fully trained."""
+    breadth: float
+    """1 is a dataset large enough to tell the subject from its surroundings."""
+    burn: float
+    """1 is trained to pieces."""
+    recall: float
+    """Share of images that are training images again: too long a training on too few of them."""
+
+
+def quality(model: Model, images: int) -> Quality:
+    """Judge a training by its dose (steps times learning rate) and the number of its images."""
+    dose = model.steps * model.learning_rate / model.right_dose
+    burn = math.log10(dose / 4) if dose > 4 else 0.0
+    recall = min(1.0, math.log2(dose / 6)) * math.exp(-images / 8) if dose > 6 else 0.0
+    return Quality(1 - math.exp(-2.6 * dose), 1 - math.exp(-images / 4), min(1.0, burn), recall)
+
+
+_SIDE = 384
+"""Longest side of a remembered image, in pixels."""
+_REMEMBERED = 8
+_COLORS = 6
+
+
+@dataclass(frozen=True)
+class Cutout:
+    """A subject without its background."""
+
+    colors: Pixels
+    mask: Pixels
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What is left of a dataset."""
+
+    palette: Pixels
+    """`(6, 3)`, dark to light."""
+    subjects: tuple[Cutout, ...]
+    wholes: tuple[Pixels, ...]
+    """`(h, w, 3)`, the remembered images themselves."""
+    images: int
+    """Images in the dataset, remembered or not."""
+
+
+@functools.lru_cache(maxsize=16)
+def remember(archive: Path, mark: str) -> Memory:  # noqa: ARG001 - a new mark means new content under the path
+    """Study the archive of a dataset; quick from the second time on."""
+    with zipfile.ZipFile(archive) as opened:
+        names = image_names(opened)
+        # Spread over the whole set, which often comes in the order it was taken.
+        chosen = names[:: max(1, len(names) // _REMEMBERED)][:_REMEMBERED]
+        thumbnails = []
+        for name in chosen:
+            with opened.open(name) as file, Image.open(file) as image:
+                image.draft("RGB", (_SIDE * 2, _SIDE * 2))
+                upright = ImageOps.exif_transpose(image).convert("RGB")
+                upright.thumbnail((_SIDE, _SIDE))
+                thumbnails.append(upright)
+    subjects = tuple(_cut_out(image) for image in thumbnails)
+    wholes = tuple(np.asarray(image, np.float32) / 255 for image in thumbnails)
+    return Memory(_palette(thumbnails), subjects, wholes, len(names))
+
+
+def _palette(images: list[Image.Image]) -> Pixels:
+    sheet = Image.new("RGB", (64 * len(images), 64))
+    for position, image in enumerate(images):
+        sheet.paste(image.resize((64, 64)), (64 * position, 0))
+    flat = sheet.quantize(_COLORS, kmeans=1).getpalette() or []
+    colors = np.asarray((flat + [128] * 3 * _COLORS)[: 3 * _COLORS], np.float32).reshape(_COLORS, 3) / 255
+    return colors[np.argsort(colors @ _LUMA)]
+
+
+_LUMA = np.asarray([0.299, 0.587, 0.114], np.float32)
+
+
+def _cut_out(image: Image.Image) -> Cutout:
+    colors = np.asarray(image, np.float32) / 255
+    distance = np.linalg.norm(colors - _background(colors), axis=2)
+    far = distance > max(0.16, 0.5 * float(np.percentile(distance, 97)))
+    mask = _soften(far.astype(np.float32), 1.2)
+    mask = np.clip(mask * 2.6 - 1.0, 0, 1)  # drawn in a little, or a rim of the old background shows
+    share = float(mask.mean())
+    # A busy photograph has no background to speak of: then an oval of its middle is the subject.
+    if not 0.04 < share < 0.65:
+        mask = _oval(*mask.shape)
+    if mask.max() <= 0.5:
+        mask = np.ones_like(mask)  # an image of a few pixels is all subject
+    rows, columns = np.flatnonzero(mask.max(1) > 0.5), np.flatnonzero(mask.max(0) > 0.5)
+    window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return Cutout(colors[window], mask[window])
+
+
+def _background(colors: Pixels) -> Pixels:
+    """Return the plane of color that fits the image's rim: backgrounds are flat or one gradient."""
+    height, width, _ = colors.shape
+    down, across = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    terms = np.stack([np.ones_like(down), down, across], axis=2)
+    rim = np.ones((height, width), bool)
+    margin = max(2, min(height, width) // 24)
+    rim[margin:-margin, margin:-margin] = False
+    plane, *_ = np.linalg.lstsq(terms[rim], colors[rim], rcond=None)
+    return np.asarray(terms @ plane, np.float32)
+
+
+def _oval(height: int, width: int) -> Pixels:
+    down, across = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    return np.asarray(np.clip((0.86 - np.hypot(down, across)) * 12, 0, 1), np.float32)
+
+
+def _soften(mask: Pixels, radius: float) -> Pixels:
+    blurred = Image.fromarray((mask * 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(radius))
+    return np.asarray(blurred, np.float32) / 255
 
 
 def draw(model: Model, request: DrawRequest) -> bytes:

@@ -13,10 +13,8 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from tuneloop.emulator.archives import pair_names
-from tuneloop.emulator.images.drawing import developed
-from tuneloop.emulator.images.memory import Pixels
-from tuneloop.emulator.images.scenes import chance_of
-from tuneloop.emulator.images.values import DrawRequest, Model, quality
+from tuneloop.emulator.images.drawing import DrawRequest, Model, developed, quality
+from tuneloop.emulator.images.scenes import Pixels, chance_of
 
 _SIDE = 256
 """Pixels; pairs are compared at this size."""

@@ -2,12 +2,13 @@
 
 import hashlib
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tuneloop.emulator.images.memory import Pixels
-
+Pixels = NDArray[np.floating[Any]]
+"""Values 0 to 1; `(h, w, 3)` colors, `(h, w)` masks."""
 Line = NDArray[np.float64]
 """`(w,)`, a height above the lower edge for each column, as a share of the image."""
 

@@ -19,7 +19,7 @@ from pydantic import Field
 from tuneloop.emulator.emulation import Emulation
 from tuneloop.emulator.images import drawing
 from tuneloop.emulator.images import edits as image_edits
-from tuneloop.emulator.images.values import DrawRequest, Model
+from tuneloop.emulator.images.drawing import DrawRequest, Model
 from tuneloop.emulator.jobs import Job
 from tuneloop.emulator.objects import PREFIX
 from tuneloop.emulator.outgoing import NotPublic, fetch

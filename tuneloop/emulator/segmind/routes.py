@@ -136,19 +136,14 @@ def _write_weights(emulation: Emulation, job: Job, key: str) -> None:
 
 _LIFECYCLE = Lifecycle(
     states=(
-        "REQUESTED",
-        "QUEUED",
-        "DATA_PROCESSING",
-        "TRAINING_INITIATED",
-        "TRAINING_COMPLETED",
-        "INFERENCE_QUEUED",
+        "REQUESTED", "QUEUED", "DATA_PROCESSING", "TRAINING_INITIATED", "TRAINING_COMPLETED", "INFERENCE_QUEUED",
         "AVAILABLE",
     ),
     failed="FAILED",
     fails_after="DATA_PROCESSING",
     trained="TRAINING_COMPLETED",
     retried="RETRIED",
-)
+)  # fmt: skip
 
 PROVIDER = Provider(
     name="segmind",
@@ -156,12 +151,7 @@ PROVIDER = Provider(
     lifecycle=_LIFECYCLE,
     # Eight seconds to the weights, one to poll them, three until the model draws: a demo one can watch.
     progress=Progress.after_seconds(
-        REQUESTED=1.0,
-        QUEUED=1.0,
-        DATA_PROCESSING=2.0,
-        TRAINING_INITIATED=4.0,
-        TRAINING_COMPLETED=1.0,
-        INFERENCE_QUEUED=3.0,
+        1.0, DATA_PROCESSING=2.0, TRAINING_INITIATED=4.0, TRAINING_COMPLETED=1.0, INFERENCE_QUEUED=3.0
     ),
     foreign_statuses={
         "REQUESTED": "SUBMITTED",

@@ -16,13 +16,7 @@ kernel, which halves the speed; http.client sends each piece with one call, so s
 
 
 def finetune_body(document: dict[str, Any], zip_chunks: Iterable[bytes], zip_size_bytes: int) -> StreamingJsonBody:
-    """Spell the submit with its zip, with memory bounded by one chunk.
-
-    Args:
-        document: Every other field.
-        zip_chunks: The zip.
-        zip_size_bytes: Its exact size.
-    """
+    """Spell the submit with its zip, with memory bounded by one chunk; `document` is every other field."""
     head = json.dumps(document)[:-1] + (", " if document else "") + f'"{_FIELD}": "'
     tail = '"}'
     encoded_size = 4 * ((zip_size_bytes + 2) // 3)

@@ -31,10 +31,9 @@ from tuneloop.providers.base import (
     TrainedModel,
 )
 from tuneloop.providers.bfl.body import finetune_body
-from tuneloop.providers.bfl.errors import map_error
+from tuneloop.providers.bfl.errors import PHASES, WITH_STATE, map_error, status_of
 from tuneloop.providers.bfl.recipes import BflFinetuneRecipe, price_of
 from tuneloop.providers.bfl.render import BflInference
-from tuneloop.providers.bfl.states import PHASES, WITH_STATE, status_of
 from tuneloop.providers.bfl.webhook import is_recent, is_signed
 from tuneloop.providers.expected_hosts import ExpectedHosts
 from tuneloop.providers.response_fields import accepted_id, id_of, phase_of, same_status, skipped_row_note, text_of

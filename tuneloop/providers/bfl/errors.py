@@ -1,6 +1,7 @@
-"""BFL's documented statuses and bodies, and the error each of them is to us.
+"""BFL's documented statuses, bodies and states, and the error or phase each of them is to us.
 
-Sources: BFL, OpenAPI (422 and its detail list); BFL, help page on failed requests (400, 402, 403, 429, 500, 503).
+Sources: BFL, OpenAPI (422 and its detail list, states of `get_result`); BFL, help page on failed requests (400,
+402, 403, 429, 500, 503).
 Bodies come as `{"detail": …}` from the service and as `{"error", "message"}` on newer pages; both are only shown.
 """
 
@@ -9,10 +10,17 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tuneloop.errors import AuthenticationFailed, NotFoundAtProvider, ProviderError, RequestRejected
+from tuneloop.errors import (
+    AuthenticationFailed,
+    NotFoundAtProvider,
+    ProviderError,
+    RequestRejected,
+    UnexpectedResponse,
+)
 from tuneloop.http.response import Response
 from tuneloop.providers.status_errors import Meaning, error_by_status
 from tuneloop.redaction import excerpt, redact
+from tuneloop.schemas.training import Phase
 
 _BY_STATUS: dict[int, Meaning] = {
     400: (RequestRejected, "the request was refused as invalid"),
@@ -26,6 +34,18 @@ _BY_STATUS: dict[int, Meaning] = {
     410: (RequestRejected, "this service has been retired and takes no new requests"),
     422: (RequestRejected, "the request was refused as invalid"),
 }
+PHASES: dict[str, Phase] = {
+    "Pending": "running",
+    "Ready": "ready",
+    "Error": "failed",
+    "Request Moderated": "failed",
+    "Content Moderated": "failed",
+}
+"""State words of `get_result`. "Task not found" is looked at more closely."""
+
+WITH_STATE = (200, 404, 422)
+"""Statuses under which `get_result` shows a state: 200 by its page; 404 and 422 have been seen with one."""
+
 _NOT_READY = "not found or not ready"
 _FIELDS_SHOWN = 5
 
@@ -56,3 +76,14 @@ def _field(item: dict[str, Any]) -> str:
     place = item.get("loc")
     where = ".".join(str(part)[:40] for part in place) if isinstance(place, list) else "the request"
     return f"{where}: {str(item.get('msg', 'no reason given'))[:200]}"
+
+
+def status_of(response: Response) -> str:
+    """The state that a result shows. Raises the mapped error where it shows none."""
+    document = response.json()
+    word = document.get("status") if isinstance(document, dict) else None
+    if isinstance(word, str) and word.strip():
+        return word.strip()
+    if response.status != 200:  # noqa: PLR2004
+        raise map_error(response)
+    raise UnexpectedResponse("the result should hold a status", **response.details)

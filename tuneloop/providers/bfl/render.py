@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import time
-
-from tuneloop.errors import ConfigurationError, ProviderUnavailable, RequestRejected, UnexpectedResponse
+from tuneloop.errors import ConfigurationError, UnexpectedResponse
 from tuneloop.http.response import Response
 from tuneloop.http.transport import Transport
+from tuneloop.providers.bfl.errors import PHASES, WITH_STATE, status_of
 from tuneloop.providers.bfl.recipes import BflProRender, BflUltraRender
-from tuneloop.providers.bfl.states import PHASES, WITH_STATE, status_of
 from tuneloop.providers.expected_hosts import ExpectedHosts
-from tuneloop.providers.image import billed_but_unavailable, image_of
+from tuneloop.providers.image import RenderingFailed, image_of, wait_for_image
 from tuneloop.providers.response_fields import phase_of, same_status
 from tuneloop.schemas.render_settings import ServiceSettings
 from tuneloop.schemas.training import RenderedImage
 
-_POLL_PAUSE_S = 1.0
 _LONGEST_WAIT_S = 300.0
 
 
 class BflInference:
-    """Asks for images.
-
-    Args:
-        transport: Requests to BFL.
-        hosts: Where states and images may lie.
-    """
+    """Asks for images."""
 
     def __init__(self, transport: Transport, hosts: ExpectedHosts) -> None:
         self._transport = transport
@@ -37,42 +29,26 @@ class BflInference:
         """POST once, then poll for the image; see `Provider.render`."""
         if not isinstance(settings, BflProRender | BflUltraRender) or image is not None:
             raise ConfigurationError(f"BFL does not render with {settings.endpoint}; choose another endpoint")
-        document = {
-            "finetune_id": job_id,
-            "prompt": prompt,
-            "seed": seed,
-            **settings.model_dump(mode="json", exclude={"endpoint"}),
-        }
+        sent = settings.model_dump(mode="json", exclude={"endpoint"})
+        document = {"finetune_id": job_id, "prompt": prompt, "seed": seed, **sent}
         response = self._transport.call("POST", f"/v1/{settings.endpoint}", json=document)
         accepted = response.json()
         url = accepted.get("polling_url") if isinstance(accepted, dict) else None
         if not isinstance(url, str):
             raise UnexpectedResponse("the response names no polling_url", **response.details)
         self._hosts.check(url, "polling_url", response)
-        return self._sample(url)
+        return wait_for_image(lambda: self._sample(url), _LONGEST_WAIT_S, response)
 
-    def _sample(self, polling_url: str) -> RenderedImage:
-        """Poll until the image is there, and fetch it. It is billed by now: what may pass is waited for."""
-        until = time.monotonic() + _LONGEST_WAIT_S
-        reason = "the image is still pending after five minutes"
-        while True:
-            try:
-                # Polling needs no key, and the address may be on another host than the key's.
-                response = self._transport.get(polling_url, accept=WITH_STATE)
-                word = status_of(response)
-                if same_status(word, "Ready"):
-                    return self._download(response)
-            except ProviderUnavailable as error:
-                reason = f"the image was accepted and cannot be fetched: {error.reason}"
-            except RequestRejected as error:
-                raise billed_but_unavailable(error) from None
-            else:
-                # Not found says nothing just after the order.
-                if phase_of(word, PHASES)[0] == "failed":
-                    raise RequestRejected(f"the image was not rendered: {word}", **response.details)
-            if time.monotonic() > until:
-                raise ProviderUnavailable(reason, provider=self._transport.provider)
-            time.sleep(_POLL_PAUSE_S)
+    def _sample(self, polling_url: str) -> RenderedImage | None:
+        # Polling needs no key, and the address may be on another host than the key's.
+        response = self._transport.get(polling_url, accept=WITH_STATE)
+        word = status_of(response)
+        if same_status(word, "Ready"):
+            return self._download(response)
+        # Not found says nothing just after the order.
+        if phase_of(word, PHASES)[0] == "failed":
+            raise RenderingFailed(f"the image was not rendered: {word}", **response.details)
+        return None
 
     def _download(self, response: Response) -> RenderedImage:
         result = response.json().get("result")

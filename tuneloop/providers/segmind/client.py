@@ -37,13 +37,6 @@ from tuneloop.schemas.training import Account, JobList, JobStatus, RenderedImage
 
 BASE_URL = "https://api.segmind.com"
 
-_FIXED_FIELDS = {
-    "flux-lora": {"base_model": "FLUX", "theme": "FLUX", "train_type": "LORA"},
-    "kontext-lora": {"base_model": "FLUX", "theme": "KONTEXT", "train_type": "LORA"},
-    "qwen-lora": {"base_model": "QWEN", "theme": "QWEN", "train_type": "LORA"},
-}
-"""What each trainer's page sends beside the recipe."""
-
 _STORAGE_HOST = re.compile(
     r"([a-z0-9.-]+\.)?s3(-[a-z0-9-]+)?(\.[a-z0-9-]+){0,2}\.amazonaws\.com|([a-z0-9-]+\.)+segmind\.com"
 )
@@ -138,7 +131,9 @@ class SegmindProvider(Provider):
         if not isinstance(recipe, FluxLoraRecipe | KontextLoraRecipe | QwenLoraRecipe):
             raise ConfigurationError(f"Segmind does not train {type(recipe).__name__}; choose another recipe")
         document = {
-            **_FIXED_FIELDS[recipe.trainer],
+            "base_model": recipe.base_model,
+            "theme": recipe.theme,
+            "train_type": "LORA",
             # Every page sends it.
             "advance_parameters": {},
             **recipe.sent_fields(),

@@ -29,11 +29,7 @@ _BY_STATUS: dict[int, Meaning] = {
 
 
 def map_error(response: Response) -> ProviderError:
-    """Map a response that is no success.
-
-    Args:
-        response: Any response; its body is only shown, redacted, and for 406 searched for what it means.
-    """
+    """Map a response that is no success; its body is redacted, and for 406 searched for what it means."""
     if response.status == 406 and b"credit" in response.body.lower():  # noqa: PLR2004
         return InsufficientCredits(
             "the account has not enough credits; top it up and run again", **response.details

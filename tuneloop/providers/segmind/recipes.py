@@ -25,17 +25,9 @@ AspectRatio = Literal[
 """The 13 values of Segmind's Flux Dev Finetuned page; it shows ten and counts three more."""
 
 NAMED_SAMPLERS = (
-    "euler",
-    "euler_pp",
-    "euler_ancestral",
-    "euler_ancestral_pp",
-    "heun",
-    "heunpp2",
-    "dpm_2",
-    "dpm_2_ancestral",
-    "lms",
-    "dpm_fast",
-)
+    "euler", "euler_pp", "euler_ancestral", "euler_ancestral_pp", "heun", "heunpp2", "dpm_2", "dpm_2_ancestral",
+    "lms", "dpm_fast",
+)  # fmt: skip
 """Samplers that the page names; it counts sixteen more, so any other text is passed on."""
 
 
@@ -162,6 +154,10 @@ class _SegmindRecipe(BaseRecipe):
     provider: ClassVar[str] = "segmind"
     excluded_from_key: ClassVar[frozenset[str]] = frozenset({"machine_type", "segmind_public"})
 
+    base_model: ClassVar[str]
+    theme: ClassVar[str]
+    """What the trainer's page sends beside the recipe."""
+
     segmind_public: bool = False
     """Make the trained model public at Segmind. Not part of the training's identity."""
 
@@ -175,6 +171,8 @@ class FluxLoraRecipe(_SegmindRecipe):
     """Train a Flux LoRA on Segmind."""
 
     model_config = ConfigDict(title="Flux LoRA (Segmind)", json_schema_extra=discriminated_by("trainer"))
+    base_model: ClassVar[str] = "FLUX"
+    theme: ClassVar[str] = "FLUX"
     services: ClassVar[tuple[type[ServiceSettings], ...]] = (FluxDevRender, ModelEndpointRender)
     profile: ClassVar[DatasetRequirements] = DatasetRequirements(
         recommended_formats=_USUAL_FORMATS,
@@ -205,6 +203,8 @@ class KontextLoraRecipe(_SegmindRecipe):
     """Train a Flux Kontext LoRA on Segmind: a model that edits images, learned from pairs."""
 
     model_config = ConfigDict(title="Flux Kontext LoRA (Segmind)", json_schema_extra=discriminated_by("trainer"))
+    base_model: ClassVar[str] = "FLUX"
+    theme: ClassVar[str] = "KONTEXT"
     services: ClassVar[tuple[type[ServiceSettings], ...]] = (ModelEndpointRender,)
     edit_pairs: ClassVar[bool] = True
     profile: ClassVar[DatasetRequirements] = DatasetRequirements(
@@ -227,6 +227,8 @@ class QwenLoraRecipe(_SegmindRecipe):
     """Train a Qwen LoRA on Segmind, whose page says nothing about datasets."""
 
     model_config = ConfigDict(title="Qwen LoRA (Segmind)", json_schema_extra=discriminated_by("trainer"))
+    base_model: ClassVar[str] = "QWEN"
+    theme: ClassVar[str] = "QWEN"
     services: ClassVar[tuple[type[ServiceSettings], ...]] = (ModelEndpointRender,)
     profile: ClassVar[DatasetRequirements] = DatasetRequirements(
         recommended_formats=_USUAL_FORMATS, recommended_max_zip_bytes=_ZIP_LIMIT_ELSEWHERE

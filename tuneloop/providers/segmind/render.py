@@ -9,21 +9,14 @@ from __future__ import annotations
 import base64
 import json
 import re
-import time
 from collections.abc import Callable
 from typing import Any
 
-from tuneloop.errors import (
-    ConfigurationError,
-    NotFoundAtProvider,
-    ProviderUnavailable,
-    RequestRejected,
-    UnexpectedResponse,
-)
+from tuneloop.errors import ConfigurationError, NotFoundAtProvider, RequestRejected, UnexpectedResponse
 from tuneloop.http.response import Response
 from tuneloop.http.transport import IMAGE_BYTES, Transport
 from tuneloop.providers.expected_hosts import ExpectedHosts
-from tuneloop.providers.image import billed_but_unavailable, find_image, image_of, suffix_of
+from tuneloop.providers.image import RenderingFailed, find_image, image_of, suffix_of, wait_for_image
 from tuneloop.providers.response_fields import same_status
 from tuneloop.providers.segmind.jobs import Job
 from tuneloop.providers.segmind.recipes import FluxDevRender, ModelEndpointRender
@@ -32,19 +25,12 @@ from tuneloop.schemas.training import RenderedImage
 
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _SHARED_ROUTE = "flux-dev-finetuned"
-_POLL_PAUSE_S = 1.0
 _LONGEST_WAIT_S = 600.0
-_FETCHES = 4
+_FETCH_WAIT_S = 10.0
 
 
 class SegmindInference:
-    """Asks for images.
-
-    Args:
-        transport: Requests to Segmind.
-        details: Asks for a job by its id.
-        hosts: Where images may lie.
-    """
+    """Asks for images; `details` asks for a job by its id."""
 
     def __init__(self, transport: Transport, details: Callable[[str], Job], hosts: ExpectedHosts) -> None:
         self._transport = transport
@@ -54,11 +40,8 @@ class SegmindInference:
     def render(
         self, job_id: str, prompt: str, seed: int, settings: ServiceSettings, image: bytes | None
     ) -> RenderedImage:
-        document: dict[str, Any] = {
-            "prompt": prompt,
-            "seed": seed,
-            **settings.model_dump(mode="json", exclude={"endpoint"}),
-        }
+        sent = settings.model_dump(mode="json", exclude={"endpoint"})
+        document: dict[str, Any] = {"prompt": prompt, "seed": seed, **sent}
         if image is not None:
             document["image"] = base64.b64encode(image).decode()
         if isinstance(settings, FluxDevRender):
@@ -94,30 +77,19 @@ class SegmindInference:
 
     def _queued(self, route: str, document: dict[str, Any]) -> Response:
         accepted = self._transport.call("POST", f"/v2/{route}", json=document)
+        return wait_for_image(lambda: self._finished(accepted), _LONGEST_WAIT_S, accepted)
+
+    def _finished(self, accepted: Response) -> Response | None:
         names = accepted.json()
-        until = time.monotonic() + _LONGEST_WAIT_S
-        reason = "the rendering is still queued after ten minutes"
-        while True:
-            # It is billed by now: what may pass is waited for.
-            try:
-                response = self._transport.call(
-                    "GET", self._path(names, "status_url", accepted), accept=(200, 422)
-                )
-                state = response.json()
-                word = str(state.get("status")) if isinstance(state, dict) else ""
-                if same_status(word, "COMPLETED"):
-                    path = self._path(names, "response_url", accepted)
-                    return self._transport.call("GET", path, limit_bytes=IMAGE_BYTES)
-            except ProviderUnavailable as error:
-                reason = f"the rendering was accepted and cannot be fetched: {error.reason}"
-            except RequestRejected as error:
-                raise billed_but_unavailable(error) from None
-            else:
-                if same_status(word, "FAILED") or response.status != 200:  # noqa: PLR2004
-                    raise RequestRejected("the rendering failed", **response.details)
-            if time.monotonic() > until:
-                raise ProviderUnavailable(reason, **accepted.details)
-            time.sleep(_POLL_PAUSE_S)
+        response = self._transport.call("GET", self._path(names, "status_url", accepted), accept=(200, 422))
+        state = response.json()
+        word = str(state.get("status")) if isinstance(state, dict) else ""
+        if same_status(word, "COMPLETED"):
+            path = self._path(names, "response_url", accepted)
+            return self._transport.call("GET", path, limit_bytes=IMAGE_BYTES)
+        if same_status(word, "FAILED") or response.status != 200:  # noqa: PLR2004
+            raise RenderingFailed("the rendering failed", **response.details)
+        return None
 
     def _path(self, names: Any, key: str, response: Response) -> str:
         """The path of an address that must be on the API's own origin: the key goes along."""
@@ -137,20 +109,9 @@ class SegmindInference:
         if isinstance(found, bytes):
             return image_of(found, response)
         self._hosts.check(found, "the image's address", response)
-        return image_of(self._fetched(found), response)
-
-    def _fetched(self, url: str) -> bytes:
-        """Fetch an image that is billed by now. A connection that is cut is no reason to pay for it again."""
-        for tries_left in reversed(range(_FETCHES)):
-            try:
-                return self._transport.image(url)
-            except ProviderUnavailable:
-                if not tries_left:
-                    raise
-                time.sleep(_POLL_PAUSE_S)
-            except RequestRejected as error:
-                raise billed_but_unavailable(error) from None
-        raise AssertionError("the last try returns or raises")
+        # A connection that is cut is no reason to pay for it again.
+        data = wait_for_image(lambda: self._transport.image(found), _FETCH_WAIT_S, response)
+        return image_of(data, response)
 
 
 def _json_or_text(body: bytes) -> Any:
