@@ -2,7 +2,6 @@
 
 import base64
 import io
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -209,36 +208,3 @@ def test_stronger_or_longer_training_draws_otherwise(caller: BflCaller) -> None:
     drawn = {requests.get(caller.sample(model), timeout=20).content for model in models}
     drawn |= {requests.get(caller.sample(models[0], finetune_strength=0.2), timeout=20).content}
     assert len(drawn) == 4
-
-
-@pytest.mark.parametrize(
-    ("headers", "origin"),
-    [
-        ({"Host": "api.us1.bfl.ai"}, "https://api.us1.bfl.ai"),
-        ({"Host": "api.us1.bfl.ai", "X-Forwarded-Proto": "http"}, "http://api.us1.bfl.ai"),
-        ({"X-Forwarded-Host": "api.eu1.bfl.ai", "X-Forwarded-Proto": "https"}, "https://api.eu1.bfl.ai"),
-        ({"X-Forwarded-Proto": "https, http"}, "https://127.0.0.1"),
-        ({"Host": "localhost:8787"}, "http://localhost:8787"),
-    ],
-)
-def test_addresses_are_those_the_client_knows(caller: BflCaller, headers: dict[str, str], origin: str) -> None:
-    model = caller.train()
-    body = {"finetune_id": model}
-    polling_url = caller.call("POST", ULTRA, json=body, headers=headers).json()["polling_url"]
-    assert polling_url.startswith(origin)
-    task = polling_url.partition("id=")[2]
-    response = caller.call("GET", "/v1/get_result", params={"id": task}, headers=headers)
-    assert response.json()["result"]["sample"].startswith(origin)
-
-
-def test_a_half_sent_training_has_no_effect(emulator: EmulatorControl, caller: BflCaller) -> None:
-    emulator.switch(read_timeout_s=0.2)
-
-    def torn() -> Iterator[bytes]:
-        yield b'{"file_data": "UEsD'
-        time.sleep(0.6)
-        yield b'"}'
-
-    with pytest.raises(requests.ConnectionError):
-        caller.call("POST", "/v1/finetune", data=torn())
-    assert (emulator.billing(), emulator.jobs()) == ([], [])

@@ -1,6 +1,5 @@
 """Requests that do not arrive whole, and responses that do not arrive at all."""
 
-import json
 import time
 
 import pytest
@@ -116,38 +115,3 @@ def test_refused_requests_are_not_billed(emulator: EmulatorControl, caller: Call
     caller.call("POST", SUBMIT, json={"name": "nothing else"})
     caller.image("no-such-model")
     assert emulator.billing() == []
-
-
-def test_a_half_sent_submit_is_cut_after_the_read_timeout(emulator: EmulatorControl, caller: Caller) -> None:
-    s3_url = caller.upload()
-    emulator.switch(read_timeout_s=0.3)
-    begun = time.monotonic()
-    assert caller.raw_submit(s3_url, missing=1).recv(100) == b""
-    assert 0.25 < time.monotonic() - begun < 3
-    assert emulator.billing() == []
-
-
-def test_bytes_that_keep_coming_are_waited_for(emulator: EmulatorControl, caller: Caller) -> None:
-    body = json.dumps(caller.order(caller.upload())).encode()
-    emulator.switch(read_timeout_s=0.4)
-    connection = caller.raw("POST", SUBMIT, body, send=len(body) - 3)
-    for position in (-3, -2, -1):
-        time.sleep(0.2)
-        connection.sendall(body[position : position + 1 or None])
-    assert connection.recv(12) == b"HTTP/1.1 200"
-
-
-def test_a_half_sent_upload_is_cut_too(emulator: EmulatorControl, caller: Caller) -> None:
-    place, archive = caller.place(), dataset()
-    emulator.switch(read_timeout_s=0.2)
-    target = place["presigned_url"].removeprefix(caller.origin)
-    connection = caller.raw("PUT", target, archive, send=len(archive) - 1)
-    connection.recv(100)
-    assert requests.head(place["s3_url"], timeout=5).status_code == 404
-
-
-def test_a_slow_response_is_no_half_sent_request(emulator: EmulatorControl, caller: Caller) -> None:
-    s3_url = caller.upload()
-    emulator.switch(read_timeout_s=0.2)
-    emulator.inject(Fault("slow", SUBMIT, delay_s=0.5))
-    assert caller.submit(s3_url).status_code == 200

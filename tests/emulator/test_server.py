@@ -66,14 +66,6 @@ def test_a_port_in_use_is_named_before_anything_is_printed(
     assert capsys.readouterr().out == ""
 
 
-def test_addresses_behind_a_proxy_are_those_the_client_knows(tmp_path: Path) -> None:
-    headers = {"Host": "api.segmind.com", "X-Forwarded-Proto": "https"}
-    with running_emulator("segmind", tmp_path) as emulator:
-        path, name = "/finetune/request/upload/pre-signed-url", {"name": "set.zip"}
-        place = Caller(emulator).call("GET", path, json=name, headers=headers).json()
-    assert all(url.startswith("https://api.segmind.com/s3/") for url in place.values())
-
-
 def test_each_provider_keeps_its_own_state_in_one_folder(tmp_path: Path) -> None:
     with running_emulator("segmind", tmp_path, progress=Progress.at_once()) as segmind:
         Caller(segmind).train()

@@ -88,7 +88,6 @@ def test_switches_stay_over_a_restart_until_they_are_reset(tmp_path: Path) -> No
         ({"list_lag_s": -1}, "list_lag_s: Input should be greater than or equal to 0"),
         ({"list_lag_s": "long"}, "valid number"),
         ({"list_short_by": -1}, "greater than or equal to 0"),
-        ({"read_timeout_s": 0}, "greater than 0"),
         ({"deploying_status": "READY"}, "Input should be 'INFERENCE_QUEUED' or 'DEPLOYING'"),
     ],
 )

@@ -10,7 +10,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from tuneloop.emulator import urls
 from tuneloop.emulator.emulation import Emulation
 
 
@@ -41,7 +40,7 @@ class Call:
     @property
     def base_url(self) -> str:
         """Under which the client sees the emulator."""
-        return urls.base_url(self.request)
+        return str(self.request.base_url).rstrip("/")
 
     @property
     def path(self) -> dict[str, str]:

@@ -1,17 +1,16 @@
-"""How webhooks go out: when, how often, with which signature, and what is logged of each."""
+"""A provider's webhooks, and how they go out: when, how often, with which signature, and what is logged."""
 
 import json
 import threading
 from collections.abc import Callable, Container
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from tuneloop.emulator.clock import Clock
+from tuneloop.emulator.jobs import Job
 from tuneloop.emulator.outgoing import Outcome, Poster, reachable
-from tuneloop.emulator.switches import SwitchBoard
-
-if TYPE_CHECKING:
-    from tuneloop.emulator.webhooks import WebhookStyle
+from tuneloop.emulator.progress import Lifecycle
+from tuneloop.emulator.switches import SwitchBoard, Switches
 
 Kind = Literal["event", "forged", "sample"]
 """An event that has happened; one that somebody else has made up; a sample that was asked for in the console."""
@@ -24,6 +23,32 @@ class Message:
 
     event: str
     body: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class WebhookStyle:
+    """The habits of one provider."""
+
+    from_console: bool
+    """One address for all trainings, registered in a console; otherwise each submit may bring its own."""
+    events: tuple[str, ...]
+    """States whose beginning is notified, in their order."""
+    notifies_bad_end: bool
+    retries_s: tuple[float, ...]
+    """Seconds from an attempt that failed to the next one; after the last, the delivery is given up."""
+    message: Callable[[Job, str, str, Switches], Message]
+    """Takes a training, the state to notify of, the emulator's origin for URLs, and the switches in force."""
+    sign: Callable[[bytes, str, Switches], dict[str, str]]
+    """Takes a body and the secret of its training; returns the headers that prove it."""
+
+    def passed(self, lifecycle: Lifecycle, before: str, after: str) -> list[str]:
+        """Return the states to notify of when a job has gone from one to another, also past some unseen."""
+        if lifecycle.has_failed(after):
+            return [after] if self.notifies_bad_end else []
+        if before not in lifecycle.states or after not in lifecycle.states:
+            return []
+        first, last = lifecycle.states.index(before) + 1, lifecycle.states.index(after) + 1
+        return [state for state in lifecycle.states[first:last] if state in self.events]
 
 
 @dataclass(frozen=True)
@@ -83,7 +108,7 @@ class Dispatcher:
         self,
         clock: Clock,
         switches: SwitchBoard,
-        style: "WebhookStyle",
+        style: WebhookStyle,
         address: Callable[[Subscription], str | None],
     ) -> None:
         self._clock = clock

@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ExceptionHandler
 
 from tuneloop.emulator.clock import Clock
-from tuneloop.emulator.deliveries import Subscription
+from tuneloop.emulator.deliveries import Subscription, WebhookStyle
 from tuneloop.emulator.faults import Fault, FaultQueue
 from tuneloop.emulator.jobs import Job, Jobs
 from tuneloop.emulator.objects import Objects
@@ -20,7 +20,7 @@ from tuneloop.emulator.records import BilledEntry, Billing, RequestLog
 from tuneloop.emulator.state import State
 from tuneloop.emulator.switches import SwitchBoard
 from tuneloop.emulator.tasks import Tasks
-from tuneloop.emulator.webhooks import Webhooks, WebhookStyle
+from tuneloop.emulator.webhooks import Webhooks
 from tuneloop.emulator.weights import fingerprint
 
 WEIGHTS_BYTES = 1_500_000

@@ -39,10 +39,9 @@ class FaultMiddleware:
             return
         position = self._emulation.requests.arrived(scope["method"], scope["path"])
         stored = scope["path"].startswith(OBJECTS)
-        hurried = _impatient(receive, self._emulation.switches.now.read_timeout_s)
         # Archives are streamed to disk by their route; everything else is held back until its last
         # byte is in, so that a request that was only half sent has no effect and meets no fault.
-        whole = hurried if stored else await _held_back(hurried)
+        whole = receive if stored else await _held_back(receive)
         if whole is None:
             await connection.cut(scope, receive)
             return
@@ -91,24 +90,6 @@ class FaultMiddleware:
         if stored:
             return object_routes.fault_response(fault)
         return self._emulation.provider.fault_response(self._emulation, fault)
-
-
-def _impatient(receive: Receive, timeout_s: float | None) -> Receive:
-    """Return a `receive` that takes so many real seconds of silence for the end of the connection."""
-    whole = False
-
-    async def impatient() -> Message:
-        nonlocal whole
-        if whole or timeout_s is None:
-            return await receive()
-        try:
-            message = await asyncio.wait_for(receive(), timeout_s)
-        except TimeoutError:
-            return {"type": "http.disconnect"}
-        whole = not message.get("more_body", False)
-        return message
-
-    return impatient
 
 
 async def _held_back(receive: Receive) -> Receive | None:

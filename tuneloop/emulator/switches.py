@@ -21,7 +21,7 @@ _SETTING = "switches"
 
 @dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid"))
 class Switches:
-    """The behavior in force; seconds are those of the emulator's clock, but for the two time-outs.
+    """The behavior in force; seconds are those of the emulator's clock, but for the time-out.
 
     Raises:
         ValueError: for a value of another type, an unknown word, or a number that is too small.
@@ -52,8 +52,6 @@ class Switches:
     """The letters of statuses, of trainings and of queued images."""
     date_off_s: float = 0.0
     """The `Date` of every response is ahead of the true time by so much; it may be negative."""
-    read_timeout_s: Annotated[float, Field(gt=0)] | None = None
-    """Real seconds without a byte after which a half-sent request is cut; None waits for ever."""
     image_s: Seconds = 0.4
     """How long a queued image takes."""
     images_fail: str = ""

@@ -1,4 +1,4 @@
-"""URLs of the emulator: its base URL as a client sees it, and presigned URLs in the styles of S3 and Azure.
+"""Presigned URLs in the styles of S3 and Azure.
 
 Signatures cover method, path and expiry, so a URL made for a PUT does not GET, and one made for another
 object opens nothing. They are not Amazon's algorithm: no client computes them, clients only carry them.
@@ -11,34 +11,13 @@ from datetime import UTC, datetime
 from typing import Literal
 from urllib.parse import urlencode
 
-from starlette.requests import Request
-
 from tuneloop.emulator.clock import iso_utc
 
-_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _ACCESS_KEY = "TUNELOOPEMULATOR"
 _SECRET = b"not a secret: the emulator signs for itself"
 _STAMP = "%Y%m%dT%H%M%SZ"
 
 Verdict = Literal["valid", "unsigned", "expired", "wrong signature"]
-
-
-def base_url(request: Request) -> str:
-    """Return scheme and host of a request, such as `http://127.0.0.1:8787`.
-
-    Behind a proxy, those that the client asked for: from X-Forwarded-Proto and X-Forwarded-Host, else from
-    Host. The emulator itself listens on loopback only and speaks no TLS, so a foreign host name can only have
-    come through a proxy, and one that does not say otherwise is taken to have spoken TLS.
-    """
-    headers = request.headers
-    host = _outermost(headers.get("x-forwarded-host")) or headers.get("host") or request.url.netloc
-    loopback = host.rpartition(":")[0] in _LOOPBACK or host in _LOOPBACK
-    scheme = _outermost(headers.get("x-forwarded-proto")) or ("http" if loopback else "https")
-    return f"{scheme}://{host}"
-
-
-def _outermost(header: str | None) -> str:
-    return (header or "").partition(",")[0].strip()
 
 
 def sign_v4(method: str, path: str, now: float, valid_s: int) -> str:

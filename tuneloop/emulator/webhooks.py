@@ -4,48 +4,20 @@ The address that was registered outlasts a restart of the emulator; what has sti
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from tuneloop.emulator.clock import Clock
-from tuneloop.emulator.deliveries import Delivery, Dispatcher, Message, PendingDelivery, Subscription
+from tuneloop.emulator.deliveries import Delivery, Dispatcher, Message, PendingDelivery, Subscription, WebhookStyle
 from tuneloop.emulator.jobs import Conflict, Job, Jobs
 from tuneloop.emulator.outgoing import reachable
-from tuneloop.emulator.progress import Lifecycle
 from tuneloop.emulator.state import State
-from tuneloop.emulator.switches import SwitchBoard, Switches
+from tuneloop.emulator.switches import SwitchBoard
 
 _POLL_S = 0.1
 """Real seconds between two polls of the trainings somebody is to be notified of."""
 _SAMPLE = "00000000-0000-4000-8000-000000000000"
 _REGISTERED = "webhook"
-
-
-@dataclass(frozen=True)
-class WebhookStyle:
-    """The habits of one provider."""
-
-    from_console: bool
-    """One address for all trainings, registered in a console; otherwise each submit may bring its own."""
-    events: tuple[str, ...]
-    """States whose beginning is notified, in their order."""
-    notifies_bad_end: bool
-    retries_s: tuple[float, ...]
-    """Seconds from an attempt that failed to the next one; after the last, the delivery is given up."""
-    message: Callable[[Job, str, str, Switches], Message]
-    """Takes a training, the state to notify of, the emulator's origin for URLs, and the switches in force."""
-    sign: Callable[[bytes, str, Switches], dict[str, str]]
-    """Takes a body and the secret of its training; returns the headers that prove it."""
-
-    def passed(self, lifecycle: Lifecycle, before: str, after: str) -> list[str]:
-        """Return the states to notify of when a job has gone from one to another, also past some unseen."""
-        if lifecycle.has_failed(after):
-            return [after] if self.notifies_bad_end else []
-        if before not in lifecycle.states or after not in lifecycle.states:
-            return []
-        first, last = lifecycle.states.index(before) + 1, lifecycle.states.index(after) + 1
-        return [state for state in lifecycle.states[first:last] if state in self.events]
 
 
 class Webhooks:

@@ -30,16 +30,11 @@ _USUAL: dict[int, Meaning] = {
         RequestRejected,
         "it conflicts with what the account already has, such as a job of this name; look into its console",
     ),
-    411: (RequestRejected, _ON_THE_WAY),
-    412: (RequestRejected, _ON_THE_WAY),
     413: (RequestRejected, "the request is too large for the provider; take fewer or smaller images"),
     414: (RequestRejected, "the request's address is too long; check the base URL"),
     415: (RequestRejected, "the type of the request's body is not taken here; check the base URL"),
-    417: (RequestRejected, _ON_THE_WAY),
-    421: (RequestRejected, _ON_THE_WAY),
-    426: (RequestRejected, _ON_THE_WAY),
-    428: (RequestRejected, _ON_THE_WAY),
     431: (RequestRejected, "the request's headers are too large; check the API key and the proxy"),
+    **dict.fromkeys((411, 412, 417, 421, 426, 428), (RequestRejected, _ON_THE_WAY)),
     451: (RequestRejected, "the provider may not serve this for legal reasons; ask its support"),
 }
 """Refusals that say that nothing was accepted. 408 and 425 are none: a server in between may response so."""

@@ -8,7 +8,6 @@ A key is `Rejected`; a body or a field that is missing or wrong is `Invalid`.
 """
 
 import json
-import tempfile
 from enum import StrEnum
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -17,10 +16,8 @@ from starlette.requests import Request
 
 from tuneloop.emulator.bfl.responses import Invalid, Rejected, broken_json, missing
 from tuneloop.emulator.calls import Reader
-from tuneloop.emulator.json_upload import JsonUpload
 
 API_KEY = "bfl-test-key-0123456789abcdef"
-LONG_FIELD = "file_data"
 _WIDEST = 21 / 9
 
 Body = TypeVar("Body", bound=BaseModel)
@@ -163,68 +160,45 @@ def query_field(name: str, *, key: bool = True) -> Reader:
 
 
 def body_of(model: type[Body]) -> Reader:
-    """Return a reader of a body that fits into memory."""
+    """Return a reader of a body, as its model."""
 
     async def read(request: Request) -> Body:
-        received = await _small_body(request)
-        _authenticate(request)
-        return checked(model, received)
+        return _checked(model, await _keyed_body(request))
 
     return read
 
 
-async def finetune_body(request: Request) -> JsonUpload:
-    """Read the body of a submit, of which only the key and that it is JSON are checked yet."""
-    upload = await _large_body(request)
-    _authenticate(request)
-    return upload
+async def finetune_body(request: Request) -> tuple[Finetune, Any]:
+    """Read a submit, as its model and as it came."""
+    received = await _keyed_body(request)
+    return _checked(Finetune, received), received
 
 
-async def _small_body(request: Request) -> Any:
+async def _keyed_body(request: Request) -> Any:
+    """Return a body before anything of it is checked; the key is checked after it is known to be JSON."""
     content = await request.body()
     if not content:
         raise Invalid([missing()])
-    if not _is_json(request):
-        return content.decode(errors="replace")
     try:
-        return json.loads(content)
-    except ValueError as error:
-        raise _no_json(error) from None
+        received = json.loads(content) if _is_json(request) else content.decode(errors="replace")
+    except json.JSONDecodeError as error:
+        raise Invalid([broken_json(error.pos, error.msg)]) from None
+    except ValueError:
+        raise Invalid([broken_json(0, "Expecting value")]) from None
+    _authenticate(request)
+    return received
 
 
-async def _large_body(request: Request) -> JsonUpload:
-    file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the body is read from it
-    async for chunk in request.stream():
-        file.write(chunk)
-    if not file.tell():
-        raise Invalid([missing()])
-    file.flush()
-    if not _is_json(request):
-        file.seek(0)
-        checked(Finetune, file.read().decode(errors="replace"))
-    try:
-        return JsonUpload(file, LONG_FIELD)
-    except ValueError as error:
-        raise _no_json(error) from None
-
-
-def checked(model: type[Body], received: Any, upload: JsonUpload | None = None) -> Body:
-    """Return a body as its model."""
+def _checked(model: type[Body], received: Any) -> Body:
     try:
         if received is None:
             raise Invalid([missing()])
         return model.model_validate(received, from_attributes=True)
     except ValidationError as error:
-        raise Invalid([dict(found) for found in error.errors()], upload=upload) from None
+        raise Invalid([dict(found) for found in error.errors()]) from None
 
 
 def _is_json(request: Request) -> bool:
     """Return True if a body is read as JSON; one of no type is, as by all but the latest versions of FastAPI."""
     media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     return media_type.startswith("application/") and media_type.endswith(("/json", "+json"))
-
-
-def _no_json(error: ValueError) -> Invalid:
-    if isinstance(error, json.JSONDecodeError):
-        return Invalid([broken_json(error.pos, error.msg)])
-    return Invalid([broken_json(0, "Expecting value")])

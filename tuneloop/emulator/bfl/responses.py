@@ -5,16 +5,16 @@ that is not ready, a 422 that echoes the whole request with the archive in it); 
 (400 and 404 for unknown finetunes, 402).
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from tuneloop.emulator import calls
 from tuneloop.emulator.emulation import Emulation
 from tuneloop.emulator.faults import Fault
-from tuneloop.emulator.json_upload import JsonUpload, compact_json
 
 _URL = "https://errors.pydantic.dev/2.10/v/"
 _MESSAGES = {
@@ -38,30 +38,22 @@ class Rejected(calls.Rejected):
 
 
 class Invalid(calls.Rejected):
-    """A request with invalid fields; an echoed archive is read from disk as it goes out.
+    """A request with invalid fields in its `place`, body or query; what was sent comes back, archive and all.
 
-    Args:
-        errors: one object for each, as pydantic writes it; `loc` without the place.
-        place: `body` or `query`.
-        upload: what the errors' inputs are taken from, where it is too long to hold.
+    Of each error, an object as pydantic writes it; `loc` without the place.
     """
 
-    def __init__(
-        self, errors: Sequence[Mapping[str, Any]], place: str = "body", upload: JsonUpload | None = None
-    ) -> None:
+    def __init__(self, errors: Sequence[Mapping[str, Any]], place: str = "body") -> None:
         # The link has the version of pydantic that BFL ran, in place of the one that is installed here.
         links = ({"url": _URL + error["type"]} if "url" in error else {} for error in errors)
-        located = [
+        detail = [
             {**error, "loc": [place, *error["loc"]], **link} for error, link in zip(errors, links, strict=True)
         ]
-        document = {"detail": located}
-        if upload is None:
-            content = compact_json(document).encode(errors="backslashreplace")
-            super().__init__(Response(content, 422, media_type="application/json"))
-        else:
-            size, pieces = upload.echoed(document)
-            headers = {"Content-Length": str(size)}
-            super().__init__(StreamingResponse(pieces, 422, headers, media_type="application/json"))
+        # As FastAPI writes it: compact, and what is no JSON (an exception) as an empty object.
+        text = json.dumps({"detail": detail}, ensure_ascii=False, separators=(",", ":"), default=lambda _: {})
+        # Half a surrogate pair has no UTF-8, but an escape.
+        content = text.encode(errors="backslashreplace")
+        super().__init__(Response(content, 422, media_type="application/json"))
 
 
 def missing(*name: str) -> dict[str, Any]:

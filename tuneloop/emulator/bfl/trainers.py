@@ -12,6 +12,7 @@ Folders alone are no reason: the guide has its reader compress one, and so do pu
 other rejections are not known, nor which attributes are suspicious: here, those of anything but a plain file.
 """
 
+import base64
 import stat
 import zipfile
 from pathlib import Path
@@ -20,7 +21,6 @@ from typing import Any
 from starlette.responses import Response
 
 from tuneloop.emulator.archives import UNREADABLE_ERRORS, image_names, is_damaged
-from tuneloop.emulator.bfl.fields import Finetune, checked
 from tuneloop.emulator.bfl.responses import Invalid, Rejected, value_error
 from tuneloop.emulator.calls import Call, accepted
 from tuneloop.emulator.clock import iso_utc
@@ -29,7 +29,6 @@ from tuneloop.emulator.emulation import Emulation
 from tuneloop.emulator.images.drawing import Model
 from tuneloop.emulator.job_views import json_id, listed, view
 from tuneloop.emulator.jobs import Job
-from tuneloop.emulator.json_upload import JsonUpload, NotBase64
 
 _ARCHIVES = "finetune-archives"
 _DEFAULT_ITERATIONS = 300
@@ -45,15 +44,14 @@ _NESTED = (".zip", ".tar", ".gz", ".7z", ".rar")
 
 def submit(call: Call) -> Response:
     """Accept a training."""
-    emulation, upload = call.emulation, call.fields
-    body = checked(Finetune, upload.fields, upload)
+    emulation, (body, received) = call.emulation, call.fields
     # Neither the archive nor a webhook, whose secret is nobody's business.
     request = body.model_dump(mode="json", include=set(_SHOWN))
     if request["learning_rate"] is None:
         request["learning_rate"] = _DEFAULT_RATES[body.finetune_type]
     job_id = emulation.new_id()
     key = f"{_ARCHIVES}/{job_id}.zip"
-    failure = _keep(emulation, upload, key)
+    failure = _keep(emulation, received, key)
     webhook = None if body.webhook_url is None else str(body.webhook_url)
     subscription = Subscription(job_id, url=webhook, secret=body.webhook_secret)
     billed = {**request, "price_usd": _price_usd(request["iterations"])}
@@ -61,19 +59,20 @@ def submit(call: Call) -> Response:
     return accepted(emulation, {"finetune_id": json_id(job_id)}, job_id)
 
 
-def _keep(emulation: Emulation, upload: JsonUpload, key: str) -> str | None:
+def _keep(emulation: Emulation, received: Any, key: str) -> str | None:
     """Store the archive; return the error a training on it fails with, None for a good one."""
-    incoming = emulation.objects.begin()
     try:
-        upload.decode(incoming.write)
-    except NotBase64:
-        incoming.drop()
-        raise Invalid([value_error("Invalid base64 in file_data", upload.fields)], upload=upload) from None
+        # Writers break lines, which base64 allows.
+        content = base64.b64decode("".join(received["file_data"].splitlines()), validate=True)
+    except ValueError:
+        raise Invalid([value_error("Invalid base64 in file_data", received)]) from None
+    incoming = emulation.objects.begin()
+    incoming.write(content)
     emulation.objects.keep(incoming, key)
     try:
         return _archive_failure(emulation.objects.path(key))
     except _BadArchive as reason:
-        raise Invalid([value_error(str(reason), upload.fields)], upload=upload) from None
+        raise Invalid([value_error(str(reason), received)]) from None
 
 
 class _BadArchive(Exception):

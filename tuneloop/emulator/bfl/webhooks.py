@@ -12,10 +12,9 @@ import hmac
 from typing import Any
 
 from tuneloop.emulator.clock import iso_utc
-from tuneloop.emulator.deliveries import Message
+from tuneloop.emulator.deliveries import Message, WebhookStyle
 from tuneloop.emulator.jobs import Job
 from tuneloop.emulator.switches import Switches
-from tuneloop.emulator.webhooks import WebhookStyle
 
 
 def message(subject_id: str, status: str, result: dict[str, Any] | None, at: float) -> Message:

@@ -10,13 +10,12 @@ and that events of trainings are among those that can be chosen, are assumed.
 from typing import Any
 
 from tuneloop.emulator.calls import Call
-from tuneloop.emulator.deliveries import Message
+from tuneloop.emulator.deliveries import Message, WebhookStyle
 from tuneloop.emulator.jobs import Conflict, Job
 from tuneloop.emulator.segmind.fields import text
 from tuneloop.emulator.segmind.models import weights_url
 from tuneloop.emulator.segmind.responses import Rejected, finetune_id, shown_status, slug
 from tuneloop.emulator.switches import Switches
-from tuneloop.emulator.webhooks import WebhookStyle
 
 _WEBHOOK = "finetune"
 """Id of the one webhook that there can be."""
