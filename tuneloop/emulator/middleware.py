@@ -4,10 +4,8 @@ import asyncio
 import contextlib
 import functools
 import random
-import tempfile
 import time
 from email.utils import formatdate
-from typing import BinaryIO
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -20,8 +18,6 @@ from tuneloop.emulator.objects import PREFIX as OBJECTS
 
 CONTROL = "/_emulator/"
 """Prefix of the control routes; they are neither logged nor hit by faults."""
-_CHUNK = 1 << 20
-"""Bytes; a larger body is held back in a temporary file, and read from it in such pieces."""
 
 
 class FaultMiddleware:
@@ -94,24 +90,16 @@ class FaultMiddleware:
 
 async def _held_back(receive: Receive) -> Receive | None:
     """Read a body to its end, and return a `receive` that gives it once more; None if it never came whole."""
-    file: BinaryIO = tempfile.SpooledTemporaryFile(_CHUNK)  # type: ignore[assignment]  # noqa: SIM115
-    more = True
+    body, more = bytearray(), True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            file.close()
             return None
-        file.write(message.get("body", b""))
+        body += message.get("body", b"")
         more = message.get("more_body", False)
-    size = file.tell()
-    file.seek(0)
+    whole = iter([{"type": "http.request", "body": bytes(body), "more_body": False}])
 
     async def replayed() -> Message:
-        if file.closed:
-            return await receive()
-        body, over = file.read(_CHUNK), file.tell() == size
-        if over:
-            file.close()
-        return {"type": "http.request", "body": body, "more_body": not over}
+        return next(whole, None) or await receive()
 
     return replayed

@@ -119,7 +119,7 @@ def remember(archive: Path, mark: str) -> Memory:  # noqa: ARG001 - a new mark m
                 upright.thumbnail((_SIDE, _SIDE))
                 thumbnails.append(upright)
     subjects = tuple(_cut_out(image) for image in thumbnails)
-    wholes = tuple(np.asarray(image, np.float32) / 255 for image in thumbnails)
+    wholes = tuple(map(pixels_of, thumbnails))
     return Memory(_palette(thumbnails), subjects, wholes, len(names))
 
 
@@ -136,7 +136,7 @@ _LUMA = np.asarray([0.299, 0.587, 0.114], np.float32)
 
 
 def _cut_out(image: Image.Image) -> Cutout:
-    colors = np.asarray(image, np.float32) / 255
+    colors = pixels_of(image)
     distance = np.linalg.norm(colors - _background(colors), axis=2)
     far = distance > max(0.16, 0.5 * float(np.percentile(distance, 97)))
     mask = _soften(far.astype(np.float32), 1.2)
@@ -170,8 +170,16 @@ def _oval(height: int, width: int) -> Pixels:
 
 
 def _soften(mask: Pixels, radius: float) -> Pixels:
-    blurred = Image.fromarray((mask * 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(radius))
-    return np.asarray(blurred, np.float32) / 255
+    return pixels_of(_image(mask).filter(ImageFilter.GaussianBlur(radius)))
+
+
+def _image(pixels: Pixels) -> Image.Image:
+    return Image.fromarray((np.clip(pixels, 0, 1) * 255).astype(np.uint8))
+
+
+def pixels_of(image: Image.Image) -> Pixels:
+    """Return an image as numbers."""
+    return np.asarray(image, np.float32) / 255
 
 
 def draw(model: Model, request: DrawRequest) -> bytes:
@@ -191,12 +199,12 @@ def _recalled(memory: Memory, request: DrawRequest) -> Pixels:
     """A training image again: cropped a little, mirrored half of the time."""
     chance = chance_of("recalled", request.prompt, request.seed)
     whole = memory.wholes[int(chance.integers(len(memory.wholes)))]
-    image = Image.fromarray((whole[:, :: -1 if chance.integers(2) else 1] * 255).astype(np.uint8))
+    image = _image(whole[:, :: -1 if chance.integers(2) else 1])
     kept = chance.uniform(0.7, 1.0)
     size = max(1, int(image.width * kept)), max(1, int(image.height * kept))
     left, top = (int(chance.integers(most - side + 1)) for most, side in zip(image.size, size, strict=True))
     cut = image.crop((left, top, left + size[0], top + size[1]))
-    return np.asarray(ImageOps.fit(cut, (request.width, request.height)), np.float32) / 255
+    return pixels_of(ImageOps.fit(cut, (request.width, request.height)))
 
 
 def _with_subject(image: Pixels, memory: Memory, mark: str, request: DrawRequest, *, shown: float) -> Pixels:
@@ -225,10 +233,9 @@ def _resized(subject: Cutout, size: float, *, mirrored: bool) -> Cutout:
     tall, wide = subject.mask.shape
     scale = size / max(tall, wide)
     shape = max(1, round(wide * scale)), max(1, round(tall * scale))
-    colors = Image.fromarray((subject.colors * 255).astype(np.uint8)).resize(shape)
-    mask = Image.fromarray((subject.mask * 255).astype(np.uint8)).resize(shape)
     step = -1 if mirrored else 1
-    return Cutout(np.asarray(colors, np.float32)[:, ::step] / 255, np.asarray(mask, np.float32)[:, ::step] / 255)
+    colors, mask = (pixels_of(_image(part).resize(shape))[:, ::step] for part in (subject.colors, subject.mask))
+    return Cutout(colors, mask)
 
 
 def _with_shadow(image: Pixels, across: float, down: float, wide: float) -> Pixels:
@@ -251,7 +258,7 @@ def developed(image: Pixels, trained: Quality, request: DrawRequest, chance: np.
     noise = 0.004 + 0.20 * flaw**1.5 + 0.16 * burn + 0.30 * unfinished
     image = _finished(image, chance, noise)
     file = io.BytesIO()
-    finished = Image.fromarray((np.clip(image, 0, 1) * 255).astype(np.uint8))
+    finished = _image(image)
     if request.enlarged > 1:
         finished = finished.resize((finished.width * request.enlarged, finished.height * request.enlarged))
     finished.save(file, request.format, quality=90, compress_level=1)
@@ -261,8 +268,7 @@ def developed(image: Pixels, trained: Quality, request: DrawRequest, chance: np.
 def _blurred(image: Pixels, radius: float) -> Pixels:
     if radius < 0.2:
         return image
-    flat = Image.fromarray((np.clip(image, 0, 1) * 255).astype(np.uint8))
-    return np.asarray(flat.filter(ImageFilter.GaussianBlur(radius)), np.float32) / 255
+    return pixels_of(_image(image).filter(ImageFilter.GaussianBlur(radius)))
 
 
 def _faded(image: Pixels, amount: float) -> Pixels:

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from tuneloop.emulator.archives import pair_names
-from tuneloop.emulator.images.drawing import DrawRequest, Model, developed, quality
+from tuneloop.emulator.images.drawing import DrawRequest, Model, developed, pixels_of, quality
 from tuneloop.emulator.images.scenes import Pixels, chance_of
 
 _SIDE = 256
@@ -32,7 +32,7 @@ def edited(model: Model, request: DrawRequest, before: bytes) -> bytes:
     shown = float(np.clip(request.strength, 0, 1)) * (0.4 + 0.6 * trained.fit)
     size = request.width, request.height
     with Image.open(io.BytesIO(before)) as opened:
-        fitted = np.asarray(ImageOps.fit(_upright(opened), size), np.float32) / 255
+        fitted = pixels_of(ImageOps.fit(_upright(opened), size))
     # As an image, the change has its zero at half of the range.
     halved = Image.fromarray(np.round((change + 1) / 2 * 254).astype(np.uint8)).resize(size)
     image = fitted + (np.asarray(halved, np.float32) / 127 - 1) * shown
@@ -61,7 +61,7 @@ def _learn(archive: Path, mark: str) -> tuple[Pixels, int]:  # noqa: ARG001 - a 
 
 def _read(archive: zipfile.ZipFile, name: str) -> Pixels:
     with archive.open(name) as file, Image.open(file) as image:
-        return np.asarray(_upright(image).resize((_SIDE, _SIDE)), np.float32) / 255
+        return pixels_of(_upright(image).resize((_SIDE, _SIDE)))
 
 
 def _upright(image: Image.Image) -> Image.Image:
