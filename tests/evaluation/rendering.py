@@ -36,6 +36,10 @@ def attempt(
     return None
 
 
+def is_complete(evaluation: Evaluation) -> bool:
+    return all(image.name for image in evaluation.images)
+
+
 def noting(emulator: EmulatorControl) -> tuple[list[tuple[int, int]], Callable[[int], bool]]:
     """A reserve, and what it is told: images, and how many were rendered until then."""
     told: list[tuple[int, int]] = []

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.evaluation.killed_renderer import CENTS, CLIENTS, Scene, rendered
+from tests.evaluation.rendering import is_complete
 from tests.registry.conftest import run_of
 from tuneloop.clock import Deadline, now
 from tuneloop.datasets.archive import DatasetArchive
@@ -103,7 +104,7 @@ def judge(scene: Scene, emulator: EmulatorControl, kills: int) -> int:
     store = LocalDirectory(scene.folder)
     evaluation = rendered(scene, store)
     paid = _billed(emulator)
-    assert evaluation.complete
+    assert is_complete(evaluation)
     assert not evaluation.findings
     assert paid <= IMAGES + kills
     assert paid - IMAGES <= evaluation.asked_again <= kills, "every payment too many is told of"

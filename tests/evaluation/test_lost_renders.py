@@ -6,7 +6,7 @@ from threading import Barrier, Thread
 
 import pytest
 
-from tests.evaluation.rendering import PLAN, RENDER, TWELVE, attempt, inferences, noting
+from tests.evaluation.rendering import PLAN, RENDER, TWELVE, attempt, inferences, is_complete, noting
 from tuneloop.emulator import EmulatorControl, Fault
 from tuneloop.errors import (
     ProviderUnavailable,
@@ -34,7 +34,7 @@ def test_answer_that_is_lost_twice_stops_the_rendering_and_keeps_what_is_there(
     emulator.inject(Fault("cut_after_effect", RENDER, "POST", times=2))
     with pytest.raises(ProviderUnavailable):
         render(artifacts, provider, subject, PLAN)
-    assert render(artifacts, provider, subject, PLAN).complete
+    assert is_complete(render(artifacts, provider, subject, PLAN))
     assert inferences(emulator) == 4
 
 
@@ -47,7 +47,7 @@ def test_provider_that_bills_and_never_answers_is_paid_three_times_for_each_imag
     assert attempts[:17] == [None] * 17, "a run stops after two asks in a row, and waits"
     last = attempts[-1]
     assert last is not None
-    assert (last.unanswered, last.complete) == (12, False)
+    assert (last.unanswered, is_complete(last)) == (12, False)
     assert {image.finding for image in last.images} == {"requested 3 times, no response"}
 
 
@@ -85,7 +85,7 @@ def test_image_that_was_certainly_not_asked_for_is_not_given_up(
         with pytest.raises(RequestNotSent):
             render(artifacts, gone, subject, PLAN)
     found = render(artifacts, provider, subject, PLAN)
-    assert (found.complete, found.asked_again, found.unanswered) == (True, 0, 0)
+    assert (is_complete(found), found.asked_again, found.unanswered) == (True, 0, 0)
 
 
 def test_runs_at_once_ask_for_no_image_more_than_three_times(
@@ -119,7 +119,7 @@ def test_ask_whose_record_was_deleted_is_counted_all_the_same(
     Path(artifacts.uri_of(first).removeprefix("file://")).unlink()
     last = attempt(artifacts, provider, subject, one)
     assert last is not None
-    assert (last.complete, last.asked_again, inferences(emulator)) == (True, 2, 3)
+    assert (is_complete(last), last.asked_again, inferences(emulator)) == (True, 2, 3)
 
 
 def test_answer_that_cannot_be_read_is_paid_three_times_at_most(

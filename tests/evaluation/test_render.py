@@ -7,7 +7,7 @@ from threading import Barrier, Thread
 import pytest
 from PIL import Image
 
-from tests.evaluation.rendering import PLAN, RENDER, inferences, noting
+from tests.evaluation.rendering import PLAN, RENDER, inferences, is_complete, noting
 from tuneloop.emulator import EmulatorControl, Fault
 from tuneloop.errors import (
     AuthenticationFailed,
@@ -25,7 +25,7 @@ def test_every_prompt_and_seed_is_rendered_once_in_its_life(
 ) -> None:
     first = render(artifacts, provider, subject, PLAN)
     second = render(artifacts, provider, subject, PLAN)
-    assert first.complete
+    assert is_complete(first)
     assert first == second
     assert [image.prompt for image in first.images] == ["a photo of ROBOX"] * 2
     assert inferences(emulator) == 2
@@ -44,7 +44,7 @@ def test_trouble_with_the_account_is_answered_and_uses_up_no_ask(
     for _ in range(5):
         with pytest.raises(RequestRejected):
             render(artifacts, provider, subject, PLAN)
-    assert render(artifacts, provider, subject, PLAN).complete
+    assert is_complete(render(artifacts, provider, subject, PLAN))
 
 
 def test_full_queue_is_waited_for(
@@ -52,7 +52,7 @@ def test_full_queue_is_waited_for(
 ) -> None:
     emulator.inject(Fault("refuse", RENDER, "POST", status=429))
     evaluation = render(artifacts, provider, subject, PLAN)
-    assert evaluation.complete
+    assert is_complete(evaluation)
     assert evaluation.asked_again == 0
     assert inferences(emulator) == 2
 
@@ -62,7 +62,7 @@ def test_refused_image_is_a_finding(
 ) -> None:
     emulator.inject(Fault("refuse", RENDER, "POST", status=400))
     evaluation = render(artifacts, provider, subject, PLAN)
-    assert not evaluation.complete
+    assert not is_complete(evaluation)
     assert len(evaluation.findings) == 1
 
 
@@ -121,7 +121,7 @@ def test_money_that_was_reserved_in_vain_is_not_reserved_again_by_every_try(
         with pytest.raises(InsufficientCredits):
             render(artifacts, provider, subject, PLAN, reserve=reserve)
     evaluation = render(artifacts, provider, subject, PLAN, reserve=reserve)
-    assert (evaluation.complete, evaluation.asked_again, told) == (True, 0, [(2, 0)])
+    assert (is_complete(evaluation), evaluation.asked_again, told) == (True, 0, [(2, 0)])
 
 
 def test_two_runs_that_render_the_same_model_at_once_share_the_work(
@@ -141,7 +141,7 @@ def test_two_runs_that_render_the_same_model_at_once_share_the_work(
     for thread in threads:
         thread.join()
     first, second = told
-    assert first.complete
+    assert is_complete(first)
     assert first.images == second.images
     assert inferences(emulator) <= 12 + 1
     assert max(first.asked_again, second.asked_again) == inferences(emulator) - 12
@@ -152,5 +152,5 @@ def test_prompts_that_are_the_same_without_the_trigger_word_are_paid_once(
 ) -> None:
     plan = PLAN.model_copy(update={"prompts": ("{trigger} at sea", "at sea"), "seeds": (1,)})
     wordless = replace(subject, trigger_word=None)
-    assert render(artifacts, provider, wordless, plan).complete
+    assert is_complete(render(artifacts, provider, wordless, plan))
     assert inferences(emulator) == 1

@@ -25,9 +25,6 @@ _FORMS = "write file:///folder or s3://bucket/prefix"
 def store_at(address: str) -> Store:
     """Open the store at an address, to look at it; on S3 with the keys that the settings or boto3 have.
 
-    Args:
-        address: file:///folder or s3://bucket/prefix.
-
     Raises:
         ConfigurationError: It is no such address, or there is nothing to open it with.
         StoreError: There is no store.

@@ -20,12 +20,7 @@ _AWAIT_REVIEW = {"held", "undecided", "unreadable"}
 
 
 class StoreStatus:
-    """The open trainings of a store, and what needs attention.
-
-    Args:
-        ledger: The store's ledger; it is only read.
-        store: What the store is called.
-    """
+    """The open trainings of a store, and what needs attention. Its ledger is only read."""
 
     def __init__(self, ledger: Ledger, store: str) -> None:
         self.store = store
@@ -37,7 +32,6 @@ class StoreStatus:
 
     @property
     def needs_attention(self) -> bool:
-        """Whether something needs attention."""
         waiting = any(training.state in _AWAIT_REVIEW for training in self.trainings)
         return waiting or bool(self.duplicates or self.attention)
 
@@ -46,7 +40,6 @@ class StoreStatus:
         self.attention = list(dict.fromkeys([*problems, *self.attention]))
 
     def show(self, console: Console) -> None:
-        """Print everything."""
         if self.trainings:
             console.print(in_flight(self.trainings, self.prefect_states))
         else:

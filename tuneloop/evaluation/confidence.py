@@ -28,10 +28,7 @@ def confidence_interval(
     of one prompt differ alike, so they weigh less than as many of different prompts: the interval is widened by
     their correlation (the design effect of L. Kish, Survey Sampling, 1965). Same differences, same interval.
 
-    Args:
-        differences: `(pairs, scores)`.
-        confidence: Such as 0.95.
-        prompts: The prompt of each pair; None where all are different.
+    `differences` is `(pairs, scores)`; `prompts` has the prompt of each pair, None where all are different.
 
     Returns:
         Lower and upper ends, `(scores,)` each; minus and plus infinity for a single pair.

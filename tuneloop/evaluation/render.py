@@ -42,22 +42,17 @@ _BLANK_BELOW = 4.0
 
 @dataclass(frozen=True)
 class ModelUnderTest:
-    """A model to be rendered.
-
-    Attributes:
-        job: Name of its training job.
-        job_id: The provider's id of it.
-        handle: What the provider is given beside the id.
-        trigger_word: What {trigger} stands for in prompts, None where the trainer knows none.
-        weights: Name of its weights in the store, None where it has none.
-        inputs: Sha256 of the stored images that an edit model is given, one after the other; empty for others.
-    """
+    """A model to be rendered."""
 
     job: str
+    """Name of its training job."""
     job_id: str
     trigger_word: str | None
+    """What {trigger} stands for in prompts."""
     inputs: tuple[str, ...] = ()
+    """Sha256 of the stored images that an edit model is given, one after the other."""
     weights: str | None = None
+    """Their name in the store."""
     handle: Handle = field(default_factory=dict, hash=False)
 
 

@@ -24,8 +24,7 @@ class RenderLog:
     """The requests for one model's images, and which have a place in the budget; nothing before a `refresh`."""
 
     def __init__(self, store: Store, job: str) -> None:
-        self._store = store
-        self._folder = f"render-log/{job}/"
+        self._store, self._folder = store, f"render-log/{job}/"
         self._requests: Counter[str] = Counter()
         self._rejected: Counter[str] = Counter()
         self._reserved: Counter[str] = Counter()
@@ -52,7 +51,6 @@ class RenderLog:
         return max(0, self.open(stem) - 1)
 
     def given_up(self, stem: str) -> bool:
-        """Whether an image was requested as often as it may be."""
         return self.open(stem) >= MAX_REQUESTS
 
     def record_request(self, stem: str) -> str | None:

@@ -31,15 +31,9 @@ def score_models(
 ) -> tuple[Evaluation, Evaluation | None]:
     """Measure the images of both models by one measure: likeness is to what the challenger was trained on.
 
-    Args:
-        store: Where all images are.
-        manifest: The challenger's dataset.
-        challenger: The challenger's images.
-        champion: The champion's images, None for a first model.
-        encoder: A CLIP model, None for no CLIP scores.
-        trigger_words: Of both models; they mean nothing to CLIP.
+    `manifest` is that dataset, `champion` None for a first model, `encoder` a CLIP model where there is one. The
+    trigger words are those of both models; they mean nothing to CLIP.
     """
-    edits = any(item.role == "start" for item in manifest.items)
     names = scored_against(manifest)
     if not names:  # adopted without its images: there is nothing to compare with
         return challenger, champion
@@ -56,6 +50,7 @@ def score_models(
     def read(name: str) -> ScoringImage:
         return ScoringImage.decode(store.read(name))
 
+    edits = any(item.role == "start" for item in manifest.items)
     new = score_evaluation(challenger, training, read, edits=edits, clip=clip)
     # Only the challenger is searched for copies: the champion has passed.
     return new, score_evaluation(champion, training, read, edits=True, clip=clip) if champion else None

@@ -61,12 +61,10 @@ class DatasetManifest(FrozenModel):
 
     @property
     def size_bytes(self) -> int:
-        """Bytes of all images together."""
         return sum(item.size_bytes for item in self.items)
 
     @property
     def caption_count(self) -> int:
-        """How many images are sent with a caption."""
         return sum(item.caption is not None for item in self.items)
 
 
@@ -99,12 +97,10 @@ class DatasetDifference(FrozenModel):
 
     @property
     def any(self) -> bool:
-        """Whether there is one."""
         return bool(self.added or self.removed or self.captions_changed or self.pairs_changed)
 
     @property
     def summary(self) -> str:
-        """The numbers as a sentence."""
         counted = (
             (len(self.added), "image", "added"),
             (len(self.removed), "image", "removed"),
@@ -156,16 +152,9 @@ class PublicDataset(FrozenModel):
 
 def in_digest_order(items: list[DatasetItem]) -> tuple[DatasetItem, ...]:
     """Sort items by what the digest is made of, with the file name as the last tie-breaker."""
-    return tuple(
-        sorted(
-            items,
-            key=lambda item: (
-                item.pair or 0,
-                item.role,
-                item.sha256,
-                item.caption or "",
-                item.caption is not None,
-                item.file_name,
-            ),
-        )
-    )
+
+    def order(item: DatasetItem) -> tuple[int, str, str, str, bool, str]:
+        caption = item.caption
+        return (item.pair or 0, item.role, item.sha256, caption or "", caption is not None, item.file_name)
+
+    return tuple(sorted(items, key=order))

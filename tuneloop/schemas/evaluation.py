@@ -18,7 +18,6 @@ class EvaluatedImage(FrozenModel):
     prompt: str
     """The prompt as it was sent."""
     seed: int
-    """The seed."""
     name: str | None
     """Name of the image within the store; None where the provider refused to render it."""
     edited: str | None = None
@@ -49,13 +48,7 @@ class Evaluation(FrozenModel):
 
     @property
     def findings(self) -> tuple[EvaluatedImage, ...]:
-        """Images with something wrong."""
         return tuple(image for image in self.images if image.finding)
-
-    @property
-    def complete(self) -> bool:
-        """Whether every image was rendered."""
-        return all(image.name for image in self.images)
 
 
 class GateResult(FrozenModel):
@@ -64,12 +57,8 @@ class GateResult(FrozenModel):
     verdict: Verdict
     """Whether it becomes the champion; undecided asks a person."""
     reason: str
-    """The reason in one sentence."""
     rule: str
-    """The rule, in words."""
     scores: dict[str, float]
-    """What it rests on."""
     differences: tuple[ScoreDifference, ...] = ()
-    """Every score of both models, with intervals."""
     by_thresholds: bool = False
     """The floors decided; the scores are shown and had no say."""

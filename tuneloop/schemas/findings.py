@@ -28,7 +28,6 @@ class Finding(FrozenModel):
 
     @property
     def sentence(self) -> str:
-        """File, reason and remedy in one line."""
         told = f"{self.reason}; {self.remedy}"
         return f"{printable(self.file)}: {told}" if self.file is not None else told
 
@@ -54,14 +53,9 @@ def warnings_in(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 
 def limit_per_check(findings: Iterable[Finding], of_each: int) -> list[tuple[Finding, int]]:
-    """Keep the first few findings of each check: a thousand of one kind would hide all others.
+    """Keep the first few findings of each check and severity: a thousand of one kind would hide all others.
 
-    Args:
-        findings: Any number of them.
-        of_each: How many of one check and severity are kept.
-
-    Returns:
-        Each kept finding with the number of findings of its kind that were left out just behind it.
+    Returns each kept finding with the number of findings of its kind that were left out just behind it.
     """
     kinds: dict[tuple[Severity, str], list[Finding]] = {}
     for finding in findings:

@@ -70,9 +70,7 @@ class EvaluationConfig(FrozenModel):
 
     @property
     def image_count(self) -> int:
-        """Images per model."""
         return len(self.prompts) * len(self.seeds)
 
     def prompts_for(self, trigger_word: str | None) -> tuple[str, ...]:
-        """The prompts as they are sent."""
         return tuple(prompt.replace("{trigger}", trigger_word or "").strip() for prompt in self.prompts)

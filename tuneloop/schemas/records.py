@@ -82,7 +82,6 @@ class Trained(TrainingRecord):
     state: Literal["trained"] = "trained"
     job_id: str
     provider_status: str
-    """The provider's status word that was read."""
 
 
 class Collected(TrainingRecord):
@@ -93,7 +92,6 @@ class Collected(TrainingRecord):
     weights: str | None
     """Name of the weights within the store; None where the provider hands out no file."""
     sha256: str | None
-    """Sha256 of the weights, 64 hex digits."""
     size_bytes: int | None
     handle: Handle = Field(default_factory=dict)
     """As in `Submitted`."""
@@ -105,9 +103,8 @@ class Failed(TrainingRecord):
     state: Literal["failed"] = "failed"
     job_id: str
     provider_status: str
-    """The provider's status word that was read."""
     reason: str
-    """The provider's reason, redacted."""
+    """The provider's, redacted."""
 
 
 class Rejected(TrainingRecord):
@@ -115,7 +112,7 @@ class Rejected(TrainingRecord):
 
     state: Literal["rejected"] = "rejected"
     reason: str
-    """Why, redacted."""
+    """Redacted."""
     settled_after: datetime | None = None
     """From when on a job that was accepted all the same is shown; None where nothing can have been accepted."""
 
@@ -144,8 +141,7 @@ class Abandoned(TrainingRecord):
 
 
 AnyTrainingRecord = Annotated[
-    Claimed | Submitted | Trained | Collected | Failed | Rejected | Held | Abandoned,
-    Field(discriminator="state"),
+    Claimed | Submitted | Trained | Collected | Failed | Rejected | Held | Abandoned, Field(discriminator="state")
 ]
 
 HasJobId = Submitted | Trained | Collected | Failed
@@ -245,16 +241,15 @@ class Promotion(Record):
     """Slug of the credentials block that reaches it."""
     trigger_word: str | None
     weights: str | None
-    """Name of the weights within the store."""
+    """Name within the store; sha256 and size are theirs."""
     sha256: str | None
-    """Sha256 of the weights."""
     size_bytes: int | None = None
-    """Size of the weights; None in records of before it was named here."""
+    """None in records of before it was named here."""
     dataset_digest: str
     recipe: JsonValue
     decision: str
     report: str | None = None
-    """Name of the report within the store; None in records of before it was named here."""
+    """Name within the store; None in records of before it was named here."""
     plan: EvaluationConfig | None = None
     """The plan it was judged on; None in records of before it was named here."""
     rolled_back_to: int | None = None

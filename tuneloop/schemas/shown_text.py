@@ -18,12 +18,7 @@ def visible(text: str) -> str:
 
 
 def in_markdown(text: str, most: int | None = None) -> str:
-    """Spell any text so that it is shown as it is, in one line or table cell of markdown.
-
-    Args:
-        text: The text.
-        most: Most characters of it.
-    """
+    """Spell a text so that it is shown as it is, in one line or cell of markdown; `most` characters of it."""
     shown = printable(" ".join(text.split()))
     if most is not None and len(shown) > most:
         shown = shown[: most - 1] + "…"

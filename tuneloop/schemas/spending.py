@@ -56,7 +56,7 @@ class Reservation(Record):
     kind: SlotKind = "training"
     """What is paid for. Images do not count as a training of the day, and are never given back."""
     number: int = Field(ge=1)
-    """Its number within the account's window, without gaps."""
+    """Within the account's window, without gaps."""
     key: str
     attempt: int
     model: ModelName

@@ -34,9 +34,7 @@ class Account(FrozenModel):
     """Whom the provider bills. Two keys of one account carry one label."""
 
     provider: Label
-    """Name of the provider."""
     label: Label = "default"
-    """The user's name for the account."""
 
     @property
     def slug(self) -> str:
@@ -54,7 +52,7 @@ class TrainingIdentity(FrozenModel):
 
     @property
     def key(self) -> str:
-        """The training key, 64 hex digits."""
+        """64 hex digits."""
         return digest_of(
             {
                 "schema": 1,
@@ -90,12 +88,9 @@ class KeptJob(Protocol):
     """A record, or a row of a list, that names a job."""
 
     @property
-    def job_id(self) -> str:
-        """The provider's id of the job."""
-
+    def job_id(self) -> str: ...
     @property
-    def handle(self) -> Handle:
-        """As in `Submission`."""
+    def handle(self) -> Handle: ...
 
 
 class Submission(FrozenModel):
@@ -123,7 +118,6 @@ class JobStatus(FrozenModel):
     name: str
     phase: Phase
     provider_status: str
-    """The provider's own status."""
     known: bool = True
     """False if the provider does not document the status: it counts as running, or as failed where it can mean
     nothing else."""
@@ -139,7 +133,6 @@ class JobStatus(FrozenModel):
 
     @property
     def ids(self) -> frozenset[str]:
-        """Every id of the job."""
         return self.other_ids | {self.job_id}
 
     def recorded_as(self, ids: Collection[str]) -> JobStatus:
@@ -167,7 +160,6 @@ class JobList(FrozenModel):
     providers whose lists may lack accepted jobs."""
 
     def named(self, name: str) -> tuple[JobStatus, ...]:
-        """The jobs of exactly this name."""
         return tuple(job for job in self.jobs if job.name == name)
 
     def recorded_as(self, ids: Collection[str]) -> JobList:

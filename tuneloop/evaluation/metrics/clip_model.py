@@ -114,13 +114,11 @@ class OpenClipEncoder:
         self._tokens = tokens
 
     def text(self, text: str) -> Array:
-        """Embed a text."""
         with self._torch.inference_mode():
             found = self._model.encode_text(self._tokens([text]), normalize=True)
         return np.asarray(found[0].numpy(), np.float32)
 
     def images(self, images: Iterable[Image.Image]) -> Array:
-        """Embed images."""
         waiting = iter(images)
         found = []
         while batch := [self._prepare(image) for image in islice(waiting, _BATCH)]:

@@ -89,13 +89,5 @@ def diversity(images: Sequence[ScoringImage], _training: TrainingSet) -> list[fl
 
 METRICS: dict[str, Callable[[Sequence[ScoringImage], TrainingSet], list[float]]] = {
     metric.__name__: metric
-    for metric in (
-        sharpness,
-        low_noise,
-        exposure,
-        color_similarity,
-        edge_similarity,
-        hash_similarity,
-        diversity,
-    )
+    for metric in (sharpness, low_noise, exposure, color_similarity, edge_similarity, hash_similarity, diversity)
 }

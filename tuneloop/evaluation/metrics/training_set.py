@@ -43,22 +43,16 @@ class TrainingSet:
     """A dataset in numbers: a few kilobytes for each image, whatever its size.
 
     Attributes:
-        names: One for each image, by which `read` finds it.
-        read: Opens an image for a closer comparison.
-        sharpness: `(images,)`, as the others see `features`.
-        grain: `(images,)`.
-        tones: `(images, 4)`.
-        color_histograms: `(images, 216)`.
-        edge_histograms: `(images, 128)`.
+        names: One for each image, by which `read` finds it for a closer comparison.
     """
 
     names: tuple[str, ...]
     read: Callable[[str], ScoringImage]
-    sharpness: Array
-    grain: Array
-    tones: Array
-    color_histograms: Array
-    edge_histograms: Array
+    sharpness: Array  # (images,), as the others see `features`
+    grain: Array  # (images,)
+    tones: Array  # (images, 4)
+    color_histograms: Array  # (images, 216)
+    edge_histograms: Array  # (images, 128)
 
     def fingerprints(self, aspect: float) -> Fingerprints:
         """Those of every image and of its crops of one aspect ratio (width to height)."""
