@@ -14,7 +14,7 @@ import yaml
 from tuneloop.orchestration.deployment_files import SAMPLE, check_file, deployment_files
 from tuneloop.providers.base import Capabilities
 from tuneloop.providers.registry import PROVIDERS
-from tuneloop.schemas.gate import GatePolicy, ScoreWeights
+from tuneloop.schemas.evaluation import GatePolicy, ScoreWeights
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.recipe_fields import BaseRecipe, trainer_of
 from tuneloop.schemas.render_settings import endpoint_of

@@ -23,7 +23,7 @@ from tuneloop.orchestration.stages.preparation import prepare
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.providers.segmind.recipes import FluxLoraRecipe
 from tuneloop.registry.promotions import Registry
-from tuneloop.schemas.dataset_profile import NO_LIMITS
+from tuneloop.schemas.dataset import NO_LIMITS
 from tuneloop.schemas.evaluation import GateResult
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.records import Collected, Decision, RunRecord, Submitted, Trained

@@ -19,8 +19,7 @@ from benchmarks.gate.gates import Tally, judged, plan_by_lot
 from benchmarks.gate.kinds import KINDS
 from benchmarks.gate.models import Trained, contestants
 from benchmarks.gate.pool import Pairing, Pool, drawn_and_scored
-from tuneloop.schemas.evaluation import GateResult
-from tuneloop.schemas.gate import GatePolicy
+from tuneloop.schemas.evaluation import GatePolicy, GateResult
 
 LOT = 11
 """Which subjects are drawn. No threshold was chosen on them; who changes one by what this says draws another."""

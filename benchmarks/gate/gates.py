@@ -11,8 +11,7 @@ import numpy as np
 from benchmarks.gate.models import PROMPTS, SEEDS, Trained
 from benchmarks.gate.pool import Pool
 from tuneloop.evaluation.gate import apply_gate
-from tuneloop.schemas.evaluation import Evaluation, GateResult
-from tuneloop.schemas.gate import GatePolicy
+from tuneloop.schemas.evaluation import Evaluation, GatePolicy, GateResult
 
 
 @dataclass

@@ -35,7 +35,7 @@ from tuneloop.orchestration.deploy import deploy_all, prepare_server
 from tuneloop.orchestration.deployment_files import SAMPLE
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.providers.segmind.recipes import FluxLoraRecipe
-from tuneloop.schemas.dataset_profile import NO_LIMITS
+from tuneloop.schemas.dataset import NO_LIMITS
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.records import Claimed, Record, RunRecord, Submitted
 from tuneloop.schemas.training import Account, job_name

@@ -7,8 +7,7 @@ import io
 
 from PIL import Image
 
-from tuneloop.schemas.dataset import ImageFormat
-from tuneloop.schemas.image_facts import ImageInfo
+from tuneloop.schemas.dataset import ImageFormat, ImageInfo
 
 _FORMATS: dict[str | None, ImageFormat] = {"JPEG": "jpeg", "PNG": "png", "WEBP": "webp"}
 

@@ -11,7 +11,7 @@ from PIL import Image
 from tests.datasets.image_facts import facts_of
 from tuneloop.datasets.images.inspect import strict_decoding
 from tuneloop.datasets.images.normalize import normalized
-from tuneloop.schemas.copies import ImagePreprocessing
+from tuneloop.schemas.dataset import ImagePreprocessing
 
 PLAIN = ImagePreprocessing()
 

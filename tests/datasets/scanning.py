@@ -6,10 +6,8 @@ from typing import NamedTuple
 
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import preflight
-from tuneloop.schemas.dataset import DatasetManifest, Sha256
-from tuneloop.schemas.dataset_profile import NO_LIMITS
+from tuneloop.schemas.dataset import NO_LIMITS, DatasetManifest, ImageInfo, Sha256
 from tuneloop.schemas.findings import Finding
-from tuneloop.schemas.image_facts import ImageInfo
 
 
 class Scanned(NamedTuple):

@@ -14,7 +14,7 @@ from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.listing import IMAGE_SUFFIXES
 from tuneloop.datasets.scan import Preflight, preflight
 from tuneloop.evaluation.reports.dataset_page import write_dataset_page
-from tuneloop.schemas.dataset_profile import NO_LIMITS, DatasetRequirements
+from tuneloop.schemas.dataset import NO_LIMITS, DatasetRequirements
 from tuneloop.schemas.findings import errors_in
 
 from .images import JPEG, PNG, WEBP, encoded, noise, png_of

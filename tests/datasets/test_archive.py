@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.datasets.store import image_name
 from tuneloop.errors import CorruptRecord, ObjectNotFound
-from tuneloop.schemas.copies import PreparedImage
-from tuneloop.schemas.dataset import DatasetItem, DatasetManifest, in_digest_order
+from tuneloop.schemas.dataset import DatasetItem, DatasetManifest, PreparedImage, in_digest_order
 from tuneloop.storage.local import LocalDirectory
 
 from .images import JPEG, PNG, WEBP, png_of

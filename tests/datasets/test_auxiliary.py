@@ -9,7 +9,7 @@ import pytest
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.listing import list_folder
 from tuneloop.datasets.scan import preflight
-from tuneloop.schemas.dataset_profile import DatasetRequirements
+from tuneloop.schemas.dataset import DatasetRequirements
 
 from .images import black_and_white, distinct
 

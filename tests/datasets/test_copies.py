@@ -17,9 +17,14 @@ from tuneloop.datasets import copies as copies_module
 from tuneloop.datasets.copies import load_copies, make_copies
 from tuneloop.datasets.images.normalize import normalized
 from tuneloop.errors import CorruptRecord, DatasetError, StoreUnavailable
-from tuneloop.schemas.copies import ImagePreprocessing, PreparedImages, copies_name
-from tuneloop.schemas.dataset import DatasetItem, DatasetManifest
-from tuneloop.schemas.image_facts import ImageInfo
+from tuneloop.schemas.dataset import (
+    DatasetItem,
+    DatasetManifest,
+    ImageInfo,
+    ImagePreprocessing,
+    PreparedImages,
+    copies_name,
+)
 from tuneloop.storage.local import LocalDirectory
 
 WAY = ImagePreprocessing(longest_side_px=64)

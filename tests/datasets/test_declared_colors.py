@@ -12,7 +12,7 @@ from PIL import Image
 
 from tuneloop.datasets.images.inspect import inspect_image, strict_decoding
 from tuneloop.datasets.images.normalize import normalized
-from tuneloop.schemas.copies import ImagePreprocessing
+from tuneloop.schemas.dataset import ImagePreprocessing
 
 from .images import encoded
 from .planted.png_writer import chunks_of, png_from

@@ -12,8 +12,7 @@ from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.copies import make_copies
 from tuneloop.datasets.delivery import LOCAL_ARCHIVE, Delivery
 from tuneloop.datasets.scan import Preflight, preflight
-from tuneloop.schemas.copies import ImagePreprocessing
-from tuneloop.schemas.dataset_profile import DatasetRequirements
+from tuneloop.schemas.dataset import DatasetRequirements, ImagePreprocessing
 from tuneloop.schemas.findings import errors_in
 from tuneloop.storage.local import LocalDirectory
 

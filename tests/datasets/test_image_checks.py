@@ -8,7 +8,7 @@ from PIL import Image, ImageFilter
 
 from tuneloop.datasets.checks.image_checks import image_findings
 from tuneloop.datasets.images.inspect import inspect_image, strict_decoding
-from tuneloop.schemas.dataset_profile import DatasetRequirements
+from tuneloop.schemas.dataset import DatasetRequirements
 from tuneloop.schemas.findings import Finding
 
 from .planted.color_profiles import SRGB, WIDER, profile

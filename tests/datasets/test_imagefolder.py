@@ -17,7 +17,7 @@ from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.files import FileEntry
 from tuneloop.datasets.imagefolder import Row, read_table
 from tuneloop.datasets.scan import preflight
-from tuneloop.schemas.dataset_profile import DatasetRequirements
+from tuneloop.schemas.dataset import DatasetRequirements
 
 from .images import distinct
 

@@ -12,8 +12,7 @@ from PIL import Image, ImageFile
 from tuneloop.datasets.checks.image_checks import image_findings
 from tuneloop.datasets.images.decoding import ImageError
 from tuneloop.datasets.images.inspect import inspect_image, strict_decoding
-from tuneloop.schemas.dataset_profile import DatasetRequirements
-from tuneloop.schemas.image_facts import ImageInfo
+from tuneloop.schemas.dataset import DatasetRequirements, ImageInfo
 
 from .images import encoded, noise, png_claiming
 from .planted.clean import ALL, clean_images

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tuneloop.datasets.images.decoding import ImageError, decode
 from tuneloop.datasets.images.inspect import strict_decoding
-from tuneloop.schemas.image_facts import ImageInfo
+from tuneloop.schemas.dataset import ImageInfo
 
 from .planted import faults
 from .planted.faults import Fault

@@ -11,8 +11,7 @@ import pytest
 from tuneloop.datasets.images.decoding import ImageError, decode
 from tuneloop.datasets.images.inspect import inspect_image, strict_decoding
 from tuneloop.datasets.images.normalize import normalized
-from tuneloop.schemas.copies import ImagePreprocessing
-from tuneloop.schemas.image_facts import ImageInfo
+from tuneloop.schemas.dataset import ImageInfo, ImagePreprocessing
 
 from .planted.scenes import saved, scene
 

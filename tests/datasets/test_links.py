@@ -12,7 +12,7 @@ from tests.datasets.scanning import scan
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.links import link_problem
 from tuneloop.datasets.scan import preflight
-from tuneloop.schemas.dataset_profile import DatasetRequirements
+from tuneloop.schemas.dataset import DatasetRequirements
 
 from .images import distinct
 

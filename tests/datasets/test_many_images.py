@@ -13,9 +13,7 @@ from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.images import inspect as inspection
 from tuneloop.datasets.images.inspect import inspect_image
 from tuneloop.datasets.scan import preflight
-from tuneloop.schemas.dataset import Sha256
-from tuneloop.schemas.dataset_profile import NO_LIMITS
-from tuneloop.schemas.image_facts import ImageInfo
+from tuneloop.schemas.dataset import NO_LIMITS, ImageInfo, Sha256
 
 from .images import distinct, encoded, noise
 
@@ -28,7 +26,6 @@ from pathlib import Path
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.images.inspect import inspect_image
 from tuneloop.datasets.scan import preflight
-from tuneloop.schemas.dataset_profile import NO_LIMITS
 rule = CaptionRule(trigger_word="ROBOX", instance_prompt="a photo of ROBOX", provider_captions=False)
 found = preflight(Path(sys.argv[1]), rule, NO_LIMITS)
 assert found.manifest is not None, found.findings[:3]

@@ -21,7 +21,7 @@ from tests.datasets.images import encoded, noise
 from tests.datasets.normal_copies import PLAIN, colorful, made, pixels
 from tests.datasets.profiles import wide_profile
 from tuneloop.datasets.images.normalize import normalized
-from tuneloop.schemas.copies import ImagePreprocessing
+from tuneloop.schemas.dataset import ImagePreprocessing
 
 ORIENTATION = 0x0112
 # What is stored for an upright image. Source: EXIF 2.32, which says where row 0 and column 0 are.

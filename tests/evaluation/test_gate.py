@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 
 from tuneloop.evaluation.confidence import confidence_interval
 from tuneloop.evaluation.gate import WEIGHTED, apply_gate
-from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation
-from tuneloop.schemas.gate import GatePolicy, ScoreWeights
+from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation, GatePolicy, ScoreWeights
 
 SCORES = {
     "sharpness": 0.8,

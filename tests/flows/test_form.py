@@ -14,7 +14,7 @@ from tests.datasets.images import JPEG, PNG
 from tests.datasets.scanning import scan
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.providers.segmind.recipes import FluxDevRender, FluxLoraRecipe
-from tuneloop.schemas.gate import GatePolicy
+from tuneloop.schemas.evaluation import GatePolicy
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.training import Account, TrainingIdentity
 

@@ -9,8 +9,7 @@ from tuneloop.errors import LedgerError
 from tuneloop.evaluation.gate import apply_gate
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.registry.promotions import Registry
-from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation, GateResult
-from tuneloop.schemas.gate import GatePolicy
+from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation, GatePolicy, GateResult
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.records import Collected, Decision, RunRecord
 

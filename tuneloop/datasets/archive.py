@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from typing import BinaryIO
 
-    from tuneloop.schemas.copies import PreparedImage
+    from tuneloop.schemas.dataset import PreparedImage
     from tuneloop.storage.base import Store
 
     Opener = Callable[[str], AbstractContextManager[BinaryIO]]

@@ -25,9 +25,16 @@ from tuneloop.datasets.parallel import bounded_map
 from tuneloop.datasets.store import create_or_find, image_name, read_unchanged
 from tuneloop.errors import CorruptRecord, DatasetError, ObjectNotFound
 from tuneloop.schemas.canonical import canonical_json
-from tuneloop.schemas.copies import ImagePreprocessing, PreparedImage, PreparedImages, copies_name
-from tuneloop.schemas.dataset import DatasetManifest, ImageFormat, Sha256
-from tuneloop.schemas.image_facts import ImageInfo
+from tuneloop.schemas.dataset import (
+    DatasetManifest,
+    ImageFormat,
+    ImageInfo,
+    ImagePreprocessing,
+    PreparedImage,
+    PreparedImages,
+    Sha256,
+    copies_name,
+)
 from tuneloop.storage.base import Store
 
 _DECODED_AT_A_TIME = 2

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from tuneloop.schemas.copies import ImagePreprocessing
+from tuneloop.schemas.dataset import ImagePreprocessing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tuneloop.schemas.dataset_profile import DatasetRequirements
+    from tuneloop.schemas.dataset import DatasetRequirements
     from tuneloop.schemas.findings import Finding
     from tuneloop.schemas.recipe_fields import BaseRecipe
 

@@ -23,11 +23,16 @@ from tuneloop.datasets.images.inspect import inspect_all
 from tuneloop.datasets.listing import Listing, list_folder
 from tuneloop.datasets.pairs import number_pairs, parse_pair_name
 from tuneloop.errors import DatasetError
-from tuneloop.schemas.dataset import DatasetItem, DatasetManifest, Sha256, in_digest_order
-from tuneloop.schemas.dataset_profile import DatasetRequirements
+from tuneloop.schemas.dataset import (
+    DatasetItem,
+    DatasetManifest,
+    DatasetRequirements,
+    ImageInfo,
+    Sha256,
+    in_digest_order,
+)
 from tuneloop.schemas.findings import Finding, errors_in, warnings_in
 from tuneloop.schemas.frozen import FrozenModel
-from tuneloop.schemas.image_facts import ImageInfo
 
 _ERRORS_NAMED = 10
 

@@ -14,8 +14,14 @@ import numpy as np
 
 from tuneloop.evaluation.confidence import confidence_interval
 from tuneloop.evaluation.metrics.copy_detection import COPY_THRESHOLD
-from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation, GateResult, Verdict
-from tuneloop.schemas.gate import GatePolicy, ScoreDifference
+from tuneloop.schemas.evaluation import (
+    EvaluatedImage,
+    Evaluation,
+    GatePolicy,
+    GateResult,
+    ScoreDifference,
+    Verdict,
+)
 
 WEIGHTED = "score"
 """Name of the weighted mean of all scores."""

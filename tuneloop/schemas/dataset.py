@@ -1,13 +1,13 @@
-"""What a dataset is: its images by content, their captions as sent, and one digest over both."""
+"""Datasets: their images by content, captions as sent, one digest over both, limits, and changed copies."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from typing import Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from tuneloop.schemas.canonical import digest_of
+from tuneloop.schemas.canonical import digest_of, drop_empty
 from tuneloop.schemas.frozen import FrozenModel
 
 ImageFormat = Literal["jpeg", "png", "webp"]
@@ -158,3 +158,101 @@ def in_digest_order(items: list[DatasetItem]) -> tuple[DatasetItem, ...]:
         return (item.pair or 0, item.role, item.sha256, caption or "", caption is not None, item.file_name)
 
     return tuple(sorted(items, key=order))
+
+
+class ImageInfo(StoredImage):
+    """What was read from one decoded image file."""
+
+    orientation: int = Field(default=1, ge=1, le=8)
+    """EXIF orientation; 1 needs no rotation."""
+    mode: str
+    """Pillow's mode, such as RGB, L, P, RGBA, CMYK or I;16."""
+    alpha: bool
+    """Whether any pixel is transparent, wholly or in part; an alpha channel that is opaque everywhere is not."""
+    bits: int
+    """Bits per channel (of a palette, per index)."""
+    frames: int = Field(default=1, ge=1)
+    """More than one: it is animated."""
+    profile: str | None = None
+    """Name of the embedded color profile where it looks otherwise than sRGB, None where it does not."""
+    trailing_bytes: int = Field(default=0, ge=0)
+    """Bytes behind the image's end, such as a film that a phone put there."""
+    perceptual_hash: int = Field(ge=0, lt=1 << 64)
+    """64 bits over brightness, EXIF rotation applied; near images differ in few bits. A flat one has 0."""
+    sharpness: float
+    """How sharp the sharpest edges are, against the image's contrast, scaled to a common size: 1 is sharp."""
+    mean: float
+    spread: float
+    """Standard deviation of the brightness, 0 to 127; low is flat."""
+
+
+class DatasetRequirements(FrozenModel):
+    """Limits of one trainer. None: its pages say nothing, so nothing is refused for it.
+
+    Where a page recommends instead of demanding, crossing the number is a warning.
+    """
+
+    formats: frozenset[ImageFormat] = frozenset({"jpeg", "png", "webp"})
+    recommended_formats: frozenset[ImageFormat] | None = None
+    """Images of another format are a warning, though nobody refuses them."""
+    min_images: int = 1
+    """Fewer are refused. Pairs count as two images."""
+    max_images: int | None = None
+    """More are refused."""
+    recommended_min_images: int | None = None
+    """Fewer are a warning."""
+    recommended_max_images: int | None = None
+    """More are a warning."""
+    max_zip_bytes: int | None = None
+    """A larger zip is refused."""
+    recommended_max_zip_bytes: int | None = None
+    """A larger zip is a warning."""
+    min_side_px: int = 64
+    """An image with a shorter side is refused: enlarged sixteen times and more, nothing of an icon is left."""
+    recommended_min_side_px: int = 256
+    """An image with a shorter side is a warning: every trainer here enlarges it, and learns the blur."""
+    scaled_to_px: int | None = None
+    """Pixels (width times height) to which the provider scales larger images down; for the report only."""
+    max_caption_length: int | None = 2_000
+    """Characters in a caption; longer ones are a warning. T5, which FLUX reads with, takes 512 tokens."""
+    captions_required: bool = False
+    """Images without a caption are refused."""
+
+
+NO_LIMITS = DatasetRequirements(min_side_px=1, max_caption_length=None)
+"""Refuses nothing that can be decoded: for datasets that somebody has trained on already."""
+
+
+class ImagePreprocessing(FrozenModel):
+    """How images are prepared for the trainer. The files themselves are never changed: copies are sent.
+
+    What an image's EXIF data says about its rotation is always applied, on a copy, for trainers ignore it.
+    """
+
+    model_config = ConfigDict(title="Normalize images")
+
+    convert_to_rgb: bool = True
+    """Turn CMYK, 16 bits, transparency (onto white) and embedded color profiles into plain sRGB."""
+    longest_side_px: int | None = Field(default=None, ge=64, le=16384)
+    """Scale images down to this many pixels on their longer side; smaller ones are left alone."""
+    reencode: Literal["keep", "jpeg", "png"] = "keep"
+    """Format of the images that are sent; those that have it and need no other change are sent as they are."""
+    jpeg_quality: int = Field(default=95, ge=70, le=100)
+    """Quality of copies in JPEG, 70 to 100."""
+
+
+class PreparedImage(StoredImage):
+    """The copy that is sent in place of one source image; it lies in the store under its own sha256."""
+
+
+class PreparedImages(FrozenModel):
+    """Every image of one dataset that is sent as a copy, written once: a later library may encode otherwise."""
+
+    copies: dict[Sha256, PreparedImage]
+    """By the sha256 of the source file. Images that are not named are sent as they are."""
+
+
+def copies_name(dataset_digest: Sha256, normalize: ImagePreprocessing | None) -> str:
+    """Name of a dataset's copy list in the store."""
+    preprocessing = digest_of(drop_empty(normalize.model_dump(mode="json")))[:16] if normalize else "as-they-are"
+    return f"datasets/{dataset_digest}-{preprocessing}.copies.json"

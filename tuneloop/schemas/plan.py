@@ -8,8 +8,8 @@ from pydantic import AfterValidator, Field, model_validator
 
 from tuneloop.errors import ConfigurationError
 from tuneloop.schemas.canonical import digest_of, drop_empty
+from tuneloop.schemas.evaluation import GatePolicy
 from tuneloop.schemas.frozen import FrozenModel
-from tuneloop.schemas.gate import GatePolicy
 from tuneloop.schemas.render_settings import DefaultRender, RenderSettings, ServiceSettings
 
 MOST_IMAGES = 1000

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field, JsonValue, create_model
 
 from tuneloop.schemas.canonical import drop_empty
-from tuneloop.schemas.copies import ImagePreprocessing
-from tuneloop.schemas.dataset_profile import NO_LIMITS, DatasetRequirements
+from tuneloop.schemas.dataset import NO_LIMITS, DatasetRequirements, ImagePreprocessing
 from tuneloop.schemas.frozen import FrozenModel
 from tuneloop.schemas.render_settings import ServiceSettings
 

@@ -9,8 +9,8 @@ from uuid import uuid4
 from pydantic import Field, JsonValue, TypeAdapter
 
 from tuneloop.schemas.dataset import PublicDataset
+from tuneloop.schemas.evaluation import ScoreDifference
 from tuneloop.schemas.frozen import FrozenModel
-from tuneloop.schemas.gate import ScoreDifference
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.training import Account, Handle, ModelName
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from tests.datasets.images import black_and_white, distinct
 from tuneloop.datasets.captions import MAX_CAPTION_BYTES, CaptionRule
 from tuneloop.datasets.delivery import LOCAL_ARCHIVE, Delivery
-from tuneloop.schemas.dataset_profile import DatasetRequirements
+from tuneloop.schemas.dataset import DatasetRequirements
 from tuneloop.schemas.findings import Severity
 
 RULE = CaptionRule(trigger_word="ROBOX", instance_prompt="a photo of ROBOX", provider_captions=False)

@@ -18,8 +18,7 @@ from tuneloop.evaluation.metrics.clip_scores import clip_image, clip_text, witho
 from tuneloop.evaluation.metrics.image_metrics import METRICS
 from tuneloop.evaluation.scores import score_models
 from tuneloop.schemas.dataset import DatasetManifest
-from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation
-from tuneloop.schemas.gate import GatePolicy, ScoreWeights
+from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation, GatePolicy, ScoreWeights
 from tuneloop.storage.local import LocalDirectory
 
 RED, GREEN, BLUE = (220, 30, 30), (30, 220, 30), (30, 30, 220)

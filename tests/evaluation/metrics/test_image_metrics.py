@@ -14,8 +14,7 @@ from tuneloop.evaluation.metrics.features import ScoringImage
 from tuneloop.evaluation.metrics.image_metrics import METRICS
 from tuneloop.evaluation.metrics.training_set import TrainingSet, analyze_dataset
 from tuneloop.evaluation.scores import score_evaluation
-from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation
-from tuneloop.schemas.gate import ScoreWeights
+from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation, ScoreWeights
 
 
 def means(looks: dict[str, list[ScoringImage]], training: TrainingSet) -> dict[str, float]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from tuneloop.datasets.caption_sources import Captions, CaptionText
     from tuneloop.datasets.files import FileEntry
-    from tuneloop.schemas.dataset_profile import DatasetRequirements
+    from tuneloop.schemas.dataset import DatasetRequirements
 
 _FEW_CAPTIONS = 3
 """Up to so many equal captions are no sign of a mistake."""

@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tuneloop.datasets.files import FileEntry
-    from tuneloop.schemas.dataset import Sha256
-    from tuneloop.schemas.dataset_profile import DatasetRequirements
-    from tuneloop.schemas.image_facts import ImageInfo
+    from tuneloop.schemas.dataset import DatasetRequirements, ImageInfo, Sha256
 
 _TURNED = 5
 """From this EXIF orientation on, width and height change places."""

@@ -14,9 +14,7 @@ from tuneloop.schemas.findings import Finding, error, warning
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tuneloop.schemas.dataset import ImageFormat
-    from tuneloop.schemas.dataset_profile import DatasetRequirements
-    from tuneloop.schemas.image_facts import ImageInfo
+    from tuneloop.schemas.dataset import DatasetRequirements, ImageFormat, ImageInfo
 
 WIDEST_RATIO = 3.0
 """Trainers cut or squeeze images into frames of at most about 2:1; of a wider one a third and more is lost."""

@@ -32,9 +32,8 @@ from tuneloop.datasets.images.structure import (
     without_junk,
 )
 from tuneloop.errors import DatasetError
-from tuneloop.schemas.dataset import ImageFormat, Sha256
+from tuneloop.schemas.dataset import ImageFormat, ImageInfo, Sha256
 from tuneloop.schemas.findings import error as error_finding
-from tuneloop.schemas.image_facts import ImageInfo
 
 MAX_IMAGE_PX = 100_000_000
 """Pixels per image. Above it a small file can be made to fill the memory."""

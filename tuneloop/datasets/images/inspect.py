@@ -12,9 +12,8 @@ from PIL import Image, ImageFile
 
 from tuneloop.datasets.images.decoding import ImageError, decode
 from tuneloop.datasets.parallel import bounded_map
-from tuneloop.schemas.dataset import Sha256
+from tuneloop.schemas.dataset import ImageInfo, Sha256
 from tuneloop.schemas.findings import Finding
-from tuneloop.schemas.image_facts import ImageInfo
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping, Sequence

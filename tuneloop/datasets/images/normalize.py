@@ -14,9 +14,7 @@ from PIL import Image, ImageCms
 
 from tuneloop.datasets.images.color_profile import declared_profile
 from tuneloop.datasets.images.orientation import apply_orientation
-from tuneloop.schemas.copies import ImagePreprocessing
-from tuneloop.schemas.dataset import ImageFormat
-from tuneloop.schemas.image_facts import ImageInfo
+from tuneloop.schemas.dataset import ImageFormat, ImageInfo, ImagePreprocessing
 
 _AS_THEY_ARE = ImagePreprocessing(convert_to_rgb=False)
 """What is done where nothing is asked for: images that lie on their side are put upright."""

@@ -14,8 +14,7 @@ from tuneloop.evaluation.reports.images import embed
 from tuneloop.evaluation.reports.report import DecisionReport, is_copy, observations
 from tuneloop.evaluation.reports.scores import largest_changes, score_table
 from tuneloop.evaluation.reports.template import fill_page, truncate
-from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation
-from tuneloop.schemas.gate import GatePolicy
+from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation, GatePolicy
 from tuneloop.schemas.spending import dollars
 from tuneloop.storage.base import Store
 

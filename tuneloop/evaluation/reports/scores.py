@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tuneloop.evaluation.gate import WEIGHTED
-from tuneloop.schemas.evaluation import EvaluatedImage, GateResult
-from tuneloop.schemas.gate import GatePolicy, ScoreDifference, ScoreWeights
+from tuneloop.schemas.evaluation import EvaluatedImage, GatePolicy, GateResult, ScoreDifference, ScoreWeights
 
 _MARGIN = 1.12
 """How much wider than the widest interval a plot is."""

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, ConfigDict, Field, JsonValue
 
 from tuneloop.providers.base import Price
-from tuneloop.schemas.dataset_profile import DatasetRequirements
+from tuneloop.schemas.dataset import DatasetRequirements
 from tuneloop.schemas.form import discriminated_by
 from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.render_settings import ServiceSettings

@@ -6,8 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import ConfigDict, Field, JsonValue
 
-from tuneloop.schemas.dataset import ImageFormat
-from tuneloop.schemas.dataset_profile import DatasetRequirements
+from tuneloop.schemas.dataset import DatasetRequirements, ImageFormat
 from tuneloop.schemas.form import discriminated_by
 from tuneloop.schemas.frozen import FrozenModel
 from tuneloop.schemas.recipe_fields import BaseRecipe
