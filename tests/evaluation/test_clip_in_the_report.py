@@ -3,7 +3,7 @@ from __future__ import annotations
 from tests.evaluation.evidence import World
 from tuneloop.evaluation.reports.promotion_page import write_page
 from tuneloop.evaluation.reports.report import DecisionReport, write_report
-from tuneloop.evaluation.reports.scores import score_table
+from tuneloop.evaluation.reports.scores import ScoreTable
 from tuneloop.schemas.evaluation import Evaluation
 from tuneloop.schemas.plan import EvaluationConfig
 
@@ -28,10 +28,8 @@ def evidence(world: World, *, clip: bool) -> DecisionReport:
 
 def test_scorers_that_did_not_run_are_named_with_the_setting_that_makes_them(world: World) -> None:
     shown = evidence(world, clip=False)
-    assert {name for name, _ in score_table(shown.result, shown.run.plan.gate).not_measured} == {
-        "clip_text",
-        "clip_image",
-    }
+    table = ScoreTable(shown.result.differences, shown.run.plan.gate)
+    assert table.not_measured == ["clip_text", "clip_image"]
     page = write_page(world.store, shown)
     missing = page[page.index("Did not run:") :].partition("</p>")[0]
     assert "<b>clip text</b>" in missing
@@ -41,7 +39,7 @@ def test_scorers_that_did_not_run_are_named_with_the_setting_that_makes_them(wor
 
 def test_scorers_that_ran_are_rows_and_their_model_is_named(world: World) -> None:
     shown = evidence(world, clip=True)
-    assert {"clip text", "clip image"} <= {row.name for row in score_table(shown.result, shown.run.plan.gate).rows}
+    assert {"clip_text", "clip_image"} <= {row.name for row in shown.result.differences}
     page = write_page(world.store, shown)
     assert "Did not run:" not in page
     assert "The CLIP scores are by <bdi>ViT-&lt;B&gt;/tag</bdi>" in page

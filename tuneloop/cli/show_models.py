@@ -101,8 +101,8 @@ def history_table(model: str, history: list[Promotion]) -> Table:
 
 
 def _champion_lines(item: Promotion) -> list[str]:
-    lines = [] if item.rolled_back_to is None else [f"rolled back to v{item.rolled_back_to}"]
-    lines += [
+    return [
+        *([] if item.rolled_back_to is None else [f"rolled back to v{item.rolled_back_to}"]),
         f"reason: {item.reason}",
         f"decided by: {item.decided_by}",
         f"job: {job_name(item.key, item.attempt)} ({item.account.slug}, id {item.job_id})",
@@ -110,4 +110,3 @@ def _champion_lines(item: Promotion) -> list[str]:
         f"report: {item.report or 'named in the decision'}",
         f"decision: {item.decision}",
     ]
-    return lines

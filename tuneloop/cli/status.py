@@ -16,7 +16,7 @@ from tuneloop.cli.terminal import shown, write_json
 from tuneloop.clock import now
 from tuneloop.errors import TuneloopError
 from tuneloop.ledger.accounts import check_origin
-from tuneloop.ledger.budget import Budget, Spending
+from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.operations.status import orphaned_jobs
 from tuneloop.orchestration.blocks import all_credentials, open_account, open_store, store_problem
@@ -106,16 +106,13 @@ def _spending(slug: str, ledger: Ledger, provider: Provider, limits: SpendingLim
         money = dollars(sum(slot.cents or 0 for slot in slots))
         money += f" and {unpriced} without a known price" if unpriced else ""
         table.add_row(shown(model), str(sum(slot.kind == "training" for slot in slots)), money)
-    return Group(shown(_title(slug, spending, limits)), table)
-
-
-def _title(slug: str, spending: Spending, limits: SpendingLimits) -> str:
     day = "no limit" if limits.trainings_per_day is None else f"limit {limits.trainings_per_day}"
-    money = "no limit" if limits.cents_per_window is None else f"limit {dollars(limits.cents_per_window)}"
-    return (
-        f"{slug}: {spending.trainings_today} trainings today ({day}), {dollars(spending.cents)} ({money}) "
+    limit = "no limit" if limits.cents_per_window is None else f"limit {dollars(limits.cents_per_window)}"
+    title = (
+        f"{slug}: {spending.trainings_today} trainings today ({day}), {dollars(spending.cents)} ({limit}) "
         f"from {spending.window} to {spending.ends}"
     )
+    return Group(shown(title), table)
 
 
 def show_orphans(slug: str, jobs: list[JobStatus], console: Console) -> bool:

@@ -13,7 +13,7 @@ from tuneloop.ledger.training import TrainingLog, followed_jobs, is_revivable
 from tuneloop.providers.base import Provider
 from tuneloop.schemas.records import Claimed, HasJobId, Held, Submitted, Trained
 from tuneloop.schemas.spending import DuplicateJobRecord
-from tuneloop.schemas.training import JobList, JobStatus, Submission, job_name
+from tuneloop.schemas.training import JobStatus, Submission, job_name
 
 FoundBy = Literal["answer", "list", "person"]
 
@@ -33,20 +33,17 @@ def find_submitted(provider: Provider, training: TrainingLog) -> Submitted | Hel
     # Of several the ledger follows one that lives.
     named = sorted(filter(training.is_evidence, shown.named(training.name)), key=lambda job: job.phase == "failed")
     if not named:
-        return _hold_unreadable(training, shown)
+        why = shown.unreadable.get(training.name)
+        if why is None or not isinstance(last, Claimed):
+            return None
+        return training.hold(
+            "uncertain", f"the provider's list has a job named {training.name} that cannot be read: {why}"
+        )
     followed = Submission.of(named[0])
     record = record_job_id(training, followed, "list")
     for other in dict.fromkeys(job.job_id for job in named):
         record_duplicate_job(training.ledger, training.name, other, followed.job_id)
     return record
-
-
-def _hold_unreadable(training: TrainingLog, shown: JobList) -> Held | None:
-    why = shown.unreadable.get(training.name)
-    if why is None or not isinstance(training.last, Claimed):
-        return None
-    reason = f"the provider's list has a job named {training.name} that cannot be read: {why}"
-    return training.hold("uncertain", reason)
 
 
 def record_job_id(training: TrainingLog, job: Submission, found_by: FoundBy) -> Submitted:

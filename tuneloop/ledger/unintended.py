@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
 
 from pydantic import BaseModel, JsonValue
 
@@ -56,8 +55,8 @@ def _claims(ledger: Ledger, keys: Iterable[str]) -> Iterator[Claimed]:
     for key in keys:
         history = ledger.history(key)
         ends = {record.attempt: record for record in history}
-        claims = (record for record in reversed(history) if isinstance(record, Claimed))
-        yield from islice((claim for claim in claims if not is_revivable(ends[claim.attempt])), 1)
+        claims = [record for record in history if isinstance(record, Claimed)]
+        yield from [claim for claim in claims if not is_revivable(ends[claim.attempt])][-1:]
 
 
 def _folder(run: RunRecord) -> str:

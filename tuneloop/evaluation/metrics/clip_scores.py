@@ -33,14 +33,10 @@ class Encoder(Protocol):
 
 @dataclass(frozen=True)
 class ClipScores:
-    """A CLIP model and the training images.
+    """A CLIP model, the embeddings `(images, size)` of the training images, and what is left out of prompts.
 
-    Attributes:
-        encoder: The model.
-        training: Embeddings of the training images, `(images, size)`.
-        trigger_words: What is left out of prompts.
-        read: Opens a rendered image by its name in the store, in full: what the other scorers see is smaller than
-            what some models want.
+    `read` opens a rendered image by its name in the store, in full: what the other scorers see is smaller than
+    what some models want.
     """
 
     encoder: Encoder

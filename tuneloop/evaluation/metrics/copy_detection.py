@@ -52,11 +52,10 @@ _RIM = np.pad(np.zeros((_SIDE // _BLOCK - 2,) * 2, bool), 1, constant_values=Tru
 
 
 class Nearest(NamedTuple):
-    """The training image that explains most of an image."""
+    """The training image that explains most of an image, and the share of it that is the same, 0 to 1."""
 
     name: str
     share: float
-    """Share of the image that is the same, 0 to 1."""
 
 
 def find_nearest(image: ScoringImage, training: TrainingSet) -> Nearest:

@@ -31,11 +31,7 @@ def write_dataset_page(
 ) -> str:
     """Write the page of a dataset, markdown with thumbnails inside. It stays below 400 KB.
 
-    Args:
-        files: One file for every image of it.
-        manifest: The dataset; None where errors kept it from becoming one.
-        findings: What the checks have found.
-        champion_manifest: The dataset of the current champion, None where there is none.
+    `files` has one file for every image. `manifest` is None where errors kept the folder from becoming a dataset.
     """
     items = manifest.items if manifest else ()
     picked = _picked(items)

@@ -12,7 +12,7 @@ from tuneloop.datasets.store import image_name, manifest_name
 from tuneloop.evaluation.metrics.copy_detection import COPY_THRESHOLD
 from tuneloop.evaluation.reports.images import embed
 from tuneloop.evaluation.reports.report import DecisionReport, is_copy, observations
-from tuneloop.evaluation.reports.scores import largest_changes, score_table
+from tuneloop.evaluation.reports.scores import ScoreTable, largest_changes
 from tuneloop.evaluation.reports.template import fill_page, truncate
 from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation, GatePolicy
 from tuneloop.schemas.spending import dollars
@@ -65,7 +65,7 @@ def write_page(store: Store, report: DecisionReport) -> str:
         copy_threshold=f"{COPY_THRESHOLD:.0%}",
         scenes=[(prompt, list(same)) for prompt, same in groupby(pairs, key=lambda pair: pair.prompt)],
         images=embed(store, [cell.name for pair in pairs for cell in pair.cells if cell.name]),
-        scores=score_table(report.result, report.run.plan.gate),
+        scores=ScoreTable(report.result.differences, report.run.plan.gate),
         findings=list(_findings(report)),
         manifest_name=manifest_name(report.manifest.digest),
         rendered=_rendered,

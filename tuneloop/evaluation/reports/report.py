@@ -12,7 +12,7 @@ from tuneloop.datasets.store import image_name
 from tuneloop.errors import ObjectNotFound
 from tuneloop.evaluation.metrics.copy_detection import COPY_THRESHOLD
 from tuneloop.evaluation.reports.images import thumbnail_address
-from tuneloop.evaluation.reports.scores import score_table
+from tuneloop.evaluation.reports.scores import ScoreTable
 from tuneloop.evaluation.reports.template import fill_markdown
 from tuneloop.schemas.dataset import DatasetDifference, DatasetManifest
 from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation, GateResult
@@ -120,7 +120,7 @@ def write_report(store: Store, report: DecisionReport) -> str:
         "report.md",
         report=report,
         page=page_name(report.run, report.current_champion.number if report.current_champion else 0),
-        scores=score_table(report.result, report.run.plan.gate),
+        scores=ScoreTable(report.result.differences, report.run.plan.gate),
         pairs=[(new[at], old[at] if old else None) for at in _most_informative(new, old)],
         before=lambda sha256: thumbnail(image_name(sha256), "before the edit"),
         shown=shown,

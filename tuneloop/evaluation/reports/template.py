@@ -16,6 +16,7 @@ from typing import NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
+from tuneloop.evaluation.reports.scores import signed
 from tuneloop.schemas.shown_text import in_markdown
 from tuneloop.schemas.spending import dollars
 from tuneloop.storage.base import Store
@@ -104,4 +105,4 @@ _ENVIRONMENT = Environment(
     lstrip_blocks=True,
 )
 _ENVIRONMENT.globals |= {"truncated": truncate, "full_if_truncated": _full_if_truncated, "dollars": dollars}
-_ENVIRONMENT.filters |= {"md": in_markdown, "code": _code}
+_ENVIRONMENT.filters |= {"md": in_markdown, "code": _code, "signed": signed}
