@@ -116,7 +116,6 @@ def check_folder(
 
 
 def _document(found: Preflight, folder: str, recipe: type[BaseRecipe]) -> dict[str, Any]:
-    """What was found, for programs."""
     return {
         "dataset": folder,
         "provider": recipe.provider,
@@ -133,8 +132,6 @@ def _document(found: Preflight, folder: str, recipe: type[BaseRecipe]) -> dict[s
 
 
 class _Rate(ProgressColumn):
-    """Images per second."""
-
     def render(self, task: Task) -> Text:
         return Text(f"{task.speed:.0f} images/s" if task.speed else "")
 

@@ -51,7 +51,6 @@ class StoreStatus:
             console.print(Text.assemble(("Paid twice: ", "red"), shown(line)))
 
     def document(self) -> dict[str, Any]:
-        """The same for programs."""
         states = self.prefect_states
         return {
             "store": self.store,

@@ -59,7 +59,6 @@ def apply_gate(
 
 
 def _failed_threshold(challenger: Evaluation, policy: GatePolicy) -> str | None:
-    """Say which threshold the challenger misses, None where it passes all."""
     images = challenger.images
     copies = [image for image in images if image.copied >= COPY_THRESHOLD]
     if len(copies) > policy.max_copies:
@@ -146,7 +145,6 @@ def _differences(
 
 
 def _compare(differences: tuple[ScoreDifference, ...], policy: GatePolicy) -> tuple[Verdict, str]:
-    """The verdict against a champion, and its reason."""
     if not differences:
         return "undecided", "No image of both models can be compared."
     whole, *others = differences
@@ -178,7 +176,6 @@ def _decide(
 
 
 def _mostly(parts: list[ScoreDifference], *, worse: bool = False) -> str:
-    """Name the score that changed most that way."""
     sign = -1.0 if worse else 1.0
     most = max(parts, key=lambda part: sign * (part.difference or 0.0))
     change = most.difference or 0.0

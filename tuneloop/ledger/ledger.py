@@ -118,13 +118,8 @@ class Ledger(RecordStore):
             return None
 
     def mark(self, run: RunRecord) -> None:
-        """Leave a marker, by which the sensor finds this run without reading history."""
+        """Leave a marker where there is none, by which the sensor finds this run without reading history."""
         self.store.create(marker_name(run), b"")
-
-    def keep_marked(self, run: RunRecord) -> None:
-        """Leave a marker where it is gone. Reading costs less than a second write."""
-        if self.store.seems_absent(marker_name(run)):
-            self.mark(run)
 
     def is_marked(self, run: RunRecord) -> bool:
         return self.store.exists(marker_name(run))

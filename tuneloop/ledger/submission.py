@@ -206,7 +206,7 @@ def _post(provider: Provider, claimed: TrainingLog, request: SubmitRequest, dead
         return _found_or_ambiguous(provider, claimed, error)
     submitted = record_job_id(claimed.reread(), accepted, "answer")
     # Whoever has closed the attempt meanwhile has taken the marker away.
-    claimed.ledger.keep_marked(request.run)
+    claimed.ledger.mark(request.run)
     return submitted
 
 

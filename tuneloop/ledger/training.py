@@ -94,7 +94,6 @@ class TrainingLog:
 
     @property
     def name(self) -> str:
-        """The job's name at the provider."""
         return job_name(self.key, self.attempt)
 
     @property

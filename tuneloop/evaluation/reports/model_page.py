@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tuneloop.evaluation.reports.images import embed
-from tuneloop.evaluation.reports.template import fill_page, truncate
-from tuneloop.schemas.evaluation import Evaluation
+from tuneloop.evaluation.reports.template import fill_page
+from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation
 from tuneloop.schemas.records import Promotion
 from tuneloop.schemas.training import job_name
 from tuneloop.storage.base import Store
@@ -16,7 +16,6 @@ _ROWS = 4
 _COLUMNS = 12
 _SIDE_PX = 320
 _BUDGET_BYTES = 700_000
-_PROMPT_CHARACTERS = 120
 
 
 class ChampionEntry(NamedTuple):
@@ -25,20 +24,10 @@ class ChampionEntry(NamedTuple):
     promotion: Promotion
     evaluation: Evaluation | None = None
 
-
-class _Cell(NamedTuple):
-    """One image of the comparison, or the place of one that was not rendered."""
-
-    number: int
-    alternative: str
-    name: str | None
-
-
-class _Row(NamedTuple):
-    prompt: str
-    seed: int
-    cells: list[_Cell]
-    """One for each champion."""
+    def image_at(self, place: int, seed: int) -> EvaluatedImage | None:
+        """The image at a place of the plan. Not by its prompt: that one holds the champion's own trigger word."""
+        images = self.evaluation.images if self.evaluation else ()
+        return images[place] if place < len(images) and images[place].seed == seed else None
 
 
 def model_page_name(model: str, number: int) -> str:
@@ -52,8 +41,16 @@ def write_model_page(store: Store, model: str, champions: Sequence[ChampionEntry
     The store is where images and reports are and where the page will lie; champions come oldest first.
     """
     newest_first = champions[::-1]
-    rows = _rows(newest_first[:_COLUMNS])
-    names = [cell.name for row in rows for cell in row.cells if cell.name]
+    columns = newest_first[:_COLUMNS]
+    shown = next((entry.evaluation.images for entry in columns if entry.evaluation), ())
+    # Of as many prompts as there are.
+    firsts = sorted({image.prompt: place for place, image in reversed(list(enumerate(shown)))}.values())
+    places = [*firsts, *(place for place in range(len(shown)) if place not in firsts)][:_ROWS]
+    rows = [
+        (shown[place], [(entry.promotion.number, entry.image_at(place, shown[place].seed)) for entry in columns])
+        for place in places
+    ]
+    names = [image.name for _, cells in rows for _, image in cells if image and image.name]
     return fill_page(
         "model.html",
         store,
@@ -64,32 +61,3 @@ def write_model_page(store: Store, model: str, champions: Sequence[ChampionEntry
         images=embed(store, names, max_side_px=_SIDE_PX, budget_bytes=_BUDGET_BYTES),
         left_out=len(newest_first[_COLUMNS:]),
     )
-
-
-def _rows(champions: Sequence[ChampionEntry]) -> list[_Row]:
-    """The first images of the newest champion that has any, and what the others draw there."""
-    shown = next((entry.evaluation for entry in champions if entry.evaluation), None)
-    if shown is None:
-        return []
-    images = shown.images
-    # Of as many prompts as there are.
-    firsts = sorted({image.prompt: place for place, image in reversed(list(enumerate(images)))}.values())
-    places = [*firsts, *(place for place in range(len(images)) if place not in firsts)][:_ROWS]
-    return [
-        _Row(
-            truncate(images[place].prompt, _PROMPT_CHARACTERS) or "(empty prompt)",
-            images[place].seed,
-            [_cell(entry, place, images[place].seed) for entry in champions],
-        )
-        for place in places
-    ]
-
-
-def _cell(champion: ChampionEntry, place: int, seed: int) -> _Cell:
-    """The image at a place of the plan. Not by its prompt: that one holds the champion's own trigger word."""
-    number = champion.promotion.number
-    images = champion.evaluation.images if champion.evaluation else ()
-    if place >= len(images) or images[place].seed != seed:
-        return _Cell(number, f"Champion v{number}: no image", None)
-    what = f"{truncate(images[place].prompt, _PROMPT_CHARACTERS)}, seed {seed}"
-    return _Cell(number, f"Champion v{number}: {what}", images[place].name)

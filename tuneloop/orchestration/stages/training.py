@@ -64,7 +64,7 @@ def train(ctx: RunContext, run: RunRecord, *, cancelled: bool = False) -> Collec
     """
     training = TrainingLog.of(ctx.ledger, run)
     if training.last is not None:  # else it is marked when it is begun
-        ctx.ledger.keep_marked(run)
+        ctx.ledger.mark(run)
     while not isinstance(training.last, Collected):
         collected = _advance(ctx, run, training, cancelled=cancelled)
         if collected is not None:
