@@ -11,12 +11,7 @@ from tuneloop.datasets.archive import archive_size
 from tuneloop.datasets.caption_sources import Captions, gather_captions
 from tuneloop.datasets.captions import CaptionRule, words_of
 from tuneloop.datasets.checks.caption_checks import caption_findings
-from tuneloop.datasets.checks.dataset_checks import (
-    UsableImage,
-    number_findings,
-    set_findings,
-    size_findings,
-)
+from tuneloop.datasets.checks.dataset_checks import UsableImage, number_findings, set_findings, size_findings
 from tuneloop.datasets.checks.image_checks import image_findings
 from tuneloop.datasets.delivery import LOCAL_ARCHIVE, Delivery, apply_delivery
 from tuneloop.datasets.images.inspect import inspect_all
@@ -129,10 +124,7 @@ def preflight(
 
 
 def _inspect(
-    listing: Listing,
-    captions: Captions,
-    rule: CaptionRule,
-    on_progress: Callable[[int, int], None] | None,
+    listing: Listing, captions: Captions, rule: CaptionRule, on_progress: Callable[[int, int], None] | None
 ) -> tuple[list[UsableImage], list[Finding]]:
     taken, unusable = [], []
     # Closed even if the progress report raises: threads end, and Pillow is as tolerant as it was.

@@ -31,13 +31,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef
 
-NO_RESPONSE = (
-    HTTPClientError,
-    NoConnectionError,
-    IncompleteReadError,
-    FlexibleChecksumError,
-    HTTPError,
-)
+NO_RESPONSE = (HTTPClientError, NoConnectionError, IncompleteReadError, FlexibleChecksumError, HTTPError)
 UNREADABLE = (ResponseParserError, LookupError, TypeError, ValueError)
 """Raised by a response that is not S3's: it cannot be parsed, fields lack, times are none."""
 NO_CREDENTIALS = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError)

@@ -158,9 +158,7 @@ def send_part(
     """
     guard_s3_logs()
     url = client.generate_presigned_url(
-        "upload_part",
-        Params={**place.arguments, "PartNumber": number},
-        ExpiresIn=_VALID_S,
+        "upload_part", Params={**place.arguments, "PartNumber": number}, ExpiresIn=_VALID_S
     )
     body = RequestBody(_pieces(chunks), size_bytes)
     headers: Any = HeadersDict({"Content-Length": str(size_bytes)})
@@ -203,8 +201,5 @@ def _client_error(response: Any) -> ClientError:
         found[1].decode("utf-8", "replace") if (found := pattern.search(response.content)) else ""
         for pattern in (_CODE, _MESSAGE)
     )
-    metadata: Any = {
-        "HTTPStatusCode": response.status_code,
-        "RequestId": response.headers.get("x-amz-request-id"),
-    }
+    metadata: Any = {"HTTPStatusCode": response.status_code, "RequestId": response.headers.get("x-amz-request-id")}
     return ClientError({"Error": {"Code": code, "Message": message}, "ResponseMetadata": metadata}, "UploadPart")

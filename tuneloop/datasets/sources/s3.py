@@ -78,12 +78,7 @@ def default_client(bucket: str) -> S3Client:
         raise DatasetError(f"s3://{bucket}: {error}; correct the S3 settings of the worker") from error
 
 
-def fetch_zip(
-    place: S3Location,
-    client: S3Client,
-    archive: Path,
-    on_progress: Progress | None = None,
-) -> None:
+def fetch_zip(place: S3Location, client: S3Client, archive: Path, on_progress: Progress | None = None) -> None:
     """Fetch one object into `archive`, which must not exist. Raises `DatasetError`."""
     found = _listed_zip(place, client)._replace(name=archive.name)
     Downloader(client, place.bucket, archive.parent).fetch(found, on_progress)

@@ -19,12 +19,7 @@ _PIECE_BYTES = 1 << 20
 
 
 def unpack(
-    archive: Path,
-    folder: Path,
-    label: str,
-    *,
-    flat: bool = False,
-    on_progress: Progress | None = None,
+    archive: Path, folder: Path, label: str, *, flat: bool = False, on_progress: Progress | None = None
 ) -> None:
     """Unpack every file of a zip. Nothing is written outside the folder, whatever the zip says.
 
