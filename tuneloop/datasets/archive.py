@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import io
 import stat
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import BinaryIO
 
 from zipstream import ZipStream  # type: ignore[import-untyped]
 from zipstream.ng import ZipStreamInfo  # type: ignore[import-untyped]
@@ -15,17 +16,17 @@ from zipstream.ng import ZipStreamInfo  # type: ignore[import-untyped]
 from tuneloop.datasets.parallel import bounded_map
 from tuneloop.datasets.store import image_name
 from tuneloop.errors import CorruptRecord, ObjectNotFound
-from tuneloop.schemas.dataset import DatasetItem, DatasetManifest, ImageFormat, Sha256, in_digest_order
+from tuneloop.schemas.dataset import (
+    DatasetItem,
+    DatasetManifest,
+    ImageFormat,
+    PreparedImage,
+    Sha256,
+    in_digest_order,
+)
+from tuneloop.storage.base import Store
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from contextlib import AbstractContextManager
-    from typing import BinaryIO
-
-    from tuneloop.schemas.dataset import PreparedImage
-    from tuneloop.storage.base import Store
-
-    Opener = Callable[[str], AbstractContextManager[BinaryIO]]
+Opener = Callable[[str], AbstractContextManager[BinaryIO]]
 
 _SUFFIXES: dict[ImageFormat, str] = {"jpeg": "jpg", "png": "png", "webp": "webp"}
 _READ_BYTES = 256 * 1024

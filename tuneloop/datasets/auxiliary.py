@@ -11,13 +11,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from tuneloop.datasets.files import nfc
+from tuneloop.datasets.files import FileEntry, nfc
 from tuneloop.schemas.findings import Finding, error, join_names, warning
-
-if TYPE_CHECKING:
-    from tuneloop.datasets.files import FileEntry
 
 _MASK = r"(?:alpha|inpaint)?masks?(?:label)?|seg(?:m|map|mask|mentations?(?:class|object)?)?|trimaps?"
 _MAP = (

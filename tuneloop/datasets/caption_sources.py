@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from tuneloop.datasets.captions import read_caption, words_of
-from tuneloop.datasets.files import nfc
+from tuneloop.datasets.files import FileEntry, nfc
 from tuneloop.datasets.imagefolder import Row, read_table
-from tuneloop.datasets.listing import IMAGE_SUFFIXES
+from tuneloop.datasets.listing import IMAGE_SUFFIXES, Listing
 from tuneloop.schemas.findings import Finding, error, join_names, warning
-
-if TYPE_CHECKING:
-    from tuneloop.datasets.files import FileEntry
-    from tuneloop.datasets.listing import Listing
 
 
 class CaptionText(NamedTuple):

@@ -5,15 +5,12 @@ from __future__ import annotations
 import codecs
 import re
 import unicodedata
-from typing import TYPE_CHECKING, Self
+from pathlib import Path
+from typing import Self
 
 from tuneloop.schemas.findings import Finding, error
 from tuneloop.schemas.frozen import FrozenModel
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tuneloop.schemas.recipe_fields import BaseRecipe
+from tuneloop.schemas.recipe_fields import BaseRecipe
 
 MAX_CAPTION_BYTES = 1 << 20
 """Of one file. What is larger is no caption, and is not read."""

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
-from tuneloop.schemas.dataset import ImagePreprocessing
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from tuneloop.schemas.dataset import DatasetRequirements
-    from tuneloop.schemas.findings import Finding
-    from tuneloop.schemas.recipe_fields import BaseRecipe
+from tuneloop.schemas.dataset import DatasetRequirements, ImagePreprocessing
+from tuneloop.schemas.findings import Finding
+from tuneloop.schemas.recipe_fields import BaseRecipe
 
 
 class Delivery(NamedTuple):

@@ -9,18 +9,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Iterator
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from tuneloop.datasets.captions import MAX_CAPTION_BYTES, text_of
+from tuneloop.datasets.files import FileEntry
 from tuneloop.datasets.parquet import UnreadableTable, opened_table, text_rows
 from tuneloop.schemas.findings import Finding, error, warning
 from tuneloop.schemas.shown_text import printable
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tuneloop.datasets.files import FileEntry
 
 _CAPTION_COLUMNS = ("text", "caption", "prompt")
 _FILE_COLUMN = "file_name"

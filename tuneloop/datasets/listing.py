@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
 
 from tuneloop.datasets.auxiliary import split_auxiliary
 from tuneloop.datasets.files import FileEntry, Walk, nfc, walk
 from tuneloop.datasets.pairs import pair_findings, parse_pair_name
 from tuneloop.datasets.system_files import awaited_file
 from tuneloop.schemas.findings import Finding, error, join_names, warning
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".jfi", ".jif", ".png", ".webp"})
 CAPTION_SUFFIXES = frozenset({".txt", ".caption"})

@@ -7,16 +7,12 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from typing import TYPE_CHECKING, Literal, NamedTuple, cast
+from collections.abc import Iterable
+from typing import Literal, NamedTuple, cast
 
-from tuneloop.datasets.files import nfc
+from tuneloop.datasets.files import FileEntry, nfc
 from tuneloop.schemas.dataset import DatasetItem
 from tuneloop.schemas.findings import Finding, error
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from tuneloop.datasets.files import FileEntry
 
 _HALF = re.compile(r"(?P<pair>(?s:.+))_(?P<role>start|end)")
 

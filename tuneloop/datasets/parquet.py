@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from tuneloop.datasets.files import FileEntry
+from tuneloop.datasets.files import FileEntry
 
 _EXTRA = ".venv/bin/python -m pip install -e '.[hub]'"
 _ROWS_AT_A_TIME = 1000

@@ -6,8 +6,6 @@ every other run reads and hashes all of the dataset. Losing all of it costs time
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pydantic import JsonValue, ValidationError
 
 from tuneloop.errors import ObjectNotFound
@@ -15,10 +13,8 @@ from tuneloop.schemas.canonical import canonical_json, digest_of
 from tuneloop.schemas.dataset import Sha256
 from tuneloop.schemas.findings import Finding
 from tuneloop.schemas.frozen import FrozenModel
-
-if TYPE_CHECKING:
-    from tuneloop.schemas.recipe_fields import BaseRecipe
-    from tuneloop.storage.base import Store
+from tuneloop.schemas.recipe_fields import BaseRecipe
+from tuneloop.storage.base import Store
 
 _CHECKS = 2
 """Raise it when a check sees more or a finding gets another meaning: then every dataset is read again."""

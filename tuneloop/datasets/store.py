@@ -7,8 +7,9 @@ take-overs and reports read from here and never from the folder, which may have 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Container, Mapping
 from contextlib import closing
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from pydantic import ValidationError
 
@@ -16,12 +17,7 @@ from tuneloop.datasets.parallel import bounded_map
 from tuneloop.errors import CorruptRecord, DatasetError
 from tuneloop.schemas.canonical import canonical_json
 from tuneloop.schemas.dataset import DatasetManifest, Sha256
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Mapping
-    from pathlib import Path
-
-    from tuneloop.storage.base import Store
+from tuneloop.storage.base import Store
 
 _STORED_AT_A_TIME = 8
 """Round trips to the store that are open at once. Each holds one image in memory."""

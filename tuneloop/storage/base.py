@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from contextlib import nullcontext, suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
+from datetime import datetime, timedelta
 from itertools import chain
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 from tuneloop.errors import StoreError
 from tuneloop.schemas.frozen import FrozenModel
 from tuneloop.storage.names import checked_name
 from tuneloop.storage.upload import PART_SIZE, Digest, Part, Upload
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from contextlib import AbstractContextManager
-    from datetime import datetime, timedelta
 
 _READ_BYTES = 1 << 20
 _BUFFER_BYTES = 8 << 20

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 from uuid import uuid4
 
 from pydantic import Field, ValidationError
@@ -12,11 +13,7 @@ from tuneloop.clock import now
 from tuneloop.errors import CorruptRecord, NoStore, ObjectNotFound, StoreError
 from tuneloop.schemas.frozen import FrozenModel
 from tuneloop.schemas.records import new_writer
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tuneloop.storage.base import Store
+from tuneloop.storage.base import Store
 
 IDENTITY = "store.json"
 """Name of the file that says which store this is."""

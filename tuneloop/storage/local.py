@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NoReturn
+from typing import BinaryIO, NoReturn
 
 from tuneloop.clock import now, offset_s
 from tuneloop.errors import ObjectNotFound
@@ -17,10 +18,6 @@ from tuneloop.storage.local_errors import os_errors, reading
 from tuneloop.storage.local_upload import DRAFTS, LocalUpload, drop, new_id, sweep
 from tuneloop.storage.names import checked_marker, checked_name, checked_prefix, is_name
 from tuneloop.storage.upload import PART_SIZE, Part
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from datetime import timedelta
 
 
 class LocalDirectory(Store):

@@ -10,20 +10,18 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, suppress
+from datetime import timedelta
+from pathlib import Path
 from secrets import token_hex
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 from tuneloop.clock import now
 from tuneloop.errors import StoreError
 from tuneloop.storage.atomic_files import link
 from tuneloop.storage.local_errors import os_errors
 from tuneloop.storage.upload import Chunk, Digest, Part, Upload, UploadGone
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from datetime import timedelta
-    from pathlib import Path
 
 DRAFTS = ".tmp"
 """Folder within the store for what is not yet whole. Killed writers leave their drafts there, unread."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
-from contextlib import closing, contextmanager
-from datetime import UTC
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, BinaryIO
 
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from botocore.response import StreamingBody
 
 from tuneloop.clock import now, offset_s
 from tuneloop.errors import ConfigurationError, ObjectNotFound
@@ -22,11 +24,6 @@ from tuneloop.storage.s3_upload import S3Upload, UploadLocation, abort, write_co
 from tuneloop.storage.upload import PART_SIZE, Part
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from contextlib import AbstractContextManager
-    from datetime import datetime, timedelta
-
-    from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
 
 _READ_AHEAD = 1 << 20

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import OrderedDict
+from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -11,8 +12,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from tuneloop.storage.s3 import S3Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from mypy_boto3_s3 import S3Client
 
 _CACHED = (

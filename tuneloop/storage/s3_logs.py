@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
+
+from botocore.awsrequest import AWSPreparedRequest
 
 from tuneloop.redaction import guard_http_logs
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from botocore.awsrequest import AWSPreparedRequest
     from mypy_boto3_s3 import S3Client
 
 NO_RUN = "-"

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 import time
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.awsrequest import AWSPreparedRequest, HeadersDict
@@ -22,9 +23,6 @@ from tuneloop.storage.s3_logs import guard_s3_logs
 from tuneloop.storage.upload import Chunk, Part, Upload, UploadGone
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-    from contextlib import AbstractContextManager
-
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef, PartTypeDef
 

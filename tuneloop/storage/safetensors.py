@@ -7,12 +7,10 @@ a tensor stay unseen.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple, NoReturn
 
 from tuneloop.errors import InvalidWeights
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
 
 MAX_HEADER_BYTES = 100_000_000
 """The format's own limit."""

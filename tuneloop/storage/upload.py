@@ -5,14 +5,12 @@ from __future__ import annotations
 import hashlib
 import time
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, NamedTuple, Self
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import NamedTuple, Self
 
 from tuneloop.errors import InvalidWeights, StoreUnavailable
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from contextlib import AbstractContextManager
-    from types import TracebackType
 
 PART_SIZE = 64 << 20
 """Bytes per part of a large upload; S3 takes 5 MiB or more, and 10,000 parts."""

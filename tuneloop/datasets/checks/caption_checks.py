@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
+from tuneloop.datasets.caption_sources import Captions, CaptionText
 from tuneloop.datasets.captions import CaptionRule, count_word, one_line, words_of
 from tuneloop.datasets.delivery import LOCAL_ARCHIVE, Delivery
+from tuneloop.datasets.files import FileEntry
+from tuneloop.schemas.dataset import DatasetRequirements
 from tuneloop.schemas.findings import Finding, error, join_names, warning
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from tuneloop.datasets.caption_sources import Captions, CaptionText
-    from tuneloop.datasets.files import FileEntry
-    from tuneloop.schemas.dataset import DatasetRequirements
 
 _FEW_CAPTIONS = 3
 """Up to so many equal captions are no sign of a mistake."""

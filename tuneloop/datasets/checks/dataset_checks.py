@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple
 
+from tuneloop.datasets.files import FileEntry
 from tuneloop.datasets.images.near_duplicates import near_duplicates
 from tuneloop.datasets.pairs import parse_pair_name
+from tuneloop.schemas.dataset import DatasetRequirements, ImageInfo, Sha256
 from tuneloop.schemas.findings import Finding, error, join_names, warning
 from tuneloop.schemas.shown_text import printable
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from tuneloop.datasets.files import FileEntry
-    from tuneloop.schemas.dataset import DatasetRequirements, ImageInfo, Sha256
 
 _TURNED = 5
 """From this EXIF orientation on, width and height change places."""

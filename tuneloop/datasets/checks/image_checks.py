@@ -6,15 +6,11 @@ one but for soft microscopy, while each defect, planted, crosses its own.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
 
+from tuneloop.schemas.dataset import DatasetRequirements, ImageFormat, ImageInfo
 from tuneloop.schemas.findings import Finding, error, warning
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tuneloop.schemas.dataset import DatasetRequirements, ImageFormat, ImageInfo
 
 WIDEST_RATIO = 3.0
 """Trainers cut or squeeze images into frames of at most about 2:1; of a wider one a third and more is lost."""

@@ -5,21 +5,17 @@ from __future__ import annotations
 import hashlib
 import os
 import warnings
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from PIL import Image, ImageFile
 
+from tuneloop.datasets.files import FileEntry
 from tuneloop.datasets.images.decoding import ImageError, decode
 from tuneloop.datasets.parallel import bounded_map
 from tuneloop.schemas.dataset import ImageInfo, Sha256
 from tuneloop.schemas.findings import Finding
-
-if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping, Sequence
-    from pathlib import Path
-
-    from tuneloop.datasets.files import FileEntry
 
 MAX_FILE_BYTES = 512 * 1024 * 1024
 """A file is held in memory while it is inspected. Whole images of 100 megapixels stay below."""

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from PIL import Image
 
 from tuneloop.datasets.images.orientation import apply_orientation
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 _SIDE = 32
 """Images are reduced to this many pixels a side first, whatever their shape."""
