@@ -11,9 +11,8 @@ from prefect.logging import disable_run_logger
 from tuneloop.clock import now
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import preflight
-from tuneloop.datasets.scan_records import ScanRecord, save_scan_record, scan_record_name
 from tuneloop.datasets.sources.opening import open_source
-from tuneloop.datasets.sources.source_state import state_of
+from tuneloop.datasets.unchanged import ScanRecord, save_scan_record, scan_record_name, state_of
 from tuneloop.ledger.accounts import current_driver, hand_over, remember_origin
 from tuneloop.ledger.collection import weights_problem
 from tuneloop.ledger.ledger import Ledger

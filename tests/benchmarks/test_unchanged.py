@@ -14,8 +14,7 @@ from prefect.logging import disable_run_logger
 from benchmarks.data.judged import context_for, make_judged, make_store, request_for, unchanged_run
 from benchmarks.data.material import make_captioned
 from tests.s3_server import fresh_bucket, s3_client, s3_server
-from tuneloop.datasets.scan_records import scan_record_name
-from tuneloop.datasets.sources.source_state import state_of
+from tuneloop.datasets.unchanged import scan_record_name, state_of
 from tuneloop.ledger.collection import weights_problem
 from tuneloop.orchestration.stages.preparation import _unchanged
 from tuneloop.storage.s3_cache import CachingS3Store

@@ -13,22 +13,26 @@ Result = TypeVar("Result")
 
 
 def bounded_map(
-    work: Callable[[Item], Result], items: Iterable[Item], at_a_time: int, ahead: int | None = None
+    work: Callable[[Item], Result],
+    items: Iterable[Item],
+    at_a_time: int,
+    ahead: int | None = None,
+    stop: Event | None = None,
 ) -> Generator[Result, None, None]:
     """Apply `work` to each item, `at_a_time` of them in parallel.
 
     No more than `ahead` items are under way or finished and not yet taken, where results are large. Once one has
-    failed, or the generator is closed, nothing more is started, and no thread is left.
+    failed, or the generator is closed, `stop` is set, nothing more is started, and no thread is left.
     """
-    failed = Event()
+    stopped = stop or Event()
 
     def run(item: Item) -> Result:
-        if failed.is_set():
+        if stopped.is_set():
             raise CancelledError
         try:
             return work(item)
         except BaseException:
-            failed.set()
+            stopped.set()
             raise
 
     under_way: deque[Future[Result]] = deque()
@@ -41,4 +45,5 @@ def bounded_map(
         while under_way:
             yield under_way.popleft().result()
     finally:
+        stopped.set()
         pool.shutdown(cancel_futures=True)

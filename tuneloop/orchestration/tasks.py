@@ -12,10 +12,9 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.logging import get_run_logger
 from prefect.tasks import Task
 
-from tuneloop.datasets.scan_records import ScanRecord, save_scan_record, scan_record_name
 from tuneloop.datasets.sources.public_zip import check_still_there
-from tuneloop.datasets.sources.source_state import state_of
 from tuneloop.datasets.store import load_manifest
+from tuneloop.datasets.unchanged import ScanRecord, save_scan_record, scan_record_name, state_of
 from tuneloop.errors import ProviderUnavailable, StoreUnavailable
 from tuneloop.evaluation.render import ModelUnderTest, render
 from tuneloop.evaluation.reports.promotion_page import write_page

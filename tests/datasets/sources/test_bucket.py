@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from tests.datasets.images import png_of
 from tests.datasets.sources.buckets import cut_bodies, put
 from tests.datasets.sources.zips import contents_of, open_and_close, zipped
 from tuneloop.datasets.sources import s3
+from tuneloop.datasets.sources.fetching import RemoteFile
 from tuneloop.datasets.sources.opening import open_source
 from tuneloop.errors import DatasetError
 
@@ -121,17 +123,18 @@ def test_file_that_fails_stops_the_others_under_way(
     put(client, bucket, {"p/a.png": b"1", "p/b.png": b"2"})
     begun, stopped = threading.Event(), threading.Event()
 
-    def pieces(downloader: s3.Downloader, item: s3.S3Entry, _: str) -> Iterator[bytes]:
+    def pieces(item: RemoteFile, *_: object) -> Iterator[bytes]:
         if item.name == "a.png":
             begun.wait(60)
             raise DatasetError("a.png is broken")
         begun.set()
-        yield b"2"
-        if downloader.stop.wait(10):
+        try:
+            yield from itertools.repeat(b"2", 1_000_000)
+        except GeneratorExit:
             stopped.set()
-        yield b"more"
+            raise
 
-    monkeypatch.setattr(s3.Downloader, "_pieces", pieces)
+    monkeypatch.setattr(s3, "_pieces", pieces)
     with pytest.raises(DatasetError, match=r"a.png is broken"):
         open_and_close(f"s3://{bucket}/p", client_for=lambda _: client)
     assert stopped.is_set()

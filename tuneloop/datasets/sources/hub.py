@@ -10,20 +10,19 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from tuneloop.datasets.listing import CAPTION_SUFFIXES, IMAGE_SUFFIXES, OTHER_IMAGE_SUFFIXES, TABLE_NAMES
-from tuneloop.datasets.parallel import bounded_map
 from tuneloop.datasets.sources import Progress, limits
-from tuneloop.datasets.sources.names import check_unique, is_system_path, name_problem
+from tuneloop.datasets.sources.fetching import RemoteFile, check_files, fetch_all
+from tuneloop.datasets.sources.names import is_system_path, name_problem
 from tuneloop.errors import DatasetError
 from tuneloop.http.addresses import check_api_address
 
-_SCHEME = "hf://"
 _FORM = "hf://datasets/OWNER/NAME, with @REVISION and /FOLDER if wanted"
 _PLACE = re.compile(
     r"datasets/(?P<repository>[A-Za-z0-9][\w.-]*/[\w.-]+)"
@@ -31,7 +30,6 @@ _PLACE = re.compile(
     re.ASCII,
 )
 _WANTED = IMAGE_SUFFIXES | OTHER_IMAGE_SUFFIXES | CAPTION_SUFFIXES | {".parquet"}
-_FILES_AT_A_TIME = 8
 _ANSWER_S = 60.0
 _ENDPOINT = "https://huggingface.co"
 _MEANINGS = {
@@ -54,30 +52,13 @@ class HubPlace(NamedTuple):
     def label(self, commit: str | None = None) -> str:
         """The address, with the commit in place of the revision where it is known."""
         revision = commit or self.revision
-        return (
-            f"{_SCHEME}datasets/{self.repository}"
-            + f"@{revision}" * bool(revision)
-            + f"/{self.path}" * bool(self.path)
-        )
-
-
-class _Listed(NamedTuple):
-    """A file of the dataset."""
-
-    path: str
-    name: str
-    """Its path below the folder that is wanted."""
-    size_bytes: int
-
-
-def is_hub_address(source: str) -> bool:
-    """Return True if a dataset is named by an address of the hub."""
-    return source.startswith(_SCHEME)
+        at, below = f"@{revision}" if revision else "", f"/{self.path}" if self.path else ""
+        return f"hf://datasets/{self.repository}{at}{below}"
 
 
 def hub_place(source: str) -> HubPlace:
     """Read an address. Raises `DatasetError` where it names no dataset; what it holds is not shown."""
-    found = _PLACE.fullmatch(source.removeprefix(_SCHEME))
+    found = _PLACE.fullmatch(source.removeprefix("hf://"))
     path = (found["path"] or "").strip("/") if found else ""
     if not found or (path and name_problem(path)):
         raise DatasetError(f"the address on the Hugging Face Hub names no dataset; write it as {_FORM}")
@@ -106,25 +87,14 @@ def fetch_from_hub(place: HubPlace, folder: Path, on_progress: Progress | None =
     label = place.label(info.sha)
     found = _wanted(place, label, info.siblings or [])
 
-    def fetch(item: _Listed) -> None:
+    def fetch(item: RemoteFile) -> None:
+        where = {"repo_type": "dataset", "revision": info.sha, "local_dir": folder, "endpoint": endpoint}
         with _hub_errors(f"{label}: {item.name!r}"):
-            hub.hf_hub_download(
-                place.repository,
-                item.path,
-                repo_type="dataset",
-                revision=info.sha,
-                local_dir=folder,
-                endpoint=endpoint,
-            )
-        if (folder / item.path).stat().st_size != item.size_bytes:
+            hub.hf_hub_download(place.repository, item.key, **where)
+        if (folder / item.key).stat().st_size != item.size_bytes:
             raise DatasetError(f"{label}: {item.name!r} has another size than the hub says; run again")
 
-    done, total = 0, sum(item.size_bytes for item in found)
-    with closing(bounded_map(fetch, found, _FILES_AT_A_TIME)) as fetched:
-        for item, _ in zip(found, fetched, strict=True):
-            done += item.size_bytes
-            if on_progress is not None:
-                on_progress(done, total)
+    fetch_all(fetch, found, on_progress)
     # The library's notes for the next time.
     shutil.rmtree(folder / ".cache", ignore_errors=True)
     return label, folder / place.path
@@ -143,7 +113,7 @@ def _library() -> Any:
     return hub
 
 
-def _wanted(place: HubPlace, label: str, siblings: list[Any]) -> list[_Listed]:
+def _wanted(place: HubPlace, label: str, siblings: list[Any]) -> list[RemoteFile]:
     """Choose from the repository's files, and stop where they are too many or too large."""
     if len(siblings) > limits.MAX_FILES:
         raise DatasetError(
@@ -152,29 +122,19 @@ def _wanted(place: HubPlace, label: str, siblings: list[Any]) -> list[_Listed]:
     zipped = _is_zip(place.path)
     prefix = place.path if zipped or not place.path else f"{place.path}/"
     below = [
-        _Listed(one.rfilename, one.rfilename.removeprefix(prefix) or one.rfilename, one.size or 0)
+        RemoteFile(one.rfilename, one.rfilename.removeprefix(prefix) or one.rfilename, one.size or 0)
         for one in siblings
         if one.rfilename.startswith(prefix)
     ]
-    found = [one for one in below if (one.path == place.path if zipped else _is_wanted(one.name))]
+    found = [one for one in below if (one.key == place.path if zipped else _is_wanted(one.name))]
     if not found:
-        zips = [one.path for one in below if _is_zip(one.path)]
+        zips = [one.key for one in below if _is_zip(one.key)]
         remedy = (
             f"name {HubPlace(place.repository, place.revision, zips[0]).label()}" if zips else "check the address"
         )
         raise DatasetError(f"{label}: there are no images and no tables of images; {remedy}")
     most = limits.MAX_ZIP_BYTES if zipped else limits.MAX_FILE_BYTES
-    for one in found:
-        problem = name_problem(one.path)
-        if problem is not None:
-            raise DatasetError(f"{label}: {one.name!r} {problem}")
-        if one.size_bytes > most:
-            raise DatasetError(
-                f"{label}: {one.name!r} has {one.size_bytes:,} bytes; {most:,} is the most for one file"
-            )
-    check_unique((one.path for one in found), label)
-    if sum(one.size_bytes for one in found) > limits.MAX_DATASET_BYTES:
-        raise DatasetError(f"{label} holds more than {limits.MAX_DATASET_BYTES:,} bytes; name a smaller folder")
+    check_files(found, label, lambda one: f"{label}: {one.name!r}", most)
     return found
 
 

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from tuneloop.datasets.sources import Progress
-from tuneloop.datasets.sources.hub import fetch_from_hub, hub_place, is_hub_address
+from tuneloop.datasets.sources import Progress, kind_of
+from tuneloop.datasets.sources.hub import fetch_from_hub, hub_place
 from tuneloop.datasets.sources.image_tables import image_tables, unpacked_tables
-from tuneloop.datasets.sources.public_zip import fetch, fetch_as_provider, is_address
-from tuneloop.datasets.sources.s3 import default_client, fetch_folder, fetch_zip, is_zip, parse_s3_uri
+from tuneloop.datasets.sources.public_zip import fetch, fetch_as_provider
+from tuneloop.datasets.sources.s3 import default_client, fetch_from_s3, parse_s3_uri
 from tuneloop.datasets.sources.unpacking import unpack
 from tuneloop.errors import DatasetError
 from tuneloop.schemas.dataset import PublicDataset
@@ -62,47 +62,38 @@ def open_source(
         DatasetError: Names the source or the file within it, the reason and the remedy.
         ProviderError: A public address does not answer as it should.
     """
-    if not _is_elsewhere(source) and (own := _local(source)).is_dir() and not image_tables(own, str(own)):
+    kind = kind_of(source)
+    if kind == "disk" and (own := _local(source)).is_dir() and not image_tables(own, str(own)):
         yield OpenedSource(own, str(own), None)
         return
     with tempfile.TemporaryDirectory(prefix="tuneloop-") as temporary:
         place = Path(temporary)
-        if is_address(source) and provider_fetches:
-            public = fetch_as_provider(source, place / "dataset.zip", on_progress)
-            yield OpenedSource(_unpacked(place / "dataset.zip", place, source, flat=True), source, public)
+        if kind == "web" and provider_fetches:
+            archive = place / "dataset.zip"
+            public = fetch_as_provider(source, archive, on_progress)
+            yield OpenedSource(_unpacked(archive, place, source, flat=True), source, public)
         else:
             folder, label = _brought(source, place, client_for, on_progress)
             yield OpenedSource(unpacked_tables(folder, place / "tables", label), label, None)
-
-
-def _is_elsewhere(source: str) -> bool:
-    return is_address(source) or is_hub_address(source) or source.startswith("s3://")
 
 
 def _brought(
     source: str, place: Path, client_for: Callable[[str], S3Client], on_progress: Progress | None
 ) -> tuple[Path, str]:
     """Bring a source to a folder below `place`. Returns the folder and what people call the source."""
-    archive, folder = place / "dataset.zip", place / "dataset"
-    if is_address(source):
-        fetch(source, archive, on_progress)
-        return _unpacked(archive, place, source), source
-    if is_hub_address(source):
+    kind, unpacking = kind_of(source), None
+    if kind == "web":
+        label, fetched = source, place / "dataset.zip"
+        fetch(source, fetched, on_progress)
+    elif kind == "hub":
         label, fetched = fetch_from_hub(hub_place(source), place / "hub", on_progress)
-        return (fetched if fetched.is_dir() else _unpacked(fetched, place, label)), label
-    if source.startswith("s3://"):
+    elif kind == "s3":
         named = parse_s3_uri(source)
-        client = client_for(named.bucket)
-        if is_zip(source):
-            fetch_zip(named, client, archive, on_progress)
-            return _unpacked(archive, place, named.label), named.label
-        folder.mkdir()
-        fetch_folder(named, client, folder, on_progress)
-        return folder, named.label
-    path = _local(source)
-    if path.is_dir():
-        return path, str(path)
-    return _unpacked(path, place, str(path), on_progress=on_progress), str(path)
+        label, fetched = named.label, fetch_from_s3(named, client_for(named.bucket), place / "s3", on_progress)
+    else:
+        fetched, unpacking = _local(source), on_progress
+        label = str(fetched)
+    return (fetched if fetched.is_dir() else _unpacked(fetched, place, label, on_progress=unpacking)), label
 
 
 def _unpacked(

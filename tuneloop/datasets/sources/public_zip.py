@@ -20,11 +20,6 @@ _SECRET_PARAMETERS = re.compile(
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
-def is_address(dataset: str) -> bool:
-    """Return True if a dataset is named by an address and not by a folder."""
-    return dataset.startswith(("https://", "http://"))
-
-
 def check_address(url: str) -> None:
     """Refuse an address that holds a secret: it would be kept in records.
 

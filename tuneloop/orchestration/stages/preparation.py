@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from prefect.logging import get_run_logger
 
-from tuneloop.datasets.scan_records import load_scan_record, scan_record_name
-from tuneloop.datasets.sources.source_state import state_of
+from tuneloop.datasets.unchanged import load_scan_record, scan_record_name, state_of
 from tuneloop.ledger.attempts import count_reason
 from tuneloop.ledger.unintended import check_intended, note_training
 from tuneloop.orchestration import tasks
