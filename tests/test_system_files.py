@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tuneloop.datasets.system_files import awaited_file, is_system_file
+from tuneloop.datasets.files import awaited_file, is_system_file
 
 
 @pytest.mark.parametrize(

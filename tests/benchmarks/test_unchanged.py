@@ -17,7 +17,7 @@ from tests.s3_server import fresh_bucket, s3_client, s3_server
 from tuneloop.datasets.unchanged import scan_record_name, state_of
 from tuneloop.ledger.collection import weights_problem
 from tuneloop.orchestration.stages.preparation import _unchanged
-from tuneloop.storage.s3_cache import CachingS3Store
+from tuneloop.storage.s3 import CachingS3Store
 from tuneloop.storage.s3_logs import count_requests, log_requests
 
 MOST_REQUESTS = 15

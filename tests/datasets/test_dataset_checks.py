@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tuneloop.datasets import auxiliary, caption_sources, captions, imagefolder, links, listing, pairs, scan
+from tuneloop.datasets import auxiliary, caption_sources, captions, imagefolder, listing, pairs, scan
 from tuneloop.datasets import files as walking
 from tuneloop.datasets.checks import caption_checks, dataset_checks
 from tuneloop.datasets.scan import Preflight, preflight
@@ -17,8 +17,8 @@ from .images import fill_cleanly, fill_cleanly_with_pairs
 from .planted.dataset_faults import ANY, FAULTS, PAIR_RULE, RULE, Fault, nothing, too_deep_to_list
 
 MODULES = (
-    auxiliary, caption_checks, caption_sources, captions, dataset_checks, imagefolder, links, listing,
-    pairs, scan, walking,
+    auxiliary, caption_checks, caption_sources, captions, dataset_checks, imagefolder, listing, pairs, scan,
+    walking,
 )  # fmt: skip
 
 

@@ -10,8 +10,7 @@ import pytest
 from PIL import Image, ImageFile
 
 from tuneloop.datasets.checks.image_checks import image_findings
-from tuneloop.datasets.images.decoding import ImageError
-from tuneloop.datasets.images.inspect import inspect_image, strict_decoding
+from tuneloop.datasets.images.inspect import ImageError, inspect_image, strict_decoding
 from tuneloop.schemas.dataset import DatasetRequirements, ImageInfo
 
 from .images import encoded, noise, png_claiming

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneloop.datasets.images.decoding import ImageError, decode
-from tuneloop.datasets.images.inspect import strict_decoding
+from tuneloop.datasets.images.inspect import ImageError, decode, strict_decoding
 from tuneloop.schemas.dataset import ImageInfo
 
 from .planted import faults

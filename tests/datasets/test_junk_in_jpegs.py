@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tuneloop.datasets.images.decoding import ImageError, decode
-from tuneloop.datasets.images.inspect import inspect_image, strict_decoding
+from tuneloop.datasets.images.inspect import ImageError, decode, inspect_image, strict_decoding
 from tuneloop.datasets.images.normalize import normalized
 from tuneloop.schemas.dataset import ImageInfo, ImagePreprocessing
 

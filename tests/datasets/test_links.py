@@ -10,7 +10,7 @@ import pytest
 
 from tests.datasets.scanning import scan
 from tuneloop.datasets.captions import CaptionRule
-from tuneloop.datasets.links import link_problem
+from tuneloop.datasets.files import link_problem
 from tuneloop.datasets.scan import preflight
 from tuneloop.schemas.dataset import DatasetRequirements
 

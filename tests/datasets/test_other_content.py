@@ -5,8 +5,7 @@ import base64
 import pytest
 from PIL import Image
 
-from tuneloop.datasets.images.decoding import ImageError, decode
-from tuneloop.datasets.images.inspect import strict_decoding
+from tuneloop.datasets.images.inspect import ImageError, decode, strict_decoding
 
 from .images import JPEG, PNG, encoded
 

@@ -10,8 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tuneloop.errors import StoreError
-from tuneloop.storage.base import Store
-from tuneloop.storage.names import is_name
+from tuneloop.storage.base import Store, is_name
 
 LETTERS = string.ascii_letters + string.digits
 parts = st.text(LETTERS + "._-", min_size=1, max_size=12).filter(lambda part: not part.startswith("."))

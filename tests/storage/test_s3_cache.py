@@ -9,8 +9,8 @@ import pytest
 
 from tests.s3_server import s3_client
 from tuneloop.errors import ObjectNotFound
-from tuneloop.storage import s3_cache
-from tuneloop.storage.s3_cache import CachingS3Store
+from tuneloop.storage import s3
+from tuneloop.storage.s3 import CachingS3Store
 from tuneloop.storage.s3_logs import count_requests, log_requests
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def test_another_writer_of_the_same_name_is_noticed(
 
 
 def test_memory_has_a_bound(remembering: CachingS3Store, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(s3_cache, "_MAX_BYTES", 250)
+    monkeypatch.setattr(s3, "_MAX_CACHE_BYTES", 250)
     for name in "abc":
         remembering.create(f"images/{name}", name.encode() * 100)
     for name in "cba":

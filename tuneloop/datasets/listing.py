@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tuneloop.datasets.auxiliary import split_auxiliary
-from tuneloop.datasets.files import FileEntry, Walk, nfc, walk
+from tuneloop.datasets.files import FileEntry, Walk, awaited_file, nfc, walk
 from tuneloop.datasets.pairs import pair_findings, parse_pair_name
-from tuneloop.datasets.system_files import awaited_file
 from tuneloop.schemas.findings import Finding, error, join_names, warning
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".jfi", ".jif", ".png", ".webp"})

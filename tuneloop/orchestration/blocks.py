@@ -25,8 +25,7 @@ from tuneloop.schemas.spending import SpendingLimits
 from tuneloop.settings import Settings
 from tuneloop.storage.base import Store
 from tuneloop.storage.local import LocalDirectory
-from tuneloop.storage.s3 import client_config
-from tuneloop.storage.s3_cache import CachingS3Store
+from tuneloop.storage.s3 import CachingS3Store, client_config
 from tuneloop.storage.s3_logs import NO_RUN, log_requests
 
 _NOT_FOUND = 404

@@ -1,7 +1,8 @@
-"""The artifact store as everything else sees it."""
+"""The artifact store as everything else sees it, and the names that every kind of store accepts."""
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -11,12 +12,48 @@ from typing import BinaryIO
 
 from tuneloop.errors import StoreError
 from tuneloop.schemas.frozen import FrozenModel
-from tuneloop.storage.names import checked_name
 from tuneloop.storage.upload import PART_SIZE, Digest, Part, Upload
 
+# A part that starts with a dot is rejected: `.` and `..` lead out of the store, `.tmp` is the stores' own.
+_PART = r"[A-Za-z0-9_-][A-Za-z0-9._-]*"
+_NAME = re.compile(rf"{_PART}(?:/{_PART})*")
+MAX_PART = 255
+"""Longest file name of the usual file systems."""
+MAX_NAME = 900
+"""An S3 key ends at 1,024 bytes; the rest is left to the prefix of the store."""
 _READ_BYTES = 1 << 20
 _BUFFER_BYTES = 8 << 20
 """Bytes of a stream that are held in memory; 10,000 parts of them are 78 GiB."""
+
+
+def is_name(text: str) -> bool:
+    """Return True if a store accepts this as a name."""
+    short = len(text) <= MAX_NAME and all(len(part) <= MAX_PART for part in text.split("/"))
+    return short and _NAME.fullmatch(text) is not None
+
+
+def checked_name(text: str) -> str:
+    """Return the name as it is. Raises `StoreError` where no store would accept it."""
+    if not is_name(text):
+        raise StoreError(
+            f"{text!r} cannot be a name in a store: use A-Z a-z 0-9 . _ - with / between parts, no "
+            f"part empty or starting with a dot, {MAX_PART} characters a part, {MAX_NAME} in all."
+        )
+    return text
+
+
+def checked_prefix(text: str) -> str:
+    """Return the beginning of a name as it is; empty is fine, and so is a `/` at its end."""
+    if text:
+        checked_name(f"{text}x" if text.endswith("/") else text)
+    return text
+
+
+def checked_marker(text: str) -> str:
+    """Return the name of a marker as it is. Raises `StoreError` for anything that is never deleted."""
+    if not text.startswith("inflight/"):
+        raise StoreError(f"{text!r} stays: only markers below inflight/ may be deleted.")
+    return checked_name(text)
 
 
 class StoredObject(FrozenModel):

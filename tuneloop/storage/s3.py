@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, BinaryIO
+from threading import Lock
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -16,8 +18,7 @@ from botocore.response import StreamingBody
 
 from tuneloop.clock import now, offset_s
 from tuneloop.errors import ConfigurationError, ObjectNotFound
-from tuneloop.storage.base import Store
-from tuneloop.storage.names import checked_marker, checked_name, checked_prefix, is_name
+from tuneloop.storage.base import Store, checked_marker, checked_name, checked_prefix, is_name
 from tuneloop.storage.s3_errors import checked_object, list_pages, s3_errors
 from tuneloop.storage.s3_logs import guard_s3_logs
 from tuneloop.storage.s3_upload import S3Upload, UploadLocation, abort, write_conditionally
@@ -27,6 +28,14 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _READ_AHEAD = 1 << 20
+_CACHED = (
+    "accounts/", "budget/", "datasets/", "drivers/", "models/", "images/", "renders/",
+    "retrain-reasons/", "runs/", "trainings/",
+)  # fmt: skip
+"""Written once and read again. Not `store.json`, by which a run shows that the store is still the same one, nor
+what is deleted (`inflight/`), nor weights, which are read to prove what they are."""
+_MAX_OBJECT_BYTES = 4 << 20
+_MAX_CACHE_BYTES = 24 << 20
 
 
 def client_config() -> Config:
@@ -220,3 +229,52 @@ class _BodyStream(io.RawIOBase):
     def close(self) -> None:
         self._body.close()
         super().close()
+
+
+class CachingS3Store(S3Store):
+    """A store below a prefix of an S3 bucket, for the length of one run.
+
+    What exists is requested each time, by lists and sizes; only the content of what is never written twice is
+    cached. Absence never is.
+    """
+
+    def __init__(self, client: S3Client, bucket: str, prefix: str = "", **options: Any) -> None:
+        super().__init__(client, bucket, prefix, **options)
+        self._cache: OrderedDict[str, bytes] = OrderedDict()
+        self._bytes = 0
+        self._lock = Lock()
+
+    def create(self, name: str, data: bytes) -> bool:
+        won = super().create(name, data)
+        if won:
+            self._put(name, data)
+        return won
+
+    def read(self, name: str) -> bytes:
+        data = self._get(name)
+        if data is None:
+            data = super().read(name)
+            self._put(name, data)
+        return data
+
+    @contextmanager
+    def open(self, name: str) -> Iterator[BinaryIO]:
+        data = self._get(name)
+        with super().open(name) if data is None else io.BytesIO(data) as stream:
+            yield stream
+
+    def _get(self, name: str) -> bytes | None:
+        with self._lock:
+            data = self._cache.get(name)
+            if data is not None:
+                self._cache.move_to_end(name)
+            return data
+
+    def _put(self, name: str, data: bytes) -> None:
+        if len(data) > _MAX_OBJECT_BYTES or not name.startswith(_CACHED):
+            return
+        with self._lock:
+            self._bytes += len(data) - len(self._cache.pop(name, b""))
+            self._cache[name] = bytes(data)
+            while self._bytes > _MAX_CACHE_BYTES:
+                self._bytes -= len(self._cache.popitem(last=False)[1])

@@ -15,8 +15,7 @@ import boto3
 
 from benchmarks.data.judged import make_judged, make_store, unchanged_run
 from tuneloop.storage.local import LocalDirectory
-from tuneloop.storage.s3 import client_config
-from tuneloop.storage.s3_cache import CachingS3Store
+from tuneloop.storage.s3 import CachingS3Store, client_config
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -14,8 +14,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.datasets.sources.zips import Made, contents_of, made_zip, zipped
+from tuneloop.datasets.files import is_system_file
 from tuneloop.datasets.sources.unpacking import unpack
-from tuneloop.datasets.system_files import is_system_file
 from tuneloop.errors import DatasetError
 
 PIECES = ["a", "b.png", "..", ".", "", "\\", "\0", "é", "C:", "__MACOSX", ".x", "\r", "x" * 300, "etc", " "]

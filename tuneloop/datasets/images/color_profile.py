@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageCms
 
-from tuneloop.datasets.images.png_structure import chunk_of
+from tuneloop.datasets.images.structure import chunk_of
 
 Matrix = NDArray[np.float64]
 _D50 = np.array([0.9642, 1.0, 0.8249])

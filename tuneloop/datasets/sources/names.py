@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from tuneloop.datasets.system_files import is_system_file
+from tuneloop.datasets.files import is_system_file
 from tuneloop.errors import DatasetError
 
 _LONGEST_PART_BYTES = 255
