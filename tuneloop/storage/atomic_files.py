@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
-from types import TracebackType
-from typing import Self
 
 from tuneloop.errors import ConfigurationError
 
@@ -19,14 +17,11 @@ _ABANDONED_S = 24 * 3600
 """A writer that has not written to its file for so long is gone."""
 
 
-class AtomicFile:
+class AtomicFile(AbstractContextManager["AtomicFile"]):
     """A file that is written under a temporary name, and is gone after the `with` block unless published.
 
-    A file opened under its final name would stay there empty or cut when its writer is killed.
-
-    Args:
-        path: The temporary file; its folder must exist.
-        errors: Maps the operating system's errors.
+    A file opened under its final name would stay there empty or cut when its writer is killed. `errors` maps the
+    operating system's errors.
     """
 
     def __init__(self, path: Path, errors: Callable[[], AbstractContextManager[None]]) -> None:
@@ -35,12 +30,7 @@ class AtomicFile:
         with errors():
             self._file = path.open("xb")
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         with self._errors():
             try:
                 self._file.close()
@@ -83,11 +73,9 @@ def link(path: Path, root: Path, name: str) -> bool:
     """
     target = root / name
     target.parent.mkdir(parents=True, exist_ok=True)
-    try:
+    won = False
+    with suppress(FileExistsError):
         os.link(path, target)
-    except FileExistsError:
-        won = False
-    else:
         won = True
     # All folders up to the root, whoever made them: another writer may be killed between making one
     # and syncing it. A loser syncs too: the winner may be this run, killed before its own sync.

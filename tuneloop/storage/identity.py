@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Literal
 from uuid import uuid4
@@ -39,7 +40,7 @@ class StoreIdentity(FrozenModel):
 def create_store(store: Store, created_by: str) -> StoreIdentity:
     """Make a store where there is none yet. Where one is, it stays as it is, and is returned."""
     made = StoreIdentity(store_id=uuid4().hex, created_at=now(), created_by=created_by)
-    return made if store.create(IDENTITY, to_json(made)) else identity_of(store)
+    return made if store.create(IDENTITY, _to_json(made)) else identity_of(store)
 
 
 def identity_of(store: Store) -> StoreIdentity:
@@ -49,24 +50,14 @@ def identity_of(store: Store) -> StoreIdentity:
         NoStore: No store was created here, or what was here is not there now.
         CorruptRecord: `store.json` is of another version of Tuneloop, or no such file at all.
     """
-    return _read(store, store.read)
+    with _errors(store):
+        return StoreIdentity.model_validate_json(store.read(IDENTITY))
 
 
-def identity_and_clock(store: Store) -> tuple[StoreIdentity, float | None]:
-    """The same, and the seconds by which the store's clock is ahead of ours, None where it does not say."""
-    offset_s: float | None = None
-
-    def read(name: str) -> bytes:
-        nonlocal offset_s
-        data, offset_s = store.read_with_clock(name)
-        return data
-
-    return _read(store, read), offset_s
-
-
-def _read(store: Store, read: Callable[[str], bytes]) -> StoreIdentity:
+@contextmanager
+def _errors(store: Store) -> Iterator[None]:
     try:
-        return StoreIdentity.model_validate_json(read(IDENTITY))
+        yield
     except ObjectNotFound:
         raise NoStore(
             f"{store.uri} is no Tuneloop store: it has no {IDENTITY}. Is the volume mounted, is the prefix right?"
@@ -78,8 +69,7 @@ def _read(store: Store, read: Callable[[str], bytes]) -> StoreIdentity:
         ) from error
 
 
-def to_json(identity: StoreIdentity) -> bytes:
-    """The bytes of `store.json`."""
+def _to_json(identity: StoreIdentity) -> bytes:
     return identity.model_dump_json(indent=1).encode()
 
 
@@ -87,16 +77,11 @@ def verify(store: Store) -> StoreIdentity:
     """Show that a store can be written, writes a name once and keeps our time, in a few small requests.
 
     It shows that the condition is honoured, not that it holds among racing writers: that no single writer
-    can see.
-
-    Raises:
-        NoStore: There is no store; it is never made here.
-        StoreError: The store cannot be used; the message says why and what to do.
-        CorruptRecord: `store.json` is of another version of Tuneloop, or no such file at all.
+    can see. Raises `StoreError` where it cannot be used, and as `identity_of`: no store is made here.
     """
     identity = check_clock(store)
     # Whoever ignores the condition writes the same identity over itself: the store stays the one it was.
-    if store.create(IDENTITY, to_json(identity.model_copy(update={"writer_id": new_writer()}))):
+    if store.create(IDENTITY, _to_json(identity.model_copy(update={"writer_id": new_writer()}))):
         raise StoreError(
             f"{store.uri} cannot keep records: it wrote {IDENTITY} a second time. It ignores If-None-Match: "
             "two runs could both pay for one training. Use a server that honours it, such as Amazon S3, "
@@ -108,11 +93,12 @@ def verify(store: Store) -> StoreIdentity:
 def check_clock(store: Store) -> StoreIdentity:
     """Compare the store's clock with ours, and say which store it is; one small request.
 
-    Raises:
-        NoStore: As `identity_of`, and CorruptRecord too.
-        StoreError: They are too far apart for deadlines that one host writes and another one reads.
+    Raises `StoreError` where they are too far apart for deadlines that one host writes and another one reads, and
+    as `identity_of`.
     """
-    identity, offset_s = identity_and_clock(store)
+    with _errors(store):
+        data, offset_s = store.read_with_clock(IDENTITY)
+        identity = StoreIdentity.model_validate_json(data)
     if offset_s is not None and abs(offset_s) > _MAX_OFFSET_S:
         ahead = "ahead of" if offset_s > 0 else "behind"
         raise StoreError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, NoReturn
@@ -107,12 +107,9 @@ class LocalDirectory(Store):
 
     def delete_marker(self, name: str) -> None:
         path = self._folder / checked_marker(name)
-        try:
-            with reading(self._folder, name):
-                path.unlink()
-                sync_folder(path.parent)
-        except ObjectNotFound:
-            return
+        with suppress(ObjectNotFound), reading(self._folder, name):
+            path.unlink()
+            sync_folder(path.parent)
 
     def read_with_clock(self, name: str) -> tuple[bytes, float]:
         """By a draft. See `Store.read_with_clock`."""

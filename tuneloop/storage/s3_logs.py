@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 NO_RUN = "-"
 """In place of a run's id, outside of runs."""
-
 _NOISY = (
     # Headers with key id, session token and signature, and what is signed.
     "botocore.auth",
@@ -29,30 +28,22 @@ _NOISY = (
 )
 
 
-class _NoDebug(logging.Filter):
-    """Drops lines at DEBUG; the library has no other level for them."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return record.levelno > logging.DEBUG
+def _above_debug(record: logging.LogRecord) -> bool:
+    return record.levelno > logging.DEBUG
 
 
 def guard_s3_logs() -> None:
     """Let boto3 log nothing from which a request could be made again."""
     guard_http_logs()
     for name in _NOISY:
-        logger = logging.getLogger(name)
-        if not any(isinstance(item, _NoDebug) for item in logger.filters):
-            logger.addFilter(_NoDebug())
+        logging.getLogger(name).addFilter(_above_debug)
 
 
 def log_requests(client: S3Client, file: Path, run_id: str) -> None:
     """Append a line to a file before each request of a client, those that are sent again included.
 
-    Args:
-        client: The client.
-        file: Gets `RUN OPERATION PATH` per line, with the prefix in place of the path for lists. Never a query,
-            which may hold a signature.
-        run_id: Id of the flow run.
+    It is `RUN OPERATION PATH`, with the prefix in place of the path for lists. Never a query, which may hold a
+    signature.
     """
 
     def note(request: AWSPreparedRequest, event_name: str, **_: object) -> None:

@@ -7,18 +7,19 @@ is of no use here: it has no conditional completion (s3transfer 0.19), and nothi
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.awsrequest import AWSPreparedRequest, HeadersDict
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import create_parser
 
 from tuneloop.errors import StoreError, StoreUnavailable
 from tuneloop.http.bodies import RequestBody
-from tuneloop.storage.s3_errors import checked_object, host_of, s3_upload_errors
+from tuneloop.storage.s3_errors import NotS3Response, checked_object, host_of, s3_upload_errors
 from tuneloop.storage.s3_logs import guard_s3_logs
 from tuneloop.storage.upload import Chunk, Part, Upload, UploadGone
 
@@ -30,8 +31,6 @@ _VALID_S = 3600
 """How long a part may wait before its first byte; an upload that is under way is not cut off."""
 _PIECE_BYTES = 128 << 10
 """Sent at once. The library applies the connect time-out to every piece, and a connection may be slow."""
-_CODE = re.compile(rb"<Code>([^<]{1,100})</Code>")
-_MESSAGE = re.compile(rb"<Message>([^<]{1,300})</Message>")
 # Before each attempt to write. boto3 has already tried several times within one.
 _PAUSES_S = (0.0, 0.2, 1.0)
 
@@ -172,9 +171,12 @@ def send_part(
             f"{thing}: no complete response from the S3 server {host_of(client.meta.endpoint_url)} "
             f"({failure}). Check that it runs and can be reached, then run again."
         )
-    if response.status_code != 200:  # noqa: PLR2004
+    if response.status_code != HTTPStatus.OK:
         with s3_upload_errors(thing, client.meta.endpoint_url):
-            raise _client_error(response)
+            if response.status_code < HTTPStatus.MULTIPLE_CHOICES:
+                raise NotS3Response(f"it answers a part with {response.status_code}")
+            answer = {"status_code": response.status_code, "headers": response.headers, "body": response.content}
+            raise ClientError(create_parser("rest-xml").parse(answer, None), "UploadPart")
 
 
 def _pieces(chunks: Iterable[Chunk]) -> Iterator[memoryview]:
@@ -192,12 +194,3 @@ def _sent(client: S3Client, request: AWSPreparedRequest) -> tuple[str, Any]:
         return "", session.send(request)
     except BotoCoreError as error:
         return type(error).__name__, None
-
-
-def _client_error(response: Any) -> ClientError:
-    code, message = (
-        found[1].decode("utf-8", "replace") if (found := pattern.search(response.content)) else ""
-        for pattern in (_CODE, _MESSAGE)
-    )
-    metadata: Any = {"HTTPStatusCode": response.status_code, "RequestId": response.headers.get("x-amz-request-id")}
-    return ClientError({"Error": {"Code": code, "Message": message}, "ResponseMetadata": metadata}, "UploadPart")

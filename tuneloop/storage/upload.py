@@ -7,8 +7,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from tuneloop.errors import InvalidWeights, StoreUnavailable
 
@@ -81,7 +80,7 @@ def parts_of(size_bytes: int, part_size: int) -> list[Part]:
     ]
 
 
-class Upload(ABC):
+class Upload(AbstractContextManager["Upload"], ABC):
     """Parts of one file on their way into a store, in a `with` block that ends without losing them.
 
     Nothing shows under the name before `complete`. Two processes may work on one upload.
@@ -91,12 +90,7 @@ class Upload(ABC):
         self.digest = Digest()
         """Of the file's beginning, as far as this process has seen it without a hole."""
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def send(self, part: Part, open_part: Callable[[], AbstractContextManager[Iterable[Chunk]]]) -> None:
