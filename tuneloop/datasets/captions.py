@@ -44,12 +44,9 @@ class CaptionRule(FrozenModel):
         )
 
     def caption_as_sent(self, written: str) -> str | None:
-        """Turn the text beside an image (empty if there is none) into the caption that is sent.
+        """Turn the text beside an image (empty if there is none) into the caption that is sent, on one line.
 
-        Applying the rule to its own result changes nothing.
-
-        Returns:
-            One line holding the trigger word, or None where the provider is to find a caption.
+        None leaves it to the provider. Applying the rule to its own result changes nothing.
         """
         caption = words_of(written)
         if not caption and not self.provider_captions:
@@ -63,11 +60,7 @@ class CaptionRule(FrozenModel):
 
 
 def read_caption(path: Path, name: str) -> str | Finding:
-    """Read a caption file, a byte order mark dropped.
-
-    Returns:
-        The text as written, or why it cannot be used.
-    """
+    """Read a caption file as it was written, or say why it cannot be used."""
     try:
         with path.open("rb") as file:
             data = file.read(MAX_CAPTION_BYTES + 1)

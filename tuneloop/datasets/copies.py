@@ -51,10 +51,7 @@ def make_copies(
     store: Store,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> PreparedImages:
-    """Make the copies that are sent in place of a dataset's images, and store them.
-
-    Returns:
-        The list that counts: an earlier one, where there is one.
+    """Make the copies that are sent in place of a dataset's images, and store them. An earlier list counts.
 
     Raises:
         DatasetError: A file is gone or has changed, or its copy cannot be made.
@@ -62,8 +59,7 @@ def make_copies(
     """
     name = copies_name(manifest.digest, preprocessing)
     waiting = [sha256 for sha256 in files if needs_copy(facts[sha256], preprocessing)]
-    found = _read(name, store) if waiting else None
-    if found is not None:
+    if waiting and (found := _read(name, store)) is not None:
         return found
     copies: dict[Sha256, PreparedImage] = {}
     decoding = BoundedSemaphore(_DECODED_AT_A_TIME)
@@ -73,8 +69,7 @@ def make_copies(
             data = _copy_of(files[sha256], facts[sha256], preprocessing)
         return _stored(data, store)
 
-    work = bounded_map(copy, waiting, _STORED_AT_A_TIME)
-    with strict_decoding(), closing(work) as made:
+    with strict_decoding(), closing(bounded_map(copy, waiting, _STORED_AT_A_TIME)) as made:
         for sha256, one in zip(waiting, made, strict=True):
             copies[sha256] = one
             if on_progress is not None:

@@ -37,8 +37,6 @@ _ZIP_ANEW = {
     "trigger-absent": "write it where it reads best, and zip anew",
     **dict.fromkeys(_CONVERTED, "save it as plain 8-bit RGB, and zip anew"),
 }
-_NOT_LEFT_OUT = frozenset({"not-for-training"})
-"""What cannot be left out of a zip that the provider fetches by itself."""
 
 
 def apply_delivery(
@@ -52,7 +50,8 @@ def apply_delivery(
     for finding in findings:
         if finding.check not in fixed:
             changed: dict[str, str] = {"remedy": remedies.get(finding.check, finding.remedy)}
-            if sending.by_provider and finding.check in _NOT_LEFT_OUT:
+            # Nothing can be left out of a zip that the provider fetches by itself.
+            if sending.by_provider and finding.check == "not-for-training":
                 changed |= {"severity": "error", "reason": finding.reason.replace("left out", "in the zip")}
             yield finding.model_copy(update=changed)
 

@@ -49,7 +49,18 @@ def store_images(
         DatasetError: A file is gone or has changed since the scan.
         CorruptRecord: The store holds something else under an image's name.
     """
-    _store_files(files, store, on_progress, known)
+    new = [sha256 for sha256 in files if sha256 not in known]
+    # Whoever adds images has none of them in the store, whoever moves a folder all: the first one tells.
+    all_absent = bool(new) and store.seems_absent(image_name(new[0]))
+
+    def keep(sha256: Sha256) -> None:
+        if (all_absent and sha256 not in known) or store.seems_absent(image_name(sha256)):
+            create_or_find(store, image_name(sha256), read_unchanged(files[sha256], sha256))
+
+    with closing(bounded_map(keep, files, _STORED_AT_A_TIME)) as stored:
+        for done, _ in enumerate(stored, start=1):
+            if on_progress is not None:
+                on_progress(done, len(files))
     # One that is there stays. It may name other files and another folder, and is the same dataset all the same.
     store.create(manifest_name(manifest.digest), canonical_json(manifest.model_dump(mode="json")))
 
@@ -65,17 +76,14 @@ def load_manifest(digest: Sha256, store: Store) -> DatasetManifest:
     data = store.read(name)
     try:
         manifest = DatasetManifest.model_validate_json(data)
+        if manifest.digest == digest:
+            return manifest
+        reason = f"describes another dataset ({manifest.digest})"
     except ValidationError as error:
-        raise CorruptRecord(
-            f"{store.uri_of(name)} is no dataset manifest ({error.errors()[0]['msg']}); "
-            "restore it from a backup, or move it away and scan the folder again"
-        ) from error
-    if manifest.digest != digest:
-        raise CorruptRecord(
-            f"{store.uri_of(name)} describes another dataset ({manifest.digest}); restore it from a backup, "
-            "or move it away and scan the folder again"
-        )
-    return manifest
+        reason = f"is no dataset manifest ({error.errors()[0]['msg']})"
+    raise CorruptRecord(
+        f"{store.uri_of(name)} {reason}; restore it from a backup, or move it away and scan the folder again"
+    )
 
 
 def read_unchanged(path: Path, sha256: Sha256) -> bytes:
@@ -97,23 +105,3 @@ def create_or_find(store: Store, name: str, data: bytes) -> None:
         raise CorruptRecord(
             f"{store.uri_of(name)} holds other bytes than its name says; move it away and start again"
         )
-
-
-def _store_files(
-    files: Mapping[Sha256, Path],
-    store: Store,
-    on_progress: Callable[[int, int], None] | None,
-    known: Container[Sha256],
-) -> None:
-    new = [sha256 for sha256 in files if sha256 not in known]
-    # Whoever adds images has none of them in the store, whoever moves a folder all: the first one tells.
-    all_absent = bool(new) and store.seems_absent(image_name(new[0]))
-
-    def keep(sha256: Sha256) -> None:
-        if (all_absent and sha256 not in known) or store.seems_absent(image_name(sha256)):
-            create_or_find(store, image_name(sha256), read_unchanged(files[sha256], sha256))
-
-    with closing(bounded_map(keep, files, _STORED_AT_A_TIME)) as stored:
-        for done, _ in enumerate(stored, start=1):
-            if on_progress is not None:
-                on_progress(done, len(files))

@@ -60,13 +60,11 @@ class StoredObject(FrozenModel):
     """What a streamed write left in the store."""
 
     name: str
-    """Name within the store."""
     uri: str
     """Full address, `s3://…` or `file://…`."""
     sha256: str
     """Sha256 of all bytes, 64 hex digits."""
     size_bytes: int
-    """Number of bytes."""
     found: bool = False
     """It was there already, and was read; else this very process has written all of it."""
 
@@ -88,13 +86,10 @@ class Store(ABC):
 
     @abstractmethod
     def create(self, name: str, data: bytes) -> bool:
-        """Create a name once, for exactly one content.
+        """Create a name once. Returns True if it now holds exactly `data`, False if it holds something else.
 
         Responses can lie: a request is resent after a lost response and then rejected because the name is taken.
         So a taken name is read back. Records carry a random writer id: equal bytes mean "written by me".
-
-        Returns:
-            True if the name now holds exactly `data`, False if it holds something else.
         """
 
     @abstractmethod
@@ -128,13 +123,8 @@ class Store(ABC):
     def open_upload(self, name: str, upload: str, parts: Sequence[Part]) -> Upload:
         """Open an upload, begun here or in an earlier process, to write parts of it or to complete it.
 
-        Args:
-            name: Name of the finished file.
-            upload: What `begin_upload` has returned.
-            parts: Every part of the file, in order; all must be in it by `complete`.
-
-        Raises:
-            UploadGone: There is no such upload any more; it may have been completed.
+        `parts` is every part of the file, in order; all must be in it by `complete`. Raises `UploadGone` where
+        there is no such upload any more; it may have been completed.
         """
 
     @abstractmethod
@@ -157,11 +147,7 @@ class Store(ABC):
 
     @abstractmethod
     def read_with_clock(self, name: str) -> tuple[bytes, float | None]:
-        """Read a whole object, and the store's clock with it. Raises `ObjectNotFound`.
-
-        Returns:
-            The bytes, and the seconds by which the store's clock is ahead of ours, None where it does not say.
-        """
+        """As `read`, with the seconds by which the store's clock is ahead of ours, None where it does not say."""
 
     def write_stream(self, name: str, chunks: Iterable[bytes]) -> StoredObject:
         """Write a large object once, from a stream, with memory bounded by one part.

@@ -26,6 +26,7 @@ from tuneloop.storage.upload import PART_SIZE, Part
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
 
 _READ_AHEAD = 1 << 20
 _CACHED = (
@@ -94,16 +95,17 @@ class S3Store(Store):
 
         return write_conditionally(put, is_ours)
 
+    def _get(self, name: str) -> GetObjectOutputTypeDef:
+        return checked_object(self.client.get_object(Bucket=self._bucket, Key=self._key(name)))
+
     def read(self, name: str) -> bytes:
-        key = self._key(name)
         with self._errors(name):
-            return checked_object(self.client.get_object(Bucket=self._bucket, Key=key))["Body"].read()
+            return self._get(name)["Body"].read()
 
     @contextmanager
     def open(self, name: str) -> Iterator[BinaryIO]:
-        key = self._key(name)
         with self._errors(name):
-            body = checked_object(self.client.get_object(Bucket=self._bucket, Key=key))["Body"]
+            body = self._get(name)["Body"]
         raw = _BodyStream(body, self.uri_of(name), self.client.meta.endpoint_url)
         with closing(io.BufferedReader(raw, _READ_AHEAD)) as stream:
             yield stream
@@ -170,9 +172,9 @@ class S3Store(Store):
 
     def read_with_clock(self, name: str) -> tuple[bytes, float | None]:
         # By the `Date` of the response (RFC 9110, 6.6.1).
-        key, before = self._key(name), now()
+        before = now()
         with self._errors(name):
-            response = checked_object(self.client.get_object(Bucket=self._bucket, Key=key))
+            response = self._get(name)
             data = response["Body"].read()
         try:
             theirs = parsedate_to_datetime(response["ResponseMetadata"]["HTTPHeaders"].get("date", ""))
@@ -251,7 +253,7 @@ class CachingS3Store(S3Store):
         return won
 
     def read(self, name: str) -> bytes:
-        data = self._get(name)
+        data = self._cached(name)
         if data is None:
             data = super().read(name)
             self._put(name, data)
@@ -259,11 +261,11 @@ class CachingS3Store(S3Store):
 
     @contextmanager
     def open(self, name: str) -> Iterator[BinaryIO]:
-        data = self._get(name)
+        data = self._cached(name)
         with super().open(name) if data is None else io.BytesIO(data) as stream:
             yield stream
 
-    def _get(self, name: str) -> bytes | None:
+    def _cached(self, name: str) -> bytes | None:
         with self._lock:
             data = self._cache.get(name)
             if data is not None:

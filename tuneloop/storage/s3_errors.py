@@ -42,21 +42,14 @@ _RIGHTS = (
 )
 _REGION = "Set the region of the bucket in the credentials block of the store."
 _REMEDIES = {
-    "NoSuchBucket": "Create the bucket, or correct its name in the block of the store.",
-    "AccessDenied": _RIGHTS,
-    "AllAccessDisabled": _RIGHTS,
     # A response to HEAD has no body: its code is the bare status.
+    **dict.fromkeys(("NoSuchBucket", "404"), "Create the bucket, or correct its name in the block of the store."),
+    **dict.fromkeys(("AccessDenied", "AllAccessDisabled"), _RIGHTS),
+    **dict.fromkeys(("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "400"), _KEYS),
+    **dict.fromkeys(("PermanentRedirect", "AuthorizationHeaderMalformed", "301"), _REGION),
     "403": f"{_KEYS} {_RIGHTS}",
-    "404": "Create the bucket, or correct its name in the block of the store.",
-    "400": _KEYS,
-    "301": _REGION,
-    "InvalidAccessKeyId": _KEYS,
-    "SignatureDoesNotMatch": _KEYS,
-    "InvalidToken": _KEYS,
     "ExpiredToken": "Renew the session token in the credentials block of the store.",
     "RequestTimeTooSkewed": "Set the clock of this machine.",
-    "PermanentRedirect": _REGION,
-    "AuthorizationHeaderMalformed": _REGION,
     "InvalidRequest": (
         "If it speaks of Object Lock: take the rule of default retention off this bucket and run again. With it a "
         "checksum is wanted ahead of each part, and parts are streamed."
@@ -78,8 +71,6 @@ _CONNECTION_REMEDIES: dict[type[Exception], str] = {
     SSLError: "Check its certificate, and what AWS_CA_BUNDLE names, then run again.",
 }
 _MAX_EXCERPT = 200
-
-
 ResponseT = TypeVar("ResponseT", bound=Mapping[str, Any])
 
 
@@ -147,10 +138,8 @@ def host_of(endpoint: str) -> str:
 
 
 def _of_response(error: ClientError, thing: str) -> StoreError:
-    code = error.response.get("Error", {}).get("Code", "")
-    message = error.response.get("Error", {}).get("Message", "") or ""
-    details = error.response.get("ResponseMetadata", {})
-    status = details.get("HTTPStatusCode", 0)
+    told, details = error.response.get("Error", {}), error.response.get("ResponseMetadata", {})
+    code, message, status = told.get("Code", ""), told.get("Message", ""), details.get("HTTPStatusCode", 0)
     reason = f"{thing}: S3 answered {code} (status {status}, request id {details.get('RequestId') or 'none given'}"
     reason += f", {message[:_MAX_EXCERPT]!r})." if message else ")."
     if code == "NoSuchKey":
@@ -163,10 +152,8 @@ def _of_response(error: ClientError, thing: str) -> StoreError:
         return StoreError(f"{reason} {_CONDITION if error.operation_name in _CONDITIONAL else _OPERATIONS}")
     if code in _MAY_PASS or status in {408, 429} or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return StoreUnavailable(f"{reason} Run again later.")
-    remedy = _REMEDIES.get(code) or _REMEDIES.get(
-        str(status), "See what the server says about it; nothing was written."
-    )
-    return StoreError(f"{reason} {remedy}")
+    other = "See what the server says about it; nothing was written."
+    return StoreError(f"{reason} {_REMEDIES.get(code) or _REMEDIES.get(str(status), other)}")
 
 
 def checked_object(response: ResponseT) -> ResponseT:

@@ -17,7 +17,6 @@ MAX_HEADER_BYTES = 100_000_000
 _LENGTH_BYTES = 8
 _MAX_REASON = 300
 """Characters; a broken header may name its tensors at any length."""
-
 _LARGEST = 2**64 - 1
 _BITS = {
     "F4": 4,
@@ -38,10 +37,7 @@ class _Tensor(NamedTuple):
 def check_file(name: str, size_bytes: int, read: Callable[[int], bytes]) -> None:
     """Read the header of a file and nothing else of it, and compare the file's size with it.
 
-    Args:
-        name: What the weights are called in messages.
-        size_bytes: Size of the file.
-        read: Returns so many of the next bytes, or fewer at the end.
+    Messages call the weights by the name. `read` returns so many of the next bytes, or fewer at the end.
 
     Raises:
         InvalidWeights: It is no safetensors file, or not as long as its header says.
@@ -89,7 +85,7 @@ def _expected_size(name: str, read: Callable[[int], bytes], size_bytes: int | No
         end = len(start) + len(header) if size_bytes is None else size_bytes
         _reject(name, f"it ends after {end:,} bytes, within its header")
     try:
-        return data_start + read_header(header)
+        return data_start + _bytes_of_tensors(header)
     except ValueError as error:
         _reject(name, str(error))
 
@@ -108,18 +104,8 @@ def _reject(name: str, reason: str) -> NoReturn:
     )
 
 
-def read_header(header: bytes) -> int:
-    """Read a header and check that its tensors lie side by side, each as long as its shape and type say.
-
-    Args:
-        header: The JSON text, without the eight bytes of its length.
-
-    Returns:
-        Bytes of tensors that follow the header.
-
-    Raises:
-        ValueError: It is not the header of a safetensors file; the message says why.
-    """
+def _bytes_of_tensors(header: bytes) -> int:
+    """Check that tensors lie side by side, each as long as its shape and type say. Raises `ValueError`."""
     entries = _entries(header)
     metadata = entries.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
@@ -138,13 +124,11 @@ def _entries(header: bytes) -> dict[str, Any]:
     if not header.startswith(b"{"):
         raise ValueError("its header is not a JSON object")
     try:
-        entries = json.loads(
+        entries: dict[str, Any] = json.loads(
             header.decode("utf-8"), object_pairs_hook=_unique_keys, parse_constant=_reject_constant
         )
     except (ValueError, RecursionError) as error:
         raise ValueError(f"its header is not valid JSON ({error})") from error
-    if not isinstance(entries, dict):
-        raise ValueError("its header is not a JSON object")  # noqa: TRY004 - one kind of error for a bad file
     return entries
 
 

@@ -46,11 +46,8 @@ class Transfer(Record):
 def transfer(store: Store, name: str, source: RangedSource, title: str) -> StoredObject:
     """Bring a safetensors file into the store, resuming where an earlier attempt stopped.
 
-    Args:
-        store: Where it goes.
-        name: Name within the store; the first file to take it wins, and what is there is described.
-        source: Where it comes from. Without ranges it is read whole, in one go.
-        title: What the file is called in messages.
+    The first file to take the name wins, and what is there is described. A source without ranges is read whole,
+    in one go. Messages call the file by its title.
 
     Raises:
         InvalidWeights: The file is no safetensors file, or not as long as its header says.
