@@ -81,7 +81,7 @@ def split_auxiliary(images: list[FileEntry], *, pairs: bool) -> ImageSplit:
             excluded[kind].append(file)
     left_out = {file for group in excluded.values() for file in group} | set(rejected)
     findings = [_left_out(kind, [file.name for file in group]) for kind, group in excluded.items()]
-    findings += _refused([file.name for file in rejected])
+    findings += [_refused([file.name for file in rejected])] if rejected else []
     return ImageSplit([file for file in images if file not in left_out], [*left_out], findings)
 
 
@@ -126,18 +126,13 @@ def _name(stem: str) -> str:
 
 def _left_out(kind: str, names: list[str]) -> Finding:
     one = names[0] if len(names) == 1 else None
-    reason = f"is left out: {kind}" if one else f"{len(names)} images ({join_names(names)}) are left out: {kind}"
+    are = "is" if one else f"{len(names)} images ({join_names(names)}) are"
     remedy = "nothing, or rename what is to be trained on"
-    return warning("not-for-training", one, reason, remedy)
+    return warning("not-for-training", one, f"{are} left out: {kind}", remedy)
 
 
-def _refused(names: list[str]) -> list[Finding]:
-    if not names:
-        return []
+def _refused(names: list[str]) -> Finding:
     one = names[0] if len(names) == 1 else None
-    many = f"{len(names)} images ({join_names(names)}) lie"
-    reason = (
-        f"{'lies' if one else many} where other trainers keep masks or maps, but no other image has such a name"
-    )
-    remedy = "rename the folder if they are to be trained on, or take it out"
-    return [error("not-for-training", one, reason, remedy)]
+    lie = "lies" if one else f"{len(names)} images ({join_names(names)}) lie"
+    reason = f"{lie} where other trainers keep masks or maps, but no other image has such a name"
+    return error("not-for-training", one, reason, "rename the folder if they are to be trained on, or take it out")

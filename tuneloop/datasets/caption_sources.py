@@ -79,21 +79,18 @@ def _use_rows(
     listing: Listing, table: FileEntry, rows: list[Row], sources: dict[str, list[CaptionText]]
 ) -> list[Finding]:
     owners = {nfc(image.name): image.owner for image in listing.images}
+    reported = {finding.file for finding in listing.findings}
     findings = []
     for row in rows:
-        owner = owners.get(nfc(row.image))
+        owner, path = owners.get(nfc(row.image)), listing.root / row.image
+        # Those that cannot be opened are told elsewhere.
+        is_image = path.suffix.lower() in IMAGE_SUFFIXES and os.path.lexists(path)
         if owner is not None:
             sources[owner].append(CaptionText(row.caption, table.name, row.line))
-        elif not _is_reported(listing, row):
+        elif row.image not in reported and not is_image:
             reason = f"line {row.line} names {join_names([row.image])}, and there is no such image"
             findings.append(error("table-orphan", table.name, reason, "add the image, or remove the line"))
     return findings
-
-
-def _is_reported(listing: Listing, row: Row) -> bool:
-    known = {finding.file for finding in listing.findings}
-    path = listing.root / row.image
-    return row.image in known or (path.suffix.lower() in IMAGE_SUFFIXES and os.path.lexists(path))
 
 
 def _without_a_row(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
@@ -27,6 +28,8 @@ _MAX_LINES = 100_000
 _BROKEN_LINES_TOLD = 20
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _LONGEST_SEP = 8
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
+"""NUL, and halves of letters, which JSON can spell and no file can hold."""
 _FIX = "fix the line, or remove it"
 
 
@@ -91,10 +94,7 @@ def _lines_of(table: FileEntry) -> Iterator[tuple[int, dict[str, Any] | str]] | 
     text = _text_of(table)
     if isinstance(text, Finding):
         return text
-    other = _other_form(table, text)
-    if other is not None:
-        return other
-    return _csv_lines(text) if table.suffix == ".csv" else _json_lines(text)
+    return _other_form(table, text) or (_csv_lines if table.suffix == ".csv" else _json_lines)(text)
 
 
 def _text_of(table: FileEntry) -> str | Finding:
@@ -172,7 +172,7 @@ def _csv_lines(text: str) -> Iterator[tuple[int, dict[str, Any] | str]]:
 def _caption_column(table: FileEntry, rows: list[dict[str, Any]]) -> tuple[str | None, list[Finding]]:
     columns = {name for values in rows for name in values}
     found = [name for name in _CAPTION_COLUMNS if name in columns]
-    if found[:1] == ["text"] and len(found) == 1:
+    if found == ["text"]:
         return "text", []
     if not rows:
         return None, []
@@ -203,15 +203,6 @@ def _row(table: FileEntry, number: int, values: dict[str, Any], column: str | No
         raise _BrokenLine(f"has a caption in {column} that is no text")
     if len(caption or "") > MAX_CAPTION_BYTES:
         raise _BrokenLine(f"has in {column} more than 1 MiB, which is no caption")
-    for text in (name, caption or ""):
-        if "\0" in text or not _can_be_written(text):
-            raise _BrokenLine("holds characters that are no text")
+    if _NO_TEXT.search(f"{name}{caption or ''}"):
+        raise _BrokenLine("holds characters that are no text")
     return Row(number, str(PurePosixPath(table.folder) / path), caption or "")
-
-
-def _can_be_written(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,7 +54,9 @@ def list_folder(folder: Path, *, pairs: bool = False) -> Listing:
     findings += [_not_downloaded(file, placeholder) for file, placeholder in awaited.items()]
     # What is refused or left out has a caption all the same, so that it is not called an orphan.
     others = [*unsupported, *(file for file in awaited if file.suffix not in CAPTION_SUFFIXES)]
-    captions = _captions_among(found.files, {file.folder for file in (*images, *rejected, *others, *excluded)})
+    # A text in a folder without images is a text.
+    folders = {file.folder for file in (*images, *rejected, *others, *excluded)}
+    captions = [file for file in found.files if file.suffix in CAPTION_SUFFIXES and file.folder in folders]
     findings += _name_findings([*images, *rejected], others, excluded, captions, pairs=pairs)
     tables = [file for file in found.files if file.path.name in TABLE_NAMES]
     findings += _what_is_not_read(found, {*images, *excluded, *unsupported, *awaited.values(), *captions, *tables})
@@ -71,11 +72,6 @@ def list_folder(folder: Path, *, pairs: bool = False) -> Listing:
         tables=tables,
         findings=findings,
     )
-
-
-def _captions_among(files: Iterable[FileEntry], folders: set[str]) -> list[FileEntry]:
-    """Caption files; a text in a folder without images is a text."""
-    return [file for file in files if file.suffix in CAPTION_SUFFIXES and file.folder in folders]
 
 
 def _unsupported(file: FileEntry) -> Finding:
@@ -122,9 +118,9 @@ def _name_findings(
     for image in images:
         by_name[_bare(image)].append(image)
     findings = []
-    for first, *others_of_name in by_name.values():
-        if others_of_name:
-            names = join_names([other.name for other in others_of_name])
+    for first, *more in by_name.values():
+        if more:
+            names = join_names([other.name for other in more])
             reason = f"has the same name as {names}, so that a caption would belong to both"
             findings.append(error("shared-name", first.name, reason, "rename all but one"))
     owners = {_owner(image, pairs=pairs) for image in (*images, *others, *excluded)}

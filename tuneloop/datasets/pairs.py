@@ -42,11 +42,10 @@ def pair_findings(images: Iterable[FileEntry]) -> list[Finding]:
         else:
             halves[image.folder, half.pair][half.role] = image
     for (_, pair), there in halves.items():
-        for missing in sorted({"start", "end"} - there.keys()):
+        for missing in {"start", "end"} - there.keys():
             (alone,) = there.values()
-            findings.append(
-                error("half-a-pair", alone.name, f"has no {pair}_{missing}", "add it, or remove this one")
-            )
+            reason = f"has no {pair}_{missing}"
+            findings.append(error("half-a-pair", alone.name, reason, "add it, or remove this one"))
     return findings
 
 

@@ -22,8 +22,8 @@ from tuneloop.schemas.dataset import (
     DatasetItem,
     DatasetManifest,
     DatasetRequirements,
-    ImageInfo,
     Sha256,
+    StoredImage,
     in_digest_order,
 )
 from tuneloop.schemas.findings import Finding, errors_in, warnings_in
@@ -63,13 +63,9 @@ class Preflight(FrozenModel):
         if self.manifest is not None:
             return self.manifest
         errors = errors_in(self.findings)
-        lines = [
-            f"The dataset in {self.source} cannot be used:",
-            *(one.sentence for one in errors[:_ERRORS_NAMED]),
-        ]
-        if len(errors) > _ERRORS_NAMED:
-            lines.append(f"and {len(errors) - _ERRORS_NAMED} more")
-        raise DatasetError("\n".join(lines))
+        told = [one.sentence for one in errors[:_ERRORS_NAMED]]
+        told += [f"and {len(errors) - _ERRORS_NAMED} more"] if len(errors) > _ERRORS_NAMED else []
+        raise DatasetError("\n".join([f"The dataset in {self.source} cannot be used:", *told]))
 
 
 def preflight(
@@ -145,12 +141,7 @@ def _item(one: UsableImage, *, pairs: bool) -> tuple[str, DatasetItem]:
     half = parse_pair_name(one.image.path.stem) if pairs else None
     facts = one.facts
     item = DatasetItem(
-        sha256=facts.sha256,
-        crc32=facts.crc32,
-        size_bytes=facts.size_bytes,
-        width_px=facts.width_px,
-        height_px=facts.height_px,
-        format=facts.format,
+        **facts.model_dump(include=set(StoredImage.model_fields)),
         # One instruction for the pair: it stands with the first image.
         caption=None if half is not None and half.role == "end" else one.caption,
         role="single" if half is None else half.role,

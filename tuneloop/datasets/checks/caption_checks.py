@@ -35,7 +35,8 @@ def caption_findings(
     )
     if not findings:
         instead = _instead(rule, sending)
-        findings += _empty(list(empty.values()), instead)
+        fault = f"without words; {instead}"
+        findings += _warn("empty-caption", list(empty.values()), fault, "write it, or remove the file")
         untold = [name for owner, name in missing.items() if owner not in captions.reported]
         findings += _missing(untold, said, instead)
     if sending.by_provider:
@@ -60,19 +61,14 @@ def _refusals(
     return [error("no-captions", None, reason, "write captions beside the images, or set an instance prompt")]
 
 
-def _empty(empty: list[CaptionText], instead: str) -> list[Finding]:
-    return _warn("empty-caption", empty, f"without words; {instead}", "write it, or remove the file")
-
-
 def _missing(names: list[str], said: list[CaptionText], instead: str) -> list[Finding]:
     """Some images without a caption are told; where all are, that is how the recipe wants it."""
     if not names or not said:
         return []
-    many = f"{len(names)} images have no caption ({join_names(names)})"
-    one = len(names) == 1
-    reason = f"{'has no caption' if one else many}; {instead}"
+    one = names[0] if len(names) == 1 else None
+    fault = "has no caption" if one else f"{len(names)} images have no caption ({join_names(names)})"
     remedy = "write captions for all images or for none"
-    return [warning("missing-caption", names[0] if one else None, reason, remedy)]
+    return [warning("missing-caption", one, f"{fault}; {instead}", remedy)]
 
 
 def _instead(rule: CaptionRule, sending: Delivery) -> str:
@@ -93,9 +89,8 @@ def _unread(said: list[CaptionText]) -> list[Finding]:
 def _lines(said: list[CaptionText]) -> list[Finding]:
     """Find captions of several lines: kohya's scripts take each for a caption of its own, or the first alone."""
     several = [one for one in said if sum(bool(words_of(line)) for line in one.text.splitlines()) > 1]
-    return _warn(
-        "caption-lines", several, "of several lines, sent as one", "nothing, or keep the line that is meant"
-    )
+    remedy = "nothing, or keep the line that is meant"
+    return _warn("caption-lines", several, "of several lines, sent as one", remedy)
 
 
 def _same(said: list[CaptionText]) -> list[Finding]:
@@ -122,10 +117,9 @@ def _trigger(said: list[CaptionText], rule: CaptionRule, sending: Delivery) -> l
 def _long(said: list[CaptionText], rule: CaptionRule, profile: DatasetRequirements) -> list[Finding]:
     if profile.max_caption_length is None:
         return []
-    too_long = [
-        caption for caption in said if len(rule.caption_as_sent(caption.text) or "") > profile.max_caption_length
-    ]
-    fault = f"of more than {profile.max_caption_length} characters; the trainer may cut it off"
+    most = profile.max_caption_length
+    too_long = [caption for caption in said if len(rule.caption_as_sent(caption.text) or "") > most]
+    fault = f"of more than {most} characters; the trainer may cut it off"
     return _warn("long-caption", too_long, fault, "shorten it")
 
 

@@ -16,7 +16,6 @@ from tuneloop.schemas.shown_text import printable
 
 _TURNED = 5
 """From this EXIF orientation on, width and height change places."""
-
 _BLACK_AND_WHITE = 0.94
 """Share of the widest possible spread. Photographs have up to 0.5, pages of text 0.7, masks with noise 0.97."""
 _NEARLY_ONE_TONE = 1000
@@ -36,7 +35,8 @@ class UsableImage(NamedTuple):
 
 def number_findings(number: int, profile: DatasetRequirements) -> list[Finding]:
     """Check how many images there are. An empty folder is told by the listing."""
-    there, few, many = _images(number), "add images", "remove images"
+    there = "there is 1 image" if number == 1 else f"there are {number} images"
+    few, many = "add images", "remove images"
     least, most = profile.recommended_min_images, profile.recommended_max_images
     if 0 < number < profile.min_images:
         reason = f"{there}, and {profile.min_images} are the fewest that the trainer takes"
@@ -180,9 +180,8 @@ def _halves(start: UsableImage, end: UsableImage) -> list[Finding]:
     if _upright_size(start.facts) != _upright_size(end.facts):
         sizes = " and ".join("x".join(map(str, _upright_size(one.facts))) for one in (start, end))
         reason = f"and {join_names([other])} differ in size ({sizes})"
-        return [
-            warning("halves-differ-in-size", name, reason, "make them one size, so that they cover each other")
-        ]
+        remedy = "make them one size, so that they cover each other"
+        return [warning("halves-differ-in-size", name, reason, remedy)]
     return []
 
 
@@ -194,7 +193,3 @@ def _upright_size(facts: ImageInfo) -> tuple[int, int]:
 def _near(names: list[str]) -> Finding:
     reason = f"is nearly the same image as {join_names(names[1:])}"
     return warning("near-duplicate", names[0], reason, "keep the best one, if they show nothing different")
-
-
-def _images(number: int) -> str:
-    return "there is 1 image" if number == 1 else f"there are {number} images"

@@ -50,9 +50,8 @@ def _of_file(facts: ImageInfo, name: str, profile: DatasetRequirements) -> Itera
         reason = f"is a {facts.format} file by its content"
         yield warning("misnamed", name, reason, "nothing needs to be done: it is sent under a right name")
     if facts.trailing_bytes:
-        reason = (
-            f"has {facts.trailing_bytes:,} bytes behind its end, such as a film by a phone, which are sent too"
-        )
+        more = f"{facts.trailing_bytes:,} bytes"
+        reason = f"has {more} behind its end, such as a film by a phone, which are sent too"
         yield warning("trailing-bytes", name, reason, "save it again if they should not be")
     if facts.frames > 1:
         reason = f"is animated ({facts.frames} frames), and only the first frame would be trained on"

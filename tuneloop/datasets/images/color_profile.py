@@ -41,19 +41,17 @@ _PROBES: dict[str, list[int]] = {
 }
 _LONGEST_NAME = 60
 _D65 = (0.3127, 0.329)
-_SRGB = Primaries((0.64, 0.33), (0.3, 0.6), (0.15, 0.06), _D65)
 _ADOBE_RGB = Primaries((0.64, 0.33), (0.21, 0.71), (0.15, 0.06), _D65)
 _ADOBE_GAMMA = 563 / 256
 """Source: Adobe RGB (1998) Color Image Encoding."""
 _CICP_PRIMARIES = {
-    1: _SRGB,
-    5: Primaries((0.64, 0.33), (0.29, 0.6), (0.15, 0.06), _D65),
-    6: Primaries((0.63, 0.34), (0.31, 0.595), (0.155, 0.07), _D65),
-    9: Primaries((0.708, 0.292), (0.17, 0.797), (0.131, 0.046), _D65),
-    11: Primaries((0.68, 0.32), (0.265, 0.69), (0.15, 0.06), (0.314, 0.351)),
-    12: Primaries((0.68, 0.32), (0.265, 0.69), (0.15, 0.06), _D65),
+    1: ("BT.709", Primaries((0.64, 0.33), (0.3, 0.6), (0.15, 0.06), _D65)),
+    5: ("BT.470", Primaries((0.64, 0.33), (0.29, 0.6), (0.15, 0.06), _D65)),
+    6: ("BT.601", Primaries((0.63, 0.34), (0.31, 0.595), (0.155, 0.07), _D65)),
+    9: ("BT.2020", Primaries((0.708, 0.292), (0.17, 0.797), (0.131, 0.046), _D65)),
+    11: ("DCI-P3", Primaries((0.68, 0.32), (0.265, 0.69), (0.15, 0.06), (0.314, 0.351))),
+    12: ("Display P3", Primaries((0.68, 0.32), (0.265, 0.69), (0.15, 0.06), _D65)),
 }
-_CICP_NAMES = {1: "BT.709", 5: "BT.470", 6: "BT.601", 9: "BT.2020", 11: "DCI-P3", 12: "Display P3"}
 """Source: ITU-T H.273, color primaries."""
 _INTEROPERABILITY, _COLOR_SPACE, _EXIF = 0xA005, 0xA001, 0x8769
 _INTEROP_INDEX = 1
@@ -65,17 +63,17 @@ _STEPS = np.linspace(0, 1, 1024)
 def visible_color_profile(icc: bytes, mode: str) -> str | None:
     """Name a profile if its colors differ visibly from sRGB's, which trainers take every image for.
 
-    Returns:
-        None where it makes no difference, or where a profile that says nothing readable would be ignored anyway.
+    None where it makes no difference, or where a profile that says nothing readable would be ignored anyway.
     """
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
         kind = "L" if profile.profile.xcolor_space.strip() == "GRAY" else "RGB"
-        if mode == "CMYK" or kind != _kind_of(mode):
+        if mode == "CMYK" or kind != ("L" if mode in {"1", "L", "LA", "I", "I;16", "I;16B", "F"} else "RGB"):
             return None
         probe = Image.frombytes(kind, (7, 1), bytes(_PROBES[kind]))
         shown = ImageCms.profileToProfile(probe, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
-        if shown is None or _largest(shown, probe.convert("RGB")) <= _VISIBLE:
+        changed = ImageChops.difference(shown, probe.convert("RGB")).getextrema() if shown else ()
+        if all(most <= _VISIBLE for _, most in changed):  # type: ignore[misc]
             return None
         name = ImageCms.getProfileDescription(profile).strip() or "an unnamed profile"
     except Exception:  # noqa: BLE001  Broken profiles make the library raise anything; no trainer looks at them.
@@ -83,19 +81,10 @@ def visible_color_profile(icc: bytes, mode: str) -> str | None:
     return " ".join(name.split())[:_LONGEST_NAME]
 
 
-def _kind_of(mode: str) -> str:
-    return "L" if mode in {"1", "L", "LA", "I", "I;16", "I;16B", "F"} else "RGB"
-
-
-def _largest(one: Image.Image, other: Image.Image) -> int:
-    return max(high for _, high in ImageChops.difference(one, other).getextrema())  # type: ignore[misc]
-
-
 def declared_profile(image: Image.Image, data: bytes) -> bytes | None:
     """The color profile that counts for an image: the embedded one, or one made from what the file tells.
 
-    Returns:
-        None where nothing is told, so that it is sRGB.
+    None where nothing is told, so that it is sRGB.
     """
     try:
         gray = image.mode in {"1", "L", "LA", "I", "I;16"}
@@ -121,8 +110,8 @@ def _by_cicp(data: bytes, *, gray: bool) -> bytes | None:
     }
     if chunk[1] not in curves:
         return None
-    name, curve = curves[chunk[1]]
-    return matrix_profile(f"{_CICP_NAMES[chunk[0]]}{name}", _CICP_PRIMARIES[chunk[0]], curve, gray=gray)
+    (name, primaries), (kind, curve) = _CICP_PRIMARIES[chunk[0]], curves[chunk[1]]
+    return _matrix_profile(f"{name}{kind}", primaries, curve, gray=gray)
 
 
 def _by_exif(image: Image.Image, *, gray: bool) -> bytes | None:
@@ -133,7 +122,7 @@ def _by_exif(image: Image.Image, *, gray: bool) -> bytes | None:
     space = exif.get_ifd(_EXIF).get(_COLOR_SPACE)
     if rule != "R03" or space == _IS_SRGB or "srgb" in image.info:
         return None
-    return matrix_profile("Adobe RGB (by its EXIF data)", _ADOBE_RGB, _ADOBE_GAMMA, gray=gray)
+    return _matrix_profile("Adobe RGB (by its EXIF data)", _ADOBE_RGB, _ADOBE_GAMMA, gray=gray)
 
 
 def _by_chunks(image: Image.Image, *, gray: bool) -> bytes | None:
@@ -143,7 +132,7 @@ def _by_chunks(image: Image.Image, *, gray: bool) -> bytes | None:
         return None
     white, red, green, blue = (tuple(corners[at : at + 2]) for at in range(0, 8, 2))
     primaries = Primaries(red, green, blue, white)
-    return matrix_profile("told by gAMA and cHRM", primaries, 1 / gamma, gray=gray)
+    return _matrix_profile("told by gAMA and cHRM", primaries, 1 / gamma, gray=gray)
 
 
 def _srgb_light() -> Matrix:
@@ -167,8 +156,7 @@ def _hlg_light() -> Matrix:
     return np.asarray((light(_STEPS) / light(np.array([0.75]))).clip(0, 1))
 
 
-def matrix_profile(name: str, primaries: Primaries, curve: float | Matrix, *, gray: bool = False) -> bytes:
-    """Make an ICC profile."""
+def _matrix_profile(name: str, primaries: Primaries, curve: float | Matrix, *, gray: bool) -> bytes:
     title = name.encode("ascii")
     description = b"desc" + bytes(4) + struct.pack(">L", len(title) + 1) + title + bytes(1 + 78)
     tags = {b"desc": description, b"cprt": b"text" + bytes(4) + b"none\0", b"wtpt": _xyz(_D50)}

@@ -13,8 +13,7 @@ _SHARPEST_SHARE = 0.001
 """Share of the pixels on which sharpness is judged: a sharp face before a blurred background is sharp."""
 _OUTLIERS_SHARE = 0.005
 _LEVELS = np.arange(256)
-_WHITE = 255
-_OPAQUE = 255
+_WHITE = _OPAQUE = 255
 
 
 class Brightness(NamedTuple):

@@ -60,9 +60,7 @@ def near_duplicates(hashes: Sequence[int], within_bits: int = WITHIN_BITS) -> li
 
     A hash within the distance of 0 says nothing: flat images hash to it, and are all alike. It is left out.
 
-    Args:
-        hashes: Perceptual hashes of 64 bits. Memory grows with their number, never with the number of pairs.
-        within_bits: Largest distance of two images that look alike, 0 to 63.
+    Memory grows with the number of hashes (64 bits each), never with the number of pairs.
 
     Returns:
         Places in `hashes`, ascending, two or more a cluster; the clusters in the order of their first members.

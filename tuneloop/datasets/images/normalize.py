@@ -7,7 +7,6 @@ same bytes in every process. Another version of it may not, hence `tuneloop.data
 from __future__ import annotations
 
 import io
-from typing import Literal
 
 import numpy as np
 from PIL import Image, ImageCms
@@ -31,6 +30,7 @@ _SETTINGS: dict[ImageFormat, dict[str, object]] = {
     # Pillow does not tell whether a file was lossless, and there is no setting for a quality.
     "webp": {"lossless": True, "exact": True, "method": 4},
 }
+_COLORS = {"1": "L", "LA": "L", "La": "L", "P": "RGB", "PA": "RGB", "RGBA": "RGB", "RGBa": "RGB"}
 _SIXTEEN_TO_EIGHT = 257
 _EIGHT_BITS = 8
 
@@ -49,12 +49,10 @@ def needs_copy(facts: ImageInfo, preprocessing: ImagePreprocessing | None) -> bo
 
 
 def normalized(data: bytes, facts: ImageInfo, preprocessing: ImagePreprocessing | None) -> bytes | None:
-    """Make the copy that is sent in place of an image. Call it within `strict_decoding()`.
+    """Make the copy that is sent in place of an image, with no EXIF data; None where the file is sent as it is.
 
-    What JPEG holds is encoded anew, at the quality asked for (95 where nothing is); PNG and WebP lose nothing.
-
-    Returns:
-        The copy, with no EXIF data; None where the file is sent as it is.
+    Call it within `strict_decoding()`. What JPEG holds is encoded anew, at the quality asked for (95 where nothing
+    is); PNG and WebP lose nothing.
 
     Raises:
         OSError, ValueError: The file is not what the facts say, or its format cannot hold the copy.
@@ -76,7 +74,9 @@ def normalized(data: bytes, facts: ImageInfo, preprocessing: ImagePreprocessing 
         image = _plain_rgb(image, profile if facts.profile is not None else None)
         profile = None
     if preprocessing.longest_side_px is not None and smaller:
-        image = _scaled(image, preprocessing.longest_side_px)
+        scale = preprocessing.longest_side_px / max(image.size)
+        width_px, height_px = (max(1, round(side * scale)) for side in image.size)
+        image = image.resize((width_px, height_px), Image.Resampling.LANCZOS)
     return _encoded(image, made, preprocessing.jpeg_quality, profile)
 
 
@@ -89,16 +89,12 @@ def _plain_rgb(image: Image.Image, profile: bytes | None) -> Image.Image:
         with_opacity = image.convert("RGBA")
         opaque = with_opacity.getchannel("A")
         image = with_opacity if image.mode == "P" else image
-    colors = image.convert(_COLORS.get(image.mode, image.mode))
-    colors = _in_srgb(colors, profile)
+    colors = _in_srgb(image.convert(_COLORS.get(image.mode, image.mode)), profile)
     if opaque is None:
         return colors
     paper = Image.new("RGB", image.size, "white")
     paper.paste(colors, mask=opaque)
     return paper
-
-
-_COLORS = {"1": "L", "LA": "L", "La": "L", "P": "RGB", "PA": "RGB", "RGBA": "RGB", "RGBa": "RGB"}
 
 
 def _eight_bits(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
@@ -124,15 +120,7 @@ def _in_srgb(colors: Image.Image, profile: bytes | None) -> Image.Image:
     return colors.convert("RGB")
 
 
-def _scaled(image: Image.Image, longest_side_px: int) -> Image.Image:
-    scale = longest_side_px / max(image.size)
-    width_px, height_px = (max(1, round(side * scale)) for side in image.size)
-    return image.resize((width_px, height_px), Image.Resampling.LANCZOS)
-
-
-def _encoded(
-    image: Image.Image, made: Literal["jpeg", "png", "webp"], jpeg_quality: int, profile: bytes | None
-) -> bytes:
+def _encoded(image: Image.Image, made: ImageFormat, jpeg_quality: int, profile: bytes | None) -> bytes:
     # Comments, resolutions and whatever else was read would be written again.
     image.info = {name: value for name, value in image.info.items() if name == "transparency"}
     settings = {**_SETTINGS[made], **({"quality": jpeg_quality} if made == "jpeg" else {})}

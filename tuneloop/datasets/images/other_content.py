@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 import re
+from contextlib import suppress
 from typing import NamedTuple
 
 from PIL import Image
@@ -75,8 +76,7 @@ _PATH_OF_A_FILE = re.compile(rb"(?:\.\.?/|/)?[\w .@:+-]+(?:/[\w .@:+-]+)+\n?")
 def content_of(data: bytes) -> Content:
     """Find out what a file is that is neither JPEG, PNG nor WebP.
 
-    Raises:
-        Image.DecompressionBombError: It claims to be far too large an image.
+    Raises `Image.DecompressionBombError` where it claims to be far too large an image.
     """
     start = data[:_READ_BYTES]
     if not data:
@@ -147,16 +147,11 @@ def _text(data: bytes) -> Content | None:
     ):
         if found:
             return Content(reason, remedy)
-    return Content("is a text", _REPLACE) if _is_text(start) else None
-
-
-def _is_text(start: bytes) -> bool:
-    try:
+    with suppress(UnicodeDecodeError):
         # The last letter may be cut in two.
         codecs.getincrementaldecoder("utf-8")().decode(start)
-    except UnicodeDecodeError:
-        return False
-    return True
+        return Content("is a text", _REPLACE)
+    return None
 
 
 def _known_to_pillow(data: bytes) -> Content | None:
