@@ -83,8 +83,7 @@ def make_copies(
 def load_copies(digest: Sha256, preprocessing: ImagePreprocessing | None, store: Store) -> PreparedImages:
     """Read which copies are sent for a dataset. Those that were stored before there were copies have none.
 
-    Raises:
-        CorruptRecord: What is stored is no such list.
+    Raises `CorruptRecord` where what is stored is no such list.
     """
     return _read(copies_name(digest, preprocessing), store) or PreparedImages(copies={})
 

@@ -95,8 +95,7 @@ class Walk(NamedTuple):
 def walk(folder: Path) -> Walk:
     """Look for files in a folder and its subfolders. Links to folders are never followed.
 
-    Raises:
-        DatasetError: There is no such folder, or it cannot be listed.
+    Raises `DatasetError` where there is no such folder, or it cannot be listed.
     """
     found = Walk(_root_of(folder), [], [], [], [])
     waiting = [""]

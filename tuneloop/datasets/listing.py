@@ -35,11 +35,9 @@ class Listing(NamedTuple):
 def list_folder(folder: Path, *, pairs: bool = False) -> Listing:
     """List the images in a folder and its subfolders, and what may hold their captions.
 
-    Subfolders are flattened, for trainers skip them without a word (SimpleTuner#484: 45 of 612 images); a
-    caption file belongs to the image of its name in its own subfolder.
-
-    Raises:
-        DatasetError: There is no such folder, or it cannot be listed.
+    Subfolders are flattened, for trainers skip them without a word (SimpleTuner#484: 45 of 612 images); a caption
+    file belongs to the image of its name in its own subfolder. Raises `DatasetError` where the folder cannot be
+    listed.
     """
     found = walk(folder)
     findings = list(found.findings)

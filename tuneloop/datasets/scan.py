@@ -82,10 +82,8 @@ def preflight(
 
     It holds jpg, png and webp files, also in subfolders, and their captions: a `.txt` or `.caption` of the same
     name beside those that have one, or a caption table. With `pairs` the images are `NN_start` and `NN_end`. The
-    manifest names `source`, or the folder where that is None.
-
-    Raises:
-        DatasetError: There is no such folder, or it cannot be listed.
+    manifest names `source`, or the folder where that is None. Raises `DatasetError` where the folder cannot be
+    listed.
     """
     listing = list_folder(folder, pairs=pairs)
     captions = gather_captions(listing)

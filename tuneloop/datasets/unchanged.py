@@ -68,10 +68,8 @@ def save_scan_record(store: Store, name: str, record: ScanRecord) -> None:
 def state_of(source: str, client_for: Callable[[str], S3Client] = default_client) -> str | None:
     """Digest of a source's names, sizes and times; None where they cannot tell that nothing has changed.
 
-    Where files were written just now, it waits a moment until their times tell them from later ones.
-
-    Raises:
-        DatasetError: A bucket cannot be listed.
+    Where files were written just now, it waits a moment until their times tell them from later ones. Raises
+    `DatasetError` where a bucket cannot be listed.
     """
     kind = kind_of(source)
     if kind == "s3":

@@ -98,8 +98,7 @@ def sync_folder(folder: Path) -> None:
 def output_file(folder: Path) -> AtomicFile:
     """A file outside of the store. Opening it proves that the folder can be written, before anything is paid.
 
-    Raises:
-        ConfigurationError: The folder is not there, or cannot be written.
+    Raises `ConfigurationError` where the folder is not there, or cannot be written.
     """
 
     @contextmanager

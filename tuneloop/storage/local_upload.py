@@ -40,10 +40,8 @@ def new_id() -> str:
 class LocalUpload(Upload):
     """The draft of one upload, locked while it is open.
 
-    Where another living process has it, this one writes a draft of its own, which cannot be resumed.
-
-    Raises:
-        UploadGone: The draft was published by a process that died before it could delete it.
+    Where another living process has it, this one writes a draft of its own, which cannot be resumed. Raises
+    `UploadGone` where the draft was published by a process that died before it could delete it.
     """
 
     def __init__(self, folder: Path, name: str, upload_id: str, parts: Sequence[Part]) -> None:

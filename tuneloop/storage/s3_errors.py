@@ -172,10 +172,8 @@ def list_pages(
     """List the objects whose keys start with a prefix, page by page.
 
     boto3 reads any document as a list, one without objects where it knows nothing of it, and ends where a page
-    names no next one. Records that were left out would be taken for trainings that were never paid.
-
-    Raises:
-        NotS3Response: A response is no list, or one of something else, or it is cut.
+    names no next one. Records that were left out would be taken for trainings that were never paid. Raises
+    `NotS3Response` where a response is no list, or one of something else, or it is cut.
     """
     paginator = client.get_paginator("list_objects_v2")
     for page in paginator.paginate(Bucket=bucket, Prefix=prefix, PaginationConfig={"PageSize": page_size}):

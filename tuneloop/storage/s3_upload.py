@@ -148,10 +148,7 @@ def send_part(
     """Send one part, once.
 
     The ETag of its response is ignored: it is the part's MD5 on some servers only (not with SSE-KMS, for one).
-    What counts is the size that the server lists.
-
-    Raises:
-        StoreError: As everywhere in this store; the source's own errors pass unchanged.
+    What counts is the size that the server lists. The source's own errors pass unchanged.
     """
     guard_s3_logs()
     url = client.generate_presigned_url(
@@ -176,7 +173,7 @@ def send_part(
             if response.status_code < HTTPStatus.MULTIPLE_CHOICES:
                 raise NotS3Response(f"it answers a part with {response.status_code}")
             answer = {"status_code": response.status_code, "headers": response.headers, "body": response.content}
-            raise ClientError(create_parser("rest-xml").parse(answer, None), "UploadPart")
+            raise ClientError(create_parser("rest-xml").parse(answer, None), "UploadPart")  # type: ignore[arg-type]
 
 
 def _pieces(chunks: Iterable[Chunk]) -> Iterator[memoryview]:

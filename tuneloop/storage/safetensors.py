@@ -37,10 +37,8 @@ class _Tensor(NamedTuple):
 def check_file(name: str, size_bytes: int, read: Callable[[int], bytes]) -> None:
     """Read the header of a file and nothing else of it, and compare the file's size with it.
 
-    Messages call the weights by the name. `read` returns so many of the next bytes, or fewer at the end.
-
-    Raises:
-        InvalidWeights: It is no safetensors file, or not as long as its header says.
+    Messages call the weights by the name. `read` returns so many of the next bytes, or fewer at the end. Raises
+    `InvalidWeights` where it is no safetensors file, or not as long as its header says.
     """
     _check_size(name, size_bytes, _expected_size(name, read, size_bytes))
 

@@ -47,10 +47,8 @@ def transfer(store: Store, name: str, source: RangedSource, title: str) -> Store
     """Bring a safetensors file into the store, resuming where an earlier attempt stopped.
 
     The first file to take the name wins, and what is there is described. A source without ranges is read whole,
-    in one go. Messages call the file by its title.
-
-    Raises:
-        InvalidWeights: The file is no safetensors file, or not as long as its header says.
+    in one go. Messages call the file by its title. Raises `InvalidWeights` where the file is no safetensors file,
+    or not as long as its header says.
     """
     if source.size_bytes is None or source.etag is None:
         with source.read(0, None) as chunks:

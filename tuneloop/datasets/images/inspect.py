@@ -82,10 +82,8 @@ def decode(data: bytes, name: str, sha256: Sha256) -> ImageInfo:
     none, faults show where the codes no longer fit: of 4 KiB zeroed, flipped, lost or filled with garbage, all
     were found (zeroed in a progressive one 9 of 10), of swapped ones 5 to 10 of 10, of single changed bytes 1 to
     7 of 10. A lossless WebP shows garbage and flips, but of single bytes 3 of 10. A lossy WebP is decoded
-    whatever its bytes: only missing ones are found.
-
-    Raises:
-        ImageError: It is no image, of another format, too large or broken.
+    whatever its bytes: only missing ones are found. Raises `ImageError` where it is no image, of another format,
+    too large or broken.
     """
     try:
         _check_kind(data, name)
@@ -250,10 +248,8 @@ def inspect_image(path: Path, name: str, known: Mapping[Sha256, ImageInfo] | Non
     """Hash and fully decode one image file. Call it within `strict_decoding()`.
 
     The file is read once, so the bytes that are decoded are the bytes that were hashed, whatever happens to the
-    file meanwhile. One call holds one file and one decoded image, and nothing when it returns.
-
-    Raises:
-        ImageError: The file cannot be read, is no image, is of another format, too large or broken.
+    file meanwhile. One call holds one file and one decoded image, and nothing when it returns. Raises
+    `ImageError` where the file cannot be read, is no image, is of another format, too large or broken.
     """
     data = _read(path, name)
     sha256 = hashlib.sha256(data).hexdigest()

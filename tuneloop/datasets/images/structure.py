@@ -62,8 +62,7 @@ def is_jpeg(data: bytes) -> bool:
 def walk_webp(data: bytes) -> int:
     """Check that all chunks of a WebP are there. It has no checksums. Returns the number of bytes behind its end.
 
-    Raises:
-        StructureBroken: A length reaches beyond the file or out of the chunk around it.
+    Raises `StructureBroken` where a length reaches beyond the file or out of the chunk around it.
     """
     end = 8 + int.from_bytes(data[4:8], "little")
     if end > len(data):
@@ -114,11 +113,7 @@ def _check_scans(data: bytes) -> None:
 
 
 def jpeg_end(data: bytes) -> int:
-    """Position behind the end marker of the first image in a JPEG file.
-
-    Raises:
-        StructureBroken: It has none.
-    """
+    """Position behind the end marker of the first image in a JPEG file. Raises `StructureBroken` without one."""
     position = 2
     while (found := _JPEG_MARKER.search(data, position)) is not None:
         if found[1][0] == _JPEG_END:
@@ -176,8 +171,7 @@ class PngFacts(NamedTuple):
 def walk_png(data: bytes) -> PngFacts:
     """Check the checksum of every chunk, up to the last one, and that the rows of pixels are complete.
 
-    Raises:
-        StructureBroken: A checksum is wrong, or the file ends too early.
+    Raises `StructureBroken` where a checksum is wrong, or the file ends too early.
     """
     view = memoryview(data)
     position, header, pixels = len(PNG_SIGNATURE), b"", []

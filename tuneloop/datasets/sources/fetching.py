@@ -32,8 +32,7 @@ def check_files(
 ) -> None:
     """Refuse names that cannot become files of ours, and what is too large. `called` names a file in errors.
 
-    Raises:
-        DatasetError: Names the file, the reason and the remedy.
+    Raises `DatasetError`.
     """
     for one in files:
         problem = name_problem(one.name)

@@ -43,8 +43,7 @@ class ImageTable(NamedTuple):
 def image_tables(folder: Path, label: str) -> list[ImageTable]:
     """Find a folder's tables of images; where an image lies in the folder, its tables are left alone.
 
-    Raises:
-        DatasetError: Names the table, the reason and the remedy.
+    Raises `DatasetError`.
     """
     files = walk(folder).files
     found = [file for file in files if file.suffix == ".parquet" and file.path.name != "metadata.parquet"]
@@ -56,11 +55,10 @@ def image_tables(folder: Path, label: str) -> list[ImageTable]:
 def unpacked_tables(folder: Path, target: Path, label: str) -> Path:
     """Write the images of a folder's tables as files, with a `metadata.jsonl` of what the tables say of them.
 
+    Raises `DatasetError`.
+
     Returns:
         `target`, or `folder` where it has no table of images.
-
-    Raises:
-        DatasetError: Names the table, the reason and the remedy.
     """
     tables = image_tables(folder, label)
     if not tables:

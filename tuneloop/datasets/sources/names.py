@@ -56,8 +56,7 @@ def name_problem(name: str) -> str | None:
 def check_unique(names: Iterable[str], label: str) -> None:
     """Refuse names that two files share, and names that are a file's and a folder's at once.
 
-    Raises:
-        DatasetError: Names the first one.
+    Raises `DatasetError`.
     """
     files: set[str] = set()
     for name in names:

@@ -21,11 +21,7 @@ _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 def check_address(url: str) -> None:
-    """Refuse an address that holds a secret: it would be kept in records.
-
-    Raises:
-        DatasetError: Says what to do instead.
-    """
+    """Refuse an address that holds a secret: it would be kept in records. Raises `DatasetError`."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -59,8 +55,7 @@ def _has_bytes_of(file: PublicFile, dataset: PublicDataset) -> bool:
 def fetch(url: str, archive: Path, on_progress: Progress | None = None) -> None:
     """Fetch a zip into `archive`, which must not exist, wherever its server leads.
 
-    Raises:
-        DatasetError: The address holds a secret, leads nowhere, or the zip is too large.
+    Raises `DatasetError` where the address holds a secret, leads nowhere, or the zip is too large.
     """
     check_address(url)
     PublicFile(url).follow(archive, limits.MAX_ZIP_BYTES, on_progress)
@@ -69,9 +64,8 @@ def fetch(url: str, archive: Path, on_progress: Progress | None = None) -> None:
 def fetch_as_provider(url: str, archive: Path, on_progress: Progress | None = None) -> PublicDataset:
     """Fetch a zip into `archive`, which must not exist, where a provider will fetch it by itself later.
 
-    Raises:
-        DatasetError: The address holds a secret, leads elsewhere or does not answer HEAD and GET with a
-            Content-Length, or the zip is too large.
+    Raises `DatasetError` where the address holds a secret, leads elsewhere or does not answer HEAD and GET with a
+    Content-Length, or the zip is too large.
     """
     check_address(url)
     file = PublicFile(url)

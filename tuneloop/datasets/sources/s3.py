@@ -84,12 +84,10 @@ def default_client(bucket: str) -> S3Client:
 def fetch_from_s3(place: S3Location, client: S3Client, folder: Path, on_progress: Progress | None = None) -> Path:
     """Fetch a zip, or everything below a prefix with the folders that the keys name, into a folder.
 
+    Raises `DatasetError`; names and sizes are checked before anything is fetched.
+
     Returns:
         Where the zip is, or the folder.
-
-    Raises:
-        DatasetError: Names the object, the reason and the remedy; names and sizes are checked before anything
-            is fetched.
     """
     found, stop = list_objects(place, client), Event()
     if place.is_zip:
@@ -216,8 +214,7 @@ def _pieces(item: RemoteFile, bucket: str, client: S3Client) -> Iterator[bytes]:
 def s3_errors(thing: str) -> Iterator[None]:
     """Turn errors of boto3 into a sentence about the dataset; `tuneloop.storage` has others, about a store.
 
-    Raises:
-        DatasetError: Names the address, the reason and the remedy.
+    Raises `DatasetError`.
     """
     try:
         yield

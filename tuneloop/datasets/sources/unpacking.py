@@ -23,8 +23,7 @@ def unpack(
 ) -> None:
     """Unpack every file of a zip. Nothing is written outside the folder, whatever the zip says.
 
-    Raises:
-        DatasetError: Names the entry, the reason and the remedy; the folder may hold some files then.
+    Raises `DatasetError`; the folder may hold some files then.
     """
     for done, total in _written(archive, folder, label, flat=flat):
         if on_progress is not None:

@@ -54,11 +54,7 @@ class Entry(NamedTuple):
 
 
 def entries_of(file: BinaryIO, label: str, *, flat: bool) -> list[Entry]:
-    """List the files of a zip, without what operating systems leave behind.
-
-    Raises:
-        DatasetError: Names the entry, the reason and the remedy.
-    """
+    """List the files of a zip, without what operating systems leave behind. Raises `DatasetError`."""
     end = _checked_directory_start(file, label)
     try:
         with zipfile.ZipFile(file) as opened:
@@ -170,8 +166,7 @@ def _data_start(file: BinaryIO, item: zipfile.ZipInfo) -> int | None:
 def _checked_directory_start(file: BinaryIO, label: str) -> int:
     """Find where the list of contents starts, that only entries come before it and only filler after it.
 
-    Raises:
-        DatasetError: It is no zip, is cut short, has bytes around it, or lists too much.
+    Raises `DatasetError` where it is no zip, is cut short, has bytes around it, or lists too much.
     """
     start, size_bytes = _directory(file, label)
     if size_bytes > limits.MAX_DIRECTORY_BYTES:
