@@ -199,10 +199,10 @@ def test_any_bytes_are_rows_or_findings(tmp_path_factory: pytest.TempPathFactory
     folder = tmp_path_factory.mktemp("table")
     for name in ("metadata.jsonl", "metadata.csv"):
         (folder / name).write_bytes(content)
-        table = read_table(FileEntry(folder / name, name))
-        assert all(isinstance(row, Row) for row in table.rows)
-        assert all(finding.file == name for finding in table.findings)
-        for row in table.rows:
+        rows, findings = read_table(FileEntry(folder / name, name))
+        assert all(isinstance(row, Row) for row in rows)
+        assert all(finding.file == name for finding in findings)
+        for row in rows:
             row.caption.encode()
             row.image.encode()
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from typing import NamedTuple
 
 from tuneloop.datasets.files import FileEntry, nfc
 from tuneloop.schemas.findings import Finding, error, join_names, warning
@@ -53,21 +52,15 @@ _MASK_FOLDERS = _folders(_MASK)
 _COMPANION_NAMES, _PERHAPS_NAMES = _names(f"{_MASK}|{_MAP}"), _names(f"{_PERHAPS}|{_MORE_NAMES}")
 
 
-class ImageSplit(NamedTuple):
-    """Images told apart."""
-
-    kept: list[FileEntry]
-    excluded: list[FileEntry]
-    findings: list[Finding]
-
-
-def split_auxiliary(images: list[FileEntry], *, pairs: bool) -> ImageSplit:
-    """Tell images to train on from what lies beside them, by their names."""
+def split_auxiliary(
+    images: list[FileEntry], *, pairs: bool
+) -> tuple[list[FileEntry], list[FileEntry], list[Finding]]:
+    """Tell images to train on from what lies beside them, by their names. Returns both, and what to say of it."""
     kinds = {file: _kind_of_folder(file.folder, pairs=pairs) for file in images}
     outside = [file for file in images if kinds[file] is None]
     names = {_name(file.stem) for file in outside}
     if not outside:
-        return ImageSplit(images, [], [])
+        return images, [], []
     paired = {file.folder for file in images if _name(file.stem) in names or _subject(file, names)}
     excluded: dict[str, list[FileEntry]] = defaultdict(list)
     rejected = []
@@ -82,7 +75,7 @@ def split_auxiliary(images: list[FileEntry], *, pairs: bool) -> ImageSplit:
     left_out = {file for group in excluded.values() for file in group} | set(rejected)
     findings = [_left_out(kind, [file.name for file in group]) for kind, group in excluded.items()]
     findings += [_refused([file.name for file in rejected])] if rejected else []
-    return ImageSplit([file for file in images if file not in left_out], [*left_out], findings)
+    return [file for file in images if file not in left_out], [*left_out], findings
 
 
 def _kind_of_folder(folder: str, *, pairs: bool) -> str | None:

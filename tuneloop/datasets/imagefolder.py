@@ -41,28 +41,21 @@ class Row(NamedTuple):
     caption: str
 
 
-class Table(NamedTuple):
-    """What one table says."""
-
-    rows: list[Row]
-    findings: list[Finding]
-
-
 class _BrokenLine(Exception):
     """What is wrong with one line, as the second half of a sentence."""
 
 
-def read_table(table: FileEntry) -> Table:
+def read_table(table: FileEntry) -> tuple[list[Row], list[Finding]]:
     """Read a caption table. What cannot be read is told with the number of its line."""
     lines = _lines_of(table)
     if isinstance(lines, Finding):
-        return Table([], [lines])
+        return [], [lines]
     read: list[tuple[int, dict[str, Any]]] = []
     findings: list[Finding] = []
     for number, values in lines:
         if len(read) == _MAX_LINES:
             reason = f"has more than {_MAX_LINES:,} lines"
-            return Table([], [error("caption-huge", table.name, reason, "leave out those of other images")])
+            return [], [error("caption-huge", table.name, reason, "leave out those of other images")]
         if isinstance(values, dict):
             read.append((number, values))
         else:
@@ -73,7 +66,7 @@ def read_table(table: FileEntry) -> Table:
         there = _spelled({name for _, values in read for name in values})
         reason = f"has no column {_FILE_COLUMN}, so that its lines name no image (its columns: {there})"
         remedy = f"rename the images' column to {_FILE_COLUMN}, or remove the table"
-        return Table([], [*findings, error("table-columns", table.name, reason, remedy)])
+        return [], [*findings, error("table-columns", table.name, reason, remedy)]
     column, column_findings = _caption_column(table, [values for _, values in read])
     findings += column_findings
     rows = []
@@ -82,7 +75,7 @@ def read_table(table: FileEntry) -> Table:
             rows.append(_row(table, number, values, column))
         except _BrokenLine as caught:
             findings.append(error("table-line", table.name, f"line {number} {caught}", _FIX))
-    return Table(rows, findings)
+    return rows, findings
 
 
 def _lines_of(table: FileEntry) -> Iterator[tuple[int, dict[str, Any] | str]] | Finding:
@@ -90,7 +83,7 @@ def _lines_of(table: FileEntry) -> Iterator[tuple[int, dict[str, Any] | str]] | 
         try:
             return text_rows(opened_table(table))
         except UnreadableTable as caught:
-            return error("table-format", table.name, caught.reason, caught.remedy)
+            return error("table-format", table.name, *caught.args)
     text = _text_of(table)
     if isinstance(text, Finding):
         return text
@@ -117,7 +110,9 @@ def _other_form(table: FileEntry, text: str) -> Finding | None:
         reason = "is one JSON document, and not an object on each line"
         return error("table-format", table.name, reason, "write each image's object on a line of its own")
     first = text.lstrip().partition("\n")[0].strip()
-    separators = (name for sign, name in _SEPARATORS.items() if _FILE_COLUMN in _fields(first, sign))
+    # A name alone is no line of columns.
+    fields = {name: first.split(sign) for sign, name in _SEPARATORS.items() if sign in first}
+    separators = (name for name, each in fields.items() if _FILE_COLUMN in {field.strip(' "') for field in each})
     if first.lower().startswith("sep="):
         reason = f"starts with a line {printable(first)[:_LONGEST_SEP]}, which spreadsheets alone understand"
     elif (by := next(separators, None)) is not None:
@@ -135,11 +130,6 @@ def _is_one_object(text: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
-
-
-def _fields(line: str, separator: str) -> list[str]:
-    """Names in a first line; one alone is no line of columns."""
-    return [field.strip(' "') for field in line.split(separator)] if separator in line else []
 
 
 def _json_lines(text: str) -> Iterator[tuple[int, dict[str, Any] | str]]:

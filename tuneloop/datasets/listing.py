@@ -46,7 +46,10 @@ def list_folder(folder: Path, *, pairs: bool = False) -> Listing:
     )
     findings += split_findings
     unsupported = [file for file in found.files if file.suffix in OTHER_IMAGE_SUFFIXES]
-    findings += [_unsupported(file) for file in unsupported]
+    for image in unsupported:
+        reason = f"is a {image.suffix} file, which no trainer takes"
+        remedy = "convert it to jpg, png or webp or remove it"
+        findings.append(error("unsupported-image", image.name, reason, remedy))
     rejected = [file for file in found.rejected if file.suffix in IMAGE_SUFFIXES | OTHER_IMAGE_SUFFIXES]
     awaited = {file: placeholder for placeholder in found.files if (file := _awaited(placeholder)) is not None}
     findings += [_not_downloaded(file, placeholder) for file, placeholder in awaited.items()]
@@ -70,11 +73,6 @@ def list_folder(folder: Path, *, pairs: bool = False) -> Listing:
         tables=tables,
         findings=findings,
     )
-
-
-def _unsupported(file: FileEntry) -> Finding:
-    reason = f"is a {file.suffix} file, which no trainer takes"
-    return error("unsupported-image", file.name, reason, "convert it to jpg, png or webp or remove it")
 
 
 def _awaited(placeholder: FileEntry) -> FileEntry | None:

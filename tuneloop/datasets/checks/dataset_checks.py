@@ -134,7 +134,12 @@ def _likeness_findings(taken: list[UsableImage], *, pairs: bool) -> list[Finding
             for cluster in clusters
             for near in near_duplicates([example[half].facts.perceptual_hash for example in cluster])
         ]
-    return findings + [_near([example[-1].image.name for example in cluster]) for cluster in clusters]
+    for cluster in clusters:
+        first, *others = (example[-1].image.name for example in cluster)
+        reason = f"is nearly the same image as {join_names(others)}"
+        remedy = "keep the best one, if they show nothing different"
+        findings.append(warning("near-duplicate", first, reason, remedy))
+    return findings
 
 
 def _pairs(taken: list[UsableImage]) -> list[tuple[UsableImage, ...]]:
@@ -188,8 +193,3 @@ def _halves(start: UsableImage, end: UsableImage) -> list[Finding]:
 def _upright_size(facts: ImageInfo) -> tuple[int, int]:
     size = (facts.width_px, facts.height_px)
     return size[::-1] if facts.orientation >= _TURNED else size
-
-
-def _near(names: list[str]) -> Finding:
-    reason = f"is nearly the same image as {join_names(names[1:])}"
-    return warning("near-duplicate", names[0], reason, "keep the best one, if they show nothing different")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import struct
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,15 +22,8 @@ _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0
 """Source: ICC.1:2022, annex E: how colors are adapted to the white of all profiles."""
 
 
-class Primaries(NamedTuple):
-    """Where red, green, blue and white lie, each as (x, y) of CIE 1931."""
-
-    red: tuple[float, float]
-    green: tuple[float, float]
-    blue: tuple[float, float]
-    white: tuple[float, float]
-
-
+_Primaries = tuple[tuple[float, float], ...]
+"""Where red, green, blue and white lie, each as (x, y) of CIE 1931."""
 _VISIBLE = 8
 """Levels of 256. What is called sRGB, or a gray scale of its brightness, stays below."""
 _PROBES: dict[str, list[int]] = {
@@ -41,16 +33,16 @@ _PROBES: dict[str, list[int]] = {
 }
 _LONGEST_NAME = 60
 _D65 = (0.3127, 0.329)
-_ADOBE_RGB = Primaries((0.64, 0.33), (0.21, 0.71), (0.15, 0.06), _D65)
+_ADOBE_RGB = ((0.64, 0.33), (0.21, 0.71), (0.15, 0.06), _D65)
 _ADOBE_GAMMA = 563 / 256
 """Source: Adobe RGB (1998) Color Image Encoding."""
 _CICP_PRIMARIES = {
-    1: ("BT.709", Primaries((0.64, 0.33), (0.3, 0.6), (0.15, 0.06), _D65)),
-    5: ("BT.470", Primaries((0.64, 0.33), (0.29, 0.6), (0.15, 0.06), _D65)),
-    6: ("BT.601", Primaries((0.63, 0.34), (0.31, 0.595), (0.155, 0.07), _D65)),
-    9: ("BT.2020", Primaries((0.708, 0.292), (0.17, 0.797), (0.131, 0.046), _D65)),
-    11: ("DCI-P3", Primaries((0.68, 0.32), (0.265, 0.69), (0.15, 0.06), (0.314, 0.351))),
-    12: ("Display P3", Primaries((0.68, 0.32), (0.265, 0.69), (0.15, 0.06), _D65)),
+    1: ("BT.709", ((0.64, 0.33), (0.3, 0.6), (0.15, 0.06), _D65)),
+    5: ("BT.470", ((0.64, 0.33), (0.29, 0.6), (0.15, 0.06), _D65)),
+    6: ("BT.601", ((0.63, 0.34), (0.31, 0.595), (0.155, 0.07), _D65)),
+    9: ("BT.2020", ((0.708, 0.292), (0.17, 0.797), (0.131, 0.046), _D65)),
+    11: ("DCI-P3", ((0.68, 0.32), (0.265, 0.69), (0.15, 0.06), (0.314, 0.351))),
+    12: ("Display P3", ((0.68, 0.32), (0.265, 0.69), (0.15, 0.06), _D65)),
 }
 """Source: ITU-T H.273, color primaries."""
 _INTEROPERABILITY, _COLOR_SPACE, _EXIF = 0xA005, 0xA001, 0x8769
@@ -130,8 +122,8 @@ def _by_chunks(image: Image.Image, *, gray: bool) -> bytes | None:
     gamma, corners = image.info.get("gamma"), image.info.get("chromaticity")
     if not gamma or not corners or "srgb" in image.info:
         return None
-    white, red, green, blue = (tuple(corners[at : at + 2]) for at in range(0, 8, 2))
-    primaries = Primaries(red, green, blue, white)
+    white, *colors = ((corners[at], corners[at + 1]) for at in range(0, 8, 2))
+    primaries = (*colors, white)
     return _matrix_profile("told by gAMA and cHRM", primaries, 1 / gamma, gray=gray)
 
 
@@ -156,7 +148,7 @@ def _hlg_light() -> Matrix:
     return np.asarray((light(_STEPS) / light(np.array([0.75]))).clip(0, 1))
 
 
-def _matrix_profile(name: str, primaries: Primaries, curve: float | Matrix, *, gray: bool) -> bytes:
+def _matrix_profile(name: str, primaries: _Primaries, curve: float | Matrix, *, gray: bool) -> bytes:
     title = name.encode("ascii")
     description = b"desc" + bytes(4) + struct.pack(">L", len(title) + 1) + title + bytes(1 + 78)
     tags = {b"desc": description, b"cprt": b"text" + bytes(4) + b"none\0", b"wtpt": _xyz(_D50)}
@@ -168,17 +160,13 @@ def _matrix_profile(name: str, primaries: Primaries, curve: float | Matrix, *, g
     return _profile(b"RGB ", tags)
 
 
-def _columns(primaries: Primaries) -> Matrix:
+def _columns(primaries: _Primaries) -> Matrix:
     """The colors of the primaries at full light, adapted to D50."""
-    corners = np.array([_at_full_light(*corner) for corner in primaries[:3]]).T
-    white = _at_full_light(*primaries.white)
+    *columns, white = (np.array([x / y, 1.0, (1 - x - y) / y]) for x, y in primaries)
+    corners = np.array(columns).T
     own = corners * np.linalg.solve(corners, white)
     scale = np.diag((_BRADFORD @ _D50) / (_BRADFORD @ white))
     return np.asarray(np.linalg.inv(_BRADFORD) @ scale @ _BRADFORD @ own)
-
-
-def _at_full_light(x: float, y: float) -> Matrix:
-    return np.array([x / y, 1.0, (1 - x - y) / y])
 
 
 def _curve(curve: float | Matrix) -> bytes:

@@ -26,15 +26,10 @@ def _cosines() -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
     return np.asarray(matrix, dtype=np.float32)
 
 
-def _lowest_first() -> tuple[np.ndarray[tuple[int], np.dtype[np.intp]], np.ndarray[tuple[int], np.dtype[np.intp]]]:
-    """Rows and columns of the 64 lowest frequencies, without the mean."""
-    order = sorted(((u, v) for u in range(_SIDE) for v in range(_SIDE)), key=lambda at: (at[0] + at[1], at))
-    rows, columns = zip(*order[1:65], strict=True)
-    return np.array(rows), np.array(columns)
-
-
 _COSINES = _cosines()
-_ROWS, _COLUMNS = _lowest_first()
+_BY_FREQUENCY = sorted(np.ndindex(_SIDE, _SIDE), key=lambda at: (sum(at), at))
+_ROWS, _COLUMNS = np.array(_BY_FREQUENCY[1:65]).T
+"""Of the 64 lowest frequencies, without the mean."""
 
 
 def perceptual_hash(gray: Image.Image, orientation: int) -> int:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import struct
 import zlib
-from typing import NamedTuple
 
 _WEBP_HEADER = 12
 _JPEG_MARKER = re.compile(rb"\xff([^\x00\xff])")
@@ -160,16 +159,10 @@ def _after(data: bytes, found: re.Match[bytes]) -> int:
     return found.end() + int.from_bytes(data[found.end() : found.end() + 2], "big")
 
 
-class PngFacts(NamedTuple):
-    """What the chunks of a PNG tell."""
-
-    bits: int
-    """Bits per channel as stored, per index where it has a palette."""
-    trailing_bytes: int
-
-
-def walk_png(data: bytes) -> PngFacts:
+def walk_png(data: bytes) -> tuple[int, int]:
     """Check the checksum of every chunk, up to the last one, and that the rows of pixels are complete.
+
+    Returns the bits per channel (per index of a palette) and the number of bytes behind the end.
 
     Raises `StructureBroken` where a checksum is wrong, or the file ends too early.
     """
@@ -193,7 +186,7 @@ def walk_png(data: bytes) -> PngFacts:
         if kind == b"IEND":
             break
     _check_rows(header, pixels)
-    return PngFacts(header[8], len(data) - position)
+    return header[8], len(data) - position
 
 
 def chunk_of(data: bytes, kind: bytes) -> bytes | None:

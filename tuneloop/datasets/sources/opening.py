@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from tuneloop.datasets.parquet import image_tables, unpacked_tables
 from tuneloop.datasets.sources import Progress, kind_of
 from tuneloop.datasets.sources.hub import fetch_from_hub, hub_place
-from tuneloop.datasets.sources.image_tables import image_tables, unpacked_tables
 from tuneloop.datasets.sources.public_zip import fetch, fetch_as_provider
 from tuneloop.datasets.sources.s3 import default_client, fetch_from_s3, parse_s3_uri
 from tuneloop.datasets.sources.unpacking import unpack

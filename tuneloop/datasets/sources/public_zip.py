@@ -43,13 +43,11 @@ def check_still_there(dataset: PublicDataset) -> None:
     if (size_bytes, etag) == (dataset.size_bytes, dataset.etag):
         return
     # Several servers behind one name may call the same bytes by different names.
-    if size_bytes != dataset.size_bytes or not _has_bytes_of(file, dataset):
-        raise DatasetError(f"{dataset.url} has changed since it was fetched; run again")
-
-
-def _has_bytes_of(file: PublicFile, dataset: PublicDataset) -> bool:
     with tempfile.TemporaryDirectory(prefix="tuneloop-") as temporary:
-        return file.save(Path(temporary) / "dataset.zip", dataset.size_bytes) == dataset.sha256
+        archive = Path(temporary) / "dataset.zip"
+        if size_bytes == dataset.size_bytes and file.save(archive, size_bytes) == dataset.sha256:
+            return
+    raise DatasetError(f"{dataset.url} has changed since it was fetched; run again")
 
 
 def fetch(url: str, archive: Path, on_progress: Progress | None = None) -> None:
