@@ -222,11 +222,9 @@ def strict_decoding() -> Iterator[None]:
 def inspect_all(images: Sequence[FileEntry]) -> Generator[ImageInfo | Finding, None, None]:
     """Hash every image file, and decode those whose content another one did not have.
 
-    As many are under way at once as the machine has cores, and never more than four; only what was found is
-    kept, so that the memory does not grow with the number of images.
-
-    Returns:
-        For each image, in their order, what it is, or why it cannot be used.
+    As many are under way at once as the machine has cores, and never more than four; only what was found is kept,
+    so that the memory does not grow with the number of images. Returns for each image, in their order, what it
+    is, or why it cannot be used.
     """
     seen: dict[Sha256, ImageInfo] = {}
 

@@ -55,10 +55,8 @@ def near_duplicates(hashes: Sequence[int], within_bits: int = WITHIN_BITS) -> li
 
     A hash within the distance of 0 says nothing: flat images hash to it, and are all alike. It is left out.
 
-    Memory grows with the number of hashes (64 bits each), never with the number of pairs.
-
-    Returns:
-        Places in `hashes`, ascending, two or more a cluster; the clusters in the order of their first members.
+    Memory grows with the number of hashes (64 bits each), never with the number of pairs. Returns places in
+    `hashes`, ascending, two or more a cluster; the clusters in the order of their first members.
     """
     places = defaultdict(list)
     for place, value in enumerate(hashes):

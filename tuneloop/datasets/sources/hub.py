@@ -68,10 +68,8 @@ def hub_place(source: str) -> HubPlace:
 def fetch_from_hub(place: HubPlace, folder: Path, on_progress: Progress | None = None) -> tuple[str, Path]:
     """Fetch the images, captions and tables of a dataset, and nothing else of it.
 
-    Raises `DatasetError`; names and sizes are checked before anything is fetched.
-
-    Returns:
-        The address with the commit that was fetched, and where the folder or the zip is that it names.
+    Raises `DatasetError`; names and sizes are checked before anything is fetched. Returns the address with the
+    commit that was fetched, and where the folder or the zip is that it names.
     """
     hub = _library()
     try:

@@ -26,11 +26,7 @@ def is_system_path(name: str) -> bool:
 
 
 def name_problem(name: str) -> str | None:
-    """Say why a relative name cannot become a file below a folder, None if it can.
-
-    Returns:
-        Reason and remedy.
-    """
+    """Say why a relative name cannot become a file below a folder, None if it can. Returns reason and remedy."""
     parts = name.split("/")
     longest = max(len(part.encode(errors="replace")) for part in parts)
     problems = (

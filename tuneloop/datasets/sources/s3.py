@@ -84,10 +84,8 @@ def default_client(bucket: str) -> S3Client:
 def fetch_from_s3(place: S3Location, client: S3Client, folder: Path, on_progress: Progress | None = None) -> Path:
     """Fetch a zip, or everything below a prefix with the folders that the keys name, into a folder.
 
-    Raises `DatasetError`; names and sizes are checked before anything is fetched.
-
-    Returns:
-        Where the zip is, or the folder.
+    Raises `DatasetError`; names and sizes are checked before anything is fetched. Returns where the zip is, or
+    the folder.
     """
     found, stop = list_objects(place, client), Event()
     if place.is_zip:
