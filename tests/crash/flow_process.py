@@ -31,7 +31,7 @@ from tests.crash.sabotage import SABOTAGES
 from tuneloop.orchestration.run_queries import Standstill, Watcher
 from tuneloop.schemas.recipe_fields import Cadence
 from tuneloop.schemas.records import new_writer
-from tuneloop.storage.atomic_files import AtomicFile
+from tuneloop.storage.local_files import AtomicFile
 
 
 @dataclass(frozen=True)

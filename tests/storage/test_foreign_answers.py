@@ -12,7 +12,7 @@ import pytest
 from tests.one_answer import OneAnswer, one_answer
 from tests.s3_server import s3_client
 from tuneloop.errors import StoreError, StoreUnavailable
-from tuneloop.storage.local_errors import os_errors
+from tuneloop.storage.local_files import os_errors
 from tuneloop.storage.s3 import S3Store, client_config
 from tuneloop.storage.upload import Part
 

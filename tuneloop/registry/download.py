@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 
 from tuneloop.errors import ConfigurationError, CorruptRecord
 from tuneloop.schemas.records import Promotion
-from tuneloop.storage.atomic_files import output_file
 from tuneloop.storage.base import Store
+from tuneloop.storage.local_files import output_file
 from tuneloop.storage.upload import Digest
 
 _READ_BYTES = 1 << 20

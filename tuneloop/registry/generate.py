@@ -15,7 +15,7 @@ from tuneloop.schemas.records import Promotion
 from tuneloop.schemas.render_settings import ServiceSettings
 from tuneloop.schemas.spending import Purpose
 from tuneloop.schemas.training import Submission
-from tuneloop.storage.atomic_files import output_file
+from tuneloop.storage.local_files import output_file
 
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 _TRIGGER = "{trigger}"

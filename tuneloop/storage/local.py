@@ -12,9 +12,8 @@ from typing import BinaryIO, NoReturn
 
 from tuneloop.clock import now, offset_s
 from tuneloop.errors import ObjectNotFound
-from tuneloop.storage.atomic_files import AtomicFile, sync_folder
 from tuneloop.storage.base import Store, checked_marker, checked_name, checked_prefix, is_name
-from tuneloop.storage.local_errors import os_errors, reading
+from tuneloop.storage.local_files import AtomicFile, os_errors, reading, sync_folder
 from tuneloop.storage.local_upload import DRAFTS, LocalUpload, drop, new_id, sweep
 from tuneloop.storage.upload import PART_SIZE, Part
 

@@ -19,8 +19,7 @@ from typing import BinaryIO
 
 from tuneloop.clock import now
 from tuneloop.errors import StoreError
-from tuneloop.storage.atomic_files import link
-from tuneloop.storage.local_errors import os_errors
+from tuneloop.storage.local_files import link, os_errors
 from tuneloop.storage.upload import Chunk, Digest, Part, Upload, UploadGone
 
 DRAFTS = ".tmp"

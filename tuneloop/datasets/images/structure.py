@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import struct
 import zlib
+from collections.abc import Iterator
 
 _WEBP_HEADER = 12
 _JPEG_MARKER = re.compile(rb"\xff([^\x00\xff])")
@@ -83,41 +84,36 @@ def check_jpeg_kind(data: bytes) -> None:
         JpegUncommon: They cannot read it.
         StructureBroken: It has no frame, or so many scans that nobody would see the end of them.
     """
-    position = 2
-    while (found := _JPEG_MARKER.search(data, position)) is not None:
-        marker = found[1][0]
+    for marker, start, _ in _markers(data):
         if marker in _JPEG_FRAMES:
             if marker not in _JPEG_READ_EVERYWHERE:
                 raise JpegUncommon("an arithmetic" if marker in _JPEG_ARITHMETIC else "a lossless or hierarchical")
-            if data[found.end() + 2 : found.end() + 3] != bytes([_JPEG_BITS]):
+            if data[start + 4 : start + 5] != bytes([_JPEG_BITS]):
                 raise JpegUncommon("a 12-bit")
-            if marker == _JPEG_PROGRESSIVE:
+            # Most files need no closer look; thumbnails, and films behind the image, hold such bytes too.
+            if marker == _JPEG_PROGRESSIVE and data.count(bytes([0xFF, _JPEG_SCAN])) > _MAX_SCANS:
                 _check_scans(data)
             return
         if marker in {_JPEG_SCAN, _JPEG_END}:
             break
-        position = _after(data, found)
     raise StructureBroken("it has no frame")
 
 
 def _check_scans(data: bytes) -> None:
-    scans, position = 0, 2
-    # Most files need no closer look; thumbnails, and films behind the image, hold such bytes too.
-    many = data.count(bytes([0xFF, _JPEG_SCAN])) > _MAX_SCANS
-    while many and (found := _JPEG_MARKER.search(data, position)) and found[1][0] != _JPEG_END:
-        scans += found[1][0] == _JPEG_SCAN
+    scans = 0
+    for marker, *_ in _markers(data):
+        scans += marker == _JPEG_SCAN
         if scans > _MAX_SCANS:
             raise StructureBroken(f"it has more than {_MAX_SCANS} scans")
-        position = _after(data, found)
+        if marker == _JPEG_END:
+            return
 
 
 def jpeg_end(data: bytes) -> int:
     """Position behind the end marker of the first image in a JPEG file. Raises `StructureBroken` without one."""
-    position = 2
-    while (found := _JPEG_MARKER.search(data, position)) is not None:
-        if found[1][0] == _JPEG_END:
-            return found.end()
-        position = _after(data, found)
+    for marker, start, _ in _markers(data):
+        if marker == _JPEG_END:
+            return start + 2
     raise StructureBroken("it has no end marker")
 
 
@@ -132,18 +128,17 @@ def without_junk(data: bytes, left_over: int = 0) -> bytes:
         data: The file.
         left_over: How many bytes before the end marker a decoder did not need.
     """
-    kept, position = [data[:2]], 2
-    while (found := _JPEG_MARKER.search(data, position)) is not None:
-        position = _after(data, found)
-        if found[1][0] in {_JPEG_SCAN, _JPEG_END}:
+    kept = [data[:2]]
+    for marker, start, behind in _markers(data):
+        if marker == _JPEG_END:
             break
-        if found[1][0] not in _JPEG_NO_PIXELS:
-            kept.append(data[found.start() : position])
-    if found is None or found[1][0] == _JPEG_END:
-        return data
-    end = jpeg_end(data) - 2
-    behind = end - left_over if _is_filler(data[found.start() : end], left_over) else end
-    return b"".join([*kept, data[found.start() : behind], data[end:]])
+        if marker == _JPEG_SCAN:
+            end = jpeg_end(data) - 2
+            last = end - left_over if _is_filler(data[start:end], left_over) else end
+            return b"".join([*kept, data[start:last], data[end:]])
+        if marker not in _JPEG_NO_PIXELS:
+            kept.append(data[start:behind])
+    return data
 
 
 def _is_filler(scans: bytes, left_over: int) -> bool:
@@ -152,11 +147,14 @@ def _is_filler(scans: bytes, left_over: int) -> bool:
     return bool(last) and (is_text or len(set(last)) == 1)
 
 
-def _after(data: bytes, found: re.Match[bytes]) -> int:
-    """Where the search for the next marker goes on: behind a segment, or behind a marker without a length."""
-    if found[1][0] in _JPEG_STANDALONE:
-        return found.end()
-    return found.end() + int.from_bytes(data[found.end() : found.end() + 2], "big")
+def _markers(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Each marker, where it starts, and where its segment ends (its own end, where it has no length)."""
+    position = 2
+    while (found := _JPEG_MARKER.search(data, position)) is not None:
+        marker, position = found[1][0], found.end()
+        if marker not in _JPEG_STANDALONE:
+            position += int.from_bytes(data[position : position + 2], "big")
+        yield marker, found.start(), position
 
 
 def walk_png(data: bytes) -> tuple[int, int]:
