@@ -159,7 +159,14 @@ def send_part(
     streamed: Any = body  # the stubs do not know that any iterable is sent as it comes
     request = AWSPreparedRequest("PUT", url, headers, streamed, False)
     thing = f"{place.uri} (part {number})"
-    failure, response = _sent(client, request)
+    # The client's own connections: another HTTP library would not know of its proxies, certificates and
+    # time-outs. There is no public way to them.
+    session: Any = client._endpoint.http_session  # type: ignore[attr-defined]  # noqa: SLF001
+    failure = ""
+    try:
+        response = session.send(request)
+    except BotoCoreError as error:
+        failure = type(error).__name__
     # Raised out here, where no error of the library is around: theirs hold the whole address.
     if body.error is not None:
         raise body.error
@@ -181,13 +188,3 @@ def _pieces(chunks: Iterable[Chunk]) -> Iterator[memoryview]:
         whole = memoryview(chunk)
         for start in range(0, len(whole), _PIECE_BYTES):
             yield whole[start : start + _PIECE_BYTES]
-
-
-def _sent(client: S3Client, request: AWSPreparedRequest) -> tuple[str, Any]:
-    # The client's own connections: another HTTP library would not know of its proxies, certificates and
-    # time-outs. There is no public way to them.
-    session: Any = client._endpoint.http_session  # type: ignore[attr-defined]  # noqa: SLF001
-    try:
-        return "", session.send(request)
-    except BotoCoreError as error:
-        return type(error).__name__, None

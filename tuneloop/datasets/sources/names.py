@@ -29,22 +29,16 @@ def name_problem(name: str) -> str | None:
     """Say why a relative name cannot become a file below a folder, None if it can. Returns reason and remedy."""
     parts = name.split("/")
     longest = max(len(part.encode(errors="replace")) for part in parts)
+    is_absolute = name.startswith("/") or _DRIVE.match(name) is not None
+    has_controls = any(unicodedata.category(letter) in {"Cc", "Cs"} for letter in name)
+    is_long = longest > _LONGEST_PART_BYTES or len(name.encode(errors="replace")) > _LONGEST_NAME_BYTES
     problems = (
-        (
-            name.startswith("/") or _DRIVE.match(name) is not None,
-            "is an absolute name; use names that start below the folder",
-        ),
+        (is_absolute, "is an absolute name; use names that start below the folder"),
         (".." in parts, "leads out of the folder; take the .. out of the name"),
         ("\\" in name, "has a backslash in its name; rename it, or zip it with a program that writes /"),
-        (
-            any(unicodedata.category(letter) in {"Cc", "Cs"} for letter in name),
-            "has control characters in its name; rename it",
-        ),
+        (has_controls, "has control characters in its name; rename it"),
         ("" in parts or "." in parts, "has an empty part or a . between slashes; rename it"),
-        (
-            longest > _LONGEST_PART_BYTES or len(name.encode(errors="replace")) > _LONGEST_NAME_BYTES,
-            f"has too long a name; the most is {_LONGEST_PART_BYTES} bytes between slashes",
-        ),
+        (is_long, f"has too long a name; the most is {_LONGEST_PART_BYTES} bytes between slashes"),
     )
     return next((reason for found, reason in problems if found), None)
 
