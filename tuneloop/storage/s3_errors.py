@@ -8,19 +8,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    CredentialRetrievalError,
-    FlexibleChecksumError,
-    HTTPClientError,
-    IncompleteReadError,
-    NoCredentialsError,
-    PartialCredentialsError,
-    ProxyConnectionError,
-    SSLError,
-)
-from botocore.exceptions import ConnectionError as NoConnectionError
+from botocore import exceptions as of_boto
 from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError
 
@@ -31,10 +19,13 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef
 
-NO_RESPONSE = (HTTPClientError, NoConnectionError, IncompleteReadError, FlexibleChecksumError, HTTPError)
+NO_RESPONSE = (
+    of_boto.HTTPClientError, of_boto.ConnectionError, of_boto.IncompleteReadError, of_boto.FlexibleChecksumError,
+    HTTPError,
+)  # fmt: skip
 UNREADABLE = (ResponseParserError, LookupError, TypeError, ValueError)
 """Raised by a response that is not S3's: it cannot be parsed, fields lack, times are none."""
-NO_CREDENTIALS = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError)
+NO_CREDENTIALS = (of_boto.NoCredentialsError, of_boto.PartialCredentialsError, of_boto.CredentialRetrievalError)
 _KEYS = "Correct the access key and the secret key in the credentials block of the store."
 _RIGHTS = (
     "Allow these credentials s3:ListBucket and s3:ListBucketMultipartUploads on the bucket, and s3:GetObject, "
@@ -67,8 +58,8 @@ _MAY_PASS = frozenset({"RequestTimeout", "SlowDown", "Throttling", "TooManyReque
 # A part that was sent twice at once has another ETag than it was listed with a moment ago.
 _LOST = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "InvalidPart"})
 _CONNECTION_REMEDIES: dict[type[Exception], str] = {
-    ProxyConnectionError: "Check the proxy that HTTPS_PROXY or HTTP_PROXY names, then run again.",
-    SSLError: "Check its certificate, and what AWS_CA_BUNDLE names, then run again.",
+    of_boto.ProxyConnectionError: "Check the proxy that HTTPS_PROXY or HTTP_PROXY names, then run again.",
+    of_boto.SSLError: "Check its certificate, and what AWS_CA_BUNDLE names, then run again.",
 }
 _MAX_EXCERPT = 200
 ResponseT = TypeVar("ResponseT", bound=Mapping[str, Any])
@@ -87,13 +78,13 @@ def s3_errors(thing: str, endpoint: str) -> Iterator[None]:
     """Turn errors of boto3 about an object, named by its URI, into the stores' own."""
     try:
         yield
-    except ClientError as error:
+    except of_boto.ClientError as error:
         raise _of_response(error, thing) from error
     except NO_RESPONSE as error:
         raise _without_response(error, thing, endpoint) from error
     except NO_CREDENTIALS as error:
         raise StoreError(f"{thing}: there are no credentials for S3. {_KEYS}") from error
-    except BotoCoreError as error:
+    except of_boto.BotoCoreError as error:
         raise StoreError(f"{thing}: {error}. Correct the block of the store.") from error
     except RecursionError as error:
         # boto3 asks for the region of a bucket that it is sent elsewhere for, is sent elsewhere, and asks again.
@@ -123,7 +114,7 @@ def s3_upload_errors(thing: str, endpoint: str) -> Iterator[None]:
 
 
 def _without_response(error: Exception, thing: str, endpoint: str) -> StoreError:
-    if isinstance(error, HTTPClientError) and isinstance(error.kwargs.get("error"), ValueError):
+    if isinstance(error, of_boto.HTTPClientError) and isinstance(error.kwargs.get("error"), ValueError):
         # A key with a line break in it cannot be sent. The library's sentence shows it.
         return StoreError(f"{thing}: the credentials for S3 cannot be sent. {_KEYS}")
     remedy = _CONNECTION_REMEDIES.get(type(error), "Check that it runs and can be reached, then run again.")
@@ -137,7 +128,7 @@ def host_of(endpoint: str) -> str:
     return urlsplit(endpoint).netloc.rpartition("@")[2]
 
 
-def _of_response(error: ClientError, thing: str) -> StoreError:
+def _of_response(error: of_boto.ClientError, thing: str) -> StoreError:
     told, details = error.response.get("Error", {}), error.response.get("ResponseMetadata", {})
     code, message, status = told.get("Code", ""), told.get("Message", ""), details.get("HTTPStatusCode", 0)
     reason = f"{thing}: S3 answered {code} (status {status}, request id {details.get('RequestId') or 'none given'}"

@@ -7,6 +7,7 @@ same bytes in every process. Another version of it may not, hence `tuneloop.data
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 
 import numpy as np
 from PIL import Image, ImageCms
@@ -109,14 +110,9 @@ def _eight_bits(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
 def _in_srgb(colors: Image.Image, profile: bytes | None) -> Image.Image:
     """Apply a color profile. One that is broken, or made for other images, is passed over as viewers do."""
     if profile is not None:
-        try:
-            own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            srgb = ImageCms.createProfile("sRGB")
-            converted = ImageCms.profileToProfile(colors, own, srgb, outputMode="RGB")
-        except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
-            converted = None
-        if converted is not None:
-            return converted
+        with suppress(ImageCms.PyCMSError, OSError, TypeError, ValueError):
+            own, srgb = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
+            return ImageCms.profileToProfile(colors, own, srgb, outputMode="RGB") or colors
     return colors.convert("RGB")
 
 
