@@ -17,28 +17,11 @@ import simplejpeg  # type: ignore[import-untyped]
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from tuneloop.datasets.files import FileEntry
+from tuneloop.datasets.images import measures, structure
 from tuneloop.datasets.images.color_profile import declared_profile, visible_color_profile
-from tuneloop.datasets.images.measures import (
-    LONGEST_SIDE_PX,
-    Brightness,
-    at_measuring_size,
-    brightness_of,
-    measured,
-)
 from tuneloop.datasets.images.near_duplicates import perceptual_hash
 from tuneloop.datasets.images.orientation import orientation_of
 from tuneloop.datasets.images.other_content import content_of
-from tuneloop.datasets.images.structure import (
-    PNG_SIGNATURE,
-    JpegUncommon,
-    check_jpeg_kind,
-    is_jpeg,
-    is_webp,
-    jpeg_end,
-    walk_png,
-    walk_webp,
-    without_junk,
-)
 from tuneloop.datasets.parallel import bounded_map
 from tuneloop.errors import DatasetError
 from tuneloop.schemas.dataset import ImageFormat, ImageInfo, Sha256
@@ -94,7 +77,7 @@ def decode(data: bytes, name: str, sha256: Sha256) -> ImageInfo:
             return _decoded(image, data, sha256)
     except ImageError:
         raise
-    except JpegUncommon as error:
+    except structure.JpegUncommon as error:
         reason = f"is {error} JPEG, which not all trainers' libraries read"
         raise ImageError("other-format", name, reason, "save it as a plain 8-bit JPEG") from error
     except Image.DecompressionBombError as error:
@@ -113,13 +96,13 @@ def decode(data: bytes, name: str, sha256: Sha256) -> ImageInfo:
 
 
 def _check_kind(data: bytes, name: str) -> None:
-    if is_jpeg(data):
-        check_jpeg_kind(data)
+    if structure.is_jpeg(data):
+        structure.check_jpeg_kind(data)
         return
-    if is_webp(data):
-        walk_webp(data)
+    if structure.is_webp(data):
+        structure.walk_webp(data)
         return
-    if data.startswith(PNG_SIGNATURE):
+    if data.startswith(structure.PNG_SIGNATURE):
         return
     other = content_of(data)
     check = "other-format" if other.is_image else "not-an-image"
@@ -129,24 +112,24 @@ def _check_kind(data: bytes, name: str) -> None:
 def _decoded(image: Image.Image, data: bytes, sha256: Sha256) -> ImageInfo:
     mode, bits, frames, trailing_bytes = image.mode, 8, 1, 0
     image_format: ImageFormat = "jpeg"
-    if is_jpeg(data):
+    if structure.is_jpeg(data):
         brightness = _jpeg_brightness(image, data)
         # Phones put a second image behind the first, and say so: that is part of the file.
         if image.format != "MPO" and not data.endswith(_JPEG_ENDING):
-            trailing_bytes = len(data) - jpeg_end(data)
+            trailing_bytes = len(data) - structure.jpeg_end(data)
     else:
-        if is_webp(data):
-            image_format, trailing_bytes = "webp", walk_webp(data)
+        if structure.is_webp(data):
+            image_format, trailing_bytes = "webp", structure.walk_webp(data)
         else:
             image_format = "png"
-            bits, trailing_bytes = walk_png(data)
+            bits, trailing_bytes = structure.walk_png(data)
         frames = getattr(image, "n_frames", 1)
         image.load()
-        brightness = brightness_of(image)
+        brightness = measures.brightness_of(image)
     profile = declared_profile(image, data)
     # Once everything is read: a PNG may hold it behind its pixels.
     orientation = orientation_of(image)
-    gray = at_measuring_size(brightness.gray)
+    gray = measures.at_measuring_size(brightness.gray)
     return ImageInfo(
         sha256=sha256,
         crc32=zlib.crc32(data),
@@ -162,30 +145,30 @@ def _decoded(image: Image.Image, data: bytes, sha256: Sha256) -> ImageInfo:
         profile=visible_color_profile(profile, mode) if profile else None,
         trailing_bytes=trailing_bytes,
         perceptual_hash=perceptual_hash(gray, orientation),
-        **measured(gray),
+        **measures.measured(gray),
     )
 
 
-def _jpeg_brightness(image: Image.Image, data: bytes) -> Brightness:
+def _jpeg_brightness(image: Image.Image, data: bytes) -> measures.Brightness:
     """Decode to gray at a size near the one that is measured: the codes of all colors are read all the same."""
     shortest = "min_width" if image.width >= image.height else "min_height"
     try:
-        return Brightness(Image.fromarray(_levels(data, shortest)[:, :, 0]), alpha=False)
+        return measures.Brightness(Image.fromarray(_levels(data, shortest)[:, :, 0]), alpha=False)
     except ValueError as error:
         if not str(error).startswith(_HARMLESS):
             raise
         image.load()
-        return brightness_of(image)
+        return measures.brightness_of(image)
 
 
 def _levels(data: bytes, shortest: str) -> Any:
     """Decode the brightness of a JPEG, also where bytes stand in it that touch no pixel."""
     while True:
         try:
-            return simplejpeg.decode_jpeg(data, "GRAY", **{shortest: LONGEST_SIDE_PX})
+            return simplejpeg.decode_jpeg(data, "GRAY", **{shortest: measures.LONGEST_SIDE_PX})
         except ValueError as error:
             told = _LEFT_OVER.match(str(error))
-            tidy = without_junk(data, int(told[1]) if told and told[2] == "d9" else 0)
+            tidy = structure.without_junk(data, int(told[1]) if told and told[2] == "d9" else 0)
             # Each round is shorter, and only the first warning is told: behind junk may lie damage.
             if len(tidy) == len(data):
                 raise
