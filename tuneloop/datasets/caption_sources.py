@@ -22,7 +22,6 @@ class CaptionText(NamedTuple):
 
     @property
     def place(self) -> str:
-        """Where to find it."""
         return self.file if self.line is None else f"{self.file}, line {self.line}"
 
 

@@ -22,7 +22,6 @@ class Delivery(NamedTuple):
 
     @classmethod
     def of(cls, recipe: BaseRecipe, *, by_provider: bool) -> Delivery:
-        """How a dataset reaches the trainer of a recipe."""
         return cls(recipe.normalize, by_provider, recipe.trigger if by_provider else None)
 
 

@@ -129,7 +129,6 @@ def _name_findings(
 
 
 def _what_is_not_read(found: Walk, read: set[FileEntry]) -> list[Finding]:
-    """Say in one finding each what was left out and what nothing reads."""
     findings = []
     if found.ignored:
         reason = f"{_files(found.ignored)} hidden or left behind by a system, and left out"

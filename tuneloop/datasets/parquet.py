@@ -74,14 +74,12 @@ def _total_bytes(file: Any) -> int:
 
 
 class ImageTable(NamedTuple):
-    """A table that holds images."""
+    """A table with a column of images, and texts that may be captions."""
 
     found: FileEntry
     file: Any
     column: str
-    """The one that holds the images."""
     texts: list[str]
-    """Those that may hold captions."""
 
 
 def image_tables(folder: Path, label: str) -> list[ImageTable]:
@@ -130,7 +128,6 @@ def _write(tables: list[ImageTable], target: Path, label: str) -> None:
 
 
 def _table(found: FileEntry, label: str) -> ImageTable | None:
-    """Open a table; None where it has no column of images."""
     try:
         file = opened_table(found)
     except UnreadableTable as error:
@@ -164,7 +161,6 @@ def _check_sizes(tables: list[ImageTable], label: str) -> None:
 
 
 def _rows(table: ImageTable, label: str) -> Iterator[tuple[str, bytes, dict[str, str | None]]]:
-    """Each row's file name, image and texts."""
     used: set[str] = set()
     for number, row in enumerate(_read(table, label), start=1):
         image = row.pop(table.column)

@@ -40,7 +40,6 @@ class Preflight(FrozenModel):
     manifest: DatasetManifest | None
     """None where there are errors."""
     source: str
-    """The dataset as people name it."""
     files: dict[Sha256, Path]
     """One file for every image that can be decoded."""
     facts: dict[Sha256, ImageInfo]
@@ -55,7 +54,6 @@ class Preflight(FrozenModel):
 
     @property
     def images(self) -> int:
-        """Image files."""
         return sum(self.folders.values())
 
     def require_manifest(self) -> DatasetManifest:

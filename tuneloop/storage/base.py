@@ -80,7 +80,6 @@ class Store(ABC):
     uri: str
     """Address of the store, `s3://bucket/prefix` or `file:///folder`, without a trailing slash."""
     part_size: int = PART_SIZE
-    """Bytes per part of a large upload."""
     distant: bool = False
     """Whether opening an object costs a round trip over a network, so that it pays to ask early."""
 
@@ -192,12 +191,10 @@ class Store(ABC):
         return self.stored(name, digest).model_copy(update={"found": True})
 
     def stored(self, name: str, digest: Digest) -> StoredObject:
-        """What a name holds, from its digest."""
         uri = self.uri_of(name)
         return StoredObject(name=name, uri=uri, sha256=digest.sha256, size_bytes=digest.size_bytes)
 
     def exists(self, name: str) -> bool:
-        """Return True if something has this name."""
         return self.size(name) is not None
 
     def seems_absent(self, name: str) -> bool:
@@ -205,7 +202,6 @@ class Store(ABC):
         return not self.exists(name)
 
     def uri_of(self, name: str) -> str:
-        """Full address of a name."""
         return f"{self.uri}/{name}"
 
 

@@ -26,15 +26,12 @@ class StoreIdentity(FrozenModel):
     """Which store this is; the first one written wins for ever."""
 
     schema_number: Literal[2] = 2
-    """Form of everything in the store."""
     writer_id: str = Field(default_factory=new_writer)
     """Random id of this one write."""
     store_id: str = Field(min_length=1)
-    """Random id of the store."""
     created_at: datetime | None = None
     """When it was made, by the maker's clock (UTC); None in stores of before this was written."""
     created_by: str | None = None
-    """Who made it; None as above."""
 
 
 def create_store(store: Store, created_by: str) -> StoreIdentity:

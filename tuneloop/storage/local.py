@@ -111,7 +111,6 @@ class LocalDirectory(Store):
             sync_folder(path.parent)
 
     def read_with_clock(self, name: str) -> tuple[bytes, float]:
-        """By a draft. See `Store.read_with_clock`."""
         data, before = self.read(name), now()
         with self._draft("clock") as draft:
             draft.write(b"what time is it?")

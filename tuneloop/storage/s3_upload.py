@@ -48,7 +48,6 @@ class UploadLocation(NamedTuple):
 
     @property
     def arguments(self) -> Any:
-        """As boto3's calls take them."""
         return {"Bucket": self.bucket, "Key": self.key, "UploadId": self.upload_id}
 
 

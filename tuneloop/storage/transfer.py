@@ -34,12 +34,9 @@ class Transfer(Record):
     size_bytes: int = Field(ge=1)
     """Size of the file at the source, which is what its header promises."""
     etag: str
-    """ETag of the file at the source."""
     part_size: int = Field(ge=1)
-    """Bytes per part."""
 
     def is_of(self, source: RangedSource) -> bool:
-        """Return True if it is about the file that the source has now."""
         return (self.size_bytes, self.etag) == (source.size_bytes, source.etag)
 
 

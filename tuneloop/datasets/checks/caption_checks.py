@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from tuneloop.datasets.caption_sources import Captions, CaptionText
 from tuneloop.datasets.captions import CaptionRule, count_word, one_line, words_of
-from tuneloop.datasets.delivery import LOCAL_ARCHIVE, Delivery
+from tuneloop.datasets.delivery import Delivery
 from tuneloop.datasets.files import FileEntry
 from tuneloop.schemas.dataset import DatasetRequirements
 from tuneloop.schemas.findings import Finding, error, join_names, warning
@@ -20,7 +20,7 @@ def caption_findings(
     captions: Captions,
     rule: CaptionRule,
     profile: DatasetRequirements,
-    sending: Delivery = LOCAL_ARCHIVE,
+    sending: Delivery,
 ) -> list[Finding]:
     """Check captions against what they are for."""
     owners: dict[str, str] = {}

@@ -24,10 +24,8 @@ if TYPE_CHECKING:
 _ANY_ADDRESS = re.compile(r"(?P<kind>[A-Za-z][A-Za-z0-9+.-]+)://")
 _KINDS = "a folder, a .zip file, https://….zip, s3://bucket/prefix, s3://bucket/….zip or hf://datasets/OWNER/NAME"
 _REMEDIES = {
-    "gs": "copy it to S3, or make a zip of it public and name its https address",
-    "az": "copy it to S3, or make a zip of it public and name its https address",
-    "ftp": "download it first and name the folder or the zip",
-    "sftp": "download it first and name the folder or the zip",
+    **dict.fromkeys(("gs", "az"), "copy it to S3, or make a zip of it public and name its https address"),
+    **dict.fromkeys(("ftp", "sftp"), "download it first and name the folder or the zip"),
     "file": "write the path alone",
 }
 

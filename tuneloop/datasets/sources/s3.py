@@ -55,11 +55,9 @@ class S3Location(NamedTuple):
     key: str
     """A prefix without a slash at its end, a key, or empty for a whole bucket."""
     is_zip: bool
-    """Whether it is one zip and not a folder."""
 
     @property
     def label(self) -> str:
-        """The address."""
         return f"s3://{self.bucket}/{self.key}".rstrip("/")
 
 

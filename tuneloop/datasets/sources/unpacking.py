@@ -69,7 +69,7 @@ def _content(file: BinaryIO, entry: Entry, label: str) -> Iterator[bytes]:
         yield piece
     if size_bytes != entry.size_bytes:
         raise DatasetError(f"{label}: {entry.name!r} has another size than the zip says; zip it again")
-    if checksum != entry.checksum:
+    if checksum != entry.crc32:
         raise DatasetError(f"{label}: {entry.name!r} is damaged; fetch or zip it again")
 
 

@@ -39,18 +39,15 @@ _NO_ZIP = (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, E
 
 
 class Entry(NamedTuple):
-    """A file within a zip."""
+    """A file within a zip; sizes and checksum are what the zip claims."""
 
     name: str
     """Relative, and safe below any folder."""
     start: int
     packed_bytes: int
     size_bytes: int
-    """Size of the file, as the zip claims."""
-    checksum: int
-    """CRC-32 of the file, as the zip claims."""
+    crc32: int
     deflated: bool
-    """Whether its data are deflated; otherwise they are the file itself."""
 
 
 def entries_of(file: BinaryIO, label: str, *, flat: bool) -> list[Entry]:
