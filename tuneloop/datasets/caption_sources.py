@@ -82,11 +82,10 @@ def _use_rows(
     findings = []
     for row in rows:
         owner, path = owners.get(nfc(row.image)), listing.root / row.image
-        # Those that cannot be opened are told elsewhere.
-        is_image = path.suffix.lower() in IMAGE_SUFFIXES and os.path.lexists(path)
         if owner is not None:
             sources[owner].append(CaptionText(row.caption, table.name, row.line))
-        elif row.image not in reported and not is_image:
+        # One that is there and cannot be opened is told elsewhere.
+        elif row.image not in reported and not (path.suffix.lower() in IMAGE_SUFFIXES and os.path.lexists(path)):
             reason = f"line {row.line} names {join_names([row.image])}, and there is no such image"
             findings.append(error("table-orphan", table.name, reason, "add the image, or remove the line"))
     return findings

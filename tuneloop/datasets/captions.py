@@ -61,29 +61,27 @@ class CaptionRule(FrozenModel):
 
 def read_caption(path: Path, name: str) -> str | Finding:
     """Read a caption file as it was written, or say why it cannot be used."""
+    huge = error("caption-huge", name, "is larger than 1 MiB, and so no caption", "rename or remove it")
+    return read_text(path, name, MAX_CAPTION_BYTES, huge)
+
+
+def read_text(path: Path, name: str, most_bytes: int, huge: Finding) -> str | Finding:
+    """Read a file of UTF-8, a byte order mark dropped; the other encodings of text editors are told by name."""
+    again = "save it again as UTF-8 text"
     try:
         with path.open("rb") as file:
-            data = file.read(MAX_CAPTION_BYTES + 1)
+            data = file.read(most_bytes + 1)
+        if len(data) > most_bytes:
+            return huge
+        if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return error("caption-utf16", name, "is UTF-16 or UTF-32", again)
+        text = data.decode("utf-8-sig")
     except OSError as caught:
         return error("unreadable", name, f"cannot be read ({caught.strerror})", "make it readable or remove it")
-    if len(data) > MAX_CAPTION_BYTES:
-        return error("caption-huge", name, "is larger than 1 MiB, and so no caption", "rename or remove it")
-    return text_of(data, name)
-
-
-def text_of(data: bytes, name: str) -> str | Finding:
-    """Decode UTF-8, a byte order mark dropped; the other encodings of text editors are told by name."""
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return error("caption-utf16", name, "is UTF-16 or UTF-32", "save it again as UTF-8 text")
-    try:
-        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as caught:
-        reason = f"is not UTF-8 (byte {caught.start + 1})"
-        return error("caption-encoding", name, reason, "save it again as UTF-8 text")
+        return error("caption-encoding", name, f"is not UTF-8 (byte {caught.start + 1})", again)
     # UTF-16 without a byte order mark passes as UTF-8 with a NUL after every letter.
-    if "\0" in text:
-        return error("caption-nul", name, "holds NUL characters", "save it again as UTF-8 text")
-    return text
+    return error("caption-nul", name, "holds NUL characters", again) if "\0" in text else text
 
 
 def one_line(text: str) -> str:

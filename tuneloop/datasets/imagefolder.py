@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
-from tuneloop.datasets.captions import MAX_CAPTION_BYTES, text_of
+from tuneloop.datasets.captions import MAX_CAPTION_BYTES, read_text
 from tuneloop.datasets.files import FileEntry
 from tuneloop.datasets.parquet import UnreadableTable, opened_table, text_rows
 from tuneloop.schemas.findings import Finding, error, warning
@@ -84,22 +84,11 @@ def _lines_of(table: FileEntry) -> Iterator[tuple[int, dict[str, Any] | str]] | 
             return text_rows(opened_table(table))
         except UnreadableTable as caught:
             return error("table-format", table.name, *caught.args)
-    text = _text_of(table)
+    huge = error("caption-huge", table.name, "is larger than 64 MiB", "make it smaller, or remove it")
+    text = read_text(table.path, table.name, _MAX_TABLE_BYTES, huge)
     if isinstance(text, Finding):
         return text
     return _other_form(table, text) or (_csv_lines if table.suffix == ".csv" else _json_lines)(text)
-
-
-def _text_of(table: FileEntry) -> str | Finding:
-    try:
-        with table.path.open("rb") as file:
-            data = file.read(_MAX_TABLE_BYTES + 1)
-    except OSError as caught:
-        reason = f"cannot be read ({caught.strerror})"
-        return error("unreadable", table.name, reason, "make it readable or remove it")
-    if len(data) > _MAX_TABLE_BYTES:
-        return error("caption-huge", table.name, "is larger than 64 MiB", "make it smaller, or remove it")
-    return text_of(data, table.name)
 
 
 def _other_form(table: FileEntry, text: str) -> Finding | None:
@@ -162,18 +151,15 @@ def _csv_lines(text: str) -> Iterator[tuple[int, dict[str, Any] | str]]:
 def _caption_column(table: FileEntry, rows: list[dict[str, Any]]) -> tuple[str | None, list[Finding]]:
     columns = {name for values in rows for name in values}
     found = [name for name in _CAPTION_COLUMNS if name in columns]
-    if found == ["text"]:
-        return "text", []
-    if not rows:
-        return None, []
+    if found == ["text"] or not rows:
+        return next(iter(found), None), []
     if found:
         others = f", and not from {' or '.join(found[1:])}" if len(found) > 1 else ""
         reason = f"has its captions read from the column {found[0]}{others}"
         remedy = "nothing if that is right, or rename the right column to text"
         return found[0], [warning("table-column", table.name, reason, remedy)]
-    reason = (
-        f"has no column text, so it holds no captions (its other columns: {_spelled(columns - {_FILE_COLUMN})})"
-    )
+    others = _spelled(columns - {_FILE_COLUMN})
+    reason = f"has no column text, so it holds no captions (its other columns: {others})"
     return None, [warning("table-without-captions", table.name, reason, "rename the captions' column to text")]
 
 

@@ -112,9 +112,8 @@ def _library() -> Any:
 def _wanted(place: HubPlace, label: str, siblings: list[Any]) -> list[RemoteFile]:
     """Choose from the repository's files, and stop where they are too many or too large."""
     if len(siblings) > limits.MAX_FILES:
-        raise DatasetError(
-            f"{label}: its repository holds more than {limits.MAX_FILES:,} files; make a smaller one"
-        )
+        many = f"more than {limits.MAX_FILES:,} files"
+        raise DatasetError(f"{label}: its repository holds {many}; make a smaller one")
     zipped = _is_zip(place.path)
     prefix = place.path if zipped or not place.path else f"{place.path}/"
     below = [
@@ -125,9 +124,7 @@ def _wanted(place: HubPlace, label: str, siblings: list[Any]) -> list[RemoteFile
     found = [one for one in below if (one.key == place.path if zipped else _is_wanted(one.name))]
     if not found:
         zips = [one.key for one in below if _is_zip(one.key)]
-        remedy = (
-            f"name {HubPlace(place.repository, place.revision, zips[0]).label()}" if zips else "check the address"
-        )
+        remedy = f"name {place._replace(path=zips[0]).label()}" if zips else "check the address"
         raise DatasetError(f"{label}: there are no images and no tables of images; {remedy}")
     most = limits.MAX_ZIP_BYTES if zipped else limits.MAX_FILE_BYTES
     check_files(found, label, lambda one: f"{label}: {one.name!r}", most)
