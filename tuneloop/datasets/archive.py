@@ -142,11 +142,9 @@ class _Image:
     """
 
     def __init__(self, sent: DatasetItem | PreparedImage, file_name: str, store: Store, opener: Opener) -> None:
-        self._sent = sent
-        self._file_name = file_name
-        self._store = store
-        self._open = opener
+        self._sent, self._file_name, self._open = sent, file_name, opener
         self._name = image_name(sent.sha256)
+        self._uri = store.uri_of(self._name)
 
     def __iter__(self) -> Iterator[bytes]:
         hasher = hashlib.sha256() if self._sent.crc32 is None else None
@@ -162,7 +160,7 @@ class _Image:
                     yield piece
         except ObjectNotFound as error:
             raise ObjectNotFound(
-                f"{self._store.uri_of(self._name)}: the image {self._file_name} is missing in the store; "
+                f"{self._uri}: the image {self._file_name} is missing in the store; "
                 "restore it from a backup, or run again from the folder"
             ) from error
         if hasher is not None and hasher.hexdigest() != self._sent.sha256:
@@ -175,7 +173,7 @@ class _Image:
 
     def _damaged(self) -> CorruptRecord:
         return CorruptRecord(
-            f"{self._store.uri_of(self._name)}: holds other bytes than its name says ({self._file_name}); "
+            f"{self._uri}: holds other bytes than its name says ({self._file_name}); "
             "restore it from a backup, or move it away and run again from the folder"
         )
 

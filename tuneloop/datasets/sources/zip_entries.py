@@ -14,7 +14,7 @@ from typing import BinaryIO, NamedTuple
 
 from tuneloop.datasets.sources import limits
 from tuneloop.datasets.sources.names import check_unique, is_system_path, name_problem
-from tuneloop.datasets.sources.zip_names import names_of
+from tuneloop.datasets.sources.zip_names import names_of, raw_name
 from tuneloop.errors import DatasetError
 
 _END, _END_64, _LOCATOR, _LISTED = b"PK\5\6", b"PK\6\6", b"PK\6\7", b"PK\1\2"
@@ -30,7 +30,6 @@ _LOCAL_BYTES = 30
 # Bits of an entry's flags: encrypted, strongly encrypted, and with encrypted headers.
 _ENCRYPTED = 0x0001 | 0x0040 | 0x2000
 _PATCHED = 0x0020
-_UTF_8 = 0x0800
 _SPANNED = (b"PK00", b"PK\7\x08")
 """In front of the first entry where a zip was to be split, and was not."""
 _OVERLOOKED = frozenset({".ds_store", "thumbs.db", "desktop.ini", "icon\r"})
@@ -52,14 +51,20 @@ class Entry(NamedTuple):
 
 def entries_of(file: BinaryIO, label: str, *, flat: bool) -> list[Entry]:
     """List the files of a zip, without what operating systems leave behind. Raises `DatasetError`."""
-    end = _checked_directory_start(file, label)
+    end, directory_bytes = _directory(file, label)
+    too_many = f"{label} lists more than {limits.MAX_FILES:,} files; leave out what is no image and no caption"
+    file.seek(end)
+    # Counted in the bytes themselves: the number beside them is only a claim.
+    is_long = directory_bytes > limits.MAX_DIRECTORY_BYTES
+    if is_long or file.read(directory_bytes).count(_LISTED) > limits.MAX_FILES:
+        raise DatasetError(too_many)
     try:
         with zipfile.ZipFile(file) as opened:
             listed = opened.infolist()
     except _NO_ZIP as error:
         raise DatasetError(f"{label} is no zip that can be read: {error}; zip it again") from None
     if len(listed) > limits.MAX_FILES:
-        raise DatasetError(_too_many(label))
+        raise DatasetError(too_many)
     names = names_of(listed)
     starts = _data_starts(file, listed, names, end, label)
     entries = []
@@ -154,29 +159,13 @@ def _data_start(file: BinaryIO, item: zipfile.ZipInfo) -> int | None:
     if len(header) < _LOCAL_BYTES or not header.startswith(_LOCAL):
         return None
     name_bytes, extra_bytes = struct.unpack_from("<2H", header, _LOCAL_BYTES - 4)
-    name = item.orig_filename.encode("utf-8" if item.flag_bits & _UTF_8 else "cp437")
-    if file.read(name_bytes) != name:
+    if file.read(name_bytes) != raw_name(item):
         return None
     return item.header_offset + _LOCAL_BYTES + int(name_bytes) + int(extra_bytes)
 
 
-def _checked_directory_start(file: BinaryIO, label: str) -> int:
-    """Find where the list of contents starts, that only entries come before it and only filler after it.
-
-    Raises `DatasetError` where it is no zip, is cut short, has bytes around it, or lists too much.
-    """
-    start, size_bytes = _directory(file, label)
-    if size_bytes > limits.MAX_DIRECTORY_BYTES:
-        raise DatasetError(_too_many(label))
-    file.seek(start)
-    # Counted in the bytes themselves: the number beside them is only a claim.
-    if file.read(size_bytes).count(_LISTED) > limits.MAX_FILES:
-        raise DatasetError(_too_many(label))
-    return start
-
-
 def _directory(file: BinaryIO, label: str) -> tuple[int, int]:
-    """Start and size of the list of contents, in bytes."""
+    """Find where the list of contents starts, and its size, and that only filler comes after it."""
     size_bytes = file.seek(0, 2)
     tail_start = max(0, size_bytes - _END_FIELDS.size - _LONGEST_COMMENT)
     file.seek(tail_start)
@@ -208,7 +197,3 @@ def _directory(file: BinaryIO, label: str) -> tuple[int, int]:
             f"{label} is no plain zip: other bytes come before it or within it, or a part is missing; zip it again"
         )
     return start, directory_bytes
-
-
-def _too_many(label: str) -> str:
-    return f"{label} lists more than {limits.MAX_FILES:,} files; leave out what is no image and no caption"

@@ -27,10 +27,10 @@ def names_of(listed: list[zipfile.ZipInfo]) -> list[str]:
     only be guessed, for all names at once; a wrong guess changes labels, and no two names become one.
     """
     marked = [_marked(item) for item in listed]
-    page = _code_page([_raw(item) for item, name in zip(listed, marked, strict=True) if name is None])
+    page = _code_page([raw_name(item) for item, name in zip(listed, marked, strict=True) if name is None])
     names = []
     for item, name in zip(listed, marked, strict=True):
-        text = page(_raw(item)) if name is None else name
+        text = page(raw_name(item)) if name is None else name
         names.append(_plain(text.replace("\\", "/") if item.create_system in _WITH_BACKSLASHES else text))
     return names
 
@@ -44,7 +44,7 @@ def _plain(name: str) -> str:
     return name
 
 
-def _raw(item: zipfile.ZipInfo) -> bytes:
+def raw_name(item: zipfile.ZipInfo) -> bytes:
     """The name's bytes. zipfile's own name ends at the first NUL."""
     return item.orig_filename.encode("utf-8" if item.flag_bits & _UTF_8 else "cp437")
 
@@ -55,7 +55,7 @@ def _marked(item: zipfile.ZipInfo) -> str | None:
     if found is not None or item.flag_bits & _UTF_8:
         return found or item.orig_filename
     try:
-        return _raw(item).decode()
+        return raw_name(item).decode()
     except UnicodeDecodeError:
         return None
 
@@ -68,7 +68,7 @@ def _unicode_path(item: zipfile.ZipInfo) -> str | None:
         field, extra = extra[4 : 4 + size], extra[4 + size :]
         if kind == _UNICODE_PATH and len(field) > struct.calcsize("<BL"):
             version, checksum = struct.unpack_from("<BL", field)
-            if version == 1 and checksum == zlib.crc32(_raw(item)):
+            if version == 1 and checksum == zlib.crc32(raw_name(item)):
                 try:
                     return field[5:].decode()
                 except UnicodeDecodeError:
