@@ -51,8 +51,10 @@ def list_folder(folder: Path, *, pairs: bool = False) -> Listing:
         remedy = "convert it to jpg, png or webp or remove it"
         findings.append(error("unsupported-image", image.name, reason, remedy))
     rejected = [file for file in found.rejected if file.suffix in IMAGE_SUFFIXES | OTHER_IMAGE_SUFFIXES]
-    awaited = {file: placeholder for placeholder in found.files if (file := _awaited(placeholder)) is not None}
-    findings += [_not_downloaded(file, placeholder) for file, placeholder in awaited.items()]
+    awaited = {waited: file for file in found.files if (waited := _awaited(file)) is not None}
+    for file, placeholder in awaited.items():
+        reason = f"says that {join_names([file.name])} is not here: it is still in the cloud, or being downloaded"
+        findings.append(error("not-downloaded", placeholder.name, reason, "download it, or remove this file"))
     # What is refused or left out has a caption all the same, so that it is not called an orphan.
     others = [*unsupported, *(file for file in awaited if file.suffix not in CAPTION_SUFFIXES)]
     # A text in a folder without images is a text.
@@ -81,11 +83,6 @@ def _awaited(placeholder: FileEntry) -> FileEntry | None:
     file = FileEntry(placeholder.path, _within(placeholder.folder, name)) if name else None
     known = IMAGE_SUFFIXES | OTHER_IMAGE_SUFFIXES | CAPTION_SUFFIXES
     return file if file is not None and file.suffix in known else None
-
-
-def _not_downloaded(file: FileEntry, placeholder: FileEntry) -> Finding:
-    reason = f"says that {join_names([file.name])} is not here: it is still in the cloud, or being downloaded"
-    return error("not-downloaded", placeholder.name, reason, "download it, or remove this file")
 
 
 def _bare(file: FileEntry) -> str:

@@ -44,10 +44,8 @@ class LocalUpload(Upload):
     """
 
     def __init__(self, folder: Path, name: str, upload_id: str, parts: Sequence[Part]) -> None:
-        super().__init__()
-        self._folder = folder
-        self._name = name
-        self._parts = parts
+        super().__init__(parts)
+        self._folder, self._name = folder, name
         self._done: dict[int, int] = {}
         with os_errors(folder, name), ExitStack() as opened:
             (folder / DRAFTS).mkdir(exist_ok=True)

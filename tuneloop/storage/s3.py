@@ -55,13 +55,9 @@ def client_config() -> Config:
 
 
 class S3Store(Store):
-    """A store below a prefix of an S3 bucket.
+    """A store below a prefix of an existing S3 bucket; an empty one is the whole bucket.
 
-    Args:
-        client: boto3's S3 client, made with `client_config()`.
-        bucket: An existing bucket.
-        prefix: Start of all keys of the store, without slashes around it; empty for the whole bucket.
-        part_size: Bytes per part of a resumable upload, which takes no memory for it.
+    The client is made with `client_config()`. A resumable upload takes no memory for its parts.
     """
 
     distant = True

@@ -57,11 +57,8 @@ class S3Upload(Upload):
     def __init__(
         self, client: S3Client, place: UploadLocation, parts: Sequence[Part], exists: Callable[[], bool]
     ) -> None:
-        super().__init__()
-        self._client = client
-        self._place = place
-        self._parts = parts
-        self._exists = exists
+        super().__init__(parts)
+        self._client, self._place, self._exists = client, place, exists
 
     def done(self) -> dict[int, int]:
         return {part["PartNumber"]: part["Size"] for part in self._listed()}
@@ -116,11 +113,9 @@ def abort(client: S3Client, place: UploadLocation) -> None:
 
 
 def write_conditionally(write: Callable[[], object], outcome: Callable[[], bool | None]) -> bool:
-    """Send a conditional write until its outcome is known, whatever responses are lost.
+    """Send a conditional write, again and again without harm, until its outcome is known.
 
-    Args:
-        write: Sends it; sending it again does no harm.
-        outcome: Reads whether what is there is ours; None where nothing is there (yet).
+    `outcome` reads whether what is there is ours; None where nothing is there (yet).
     """
     last: StoreUnavailable | None = None
     for pause_s in _PAUSES_S:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple
 
@@ -86,7 +86,8 @@ class Upload(AbstractContextManager["Upload"], ABC):
     Nothing shows under the name before `complete`. Two processes may work on one upload.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, parts: Sequence[Part]) -> None:
+        self._parts = parts
         self.digest = Digest()
         """Of the file's beginning, as far as this process has seen it without a hole."""
 

@@ -122,11 +122,7 @@ def without_junk(data: bytes, left_over: int = 0) -> bytes:
 
     That is what stands between the segments before the first scan, and filler or a text before the end marker.
     Decoders skip both. What is left over at the end and is neither may be pixels: it stays. Color profiles leave
-    too, for a broken one is warned of.
-
-    Args:
-        data: The file.
-        left_over: How many bytes before the end marker a decoder did not need.
+    too, for a broken one is warned of. `left_over` is how many bytes before the end marker a decoder did not need.
     """
     kept = [data[:2]]
     for marker, start, behind in _markers(data):
@@ -160,9 +156,8 @@ def _markers(data: bytes) -> Iterator[tuple[int, int, int]]:
 def walk_png(data: bytes) -> tuple[int, int]:
     """Check the checksum of every chunk, up to the last one, and that the rows of pixels are complete.
 
-    Returns the bits per channel (per index of a palette) and the number of bytes behind the end.
-
-    Raises `StructureBroken` where a checksum is wrong, or the file ends too early.
+    Returns the bits per channel (per index of a palette) and the number of bytes behind the end. Raises
+    `StructureBroken` where a checksum is wrong, or the file ends too early.
     """
     view = memoryview(data)
     position, header, pixels = len(PNG_SIGNATURE), b"", []

@@ -49,12 +49,9 @@ def open_source(
 ) -> Iterator[OpenedSource]:
     """Bring a source to a local folder that is gone afterwards. A user's own folder is used in place.
 
-    Args:
-        source: A folder, a zip file, `https://….zip`, `s3://bucket/prefix`, `s3://bucket/….zip` or
-            `hf://datasets/OWNER/NAME[@REVISION][/FOLDER]`.
-        client_for: Makes the S3 client that reads a bucket.
-        provider_fetches: The provider fetches a public address by itself; such a zip must be flat.
-        on_progress: Told (bytes done, bytes in all) while something is fetched or unpacked.
+    It is a folder, a zip file, `https://….zip`, `s3://bucket/prefix`, `s3://bucket/….zip` or
+    `hf://datasets/OWNER/NAME[@REVISION][/FOLDER]`; a zip that the provider fetches by itself must be flat.
+    Progress is told while something is fetched or unpacked.
 
     Raises:
         DatasetError: Names the source or the file within it, the reason and the remedy.
