@@ -22,6 +22,7 @@ from tuneloop.schemas.dataset import (
     DatasetItem,
     DatasetManifest,
     DatasetRequirements,
+    ImageInfo,
     Sha256,
     StoredImage,
     in_digest_order,
