@@ -27,15 +27,7 @@ from tuneloop.ledger.reconciliation import find_submitted, record_job_id, revive
 from tuneloop.ledger.submission import SubmitRequest
 from tuneloop.ledger.training import TrainingLog, record_progress
 from tuneloop.providers.base import SubmitMargins
-from tuneloop.schemas.records import (
-    Abandoned,
-    Claimed,
-    Failed,
-    Held,
-    Rejected,
-    RunRecord,
-    Submitted,
-)
+from tuneloop.schemas.records import Abandoned, Claimed, Failed, Held, Rejected, RunRecord, Submitted
 from tuneloop.schemas.spending import SpendingLimits
 from tuneloop.schemas.training import JobList, Submission
 from tuneloop.sensor.transitions import pending_run, record_transitions

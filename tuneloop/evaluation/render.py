@@ -61,7 +61,7 @@ def render(
     provider: Provider,
     model: ModelUnderTest,
     plan: EvaluationConfig,
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: Callable[[int, int], None] = lambda _done, _all: None,
     reserve: Callable[[int], bool] | None = None,
 ) -> Evaluation:
     """Render every image of a plan that is not in the store yet, and inspect all of them.
@@ -71,10 +71,7 @@ def render(
 
     `on_progress` is called with images done and images in all. `reserve` is called with the number of images that
     have to be paid and are not reserved yet, before the first of them is asked for; it returns whether it has
-    reserved something.
-
-    Raises:
-        ProviderError: The account or the service has a problem; what is rendered stays.
+    reserved something. Raises `ProviderError` for a problem of the account or the service; what is rendered stays.
     """
     work = _Rendering(store, provider, model, plan, reserve)
     lost, missing = list[ProviderUnavailable](), list[_Request]()
@@ -95,8 +92,7 @@ def render(
         except RequestRejected as error:
             work.rejections[request.stem] = f"refused by the provider: {error.reason}"
         lost.clear()
-        if on_progress is not None:
-            on_progress(done, len(work.requests))
+        on_progress(done, len(work.requests))
     return work.evaluation()
 
 

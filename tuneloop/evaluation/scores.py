@@ -10,7 +10,7 @@ from PIL import Image
 
 from tuneloop.datasets.images.orientation import open_upright
 from tuneloop.datasets.store import image_name
-from tuneloop.evaluation.metrics.clip_scores import ClipScores, Encoder
+from tuneloop.evaluation.metrics.clip import ClipScores, Encoder
 from tuneloop.evaluation.metrics.copy_detection import find_nearest
 from tuneloop.evaluation.metrics.features import SIDE_PX, ScoringImage
 from tuneloop.evaluation.metrics.image_metrics import METRICS

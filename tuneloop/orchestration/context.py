@@ -12,8 +12,7 @@ from tuneloop.datasets.copies import load_copies
 from tuneloop.datasets.sources.s3 import default_client
 from tuneloop.datasets.store import load_manifest
 from tuneloop.errors import StoreError
-from tuneloop.evaluation.metrics.clip_model import load
-from tuneloop.evaluation.metrics.clip_scores import Encoder
+from tuneloop.evaluation.metrics.clip import Encoder, load
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.orchestration.blocks import open_account, store_of
 from tuneloop.orchestration.store_checks import check_account, check_driver

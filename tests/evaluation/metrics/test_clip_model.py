@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tuneloop.errors import ConfigurationError
-from tuneloop.evaluation.metrics.clip_model import FOLDER_FILES, ModelChoice, load
+from tuneloop.evaluation.metrics.clip import FOLDER_FILES, ModelChoice, load
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tests.evaluation.metrics.color_encoder import ColorEncoder
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.store import store_images
 from tuneloop.evaluation.gate import apply_gate
-from tuneloop.evaluation.metrics.clip_scores import clip_image, clip_text, without_trigger_words
+from tuneloop.evaluation.metrics.clip import clip_image, clip_text, without_trigger_words
 from tuneloop.evaluation.metrics.image_metrics import METRICS
 from tuneloop.evaluation.scores import score_models
 from tuneloop.schemas.dataset import DatasetManifest

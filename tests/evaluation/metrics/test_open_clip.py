@@ -15,8 +15,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from tuneloop.errors import ConfigurationError
-from tuneloop.evaluation.metrics.clip_model import load
-from tuneloop.evaluation.metrics.clip_scores import ClipScores, Encoder
+from tuneloop.evaluation.metrics.clip import ClipScores, Encoder, load
 
 TINY = {
     "embed_dim": 16,

@@ -1,4 +1,4 @@
-"""Every score of an image's pixels. Two more need a CLIP model, see `clip_scores`.
+"""Every score of an image's pixels. Two more need a CLIP model, see `clip`.
 
 A metric scores the images of one prompt, one number for each: 0 is worst, 1 is best, not a number says nothing.
 Its name is what policies and reports call it; `ScoreWeights` says what a high value means.
