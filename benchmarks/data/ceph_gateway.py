@@ -23,7 +23,7 @@ import boto3
 from botocore.config import Config
 
 from benchmarks.debian_packages import environment_of, unpacked
-from tuneloop.demo.processes import free_port
+from tuneloop.local_server.processes import free_port
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

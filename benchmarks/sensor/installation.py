@@ -25,7 +25,7 @@ from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import preflight
 from tuneloop.datasets.store import store_images
-from tuneloop.demo.processes import Processes, clean_environment, free_port, responds
+from tuneloop.local_server.processes import Processes, clean_environment, free_port, responds
 from tuneloop.emulator import EmulatorControl
 from tuneloop.emulator.emulation import Emulation
 from tuneloop.emulator.jobs import Job

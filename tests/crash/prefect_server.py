@@ -23,7 +23,7 @@ from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 from prefect.states import AwaitingRetry, Cancelled, Pending, Scheduled
 from prefect.utilities.callables import parameter_schema
 
-from tuneloop.demo.processes import Processes, responds
+from tuneloop.local_server.processes import Processes, responds
 from tuneloop.orchestration.deploy import WORK_POOL
 
 _ONCE_A_YEAR = "0 0 1 1 *"

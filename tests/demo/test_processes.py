@@ -11,13 +11,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tuneloop.demo.processes import Processes, ProgramFailed, interrupts_deferred
+from tuneloop.local_server.processes import Processes, ProgramFailed, interrupts_deferred
 
 SLEEPER = ("tests.demo.sleeper",)
 STARTER = """
 import sys, time
 from pathlib import Path
-from tuneloop.demo.processes import Processes
+from tuneloop.local_server.processes import Processes
 programs = Processes(Path(sys.argv[1]), {})
 print(programs.start("sleeper", "tests.demo.sleeper"), flush=True)
 time.sleep(600)

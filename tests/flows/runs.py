@@ -25,7 +25,7 @@ from prefect.states import Scheduled
 
 from flows.retrain_model import retrain_model
 from flows.watch_trainings import watch_trainings
-from tuneloop.demo.processes import Processes
+from tuneloop.local_server.processes import Processes
 
 RETRAIN = "retrain-model/sample-robot"
 SENSOR = "watch-trainings/sensor"

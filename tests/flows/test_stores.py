@@ -17,7 +17,7 @@ from tests.flows.bill import Bill
 from tests.flows.runs import here, tick, wait_until
 from tests.flows.shop import Shop
 from tests.flows.test_commands import tuneloop
-from tuneloop.demo.processes import Processes, clean_environment, free_port, responds
+from tuneloop.local_server.processes import Processes, clean_environment, free_port, responds
 from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Fault
 from tuneloop.errors import StoreError

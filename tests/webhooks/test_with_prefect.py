@@ -30,7 +30,7 @@ from flows.watch_trainings import watch_trainings
 from tests.webhooks.conftest import only_segmind
 from tests.webhooks.world import Receiver, World, eventually, truth
 from tuneloop.cli.webhooks import show_addresses
-from tuneloop.demo.processes import clean_environment, free_port, responds
+from tuneloop.local_server.processes import clean_environment, free_port, responds
 from tuneloop.emulator import Progress
 from tuneloop.errors import ConfigurationError
 from tuneloop.orchestration.stores import init_store

@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import DeploymentUpdate
 from prefect.client.schemas.objects import FlowRun
-from prefect.states import Scheduled
 
-from tuneloop.demo.processes import ProgramFailed
+from tuneloop.local_server.processes import ProgramFailed
 from tuneloop.demo.stack import Stack
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.orchestration.blocks import open_store
+from tuneloop.orchestration.started_runs import RETRAIN_FLOW, start_run, until_ended
 from tuneloop.orchestration.suspend import SENSOR_FLOW
 from tuneloop.providers.registry import TRAINERS
 from tuneloop.schemas.records import Collected, RunRecord
 from tuneloop.storage.s3_logs import count_requests
 
-MODEL_DEPLOYMENT = "retrain-model/sample-robot"
+MODEL_DEPLOYMENT = f"{RETRAIN_FLOW}/sample-robot"
 SENSOR_DEPLOYMENT = f"{SENSOR_FLOW}/sensor"
 _RUN_LIMIT_S = 300
 _TICK_LIMIT_S = 60
 _SENSOR_PAUSE_S = 4
-_PAUSE_S = 0.3
 
 Report = Callable[[str], None]
 
@@ -56,7 +54,7 @@ def run_once(stack: Stack, name: str, parameters: dict[str, Any], report: Report
     paid = _paid(stack)
     started = time.monotonic()
     with get_client(sync_client=True) as client:
-        run = _watch(client, stack, _start(client, MODEL_DEPLOYMENT, parameters), report)
+        run = _watch(client, stack, start_run(client, MODEL_DEPLOYMENT, parameters), report)
     return _outcome(stack, name, run, _paid(stack) - paid, time.monotonic() - started)
 
 
@@ -68,21 +66,10 @@ def set_parameters(parameters: dict[str, Any]) -> None:
         client.update_deployment(found.id, DeploymentUpdate(parameters=merged))
 
 
-def _start(client: SyncPrefectClient, deployment: str, parameters: dict[str, Any]) -> FlowRun:
-    found = client.read_deployment_by_name(deployment)
-    return client.create_flow_run_from_deployment(
-        found.id,
-        parameters={**(found.parameters or {}), **parameters},
-        state=Scheduled(),
-        # Prefect's client sends a request again that has timed out: one run all the same.
-        idempotency_key=uuid4().hex,
-    )
-
-
 def _watch(client: SyncPrefectClient, stack: Stack, run: FlowRun, report: Report) -> FlowRun:
     """Follow a run to its end. Starts the sensor at once, so that nobody waits for its next minute."""
     reported, polled_at = "", 0.0
-    for current in _until_ended(client, stack, run, _RUN_LIMIT_S):
+    for current in until_ended(client, run.id, _RUN_LIMIT_S, stack.processes.check):
         run, line = current, _line(current)
         if line != reported:
             reported = line
@@ -90,24 +77,13 @@ def _watch(client: SyncPrefectClient, stack: Stack, run: FlowRun, report: Report
         suspended = run.state is not None and run.state.name == "Suspended"
         if suspended and time.monotonic() - polled_at > _SENSOR_PAUSE_S:
             # One that takes longer is left alone: the schedule starts others.
-            for _ in _until_ended(client, stack, _start(client, SENSOR_DEPLOYMENT, {}), _TICK_LIMIT_S):
+            tick = start_run(client, SENSOR_DEPLOYMENT, {})
+            for _ in until_ended(client, tick.id, _TICK_LIMIT_S, stack.processes.check):
                 pass
             polled_at = time.monotonic()
     if run.state is None or not run.state.is_final():
         raise ProgramFailed(f"run {run.name} has not ended after {_RUN_LIMIT_S} s; it says: {_line(run)}")
     return run
-
-
-def _until_ended(client: SyncPrefectClient, stack: Stack, run: FlowRun, limit_s: float) -> Iterator[FlowRun]:
-    """Poll a run until it has ended or the time is over, and yield it each time."""
-    until = time.monotonic() + limit_s
-    while time.monotonic() < until:
-        run = client.read_flow_run(run.id)
-        yield run
-        if run.state is not None and run.state.is_final():
-            return
-        stack.processes.check()
-        time.sleep(_PAUSE_S)
 
 
 def _line(run: FlowRun) -> str:

@@ -19,7 +19,7 @@ from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 from prefect_aws import AwsCredentials, S3Bucket
 from pydantic import SecretStr
 
-from tuneloop.demo.processes import Processes, clean_environment, free_port, responds
+from tuneloop.local_server.processes import Processes, clean_environment, free_port, responds
 from tuneloop.emulator import EmulatorControl
 from tuneloop.errors import ConfigurationError
 from tuneloop.orchestration.blocks import credentials_types
@@ -55,16 +55,11 @@ class Stack:
 
     def start_server(self) -> None:
         """Start the Prefect server and wait until it responds."""
-        port = self.server_url.rpartition(":")[2]
-        command = ("prefect", "server", "start", "--host", "127.0.0.1", "--port", port)
-        self.processes.start("server", *command, python=self.server_python)
-        self.processes.wait_until("server", lambda: responds(f"{self.server_url}/api/health"))
+        start_server(self.processes, self.server_url, self.server_python)
 
     def start_worker(self) -> None:
         """Start the worker that runs the flows."""
-        self.processes.start(
-            "worker", "prefect", "worker", "start", "--pool", WORK_POOL, "--type", "process", "--name", "demo"
-        )
+        start_worker(self.processes, "demo")
 
 
 def fresh_folder(folder: Path) -> Path:
@@ -109,57 +104,35 @@ def running_stack(
             s3 = s3.model_copy(update={"s3_endpoint": _start_s3(processes)})
         stack.start_server()
         processes.wait_until("emulator", lambda: responds(f"{emulator.url}/_emulator/health"))
-        with temporary_settings(updates=settings), _environment_of(environment):
+        with temporary_settings(updates=settings), environment_of(environment):
             prepare_server()
             _save_blocks(stack, s3)
             stack.start_worker()
-            deploy_all(_sample_for(stack))
+            deploy_all(_project_for(stack))
             yield stack
     finally:
         processes.end_all()
 
 
-def _sample_for(stack: Stack) -> Path:
-    """The sample's file, with the account of this installation."""
-    file = stack.folder / SAMPLE.name
-    file.write_text(SAMPLE.read_text().replace(DEFAULT_CREDENTIALS, stack.credentials_slug))
-    return file
+def _project_for(stack: Stack) -> Path:
+    """A project with the sample's file, which names the account of this installation."""
+    project = stack.folder / "project"
+    copy_shipped(project)
+    sample = SAMPLE.read_text(encoding="utf-8").replace(DEFAULT_CREDENTIALS, stack.credentials_slug)
+    (project / MODEL_FILES / SAMPLE.name).write_text(sample, encoding="utf-8")
+    return project
 
 
 def _environment(folder: Path, server_url: str, store_slug: str) -> dict[str, str]:
-    temporary = folder / "tmp"
-    temporary.mkdir(exist_ok=True)
     return clean_environment(
         {
-            "PREFECT_HOME": str(folder / "prefect"),
-            # Prefect's worker keeps its copies in one folder of the temporary folder, whoever else has made it.
-            "TMPDIR": str(temporary),
-            "PREFECT_API_URL": f"{server_url}/api",
-            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-            "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
-            "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
-            "PREFECT_WORKER_QUERY_SECONDS": "1",
-            "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "0.5",
+            **server_environment(folder, server_url),
             "TUNELOOP_STORE": store_slug,
             "TUNELOOP_S3_REQUEST_LOG": str(folder / _REQUESTS),
             # A dataset may be tried that lies on this machine.
             "TUNELOOP_ALLOW_PRIVATE_ADDRESSES": "true",
-            "PYTHONUNBUFFERED": "1",
         }
     )
-
-
-@contextmanager
-def _environment_of(environment: dict[str, str]) -> Iterator[None]:
-    """Give this process the environment that its programs have: deploying reads it."""
-    before = dict(os.environ)
-    os.environ.clear()
-    os.environ.update(environment)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def s3_settings(settings: Settings) -> Settings:

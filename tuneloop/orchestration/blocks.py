@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import pkgutil
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from tuneloop.errors import ConfigurationError, TuneloopError
 from tuneloop.http.retries import RUN_POLICY, RequestPolicy
 from tuneloop.orchestration.credentials import ProviderCredentials
 from tuneloop.orchestration.store_checks import check_driver, check_identity
+from tuneloop.project.layer import BLOCKS, import_from_project
 from tuneloop.providers.base import Provider
 from tuneloop.schemas.spending import SpendingLimits
 from tuneloop.settings import Settings
@@ -119,9 +119,8 @@ def load_credentials(slug: str) -> ProviderCredentials:
 
 def credentials_types() -> dict[str, type[ProviderCredentials]]:
     """The block types that the project defines in its folder `blocks`, by their slugs."""
-    # The project owns them, and imports from here: so they are looked up, and not imported above.
-    for module in pkgutil.iter_modules(importlib.import_module("blocks").__path__, "blocks."):
-        importlib.import_module(module.name)
+    for module in pkgutil.iter_modules(import_from_project(BLOCKS).__path__, f"{BLOCKS}."):
+        import_from_project(module.name)
     kinds = {kind.get_block_type_slug(): kind for kind in ProviderCredentials.__subclasses__()}
     return dict(sorted(kinds.items()))
 

@@ -53,14 +53,14 @@ def prepare_server() -> None:
             return
 
 
-def deploy_all(*examples: Path, keep: bool = False) -> list[str]:
-    """Check every deployment file and the stores that they name, then deploy them all.
+def deploy_all(project: Path = Path(), *, keep: bool = False) -> list[str]:
+    """Check every deployment file of a project and the stores that they name, then deploy them all.
 
     What people have paused stays paused. What was deployed from here and is in no file any more is deleted. A
     deployment whose blocks are not there yet would only fail, and waits.
 
     Args:
-        *examples: Files that are deployed too.
+        project: Its folder.
         keep: Delete nothing, only report.
 
     Returns:
@@ -71,7 +71,7 @@ def deploy_all(*examples: Path, keep: bool = False) -> list[str]:
         StoreError: A store is not the one that the server knows; nothing is deployed then.
     """
     os.environ.setdefault("TUNELOOP_STORE", Settings().store)
-    files = [*deployment_files(), *examples]
+    files = deployment_files(project)
     problems = [problem for file in files for problem in check_file(file)] or named_twice(files)
     if problems:
         raise ConfigurationError("nothing was deployed:\n" + "\n".join(f"- {item}" for item in problems))
@@ -80,11 +80,11 @@ def deploy_all(*examples: Path, keep: bool = False) -> list[str]:
     missing = {key: what for key, entry in declared.items() if (what := _missing_blocks(entry))}
     ready = [entry for key, entry in declared.items() if key not in missing]
     lines = prepare_stores(set().union(*map(named_blocks, ready)))
-    here = Path.cwd().resolve()
+    here = project.resolve()
     with get_client(sync_client=True) as client:
         before = _deployments(client)
         for file, entries in everything.items():
-            lines += _deploy(file, [key for key in entries if key not in missing])
+            lines += _deploy(here, file, [key for key in entries if key not in missing])
         ours = _ours(client, here, declared)
         lines += _pause_again(client, before, declared)
         lines += _remove_undeclared(client, ours, declared, keep=keep)
@@ -106,13 +106,14 @@ def _missing_blocks(entry: dict[str, Any]) -> str:
     return f"{'; '.join(problems)}. Then run `tuneloop deploy` again" if problems else ""
 
 
-def _deploy(file: Path, keys: list[Key]) -> list[str]:
+def _deploy(project: Path, file: Path, keys: list[Key]) -> list[str]:
     if not keys:
         return []
     names = [f"--name={entrypoint.rpartition(':')[2].replace('_', '-')}/{name}" for entrypoint, name in keys]
-    # The file name comes from this checkout's own folder.
+    # The file name comes from the project's own folder.
     done = subprocess.run(  # noqa: S603
-        [sys.executable, "-m", "prefect", "--no-prompt", "deploy", *names, "--prefect-file", str(file)],
+        [sys.executable, "-m", "prefect", "--no-prompt", "deploy", *names, "--prefect-file", str(file.resolve())],
+        cwd=project,
         capture_output=True,
         text=True,
         check=False,

@@ -6,7 +6,6 @@ So every file is checked whole before any is deployed.
 
 from __future__ import annotations
 
-import importlib
 import os
 import re
 from pathlib import Path
@@ -19,12 +18,11 @@ from prefect.exceptions import ParameterTypeError, SignatureMismatchError
 from pydantic import ValidationError
 
 from tuneloop.errors import ConfigurationError
+from tuneloop.project.layer import MODEL_FILES, OPERATOR_FILE, import_from_project, shipped
 
 Key = tuple[str, str]
 """Entrypoint and name of a deployment."""
-OPERATOR_FILE = Path("prefect.yaml")
-MODEL_FILES = Path("deployments")
-SAMPLE = MODEL_FILES / "examples" / "sample-robot.yaml"
+SAMPLE = shipped() / MODEL_FILES / "examples" / "sample-robot.yaml"
 """An example to copy; only the demo and tests deploy it."""
 
 _FILE_KEYS = {"name", "prefect-version", "build", "push", "pull", "definitions", "deployments"}
@@ -46,11 +44,14 @@ _SET_BY_DEPLOY = {"TUNELOOP_STORE"}
 _VARIABLE = re.compile(r"\{\{\s*\$([A-Za-z_]\w*)\s*\}\}")
 
 
-def deployment_files() -> list[Path]:
-    """Every deployment file of this checkout. Raises `ConfigurationError` outside of one."""
-    if not OPERATOR_FILE.is_file():
-        raise ConfigurationError(f"there is no {OPERATOR_FILE} here; run this in the root of the checkout")
-    return [OPERATOR_FILE, *sorted(MODEL_FILES.glob("*.yaml"))]
+def deployment_files(project: Path) -> list[Path]:
+    """Every deployment file of a project. Raises `ConfigurationError` where the folder is none."""
+    operator = project / OPERATOR_FILE
+    if not operator.is_file():
+        raise ConfigurationError(
+            f"there is no {OPERATOR_FILE} here; run this in the folder of a project, or make one with `tuneloop init`"
+        )
+    return [operator, *sorted((project / MODEL_FILES).glob("*.yaml"))]
 
 
 def check_file(path: Path) -> list[str]:
@@ -187,7 +188,7 @@ def flow_of(entrypoint: str) -> Flow[..., Any]:
     file, _, name = entrypoint.rpartition(":")
     if not file.endswith(".py"):
         raise ValueError("write it as folder/file.py:function")
-    flow = getattr(importlib.import_module(file.removesuffix(".py").replace("/", ".")), name)
+    flow = getattr(import_from_project(file.removesuffix(".py").replace("/", ".")), name)
     if not isinstance(flow, Flow):
         raise TypeError(f"{name} is no flow")
     return flow

@@ -33,6 +33,8 @@ ModelEvent = Literal["promoted", "rejected", "needs-review"]
 Label = Literal["promoted", "rejected", "needs-review", "on-hold"]
 LABELS: frozenset[str] = frozenset({"promoted", "rejected", "needs-review", "on-hold"})
 """The list of runs can be filtered by them."""
+ASKING: frozenset[Label] = frozenset({"needs-review", "on-hold"})
+"""Those of runs that wait for somebody's answer."""
 LABEL_OF: dict[str, Label] = {"promote": "promoted", "reject": "rejected", "undecided": "needs-review"}
 """What came of a run, by the verdict."""
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tuneloop.errors import ConfigurationError
+from tuneloop.project.home import own_server
 
 _NAME = "PREFECT_API_URL"
 _LONGEST_SENDING_S = 15
@@ -22,11 +23,12 @@ def use_server(*, emits: bool = False) -> None:
     Args:
         emits: The command has events of its own to send.
     """
-    # Where a place may name a server, Prefect itself says whether it does; that takes a second.
-    if not any(_may_name_a_server()) or server_url() is None:
+    if _NAME not in os.environ and (own := own_server(Path())) is not None:
+        os.environ[_NAME] = own
+    if named_server() is None:
         raise ConfigurationError(
-            f"{_NAME} is not set, so there is no Prefect server to speak to. "
-            f"Start one with `prefect server start`, then `prefect config set {_NAME}=http://127.0.0.1:4200/api`"
+            f"{_NAME} is not set, so there is no Prefect server to speak to. Run `tuneloop up` in the folder of a "
+            f"project, or `prefect server start` and then `prefect config set {_NAME}=http://127.0.0.1:4200/api`"
         )
     if not emits:
         send_no_events()
@@ -51,6 +53,11 @@ def send_events() -> None:
         sending = threading.Thread(target=worker.wait_until_empty, daemon=True)
         sending.start()
         sending.join(_LONGEST_SENDING_S)
+
+
+def named_server() -> str | None:
+    """As `server_url`, without importing Prefect where no place can name a server; that takes a second."""
+    return server_url() if any(_may_name_a_server()) else None
 
 
 def server_url() -> str | None:

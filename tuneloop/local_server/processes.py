@@ -58,7 +58,7 @@ class Processes:
     def _register_with_watcher(self, pid: int) -> None:
         if self._watcher is None:
             self._watcher = subprocess.Popen(
-                [sys.executable, "-m", "tuneloop.demo.processes"],
+                [sys.executable, "-m", "tuneloop.local_server.processes"],
                 stdin=subprocess.PIPE,
                 text=True,
                 start_new_session=True,

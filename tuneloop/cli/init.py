@@ -1,0 +1,125 @@
+"""`tuneloop init`: a project from five answers."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+from pydantic import SecretStr
+
+from tuneloop.cli.terminal import say
+from tuneloop.errors import ConfigurationError
+from tuneloop.http.addresses import check_api_address, check_key
+from tuneloop.orchestration.server_address import named_server
+from tuneloop.project.answers import SCHEDULES, Answers, checked, model_name, write_model_file
+from tuneloop.project.files import RECORD, copy_shipped, renew
+from tuneloop.project.home import HOME, Account, keep_account
+from tuneloop.project.layer import OPERATOR_FILE
+from tuneloop.providers.registry import TRAINERS, recipe_type, row_of
+
+_IMAGES = "images"
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the command line says; None where it says nothing. See `tuneloop.project.answers.Answers`."""
+
+    images: str | None
+    trigger_word: str | None
+    trainer: str | None
+    key: str | None
+    block: str | None
+    schedule: str | None
+    model: str | None
+    base_url: str | None
+
+
+def init_project(folder: Path, given: Given, *, ask: bool) -> None:
+    """Write a project, and save its blocks where there is a server.
+
+    Args:
+        folder: Where; made if it is missing.
+        given: What needs no question.
+        ask: Ask for the rest; else take the defaults.
+
+    Raises:
+        ConfigurationError: The folder is a project already, or an answer cannot be used. Nothing was written then.
+    """
+    if (folder / OPERATOR_FILE).exists():
+        raise ConfigurationError(
+            f"{folder} is a project already; `tuneloop init {folder} --renew` brings its flows to this version"
+        )
+    trainer = _answer("Trainer", given.trainer, next(iter(TRAINERS)), ask=ask, choices=[*TRAINERS])
+    provider = row_of(recipe_type(None, trainer).provider)
+    images = _answer("Folder or address of the images", given.images, str(folder / _IMAGES), ask=ask)
+    word = _answer("Trigger word, which calls the subject", given.trigger_word, "TOK", ask=ask)
+    model = given.model or model_name(folder)
+    account = _account(f"{provider.credentials}/{model}", given, ask=ask)
+    block = given.block or f"{provider.credentials}/{model}"
+    schedule = _answer("Schedule", given.schedule, "nightly", ask=ask, choices=[*SCHEDULES, "a cron"])
+    answers = checked(Answers(model, images, word, trainer, block, schedule))
+    copy_shipped(folder)
+    file = write_model_file(folder, answers)
+    (folder / ".env").write_text(f"TUNELOOP_STORE=local-file-system/{model}\n", encoding="utf-8")
+    (folder / ".gitignore").write_text(f"{HOME}/\n__pycache__/\n", encoding="utf-8")
+    if answers.images == str(folder / _IMAGES):
+        (folder / _IMAGES).mkdir(exist_ok=True)
+    if account is not None:
+        keep_account(folder, account)
+    say(f"Made {folder / file}, the flows, the blocks and {OPERATOR_FILE}.")
+    _save_blocks(folder)
+    _say_next(folder, model, answers.images)
+
+
+def renew_project(folder: Path) -> None:
+    """Bring a project's flows and blocks to the installed version, and say what was done."""
+    if not (folder / RECORD).is_file():
+        raise ConfigurationError(f"{folder} was not made by `tuneloop init`: it has no {RECORD}")
+    for line in renew(folder) or ["Everything is up to date."]:
+        say(line)
+
+
+def _answer(
+    question: str, given: str | None, default: str, *, ask: bool, choices: list[str] | None = None
+) -> str:
+    if given is not None or not ask:
+        return default if given is None else given
+    text = f"{question} ({', '.join(choices)})" if choices else question
+    return str(typer.prompt(text, default=default))
+
+
+def _account(block: str, given: Given, *, ask: bool) -> Account | None:
+    """The account whose block is to be saved; None where there is one already, or no key yet."""
+    key = given.key
+    if key is None and given.block is None and ask:
+        key = typer.prompt("API key (Enter to fill it in later, in the UI)", default="", hide_input=True)
+    if key == "-":
+        key = sys.stdin.readline().strip()
+    if not key or given.block is not None:
+        return None
+    try:
+        address = given.base_url and check_api_address(given.base_url)
+        return Account(block, SecretStr(check_key(key)), address)
+    except ValueError as error:
+        raise ConfigurationError(f"key: {error}") from None
+
+
+def _save_blocks(folder: Path) -> None:
+    if named_server() is None:
+        return
+    from tuneloop.local_server.up import prepare_project  # noqa: PLC0415 - importing Prefect takes a second
+
+    for line in prepare_project(folder):
+        say(line)
+
+
+def _say_next(folder: Path, model: str, images: str) -> None:
+    say("Next:")
+    if images == str(folder / _IMAGES):
+        say(f"  put your images into {images}")
+    if folder != Path():
+        say(f"  cd {folder}")
+    say("  tuneloop up")
+    say(f"  tuneloop run {model}      (in a second terminal)")

@@ -1,0 +1,65 @@
+"""`tuneloop run MODEL`: start a model's deployment, and say what its run does until it has ended."""
+
+from __future__ import annotations
+
+import math
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import FlowRun
+from prefect.utilities.urls import url_for
+
+from tuneloop.cli.terminal import say
+from tuneloop.orchestration.events import ASKING
+from tuneloop.orchestration.started_runs import RETRAIN_FLOW, start_run, until_ended
+
+_QUEUED = {
+    "Scheduled": "Waiting for a worker.",
+    "Pending": "Starting.",
+    "Late": "Waiting for a worker. Is one up? `tuneloop up` starts one.",
+    "Running": "Running.",
+    "Resuming": "Resuming.",
+}
+
+
+def run_model(model: str, *, dry_run: bool, watch: bool) -> bool:
+    """Start a run of a model's deployment. Returns True unless it failed or waits for somebody's answer.
+
+    Args:
+        model: Name of its deployment.
+        dry_run: Only show what would be submitted; nothing is written or sent.
+        watch: Follow it to its end.
+
+    Raises:
+        ConfigurationError: There is no such deployment.
+    """
+    with get_client(sync_client=True) as client:
+        run = start_run(client, f"{RETRAIN_FLOW}/{model}", {"dry_run": True} if dry_run else {})
+        page = url_for("flow-run", run.id)
+        say(f"Started: {page}")
+        said = ""
+        for run in until_ended(client, run.id, math.inf) if watch else ():
+            line = _in_words(run)
+            if line != said:
+                said = line
+                say(line)
+            if _waits_for_an_answer(run):
+                say(f"Answer on its page: {page}")
+                return False
+    return run.state is None or not run.state.is_final() or run.state.is_completed()
+
+
+def _in_words(run: FlowRun) -> str:
+    if run.state is None:
+        return _QUEUED["Scheduled"]
+    name, message = run.state.name or "", run.state.message or ""
+    if run.state.is_completed():
+        return message or "Completed."
+    if name == "Suspended":
+        return f"Waiting, and holding nothing: {message}"
+    if not run.state.is_final() and name in _QUEUED:
+        return _QUEUED[name]
+    return f"{name}: {message}".removesuffix(": ")
+
+
+def _waits_for_an_answer(run: FlowRun) -> bool:
+    return run.state is not None and run.state.is_paused() and not ASKING.isdisjoint(run.tags)

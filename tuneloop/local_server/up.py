@@ -1,0 +1,106 @@
+"""Run a project on this machine: a server and a worker, its blocks and deployments."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import psutil
+from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+
+from tuneloop.errors import ConfigurationError
+from tuneloop.local_server.processes import Processes, free_port
+from tuneloop.local_server.programs import (
+    environment_of,
+    own_temporary_folder,
+    server_environment,
+    start_server,
+    start_worker,
+)
+from tuneloop.orchestration.deploy import deploy_all, prepare_server
+from tuneloop.orchestration.project_blocks import save_account_block, save_store_block
+from tuneloop.project.home import forget_account, home_of, kept_account, write_server
+from tuneloop.settings import Settings
+
+_USUAL_PORT = 4200
+_LOCAL_STORES = "local-file-system/"
+
+Report = Callable[[str], None]
+
+
+@contextmanager
+def running_project(project: Path, named_server: str | None, report: Report) -> Iterator[Processes]:
+    """Start what a project needs, and end it afterwards.
+
+    Args:
+        project: Its folder.
+        named_server: API address of a server that runs already, None for one of the project's own.
+        report: Called with each thing that was done, a line each.
+
+    Raises:
+        ConfigurationError: The project runs already, or a file of it has a problem.
+        ProgramFailed: A program did not start.
+    """
+    home = home_of(project).resolve()
+    with ExitStack() as ends:
+        ends.enter_context(_only_one(home))
+        server_url = None if named_server else f"http://127.0.0.1:{_free_port()}"
+        environment = {**os.environ, **own_temporary_folder(home)}
+        if server_url is not None:
+            foreign = {name for name in environment if name.startswith("PREFECT_")}
+            environment = {name: value for name, value in environment.items() if name not in foreign}
+            environment |= server_environment(home, server_url)
+        processes = Processes(home / "logs", environment)
+        ends.callback(processes.end_all)
+        if server_url is not None:
+            start_server(processes, server_url)
+            report(f"Prefect server {server_url}")
+            settings = {PREFECT_API_URL: f"{server_url}/api", PREFECT_HOME: home / "prefect"}
+            ends.enter_context(temporary_settings(updates=settings))
+            write_server(project, f"{server_url}/api")
+            ends.callback(write_server, project, None)
+        ends.enter_context(environment_of(environment))
+        for line in prepare_project(project):
+            report(line)
+        start_worker(processes, f"{project.resolve().name}-{socket.gethostname()}")
+        for line in deploy_all(project):
+            report(line)
+        yield processes
+
+
+def prepare_project(project: Path) -> list[str]:
+    """Make the server ready, and save the blocks that a new project waits to save. Returns what was done."""
+    prepare_server()
+    lines = []
+    store = Settings().store
+    if store.startswith(_LOCAL_STORES) and not (home_of(project) / "store").exists():
+        lines.append(save_store_block(store, home_of(project) / "store"))
+    if (account := kept_account(project)) is not None:
+        lines.append(save_account_block(account))
+        forget_account(project)
+    return lines
+
+
+@contextmanager
+def _only_one(home: Path) -> Iterator[None]:
+    lock = home / "up.pid"
+    with suppress(FileNotFoundError, ValueError):
+        pid = int(lock.read_text())
+        if pid != os.getpid() and psutil.pid_exists(pid):
+            raise ConfigurationError(f"this project runs already (process {pid}); end that one first")
+    lock.write_text(str(os.getpid()))
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe, suppress(OSError):
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", _USUAL_PORT))
+        return _USUAL_PORT
+    return free_port()

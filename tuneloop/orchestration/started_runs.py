@@ -1,0 +1,64 @@
+"""Start a run of a deployment, and follow it to its end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import UUID, uuid4
+
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.objects import FlowRun
+from prefect.exceptions import ObjectNotFound
+from prefect.states import Scheduled
+
+from tuneloop.errors import ConfigurationError
+
+RETRAIN_FLOW = "retrain-model"
+_PAUSE_S = 0.3
+
+
+def start_run(client: SyncPrefectClient, deployment: str, parameters: dict[str, Any]) -> FlowRun:
+    """Start one run with some parameters of its own.
+
+    Args:
+        client: The server.
+        deployment: Name of the flow and of the deployment, with a slash between them.
+        parameters: In place of the deployment's own.
+
+    Raises:
+        ConfigurationError: There is no such deployment.
+    """
+    try:
+        found = client.read_deployment_by_name(deployment)
+    except ObjectNotFound:
+        name = deployment.partition("/")[2]
+        raise ConfigurationError(f"there is no deployment {name}; run `tuneloop deploy`, or name another") from None
+    return client.create_flow_run_from_deployment(
+        found.id,
+        parameters={**(found.parameters or {}), **parameters},
+        state=Scheduled(),
+        # Prefect's client sends a request again that has timed out: one run all the same.
+        idempotency_key=uuid4().hex,
+    )
+
+
+def until_ended(
+    client: SyncPrefectClient, run_id: UUID, limit_s: float, check: Callable[[], None] = lambda: None
+) -> Iterator[FlowRun]:
+    """Poll a run until it has ended or the time is over, and yield it each time.
+
+    Args:
+        client: The server.
+        run_id: The run.
+        limit_s: How long, in seconds.
+        check: Called between polls; may raise.
+    """
+    until = time.monotonic() + limit_s
+    while time.monotonic() < until:
+        run = client.read_flow_run(run_id)
+        yield run
+        if run.state is not None and run.state.is_final():
+            return
+        check()
+        time.sleep(_PAUSE_S)

@@ -1,0 +1,1 @@
+"""The project: the folder of flows, blocks and deployments that a user owns."""

@@ -1,0 +1,70 @@
+"""Write a project's flows and blocks, and renew them later without losing what their owner has changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from tuneloop.project.layer import BLOCKS, FLOWS, MODEL_FILES, OPERATOR_FILE, shipped
+
+RECORD = ".tuneloop.json"
+"""The digest of each file as it was shipped. It belongs to the project, like the files."""
+_NEW = ".new"
+
+
+def shipped_files() -> list[str]:
+    """Names of the files that a project gets, relative to its folder."""
+    modules = [path for folder in (FLOWS, BLOCKS) for path in sorted((shipped() / folder).glob("*.py"))]
+    return [OPERATOR_FILE, *(f"{path.parent.name}/{path.name}" for path in modules)]
+
+
+def copy_shipped(project: Path) -> None:
+    """Write the flows, the blocks and the operator's deployments into a folder that has none of them.
+
+    Raises:
+        FileExistsError: One of the files is there already.
+    """
+    (project / MODEL_FILES).mkdir(parents=True, exist_ok=True)
+    for name in shipped_files():
+        target = project / name
+        target.parent.mkdir(exist_ok=True)
+        with target.open("xb") as file:
+            file.write((shipped() / name).read_bytes())
+    _record(project, {name: _digest(project / name) for name in shipped_files()})
+
+
+def renew(project: Path) -> list[str]:
+    """Bring a project's flows and blocks to the installed version of Tuneloop. May be repeated.
+
+    A file that its owner has changed stays as it is; where the shipped one has changed too, that is written beside
+    it, with `.new` at its end.
+
+    Returns:
+        What was done, a line for each file.
+    """
+    known: dict[str, str] = json.loads((project / RECORD).read_text(encoding="utf-8"))["files"]
+    lines = []
+    for name in shipped_files():
+        target, new = project / name, shipped() / name
+        theirs, before, after = _digest(target), known.get(name), _digest(new)
+        if theirs == after or after == before:
+            continue
+        if theirs == before:
+            target.parent.mkdir(exist_ok=True)
+            target.write_bytes(new.read_bytes())
+            lines.append(f"{name}: renewed")
+        else:
+            target.with_name(target.name + _NEW).write_bytes(new.read_bytes())
+            lines.append(f"{name}: you have changed it, so it stays; take over what you want from {name}{_NEW}")
+    _record(project, {name: _digest(shipped() / name) for name in shipped_files()})
+    return lines
+
+
+def _digest(file: Path) -> str | None:
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
+
+
+def _record(project: Path, digests: dict[str, str | None]) -> None:
+    text = json.dumps({"files": digests}, indent=1) + "\n"
+    (project / RECORD).write_text(text, encoding="utf-8")

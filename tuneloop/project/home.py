@@ -1,0 +1,75 @@
+"""What Tuneloop keeps for a project on this machine, in its folder `.tuneloop`."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pydantic import SecretStr
+
+HOME = ".tuneloop"
+_SERVER = f"{HOME}/server"
+_KEY = f"{HOME}/key.json"
+
+
+@dataclass(frozen=True)
+class Account:
+    """An API key that waits for a Prefect server to be saved on.
+
+    Attributes:
+        block: Slug of its block.
+        api_key: The key.
+        base_url: Another address of the API, None for the provider's own.
+    """
+
+    block: str
+    api_key: SecretStr
+    base_url: str | None = None
+
+
+def home_of(project: Path) -> Path:
+    """The folder, made if it is missing. Nobody else on this machine may read it: a server's database is in there."""
+    home = project / HOME
+    home.mkdir(mode=0o700, exist_ok=True)
+    return home
+
+
+def keep_account(project: Path, account: Account) -> None:
+    """Keep a key until there is a server. Only its owner can read it."""
+    home_of(project)
+    document = {**asdict(account), "api_key": account.api_key.get_secret_value()}
+    opened = os.open(project / _KEY, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(opened, "w", encoding="utf-8") as file:  # noqa: PTH123 - Path.open takes no descriptor
+        json.dump(document, file)
+
+
+def kept_account(project: Path) -> Account | None:
+    """The key that waits, None where there is none."""
+    try:
+        document = json.loads((project / _KEY).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return Account(document["block"], SecretStr(document["api_key"]), document["base_url"])
+
+
+def forget_account(project: Path) -> None:
+    """Delete the key that waited: a server has it."""
+    (project / _KEY).unlink(missing_ok=True)
+
+
+def write_server(project: Path, api_url: str | None) -> None:
+    """Write down the API address of the project's own server while it runs; None deletes it."""
+    if api_url is None:
+        (project / _SERVER).unlink(missing_ok=True)
+    else:
+        (project / _SERVER).write_text(api_url, encoding="utf-8")
+
+
+def own_server(project: Path) -> str | None:
+    """API address of the project's own server, None where `tuneloop up` does not run."""
+    try:
+        return (project / _SERVER).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
